@@ -1,0 +1,25 @@
+export type DevstackErrorCode =
+  | 'already_running'
+  | 'no_system_user'
+  | 'no_write_permission'
+  | 'port_in_use'
+  | 'postgres_binaries_missing'
+  | 'postgres_failed'
+  | 'process_failed'
+  | 'state_broken'
+  | 'tool_missing'
+  | 'unsupported_option';
+
+/** What went wrong while the development stack was being run; the message is one sentence for a person. */
+export class DevstackError extends Error {
+  override readonly name = 'DevstackError';
+
+  constructor(
+    readonly code: DevstackErrorCode,
+    message: string,
+    readonly details: Readonly<Record<string, unknown>> = {},
+    options: { cause?: unknown } = {},
+  ) {
+    super(message, options);
+  }
+}

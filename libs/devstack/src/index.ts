@@ -1,0 +1,20 @@
+export { DevstackError, type DevstackErrorCode } from './devstack.error';
+export {
+  DATABASE,
+  OWNER_ROLE,
+  type PostgresOptions,
+  type PostgresServer,
+  RUNTIME_ROLE,
+  startPostgres,
+} from './postgres/postgres-server';
+export { BoundedLog } from './process/bounded-log';
+export { type ChildExit, type ChildOptions, type RunningChild, startChild } from './process/child-process';
+export { assertPortFree, freePort } from './process/free-port';
+export {
+  identityOf,
+  isRunning,
+  type ProcessIdentity,
+  processStart,
+  signalProcess,
+} from './process/process-identity';
+export { type ServiceDefinition, type ServiceState, SupervisedService } from './process/supervised-service';
