@@ -1,0 +1,27 @@
+/** What is wrong with one setting, and what to do about it. Never holds the value of a secret. */
+export interface ConfigProblem {
+  /** The variable as it is, or should be, in the environment. */
+  readonly member: string;
+  readonly problem: string;
+}
+
+/** `invalid_definition` is a mistake in the program, `invalid_configuration` one in the environment. */
+export type ConfigErrorCode = 'invalid_configuration' | 'invalid_definition';
+
+/** One error for a whole configuration: the operator sees every offending member at once. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly details: { readonly problems: readonly ConfigProblem[] };
+
+  constructor(
+    readonly code: ConfigErrorCode,
+    problems: readonly ConfigProblem[],
+  ) {
+    const count = problems.length === 1 ? 'one setting needs' : `${problems.length} settings need`;
+    const lines = problems.map((p) => `  ${p.member}: ${p.problem}`);
+    super(
+      `The configuration cannot be used, ${count} attention (docs/configuration.md):\n${lines.join('\n')}`,
+    );
+    this.details = { problems };
+  }
+}

@@ -1,0 +1,26 @@
+export { ConfigError, type ConfigErrorCode, type ConfigProblem } from './config-error';
+export {
+  defineConfig,
+  type Config,
+  type ConfigDefinition,
+  type ConfigOf,
+  type MemberDefinition,
+  type MemberDefinitions,
+} from './define-config';
+export { loadConfig, type Environment } from './load-config';
+export {
+  flag,
+  json,
+  list,
+  matching,
+  oneOf,
+  path,
+  port,
+  readableFile,
+  settingType,
+  text,
+  url,
+  wholeNumber,
+  type SettingType,
+} from './setting-types';
+export { configurationPage } from './configuration-page';
