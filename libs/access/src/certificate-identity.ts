@@ -1,0 +1,87 @@
+import 'reflect-metadata';
+import { BasicConstraintsExtension, SubjectAlternativeNameExtension, X509Certificate } from '@peculiar/x509';
+import { AccessError } from './access-error';
+
+/** Who a certificate says its holder is; at least one of the two names is there. */
+export interface CertificateIdentity {
+  readonly commonName?: string;
+  readonly spiffeId?: string;
+  /** Milliseconds since the epoch. */
+  readonly notAfter: number;
+}
+
+const COMMON_NAME_OID = '2.5.4.3';
+const SUBJECT_ALTERNATIVE_NAME_OID = '2.5.29.17';
+/** Printable ASCII, at most 64 characters (X.520 ub-common-name); a name that looks like another is refused. */
+const COMMON_NAME = /^(?! )[\x20-\x7e]{1,64}(?<! )$/;
+/** SPIFFE-ID section 2: lower case trust domain, then at least one path segment, none of them dots alone. */
+const SPIFFE_ID = /^spiffe:\/\/[a-z0-9._-]{1,255}(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._-]+)+$/;
+const MAX_SPIFFE_ID_BYTES = 2048;
+
+/**
+ * Reads the names of a client certificate from its DER form, field by field: the printable forms that
+ * TLS libraries offer can be forged with separators inside a name (CVE-2021-44532, CVE-2021-44533).
+ * The caller has checked the chain; here it is only asked what the certificate says.
+ *
+ * @throws AccessError `ambiguous_certificate` for two common names, two alternative-name extensions, a
+ *   SPIFFE ID that is malformed or not the only URI (X509-SVID section 2), a CA's own certificate.
+ */
+export function certificateIdentity(der: Uint8Array): CertificateIdentity {
+  const certificate = parse(der);
+  if (certificate.getExtension(BasicConstraintsExtension)?.ca === true) {
+    throw ambiguous('it is the certificate of a CA, not of a caller');
+  }
+  const spiffeId = spiffeIdOf(certificate);
+  const commonName = commonNameOf(certificate);
+  if (spiffeId === undefined && commonName === undefined) {
+    throw ambiguous('it has neither a common name nor a SPIFFE ID');
+  }
+  return {
+    ...(commonName !== undefined && { commonName }),
+    ...(spiffeId !== undefined && { spiffeId }),
+    notAfter: certificate.notAfter.getTime(),
+  };
+}
+
+function parse(der: Uint8Array): X509Certificate {
+  try {
+    return new X509Certificate(new Uint8Array(der));
+  } catch (cause) {
+    throw ambiguous('it cannot be parsed', { cause });
+  }
+}
+
+function commonNameOf(certificate: X509Certificate): string | undefined {
+  const names = certificate.subjectName.getField(COMMON_NAME_OID);
+  if (names.length > 1) throw ambiguous(`it has ${names.length} common names`);
+  const name = names[0];
+  if (name === undefined) return undefined;
+  if (!COMMON_NAME.test(name))
+    throw ambiguous('its common name is not 1 to 64 characters of printable ASCII');
+  // A principal's id is one string: a common name must not pass for the SPIFFE ID of somebody else.
+  if (/^spiffe:/i.test(name)) throw ambiguous('its common name poses as a SPIFFE ID');
+  return name;
+}
+
+function spiffeIdOf(certificate: X509Certificate): string | undefined {
+  const extensions = certificate.extensions.filter((e) => e.type === SUBJECT_ALTERNATIVE_NAME_OID);
+  if (extensions.length > 1) throw ambiguous('it has two subject alternative name extensions');
+  const extension = extensions[0];
+  if (!(extension instanceof SubjectAlternativeNameExtension)) return undefined;
+  const uris = extension.names.items.filter((name) => name.type === 'url').map((name) => name.value);
+  if (!uris.some((uri) => /^\s*spiffe:/i.test(uri))) return undefined;
+  const [uri] = uris;
+  if (uris.length > 1 || uri === undefined)
+    throw ambiguous(`it has ${uris.length} URI names, one of them a SPIFFE ID`);
+  if (!SPIFFE_ID.test(uri) || uri.length > MAX_SPIFFE_ID_BYTES) throw ambiguous('its SPIFFE ID is malformed');
+  return uri;
+}
+
+function ambiguous(why: string, options?: ErrorOptions): AccessError {
+  return new AccessError(
+    'ambiguous_certificate',
+    `The client certificate does not name one caller: ${why}. Issue one with a single common name or a single SPIFFE ID.`,
+    {},
+    options,
+  );
+}

@@ -1,0 +1,17 @@
+export { AccessError, type AccessErrorCode } from './access-error';
+export { certificateIdentity, type CertificateIdentity } from './certificate-identity';
+export {
+  authorize,
+  MATRIX,
+  scopedDivision,
+  withinScope,
+  type Action,
+  type Decision,
+  type Permission,
+} from './matrix';
+export { Policy, policyOf, PublicRoute, type RoutePolicy } from './policy.decorator';
+export { PolicyGuard } from './policy.guard';
+export { ROLES, type Principal, type Role } from './principal';
+export { principalOf } from './principal-of';
+export { accessOf, Caller, rememberAccess, Scope, type RequestAccess } from './request-access';
+export { RoleBindings, roleBindings, type RoleBinding } from './role-bindings';

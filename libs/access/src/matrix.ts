@@ -1,0 +1,83 @@
+import { type Principal, type Role } from './principal';
+
+/** `own-division`: yes, within the division that the caller leads; the handler applies the scope. */
+export type Permission = 'allow' | 'deny' | 'own-division';
+
+/** In the order SuperAdmin, DivisionLead, Operator, Auditor. */
+function row(
+  superAdmin: Permission,
+  divisionLead: Permission,
+  operator: Permission,
+  auditor: Permission,
+): Readonly<Record<Role, Permission>> {
+  return Object.freeze({
+    SuperAdmin: superAdmin,
+    DivisionLead: divisionLead,
+    Operator: operator,
+    Auditor: auditor,
+  });
+}
+
+/**
+ * Who may do what. A caller without a role may do none of it, and what is not listed nobody may do.
+ * Approvals are not here: they hang on the person, not on the role.
+ */
+export const MATRIX = Object.freeze({
+  'audit.read': row('allow', 'own-division', 'allow', 'allow'),
+  'audit.export': row('allow', 'own-division', 'allow', 'allow'),
+  /** Keys belong to no division: a DivisionLead's scope leaves the list whole. */
+  'keys.read': row('allow', 'own-division', 'allow', 'allow'),
+  'audit.append': row('allow', 'deny', 'allow', 'deny'),
+  'manifest.sign': row('allow', 'own-division', 'allow', 'deny'),
+  /** Checks what the caller brings along and reveals nothing, so any role will do. */
+  'manifest.verify': row('allow', 'allow', 'allow', 'allow'),
+  'division.read': row('allow', 'own-division', 'allow', 'allow'),
+  'division.write': row('allow', 'own-division', 'allow', 'deny'),
+  'agent.read': row('allow', 'own-division', 'allow', 'allow'),
+  'agent.write': row('allow', 'own-division', 'allow', 'deny'),
+  'eval.write': row('allow', 'own-division', 'allow', 'deny'),
+  'allocation.write': row('allow', 'own-division', 'allow', 'deny'),
+  'upgrade.propose': row('allow', 'allow', 'allow', 'deny'),
+  'upgrade.apply': row('allow', 'deny', 'allow', 'deny'),
+  'upgrade.emergency-apply': row('allow', 'deny', 'deny', 'deny'),
+  'keys.manage': row('allow', 'deny', 'deny', 'deny'),
+  'mode.manage': row('allow', 'deny', 'deny', 'deny'),
+  'retention.manage': row('allow', 'deny', 'deny', 'deny'),
+});
+
+export type Action = keyof typeof MATRIX;
+
+/** What a permitted caller may touch: everything, or one division alone. */
+export type Scope = 'all' | { readonly division: string };
+
+export type Decision =
+  { readonly allowed: true; readonly scope: Scope } | { readonly allowed: false; readonly reason: string };
+
+const EVERYTHING: Decision = Object.freeze({ allowed: true, scope: 'all' });
+
+/** Decides by the widest permission that any of the caller's roles gives. */
+export function authorize(principal: Principal, action: Action): Decision {
+  const permissions = MATRIX[action];
+  let ownDivision = false;
+  for (const role of principal.roles) {
+    const permission = permissions[role];
+    if (permission === 'allow') return EVERYTHING;
+    if (permission === 'own-division') ownDivision = true;
+  }
+  if (ownDivision) {
+    if (principal.division !== undefined) return { allowed: true, scope: { division: principal.division } };
+    return { allowed: false, reason: `"${principal.id}" leads no division, and ${action} needs one` };
+  }
+  const roles = principal.roles.length === 0 ? 'no role' : `the role ${principal.roles.join(', ')}`;
+  return { allowed: false, reason: `"${principal.id}" has ${roles}, which does not permit ${action}` };
+}
+
+/** Whether something that belongs to a division (or, with null, to none) lies within a scope. */
+export function withinScope(scope: Scope, division: string | null | undefined): boolean {
+  return scope === 'all' || scope.division === division;
+}
+
+/** A scope as a filter: `{ division }` for one division, `{}` for everything. */
+export function scopedDivision(scope: Scope): { division?: string } {
+  return scope === 'all' ? {} : { division: scope.division };
+}
