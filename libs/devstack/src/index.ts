@@ -1,3 +1,15 @@
+export { type CertificateFiles, type CertificateRequest, DevelopmentCa } from './certificates/development-ca';
+export {
+  APPROVER_COUNT,
+  DEVELOPMENT_CALLERS,
+  type DevelopmentApprover,
+  type DevelopmentCaller,
+  type DevelopmentIdentities,
+  developmentSpiffeId,
+  KERNEL_CLIENT_COMMON_NAME,
+  openDevelopmentIdentities,
+} from './certificates/development-identities';
+export { writePrivate, writePublic } from './certificates/private-file';
 export { DevstackError, type DevstackErrorCode } from './devstack.error';
 export {
   DATABASE,

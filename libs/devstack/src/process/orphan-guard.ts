@@ -40,13 +40,13 @@ alive() {
 }
 alive own || exit 0
 tries=0
-while [ $tries -lt 50 ]; do sleep 0.1; alive '' || exit 0; tries=$((tries + 1)); done
+while [ $tries -lt 30 ]; do sleep 0.1; alive '' || exit 0; tries=$((tries + 1)); done
 alive kill
 `;
 
 let guard: ChildProcess | undefined;
 
-/** From now on the process is ended (with this signal, after 5 s with SIGKILL) when the current one dies. */
+/** From now on the process is ended (with this signal, after 3 s with SIGKILL) when the current one dies. */
 export function guardProcess(pid: number, signal: NodeJS.Signals): void {
   const start = processStart(pid);
   if (start === undefined) return;
