@@ -9,7 +9,17 @@ const readsEnvironment = {
 };
 
 export default tseslint.config(
-  { ignores: ['dist/', 'coverage/', '.kernel/', 'node_modules/', 'tools/audit-verify.js'] },
+  {
+    ignores: [
+      'dist/',
+      'dist.*/',
+      '.build/',
+      'coverage/',
+      '.kernel/',
+      'node_modules/',
+      'tools/audit-verify.js',
+    ],
+  },
   eslint.configs.recommended,
   {
     files: ['**/*.{js,mjs,cjs}'],

@@ -64,7 +64,7 @@ describe('development identities', () => {
           ...(servername === 'localhost' ? { servername } : {}),
         });
         let text = '';
-        socket.on('data', (chunk) => (text += chunk.toString()));
+        socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
         // In TLS 1.3 the client learns of its refusal after its own side of the handshake: an error or a bare end.
         socket.on('end', () => resolve(text === '' ? 'refused' : text));
         socket.on('error', () => resolve('refused'));

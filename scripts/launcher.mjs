@@ -1,0 +1,15 @@
+// Sees to it that dependencies and dist/ are those of the sources, then hands over to the CLI (apps/cli).
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { prepare, PrepareError } from './prepare.mjs';
+
+const root = join(import.meta.dirname, '..');
+
+try {
+  await prepare(root, (line) => process.stderr.write(`kernel: ${line}\n`));
+} catch (error) {
+  if (!(error instanceof PrepareError)) throw error;
+  process.stderr.write(`kernel: ${error.message}\n`);
+  process.exit(1);
+}
+await import(pathToFileURL(join(root, 'dist', 'apps', 'cli', 'main.js')).href);
