@@ -1,0 +1,18 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+/** What every log line of a request carries, wherever in the program it is written. */
+export interface LogContext {
+  readonly requestId: string;
+  principalId?: string;
+}
+
+const storage = new AsyncLocalStorage<LogContext>();
+
+/** Runs a function, and everything asynchronous that it starts, with the given context. */
+export function runInLogContext<T>(context: LogContext, run: () => T): T {
+  return storage.run(context, run);
+}
+
+export function logContext(): LogContext | undefined {
+  return storage.getStore();
+}
