@@ -1,0 +1,45 @@
+export type ChainFaultCode =
+  | 'hash'
+  | 'link'
+  | 'gap'
+  | 'order'
+  | 'duplicate'
+  | 'signature'
+  | 'unknown_key'
+  | 'key_not_valid'
+  | 'format'
+  | 'truncation'
+  | 'stream'
+  | 'time';
+
+/** One thing that is wrong with a chain (docs/spec/verification.md, section 4). */
+export interface ChainFault {
+  code: ChainFaultCode;
+  /** Null when the bytes at fault do not tell. */
+  shard: number | null;
+  seq: number | null;
+  id: string | null;
+  /** What is wrong, in words. */
+  message: string;
+}
+
+/** What the order of a chain depends on, of one event. */
+export interface EventFacts {
+  shard: number;
+  seq: number;
+  id: string;
+  ts: string;
+  stream: string;
+  streamVersion: number;
+  signerKid: string;
+  prevHash: string;
+  hash: string;
+}
+
+export function faultAt(
+  facts: Pick<EventFacts, 'shard' | 'seq' | 'id'>,
+  code: ChainFaultCode,
+  message: string,
+): ChainFault {
+  return { code, shard: facts.shard, seq: facts.seq, id: facts.id, message };
+}

@@ -1,0 +1,51 @@
+/** What can be wrong with evidence, as one closed union: callers map it (to HTTP, to exit codes) once, at their edge. */
+export type EvidenceErrorCode =
+  // accepted JSON (docs/spec/json.md)
+  | 'invalid_json'
+  | 'invalid_utf8'
+  | 'byte_order_mark'
+  | 'duplicate_member'
+  | 'lone_surrogate'
+  | 'number_not_exact'
+  | 'too_deep'
+  | 'forbidden_member'
+  | 'not_json'
+  | 'not_canonical'
+  // audit events (docs/spec/audit-event.md)
+  | 'invalid_event'
+  | 'event_too_large'
+  | 'invalid_origin'
+  | 'invalid_signature'
+  | 'invalid_signing_input'
+  // manifest signatures (docs/spec/manifest-signature.md)
+  | 'invalid_statement'
+  | 'invalid_envelope'
+  // keys (docs/spec/signers.md)
+  | 'invalid_public_key'
+  | 'weak_public_key'
+  | 'invalid_signers'
+  | 'invalid_registry_event';
+
+export interface EvidenceErrorContext {
+  /** RFC 6901 JSON Pointer of the first offence; '' is the whole document. */
+  pointer?: string;
+  details?: Record<string, string | number | boolean | null>;
+  cause?: unknown;
+}
+
+/** The one error of this lib. `message` says what is wrong, where, and what to do about it. */
+export class EvidenceError extends Error {
+  override readonly name = 'EvidenceError';
+  readonly pointer?: string;
+  readonly details?: Record<string, string | number | boolean | null>;
+
+  constructor(
+    readonly code: EvidenceErrorCode,
+    message: string,
+    context: EvidenceErrorContext = {},
+  ) {
+    super(message, context.cause === undefined ? undefined : { cause: context.cause });
+    if (context.pointer !== undefined) this.pointer = context.pointer;
+    if (context.details !== undefined) this.details = context.details;
+  }
+}

@@ -1,0 +1,58 @@
+import { faultAt, type ChainFault, type EventFacts } from './chain-fault';
+
+/**
+ * Checks that need to remember something of every event: ids are unique, versions of a stream have no gap.
+ * An implementation may answer at once or at the end.
+ */
+export interface IdentityCheck {
+  /** @param missing how many positions of the shard are missing so far: they may explain a jump. */
+  see(facts: EventFacts, missing: number): ChainFault[];
+  finish(): ChainFault[];
+}
+
+/** Remembers everything in memory; for chains that fit. */
+export class IdentityCheckInMemory implements IdentityCheck {
+  private readonly ids = new Set<string>();
+  private readonly streams = new Map<string, { shard: number; version: number }>();
+
+  /** @param complete the chain is read from position 1, so every stream must start with version 1. */
+  constructor(private readonly complete: boolean) {}
+
+  see(facts: EventFacts, missing: number): ChainFault[] {
+    const faults: ChainFault[] = [];
+    if (this.ids.has(facts.id)) faults.push(faultAt(facts, 'duplicate', duplicateId(facts.id)));
+    this.ids.add(facts.id);
+    const last = this.streams.get(facts.stream);
+    const message = streamFault(facts, last ?? null, missing, this.complete);
+    if (message !== null) faults.push(faultAt(facts, 'stream', message));
+    this.streams.set(facts.stream, { shard: facts.shard, version: facts.streamVersion });
+    return faults;
+  }
+
+  finish(): ChainFault[] {
+    return [];
+  }
+}
+
+export function duplicateId(id: string): string {
+  return `the id ${id} occurs at an earlier position too`;
+}
+
+/** What is wrong with an event's place in its stream, or null. */
+export function streamFault(
+  facts: Pick<EventFacts, 'shard' | 'stream' | 'streamVersion'>,
+  last: { shard: number; version: number } | null,
+  missing: number,
+  complete: boolean,
+): string | null {
+  const { shard, stream, streamVersion } = facts;
+  if (last !== null && last.shard !== shard) {
+    return `stream ${stream} is in shard ${last.shard} and in shard ${shard}`;
+  }
+  if (last === null && !complete) return null;
+  const before = last?.version ?? 0;
+  if (streamVersion === before + 1) return null;
+  const jump = streamVersion - before - 1;
+  if (jump > 0 && jump <= missing) return null;
+  return `stream ${stream} has version ${streamVersion} here, expected ${before + 1}`;
+}

@@ -1,0 +1,126 @@
+import {
+  evolveKeys,
+  NO_KEYS,
+  samePublicKey,
+  type EventPosition,
+  type KeyRegistryState,
+} from './key-registry';
+import { type AuditEvent } from './audit-event';
+import { type SignerEntry } from './signers';
+
+/**
+ * Clocks of two shards' writers may differ by this much. Only used between shards: within one, positions decide.
+ */
+export const CROSS_SHARD_TOLERANCE_MS = 60_000;
+
+export interface KeyUse extends EventPosition {
+  kid: string;
+}
+
+export type KeyVerdict =
+  | { valid: true }
+  | {
+      valid: false;
+      code: 'unknown_key' | 'key_not_valid';
+      message: string;
+      /** Nothing that is read later can make it valid. */
+      final: boolean;
+    };
+
+const VALID: KeyVerdict = { valid: true };
+
+/**
+ * Which key may sign an audit event where (docs/spec/verification.md, section 3): signers.json is the trust root, the
+ * chain's own signer events say from where to where.
+ */
+export class KeyRing {
+  private readonly roots: ReadonlyMap<string, SignerEntry>;
+  private state: KeyRegistryState;
+
+  constructor(roots: readonly SignerEntry[], state: KeyRegistryState = NO_KEYS) {
+    this.roots = new Map(roots.map((entry) => [entry.signer_kid, entry]));
+    this.state = state;
+  }
+
+  get registry(): KeyRegistryState {
+    return this.state;
+  }
+
+  root(kid: string): SignerEntry | undefined {
+    return this.roots.get(kid);
+  }
+
+  /** Takes in an event that passed its own checks. @throws EvidenceError as `evolveKeys` does. */
+  apply(event: Pick<AuditEvent, 'type' | 'stream' | 'payload' | 'shard' | 'seq' | 'ts'>): void {
+    this.state = evolveKeys(this.state, event);
+  }
+
+  /** Whether `use.kid` may have signed the event at that position, by what is known so far. */
+  judge(use: KeyUse): KeyVerdict {
+    const root = this.roots.get(use.kid);
+    if (root === undefined) return refuse('unknown_key', `signers.json has no key ${use.kid}`, true);
+    if (!root.purposes.includes('audit')) {
+      return refuse('key_not_valid', `${use.kid} is not an audit key (signers.json, purposes)`, true);
+    }
+    const known = this.state.keys.get(use.kid);
+    if (known === undefined) {
+      if (this.isBeforeRegistry(use)) return judgeByRoot(root, use);
+      return refuse('key_not_valid', `${use.kid} is used before it was added to the registry`, false);
+    }
+    if (!samePublicKey(known.entry.public_key_pem, root.public_key_pem)) {
+      return refuse(
+        'key_not_valid',
+        `the chain registers another public key for ${use.kid} than signers.json`,
+        true,
+      );
+    }
+    if (isBefore(use, known.added) && !this.isBeforeRegistry(use)) {
+      return refuse('key_not_valid', `${use.kid} is used before it was added at ${show(known.added)}`, true);
+    }
+    if (known.ended === null) return judgeByRoot(root, use);
+    if (isAfter(use, known.ended)) {
+      return refuse(
+        'key_not_valid',
+        `${use.kid} is used after it was ${known.entry.status} at ${show(known.ended)}`,
+        true,
+      );
+    }
+    return VALID;
+  }
+
+  /** No audit key was registered before this position: the trust root alone decides. */
+  private isBeforeRegistry(use: EventPosition): boolean {
+    for (const { entry, added } of this.state.keys.values()) {
+      if (!entry.purposes.includes('audit')) continue;
+      if (added.shard === use.shard ? added.seq < use.seq : added.ts < use.ts) return false;
+    }
+    return true;
+  }
+}
+
+/** signers.json says that the key ended, the chain (as far as it is read) does not: its time decides. */
+function judgeByRoot(root: SignerEntry, use: KeyUse): KeyVerdict {
+  if (root.status === 'active') return VALID;
+  const at = root.status === 'retired' ? root.retiredAt : root.compromisedAt;
+  if (at !== null && Date.parse(use.ts) <= Date.parse(at) + CROSS_SHARD_TOLERANCE_MS) return VALID;
+  const since = at === null ? '' : ` since ${at}`;
+  return refuse('key_not_valid', `${use.kid} is ${root.status}${since} (signers.json)`, false);
+}
+
+function isBefore(use: EventPosition, mark: EventPosition): boolean {
+  if (use.shard === mark.shard) return use.seq < mark.seq;
+  return Date.parse(use.ts) < Date.parse(mark.ts) - CROSS_SHARD_TOLERANCE_MS;
+}
+
+function isAfter(use: EventPosition, mark: EventPosition): boolean {
+  if (use.shard === mark.shard) return use.seq > mark.seq;
+  return Date.parse(use.ts) > Date.parse(mark.ts) + CROSS_SHARD_TOLERANCE_MS;
+}
+
+function show({ shard, seq }: EventPosition): string {
+  return `${shard}:${seq}`;
+}
+
+function refuse(code: 'unknown_key' | 'key_not_valid', message: string, final: boolean): KeyVerdict {
+  return { valid: false, code, message, final };
+}

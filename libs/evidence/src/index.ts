@@ -1,0 +1,125 @@
+/**
+ * The formats of the kernel's evidence (docs/spec): strict JSON, canonical JSON, audit events, manifest signatures,
+ * signers and chain verification. This door binds node:crypto; `core/` runs anywhere.
+ */
+import { type KeyObject } from 'node:crypto';
+import { type UnhashedEvent } from './core/audit-event';
+import { ChainVerifierCore, type ChainVerifierOptions } from './core/chain-verifier';
+import { EventInspector } from './core/inspect-event';
+import { type JsonValue } from './core/json-value';
+import { manifestDigestWith } from './core/manifest-statement';
+import { genesisHashWith } from './core/origin';
+import { hashEventWith, sealEventWith, type SealedEvent } from './core/seal-event';
+import {
+  verifyManifestEnvelopeWith,
+  type ManifestVerdict,
+  type ManifestVerification,
+} from './core/verify-envelope';
+import { nodeCrypto, sha256Hex } from './node-crypto';
+
+export { EvidenceError, type EvidenceErrorCode, type EvidenceErrorContext } from './core/evidence.error';
+export { jsonPointer, MAX_DEPTH, type JsonObject, type JsonValue } from './core/json-value';
+export { parseStrictJson, type StrictJsonOptions } from './core/strict-json.parser';
+export { assertStrictJson } from './core/strict-json.assertion';
+export { canonicalize } from './core/canonical-json';
+export { base64Decode, base64Encode } from './core/base64';
+export {
+  archiveKey,
+  isKid,
+  isTimestamp,
+  MAX_EVENT_BYTES,
+  type Actor,
+  type AuditEvent,
+  type UnhashedEvent,
+} from './core/audit-event';
+export { assertOrigin, isOrigin } from './core/origin';
+export {
+  auditSigningInput,
+  parseAuditSigningInput,
+  type AuditSigningInput,
+} from './core/audit-signing-input';
+export { canonicalEventBytes, type SealedEvent } from './core/seal-event';
+export { parseEvent } from './core/parse-event';
+export { buildEnvelope, dssePae, MANIFEST_PAYLOAD_TYPE, parseEnvelope, type Envelope } from './core/dsse';
+export {
+  MANIFEST_PREDICATE_TYPE,
+  manifestStatement,
+  parseManifestSigningInput,
+  parseManifestStatement,
+  type ManifestStatement,
+} from './core/manifest-statement';
+export { type ManifestVerdict, type ManifestVerification } from './core/verify-envelope';
+export { checkRawPublicKey, pemOfRawKey, rawKeyOfPem, spkiOfRawKey } from './core/public-key';
+export {
+  jwks,
+  parseSigners,
+  parseSignersFile,
+  readSigner,
+  signersJson,
+  type SignerEntry,
+  type SignerPurpose,
+  type SignersFile,
+  type SignerStatus,
+} from './core/signers';
+export {
+  evolveKeys,
+  evolveSigners,
+  isRegistryEvent,
+  NO_KEYS,
+  registeredSigners,
+  type EventPosition,
+  type KeyRegistryState,
+  type RegisteredKey,
+} from './core/key-registry';
+export { CROSS_SHARD_TOLERANCE_MS, KeyRing, type KeyUse, type KeyVerdict } from './core/key-ring';
+export { type ChainFault, type ChainFaultCode, type EventFacts } from './core/chain-fault';
+export { ChainSequence, type ChainSequenceOptions, type ShardHead } from './core/chain-sequence';
+export { duplicateId, IdentityCheckInMemory, streamFault, type IdentityCheck } from './core/identity-check';
+export { type Inspection } from './core/inspect-event';
+export { type ChainVerifierOptions, type ExpectedHead } from './core/chain-verifier';
+export { type EvidenceCrypto } from './core/evidence-crypto';
+export { importPublicKey, nodeCrypto, sha256Hex, verifyEd25519, verifyEd25519Async } from './node-crypto';
+
+/** Hex SHA-256 of `JCS(manifest)`: the same for every member order and number spelling. */
+export function manifestDigest(manifest: JsonValue): string {
+  return manifestDigestWith(sha256Hex, manifest);
+}
+
+/** `prevHash` of position 1 of a shard. */
+export function genesisHash(origin: string, shard: number): string {
+  return genesisHashWith(sha256Hex, origin, shard);
+}
+
+/**
+ * Hot path: canonicalises an event once, hashes it, gives what is to be signed, and completes it with the signature.
+ * @throws EvidenceError `invalid_event`, `event_too_large`, `invalid_origin`, or what `canonicalize` refuses
+ */
+export function sealEvent(event: UnhashedEvent, origin: string): SealedEvent {
+  return sealEventWith(sha256Hex, event, origin);
+}
+
+/** Hex SHA-256 of `JCS(event without hash and signature)`. */
+export function hashEvent(event: UnhashedEvent): string {
+  return hashEventWith(sha256Hex, event);
+}
+
+/** Checks a manifest signature offline; never throws for what it is given, but says why it is not valid. */
+export function verifyManifestEnvelope(verification: ManifestVerification): ManifestVerdict {
+  return verifyManifestEnvelopeWith(nodeCrypto, verification);
+}
+
+/** Checks a chain from canonical event bytes, one event at a time. */
+export class ChainVerifier extends ChainVerifierCore<KeyObject> {
+  constructor(options: ChainVerifierOptions) {
+    super(nodeCrypto, options);
+  }
+}
+
+/** Checks of single events: format, hash, signature. */
+export function createEventInspector(
+  origin: string,
+  publicKey: (kid: string) => Uint8Array | undefined,
+  checkSignatures: boolean,
+): EventInspector<KeyObject> {
+  return new EventInspector(nodeCrypto, origin, publicKey, checkSignatures);
+}
