@@ -1,0 +1,42 @@
+export {
+  type BackendHealth,
+  type KeyInfo,
+  type KeyRequest,
+  type SigningBackend,
+  isKeyName,
+  signingKeys,
+} from './signing-backend';
+export { SignerError, type SignerErrorCode } from './signer.error';
+export { SoftwareBackend, type SoftwareBackendOptions } from './software/software.backend';
+export {
+  DEFAULT_OPERATION_TIMEOUT_MS,
+  DEFAULT_PROCESSES,
+  Pkcs11Backend,
+  type Pkcs11BackendOptions,
+} from './pkcs11/pkcs11.backend';
+export {
+  DEFAULT_SOFTHSM_MODULE,
+  provisionSoftHsm,
+  type ProvisionedToken,
+  type ProvisionSoftHsmOptions,
+} from './pkcs11/provision-softhsm';
+export {
+  DEFAULT_MAX_BATCH,
+  DEFAULT_MAX_IN_FLIGHT,
+  DEFAULT_MAX_QUEUED,
+  DEFAULT_TIMEOUT_MS,
+  type ProxySignature,
+  type SignatureRequest,
+  SigningProxyClient,
+  type SigningProxyClientOptions,
+} from './signing-proxy.client';
+export {
+  HealthAnswer,
+  KEY_PURPOSE_OF,
+  KeysAnswer,
+  MAX_PROXY_BATCH,
+  MAX_SIGNING_INPUT_BYTES,
+  type ProxyHealth,
+  SIGNING_PURPOSES,
+  type SigningPurpose,
+} from './signing-contract';

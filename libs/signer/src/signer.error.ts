@@ -1,0 +1,33 @@
+/**
+ * Every way in which this lib says no. `signing_unavailable` is the only one that may pass by itself
+ * (nothing was signed, try later); all others stay until someone changes the request, a key or the configuration.
+ */
+export type SignerErrorCode =
+  | 'signing_unavailable'
+  | 'signing_refused'
+  | 'unknown_key'
+  | 'queue_full'
+  | 'closed'
+  | 'invalid_request'
+  | 'key_refused'
+  | 'refused_in_production'
+  | 'misconfigured'
+  | 'token_error';
+
+export class SignerError extends Error {
+  override readonly name = 'SignerError';
+
+  constructor(
+    readonly code: SignerErrorCode,
+    message: string,
+    readonly details: Readonly<Record<string, unknown>> = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** The text of anything thrown, for a sentence that names the cause. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import { type SignerPurpose } from '#libs/evidence';
+
+/**
+ * What the signing proxy and its client agree on (openapi/signing-proxy.yaml). The purposes of a request name what
+ * its input claims to be; the purposes of a key name what the key may sign.
+ */
+export const KEY_PURPOSE_OF = {
+  'audit-event': 'audit',
+  manifest: 'manifest',
+} as const satisfies Record<string, SignerPurpose>;
+
+export type SigningPurpose = keyof typeof KEY_PURPOSE_OF;
+
+export const SIGNING_PURPOSES = Object.keys(KEY_PURPOSE_OF) as SigningPurpose[];
+
+/** Items in one request: twice what the client sends, so that another client's batches fit as well. */
+export const MAX_PROXY_BATCH = 512;
+
+/** Raw signing in a cloud KMS takes 4,096 bytes; nothing that is signed here is larger. */
+export const MAX_SIGNING_INPUT_BYTES = 4_096;
+
+/** What `GET /v1/keys` answers; other members are ignored. */
+export const KeysAnswer = z.object({
+  origin: z.string(),
+  keys: z.array(
+    z.object({
+      kid: z.string(),
+      keyVersion: z.string(),
+      algorithm: z.literal('ed25519'),
+      publicKeyPem: z.string(),
+      purposes: z.array(z.enum(['audit', 'manifest', 'checkpoint'])),
+      backend: z.string(),
+      createdAt: z.string().nullable(),
+    }),
+  ),
+});
+
+export const HealthAnswer = z.object({
+  ok: z.boolean(),
+  backends: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),
+});
+
+export type ProxyHealth = z.infer<typeof HealthAnswer>;
+
+/** RFC 9457; `error` is the machine word, `index` the item that was refused. */
+export const ProblemAnswer = z.object({
+  error: z.string(),
+  title: z.string().optional(),
+  detail: z.string().optional(),
+  index: z.number().int().nonnegative().optional(),
+});

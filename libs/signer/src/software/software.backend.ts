@@ -1,0 +1,106 @@
+import { sign as signEd25519, type KeyObject } from 'node:crypto';
+import { selfTestKey, selfTestMessage, answersSelfTest } from '../key-self-test';
+import { SignerError } from '../signer.error';
+import {
+  isKeyName,
+  type BackendHealth,
+  type KeyInfo,
+  type KeyRequest,
+  type SigningBackend,
+} from '../signing-backend';
+import { ensureKeyFolder, loadOrCreateKey, type LoadedKey } from './key-file';
+
+export interface SoftwareBackendOptions {
+  /** Folder of the key files; made with 0700 when it is missing. */
+  dir: string;
+  keys: KeyRequest[];
+  /** Whether NODE_ENV is production. A private key in a file is a development convenience, so it is refused there. */
+  production: boolean;
+  now?: () => Date;
+}
+
+/**
+ * From this many messages the callback API pays: measured on two cores, a batch of 4 took 91 us on this thread and
+ * 132 us through the thread pool, a batch of 64 took 2.0 ms and 1.2 ms.
+ */
+const THREAD_POOL_FROM = 16;
+
+/** Ed25519 keys in files, signed with by node:crypto. For development and tests. */
+export class SoftwareBackend implements SigningBackend {
+  readonly name = 'software';
+  private closed = false;
+
+  private constructor(private readonly loaded: ReadonlyMap<string, LoadedKey>) {}
+
+  /**
+   * Loads or makes the keys and self-tests each of them.
+   * @throws SignerError `refused_in_production`, `key_refused`, `invalid_request`
+   */
+  static async open(options: SoftwareBackendOptions): Promise<SoftwareBackend> {
+    if (options.production) {
+      throw new SignerError(
+        'refused_in_production',
+        'The software signer keeps private keys in files and is refused when NODE_ENV=production: ' +
+          'choose a signing backend whose keys cannot be copied (pkcs11 or a KMS).',
+      );
+    }
+    await ensureKeyFolder(options.dir);
+    const loaded = new Map<string, LoadedKey>();
+    for (const request of options.keys) {
+      if (!isKeyName(request.kid)) {
+        throw new SignerError('invalid_request', `"${request.kid}" cannot be the name of a key`);
+      }
+      const key = await loadOrCreateKey(options.dir, request, (options.now ?? (() => new Date()))());
+      await selfTestKey({
+        kid: key.kid,
+        publicKeyPem: key.publicKeyPem,
+        sign: async (message) => signEd25519(null, message, key.privateKey),
+      });
+      loaded.set(key.kid, key);
+    }
+    return new SoftwareBackend(loaded);
+  }
+
+  keys(): readonly KeyInfo[] {
+    return [...this.loaded.values()].map((key) => ({
+      kid: key.kid,
+      keyVersion: '1',
+      algorithm: 'ed25519',
+      publicKeyPem: key.publicKeyPem,
+      purposes: key.purposes,
+      backend: this.name,
+      createdAt: key.createdAt,
+    }));
+  }
+
+  async sign(kid: string, messages: readonly Uint8Array[]): Promise<Uint8Array[]> {
+    if (this.closed) throw new SignerError('closed', 'The software signer is closed');
+    const key = this.loaded.get(kid);
+    if (!key) throw new SignerError('unknown_key', `The software signer has no key ${kid}`, { kid });
+    if (messages.length < THREAD_POOL_FROM) {
+      return messages.map((message) => signEd25519(null, message, key.privateKey));
+    }
+    return Promise.all(messages.map((message) => signInThreadPool(message, key.privateKey)));
+  }
+
+  async health(): Promise<BackendHealth> {
+    if (this.closed) return { ok: false, detail: 'closed' };
+    for (const key of this.loaded.values()) {
+      const [signature] = await this.sign(key.kid, [selfTestMessage(key.kid)]);
+      if (!signature || !answersSelfTest(key.kid, key.publicKeyPem, signature)) {
+        return { ok: false, detail: `key ${key.kid} does not sign correctly` };
+      }
+    }
+    return { ok: true, detail: `${this.loaded.size} keys in files, for development only` };
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+  }
+}
+
+function signInThreadPool(message: Uint8Array, key: KeyObject): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    signEd25519(null, message, key, (error, signature) => (error ? reject(error) : resolve(signature)));
+  });
+}
