@@ -11,7 +11,7 @@ export {
 } from './matrix';
 export { Policy, policyOf, PublicRoute, type RoutePolicy } from './policy.decorator';
 export { PolicyGuard } from './policy.guard';
-export { ROLES, type Principal, type Role } from './principal';
+export { actorOf, ROLES, type Principal, type Role } from './principal';
 export { principalOf } from './principal-of';
 export { accessOf, Caller, rememberAccess, Scope, type RequestAccess } from './request-access';
 export { RoleBindings, roleBindings, type RoleBinding } from './role-bindings';

@@ -1,3 +1,5 @@
+import { type Actor } from '#libs/evidence';
+
 export const ROLES = ['SuperAdmin', 'DivisionLead', 'Operator', 'Auditor'] as const;
 export type Role = (typeof ROLES)[number];
 
@@ -12,4 +14,9 @@ export interface Principal {
   readonly division?: string;
   readonly commonName?: string;
   readonly spiffeId?: string;
+}
+
+/** A principal as events name it. */
+export function actorOf({ id, kind, roles }: Principal): Actor {
+  return { id, kind, roles: [...roles] };
 }
