@@ -1,0 +1,115 @@
+import { roleBindings } from '#libs/access';
+import {
+  type ConfigOf,
+  defineConfig,
+  json,
+  matching,
+  oneOf,
+  path,
+  port,
+  readableFile,
+  text,
+  url,
+  wholeNumber,
+} from '#libs/config';
+
+/** Every setting of the kernel process; docs/configuration.md is generated from it. */
+export const kernelConfig = defineConfig({
+  KERNEL_ORIGIN: {
+    schema: matching(/^[a-z0-9]([a-z0-9._/-]{0,253}[a-z0-9])?$/, 'a name such as kernel.example.com/prod'),
+    description:
+      "This kernel's name. It is part of every hash and signature: a chain cannot be passed off as another deployment's, and the name cannot be changed later.",
+  },
+  KERNEL_SHARDS: {
+    schema: wholeNumber({ min: 1, max: 256 }),
+    description: 'How many chains the events are spread over. Fixed once the database has been migrated.',
+    default: 1,
+  },
+  DATABASE_URL: {
+    schema: url('postgres', 'postgresql'),
+    description: 'PostgreSQL, as the runtime role: it can append to the event store and nothing else.',
+    secret: true,
+  },
+  KERNEL_DATABASE_CONNECTIONS: {
+    schema: wholeNumber({ min: 3, max: 200 }),
+    description:
+      'Most connections this process opens. Appends need one per shard, reads take what is left; more is not faster.',
+    default: 10,
+  },
+  KERNEL_API_HOST: {
+    schema: text(),
+    description: 'Address on which the service API listens.',
+    default: '0.0.0.0',
+  },
+  KERNEL_API_PORT: {
+    schema: port(),
+    description: 'Port of the service API (HTTPS, mutual TLS).',
+    default: 8443,
+  },
+  KERNEL_MANAGEMENT_HOST: {
+    schema: text(),
+    description: 'Address on which /health, /ready and /metrics listen (HTTP, no secrets).',
+    default: '0.0.0.0',
+  },
+  KERNEL_MANAGEMENT_PORT: {
+    schema: port(),
+    description: 'Port of /health, /ready and /metrics.',
+    default: 8444,
+  },
+  KERNEL_TLS_CERT_FILE: { schema: readableFile(), description: "The service API's certificate chain (PEM)." },
+  KERNEL_TLS_KEY_FILE: { schema: readableFile(), description: 'Its private key (PEM).' },
+  KERNEL_TLS_CLIENT_CA_FILE: {
+    schema: readableFile(),
+    description:
+      'The authorities (PEM) whose client certificates are accepted; all others fail the handshake.',
+  },
+  KERNEL_ROLE_BINDINGS: {
+    schema: json(
+      roleBindings,
+      'a list such as [{"cn":"deployer.example.com","role":"Operator"},{"spiffe":"spiffe://example.com/ci","role":"DivisionLead","division":"product"}]',
+    ),
+    description:
+      'Which role a client certificate has, by its common name or SPIFFE URI. A certificate that is not named has none.',
+    fromFile: true,
+  },
+  KMS_ENDPOINT: { schema: url('https'), description: 'The signing proxy.' },
+  KMS_CA_FILE: {
+    schema: readableFile(),
+    description: "The authority (PEM) of the signing proxy's certificate.",
+  },
+  KMS_CLIENT_CERT_FILE: {
+    schema: readableFile(),
+    description: "This process's client certificate (PEM) for the signing proxy.",
+  },
+  KMS_CLIENT_KEY_FILE: { schema: readableFile(), description: 'Its private key (PEM).' },
+  KMS_TIMEOUT_MS: {
+    schema: wholeNumber({ min: 100, max: 10_000 }),
+    description: 'How long a signature may take in all before a write is refused as signing_unavailable.',
+    default: 1_500,
+    unit: 'ms',
+  },
+  OPENAPI_PATH: {
+    schema: path(),
+    description:
+      'The OpenAPI document that every request is checked against. Missing or invalid, it stops the start.',
+    default: 'openapi/kernel.yaml',
+  },
+  KERNEL_BODY_LIMIT_BYTES: {
+    schema: wholeNumber({ min: 65_536, max: 67_108_864 }),
+    description: 'Largest request body.',
+    default: 8_388_608,
+    unit: 'bytes',
+  },
+  KERNEL_QUEUE_LIMIT: {
+    schema: wholeNumber({ min: 256, max: 65_536 }),
+    description: 'Most writes waiting per shard; past it they are refused with 503 and Retry-After.',
+    default: 4_096,
+  },
+  KERNEL_LOG_LEVEL: {
+    schema: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
+    description: 'Least severe log line that is written.',
+    default: 'info',
+  },
+});
+
+export type KernelConfig = ConfigOf<typeof kernelConfig>;

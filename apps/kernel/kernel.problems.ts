@@ -1,0 +1,57 @@
+import { AuditError } from '#libs/audit';
+import { EventStoreError } from '#libs/event-store';
+import { type ErrorProblems, problemsOf } from '#libs/http-edge';
+import { KeyRegistryError } from '#libs/key-registry';
+import { SignerError } from '#libs/signer';
+import { SigningError } from '#libs/signing';
+
+const SIGNING_UNAVAILABLE = {
+  status: 503,
+  word: 'signing_unavailable',
+  title: 'Signing unavailable',
+} as const;
+const OVERLOADED = { status: 503, word: 'overloaded', title: 'Overloaded' } as const;
+const MALFORMED = { status: 400, members: ['pointer'] } as const;
+/** No request can cause it: the kernel itself is at fault. */
+const OUR_FAULT = { status: 500, word: 'internal_error' } as const;
+
+/** What the errors of the kernel's modules look like from outside. */
+export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
+  problemsOf(EventStoreError, {
+    version_conflict: { status: 409 },
+    queue_full: OVERLOADED,
+    signing_unavailable: SIGNING_UNAVAILABLE,
+    idempotency_mismatch: { status: 422 },
+    event_too_large: { status: 413, members: ['pointer'] },
+    streams_span_shards: { status: 400, members: ['pointer'] },
+    duplicate_event_id: { status: 409 },
+    store_unavailable: { status: 503 },
+    invalid_request: MALFORMED,
+    invalid_cursor: { status: 400, word: 'invalid_cursor' },
+    not_migrated: { status: 503, word: 'store_unavailable' },
+    chain_mismatch: { status: 503, word: 'store_unavailable' },
+    closed: { status: 503, word: 'shutting_down' },
+  }),
+  problemsOf(SignerError, {
+    signing_unavailable: SIGNING_UNAVAILABLE,
+    queue_full: OVERLOADED,
+    signing_refused: { ...SIGNING_UNAVAILABLE, retryAfter: 30 },
+    unknown_key: { ...SIGNING_UNAVAILABLE, retryAfter: 30 },
+    closed: { status: 503, word: 'shutting_down' },
+    invalid_request: OUR_FAULT,
+    key_refused: OUR_FAULT,
+    refused_in_production: OUR_FAULT,
+    misconfigured: OUR_FAULT,
+    token_error: OUR_FAULT,
+  }),
+  problemsOf(AuditError, {
+    reserved_name: MALFORMED,
+    event_not_found: { status: 404, word: 'not_found' },
+    unknown_shard: { status: 404, word: 'not_found' },
+    invalid_position: { status: 400, word: 'invalid_request' },
+    invalid_range: { status: 400, word: 'invalid_request' },
+    position_unavailable: { status: 503 },
+  }),
+  problemsOf(SigningError, { manifest_id_too_long: { status: 400, word: 'invalid_request' } }),
+  problemsOf(KeyRegistryError, { signer_not_found: { status: 404, word: 'not_found' } }),
+];

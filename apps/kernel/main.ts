@@ -1,0 +1,99 @@
+import { readFileSync } from 'node:fs';
+import { DataSource } from 'typeorm';
+import { RoleBindings } from '#libs/access';
+import { ConfigError, loadConfig } from '#libs/config';
+import { EventStoreError, assertMigrated } from '#libs/event-store';
+import { HttpEdgeError, createServiceApp } from '#libs/http-edge';
+import { SigningKeys } from '#libs/key-registry';
+import { createLogger, processRegistry, startManagementServer } from '#libs/observability';
+import { SigningProxyClient } from '#libs/signer';
+import { kernelConfig, type KernelConfig } from './kernel.config';
+import { KernelModule } from './kernel.module';
+import { KERNEL_PROBLEMS } from './kernel.problems';
+
+async function main(config: KernelConfig): Promise<void> {
+  const logger = createLogger({ app: 'kernel', level: config.logLevel });
+  const proxy = new SigningProxyClient({
+    url: config.kmsEndpoint,
+    ca: readFileSync(config.kmsCaFile),
+    cert: readFileSync(config.kmsClientCertFile),
+    key: readFileSync(config.kmsClientKeyFile),
+    timeoutMs: config.kmsTimeoutMs,
+  });
+  const service = await createServiceApp(
+    KernelModule.register({ config, proxy, registry: processRegistry }),
+    {
+      tls: {
+        cert: readFileSync(config.tlsCertFile),
+        key: readFileSync(config.tlsKeyFile),
+        ca: readFileSync(config.tlsClientCaFile),
+      },
+      bindings: new RoleBindings(config.roleBindings),
+      openapiPath: config.openapiPath,
+      logger,
+      problems: KERNEL_PROBLEMS,
+      limits: { bodyBytes: config.bodyLimitBytes },
+      registry: processRegistry,
+    },
+  );
+  const { app } = service;
+  const { origin, shards } = config;
+  await assertMigrated(app.get(DataSource), { origin, shards });
+
+  const management = await startManagementServer({
+    host: config.managementHost,
+    port: config.managementPort,
+    logger,
+    registry: processRegistry,
+    checks: {
+      postgres: async () => assertMigrated(app.get(DataSource), { origin, shards }),
+      signing_proxy: async () => {
+        const { ok, backends } = await proxy.health();
+        if (!ok) throw new Error(backends.map(({ name, detail }) => `${name}: ${detail}`).join('; '));
+        const problem = app.get(SigningKeys, { strict: false }).problem();
+        if (problem !== null) throw new Error(problem);
+      },
+    },
+  });
+  const port = await service.listen(config.apiPort, config.apiHost);
+  logger.info({ port, managementPort: management.port, origin }, 'kernel listens');
+
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals) => {
+    if (stopping) return;
+    stopping = true;
+    logger.info({ signal }, 'kernel stops');
+    management.drain();
+    service
+      .close()
+      .then(() => management.close())
+      .then(
+        () => process.exit(0),
+        (error: unknown) => {
+          logger.fatal({ err: error }, 'kernel could not stop in order');
+          process.exit(1);
+        },
+      );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+/** Faults of the deployment get one sentence; anything else is a fault of ours and shows where it came from. */
+function explain(error: unknown): string {
+  if (error instanceof ConfigError || error instanceof EventStoreError || error instanceof HttpEdgeError) {
+    return error.message;
+  }
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+function fail(error: unknown): never {
+  process.stderr.write(`kernel does not start: ${explain(error)}\n`);
+  process.exit(1);
+}
+
+try {
+  main(loadConfig(kernelConfig)).catch(fail);
+} catch (error) {
+  fail(error);
+}

@@ -1,0 +1,50 @@
+import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import {
+  type CommandAnswer,
+  EventStore,
+  type StreamWrite,
+  answerBytes,
+  appendAndAnswer,
+} from '#libs/event-store';
+import { AuditError } from '../../domain/audit.error';
+import { divisionOf } from '../../domain/event-division';
+import { isReserved } from '../../domain/reserved-names';
+import { AppendEvents, type CallerEvent } from './append-events.command';
+
+@CommandHandler(AppendEvents)
+export class AppendEventsHandler implements ICommandHandler<AppendEvents, CommandAnswer> {
+  constructor(private readonly store: EventStore) {}
+
+  async execute(command: AppendEvents): Promise<CommandAnswer> {
+    const ownStream = `caller/${command.actor.id}`;
+    const writes = command.events.map((event, index): StreamWrite => {
+      const stream = event.stream ?? ownStream;
+      refuseReserved(event, stream, command.pointerOf(index));
+      return {
+        stream,
+        expectedVersion: 'any',
+        events: [{ type: event.type, payload: event.payload, division: divisionOf(stream, event.payload) }],
+      };
+    });
+    return appendAndAnswer(
+      this.store,
+      { actor: command.actor, correlationId: command.correlationId, writes },
+      command.idempotency,
+      (committed, position) =>
+        answerBytes(201, {
+          events: committed.map(({ event: { id, shard, seq, hash } }) => ({ id, shard, seq, hash })),
+          position,
+        }),
+    );
+  }
+}
+
+function refuseReserved(event: CallerEvent, stream: string, pointer: string): void {
+  const [member, name] = isReserved(event.type) ? ['type', event.type] : ['stream', stream];
+  if (!isReserved(name)) return;
+  throw new AuditError(
+    'reserved_name',
+    `"${name}" names a fact that only the kernel itself records; choose another ${member}.`,
+    { pointer: `${pointer}/${member}` },
+  );
+}

@@ -1,0 +1,2 @@
+export { AuditModule } from './audit.module';
+export { AuditError, type AuditErrorCode } from './domain/audit.error';

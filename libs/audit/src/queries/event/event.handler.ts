@@ -1,0 +1,27 @@
+import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
+import { AccessError, withinScope } from '#libs/access';
+import { EventStore, type StoredEvent } from '#libs/event-store';
+import { AuditError } from '../../domain/audit.error';
+import { divisionOf } from '../../domain/event-division';
+import { GetEvent } from './event.query';
+
+@QueryHandler(GetEvent)
+export class GetEventHandler implements IQueryHandler<GetEvent, StoredEvent> {
+  constructor(private readonly store: EventStore) {}
+
+  async execute({ id, scope }: GetEvent): Promise<StoredEvent> {
+    const stored = await this.store.getById(id);
+    if (stored === null) throw new AuditError('event_not_found', `There is no event ${id}.`);
+    const division = divisionOf(stored.event.stream, stored.event.payload);
+    if (!withinScope(scope, division)) {
+      throw new AccessError(
+        'forbidden',
+        'This event does not belong to the division that the caller leads.',
+        {
+          division,
+        },
+      );
+    }
+    return stored;
+  }
+}

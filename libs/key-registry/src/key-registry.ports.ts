@@ -1,0 +1,22 @@
+import { type EventStore } from '#libs/event-store';
+import { type BackendKey } from './domain/registration';
+
+/** The signing backend's view of its keys; bound to the signing proxy by the app. */
+export abstract class BackendKeys {
+  /** @throws SignerError `signing_unavailable` */
+  abstract keys(): Promise<BackendKey[]>;
+  abstract health(): Promise<{ ok: boolean; detail: string }>;
+}
+
+/**
+ * Opens a store whose events are signed by a key that the registry does not know yet. Only the registration of the
+ * first keys needs it: the ordinary store signs with registered keys alone. The caller closes it.
+ */
+export abstract class RegistrationStores {
+  abstract signedBy(kid: string): EventStore;
+}
+
+export abstract class KeyRegistryOptions {
+  abstract readonly origin: string;
+  abstract now(): Date;
+}

@@ -1,0 +1,117 @@
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { type SignerPurpose } from '#libs/evidence';
+import { SignerError } from '#libs/signer';
+import { RegisterSigners } from './commands/register-signers/register-signers.command';
+import { type BackendKey, NEEDED_PURPOSES, activeKey, keysToRegister } from './domain/registration';
+import { BackendKeys, KeyRegistryOptions } from './key-registry.ports';
+import { RegisteredSigners } from './registered-signers';
+
+/** While no key can sign yet, how long until the backend is asked again. */
+const RETRY_MS = 500;
+/** Once keys are known, how often the backend and the registry are compared anew. */
+const REFRESH_MS = 15_000;
+
+/**
+ * Which key signs for which purpose now. Starts by itself and keeps trying: a kernel that starts before its signing
+ * backend answers reads, refuses writes as `signing_unavailable`, and needs no restart when the backend comes.
+ */
+@Injectable()
+export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger(SigningKeys.name);
+  private readonly active = new Map<SignerPurpose, BackendKey>();
+  private reason = 'the signing backend has not been asked yet';
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> = Promise.resolve();
+  private stopped = false;
+
+  constructor(
+    private readonly backend: BackendKeys,
+    private readonly registered: RegisteredSigners,
+    private readonly options: KeyRegistryOptions,
+    @Inject(CommandBus) private readonly commands: CommandBus,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.schedule(0);
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.running;
+  }
+
+  /** @throws SignerError `signing_unavailable` with the reason, when no registered key can sign for this purpose */
+  activeKey(purpose: SignerPurpose): BackendKey {
+    const key = this.active.get(purpose);
+    if (!key)
+      throw new SignerError('signing_unavailable', `No key can sign for "${purpose}" now: ${this.reason}.`);
+    return key;
+  }
+
+  /** Why a needed purpose has no key, or null when all have one. */
+  problem(): string | null {
+    return NEEDED_PURPOSES.every((purpose) => this.active.has(purpose)) ? null : this.reason;
+  }
+
+  private schedule(delay: number): void {
+    if (this.stopped) return;
+    this.timer = setTimeout(() => {
+      this.running = this.refresh().then(() =>
+        this.schedule(this.problem() === null ? REFRESH_MS : RETRY_MS),
+      );
+    }, delay);
+    this.timer.unref();
+  }
+
+  private async refresh(): Promise<void> {
+    try {
+      const offered = await this.backend.keys();
+      await this.registerFirstKeys(offered);
+      const signers = await this.registered.signers({ fresh: true });
+      for (const purpose of NEEDED_PURPOSES) {
+        const key = activeKey(purpose, signers, offered);
+        if (key) this.active.set(purpose, key);
+        else this.active.delete(purpose);
+      }
+      this.explain(offered);
+    } catch (error) {
+      // Known keys stay in use: whether they can sign is for the next signature to find out.
+      this.say(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  private async registerFirstKeys(offered: BackendKey[]): Promise<void> {
+    const known = await this.registered.signers({ fresh: true });
+    const toRegister = keysToRegister(known, offered, this.options.now().toISOString());
+    if (toRegister.length === 0) return;
+    const auditKid =
+      activeKey('audit', known, offered)?.kid ??
+      toRegister.find(({ purposes }) => purposes.includes('audit'))?.signer_kid;
+    if (auditKid === undefined) return;
+    await this.commands.execute(new RegisterSigners(toRegister, auditKid));
+    this.logger.log(`registered ${toRegister.map(({ signer_kid }) => signer_kid).join(', ')}`);
+  }
+
+  private explain(offered: BackendKey[]): void {
+    const missing = NEEDED_PURPOSES.filter((purpose) => !this.active.has(purpose));
+    if (missing.length === 0) return;
+    const kids = offered.map(({ kid }) => kid).join(', ') || 'no key';
+    this.say(
+      `the signing backend offers ${kids}, none of which is an active registered key for ${missing.join(' and ')}; ` +
+        `give it back the registered key, or register the new one by a rotation`,
+    );
+  }
+
+  private say(reason: string): void {
+    if (reason !== this.reason) this.logger.warn(reason);
+    this.reason = reason;
+  }
+}

@@ -1,0 +1,117 @@
+import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { v7 as uuidv7 } from 'uuid';
+import { AccessError, withinScope } from '#libs/access';
+import { MANIFEST_PAYLOAD_TYPE, buildEnvelope, dssePae, manifestStatement } from '#libs/evidence';
+import {
+  type CommandAnswer,
+  EventStore,
+  answerBytes,
+  appendAndAnswer,
+  findStoredAnswer,
+} from '#libs/event-store';
+import { signatureRecord } from '../../domain/signature-record';
+import { type ManifestSubject, subjectOfManifest, subjectOfReference } from '../../domain/manifest-subject';
+import { SigningError } from '../../domain/signing.error';
+import { ManifestSigner, SigningOptions } from '../../signing.ports';
+import { SignManifest, type SignRequest } from './sign-manifest.command';
+
+/** Longest manifest id, in UTF-16 code units: it becomes part of the stream's name. */
+const MAX_MANIFEST_ID = 400;
+
+@CommandHandler(SignManifest)
+export class SignManifestHandler implements ICommandHandler<SignManifest, CommandAnswer> {
+  constructor(
+    private readonly store: EventStore,
+    private readonly signer: ManifestSigner,
+    private readonly options: SigningOptions,
+  ) {}
+
+  async execute(command: SignManifest): Promise<CommandAnswer> {
+    const subject = subjectOf(command.request);
+    if (!withinScope(command.scope, subject.division)) {
+      throw new AccessError(
+        'forbidden',
+        'This manifest does not belong to the division that the caller leads.',
+        {
+          division: subject.division,
+        },
+      );
+    }
+    // A repeated request is answered before anything is signed: a signature that nobody records must not come to be.
+    const stored = await findStoredAnswer(this.store, command.idempotency);
+    if (stored) return stored;
+
+    const stream = `manifest/${subject.manifestId}`;
+    const head = await this.store.recentHead(this.store.shardOf(stream));
+    const signedAt = this.options.now().toISOString();
+    const payload = manifestStatement({
+      manifestId: subject.manifestId,
+      version: subject.version,
+      kind: subject.kind,
+      sha256: subject.sha256,
+      origin: this.options.origin,
+      signedAt,
+      requestedBy: command.actor.id,
+      auditSeqAfter: `${head.shard}:${head.seq}`,
+    });
+    const { kid, keyVersion, signature } = await this.signer.sign(dssePae(MANIFEST_PAYLOAD_TYPE, payload));
+    const envelope = buildEnvelope(payload, kid, signature);
+    const signatureId = uuidv7();
+
+    return appendAndAnswer(
+      this.store,
+      {
+        actor: command.actor,
+        correlationId: command.correlationId,
+        writes: [
+          {
+            stream,
+            expectedVersion: 'any',
+            events: [
+              {
+                type: 'manifest.signed',
+                division: subject.division,
+                payload: {
+                  manifestId: subject.manifestId,
+                  version: subject.version,
+                  kind: subject.kind,
+                  sha256: subject.sha256,
+                  division: subject.division,
+                  signatureId,
+                  keyVersion,
+                  envelope: { ...envelope },
+                },
+              },
+            ],
+          },
+        ],
+      },
+      command.idempotency,
+      ([committed], position) =>
+        answerBytes(200, {
+          audit_id: committed?.event.id,
+          signature_record: signatureRecord({
+            id: signatureId,
+            subject,
+            signerKid: kid,
+            keyVersion,
+            signature,
+            signedAt,
+            envelope,
+          }),
+          position,
+        }),
+    );
+  }
+}
+
+function subjectOf(request: SignRequest): ManifestSubject {
+  const subject = 'manifest' in request ? subjectOfManifest(request.manifest) : subjectOfReference(request);
+  if (subject.manifestId.length > MAX_MANIFEST_ID) {
+    throw new SigningError(
+      'manifest_id_too_long',
+      `The manifest id has ${subject.manifestId.length} characters; at most ${MAX_MANIFEST_ID} are allowed.`,
+    );
+  }
+  return subject;
+}

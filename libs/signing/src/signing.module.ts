@@ -1,0 +1,18 @@
+import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
+import { CqrsModule } from '@nestjs/cqrs';
+import { SignManifestHandler } from './commands/sign-manifest/sign-manifest.handler';
+import { SigningController } from './http/signing.controller';
+import { VerifyManifestHandler } from './queries/verify-manifest/verify-manifest.handler';
+
+/** Signs manifests and records each signature. Needs EventStore and the ports of signing.ports.ts from `imports`. */
+@Module({})
+export class SigningModule {
+  static register({ imports }: Required<Pick<ModuleMetadata, 'imports'>>): DynamicModule {
+    return {
+      module: SigningModule,
+      imports: [CqrsModule, ...imports],
+      controllers: [SigningController],
+      providers: [SignManifestHandler, VerifyManifestHandler],
+    };
+  }
+}
