@@ -43,17 +43,19 @@ export async function prepare(root, say) {
   await withLock(join(state, 'lock'), say, async () => {
     const { install, build } = wanted();
     if (noted(state, 'install') !== install || !existsSync(join(root, 'node_modules'))) {
-      say('installing dependencies (first start or package-lock.json changed; about a minute)');
       rmSync(join(state, 'install'), { force: true });
-      await run(
-        root,
-        npmCommand(),
-        ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund'],
-        {
-          log: join(state, 'install.log'),
-          failed: 'npm ci failed',
-        },
-      );
+      if (!installedAsLocked(root)) {
+        say('installing dependencies (first start or package-lock.json changed; about a minute)');
+        await run(
+          root,
+          npmCommand(),
+          ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund'],
+          {
+            log: join(state, 'install.log'),
+            failed: 'npm ci failed',
+          },
+        );
+      }
       note(state, 'install', install);
     }
     if (noted(state, 'build') !== build || !existsSync(join(root, 'dist'))) {
@@ -105,6 +107,29 @@ function filesOf(path) {
     .filter((entry) => entry.isFile() && !/\.(spec|d)\.ts$/.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();
+}
+
+/**
+ * Whether node_modules holds what the lock file says, by npm's own record of it: whoever just ran `npm install` need
+ * not wait for another installation. Only what is optional (other platforms' parts) may be missing.
+ */
+function installedAsLocked(root) {
+  try {
+    const packagesOf = (file) => JSON.parse(readFileSync(join(root, file), 'utf8')).packages;
+    const locked = packagesOf('package-lock.json');
+    const installed = packagesOf(join('node_modules', '.package-lock.json'));
+    const same = (path) =>
+      locked[path] !== undefined &&
+      existsSync(join(root, path)) &&
+      locked[path].version === installed[path].version &&
+      locked[path].integrity === installed[path].integrity;
+    return (
+      Object.keys(installed).every(same) &&
+      Object.keys(locked).every((path) => path === '' || path in installed || locked[path].optional === true)
+    );
+  } catch {
+    return false;
+  }
 }
 
 /** A file that vanished while the tree is edited is as good as empty; the digest changes all the same. */

@@ -30,3 +30,15 @@ export {
   signalProcess,
 } from './process/process-identity';
 export { type ServiceDefinition, type ServiceState, SupervisedService } from './process/supervised-service';
+export { readEnvironmentFile, writeEnvironmentFile, type EnvironmentLine } from './stack/environment-file';
+export {
+  endLeftovers,
+  readRun,
+  RunClaim,
+  type RunRecord,
+  type ServiceRecord,
+  untilGone,
+} from './stack/run-record';
+export { type KernelInstance, probe, softHsmModule, Stack, type StackOptions } from './stack/stack';
+export { DEFAULT_PORT_BASE, MAX_PORT_BASE, portsFrom, type StackPorts } from './stack/stack-ports';
+export { type SignerChoice, SIGNERS, StateFolder, type StateRecord } from './stack/state-folder';

@@ -73,8 +73,8 @@ export interface PostgresOptions {
   restart?: boolean;
   /** Skip the flush of a new cluster's files to disk (a cluster that is thrown away anyway); default false. */
   throwaway?: boolean;
-  /** Told what happens, in words. */
-  onChange?: (note: string) => void;
+  /** Told what happens to the process. */
+  onChange?: (service: SupervisedService, note: string) => void;
 }
 
 export interface PostgresServer {
@@ -112,23 +112,19 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   const log = new BoundedLog(options.logFile ?? join(options.dir, 'postgres.log'));
   if (!folder.initialised) await createCluster(binaries, folder, account, options.throwaway === true);
   const port = options.port ?? (await freePort());
-  const restart = options.restart !== false;
   const url = (role: 'owner' | 'runtime' | 'superuser', database: string): string => {
     const user = { owner: OWNER_ROLE, runtime: RUNTIME_ROLE, superuser: SUPERUSER }[role];
     return `postgres://${user}:${folder.passwords[role]}@${HOST}:${port}/${database}`;
   };
 
-  const definition = {
+  const service = new SupervisedService({
     name: 'postgres',
     stopGraceMs: STOP_GRACE_MS,
-    onChange: (_: SupervisedService, note: string) => options.onChange?.(note),
-    start: (signal: AbortSignal) =>
+    restart: options.restart !== false,
+    ...(options.onChange === undefined ? {} : { onChange: options.onChange }),
+    start: (signal) =>
       startServer({ binaries, folder, account, log, port, settings: options.settings ?? {}, url, signal }),
-  };
-  const service = restart ? new SupervisedService(definition) : undefined;
-  let single: RunningChild | undefined;
-  const current = (): RunningChild | undefined =>
-    service === undefined ? (single?.exit === undefined ? single : undefined) : service.current;
+  });
 
   const server: PostgresServer = {
     host: HOST,
@@ -141,17 +137,13 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
     ownerRole: OWNER_ROLE,
     runtimeRole: RUNTIME_ROLE,
     get pid() {
-      return current()?.pid;
+      return service.current?.pid;
     },
     get restarts() {
-      return service?.restarts ?? 0;
+      return service.restarts;
     },
     urlFor: url,
-    async kill(signal = 'SIGKILL') {
-      const child = current();
-      child?.kill(signal);
-      await child?.exited;
-    },
+    kill: (signal) => service.kill(signal),
     async whenReady(timeoutMs = START_TIMEOUT_MS) {
       const deadline = Date.now() + timeoutMs;
       while (!(await accepts(url('superuser', SUPERUSER)))) {
@@ -161,14 +153,8 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
         await delay(25);
       }
     },
-    async start() {
-      if (service !== undefined) await service.start();
-      else if (current() === undefined) single = await definition.start(new AbortController().signal);
-    },
-    async stop() {
-      if (service !== undefined) await service.stop();
-      else await single?.stop(STOP_GRACE_MS);
-    },
+    start: () => service.start(),
+    stop: () => service.stop(),
   };
   await server.start();
   return server;

@@ -35,6 +35,12 @@ export class BoundedLog {
     this.lines = [...this.lines, ...lines].slice(-TAIL_LINES);
   }
 
+  /** A new process writes from here on: `tail` forgets what an earlier one said. */
+  startAnew(): void {
+    this.lines = [];
+    this.partial = '';
+  }
+
   /** The last lines written through this object, oldest first. */
   tail(count = TAIL_LINES): string[] {
     return [...this.lines, ...(this.partial === '' ? [] : [this.partial])].slice(-count);

@@ -38,6 +38,7 @@ export interface RunningChild {
 
 export async function startChild(options: ChildOptions): Promise<RunningChild> {
   const stopSignal = options.stopSignal ?? 'SIGTERM';
+  options.log.startAnew();
   const child = spawn(options.command, options.args, {
     env: { ...options.env },
     cwd: options.cwd,

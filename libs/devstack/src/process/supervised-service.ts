@@ -15,6 +15,8 @@ export interface ServiceDefinition {
   start(signal: AbortSignal): Promise<RunningChild>;
   /** Time between the request to stop and SIGKILL. */
   stopGraceMs: number;
+  /** Start it again when it dies; default true. */
+  restart?: boolean;
   /** Told about every change of state, for the process record and the log. */
   onChange?: (service: SupervisedService, note: string) => void;
 }
@@ -64,6 +66,14 @@ export class SupervisedService {
     this.set('stopped', 'stopped');
   }
 
+  /** Signals the process (default SIGKILL) and waits until it is gone; it comes back by itself unless `restart` is off. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const child = this.current;
+    child?.kill(signal);
+    await child?.exited;
+    if (this.definition.restart === false) await this.loop;
+  }
+
   private async watch(): Promise<void> {
     let backoff = FIRST_BACKOFF_MS;
     for (;;) {
@@ -72,11 +82,14 @@ export class SupervisedService {
         const since = Date.now();
         const exit = await child.exited;
         if (!this.stillWanted()) return;
+        const cause = exit.signal ?? `exit code ${exit.code}`;
+        if (this.definition.restart === false) {
+          this.wanted = false;
+          this.set('stopped', `ended (${cause})`);
+          return;
+        }
         if (Date.now() - since > STABLE_AFTER_MS) backoff = FIRST_BACKOFF_MS;
-        this.set(
-          'waiting to restart',
-          `ended (${exit.signal ?? `exit code ${exit.code}`}), starting it again`,
-        );
+        this.set('waiting to restart', `ended (${cause}), starting it again`);
       }
       await delay(backoff, undefined, { signal: this.wake.signal }).catch(() => undefined);
       if (!this.stillWanted()) return;

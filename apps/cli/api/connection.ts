@@ -1,0 +1,105 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import { loadConfig } from '#libs/config';
+import {
+  type DevelopmentCaller,
+  DEVELOPMENT_CALLERS,
+  readEnvironmentFile,
+  StateFolder,
+} from '#libs/devstack';
+import { cliConfig } from '../cli.config';
+import { CliError } from '../cli.error';
+import { defaultState } from '../work-tree';
+
+/** What a caller needs to reach a kernel. Paths are absolute. */
+export interface Connection {
+  url: string;
+  ca: string;
+  cert: string;
+  key: string;
+}
+
+export interface ConnectionOptions {
+  state?: string;
+  as?: string;
+  url?: string;
+  ca?: string;
+  cert?: string;
+  key?: string;
+}
+
+const CALLERS = Object.keys(DEVELOPMENT_CALLERS).map((name) => name.toLowerCase().replaceAll('_', '-'));
+
+/** The options that say which kernel is meant and as whom it is called. */
+export function withConnectionOptions(command: Command): Command {
+  return command
+    .option('--state <dir>', 'state folder of a kernel that `up` runs (default: .kernel)')
+    .addOption(
+      new Option('--as <caller>', 'which identity of the state folder calls')
+        .choices(CALLERS)
+        .default('operator'),
+    )
+    .option('--url <url>', 'service API of a kernel elsewhere, with --ca, --cert and --key')
+    .option('--ca <file>', "authority of the API's certificate, PEM")
+    .option('--cert <file>', 'client certificate, PEM')
+    .option('--key <file>', "the client certificate's private key, PEM");
+}
+
+/**
+ * Where to call, from the nearest source that says it: options, an explicit state folder, the environment, the default
+ * state folder. Single options replace single members.
+ */
+export async function connectionFrom(options: ConnectionOptions): Promise<Connection> {
+  const base = await baseConnection(options);
+  const connection = {
+    url: options.url ?? base.url,
+    ca: options.ca ?? base.ca,
+    cert: options.cert ?? base.cert,
+    key: options.key ?? base.key,
+  };
+  for (const [name, value] of Object.entries(connection)) {
+    if (value === undefined) throw new CliError('wrong_usage', `--${name} is missing beside --url.`);
+    if (name !== 'url' && !existsSync(value)) {
+      throw new CliError('file_problem', `--${name}: ${resolve(value)} does not exist.`);
+    }
+  }
+  return connection as Connection;
+}
+
+async function baseConnection(options: ConnectionOptions): Promise<Partial<Connection>> {
+  const { url, ca, cert, key } = options;
+  if (url !== undefined && ca !== undefined && cert !== undefined && key !== undefined) return {};
+  const env = loadConfig(cliConfig);
+  if (options.state === undefined && env.apiUrl !== undefined) {
+    return present({ url: env.apiUrl, ca: env.caCert, cert: env.operatorCert, key: env.operatorKey });
+  }
+  const variables = await stateVariables(options.state);
+  const caller = (options.as ?? 'operator').toUpperCase().replaceAll('-', '_') as DevelopmentCaller;
+  return present({
+    url: variables['KERNEL_API_URL'],
+    ca: variables['KERNEL_CA_CERT'],
+    cert: variables[`KERNEL_${caller}_CERT`],
+    key: variables[`KERNEL_${caller}_KEY`],
+  });
+}
+
+function present<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
+
+/** The variables that `up` wrote for a state folder. */
+export async function stateVariables(state: string | undefined): Promise<Record<string, string>> {
+  const dir = resolve(state ?? defaultState());
+  const folder = await StateFolder.find(dir);
+  const file = folder?.environmentFile ?? join(dir, 'kernel.env');
+  if (folder === undefined || !existsSync(file)) {
+    throw new CliError(
+      'not_running',
+      `There is no kernel in ${dir}; start one with ./kernel up --detach, or name one with --state or --url.`,
+    );
+  }
+  return await readEnvironmentFile(file);
+}

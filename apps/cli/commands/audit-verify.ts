@@ -1,0 +1,126 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Command } from 'commander';
+import {
+  connectionFrom,
+  type ConnectionOptions,
+  stateVariables,
+  withConnectionOptions,
+} from '../api/connection';
+import { KernelApiClient } from '../api/kernel-api.client';
+import { CliError } from '../cli.error';
+import { say } from '../output/print';
+import { workTree } from '../work-tree';
+
+interface VerifyOptions extends ConnectionOptions {
+  signers?: string;
+  dir?: string;
+  export?: string;
+  databaseUrl?: string;
+  origin?: string;
+  from?: string;
+  json?: true;
+}
+
+export function addAuditVerify(audit: Command): void {
+  withConnectionOptions(audit.command('verify'))
+    .description(
+      [
+        'Runs tools/audit-verify.js over the whole chain: of the kernel in the state folder (its database), or of an',
+        'export. Signers come from the running kernel over TLS, or from a file that you trust more.',
+      ].join(' '),
+    )
+    .option('--signers <file>', 'signers.json, the trust root (default: fetched from the kernel)')
+    .option('--export <file>', 'verify an NDJSON export')
+    .option('--dir <dir>', 'verify an archive folder')
+    .option('--database-url <url>', 'verify the event store in this database')
+    .option('--origin <name>', 'name of the kernel whose chain it must be')
+    .option('--from <seq>', 'first position to check')
+    .option('--json', 'print the result as JSON')
+    .action(async (options: VerifyOptions) => {
+      process.exitCode = await verify(options);
+    });
+}
+
+async function verify(options: VerifyOptions): Promise<number> {
+  const tool = join(workTree(), 'tools', 'audit-verify.js');
+  if (!existsSync(tool))
+    throw new CliError('file_problem', `${tool} is missing; build it with npm run build.`);
+  const sources = [options.export, options.dir, options.databaseUrl].filter((source) => source !== undefined);
+  if (sources.length > 1) {
+    throw new CliError(
+      'wrong_usage',
+      'Only one of --export, --dir and --database-url can be verified at a time.',
+    );
+  }
+  const scratch = await mkdtemp(join(tmpdir(), 'kernel-audit-verify-'));
+  try {
+    const args: string[] = [];
+    args.push('--signers', options.signers ?? (await fetchSigners(options, scratch)));
+    if (options.export !== undefined) args.push('--export', options.export);
+    else if (options.dir !== undefined) args.push('--dir', options.dir);
+    else args.push('--database-url', options.databaseUrl ?? (await databaseUrlOf(options)));
+    const origin = options.origin ?? (await originOf(options));
+    if (origin !== undefined) args.push('--origin', origin);
+    if (options.from !== undefined) args.push('--from', options.from);
+    if (options.json === true) args.push('--json');
+    return await runTool(tool, args);
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+async function databaseUrlOf(options: VerifyOptions): Promise<string> {
+  const url = (await stateVariables(options.state))['DATABASE_URL'];
+  if (url === undefined) {
+    throw new CliError(
+      'wrong_usage',
+      'The database of this kernel is not known; name it with --database-url.',
+    );
+  }
+  return url;
+}
+
+/** Of the state folder, when there is one; for evidence from elsewhere the caller says it. */
+async function originOf(options: VerifyOptions): Promise<string | undefined> {
+  try {
+    return (await stateVariables(options.state))['KERNEL_ORIGIN'];
+  } catch (error) {
+    if (error instanceof CliError && error.code === 'not_running') return undefined;
+    throw error;
+  }
+}
+
+async function fetchSigners(options: VerifyOptions, scratch: string): Promise<string> {
+  const file = join(scratch, 'signers.json');
+  const connection = await connectionFrom(options);
+  const client = new KernelApiClient(connection);
+  try {
+    await writeFile(file, await client.get('/kernel/keys/signers.json'));
+  } catch (error) {
+    if (error instanceof CliError && error.code === 'unreachable') {
+      throw new CliError(
+        'unreachable',
+        `${error.message} Or name a signers.json with --signers.`,
+        {},
+        { cause: error },
+      );
+    }
+    throw error;
+  } finally {
+    await client.close();
+  }
+  if (options.json !== true) say(`signers from ${connection.url}`);
+  return file;
+}
+
+async function runTool(tool: string, args: readonly string[]): Promise<number> {
+  return await new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [tool, ...args], { stdio: 'inherit' });
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code ?? 1));
+  });
+}

@@ -1,0 +1,85 @@
+import { readdir, writeFile } from 'node:fs/promises';
+import { arch, cpus, platform, release, totalmem } from 'node:os';
+import { join, resolve } from 'node:path';
+import { type Command } from 'commander';
+import { CliError } from '../cli.error';
+import { print, say, table } from '../output/print';
+import { workTree } from '../work-tree';
+
+/** What a file test/bench/<name>.bench.ts gives back. */
+interface BenchResult {
+  name: string;
+  rows: Record<string, string | number>[];
+  notes: string[];
+}
+
+const ENDING = '.bench.js';
+
+export function addBench(program: Command): void {
+  program
+    .command('bench')
+    .summary('run the benchmarks')
+    .description('Runs all benchmarks, or the ones named, each against a stack of its own on this machine.')
+    .argument('[names...]', 'which ones (see --list)')
+    .option('--json <file>', 'write the figures there as well')
+    .option('--list', 'only say which there are')
+    .action(async (names: string[], options: { json?: string; list?: true }) => {
+      await bench(names, options);
+    });
+}
+
+async function bench(names: readonly string[], options: { json?: string; list?: true }): Promise<void> {
+  const folder = join(workTree(), 'dist', 'test', 'bench');
+  const known = await benchmarksIn(folder);
+  if (options.list === true) {
+    print(known.join('\n'));
+    return;
+  }
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length > 0) {
+    throw new CliError(
+      'wrong_usage',
+      `There is no benchmark "${unknown.join('", "')}"; there are: ${known.join(', ')}.`,
+    );
+  }
+  if (known.length === 0) throw new CliError('failed', 'There are no benchmarks in test/bench.');
+  const results: BenchResult[] = [];
+  for (const name of names.length === 0 ? known : names) {
+    say(`benchmark ${name}`);
+    const benchmark = (await import(join(folder, `${name}${ENDING}`))) as { run(): Promise<BenchResult> };
+    const result = await benchmark.run();
+    results.push(result);
+    print(`\n${result.name}\n\n${table(result.rows)}\n`);
+    for (const note of result.notes) print(`  ${note}`);
+  }
+  if (options.json !== undefined) {
+    await writeFile(options.json, `${JSON.stringify({ machine: machine(), results }, null, 2)}\n`);
+    say(`figures written to ${resolve(options.json)}`);
+  }
+}
+
+async function benchmarksIn(folder: string): Promise<string[]> {
+  try {
+    const files = await readdir(folder);
+    return files
+      .filter((file) => file.endsWith(ENDING))
+      .map((file) => file.slice(0, -ENDING.length))
+      .sort();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** Figures mean nothing without the machine they are of. */
+function machine(): Record<string, string | number> {
+  const processors = cpus();
+  return {
+    time: new Date().toISOString(),
+    node: process.version,
+    platform: `${platform()} ${release()} ${arch()}`,
+    cores: processors.length,
+    processor: processors[0]?.model.trim() ?? 'unknown',
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+  };
+}

@@ -1,0 +1,119 @@
+import { resolve } from 'node:path';
+import { type Command } from 'commander';
+import { isRunning, portsFrom, probe, readRun, StateFolder } from '#libs/devstack';
+import { print, table } from '../output/print';
+import { defaultState } from '../work-tree';
+
+interface Status {
+  state: string;
+  running: boolean;
+  ready: boolean;
+  /** Why it is not ready, when it runs. */
+  reason?: string;
+  origin?: string;
+  signer?: string;
+  shards?: number;
+  supervisor?: { pid: number; startedAt: string };
+  services?: { name: string; state: string; pid: number | null; restarts: number; url: string }[];
+}
+
+export function addStatus(program: Command): void {
+  program
+    .command('status')
+    .summary('what runs, where, and whether it is ready')
+    .description('Shows the kernel of a state folder. The exit code is 0 when it is ready, 1 when not.')
+    .option('--state <dir>', 'the state folder (default: .kernel)')
+    .option('--json', 'print it as JSON')
+    .action(async (options: { state?: string; json?: true }) => {
+      const status = await statusOf(resolve(options.state ?? defaultState()));
+      print(options.json === true ? JSON.stringify(status, null, 2) : describe(status));
+      process.exitCode = status.ready ? 0 : 1;
+    });
+}
+
+async function statusOf(dir: string): Promise<Status> {
+  const folder = await StateFolder.find(dir);
+  if (folder === undefined) return { state: dir, running: false, ready: false };
+  const { origin, signer, shards, portBase } = folder.record;
+  const known = { state: dir, origin, signer, shards };
+  const run = readRun(dir);
+  const supervised = run !== undefined && isRunning(run.supervisor);
+  const ports = portsFrom(portBase);
+  const [kernel] = ports.kernels;
+  const urls: Record<string, string> = {
+    postgres: `postgres://127.0.0.1:${ports.postgres}`,
+    'signing-proxy': `https://127.0.0.1:${ports.signingProxy}`,
+    kernel: `https://127.0.0.1:${kernel?.api}`,
+  };
+  const services = Object.entries(run?.services ?? {}).map(([name, service]) => {
+    const alive = service.process !== null && isRunning(service.process);
+    return {
+      name,
+      // The record may be a moment old, and is of no use when nobody keeps it.
+      state: alive
+        ? service.state
+        : supervised && service.state !== 'running'
+          ? service.state
+          : 'not running',
+      pid: alive ? (service.process?.pid ?? null) : null,
+      restarts: service.restarts,
+      url: urls[name] ?? '',
+    };
+  });
+  if (!supervised) return { ...known, running: false, ready: false, services };
+  const answer = await probe(`http://127.0.0.1:${kernel?.management}/ready`);
+  const ready = answer.status === 200;
+  return {
+    ...known,
+    running: true,
+    ready,
+    ...(ready ? {} : { reason: readinessProblem(answer) }),
+    supervisor: { pid: run.supervisor.pid, startedAt: run.startedAt },
+    services,
+  };
+}
+
+/** The failing checks of a Terminus answer, in their own words. */
+function readinessProblem(answer: { status: number; text: string }): string {
+  if (answer.status === 0) return `the kernel does not answer (${answer.text})`;
+  try {
+    const { error } = JSON.parse(answer.text) as { error?: Record<string, { message?: string }> };
+    const failing = Object.entries(error ?? {}).map(([name, { message }]) => `${name}: ${message ?? 'down'}`);
+    return failing.length > 0 ? failing.join('; ') : `HTTP ${answer.status}`;
+  } catch {
+    return `HTTP ${answer.status}`;
+  }
+}
+
+function describe(status: Status): string {
+  if (status.origin === undefined) return `Not running: there is no kernel in ${status.state}.`;
+  const left = (status.services ?? []).filter(({ pid }) => pid !== null);
+  const lines = [
+    `state   ${status.state}`,
+    `origin  ${status.origin} (${status.signer} signer, ${status.shards} ${status.shards === 1 ? 'shard' : 'shards'})`,
+  ];
+  if (!status.running) {
+    lines.push(
+      left.length === 0
+        ? 'Not running.'
+        : `The supervisor is gone but ${left.map(({ name, pid }) => `${name} (process ${pid})`).join(', ')} still runs; ./kernel down ends it.`,
+    );
+    return lines.join('\n');
+  }
+  const rows = (status.services ?? []).map(({ name, state, pid, restarts, url }) => ({
+    process: name,
+    state,
+    // Numbers in a table are grouped; a process id is a name.
+    pid: pid === null ? '-' : String(pid),
+    restarts,
+    url,
+  }));
+  lines.push(
+    `since   ${status.supervisor?.startedAt} (supervisor process ${status.supervisor?.pid})`,
+    '',
+    table(rows),
+    '',
+  );
+  lines.push(status.ready ? 'Ready.' : `Not ready: ${status.reason}.`);
+  return lines.join('\n');
+}

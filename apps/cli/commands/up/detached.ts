@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process';
+import { type UpOptions, type UpReporter, type UpSummary } from './run-stack';
+import { CliError } from '../../cli.error';
+import { workTree } from '../../work-tree';
+
+type Message = { say: string } | { ready: UpSummary } | { failed: string };
+
+/**
+ * Starts a supervisor that stays when this process ends, in a session of its own: neither Ctrl-C nor the end of the
+ * terminal reaches it. Settles when the kernel is ready.
+ */
+export async function runDetached(options: UpOptions, say: (line: string) => void): Promise<UpSummary> {
+  const args = ['up', '--supervisor', '--state', options.state];
+  if (options.portBase !== undefined) args.push('--port-base', String(options.portBase));
+  if (options.signer !== undefined) args.push('--signer', options.signer);
+  if (options.shards !== undefined) args.push('--shards', String(options.shards));
+  const child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? '', ...args], {
+    detached: true,
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    // Not the caller's folder, which may be deleted while the kernel runs.
+    cwd: workTree(),
+    // Nothing of this shell sticks to a process that may run for weeks.
+    env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
+  });
+  const interrupt = () => child.kill('SIGTERM');
+  process.once('SIGINT', interrupt);
+  process.once('SIGTERM', interrupt);
+  try {
+    return await new Promise<UpSummary>((resolve, reject) => {
+      child.on('message', (message: Message) => {
+        if ('say' in message) say(message.say);
+        else if ('ready' in message) resolve(message.ready);
+        else reject(new CliError('failed', message.failed));
+      });
+      child.once('error', reject);
+      child.once('exit', (code, signal) => {
+        reject(
+          new CliError('failed', `The supervisor ended before the kernel was ready (${signal ?? code}).`),
+        );
+      });
+    });
+  } finally {
+    process.off('SIGINT', interrupt);
+    process.off('SIGTERM', interrupt);
+    if (child.connected) child.disconnect();
+    child.unref();
+  }
+}
+
+/** The other end: what the supervisor tells the process that started it, as long as that one listens. */
+export function reportToParent(): UpReporter & { failed(message: string): Promise<void> } {
+  const tell = (message: Message): Promise<void> =>
+    new Promise((resolve) => {
+      if (process.send === undefined || !process.connected) resolve();
+      else process.send(message, undefined, undefined, () => resolve());
+    });
+  process.on('disconnect', () => undefined);
+  return {
+    say: (line) => void tell({ say: line }),
+    ready: (summary) => void tell({ ready: summary }),
+    failed: (message) => tell({ failed: message }),
+  };
+}

@@ -1,0 +1,35 @@
+import { relative } from 'node:path';
+import { type UpSummary } from './run-stack';
+import { defaultState } from '../../work-tree';
+
+/** What is said when the kernel is ready: where it is, and three commands to try. */
+export function nextSteps(summary: UpSummary, { stopWith }: { stopWith: string }): string {
+  const state = summary.dir === defaultState() ? '' : ` --state ${shellWord(summary.dir)}`;
+  const file = shellWord(shortest(summary.environmentFile));
+  const stop = stopWith.startsWith('./kernel') ? `${stopWith}${state}` : stopWith;
+  return [
+    `ready after ${summary.seconds.toFixed(1)} s`,
+    '',
+    `  API            ${summary.apiUrl} (mutual TLS)`,
+    `  management     ${summary.managementUrl} (/health, /ready, /metrics)`,
+    `  signing proxy  ${summary.signingProxyUrl} (mutual TLS)`,
+    `  origin         ${summary.origin}`,
+    `  settings       . ${file}`,
+    '',
+    'Try next:',
+    `  echo '{"id":"hello","version":"1.0.0","kind":"agent"}' | ./kernel sign -${state}`,
+    `  ./kernel audit verify${state}`,
+    `  ./kernel status${state}`,
+    '',
+    `Stop it with ${stop}.`,
+  ].join('\n');
+}
+
+function shortest(path: string): string {
+  const fromHere = relative(process.cwd(), path);
+  return fromHere.length < path.length && !fromHere.startsWith('..') ? fromHere : path;
+}
+
+function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

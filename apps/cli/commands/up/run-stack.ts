@@ -1,0 +1,180 @@
+import { join } from 'node:path';
+import {
+  APPROVER_COUNT,
+  assertPortFree,
+  BoundedLog,
+  DEFAULT_PORT_BASE,
+  DEVELOPMENT_CALLERS,
+  type DevelopmentCaller,
+  type EnvironmentLine,
+  portsFrom,
+  RunClaim,
+  type SignerChoice,
+  Stack,
+  type StackPorts,
+  StateFolder,
+  type SupervisedService,
+  writeEnvironmentFile,
+} from '#libs/devstack';
+import { workTree } from '../../work-tree';
+
+export interface UpOptions {
+  state: string;
+  portBase?: number;
+  signer?: SignerChoice;
+  shards?: number;
+}
+
+/** What a person needs to know of a stack that is ready. */
+export interface UpSummary {
+  dir: string;
+  origin: string;
+  apiUrl: string;
+  managementUrl: string;
+  signingProxyUrl: string;
+  environmentFile: string;
+  seconds: number;
+}
+
+export interface UpReporter {
+  say(line: string): void;
+  ready(summary: UpSummary): void;
+}
+
+/** Runs the stack of a state folder until it is told to stop. */
+export async function runStack(options: UpOptions, reporter: UpReporter): Promise<void> {
+  const started = performance.now();
+  const stopAsked = stopSignal();
+  const abort = new AbortController();
+  void stopAsked.then(() => abort.abort());
+  const folder = await StateFolder.openOrCreate(options.state, options, { portBase: DEFAULT_PORT_BASE });
+  const { claim, endedLeftovers } = await RunClaim.take(folder.dir);
+  const log = new BoundedLog(join(folder.logs, 'supervisor.log'));
+  const note = (line: string) => log.write(`${new Date().toISOString()} ${line}\n`);
+  process.on('uncaughtExceptionMonitor', (error) => note(`fatal: ${error.stack ?? error.message}`));
+  const say = (line: string) => {
+    note(line);
+    reporter.say(line);
+  };
+  try {
+    if (endedLeftovers.length > 0) {
+      say(`ended what an earlier supervisor left behind: ${endedLeftovers.join(', ')}`);
+    }
+    const ports = portsFrom(folder.record.portBase);
+    await assertPortsFree(ports);
+    let told = false;
+    const stack = await Stack.start({
+      dir: folder.dir,
+      programs: workTree(),
+      origin: folder.record.origin,
+      shards: folder.record.shards,
+      signer: folder.record.signer,
+      ports,
+      signal: abort.signal,
+      say,
+      onChange: (service, what) => {
+        record(claim, service);
+        // On the way up the progress lines tell it; what happens later is news.
+        if (told) say(`${service.name}: ${what}`);
+        else note(`${service.name}: ${what}`);
+      },
+    });
+    try {
+      say('waiting until it is ready');
+      await stack.whenReady(abort.signal);
+      await writeEnvironmentFile(folder.environmentFile, environmentOf(folder, stack));
+      const [kernel] = stack.kernels;
+      reporter.ready({
+        dir: folder.dir,
+        origin: folder.record.origin,
+        apiUrl: kernel?.apiUrl ?? '',
+        managementUrl: kernel?.managementUrl ?? '',
+        signingProxyUrl: stack.signingProxyUrl,
+        environmentFile: folder.environmentFile,
+        seconds: (performance.now() - started) / 1000,
+      });
+      told = true;
+      note('ready');
+      const signal = await stopAsked;
+      told = false;
+      say(`stopping (${signal})`);
+    } finally {
+      await stack.stop();
+    }
+    say('stopped');
+  } catch (error) {
+    if (abort.signal.aborted) return say('stopped before it was ready');
+    note(`failed: ${(error as Error).message}`);
+    throw error;
+  } finally {
+    claim.release();
+    log.close();
+  }
+}
+
+/** Settles on the first request to stop; a second Ctrl-C ends this process at once (the guard then ends the others). */
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.on(signal, () => {
+        resolve(signal);
+        if (signal !== 'SIGINT') return;
+        process.removeAllListeners('SIGINT');
+      });
+    }
+  });
+}
+
+async function assertPortsFree(ports: StackPorts): Promise<void> {
+  for (const { api, management } of ports.kernels) {
+    await assertPortFree(api, 'service API');
+    await assertPortFree(management, 'management');
+  }
+  await assertPortFree(ports.signingProxy, 'signing proxy');
+  await assertPortFree(ports.postgres, 'PostgreSQL');
+  await assertPortFree(ports.signingProxyManagement, "signing proxy's management");
+}
+
+function record(claim: RunClaim, service: SupervisedService): void {
+  claim.update(service.name, {
+    process: service.current?.identity ?? null,
+    state: service.state,
+    restarts: service.restarts,
+  });
+}
+
+function environmentOf(folder: StateFolder, stack: Stack): EnvironmentLine[] {
+  const { identities, postgres, options } = stack;
+  const [kernel] = stack.kernels;
+  const variable = (name: string, value: string): EnvironmentLine => ({ name, value });
+  const lines: EnvironmentLine[] = [
+    { comment: 'Written by ./kernel up. In a shell: set -a; . <this file>; set +a' },
+    variable('KERNEL_API_URL', kernel?.apiUrl ?? ''),
+    variable('KERNEL_MANAGEMENT_URL', kernel?.managementUrl ?? ''),
+    variable('KERNEL_SIGNING_PROXY_URL', stack.signingProxyUrl),
+    variable('KERNEL_ORIGIN', options.origin),
+    { comment: 'The web UI and the archive are not served yet; this is where they will be.' },
+    variable('KERNEL_WEB_URL', `http://127.0.0.1:${options.ports.web}`),
+    variable('KERNEL_ARCHIVE_DIR', folder.archive),
+    { comment: 'The development CA and client certificates (mutual TLS).' },
+    variable('KERNEL_CA_CERT', identities.caCert),
+  ];
+  for (const name of Object.keys(DEVELOPMENT_CALLERS) as DevelopmentCaller[]) {
+    lines.push(variable(`KERNEL_${name}_CERT`, identities.callers[name].cert));
+    lines.push(variable(`KERNEL_${name}_KEY`, identities.callers[name].key));
+  }
+  lines.push({
+    comment: `The development pool of ${APPROVER_COUNT} approvers: approval key and TLS identity.`,
+  });
+  identities.approvers.forEach((approver, n) => {
+    const prefix = `KERNEL_APPROVER_${n + 1}`;
+    lines.push(variable(`${prefix}_ID`, approver.id));
+    lines.push(variable(`${prefix}_KEY`, approver.approvalKey));
+    lines.push(variable(`${prefix}_CERT`, approver.tls.cert));
+    lines.push(variable(`${prefix}_TLS_KEY`, approver.tls.key));
+  });
+  lines.push({ comment: 'The event store: as the kernel sees it, and as its owner (migrations).' });
+  lines.push(variable('DATABASE_URL', postgres.runtimeUrl));
+  lines.push(variable('DATABASE_OWNER_URL', postgres.ownerUrl));
+  return lines;
+}

@@ -1,0 +1,90 @@
+import { resolve } from 'node:path';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { loadConfig } from '#libs/config';
+import { DEFAULT_PORT_BASE, MAX_PORT_BASE, SIGNERS, type SignerChoice, softHsmModule } from '#libs/devstack';
+import { runDetached, reportToParent } from './detached';
+import { runStack, type UpOptions } from './run-stack';
+import { nextSteps } from './next-steps';
+import { cliConfig } from '../../cli.config';
+import { CliError } from '../../cli.error';
+import { print, say } from '../../output/print';
+import { defaultState } from '../../work-tree';
+
+interface Flags {
+  detach?: true;
+  state?: string;
+  portBase?: number;
+  signer?: SignerChoice;
+  shards?: number;
+  /** Set by `--detach` for the process that stays. */
+  supervisor?: true;
+}
+
+export function addUp(program: Command): void {
+  program
+    .command('up')
+    .summary('run the whole kernel on this machine')
+    .description(
+      [
+        'Runs the processes of production (kernel, signing proxy) with a PostgreSQL of their own, starts one that dies',
+        'again, and says "ready" when /ready is green. Stop it with Ctrl-C, or with ./kernel down when detached.',
+      ].join(' '),
+    )
+    .option('--detach', 'return when it is ready and leave it running')
+    .option('--state <dir>', 'where keys, database and logs live (default: .kernel)')
+    .option(
+      '--port-base <n>',
+      `first of the ports: +3 API, +4 management, +5 signing proxy, +6 PostgreSQL (default: ${DEFAULT_PORT_BASE})`,
+      portBase,
+    )
+    .addOption(new Option('--stream <kind>', 'how events reach their readers').choices(['postgres']))
+    .addOption(new Option('--archive <kind>', 'where events are archived').choices(['fs']))
+    .addOption(new Option('--signer <kind>', 'where private keys live (default: software)').choices(SIGNERS))
+    .option('--shards <n>', 'number of chains (default: 1)', shards)
+    .addOption(new Option('--supervisor').hideHelp())
+    .action(async (flags: Flags) => {
+      if (loadConfig(cliConfig).isProduction) {
+        throw new CliError(
+          'wrong_usage',
+          '`up` runs development conveniences (a software CA, an embedded database), which NODE_ENV=production refuses; deploy the apps instead (docs/configuration.md).',
+        );
+      }
+      if (flags.signer === 'pkcs11') softHsmModule();
+      const options: UpOptions = {
+        state: resolve(flags.state ?? defaultState()),
+        ...(flags.portBase === undefined ? {} : { portBase: flags.portBase }),
+        ...(flags.signer === undefined ? {} : { signer: flags.signer }),
+        ...(flags.shards === undefined ? {} : { shards: flags.shards }),
+      };
+      if (flags.supervisor === true) {
+        const parent = reportToParent();
+        await runStack(options, parent).catch(async (error: Error) => {
+          await parent.failed(error.message);
+          throw error;
+        });
+      } else if (flags.detach === true) {
+        print(nextSteps(await runDetached(options, say), { stopWith: './kernel down' }));
+      } else {
+        await runStack(options, {
+          say,
+          ready: (summary) => print(nextSteps(summary, { stopWith: 'Ctrl-C' })),
+        });
+      }
+    });
+}
+
+function portBase(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < 1 || value > MAX_PORT_BASE) {
+    throw new InvalidArgumentError(`It is a port from 1 to ${MAX_PORT_BASE}.`);
+  }
+  return value;
+}
+
+function shards(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < 1 || value > 256) {
+    throw new InvalidArgumentError('It is a number from 1 to 256.');
+  }
+  return value;
+}

@@ -1,0 +1,85 @@
+import { Command, CommanderError } from 'commander';
+import { CliError } from './cli.error';
+import { addAudit } from './commands/audit.command';
+import { addBench } from './commands/bench.command';
+import { addDown } from './commands/down.command';
+import { addKeys } from './commands/keys.command';
+import { addSign } from './commands/sign.command';
+import { addStatus } from './commands/status.command';
+import { addTest } from './commands/test.command';
+import { addUp } from './commands/up/up.command';
+import { say } from './output/print';
+
+const EXIT_FAILED = 1;
+const EXIT_WRONG_USAGE = 2;
+
+export function createProgram(): Command {
+  const program = new Command('./kernel')
+    .description(
+      'Governs changes, signs manifests, and records every action in a chain that anyone can verify offline.',
+    )
+    .helpCommand('help [command]', 'show what a command does')
+    .showSuggestionAfterError(true);
+  addUp(program);
+  addDown(program);
+  addStatus(program);
+  addSign(program);
+  addAudit(program);
+  addKeys(program);
+  addTest(program);
+  addBench(program);
+  forEachCommand(program, (command) => {
+    command.exitOverride();
+    // Every complaint is one line in this program's own words, written at the end (runCli).
+    command.configureOutput({ outputError: () => undefined });
+  });
+  return program;
+}
+
+/** @returns the exit code: 0, 1 when it failed, 2 for wrong use */
+export async function runCli(args: readonly string[]): Promise<number> {
+  const program = createProgram();
+  const [verb] = args;
+  if (verb === undefined) {
+    process.stderr.write(program.helpInformation());
+    return EXIT_WRONG_USAGE;
+  }
+  if (!verb.startsWith('-') && verb !== 'help' && !program.commands.some((c) => c.name() === verb)) {
+    say(`There is no command "${verb}"; ./kernel help lists what there is.`);
+    return EXIT_WRONG_USAGE;
+  }
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    return complain(error);
+  }
+}
+
+function complain(error: unknown): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0;
+    // A group of commands without one of them (`./kernel audit`) has printed its help.
+    if (error.code !== 'commander.help') say(sentence(error.message.replace(/^error: /, '')));
+    return EXIT_WRONG_USAGE;
+  }
+  if (error instanceof CliError && error.code === 'wrong_usage') {
+    say(error.message);
+    return EXIT_WRONG_USAGE;
+  }
+  // A code that is a word is one of ours: the message is for a person. Anything else is a fault and keeps its stack.
+  const { code, message, stack } = error as Error & { code?: unknown };
+  say(typeof code === 'string' && /^[a-z_]+$/.test(code) ? message : (stack ?? String(error)));
+  return EXIT_FAILED;
+}
+
+function sentence(text: string): string {
+  const oneLine = text.replaceAll(/\s*\n\s*/g, ' ');
+  const capital = oneLine.charAt(0).toUpperCase() + oneLine.slice(1);
+  return /[.?!)]$/.test(capital) ? capital : `${capital}.`;
+}
+
+function forEachCommand(command: Command, act: (command: Command) => void): void {
+  act(command);
+  for (const child of command.commands) forEachCommand(child, act);
+}

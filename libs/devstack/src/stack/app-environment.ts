@@ -1,0 +1,101 @@
+import { type ProvisionedToken } from '#libs/signer';
+import {
+  DEVELOPMENT_CALLERS,
+  type DevelopmentIdentities,
+  developmentSpiffeId,
+  KERNEL_CLIENT_COMMON_NAME,
+} from '../certificates/development-identities';
+
+const HOST = '127.0.0.1';
+
+/** The development kernel's keys: the same names as the proxy's defaults. */
+export const SIGNING_KEYS: readonly { kid: string; purpose: 'audit' | 'manifest' }[] = [
+  { kid: 'kernel-audit-ed25519-v1', purpose: 'audit' },
+  { kid: 'kernel-manifest-ed25519-v1', purpose: 'manifest' },
+];
+
+export interface KernelEnvironment {
+  origin: string;
+  shards: number;
+  databaseUrl: string;
+  api: number;
+  management: number;
+  signingProxyUrl: string;
+  identities: DevelopmentIdentities;
+  openApiPath: string;
+}
+
+/** The whole environment of a kernel process: the variables of docs/configuration.md and nothing else. */
+export function kernelEnvironment(k: KernelEnvironment): Record<string, string> {
+  return {
+    NODE_ENV: 'development',
+    KERNEL_ORIGIN: k.origin,
+    KERNEL_SHARDS: String(k.shards),
+    DATABASE_URL: k.databaseUrl,
+    KERNEL_API_HOST: HOST,
+    KERNEL_API_PORT: String(k.api),
+    KERNEL_MANAGEMENT_HOST: HOST,
+    KERNEL_MANAGEMENT_PORT: String(k.management),
+    KERNEL_TLS_CERT_FILE: k.identities.kernelServer.cert,
+    KERNEL_TLS_KEY_FILE: k.identities.kernelServer.key,
+    KERNEL_TLS_CLIENT_CA_FILE: k.identities.caCert,
+    KERNEL_ROLE_BINDINGS: JSON.stringify(developmentRoleBindings()),
+    KMS_ENDPOINT: k.signingProxyUrl,
+    KMS_CA_FILE: k.identities.caCert,
+    KMS_CLIENT_CERT_FILE: k.identities.kernelClient.cert,
+    KMS_CLIENT_KEY_FILE: k.identities.kernelClient.key,
+    OPENAPI_PATH: k.openApiPath,
+  };
+}
+
+export interface SigningProxyEnvironment {
+  origin: string;
+  port: number;
+  management: number;
+  identities: DevelopmentIdentities;
+  /** Folder of the software signer's keys. */
+  keyDir: string;
+  /** The token to use instead of the software signer. */
+  token: ProvisionedToken | undefined;
+}
+
+/** The whole environment of a signing proxy process. */
+export function signingProxyEnvironment(p: SigningProxyEnvironment): Record<string, string> {
+  return {
+    NODE_ENV: 'development',
+    KERNEL_ORIGIN: p.origin,
+    KERNEL_LISTEN_HOST: HOST,
+    KERNEL_LISTEN_PORT: String(p.port),
+    KERNEL_MANAGEMENT_HOST: HOST,
+    KERNEL_MANAGEMENT_PORT: String(p.management),
+    KERNEL_TLS_CERT_FILE: p.identities.proxyServer.cert,
+    KERNEL_TLS_KEY_FILE: p.identities.proxyServer.key,
+    KERNEL_TLS_CLIENT_CA_FILE: p.identities.caCert,
+    KERNEL_SIGNING_CLIENTS: JSON.stringify([
+      { cn: KERNEL_CLIENT_COMMON_NAME, purposes: ['audit-event', 'manifest'] },
+    ]),
+    KERNEL_SIGNING_KEYS: JSON.stringify(
+      SIGNING_KEYS.map(({ kid, purpose }) => ({ kid, purposes: [purpose] })),
+    ),
+    ...(p.token === undefined
+      ? { KERNEL_SIGNER: 'software', KERNEL_SOFTWARE_KEY_DIR: p.keyDir }
+      : {
+          KERNEL_SIGNER: 'pkcs11',
+          KERNEL_PKCS11_MODULE: p.token.modulePath,
+          KERNEL_PKCS11_TOKEN_LABEL: p.token.tokenLabel,
+          KERNEL_PKCS11_PIN_FILE: p.token.pinFile,
+          ...p.token.environment,
+        }),
+  };
+}
+
+/** Who may do what in the development stack: the callers with a role, by their SPIFFE ids. */
+export function developmentRoleBindings(): Record<string, string>[] {
+  return Object.values(DEVELOPMENT_CALLERS)
+    .filter((caller) => 'role' in caller)
+    .map((caller) => ({
+      spiffe: developmentSpiffeId(caller.commonName),
+      role: caller.role,
+      ...('division' in caller ? { division: caller.division } : {}),
+    }));
+}

@@ -1,0 +1,278 @@
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { get } from 'node:http';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { migrate } from '#libs/event-store';
+import { provisionSoftHsm } from '#libs/signer';
+import { kernelEnvironment, signingProxyEnvironment, SIGNING_KEYS } from './app-environment';
+import { type StackPorts } from './stack-ports';
+import { type SignerChoice } from './state-folder';
+import {
+  type DevelopmentIdentities,
+  openDevelopmentIdentities,
+} from '../certificates/development-identities';
+import { DevstackError } from '../devstack.error';
+import { type PostgresServer, startPostgres } from '../postgres/postgres-server';
+import { BoundedLog } from '../process/bounded-log';
+import { startChild } from '../process/child-process';
+import { SupervisedService } from '../process/supervised-service';
+
+/** Start of a Nest process on a machine that is busy with other things. */
+const START_TIMEOUT_MS = 60_000;
+/** An app drains its queue and answers what it has accepted before it ends. */
+const STOP_GRACE_MS = 15_000;
+
+export interface StackOptions {
+  /** Folder for everything the stack keeps: identities, database, keys, logs. */
+  dir: string;
+  /** The work tree, with dist/ built. */
+  programs: string;
+  origin: string;
+  shards: number;
+  signer: SignerChoice;
+  ports: StackPorts;
+  /** Start processes again when they die; default true. */
+  restart?: boolean;
+  /** Settings of PostgreSQL on top of the built-in ones. */
+  postgresSettings?: Readonly<Record<string, string>>;
+  /** The database is thrown away afterwards: skip the flush of a new cluster's files. */
+  throwaway?: boolean;
+  /** Variables of the kernel processes on top of the built-in ones. */
+  kernelVariables?: Readonly<Record<string, string>>;
+  /** Gives up starting: what runs is stopped and `start` rejects. */
+  signal?: AbortSignal;
+  /** Told what happens to the processes. */
+  onChange?: (service: SupervisedService, note: string) => void;
+  /** Told what is done, for a person who waits. */
+  say?: (line: string) => void;
+}
+
+export interface KernelInstance {
+  service: SupervisedService;
+  apiUrl: string;
+  managementUrl: string;
+}
+
+/** The processes of a kernel on one machine: PostgreSQL, signing proxy, one or more kernels. */
+export class Stack {
+  private constructor(
+    readonly options: StackOptions,
+    readonly identities: DevelopmentIdentities,
+    readonly postgres: PostgresServer,
+    readonly signingProxy: SupervisedService,
+    readonly signingProxyUrl: string,
+    readonly kernels: readonly KernelInstance[],
+  ) {}
+
+  /** Starts everything in order; when one thing fails, nothing is left running. */
+  static async start(options: StackOptions): Promise<Stack> {
+    const say = options.say ?? (() => undefined);
+    const { ports } = options;
+    await mkdir(join(options.dir, 'logs'), { recursive: true });
+    say('preparing keys and certificates');
+    const identities = await openDevelopmentIdentities(join(options.dir, 'identities'));
+    const token =
+      options.signer === 'pkcs11'
+        ? await provisionSoftHsm({
+            dir: join(options.dir, 'softhsm'),
+            modulePath: softHsmModule(),
+            keys: [...SIGNING_KEYS],
+          })
+        : undefined;
+    say('starting PostgreSQL');
+    const postgres = await startPostgres({
+      dir: join(options.dir, 'postgres'),
+      port: ports.postgres,
+      logFile: join(options.dir, 'logs', 'postgres.log'),
+      throwaway: options.throwaway === true,
+      restart: options.restart !== false,
+      ...(options.postgresSettings === undefined ? {} : { settings: options.postgresSettings }),
+      ...(options.onChange === undefined ? {} : { onChange: options.onChange }),
+    });
+    const signingProxyUrl = `https://127.0.0.1:${ports.signingProxy}`;
+    const signingProxy = appService(options, {
+      name: 'signing-proxy',
+      app: 'signing-proxy',
+      management: ports.signingProxyManagement,
+      env: signingProxyEnvironment({
+        origin: options.origin,
+        port: ports.signingProxy,
+        management: ports.signingProxyManagement,
+        identities,
+        keyDir: join(options.dir, 'signing-keys'),
+        token,
+      }),
+    });
+    const kernels = ports.kernels.map(({ api, management }, n): KernelInstance => {
+      const env = kernelEnvironment({
+        origin: options.origin,
+        shards: options.shards,
+        databaseUrl: postgres.runtimeUrl,
+        api,
+        management,
+        signingProxyUrl,
+        identities,
+        openApiPath: join(options.programs, 'openapi', 'kernel.yaml'),
+      });
+      return {
+        service: appService(options, {
+          name: n === 0 ? 'kernel' : `kernel-${n + 1}`,
+          app: 'kernel',
+          management,
+          env: { ...env, ...options.kernelVariables },
+        }),
+        apiUrl: `https://127.0.0.1:${api}`,
+        managementUrl: `http://127.0.0.1:${management}`,
+      };
+    });
+    const stack = new Stack(options, identities, postgres, signingProxy, signingProxyUrl, kernels);
+    const giveUp = () => void stack.stop();
+    options.signal?.addEventListener('abort', giveUp);
+    try {
+      options.signal?.throwIfAborted();
+      say('migrating the database');
+      await migrate(postgres.ownerUrl, {
+        origin: options.origin,
+        shards: options.shards,
+        runtimeRole: postgres.runtimeRole,
+      });
+      options.signal?.throwIfAborted();
+      say('starting the signing proxy');
+      await signingProxy.start();
+      options.signal?.throwIfAborted();
+      say('starting the kernel');
+      await Promise.all(kernels.map(({ service }) => service.start()));
+      options.signal?.throwIfAborted();
+      return stack;
+    } catch (error) {
+      await stack.stop();
+      throw error;
+    } finally {
+      options.signal?.removeEventListener('abort', giveUp);
+    }
+  }
+
+  /** Settles when every kernel says on /ready that it can work. */
+  async whenReady(signal?: AbortSignal, timeoutMs = START_TIMEOUT_MS): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    for (const { managementUrl, service } of this.kernels) {
+      for (;;) {
+        const answer = await probe(`${managementUrl}/ready`);
+        if (answer.status === 200) break;
+        signal?.throwIfAborted();
+        if (Date.now() > deadline) {
+          throw new DevstackError(
+            'process_failed',
+            `${service.name} is not ready after ${timeoutMs / 1000} s: ${answer.text} (log: ${logFile(this.options, service.name)}).`,
+            { url: `${managementUrl}/ready`, answer: answer.text },
+          );
+        }
+        await delay(50);
+      }
+    }
+  }
+
+  /** Callers first, what they call last; each gets its grace. */
+  async stop(): Promise<void> {
+    await Promise.all(this.kernels.map(({ service }) => service.stop()));
+    await this.signingProxy.stop();
+    await this.postgres.stop();
+  }
+}
+
+/** Where packages of SoftHSM 2 put their module: Debian and Ubuntu, Fedora, Arch, Homebrew. */
+const SOFTHSM_MODULES = [
+  '/usr/lib/softhsm/libsofthsm2.so',
+  `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/softhsm/libsofthsm2.so`,
+  '/usr/lib64/pkcs11/libsofthsm2.so',
+  '/usr/lib/pkcs11/libsofthsm2.so',
+  '/opt/homebrew/lib/softhsm/libsofthsm2.so',
+  '/usr/local/lib/softhsm/libsofthsm2.so',
+];
+
+/** @throws DevstackError `tool_missing` where SoftHSM is not installed */
+export function softHsmModule(): string {
+  const found = SOFTHSM_MODULES.find((path) => existsSync(path));
+  if (found !== undefined) return found;
+  throw new DevstackError(
+    'tool_missing',
+    'SoftHSM 2 is not installed, which --signer pkcs11 needs; install it (Debian: apt-get install softhsm2) or use --signer software.',
+  );
+}
+
+interface AppProcess {
+  /** Of the service and its log. */
+  name: string;
+  /** Its folder below dist/apps. */
+  app: string;
+  management: number;
+  env: Readonly<Record<string, string>>;
+}
+
+function logFile(options: StackOptions, name: string): string {
+  return join(options.dir, 'logs', `${name}.log`);
+}
+
+function appService(options: StackOptions, app: AppProcess): SupervisedService {
+  const log = new BoundedLog(logFile(options, app.name));
+  const entry = join(options.programs, 'dist', 'apps', app.app, 'main.js');
+  return new SupervisedService({
+    name: app.name,
+    stopGraceMs: STOP_GRACE_MS,
+    restart: options.restart !== false,
+    ...(options.onChange === undefined ? {} : { onChange: options.onChange }),
+    async start(signal) {
+      const child = await startChild({
+        command: process.execPath,
+        args: ['--enable-source-maps', entry],
+        env: { ...app.env },
+        cwd: options.programs,
+        log,
+      });
+      const ended = () =>
+        new DevstackError(
+          'process_failed',
+          `${app.name} ended at its start (${child.exit?.signal ?? `exit code ${child.exit?.code}`}): ${log.tail(8).join('\n')} (log: ${log.file}).`,
+          { name: app.name, log: log.file },
+        );
+      const deadline = Date.now() + START_TIMEOUT_MS;
+      try {
+        while ((await probe(`http://127.0.0.1:${app.management}/health`)).status !== 200) {
+          if (child.exit !== undefined) throw ended();
+          if (Date.now() > deadline) {
+            throw new DevstackError(
+              'process_failed',
+              `${app.name} did not answer within ${START_TIMEOUT_MS / 1000} s (log: ${log.file}).`,
+              { name: app.name, log: log.file },
+            );
+          }
+          signal.throwIfAborted();
+          await delay(40);
+        }
+        // Somebody else may have answered on a port that ours found taken.
+        if (child.exit !== undefined) throw ended();
+        return child;
+      } catch (error) {
+        await child.stop(STOP_GRACE_MS);
+        throw error;
+      }
+    },
+  });
+}
+
+/** GET of a management URL; status 0 with the reason when nothing answers. */
+export async function probe(url: string, timeoutMs = 2_000): Promise<{ status: number; text: string }> {
+  return await new Promise((resolve) => {
+    const request = get(url, { agent: false, timeout: timeoutMs }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }),
+      );
+      response.on('error', (error) => resolve({ status: 0, text: error.message }));
+    });
+    request.on('timeout', () => request.destroy(new Error('no answer in time')));
+    request.on('error', (error) => resolve({ status: 0, text: error.message }));
+  });
+}

@@ -1,0 +1,158 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { access, constants, mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { writePrivate } from '../certificates/private-file';
+import { DevstackError } from '../devstack.error';
+
+export type SignerChoice = 'software' | 'pkcs11';
+export const SIGNERS: readonly SignerChoice[] = ['software', 'pkcs11'];
+
+/** What stays the same for the life of a state folder. */
+export interface StateRecord {
+  format: 1;
+  /** Names this kernel in every hash and signature; each state folder is a kernel of its own. */
+  origin: string;
+  signer: SignerChoice;
+  shards: number;
+  /** The one used last; may be changed by every `up`. */
+  portBase: number;
+}
+
+const FILE = 'state.json';
+
+/** The files of one development kernel. */
+export class StateFolder {
+  private constructor(
+    readonly dir: string,
+    readonly record: StateRecord,
+  ) {}
+
+  /** Takes up the folder, or makes it with the given choices when it is new or empty. */
+  static async openOrCreate(
+    path: string,
+    wanted: { signer?: SignerChoice; portBase?: number; shards?: number },
+    defaults: { portBase: number },
+  ): Promise<StateFolder> {
+    const dir = resolve(path);
+    await makeWritable(dir);
+    const existing = await readRecord(dir);
+    if (existing === undefined) {
+      if ((await readdir(dir)).length > 0) {
+        throw new DevstackError(
+          'state_broken',
+          `${dir} is not empty and holds no kernel state (no ${FILE}); choose another folder with --state.`,
+          { dir },
+        );
+      }
+      const record: StateRecord = {
+        format: 1,
+        origin: `dev.kernel.localhost/${randomBytes(4).toString('hex')}`,
+        signer: wanted.signer ?? 'software',
+        shards: wanted.shards ?? 1,
+        portBase: wanted.portBase ?? defaults.portBase,
+      };
+      await writeRecord(dir, record);
+      return new StateFolder(dir, record);
+    }
+    for (const name of ['signer', 'shards'] as const) {
+      if (wanted[name] !== undefined && wanted[name] !== existing[name]) {
+        throw new DevstackError(
+          'unsupported_option',
+          `${dir} was made with --${name} ${existing[name]}, which cannot be changed to ${wanted[name]}; choose another folder with --state.`,
+          { dir, recorded: existing[name], wanted: wanted[name] },
+        );
+      }
+    }
+    const record = { ...existing, portBase: wanted.portBase ?? existing.portBase };
+    if (record.portBase !== existing.portBase) await writeRecord(dir, record);
+    return new StateFolder(dir, record);
+  }
+
+  /** The folder as it is, or undefined when there is no kernel state in it. */
+  static async find(path: string): Promise<StateFolder | undefined> {
+    const dir = resolve(path);
+    const record = await readRecord(dir);
+    return record === undefined ? undefined : new StateFolder(dir, record);
+  }
+
+  get identities(): string {
+    return join(this.dir, 'identities');
+  }
+  get postgres(): string {
+    return join(this.dir, 'postgres');
+  }
+  get signingKeys(): string {
+    return join(this.dir, 'signing-keys');
+  }
+  get softHsm(): string {
+    return join(this.dir, 'softhsm');
+  }
+  get archive(): string {
+    return join(this.dir, 'archive');
+  }
+  get logs(): string {
+    return join(this.dir, 'logs');
+  }
+  get environmentFile(): string {
+    return join(this.dir, 'kernel.env');
+  }
+}
+
+async function makeWritable(dir: string): Promise<void> {
+  try {
+    await mkdir(dir, { recursive: true, mode: 0o755 });
+    if (!(await stat(dir)).isDirectory()) throw Object.assign(new Error(), { code: 'ENOTDIR' });
+    await access(dir, constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    if (code === 'EEXIST' || code === 'ENOTDIR') {
+      throw new DevstackError(
+        'state_broken',
+        `${dir} is not a folder; choose another one with --state.`,
+        { dir },
+        { cause },
+      );
+    }
+    throw new DevstackError(
+      'no_write_permission',
+      `No permission to write to ${existsSync(dir) ? dir : dirname(dir)} (${code}); choose another folder with --state.`,
+      { dir },
+      { cause },
+    );
+  }
+}
+
+async function readRecord(dir: string): Promise<StateRecord | undefined> {
+  const file = join(dir, FILE);
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw new DevstackError('no_write_permission', `${file} cannot be read (${code}).`, { file }, { cause });
+  }
+  try {
+    const record = JSON.parse(text) as StateRecord;
+    const sound =
+      record.format === 1 &&
+      typeof record.origin === 'string' &&
+      SIGNERS.includes(record.signer) &&
+      Number.isInteger(record.shards) &&
+      Number.isInteger(record.portBase);
+    if (!sound) throw new Error('members are missing or wrong');
+    return record;
+  } catch (cause) {
+    throw new DevstackError(
+      'state_broken',
+      `${file} is damaged (${(cause as Error).message}); restore it, or choose another folder with --state.`,
+      { file },
+      { cause },
+    );
+  }
+}
+
+async function writeRecord(dir: string, record: StateRecord): Promise<void> {
+  await writePrivate(join(dir, FILE), `${JSON.stringify(record, null, 2)}\n`);
+}
