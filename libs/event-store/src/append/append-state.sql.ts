@@ -1,0 +1,73 @@
+import { type Statement } from '../postgres/database';
+
+/** A shard and what a group needs to know of it, in one snapshot. */
+export interface AppendState {
+  head: HeadPosition;
+  /** Version of each stream asked for, 0 for a new one. */
+  versions: ReadonlyMap<string, number>;
+  /** Request hash of each idempotency key that has an answer, by `claimKey`. */
+  claims: ReadonlyMap<string, string>;
+  /** Those of the ids asked for that exist. */
+  existingIds: ReadonlySet<string>;
+}
+
+export interface HeadPosition {
+  seq: number;
+  /** Hex. */
+  hash: string;
+  /** Of the last event, milliseconds since 1970; 0 when the shard is empty. */
+  ms: number;
+}
+
+export interface AppendStateRequest {
+  shard: number;
+  streams: readonly string[];
+  claims: readonly { caller: string; key: string }[];
+  ids: readonly string[];
+}
+
+/** One text for a caller and its key; neither holds a control character. */
+export function claimKey(caller: string, key: string): string {
+  return `${caller}\n${key}`;
+}
+
+export const APPEND_STATE: Statement = {
+  name: 'kernel_append_state',
+  text: 'SELECT * FROM kernel.append_state($1, $2, $3, $4, $5)',
+};
+
+export interface AppendStateRow {
+  /** Null when there is no such shard. */
+  head_seq: string | null;
+  head_hash: string;
+  head_ms: string | null;
+  versions: string | null;
+  claims: [number, string][] | null;
+  existing: string | null;
+}
+
+export function appendStateValues({ shard, streams, claims, ids }: AppendStateRequest): unknown[] {
+  return [shard, streams, claims.map(({ caller }) => caller), claims.map(({ key }) => key), ids];
+}
+
+/** Null when there is no such shard. */
+export function readAppendState(
+  row: AppendStateRow | undefined,
+  { streams, claims }: AppendStateRequest,
+): AppendState | null {
+  if (row === undefined || row.head_seq === null) return null;
+  const versions = new Map<string, number>();
+  const found = row.versions?.split(',') ?? [];
+  streams.forEach((stream, index) => versions.set(stream, Number(found[index] ?? 0)));
+  const hashes = new Map<string, string>();
+  for (const [ordinal, requestHash] of row.claims ?? []) {
+    const claim = claims[ordinal - 1];
+    if (claim) hashes.set(claimKey(claim.caller, claim.key), requestHash);
+  }
+  return {
+    head: { seq: Number(row.head_seq), hash: row.head_hash, ms: Number(row.head_ms ?? 0) },
+    versions,
+    claims: hashes,
+    existingIds: new Set(row.existing?.split(',')),
+  };
+}

@@ -1,0 +1,97 @@
+import { type StoredEvent } from '../event-store.types';
+import { type Statement } from '../postgres/database';
+import { type HeadPosition } from './append-state.sql';
+
+/** Everything that one group commits, numbered on top of `base`. */
+export interface GroupCommit {
+  shard: number;
+  /** The head that the group was numbered against. */
+  base: HeadPosition;
+  /** The head after it. */
+  head: HeadPosition;
+  signerKid: string;
+  events: readonly { stored: StoredEvent; division: string | null }[];
+  answers: readonly {
+    caller: string;
+    key: string;
+    requestHash: string;
+    status: number;
+    body: Uint8Array;
+  }[];
+  /** Age of the answers counts from here; milliseconds since 1970. */
+  now: number;
+}
+
+/**
+ * Compares the head and sets it, and only then inserts: when somebody else was first, `moved` is empty, nothing is
+ * written and nothing returned. Waits for whoever holds the head row. One statement, so by itself one transaction.
+ *
+ * Long values travel as one binary parameter, cut up on the server by offset and length: an array of bytea would have
+ * to be sent as text, at twice the size.
+ */
+export const COMMIT_GROUP: Statement = {
+  name: 'kernel_commit_group',
+  text: `
+    WITH moved AS (
+      UPDATE kernel.shard_head SET seq = $4, hash = $5, ts = $6
+      WHERE shard = $1 AND seq = $2 AND hash = $3
+      RETURNING shard
+    ), appended AS (
+      INSERT INTO kernel.events (shard, seq, id, ts, type, stream, stream_version, actor_id, division, signer_kid, hash, canonical)
+      SELECT moved.shard, $2 + e.n, e.id, $6, e.type, e.stream, e.stream_version, e.actor_id, e.division, $13,
+             substring($14::bytea FROM (e.n::integer - 1) * 32 + 1 FOR 32),
+             substring($15::bytea FROM e.start FOR e.length)
+      FROM moved, unnest($7::uuid[], $8::text[], $9::text[], $10::bigint[], $11::text[], $12::text[], $16::integer[], $17::integer[])
+        WITH ORDINALITY AS e(id, type, stream, stream_version, actor_id, division, start, length, n)
+    ), answered AS (
+      INSERT INTO kernel.idempotency (caller, key, request_hash, status, body, created_at)
+      SELECT a.caller, a.key, a.request_hash, a.status, substring($22::bytea FROM a.start FOR a.length), $25
+      FROM moved, unnest($18::text[], $19::text[], $20::text[], $21::integer[], $23::integer[], $24::integer[])
+        AS a(caller, key, request_hash, status, start, length)
+    )
+    SELECT shard FROM moved`,
+};
+
+export function commitGroupValues(group: GroupCommit): unknown[] {
+  const events = group.events.map(({ stored }) => stored.event);
+  const canonical = pack(group.events.map(({ stored }) => stored.bytes));
+  const bodies = pack(group.answers.map(({ body }) => body));
+  return [
+    group.shard,
+    group.base.seq,
+    Buffer.from(group.base.hash, 'hex'),
+    group.head.seq,
+    Buffer.from(group.head.hash, 'hex'),
+    new Date(group.head.ms).toISOString(),
+    events.map(({ id }) => id),
+    events.map(({ type }) => type),
+    events.map(({ stream }) => stream),
+    events.map(({ streamVersion }) => streamVersion),
+    events.map(({ actor }) => actor.id),
+    group.events.map(({ division }) => division),
+    group.signerKid,
+    Buffer.from(events.map(({ hash }) => hash).join(''), 'hex'),
+    canonical.bytes,
+    canonical.starts,
+    canonical.lengths,
+    group.answers.map(({ caller }) => caller),
+    group.answers.map(({ key }) => key),
+    group.answers.map(({ requestHash }) => requestHash),
+    group.answers.map(({ status }) => status),
+    bodies.bytes,
+    bodies.starts,
+    bodies.lengths,
+    new Date(group.now).toISOString(),
+  ];
+}
+
+/** `starts` count from 1, as SQL's substring does. */
+function pack(parts: readonly Uint8Array[]): { bytes: Buffer; starts: number[]; lengths: number[] } {
+  const starts: number[] = [];
+  let next = 1;
+  for (const part of parts) {
+    starts.push(next);
+    next += part.length;
+  }
+  return { bytes: Buffer.concat(parts), starts, lengths: parts.map(({ length }) => length) };
+}

@@ -1,0 +1,612 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { AppendQueue } from './append-queue';
+import {
+  APPEND_STATE,
+  type AppendState,
+  type AppendStateRequest,
+  type AppendStateRow,
+  appendStateValues,
+  type HeadPosition,
+  readAppendState,
+} from './append-state.sql';
+import { COMMIT_GROUP, commitGroupValues, type GroupCommit } from './commit-group.sql';
+import { numberGroup, type NumberedGroup } from './group-numbering';
+import { lockHead } from './lock-head.sql';
+import { type PendingAppend } from './pending-append';
+import { EventStoreError } from '../event-store.error';
+import {
+  type AppendResult,
+  type BatchReport,
+  type EventSigner,
+  type EventStoreObserver,
+  type RetryReason,
+  type StoredEvent,
+} from '../event-store.types';
+import { type EventStoreLimits, MAX_ANSWER_BYTES } from '../limits';
+import { type Database, type Session } from '../postgres/database';
+import { StoreError, storeError } from '../postgres/store-error';
+
+export interface ShardWriterOptions {
+  shard: number;
+  origin: string;
+  database: Database;
+  signer: EventSigner;
+  limits: EventStoreLimits;
+  /** Milliseconds since 1970. */
+  now: () => number;
+  observer: EventStoreObserver;
+  /** Resolves once the database is known to hold this store's chain. @throws EventStoreError */
+  ready: () => Promise<void>;
+  /** Told the new head as soon as it is committed. */
+  committed: (head: HeadPosition) => void;
+  /** The result of a request that an earlier process or attempt committed. */
+  findCommitted: (pending: PendingAppend) => Promise<AppendResult>;
+  findAnswered: (pending: PendingAppend) => Promise<AppendResult | null>;
+}
+
+/** Groups without anybody else moving the head before the lock is given up again. */
+const QUIET_GROUPS = 8;
+/** First pause after a failure of the store; doubled up to the longest. */
+const BACKOFF_MS = 20;
+const MAX_BACKOFF_MS = 250;
+/** A replica that is paused while it holds the head row loses it after this on top of the sign timeout. */
+const LOCK_GRACE_MS = 2_000;
+
+/** A group on its way: numbered, perhaps being signed, not known to be committed. */
+interface Flight {
+  group: NumberedGroup;
+  failed: boolean;
+  /** True when it was committed on the numbers it had. Never rejects. */
+  settled: Promise<boolean>;
+  startedAt: number;
+  readMs: number;
+  hashMs: number;
+}
+
+interface SignedGroup {
+  commit: GroupCommit;
+  events: Map<PendingAppend, StoredEvent[]>;
+  answers: Map<PendingAppend, { status: number; body: Uint8Array }>;
+  /** Requests whose answer could not be made; without them the rest has to be numbered anew. */
+  spoilt: { pending: PendingAppend; error: EventStoreError }[];
+}
+
+/**
+ * Group commit for one shard.
+ *
+ * Optimistic: a group is numbered, hashed and signed against the last known head without holding any lock, then
+ * committed by one statement that compares the head first. The next group is numbered on top of it meanwhile. When
+ * another process was first, nothing was written; the group is numbered again, now and for a while with the head row
+ * locked from the read to the commit, so that each of several writers gets its turn.
+ */
+export class ShardWriter {
+  private readonly queue: AppendQueue;
+  private readonly flights: Flight[] = [];
+  private mode: BatchReport['mode'] = 'optimistic';
+  private quietGroups = 0;
+  private lastOwnSeq = -1;
+  /** A group is being read and numbered, or held up by a locked one. */
+  private starting = false;
+  private scheduled = false;
+  private pausedUntil = 0;
+  /** `performance.now()` of the first failure of the store since it last worked. */
+  private downSince: number | undefined;
+  private failures = 0;
+  /** Requests being answered from what is stored. */
+  private answering = 0;
+  private readonly idleWaiters: (() => void)[] = [];
+
+  constructor(private readonly options: ShardWriterOptions) {
+    this.queue = new AppendQueue(options.limits);
+  }
+
+  get queueDepth(): number {
+    return this.queue.size;
+  }
+
+  /** False when the queue is full. */
+  enqueue(pending: PendingAppend): boolean {
+    if (!this.queue.push(pending)) return false;
+    this.schedule();
+    return true;
+  }
+
+  /** Resolves when nothing waits and nothing is on its way. */
+  async drained(): Promise<void> {
+    if (this.idle()) return;
+    await new Promise<void>((resolve) => this.idleWaiters.push(resolve));
+  }
+
+  private idle(): boolean {
+    return this.queue.size === 0 && this.flights.length === 0 && !this.starting && this.answering === 0;
+  }
+
+  /** After what else came in with this turn of the event loop, so that it is in the same group. */
+  private schedule(): void {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    setImmediate(() => {
+      this.scheduled = false;
+      this.pump();
+    });
+  }
+
+  private pump(): void {
+    if (this.idle()) {
+      for (const resolve of this.idleWaiters.splice(0)) resolve();
+      return;
+    }
+    if (this.starting || this.queue.size === 0) return;
+    const allowed = this.mode === 'locked' ? 1 : this.options.limits.maxGroupsInFlight;
+    if (this.flights.length >= allowed) return;
+    this.starting = true;
+    void this.startGroup().finally(() => {
+      this.starting = false;
+      this.schedule();
+    });
+  }
+
+  /** Takes a group and brings it as far as the next one may be started on top of it. Never rejects. */
+  private async startGroup(): Promise<void> {
+    const pause = this.pausedUntil - performance.now();
+    if (pause > 0) await delay(pause);
+    const requests = this.queue.take(this.options.limits);
+    const startedAt = performance.now();
+    try {
+      await this.options.ready();
+      if (this.mode === 'locked') await this.lockedGroup(requests, startedAt);
+      else await this.optimisticGroup(requests, startedAt);
+    } catch (error) {
+      // Nothing of this group was sent for commit yet, whatever failed.
+      this.failed(requests, error, { sent: false, since: startedAt });
+    }
+  }
+
+  private async optimisticGroup(requests: readonly PendingAppend[], startedAt: number): Promise<void> {
+    const { database } = this.options;
+    const ahead = [...this.flights];
+    const request = this.stateRequest(requests);
+    const [kid, [row]] = await Promise.all([
+      this.activeKid(),
+      database.query<AppendStateRow>(APPEND_STATE, appendStateValues(request)),
+    ]);
+    const state = this.stateOf(row, request);
+    const readAt = performance.now();
+    // Groups ahead that this snapshot does not show yet, committed meanwhile or not. A failed one leaves nothing.
+    const unseen = ahead.filter(({ failed, group }) => !failed && group.head.seq > state.head.seq);
+    const group = this.number(requests, state, kid, unseen);
+    const flight: Flight = {
+      group,
+      failed: false,
+      settled: Promise.resolve(true),
+      startedAt,
+      readMs: readAt - startedAt,
+      hashMs: performance.now() - readAt,
+    };
+    this.refuse(group.refused);
+    this.answerStored(group);
+    flight.settled = this.finishOptimistic(flight, this.flights.at(-1)).then((committed) => {
+      flight.failed = !committed;
+      this.flights.splice(this.flights.indexOf(flight), 1);
+      this.queue.putBack(group.deferred);
+      this.schedule();
+      return committed;
+    });
+    this.flights.push(flight);
+  }
+
+  /** Signs while the predecessor commits, then commits on top of it. Never rejects. */
+  private async finishOptimistic(flight: Flight, predecessor: Flight | undefined): Promise<boolean> {
+    const { group } = flight;
+    const undecided = undecidedOf(group);
+    // Whoever is numbered on top of this group is numbered on top of the one before it.
+    if (undecided.length === 0) return predecessor?.settled ?? true;
+    let signed: SignedGroup | undefined;
+    let failure: unknown;
+    const signStart = performance.now();
+    try {
+      signed = await this.sign(group);
+    } catch (error) {
+      failure = error;
+    }
+    const signMs = performance.now() - signStart;
+    if (predecessor && !(await predecessor.settled)) {
+      this.again('predecessor_failed', undecided);
+      return false;
+    }
+    if (signed === undefined) {
+      this.failed(undecided, failure, { sent: false, since: flight.startedAt });
+      return false;
+    }
+    if (signed.spoilt.length > 0) {
+      this.dropSpoilt(signed, undecided);
+      return false;
+    }
+    const commitStart = performance.now();
+    try {
+      if (signed.commit.events.length > 0) {
+        const { database } = this.options;
+        const moved = await database.query(COMMIT_GROUP, commitGroupValues(signed.commit));
+        if (moved.length === 0) {
+          this.mode = 'locked';
+          this.quietGroups = 0;
+          this.again('head_moved', undecided);
+          return false;
+        }
+      }
+    } catch (error) {
+      this.failed(undecided, error, { sent: true, since: flight.startedAt });
+      return false;
+    }
+    this.succeeded(flight, signed, 'optimistic', { signMs, commitMs: performance.now() - commitStart });
+    return true;
+  }
+
+  /** Read, number, sign and commit while holding the head row. */
+  private async lockedGroup(requests: readonly PendingAppend[], startedAt: number): Promise<void> {
+    const { database, shard, limits } = this.options;
+    const kid = await this.activeKid();
+    let undecided: readonly PendingAppend[] = requests;
+    let committing = false;
+    let group: NumberedGroup | undefined;
+    try {
+      await database.session(async (session) => {
+        const begin = lockHead(shard, limits.signTimeoutMs + LOCK_GRACE_MS);
+        await session.script(begin);
+        try {
+          const request = this.stateRequest(requests);
+          const [row] = await session.query<AppendStateRow>(APPEND_STATE, appendStateValues(request));
+          const state = this.stateOf(row, request);
+          const readAt = performance.now();
+          this.noticeOthers(state.head);
+          group = this.number(requests, state, kid, []);
+          const hashedAt = performance.now();
+          undecided = undecidedOf(group);
+          this.refuse(group.refused);
+          this.answerStored(group);
+          const signed = await this.sign(group);
+          const signedAt = performance.now();
+          if (signed.spoilt.length > 0) {
+            await session.script('ROLLBACK');
+            this.dropSpoilt(signed, undecided);
+            return;
+          }
+          if (signed.commit.events.length > 0) {
+            const moved = await session.query(COMMIT_GROUP, commitGroupValues(signed.commit));
+            if (moved.length === 0) throw lockIgnored(shard);
+          }
+          committing = true;
+          await session.script('COMMIT');
+          const times = { startedAt, readMs: readAt - startedAt, hashMs: hashedAt - readAt };
+          this.succeeded({ group, ...times }, signed, 'locked', {
+            signMs: signedAt - hashedAt,
+            commitMs: performance.now() - signedAt,
+          });
+        } catch (error) {
+          await rollBack(session);
+          throw error;
+        }
+      });
+    } catch (error) {
+      this.failed(undecided, error, { sent: committing, since: startedAt });
+    } finally {
+      this.queue.putBack(group?.deferred ?? []);
+    }
+  }
+
+  private stateRequest(requests: readonly PendingAppend[]): AppendStateRequest {
+    const streams = new Set<string>();
+    const claims: { caller: string; key: string }[] = [];
+    const ids: string[] = [];
+    for (const pending of requests) {
+      for (const { stream } of pending.events) streams.add(stream);
+      if (pending.idempotency) claims.push(pending.idempotency);
+      if (pending.uncertain || pending.checkIds) ids.push(...pending.events.map(({ id }) => id));
+      else ids.push(...pending.givenIds);
+    }
+    return { shard: this.options.shard, streams: [...streams], claims, ids };
+  }
+
+  private stateOf(row: AppendStateRow | undefined, request: AppendStateRequest): AppendState {
+    const state = readAppendState(row, request);
+    if (state !== null) return state;
+    throw new EventStoreError(
+      'chain_mismatch',
+      `The database has no shard ${request.shard}; it was migrated for another number of shards.`,
+      { shard: request.shard },
+    );
+  }
+
+  private number(
+    requests: readonly PendingAppend[],
+    state: AppendState,
+    signerKid: string,
+    ahead: readonly Flight[],
+  ): NumberedGroup {
+    const { origin, shard, now } = this.options;
+    const overlays = ahead.map(({ group }) => group);
+    const base = overlays.at(-1)?.head ?? state.head;
+    return numberGroup(requests, { origin, shard, signerKid, now: now(), state, overlays, base });
+  }
+
+  private async activeKid(): Promise<string> {
+    const kid: unknown = await this.bySigner(async () => this.options.signer.activeKid());
+    if (typeof kid === 'string' && KID.test(kid)) return kid;
+    throw signingUnavailable(`the signer named no valid key id (${JSON.stringify(kid)})`);
+  }
+
+  /** One call for all events of the group, then everything that will be stored. */
+  private async sign(group: NumberedGroup): Promise<SignedGroup> {
+    const { shard, now } = this.options;
+    const inputs = group.accepted.flatMap(({ events }) => events.map(({ sealed }) => sealed.signingInput));
+    const signatures =
+      inputs.length === 0 ? [] : await this.bySigner(() => this.options.signer.sign(group.signerKid, inputs));
+    if (!Array.isArray(signatures) || signatures.length !== inputs.length) {
+      throw signingUnavailable(
+        `the signer returned ${signatures?.length} signatures for ${inputs.length} inputs`,
+      );
+    }
+    const signed: SignedGroup = {
+      commit: {
+        shard,
+        base: group.base,
+        head: group.head,
+        signerKid: group.signerKid,
+        events: [],
+        answers: [],
+        now: now(),
+      },
+      events: new Map(),
+      answers: new Map(),
+      spoilt: [],
+    };
+    const events: { stored: StoredEvent; division: string | null }[] = [];
+    const answers: GroupCommit['answers'][number][] = [];
+    let next = 0;
+    for (const { pending, events: numbered } of group.accepted) {
+      const stored = numbered.map(({ sealed, prepared }) => {
+        const event = finish(sealed, signatures[next++]);
+        events.push({ stored: event, division: prepared.division });
+        return event;
+      });
+      signed.events.set(pending, stored);
+      if (!pending.idempotency) continue;
+      try {
+        const answer = checkedAnswer(pending.idempotency.answer(stored));
+        signed.answers.set(pending, answer);
+        const { caller, key, requestHash } = pending.idempotency;
+        answers.push({ caller, key, requestHash, ...answer });
+      } catch (cause) {
+        signed.spoilt.push({ pending, error: answerFailed(cause) });
+      }
+    }
+    signed.commit.events = events;
+    signed.commit.answers = answers;
+    return signed;
+  }
+
+  private async bySigner<T>(call: () => Promise<T>): Promise<T> {
+    const { signTimeoutMs } = this.options.limits;
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      const late = new Promise<never>((_, reject) => {
+        timer = setTimeout(
+          () => reject(signingUnavailable(`the signer did not answer within ${signTimeoutMs} ms`)),
+          signTimeoutMs,
+        );
+      });
+      return await Promise.race([call(), late]);
+    } catch (cause) {
+      throw cause instanceof EventStoreError && cause.code === 'signing_unavailable'
+        ? cause
+        : signingUnavailable((cause as Error)?.message ?? String(cause), cause);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  private succeeded(
+    flight: Omit<Flight, 'settled' | 'failed'>,
+    signed: SignedGroup,
+    mode: BatchReport['mode'],
+    times: { signMs: number; commitMs: number },
+  ): void {
+    const { group } = flight;
+    const { shard, observer, committed } = this.options;
+    this.downSince = undefined;
+    this.failures = 0;
+    this.refuse(group.refusedIfCommitted);
+    if (group.accepted.length === 0) return;
+    this.lastOwnSeq = group.head.seq;
+    committed(group.head);
+    const now = performance.now();
+    for (const { pending } of group.accepted) {
+      const events = signed.events.get(pending) ?? [];
+      const answer = signed.answers.get(pending);
+      const last = events.at(-1)?.event;
+      pending.resolve({
+        replayed: false,
+        events,
+        position: `${shard}:${last?.seq ?? 0}`,
+        ...(answer && { answer }),
+      });
+      observer.onAppend?.(now - pending.enqueuedAt);
+    }
+    observer.onBatch?.({
+      shard,
+      size: group.accepted.length,
+      events: signed.commit.events.length,
+      queueDepth: this.queue.size,
+      mode,
+      readMs: flight.readMs,
+      hashMs: flight.hashMs,
+      ...times,
+      totalMs: now - flight.startedAt,
+    });
+  }
+
+  /** With the head row in hand: has anybody else moved it since? When not for a while, the lock is not needed. */
+  private noticeOthers(head: HeadPosition): void {
+    if (head.seq !== this.lastOwnSeq) this.quietGroups = 0;
+    else if (++this.quietGroups >= QUIET_GROUPS) this.mode = 'optimistic';
+    this.lastOwnSeq = head.seq;
+  }
+
+  private again(reason: RetryReason, requests: readonly PendingAppend[]): void {
+    this.options.observer.onRetry?.(reason, requests.length);
+    this.queue.putBack(requests);
+  }
+
+  private dropSpoilt({ spoilt }: SignedGroup, undecided: readonly PendingAppend[]): void {
+    this.refuse(spoilt);
+    const gone = new Set(spoilt.map(({ pending }) => pending));
+    this.queue.putBack(undecided.filter((pending) => !gone.has(pending)));
+  }
+
+  /**
+   * @param undecided requests of the group without an answer yet
+   * @param at `sent`: the commit was under way, so its outcome is unknown unless the server said that it rolled back;
+   * `since`: when this attempt began (`performance.now()`)
+   */
+  private failed(
+    undecided: readonly PendingAppend[],
+    cause: unknown,
+    at: { sent: boolean; since: number },
+  ): void {
+    if (cause instanceof EventStoreError) {
+      this.refuse(undecided.map((pending) => ({ pending, error: cause })));
+      if (cause.code === 'signing_unavailable') this.refuseAged(cause);
+      return;
+    }
+    const error = cause instanceof StoreError ? cause : undefined;
+    if (error === undefined || error.kind === 'refused' || error.kind === 'unique_violation') {
+      this.isolate(undecided, error ?? storeError(cause, 'unreachable'));
+      return;
+    }
+    if (at.sent && error.kind === 'lost') for (const pending of undecided) pending.uncertain = true;
+    const now = performance.now();
+    this.downSince ??= at.since;
+    const backoff = Math.min(MAX_BACKOFF_MS, BACKOFF_MS * 2 ** this.failures++);
+    this.pausedUntil = now + backoff;
+    if (now - this.downSince < this.options.limits.storeTimeoutMs) {
+      this.again('store_error', undecided);
+      return;
+    }
+    this.refuse(undecided.map((pending) => ({ pending, error: storeUnavailable(error, pending.uncertain) })));
+    this.refuseAged(storeUnavailable(error, false));
+  }
+
+  /** The server rolled the group back for a reason that lies in one of its requests: find which. */
+  private isolate(undecided: readonly PendingAppend[], error: StoreError): void {
+    const [only] = undecided;
+    if (error.kind === 'unique_violation' && undecided.some((pending) => !pending.checkIds)) {
+      // An id or a key that somebody else committed since it was looked up; the next look finds it.
+      for (const pending of undecided) pending.checkIds = true;
+    } else if (undecided.length > 1) {
+      for (const pending of undecided) pending.alone = true;
+    } else if (only) {
+      this.refuse([{ pending: only, error: storeUnavailable(error, only.uncertain) }]);
+      return;
+    }
+    this.again(error.kind === 'unique_violation' ? 'unique_violation' : 'store_error', undecided);
+  }
+
+  private refuse(refusals: readonly { pending: PendingAppend; error: EventStoreError }[]): void {
+    for (const { pending, error } of refusals) pending.reject(error);
+  }
+
+  private refuseAged(error: EventStoreError): void {
+    const aged = this.queue.takeOlderThan(performance.now() - this.options.limits.refuseQueuedAfterMs);
+    this.refuse(aged.map((pending) => ({ pending, error })));
+  }
+
+  /** Requests that are in the database already, beside the group: the rest of it does not wait for them. */
+  private answerStored(group: NumberedGroup): void {
+    const { findAnswered, findCommitted } = this.options;
+    for (const pending of group.answered) void this.answerWith(pending, () => findAnswered(pending));
+    for (const pending of group.committedBefore) void this.answerWith(pending, () => findCommitted(pending));
+  }
+
+  private async answerWith(pending: PendingAppend, find: () => Promise<AppendResult | null>): Promise<void> {
+    this.answering++;
+    try {
+      const result = await find();
+      if (result !== null) pending.resolve(result);
+      // Purged between the two looks: a new request now.
+      else this.queue.putBack([pending]);
+    } catch (cause) {
+      const error =
+        cause instanceof EventStoreError ? cause : storeUnavailable(storeError(cause), pending.uncertain);
+      this.refuse([{ pending, error }]);
+    } finally {
+      this.answering--;
+      this.schedule();
+    }
+  }
+}
+
+/** As the format has it (docs/spec/audit-event.md). */
+const KID = /^[\x21-\x7e]{1,255}$/;
+
+function undecidedOf(group: NumberedGroup): PendingAppend[] {
+  return [
+    ...group.accepted.map(({ pending }) => pending),
+    ...group.refusedIfCommitted.map(({ pending }) => pending),
+  ];
+}
+
+function finish(
+  sealed: { finish(signature: string): StoredEvent },
+  signature: string | undefined,
+): StoredEvent {
+  try {
+    return sealed.finish(signature ?? '');
+  } catch (cause) {
+    throw signingUnavailable('the signer returned something that is no Ed25519 signature', cause);
+  }
+}
+
+function checkedAnswer(answer: { status: number; body: Uint8Array }): { status: number; body: Uint8Array } {
+  const { status, body } = answer;
+  if (!Number.isInteger(status) || !(body instanceof Uint8Array) || body.length > MAX_ANSWER_BYTES) {
+    throw new TypeError(`an answer is a status and at most ${MAX_ANSWER_BYTES} bytes`);
+  }
+  return { status, body };
+}
+
+function answerFailed(cause: unknown): EventStoreError {
+  const message = `The answer to this request could not be made: ${(cause as Error)?.message ?? String(cause)}`;
+  return new EventStoreError('invalid_request', message, {}, { cause });
+}
+
+function signingUnavailable(why: string, cause?: unknown): EventStoreError {
+  return new EventStoreError(
+    'signing_unavailable',
+    `Nothing was committed because nothing could be signed: ${why}.`,
+    { committed: false },
+    { cause },
+  );
+}
+
+function storeUnavailable(error: StoreError, uncertain: boolean): EventStoreError {
+  return new EventStoreError(
+    'store_unavailable',
+    uncertain
+      ? `PostgreSQL went away during the commit, so whether it took place is not known: ${error.message}. Ask again with the same idempotency key.`
+      : `Nothing was committed because PostgreSQL is not available: ${error.message}.`,
+    { committed: uncertain ? 'unknown' : false, kind: error.kind },
+    { cause: error },
+  );
+}
+
+function lockIgnored(shard: number): StoreError {
+  return new StoreError('refused', `the head of shard ${shard} moved although its row was locked`, undefined);
+}
+
+async function rollBack(session: Session): Promise<void> {
+  if (session.broken) return;
+  // A session that cannot even do this is closed, which rolls back too.
+  await session.script('ROLLBACK').catch((error: Error) => {
+    session.broken = error;
+  });
+}

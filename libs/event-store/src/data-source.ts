@@ -1,0 +1,47 @@
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import { EventLog1764000000000 } from './migrations/1764000000000-event-log.migration';
+
+export const SCHEMA = 'kernel';
+
+/** In the order they run. */
+export const MIGRATIONS = [EventLog1764000000000];
+
+export interface EventStoreConnection {
+  url: string;
+  /** Connections at most; default 10. */
+  poolSize?: number;
+  /** Seen in pg_stat_activity. */
+  applicationName?: string;
+  /** How long to wait for a connection, and for a free one of the pool; default 2,000 ms. */
+  connectTimeoutMs?: number;
+}
+
+/** Options for `new DataSource(...)` or Nest's `TypeOrmModule.forRoot(...)`. Never synchronises: migrations only. */
+export function eventStoreDataSourceOptions(connection: EventStoreConnection): DataSourceOptions {
+  return {
+    type: 'postgres',
+    url: connection.url,
+    schema: SCHEMA,
+    poolSize: connection.poolSize ?? 10,
+    applicationName: connection.applicationName ?? 'kernel',
+    connectTimeoutMS: connection.connectTimeoutMs ?? 2_000,
+    entities: [],
+    migrations: MIGRATIONS,
+    migrationsTableName: 'migrations',
+    // All or none: a schema half way between two versions is one that nobody tested.
+    migrationsTransactionMode: 'all',
+    synchronize: false,
+    installExtensions: false,
+    // The owner's job alone; see migrate.ts.
+    migrationsRun: false,
+    extra: {
+      keepAlive: true,
+      // A process that is paused while it holds a shard's head must not stop every other writer for good.
+      idle_in_transaction_session_timeout: 10_000,
+    },
+  };
+}
+
+export async function openEventStoreDataSource(connection: EventStoreConnection): Promise<DataSource> {
+  return new DataSource(eventStoreDataSourceOptions(connection)).initialize();
+}

@@ -1,0 +1,42 @@
+/**
+ * - `version_conflict`: the stream is not at the expected version; load it again and decide anew
+ * - `queue_full`: too much is waiting; try again later
+ * - `signing_unavailable`: no signature, so nothing was committed
+ * - `idempotency_mismatch`: this key was used before for another request
+ * - `event_too_large`: canonical bytes beyond 65,535
+ * - `streams_span_shards`: the writes of one request map to more than one shard
+ * - `duplicate_event_id`: an event with this id exists
+ * - `store_unavailable`: PostgreSQL is away or refuses; whether the write was committed is not known unless
+ *   `details.committed` is false. The same Idempotency-Key gives the answer once it is back
+ * - `invalid_request`: the request itself; `details.pointer` says where
+ * - `invalid_cursor`: a page cursor that this store did not give out, or gave out for another query
+ * - `not_migrated`: the schema is missing, older than this code, or its guards are off
+ * - `chain_mismatch`: the database holds the chain of another origin, or another number of shards
+ * - `closed`: the store is shutting down
+ */
+export type EventStoreErrorCode =
+  | 'version_conflict'
+  | 'queue_full'
+  | 'signing_unavailable'
+  | 'idempotency_mismatch'
+  | 'event_too_large'
+  | 'streams_span_shards'
+  | 'duplicate_event_id'
+  | 'store_unavailable'
+  | 'invalid_request'
+  | 'invalid_cursor'
+  | 'not_migrated'
+  | 'chain_mismatch'
+  | 'closed';
+
+export class EventStoreError extends Error {
+  override readonly name = 'EventStoreError';
+  constructor(
+    readonly code: EventStoreErrorCode,
+    message: string,
+    readonly details: Record<string, unknown> = {},
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+  }
+}

@@ -1,0 +1,357 @@
+import { type DataSource } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import { checkAnswerKey, prepareAppend } from './append/append-request';
+import { type HeadPosition } from './append/append-state.sql';
+import { type PendingAppend } from './append/pending-append';
+import { ShardWriter } from './append/shard-writer';
+import { shardOf } from './append/shard-of';
+import { mismatch } from './append/group-numbering';
+import { EventStoreError } from './event-store.error';
+import {
+  type AppendRequest,
+  type AppendResult,
+  type EventPage,
+  type EventQuery,
+  type EventSigner,
+  type EventStoreObserver,
+  type ShardHead,
+  type StoredAnswer,
+  type StoredEvent,
+} from './event-store.types';
+import { type AnswerRecord, IdempotencyStore, type RecordedAnswer } from './idempotency/idempotency-store';
+import { DEFAULT_LIMITS, type EventStoreLimits, RECENT_HEAD_MS, TAIL_PAGE } from './limits';
+import { assertMigrated } from './migrate';
+import { Database } from './postgres/database';
+import { StoreError } from './postgres/store-error';
+import { EventReader } from './read/event-reader';
+import { AppendNotifications } from './tail/append-notifications';
+import { WakeUp } from './tail/wake-up';
+
+export interface EventStoreOptions {
+  /** Initialised; stays the caller's, who closes it after `close()`. */
+  dataSource: DataSource;
+  origin: string;
+  shards: number;
+  signer: EventSigner;
+  limits?: Partial<EventStoreLimits>;
+  observer?: EventStoreObserver;
+  /** Milliseconds since 1970; default `Date.now`. */
+  now?: () => number;
+  /** UUIDv7; default from the package uuid, which keeps them in order within a millisecond. */
+  newId?: () => string;
+}
+
+/**
+ * The kernel's event log: what was appended is signed, chained and on disk before `append` answers.
+ *
+ * No request holds a database connection while it waits for another one: appends of a shard go through one writer,
+ * and every read is a single statement.
+ */
+export class EventStore {
+  readonly origin: string;
+  readonly shards: number;
+  private readonly limits: EventStoreLimits;
+  private readonly observer: EventStoreObserver;
+  private readonly now: () => number;
+  private readonly newId: () => string;
+  private readonly database: Database;
+  private readonly reader: EventReader;
+  private readonly idempotency: IdempotencyStore;
+  private readonly writers: ShardWriter[];
+  private readonly wakeUps: WakeUp[];
+  private readonly notifications: AppendNotifications;
+  private readonly recentHeads: RecentHead[];
+  private readonly purgeTimer: NodeJS.Timeout;
+  private readonly stopping = new AbortController();
+  private checked: Promise<void> | undefined;
+  private closing: Promise<void> | undefined;
+
+  constructor(private readonly options: EventStoreOptions) {
+    const { dataSource, origin, shards, signer } = options;
+    this.origin = origin;
+    this.shards = shards;
+    this.limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.observer = options.observer ?? {};
+    this.now = options.now ?? Date.now;
+    this.newId = options.newId ?? uuidv7;
+    this.database = new Database(dataSource, this.limits.storeTimeoutMs);
+    this.reader = new EventReader(this.database, shards);
+    this.idempotency = new IdempotencyStore(this.database, this.now, this.limits.idempotencyRetentionMs);
+    const each = <T>(make: (shard: number) => T): T[] =>
+      Array.from({ length: shards }, (_, shard) => make(shard));
+    this.wakeUps = each(() => new WakeUp());
+    this.recentHeads = each(() => ({ at: 0 }));
+    this.notifications = new AppendNotifications(
+      this.database,
+      (shard) => this.wakeUps[shard]?.signal(),
+      () => this.wakeUps.forEach((wakeUp) => wakeUp.signal()),
+    );
+    this.writers = each(
+      (shard) =>
+        new ShardWriter({
+          shard,
+          origin,
+          database: this.database,
+          signer,
+          limits: this.limits,
+          now: this.now,
+          observer: this.observer,
+          ready: () => this.ready(),
+          committed: (head) => this.committed(shard, head),
+          findAnswered: (pending) => this.findAnswered(pending),
+          findCommitted: (pending) => this.findCommitted(pending),
+        }),
+    );
+    this.purgeTimer = setInterval(() => void this.purge(), this.limits.idempotencyPurgeIntervalMs);
+    this.purgeTimer.unref();
+  }
+
+  /**
+   * Commits all events of the request or none, in order, and answers when they are on disk.
+   *
+   * Payloads must not be changed until it settles. Streams of one request must map to one shard.
+   *
+   * @throws EventStoreError
+   */
+  async append(request: AppendRequest): Promise<AppendResult> {
+    const enqueuedAt = performance.now();
+    try {
+      this.assertOpen();
+      const { shard, ...prepared } = prepareAppend(request, this.shards, this.newId);
+      const writer = this.writers[shard] as ShardWriter;
+      return await new Promise<AppendResult>((resolve, reject) => {
+        const pending: PendingAppend = {
+          ...prepared,
+          enqueuedAt,
+          ticket: 0,
+          uncertain: false,
+          checkIds: false,
+          alone: false,
+          resolve,
+          reject,
+        };
+        if (!writer.enqueue(pending)) throw queueFull(shard, writer.queueDepth);
+      });
+    } catch (error) {
+      if (error instanceof EventStoreError) this.observer.onRefusal?.(error.code);
+      throw error;
+    }
+  }
+
+  /** The stream's events from a version on, in order; empty when there are none. */
+  loadStream(stream: string, options: { fromVersion?: number } = {}): Promise<StoredEvent[]> {
+    return this.reading(() => this.reader.loadStream(stream, options.fromVersion ?? 1));
+  }
+
+  getById(id: string): Promise<StoredEvent | null> {
+    return this.reading(() => this.reader.getById(id));
+  }
+
+  /** A page of events that match, oldest first unless asked otherwise. @throws EventStoreError `invalid_request`, `invalid_cursor` */
+  query(query: EventQuery = {}): Promise<EventPage> {
+    return this.reading(() => this.reader.query(query, (stream) => this.shardOf(stream)));
+  }
+
+  heads(): Promise<ShardHead[]> {
+    return this.reading(() => this.reader.heads());
+  }
+
+  /** The head of a shard as it was at most 250 ms ago, mostly without asking the database. */
+  async recentHead(shard: number): Promise<{ shard: number; seq: number; hash: string }> {
+    this.assertShard(shard);
+    const recent = this.recentHeads[shard] as RecentHead;
+    if (recent.head && performance.now() - recent.at <= RECENT_HEAD_MS) return { shard, ...recent.head };
+    recent.refresh ??= this.refreshHead(shard, recent).finally(() => delete recent.refresh);
+    return recent.refresh;
+  }
+
+  private async refreshHead(
+    shard: number,
+    recent: RecentHead,
+  ): Promise<{ shard: number; seq: number; hash: string }> {
+    const asked = performance.now();
+    const found = (await this.heads()).find((head) => head.shard === shard);
+    if (!found) throw this.noSuchShard(shard);
+    const { seq, hash } = found;
+    // Our own commit may have come between question and answer.
+    if (!recent.head || recent.head.seq <= seq) Object.assign(recent, { head: { seq, hash }, at: asked });
+    return { shard, seq, hash };
+  }
+
+  /** Events after a position, in `seq` order. */
+  read(
+    shard: number,
+    options: { afterSeq: number; limit: number; division?: string },
+  ): Promise<StoredEvent[]> {
+    this.assertShard(shard);
+    const { afterSeq, limit, division } = options;
+    return this.reading(() => this.reader.read(shard, afterSeq, limit, division));
+  }
+
+  /**
+   * Every event of a shard after a position, in `seq` order, without end: pages as they come, each once. Commit order
+   * is `seq` order, so nothing can appear behind the cursor. Ends when `signal` is aborted or the store closes; a
+   * database that is away is waited for.
+   */
+  async *tail(
+    shard: number,
+    options: { afterSeq: number; signal: AbortSignal },
+  ): AsyncGenerator<StoredEvent[], void> {
+    this.assertShard(shard);
+    this.assertOpen();
+    const signal = AbortSignal.any([options.signal, this.stopping.signal]);
+    const wakeUp = this.wakeUps[shard] as WakeUp;
+    this.notifications.listen();
+    let { afterSeq } = options;
+    while (!signal.aborted) {
+      const mark = wakeUp.mark;
+      const page = await this.reader.read(shard, afterSeq, TAIL_PAGE).catch((error: unknown) => {
+        if (error instanceof StoreError && error.kind !== 'refused') return [];
+        throw unavailable(error);
+      });
+      if (signal.aborted) return;
+      const last = page.at(-1);
+      if (last) {
+        yield page;
+        afterSeq = last.event.seq;
+      }
+      if (page.length < TAIL_PAGE) await wakeUp.wait(mark, this.limits.tailPollMs, signal);
+    }
+  }
+
+  /** The answer stored under an idempotency key. */
+  findAnswer(caller: string, key: string): Promise<StoredAnswer | null> {
+    return this.reading(() => this.idempotency.find(caller, key));
+  }
+
+  /**
+   * Stores the answer of a request that commits no event. When another one with this key was first, its answer comes
+   * back with `recorded: false`. @throws EventStoreError `idempotency_mismatch` when that was another request
+   */
+  async recordAnswer(record: AnswerRecord): Promise<RecordedAnswer> {
+    checkAnswerKey(record);
+    const { stored, recorded } = await this.reading(() => this.idempotency.record(record));
+    if (stored.requestHash !== record.requestHash) throw mismatch();
+    return { recorded, status: stored.status, body: stored.body };
+  }
+
+  /** Forgets keys older than their retention, a small batch at a time; runs by itself every minute. Returns how many. */
+  purgeAnswers(): Promise<number> {
+    return this.reading(() => this.idempotency.purge(this.stopping.signal));
+  }
+
+  private async purge(): Promise<void> {
+    // Another time will do.
+    await this.purgeAnswers().catch(() => undefined);
+  }
+
+  shardOf(stream: string): number {
+    return shardOf(stream, this.shards);
+  }
+
+  /** Requests that wait, in all shards. */
+  get queueDepth(): number {
+    return this.writers.reduce((sum, { queueDepth }) => sum + queueDepth, 0);
+  }
+
+  /** Takes nothing new, finishes what it has, ends every tail. */
+  close(): Promise<void> {
+    this.closing ??= (async () => {
+      clearInterval(this.purgeTimer);
+      await Promise.all(this.writers.map((writer) => writer.drained()));
+      this.stopping.abort();
+      await this.notifications.close();
+    })();
+    return this.closing;
+  }
+
+  /** Before the first group: an append to the chain of another origin must not happen. */
+  private ready(): Promise<void> {
+    const { dataSource, origin, shards } = this.options;
+    this.checked ??= assertMigrated(dataSource, { origin, shards }).catch((error: unknown) => {
+      this.checked = undefined;
+      throw error instanceof EventStoreError && error.code === 'store_unavailable'
+        ? new StoreError('unreachable', error.message, undefined, { cause: error.cause })
+        : error;
+    });
+    return this.checked;
+  }
+
+  private committed(shard: number, { seq, hash }: HeadPosition): void {
+    this.recentHeads[shard] = { head: { seq, hash }, at: performance.now() };
+    this.wakeUps[shard]?.signal();
+    this.notifications.notify(shard);
+  }
+
+  private async findAnswered({ idempotency }: PendingAppend): Promise<AppendResult | null> {
+    if (!idempotency) return null;
+    const stored = await this.idempotency.find(idempotency.caller, idempotency.key);
+    if (stored === null) return null;
+    if (stored.requestHash !== idempotency.requestHash) throw mismatch();
+    return { replayed: true, answer: { status: stored.status, body: stored.body } };
+  }
+
+  private async findCommitted(pending: PendingAppend): Promise<AppendResult> {
+    const events = await this.reader.byIds(pending.events.map(({ id }) => id));
+    const last = events.at(-1)?.event;
+    const { idempotency } = pending;
+    const stored = idempotency && (await this.idempotency.find(idempotency.caller, idempotency.key));
+    return {
+      replayed: false,
+      events,
+      position: `${last?.shard ?? 0}:${last?.seq ?? 0}`,
+      ...(stored && { answer: { status: stored.status, body: stored.body } }),
+    };
+  }
+
+  private async reading<T>(read: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
+    } catch (error) {
+      throw error instanceof StoreError ? unavailable(error) : error;
+    }
+  }
+
+  private assertOpen(): void {
+    if (this.closing)
+      throw new EventStoreError('closed', 'The event store is shutting down; ask another replica.');
+  }
+
+  private assertShard(shard: number): void {
+    if (!Number.isInteger(shard) || shard < 0 || shard >= this.shards) throw this.noSuchShard(shard);
+  }
+
+  private noSuchShard(shard: number): EventStoreError {
+    return new EventStoreError(
+      'invalid_request',
+      `There is no shard ${shard}; there are ${this.shards}, counted from 0.`,
+    );
+  }
+}
+
+interface RecentHead {
+  head?: { seq: number; hash: string };
+  /** `performance.now()` */
+  at: number;
+  refresh?: Promise<{ shard: number; seq: number; hash: string }>;
+}
+
+function queueFull(shard: number, depth: number): EventStoreError {
+  return new EventStoreError(
+    'queue_full',
+    `${depth} requests wait for shard ${shard}; try again in a moment.`,
+    {
+      shard,
+      depth,
+    },
+  );
+}
+
+function unavailable(cause: unknown): EventStoreError {
+  return new EventStoreError(
+    'store_unavailable',
+    `PostgreSQL is not available: ${(cause as Error)?.message ?? String(cause)}.`,
+    {},
+    { cause },
+  );
+}

@@ -1,0 +1,132 @@
+import { type Actor, type AuditEvent, type JsonObject } from '#libs/evidence';
+import { type EventStoreErrorCode } from './event-store.error';
+
+/** What the store needs from whoever holds the keys. */
+export interface EventSigner {
+  /** Key id of the audit key that signs now; it goes into the event and under its hash. */
+  activeKid(): Promise<string> | string;
+  /** Base64 Ed25519 signatures, one for each input, in order. Throwing refuses the group as `signing_unavailable`. */
+  sign(kid: string, inputs: Uint8Array[]): Promise<string[]>;
+}
+
+export interface NewEvent {
+  /** UUIDv7; made by the store when left out. */
+  id?: string;
+  /** `<noun>.<past participle>` */
+  type: string;
+  payload: JsonObject;
+  /** Whose event it is: for scoped reading, no part of the event's bytes. */
+  division?: string | null;
+}
+
+export interface StreamWrite {
+  /** `<aggregate>/<id>` */
+  stream: string;
+  /** The version that the decision was based on; 0 when the stream must be new; `any` takes whatever comes next. */
+  expectedVersion: number | 'any';
+  events: readonly NewEvent[];
+}
+
+export interface AppendRequest {
+  actor: Actor;
+  correlationId?: string | null;
+  causationId?: string | null;
+  /** Committed in this order, all or none. A stream may come more than once; a later write sees the earlier one. */
+  writes: readonly StreamWrite[];
+  idempotency?: {
+    caller: string;
+    key: string;
+    /** Says whether a repeated key is the same request; any text of at most 128 characters. */
+    requestHash: string;
+    /** Pure: it may be called again when a group has to be numbered anew. Stored in the same transaction. */
+    answer: (committed: readonly StoredEvent[]) => { status: number; body: Uint8Array };
+  };
+}
+
+export interface StoredEvent {
+  readonly event: AuditEvent;
+  /** Canonical bytes: what was hashed, signed and stored. */
+  readonly bytes: Uint8Array;
+}
+
+export interface Answer {
+  status: number;
+  body: Uint8Array;
+}
+
+export interface StoredAnswer extends Answer {
+  requestHash: string;
+}
+
+export type AppendResult =
+  | {
+      replayed: false;
+      events: StoredEvent[];
+      /** `"<shard>:<seq>"` of the last event. */
+      position: string;
+      answer?: Answer;
+    }
+  | { replayed: true; answer: Answer };
+
+export interface ShardHead {
+  shard: number;
+  /** 0 when the shard is empty. */
+  seq: number;
+  /** Hex; the genesis value when the shard is empty. */
+  hash: string;
+  /** Of the last event; null when the shard is empty. */
+  ts: string | null;
+}
+
+export interface EventQuery {
+  stream?: string;
+  type?: string;
+  /** Actor id. */
+  actor?: string;
+  division?: string;
+  /** RFC 3339, inclusive. */
+  from?: string;
+  /** RFC 3339, exclusive. */
+  to?: string;
+  /** Default `oldest`. */
+  order?: 'oldest' | 'newest';
+  /** `nextCursor` of the page before; only with the same filters and order. */
+  cursor?: string;
+  /** 1 to 1,000; default 100. */
+  limit?: number;
+}
+
+export interface EventPage {
+  events: StoredEvent[];
+  /** Null on the last page. */
+  nextCursor: string | null;
+}
+
+/** One group that was committed. Times in milliseconds. */
+export interface BatchReport {
+  shard: number;
+  /** Requests that were committed in it. */
+  size: number;
+  events: number;
+  /** Requests that still wait. */
+  queueDepth: number;
+  /** Optimistic: head compared and set; locked: the head row was locked first. */
+  mode: 'optimistic' | 'locked';
+  readMs: number;
+  hashMs: number;
+  signMs: number;
+  commitMs: number;
+  totalMs: number;
+}
+
+/** Why a group was numbered again. */
+export type RetryReason = 'head_moved' | 'predecessor_failed' | 'unique_violation' | 'store_error';
+
+/** Told what happens, for metrics. Must not throw. */
+export interface EventStoreObserver {
+  onBatch?(report: BatchReport): void;
+  /** From `append` to its answer, committed requests only. */
+  onAppend?(ms: number): void;
+  onRefusal?(code: EventStoreErrorCode): void;
+  onRetry?(reason: RetryReason, requests: number): void;
+}

@@ -1,0 +1,73 @@
+import { type Answer, type StoredAnswer } from '../event-store.types';
+import { type Database } from '../postgres/database';
+
+export interface AnswerRecord extends Answer {
+  caller: string;
+  key: string;
+  requestHash: string;
+}
+
+export interface RecordedAnswer extends Answer {
+  /** False when an earlier request with this key had stored its answer. */
+  recorded: boolean;
+}
+
+interface AnswerRow {
+  request_hash: string;
+  status: number;
+  body: Buffer;
+}
+
+/** Rows removed by one statement: a purge must never hold up the commits beside it. */
+const PURGE_BATCH = 500;
+
+/** Answers by caller and key. Those of appends are written by the append itself. */
+export class IdempotencyStore {
+  constructor(
+    private readonly database: Database,
+    /** Milliseconds since 1970. */
+    private readonly now: () => number,
+    private readonly retentionMs: number,
+  ) {}
+
+  async find(caller: string, key: string): Promise<StoredAnswer | null> {
+    const [row] = await this.database.plain<AnswerRow>(
+      'SELECT request_hash, status, body FROM kernel.idempotency WHERE caller = $1 AND key = $2',
+      [caller, key],
+    );
+    return row ? { requestHash: row.request_hash, status: row.status, body: row.body } : null;
+  }
+
+  /** The answer that counts, and whether it is this one. Waits for a commit with the same key that is under way. */
+  async record(record: AnswerRecord): Promise<{ stored: StoredAnswer; recorded: boolean }> {
+    const { caller, key, requestHash, status, body } = record;
+    for (;;) {
+      const inserted = await this.database.plain(
+        `INSERT INTO kernel.idempotency (caller, key, request_hash, status, body, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING true`,
+        [caller, key, requestHash, status, Buffer.from(body), new Date(this.now()).toISOString()],
+      );
+      if (inserted.length > 0) return { stored: { requestHash, status, body }, recorded: true };
+      const stored = await this.find(caller, key);
+      if (stored) return { stored, recorded: false };
+      // It was purged between the two statements.
+    }
+  }
+
+  /** Returns how many were forgotten. Several processes may purge at once: what one has removed, the other skips. */
+  async purge(signal: AbortSignal): Promise<number> {
+    const before = new Date(this.now() - this.retentionMs).toISOString();
+    let total = 0;
+    while (!signal.aborted) {
+      const removed = await this.database.plain(
+        `DELETE FROM kernel.idempotency WHERE ctid = ANY (ARRAY(
+           SELECT ctid FROM kernel.idempotency WHERE created_at < $1 ORDER BY created_at LIMIT $2
+         )) AND created_at < $1 RETURNING true`,
+        [before, PURGE_BATCH],
+      );
+      total += removed.length;
+      if (removed.length < PURGE_BATCH) break;
+    }
+    return total;
+  }
+}

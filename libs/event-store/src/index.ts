@@ -1,0 +1,36 @@
+export {
+  type AnswerBytes,
+  answerBytes,
+  answerOnce,
+  appendAndAnswer,
+  type CommandAnswer,
+  findStoredAnswer,
+  type IdempotencyClaim,
+} from './append-answer';
+export { shardOf } from './append/shard-of';
+export {
+  type EventStoreConnection,
+  eventStoreDataSourceOptions,
+  openEventStoreDataSource,
+} from './data-source';
+export { EventStoreError, type EventStoreErrorCode } from './event-store.error';
+export { EventStore, type EventStoreOptions } from './event-store';
+export {
+  type Answer,
+  type AppendRequest,
+  type AppendResult,
+  type BatchReport,
+  type EventPage,
+  type EventQuery,
+  type EventSigner,
+  type EventStoreObserver,
+  type NewEvent,
+  type RetryReason,
+  type ShardHead,
+  type StoredAnswer,
+  type StoredEvent,
+  type StreamWrite,
+} from './event-store.types';
+export { type AnswerRecord, type RecordedAnswer } from './idempotency/idempotency-store';
+export { DEFAULT_LIMITS, type EventStoreLimits, MAX_EVENTS_PER_REQUEST, MAX_PAGE } from './limits';
+export { assertMigrated, assertRuntimeRole, migrate, type MigrateOptions } from './migrate';

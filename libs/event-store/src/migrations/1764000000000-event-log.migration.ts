@@ -1,0 +1,216 @@
+import { type MigrationInterface, type QueryRunner } from 'typeorm';
+
+/**
+ * The event log: append-only rows, a head per shard, stored answers for idempotency keys.
+ *
+ * The guards are triggers `ENABLE ALWAYS`, so that neither the owner's own session nor one in replica mode gets past
+ * them, and they hold the chain's shape whatever runs above: rows only ever continue a shard, the head only moves
+ * forward, and it always names the last row.
+ */
+export class EventLog1764000000000 implements MigrationInterface {
+  readonly name = 'EventLog1764000000000';
+
+  async up(runner: QueryRunner): Promise<void> {
+    for (const statement of [...TABLES, ...GUARDS, ...FUNCTIONS]) await runner.query(statement);
+  }
+
+  /** There is no way back from the log of what happened. */
+  async down(): Promise<void> {
+    throw new Error('The event log cannot be migrated away: drop the database if that is what you mean.');
+  }
+}
+
+/**
+ * A session that puts its own operators first must not change what a function compares. And a plan made while a table
+ * is nearly empty is kept until the next ANALYZE: it must not be a sequential scan, whatever the table is by then.
+ */
+const SETTINGS = 'SET search_path = pg_catalog, pg_temp SET enable_seqscan = off';
+
+const TABLES = [
+  `CREATE TABLE kernel.chain (
+     singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+     origin text NOT NULL,
+     shards integer NOT NULL CHECK (shards BETWEEN 1 AND 1024),
+     created_at timestamptz NOT NULL DEFAULT now()
+   )`,
+
+  `CREATE TABLE kernel.events (
+     shard integer NOT NULL,
+     seq bigint NOT NULL CHECK (seq >= 1),
+     id uuid NOT NULL,
+     ts timestamptz NOT NULL,
+     type text NOT NULL,
+     stream text NOT NULL,
+     stream_version bigint NOT NULL CHECK (stream_version >= 1),
+     actor_id text NOT NULL,
+     division text,
+     signer_kid text NOT NULL,
+     hash bytea NOT NULL CHECK (octet_length(hash) = 32),
+     canonical bytea NOT NULL CHECK (octet_length(canonical) <= 65535),
+     CONSTRAINT events_pkey PRIMARY KEY (shard, seq),
+     CONSTRAINT events_id_key UNIQUE (id),
+     CONSTRAINT events_stream_version_key UNIQUE (stream, stream_version)
+   )`,
+  // Audit queries page through one value in seq order. Time needs no index: it only ever rises within a shard, so
+  // kernel.first_seq_at finds its place in the primary key.
+  `CREATE INDEX events_type_idx ON kernel.events (type, shard, seq)`,
+  `CREATE INDEX events_actor_idx ON kernel.events (actor_id, shard, seq)`,
+  `CREATE INDEX events_division_idx ON kernel.events (division, shard, seq) WHERE division IS NOT NULL`,
+  // Rows never change, so vacuum has only to freeze them and to keep the visibility map for insert-only tables.
+  `ALTER TABLE kernel.events SET (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05)`,
+
+  // One row per shard, updated with every group: free room on its page keeps those updates off the index (HOT).
+  `CREATE TABLE kernel.shard_head (
+     shard integer PRIMARY KEY,
+     seq bigint NOT NULL CHECK (seq >= 0),
+     hash bytea NOT NULL CHECK (octet_length(hash) = 32),
+     ts timestamptz
+   ) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_scale_factor = 0)`,
+
+  `CREATE TABLE kernel.idempotency (
+     caller text NOT NULL,
+     key text NOT NULL,
+     request_hash text NOT NULL,
+     status integer NOT NULL,
+     body bytea NOT NULL,
+     created_at timestamptz NOT NULL,
+     CONSTRAINT idempotency_pkey PRIMARY KEY (caller, key)
+   )`,
+  `CREATE INDEX idempotency_created_idx ON kernel.idempotency (created_at)`,
+];
+
+const GUARDS = [
+  `CREATE FUNCTION kernel.refuse_change() RETURNS trigger LANGUAGE plpgsql ${SETTINGS} AS $$
+   BEGIN
+     RAISE EXCEPTION '% on %.% is refused: this table only ever grows', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME
+       USING ERRCODE = 'restrict_violation';
+   END $$`,
+  ...['events', 'chain'].flatMap((table) => [
+    `CREATE TRIGGER ${table}_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON kernel.${table}
+       FOR EACH STATEMENT EXECUTE FUNCTION kernel.refuse_change()`,
+    `ALTER TABLE kernel.${table} ENABLE ALWAYS TRIGGER ${table}_refuse_change`,
+  ]),
+  `CREATE TRIGGER shard_head_refuse_change BEFORE DELETE OR TRUNCATE ON kernel.shard_head
+     FOR EACH STATEMENT EXECUTE FUNCTION kernel.refuse_change()`,
+  `ALTER TABLE kernel.shard_head ENABLE ALWAYS TRIGGER shard_head_refuse_change`,
+
+  // Once per statement, over all its rows: contiguous, right after what is there, ending where the head says.
+  `CREATE FUNCTION kernel.refuse_discontinuity() RETURNS trigger LANGUAGE plpgsql ${SETTINGS} AS $$
+   DECLARE
+     part record;
+   BEGIN
+     FOR part IN
+       SELECT n.shard, min(n.seq) AS first, max(n.seq) AS last, count(*) AS rows
+       FROM new_events n GROUP BY n.shard
+     LOOP
+       IF part.last - part.first + 1 <> part.rows
+         OR (part.first > 1 AND NOT EXISTS
+              (SELECT FROM kernel.events e WHERE e.shard = part.shard AND e.seq = part.first - 1))
+         OR NOT EXISTS
+              (SELECT FROM kernel.shard_head h WHERE h.shard = part.shard AND h.seq = part.last)
+       THEN
+         RAISE EXCEPTION 'events %..% do not continue shard % up to its head', part.first, part.last, part.shard
+           USING ERRCODE = 'restrict_violation';
+       END IF;
+     END LOOP;
+     RETURN NULL;
+   END $$`,
+  `CREATE TRIGGER events_refuse_discontinuity AFTER INSERT ON kernel.events
+     REFERENCING NEW TABLE AS new_events
+     FOR EACH STATEMENT EXECUTE FUNCTION kernel.refuse_discontinuity()`,
+  `ALTER TABLE kernel.events ENABLE ALWAYS TRIGGER events_refuse_discontinuity`,
+
+  `CREATE FUNCTION kernel.refuse_head_rewind() RETURNS trigger LANGUAGE plpgsql ${SETTINGS} AS $$
+   BEGIN
+     IF NEW.shard <> OLD.shard OR NEW.seq <= OLD.seq OR NEW.ts IS NULL OR NEW.ts < OLD.ts THEN
+       RAISE EXCEPTION 'the head of shard % only moves forward (from % to %)', OLD.shard, OLD.seq, NEW.seq
+         USING ERRCODE = 'restrict_violation';
+     END IF;
+     RETURN NEW;
+   END $$`,
+  `CREATE TRIGGER shard_head_refuse_rewind BEFORE UPDATE ON kernel.shard_head
+     FOR EACH ROW EXECUTE FUNCTION kernel.refuse_head_rewind()`,
+  `ALTER TABLE kernel.shard_head ENABLE ALWAYS TRIGGER shard_head_refuse_rewind`,
+
+  // At commit, when the rows are there whichever statement came first.
+  `CREATE FUNCTION kernel.refuse_head_without_event() RETURNS trigger LANGUAGE plpgsql ${SETTINGS} AS $$
+   BEGIN
+     IF NOT EXISTS
+       (SELECT FROM kernel.events e WHERE e.shard = NEW.shard AND e.seq = NEW.seq AND e.hash = NEW.hash AND e.ts = NEW.ts)
+     THEN
+       RAISE EXCEPTION 'the head of shard % says % but no such event is there', NEW.shard, NEW.seq
+         USING ERRCODE = 'restrict_violation';
+     END IF;
+     RETURN NULL;
+   END $$`,
+  `CREATE CONSTRAINT TRIGGER shard_head_names_an_event AFTER UPDATE ON kernel.shard_head
+     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION kernel.refuse_head_without_event()`,
+  `ALTER TABLE kernel.shard_head ENABLE ALWAYS TRIGGER shard_head_names_an_event`,
+];
+
+const FUNCTIONS = [
+  // All that a group needs to know before it is numbered, in one round trip and (STABLE) one snapshot. Texts rather
+  // than arrays: one split on the other side is cheaper than parsing an array.
+  `CREATE FUNCTION kernel.append_state(
+     in_shard integer, streams text[], callers text[], keys text[], ids uuid[],
+     OUT head_seq bigint, OUT head_hash text, OUT head_ms bigint, OUT versions text, OUT claims json, OUT existing text
+   ) LANGUAGE plpgsql STABLE ${SETTINGS} AS $$
+   BEGIN
+     SELECT h.seq, encode(h.hash, 'hex'), extract(epoch FROM h.ts) * 1000
+       INTO head_seq, head_hash, head_ms
+       FROM kernel.shard_head h WHERE h.shard = in_shard;
+     versions := (
+       SELECT string_agg(coalesce(v.version, 0)::text, ',' ORDER BY s.n)
+       FROM unnest(streams) WITH ORDINALITY AS s(name, n)
+       LEFT JOIN LATERAL (SELECT e.stream_version AS version FROM kernel.events e WHERE e.stream = s.name
+                          ORDER BY e.stream_version DESC LIMIT 1) v ON true);
+     IF cardinality(callers) > 0 THEN
+       claims := (
+         SELECT json_agg(json_build_array(k.n, i.request_hash))
+         FROM unnest(callers, keys) WITH ORDINALITY AS k(caller, key, n)
+         JOIN LATERAL (SELECT a.request_hash FROM kernel.idempotency a
+                       WHERE a.caller = k.caller AND a.key = k.key LIMIT 1) i ON true);
+     END IF;
+     IF cardinality(ids) > 0 THEN
+       existing := (
+         SELECT string_agg(f.id::text, ',')
+         FROM unnest(ids) AS g(id)
+         JOIN LATERAL (SELECT e.id FROM kernel.events e WHERE e.id = g.id LIMIT 1) f ON true);
+     END IF;
+   END $$`,
+  // Binary search over the primary key: ts never falls as seq rises. Some 20 probes for a million events.
+  `CREATE FUNCTION kernel.first_seq_at(in_shard integer, at timestamptz) RETURNS bigint
+   LANGUAGE plpgsql STABLE PARALLEL SAFE ${SETTINGS} AS $$
+   DECLARE
+     low bigint := 1;
+     high bigint := coalesce((SELECT h.seq FROM kernel.shard_head h WHERE h.shard = in_shard), 0) + 1;
+     middle bigint;
+   BEGIN
+     WHILE low < high LOOP
+       middle := (low + high) / 2;
+       IF (SELECT e.ts FROM kernel.events e WHERE e.shard = in_shard AND e.seq = middle) < at
+       THEN low := middle + 1;
+       ELSE high := middle;
+       END IF;
+     END LOOP;
+     RETURN low;
+   END $$`,
+  `CREATE FUNCTION kernel.first_version_at(in_stream text, at timestamptz) RETURNS bigint
+   LANGUAGE plpgsql STABLE PARALLEL SAFE ${SETTINGS} AS $$
+   DECLARE
+     low bigint := 1;
+     high bigint := coalesce((SELECT e.stream_version FROM kernel.events e WHERE e.stream = in_stream
+                              ORDER BY e.stream_version DESC LIMIT 1), 0) + 1;
+     middle bigint;
+   BEGIN
+     WHILE low < high LOOP
+       middle := (low + high) / 2;
+       IF (SELECT e.ts FROM kernel.events e WHERE e.stream = in_stream AND e.stream_version = middle) < at
+       THEN low := middle + 1;
+       ELSE high := middle;
+       END IF;
+     END LOOP;
+     RETURN low;
+   END $$`,
+  `REVOKE ALL ON ALL FUNCTIONS IN SCHEMA kernel FROM PUBLIC`,
+];

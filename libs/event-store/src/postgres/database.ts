@@ -1,0 +1,134 @@
+import { type ClientBase, type Pool, type PoolClient, type QueryResultRow } from 'pg';
+import { type DataSource } from 'typeorm';
+import { connectionLost, storeError } from './store-error';
+
+/** A statement that the server prepares once per connection. */
+export interface Statement {
+  /** Unique for the text. */
+  readonly name: string;
+  readonly text: string;
+}
+
+/** One connection, for as long as the work given to `Database.session` lasts. */
+export class Session {
+  broken: Error | undefined;
+
+  constructor(
+    private readonly client: PoolClient,
+    private readonly timeoutMs: number,
+  ) {}
+
+  /** A prepared statement. @throws StoreError */
+  async query<R extends QueryResultRow>(statement: Statement, values: unknown[]): Promise<R[]> {
+    const result = await this.bounded(
+      this.client.query<R>({ name: statement.name, text: statement.text, values }),
+    );
+    return result.rows;
+  }
+
+  /**
+   * A statement planned each time with the tables as they are now. Reads use it: a prepared plan made while a table is
+   * small stays a sequential scan until the next ANALYZE. @throws StoreError
+   */
+  async plain<R extends QueryResultRow>(text: string, values: unknown[]): Promise<R[]> {
+    return (await this.bounded(this.client.query<R>(text, values))).rows;
+  }
+
+  /** One or more statements without parameters, in one round trip; the rows of the last one. @throws StoreError */
+  async script<R extends QueryResultRow>(text: string): Promise<R[]> {
+    const result = (await this.bounded(this.client.query(text))) as unknown;
+    const last = (Array.isArray(result) ? result.at(-1) : result) as { rows: R[] };
+    return last.rows;
+  }
+
+  /**
+   * The wait for a server that went silent (paused, or behind a cut cable) must end: the connection is then closed,
+   * and what the statement did is unknown.
+   */
+  private async bounded<T>(query: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const silence = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(connectionLost(`PostgreSQL did not answer within ${this.timeoutMs} ms`)),
+        this.timeoutMs,
+      );
+    });
+    try {
+      return await Promise.race([query, silence]);
+    } catch (cause) {
+      query.catch(() => undefined);
+      const error = storeError(cause);
+      if (error.kind !== 'refused' && error.kind !== 'unique_violation') {
+        this.broken = error;
+        cutConnection(this.client);
+      }
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** The DataSource's own pool, used without TypeORM's query runner: the append path wants prepared statements and the kind of a failure. */
+export class Database {
+  private readonly pool: Pool;
+
+  constructor(
+    dataSource: DataSource,
+    private readonly timeoutMs: number,
+  ) {
+    this.pool = poolOf(dataSource);
+  }
+
+  /** One statement on any connection. @throws StoreError */
+  query<R extends QueryResultRow>(statement: Statement, values: unknown[]): Promise<R[]> {
+    return this.session((session) => session.query<R>(statement, values));
+  }
+
+  /** The same, planned each time; see `Session.plain`. @throws StoreError */
+  plain<R extends QueryResultRow>(text: string, values: unknown[]): Promise<R[]> {
+    return this.session((session) => session.plain<R>(text, values));
+  }
+
+  /** Holds one connection while `work` runs; `work` must not wait for a second one. @throws StoreError */
+  async session<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    let client: PoolClient;
+    try {
+      client = await this.pool.connect();
+    } catch (cause) {
+      throw storeError(cause, 'unreachable');
+    }
+    // Without a listener, the loss of a connection between two statements would end the process.
+    client.on('error', ignore);
+    const session = new Session(client, this.timeoutMs);
+    try {
+      return await work(session);
+    } finally {
+      client.off('error', ignore);
+      client.release(session.broken);
+    }
+  }
+
+  /** What a connection of one's own (for LISTEN) needs. */
+  get connectionOptions(): Pool['options'] {
+    return this.pool.options;
+  }
+}
+
+/** The node-postgres pool behind an initialised DataSource. */
+export function poolOf(dataSource: DataSource): Pool {
+  const { master } = dataSource.driver as unknown as { master?: Pool };
+  if (!dataSource.isInitialized || dataSource.options.type !== 'postgres' || master === undefined) {
+    throw new TypeError('The event store needs an initialised PostgreSQL DataSource.');
+  }
+  return master;
+}
+
+/** Closes the socket without the goodbye that a silent server would never answer. */
+export function cutConnection(client: ClientBase): void {
+  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+}
+
+function ignore(): void {
+  // The query that was running rejects with the same error, and the next one on this connection will.
+}

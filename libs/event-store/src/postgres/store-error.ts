@@ -1,0 +1,50 @@
+/**
+ * - `unreachable`: no connection, so nothing was sent
+ * - `lost`: the connection broke, or the server went away, while a statement ran; what it did is unknown
+ * - `busy`: the server rolled back and may well do it if asked again (deadlock, failover, out of connections)
+ * - `unique_violation`: rolled back; `constraint` says which
+ * - `refused`: rolled back; asking again will not help
+ */
+export type StoreErrorKind = 'unreachable' | 'lost' | 'busy' | 'unique_violation' | 'refused';
+
+/** A failure of PostgreSQL, told apart by what is known about the outcome. Stays inside this lib. */
+export class StoreError extends Error {
+  override readonly name = 'StoreError';
+  constructor(
+    readonly kind: StoreErrorKind,
+    message: string,
+    readonly constraint: string | undefined,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+  }
+}
+
+/** Rolled back, worth another try. SQLSTATE classes and codes of PostgreSQL's appendix A. */
+const BUSY = [
+  /^08/, // connection exception
+  /^40/, // transaction rollback: serialization failure, deadlock
+  /^53/, // insufficient resources: disk full, out of memory, too many connections
+  /^25006$/, // read only: the server is a standby, or became one
+  /^55P03$/, // lock not available
+  /^57/, // operator intervention: cancelled, shutting down, starting up
+];
+
+export function storeError(cause: unknown, otherwise: 'unreachable' | 'lost' = 'lost'): StoreError {
+  if (cause instanceof StoreError) return cause;
+  const { code, severity, constraint, message } = cause as Error & Record<string, string | undefined>;
+  const text = message ?? String(cause);
+  // A SQLSTATE with severity ERROR comes from a server that lives and has rolled back. FATAL ends the session, and can
+  // come after the commit but before its answer.
+  if (code !== undefined && /^[0-9A-Z]{5}$/.test(code) && severity !== undefined) {
+    if (severity !== 'ERROR') return new StoreError(otherwise, text, constraint, { cause });
+    if (code === '23505') return new StoreError('unique_violation', text, constraint, { cause });
+    const kind = BUSY.some((pattern) => pattern.test(code)) ? 'busy' : 'refused';
+    return new StoreError(kind, text, constraint, { cause });
+  }
+  return new StoreError(otherwise, text, undefined, { cause });
+}
+
+export function connectionLost(message: string): StoreError {
+  return new StoreError('lost', message, undefined);
+}

@@ -1,0 +1,66 @@
+import { type EventQuery } from '../event-store.types';
+
+/** A page per shard: the rows after its bound, one more than the page holds. */
+export interface QueryStatement {
+  text: string;
+  values: unknown[];
+}
+
+export type EventFilter = Omit<EventQuery, 'cursor' | 'limit' | 'order'>;
+
+export interface PageRequest {
+  filter: EventFilter;
+  order: 'oldest' | 'newest';
+  /** Shard -> last place given out (exclusive); shards left out start at the beginning of the order. */
+  bounds: ReadonlyMap<number, number>;
+  shards: readonly number[];
+  rows: number;
+}
+
+export interface PageRow {
+  shard: number;
+  /** Place in the order of the query: `seq`, or `stream_version` when the query is for one stream. */
+  place: string;
+  ts_ms: string;
+  canonical: Buffer;
+}
+
+/**
+ * One lateral scan per shard, each in index order, so that a page costs its rows and not the log. Times become places
+ * first, by binary search. A query for one stream runs along the stream's own index.
+ */
+export function eventQuery({ filter, order, bounds, shards, rows }: PageRequest): QueryStatement {
+  const { stream, type, actor, division, from, to } = filter;
+  const values: unknown[] = [
+    shards,
+    shards.map((shard) => bounds.get(shard) ?? (order === 'oldest' ? 0 : Number.MAX_SAFE_INTEGER)),
+    rows,
+  ];
+  const bind = (value: unknown): string => `$${values.push(value)}`;
+  const place = stream === undefined ? 'seq' : 'stream_version';
+  const where = [`e.${place} ${order === 'oldest' ? '>' : '<'} s.bound`];
+  if (stream === undefined) where.push('e.shard = s.shard');
+  else where.push(`e.stream = ${bind(stream)}`);
+  if (type !== undefined) where.push(`e.type = ${bind(type)}`);
+  if (actor !== undefined) where.push(`e.actor_id = ${bind(actor)}`);
+  if (division !== undefined) where.push(`e.division = ${bind(division)}`);
+  const firstAt = (time: string): string =>
+    stream === undefined
+      ? `(SELECT kernel.first_seq_at(s.shard, ${bind(time)}::timestamptz))`
+      : `(SELECT kernel.first_version_at(${bind(stream)}, ${bind(time)}::timestamptz))`;
+  if (from !== undefined) where.push(`e.${place} >= ${firstAt(from)}`);
+  if (to !== undefined) where.push(`e.${place} < ${firstAt(to)}`);
+  return {
+    text: `
+      SELECT p.shard, p.place, p.ts_ms, p.canonical
+      FROM unnest($1::integer[], $2::bigint[]) AS s(shard, bound),
+      LATERAL (
+        SELECT e.shard, e.${place} AS place, (extract(epoch FROM e.ts) * 1000)::bigint AS ts_ms, e.canonical
+        FROM kernel.events e
+        WHERE ${where.join(' AND ')}
+        ORDER BY e.${place} ${order === 'oldest' ? 'ASC' : 'DESC'}
+        LIMIT $3
+      ) p`,
+    values,
+  };
+}
