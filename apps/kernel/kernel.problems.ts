@@ -10,7 +10,8 @@ const SIGNING_UNAVAILABLE = {
   word: 'signing_unavailable',
   title: 'Signing unavailable',
 } as const;
-const OVERLOADED = { status: 503, word: 'overloaded', title: 'Overloaded' } as const;
+/** Another replica is there, or will be in a moment. */
+const STOPPING = { status: 503, word: 'overloaded', title: 'Overloaded' } as const;
 const MALFORMED = { status: 400, members: ['pointer'] } as const;
 /** No request can cause it: the kernel itself is at fault. */
 const OUR_FAULT = { status: 500, word: 'internal_error' } as const;
@@ -19,7 +20,7 @@ const OUR_FAULT = { status: 500, word: 'internal_error' } as const;
 export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
   problemsOf(EventStoreError, {
     version_conflict: { status: 409 },
-    queue_full: OVERLOADED,
+    queue_full: { status: 503 },
     signing_unavailable: SIGNING_UNAVAILABLE,
     idempotency_mismatch: { status: 422 },
     event_too_large: { status: 413, members: ['pointer'] },
@@ -27,17 +28,17 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
     duplicate_event_id: { status: 409 },
     store_unavailable: { status: 503 },
     invalid_request: MALFORMED,
-    invalid_cursor: { status: 400, word: 'invalid_cursor' },
+    invalid_cursor: { status: 400, word: 'invalid_request' },
     not_migrated: { status: 503, word: 'store_unavailable' },
     chain_mismatch: { status: 503, word: 'store_unavailable' },
-    closed: { status: 503, word: 'shutting_down' },
+    closed: STOPPING,
   }),
   problemsOf(SignerError, {
     signing_unavailable: SIGNING_UNAVAILABLE,
-    queue_full: OVERLOADED,
+    queue_full: { status: 503 },
     signing_refused: { ...SIGNING_UNAVAILABLE, retryAfter: 30 },
     unknown_key: { ...SIGNING_UNAVAILABLE, retryAfter: 30 },
-    closed: { status: 503, word: 'shutting_down' },
+    closed: STOPPING,
     invalid_request: OUR_FAULT,
     key_refused: OUR_FAULT,
     refused_in_production: OUR_FAULT,
@@ -46,12 +47,12 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
   }),
   problemsOf(AuditError, {
     reserved_name: MALFORMED,
-    event_not_found: { status: 404, word: 'not_found' },
-    unknown_shard: { status: 404, word: 'not_found' },
-    invalid_position: { status: 400, word: 'invalid_request' },
-    invalid_range: { status: 400, word: 'invalid_request' },
+    event_not_found: { status: 404 },
+    unknown_shard: { status: 404 },
+    invalid_position: { status: 400 },
+    invalid_range: { status: 400 },
     position_unavailable: { status: 503 },
   }),
-  problemsOf(SigningError, { manifest_id_too_long: { status: 400, word: 'invalid_request' } }),
-  problemsOf(KeyRegistryError, { signer_not_found: { status: 404, word: 'not_found' } }),
+  problemsOf(SigningError, { manifest_id_too_long: { status: 400 } }),
+  problemsOf(KeyRegistryError, { signer_not_found: { status: 404 } }),
 ];
