@@ -7,7 +7,8 @@
  *   a native crash ends this process and not the proxy, and a call that hangs in the module can be ended at all.
  * It also gives the module an environment of its own (SoftHSM reads SOFTHSM2_CONF at C_Initialize).
  *
- * This file imports nothing of the project: it is compiled with the rest, and in tests Node runs it as it stands.
+ * This file imports nothing of the project and uses only types that can be erased (no parameter properties): it is
+ * compiled with the rest, and in tests Node runs it as it stands.
  */
 import { readFileSync, statSync } from 'node:fs';
 import type { Handle, PKCS11, Template } from 'pkcs11js';
@@ -57,11 +58,11 @@ export type TokenReply =
   | { id: number; ok: false; failure: TokenFailure };
 
 /**
- * `misconfigured`, `key_refused` and `unknown_key` stay until someone changes something; `token_error` may pass.
+ * `misconfigured`, `key_refused`, `unknown_key` and `invalid_request` stay until someone changes something; `token_error` may pass.
  * `lockout` marks the refusals that must not be tried again: tokens lock themselves after a few wrong PINs.
  */
 export interface TokenFailure {
-  code: 'misconfigured' | 'key_refused' | 'unknown_key' | 'token_error';
+  code: 'misconfigured' | 'key_refused' | 'unknown_key' | 'invalid_request' | 'token_error';
   message: string;
   lockout?: boolean;
 }
@@ -125,6 +126,9 @@ const ED25519_NAME = Buffer.from('130c656477617264733235353139', 'hex');
 const APPLICATION = 'illuvrse-kernel';
 const SIGNATURE_BYTES = 64;
 const LABEL_BYTES = 32;
+
+/** The message is at fault, not the token: the same would happen in every session. */
+const MESSAGE_REFUSALS = new Set(['CKR_ARGUMENTS_BAD', 'CKR_DATA_INVALID', 'CKR_DATA_LEN_RANGE']);
 
 /** Wrong PIN, and what follows from too many of them: trying again makes it worse. */
 const PIN_REFUSALS = new Set([
@@ -204,11 +208,15 @@ export class TokenSession {
   /** Reused for every signature and copied out of: held here so that the module never writes to freed memory. */
   private readonly signatureBuffer = Buffer.alloc(SIGNATURE_BYTES);
 
-  constructor(
-    private readonly cryptoki: Cryptoki,
-    private readonly tokenLabel: string,
-    private readonly pinOf: () => string,
-  ) {}
+  private readonly cryptoki: Cryptoki;
+  private readonly tokenLabel: string;
+  private readonly pinOf: () => string;
+
+  constructor(cryptoki: Cryptoki, tokenLabel: string, pinOf: () => string) {
+    this.cryptoki = cryptoki;
+    this.tokenLabel = tokenLabel;
+    this.pinOf = pinOf;
+  }
 
   /** Checks that the token has the key, that it is Ed25519 and that it cannot leave the token. */
   inspect(request: TokenKeyRequest): TokenKey {
@@ -257,6 +265,12 @@ export class TokenSession {
     } catch (error) {
       this.discard();
       if (error instanceof TokenProcessError) throw error;
+      if (MESSAGE_REFUSALS.has((error as Error).message)) {
+        throw new TokenProcessError(
+          { code: 'invalid_request', message: `The token does not sign such a message (${describe(error)})` },
+          { cause: error },
+        );
+      }
       try {
         return this.signInSession(kid, messages);
       } catch (again) {
@@ -549,11 +563,15 @@ function serve(channel: NodeJS.Process): void {
       } catch (error) {
         reply = { id, ok: false, failure: failureOf(error) };
       }
-      if (channel.connected) channel.send?.(reply);
+      // A parent that is gone needs no answer; 'disconnect' ends this process.
+      channel.send?.(reply, () => undefined);
     });
   });
   // It lives as long as its parent wants it: a Ctrl-C in the terminal reaches both, and the parent still drains.
-  channel.on('disconnect', () => channel.exit(0));
+  channel.on('disconnect', () => {
+    session?.discard();
+    channel.exit(0);
+  });
   channel.on('SIGINT', () => undefined);
   channel.on('SIGTERM', () => undefined);
 }

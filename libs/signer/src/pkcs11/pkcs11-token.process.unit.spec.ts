@@ -72,13 +72,13 @@ class FakeToken {
         if (this.busy.has(name)) fail('CKR_OPERATION_ACTIVE');
         this.busy.add(name);
       },
-      C_Sign: ((session: Handle, data: Buffer, out: Buffer) => {
+      C_Sign: (session: Handle, data: Buffer, out: Buffer) => {
         const error = this.failNext.shift();
         if (error) fail(error);
         this.busy.delete(session.toString('hex'));
         sign(null, data, this.pair.privateKey).copy(out);
         return out;
-      }),
+      },
     };
     return fake as Cryptoki;
   }
@@ -127,6 +127,16 @@ describe('TokenSession', () => {
     token.failNext = ['CKR_DEVICE_ERROR', 'CKR_DEVICE_ERROR'];
     expect(() => session.sign(KID, messages)).toThrow('CKR_DEVICE_ERROR');
     expect(session.sign(KID, messages)).toHaveLength(192);
+  });
+
+  it('does not try a message again that the token cannot take, but still leaves the session', () => {
+    const token = new FakeToken();
+    const session = token.session();
+    token.failNext = ['CKR_ARGUMENTS_BAD'];
+    expect(failureOf(() => session.sign(KID, messages)).code).toBe('invalid_request');
+    expect(token.opened).toBe(1);
+    expect(session.sign(KID, messages)).toHaveLength(192);
+    expect(token.opened).toBe(2);
   });
 
   it('takes the PIN from where it is now, for each login', () => {

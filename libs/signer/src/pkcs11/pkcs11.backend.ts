@@ -1,6 +1,6 @@
 import { pemOfRawKey } from '#libs/evidence';
 import { selfTestKey, selfTestMessage, answersSelfTest } from '../key-self-test';
-import { SignerError, reasonOf } from '../signer.error';
+import { SignerError, type SignerErrorCode, reasonOf } from '../signer.error';
 import {
   isKeyName,
   type BackendHealth,
@@ -37,6 +37,9 @@ const OPEN_TIMEOUT_MS = 15_000;
 const CLOSE_GRACE_MS = 2_000;
 const RESTART_FIRST_MS = 100;
 const RESTART_LONGEST_MS = 5_000;
+
+/** Failures of a process or a session, which another one may not have. */
+const MAY_PASS: ReadonlySet<SignerErrorCode> = new Set(['signing_unavailable', 'token_error']);
 
 interface Seat {
   process: TokenProcess | null;
@@ -142,8 +145,8 @@ export class Pkcs11Backend implements SigningBackend {
     try {
       return await this.signOnce(kid, messages);
     } catch (error) {
-      if (this.closed || !(error instanceof SignerError) || error.code === 'unknown_key') throw error;
-      if (!this.seats.some((seat) => seat.ready)) throw error;
+      if (this.closed || !(error instanceof SignerError) || !MAY_PASS.has(error.code)) throw error;
+      if (!this.leastBusy()) throw error;
       return this.signOnce(kid, messages);
     }
   }
@@ -167,7 +170,7 @@ export class Pkcs11Backend implements SigningBackend {
       // It failed in a fresh session as well, so the module itself may be in a bad way: start over with a new process.
       if (error instanceof TokenRefusal && error.code === 'token_error') {
         this.trouble(`The token answered with an error: ${error.message}`);
-        process.kill();
+        process.giveUp(error.message);
       }
       throw error;
     }
@@ -176,7 +179,7 @@ export class Pkcs11Backend implements SigningBackend {
   private leastBusy(): TokenProcess | null {
     let best: TokenProcess | null = null;
     for (const { ready, process } of this.seats) {
-      if (ready && process && (!best || process.pending < best.pending)) best = process;
+      if (ready && process?.usable && (!best || process.pending < best.pending)) best = process;
     }
     return best;
   }
@@ -185,7 +188,7 @@ export class Pkcs11Backend implements SigningBackend {
     const { options } = this;
     const process = new TokenProcess();
     seat.process = process;
-    void process.ended.then(() => this.replace(seat));
+    void process.down.then(() => this.replace(seat));
     try {
       const { keys } = await process.ask(
         {
@@ -218,7 +221,7 @@ export class Pkcs11Backend implements SigningBackend {
     } catch (error) {
       if (error instanceof TokenRefusal && error.failure.lockout) this.lockedOut = error.message;
       this.lastTrouble = reasonOf(error);
-      process.kill();
+      process.giveUp(this.lastTrouble);
       throw error;
     }
   }

@@ -1,4 +1,4 @@
-import { randomInt } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { chmod, link, lstat, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type SignerPurpose } from '#libs/evidence';
@@ -94,8 +94,8 @@ export async function provisionSoftHsm(options: ProvisionSoftHsmOptions): Promis
 
 /** Writes a PIN file that does not exist yet; one that does must hold the PIN that was asked for, if one was. */
 async function writeOnce(path: string, wanted: string | undefined): Promise<void> {
-  const draft = `${path}.${process.pid}.draft`;
-  await writeFile(draft, `${wanted ?? randomPin()}\n`, { mode: 0o600 });
+  const draft = `${path}.${randomUUID()}.draft`;
+  await writeFile(draft, `${wanted ?? randomPin()}\n`, { mode: 0o600, flag: 'wx' });
   try {
     await link(draft, path);
   } catch (error) {

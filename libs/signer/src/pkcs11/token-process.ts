@@ -11,6 +11,7 @@ import {
 type Answer = Extract<TokenReply, { ok: true }>;
 
 interface Waiting {
+  promise: Promise<Answer>;
   resolve: (answer: Answer) => void;
   reject: (error: SignerError) => void;
   timer: NodeJS.Timeout;
@@ -31,33 +32,41 @@ export class TokenProcess {
   private readonly child: ChildProcess;
   private readonly waiting = new Map<number, Waiting>();
   private nextId = 1;
-  private endedBecause: string | null = null;
-  /** Settles when the process is gone, whatever the reason. */
-  readonly ended: Promise<void>;
+  private downBecause: string | null = null;
+  private readonly exited: Promise<void>;
+  private tellDown: () => void = () => undefined;
+  /** Settles as soon as the process is of no use any more, whatever the reason. */
+  readonly down: Promise<void>;
 
   constructor() {
     this.child = fork(PROGRAM, [TOKEN_PROCESS_ROLE], {
       // Typed arrays survive 'advanced' as they are; 'json' would send every byte as a number.
       serialization: 'advanced',
       // Flags of this process (a debugger's port, a test runner's hooks) are not meant for that one.
-      execArgv: [],
+      execArgv: PROGRAM.endsWith('.ts') ? ['--disable-warning=MODULE_TYPELESS_PACKAGE_JSON'] : [],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     this.child.on('message', (reply) => this.settle(reply as TokenReply));
-    this.ended = new Promise((resolve) => {
-      const end = (why: string): void => {
-        if (this.endedBecause !== null) return;
-        this.endedBecause = why;
-        for (const id of [...this.waiting.keys()]) this.fail(id, why);
+    this.child.once('disconnect', () => this.giveUp('it closed its channel'));
+    this.down = new Promise((resolve) => (this.tellDown = resolve));
+    this.exited = new Promise((resolve) => {
+      this.child.once('exit', (code, signal) => {
+        this.giveUp(`it ended with ${signal ?? `exit code ${code}`}`);
         resolve();
-      };
-      this.child.once('exit', (code, signal) => end(`it ended with ${signal ?? `exit code ${code}`}`));
-      this.child.once('error', (error) => end(`it could not be started (${error.message})`));
+      });
+      this.child.once('error', (error) => {
+        this.giveUp(`it could not be started or reached (${error.message})`);
+        if (this.child.pid === undefined) resolve();
+      });
     });
   }
 
   get pid(): number | undefined {
     return this.child.pid;
+  }
+
+  get usable(): boolean {
+    return this.downBecause === null;
   }
 
   /** Requests sent and not answered yet. */
@@ -67,35 +76,44 @@ export class TokenProcess {
 
   /**
    * @param timeoutMs after which the process is ended, since a call that hangs in a module cannot be taken back
-   * @throws TokenRefusal when the token says no, SignerError `signing_unavailable` when the process is gone
+   * @throws TokenRefusal when the token says no, SignerError `signing_unavailable` when the process is of no use
    */
   ask(request: TokenRequest, timeoutMs: number): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      if (this.endedBecause !== null) {
-        reject(gone(this.endedBecause));
-        return;
-      }
-      const id = this.nextId++;
-      const timer = setTimeout(() => {
-        this.fail(id, `it did not answer within ${timeoutMs} ms`);
-        this.kill();
-      }, timeoutMs);
-      this.waiting.set(id, { resolve, reject, timer });
-      this.child.send({ id, request }, (error) => {
-        if (error) this.fail(id, reasonOf(error));
-      });
+    if (this.downBecause !== null) return Promise.reject(gone(this.downBecause));
+    const id = this.nextId++;
+    const timer = setTimeout(() => this.giveUp(`it did not answer within ${timeoutMs} ms`), timeoutMs);
+    const waiting: Waiting = { ...Promise.withResolvers<Answer>(), timer };
+    this.waiting.set(id, waiting);
+    this.child.send({ id, request }, (error) => {
+      if (error) this.giveUp(reasonOf(error));
     });
+    return waiting.promise;
   }
 
-  kill(): void {
+  /** Ends it at once; what it was asked and has not answered fails with this reason. */
+  giveUp(why: string): void {
+    if (this.downBecause !== null) return;
+    this.downBecause = why;
     this.child.kill('SIGKILL');
+    for (const { reject, timer } of this.waiting.values()) {
+      clearTimeout(timer);
+      reject(gone(why));
+    }
+    this.waiting.clear();
+    this.tellDown();
   }
 
-  /** Lets it finish what it is at, then ends it. */
+  /** Lets it answer what it was asked, within a limit, then ends it; resolves when it is gone. */
   async close(graceMs: number): Promise<void> {
+    const timer = setTimeout(() => {
+      this.giveUp('it is closed');
+      this.child.kill('SIGKILL');
+    }, graceMs);
+    await Promise.allSettled([...this.waiting.values()].map(({ promise }) => promise));
+    this.downBecause ??= 'it is closed';
+    this.tellDown();
     if (this.child.connected) this.child.disconnect();
-    const timer = setTimeout(() => this.kill(), graceMs);
-    await this.ended;
+    await this.exited;
     clearTimeout(timer);
   }
 
@@ -106,14 +124,6 @@ export class TokenProcess {
     clearTimeout(waiting.timer);
     if (reply.ok) waiting.resolve(reply);
     else waiting.reject(new TokenRefusal(reply.failure));
-  }
-
-  private fail(id: number, why: string): void {
-    const waiting = this.waiting.get(id);
-    if (!waiting) return;
-    this.waiting.delete(id);
-    clearTimeout(waiting.timer);
-    waiting.reject(gone(why));
   }
 }
 

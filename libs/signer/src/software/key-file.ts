@@ -1,4 +1,10 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  randomUUID,
+  type KeyObject,
+} from 'node:crypto';
 import { constants } from 'node:fs';
 import { link, lstat, mkdir, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -109,8 +115,7 @@ async function createKey(dir: string, path: string, request: KeyRequest, now: Da
     privateKeyPem: privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
   };
   // Written aside and linked: a crash leaves no half key, and of two processes starting at once one wins.
-  const draft = `${path}.${process.pid}.draft`;
-  await unlink(draft).catch(() => undefined);
+  const draft = `${path}.${randomUUID()}.draft`;
   const handle = await open(draft, 'wx', 0o600);
   try {
     await handle.writeFile(`${JSON.stringify(file, null, 2)}\n`);
