@@ -1,0 +1,33 @@
+import { type Logger } from '#libs/observability';
+import { Pkcs11Backend, SignerError, type SigningBackend, SoftwareBackend } from '#libs/signer';
+import { type SigningProxyConfig } from './signing-proxy.config';
+
+/**
+ * Opens the configured backend; its keys are self-tested when this resolves.
+ * @throws SignerError in one sentence that says what to change
+ */
+export async function openBackend(config: SigningProxyConfig, logger: Logger): Promise<SigningBackend> {
+  switch (config.signer) {
+    case 'software':
+      return SoftwareBackend.open({
+        // In production the setting is refused and so is the backend, whatever its folder: say the latter.
+        dir: config.isProduction ? '' : needed('KERNEL_SOFTWARE_KEY_DIR', config.softwareKeyDir),
+        keys: config.signingKeys,
+        production: config.isProduction,
+      });
+    case 'pkcs11':
+      return Pkcs11Backend.open({
+        modulePath: needed('KERNEL_PKCS11_MODULE', config.pkcs11Module),
+        tokenLabel: needed('KERNEL_PKCS11_TOKEN_LABEL', config.pkcs11TokenLabel),
+        pinFile: needed('KERNEL_PKCS11_PIN_FILE', config.pkcs11PinFile),
+        keys: config.signingKeys,
+        processes: config.pkcs11Processes,
+        onTrouble: (sentence) => logger.warn({ backend: 'pkcs11' }, sentence),
+      });
+  }
+}
+
+function needed(variable: string, value: string | undefined): string {
+  if (value !== undefined) return value;
+  throw new SignerError('misconfigured', `${variable} is missing: the chosen KERNEL_SIGNER needs it`);
+}

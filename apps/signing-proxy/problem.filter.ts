@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto';
+import { type TLSSocket } from 'node:tls';
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Inject } from '@nestjs/common';
+import { type Request, type Response } from 'express';
+import { clientName } from './clients/client-name';
+import { type RefusalCode, SigningRefusal } from './refusal';
+import { SigningMetrics } from './signing.metrics';
+import { SIGNING_PROXY_OPTIONS, type SigningProxyOptions } from './signing-proxy.options';
+
+const PROBLEMS: Record<RefusalCode, { status: number; title: string }> = {
+  malformed_request: { status: 400, title: 'The request is not a signing request' },
+  batch_too_large: { status: 413, title: 'Too many requests in one batch' },
+  body_too_large: { status: 413, title: 'The body is too large' },
+  client_not_permitted: { status: 403, title: 'This client may not have this signed' },
+  unknown_purpose: { status: 422, title: 'Nothing is signed for this purpose' },
+  unknown_key: { status: 422, title: 'There is no such key' },
+  wrong_key_purpose: { status: 422, title: 'The key does not serve this purpose' },
+  input_not_of_purpose: { status: 422, title: 'The input is not what this purpose signs' },
+  foreign_origin: { status: 422, title: 'The input belongs to another kernel' },
+  not_found: { status: 404, title: 'There is no such resource' },
+  overloaded: { status: 503, title: 'Too much is being signed' },
+  signing_unavailable: { status: 503, title: 'The signing backend does not answer' },
+};
+
+/** What body-parser says of a body it does not take (its errors carry `type`). */
+const BODY_ERRORS: Record<string, RefusalCode> = {
+  'entity.too.large': 'body_too_large',
+  'entity.parse.failed': 'malformed_request',
+  'request.size.invalid': 'malformed_request',
+  'encoding.unsupported': 'malformed_request',
+  'charset.unsupported': 'malformed_request',
+};
+
+/** The one place where a failure becomes an answer (RFC 9457), a line in the log and a count. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  constructor(
+    @Inject(SIGNING_PROXY_OPTIONS) private readonly options: SigningProxyOptions,
+    private readonly metrics: SigningMetrics,
+  ) {}
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const request = host.switchToHttp().getRequest<Request>();
+    const response = host.switchToHttp().getResponse<Response>();
+    if (response.headersSent || request.socket.destroyed) return;
+    const refusal = asRefusal(error);
+    if (!refusal) {
+      const errorId = randomUUID();
+      this.options.logger.error({ error_id: errorId, err: error }, 'unexpected error');
+      answer(response, 500, {
+        error: 'internal_error',
+        title: 'Something went wrong here',
+        error_id: errorId,
+      });
+      return;
+    }
+    this.metrics.refused(refusal.code);
+    this.options.logger.warn(
+      { client: nameOf(request), reason: refusal.code, ...refusal.context, detail: refusal.message },
+      'refused',
+    );
+    const { status, title } = PROBLEMS[refusal.code];
+    if (status === 503) response.setHeader('Retry-After', '1');
+    answer(response, status, {
+      error: refusal.code,
+      title,
+      detail: refusal.message,
+      ...(refusal.context.index !== undefined && { index: refusal.context.index }),
+    });
+  }
+}
+
+function asRefusal(error: unknown): SigningRefusal | null {
+  if (error instanceof SigningRefusal) return error;
+  const code = BODY_ERRORS[(error as { type?: string }).type ?? ''];
+  if (code) return new SigningRefusal(code, (error as Error).message, {}, { cause: error });
+  if (error instanceof HttpException && error.getStatus() === 404)
+    return new SigningRefusal('not_found', error.message);
+  return null;
+}
+
+function nameOf(request: Request): string | undefined {
+  try {
+    return clientName(request.socket as TLSSocket);
+  } catch {
+    return undefined;
+  }
+}
+
+function answer(response: Response, status: number, problem: Record<string, unknown>): void {
+  response
+    .status(status)
+    .type('application/problem+json')
+    .send(JSON.stringify({ type: 'about:blank', status, ...problem }));
+}

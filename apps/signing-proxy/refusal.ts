@@ -1,0 +1,37 @@
+/** Why the proxy did not sign. Each has one status and title (problem.filter.ts) and one label in the metrics. */
+export type RefusalCode =
+  | 'malformed_request'
+  | 'batch_too_large'
+  | 'body_too_large'
+  | 'client_not_permitted'
+  | 'unknown_purpose'
+  | 'unknown_key'
+  | 'wrong_key_purpose'
+  | 'input_not_of_purpose'
+  | 'foreign_origin'
+  | 'not_found'
+  | 'overloaded'
+  | 'signing_unavailable';
+
+export interface RefusalContext {
+  /** Position in `requests` of the first item that does not fit. */
+  index?: number;
+  purpose?: string;
+  kid?: string;
+  /** Hex SHA-256 of the refused input. */
+  digest?: string;
+}
+
+/** All or none: one item that does not fit refuses the whole request. */
+export class SigningRefusal extends Error {
+  override readonly name = 'SigningRefusal';
+
+  constructor(
+    readonly code: RefusalCode,
+    message: string,
+    readonly context: RefusalContext = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}

@@ -1,0 +1,27 @@
+import { EvidenceError, parseAuditSigningInput, parseManifestSigningInput } from '#libs/evidence';
+import { type SigningPurpose } from '#libs/signer';
+
+/** What an input turned out to be: its origin, and for audit events the place in the chain, for the log. */
+export interface CheckedInput {
+  origin: string;
+  position?: string;
+}
+
+/**
+ * One strict reader for each purpose. It is what keeps the proxy from being a signing oracle: bytes are signed only
+ * when they are exactly what this purpose makes, so a signature can never be taken for one over something else.
+ * @throws EvidenceError when the bytes are anything else
+ */
+export const READ_AS: Record<SigningPurpose, (input: Uint8Array) => CheckedInput> = {
+  'audit-event': (input) => {
+    const { origin, shard, seq } = parseAuditSigningInput(input);
+    return { origin, position: `${shard}:${seq}` };
+  },
+  manifest: (input) => ({ origin: parseManifestSigningInput(input).origin }),
+};
+
+/** In words for the caller; anything but an EvidenceError is a fault of ours and not the input's. */
+export function whyNot(error: unknown): string {
+  if (!(error instanceof EvidenceError)) throw error;
+  return error.pointer === undefined ? error.message : `${error.message} (at "${error.pointer}")`;
+}

@@ -1,0 +1,101 @@
+import {
+  type ConfigOf,
+  defineConfig,
+  json,
+  matching,
+  oneOf,
+  path,
+  port,
+  readableFile,
+  text,
+  wholeNumber,
+} from '#libs/config';
+import { DEFAULT_PROCESSES, signingKeys } from '#libs/signer';
+import { signingClients } from './clients/signing-clients';
+
+/** Every setting of the signing proxy; docs/configuration.md is generated from it. */
+export const signingProxyConfig = defineConfig({
+  KERNEL_ORIGIN: {
+    schema: matching(/^[a-z0-9]([a-z0-9._/-]{0,253}[a-z0-9])?$/, 'a name such as kernel.example.com/prod'),
+    description:
+      "The kernel this proxy signs for, exactly as in the kernel's own setting. Inputs of any other are refused.",
+  },
+  KERNEL_LISTEN_HOST: {
+    schema: text(),
+    description: 'Address on which the proxy listens.',
+    default: '0.0.0.0',
+  },
+  KERNEL_LISTEN_PORT: {
+    schema: port(),
+    description: 'Port of the proxy (HTTPS, mutual TLS).',
+    default: 8445,
+  },
+  KERNEL_MANAGEMENT_HOST: {
+    schema: text(),
+    description: 'Address on which /health, /ready and /metrics listen (HTTP, no secrets).',
+    default: '0.0.0.0',
+  },
+  KERNEL_MANAGEMENT_PORT: {
+    schema: port(),
+    description: 'Port of /health, /ready and /metrics.',
+    default: 8450,
+  },
+  KERNEL_TLS_CERT_FILE: { schema: readableFile(), description: "The proxy's certificate chain (PEM)." },
+  KERNEL_TLS_KEY_FILE: { schema: readableFile(), description: 'Its private key (PEM).' },
+  KERNEL_TLS_CLIENT_CA_FILE: {
+    schema: readableFile(),
+    description:
+      'The authorities (PEM) whose client certificates are accepted; all others fail the handshake.',
+  },
+  KERNEL_SIGNING_CLIENTS: {
+    schema: json(signingClients, 'a list such as [{"cn":"kernel","purposes":["audit-event","manifest"]}]'),
+    description:
+      'Which client certificates, by common name, may have what signed. A client that is not named may read public keys only.',
+    fromFile: true,
+  },
+  KERNEL_SIGNING_KEYS: {
+    schema: json(signingKeys, 'a list such as [{"kid":"kernel-audit-ed25519-v1","purposes":["audit"]}]'),
+    description: 'The keys to hold and what each may sign. With PKCS#11 the kid is the label of the key.',
+    default:
+      '[{"kid":"kernel-audit-ed25519-v1","purposes":["audit"]},{"kid":"kernel-manifest-ed25519-v1","purposes":["manifest"]}]',
+    fromFile: true,
+  },
+  KERNEL_SIGNER: {
+    schema: oneOf('software', 'pkcs11'),
+    description:
+      'Where the private keys live. The software signer keeps them in files, for development only.',
+    default: 'software',
+    inProduction: 'required',
+  },
+  KERNEL_SOFTWARE_KEY_DIR: {
+    schema: path().optional(),
+    description: 'Folder of the software signer. It and its files must be accessible to their owner alone.',
+    inProduction: 'refused',
+  },
+  KERNEL_PKCS11_MODULE: {
+    schema: readableFile().optional(),
+    description:
+      "The token vendor's shared library. What it reads from the environment itself (SoftHSM: SOFTHSM2_CONF) it gets.",
+  },
+  KERNEL_PKCS11_TOKEN_LABEL: {
+    schema: text().optional(),
+    description: 'Label of the token that holds the keys.',
+  },
+  KERNEL_PKCS11_PIN_FILE: {
+    schema: path().optional(),
+    description: 'File with the PIN of the token, readable by its owner alone (mode 0600).',
+  },
+  KERNEL_PKCS11_PROCESSES: {
+    schema: wholeNumber({ min: 1, max: 64 }),
+    description:
+      'Token processes, each with a session of its own. More than the token or the machine can serve is slower.',
+    default: DEFAULT_PROCESSES,
+  },
+  KERNEL_LOG_LEVEL: {
+    schema: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
+    description: 'Least severe log line that is written. Signatures are logged at info.',
+    default: 'info',
+  },
+});
+
+export type SigningProxyConfig = ConfigOf<typeof signingProxyConfig>;

@@ -1,0 +1,26 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
+import { ProblemFilter } from './problem.filter';
+import { BackendsHealth } from './public/backends-health';
+import { PublicController } from './public/public.controller';
+import { BatchSigner } from './sign/batch-signer';
+import { SignController } from './sign/sign.controller';
+import { signingMetricsProviders } from './signing.metrics';
+import { SIGNING_PROXY_OPTIONS, type SigningProxyOptions } from './signing-proxy.options';
+
+@Module({})
+export class SigningProxyModule {
+  static forRoot(options: SigningProxyOptions): DynamicModule {
+    return {
+      module: SigningProxyModule,
+      controllers: [SignController, PublicController],
+      providers: [
+        { provide: SIGNING_PROXY_OPTIONS, useValue: options },
+        BatchSigner,
+        BackendsHealth,
+        { provide: APP_FILTER, useClass: ProblemFilter },
+        ...signingMetricsProviders,
+      ],
+    };
+  }
+}

@@ -1,0 +1,13 @@
+import { type Logger } from '#libs/observability';
+import { type SigningBackend } from '#libs/signer';
+import { type SigningClient } from './clients/signing-clients';
+
+export interface SigningProxyOptions {
+  /** The kernel this proxy signs for; inputs of any other are refused. */
+  origin: string;
+  clients: readonly SigningClient[];
+  backends: readonly SigningBackend[];
+  logger: Logger;
+}
+
+export const SIGNING_PROXY_OPTIONS = Symbol('SigningProxyOptions');

@@ -1,0 +1,80 @@
+import { Injectable, type Provider } from '@nestjs/common';
+import {
+  Counter,
+  Gauge,
+  Histogram,
+  InjectMetric,
+  makeCounterProvider,
+  makeGaugeProvider,
+  makeHistogramProvider,
+} from '#libs/observability';
+import { type SignItem } from './sign/read-sign-request';
+
+const SIGNATURES = 'signing_proxy_signatures_total';
+const REFUSALS = 'signing_proxy_refusals_total';
+const DURATION = 'signing_proxy_sign_duration_seconds';
+const BATCH_SIZE = 'signing_proxy_batch_size';
+const IN_PROGRESS = 'signing_proxy_inputs_in_progress';
+
+/** From half a millisecond, since a batch in software takes one, to the caller's deadline and beyond. */
+const DURATION_BUCKETS_S = [
+  0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
+];
+const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
+
+@Injectable()
+export class SigningMetrics {
+  constructor(
+    @InjectMetric(SIGNATURES) private readonly signatures: Counter<'kid' | 'purpose'>,
+    @InjectMetric(REFUSALS) private readonly refusals: Counter<'reason'>,
+    @InjectMetric(DURATION) private readonly duration: Histogram<'kid'>,
+    @InjectMetric(BATCH_SIZE) private readonly batchSize: Histogram,
+    @InjectMetric(IN_PROGRESS) private readonly progress: Gauge,
+  ) {}
+
+  signed(items: readonly SignItem[]): void {
+    const counts = new Map<string, { kid: string; purpose: string; count: number }>();
+    for (const { kid, purpose } of items) {
+      const name = `${purpose} ${kid}`;
+      const entry = counts.get(name);
+      if (entry) entry.count++;
+      else counts.set(name, { kid, purpose, count: 1 });
+    }
+    for (const { kid, purpose, count } of counts.values()) this.signatures.inc({ kid, purpose }, count);
+    this.batchSize.observe(items.length);
+  }
+
+  refused(reason: string): void {
+    this.refusals.inc({ reason });
+  }
+
+  keyAnswered(kid: string, seconds: number): void {
+    this.duration.observe({ kid }, seconds);
+  }
+
+  inProgress(inputs: number): void {
+    this.progress.set(inputs);
+  }
+}
+
+export const signingMetricsProviders: Provider[] = [
+  makeCounterProvider({
+    name: SIGNATURES,
+    help: 'Signatures made, by key and purpose.',
+    labelNames: ['kid', 'purpose'],
+  }),
+  makeCounterProvider({
+    name: REFUSALS,
+    help: 'Requests refused, by reason; nothing of a refused request is signed.',
+    labelNames: ['reason'],
+  }),
+  makeHistogramProvider({
+    name: DURATION,
+    help: "How long the backend took for one key's part of a batch.",
+    labelNames: ['kid'],
+    buckets: DURATION_BUCKETS_S,
+  }),
+  makeHistogramProvider({ name: BATCH_SIZE, help: 'Inputs in a signed request.', buckets: BATCH_BUCKETS }),
+  makeGaugeProvider({ name: IN_PROGRESS, help: 'Inputs that are being signed.' }),
+  SigningMetrics,
+];

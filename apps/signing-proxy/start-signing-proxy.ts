@@ -1,0 +1,94 @@
+import { type Server } from 'node:https';
+import { type AddressInfo } from 'node:net';
+import { NestFactory } from '@nestjs/core';
+import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
+import { json } from 'express';
+import { NestLogger, startManagementServer } from '#libs/observability';
+import { MAX_PROXY_BATCH, MAX_SIGNING_INPUT_BYTES } from '#libs/signer';
+import { BackendsHealth } from './public/backends-health';
+import { SigningMetrics } from './signing.metrics';
+import { SigningProxyModule } from './signing-proxy.module';
+import { type SigningProxyOptions } from './signing-proxy.options';
+
+export interface SigningProxyServerOptions extends SigningProxyOptions {
+  host: string;
+  /** 0 takes a free one. */
+  port: number;
+  /** PEM: the proxy's certificate and key, and the authorities whose client certificates are accepted. */
+  tls: { cert: Buffer | string; key: Buffer | string; clientCa: Buffer | string };
+  management: { host: string; port: number };
+}
+
+export interface RunningSigningProxy {
+  port: number;
+  managementPort: number;
+  /** Turns /ready red, finishes what is being signed, then closes ports and backends. */
+  close(): Promise<void>;
+}
+
+/** A full batch of the largest inputs in base64 with names and punctuation around them. */
+const BODY_LIMIT_BYTES = MAX_PROXY_BATCH * (Math.ceil(MAX_SIGNING_INPUT_BYTES / 3) * 4 + 256);
+/** Longer than the client's own 30 s, so that it is the client who closes idle connections and no request is lost to it. */
+const KEEP_ALIVE_MS = 65_000;
+/** A request is at most a few megabytes from near by. */
+const REQUEST_TIMEOUT_MS = 10_000;
+
+/** Starts the proxy on backends that are open already; it closes them when it is closed. */
+export async function startSigningProxy(options: SigningProxyServerOptions): Promise<RunningSigningProxy> {
+  const httpsOptions = {
+    cert: options.tls.cert,
+    key: options.tls.key,
+    ca: options.tls.clientCa,
+    requestCert: true,
+    rejectUnauthorized: true,
+    // 1.3 has no renegotiation: who a connection belongs to cannot change under way.
+    minVersion: 'TLSv1.3',
+  };
+  const app = await NestFactory.create<NestExpressApplication<Server>>(
+    SigningProxyModule.forRoot(options),
+    new ExpressAdapter(),
+    {
+      logger: new NestLogger(options.logger.child({}, { level: 'warn' })),
+      abortOnError: false,
+      bodyParser: false,
+      httpsOptions,
+    },
+  );
+  app.disable('x-powered-by');
+  app.disable('etag');
+  // No inflating: what is signed is small, and a small body that unpacks to a large one is nobody's honest need.
+  app.use(json({ limit: BODY_LIMIT_BYTES, inflate: false }));
+  const server = app.getHttpServer();
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  server.requestTimeout = REQUEST_TIMEOUT_MS;
+  const metrics = app.get(SigningMetrics);
+  server.on('tlsClientError', (error) => {
+    metrics.refused('tls_handshake');
+    options.logger.debug({ reason: error.message }, 'TLS handshake failed');
+  });
+  const backends = app.get(BackendsHealth);
+  await app.listen(options.port, options.host);
+  const management = await startManagementServer({
+    ...options.management,
+    logger: options.logger,
+    checks: {
+      'signing backends': async () => {
+        const health = await backends.check();
+        const failing = health.backends.filter(({ ok }) => !ok);
+        if (failing.length > 0)
+          throw new Error(failing.map(({ name, detail }) => `${name}: ${detail}`).join('; '));
+        return Object.fromEntries(health.backends.map(({ name, detail }) => [name, detail]));
+      },
+    },
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    managementPort: management.port,
+    close: async () => {
+      management.drain();
+      await app.close();
+      await Promise.all(options.backends.map((backend) => backend.close()));
+      await management.close();
+    },
+  };
+}
