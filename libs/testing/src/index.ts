@@ -1,2 +1,11 @@
-export { startTestPostgres, type TestDatabase, type TestPostgres, withPostgres } from './test-postgres';
+export { type HttpAnswer, MtlsClient, type RequestOptions } from './mtls-client';
 export { describeWithSoftHsm, softHsmMissing } from './softhsm';
+export {
+  startTestPostgres,
+  type TestDatabase,
+  type TestPostgres,
+  type TestPostgresOptions,
+  withPostgres,
+} from './test-postgres';
+export { startStack, type TestKernel, type TestStack, type TestStackOptions, withStack } from './test-stack';
+export { ensureBuilt, workTree } from './work-tree';

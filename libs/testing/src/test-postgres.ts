@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type PostgresServer, startPostgres } from '#libs/devstack';
@@ -34,6 +34,8 @@ export interface TestPostgresOptions {
 /** A PostgreSQL server of its own in a temp folder, about a second to start; `stop()` also removes the folder. */
 export async function startTestPostgres(options: TestPostgresOptions = {}): Promise<TestPostgres> {
   const dir = await mkdtemp(join(tmpdir(), 'kernel-test-postgres-'));
+  // As root, PostgreSQL runs as another account, which has to get through; its files are its own all the same.
+  await chmod(dir, 0o755);
   let server: PostgresServer;
   try {
     server = await startPostgres({

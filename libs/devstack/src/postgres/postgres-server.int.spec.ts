@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, readlink, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -21,6 +21,7 @@ describe('startPostgres', () => {
 
   beforeEach(async () => {
     base = await mkdtemp(join(tmpdir(), 'devstack postgres-'));
+    await chmod(base, 0o755);
   });
   afterEach(async () => {
     await server?.stop();
@@ -87,6 +88,27 @@ describe('startPostgres', () => {
     expect(orphan !== undefined && isRunning(orphan)).toBe(false);
     expect(await query(server.ownerUrl, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
   });
+
+  const asRoot = process.getuid?.() === 0 ? it : it.skip;
+  asRoot(
+    'works in a folder that only root may enter, and forgets the data when that folder is gone',
+    async () => {
+      const hidden = join(base, 'hidden');
+      await mkdir(hidden, { mode: 0o700 });
+      server = await startPostgres({ dir: join(hidden, 'pg'), throwaway: true });
+      expect(await query(server.runtimeUrl, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+      const outside = await readlink(join(hidden, 'pg', 'data'));
+      await server.stop();
+      server = await startPostgres({ dir: join(hidden, 'pg') });
+      await server.stop();
+      await rm(hidden, { recursive: true });
+      await mkdir(hidden, { mode: 0o700 });
+      server = await startPostgres({ dir: join(hidden, 'another'), throwaway: true });
+      await expect(stat(outside)).rejects.toMatchObject({ code: 'ENOENT' });
+      const { mode } = await stat(await readlink(join(hidden, 'another', 'data')));
+      expect(mode & 0o777).toBe(0o700);
+    },
+  );
 
   it('names a taken port, a folder that is no cluster and lost passwords in one sentence', async () => {
     const dir = join(base, 'pg');

@@ -1,0 +1,155 @@
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type CertificateFiles,
+  type DevelopmentCaller,
+  type DevelopmentIdentities,
+  freePort,
+  type PostgresServer,
+  probe,
+  type SignerChoice,
+  Stack,
+  type SupervisedService,
+} from '#libs/devstack';
+import { MtlsClient } from './mtls-client';
+import { ensureBuilt, workTree } from './work-tree';
+
+export interface TestStackOptions {
+  /** Kernel processes on the one database; default 1. */
+  kernels?: number;
+  signer?: SignerChoice;
+  shards?: number;
+  /** Processes that are killed come back by themselves; default false: the test says when. */
+  restart?: boolean;
+  /** Variables of the kernel processes on top of the usual ones (docs/configuration.md). */
+  kernelVariables?: Readonly<Record<string, string>>;
+  postgresSettings?: Readonly<Record<string, string>>;
+  /** What the processes are told: default `warn`, and it is in their logs. */
+  logLevel?: string;
+}
+
+export interface TestKernel {
+  process: SupervisedService;
+  apiUrl: string;
+  managementUrl: string;
+}
+
+/** The real processes of a kernel on random ports in a temp folder. */
+export interface TestStack {
+  readonly dir: string;
+  readonly origin: string;
+  readonly shards: number;
+  readonly identities: DevelopmentIdentities;
+  readonly postgres: PostgresServer;
+  readonly signingProxy: SupervisedService;
+  readonly signingProxyUrl: string;
+  readonly signingProxyManagementUrl: string;
+  readonly kernels: readonly TestKernel[];
+  /**
+   * A client of a kernel's API (the first, when not said): one of the development callers, the files of another
+   * certificate (`identities.ca.ensure` issues any), or none. Closed with the stack.
+   */
+  client(
+    caller: DevelopmentCaller | CertificateFiles | null,
+    options?: { kernel?: number; connections?: number },
+  ): MtlsClient;
+  /** GET of a management URL: /health, /ready, /metrics. */
+  management(path: string, kernel?: number): Promise<{ status: number; text: string }>;
+  /** What a process has written: `kernel`, `kernel-2`, `signing-proxy`, `postgres`. */
+  log(name: string): Promise<string>;
+  /** Settles when every kernel is ready (after something was killed and started again). */
+  whenReady(): Promise<void>;
+  /** Stops every process and removes the folder. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts PostgreSQL, the signing proxy and one or more kernel processes from dist/ (built when the sources changed),
+ * as `./kernel up` does: about four seconds. Kill and start again what is to fail:
+ * `await stack.signingProxy.kill()`, `await stack.signingProxy.start()`.
+ */
+export async function startStack(options: TestStackOptions = {}): Promise<TestStack> {
+  await ensureBuilt();
+  const dir = await mkdtemp(join(tmpdir(), 'kernel-test-stack-'));
+  // As root, PostgreSQL runs as another account, which has to get through; secrets below are 0600.
+  await chmod(dir, 0o755);
+  const kernelPorts: { api: number; management: number }[] = [];
+  for (let n = 0; n < (options.kernels ?? 1); n += 1) {
+    kernelPorts.push({ api: await freePort(), management: await freePort() });
+  }
+  const signingProxyManagement = await freePort();
+  let stack: Stack;
+  const clients: MtlsClient[] = [];
+  try {
+    stack = await Stack.start({
+      dir,
+      programs: workTree(),
+      origin: 'kernel.test/stack',
+      shards: options.shards ?? 1,
+      signer: options.signer ?? 'software',
+      restart: options.restart ?? false,
+      throwaway: true,
+      ports: {
+        kernels: kernelPorts,
+        web: await freePort(),
+        signingProxy: await freePort(),
+        signingProxyManagement,
+        postgres: await freePort(),
+      },
+      postgresSettings: { shared_buffers: '128MB', ...options.postgresSettings },
+      kernelVariables: { KERNEL_LOG_LEVEL: options.logLevel ?? 'warn', ...options.kernelVariables },
+    });
+    await stack.whenReady();
+  } catch (error) {
+    await rm(dir, { recursive: true, force: true });
+    throw error;
+  }
+  return {
+    dir,
+    origin: stack.options.origin,
+    shards: stack.options.shards,
+    identities: stack.identities,
+    postgres: stack.postgres,
+    signingProxy: stack.signingProxy,
+    signingProxyUrl: stack.signingProxyUrl,
+    signingProxyManagementUrl: `http://127.0.0.1:${signingProxyManagement}`,
+    kernels: stack.kernels.map(({ service, ...urls }) => ({ process: service, ...urls })),
+    client(caller, { kernel = 0, connections } = {}) {
+      const identity = typeof caller === 'string' ? stack.identities.callers[caller] : (caller ?? undefined);
+      const client = new MtlsClient(stack.kernels[kernel]?.apiUrl ?? '', {
+        ca: stack.identities.caCert,
+        identity,
+        ...(connections === undefined ? {} : { connections }),
+      });
+      clients.push(client);
+      return client;
+    },
+    management: (path, kernel = 0) => probe(`${stack.kernels[kernel]?.managementUrl}${path}`),
+    log: (name) => readFile(join(dir, 'logs', `${name}.log`), 'utf8'),
+    whenReady: () => stack.whenReady(),
+    async stop() {
+      await Promise.all(clients.map((client) => client.close()));
+      await stack.stop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/**
+ * One stack for a test file or a `describe`: starts it before the tests and takes everything away after them. The
+ * returned function gives it to the tests.
+ */
+export function withStack(options: TestStackOptions = {}): () => TestStack {
+  let stack: TestStack | undefined;
+  beforeAll(async () => {
+    stack = await startStack(options);
+  }, 120_000);
+  afterAll(async () => {
+    await stack?.stop();
+  }, 60_000);
+  return () => {
+    if (stack === undefined) throw new Error('withStack: only usable inside tests and hooks');
+    return stack;
+  };
+}
