@@ -9,3 +9,4 @@ export {
 } from './test-postgres';
 export { startStack, type TestKernel, type TestStack, type TestStackOptions, withStack } from './test-stack';
 export { ensureBuilt, workTree } from './work-tree';
+export { TestCa, type TestCertificate, type TestCertificateRequest } from './test-ca';
