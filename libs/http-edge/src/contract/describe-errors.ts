@@ -1,0 +1,80 @@
+import { type ErrorObject } from 'ajv/dist/2020';
+
+export interface Offence {
+  /** RFC 6901 JSON Pointer of what is wrong. */
+  readonly pointer: string;
+  /** What is wrong, and what to do, without the offending value. */
+  readonly detail: string;
+}
+
+/** One sentence about what failed; where a value had to take one of several forms, what each of them misses. */
+export function describeErrors(errors: readonly ErrorObject[]): Offence {
+  const leaves = errors.filter(
+    (error) => error.keyword !== 'oneOf' && error.keyword !== 'anyOf' && error.keyword !== 'if',
+  );
+  const considered = leaves.length > 0 ? leaves : errors;
+  // The form that got furthest is the one that was meant.
+  const deepest = Math.max(...considered.map((error) => error.instancePath.split('/').length));
+  const nearest = considered.filter((error) => error.instancePath.split('/').length === deepest);
+  const offences = nearest.map(offence);
+  const [first] = offences;
+  if (first === undefined) return { pointer: '', detail: 'The value does not fit.' };
+  const details = [...new Set(offences.map(({ detail }) => detail))];
+  if (details.length === 1) {
+    const both = leaves.length === 0 && errors.some((error) => error.keyword === 'oneOf');
+    return both
+      ? { pointer: errors[0]?.instancePath ?? '', detail: sentence('fits several forms; keep to one') }
+      : first;
+  }
+  const pointers = new Set(offences.map(({ pointer }) => pointer));
+  return {
+    pointer: pointers.size === 1 ? first.pointer : (nearest[0]?.instancePath ?? ''),
+    detail: details.map((detail) => detail.replace(/\.$/, '')).join(', or: ') + '.',
+  };
+}
+
+function offence(error: ErrorObject): Offence {
+  const at = error.instancePath;
+  const params = error.params as Record<string, unknown>;
+  switch (error.keyword) {
+    case 'required': {
+      const name = String(params['missingProperty']);
+      return { pointer: child(at, name), detail: sentence(`the member "${name}" is missing; add it`) };
+    }
+    case 'additionalProperties':
+    case 'unevaluatedProperties': {
+      const name = String(params['additionalProperty'] ?? params['unevaluatedProperty']);
+      return { pointer: child(at, name), detail: sentence('this member is not known here; remove it') };
+    }
+    case 'propertyNames':
+      return {
+        pointer: child(at, String(params['propertyName'])),
+        detail: sentence('this member name is not allowed'),
+      };
+    case 'type':
+      return { pointer: at, detail: sentence(`must be of type ${[params['type']].flat().join(' or ')}`) };
+    case 'enum': {
+      const values = (params['allowedValues'] as unknown[]).map((value) => JSON.stringify(value));
+      return { pointer: at, detail: sentence(`must be one of ${values.join(', ')}`) };
+    }
+    case 'const':
+      return { pointer: at, detail: sentence(`must be ${JSON.stringify(params['allowedValue'])}`) };
+    case 'pattern':
+    case 'format':
+    case 'not': {
+      const { description } = (error.parentSchema ?? {}) as { description?: unknown };
+      const expected = typeof description === 'string' ? description : error.message;
+      return { pointer: at, detail: sentence(`does not have the expected form: ${expected ?? ''}`) };
+    }
+    default:
+      return { pointer: at, detail: sentence(error.message ?? 'does not fit') };
+  }
+}
+
+function child(pointer: string, name: string): string {
+  return `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1).trim().replace(/\.$/, '')}.`;
+}

@@ -1,0 +1,31 @@
+/**
+ * What the edge itself refuses, before or instead of a handler, and (the last three) what stops a start or a test.
+ * Each of the first group is also the word in the problem's `error` member.
+ */
+export type HttpEdgeErrorCode =
+  | 'not_found'
+  | 'method_not_allowed'
+  | 'invalid_request'
+  | 'unsupported_media_type'
+  | 'payload_too_large'
+  | 'request_aborted'
+  | 'overloaded'
+  // OPENAPI_PATH is missing, is no valid OpenAPI 3.1 document, or says something that the edge cannot enforce
+  | 'invalid_contract'
+  // the controllers and the document do not describe the same routes with the same policies
+  | 'routes_differ'
+  // an answer is not what the document promises
+  | 'answer_differs';
+
+export class HttpEdgeError extends Error {
+  override readonly name = 'HttpEdgeError';
+
+  constructor(
+    readonly code: HttpEdgeErrorCode,
+    message: string,
+    readonly details: Readonly<Record<string, unknown>> = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}

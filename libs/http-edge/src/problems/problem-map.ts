@@ -1,0 +1,52 @@
+import { STATUS_CODES } from 'node:http';
+
+/** How one error code looks from outside. */
+export interface ProblemSpec {
+  readonly status: number;
+  /** The machine word in `error`; default: the code itself. */
+  readonly word?: string;
+  /** Default: the status's own phrase. */
+  readonly title?: string;
+  /** Seconds; sent as Retry-After. Every 503 has one, by default 1. */
+  readonly retryAfter?: number;
+  /** Members of the error's `details` (or of the error itself) that the caller may see. */
+  readonly members?: readonly string[];
+}
+
+/** An error with a code from a closed union: what every lib and module throws. */
+export type CodedError<C extends string = string> = Error & { readonly code: C };
+// The constructor's own parameters do not matter here, and only `never` accepts every list of them.
+type CodedErrorClass<C extends string = string> = abstract new (...args: never) => CodedError<C>;
+
+export interface ErrorProblems {
+  readonly errorClass: CodedErrorClass;
+  readonly byCode: Readonly<Record<string, ProblemSpec>>;
+}
+
+/** Maps every code of an error class; one that is forgotten does not compile. */
+export function problemsOf<C extends string>(
+  errorClass: CodedErrorClass<C>,
+  byCode: Readonly<Record<C, ProblemSpec>>,
+): ErrorProblems {
+  return { errorClass, byCode };
+}
+
+/** From the class and code of an error to the problem that the caller gets: in one place, at the edge. */
+export class ProblemMap {
+  private readonly byClass = new Map<unknown, Readonly<Record<string, ProblemSpec>>>();
+
+  constructor(problems: readonly ErrorProblems[]) {
+    for (const { errorClass, byCode } of problems) this.byClass.set(errorClass, byCode);
+  }
+
+  /** undefined for an error that nobody foresaw. */
+  find(error: unknown): (ProblemSpec & { readonly word: string; readonly title: string }) | undefined {
+    if (!(error instanceof Error)) return undefined;
+    const { code } = error as { code?: unknown };
+    if (typeof code !== 'string') return undefined;
+    const byCode = this.byClass.get(error.constructor);
+    const spec = byCode !== undefined && Object.hasOwn(byCode, code) ? byCode[code] : undefined;
+    if (spec === undefined) return undefined;
+    return { ...spec, word: spec.word ?? code, title: spec.title ?? STATUS_CODES[spec.status] ?? 'Error' };
+  }
+}
