@@ -22,14 +22,8 @@ const PROBLEMS: Record<RefusalCode, { status: number; title: string }> = {
   signing_unavailable: { status: 503, title: 'The signing backend does not answer' },
 };
 
-/** What body-parser says of a body it does not take (its errors carry `type`). */
-const BODY_ERRORS: Record<string, RefusalCode> = {
-  'entity.too.large': 'body_too_large',
-  'entity.parse.failed': 'malformed_request',
-  'request.size.invalid': 'malformed_request',
-  'encoding.unsupported': 'malformed_request',
-  'charset.unsupported': 'malformed_request',
-};
+/** RFC 9457 section 3.1.1, as the kernel's own problems. */
+const PROBLEM_TYPE_BASE = 'https://illuvrse.dev/kernel/problems/';
 
 /** The one place where a failure becomes an answer (RFC 9457), a line in the log and a count. */
 @Catch()
@@ -72,8 +66,6 @@ export class ProblemFilter implements ExceptionFilter {
 
 function asRefusal(error: unknown): SigningRefusal | null {
   if (error instanceof SigningRefusal) return error;
-  const code = BODY_ERRORS[(error as { type?: string }).type ?? ''];
-  if (code) return new SigningRefusal(code, (error as Error).message, {}, { cause: error });
   if (error instanceof HttpException && error.getStatus() === 404)
     return new SigningRefusal('not_found', error.message);
   return null;
@@ -87,9 +79,13 @@ function nameOf(request: Request): string | undefined {
   }
 }
 
-function answer(response: Response, status: number, problem: Record<string, unknown>): void {
+function answer(
+  response: Response,
+  status: number,
+  problem: { error: string; [member: string]: unknown },
+): void {
   response
     .status(status)
     .type('application/problem+json')
-    .send(JSON.stringify({ type: 'about:blank', status, ...problem }));
+    .send(JSON.stringify({ type: PROBLEM_TYPE_BASE + problem.error, status, ...problem }));
 }

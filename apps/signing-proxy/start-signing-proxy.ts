@@ -2,10 +2,9 @@ import { type Server } from 'node:https';
 import { type AddressInfo } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
-import { json } from 'express';
 import { NestLogger, startManagementServer } from '#libs/observability';
-import { MAX_PROXY_BATCH, MAX_SIGNING_INPUT_BYTES } from '#libs/signer';
 import { BackendsHealth } from './public/backends-health';
+import { readBody } from './sign/read-body';
 import { SigningMetrics } from './signing.metrics';
 import { SigningProxyModule } from './signing-proxy.module';
 import { type SigningProxyOptions } from './signing-proxy.options';
@@ -22,16 +21,18 @@ export interface SigningProxyServerOptions extends SigningProxyOptions {
 export interface RunningSigningProxy {
   port: number;
   managementPort: number;
+  server: Server;
   /** Turns /ready red, finishes what is being signed, then closes ports and backends. */
   close(): Promise<void>;
 }
 
-/** A full batch of the largest inputs in base64 with names and punctuation around them. */
-const BODY_LIMIT_BYTES = MAX_PROXY_BATCH * (Math.ceil(MAX_SIGNING_INPUT_BYTES / 3) * 4 + 256);
 /** Longer than the client's own 30 s, so that it is the client who closes idle connections and no request is lost to it. */
 const KEEP_ALIVE_MS = 65_000;
 /** A request is at most a few megabytes from near by. */
 const REQUEST_TIMEOUT_MS = 10_000;
+
+/** Each kernel process needs a handful. */
+const MAX_CONNECTIONS = 1_000;
 
 /** Starts the proxy on backends that are open already; it closes them when it is closed. */
 export async function startSigningProxy(options: SigningProxyServerOptions): Promise<RunningSigningProxy> {
@@ -43,6 +44,7 @@ export async function startSigningProxy(options: SigningProxyServerOptions): Pro
     rejectUnauthorized: true,
     // 1.3 has no renegotiation: who a connection belongs to cannot change under way.
     minVersion: 'TLSv1.3',
+    handshakeTimeout: REQUEST_TIMEOUT_MS,
   };
   const app = await NestFactory.create<NestExpressApplication<Server>>(
     SigningProxyModule.forRoot(options),
@@ -56,11 +58,12 @@ export async function startSigningProxy(options: SigningProxyServerOptions): Pro
   );
   app.disable('x-powered-by');
   app.disable('etag');
-  // No inflating: what is signed is small, and a small body that unpacks to a large one is nobody's honest need.
-  app.use(json({ limit: BODY_LIMIT_BYTES, inflate: false }));
+  app.use(readBody());
   const server = app.getHttpServer();
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
+  server.headersTimeout = REQUEST_TIMEOUT_MS;
+  server.maxConnections = MAX_CONNECTIONS;
   const metrics = app.get(SigningMetrics);
   server.on('tlsClientError', (error) => {
     metrics.refused('tls_handshake');
@@ -84,6 +87,7 @@ export async function startSigningProxy(options: SigningProxyServerOptions): Pro
   return {
     port: (server.address() as AddressInfo).port,
     managementPort: management.port,
+    server,
     close: async () => {
       management.drain();
       await app.close();

@@ -1,0 +1,261 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020';
+import { fullFormats } from 'ajv-formats/dist/formats';
+import { Agent, request } from 'undici';
+import { parse } from 'yaml';
+import { auditSigningInput, dssePae, MANIFEST_PAYLOAD_TYPE, manifestStatement } from '#libs/evidence';
+import { createLogger } from '#libs/observability';
+import { type SigningBackend, SigningProxyClient, SoftwareBackend } from '#libs/signer';
+import { TestCa, type TestCertificate } from '#libs/testing';
+import { type SigningClient } from './clients/signing-clients';
+import { type RunningSigningProxy, startSigningProxy } from './start-signing-proxy';
+
+export const ORIGIN = 'kernel.example.com/test';
+export const AUDIT = 'proxy-audit-v1';
+export const MANIFEST = 'proxy-manifest-v1';
+
+export interface WireItem {
+  purpose: string;
+  kid: string;
+  input: string;
+}
+
+export const auditInput = (seq = 1, origin = ORIGIN): Uint8Array =>
+  auditSigningInput({ origin, shard: 0, seq, hash: 'ab'.repeat(32) });
+
+export const statement = (origin = ORIGIN): Uint8Array =>
+  manifestStatement({
+    manifestId: 'release-7',
+    version: '1.2.0',
+    kind: null,
+    origin,
+    signedAt: '2026-01-31T10:00:00.000Z',
+    requestedBy: 'deployer',
+    auditSeqAfter: '0:41',
+    sha256: 'cd'.repeat(32),
+  });
+
+export const manifestInput = (origin = ORIGIN): Uint8Array =>
+  dssePae(MANIFEST_PAYLOAD_TYPE, statement(origin));
+
+export const base64 = (bytes: Uint8Array | string): string => Buffer.from(bytes).toString('base64');
+
+export const auditItem = (input: Uint8Array | string = auditInput()): WireItem => ({
+  purpose: 'audit-event',
+  kid: AUDIT,
+  input: base64(input),
+});
+
+export const manifestItem = (input: Uint8Array | string = manifestInput()): WireItem => ({
+  purpose: 'manifest',
+  kid: MANIFEST,
+  input: base64(input),
+});
+
+/** JSON of any shape; where it is an answer, the OpenAPI document has checked it before a test looks into it. */
+type AnyJson = ReturnType<typeof JSON.parse>;
+
+export interface Answer {
+  status: number;
+  headers: Record<string, unknown>;
+  body: AnyJson;
+}
+
+export interface ProxyFixture {
+  readonly ca: TestCa;
+  readonly proxy: RunningSigningProxy;
+  readonly url: string;
+  readonly backend: SigningBackend;
+  /** Every log line, parsed. */
+  readonly logs: Record<string, AnyJson>[];
+  as(commonName: string): Promise<TestCertificate>;
+  /** Sends a request and checks the answer against openapi/signing-proxy.yaml. */
+  call(options: CallOptions): Promise<Answer>;
+  sign(items: unknown, client?: TestCertificate): Promise<Answer>;
+  client(options?: Partial<ConstructorParameters<typeof SigningProxyClient>[0]>): SigningProxyClient;
+  metric(name: string): Promise<number>;
+  management(path: string): Promise<{ status: number; text: string }>;
+  /** Ends the proxy as if it had crashed, connections included, and starts it again on the same port. */
+  crash(): Promise<{ restart(): Promise<void> }>;
+  stop(): Promise<void>;
+}
+
+export interface CallOptions {
+  method?: 'GET' | 'POST';
+  path: string;
+  body?: string | Buffer;
+  headers?: Record<string, string>;
+  client?: TestCertificate;
+}
+
+export interface FixtureOptions {
+  clients?: SigningClient[];
+  /** Default: a software backend with an audit and a manifest key. */
+  open?: (dir: string) => Promise<SigningBackend>;
+}
+
+export async function openSoftware(dir: string): Promise<SigningBackend> {
+  return SoftwareBackend.open({
+    dir: join(dir, 'keys'),
+    keys: [
+      { kid: AUDIT, purposes: ['audit'] },
+      { kid: MANIFEST, purposes: ['manifest'] },
+    ],
+    production: false,
+  });
+}
+
+export async function startProxyFixture(options: FixtureOptions = {}): Promise<ProxyFixture> {
+  const dir = await mkdtemp(join(tmpdir(), 'signing-proxy-'));
+  const check = await answerChecks();
+  const ca = await TestCa.create();
+  const server = await ca.issueServer();
+  const kernel = await ca.issueClient('kernel');
+  const logs: Record<string, unknown>[] = [];
+  const logger = createLogger({
+    app: 'signing-proxy',
+    level: 'debug',
+    destination: new Writable({
+      write: (chunk: Buffer, _encoding, done) => {
+        logs.push(JSON.parse(chunk.toString()) as Record<string, unknown>);
+        done();
+      },
+    }),
+  });
+  const backends = [await (options.open ?? openSoftware)(dir)];
+  const start = (port: number) =>
+    startSigningProxy({
+      origin: ORIGIN,
+      clients: options.clients ?? [{ cn: 'kernel', purposes: ['audit-event', 'manifest'] }],
+      backends: [current()],
+      logger,
+      host: '127.0.0.1',
+      port,
+      tls: { cert: server.cert, key: server.key, clientCa: ca.cert },
+      management: { host: '127.0.0.1', port: 0 },
+    });
+  const current = (): SigningBackend => backends[0] as SigningBackend;
+  let proxy = await start(0);
+  const { port } = proxy;
+  const url = `https://localhost:${port}`;
+  const agents = new Map<TestCertificate, Agent>();
+  const clients: SigningProxyClient[] = [];
+
+  const fixture: ProxyFixture = {
+    ca,
+    url,
+    logs,
+    get proxy() {
+      return proxy;
+    },
+    get backend() {
+      return current();
+    },
+    as: (commonName) => ca.issueClient(commonName),
+    call: async ({ method = 'POST', path, body, headers, client = kernel }) => {
+      let agent = agents.get(client);
+      if (!agent) {
+        agent = new Agent({ connect: { ca: ca.cert, cert: client.cert, key: client.key } });
+        agents.set(client, agent);
+      }
+      const response = await request(`${url}${path}`, {
+        dispatcher: agent,
+        method,
+        ...(body !== undefined && { body }),
+        headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+      });
+      const text = await response.body.text();
+      const parsed: unknown = JSON.parse(text);
+      check(path, method, response.statusCode, response.headers, parsed);
+      return { status: response.statusCode, headers: response.headers, body: parsed };
+    },
+    sign: (items, client) =>
+      fixture.call({
+        path: '/v1/sign',
+        body: JSON.stringify({ requests: items }),
+        ...(client && { client }),
+      }),
+    client: (extra = {}) => {
+      const client = new SigningProxyClient({
+        url,
+        ca: ca.cert,
+        cert: kernel.cert,
+        key: kernel.key,
+        ...extra,
+      });
+      clients.push(client);
+      return client;
+    },
+    metric: async (name) => {
+      const { text } = await fixture.management('/metrics');
+      const line = text.split('\n').find((candidate) => candidate.startsWith(`${name} `));
+      return line === undefined ? 0 : Number(line.slice(name.length + 1));
+    },
+    management: async (path) => {
+      const response = await request(`http://127.0.0.1:${proxy.managementPort}${path}`);
+      return { status: response.statusCode, text: await response.body.text() };
+    },
+    crash: async () => {
+      proxy.server.closeAllConnections();
+      await proxy.close();
+      return {
+        restart: async () => {
+          backends[0] = await (options.open ?? openSoftware)(dir);
+          proxy = await start(port);
+        },
+      };
+    },
+    stop: async () => {
+      await Promise.all(clients.map((client) => client.close()));
+      await Promise.all([...agents.values()].map((agent) => agent.destroy()));
+      await proxy.close();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+  return fixture;
+}
+
+type Check = (
+  path: string,
+  method: string,
+  status: number,
+  headers: Record<string, unknown>,
+  body: unknown,
+) => void;
+
+/** Checks every answer of the tests against the OpenAPI document; an answer it does not list is a failure too. */
+async function answerChecks(): Promise<Check> {
+  const text = await readFile(join(__dirname, '../../openapi/signing-proxy.yaml'), 'utf8');
+  const document = parse(text.replaceAll('#/components/', 'document#/components/'));
+  const ajv = new Ajv2020({ strict: false });
+  for (const name of ['date-time', 'uuid'] as const) ajv.addFormat(name, fullFormats[name]);
+  ajv.addSchema({ $id: 'document', components: document.components });
+  const compiled = new Map<string, ValidateFunction>();
+  const responseOf = (path: string, method: string, status: number): AnyJson => {
+    const described = document.paths[path]?.[method.toLowerCase()]?.responses[String(status)];
+    if (described?.$ref === undefined) return described;
+    return document.components.responses[(described.$ref as string).split('/').at(-1) as string];
+  };
+  return (path, method, status, headers, body) => {
+    // A path that does not exist has no entry, but its problem has to look like all others.
+    const response = document.paths[path]
+      ? responseOf(path, method, status)
+      : document.components.responses.Problem;
+    if (!response) throw new Error(`${method} ${path} answered ${status}, which the document does not list`);
+    const type = String(headers['content-type']).split(';')[0] as string;
+    const schema = response.content[type]?.schema;
+    if (!schema)
+      throw new Error(`${method} ${path} answered ${status} as ${type}, which the document does not list`);
+    for (const name of Object.keys(response.headers ?? {})) {
+      if (headers[name.toLowerCase()] === undefined)
+        throw new Error(`${method} ${path} ${status} lacks ${name}`);
+    }
+    const key = JSON.stringify(schema);
+    const validate = compiled.get(key) ?? ajv.compile(schema);
+    compiled.set(key, validate);
+    if (!validate(body)) throw new Error(`${method} ${path} ${status}: ${ajv.errorsText(validate.errors)}`);
+  };
+}
