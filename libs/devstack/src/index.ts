@@ -41,4 +41,10 @@ export {
 } from './stack/run-record';
 export { type KernelInstance, probe, softHsmModule, Stack, type StackOptions } from './stack/stack';
 export { DEFAULT_PORT_BASE, MAX_PORT_BASE, portsFrom, type StackPorts } from './stack/stack-ports';
-export { type SignerChoice, SIGNERS, StateFolder, type StateRecord } from './stack/state-folder';
+export {
+  type SignerChoice,
+  SIGNERS,
+  type StateChoices,
+  StateFolder,
+  type StateRecord,
+} from './stack/state-folder';

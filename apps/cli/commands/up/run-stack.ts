@@ -3,26 +3,23 @@ import {
   APPROVER_COUNT,
   assertPortFree,
   BoundedLog,
-  DEFAULT_PORT_BASE,
   DEVELOPMENT_CALLERS,
   type DevelopmentCaller,
   type EnvironmentLine,
   portsFrom,
   RunClaim,
-  type SignerChoice,
   Stack,
   type StackPorts,
+  type StateChoices,
   StateFolder,
   type SupervisedService,
   writeEnvironmentFile,
 } from '#libs/devstack';
 import { workTree } from '../../work-tree';
 
-export interface UpOptions {
+export interface UpOptions extends StateChoices {
+  /** Absolute. */
   state: string;
-  portBase?: number;
-  signer?: SignerChoice;
-  shards?: number;
 }
 
 /** What a person needs to know of a stack that is ready. */
@@ -47,9 +44,9 @@ export async function runStack(options: UpOptions, reporter: UpReporter): Promis
   const stopAsked = stopSignal();
   const abort = new AbortController();
   void stopAsked.then(() => abort.abort());
-  const folder = await StateFolder.openOrCreate(options.state, options, { portBase: DEFAULT_PORT_BASE });
-  const { claim, endedLeftovers } = await RunClaim.take(folder.dir);
-  const log = new BoundedLog(join(folder.logs, 'supervisor.log'));
+  await StateFolder.check(options.state, options);
+  const { claim, endedLeftovers } = await RunClaim.take(options.state);
+  const log = new BoundedLog(join(options.state, 'logs', 'supervisor.log'));
   const note = (line: string) => log.write(`${new Date().toISOString()} ${line}\n`);
   process.on('uncaughtExceptionMonitor', (error) => note(`fatal: ${error.stack ?? error.message}`));
   const say = (line: string) => {
@@ -57,6 +54,7 @@ export async function runStack(options: UpOptions, reporter: UpReporter): Promis
     reporter.say(line);
   };
   try {
+    const folder = await StateFolder.openOrCreate(options.state, options);
     if (endedLeftovers.length > 0) {
       say(`ended what an earlier supervisor left behind: ${endedLeftovers.join(', ')}`);
     }

@@ -1,7 +1,18 @@
 import { resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { loadConfig } from '#libs/config';
-import { DEFAULT_PORT_BASE, MAX_PORT_BASE, SIGNERS, type SignerChoice, softHsmModule } from '#libs/devstack';
+import {
+  DEFAULT_PORT_BASE,
+  isRunning,
+  MAX_PORT_BASE,
+  portsFrom,
+  probe,
+  readRun,
+  SIGNERS,
+  type SignerChoice,
+  softHsmModule,
+  StateFolder,
+} from '#libs/devstack';
 import { runDetached, reportToParent } from './detached';
 import { runStack, type UpOptions } from './run-stack';
 import { nextSteps } from './next-steps';
@@ -56,6 +67,7 @@ export function addUp(program: Command): void {
         ...(flags.signer === undefined ? {} : { signer: flags.signer }),
         ...(flags.shards === undefined ? {} : { shards: flags.shards }),
       };
+      if (flags.supervisor !== true && (await isRunningAlready(options, flags.detach === true))) return;
       if (flags.supervisor === true) {
         const parent = reportToParent();
         await runStack(options, parent).catch(async (error: Error) => {
@@ -71,6 +83,25 @@ export function addUp(program: Command): void {
         });
       }
     });
+}
+
+/** A second `up` of the same folder changes nothing; for a script that only wants it up, `--detach` is content. */
+async function isRunningAlready(options: UpOptions, detach: boolean): Promise<boolean> {
+  const run = readRun(options.state);
+  if (run === undefined || !isRunning(run.supervisor)) return false;
+  const folder = await StateFolder.find(options.state);
+  const ready = folder !== undefined && (await isReady(folder.record.portBase));
+  say(
+    `The kernel of ${options.state} is already running (process ${run.supervisor.pid}) and ${ready ? 'ready' : 'not ready'}; see ./kernel status, or stop it with ./kernel down.`,
+  );
+  const asAsked = options.portBase === undefined || options.portBase === folder?.record.portBase;
+  process.exitCode = detach && ready && asAsked ? 0 : 1;
+  return true;
+}
+
+async function isReady(base: number): Promise<boolean> {
+  const [kernel] = portsFrom(base).kernels;
+  return (await probe(`http://127.0.0.1:${kernel?.management}/ready`)).status === 200;
 }
 
 function portBase(text: string): number {

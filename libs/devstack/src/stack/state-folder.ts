@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { access, constants, mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { DEFAULT_PORT_BASE } from './stack-ports';
 import { writePrivate } from '../certificates/private-file';
 import { DevstackError } from '../devstack.error';
 
@@ -19,6 +20,13 @@ export interface StateRecord {
   portBase: number;
 }
 
+/** What a person may choose; the rest of the record follows. */
+export interface StateChoices {
+  signer?: SignerChoice;
+  shards?: number;
+  portBase?: number;
+}
+
 const FILE = 'state.json';
 
 /** The files of one development kernel. */
@@ -28,32 +36,24 @@ export class StateFolder {
     readonly record: StateRecord,
   ) {}
 
-  /** Takes up the folder, or makes it with the given choices when it is new or empty. */
-  static async openOrCreate(
-    path: string,
-    wanted: { signer?: SignerChoice; portBase?: number; shards?: number },
-    defaults: { portBase: number },
-  ): Promise<StateFolder> {
+  /**
+   * Makes sure that a kernel's state may live in the folder: it is ours already or new, and can be written to. Writes
+   * nothing into it.
+   */
+  static async check(path: string, wanted: StateChoices): Promise<void> {
     const dir = resolve(path);
     await makeWritable(dir);
     const existing = await readRecord(dir);
     if (existing === undefined) {
-      if ((await readdir(dir)).length > 0) {
+      const foreign = (await readdir(dir)).filter((name) => name !== 'logs' && !name.startsWith('run.json'));
+      if (foreign.length > 0) {
         throw new DevstackError(
           'state_broken',
           `${dir} is not empty and holds no kernel state (no ${FILE}); choose another folder with --state.`,
           { dir },
         );
       }
-      const record: StateRecord = {
-        format: 1,
-        origin: `dev.kernel.localhost/${randomBytes(4).toString('hex')}`,
-        signer: wanted.signer ?? 'software',
-        shards: wanted.shards ?? 1,
-        portBase: wanted.portBase ?? defaults.portBase,
-      };
-      await writeRecord(dir, record);
-      return new StateFolder(dir, record);
+      return;
     }
     for (const name of ['signer', 'shards'] as const) {
       if (wanted[name] !== undefined && wanted[name] !== existing[name]) {
@@ -64,8 +64,21 @@ export class StateFolder {
         );
       }
     }
-    const record = { ...existing, portBase: wanted.portBase ?? existing.portBase };
-    if (record.portBase !== existing.portBase) await writeRecord(dir, record);
+  }
+
+  /** Takes up the folder, or makes it with the given choices when it is new. Only for who has claimed it (RunClaim). */
+  static async openOrCreate(path: string, wanted: StateChoices): Promise<StateFolder> {
+    const dir = resolve(path);
+    await StateFolder.check(dir, wanted);
+    const existing = await readRecord(dir);
+    const record: StateRecord = {
+      format: 1,
+      origin: existing?.origin ?? `dev.kernel.localhost/${randomBytes(4).toString('hex')}`,
+      signer: existing?.signer ?? wanted.signer ?? 'software',
+      shards: existing?.shards ?? wanted.shards ?? 1,
+      portBase: wanted.portBase ?? existing?.portBase ?? DEFAULT_PORT_BASE,
+    };
+    if (JSON.stringify(record) !== JSON.stringify(existing)) await writeRecord(dir, record);
     return new StateFolder(dir, record);
   }
 

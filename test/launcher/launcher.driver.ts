@@ -1,0 +1,106 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { assertPortFree, isRunning, type ProcessIdentity, readRun, type RunRecord } from '#libs/devstack';
+import { workTree } from '#libs/testing';
+
+export interface Result {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Drives the real ./kernel as a person does, with a state folder of its own. */
+export class Launcher {
+  private constructor(
+    /** Removed at the end, with everything in it. */
+    readonly scratch: string,
+    readonly portBase: number,
+    readonly script: string,
+  ) {}
+
+  static async create(script = join(workTree(), 'kernel')): Promise<Launcher> {
+    const scratch = await mkdtemp(join(tmpdir(), 'kernel launcher-'));
+    // As root, PostgreSQL runs as another account, which has to get through.
+    await chmod(scratch, 0o755);
+    return new Launcher(scratch, await freePortBase(), script);
+  }
+
+  get state(): string {
+    return join(this.scratch, 'state');
+  }
+
+  run(args: readonly string[], options: { cwd?: string; env?: Record<string, string>; input?: string } = {}) {
+    return finished(this.start(args, options), options.input);
+  }
+
+  /** `run` with `--state`. */
+  on(verb: string, ...args: string[]): Promise<Result> {
+    const words = verb.split(' ');
+    return this.run([...words, '--state', this.state, ...args]);
+  }
+
+  up(...args: string[]): Promise<Result> {
+    return this.on('up', '--detach', '--port-base', String(this.portBase), ...args);
+  }
+
+  start(args: readonly string[], options: { cwd?: string; env?: Record<string, string> } = {}): ChildProcess {
+    return spawn(this.script, args, {
+      cwd: options.cwd ?? this.scratch,
+      stdio: 'pipe',
+      ...(options.env === undefined ? {} : { env: options.env }),
+    });
+  }
+
+  /** What the state folder's supervisor has written down. */
+  runRecord(): RunRecord {
+    const record = readRun(this.state);
+    if (record === undefined) throw new Error(`nothing runs in ${this.state}`);
+    return record;
+  }
+
+  processOf(service: string): ProcessIdentity {
+    const identity = this.runRecord().services[service]?.process;
+    if (identity === undefined || identity === null) throw new Error(`${service} does not run`);
+    return identity;
+  }
+
+  async stop(): Promise<void> {
+    await this.on('down');
+    await rm(this.scratch, { recursive: true, force: true });
+  }
+}
+
+export async function finished(child: ChildProcess, input?: string): Promise<Result> {
+  let stdout = '';
+  let stderr = '';
+  child.stdout?.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  child.stdin?.end(input);
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, stdout, stderr };
+}
+
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await delay(50);
+}
+
+export async function gone(...processes: ProcessIdentity[]): Promise<void> {
+  await until(() => !processes.some(isRunning));
+}
+
+/** A base whose ports in use are free now; far from the default, where a person may have a kernel running. */
+async function freePortBase(): Promise<number> {
+  for (;;) {
+    const base = 20_000 + Math.floor(Math.random() * 1_000) * 12;
+    try {
+      for (let offset = 0; offset <= 10; offset += 1) await assertPortFree(base + offset, 'test');
+      return base;
+    } catch {
+      // Another one, then.
+    }
+  }
+}
