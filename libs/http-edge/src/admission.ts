@@ -5,6 +5,7 @@ import { type Contract } from './contract/contract';
 import { HttpEdgeError } from './http-edge.error';
 import { type BodyBudget } from './input/read-body';
 import { type EdgeRequest } from './input/input.guard';
+import { decodePath } from './input/parse-parameters';
 import { type ProblemWriter } from './problems/problem-writer';
 import { attachContext, contextOf, RequestContext } from './request-context';
 
@@ -34,13 +35,13 @@ export interface AdmissionOptions {
 /** First to see a request: gives it an id and a context, finds its operation, and keeps their number bounded. */
 export class Admission {
   private running = 0;
-  private draining = false;
+  private draining: (() => void) | undefined;
 
   constructor(private readonly options: AdmissionOptions) {}
 
-  /** Every answer from now on closes its connection. */
-  drain(): void {
-    this.draining = true;
+  /** Every answer from now on closes its connection; `onFinished` is called after each request that ends. */
+  drain(onFinished: () => void): void {
+    this.draining = onFinished;
   }
 
   get inFlight(): number {
@@ -55,7 +56,7 @@ export class Admission {
     (request as EdgeRequest).edge = edge;
     response.setHeaders(SECURITY_HEADERS);
     response.setHeader('X-Request-Id', context.requestId);
-    if (this.draining) response.setHeader('Connection', 'close');
+    if (this.draining !== undefined) response.setHeader('Connection', 'close');
     response.on('close', this.onClose);
     this.options.observer.setInFlight(++this.running);
 
@@ -93,7 +94,7 @@ export class Admission {
       throw new HttpEdgeError('method_not_allowed', `This route answers ${methods}.`);
     }
     context.operation = match.operation;
-    return match.pathValues;
+    return decodePath(match.operation, match.pathValues);
   }
 
   /** One function for all responses instead of one for each; `this` is the response. */
@@ -107,6 +108,7 @@ export class Admission {
     this.options.observer.setInFlight(--this.running);
     this.options.budget.give(request.edge.bodyBytes);
     request.edge.bodyBytes = 0;
+    if (this.draining !== undefined) setImmediate(this.draining);
     const context = contextOf(request);
     if (context === undefined) return;
     const method = request.method ?? '';
@@ -117,7 +119,7 @@ export class Admission {
       status: response.headersSent ? response.statusCode : 499,
       ms: performance.now() - context.startedAt,
       principalId: context.principalId,
-      eventId: context.eventId,
+      eventIds: context.eventIds,
       errorId: context.errorId,
       ...(!response.writableFinished && { aborted: true }),
     });

@@ -21,16 +21,21 @@ export class EdgeAdapter extends ExpressAdapter {
     if (statusCode !== undefined) response.statusCode = statusCode;
     if (body instanceof BytesAnswer) {
       response.statusCode = body.status;
-      setContentType(response, body.contentType);
-      return response.end(body.body);
+      return send(response, body.contentType, body.body);
     }
     if (body instanceof NdjsonAnswer) {
       return sendLines(response, body.pages).catch((error: unknown) => this.onStreamFailure(error, response));
     }
     if (body === undefined || body === null) return response.end();
-    setContentType(response, 'application/json');
-    return response.end(JSON.stringify(body));
+    return send(response, 'application/json', JSON.stringify(body));
   }
+}
+
+function send(response: ServerResponse, type: string, body: string | Uint8Array): ServerResponse {
+  setContentType(response, type);
+  // Node counts the bytes that it sends, and for HEAD those are none (RFC 9110 section 9.3.2).
+  if (response.req.method === 'HEAD') response.setHeader('Content-Length', Buffer.byteLength(body));
+  return response.end(body);
 }
 
 function setContentType(response: ServerResponse, type: string): void {

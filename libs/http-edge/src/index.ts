@@ -4,7 +4,7 @@ export { loadContract } from './contract/load-contract';
 export { type Operation } from './contract/operation';
 export { HttpEdgeError, type HttpEdgeErrorCode } from './http-edge.error';
 export { problemsOf, type CodedError, type ErrorProblems, type ProblemSpec } from './problems/problem-map';
-export { Context, contextOf, RequestContext } from './request-context';
+export { Context, contextOf, type IdempotencyClaim, RequestContext } from './request-context';
 export { controllerRoutes, type ControllerRoute } from './route-parity';
 export {
   createServiceApp,

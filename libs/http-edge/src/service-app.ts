@@ -175,7 +175,8 @@ async function close(
   admission: Admission,
   drainMs: number,
 ): Promise<void> {
-  admission.drain();
+  // A connection that is kept alive becomes idle only when its last answer is out.
+  admission.drain(() => server.closeIdleConnections());
   if (server.listening) {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     server.closeIdleConnections();

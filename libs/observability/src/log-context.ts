@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 /** What every log line of a request carries, wherever in the program it is written. */
 export interface LogContext {
   readonly requestId: string;
-  principalId?: string;
+  readonly principalId?: string | undefined;
 }
 
 const storage = new AsyncLocalStorage<LogContext>();

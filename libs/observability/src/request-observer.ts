@@ -10,7 +10,8 @@ export interface RequestRecord {
   /** From the first byte of the head to the end of the answer. */
   readonly ms: number;
   readonly principalId?: string | undefined;
-  readonly eventId?: string | undefined;
+  /** Events that the request wrote; the log line names the first and counts them. */
+  readonly eventIds?: readonly string[];
   readonly errorId?: string | undefined;
   /** The connection was gone before the answer was complete. */
   readonly aborted?: boolean;
@@ -78,7 +79,8 @@ export class RequestObserver {
         route: record.route,
         status: record.status,
         ms: Math.round(record.ms * 100) / 100,
-        event_id: record.eventId,
+        event_id: record.eventIds?.[0],
+        events: record.eventIds?.length || undefined,
         error_id: record.errorId,
         aborted: record.aborted,
       },

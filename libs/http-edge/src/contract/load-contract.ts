@@ -179,10 +179,7 @@ class Compiler {
     return Object.freeze({
       required: node['required'] === true,
       maxDepth: depth,
-      validate: this.compile(
-        (content[JSON_TYPE] as Node)['schema'],
-        `${place}/content/${escaped(JSON_TYPE)}/schema`,
-      ),
+      validate: this.compile(content[JSON_TYPE]['schema'], `${place}/content/${escaped(JSON_TYPE)}/schema`),
     });
   }
 

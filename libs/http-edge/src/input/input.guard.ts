@@ -37,7 +37,7 @@ export class InputGuard implements CanActivate {
       throw new HttpEdgeError('not_found', 'There is no such route.');
     }
     const principal = accessOf(request)?.principal;
-    if (principal !== undefined) context.principalId = principal.id;
+    if (principal !== undefined) context.principal = principal;
 
     const url = request.url ?? '';
     const mark = url.indexOf('?');

@@ -16,11 +16,23 @@ function invalid(parameter: Parameter | { name: string; in: string }, detail: st
   );
 }
 
-/** @throws HttpEdgeError `invalid_request` with the parameter's name. */
+/**
+ * Before Express gets to decode them.
+ * @throws HttpEdgeError `invalid_request` with the parameter's name.
+ */
+export function decodePath(operation: Operation, values: readonly string[]): readonly string[] {
+  if (values.length === 0) return values;
+  return operation.pathParameters.map((parameter, index) => decoded(parameter, values[index] ?? ''));
+}
+
+/**
+ * @param values decoded, in the order of the template.
+ * @throws HttpEdgeError `invalid_request` with the parameter's name.
+ */
 export function parsePath(operation: Operation, values: readonly string[]): Record<string, unknown> {
   const parsed: Record<string, unknown> = {};
   for (const [index, parameter] of operation.pathParameters.entries()) {
-    parsed[parameter.name] = converted(parameter, decoded(parameter, values[index] ?? ''));
+    parsed[parameter.name] = converted(parameter, values[index] ?? '');
   }
   return parsed;
 }
