@@ -1,4 +1,10 @@
-import { canonicalize, EvidenceError, type JsonObject, MAX_EVENT_BYTES } from '#libs/evidence';
+import {
+  assertStrictJson,
+  canonicalize,
+  EvidenceError,
+  type JsonObject,
+  MAX_EVENT_BYTES,
+} from '#libs/evidence';
 import { unsealable } from './group-numbering';
 import { type PendingAppend, type PreparedEvent } from './pending-append';
 import { shardOf } from './shard-of';
@@ -112,13 +118,23 @@ function payloadSize(payload: JsonObject, index: number): number {
     return Buffer.byteLength(canonicalize(payload, 1));
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
-    const { code, message, pointer = '', cause, details } = error;
+    const { code, message, cause, details } = error;
     const inEvent = new EvidenceError(code, message, {
-      pointer: `/payload${pointer}`,
+      pointer: offenceIn(payload) ?? `/payload${error.pointer ?? ''}`,
       cause,
       ...(details && { details }),
     });
     throw unsealable(inEvent, index);
+  }
+}
+
+/** Where the offence stands in the event: the fast walk above does not keep track of its way. */
+function offenceIn(payload: JsonObject): string | undefined {
+  try {
+    assertStrictJson({ payload });
+    return undefined;
+  } catch (error) {
+    return error instanceof EvidenceError ? error.pointer : undefined;
   }
 }
 

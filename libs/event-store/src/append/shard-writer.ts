@@ -210,12 +210,13 @@ export class ShardWriter {
       failure = error;
     }
     const signMs = performance.now() - signStart;
-    if (predecessor && !(await predecessor.settled)) {
-      this.again('predecessor_failed', undecided);
-      return false;
-    }
+    // Before the predecessor is asked: when the signer hangs, nobody waits for a second timeout.
     if (signed === undefined) {
       this.failed(undecided, failure, { sent: false, since: flight.startedAt });
+      return false;
+    }
+    if (predecessor && !(await predecessor.settled)) {
+      this.again('predecessor_failed', undecided);
       return false;
     }
     if (signed.spoilt.length > 0) {

@@ -1,0 +1,145 @@
+import { withPostgres } from '#libs/testing';
+import { InProcessSigner } from '../fixtures/in-process-signer.fixture';
+import {
+  append,
+  migrated,
+  openStore,
+  type OpenStore,
+  type OpenStoreOptions,
+  type StoreDatabase,
+  until,
+  verifyChain,
+  write,
+} from '../fixtures/store.fixture';
+
+describe('several writers on one head', () => {
+  const postgres = withPostgres();
+  const signer = new InProcessSigner();
+  let database: StoreDatabase & { drop(): Promise<void> };
+  let opened: OpenStore[];
+
+  beforeEach(async () => {
+    database = await migrated(await postgres().createDatabase(), { runtimeRole: postgres().runtimeRole });
+    opened = [];
+  });
+  afterEach(async () => {
+    await Promise.all(opened.map((store) => store.close()));
+    await database.drop();
+  });
+
+  async function open(options: OpenStoreOptions = {}): Promise<OpenStore> {
+    const store = await openStore(database, { signer, poolSize: 3, ...options });
+    opened.push(store);
+    return store;
+  }
+
+  it('make one chain without gap or fork, every acknowledged id in it, and each gets its turn', async () => {
+    const stores = await Promise.all(Array.from({ length: 9 }, () => open()));
+    const acknowledged = new Set<string>();
+    const lastDone: number[] = [];
+    const start = performance.now();
+    await Promise.all(
+      stores.map(async ({ store }, n) => {
+        await Promise.all(
+          Array.from({ length: 8 }, async () => {
+            for (let i = 0; i < 15; i++) {
+              // Streams of its own, streams that all share, and one that all write to.
+              const stream = [`own-${n}/${i}`, `shared/${i}`, 'one/1'][i % 3];
+              const result = await store.append(append(write(stream)));
+              if (!result.replayed) for (const { event } of result.events) acknowledged.add(event.id);
+            }
+          }),
+        );
+        lastDone[n] = performance.now() - start;
+      }),
+    );
+    expect(acknowledged.size).toBe(9 * 8 * 15);
+    const { faults, ids, count } = await verifyChain((stores[0] as OpenStore).store, [signer.entry]);
+    expect(faults).toEqual([]);
+    expect(count).toBe(acknowledged.size);
+    expect(ids).toEqual(acknowledged);
+    // All had the same to do: nobody is through long before the last.
+    expect(Math.min(...lastDone)).toBeGreaterThan(Math.max(...lastDone) / 3);
+  });
+
+  it('decide one winner for each version of a contested stream', async () => {
+    const stores = await Promise.all(Array.from({ length: 4 }, () => open()));
+    for (let version = 0; version < 10; version++) {
+      const results = await Promise.allSettled(
+        stores.flatMap(({ store }) =>
+          [1, 2].map(() => store.append(append(write('contested/1', { expectedVersion: version })))),
+        ),
+      );
+      expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+      for (const result of results) {
+        if (result.status === 'rejected') {
+          expect(result.reason).toMatchObject({ code: 'version_conflict', details: { actual: version + 1 } });
+        }
+      }
+    }
+    expect(await verifyChain((stores[0] as OpenStore).store, [signer.entry])).toMatchObject({
+      faults: [],
+      count: 10,
+    });
+  });
+
+  it('number a group again when somebody else was first, and go back to the optimistic way when they are gone', async () => {
+    let gate: Promise<void> | undefined;
+    const held = await open({
+      signer: {
+        activeKid: () => signer.kid,
+        sign: async (kid, inputs) => {
+          await gate;
+          return signer.sign(kid, inputs);
+        },
+      },
+      limits: { signTimeoutMs: 30_000 },
+    });
+    const other = await open();
+    let letGo: () => void = () => undefined;
+    gate = new Promise((resolve) => (letGo = resolve));
+    const late = [held.store.append(append(write('late/1')))];
+    await until(() => held.store.queueDepth === 0, 'the first group is on its way');
+    late.push(held.store.append(append(write('late/1', { expectedVersion: 1 }))));
+    await other.store.append(append(write('early/1')));
+    gate = undefined;
+    letGo();
+    const positions = (await Promise.all(late)).map((result) => (result.replayed ? '' : result.position));
+    expect(positions).toEqual(['0:2', '0:3']);
+    expect(held.retries).toContain('head_moved');
+    expect(held.batches.map(({ mode }) => mode)).toContain('locked');
+    for (let i = 0; i < 12; i++) await held.store.append(append());
+    expect(held.batches.at(-1)?.mode).toBe('optimistic');
+    expect(await verifyChain(other.store, [signer.entry])).toMatchObject({ faults: [], count: 15 });
+  });
+
+  it('are not stopped by one whose signer hangs while it holds the head row', async () => {
+    let calls = 0;
+    let letGo: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => (letGo = resolve));
+    const stuck = await open({
+      signer: {
+        activeKid: () => signer.kid,
+        sign: async (kid, inputs) => {
+          if (++calls > 1) return new Promise(() => undefined);
+          await gate;
+          return signer.sign(kid, inputs);
+        },
+      },
+      limits: { signTimeoutMs: 400, maxGroupsInFlight: 1 },
+    });
+    const other = await open();
+    // Loses the compare, and so takes the lock before it asks the signer again.
+    const refused = expect(stuck.store.append(append())).rejects.toMatchObject({
+      code: 'signing_unavailable',
+    });
+    await until(() => calls === 1, 'the first group is being signed');
+    await other.store.append(append());
+    letGo();
+    await until(() => calls === 2, 'the head row is locked');
+    await Promise.all(Array.from({ length: 20 }, () => other.store.append(append())));
+    await refused;
+    expect(stuck.retries).toEqual(['head_moved']);
+    expect(await verifyChain(other.store, [signer.entry])).toMatchObject({ faults: [], count: 21 });
+  });
+});
