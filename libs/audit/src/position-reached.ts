@@ -13,7 +13,7 @@ const POSITION = /^(0|[1-9][0-9]{0,8}):(0|[1-9][0-9]{0,15})$/;
 export class PositionReached {
   constructor(private readonly store: EventStore) {}
 
-  /** @throws AuditError `invalid_position`, `unknown_shard`, `position_unavailable` after 2 s */
+  /** @throws AuditError `invalid_position`, `position_unavailable` after 2 s */
   async reached(position: string | undefined): Promise<void> {
     if (position === undefined) return;
     const parsed = POSITION.exec(position);
@@ -27,7 +27,11 @@ export class PositionReached {
     const deadline = Date.now() + WAIT_MS;
     for (;;) {
       const head = (await this.store.heads()).find((candidate) => candidate.shard === shard);
-      if (!head) throw new AuditError('unknown_shard', `There is no shard ${shard}.`);
+      if (!head)
+        throw new AuditError(
+          'invalid_position',
+          `Kernel-Min-Position names shard ${shard}, which is not there.`,
+        );
       if (head.seq >= seq) return;
       if (Date.now() >= deadline) {
         throw new AuditError(

@@ -2,6 +2,7 @@ import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import {
   type CommandAnswer,
   EventStore,
+  EventStoreError,
   type StreamWrite,
   answerBytes,
   appendAndAnswer,
@@ -26,7 +27,7 @@ export class AppendEventsHandler implements ICommandHandler<AppendEvents, Comman
         events: [{ type: event.type, payload: event.payload, division: divisionOf(stream, event.payload) }],
       };
     });
-    return appendAndAnswer(
+    const append = appendAndAnswer(
       this.store,
       { actor: command.actor, correlationId: command.correlationId, writes },
       command.idempotency,
@@ -36,7 +37,21 @@ export class AppendEventsHandler implements ICommandHandler<AppendEvents, Comman
           position,
         }),
     );
+    return append.catch((error: unknown) => {
+      throw inRequest(error, command);
+    });
   }
+}
+
+/** The store points into the event; the caller wants to know where that is in the request. */
+function inRequest(error: unknown, { events, pointerOf }: AppendEvents): unknown {
+  if (!(error instanceof EventStoreError)) return error;
+  const { eventIndex, pointer = '' } = error.details;
+  if (typeof eventIndex !== 'number' || events[eventIndex] === undefined) return error;
+  // Too large is the event as a whole, wherever most of its bytes are.
+  const within = error.code === 'event_too_large' ? '' : String(pointer);
+  const details = { ...error.details, pointer: `${pointerOf(eventIndex)}${within}` };
+  return new EventStoreError(error.code, error.message, details, { cause: error });
 }
 
 function refuseReserved(event: CallerEvent, stream: string, pointer: string): void {

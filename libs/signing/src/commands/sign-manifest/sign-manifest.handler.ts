@@ -15,8 +15,8 @@ import { SigningError } from '../../domain/signing.error';
 import { ManifestSigner, SigningOptions } from '../../signing.ports';
 import { SignManifest, type SignRequest } from './sign-manifest.command';
 
-/** Longest manifest id, in UTF-16 code units: it becomes part of the stream's name. */
-const MAX_MANIFEST_ID = 400;
+/** Longest manifest id, in UTF-16 code units: with `manifest/` before it, it is a stream's name of at most 255. */
+const MAX_MANIFEST_ID = 240;
 
 @CommandHandler(SignManifest)
 export class SignManifestHandler implements ICommandHandler<SignManifest, CommandAnswer> {

@@ -1,0 +1,164 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type AuditEvent, ChainVerifier, type SignerEntry, genesisHash } from '#libs/evidence';
+import { withStack } from '#libs/testing';
+import { ContractClient } from './contract.client';
+
+interface Appended {
+  id: string;
+  shard: number;
+  seq: number;
+  hash: string;
+}
+
+describe('the audit log', () => {
+  const stack = withStack();
+  const client = () => new ContractClient(stack().client('OPERATOR'));
+  const append = async (body: object): Promise<Appended[]> => {
+    const answer = await client().post('/kernel/audit', body);
+    expect(answer.status).toBe(201);
+    expect(answer.json.position).toBe(`0:${answer.json.events.at(-1).seq}`);
+    return answer.json.events;
+  };
+  const exported = async (query = '') =>
+    (await client().get(`/kernel/audit/export${query}`)).text
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as AuditEvent);
+
+  it('begins with the registration of its own keys', async () => {
+    const [first, second] = await exported('?toSeq=2');
+    expect(first).toMatchObject({ seq: 1, type: 'signer.added', prevHash: genesisHash(stack().origin, 0) });
+    expect(first!.signerKid).toBe((first!.payload['signer'] as unknown as SignerEntry).signer_kid);
+    expect(second).toMatchObject({
+      seq: 2,
+      type: 'signer.added',
+      prevHash: first!.hash,
+      signerKid: first!.signerKid,
+    });
+  });
+
+  it('gives an event back byte for byte, canonical', async () => {
+    const [appended] = await append({
+      type: 'door.opened',
+      payload: { z: 1, a: 'ä', n: 1e21 },
+      stream: 'door/1',
+    });
+    const answer = await client().get(`/kernel/audit/${appended!.id}`);
+    expect(answer.json).toMatchObject({
+      ...appended,
+      type: 'door.opened',
+      stream: 'door/1',
+      streamVersion: 1,
+    });
+    expect(answer.text).toContain('"payload":{"a":"ä","n":1e+21,"z":1}');
+    const [line] = (
+      await client().get(`/kernel/audit/export?fromSeq=${appended!.seq}&toSeq=${appended!.seq}`)
+    ).text.split('\n');
+    expect(line).toBe(answer.text);
+  });
+
+  it('takes a thousand events at once, in order, and refuses one more', async () => {
+    const events = Array.from({ length: 1_000 }, (_, n) => ({
+      type: 'door.opened',
+      payload: { n },
+      stream: `door/${n % 7}`,
+    }));
+    const appended = await append({ events });
+    expect(appended.map(({ seq }) => seq)).toEqual(appended.map((_, n) => appended[0]!.seq + n));
+    const stored = await exported(`?fromSeq=${appended[0]!.seq}&toSeq=${appended.at(-1)!.seq}`);
+    expect(stored.map(({ payload }) => payload['n'])).toEqual(events.map(({ payload }) => payload.n));
+    const tooMany = await client().post('/kernel/audit', { events: [...events, events[0]] });
+    expect([tooMany.status, tooMany.json.pointer]).toEqual([400, '/events']);
+  });
+
+  it('puts events without a stream into the caller’s own', async () => {
+    const [a] = await append({ type: 'door.opened', payload: {} });
+    const event = (await client().get(`/kernel/audit/${a!.id}`)).json;
+    expect(event.stream).toBe('caller/spiffe://kernel.localhost/dev-operator');
+  });
+
+  it('finds events by stream, type, actor and time, page by page, oldest first', async () => {
+    const before = new Date().toISOString();
+    const mine = await append({
+      events: Array.from({ length: 25 }, (_, n) => ({
+        type: 'lamp.lit',
+        payload: { n },
+        stream: `lamp/${n % 2}`,
+      })),
+    });
+    await append({ type: 'lamp.broken', payload: {}, stream: 'lamp/0' });
+    await delay(2);
+    const after = new Date().toISOString();
+    const ids = async (query: string) => {
+      const found: string[] = [];
+      let cursor = '';
+      do {
+        const { events, nextCursor } = (await client().get(`/kernel/audit?limit=10&${query}${cursor}`)).json;
+        found.push(...events.map(({ id }: AuditEvent) => id));
+        cursor = nextCursor === null ? '' : `&cursor=${nextCursor}`;
+      } while (cursor !== '');
+      return found;
+    };
+    const all = mine.map(({ id }) => id);
+    expect(await ids('type=lamp.lit')).toEqual(all);
+    expect(await ids('type=lamp.lit&stream=lamp/1')).toEqual(all.filter((_, n) => n % 2 === 1));
+    expect(await ids('stream=lamp/0&type=lamp.broken')).toHaveLength(1);
+    const operator = encodeURIComponent('spiffe://kernel.localhost/dev-operator');
+    expect(await ids(`type=lamp.lit&actor=${operator}&from=${before}&to=${after}`)).toEqual(all);
+    expect(await ids(`type=lamp.lit&actor=nobody`)).toEqual([]);
+    expect(await ids(`type=lamp.lit&from=${after}`)).toEqual([]);
+    expect(await ids(`type=lamp.lit&to=${before}`)).toEqual([]);
+    const wrong = await client().get('/kernel/audit?limit=1001');
+    expect([wrong.status, wrong.json.parameter]).toEqual([400, 'limit']);
+    expect((await client().get('/kernel/audit?cursor=abc')).status).toBe(400);
+    expect((await client().get('/kernel/audit?surprise=1')).status).toBe(400);
+  });
+
+  it('holds a read back until the position is there, and says so when it never is', async () => {
+    const [a] = await append({ type: 'door.opened', payload: {} });
+    const there = await client().get(`/kernel/audit/${a!.id}`, {
+      headers: { 'kernel-min-position': `0:${a!.seq}` },
+    });
+    expect(there.status).toBe(200);
+
+    const waiting = client().get('/kernel/audit/head', {
+      headers: { 'kernel-min-position': `0:${a!.seq + 1}` },
+    });
+    const [next] = await append({ type: 'door.opened', payload: {} });
+    expect((await waiting).json[0].seq).toBe(next!.seq);
+
+    const never = await client().get('/kernel/audit/head', {
+      headers: { 'kernel-min-position': '0:999999' },
+    });
+    expect([never.status, never.json.error]).toEqual([503, 'position_unavailable']);
+    expect(never.headers['retry-after']).toBe('1');
+    const wrong = await client().get('/kernel/audit/head', { headers: { 'kernel-min-position': '7:1' } });
+    expect(wrong.json.error).toBe('invalid_position');
+  });
+
+  it('answers a range that is none', async () => {
+    expect((await client().get('/kernel/audit/export?fromSeq=5&toSeq=4')).json.error).toBe('invalid_range');
+    expect((await client().get('/kernel/audit/export?shard=3')).json.error).toBe('unknown_shard');
+    expect(await exported('?fromSeq=900000')).toEqual([]);
+  });
+
+  it('is one chain that verifies with nothing but the public keys', async () => {
+    const signers = (await client().get('/kernel/keys/signers.json')).json.signers as SignerEntry[];
+    const verifier = new ChainVerifier({ origin: stack().origin, signers });
+    const events = (await client().get('/kernel/audit/export')).bytes;
+    const faults = [];
+    for (let start = 0, end; (end = events.indexOf(10, start)) >= 0; start = end + 1) {
+      faults.push(...verifier.accept(events.subarray(start, end)));
+    }
+    expect([...faults, ...verifier.finish()]).toEqual([]);
+    const [head] = (await client().get('/kernel/audit/head')).json;
+    expect(verifier.heads()).toMatchObject([{ shard: 0, seq: head.seq, hash: head.hash }]);
+  });
+
+  it('tells how it stands to whoever asks', async () => {
+    const status = (await new ContractClient(stack().client('NOROLE')).get('/kernel/security/status')).json;
+    expect(status).toMatchObject({ origin: stack().origin, mode: 'normal', signing: { ok: true } });
+    expect(status.signers.map(({ purposes }: SignerEntry) => purposes)).toEqual([['audit'], ['manifest']]);
+    expect(JSON.stringify(status)).not.toMatch(/PRIVATE|postgres:|password|127\.0\.0\.1/);
+  });
+});

@@ -1,0 +1,232 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type DevelopmentCaller } from '#libs/devstack';
+import { MtlsClient, type RequestOptions, TestCa, withStack } from '#libs/testing';
+import { ContractClient, kernelContract } from './contract.client';
+
+/**
+ * Every route that is in the OpenAPI document, for every kind of caller. The table is written from the specification
+ * of the roles, not from the code: `yes`, `no` (403), `own` (a DivisionLead's own division only), `any` (no role needed).
+ */
+type Expected = 'yes' | 'no' | 'own' | 'any';
+type Row = Record<DevelopmentCaller, Expected>;
+
+const READ: Row = { SUPERADMIN: 'yes', DIVISION_LEAD: 'own', OPERATOR: 'yes', AUDITOR: 'yes', NOROLE: 'no' };
+const ANY_ROLE: Row = {
+  SUPERADMIN: 'yes',
+  DIVISION_LEAD: 'yes',
+  OPERATOR: 'yes',
+  AUDITOR: 'yes',
+  NOROLE: 'no',
+};
+const PUBLIC: Row = {
+  SUPERADMIN: 'any',
+  DIVISION_LEAD: 'any',
+  OPERATOR: 'any',
+  AUDITOR: 'any',
+  NOROLE: 'any',
+};
+
+const TABLE: Record<string, Row> = {
+  signManifest: { SUPERADMIN: 'yes', DIVISION_LEAD: 'own', OPERATOR: 'yes', AUDITOR: 'no', NOROLE: 'no' },
+  verifyManifest: ANY_ROLE,
+  appendEvents: { SUPERADMIN: 'yes', DIVISION_LEAD: 'no', OPERATOR: 'yes', AUDITOR: 'no', NOROLE: 'no' },
+  listEvents: READ,
+  getEvent: READ,
+  getHeads: READ,
+  exportEvents: READ,
+  listKeys: READ,
+  getKey: READ,
+  getSecurityStatus: PUBLIC,
+  getSignersFile: PUBLIC,
+  getJwks: PUBLIC,
+};
+
+const CALLERS: DevelopmentCaller[] = ['SUPERADMIN', 'DIVISION_LEAD', 'OPERATOR', 'AUDITOR', 'NOROLE'];
+const OPERATION_IDS = Object.keys(TABLE);
+/** The development DivisionLead leads "product". */
+const OWN = 'product';
+const OTHER = 'finance';
+
+/** TLS 1.3 tells the client late: it may see the alert, or a connection that is closed before any answer. */
+const HANDSHAKE_REFUSED = /certificate|unknown ca|other side closed|ECONNRESET|socket/i;
+
+describe('roles', () => {
+  const stack = withStack();
+  let folder: string;
+  /** Ids of events of either division. */
+  const events: Record<string, string> = {};
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'kernel-test-roles-'));
+    const operator = stack().client('OPERATOR');
+    for (const division of [OWN, OTHER]) {
+      const answer = await operator.post('/kernel/audit', {
+        type: 'budget.changed',
+        stream: `division/${division}`,
+        payload: { amount: 1 },
+      });
+      expect(answer.status).toBe(201);
+      events[division] = answer.json.events[0].id;
+    }
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  /** A good request of each operation, about something of the given division where it has one. */
+  function requestOf(
+    operation: string,
+    division: string,
+  ): { method: 'GET' | 'POST'; path: string; options?: RequestOptions } {
+    const manifest = { id: 'm', version: 1, division };
+    switch (operation) {
+      case 'signManifest':
+        return { method: 'POST', path: '/kernel/sign', options: { json: { manifest } } };
+      case 'verifyManifest':
+        return { method: 'POST', path: '/kernel/verify', options: { json: { manifest, envelope: {} } } };
+      case 'appendEvents':
+        return {
+          method: 'POST',
+          path: '/kernel/audit',
+          options: { json: { type: 'door.opened', payload: { division } } },
+        };
+      case 'listEvents':
+        return { method: 'GET', path: '/kernel/audit' };
+      case 'getEvent':
+        return { method: 'GET', path: `/kernel/audit/${events[division]}` };
+      case 'getHeads':
+        return { method: 'GET', path: '/kernel/audit/head' };
+      case 'exportEvents':
+        return { method: 'GET', path: '/kernel/audit/export' };
+      case 'listKeys':
+        return { method: 'GET', path: '/kernel/keys' };
+      case 'getKey':
+        return { method: 'GET', path: '/kernel/keys/kernel-audit-ed25519-v1' };
+      case 'getSecurityStatus':
+        return { method: 'GET', path: '/kernel/security/status' };
+      case 'getSignersFile':
+        return { method: 'GET', path: '/kernel/keys/signers.json' };
+      case 'getJwks':
+        return { method: 'GET', path: '/kernel/keys/jwks.json' };
+      default:
+        throw new Error(`no request for ${operation}`);
+    }
+  }
+
+  it('covers every operation of the document', () => {
+    const ids = kernelContract().operations.map(({ id }) => id);
+    expect(new Set(OPERATION_IDS)).toEqual(new Set(ids));
+  });
+
+  describe.each(OPERATION_IDS)('%s', (operation) => {
+    it.each(CALLERS)('%s', async (caller) => {
+      const { method, path, options } = requestOf(operation, OWN);
+      const answer = await new ContractClient(stack().client(caller)).request(method, path, options);
+      const expected = TABLE[operation]?.[caller];
+      if (expected === 'no') {
+        expect(answer.status).toBe(403);
+        expect(answer.json).toMatchObject({ error: 'forbidden', status: 403 });
+      } else {
+        expect(answer.status).toBe(operation === 'appendEvents' ? 201 : 200);
+      }
+    });
+  });
+
+  describe('a DivisionLead', () => {
+    const lead = () => new ContractClient(stack().client('DIVISION_LEAD'));
+
+    it.each(['signManifest', 'getEvent'])('is refused another division: %s', async (operation) => {
+      const { method, path, options } = requestOf(operation, OTHER);
+      const answer = await lead().request(method, path, options);
+      expect(answer.status).toBe(403);
+      expect(answer.json.error).toBe('forbidden');
+    });
+
+    it('is refused a manifest of no division', async () => {
+      expect((await lead().post('/kernel/sign', { manifest: { id: 'm' } })).status).toBe(403);
+    });
+
+    it('sees only the own division in lists and exports', async () => {
+      const list = (await lead().get('/kernel/audit?limit=1000')).json.events as { id: string }[];
+      const exported = (await lead().get('/kernel/audit/export')).text
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line) as { id: string; stream: string; payload: { division?: string } });
+      for (const found of [list, exported]) {
+        const ids = found.map(({ id }) => id);
+        expect(ids).toContain(events[OWN]);
+        expect(ids).not.toContain(events[OTHER]);
+      }
+      for (const { stream, payload } of exported) {
+        expect(stream === `division/${OWN}` || payload.division === OWN).toBe(true);
+      }
+    });
+  });
+
+  it('ignores roles and identities in headers', async () => {
+    const forged = {
+      'x-roles': 'SuperAdmin',
+      'x-role': 'SuperAdmin',
+      'x-user': 'dev-superadmin',
+      'x-forwarded-user': 'dev-superadmin',
+      'x-forwarded-client-cert':
+        'By=spiffe://kernel.localhost/kernel;URI=spiffe://kernel.localhost/dev-superadmin',
+      'x-ssl-client-s-dn': 'CN=dev-superadmin',
+      'x-client-cn': 'dev-superadmin',
+      authorization: 'Bearer SuperAdmin',
+      cookie: 'roles=SuperAdmin',
+    };
+    for (const caller of ['NOROLE', 'AUDITOR'] as const) {
+      const answer = await stack()
+        .client(caller)
+        .post('/kernel/sign', { manifest: { id: 'm' } }, { headers: forged });
+      expect(answer.status).toBe(403);
+    }
+    const operator = await stack()
+      .client('OPERATOR')
+      .post('/kernel/audit', { type: 'door.opened', payload: {} }, { headers: forged });
+    const stored = await stack().client('AUDITOR').get(`/kernel/audit/${operator.json.events[0].id}`);
+    expect(stored.json.actor).toEqual({
+      id: 'spiffe://kernel.localhost/dev-operator',
+      kind: 'service',
+      roles: ['Operator'],
+    });
+  });
+
+  it('refuses to shake hands without a client certificate', async () => {
+    await expect(stack().client(null).get('/kernel/security/status')).rejects.toThrow(HANDSHAKE_REFUSED);
+  });
+
+  it('refuses to shake hands with a certificate of a foreign authority, whatever it says', async () => {
+    const foreign = await (
+      await TestCa.create('kernel development CA')
+    ).issue({
+      subject: [{ CN: ['dev-superadmin'] }],
+      names: [{ type: 'url', value: 'spiffe://kernel.localhost/dev-superadmin' }],
+    });
+    const files = { cert: join(folder, `${randomUUID()}.pem`), key: join(folder, `${randomUUID()}.key`) };
+    await writeFile(files.cert, foreign.cert);
+    await writeFile(files.key, foreign.key, { mode: 0o600 });
+    const client = new MtlsClient(stack().kernels[0]!.apiUrl, {
+      ca: stack().identities.caCert,
+      identity: files,
+    });
+    try {
+      await expect(client.get('/kernel/security/status')).rejects.toThrow(HANDSHAKE_REFUSED);
+    } finally {
+      await client.close();
+    }
+  });
+
+  it('gives a certificate of the right authority with an unknown name no role', async () => {
+    const files = await stack().identities.ca.ensure({
+      name: 'stranger',
+      commonName: 'stranger',
+      usage: 'client',
+    });
+    const client = stack().client(files);
+    expect((await client.get('/kernel/audit/head')).status).toBe(403);
+    expect((await client.get('/kernel/keys/jwks.json')).status).toBe(200);
+  });
+});
