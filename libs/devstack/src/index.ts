@@ -39,7 +39,14 @@ export {
   type ServiceRecord,
   untilGone,
 } from './stack/run-record';
-export { type KernelInstance, probe, softHsmModule, Stack, type StackOptions } from './stack/stack';
+export {
+  type KernelInstance,
+  type KernelVariables,
+  probe,
+  softHsmModule,
+  Stack,
+  type StackOptions,
+} from './stack/stack';
 export { DEFAULT_PORT_BASE, MAX_PORT_BASE, portsFrom, type StackPorts } from './stack/stack-ports';
 export {
   type SignerChoice,

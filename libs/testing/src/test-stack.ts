@@ -6,6 +6,7 @@ import {
   type DevelopmentCaller,
   type DevelopmentIdentities,
   freePort,
+  type KernelVariables,
   type PostgresServer,
   probe,
   type SignerChoice,
@@ -22,8 +23,16 @@ export interface TestStackOptions {
   shards?: number;
   /** Processes that are killed come back by themselves; default false: the test says when. */
   restart?: boolean;
-  /** Variables of the kernel processes on top of the usual ones (docs/configuration.md). */
-  kernelVariables?: Readonly<Record<string, string>>;
+  /**
+   * Variables of the kernel processes on top of the usual ones (docs/configuration.md); a function gets to know the
+   * URLs of what is started before them, to put something in between.
+   */
+  kernelVariables?: KernelVariables;
+  /**
+   * Processes that the test starts itself (`stack.signingProxy.start()`, `stack.kernels[0].process.start()`). Without
+   * all of them the stack is handed over as it is, ready or not.
+   */
+  idle?: readonly ('signing-proxy' | 'kernel')[];
   postgresSettings?: Readonly<Record<string, string>>;
   /** What the processes are told: default `warn`, and it is in their logs. */
   logLevel?: string;
@@ -79,10 +88,10 @@ export async function startStack(options: TestStackOptions = {}): Promise<TestSt
     kernelPorts.push({ api: await freePort(), management: await freePort() });
   }
   const signingProxyManagement = await freePort();
-  let stack: Stack;
+  let started: Stack | undefined;
   const clients: MtlsClient[] = [];
   try {
-    stack = await Stack.start({
+    started = await Stack.start({
       dir,
       programs: workTree(),
       origin: 'kernel.test/stack',
@@ -98,13 +107,21 @@ export async function startStack(options: TestStackOptions = {}): Promise<TestSt
         postgres: await freePort(),
       },
       postgresSettings: { shared_buffers: '128MB', ...options.postgresSettings },
-      kernelVariables: { KERNEL_LOG_LEVEL: options.logLevel ?? 'warn', ...options.kernelVariables },
+      kernelVariables: (started, kernel) => ({
+        KERNEL_LOG_LEVEL: options.logLevel ?? 'warn',
+        ...(typeof options.kernelVariables === 'function'
+          ? options.kernelVariables(started, kernel)
+          : options.kernelVariables),
+      }),
+      idle: options.idle ?? [],
     });
-    await stack.whenReady();
+    if (options.idle === undefined) await started.whenReady();
   } catch (error) {
+    await started?.stop();
     await rm(dir, { recursive: true, force: true });
     throw error;
   }
+  const stack = started;
   return {
     dir,
     origin: stack.options.origin,

@@ -38,8 +38,10 @@ export interface StackOptions {
   postgresSettings?: Readonly<Record<string, string>>;
   /** The database is thrown away afterwards: skip the flush of a new cluster's files. */
   throwaway?: boolean;
-  /** Variables of the kernel processes on top of the built-in ones. */
-  kernelVariables?: Readonly<Record<string, string>>;
+  /** Variables of the kernel processes on top of the built-in ones; as a function, of what was started before them. */
+  kernelVariables?: KernelVariables;
+  /** Processes that are not started: the caller says when. */
+  idle?: readonly ('signing-proxy' | 'kernel')[];
   /** Gives up starting: what runs is stopped and `start` rejects. */
   signal?: AbortSignal;
   /** Told what happens to the processes. */
@@ -47,6 +49,14 @@ export interface StackOptions {
   /** Told what is done, for a person who waits. */
   say?: (line: string) => void;
 }
+
+export type KernelVariables =
+  | Readonly<Record<string, string>>
+  | ((
+      started: { databaseUrl: string; signingProxyUrl: string },
+      /** Counts the kernel processes from 0. */
+      kernel: number,
+    ) => Readonly<Record<string, string>>);
 
 export interface KernelInstance {
   service: SupervisedService;
@@ -65,7 +75,7 @@ export class Stack {
     readonly kernels: readonly KernelInstance[],
   ) {}
 
-  /** Starts everything in order; when one thing fails, nothing is left running. */
+  /** Starts everything that shall not stay idle, in order; when one thing fails, nothing is left running. */
   static async start(options: StackOptions): Promise<Stack> {
     const say = options.say ?? (() => undefined);
     const { ports } = options;
@@ -105,22 +115,28 @@ export class Stack {
       }),
     });
     const kernels = ports.kernels.map(({ api, management }, n): KernelInstance => {
+      const databaseUrl = postgres.runtimeUrl;
       const env = kernelEnvironment({
         origin: options.origin,
         shards: options.shards,
-        databaseUrl: postgres.runtimeUrl,
+        databaseUrl,
         api,
         management,
         signingProxyUrl,
         identities,
         openApiPath: join(options.programs, 'openapi', 'kernel.yaml'),
       });
+      const { kernelVariables } = options;
+      const added =
+        typeof kernelVariables === 'function'
+          ? kernelVariables({ databaseUrl, signingProxyUrl }, n)
+          : kernelVariables;
       return {
         service: appService(options, {
           name: n === 0 ? 'kernel' : `kernel-${n + 1}`,
           app: 'kernel',
           management,
-          env: { ...env, ...options.kernelVariables },
+          env: { ...env, ...added },
         }),
         apiUrl: `https://127.0.0.1:${api}`,
         managementUrl: `http://127.0.0.1:${management}`,
@@ -138,12 +154,16 @@ export class Stack {
         runtimeRole: postgres.runtimeRole,
       });
       options.signal?.throwIfAborted();
-      say('starting the signing proxy');
-      await signingProxy.start();
-      options.signal?.throwIfAborted();
-      say('starting the kernel');
-      await Promise.all(kernels.map(({ service }) => service.start()));
-      options.signal?.throwIfAborted();
+      if (options.idle?.includes('signing-proxy') !== true) {
+        say('starting the signing proxy');
+        await signingProxy.start();
+        options.signal?.throwIfAborted();
+      }
+      if (options.idle?.includes('kernel') !== true) {
+        say('starting the kernel');
+        await Promise.all(kernels.map(({ service }) => service.start()));
+        options.signal?.throwIfAborted();
+      }
       return stack;
     } catch (error) {
       await stack.stop();
