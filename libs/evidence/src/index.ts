@@ -49,7 +49,13 @@ export {
   type ManifestStatement,
 } from './core/manifest-statement';
 export { type ManifestVerdict, type ManifestVerification } from './core/verify-envelope';
-export { checkRawPublicKey, pemOfRawKey, rawKeyOfPem, spkiOfRawKey } from './core/public-key';
+export {
+  checkedKeyOfPem,
+  checkRawPublicKey,
+  pemOfRawKey,
+  rawKeyOfPem,
+  spkiOfRawKey,
+} from './core/public-key';
 export {
   jwks,
   parseSigners,
@@ -72,10 +78,16 @@ export {
   type RegisteredKey,
 } from './core/key-registry';
 export { CROSS_SHARD_TOLERANCE_MS, KeyRing, type KeyUse, type KeyVerdict } from './core/key-ring';
-export { type ChainFault, type ChainFaultCode, type EventFacts } from './core/chain-fault';
+export { faultAt, type ChainFault, type ChainFaultCode, type EventFacts } from './core/chain-fault';
 export { ChainSequence, type ChainSequenceOptions, type ShardHead } from './core/chain-sequence';
-export { duplicateId, IdentityCheckInMemory, streamFault, type IdentityCheck } from './core/identity-check';
-export { type Inspection } from './core/inspect-event';
+export {
+  duplicateId,
+  hasIdentity,
+  IdentityCheckInMemory,
+  streamFault,
+  type IdentityCheck,
+} from './core/identity-check';
+export { EventInspector, type Inspection } from './core/inspect-event';
 export { type ChainVerifierOptions, type ExpectedHead } from './core/chain-verifier';
 export { type EvidenceCrypto } from './core/evidence-crypto';
 export { importPublicKey, nodeCrypto, sha256Hex, verifyEd25519, verifyEd25519Async } from './node-crypto';

@@ -172,7 +172,7 @@ export function isSignatureText(value: unknown): value is string {
   return typeof value === 'string' && SIGNATURE.test(value);
 }
 
-function isStream(value: unknown): boolean {
+export function isStream(value: unknown): boolean {
   return typeof value === 'string' && value.length <= MAX_NAME && STREAM.test(value);
 }
 

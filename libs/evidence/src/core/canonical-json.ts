@@ -68,22 +68,34 @@ function writeObject(object: { [k: string]: JsonValue }, depth: number): string 
   return `${text}}`;
 }
 
+/** Up to here an insertion sort is several times faster than a call of `sort`. */
+const FEW_NAMES = 16;
+
 /** By UTF-16 code units (RFC 8785 section 3.2.3), which is what JavaScript's `<` on strings compares. */
 function sortNames(names: string[]): void {
-  for (let i = 1; i < names.length; i++) {
-    if ((names[i - 1] ?? '') > (names[i] ?? '')) {
-      names.sort();
-      return;
-    }
+  const { length } = names;
+  if (length > FEW_NAMES) {
+    names.sort();
+    return;
+  }
+  for (let i = 1; i < length; i++) {
+    const name = names[i] ?? '';
+    let j = i;
+    for (let before = names[j - 1] ?? ''; j > 0 && before > name; before = names[j - 1] ?? '')
+      names[j--] = before;
+    names[j] = name;
   }
 }
+
+/** From here on JSON.stringify finds what needs an escape faster than the pattern does. */
+const LONG = 100;
 
 // eslint-disable-next-line no-control-regex -- control characters are what RFC 8785 section 3.2.2.2 escapes
 const UNUSUAL = /["\\\u0000-\u001f\ud800-\udfff]/;
 
 /** ECMAScript's QuoteJSONString, which RFC 8785 section 3.2.2.2 prescribes; refuses lone surrogates. */
 function quote(text: string): string {
-  if (!UNUSUAL.test(text)) return `"${text}"`;
+  if (text.length < LONG && !UNUSUAL.test(text)) return `"${text}"`;
   if (!text.isWellFormed()) throw REFUSED;
   return JSON.stringify(text);
 }

@@ -41,5 +41,5 @@ export function faultAt(
   code: ChainFaultCode,
   message: string,
 ): ChainFault {
-  return { code, shard: facts.shard, seq: facts.seq, id: facts.id, message };
+  return { code, shard: facts.shard, seq: facts.seq, id: facts.id === '' ? null : facts.id, message };
 }

@@ -11,19 +11,19 @@ export interface ShardHead {
 }
 
 export interface ChainSequenceOptions {
-  genesisHash(shard: number): string;
+  genesisHash(this: void, shard: number): string;
   identity: IdentityCheck;
   /** First position to check, default 1; what comes before only gives the link. */
   from?: number;
-  /**
-   * Positions may come late: a gap is reported by `finish`, and what fills it is a fault of order. Without it a gap is
-   * reported as soon as it shows.
-   */
+  /** Positions may come late: `finish` reports a gap that nothing has filled. Without it, a gap is reported as it shows. */
   lateArrivals?: boolean;
 }
 
+/** Gaps of a shard that are remembered, so that what fills one late is a fault of order and not a duplicate. */
+const MAX_OPEN_GAPS = 1_000;
+
 /** Missing positions, with the links that stand open at their ends. */
-interface Missing {
+interface OpenGap {
   first: number;
   last: number;
   hashBefore: string | null;
@@ -35,8 +35,8 @@ interface ShardState {
   next: number;
   /** Hash that the event at `next` must link to; null when it is not known. */
   link: string | null;
-  missing: Missing[];
-  missingCount: number;
+  gaps: OpenGap[];
+  missing: number;
 }
 
 /** The checks between events: position, link, time, stream. Facts of one shard come in the order of the source. */
@@ -62,36 +62,26 @@ export class ChainSequence {
   accept(facts: EventFacts): ChainFault[] {
     const faults: ChainFault[] = [];
     const state = this.stateOf(facts.shard);
-    const { seq } = facts;
+    const { shard, seq, hash, id } = facts;
     if (seq < this.from) {
-      if (seq === this.from - 1) state.link = facts.hash;
+      if (seq === this.from - 1) state.link = hash;
       return faults;
     }
     if (seq < state.next) {
-      this.late(state, facts, faults);
+      this.acceptLate(state, facts, faults);
       return faults;
     }
-    if (seq > state.next) {
-      const missing = {
-        first: state.next,
-        last: seq - 1,
-        hashBefore: state.link,
-        prevHashAfter: facts.prevHash,
-      };
-      state.missingCount += missing.last - missing.first + 1;
-      if (this.lateArrivals || state.missing.length === 0) state.missing.push(missing);
-      if (!this.lateArrivals) faults.push(gap(facts.shard, missing));
-    } else if (state.link !== null && facts.prevHash !== state.link) {
+    if (seq > state.next) this.openGap(state, facts, faults);
+    else if (state.link !== null && facts.prevHash !== state.link) {
       faults.push(faultAt(facts, 'link', wrongLink(facts, state.link)));
     }
-    if (state.head !== null && facts.ts < state.head.ts) {
-      faults.push(
-        faultAt(facts, 'time', `ts ${facts.ts} is earlier than ${state.head.ts} of the event before it`),
-      );
+    const before = state.head?.ts ?? '';
+    if (facts.ts !== '' && facts.ts < before) {
+      faults.push(faultAt(facts, 'time', `ts ${facts.ts} is earlier than ${before} of the event before it`));
     }
-    faults.push(...this.options.identity.see(facts, state.missingCount));
-    const { shard, hash, ts, id } = facts;
-    state.head = { shard, seq, hash, ts, id };
+    const unlike = this.options.identity.see(facts, state.missing);
+    if (unlike.length > 0) faults.push(...unlike);
+    state.head = { shard, seq, hash, ts: facts.ts === '' ? before : facts.ts, id };
     state.next = seq + 1;
     state.link = hash;
     return faults;
@@ -101,49 +91,57 @@ export class ChainSequence {
     const faults = this.options.identity.finish();
     if (!this.lateArrivals) return faults;
     for (const [shard, state] of this.shards) {
-      for (const missing of state.missing) faults.push(gap(shard, missing));
+      for (const gap of state.gaps) faults.push(gapFault(shard, gap));
     }
     return faults;
   }
 
-  private late(state: ShardState, facts: EventFacts, faults: ChainFault[]): void {
-    const { seq } = facts;
-    const at = state.missing.findIndex(({ first, last }) => first <= seq && seq <= last);
-    const missing = state.missing[at];
-    if (missing === undefined) {
-      const again =
-        state.head?.seq === seq && state.head.hash !== facts.hash
-          ? `position ${facts.shard}:${seq} is taken by event ${state.head.id}: the chain forks here`
-          : `position ${facts.shard}:${seq} occurs again`;
-      faults.push(faultAt(facts, 'duplicate', again));
+  private openGap(state: ShardState, facts: EventFacts, faults: ChainFault[]): void {
+    const gap: OpenGap = {
+      first: state.next,
+      last: facts.seq - 1,
+      hashBefore: state.link,
+      prevHashAfter: facts.prevHash,
+    };
+    state.missing += gap.last - gap.first + 1;
+    const remembered = state.gaps.length < MAX_OPEN_GAPS;
+    if (remembered) state.gaps.push(gap);
+    if (!remembered || !this.lateArrivals) faults.push(gapFault(facts.shard, gap));
+  }
+
+  /** An event whose position lies behind the head: it fills a gap, or its position was there before. */
+  private acceptLate(state: ShardState, facts: EventFacts, faults: ChainFault[]): void {
+    const { seq, shard, hash } = facts;
+    const at = state.gaps.findIndex(({ first, last }) => first <= seq && seq <= last);
+    const gap = state.gaps[at];
+    if (gap === undefined) {
+      const forked = state.head?.seq === seq && state.head.hash !== hash;
+      const message = forked
+        ? `position ${shard}:${seq} is taken by event ${state.head?.id}: the chain forks here`
+        : `position ${shard}:${seq} occurs again`;
+      faults.push(faultAt(facts, 'duplicate', message));
       return;
     }
-    const after = state.head === null ? '' : ` ${facts.shard}:${state.head.seq}`;
-    faults.push(faultAt(facts, 'order', `comes after position${after}`));
-    if (missing.first === seq && missing.hashBefore !== null && facts.prevHash !== missing.hashBefore) {
-      faults.push(faultAt(facts, 'link', wrongLink(facts, missing.hashBefore)));
+    faults.push(faultAt(facts, 'order', `it comes after position ${shard}:${state.next - 1}`));
+    if (gap.first === seq && gap.hashBefore !== null && facts.prevHash !== gap.hashBefore) {
+      faults.push(faultAt(facts, 'link', wrongLink(facts, gap.hashBefore)));
     }
-    if (missing.last === seq && facts.hash !== missing.prevHashAfter) {
-      faults.push(
-        faultAt(
-          facts,
-          'link',
-          `its hash is ${facts.hash}, but the next event has prevHash ${missing.prevHashAfter}`,
-        ),
-      );
+    if (gap.last === seq && hash !== gap.prevHashAfter) {
+      const message = `its hash is ${hash}, but the event after it has prevHash ${gap.prevHashAfter}`;
+      faults.push(faultAt(facts, 'link', message));
     }
-    const rest: Missing[] = [];
-    if (missing.first < seq) rest.push({ ...missing, last: seq - 1, prevHashAfter: facts.prevHash });
-    if (seq < missing.last) rest.push({ ...missing, first: seq + 1, hashBefore: facts.hash });
-    state.missing.splice(at, 1, ...rest);
-    state.missingCount--;
+    const rest: OpenGap[] = [];
+    if (gap.first < seq) rest.push({ ...gap, last: seq - 1, prevHashAfter: facts.prevHash });
+    if (seq < gap.last) rest.push({ ...gap, first: seq + 1, hashBefore: hash });
+    state.gaps.splice(at, 1, ...rest);
+    state.missing--;
   }
 
   private stateOf(shard: number): ShardState {
     let state = this.shards.get(shard);
     if (state === undefined) {
       const link = this.from === 1 ? this.options.genesisHash(shard) : null;
-      state = { head: null, next: this.from, link, missing: [], missingCount: 0 };
+      state = { head: null, next: this.from, link, gaps: [], missing: 0 };
       this.shards.set(shard, state);
     }
     return state;
@@ -156,10 +154,10 @@ function wrongLink(facts: EventFacts, expected: string): string {
     : `prevHash is ${facts.prevHash}, the event before it has hash ${expected}`;
 }
 
-function gap(shard: number, { first, last }: Missing): ChainFault {
-  const what =
+function gapFault(shard: number, { first, last }: OpenGap): ChainFault {
+  const message =
     first === last
       ? `position ${shard}:${first} is missing`
       : `positions ${shard}:${first} to ${shard}:${last} are missing`;
-  return { code: 'gap', shard, seq: first, id: null, message: what };
+  return { code: 'gap', shard, seq: first, id: null, message };
 }

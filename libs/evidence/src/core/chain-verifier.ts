@@ -4,7 +4,7 @@ import { ChainSequence, type ShardHead } from './chain-sequence';
 import { EvidenceError } from './evidence.error';
 import { type EvidenceCrypto } from './evidence-crypto';
 import { IdentityCheckInMemory, type IdentityCheck } from './identity-check';
-import { EventInspector, type Inspection } from './inspect-event';
+import { EventInspector } from './inspect-event';
 import { isRegistryEvent, type KeyRegistryState } from './key-registry';
 import { KeyRing, type KeyUse } from './key-ring';
 import { assertOrigin, genesisHashWith } from './origin';
@@ -36,22 +36,27 @@ export interface ChainVerifierOptions {
   expectedHeads?: readonly ExpectedHead[];
 }
 
-/** Key uses that later registry events may still justify; more than this many are faults at once. */
-const MAX_DEFERRED = 10_000;
+/** Uses of a key that only the rest of the chain can justify: the first of them, and how many. */
+interface DeferredUse {
+  use: KeyUse;
+  id: string;
+  more: number;
+}
 
 /**
  * Checks a chain from canonical event bytes, in the order of `seq` per shard (docs/spec/verification.md). Shards may be
- * interleaved. Memory: what IdentityCheck keeps, and a constant.
+ * interleaved; when registry events may come later than events of other shards that depend on them, `registry` must be
+ * given. Memory: what IdentityCheck keeps, and a constant.
  */
 export class ChainVerifierCore<Key = unknown> {
   private readonly inspector: EventInspector<Key>;
   private readonly sequence: ChainSequence;
   private readonly ring: KeyRing;
-  private readonly complete: boolean;
+  /** The registry was given: its events have been applied already, and every verdict is final. */
+  private readonly registryIsComplete: boolean;
   private readonly signatures: boolean;
   private readonly from: number;
-  private readonly deferred: { use: KeyUse; facts: Pick<EventFacts, 'shard' | 'seq' | 'id'> }[] = [];
-  private readonly lastUses = new Map<string, KeyUse & { id: string }>();
+  private readonly deferred = new Map<string, DeferredUse>();
   private readonly expected: (ExpectedHead & { found: boolean })[];
   private events = 0;
 
@@ -60,7 +65,7 @@ export class ChainVerifierCore<Key = unknown> {
     const { origin, signers } = options;
     this.from = options.from ?? 1;
     this.signatures = options.signatures ?? true;
-    this.complete = options.registry !== undefined;
+    this.registryIsComplete = options.registry !== undefined;
     this.ring = new KeyRing(signers, options.registry);
     this.inspector = new EventInspector(
       crypto,
@@ -100,42 +105,39 @@ export class ChainVerifierCore<Key = unknown> {
 
   /** Checks one event. Faults that only the rest of the chain can tell come from `finish`. */
   accept(bytes: Uint8Array | string): ChainFault[] {
-    return this.acceptInspected(this.inspector.inspect(bytes));
-  }
-
-  /** The same for an event that was inspected elsewhere (a worker thread). */
-  acceptInspected({ facts, event, faults }: Inspection): ChainFault[] {
+    const { facts, event, faults } = this.inspector.inspect(bytes);
     if (facts === null) {
       this.events++;
       return faults;
     }
-    if (facts.seq < this.from) {
-      // Not checked, but it says which keys are registered and what the first checked event links to.
-      this.sequence.accept(facts);
-      return event === null ? [] : this.register(event);
-    }
+    const sound = event !== null && faults.length === 0 && this.ring.root(event.signerKid) !== undefined;
+    const registered = sound ? this.register(event) : [];
+    return [...this.acceptFacts(facts, faults, event !== null), ...registered];
+  }
+
+  /**
+   * The same for an event that was inspected elsewhere (a worker thread).
+   * @param faults what the inspection found
+   * @param formatted whether its format is right; otherwise its key is not judged
+   */
+  acceptFacts(facts: EventFacts, faults: ChainFault[], formatted: boolean): ChainFault[] {
+    const found = this.sequence.accept(facts);
+    // Not checked: it only says what the first checked event links to.
+    if (facts.seq < this.from) return found;
     this.events++;
-    const found = [...faults, ...this.sequence.accept(facts)];
-    if (this.signatures && event !== null) {
-      if (faults.length === 0) found.push(...this.register(event));
-      found.push(...this.judge(facts));
-    }
+    if (faults.length > 0) found.unshift(...faults);
+    if (this.signatures && formatted) this.judge(facts, found);
     if (this.expected.length > 0) this.compare(facts, found);
     return found;
   }
 
   finish(): ChainFault[] {
     const faults = this.sequence.finish();
-    for (const { use, facts } of this.deferred) {
+    for (const { use, id, more } of this.deferred.values()) {
       const verdict = this.ring.judge(use);
-      if (!verdict.valid) faults.push(faultAt(facts, verdict.code, verdict.message));
-    }
-    if (!this.complete) {
-      for (const use of this.lastUses.values()) {
-        const verdict = this.ring.judge(use);
-        if (!verdict.valid)
-          faults.push(faultAt(use, verdict.code, `${verdict.message}; others before it may be too`));
-      }
+      if (verdict.valid) continue;
+      const others = more === 0 ? '' : `, and at ${more} later ${more === 1 ? 'position' : 'positions'}`;
+      faults.push(faultAt({ ...use, id }, verdict.code, verdict.message + others));
     }
     for (const { shard, seq, hash, found } of this.expected) {
       if (found) continue;
@@ -152,8 +154,7 @@ export class ChainVerifierCore<Key = unknown> {
   }
 
   private register(event: AuditEvent): ChainFault[] {
-    // With the registry given beforehand, its events have been applied already.
-    if (this.complete || !isRegistryEvent(event)) return [];
+    if (this.registryIsComplete || !isRegistryEvent(event)) return [];
     try {
       this.ring.apply(event);
       return [];
@@ -163,19 +164,19 @@ export class ChainVerifierCore<Key = unknown> {
     }
   }
 
-  private judge(facts: EventFacts): ChainFault[] {
+  private judge(facts: EventFacts, faults: ChainFault[]): void {
     const { shard, seq, ts, id, signerKid: kid } = facts;
     const use = { kid, shard, seq, ts };
     const verdict = this.ring.judge(use);
-    if (verdict.valid) {
-      if (!this.complete) this.lastUses.set(`${shard} ${kid}`, { ...use, id });
-      return [];
+    if (verdict.valid) return;
+    if (verdict.final || this.registryIsComplete) {
+      faults.push(faultAt(facts, verdict.code, verdict.message));
+      return;
     }
-    if (verdict.final || this.complete || this.deferred.length >= MAX_DEFERRED) {
-      return [faultAt(facts, verdict.code, verdict.message)];
-    }
-    this.deferred.push({ use, facts: { shard, seq, id } });
-    return [];
+    const key = `${shard} ${kid}`;
+    const deferred = this.deferred.get(key);
+    if (deferred === undefined) this.deferred.set(key, { use, id, more: 0 });
+    else deferred.more++;
   }
 
   private compare(facts: EventFacts, faults: ChainFault[]): void {

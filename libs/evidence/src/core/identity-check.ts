@@ -20,6 +20,7 @@ export class IdentityCheckInMemory implements IdentityCheck {
 
   see(facts: EventFacts, missing: number): ChainFault[] {
     const faults: ChainFault[] = [];
+    if (!hasIdentity(facts)) return faults;
     if (this.ids.has(facts.id)) faults.push(faultAt(facts, 'duplicate', duplicateId(facts.id)));
     this.ids.add(facts.id);
     const last = this.streams.get(facts.stream);
@@ -32,6 +33,11 @@ export class IdentityCheckInMemory implements IdentityCheck {
   finish(): ChainFault[] {
     return [];
   }
+}
+
+/** An event whose format is wrong may lack an id or its place in a stream. */
+export function hasIdentity({ id, stream, streamVersion }: EventFacts): boolean {
+  return id !== '' && stream !== '' && streamVersion > 0;
 }
 
 export function duplicateId(id: string): string {

@@ -1,4 +1,4 @@
-import { type AuditEvent } from './audit-event';
+import { HEX_SHA256, isKid, isStream, isTimestamp, UUID_V7, type AuditEvent } from './audit-event';
 import { signingText } from './audit-signing-input';
 import { base64Decode } from './base64';
 import { faultAt, type ChainFault, type EventFacts } from './chain-fault';
@@ -7,7 +7,7 @@ import { type EvidenceCrypto } from './evidence-crypto';
 import { parseEventParts } from './parse-event';
 
 export interface Inspection {
-  /** What the bytes say, as far as they can be read at all; null when not even that. */
+  /** What the bytes say; of an event whose format is wrong what can be read, other texts empty, or null. */
   facts: EventFacts | null;
   /** The event when its format is right. */
   event: AuditEvent | null;
@@ -41,7 +41,7 @@ export class EventInspector<Key = unknown> {
         code: 'format',
         shard: facts?.shard ?? null,
         seq: facts?.seq ?? null,
-        id: facts?.id ?? null,
+        id: facts === null || facts.id === '' ? null : facts.id,
         message: `${error.message}${at}`,
       };
       return { facts, event: null, faults: [fault] };
@@ -93,19 +93,23 @@ function salvage(bytes: Uint8Array | string): EventFacts | null {
   }
   if (typeof value !== 'object' || value === null) return null;
   const v = value as Record<string, unknown>;
-  const text = (name: string): string => (typeof v[name] === 'string' ? v[name] : '');
   const { shard, seq, streamVersion } = v;
   if (!isCount(shard, 0) || !isCount(seq, 1)) return null;
+  const text = (name: string, fits: (text: string) => boolean): string => {
+    const member = v[name];
+    return typeof member === 'string' && fits(member) ? member : '';
+  };
+  const isHash = (hash: string): boolean => HEX_SHA256.test(hash);
   return {
     shard,
     seq,
-    id: text('id'),
-    ts: text('ts'),
-    stream: text('stream'),
+    id: text('id', (id) => UUID_V7.test(id)),
+    ts: text('ts', isTimestamp),
+    stream: text('stream', isStream),
     streamVersion: isCount(streamVersion, 1) ? streamVersion : 0,
-    signerKid: text('signerKid'),
-    prevHash: text('prevHash'),
-    hash: text('hash'),
+    signerKid: text('signerKid', isKid),
+    prevHash: text('prevHash', isHash),
+    hash: text('hash', isHash),
   };
 }
 

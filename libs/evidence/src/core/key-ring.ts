@@ -74,6 +74,9 @@ export class KeyRing {
         true,
       );
     }
+    if (!known.entry.purposes.includes('audit')) {
+      return refuse('key_not_valid', `${use.kid} was not registered as an audit key`, true);
+    }
     if (isBefore(use, known.added) && !this.isBeforeRegistry(use)) {
       return refuse('key_not_valid', `${use.kid} is used before it was added at ${show(known.added)}`, true);
     }

@@ -20,16 +20,12 @@ export function parseEventParts(bytes: Uint8Array | string): ParsedEvent {
   }
   const { value, text, spans } = parseCanonicalJson(bytes);
   assertAuditEvent(value);
-  const hash = spans.get('hash');
-  const signature = spans.get('signature');
-  // assertAuditEvent has seen both members; neither is the first or the last one, so a comma follows each.
-  if (hash === undefined || signature === undefined) {
-    throw new EvidenceError('invalid_event', 'An audit event has a hash and a signature.', { pointer: '' });
-  }
+  // The members are known and sorted: hash is the fourth and signature the tenth, and a comma follows each.
+  const [hashStart, hashEnd] = [spans[6] ?? 0, spans[7] ?? 0];
+  const [signatureStart, signatureEnd] = [spans[18] ?? 0, spans[19] ?? 0];
   return {
     event: value,
-    hashed:
-      text.slice(0, hash.start) + text.slice(hash.end + 1, signature.start) + text.slice(signature.end + 1),
+    hashed: text.slice(0, hashStart) + text.slice(hashEnd + 1, signatureStart) + text.slice(signatureEnd + 1),
   };
 }
 

@@ -51,7 +51,7 @@ export function sealEventWith(sha256Hex: Sha256Hex, event: UnhashedEvent, origin
   assertUnhashedEvent(event as unknown as JsonObject);
   const [head, middle, tail] = partsWithPointer(event);
   const unhashed = head + middle + tail;
-  const size = utf8Length(unhashed) + SPLICED_LENGTH;
+  const size = sizeInUtf8(unhashed) + SPLICED_LENGTH;
   if (size > MAX_EVENT_BYTES) {
     throw new EvidenceError(
       'event_too_large',
@@ -97,9 +97,10 @@ function partsWithPointer(event: UnhashedEvent): [string, string, string] {
   }
 }
 
-/** Length in UTF-8 of a well-formed string, without encoding it. */
-function utf8Length(text: string): number {
+/** Length in UTF-8 of a well-formed string, without encoding it; an upper bound when that is small enough. */
+function sizeInUtf8(text: string): number {
   const { length } = text;
+  if (length * 3 + SPLICED_LENGTH <= MAX_EVENT_BYTES) return length * 3;
   let bytes = length;
   for (let i = 0; i < length; i++) {
     const c = text.charCodeAt(i);

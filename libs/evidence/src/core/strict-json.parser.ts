@@ -43,13 +43,11 @@ export function parseStrictJson(input: Uint8Array | string, options?: StrictJson
   return new StrictParser(text, maxDepth, false).document();
 }
 
-/** Where each member of the outermost object stands in the text: from its name's quote to after its value. */
-export type MemberSpans = Map<string, { start: number; end: number }>;
-
 export interface CanonicalDocument {
   value: JsonValue;
   text: string;
-  spans: MemberSpans;
+  /** Per member of the outermost object, in order: offset of its name's quote, and of what follows its value. */
+  spans: number[];
 }
 
 /**
@@ -66,7 +64,7 @@ export function parseCanonicalJson(input: Uint8Array | string): CanonicalDocumen
       throw invalidUtf8(input, MAX_DEPTH, cause);
     }
   }
-  const spans: MemberSpans = new Map();
+  const spans: number[] = [];
   const value = new StrictParser(text, MAX_DEPTH, true, spans).document();
   return { value, text, spans };
 }
@@ -135,16 +133,16 @@ class StrictParser {
     private readonly maxDepth: number,
     /** Refuse everything that canonicalising would change. */
     private readonly canonical: boolean,
-    private readonly spans?: MemberSpans,
+    private readonly spans?: number[],
   ) {}
 
   document(): JsonValue {
     if (this.text.charCodeAt(0) === 0xfeff) {
       this.fail('byte_order_mark', 'The document starts with a byte order mark; send it without.', 0);
     }
-    this.space();
+    this.space(0);
     const value = this.value();
-    this.space();
+    this.space(0);
     if (this.pos < this.text.length) this.unexpected('after the end of the document', 0);
     return value;
   }
@@ -179,8 +177,9 @@ class StrictParser {
     const { text, canonical } = this;
     const spans = level === 0 ? this.spans : undefined;
     const object: JsonObject = {};
-    this.space();
+    this.space(level);
     if (text.charCodeAt(this.pos) === CLOSE_BRACE) return this.leave(object);
+    /** The greatest name so far. */
     let previous: string | undefined;
     for (;;) {
       if (text.charCodeAt(this.pos) !== QUOTE) this.unexpected('where a member name should start', level);
@@ -190,28 +189,33 @@ class StrictParser {
       if (isForbiddenMember(name)) {
         this.fail('forbidden_member', `A member must not be named ${name}; rename it.`);
       }
-      if (Object.hasOwn(object, name)) {
-        this.fail('duplicate_member', `The member name ${show(name)} occurs twice in one object; keep one.`);
-      }
-      if (canonical && previous !== undefined && name < previous) {
-        this.fail(
-          'not_canonical',
-          `Member ${show(name)} comes after ${show(previous)}: names must be sorted.`,
-        );
-      }
-      previous = name;
-      this.space();
+      // Names that ascend cannot repeat.
+      if (previous !== undefined && name <= previous) {
+        if (Object.hasOwn(object, name)) {
+          this.fail(
+            'duplicate_member',
+            `The member name ${show(name)} occurs twice in one object; keep one.`,
+          );
+        }
+        if (canonical) {
+          this.fail(
+            'not_canonical',
+            `Member ${show(name)} comes after ${show(previous)}: names must be sorted.`,
+          );
+        }
+      } else previous = name;
+      this.space(this.depth);
       if (text.charCodeAt(this.pos) !== COLON) this.unexpected('where a colon should be', this.depth);
       this.pos++;
-      this.space();
+      this.space(this.depth);
       object[name] = this.value();
-      if (spans !== undefined) spans.set(name, { start, end: this.pos });
-      this.space();
+      if (spans !== undefined) spans.push(start, this.pos);
+      this.space(level);
       const c = text.charCodeAt(this.pos);
       if (c === CLOSE_BRACE) return this.leave(object);
       if (c !== COMMA) this.unexpected('where a comma or a closing brace should be', level);
       this.pos++;
-      this.space();
+      this.space(level);
     }
   }
 
@@ -219,17 +223,17 @@ class StrictParser {
     const level = this.enter();
     const { text } = this;
     const array: JsonValue[] = [];
-    this.space();
+    this.space(level);
     if (text.charCodeAt(this.pos) === CLOSE_BRACKET) return this.leave(array);
     for (;;) {
       this.path[level] = array.length;
       array.push(this.value());
-      this.space();
+      this.space(level);
       const c = text.charCodeAt(this.pos);
       if (c === CLOSE_BRACKET) return this.leave(array);
       if (c !== COMMA) this.unexpected('where a comma or a closing bracket should be', level);
       this.pos++;
-      this.space();
+      this.space(level);
     }
   }
 
@@ -243,8 +247,6 @@ class StrictParser {
     }
     this.depth = level + 1;
     this.pos++;
-    // Until the first name is known, the pointer of an offence is the container's own.
-    this.path.length = level;
     return level;
   }
 
@@ -406,12 +408,12 @@ class StrictParser {
     return i;
   }
 
-  private space(): void {
+  private space(level: number): void {
     const { text } = this;
     let c = text.charCodeAt(this.pos);
     if (c > 0x20) return;
     while (c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09) {
-      if (this.canonical) this.fail('not_canonical', 'Canonical JSON has no white space.', this.depth);
+      if (this.canonical) this.fail('not_canonical', 'Canonical JSON has no white space.', level);
       c = text.charCodeAt(++this.pos);
     }
   }

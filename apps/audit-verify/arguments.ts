@@ -1,0 +1,146 @@
+import { readFileSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { isOrigin, type ExpectedHead } from '#libs/evidence';
+import { UsageError } from './usage.error';
+
+export type Source =
+  { kind: 'export'; path: string } | { kind: 'dir'; path: string } | { kind: 'database'; url: string };
+
+export interface Arguments {
+  /** Null only in chain-only mode, which needs no keys. */
+  signers: string | null;
+  source: Source;
+  origin: string | null;
+  from: number;
+  shard: number | null;
+  expectedHeads: ExpectedHead[];
+  json: boolean;
+  chainOnly: boolean;
+  jobs: number;
+}
+
+export const USAGE = `Usage: node tools/audit-verify.js --signers FILE (--export FILE | --dir DIR | --database-url URL) [options]
+
+Checks an audit chain with nothing but public keys: format, hash, link, order, time, stream and signature of every event.
+
+  --signers FILE       signers.json, the trust root
+  --export FILE        canonical events, one per line; - reads standard input
+  --dir DIR            an archive folder: audit/YYYY/MM/DD/<id>.json below it
+  --database-url URL   PostgreSQL, table kernel.events
+  --origin ORIGIN      the kernel the chain belongs to (default: the member "origin" of signers.json)
+  --from SEQ           first position to check in each shard (default 1)
+  --shard N            check this shard only
+  --expect-head HEAD   a head seen earlier that must still be in the chain: <hash>, <shard>:<seq> or
+                       <shard>:<seq>:<hash>, or a file with the answer of GET /kernel/audit/head; may be repeated
+  --chain-only         leave signatures and keys out: hashes, links and order alone (--signers may be missing)
+  --jobs N             worker threads (default: one per core)
+  --json               one JSON object instead of lines
+  --help               this text
+
+Exit code 0: verified. 1: faults, one line each. 2: wrong use, or the source cannot be read.
+`;
+
+/** @returns null when only help is asked for */
+export function readArguments(argv: string[]): Arguments | null {
+  let values;
+  try {
+    ({ values } = parseArgs({
+      args: argv,
+      options: {
+        signers: { type: 'string' },
+        export: { type: 'string' },
+        dir: { type: 'string' },
+        'database-url': { type: 'string' },
+        s3: { type: 'string' },
+        origin: { type: 'string' },
+        from: { type: 'string' },
+        shard: { type: 'string' },
+        'expect-head': { type: 'string', multiple: true },
+        'chain-only': { type: 'boolean' },
+        jobs: { type: 'string' },
+        json: { type: 'boolean' },
+        help: { type: 'boolean' },
+      },
+    }));
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+  if (values.help === true) return null;
+  if (values.s3 !== undefined) {
+    throw new UsageError('--s3 is not built in yet: fetch the archive into a folder and use --dir.');
+  }
+  const chainOnly = values['chain-only'] ?? false;
+  if (values.signers === undefined && !chainOnly) {
+    throw new UsageError('--signers is missing: name the signers.json to trust (or check the --chain-only).');
+  }
+  const origin: string | null = values.origin ?? null;
+  if (origin !== null && !isOrigin(origin)) {
+    throw new UsageError(`--origin ${String(origin)} is no origin: it looks like kernel.example.com/prod.`);
+  }
+  return {
+    signers: values.signers ?? null,
+    source: oneSource(values.export, values.dir, values['database-url']),
+    origin,
+    from: integer('--from', values.from, 1) ?? 1,
+    shard: integer('--shard', values.shard, 0),
+    expectedHeads: (values['expect-head'] ?? []).flatMap(readExpectedHead),
+    json: values.json ?? false,
+    chainOnly,
+    jobs: integer('--jobs', values.jobs, 1) ?? availableParallelism(),
+  };
+}
+
+function oneSource(file: string | undefined, dir: string | undefined, url: string | undefined): Source {
+  const given: Source[] = [];
+  if (file !== undefined) given.push({ kind: 'export', path: file });
+  if (dir !== undefined) given.push({ kind: 'dir', path: dir });
+  if (url !== undefined) given.push({ kind: 'database', url });
+  const [source, ...more] = given;
+  if (source === undefined) {
+    throw new UsageError('Nothing to verify: name one of --export FILE, --dir DIR or --database-url URL.');
+  }
+  if (more.length > 0) throw new UsageError('Name only one of --export, --dir and --database-url.');
+  return source;
+}
+
+function integer(option: string, text: string | undefined, least: number): number | null {
+  if (text === undefined) return null;
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) {
+    throw new UsageError(`${option} must be an integer from ${least}, not ${text}.`);
+  }
+  return value;
+}
+
+function readExpectedHead(text: string): ExpectedHead[] {
+  const match = /^(?:(\d{1,15}):(\d{1,15})(?::([0-9a-f]{64}))?|([0-9a-f]{64}))$/.exec(text);
+  if (match !== null) {
+    const [, shard, seq, hashThere, hashAlone] = match;
+    if (shard === undefined) return [{ shard: null, seq: null, hash: hashAlone ?? null }];
+    return [{ shard: Number(shard), seq: Number(seq), hash: hashThere ?? null }];
+  }
+  if (statSync(text, { throwIfNoEntry: false })?.isFile() !== true) {
+    throw new UsageError(
+      `--expect-head ${text} is neither <hash>, <shard>:<seq>, <shard>:<seq>:<hash> nor a file that exists.`,
+    );
+  }
+  return readHeadsFile(text);
+}
+
+function readHeadsFile(path: string): ExpectedHead[] {
+  let heads: unknown;
+  try {
+    heads = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new UsageError(`--expect-head ${path}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (!Array.isArray(heads)) throw new UsageError(`--expect-head ${path}: it must be a JSON array of heads.`);
+  return heads.map((head: unknown) => {
+    const { shard, seq, hash } = (head ?? {}) as { shard?: unknown; seq?: unknown; hash?: unknown };
+    if (typeof shard !== 'number' || typeof seq !== 'number' || typeof hash !== 'string') {
+      throw new UsageError(`--expect-head ${path}: every head needs shard, seq and hash.`);
+    }
+    return { shard, seq, hash };
+  });
+}

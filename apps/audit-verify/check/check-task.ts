@@ -1,0 +1,99 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { archiveKey, createEventInspector, type ChainFault, type Inspection } from '#libs/evidence';
+import { EventRows } from '../sources/event-rows';
+import { readLines } from './check-lines';
+import { FactsPacker } from './pack-facts';
+import { type Task, type TaskResult, type WorkerSetup } from './tasks';
+
+/** Does the tasks of one worker thread: reads events and checks each by itself. */
+export class TaskChecker {
+  private readonly inspector: ReturnType<typeof createEventInspector>;
+  /** For events before the first position to check: their hashes are needed, their signatures are not. */
+  private readonly reader: ReturnType<typeof createEventInspector>;
+  private rows: EventRows | undefined;
+
+  constructor(private readonly setup: WorkerSetup) {
+    const keys = new Map(setup.keys);
+    const publicKey = (kid: string): Uint8Array | undefined => keys.get(kid);
+    this.inspector = createEventInspector(setup.origin, publicKey, setup.checkSignatures);
+    this.reader = createEventInspector(setup.origin, publicKey, false);
+  }
+
+  async check(task: Task): Promise<TaskResult> {
+    const packer = new FactsPacker(this.setup.shard);
+    switch (task.kind) {
+      case 'lines': {
+        let line = 0;
+        readLines(task.path, task.start, task.end, (bytes) => {
+          packer.add(this.inspect(bytes), line++, bytes.length + 1);
+        });
+        break;
+      }
+      case 'files':
+        for (const path of task.paths) {
+          const bytes = readFileSync(join(task.root, path));
+          const inspection = this.inspect(bytes);
+          const misplaced = whyMisplaced(path, inspection);
+          if (misplaced !== null) inspection.faults.push(misplaced);
+          packer.add(inspection, path, 1);
+        }
+        break;
+      case 'rows':
+        this.rows ??= new EventRows(task.url);
+        for (const row of await this.rows.read(task.shard, task.first, task.last)) {
+          const inspection = this.inspect(row.canonical);
+          const different = whyDifferent(row, inspection);
+          if (different !== null) inspection.faults.push(different);
+          packer.add(inspection, `row ${task.shard}:${row.seq}`, 1);
+        }
+        break;
+    }
+    return packer.result();
+  }
+
+  async close(): Promise<void> {
+    await this.rows?.close();
+  }
+
+  private inspect(bytes: Uint8Array | string): Inspection {
+    if (this.setup.from === 1) return this.inspector.inspect(bytes);
+    const inspection = this.reader.inspect(bytes);
+    if (inspection.facts !== null && inspection.facts.seq < this.setup.from) return inspection;
+    return this.setup.checkSignatures ? this.inspector.inspect(bytes) : inspection;
+  }
+}
+
+const DATED = /(?:^|\/)(\d{4}\/\d{2}\/\d{2}\/[^/]+)$/;
+
+/** An event in a dated folder must lie where its own `ts` and `id` say. */
+function whyMisplaced(path: string, { event }: Inspection): ChainFault | null {
+  const dated = DATED.exec(path)?.[1];
+  if (event === null || dated === undefined) return null;
+  const key = archiveKey(event);
+  if (key === `audit/${dated}`) return null;
+  return {
+    code: 'format',
+    shard: event.shard,
+    seq: event.seq,
+    id: event.id,
+    message: `it lies in ${path}, its archive key is ${key}`,
+  };
+}
+
+function whyDifferent(
+  row: { shard: number; seq: number; id: string; hash: string },
+  { facts }: Inspection,
+): ChainFault | null {
+  if (facts === null) return null;
+  if (facts.shard === row.shard && facts.seq === row.seq && facts.id === row.id && facts.hash === row.hash) {
+    return null;
+  }
+  return {
+    code: 'format',
+    shard: row.shard,
+    seq: row.seq,
+    id: row.id,
+    message: `the columns of its row say ${row.shard}:${row.seq}, id ${row.id}, hash ${row.hash}; its canonical bytes say otherwise`,
+  };
+}

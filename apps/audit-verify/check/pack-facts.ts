@@ -1,0 +1,116 @@
+import {
+  isRegistryEvent,
+  type AuditEvent,
+  type ChainFault,
+  type EventFacts,
+  type Inspection,
+} from '#libs/evidence';
+import { HASH_LENGTH, ID_LENGTH, type Oddity, type PackedFacts, type TaskResult, TS_LENGTH } from './tasks';
+
+const FIRST_CAPACITY = 2_048;
+
+/** Collects inspected events into a TaskResult. */
+export class FactsPacker {
+  private count = 0;
+  private shard = new Float64Array(FIRST_CAPACITY);
+  private seq = new Float64Array(FIRST_CAPACITY);
+  private streamVersion = new Float64Array(FIRST_CAPACITY);
+  private kid = new Uint32Array(FIRST_CAPACITY);
+  private id = '';
+  private ts = '';
+  private hash = '';
+  private prevHash = '';
+  private streams = '';
+  private readonly kids = new Map<string, number>();
+  private readonly faults: [number, ChainFault[]][] = [];
+  private readonly odd: Oddity[] = [];
+  private readonly registry: AuditEvent[] = [];
+  private items = 0;
+  private bytes = 0;
+
+  /** @param shard leaves out events of other shards, but for what they say of keys */
+  constructor(private readonly onlyShard: number | null) {}
+
+  /** @param where see Oddity */
+  add({ facts, event, faults }: Inspection, where: string | number, bytes: number): void {
+    this.items++;
+    this.bytes += bytes;
+    if (event !== null && faults.length === 0 && isRegistryEvent(event)) this.registry.push(event);
+    if (this.onlyShard !== null && facts !== null && facts.shard !== this.onlyShard) return;
+    if (event === null) {
+      this.odd.push({ before: this.count, facts, faults, where });
+      return;
+    }
+    const i = this.count++;
+    if (i >= this.shard.length) this.grow();
+    this.shard[i] = event.shard;
+    this.seq[i] = event.seq;
+    this.streamVersion[i] = event.streamVersion;
+    this.id += event.id;
+    this.ts += event.ts;
+    this.hash += event.hash;
+    this.prevHash += event.prevHash;
+    this.streams += i === 0 ? event.stream : `\n${event.stream}`;
+    let kid = this.kids.get(event.signerKid);
+    if (kid === undefined) {
+      kid = this.kids.size;
+      this.kids.set(event.signerKid, kid);
+    }
+    this.kid[i] = kid;
+    if (faults.length > 0) this.faults.push([i, faults]);
+  }
+
+  result(): TaskResult {
+    const { count, id, ts, hash, prevHash, streams, faults, odd, registry, items, bytes } = this;
+    return {
+      facts: {
+        count,
+        shard: this.shard.slice(0, count),
+        seq: this.seq.slice(0, count),
+        streamVersion: this.streamVersion.slice(0, count),
+        id,
+        ts,
+        hash,
+        prevHash,
+        kid: this.kid.slice(0, count),
+        kids: [...this.kids.keys()],
+        streams,
+      },
+      faults,
+      odd,
+      registry,
+      items,
+      bytes,
+    };
+  }
+
+  private grow(): void {
+    const bigger = <T extends Float64Array | Uint32Array>(old: T, fresh: T): T => {
+      fresh.set(old);
+      return fresh;
+    };
+    const length = this.shard.length * 2;
+    this.shard = bigger(this.shard, new Float64Array(length));
+    this.seq = bigger(this.seq, new Float64Array(length));
+    this.streamVersion = bigger(this.streamVersion, new Float64Array(length));
+    this.kid = bigger(this.kid, new Uint32Array(length));
+  }
+}
+
+/** Goes through packed facts in order. */
+export function* unpackFacts(packed: PackedFacts): Generator<EventFacts> {
+  const streams = packed.streams.split('\n');
+  for (let i = 0; i < packed.count; i++) {
+    yield {
+      shard: packed.shard[i] ?? 0,
+      seq: packed.seq[i] ?? 0,
+      id: packed.id.slice(i * ID_LENGTH, (i + 1) * ID_LENGTH),
+      ts: packed.ts.slice(i * TS_LENGTH, (i + 1) * TS_LENGTH),
+      stream: streams[i] ?? '',
+      streamVersion: packed.streamVersion[i] ?? 0,
+      signerKid: packed.kids[packed.kid[i] ?? 0] ?? '',
+      prevHash: packed.prevHash.slice(i * HASH_LENGTH, (i + 1) * HASH_LENGTH),
+      hash: packed.hash.slice(i * HASH_LENGTH, (i + 1) * HASH_LENGTH),
+    };
+  }
+}

@@ -1,0 +1,167 @@
+import {
+  duplicateId,
+  faultAt,
+  hasIdentity,
+  streamFault,
+  type ChainFault,
+  type EventFacts,
+  type IdentityCheck,
+} from '#libs/evidence';
+import { CompactTable } from './compact-table';
+import { idKey, idOfKey, nameKey, spread, type Key128 } from './key-128';
+import { SpillPartitions } from './spill-partitions';
+import { type TemporaryFolder } from './temporary-folder';
+
+/** Events remembered in memory, in some 100 MB, before the rest goes to disk. */
+const DEFAULT_LIMIT = 1_000_000;
+
+/** id (16), shard (8), seq (8) */
+const ID_RECORD = 32;
+/** stream (16), id (16), shard (8), seq (8), version (8), missing (8) */
+const STREAM_RECORD = 64;
+
+/** A stream's shard and last version as one number; a shard beyond 2^20 is told apart modulo that. */
+const VERSIONS = 2 ** 33;
+const SHARDS = 2 ** 20;
+
+/**
+ * The identity checks (unique ids, stream versions without gaps) of a chain of any length in bounded memory. Within the
+ * limit faults come at once; beyond it the facts are spilled to partition files by hash, which `finish` checks one by one.
+ */
+export class SpillingIdentityCheck implements IdentityCheck {
+  private ids = new CompactTable();
+  private streams = new CompactTable();
+  private readonly id: Key128 = new Int32Array(4);
+  private readonly stream: Key128 = new Int32Array(4);
+  private spill: { ids: SpillPartitions; streams: SpillPartitions } | undefined;
+
+  /** @param complete the chain is read from position 1, so every stream must start with version 1 */
+  constructor(
+    private readonly folder: TemporaryFolder,
+    private readonly complete: boolean,
+    private readonly limit = DEFAULT_LIMIT,
+  ) {}
+
+  see(facts: EventFacts, missing: number): ChainFault[] {
+    if (!hasIdentity(facts)) return [];
+    const { shard, seq, streamVersion } = facts;
+    idKey(facts.id, this.id);
+    nameKey(facts.stream, this.stream);
+    if (this.spill !== undefined) {
+      writeId(this.spill.ids, this.id, shard, seq);
+      writeStream(this.spill.streams, this.stream, this.id, shard, seq, streamVersion, missing);
+      return [];
+    }
+    const faults: ChainFault[] = [];
+    if (this.ids.swap(this.id, 1) !== undefined)
+      faults.push(faultAt(facts, 'duplicate', duplicateId(facts.id)));
+    const message = this.streamMessage(this.streams, this.stream, facts, missing);
+    if (message !== null) faults.push(faultAt(facts, 'stream', message));
+    if (this.ids.size >= this.limit) this.spillAll();
+    return faults;
+  }
+
+  finish(): ChainFault[] {
+    const { spill } = this;
+    if (spill === undefined) return [];
+    this.spill = undefined;
+    const faults: ChainFault[] = [];
+    for (const records of spill.ids.read()) {
+      const ids = new CompactTable();
+      for (const { buffer, at } of records) {
+        readKey(buffer, at, this.id);
+        if (ids.swap(this.id, 1) === undefined) continue;
+        const id = idOfKey(this.id);
+        const [shard, seq] = [buffer.readDoubleLE(at + 16), buffer.readDoubleLE(at + 24)];
+        faults.push(faultAt({ shard, seq, id }, 'duplicate', duplicateId(id)));
+      }
+    }
+    for (const records of spill.streams.read()) {
+      const streams = new CompactTable();
+      for (const { buffer, at } of records) {
+        readKey(buffer, at, this.stream);
+        readKey(buffer, at + 16, this.id);
+        const facts = {
+          shard: buffer.readDoubleLE(at + 32),
+          seq: buffer.readDoubleLE(at + 40),
+          id: idOfKey(this.id),
+          // Only its hash was kept.
+          stream: 'of this event',
+          streamVersion: buffer.readDoubleLE(at + 48),
+        };
+        if (facts.seq === 0) {
+          streams.swap(this.stream, pack(facts));
+          continue;
+        }
+        const message = this.streamMessage(streams, this.stream, facts, buffer.readDoubleLE(at + 56));
+        if (message !== null) faults.push(faultAt(facts, 'stream', message));
+      }
+    }
+    return faults;
+  }
+
+  private streamMessage(
+    streams: CompactTable,
+    key: Key128,
+    facts: Pick<EventFacts, 'shard' | 'stream' | 'streamVersion'>,
+    missing: number,
+  ): string | null {
+    const before = streams.swap(key, pack(facts));
+    const last =
+      before === undefined ? null : { shard: Math.floor(before / VERSIONS), version: before % VERSIONS };
+    return streamFault(facts, last, missing, this.complete);
+  }
+
+  /** Moves what is remembered to disk; from now on everything goes there. */
+  private spillAll(): void {
+    const ids = new SpillPartitions(this.folder, ID_RECORD);
+    const streams = new SpillPartitions(this.folder, STREAM_RECORD);
+    // Position 0 stands for "seen before, checked already".
+    for (const [key] of this.ids.entries()) writeId(ids, key, 0, 0);
+    for (const [key, value] of this.streams.entries()) {
+      writeStream(streams, key, NO_ID, Math.floor(value / VERSIONS), 0, value % VERSIONS, 0);
+    }
+    this.ids = new CompactTable();
+    this.streams = new CompactTable();
+    this.spill = { ids, streams };
+  }
+}
+
+const NO_ID: Key128 = new Int32Array(4);
+
+function pack({ shard, streamVersion }: Pick<EventFacts, 'shard' | 'streamVersion'>): number {
+  return (shard % SHARDS) * VERSIONS + (streamVersion % VERSIONS);
+}
+
+function writeId(into: SpillPartitions, id: Key128, shard: number, seq: number): void {
+  const { buffer, at } = into.next(spread(id));
+  writeKey(buffer, at, id);
+  buffer.writeDoubleLE(shard, at + 16);
+  buffer.writeDoubleLE(seq, at + 24);
+}
+
+function writeStream(
+  into: SpillPartitions,
+  stream: Key128,
+  id: Key128,
+  shard: number,
+  seq: number,
+  version: number,
+  missing: number,
+): void {
+  const { buffer, at } = into.next(spread(stream));
+  writeKey(buffer, at, stream);
+  writeKey(buffer, at + 16, id);
+  buffer.writeDoubleLE(shard, at + 32);
+  buffer.writeDoubleLE(seq, at + 40);
+  buffer.writeDoubleLE(version, at + 48);
+  buffer.writeDoubleLE(missing, at + 56);
+}
+
+function writeKey(buffer: Buffer, at: number, key: Key128): void {
+  for (let i = 0; i < 4; i++) buffer.writeInt32LE(key[i] ?? 0, at + i * 4);
+}
+
+function readKey(buffer: Buffer, at: number, into: Key128): void {
+  for (let i = 0; i < 4; i++) into[i] = buffer.readInt32LE(at + i * 4);
+}

@@ -1,0 +1,46 @@
+import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { readArguments, USAGE } from './arguments';
+import { serveTasks } from './check/check.worker';
+import { type WorkerSetup } from './check/tasks';
+import { reportLines } from './report/chain-report';
+import { count, ProgressBar } from './report/progress-bar';
+import { UsageError } from './usage.error';
+import { verifyChain } from './verify-chain';
+
+const EXIT = { verified: 0, faults: 1, usage: 2 } as const;
+
+async function main(): Promise<number> {
+  const args = readArguments(process.argv.slice(2));
+  if (args === null) {
+    process.stdout.write(USAGE);
+    return EXIT.verified;
+  }
+  const started = performance.now();
+  const report = await verifyChain(args, __filename, new ProgressBar(process.stderr));
+  const seconds = (performance.now() - started) / 1_000;
+  const lines = args.json ? [JSON.stringify({ ...report, seconds })] : reportLines(report);
+  process.stdout.write(`${lines.join('\n')}\n`);
+  if (!args.json) {
+    const signatures = report.signatures ? '' : ' (chain only, signatures not checked)';
+    const faults = report.faultCount === 1 ? '1 fault' : `${count(report.faultCount)} faults`;
+    const listed = report.faultCount > report.faults.length ? ` (${count(report.faults.length)} listed)` : '';
+    process.stderr.write(
+      `${count(report.events)} events${signatures} of ${report.origin} in ${seconds.toFixed(1)} s, ${faults}${listed}\n`,
+    );
+  }
+  return report.verified ? EXIT.verified : EXIT.faults;
+}
+
+if (isMainThread) {
+  main().then(
+    (code) => (process.exitCode = code),
+    (error: unknown) => {
+      process.exitCode = EXIT.usage;
+      const text = error instanceof Error ? error.message : String(error);
+      if (error instanceof UsageError) process.stderr.write(`audit-verify: ${text}\n`);
+      else process.stderr.write(`audit-verify failed: ${error instanceof Error ? error.stack : text}\n`);
+    },
+  );
+} else if (parentPort !== null) {
+  serveTasks(parentPort, workerData as WorkerSetup);
+}

@@ -1,0 +1,60 @@
+import { type ChainFault, type ShardHead } from '#libs/evidence';
+
+export interface ChainReport {
+  verified: boolean;
+  origin: string;
+  /** Whether signatures and keys were checked. */
+  signatures: boolean;
+  events: number;
+  /** By shard and position; those without a position come first. */
+  faults: ChainFault[];
+  /** More than those listed when there are very many. */
+  faultCount: number;
+  heads: ShardHead[];
+}
+
+/** Faults kept for the report; the rest is counted. */
+const LISTED = 10_000;
+
+export class FaultList {
+  private readonly listed: ChainFault[] = [];
+  private total = 0;
+
+  add(faults: ChainFault[]): void {
+    this.total += faults.length;
+    for (const fault of faults) if (this.listed.length < LISTED) this.listed.push(fault);
+  }
+
+  get count(): number {
+    return this.total;
+  }
+
+  sorted(): ChainFault[] {
+    const order = (a: number | null, b: number | null): number => (a ?? -1) - (b ?? -1);
+    return this.listed.sort((a, b) => order(a.shard, b.shard) || order(a.seq, b.seq));
+  }
+}
+
+/** What goes to standard output: the verdict with each head, or one line per fault. */
+export function reportLines({ verified, faults, heads }: ChainReport): string[] {
+  if (!verified) return faults.map(faultLine);
+  const [first] = heads;
+  if (heads.length === 1 && first !== undefined) return [`Audit chain verified. Head hash: ${first.hash}`];
+  return heads.map(
+    ({ shard, seq, hash }) =>
+      `Audit chain verified. Head hash: ${hash} (shard ${shard}, position ${shard}:${seq})`,
+  );
+}
+
+function faultLine({ code, shard, seq, id, message }: ChainFault): string {
+  const position = shard === null || seq === null ? 'unknown' : `${shard}:${seq}`;
+  // Names and messages quote what stands in the evidence: nothing of it may move the cursor or start a new line.
+  return printable(`${code}: event ${id ?? 'unknown'}, position ${position}: ${message}`);
+}
+
+function printable(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
+    (c) => `\\u${(c.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
+  );
+}

@@ -1,0 +1,115 @@
+import { Client, DatabaseError } from 'pg';
+import { UsageError } from '../usage.error';
+
+export interface EventRow {
+  shard: number;
+  seq: number;
+  id: string;
+  /** Hex. */
+  hash: string;
+  /** Text when it is valid UTF-8, which is far cheaper to fetch than a bytea. */
+  canonical: string | Uint8Array;
+}
+
+export interface StoredHead {
+  shard: number;
+  /** Last position in kernel.events, 0 when there is none. */
+  last: number;
+  /** What kernel.shard_head says, null when it says nothing. */
+  head: { seq: number; hash: string } | null;
+}
+
+interface RawRow {
+  seq: string;
+  id: string;
+  hash: string;
+  canonical: string | Buffer;
+}
+
+const COLUMNS = "seq, id::text AS id, encode(hash, 'hex') AS hash";
+const RANGE = 'FROM kernel.events WHERE shard = $1 AND seq BETWEEN $2 AND $3 ORDER BY seq';
+
+/** Each shard with its last position, found by stepping along the primary key (shard, seq); one statement, one snapshot. */
+const HEADS = `
+  WITH RECURSIVE shards AS (
+    (SELECT shard FROM kernel.events ORDER BY shard LIMIT 1)
+    UNION ALL
+    SELECT (SELECT e.shard FROM kernel.events e WHERE e.shard > s.shard ORDER BY e.shard LIMIT 1)
+    FROM shards s WHERE s.shard IS NOT NULL
+  )
+  SELECT coalesce(s.shard, h.shard) AS shard, h.seq AS head_seq, encode(h.hash, 'hex') AS head_hash,
+    (SELECT max(e.seq) FROM kernel.events e WHERE e.shard = coalesce(s.shard, h.shard)) AS last
+  FROM (SELECT shard FROM shards WHERE shard IS NOT NULL) s
+  FULL JOIN (SELECT * FROM kernel.shard_head WHERE seq > 0) h ON h.shard = s.shard
+  ORDER BY 1`;
+
+/** Reads kernel.events over one connection. */
+export class EventRows {
+  private client: Promise<Client> | undefined;
+
+  constructor(private readonly url: string) {}
+
+  async heads(): Promise<StoredHead[]> {
+    const { rows } = await this.query<{
+      shard: number;
+      head_seq: string | null;
+      head_hash: string | null;
+      last: string | null;
+    }>(HEADS, []);
+    return rows.map(({ shard, head_seq, head_hash, last }) => ({
+      shard,
+      last: Number(last ?? 0),
+      head: head_seq === null || head_hash === null ? null : { seq: Number(head_seq), hash: head_hash },
+    }));
+  }
+
+  /** Canonical bytes of the events that may speak for the key registry. */
+  async registry(): Promise<Uint8Array[]> {
+    const { rows } = await this.query<{ canonical: Buffer }>(
+      `SELECT canonical FROM kernel.events
+       WHERE type IN ('signer.added', 'signer.rotated', 'signer.retired', 'signer.compromised')`,
+      [],
+    );
+    return rows.map(({ canonical }) => canonical);
+  }
+
+  async read(shard: number, first: number, last: number): Promise<EventRow[]> {
+    const range = [shard, first, last];
+    let rows: RawRow[];
+    try {
+      ({ rows } = await this.query<RawRow>(
+        `SELECT ${COLUMNS}, convert_from(canonical, 'UTF8') AS canonical ${RANGE}`,
+        range,
+      ));
+    } catch (error) {
+      if (!(error instanceof UsageError && error.cause instanceof DatabaseError)) throw error;
+      // Bytes that are no UTF-8 text are a fault to report, not a reason to stop.
+      if (error.cause.code !== '22021') throw error;
+      ({ rows } = await this.query<RawRow>(`SELECT ${COLUMNS}, canonical ${RANGE}`, range));
+    }
+    return rows.map(({ seq, id, hash, canonical }) => ({ shard, seq: Number(seq), id, hash, canonical }));
+  }
+
+  async close(): Promise<void> {
+    await (await this.client)?.end();
+  }
+
+  private async query<Row extends object>(text: string, values: unknown[]): Promise<{ rows: Row[] }> {
+    try {
+      this.client ??= this.connect();
+      return await (await this.client).query<Row & Record<string, unknown>>(text, values);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new UsageError(`The database cannot be read: ${why}`, { cause });
+    }
+  }
+
+  private async connect(): Promise<Client> {
+    const client = new Client({ connectionString: this.url, application_name: 'audit-verify' });
+    // A lost connection rejects the query that is under way; without a listener it would end the process.
+    client.on('error', () => undefined);
+    await client.connect();
+    await client.query('SET default_transaction_read_only = on');
+    return client;
+  }
+}

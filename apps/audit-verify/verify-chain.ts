@@ -1,0 +1,248 @@
+import {
+  ChainVerifier,
+  checkedKeyOfPem,
+  createEventInspector,
+  EvidenceError,
+  evolveKeys,
+  NO_KEYS,
+  type AuditEvent,
+  type ChainFault,
+  type ExpectedHead,
+  type KeyRegistryState,
+} from '#libs/evidence';
+import { type Arguments } from './arguments';
+import { unpackFacts } from './check/pack-facts';
+import { SortedRecords, type FactsRecord } from './check/sorted-records';
+import { SpillingIdentityCheck } from './check/spilling-identity-check';
+import { type TaskResult, type WorkerSetup } from './check/tasks';
+import { TemporaryFolder } from './check/temporary-folder';
+import { WorkerPool } from './check/worker-pool';
+import { FaultList, type ChainReport } from './report/chain-report';
+import { type ProgressBar } from './report/progress-bar';
+import { archiveTasks } from './sources/archive-folder';
+import { EventRows, type StoredHead } from './sources/event-rows';
+import { eventTasks } from './sources/event-tasks';
+import { exportSize, exportTasks, openExport, registryLines } from './sources/export-file';
+import { readTrustRoot, type TrustRoot } from './trust-root';
+
+interface Run {
+  arguments: Arguments;
+  trust: TrustRoot;
+  pool: WorkerPool;
+  folder: TemporaryFolder;
+  faults: FaultList;
+  progress: ProgressBar;
+}
+
+/** An inspected event in the order of its source; no facts when its bytes tell nothing. */
+type Inspected = Omit<FactsRecord, 'facts'> & { facts: FactsRecord['facts'] | null };
+
+/**
+ * Verifies a whole chain: worker threads read events and check each by itself, this thread checks what lies between them.
+ * @param program the file that worker threads run: this program
+ */
+export async function verifyChain(
+  args: Arguments,
+  program: string,
+  progress: ProgressBar,
+): Promise<ChainReport> {
+  const trust = readTrustRoot(args);
+  const folder = new TemporaryFolder();
+  const setup: WorkerSetup = {
+    origin: trust.origin,
+    keys: trust.signers.map(({ signer_kid, public_key_pem }) => [
+      signer_kid,
+      checkedKeyOfPem(public_key_pem),
+    ]),
+    checkSignatures: !args.chainOnly,
+    shard: args.shard,
+    from: args.from,
+  };
+  const pool = new WorkerPool(program, args.jobs, setup);
+  try {
+    return await report({ arguments: args, trust, pool, folder, faults: new FaultList(), progress });
+  } finally {
+    await pool.close();
+    folder.remove();
+    progress.clear();
+  }
+}
+
+async function report(run: Run): Promise<ChainReport> {
+  const { source } = run.arguments;
+  switch (source.kind) {
+    case 'export':
+      return verifyExport(run, source.path);
+    case 'dir':
+      return verifyArchive(run, source.path);
+    case 'database':
+      return verifyDatabase(run, source.url);
+  }
+}
+
+async function verifyExport(run: Run, path: string): Promise<ChainReport> {
+  const file = await openExport(path, run.folder);
+  const size = exportSize(file);
+  run.progress.total = size;
+  const registry = run.arguments.chainOnly
+    ? NO_KEYS
+    : foldRegistry(run, readRegistry(run, registryLines(file)));
+  const verifier = createVerifier(run, registry);
+  let lines = 0;
+  for await (const result of run.pool.run(exportTasks(file, size))) {
+    acceptAll(run, verifier, result, lines);
+    lines += result.items;
+    run.progress.advance(result.bytes, verifier.count);
+  }
+  return conclude(run, verifier);
+}
+
+async function verifyDatabase(run: Run, url: string): Promise<ChainReport> {
+  const rows = new EventRows(url);
+  let heads: StoredHead[];
+  let registry = NO_KEYS;
+  try {
+    const { shard } = run.arguments;
+    heads = (await rows.heads()).filter((head) => shard === null || head.shard === shard);
+    if (!run.arguments.chainOnly) registry = foldRegistry(run, readRegistry(run, await rows.registry()));
+  } finally {
+    await rows.close();
+  }
+  run.progress.total = heads.reduce((sum, { last }) => sum + Math.max(0, last - run.arguments.from + 1), 0);
+  // The store keeps its own account of every head: events that it counts must be there.
+  const known = heads.flatMap(({ shard, head }) => (head === null ? [] : { shard, ...head }));
+  const verifier = createVerifier(
+    run,
+    registry,
+    known.filter(({ seq }) => seq >= run.arguments.from),
+  );
+  for await (const result of run.pool.run(eventTasks(url, heads, run.arguments.from))) {
+    acceptAll(run, verifier, result, 0);
+    run.progress.advance(result.items, verifier.count);
+  }
+  return conclude(run, verifier);
+}
+
+async function verifyArchive(run: Run, dir: string): Promise<ChainReport> {
+  const sorted = new SortedRecords(run.folder);
+  const registry: AuditEvent[] = [];
+  let items = 0;
+  for await (const result of run.pool.run(archiveTasks(dir))) {
+    for (const { facts, ...rest } of inspected(result, 0)) {
+      if (facts === null) run.faults.add(rest.faults);
+      else sorted.add({ facts, ...rest });
+    }
+    registry.push(...result.registry);
+    items += result.items;
+    run.progress.advance(result.items, items);
+  }
+  const verifier = createVerifier(run, run.arguments.chainOnly ? NO_KEYS : foldRegistry(run, registry));
+  for (const { facts, faults, formatted } of sorted.read()) {
+    run.faults.add(verifier.acceptFacts(facts, faults, formatted));
+  }
+  return conclude(run, verifier);
+}
+
+function createVerifier(
+  { arguments: args, trust, folder }: Run,
+  registry: KeyRegistryState,
+  stored: ExpectedHead[] = [],
+): ChainVerifier {
+  return new ChainVerifier({
+    ...trust,
+    // Rows and files are sorted: a position that is missing there will not come later.
+    lateArrivals: args.source.kind === 'export',
+    from: args.from,
+    signatures: !args.chainOnly,
+    registry,
+    identity: new SpillingIdentityCheck(folder, args.from === 1),
+    expectedHeads: [...args.expectedHeads, ...stored],
+  });
+}
+
+function acceptAll(run: Run, verifier: ChainVerifier, result: TaskResult, linesBefore: number): void {
+  for (const { facts, faults, formatted } of inspected(result, linesBefore)) {
+    run.faults.add(facts === null ? faults : verifier.acceptFacts(facts, faults, formatted));
+  }
+}
+
+/** Packed events and odd ones, in the order in which they were read. */
+function* inspected({ facts: packed, faults, odd }: TaskResult, linesBefore: number): Generator<Inspected> {
+  const faultsAt = new Map(faults);
+  let nextOdd = 0;
+  let index = 0;
+  const oddities = function* (): Generator<Inspected> {
+    for (let o = odd[nextOdd]; o !== undefined && o.before <= index; o = odd[++nextOdd]) {
+      const where = typeof o.where === 'number' ? `line ${linesBefore + o.where + 1}` : o.where;
+      const located = o.faults.map((fault) => ({ ...fault, message: `${where}: ${fault.message}` }));
+      yield { facts: o.facts, faults: located, formatted: false, where };
+    }
+  };
+  for (const facts of unpackFacts(packed)) {
+    if (nextOdd < odd.length) yield* oddities();
+    yield { facts, faults: faultsAt.get(index) ?? [], formatted: true, where: facts.id };
+    index++;
+  }
+  yield* oddities();
+}
+
+/** The events among `candidates` that are sound and speak for the registry; what is wrong with others shows later. */
+function readRegistry({ trust }: Run, candidates: Iterable<Uint8Array>): AuditEvent[] {
+  const keys = new Map(trust.signers.map(({ signer_kid, public_key_pem }) => [signer_kid, public_key_pem]));
+  const inspector = createEventInspector(
+    trust.origin,
+    (kid) => {
+      const pem = keys.get(kid);
+      return pem === undefined ? undefined : checkedKeyOfPem(pem);
+    },
+    true,
+  );
+  const events: AuditEvent[] = [];
+  for (const bytes of candidates) {
+    const { event, faults } = inspector.inspect(bytes);
+    if (event !== null && faults.length === 0) events.push(event);
+  }
+  return events;
+}
+
+/** The registry that the chain's own events make; events by keys outside the trust root have no say. */
+function foldRegistry({ trust, faults, arguments: args }: Run, events: AuditEvent[]): KeyRegistryState {
+  const roots = new Set(trust.signers.map(({ signer_kid }) => signer_kid));
+  const known = events
+    .filter(({ signerKid }) => roots.has(signerKid))
+    .sort((a, b) => (a.ts === b.ts ? a.shard - b.shard || a.seq - b.seq : a.ts < b.ts ? -1 : 1));
+  let state = NO_KEYS;
+  for (const event of known) {
+    try {
+      state = evolveKeys(state, event);
+    } catch (error) {
+      if (!(error instanceof EvidenceError)) throw error;
+      if (args.shard !== null && args.shard !== event.shard) continue;
+      const { shard, seq, id } = event;
+      const message = `${error.message} (at ${error.pointer ?? '/payload'})`;
+      faults.add([{ code: 'format', shard, seq, id, message }]);
+    }
+  }
+  return state;
+}
+
+function conclude({ arguments: args, trust, faults }: Run, verifier: ChainVerifier): ChainReport {
+  faults.add(verifier.finish());
+  if (verifier.count === 0 && faults.count === 0) faults.add([nothingToVerify(args)]);
+  return {
+    verified: faults.count === 0,
+    origin: trust.origin,
+    signatures: !args.chainOnly,
+    events: verifier.count,
+    faults: faults.sorted(),
+    faultCount: faults.count,
+    heads: verifier.heads(),
+  };
+}
+
+/** An empty chain proves nothing: whoever removed everything must not get a good verdict. */
+function nothingToVerify({ shard, from }: Arguments): ChainFault {
+  const where = shard === null ? '' : ` of shard ${shard}`;
+  const since = from === 1 ? '' : ` from position ${from} on`;
+  return { code: 'truncation', shard, seq: null, id: null, message: `there is no event${where}${since}` };
+}
