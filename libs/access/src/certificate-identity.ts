@@ -27,7 +27,15 @@ const MAX_SPIFFE_ID_BYTES = 2048;
  *   SPIFFE ID that is malformed or not the only URI (X509-SVID section 2), a CA's own certificate.
  */
 export function certificateIdentity(der: Uint8Array): CertificateIdentity {
-  const certificate = parse(der);
+  try {
+    return read(new X509Certificate(new Uint8Array(der)));
+  } catch (cause) {
+    // The parser is lazy: what is malformed may come to light with any access.
+    throw cause instanceof AccessError ? cause : ambiguous('it cannot be parsed', { cause });
+  }
+}
+
+function read(certificate: X509Certificate): CertificateIdentity {
   if (certificate.getExtension(BasicConstraintsExtension)?.ca === true) {
     throw ambiguous('it is the certificate of a CA, not of a caller');
   }
@@ -41,14 +49,6 @@ export function certificateIdentity(der: Uint8Array): CertificateIdentity {
     ...(spiffeId !== undefined && { spiffeId }),
     notAfter: certificate.notAfter.getTime(),
   };
-}
-
-function parse(der: Uint8Array): X509Certificate {
-  try {
-    return new X509Certificate(new Uint8Array(der));
-  } catch (cause) {
-    throw ambiguous('it cannot be parsed', { cause });
-  }
 }
 
 function commonNameOf(certificate: X509Certificate): string | undefined {

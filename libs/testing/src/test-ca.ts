@@ -6,7 +6,7 @@ import {
   ExtendedKeyUsageExtension,
   type Extension,
   type JsonGeneralNames,
-  type JsonName,
+  type JsonNameParams,
   PemConverter,
   SubjectAlternativeNameExtension,
   type X509Certificate,
@@ -26,7 +26,7 @@ export interface TestCertificate {
 
 export interface TestCertificateRequest {
   /** Relative names in order; several of one kind are allowed, that is what tests are for. */
-  subject: JsonName;
+  subject: JsonNameParams;
   names?: JsonGeneralNames;
   usage?: 'client' | 'server';
   ca?: boolean;
