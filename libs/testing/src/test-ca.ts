@@ -7,6 +7,7 @@ import {
   type Extension,
   type JsonGeneralNames,
   type JsonNameParams,
+  Name,
   PemConverter,
   SubjectAlternativeNameExtension,
   type X509Certificate,
@@ -71,7 +72,7 @@ export class TestCa {
     const certificate = await X509CertificateGenerator.create(
       {
         serialNumber: randomBytes(8).toString('hex'),
-        subject: request.subject,
+        subject: new Name(request.subject),
         issuer: this.certificate.subject,
         notBefore: request.notBefore ?? new Date(Date.now() - HOUR_MS),
         notAfter: request.notAfter ?? new Date(Date.now() + HOUR_MS),
