@@ -1,4 +1,5 @@
 // Sees to it that dependencies and dist/ are those of the sources, then hands over to the CLI (apps/cli).
+import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { prepare, PrepareError } from './prepare.mjs';
@@ -12,4 +13,6 @@ try {
   process.stderr.write(`kernel: ${error.message}\n`);
   process.exit(1);
 }
+// Half of the time of a short command is compiling the same libraries again.
+enableCompileCache(join(root, '.build', 'compile-cache'));
 await import(pathToFileURL(join(root, 'dist', 'apps', 'cli', 'main.js')).href);

@@ -76,7 +76,10 @@ describe('./kernel up', () => {
         .filter((name) => name !== '');
       expect(
         names.filter(
-          (name) => !/^(KERNEL_|KMS_|DATABASE_URL|OPENAPI_PATH|NODE_ENV|LC_ALL|TZ|PATH)/.test(name),
+          (name) =>
+            !/^(KERNEL_|KMS_|DATABASE_URL|OPENAPI_PATH|NODE_ENV|NODE_COMPILE_CACHE|LC_ALL|TZ|PATH)/.test(
+              name,
+            ),
         ),
       ).toEqual([]);
     }

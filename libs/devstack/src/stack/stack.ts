@@ -246,7 +246,8 @@ function appService(options: StackOptions, app: AppProcess): SupervisedService {
       const child = await startChild({
         command: process.execPath,
         args: ['--enable-source-maps', entry],
-        env: { ...app.env },
+        // Compiling the same libraries again is half of the time of a start.
+        env: { ...app.env, NODE_COMPILE_CACHE: join(options.programs, '.build', 'compile-cache') },
         cwd: options.programs,
         log,
       });

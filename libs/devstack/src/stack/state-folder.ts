@@ -114,7 +114,7 @@ export class StateFolder {
 
 async function makeWritable(dir: string): Promise<void> {
   try {
-    await mkdir(dir, { recursive: true, mode: 0o755 });
+    await makeFolders(dir);
     if (!(await stat(dir)).isDirectory()) throw Object.assign(new Error(), { code: 'ENOTDIR' });
     await access(dir, constants.W_OK | constants.X_OK);
   } catch (cause) {
@@ -134,6 +134,15 @@ async function makeWritable(dir: string): Promise<void> {
       { cause },
     );
   }
+}
+
+/** mkdir({ recursive: true }) of Node.js 24 never ends where a folder that exists answers ENOENT, as /proc does. */
+async function makeFolders(dir: string): Promise<void> {
+  if (existsSync(dir)) return;
+  await makeFolders(dirname(dir));
+  await mkdir(dir, { mode: 0o755 }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
 }
 
 async function readRecord(dir: string): Promise<StateRecord | undefined> {
