@@ -78,8 +78,8 @@ export interface ProxyFixture {
   client(options?: Partial<ConstructorParameters<typeof SigningProxyClient>[0]>): SigningProxyClient;
   metric(name: string): Promise<number>;
   management(path: string): Promise<{ status: number; text: string }>;
-  /** Ends the proxy as if it had crashed, connections included, and starts it again on the same port. */
-  crash(): Promise<{ restart(): Promise<void> }>;
+  /** Ends the proxy as if it had crashed, connections included; what it resolves with starts it again on the same port. */
+  crash(): Promise<() => Promise<void>>;
   stop(): Promise<void>;
 }
 
@@ -201,11 +201,9 @@ export async function startProxyFixture(options: FixtureOptions = {}): Promise<P
     crash: async () => {
       proxy.server.closeAllConnections();
       await proxy.close();
-      return {
-        restart: async () => {
-          backends[0] = await (options.open ?? openSoftware)(dir);
-          proxy = await start(port);
-        },
+      return async () => {
+        backends[0] = await (options.open ?? openSoftware)(dir);
+        proxy = await start(port);
       };
     },
     stop: async () => {

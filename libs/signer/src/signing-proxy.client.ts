@@ -104,6 +104,7 @@ export class SigningProxyClient {
   private inFlight = 0;
   private pumping = false;
   private closed = false;
+  private closing: Promise<void> | null = null;
   private idle: (() => void)[] = [];
 
   private readonly timeoutMs: number;
@@ -199,7 +200,12 @@ export class SigningProxyClient {
   }
 
   /** Waits for the calls under way (their deadlines bound it) and closes the connections. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.closing ??= this.finish();
+    return this.closing;
+  }
+
+  private async finish(): Promise<void> {
     this.closed = true;
     while (this.inFlight > 0 || this.queuedInputs > 0) {
       await new Promise<void>((resolve) => this.idle.push(resolve));
