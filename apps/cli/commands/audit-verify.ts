@@ -22,6 +22,10 @@ interface VerifyOptions extends ConnectionOptions {
   databaseUrl?: string;
   origin?: string;
   from?: string;
+  shard?: string;
+  expectHead?: string[];
+  chainOnly?: true;
+  jobs?: string;
   json?: true;
 }
 
@@ -38,7 +42,14 @@ export function addAuditVerify(audit: Command): void {
     .option('--dir <dir>', 'verify an archive folder')
     .option('--database-url <url>', 'verify the event store in this database')
     .option('--origin <name>', 'name of the kernel whose chain it must be')
-    .option('--from <seq>', 'first position to check')
+    .option('--from <seq>', 'first position to check in each shard')
+    .option('--shard <n>', 'check this shard only')
+    .option(
+      '--expect-head <heads...>',
+      'heads seen earlier that must still be in the chain, or a file with them',
+    )
+    .option('--chain-only', 'hashes, links and order, without signatures')
+    .option('--jobs <n>', 'worker threads (default: one per core)')
     .option('--json', 'print the result as JSON')
     .action(async (options: VerifyOptions) => {
       process.exitCode = await verify(options);
@@ -59,13 +70,22 @@ async function verify(options: VerifyOptions): Promise<number> {
   const scratch = await mkdtemp(join(tmpdir(), 'kernel-audit-verify-'));
   try {
     const args: string[] = [];
-    args.push('--signers', options.signers ?? (await fetchSigners(options, scratch)));
+    if (options.signers !== undefined) args.push('--signers', options.signers);
+    else if (options.chainOnly !== true) args.push('--signers', await fetchSigners(options, scratch));
     if (options.export !== undefined) args.push('--export', options.export);
     else if (options.dir !== undefined) args.push('--dir', options.dir);
     else args.push('--database-url', options.databaseUrl ?? (await databaseUrlOf(options)));
     const origin = options.origin ?? (await originOf(options));
     if (origin !== undefined) args.push('--origin', origin);
-    if (options.from !== undefined) args.push('--from', options.from);
+    for (const [flag, value] of Object.entries({
+      '--from': options.from,
+      '--shard': options.shard,
+      '--jobs': options.jobs,
+    })) {
+      if (value !== undefined) args.push(flag, value);
+    }
+    for (const head of options.expectHead ?? []) args.push('--expect-head', head);
+    if (options.chainOnly === true) args.push('--chain-only');
     if (options.json === true) args.push('--json');
     return await runTool(tool, args);
   } finally {

@@ -77,6 +77,8 @@ async function runJest(args: readonly string[]): Promise<JestResult | undefined>
       '--experimental-vm-modules',
       '--disable-warning=ExperimentalWarning',
       join(workTree(), 'node_modules', 'jest', 'bin', 'jest.js'),
+      // A run without a test is refused below, in one line; without this Jest would give no result to read.
+      '--passWithNoTests',
       '--json',
       `--outputFile=${output}`,
       ...args,

@@ -1,0 +1,251 @@
+import { access, chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { spawn } from 'node:child_process';
+import { workTree } from '#libs/testing';
+import { finished, type Result } from './launcher.driver';
+
+/** What ./kernel needs of the work tree, apart from node_modules. */
+const NEEDED = ['kernel', 'scripts', 'apps', 'libs', 'package.json', 'package-lock.json', '.npmrc', '.swcrc'];
+/** What the launcher script itself calls, besides node and npx. */
+const SYSTEM_TOOLS = ['cat', 'dirname', 'env', 'mkdir', 'mv', 'readlink', 'sh'];
+
+/** A copy of the work tree as a new clone would have it, with the installed packages of this one. */
+describe('./kernel in a work tree of its own', () => {
+  let scratch: string;
+  let tree: string;
+
+  beforeAll(async () => {
+    scratch = await mkdtemp(join(tmpdir(), 'kernel tree-'));
+    tree = join(scratch, 'a clone');
+    await mkdir(join(tree, 'test'), { recursive: true });
+    for (const name of NEEDED) await cp(join(workTree(), name), join(tree, name), { recursive: true });
+    await symlink(join(workTree(), 'node_modules'), join(tree, 'node_modules'));
+  });
+  afterAll(() => rm(scratch, { recursive: true, force: true }));
+
+  const kernel = (
+    args: string[],
+    options: { script?: string; env?: Record<string, string> } = {},
+  ): Promise<Result> =>
+    finished(
+      spawn(options.script ?? join(tree, 'kernel'), args, {
+        cwd: scratch,
+        stdio: 'pipe',
+        env: {
+          PATH: `${join(process.execPath, '..')}:/usr/local/bin:/usr/bin:/bin`,
+          HOME: scratch,
+          ...options.env,
+        },
+      }),
+    );
+  /** Everything said before the answer. */
+  const told = (raw: string) => raw.split('\n').filter((line) => line !== '');
+
+  it('builds once when it is called twice at the same time, through a link and from another folder', async () => {
+    const link = join(scratch, 'kernel-link');
+    await symlink(join('a clone', 'kernel'), link);
+    const raw = (script: string) => {
+      const child = spawn(script, ['status'], { cwd: scratch, stdio: 'pipe' });
+      let stderr = '';
+      child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+      return finished(child).then((result) => ({ ...result, stderr }));
+    };
+    const results = await Promise.all([raw(link), raw(join(tree, 'kernel'))]);
+    for (const result of results) {
+      expect(result).toMatchObject({
+        code: 1,
+        stdout: `Not running: there is no kernel in ${join(tree, '.kernel')}.\n`,
+      });
+    }
+    const building = results
+      .flatMap(({ stderr }) => told(stderr))
+      .filter((line) => line === 'kernel: building');
+    expect(building).toHaveLength(1);
+    await expect(access(join(tree, '.kernel'))).rejects.toThrow();
+  });
+
+  it('builds again when a source changed, and says what is wrong with it', async () => {
+    const file = join(tree, 'apps', 'cli', 'output', 'print.ts');
+    const source = await readFile(file, 'utf8');
+    await writeFile(file, `${source}\nexport const broken = ;\n`);
+    const broken = await kernel(['status']);
+    expect(broken).toMatchObject({ code: 1, stdout: '' });
+    expect(broken.stderr).toMatch(/^kernel: the build failed \(.*\.build\/build\.log\):\n/);
+    expect(broken.stderr).toContain('print.ts');
+    await writeFile(file, source.replaceAll('kernel: ', 'changed: '));
+    expect((await kernel(['frobnicate'])).stderr).toMatch(/^changed: There is no command/);
+    await writeFile(file, source);
+    expect((await kernel(['frobnicate'])).stderr).toMatch(/^kernel: There is no command/);
+  });
+
+  describe('on a machine whose Node.js is old', () => {
+    let bin: string;
+    const script = async (name: string, body: string) => {
+      await writeFile(join(bin, name), `#!/bin/sh\n${body}\n`);
+      await chmod(join(bin, name), 0o755);
+    };
+
+    beforeEach(async () => {
+      bin = await mkdtemp(join(scratch, 'bin-'));
+      for (const tool of SYSTEM_TOOLS) await symlink(await whereIs(tool), join(bin, tool));
+    });
+
+    const call = (home: string) => kernel(['frobnicate'], { env: { PATH: bin, HOME: home } });
+
+    it('gets Node.js 24 from npx once and remembers where it is', async () => {
+      await script('node', 'echo v20.20.2');
+      await script('npx', `echo called >> "${bin}/npx-calls"; echo "${process.execPath}"`);
+      const home = await mkdtemp(join(scratch, 'home-'));
+      const first = await call(home);
+      expect(first.code).toBe(2);
+      expect(first.stderr).toContain(
+        'kernel: this machine has Node.js v20.20.2, fetching Node.js 24 with npx (once)\n',
+      );
+      const second = await call(home);
+      expect(second.stderr).toBe(
+        'kernel: There is no command "frobnicate"; ./kernel help lists what there is.\n',
+      );
+      // Where it was is no longer there: it is fetched again.
+      await writeFile(join(home, '.cache', 'illuvrse-kernel', 'node24'), '/nowhere/node\n');
+      expect((await call(home)).code).toBe(2);
+      expect(await readFile(join(bin, 'npx-calls'), 'utf8')).toBe('called\ncalled\n');
+    });
+
+    it('says what is missing', async () => {
+      expect(await call(scratch)).toEqual({
+        code: 1,
+        stdout: '',
+        stderr:
+          'kernel: Node.js is not installed; install Node.js 20 or newer with npm, then run this again.\n',
+      });
+      await script('node', 'echo v20.20.2');
+      const home = await mkdtemp(join(scratch, 'home-'));
+      expect((await call(home)).stderr).toBe(
+        'kernel: npm is not installed; install Node.js 20 or newer with npm, then run this again.\n',
+      );
+      await script('npx', 'echo "npm error network" >&2; exit 1');
+      expect((await call(home)).stderr).toMatch(
+        /\nnpm error network\nkernel: npx could not fetch Node\.js 24 .*\n$/,
+      );
+    });
+  });
+
+  describe('test', () => {
+    beforeAll(async () => {
+      await cp(join(workTree(), 'jest.config.cjs'), join(tree, 'jest.config.cjs'));
+      const sample = join(tree, 'test', 'sample');
+      await mkdir(sample, { recursive: true });
+      const spec = (name: string, text: string) => writeFile(join(sample, `${name}.unit.spec.ts`), text);
+      await spec('good', `it('is', () => expect(1).toBe(1));\nit('is too', () => expect(2).toBe(2));\n`);
+      await spec(
+        'mixed',
+        `it('is', () => expect(1).toBe(1));\nit('is not', () => expect(1).toBe(2));\nit.skip('may', () => undefined);\n`,
+      );
+      await spec('unreadable', `it('is', () => {\n`);
+    });
+
+    const lastLine = (text: string) => text.trimEnd().split('\n').at(-1);
+
+    it('ends with one plain line that counts', async () => {
+      const good = await kernel(['test', 'sample/good']);
+      expect(good).toMatchObject({ code: 0, stdout: '2 passed, 0 failed\n' });
+      const some = await kernel(['test', 'sample/good', '-t', 'is too']);
+      expect(some).toMatchObject({ code: 0, stdout: '1 passed, 0 failed, 1 skipped\n' });
+    });
+
+    it('fails when a test fails, a file cannot be run, or nothing is run', async () => {
+      const mixed = await kernel(['test', 'sample/mixed']);
+      expect(mixed).toMatchObject({ code: 1, stdout: '1 passed, 1 failed, 1 skipped\n' });
+      expect(mixed.stderr).toContain('is not');
+      expect(await kernel(['test', 'sample/unreadable'])).toMatchObject({
+        code: 1,
+        stdout: '0 passed, 1 failed\n',
+      });
+      expect(await kernel(['test', 'sample/nothing-there'])).toMatchObject({
+        code: 1,
+        stdout: '0 passed, 0 failed\n',
+      });
+      expect(await kernel(['test', 'sample/good', '-t', 'no such name'])).toMatchObject({ code: 1 });
+    });
+
+    it('runs the checks first when everything is tested', async () => {
+      const manifest = join(tree, 'package.json');
+      const original = await readFile(manifest, 'utf8');
+      const config = join(tree, 'jest.config.cjs');
+      await writeFile(
+        config,
+        (await readFile(config, 'utf8')).replace(/roots: \[.*\]/, `roots: ['<rootDir>/test']`),
+      );
+      await rm(join(tree, 'test', 'sample', 'mixed.unit.spec.ts'));
+      await rm(join(tree, 'test', 'sample', 'unreadable.unit.spec.ts'));
+      const withCheck = (check: string) => {
+        const parsed = JSON.parse(original) as { scripts: Record<string, string> };
+        return writeFile(manifest, JSON.stringify({ ...parsed, scripts: { ...parsed.scripts, check } }));
+      };
+      try {
+        await withCheck('echo checked >&2');
+        const passing = await kernel(['test']);
+        expect(passing).toMatchObject({ code: 0, stdout: '3 passed, 0 failed\n' });
+        expect(passing.stderr).toContain('\nchecked\n');
+        await withCheck('exit 3');
+        const failing = await kernel(['test']);
+        expect(failing.code).toBe(1);
+        expect(lastLine(failing.stdout)).toBe('2 passed, 1 failed');
+      } finally {
+        await writeFile(manifest, original);
+      }
+    });
+  });
+
+  it('shows the figures of a benchmark as a table and writes them as JSON', async () => {
+    const folder = join(tree, 'test', 'bench');
+    await mkdir(folder, { recursive: true });
+    await writeFile(
+      join(folder, 'sample.bench.ts'),
+      `export async function run() {
+         return { name: 'Sample', rows: [{ path: 'short', 'per s': 12345.6 }, { path: 'longer', 'per s': 7.891 }], notes: ['a note'] };
+       }`,
+    );
+    const json = join(scratch, 'figures.json');
+    const result = await kernel(['bench', 'sample', '--json', json]);
+    expect(result.code).toBe(0);
+    expect(result.stdout).toBe(
+      [
+        '',
+        'Sample',
+        '',
+        'path     per s',
+        '------  ------',
+        'short   12,346',
+        'longer    7.89',
+        '',
+        '  a note',
+        '',
+      ].join('\n'),
+    );
+    const written = JSON.parse(await readFile(json, 'utf8')) as { machine: unknown; results: unknown[] };
+    expect(written.results).toEqual([
+      expect.objectContaining({
+        rows: [
+          { path: 'short', 'per s': 12345.6 },
+          { path: 'longer', 'per s': 7.891 },
+        ],
+      }),
+    ]);
+    expect(written.machine).toMatchObject({ node: process.version, cores: expect.any(Number) });
+    expect((await kernel(['bench', '--list'])).stdout).toBe('sample\n');
+  });
+});
+
+async function whereIs(tool: string): Promise<string> {
+  for (const folder of ['/usr/bin', '/bin', '/usr/local/bin']) {
+    try {
+      await access(join(folder, tool));
+      return join(folder, tool);
+    } catch {
+      // The next one, then.
+    }
+  }
+  throw new Error(`${tool} is not installed`);
+}
