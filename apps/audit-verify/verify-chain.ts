@@ -7,12 +7,13 @@ import {
   NO_KEYS,
   type AuditEvent,
   type ChainFault,
+  type EventFacts,
   type ExpectedHead,
   type KeyRegistryState,
 } from '#libs/evidence';
 import { type Arguments } from './arguments';
-import { unpackFacts } from './check/pack-facts';
-import { SortedRecords, type FactsRecord } from './check/sorted-records';
+import { FactsReader } from './check/pack-facts';
+import { SortedRecords } from './check/sorted-records';
 import { SpillingIdentityCheck } from './check/spilling-identity-check';
 import { type TaskResult, type WorkerSetup } from './check/tasks';
 import { TemporaryFolder } from './check/temporary-folder';
@@ -33,9 +34,6 @@ interface Run {
   faults: FaultList;
   progress: ProgressBar;
 }
-
-/** An inspected event in the order of its source; no facts when its bytes tell nothing. */
-type Inspected = Omit<FactsRecord, 'facts'> & { facts: FactsRecord['facts'] | null };
 
 /**
  * Verifies a whole chain: worker threads read events and check each by itself, this thread checks what lies between them.
@@ -128,10 +126,10 @@ async function verifyArchive(run: Run, dir: string): Promise<ChainReport> {
   const registry: AuditEvent[] = [];
   let items = 0;
   for await (const result of run.pool.run(archiveTasks(dir))) {
-    for (const { facts, ...rest } of inspected(result, 0)) {
-      if (facts === null) run.faults.add(rest.faults);
-      else sorted.add({ facts, ...rest });
-    }
+    eachInspected(result, 0, (facts, faults, formatted, where) => {
+      if (facts === null) run.faults.add(faults);
+      else sorted.add({ facts, faults, formatted, where });
+    });
     registry.push(...result.registry);
     items += result.items;
     run.progress.advance(result.items, items);
@@ -161,30 +159,41 @@ function createVerifier(
 }
 
 function acceptAll(run: Run, verifier: ChainVerifier, result: TaskResult, linesBefore: number): void {
-  for (const { facts, faults, formatted } of inspected(result, linesBefore)) {
-    run.faults.add(facts === null ? faults : verifier.acceptFacts(facts, faults, formatted));
+  eachInspected(result, linesBefore, (facts, faults, formatted) => {
+    const found = facts === null ? faults : verifier.acceptFacts(facts, faults, formatted);
+    if (found.length > 0) run.faults.add(found);
+  });
+}
+
+type TakeInspected = (
+  facts: EventFacts | null,
+  faults: readonly ChainFault[],
+  formatted: boolean,
+  where: string,
+) => void;
+
+/** Packed events and odd ones, in the order in which they were read. */
+function eachInspected(
+  { facts: packed, faults, odd }: TaskResult,
+  linesBefore: number,
+  take: TakeInspected,
+): void {
+  const reader = new FactsReader(packed);
+  const faultsAt = new Map(faults);
+  let next = 0;
+  for (let i = 0; i <= packed.count; i++) {
+    for (let o = odd[next]; o !== undefined && o.before === i; o = odd[++next]) {
+      const where = typeof o.where === 'number' ? `line ${linesBefore + o.where + 1}` : o.where;
+      const located = o.faults.map((fault) => ({ ...fault, message: `${where}: ${fault.message}` }));
+      take(o.facts, located, false, where);
+    }
+    if (i === packed.count) return;
+    const facts = reader.at(i);
+    take(facts, faultsAt.get(i) ?? NO_FAULTS, true, facts.id);
   }
 }
 
-/** Packed events and odd ones, in the order in which they were read. */
-function* inspected({ facts: packed, faults, odd }: TaskResult, linesBefore: number): Generator<Inspected> {
-  const faultsAt = new Map(faults);
-  let nextOdd = 0;
-  let index = 0;
-  const oddities = function* (): Generator<Inspected> {
-    for (let o = odd[nextOdd]; o !== undefined && o.before <= index; o = odd[++nextOdd]) {
-      const where = typeof o.where === 'number' ? `line ${linesBefore + o.where + 1}` : o.where;
-      const located = o.faults.map((fault) => ({ ...fault, message: `${where}: ${fault.message}` }));
-      yield { facts: o.facts, faults: located, formatted: false, where };
-    }
-  };
-  for (const facts of unpackFacts(packed)) {
-    if (nextOdd < odd.length) yield* oddities();
-    yield { facts, faults: faultsAt.get(index) ?? [], formatted: true, where: facts.id };
-    index++;
-  }
-  yield* oddities();
-}
+const NO_FAULTS: readonly ChainFault[] = [];
 
 /** The events among `candidates` that are sound and speak for the registry; what is wrong with others shows later. */
 function readRegistry({ trust }: Run, candidates: Iterable<Uint8Array>): AuditEvent[] {

@@ -67,16 +67,16 @@ export class TaskChecker {
 const DATED = /(?:^|\/)(\d{4}\/\d{2}\/\d{2}\/[^/]+)$/;
 
 /** An event in a dated folder must lie where its own `ts` and `id` say. */
-function whyMisplaced(path: string, { event }: Inspection): ChainFault | null {
+function whyMisplaced(path: string, { facts, formatted }: Inspection): ChainFault | null {
   const dated = DATED.exec(path)?.[1];
-  if (event === null || dated === undefined) return null;
-  const key = archiveKey(event);
+  if (facts === null || !formatted || dated === undefined) return null;
+  const key = archiveKey(facts);
   if (key === `audit/${dated}`) return null;
   return {
     code: 'format',
-    shard: event.shard,
-    seq: event.seq,
-    id: event.id,
+    shard: facts.shard,
+    seq: facts.seq,
+    id: facts.id,
     message: `it lies in ${path}, its archive key is ${key}`,
   };
 }

@@ -49,10 +49,10 @@ export function nameKey(name: string, into: Key128): Key128 {
 }
 
 /** Spreads a key over 32 bits, unsigned: the low bits choose a slot, the high bits a partition. */
-export function spread(key: Key128): number {
-  let h = Math.imul((key[0] ?? 0) ^ ((key[1] ?? 0) >>> 15), 2246822519) ^ (key[2] ?? 0);
-  h = Math.imul(h ^ (h >>> 13), 3266489917) ^ (key[3] ?? 0);
-  h = Math.imul(h ^ (h >>> 16), 2246822519) ^ (key[1] ?? 0);
+export function spread(a: number, b: number, c: number, d: number): number {
+  let h = Math.imul(a ^ (b >>> 15), 2246822519) ^ c;
+  h = Math.imul(h ^ (h >>> 13), 3266489917) ^ d;
+  h = Math.imul(h ^ (h >>> 16), 2246822519) ^ b;
   h = Math.imul(h ^ (h >>> 15), 3266489917);
   return (h ^ (h >>> 16)) >>> 0;
 }

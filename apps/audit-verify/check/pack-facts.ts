@@ -32,29 +32,29 @@ export class FactsPacker {
   constructor(private readonly onlyShard: number | null) {}
 
   /** @param where see Oddity */
-  add({ facts, event, faults }: Inspection, where: string | number, bytes: number): void {
+  add({ facts, event, formatted, faults }: Inspection, where: string | number, bytes: number): void {
     this.items++;
     this.bytes += bytes;
     if (event !== null && faults.length === 0 && isRegistryEvent(event)) this.registry.push(event);
     if (this.onlyShard !== null && facts !== null && facts.shard !== this.onlyShard) return;
-    if (event === null) {
+    if (facts === null || !formatted) {
       this.odd.push({ before: this.count, facts, faults, where });
       return;
     }
     const i = this.count++;
     if (i >= this.shard.length) this.grow();
-    this.shard[i] = event.shard;
-    this.seq[i] = event.seq;
-    this.streamVersion[i] = event.streamVersion;
-    this.id += event.id;
-    this.ts += event.ts;
-    this.hash += event.hash;
-    this.prevHash += event.prevHash;
-    this.streams += i === 0 ? event.stream : `\n${event.stream}`;
-    let kid = this.kids.get(event.signerKid);
+    this.shard[i] = facts.shard;
+    this.seq[i] = facts.seq;
+    this.streamVersion[i] = facts.streamVersion;
+    this.id += facts.id;
+    this.ts += facts.ts;
+    this.hash += facts.hash;
+    this.prevHash += facts.prevHash;
+    this.streams += i === 0 ? facts.stream : `\n${facts.stream}`;
+    let kid = this.kids.get(facts.signerKid);
     if (kid === undefined) {
       kid = this.kids.size;
-      this.kids.set(event.signerKid, kid);
+      this.kids.set(facts.signerKid, kid);
     }
     this.kid[i] = kid;
     if (faults.length > 0) this.faults.push([i, faults]);
@@ -97,16 +97,22 @@ export class FactsPacker {
   }
 }
 
-/** Goes through packed facts in order. */
-export function* unpackFacts(packed: PackedFacts): Generator<EventFacts> {
-  const streams = packed.streams.split('\n');
-  for (let i = 0; i < packed.count; i++) {
-    yield {
+/** Takes packed facts apart, one after the other. */
+export class FactsReader {
+  private readonly streams: string[];
+
+  constructor(private readonly packed: PackedFacts) {
+    this.streams = packed.streams.split('\n');
+  }
+
+  at(i: number): EventFacts {
+    const { packed } = this;
+    return {
       shard: packed.shard[i] ?? 0,
       seq: packed.seq[i] ?? 0,
       id: packed.id.slice(i * ID_LENGTH, (i + 1) * ID_LENGTH),
       ts: packed.ts.slice(i * TS_LENGTH, (i + 1) * TS_LENGTH),
-      stream: streams[i] ?? '',
+      stream: this.streams[i] ?? '',
       streamVersion: packed.streamVersion[i] ?? 0,
       signerKid: packed.kids[packed.kid[i] ?? 0] ?? '',
       prevHash: packed.prevHash.slice(i * HASH_LENGTH, (i + 1) * HASH_LENGTH),

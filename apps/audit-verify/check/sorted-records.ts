@@ -5,7 +5,7 @@ import { type TemporaryFolder } from './temporary-folder';
 /** An inspected event that waits for its turn. */
 export interface FactsRecord {
   facts: EventFacts;
-  faults: ChainFault[];
+  faults: readonly ChainFault[];
   formatted: boolean;
   /** Settles the order of two at the same position. */
   where: string;

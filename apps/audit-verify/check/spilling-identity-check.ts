@@ -53,8 +53,7 @@ export class SpillingIdentityCheck implements IdentityCheck {
       return [];
     }
     const faults: ChainFault[] = [];
-    if (this.ids.swap(this.id, 1) !== undefined)
-      faults.push(faultAt(facts, 'duplicate', duplicateId(facts.id)));
+    if (this.ids.swap(this.id, 1) !== 0) faults.push(faultAt(facts, 'duplicate', duplicateId(facts.id)));
     const message = this.streamMessage(this.streams, this.stream, facts, missing);
     if (message !== null) faults.push(faultAt(facts, 'stream', message));
     if (this.ids.size >= this.limit) this.spillAll();
@@ -70,7 +69,7 @@ export class SpillingIdentityCheck implements IdentityCheck {
       const ids = new CompactTable();
       for (const { buffer, at } of records) {
         readKey(buffer, at, this.id);
-        if (ids.swap(this.id, 1) === undefined) continue;
+        if (ids.swap(this.id, 1) === 0) continue;
         const id = idOfKey(this.id);
         const [shard, seq] = [buffer.readDoubleLE(at + 16), buffer.readDoubleLE(at + 24)];
         faults.push(faultAt({ shard, seq, id }, 'duplicate', duplicateId(id)));
@@ -107,8 +106,7 @@ export class SpillingIdentityCheck implements IdentityCheck {
     missing: number,
   ): string | null {
     const before = streams.swap(key, pack(facts));
-    const last =
-      before === undefined ? null : { shard: Math.floor(before / VERSIONS), version: before % VERSIONS };
+    const last = before === 0 ? null : { shard: Math.floor(before / VERSIONS), version: before % VERSIONS };
     return streamFault(facts, last, missing, this.complete);
   }
 
@@ -133,8 +131,12 @@ function pack({ shard, streamVersion }: Pick<EventFacts, 'shard' | 'streamVersio
   return (shard % SHARDS) * VERSIONS + (streamVersion % VERSIONS);
 }
 
+function spreadOf(key: Key128): number {
+  return spread(key[0] ?? 0, key[1] ?? 0, key[2] ?? 0, key[3] ?? 0);
+}
+
 function writeId(into: SpillPartitions, id: Key128, shard: number, seq: number): void {
-  const { buffer, at } = into.next(spread(id));
+  const { buffer, at } = into.next(spreadOf(id));
   writeKey(buffer, at, id);
   buffer.writeDoubleLE(shard, at + 16);
   buffer.writeDoubleLE(seq, at + 24);
@@ -149,7 +151,7 @@ function writeStream(
   version: number,
   missing: number,
 ): void {
-  const { buffer, at } = into.next(spread(stream));
+  const { buffer, at } = into.next(spreadOf(stream));
   writeKey(buffer, at, stream);
   writeKey(buffer, at + 16, id);
   buffer.writeDoubleLE(shard, at + 32);

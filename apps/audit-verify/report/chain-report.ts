@@ -20,7 +20,7 @@ export class FaultList {
   private readonly listed: ChainFault[] = [];
   private total = 0;
 
-  add(faults: ChainFault[]): void {
+  add(faults: readonly ChainFault[]): void {
     this.total += faults.length;
     for (const fault of faults) if (this.listed.length < LISTED) this.listed.push(fault);
   }

@@ -1,3 +1,5 @@
+export { EvidenceChain, type TestEvent, TestSigner } from './evidence-chain';
+export { FaultyWire } from './faulty-wire';
 export { type HttpAnswer, MtlsClient, type RequestOptions } from './mtls-client';
 export { describeWithSoftHsm, softHsmMissing } from './softhsm';
 export {

@@ -44,7 +44,7 @@ export const MAX_EVENT_BYTES = 65_535;
 export const SIGNATURE_LENGTH = 88;
 
 export const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
-const UUID = /^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$/;
+export const UUID = /^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$/;
 export const HEX_SHA256 = /^[0-9a-f]{64}$/;
 const TIMESTAMP =
   /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
@@ -176,7 +176,7 @@ export function isStream(value: unknown): boolean {
   return typeof value === 'string' && value.length <= MAX_NAME && STREAM.test(value);
 }
 
-function isType(value: unknown): boolean {
+export function isType(value: unknown): boolean {
   return typeof value === 'string' && value.length <= MAX_NAME && TYPE.test(value);
 }
 

@@ -22,6 +22,8 @@ export interface ChainSequenceOptions {
 /** Gaps of a shard that are remembered, so that what fills one late is a fault of order and not a duplicate. */
 const MAX_OPEN_GAPS = 1_000;
 
+const NO_FAULTS: readonly ChainFault[] = [];
+
 /** Missing positions, with the links that stand open at their ends. */
 interface OpenGap {
   first: number;
@@ -59,18 +61,15 @@ export class ChainSequence {
     return [...this.shards.values()].flatMap(({ head }) => head ?? []).sort((a, b) => a.shard - b.shard);
   }
 
-  accept(facts: EventFacts): ChainFault[] {
-    const faults: ChainFault[] = [];
+  accept(facts: EventFacts): readonly ChainFault[] {
     const state = this.stateOf(facts.shard);
     const { shard, seq, hash, id } = facts;
     if (seq < this.from) {
       if (seq === this.from - 1) state.link = hash;
-      return faults;
+      return NO_FAULTS;
     }
-    if (seq < state.next) {
-      this.acceptLate(state, facts, faults);
-      return faults;
-    }
+    if (seq < state.next) return this.acceptLate(state, facts);
+    const faults: ChainFault[] = [];
     if (seq > state.next) this.openGap(state, facts, faults);
     else if (state.link !== null && facts.prevHash !== state.link) {
       faults.push(faultAt(facts, 'link', wrongLink(facts, state.link)));
@@ -79,8 +78,7 @@ export class ChainSequence {
     if (facts.ts !== '' && facts.ts < before) {
       faults.push(faultAt(facts, 'time', `ts ${facts.ts} is earlier than ${before} of the event before it`));
     }
-    const unlike = this.options.identity.see(facts, state.missing);
-    if (unlike.length > 0) faults.push(...unlike);
+    faults.push(...this.options.identity.see(facts, state.missing));
     state.head = { shard, seq, hash, ts: facts.ts === '' ? before : facts.ts, id };
     state.next = seq + 1;
     state.link = hash;
@@ -110,7 +108,7 @@ export class ChainSequence {
   }
 
   /** An event whose position lies behind the head: it fills a gap, or its position was there before. */
-  private acceptLate(state: ShardState, facts: EventFacts, faults: ChainFault[]): void {
+  private acceptLate(state: ShardState, facts: EventFacts): ChainFault[] {
     const { seq, shard, hash } = facts;
     const at = state.gaps.findIndex(({ first, last }) => first <= seq && seq <= last);
     const gap = state.gaps[at];
@@ -119,10 +117,9 @@ export class ChainSequence {
       const message = forked
         ? `position ${shard}:${seq} is taken by event ${state.head?.id}: the chain forks here`
         : `position ${shard}:${seq} occurs again`;
-      faults.push(faultAt(facts, 'duplicate', message));
-      return;
+      return [faultAt(facts, 'duplicate', message)];
     }
-    faults.push(faultAt(facts, 'order', `it comes after position ${shard}:${state.next - 1}`));
+    const faults = [faultAt(facts, 'order', `it comes after position ${shard}:${state.next - 1}`)];
     if (gap.first === seq && gap.hashBefore !== null && facts.prevHash !== gap.hashBefore) {
       faults.push(faultAt(facts, 'link', wrongLink(facts, gap.hashBefore)));
     }
@@ -135,6 +132,7 @@ export class ChainSequence {
     if (seq < gap.last) rest.push({ ...gap, first: seq + 1, hashBefore: hash });
     state.gaps.splice(at, 1, ...rest);
     state.missing--;
+    return faults;
   }
 
   private stateOf(shard: number): ShardState {

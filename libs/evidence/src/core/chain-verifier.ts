@@ -104,15 +104,15 @@ export class ChainVerifierCore<Key = unknown> {
   }
 
   /** Checks one event. Faults that only the rest of the chain can tell come from `finish`. */
-  accept(bytes: Uint8Array | string): ChainFault[] {
-    const { facts, event, faults } = this.inspector.inspect(bytes);
+  accept(bytes: Uint8Array | string): readonly ChainFault[] {
+    const { facts, event, formatted, faults } = this.inspector.inspect(bytes);
     if (facts === null) {
       this.events++;
       return faults;
     }
     const sound = event !== null && faults.length === 0 && this.ring.root(event.signerKid) !== undefined;
     const registered = sound ? this.register(event) : [];
-    return [...this.acceptFacts(facts, faults, event !== null), ...registered];
+    return [...this.acceptFacts(facts, faults, formatted), ...registered];
   }
 
   /**
@@ -120,15 +120,15 @@ export class ChainVerifierCore<Key = unknown> {
    * @param faults what the inspection found
    * @param formatted whether its format is right; otherwise its key is not judged
    */
-  acceptFacts(facts: EventFacts, faults: ChainFault[], formatted: boolean): ChainFault[] {
-    const found = this.sequence.accept(facts);
+  acceptFacts(facts: EventFacts, faults: readonly ChainFault[], formatted: boolean): readonly ChainFault[] {
+    const order = this.sequence.accept(facts);
     // Not checked: it only says what the first checked event links to.
-    if (facts.seq < this.from) return found;
+    if (facts.seq < this.from) return order;
     this.events++;
-    if (faults.length > 0) found.unshift(...faults);
-    if (this.signatures && formatted) this.judge(facts, found);
-    if (this.expected.length > 0) this.compare(facts, found);
-    return found;
+    const key = this.signatures && formatted ? this.judge(facts) : null;
+    const head = this.expected.length > 0 ? this.compare(facts) : null;
+    if (faults.length === 0 && key === null && head === null) return order;
+    return [...faults, ...order, ...(key === null ? [] : [key]), ...(head === null ? [] : [head])];
   }
 
   finish(): ChainFault[] {
@@ -164,34 +164,36 @@ export class ChainVerifierCore<Key = unknown> {
     }
   }
 
-  private judge(facts: EventFacts, faults: ChainFault[]): void {
+  private judge(facts: EventFacts): ChainFault | null {
     const { shard, seq, ts, id, signerKid: kid } = facts;
     const use = { kid, shard, seq, ts };
     const verdict = this.ring.judge(use);
-    if (verdict.valid) return;
-    if (verdict.final || this.registryIsComplete) {
-      faults.push(faultAt(facts, verdict.code, verdict.message));
-      return;
-    }
+    if (verdict.valid) return null;
+    if (verdict.final || this.registryIsComplete) return faultAt(facts, verdict.code, verdict.message);
     const key = `${shard} ${kid}`;
     const deferred = this.deferred.get(key);
     if (deferred === undefined) this.deferred.set(key, { use, id, more: 0 });
     else deferred.more++;
+    return null;
   }
 
-  private compare(facts: EventFacts, faults: ChainFault[]): void {
+  /** Ticks off the expected heads; a fault when another event stands in the place of one. */
+  private compare(facts: EventFacts): ChainFault | null {
+    let fault: ChainFault | null = null;
     for (const head of this.expected) {
       if (head.found || (head.shard !== null && head.shard !== facts.shard)) continue;
       if (head.seq === null) {
         head.found = head.hash === facts.hash;
       } else if (head.seq === facts.seq) {
         head.found = true;
-        if (head.hash !== null && head.hash !== facts.hash) {
-          faults.push(
-            faultAt(facts, 'truncation', `the expected head here has hash ${head.hash}, not ${facts.hash}`),
-          );
-        }
+        if (head.hash === null || head.hash === facts.hash) continue;
+        fault = faultAt(
+          facts,
+          'truncation',
+          `the expected head here has hash ${head.hash}, not ${facts.hash}`,
+        );
       }
     }
+    return fault;
   }
 }

@@ -6,7 +6,7 @@ import { faultAt, type ChainFault, type EventFacts } from './chain-fault';
  */
 export interface IdentityCheck {
   /** @param missing how many positions of the shard are missing so far: they may explain a jump. */
-  see(facts: EventFacts, missing: number): ChainFault[];
+  see(facts: EventFacts, missing: number): readonly ChainFault[];
   finish(): ChainFault[];
 }
 
