@@ -179,7 +179,7 @@ export class EventStore {
   }
 
   /** Events after a position, in `seq` order. */
-  read(
+  async read(
     shard: number,
     options: { afterSeq: number; limit: number; division?: string },
   ): Promise<StoredEvent[]> {

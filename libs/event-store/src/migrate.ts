@@ -182,10 +182,11 @@ export async function assertMigrated(
       );
     }
   };
-  const [present] = await query<{ migrations: string | null; usable: boolean | null }>(
-    `SELECT to_regclass('kernel.migrations')::text AS migrations,
-            CASE WHEN to_regclass('kernel.migrations') IS NULL THEN NULL
-                 ELSE has_table_privilege('kernel.migrations', 'SELECT') END AS usable`,
+  // By the catalogue: looking the table up by name is an error for a role that may not use the schema.
+  const [present] = await query<{ usable: boolean }>(
+    `SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS usable
+     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = 'kernel' AND c.relname = 'migrations'`,
   );
   const done = present?.usable
     ? await query<{ name: string }>(`SELECT name FROM kernel.migrations`)
@@ -195,7 +196,7 @@ export async function assertMigrated(
   if (missing.length > 0) {
     throw new EventStoreError(
       'not_migrated',
-      present?.migrations && !present.usable
+      present && !present.usable
         ? 'This role may not read kernel.migrations; run the migrations again with runtimeRole set to it.'
         : `The database lacks the migration(s) ${missing.join(', ')}; run the migrations with the owner role, then start again.`,
       { missing },

@@ -1,0 +1,40 @@
+import { StoreError, storeError } from './store-error';
+
+const fromServer = (code: string, severity = 'ERROR') =>
+  Object.assign(new Error('said so'), { code, severity, constraint: 'some_key' });
+
+describe('storeError', () => {
+  it.each([
+    ['23505', 'unique_violation'],
+    ['23001', 'refused'],
+    ['42501', 'refused'],
+    ['22P05', 'refused'],
+    ['40001', 'busy'],
+    ['40P01', 'busy'],
+    ['53300', 'busy'],
+    ['25006', 'busy'],
+    ['55P03', 'busy'],
+    ['57014', 'busy'],
+  ] as const)('of a server that rolled back (%s) is %s', (code, kind) => {
+    expect(storeError(fromServer(code))).toMatchObject({ kind, message: 'said so', constraint: 'some_key' });
+  });
+
+  it('leaves the outcome open when the session ended, whatever the reason given', () => {
+    expect(storeError(fromServer('57P01', 'FATAL')).kind).toBe('lost');
+    expect(storeError(fromServer('XX000', 'PANIC')).kind).toBe('lost');
+    expect(storeError(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })).kind).toBe('lost');
+    expect(storeError(new Error('Connection terminated unexpectedly')).kind).toBe('lost');
+  });
+
+  it('knows that nothing was sent without a connection', () => {
+    expect(storeError(new Error('connect ECONNREFUSED'), 'unreachable').kind).toBe('unreachable');
+    expect(storeError(fromServer('57P03', 'FATAL'), 'unreachable').kind).toBe('unreachable');
+  });
+
+  it('keeps what is one already, and the cause of what is not', () => {
+    const error = new StoreError('busy', 'x', undefined);
+    expect(storeError(error)).toBe(error);
+    const cause = new Error('y');
+    expect(storeError(cause).cause).toBe(cause);
+  });
+});
