@@ -400,7 +400,12 @@ describe('createServiceApp', () => {
 
     it.each<[string, string, string, string]>([
       ['a missing member', '{}', '/thing', 'The member "thing" is missing; add it.'],
-      ['an unknown member', '{"thing":{},"role":1}', '/role', 'This member is not known here; remove it.'],
+      [
+        'an unknown member',
+        '{"thing":{},"role":1}',
+        '/role',
+        'The member "role" is not known here; remove it.',
+      ],
       ['a wrong type', '{"thing":[]}', '/thing', 'Must be of type object.'],
       ['no object', '[1]', '', 'Must be of type object.'],
       ['an out of range number', '{"thing":{},"size":0}', '/size', 'Must be >= 1.'],

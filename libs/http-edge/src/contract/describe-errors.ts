@@ -15,7 +15,10 @@ export function describeErrors(errors: readonly ErrorObject[]): Offence {
   const considered = leaves.length > 0 ? leaves : errors;
   // The form that got furthest is the one that was meant.
   const deepest = Math.max(...considered.map((error) => error.instancePath.split('/').length));
-  const nearest = considered.filter((error) => error.instancePath.split('/').length === deepest);
+  const level = considered.filter((error) => error.instancePath.split('/').length === deepest);
+  // A form that only lacks members was hardly begun; one that has a member too many is nearly there.
+  const begun = level.filter((error) => error.keyword !== 'required');
+  const nearest = begun.length > 0 ? begun : level;
   const offences = nearest.map(offence);
   const [first] = offences;
   if (first === undefined) return { pointer: '', detail: 'The value does not fit.' };
@@ -44,7 +47,10 @@ function offence(error: ErrorObject): Offence {
     case 'additionalProperties':
     case 'unevaluatedProperties': {
       const name = String(params['additionalProperty'] ?? params['unevaluatedProperty']);
-      return { pointer: child(at, name), detail: sentence('this member is not known here; remove it') };
+      return {
+        pointer: child(at, name),
+        detail: sentence(`the member "${name}" is not known here; remove it`),
+      };
     }
     case 'propertyNames':
       return {

@@ -1,7 +1,211 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { parse } from 'yaml';
+import { type Contract } from './contract';
+import { describeErrors } from './describe-errors';
 import { loadContract } from './load-contract';
 
-it('the kernel’s own document loads', () => {
-  const contract = loadContract(join(__dirname, '../../../../openapi/kernel.yaml'));
-  expect(contract.operations.length).toBe(12);
+const KERNEL = join(__dirname, '../../../../openapi/kernel.yaml');
+
+describe('openapi/kernel.yaml', () => {
+  let contract: Contract;
+  beforeAll(() => {
+    contract = loadContract(KERNEL);
+  });
+
+  it('is a valid OpenAPI 3.1 document', async () => {
+    const result = await new Validator().validate(readFileSync(KERNEL, 'utf8'));
+    expect(result).toMatchObject({ valid: true });
+  });
+
+  it('takes an Idempotency-Key on every POST, and tells every answer’s request id', () => {
+    for (const operation of contract.operations) {
+      const headers = operation.headerParameters.map(({ name }) => name);
+      expect(headers).toContain('x-request-id');
+      if (operation.method === 'POST') expect(headers).toContain('idempotency-key');
+      for (const response of operation.responses.values())
+        expect(response.requiredHeaders).toContain('x-request-id');
+    }
+  });
+
+  it('says Retry-After and error_id on every 503, and knows 400 and 500 everywhere, 403 wherever a role is asked', () => {
+    for (const { id, policy, responses } of contract.operations) {
+      expect([id, responses.get('503')?.requiredHeaders]).toEqual([id, ['x-request-id', 'retry-after']]);
+      const statuses = [...responses.keys()];
+      expect([id, statuses]).toEqual([id, expect.arrayContaining(['400', '500', '503'])]);
+      expect([id, statuses.includes('403')]).toEqual([id, policy !== 'public']);
+    }
+  });
+
+  it('closes its own request objects, and leaves manifests and payloads open', () => {
+    const { components } = parse(readFileSync(KERNEL, 'utf8')) as {
+      components: { schemas: Record<string, { additionalProperties?: boolean }> };
+    };
+    for (const name of ['SignManifest', 'SignDigest', 'VerifyManifest', 'NewEvent', 'NewEvents']) {
+      expect([name, components.schemas[name]?.additionalProperties]).toEqual([name, false]);
+    }
+  });
+
+  const sha256 = 'ab'.repeat(32);
+  const event = { type: 'invoice.paid', payload: {} };
+  it.each<[string, unknown, string | undefined, string?]>([
+    ['signManifest', { manifest: { any: [1, { toString: null }] } }, undefined],
+    ['signManifest', { manifestId: 'm', version: 1, sha256 }, undefined],
+    [
+      'signManifest',
+      { manifestId: 'm', version: '1', sha256, kind: 'agent', division: 'product' },
+      undefined,
+    ],
+    [
+      'signManifest',
+      {},
+      '',
+      'The member "manifest" is missing; add it, or: The member "manifestId" is missing; add it.',
+    ],
+    ['signManifest', { manifest: [] }, '/manifest', 'Must be of type object.'],
+    [
+      'signManifest',
+      { manifest: {}, sha256 },
+      '/sha256',
+      'The member "sha256" is not known here; remove it.',
+    ],
+    ['signManifest', { manifest: {}, manifestId: 'm', version: '1', sha256 }, ''],
+    ['signManifest', { manifestId: 'm', version: '1', sha256: sha256.toUpperCase() }, '/sha256'],
+    ['signManifest', { manifestId: '', version: '1', sha256 }, '/manifestId'],
+    [
+      'signManifest',
+      { manifestId: 'm', version: 1.5, sha256 },
+      '/version',
+      'Must be of type string or integer.',
+    ],
+    ['signManifest', { manifestId: 'm', version: '1', sha256, role: 'x' }, '/role'],
+    ['signManifest', [], '', 'Must be of type object.'],
+    ['verifyManifest', { manifest: {}, envelope: { whatever: 1 } }, undefined],
+    ['verifyManifest', { manifest: {} }, '/envelope'],
+    ['appendEvents', event, undefined],
+    ['appendEvents', { ...event, stream: 'invoice/2026-17' }, undefined],
+    ['appendEvents', { ...event, type: 'invoice.paid.v2' }, undefined],
+    ['appendEvents', { events: Array.from({ length: 1000 }, () => event) }, undefined],
+    ['appendEvents', { events: Array.from({ length: 1001 }, () => event) }, '/events'],
+    ['appendEvents', { events: [] }, '/events'],
+    ['appendEvents', { ...event, events: [event] }, ''],
+    ['appendEvents', { events: [event, { ...event, type: 'Paid' }] }, '/events/1/type'],
+    ['appendEvents', { events: [event, { ...event, id: 'x' }] }, '/events/1/id'],
+    ['appendEvents', { ...event, type: 'paid' }, '/type'],
+    ['appendEvents', { ...event, type: 'invoice.paid.v0' }, '/type'],
+    ['appendEvents', { ...event, type: 'invoice.paid\n' }, '/type'],
+    ['appendEvents', { ...event, stream: 'invoice' }, '/stream'],
+    ['appendEvents', { ...event, stream: 'invoice/a\nb' }, '/stream'],
+    ['appendEvents', { ...event, payload: 'x' }, '/payload', 'Must be of type object.'],
+  ])('%s %j: %s', (id, body, pointer, detail = undefined) => {
+    const validate = contract.operation(id).body?.validate;
+    expect(validate?.(body)).toBe(pointer === undefined);
+    if (pointer === undefined) return;
+    const offence = describeErrors(validate?.errors ?? []);
+    expect(offence.pointer).toBe(pointer);
+    if (detail !== undefined) expect(offence.detail).toBe(detail);
+  });
+
+  it('explains a pattern in words', () => {
+    const validate = contract.operation('appendEvents').body?.validate;
+    validate?.({ ...event, type: 'Paid' });
+    expect(describeErrors(validate?.errors ?? []).detail).toContain('<noun>.<past participle>');
+  });
+
+  it('finds operations by the exact path, concrete ones first', () => {
+    const idOf = (method: string, path: string) => {
+      const match = contract.match(method, path);
+      return match === undefined ? 404 : 'allowed' in match ? match.allowed : match.operation.id;
+    };
+    expect(idOf('GET', '/kernel/audit/head')).toBe('getHeads');
+    expect(idOf('HEAD', '/kernel/audit/head')).toBe('getHeads');
+    expect(idOf('GET', '/kernel/audit/x')).toBe('getEvent');
+    expect(idOf('GET', '/kernel/keys/jwks.json')).toBe('getJwks');
+    expect(idOf('PUT', '/kernel/audit')).toEqual(['POST', 'GET', 'HEAD']);
+    for (const path of ['/kernel/audit/', '/kernel/audit/x/y', '/Kernel/audit', '', '/', '/kernel']) {
+      expect([path, idOf('GET', path)]).toEqual([path, 404]);
+    }
+  });
+});
+
+describe('loadContract', () => {
+  const GOOD = `
+openapi: 3.1.0
+info: { title: t, version: '1' }
+paths:
+  /a/{id}:
+    get:
+      operationId: a
+      x-policy: public
+      parameters: [{ name: id, in: path, required: true, schema: { $ref: '#/components/schemas/Id' } }]
+      responses: { '200': { description: ok } }
+components: { schemas: { Id: { type: string, format: uuid } } }
+`;
+  let dir: string;
+  beforeAll(() => {
+    dir = mkdtempSync(join(tmpdir(), 'contract-'));
+  });
+  afterAll(() => rmSync(dir, { recursive: true }));
+  const load = (text: string): Contract => {
+    const path = join(dir, 'openapi.yaml');
+    writeFileSync(path, text);
+    return loadContract(path);
+  };
+
+  it('loads a good document', () => {
+    expect(load(GOOD).operations).toHaveLength(1);
+  });
+
+  it.each<[string, (text: string) => string, string]>([
+    ['another version', (t) => t.replace('3.1.0', '3.0.3'), '/openapi must say 3.1.x'],
+    ['no JSON or YAML object', () => '[]', 'the document is not an object'],
+    ['broken YAML', (t) => `${t}\n  {`, 'cannot be used'],
+    ['a member twice', (t) => t.replace("version: '1'", "version: '1', version: '2'"), 'unique'],
+    ['no paths', (t) => t.replace(/paths:[^]*components/, 'paths: {}\ncomponents'), '/paths has no path'],
+    [
+      'no operationId',
+      (t) => t.replace('operationId: a', 'summary: a'),
+      '/paths/~1a~1{id}/get has no operationId',
+    ],
+    [
+      'no policy',
+      (t) => t.replace('x-policy: public', 'summary: a'),
+      'x-policy must be "public" or an action',
+    ],
+    [
+      'an unknown policy',
+      (t) => t.replace('public', 'audit.write'),
+      'x-policy must be "public" or an action',
+    ],
+    [
+      'an undescribed path parameter',
+      (t) => t.replace(/parameters:.*\n/, '\n'),
+      'does not describe the path parameter {id}',
+    ],
+    ['a stray path parameter', (t) => t.replace('/a/{id}', '/a/b'), 'that the path does not have'],
+    ['a reference to nothing', (t) => t.replace('schemas/Id', 'schemas/Ix'), 'which is not there'],
+    [
+      'a reference to another document',
+      (t) => t.replace("'#/comp", "'other.yaml#/comp"),
+      'refers to another document',
+    ],
+    ['an unknown schema keyword', (t) => t.replace('format: uuid', 'maxLenght: 5'), 'unknown keyword'],
+    ['an unknown format', (t) => t.replace('format: uuid', 'format: uuidd'), 'unknown format'],
+    ['an unknown type', (t) => t.replace('type: string', 'type: strung'), 'type must be JSONType'],
+    ['a cookie parameter', (t) => t.replace('in: path', 'in: cookie'), 'must be in path, query or header'],
+    ['an unknown method', (t) => t.replace('get:', 'got:'), 'is not an HTTP method'],
+    ['no response', (t) => t.replace(/responses:.*\n/, 'responses: {}\n'), 'has no response'],
+    [
+      'an alias, which could grow without bound',
+      (t) => `${t}x: &x [1]\ny: [*x, *x]\n`,
+      'Alias resolution is disabled',
+    ],
+  ])('refuses %s', (_, change, words) => {
+    const text = change(GOOD);
+    expect(text).not.toBe(GOOD);
+    expect(() => load(text)).toThrow(words);
+    expect(() => load(text)).toThrow('OPENAPI_PATH');
+  });
 });
