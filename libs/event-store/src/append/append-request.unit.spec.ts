@@ -3,7 +3,7 @@ import { EvidenceError, sealEvent, type UnhashedEvent } from '#libs/evidence';
 import { prepareAppend } from './append-request';
 import { EventStoreError } from '../event-store.error';
 import { ACTOR, append, event, keyed, write } from '../fixtures/store.fixture';
-import { type AppendRequest, type StreamWrite } from '../event-store.types';
+import { type AppendRequest } from '../event-store.types';
 
 const ID = '01900000-0000-7000-8000-000000000001';
 
