@@ -53,11 +53,20 @@ async function main(): Promise<void> {
   process.on('SIGINT', stop);
 }
 
+/** Known causes have a sentence for the operator; anything else keeps its stack. */
+function explain(error: unknown): string {
+  if (error instanceof ConfigError || error instanceof SignerError) return error.message;
+  const { syscall, code, address, port } = error as NodeJS.ErrnoException & {
+    address?: string;
+    port?: number;
+  };
+  if (syscall === 'listen') {
+    return `it cannot listen on ${address}, port ${port} (${code}); stop what listens there or choose another port`;
+  }
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
 main().catch((error: unknown) => {
-  // Known causes have a sentence for the operator; anything else keeps its stack.
-  const known = error instanceof ConfigError || error instanceof SignerError;
-  process.stderr.write(
-    `signing-proxy: ${known ? error.message : ((error as Error).stack ?? String(error))}\n`,
-  );
+  process.stderr.write(`signing-proxy: ${explain(error)}\n`);
   process.exit(1);
 });

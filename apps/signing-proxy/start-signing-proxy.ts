@@ -1,3 +1,4 @@
+import { type ServerResponse } from 'node:http';
 import { type Server } from 'node:https';
 import { type AddressInfo } from 'node:net';
 import { NestFactory } from '@nestjs/core';
@@ -30,7 +31,8 @@ export interface RunningSigningProxy {
 const KEEP_ALIVE_MS = 65_000;
 /** A request is at most a few megabytes from near by. */
 const REQUEST_TIMEOUT_MS = 10_000;
-
+/** For what is being signed at the end; no caller waits longer than a second and a half. */
+const DRAIN_MS = 5_000;
 /** Each kernel process needs a handful. */
 const MAX_CONNECTIONS = 1_000;
 
@@ -58,6 +60,12 @@ export async function startSigningProxy(options: SigningProxyServerOptions): Pro
   );
   app.disable('x-powered-by');
   app.disable('etag');
+  let draining = false;
+  app.use((_request: unknown, response: ServerResponse, next: () => void) => {
+    // A caller that always has something to sign would keep its connection, and with it the process, for ever.
+    if (draining) response.setHeader('Connection', 'close');
+    next();
+  });
   app.use(readBody());
   const server = app.getHttpServer();
   server.keepAliveTimeout = KEEP_ALIVE_MS;
@@ -90,7 +98,10 @@ export async function startSigningProxy(options: SigningProxyServerOptions): Pro
     server,
     close: async () => {
       management.drain();
+      draining = true;
+      const deadline = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
       await app.close();
+      clearTimeout(deadline);
       await Promise.all(options.backends.map((backend) => backend.close()));
       await management.close();
     },
