@@ -1,0 +1,58 @@
+import { existsSync } from 'node:fs';
+import { type SignerChoice, softHsmModule } from '#libs/devstack';
+import { startStack, type TestStack } from '#libs/testing';
+import { loadOn, type LoadReport, type LoadTarget } from './load/load';
+
+/** Long enough for V8 to have compiled what is hot, on both sides. */
+const FIRST_WARM_UP_MS = 5_000;
+
+/** The real processes as `./kernel up` starts them: validation, roles, logs and metrics on, fsync on. */
+export async function startBenchStack(signer: SignerChoice): Promise<TestStack> {
+  return startStack({
+    signer,
+    logLevel: 'info',
+    // As libs/devstack has it for `./kernel up`.
+    postgresSettings: { shared_buffers: '256MB' },
+  });
+}
+
+/** The kernel's API, as a caller who may do everything that is measured. */
+export function operatorOf(stack: TestStack): LoadTarget {
+  return {
+    url: stack.kernels[0]?.apiUrl ?? '',
+    caCert: stack.identities.caCert,
+    caller: stack.identities.callers.OPERATOR,
+  };
+}
+
+export async function warmUp(
+  target: LoadTarget,
+  workload: Parameters<typeof loadOn>[1]['workload'],
+  concurrency = 50,
+): Promise<void> {
+  assertNoErrors(await loadOn(target, { concurrency, warmUpMs: FIRST_WARM_UP_MS, measureMs: 500, workload }));
+}
+
+/** A figure with errors in it is none: says the first one, so that it can be looked for. */
+export function assertNoErrors(report: LoadReport): LoadReport {
+  if (report.errors > 0)
+    throw new Error(`${report.errors} requests failed, the first with: ${report.firstError}`);
+  return report;
+}
+
+/** Null when SoftHSM can be used, else why not. */
+export function softHsmMissing(): string | null {
+  try {
+    return existsSync(softHsmModule()) ? null : 'SoftHSM is not installed';
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+export function round(value: number, digits = 1): number {
+  return Number(value.toFixed(digits));
+}
+
+export function percent(part: number, whole: number): string {
+  return `${Math.round((part / whole) * 100)} %`;
+}

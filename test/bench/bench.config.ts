@@ -1,0 +1,37 @@
+import { type ConfigOf, defineConfig, list, loadConfig, oneOf, wholeNumber } from '#libs/config';
+
+/** What the HTTP benchmarks take from the environment; the defaults are those of the published figures. */
+const benchConfig = defineConfig({
+  BENCH_SECONDS: {
+    schema: wholeNumber({ min: 1, max: 600 }),
+    description: 'How long each cell of a table is measured, after a third of that as warm-up.',
+    default: 6,
+    unit: 's',
+  },
+  BENCH_SIGNERS: {
+    schema: list(oneOf('software', 'pkcs11'), 'a list of software, pkcs11'),
+    description: 'Signing backends to measure; pkcs11 needs SoftHSM.',
+    default: 'software,pkcs11',
+  },
+  BENCH_CONCURRENCY: {
+    schema: list(wholeNumber({ min: 1, max: 1_000 }), 'a list of whole numbers').optional(),
+    description: "Concurrent callers, instead of the benchmark's own list.",
+  },
+  BENCH_EVENTS: {
+    schema: wholeNumber({ min: 10_000, max: 100_000_000 }),
+    description: 'Events in the store for the benchmark fetch.',
+    default: 1_000_000,
+  },
+  BENCH_MEMORY_SECONDS: {
+    schema: wholeNumber({ min: 20, max: 86_400 }),
+    description: 'How long the benchmark memory runs.',
+    default: 300,
+    unit: 's',
+  },
+});
+
+export type BenchConfig = ConfigOf<typeof benchConfig>;
+
+export function loadBenchConfig(): BenchConfig {
+  return loadConfig(benchConfig);
+}

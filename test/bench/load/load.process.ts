@@ -1,0 +1,131 @@
+import { readFileSync } from 'node:fs';
+import { Client, type Dispatcher } from 'undici';
+import { type LoadJob, type LoadReport } from './load';
+import { requestsOf } from './workload';
+
+/**
+ * The load generator: so many callers, each with a connection of its own, each sending its next request when it has
+ * the answer to the last one.
+ */
+
+/** Latencies in milliseconds; grows by doubling. */
+class Latencies {
+  private values = new Float64Array(65_536);
+  count = 0;
+
+  add(ms: number): void {
+    if (this.count === this.values.length) {
+      const larger = new Float64Array(this.count * 2);
+      larger.set(this.values);
+      this.values = larger;
+    }
+    this.values[this.count++] = ms;
+  }
+
+  sorted(): Float64Array {
+    return this.values.subarray(0, this.count).sort();
+  }
+}
+
+function quantile(sorted: Float64Array, q: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)] ?? Number.NaN;
+}
+
+async function run(job: LoadJob): Promise<LoadReport> {
+  const tls = { ca: readFileSync(job.ca), cert: readFileSync(job.cert), key: readFileSync(job.key) };
+  const clients = Array.from(
+    { length: job.concurrency },
+    () => new Client(job.url, { pipelining: 1, connect: tls }),
+  );
+  const next = requestsOf(job.workload);
+  const latencies = new Latencies();
+  let firstError: string | undefined;
+  let errors = 0;
+  let sent = 0;
+  let measuring = false;
+  let stopping = false;
+
+  const caller = (client: Client): Promise<void> =>
+    new Promise((resolve) => {
+      const send = (): void => {
+        if (stopping) {
+          resolve();
+          return;
+        }
+        const { method, path, body, expected } = next();
+        sent += 1;
+        const startedAt = performance.now();
+        let status = 0;
+        let refusal = '';
+        const handler: Dispatcher.DispatchHandler = {
+          onRequestStart: () => undefined,
+          onResponseStart: (_, code) => {
+            status = code;
+          },
+          onResponseData: (_, chunk) => {
+            if (status !== expected) refusal += chunk.toString();
+          },
+          onResponseEnd: () => {
+            if (measuring) latencies.add(performance.now() - startedAt);
+            if (status !== expected) failed(`${status} ${refusal.slice(0, 500)}`);
+            send();
+          },
+          onResponseError: (_, error) => {
+            failed(error.message);
+            // Not at once: a server that is away would be asked without end.
+            setTimeout(send, 100);
+          },
+        };
+        client.dispatch(
+          body === null
+            ? { method, path }
+            : { method, path, body, headers: ['content-type', 'application/json'] },
+          handler,
+        );
+      };
+      const failed = (why: string): void => {
+        errors += 1;
+        firstError ??= why;
+      };
+      send();
+    });
+
+  const callers = clients.map(caller);
+  await elapsed(job.warmUpMs);
+  measuring = true;
+  const from = performance.now();
+  const cpuFrom = process.cpuUsage();
+  await elapsed(job.measureMs);
+  measuring = false;
+  const seconds = (performance.now() - from) / 1_000;
+  const cpu = process.cpuUsage(cpuFrom);
+  stopping = true;
+  await Promise.all(callers);
+  await Promise.all(clients.map((client) => client.close()));
+  const sorted = latencies.sorted();
+  return {
+    requests: sorted.length,
+    sent,
+    seconds,
+    perSecond: sorted.length / seconds,
+    p50: quantile(sorted, 0.5),
+    p95: quantile(sorted, 0.95),
+    p99: quantile(sorted, 0.99),
+    max: sorted.at(-1) ?? Number.NaN,
+    errors,
+    firstError,
+    cpuSeconds: (cpu.user + cpu.system) / 1e6,
+  };
+}
+
+function elapsed(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+process.on('message', (job: LoadJob) => {
+  run(job).then(
+    (report) => process.send?.({ report }),
+    (error: unknown) => process.send?.({ error: (error as Error).stack ?? String(error) }),
+  );
+});
+process.on('disconnect', () => process.exit(0));

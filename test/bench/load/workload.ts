@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto';
+
+/** What a load generator sends. It travels to its process, so it is data alone. */
+export type Workload =
+  /** POST /kernel/sign, each time another manifest with an id of its own. */
+  | { kind: 'sign' }
+  /** POST /kernel/audit with this many events spread over streams. */
+  | { kind: 'audit'; events: number }
+  /** GET /kernel/audit/{id}, the ids in turn from a random start. */
+  | { kind: 'fetch'; ids: readonly string[] };
+
+export interface NextRequest {
+  method: 'GET' | 'POST';
+  path: string;
+  body: string | Buffer | null;
+  /** Any other status counts as an error. */
+  expected: number;
+}
+
+/** Bodies prepared for a batch workload: making each one anew would measure the generator. */
+const PREPARED_BATCHES = 32;
+/** Streams that batches write to. */
+const STREAMS = 2_000;
+
+/** A function that makes one request after the other. */
+export function requestsOf(workload: Workload): () => NextRequest {
+  switch (workload.kind) {
+    case 'sign':
+      return () => ({ method: 'POST', path: '/kernel/sign', body: manifestBody(), expected: 200 });
+    case 'audit': {
+      const bodies = Array.from({ length: PREPARED_BATCHES }, () => batchBody(workload.events));
+      let next = 0;
+      return () => ({
+        method: 'POST',
+        path: '/kernel/audit',
+        body: bodies[next++ % bodies.length] ?? null,
+        expected: 201,
+      });
+    }
+    case 'fetch': {
+      const { ids } = workload;
+      let next = Math.floor(Math.random() * ids.length);
+      return () => ({
+        method: 'GET',
+        path: `/kernel/audit/${ids[next++ % ids.length]}`,
+        body: null,
+        expected: 200,
+      });
+    }
+  }
+}
+
+/** Some 560 bytes: an agent's manifest with a random id, so that no index profits from neighbouring names. */
+function manifestBody(): string {
+  const id = randomBytes(12).toString('hex');
+  return `{"manifest":{"manifestId":"agent-${id}","version":"1.4.${id.charCodeAt(0)}","kind":"agent","target":"catalog-ranker","rationale":"Raise the learning rate of the ranking stage after the offline evaluation of week 46; the change is reversible and limited to the experiment named below.","limits":{"cpu":4,"memoryGiB":16,"budgetPerDay":120.5,"regions":["eu-central","us-east"]},"inputs":[{"name":"catalog","sha256":"${id}${id}0123456789abcdef"},{"name":"weights","sha256":"fedcba9876543210${id}${id}"}],"enabled":true,"expires":"2027-01-31T10:00:00.000Z"}}`;
+}
+
+/** Events of some 250 bytes of payload. */
+function batchBody(events: number): Buffer {
+  const list = Array.from({ length: events }, () => {
+    const id = randomBytes(8).toString('hex');
+    const stream = `order/${Math.floor(Math.random() * STREAMS)}`;
+    return `{"type":"order.allocated","stream":"${stream}","payload":{"order":"${id}","warehouse":"hamburg-2","lines":[{"sku":"A-${id}","quantity":3},{"sku":"B-${id}","quantity":1}],"carrier":"rail","promisedBy":"2026-12-01T12:00:00.000Z","note":"allocated by the nightly run, no manual change"}}`;
+  });
+  return Buffer.from(`{"events":[${list.join(',')}]}`);
+}

@@ -1,0 +1,138 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from 'pg';
+import { type EventSigner, EventStore, openEventStoreDataSource } from '#libs/event-store';
+import { SoftwareBackend } from '#libs/signer';
+import { type TestStack } from '#libs/testing';
+
+const ACTOR = { id: 'bench-seed', kind: 'system', roles: [] } as const;
+const EVENTS_PER_APPEND = 500;
+const APPENDS_AT_ONCE = 12;
+/** Distinct streams among the seeded events: most are short, as streams of manifests and orders are. */
+const EVENTS_PER_STREAM = 8;
+
+/**
+ * Appends events until the first shard has `total`, by the library itself with the stack's own audit key: the chain is
+ * as valid as one that grew over months. Some ten thousand a second, instead of the rate of the whole path.
+ */
+export async function seedEvents(stack: TestStack, total: number): Promise<void> {
+  const signer = await stackSigner(stack);
+  const dataSource = await openEventStoreDataSource({
+    url: stack.postgres.runtimeUrl,
+    applicationName: 'bench-seed',
+    poolSize: 4,
+  });
+  const store = new EventStore({
+    dataSource,
+    origin: stack.origin,
+    shards: stack.shards,
+    signer,
+    limits: { maxGroupEvents: 2_000, maxGroupRequests: 4, signTimeoutMs: 60_000, storeTimeoutMs: 60_000 },
+  });
+  try {
+    const [head] = await store.heads();
+    let next = (head?.seq ?? 0) + 1;
+    const appendUntilDone = async (): Promise<void> => {
+      while (next <= total) {
+        const first = next;
+        next += EVENTS_PER_APPEND;
+        const count = Math.min(EVENTS_PER_APPEND, total - first + 1);
+        await store.append({
+          actor: { ...ACTOR, roles: [...ACTOR.roles] },
+          writes: Array.from({ length: count }, (_, n) => seedWrite(first + n)),
+        });
+      }
+    };
+    await Promise.all(Array.from({ length: APPENDS_AT_ONCE }, appendUntilDone));
+  } finally {
+    await store.close();
+    await dataSource.destroy();
+    await signer.close();
+  }
+}
+
+/** Some 500 bytes of payload; streams named without order, as those of real aggregates are. */
+function seedWrite(n: number): Parameters<EventStore['append']>[0]['writes'][number] {
+  const digest = createHash('sha256')
+    .update(`bench ${Math.floor(n / EVENTS_PER_STREAM)}`)
+    .digest('hex');
+  return {
+    stream: `order/${digest.slice(0, 24)}`,
+    expectedVersion: 'any',
+    events: [
+      {
+        type: n % 3 === 0 ? 'order.allocated' : 'order.changed',
+        payload: {
+          n,
+          digest,
+          warehouse: 'hamburg-2',
+          lines: [
+            { sku: `A-${digest.slice(24, 40)}`, quantity: 3 },
+            { sku: `B-${digest.slice(40, 56)}`, quantity: 1 },
+          ],
+          note: 'Allocated by the nightly run after the forecast of the week; no manual change was made to it, and none is expected before it ships.',
+          promisedBy: '2026-12-01T12:00:00.000Z',
+        },
+      },
+    ],
+  };
+}
+
+/** The software signer's keys are files in the stack's folder; the registered audit key signs here as it does there. */
+async function stackSigner(stack: TestStack): Promise<EventSigner & { close(): Promise<void> }> {
+  const { signers } = (await stack.client('AUDITOR').get('/kernel/keys')).json as {
+    signers: { signer_kid: string; purposes: string[]; status: string }[];
+  };
+  const audit = signers.find(({ purposes, status }) => purposes.includes('audit') && status === 'active');
+  if (audit === undefined) throw new Error('the stack has registered no audit key');
+  const backend = await SoftwareBackend.open({
+    dir: join(stack.dir, 'signing-keys'),
+    keys: [{ kid: audit.signer_kid, purposes: ['audit'] }],
+    production: false,
+  });
+  return {
+    activeKid: () => audit.signer_kid,
+    sign: async (kid, inputs) =>
+      (await backend.sign(kid, inputs)).map((signature) => Buffer.from(signature).toString('base64')),
+    close: () => backend.close(),
+  };
+}
+
+/** Ids of events spread evenly over the shard. */
+export async function sampleIds(stack: TestStack, count: number): Promise<string[]> {
+  return asSuperuser(stack, async (client) => {
+    const { rows } = await client.query<{ id: string }>(
+      `SELECT e.id FROM kernel.shard_head h, generate_series(1, $1::integer) AS n
+       JOIN kernel.events e ON e.shard = 0 AND e.seq = 1 + ((n::bigint * 2654435761) % (SELECT seq FROM kernel.shard_head WHERE shard = 0))
+       WHERE h.shard = 0`,
+      [count],
+    );
+    return rows.map(({ id }) => id);
+  });
+}
+
+/** After a bulk load: everything flushed and analysed, no vacuum at work, as it is between two nights. */
+export async function settle(stack: TestStack): Promise<void> {
+  await asSuperuser(stack, async (client) => {
+    await client.query('VACUUM (ANALYZE) kernel.events');
+    await client.query('CHECKPOINT');
+    for (;;) {
+      const { rows } = await client.query(
+        "SELECT 1 FROM pg_stat_activity WHERE backend_type = 'autovacuum worker'",
+      );
+      if (rows.length === 0) return;
+      await delay(200);
+    }
+  });
+}
+
+async function asSuperuser<T>(stack: TestStack, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = new Client({ connectionString: stack.postgres.superuserUrl });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}

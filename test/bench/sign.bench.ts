@@ -1,0 +1,123 @@
+import { availableParallelism } from 'node:os';
+import { type TestStack } from '#libs/testing';
+import { type BenchConfig, loadBenchConfig } from './bench.config';
+import { type BenchResult } from './bench-result';
+import { operatorOf, percent, round, softHsmMissing, startBenchStack, warmUp } from './bench-stack';
+import { loadOn, type LoadReport } from './load/load';
+import { bareSoftHsm, EmptyHandler, measureLimits } from './machine/limits';
+import { cpuSecondsOf } from './machine/process-cpu';
+
+const CONCURRENCY = [1, 16, 50, 100, 200];
+/** One over the manifest, one over the audit event. */
+const SIGNATURES_PER_REQUEST = 2;
+const LIMIT_MS = 2_000;
+/** Where it is told which process uses how much CPU. */
+const CPU_AT = 50;
+
+/** POST /kernel/sign, and beside each figure what this machine does of its parts alone. */
+export async function run(): Promise<BenchResult> {
+  const config = loadBenchConfig();
+  const result: BenchResult = {
+    name: 'sign: POST /kernel/sign, one manifest each',
+    rows: [],
+    notes: [
+      'of empty: share of the rate of an mTLS server that does nothing, same generator, same connections.',
+      `of Ed25519: signatures made (2 a request) as a share of what node:crypto alone makes on ${availableParallelism()} cores.`,
+      'x commits: rate as a multiple of single-row INSERTs that are each flushed to disk, on one connection.',
+      'Latencies are in ms. Load generator, kernel, signing proxy and PostgreSQL share the cores.',
+    ],
+  };
+  for (const signer of config.benchSigners) {
+    const missing = signer === 'pkcs11' ? softHsmMissing() : null;
+    if (missing === null) result.rows.push(...(await measure(signer, config, result.notes)));
+    else result.notes.push(`pkcs11 was not measured: ${missing}`);
+  }
+  return result;
+}
+
+async function measure(
+  signer: 'software' | 'pkcs11',
+  config: BenchConfig,
+  notes: string[],
+): Promise<BenchResult['rows']> {
+  const rows: BenchResult['rows'] = [];
+  const stack = await startBenchStack(signer);
+  try {
+    const limits = await measureLimits(stack.postgres, LIMIT_MS);
+    if (signer === 'pkcs11') {
+      notes.push(`SoftHSM alone, batches of 64: ${Math.round(await bareSoftHsm(LIMIT_MS))} signatures/s.`);
+    } else {
+      notes.push(`node:crypto on one thread: ${Math.round(limits.ed25519OneThread)} Ed25519 signatures/s.`);
+    }
+    const target = operatorOf(stack);
+    const empty = await EmptyHandler.start({
+      caCert: target.caCert,
+      server: stack.identities.kernelServer,
+      caller: target.caller,
+    });
+    try {
+      await warmUp(target, { kind: 'sign' });
+      const measureMs = config.benchSeconds * 1_000;
+      for (const concurrency of config.benchConcurrency ?? CONCURRENCY) {
+        const bare = await empty.measure(concurrency, LIMIT_MS);
+        const cpuBefore = cpuOf(stack);
+        const load = await loadOn(target, {
+          concurrency,
+          warmUpMs: measureMs / 3,
+          measureMs,
+          workload: { kind: 'sign' },
+        });
+        if (load.firstError !== undefined) notes.push(`${signer} at ${concurrency}: ${load.firstError}`);
+        if (concurrency === CPU_AT) notes.push(cpuNote(signer, load, cpuBefore, cpuOf(stack)));
+        rows.push({
+          signer,
+          concurrent: concurrency,
+          'req/s': Math.round(load.perSecond),
+          p50: round(load.p50),
+          p95: round(load.p95),
+          p99: round(load.p99),
+          'p99/p50': round(load.p99 / load.p50),
+          errors: load.errors,
+          'empty mTLS/s': Math.round(bare.perSecond),
+          'of empty': percent(load.perSecond, bare.perSecond),
+          'Ed25519/s': Math.round(limits.ed25519),
+          'of Ed25519': percent(load.perSecond * SIGNATURES_PER_REQUEST, limits.ed25519),
+          'commits/s': Math.round(limits.commits),
+          'x commits': round(load.perSecond / limits.commits),
+        });
+      }
+    } finally {
+      empty.stop();
+    }
+  } finally {
+    await stack.stop();
+  }
+  return rows;
+}
+
+interface CpuTimes {
+  kernel: number | null;
+  'signing proxy': number | null;
+  PostgreSQL: number | null;
+}
+
+function cpuOf(stack: TestStack): CpuTimes {
+  const of = (pid: number | undefined): number | null => (pid === undefined ? null : cpuSecondsOf(pid));
+  return {
+    kernel: of(stack.kernels[0]?.process.current?.pid),
+    'signing proxy': of(stack.signingProxy.current?.pid),
+    PostgreSQL: of(stack.postgres.pid),
+  };
+}
+
+/** CPU time of each process per request, over warm-up and measurement alike. */
+function cpuNote(signer: string, load: LoadReport, before: CpuTimes, after: CpuTimes): string {
+  const microseconds = (seconds: number, requests: number): string =>
+    `${Math.round((seconds / requests) * 1e6)} us`;
+  const parts = (Object.keys(after) as (keyof CpuTimes)[]).flatMap((name) => {
+    const [from, to] = [before[name], after[name]];
+    return from === null || to === null ? [] : [`${name} ${microseconds(to - from, load.sent)}`];
+  });
+  parts.push(`load generator ${microseconds(load.cpuSeconds, load.requests)}`);
+  return `CPU time a request, ${signer} at ${CPU_AT}: ${parts.join(', ')}.`;
+}
