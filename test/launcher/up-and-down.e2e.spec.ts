@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import {
@@ -11,6 +11,7 @@ import {
   readEnvironmentFile,
   signalProcess,
 } from '#libs/devstack';
+import { workTree } from '#libs/testing';
 import { finished, gone, Launcher, until } from './launcher.driver';
 
 const SERVICES = ['postgres', 'signing-proxy', 'kernel'];
@@ -115,6 +116,20 @@ describe('./kernel up', () => {
       code: 0,
       stdout: expect.stringMatching(/Audit chain verified\. Head hash: [0-9a-f]{64}/),
     });
+  });
+
+  it('does what the README says, line by line', async () => {
+    const readme = await readFile(join(workTree(), 'README.md'), 'utf8');
+    const block = /## The first signature.*?```sh\n(.*?)```/s.exec(readme)?.[1] ?? '';
+    expect(block.trimEnd().split('\n')).toHaveLength(5);
+    // The work tree as the reader has it, with the state of this test.
+    const tree = join(launcher.scratch, 'reader');
+    await mkdir(tree);
+    await symlink(launcher.state, join(tree, '.kernel'));
+    await symlink(join(workTree(), 'tools'), join(tree, 'tools'));
+    const { stdout } = await promisify(execFile)('/bin/sh', ['-eu', '-c', block], { cwd: tree });
+    expect(stdout).toContain('"manifest_id":"hello"');
+    expect(stdout.trimEnd().split('\n').at(-1)).toMatch(/^Audit chain verified\. Head hash: [0-9a-f]{64}$/);
   });
 
   it('exports the chain once and never over something else', async () => {

@@ -199,6 +199,14 @@ async function createCluster(
   } catch (cause) {
     const { stderr } = cause as { stderr?: string };
     await rm(building, { recursive: true, force: true });
+    if (stderr?.includes('could not look up effective user ID') === true) {
+      throw new DevstackError(
+        'no_system_user',
+        `PostgreSQL needs a user that the system knows, and user id ${process.getuid?.()} has no entry in /etc/passwd; run the command as another user.`,
+        {},
+        { cause },
+      );
+    }
     throw new DevstackError(
       'postgres_failed',
       `initdb could not create the database in ${folder.data}: ${lastLine(stderr) ?? (cause as Error).message}`,

@@ -1,0 +1,41 @@
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BoundedLog } from './bounded-log';
+
+describe('BoundedLog', () => {
+  let dir: string;
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'bounded-log-'));
+  });
+  afterEach(() => rm(dir, { recursive: true, force: true }));
+
+  it('never takes more than two files of the given size and loses no recent line', async () => {
+    const file = join(dir, 'logs', 'app.log');
+    const log = new BoundedLog(file, 1_000);
+    for (let n = 0; n < 500; n += 1) log.write(`line ${n}\n`);
+    log.close();
+    expect(await readdir(join(dir, 'logs'))).toEqual(['app.log', 'app.log.1']);
+    expect((await stat(file)).size).toBeLessThanOrEqual(1_000);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    const both = `${await readFile(`${file}.1`, 'utf8')}${await readFile(file, 'utf8')}`;
+    expect(both.trimEnd().split('\n').slice(-100)).toEqual(
+      Array.from({ length: 100 }, (_, n) => `line ${n + 400}`),
+    );
+    // Writing goes on where it was, and is not an error once it is closed.
+    new BoundedLog(file, 1_000).write('after a restart\n');
+    log.write('too late\n');
+    expect(await readFile(file, 'utf8')).toMatch(/line 499\nafter a restart\n$/);
+  });
+
+  it('remembers the last lines of the process that writes, also split and unfinished ones', () => {
+    const log = new BoundedLog(join(dir, 'app.log'));
+    log.write('of an earlier process\n');
+    log.startAnew();
+    log.write('first\nsec');
+    log.write(Buffer.from('ond\nunfinished'));
+    expect(log.tail()).toEqual(['first', 'second', 'unfinished']);
+    expect(log.tail(1)).toEqual(['unfinished']);
+    log.close();
+  });
+});

@@ -1,0 +1,35 @@
+import { readdir, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describeWithSoftHsm } from '#libs/testing';
+import { Launcher } from './launcher.driver';
+
+describeWithSoftHsm('./kernel up --signer pkcs11', () => {
+  let launcher: Launcher;
+  beforeAll(async () => {
+    launcher = await Launcher.create();
+  });
+  afterAll(() => launcher.stop(), 60_000);
+
+  it('keeps its keys in a token, across a restart, and says what cannot be changed', async () => {
+    expect((await launcher.up('--signer', 'pkcs11')).code).toBe(0);
+    const softHsm = join(launcher.state, 'softhsm');
+    expect((await stat(softHsm)).mode & 0o777).toBe(0o700);
+    await expect(readdir(join(launcher.state, 'signing-keys'))).rejects.toMatchObject({ code: 'ENOENT' });
+    const manifest = join(launcher.scratch, 'manifest.json');
+    await writeFile(manifest, '{"id":"demo","version":"1.0.0","kind":"agent"}');
+    const key = async () => (await launcher.on('keys show', 'kernel-manifest-ed25519-v1')).stdout;
+    const before = await key();
+    expect(before).toContain('"active"');
+    expect((await launcher.on('sign', manifest)).code).toBe(0);
+
+    expect((await launcher.on('down')).code).toBe(0);
+    expect(await launcher.on('up', '--signer', 'software')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('was made with --signer pkcs11, which cannot be changed to software'),
+    });
+    expect((await launcher.on('up', '--detach')).code).toBe(0);
+    expect(await key()).toBe(before);
+    expect((await launcher.on('sign', manifest)).code).toBe(0);
+    expect((await launcher.on('audit verify')).stdout).toContain('Audit chain verified');
+  }, 120_000);
+});
