@@ -1,10 +1,12 @@
 // Sees to it that dependencies and dist/ are those of the sources, then hands over to the CLI (apps/cli).
 import { enableCompileCache } from 'node:module';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { prepare, PrepareError } from './prepare.mjs';
 
 const root = join(import.meta.dirname, '..');
+// Whatever is started by the name `node` from here on (npm and its scripts) is this Node.js, not the system's old one.
+process.env.PATH = `${dirname(process.execPath)}${delimiter}${process.env.PATH ?? ''}`;
 
 try {
   await prepare(root, (line) => process.stderr.write(`kernel: ${line}\n`));

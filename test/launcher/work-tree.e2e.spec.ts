@@ -79,23 +79,29 @@ describe('./kernel in a work tree of its own', () => {
     expect((await kernel(['frobnicate'])).stderr).toMatch(/^kernel: There is no command/);
   });
 
+  const script = async (bin: string, name: string, body: string) => {
+    await writeFile(join(bin, name), `#!/bin/sh\n${body}\n`);
+    await chmod(join(bin, name), 0o755);
+  };
+  /** A folder for the PATH with a Node.js that is too old, and an npx that finds the one of this process. */
+  async function oldNode(): Promise<string> {
+    const bin = await mkdtemp(join(scratch, 'bin-'));
+    await script(bin, 'node', 'echo v20.20.2');
+    await script(bin, 'npx', `echo called >> "${bin}/npx-calls"; echo "${process.execPath}"`);
+    return bin;
+  }
+
   describe('on a machine whose Node.js is old', () => {
     let bin: string;
-    const script = async (name: string, body: string) => {
-      await writeFile(join(bin, name), `#!/bin/sh\n${body}\n`);
-      await chmod(join(bin, name), 0o755);
-    };
 
     beforeEach(async () => {
-      bin = await mkdtemp(join(scratch, 'bin-'));
+      bin = await oldNode();
       for (const tool of SYSTEM_TOOLS) await symlink(await whereIs(tool), join(bin, tool));
     });
 
     const call = (home: string) => kernel(['frobnicate'], { env: { PATH: bin, HOME: home } });
 
     it('gets Node.js 24 from npx once and remembers where it is', async () => {
-      await script('node', 'echo v20.20.2');
-      await script('npx', `echo called >> "${bin}/npx-calls"; echo "${process.execPath}"`);
       const home = await mkdtemp(join(scratch, 'home-'));
       const first = await call(home);
       expect(first.code).toBe(2);
@@ -113,18 +119,20 @@ describe('./kernel in a work tree of its own', () => {
     });
 
     it('says what is missing', async () => {
+      await rm(join(bin, 'node'));
+      await rm(join(bin, 'npx'));
       expect(await call(scratch)).toEqual({
         code: 1,
         stdout: '',
         stderr:
           'kernel: Node.js is not installed; install Node.js 20 or newer with npm, then run this again.\n',
       });
-      await script('node', 'echo v20.20.2');
+      await script(bin, 'node', 'echo v20.20.2');
       const home = await mkdtemp(join(scratch, 'home-'));
       expect((await call(home)).stderr).toBe(
         'kernel: npm is not installed; install Node.js 20 or newer with npm, then run this again.\n',
       );
-      await script('npx', 'echo "npm error network" >&2; exit 1');
+      await script(bin, 'npx', 'echo "npm error network" >&2; exit 1');
       expect((await call(home)).stderr).toMatch(
         /\nnpm error network\nkernel: npx could not fetch Node\.js 24 .*\n$/,
       );
@@ -184,10 +192,12 @@ describe('./kernel in a work tree of its own', () => {
         return writeFile(manifest, JSON.stringify({ ...parsed, scripts: { ...parsed.scripts, check } }));
       };
       try {
-        await withCheck('echo checked >&2');
-        const passing = await kernel(['test']);
+        // They run on the Node.js that was found, whatever the system's is.
+        const bin = await oldNode();
+        await withCheck('node -p process.version >&2');
+        const passing = await kernel(['test'], { env: { PATH: `${bin}:/usr/local/bin:/usr/bin:/bin` } });
         expect(passing).toMatchObject({ code: 0, stdout: '3 passed, 0 failed\n' });
-        expect(passing.stderr).toContain('\nchecked\n');
+        expect(passing.stderr).toContain(`\n${process.version}\n`);
         await withCheck('exit 3');
         const failing = await kernel(['test']);
         expect(failing.code).toBe(1);

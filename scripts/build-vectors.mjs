@@ -1,0 +1,937 @@
+// Writes the golden vectors of docs/spec/vectors from the published seeds below, with libs/evidence.
+// With --check nothing is written; it fails when a committed file differs: formats do not change by accident.
+import { createHash, createPrivateKey, createPublicKey, sign } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+
+const root = join(import.meta.dirname, '..');
+const folder = join(root, 'docs', 'spec', 'vectors');
+const evidence = await loadEvidence();
+
+/** libs/evidence is TypeScript: bundled into a temporary module, so that no build has to run first. */
+async function loadEvidence() {
+  const dir = await mkdtemp(join(tmpdir(), 'vectors-'));
+  const outfile = join(dir, 'evidence.cjs');
+  try {
+    await build({
+      absWorkingDir: root,
+      entryPoints: ['libs/evidence/src/index.ts'],
+      bundle: true,
+      platform: 'node',
+      outfile,
+    });
+    return (await import(pathToFileURL(outfile).href)).default;
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+// --- keys ------------------------------------------------------------------------------------------------------------
+
+const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
+
+/** A key whose seed is the SHA-256 of a published sentence: nothing about it is secret. */
+function keyOf(kid, purposes = ['audit', 'manifest']) {
+  const sentence = `illuvrse-kernel test vector key ${kid}`;
+  const seed = createHash('sha256').update(sentence).digest();
+  const privateKey = createPrivateKey({
+    key: Buffer.concat([PKCS8_PREFIX, seed]),
+    format: 'der',
+    type: 'pkcs8',
+  });
+  const raw = createPublicKey(privateKey).export({ type: 'spki', format: 'der' }).subarray(12);
+  return {
+    kid,
+    seed: seed.toString('hex'),
+    publicKey: raw.toString('hex'),
+    sign: (input) => sign(null, input, privateKey).toString('base64'),
+    entry: {
+      signer_kid: kid,
+      algorithm: 'ed25519',
+      public_key_pem: evidence.pemOfRawKey(raw),
+      deployedAt: '2026-01-01T00:00:00.000Z',
+      description: 'Test vector key, its seed is public',
+      purposes,
+      status: 'active',
+      retiredAt: null,
+      compromisedAt: null,
+    },
+  };
+}
+
+const AUDIT_1 = keyOf('vector-audit-1');
+const AUDIT_2 = keyOf('vector-audit-2', ['audit']);
+const MANIFEST_ONLY = keyOf('vector-manifest-1', ['manifest']);
+const FOREIGN = keyOf('vector-foreign');
+const ORIGIN = 'kernel.example.com/vectors';
+
+const hex = (data) => Buffer.from(data).toString('hex');
+const refusal = (action) => {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof evidence.EvidenceError) return { code: error.code, pointer: error.pointer ?? null };
+    throw error;
+  }
+  throw new Error('a case that must be refused was accepted');
+};
+
+// --- JSON ------------------------------------------------------------------------------------------------------------
+
+const nested = (levels, open, close) => open.repeat(levels) + close.repeat(levels);
+const nestedObjects = (levels) => `${'{"a":'.repeat(levels - 1)}{}${'}'.repeat(levels - 1)}`;
+
+const ACCEPTED = [
+  ['white space between tokens', ' {\t"b" : 1 ,\r\n"a" : [ true , false , null ] } '],
+  ['top-level string', '"text"'],
+  ['top-level number', '17'],
+  ['top-level null', 'null'],
+  ['empty object', '{}'],
+  ['empty array', '[]'],
+  [
+    'members sorted by UTF-16 code units (RFC 8785, 3.2.3)',
+    String.raw`{"\u20ac":"Euro Sign","\r":"Carriage Return","\ufb33":"Hebrew Letter Dalet With Dagesh","1":"One","\ud83d\ude00":"Emoji: Grinning Face","\u0080":"Control","\u00f6":"Latin Small Letter O With Diaeresis"}`,
+  ],
+  ['digits as names are sorted as text', '{"10":1,"9":2,"1":3}'],
+  [
+    'names that mean something elsewhere',
+    '{"constructor":1,"hasOwnProperty":2,"prototype":3,"toString":4,"valueOf":5,"":6}',
+  ],
+  ['names with / and ~', '{"a/b":1,"a~b":2,"~1":3}'],
+  ['escapes are undone where RFC 8785 writes characters', String.raw`"\u0041\/\u00e9\u20ac\ud83d\ude00"`],
+  ['escapes that stay', String.raw`"\"\\\b\f\n\r\t\u0000\u001f"`],
+  ['upper-case hexadecimal digits', String.raw`"\u001F\u00E9"`],
+  ['characters that are not escaped', '"\u007f\u0080\u2028\u2029\ufeff\uffff"'],
+  ['supplementary characters', '"\u{1f600}\u{10ffff}"'],
+  ['zero spelled in many ways', '[0,-0,0.0,-0.0,0e0,0E+5,0e-400,-0e400]'],
+  ['one spelled in many ways', '[1,1.0,1e0,10e-1,0.1e1,1E+0,100.00e-2]'],
+  ['integers at the limit', '[9007199254740991,-9007199254740991,9007199254740991.0,9.007199254740991e15]'],
+  ['fractions', '[0.1,4.50,2e-3,0.000001,0.0000001,1.5e-7,123456789.125]'],
+  [
+    'large and small',
+    '[1e21,1E30,1.7976931348623157e308,-1.7976931348623157E+308,5e-324,2.2250738585072014e-308]',
+  ],
+  ['17 significant digits that survive', '[0.30000000000000004,1.0000000000000002,5.000000000000001e-7]'],
+  ['64 nested arrays', nested(64, '[', ']')],
+  ['64 nested objects', nestedObjects(64)],
+  ['duplicate names in different objects', '[{"a":1},{"a":2,"b":{"a":3}}]'],
+];
+
+const text = (name, input) => [name, Buffer.from(input)];
+const bytes = (name, ...parts) => [name, Buffer.concat(parts.map((part) => Buffer.from(part)))];
+
+const REFUSED = [
+  text('duplicate name', '{"a":1,"a":2}'),
+  text('duplicate name, spelled with an escape', String.raw`{"a":1,"\u0061":2}`),
+  text('duplicate name, deep', '{"x":[{"y":1},{"z":{"k":1,"l":2,"k":3}}]}'),
+  text('duplicate name with / and ~', '{"a/b~c":1,"a/b~c":2}'),
+  text('the first offence counts: a duplicate before an inexact number', '{"a":1,"a":9007199254740993}'),
+  text('the first offence counts: an inexact number before a duplicate', '{"b":1e400,"a":1,"a":2}'),
+  text('lone high surrogate in a value', String.raw`{"a":["\ud800"]}`),
+  text('lone low surrogate in a value', String.raw`{"a":"x\udc00y"}`),
+  text('surrogates in the wrong order', String.raw`["\udc00\ud800"]`),
+  text('high surrogate before another character', String.raw`["\ud83dx"]`),
+  text('lone surrogate in a name', String.raw`{"a":{"k\ud800":1}}`),
+  text('2^53', '9007199254740992'),
+  text('2^53 + 1', '{"n":9007199254740993}'),
+  text('-(2^53)', '[-9007199254740992]'),
+  text('2^53 with a fraction of zero', '9007199254740992.0'),
+  text('an integer that canonicalises beyond 2^53 - 1', '[1e20]'),
+  text('an integer literal of 31 digits', '1000000000000000000000000000000'),
+  text('overflow', '{"n":[0,1e400]}'),
+  text('negative overflow', '-1e309'),
+  text('underflow to zero', '[1e-400]'),
+  text('more digits than a double holds', '{"pi":3.14159265358979323846}'),
+  text('17 digits that do not survive', '[0.10000000000000001]'),
+  text('smaller than the smallest double', '[3e-324]'),
+  text('65 nested arrays', nested(65, '[', ']')),
+  text('65 nested objects', nestedObjects(65)),
+  text('member named toJSON', '{"a":{"toJSON":1}}'),
+  text('member named toJSON, spelled with an escape', String.raw`{"\u0074oJSON":1}`),
+  text('member named __proto__', '[{"__proto__":{}}]'),
+  bytes('byte order mark', [0xef, 0xbb, 0xbf], '{}'),
+  bytes('invalid UTF-8 in a value', '{"a":["', [0xff], '"]}'),
+  bytes('invalid UTF-8 in a name', '{"a":{"', [0xc3, 0x28], '":1}}'),
+  bytes('overlong UTF-8', '["', [0xc0, 0xaf], '"]'),
+  bytes('a surrogate in UTF-8', '{"s":"', [0xed, 0xa0, 0x80], '"}'),
+  bytes('beyond U+10FFFF', '{"s":"', [0xf4, 0x90, 0x80, 0x80], '"}'),
+  bytes('UTF-8 that breaks off', '["', [0xe2, 0x82]),
+  bytes('an earlier offence than the invalid UTF-8', '{"a":1,"a":"', [0xff], '"}'),
+  text('empty', ''),
+  text('white space only', ' \n'),
+  text('breaks off', '{"a":[1,'),
+  text('breaks off in a string', '{"a":"b'),
+  text('trailing comma in an object', '{"a":1,}'),
+  text('trailing comma in an array', '{"a":[1,]}'),
+  text('two documents', '{} {}'),
+  text('leading zero', '{"a":01}'),
+  text('leading plus', '[+1]'),
+  text('no digits after the point', '[1.]'),
+  text('no digits before the point', '[.5]'),
+  text('no digits in the exponent', '[1e]'),
+  text('NaN', '[NaN]'),
+  text('Infinity', '[-Infinity]'),
+  text('comment', '{"a":1/**/}'),
+  text('single quotes', "{'a':1}"),
+  text('name without quotes', '{a:1}'),
+  text('control character in a string', '["a\u0001b"]'),
+  text('line feed in a string', '{"k":"a\nb"}'),
+  text('unknown escape', String.raw`["\x41"]`),
+  text('short escape', String.raw`["\u12"]`),
+  text('no-break space between tokens', '[1,\u00a02]'),
+  text('capital literal', '[True]'),
+];
+
+/** RFC 8785 appendix B: IEEE 754 bits and their text, but for NaN and the infinities. */
+const NUMBERS = [
+  ['0000000000000000', '0'],
+  ['8000000000000000', '0'],
+  ['0000000000000001', '5e-324'],
+  ['8000000000000001', '-5e-324'],
+  ['7fefffffffffffff', '1.7976931348623157e+308'],
+  ['ffefffffffffffff', '-1.7976931348623157e+308'],
+  ['4340000000000000', '9007199254740992'],
+  ['c340000000000000', '-9007199254740992'],
+  ['4430000000000000', '295147905179352830000'],
+  ['44b52d02c7e14af5', '9.999999999999997e+22'],
+  ['44b52d02c7e14af6', '1e+23'],
+  ['44b52d02c7e14af7', '1.0000000000000001e+23'],
+  ['444b1ae4d6e2ef4e', '999999999999999700000'],
+  ['444b1ae4d6e2ef4f', '999999999999999900000'],
+  ['444b1ae4d6e2ef50', '1e+21'],
+  ['3eb0c6f7a0b5ed8c', '9.999999999999997e-7'],
+  ['3eb0c6f7a0b5ed8d', '0.000001'],
+  ['41b3de4355555553', '333333333.3333332'],
+  ['41b3de4355555554', '333333333.33333325'],
+  ['41b3de4355555555', '333333333.3333333'],
+  ['41b3de4355555556', '333333333.3333334'],
+  ['41b3de4355555557', '333333333.33333343'],
+  ['becbf647612f3696', '-0.0000033333333333333333'],
+  ['43143ff3c1cb0959', '1424953923781206.2'],
+];
+
+function jsonVectors() {
+  return {
+    'json-accepted.json': ACCEPTED.map(([name, input]) => {
+      const canonical = evidence.canonicalize(evidence.parseStrictJson(Buffer.from(input)));
+      return { name, input: hex(input), canonical: hex(canonical), sha256: evidence.sha256Hex(canonical) };
+    }),
+    'json-refused.json': REFUSED.map(([name, input]) => ({
+      name,
+      input: hex(input),
+      ...refusal(() => evidence.parseStrictJson(input)),
+    })),
+    'json-numbers.json': NUMBERS.map(([bits, shortest]) => {
+      const value = Buffer.from(bits, 'hex').readDoubleBE();
+      let accepted = true;
+      try {
+        evidence.assertStrictJson(value);
+      } catch {
+        accepted = false;
+      }
+      return { bits, text: shortest, accepted };
+    }),
+  };
+}
+
+// --- audit events ----------------------------------------------------------------------------------------------------
+
+const ACTOR = { id: 'CN=build-service', kind: 'service', roles: ['Operator'] };
+
+function withoutHash(event) {
+  const rest = { ...event };
+  delete rest.hash;
+  delete rest.signature;
+  return rest;
+}
+
+/** Makes chains in which every event follows from the one before; what is given replaces it. */
+class Chain {
+  events = [];
+  cases = [];
+  versions = new Map();
+
+  constructor(origin = ORIGIN, shard = 0) {
+    this.origin = origin;
+    this.shard = shard;
+  }
+
+  append({ signer = AUDIT_1, ...given } = {}) {
+    const last = this.events.at(-1);
+    const seq = (last?.seq ?? 0) + 1;
+    const stream = given.stream ?? 'upgrade/upg-42';
+    const streamVersion = (this.versions.get(stream) ?? 0) + 1;
+    this.versions.set(stream, streamVersion);
+    const at = Date.parse('2026-01-31T10:00:00.000Z') + seq * 1_000;
+    const ms = at.toString(16).padStart(12, '0');
+    const event = {
+      v: 1,
+      id: `${ms.slice(0, 8)}-${ms.slice(8)}-7${this.shard.toString(16).padStart(3, '0')}-8000-${seq.toString(16).padStart(12, '0')}`,
+      shard: this.shard,
+      seq,
+      ts: new Date(at).toISOString(),
+      type: 'upgrade.applied',
+      stream,
+      streamVersion,
+      actor: ACTOR,
+      payload: { seq },
+      correlationId: null,
+      causationId: null,
+      signerKid: signer.kid,
+      prevHash: last?.hash ?? evidence.genesisHash(this.origin, this.shard),
+      ...given,
+    };
+    const sealed = evidence.sealEvent(event, this.origin);
+    const signature = signer.sign(sealed.signingInput);
+    const done = sealed.finish(signature);
+    const unhashed = withoutHash(done.event);
+    this.cases.push({
+      event: unhashed,
+      canonicalWithoutHashAndSignature: evidence.canonicalize(unhashed),
+      hash: sealed.hash,
+      signingInput: Buffer.from(sealed.signingInput).toString(),
+      signerKid: signer.kid,
+      signature,
+      canonical: Buffer.from(done.bytes).toString(),
+    });
+    this.events.push(done.event);
+    return done.event;
+  }
+
+  addSigner(key, signer = AUDIT_1) {
+    return this.append({
+      signer,
+      type: 'signer.added',
+      stream: `signer/${key.kid}`,
+      payload: { signer: key.entry },
+    });
+  }
+
+  endSigner(key, status, signer) {
+    const at = new Date(Date.parse(this.events.at(-1).ts) + 500).toISOString();
+    return this.append({
+      signer,
+      type: `signer.${status}`,
+      stream: `signer/${key.kid}`,
+      payload: { signer_kid: key.kid, [`${status}At`]: at },
+    });
+  }
+
+  lines() {
+    return this.events.map((event) => Buffer.from(evidence.canonicalEventBytes(event)).toString());
+  }
+}
+
+function eventVectors() {
+  const chain = new Chain();
+  chain.addSigner(AUDIT_1);
+  chain.append({
+    type: 'manifest.signed',
+    stream: 'manifest/agent-7',
+    actor: { id: 'Zoë Müller', kind: 'human', roles: ['DivisionLead', 'Auditor'] },
+    payload: {
+      text: 'Grüße, \u{1f600} \u2028 "quoted" \\ \u0001',
+      numbers: [0, -1.5, 1e21, 1e-7],
+      nested: { b: [], a: {} },
+    },
+    correlationId: '018f4b6e-0000-4000-8000-00000000abcd',
+    causationId: '018F4B6E-0000-4000-8000-00000000ABCD',
+  });
+  chain.append({ stream: 'upgrade/Ünïcode id', payload: {} });
+  const other = new Chain('a', 17);
+  other.append({ signer: AUDIT_2 });
+  return {
+    'audit-events.json': {
+      genesis: [
+        { origin: ORIGIN, shard: 0, prevHash: evidence.genesisHash(ORIGIN, 0) },
+        { origin: ORIGIN, shard: 1, prevHash: evidence.genesisHash(ORIGIN, 1) },
+        { origin: 'a', shard: 17, prevHash: evidence.genesisHash('a', 17) },
+      ],
+      keys: [AUDIT_1, AUDIT_2].map(({ kid, seed, publicKey }) => ({ kid, seed, publicKey })),
+      events: [
+        ...chain.cases.map((entry) => ({ origin: ORIGIN, ...entry })),
+        ...other.cases.map((entry) => ({ origin: 'a', ...entry })),
+      ],
+    },
+    'audit-events-refused.json': refusedEvents(chain.lines()[1]),
+    'signing-inputs-refused.json': refusedSigningInputs(chain.cases[0].signingInput),
+  };
+}
+
+/** Changes to a right event that its format, not its hash, must refuse. */
+function refusedEvents(line) {
+  const changed = (change) => {
+    const event = JSON.parse(line);
+    change(event);
+    return evidence.canonicalize(event);
+  };
+  const cases = [
+    ['members not sorted', line.replace('"seq":2,"shard":0', '"shard":0,"seq":2')],
+    ['white space', line.replace('"seq":2', '"seq": 2')],
+    ['line feed at the end', `${line}\n`],
+    ['a needless escape', line.replace('"manifest.signed"', String.raw`"manifest\u002esigned"`)],
+    ['a number spelled differently', line.replace('-1.5', '-1.50')],
+    ['duplicate member', line.replace('"seq":2', '"seq":2,"seq":2')],
+    ['inexact number in the payload', line.replace('-1.5', '9007199254740993')],
+    ['a member too many', changed((e) => (e.extra = true))],
+    ['no type', changed((e) => delete e.type)],
+    ['no signature', changed((e) => delete e.signature)],
+    ['version 2', changed((e) => (e.v = 2))],
+    ['seq 0', changed((e) => (e.seq = 0))],
+    ['seq as text', changed((e) => (e.seq = '2'))],
+    ['negative shard', changed((e) => (e.shard = -1))],
+    ['streamVersion with a fraction', changed((e) => (e.streamVersion = 1.5))],
+    ['UUIDv4 as id', changed((e) => (e.id = '018f4b6e-0000-4000-8000-00000000abcd'))],
+    ['upper-case id', changed((e) => (e.id = e.id.replace('8000', 'ABCD')))],
+    ['time without milliseconds', changed((e) => (e.ts = '2026-01-31T10:00:02Z'))],
+    ['time with an offset', changed((e) => (e.ts = '2026-01-31T10:00:02.000+00:00'))],
+    ['31 April', changed((e) => (e.ts = '2026-04-31T10:00:02.000Z'))],
+    ['type without a dot', changed((e) => (e.type = 'signed'))],
+    ['stream without a slash', changed((e) => (e.stream = 'manifest'))],
+    ['actor without roles', changed((e) => delete e.actor.roles)],
+    ['actor of an unknown kind', changed((e) => (e.actor.kind = 'robot'))],
+    ['actor with a member too many', changed((e) => (e.actor.name = 'x'))],
+    ['payload that is an array', changed((e) => (e.payload = []))],
+    ['correlationId that is no UUID', changed((e) => (e.correlationId = 'abc'))],
+    ['upper-case hash', changed((e) => (e.hash = e.hash.toUpperCase()))],
+    ['short prevHash', changed((e) => (e.prevHash = e.prevHash.slice(1)))],
+    ['signature without padding', changed((e) => (e.signature = e.signature.slice(0, -2)))],
+    [
+      'signature with stray bits',
+      changed((e) => (e.signature = e.signature.replace(/.==$/, (end) => `${end[0] === 'B' ? 'C' : 'B'}==`))),
+    ],
+    ['signerKid with a space', changed((e) => (e.signerKid = 'a b'))],
+    ['an array', '[]'],
+    ['65,536 bytes', ofSize(changed, 65_536)],
+  ];
+  return cases.map(([name, input]) => ({
+    name,
+    ...compact(input),
+    ...refusal(() => evidence.parseEvent(Buffer.from(input))),
+  }));
+}
+
+function ofSize(changed, size) {
+  const sized = (length) => changed((e) => (e.payload = { text: 'x'.repeat(length) }));
+  return sized(size - Buffer.byteLength(sized(0)));
+}
+
+/** A long run of one letter is told by its length. */
+function compact(input) {
+  const run = /x{1000,}/.exec(input);
+  if (run === null) return { input };
+  const [prefix, suffix] = [input.slice(0, run.index), input.slice(run.index + run[0].length)];
+  return { inputParts: { prefix, repeat: 'x', times: run[0].length, suffix } };
+}
+
+function refusedSigningInputs(right) {
+  const [domain, origin, shard, seq, hash] = right.split('\n');
+  const lines = (...parts) => `${parts.join('\n')}\n`;
+  const cases = [
+    ['other domain', lines('illuvrse-kernel/audit-event/v2', origin, shard, seq, hash)],
+    ['approval', lines('illuvrse-kernel/approval/v1', origin, shard, seq, hash)],
+    ['no line feed at the end', right.slice(0, -1)],
+    ['a line too many', `${right}x\n`],
+    ['a line too few', lines(domain, origin, shard, seq)],
+    ['carriage returns', right.replaceAll('\n', '\r\n')],
+    ['empty origin', lines(domain, '', shard, seq, hash)],
+    ['origin with a space', lines(domain, 'a b', shard, seq, hash)],
+    ['shard with a leading zero', lines(domain, origin, '00', seq, hash)],
+    ['negative shard', lines(domain, origin, '-1', seq, hash)],
+    ['position 0', lines(domain, origin, shard, '0', hash)],
+    ['position beyond 2^53 - 1', lines(domain, origin, shard, '9007199254740992', hash)],
+    ['position with an exponent', lines(domain, origin, shard, '1e0', hash)],
+    ['upper-case hash', lines(domain, origin, shard, seq, hash.toUpperCase())],
+    ['short hash', lines(domain, origin, shard, seq, hash.slice(2))],
+    ['empty', ''],
+  ];
+  return cases.map(([name, input]) => ({
+    name,
+    input: hex(input),
+    code: refusal(() => evidence.parseAuditSigningInput(Buffer.from(input))).code,
+  }));
+}
+
+// --- manifests -------------------------------------------------------------------------------------------------------
+
+function manifestVectors() {
+  const statement = {
+    manifestId: 'agent-7',
+    version: '1.4.0',
+    kind: 'agent',
+    origin: ORIGIN,
+    signedAt: '2026-01-31T10:00:00.000Z',
+    requestedBy: 'CN=build-service',
+    auditSeqAfter: '0:17',
+  };
+  const manifests = [
+    ['as written', '{"id":"agent-7","version":"1.4.0","limits":{"cpu":1.5,"memory":1000},"tags":["a","b"]}'],
+    [
+      'other member order',
+      '{"tags":["a","b"],"limits":{"memory":1000,"cpu":1.5},"version":"1.4.0","id":"agent-7"}',
+    ],
+    [
+      'other spellings and white space',
+      String.raw`{ "id" : "agent\u002d7", "version":"1.4.0", "limits":{"cpu":15e-1,"memory":1.0E3},"tags":["\u0061","b"] }`,
+    ],
+  ];
+  const sha256 = evidence.manifestDigest(evidence.parseStrictJson(manifests[0][1]));
+  const payload = evidence.manifestStatement({ ...statement, sha256 });
+  const pae = evidence.dssePae(evidence.MANIFEST_PAYLOAD_TYPE, payload);
+  const envelope = evidence.buildEnvelope(payload, AUDIT_1.kid, AUDIT_1.sign(pae));
+  const signedBy = (key, keyid, input = pae, of = payload) => ({
+    payloadType: evidence.MANIFEST_PAYLOAD_TYPE,
+    payload: Buffer.from(of).toString('base64'),
+    signatures: [{ keyid, sig: key.sign(input) }],
+  });
+  const keys = [AUDIT_1.entry, AUDIT_2.entry];
+  const resigned = (change) => {
+    const value = JSON.parse(Buffer.from(payload).toString());
+    change(value);
+    const changed = Buffer.from(evidence.canonicalize(value));
+    return signedBy(AUDIT_1, AUDIT_1.kid, evidence.dssePae(evidence.MANIFEST_PAYLOAD_TYPE, changed), changed);
+  };
+  const pretty = Buffer.from(JSON.stringify(JSON.parse(Buffer.from(payload).toString()), null, 1));
+  const envelopes = [
+    ['valid', envelope, {}],
+    ['another manifest', envelope, { manifest: '{"id":"agent-8"}' }],
+    ['another origin', envelope, { origin: 'kernel.example.com/other' }],
+    ['signed by a key that is not known', signedBy(FOREIGN, FOREIGN.kid), {}],
+    ['signed by a foreign key under a known name', signedBy(FOREIGN, AUDIT_1.kid), {}],
+    ['signed by a key that is not for manifests', signedBy(AUDIT_2, AUDIT_2.kid), {}],
+    ['signature over the payload alone', signedBy(AUDIT_1, AUDIT_1.kid, payload), {}],
+    [
+      'malleated signature (S + L)',
+      { ...envelope, signatures: [{ keyid: AUDIT_1.kid, sig: malleate(envelope.signatures[0].sig) }] },
+      {},
+    ],
+    [
+      'payload changed after signing',
+      { ...envelope, payload: resigned((v) => (v.predicate.version = '9')).payload },
+      {},
+    ],
+    [
+      'payload not canonical',
+      signedBy(AUDIT_1, AUDIT_1.kid, evidence.dssePae(evidence.MANIFEST_PAYLOAD_TYPE, pretty), pretty),
+      {},
+    ],
+    ['subject and manifestId differ', resigned((v) => (v.subject[0].name = 'agent-8')), {}],
+    ['two subjects', resigned((v) => v.subject.push(v.subject[0])), {}],
+    ['a predicate member too many', resigned((v) => (v.predicate.extra = 1)), {}],
+    ['another predicate type', resigned((v) => (v.predicateType = 'https://example.com/other')), {}],
+    ['another payload type', { ...envelope, payloadType: 'application/json' }, {}],
+    [
+      'URL-safe base64',
+      { ...envelope, signatures: [{ keyid: AUDIT_1.kid, sig: `${'-_'.repeat(43)}==` }] },
+      {},
+    ],
+    ['no signature', { ...envelope, signatures: [] }, {}],
+    ['a member too many in the envelope', { ...envelope, note: 'unsigned' }, {}],
+    ['not an envelope', null, {}],
+  ];
+  return {
+    'manifest-signatures.json': {
+      key: { kid: AUDIT_1.kid, seed: AUDIT_1.seed, publicKey: AUDIT_1.publicKey },
+      manifests: manifests.map(([name, manifest]) => ({
+        name,
+        manifest,
+        sha256: evidence.manifestDigest(evidence.parseStrictJson(manifest)),
+      })),
+      statement: { ...statement, sha256 },
+      payload: Buffer.from(payload).toString(),
+      pae: Buffer.from(pae).toString(),
+      envelope,
+    },
+    'manifest-envelopes.json': {
+      signers: keys,
+      manifest: manifests[0][1],
+      origin: ORIGIN,
+      envelopes: envelopes.map(([name, candidate, { manifest = manifests[0][1], origin = ORIGIN }]) => {
+        const verdict = evidence.verifyManifestEnvelope({
+          manifest: evidence.parseStrictJson(manifest),
+          envelope: candidate,
+          keys,
+          origin,
+        });
+        return {
+          name,
+          ...(manifest === manifests[0][1] ? {} : { manifest }),
+          ...(origin === ORIGIN ? {} : { origin }),
+          envelope: candidate,
+          valid: verdict.valid,
+          reasons: verdict.reasons.map((reason) => reason.slice(0, reason.indexOf(':'))),
+        };
+      }),
+    },
+  };
+}
+
+/** S + L instead of S: the same signature to a verifier that does not check the range (RFC 8032 section 5.1.7). */
+function malleate(signature) {
+  const L = 2n ** 252n + 27742317777372353535851937790883648493n;
+  const raw = Buffer.from(signature, 'base64');
+  let s = BigInt(`0x${Buffer.from(raw.subarray(32)).reverse().toString('hex')}`) + L;
+  for (let i = 32; i < 64; i++, s >>= 8n) raw[i] = Number(s & 255n);
+  return raw.toString('base64');
+}
+
+// --- keys ------------------------------------------------------------------------------------------------------------
+
+function keyVectors() {
+  const message = Buffer.from('illuvrse-kernel test vector message');
+  const signature = AUDIT_1.sign(message);
+  const changed = (change) => {
+    const raw = Buffer.from(signature, 'base64');
+    change(raw);
+    return raw.toString('base64');
+  };
+  const le = (n) => Buffer.from(n.toString(16).padStart(64, '0'), 'hex').reverse().toString('hex');
+  const p = 2n ** 255n - 19n;
+  const refused = [
+    ['order 1, the neutral element', le(1n)],
+    ['order 2', le(p - 1n)],
+    ['order 4', le(0n)],
+    ['order 4, other sign', le(2n ** 255n)],
+    ['order 8', '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05'],
+    ['order 8, other sign', '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85'],
+    ['order 8, other y', 'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a'],
+    ['order 8, other y and sign', 'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa'],
+    ['not canonical: y = p + 1, order 1', le(p + 1n)],
+    ['not canonical: y = p, order 4', le(p)],
+    ['not canonical: y = 1 with the sign bit', le(2n ** 255n + 1n)],
+    ['not canonical: y = 2^255 - 1', le(2n ** 255n - 1n)],
+    ['not on the curve: y = 2', le(2n)],
+    [
+      'not in the prime-order subgroup: 7 B plus a point of order 8',
+      '16b981d0b88cdf3ab9fa87190822fe4905b475efda3aec7c34abfa92c19320f4',
+    ],
+  ];
+  return {
+    'public-keys.json': [
+      { name: 'right', publicKey: AUDIT_1.publicKey, accepted: true },
+      { name: 'right, another', publicKey: AUDIT_2.publicKey, accepted: true },
+      ...refused.map(([name, publicKey]) => ({
+        name,
+        publicKey,
+        accepted: false,
+        code: refusal(() => evidence.checkRawPublicKey(Buffer.from(publicKey, 'hex'))).code,
+      })),
+    ],
+    'ed25519-signatures.json': {
+      publicKey: AUDIT_1.publicKey,
+      seed: AUDIT_1.seed,
+      message: hex(message),
+      signatures: [
+        { name: 'right', signature, valid: true },
+        { name: 'S + L', signature: malleate(signature), valid: false },
+        {
+          name: 'S = L',
+          signature: withS(signature, 2n ** 252n + 27742317777372353535851937790883648493n),
+          valid: false,
+        },
+        { name: 'S = 0', signature: withS(signature, 0n), valid: false },
+        { name: 'high bits of S set', signature: changed((raw) => (raw[63] |= 0xe0)), valid: false },
+        { name: 'one bit of R', signature: changed((raw) => (raw[0] ^= 1)), valid: false },
+        { name: 'sign bit of R', signature: changed((raw) => (raw[31] ^= 0x80)), valid: false },
+        { name: 'one bit of S', signature: changed((raw) => (raw[32] ^= 1)), valid: false },
+        {
+          name: 'R and S swapped',
+          signature: changed((raw) => Buffer.concat([raw.subarray(32), raw.subarray(0, 32)]).copy(raw)),
+          valid: false,
+        },
+        { name: 'all zero', signature: Buffer.alloc(64).toString('base64'), valid: false },
+        {
+          name: 'R neutral, S = 0',
+          signature: Buffer.concat([Buffer.from(le(1n), 'hex'), Buffer.alloc(32)]).toString('base64'),
+          valid: false,
+        },
+        { name: 'by another key', signature: FOREIGN.sign(message), valid: false },
+        { name: 'over another message', signature: AUDIT_1.sign(Buffer.from('other')), valid: false },
+      ],
+    },
+  };
+}
+
+function withS(signature, s) {
+  const raw = Buffer.from(signature, 'base64');
+  for (let i = 32; i < 64; i++, s >>= 8n) raw[i] = Number(s & 255n);
+  return raw.toString('base64');
+}
+
+// --- chains ----------------------------------------------------------------------------------------------------------
+
+/** Ten events: two keys registered, one rotated away, the work of two streams in between. */
+function story() {
+  const chain = new Chain();
+  chain.addSigner(AUDIT_1); // 1
+  chain.append(); // 2
+  chain.append(); // 3
+  chain.append({ stream: 'division/product', type: 'division.registered' }); // 4
+  chain.append(); // 5
+  chain.append({
+    type: 'signer.rotated',
+    stream: `signer/${AUDIT_1.kid}`,
+    payload: { from: AUDIT_1.kid, to: AUDIT_2.entry },
+  }); // 6
+  chain.append({ signer: AUDIT_2 }); // 7
+  chain.endSigner(AUDIT_1, 'retired', AUDIT_2); // 8
+  chain.append({ signer: AUDIT_2 }); // 9
+  chain.append({ signer: AUDIT_2, stream: 'division/product', type: 'division.renamed' }); // 10
+  return chain;
+}
+
+const replaced = (lines, seq, line) => lines.map((old, i) => (i === seq - 1 ? line : old));
+const without = (lines, ...seqs) => lines.filter((_, i) => !seqs.includes(i + 1));
+const reordered = (lines, ...seqs) => seqs.map((seq) => lines[seq - 1]);
+const fault = (code, seq, shard = 0) => ({ code, shard, seq });
+
+/** The event at `seq` with other content, hash and signature. */
+function forged(chain, seq, change, signer) {
+  const event = withoutHash(structuredClone(chain.events[seq - 1]));
+  change(event);
+  const sealed = evidence.sealEvent(event, chain.origin);
+  return Buffer.from(sealed.finish(signer.sign(sealed.signingInput)).bytes).toString();
+}
+
+/** The event at `seq` with members set, and hash and signature left as they are unless set too. */
+function patched(chain, seq, members) {
+  return evidence.canonicalize({ ...chain.events[seq - 1], ...members });
+}
+
+function chainCases() {
+  const chain = story();
+  const lines = chain.lines();
+  const head = chain.events.at(-1);
+  const early = new Chain();
+  early.addSigner(AUDIT_1);
+  early.append({ signer: AUDIT_2 });
+  early.addSigner(AUDIT_2);
+  early.append({ signer: AUDIT_2 });
+  const late = story();
+  late.append({ signer: AUDIT_1 });
+  late.append({ signer: AUDIT_2 });
+  const back = new Chain();
+  back.addSigner(AUDIT_1);
+  back.append();
+  back.append({ ts: '2026-01-31T10:00:01.000Z' });
+  const streams = new Chain();
+  streams.addSigner(AUDIT_1);
+  streams.append({ stream: 'upgrade/a' });
+  streams.append({ stream: 'upgrade/a', streamVersion: 3 });
+  streams.append({ stream: 'upgrade/b', streamVersion: 2 });
+  const sameId = new Chain();
+  const first = sameId.addSigner(AUDIT_1);
+  sameId.append({ id: first.id });
+  const foreign = new Chain();
+  foreign.addSigner(FOREIGN, FOREIGN);
+  foreign.append({ signer: FOREIGN });
+  const wrongPurpose = new Chain();
+  wrongPurpose.addSigner(AUDIT_1);
+  wrongPurpose.addSigner(MANIFEST_ONLY);
+  wrongPurpose.append({ signer: MANIFEST_ONLY });
+  const lost = new Chain();
+  lost.addSigner(AUDIT_1);
+  lost.addSigner(AUDIT_2);
+  lost.append();
+  lost.endSigner(AUDIT_1, 'compromised', AUDIT_2);
+  lost.append();
+  const recovered = new Chain();
+  recovered.addSigner(AUDIT_1);
+  recovered.addSigner(AUDIT_2, AUDIT_2);
+  recovered.append({ signer: AUDIT_2 });
+  const unregistered = new Chain();
+  unregistered.append();
+  unregistered.append({ signer: AUDIT_2 });
+  const impostor = new Chain();
+  impostor.addSigner(AUDIT_1);
+  impostor.append({
+    type: 'signer.added',
+    stream: `signer/${AUDIT_2.kid}`,
+    payload: { signer: { ...AUDIT_2.entry, public_key_pem: FOREIGN.entry.public_key_pem } },
+  });
+  impostor.append({ signer: AUDIT_2 });
+  const contradictory = new Chain();
+  contradictory.addSigner(AUDIT_1);
+  contradictory.endSigner(AUDIT_2, 'retired', AUDIT_1);
+  const other = new Chain(ORIGIN, 1);
+  other.append({ stream: 'upgrade/upg-43' });
+  other.append({ stream: 'upgrade/upg-43' });
+  const lateOther = new Chain(ORIGIN, 1);
+  lateOther.append({ stream: 'upgrade/upg-43', ts: '2026-01-31T10:01:08.000Z' });
+  lateOther.append({ stream: 'upgrade/upg-43', ts: '2026-01-31T10:01:08.001Z' });
+  const flipped = lines[3].replace('"seq":4}', '"seq":5}');
+  const rehashed = forged(chain, 4, (e) => (e.payload.seq = 5), FOREIGN);
+  const everywhere = (code) => chain.events.map(({ seq }) => fault(code, seq));
+
+  return [
+    ['valid', lines, []],
+    ['flip: a character of the payload of 4', replaced(lines, 4, flipped), [fault('hash', 4)]],
+    [
+      'flip: a character of prevHash of 4',
+      replaced(lines, 4, patched(chain, 4, { prevHash: chain.events[0].hash })),
+      [fault('hash', 4), fault('link', 4)],
+    ],
+    [
+      'flip: a character of the signature of 4',
+      replaced(lines, 4, patched(chain, 4, { signature: chain.events[4].signature })),
+      [fault('signature', 4)],
+    ],
+    [
+      'malleated signature (S + L) of 4',
+      replaced(lines, 4, patched(chain, 4, { signature: malleate(chain.events[3].signature) })),
+      [fault('signature', 4)],
+    ],
+    [
+      'payload changed and hashed again, signature left',
+      replaced(lines, 4, patched(chain, 4, { payload: { seq: 5 }, hash: JSON.parse(rehashed).hash })),
+      [fault('signature', 4), fault('link', 5)],
+    ],
+    [
+      'changed and signed again with a foreign key under the old name',
+      replaced(lines, 4, rehashed),
+      [fault('signature', 4), fault('link', 5)],
+    ],
+    [
+      'changed and signed again with a foreign key under its own name',
+      replaced(
+        lines,
+        4,
+        forged(chain, 4, (e) => (e.signerKid = FOREIGN.kid), FOREIGN),
+      ),
+      [fault('unknown_key', 4), fault('link', 5)],
+    ],
+    ['a whole chain by a foreign key', foreign.lines(), [fault('unknown_key', 1), fault('unknown_key', 2)]],
+    ['5 deleted', without(lines, 5), [fault('gap', 5)]],
+    [
+      '5 to 7 deleted',
+      without(lines, 5, 6, 7),
+      [fault('gap', 5), fault('key_not_valid', 8), fault('key_not_valid', 9), fault('key_not_valid', 10)],
+    ],
+    [
+      'the first two deleted',
+      without(lines, 1, 2),
+      [fault('gap', 1), fault('format', 6), fault('format', 8)],
+    ],
+    ['from 3, the first two deleted', without(lines, 1, 2, 6, 7, 8, 9, 10), [], { from: 3 }],
+    ['5 and 6 swapped', reordered(lines, 1, 2, 3, 4, 6, 5, 7, 8, 9, 10), [fault('order', 5)]],
+    ['in reverse', reordered(lines, 3, 2, 1), [fault('order', 1), fault('order', 2)]],
+    ['5 twice', reordered(lines, 1, 2, 3, 4, 5, 5, 6, 7, 8, 9, 10), [fault('duplicate', 5)]],
+    ['2 again at the end', [...lines, lines[1]], [fault('duplicate', 2)]],
+    [
+      'a fork: two events at position 10',
+      [...lines, forged(chain, 10, (e) => (e.payload = { other: true }), AUDIT_2)],
+      [fault('duplicate', 10)],
+    ],
+    ['the same id at two positions', sameId.lines(), [fault('duplicate', 2)]],
+    [
+      'truncated: the last two are missing',
+      lines.slice(0, 8),
+      [fault('truncation', 10)],
+      { expectHead: { shard: 0, seq: 10, hash: head.hash } },
+    ],
+    ['truncated, nobody knows the head', lines.slice(0, 8), []],
+    [
+      'the expected head is there, and more',
+      lines,
+      [],
+      { expectHead: { shard: 0, seq: 5, hash: chain.events[4].hash } },
+    ],
+    [
+      'another event where the expected head was',
+      lines,
+      [fault('truncation', 10)],
+      { expectHead: { shard: 0, seq: 10, hash: chain.events[4].hash } },
+    ],
+    [
+      'the last line broken off',
+      [...lines.slice(0, 9), lines[9].slice(0, 100)],
+      [{ code: 'format', shard: null, seq: null }],
+    ],
+    ['nothing at all', [], [{ code: 'truncation', shard: null, seq: null }]],
+    [
+      'another origin',
+      lines,
+      [fault('link', 1), ...everywhere('signature')],
+      { origin: 'kernel.example.com/other' },
+    ],
+    [
+      'not canonical: white space in 4',
+      replaced(lines, 4, lines[3].replace('"seq":4', '"seq": 4')),
+      [fault('format', 4)],
+    ],
+    [
+      'not an event: 4 lacks its type',
+      replaced(lines, 4, lines[3].replace(/"type":"[^"]*",/, '')),
+      [fault('format', 4)],
+    ],
+    ['a key used before it was added', early.lines(), [fault('key_not_valid', 2)]],
+    ['a key used after it was retired', late.lines(), [fault('key_not_valid', 11)]],
+    ['a key used after it was declared compromised', lost.lines(), [fault('key_not_valid', 5)]],
+    ['a key of the trust root that registers itself', recovered.lines(), []],
+    ['keys of the trust root, none registered', unregistered.lines(), []],
+    ['a key without the purpose audit', wrongPurpose.lines(), [fault('key_not_valid', 3)]],
+    [
+      'the chain registers another public key than signers.json',
+      impostor.lines(),
+      [fault('key_not_valid', 3)],
+    ],
+    ['the registry retires a key that it does not have', contradictory.lines(), [fault('format', 2)]],
+    ['time goes back at 3', back.lines(), [fault('time', 3)]],
+    ['stream versions with gaps', streams.lines(), [fault('stream', 3), fault('stream', 4)]],
+    ['two shards, one after the other', [...lines, ...other.lines()], []],
+    [
+      'two shards, interleaved',
+      [other.lines()[0], ...lines.slice(0, 5), other.lines()[1], ...lines.slice(5)],
+      [],
+    ],
+    [
+      'two shards, a key used in the other 60 s after it was retired, and later',
+      [...lines, ...lateOther.lines()],
+      [fault('key_not_valid', 2, 1)],
+    ],
+  ];
+}
+
+function chainVectors() {
+  const signers = evidence.signersJson([AUDIT_1.entry, AUDIT_2.entry, MANIFEST_ONLY.entry], ORIGIN);
+  const files = { 'chains/signers.json': signers };
+  const cases = chainCases().map(([name, lines, faults, options = {}], i) => {
+    const file = `chains/${String(i + 1).padStart(2, '0')}.ndjson`;
+    files[file] = lines.map((line) => `${line}\n`).join('');
+    return { name, file, ...options, verified: faults.length === 0, faults };
+  });
+  const keys = [AUDIT_1, AUDIT_2, MANIFEST_ONLY, FOREIGN].map(({ kid, seed, publicKey }) => ({
+    kid,
+    seed,
+    publicKey,
+  }));
+  files['chains.json'] = { origin: ORIGIN, signers: 'chains/signers.json', keys, cases };
+  return files;
+}
+
+// --- files -----------------------------------------------------------------------------------------------------------
+
+const files = new Map();
+for (const group of [jsonVectors(), eventVectors(), manifestVectors(), keyVectors(), chainVectors()]) {
+  for (const [name, content] of Object.entries(group)) {
+    files.set(name, typeof content === 'string' ? content : `${JSON.stringify(content, null, 1)}\n`);
+  }
+}
+
+let different = 0;
+for (const [name, content] of files) {
+  const path = join(folder, name);
+  if (process.argv.includes('--check')) {
+    const committed = await readFile(path, 'utf8').catch(() => '');
+    if (committed === content) continue;
+    console.error(`docs/spec/vectors/${name} is not what scripts/build-vectors.mjs makes.`);
+    different++;
+  } else {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, content);
+  }
+}
+if (different > 0) process.exit(1);
