@@ -82,12 +82,12 @@ class FoundationModule implements OnApplicationShutdown {
         {
           provide: RegistrationStores,
           useFactory: (dataSource: DataSource, observer: AppendMetrics): RegistrationStores => ({
-            signedBy: (kid) =>
+            signedBy: (key) =>
               new EventStore({
                 dataSource,
                 origin,
                 shards,
-                signer: new FixedKeyEventSigner(kid, proxy, observer),
+                signer: new FixedKeyEventSigner(key, proxy, observer),
                 limits,
                 observer,
               }),

@@ -1,6 +1,13 @@
+import { type KeyObject } from 'node:crypto';
+import { importPublicKey } from '#libs/evidence';
 import { type EventSigner } from '#libs/event-store';
 import { type BackendKey, BackendKeys, type SigningKeys } from '#libs/key-registry';
-import { SignerError, type SigningProxyClient } from '#libs/signer';
+import {
+  SignerError,
+  type SignatureRequest,
+  type SigningProxyClient,
+  type ProxySignature,
+} from '#libs/signer';
 import { ManifestSigner } from '#libs/signing';
 import { type AppendMetrics } from './append-metrics';
 
@@ -20,20 +27,47 @@ export class ProxyKeys extends BackendKeys {
   }
 }
 
-/** Signs events with one key, whatever the registry says: for the registration of the first keys alone. */
-export class FixedKeyEventSigner implements EventSigner {
-  constructor(
-    private readonly kid: string,
-    private readonly proxy: SigningProxyClient,
-    private readonly metrics: AppendMetrics,
-  ) {}
+/** A key by its name alone is not enough: what answers under the name must be the key that is meant. */
+class KnownKeySigner {
+  private readonly publicKeys = new Map<string, KeyObject>();
 
-  activeKid(): string {
-    return this.kid;
+  constructor(private readonly proxy: SigningProxyClient) {}
+
+  sign(
+    key: BackendKey,
+    purpose: SignatureRequest['purpose'],
+    inputs: readonly Uint8Array[],
+  ): Promise<ProxySignature[]> {
+    const { kid } = key;
+    const publicKey = this.publicKeyOf(key);
+    return this.proxy.sign(inputs.map((input) => ({ purpose, kid, input, publicKey })));
   }
 
-  async sign(kid: string, inputs: Uint8Array[]): Promise<string[]> {
-    const signed = await this.proxy.sign(inputs.map((input) => ({ purpose: 'audit-event', kid, input })));
+  private publicKeyOf({ publicKeyPem }: BackendKey): KeyObject {
+    const parsed = this.publicKeys.get(publicKeyPem) ?? importPublicKey(publicKeyPem);
+    this.publicKeys.set(publicKeyPem, parsed);
+    return parsed;
+  }
+}
+
+/** Signs events with one key, whatever the registry says: for the registration of the first keys alone. */
+export class FixedKeyEventSigner implements EventSigner {
+  private readonly signer: KnownKeySigner;
+
+  constructor(
+    private readonly key: BackendKey,
+    proxy: SigningProxyClient,
+    private readonly metrics: AppendMetrics,
+  ) {
+    this.signer = new KnownKeySigner(proxy);
+  }
+
+  activeKid(): string {
+    return this.key.kid;
+  }
+
+  async sign(_kid: string, inputs: Uint8Array[]): Promise<string[]> {
+    const signed = await this.signer.sign(this.key, 'audit-event', inputs);
     this.metrics.onSignatures('audit', signed.length);
     return signed.map(({ signature }) => signature);
   }
@@ -43,6 +77,8 @@ export class FixedKeyEventSigner implements EventSigner {
 export class RegisteredKeyEventSigner implements EventSigner {
   /** Bound once both exist: the keys are folded from the store that signs with them. */
   keys: SigningKeys | undefined;
+  /** Keys named to the store, by kid: a group keeps the key it was numbered with when another comes into force. */
+  private readonly named = new Map<string, FixedKeyEventSigner>();
 
   constructor(
     private readonly proxy: SigningProxyClient,
@@ -51,29 +87,49 @@ export class RegisteredKeyEventSigner implements EventSigner {
 
   activeKid(): string {
     if (!this.keys) throw new SignerError('signing_unavailable', 'The kernel is still starting.');
-    return this.keys.activeKey('audit').kid;
+    const key = this.keys.activeKey('audit');
+    if (!this.named.has(key.kid)) {
+      this.named.set(key.kid, new FixedKeyEventSigner(key, this.proxy, this.metrics));
+    }
+    return key.kid;
   }
 
-  sign(kid: string, inputs: Uint8Array[]): Promise<string[]> {
-    return new FixedKeyEventSigner(kid, this.proxy, this.metrics).sign(kid, inputs);
+  async sign(kid: string, inputs: Uint8Array[]): Promise<string[]> {
+    const signer = this.named.get(kid);
+    if (!signer) throw new SignerError('signing_unavailable', `Key ${kid} was never in force here.`);
+    return noticeWrongKey(this.keys, () => signer.sign(kid, inputs));
   }
 }
 
 /** Signs manifests with the registered manifest key in force. */
 export class ProxyManifestSigner extends ManifestSigner {
+  private readonly signer: KnownKeySigner;
+
   constructor(
-    private readonly proxy: SigningProxyClient,
+    proxy: SigningProxyClient,
     private readonly keys: SigningKeys,
     private readonly metrics: AppendMetrics,
   ) {
     super();
+    this.signer = new KnownKeySigner(proxy);
   }
 
   async sign(input: Uint8Array): Promise<{ kid: string; keyVersion: string; signature: string }> {
-    const { kid } = this.keys.activeKey('manifest');
-    const [signed] = await this.proxy.sign([{ purpose: 'manifest', kid, input }]);
+    const key = this.keys.activeKey('manifest');
+    const [signed] = await noticeWrongKey(this.keys, () => this.signer.sign(key, 'manifest', [input]));
     if (!signed) throw new SignerError('signing_unavailable', 'The signing proxy returned no signature.');
     this.metrics.onSignatures('manifest', 1);
     return signed;
+  }
+}
+
+/** Has backend and registry compared anew when a signature turns out to be by another key, so that /ready says why. */
+async function noticeWrongKey<T>(keys: SigningKeys | undefined, sign: () => Promise<T>): Promise<T> {
+  try {
+    return await sign();
+  } catch (error) {
+    if (error instanceof SignerError && error.details['reason'] === 'wrong_key')
+      keys?.distrust(error.message);
+    throw error;
   }
 }

@@ -13,7 +13,7 @@ export abstract class BackendKeys {
  * first keys needs it: the ordinary store signs with registered keys alone. The caller closes it.
  */
 export abstract class RegistrationStores {
-  abstract signedBy(kid: string): EventStore;
+  abstract signedBy(key: BackendKey): EventStore;
 }
 
 export abstract class KeyRegistryOptions {

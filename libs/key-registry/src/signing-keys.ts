@@ -29,6 +29,7 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
   private reason = 'the signing backend has not been asked yet';
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> = Promise.resolve();
+  private refreshing = false;
   private stopped = false;
 
   constructor(
@@ -61,12 +62,23 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
     return NEEDED_PURPOSES.every((purpose) => this.active.has(purpose)) ? null : this.reason;
   }
 
+  /** What answers under a registered name is not that key: nothing is signed until all keys are compared anew. */
+  distrust(reason: string): void {
+    if (this.active.size === 0) return;
+    this.active.clear();
+    this.say(reason);
+    if (!this.refreshing) this.schedule(0);
+  }
+
   private schedule(delay: number): void {
     if (this.stopped) return;
+    clearTimeout(this.timer);
     this.timer = setTimeout(() => {
-      this.running = this.refresh().then(() =>
-        this.schedule(this.problem() === null ? REFRESH_MS : RETRY_MS),
-      );
+      this.refreshing = true;
+      this.running = this.refresh().then(() => {
+        this.refreshing = false;
+        this.schedule(this.problem() === null ? REFRESH_MS : RETRY_MS);
+      });
     }, delay);
     this.timer.unref();
   }
@@ -92,11 +104,11 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
     const known = await this.registered.signers({ fresh: true });
     const toRegister = keysToRegister(known, offered, this.options.now().toISOString());
     if (toRegister.length === 0) return;
-    const auditKid =
-      activeKey('audit', known, offered)?.kid ??
-      toRegister.find(({ purposes }) => purposes.includes('audit'))?.signer_kid;
-    if (auditKid === undefined) return;
-    await this.commands.execute(new RegisterSigners(toRegister, auditKid));
+    const first = toRegister.find(({ purposes }) => purposes.includes('audit'));
+    const auditKey =
+      activeKey('audit', known, offered) ?? offered.find(({ kid }) => kid === first?.signer_kid);
+    if (!auditKey) return;
+    await this.commands.execute(new RegisterSigners(toRegister, auditKey));
     this.logger.log(`registered ${toRegister.map(({ signer_kid }) => signer_kid).join(', ')}`);
   }
 

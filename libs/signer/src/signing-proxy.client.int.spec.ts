@@ -1,3 +1,4 @@
+import { generateKeyPairSync, sign as signEd25519 } from 'node:crypto';
 import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
@@ -108,6 +109,28 @@ describe('SigningProxyClient', () => {
   it('answers each request in order', async () => {
     expect(await open().sign(requests(3))).toEqual(expected(3));
     expect(batches).toEqual([3]);
+  });
+
+  it('refuses an answer that another key of that name has signed, and takes the right one', async () => {
+    const [known, other] = [generateKeyPairSync('ed25519'), generateKeyPairSync('ed25519')];
+    let signer = other.privateKey;
+    handler = (items, response) =>
+      void response.end(
+        JSON.stringify({
+          signatures: items.map(({ kid, input }) => {
+            const signature = signEd25519(null, Buffer.from(input, 'base64'), signer).toString('base64');
+            return { kid, keyVersion: '1', signature };
+          }),
+        }),
+      );
+    const client = open();
+    const asked = requests(3).map((item) => ({ ...item, publicKey: known.publicKey }));
+    await expect(client.sign(asked)).rejects.toMatchObject({
+      code: 'signing_unavailable',
+      details: { reason: 'wrong_key', kid: KID },
+    });
+    signer = known.privateKey;
+    expect(await client.sign(asked)).toHaveLength(3);
   });
 
   it('answers nothing with nothing', async () => {

@@ -1,4 +1,6 @@
+import { type KeyObject, randomInt } from 'node:crypto';
 import { Pool } from 'undici';
+import { verifyEd25519Async } from '#libs/evidence';
 import { type KeyInfo } from './signing-backend';
 import { SignerError, reasonOf } from './signer.error';
 import {
@@ -34,6 +36,8 @@ export interface SignatureRequest {
   kid: string;
   /** The exact bytes to sign, at most MAX_SIGNING_INPUT_BYTES. */
   input: Uint8Array;
+  /** What the key of this name is known to be: an answer that was signed with another one is refused. */
+  publicKey?: KeyObject;
 }
 
 export interface ProxySignature {
@@ -44,7 +48,7 @@ export interface ProxySignature {
 }
 
 /** Under the 2 s within which a write must have its 503 when the proxy is away. */
-export const DEFAULT_TIMEOUT_MS = 1_500;
+export const DEFAULT_TIMEOUT_MS = 1_200;
 export const DEFAULT_MAX_BATCH = 256;
 /** About a second of work at full speed; whoever comes later would miss the deadline anyway. */
 export const DEFAULT_MAX_QUEUED = 8_192;
@@ -59,7 +63,7 @@ const BROKEN_CONNECTION = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
 interface Call {
   /** The inputs as they go on the wire. */
   items: string[];
-  kids: string[];
+  requests: readonly SignatureRequest[];
   results: (ProxySignature | undefined)[];
   missing: number;
   /** How many were handed to a batch, from the front. */
@@ -93,8 +97,8 @@ type Outcome =
  * goes at once, what comes while `maxInFlight` requests are under way waits and goes together.
  *
  * A batch is all or none at the proxy. When one that was gathered from several callers is refused, each caller's part
- * is sent again by itself, so that a bad input fails only its own caller. Signatures are counted and their form is
- * checked here; whether they are right is for the caller to verify.
+ * is sent again by itself, so that a bad input fails only its own caller. Signatures are counted, their form is
+ * checked, and one of each key in every answer is verified; whether all are right is for the caller to verify.
  */
 export class SigningProxyClient {
   private readonly pool: Pool;
@@ -171,7 +175,7 @@ export class SigningProxyClient {
     return new Promise((resolve, reject) => {
       const call: Call = {
         items: requests.map(encodeItem),
-        kids: requests.map(({ kid }) => kid),
+        requests,
         results: new Array<ProxySignature | undefined>(requests.length),
         missing: requests.length,
         dispatched: 0,
@@ -257,7 +261,7 @@ export class SigningProxyClient {
 
   private async run(batch: Batch): Promise<void> {
     const started = performance.now();
-    const outcome = await this.send(batch);
+    const outcome = await spotChecked(batch, await this.send(batch));
     this.options.onBatch?.({
       inputs: inputsIn(batch),
       callers: batch.segments.length,
@@ -402,6 +406,37 @@ function inputsIn(batch: Batch): number {
   return batch.segments.reduce((sum, { from, to }) => sum + to - from, 0);
 }
 
+function requestsIn(batch: Batch): SignatureRequest[] {
+  return batch.segments.flatMap(({ call, from, to }) => call.requests.slice(from, to));
+}
+
+/**
+ * Verifies one signature of each key, any of them. An answer comes from one process, which has one key of each name:
+ * when that is not the key which the caller knows (a proxy was given other key files, another token), every signature
+ * is wrong, and this one tells. To verify them all would cost more than to sign them.
+ */
+async function spotChecked(batch: Batch, outcome: Outcome): Promise<Outcome> {
+  if (outcome.kind !== 'signed') return outcome;
+  const requests = requestsIn(batch);
+  const byKid = Map.groupBy(requests.keys(), (index) => requests[index]?.kid);
+  for (const [kid, indexes] of byKid) {
+    const index = indexes[randomInt(indexes.length)] as number;
+    const { input, publicKey } = requests[index] as SignatureRequest;
+    const signature = Buffer.from(outcome.signatures[index]?.signature ?? '', 'base64');
+    if (publicKey === undefined || (await verifyEd25519Async(publicKey, input, signature))) continue;
+    return {
+      kind: 'unavailable',
+      broken: false,
+      error: new SignerError(
+        'signing_unavailable',
+        `The signing proxy signs with another key than the one known as ${kid}; give it back that key`,
+        { reason: 'wrong_key', kid },
+      ),
+    };
+  }
+  return outcome;
+}
+
 /** Counts and forms only: a proxy that answers with something else is as good as none. */
 function readSignatures(text: string, batch: Batch): Outcome {
   const invalid = (what: string): Outcome => ({
@@ -417,7 +452,7 @@ function readSignatures(text: string, batch: Batch): Outcome {
   } catch (error) {
     return invalid(reasonOf(error));
   }
-  const kids = batch.segments.flatMap(({ call, from, to }) => call.kids.slice(from, to));
+  const kids = requestsIn(batch).map(({ kid }) => kid);
   if (!Array.isArray(signatures) || signatures.length !== kids.length) {
     return invalid(`${kids.length} signatures were expected`);
   }
