@@ -31,7 +31,7 @@ export interface RunningSigningProxy {
 const KEEP_ALIVE_MS = 65_000;
 /** A request is at most a few megabytes from near by. */
 const REQUEST_TIMEOUT_MS = 10_000;
-/** For what is being signed at the end; no caller waits longer than a second and a half. */
+/** For what is being signed at the end; no caller waits that long. */
 const DRAIN_MS = 5_000;
 /** Each kernel process needs a handful. */
 const MAX_CONNECTIONS = 1_000;

@@ -17,7 +17,7 @@ import { readSignRequest, type SignItem } from './read-sign-request';
 
 /**
  * What may be in progress at once, in inputs. At the slowest backend here (15,000 signatures/s) it is a quarter of a
- * second; callers give up after one and a half, so a longer queue would only sign for nobody.
+ * second; callers give up after little more than one, so a longer queue would only sign for nobody.
  */
 const MAX_IN_PROGRESS = 4_096;
 

@@ -12,7 +12,10 @@ export interface EventStoreLimits {
   maxGroupBytes: number;
   /** Groups numbered ahead of the one that is being committed, itself included. */
   maxGroupsInFlight: number;
-  /** One sign call. A write answers within 2 s when the signer hangs, so it is less than that with the age below. */
+  /**
+   * One sign call, less what the group has waited. A write answers within 2 s when the signer hangs, so it is less than
+   * that with the age below.
+   */
   signTimeoutMs: number;
   /** How long a group is tried again when PostgreSQL is away, and how long one statement may take. */
   storeTimeoutMs: number;
@@ -36,7 +39,7 @@ export const DEFAULT_LIMITS: Readonly<EventStoreLimits> = {
   maxGroupEvents: 512,
   maxGroupBytes: 8 * 1024 * 1024,
   maxGroupsInFlight: 2,
-  signTimeoutMs: 1_500,
+  signTimeoutMs: 1_200,
   storeTimeoutMs: 4_000,
   refuseQueuedAfterMs: 250,
   idempotencyRetentionMs: 24 * 60 * 60 * 1_000,

@@ -49,6 +49,8 @@ const QUIET_GROUPS = 8;
 /** First pause after a failure of the store; doubled up to the longest. */
 const BACKOFF_MS = 20;
 const MAX_BACKOFF_MS = 250;
+/** What a signer gets at least, however long the group has waited: many times what one takes that works. */
+const MIN_SIGN_MS = 250;
 /** A replica that is paused while it holds the head row loses it after this on top of the sign timeout. */
 const LOCK_GRACE_MS = 2_000;
 
@@ -331,9 +333,21 @@ export class ShardWriter {
   }
 
   private async activeKid(): Promise<string> {
-    const kid: unknown = await this.bySigner(async () => this.options.signer.activeKid());
+    const kid: unknown = await this.bySigner(this.options.limits.signTimeoutMs, async () =>
+      this.options.signer.activeKid(),
+    );
     if (typeof kid === 'string' && KID.test(kid)) return kid;
     throw signingUnavailable(`the signer named no valid key id (${JSON.stringify(kid)})`);
+  }
+
+  /**
+   * The sign timeout less what the oldest request of the group has waited: when the signer of another process hangs
+   * while that one holds the head row, whoever waited for the row must not begin to wait for the signer all over again.
+   */
+  private signingTimeLeft({ accepted }: NumberedGroup): number {
+    const oldest = Math.min(...accepted.map(({ pending }) => pending.enqueuedAt));
+    const left = this.options.limits.signTimeoutMs - (performance.now() - oldest);
+    return Math.max(left, Math.min(MIN_SIGN_MS, this.options.limits.signTimeoutMs));
   }
 
   /** One call for all events of the group, then everything that will be stored. */
@@ -341,7 +355,11 @@ export class ShardWriter {
     const { shard, now } = this.options;
     const inputs = group.accepted.flatMap(({ events }) => events.map(({ sealed }) => sealed.signingInput));
     const signatures =
-      inputs.length === 0 ? [] : await this.bySigner(() => this.options.signer.sign(group.signerKid, inputs));
+      inputs.length === 0
+        ? []
+        : await this.bySigner(this.signingTimeLeft(group), () =>
+            this.options.signer.sign(group.signerKid, inputs),
+          );
     if (!Array.isArray(signatures) || signatures.length !== inputs.length) {
       throw signingUnavailable(
         `the signer returned ${signatures?.length} signatures for ${inputs.length} inputs`,
@@ -386,14 +404,14 @@ export class ShardWriter {
     return signed;
   }
 
-  private async bySigner<T>(call: () => Promise<T>): Promise<T> {
-    const { signTimeoutMs } = this.options.limits;
+  /** @param withinMs how long it may take */
+  private async bySigner<T>(withinMs: number, call: () => Promise<T>): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     try {
       const late = new Promise<never>((_, reject) => {
         timer = setTimeout(
-          () => reject(signingUnavailable(`the signer did not answer within ${signTimeoutMs} ms`)),
-          signTimeoutMs,
+          () => reject(signingUnavailable(`the signer did not answer within ${Math.round(withinMs)} ms`)),
+          withinMs,
         );
       });
       return await Promise.race([call(), late]);
