@@ -40,6 +40,8 @@ async function main(config: KernelConfig): Promise<void> {
   const { origin, shards } = config;
   await assertMigrated(app.get(DataSource), { origin, shards });
 
+  // Before /ready can be asked: green must mean that a caller who comes now is answered.
+  const port = await service.listen(config.apiPort, config.apiHost);
   const management = await startManagementServer({
     host: config.managementHost,
     port: config.managementPort,
@@ -55,7 +57,6 @@ async function main(config: KernelConfig): Promise<void> {
       },
     },
   });
-  const port = await service.listen(config.apiPort, config.apiHost);
   logger.info({ port, managementPort: management.port, origin }, 'kernel listens');
 
   let stopping = false;
