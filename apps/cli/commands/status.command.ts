@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { type Command } from 'commander';
-import { isRunning, portsFrom, probe, readRun, StateFolder } from '#libs/devstack';
+import { isRunning, portsFrom, probe, readinessProblem, readRun, StateFolder } from '#libs/devstack';
 import { print, table } from '../output/print';
 import { defaultState } from '../work-tree';
 
@@ -71,18 +71,6 @@ async function statusOf(dir: string): Promise<Status> {
     supervisor: { pid: run.supervisor.pid, startedAt: run.startedAt },
     services,
   };
-}
-
-/** The failing checks of a Terminus answer, in their own words. */
-function readinessProblem(answer: { status: number; text: string }): string {
-  if (answer.status === 0) return `the kernel does not answer (${answer.text})`;
-  try {
-    const { error } = JSON.parse(answer.text) as { error?: Record<string, { message?: string }> };
-    const failing = Object.entries(error ?? {}).map(([name, { message }]) => `${name}: ${message ?? 'down'}`);
-    return failing.length > 0 ? failing.join('; ') : `HTTP ${answer.status}`;
-  } catch {
-    return `HTTP ${answer.status}`;
-  }
 }
 
 function describe(status: Status): string {

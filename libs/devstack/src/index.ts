@@ -43,6 +43,7 @@ export {
   type KernelInstance,
   type KernelVariables,
   probe,
+  readinessProblem,
   softHsmModule,
   Stack,
   type StackOptions,

@@ -55,6 +55,7 @@ export async function runStack(options: UpOptions, reporter: UpReporter): Promis
   };
   try {
     const folder = await StateFolder.openOrCreate(options.state, options);
+    folder.assertComplete();
     if (endedLeftovers.length > 0) {
       say(`ended what an earlier supervisor left behind: ${endedLeftovers.join(', ')}`);
     }
@@ -80,6 +81,7 @@ export async function runStack(options: UpOptions, reporter: UpReporter): Promis
     try {
       say('waiting until it is ready');
       await stack.whenReady(abort.signal);
+      await folder.establish();
       await writeEnvironmentFile(folder.environmentFile, environmentOf(folder, stack));
       const [kernel] = stack.kernels;
       reporter.ready({

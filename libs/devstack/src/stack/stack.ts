@@ -184,7 +184,7 @@ export class Stack {
         if (Date.now() > deadline) {
           throw new DevstackError(
             'process_failed',
-            `${service.name} is not ready after ${timeoutMs / 1000} s: ${answer.text} (log: ${logFile(this.options, service.name)}).`,
+            `${service.name} is not ready after ${timeoutMs / 1000} s: ${readinessProblem(answer)} (log: ${logFile(this.options, service.name)}).`,
             { url: `${managementUrl}/ready`, answer: answer.text },
           );
         }
@@ -296,4 +296,16 @@ export async function probe(url: string, timeoutMs = 2_000): Promise<{ status: n
     request.on('timeout', () => request.destroy(new Error('no answer in time')));
     request.on('error', (error) => resolve({ status: 0, text: error.message }));
   });
+}
+
+/** Why a /ready answer is not green: the failing checks in their own words. */
+export function readinessProblem(answer: { status: number; text: string }): string {
+  if (answer.status === 0) return `it does not answer (${answer.text})`;
+  try {
+    const { error } = JSON.parse(answer.text) as { error?: Record<string, { message?: string }> };
+    const failing = Object.entries(error ?? {}).map(([name, { message }]) => `${name}: ${message ?? 'down'}`);
+    return failing.length > 0 ? failing.join('; ') : `HTTP ${answer.status}`;
+  } catch {
+    return `HTTP ${answer.status}`;
+  }
 }

@@ -26,6 +26,7 @@ describe('StateFolder', () => {
       signer: 'pkcs11',
       shards: 2,
       portBase: DEFAULT_PORT_BASE,
+      establishedAt: null,
     });
     const again = await StateFolder.openOrCreate(dir, { portBase: 9000 });
     expect(again.record).toEqual({ ...made.record, portBase: 9000 });
@@ -39,6 +40,23 @@ describe('StateFolder', () => {
     );
   });
 
+  it('does not begin a second chain where one was', async () => {
+    const folder = await StateFolder.openOrCreate(dir, {});
+    folder.assertComplete();
+    await folder.establish(new Date('2026-01-31T10:00:00Z'));
+    await folder.establish(new Date('2027-01-31T10:00:00Z'));
+    const reopened = await StateFolder.openOrCreate(dir, {});
+    expect(reopened.record.establishedAt).toBe('2026-01-31T10:00:00.000Z');
+    expect(() => reopened.assertComplete()).toThrow(
+      /PG_VERSION is missing, and with it the database of the chain/,
+    );
+    await mkdir(join(dir, 'postgres', 'data'), { recursive: true });
+    await writeFile(join(dir, 'postgres', 'data', 'PG_VERSION'), '18\n');
+    expect(() => reopened.assertComplete()).toThrow(/signing-keys is missing, and with it the signing keys/);
+    await mkdir(join(dir, 'signing-keys'));
+    reopened.assertComplete();
+  });
+
   it('writes nothing while it checks', async () => {
     await StateFolder.check(dir, {});
     expect(await readdir(dir)).toEqual([]);
@@ -50,7 +68,10 @@ describe('StateFolder', () => {
     ['nothing', ''],
     ['half of it', '{ "format": 1, "origin": "dev.ker'],
     ['another format', '{ "format": 2 }'],
-    ['a signer that does not exist', '{"format":1,"origin":"a","signer":"paper","shards":1,"portBase":1}'],
+    [
+      'a signer that does not exist',
+      '{"format":1,"origin":"a","signer":"paper","shards":1,"portBase":1,"establishedAt":null}',
+    ],
   ])('refuses a record with %s', async (_, text) => {
     await mkdir(dir);
     await writeFile(join(dir, 'state.json'), text);

@@ -18,6 +18,8 @@ export interface StateRecord {
   shards: number;
   /** The one used last; may be changed by every `up`. */
   portBase: number;
+  /** When the kernel was ready for the first time (RFC 3339): from then on there is a chain that must not vanish. */
+  establishedAt: string | null;
 }
 
 /** What a person may choose; the rest of the record follows. */
@@ -33,8 +35,12 @@ const FILE = 'state.json';
 export class StateFolder {
   private constructor(
     readonly dir: string,
-    readonly record: StateRecord,
+    private current: StateRecord,
   ) {}
+
+  get record(): StateRecord {
+    return this.current;
+  }
 
   /**
    * Makes sure that a kernel's state may live in the folder: it is ours already or new, and can be written to. Writes
@@ -77,6 +83,7 @@ export class StateFolder {
       signer: existing?.signer ?? wanted.signer ?? 'software',
       shards: existing?.shards ?? wanted.shards ?? 1,
       portBase: wanted.portBase ?? existing?.portBase ?? DEFAULT_PORT_BASE,
+      establishedAt: existing?.establishedAt ?? null,
     };
     if (JSON.stringify(record) !== JSON.stringify(existing)) await writeRecord(dir, record);
     return new StateFolder(dir, record);
@@ -87,6 +94,34 @@ export class StateFolder {
     const dir = resolve(path);
     const record = await readRecord(dir);
     return record === undefined ? undefined : new StateFolder(dir, record);
+  }
+
+  /** Notes that there is a chain now. */
+  async establish(now: Date = new Date()): Promise<void> {
+    if (this.current.establishedAt !== null) return;
+    this.current = { ...this.current, establishedAt: now.toISOString() };
+    await writeRecord(this.dir, this.current);
+  }
+
+  /**
+   * A chain without its database, or without the keys that its registry names, is not made anew under the same origin:
+   * that would be another chain that says it is this one.
+   */
+  assertComplete(): void {
+    if (this.current.establishedAt === null) return;
+    const needed = {
+      'the database': join(this.postgres, 'data', 'PG_VERSION'),
+      'the signing keys':
+        this.current.signer === 'software' ? this.signingKeys : join(this.softHsm, 'tokens'),
+    };
+    for (const [what, path] of Object.entries(needed)) {
+      if (existsSync(path)) continue;
+      throw new DevstackError(
+        'state_broken',
+        `${path} is missing, and with it ${what} of the chain ${this.current.origin}; restore it, or choose another folder with --state.`,
+        { path, origin: this.current.origin },
+      );
+    }
   }
 
   get identities(): string {
@@ -162,9 +197,10 @@ async function readRecord(dir: string): Promise<StateRecord | undefined> {
       typeof record.origin === 'string' &&
       SIGNERS.includes(record.signer) &&
       Number.isInteger(record.shards) &&
+      ['string', 'object', 'undefined'].includes(typeof record.establishedAt) &&
       Number.isInteger(record.portBase);
     if (!sound) throw new Error('members are missing or wrong');
-    return record;
+    return { ...record, establishedAt: record.establishedAt ?? null };
   } catch (cause) {
     throw new DevstackError(
       'state_broken',

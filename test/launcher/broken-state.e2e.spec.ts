@@ -1,0 +1,84 @@
+import { cp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Launcher } from './launcher.driver';
+
+describe('./kernel up on a state folder that is not whole', () => {
+  let launcher: Launcher;
+  beforeAll(async () => {
+    launcher = await Launcher.create();
+    expect((await launcher.up()).code).toBe(0);
+    expect((await launcher.on('down')).code).toBe(0);
+  }, 120_000);
+  afterAll(() => launcher.stop(), 60_000);
+
+  const at = (path: string) => join(launcher.state, path);
+  const remove = (path: string) => async () => {
+    const aside = join(launcher.scratch, 'aside');
+    await rename(at(path), aside);
+    return () => rename(aside, at(path));
+  };
+  const cut = (path: string) => async () => {
+    const whole = join(launcher.scratch, 'whole');
+    await cp(at(path), whole);
+    await truncate(at(path), 20);
+    return async () => {
+      await writeFile(at(path), await readFile(whole));
+      await rm(whole);
+    };
+  };
+
+  it.each([
+    ['its record is gone', remove('state.json'), /is not empty and holds no kernel state/],
+    ['its record is cut off', cut('state.json'), /state\.json is damaged/],
+    [
+      'the database is gone',
+      remove('postgres'),
+      /PG_VERSION is missing, and with it the database of the chain/,
+    ],
+    ['the database has lost its control file', remove('postgres/data/global/pg_control'), /pg_control/],
+    [
+      'the passwords are gone',
+      remove('postgres/passwords.json'),
+      /passwords\.json is missing, so nobody can log in/,
+    ],
+    ['the passwords are cut off', cut('postgres/passwords.json'), /passwords\.json cannot be read/],
+    [
+      'the signing keys are gone',
+      remove('signing-keys'),
+      /signing-keys is missing, and with it the signing keys/,
+    ],
+    [
+      'a signing key is cut off',
+      cut('signing-keys/kernel-audit-ed25519-v1.key.json'),
+      /kernel-audit-ed25519-v1\.key\.json is not a key file/,
+    ],
+    ["the CA's key is cut off", cut('identities/ca.key'), /ca\.pem and .*ca\.key do not belong together/],
+    [
+      "an approver's key is cut off",
+      cut('identities/approver-2-approval.key'),
+      /approver-2-approval\.key is not an Ed25519 private key/,
+    ],
+  ])('says in one sentence that %s, and leaves nothing running', async (_, damage, sentence) => {
+    const mend = await damage();
+    try {
+      const up = await launcher.up();
+      expect(up).toMatchObject({ code: 1, stdout: '' });
+      const said = up.stderr.split('\n').filter((line) => line !== '');
+      expect(said.at(-1)).toMatch(sentence);
+      // Before it there is nothing but what was done so far.
+      expect(
+        said.slice(0, -1).filter((line) => !/^kernel: (preparing|starting|migrating|waiting)/.test(line)),
+      ).toEqual([]);
+      expect(await readdir(launcher.state)).not.toContain('run.json');
+    } finally {
+      await mend();
+    }
+  });
+
+  it('starts on it when it is mended, and makes certificates and kernel.env again', async () => {
+    await rm(at('kernel.env'));
+    await rm(at('identities/dev-operator.pem'));
+    expect((await launcher.up()).code).toBe(0);
+    expect((await launcher.on('audit verify')).stdout).toContain('Audit chain verified');
+  });
+});
