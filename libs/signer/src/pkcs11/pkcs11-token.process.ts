@@ -204,6 +204,8 @@ export function rawPublicKey(point: Buffer): Buffer {
 /** One logged-in session with a token. One operation at a time; thrown away after any error. */
 export class TokenSession {
   private session: Handle | null = null;
+  /** Once set, no login is tried again: a token locks itself after a few wrong PINs. */
+  private refusedPin: TokenProcessError | null = null;
   private readonly privateKeys = new Map<string, Handle>();
   /** Reused for every signature and copied out of: held here so that the module never writes to freed memory. */
   private readonly signatureBuffer = Buffer.alloc(SIGNATURE_BYTES);
@@ -314,12 +316,14 @@ export class TokenSession {
 
   private opened(): Handle {
     if (this.session) return this.session;
+    if (this.refusedPin) throw this.refusedPin;
     const session = this.cryptoki.C_OpenSession(findSlot(this.cryptoki, this.tokenLabel), CKF_SERIAL_SESSION);
     this.session = session;
     try {
       login(this.cryptoki, session, CKU_USER, this.pinOf());
     } catch (error) {
       this.discard();
+      if (error instanceof TokenProcessError && error.failure.lockout) this.refusedPin = error;
       throw error;
     }
     return session;

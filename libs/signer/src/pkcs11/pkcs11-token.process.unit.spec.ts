@@ -148,13 +148,16 @@ describe('TokenSession', () => {
     expect(token.logins).toEqual(['1111', '2222']);
   });
 
-  it.each(['CKR_PIN_INCORRECT', 'CKR_PIN_LOCKED'])('tries a refused PIN once only: %s', (reason) => {
+  it.each(['CKR_PIN_INCORRECT', 'CKR_PIN_LOCKED'])('never tries a refused PIN again: %s', (reason) => {
     const token = new FakeToken();
     token.loginError = reason;
-    expect(failureOf(() => token.session().sign(KID, messages))).toMatchObject({
-      code: 'misconfigured',
-      lockout: true,
-    });
+    const session = token.session();
+    for (let n = 0; n < 3; n++) {
+      expect(failureOf(() => session.sign(KID, messages))).toMatchObject({
+        code: 'misconfigured',
+        lockout: true,
+      });
+    }
     expect(token.logins).toHaveLength(1);
   });
 

@@ -127,6 +127,26 @@ describeWithSoftHsm('pkcs11 backend', () => {
     await expect(open({ pinFile })).rejects.toMatchObject({ message: expect.stringContaining('chmod 0600') });
   });
 
+  it('does not try again with a PIN that has become wrong, and goes on with the sessions it has', async () => {
+    const pinFile = join(dir, 'changing-pin');
+    await writeFile(pinFile, await readFile(token.pinFile), { mode: 0o600 });
+    const said: string[] = [];
+    const backend = await open({ pinFile, onTrouble: (sentence) => said.push(sentence) });
+    await writeFile(pinFile, '9999\n');
+    const [first, second] = backend.processIds();
+    process.kill(first ?? 0, 'SIGKILL');
+    await until(() => said.some((sentence) => sentence.includes('CKR_PIN_INCORRECT')));
+    expect(await backend.sign(KID, messages(20))).toHaveLength(20);
+    expect(backend.processIds()).toEqual([second]);
+    process.kill(second ?? 0, 'SIGKILL');
+    await until(() => backend.processIds().length === 0);
+    await expect(backend.sign(KID, messages(1))).rejects.toMatchObject({
+      code: 'signing_unavailable',
+      message: expect.stringContaining('correct the PIN file'),
+    });
+    expect(said.filter((sentence) => sentence.includes('CKR_PIN_INCORRECT'))).toHaveLength(1);
+  });
+
   it('shows the PIN in no argument and no environment', async () => {
     const pin = (await readFile(token.pinFile, 'utf8')).trim();
     const backend = await open();
