@@ -5,14 +5,18 @@ import { BytesAnswer, NdjsonAnswer } from './answers';
 
 const NEWLINE = Buffer.from('\n');
 
-/** Called when an answer fails after its head is out. */
-export type StreamFailure = (error: unknown, response: ServerResponse) => void;
+export interface StreamOptions {
+  /** A reader that takes nothing for this long is gone. */
+  readonly stalledReaderMs: number;
+  /** Called when an answer fails, possibly after its head is out. */
+  readonly onFailure: (error: unknown, response: ServerResponse) => void;
+}
 
 /** Nest over Express 5, writing answers itself: Express would add an ETag, content negotiation and 20 us to each. */
 export class EdgeAdapter extends ExpressAdapter {
   constructor(
     instance: unknown,
-    private readonly onStreamFailure: StreamFailure,
+    private readonly streams: StreamOptions,
   ) {
     super(instance);
   }
@@ -24,7 +28,10 @@ export class EdgeAdapter extends ExpressAdapter {
       return send(response, body.contentType, body.body);
     }
     if (body instanceof NdjsonAnswer) {
-      return sendLines(response, body.pages).catch((error: unknown) => this.onStreamFailure(error, response));
+      const { stalledReaderMs, onFailure } = this.streams;
+      return sendLines(response, body.pages, stalledReaderMs).catch((error: unknown) =>
+        onFailure(error, response),
+      );
     }
     if (body === undefined || body === null) return response.end();
     return send(response, 'application/json', JSON.stringify(body));
@@ -46,6 +53,7 @@ function setContentType(response: ServerResponse, type: string): void {
 async function sendLines(
   response: ServerResponse,
   pages: AsyncIterable<readonly Uint8Array[]>,
+  stalledReaderMs: number,
 ): Promise<void> {
   setContentType(response, 'application/x-ndjson');
   if (response.req.method === 'HEAD') {
@@ -54,6 +62,7 @@ async function sendLines(
   }
   const gone = new AbortController();
   response.once('close', () => gone.abort());
+  response.setTimeout(stalledReaderMs, () => response.destroy());
   for await (const page of pages) {
     if (response.destroyed || gone.signal.aborted) return;
     const lines: Uint8Array[] = [];

@@ -602,6 +602,8 @@ describe('createServiceApp', () => {
       expect((await call('/things/a%20b')).body).toEqual({ id: 'a b' });
       expect((await call('/things/a%252fb')).status).toBe(400);
       expect((await call('/things/a%2fb')).body).toEqual({ id: 'a/b' });
+      // Spelt so, it is the id of a thing and not the route next to it.
+      expect((await call('/things/%68ead')).body).toEqual({ id: 'head' });
       expect((await call('/things/A')).body).toMatchObject({ status: 400, parameter: 'id' });
       expect((await call('/things/%ff')).body).toMatchObject({ status: 400, parameter: 'id' });
     });
@@ -687,23 +689,38 @@ describe('createServiceApp', () => {
       ]);
     });
 
-    it('does not read ahead of a slow reader, and stops when the reader is gone', async () => {
-      await start();
+    /** Resolves with the log line of the first request that has ended. */
+    async function firstRequestLine(): Promise<Record<string, unknown>> {
+      for (;;) {
+        const line = log.find((entry) => entry['msg'] === 'request');
+        if (line !== undefined) return line;
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    }
+    async function startReadingExport(): Promise<TLSSocket> {
       inside.release = Promise.resolve();
+      inside.pagesRead = 0;
       const socket = await rawSocket();
       socket.pause();
       socket.write('GET /things/export HTTP/1.1\r\nHost: x\r\n\r\n');
-      const settled = async (): Promise<number> => {
-        for (let before = -1; before !== inside.pagesRead || before === 0;) {
-          before = inside.pagesRead;
-          await new Promise((resolve) => setTimeout(resolve, 100));
-        }
-        return inside.pagesRead;
-      };
-      const read = await settled();
-      expect(read).toBeLessThan(2000);
+      return socket;
+    }
+
+    it('stops reading its source when the reader is gone', async () => {
+      await start();
+      const socket = await startReadingExport();
+      while (inside.pagesRead === 0) await new Promise((resolve) => setImmediate(resolve));
       socket.destroy();
-      expect(await settled()).toBeLessThan(2000);
+      expect(await firstRequestLine()).toMatchObject({ route: '/things/export', aborted: true });
+      expect(inside.pagesRead).toBeLessThan(2000);
+    });
+
+    it('does not read ahead of a slow reader, and gives up on one that has stopped', async () => {
+      await start({ limits: { stalledReaderMs: 200 } });
+      const socket = await startReadingExport();
+      expect(await firstRequestLine()).toMatchObject({ route: '/things/export', aborted: true });
+      expect(inside.pagesRead).toBeLessThan(2000);
+      socket.destroy();
     });
 
     it('breaks the connection when a stream fails half way, and logs why', async () => {

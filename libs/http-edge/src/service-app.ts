@@ -44,6 +44,8 @@ export interface ServiceLimits {
   /** For a whole request to arrive; answers may take longer. */
   readonly requestTimeoutMs: number;
   readonly handshakeTimeoutMs: number;
+  /** For which a streamed answer waits for its reader to take more. */
+  readonly stalledReaderMs: number;
   /** For which an idle connection is kept. Longer than load balancers keep theirs (60 s is usual). */
   readonly keepAliveTimeoutMs: number;
 }
@@ -58,6 +60,7 @@ export const DEFAULT_LIMITS: ServiceLimits = Object.freeze({
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
   handshakeTimeoutMs: 10_000,
+  stalledReaderMs: 60_000,
   keepAliveTimeoutMs: 65_000,
 });
 
@@ -123,7 +126,10 @@ export async function createServiceApp(
   Object.defineProperty(instance.request, 'query', { value: undefined, writable: true });
   instance.use(admission.admit);
 
-  const adapter = new EdgeAdapter(instance, (error, response) => writer.write(error, response.req, response));
+  const adapter = new EdgeAdapter(instance, {
+    stalledReaderMs: limits.stalledReaderMs,
+    onFailure: (error, response) => writer.write(error, response.req, response),
+  });
   const httpsOptions = {
     ...options.tls,
     requestCert: true,
@@ -152,7 +158,7 @@ export async function createServiceApp(
 
   const server = app.getHttpServer() as Server;
   server.maxConnections = limits.connections;
-  answerRawRefusals(server, (status) => options.logger.debug({ status }, 'refused what is no request'));
+  answerRawRefusals(server, (status) => observer.refusedRaw(status));
   server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
     observer.handshakeFailed(socket.remoteAddress, error);
   });

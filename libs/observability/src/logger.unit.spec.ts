@@ -66,17 +66,19 @@ describe('the logger', () => {
 
   it('takes what Nest has to say', () => {
     const nest = new NestLogger(logger());
-    nest.log('started', 'NestApplication');
+    nest.log('Mapped {/, GET} route', 'RouterExplorer');
+    nest.log('caught up', 'Relay');
     nest.error('broken', 'stack at x', 'Router');
     nest.warn({ odd: 1 });
     nest.error(new Error('thrown'));
     expect(lines.map((l) => [l.level, l.msg, l['component']])).toEqual([
-      ['info', 'started', 'NestApplication'],
+      ['debug', 'Mapped {/, GET} route', 'RouterExplorer'],
+      ['info', 'caught up', 'Relay'],
       ['error', 'broken', 'Router'],
       ['warn', '{"odd":1}', undefined],
       ['error', 'thrown', undefined],
     ]);
-    expect(lines[1]?.['stack']).toBe('stack at x');
+    expect(lines[2]?.['stack']).toBe('stack at x');
   });
 });
 
@@ -85,15 +87,17 @@ describe('the request observer', () => {
 
   it('counts and times by route template, method and status', async () => {
     const registry = new Registry();
-    const observer = new RequestObserver(logger(), registry);
+    const observer = new RequestObserver(logger('info'), registry);
     observer.answered(record);
     observer.answered({ ...record, status: 503, errorId: 'e-1' });
     observer.setInFlight(3);
+    observer.refusedRaw(408);
     const text = await registry.metrics();
     expect(text).toContain('http_requests_total{method="POST",route="/kernel/sign",status="200"} 1');
     expect(text).toMatch(/http_request_duration_seconds_bucket\{le="0.01",.*status="200"\} 0/);
     expect(text).toMatch(/http_request_duration_seconds_bucket\{le="0.015",.*status="200"\} 1/);
     expect(text).toContain('http_requests_in_flight 3');
+    expect(text).toContain('http_malformed_requests_total{status="408"} 1');
     expect(lines.map((l) => [l.level, l['request_id'], l['ms'], l['error_id']])).toEqual([
       ['info', 'r', 12.35, undefined],
       ['warn', 'r', 12.35, 'e-1'],

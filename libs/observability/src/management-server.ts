@@ -165,7 +165,7 @@ export async function startManagementServer(options: ManagementOptions): Promise
   const adapter = new ExpressAdapter();
   adapter.disable('x-powered-by');
   const app = await NestFactory.create(ManagementModule, adapter, {
-    logger: new NestLogger(options.logger.child({}, { level: 'warn' })),
+    logger: new NestLogger(options.logger),
     abortOnError: false,
     bodyParser: false,
     forceCloseConnections: true,

@@ -2,6 +2,15 @@ import { type LoggerService } from '@nestjs/common';
 import { type Level } from 'pino';
 import { type Logger } from './logger';
 
+/** What Nest tells of its own start: for whoever looks for a fault in it. */
+const NEST_START = new Set([
+  'InstanceLoader',
+  'NestFactory',
+  'NestApplication',
+  'RouterExplorer',
+  'RoutesResolver',
+]);
+
 /** Lets Nest write through the program's own logger; the last string Nest passes is the name of the component. */
 export class NestLogger implements LoggerService {
   constructor(private readonly logger: Logger) {}
@@ -33,6 +42,8 @@ export class NestLogger implements LoggerService {
   private write(level: Level, message: unknown, rest: readonly unknown[]): void {
     const last = rest.at(-1);
     const component = typeof last === 'string' ? last : undefined;
+    const quiet = level === 'info' && component !== undefined && NEST_START.has(component);
+    if (quiet) level = 'debug';
     const stack = rest.length > 1 && typeof rest[0] === 'string' ? rest[0] : undefined;
     const fields = { ...(component !== undefined && { component }), ...(stack !== undefined && { stack }) };
     if (message instanceof Error) this.logger[level]({ ...fields, err: message }, message.message);

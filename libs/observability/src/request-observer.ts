@@ -7,7 +7,7 @@ export interface RequestRecord {
   readonly method: string;
   readonly route: string;
   readonly status: number;
-  /** From the first byte of the head to the end of the answer. */
+  /** From when the head of the request had been read to the end of the answer. */
   readonly ms: number;
   readonly principalId?: string | undefined;
   /** Events that the request wrote; the log line names the first and counts them. */
@@ -30,6 +30,7 @@ export class RequestObserver {
   private readonly duration: Histogram<(typeof LABELS)[number]>;
   private readonly inFlight: Gauge;
   private readonly handshakeFailures: Counter;
+  private readonly malformed: Counter<'status'>;
 
   constructor(
     private readonly logger: Logger,
@@ -44,7 +45,7 @@ export class RequestObserver {
     });
     this.duration = new Histogram({
       name: 'http_request_duration_seconds',
-      help: 'From the first byte of a request to the end of its answer.',
+      help: 'From the head of a request to the end of its answer.',
       labelNames: LABELS,
       buckets: LATENCY_BUCKETS_S,
       registers,
@@ -52,6 +53,12 @@ export class RequestObserver {
     this.inFlight = new Gauge({
       name: 'http_requests_in_flight',
       help: 'Requests that have not been answered yet.',
+      registers,
+    });
+    this.malformed = new Counter({
+      name: 'http_malformed_requests_total',
+      help: 'What never became a request: too slow, too large a head, no HTTP.',
+      labelNames: ['status'],
       registers,
     });
     this.handshakeFailures = new Counter({
@@ -86,6 +93,12 @@ export class RequestObserver {
       },
       'request',
     );
+  }
+
+  /** Something was answered by this status before it was a request. */
+  refusedRaw(status: number): void {
+    this.malformed.inc({ status });
+    this.logger.debug({ status }, 'refused what is no request');
   }
 
   handshakeFailed(remoteAddress: string | undefined, error: Error): void {
