@@ -1,4 +1,4 @@
-import { type ConfigOf, defineConfig, readableFile, url } from '#libs/config';
+import { type ConfigOf, defineConfig, readableFile, text, url } from '#libs/config';
 
 /**
  * What the operator's CLI takes from the environment: the variables of kernel.env, so that it works after
@@ -18,6 +18,15 @@ export const cliConfig = defineConfig({
     description: "The operator's client certificate (PEM).",
   },
   KERNEL_OPERATOR_KEY: { schema: readableFile().optional(), description: 'Its private key (PEM).' },
+  KERNEL_ORIGIN: {
+    schema: text().optional(),
+    description: 'The kernel whose chain `audit verify` expects.',
+  },
+  DATABASE_URL: {
+    schema: url('postgres', 'postgresql').optional(),
+    description: 'The event store that `audit verify` reads.',
+    secret: true,
+  },
 });
 
 export type CliConfig = ConfigOf<typeof cliConfig>;

@@ -60,6 +60,13 @@ describe('./kernel up', () => {
       file,
     ]);
     expect(stdout).toBe(variables['KERNEL_CA_CERT']);
+    const exported = await promisify(execFile)(
+      '/bin/sh',
+      ['-euc', 'set -a; . "$1"; "$2" keys; "$2" audit verify', 'sh', file, launcher.script],
+      { cwd: launcher.scratch },
+    );
+    expect(exported.stdout).toContain('kernel-audit-ed25519-v1');
+    expect(exported.stdout).toContain('Audit chain verified');
     const secrets = ['identities', 'signing-keys'].flatMap((folder) =>
       readdirSync(join(launcher.state, folder)).map((name) => join(launcher.state, folder, name)),
     );
@@ -209,11 +216,19 @@ describe('./kernel up', () => {
   it('finds and ends what is left when even the guard was killed, and nothing else', async () => {
     const record = launcher.runRecord();
     const processes = supervised();
-    const guard = childrenOf(record.supervisor.pid).find(({ args }) => args.includes('orphan-guard'));
-    if (guard === undefined) throw new Error('there is no guard');
+    const guardOf = () => childrenOf(record.supervisor.pid).find(({ args }) => args.includes('orphan-guard'));
+    const first = guardOf()?.identity as ProcessIdentity;
     const bystander = identityOf(process.pid) as ProcessIdentity;
-    signalProcess(guard.identity, 'SIGKILL');
-    await gone(guard.identity);
+    // Killed alone it is replaced; so the supervisor is held while it dies.
+    signalProcess(first, 'SIGKILL');
+    await until(() => {
+      const guard = guardOf();
+      return guard !== undefined && guard.identity.pid !== first.pid;
+    });
+    signalProcess(record.supervisor, 'SIGSTOP');
+    const second = guardOf()?.identity as ProcessIdentity;
+    signalProcess(second, 'SIGKILL');
+    await gone(second);
     signalProcess(record.supervisor, 'SIGKILL');
     await gone(record.supervisor);
     expect(processes.filter(isRunning)).toHaveLength(SERVICES.length);

@@ -70,11 +70,7 @@ export async function connectionFrom(options: ConnectionOptions): Promise<Connec
 async function baseConnection(options: ConnectionOptions): Promise<Partial<Connection>> {
   const { url, ca, cert, key } = options;
   if (url !== undefined && ca !== undefined && cert !== undefined && key !== undefined) return {};
-  const env = loadConfig(cliConfig);
-  if (options.state === undefined && env.apiUrl !== undefined) {
-    return present({ url: env.apiUrl, ca: env.caCert, cert: env.operatorCert, key: env.operatorKey });
-  }
-  const variables = await stateVariables(options.state);
+  const variables = await kernelVariables(options);
   const caller = (options.as ?? 'operator').toUpperCase().replaceAll('-', '_') as DevelopmentCaller;
   return present({
     url: variables['KERNEL_API_URL'],
@@ -90,9 +86,24 @@ function present<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], u
   };
 }
 
-/** The variables that `up` wrote for a state folder. */
-export async function stateVariables(state: string | undefined): Promise<Record<string, string>> {
-  const dir = resolve(state ?? defaultState());
+/**
+ * The variables of kernel.env that describe the kernel which is meant: those of the state folder that is named, else the
+ * ones in the environment, else those of the default state folder.
+ * @throws CliError `not_running` when there is no such state folder
+ */
+export async function kernelVariables(options: { state?: string }): Promise<Record<string, string>> {
+  const env = loadConfig(cliConfig);
+  if (options.state === undefined && env.apiUrl !== undefined) {
+    return present({
+      KERNEL_API_URL: env.apiUrl,
+      KERNEL_CA_CERT: env.caCert,
+      KERNEL_OPERATOR_CERT: env.operatorCert,
+      KERNEL_OPERATOR_KEY: env.operatorKey,
+      KERNEL_ORIGIN: env.origin,
+      DATABASE_URL: env.databaseUrl,
+    });
+  }
+  const dir = resolve(options.state ?? defaultState());
   const folder = await StateFolder.find(dir);
   const file = folder?.environmentFile ?? join(dir, 'kernel.env');
   if (folder === undefined || !existsSync(file)) {

@@ -7,7 +7,7 @@ import { type Command } from 'commander';
 import {
   connectionFrom,
   type ConnectionOptions,
-  stateVariables,
+  kernelVariables,
   withConnectionOptions,
 } from '../api/connection';
 import { KernelApiClient } from '../api/kernel-api.client';
@@ -94,7 +94,7 @@ async function verify(options: VerifyOptions): Promise<number> {
 }
 
 async function databaseUrlOf(options: VerifyOptions): Promise<string> {
-  const url = (await stateVariables(options.state))['DATABASE_URL'];
+  const url = (await kernelVariables(options))['DATABASE_URL'];
   if (url === undefined) {
     throw new CliError(
       'wrong_usage',
@@ -104,10 +104,10 @@ async function databaseUrlOf(options: VerifyOptions): Promise<string> {
   return url;
 }
 
-/** Of the state folder, when there is one; for evidence from elsewhere the caller says it. */
+/** When it is known; for evidence from elsewhere the caller says it. */
 async function originOf(options: VerifyOptions): Promise<string | undefined> {
   try {
-    return (await stateVariables(options.state))['KERNEL_ORIGIN'];
+    return (await kernelVariables(options))['KERNEL_ORIGIN'];
   } catch (error) {
     if (error instanceof CliError && error.code === 'not_running') return undefined;
     throw error;

@@ -45,33 +45,46 @@ alive kill
 `;
 
 let guard: ChildProcess | undefined;
+/** What a guard has to be told; a new one is told everything. */
+const guarded = new Map<number, string>();
 
 /** From now on the process is ended (with this signal, after 3 s with SIGKILL) when the current one dies. */
 export function guardProcess(pid: number, signal: NodeJS.Signals): void {
   const start = processStart(pid);
   if (start === undefined) return;
-  tell(`+ ${pid} ${start.replaceAll(/\s/g, '_')} ${signal.replace(/^SIG/, '')}`);
+  const line = `+ ${pid} ${start.replaceAll(/\s/g, '_')} ${signal.replace(/^SIG/, '')}`;
+  guarded.set(pid, line);
+  if (guard === undefined) startGuard();
+  else tell(line);
 }
 
 /** The process is gone or shall outlive the current one. */
 export function releaseProcess(pid: number): void {
-  if (guard !== undefined) tell(`- ${pid}`);
+  if (guarded.delete(pid)) tell(`- ${pid}`);
 }
 
 function tell(line: string): void {
-  if (guard === undefined || guard.exitCode !== null || guard.signalCode !== null) {
-    guard = spawn('/bin/sh', ['-c', SCRIPT, 'orphan-guard'], {
-      stdio: ['pipe', 'ignore', 'ignore'],
-      env: { PATH: '/usr/bin:/bin' },
-      cwd: '/',
-      detached: true,
-    });
-    // A guard that cannot start or was killed protects nothing, but is no reason to stop working.
-    guard.on('error', () => undefined);
-    guard.stdin?.on('error', () => undefined);
-    // Neither the guard nor its pipe may keep this process from ending: that is when it does its work.
-    guard.unref();
-    (guard.stdin as unknown as { unref?: () => void } | null)?.unref?.();
-  }
-  guard.stdin?.write(`${line}\n`);
+  guard?.stdin?.write(`${line}\n`);
+}
+
+function startGuard(): void {
+  const started = spawn('/bin/sh', ['-c', SCRIPT, 'orphan-guard'], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    env: { PATH: '/usr/bin:/bin' },
+    cwd: '/',
+    detached: true,
+  });
+  guard = started;
+  // A guard that cannot be started protects nothing, but is no reason to stop working.
+  started.on('error', () => undefined);
+  started.stdin.on('error', () => undefined);
+  started.once('exit', () => {
+    if (guard !== started) return;
+    guard = undefined;
+    if (guarded.size > 0) startGuard();
+  });
+  // Neither the guard nor its pipe may keep this process from ending: that is when it does its work.
+  started.unref();
+  (started.stdin as unknown as { unref?: () => void }).unref?.();
+  for (const line of guarded.values()) tell(line);
 }
