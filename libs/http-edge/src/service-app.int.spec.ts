@@ -10,6 +10,7 @@ import {
   Header,
   HttpCode,
   Module,
+  type OnApplicationShutdown,
   Param,
   Post,
   Query,
@@ -895,10 +896,15 @@ describe('createServiceApp', () => {
           return {};
         }
       }
+      let closed = false;
       @Module({ controllers: [DriftedController] })
-      class DriftedModule {}
+      class DriftedModule implements OnApplicationShutdown {
+        onApplicationShutdown(): void {
+          closed = true;
+        }
+      }
       const error = await refusal({ module: DriftedModule });
-      expect(error.code).toBe('routes_differ');
+      expect([error.code, closed]).toEqual(['routes_differ', true]);
       expect(error.details['differences']).toEqual([
         'GET /things/{id} (DriftedController.get) has the policy "audit.export", the document says "audit.read"',
         'POST /things (DriftedController.create) declares no policy',

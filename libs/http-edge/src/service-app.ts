@@ -153,8 +153,14 @@ export async function createServiceApp(
   // In this order: who may, then what they send.
   app.useGlobalGuards(new PolicyGuard(options.bindings), new InputGuard(budget, limits.bodyBytes));
   app.useGlobalFilters(new ProblemFilter(writer));
-  assertRouteParity(contract, controllerRoutes(app));
-  await app.init();
+  try {
+    assertRouteParity(contract, controllerRoutes(app));
+    await app.init();
+  } catch (error) {
+    // The modules may hold connections already; why the start failed matters more than how closing them went.
+    await app.close().catch((reason: unknown) => options.logger.warn({ err: reason }, 'could not close'));
+    throw error;
+  }
 
   const server = app.getHttpServer() as Server;
   server.maxConnections = limits.connections;
