@@ -5384,7 +5384,7 @@ var ChainSequence = class {
     if (facts.ts !== "" && facts.ts < before) {
       faults.push(faultAt(facts, "time", `ts ${facts.ts} is earlier than ${before} of the event before it`));
     }
-    faults.push(...this.options.identity.see(facts, state.missing));
+    faults.push(...this.options.identity.see(facts, state.skipped));
     state.head = { shard, seq, hash: hash2, ts: facts.ts === "" ? before : facts.ts, id };
     state.next = seq + 1;
     state.link = hash2;
@@ -5405,7 +5405,7 @@ var ChainSequence = class {
       hashBefore: state.link,
       prevHashAfter: facts.prevHash
     };
-    state.missing += gap.last - gap.first + 1;
+    state.skipped += gap.last - gap.first + 1;
     const remembered = state.gaps.length < MAX_OPEN_GAPS;
     if (remembered) state.gaps.push(gap);
     if (!remembered || !this.lateArrivals) faults.push(gapFault(facts.shard, gap));
@@ -5432,14 +5432,13 @@ var ChainSequence = class {
     if (gap.first < seq) rest.push({ ...gap, last: seq - 1, prevHashAfter: facts.prevHash });
     if (seq < gap.last) rest.push({ ...gap, first: seq + 1, hashBefore: hash2 });
     state.gaps.splice(at, 1, ...rest);
-    state.missing--;
     return faults;
   }
   stateOf(shard) {
     let state = this.shards.get(shard);
     if (state === void 0) {
       const link = this.from === 1 ? this.options.genesisHash(shard) : null;
-      state = { head: null, next: this.from, link, gaps: [], missing: 0 };
+      state = { head: null, next: this.from, link, gaps: [], skipped: 0 };
       this.shards.set(shard, state);
     }
     return state;
@@ -5476,13 +5475,13 @@ var IdentityCheckInMemory = class {
   complete;
   ids = /* @__PURE__ */ new Set();
   streams = /* @__PURE__ */ new Map();
-  see(facts, missing) {
+  see(facts, skipped) {
     const faults = [];
     if (!hasIdentity(facts)) return faults;
     if (this.ids.has(facts.id)) faults.push(faultAt(facts, "duplicate", duplicateId(facts.id)));
     this.ids.add(facts.id);
     const last = this.streams.get(facts.stream);
-    const message = streamFault(facts, last ?? null, missing, this.complete);
+    const message = streamFault(facts, last ?? null, skipped, this.complete);
     if (message !== null) faults.push(faultAt(facts, "stream", message));
     this.streams.set(facts.stream, { shard: facts.shard, version: facts.streamVersion });
     return faults;
@@ -5497,7 +5496,7 @@ function hasIdentity({ id, stream, streamVersion }) {
 function duplicateId(id) {
   return `the id ${id} occurs at an earlier position too`;
 }
-function streamFault(facts, last, missing, complete) {
+function streamFault(facts, last, skipped, complete) {
   const { shard, stream, streamVersion } = facts;
   if (last !== null && last.shard !== shard) {
     return `stream ${stream} is in shard ${last.shard} and in shard ${shard}`;
@@ -5506,7 +5505,7 @@ function streamFault(facts, last, missing, complete) {
   const before = last?.version ?? 0;
   if (streamVersion === before + 1) return null;
   const jump = streamVersion - before - 1;
-  if (jump > 0 && jump <= missing) return null;
+  if (jump > 0 && jump <= skipped) return null;
   return `stream ${stream} has version ${streamVersion} here, expected ${before + 1}`;
 }
 
@@ -6153,7 +6152,7 @@ function hex4(c) {
 
 // libs/evidence/src/core/parse-event.ts
 function parseEventParts(bytes) {
-  if (bytes.length > MAX_EVENT_BYTES) {
+  if (sizeOf(bytes) > MAX_EVENT_BYTES) {
     throw new EvidenceError("event_too_large", `An event is at most ${MAX_EVENT_BYTES} bytes.`, {
       pointer: ""
     });
@@ -6169,6 +6168,10 @@ function parseEventParts(bytes) {
 }
 function parseEvent(bytes) {
   return parseEventParts(bytes).event;
+}
+function sizeOf(bytes) {
+  if (typeof bytes !== "string" || bytes.length * 3 <= MAX_EVENT_BYTES) return bytes.length;
+  return new TextEncoder().encode(bytes).length;
 }
 
 // libs/evidence/src/core/scan-event.ts
@@ -8811,13 +8814,16 @@ function samePublicKey(a, b) {
 
 // libs/evidence/src/core/key-ring.ts
 var CROSS_SHARD_TOLERANCE_MS = 6e4;
+var BEFORE_EVERYTHING = "0000-01-01T00:00:00.000Z";
 var VALID = { valid: true };
 var KeyRing = class {
   roots;
+  partial;
   state;
-  constructor(roots, state = NO_KEYS) {
+  constructor(roots, { partial = false, registry = NO_KEYS } = {}) {
     this.roots = new Map(roots.map((entry) => [entry.signer_kid, entry]));
-    this.state = state;
+    this.partial = partial;
+    this.state = registry;
   }
   get registry() {
     return this.state;
@@ -8827,7 +8833,22 @@ var KeyRing = class {
   }
   /** Takes in an event that passed its own checks. @throws EvidenceError as `evolveKeys` does. */
   apply(event) {
+    if (this.partial && isRegistryEvent(event)) this.assumeRegistered(event.payload, event.shard);
     this.state = evolveKeys(this.state, event);
+  }
+  /** A key that this part of the evidence speaks of without having registered it was registered before. */
+  assumeRegistered(payload, shard) {
+    const kid = payload["signer_kid"] ?? payload["from"];
+    const root = typeof kid === "string" ? this.roots.get(kid) : void 0;
+    if (root === void 0 || this.state.keys.has(root.signer_kid)) return;
+    const entry = { ...root, status: "active", retiredAt: null, compromisedAt: null };
+    this.state = {
+      keys: new Map(this.state.keys).set(entry.signer_kid, {
+        entry,
+        added: { shard, seq: 0, ts: BEFORE_EVERYTHING },
+        ended: null
+      })
+    };
   }
   /** Whether `use.kid` may have signed the event at that position, by what is known so far. */
   judge(use) {
@@ -8838,7 +8859,7 @@ var KeyRing = class {
     }
     const known = this.state.keys.get(use.kid);
     if (known === void 0) {
-      if (this.isBeforeRegistry(use)) return judgeByRoot(root, use);
+      if (this.partial || this.isBeforeRegistry(use)) return judgeByRoot(root, use);
       return refuse2("key_not_valid", `${use.kid} is used before it was added to the registry`, false);
     }
     if (!samePublicKey(known.entry.public_key_pem, root.public_key_pem)) {
@@ -8913,7 +8934,8 @@ var ChainVerifierCore = class {
     this.from = options.from ?? 1;
     this.signatures = options.signatures ?? true;
     this.registryIsComplete = options.registry !== void 0;
-    this.ring = new KeyRing(signers, options.registry);
+    const { partial = false, registry = NO_KEYS } = options;
+    this.ring = new KeyRing(signers, { partial, registry });
     this.inspector = new EventInspector(
       crypto,
       origin,
@@ -9587,7 +9609,8 @@ function reportLines({ verified, faults, heads }) {
 }
 function faultLine({ code, shard, seq, id, message }) {
   const position = shard === null || seq === null ? "unknown" : `${shard}:${seq}`;
-  return printable(`${code}: event ${id ?? "unknown"}, position ${position}: ${message}`);
+  const event = id ?? (code === "gap" || code === "truncation" ? "missing" : "unknown");
+  return printable(`${code}: event ${event}, position ${position}: ${message}`);
 }
 function printable(text) {
   return text.replace(
@@ -9918,19 +9941,19 @@ var SpillingIdentityCheck = class {
   id = new Int32Array(4);
   stream = new Int32Array(4);
   spill;
-  see(facts, missing) {
+  see(facts, skipped) {
     if (!hasIdentity(facts)) return [];
     const { shard, seq, streamVersion } = facts;
     idKey(facts.id, this.id);
     nameKey(facts.stream, this.stream);
     if (this.spill !== void 0) {
       writeId(this.spill.ids, this.id, shard, seq);
-      writeStream(this.spill.streams, this.stream, this.id, shard, seq, streamVersion, missing);
+      writeStream(this.spill.streams, this.stream, this.id, shard, seq, streamVersion, skipped);
       return [];
     }
     const faults = [];
     if (this.ids.swap(this.id, 1) !== 0) faults.push(faultAt(facts, "duplicate", duplicateId(facts.id)));
-    const message = this.streamMessage(this.streams, this.stream, facts, missing);
+    const message = this.streamMessage(this.streams, this.stream, facts, skipped);
     if (message !== null) faults.push(faultAt(facts, "stream", message));
     if (this.ids.size >= this.limit) this.spillAll();
     return faults;
@@ -9973,10 +9996,10 @@ var SpillingIdentityCheck = class {
     }
     return faults;
   }
-  streamMessage(streams, key, facts, missing) {
+  streamMessage(streams, key, facts, skipped) {
     const before = streams.swap(key, pack(facts));
     const last = before === 0 ? null : { shard: Math.floor(before / VERSIONS), version: before % VERSIONS };
-    return streamFault(facts, last, missing, this.complete);
+    return streamFault(facts, last, skipped, this.complete);
   }
   /** Moves what is remembered to disk; from now on everything goes there. */
   spillAll() {
@@ -10004,14 +10027,14 @@ function writeId(into, id, shard, seq) {
   buffer.writeDoubleLE(shard, at + 16);
   buffer.writeDoubleLE(seq, at + 24);
 }
-function writeStream(into, stream, id, shard, seq, version, missing) {
+function writeStream(into, stream, id, shard, seq, version, skipped) {
   const { buffer, at } = into.next(spreadOf(stream));
   writeKey(buffer, at, stream);
   writeKey(buffer, at + 16, id);
   buffer.writeDoubleLE(shard, at + 32);
   buffer.writeDoubleLE(seq, at + 40);
   buffer.writeDoubleLE(version, at + 48);
-  buffer.writeDoubleLE(missing, at + 56);
+  buffer.writeDoubleLE(skipped, at + 56);
 }
 function writeKey(buffer, at, key) {
   for (let i = 0; i < 4; i++) buffer.writeInt32LE(key[i] ?? 0, at + i * 4);
@@ -10338,6 +10361,7 @@ function createVerifier({ arguments: args, trust, folder }, registry, stored = [
     from: args.from,
     signatures: !args.chainOnly,
     registry,
+    partial: isPartial(args),
     identity: new SpillingIdentityCheck(folder, args.from === 1),
     expectedHeads: [...args.expectedHeads, ...stored]
   });
@@ -10382,21 +10406,23 @@ function readRegistry({ trust }, candidates) {
   return events;
 }
 function foldRegistry({ trust, faults, arguments: args }, events) {
-  const roots = new Set(trust.signers.map(({ signer_kid }) => signer_kid));
-  const known = events.filter(({ signerKid }) => roots.has(signerKid)).sort((a, b) => a.ts === b.ts ? a.shard - b.shard || a.seq - b.seq : a.ts < b.ts ? -1 : 1);
-  let state = NO_KEYS;
+  const ring = new KeyRing(trust.signers, { partial: isPartial(args) });
+  const known = events.filter(({ signerKid }) => ring.root(signerKid) !== void 0).sort((a, b) => a.ts === b.ts ? a.shard - b.shard || a.seq - b.seq : a.ts < b.ts ? -1 : 1);
   for (const event of known) {
     try {
-      state = evolveKeys(state, event);
+      ring.apply(event);
     } catch (error) {
       if (!(error instanceof EvidenceError)) throw error;
-      if (args.shard !== null && args.shard !== event.shard) continue;
       const { shard, seq, id } = event;
+      if (seq < args.from || args.shard !== null && args.shard !== shard) continue;
       const message = `${error.message} (at ${error.pointer ?? "/payload"})`;
       faults.add([{ code: "format", shard, seq, id, message }]);
     }
   }
-  return state;
+  return ring.registry;
+}
+function isPartial({ source, from, shard }) {
+  return source.kind !== "database" && (from > 1 || shard !== null);
 }
 function conclude({ arguments: args, trust, faults }, verifier) {
   faults.add(verifier.finish());

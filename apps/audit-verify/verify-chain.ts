@@ -3,7 +3,7 @@ import {
   checkedKeyOfPem,
   createEventInspector,
   EvidenceError,
-  evolveKeys,
+  KeyRing,
   NO_KEYS,
   type AuditEvent,
   type ChainFault,
@@ -153,6 +153,7 @@ function createVerifier(
     from: args.from,
     signatures: !args.chainOnly,
     registry,
+    partial: isPartial(args),
     identity: new SpillingIdentityCheck(folder, args.from === 1),
     expectedHeads: [...args.expectedHeads, ...stored],
   });
@@ -216,23 +217,27 @@ function readRegistry({ trust }: Run, candidates: Iterable<Uint8Array>): AuditEv
 
 /** The registry that the chain's own events make; events by keys outside the trust root have no say. */
 function foldRegistry({ trust, faults, arguments: args }: Run, events: AuditEvent[]): KeyRegistryState {
-  const roots = new Set(trust.signers.map(({ signer_kid }) => signer_kid));
+  const ring = new KeyRing(trust.signers, { partial: isPartial(args) });
   const known = events
-    .filter(({ signerKid }) => roots.has(signerKid))
+    .filter(({ signerKid }) => ring.root(signerKid) !== undefined)
     .sort((a, b) => (a.ts === b.ts ? a.shard - b.shard || a.seq - b.seq : a.ts < b.ts ? -1 : 1));
-  let state = NO_KEYS;
   for (const event of known) {
     try {
-      state = evolveKeys(state, event);
+      ring.apply(event);
     } catch (error) {
       if (!(error instanceof EvidenceError)) throw error;
-      if (args.shard !== null && args.shard !== event.shard) continue;
       const { shard, seq, id } = event;
+      if (seq < args.from || (args.shard !== null && args.shard !== shard)) continue;
       const message = `${error.message} (at ${error.pointer ?? '/payload'})`;
       faults.add([{ code: 'format', shard, seq, id, message }]);
     }
   }
-  return state;
+  return ring.registry;
+}
+
+/** The store knows all signer events; a file or folder of which a part is asked for may hold that part alone. */
+function isPartial({ source, from, shard }: Arguments): boolean {
+  return source.kind !== 'database' && (from > 1 || shard !== null);
 }
 
 function conclude({ arguments: args, trust, faults }: Run, verifier: ChainVerifier): ChainReport {

@@ -17,7 +17,7 @@ const DEFAULT_LIMIT = 1_000_000;
 
 /** id (16), shard (8), seq (8) */
 const ID_RECORD = 32;
-/** stream (16), id (16), shard (8), seq (8), version (8), missing (8) */
+/** stream (16), id (16), shard (8), seq (8), version (8), skipped (8) */
 const STREAM_RECORD = 64;
 
 /** A stream's shard and last version as one number; a shard beyond 2^20 is told apart modulo that. */
@@ -42,19 +42,19 @@ export class SpillingIdentityCheck implements IdentityCheck {
     private readonly limit = DEFAULT_LIMIT,
   ) {}
 
-  see(facts: EventFacts, missing: number): ChainFault[] {
+  see(facts: EventFacts, skipped: number): ChainFault[] {
     if (!hasIdentity(facts)) return [];
     const { shard, seq, streamVersion } = facts;
     idKey(facts.id, this.id);
     nameKey(facts.stream, this.stream);
     if (this.spill !== undefined) {
       writeId(this.spill.ids, this.id, shard, seq);
-      writeStream(this.spill.streams, this.stream, this.id, shard, seq, streamVersion, missing);
+      writeStream(this.spill.streams, this.stream, this.id, shard, seq, streamVersion, skipped);
       return [];
     }
     const faults: ChainFault[] = [];
     if (this.ids.swap(this.id, 1) !== 0) faults.push(faultAt(facts, 'duplicate', duplicateId(facts.id)));
-    const message = this.streamMessage(this.streams, this.stream, facts, missing);
+    const message = this.streamMessage(this.streams, this.stream, facts, skipped);
     if (message !== null) faults.push(faultAt(facts, 'stream', message));
     if (this.ids.size >= this.limit) this.spillAll();
     return faults;
@@ -103,11 +103,11 @@ export class SpillingIdentityCheck implements IdentityCheck {
     streams: CompactTable,
     key: Key128,
     facts: Pick<EventFacts, 'shard' | 'stream' | 'streamVersion'>,
-    missing: number,
+    skipped: number,
   ): string | null {
     const before = streams.swap(key, pack(facts));
     const last = before === 0 ? null : { shard: Math.floor(before / VERSIONS), version: before % VERSIONS };
-    return streamFault(facts, last, missing, this.complete);
+    return streamFault(facts, last, skipped, this.complete);
   }
 
   /** Moves what is remembered to disk; from now on everything goes there. */
@@ -149,7 +149,7 @@ function writeStream(
   shard: number,
   seq: number,
   version: number,
-  missing: number,
+  skipped: number,
 ): void {
   const { buffer, at } = into.next(spreadOf(stream));
   writeKey(buffer, at, stream);
@@ -157,7 +157,7 @@ function writeStream(
   buffer.writeDoubleLE(shard, at + 32);
   buffer.writeDoubleLE(seq, at + 40);
   buffer.writeDoubleLE(version, at + 48);
-  buffer.writeDoubleLE(missing, at + 56);
+  buffer.writeDoubleLE(skipped, at + 56);
 }
 
 function writeKey(buffer: Buffer, at: number, key: Key128): void {

@@ -49,7 +49,8 @@ export function reportLines({ verified, faults, heads }: ChainReport): string[] 
 function faultLine({ code, shard, seq, id, message }: ChainFault): string {
   const position = shard === null || seq === null ? 'unknown' : `${shard}:${seq}`;
   // Names and messages quote what stands in the evidence: nothing of it may move the cursor or start a new line.
-  return printable(`${code}: event ${id ?? 'unknown'}, position ${position}: ${message}`);
+  const event = id ?? (code === 'gap' || code === 'truncation' ? 'missing' : 'unknown');
+  return printable(`${code}: event ${event}, position ${position}: ${message}`);
 }
 
 function printable(text: string): string {

@@ -77,7 +77,13 @@ export {
   type KeyRegistryState,
   type RegisteredKey,
 } from './core/key-registry';
-export { CROSS_SHARD_TOLERANCE_MS, KeyRing, type KeyUse, type KeyVerdict } from './core/key-ring';
+export {
+  CROSS_SHARD_TOLERANCE_MS,
+  KeyRing,
+  type KeyRingOptions,
+  type KeyUse,
+  type KeyVerdict,
+} from './core/key-ring';
 export { faultAt, type ChainFault, type ChainFaultCode, type EventFacts } from './core/chain-fault';
 export { ChainSequence, type ChainSequenceOptions, type ShardHead } from './core/chain-sequence';
 export {

@@ -38,7 +38,8 @@ interface ShardState {
   /** Hash that the event at `next` must link to; null when it is not known. */
   link: string | null;
   gaps: OpenGap[];
-  missing: number;
+  /** Positions skipped so far, filled late or not: they may explain a jump in a stream. */
+  skipped: number;
 }
 
 /** The checks between events: position, link, time, stream. Facts of one shard come in the order of the source. */
@@ -78,7 +79,7 @@ export class ChainSequence {
     if (facts.ts !== '' && facts.ts < before) {
       faults.push(faultAt(facts, 'time', `ts ${facts.ts} is earlier than ${before} of the event before it`));
     }
-    faults.push(...this.options.identity.see(facts, state.missing));
+    faults.push(...this.options.identity.see(facts, state.skipped));
     state.head = { shard, seq, hash, ts: facts.ts === '' ? before : facts.ts, id };
     state.next = seq + 1;
     state.link = hash;
@@ -101,7 +102,7 @@ export class ChainSequence {
       hashBefore: state.link,
       prevHashAfter: facts.prevHash,
     };
-    state.missing += gap.last - gap.first + 1;
+    state.skipped += gap.last - gap.first + 1;
     const remembered = state.gaps.length < MAX_OPEN_GAPS;
     if (remembered) state.gaps.push(gap);
     if (!remembered || !this.lateArrivals) faults.push(gapFault(facts.shard, gap));
@@ -131,7 +132,6 @@ export class ChainSequence {
     if (gap.first < seq) rest.push({ ...gap, last: seq - 1, prevHashAfter: facts.prevHash });
     if (seq < gap.last) rest.push({ ...gap, first: seq + 1, hashBefore: hash });
     state.gaps.splice(at, 1, ...rest);
-    state.missing--;
     return faults;
   }
 
@@ -139,7 +139,7 @@ export class ChainSequence {
     let state = this.shards.get(shard);
     if (state === undefined) {
       const link = this.from === 1 ? this.options.genesisHash(shard) : null;
-      state = { head: null, next: this.from, link, gaps: [], missing: 0 };
+      state = { head: null, next: this.from, link, gaps: [], skipped: 0 };
       this.shards.set(shard, state);
     }
     return state;

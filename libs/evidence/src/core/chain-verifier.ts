@@ -5,7 +5,7 @@ import { EvidenceError } from './evidence.error';
 import { type EvidenceCrypto } from './evidence-crypto';
 import { IdentityCheckInMemory, type IdentityCheck } from './identity-check';
 import { EventInspector } from './inspect-event';
-import { isRegistryEvent, type KeyRegistryState } from './key-registry';
+import { isRegistryEvent, NO_KEYS, type KeyRegistryState } from './key-registry';
 import { KeyRing, type KeyUse } from './key-ring';
 import { assertOrigin, genesisHashWith } from './origin';
 import { checkedKeyOfPem } from './public-key';
@@ -31,6 +31,8 @@ export interface ChainVerifierOptions {
   lateArrivals?: boolean;
   /** What the registry holds, when all of its events are known beforehand. */
   registry?: KeyRegistryState;
+  /** See KeyRingOptions. */
+  partial?: boolean;
   /** Default: in memory. */
   identity?: IdentityCheck;
   expectedHeads?: readonly ExpectedHead[];
@@ -66,7 +68,8 @@ export class ChainVerifierCore<Key = unknown> {
     this.from = options.from ?? 1;
     this.signatures = options.signatures ?? true;
     this.registryIsComplete = options.registry !== undefined;
-    this.ring = new KeyRing(signers, options.registry);
+    const { partial = false, registry = NO_KEYS } = options;
+    this.ring = new KeyRing(signers, { partial, registry });
     this.inspector = new EventInspector(
       crypto,
       origin,

@@ -5,8 +5,8 @@ import { faultAt, type ChainFault, type EventFacts } from './chain-fault';
  * An implementation may answer at once or at the end.
  */
 export interface IdentityCheck {
-  /** @param missing how many positions of the shard are missing so far: they may explain a jump. */
-  see(facts: EventFacts, missing: number): readonly ChainFault[];
+  /** @param skipped how many positions of the shard were skipped so far: they may explain a jump */
+  see(facts: EventFacts, skipped: number): readonly ChainFault[];
   finish(): ChainFault[];
 }
 
@@ -18,13 +18,13 @@ export class IdentityCheckInMemory implements IdentityCheck {
   /** @param complete the chain is read from position 1, so every stream must start with version 1. */
   constructor(private readonly complete: boolean) {}
 
-  see(facts: EventFacts, missing: number): ChainFault[] {
+  see(facts: EventFacts, skipped: number): ChainFault[] {
     const faults: ChainFault[] = [];
     if (!hasIdentity(facts)) return faults;
     if (this.ids.has(facts.id)) faults.push(faultAt(facts, 'duplicate', duplicateId(facts.id)));
     this.ids.add(facts.id);
     const last = this.streams.get(facts.stream);
-    const message = streamFault(facts, last ?? null, missing, this.complete);
+    const message = streamFault(facts, last ?? null, skipped, this.complete);
     if (message !== null) faults.push(faultAt(facts, 'stream', message));
     this.streams.set(facts.stream, { shard: facts.shard, version: facts.streamVersion });
     return faults;
@@ -48,7 +48,7 @@ export function duplicateId(id: string): string {
 export function streamFault(
   facts: Pick<EventFacts, 'shard' | 'stream' | 'streamVersion'>,
   last: { shard: number; version: number } | null,
-  missing: number,
+  skipped: number,
   complete: boolean,
 ): string | null {
   const { shard, stream, streamVersion } = facts;
@@ -59,6 +59,6 @@ export function streamFault(
   const before = last?.version ?? 0;
   if (streamVersion === before + 1) return null;
   const jump = streamVersion - before - 1;
-  if (jump > 0 && jump <= missing) return null;
+  if (jump > 0 && jump <= skipped) return null;
   return `stream ${stream} has version ${streamVersion} here, expected ${before + 1}`;
 }

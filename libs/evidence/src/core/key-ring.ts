@@ -1,17 +1,22 @@
 import {
   evolveKeys,
+  isRegistryEvent,
   NO_KEYS,
   samePublicKey,
   type EventPosition,
   type KeyRegistryState,
 } from './key-registry';
 import { type AuditEvent } from './audit-event';
+import { type JsonObject } from './json-value';
 import { type SignerEntry } from './signers';
 
 /**
  * Clocks of two shards' writers may differ by this much. Only used between shards: within one, positions decide.
  */
 export const CROSS_SHARD_TOLERANCE_MS = 60_000;
+
+/** Earlier than any `ts`. */
+const BEFORE_EVERYTHING = '0000-01-01T00:00:00.000Z';
 
 export interface KeyUse extends EventPosition {
   kid: string;
@@ -29,17 +34,29 @@ export type KeyVerdict =
 
 const VALID: KeyVerdict = { valid: true };
 
+export interface KeyRingOptions {
+  /**
+   * Only part of the evidence is read (a later position on, one of several shards): a key of the trust root that this
+   * part does not register may have been registered in another, so the trust root decides.
+   */
+  partial?: boolean;
+  /** What is known of the registry from the start. */
+  registry?: KeyRegistryState;
+}
+
 /**
  * Which key may sign an audit event where (docs/spec/verification.md, section 3): signers.json is the trust root, the
  * chain's own signer events say from where to where.
  */
 export class KeyRing {
   private readonly roots: ReadonlyMap<string, SignerEntry>;
+  private readonly partial: boolean;
   private state: KeyRegistryState;
 
-  constructor(roots: readonly SignerEntry[], state: KeyRegistryState = NO_KEYS) {
+  constructor(roots: readonly SignerEntry[], { partial = false, registry = NO_KEYS }: KeyRingOptions = {}) {
     this.roots = new Map(roots.map((entry) => [entry.signer_kid, entry]));
-    this.state = state;
+    this.partial = partial;
+    this.state = registry;
   }
 
   get registry(): KeyRegistryState {
@@ -52,7 +69,23 @@ export class KeyRing {
 
   /** Takes in an event that passed its own checks. @throws EvidenceError as `evolveKeys` does. */
   apply(event: Pick<AuditEvent, 'type' | 'stream' | 'payload' | 'shard' | 'seq' | 'ts'>): void {
+    if (this.partial && isRegistryEvent(event)) this.assumeRegistered(event.payload, event.shard);
     this.state = evolveKeys(this.state, event);
+  }
+
+  /** A key that this part of the evidence speaks of without having registered it was registered before. */
+  private assumeRegistered(payload: JsonObject, shard: number): void {
+    const kid = payload['signer_kid'] ?? payload['from'];
+    const root = typeof kid === 'string' ? this.roots.get(kid) : undefined;
+    if (root === undefined || this.state.keys.has(root.signer_kid)) return;
+    const entry: SignerEntry = { ...root, status: 'active', retiredAt: null, compromisedAt: null };
+    this.state = {
+      keys: new Map(this.state.keys).set(entry.signer_kid, {
+        entry,
+        added: { shard, seq: 0, ts: BEFORE_EVERYTHING },
+        ended: null,
+      }),
+    };
   }
 
   /** Whether `use.kid` may have signed the event at that position, by what is known so far. */
@@ -64,7 +97,7 @@ export class KeyRing {
     }
     const known = this.state.keys.get(use.kid);
     if (known === undefined) {
-      if (this.isBeforeRegistry(use)) return judgeByRoot(root, use);
+      if (this.partial || this.isBeforeRegistry(use)) return judgeByRoot(root, use);
       return refuse('key_not_valid', `${use.kid} is used before it was added to the registry`, false);
     }
     if (!samePublicKey(known.entry.public_key_pem, root.public_key_pem)) {

@@ -13,7 +13,7 @@ export interface ParsedEvent {
  * @throws EvidenceError with a pointer into the event.
  */
 export function parseEventParts(bytes: Uint8Array | string): ParsedEvent {
-  if (bytes.length > MAX_EVENT_BYTES) {
+  if (sizeOf(bytes) > MAX_EVENT_BYTES) {
     throw new EvidenceError('event_too_large', `An event is at most ${MAX_EVENT_BYTES} bytes.`, {
       pointer: '',
     });
@@ -31,4 +31,9 @@ export function parseEventParts(bytes: Uint8Array | string): ParsedEvent {
 
 export function parseEvent(bytes: Uint8Array | string): AuditEvent {
   return parseEventParts(bytes).event;
+}
+
+function sizeOf(bytes: Uint8Array | string): number {
+  if (typeof bytes !== 'string' || bytes.length * 3 <= MAX_EVENT_BYTES) return bytes.length;
+  return new TextEncoder().encode(bytes).length;
 }

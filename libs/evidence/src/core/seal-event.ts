@@ -18,7 +18,7 @@ export interface SealedEvent {
   /** What the audit key signs. */
   signingInput: Uint8Array<ArrayBuffer>;
   /** Completes the event with its base64 signature; `bytes` are the canonical bytes to store. */
-  finish(signature: string): { event: AuditEvent; bytes: Uint8Array<ArrayBuffer> };
+  finish: (signature: string) => { event: AuditEvent; bytes: Uint8Array<ArrayBuffer> };
 }
 
 /** `"hash":"<64>",` and `"signature":"<88>",` */

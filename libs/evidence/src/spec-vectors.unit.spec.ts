@@ -1,0 +1,226 @@
+import { createPrivateKey, sign, type KeyObject } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import nacl from 'tweetnacl';
+import {
+  auditSigningInput,
+  base64Decode,
+  buildEnvelope,
+  canonicalEventBytes,
+  canonicalize,
+  checkRawPublicKey,
+  dssePae,
+  EvidenceError,
+  genesisHash,
+  hashEvent,
+  importPublicKey,
+  MANIFEST_PAYLOAD_TYPE,
+  manifestDigest,
+  manifestStatement,
+  parseAuditSigningInput,
+  parseEvent,
+  parseManifestSigningInput,
+  parseSigners,
+  parseStrictJson,
+  sealEvent,
+  sha256Hex,
+  verifyEd25519,
+  verifyManifestEnvelope,
+  type Envelope,
+  type ManifestStatement,
+  type SignerEntry,
+  type UnhashedEvent,
+} from './index';
+
+const FOLDER = join(__dirname, '../../../docs/spec/vectors');
+
+function vectors<T>(name: string): T {
+  return JSON.parse(readFileSync(join(FOLDER, name), 'utf8')) as T;
+}
+
+function refusal(action: () => unknown): { code: string; pointer: string | null } | null {
+  try {
+    action();
+    return null;
+  } catch (error) {
+    if (!(error instanceof EvidenceError)) throw error;
+    return { code: error.code, pointer: error.pointer ?? null };
+  }
+}
+
+function privateKey(seed: string): KeyObject {
+  const der = Buffer.concat([
+    Buffer.from('302e020100300506032b657004220420', 'hex'),
+    Buffer.from(seed, 'hex'),
+  ]);
+  return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+}
+
+const fromHex = (hex: string): Buffer => Buffer.from(hex, 'hex');
+
+describe('golden vectors: JSON', () => {
+  const accepted =
+    vectors<{ name: string; input: string; canonical: string; sha256: string }[]>('json-accepted.json');
+  it.each(accepted)('accepts $name', ({ input, canonical, sha256 }) => {
+    const text = canonicalize(parseStrictJson(fromHex(input)));
+    expect(Buffer.from(text).toString('hex')).toBe(canonical);
+    expect(sha256Hex(text)).toBe(sha256);
+  });
+
+  const refused =
+    vectors<{ name: string; input: string; code: string; pointer: string }[]>('json-refused.json');
+  it.each(refused)('refuses $name', ({ input, code, pointer }) => {
+    expect(refusal(() => parseStrictJson(fromHex(input)))).toEqual({ code, pointer });
+  });
+
+  const numbers = vectors<{ bits: string; text: string; accepted: boolean }[]>('json-numbers.json');
+  it.each(numbers)('writes the double $bits as $text', ({ bits, text, accepted: isAccepted }) => {
+    const value = fromHex(bits).readDoubleBE();
+    expect(String(value)).toBe(text);
+    expect(refusal(() => canonicalize(value)) === null).toBe(isAccepted);
+    if (isAccepted) expect(canonicalize(value)).toBe(text);
+  });
+});
+
+describe('golden vectors: audit events', () => {
+  interface EventVector {
+    origin: string;
+    event: UnhashedEvent;
+    canonicalWithoutHashAndSignature: string;
+    hash: string;
+    signingInput: string;
+    signerKid: string;
+    signature: string;
+    canonical: string;
+  }
+  const { genesis, keys, events } = vectors<{
+    genesis: { origin: string; shard: number; prevHash: string }[];
+    keys: { kid: string; seed: string; publicKey: string }[];
+    events: EventVector[];
+  }>('audit-events.json');
+
+  it.each(genesis)('starts shard $shard of $origin', ({ origin, shard, prevHash }) => {
+    expect(genesisHash(origin, shard)).toBe(prevHash);
+  });
+
+  it.each(events)('seals $event.type at $event.seq', (vector) => {
+    const { origin, event, hash, signature, canonical } = vector;
+    expect(canonicalize(event as never)).toBe(vector.canonicalWithoutHashAndSignature);
+    expect(hashEvent(event)).toBe(hash);
+    const sealed = sealEvent(event, origin);
+    expect(sealed.hash).toBe(hash);
+    expect(Buffer.from(sealed.signingInput).toString()).toBe(vector.signingInput);
+    const key = keys.find(({ kid }) => kid === vector.signerKid);
+    expect(sign(null, sealed.signingInput, privateKey(key?.seed ?? '')).toString('base64')).toBe(signature);
+    const finished = sealed.finish(signature);
+    expect(Buffer.from(finished.bytes).toString()).toBe(canonical);
+    expect(Buffer.from(canonicalEventBytes(finished.event)).toString()).toBe(canonical);
+    expect(parseEvent(Buffer.from(canonical))).toEqual({ ...event, hash, signature });
+  });
+
+  it.each(events)('reads the signing input of $event.seq', ({ origin, event, hash, signingInput }) => {
+    const parts = { origin, shard: event.shard, seq: event.seq, hash };
+    expect(parseAuditSigningInput(Buffer.from(signingInput))).toEqual(parts);
+    expect(Buffer.from(auditSigningInput(parts)).toString()).toBe(signingInput);
+  });
+
+  interface RefusedEvent {
+    name: string;
+    input?: string;
+    inputParts?: { prefix: string; repeat: string; times: number; suffix: string };
+    code: string;
+    pointer: string;
+  }
+  it.each(vectors<RefusedEvent[]>('audit-events-refused.json'))('refuses $name', (vector) => {
+    const { prefix = '', repeat = '', times = 0, suffix = '' } = vector.inputParts ?? {};
+    const input = vector.input ?? prefix + repeat.repeat(times) + suffix;
+    const { code, pointer } = vector;
+    expect(refusal(() => parseEvent(Buffer.from(input)))).toEqual({ code, pointer });
+    expect(refusal(() => parseEvent(input))).toEqual({ code, pointer });
+  });
+
+  const inputs = vectors<{ name: string; input: string; code: string }[]>('signing-inputs-refused.json');
+  it.each(inputs)('refuses to sign: $name', ({ input, code }) => {
+    expect(refusal(() => parseAuditSigningInput(fromHex(input)))?.code).toBe(code);
+  });
+});
+
+describe('golden vectors: manifest signatures', () => {
+  const vector = vectors<{
+    key: { kid: string; seed: string };
+    manifests: { name: string; manifest: string; sha256: string }[];
+    statement: ManifestStatement;
+    payload: string;
+    pae: string;
+    envelope: Envelope;
+  }>('manifest-signatures.json');
+
+  it.each(vector.manifests)('digests the manifest $name', ({ manifest, sha256 }) => {
+    expect(manifestDigest(parseStrictJson(manifest))).toBe(sha256);
+    expect(sha256).toBe(vector.statement.sha256);
+  });
+
+  it('makes the statement, its encoding and the envelope', () => {
+    const payload = manifestStatement(vector.statement);
+    expect(Buffer.from(payload).toString()).toBe(vector.payload);
+    const pae = dssePae(MANIFEST_PAYLOAD_TYPE, payload);
+    expect(Buffer.from(pae).toString()).toBe(vector.pae);
+    expect(parseManifestSigningInput(pae)).toEqual(vector.statement);
+    const signature = sign(null, pae, privateKey(vector.key.seed)).toString('base64');
+    expect(buildEnvelope(payload, vector.key.kid, signature)).toEqual(vector.envelope);
+  });
+
+  const { signers, manifest, origin, envelopes } = vectors<{
+    signers: SignerEntry[];
+    manifest: string;
+    origin: string;
+    envelopes: {
+      name: string;
+      manifest?: string;
+      origin?: string;
+      envelope: unknown;
+      valid: boolean;
+      reasons: string[];
+    }[];
+  }>('manifest-envelopes.json');
+  it.each(envelopes)('judges an envelope: $name', (given) => {
+    const verdict = verifyManifestEnvelope({
+      manifest: parseStrictJson(given.manifest ?? manifest),
+      origin: given.origin ?? origin,
+      envelope: given.envelope,
+      keys: signers,
+    });
+    expect(verdict.valid).toBe(given.valid);
+    expect(verdict.reasons.map((reason) => reason.split(':')[0])).toEqual(given.reasons);
+  });
+});
+
+describe('golden vectors: keys and signatures', () => {
+  const keys =
+    vectors<{ name: string; publicKey: string; accepted: boolean; code?: string }[]>('public-keys.json');
+  it.each(keys)('judges the public key: $name', ({ publicKey, accepted, code }) => {
+    expect(refusal(() => checkRawPublicKey(fromHex(publicKey)))?.code ?? null).toBe(accepted ? null : code);
+    expect(refusal(() => importPublicKey(fromHex(publicKey))) === null).toBe(accepted);
+  });
+
+  const { publicKey, message, signatures } = vectors<{
+    publicKey: string;
+    message: string;
+    signatures: { name: string; signature: string; valid: boolean }[];
+  }>('ed25519-signatures.json');
+  it.each(signatures)('judges the signature: $name', ({ name, signature, valid }) => {
+    const raw = base64Decode(signature) ?? new Uint8Array();
+    expect(verifyEd25519(importPublicKey(fromHex(publicKey)), fromHex(message), raw)).toBe(valid);
+    // The second opinion agrees, but for the malleated signature that tweetnacl is known to accept.
+    const second = nacl.sign.detached.verify(
+      Uint8Array.from(fromHex(message)),
+      raw,
+      Uint8Array.from(fromHex(publicKey)),
+    );
+    expect(second).toBe(valid || name === 'S + L');
+  });
+
+  it('keeps the trust root of the chains readable', () => {
+    expect(parseSigners(readFileSync(join(FOLDER, 'chains/signers.json')))).toHaveLength(3);
+  });
+});
