@@ -4,7 +4,16 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { assertPortFree, isRunning, type ProcessIdentity, readRun, type RunRecord } from '#libs/devstack';
+import {
+  assertPortFree,
+  guardFolder,
+  guardProcess,
+  isRunning,
+  type ProcessIdentity,
+  readRun,
+  releaseFolder,
+  type RunRecord,
+} from '#libs/devstack';
 import { workTree } from '#libs/testing';
 
 export interface Result {
@@ -23,7 +32,8 @@ export class Launcher {
   ) {}
 
   static async create(script = join(workTree(), 'kernel')): Promise<Launcher> {
-    const scratch = await mkdtemp(join(tmpdir(), 'kernel launcher-'));
+    const scratch = await mkdtemp(join(tmpdir(), 'kernel-test-launcher of-'));
+    guardFolder(scratch);
     // As root, PostgreSQL runs as another account, which has to get through.
     await chmod(scratch, 0o755);
     return new Launcher(scratch, await freePortBase(), script);
@@ -43,8 +53,12 @@ export class Launcher {
     return this.run([...words, '--state', this.state, ...args]);
   }
 
-  up(...args: string[]): Promise<Result> {
-    return this.on('up', '--detach', '--port-base', String(this.portBase), ...args);
+  async up(...args: string[]): Promise<Result> {
+    const result = await this.on('up', '--detach', '--port-base', String(this.portBase), ...args);
+    // It is meant to outlive who started it, but not the test.
+    const supervisor = readRun(this.state)?.supervisor;
+    if (supervisor !== undefined) guardProcess(supervisor.pid, 'SIGTERM');
+    return result;
   }
 
   start(args: readonly string[], options: { cwd?: string; env?: Record<string, string> } = {}): ChildProcess {
@@ -71,6 +85,7 @@ export class Launcher {
   async stop(): Promise<void> {
     await this.on('down');
     await rm(this.scratch, { recursive: true, force: true });
+    releaseFolder(this.scratch);
   }
 }
 

@@ -22,6 +22,7 @@ export {
 export { BoundedLog } from './process/bounded-log';
 export { type ChildExit, type ChildOptions, type RunningChild, startChild } from './process/child-process';
 export { assertPortFree, freePort } from './process/free-port';
+export { guardFolder, guardProcess, releaseFolder, releaseProcess } from './process/orphan-guard';
 export {
   identityOf,
   isRunning,

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type PostgresServer, startPostgres } from '#libs/devstack';
+import { guardFolder, type PostgresServer, releaseFolder, startPostgres } from '#libs/devstack';
 import { Client } from 'pg';
 
 /** A database of its own on a running test server. */
@@ -36,6 +36,7 @@ export async function startTestPostgres(options: TestPostgresOptions = {}): Prom
   const dir = await mkdtemp(join(tmpdir(), 'kernel-test-postgres-'));
   // As root, PostgreSQL runs as another account, which has to get through; its files are its own all the same.
   await chmod(dir, 0o755);
+  guardFolder(dir);
   let server: PostgresServer;
   try {
     server = await startPostgres({
@@ -45,7 +46,7 @@ export async function startTestPostgres(options: TestPostgresOptions = {}): Prom
       restart: options.restart ?? true,
     });
   } catch (error) {
-    await rm(dir, { recursive: true, force: true });
+    await removeFolder(dir);
     throw error;
   }
   const stop = server.stop.bind(server);
@@ -71,7 +72,7 @@ export async function startTestPostgres(options: TestPostgresOptions = {}): Prom
     },
     async stop() {
       await stop();
-      await rm(dir, { recursive: true, force: true });
+      await removeFolder(dir);
     },
   });
 }
@@ -92,6 +93,11 @@ export function withPostgres(options: TestPostgresOptions = {}): () => TestPostg
     if (server === undefined) throw new Error('withPostgres: only usable inside tests and hooks');
     return server;
   };
+}
+
+async function removeFolder(dir: string): Promise<void> {
+  await rm(dir, { recursive: true, force: true });
+  releaseFolder(dir);
 }
 
 async function asSuperuser(server: PostgresServer, run: (client: Client) => Promise<unknown>): Promise<void> {

@@ -6,9 +6,11 @@ import {
   type DevelopmentCaller,
   type DevelopmentIdentities,
   freePort,
+  guardFolder,
   type KernelVariables,
   type PostgresServer,
   probe,
+  releaseFolder,
   type SignerChoice,
   Stack,
   type SupervisedService,
@@ -83,6 +85,7 @@ export async function startStack(options: TestStackOptions = {}): Promise<TestSt
   const dir = await mkdtemp(join(tmpdir(), 'kernel-test-stack-'));
   // As root, PostgreSQL runs as another account, which has to get through; secrets below are 0600.
   await chmod(dir, 0o755);
+  guardFolder(dir);
   const kernelPorts: { api: number; management: number }[] = [];
   for (let n = 0; n < (options.kernels ?? 1); n += 1) {
     kernelPorts.push({ api: await freePort(), management: await freePort() });
@@ -119,6 +122,7 @@ export async function startStack(options: TestStackOptions = {}): Promise<TestSt
   } catch (error) {
     await started?.stop();
     await rm(dir, { recursive: true, force: true });
+    releaseFolder(dir);
     throw error;
   }
   const stack = started;
@@ -149,6 +153,7 @@ export async function startStack(options: TestStackOptions = {}): Promise<TestSt
       await Promise.all(clients.map((client) => client.close()));
       await stack.stop();
       await rm(dir, { recursive: true, force: true });
+      releaseFolder(dir);
     },
   };
 }

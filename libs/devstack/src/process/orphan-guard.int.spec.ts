@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -41,6 +42,13 @@ describe('the orphan guard', () => {
       script,
       `const { startChild } = require('./process/child-process.js');
        const { BoundedLog } = require('./process/bounded-log.js');
+       const { guardFolder, releaseFolder } = require('./process/orphan-guard.js');
+       const { mkdirSync } = require('node:fs');
+       for (const name of ['kernel-test-a b', 'kernel-test-kept', 'precious']) {
+         mkdirSync(__dirname + '/' + name + '/inside', { recursive: true });
+         guardFolder(__dirname + '/' + name);
+       }
+       releaseFolder(__dirname + '/kernel-test-kept');
        (async () => {
          const log = new BoundedLog(__dirname + '/log');
          const child = (args) => startChild({ command: process.execPath, args, env: {}, cwd: __dirname, log });
@@ -63,6 +71,13 @@ describe('the orphan guard', () => {
     child.kill('SIGKILL');
     await Promise.all(children.map(gone));
     expect(await readFile(join(dir, 'log'), 'utf8')).toContain('up');
+    while (existsSync(join(dir, 'kernel-test-a b'))) await delay(20);
+    expect((await readdir(dir)).filter((name) => !name.includes('.'))).toEqual([
+      'kernel-test-kept',
+      'log',
+      'precious',
+      'process',
+    ]);
   });
 
   it('never signals a process that only has the number of a recorded one', async () => {

@@ -22,12 +22,22 @@ started() {
   fi
 }
 list=''
-while read -r op pid start signal; do
-  case $op in
-    +) list="$list $pid,$start,$signal" ;;
+folders=''
+newline='
+'
+while IFS= read -r line; do
+  set -f; set -- $line; set +f
+  case $1 in
+    +) list="$list $2,$3,$4" ;;
     -) kept=''
-       for entry in $list; do case $entry in "$pid,"*) ;; *) kept="$kept $entry" ;; esac; done
+       for entry in $list; do case $entry in "$2,"*) ;; *) kept="$kept $entry" ;; esac; done
        list=$kept ;;
+    folder) folders="$folders\${line#folder }$newline" ;;
+    kept) kept=''
+       IFS=$newline
+       for entry in $folders; do [ "$entry" = "\${line#kept }" ] || kept="$kept$entry$newline"; done
+       unset IFS
+       folders=$kept ;;
   esac
 done
 alive() {
@@ -38,15 +48,21 @@ alive() {
   done
   [ -n "$found" ]
 }
-alive own || exit 0
+alive own
 tries=0
-while [ $tries -lt 30 ]; do sleep 0.1; alive '' || exit 0; tries=$((tries + 1)); done
+while [ $tries -lt 30 ] && alive ''; do sleep 0.1; tries=$((tries + 1)); done
 alive kill
+[ -n "$folders" ] || exit 0
+# Sessions of a database that was killed end a moment after it.
+sleep 0.5
+IFS=$newline
+for entry in $folders; do case $entry in */kernel-test-*) rm -rf -- "$entry" ;; esac; done
 `;
 
 let guard: ChildProcess | undefined;
 /** What a guard has to be told; a new one is told everything. */
 const guarded = new Map<number, string>();
+const folders = new Set<string>();
 
 /** From now on the process is ended (with this signal, after 3 s with SIGKILL) when the current one dies. */
 export function guardProcess(pid: number, signal: NodeJS.Signals): void {
@@ -61,6 +77,21 @@ export function guardProcess(pid: number, signal: NodeJS.Signals): void {
 /** The process is gone or shall outlive the current one. */
 export function releaseProcess(pid: number): void {
   if (guarded.delete(pid)) tell(`- ${pid}`);
+}
+
+/**
+ * From now on the folder is removed when the current process is killed. For tests: only folders that are named
+ * `kernel-test-...` are ever removed.
+ */
+export function guardFolder(path: string): void {
+  folders.add(path);
+  if (guard === undefined) startGuard();
+  else tell(`folder ${path}`);
+}
+
+/** The folder has been removed, or shall stay. */
+export function releaseFolder(path: string): void {
+  if (folders.delete(path)) tell(`kept ${path}`);
 }
 
 function tell(line: string): void {
@@ -81,10 +112,11 @@ function startGuard(): void {
   started.once('exit', () => {
     if (guard !== started) return;
     guard = undefined;
-    if (guarded.size > 0) startGuard();
+    if (guarded.size + folders.size > 0) startGuard();
   });
   // Neither the guard nor its pipe may keep this process from ending: that is when it does its work.
   started.unref();
   (started.stdin as unknown as { unref?: () => void }).unref?.();
   for (const line of guarded.values()) tell(line);
+  for (const path of folders) tell(`folder ${path}`);
 }
