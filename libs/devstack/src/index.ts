@@ -31,6 +31,8 @@ export {
   signalProcess,
 } from './process/process-identity';
 export { type ServiceDefinition, type ServiceState, SupervisedService } from './process/supervised-service';
+export { S3_SERVER_VERSION, s3ServerMissing } from './s3/s3-program';
+export { type S3Credentials, type S3Server, type S3ServerOptions, startS3Server } from './s3/s3-server';
 export { readEnvironmentFile, writeEnvironmentFile, type EnvironmentLine } from './stack/environment-file';
 export {
   endLeftovers,

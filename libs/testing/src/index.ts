@@ -12,3 +12,13 @@ export {
 export { startStack, type TestKernel, type TestStack, type TestStackOptions, withStack } from './test-stack';
 export { ensureBuilt, workTree } from './work-tree';
 export { TestCa, type TestCertificate, type TestCertificateRequest } from './test-ca';
+export {
+  type BucketProtection,
+  describeWithS3,
+  ownS3Missing,
+  s3Missing,
+  startTestS3,
+  type TestBucket,
+  type TestS3,
+  withS3,
+} from './test-s3';

@@ -1,0 +1,86 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { errnoOf } from './folder-failure';
+
+/** Tells this process from an earlier one with the same number, as every container has its process 1. */
+const PROCESS = randomBytes(6).toString('hex');
+const NAME = /^(?<host>.+)~(?<pid>[0-9]+)~(?<process>[0-9a-f]{12})~[0-9]+\.partial$/;
+/** A write takes milliseconds; what another machine left that long ago is not being written any more. */
+const FOREIGN_LEFTOVER_MS = 60 * 60 * 1_000;
+
+let counter = 0;
+
+/**
+ * Files under construction, in a folder of their own on the same file system: no reader sees half an object, and what
+ * a crash left behind is known as such by its name.
+ */
+export class PartialFiles {
+  constructor(private readonly dir: string) {}
+
+  async prepare(): Promise<void> {
+    await mkdir(this.dir, { recursive: true, mode: 0o700 });
+  }
+
+  /** Writes a read-only file, flushed to disk, and returns its path. The caller links it and then removes it. */
+  async write(bytes: Uint8Array): Promise<string> {
+    counter += 1;
+    const path = join(this.dir, `${hostname()}~${process.pid}~${PROCESS}~${counter}.partial`);
+    const handle = await open(path, 'wx', 0o600);
+    try {
+      await handle.writeFile(bytes);
+      // Explicitly, because the umask would take from a mode given to open.
+      await handle.chmod(0o444);
+      await handle.sync();
+    } catch (error) {
+      await this.remove(path);
+      throw error;
+    } finally {
+      await handle.close();
+    }
+    return path;
+  }
+
+  async remove(path: string): Promise<void> {
+    await unlink(path).catch((error: unknown) => {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+    });
+  }
+
+  /**
+   * Removes what processes that are gone left behind.
+   * @returns how many. Should one be mistaken for a leftover, its writer notices and writes it again.
+   */
+  async sweep(): Promise<number> {
+    let removed = 0;
+    for (const name of await readdir(this.dir)) {
+      const path = join(this.dir, name);
+      if (!(await isLeftover(name, path))) continue;
+      await this.remove(path);
+      removed += 1;
+    }
+    return removed;
+  }
+}
+
+async function isLeftover(name: string, path: string): Promise<boolean> {
+  const writer = NAME.exec(name)?.groups;
+  if (writer === undefined) return false;
+  if (writer['process'] === PROCESS) return false;
+  if (writer['host'] === hostname()) {
+    const pid = Number(writer['pid']);
+    return pid === process.pid || !exists(pid);
+  }
+  const found = await stat(path).catch(() => undefined);
+  return found !== undefined && Date.now() - found.mtimeMs > FOREIGN_LEFTOVER_MS;
+}
+
+function exists(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return errnoOf(error) !== 'ESRCH';
+  }
+}

@@ -1,0 +1,176 @@
+import { ArchiveError, type ArchiveErrorCode } from '../archive.error';
+
+/**
+ * What an S3 server or the way to it said, and nothing else: the SDK's own errors carry access keys, canonical requests
+ * with session tokens, and sockets, none of which may end in a log. It is the `cause` of the archive's error.
+ */
+export class S3Failure extends Error {
+  constructor(
+    /** S3's code, e.g. `SlowDown`, or that of the system or SDK, e.g. `ECONNRESET`. */
+    override readonly name: string,
+    message: string,
+    /** HTTP status, undefined when there was no answer. */
+    readonly status: number | undefined,
+    /** For the server's operator. */
+    readonly requestId: string | undefined,
+    /** Worth another attempt. */
+    readonly passing: boolean,
+    /** The server asked for this much patience. */
+    readonly retryAfterMs: number | undefined,
+  ) {
+    super(message);
+  }
+}
+
+/** An attempt that was given up. */
+export class AttemptTimeout extends Error {
+  override readonly name = 'AttemptTimeout';
+}
+
+interface SdkError {
+  name?: unknown;
+  message?: unknown;
+  code?: unknown;
+  Code?: unknown;
+  $metadata?: { httpStatusCode?: number; requestId?: string };
+  $response?: { headers?: Record<string, string> };
+}
+
+/** S3 error codes that go away by themselves, whatever their status (S3 API reference, "Error responses"). */
+const PASSING = new Set([
+  'SlowDown',
+  'ServiceUnavailable',
+  'InternalError',
+  'RequestTimeout',
+  // The SDK corrects its clock by the server's answer, so the next attempt is dated right.
+  'RequestTimeTooSkewed',
+  'ThrottlingException',
+  'Throttling',
+  'TooManyRequests',
+  'OperationAborted',
+  // Another upload of the same key was under way: the next attempt finds its object.
+  'ConditionalRequestConflict',
+  // Damaged on the way: the bytes here have been checked.
+  'BadDigest',
+  'XAmzContentSHA256Mismatch',
+  'ExpiredToken',
+  // The platform's credential service did not answer.
+  'CredentialsProviderError',
+]);
+const ACCESS_KEY_ID = /\b(AKIA|ASIA)[0-9A-Z]{16}\b/g;
+
+/** @param secrets texts that must not appear, wherever they come from */
+export function s3Failure(error: unknown, secrets: readonly string[]): S3Failure {
+  if (error instanceof S3Failure) return error;
+  const { name, message, code, Code, $metadata, $response } = error as SdkError;
+  const status = $metadata?.httpStatusCode;
+  const errno = typeof code === 'string' ? code : undefined;
+  const label =
+    [Code, errno, name].find((text): text is string => typeof text === 'string' && text !== 'Error') ??
+    'Error';
+  const said = typeof message === 'string' && message !== '' ? message : label;
+  return new S3Failure(
+    label,
+    withoutSecrets(said, secrets),
+    status,
+    $metadata?.requestId,
+    isPassing(error, label, status, errno),
+    retryAfterMs($response?.headers?.['retry-after']),
+  );
+}
+
+function isPassing(
+  error: unknown,
+  label: string,
+  status: number | undefined,
+  errno: string | undefined,
+): boolean {
+  if (PASSING.has(label)) return true;
+  if (isChecksumMismatch(error)) return true;
+  if (status === undefined || status < 300) {
+    // No answer, or one that broke off: the system's codes are errno names; the rest is a mistake in the program.
+    return error instanceof AttemptTimeout || errno !== undefined || label === 'TimeoutError';
+  }
+  if (status === 501) return false;
+  return status >= 500 || status === 429 || status === 408;
+}
+
+/** The SDK says this in words only (@aws-sdk checksum validation of an answer's body). */
+export function isChecksumMismatch(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('Checksum mismatch');
+}
+
+/** RFC 9110 section 10.2.3; only the form in seconds, which is what stores send. */
+function retryAfterMs(header: string | undefined): number | undefined {
+  return header !== undefined && /^[0-9]{1,4}$/.test(header) ? Number(header) * 1_000 : undefined;
+}
+
+function withoutSecrets(text: string, secrets: readonly string[]): string {
+  let clean = text.replace(ACCESS_KEY_ID, '(access key)');
+  for (const secret of secrets) {
+    if (secret !== '') clean = clean.replaceAll(secret, '(credential)');
+  }
+  return clean;
+}
+
+export interface FailedOperation {
+  /** Completes "Could not ...". */
+  doing: string;
+  bucket: string;
+  key?: string;
+  attempts: number;
+}
+
+/** The archive's error for a failure that was final. */
+export function archiveErrorOf(failure: S3Failure, operation: FailedOperation): ArchiveError {
+  const [code, advice] = verdict(failure);
+  const { doing, bucket, key, attempts } = operation;
+  const tries = attempts > 1 ? ` in ${attempts} attempts` : '';
+  return new ArchiveError(
+    code,
+    `Could not ${doing} in bucket ${bucket}${tries}: ${failure.message.replace(/\.$/, '')} (${failure.name}). ${advice}`,
+    {
+      bucket,
+      ...(key === undefined ? {} : { key }),
+      s3: failure.name,
+      status: failure.status ?? null,
+      requestId: failure.requestId ?? null,
+      attempts,
+    },
+    { cause: failure },
+  );
+}
+
+function verdict(failure: S3Failure): [ArchiveErrorCode, string] {
+  const { name, status, message } = failure;
+  if (name === 'NoSuchBucket')
+    return ['bucket_missing', 'Make the bucket with object lock, or name another one.'];
+  if (name === 'NoSuchKey' || name === 'NotFound')
+    return ['object_missing', 'There is no such object in the archive.'];
+  if (isChecksumMismatch(failure) || name === 'BadDigest' || name === 'XAmzContentSHA256Mismatch') {
+    return [
+      'corrupt_object',
+      'The bytes are not those of the checksum: look for damage on the way and on the server.',
+    ];
+  }
+  if (name === 'ObjectLockConfigurationNotFoundError' || /object\s*lock\s*configuration/i.test(message)) {
+    return ['not_protected', 'Make a bucket with object lock; it cannot be left out for audit events.'];
+  }
+  if (name === 'CredentialsProviderError') {
+    return [
+      'access_denied',
+      'Give the archive credentials: in its configuration, or by the platform that it runs on.',
+    ];
+  }
+  if (status === 401 || status === 403) {
+    return ['access_denied', 'See which right the credentials lack, or whether they are still valid.'];
+  }
+  if (status === 501 || status === 405 || name === 'NotImplemented') {
+    return [
+      'unsupported',
+      'The archive needs conditional writes, SHA-256 checksums, versioning and object lock.',
+    ];
+  }
+  if (failure.passing) return ['unavailable', 'It is safe to do it again.'];
+  return ['unavailable', 'The store refuses this request; repeating it is safe but may not help.'];
+}
