@@ -1,0 +1,138 @@
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+
+interface Line {
+  client: Socket;
+  server: Socket;
+  silent: boolean;
+  held: (() => void)[];
+}
+
+interface Trap {
+  text: Buffer;
+  then: 'hold' | 'cut';
+  sprung: () => void;
+}
+
+/** A TCP line to a server that can be cut, go silent, or withhold the answer to one message. */
+export class FaultyWire {
+  private readonly lines = new Set<Line>();
+  private newLinesAreSilent = false;
+  private trap: Trap | undefined;
+  private target: { host: string; port: number } | undefined;
+
+  private constructor(private readonly listener: Server) {
+    listener.on('connection', (client) => this.join(client));
+  }
+
+  static async open(): Promise<FaultyWire> {
+    const listener = createServer();
+    await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+    return new FaultyWire(listener);
+  }
+
+  /** The URL with this wire in between, which leads to that URL's server from now on. */
+  through(url: string): string {
+    const changed = new URL(url);
+    this.target = { host: changed.hostname, port: Number(changed.port) };
+    changed.hostname = '127.0.0.1';
+    changed.port = String((this.listener.address() as AddressInfo).port);
+    return changed.href;
+  }
+
+  /**
+   * Once: the server gets the next message with this text and acts on it, but its answer is held back until `thaw`.
+   * Settles when the server has answered.
+   */
+  holdAnswerTo(text: string): Promise<void> {
+    return this.setTrap(text, 'hold');
+  }
+
+  /** The same, but the connection breaks instead and the answer never arrives. */
+  loseAnswerTo(text: string): Promise<void> {
+    return this.setTrap(text, 'cut');
+  }
+
+  /** Cuts every connection. The server may not notice until it has something to say. */
+  cut(): void {
+    for (const { client, server } of this.lines) {
+      client.destroy();
+      server.destroy();
+    }
+  }
+
+  /** Nothing passes on the connections there are, and they stay open; on new ones neither, unless said otherwise. */
+  freeze({ newConnections = true } = {}): void {
+    for (const line of this.lines) line.silent = true;
+    this.newLinesAreSilent = newConnections;
+  }
+
+  /** What was held back arrives. */
+  thaw(): void {
+    this.newLinesAreSilent = false;
+    for (const line of this.lines) {
+      line.silent = false;
+      for (const pass of line.held.splice(0)) pass();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.cut();
+    await new Promise((resolve) => this.listener.close(resolve));
+  }
+
+  private setTrap(text: string, then: Trap['then']): Promise<void> {
+    return new Promise((sprung) => (this.trap = { text: Buffer.from(text), then, sprung }));
+  }
+
+  private join(client: Socket): void {
+    if (this.target === undefined) {
+      client.destroy();
+      return;
+    }
+    const server = connect(this.target);
+    const line: Line = { client, server, silent: this.newLinesAreSilent, held: [] };
+    this.lines.add(line);
+    const pass = (to: Socket, data: Buffer): void => {
+      if (line.silent) line.held.push(() => to.write(data));
+      else to.write(data);
+    };
+    let caught: Trap | undefined;
+    // The text may lie across two chunks.
+    let tail = Buffer.alloc(0);
+    client.on('data', (data) => {
+      if (this.trap !== undefined) {
+        const seen = Buffer.concat([tail, data]);
+        if (seen.includes(this.trap.text)) {
+          caught = this.trap;
+          this.trap = undefined;
+        } else {
+          tail = seen.subarray(-this.trap.text.length);
+        }
+      }
+      pass(server, data);
+    });
+    server.on('data', (data) => {
+      if (caught !== undefined) {
+        if (caught.then === 'hold') {
+          line.silent = true;
+        } else {
+          client.destroy();
+          server.destroy();
+        }
+        caught.sprung();
+        caught = undefined;
+      }
+      pass(client, data);
+    });
+    for (const [socket, other] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        other.destroy();
+        this.lines.delete(line);
+      });
+    }
+  }
+}

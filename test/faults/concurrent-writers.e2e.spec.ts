@@ -1,0 +1,44 @@
+import { type MtlsClient, withStack } from '#libs/testing';
+import { expectSoundChain } from './chain';
+import { Ledger } from './ledger';
+import { requestOfMix } from './load';
+
+const WRITERS = 200;
+const REQUESTS_EACH = 6;
+
+describe.each([{ shards: 1 }, { shards: 3 }])(
+  'two kernels on one database with $shards shard(s)',
+  ({ shards }) => {
+    const stack = withStack({ kernels: 2, shards });
+
+    it(`give ${WRITERS} concurrent writers one chain, without gap or fork`, async () => {
+      const ledger = new Ledger();
+      const clients = [0, 1].map((kernel) =>
+        stack().client('OPERATOR', { kernel, connections: WRITERS / 2 }),
+      ) as [MtlsClient, MtlsClient];
+
+      await Promise.all(
+        Array.from({ length: WRITERS }, async (_, writer) => {
+          for (let n = 0; n < REQUESTS_EACH; n += 1) {
+            const request = requestOfMix(writer + n, `writer-${writer}-${n}`);
+            // Now here, now there: what one kernel answered, the other builds on.
+            const kernel = (writer + n) % 2;
+            await ledger.write(clients[kernel] as MtlsClient, request, kernel);
+          }
+        }),
+      );
+
+      const unanswered = ledger.attempts.filter(({ outcome }) => outcome !== 'answered');
+      expect(unanswered).toEqual([]);
+      const chain = await expectSoundChain(stack());
+      ledger.expectRecordedIn(chain, stack());
+      const shardsUsed = new Set(chain.events.map(({ shard }) => shard));
+      expect([...shardsUsed].sort()).toEqual(Array.from({ length: shards }, (_, shard) => shard));
+      // Both kernels tell the same story.
+      const other = await stack().client('AUDITOR', { kernel: 1 }).get('/kernel/audit/head');
+      expect((other.json as { seq: number }[]).reduce((sum, { seq }) => sum + seq, 0)).toBe(
+        chain.events.length,
+      );
+    });
+  },
+);

@@ -1,0 +1,95 @@
+import { withStack } from '#libs/testing';
+import { expectSoundChain } from './chain';
+import { type Attempt, Ledger } from './ledger';
+import { Load } from './load';
+import { Reads } from './reads';
+import { until } from './until';
+
+const WRITERS = 24;
+const ROUNDS = 2;
+/** Acknowledged requests before and after each kill: the load runs when it strikes, and again when all is well. */
+const PROGRESS = 60;
+
+/** While it lasts, and for what was under way then, these failures are honest. */
+interface Outage {
+  victim: string;
+  from: number;
+  to: number;
+  excuses: (attempt: Attempt) => boolean;
+}
+
+describe('kill -9 under load', () => {
+  const stack = withStack({ kernels: 2, restart: true });
+
+  it('loses nothing that was acknowledged, and leaves nothing half done', async () => {
+    const { postgres, signingProxy, kernels } = stack();
+    const ledger = new Ledger();
+    const clients = kernels.map((_, kernel) => stack().client('OPERATOR', { kernel, connections: WRITERS }));
+    const load = new Load(ledger, clients, WRITERS);
+    const reads = new Reads(ledger, clients);
+    const outages: Outage[] = [];
+
+    const strike = async (
+      victim: string,
+      excuses: Outage['excuses'],
+      kill: () => Promise<void>,
+      isBack: () => boolean,
+    ): Promise<void> => {
+      await load.progress(PROGRESS);
+      const outage = { victim, excuses, from: performance.now(), to: Infinity };
+      outages.push(outage);
+      await kill();
+      await until(`${victim} is started again`, isBack);
+      await stack().whenReady();
+      outage.to = performance.now();
+      await load.progress(PROGRESS);
+    };
+
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const turn = round % kernels.length;
+      const process = kernels[turn]?.process;
+      await strike(
+        process?.name ?? '',
+        // The other kernel does not notice. This one answers as soon as it listens, and signs when it knows its keys.
+        ({ kernel, outcome, word }) =>
+          kernel === turn && (outcome === 'broken' || word === 'signing_unavailable'),
+        async () => process?.kill(),
+        () => process?.state === 'running',
+      );
+      await strike(
+        'signing-proxy',
+        ({ outcome, word }) => outcome === 'refused' && word === 'signing_unavailable',
+        () => signingProxy.kill(),
+        () => signingProxy.state === 'running',
+      );
+      await strike(
+        'postgres',
+        ({ outcome, word }) => outcome === 'refused' && word === 'store_unavailable',
+        () => postgres.kill(),
+        () => postgres.pid !== undefined,
+      );
+    }
+    await Promise.all([load.stop(), reads.stop()]);
+
+    const failures = [...ledger.attempts, ...reads.attempts].filter(({ outcome }) => outcome !== 'answered');
+    const during = ({ from, to }: Outage, { startedAt, endedAt }: Attempt) =>
+      startedAt < to && endedAt > from;
+    const inexcusable = failures.filter(
+      (attempt) => !outages.some((outage) => during(outage, attempt) && outage.excuses(attempt)),
+    );
+    // What failed, and when that was: milliseconds since the nearest outage began and ended.
+    const told = inexcusable.map((attempt) => {
+      const last = outages.findLast(({ from }) => from < attempt.endedAt);
+      const since = (time: number | undefined) => Math.round(attempt.startedAt - (time ?? 0));
+      return `${attempt.name} at kernel ${attempt.kernel}: ${attempt.outcome} ${attempt.word}, sent ${since(last?.from)} ms after ${last?.victim} was killed, ${since(last?.to)} ms after it was back`;
+    });
+    expect(told).toEqual([]);
+    // Nobody was hit when nobody failed: then nothing was tested.
+    const unnoticed = outages.filter((outage) => !failures.some((attempt) => during(outage, attempt)));
+    expect(unnoticed).toEqual([]);
+    expect(reads.wrong).toEqual([]);
+    ledger.expectRecordedIn(await expectSoundChain(stack()), stack());
+    expect([signingProxy.restarts, postgres.restarts]).toEqual([ROUNDS, ROUNDS]);
+    expect(kernels.map(({ process }) => process.restarts)).toEqual([1, 1]);
+  });
+});

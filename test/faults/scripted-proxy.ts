@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { KERNEL_CLIENT_COMMON_NAME } from '#libs/devstack';
+import { createLogger } from '#libs/observability';
+import { type BackendHealth, type KeyInfo, type SigningBackend, SoftwareBackend } from '#libs/signer';
+import { type TestStack } from '#libs/testing';
+import { startSigningProxy } from '../../apps/signing-proxy/start-signing-proxy';
+
+type Sign = SigningBackend['sign'];
+
+/** The keys of a stack behind the test's hand: it says what becomes of each signature. */
+export class ScriptedBackend implements SigningBackend {
+  readonly name = 'scripted';
+  /** What happens instead of signing, until it is changed again. */
+  instead: ((sign: Sign, ...args: Parameters<Sign>) => Promise<Uint8Array[]>) | undefined;
+  /** Why it says that it cannot sign. */
+  trouble: string | undefined;
+
+  private constructor(private readonly real: SigningBackend) {}
+
+  /** @param folder of the key files; another one than the stack's holds other keys of the same names */
+  static async open(stack: TestStack, folder = 'signing-keys'): Promise<ScriptedBackend> {
+    const real = await SoftwareBackend.open({
+      dir: join(stack.dir, folder),
+      keys: [
+        { kid: 'kernel-audit-ed25519-v1', purposes: ['audit'] },
+        { kid: 'kernel-manifest-ed25519-v1', purposes: ['manifest'] },
+      ],
+      production: false,
+    });
+    return new ScriptedBackend(real);
+  }
+
+  keys(): readonly KeyInfo[] {
+    return this.real.keys();
+  }
+
+  sign(...args: Parameters<Sign>): Promise<Uint8Array[]> {
+    const sign: Sign = (...given) => this.real.sign(...given);
+    return this.instead === undefined ? sign(...args) : this.instead(sign, ...args);
+  }
+
+  health(): Promise<BackendHealth> {
+    return this.trouble === undefined
+      ? this.real.health()
+      : Promise.resolve({ ok: false, detail: this.trouble });
+  }
+
+  close(): Promise<void> {
+    return this.real.close();
+  }
+}
+
+/** The real signing proxy in this process, in place of the stack's own, which must not run. */
+export async function startScriptedProxy(
+  stack: TestStack,
+  backend: SigningBackend,
+): Promise<{ close(): Promise<void> }> {
+  const { proxyServer, caCert } = stack.identities;
+  return startSigningProxy({
+    origin: stack.origin,
+    clients: [{ cn: KERNEL_CLIENT_COMMON_NAME, purposes: ['audit-event', 'manifest'] }],
+    backends: [backend],
+    logger: createLogger({ app: 'scripted-proxy', level: 'silent' }),
+    host: '127.0.0.1',
+    port: Number(new URL(stack.signingProxyUrl).port),
+    tls: {
+      cert: readFileSync(proxyServer.cert),
+      key: readFileSync(proxyServer.key),
+      clientCa: readFileSync(caCert),
+    },
+    management: { host: '127.0.0.1', port: 0 },
+  });
+}

@@ -1,0 +1,111 @@
+import { FaultyWire, type MtlsClient, withStack } from '#libs/testing';
+import { expectSoundChain } from './chain';
+import { type Attempt, Ledger, slowest } from './ledger';
+import { requestOfMix } from './load';
+import { Reads } from './reads';
+import { until } from './until';
+
+/**
+ * A write is tried again for 4 s, in case PostgreSQL comes back at once; a connection attempt takes 2 s at most, and a
+ * statement that hangs 4 s.
+ */
+const BOUND_MS = 8_000;
+const WRITERS = 20;
+
+describe('while PostgreSQL', () => {
+  let wire: FaultyWire;
+  beforeAll(async () => {
+    wire = await FaultyWire.open();
+  });
+  const stack = withStack({
+    // Few connections: none may stay behind in a fault.
+    kernelVariables: ({ databaseUrl }) => ({
+      DATABASE_URL: wire.through(databaseUrl),
+      KERNEL_DATABASE_CONNECTIONS: '4',
+    }),
+  });
+  const ledger = new Ledger();
+  let writer: MtlsClient;
+  let pid: number | undefined;
+  let writes = 0;
+
+  beforeAll(async () => {
+    writer = stack().client('OPERATOR', { connections: WRITERS });
+    pid = stack().kernels[0]?.process.current?.pid;
+    expectAll('answered', await write());
+  });
+  // Whatever the fault was: it is the same process, it works, and nothing was lost or half done.
+  afterEach(async () => {
+    await stack().whenReady();
+    expectAll('answered', await write());
+    ledger.expectRecordedIn(await expectSoundChain(stack()), stack());
+    expect(stack().kernels[0]?.process.current?.pid).toBe(pid);
+  });
+  afterAll(() => wire.close());
+
+  it('is stopped: every answer is 503 store_unavailable in time, and all is well when it is back', async () => {
+    await stack().postgres.stop();
+    await expectUnavailable();
+    await stack().postgres.start();
+  });
+
+  it('is silent: the same', async () => {
+    wire.freeze();
+    await expectUnavailable();
+    wire.thaw();
+  });
+
+  it('is a new server, and the connections to the old one never end: the kernel finds the new one', async () => {
+    wire.freeze({ newConnections: false });
+    // Probes find the dead connections as well, and must not hold on to them.
+    for (let probe = 0; probe < 5; probe += 1) await stack().management('/ready');
+    const failed: Attempt[] = [];
+    await until('writes work again', async () => {
+      const attempts = await write();
+      failed.push(...attempts.filter(({ outcome }) => outcome !== 'answered'));
+      return attempts.every(({ outcome }) => outcome === 'answered');
+    });
+    for (const { word } of failed) expect(word).toBe('store_unavailable');
+    await stack().whenReady();
+    await expectReads();
+    wire.thaw();
+  });
+
+  async function expectUnavailable(): Promise<void> {
+    const reads = new Reads(ledger, [stack().client('AUDITOR')]);
+    const attempts = await write();
+    expectAll('refused store_unavailable', attempts);
+    expect(slowest(attempts)).toBeLessThan(BOUND_MS);
+    const ready = await stack().management('/ready');
+    expect(ready.status).toBe(503);
+    expect(Object.keys((JSON.parse(ready.text) as { error: object }).error)).toEqual(['postgres']);
+    expect((await stack().management('/health')).status).toBe(200);
+    await reads.stop();
+    expect(reads.wrong).toEqual([]);
+    expectAll('refused store_unavailable', reads.attempts);
+    expect(slowest(reads.attempts)).toBeLessThan(BOUND_MS);
+  }
+
+  async function expectReads(): Promise<void> {
+    const reads = new Reads(ledger, [stack().client('AUDITOR')]);
+    await until('each was read', () => reads.attempts.length > 20);
+    await reads.stop();
+    expect(reads.wrong).toEqual([]);
+    expectAll('answered', reads.attempts);
+  }
+
+  async function write(): Promise<Attempt[]> {
+    return await Promise.all(
+      Array.from({ length: WRITERS }, () => {
+        const n = writes++;
+        const name = `outage-${n}`;
+        return ledger.write(writer, { ...requestOfMix(n, name), ...(n % 2 === 0 && { key: name }) });
+      }),
+    );
+  }
+});
+
+function expectAll(outcome: string, attempts: readonly Attempt[]): void {
+  const outcomes = attempts.map((attempt) => `${attempt.outcome} ${attempt.word}`.trim());
+  expect([...new Set(outcomes)]).toEqual([outcome]);
+}
