@@ -35,6 +35,11 @@ export interface EventStoreOptions {
   signer: EventSigner;
   limits?: Partial<EventStoreLimits>;
   observer?: EventStoreObserver;
+  /**
+   * `optimistic` (default): the head is compared and set by the statement that inserts; the head row is locked only for
+   * a while after another process was first. `locked`: always locked from reading to committing, one group at a time.
+   */
+  writing?: 'optimistic' | 'locked';
   /** Milliseconds since 1970; default `Date.now`. */
   now?: () => number;
   /** UUIDv7; default from the package uuid, which keeps them in order within a millisecond. */
@@ -96,6 +101,7 @@ export class EventStore {
           limits: this.limits,
           now: this.now,
           observer: this.observer,
+          writing: options.writing ?? 'optimistic',
           ready: () => this.ready(),
           committed: (head) => this.committed(shard, head),
           findAnswered: (pending) => this.findAnswered(pending),

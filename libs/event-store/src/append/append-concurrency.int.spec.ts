@@ -33,8 +33,11 @@ describe('several writers on one head', () => {
     return store;
   }
 
-  it('make one chain without gap or fork, every acknowledged id in it, and each gets its turn', async () => {
-    const stores = await Promise.all(Array.from({ length: 9 }, () => open()));
+  it.each([
+    ['all optimistic', () => 'optimistic' as const],
+    ['some always locking', (n: number) => (n % 3 === 0 ? ('locked' as const) : ('optimistic' as const))],
+  ])('make one chain without gap or fork, each gets its turn (%s)', async (_, writing) => {
+    const stores = await Promise.all(Array.from({ length: 9 }, (__, n) => open({ writing: writing(n) })));
     const acknowledged = new Set<string>();
     const lastDone: number[] = [];
     const start = performance.now();

@@ -1,3 +1,4 @@
+import { arrayOfPlain, arrayOfText } from '../postgres/array-literal';
 import { type Statement } from '../postgres/database';
 
 /** A shard and what a group needs to know of it, in one snapshot. */
@@ -47,7 +48,13 @@ export interface AppendStateRow {
 }
 
 export function appendStateValues({ shard, streams, claims, ids }: AppendStateRequest): unknown[] {
-  return [shard, streams, claims.map(({ caller }) => caller), claims.map(({ key }) => key), ids];
+  return [
+    shard,
+    arrayOfText(streams),
+    arrayOfText(claims.map(({ caller }) => caller)),
+    arrayOfText(claims.map(({ key }) => key)),
+    arrayOfPlain(ids),
+  ];
 }
 
 /** Null when there is no such shard. */

@@ -1,4 +1,5 @@
 import { type StoredEvent } from '../event-store.types';
+import { arrayOfPlain, arrayOfText } from '../postgres/array-literal';
 import { type Statement } from '../postgres/database';
 import { type HeadPosition } from './append-state.sql';
 
@@ -63,24 +64,24 @@ export function commitGroupValues(group: GroupCommit): unknown[] {
     group.head.seq,
     Buffer.from(group.head.hash, 'hex'),
     new Date(group.head.ms).toISOString(),
-    events.map(({ id }) => id),
-    events.map(({ type }) => type),
-    events.map(({ stream }) => stream),
-    events.map(({ streamVersion }) => streamVersion),
-    events.map(({ actor }) => actor.id),
-    group.events.map(({ division }) => division),
+    arrayOfPlain(events.map(({ id }) => id)),
+    arrayOfText(events.map(({ type }) => type)),
+    arrayOfText(events.map(({ stream }) => stream)),
+    arrayOfPlain(events.map(({ streamVersion }) => streamVersion)),
+    arrayOfText(events.map(({ actor }) => actor.id)),
+    arrayOfText(group.events.map(({ division }) => division)),
     group.signerKid,
     Buffer.from(events.map(({ hash }) => hash).join(''), 'hex'),
     canonical.bytes,
-    canonical.starts,
-    canonical.lengths,
-    group.answers.map(({ caller }) => caller),
-    group.answers.map(({ key }) => key),
-    group.answers.map(({ requestHash }) => requestHash),
-    group.answers.map(({ status }) => status),
+    arrayOfPlain(canonical.starts),
+    arrayOfPlain(canonical.lengths),
+    arrayOfText(group.answers.map(({ caller }) => caller)),
+    arrayOfText(group.answers.map(({ key }) => key)),
+    arrayOfText(group.answers.map(({ requestHash }) => requestHash)),
+    arrayOfPlain(group.answers.map(({ status }) => status)),
     bodies.bytes,
-    bodies.starts,
-    bodies.lengths,
+    arrayOfPlain(bodies.starts),
+    arrayOfPlain(bodies.lengths),
     new Date(group.now).toISOString(),
   ];
 }

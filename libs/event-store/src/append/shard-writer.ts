@@ -35,6 +35,8 @@ export interface ShardWriterOptions {
   /** Milliseconds since 1970. */
   now: () => number;
   observer: EventStoreObserver;
+  /** How groups are committed; see EventStoreOptions. */
+  writing: 'optimistic' | 'locked';
   /** Resolves once the database is known to hold this store's chain. @throws EventStoreError */
   ready: () => Promise<void>;
   /** Told the new head as soon as it is committed. */
@@ -57,6 +59,8 @@ const LOCK_GRACE_MS = 2_000;
 /** A group on its way: numbered, perhaps being signed, not known to be committed. */
 interface Flight {
   group: NumberedGroup;
+  /** It has its signatures, and waits for its turn to commit or for the commit. */
+  signed: boolean;
   failed: boolean;
   /** True when it was committed on the numbers it had. Never rejects. */
   settled: Promise<boolean>;
@@ -84,7 +88,7 @@ interface SignedGroup {
 export class ShardWriter {
   private readonly queue: AppendQueue;
   private readonly flights: Flight[] = [];
-  private mode: BatchReport['mode'] = 'optimistic';
+  private mode: BatchReport['mode'];
   private quietGroups = 0;
   private lastOwnSeq = -1;
   /** A group is being read and numbered, or held up by a locked one. */
@@ -100,6 +104,7 @@ export class ShardWriter {
 
   constructor(private readonly options: ShardWriterOptions) {
     this.queue = new AppendQueue(options.limits);
+    this.mode = options.writing;
   }
 
   get queueDepth(): number {
@@ -138,14 +143,25 @@ export class ShardWriter {
       for (const resolve of this.idleWaiters.splice(0)) resolve();
       return;
     }
-    if (this.starting || this.queue.size === 0) return;
-    const allowed = this.mode === 'locked' ? 1 : this.options.limits.maxGroupsInFlight;
-    if (this.flights.length >= allowed) return;
+    if (this.starting || this.queue.size === 0 || !this.hasRoom()) return;
     this.starting = true;
     void this.startGroup().finally(() => {
       this.starting = false;
       this.schedule();
     });
+  }
+
+  /**
+   * Whether another group may be started. While one is on its way the next one waits until that one is signed, and
+   * grows meanwhile: each group costs the same few round trips whatever its size. It is then read, numbered and signed
+   * while the other is committed. A full group has nothing to wait for.
+   */
+  private hasRoom(): boolean {
+    const last = this.flights.at(-1);
+    if (last === undefined) return true;
+    const { maxGroupsInFlight, maxGroupRequests } = this.options.limits;
+    if (this.mode === 'locked' || this.flights.length >= maxGroupsInFlight) return false;
+    return last.signed || this.queue.size >= maxGroupRequests;
   }
 
   /** Takes a group and brings it as far as the next one may be started on top of it. Never rejects. */
@@ -174,11 +190,17 @@ export class ShardWriter {
     ]);
     const state = this.stateOf(row, request);
     const readAt = performance.now();
-    // Groups ahead that this snapshot does not show yet, committed meanwhile or not. A failed one leaves nothing.
-    const unseen = ahead.filter(({ failed, group }) => !failed && group.head.seq > state.head.seq);
+    if (ahead.some(({ failed }) => failed)) {
+      // Its requests wait again, and came before these.
+      this.again('predecessor_failed', requests);
+      return;
+    }
+    // Groups ahead that this snapshot does not show yet, committed meanwhile or not.
+    const unseen = ahead.filter(({ group }) => group.head.seq > state.head.seq);
     const group = this.number(requests, state, kid, unseen);
     const flight: Flight = {
       group,
+      signed: false,
       failed: false,
       settled: Promise.resolve(true),
       startedAt,
@@ -217,6 +239,8 @@ export class ShardWriter {
       this.failed(undecided, failure, { sent: false, since: flight.startedAt });
       return false;
     }
+    flight.signed = true;
+    this.schedule();
     if (predecessor && !(await predecessor.settled)) {
       this.again('predecessor_failed', undecided);
       return false;
@@ -425,7 +449,7 @@ export class ShardWriter {
   }
 
   private succeeded(
-    flight: Omit<Flight, 'settled' | 'failed'>,
+    flight: Omit<Flight, 'settled' | 'signed' | 'failed'>,
     signed: SignedGroup,
     mode: BatchReport['mode'],
     times: { signMs: number; commitMs: number },
@@ -467,7 +491,7 @@ export class ShardWriter {
   /** With the head row in hand: has anybody else moved it since? When not for a while, the lock is not needed. */
   private noticeOthers(head: HeadPosition): void {
     if (head.seq !== this.lastOwnSeq) this.quietGroups = 0;
-    else if (++this.quietGroups >= QUIET_GROUPS) this.mode = 'optimistic';
+    else if (++this.quietGroups >= QUIET_GROUPS) this.mode = this.options.writing;
     this.lastOwnSeq = head.seq;
   }
 

@@ -1,3 +1,4 @@
+import { Client } from 'pg';
 import { withPostgres } from '#libs/testing';
 import { InProcessSigner } from '../fixtures/in-process-signer.fixture';
 import {
@@ -121,30 +122,26 @@ describe('idempotency keys', () => {
     });
 
     it('in two groups, one on top of the other', async () => {
-      const gates: (() => void)[] = [];
-      const slow = {
-        activeKid: () => signer.kid,
-        sign: async (kid: string, inputs: Uint8Array[]) => {
-          await new Promise<void>((resolve) => gates.push(resolve));
-          return signer.sign(kid, inputs);
-        },
-      };
-      const opened = await open({ signer: slow, limits: { signTimeoutMs: 30_000, maxGroupsInFlight: 2 } });
+      const opened = await open();
       const stream = streamIn(opened, 0);
-      const first = opened.store.append(keyed('k', append(write(stream))));
-      await until(() => gates.length === 1, 'the first group is being signed');
-      const second = opened.store.append(keyed('k', append(write(stream))));
-      const beside = opened.store.append(append(write(stream)));
-      await until(() => gates.length === 2, 'the second group is being signed');
-      // The later one first: it must wait all the same.
-      gates[1]?.();
-      gates[0]?.();
-      await until(() => {
-        gates.slice(2).forEach((letGo) => letGo());
-        return opened.store.queueDepth === 0;
-      }, 'the rest');
-      await expectOne([await first, await second], opened, 2);
-      expect((await beside).replayed).toBe(false);
+      await opened.store.append(append(write(stream)));
+      const holder = new Client({ connectionString: database.superuserUrl });
+      await holder.connect();
+      try {
+        await holder.query('BEGIN');
+        await holder.query('SELECT FROM kernel.shard_head FOR UPDATE');
+        const calls = signer.calls;
+        const first = opened.store.append(keyed('k', append(write(stream))));
+        await until(() => signer.calls === calls + 1, 'the first group is signed');
+        const second = opened.store.append(keyed('k', append(write(stream))));
+        const beside = opened.store.append(append(write(stream)));
+        await until(() => signer.calls === calls + 2, 'the second group is signed on top of it');
+        await holder.query('ROLLBACK');
+        await expectOne([await first, await second], opened, 3);
+        expect(await beside).toMatchObject({ replayed: false, position: '0:3' });
+      } finally {
+        await holder.end();
+      }
     });
 
     it('in two processes', async () => {
