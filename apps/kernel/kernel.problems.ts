@@ -39,7 +39,8 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
     signing_refused: { ...SIGNING_UNAVAILABLE, retryAfter: 30 },
     unknown_key: { ...SIGNING_UNAVAILABLE, retryAfter: 30 },
     closed: STOPPING,
-    invalid_request: OUR_FAULT,
+    // A statement of more than 4,096 bytes, which takes names of hundreds of non-ASCII characters.
+    invalid_request: { status: 400 },
     key_refused: OUR_FAULT,
     refused_in_production: OUR_FAULT,
     misconfigured: OUR_FAULT,
