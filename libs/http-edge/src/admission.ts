@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { type RequestObserver, runInLogContext } from '#libs/observability';
-import { type Contract } from './contract/contract';
+import { type Contract, type PlacedRoute } from './contract/contract';
+import { type Operation } from './contract/operation';
 import { HttpEdgeError } from './http-edge.error';
 import { type BodyBudget } from './input/read-body';
 import { type EdgeRequest } from './input/input.guard';
@@ -30,6 +31,8 @@ export interface AdmissionOptions {
   readonly observer: RequestObserver;
   readonly budget: BodyBudget;
   readonly maxConcurrent: number;
+  /** Runs the operation's handler. */
+  readonly dispatch: (operation: Operation, request: IncomingMessage, response: ServerResponse) => void;
 }
 
 /** First to see a request: gives it an id and a context, finds its operation, and keeps their number bounded. */
@@ -48,8 +51,7 @@ export class Admission {
     return this.running;
   }
 
-  /** Express middleware. */
-  readonly admit = (request: IncomingMessage, response: ServerResponse, next: () => void): void => {
+  readonly admit = (request: IncomingMessage, response: ServerResponse): void => {
     const context = new RequestContext(requestIdOf(request), request);
     attachContext(request, context);
     const edge = { bodyBytes: 0, pathValues: [] as readonly string[] };
@@ -61,21 +63,20 @@ export class Admission {
     this.options.observer.setInFlight(++this.running);
 
     runInLogContext(context, () => {
+      let operation: Operation;
       try {
-        edge.pathValues = this.place(request, response, context);
+        const match = this.place(request, response, context);
+        operation = match.operation;
+        edge.pathValues = decodePath(operation, match.pathValues);
       } catch (error) {
         this.options.writer.write(error, request, response);
         return;
       }
-      next();
+      this.options.dispatch(operation, request, response);
     });
   };
 
-  private place(
-    request: IncomingMessage,
-    response: ServerResponse,
-    context: RequestContext,
-  ): readonly string[] {
+  private place(request: IncomingMessage, response: ServerResponse, context: RequestContext): PlacedRoute {
     if (this.running > this.options.maxConcurrent) {
       throw new HttpEdgeError('overloaded', 'As many requests are running as this process takes at a time.', {
         limit: this.options.maxConcurrent,
@@ -94,7 +95,7 @@ export class Admission {
       throw new HttpEdgeError('method_not_allowed', `This route answers ${methods}.`);
     }
     context.operation = match.operation;
-    return decodePath(match.operation, match.pathValues);
+    return match;
   }
 
   /** One function for all responses instead of one for each; `this` is the response. */

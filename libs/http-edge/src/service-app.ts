@@ -3,7 +3,6 @@ import { type AddressInfo } from 'node:net';
 import { type TLSSocket } from 'node:tls';
 import { type INestApplication, type Type, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import express from 'express';
 import { PolicyGuard, type RoleBindings } from '#libs/access';
 import { NestLogger, RequestObserver, type Logger, type Registry } from '#libs/observability';
 import { Admission } from './admission';
@@ -111,24 +110,18 @@ export async function createServiceApp(
   );
   const observer = new RequestObserver(options.logger, options.registry);
   const budget = new BodyBudget(limits.heldBodyBytes);
+  const adapter: EdgeAdapter = new EdgeAdapter({
+    stalledReaderMs: limits.stalledReaderMs,
+    onFailure: (error, response) => writer.write(error, response.req, response),
+    admit: (request, response) => admission.admit(request, response),
+  });
   const admission = new Admission({
     contract,
     writer,
     observer,
     budget,
     maxConcurrent: limits.concurrentRequests,
-  });
-
-  const instance = express();
-  instance.disable('x-powered-by');
-  instance.disable('etag');
-  // The edge parses the query, by the document; Express's getter would stand in the way of the result.
-  Object.defineProperty(instance.request, 'query', { value: undefined, writable: true });
-  instance.use(admission.admit);
-
-  const adapter = new EdgeAdapter(instance, {
-    stalledReaderMs: limits.stalledReaderMs,
-    onFailure: (error, response) => writer.write(error, response.req, response),
+    dispatch: (operation, request, response) => adapter.dispatch(operation, request, response),
   });
   const httpsOptions = {
     ...options.tls,

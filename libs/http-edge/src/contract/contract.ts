@@ -2,10 +2,13 @@ import { HttpEdgeError } from '../http-edge.error';
 import { describeErrors } from './describe-errors';
 import { type Operation } from './operation';
 
-export type RouteMatch =
-  | { readonly operation: Operation; readonly pathValues: readonly string[] }
-  | { readonly allowed: readonly string[] }
-  | undefined;
+export interface PlacedRoute {
+  readonly operation: Operation;
+  /** In the template's order, still percent-encoded. */
+  readonly pathValues: readonly string[];
+}
+
+export type RouteMatch = PlacedRoute | { readonly allowed: readonly string[] } | undefined;
 
 interface Template {
   /** null where a parameter stands. */
