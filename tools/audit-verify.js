@@ -9277,6 +9277,14 @@ var EventRows = class {
     );
     return rows.map(({ canonical }) => canonical);
   }
+  /** Position of the last of `count` rows from `first` on; the highest possible one when there are fewer. */
+  async endOfPage(shard, first, count2) {
+    const { rows } = await this.query(
+      "SELECT seq FROM kernel.events WHERE shard = $1 AND seq >= $2 ORDER BY seq OFFSET $3 LIMIT 1",
+      [shard, first, count2 - 1]
+    );
+    return rows[0] === void 0 ? Number.MAX_SAFE_INTEGER : Number(rows[0].seq);
+  }
   async read(shard, first, last) {
     const range = [shard, first, last];
     let rows;
@@ -9293,7 +9301,8 @@ var EventRows = class {
     return rows.map(({ seq, id, hash: hash2, canonical }) => ({ shard, seq: Number(seq), id, hash: hash2, canonical }));
   }
   async close() {
-    await (await this.client)?.end();
+    const client = await this.client?.catch(() => void 0);
+    await client?.end();
   }
   async query(text, values) {
     try {
@@ -10162,10 +10171,12 @@ async function* jsonFiles(root, below) {
 
 // apps/audit-verify/sources/event-tasks.ts
 var TASK_ROWS = 1e3;
-function* eventTasks(url, heads, from) {
+async function* eventTasks(rows, url, heads, from) {
   for (const { shard, last } of heads) {
-    for (let first = Math.max(1, from - 1); first <= last; first += TASK_ROWS) {
-      yield { kind: "rows", url, shard, first, last: Math.min(first + TASK_ROWS - 1, last) };
+    for (let first = Math.max(1, from - 1); first <= last; ) {
+      const end = Math.min(await rows.endOfPage(shard, first, TASK_ROWS), last);
+      yield { kind: "rows", url, shard, first, last: end };
+      first = end + 1;
     }
   }
 }
@@ -10312,27 +10323,25 @@ async function verifyExport(run, path) {
 }
 async function verifyDatabase(run, url) {
   const rows = new EventRows(url);
-  let heads;
-  let registry = NO_KEYS;
   try {
-    const { shard } = run.arguments;
-    heads = (await rows.heads()).filter((head) => shard === null || head.shard === shard);
-    if (!run.arguments.chainOnly) registry = foldRegistry(run, readRegistry(run, await rows.registry()));
+    const { shard, from, chainOnly } = run.arguments;
+    const heads = (await rows.heads()).filter((head) => shard === null || head.shard === shard);
+    const registry = chainOnly ? NO_KEYS : foldRegistry(run, readRegistry(run, await rows.registry()));
+    run.progress.total = heads.reduce((sum, { last }) => sum + Math.max(0, last - from + 1), 0);
+    const known = heads.flatMap(({ shard: of, head }) => head === null ? [] : { shard: of, ...head });
+    const verifier = createVerifier(
+      run,
+      registry,
+      known.filter(({ seq }) => seq >= from)
+    );
+    for await (const result of run.pool.run(eventTasks(rows, url, heads, from))) {
+      acceptAll(run, verifier, result, 0);
+      run.progress.advance(result.items, verifier.count);
+    }
+    return conclude(run, verifier);
   } finally {
     await rows.close();
   }
-  run.progress.total = heads.reduce((sum, { last }) => sum + Math.max(0, last - run.arguments.from + 1), 0);
-  const known = heads.flatMap(({ shard, head }) => head === null ? [] : { shard, ...head });
-  const verifier = createVerifier(
-    run,
-    registry,
-    known.filter(({ seq }) => seq >= run.arguments.from)
-  );
-  for await (const result of run.pool.run(eventTasks(url, heads, run.arguments.from))) {
-    acceptAll(run, verifier, result, 0);
-    run.progress.advance(result.items, verifier.count);
-  }
-  return conclude(run, verifier);
 }
 async function verifyArchive(run, dir) {
   const sorted = new SortedRecords(run.folder);

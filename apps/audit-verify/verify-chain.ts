@@ -21,7 +21,7 @@ import { WorkerPool } from './check/worker-pool';
 import { FaultList, type ChainReport } from './report/chain-report';
 import { type ProgressBar } from './report/progress-bar';
 import { archiveTasks } from './sources/archive-folder';
-import { EventRows, type StoredHead } from './sources/event-rows';
+import { EventRows } from './sources/event-rows';
 import { eventTasks } from './sources/event-tasks';
 import { exportSize, exportTasks, openExport, registryLines } from './sources/export-file';
 import { readTrustRoot, type TrustRoot } from './trust-root';
@@ -97,28 +97,26 @@ async function verifyExport(run: Run, path: string): Promise<ChainReport> {
 
 async function verifyDatabase(run: Run, url: string): Promise<ChainReport> {
   const rows = new EventRows(url);
-  let heads: StoredHead[];
-  let registry = NO_KEYS;
   try {
-    const { shard } = run.arguments;
-    heads = (await rows.heads()).filter((head) => shard === null || head.shard === shard);
-    if (!run.arguments.chainOnly) registry = foldRegistry(run, readRegistry(run, await rows.registry()));
+    const { shard, from, chainOnly } = run.arguments;
+    const heads = (await rows.heads()).filter((head) => shard === null || head.shard === shard);
+    const registry = chainOnly ? NO_KEYS : foldRegistry(run, readRegistry(run, await rows.registry()));
+    run.progress.total = heads.reduce((sum, { last }) => sum + Math.max(0, last - from + 1), 0);
+    // The store keeps its own account of every head: the events that it counts must be there.
+    const known = heads.flatMap(({ shard: of, head }) => (head === null ? [] : { shard: of, ...head }));
+    const verifier = createVerifier(
+      run,
+      registry,
+      known.filter(({ seq }) => seq >= from),
+    );
+    for await (const result of run.pool.run(eventTasks(rows, url, heads, from))) {
+      acceptAll(run, verifier, result, 0);
+      run.progress.advance(result.items, verifier.count);
+    }
+    return conclude(run, verifier);
   } finally {
     await rows.close();
   }
-  run.progress.total = heads.reduce((sum, { last }) => sum + Math.max(0, last - run.arguments.from + 1), 0);
-  // The store keeps its own account of every head: events that it counts must be there.
-  const known = heads.flatMap(({ shard, head }) => (head === null ? [] : { shard, ...head }));
-  const verifier = createVerifier(
-    run,
-    registry,
-    known.filter(({ seq }) => seq >= run.arguments.from),
-  );
-  for await (const result of run.pool.run(eventTasks(url, heads, run.arguments.from))) {
-    acceptAll(run, verifier, result, 0);
-    run.progress.advance(result.items, verifier.count);
-  }
-  return conclude(run, verifier);
 }
 
 async function verifyArchive(run: Run, dir: string): Promise<ChainReport> {

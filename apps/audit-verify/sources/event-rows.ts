@@ -73,6 +73,15 @@ export class EventRows {
     return rows.map(({ canonical }) => canonical);
   }
 
+  /** Position of the last of `count` rows from `first` on; the highest possible one when there are fewer. */
+  async endOfPage(shard: number, first: number, count: number): Promise<number> {
+    const { rows } = await this.query<{ seq: string }>(
+      'SELECT seq FROM kernel.events WHERE shard = $1 AND seq >= $2 ORDER BY seq OFFSET $3 LIMIT 1',
+      [shard, first, count - 1],
+    );
+    return rows[0] === undefined ? Number.MAX_SAFE_INTEGER : Number(rows[0].seq);
+  }
+
   async read(shard: number, first: number, last: number): Promise<EventRow[]> {
     const range = [shard, first, last];
     let rows: RawRow[];
@@ -91,7 +100,9 @@ export class EventRows {
   }
 
   async close(): Promise<void> {
-    await (await this.client)?.end();
+    // One that never came about has nothing to end.
+    const client = await this.client?.catch(() => undefined);
+    await client?.end();
   }
 
   private async query<Row extends object>(text: string, values: unknown[]): Promise<{ rows: Row[] }> {

@@ -1,0 +1,62 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readArguments } from './arguments';
+import { UsageError } from './usage.error';
+
+const HASH = '0123456789abcdef'.repeat(4);
+const base = ['--signers', 's.json', '--export', '-'];
+
+describe('readArguments', () => {
+  it('fills in the defaults', () => {
+    expect(readArguments(base)).toMatchObject({
+      signers: 's.json',
+      source: { kind: 'export', path: '-' },
+      origin: null,
+      from: 1,
+      shard: null,
+      expectedHeads: [],
+      json: false,
+      chainOnly: false,
+    });
+  });
+
+  it.each([
+    ['no source', ['--signers', 's.json'], /Nothing to verify/],
+    ['two sources', [...base, '--dir', 'd'], /only one/],
+    ['no signers', ['--dir', 'd'], /--signers is missing/],
+    ['an unknown option', [...base, '--fast'], /--fast/],
+    ['a position that is none', [...base, '--from', '0'], /--from must be an integer from 1/],
+    ['a shard that is none', [...base, '--shard', '-1'], /shard/],
+    ['an origin that is none', [...base, '--origin', 'a b'], /no origin/],
+    ['a head that is none', [...base, '--expect-head', 'xyz'], /--expect-head xyz/],
+    ['S3', ['--signers', 's.json', '--s3', 's3://bucket'], /not built in yet/],
+    ['no jobs', [...base, '--jobs', '0'], /--jobs/],
+  ])('refuses %s', (_name, argv, message) => {
+    expect(() => readArguments(argv)).toThrow(UsageError);
+    expect(() => readArguments(argv)).toThrow(message);
+  });
+
+  it('needs no signers to check the chain alone', () => {
+    expect(readArguments(['--dir', 'd', '--chain-only'])).toMatchObject({ signers: null, chainOnly: true });
+  });
+
+  it('reads heads in every form', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'arguments-'));
+    try {
+      const file = join(dir, 'head.json');
+      writeFileSync(file, JSON.stringify([{ shard: 1, seq: 9, hash: HASH, ts: 'x' }]));
+      const heads = [HASH, '0:7', `0:8:${HASH}`, file].flatMap((head) => ['--expect-head', head]);
+      expect(readArguments([...base, ...heads])?.expectedHeads).toEqual([
+        { shard: null, seq: null, hash: HASH },
+        { shard: 0, seq: 7, hash: null },
+        { shard: 0, seq: 8, hash: HASH },
+        { shard: 1, seq: 9, hash: HASH },
+      ]);
+      writeFileSync(file, '{}');
+      expect(() => readArguments([...base, '--expect-head', file])).toThrow(/array of heads/);
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  });
+});
