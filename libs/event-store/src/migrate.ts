@@ -2,6 +2,8 @@ import { type DataSource, type QueryRunner } from 'typeorm';
 import { genesisHash } from '#libs/evidence';
 import { MIGRATIONS, openEventStoreDataSource, SCHEMA } from './data-source';
 import { EventStoreError } from './event-store.error';
+import { DEFAULT_LIMITS } from './limits';
+import { Database } from './postgres/database';
 
 /** One migration at a time per database: `hashtext('illuvrse-kernel/migrate')`, computed by the server. */
 const LOCK = `hashtextextended('illuvrse-kernel/migrate', 0)`;
@@ -170,9 +172,12 @@ export async function assertMigrated(
   dataSource: DataSource,
   expected?: { origin: string; shards: number },
 ): Promise<void> {
-  const query = async <T>(sql: string, parameters: unknown[] = []): Promise<T[]> => {
+  // Each statement is bounded and gives its connection up when there is no answer: probes come again and again, and
+  // would otherwise hold every connection to a server that went away without a word.
+  const database = new Database(dataSource, DEFAULT_LIMITS.storeTimeoutMs);
+  const query = async <T extends object>(sql: string, parameters: unknown[] = []): Promise<T[]> => {
     try {
-      return await dataSource.query<T[]>(sql, parameters);
+      return await database.plain<T>(sql, parameters);
     } catch (cause) {
       throw new EventStoreError(
         'store_unavailable',
