@@ -6,7 +6,7 @@ describe('./kernel up on a state folder that is not whole', () => {
   let launcher: Launcher;
   beforeAll(async () => {
     launcher = await Launcher.create();
-    expect((await launcher.up()).code).toBe(0);
+    await launcher.upReady();
     expect((await launcher.on('down')).code).toBe(0);
   }, 120_000);
   afterAll(() => launcher.stop(), 60_000);
@@ -78,7 +78,7 @@ describe('./kernel up on a state folder that is not whole', () => {
   it('starts on it when it is mended, and makes certificates and kernel.env again', async () => {
     await rm(at('kernel.env'));
     await rm(at('identities/dev-operator.pem'));
-    expect((await launcher.up()).code).toBe(0);
+    await launcher.upReady();
     expect((await launcher.on('audit verify')).stdout).toContain('Audit chain verified');
   });
 });

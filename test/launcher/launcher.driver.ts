@@ -61,6 +61,13 @@ export class Launcher {
     return result;
   }
 
+  /** `up` that is nothing but the way to what is tested: it throws with everything it said when it fails. */
+  async upReady(...args: string[]): Promise<Result> {
+    const result = await this.up(...args);
+    if (result.code === 0) return result;
+    throw new Error(`./kernel up ended with ${result.code}:\n${result.stdout}${result.stderr}`);
+  }
+
   start(args: readonly string[], options: { cwd?: string; env?: Record<string, string> } = {}): ChildProcess {
     return spawn(this.script, args, {
       cwd: options.cwd ?? this.scratch,

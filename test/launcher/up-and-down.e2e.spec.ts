@@ -30,7 +30,7 @@ describe('./kernel up', () => {
   let launcher: Launcher;
   beforeAll(async () => {
     launcher = await Launcher.create();
-    const up = await launcher.up();
+    const up = await launcher.upReady();
     expect(up).toMatchObject({ code: 0, stdout: expect.stringMatching(/^ready after /) });
     // The three commands to try next are the last thing it shows.
     expect(up.stdout.match(/^ {2}.*\.\/kernel .*$/gm)).toHaveLength(3);
@@ -209,7 +209,7 @@ describe('./kernel up', () => {
       code: 1,
       stdout: expect.stringMatching(/\nNot running\.\n$/),
     });
-    expect((await launcher.up()).code).toBe(0);
+    await launcher.upReady();
     expect(await head()).toBe(before);
   });
 
@@ -252,7 +252,7 @@ describe('./kernel up', () => {
   });
 
   it('stops everything with down', async () => {
-    expect((await launcher.up()).code).toBe(0);
+    await launcher.upReady();
     const processes = supervised();
     expect(await launcher.on('down')).toMatchObject({ code: 0, stdout: 'Stopped.\n' });
     expect(processes.some(isRunning)).toBe(false);
