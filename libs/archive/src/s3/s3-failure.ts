@@ -57,6 +57,19 @@ const PASSING = new Set([
   // The platform's credential service did not answer.
   'CredentialsProviderError',
 ]);
+/** Credentials that the server does not take; it says so with status 400 as well as 403. */
+const NOT_ACCEPTED = new Set([
+  'InvalidAccessKeyId',
+  'SignatureDoesNotMatch',
+  'InvalidToken',
+  'InvalidSecurity',
+  'ExpiredToken',
+  'TokenRefreshRequired',
+  'AuthorizationHeaderMalformed',
+]);
+/** Of the system, where the SDK has nothing but the text left of its error. */
+const ERRNO = /\b(E(?:CONN|HOST|NET|TIMEDOUT|PIPE|AI_|ADDR)[A-Z_]*)\b/;
+const WRAPPED = /^AWS SDK error wrapper for (?:[A-Za-z]*Error: )?/;
 const ACCESS_KEY_ID = /\b(AKIA|ASIA)[0-9A-Z]{16}\b/g;
 
 /** @param secrets texts that must not appear, wherever they come from */
@@ -64,33 +77,27 @@ export function s3Failure(error: unknown, secrets: readonly string[]): S3Failure
   if (error instanceof S3Failure) return error;
   const { name, message, code, Code, $metadata, $response } = error as SdkError;
   const status = $metadata?.httpStatusCode;
-  const errno = typeof code === 'string' ? code : undefined;
+  const text = typeof message === 'string' ? message.replace(WRAPPED, '') : '';
+  const errno = typeof code === 'string' ? code : status === undefined ? ERRNO.exec(text)?.[1] : undefined;
   const label =
-    [Code, errno, name].find((text): text is string => typeof text === 'string' && text !== 'Error') ??
-    'Error';
-  const said = typeof message === 'string' && message !== '' ? message : label;
+    [Code, errno, name].find((found): found is string => typeof found === 'string' && found !== 'Error') ??
+    'NoAnswer';
+  const said = text === '' ? label : text;
   return new S3Failure(
     label,
     withoutSecrets(said, secrets),
     status,
     $metadata?.requestId,
-    isPassing(error, label, status, errno),
+    isPassing(error, label, status),
     retryAfterMs($response?.headers?.['retry-after']),
   );
 }
 
-function isPassing(
-  error: unknown,
-  label: string,
-  status: number | undefined,
-  errno: string | undefined,
-): boolean {
+function isPassing(error: unknown, label: string, status: number | undefined): boolean {
   if (PASSING.has(label)) return true;
   if (isChecksumMismatch(error)) return true;
-  if (status === undefined || status < 300) {
-    // No answer, or one that broke off: the system's codes are errno names; the rest is a mistake in the program.
-    return error instanceof AttemptTimeout || errno !== undefined || label === 'TimeoutError';
-  }
+  // No answer, or one that broke off: the way to the server failed. Mistakes in the program look different.
+  if (status === undefined || status < 300) return !(error instanceof TypeError);
   if (status === 501) return false;
   return status >= 500 || status === 429 || status === 408;
 }
@@ -162,7 +169,7 @@ function verdict(failure: S3Failure): [ArchiveErrorCode, string] {
       'Give the archive credentials: in its configuration, or by the platform that it runs on.',
     ];
   }
-  if (status === 401 || status === 403) {
+  if (status === 401 || status === 403 || NOT_ACCEPTED.has(name)) {
     return ['access_denied', 'See which right the credentials lack, or whether they are still valid.'];
   }
   if (status === 501 || status === 405 || name === 'NotImplemented') {
