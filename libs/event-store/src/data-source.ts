@@ -14,6 +14,8 @@ export interface EventStoreConnection {
   applicationName?: string;
   /** How long to wait for a connection, and for a free one of the pool; default 2,000 ms. */
   connectTimeoutMs?: number;
+  /** The server gives up a statement after this; default 5,000 ms, a little later than the store does. 0: never. */
+  statementTimeoutMs?: number;
 }
 
 /** Options for `new DataSource(...)` or Nest's `TypeOrmModule.forRoot(...)`. Never synchronises: migrations only. */
@@ -36,6 +38,7 @@ export function eventStoreDataSourceOptions(connection: EventStoreConnection): D
     migrationsRun: false,
     extra: {
       keepAlive: true,
+      statement_timeout: connection.statementTimeoutMs ?? 5_000,
       // A process that is paused while it holds a shard's head must not stop every other writer for good.
       idle_in_transaction_session_timeout: 10_000,
     },

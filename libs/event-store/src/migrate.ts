@@ -42,6 +42,8 @@ export async function migrate(ownerUrl: string, options: MigrateOptions): Promis
     url: ownerUrl,
     poolSize: 3,
     applicationName: 'kernel-migrate',
+    // An index over a long log takes as long as it takes.
+    statementTimeoutMs: 0,
   });
   try {
     const runner = dataSource.createQueryRunner();
@@ -177,7 +179,7 @@ export async function assertMigrated(
   const database = new Database(dataSource, DEFAULT_LIMITS.storeTimeoutMs);
   const query = async <T extends object>(sql: string, parameters: unknown[] = []): Promise<T[]> => {
     try {
-      return await database.plain<T>(sql, parameters);
+      return await database.query<T>(sql, parameters);
     } catch (cause) {
       throw new EventStoreError(
         'store_unavailable',

@@ -31,7 +31,7 @@ export class IdempotencyStore {
   ) {}
 
   async find(caller: string, key: string): Promise<StoredAnswer | null> {
-    const [row] = await this.database.plain<AnswerRow>(
+    const [row] = await this.database.query<AnswerRow>(
       'SELECT request_hash, status, body FROM kernel.idempotency WHERE caller = $1 AND key = $2',
       [caller, key],
     );
@@ -42,7 +42,7 @@ export class IdempotencyStore {
   async record(record: AnswerRecord): Promise<{ stored: StoredAnswer; recorded: boolean }> {
     const { caller, key, requestHash, status, body } = record;
     for (;;) {
-      const inserted = await this.database.plain(
+      const inserted = await this.database.query(
         `INSERT INTO kernel.idempotency (caller, key, request_hash, status, body, created_at)
          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING true`,
         [caller, key, requestHash, status, Buffer.from(body), new Date(this.now()).toISOString()],
@@ -59,7 +59,7 @@ export class IdempotencyStore {
     const before = new Date(this.now() - this.retentionMs).toISOString();
     let total = 0;
     while (!signal.aborted) {
-      const removed = await this.database.plain(
+      const removed = await this.database.query(
         `DELETE FROM kernel.idempotency WHERE ctid = ANY (ARRAY(
            SELECT ctid FROM kernel.idempotency WHERE created_at < $1 ORDER BY created_at LIMIT $2
          )) AND created_at < $1 RETURNING true`,

@@ -1,6 +1,7 @@
 import { type ClientBase, type Pool, type PoolClient, type QueryResultRow } from 'pg';
 import { type DataSource } from 'typeorm';
 import { connectionLost, storeError } from './store-error';
+import { Turnstile } from './turnstile';
 
 /** A statement that the server prepares once per connection. */
 export interface Statement {
@@ -19,7 +20,7 @@ export class Session {
   ) {}
 
   /** A prepared statement. @throws StoreError */
-  async query<R extends QueryResultRow>(statement: Statement, values: unknown[]): Promise<R[]> {
+  async prepared<R extends QueryResultRow>(statement: Statement, values: unknown[]): Promise<R[]> {
     const result = await this.bounded(
       this.client.query<R>({ name: statement.name, text: statement.text, values }),
     );
@@ -27,10 +28,10 @@ export class Session {
   }
 
   /**
-   * A statement planned each time with the tables as they are now. Reads use it: a prepared plan made while a table is
-   * small stays a sequential scan until the next ANALYZE. @throws StoreError
+   * A statement planned each time with the tables as they are now: a prepared plan made while a table is small stays a
+   * sequential scan until the next ANALYZE. @throws StoreError
    */
-  async plain<R extends QueryResultRow>(text: string, values: unknown[]): Promise<R[]> {
+  async query<R extends QueryResultRow>(text: string, values: unknown[]): Promise<R[]> {
     return (await this.bounded(this.client.query<R>(text, values))).rows;
   }
 
@@ -58,7 +59,7 @@ export class Session {
     } catch (cause) {
       query.catch(() => undefined);
       const error = storeError(cause);
-      if (error.kind !== 'refused' && error.kind !== 'unique_violation') {
+      if (error.kind === 'lost') {
         this.broken = error;
         cutConnection(this.client);
       }
@@ -69,25 +70,36 @@ export class Session {
   }
 }
 
+/** Two groups, one in reading and one in committing, and a notification. */
+const WRITER_CONNECTIONS = 3;
+
 /** The DataSource's own pool, used without TypeORM's query runner: the append path wants prepared statements and the kind of a failure. */
 export class Database {
   private readonly pool: Pool;
+  private readonly readers: Turnstile;
 
   constructor(
     dataSource: DataSource,
     private readonly timeoutMs: number,
   ) {
     this.pool = poolOf(dataSource);
+    // Reads never take the last connections: a crowd of them must not make the writer stand in line at each step.
+    const { max } = this.pool.options;
+    this.readers = new Turnstile(Math.max(1, max - Math.min(WRITER_CONNECTIONS, max >> 1)), timeoutMs);
   }
 
-  /** One statement on any connection. @throws StoreError */
-  query<R extends QueryResultRow>(statement: Statement, values: unknown[]): Promise<R[]> {
-    return this.session((session) => session.query<R>(statement, values));
+  /** A step of an append, on any connection. @throws StoreError */
+  prepared<R extends QueryResultRow>(statement: Statement, values: unknown[]): Promise<R[]> {
+    return this.session((session) => session.prepared<R>(statement, values));
   }
 
-  /** The same, planned each time; see `Session.plain`. @throws StoreError */
-  plain<R extends QueryResultRow>(text: string, values: unknown[]): Promise<R[]> {
-    return this.session((session) => session.plain<R>(text, values));
+  /** Anything but an append, in the readers' turn and planned each time; see `Session.query`. @throws StoreError */
+  async query<R extends QueryResultRow>(text: string, values: unknown[]): Promise<R[]> {
+    try {
+      return await this.readers.pass(() => this.session((session) => session.query<R>(text, values)));
+    } catch (cause) {
+      throw storeError(cause, 'unreachable');
+    }
   }
 
   /** Holds one connection while `work` runs; `work` must not wait for a second one. @throws StoreError */

@@ -102,6 +102,7 @@ describe('no hot statement scans a table', () => {
       await admin.query(FILL);
       await admin.query(FILL_ANSWERS);
       if (analysed) await admin.query('ANALYZE');
+      await admin.query('SELECT pg_stat_force_next_flush()');
     });
     afterAll(remove);
 

@@ -18,14 +18,14 @@ export class EventReader {
   async getById(id: string): Promise<StoredEvent | null> {
     // Anything else is the id of nothing, and PostgreSQL would refuse to compare it.
     if (!UUID.test(id)) return null;
-    const [row] = await this.database.plain<EventRow>('SELECT canonical FROM kernel.events WHERE id = $1', [
+    const [row] = await this.database.query<EventRow>('SELECT canonical FROM kernel.events WHERE id = $1', [
       id,
     ]);
     return row ? storedEvent(row) : null;
   }
 
   async loadStream(stream: string, fromVersion: number): Promise<StoredEvent[]> {
-    const rows = await this.database.plain<EventRow>(
+    const rows = await this.database.query<EventRow>(
       'SELECT canonical FROM kernel.events WHERE stream = $1 AND stream_version >= $2 ORDER BY stream_version',
       [stream, fromVersion],
     );
@@ -33,7 +33,7 @@ export class EventReader {
   }
 
   async read(shard: number, afterSeq: number, limit: number, division?: string): Promise<StoredEvent[]> {
-    const rows = await this.database.plain<EventRow>(
+    const rows = await this.database.query<EventRow>(
       `SELECT canonical FROM kernel.events WHERE shard = $1 AND seq > $2 ${division === undefined ? '' : 'AND division = $4'}
        ORDER BY seq LIMIT $3`,
       [shard, afterSeq, limit, ...(division === undefined ? [] : [division])],
@@ -42,7 +42,7 @@ export class EventReader {
   }
 
   async byIds(ids: readonly string[]): Promise<StoredEvent[]> {
-    const rows = await this.database.plain<EventRow>(
+    const rows = await this.database.query<EventRow>(
       'SELECT canonical FROM kernel.events WHERE id = ANY ($1) ORDER BY shard, seq',
       [ids],
     );
@@ -50,7 +50,7 @@ export class EventReader {
   }
 
   async heads(): Promise<ShardHead[]> {
-    const rows = await this.database.plain<{ shard: number; seq: string; hash: string; ts: Date | null }>(
+    const rows = await this.database.query<{ shard: number; seq: string; hash: string; ts: Date | null }>(
       `SELECT shard, seq, encode(hash, 'hex') AS hash, ts FROM kernel.shard_head ORDER BY shard`,
       [],
     );
@@ -76,7 +76,7 @@ export class EventReader {
       cursor === undefined ? new Map<number, number>() : decodeCursor(cursor, filter, order, this.shards);
     const shards = filter.stream === undefined ? [...Array(this.shards).keys()] : [shardOf(filter.stream)];
     const { text, values } = eventQuery({ filter, order, bounds, shards, rows: limit + 1 });
-    const rows = (await this.database.plain<PageRow>(text, values)).map((row) => ({
+    const rows = (await this.database.query<PageRow>(text, values)).map((row) => ({
       ...row,
       place: Number(row.place),
       ms: Number(row.ts_ms),
