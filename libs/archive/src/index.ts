@@ -1,4 +1,4 @@
-/** The archive: one port, an S3 bucket with object lock or a folder behind it (docs/adr/0020). */
+/** The archive: one port, an S3 bucket with object lock or a folder behind it (docs/adr/0060). */
 export {
   DEFAULT_PARALLEL,
   MAX_OBJECT_BYTES,

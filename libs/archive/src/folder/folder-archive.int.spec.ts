@@ -9,6 +9,7 @@ import {
   rm,
   stat,
   symlink,
+  truncate,
   utimes,
   writeFile,
 } from 'node:fs/promises';
@@ -18,6 +19,7 @@ import { promisify } from 'node:util';
 import { sha256Hex } from '#libs/evidence';
 import { ensureBuilt, workTree } from '#libs/testing';
 import { FolderArchive } from './folder-archive';
+import { MAX_OBJECT_BYTES } from '../archive';
 
 const BYTES = Buffer.from('{"canonical":"bytes"}');
 const KEY = 'audit/2026/11/23/x.json';
@@ -135,6 +137,14 @@ describe('the folder archive', () => {
       code: 'path_escape',
     });
     expect(await archive.get('documents/file/below')).toBeNull();
+  });
+
+  it('does not read what is larger than any object may be', async () => {
+    await archive.putDocument('documents/a', BYTES);
+    await writeFile(path('documents/large'), '');
+    await truncate(path('documents/large'), MAX_OBJECT_BYTES + 1);
+    const refused = { code: 'object_too_large', details: { key: 'documents/large' } };
+    await expect(archive.get('documents/large')).rejects.toMatchObject(refused);
   });
 
   it('makes its folders again when somebody took them away', async () => {

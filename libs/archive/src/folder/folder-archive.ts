@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { link, lstat, mkdir, open, realpath, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { sha256Hex } from '#libs/evidence';
-import { DirectorySync } from './directory-sync';
+import { DirectorySync, syncDirectory } from './directory-sync';
 import { errnoOf, folderFailure } from './folder-failure';
 import { PartialFiles } from './partial-files';
 import { type FolderEntry, sortedEntries } from './sorted-entries';
@@ -64,8 +64,10 @@ export class FolderArchive implements Archive {
   /** Opens or makes the folder and removes what a crash left half-written. */
   static async open(options: FolderArchiveOptions): Promise<FolderArchive> {
     try {
-      await mkdir(options.dir, { recursive: true });
-      const archive = new FolderArchive(await realpath(options.dir), options);
+      const made = await mkdir(options.dir, { recursive: true });
+      const root = await realpath(options.dir);
+      if (made !== undefined) await syncParents(root, await realpath(made));
+      const archive = new FolderArchive(root, options);
       await archive.partials.prepare();
       await archive.partials.sweep();
       return archive;
@@ -303,6 +305,12 @@ export class FolderArchive implements Archive {
       }),
     );
   }
+}
+
+/** Makes the way to a folder durable, from it up to the first folder that was made for it. */
+async function syncParents(dir: string, first: string): Promise<void> {
+  await syncDirectory(dirname(dir));
+  if (dir !== first) await syncParents(dirname(dir), first);
 }
 
 function isAbsent(error: unknown): boolean {

@@ -476,7 +476,6 @@ function clientConfig(options: S3ArchiveOptions): S3ClientConfig {
     maxAttempts: 1,
     // Only what is asked for: puts bring their own SHA-256.
     requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_SUPPORTED',
     // Regions change by configuration only: a redirect would take the archive elsewhere.
     followRegionRedirects: false,
     ...(options.endpoint === undefined

@@ -4,7 +4,7 @@ import { sha256Hex } from '#libs/evidence';
 import { describeWithS3, type TestBucket, withS3 } from '#libs/testing';
 import { type AttemptLimits } from './attempts';
 import { S3Archive, type S3ArchiveOptions } from './s3-archive';
-import { type Archive } from '../archive';
+import { type Archive, MAX_OBJECT_BYTES } from '../archive';
 import { ArchiveError } from '../archive.error';
 import { type Fate, ScriptedWire } from '../fixtures/scripted-wire.fixture';
 
@@ -182,6 +182,13 @@ describeWithS3('the S3 archive on a bad day', () => {
     );
     expect(wire.mostAtOnce).toBeLessThanOrEqual(3);
     expect(wire.mostAtOnce).toBeGreaterThan(1);
+  });
+
+  it('does not read what is larger than any object may be', async () => {
+    wire.fate = () => ({ status: 200, body: 'x'.repeat(MAX_OBJECT_BYTES + 1) });
+    const error = await errorOf((await openArchive()).get(key));
+    expect(error).toMatchObject({ code: 'object_too_large', details: { key } });
+    expect(wire.seen).toHaveLength(1);
   });
 
   it('refuses a store that does not list in the order of the keys', async () => {
