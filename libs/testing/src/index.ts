@@ -15,10 +15,10 @@ export { TestCa, type TestCertificate, type TestCertificateRequest } from './tes
 export {
   type BucketProtection,
   describeWithS3,
-  ownS3Missing,
   s3Missing,
   startTestS3,
   type TestBucket,
   type TestS3,
+  type TestS3Options,
   withS3,
 } from './test-s3';

@@ -71,20 +71,14 @@ export function s3Missing(): string | null {
   return loadConfig(settings).s3Endpoint === undefined ? s3ServerMissing() : null;
 }
 
-/** Why tests that need the server's process or folder cannot run here, or null when they can. */
-export function ownS3Missing(): string | null {
-  return loadConfig(settings).s3Endpoint === undefined
-    ? s3ServerMissing()
-    : 'S3_ENDPOINT names a server whose process and accounts are not ours';
-}
-
 /**
  * A suite that needs a real S3 server. Where there is none the suite is skipped with the reason in its name; with
  * CI=true that is a failure, so that no run passes for want of what it should have tested.
- * `own`: it needs a server that the test may kill, and its accounts and files.
+ * `own`: it needs a server that the test may kill, and its files; S3_ENDPOINT is then no help (`startTestS3({ own })`),
+ * and no more than a reason to skip.
  */
 export function describeWithS3(name: string, suite: () => void, { own = false } = {}): void {
-  const missing = own ? ownS3Missing() : s3Missing();
+  const missing = own ? s3ServerMissing() : s3Missing();
   if (missing === null) {
     describe(name, suite);
     return;
@@ -101,9 +95,16 @@ export function describeWithS3(name: string, suite: () => void, { own = false } 
   describe.skip(`${name} (skipped: ${missing})`, suite);
 }
 
+export interface TestS3Options {
+  /** A server of the test's own, whatever S3_ENDPOINT says. */
+  own?: boolean;
+  /** Start it again when it is killed; default true. */
+  restart?: boolean;
+}
+
 /** A real S3 server in a temp folder on a free port, or the one that S3_ENDPOINT names. */
-export async function startTestS3(options: { restart?: boolean } = {}): Promise<TestS3> {
-  const named = namedServer();
+export async function startTestS3(options: TestS3Options = {}): Promise<TestS3> {
+  const named = options.own === true ? null : namedServer();
   if (named !== null) return await testS3(named, undefined, async () => undefined);
   const dir = await mkdtemp(join(tmpdir(), 'kernel-test-s3-'));
   const removeDir = (): Promise<void> => rm(dir, { recursive: true, force: true });
@@ -120,7 +121,7 @@ export async function startTestS3(options: { restart?: boolean } = {}): Promise<
 }
 
 /** One server for a test file, as withPostgres does it for a database. */
-export function withS3(options: { restart?: boolean } = {}): () => TestS3 {
+export function withS3(options: TestS3Options = {}): () => TestS3 {
   let server: TestS3 | undefined;
   beforeAll(async () => {
     server = await startTestS3(options);

@@ -262,7 +262,7 @@ describeWithS3('the S3 archive on a bad day', () => {
 describeWithS3(
   'the S3 archive when the server dies',
   () => {
-    const s3 = withS3({ restart: false });
+    const s3 = withS3({ own: true, restart: false });
 
     it('loses nothing that was acknowledged, and goes on by itself when the server is back', async () => {
       const bucket = await s3().createBucket();

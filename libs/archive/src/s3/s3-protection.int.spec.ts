@@ -284,7 +284,7 @@ describeWithS3('the protection of archived objects', () => {
 describeWithS3(
   'what happens behind the back of the server',
   () => {
-    const s3 = withS3();
+    const s3 = withS3({ own: true });
     let bucket: TestBucket;
     let archive: S3Archive;
     const key = 'audit/2026/11/23/touched.json';
