@@ -85,7 +85,13 @@ export class ChainVerifierCore<Key = unknown> {
       from: this.from,
       lateArrivals: options.lateArrivals ?? false,
     });
-    this.expected = (options.expectedHeads ?? []).map((head) => ({ ...head, found: false }));
+    this.expected = (options.expectedHeads ?? []).map((head) => ({
+      ...head,
+      // The head of an empty shard has position 0 and the genesis value: every chain of this origin contains it.
+      found:
+        head.seq === 0 &&
+        (head.hash === null || head.hash === genesisHashWith(crypto.sha256Hex, origin, head.shard ?? 0)),
+    }));
   }
 
   /** Number of events checked. */

@@ -5,6 +5,7 @@ import { EvidenceChain, TestSigner } from '#libs/testing';
 import {
   ChainVerifier,
   createEventInspector,
+  genesisHash,
   KeyRing,
   parseSigners,
   parseEvent,
@@ -137,6 +138,15 @@ describe('ChainVerifier', () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  it('finds the head of an empty shard in every chain of its origin, and in no other', () => {
+    const headOfShard2 = { shard: 2, seq: 0, hash: genesisHash(whole.origin, 2) };
+    expect(verify(lines, [signer.entry], whole.origin, { expectHead: headOfShard2 })).toEqual([]);
+    const foreign = { shard: 2, seq: 0, hash: genesisHash('kernel.example.com/other', 2) };
+    expect(brief(verify(lines, [signer.entry], whole.origin, { expectHead: foreign }))).toEqual([
+      'truncation 2:0',
+    ]);
   });
 
   it('names event, position and what is wrong', () => {
