@@ -38,6 +38,8 @@ export function eventStoreDataSourceOptions(connection: EventStoreConnection): D
     migrationsRun: false,
     extra: {
       keepAlive: true,
+      // What was opened stays open: a burst after a quiet time must not begin with as many handshakes.
+      min: connection.poolSize ?? 10,
       statement_timeout: connection.statementTimeoutMs ?? 5_000,
       // A process that is paused while it holds a shard's head must not stop every other writer for good.
       idle_in_transaction_session_timeout: 10_000,
