@@ -1,0 +1,147 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from 'pg';
+import { type MtlsClient, withStack } from '#libs/testing';
+import { expectSoundChain } from './chain';
+import { Ledger, slowest, type WriteRequest } from './ledger';
+import { requestOfMix } from './load';
+import { ScriptedBackend, startScriptedProxy } from './scripted-proxy';
+import { until } from './until';
+
+const WRITERS = 500;
+const PER_CLIENT = 50;
+const POOL = 10;
+/** The least that can be configured. */
+const QUEUE_LIMIT = 256;
+const NARROW = 1;
+
+describe('more at a time than there is room for', () => {
+  const stack = withStack({
+    kernels: 2,
+    kernelVariables: (_started, kernel) => ({
+      KERNEL_DATABASE_CONNECTIONS: String(POOL),
+      // Held signatures below are meant to wait, not to be given up.
+      KMS_TIMEOUT_MS: '10000',
+      ...(kernel === NARROW ? { KERNEL_QUEUE_LIMIT: String(QUEUE_LIMIT) } : {}),
+    }),
+  });
+  const ledger = new Ledger();
+
+  it(`${WRITERS} concurrent writers on a pool of ${POOL} connections all succeed, with keys and signatures`, async () => {
+    const clients = await connect(0);
+    await Promise.all(
+      Array.from({ length: WRITERS }, async (_, writer) => {
+        for (let n = 0; n < 2; n += 1) {
+          const name = `pool-${writer}-${n}`;
+          // Each looks its key up before and stores its answer with the events: the way that ended in a deadlock.
+          await ledger.write(clientOf(clients, writer), { ...requestOfMix(writer + n, name), key: name });
+        }
+      }),
+    );
+    expect(ledger.attempts.filter(({ outcome }) => outcome !== 'answered')).toEqual([]);
+    expect(ledger.attempts).toHaveLength(2 * WRITERS);
+    expect(await connections()).toBeLessThanOrEqual(2 * POOL);
+    ledger.expectRecordedIn(await expectSoundChain(stack()), stack());
+    await Promise.all(clients.map((client) => client.close()));
+  });
+
+  describe('for the queue', () => {
+    let clients: MtlsClient[];
+    beforeAll(async () => {
+      clients = await connect(NARROW);
+    });
+
+    it('is refused at once with 503 and Retry-After, and what waits is recorded', async () => {
+      await stack().signingProxy.stop();
+      const backend = await ScriptedBackend.open(stack());
+      const proxy = await startScriptedProxy(stack(), backend);
+      try {
+        const gate = Promise.withResolvers<void>();
+        backend.instead = async (sign, kid, messages) => {
+          await gate.promise;
+          return sign(kid, messages);
+        };
+        const before = ledger.attempts.length;
+        const refused = () => ledger.attempts.slice(before).filter(({ outcome }) => outcome === 'refused');
+        const requests = Array.from({ length: WRITERS }, (_, n) => batchOf10(`narrow-${n}`));
+        const sendAll = () =>
+          Promise.all(requests.map((request, n) => ledger.write(clientOf(clients, n), request, NARROW)));
+        const sent = sendAll();
+        // Two groups are at the signer, 256 requests in the queue; the others are told right away.
+        await until('the queue is full', () => refused().length >= 100);
+        expect(new Set(refused().map(({ word }) => word))).toEqual(new Set(['queue_full']));
+        expect((await stack().management('/ready', NARROW)).status).toBe(200);
+        gate.resolve();
+        const attempts = await sent;
+        expect(attempts.filter(({ outcome }) => outcome === 'answered').length).toBeGreaterThanOrEqual(
+          QUEUE_LIMIT,
+        );
+        expect(new Set(refused().map(({ word }) => word))).toEqual(new Set(['queue_full']));
+        // The same requests with the same keys, when there is room again.
+        await sendAll();
+      } finally {
+        await proxy.close();
+        await stack().signingProxy.start();
+        await stack().whenReady();
+      }
+    });
+
+    it('again and again: thousands of requests, each recorded once in the end', async () => {
+      const queue = Array.from({ length: 3_000 }, (_, n): WriteRequest => {
+        const name = `flood-${n}`;
+        return { name, kind: 'event', events: 1, stream: `fault/flood-${n % 50}`, key: name };
+      });
+      const before = ledger.attempts.length;
+      await Promise.all(
+        Array.from({ length: WRITERS }, async (_, writer) => {
+          for (let request = queue.pop(); request !== undefined; request = queue.pop()) {
+            for (;;) {
+              const { outcome, word } = await ledger.write(clientOf(clients, writer), request, NARROW);
+              if (outcome === 'answered') break;
+              expect(word).toBe('queue_full');
+              await delay(50);
+            }
+          }
+        }),
+      );
+      expect(slowest(ledger.attempts.slice(before))).toBeLessThan(10_000);
+    });
+
+    it('leaves a sound chain', async () => {
+      ledger.expectRecordedIn(await expectSoundChain(stack()), stack());
+    });
+  });
+
+  /** As many connections as writers, opened a few at a time: this is no test of TLS handshakes. */
+  async function connect(kernel: number): Promise<MtlsClient[]> {
+    const clients = Array.from({ length: WRITERS / PER_CLIENT }, () =>
+      stack().client('OPERATOR', { kernel, connections: PER_CLIENT }),
+    );
+    for (const client of clients) {
+      await Promise.all(Array.from({ length: PER_CLIENT }, () => client.get('/kernel/audit/head')));
+    }
+    return clients;
+  }
+
+  function clientOf(clients: readonly MtlsClient[], writer: number): MtlsClient {
+    return clients[writer % clients.length] as MtlsClient;
+  }
+
+  /** Of both kernels, as PostgreSQL sees them. */
+  async function connections(): Promise<number> {
+    const postgres = new Client({ connectionString: stack().postgres.superuserUrl });
+    await postgres.connect();
+    try {
+      const { rows } = await postgres.query<{ count: number }>(
+        `SELECT count(*)::integer AS count FROM pg_stat_activity WHERE usename = $1`,
+        [stack().postgres.runtimeRole],
+      );
+      return rows[0]?.count ?? 0;
+    } finally {
+      await postgres.end();
+    }
+  }
+});
+
+function batchOf10(name: string): WriteRequest {
+  return { name, kind: 'batch', events: 10, key: name };
+}
