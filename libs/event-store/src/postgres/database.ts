@@ -83,6 +83,7 @@ export class Database {
     private readonly timeoutMs: number,
   ) {
     this.pool = poolOf(dataSource);
+    watchConnections(this.pool);
     // Reads never take the last connections: a crowd of them must not make the writer stand in line at each step.
     const { max } = this.pool.options;
     this.readers = new Turnstile(Math.max(1, max - Math.min(WRITER_CONNECTIONS, max >> 1)), timeoutMs);
@@ -139,6 +140,19 @@ export function poolOf(dataSource: DataSource): Pool {
 /** Closes the socket without the goodbye that a silent server would never answer. */
 export function cutConnection(client: ClientBase): void {
   (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+}
+
+const watched = new WeakSet<Pool>();
+
+/**
+ * A server that ends a connection in the very packet that completed it reports that before the pool's own listener is
+ * gone and the taker's is there; without one the error would end the process. So every connection has one from its
+ * first moment. Once per pool: several stores may share it.
+ */
+function watchConnections(pool: Pool): void {
+  if (watched.has(pool)) return;
+  watched.add(pool);
+  pool.on('connect', (client) => client.on('error', ignore));
 }
 
 function ignore(): void {
