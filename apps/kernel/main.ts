@@ -86,6 +86,12 @@ function explain(error: unknown): string {
   if (error instanceof ConfigError || error instanceof EventStoreError || error instanceof HttpEdgeError) {
     return error.message;
   }
+  // Of node:net and of PostgreSQL itself; nothing else is connected to before the kernel runs.
+  const { syscall, severity, code, message } = error as NodeJS.ErrnoException & { severity?: string };
+  if (syscall === 'listen') return `it cannot listen: ${message}.`;
+  if (syscall === 'connect' || severity !== undefined || error instanceof AggregateError) {
+    return `PostgreSQL (DATABASE_URL) cannot be used: ${message || code}.`;
+  }
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 

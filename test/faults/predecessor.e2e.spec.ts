@@ -155,7 +155,9 @@ describe('what was wrong with the predecessor', () => {
     it('without PostgreSQL', async () => {
       await stack().postgres.stop();
       try {
-        await expect(start(POWERFUL)).rejects.toThrow(/kernel does not start: .*ECONNREFUSED/);
+        await expect(start(POWERFUL)).rejects.toThrow(
+          /kernel does not start: PostgreSQL \(DATABASE_URL\) cannot be used: .*ECONNREFUSED/,
+        );
       } finally {
         await stack().postgres.start();
       }
