@@ -8,12 +8,24 @@ var __getOwnPropDesc = Object.getOwnPropertyDescriptor;
 var __getOwnPropNames = Object.getOwnPropertyNames;
 var __getProtoOf = Object.getPrototypeOf;
 var __hasOwnProp = Object.prototype.hasOwnProperty;
+var __esm = (fn, res, err) => function __init() {
+  if (err) throw err[0];
+  try {
+    return fn && (res = (0, fn[__getOwnPropNames(fn)[0]])(fn = 0)), res;
+  } catch (e) {
+    throw err = [e], e;
+  }
+};
 var __commonJS = (cb, mod2) => function __require() {
   try {
     return mod2 || (0, cb[__getOwnPropNames(cb)[0]])((mod2 = { exports: {} }).exports, mod2), mod2.exports;
   } catch (e) {
     throw mod2 = 0, e;
   }
+};
+var __export = (target, all) => {
+  for (var name in all)
+    __defProp(target, name, { get: all[name], enumerable: true });
 };
 var __copyProps = (to, from, except, desc) => {
   if (from && typeof from === "object" || typeof from === "function") {
@@ -5334,6 +5346,41 @@ var require_lib2 = __commonJS({
   }
 });
 
+// node_modules/pg/esm/index.mjs
+var esm_exports = {};
+__export(esm_exports, {
+  Client: () => Client,
+  Connection: () => Connection,
+  DatabaseError: () => DatabaseError,
+  Pool: () => Pool,
+  Query: () => Query,
+  Result: () => Result,
+  TypeOverrides: () => TypeOverrides,
+  default: () => esm_default,
+  defaults: () => defaults,
+  escapeIdentifier: () => escapeIdentifier,
+  escapeLiteral: () => escapeLiteral,
+  types: () => types
+});
+var import_lib, Client, Pool, Connection, types, Query, DatabaseError, escapeIdentifier, escapeLiteral, Result, TypeOverrides, defaults, esm_default;
+var init_esm = __esm({
+  "node_modules/pg/esm/index.mjs"() {
+    import_lib = __toESM(require_lib2(), 1);
+    Client = import_lib.default.Client;
+    Pool = import_lib.default.Pool;
+    Connection = import_lib.default.Connection;
+    types = import_lib.default.types;
+    Query = import_lib.default.Query;
+    DatabaseError = import_lib.default.DatabaseError;
+    escapeIdentifier = import_lib.default.escapeIdentifier;
+    escapeLiteral = import_lib.default.escapeLiteral;
+    Result = import_lib.default.Result;
+    TypeOverrides = import_lib.default.TypeOverrides;
+    defaults = import_lib.default.defaults;
+    esm_default = import_lib.default;
+  }
+});
+
 // apps/audit-verify/main.ts
 var import_node_worker_threads2 = require("node:worker_threads");
 
@@ -8951,7 +8998,11 @@ var ChainVerifierCore = class {
       from: this.from,
       lateArrivals: options.lateArrivals ?? false
     });
-    this.expected = (options.expectedHeads ?? []).map((head) => ({ ...head, found: false }));
+    this.expected = (options.expectedHeads ?? []).map((head) => ({
+      ...head,
+      // The head of an empty shard has position 0 and the genesis value: every chain of this origin contains it.
+      found: head.seq === 0 && (head.hash === null || head.hash === genesisHashWith(crypto.sha256Hex, origin, head.shard ?? 0))
+    }));
   }
   /** Number of events checked. */
   get count() {
@@ -9225,20 +9276,6 @@ function readHeadsFile(path) {
 var import_node_fs3 = require("node:fs");
 var import_node_path = require("node:path");
 
-// node_modules/pg/esm/index.mjs
-var import_lib = __toESM(require_lib2(), 1);
-var Client = import_lib.default.Client;
-var Pool = import_lib.default.Pool;
-var Connection = import_lib.default.Connection;
-var types = import_lib.default.types;
-var Query = import_lib.default.Query;
-var DatabaseError = import_lib.default.DatabaseError;
-var escapeIdentifier = import_lib.default.escapeIdentifier;
-var escapeLiteral = import_lib.default.escapeLiteral;
-var Result = import_lib.default.Result;
-var TypeOverrides = import_lib.default.TypeOverrides;
-var defaults = import_lib.default.defaults;
-
 // apps/audit-verify/sources/event-rows.ts
 var COLUMNS = "seq, id::text AS id, encode(hash, 'hex') AS hash";
 var RANGE = "FROM kernel.events WHERE shard = $1 AND seq BETWEEN $2 AND $3 ORDER BY seq";
@@ -9294,8 +9331,7 @@ var EventRows = class {
         range
       ));
     } catch (error) {
-      if (!(error instanceof UsageError && error.cause instanceof DatabaseError)) throw error;
-      if (error.cause.code !== "22021") throw error;
+      if (!isNoUtf8(error)) throw error;
       ({ rows } = await this.query(`SELECT ${COLUMNS}, canonical ${RANGE}`, range));
     }
     return rows.map(({ seq, id, hash: hash2, canonical }) => ({ shard, seq: Number(seq), id, hash: hash2, canonical }));
@@ -9314,13 +9350,18 @@ var EventRows = class {
     }
   }
   async connect() {
-    const client = new Client({ connectionString: this.url, application_name: "audit-verify" });
+    const { Client: Client2 } = await Promise.resolve().then(() => (init_esm(), esm_exports));
+    const client = new Client2({ connectionString: this.url, application_name: "audit-verify" });
     client.on("error", () => void 0);
     await client.connect();
     await client.query("SET default_transaction_read_only = on");
     return client;
   }
 };
+function isNoUtf8(error) {
+  const cause = error instanceof UsageError ? error.cause : void 0;
+  return cause instanceof Error && cause.code === "22021";
+}
 
 // apps/audit-verify/check/check-lines.ts
 var import_node_fs2 = require("node:fs");
@@ -10103,7 +10144,10 @@ var WorkerPool = class {
     await Promise.all(this.entries.map(({ worker }) => worker.terminate()));
   }
   start(file, setup) {
-    const entry = { worker: new import_node_worker_threads.Worker(file, { workerData: setup }), waiting: [] };
+    const entry = {
+      worker: new import_node_worker_threads.Worker(file, { workerData: setup }),
+      waiting: []
+    };
     const fail = (error) => {
       this.failure ??= error;
       for (const { reject } of entry.waiting.splice(0)) reject(error);
@@ -10210,7 +10254,9 @@ function* exportTasks(path, size) {
     yield { kind: "lines", path, start, end: Math.min(start + TASK_SIZE, size) };
   }
 }
-var REGISTRY_STREAM = Buffer.from('"stream":"signer/');
+var LINE_FEED2 = 10;
+var REGISTRY_END = /"type":"signer\.[a-z]+","v":1\}$/;
+var LONGEST_END = 48;
 var LONGEST_EVENT = 1 << 16;
 function* registryLines(path) {
   const file = (0, import_node_fs7.openSync)(path, "r");
@@ -10221,20 +10267,20 @@ function* registryLines(path) {
     for (; ; ) {
       const read = (0, import_node_fs7.readSync)(file, buffer, kept, buffer.length - kept, position);
       const length = kept + read;
-      const text = buffer.subarray(0, length);
-      const end = read === 0 ? length : text.lastIndexOf(10) + 1;
-      for (let at = text.indexOf(REGISTRY_STREAM); at >= 0 && at < end; ) {
-        const start = text.lastIndexOf(10, at) + 1;
-        const feed = text.indexOf(10, at);
-        const stop = feed < 0 ? length : feed;
-        yield Buffer.from(text.subarray(start, stop));
-        at = text.indexOf(REGISTRY_STREAM, stop);
+      let start = 0;
+      for (; ; ) {
+        const feed = buffer.indexOf(LINE_FEED2, start);
+        const end = feed >= 0 && feed < length ? feed : length;
+        if (end === length && read > 0) break;
+        if (REGISTRY_END.test(buffer.toString("latin1", Math.max(start, end - LONGEST_END), end))) {
+          yield Buffer.from(buffer.subarray(start, end));
+        }
+        start = end + 1;
+        if (end === length) return;
       }
-      if (read === 0) return;
       position += read;
-      const rest = length - end;
-      kept = rest > LONGEST_EVENT ? 0 : rest;
-      if (kept > 0) buffer.copy(buffer, 0, end, length);
+      kept = Math.min(length - start, LONGEST_EVENT);
+      buffer.copy(buffer, 0, length - kept, length);
     }
   } finally {
     (0, import_node_fs7.closeSync)(file);

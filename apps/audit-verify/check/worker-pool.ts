@@ -45,7 +45,10 @@ export class WorkerPool {
   }
 
   private start(file: string, setup: WorkerSetup): WorkerEntry {
-    const entry: WorkerEntry = { worker: new Worker(file, { workerData: setup }), waiting: [] };
+    const entry: WorkerEntry = {
+      worker: new Worker(file, { workerData: setup }),
+      waiting: [],
+    };
     const fail = (error: Error): void => {
       this.failure ??= error;
       for (const { reject } of entry.waiting.splice(0)) reject(error);

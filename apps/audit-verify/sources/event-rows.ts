@@ -1,4 +1,4 @@
-import { Client, DatabaseError } from 'pg';
+import { type Client } from 'pg';
 import { UsageError } from '../usage.error';
 
 export interface EventRow {
@@ -91,9 +91,8 @@ export class EventRows {
         range,
       ));
     } catch (error) {
-      if (!(error instanceof UsageError && error.cause instanceof DatabaseError)) throw error;
       // Bytes that are no UTF-8 text are a fault to report, not a reason to stop.
-      if (error.cause.code !== '22021') throw error;
+      if (!isNoUtf8(error)) throw error;
       ({ rows } = await this.query<RawRow>(`SELECT ${COLUMNS}, canonical ${RANGE}`, range));
     }
     return rows.map(({ seq, id, hash, canonical }) => ({ shard, seq: Number(seq), id, hash, canonical }));
@@ -116,6 +115,8 @@ export class EventRows {
   }
 
   private async connect(): Promise<Client> {
+    // Loaded when a database is read at all: every worker thread would pay for it.
+    const { Client } = await import('pg');
     const client = new Client({ connectionString: this.url, application_name: 'audit-verify' });
     // A lost connection rejects the query that is under way; without a listener it would end the process.
     client.on('error', () => undefined);
@@ -123,4 +124,10 @@ export class EventRows {
     await client.query('SET default_transaction_read_only = on');
     return client;
   }
+}
+
+/** SQLSTATE character_not_in_repertoire */
+function isNoUtf8(error: unknown): boolean {
+  const cause: unknown = error instanceof UsageError ? error.cause : undefined;
+  return cause instanceof Error && (cause as { code?: unknown }).code === '22021';
 }

@@ -47,11 +47,17 @@ export function* exportTasks(path: string, size: number): Generator<Task> {
   }
 }
 
-const REGISTRY_STREAM = Buffer.from('"stream":"signer/');
-/** No event is longer; what overlaps two reads is looked at twice. */
+const LINE_FEED = 0x0a;
+/** How a canonical signer event ends: its type is the last member but one. */
+const REGISTRY_END = /"type":"signer\.[a-z]+","v":1\}$/;
+const LONGEST_END = 48;
+/** No event is longer; of a longer line only the end is looked at. */
 const LONGEST_EVENT = 1 << 16;
 
-/** Lines that may speak for the key registry. A plain search: the file is read once more, but not parsed. */
+/**
+ * Lines that may speak for the key registry. The file is read once more for them, but nothing is parsed: only the end
+ * of every line is looked at.
+ */
 export function* registryLines(path: string): Generator<Uint8Array> {
   const file = openSync(path, 'r');
   try {
@@ -61,21 +67,21 @@ export function* registryLines(path: string): Generator<Uint8Array> {
     for (;;) {
       const read = readSync(file, buffer, kept, buffer.length - kept, position);
       const length = kept + read;
-      const text = buffer.subarray(0, length);
-      // A line that is not complete yet is looked at with the next read.
-      const end = read === 0 ? length : text.lastIndexOf(0x0a) + 1;
-      for (let at = text.indexOf(REGISTRY_STREAM); at >= 0 && at < end;) {
-        const start = text.lastIndexOf(0x0a, at) + 1;
-        const feed = text.indexOf(0x0a, at);
-        const stop = feed < 0 ? length : feed;
-        yield Buffer.from(text.subarray(start, stop));
-        at = text.indexOf(REGISTRY_STREAM, stop);
+      let start = 0;
+      for (;;) {
+        const feed = buffer.indexOf(LINE_FEED, start);
+        const end = feed >= 0 && feed < length ? feed : length;
+        // A line that is not complete yet is looked at with the next read.
+        if (end === length && read > 0) break;
+        if (REGISTRY_END.test(buffer.toString('latin1', Math.max(start, end - LONGEST_END), end))) {
+          yield Buffer.from(buffer.subarray(start, end));
+        }
+        start = end + 1;
+        if (end === length) return;
       }
-      if (read === 0) return;
       position += read;
-      const rest = length - end;
-      kept = rest > LONGEST_EVENT ? 0 : rest;
-      if (kept > 0) buffer.copy(buffer, 0, end, length);
+      kept = Math.min(length - start, LONGEST_EVENT);
+      buffer.copy(buffer, 0, length - kept, length);
     }
   } finally {
     closeSync(file);

@@ -129,6 +129,12 @@ export class EvidenceChain {
     return this.registry('signer.compromised', lost.kid, { signer_kid: lost.kid, compromisedAt }, by);
   }
 
+  /** Lets go of all events but the last, to go on with a chain that is too long for memory. */
+  forget(): void {
+    this.events.splice(0, this.events.length - 1);
+    this.bytes.length = 0;
+  }
+
   /** The chain as an export: NDJSON of canonical events. */
   ndjson(): string {
     return this.bytes.map((bytes) => `${Buffer.from(bytes).toString()}\n`).join('');
