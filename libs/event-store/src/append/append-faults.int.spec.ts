@@ -229,6 +229,34 @@ describe('append when PostgreSQL fails', () => {
       await expectWhole(opened, 4);
     });
 
+    it('is told, not hidden behind a signer that fails the next attempt', async () => {
+      const [admin, holder] = await Promise.all([superuser(), superuser()]);
+      let signings = 0;
+      const opened = await openThroughWire({
+        signer: {
+          activeKid: () => signer.kid,
+          sign: async (kid, inputs) => {
+            if (++signings === 2) throw new Error('away');
+            return signer.sign(kid, inputs);
+          },
+        },
+      });
+      await holder.query('BEGIN');
+      await holder.query('SELECT FROM kernel.shard_head FOR UPDATE');
+      const request = keyed('k', append(write('a/1')));
+      const appended = opened.store.append(request);
+      await until(() => waitingOnLock(admin), 'the commit waits for the head row');
+      opened.wire.cut();
+      await expect(appended).rejects.toMatchObject({
+        code: 'store_unavailable',
+        details: { committed: 'unknown' },
+      });
+      await holder.query('ROLLBACK');
+      await until(async () => (await opened.store.heads())[0]?.seq === 1, 'the server commits it after all');
+      expect(positionOf(await opened.store.append(request))).toBe('replayed');
+      await expectWhole(opened, 1);
+    });
+
     it('is told when it cannot be found out, and the same key gives the answer later', async () => {
       const opened = await openThroughWire({ limits: { storeTimeoutMs: 400 }, connectTimeoutMs: 200 });
       await opened.store.append(append());

@@ -9,8 +9,9 @@ import {
   type HeadPosition,
   readAppendState,
 } from './append-state.sql';
-import { COMMIT_GROUP, commitGroupValues, type GroupCommit } from './commit-group.sql';
+import { COMMIT_GROUP, commitGroupValues } from './commit-group.sql';
 import { numberGroup, type NumberedGroup } from './group-numbering';
+import { GroupSigning, type SignedGroup } from './group-signing';
 import { lockHead } from './lock-head.sql';
 import { type PendingAppend } from './pending-append';
 import { EventStoreError } from '../event-store.error';
@@ -20,9 +21,8 @@ import {
   type EventSigner,
   type EventStoreObserver,
   type RetryReason,
-  type StoredEvent,
 } from '../event-store.types';
-import { type EventStoreLimits, MAX_ANSWER_BYTES } from '../limits';
+import { type EventStoreLimits } from '../limits';
 import { type Database, type Session } from '../postgres/database';
 import { StoreError, storeError } from '../postgres/store-error';
 
@@ -51,8 +51,6 @@ const QUIET_GROUPS = 8;
 /** First pause after a failure of the store; doubled up to the longest. */
 const BACKOFF_MS = 20;
 const MAX_BACKOFF_MS = 250;
-/** What a signer gets at least, however long the group has waited: many times what one takes that works. */
-const MIN_SIGN_MS = 250;
 /** A replica that is paused while it holds the head row loses it after this on top of the sign timeout. */
 const LOCK_GRACE_MS = 2_000;
 
@@ -69,14 +67,6 @@ interface Flight {
   hashMs: number;
 }
 
-interface SignedGroup {
-  commit: GroupCommit;
-  events: Map<PendingAppend, StoredEvent[]>;
-  answers: Map<PendingAppend, { status: number; body: Uint8Array }>;
-  /** Requests whose answer could not be made; without them the rest has to be numbered anew. */
-  spoilt: { pending: PendingAppend; error: EventStoreError }[];
-}
-
 /**
  * Group commit for one shard.
  *
@@ -87,6 +77,7 @@ interface SignedGroup {
  */
 export class ShardWriter {
   private readonly queue: AppendQueue;
+  private readonly signing: GroupSigning;
   private readonly flights: Flight[] = [];
   private mode: BatchReport['mode'];
   private quietGroups = 0;
@@ -105,6 +96,8 @@ export class ShardWriter {
   constructor(private readonly options: ShardWriterOptions) {
     this.queue = new AppendQueue(options.limits);
     this.mode = options.writing;
+    const { shard, signer, now, limits } = options;
+    this.signing = new GroupSigning({ shard, signer, now, signTimeoutMs: limits.signTimeoutMs });
   }
 
   get queueDepth(): number {
@@ -185,7 +178,7 @@ export class ShardWriter {
     const ahead = [...this.flights];
     const request = this.stateRequest(requests);
     const [kid, [row]] = await Promise.all([
-      this.activeKid(),
+      this.signing.activeKid(),
       database.prepared<AppendStateRow>(APPEND_STATE, appendStateValues(request)),
     ]);
     const state = this.stateOf(row, request);
@@ -223,13 +216,16 @@ export class ShardWriter {
   private async finishOptimistic(flight: Flight, predecessor: Flight | undefined): Promise<boolean> {
     const { group } = flight;
     const undecided = undecidedOf(group);
-    // Whoever is numbered on top of this group is numbered on top of the one before it.
-    if (undecided.length === 0) return predecessor?.settled ?? true;
+    if (undecided.length === 0) {
+      this.storeWorks();
+      // Whoever is numbered on top of this group is numbered on top of the one before it.
+      return predecessor?.settled ?? true;
+    }
     let signed: SignedGroup | undefined;
     let failure: unknown;
     const signStart = performance.now();
     try {
-      signed = await this.sign(group);
+      signed = await this.signing.sign(group);
     } catch (error) {
       failure = error;
     }
@@ -272,7 +268,7 @@ export class ShardWriter {
   /** Read, number, sign and commit while holding the head row. */
   private async lockedGroup(requests: readonly PendingAppend[], startedAt: number): Promise<void> {
     const { database, shard, limits } = this.options;
-    const kid = await this.activeKid();
+    const kid = await this.signing.activeKid();
     let undecided: readonly PendingAppend[] = requests;
     let committing = false;
     let group: NumberedGroup | undefined;
@@ -291,7 +287,7 @@ export class ShardWriter {
           undecided = undecidedOf(group);
           this.refuse(group.refused);
           this.answerStored(group);
-          const signed = await this.sign(group);
+          const signed = await this.signing.sign(group);
           const signedAt = performance.now();
           if (signed.spoilt.length > 0) {
             await session.script('ROLLBACK');
@@ -356,98 +352,6 @@ export class ShardWriter {
     return numberGroup(requests, { origin, shard, signerKid, now: now(), state, overlays, base });
   }
 
-  private async activeKid(): Promise<string> {
-    const kid: unknown = await this.bySigner(this.options.limits.signTimeoutMs, async () =>
-      this.options.signer.activeKid(),
-    );
-    if (typeof kid === 'string' && KID.test(kid)) return kid;
-    throw signingUnavailable(`the signer named no valid key id (${JSON.stringify(kid)})`);
-  }
-
-  /**
-   * The sign timeout less what the oldest request of the group has waited: when the signer of another process hangs
-   * while that one holds the head row, whoever waited for the row must not begin to wait for the signer all over again.
-   */
-  private signingTimeLeft({ accepted }: NumberedGroup): number {
-    const oldest = Math.min(...accepted.map(({ pending }) => pending.enqueuedAt));
-    const left = this.options.limits.signTimeoutMs - (performance.now() - oldest);
-    return Math.max(left, Math.min(MIN_SIGN_MS, this.options.limits.signTimeoutMs));
-  }
-
-  /** One call for all events of the group, then everything that will be stored. */
-  private async sign(group: NumberedGroup): Promise<SignedGroup> {
-    const { shard, now } = this.options;
-    const inputs = group.accepted.flatMap(({ events }) => events.map(({ sealed }) => sealed.signingInput));
-    const signatures =
-      inputs.length === 0
-        ? []
-        : await this.bySigner(this.signingTimeLeft(group), () =>
-            this.options.signer.sign(group.signerKid, inputs),
-          );
-    if (!Array.isArray(signatures) || signatures.length !== inputs.length) {
-      throw signingUnavailable(
-        `the signer returned ${signatures?.length} signatures for ${inputs.length} inputs`,
-      );
-    }
-    const signed: SignedGroup = {
-      commit: {
-        shard,
-        base: group.base,
-        head: group.head,
-        signerKid: group.signerKid,
-        events: [],
-        answers: [],
-        now: now(),
-      },
-      events: new Map(),
-      answers: new Map(),
-      spoilt: [],
-    };
-    const events: { stored: StoredEvent; division: string | null }[] = [];
-    const answers: GroupCommit['answers'][number][] = [];
-    let next = 0;
-    for (const { pending, events: numbered } of group.accepted) {
-      const stored = numbered.map(({ sealed, prepared }) => {
-        const event = finish(sealed, signatures[next++]);
-        events.push({ stored: event, division: prepared.division });
-        return event;
-      });
-      signed.events.set(pending, stored);
-      if (!pending.idempotency) continue;
-      try {
-        const answer = checkedAnswer(pending.idempotency.answer(stored));
-        signed.answers.set(pending, answer);
-        const { caller, key, requestHash } = pending.idempotency;
-        answers.push({ caller, key, requestHash, ...answer });
-      } catch (cause) {
-        signed.spoilt.push({ pending, error: answerFailed(cause) });
-      }
-    }
-    signed.commit.events = events;
-    signed.commit.answers = answers;
-    return signed;
-  }
-
-  /** @param withinMs how long it may take */
-  private async bySigner<T>(withinMs: number, call: () => Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    try {
-      const late = new Promise<never>((_, reject) => {
-        timer = setTimeout(
-          () => reject(signingUnavailable(`the signer did not answer within ${Math.round(withinMs)} ms`)),
-          withinMs,
-        );
-      });
-      return await Promise.race([call(), late]);
-    } catch (cause) {
-      throw cause instanceof EventStoreError && cause.code === 'signing_unavailable'
-        ? cause
-        : signingUnavailable((cause as Error)?.message ?? String(cause), cause);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
   private succeeded(
     flight: Omit<Flight, 'settled' | 'signed' | 'failed'>,
     signed: SignedGroup,
@@ -456,8 +360,7 @@ export class ShardWriter {
   ): void {
     const { group } = flight;
     const { shard, observer, committed } = this.options;
-    this.downSince = undefined;
-    this.failures = 0;
+    this.storeWorks();
     this.refuse(group.refusedIfCommitted);
     if (group.accepted.length === 0) return;
     this.lastOwnSeq = group.head.seq;
@@ -486,6 +389,11 @@ export class ShardWriter {
       ...times,
       totalMs: now - flight.startedAt,
     });
+  }
+
+  private storeWorks(): void {
+    this.downSince = undefined;
+    this.failures = 0;
   }
 
   /** With the head row in hand: has anybody else moved it since? When not for a while, the lock is not needed. */
@@ -517,8 +425,8 @@ export class ShardWriter {
     at: { sent: boolean; since: number },
   ): void {
     if (cause instanceof EventStoreError) {
-      this.refuse(undecided.map((pending) => ({ pending, error: cause })));
-      if (cause.code === 'signing_unavailable') this.refuseAged(cause);
+      this.refuseUnavailable(undecided, cause);
+      if (cause.code === 'signing_unavailable') this.refuseUnavailable(this.aged(), cause);
       return;
     }
     const error = cause instanceof StoreError ? cause : undefined;
@@ -535,8 +443,7 @@ export class ShardWriter {
       this.again('store_error', undecided);
       return;
     }
-    this.refuse(undecided.map((pending) => ({ pending, error: storeUnavailable(error, pending.uncertain) })));
-    this.refuseAged(storeUnavailable(error, false));
+    this.refuseUnavailable([...undecided, ...this.aged()], storeUnavailable(error));
   }
 
   /** The server rolled the group back for a reason that lies in one of its requests: find which. */
@@ -548,7 +455,7 @@ export class ShardWriter {
     } else if (undecided.length > 1) {
       for (const pending of undecided) pending.alone = true;
     } else if (only) {
-      this.refuse([{ pending: only, error: storeUnavailable(error, only.uncertain) }]);
+      this.refuseUnavailable([only], storeUnavailable(error));
       return;
     }
     this.again(error.kind === 'unique_violation' ? 'unique_violation' : 'store_error', undecided);
@@ -558,9 +465,16 @@ export class ShardWriter {
     for (const { pending, error } of refusals) pending.reject(error);
   }
 
-  private refuseAged(error: EventStoreError): void {
-    const aged = this.queue.takeOlderThan(performance.now() - this.options.limits.refuseQueuedAfterMs);
-    this.refuse(aged.map((pending) => ({ pending, error })));
+  /** Signer or store are away, or cannot be used. */
+  private refuseUnavailable(requests: readonly PendingAppend[], error: EventStoreError): void {
+    this.refuse(
+      requests.map((pending) => ({ pending, error: pending.uncertain ? outcomeUnknown(error) : error })),
+    );
+  }
+
+  /** What has waited too long to wait for another timeout. */
+  private aged(): PendingAppend[] {
+    return this.queue.takeOlderThan(performance.now() - this.options.limits.refuseQueuedAfterMs);
   }
 
   /** Requests that are in the database already, beside the group: the rest of it does not wait for them. */
@@ -578,18 +492,14 @@ export class ShardWriter {
       // Purged between the two looks: a new request now.
       else this.queue.putBack([pending]);
     } catch (cause) {
-      const error =
-        cause instanceof EventStoreError ? cause : storeUnavailable(storeError(cause), pending.uncertain);
-      this.refuse([{ pending, error }]);
+      const known = cause instanceof EventStoreError;
+      this.refuse([{ pending, error: known ? cause : outcomeUnknown(storeUnavailable(storeError(cause))) }]);
     } finally {
       this.answering--;
       this.schedule();
     }
   }
 }
-
-/** As the format has it (docs/spec/audit-event.md). */
-const KID = /^[\x21-\x7e]{1,255}$/;
 
 function undecidedOf(group: NumberedGroup): PendingAppend[] {
   return [
@@ -598,46 +508,22 @@ function undecidedOf(group: NumberedGroup): PendingAppend[] {
   ];
 }
 
-function finish(
-  sealed: { finish(signature: string): StoredEvent },
-  signature: string | undefined,
-): StoredEvent {
-  try {
-    return sealed.finish(signature ?? '');
-  } catch (cause) {
-    throw signingUnavailable('the signer returned something that is no Ed25519 signature', cause);
-  }
-}
-
-function checkedAnswer(answer: { status: number; body: Uint8Array }): { status: number; body: Uint8Array } {
-  const { status, body } = answer;
-  if (!Number.isInteger(status) || !(body instanceof Uint8Array) || body.length > MAX_ANSWER_BYTES) {
-    throw new TypeError(`an answer is a status and at most ${MAX_ANSWER_BYTES} bytes`);
-  }
-  return { status, body };
-}
-
-function answerFailed(cause: unknown): EventStoreError {
-  const message = `The answer to this request could not be made: ${(cause as Error)?.message ?? String(cause)}`;
-  return new EventStoreError('invalid_request', message, {}, { cause });
-}
-
-function signingUnavailable(why: string, cause?: unknown): EventStoreError {
+function storeUnavailable(error: StoreError): EventStoreError {
   return new EventStoreError(
-    'signing_unavailable',
-    `Nothing was committed because nothing could be signed: ${why}.`,
-    { committed: false },
-    { cause },
+    'store_unavailable',
+    `Nothing was committed because PostgreSQL is not available: ${error.message}.`,
+    { committed: false, kind: error.kind },
+    { cause: error },
   );
 }
 
-function storeUnavailable(error: StoreError, uncertain: boolean): EventStoreError {
+/** Of a request that an earlier attempt may have committed, or still may. */
+function outcomeUnknown(error: EventStoreError): EventStoreError {
+  const { details, cause } = error;
   return new EventStoreError(
     'store_unavailable',
-    uncertain
-      ? `PostgreSQL went away during the commit, so whether it took place is not known: ${error.message}. Ask again with the same idempotency key.`
-      : `Nothing was committed because PostgreSQL is not available: ${error.message}.`,
-    { committed: uncertain ? 'unknown' : false, kind: error.kind },
+    `Whether this was committed is not known (${(cause as Error | undefined)?.message ?? error.message}). Ask again with the same idempotency key.`,
+    { ...details, committed: 'unknown' },
     { cause: error },
   );
 }

@@ -1,0 +1,159 @@
+import { type GroupCommit } from './commit-group.sql';
+import { type NumberedGroup } from './group-numbering';
+import { type PendingAppend } from './pending-append';
+import { EventStoreError } from '../event-store.error';
+import { type Answer, type EventSigner, type StoredEvent } from '../event-store.types';
+import { MAX_ANSWER_BYTES } from '../limits';
+
+/** A group with everything that will be stored of it. */
+export interface SignedGroup {
+  commit: GroupCommit;
+  events: Map<PendingAppend, StoredEvent[]>;
+  answers: Map<PendingAppend, Answer>;
+  /** Requests whose answer could not be made; without them the rest has to be numbered anew. */
+  spoilt: { pending: PendingAppend; error: EventStoreError }[];
+}
+
+export interface GroupSigningOptions {
+  shard: number;
+  signer: EventSigner;
+  signTimeoutMs: number;
+  /** Milliseconds since 1970. */
+  now: () => number;
+}
+
+/** What a signer gets at least, however long the group has waited: many times what one takes that works. */
+const MIN_SIGN_MS = 250;
+
+/** As the format has it (docs/spec/audit-event.md). */
+const KID = /^[\x21-\x7e]{1,255}$/;
+
+/** The signer, held to its word: in time, one signature for each input, each of them a signature. */
+export class GroupSigning {
+  constructor(private readonly options: GroupSigningOptions) {}
+
+  /** @throws EventStoreError `signing_unavailable` */
+  async activeKid(): Promise<string> {
+    const { signer, signTimeoutMs } = this.options;
+    const kid: unknown = await this.bySigner(signTimeoutMs, async () => signer.activeKid());
+    if (typeof kid === 'string' && KID.test(kid)) return kid;
+    throw signingUnavailable(`the signer named no valid key id (${JSON.stringify(kid)})`);
+  }
+
+  /**
+   * One call for all events of the group, then the answers of its requests.
+   *
+   * @throws EventStoreError `signing_unavailable`
+   */
+  async sign(group: NumberedGroup): Promise<SignedGroup> {
+    const signatures = await this.signaturesOf(group);
+    const events: GroupCommit['events'][number][] = [];
+    const answers: GroupCommit['answers'][number][] = [];
+    const signed: SignedGroup = {
+      commit: {
+        shard: this.options.shard,
+        base: group.base,
+        head: group.head,
+        signerKid: group.signerKid,
+        events,
+        answers,
+        now: this.options.now(),
+      },
+      events: new Map(),
+      answers: new Map(),
+      spoilt: [],
+    };
+    let next = 0;
+    for (const { pending, events: numbered } of group.accepted) {
+      const stored = numbered.map(({ sealed, prepared: { division } }) => {
+        const event = finish(sealed, signatures[next++]);
+        events.push({ stored: event, division });
+        return event;
+      });
+      signed.events.set(pending, stored);
+      if (!pending.idempotency) continue;
+      const { caller, key, requestHash } = pending.idempotency;
+      try {
+        const answer = checkedAnswer(pending.idempotency.answer(stored));
+        signed.answers.set(pending, answer);
+        answers.push({ caller, key, requestHash, ...answer });
+      } catch (cause) {
+        signed.spoilt.push({ pending, error: answerFailed(cause) });
+      }
+    }
+    return signed;
+  }
+
+  private async signaturesOf(group: NumberedGroup): Promise<string[]> {
+    const inputs = group.accepted.flatMap(({ events }) => events.map(({ sealed }) => sealed.signingInput));
+    if (inputs.length === 0) return [];
+    const signatures: unknown = await this.bySigner(this.timeLeft(group), () =>
+      this.options.signer.sign(group.signerKid, inputs),
+    );
+    if (Array.isArray(signatures) && signatures.length === inputs.length) return signatures as string[];
+    const got = Array.isArray(signatures) ? signatures.length : 'no';
+    throw signingUnavailable(`the signer returned ${got} signatures for ${inputs.length} inputs`);
+  }
+
+  /**
+   * The sign timeout less what the oldest request of the group has waited: when the signer of another process hangs
+   * while that one holds the head row, whoever waited for the row must not begin to wait for the signer all over again.
+   */
+  private timeLeft({ accepted }: NumberedGroup): number {
+    const { signTimeoutMs } = this.options;
+    const oldest = Math.min(...accepted.map(({ pending }) => pending.enqueuedAt));
+    return Math.max(signTimeoutMs - (performance.now() - oldest), Math.min(MIN_SIGN_MS, signTimeoutMs));
+  }
+
+  /** @param withinMs how long it may take */
+  private async bySigner<T>(withinMs: number, call: () => Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      const late = new Promise<never>((_, reject) => {
+        timer = setTimeout(
+          () => reject(signingUnavailable(`the signer did not answer within ${Math.round(withinMs)} ms`)),
+          withinMs,
+        );
+      });
+      return await Promise.race([call(), late]);
+    } catch (cause) {
+      throw cause instanceof EventStoreError && cause.code === 'signing_unavailable'
+        ? cause
+        : signingUnavailable((cause as Error)?.message ?? String(cause), cause);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function finish(
+  sealed: { finish(signature: string): StoredEvent },
+  signature: string | undefined,
+): StoredEvent {
+  try {
+    return sealed.finish(signature ?? '');
+  } catch (cause) {
+    throw signingUnavailable('the signer returned something that is no Ed25519 signature', cause);
+  }
+}
+
+function checkedAnswer({ status, body }: Answer): Answer {
+  if (!Number.isInteger(status) || !(body instanceof Uint8Array) || body.length > MAX_ANSWER_BYTES) {
+    throw new TypeError(`an answer is a status and at most ${MAX_ANSWER_BYTES} bytes`);
+  }
+  return { status, body };
+}
+
+function answerFailed(cause: unknown): EventStoreError {
+  const message = `The answer to this request could not be made: ${(cause as Error)?.message ?? String(cause)}`;
+  return new EventStoreError('invalid_request', message, {}, { cause });
+}
+
+function signingUnavailable(why: string, cause?: unknown): EventStoreError {
+  return new EventStoreError(
+    'signing_unavailable',
+    `Nothing was committed because nothing could be signed: ${why}.`,
+    { committed: false },
+    { cause },
+  );
+}
