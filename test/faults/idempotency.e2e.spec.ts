@@ -188,6 +188,39 @@ describe('the same Idempotency-Key', () => {
       await expectOneAnswer(answers, request);
     });
 
+    it.each([
+      { way: 'without holding the head row', contended: false },
+      { way: 'holding the head row, since another kernel was first', contended: true },
+    ])('and there is no answer before the commit, $way', async ({ contended }) => {
+      const [request, key] = [batch(), randomUUID()];
+      let held = wire.holdMessageWith(request.mark as string);
+      const lost = send(WIRED, request, key).then(
+        () => 'answered',
+        () => 'lost',
+      );
+      await held;
+      if (contended) {
+        // The head has moved when the statement arrives: the next attempt takes the row first and commits at the end.
+        expect((await send(OTHER, singleEvent(), randomUUID())).status).toBe(201);
+        held = wire.holdMessageWith('COMMIT');
+        wire.thaw();
+        await held;
+      }
+      // An answer given too early would be here by now.
+      expect((await stack().management('/health', WIRED)).status).toBe(200);
+      expect(await recorded(request)).toEqual([]);
+      await stack().kernels[WIRED]?.process.kill();
+      expect(await lost).toBe('lost');
+      // What was held back must not arrive after all.
+      wire.cut();
+      wire.thaw();
+      const answers = [await send(OTHER, request, key)];
+      await stack().kernels[WIRED]?.process.start();
+      await stack().whenReady();
+      answers.push(await send(WIRED, request, key));
+      await expectOneAnswer(answers, request);
+    });
+
     it('because the connection to PostgreSQL broke: the caller does not notice', async () => {
       const [request, key] = [batch(), randomUUID()];
       const lost = wire.loseAnswerTo(request.mark as string);

@@ -9,11 +9,11 @@ interface Line {
 
 interface Trap {
   text: Buffer;
-  then: 'hold' | 'cut';
+  then: 'hold request' | 'hold answer' | 'cut';
   sprung: () => void;
 }
 
-/** A TCP line to a server that can be cut, go silent, or withhold the answer to one message. */
+/** A TCP line to a server that can be cut, go silent, or withhold one message or the answer to it. */
 export class FaultyWire {
   private readonly lines = new Set<Line>();
   private newLinesAreSilent = false;
@@ -39,12 +39,17 @@ export class FaultyWire {
     return changed.href;
   }
 
+  /** Once: the next message with this text is held back until `thaw`. Settles when it was sent. */
+  holdMessageWith(text: string): Promise<void> {
+    return this.setTrap(text, 'hold request');
+  }
+
   /**
    * Once: the server gets the next message with this text and acts on it, but its answer is held back until `thaw`.
    * Settles when the server has answered.
    */
   holdAnswerTo(text: string): Promise<void> {
-    return this.setTrap(text, 'hold');
+    return this.setTrap(text, 'hold answer');
   }
 
   /** The same, but the connection breaks instead and the answer never arrives. */
@@ -103,7 +108,12 @@ export class FaultyWire {
       if (this.trap !== undefined) {
         const seen = Buffer.concat([tail, data]);
         if (seen.includes(this.trap.text)) {
-          caught = this.trap;
+          if (this.trap.then === 'hold request') {
+            line.silent = true;
+            this.trap.sprung();
+          } else {
+            caught = this.trap;
+          }
           this.trap = undefined;
         } else {
           tail = seen.subarray(-this.trap.text.length);
@@ -113,7 +123,7 @@ export class FaultyWire {
     });
     server.on('data', (data) => {
       if (caught !== undefined) {
-        if (caught.then === 'hold') {
+        if (caught.then === 'hold answer') {
           line.silent = true;
         } else {
           client.destroy();
