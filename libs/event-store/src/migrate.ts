@@ -16,6 +16,9 @@ const RUNTIME_GRANTS = [
   'SELECT ON kernel.chain',
   'SELECT ON kernel.migrations',
   'EXECUTE ON FUNCTION kernel.append_state(integer, text[], text[], text[], uuid[])',
+  'EXECUTE ON FUNCTION kernel.event_by_id(uuid)',
+  'EXECUTE ON FUNCTION kernel.stream_events(text, bigint)',
+  'EXECUTE ON FUNCTION kernel.stored_answer(text, text)',
   'EXECUTE ON FUNCTION kernel.first_seq_at(integer, timestamptz)',
   'EXECUTE ON FUNCTION kernel.first_version_at(text, timestamptz)',
 ];

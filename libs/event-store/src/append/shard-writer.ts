@@ -179,7 +179,7 @@ export class ShardWriter {
     const request = this.stateRequest(requests);
     const [kid, [row]] = await Promise.all([
       this.signing.activeKid(),
-      database.prepared<AppendStateRow>(APPEND_STATE, appendStateValues(request)),
+      database.step<AppendStateRow>(APPEND_STATE, appendStateValues(request)),
     ]);
     const state = this.stateOf(row, request);
     const readAt = performance.now();
@@ -249,7 +249,7 @@ export class ShardWriter {
     try {
       if (signed.commit.events.length > 0) {
         const { database } = this.options;
-        const moved = await database.prepared(COMMIT_GROUP, commitGroupValues(signed.commit));
+        const moved = await database.step(COMMIT_GROUP, commitGroupValues(signed.commit));
         if (moved.length === 0) {
           this.mode = 'locked';
           this.quietGroups = 0;
@@ -278,7 +278,7 @@ export class ShardWriter {
         await session.script(begin);
         try {
           const request = this.stateRequest(requests);
-          const [row] = await session.prepared<AppendStateRow>(APPEND_STATE, appendStateValues(request));
+          const [row] = await session.query<AppendStateRow>(APPEND_STATE, appendStateValues(request));
           const state = this.stateOf(row, request);
           const readAt = performance.now();
           this.noticeOthers(state.head);
@@ -295,7 +295,7 @@ export class ShardWriter {
             return;
           }
           if (signed.commit.events.length > 0) {
-            const moved = await session.prepared(COMMIT_GROUP, commitGroupValues(signed.commit));
+            const moved = await session.query(COMMIT_GROUP, commitGroupValues(signed.commit));
             if (moved.length === 0) throw lockIgnored(shard);
           }
           committing = true;

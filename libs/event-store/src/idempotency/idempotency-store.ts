@@ -1,5 +1,5 @@
 import { type Answer, type StoredAnswer } from '../event-store.types';
-import { type Database } from '../postgres/database';
+import { type Database, isStorable } from '../postgres/database';
 
 export interface AnswerRecord extends Answer {
   caller: string;
@@ -21,6 +21,11 @@ interface AnswerRow {
 /** Rows removed by one statement: a purge must never hold up the commits beside it. */
 const PURGE_BATCH = 500;
 
+const STORED_ANSWER = {
+  name: 'kernel_stored_answer',
+  text: 'SELECT request_hash, status, body FROM kernel.stored_answer($1, $2)',
+};
+
 /** Answers by caller and key. Those of appends are written by the append itself. */
 export class IdempotencyStore {
   constructor(
@@ -31,10 +36,8 @@ export class IdempotencyStore {
   ) {}
 
   async find(caller: string, key: string): Promise<StoredAnswer | null> {
-    const [row] = await this.database.query<AnswerRow>(
-      'SELECT request_hash, status, body FROM kernel.idempotency WHERE caller = $1 AND key = $2',
-      [caller, key],
-    );
+    if (!isStorable(caller) || !isStorable(key)) return null;
+    const [row] = await this.database.query<AnswerRow>(STORED_ANSWER, [caller, key]);
     return row ? { requestHash: row.request_hash, status: row.status, body: row.body } : null;
   }
 

@@ -178,6 +178,17 @@ const FUNCTIONS = [
          JOIN LATERAL (SELECT e.id FROM kernel.events e WHERE e.id = g.id LIMIT 1) f ON true);
      END IF;
    END $$`,
+  // Reads that are made once or more for a request, as functions so that they can be prepared: see SETTINGS.
+  `CREATE FUNCTION kernel.event_by_id(in_id uuid) RETURNS bytea LANGUAGE sql STABLE ${SETTINGS} AS $$
+     SELECT e.canonical FROM kernel.events e WHERE e.id = in_id $$`,
+  `CREATE FUNCTION kernel.stream_events(in_stream text, from_version bigint) RETURNS SETOF bytea
+   LANGUAGE sql STABLE ${SETTINGS} AS $$
+     SELECT e.canonical FROM kernel.events e WHERE e.stream = in_stream AND e.stream_version >= from_version
+     ORDER BY e.stream_version $$`,
+  `CREATE FUNCTION kernel.stored_answer(in_caller text, in_key text)
+   RETURNS TABLE (request_hash text, status integer, body bytea) LANGUAGE sql STABLE ${SETTINGS} AS $$
+     SELECT i.request_hash, i.status, i.body FROM kernel.idempotency i WHERE i.caller = in_caller AND i.key = in_key $$`,
+
   // Binary search over the primary key: ts never falls as seq rises. Some 20 probes for a million events.
   `CREATE FUNCTION kernel.first_seq_at(in_shard integer, at timestamptz) RETURNS bigint
    LANGUAGE plpgsql STABLE PARALLEL SAFE ${SETTINGS} AS $$

@@ -27,7 +27,7 @@ describe('Database', () => {
         await database.query('SELECT pg_sleep(0.5)', []);
         asleep--;
       });
-      await database.prepared({ name: 'step', text: 'SELECT 1' }, []);
+      await database.step({ name: 'step', text: 'SELECT 1' }, []);
       expect(asleep).toBe(8);
       await Promise.all(readers);
     }));

@@ -19,20 +19,13 @@ export class Session {
     private readonly timeoutMs: number,
   ) {}
 
-  /** A prepared statement. @throws StoreError */
-  async prepared<R extends QueryResultRow>(statement: Statement, values: unknown[]): Promise<R[]> {
-    const result = await this.bounded(
-      this.client.query<R>({ name: statement.name, text: statement.text, values }),
-    );
-    return result.rows;
-  }
-
   /**
-   * A statement planned each time with the tables as they are now: a prepared plan made while a table is small stays a
-   * sequential scan until the next ANALYZE. @throws StoreError
+   * A statement that is prepared once per connection, or, given as text, planned each time with the tables as they are
+   * now: what was prepared while a table was small may stay a sequential scan until the next ANALYZE. @throws StoreError
    */
-  async query<R extends QueryResultRow>(text: string, values: unknown[]): Promise<R[]> {
-    return (await this.bounded(this.client.query<R>(text, values))).rows;
+  async query<R extends QueryResultRow>(statement: Statement | string, values: unknown[]): Promise<R[]> {
+    const query = typeof statement === 'string' ? { text: statement } : { ...statement };
+    return (await this.bounded(this.client.query<R>({ ...query, values }))).rows;
   }
 
   /** One or more statements without parameters, in one round trip; the rows of the last one. @throws StoreError */
@@ -90,14 +83,14 @@ export class Database {
   }
 
   /** A step of an append, on any connection. @throws StoreError */
-  prepared<R extends QueryResultRow>(statement: Statement, values: unknown[]): Promise<R[]> {
-    return this.session((session) => session.prepared<R>(statement, values));
+  step<R extends QueryResultRow>(statement: Statement, values: unknown[]): Promise<R[]> {
+    return this.session((session) => session.query<R>(statement, values));
   }
 
-  /** Anything but an append, in the readers' turn and planned each time; see `Session.query`. @throws StoreError */
-  async query<R extends QueryResultRow>(text: string, values: unknown[]): Promise<R[]> {
+  /** Anything but an append, in the readers' turn; see `Session.query`. @throws StoreError */
+  async query<R extends QueryResultRow>(statement: Statement | string, values: unknown[]): Promise<R[]> {
     try {
-      return await this.readers.pass(() => this.session((session) => session.query<R>(text, values)));
+      return await this.readers.pass(() => this.session((session) => session.query<R>(statement, values)));
     } catch (cause) {
       throw storeError(cause, 'unreachable');
     }
@@ -135,6 +128,11 @@ export function poolOf(dataSource: DataSource): Pool {
     throw new TypeError('The event store needs an initialised PostgreSQL DataSource.');
   }
   return master;
+}
+
+/** PostgreSQL's text holds no NUL, and no lone surrogate survives UTF-8: nothing that is stored equals such a text. */
+export function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0');
 }
 
 /** Closes the socket without the goodbye that a silent server would never answer. */

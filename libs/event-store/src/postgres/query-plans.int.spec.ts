@@ -177,12 +177,16 @@ describe('no hot statement scans a table', () => {
       try {
         // Vacuumed empty: PostgreSQL knows now that a scan costs nothing.
         await admin.query('VACUUM ANALYZE');
-        for (let n = 0; n < 12; n++) await opened.store.append(keyed(`k${n}`));
+        const everything = async (n: number): Promise<void> => {
+          const result = await opened.store.append(keyed(`k${n}`, append(write(), write(`other/${n}`))));
+          await opened.store.getById(result.replayed ? '' : (result.events[0]?.event.id ?? ''));
+          await opened.store.loadStream(`other/${n}`);
+          await opened.store.findAnswer('service-1', `k${n}`);
+        };
+        for (let n = 0; n < 12; n++) await everything(n);
         await admin.query(FILL);
         await admin.query(FILL_ANSWERS);
-        for (let n = 12; n < 24; n++) {
-          await opened.store.append(keyed(`k${n}`, append(write(), write(`other/${n}`))));
-        }
+        for (let n = 12; n < 24; n++) await everything(n);
       } finally {
         await opened.close();
       }

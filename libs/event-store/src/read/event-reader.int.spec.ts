@@ -87,7 +87,10 @@ describe('reading', () => {
   it('loads a stream in order', async () => {
     expect(numbers(await opened.store.loadStream('odd/3'))).toEqual([3, 15, 27, 39, 51, 63, 75, 87, 99, 111]);
     expect(numbers(await opened.store.loadStream('odd/3', { fromVersion: 9 }))).toEqual([99, 111]);
-    expect(await opened.store.loadStream('odd/none')).toEqual([]);
+    for (const none of ['odd/none', 'odd/\0', 'odd/\ud800']) {
+      expect(await opened.store.loadStream(none)).toEqual([]);
+      expect(await opened.store.findAnswer(none, none)).toBeNull();
+    }
   });
 
   it('reads a shard after a position, all of it or one division', async () => {

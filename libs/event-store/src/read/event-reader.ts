@@ -4,9 +4,15 @@ import { decodeCursor, encodeCursor } from './query-cursor';
 import { EventStoreError } from '../event-store.error';
 import { type EventPage, type EventQuery, type ShardHead, type StoredEvent } from '../event-store.types';
 import { DEFAULT_PAGE, MAX_PAGE } from '../limits';
-import { type Database } from '../postgres/database';
+import { type Database, isStorable } from '../postgres/database';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+const EVENT_BY_ID = { name: 'kernel_event_by_id', text: 'SELECT kernel.event_by_id($1) AS canonical' };
+const STREAM_EVENTS = {
+  name: 'kernel_stream_events',
+  text: 'SELECT canonical FROM kernel.stream_events($1, $2) AS canonical',
+};
 
 /** Reading never needs the head row or the writer: every method is one statement. */
 export class EventReader {
@@ -18,18 +24,14 @@ export class EventReader {
   async getById(id: string): Promise<StoredEvent | null> {
     // Anything else is the id of nothing, and PostgreSQL would refuse to compare it.
     if (!UUID.test(id)) return null;
-    const [row] = await this.database.query<EventRow>('SELECT canonical FROM kernel.events WHERE id = $1', [
-      id,
-    ]);
-    return row ? storedEvent(row) : null;
+    const [row] = await this.database.query<{ canonical: Buffer | null }>(EVENT_BY_ID, [id]);
+    const canonical = row?.canonical;
+    return canonical ? storedEvent({ canonical }) : null;
   }
 
   async loadStream(stream: string, fromVersion: number): Promise<StoredEvent[]> {
-    const rows = await this.database.query<EventRow>(
-      'SELECT canonical FROM kernel.events WHERE stream = $1 AND stream_version >= $2 ORDER BY stream_version',
-      [stream, fromVersion],
-    );
-    return rows.map(storedEvent);
+    if (!isStorable(stream)) return [];
+    return (await this.database.query<EventRow>(STREAM_EVENTS, [stream, fromVersion])).map(storedEvent);
   }
 
   async read(shard: number, afterSeq: number, limit: number, division?: string): Promise<StoredEvent[]> {
@@ -106,7 +108,7 @@ function checkedFilter({ stream, type, actor, division, from, to }: EventFilter)
   const filter: EventFilter = {};
   for (const [name, value] of Object.entries({ stream, type, actor, division })) {
     if (value === undefined) continue;
-    if (typeof value !== 'string' || !value.isWellFormed() || value.includes('\0')) {
+    if (typeof value !== 'string' || !isStorable(value)) {
       throw invalid(`/${name}`, `The filter ${name} is no text that an event could hold.`);
     }
     filter[name as 'stream'] = value;

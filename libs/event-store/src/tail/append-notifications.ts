@@ -42,7 +42,7 @@ export class AppendNotifications {
       const shards = [...this.pending].join(',');
       this.pending.clear();
       await this.database
-        .prepared({ name: 'kernel_notify', text: 'SELECT pg_notify($1, $2)' }, [CHANNEL, shards])
+        .step({ name: 'kernel_notify', text: 'SELECT pg_notify($1, $2)' }, [CHANNEL, shards])
         .catch(() => undefined);
       await this.pause(NOTIFY_INTERVAL_MS);
     }
