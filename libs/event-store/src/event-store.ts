@@ -1,11 +1,11 @@
 import { type DataSource } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
 import { checkAnswerKey, prepareAppend } from './append/append-request';
 import { type HeadPosition } from './append/append-state.sql';
 import { type PendingAppend } from './append/pending-append';
 import { ShardWriter } from './append/shard-writer';
 import { shardOf } from './append/shard-of';
 import { mismatch } from './append/group-numbering';
+import { newEventId } from './event-id';
 import { EventStoreError } from './event-store.error';
 import {
   type AppendRequest,
@@ -26,6 +26,7 @@ import { StoreError } from './postgres/store-error';
 import { EventReader } from './read/event-reader';
 import { AppendNotifications } from './tail/append-notifications';
 import { WakeUp } from './tail/wake-up';
+import { uuidV7Generator } from './uuid-v7';
 
 export interface EventStoreOptions {
   /** Initialised; stays the caller's, who closes it after `close()`. */
@@ -42,7 +43,7 @@ export interface EventStoreOptions {
   writing?: 'optimistic' | 'locked';
   /** Milliseconds since 1970; default `Date.now`. */
   now?: () => number;
-  /** UUIDv7; default from the package uuid, which keeps them in order within a millisecond. */
+  /** UUIDv7; default `newEventId`. */
   newId?: () => string;
 }
 
@@ -78,7 +79,7 @@ export class EventStore {
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.observer = options.observer ?? {};
     this.now = options.now ?? Date.now;
-    this.newId = options.newId ?? uuidv7;
+    this.newId = options.newId ?? newEventId;
     this.database = new Database(dataSource, this.limits.storeTimeoutMs);
     this.reader = new EventReader(this.database, shards);
     this.idempotency = new IdempotencyStore(this.database, this.now, this.limits.idempotencyRetentionMs);

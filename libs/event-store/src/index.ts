@@ -13,6 +13,7 @@ export {
   eventStoreDataSourceOptions,
   openEventStoreDataSource,
 } from './data-source';
+export { newEventId } from './event-id';
 export { EventStoreError, type EventStoreErrorCode } from './event-store.error';
 export { EventStore, type EventStoreOptions } from './event-store';
 export {

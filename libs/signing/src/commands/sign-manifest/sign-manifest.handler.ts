@@ -1,5 +1,4 @@
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { v7 as uuidv7 } from 'uuid';
 import { AccessError, withinScope } from '#libs/access';
 import { MANIFEST_PAYLOAD_TYPE, buildEnvelope, dssePae, manifestStatement } from '#libs/evidence';
 import {
@@ -8,6 +7,7 @@ import {
   answerBytes,
   appendAndAnswer,
   findStoredAnswer,
+  newEventId,
 } from '#libs/event-store';
 import { signatureRecord } from '../../domain/signature-record';
 import { type ManifestSubject, subjectOfManifest, subjectOfReference } from '../../domain/manifest-subject';
@@ -56,7 +56,7 @@ export class SignManifestHandler implements ICommandHandler<SignManifest, Comman
     });
     const { kid, keyVersion, signature } = await this.signer.sign(dssePae(MANIFEST_PAYLOAD_TYPE, payload));
     const envelope = buildEnvelope(payload, kid, signature);
-    const signatureId = uuidv7();
+    const signatureId = newEventId();
 
     return appendAndAnswer(
       this.store,
