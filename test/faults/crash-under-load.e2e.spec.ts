@@ -6,7 +6,12 @@ import { Reads } from './reads';
 import { until } from './until';
 
 const WRITERS = 24;
-const ROUNDS = 2;
+/** Twice without warning, once as an operator stops them: SIGINT is PostgreSQL's fast shutdown. */
+const ROUNDS = [
+  { app: 'SIGKILL', database: 'SIGKILL' },
+  { app: 'SIGKILL', database: 'SIGKILL' },
+  { app: 'SIGTERM', database: 'SIGINT' },
+] as const;
 /** Acknowledged requests before and after each kill: the load runs when it strikes, and again when all is well. */
 const PROGRESS = 60;
 
@@ -18,7 +23,7 @@ interface Outage {
   excuses: (attempt: Attempt) => boolean;
 }
 
-describe('kill -9 under load', () => {
+describe('kill -9 and a stop in good order, under load', () => {
   // How soon a refusal comes is for signing-outage.e2e.spec.ts; here a busy machine must not look like an outage.
   const stack = withStack({ kernels: 2, restart: true, kernelVariables: { KMS_TIMEOUT_MS: '10000' } });
 
@@ -46,27 +51,28 @@ describe('kill -9 under load', () => {
       await load.progress(PROGRESS);
     };
 
-    for (let round = 0; round < ROUNDS; round += 1) {
+    for (const [round, signal] of ROUNDS.entries()) {
       const turn = round % kernels.length;
       const process = kernels[turn]?.process;
       await strike(
         process?.name ?? '',
         // The other kernel does not notice. This one answers as soon as it listens, and signs when it knows its keys.
         ({ kernel, outcome, word }) =>
-          kernel === turn && (outcome === 'broken' || word === 'signing_unavailable'),
-        async () => process?.kill(),
+          kernel === turn &&
+          (outcome === 'broken' || word === 'signing_unavailable' || word === 'overloaded'),
+        async () => process?.kill(signal.app),
         () => process?.state === 'running',
       );
       await strike(
         'signing-proxy',
         ({ outcome, word }) => outcome === 'refused' && word === 'signing_unavailable',
-        () => signingProxy.kill(),
+        () => signingProxy.kill(signal.app),
         () => signingProxy.state === 'running',
       );
       await strike(
         'postgres',
         ({ outcome, word }) => outcome === 'refused' && word === 'store_unavailable',
-        () => postgres.kill(),
+        () => postgres.kill(signal.database),
         () => postgres.pid !== undefined,
       );
     }
@@ -90,7 +96,7 @@ describe('kill -9 under load', () => {
     expect(unnoticed).toEqual([]);
     expect(reads.wrong).toEqual([]);
     ledger.expectRecordedIn(await expectSoundChain(stack()), stack());
-    expect([signingProxy.restarts, postgres.restarts]).toEqual([ROUNDS, ROUNDS]);
-    expect(kernels.map(({ process }) => process.restarts)).toEqual([1, 1]);
+    expect([signingProxy.restarts, postgres.restarts]).toEqual([ROUNDS.length, ROUNDS.length]);
+    expect(kernels.map(({ process }) => process.restarts)).toEqual([2, 1]);
   }, 240_000);
 });
