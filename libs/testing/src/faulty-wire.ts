@@ -123,14 +123,14 @@ export class FaultyWire {
     });
     server.on('data', (data) => {
       if (caught !== undefined) {
-        if (caught.then === 'hold answer') {
-          line.silent = true;
-        } else {
+        const { then, sprung } = caught;
+        caught = undefined;
+        line.silent = true;
+        if (then === 'cut') {
           client.destroy();
           server.destroy();
         }
-        caught.sprung();
-        caught = undefined;
+        sprung();
       }
       pass(client, data);
     });

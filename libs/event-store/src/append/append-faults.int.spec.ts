@@ -1,6 +1,5 @@
 import { Client } from 'pg';
-import { withPostgres } from '#libs/testing';
-import { FaultyWire } from '../fixtures/faulty-wire.fixture';
+import { FaultyWire, withPostgres } from '#libs/testing';
 import { InProcessSigner } from '../fixtures/in-process-signer.fixture';
 import {
   append,
@@ -42,7 +41,7 @@ describe('append when PostgreSQL fails', () => {
   }
 
   async function openThroughWire(options: OpenStoreOptions = {}): Promise<OpenStore & { wire: FaultyWire }> {
-    const wire = await FaultyWire.to(database.runtimeUrl);
+    const wire = await FaultyWire.open();
     opened.push(wire);
     const store = await open({ ...options, url: wire.through(database.runtimeUrl) });
     return { ...store, wire };
@@ -196,10 +195,10 @@ describe('append when PostgreSQL fails', () => {
         await opened.store.append(append(write('warm/1')));
       }
       const before = (await opened.store.loadStream('warm/1')).length;
-      opened.wire.loseNextAnswerTo(message);
+      const lost = opened.wire.loseAnswerTo(message);
       const request = keyed('k', append(write('a/1', { expectedVersion: 0 }), write('a/2')));
       const result = await opened.store.append(request);
-      expect(opened.wire.lost).toBe(1);
+      await lost;
       expect(result.replayed).toBe(false);
       expect(positionOf(result)).toBe(`0:${before + 2}`);
       const again = await other.store.append(request);
@@ -261,9 +260,9 @@ describe('append when PostgreSQL fails', () => {
       const opened = await openThroughWire({ limits: { storeTimeoutMs: 400 }, connectTimeoutMs: 200 });
       await opened.store.append(append());
       const request = keyed('k', append(write('a/1')));
-      opened.wire.loseNextAnswerTo('kernel_commit_group');
+      const lost = opened.wire.loseAnswerTo('kernel_commit_group');
       const appended = opened.store.append(request);
-      await until(() => opened.wire.lost === 1, 'the answer is lost');
+      await lost;
       opened.wire.freeze();
       await expect(appended).rejects.toMatchObject({
         code: 'store_unavailable',
