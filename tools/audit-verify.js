@@ -3410,7 +3410,7 @@ var require_split2 = __commonJS({
       }
       cb();
     }
-    function flush2(cb) {
+    function flush(cb) {
       this[kLast] += this[kDecoder].end();
       if (this[kLast]) {
         try {
@@ -3456,7 +3456,7 @@ var require_split2 = __commonJS({
       options = Object.assign({}, options);
       options.autoDestroy = true;
       options.transform = transform;
-      options.flush = flush2;
+      options.flush = flush;
       options.readableObjectMode = true;
       const stream = new Transform(options);
       stream[kLast] = "";
@@ -9909,7 +9909,7 @@ var CompactTable = class {
   }
   grow() {
     const { keys, values, mask } = this;
-    const slots = (mask + 1) * 4;
+    const slots = (mask + 1) * 2;
     this.keys = new Int32Array(slots * 4);
     this.values = new Float64Array(slots);
     this.mask = slots - 1;
@@ -9927,53 +9927,64 @@ var CompactTable = class {
 // apps/audit-verify/check/spill-partitions.ts
 var import_node_fs5 = require("node:fs");
 var PARTITIONS = 64;
-var BUFFERED = 1024;
+var BUFFERED = 512;
 var SpillPartitions = class {
-  constructor(folder, recordSize) {
-    this.recordSize = recordSize;
+  /** @param size numbers in a record */
+  constructor(folder, size) {
+    this.size = size;
     this.partitions = Array.from({ length: PARTITIONS }, () => {
-      const path = folder.file();
-      return { path, file: (0, import_node_fs5.openSync)(path, "w+"), buffer: Buffer.alloc(recordSize * BUFFERED), filled: 0 };
+      const buffer = new ArrayBuffer(size * 8 * BUFFERED);
+      return {
+        file: (0, import_node_fs5.openSync)(folder.file(), "w+"),
+        numbers: new Float64Array(buffer),
+        words: new Int32Array(buffer),
+        bytes: new Uint8Array(buffer),
+        at: -size
+      };
     });
   }
-  recordSize;
+  size;
   partitions;
-  /** Room for one record, to be written at once. @param hash 32 bits, the high ones choose the partition */
+  /** Room for one record, to be written before the next call. @param hash 32 bits, the high ones choose the partition */
   next(hash2) {
     const partition = this.partitions[(hash2 >>> 26) % PARTITIONS];
-    if (partition.filled === partition.buffer.length) flush(partition);
-    const at = partition.filled;
-    partition.filled += this.recordSize;
-    return { buffer: partition.buffer, at };
+    partition.at += this.size;
+    if (partition.at === partition.numbers.length) {
+      this.flush(partition);
+      partition.at = 0;
+    }
+    return partition;
   }
   /** Gives one partition after the other, each as its records in order. */
   *read() {
     for (const partition of this.partitions) {
-      flush(partition);
+      partition.at += this.size;
+      this.flush(partition);
       yield this.records(partition);
       (0, import_node_fs5.closeSync)(partition.file);
     }
   }
-  *records({ file, buffer }) {
+  *records(partition) {
+    const { file, bytes } = partition;
     for (let position = 0; ; ) {
-      const length = (0, import_node_fs5.readSync)(file, buffer, 0, buffer.length, position);
-      for (let at = 0; at < length; at += this.recordSize) yield { buffer, at };
-      if (length === 0) return;
+      let length = 0;
+      for (let read = -1; read !== 0 && length < bytes.length; length += read) {
+        read = (0, import_node_fs5.readSync)(file, bytes, length, bytes.length - length, position + length);
+      }
+      for (partition.at = 0; partition.at * 8 < length; partition.at += this.size) yield partition;
+      if (length < bytes.length) return;
       position += length;
     }
   }
-};
-function flush(partition) {
-  for (let at = 0; at < partition.filled; ) {
-    at += (0, import_node_fs5.writeSync)(partition.file, partition.buffer, at, partition.filled - at);
+  flush({ file, bytes, at }) {
+    for (let done = 0; done < at * 8; ) done += (0, import_node_fs5.writeSync)(file, bytes, done, at * 8 - done);
   }
-  partition.filled = 0;
-}
+};
 
 // apps/audit-verify/check/spilling-identity-check.ts
-var DEFAULT_LIMIT2 = 1e6;
-var ID_RECORD = 32;
-var STREAM_RECORD = 64;
+var DEFAULT_LIMIT2 = 3e5;
+var ID_RECORD = 4;
+var STREAM_RECORD = 8;
 var VERSIONS = 2 ** 33;
 var SHARDS = 2 ** 20;
 var SpillingIdentityCheck = class {
@@ -10015,33 +10026,33 @@ var SpillingIdentityCheck = class {
     const faults = [];
     for (const records of spill.ids.read()) {
       const ids = new CompactTable();
-      for (const { buffer, at } of records) {
-        readKey(buffer, at, this.id);
+      for (const { numbers, words, at } of records) {
+        readKey(words, at * 2, this.id);
         if (ids.swap(this.id, 1) === 0) continue;
         const id = idOfKey(this.id);
-        const [shard, seq] = [buffer.readDoubleLE(at + 16), buffer.readDoubleLE(at + 24)];
+        const [shard = 0, seq = 0] = numbers.subarray(at + 2, at + 4);
         faults.push(faultAt({ shard, seq, id }, "duplicate", duplicateId(id)));
       }
     }
     for (const records of spill.streams.read()) {
       const streams = new CompactTable();
-      for (const { buffer, at } of records) {
-        readKey(buffer, at, this.stream);
-        readKey(buffer, at + 16, this.id);
+      for (const { numbers, words, at } of records) {
+        readKey(words, at * 2, this.stream);
+        const seq = numbers[at + 5] ?? 0;
         const facts = {
-          shard: buffer.readDoubleLE(at + 32),
-          seq: buffer.readDoubleLE(at + 40),
-          id: idOfKey(this.id),
+          shard: numbers[at + 4] ?? 0,
           // Only its hash was kept.
           stream: "of this event",
-          streamVersion: buffer.readDoubleLE(at + 48)
+          streamVersion: numbers[at + 6] ?? 0
         };
-        if (facts.seq === 0) {
+        if (seq === 0) {
           streams.swap(this.stream, pack(facts));
           continue;
         }
-        const message = this.streamMessage(streams, this.stream, facts, buffer.readDoubleLE(at + 56));
-        if (message !== null) faults.push(faultAt(facts, "stream", message));
+        const message = this.streamMessage(streams, this.stream, facts, numbers[at + 7] ?? 0);
+        if (message === null) continue;
+        const id = idOfKey(readKey(words, at * 2 + 4, this.id));
+        faults.push(faultAt({ shard: facts.shard, seq, id }, "stream", message));
       }
     }
     return faults;
@@ -10072,25 +10083,26 @@ function spreadOf(key) {
   return spread(key[0] ?? 0, key[1] ?? 0, key[2] ?? 0, key[3] ?? 0);
 }
 function writeId(into, id, shard, seq) {
-  const { buffer, at } = into.next(spreadOf(id));
-  writeKey(buffer, at, id);
-  buffer.writeDoubleLE(shard, at + 16);
-  buffer.writeDoubleLE(seq, at + 24);
+  const { numbers, words, at } = into.next(spreadOf(id));
+  writeKey(words, at * 2, id);
+  numbers[at + 2] = shard;
+  numbers[at + 3] = seq;
 }
 function writeStream(into, stream, id, shard, seq, version, skipped) {
-  const { buffer, at } = into.next(spreadOf(stream));
-  writeKey(buffer, at, stream);
-  writeKey(buffer, at + 16, id);
-  buffer.writeDoubleLE(shard, at + 32);
-  buffer.writeDoubleLE(seq, at + 40);
-  buffer.writeDoubleLE(version, at + 48);
-  buffer.writeDoubleLE(skipped, at + 56);
+  const { numbers, words, at } = into.next(spreadOf(stream));
+  writeKey(words, at * 2, stream);
+  writeKey(words, at * 2 + 4, id);
+  numbers[at + 4] = shard;
+  numbers[at + 5] = seq;
+  numbers[at + 6] = version;
+  numbers[at + 7] = skipped;
 }
-function writeKey(buffer, at, key) {
-  for (let i = 0; i < 4; i++) buffer.writeInt32LE(key[i] ?? 0, at + i * 4);
+function writeKey(words, at, key) {
+  for (let i = 0; i < 4; i++) words[at + i] = key[i] ?? 0;
 }
-function readKey(buffer, at, into) {
-  for (let i = 0; i < 4; i++) into[i] = buffer.readInt32LE(at + i * 4);
+function readKey(words, at, into) {
+  for (let i = 0; i < 4; i++) into[i] = words[at + i] ?? 0;
+  return into;
 }
 
 // apps/audit-verify/check/temporary-folder.ts
@@ -10123,6 +10135,7 @@ var TemporaryFolder = class {
 // apps/audit-verify/check/worker-pool.ts
 var import_node_worker_threads = require("node:worker_threads");
 var AHEAD = 4;
+var LIMITS = { maxYoungGenerationSizeMb: 24 };
 var WorkerPool = class {
   entries;
   failure;
@@ -10145,7 +10158,7 @@ var WorkerPool = class {
   }
   start(file, setup) {
     const entry = {
-      worker: new import_node_worker_threads.Worker(file, { workerData: setup }),
+      worker: new import_node_worker_threads.Worker(file, { workerData: setup, resourceLimits: LIMITS }),
       waiting: []
     };
     const fail = (error) => {

@@ -55,7 +55,7 @@ export class CompactTable {
 
   private grow(): void {
     const { keys, values, mask } = this;
-    const slots = (mask + 1) * 4;
+    const slots = (mask + 1) * 2;
     this.keys = new Int32Array(slots * 4);
     this.values = new Float64Array(slots);
     this.mask = slots - 1;

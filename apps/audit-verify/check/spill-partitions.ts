@@ -3,60 +3,76 @@ import { type TemporaryFolder } from './temporary-folder';
 
 /** Each partition is later read into memory alone. */
 const PARTITIONS = 64;
-const BUFFERED = 1_024;
+const BUFFERED = 512;
 
-interface Partition {
-  path: string;
+/** A record of 8-byte numbers, seen as numbers or as pairs of 32-bit words: index with `at`, or twice that for words. */
+export interface SpillRecord {
+  numbers: Float64Array;
+  words: Int32Array;
+  at: number;
+}
+
+interface Partition extends SpillRecord {
   file: number;
-  buffer: Buffer;
-  filled: number;
+  bytes: Uint8Array;
 }
 
 /** Records of one size, spread over files by a hash; a file gives them back in the order they came. */
 export class SpillPartitions {
   private readonly partitions: Partition[];
 
+  /** @param size numbers in a record */
   constructor(
     folder: TemporaryFolder,
-    private readonly recordSize: number,
+    private readonly size: number,
   ) {
     this.partitions = Array.from({ length: PARTITIONS }, () => {
-      const path = folder.file();
-      return { path, file: openSync(path, 'w+'), buffer: Buffer.alloc(recordSize * BUFFERED), filled: 0 };
+      const buffer = new ArrayBuffer(size * 8 * BUFFERED);
+      return {
+        file: openSync(folder.file(), 'w+'),
+        numbers: new Float64Array(buffer),
+        words: new Int32Array(buffer),
+        bytes: new Uint8Array(buffer),
+        at: -size,
+      };
     });
   }
 
-  /** Room for one record, to be written at once. @param hash 32 bits, the high ones choose the partition */
-  next(hash: number): { buffer: Buffer; at: number } {
+  /** Room for one record, to be written before the next call. @param hash 32 bits, the high ones choose the partition */
+  next(hash: number): SpillRecord {
     const partition = this.partitions[(hash >>> 26) % PARTITIONS] as Partition;
-    if (partition.filled === partition.buffer.length) flush(partition);
-    const at = partition.filled;
-    partition.filled += this.recordSize;
-    return { buffer: partition.buffer, at };
+    partition.at += this.size;
+    if (partition.at === partition.numbers.length) {
+      this.flush(partition);
+      partition.at = 0;
+    }
+    return partition;
   }
 
   /** Gives one partition after the other, each as its records in order. */
-  *read(): Generator<Iterable<{ buffer: Buffer; at: number }>> {
+  *read(): Generator<Iterable<SpillRecord>> {
     for (const partition of this.partitions) {
-      flush(partition);
+      partition.at += this.size;
+      this.flush(partition);
       yield this.records(partition);
       closeSync(partition.file);
     }
   }
 
-  private *records({ file, buffer }: Partition): Generator<{ buffer: Buffer; at: number }> {
+  private *records(partition: Partition): Generator<SpillRecord> {
+    const { file, bytes } = partition;
     for (let position = 0; ;) {
-      const length = readSync(file, buffer, 0, buffer.length, position);
-      for (let at = 0; at < length; at += this.recordSize) yield { buffer, at };
-      if (length === 0) return;
+      let length = 0;
+      for (let read = -1; read !== 0 && length < bytes.length; length += read) {
+        read = readSync(file, bytes, length, bytes.length - length, position + length);
+      }
+      for (partition.at = 0; partition.at * 8 < length; partition.at += this.size) yield partition;
+      if (length < bytes.length) return;
       position += length;
     }
   }
-}
 
-function flush(partition: Partition): void {
-  for (let at = 0; at < partition.filled;) {
-    at += writeSync(partition.file, partition.buffer, at, partition.filled - at);
+  private flush({ file, bytes, at }: Partition): void {
+    for (let done = 0; done < at * 8;) done += writeSync(file, bytes, done, at * 8 - done);
   }
-  partition.filled = 0;
 }

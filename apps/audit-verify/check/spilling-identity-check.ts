@@ -12,13 +12,13 @@ import { idKey, idOfKey, nameKey, spread, type Key128 } from './key-128';
 import { SpillPartitions } from './spill-partitions';
 import { type TemporaryFolder } from './temporary-folder';
 
-/** Events remembered in memory, in some 100 MB, before the rest goes to disk. */
-const DEFAULT_LIMIT = 1_000_000;
+/** Events remembered in memory, in some 50 MB, before the rest goes to disk. */
+const DEFAULT_LIMIT = 300_000;
 
-/** id (16), shard (8), seq (8) */
-const ID_RECORD = 32;
-/** stream (16), id (16), shard (8), seq (8), version (8), skipped (8) */
-const STREAM_RECORD = 64;
+/** Numbers in a record: id (two of them), shard, seq. */
+const ID_RECORD = 4;
+/** Stream (two), id (two), shard, seq, version, skipped. */
+const STREAM_RECORD = 8;
 
 /** A stream's shard and last version as one number; a shard beyond 2^20 is told apart modulo that. */
 const VERSIONS = 2 ** 33;
@@ -67,33 +67,33 @@ export class SpillingIdentityCheck implements IdentityCheck {
     const faults: ChainFault[] = [];
     for (const records of spill.ids.read()) {
       const ids = new CompactTable();
-      for (const { buffer, at } of records) {
-        readKey(buffer, at, this.id);
+      for (const { numbers, words, at } of records) {
+        readKey(words, at * 2, this.id);
         if (ids.swap(this.id, 1) === 0) continue;
         const id = idOfKey(this.id);
-        const [shard, seq] = [buffer.readDoubleLE(at + 16), buffer.readDoubleLE(at + 24)];
+        const [shard = 0, seq = 0] = numbers.subarray(at + 2, at + 4);
         faults.push(faultAt({ shard, seq, id }, 'duplicate', duplicateId(id)));
       }
     }
     for (const records of spill.streams.read()) {
       const streams = new CompactTable();
-      for (const { buffer, at } of records) {
-        readKey(buffer, at, this.stream);
-        readKey(buffer, at + 16, this.id);
+      for (const { numbers, words, at } of records) {
+        readKey(words, at * 2, this.stream);
+        const seq = numbers[at + 5] ?? 0;
         const facts = {
-          shard: buffer.readDoubleLE(at + 32),
-          seq: buffer.readDoubleLE(at + 40),
-          id: idOfKey(this.id),
+          shard: numbers[at + 4] ?? 0,
           // Only its hash was kept.
           stream: 'of this event',
-          streamVersion: buffer.readDoubleLE(at + 48),
+          streamVersion: numbers[at + 6] ?? 0,
         };
-        if (facts.seq === 0) {
+        if (seq === 0) {
           streams.swap(this.stream, pack(facts));
           continue;
         }
-        const message = this.streamMessage(streams, this.stream, facts, buffer.readDoubleLE(at + 56));
-        if (message !== null) faults.push(faultAt(facts, 'stream', message));
+        const message = this.streamMessage(streams, this.stream, facts, numbers[at + 7] ?? 0);
+        if (message === null) continue;
+        const id = idOfKey(readKey(words, at * 2 + 4, this.id));
+        faults.push(faultAt({ shard: facts.shard, seq, id }, 'stream', message));
       }
     }
     return faults;
@@ -136,10 +136,10 @@ function spreadOf(key: Key128): number {
 }
 
 function writeId(into: SpillPartitions, id: Key128, shard: number, seq: number): void {
-  const { buffer, at } = into.next(spreadOf(id));
-  writeKey(buffer, at, id);
-  buffer.writeDoubleLE(shard, at + 16);
-  buffer.writeDoubleLE(seq, at + 24);
+  const { numbers, words, at } = into.next(spreadOf(id));
+  writeKey(words, at * 2, id);
+  numbers[at + 2] = shard;
+  numbers[at + 3] = seq;
 }
 
 function writeStream(
@@ -151,19 +151,20 @@ function writeStream(
   version: number,
   skipped: number,
 ): void {
-  const { buffer, at } = into.next(spreadOf(stream));
-  writeKey(buffer, at, stream);
-  writeKey(buffer, at + 16, id);
-  buffer.writeDoubleLE(shard, at + 32);
-  buffer.writeDoubleLE(seq, at + 40);
-  buffer.writeDoubleLE(version, at + 48);
-  buffer.writeDoubleLE(skipped, at + 56);
+  const { numbers, words, at } = into.next(spreadOf(stream));
+  writeKey(words, at * 2, stream);
+  writeKey(words, at * 2 + 4, id);
+  numbers[at + 4] = shard;
+  numbers[at + 5] = seq;
+  numbers[at + 6] = version;
+  numbers[at + 7] = skipped;
 }
 
-function writeKey(buffer: Buffer, at: number, key: Key128): void {
-  for (let i = 0; i < 4; i++) buffer.writeInt32LE(key[i] ?? 0, at + i * 4);
+function writeKey(words: Int32Array, at: number, key: Key128): void {
+  for (let i = 0; i < 4; i++) words[at + i] = key[i] ?? 0;
 }
 
-function readKey(buffer: Buffer, at: number, into: Key128): void {
-  for (let i = 0; i < 4; i++) into[i] = buffer.readInt32LE(at + i * 4);
+function readKey(words: Int32Array, at: number, into: Key128): Key128 {
+  for (let i = 0; i < 4; i++) into[i] = words[at + i] ?? 0;
+  return into;
 }
