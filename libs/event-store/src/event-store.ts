@@ -26,7 +26,6 @@ import { StoreError } from './postgres/store-error';
 import { EventReader } from './read/event-reader';
 import { AppendNotifications } from './tail/append-notifications';
 import { WakeUp } from './tail/wake-up';
-import { uuidV7Generator } from './uuid-v7';
 
 export interface EventStoreOptions {
   /** Initialised; stays the caller's, who closes it after `close()`. */
