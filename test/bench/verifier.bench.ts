@@ -9,7 +9,7 @@ import { signersJson } from '#libs/evidence';
 import { EvidenceChain, TestSigner, workTree } from '#libs/testing';
 import { type BenchResult } from './bench-result';
 
-const EVENTS = 100_000;
+const EVENTS = 200_000;
 /** Each is measured this often, taking turns: what else the machine does then hits all alike. The median counts. */
 const ROUNDS = 3;
 
