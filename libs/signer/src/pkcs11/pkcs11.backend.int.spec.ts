@@ -108,7 +108,8 @@ describeWithSoftHsm('pkcs11 backend', () => {
     ['a module that is none', { modulePath: __filename }, 'misconfigured', 'cannot be loaded'],
     [
       'a module without configuration',
-      { environment: { SOFTHSM2_CONF: '/nonexistent' } },
+      // Below a file there is nothing.
+      { environment: { SOFTHSM2_CONF: `${__filename}/softhsm2.conf` } },
       'misconfigured',
       'SOFTHSM2_CONF',
     ],
