@@ -9209,13 +9209,15 @@ function readArguments(argv) {
   if (origin !== null && !isOrigin(origin)) {
     throw new UsageError(`--origin ${String(origin)} is no origin: it looks like kernel.example.com/prod.`);
   }
+  const from = integer("--from", values.from, 1) ?? 1;
+  const shard = integer("--shard", values.shard, 0);
   return {
     signers: values.signers ?? null,
     source: oneSource(values.export, values.dir, values["database-url"]),
     origin,
-    from: integer("--from", values.from, 1) ?? 1,
-    shard: integer("--shard", values.shard, 0),
-    expectedHeads: (values["expect-head"] ?? []).flatMap(readExpectedHead),
+    from,
+    shard,
+    expectedHeads: headsToExpect(values["expect-head"] ?? [], from, shard),
     json: values.json ?? false,
     chainOnly,
     jobs: integer("--jobs", values.jobs, 1) ?? (0, import_node_os.availableParallelism)()
@@ -9240,6 +9242,15 @@ function integer(option, text, least) {
     throw new UsageError(`${option} must be an integer from ${least}, not ${text}.`);
   }
   return value2;
+}
+function headsToExpect(texts, from, shard) {
+  const heads = texts.flatMap(readExpectedHead).filter((head) => shard === null || head.shard === null || head.shard === shard);
+  for (const { shard: of, seq } of heads) {
+    if (seq !== null && seq > 0 && seq < from) {
+      throw new UsageError(`--expect-head ${of}:${seq} lies before --from ${from}: it would not be checked.`);
+    }
+  }
+  return heads;
 }
 function readExpectedHead(text) {
   const match = /^(?:(\d{1,15}):(\d{1,15})(?::([0-9a-f]{64}))?|([0-9a-f]{64}))$/.exec(text);
@@ -10537,6 +10548,7 @@ async function main() {
   return report2.verified ? EXIT.verified : EXIT.faults;
 }
 if (import_node_worker_threads2.isMainThread) {
+  process.stdout.on("error", () => void 0);
   main().then(
     (code) => process.exitCode = code,
     (error) => {

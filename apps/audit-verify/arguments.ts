@@ -78,13 +78,15 @@ export function readArguments(argv: string[]): Arguments | null {
   if (origin !== null && !isOrigin(origin)) {
     throw new UsageError(`--origin ${String(origin)} is no origin: it looks like kernel.example.com/prod.`);
   }
+  const from = integer('--from', values.from, 1) ?? 1;
+  const shard = integer('--shard', values.shard, 0);
   return {
     signers: values.signers ?? null,
     source: oneSource(values.export, values.dir, values['database-url']),
     origin,
-    from: integer('--from', values.from, 1) ?? 1,
-    shard: integer('--shard', values.shard, 0),
-    expectedHeads: (values['expect-head'] ?? []).flatMap(readExpectedHead),
+    from,
+    shard,
+    expectedHeads: headsToExpect(values['expect-head'] ?? [], from, shard),
     json: values.json ?? false,
     chainOnly,
     jobs: integer('--jobs', values.jobs, 1) ?? availableParallelism(),
@@ -111,6 +113,19 @@ function integer(option: string, text: string | undefined, least: number): numbe
     throw new UsageError(`${option} must be an integer from ${least}, not ${text}.`);
   }
   return value;
+}
+
+/** The heads that concern the shard asked for; position 0 is the head of an empty shard. */
+function headsToExpect(texts: string[], from: number, shard: number | null): ExpectedHead[] {
+  const heads = texts
+    .flatMap(readExpectedHead)
+    .filter((head) => shard === null || head.shard === null || head.shard === shard);
+  for (const { shard: of, seq } of heads) {
+    if (seq !== null && seq > 0 && seq < from) {
+      throw new UsageError(`--expect-head ${of}:${seq} lies before --from ${from}: it would not be checked.`);
+    }
+  }
+  return heads;
 }
 
 function readExpectedHead(text: string): ExpectedHead[] {

@@ -30,6 +30,11 @@ describe('readArguments', () => {
     ['a shard that is none', [...base, '--shard', '-1'], /shard/],
     ['an origin that is none', [...base, '--origin', 'a b'], /no origin/],
     ['a head that is none', [...base, '--expect-head', 'xyz'], /--expect-head xyz/],
+    [
+      'a head before the first position',
+      [...base, '--from', '9', '--expect-head', '0:7'],
+      /lies before --from 9/,
+    ],
     ['S3', ['--signers', 's.json', '--s3', 's3://bucket'], /not built in yet/],
     ['no jobs', [...base, '--jobs', '0'], /--jobs/],
   ])('refuses %s', (_name, argv, message) => {
@@ -51,6 +56,10 @@ describe('readArguments', () => {
         { shard: null, seq: null, hash: HASH },
         { shard: 0, seq: 7, hash: null },
         { shard: 0, seq: 8, hash: HASH },
+        { shard: 1, seq: 9, hash: HASH },
+      ]);
+      expect(readArguments([...base, ...heads, '--shard', '1'])?.expectedHeads).toEqual([
+        { shard: null, seq: null, hash: HASH },
         { shard: 1, seq: 9, hash: HASH },
       ]);
       writeFileSync(file, '{}');

@@ -32,6 +32,8 @@ async function main(): Promise<number> {
 }
 
 if (isMainThread) {
+  // Whoever reads the report may stop reading (`| head`); the exit code still tells.
+  process.stdout.on('error', () => undefined);
   main().then(
     (code) => (process.exitCode = code),
     (error: unknown) => {
