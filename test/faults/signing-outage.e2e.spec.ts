@@ -2,12 +2,14 @@ import { type MtlsClient, withStack } from '#libs/testing';
 import { expectSoundChain } from './chain';
 import { type Attempt, Ledger, slowest } from './ledger';
 import { Load, requestOfMix } from './load';
-import { Reads } from './reads';
+import { Reads, someReads } from './reads';
 import { ScriptedBackend, startScriptedProxy } from './scripted-proxy';
 import { until } from './until';
 
 /** The contract: a write that cannot be signed says so within this time. */
 const PROMISED_MS = 2_000;
+/** The default of KMS_TIMEOUT_MS. */
+const SIGN_TIMEOUT_MS = 1_200;
 const WRITERS = 20;
 
 describe('while nothing can be signed', () => {
@@ -23,12 +25,11 @@ describe('while nothing can be signed', () => {
     expectAll('answered', await write());
   });
 
-  // Whatever the fault was: the kernels are the same processes, sign again, and recorded nothing that they refused.
+  // Whatever the fault was: the kernels are the same processes, and sign again.
   afterEach(async () => {
     await stack().signingProxy.start();
     await stack().whenReady();
     expectAll('answered', await write());
-    ledger.expectRecordedIn(await expectSoundChain(stack()), stack());
     expect(kernelPids()).toEqual(pids);
   });
 
@@ -102,6 +103,10 @@ describe('while nothing can be signed', () => {
     });
   });
 
+  it('nothing that was refused is recorded, and everything that was not', async () => {
+    ledger.expectRecordedIn(await expectSoundChain(stack()), stack());
+  });
+
   /** As many writers on each kernel, each with one request. */
   async function write(): Promise<Attempt[]> {
     return await Promise.all(
@@ -122,9 +127,9 @@ describe('while nothing can be signed', () => {
     await reads.stop();
     expect(reads.wrong).toEqual([]);
     expectAll('answered', reads.attempts);
-    expect(reads.attempts.length).toBeGreaterThan(10);
+    expect(reads.attempts.length).toBeGreaterThanOrEqual(clients.length * someReads(ledger).length);
     // Before any signature is given up: reads do not wait for one.
-    expect(slowest(reads.attempts)).toBeLessThan(1_000);
+    expect(slowest(reads.attempts)).toBeLessThan(SIGN_TIMEOUT_MS);
   }
 
   async function withScriptedProxy(work: (backend: ScriptedBackend) => Promise<void>): Promise<void> {
