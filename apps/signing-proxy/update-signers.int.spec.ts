@@ -108,7 +108,7 @@ describe('scripts/update-signers-from-kms.sh', () => {
       KMS_CLIENT_CERT_FILE: join(dir, 'cert.pem'),
       KMS_CLIENT_KEY_FILE: join(dir, 'key.pem'),
     };
-    const others = Object.fromEntries(Object.keys(environment).map((name) => [name, '/nonexistent']));
+    const others = Object.fromEntries(Object.keys(environment).map((name) => [name, '/nonexistent/file']));
     expect(await run(undefined, { ...others, ...names })).toMatchObject({ code: 0 });
   });
 
@@ -222,8 +222,8 @@ describe('scripts/update-signers-from-kms.sh', () => {
     [
       'a key that cannot be read',
       undefined,
-      { KERNEL_OPERATOR_KEY: '/nonexistent' },
-      /\/nonexistent cannot be read/,
+      { KERNEL_OPERATOR_KEY: '/nonexistent/file' },
+      /\/nonexistent\/file cannot be read/,
     ],
   ])('says what is wrong with the use: %s', async (_what, args, extra, sentence) => {
     expect(await run(args, extra)).toMatchObject({ code: 2, stderr: expect.stringMatching(sentence) });
