@@ -49,6 +49,13 @@ module.exports = {
       to: { path: '^node_modules/(@nestjs|typeorm|pg|express|undici)/' },
     },
     {
+      name: 'evidence-core-runs-anywhere',
+      comment: 'The core of the formats is for browsers too; src/index.ts binds node:crypto.',
+      severity: 'error',
+      from: { path: '^libs/evidence/src/core/', pathNot: '\\.spec\\.ts$' },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
       name: 'domain-does-no-io',
       severity: 'error',
       from: { path: '^libs/[^/]+/src/domain/', pathNot: '\\.spec\\.ts$' },
