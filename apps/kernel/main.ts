@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { DataSource } from 'typeorm';
 import { RoleBindings } from '#libs/access';
 import { ConfigError, loadConfig } from '#libs/config';
-import { EventStoreError, assertMigrated, assertRuntimeRole } from '#libs/event-store';
+import { EventStoreError, assertMigrated, assertRuntimeRole, openConnections } from '#libs/event-store';
 import { HttpEdgeError, createServiceApp } from '#libs/http-edge';
 import { SigningKeys } from '#libs/key-registry';
 import { createLogger, processRegistry, startManagementServer } from '#libs/observability';
@@ -40,6 +40,7 @@ async function main(config: KernelConfig): Promise<void> {
   const { origin, shards } = config;
   await assertMigrated(app.get(DataSource), { origin, shards });
   await assertRuntimeRole(app.get(DataSource));
+  await openConnections(app.get(DataSource));
 
   // Before /ready can be asked: green must mean that a caller who comes now is answered.
   const port = await service.listen(config.apiPort, config.apiHost);

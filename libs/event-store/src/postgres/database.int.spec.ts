@@ -1,5 +1,5 @@
 import { withPostgres } from '#libs/testing';
-import { Database } from './database';
+import { Database, openConnections, poolOf } from './database';
 import { openEventStoreDataSource } from '../data-source';
 
 const postgres = withPostgres();
@@ -18,6 +18,17 @@ describe('Database', () => {
       await dataSource.destroy();
     }
   }
+
+  it('opens all connections beforehand, and gives them back', async () => {
+    const dataSource = await openEventStoreDataSource({ url: postgres().superuserUrl, poolSize: 4 });
+    try {
+      await openConnections(dataSource);
+      const { totalCount, idleCount } = poolOf(dataSource);
+      expect({ totalCount, idleCount }).toEqual({ totalCount: 4, idleCount: 4 });
+    } finally {
+      await dataSource.destroy();
+    }
+  });
 
   it('keeps connections for appends, however many readers there are', () =>
     withDatabase({ poolSize: 4 }, async (database) => {

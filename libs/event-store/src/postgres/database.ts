@@ -130,6 +130,17 @@ export function poolOf(dataSource: DataSource): Pool {
   return master;
 }
 
+/**
+ * Opens every connection that the pool may have: the first callers after a start all come at once, and each TLS
+ * handshake of theirs would stand in the way of one with PostgreSQL. What cannot be opened now is opened when needed.
+ */
+export async function openConnections(dataSource: DataSource): Promise<void> {
+  const pool = poolOf(dataSource);
+  watchConnections(pool);
+  const opened = await Promise.allSettled(Array.from({ length: pool.options.max }, () => pool.connect()));
+  for (const result of opened) if (result.status === 'fulfilled') result.value.release();
+}
+
 /** PostgreSQL's text holds no NUL, and no lone surrogate survives UTF-8: nothing that is stored equals such a text. */
 export function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0');
