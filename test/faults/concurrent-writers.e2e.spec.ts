@@ -1,4 +1,5 @@
-import { type MtlsClient, withStack } from '#libs/testing';
+import { withStack } from '#libs/testing';
+import { Callers } from './callers';
 import { expectSoundChain } from './chain';
 import { Ledger } from './ledger';
 import { requestOfMix } from './load';
@@ -14,17 +15,18 @@ describe.each([{ shards: 1 }, { shards: 3 }])(
 
     it(`give ${WRITERS} concurrent writers one chain, without gap or fork`, async () => {
       const ledger = new Ledger();
-      const clients = [0, 1].map((kernel) =>
-        stack().client('OPERATOR', { kernel, connections: WRITERS / 2 }),
-      ) as [MtlsClient, MtlsClient];
+      const callers = [
+        await Callers.connect(stack(), WRITERS / 2, 0),
+        await Callers.connect(stack(), WRITERS / 2, 1),
+      ] as const;
 
       await Promise.all(
         Array.from({ length: WRITERS }, async (_, writer) => {
           for (let n = 0; n < REQUESTS_EACH; n += 1) {
             const request = requestOfMix(writer + n, `writer-${writer}-${n}`);
             // Now here, now there: what one kernel answered, the other builds on.
-            const kernel = (writer + n) % 2;
-            await ledger.write(clients[kernel] as MtlsClient, request, kernel);
+            const kernel = (writer + n) % 2 === 0 ? 0 : 1;
+            await ledger.write(callers[kernel].of(writer), request, kernel);
           }
         }),
       );

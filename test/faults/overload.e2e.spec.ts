@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
-import { type MtlsClient, withStack } from '#libs/testing';
+import { withStack } from '#libs/testing';
+import { Callers } from './callers';
 import { expectSoundChain } from './chain';
 import { Ledger, slowest, type WriteRequest } from './ledger';
 import { requestOfMix } from './load';
@@ -8,7 +9,6 @@ import { ScriptedBackend, startScriptedProxy } from './scripted-proxy';
 import { until } from './until';
 
 const WRITERS = 500;
-const PER_CLIENT = 50;
 const POOL = 10;
 /** The least that can be configured. */
 const QUEUE_LIMIT = 256;
@@ -27,13 +27,13 @@ describe('more at a time than there is room for', () => {
   const ledger = new Ledger();
 
   it(`${WRITERS} concurrent writers on a pool of ${POOL} connections all succeed, with keys and signatures`, async () => {
-    const clients = await connect(0);
+    const callers = await Callers.connect(stack(), WRITERS);
     await Promise.all(
       Array.from({ length: WRITERS }, async (_, writer) => {
         for (let n = 0; n < 2; n += 1) {
           const name = `pool-${writer}-${n}`;
           // Each looks its key up before and stores its answer with the events: the way that ended in a deadlock.
-          await ledger.write(clientOf(clients, writer), { ...requestOfMix(writer + n, name), key: name });
+          await ledger.write(callers.of(writer), { ...requestOfMix(writer + n, name), key: name });
         }
       }),
     );
@@ -41,13 +41,13 @@ describe('more at a time than there is room for', () => {
     expect(ledger.attempts).toHaveLength(2 * WRITERS);
     expect(await connections()).toBeLessThanOrEqual(2 * POOL);
     ledger.expectRecordedIn(await expectSoundChain(stack()), stack());
-    await Promise.all(clients.map((client) => client.close()));
+    await callers.close();
   });
 
   describe('for the queue', () => {
-    let clients: MtlsClient[];
+    let callers: Callers;
     beforeAll(async () => {
-      clients = await connect(NARROW);
+      callers = await Callers.connect(stack(), WRITERS, NARROW);
     });
 
     it('is refused at once with 503 and Retry-After, and what waits is recorded', async () => {
@@ -64,7 +64,7 @@ describe('more at a time than there is room for', () => {
         const refused = () => ledger.attempts.slice(before).filter(({ outcome }) => outcome === 'refused');
         const requests = Array.from({ length: WRITERS }, (_, n) => batchOf10(`narrow-${n}`));
         const sendAll = () =>
-          Promise.all(requests.map((request, n) => ledger.write(clientOf(clients, n), request, NARROW)));
+          Promise.all(requests.map((request, n) => ledger.write(callers.of(n), request, NARROW)));
         const sent = sendAll();
         // Two groups are at the signer, 256 requests in the queue; the others are told right away.
         await until('the queue is full', () => refused().length >= 100);
@@ -95,7 +95,7 @@ describe('more at a time than there is room for', () => {
         Array.from({ length: WRITERS }, async (_, writer) => {
           for (let request = queue.pop(); request !== undefined; request = queue.pop()) {
             for (;;) {
-              const { outcome, word } = await ledger.write(clientOf(clients, writer), request, NARROW);
+              const { outcome, word } = await ledger.write(callers.of(writer), request, NARROW);
               if (outcome === 'answered') break;
               expect(word).toBe('queue_full');
               await delay(50);
@@ -110,21 +110,6 @@ describe('more at a time than there is room for', () => {
       ledger.expectRecordedIn(await expectSoundChain(stack()), stack());
     });
   });
-
-  /** As many connections as writers, opened a few at a time: this is no test of TLS handshakes. */
-  async function connect(kernel: number): Promise<MtlsClient[]> {
-    const clients = Array.from({ length: WRITERS / PER_CLIENT }, () =>
-      stack().client('OPERATOR', { kernel, connections: PER_CLIENT }),
-    );
-    for (const client of clients) {
-      await Promise.all(Array.from({ length: PER_CLIENT }, () => client.get('/kernel/audit/head')));
-    }
-    return clients;
-  }
-
-  function clientOf(clients: readonly MtlsClient[], writer: number): MtlsClient {
-    return clients[writer % clients.length] as MtlsClient;
-  }
 
   /** Of both kernels, as PostgreSQL sees them. */
   async function connections(): Promise<number> {
