@@ -1,0 +1,68 @@
+/**
+ * The stream that carries committed events from the outbox relay to the workers: one partition per shard, each record
+ * the canonical bytes of one event, in the order of `seq`. Two transports: Kafka, and PostgreSQL for one machine.
+ */
+
+/** One record as the transport hands it over: nothing about it has been checked. */
+export interface StreamRecord {
+  readonly bytes: Uint8Array;
+  /** Where reading goes on after this record, in the transport's own terms (Kafka: the next offset). */
+  readonly nextCursor: string;
+}
+
+/** How far a consumer has come in one shard. */
+export interface StreamPosition {
+  /** 0 before the first event. */
+  readonly seq: number;
+  /** Hex hash of the event at `seq`; the genesis value at 0. */
+  readonly hash: string;
+  /** Of the last record that was handled; null to begin with the oldest that the transport has. */
+  readonly cursor: string | null;
+}
+
+/** The relay's side. */
+export interface AuditStreamPublisher {
+  /**
+   * Sees to it that there is one partition per shard.
+   * @throws AuditStreamError `partitions_mismatch` for a topic with another number, `stream_unavailable`
+   */
+  prepare(): Promise<void>;
+
+  /**
+   * Resolves when the records are as durable as the transport makes them (Kafka: acks=all). One call at a time per
+   * shard; after a failure, any of them may be in the stream, and they are published again.
+   * @throws AuditStreamError `stream_unavailable`
+   */
+  publish(shard: number, events: readonly PublishedEvent[]): Promise<void>;
+
+  /** Settles when the transport answers. @throws AuditStreamError `stream_unavailable` */
+  check(): Promise<void>;
+
+  close(): Promise<void>;
+}
+
+export interface PublishedEvent {
+  readonly seq: number;
+  readonly bytes: Uint8Array;
+}
+
+/** The workers' side. */
+export interface AuditStreamConsumer {
+  /**
+   * Hands over the shard's records behind a position, in order, in batches, one batch at a time, until `signal` is
+   * aborted. Resolves then; waits out a transport that is away.
+   * @param handle what it throws ends the subscription with that error; the batch is handed over again by the next one
+   * @throws AuditStreamError `records_lost` when the transport no longer has what follows the position
+   */
+  consume(
+    shard: number,
+    from: StreamPosition,
+    handle: (records: readonly StreamRecord[]) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void>;
+
+  /** Settles when the transport answers. @throws AuditStreamError `stream_unavailable` */
+  check(): Promise<void>;
+
+  close(): Promise<void>;
+}
