@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import { genesisHash } from '#libs/evidence';
 import { type TestDatabase, withPostgres } from '#libs/testing';
-import { openEventStoreDataSource } from './data-source';
+import { MIGRATIONS, openEventStoreDataSource } from './data-source';
 import { append, keyed, migrated, openStore, ORIGIN, write } from './fixtures/store.fixture';
 import { assertMigrated, assertRuntimeRole, migrate } from './migrate';
 
@@ -81,7 +81,7 @@ describe('the schema', () => {
         ),
       ).toEqual([0, 1].map((shard) => ({ shard, seq: '0', hash: genesisHash(ORIGIN, shard), ts: null })));
       expect(await run(database.ownerUrl, 'SELECT count(*)::int AS n FROM kernel.migrations')).toEqual([
-        { n: 1 },
+        { n: MIGRATIONS.length },
       ]);
     });
 
@@ -222,6 +222,7 @@ describe('the schema', () => {
       `UPDATE kernel.idempotency SET body = ''`,
       `INSERT INTO kernel.shard_head VALUES (1, 0, decode(repeat('00', 32), 'hex'), NULL)`,
       `INSERT INTO kernel.migrations (timestamp, name) VALUES (1, 'x')`,
+      `INSERT INTO kernel.stream_positions VALUES ('indexer', 0, 1, decode(repeat('00', 32), 'hex'))`,
       `CREATE TABLE kernel.mine (a int)`,
       `CREATE FUNCTION kernel.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'`,
     ])('for the runtime role, which has no right to try: %s', async (statement) => {

@@ -15,6 +15,7 @@ const RUNTIME_GRANTS = [
   'SELECT, INSERT, DELETE ON kernel.idempotency',
   'SELECT ON kernel.chain',
   'SELECT ON kernel.migrations',
+  'SELECT ON kernel.stream_positions',
   'EXECUTE ON FUNCTION kernel.append_state(integer, text[], text[], text[], uuid[])',
   'EXECUTE ON FUNCTION kernel.event_by_id(uuid)',
   'EXECUTE ON FUNCTION kernel.stream_events(text, bigint)',
