@@ -15,9 +15,11 @@ export {
   DATABASE,
   OWNER_ROLE,
   type PostgresOptions,
+  type PostgresLogin,
   type PostgresServer,
   RUNTIME_ROLE,
   startPostgres,
+  WORKER_ROLE,
 } from './postgres/postgres-server';
 export { BoundedLog } from './process/bounded-log';
 export { type ChildExit, type ChildOptions, type RunningChild, startChild } from './process/child-process';

@@ -34,5 +34,5 @@ export {
 } from './event-store.types';
 export { type AnswerRecord, type RecordedAnswer } from './idempotency/idempotency-store';
 export { DEFAULT_LIMITS, type EventStoreLimits, MAX_EVENTS_PER_REQUEST, MAX_PAGE } from './limits';
-export { assertMigrated, assertRuntimeRole, migrate, type MigrateOptions } from './migrate';
+export { assertMigrated, assertRuntimeRole, assertWorkerRole, migrate, type MigrateOptions } from './migrate';
 export { openConnections } from './postgres/database';

@@ -3,7 +3,7 @@ import { genesisHash } from '#libs/evidence';
 import { type TestDatabase, withPostgres } from '#libs/testing';
 import { MIGRATIONS, openEventStoreDataSource } from './data-source';
 import { append, keyed, migrated, openStore, ORIGIN, write } from './fixtures/store.fixture';
-import { assertMigrated, assertRuntimeRole, migrate } from './migrate';
+import { assertMigrated, assertRuntimeRole, assertWorkerRole, migrate } from './migrate';
 
 describe('the schema', () => {
   const postgres = withPostgres();
@@ -59,7 +59,8 @@ describe('the schema', () => {
 
   /** A database with three events and one stored answer in it. */
   async function withEvents(): Promise<void> {
-    await migrated(database, { runtimeRole: postgres().runtimeRole });
+    const { runtimeRole, workerRole } = postgres();
+    await migrate(database.ownerUrl, { origin: ORIGIN, shards: 1, runtimeRole, workerRole });
     const opened = await openStore(database);
     await opened.store.append(append(write('a/1'), write('a/2')));
     await opened.store.append(keyed('k'));
@@ -130,6 +131,16 @@ describe('the schema', () => {
       });
     });
 
+    it('refuse one role for the kernel and the workers', async () => {
+      const { runtimeRole } = postgres();
+      await expect(
+        migrate(database.ownerUrl, { origin: ORIGIN, shards: 1, runtimeRole, workerRole: runtimeRole }),
+      ).rejects.toMatchObject({
+        code: 'invalid_request',
+        message: expect.stringContaining('must not be able to append'),
+      });
+    });
+
     it('cannot be run by the runtime role', async () => {
       await expect(migrate(database.runtimeUrl, { origin: ORIGIN, shards: 1 })).rejects.toMatchObject({
         message: expect.stringContaining('permission denied'),
@@ -182,6 +193,51 @@ describe('the schema', () => {
       await expect(withDataSource(database.superuserUrl, assertRuntimeRole)).rejects.toMatchObject({
         details: { powers: expect.arrayContaining(['superuser']) },
       });
+    });
+  });
+
+  describe('the role of the workers', () => {
+    allInOneDatabaseWithEvents();
+
+    it('is accepted as such, and the one that may append is not', async () => {
+      await withDataSource(database.workerUrl, assertWorkerRole);
+      await withDataSource(database.workerUrl, (dataSource) =>
+        assertMigrated(dataSource, { origin: ORIGIN, shards: 1 }),
+      );
+      await expect(withDataSource(database.runtimeUrl, assertWorkerRole)).rejects.toMatchObject({
+        details: { powers: ['INSERT'] },
+      });
+    });
+
+    it.each([
+      `INSERT INTO kernel.events SELECT * FROM kernel.events`,
+      `UPDATE kernel.shard_head SET seq = 4`,
+      `SELECT * FROM kernel.idempotency`,
+      `DELETE FROM kernel.relay_cursors`,
+      `DELETE FROM kernel.leadership`,
+      `CREATE TABLE kernel.mine (a int)`,
+    ])('has no right to %s', async (statement) => {
+      await expect(run(database.workerUrl, statement)).rejects.toMatchObject({ code: '42501' });
+    });
+
+    it('moves a cursor and an epoch forward, never back', async () => {
+      const hash = `decode(repeat('ab', 32), 'hex')`;
+      await run(
+        database.workerUrl,
+        `INSERT INTO kernel.relay_cursors VALUES (0, 2, ${hash}, 2, now(), now())`,
+        `INSERT INTO kernel.leadership VALUES ('job', 2, 'me', 1, now(), now())`,
+      );
+      for (const back of [
+        'UPDATE kernel.relay_cursors SET seq = 1',
+        'UPDATE kernel.relay_cursors SET epoch = 1',
+        'UPDATE kernel.leadership SET epoch = 1',
+      ]) {
+        await expect(run(database.workerUrl, back)).rejects.toMatchObject({ code: '23001' });
+      }
+      await run(database.workerUrl, 'UPDATE kernel.relay_cursors SET seq = 3, epoch = 3');
+      expect(await run(database.runtimeUrl, 'SELECT seq, epoch FROM kernel.relay_cursors')).toEqual([
+        { seq: '3', epoch: '3' },
+      ]);
     });
   });
 

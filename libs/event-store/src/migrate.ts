@@ -8,13 +8,15 @@ import { Database } from './postgres/database';
 /** One migration at a time per database: `hashtext('illuvrse-kernel/migrate')`, computed by the server. */
 const LOCK = `hashtextextended('illuvrse-kernel/migrate', 0)`;
 
-/** Rights of the runtime role, whole: what is not here it does not have. */
+/** Rights of the kernel's role at run time, whole: what is not here it does not have. */
 const RUNTIME_GRANTS = [
   'SELECT, INSERT ON kernel.events',
   'SELECT, UPDATE (seq, hash, ts) ON kernel.shard_head',
   'SELECT, INSERT, DELETE ON kernel.idempotency',
   'SELECT ON kernel.chain',
   'SELECT ON kernel.migrations',
+  'SELECT ON kernel.leadership',
+  'SELECT ON kernel.relay_cursors',
   'SELECT ON kernel.stream_positions',
   'EXECUTE ON FUNCTION kernel.append_state(integer, text[], text[], text[], uuid[])',
   'EXECUTE ON FUNCTION kernel.event_by_id(uuid)',
@@ -24,6 +26,19 @@ const RUNTIME_GRANTS = [
   'EXECUTE ON FUNCTION kernel.first_version_at(text, timestamptz)',
 ];
 
+/** Rights of the role of relay, indexer, archiver and auditor: they read the chain and write only what is theirs. */
+const WORKER_GRANTS = [
+  'SELECT ON kernel.events',
+  'SELECT ON kernel.shard_head',
+  'SELECT ON kernel.chain',
+  'SELECT ON kernel.migrations',
+  'EXECUTE ON FUNCTION kernel.event_by_id(uuid)',
+  'EXECUTE ON FUNCTION kernel.first_seq_at(integer, timestamptz)',
+  'SELECT, INSERT, UPDATE ON kernel.leadership',
+  'SELECT, INSERT, UPDATE ON kernel.relay_cursors',
+  'SELECT, INSERT, UPDATE, DELETE ON kernel.stream_positions',
+];
+
 export interface MigrateOptions {
   /** Names this kernel, `kernel.example.com/prod`; under every hash, so fixed for the life of the database. */
   origin: string;
@@ -31,6 +46,8 @@ export interface MigrateOptions {
   shards: number;
   /** An existing role that gets exactly the rights the kernel needs at run time. */
   runtimeRole?: string;
+  /** The same for the workers behind the store. Nothing is granted to a role that is left out. */
+  workerRole?: string;
 }
 
 /**
@@ -61,7 +78,12 @@ export async function migrate(ownerUrl: string, options: MigrateOptions): Promis
       await dataSource.runMigrations();
       await inTransaction(runner, async () => {
         await recordChain(runner, options);
-        if (options.runtimeRole !== undefined) await grant(runner, options.runtimeRole);
+        if (options.runtimeRole !== undefined) {
+          await grant(runner, 'runtime', options.runtimeRole, RUNTIME_GRANTS);
+        }
+        if (options.workerRole !== undefined) {
+          await grant(runner, 'worker', options.workerRole, WORKER_GRANTS);
+        }
       });
       await runner.query(`SELECT pg_advisory_unlock(${LOCK})`);
     } finally {
@@ -72,7 +94,7 @@ export async function migrate(ownerUrl: string, options: MigrateOptions): Promis
   }
 }
 
-function validate({ origin, shards }: MigrateOptions): void {
+function validate({ origin, shards, runtimeRole, workerRole }: MigrateOptions): void {
   // It stands on a line of its own in every signing input (formats, section 2).
   if (origin === '' || origin.length > 255 || /[\p{Cc}\s]/u.test(origin)) {
     throw new EventStoreError(
@@ -82,6 +104,12 @@ function validate({ origin, shards }: MigrateOptions): void {
   }
   if (!Number.isInteger(shards) || shards < 1 || shards > 1024) {
     throw new EventStoreError('invalid_request', `The number of shards must be 1 to 1024, not ${shards}.`);
+  }
+  if (runtimeRole !== undefined && runtimeRole === workerRole) {
+    throw new EventStoreError(
+      'invalid_request',
+      `The kernel and the workers cannot share the role ${JSON.stringify(runtimeRole)}: the workers must not be able to append; give them one of their own.`,
+    );
   }
 }
 
@@ -111,7 +139,12 @@ async function recordChain(runner: QueryRunner, { origin, shards }: MigrateOptio
   }
 }
 
-async function grant(runner: QueryRunner, role: string): Promise<void> {
+async function grant(
+  runner: QueryRunner,
+  kind: 'runtime' | 'worker',
+  role: string,
+  rights: readonly string[],
+): Promise<void> {
   const found = (await runner.query(
     `SELECT quote_ident(rolname) AS name, pg_has_role(rolname, current_user, 'MEMBER') AS owns
      FROM pg_roles WHERE rolname = $1`,
@@ -121,21 +154,21 @@ async function grant(runner: QueryRunner, role: string): Promise<void> {
   if (name === '') {
     throw new EventStoreError(
       'invalid_request',
-      `The runtime role ${JSON.stringify(role)} does not exist; create it (CREATE ROLE ... LOGIN) and migrate again.`,
+      `The ${kind} role ${JSON.stringify(role)} does not exist; create it (CREATE ROLE ... LOGIN) and migrate again.`,
     );
   }
   if (owns) {
     throw new EventStoreError(
       'invalid_request',
-      `The runtime role ${JSON.stringify(role)} may act as the schema's owner and so could switch the guards off; give the kernel a role of its own.`,
+      `The ${kind} role ${JSON.stringify(role)} may act as the schema's owner and so could switch the guards off; give the ${kind === 'runtime' ? 'kernel' : 'workers'} a role of its own.`,
     );
   }
   await runner.query(`REVOKE ALL ON SCHEMA ${SCHEMA} FROM PUBLIC, ${name}`);
-  for (const kind of ['TABLES', 'FUNCTIONS', 'SEQUENCES']) {
-    await runner.query(`REVOKE ALL ON ALL ${kind} IN SCHEMA ${SCHEMA} FROM PUBLIC, ${name}`);
+  for (const objects of ['TABLES', 'FUNCTIONS', 'SEQUENCES']) {
+    await runner.query(`REVOKE ALL ON ALL ${objects} IN SCHEMA ${SCHEMA} FROM PUBLIC, ${name}`);
   }
   await runner.query(`GRANT USAGE ON SCHEMA ${SCHEMA} TO ${name}`);
-  for (const right of RUNTIME_GRANTS) await runner.query(`GRANT ${right} TO ${name}`);
+  for (const right of rights) await runner.query(`GRANT ${right} TO ${name}`);
 }
 
 interface ChainRow {
@@ -208,7 +241,7 @@ export async function assertMigrated(
     throw new EventStoreError(
       'not_migrated',
       present && !present.usable
-        ? 'This role may not read kernel.migrations; run the migrations again with runtimeRole set to it.'
+        ? 'This role may not read kernel.migrations; run the migrations again with runtimeRole (of a worker: workerRole) set to it.'
         : `The database lacks the migration(s) ${missing.join(', ')}; run the migrations with the owner role, then start again.`,
       { missing },
     );
@@ -238,6 +271,22 @@ export async function assertMigrated(
  * @throws EventStoreError `not_migrated`
  */
 export async function assertRuntimeRole(dataSource: DataSource): Promise<void> {
+  await assertPowerless(dataSource, 'runtimeRole');
+}
+
+/**
+ * Refuses a worker's connection whose role could change, remove or add events.
+ *
+ * @throws EventStoreError `not_migrated`
+ */
+export async function assertWorkerRole(dataSource: DataSource): Promise<void> {
+  await assertPowerless(dataSource, 'workerRole');
+}
+
+async function assertPowerless(
+  dataSource: DataSource,
+  grantedAs: 'runtimeRole' | 'workerRole',
+): Promise<void> {
   const [role] = await dataSource.query<{ name: string; powers: string[] }[]>(
     `SELECT current_user AS name, array_remove(ARRAY[
        CASE WHEN r.rolsuper THEN 'superuser' END,
@@ -245,15 +294,17 @@ export async function assertRuntimeRole(dataSource: DataSource): Promise<void> {
        CASE WHEN has_table_privilege(c.oid, 'UPDATE') OR has_any_column_privilege(c.oid, 'UPDATE') THEN 'UPDATE' END,
        CASE WHEN has_table_privilege(c.oid, 'DELETE') THEN 'DELETE' END,
        CASE WHEN has_table_privilege(c.oid, 'TRUNCATE') THEN 'TRUNCATE' END,
-       CASE WHEN has_table_privilege(c.oid, 'TRIGGER') THEN 'TRIGGER' END
+       CASE WHEN has_table_privilege(c.oid, 'TRIGGER') THEN 'TRIGGER' END,
+       CASE WHEN $1 AND has_table_privilege(c.oid, 'INSERT') THEN 'INSERT' END
      ], NULL) AS powers
      FROM pg_class c, pg_roles r WHERE c.oid = 'kernel.events'::regclass AND r.rolname = current_user`,
+    [grantedAs === 'workerRole'],
   );
   if (role && role.powers.length === 0) return;
   throw new EventStoreError(
     'not_migrated',
     `The database role ${role?.name} could change what is in the event log (${role?.powers.join(', ')}); ` +
-      'connect as a role that migrate() granted its rights to as runtimeRole.',
+      `connect as a role that migrate() granted its rights to as ${grantedAs}.`,
     { ...role },
   );
 }

@@ -12,6 +12,8 @@ export interface TestDatabase {
   ownerUrl: string;
   /** What the kernel gets. */
   runtimeUrl: string;
+  /** What relay, indexer, archiver and auditor get. */
+  workerUrl: string;
   /** May do anything: for tests that tamper. */
   superuserUrl: string;
   drop(): Promise<void>;
@@ -59,12 +61,13 @@ export async function startTestPostgres(options: TestPostgresOptions = {}): Prom
         ),
       );
       await asSuperuser(server, (client) =>
-        client.query(`GRANT CONNECT ON DATABASE ${name} TO ${server.runtimeRole}`),
+        client.query(`GRANT CONNECT ON DATABASE ${name} TO ${server.runtimeRole}, ${server.workerRole}`),
       );
       return {
         name,
         ownerUrl: server.urlFor('owner', name),
         runtimeUrl: server.urlFor('runtime', name),
+        workerUrl: server.urlFor('worker', name),
         superuserUrl: server.urlFor('superuser', name),
         drop: () =>
           asSuperuser(server, (client) => client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)),

@@ -21,6 +21,7 @@ export interface PostgresPasswords {
   superuser: string;
   owner: string;
   runtime: string;
+  worker: string;
 }
 
 export interface PostgresFolder {
@@ -61,17 +62,36 @@ export async function openFolder(dir: string, account: SystemAccount | undefined
 async function passwordsIn(file: string): Promise<PostgresPasswords> {
   if (existsSync(file)) {
     try {
-      const { superuser, owner, runtime } = JSON.parse(await readFile(file, 'utf8')) as PostgresPasswords;
-      if ([superuser, owner, runtime].every((p) => typeof p === 'string' && p !== '')) {
-        return { superuser, owner, runtime };
+      const { superuser, owner, runtime, worker } = JSON.parse(
+        await readFile(file, 'utf8'),
+      ) as Partial<PostgresPasswords>;
+      if (isPassword(superuser) && isPassword(owner) && isPassword(runtime)) {
+        if (isPassword(worker)) return { superuser, owner, runtime, worker };
+        // A folder from before there were workers: their role is made at the next start, with this password.
+        return await writePasswords(file, { superuser, owner, runtime, worker: secret() });
       }
     } catch (cause) {
       throw broken(file, cause);
     }
     throw broken(file, undefined);
   }
-  const secret = () => randomBytes(24).toString('base64url');
-  const passwords = { superuser: secret(), owner: secret(), runtime: secret() };
+  return await writePasswords(file, {
+    superuser: secret(),
+    owner: secret(),
+    runtime: secret(),
+    worker: secret(),
+  });
+}
+
+function secret(): string {
+  return randomBytes(24).toString('base64url');
+}
+
+function isPassword(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
+
+async function writePasswords(file: string, passwords: PostgresPasswords): Promise<PostgresPasswords> {
   await writeFile(`${file}.partial`, `${JSON.stringify(passwords, null, 2)}\n`, { mode: 0o600 });
   await rename(`${file}.partial`, file);
   return passwords;

@@ -51,6 +51,7 @@ describe('startPostgres', () => {
     expect(roles).toEqual([
       { rolname: 'kernel_owner', rolsuper: false, rolcreaterole: false, rolcreatedb: false },
       { rolname: 'kernel_runtime', rolsuper: false, rolcreaterole: false, rolcreatedb: false },
+      { rolname: 'kernel_worker', rolsuper: false, rolcreaterole: false, rolcreatedb: false },
     ]);
     const wrong = new URL(server.ownerUrl);
     wrong.password = 'guess';

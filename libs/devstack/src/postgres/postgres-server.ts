@@ -17,6 +17,7 @@ import { SupervisedService } from '../process/supervised-service';
 
 export const OWNER_ROLE = 'kernel_owner';
 export const RUNTIME_ROLE = 'kernel_runtime';
+export const WORKER_ROLE = 'kernel_worker';
 export const DATABASE = 'kernel';
 const SUPERUSER = 'postgres';
 const HOST = '127.0.0.1';
@@ -77,6 +78,8 @@ export interface PostgresOptions {
   onChange?: (service: SupervisedService, note: string) => void;
 }
 
+export type PostgresLogin = 'owner' | 'runtime' | 'worker' | 'superuser';
+
 export interface PostgresServer {
   readonly host: string;
   readonly port: number;
@@ -86,15 +89,18 @@ export interface PostgresServer {
   readonly ownerUrl: string;
   /** The role that the kernel runs as; it has the rights that migrations grant it. */
   readonly runtimeUrl: string;
+  /** The role that relay, indexer, archiver and auditor run as. */
+  readonly workerUrl: string;
   /** May do anything, for tests that play the attacker with the disk in hand. */
   readonly superuserUrl: string;
   readonly ownerRole: string;
   readonly runtimeRole: string;
+  readonly workerRole: string;
   /** Process id of the postmaster, undefined while it is down. */
   readonly pid: number | undefined;
   readonly restarts: number;
   /** A URL for another database of this server with the same login. */
-  urlFor(role: 'owner' | 'runtime' | 'superuser', database: string): string;
+  urlFor(role: PostgresLogin, database: string): string;
   /** Kills the postmaster outright and waits until it is gone. It comes back by itself unless `restart` is off. */
   kill(signal?: NodeJS.Signals): Promise<void>;
   /** Settles when it accepts connections. */
@@ -112,8 +118,10 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   const log = new BoundedLog(options.logFile ?? join(options.dir, 'postgres.log'));
   if (!folder.initialised) await createCluster(binaries, folder, account, options.throwaway === true);
   const port = options.port ?? (await freePort());
-  const url = (role: 'owner' | 'runtime' | 'superuser', database: string): string => {
-    const user = { owner: OWNER_ROLE, runtime: RUNTIME_ROLE, superuser: SUPERUSER }[role];
+  const url = (role: PostgresLogin, database: string): string => {
+    const user = { owner: OWNER_ROLE, runtime: RUNTIME_ROLE, worker: WORKER_ROLE, superuser: SUPERUSER }[
+      role
+    ];
     return `postgres://${user}:${folder.passwords[role]}@${HOST}:${port}/${database}`;
   };
 
@@ -133,9 +141,11 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
     version: binaries.version,
     ownerUrl: url('owner', DATABASE),
     runtimeUrl: url('runtime', DATABASE),
+    workerUrl: url('worker', DATABASE),
     superuserUrl: url('superuser', DATABASE),
     ownerRole: OWNER_ROLE,
     runtimeRole: RUNTIME_ROLE,
+    workerRole: WORKER_ROLE,
     get pid() {
       return service.current?.pid;
     },
@@ -227,7 +237,7 @@ interface ServerStart {
   log: BoundedLog;
   port: number;
   settings: Readonly<Record<string, string>>;
-  url: (role: 'owner' | 'runtime' | 'superuser', database: string) => string;
+  url: (role: PostgresLogin, database: string) => string;
   signal: AbortSignal;
 }
 
@@ -353,6 +363,7 @@ async function ensureRoles({ url, folder }: ServerStart): Promise<void> {
     for (const [role, password] of [
       [OWNER_ROLE, folder.passwords.owner],
       [RUNTIME_ROLE, folder.passwords.runtime],
+      [WORKER_ROLE, folder.passwords.worker],
     ] as const) {
       const found = await client.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [role]);
       // Already there with this password: changing it at each start would only write to the catalogue.
@@ -366,7 +377,7 @@ async function ensureRoles({ url, folder }: ServerStart): Promise<void> {
       await client.query(`CREATE DATABASE ${DATABASE} OWNER ${OWNER_ROLE} STRATEGY wal_log`);
     }
     await client.query(`REVOKE ALL ON DATABASE ${DATABASE} FROM PUBLIC`);
-    await client.query(`GRANT CONNECT ON DATABASE ${DATABASE} TO ${RUNTIME_ROLE}`);
+    await client.query(`GRANT CONNECT ON DATABASE ${DATABASE} TO ${RUNTIME_ROLE}, ${WORKER_ROLE}`);
   } finally {
     await client.end().catch(() => undefined);
   }

@@ -152,6 +152,7 @@ export class Stack {
         origin: options.origin,
         shards: options.shards,
         runtimeRole: postgres.runtimeRole,
+        workerRole: postgres.workerRole,
       });
       options.signal?.throwIfAborted();
       if (options.idle?.includes('signing-proxy') !== true) {
