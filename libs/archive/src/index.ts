@@ -12,6 +12,8 @@ export {
   type Retention,
   type RetentionMode,
 } from './archive';
+export { archiveSettings, type ArchiveSettings } from './archive-settings';
+export { openArchive, type OpenArchiveOptions } from './open-archive';
 export { ArchiveError, type ArchiveErrorCode } from './archive.error';
 export { archivedEvent, assertArchiveKey } from './archive-key';
 export { DEFAULT_RETENTION_DAYS, MAX_RETENTION_DAYS, type RetentionPolicy } from './retention-policy';
