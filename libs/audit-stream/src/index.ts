@@ -8,3 +8,10 @@ export {
 } from './audit-stream';
 export { AuditStreamError, type AuditStreamErrorCode } from './audit-stream.error';
 export { IntegrityFault, PositionMoved, type ShardHandler, type VerifiedEvent } from './shard-handler';
+export { ApplyAuditEvents, StoredAuditPosition } from './nest/audit-events.decorators';
+export {
+  type AuditEventsBatch,
+  type AuditShard,
+  AuditStreamServer,
+  type AuditStreamServerOptions,
+} from './nest/audit-stream.server';
