@@ -21,6 +21,8 @@ export {
   startPostgres,
   WORKER_ROLE,
 } from './postgres/postgres-server';
+export { KAFKA_VERSION, kafkaMissing } from './kafka/kafka-program';
+export { type KafkaServer, type KafkaServerOptions, startKafkaServer } from './kafka/kafka-server';
 export { BoundedLog } from './process/bounded-log';
 export { type ChildExit, type ChildOptions, type RunningChild, startChild } from './process/child-process';
 export { assertPortFree, freePort } from './process/free-port';

@@ -22,3 +22,11 @@ export {
   type TestS3Options,
   withS3,
 } from './test-s3';
+export {
+  describeWithKafka,
+  kafkaTestsMissing,
+  startTestKafka,
+  type TestKafka,
+  type TestKafkaOptions,
+  withKafka,
+} from './test-kafka';

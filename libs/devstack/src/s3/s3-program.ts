@@ -1,20 +1,13 @@
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { defineConfig, loadConfig, path } from '#libs/config';
+import { userCache } from '../process/user-cache';
 
 /** versitygw: S3 with versioning and object lock over a folder. scripts/install-s3-server.sh builds the same version. */
 export const S3_SERVER_VERSION = '1.8.0';
 
 /** Where scripts/install-s3-server.sh puts the program: in the user's cache, outside any checkout. */
 export function s3ServerProgram(): string {
-  const { xdgCacheHome } = loadConfig(
-    defineConfig({
-      XDG_CACHE_HOME: { schema: path().optional(), description: "The user's cache; default ~/.cache." },
-    }),
-  );
-  const cache = xdgCacheHome ?? join(homedir(), '.cache');
-  return join(cache, 'illuvrse-kernel', `versitygw-${S3_SERVER_VERSION}`, 'versitygw');
+  return join(userCache(), `versitygw-${S3_SERVER_VERSION}`, 'versitygw');
 }
 
 /** Why a real S3 server cannot be started here, or null when it can. */
