@@ -1,0 +1,127 @@
+import { Client } from 'pg';
+
+/**
+ * `pg_locks` shows a 64-bit advisory lock as two halves. The key follows from the name; two names that share one would
+ * only wait for each other.
+ */
+const KEY = `hashtextextended('illuvrse-kernel/leadership/' || $1, 0)`;
+
+/**
+ * Lock and epoch in one statement: once the server has it, no freezing of this process leaves a lock without its row.
+ * MATERIALIZED, so that the lock is asked for once.
+ */
+const WIN = `
+  WITH lock AS MATERIALIZED (SELECT pg_try_advisory_lock(${KEY}) AS taken)
+  INSERT INTO kernel.leadership AS l (name, epoch, holder, backend_pid, acquired_at, expires_at)
+  SELECT $1, 1, $2, pg_backend_pid(), clock_timestamp(), clock_timestamp() + $3 * interval '1 millisecond'
+  FROM lock WHERE lock.taken
+  ON CONFLICT (name) DO UPDATE SET epoch = l.epoch + 1, holder = excluded.holder, backend_pid = excluded.backend_pid,
+    acquired_at = excluded.acquired_at, expires_at = excluded.expires_at
+  RETURNING epoch`;
+
+/**
+ * A holder that let its lease run out is frozen or cut off, while its session and so its lock may live on for as long
+ * as TCP keeps them. Only the session that the row names is ended, and only while it holds the lock: not that of who
+ * was elected meanwhile. A role may end sessions of its own role.
+ */
+const END_EXPIRED = `
+  SELECT pg_terminate_backend(k.pid) AS ended
+  FROM kernel.leadership l JOIN pg_locks k ON k.pid = l.backend_pid
+  WHERE l.name = $1 AND l.expires_at < clock_timestamp()
+    AND k.locktype = 'advisory' AND k.granted AND k.objsubid = 1
+    AND k.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+    AND (k.classid::bigint << 32 | k.objid::bigint) = ${KEY}`;
+
+const RENEW = `
+  UPDATE kernel.leadership SET expires_at = clock_timestamp() + $3 * interval '1 millisecond'
+  WHERE name = $1 AND epoch = $2 AND backend_pid = pg_backend_pid()`;
+
+/**
+ * The one session that stands for a candidate. It must reach PostgreSQL itself: a pooler that gives each transaction
+ * another session would give the lock to somebody else.
+ */
+export class ElectionSession {
+  /** Settles with the reason when the connection is gone. */
+  readonly lost: Promise<string>;
+
+  private constructor(
+    private readonly client: Client,
+    private readonly name: string,
+    private readonly leaseMs: number,
+  ) {
+    this.lost = new Promise((resolve) => {
+      client.on('error', (error) => resolve(error.message));
+      client.on('end', () => resolve('the connection ended'));
+    });
+  }
+
+  static async open(url: string, name: string, leaseMs: number): Promise<ElectionSession> {
+    const client = new Client({
+      connectionString: url,
+      application_name: `leadership ${name}`.slice(0, 63),
+      connectionTimeoutMillis: leaseMs,
+      keepAlive: true,
+      // The server gives up what this side no longer waits for.
+      statement_timeout: leaseMs,
+    });
+    const session = new ElectionSession(client, name, leaseMs);
+    try {
+      await client.connect();
+    } catch (error) {
+      session.cut();
+      throw error;
+    }
+    return session;
+  }
+
+  /** The epoch of the new term, or null while somebody else holds the lock. */
+  async win(holder: string): Promise<number | null> {
+    const [row] = await this.query<{ epoch: string }>(WIN, [this.name, holder, this.leaseMs]);
+    return row === undefined ? null : Number(row.epoch);
+  }
+
+  /** Ends the session of a holder whose lease has run out. Whether there was one. */
+  async endExpired(): Promise<boolean> {
+    const rows = await this.query<{ ended: boolean }>(END_EXPIRED, [this.name]);
+    return rows.some(({ ended }) => ended);
+  }
+
+  /** False when the term is another's by now. */
+  async renew(epoch: number, withinMs: number): Promise<boolean> {
+    const { rowCount } = await this.bounded(
+      this.client.query(RENEW, [this.name, epoch, this.leaseMs]),
+      withinMs,
+    );
+    return rowCount === 1;
+  }
+
+  /** Gives the lock back at once; a server that does not answer gets no goodbye. */
+  async close(): Promise<void> {
+    await this.bounded(this.client.end(), this.leaseMs).catch(() => undefined);
+    this.cut();
+  }
+
+  private async query<R extends object>(text: string, values: unknown[]): Promise<R[]> {
+    return (await this.bounded(this.client.query<R>(text, values), this.leaseMs)).rows;
+  }
+
+  private async bounded<T>(answer: Promise<T>, ms: number): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const silence = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(new Error(`PostgreSQL did not answer within ${Math.round(ms)} ms`)),
+        ms,
+      );
+    });
+    try {
+      return await Promise.race([answer, silence]);
+    } finally {
+      answer.catch(() => undefined);
+      clearTimeout(timer);
+    }
+  }
+
+  private cut(): void {
+    (this.client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+  }
+}
