@@ -19,13 +19,12 @@ import {
   type StoredEvent,
 } from './event-store.types';
 import { type AnswerRecord, IdempotencyStore, type RecordedAnswer } from './idempotency/idempotency-store';
-import { DEFAULT_LIMITS, type EventStoreLimits, RECENT_HEAD_MS, TAIL_PAGE } from './limits';
+import { DEFAULT_LIMITS, type EventStoreLimits, RECENT_HEAD_MS } from './limits';
 import { assertMigrated } from './migrate';
 import { Database } from './postgres/database';
 import { StoreError } from './postgres/store-error';
 import { EventReader } from './read/event-reader';
-import { AppendNotifications } from './tail/append-notifications';
-import { WakeUp } from './tail/wake-up';
+import { EventTail, unavailable } from './tail/event-tail';
 
 export interface EventStoreOptions {
   /** Initialised; stays the caller's, who closes it after `close()`. */
@@ -63,8 +62,7 @@ export class EventStore {
   private readonly reader: EventReader;
   private readonly idempotency: IdempotencyStore;
   private readonly writers: ShardWriter[];
-  private readonly wakeUps: WakeUp[];
-  private readonly notifications: AppendNotifications;
+  private readonly events: EventTail;
   private readonly recentHeads: RecentHead[];
   private readonly purgeTimer: NodeJS.Timeout;
   private readonly stopping = new AbortController();
@@ -84,13 +82,8 @@ export class EventStore {
     this.idempotency = new IdempotencyStore(this.database, this.now, this.limits.idempotencyRetentionMs);
     const each = <T>(make: (shard: number) => T): T[] =>
       Array.from({ length: shards }, (_, shard) => make(shard));
-    this.wakeUps = each(() => new WakeUp());
     this.recentHeads = each(() => ({ at: 0 }));
-    this.notifications = new AppendNotifications(
-      this.database,
-      (shard) => this.wakeUps[shard]?.signal(),
-      () => this.wakeUps.forEach((wakeUp) => wakeUp.signal()),
-    );
+    this.events = new EventTail(this.database, this.reader, shards, this.limits.tailPollMs);
     this.writers = each(
       (shard) =>
         new ShardWriter({
@@ -194,35 +187,14 @@ export class EventStore {
     return this.reading(() => this.reader.read(shard, afterSeq, limit, division));
   }
 
-  /**
-   * Every event of a shard after a position, in `seq` order, without end: pages as they come, each once. Commit order
-   * is `seq` order, so nothing can appear behind the cursor. Ends when `signal` is aborted or the store closes; a
-   * database that is away is waited for.
-   */
+  /** Every event of a shard after a position, without end; see EventTail.follow. Ends when the store closes, too. */
   async *tail(
     shard: number,
     options: { afterSeq: number; signal: AbortSignal },
   ): AsyncGenerator<StoredEvent[], void> {
     this.assertShard(shard);
     this.assertOpen();
-    const signal = AbortSignal.any([options.signal, this.stopping.signal]);
-    const wakeUp = this.wakeUps[shard] as WakeUp;
-    this.notifications.listen();
-    let { afterSeq } = options;
-    while (!signal.aborted) {
-      const mark = wakeUp.mark;
-      const page = await this.reader.read(shard, afterSeq, TAIL_PAGE).catch((error: unknown) => {
-        if (error instanceof StoreError && error.kind !== 'refused') return [];
-        throw unavailable(error);
-      });
-      if (signal.aborted) return;
-      const last = page.at(-1);
-      if (last) {
-        yield page;
-        afterSeq = last.event.seq;
-      }
-      if (page.length < TAIL_PAGE) await wakeUp.wait(mark, this.limits.tailPollMs, signal);
-    }
+    yield* this.events.follow(shard, options);
   }
 
   /** The answer stored under an idempotency key. */
@@ -266,7 +238,7 @@ export class EventStore {
       clearInterval(this.purgeTimer);
       await Promise.all(this.writers.map((writer) => writer.drained()));
       this.stopping.abort();
-      await this.notifications.close();
+      await this.events.close();
     })();
     return this.closing;
   }
@@ -285,8 +257,7 @@ export class EventStore {
 
   private committed(shard: number, { seq, hash }: HeadPosition): void {
     this.recentHeads[shard] = { head: { seq, hash }, at: performance.now() };
-    this.wakeUps[shard]?.signal();
-    this.notifications.notify(shard);
+    this.events.appended(shard);
   }
 
   private async findAnswered({ idempotency }: PendingAppend): Promise<AppendResult | null> {
@@ -350,14 +321,5 @@ function queueFull(shard: number, depth: number): EventStoreError {
       shard,
       depth,
     },
-  );
-}
-
-function unavailable(cause: unknown): EventStoreError {
-  return new EventStoreError(
-    'store_unavailable',
-    `PostgreSQL is not available: ${(cause as Error)?.message ?? String(cause)}.`,
-    {},
-    { cause },
   );
 }

@@ -15,6 +15,7 @@ export {
 } from './data-source';
 export { newEventId } from './event-id';
 export { EventStoreError, type EventStoreErrorCode } from './event-store.error';
+export { EventLog, type EventLogOptions } from './event-log';
 export { EventStore, type EventStoreOptions } from './event-store';
 export {
   type Answer,

@@ -1,0 +1,79 @@
+import { AppendNotifications } from './append-notifications';
+import { WakeUp } from './wake-up';
+import { EventStoreError } from '../event-store.error';
+import { type StoredEvent } from '../event-store.types';
+import { TAIL_PAGE } from '../limits';
+import { type Database } from '../postgres/database';
+import { StoreError } from '../postgres/store-error';
+import { type EventReader } from '../read/event-reader';
+
+/** Follows the log, woken by appends of this and of other processes. */
+export class EventTail {
+  private readonly wakeUps: WakeUp[];
+  private readonly notifications: AppendNotifications;
+  private readonly stopping = new AbortController();
+
+  constructor(
+    database: Database,
+    private readonly reader: EventReader,
+    shards: number,
+    private readonly pollMs: number,
+  ) {
+    this.wakeUps = Array.from({ length: shards }, () => new WakeUp());
+    this.notifications = new AppendNotifications(
+      database,
+      (shard) => this.wakeUps[shard]?.signal(),
+      () => this.wakeUps.forEach((wakeUp) => wakeUp.signal()),
+    );
+  }
+
+  /**
+   * Every event of a shard after a position, in `seq` order, without end: pages as they come, each once. Commit order
+   * is `seq` order, so nothing can appear behind the cursor. Ends when `signal` is aborted or this is closed; a
+   * database that is away is waited for.
+   */
+  async *follow(
+    shard: number,
+    options: { afterSeq: number; signal: AbortSignal },
+  ): AsyncGenerator<StoredEvent[], void> {
+    const signal = AbortSignal.any([options.signal, this.stopping.signal]);
+    const wakeUp = this.wakeUps[shard] as WakeUp;
+    this.notifications.listen();
+    let { afterSeq } = options;
+    while (!signal.aborted) {
+      const mark = wakeUp.mark;
+      const page = await this.reader.read(shard, afterSeq, TAIL_PAGE).catch((error: unknown) => {
+        if (error instanceof StoreError && error.kind !== 'refused') return [];
+        throw unavailable(error);
+      });
+      if (signal.aborted) return;
+      const last = page.at(-1);
+      if (last) {
+        yield page;
+        afterSeq = last.event.seq;
+      }
+      if (page.length < TAIL_PAGE) await wakeUp.wait(mark, this.pollMs, signal);
+    }
+  }
+
+  /** This process appended: wakes its own tails at once, and those of others soon. */
+  appended(shard: number): void {
+    this.wakeUps[shard]?.signal();
+    this.notifications.notify(shard);
+  }
+
+  /** Ends every tail. */
+  async close(): Promise<void> {
+    this.stopping.abort();
+    await this.notifications.close();
+  }
+}
+
+export function unavailable(cause: unknown): EventStoreError {
+  return new EventStoreError(
+    'store_unavailable',
+    `PostgreSQL is not available: ${(cause as Error)?.message ?? String(cause)}.`,
+    {},
+    { cause },
+  );
+}
