@@ -36,4 +36,4 @@ export {
 export { type AnswerRecord, type RecordedAnswer } from './idempotency/idempotency-store';
 export { DEFAULT_LIMITS, type EventStoreLimits, MAX_EVENTS_PER_REQUEST, MAX_PAGE } from './limits';
 export { assertMigrated, assertRuntimeRole, assertWorkerRole, migrate, type MigrateOptions } from './migrate';
-export { openConnections } from './postgres/database';
+export { Database, openConnections } from './postgres/database';

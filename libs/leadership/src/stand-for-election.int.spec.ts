@@ -229,17 +229,11 @@ describe('standForElection', () => {
     await until(() => leader.terms.length === 2, 'another term');
   });
 
-  it('resolves when the leader has done its job', async () => {
-    let epoch: number | undefined;
-    await standForElection(
-      { url: database.workerUrl, name: 'job', holder: 'me' },
-      (term) => {
-        epoch = term.epoch;
-        return Promise.resolve();
-      },
-      new AbortController().signal,
-    );
-    expect(epoch).toBe(1);
+  it('gives the lock back when the leader resigns, and stands again', async () => {
+    const resigning = stand({}, (term) => (term.epoch < 3 ? Promise.resolve() : untilOver(term)));
+    await until(() => resigning.terms.length === 3, 'a third term');
+    expect(resigning.ended).toEqual(['it resigned', 'it resigned']);
+    await resigning.stop();
     expect(await query(`SELECT FROM pg_locks WHERE locktype = 'advisory'`)).toEqual([]);
   });
 });

@@ -11,7 +11,7 @@ export const DEFAULT_LEASE_MS = 5_000;
 const RENEWALS = 4;
 /** How often a candidate asks for the lock; PostgreSQL tells nobody that one is free without holding a statement open. */
 const DEFAULT_POLL_MS = 250;
-/** Between attempts to connect. */
+/** Before standing again. */
 const RECONNECT_MS = 250;
 
 export interface ElectionOptions {
@@ -59,8 +59,8 @@ export interface Term {
  * monotonic clock for the holder, which counts from before it asked for the renewal: it stops no later than others
  * start, as long as it runs. A holder that is frozen and woken may act before it notices; the epoch is for that.
  *
- * Resolves when `signal` is aborted or when `lead` resolves while it holds the term; rejects when it rejects then. What
- * it throws after the term's end is a consequence of it, and the candidate stands again.
+ * A `lead` that resolves before that resigns. What it throws while it holds the term is passed on; what it throws after
+ * the term's end is a consequence of it, and the candidate stands again.
  */
 export async function standForElection(
   options: ElectionOptions,
@@ -74,15 +74,14 @@ export async function standForElection(
       session = await ElectionSession.open(url, name, leaseMs);
       const won = await waitForVictory(session, options, signal);
       if (won === null) return;
-      const outcome = await serve(session, options, won, lead, signal);
-      if (outcome.done) return;
+      await serve(session, options, won, lead, signal);
     } catch (error) {
       if (error instanceof LeaderFailed) throw error.cause;
       observer.onUnavailable?.(error as Error);
-      await pause(RECONNECT_MS, signal);
     } finally {
       await session?.close();
     }
+    await pause(RECONNECT_MS, signal);
   }
 }
 
@@ -116,7 +115,7 @@ async function serve(
   { epoch, askedAt }: Victory,
   lead: (term: Term) => Promise<void>,
   signal: AbortSignal,
-): Promise<{ done: boolean }> {
+): Promise<void> {
   const over = new AbortController();
   const lease = { renewedAt: askedAt };
   const left = (): number => lease.renewedAt + leaseMs - performance.now();
@@ -133,10 +132,8 @@ async function serve(
   );
   try {
     await lead(term);
-    return { done: term.holds() || signal.aborted };
   } catch (error) {
     if (term.holds()) throw new LeaderFailed('leading failed', { cause: error });
-    return { done: signal.aborted };
   } finally {
     over.abort('it resigned');
     await renewing;

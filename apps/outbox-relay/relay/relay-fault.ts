@@ -1,0 +1,20 @@
+/**
+ * What the store holds contradicts what was published, or itself. Nothing more of the shard is published until a
+ * person has looked.
+ */
+export class RelayFault extends Error {
+  override readonly name = 'RelayFault';
+
+  constructor(
+    /**
+     * `gap`: the next event is missing; `link`: it does not continue the last one; `fork`: the event that was published
+     * last is another one in the store now, or none.
+     */
+    readonly kind: 'gap' | 'link' | 'fork',
+    readonly shard: number,
+    readonly seq: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}

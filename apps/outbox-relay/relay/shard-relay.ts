@@ -1,0 +1,99 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type AuditStreamPublisher } from '#libs/audit-stream';
+import { type Database, type EventLog, type StoredEvent } from '#libs/event-store';
+import { genesisHash } from '#libs/evidence';
+import { type Term } from '#libs/leadership';
+import { batches, continued } from './continuity';
+import { type Cursor, RelayCursor } from './relay-cursor';
+import { RelayFault } from './relay-fault';
+
+/** Pauses between attempts while stream or database are away; the backlog waits in the store meanwhile. */
+const FIRST_RETRY_MS = 100;
+const MAX_RETRY_MS = 5_000;
+
+export interface ShardRelayOptions {
+  origin: string;
+  log: EventLog;
+  database: Database;
+  publisher: AuditStreamPublisher;
+  observer: RelayObserver;
+}
+
+export interface RelayObserver {
+  /** These events are in the stream and the cursor is behind them. */
+  onPublished(shard: number, events: readonly StoredEvent[]): void;
+  /** Tried again. */
+  onRetry(shard: number, what: 'publish' | 'cursor' | 'read', error: Error): void;
+}
+
+/**
+ * Publishes a shard for one term: every event after the cursor, in order, one batch in flight; the cursor follows the
+ * stream's acknowledgement. So a crash at any point repeats at most the last batch, and loses nothing.
+ *
+ * Resolves when the term is over. @throws RelayFault
+ */
+export async function relayShard(shard: number, term: Term, options: ShardRelayOptions): Promise<void> {
+  const { origin, log, database, publisher, observer } = options;
+  const { signal } = term;
+  const stored = new RelayCursor(database, shard, term.epoch, genesisHash(origin, shard));
+  const attempt = <T>(what: 'publish' | 'cursor' | 'read', work: () => Promise<T>): Promise<T> =>
+    retried(work, (error) => observer.onRetry(shard, what, error), signal);
+  try {
+    const takenUp = await attempt('cursor', () => stored.takeUp());
+    if (takenUp === null) return;
+    let cursor: Cursor = takenUp;
+    await attempt('read', () => assertStillThere(log, shard, cursor));
+    while (!signal.aborted) {
+      // A new tail after each failure: what was read but not published is read again.
+      for await (const page of log.tail(shard, { afterSeq: cursor.seq, signal })) {
+        for (const batch of batches(page)) {
+          const next = continued(shard, cursor, batch);
+          // Asked last: between here and the stream lies what a freeze can stretch, and what consumers skip then.
+          if (!term.holds()) return;
+          const records = batch.map(({ event, bytes }) => ({ seq: event.seq, bytes }));
+          await attempt('publish', () => publisher.publish(shard, records));
+          const from = cursor;
+          const ts = (batch.at(-1) as StoredEvent).event.ts;
+          if (!(await attempt('cursor', () => stored.move(from, next, ts)))) return;
+          cursor = next;
+          observer.onPublished(shard, batch);
+        }
+      }
+    }
+  } catch (error) {
+    if (error instanceof RelayFault || !signal.aborted) throw error;
+  }
+}
+
+/** A database that was restored from an old backup may have gone other ways since: publishing on would fork the stream. */
+async function assertStillThere(log: EventLog, shard: number, { seq, hash }: Cursor): Promise<void> {
+  if (seq === 0) return;
+  const [stored] = await log.read(shard, { afterSeq: seq - 1, limit: 1 });
+  if (stored?.event.seq === seq && stored.event.hash === hash) return;
+  throw new RelayFault(
+    'fork',
+    shard,
+    seq,
+    `Event ${seq} of shard ${shard} was published with the hash ${hash}, but the store ${
+      stored?.event.seq === seq ? `has ${stored.event.hash} there` : 'has no such event'
+    }.`,
+  );
+}
+
+/** Until it succeeds, meets a fault, or the term is over (then it rejects with the last failure). */
+async function retried<T>(
+  work: () => Promise<T>,
+  failed: (error: Error) => void,
+  signal: AbortSignal,
+): Promise<T> {
+  for (let pause = FIRST_RETRY_MS; ; pause = Math.min(pause * 2, MAX_RETRY_MS)) {
+    signal.throwIfAborted();
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof RelayFault || signal.aborted) throw error;
+      failed(error as Error);
+      await delay(pause, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}

@@ -1,0 +1,150 @@
+import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type DataSource } from 'typeorm';
+import { AuditStreamError, type AuditStreamPublisher } from '#libs/audit-stream';
+import { assertMigrated, Database, DEFAULT_LIMITS, EventLog } from '#libs/event-store';
+import { standForElection } from '#libs/leadership';
+import { type Logger, processRegistry, type Registry, startManagementServer } from '#libs/observability';
+import { RelayFault } from './relay/relay-fault';
+import { RelayMetrics } from './relay/relay-metrics';
+import { type RelayObserver, relayShard } from './relay/shard-relay';
+
+/** Between attempts to find the stream at the start. */
+const PREPARE_RETRY_MS = 1_000;
+
+export interface OutboxRelayOptions {
+  origin: string;
+  shards: number;
+  /** As the workers' role, of PostgreSQL itself: for the sessions of the elections. */
+  databaseUrl: string;
+  /** Initialised; stays the caller's. */
+  dataSource: DataSource;
+  /** Stays the caller's. */
+  publisher: AuditStreamPublisher;
+  leaseMs: number;
+  logger: Logger;
+  management: { host: string; port: number };
+  registry?: Registry;
+}
+
+export interface RunningOutboxRelay {
+  managementPort: number;
+  /** Rejects when the relay cannot go on in any shard: a stream that does not fit. Never resolves. */
+  failed: Promise<never>;
+  /** Finishes the batches in flight, resigns everywhere, then ends. */
+  close(): Promise<void>;
+}
+
+/** Stands for election in every shard, and publishes those that it leads. */
+export async function startOutboxRelay(options: OutboxRelayOptions): Promise<RunningOutboxRelay> {
+  const { origin, shards, dataSource, publisher, logger, registry = processRegistry } = options;
+  const database = new Database(dataSource, DEFAULT_LIMITS.storeTimeoutMs);
+  const log = new EventLog({ dataSource, shards });
+  const metrics = new RelayMetrics(registry, database, shards);
+  const stopping = new AbortController();
+  const leading = new Map<number, number>();
+  const faults = new Map<number, RelayFault>();
+
+  const observer: RelayObserver = {
+    onPublished: (shard, events) => metrics.onPublished(shard, events),
+    onRetry(shard, step, error) {
+      metrics.onRetry(shard, step);
+      logger.warn({ shard, step, reason: error.message }, 'the relay has to try again');
+    },
+  };
+
+  async function serve(shard: number): Promise<void> {
+    try {
+      await standForElection(
+        {
+          url: options.databaseUrl,
+          name: `outbox-relay/${shard}`,
+          holder: `${hostname()}/${process.pid}`,
+          leaseMs: options.leaseMs,
+          observer: {
+            onElected(term) {
+              leading.set(shard, term.epoch);
+              metrics.onElected(shard, term);
+              logger.info({ shard, epoch: term.epoch }, 'leads the shard');
+            },
+            onEnded({ epoch }, reason) {
+              leading.delete(shard);
+              metrics.onEnded(shard);
+              logger.info({ shard, epoch, reason }, 'leads the shard no longer');
+            },
+            onTakeOver: () => logger.warn({ shard }, 'ended the session of a leader whose lease had run out'),
+            onUnavailable: ({ message }) =>
+              logger.warn({ shard, reason: message }, 'cannot stand for election'),
+          },
+        },
+        (term) => relayShard(shard, term, { origin, log, database, publisher, observer }),
+        stopping.signal,
+      );
+    } catch (error) {
+      if (!(error instanceof RelayFault)) throw error;
+      faults.set(shard, error);
+      metrics.onFault(error);
+      logger.fatal({ shard, kind: error.kind, seq: error.seq, reason: error.message }, 'shard stopped');
+    }
+  }
+
+  const management = await startManagementServer({
+    ...options.management,
+    logger,
+    registry,
+    checks: {
+      postgres: async () => assertMigrated(dataSource, { origin, shards }),
+      stream: async () => publisher.check(),
+      shards: async () => {
+        const stopped = [...faults.values()].map(({ message }) => message);
+        if (stopped.length > 0) throw new Error(stopped.join(' '));
+        return await Promise.resolve(
+          Object.fromEntries(
+            Array.from({ length: shards }, (_, shard) => [
+              `shard ${shard}`,
+              leading.has(shard) ? `leads in epoch ${leading.get(shard)}` : 'stands by',
+            ]),
+          ),
+        );
+      },
+    },
+  });
+
+  const running = (async () => {
+    if (!(await prepared(publisher, logger, stopping.signal))) return;
+    await Promise.all(Array.from({ length: shards }, (_, shard) => serve(shard)));
+  })();
+  const failed = new Promise<never>((_, reject) => running.catch(reject));
+  failed.catch(() => undefined);
+
+  return {
+    managementPort: management.port,
+    failed,
+    async close() {
+      management.drain();
+      stopping.abort();
+      await running.catch(() => undefined);
+      await log.close();
+      await management.close();
+    },
+  };
+}
+
+/** Waits for a stream that is away; one that does not fit is for a person. False when told to stop meanwhile. */
+async function prepared(
+  publisher: AuditStreamPublisher,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<boolean> {
+  while (!signal.aborted) {
+    try {
+      await publisher.prepare();
+      return true;
+    } catch (error) {
+      if (!(error instanceof AuditStreamError) || error.code !== 'stream_unavailable') throw error;
+      logger.warn({ reason: error.message }, 'the stream is not there yet');
+      await delay(PREPARE_RETRY_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+  return false;
+}
