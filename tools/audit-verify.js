@@ -9113,12 +9113,15 @@ var REFUSED = new Error("refused");
 // libs/evidence/src/core/dsse.ts
 var encoder2 = new TextEncoder();
 
-// libs/evidence/src/core/manifest-statement.ts
+// libs/evidence/src/core/kernel-document.ts
 var encoder3 = new TextEncoder();
+
+// libs/evidence/src/core/manifest-statement.ts
+var encoder4 = new TextEncoder();
 
 // libs/evidence/src/core/seal-event.ts
 var SPLICED_LENGTH = `"hash":"${"0".repeat(64)}","signature":"${"0".repeat(SIGNATURE_LENGTH)}",`.length;
-var encoder4 = new TextEncoder();
+var encoder5 = new TextEncoder();
 
 // libs/evidence/src/node-crypto.ts
 var import_node_crypto = require("node:crypto");

@@ -6,9 +6,19 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020';
 import { fullFormats } from 'ajv-formats/dist/formats';
 import { Agent, request } from 'undici';
 import { parse } from 'yaml';
-import { auditSigningInput, dssePae, MANIFEST_PAYLOAD_TYPE, manifestStatement } from '#libs/evidence';
+import {
+  ARCHIVE_DAY,
+  type ArchiveDay,
+  AUDIT_REPORT,
+  auditSigningInput,
+  documentPayload,
+  documentSigningInput,
+  dssePae,
+  MANIFEST_PAYLOAD_TYPE,
+  manifestStatement,
+} from '#libs/evidence';
 import { createLogger } from '#libs/observability';
-import { type SigningBackend, SigningProxyClient, SoftwareBackend } from '#libs/signer';
+import { SIGNING_PURPOSES, type SigningBackend, SigningProxyClient, SoftwareBackend } from '#libs/signer';
 import { TestCa, type TestCertificate } from '#libs/testing';
 import { type SigningClient } from './clients/signing-clients';
 import { type RunningSigningProxy, startSigningProxy } from './start-signing-proxy';
@@ -16,6 +26,7 @@ import { type RunningSigningProxy, startSigningProxy } from './start-signing-pro
 export const ORIGIN = 'kernel.example.com/test';
 export const AUDIT = 'proxy-audit-v1';
 export const MANIFEST = 'proxy-manifest-v1';
+export const CHECKPOINT = 'proxy-checkpoint-v1';
 
 export interface WireItem {
   purpose: string;
@@ -41,6 +52,35 @@ export const statement = (origin = ORIGIN): Uint8Array =>
 export const manifestInput = (origin = ORIGIN): Uint8Array =>
   dssePae(MANIFEST_PAYLOAD_TYPE, statement(origin));
 
+export const archiveDay = (origin = ORIGIN): ArchiveDay => ({
+  origin,
+  shard: 0,
+  day: '2026-01-31',
+  count: 41,
+  first: { seq: 1, hash: 'ab'.repeat(32) },
+  last: { seq: 41, hash: 'cd'.repeat(32) },
+  previous: null,
+  signedAt: '2026-02-01T00:05:00.000Z',
+});
+
+export const archiveDayInput = (origin = ORIGIN): Uint8Array =>
+  documentSigningInput(ARCHIVE_DAY, documentPayload(ARCHIVE_DAY, archiveDay(origin)));
+
+export const auditReportInput = (origin = ORIGIN): Uint8Array =>
+  documentSigningInput(
+    AUDIT_REPORT,
+    documentPayload(AUDIT_REPORT, {
+      origin,
+      id: '0198f4c2-1b2a-7000-8000-000000000001',
+      startedAt: '2026-02-01T02:00:00.000Z',
+      verdict: 'findings',
+      events: 41,
+      findings: 1,
+      report: { sha256: 'ef'.repeat(32), size: 700 },
+      signedAt: '2026-02-01T02:00:07.000Z',
+    }),
+  );
+
 export const base64 = (bytes: Uint8Array | string): string => Buffer.from(bytes).toString('base64');
 
 export const auditItem = (input: Uint8Array | string = auditInput()): WireItem => ({
@@ -52,6 +92,18 @@ export const auditItem = (input: Uint8Array | string = auditInput()): WireItem =
 export const manifestItem = (input: Uint8Array | string = manifestInput()): WireItem => ({
   purpose: 'manifest',
   kid: MANIFEST,
+  input: base64(input),
+});
+
+export const archiveDayItem = (input: Uint8Array | string = archiveDayInput()): WireItem => ({
+  purpose: 'archive-day',
+  kid: CHECKPOINT,
+  input: base64(input),
+});
+
+export const auditReportItem = (input: Uint8Array | string = auditReportInput()): WireItem => ({
+  purpose: 'audit-report',
+  kid: CHECKPOINT,
   input: base64(input),
 });
 
@@ -93,7 +145,7 @@ export interface CallOptions {
 
 export interface FixtureOptions {
   clients?: SigningClient[];
-  /** Default: a software backend with an audit and a manifest key. */
+  /** Default: a software backend with an audit, a manifest and a checkpoint key. */
   open?: (dir: string) => Promise<SigningBackend>;
 }
 
@@ -103,6 +155,7 @@ export async function openSoftware(dir: string): Promise<SigningBackend> {
     keys: [
       { kid: AUDIT, purposes: ['audit'] },
       { kid: MANIFEST, purposes: ['manifest'] },
+      { kid: CHECKPOINT, purposes: ['checkpoint'] },
     ],
     production: false,
   });
@@ -129,7 +182,7 @@ export async function startProxyFixture(options: FixtureOptions = {}): Promise<P
   const start = (port: number) =>
     startSigningProxy({
       origin: ORIGIN,
-      clients: options.clients ?? [{ cn: 'kernel', purposes: ['audit-event', 'manifest'] }],
+      clients: options.clients ?? [{ cn: 'kernel', purposes: [...SIGNING_PURPOSES] }],
       backends: [current()],
       logger,
       host: '127.0.0.1',

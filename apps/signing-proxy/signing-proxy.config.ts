@@ -55,7 +55,8 @@ export const signingProxyConfig = defineConfig({
   },
   KERNEL_SIGNING_KEYS: {
     schema: json(signingKeys, 'a list such as [{"kid":"kernel-audit-ed25519-v1","purposes":["audit"]}]'),
-    description: 'The keys to hold and what each may sign. With PKCS#11 the kid is the label of the key.',
+    description:
+      'The keys to hold and what each may sign. With PKCS#11 the kid is the label of the key. Add one for "checkpoint", which signs the manifests of archived days and the reports of audits, once the token holds it.',
     default:
       '[{"kid":"kernel-audit-ed25519-v1","purposes":["audit"]},{"kid":"kernel-manifest-ed25519-v1","purposes":["manifest"]}]',
     fromFile: true,

@@ -1,6 +1,13 @@
 import { connect } from 'node:tls';
 import { TestCa, type TestCertificate } from '#libs/testing';
-import { auditItem, manifestItem, type ProxyFixture, startProxyFixture } from '../proxy-fixture.spec';
+import {
+  archiveDayItem,
+  auditItem,
+  auditReportItem,
+  manifestItem,
+  type ProxyFixture,
+  startProxyFixture,
+} from '../proxy-fixture.spec';
 
 const HOUR_MS = 3_600_000;
 
@@ -11,6 +18,8 @@ describe('who may have what signed', () => {
       clients: [
         { cn: 'kernel', purposes: ['audit-event', 'manifest'] },
         { cn: 'manifests-only', purposes: ['manifest'] },
+        { cn: 'archiver', purposes: ['archive-day'] },
+        { cn: 'auditor', purposes: ['audit-report'] },
       ],
     });
   });
@@ -34,6 +43,20 @@ describe('who may have what signed', () => {
       status: 403,
       body: { error: 'client_not_permitted', index: 1 },
     });
+  });
+
+  it.each([
+    ['archiver', archiveDayItem(), [auditItem(), manifestItem(), auditReportItem()]],
+    ['auditor', auditReportItem(), [auditItem(), manifestItem(), archiveDayItem()]],
+  ])('the %s gets its own documents signed and nothing else', async (commonName, own, others) => {
+    const client = await fixture.as(commonName);
+    expect((await fixture.sign([own], client)).status).toBe(200);
+    for (const other of others) {
+      expect(await fixture.sign([other], client)).toMatchObject({
+        status: 403,
+        body: { error: 'client_not_permitted' },
+      });
+    }
   });
 
   it.each([

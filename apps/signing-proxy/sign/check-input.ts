@@ -1,7 +1,14 @@
-import { EvidenceError, parseAuditSigningInput, parseManifestSigningInput } from '#libs/evidence';
+import {
+  ARCHIVE_DAY,
+  AUDIT_REPORT,
+  EvidenceError,
+  parseAuditSigningInput,
+  parseDocumentSigningInput,
+  parseManifestSigningInput,
+} from '#libs/evidence';
 import { type SigningPurpose } from '#libs/signer';
 
-/** What an input turned out to be: its origin, and for audit events the place in the chain, for the log. */
+/** What an input turned out to be: its origin, and for what has one the place in the chain, for the log. */
 export interface CheckedInput {
   origin: string;
   position?: string;
@@ -18,6 +25,11 @@ export const READ_AS: Record<SigningPurpose, (input: Uint8Array) => CheckedInput
     return { origin, position: `${shard}:${seq}` };
   },
   manifest: (input) => ({ origin: parseManifestSigningInput(input).origin }),
+  'archive-day': (input) => {
+    const { origin, shard, last } = parseDocumentSigningInput(ARCHIVE_DAY, input);
+    return { origin, position: `${shard}:${last.seq}` };
+  },
+  'audit-report': (input) => ({ origin: parseDocumentSigningInput(AUDIT_REPORT, input).origin }),
 };
 
 /** In words for the caller; anything but an EvidenceError is a fault of ours and not the input's. */

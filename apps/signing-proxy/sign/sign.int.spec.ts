@@ -3,10 +3,15 @@ import { gzipSync } from 'node:zlib';
 import { dssePae, importPublicKey, MANIFEST_PAYLOAD_TYPE, verifyEd25519 } from '#libs/evidence';
 import { type SigningBackend } from '#libs/signer';
 import {
+  archiveDayInput,
+  archiveDayItem,
   AUDIT,
   auditInput,
   auditItem,
+  auditReportInput,
+  auditReportItem,
   base64,
+  CHECKPOINT,
   MANIFEST,
   manifestInput,
   manifestItem,
@@ -41,10 +46,22 @@ describe('POST /v1/sign', () => {
     (await fixture.metric(`signing_proxy_signatures_total{kid="${MANIFEST}",purpose="manifest"}`));
 
   it('signs a mixed batch in order, each input with its key', async () => {
-    const items = [auditItem(auditInput(7)), manifestItem(), auditItem(auditInput(8))];
+    const items = [
+      auditItem(auditInput(7)),
+      manifestItem(),
+      archiveDayItem(),
+      auditReportItem(),
+      auditItem(auditInput(8)),
+    ];
     const { status, body } = await fixture.sign(items);
     expect(status).toBe(200);
-    expect((body.signatures as { kid: string }[]).map(({ kid }) => kid)).toEqual([AUDIT, MANIFEST, AUDIT]);
+    expect((body.signatures as { kid: string }[]).map(({ kid }) => kid)).toEqual([
+      AUDIT,
+      MANIFEST,
+      CHECKPOINT,
+      CHECKPOINT,
+      AUDIT,
+    ]);
     const keys = new Map(
       fixture.backend.keys().map(({ kid, publicKeyPem }) => [kid, importPublicKey(publicKeyPem)]),
     );
@@ -110,6 +127,22 @@ describe('POST /v1/sign', () => {
         'input_not_of_purpose',
       ],
       ['a checkpoint', auditItem(`${ORIGIN}/0\n41\nqqqq\n`), 'input_not_of_purpose'],
+      ['a day as an event', auditItem(archiveDayInput()), 'input_not_of_purpose'],
+      ['a day as a manifest', manifestItem(archiveDayInput()), 'input_not_of_purpose'],
+      ['a day as a report', auditReportItem(archiveDayInput()), 'input_not_of_purpose'],
+      ['a report as a day', archiveDayItem(auditReportInput()), 'input_not_of_purpose'],
+      ['a manifest as a day', archiveDayItem(manifestInput()), 'input_not_of_purpose'],
+      ['an event as a day', archiveDayItem(auditInput()), 'input_not_of_purpose'],
+      ['a C2SP checkpoint as a day', archiveDayItem(`${ORIGIN}/0\n41\nqqqq\n`), 'input_not_of_purpose'],
+      ['a day with the audit key', { ...archiveDayItem(), kid: AUDIT }, 'wrong_key_purpose'],
+      ['a report with the manifest key', { ...auditReportItem(), kid: MANIFEST }, 'wrong_key_purpose'],
+      ['an event with the checkpoint key', { ...auditItem(), kid: CHECKPOINT }, 'wrong_key_purpose'],
+      ["another kernel's day", archiveDayItem(archiveDayInput('kernel.example.com/other')), 'foreign_origin'],
+      [
+        "another kernel's report",
+        auditReportItem(auditReportInput('kernel.example.com/other')),
+        'foreign_origin',
+      ],
       ['a manifest for the audit key as an event', auditItem(manifestInput()), 'input_not_of_purpose'],
       ['an event as a manifest', manifestItem(auditInput()), 'input_not_of_purpose'],
       ['an event with the manifest key', { ...auditItem(), kid: MANIFEST }, 'wrong_key_purpose'],

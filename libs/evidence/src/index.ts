@@ -7,6 +7,13 @@ import { type UnhashedEvent } from './core/audit-event';
 import { ChainVerifierCore, type ChainVerifierOptions } from './core/chain-verifier';
 import { EventInspector } from './core/inspect-event';
 import { type JsonValue } from './core/json-value';
+import {
+  verifyDocumentWith,
+  type DocumentFormat,
+  type DocumentVerdict,
+  type DocumentVerification,
+  type KernelDocument,
+} from './core/kernel-document';
 import { manifestDigestWith } from './core/manifest-statement';
 import { genesisHashWith } from './core/origin';
 import { hashEventWith, sealEventWith, type SealedEvent } from './core/seal-event';
@@ -48,6 +55,28 @@ export {
   parseManifestStatement,
   type ManifestStatement,
 } from './core/manifest-statement';
+export {
+  documentEnvelope,
+  documentPayload,
+  documentSigningInput,
+  parseDocument,
+  parseDocumentSigningInput,
+  type DocumentFormat,
+  type DocumentVerdict,
+  type DocumentVerification,
+  type KernelDocument,
+} from './core/kernel-document';
+export {
+  ARCHIVE_DAY,
+  archiveDayKey,
+  archiveDayPrefix,
+  dayOf,
+  isDay,
+  parseArchiveDayKey,
+  type ArchiveDay,
+  type ChainPoint,
+} from './core/archive-day';
+export { AUDIT_REPORT, auditReportKeys, type AuditReportSeal } from './core/audit-report';
 export { type ManifestVerdict, type ManifestVerification } from './core/verify-envelope';
 export {
   checkedKeyOfPem,
@@ -124,6 +153,14 @@ export function hashEvent(event: UnhashedEvent): string {
 /** Checks a manifest signature offline; never throws for what it is given, but says why it is not valid. */
 export function verifyManifestEnvelope(verification: ManifestVerification): ManifestVerdict {
   return verifyManifestEnvelopeWith(nodeCrypto, verification);
+}
+
+/** Checks a day manifest or the seal of an audit report offline; never throws for what it is given, but says why not. */
+export function verifyDocument<T extends KernelDocument>(
+  format: DocumentFormat<T>,
+  verification: DocumentVerification,
+): DocumentVerdict<T> {
+  return verifyDocumentWith(nodeCrypto, format, verification);
 }
 
 /** Checks a chain from canonical event bytes, one event at a time. */

@@ -3,12 +3,19 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import nacl from 'tweetnacl';
 import {
+  ARCHIVE_DAY,
+  AUDIT_REPORT,
+  archiveDayKey,
+  auditReportKeys,
   auditSigningInput,
   base64Decode,
   buildEnvelope,
   canonicalEventBytes,
   canonicalize,
   checkRawPublicKey,
+  documentEnvelope,
+  documentPayload,
+  documentSigningInput,
   dssePae,
   EvidenceError,
   genesisHash,
@@ -18,14 +25,18 @@ import {
   manifestDigest,
   manifestStatement,
   parseAuditSigningInput,
+  parseDocumentSigningInput,
   parseEvent,
   parseManifestSigningInput,
   parseSigners,
   parseStrictJson,
   sealEvent,
   sha256Hex,
+  verifyDocument,
   verifyEd25519,
   verifyManifestEnvelope,
+  type ArchiveDay,
+  type AuditReportSeal,
   type Envelope,
   type ManifestStatement,
   type SignerEntry,
@@ -192,6 +203,55 @@ describe('golden vectors: manifest signatures', () => {
     });
     expect(verdict.valid).toBe(given.valid);
     expect(verdict.reasons.map((reason) => reason.split(':')[0])).toEqual(given.reasons);
+  });
+});
+
+describe('golden vectors: what the kernel says about its chain', () => {
+  type Kind =
+    { kind: 'archive-day'; document: ArchiveDay } | { kind: 'audit-report'; document: AuditReportSeal };
+  type Made = Kind & { payload: string; pae: string; envelope: string; key: string };
+  const vector = vectors<{
+    key: { kid: string; seed: string };
+    documents: Made[];
+    origin: string;
+    signers: SignerEntry[];
+    envelopes: {
+      name: string;
+      signers?: SignerEntry[];
+      envelope: string;
+      valid: boolean;
+      reasons: string[];
+    }[];
+  }>('kernel-documents.json');
+  const { kid, seed } = vector.key;
+
+  it.each(vector.documents)('makes the $kind $key', (made) => {
+    const [payload, key] =
+      made.kind === 'archive-day'
+        ? [documentPayload(ARCHIVE_DAY, made.document), archiveDayKey(made.document)]
+        : [documentPayload(AUDIT_REPORT, made.document), auditReportKeys(made.document).seal];
+    const format = made.kind === 'archive-day' ? ARCHIVE_DAY : AUDIT_REPORT;
+    expect(Buffer.from(payload).toString()).toBe(made.payload);
+    expect(key).toBe(made.key);
+    const input = documentSigningInput<never>(format as never, payload);
+    expect(Buffer.from(input).toString()).toBe(made.pae);
+    expect(parseDocumentSigningInput<never>(format as never, input)).toEqual(made.document);
+    const signature = sign(null, input, privateKey(seed)).toString('base64');
+    const envelope = documentEnvelope<never>(format as never, payload, kid, signature);
+    expect(Buffer.from(envelope).toString()).toBe(made.envelope);
+    expect(
+      verifyDocument<never>(format as never, { envelope, keys: vector.signers, origin: vector.origin }),
+    ).toEqual({ document: made.document, reasons: [] });
+  });
+
+  it.each(vector.envelopes)('judges an envelope: $name', ({ envelope, signers, valid, reasons }) => {
+    const verdict = verifyDocument(ARCHIVE_DAY, {
+      envelope: Buffer.from(envelope),
+      keys: signers ?? vector.signers,
+      origin: vector.origin,
+    });
+    expect(verdict.reasons.map((reason) => reason.split(':')[0])).toEqual(reasons);
+    expect(verdict.reasons.length === 0).toBe(valid);
   });
 });
 

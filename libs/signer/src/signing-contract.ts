@@ -8,6 +8,8 @@ import { type SignerPurpose } from '#libs/evidence';
 export const KEY_PURPOSE_OF = {
   'audit-event': 'audit',
   manifest: 'manifest',
+  'archive-day': 'checkpoint',
+  'audit-report': 'checkpoint',
 } as const satisfies Record<string, SignerPurpose>;
 
 export type SigningPurpose = keyof typeof KEY_PURPOSE_OF;

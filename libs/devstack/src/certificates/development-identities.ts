@@ -17,8 +17,10 @@ export const DEVELOPMENT_CALLERS = {
 
 export type DevelopmentCaller = keyof typeof DEVELOPMENT_CALLERS;
 
-/** The kernel as the signing proxy knows it. */
+/** Processes as the signing proxy knows them. */
 export const KERNEL_CLIENT_COMMON_NAME = 'kernel';
+export const ARCHIVER_CLIENT_COMMON_NAME = 'archiver';
+export const AUDITOR_CLIENT_COMMON_NAME = 'auditor';
 export const APPROVER_COUNT = 5;
 const TRUST_DOMAIN = 'kernel.localhost';
 const LOOPBACK_HOSTS = ['localhost', '127.0.0.1', '::1'];
@@ -37,6 +39,8 @@ export interface DevelopmentIdentities {
   approvers: DevelopmentApprover[];
   kernelServer: CertificateFiles;
   kernelClient: CertificateFiles;
+  archiverClient: CertificateFiles;
+  auditorClient: CertificateFiles;
   proxyServer: CertificateFiles;
   /** For a caller of one's own, in tests. */
   ca: DevelopmentCa;
@@ -82,6 +86,8 @@ export async function openDevelopmentIdentities(
     approvers,
     kernelServer: await server('kernel-server', 'kernel'),
     kernelClient: await client('kernel-client', KERNEL_CLIENT_COMMON_NAME),
+    archiverClient: await client('archiver-client', ARCHIVER_CLIENT_COMMON_NAME),
+    auditorClient: await client('auditor-client', AUDITOR_CLIENT_COMMON_NAME),
     proxyServer: await server('signing-proxy-server', 'signing-proxy'),
   };
 }

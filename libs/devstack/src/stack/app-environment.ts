@@ -1,5 +1,8 @@
+import { type SignerPurpose } from '#libs/evidence';
 import { type ProvisionedToken } from '#libs/signer';
 import {
+  ARCHIVER_CLIENT_COMMON_NAME,
+  AUDITOR_CLIENT_COMMON_NAME,
   DEVELOPMENT_CALLERS,
   type DevelopmentIdentities,
   developmentSpiffeId,
@@ -9,9 +12,10 @@ import {
 const HOST = '127.0.0.1';
 
 /** The development kernel's keys: the same names as the proxy's defaults. */
-export const SIGNING_KEYS: readonly { kid: string; purpose: 'audit' | 'manifest' }[] = [
+export const SIGNING_KEYS: readonly { kid: string; purpose: SignerPurpose }[] = [
   { kid: 'kernel-audit-ed25519-v1', purpose: 'audit' },
   { kid: 'kernel-manifest-ed25519-v1', purpose: 'manifest' },
+  { kid: 'kernel-checkpoint-ed25519-v1', purpose: 'checkpoint' },
 ];
 
 export interface KernelEnvironment {
@@ -73,6 +77,8 @@ export function signingProxyEnvironment(p: SigningProxyEnvironment): Record<stri
     KERNEL_TLS_CLIENT_CA_FILE: p.identities.caCert,
     KERNEL_SIGNING_CLIENTS: JSON.stringify([
       { cn: KERNEL_CLIENT_COMMON_NAME, purposes: ['audit-event', 'manifest'] },
+      { cn: ARCHIVER_CLIENT_COMMON_NAME, purposes: ['archive-day'] },
+      { cn: AUDITOR_CLIENT_COMMON_NAME, purposes: ['audit-report'] },
     ]),
     KERNEL_SIGNING_KEYS: JSON.stringify(
       SIGNING_KEYS.map(({ kid, purpose }) => ({ kid, purposes: [purpose] })),

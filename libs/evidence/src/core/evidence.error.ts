@@ -20,6 +20,8 @@ export type EvidenceErrorCode =
   // manifest signatures (docs/spec/manifest-signature.md)
   | 'invalid_statement'
   | 'invalid_envelope'
+  // day manifests and audit reports (docs/spec/archive.md)
+  | 'invalid_document'
   // keys (docs/spec/signers.md)
   | 'invalid_public_key'
   | 'weak_public_key'

@@ -3,6 +3,7 @@ import { canonicalize } from './canonical-json';
 import { MANIFEST_PAYLOAD_TYPE, parseDssePae } from './dsse';
 import { EvidenceError } from './evidence.error';
 import { type Sha256Hex } from './evidence-crypto';
+import { exactObject } from './exact-object';
 import { type JsonObject, type JsonValue } from './json-value';
 import { isOrigin } from './origin';
 import { parseCanonicalJson } from './strict-json.parser';
@@ -124,12 +125,6 @@ export function parseManifestSigningInput(bytes: Uint8Array): ManifestStatement 
     );
   }
   return parseManifestStatement(pae.payload);
-}
-
-function exactObject(value: JsonValue | undefined, names: string[]): JsonObject | null {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
-  const present = Object.keys(value);
-  return present.length === names.length && names.every((name) => Object.hasOwn(value, name)) ? value : null;
 }
 
 /** Something that names: not empty, well-formed, without control characters. */

@@ -52,6 +52,7 @@ export const EDGE_PROBLEMS: readonly ErrorProblems[] = [
     invalid_origin: OUR_FAULT,
     invalid_signature: OUR_FAULT,
     invalid_signing_input: OUR_FAULT,
+    invalid_document: OUR_FAULT,
     invalid_signers: OUR_FAULT,
     invalid_registry_event: OUR_FAULT,
   }),

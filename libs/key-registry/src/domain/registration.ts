@@ -13,7 +13,13 @@ export interface BackendKey {
 export const NEEDED_PURPOSES = ['audit', 'manifest'] as const satisfies readonly SignerPurpose[];
 
 /**
- * The keys to register on a first start: for each needed purpose that no key was ever registered for, the backend's
+ * The purposes whose first key registers itself, in this order. Without a checkpoint key everything is recorded and
+ * signed all the same; only the manifests of the archive's days and the reports of audits wait for one.
+ */
+const REGISTERED_PURPOSES = [...NEEDED_PURPOSES, 'checkpoint'] as const satisfies readonly SignerPurpose[];
+
+/**
+ * The keys to register on a first start: for each of these purposes that no key was ever registered for, the backend's
  * first key with it. The audit key comes first, since it signs its own registration and all that follow.
  * A purpose that has, or had, a registered key is left alone: replacing a key is a rotation and needs a decision.
  */
@@ -23,7 +29,7 @@ export function keysToRegister(
   deployedAt: string,
 ): SignerEntry[] {
   const entries = new Map<string, SignerEntry>();
-  for (const purpose of NEEDED_PURPOSES) {
+  for (const purpose of REGISTERED_PURPOSES) {
     if (registered.some((signer) => signer.purposes.includes(purpose))) continue;
     const key = offered.find((candidate) => candidate.purposes.includes(purpose));
     if (key) entries.set(key.kid, entryOf(key, deployedAt));

@@ -24,14 +24,23 @@ const kids = (signers: SignerEntry[]) => signers.map(({ signer_kid }) => signer_
 const NOW = '2026-02-01T00:00:00.000Z';
 
 describe('registration of the first keys', () => {
-  it('takes the first key of each needed purpose, the audit key first', () => {
+  it('takes the first key of each purpose, the audit key first', () => {
     const offered = [
       key('m', ['manifest']),
       key('a', ['audit']),
       key('a2', ['audit']),
       key('c', ['checkpoint']),
+      key('c2', ['checkpoint']),
     ];
-    expect(kids(keysToRegister([], offered, NOW))).toEqual(['a', 'm']);
+    expect(kids(keysToRegister([], offered.toReversed(), NOW))).toEqual(['a2', 'm', 'c2']);
+    expect(kids(keysToRegister([], offered, NOW))).toEqual(['a', 'm', 'c']);
+  });
+
+  it('registers a checkpoint key that comes later, and does without one', () => {
+    const known = [signer('a', ['audit']), signer('m', ['manifest'])];
+    const offered = [key('a', ['audit']), key('m', ['manifest'])];
+    expect(keysToRegister(known, offered, NOW)).toEqual([]);
+    expect(kids(keysToRegister(known, [...offered, key('c', ['checkpoint'])], NOW))).toEqual(['c']);
   });
 
   it('registers a key for both purposes once', () => {
