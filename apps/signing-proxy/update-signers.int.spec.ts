@@ -4,7 +4,14 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseSignersFile, type SignerEntry } from '#libs/evidence';
-import { AUDIT, MANIFEST, ORIGIN, type ProxyFixture, startProxyFixture } from './proxy-fixture.spec';
+import {
+  AUDIT,
+  CHECKPOINT,
+  MANIFEST,
+  ORIGIN,
+  type ProxyFixture,
+  startProxyFixture,
+} from './proxy-fixture.spec';
 
 const SCRIPT = join(__dirname, '../../scripts/update-signers-from-kms.sh');
 
@@ -136,7 +143,12 @@ describe('scripts/update-signers-from-kms.sh', () => {
     expect(JSON.parse(await readFile(out, 'utf8'))).toEqual({
       origin: ORIGIN,
       note: 'by hand',
-      signers: [old, noted, expect.objectContaining({ signer_kid: MANIFEST })],
+      signers: [
+        old,
+        noted,
+        expect.objectContaining({ signer_kid: MANIFEST }),
+        expect.objectContaining({ signer_kid: CHECKPOINT }),
+      ],
     });
   });
 
@@ -146,7 +158,7 @@ describe('scripts/update-signers-from-kms.sh', () => {
       code: 0,
       stdout: expect.stringContaining('removed'),
     });
-    expect((await read()).signers.map(({ signer_kid }) => signer_kid)).toEqual([AUDIT, MANIFEST]);
+    expect((await read()).signers.map(({ signer_kid }) => signer_kid)).toEqual([AUDIT, MANIFEST, CHECKPOINT]);
   });
 
   it('completes a file in the deployment guide’s first format', async () => {

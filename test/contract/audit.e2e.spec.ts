@@ -158,7 +158,11 @@ describe('the audit log', () => {
   it('tells how it stands to whoever asks', async () => {
     const status = (await new ContractClient(stack().client('NOROLE')).get('/kernel/security/status')).json;
     expect(status).toMatchObject({ origin: stack().origin, mode: 'normal', signing: { ok: true } });
-    expect(status.signers.map(({ purposes }: SignerEntry) => purposes)).toEqual([['audit'], ['manifest']]);
+    expect(status.signers.map(({ purposes }: SignerEntry) => purposes)).toEqual([
+      ['audit'],
+      ['manifest'],
+      ['checkpoint'],
+    ]);
     expect(JSON.stringify(status)).not.toMatch(/PRIVATE|postgres:|password|127\.0\.0\.1/);
   });
 });

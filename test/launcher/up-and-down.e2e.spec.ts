@@ -168,8 +168,12 @@ describe('./kernel up', () => {
   it('lists the registered keys', async () => {
     const list = await launcher.on('keys');
     expect(list.stdout).toContain('kernel-audit-ed25519-v1');
-    expect(JSON.parse((await launcher.on('keys jwks')).stdout)).toMatchObject({ keys: [{}, {}] });
-    expect(JSON.parse((await launcher.on('keys signers')).stdout)).toMatchObject({ signers: [{}, {}] });
+    expect(JSON.parse((await launcher.on('keys jwks')).stdout)).toMatchObject({
+      keys: [{}, {}, {}],
+    });
+    expect(JSON.parse((await launcher.on('keys signers')).stdout)).toMatchObject({
+      signers: [{}, {}, {}],
+    });
     expect(JSON.parse((await launcher.on('keys show', 'kernel-audit-ed25519-v1')).stdout)).toMatchObject({
       purposes: ['audit'],
     });

@@ -16,20 +16,22 @@ export class RegisterSignersHandler implements ICommandHandler<RegisterSigners, 
     const store = this.stores.signedBy(signedBy);
     try {
       for (const signer of signers) {
-        await store.append({
-          actor: KERNEL,
-          writes: [
-            {
-              stream: `signer/${signer.signer_kid}`,
-              expectedVersion: 0,
-              events: [{ type: 'signer.added', payload: { signer: { ...signer } } }],
-            },
-          ],
-        });
+        await store
+          .append({
+            actor: KERNEL,
+            writes: [
+              {
+                stream: `signer/${signer.signer_kid}`,
+                expectedVersion: 0,
+                events: [{ type: 'signer.added', payload: { signer: { ...signer } } }],
+              },
+            ],
+          })
+          .catch((error: unknown) => {
+            // Another replica was first: its registration stands.
+            if (!(error instanceof EventStoreError && error.code === 'version_conflict')) throw error;
+          });
       }
-    } catch (error) {
-      // Another replica was first: its registration stands.
-      if (!(error instanceof EventStoreError && error.code === 'version_conflict')) throw error;
     } finally {
       await store.close();
     }
