@@ -15,3 +15,25 @@ export {
   AuditStreamServer,
   type AuditStreamServerOptions,
 } from './nest/audit-stream.server';
+export {
+  ChainFollower,
+  type ChainFollowerOptions,
+  type FollowedRecords,
+  type StoredHashes,
+} from './chain/chain-follower';
+export {
+  consumerLag,
+  PipelineMetrics,
+  type PipelineMetricsOptions,
+  type ShardLag,
+} from './chain/pipeline-metrics';
+export { registryEventsOf } from './chain/registry-events';
+export { ShardRunner, type ShardRunnerOptions, type ShardState } from './chain/shard-runner';
+export { TrustedKeys, type TrustedKeysOptions } from './chain/trusted-keys';
+export {
+  MOVE_POSITION,
+  movePositionValues,
+  positionMoved,
+  type SqlSource,
+  StreamPositions,
+} from './positions/stream-positions';

@@ -6,6 +6,7 @@ import { type KeyObject } from 'node:crypto';
 import { type UnhashedEvent } from './core/audit-event';
 import { ChainVerifierCore, type ChainVerifierOptions } from './core/chain-verifier';
 import { EventInspector } from './core/inspect-event';
+import { KeyTrustCore } from './core/key-trust';
 import { type JsonValue } from './core/json-value';
 import {
   verifyDocumentWith,
@@ -17,6 +18,7 @@ import {
 import { manifestDigestWith } from './core/manifest-statement';
 import { genesisHashWith } from './core/origin';
 import { hashEventWith, sealEventWith, type SealedEvent } from './core/seal-event';
+import { type SignerEntry } from './core/signers';
 import {
   verifyManifestEnvelopeWith,
   type ManifestVerdict,
@@ -167,6 +169,14 @@ export function verifyDocument<T extends KernelDocument>(
 export class ChainVerifier extends ChainVerifierCore<KeyObject> {
   constructor(options: ChainVerifierOptions) {
     super(nodeCrypto, options);
+  }
+}
+
+/** Which keys a follower of the chain trusts, from a trust root and the chain's own registry events. */
+export class KeyTrust extends KeyTrustCore<KeyObject> {
+  /** @param roots null: the first audit key that registers itself is trusted */
+  constructor(origin: string, roots: readonly SignerEntry[] | null) {
+    super(nodeCrypto, origin, roots);
   }
 }
 

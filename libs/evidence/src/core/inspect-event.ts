@@ -41,6 +41,15 @@ export class EventInspector<Key = unknown> {
     return { facts, event: parseEvent(bytes), formatted: true, faults: [] };
   }
 
+  /** The same for readers that need the event itself: it is there whenever its format is right. */
+  inspectWhole(bytes: Uint8Array | string): Inspection {
+    const inspection = this.inspect(bytes);
+    if (inspection.event !== null || !inspection.formatted) return inspection;
+    // What the scan accepts is canonical: no member occurs twice, no number loses digits.
+    const text = typeof bytes === 'string' ? bytes : decoder.decode(bytes);
+    return { ...inspection, event: JSON.parse(text) as AuditEvent };
+  }
+
   /** The facts of an event that is right in every way; null when that is not certain. */
   private factsOfSound(bytes: Uint8Array | string): EventFacts | null {
     let text: string;
