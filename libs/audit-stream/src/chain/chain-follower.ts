@@ -69,7 +69,7 @@ export class ChainFollower {
 
     let { seq, hash } = this;
     for (const [at, { bytes, nextCursor }] of records.entries()) {
-      const read = this.read(bytes);
+      const read = this.read(bytes, seq);
       if (read instanceof IntegrityFault) {
         found(at, read);
         break;
@@ -106,7 +106,7 @@ export class ChainFollower {
   }
 
   /** What one record is by itself. */
-  private read(bytes: Uint8Array): { event: AuditEvent } | IntegrityFault {
+  private read(bytes: Uint8Array, after: number): { event: AuditEvent } | IntegrityFault {
     const { event, facts, faults } = this.inspector.inspectWhole(bytes);
     const [first] = faults;
     if (event === null || first !== undefined) {
@@ -117,7 +117,7 @@ export class ChainFollower {
             kind,
             this.options.shard,
             null,
-            `Shard ${this.options.shard}: what comes after position ${this.seq} is no event: ${message}.`,
+            `Shard ${this.options.shard}: what comes after position ${after} is no event: ${message}.`,
           )
         : this.fault(kind, facts, message);
     }
@@ -216,7 +216,7 @@ export class ChainFollower {
       kind,
       this.options.shard,
       of.seq,
-      `Shard ${this.options.shard}, after position ${this.seq}: ${name} at ${of.shard}:${of.seq} is refused (${kind}): ${message}.`,
+      `Shard ${this.options.shard}: ${name} at ${of.shard}:${of.seq} is refused (${kind}): ${message}.`,
     );
   }
 }

@@ -90,7 +90,12 @@ describe('ChainFollower', () => {
       chain: EvidenceChain,
       tamper: (bytes: Uint8Array[]) => void,
       setup?: Setup,
-    ): Promise<{ applied: number; kind: string | undefined; seq: number | null | undefined; message: string }> {
+    ): Promise<{
+      applied: number;
+      kind: string | undefined;
+      seq: number | null | undefined;
+      message: string;
+    }> {
       const { follows } = follower(chain, setup);
       const bytes = [...chain.bytes];
       tamper(bytes);
@@ -221,9 +226,10 @@ describe('ChainFollower', () => {
 
     it('an event of another shard', async () => {
       const other = chainOf(2, 1);
-      expect(
-        await refused(chainOf(2), (bytes) => bytes.push(other.bytes[1] as Uint8Array)),
-      ).toMatchObject({ applied: 2, kind: 'wrong_shard' });
+      expect(await refused(chainOf(2), (bytes) => bytes.push(other.bytes[1] as Uint8Array))).toMatchObject({
+        applied: 2,
+        kind: 'wrong_shard',
+      });
     });
 
     it('and the first fault counts, whichever check finds it', async () => {
@@ -231,7 +237,9 @@ describe('ChainFollower', () => {
       const { signature } = chain.events[3] as { signature: string };
       const other = altered(chain, 1, { signature });
       expect(
-        await refused(chain, (bytes) => bytes.splice(1, 4, other, bytes[2] as Uint8Array, bytes[4] as Uint8Array)),
+        await refused(chain, (bytes) =>
+          bytes.splice(1, 4, other, bytes[2] as Uint8Array, bytes[4] as Uint8Array),
+        ),
       ).toMatchObject({ applied: 1, kind: 'signature', seq: 2 });
     });
   });
@@ -284,7 +292,11 @@ describe('ChainFollower', () => {
       const { follows } = follower(chain, { registry: registrar.bytes });
       const { events, fault } = await follows.follow(records(chain.bytes));
       expect(events).toHaveLength(4);
-      expect(fault).toMatchObject({ kind: 'key', seq: 5, message: expect.stringContaining('after it was retired') });
+      expect(fault).toMatchObject({
+        kind: 'key',
+        seq: 5,
+        message: expect.stringContaining('after it was retired'),
+      });
     });
   });
 });

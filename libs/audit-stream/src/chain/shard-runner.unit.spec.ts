@@ -25,7 +25,7 @@ class ScriptedConsumer implements AuditStreamConsumer {
   ): Promise<void> {
     this.subscriptions++;
     if (this.lost) throw new AuditStreamError('records_lost', 'offset 3 is gone');
-    for (let at = Number(from.cursor ?? 0); !signal.aborted; ) {
+    for (let at = Number(from.cursor ?? 0); !signal.aborted;) {
       const records = (this.topics.get(shard) ?? [])
         .slice(at, at + this.batch)
         .map((bytes, i) => ({ bytes, nextCursor: String(at + i + 1) }));
@@ -194,8 +194,10 @@ describe('ShardRunner', () => {
     await until(() => consumer.subscriptions > before + 3);
     // Looked at again and again, reported once.
     expect(faults).toEqual([{ shard: 0, kind: 'hash' }]);
-    expect(lines.filter(({ level, msg }) => level === 'error' && msg.includes('./kernel replay'))).toHaveLength(1);
-    await expect(runner.check()).rejects.toThrow(/after position 5: event .* at 0:6 is refused \(hash\)/);
+    expect(
+      lines.filter(({ level, msg }) => level === 'error' && msg.includes('./kernel replay')),
+    ).toHaveLength(1);
+    await expect(runner.check()).rejects.toThrow(/^Shard 0: event .* at 0:6 is refused \(hash\)/);
     expect(seqs()).toEqual(upTo(5));
     consumer.topics.set(0, [...bytes]);
     await until(() => handler.count(0) === 9);

@@ -69,7 +69,9 @@ describe('StreamPositions', () => {
     await listener.connect();
     try {
       await listener.query('LISTEN kernel_positions');
-      const heard = new Promise((resolve) => listener.once('notification', ({ payload }) => resolve(payload)));
+      const heard = new Promise((resolve) =>
+        listener.once('notification', ({ payload }) => resolve(payload)),
+      );
       await positions.move(events);
       expect(await heard).toBe('archiver:0');
     } finally {

@@ -39,9 +39,10 @@ export class KeyTrustCore<Key = unknown> {
     for (const bytes of events) {
       const { event, faults } = this.inspector.inspectWhole(bytes);
       if (event === null || faults.length > 0 || !isRegistryEvent(event)) continue;
-      const place = `${event.shard}:${event.seq}:${event.hash}`;
-      if (this.known.has(place)) continue;
-      this.known.set(place, event);
+      // A forged copy must not stand in the way of the event itself.
+      const name = `${event.hash} ${event.signature}`;
+      if (this.known.has(name)) continue;
+      this.known.set(name, event);
       news = true;
     }
     if (news) this.fold();
