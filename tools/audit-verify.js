@@ -6490,6 +6490,13 @@ var EventInspector = class {
     if (!facts.stream.startsWith("signer/")) return { facts, event: null, formatted: true, faults: [] };
     return { facts, event: parseEvent(bytes), formatted: true, faults: [] };
   }
+  /** The same for readers that need the event itself: it is there whenever its format is right. */
+  inspectWhole(bytes) {
+    const inspection = this.inspect(bytes);
+    if (inspection.event !== null || !inspection.formatted) return inspection;
+    const text = typeof bytes === "string" ? bytes : decoder3.decode(bytes);
+    return { ...inspection, event: JSON.parse(text) };
+  }
   /** The facts of an event that is right in every way; null when that is not certain. */
   factsOfSound(bytes) {
     let text;
