@@ -1,12 +1,18 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { EventLog1764000000000 } from './migrations/1764000000000-event-log.migration';
 import { Relay1764100000000 } from './migrations/1764100000000-relay.migration';
+import { AuditIndex1764200100000 } from './migrations/1764200100000-audit-index.migration';
 import { StreamPositions1764200000000 } from './migrations/1764200000000-stream-positions.migration';
 
 export const SCHEMA = 'kernel';
 
 /** In the order they run. */
-export const MIGRATIONS = [EventLog1764000000000, Relay1764100000000, StreamPositions1764200000000];
+export const MIGRATIONS = [
+  EventLog1764000000000,
+  Relay1764100000000,
+  StreamPositions1764200000000,
+  AuditIndex1764200100000,
+];
 
 export interface EventStoreConnection {
   url: string;

@@ -24,7 +24,7 @@ export class EventLog {
     const { storeTimeoutMs, tailPollMs } = { ...DEFAULT_LIMITS, ...limits };
     const database = new Database(dataSource, storeTimeoutMs);
     this.shards = shards;
-    this.reader = new EventReader(database, shards);
+    this.reader = new EventReader(database);
     this.events = new EventTail(database, this.reader, shards, tailPollMs);
   }
 

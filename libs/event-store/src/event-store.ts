@@ -23,6 +23,7 @@ import { DEFAULT_LIMITS, type EventStoreLimits, RECENT_HEAD_MS } from './limits'
 import { assertMigrated } from './migrate';
 import { Database } from './postgres/database';
 import { StoreError } from './postgres/store-error';
+import { EventQueries } from './read/event-queries';
 import { EventReader } from './read/event-reader';
 import { EventTail, unavailable } from './tail/event-tail';
 
@@ -60,6 +61,7 @@ export class EventStore {
   private readonly newId: () => string;
   private readonly database: Database;
   private readonly reader: EventReader;
+  private readonly queries: EventQueries;
   private readonly idempotency: IdempotencyStore;
   private readonly writers: ShardWriter[];
   private readonly events: EventTail;
@@ -78,7 +80,8 @@ export class EventStore {
     this.now = options.now ?? Date.now;
     this.newId = options.newId ?? newEventId;
     this.database = new Database(dataSource, this.limits.storeTimeoutMs);
-    this.reader = new EventReader(this.database, shards);
+    this.reader = new EventReader(this.database);
+    this.queries = new EventQueries(this.database, shards, 'kernel');
     this.idempotency = new IdempotencyStore(this.database, this.now, this.limits.idempotencyRetentionMs);
     const each = <T>(make: (shard: number) => T): T[] =>
       Array.from({ length: shards }, (_, shard) => make(shard));
@@ -148,7 +151,7 @@ export class EventStore {
 
   /** A page of events that match, oldest first unless asked otherwise. @throws EventStoreError `invalid_request`, `invalid_cursor` */
   query(query: EventQuery = {}): Promise<EventPage> {
-    return this.reading(() => this.reader.query(query, (stream) => this.shardOf(stream)));
+    return this.reading(() => this.queries.query(query, (stream) => this.shardOf(stream)));
   }
 
   heads(): Promise<ShardHead[]> {

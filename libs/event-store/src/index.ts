@@ -35,5 +35,6 @@ export {
 } from './event-store.types';
 export { type AnswerRecord, type RecordedAnswer } from './idempotency/idempotency-store';
 export { DEFAULT_LIMITS, type EventStoreLimits, MAX_EVENTS_PER_REQUEST, MAX_PAGE } from './limits';
+export { IndexQueries, type IndexQueriesOptions } from './index-queries';
 export { assertMigrated, assertRuntimeRole, assertWorkerRole, migrate, type MigrateOptions } from './migrate';
 export { Database, openConnections } from './postgres/database';

@@ -3,6 +3,7 @@ import { genesisHash } from '#libs/evidence';
 import { MIGRATIONS, openEventStoreDataSource, SCHEMA } from './data-source';
 import { EventStoreError } from './event-store.error';
 import { DEFAULT_LIMITS } from './limits';
+import { INDEX_SCHEMA, restoreAuditIndex } from './migrations/audit-index.schema';
 import { Database } from './postgres/database';
 
 /** One migration at a time per database: `hashtext('illuvrse-kernel/migrate')`, computed by the server. */
@@ -24,6 +25,9 @@ const RUNTIME_GRANTS = [
   'EXECUTE ON FUNCTION kernel.stored_answer(text, text)',
   'EXECUTE ON FUNCTION kernel.first_seq_at(integer, timestamptz)',
   'EXECUTE ON FUNCTION kernel.first_version_at(text, timestamptz)',
+  `USAGE ON SCHEMA ${INDEX_SCHEMA}`,
+  'EXECUTE ON FUNCTION kernel_index.first_seq_at(integer, timestamptz)',
+  'EXECUTE ON FUNCTION kernel_index.first_version_at(text, timestamptz)',
 ];
 
 /** Rights of the role of relay, indexer, archiver and auditor: they read the chain and write only what is theirs. */
@@ -37,7 +41,17 @@ const WORKER_GRANTS = [
   'SELECT, INSERT, UPDATE ON kernel.leadership',
   'SELECT, INSERT, UPDATE ON kernel.relay_cursors',
   'SELECT, INSERT, UPDATE, DELETE ON kernel.stream_positions',
+  `USAGE ON SCHEMA ${INDEX_SCHEMA}`,
+  'EXECUTE ON FUNCTION kernel_index.first_seq_at(integer, timestamptz)',
+  'EXECUTE ON FUNCTION kernel_index.first_version_at(text, timestamptz)',
+  'EXECUTE ON FUNCTION kernel_index.rebuild_begin()',
+  'EXECUTE ON FUNCTION kernel_index.rebuild_discard()',
+  'EXECUTE ON FUNCTION kernel_index.rebuild_complete()',
+  'EXECUTE ON FUNCTION kernel_index.rebuild_swap(text, jsonb)',
 ];
+
+/** Rights on the index's tables: those that are there, and those that a rebuild will put in their place. */
+const INDEX_RIGHTS = { runtime: 'SELECT', worker: 'SELECT, INSERT' };
 
 export interface MigrateOptions {
   /** Names this kernel, `kernel.example.com/prod`; under every hash, so fixed for the life of the database. */
@@ -77,6 +91,7 @@ export async function migrate(ownerUrl: string, options: MigrateOptions): Promis
       if (!schema?.there) await runner.query(`CREATE SCHEMA ${SCHEMA}`);
       await dataSource.runMigrations();
       await inTransaction(runner, async () => {
+        await restoreAuditIndex(runner);
         await recordChain(runner, options);
         if (options.runtimeRole !== undefined) {
           await grant(runner, 'runtime', options.runtimeRole, RUNTIME_GRANTS);
@@ -163,11 +178,18 @@ async function grant(
       `The ${kind} role ${JSON.stringify(role)} may act as the schema's owner and so could switch the guards off; give the ${kind === 'runtime' ? 'kernel' : 'workers'} a role of its own.`,
     );
   }
-  await runner.query(`REVOKE ALL ON SCHEMA ${SCHEMA} FROM PUBLIC, ${name}`);
-  for (const objects of ['TABLES', 'FUNCTIONS', 'SEQUENCES']) {
-    await runner.query(`REVOKE ALL ON ALL ${objects} IN SCHEMA ${SCHEMA} FROM PUBLIC, ${name}`);
+  for (const schema of [SCHEMA, INDEX_SCHEMA]) {
+    await runner.query(`REVOKE ALL ON SCHEMA ${schema} FROM PUBLIC, ${name}`);
+    for (const objects of ['TABLES', 'FUNCTIONS', 'SEQUENCES']) {
+      await runner.query(`REVOKE ALL ON ALL ${objects} IN SCHEMA ${schema} FROM PUBLIC, ${name}`);
+    }
   }
   await runner.query(`GRANT USAGE ON SCHEMA ${SCHEMA} TO ${name}`);
+  const tables = INDEX_RIGHTS[kind];
+  await runner.query(`GRANT ${tables} ON ALL TABLES IN SCHEMA ${INDEX_SCHEMA} TO ${name}`);
+  await runner.query(
+    `ALTER DEFAULT PRIVILEGES IN SCHEMA ${INDEX_SCHEMA} GRANT ${tables} ON TABLES TO ${name}`,
+  );
   for (const right of rights) await runner.query(`GRANT ${right} TO ${name}`);
 }
 

@@ -78,8 +78,7 @@ export class Database {
     this.pool = poolOf(dataSource);
     watchConnections(this.pool);
     // Reads never take the last connections: a crowd of them must not make the writer stand in line at each step.
-    const { max } = this.pool.options;
-    this.readers = new Turnstile(Math.max(1, max - Math.min(WRITER_CONNECTIONS, max >> 1)), timeoutMs);
+    this.readers = readersOf(this.pool, timeoutMs);
   }
 
   /** A step of an append, on any connection. @throws StoreError */
@@ -149,6 +148,19 @@ export function isStorable(text: string): boolean {
 /** Closes the socket without the goodbye that a silent server would never answer. */
 export function cutConnection(client: ClientBase): void {
   (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+}
+
+const readers = new WeakMap<Pool, Turnstile>();
+
+/** One for all who read over a pool: together they must leave connections to the writer. */
+function readersOf(pool: Pool, timeoutMs: number): Turnstile {
+  let turnstile = readers.get(pool);
+  if (turnstile === undefined) {
+    const { max } = pool.options;
+    turnstile = new Turnstile(Math.max(1, max - Math.min(WRITER_CONNECTIONS, max >> 1)), timeoutMs);
+    readers.set(pool, turnstile);
+  }
+  return turnstile;
 }
 
 const watched = new WeakSet<Pool>();

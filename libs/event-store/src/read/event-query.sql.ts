@@ -8,7 +8,11 @@ export interface QueryStatement {
 
 export type EventFilter = Omit<EventQuery, 'cursor' | 'limit' | 'order'>;
 
+/** Where events are queried: the log itself, or the audit index, which has the same columns and searches. */
+export type QuerySchema = 'kernel' | 'kernel_index';
+
 export interface PageRequest {
+  schema: QuerySchema;
   filter: EventFilter;
   order: 'oldest' | 'newest';
   /** Shard -> last place given out (exclusive); shards left out start at the beginning of the order. */
@@ -29,7 +33,7 @@ export interface PageRow {
  * One lateral scan per shard, each in index order, so that a page costs its rows and not the log. Times become places
  * first, by binary search. A query for one stream runs along the stream's own index.
  */
-export function eventQuery({ filter, order, bounds, shards, rows }: PageRequest): QueryStatement {
+export function eventQuery({ schema, filter, order, bounds, shards, rows }: PageRequest): QueryStatement {
   const { stream, type, actor, division, from, to } = filter;
   const values: unknown[] = [
     shards,
@@ -46,8 +50,8 @@ export function eventQuery({ filter, order, bounds, shards, rows }: PageRequest)
   if (division !== undefined) where.push(`e.division = ${bind(division)}`);
   const firstAt = (time: string): string =>
     stream === undefined
-      ? `(SELECT kernel.first_seq_at(s.shard, ${bind(time)}::timestamptz))`
-      : `(SELECT kernel.first_version_at(${bind(stream)}, ${bind(time)}::timestamptz))`;
+      ? `(SELECT ${schema}.first_seq_at(s.shard, ${bind(time)}::timestamptz))`
+      : `(SELECT ${schema}.first_version_at(${bind(stream)}, ${bind(time)}::timestamptz))`;
   if (from !== undefined) where.push(`e.${place} >= ${firstAt(from)}`);
   if (to !== undefined) where.push(`e.${place} < ${firstAt(to)}`);
   return {
@@ -56,7 +60,7 @@ export function eventQuery({ filter, order, bounds, shards, rows }: PageRequest)
       FROM unnest($1::integer[], $2::bigint[]) AS s(shard, bound),
       LATERAL (
         SELECT e.shard, e.${place} AS place, (extract(epoch FROM e.ts) * 1000)::bigint AS ts_ms, e.canonical
-        FROM kernel.events e
+        FROM ${schema}.events e
         WHERE ${where.join(' AND ')}
         ORDER BY e.${place} ${order === 'oldest' ? 'ASC' : 'DESC'}
         LIMIT $3

@@ -1,0 +1,36 @@
+import { type DataSource } from 'typeorm';
+import { shardOf } from './append/shard-of';
+import { type EventPage, type EventQuery } from './event-store.types';
+import { DEFAULT_LIMITS, type EventStoreLimits } from './limits';
+import { Database } from './postgres/database';
+import { StoreError } from './postgres/store-error';
+import { EventQueries } from './read/event-queries';
+import { unavailable } from './tail/event-tail';
+
+export interface IndexQueriesOptions {
+  /** Initialised; stays the caller's. A role that may read the audit index is enough. */
+  dataSource: DataSource;
+  shards: number;
+  limits?: Partial<Pick<EventStoreLimits, 'storeTimeoutMs'>>;
+}
+
+/** Lists events as `EventStore.query` does, in the same order and with the same cursors, from the audit index. */
+export class IndexQueries {
+  private readonly queries: EventQueries;
+  private readonly shards: number;
+
+  constructor({ dataSource, shards, limits }: IndexQueriesOptions) {
+    const { storeTimeoutMs } = { ...DEFAULT_LIMITS, ...limits };
+    this.shards = shards;
+    this.queries = new EventQueries(new Database(dataSource, storeTimeoutMs), shards, 'kernel_index');
+  }
+
+  /** @throws EventStoreError `invalid_request`, `invalid_cursor`, `store_unavailable` */
+  async query(query: EventQuery = {}): Promise<EventPage> {
+    try {
+      return await this.queries.query(query, (stream) => shardOf(stream, this.shards));
+    } catch (error) {
+      throw error instanceof StoreError ? unavailable(error) : error;
+    }
+  }
+}
