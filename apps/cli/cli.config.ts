@@ -1,4 +1,4 @@
-import { type ConfigOf, defineConfig, readableFile, text, url } from '#libs/config';
+import { type ConfigOf, defineConfig, list, readableFile, text, url } from '#libs/config';
 
 /**
  * What the operator's CLI takes from the environment: the variables of kernel.env, so that it works after
@@ -25,6 +25,25 @@ export const cliConfig = defineConfig({
   DATABASE_URL: {
     schema: url('postgres', 'postgresql').optional(),
     description: 'The event store that `audit verify` reads.',
+    secret: true,
+  },
+  KAFKA_BROKERS: {
+    schema: list(text(), 'host:port, separated by commas').optional(),
+    description: 'Brokers that `up --stream kafka` uses instead of starting one.',
+  },
+  S3_ENDPOINT: {
+    schema: url('http', 'https').optional(),
+    description: 'The S3 server that `up --archive s3` uses instead of starting one.',
+  },
+  S3_BUCKET: {
+    schema: text().optional(),
+    description: 'The bucket there, with versioning and object lock.',
+  },
+  S3_REGION: { schema: text(), description: 'Its region.', default: 'us-east-1' },
+  S3_ACCESS_KEY_ID: { schema: text().optional(), description: 'Credentials for the bucket.' },
+  S3_SECRET_ACCESS_KEY: {
+    schema: text().optional(),
+    description: 'The secret that belongs to S3_ACCESS_KEY_ID.',
     secret: true,
   },
 });

@@ -13,6 +13,8 @@ interface Status {
   origin?: string;
   signer?: string;
   shards?: number;
+  stream?: string;
+  archive?: string;
   supervisor?: { pid: number; startedAt: string };
   services?: { name: string; state: string; pid: number | null; restarts: number; url: string }[];
 }
@@ -34,8 +36,8 @@ export function addStatus(program: Command): void {
 async function statusOf(dir: string): Promise<Status> {
   const folder = await StateFolder.find(dir);
   if (folder === undefined) return { state: dir, running: false, ready: false };
-  const { origin, signer, shards, portBase } = folder.record;
-  const known = { state: dir, origin, signer, shards };
+  const { origin, signer, shards, stream, archive, portBase } = folder.record;
+  const known = { state: dir, origin, signer, shards, stream, archive };
   const run = readRun(dir);
   const supervised = run !== undefined && isRunning(run.supervisor);
   const ports = portsFrom(portBase);
@@ -44,6 +46,11 @@ async function statusOf(dir: string): Promise<Status> {
     postgres: `postgres://127.0.0.1:${ports.postgres}`,
     'signing-proxy': `https://127.0.0.1:${ports.signingProxy}`,
     kernel: `https://127.0.0.1:${kernel?.api}`,
+    kafka: `127.0.0.1:${ports.kafka}`,
+    s3: `http://127.0.0.1:${ports.s3}`,
+    ...Object.fromEntries(
+      ports.workers.map(({ app, management }) => [app, `http://127.0.0.1:${management}`]),
+    ),
   };
   const services = Object.entries(run?.services ?? {}).map(([name, service]) => {
     const alive = service.process !== null && isRunning(service.process);
@@ -61,13 +68,18 @@ async function statusOf(dir: string): Promise<Status> {
     };
   });
   if (!supervised) return { ...known, running: false, ready: false, services };
-  const answer = await probe(`http://127.0.0.1:${kernel?.management}/ready`);
-  const ready = answer.status === 200;
+  const problems = await Promise.all(
+    [{ app: 'kernel', management: kernel?.management }, ...ports.workers].map(async ({ app, management }) => {
+      const answer = await probe(`http://127.0.0.1:${management}/ready`);
+      return answer.status === 200 ? [] : [`${app}: ${readinessProblem(answer)}`];
+    }),
+  );
+  const reason = problems.flat().join('; ');
   return {
     ...known,
     running: true,
-    ready,
-    ...(ready ? {} : { reason: readinessProblem(answer) }),
+    ready: reason === '',
+    ...(reason === '' ? {} : { reason }),
     supervisor: { pid: run.supervisor.pid, startedAt: run.startedAt },
     services,
   };
@@ -78,7 +90,7 @@ function describe(status: Status): string {
   const left = (status.services ?? []).filter(({ pid }) => pid !== null);
   const lines = [
     `state   ${status.state}`,
-    `origin  ${status.origin} (${status.signer} signer, ${status.shards} ${status.shards === 1 ? 'shard' : 'shards'})`,
+    `origin  ${status.origin} (${status.signer} signer, ${status.shards} ${status.shards === 1 ? 'shard' : 'shards'}, ${status.stream} stream, ${status.archive} archive)`,
   ];
   if (!status.running) {
     lines.push(

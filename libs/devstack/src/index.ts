@@ -54,8 +54,24 @@ export {
   softHsmModule,
   Stack,
   type StackOptions,
+  type WorkerInstance,
 } from './stack/stack';
-export { DEFAULT_PORT_BASE, MAX_PORT_BASE, portsFrom, type StackPorts } from './stack/stack-ports';
+export {
+  type ArchiveChoice,
+  type ArchiveEnvironment,
+  ARCHIVES,
+  type ForeignBucket,
+  type StackArchive,
+} from './stack/stack-archive';
+export {
+  DEFAULT_PORT_BASE,
+  MAX_PORT_BASE,
+  portsFrom,
+  type StackPorts,
+  type WorkerPorts,
+} from './stack/stack-ports';
+export { type StackStream, type StreamChoice, type StreamEnvironment, STREAMS } from './stack/stack-stream';
+export { WORKER_NAMES, type WorkerName } from './stack/worker-apps';
 export {
   type SignerChoice,
   SIGNERS,

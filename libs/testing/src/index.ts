@@ -9,7 +9,14 @@ export {
   type TestPostgresOptions,
   withPostgres,
 } from './test-postgres';
-export { startStack, type TestKernel, type TestStack, type TestStackOptions, withStack } from './test-stack';
+export {
+  startStack,
+  type TestKernel,
+  type TestStack,
+  type TestStackOptions,
+  type TestWorker,
+  withStack,
+} from './test-stack';
 export { ensureBuilt, workTree } from './work-tree';
 export { TestCa, type TestCertificate, type TestCertificateRequest } from './test-ca';
 export {

@@ -2,18 +2,25 @@ import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  type ArchiveChoice,
+  type ArchiveEnvironment,
   type CertificateFiles,
   type DevelopmentCaller,
   type DevelopmentIdentities,
   freePort,
   guardFolder,
+  type KafkaServer,
   type KernelVariables,
   type PostgresServer,
   probe,
   releaseFolder,
+  type S3Server,
   type SignerChoice,
   Stack,
+  type StreamChoice,
+  type StreamEnvironment,
   type SupervisedService,
+  type WorkerName,
 } from '#libs/devstack';
 import { MtlsClient } from './mtls-client';
 import { ensureBuilt, workTree } from './work-tree';
@@ -22,6 +29,12 @@ export interface TestStackOptions {
   /** Kernel processes on the one database; default 1. */
   kernels?: number;
   signer?: SignerChoice;
+  /** Worker processes, one for each name; default none. The same name twice gives two of them. */
+  workers?: readonly WorkerName[];
+  /** Default `postgres`; with `kafka` a broker of its own is started (guard the suite with describeWithKafka). */
+  stream?: StreamChoice;
+  /** Default `fs`; with `s3` a server of its own is started (guard the suite with describeWithS3). */
+  archive?: ArchiveChoice;
   shards?: number;
   /** Processes that are killed come back by themselves; default false: the test says when. */
   restart?: boolean;
@@ -34,7 +47,9 @@ export interface TestStackOptions {
    * Processes that the test starts itself (`stack.signingProxy.start()`, `stack.kernels[0].process.start()`). Without
    * all of them the stack is handed over as it is, ready or not.
    */
-  idle?: readonly ('signing-proxy' | 'kernel')[];
+  idle?: readonly ('signing-proxy' | 'kernel' | WorkerName)[];
+  /** Variables of the worker processes on top of the usual ones. `n` counts those of one app from 0. */
+  workerVariables?: (app: WorkerName, n: number) => Readonly<Record<string, string>>;
   postgresSettings?: Readonly<Record<string, string>>;
   /** What the processes are told: default `warn`, and it is in their logs. */
   logLevel?: string;
@@ -43,6 +58,12 @@ export interface TestStackOptions {
 export interface TestKernel {
   process: SupervisedService;
   apiUrl: string;
+  managementUrl: string;
+}
+
+export interface TestWorker {
+  app: WorkerName;
+  process: SupervisedService;
   managementUrl: string;
 }
 
@@ -57,6 +78,13 @@ export interface TestStack {
   readonly signingProxyUrl: string;
   readonly signingProxyManagementUrl: string;
   readonly kernels: readonly TestKernel[];
+  readonly workers: readonly TestWorker[];
+  /** What says where the stream is, and its broker when it is Kafka. */
+  readonly stream: { environment: StreamEnvironment; server: KafkaServer | undefined };
+  /** What says where the archive is (`archiveSettings` of libs/archive), and its server when it is S3. */
+  readonly archive: { environment: ArchiveEnvironment; server: S3Server | undefined };
+  /** One of the workers: the first of that app, when not said. */
+  worker(app: WorkerName, n?: number): TestWorker;
   /**
    * A client of a kernel's API (the first, when not said): one of the development callers, the files of another
    * certificate (`identities.ca.ensure` issues any), or none. Closed with the stack.
@@ -67,9 +95,9 @@ export interface TestStack {
   ): MtlsClient;
   /** GET of a management URL: /health, /ready, /metrics. */
   management(path: string, kernel?: number): Promise<{ status: number; text: string }>;
-  /** What a process has written: `kernel`, `kernel-2`, `signing-proxy`, `postgres`. */
+  /** What a process has written: `kernel`, `kernel-2`, `signing-proxy`, `postgres`, `outbox-relay`, ... */
   log(name: string): Promise<string>;
-  /** Settles when every kernel is ready (after something was killed and started again). */
+  /** Settles when every kernel and every worker is ready (after something was killed and started again). */
   whenReady(): Promise<void>;
   /** Stops every process and removes the folder. */
   stop(): Promise<void>;
@@ -100,6 +128,8 @@ export async function startStack(options: TestStackOptions = {}): Promise<TestSt
       origin: 'kernel.test/stack',
       shards: options.shards ?? 1,
       signer: options.signer ?? 'software',
+      stream: options.stream ?? 'postgres',
+      archive: options.archive ?? 'fs',
       restart: options.restart ?? false,
       throwaway: true,
       ports: {
@@ -108,6 +138,11 @@ export async function startStack(options: TestStackOptions = {}): Promise<TestSt
         signingProxy: await freePort(),
         signingProxyManagement,
         postgres: await freePort(),
+        workers: await Promise.all(
+          (options.workers ?? []).map(async (app) => ({ app, management: await freePort() })),
+        ),
+        kafka: await freePort(),
+        s3: await freePort(),
       },
       postgresSettings: { shared_buffers: '128MB', ...options.postgresSettings },
       kernelVariables: (started, kernel) => ({
@@ -115,6 +150,10 @@ export async function startStack(options: TestStackOptions = {}): Promise<TestSt
         ...(typeof options.kernelVariables === 'function'
           ? options.kernelVariables(started, kernel)
           : options.kernelVariables),
+      }),
+      workerVariables: (app, n) => ({
+        KERNEL_LOG_LEVEL: options.logLevel ?? 'warn',
+        ...options.workerVariables?.(app, n),
       }),
       idle: options.idle ?? [],
     });
@@ -126,6 +165,7 @@ export async function startStack(options: TestStackOptions = {}): Promise<TestSt
     throw error;
   }
   const stack = started;
+  const workers = stack.workers.map(({ service, ...rest }) => ({ process: service, ...rest }));
   return {
     dir,
     origin: stack.options.origin,
@@ -136,6 +176,14 @@ export async function startStack(options: TestStackOptions = {}): Promise<TestSt
     signingProxyUrl: stack.signingProxyUrl,
     signingProxyManagementUrl: `http://127.0.0.1:${signingProxyManagement}`,
     kernels: stack.kernels.map(({ service, ...urls }) => ({ process: service, ...urls })),
+    workers,
+    stream: stack.stream,
+    archive: stack.archive,
+    worker(app, n = 0) {
+      const worker = workers.filter((one) => one.app === app)[n];
+      if (worker === undefined) throw new Error(`the stack has no ${app} number ${n}`);
+      return worker;
+    },
     client(caller, { kernel = 0, connections } = {}) {
       const identity = typeof caller === 'string' ? stack.identities.callers[caller] : (caller ?? undefined);
       const client = new MtlsClient(stack.kernels[kernel]?.apiUrl ?? '', {

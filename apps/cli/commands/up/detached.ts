@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { type UpOptions, type UpReporter, type UpSummary } from './run-stack';
+import { serversToUse } from './servers';
 import { CliError } from '../../cli.error';
 import { workTree } from '../../work-tree';
 
@@ -14,13 +15,15 @@ export async function runDetached(options: UpOptions, say: (line: string) => voi
   if (options.portBase !== undefined) args.push('--port-base', String(options.portBase));
   if (options.signer !== undefined) args.push('--signer', options.signer);
   if (options.shards !== undefined) args.push('--shards', String(options.shards));
+  if (options.stream !== undefined) args.push('--stream', options.stream);
+  if (options.archive !== undefined) args.push('--archive', options.archive);
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? '', ...args], {
     detached: true,
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     // Not the caller's folder, which may be deleted while the kernel runs.
     cwd: workTree(),
-    // Nothing of this shell sticks to a process that may run for weeks.
-    env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
+    // Nothing else of this shell sticks to a process that may run for weeks.
+    env: { PATH: '/usr/local/bin:/usr/bin:/bin', ...serversToUse(options) },
   });
   const interrupt = () => child.kill('SIGTERM');
   process.once('SIGINT', interrupt);

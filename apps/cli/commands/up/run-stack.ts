@@ -12,12 +12,14 @@ import {
   type StackPorts,
   type StateChoices,
   StateFolder,
+  type StateRecord,
   type SupervisedService,
   writeEnvironmentFile,
 } from '#libs/devstack';
+import { foreignServers, type Servers } from './servers';
 import { workTree } from '../../work-tree';
 
-export interface UpOptions extends StateChoices {
+export interface UpOptions extends StateChoices, Servers {
   /** Absolute. */
   state: string;
 }
@@ -60,7 +62,8 @@ export async function runStack(options: UpOptions, reporter: UpReporter): Promis
       say(`ended what an earlier supervisor left behind: ${endedLeftovers.join(', ')}`);
     }
     const ports = portsFrom(folder.record.portBase);
-    await assertPortsFree(ports);
+    const servers = foreignServers(options, ports);
+    await assertPortsFree(ports, folder.record, servers);
     let told = false;
     const stack = await Stack.start({
       dir: folder.dir,
@@ -68,6 +71,9 @@ export async function runStack(options: UpOptions, reporter: UpReporter): Promis
       origin: folder.record.origin,
       shards: folder.record.shards,
       signer: folder.record.signer,
+      stream: folder.record.stream,
+      archive: folder.record.archive,
+      ...servers,
       ports,
       signal: abort.signal,
       say,
@@ -125,7 +131,11 @@ function stopSignal(): Promise<NodeJS.Signals> {
   });
 }
 
-async function assertPortsFree(ports: StackPorts): Promise<void> {
+async function assertPortsFree(
+  ports: StackPorts,
+  { stream, archive }: StateRecord,
+  { brokers, bucket }: Servers,
+): Promise<void> {
   for (const { api, management } of ports.kernels) {
     await assertPortFree(api, 'service API');
     await assertPortFree(management, 'management');
@@ -133,6 +143,9 @@ async function assertPortsFree(ports: StackPorts): Promise<void> {
   await assertPortFree(ports.signingProxy, 'signing proxy');
   await assertPortFree(ports.postgres, 'PostgreSQL');
   await assertPortFree(ports.signingProxyManagement, "signing proxy's management");
+  for (const { app, management } of ports.workers) await assertPortFree(management, `management of ${app}`);
+  if (stream === 'kafka' && brokers === undefined) await assertPortFree(ports.kafka, 'Kafka');
+  if (archive === 's3' && bucket === undefined) await assertPortFree(ports.s3, 'S3 server');
 }
 
 function record(claim: RunClaim, service: SupervisedService): void {
@@ -144,7 +157,7 @@ function record(claim: RunClaim, service: SupervisedService): void {
 }
 
 function environmentOf(folder: StateFolder, stack: Stack): EnvironmentLine[] {
-  const { identities, postgres, options } = stack;
+  const { identities, postgres, options, archive, stream } = stack;
   const [kernel] = stack.kernels;
   const variable = (name: string, value: string): EnvironmentLine => ({ name, value });
   const lines: EnvironmentLine[] = [
@@ -153,9 +166,14 @@ function environmentOf(folder: StateFolder, stack: Stack): EnvironmentLine[] {
     variable('KERNEL_MANAGEMENT_URL', kernel?.managementUrl ?? ''),
     variable('KERNEL_SIGNING_PROXY_URL', stack.signingProxyUrl),
     variable('KERNEL_ORIGIN', options.origin),
-    { comment: 'The web UI and the archive are not served yet; this is where they will be.' },
+    { comment: 'The web UI is not served yet; this is where it will be.' },
     variable('KERNEL_WEB_URL', `http://127.0.0.1:${options.ports.web}`),
+    { comment: 'The archive, and the stream.' },
+    // Also of a bucket: readers look for it, and the folder is then empty.
     variable('KERNEL_ARCHIVE_DIR', folder.archive),
+    ...Object.entries({ ...archive.environment, ...stream.environment })
+      .filter(([name]) => name !== 'KERNEL_ARCHIVE_DIR')
+      .map(([name, value]) => variable(name, value)),
     { comment: 'The development CA and client certificates (mutual TLS).' },
     variable('KERNEL_CA_CERT', identities.caCert),
   ];

@@ -2,6 +2,8 @@ import { resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { loadConfig } from '#libs/config';
 import {
+  type ArchiveChoice,
+  ARCHIVES,
   DEFAULT_PORT_BASE,
   isRunning,
   MAX_PORT_BASE,
@@ -12,10 +14,13 @@ import {
   type SignerChoice,
   softHsmModule,
   StateFolder,
+  type StreamChoice,
+  STREAMS,
 } from '#libs/devstack';
 import { runDetached, reportToParent } from './detached';
 import { runStack, type UpOptions } from './run-stack';
 import { nextSteps } from './next-steps';
+import { assertServersThere, serversFrom } from './servers';
 import { cliConfig } from '../../cli.config';
 import { CliError } from '../../cli.error';
 import { print, say } from '../../output/print';
@@ -27,6 +32,8 @@ interface Flags {
   portBase?: number;
   signer?: SignerChoice;
   shards?: number;
+  stream?: StreamChoice;
+  archive?: ArchiveChoice;
   /** Set by `--detach` for the process that stays. */
   supervisor?: true;
 }
@@ -37,7 +44,7 @@ export function addUp(program: Command): void {
     .summary('run the whole kernel on this machine')
     .description(
       [
-        'Runs the processes of production (kernel, signing proxy) with a PostgreSQL of their own, starts one that dies',
+        'Runs the processes of production (kernel, signing proxy, workers) with a PostgreSQL of their own, starts one that dies',
         'again, and says "ready" when /ready is green. Stop it with Ctrl-C, or with ./kernel down when detached.',
       ].join(' '),
     )
@@ -48,24 +55,34 @@ export function addUp(program: Command): void {
       `first of the ports: +3 API, +4 management, +5 signing proxy, +6 PostgreSQL (default: ${DEFAULT_PORT_BASE})`,
       portBase,
     )
-    .addOption(new Option('--stream <kind>', 'how events reach their readers').choices(['postgres']))
-    .addOption(new Option('--archive <kind>', 'where events are archived').choices(['fs']))
+    .addOption(
+      new Option('--stream <kind>', 'how events reach their readers (default: postgres)').choices(STREAMS),
+    )
+    .addOption(
+      new Option('--archive <kind>', 'where events are archived (default: fs, a folder)').choices(ARCHIVES),
+    )
     .addOption(new Option('--signer <kind>', 'where private keys live (default: software)').choices(SIGNERS))
     .option('--shards <n>', 'number of chains (default: 1)', shards)
     .addOption(new Option('--supervisor').hideHelp())
     .action(async (flags: Flags) => {
-      if (loadConfig(cliConfig).isProduction) {
+      const config = loadConfig(cliConfig);
+      if (config.isProduction) {
         throw new CliError(
           'wrong_usage',
           '`up` runs development conveniences (a software CA, an embedded database), which NODE_ENV=production refuses; deploy the apps instead (docs/configuration.md).',
         );
       }
       if (flags.signer === 'pkcs11') softHsmModule();
+      const servers = serversFrom(config);
+      assertServersThere(flags, servers);
       const options: UpOptions = {
         state: resolve(flags.state ?? defaultState()),
         ...(flags.portBase === undefined ? {} : { portBase: flags.portBase }),
         ...(flags.signer === undefined ? {} : { signer: flags.signer }),
         ...(flags.shards === undefined ? {} : { shards: flags.shards }),
+        ...(flags.stream === undefined ? {} : { stream: flags.stream }),
+        ...(flags.archive === undefined ? {} : { archive: flags.archive }),
+        ...servers,
       };
       if (flags.supervisor !== true && (await isRunningAlready(options, flags.detach === true))) return;
       if (flags.supervisor === true) {

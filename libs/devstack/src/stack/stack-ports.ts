@@ -1,3 +1,5 @@
+import { WORKER_APPS, WORKER_NAMES, type WorkerName } from './worker-apps';
+
 /** Every port of a stack on one machine. */
 export interface StackPorts {
   /** One entry per kernel process. */
@@ -7,12 +9,26 @@ export interface StackPorts {
   signingProxy: number;
   signingProxyManagement: number;
   postgres: number;
+  /** One entry per worker process. */
+  workers: readonly WorkerPorts[];
+  /** Of the broker and of the S3 server, where the stack has them. */
+  kafka: number;
+  s3: number;
+}
+
+export interface WorkerPorts {
+  app: WorkerName;
+  management: number;
 }
 
 /** The first of the ports that `--port-base` moves. */
 export const DEFAULT_PORT_BASE = 8440;
+const SIGNING_PROXY_MANAGEMENT = 10;
+/** From here on up to 14: the workers (WORKER_APPS). */
+const KAFKA = 15;
+const S3 = 16;
 /** The highest offset in use, so that the base can be checked. */
-const HIGHEST_OFFSET = 10;
+const HIGHEST_OFFSET = S3;
 export const MAX_PORT_BASE = 65_535 - HIGHEST_OFFSET;
 
 /** The offsets are part of the launcher's contract (docs/getting-started.md): scripts and people rely on them. */
@@ -22,6 +38,9 @@ export function portsFrom(base: number): StackPorts {
     kernels: [{ api: base + 3, management: base + 4 }],
     signingProxy: base + 5,
     postgres: base + 6,
-    signingProxyManagement: base + HIGHEST_OFFSET,
+    signingProxyManagement: base + SIGNING_PROXY_MANAGEMENT,
+    workers: WORKER_NAMES.map((app) => ({ app, management: base + WORKER_APPS[app].portOffset })),
+    kafka: base + KAFKA,
+    s3: base + S3,
   };
 }

@@ -6,8 +6,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { migrate } from '#libs/event-store';
 import { provisionSoftHsm } from '#libs/signer';
 import { kernelEnvironment, signingProxyEnvironment, SIGNING_KEYS } from './app-environment';
+import { type ArchiveChoice, type ForeignBucket, type StackArchive, startArchive } from './stack-archive';
 import { type StackPorts } from './stack-ports';
+import { type StackStream, startStream, type StreamChoice } from './stack-stream';
 import { type SignerChoice } from './state-folder';
+import { type WorkerName, workerEnvironment } from './worker-apps';
 import {
   type DevelopmentIdentities,
   openDevelopmentIdentities,
@@ -31,7 +34,14 @@ export interface StackOptions {
   origin: string;
   shards: number;
   signer: SignerChoice;
+  stream: StreamChoice;
+  archive: ArchiveChoice;
+  /** `ports.kernels` and `ports.workers` say how many of each there are. */
   ports: StackPorts;
+  /** With stream `kafka`: brokers that are there already, instead of one that is started here. */
+  brokers?: readonly string[] | undefined;
+  /** With archive `s3`: a bucket that is there already, instead of one on a server that is started here. */
+  bucket?: ForeignBucket | undefined;
   /** Start processes again when they die; default true. */
   restart?: boolean;
   /** Settings of PostgreSQL on top of the built-in ones. */
@@ -41,7 +51,9 @@ export interface StackOptions {
   /** Variables of the kernel processes on top of the built-in ones; as a function, of what was started before them. */
   kernelVariables?: KernelVariables;
   /** Processes that are not started: the caller says when. */
-  idle?: readonly ('signing-proxy' | 'kernel')[];
+  idle?: readonly ('signing-proxy' | 'kernel' | WorkerName)[];
+  /** Variables of the worker processes on top of the built-in ones. */
+  workerVariables?: (app: WorkerName, n: number) => Readonly<Record<string, string>>;
   /** Gives up starting: what runs is stopped and `start` rejects. */
   signal?: AbortSignal;
   /** Told what happens to the processes. */
@@ -64,7 +76,13 @@ export interface KernelInstance {
   managementUrl: string;
 }
 
-/** The processes of a kernel on one machine: PostgreSQL, signing proxy, one or more kernels. */
+export interface WorkerInstance {
+  app: WorkerName;
+  service: SupervisedService;
+  managementUrl: string;
+}
+
+/** The processes of a kernel on one machine: PostgreSQL, signing proxy, one or more kernels, the workers. */
 export class Stack {
   private constructor(
     readonly options: StackOptions,
@@ -73,6 +91,9 @@ export class Stack {
     readonly signingProxy: SupervisedService,
     readonly signingProxyUrl: string,
     readonly kernels: readonly KernelInstance[],
+    readonly workers: readonly WorkerInstance[],
+    readonly stream: StackStream,
+    readonly archive: StackArchive,
   ) {}
 
   /** Starts everything that shall not stay idle, in order; when one thing fails, nothing is left running. */
@@ -100,6 +121,24 @@ export class Stack {
       ...(options.postgresSettings === undefined ? {} : { settings: options.postgresSettings }),
       ...(options.onChange === undefined ? {} : { onChange: options.onChange }),
     });
+    const servers = {
+      dir: options.dir,
+      restart: options.restart !== false,
+      ...(options.onChange === undefined ? {} : { onChange: options.onChange }),
+    };
+    let stream: StackStream | undefined;
+    let archive: StackArchive;
+    try {
+      if (options.stream === 'kafka' && options.brokers === undefined) say('starting Kafka');
+      const { brokers, bucket } = options;
+      stream = await startStream({ ...servers, stream: options.stream, port: ports.kafka, brokers });
+      if (options.archive === 's3' && bucket === undefined) say('starting the S3 server');
+      archive = await startArchive({ ...servers, archive: options.archive, port: ports.s3, bucket });
+    } catch (error) {
+      await stream?.server?.stop();
+      await postgres.stop();
+      throw error;
+    }
     const signingProxyUrl = `https://127.0.0.1:${ports.signingProxy}`;
     const signingProxy = appService(options, {
       name: 'signing-proxy',
@@ -142,7 +181,40 @@ export class Stack {
         managementUrl: `http://127.0.0.1:${management}`,
       };
     });
-    const stack = new Stack(options, identities, postgres, signingProxy, signingProxyUrl, kernels);
+    const workers = ports.workers.map(({ app, management }, at): WorkerInstance => {
+      const n = ports.workers.slice(0, at).filter((other) => other.app === app).length;
+      const env = workerEnvironment(app, {
+        origin: options.origin,
+        shards: options.shards,
+        databaseUrl: postgres.workerUrl,
+        management,
+        signingProxyUrl,
+        identities,
+        stream: stream.environment,
+        archive: archive.environment,
+      });
+      return {
+        app,
+        service: appService(options, {
+          name: n === 0 ? app : `${app}-${n + 1}`,
+          app,
+          management,
+          env: { ...env, ...options.workerVariables?.(app, n) },
+        }),
+        managementUrl: `http://127.0.0.1:${management}`,
+      };
+    });
+    const stack = new Stack(
+      options,
+      identities,
+      postgres,
+      signingProxy,
+      signingProxyUrl,
+      kernels,
+      workers,
+      stream,
+      archive,
+    );
     const giveUp = () => void stack.stop();
     options.signal?.addEventListener('abort', giveUp);
     try {
@@ -160,11 +232,13 @@ export class Stack {
         await signingProxy.start();
         options.signal?.throwIfAborted();
       }
+      const starting = workers.filter(({ app }) => options.idle?.includes(app) !== true);
       if (options.idle?.includes('kernel') !== true) {
-        say('starting the kernel');
-        await Promise.all(kernels.map(({ service }) => service.start()));
-        options.signal?.throwIfAborted();
+        say(starting.length > 0 ? 'starting the kernel and its workers' : 'starting the kernel');
+        starting.push(...(kernels as (KernelInstance & WorkerInstance)[]));
       }
+      await allStarted(starting.map(({ service }) => service));
+      options.signal?.throwIfAborted();
       return stack;
     } catch (error) {
       await stack.stop();
@@ -174,10 +248,10 @@ export class Stack {
     }
   }
 
-  /** Settles when every kernel says on /ready that it can work. */
+  /** Settles when every kernel and every worker says on /ready that it can work. */
   async whenReady(signal?: AbortSignal, timeoutMs = START_TIMEOUT_MS): Promise<void> {
     const deadline = Date.now() + timeoutMs;
-    for (const { managementUrl, service } of this.kernels) {
+    for (const { managementUrl, service } of [...this.kernels, ...this.workers]) {
       for (;;) {
         const answer = await probe(`${managementUrl}/ready`);
         if (answer.status === 200) break;
@@ -197,7 +271,9 @@ export class Stack {
   /** Callers first, what they call last; each gets its grace. */
   async stop(): Promise<void> {
     await Promise.all(this.kernels.map(({ service }) => service.stop()));
+    await Promise.all(this.workers.map(({ service }) => service.stop()));
     await this.signingProxy.stop();
+    await Promise.all([this.stream.server?.stop(), this.archive.server?.stop()]);
     await this.postgres.stop();
   }
 }
@@ -220,6 +296,13 @@ export function softHsmModule(): string {
     'tool_missing',
     'SoftHSM 2 is not installed, which --signer pkcs11 needs; install it (Debian: apt-get install softhsm2) or use --signer software.',
   );
+}
+
+/** Waits for all, also for those that start while another fails: nothing may start after the stack was stopped. */
+async function allStarted(services: readonly SupervisedService[]): Promise<void> {
+  const results = await Promise.allSettled(services.map((service) => service.start()));
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
 }
 
 interface AppProcess {

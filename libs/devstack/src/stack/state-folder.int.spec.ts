@@ -25,6 +25,8 @@ describe('StateFolder', () => {
       origin: expect.stringMatching(/^dev\.kernel\.localhost\/[0-9a-f]{8}$/),
       signer: 'pkcs11',
       shards: 2,
+      stream: 'postgres',
+      archive: 'fs',
       portBase: DEFAULT_PORT_BASE,
       establishedAt: null,
     });
@@ -34,7 +36,9 @@ describe('StateFolder', () => {
     await expect(StateFolder.check(dir, { signer: 'software' })).rejects.toMatchObject({
       code: 'unsupported_option',
     });
-    await expect(StateFolder.check(dir, { shards: 1 })).rejects.toMatchObject({ code: 'unsupported_option' });
+    for (const other of [{ shards: 1 }, { stream: 'kafka' }, { archive: 's3' }] as const) {
+      await expect(StateFolder.check(dir, other)).rejects.toMatchObject({ code: 'unsupported_option' });
+    }
     expect((await StateFolder.openOrCreate(join(base, 'other'), {})).record.origin).not.toBe(
       made.record.origin,
     );
@@ -93,6 +97,9 @@ it('puts the ports where the contract says', () => {
     signingProxy: 8445,
     postgres: 8446,
     signingProxyManagement: 8450,
+    workers: expect.arrayContaining([{ app: 'outbox-relay', management: 8451 }]),
+    kafka: 8455,
+    s3: 8456,
   });
 });
 

@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { access, constants, mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { ARCHIVES, type ArchiveChoice } from './stack-archive';
 import { DEFAULT_PORT_BASE } from './stack-ports';
+import { STREAMS, type StreamChoice } from './stack-stream';
 import { writePrivate } from '../certificates/private-file';
 import { DevstackError } from '../devstack.error';
 
@@ -16,6 +18,9 @@ export interface StateRecord {
   origin: string;
   signer: SignerChoice;
   shards: number;
+  /** Consumers keep their positions in terms of the stream, and the archive is whole in one place only. */
+  stream: StreamChoice;
+  archive: ArchiveChoice;
   /** The one used last; may be changed by every `up`. */
   portBase: number;
   /** When the kernel was ready for the first time (RFC 3339): from then on there is a chain that must not vanish. */
@@ -26,6 +31,8 @@ export interface StateRecord {
 export interface StateChoices {
   signer?: SignerChoice;
   shards?: number;
+  stream?: StreamChoice;
+  archive?: ArchiveChoice;
   portBase?: number;
 }
 
@@ -61,7 +68,7 @@ export class StateFolder {
       }
       return;
     }
-    for (const name of ['signer', 'shards'] as const) {
+    for (const name of ['signer', 'shards', 'stream', 'archive'] as const) {
       if (wanted[name] !== undefined && wanted[name] !== existing[name]) {
         throw new DevstackError(
           'unsupported_option',
@@ -82,6 +89,8 @@ export class StateFolder {
       origin: existing?.origin ?? `dev.kernel.localhost/${randomBytes(4).toString('hex')}`,
       signer: existing?.signer ?? wanted.signer ?? 'software',
       shards: existing?.shards ?? wanted.shards ?? 1,
+      stream: existing?.stream ?? wanted.stream ?? 'postgres',
+      archive: existing?.archive ?? wanted.archive ?? 'fs',
       portBase: wanted.portBase ?? existing?.portBase ?? DEFAULT_PORT_BASE,
       establishedAt: existing?.establishedAt ?? null,
     };
@@ -191,11 +200,14 @@ async function readRecord(dir: string): Promise<StateRecord | undefined> {
     throw new DevstackError('no_write_permission', `${file} cannot be read (${code}).`, { file }, { cause });
   }
   try {
-    const record = JSON.parse(text) as StateRecord;
+    // Folders from before there was a choice have what is the default now.
+    const record = Object.assign({ stream: 'postgres', archive: 'fs' }, JSON.parse(text) as StateRecord);
     const sound =
       record.format === 1 &&
       typeof record.origin === 'string' &&
       SIGNERS.includes(record.signer) &&
+      STREAMS.includes(record.stream) &&
+      ARCHIVES.includes(record.archive) &&
       Number.isInteger(record.shards) &&
       ['string', 'object', 'undefined'].includes(typeof record.establishedAt) &&
       Number.isInteger(record.portBase);

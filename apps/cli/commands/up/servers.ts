@@ -1,0 +1,76 @@
+import {
+  type ArchiveChoice,
+  DevstackError,
+  type ForeignBucket,
+  kafkaMissing,
+  s3ServerMissing,
+  type StackPorts,
+  type StreamChoice,
+} from '#libs/devstack';
+import { type CliConfig } from '../../cli.config';
+import { CliError } from '../../cli.error';
+
+/** Servers that are there already, used instead of ones that `up` would start. */
+export interface Servers {
+  brokers?: readonly string[] | undefined;
+  bucket?: ForeignBucket | undefined;
+}
+
+/** From the variables of the environment: KAFKA_BROKERS; S3_ENDPOINT with a bucket and its credentials. */
+export function serversFrom(config: CliConfig): Servers {
+  const { kafkaBrokers, s3Endpoint, s3Bucket, s3Region, s3AccessKeyId, s3SecretAccessKey } = config;
+  const brokers = kafkaBrokers === undefined ? {} : { brokers: kafkaBrokers };
+  if (s3Endpoint === undefined) return brokers;
+  if (s3Bucket === undefined || s3AccessKeyId === undefined || s3SecretAccessKey === undefined) {
+    throw new CliError(
+      'wrong_usage',
+      'S3_ENDPOINT is set; set S3_BUCKET, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY too, or none of them.',
+    );
+  }
+  return {
+    ...brokers,
+    bucket: {
+      endpoint: s3Endpoint,
+      region: s3Region,
+      bucket: s3Bucket,
+      accessKeyId: s3AccessKeyId,
+      secretAccessKey: s3SecretAccessKey,
+    },
+  };
+}
+
+/** Before a state folder remembers a choice that this machine cannot run. @throws DevstackError `tool_missing` */
+export function assertServersThere(
+  { stream, archive }: { stream?: StreamChoice; archive?: ArchiveChoice },
+  { brokers, bucket }: Servers,
+): void {
+  const missing = [
+    stream === 'kafka' && brokers === undefined ? kafkaMissing() : null,
+    archive === 's3' && bucket === undefined ? s3ServerMissing() : null,
+  ].filter((reason) => reason !== null);
+  if (missing.length > 0) throw new DevstackError('tool_missing', `${missing.join('; ')}.`);
+}
+
+/** Without the stack's own: a shell that has read kernel.env names those. */
+export function foreignServers({ brokers, bucket }: Servers, ports: StackPorts): Servers {
+  return {
+    ...(brokers === undefined || brokers.join() === `127.0.0.1:${ports.kafka}` ? {} : { brokers }),
+    ...(bucket === undefined || bucket.endpoint === `http://127.0.0.1:${ports.s3}` ? {} : { bucket }),
+  };
+}
+
+/** The same variables again, for a process that reads them. */
+export function serversToUse({ brokers, bucket }: Servers): Record<string, string> {
+  return {
+    ...(brokers === undefined ? {} : { KAFKA_BROKERS: brokers.join(',') }),
+    ...(bucket === undefined
+      ? {}
+      : {
+          S3_ENDPOINT: bucket.endpoint,
+          S3_BUCKET: bucket.bucket,
+          S3_REGION: bucket.region,
+          S3_ACCESS_KEY_ID: bucket.accessKeyId,
+          S3_SECRET_ACCESS_KEY: bucket.secretAccessKey,
+        }),
+  };
+}

@@ -1,0 +1,48 @@
+import { type ArchiveEnvironment } from './stack-archive';
+import { type StreamEnvironment } from './stack-stream';
+import { type DevelopmentIdentities } from '../certificates/development-identities';
+
+const HOST = '127.0.0.1';
+
+/** What a worker's environment is made of. */
+export interface WorkerSettings {
+  origin: string;
+  shards: number;
+  /** As the workers' role. */
+  databaseUrl: string;
+  management: number;
+  signingProxyUrl: string;
+  identities: DevelopmentIdentities;
+  /** Which stream: KERNEL_STREAM and what belongs to it. */
+  stream: StreamEnvironment;
+  /** Which archive: KERNEL_ARCHIVE and what belongs to it. */
+  archive: ArchiveEnvironment;
+}
+
+interface WorkerApp {
+  /** Of its management port from the port base: part of the launcher's contract. */
+  portOffset: number;
+  /** The variables of docs/configuration.md on top of those that every worker has. */
+  environment(settings: WorkerSettings): Readonly<Record<string, string>>;
+}
+
+/** The processes behind the event store, by their folders below apps/. A new one is a line here. */
+export const WORKER_APPS = {
+  'outbox-relay': { portOffset: 11, environment: () => ({}) },
+} as const satisfies Record<string, WorkerApp>;
+
+export type WorkerName = keyof typeof WORKER_APPS;
+export const WORKER_NAMES = Object.keys(WORKER_APPS) as readonly WorkerName[];
+
+/** The whole environment of a worker process. */
+export function workerEnvironment(app: WorkerName, settings: WorkerSettings): Record<string, string> {
+  return {
+    NODE_ENV: 'development',
+    KERNEL_ORIGIN: settings.origin,
+    KERNEL_SHARDS: String(settings.shards),
+    DATABASE_URL: settings.databaseUrl,
+    KERNEL_MANAGEMENT_HOST: HOST,
+    KERNEL_MANAGEMENT_PORT: String(settings.management),
+    ...(WORKER_APPS[app] as WorkerApp).environment(settings),
+  };
+}

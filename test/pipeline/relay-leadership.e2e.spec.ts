@@ -1,0 +1,125 @@
+import { Client } from 'pg';
+import { signalProcess, type ProcessIdentity } from '#libs/devstack';
+import { type TestStack, withStack } from '#libs/testing';
+
+/** Of the relays: short enough to be waited for, long beside a busy machine's pauses. */
+const LEASE_MS = 2_000;
+
+interface Cursor {
+  seq: number;
+  epoch: number;
+}
+
+describe('two outbox relays', () => {
+  const stack = withStack({
+    workers: ['outbox-relay', 'outbox-relay'],
+    workerVariables: () => ({ KERNEL_RELAY_LEASE_MS: String(LEASE_MS) }),
+  });
+
+  async function append(count: number): Promise<number> {
+    const events = Array.from({ length: count }, (_, n) => ({ type: 'thing.changed', payload: { n } }));
+    const answer = await stack().client('OPERATOR').post('/kernel/audit', { events });
+    expect(answer.status).toBe(201);
+    return Number((answer.json as { position: string }).position.split(':')[1]);
+  }
+
+  async function query<R extends object>(sql: string): Promise<R[]> {
+    const client = new Client({ connectionString: stack().postgres.workerUrl });
+    await client.connect();
+    try {
+      return (await client.query<R>(sql)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  async function cursor(): Promise<Cursor> {
+    const [row] = await query<{ seq: string; epoch: string }>('SELECT seq, epoch FROM kernel.relay_cursors');
+    return { seq: Number(row?.seq ?? 0), epoch: Number(row?.epoch ?? 0) };
+  }
+
+  async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
+    const deadline = Date.now() + 30_000;
+    while (!(await condition())) {
+      if (Date.now() > deadline) throw new Error(`waited in vain: ${what}`);
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+  }
+
+  const reached = (seq: number) => until(async () => (await cursor()).seq === seq, `the cursor at ${seq}`);
+
+  /** By its own metrics: how much it published, and whether it leads. */
+  async function metrics(n: number): Promise<{ published: number; leads: boolean }> {
+    const text = await (await fetch(`${stack().worker('outbox-relay', n).managementUrl}/metrics`)).text();
+    const value = (name: string): number =>
+      Number(new RegExp(`^${name}\\{shard="0"\\} (\\d+)$`, 'm').exec(text)?.[1]);
+    return {
+      published: value('kernel_relay_published_events_total'),
+      leads: value('kernel_relay_leader') === 1,
+    };
+  }
+
+  async function roles(running: TestStack): Promise<{ leader: number; standby: number }> {
+    let leader = -1;
+    await until(async () => {
+      const all = await Promise.all([0, 1].map(metrics));
+      leader = all.findIndex(({ leads }) => leads);
+      return all.filter(({ leads }) => leads).length === 1;
+    }, `exactly one of ${running.workers.length} leads`);
+    return { leader, standby: 1 - leader };
+  }
+
+  const identity = (n: number): ProcessIdentity =>
+    stack().worker('outbox-relay', n).process.current?.identity as ProcessIdentity;
+
+  it('are both ready, and only one publishes', async () => {
+    const { leader, standby } = await roles(stack());
+    const before = await metrics(leader);
+    const from = (await cursor()).seq;
+    const head = await append(300);
+    await reached(head);
+    expect((await metrics(leader)).published - before.published).toBe(head - from);
+    expect((await metrics(standby)).published).toBe(0);
+  });
+
+  it('go on when the leader is killed', async () => {
+    const { leader, standby } = await roles(stack());
+    const { epoch } = await cursor();
+    await stack().worker('outbox-relay', leader).process.kill();
+    const head = await append(10);
+    await reached(head);
+    expect((await cursor()).epoch).toBeGreaterThan(epoch);
+    expect((await metrics(standby)).leads).toBe(true);
+    await stack().worker('outbox-relay', leader).process.start();
+    await stack().whenReady();
+  });
+
+  it('go on when the leader is frozen past its lease; woken, it cannot move the cursor', async () => {
+    const { leader, standby } = await roles(stack());
+    const { epoch } = await cursor();
+    const before = (await metrics(standby)).published;
+    signalProcess(identity(leader), 'SIGSTOP');
+    let frozenAt: Cursor;
+    try {
+      const first = await append(20);
+      await reached(first);
+      frozenAt = await cursor();
+      expect(frozenAt.epoch).toBeGreaterThan(epoch);
+      await append(20);
+    } finally {
+      signalProcess(identity(leader), 'SIGCONT');
+    }
+    // It has events to publish from before it slept, and thinks that it leads until it looks.
+    const head = await append(20);
+    await reached(head);
+    await until(async () => !(await metrics(leader)).leads, 'the woken one stands by');
+    expect((await cursor()).epoch).toBe(frozenAt.epoch);
+    expect((await metrics(standby)).published - before).toBeGreaterThanOrEqual(60);
+    const [row] = await query<{ same: boolean }>(
+      'SELECT c.hash = h.hash AS same FROM kernel.relay_cursors c JOIN kernel.shard_head h USING (shard)',
+    );
+    expect(row?.same).toBe(true);
+    const log = await stack().log(standby === 0 ? 'outbox-relay' : 'outbox-relay-2');
+    expect(log).toContain('ended the session of a leader whose lease had run out');
+  });
+});
