@@ -3,6 +3,7 @@ import { EventLog1764000000000 } from './migrations/1764000000000-event-log.migr
 import { Relay1764100000000 } from './migrations/1764100000000-relay.migration';
 import { AuditIndex1764200100000 } from './migrations/1764200100000-audit-index.migration';
 import { StreamPositions1764200000000 } from './migrations/1764200000000-stream-positions.migration';
+import { LegalHolds1764300000000 } from './migrations/1764300000000-legal-holds.migration';
 
 export const SCHEMA = 'kernel';
 
@@ -12,6 +13,7 @@ export const MIGRATIONS = [
   Relay1764100000000,
   StreamPositions1764200000000,
   AuditIndex1764200100000,
+  LegalHolds1764300000000,
 ];
 
 export interface EventStoreConnection {

@@ -19,6 +19,7 @@ const RUNTIME_GRANTS = [
   'SELECT ON kernel.leadership',
   'SELECT ON kernel.relay_cursors',
   'SELECT ON kernel.stream_positions',
+  'SELECT ON kernel.legal_holds',
   'EXECUTE ON FUNCTION kernel.append_state(integer, text[], text[], text[], uuid[])',
   'EXECUTE ON FUNCTION kernel.event_by_id(uuid)',
   'EXECUTE ON FUNCTION kernel.stream_events(text, bigint)',
@@ -48,6 +49,7 @@ const WORKER_GRANTS = [
   'EXECUTE ON FUNCTION kernel_index.rebuild_discard()',
   'EXECUTE ON FUNCTION kernel_index.rebuild_complete()',
   'EXECUTE ON FUNCTION kernel_index.rebuild_swap(text, jsonb)',
+  'SELECT, INSERT, UPDATE ON kernel.legal_holds',
 ];
 
 /** Rights on the index's tables: those that are there, and those that a rebuild will put in their place. */

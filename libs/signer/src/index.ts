@@ -30,6 +30,7 @@ export {
   SigningProxyClient,
   type SigningProxyClientOptions,
 } from './signing-proxy.client';
+export { type DocumentPurpose, DocumentSigner } from './document-signer';
 export {
   HealthAnswer,
   KEY_PURPOSE_OF,

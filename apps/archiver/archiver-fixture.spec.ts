@@ -1,0 +1,225 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type DataSource } from 'typeorm';
+import { type Archive, FolderArchive } from '#libs/archive';
+import { type AuditStreamConsumer, type StreamPosition, type StreamRecord } from '#libs/audit-stream';
+import { EventStore, migrate, openEventStoreDataSource } from '#libs/event-store';
+import { type Actor, type JsonObject, type JsonValue, parseEvent, type SignerEntry } from '#libs/evidence';
+import { createLogger, Registry } from '#libs/observability';
+import { SignerError, type SigningProxyClient } from '#libs/signer';
+import { type TestDatabase, type TestPostgres, TestSigner } from '#libs/testing';
+import { ArchiverMetrics } from './archiver.metrics';
+import { type ArchiverOptions, type RunningArchiver, startArchiver } from './start-archiver';
+
+export const ORIGIN = 'kernel.test/archiver';
+const ACTOR: Actor = { id: 'CN=test', kind: 'service', roles: ['Operator'] };
+/** Quick enough for a test, slow enough not to spin. */
+const POLL_MS = 10;
+
+/** Reads the event store itself, as the relay would publish it. */
+class StoreConsumer implements AuditStreamConsumer {
+  constructor(private readonly dataSource: DataSource) {}
+
+  async consume(
+    shard: number,
+    from: StreamPosition,
+    handle: (records: readonly StreamRecord[]) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    let seq = from.seq;
+    while (!signal.aborted) {
+      const rows = (await this.dataSource.query(
+        'SELECT seq, canonical FROM kernel.events WHERE shard = $1 AND seq > $2 ORDER BY seq LIMIT 100',
+        [shard, seq],
+      )) as { seq: string; canonical: Buffer }[];
+      if (rows.length > 0)
+        await handle(rows.map(({ seq, canonical }) => ({ bytes: canonical, nextCursor: seq })));
+      else await delay(POLL_MS, undefined, { signal }).catch(() => undefined);
+      seq = Number(rows.at(-1)?.seq ?? seq);
+    }
+  }
+
+  check(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** A signing proxy within the process; `away` makes it refuse. */
+export class TestProxy implements Pick<SigningProxyClient, 'keys' | 'sign'> {
+  away = false;
+  constructor(private readonly signers: readonly TestSigner[]) {}
+
+  keys: SigningProxyClient['keys'] = () => {
+    this.assertThere();
+    return Promise.resolve(
+      this.signers.map(({ kid, entry }) => ({
+        kid,
+        keyVersion: '1',
+        algorithm: 'ed25519' as const,
+        publicKeyPem: entry.public_key_pem,
+        purposes: entry.purposes,
+        backend: 'test',
+        createdAt: null,
+      })),
+    );
+  };
+
+  sign: SigningProxyClient['sign'] = (requests) => {
+    this.assertThere();
+    return Promise.resolve(
+      requests.map(({ kid, input }) => {
+        const signer = this.signers.find((candidate) => candidate.kid === kid);
+        if (signer === undefined) throw new SignerError('unknown_key', `no ${kid}`);
+        return { kid, keyVersion: '1', signature: signer.sign(input) };
+      }),
+    );
+  };
+
+  private assertThere(): void {
+    if (this.away) throw new SignerError('signing_unavailable', 'the proxy is away');
+  }
+}
+
+export interface ArchiverFixture {
+  readonly dir: string;
+  readonly database: TestDatabase;
+  readonly dataSource: DataSource;
+  readonly archive: Archive;
+  readonly proxy: TestProxy;
+  readonly signers: readonly SignerEntry[];
+  readonly audit: TestSigner;
+  readonly checkpoint: TestSigner;
+  /** What the writers' clock says; the test moves it. */
+  clock: Date;
+  append(count?: number, event?: { type?: string; stream?: string; payload?: JsonObject }): Promise<void>;
+  /** The events of a shard as they are stored. */
+  stored(shard?: number): Promise<{ key: string; bytes: Buffer }[]>;
+  position(shard?: number): Promise<number>;
+  /** Starts an archiver on the folder archive, or on what is given; stopped with the fixture. */
+  start(options?: Partial<ArchiverOptions>): Promise<RunningArchiver & { registry: Registry }>;
+  stop(): Promise<void>;
+}
+
+export async function openFixture(
+  postgres: TestPostgres,
+  { shards = 1 }: { shards?: number } = {},
+): Promise<ArchiverFixture> {
+  const database = await postgres.createDatabase();
+  await migrate(database.ownerUrl, { origin: ORIGIN, shards, workerRole: postgres.workerRole });
+  const owner = await openEventStoreDataSource({ url: database.ownerUrl, poolSize: 4 });
+  const dataSource = await openEventStoreDataSource({ url: database.workerUrl, poolSize: 4 });
+  const dir = await mkdtemp(join(tmpdir(), 'kernel-archiver-'));
+  const archive = await FolderArchive.open({ dir: join(dir, 'archive') });
+  const audit = new TestSigner('audit-1', { purposes: ['audit'] });
+  const checkpoint = new TestSigner('checkpoint-1', { purposes: ['checkpoint'] });
+  const proxy = new TestProxy([audit, checkpoint]);
+  const running: { close(): Promise<void> }[] = [];
+  let written = 0;
+  const fixture: ArchiverFixture = {
+    dir,
+    database,
+    dataSource,
+    archive,
+    proxy,
+    audit,
+    checkpoint,
+    signers: [audit.entry, checkpoint.entry],
+    clock: new Date('2026-01-31T10:00:00.000Z'),
+    async append(count = 1, event = {}) {
+      for (let n = 0; n < count; n++) {
+        await store.append({
+          actor: ACTOR,
+          writes: [
+            {
+              stream: event.stream ?? `thing/${written++}`,
+              expectedVersion: 'any',
+              events: [{ type: event.type ?? 'thing.happened', payload: event.payload ?? { n: written } }],
+            },
+          ],
+        });
+      }
+    },
+    async stored(shard = 0) {
+      const rows = (await dataSource.query(
+        'SELECT canonical FROM kernel.events WHERE shard = $1 ORDER BY seq',
+        [shard],
+      )) as { canonical: Buffer }[];
+      return rows.map(({ canonical: bytes }) => {
+        const { id, ts } = parseEvent(bytes);
+        return { key: `audit/${ts.slice(0, 10).replaceAll('-', '/')}/${id}.json`, bytes };
+      });
+    },
+    async position(shard = 0) {
+      const [row] = (await dataSource.query(
+        `SELECT seq FROM kernel.stream_positions WHERE consumer = 'archiver' AND shard = $1`,
+        [shard],
+      )) as { seq: string }[];
+      return Number(row?.seq ?? 0);
+    },
+    async start(options = {}) {
+      const registry = new Registry();
+      const archiver = await startArchiver({
+        origin: ORIGIN,
+        shards,
+        dataSource,
+        consumer: new StoreConsumer(dataSource),
+        archive,
+        protectedOnly: false,
+        proxy,
+        roots: [audit.entry],
+        dayGraceMs: 3_600_000,
+        everyMs: 20,
+        metrics: new ArchiverMetrics(registry),
+        registry,
+        logger: createLogger({ app: 'archiver', level: 'silent' }),
+        management: { host: '127.0.0.1', port: 0 },
+        ...options,
+      });
+      let closed: Promise<void> | undefined;
+      const close = () => (closed ??= archiver.close());
+      running.push({ close });
+      return { ...archiver, close, registry };
+    },
+    async stop() {
+      await Promise.all(running.map(({ close }) => close()));
+      await store.close();
+      await archive.close();
+      await Promise.all([owner.destroy(), dataSource.destroy()]);
+      await database.drop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+  const store = new EventStore({
+    dataSource: owner,
+    origin: ORIGIN,
+    shards,
+    now: () => fixture.clock.getTime(),
+    signer: {
+      activeKid: () => audit.kid,
+      sign: (_kid, inputs) => Promise.resolve(inputs.map((input) => audit.sign(input))),
+    },
+  });
+  for (const { kid, entry } of [audit, checkpoint]) {
+    await fixture.append(1, {
+      type: 'signer.added',
+      stream: `signer/${kid}`,
+      payload: { signer: entry as unknown as JsonValue },
+    });
+  }
+  return fixture;
+}
+
+/** Waits for a condition; how long it may take is for a machine that is busy with other things. */
+export async function until(what: string, holds: () => Promise<boolean> | boolean): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`not within 30 s: ${what}`);
+    await delay(POLL_MS);
+  }
+}

@@ -1,0 +1,96 @@
+import { type ArchiveDay, type AuditEvent, dayOf, parseEvent } from '#libs/evidence';
+import { type SqlSource } from '#libs/audit-stream';
+
+/** A day of a shard that is over: nothing of it can come any more. */
+export interface DayThatIsOver {
+  readonly day: string;
+  readonly first: AuditEvent;
+  readonly last: AuditEvent;
+  /** When it was known to be over, in ms since 1970. */
+  readonly overSince: number;
+}
+
+interface Progress {
+  /** Up to where the archive has the shard. */
+  archived: number;
+  /** Where the shard ends. */
+  head: number;
+  /** Of the database server: the one clock that all archivers share. */
+  now: number;
+}
+
+const DAY_MS = 86_400_000;
+
+/** Where one day of a shard ends and the next begins, by the event store and the archiver's position. */
+export class ShardDays {
+  constructor(
+    private readonly sql: SqlSource,
+    private readonly consumer: string,
+    /** How long after midnight a writer whose clock is behind may still come with an event of the day before. */
+    private readonly graceMs: number,
+  ) {}
+
+  /**
+   * The first day behind `after` that is over: because the archive has an event of a later day (`ts` never falls within
+   * a shard), or because midnight is past by the grace and the archive has all that there is. Null while none is.
+   */
+  async next(shard: number, after: ArchiveDay | null): Promise<DayThatIsOver | null> {
+    const progress = await this.progress(shard);
+    const firstSeq = (after?.last.seq ?? 0) + 1;
+    if (progress === null || progress.archived < firstSeq) return null;
+    const first = await this.event(shard, firstSeq);
+    // An event that came for a day whose manifest was written goes into the next one, where everybody sees it.
+    const dayStart =
+      after !== null && dayOf(first.ts) <= after.day ? await this.dayBehind(shard, after.day) : first.ts;
+    if (dayStart === null) return null;
+    const day = dayOf(dayStart);
+    const end = Date.parse(day) + DAY_MS;
+    const later = await this.firstSeqAt(shard, new Date(end));
+    if (later <= progress.archived) {
+      const [last, next] = await Promise.all([this.event(shard, later - 1), this.event(shard, later)]);
+      return { day, first, last, overSince: Date.parse(next.ts) };
+    }
+    const quiet = later > progress.head && progress.archived === progress.head;
+    if (!quiet || progress.now < end + this.graceMs) return null;
+    return { day, first, last: await this.event(shard, progress.archived), overSince: end + this.graceMs };
+  }
+
+  /** The `ts` of the first event of a later day. */
+  private async dayBehind(shard: number, day: string): Promise<string | null> {
+    const seq = await this.firstSeqAt(shard, new Date(Date.parse(day) + DAY_MS));
+    return (await this.eventOrNull(shard, seq))?.ts ?? null;
+  }
+
+  private async progress(shard: number): Promise<Progress | null> {
+    const [row] = (await this.sql.query(
+      `SELECT p.seq AS archived, h.seq AS head, extract(epoch FROM clock_timestamp()) * 1000 AS now
+       FROM kernel.stream_positions p JOIN kernel.shard_head h USING (shard)
+       WHERE p.consumer = $1 AND p.shard = $2`,
+      [this.consumer, shard],
+    )) as { archived: string; head: string; now: string }[];
+    if (row === undefined) return null;
+    return { archived: Number(row.archived), head: Number(row.head), now: Number(row.now) };
+  }
+
+  private async firstSeqAt(shard: number, at: Date): Promise<number> {
+    const [row] = (await this.sql.query('SELECT kernel.first_seq_at($1, $2) AS seq', [
+      shard,
+      at.toISOString(),
+    ])) as { seq: string }[];
+    return Number(row?.seq ?? 1);
+  }
+
+  private async event(shard: number, seq: number): Promise<AuditEvent> {
+    const event = await this.eventOrNull(shard, seq);
+    if (event !== null) return event;
+    throw new Error(`The event store has no event ${shard}:${seq}, which was archived.`);
+  }
+
+  private async eventOrNull(shard: number, seq: number): Promise<AuditEvent | null> {
+    const [row] = (await this.sql.query('SELECT canonical FROM kernel.events WHERE shard = $1 AND seq = $2', [
+      shard,
+      seq,
+    ])) as { canonical: Buffer }[];
+    return row === undefined ? null : parseEvent(row.canonical);
+  }
+}

@@ -1,0 +1,67 @@
+import { type Archive, archivedEvent, ArchiveError, type PutOutcome } from '#libs/archive';
+import {
+  IntegrityFault,
+  type ShardHandler,
+  type StreamPosition,
+  type StreamPositions,
+  type VerifiedEvent,
+} from '#libs/audit-stream';
+import { type ArchiverMetrics } from '../archiver.metrics';
+
+/** What else has to be known of events before the position may leave them behind. */
+export interface EventReader {
+  read(events: readonly VerifiedEvent[]): Promise<void>;
+}
+
+/**
+ * Stores events in the archive: as many at once as the archive lets in, the position behind them only when all up to
+ * it are durable. What was stored without the position having moved is found there by the next attempt.
+ */
+export class ArchiveEvents implements ShardHandler {
+  constructor(
+    private readonly archive: Archive,
+    private readonly positions: StreamPositions,
+    private readonly holds: EventReader,
+    private readonly metrics: Pick<ArchiverMetrics, 'onStored' | 'onFailure'>,
+    /** Told after the position moved. */
+    private readonly onMoved: (shard: number, last: VerifiedEvent) => void,
+  ) {}
+
+  position(shard: number): Promise<StreamPosition> {
+    return this.positions.read(shard);
+  }
+
+  async apply(shard: number, events: readonly VerifiedEvent[]): Promise<void> {
+    const outcomes = await Promise.allSettled(events.map((event) => this.store(event)));
+    const failed = outcomes.findIndex(({ status }) => status === 'rejected');
+    const durable = failed === -1 ? events : events.slice(0, failed);
+    const last = durable.at(-1);
+    if (last !== undefined) {
+      await this.holds.read(durable);
+      await this.positions.move(durable);
+      this.onMoved(shard, last);
+    }
+    if (failed === -1) return;
+    const failures = outcomes.flatMap((outcome, at) =>
+      outcome.status === 'rejected' ? [{ error: outcome.reason as unknown, event: events[at] }] : [],
+    );
+    for (const { error } of failures) this.metrics.onFailure(error);
+    // The first one decides, because the position stands right before it.
+    const [first] = failures;
+    throw faultOf(first?.error, shard, first?.event);
+  }
+
+  private async store({ event, bytes }: VerifiedEvent): Promise<PutOutcome> {
+    const outcome = await this.archive.put(archivedEvent(event, bytes));
+    this.metrics.onStored(outcome);
+    return outcome;
+  }
+}
+
+/** Another object under an event's key contradicts the chain; all else may pass. */
+function faultOf(error: unknown, shard: number, event: VerifiedEvent | undefined): unknown {
+  if (!(error instanceof ArchiveError) || error.code !== 'different_object') return error;
+  return new IntegrityFault('different_object', shard, event?.event.seq ?? null, error.message, {
+    cause: error,
+  });
+}
