@@ -30,10 +30,10 @@ class StoreConsumer implements AuditStreamConsumer {
   ): Promise<void> {
     let seq = from.seq;
     while (!signal.aborted) {
-      const rows = (await this.dataSource.query(
+      const rows = await this.dataSource.query<{ seq: string; canonical: Buffer }[]>(
         'SELECT seq, canonical FROM kernel.events WHERE shard = $1 AND seq > $2 ORDER BY seq LIMIT 100',
         [shard, seq],
-      )) as { seq: string; canonical: Buffer }[];
+      );
       if (rows.length > 0)
         await handle(rows.map(({ seq, canonical }) => ({ bytes: canonical, nextCursor: seq })));
       else await delay(POLL_MS, undefined, { signal }).catch(() => undefined);
@@ -146,20 +146,20 @@ export async function openFixture(
       }
     },
     async stored(shard = 0) {
-      const rows = (await dataSource.query(
+      const rows = await dataSource.query<{ canonical: Buffer }[]>(
         'SELECT canonical FROM kernel.events WHERE shard = $1 ORDER BY seq',
         [shard],
-      )) as { canonical: Buffer }[];
+      );
       return rows.map(({ canonical: bytes }) => {
         const { id, ts } = parseEvent(bytes);
         return { key: `audit/${ts.slice(0, 10).replaceAll('-', '/')}/${id}.json`, bytes };
       });
     },
     async position(shard = 0) {
-      const [row] = (await dataSource.query(
+      const [row] = await dataSource.query<{ seq: string }[]>(
         `SELECT seq FROM kernel.stream_positions WHERE consumer = 'archiver' AND shard = $1`,
         [shard],
-      )) as { seq: string }[];
+      );
       return Number(row?.seq ?? 0);
     },
     async start(options = {}) {
@@ -182,12 +182,12 @@ export async function openFixture(
         ...options,
       });
       let closed: Promise<void> | undefined;
-      const close = () => (closed ??= archiver.close());
+      const close = (): Promise<void> => (closed ??= archiver.close());
       running.push({ close });
-      return { ...archiver, close, registry };
+      return { managementPort: archiver.managementPort, close, registry };
     },
     async stop() {
-      await Promise.all(running.map(({ close }) => close()));
+      await Promise.all(running.map((archiver) => archiver.close()));
       await store.close();
       await archive.close();
       await Promise.all([owner.destroy(), dataSource.destroy()]);

@@ -13,8 +13,6 @@ export interface DayThatIsOver {
 interface Progress {
   /** Up to where the archive has the shard. */
   archived: number;
-  /** Where the shard ends. */
-  head: number;
   /** Of the database server: the one clock that all archivers share. */
   now: number;
 }
@@ -50,8 +48,8 @@ export class ShardDays {
       const [last, next] = await Promise.all([this.event(shard, later - 1), this.event(shard, later)]);
       return { day, first, last, overSince: Date.parse(next.ts) };
     }
-    const quiet = later > progress.head && progress.archived === progress.head;
-    if (!quiet || progress.now < end + this.graceMs) return null;
+    // Asked after the position: when an event came meanwhile, `later` is past it, and the next round decides.
+    if (later !== progress.archived + 1 || progress.now < end + this.graceMs) return null;
     return { day, first, last: await this.event(shard, progress.archived), overSince: end + this.graceMs };
   }
 
@@ -63,13 +61,11 @@ export class ShardDays {
 
   private async progress(shard: number): Promise<Progress | null> {
     const [row] = (await this.sql.query(
-      `SELECT p.seq AS archived, h.seq AS head, extract(epoch FROM clock_timestamp()) * 1000 AS now
-       FROM kernel.stream_positions p JOIN kernel.shard_head h USING (shard)
-       WHERE p.consumer = $1 AND p.shard = $2`,
+      `SELECT seq AS archived, extract(epoch FROM clock_timestamp()) * 1000 AS now
+       FROM kernel.stream_positions WHERE consumer = $1 AND shard = $2`,
       [this.consumer, shard],
-    )) as { archived: string; head: string; now: string }[];
-    if (row === undefined) return null;
-    return { archived: Number(row.archived), head: Number(row.head), now: Number(row.now) };
+    )) as { archived: string; now: string }[];
+    return row === undefined ? null : { archived: Number(row.archived), now: Number(row.now) };
   }
 
   private async firstSeqAt(shard: number, at: Date): Promise<number> {

@@ -29,9 +29,9 @@ describe('legal holds', () => {
   }
 
   async function pending(): Promise<number> {
-    const [row] = (await fixture.dataSource.query(
+    const [row] = await fixture.dataSource.query<{ n: string }[]>(
       'SELECT count(*) AS n FROM kernel.legal_holds WHERE applied_seq < to_seq',
-    )) as { n: string }[];
+    );
     return Number(row?.n);
   }
 
@@ -100,9 +100,9 @@ describe('legal holds', () => {
     await hold(true, 1);
     const archiver = await fixture.start({ archive, everyMs: 200 });
     await until('it says why', async () => {
-      const [row] = (await fixture.dataSource.query('SELECT failure FROM kernel.legal_holds')) as {
-        failure: string | null;
-      }[];
+      const [row] = await fixture.dataSource.query<{ failure: string | null }[]>(
+        'SELECT failure FROM kernel.legal_holds',
+      );
       return row?.failure === 'The right to hold is missing.';
     });
     await applied(5);
