@@ -1,2 +1,3 @@
 export { AuditModule } from './audit.module';
 export { AuditError, type AuditErrorCode } from './domain/audit.error';
+export { divisionOf } from './domain/event-division';

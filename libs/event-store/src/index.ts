@@ -37,4 +37,6 @@ export { type AnswerRecord, type RecordedAnswer } from './idempotency/idempotenc
 export { DEFAULT_LIMITS, type EventStoreLimits, MAX_EVENTS_PER_REQUEST, MAX_PAGE } from './limits';
 export { IndexQueries, type IndexQueriesOptions } from './index-queries';
 export { assertMigrated, assertRuntimeRole, assertWorkerRole, migrate, type MigrateOptions } from './migrate';
-export { Database, openConnections } from './postgres/database';
+export { arrayOfPlain, arrayOfText } from './postgres/array-literal';
+export { Database, openConnections, type Statement } from './postgres/database';
+export { StoreError, type StoreErrorKind } from './postgres/store-error';
