@@ -3,7 +3,7 @@ import { PositionMoved } from '#libs/audit-stream';
 import { withPostgres } from '#libs/testing';
 import { Client } from 'pg';
 import { AuditIndex } from './audit-index';
-import { divisionOf, type FilledStore, openFilledStore, ORIGIN } from './fixtures/filled-store.fixture';
+import { divisionOf, type FilledStore, openFilledStore, ORIGIN } from './filled-store-fixture.spec';
 import { IndexRebuild } from './index-rebuild';
 import { IndexWriter } from './index-writer';
 
