@@ -154,6 +154,38 @@ describe('SigningProxyClient', () => {
     expect(batches).toEqual([1, 40]);
   });
 
+  it('lets a few inputs wait for the request under way, many go beside it', async () => {
+    const client = open({ maxInFlight: 2 });
+    const held = Promise.withResolvers<void>();
+    handler = async (items, response) => {
+      if (items.length === 1) await held.promise;
+      response.end(signedAnswer(items));
+    };
+    const first = client.sign(requests(1));
+    while (batches.length === 0) await sleep(1);
+    const few = client.sign(requests(2, 10));
+    const many = client.sign(requests(30, 20));
+    expect(await many).toEqual(expected(30, 20));
+    held.resolve();
+    expect(await few).toEqual(expected(2, 10));
+    expect(await first).toEqual(expected(1));
+    expect(batches).toEqual([1, 32]);
+  });
+
+  it('does not wait for a request that is stuck', async () => {
+    const client = open({ maxInFlight: 2 });
+    const held = Promise.withResolvers<void>();
+    handler = async (items, response) => {
+      if (items.length === 1) await held.promise;
+      response.end(signedAnswer(items));
+    };
+    const stuck = client.sign(requests(1));
+    while (batches.length === 0) await sleep(1);
+    expect(await client.sign(requests(2, 10))).toEqual(expected(2, 10));
+    held.resolve();
+    expect(await stuck).toEqual(expected(1));
+  });
+
   it('gathers callers of the same moment into the first request', async () => {
     const client = open();
     await Promise.all(Array.from({ length: 5 }, (_, n) => client.sign(requests(1, n))));

@@ -54,6 +54,14 @@ export const DEFAULT_MAX_BATCH = 256;
 export const DEFAULT_MAX_QUEUED = 8_192;
 export const DEFAULT_MAX_IN_FLIGHT = 2;
 
+/**
+ * Inputs that have to wait before another request goes beside one that is under way. Fewer wait for it to end and go
+ * together: a request costs both sides as much as ten inputs in it, and a batch of this size is worth the wait.
+ */
+const PARALLEL_FROM = 32;
+/** Nobody waits longer than this for a request under way to end while another may go: that one may be stuck. */
+const PATIENCE_MS = 25;
+
 /** 64 bytes in base64: the last of the 86 characters carries two bits, and what is unused has to be zero. */
 const SIGNATURE = /^[A-Za-z0-9+/]{85}[AQgw]==$/;
 
@@ -107,6 +115,9 @@ export class SigningProxyClient {
   private queuedInputs = 0;
   private inFlight = 0;
   private pumping = false;
+  /** `performance.now()` of the newest request under way. */
+  private lastSentAt = 0;
+  private patience: NodeJS.Timeout | undefined;
   private closed = false;
   private closing: Promise<void> | null = null;
   private idle: (() => void)[] = [];
@@ -228,16 +239,31 @@ export class SigningProxyClient {
   }
 
   private pump(): void {
-    while (this.inFlight < this.maxInFlight) {
+    while (this.inFlight < this.maxInFlight && !this.betterTogether()) {
       const batch = this.resend.shift() ?? this.nextBatch();
       if (!batch) break;
       if (batch.segments.every(({ call }) => call.settled)) continue;
       this.inFlight++;
+      this.lastSentAt = performance.now();
       void this.run(batch);
     }
     if (this.inFlight === 0 && this.queuedInputs === 0) {
       for (const resolve of this.idle.splice(0)) resolve();
     }
+  }
+
+  /** What waits is so little that it goes with what comes until the request under way has ended. */
+  private betterTogether(): boolean {
+    if (this.inFlight === 0 || this.resend.length > 0 || this.queuedInputs === 0) return false;
+    if (this.queuedInputs >= Math.min(PARALLEL_FROM, this.maxBatch)) return false;
+    const waitMs = this.lastSentAt + PATIENCE_MS - performance.now();
+    if (waitMs <= 0) return false;
+    this.patience ??= setTimeout(() => {
+      this.patience = undefined;
+      this.pump();
+    }, waitMs);
+    this.patience.unref();
+    return true;
   }
 
   private nextBatch(): Batch | null {
