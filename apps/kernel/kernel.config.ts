@@ -106,6 +106,18 @@ export const kernelConfig = defineConfig({
     description: 'Most writes waiting per shard; past it they are refused with 503 and Retry-After.',
     default: 4_096,
   },
+  KERNEL_AWAIT_TIMEOUT_MS: {
+    schema: wholeNumber({ min: 100, max: 60_000 }),
+    description:
+      'How long a write with Kernel-Await waits until it is published or archived before it is answered with 202.',
+    default: 10_000,
+    unit: 'ms',
+  },
+  KERNEL_AWAIT_LIMIT: {
+    schema: wholeNumber({ min: 1, max: 1_500 }),
+    description: 'Most writes that wait so at the same time; more are answered with 202 at once.',
+    default: 500,
+  },
   KERNEL_LOG_LEVEL: {
     schema: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
     description: 'Least severe log line that is written.',

@@ -2,7 +2,14 @@ import { readFileSync } from 'node:fs';
 import { DataSource } from 'typeorm';
 import { RoleBindings } from '#libs/access';
 import { ConfigError, loadConfig } from '#libs/config';
-import { EventStoreError, assertMigrated, assertRuntimeRole, openConnections } from '#libs/event-store';
+import {
+  Database,
+  DEFAULT_LIMITS,
+  EventStoreError,
+  assertMigrated,
+  assertRuntimeRole,
+  openConnections,
+} from '#libs/event-store';
 import { HttpEdgeError, createServiceApp } from '#libs/http-edge';
 import { SigningKeys } from '#libs/key-registry';
 import { createLogger, processRegistry, startManagementServer } from '#libs/observability';
@@ -10,6 +17,7 @@ import { SigningProxyClient } from '#libs/signer';
 import { kernelConfig, type KernelConfig } from './kernel.config';
 import { KernelModule } from './kernel.module';
 import { KERNEL_PROBLEMS } from './kernel.problems';
+import { PipelineDurability } from './pipeline-durability';
 
 async function main(config: KernelConfig): Promise<void> {
   const logger = createLogger({ app: 'kernel', level: config.logLevel });
@@ -34,6 +42,13 @@ async function main(config: KernelConfig): Promise<void> {
       problems: KERNEL_PROBLEMS,
       limits: { bodyBytes: config.bodyLimitBytes },
       registry: processRegistry,
+      durability: (app) =>
+        new PipelineDurability(
+          new Database(app.get(DataSource), DEFAULT_LIMITS.storeTimeoutMs),
+          processRegistry,
+          config.awaitTimeoutMs,
+          config.awaitLimit,
+        ),
     },
   );
   const { app } = service;

@@ -31,6 +31,11 @@ export { registryEventsOf } from './chain/registry-events';
 export { ShardRunner, type ShardRunnerOptions, type ShardState } from './chain/shard-runner';
 export { TrustedKeys, type TrustedKeysOptions } from './chain/trusted-keys';
 export {
+  PipelineProgress,
+  type PipelineProgressOptions,
+  type PipelineStage,
+} from './positions/pipeline-progress';
+export {
   MOVE_POSITION,
   movePositionValues,
   positionMoved,

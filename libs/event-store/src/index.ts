@@ -38,5 +38,6 @@ export { DEFAULT_LIMITS, type EventStoreLimits, MAX_EVENTS_PER_REQUEST, MAX_PAGE
 export { IndexQueries, type IndexQueriesOptions } from './index-queries';
 export { assertMigrated, assertRuntimeRole, assertWorkerRole, migrate, type MigrateOptions } from './migrate';
 export { arrayOfPlain, arrayOfText } from './postgres/array-literal';
+export { ChannelListener } from './postgres/channel-listener';
 export { Database, openConnections, type Statement } from './postgres/database';
 export { StoreError, type StoreErrorKind } from './postgres/store-error';

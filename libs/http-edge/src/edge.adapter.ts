@@ -3,6 +3,7 @@ import { type IncomingMessage, type RequestListener, type ServerResponse } from 
 import { type NestApplicationOptions } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { BytesAnswer, NdjsonAnswer } from './answers';
+import { awaitedStatus, type DurabilityWatch } from './await-durability';
 import { type Operation } from './contract/operation';
 
 const NEWLINE = Buffer.from('\n');
@@ -35,6 +36,8 @@ export interface EdgeAdapterOptions extends StreamOptions {
 export class EdgeAdapter extends ExpressAdapter {
   /** By operation as the document spells it: `POST /kernel/sign`, `GET /kernel/audit/{id}`. */
   private readonly handlers = new Map<string, RouteHandler>();
+  /** For callers who wait until what they wrote is published or archived; there once the app's modules are. */
+  durability: DurabilityWatch | undefined;
 
   constructor(private readonly edge: EdgeAdapterOptions) {
     super();
@@ -113,8 +116,14 @@ export class EdgeAdapter extends ExpressAdapter {
   override reply(response: ServerResponse, body: unknown, statusCode?: number): unknown {
     if (statusCode !== undefined) response.statusCode = statusCode;
     if (body instanceof BytesAnswer) {
-      response.statusCode = body.status;
-      return send(response, body.contentType, body.body);
+      const awaited = this.durability && awaitedStatus(response, body, this.durability);
+      if (awaited !== undefined) {
+        return awaited.then(
+          (status) => sendBytes(response, body, status),
+          (error: unknown) => this.edge.onFailure(error, response),
+        );
+      }
+      return sendBytes(response, body, body.status);
     }
     if (body instanceof NdjsonAnswer) {
       const { stalledReaderMs, onFailure } = this.edge;
@@ -125,6 +134,11 @@ export class EdgeAdapter extends ExpressAdapter {
     if (body === undefined || body === null) return response.end();
     return send(response, 'application/json', JSON.stringify(body));
   }
+}
+
+function sendBytes(response: ServerResponse, answer: BytesAnswer, status: number): ServerResponse {
+  response.statusCode = status;
+  return send(response, answer.contentType, answer.body);
 }
 
 function send(response: ServerResponse, type: string, body: string | Uint8Array): ServerResponse {

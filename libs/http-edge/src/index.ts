@@ -1,4 +1,5 @@
 export { BytesAnswer, NdjsonAnswer } from './answers';
+export { type Durability, type DurabilityWatch } from './await-durability';
 export { Contract, type SeenAnswer } from './contract/contract';
 export { loadContract } from './contract/load-contract';
 export { type Operation } from './contract/operation';

@@ -6,6 +6,7 @@ import { NestFactory } from '@nestjs/core';
 import { PolicyGuard, type RoleBindings } from '#libs/access';
 import { NestLogger, RequestObserver, type Logger, type Registry } from '#libs/observability';
 import { Admission } from './admission';
+import { type DurabilityWatch } from './await-durability';
 import { loadContract } from './contract/load-contract';
 import { type Contract } from './contract/contract';
 import { EdgeAdapter } from './edge.adapter';
@@ -75,6 +76,8 @@ export interface ServiceAppOptions {
   /** What the errors of the app's modules look like from outside. */
   readonly problems?: readonly ErrorProblems[];
   readonly limits?: Partial<ServiceLimits>;
+  /** Serves the header Kernel-Await, out of what the app's modules hold. */
+  readonly durability?: (app: INestApplication) => DurabilityWatch;
   /** Default: the process-wide one. */
   readonly registry?: Registry;
 }
@@ -149,6 +152,7 @@ export async function createServiceApp(
   try {
     assertRouteParity(contract, controllerRoutes(app));
     await app.init();
+    adapter.durability = options.durability?.(app);
   } catch (error) {
     // The modules may hold connections already; why the start failed matters more than how closing them went.
     await app.close().catch((reason: unknown) => options.logger.warn({ err: reason }, 'could not close'));
@@ -170,7 +174,10 @@ export async function createServiceApp(
       await app.listen(port, host);
       return (server.address() as AddressInfo).port;
     },
-    close: (drainMs = 10_000) => close(app, server, admission, drainMs),
+    close: async (drainMs = 10_000) => {
+      await adapter.durability?.release();
+      await close(app, server, admission, drainMs);
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Client } from 'pg';
-import { cutConnection, type Database } from '../postgres/database';
+import { ChannelListener } from '../postgres/channel-listener';
+import { type Database } from '../postgres/database';
 
 const CHANNEL = 'kernel_events';
 /**
@@ -8,7 +8,6 @@ const CHANNEL = 'kernel_events';
  * stays out of the commit of the events themselves.
  */
 const NOTIFY_INTERVAL_MS = 10;
-const RECONNECT_MS = 250;
 
 /**
  * `LISTEN`/`NOTIFY` between processes, as a wake-up only: a lost one costs a poll interval, never an event. One
@@ -17,16 +16,24 @@ const RECONNECT_MS = 250;
 export class AppendNotifications {
   private readonly pending = new Set<number>();
   private notifying: Promise<void> | undefined;
-  private client: Client | undefined;
-  private connecting: Promise<void> | undefined;
+  private readonly listener: ChannelListener;
   private readonly stopping = new AbortController();
 
   constructor(
     private readonly database: Database,
-    private readonly onAppend: (shard: number) => void,
-    /** The connection is there, for the first time or again: what came before it was missed. */
-    private readonly onListening: () => void,
-  ) {}
+    onAppend: (shard: number) => void,
+    /** See ChannelListener. */
+    onListening: () => void,
+  ) {
+    this.listener = new ChannelListener(
+      database,
+      [CHANNEL],
+      (_, shards) => {
+        for (const shard of shards.split(',')) onAppend(Number(shard));
+      },
+      onListening,
+    );
+  }
 
   /** Tells other processes, soon, that this shard grew. Never fails: they poll as well. */
   notify(shard: number): void {
@@ -50,38 +57,7 @@ export class AppendNotifications {
 
   /** Starts to listen, if it does not yet. */
   listen(): void {
-    if (this.connecting || this.stopping.signal.aborted) return;
-    this.connecting = this.connect();
-  }
-
-  private async connect(): Promise<void> {
-    const options = this.database.connectionOptions;
-    while (!this.stopping.signal.aborted) {
-      // The pool hides its password from enumeration.
-      const client = new Client({
-        ...options,
-        password: options.password,
-        application_name: 'kernel-listen',
-      });
-      const ended = new Promise<void>((resolve) => {
-        client.once('end', resolve);
-        client.on('error', () => resolve());
-      });
-      client.on('notification', ({ payload }) => {
-        for (const shard of payload?.split(',') ?? []) this.onAppend(Number(shard));
-      });
-      this.client = client;
-      try {
-        await client.connect();
-        await client.query(`LISTEN ${CHANNEL}`);
-        this.onListening();
-        if (!this.stopping.signal.aborted) await ended;
-      } catch {
-        // Tried again below; tails poll meanwhile.
-      }
-      cutConnection(client);
-      if (!this.stopping.signal.aborted) await this.pause(RECONNECT_MS);
-    }
+    this.listener.listen();
   }
 
   private async pause(ms: number): Promise<void> {
@@ -90,7 +66,6 @@ export class AppendNotifications {
 
   async close(): Promise<void> {
     this.stopping.abort();
-    if (this.client) cutConnection(this.client);
-    await Promise.all([this.notifying, this.connecting]);
+    await Promise.all([this.notifying, this.listener.close()]);
   }
 }

@@ -115,6 +115,8 @@ class Compiler {
     if (typeof policy !== 'string' || (policy !== 'public' && !(policy in MATRIX))) {
       fail(`${at}/x-policy`, 'must be "public" or an action of the access matrix');
     }
+    const writes = node['x-writes'];
+    if (writes !== undefined && typeof writes !== 'boolean') fail(`${at}/x-writes`, 'must be true or false');
     const parameters = [
       ...this.parameters(item['parameters'], `${itemAt}/parameters`),
       ...this.parameters(node['parameters'], `${at}/parameters`),
@@ -132,6 +134,7 @@ class Compiler {
       method: method.toUpperCase(),
       path,
       policy: policy as RoutePolicy,
+      writes: writes ?? method !== 'get',
       pathParameters,
       queryParameters: new Map(parameters.filter((p) => p.in === 'query').map((p) => [p.name, p])),
       headerParameters: parameters.filter((p) => p.in === 'header'),

@@ -35,6 +35,8 @@ export interface Operation {
   /** Template: `/kernel/audit/{id}`. */
   readonly path: string;
   readonly policy: RoutePolicy;
+  /** Whether it changes anything that a mode may forbid (`x-writes`; by default every method but GET does). */
+  readonly writes: boolean;
   readonly pathParameters: readonly Parameter[];
   readonly queryParameters: ReadonlyMap<string, Parameter>;
   readonly headerParameters: readonly Parameter[];

@@ -4,7 +4,7 @@ import { describeErrors } from '../contract/describe-errors';
 import { HttpEdgeError } from '../http-edge.error';
 
 /** In which a request's own header has rules of its own and is never refused. */
-const LENIENT_HEADERS = new Set(['x-request-id']);
+const LENIENT_HEADERS = new Set(['x-request-id', 'prefer']);
 
 function invalid(parameter: Parameter | { name: string; in: string }, detail: string): HttpEdgeError {
   return new HttpEdgeError(

@@ -1,0 +1,41 @@
+import { PipelineProgress } from '#libs/audit-stream';
+import { type Database } from '#libs/event-store';
+import { type Durability, type DurabilityWatch } from '#libs/http-edge';
+import { Gauge, type Registry } from '#libs/observability';
+
+/** Serves Kernel-Await from the positions of relay and archiver. */
+export class PipelineDurability implements DurabilityWatch {
+  private readonly progress: PipelineProgress;
+
+  constructor(
+    database: Database,
+    registry: Registry,
+    readonly maxWaitMs: number,
+    maxWaiters: number,
+  ) {
+    const progress = new PipelineProgress({ database, maxWaiters });
+    this.progress = progress;
+    new Gauge({
+      name: 'kernel_await_waiting',
+      help: 'Writes that are committed and wait until they are published or archived (Kernel-Await).',
+      registers: [registry],
+      collect() {
+        this.set(progress.depth);
+      },
+    });
+  }
+
+  reached(
+    durability: Durability,
+    position: string,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const [shard, seq] = position.split(':').map(Number) as [number, number];
+    return this.progress.reached(durability, { shard, seq }, timeoutMs, signal);
+  }
+
+  release(): Promise<void> {
+    return this.progress.close();
+  }
+}

@@ -1,0 +1,65 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from 'pg';
+import { cutConnection, type Database } from './database';
+
+const RECONNECT_MS = 250;
+
+/**
+ * `LISTEN` on a connection of its own, opened again whenever it is lost. A wake-up only: what is notified while the
+ * connection is away is missed, so whoever listens looks for itself now and then, and whenever it is told to.
+ */
+export class ChannelListener {
+  private client: Client | undefined;
+  private connecting: Promise<void> | undefined;
+  private readonly stopping = new AbortController();
+
+  constructor(
+    private readonly database: Database,
+    private readonly channels: readonly string[],
+    private readonly onNotification: (channel: string, payload: string) => void,
+    /** The connection is there, for the first time or again: what came before it was missed. */
+    private readonly onListening: () => void,
+  ) {}
+
+  /** Starts to listen, if it does not yet. */
+  listen(): void {
+    if (this.connecting || this.stopping.signal.aborted) return;
+    this.connecting = this.connect();
+  }
+
+  private async connect(): Promise<void> {
+    const options = this.database.connectionOptions;
+    while (!this.stopping.signal.aborted) {
+      // The pool hides its password from enumeration.
+      const client = new Client({
+        ...options,
+        password: options.password,
+        application_name: 'kernel-listen',
+      });
+      const ended = new Promise<void>((resolve) => {
+        client.once('end', resolve);
+        client.on('error', () => resolve());
+      });
+      client.on('notification', ({ channel, payload }) => this.onNotification(channel, payload ?? ''));
+      this.client = client;
+      try {
+        await client.connect();
+        for (const channel of this.channels) await client.query(`LISTEN ${channel}`);
+        this.onListening();
+        if (!this.stopping.signal.aborted) await ended;
+      } catch {
+        // Tried again below; who waits polls meanwhile.
+      }
+      cutConnection(client);
+      if (!this.stopping.signal.aborted) {
+        await delay(RECONNECT_MS, undefined, { signal: this.stopping.signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.stopping.abort();
+    if (this.client) cutConnection(this.client);
+    await this.connecting;
+  }
+}
