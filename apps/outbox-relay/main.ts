@@ -1,4 +1,4 @@
-import { AuditStreamError } from '#libs/audit-stream';
+import { AuditStreamError, openStreamPublisher } from '#libs/audit-stream';
 import { ConfigError, loadConfig } from '#libs/config';
 import {
   assertMigrated,
@@ -7,7 +7,6 @@ import {
   openEventStoreDataSource,
 } from '#libs/event-store';
 import { createLogger } from '#libs/observability';
-import { openPublisher } from './open-publisher';
 import { outboxRelayConfig, type OutboxRelayConfig } from './outbox-relay.config';
 import { startOutboxRelay } from './start-outbox-relay';
 
@@ -24,7 +23,7 @@ async function main(config: OutboxRelayConfig): Promise<void> {
   });
   await assertMigrated(dataSource, { origin, shards });
   await assertWorkerRole(dataSource);
-  const publisher = openPublisher();
+  const publisher = openStreamPublisher(config, { shards });
   const relay = await startOutboxRelay({
     origin,
     shards,

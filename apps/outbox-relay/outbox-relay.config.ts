@@ -1,3 +1,4 @@
+import { streamSettings, streamTopicSettings } from '#libs/audit-stream';
 import { type ConfigOf, defineConfig, matching, oneOf, port, text, url, wholeNumber } from '#libs/config';
 import { DEFAULT_LEASE_MS } from '#libs/leadership';
 
@@ -18,6 +19,8 @@ export const outboxRelayConfig = defineConfig({
       "PostgreSQL, as the workers' role. A direct address, not that of a pooler: leadership is a session's, and each shard keeps one open.",
     secret: true,
   },
+  ...streamSettings,
+  ...streamTopicSettings,
   KERNEL_RELAY_LEASE_MS: {
     schema: wholeNumber({ min: 500, max: 60_000 }),
     description:

@@ -1,3 +1,5 @@
+import { type AuditStreamError } from './audit-stream.error';
+
 /**
  * The stream that carries committed events from the outbox relay to the workers: one partition per shard, each record
  * the canonical bytes of one event, in the order of `seq`. Two transports: Kafka, and PostgreSQL for one machine.
@@ -65,4 +67,12 @@ export interface AuditStreamConsumer {
   check(): Promise<void>;
 
   close(): Promise<void>;
+}
+
+/** Told what a transport does not throw. */
+export interface AuditStreamObserver {
+  /** A subscription lost its transport and tries again, until it succeeds or is aborted. */
+  readonly onInterrupted?: (shard: number, error: AuditStreamError) => void;
+  /** Kafka: the offset could not be noted for the group. Nothing depends on it but tools that show the lag. */
+  readonly onOffsetNotNoted?: (shard: number, error: AuditStreamError) => void;
 }

@@ -1,6 +1,7 @@
 /** The stream of committed events from the relay to the workers: one port, Kafka or PostgreSQL behind it (docs/pipeline.md). */
 export {
   type AuditStreamConsumer,
+  type AuditStreamObserver,
   type AuditStreamPublisher,
   type PublishedEvent,
   type StreamPosition,
@@ -42,3 +43,10 @@ export {
   type SqlSource,
   StreamPositions,
 } from './positions/stream-positions';
+export { type OpenConsumerOptions, openStreamConsumer, openStreamPublisher } from './open-stream';
+export {
+  type StreamSettings,
+  streamSettings,
+  type StreamTopicSettings,
+  streamTopicSettings,
+} from './stream-settings';

@@ -41,3 +41,4 @@ export { arrayOfPlain, arrayOfText } from './postgres/array-literal';
 export { ChannelListener } from './postgres/channel-listener';
 export { Database, openConnections, type Statement } from './postgres/database';
 export { StoreError, type StoreErrorKind } from './postgres/store-error';
+export { WakeUp } from './tail/wake-up';

@@ -1,0 +1,90 @@
+import { type Admin, ConfigResourceTypes } from 'kafkajs';
+import { partitionsMismatch } from './kafka-consumer';
+import { kafkaErrorType } from './kafka-failure';
+import { AuditStreamError } from '../audit-stream.error';
+
+/** How the topic is made where it is not there. */
+export interface KafkaTopicOptions {
+  /** Brokers that store each record. Left out: what the brokers have as their default. */
+  readonly replicationFactor?: number;
+  /** How many of them have to have it before it counts as written. Left out: what the brokers have as their default. */
+  readonly minInsyncReplicas?: number;
+  /** Age at which records are deleted; -1, the default: never. */
+  readonly retentionMs?: number;
+}
+
+/** The brokers' own default for the replication factor (KIP-464). */
+const BROKERS_DEFAULT = -1;
+/** One batch of records; Kafka's own default, said so that no broker's other one matters. */
+export const MAX_BATCH_BYTES = 1_048_588;
+
+/**
+ * Makes the topic with one partition per shard, or refuses one that cannot carry the stream.
+ * @throws AuditStreamError `partitions_mismatch`, `misconfigured`; whatever kafkajs throws
+ */
+export async function prepareTopic(
+  admin: Admin,
+  topic: string,
+  shards: number,
+  options: KafkaTopicOptions,
+): Promise<void> {
+  // Another relay may be making it at this moment: then it is looked at again.
+  const partitions = (await partitionsOf(admin, topic)) ?? (await create(admin, topic, shards, options));
+  if (partitions !== shards) throw partitionsMismatch(topic, partitions, shards);
+  await assertKeepsEveryRecord(admin, topic);
+}
+
+async function partitionsOf(admin: Admin, topic: string): Promise<number | null> {
+  try {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+    return topics[0]?.partitions.length ?? null;
+  } catch (error) {
+    if (kafkaErrorType(error) === 'UNKNOWN_TOPIC_OR_PARTITION') return null;
+    throw error;
+  }
+}
+
+async function create(
+  admin: Admin,
+  topic: string,
+  shards: number,
+  options: KafkaTopicOptions,
+): Promise<number> {
+  const { replicationFactor, minInsyncReplicas, retentionMs = -1 } = options;
+  const settings: Record<string, string> = {
+    // Never compacted: all records of a shard have the same key, so that would leave its last one.
+    'cleanup.policy': 'delete',
+    'retention.ms': String(retentionMs),
+    'retention.bytes': '-1',
+    'max.message.bytes': String(MAX_BATCH_BYTES),
+    'unclean.leader.election.enable': 'false',
+    ...(minInsyncReplicas === undefined ? {} : { 'min.insync.replicas': String(minInsyncReplicas) }),
+  };
+  await admin.createTopics({
+    waitForLeaders: true,
+    topics: [
+      {
+        topic,
+        numPartitions: shards,
+        replicationFactor: replicationFactor ?? BROKERS_DEFAULT,
+        configEntries: Object.entries(settings).map(([name, value]) => ({ name, value })),
+      },
+    ],
+  });
+  return (await partitionsOf(admin, topic)) ?? 0;
+}
+
+/** A compacted topic keeps one record per key, which is one per shard. */
+async function assertKeepsEveryRecord(admin: Admin, topic: string): Promise<void> {
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configNames: ['cleanup.policy'] }],
+  });
+  const policy = resources[0]?.configEntries[0]?.configValue ?? '';
+  if (!policy.includes('compact')) return;
+  throw new AuditStreamError(
+    'misconfigured',
+    `Kafka's topic ${topic} is compacted, which would leave one record of each shard; set its cleanup.policy to delete.`,
+    { topic, policy },
+  );
+}
