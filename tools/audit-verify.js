@@ -6043,7 +6043,7 @@ var StrictParser = class {
     const { text } = this;
     const { length } = text;
     const level = isName ? this.depth - 1 : this.depth;
-    let decoded = text.slice(start, from);
+    let decoded2 = text.slice(start, from);
     let chunk = from;
     let i = from;
     let escaped = false;
@@ -6063,7 +6063,7 @@ var StrictParser = class {
         continue;
       }
       escaped = true;
-      decoded += text.slice(chunk, i);
+      decoded2 += text.slice(chunk, i);
       this.pos = i;
       const kind = text.charCodeAt(i + 1);
       if (kind === 117) {
@@ -6072,7 +6072,7 @@ var StrictParser = class {
           if (i + 2 + digits.length >= length) this.pos = length;
           this.fail("invalid_json", "A \\u escape needs four hexadecimal digits.", level);
         }
-        decoded += String.fromCharCode(Number.parseInt(digits, 16));
+        decoded2 += String.fromCharCode(Number.parseInt(digits, 16));
         i += 6;
       } else {
         const character = ESCAPES.get(kind);
@@ -6080,24 +6080,24 @@ var StrictParser = class {
           if (i + 1 >= length) this.pos = length;
           this.fail("invalid_json", "A string holds an escape that JSON does not have.", level);
         }
-        decoded += character;
+        decoded2 += character;
         i += 2;
       }
       chunk = i;
     }
-    decoded += text.slice(chunk, i);
+    decoded2 += text.slice(chunk, i);
     this.pos = i + 1;
-    if (!decoded.isWellFormed()) {
-      if (isName) this.path[level] = decoded;
+    if (!decoded2.isWellFormed()) {
+      if (isName) this.path[level] = decoded2;
       this.fail(
         "lone_surrogate",
         `A ${isName ? "member name" : "string"} holds a lone surrogate, which no UTF-8 text can carry; remove it.`
       );
     }
-    if (this.canonical && escaped && JSON.stringify(decoded) !== text.slice(start - 1, i + 1)) {
+    if (this.canonical && escaped && JSON.stringify(decoded2) !== text.slice(start - 1, i + 1)) {
       this.fail("not_canonical", "A string is not escaped as RFC 8785 does.", level);
     }
-    return decoded;
+    return decoded2;
   }
   number() {
     const { text } = this;
@@ -6433,8 +6433,8 @@ var EventScanner = class {
     if (end < 0) return false;
     const token = text.slice(pos, end + 1);
     try {
-      const decoded = JSON.parse(token);
-      if (typeof decoded !== "string" || !decoded.isWellFormed() || JSON.stringify(decoded) !== token)
+      const decoded2 = JSON.parse(token);
+      if (typeof decoded2 !== "string" || !decoded2.isWellFormed() || JSON.stringify(decoded2) !== token)
         return false;
     } catch {
       return false;
@@ -6521,14 +6521,14 @@ var EventInspector = class {
       if (!(error instanceof EvidenceError)) throw error;
       const facts = salvage(bytes);
       const at = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
-      const fault = {
+      const fault2 = {
         code: "format",
         shard: facts?.shard ?? null,
         seq: facts?.seq ?? null,
         id: facts === null || facts.id === "" ? null : facts.id,
         message: `${error.message}${at}`
       };
-      return { facts, event: null, formatted: false, faults: [fault] };
+      return { facts, event: null, formatted: false, faults: [fault2] };
     }
     const faults = [];
     const hash2 = this.crypto.sha256Hex(hashed);
@@ -9095,7 +9095,7 @@ var ChainVerifierCore = class {
   }
   /** Ticks off the expected heads; a fault when another event stands in the place of one. */
   compare(facts) {
-    let fault = null;
+    let fault2 = null;
     for (const head of this.expected) {
       if (head.found || head.shard !== null && head.shard !== facts.shard) continue;
       if (head.seq === null) {
@@ -9103,14 +9103,14 @@ var ChainVerifierCore = class {
       } else if (head.seq === facts.seq) {
         head.found = true;
         if (head.hash === null || head.hash === facts.hash) continue;
-        fault = faultAt(
+        fault2 = faultAt(
           facts,
           "truncation",
           `the expected head here has hash ${head.hash}, not ${facts.hash}`
         );
       }
     }
-    return fault;
+    return fault2;
   }
 };
 
@@ -9119,9 +9119,123 @@ var REFUSED = new Error("refused");
 
 // libs/evidence/src/core/dsse.ts
 var encoder2 = new TextEncoder();
+function dssePae(payloadType, payload) {
+  const type = encoder2.encode(payloadType);
+  const head = encoder2.encode(`DSSEv1 ${type.length} ${payloadType} ${payload.length} `);
+  const pae = new Uint8Array(head.length + payload.length);
+  pae.set(head);
+  pae.set(payload, head.length);
+  return pae;
+}
+function parseEnvelope(value2) {
+  const refuse3 = (pointer, message) => new EvidenceError("invalid_envelope", `This is no DSSE envelope: ${message}.`, { pointer });
+  if (!isRecord2(value2)) throw refuse3("", "it is not an object");
+  const { payloadType, payload, signatures } = value2;
+  for (const name of Object.keys(value2)) {
+    if (name !== "payloadType" && name !== "payload" && name !== "signatures") {
+      throw refuse3(`/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`, "it has an unknown member");
+    }
+  }
+  if (typeof payloadType !== "string") throw refuse3("/payloadType", "payloadType must be a string");
+  const bytes = typeof payload === "string" ? base64Decode(payload) : null;
+  if (bytes === null) throw refuse3("/payload", "payload must be standard base64 with padding");
+  if (!Array.isArray(signatures) || signatures.length === 0) {
+    throw refuse3("/signatures", "signatures must be an array with at least one entry");
+  }
+  return {
+    payloadType,
+    payload: bytes,
+    signatures: signatures.map((entry, i) => {
+      if (!isRecord2(entry)) throw refuse3(`/signatures/${i}`, "a signature must be an object");
+      const { keyid, sig } = entry;
+      if (typeof keyid !== "string") throw refuse3(`/signatures/${i}/keyid`, "keyid must be a string");
+      const raw = typeof sig === "string" ? base64Decode(sig) : null;
+      if (raw?.length !== 64) {
+        throw refuse3(`/signatures/${i}/sig`, "sig must be 64 bytes in standard base64 with padding");
+      }
+      return { keyid, sig: raw };
+    })
+  };
+}
+function isRecord2(value2) {
+  return typeof value2 === "object" && value2 !== null && !Array.isArray(value2);
+}
+
+// libs/evidence/src/core/exact-object.ts
+function exactObject(value2, names) {
+  if (typeof value2 !== "object" || value2 === null || Array.isArray(value2)) return null;
+  const present = Object.keys(value2);
+  return present.length === names.length && names.every((name) => Object.hasOwn(value2, name)) ? value2 : null;
+}
 
 // libs/evidence/src/core/kernel-document.ts
 var encoder3 = new TextEncoder();
+function parseDocument(format, payload) {
+  let value2;
+  try {
+    ({ value: value2 } = parseCanonicalJson(payload));
+  } catch (cause) {
+    const pointer = cause instanceof EvidenceError ? cause.pointer : void 0;
+    throw new EvidenceError("invalid_document", "The payload is not canonical JSON (RFC 8785).", {
+      ...pointer === void 0 ? {} : { pointer },
+      cause
+    });
+  }
+  return readDocument(format, value2);
+}
+function readDocument(format, value2) {
+  const refuse3 = (pointer, message) => new EvidenceError("invalid_document", `This is not ${format.name}: ${message}.`, { pointer });
+  const names = ["type", ...Object.keys(format.members)];
+  const root = exactObject(value2, names);
+  if (root === null) throw refuse3("", `it must have ${names.join(", ")}, nothing else`);
+  if (root["type"] !== format.type) throw refuse3("/type", `type must be ${format.type}`);
+  for (const [name, fits] of Object.entries(format.members)) {
+    if (!fits(root[name])) throw refuse3(`/${name}`, `the value of ${name} does not fit`);
+  }
+  const { type: _, ...members } = root;
+  const document = members;
+  const wrong = format.contradiction(document);
+  if (wrong !== null) throw refuse3("", wrong);
+  return document;
+}
+function verifyDocumentWith(crypto, format, { envelope, keys, origin }) {
+  try {
+    const { value: value2 } = parseCanonicalJson(envelope);
+    const { payloadType, payload, signatures } = parseEnvelope(value2);
+    if (payloadType !== format.payloadType) {
+      return { document: null, reasons: [`payload_type: the envelope holds ${JSON.stringify(payloadType)}`] };
+    }
+    const document = parseDocument(format, payload);
+    const reasons = [];
+    if (document.origin !== origin) reasons.push(`origin: signed by ${document.origin}, not by ${origin}`);
+    const input = dssePae(payloadType, payload);
+    const refusals = signatures.map(
+      ({ keyid, sig }) => whyNotSigned(crypto, keys, keyid, sig, input, document.signedAt)
+    );
+    if (!refusals.includes(null)) reasons.push(...refusals.filter((reason) => reason !== null));
+    return { document, reasons };
+  } catch (error) {
+    if (!(error instanceof EvidenceError)) throw error;
+    const at = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
+    return { document: null, reasons: [`${error.code}: ${error.message}${at}`] };
+  }
+}
+function whyNotSigned(crypto, keys, keyid, sig, input, signedAt) {
+  const key = keys.find(({ signer_kid }) => signer_kid === keyid);
+  if (key === void 0) return `unknown_key: ${keyid} is not a known signer`;
+  if (!key.purposes.includes("checkpoint")) return `key_not_valid: ${keyid} is not a checkpoint key`;
+  if (!crypto.verify(crypto.importKey(checkedKeyOfPem(key.public_key_pem)), input, sig)) {
+    return `signature: not made by ${keyid} over this document`;
+  }
+  if (key.status === "compromised") return `key_not_valid: ${keyid} is compromised`;
+  if (key.status === "retired" && (key.retiredAt === null || signedAt > toUtc(key.retiredAt))) {
+    return `key_not_valid: ${keyid} was retired when it signed (${signedAt})`;
+  }
+  return null;
+}
+function toUtc(time) {
+  return new Date(time).toISOString();
+}
 
 // libs/evidence/src/core/manifest-statement.ts
 var encoder4 = new TextEncoder();
@@ -9147,7 +9261,70 @@ var nodeCrypto = {
   verify: verifyEd25519
 };
 
+// libs/evidence/src/core/archive-day.ts
+var ARCHIVE_DAY = {
+  payloadType: "application/vnd.illuvrse.kernel.archive-day+json",
+  type: "illuvrse-kernel/archive-day/v1",
+  name: "the manifest of a day in the archive",
+  members: {
+    origin: isOrigin,
+    shard: (value2) => typeof value2 === "number" && value2 >= 0 && Number.isSafeInteger(value2),
+    day: isDay,
+    count: isCount3,
+    first: isChainPoint,
+    last: isChainPoint,
+    previous: isPrevious,
+    signedAt: isTimestamp
+  },
+  contradiction({ day, count: count2, first, last, previous }) {
+    if (count2 !== last.seq - first.seq + 1) return "count is not that of the positions from first to last";
+    if (count2 === 1 && first.hash !== last.hash) return "first and last are one event with two hashes";
+    if (first.seq === 1 !== (previous === null)) {
+      return "a day has a previous one exactly when it does not begin with position 1";
+    }
+    if (previous !== null && previous.day >= day) return "the previous day is not before this one";
+    return null;
+  }
+};
+function archiveDayKey({ shard, day }) {
+  return `${archiveDayPrefix(shard)}${day.replaceAll("-", "/")}.json`;
+}
+function archiveDayPrefix(shard) {
+  return `manifests/${shard}/`;
+}
+var DAY_KEY = /^manifests\/(0|[1-9]\d{0,8})\/(\d{4})\/(\d{2})\/(\d{2})\.json$/;
+function parseArchiveDayKey(key) {
+  const match = DAY_KEY.exec(key);
+  if (match === null) return null;
+  const day = `${match[2]}-${match[3]}-${match[4]}`;
+  return isDay(day) ? { shard: Number(match[1]), day } : null;
+}
+function dayOf(ts) {
+  return ts.slice(0, 10);
+}
+function isDay(value2) {
+  return typeof value2 === "string" && isTimestamp(`${value2}T00:00:00.000Z`);
+}
+function isCount3(value2) {
+  return typeof value2 === "number" && value2 >= 1 && Number.isSafeInteger(value2);
+}
+function isChainPoint(value2) {
+  const point = exactObject(value2, ["hash", "seq"]);
+  return point !== null && isCount3(point["seq"]) && isSha2562(point["hash"]);
+}
+function isPrevious(value2) {
+  if (value2 === null) return true;
+  const previous = exactObject(value2, ["day", "sha256"]);
+  return previous !== null && isDay(previous["day"]) && isSha2562(previous["sha256"]);
+}
+function isSha2562(value2) {
+  return typeof value2 === "string" && HEX_SHA256.test(value2);
+}
+
 // libs/evidence/src/index.ts
+function verifyDocument(format, verification) {
+  return verifyDocumentWith(nodeCrypto, format, verification);
+}
 var ChainVerifier = class extends ChainVerifierCore {
   constructor(options) {
     super(nodeCrypto, options);
@@ -9162,14 +9339,76 @@ var UsageError = class extends Error {
   name = "UsageError";
 };
 
+// apps/audit-verify/sources/s3-location.ts
+var BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
+function readS3Location(text, endpoint, env) {
+  const refuse3 = (why) => new UsageError(
+    `--s3 ${text} ${why}: it looks like s3://bucket/prefix or https://host:port/bucket/prefix.`
+  );
+  if (!URL.canParse(text)) throw refuse3("is no URL");
+  const url = new URL(text);
+  if (url.username !== "" || url.password !== "")
+    throw refuse3("has credentials in it, which belong in AWS_*");
+  if (url.search !== "" || url.hash !== "") throw refuse3("has a query");
+  const shared = { region: regionOf(env), credentials: credentialsOf(env) };
+  if (url.protocol === "s3:") {
+    const bucket2 = url.host;
+    if (!BUCKET.test(bucket2)) throw refuse3("names no bucket");
+    const at = endpoint ?? set(env["AWS_ENDPOINT_URL_S3"]) ?? set(env["AWS_ENDPOINT_URL"]);
+    const where = at === null ? { endpoint: `https://${bucket2}.s3.${shared.region}.amazonaws.com`, bucketInPath: false } : { endpoint: endpointOf(at), bucketInPath: true };
+    return { ...shared, ...where, bucket: bucket2, prefix: prefixOf(url.pathname) };
+  }
+  if (url.protocol !== "http:" && url.protocol !== "https:") throw refuse3("has another scheme");
+  if (endpoint !== null) throw refuse3("names its endpoint itself, leave --s3-endpoint out");
+  const [, bucket = "", ...rest] = url.pathname.split("/");
+  if (!BUCKET.test(bucket)) throw refuse3("names no bucket");
+  return {
+    ...shared,
+    endpoint: url.origin,
+    bucketInPath: true,
+    bucket,
+    prefix: prefixOf(`/${rest.join("/")}`)
+  };
+}
+function endpointOf(text) {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || !["http:", "https:"].includes(url.protocol) || url.pathname !== "/") {
+    throw new UsageError(`The S3 endpoint ${text} is no URL such as https://s3.example.com.`);
+  }
+  return url.origin;
+}
+function prefixOf(pathname) {
+  const path = decodeURIComponent(pathname).replace(/^\/+/, "").replace(/\/+$/, "");
+  return path === "" ? "" : `${path}/`;
+}
+function regionOf(env) {
+  return set(env["AWS_REGION"]) ?? set(env["AWS_DEFAULT_REGION"]) ?? "us-east-1";
+}
+function credentialsOf(env) {
+  const accessKeyId = set(env["AWS_ACCESS_KEY_ID"]);
+  const secretAccessKey = set(env["AWS_SECRET_ACCESS_KEY"]);
+  if (accessKeyId === null && secretAccessKey === null) return null;
+  if (accessKeyId === null || secretAccessKey === null) {
+    throw new UsageError("Set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or none of them.");
+  }
+  return { accessKeyId, secretAccessKey, sessionToken: set(env["AWS_SESSION_TOKEN"]) };
+}
+function set(value2) {
+  return value2 === void 0 || value2 === "" ? null : value2;
+}
+
 // apps/audit-verify/arguments.ts
-var USAGE = `Usage: node tools/audit-verify.js --signers FILE (--export FILE | --dir DIR | --database-url URL) [options]
+var USAGE = `Usage: node tools/audit-verify.js --signers FILE (--export FILE | --dir DIR | --s3 URL | --database-url URL) [options]
 
 Checks an audit chain with nothing but public keys: format, hash, link, order, time, stream and signature of every event.
 
   --signers FILE       signers.json, the trust root
   --export FILE        canonical events, one per line; - reads standard input
-  --dir DIR            an archive folder: audit/YYYY/MM/DD/<id>.json below it
+  --dir DIR            an archive folder: audit/YYYY/MM/DD/<id>.json below it, and its day manifests
+  --s3 URL             an archive in a bucket: s3://bucket/prefix, or https://host:port/bucket/prefix; region and
+                       credentials from AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
+                       (without them it is read anonymously)
+  --s3-endpoint URL    S3 server for s3:// (default: AWS_ENDPOINT_URL, else AWS)
   --database-url URL   PostgreSQL, table kernel.events
   --origin ORIGIN      the kernel the chain belongs to (default: the member "origin" of signers.json)
   --from SEQ           first position to check in each shard (default 1)
@@ -9194,6 +9433,7 @@ function readArguments(argv) {
         dir: { type: "string" },
         "database-url": { type: "string" },
         s3: { type: "string" },
+        "s3-endpoint": { type: "string" },
         origin: { type: "string" },
         from: { type: "string" },
         shard: { type: "string" },
@@ -9208,8 +9448,8 @@ function readArguments(argv) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
   if (values.help === true) return null;
-  if (values.s3 !== void 0) {
-    throw new UsageError("--s3 is not built in yet: fetch the archive into a folder and use --dir.");
+  if (values["s3-endpoint"] !== void 0 && values.s3 === void 0) {
+    throw new UsageError("--s3-endpoint says where --s3 is, which is missing.");
   }
   const chainOnly = values["chain-only"] ?? false;
   if (values.signers === void 0 && !chainOnly) {
@@ -9223,7 +9463,7 @@ function readArguments(argv) {
   const shard = integer("--shard", values.shard, 0);
   return {
     signers: values.signers ?? null,
-    source: oneSource(values.export, values.dir, values["database-url"]),
+    source: oneSource(values.export, values.dir, values["database-url"], values.s3, values["s3-endpoint"]),
     origin,
     from,
     shard,
@@ -9233,16 +9473,21 @@ function readArguments(argv) {
     jobs: integer("--jobs", values.jobs, 1) ?? (0, import_node_os.availableParallelism)()
   };
 }
-function oneSource(file, dir, url) {
+function oneSource(file, dir, url, s3, endpoint) {
   const given = [];
   if (file !== void 0) given.push({ kind: "export", path: file });
   if (dir !== void 0) given.push({ kind: "dir", path: dir });
   if (url !== void 0) given.push({ kind: "database", url });
+  if (s3 !== void 0) {
+    given.push({ kind: "s3", location: readS3Location(s3, endpoint ?? null, process.env) });
+  }
   const [source, ...more] = given;
   if (source === void 0) {
-    throw new UsageError("Nothing to verify: name one of --export FILE, --dir DIR or --database-url URL.");
+    throw new UsageError(
+      "Nothing to verify: name one of --export FILE, --dir DIR, --s3 URL or --database-url URL."
+    );
   }
-  if (more.length > 0) throw new UsageError("Name only one of --export, --dir and --database-url.");
+  if (more.length > 0) throw new UsageError("Name only one of --export, --dir, --s3 and --database-url.");
   return source;
 }
 function integer(option, text, least) {
@@ -9382,6 +9627,177 @@ var EventRows = class {
 function isNoUtf8(error) {
   const cause = error instanceof UsageError ? error.cause : void 0;
   return cause instanceof Error && cause.code === "22021";
+}
+
+// apps/audit-verify/sources/s3-reader.ts
+var import_promises = require("node:timers/promises");
+
+// apps/audit-verify/sources/s3-signature.ts
+var import_node_crypto4 = require("node:crypto");
+var ALGORITHM = "AWS4-HMAC-SHA256";
+var EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+function encode(text) {
+  return encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`
+  );
+}
+function queryText(query) {
+  return query.map(([name, value2]) => `${encode(name)}=${encode(value2)}`).sort().join("&");
+}
+function signedHeaders({ host, path, query }, { accessKeyId, secretAccessKey, sessionToken }, region, now) {
+  const time = now.toISOString().replace(/[-:]|\.\d{3}/g, "");
+  const day = time.slice(0, 8);
+  const headers = {
+    host,
+    "x-amz-content-sha256": EMPTY_SHA256,
+    "x-amz-date": time,
+    ...sessionToken === null ? {} : { "x-amz-security-token": sessionToken }
+  };
+  const names = Object.keys(headers).sort();
+  const canonical = [
+    "GET",
+    path,
+    queryText(query),
+    ...names.map((name) => `${name}:${headers[name]}`),
+    "",
+    names.join(";"),
+    EMPTY_SHA256
+  ].join("\n");
+  const scope = `${day}/${region}/s3/aws4_request`;
+  const toSign = [ALGORITHM, time, scope, (0, import_node_crypto4.createHash)("sha256").update(canonical).digest("hex")].join("\n");
+  const key = [day, region, "s3", "aws4_request"].reduce(
+    (signing, part) => (0, import_node_crypto4.createHmac)("sha256", signing).update(part).digest(),
+    `AWS4${secretAccessKey}`
+  );
+  const signature = (0, import_node_crypto4.createHmac)("sha256", key).update(toSign).digest("hex");
+  const { host: _, ...sent } = headers;
+  return {
+    ...sent,
+    authorization: `${ALGORITHM} Credential=${accessKeyId}/${scope}, SignedHeaders=${names.join(";")}, Signature=${signature}`
+  };
+}
+
+// apps/audit-verify/sources/s3-reader.ts
+var PAGE = 1e3;
+var ATTEMPTS = 5;
+var FIRST_PAUSE_MS = 200;
+var TIMEOUT_MS = 3e4;
+var MOST_BYTES = 1 << 20;
+var MOST_LIST_BYTES = 1 << 24;
+var PassingFailure = class extends Error {
+};
+var S3Reader = class {
+  constructor(location) {
+    this.location = location;
+  }
+  location;
+  /** Keys below a prefix, both without the archive's own prefix, in the order of their bytes. */
+  async *keys(below) {
+    const { prefix } = this.location;
+    let after = null;
+    for (; ; ) {
+      const query = [
+        ["list-type", "2"],
+        ["encoding-type", "url"],
+        ["max-keys", String(PAGE)],
+        ["prefix", prefix + below]
+      ];
+      if (after !== null) query.push(["start-after", after]);
+      const bytes = await this.get("", query, MOST_LIST_BYTES);
+      if (bytes === null) throw new UsageError(`There is no bucket ${this.location.bucket}.`);
+      const page = readPage(Buffer.from(bytes).toString("utf8"), this.location.bucket);
+      for (const key of page.keys) {
+        if (after !== null && Buffer.compare(Buffer.from(key), Buffer.from(after)) <= 0) {
+          throw new UsageError(`Bucket ${this.location.bucket} does not list its keys in order.`);
+        }
+        after = key;
+        yield key.slice(prefix.length);
+      }
+      if (!page.more || page.keys.length === 0) return;
+    }
+  }
+  /** The bytes of an object, at most somewhat more than an object of the archive has; null when it is not there. */
+  async object(key) {
+    return this.get(this.location.prefix + key, [], MOST_BYTES);
+  }
+  async get(key, query, most) {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.attempt(key, query, most);
+      } catch (error) {
+        if (error instanceof UsageError) throw error;
+        if (attempt < ATTEMPTS) {
+          await (0, import_promises.setTimeout)(FIRST_PAUSE_MS * 2 ** (attempt - 1) * (0.5 + Math.random() / 2));
+          continue;
+        }
+        const { endpoint, bucket } = this.location;
+        throw new UsageError(`Bucket ${bucket} at ${endpoint} cannot be read: ${whyOf(error)}.`, {
+          cause: error
+        });
+      }
+    }
+  }
+  async attempt(key, query, most) {
+    const { endpoint, bucketInPath, bucket, region, credentials } = this.location;
+    const segments = [...bucketInPath ? [bucket] : [], ...key === "" ? [] : key.split("/")];
+    const path = `/${segments.map(encode).join("/")}`;
+    const headers = credentials === null ? {} : signedHeaders({ host: new URL(endpoint).host, path, query }, credentials, region, /* @__PURE__ */ new Date());
+    const search = query.length === 0 ? "" : `?${queryText(query)}`;
+    const response = await fetch(`${endpoint}${path}${search}`, {
+      headers,
+      redirect: "manual",
+      signal: AbortSignal.timeout(TIMEOUT_MS)
+    });
+    const bytes = await bodyOf(response, most);
+    if (response.status === 200) return bytes;
+    const text = Buffer.from(bytes).toString("utf8");
+    const code = /<Code>([A-Za-z0-9]+)<\/Code>/.exec(text)?.[1] ?? `status ${response.status}`;
+    if (code === "NoSuchKey" || response.status === 404 && key !== "") return null;
+    if (response.status >= 500 || response.status === 429 || code === "RequestTimeout") {
+      throw new PassingFailure(code);
+    }
+    throw new UsageError(`Bucket ${bucket} at ${endpoint} cannot be read: ${code}.${adviceFor(code)}`);
+  }
+};
+function adviceFor(code) {
+  if (/AccessDenied|Signature|AccessKey|Token|status 40[13]/.test(code)) {
+    return " Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION of an account that may list and read it.";
+  }
+  if (/Redirect|status 30/.test(code)) return " Set AWS_REGION to the region of the bucket.";
+  return "";
+}
+function whyOf(error) {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error && error.cause.message !== "" ? error.cause.message : error.message;
+}
+async function bodyOf(response, most) {
+  if (response.body === null) return new Uint8Array();
+  const chunks = [];
+  let size = 0;
+  for await (const chunk of response.body) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > most) break;
+  }
+  const expected = response.headers.get("content-length");
+  if (size <= most && expected !== null && response.headers.get("content-encoding") === null) {
+    if (Number(expected) !== size) throw new PassingFailure("the answer broke off");
+  }
+  return Buffer.concat(chunks);
+}
+function readPage(xml, bucket) {
+  const truncated = /<IsTruncated>(true|false)<\/IsTruncated>/.exec(xml)?.[1];
+  if (truncated === void 0) throw new UsageError(`What answers for bucket ${bucket} is not S3.`);
+  const keys = [...xml.matchAll(/<Key>([^<]*)<\/Key>/g)].map(([, key = ""]) => decoded(key));
+  return { keys, more: truncated === "true" };
+}
+function decoded(key) {
+  try {
+    return decodeURIComponent(key.replaceAll("+", " "));
+  } catch {
+    return key;
+  }
 }
 
 // apps/audit-verify/check/check-lines.ts
@@ -9553,6 +9969,7 @@ var FactsReader = class {
 };
 
 // apps/audit-verify/check/check-task.ts
+var OBJECTS_AT_ONCE = 25;
 var TaskChecker = class {
   constructor(setup) {
     this.setup = setup;
@@ -9578,13 +9995,18 @@ var TaskChecker = class {
       }
       case "files":
         for (const path of task.paths) {
-          const bytes = (0, import_node_fs3.readFileSync)((0, import_node_path.join)(task.root, path));
-          const inspection = this.inspect(bytes);
-          const misplaced = whyMisplaced(path, inspection);
-          if (misplaced !== null) inspection.faults.push(misplaced);
-          packer.add(inspection, path, 1);
+          this.addObject(packer, path, (0, import_node_fs3.readFileSync)((0, import_node_path.join)(task.root, path)));
         }
         break;
+      case "objects": {
+        const reader = new S3Reader(task.location);
+        for (let at = 0; at < task.keys.length; at += OBJECTS_AT_ONCE) {
+          const keys = task.keys.slice(at, at + OBJECTS_AT_ONCE);
+          const objects = await Promise.all(keys.map((key) => reader.object(key)));
+          keys.forEach((key, i) => this.addObject(packer, key, objects[i] ?? new Uint8Array()));
+        }
+        break;
+      }
       case "rows":
         this.rows ??= new EventRows(task.url);
         for (const row of await this.rows.read(task.shard, task.first, task.last)) {
@@ -9599,6 +10021,12 @@ var TaskChecker = class {
   }
   async close() {
     await this.rows?.close();
+  }
+  addObject(packer, path, bytes) {
+    const inspection = this.inspect(bytes);
+    const misplaced = whyMisplaced(path, inspection);
+    if (misplaced !== null) inspection.faults.push(misplaced);
+    packer.add(inspection, path, 1);
   }
   inspect(bytes) {
     if (this.setup.from === 1) return this.inspector.inspect(bytes);
@@ -9660,7 +10088,7 @@ var FaultList = class {
   total = 0;
   add(faults) {
     this.total += faults.length;
-    for (const fault of faults) if (this.listed.length < LISTED) this.listed.push(fault);
+    for (const fault2 of faults) if (this.listed.length < LISTED) this.listed.push(fault2);
   }
   get count() {
     return this.total;
@@ -9724,6 +10152,140 @@ function drawBar(part) {
 }
 function count(n) {
   return n.toLocaleString("en-US");
+}
+
+// apps/audit-verify/check/day-manifests.ts
+var DayManifestCheck = class {
+  constructor(options) {
+    this.options = options;
+    this.signed = options.signatures && options.signers.some(({ purposes }) => purposes.includes("checkpoint"));
+  }
+  options;
+  shards = /* @__PURE__ */ new Map();
+  /** Where the events have come to. */
+  current;
+  signed;
+  count = 0;
+  /** One object below `manifests/`. */
+  add(key, bytes) {
+    const place = parseArchiveDayKey(key);
+    if (place === null) return [fault(null, null, `${key} is not the key of a day manifest`)];
+    const { shard } = this.options;
+    if (shard !== null && place.shard !== shard) return [];
+    this.count++;
+    const { document, reasons } = this.read(bytes);
+    if (document === null || reasons.length > 0) {
+      return [
+        fault(place.shard, document?.first.seq ?? null, `${key} does not verify: ${reasons.join("; ")}`)
+      ];
+    }
+    if (archiveDayKey(document) !== key) {
+      const what = `${document.day} of shard ${document.shard}`;
+      return [fault(place.shard, document.first.seq, `${key} is the manifest of ${what}`)];
+    }
+    const manifest = { document, key, sha256: sha256Hex(bytes), faulty: false, ended: false };
+    const manifests = this.shards.get(place.shard);
+    if (manifests === void 0) this.shards.set(place.shard, [manifest]);
+    else manifests.push(manifest);
+    return [];
+  }
+  /** Between the manifests themselves, once all are there. */
+  checkLinks() {
+    const faults = [];
+    for (const manifests of this.shards.values()) {
+      manifests.sort((a, b) => a.document.day < b.document.day ? -1 : 1);
+      let before = null;
+      for (const manifest of manifests) {
+        const wrong = whyNotLinked(manifest, before);
+        if (wrong !== null) {
+          faults.push(
+            fault(manifest.document.shard, manifest.document.first.seq, `${manifest.key}: ${wrong}`)
+          );
+        }
+        before = manifest;
+      }
+    }
+    return faults;
+  }
+  /** The next event, by shard and position. */
+  event(facts) {
+    if (this.current?.shard !== facts.shard) {
+      this.current = { shard: facts.shard, manifests: this.shards.get(facts.shard) ?? [], at: 0 };
+    }
+    const { manifests } = this.current;
+    let manifest = manifests[this.current.at];
+    while (manifest !== void 0 && facts.seq > manifest.document.last.seq) {
+      manifest = manifests[++this.current.at];
+    }
+    if (manifest === void 0) return this.beyond(facts, manifests.at(-1));
+    const { document } = manifest;
+    if (facts.seq < document.first.seq) return [];
+    if (facts.seq === document.last.seq) manifest.ended = true;
+    const wrong = whyNotOf(document, facts);
+    if (wrong === null || manifest.faulty) return [];
+    manifest.faulty = true;
+    return [fault(facts.shard, facts.seq, `${manifest.key}: ${wrong}`, facts.id)];
+  }
+  /** What no event said a word about. */
+  finish() {
+    const faults = [];
+    for (const manifests of this.shards.values()) {
+      for (const { document, key, faulty, ended: ended2 } of manifests) {
+        if (ended2 || faulty || document.last.seq < this.options.from) continue;
+        const { shard, last } = document;
+        faults.push(
+          fault(shard, last.seq, `${key} lists events up to ${shard}:${last.seq}, which is not there`)
+        );
+      }
+    }
+    return faults;
+  }
+  read(bytes) {
+    const { origin, signers } = this.options;
+    if (this.signed) return verifyDocument(ARCHIVE_DAY, { envelope: bytes, keys: signers, origin });
+    try {
+      const { payload } = parseEnvelope(parseStrictJson(bytes));
+      const document = parseDocument(ARCHIVE_DAY, payload);
+      const foreign = document.origin !== origin;
+      return { document, reasons: foreign ? [`origin: of ${document.origin}, not of ${origin}`] : [] };
+    } catch (error) {
+      if (!(error instanceof EvidenceError)) throw error;
+      return { document: null, reasons: [`${error.code}: ${error.message}`] };
+    }
+  }
+  /** Behind the last manifest of the shard: the first such event must be of a later day. */
+  beyond(facts, last) {
+    if (last === void 0 || last.faulty || facts.seq !== last.document.last.seq + 1) return [];
+    if (dayOf(facts.ts) > last.document.day) return [];
+    last.faulty = true;
+    const { day } = last.document;
+    return [
+      fault(facts.shard, facts.seq, `${last.key}: an event of ${day} or before comes after it`, facts.id)
+    ];
+  }
+};
+function whyNotLinked({ document }, before) {
+  const { previous, first } = document;
+  if (before === null) return previous === null ? null : `the manifest of ${previous.day} is missing`;
+  if (previous === null) return `it says that it is the first, but there is one of ${before.document.day}`;
+  if (previous.day > before.document.day) return `the manifest of ${previous.day} is missing`;
+  if (previous.day !== before.document.day)
+    return `it does not follow the manifest of ${before.document.day}`;
+  if (previous.sha256 !== before.sha256)
+    return `the manifest of ${previous.day} is another one than it names`;
+  if (first.seq !== before.document.last.seq + 1) {
+    return `it begins with ${first.seq}, the day before it ended with ${before.document.last.seq}`;
+  }
+  return null;
+}
+function whyNotOf({ day, first, last }, { seq, hash: hash2, ts }) {
+  if (dayOf(ts) !== day) return `it counts an event of ${dayOf(ts)}`;
+  if (seq === first.seq && hash2 !== first.hash) return "its first event has another hash";
+  if (seq === last.seq && hash2 !== last.hash) return "its last event has another hash";
+  return null;
+}
+function fault(shard, seq, message, id = null) {
+  return { code: "manifest", shard, seq, id, message };
 }
 
 // apps/audit-verify/check/sorted-records.ts
@@ -9837,7 +10399,7 @@ var Heap = class {
 };
 
 // apps/audit-verify/check/key-128.ts
-var import_node_crypto4 = require("node:crypto");
+var import_node_crypto5 = require("node:crypto");
 function idKey(id, into) {
   let word = 0;
   let digits = 0;
@@ -9853,7 +10415,7 @@ function idOfKey(key) {
   const hex = [...key].map((word) => (word >>> 0).toString(16).padStart(8, "0")).join("");
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }
-var SEED = new Int32Array((0, import_node_crypto4.randomBytes)(16).buffer.slice(0, 16));
+var SEED = new Int32Array((0, import_node_crypto5.randomBytes)(16).buffer.slice(0, 16));
 function nameKey(name, into) {
   let h1 = SEED[0] ?? 0;
   let h2 = SEED[1] ?? 0;
@@ -10214,33 +10776,79 @@ var WorkerPool = class {
   }
 };
 
-// apps/audit-verify/sources/archive-folder.ts
-var import_promises = require("node:fs/promises");
-var import_node_path3 = require("node:path");
-var TASK_FILES = 500;
-async function* archiveTasks(dir) {
-  const root = await archiveRoot(dir);
-  let paths = [];
-  for await (const path of jsonFiles(root, "")) {
-    paths.push(path);
-    if (paths.length >= TASK_FILES) {
-      yield { kind: "files", root, paths };
-      paths = [];
+// apps/audit-verify/sources/archive-bucket.ts
+var TASK_OBJECTS = 250;
+var MANIFESTS_AT_ONCE = 25;
+async function* bucketTasks(location) {
+  let keys = [];
+  for await (const key of new S3Reader(location).keys("audit/")) {
+    if (!key.endsWith(".json")) continue;
+    keys.push(key);
+    if (keys.length >= TASK_OBJECTS) {
+      yield { kind: "objects", location, keys };
+      keys = [];
     }
   }
-  if (paths.length > 0) yield { kind: "files", root, paths };
+  if (keys.length > 0) yield { kind: "objects", location, keys };
 }
-async function archiveRoot(dir) {
-  const isFolder = async (path) => (0, import_promises.stat)(path).then(
+async function* bucketManifests(location) {
+  const reader = new S3Reader(location);
+  const read = (keys2) => Promise.all(keys2.map(async (key) => ({ key, bytes: await reader.object(key) ?? new Uint8Array() })));
+  let keys = [];
+  for await (const key of reader.keys("manifests/")) {
+    keys.push(key);
+    if (keys.length < MANIFESTS_AT_ONCE) continue;
+    yield* await read(keys);
+    keys = [];
+  }
+  yield* await read(keys);
+}
+
+// apps/audit-verify/sources/archive-folder.ts
+var import_promises2 = require("node:fs/promises");
+var import_node_path3 = require("node:path");
+var TASK_FILES = 500;
+var ArchiveFolder = class _ArchiveFolder {
+  constructor(events, root) {
+    this.events = events;
+    this.root = root;
+  }
+  events;
+  root;
+  static async open(dir) {
+    if (!await isFolder(dir)) throw new UsageError(`--dir ${dir}: there is no such folder.`);
+    const audit = (0, import_node_path3.join)(dir, "audit");
+    const whole = await isFolder(audit) || await isFolder((0, import_node_path3.join)(dir, "manifests"));
+    return whole ? new _ArchiveFolder(audit, dir) : new _ArchiveFolder(dir, null);
+  }
+  /** In whatever order the file system gives them. */
+  async *tasks() {
+    if (!await isFolder(this.events)) return;
+    let paths = [];
+    for await (const path of jsonFiles(this.events, "")) {
+      paths.push(path);
+      if (paths.length >= TASK_FILES) {
+        yield { kind: "files", root: this.events, paths };
+        paths = [];
+      }
+    }
+    if (paths.length > 0) yield { kind: "files", root: this.events, paths };
+  }
+  async *manifests() {
+    if (this.root === null || !await isFolder((0, import_node_path3.join)(this.root, "manifests"))) return;
+    for await (const path of jsonFiles((0, import_node_path3.join)(this.root, "manifests"), "")) {
+      yield { key: `manifests/${path}`, bytes: await (0, import_promises2.readFile)((0, import_node_path3.join)(this.root, "manifests", path)) };
+    }
+  }
+};
+async function isFolder(path) {
+  return (0, import_promises2.stat)(path).then(
     (found) => found.isDirectory(),
     () => false
   );
-  if (!await isFolder(dir)) throw new UsageError(`--dir ${dir}: there is no such folder.`);
-  const audit = (0, import_node_path3.join)(dir, "audit");
-  return await isFolder(audit) ? audit : dir;
 }
 async function* jsonFiles(root, below) {
-  for await (const entry of await (0, import_promises.opendir)((0, import_node_path3.join)(root, below))) {
+  for await (const entry of await (0, import_promises2.opendir)((0, import_node_path3.join)(root, below))) {
     const path = below === "" ? entry.name : `${below}/${entry.name}`;
     if (entry.isDirectory()) yield* jsonFiles(root, path);
     else if (entry.name.endsWith(".json")) yield path;
@@ -10261,7 +10869,7 @@ async function* eventTasks(rows, url, heads, from) {
 
 // apps/audit-verify/sources/export-file.ts
 var import_node_fs7 = require("node:fs");
-var import_promises2 = require("node:stream/promises");
+var import_promises3 = require("node:stream/promises");
 var TASK_SIZE = 1 << 20;
 var SCAN_SIZE = 1 << 22;
 async function openExport(path, folder) {
@@ -10272,7 +10880,7 @@ async function openExport(path, folder) {
     if (stat2.isFile()) return path;
   }
   const copy = folder.file();
-  await (0, import_promises2.pipeline)(path === "-" ? process.stdin : (0, import_node_fs7.createReadStream)(path), (0, import_node_fs7.createWriteStream)(copy));
+  await (0, import_promises3.pipeline)(path === "-" ? process.stdin : (0, import_node_fs7.createReadStream)(path), (0, import_node_fs7.createWriteStream)(copy));
   return copy;
 }
 function exportSize(path) {
@@ -10381,8 +10989,12 @@ async function report(run) {
   switch (source.kind) {
     case "export":
       return verifyExport(run, source.path);
-    case "dir":
-      return verifyArchive(run, source.path);
+    case "dir": {
+      const folder = await ArchiveFolder.open(source.path);
+      return verifyArchive(run, folder.tasks(), folder.manifests());
+    }
+    case "s3":
+      return verifyArchive(run, bucketTasks(source.location), bucketManifests(source.location));
     case "database":
       return verifyDatabase(run, source.url);
   }
@@ -10423,11 +11035,11 @@ async function verifyDatabase(run, url) {
     await rows.close();
   }
 }
-async function verifyArchive(run, dir) {
+async function verifyArchive(run, tasks, manifests) {
   const sorted = new SortedRecords(run.folder);
   const registry = [];
   let items = 0;
-  for await (const result of run.pool.run(archiveTasks(dir))) {
+  for await (const result of run.pool.run(tasks)) {
     eachInspected(result, 0, (facts, faults, formatted, where) => {
       if (facts === null) run.faults.add(faults);
       else sorted.add({ facts, faults, formatted, where });
@@ -10436,11 +11048,17 @@ async function verifyArchive(run, dir) {
     items += result.items;
     run.progress.advance(result.items, items);
   }
-  const verifier = createVerifier(run, run.arguments.chainOnly ? NO_KEYS : foldRegistry(run, registry));
+  const { shard, from, chainOnly } = run.arguments;
+  const days = new DayManifestCheck({ ...run.trust, signatures: !chainOnly, shard, from });
+  for await (const { key, bytes } of manifests) run.faults.add(days.add(key, bytes));
+  run.faults.add(days.checkLinks());
+  const verifier = createVerifier(run, chainOnly ? NO_KEYS : foldRegistry(run, registry));
   for (const { facts, faults, formatted } of sorted.read()) {
     run.faults.add(verifier.acceptFacts(facts, faults, formatted));
+    if (formatted) run.faults.add(days.event(facts));
   }
-  return conclude(run, verifier);
+  run.faults.add(days.finish());
+  return { ...conclude(run, verifier), manifests: { count: days.count, signatures: days.signed } };
 }
 function createVerifier({ arguments: args, trust, folder }, registry, stored = []) {
   return new ChainVerifier({
@@ -10468,7 +11086,7 @@ function eachInspected({ facts: packed, faults, odd }, linesBefore, take) {
   for (let i = 0; i <= packed.count; i++) {
     for (let o = odd[next]; o !== void 0 && o.before === i; o = odd[++next]) {
       const where = typeof o.where === "number" ? `line ${linesBefore + o.where + 1}` : o.where;
-      const located = o.faults.map((fault) => ({ ...fault, message: `${where}: ${fault.message}` }));
+      const located = o.faults.map((fault2) => ({ ...fault2, message: `${where}: ${fault2.message}` }));
       take(o.facts, located, false, where);
     }
     if (i === packed.count) return;
@@ -10551,11 +11169,17 @@ async function main() {
     const faults = report2.faultCount === 1 ? "1 fault" : `${count(report2.faultCount)} faults`;
     const listed = report2.faultCount > report2.faults.length ? ` (${count(report2.faults.length)} listed)` : "";
     process.stderr.write(
-      `${count(report2.events)} events${signatures} of ${report2.origin} in ${seconds.toFixed(1)} s, ${faults}${listed}
+      `${count(report2.events)} events${signatures}${manifestsText(report2)} of ${report2.origin} in ${seconds.toFixed(1)} s, ${faults}${listed}
 `
     );
   }
   return report2.verified ? EXIT.verified : EXIT.faults;
+}
+function manifestsText({ manifests, signatures }) {
+  if (manifests === void 0 || manifests.count === 0) return "";
+  const unsigned = manifests.signatures || !signatures ? "" : " (unsigned: the signers have no checkpoint key)";
+  const days = manifests.count === 1 ? "1 day manifest" : `${count(manifests.count)} day manifests`;
+  return `, ${days}${unsigned}`;
 }
 if (import_node_worker_threads2.isMainThread) {
   process.stdout.on("error", () => void 0);

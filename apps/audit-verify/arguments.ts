@@ -2,10 +2,14 @@ import { readFileSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { isOrigin, type ExpectedHead } from '#libs/evidence';
+import { readS3Location, type S3Location } from './sources/s3-location';
 import { UsageError } from './usage.error';
 
 export type Source =
-  { kind: 'export'; path: string } | { kind: 'dir'; path: string } | { kind: 'database'; url: string };
+  | { kind: 'export'; path: string }
+  | { kind: 'dir'; path: string }
+  | { kind: 's3'; location: S3Location }
+  | { kind: 'database'; url: string };
 
 export interface Arguments {
   /** Null only in chain-only mode, which needs no keys. */
@@ -20,13 +24,17 @@ export interface Arguments {
   jobs: number;
 }
 
-export const USAGE = `Usage: node tools/audit-verify.js --signers FILE (--export FILE | --dir DIR | --database-url URL) [options]
+export const USAGE = `Usage: node tools/audit-verify.js --signers FILE (--export FILE | --dir DIR | --s3 URL | --database-url URL) [options]
 
 Checks an audit chain with nothing but public keys: format, hash, link, order, time, stream and signature of every event.
 
   --signers FILE       signers.json, the trust root
   --export FILE        canonical events, one per line; - reads standard input
-  --dir DIR            an archive folder: audit/YYYY/MM/DD/<id>.json below it
+  --dir DIR            an archive folder: audit/YYYY/MM/DD/<id>.json below it, and its day manifests
+  --s3 URL             an archive in a bucket: s3://bucket/prefix, or https://host:port/bucket/prefix; region and
+                       credentials from AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
+                       (without them it is read anonymously)
+  --s3-endpoint URL    S3 server for s3:// (default: AWS_ENDPOINT_URL, else AWS)
   --database-url URL   PostgreSQL, table kernel.events
   --origin ORIGIN      the kernel the chain belongs to (default: the member "origin" of signers.json)
   --from SEQ           first position to check in each shard (default 1)
@@ -53,6 +61,7 @@ export function readArguments(argv: string[]): Arguments | null {
         dir: { type: 'string' },
         'database-url': { type: 'string' },
         s3: { type: 'string' },
+        's3-endpoint': { type: 'string' },
         origin: { type: 'string' },
         from: { type: 'string' },
         shard: { type: 'string' },
@@ -67,8 +76,8 @@ export function readArguments(argv: string[]): Arguments | null {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
   if (values.help === true) return null;
-  if (values.s3 !== undefined) {
-    throw new UsageError('--s3 is not built in yet: fetch the archive into a folder and use --dir.');
+  if (values['s3-endpoint'] !== undefined && values.s3 === undefined) {
+    throw new UsageError('--s3-endpoint says where --s3 is, which is missing.');
   }
   const chainOnly = values['chain-only'] ?? false;
   if (values.signers === undefined && !chainOnly) {
@@ -82,7 +91,7 @@ export function readArguments(argv: string[]): Arguments | null {
   const shard = integer('--shard', values.shard, 0);
   return {
     signers: values.signers ?? null,
-    source: oneSource(values.export, values.dir, values['database-url']),
+    source: oneSource(values.export, values.dir, values['database-url'], values.s3, values['s3-endpoint']),
     origin,
     from,
     shard,
@@ -93,16 +102,28 @@ export function readArguments(argv: string[]): Arguments | null {
   };
 }
 
-function oneSource(file: string | undefined, dir: string | undefined, url: string | undefined): Source {
+function oneSource(
+  file: string | undefined,
+  dir: string | undefined,
+  url: string | undefined,
+  s3: string | undefined,
+  endpoint: string | undefined,
+): Source {
   const given: Source[] = [];
   if (file !== undefined) given.push({ kind: 'export', path: file });
   if (dir !== undefined) given.push({ kind: 'dir', path: dir });
   if (url !== undefined) given.push({ kind: 'database', url });
+  if (s3 !== undefined) {
+    // eslint-disable-next-line no-restricted-properties -- AWS's own variables; this program has no other settings
+    given.push({ kind: 's3', location: readS3Location(s3, endpoint ?? null, process.env) });
+  }
   const [source, ...more] = given;
   if (source === undefined) {
-    throw new UsageError('Nothing to verify: name one of --export FILE, --dir DIR or --database-url URL.');
+    throw new UsageError(
+      'Nothing to verify: name one of --export FILE, --dir DIR, --s3 URL or --database-url URL.',
+    );
   }
-  if (more.length > 0) throw new UsageError('Name only one of --export, --dir and --database-url.');
+  if (more.length > 0) throw new UsageError('Name only one of --export, --dir, --s3 and --database-url.');
   return source;
 }
 

@@ -35,7 +35,19 @@ describe('readArguments', () => {
       [...base, '--from', '9', '--expect-head', '0:7'],
       /lies before --from 9/,
     ],
-    ['S3', ['--signers', 's.json', '--s3', 's3://bucket'], /not built in yet/],
+    ['a bucket without a name', ['--signers', 's.json', '--s3', 's3://'], /names no bucket|no URL/],
+    ['an S3 URL of another kind', ['--signers', 's.json', '--s3', 'ftp://host/bucket'], /another scheme/],
+    [
+      'credentials in an S3 URL',
+      ['--signers', 's.json', '--s3', 'https://id:secret@host/bucket'],
+      /credentials in it/,
+    ],
+    ['an S3 endpoint alone', [...base, '--s3-endpoint', 'https://host'], /--s3 is, which is missing/],
+    [
+      'two S3 endpoints',
+      ['--signers', 's.json', '--s3', 'https://a/bucket', '--s3-endpoint', 'https://b'],
+      /names its endpoint itself/,
+    ],
     ['no jobs', [...base, '--jobs', '0'], /--jobs/],
   ])('refuses %s', (_name, argv, message) => {
     expect(() => readArguments(argv)).toThrow(UsageError);

@@ -2,7 +2,7 @@ import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { readArguments, USAGE } from './arguments';
 import { serveTasks } from './check/check.worker';
 import { type WorkerSetup } from './check/tasks';
-import { reportLines } from './report/chain-report';
+import { type ChainReport, reportLines } from './report/chain-report';
 import { count, ProgressBar } from './report/progress-bar';
 import { UsageError } from './usage.error';
 import { verifyChain } from './verify-chain';
@@ -25,10 +25,18 @@ async function main(): Promise<number> {
     const faults = report.faultCount === 1 ? '1 fault' : `${count(report.faultCount)} faults`;
     const listed = report.faultCount > report.faults.length ? ` (${count(report.faults.length)} listed)` : '';
     process.stderr.write(
-      `${count(report.events)} events${signatures} of ${report.origin} in ${seconds.toFixed(1)} s, ${faults}${listed}\n`,
+      `${count(report.events)} events${signatures}${manifestsText(report)} of ${report.origin} in ${seconds.toFixed(1)} s, ${faults}${listed}\n`,
     );
   }
   return report.verified ? EXIT.verified : EXIT.faults;
+}
+
+function manifestsText({ manifests, signatures }: ChainReport): string {
+  if (manifests === undefined || manifests.count === 0) return '';
+  const unsigned =
+    manifests.signatures || !signatures ? '' : ' (unsigned: the signers have no checkpoint key)';
+  const days = manifests.count === 1 ? '1 day manifest' : `${count(manifests.count)} day manifests`;
+  return `, ${days}${unsigned}`;
 }
 
 if (isMainThread) {

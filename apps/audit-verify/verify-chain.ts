@@ -12,15 +12,17 @@ import {
   type KeyRegistryState,
 } from '#libs/evidence';
 import { type Arguments } from './arguments';
+import { DayManifestCheck } from './check/day-manifests';
 import { FactsReader } from './check/pack-facts';
 import { SortedRecords } from './check/sorted-records';
 import { SpillingIdentityCheck } from './check/spilling-identity-check';
-import { type TaskResult, type WorkerSetup } from './check/tasks';
+import { type Task, type TaskResult, type WorkerSetup } from './check/tasks';
 import { TemporaryFolder } from './check/temporary-folder';
 import { WorkerPool } from './check/worker-pool';
 import { FaultList, type ChainReport } from './report/chain-report';
 import { type ProgressBar } from './report/progress-bar';
-import { archiveTasks } from './sources/archive-folder';
+import { bucketManifests, bucketTasks } from './sources/archive-bucket';
+import { ArchiveFolder, type ArchivedManifest } from './sources/archive-folder';
 import { EventRows } from './sources/event-rows';
 import { eventTasks } from './sources/event-tasks';
 import { exportSize, exportTasks, openExport, registryLines } from './sources/export-file';
@@ -71,8 +73,12 @@ async function report(run: Run): Promise<ChainReport> {
   switch (source.kind) {
     case 'export':
       return verifyExport(run, source.path);
-    case 'dir':
-      return verifyArchive(run, source.path);
+    case 'dir': {
+      const folder = await ArchiveFolder.open(source.path);
+      return verifyArchive(run, folder.tasks(), folder.manifests());
+    }
+    case 's3':
+      return verifyArchive(run, bucketTasks(source.location), bucketManifests(source.location));
     case 'database':
       return verifyDatabase(run, source.url);
   }
@@ -119,11 +125,15 @@ async function verifyDatabase(run: Run, url: string): Promise<ChainReport> {
   }
 }
 
-async function verifyArchive(run: Run, dir: string): Promise<ChainReport> {
+async function verifyArchive(
+  run: Run,
+  tasks: AsyncIterable<Task>,
+  manifests: AsyncIterable<ArchivedManifest>,
+): Promise<ChainReport> {
   const sorted = new SortedRecords(run.folder);
   const registry: AuditEvent[] = [];
   let items = 0;
-  for await (const result of run.pool.run(archiveTasks(dir))) {
+  for await (const result of run.pool.run(tasks)) {
     eachInspected(result, 0, (facts, faults, formatted, where) => {
       if (facts === null) run.faults.add(faults);
       else sorted.add({ facts, faults, formatted, where });
@@ -132,11 +142,17 @@ async function verifyArchive(run: Run, dir: string): Promise<ChainReport> {
     items += result.items;
     run.progress.advance(result.items, items);
   }
-  const verifier = createVerifier(run, run.arguments.chainOnly ? NO_KEYS : foldRegistry(run, registry));
+  const { shard, from, chainOnly } = run.arguments;
+  const days = new DayManifestCheck({ ...run.trust, signatures: !chainOnly, shard, from });
+  for await (const { key, bytes } of manifests) run.faults.add(days.add(key, bytes));
+  run.faults.add(days.checkLinks());
+  const verifier = createVerifier(run, chainOnly ? NO_KEYS : foldRegistry(run, registry));
   for (const { facts, faults, formatted } of sorted.read()) {
     run.faults.add(verifier.acceptFacts(facts, faults, formatted));
+    if (formatted) run.faults.add(days.event(facts));
   }
-  return conclude(run, verifier);
+  run.faults.add(days.finish());
+  return { ...conclude(run, verifier), manifests: { count: days.count, signatures: days.signed } };
 }
 
 function createVerifier(

@@ -11,6 +11,8 @@ export interface ChainReport {
   /** More than those listed when there are very many. */
   faultCount: number;
   heads: ShardHead[];
+  /** Of an archive: its day manifests, and whether their signatures were checked. */
+  manifests?: { count: number; signatures: boolean };
 }
 
 /** Faults kept for the report; the rest is counted. */

@@ -10,7 +10,8 @@ export type ChainFaultCode =
   | 'format'
   | 'truncation'
   | 'stream'
-  | 'time';
+  | 'time'
+  | 'manifest';
 
 /** One thing that is wrong with a chain (docs/spec/verification.md, section 4). */
 export interface ChainFault {
