@@ -8,7 +8,7 @@ import {
 } from '@nestjs/common';
 import { TypeOrmModule, getDataSourceToken } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import { AuditModule } from '#libs/audit';
+import { AuditModule, LegalHoldList } from '#libs/audit';
 import { DEFAULT_LIMITS, EventStore, eventStoreDataSourceOptions } from '#libs/event-store';
 import {
   BackendKeys,
@@ -29,6 +29,7 @@ import {
   ProxyManifestSigner,
   RegisteredKeyEventSigner,
 } from './proxy-signers';
+import { StoredLegalHolds } from './stored-legal-holds';
 
 export interface KernelModuleOptions {
   config: KernelConfig;
@@ -94,6 +95,11 @@ class FoundationModule implements OnApplicationShutdown {
           }),
           inject: [getDataSourceToken(), AppendMetrics],
         },
+        {
+          provide: LegalHoldList,
+          useFactory: (dataSource: DataSource) => new StoredLegalHolds(dataSource),
+          inject: [getDataSourceToken()],
+        },
         { provide: BackendKeys, useFactory: () => new ProxyKeys(proxy) },
         { provide: KeyRegistryOptions, useValue: options },
         { provide: SigningOptions, useValue: options },
@@ -104,6 +110,7 @@ class FoundationModule implements OnApplicationShutdown {
         RegisteredKeyEventSigner,
         SigningProxyClient,
         RegistrationStores,
+        LegalHoldList,
         BackendKeys,
         KeyRegistryOptions,
         SigningOptions,

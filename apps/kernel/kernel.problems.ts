@@ -52,6 +52,8 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
     unknown_shard: { status: 404 },
     invalid_position: { status: 400 },
     invalid_range: { status: 400 },
+    legal_hold_in_force: { status: 409 },
+    legal_hold_not_in_force: { status: 409 },
     position_unavailable: { status: 503 },
   }),
   problemsOf(SigningError, { manifest_id_too_long: { status: 400 } }),

@@ -36,6 +36,8 @@ const TABLE: Record<string, Row> = {
   listEvents: READ,
   getEvent: READ,
   getHeads: READ,
+  setLegalHold: { SUPERADMIN: 'yes', DIVISION_LEAD: 'no', OPERATOR: 'no', AUDITOR: 'no', NOROLE: 'no' },
+  listLegalHolds: { SUPERADMIN: 'yes', DIVISION_LEAD: 'no', OPERATOR: 'yes', AUDITOR: 'yes', NOROLE: 'no' },
   exportEvents: READ,
   listKeys: READ,
   getKey: READ,
@@ -97,6 +99,14 @@ describe('roles', () => {
         return { method: 'GET', path: `/kernel/audit/${events[division]}` };
       case 'getHeads':
         return { method: 'GET', path: '/kernel/audit/head' };
+      case 'setLegalHold':
+        return {
+          method: 'POST',
+          path: '/kernel/audit/legal-hold',
+          options: { json: { eventId: events[division], hold: true, reason: 'case 17' } },
+        };
+      case 'listLegalHolds':
+        return { method: 'GET', path: '/kernel/audit/legal-hold' };
       case 'exportEvents':
         return { method: 'GET', path: '/kernel/audit/export' };
       case 'listKeys':
@@ -128,7 +138,7 @@ describe('roles', () => {
         expect(answer.status).toBe(403);
         expect(answer.json).toMatchObject({ error: 'forbidden', status: 403 });
       } else {
-        expect(answer.status).toBe(operation === 'appendEvents' ? 201 : 200);
+        expect(answer.status).toBe(['appendEvents', 'setLegalHold'].includes(operation) ? 201 : 200);
       }
     });
   });

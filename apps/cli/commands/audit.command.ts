@@ -1,9 +1,11 @@
 import { type Command } from 'commander';
 import { addAuditExport } from './audit-export';
+import { addAuditHold } from './audit-hold';
 import { addAuditVerify } from './audit-verify';
 
 export function addAudit(program: Command): void {
-  const audit = program.command('audit').summary('check the chain, or take it away');
+  const audit = program.command('audit').summary('check the chain, take it away, or hold it');
   addAuditVerify(audit);
   addAuditExport(audit);
+  addAuditHold(audit);
 }

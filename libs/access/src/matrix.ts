@@ -42,6 +42,7 @@ export const MATRIX = Object.freeze({
   'upgrade.emergency-apply': row('allow', 'deny', 'deny', 'deny'),
   'keys.manage': row('allow', 'deny', 'deny', 'deny'),
   'mode.manage': row('allow', 'deny', 'deny', 'deny'),
+  'retention.read': row('allow', 'deny', 'allow', 'allow'),
   'retention.manage': row('allow', 'deny', 'deny', 'deny'),
 });
 

@@ -25,6 +25,7 @@ upgrade.apply             yes         no            yes       no       no
 upgrade.emergency-apply   yes         no            no        no       no
 keys.manage               yes         no            no        no       no
 mode.manage               yes         no            no        no       no
+retention.read            yes         no            yes       yes      no
 retention.manage          yes         no            no        no       no
 `;
 const [head = [], ...rows] = EXPECTED.trim()

@@ -1,3 +1,4 @@
 export { AuditModule } from './audit.module';
 export { AuditError, type AuditErrorCode } from './domain/audit.error';
+export { type LegalHold, LegalHoldList } from './legal-hold-list';
 export { divisionOf } from './domain/event-division';

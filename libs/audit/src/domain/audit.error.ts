@@ -4,6 +4,8 @@ export type AuditErrorCode =
   | 'unknown_shard'
   | 'invalid_position'
   | 'invalid_range'
+  | 'legal_hold_in_force'
+  | 'legal_hold_not_in_force'
   | 'position_unavailable';
 
 export class AuditError extends Error {

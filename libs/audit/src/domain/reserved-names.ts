@@ -6,6 +6,7 @@ export const RESERVED_NOUNS: ReadonlySet<string> = new Set([
   'approver',
   'approver_pool',
   'kernel',
+  'legal_hold',
   'manifest',
   'mode',
   'signer',

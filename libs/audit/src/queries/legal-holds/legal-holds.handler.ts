@@ -1,0 +1,15 @@
+import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
+import { type LegalHold, LegalHoldList } from '../../legal-hold-list';
+import { ListLegalHolds } from './legal-holds.query';
+
+/** Holds are decisions of persons, a handful a year. */
+const MOST = 1_000;
+
+@QueryHandler(ListLegalHolds)
+export class ListLegalHoldsHandler implements IQueryHandler<ListLegalHolds, LegalHold[]> {
+  constructor(private readonly holds: LegalHoldList) {}
+
+  async execute(): Promise<LegalHold[]> {
+    return this.holds.list(MOST);
+  }
+}
