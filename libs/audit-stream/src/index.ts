@@ -30,6 +30,7 @@ export {
 } from './chain/pipeline-metrics';
 export { registryEventsOf } from './chain/registry-events';
 export { ShardRunner, type ShardRunnerOptions, type ShardState } from './chain/shard-runner';
+export { readTrustRoot, type TrustSettings, trustSettings } from './chain/trust-root';
 export { TrustedKeys, type TrustedKeysOptions } from './chain/trusted-keys';
 export {
   PipelineProgress,

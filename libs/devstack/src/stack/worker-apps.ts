@@ -29,6 +29,7 @@ interface WorkerApp {
 /** The processes behind the event store, by their folders below apps/. A new one is a line here. */
 export const WORKER_APPS = {
   'outbox-relay': { portOffset: 11, environment: () => ({}) },
+  indexer: { portOffset: 12, environment: ({ stream }) => stream },
 } as const satisfies Record<string, WorkerApp>;
 
 export type WorkerName = keyof typeof WORKER_APPS;

@@ -1,0 +1,214 @@
+import { type AuditStreamConsumer, type StreamPosition } from '#libs/audit-stream';
+import { AuditIndex } from '#libs/audit-index';
+import { migrate, openEventStoreDataSource } from '#libs/event-store';
+import { createLogger, Registry } from '#libs/observability';
+import { EvidenceChain, type TestDatabase, TestSigner, withPostgres } from '#libs/testing';
+import { type DataSource } from 'typeorm';
+import { type RunningIndexer, startIndexer } from './start-indexer';
+
+const ORIGIN = 'kernel.test/indexer';
+const SHARDS = 2;
+
+/** A topic in memory whose records a test can change. */
+class ScriptedConsumer implements AuditStreamConsumer {
+  readonly topics = new Map<number, Uint8Array[]>();
+
+  async consume(
+    shard: number,
+    from: StreamPosition,
+    handle: Parameters<AuditStreamConsumer['consume']>[2],
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (let at = Number(from.cursor ?? 0); !signal.aborted;) {
+      const records = (this.topics.get(shard) ?? [])
+        .slice(at, at + 50)
+        .map((bytes, i) => ({ bytes, nextCursor: String(at + i + 1) }));
+      at += records.length;
+      if (records.length > 0) await handle(records);
+      else await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  }
+
+  async check(): Promise<void> {}
+  async close(): Promise<void> {}
+}
+
+/** A stream lies in one shard. */
+function grow(chain: EvidenceChain, events: number): void {
+  for (let n = 0; n < events; n++) chain.append({ stream: `thing-${chain.shard}/${n % 7}` });
+}
+
+async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`waited in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+describe('the indexer', () => {
+  const postgres = withPostgres();
+  const key = new TestSigner('audit-1');
+  let database: TestDatabase;
+  let dataSource: DataSource;
+  let consumer: ScriptedConsumer;
+  let registry: Registry;
+  let indexer: RunningIndexer;
+  let index: AuditIndex;
+  let chains: EvidenceChain[];
+
+  beforeEach(async () => {
+    database = await postgres().createDatabase();
+    await migrate(database.ownerUrl, { origin: ORIGIN, shards: SHARDS, workerRole: postgres().workerRole });
+    dataSource = await openEventStoreDataSource({ url: database.workerUrl, poolSize: 4 });
+    consumer = new ScriptedConsumer();
+    index = new AuditIndex({ dataSource, shards: SHARDS });
+    chains = Array.from({ length: SHARDS }, (_, shard) => new EvidenceChain(key, ORIGIN, shard));
+    chains[0]?.addSigner();
+    for (const chain of chains) grow(chain, 120 - chain.events.length);
+    publish();
+  });
+  afterEach(async () => {
+    await indexer.close();
+    await dataSource.destroy();
+    await database.drop();
+  });
+
+  const publish = (): void => chains.forEach(({ bytes }, shard) => consumer.topics.set(shard, [...bytes]));
+
+  async function start(): Promise<void> {
+    registry = new Registry();
+    indexer = await startIndexer({
+      origin: ORIGIN,
+      shards: SHARDS,
+      dataSource,
+      consumer,
+      roots: [key.entry],
+      logger: createLogger({ app: 'indexer', level: 'silent' }),
+      management: { host: '127.0.0.1', port: 0 },
+      registry,
+      recheckMs: 20,
+    });
+  }
+
+  const positions = async () => (await index.positions()).map(({ seq }) => seq);
+  const ready = async () => {
+    const answer = await fetch(`http://127.0.0.1:${indexer.managementPort}/ready`);
+    return { status: answer.status, text: await answer.text() };
+  };
+
+  it('indexes every shard, byte for byte, and says how far it is', async () => {
+    await start();
+    await until(async () => (await positions()).every((seq) => seq === 120), 'all events');
+    const { events } = await index.query({ limit: 1_000 });
+    const bytes = (all: readonly Uint8Array[]) => all.map((one) => Buffer.from(one).toString()).sort();
+    expect(bytes(events.map((event) => event.bytes))).toEqual(bytes(chains.flatMap((chain) => chain.bytes)));
+    expect((await ready()).status).toBe(200);
+    const metrics = await registry.metrics();
+    expect(metrics).toContain('kernel_pipeline_end_to_end_seconds_count{stage="indexer"} 240');
+    // Nothing was committed to this database's own event store.
+    expect(metrics).toContain('kernel_pipeline_lag_events{stage="indexer",shard="1"} 0');
+  });
+
+  it('goes on where it ended, and repeats nothing', async () => {
+    await start();
+    await until(async () => (await positions()).every((seq) => seq === 120), 'all events');
+    await indexer.close();
+    grow(chains[0] as EvidenceChain, 30);
+    publish();
+    await start();
+    await until(async () => (await positions())[0] === 150, 'the new events');
+    expect((await index.query({ limit: 1_000 })).events).toHaveLength(270);
+  });
+
+  it.each([
+    [
+      'altered',
+      (topic: Uint8Array[]) =>
+        topic.with(
+          69,
+          Buffer.from(
+            Buffer.from(topic[69] as Uint8Array)
+              .toString()
+              .replace('event 70', 'event 7O'),
+          ),
+        ),
+      'hash',
+      69,
+    ],
+    ['dropped', (topic: Uint8Array[]) => topic.toSpliced(69, 1), 'gap', 69],
+    ['another event', (topic: Uint8Array[]) => topic.with(69, forged(70)), 'signature', 69],
+  ])(
+    'stops the shard at a record that was %s, says why, and leaves the others',
+    async (_, tamper, kind, position) => {
+      consumer.topics.set(1, tamper(consumer.topics.get(1) ?? []));
+      await start();
+      await until(async () => (await ready()).status === 503, 'not ready');
+      await until(async () => (await positions())[0] === 120, 'the other shard');
+      expect(await positions()).toEqual([120, position]);
+      const { text } = await ready();
+      expect(text).toContain(`Shard 1: event`);
+      expect(text).toContain(`(${kind})`);
+      expect(await registry.metrics()).toContain(
+        `audit_integrity_failures_total{shard="1",kind="${kind}"} 1`,
+      );
+      publish();
+      await until(async () => (await positions())[1] === 120, 'the repaired topic');
+      await until(async () => (await ready()).status === 200, 'ready');
+    },
+  );
+
+  /** Everything right but the signature, which is a stranger's. */
+  function forged(seq: number): Uint8Array {
+    const twin = new EvidenceChain(key, ORIGIN, 1);
+    grow(twin, seq - 1);
+    twin.append({ signer: new TestSigner('audit-1') });
+    return twin.bytes[seq - 1] as Uint8Array;
+  }
+
+  it('skips records that are repeated', async () => {
+    const topic = consumer.topics.get(0) ?? [];
+    consumer.topics.set(0, [...topic.slice(0, 80), ...topic.slice(20, 80), ...topic.slice(79)]);
+    await start();
+    await until(async () => (await positions())[0] === 120, 'all events');
+    expect(
+      (await index.query({ limit: 1_000 })).events.filter(({ event }) => event.shard === 0),
+    ).toHaveLength(120);
+    expect(await registry.metrics()).toContain('kernel_pipeline_repeats_total{stage="indexer",shard="0"} 61');
+    expect((await ready()).status).toBe(200);
+  });
+
+  it('is ready again after the database was away, and has lost nothing', async () => {
+    await start();
+    await until(async () => (await positions()).every((seq) => seq === 120), 'all events');
+    await postgres().kill();
+    grow(chains[1] as EvidenceChain, 40);
+    publish();
+    await postgres().whenReady();
+    await until(async () => (await positions().catch(() => []))[1] === 160, 'the new events');
+    await until(async () => (await ready()).status === 200, 'ready');
+  });
+
+  it('with another at work applies everything once', async () => {
+    await start();
+    const other = await startIndexer({
+      origin: ORIGIN,
+      shards: SHARDS,
+      dataSource,
+      consumer,
+      roots: [key.entry],
+      logger: createLogger({ app: 'indexer', level: 'silent' }),
+      management: { host: '127.0.0.1', port: 0 },
+      registry: new Registry(),
+    });
+    try {
+      chains.forEach((chain) => grow(chain, 400));
+      publish();
+      await until(async () => (await positions()).every((seq) => seq === 520), 'all events');
+      const rows = await dataSource.query<{ n: string }[]>('SELECT count(*) AS n FROM kernel_index.events');
+      expect(rows).toEqual([{ n: '1040' }]);
+    } finally {
+      await other.close();
+    }
+  });
+});
