@@ -9,6 +9,7 @@ import {
 import { TypeOrmModule, getDataSourceToken } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { AuditModule, LegalHoldList } from '#libs/audit';
+import { AuditIndex } from '#libs/audit-index';
 import { DEFAULT_LIMITS, EventStore, eventStoreDataSourceOptions } from '#libs/event-store';
 import {
   BackendKeys,
@@ -81,6 +82,11 @@ class FoundationModule implements OnApplicationShutdown {
           inject: [getDataSourceToken(), RegisteredKeyEventSigner, AppendMetrics],
         },
         {
+          provide: AuditIndex,
+          useFactory: (dataSource: DataSource) => new AuditIndex({ dataSource, shards }),
+          inject: [getDataSourceToken()],
+        },
+        {
           provide: RegistrationStores,
           useFactory: (dataSource: DataSource, observer: AppendMetrics): RegistrationStores => ({
             signedBy: (key) =>
@@ -106,6 +112,7 @@ class FoundationModule implements OnApplicationShutdown {
       ],
       exports: [
         EventStore,
+        AuditIndex,
         AppendMetrics,
         RegisteredKeyEventSigner,
         SigningProxyClient,

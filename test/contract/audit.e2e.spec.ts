@@ -11,7 +11,7 @@ interface Appended {
 }
 
 describe('the audit log', () => {
-  const stack = withStack();
+  const stack = withStack({ workers: ['outbox-relay', 'indexer'] });
   const client = () => new ContractClient(stack().client('OPERATOR'));
   const append = async (body: object): Promise<Appended[]> => {
     const answer = await client().post('/kernel/audit', body);
@@ -86,14 +86,18 @@ describe('the audit log', () => {
         stream: `lamp/${n % 2}`,
       })),
     });
-    await append({ type: 'lamp.broken', payload: {}, stream: 'lamp/0' });
+    const [last] = await append({ type: 'lamp.broken', payload: {}, stream: 'lamp/0' });
+    // Lists come from the index: what was just written is there when this position is.
+    const written = { headers: { 'kernel-min-position': `0:${last!.seq}` } };
     await delay(2);
     const after = new Date().toISOString();
     const ids = async (query: string) => {
       const found: string[] = [];
       let cursor = '';
       do {
-        const { events, nextCursor } = (await client().get(`/kernel/audit?limit=10&${query}${cursor}`)).json;
+        const { events, nextCursor } = (
+          await client().get(`/kernel/audit?limit=10&${query}${cursor}`, written)
+        ).json;
         found.push(...events.map(({ id }: AuditEvent) => id));
         cursor = nextCursor === null ? '' : `&cursor=${nextCursor}`;
       } while (cursor !== '');
@@ -133,6 +137,30 @@ describe('the audit log', () => {
     expect([never.status, never.json.error]).toEqual([503, 'position_unavailable']);
     expect(never.headers['retry-after']).toBe('1');
     const wrong = await client().get('/kernel/audit/head', { headers: { 'kernel-min-position': '7:1' } });
+    expect(wrong.json.error).toBe('invalid_position');
+  });
+
+  it('holds a list back until the index has the position, and lists what is there while the indexer is away', async () => {
+    const indexer = stack().worker('indexer');
+    const list = (headers: Record<string, string> = {}) =>
+      client().get('/kernel/audit?stream=door/late', { headers });
+    const at = ({ seq }: Appended) => ({ 'kernel-min-position': `0:${seq}` });
+    const late = () => append({ type: 'door.opened', payload: {}, stream: 'door/late' });
+    const [first] = await late();
+    expect((await list(at(first!))).json.events).toHaveLength(1);
+
+    await indexer.process.stop();
+    const [second] = await late();
+    expect((await list()).json.events).toHaveLength(1);
+    const held = await list(at(second!));
+    expect([held.status, held.json.error]).toEqual([503, 'position_unavailable']);
+    expect(held.headers['retry-after']).toBe('1');
+    expect((await client().get(`/kernel/audit/${second!.id}`, { headers: at(second!) })).status).toBe(200);
+
+    await indexer.process.start();
+    await stack().whenReady();
+    expect((await list(at(second!))).json.events).toHaveLength(2);
+    const wrong = await list({ 'kernel-min-position': '7:1' });
     expect(wrong.json.error).toBe('invalid_position');
   });
 

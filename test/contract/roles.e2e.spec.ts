@@ -56,10 +56,12 @@ const OTHER = 'finance';
 const HANDSHAKE_REFUSED = /certificate|unknown ca|other side closed|ECONNRESET|socket/i;
 
 describe('roles', () => {
-  const stack = withStack();
+  const stack = withStack({ workers: ['outbox-relay', 'indexer'] });
   let folder: string;
   /** Ids of events of either division. */
   const events: Record<string, string> = {};
+  /** Of the last of them. */
+  let written: string;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'kernel-test-roles-'));
@@ -72,6 +74,7 @@ describe('roles', () => {
       });
       expect(answer.status).toBe(201);
       events[division] = answer.json.events[0].id;
+      written = answer.json.position;
     }
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -158,7 +161,9 @@ describe('roles', () => {
     });
 
     it('sees only the own division in lists and exports', async () => {
-      const list = (await lead().get('/kernel/audit?limit=1000')).json.events as { id: string }[];
+      const list = (
+        await lead().get('/kernel/audit?limit=1000', { headers: { 'kernel-min-position': written } })
+      ).json.events as { id: string }[];
       const exported = (await lead().get('/kernel/audit/export')).text
         .split('\n')
         .slice(0, -1)

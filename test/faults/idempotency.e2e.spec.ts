@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { type AuditEvent } from '#libs/evidence';
 import { FaultyWire, type HttpAnswer, type MtlsClient, withStack } from '#libs/testing';
 import { expectSoundChain } from './chain';
 import { until } from './until';
@@ -48,8 +49,12 @@ describe('the same Idempotency-Key', () => {
   };
 
   const recorded = async ({ stream }: Repeatable): Promise<unknown[]> => {
-    const found = await stack().client('AUDITOR', { kernel: OTHER }).get(`/kernel/audit?stream=${stream}`);
-    return (found.json as { events: unknown[] }).events;
+    const { text } = await stack().client('AUDITOR', { kernel: OTHER }).get('/kernel/audit/export');
+    return text
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as AuditEvent)
+      .filter((event) => event.stream === stream);
   };
   const expectRecorded = async (request: Repeatable): Promise<void> => {
     if (request.stream !== undefined) expect(await recorded(request)).toHaveLength(request.events);

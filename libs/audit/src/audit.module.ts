@@ -11,7 +11,7 @@ import { ExportEventsHandler } from './queries/export/export.handler';
 import { GetHeadsHandler } from './queries/heads/heads.handler';
 import { ListLegalHoldsHandler } from './queries/legal-holds/legal-holds.handler';
 
-/** Records callers' events and answers questions about the chain. Needs EventStore and LegalHoldList from `imports`. */
+/** Records callers' events and answers questions about the chain. Needs EventStore, AuditIndex and LegalHoldList from `imports`. */
 @Module({})
 export class AuditModule {
   static register({ imports }: Required<Pick<ModuleMetadata, 'imports'>>): DynamicModule {

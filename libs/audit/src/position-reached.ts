@@ -1,45 +1,69 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
+import { AuditIndex } from '#libs/audit-index';
 import { EventStore } from '#libs/event-store';
 import { AuditError } from './domain/audit.error';
 
-/** How long a read waits for the read side to have a position (contract: `Kernel-Min-Position`). */
+/** How long a read waits for what it reads from to have a position (contract: `Kernel-Min-Position`). */
 const WAIT_MS = 2_000;
 const LOOK_EVERY_MS = 20;
 const POSITION = /^(0|[1-9][0-9]{0,8}):(0|[1-9][0-9]{0,15})$/;
 
-/** Read-your-writes: holds a read back until what it reads from has the position that the caller saw. */
+interface Position {
+  shard: number;
+  seq: number;
+}
+
+/**
+ * Read-your-writes: holds a read back until what it reads from has the position that the caller saw. The event store
+ * has it at once, the index when the indexer has come that far.
+ */
 @Injectable()
 export class PositionReached {
-  constructor(private readonly store: EventStore) {}
+  constructor(
+    private readonly store: EventStore,
+    private readonly index: AuditIndex,
+  ) {}
 
-  /** @throws AuditError `invalid_position`, `position_unavailable` after 2 s */
-  async reached(position: string | undefined): Promise<void> {
-    if (position === undefined) return;
-    const parsed = POSITION.exec(position);
-    if (!parsed) {
-      throw new AuditError(
-        'invalid_position',
-        `Kernel-Min-Position must be "<shard>:<seq>", not "${position}".`,
-      );
-    }
-    const [shard, seq] = [Number(parsed[1]), Number(parsed[2])];
+  /** For what reads the event store. @throws AuditError `invalid_position`, `position_unavailable` after 2 s */
+  async committed(wanted: string | undefined): Promise<void> {
+    if (wanted === undefined) return;
+    const { shard, seq } = parse(wanted);
     const deadline = Date.now() + WAIT_MS;
     for (;;) {
       const head = (await this.store.heads()).find((candidate) => candidate.shard === shard);
-      if (!head)
-        throw new AuditError(
-          'invalid_position',
-          `Kernel-Min-Position names shard ${shard}, which is not there.`,
-        );
+      if (!head) throw noSuchShard(shard);
       if (head.seq >= seq) return;
       if (Date.now() >= deadline) {
         throw new AuditError(
           'position_unavailable',
-          `Position ${position} is not there yet; the head is ${shard}:${head.seq}.`,
+          `Position ${wanted} is not there yet; the head is ${shard}:${head.seq}.`,
         );
       }
       await delay(LOOK_EVERY_MS);
     }
   }
+
+  /** For what reads the index. @throws AuditError `invalid_position`, `position_unavailable` after 2 s */
+  async indexed(wanted: string | undefined): Promise<void> {
+    if (wanted === undefined) return;
+    const position = parse(wanted);
+    if (position.shard >= this.index.shards) throw noSuchShard(position.shard);
+    const { shard, seq } = await this.index.reach(position, WAIT_MS);
+    if (seq >= position.seq) return;
+    throw new AuditError(
+      'position_unavailable',
+      `Position ${wanted} is not in the index yet; the index is at ${shard}:${seq}.`,
+    );
+  }
+}
+
+function parse(wanted: string): Position {
+  const parsed = POSITION.exec(wanted);
+  if (parsed) return { shard: Number(parsed[1]), seq: Number(parsed[2]) };
+  throw new AuditError('invalid_position', `Kernel-Min-Position must be "<shard>:<seq>", not "${wanted}".`);
+}
+
+function noSuchShard(shard: number): AuditError {
+  return new AuditError('invalid_position', `Kernel-Min-Position names shard ${shard}, which is not there.`);
 }

@@ -50,7 +50,7 @@ export class AuditController {
     @Scope() scope: Scope,
     @Headers(MIN_POSITION) minPosition?: string,
   ): Promise<BytesAnswer> {
-    await this.position.reached(minPosition);
+    await this.position.indexed(minPosition);
     const page = await this.queries.execute(
       new ListEvents({ ...filter, limit: filter.limit ?? DEFAULT_LIMIT }, scope),
     );
@@ -67,7 +67,7 @@ export class AuditController {
   @Get('head')
   @Policy('audit.read')
   async heads(@Headers(MIN_POSITION) minPosition?: string): Promise<ShardHead[]> {
-    await this.position.reached(minPosition);
+    await this.position.committed(minPosition);
     return this.queries.execute(new GetHeads());
   }
 
@@ -78,7 +78,7 @@ export class AuditController {
     @Scope() scope: Scope,
     @Headers(MIN_POSITION) minPosition?: string,
   ): Promise<NdjsonAnswer> {
-    await this.position.reached(minPosition);
+    await this.position.committed(minPosition);
     const range = { shard: shard ?? 0, fromSeq: fromSeq ?? 1, ...(toSeq === undefined ? {} : { toSeq }) };
     return new NdjsonAnswer(await this.queries.execute(new ExportEvents(range, scope)));
   }
@@ -90,7 +90,7 @@ export class AuditController {
     @Scope() scope: Scope,
     @Headers(MIN_POSITION) minPosition?: string,
   ): Promise<BytesAnswer> {
-    await this.position.reached(minPosition);
+    await this.position.committed(minPosition);
     const { bytes } = await this.queries.execute(new GetEvent(id, scope));
     return new BytesAnswer(200, bytes);
   }
