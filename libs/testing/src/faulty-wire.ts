@@ -17,6 +17,7 @@ interface Trap {
 export class FaultyWire {
   private readonly lines = new Set<Line>();
   private newLinesAreSilent = false;
+  private newLinesAreRefused = false;
   private trap: Trap | undefined;
   private target: { host: string; port: number } | undefined;
 
@@ -71,9 +72,15 @@ export class FaultyWire {
     this.newLinesAreSilent = newConnections;
   }
 
+  /** Closes every new connection as soon as it is there, until `thaw`. Those that there are stay. */
+  refuse(): void {
+    this.newLinesAreRefused = true;
+  }
+
   /** What was held back arrives. */
   thaw(): void {
     this.newLinesAreSilent = false;
+    this.newLinesAreRefused = false;
     for (const line of this.lines) {
       line.silent = false;
       for (const pass of line.held.splice(0)) pass();
@@ -90,7 +97,7 @@ export class FaultyWire {
   }
 
   private join(client: Socket): void {
-    if (this.target === undefined) {
+    if (this.target === undefined || this.newLinesAreRefused) {
       client.destroy();
       return;
     }

@@ -14,11 +14,13 @@ export interface KafkaPublisherOptions {
   readonly topicOptions?: KafkaTopicOptions;
   /** Most records of one producer. Default {@link RECORDS_PER_PRODUCER}. */
   readonly recordsPerProducer?: number;
+  /** What a publish may take, kafkajs's own attempts included. Default {@link PUBLISH_TIMEOUT_MS}. */
+  readonly publishTimeoutMs?: number;
 }
 
 /** One request: half of what a topic takes at most, which leaves room for what Kafka adds. */
 const REQUEST_BYTES = 512 * 1024;
-/** What a publish may take, kafkajs's own attempts included; whoever publishes then decides whether to go on. */
+/** Whoever publishes then decides whether to go on. */
 const PUBLISH_TIMEOUT_MS = 20_000;
 /** With what is left of the attempts the same records go out again under the same numbers, which the broker knows. */
 const SEND_RETRIES = 3;
@@ -66,11 +68,15 @@ export class KafkaPublisher implements AuditStreamPublisher {
 
   async publish(shard: number, events: readonly PublishedEvent[]): Promise<void> {
     if (this.closed) throw new AuditStreamError('stream_unavailable', 'The publisher was closed.');
-    const { topic, recordsPerProducer = RECORDS_PER_PRODUCER } = this.options;
+    const {
+      topic,
+      recordsPerProducer = RECORDS_PER_PRODUCER,
+      publishTimeoutMs = PUBLISH_TIMEOUT_MS,
+    } = this.options;
     if ((this.producers.get(shard)?.sent ?? 0) >= recordsPerProducer) this.discard(shard);
     const key = Buffer.from(String(shard));
     try {
-      await within(PUBLISH_TIMEOUT_MS, async () => {
+      await within(publishTimeoutMs, async () => {
         const current = this.producers.get(shard) ?? (await this.open(shard));
         for (const messages of requestsOf(events, key, shard)) {
           await current.producer.send({
