@@ -2,7 +2,7 @@
  * Dependencies point one way: apps -> bounded modules -> technical libs -> evidence (docs/architecture.md).
  * A lib is entered by its src/index.ts alone; domain/ and evidence import no framework and do no I/O.
  */
-const MODULES = '^libs/(governance|signing|audit|key-registry)/';
+const MODULES = '^libs/(governance|signing|audit|key-registry|modes)/';
 const TECHNICAL =
   '^libs/(event-store|leadership|audit-stream|audit-index|archive|signer|access|http-edge|config|observability|testing|devstack)/';
 module.exports = {
@@ -33,7 +33,7 @@ module.exports = {
       name: 'modules-apart',
       comment: 'Bounded modules meet in apps/, by commands and queries.',
       severity: 'error',
-      from: { path: '^libs/(governance|signing|audit|key-registry)/', pathNot: '\\.spec\\.ts$' },
+      from: { path: '^libs/(governance|signing|audit|key-registry|modes)/', pathNot: '\\.spec\\.ts$' },
       to: { path: MODULES, pathNot: '^libs/$1/' },
     },
     {

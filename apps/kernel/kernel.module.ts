@@ -10,20 +10,23 @@ import { TypeOrmModule, getDataSourceToken } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { AuditModule, LegalHoldList } from '#libs/audit';
 import { AuditIndex } from '#libs/audit-index';
-import { DEFAULT_LIMITS, EventStore, eventStoreDataSourceOptions } from '#libs/event-store';
+import { Database, DEFAULT_LIMITS, EventStore, eventStoreDataSourceOptions } from '#libs/event-store';
 import {
   BackendKeys,
   KeyRegistryModule,
   KeyRegistryOptions,
+  ModeSource,
   RegisteredSigners,
   RegistrationStores,
   SigningKeys,
 } from '#libs/key-registry';
+import { ModeRecorder, ModesModule, ModeStore, ModeWatch } from '#libs/modes';
 import { type Registry } from '#libs/observability';
 import { SigningProxyClient } from '#libs/signer';
 import { ManifestSigner, SignerSource, SigningModule, SigningOptions } from '#libs/signing';
 import { AppendMetrics } from './append-metrics';
 import { type KernelConfig } from './kernel.config';
+import { ModeMetrics } from './mode-metrics';
 import {
   FixedKeyEventSigner,
   ProxyKeys,
@@ -41,11 +44,20 @@ export interface KernelModuleOptions {
 /** What every module builds on: the store, the proxy's client, and the bindings of the modules' ports to them. */
 @Global()
 @Module({})
-class FoundationModule implements OnApplicationShutdown {
+class FoundationModule implements OnModuleInit, OnApplicationShutdown {
   constructor(
     @Inject(EventStore) private readonly store: EventStore,
     @Inject(SigningProxyClient) private readonly proxy: SigningProxyClient,
+    @Inject(ModeWatch) private readonly modes: ModeWatch,
+    @Inject(ModeRecorder) private readonly modeRecorder: ModeRecorder,
   ) {}
+
+  /** Before anything of the chain is touched: the first keys register themselves, and not in every mode. */
+  async onModuleInit(): Promise<void> {
+    await this.modes.start();
+    this.modes.onLook(() => void this.modeRecorder.record());
+    void this.modeRecorder.record();
+  }
 
   static register({ config, proxy, registry }: KernelModuleOptions): DynamicModule {
     const { origin, shards } = config;
@@ -77,9 +89,16 @@ class FoundationModule implements OnApplicationShutdown {
         },
         {
           provide: EventStore,
-          useFactory: (dataSource: DataSource, signer: RegisteredKeyEventSigner, observer: AppendMetrics) =>
-            new EventStore({ dataSource, origin, shards, signer, limits, observer }),
-          inject: [getDataSourceToken(), RegisteredKeyEventSigner, AppendMetrics],
+          useFactory: (
+            dataSource: DataSource,
+            signer: RegisteredKeyEventSigner,
+            observer: AppendMetrics,
+            modes: ModeWatch,
+          ) => {
+            const mayAppend = (): void => modes.assertWritable();
+            return new EventStore({ dataSource, origin, shards, signer, limits, observer, mayAppend });
+          },
+          inject: [getDataSourceToken(), RegisteredKeyEventSigner, AppendMetrics, ModeWatch],
         },
         {
           provide: AuditIndex,
@@ -88,7 +107,11 @@ class FoundationModule implements OnApplicationShutdown {
         },
         {
           provide: RegistrationStores,
-          useFactory: (dataSource: DataSource, observer: AppendMetrics): RegistrationStores => ({
+          useFactory: (
+            dataSource: DataSource,
+            observer: AppendMetrics,
+            modes: ModeWatch,
+          ): RegistrationStores => ({
             signedBy: (key) =>
               new EventStore({
                 dataSource,
@@ -97,9 +120,34 @@ class FoundationModule implements OnApplicationShutdown {
                 signer: new FixedKeyEventSigner(key, proxy, observer),
                 limits,
                 observer,
+                mayAppend: () => modes.assertWritable(),
               }),
           }),
-          inject: [getDataSourceToken(), AppendMetrics],
+          inject: [getDataSourceToken(), AppendMetrics, ModeWatch],
+        },
+        {
+          provide: ModeStore,
+          useFactory: (dataSource: DataSource) =>
+            new ModeStore(new Database(dataSource, limits.storeTimeoutMs)),
+          inject: [getDataSourceToken()],
+        },
+        { provide: ModeWatch, useFactory: (store: ModeStore) => new ModeWatch(store), inject: [ModeStore] },
+        {
+          provide: ModeRecorder,
+          useFactory: (store: ModeStore, events: EventStore, watch: ModeWatch) =>
+            new ModeRecorder(store, events, () => watch.current),
+          inject: [ModeStore, EventStore, ModeWatch],
+        },
+        {
+          provide: ModeSource,
+          useFactory: (watch: ModeWatch): ModeSource => ({ current: () => watch.current }),
+          inject: [ModeWatch],
+        },
+        {
+          provide: ModeMetrics,
+          useFactory: (watch: ModeWatch, recorder: ModeRecorder) =>
+            new ModeMetrics(registry, watch, recorder),
+          inject: [ModeWatch, ModeRecorder],
         },
         {
           provide: LegalHoldList,
@@ -121,11 +169,17 @@ class FoundationModule implements OnApplicationShutdown {
         BackendKeys,
         KeyRegistryOptions,
         SigningOptions,
+        ModeStore,
+        ModeWatch,
+        ModeRecorder,
+        ModeSource,
       ],
     };
   }
 
   async onApplicationShutdown(): Promise<void> {
+    await this.modes.close();
+    await this.modeRecorder.close();
     await this.store.close();
     await this.proxy.close();
   }
@@ -174,6 +228,7 @@ export class KernelModule implements OnModuleInit {
       imports: [
         foundation,
         keyRegistry,
+        ModesModule.register({ imports: [] }),
         AuditModule.register({ imports: [] }),
         SigningModule.register({ imports: [SigningPortsModule.register(keyRegistry)] }),
       ],

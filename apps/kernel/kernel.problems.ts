@@ -2,6 +2,7 @@ import { AuditError } from '#libs/audit';
 import { EventStoreError } from '#libs/event-store';
 import { type ErrorProblems, problemsOf } from '#libs/http-edge';
 import { KeyRegistryError } from '#libs/key-registry';
+import { ModeError } from '#libs/modes';
 import { SignerError } from '#libs/signer';
 import { SigningError } from '#libs/signing';
 
@@ -10,6 +11,8 @@ const SIGNING_UNAVAILABLE = {
   word: 'signing_unavailable',
   title: 'Signing unavailable',
 } as const;
+/** A mode lasts for minutes at least, and ends by a person. */
+const MODE_RETRY_S = 30;
 /** Another replica is there, or will be in a moment. */
 const STOPPING = { status: 503, word: 'overloaded', title: 'Overloaded' } as const;
 const MALFORMED = { status: 400, members: ['pointer'] } as const;
@@ -45,6 +48,11 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
     refused_in_production: OUR_FAULT,
     misconfigured: OUR_FAULT,
     token_error: OUR_FAULT,
+  }),
+  problemsOf(ModeError, {
+    read_only: { status: 503, title: 'Read-only', retryAfter: MODE_RETRY_S },
+    safe_mode: { status: 503, title: 'Safe mode', retryAfter: MODE_RETRY_S },
+    being_restored: { status: 409 },
   }),
   problemsOf(AuditError, {
     reserved_name: MALFORMED,

@@ -12,6 +12,7 @@ import {
 } from '#libs/event-store';
 import { HttpEdgeError, createServiceApp } from '#libs/http-edge';
 import { SigningKeys } from '#libs/key-registry';
+import { ModeWatch } from '#libs/modes';
 import { createLogger, processRegistry, startManagementServer } from '#libs/observability';
 import { SigningProxyClient } from '#libs/signer';
 import { kernelConfig, type KernelConfig } from './kernel.config';
@@ -42,6 +43,10 @@ async function main(config: KernelConfig): Promise<void> {
       problems: KERNEL_PROBLEMS,
       limits: { bodyBytes: config.bodyLimitBytes },
       registry: processRegistry,
+      gate: (app) => {
+        const modes = app.get(ModeWatch);
+        return { mode: () => modes.current.mode, assertWritable: () => modes.assertWritable() };
+      },
       durability: (app) =>
         new PipelineDurability(
           new Database(app.get(DataSource), DEFAULT_LIMITS.storeTimeoutMs),
@@ -66,7 +71,20 @@ async function main(config: KernelConfig): Promise<void> {
     registry: processRegistry,
     checks: {
       postgres: async () => assertMigrated(app.get(DataSource), { origin, shards }),
+      // Every mode serves reads, and all replicas share it: taking them out of service would make an outage of a mode.
+      // Only while the store is rebuilt are reads wrong, because what is there is not all there was.
+      mode: async () => {
+        const { mode, restoring, since } = app.get(ModeWatch).current;
+        if (restoring) {
+          throw new Error(
+            'the store is being rebuilt from the archive (./kernel replay --from archive --to store)',
+          );
+        }
+        return await Promise.resolve({ mode, since });
+      },
       signing_proxy: async () => {
+        // Nothing is signed then; a kernel that is read-only because the HSM is away is as ready as it can be.
+        if (app.get(ModeWatch).current.mode !== 'normal') return;
         const { ok, backends } = await proxy.health();
         if (!ok) throw new Error(backends.map(({ name, detail }) => `${name}: ${detail}`).join('; '));
         const problem = app.get(SigningKeys, { strict: false }).problem();

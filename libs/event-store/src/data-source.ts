@@ -4,6 +4,7 @@ import { Relay1764100000000 } from './migrations/1764100000000-relay.migration';
 import { AuditIndex1764200100000 } from './migrations/1764200100000-audit-index.migration';
 import { StreamPositions1764200000000 } from './migrations/1764200000000-stream-positions.migration';
 import { LegalHolds1764300000000 } from './migrations/1764300000000-legal-holds.migration';
+import { Modes1764400000000 } from './migrations/1764400000000-modes.migration';
 
 export const SCHEMA = 'kernel';
 
@@ -14,6 +15,7 @@ export const MIGRATIONS = [
   StreamPositions1764200000000,
   AuditIndex1764200100000,
   LegalHolds1764300000000,
+  Modes1764400000000,
 ];
 
 export interface EventStoreConnection {

@@ -35,6 +35,8 @@ export interface EventStoreOptions {
   signer: EventSigner;
   limits?: Partial<EventStoreLimits>;
   observer?: EventStoreObserver;
+  /** Asked before each append; what it throws refuses it. */
+  mayAppend?: () => void;
   /**
    * `optimistic` (default): the head is compared and set by the statement that inserts; the head row is locked only for
    * a while after another process was first. `locked`: always locked from reading to committing, one group at a time.
@@ -119,6 +121,7 @@ export class EventStore {
     const enqueuedAt = performance.now();
     try {
       this.assertOpen();
+      if (request.whateverTheMode !== true) this.options.mayAppend?.();
       const { shard, ...prepared } = prepareAppend(request, this.shards, this.newId);
       const writer = this.writers[shard] as ShardWriter;
       return await new Promise<AppendResult>((resolve, reject) => {

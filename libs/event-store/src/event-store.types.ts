@@ -29,6 +29,8 @@ export interface StreamWrite {
 
 export interface AppendRequest {
   actor: Actor;
+  /** Passes by `EventStoreOptions.mayAppend`: for the kernel's own record of what that hangs on. */
+  whateverTheMode?: boolean;
   correlationId?: string | null;
   causationId?: string | null;
   /** Committed in this order, all or none. A stream may come more than once; a later write sees the earlier one. */

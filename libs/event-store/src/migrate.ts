@@ -18,6 +18,8 @@ const RUNTIME_GRANTS = [
   'SELECT ON kernel.migrations',
   'SELECT ON kernel.leadership',
   'SELECT ON kernel.relay_cursors',
+  'SELECT, UPDATE (mode, reason, actor, since) ON kernel.mode',
+  'SELECT, INSERT, UPDATE (recorded_at) ON kernel.mode_changes',
   'SELECT ON kernel.stream_positions',
   'SELECT ON kernel.legal_holds',
   'EXECUTE ON FUNCTION kernel.append_state(integer, text[], text[], text[], uuid[])',
@@ -39,6 +41,7 @@ const WORKER_GRANTS = [
   'SELECT ON kernel.migrations',
   'EXECUTE ON FUNCTION kernel.event_by_id(uuid)',
   'EXECUTE ON FUNCTION kernel.first_seq_at(integer, timestamptz)',
+  'SELECT ON kernel.mode',
   'SELECT, INSERT, UPDATE ON kernel.leadership',
   'SELECT, INSERT, UPDATE ON kernel.relay_cursors',
   'SELECT, INSERT, UPDATE, DELETE ON kernel.stream_positions',
@@ -223,6 +226,7 @@ const GUARDS = [
   'shard_head_refuse_change',
   'shard_head_refuse_rewind',
   'shard_head_names_an_event',
+  'events_refuse_while_restoring',
 ];
 
 /**

@@ -8,6 +8,7 @@ import { type BodyBudget } from './input/read-body';
 import { type EdgeRequest } from './input/input.guard';
 import { decodePath } from './input/parse-parameters';
 import { type ProblemWriter } from './problems/problem-writer';
+import { type WriteGate } from './mode.guard';
 import { attachContext, contextOf, RequestContext } from './request-context';
 
 /** A plain token: nothing that could break out of a log line or a header. */
@@ -39,6 +40,8 @@ export interface AdmissionOptions {
 export class Admission {
   private running = 0;
   private draining: (() => void) | undefined;
+  /** There once the app's modules are. */
+  gate: WriteGate | undefined;
 
   constructor(private readonly options: AdmissionOptions) {}
 
@@ -58,6 +61,7 @@ export class Admission {
     (request as EdgeRequest).edge = edge;
     response.setHeaders(SECURITY_HEADERS);
     response.setHeader('X-Request-Id', context.requestId);
+    if (this.gate !== undefined) response.setHeader('Kernel-Mode', this.gate.mode());
     if (this.draining !== undefined) response.setHeader('Connection', 'close');
     response.on('close', this.onClose);
     this.options.observer.setInFlight(++this.running);

@@ -16,6 +16,7 @@ import { EDGE_PROBLEMS } from './problems/edge-problems';
 import { ProblemMap, type ErrorProblems } from './problems/problem-map';
 import { ProblemFilter } from './problems/problem.filter';
 import { ProblemWriter } from './problems/problem-writer';
+import { ModeGuard, type WriteGate } from './mode.guard';
 import { answerRawRefusals } from './raw-refusals';
 import { assertRouteParity, controllerRoutes } from './route-parity';
 
@@ -76,6 +77,8 @@ export interface ServiceAppOptions {
   /** What the errors of the app's modules look like from outside. */
   readonly problems?: readonly ErrorProblems[];
   readonly limits?: Partial<ServiceLimits>;
+  /** Refuses writes by the mode, out of what the app's modules hold. */
+  readonly gate?: (app: INestApplication) => WriteGate;
   /** Serves the header Kernel-Await, out of what the app's modules hold. */
   readonly durability?: (app: INestApplication) => DurabilityWatch;
   /** Default: the process-wide one. */
@@ -146,13 +149,20 @@ export async function createServiceApp(
     bodyParser: false,
     httpsOptions,
   });
-  // In this order: who may, then what they send.
-  app.useGlobalGuards(new PolicyGuard(options.bindings), new InputGuard(budget, limits.bodyBytes));
+  let gate: WriteGate | undefined;
+  // In this order: who may, whether they may now, then what they send.
+  app.useGlobalGuards(
+    new PolicyGuard(options.bindings),
+    new ModeGuard(() => gate),
+    new InputGuard(budget, limits.bodyBytes),
+  );
   app.useGlobalFilters(new ProblemFilter(writer));
   try {
     assertRouteParity(contract, controllerRoutes(app));
     await app.init();
     adapter.durability = options.durability?.(app);
+    gate = options.gate?.(app);
+    admission.gate = gate;
   } catch (error) {
     // The modules may hold connections already; why the start failed matters more than how closing them went.
     await app.close().catch((reason: unknown) => options.logger.warn({ err: reason }, 'could not close'));

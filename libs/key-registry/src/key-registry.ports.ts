@@ -16,6 +16,11 @@ export abstract class RegistrationStores {
   abstract signedBy(key: BackendKey): EventStore;
 }
 
+/** The mode that the kernel is in, and since when (RFC 3339). */
+export abstract class ModeSource {
+  abstract current(): { mode: 'normal' | 'read-only' | 'safe-mode'; restoring: boolean; since: string };
+}
+
 export abstract class KeyRegistryOptions {
   abstract readonly origin: string;
   abstract now(): Date;

@@ -3,13 +3,16 @@ import { QueryBus } from '@nestjs/cqrs';
 import { PublicRoute } from '#libs/access';
 import { type SignerEntry } from '#libs/evidence';
 import { EventStore, type ShardHead } from '#libs/event-store';
-import { BackendKeys, KeyRegistryOptions } from '../key-registry.ports';
+import { BackendKeys, KeyRegistryOptions, ModeSource } from '../key-registry.ports';
 import { GetSigners } from '../queries/signers/signers.query';
 import { SigningKeys } from '../signing-keys';
 
 interface SecurityStatus {
   origin: string;
-  mode: 'normal';
+  mode: 'normal' | 'read-only' | 'safe-mode';
+  modeSince: string;
+  /** The store is being rebuilt: what is read now is not everything yet. */
+  restoring: boolean;
   signers: SignerEntry[];
   heads: ShardHead[];
   signing: { ok: boolean; detail: string };
@@ -24,6 +27,7 @@ export class SecurityStatusController {
     private readonly backend: BackendKeys,
     private readonly keys: SigningKeys,
     private readonly options: KeyRegistryOptions,
+    private readonly modes: ModeSource,
   ) {}
 
   @Get('status')
@@ -34,7 +38,8 @@ export class SecurityStatusController {
       this.store.heads(),
       this.signing(),
     ]);
-    return { origin: this.options.origin, mode: 'normal', signers, heads, signing };
+    const { mode, since, restoring } = this.modes.current();
+    return { origin: this.options.origin, mode, modeSince: since, restoring, signers, heads, signing };
   }
 
   /** What is wrong is told without addresses or credentials: this route asks for no role. */

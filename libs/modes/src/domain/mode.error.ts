@@ -1,0 +1,19 @@
+export type ModeErrorCode =
+  // nothing is written in this mode
+  | 'read_only'
+  // nothing is written or signed in this mode
+  | 'safe_mode'
+  // the mode cannot be changed while the store is rebuilt
+  | 'being_restored';
+
+export class ModeError extends Error {
+  override readonly name = 'ModeError';
+
+  constructor(
+    readonly code: ModeErrorCode,
+    message: string,
+    readonly details: Readonly<Record<string, unknown>> = {},
+  ) {
+    super(message);
+  }
+}
