@@ -28,7 +28,7 @@ interface WorkerApp {
 
 /** The processes behind the event store, by their folders below apps/. A new one is a line here. */
 export const WORKER_APPS = {
-  'outbox-relay': { portOffset: 11, environment: () => ({}) },
+  'outbox-relay': { portOffset: 11, environment: ({ stream }) => stream },
   indexer: { portOffset: 12, environment: ({ stream }) => stream },
 } as const satisfies Record<string, WorkerApp>;
 
