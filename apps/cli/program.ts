@@ -4,6 +4,7 @@ import { addAudit } from './commands/audit.command';
 import { addBench } from './commands/bench.command';
 import { addDown } from './commands/down.command';
 import { addKeys } from './commands/keys.command';
+import { addMode } from './commands/mode.command';
 import { addSign } from './commands/sign.command';
 import { addStatus } from './commands/status.command';
 import { addTest } from './commands/test.command';
@@ -26,6 +27,7 @@ export function createProgram(): Command {
   addSign(program);
   addAudit(program);
   addKeys(program);
+  addMode(program);
   addTest(program);
   addBench(program);
   forEachCommand(program, (command) => {

@@ -39,6 +39,8 @@ const TABLE: Record<string, Row> = {
   setLegalHold: { SUPERADMIN: 'yes', DIVISION_LEAD: 'no', OPERATOR: 'no', AUDITOR: 'no', NOROLE: 'no' },
   listLegalHolds: { SUPERADMIN: 'yes', DIVISION_LEAD: 'no', OPERATOR: 'yes', AUDITOR: 'yes', NOROLE: 'no' },
   exportEvents: READ,
+  getMode: { SUPERADMIN: 'yes', DIVISION_LEAD: 'no', OPERATOR: 'no', AUDITOR: 'no', NOROLE: 'no' },
+  changeMode: { SUPERADMIN: 'yes', DIVISION_LEAD: 'no', OPERATOR: 'no', AUDITOR: 'no', NOROLE: 'no' },
   listKeys: READ,
   getKey: READ,
   getSecurityStatus: PUBLIC,
@@ -112,6 +114,15 @@ describe('roles', () => {
         return { method: 'GET', path: '/kernel/audit/legal-hold' };
       case 'exportEvents':
         return { method: 'GET', path: '/kernel/audit/export' };
+      case 'getMode':
+        return { method: 'GET', path: '/kernel/admin/mode' };
+      case 'changeMode':
+        // The one in force: what is asked here is who may.
+        return {
+          method: 'POST',
+          path: '/kernel/admin/mode',
+          options: { json: { mode: 'normal', reason: 'a test' } },
+        };
       case 'listKeys':
         return { method: 'GET', path: '/kernel/keys' };
       case 'getKey':

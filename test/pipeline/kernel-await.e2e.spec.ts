@@ -110,6 +110,9 @@ describe('Kernel-Await', () => {
 
   it('commits while the relay is away, and answers when it is back', async () => {
     const relay = stack().worker('outbox-relay').process;
+    const head = async (): Promise<number> =>
+      Number((await query<{ seq: string }>('SELECT seq FROM kernel.shard_head'))[0]?.seq);
+    await until(async () => (await cursor()) === (await head()), 'nothing is left to publish');
     await relay.kill();
     const published = write({ 'kernel-await': 'published' });
     await until(async () => (await waiting()) === 1, 'the write waits');

@@ -3,7 +3,7 @@ import { signalProcess, type ProcessIdentity } from '#libs/devstack';
 import { type TestStack, withStack } from '#libs/testing';
 
 /** Of the relays: short enough to be waited for, long beside a busy machine's pauses. */
-const LEASE_MS = 2_000;
+const LEASE_MS = 3_000;
 
 interface Cursor {
   seq: number;

@@ -32,13 +32,11 @@ export interface ConnectionOptions {
 const CALLERS = Object.keys(DEVELOPMENT_CALLERS).map((name) => name.toLowerCase().replaceAll('_', '-'));
 
 /** The options that say which kernel is meant and as whom it is called. */
-export function withConnectionOptions(command: Command): Command {
+export function withConnectionOptions(command: Command, as = 'operator'): Command {
   return command
     .option('--state <dir>', 'state folder of a kernel that `up` runs (default: .kernel)')
     .addOption(
-      new Option('--as <caller>', 'which identity of the state folder calls')
-        .choices(CALLERS)
-        .default('operator'),
+      new Option('--as <caller>', 'which identity of the state folder calls').choices(CALLERS).default(as),
     )
     .option('--url <url>', 'service API of a kernel elsewhere, with --ca, --cert and --key')
     .option('--ca <file>', "authority of the API's certificate, PEM")

@@ -1,0 +1,74 @@
+import { Argument, type Command } from 'commander';
+import { KERNEL_MODES, type KernelMode } from '#libs/modes';
+import { connectionFrom, type ConnectionOptions, withConnectionOptions } from '../api/connection';
+import { KernelApiClient } from '../api/kernel-api.client';
+import { CliError } from '../cli.error';
+import { print } from '../output/print';
+
+const PATH = '/kernel/admin/mode';
+
+interface ModeAnswer {
+  mode: KernelMode;
+  restoring: boolean;
+  reason: string;
+  actor: { id: string };
+  since: string;
+  auditId?: string | null;
+  position?: string | null;
+}
+
+/** Shows or changes the mode: who may write. */
+export function addMode(program: Command): void {
+  withConnectionOptions(program.command('mode'), 'superadmin')
+    .summary('show or change the mode: normal, read-only, safe-mode')
+    .description(
+      [
+        'Without a mode, says which one is in force, since when, by whom and why. read-only: every write answers 503 and',
+        'reads go on. safe-mode: the same, and nothing is signed. All kernel processes share the mode. Changing it takes',
+        'the role SuperAdmin, and is recorded in the chain.',
+      ].join(' '),
+    )
+    .addArgument(new Argument('[mode]', 'the mode to put into force').choices(KERNEL_MODES))
+    .option('--reason <text>', 'why; goes into the chain with the change')
+    .option('--json', "print the kernel's answer as it came")
+    .action(
+      async (mode: KernelMode | undefined, options: ConnectionOptions & { reason?: string; json?: true }) => {
+        if (mode !== undefined && (options.reason ?? '').trim() === '') {
+          throw new CliError(
+            'wrong_usage',
+            `Say why with --reason; it is recorded with the change to ${mode}.`,
+          );
+        }
+        if (mode === undefined && options.reason !== undefined) {
+          throw new CliError(
+            'wrong_usage',
+            `--reason is for a change; name the mode: ${KERNEL_MODES.join(', ')}.`,
+          );
+        }
+        const client = new KernelApiClient(await connectionFrom(options));
+        try {
+          const text =
+            mode === undefined
+              ? await client.get(PATH)
+              : await client.post(PATH, JSON.stringify({ mode, reason: options.reason }));
+          print(options.json === true ? text : describe(JSON.parse(text) as ModeAnswer));
+        } finally {
+          await client.close();
+        }
+      },
+    );
+}
+
+function describe({ mode, restoring, reason, actor, since, auditId, position }: ModeAnswer): string {
+  const lines = [`${mode} since ${since}, by ${actor.id}: ${reason}`];
+  if (restoring) lines.push('The store is being rebuilt from the archive; the replay ends the mode.');
+  if (auditId === null) lines.push('It was in force already; nothing changed.');
+  else if (auditId !== undefined) {
+    lines.push(
+      position === null
+        ? `Not in the chain yet: nothing can be signed now. It will be event ${auditId}.`
+        : `Recorded at ${position} as event ${auditId}.`,
+    );
+  }
+  return lines.join('\n');
+}
