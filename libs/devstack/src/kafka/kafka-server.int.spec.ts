@@ -53,7 +53,7 @@ describeWithKafka(
       await server.start();
       await write(topic);
       expect(await recordsOf(topic)).toBe('4');
-    });
+    }, 240_000);
   },
   { own: true },
 );
