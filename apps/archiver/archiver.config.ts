@@ -1,4 +1,5 @@
 import { archiveSettings } from '#libs/archive';
+import { streamSettings, trustSettings } from '#libs/audit-stream';
 import {
   type ConfigOf,
   defineConfig,
@@ -27,6 +28,8 @@ export const archiverConfig = defineConfig({
     description: "PostgreSQL, as the workers' role.",
     secret: true,
   },
+  ...streamSettings,
+  ...trustSettings,
   ...archiveSettings,
   KERNEL_ARCHIVE_PARALLEL: {
     schema: wholeNumber({ min: 1, max: 512 }),

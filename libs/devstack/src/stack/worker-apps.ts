@@ -1,5 +1,6 @@
 import { type ArchiveEnvironment } from './stack-archive';
 import { type StreamEnvironment } from './stack-stream';
+import { type CertificateFiles } from '../certificates/development-ca';
 import { type DevelopmentIdentities } from '../certificates/development-identities';
 
 const HOST = '127.0.0.1';
@@ -26,10 +27,32 @@ interface WorkerApp {
   environment(settings: WorkerSettings): Readonly<Record<string, string>>;
 }
 
+/** How a worker reaches the signing proxy, as itself. */
+function signingClient(
+  signingProxyUrl: string,
+  { caCert }: DevelopmentIdentities,
+  client: CertificateFiles,
+): Record<string, string> {
+  return {
+    KMS_ENDPOINT: signingProxyUrl,
+    KMS_CA_FILE: caCert,
+    KMS_CLIENT_CERT_FILE: client.cert,
+    KMS_CLIENT_KEY_FILE: client.key,
+  };
+}
+
 /** The processes behind the event store, by their folders below apps/. A new one is a line here. */
 export const WORKER_APPS = {
   'outbox-relay': { portOffset: 11, environment: ({ stream }) => stream },
   indexer: { portOffset: 12, environment: ({ stream }) => stream },
+  archiver: {
+    portOffset: 13,
+    environment: ({ stream, archive, signingProxyUrl, identities }) => ({
+      ...stream,
+      ...archive,
+      ...signingClient(signingProxyUrl, identities, identities.archiverClient),
+    }),
+  },
 } as const satisfies Record<string, WorkerApp>;
 
 export type WorkerName = keyof typeof WORKER_APPS;
