@@ -1,4 +1,4 @@
-import { AuditStreamError, openStreamConsumer, readTrustRoot } from '#libs/audit-stream';
+import { AuditStreamError, loggedInterruptions, openStreamConsumer, readTrustRoot } from '#libs/audit-stream';
 import { INDEX_CONSUMER } from '#libs/audit-index';
 import { ConfigError, loadConfig } from '#libs/config';
 import {
@@ -25,7 +25,12 @@ async function main(config: IndexerConfig): Promise<void> {
   });
   await assertMigrated(dataSource, { origin, shards });
   await assertWorkerRole(dataSource);
-  const consumer = openStreamConsumer(config, { consumer: INDEX_CONSUMER, shards, dataSource });
+  const consumer = openStreamConsumer(config, {
+    consumer: INDEX_CONSUMER,
+    shards,
+    dataSource,
+    observer: loggedInterruptions(logger),
+  });
   const indexer = await startIndexer({
     origin,
     shards,

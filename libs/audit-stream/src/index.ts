@@ -51,3 +51,4 @@ export {
   type StreamTopicSettings,
   streamTopicSettings,
 } from './stream-settings';
+export { loggedInterruptions } from './logged-interruptions';
