@@ -5,6 +5,7 @@ import { addBench } from './commands/bench.command';
 import { addDown } from './commands/down.command';
 import { addKeys } from './commands/keys.command';
 import { addMode } from './commands/mode.command';
+import { addReplay } from './commands/replay/replay.command';
 import { addSign } from './commands/sign.command';
 import { addStatus } from './commands/status.command';
 import { addTest } from './commands/test.command';
@@ -28,6 +29,7 @@ export function createProgram(): Command {
   addAudit(program);
   addKeys(program);
   addMode(program);
+  addReplay(program);
   addTest(program);
   addBench(program);
   forEachCommand(program, (command) => {

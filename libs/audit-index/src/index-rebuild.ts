@@ -23,6 +23,8 @@ export interface RebuiltHead {
   /** 0 when it has no event. */
   readonly seq: number;
   readonly hash: string;
+  /** Of the last event; null when there is none. */
+  readonly ts: string | null;
 }
 
 const BATCH_TIMEOUT_MS = 60_000;
@@ -74,18 +76,29 @@ export class IndexRebuild {
   /** Where each shard ends so far. */
   async heads(): Promise<RebuiltHead[]> {
     const rows = (await this.session.query(
-      `SELECT s.shard, last.seq, encode(last.hash, 'hex') AS hash
+      `SELECT s.shard, last.seq, encode(last.hash, 'hex') AS hash, last.ts
        FROM generate_series(0, $1::integer - 1) AS s(shard)
        LEFT JOIN LATERAL (
-         SELECT e.seq, e.hash FROM kernel_index.events_next e WHERE e.shard = s.shard ORDER BY e.seq DESC LIMIT 1
+         SELECT e.seq, e.hash, e.ts FROM kernel_index.events_next e WHERE e.shard = s.shard ORDER BY e.seq DESC LIMIT 1
        ) last ON true ORDER BY 1`,
       [this.options.shards],
-    )) as { shard: number; seq: string | null; hash: string | null }[];
-    return rows.map(({ shard, seq, hash }) => ({
+    )) as { shard: number; seq: string | null; hash: string | null; ts: Date | null }[];
+    return rows.map(({ shard, seq, hash, ts }) => ({
       shard,
       seq: Number(seq ?? 0),
       hash: hash ?? genesisHash(this.options.origin, shard),
+      ts: ts?.toISOString() ?? null,
     }));
+  }
+
+  /** Of what was built so far. */
+  async storedHashes(shard: number, seqs: readonly number[]): Promise<ReadonlyMap<number, string>> {
+    const rows = (await this.session.query(
+      `SELECT seq, encode(hash, 'hex') AS hash FROM kernel_index.events_next
+       WHERE shard = $1 AND seq = ANY ($2::bigint[])`,
+      [shard, seqs],
+    )) as { seq: string; hash: string }[];
+    return new Map(rows.map(({ seq, hash }) => [Number(seq), hash]));
   }
 
   /** Verified events, right behind what is there. @throws IntegrityFault */

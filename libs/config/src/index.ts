@@ -7,7 +7,7 @@ export {
   type MemberDefinition,
   type MemberDefinitions,
 } from './define-config';
-export { loadConfig, type Environment } from './load-config';
+export { loadConfig, loadPart, type Environment } from './load-config';
 export {
   flag,
   json,

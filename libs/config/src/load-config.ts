@@ -168,3 +168,19 @@ function editDistance(a: string, b: string): number {
 function quoted(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}...` : text);
 }
+
+/**
+ * The same for one part of what a process is configured by: settings of other parts, and of other programs that share
+ * its environment, are left alone.
+ * @param instead variables that the program sets itself, from options on its command line
+ * @throws ConfigError `invalid_configuration`
+ */
+export function loadPart<M extends MemberDefinitions>(
+  definition: ConfigDefinition<M>,
+  env: Environment = process.env,
+  instead: Environment = {},
+): Config<M> {
+  const names = Object.keys(definition.members).flatMap((name) => [name, `${name}_FILE`]);
+  const part = Object.fromEntries([...names, 'NODE_ENV'].map((name) => [name, env[name]]));
+  return loadConfig(definition, { ...part, ...instead });
+}

@@ -191,8 +191,11 @@ function environmentOf(folder: StateFolder, stack: Stack): EnvironmentLine[] {
     lines.push(variable(`${prefix}_CERT`, approver.tls.cert));
     lines.push(variable(`${prefix}_TLS_KEY`, approver.tls.key));
   });
-  lines.push({ comment: 'The event store: as the kernel sees it, and as its owner (migrations).' });
+  lines.push({
+    comment: 'The event store: as the kernel sees it, as the workers do, and as its owner (migrations).',
+  });
   lines.push(variable('DATABASE_URL', postgres.runtimeUrl));
+  lines.push(variable('DATABASE_WORKER_URL', postgres.workerUrl));
   lines.push(variable('DATABASE_OWNER_URL', postgres.ownerUrl));
   return lines;
 }

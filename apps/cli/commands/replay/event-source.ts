@@ -1,0 +1,37 @@
+import { type StreamRecord } from '#libs/audit-stream';
+
+/** Where a shard is gone on with. */
+export interface ReplayHead {
+  readonly shard: number;
+  /** 0 before the first event. */
+  readonly seq: number;
+  /** The genesis value at 0. */
+  readonly hash: string;
+  /** Time of the event at `seq`; null at 0. */
+  readonly ts: string | null;
+}
+
+/** Records of one shard, in the order of `seq` as far as the source can tell. */
+export interface SourceBatch {
+  readonly shard: number;
+  readonly records: readonly StreamRecord[];
+}
+
+/** What events are read from again. Nothing of what it gives has been checked. */
+export interface EventSource {
+  /** For a person: `the archive in /srv/archive`. */
+  readonly name: string;
+  /** Whether a record's cursor is one of the stream that the workers read, so that they can go on from it. */
+  readonly isStream: boolean;
+
+  /** Every registry event (docs/spec/signers.md, section 3), of all shards. May read the whole source. */
+  registryEvents(): Promise<readonly Uint8Array[]>;
+
+  /** How many events there are behind these heads, when that is known. */
+  count(behind: readonly ReplayHead[]): Promise<number | null>;
+
+  /** What lies behind the heads, until the source ends. @throws IntegrityFault for what is no event in its right place */
+  events(behind: readonly ReplayHead[], signal: AbortSignal): AsyncIterable<SourceBatch>;
+
+  close(): Promise<void>;
+}

@@ -1,0 +1,233 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import { type DataSource } from 'typeorm';
+import { openArchive } from '#libs/archive';
+import { type Environment, loadPart } from '#libs/config';
+import { AuditStreamError, IntegrityFault, openStreamConsumer, readTrustRoot } from '#libs/audit-stream';
+import { assertMigrated, openEventStoreDataSource } from '#libs/event-store';
+import { readEnvironmentFile, StateFolder } from '#libs/devstack';
+import { CliError } from '../../cli.error';
+import { print, say, table } from '../../output/print';
+import { defaultState } from '../../work-tree';
+import { type EventSource } from './event-source';
+import { replay, type ReplayReport } from './replay-events';
+import { replayArchiveConfig, replayConfig, type ReplayConfig, replayStreamConfig } from './replay.config';
+import { progressLines } from './progress-lines';
+import { type ReplayTarget } from './replay-target';
+import { ArchiveSource } from './sources/archive-source';
+import { StoreSource } from './sources/store-source';
+import { StreamSource } from './sources/stream-source';
+import { IndexTarget } from './targets/index-target';
+
+type SourceName = 'archive' | 'kafka' | 'store';
+type TargetName = 'index';
+
+interface ReplayCommandOptions {
+  from: SourceName;
+  to: TargetName;
+  state?: string;
+  signers?: string;
+  archiveDir?: string;
+  fresh?: true;
+  json?: true;
+}
+
+/** Undefined: those of this process. */
+type Variables = Environment | undefined;
+
+/** What sources and targets are opened from. */
+interface Place {
+  variables: Variables;
+  options: ReplayCommandOptions;
+  dataSource: DataSource;
+  origin: string;
+  shards: number;
+}
+
+const CONNECTIONS = 4;
+
+export function addReplay(program: Command): void {
+  program
+    .command('replay')
+    .summary('rebuild what can be rebuilt, from verified events')
+    .description(
+      [
+        'Reads events again, verifies every hash, link and signature, and rebuilds the index from them. Nothing of it shows',
+        'before the whole is verified; what an interrupted run has left is gone on with. Kernel and indexer may be at work.',
+        'Needs the database as the workers’ role (DATABASE_URL), or a state folder of ./kernel up.',
+      ].join(' '),
+    )
+    .addOption(
+      new Option(
+        '--from <source>',
+        'where events are read: the archive (KERNEL_ARCHIVE_DIR or S3_*), the Kafka topic (KAFKA_*), or the event store',
+      )
+        .choices(['archive', 'kafka', 'store'])
+        .makeOptionMandatory(),
+    )
+    .addOption(new Option('--to <target>', 'what is rebuilt').choices(['index']).makeOptionMandatory())
+    .option(
+      '--state <dir>',
+      'state folder of a kernel that `up` runs (default: the environment, else .kernel)',
+    )
+    .option('--archive-dir <dir>', 'folder of the archive')
+    .option('--signers <file>', 'signers.json, the trust root (default: KERNEL_TRUST_ROOT_FILE)')
+    .option('--fresh', 'throw away what an interrupted run has left')
+    .option('--json', 'print the result as JSON')
+    .action(async (options: ReplayCommandOptions) => {
+      await runReplay(options);
+    });
+}
+
+async function runReplay(options: ReplayCommandOptions): Promise<void> {
+  const variables = await variablesOf(options);
+  const config = loadPart(replayConfig, variables);
+  const databaseUrl = databaseOf(config);
+  if (databaseUrl === undefined)
+    throw new CliError('wrong_usage', 'The database is not named: set DATABASE_URL.');
+  const dataSource = await openEventStoreDataSource({
+    url: databaseUrl,
+    poolSize: CONNECTIONS,
+    applicationName: 'kernel-replay',
+    statementTimeoutMs: 0,
+  });
+  const interrupted = new AbortController();
+  const interrupt = (): void => {
+    interrupted.abort(
+      new CliError('failed', 'Interrupted; run it again to go on from here, or with --fresh from the start.'),
+    );
+  };
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const opened: { close(): Promise<void> }[] = [];
+  try {
+    await assertMigrated(dataSource);
+    const { origin, shards } = await chainOf(dataSource);
+    if (config.origin !== undefined && config.origin !== origin) {
+      throw new CliError(
+        'wrong_usage',
+        `The database holds the chain of ${origin}, not of ${config.origin}.`,
+      );
+    }
+    const trustRootFile = options.signers ?? config.trustRootFile;
+    const roots = readTrustRoot({ trustRootFile, isProduction: config.isProduction }, origin);
+    if (roots === null) say('no trust root (--signers): trusts the first audit key that registers itself');
+    const place: Place = { variables, options, dataSource, origin, shards };
+    const source = await openSource(place);
+    opened.push(source);
+    const target = await openTarget(place);
+    opened.push(target);
+    const progress = progressLines(say);
+    const report = await replay({
+      source,
+      target,
+      roots,
+      onProgress: progress,
+      signal: interrupted.signal,
+    });
+    if (options.json === true) print(JSON.stringify(report, null, 2));
+    else show(report, source, target);
+  } catch (error) {
+    throw explained(error);
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    for (const one of opened.reverse()) await one.close();
+    await dataSource.destroy();
+  }
+}
+
+/** The environment, or that of the state folder that is named, or, where nothing says which database, the default's. */
+async function variablesOf({ state }: ReplayCommandOptions): Promise<Variables> {
+  if (state === undefined && databaseOf(loadPart(replayConfig)) !== undefined) return undefined;
+  const dir = resolve(state ?? defaultState());
+  const folder = await StateFolder.find(dir);
+  const file = folder?.environmentFile ?? join(dir, 'kernel.env');
+  if (folder === undefined || !existsSync(file)) {
+    throw new CliError(
+      'not_running',
+      `There is no kernel in ${dir}; name the database in DATABASE_URL, or a state folder with --state.`,
+    );
+  }
+  return await readEnvironmentFile(file);
+}
+
+function databaseOf({ databaseUrl, databaseWorkerUrl }: ReplayConfig): string | undefined {
+  return databaseWorkerUrl ?? databaseUrl;
+}
+
+async function chainOf(dataSource: DataSource): Promise<{ origin: string; shards: number }> {
+  const [chain] = await dataSource.query<{ origin: string; shards: number }[]>(
+    'SELECT origin, shards FROM kernel.chain',
+  );
+  if (chain === undefined) throw new CliError('failed', 'The database does not say whose chain it holds.');
+  return chain;
+}
+
+async function openSource({ variables, options, dataSource, shards }: Place): Promise<EventSource> {
+  switch (options.from) {
+    case 'store':
+      return new StoreSource(dataSource, shards);
+    case 'kafka': {
+      const settings = loadPart(replayStreamConfig, variables, { KERNEL_STREAM: 'kafka' });
+      const consumer = openStreamConsumer(settings, { consumer: 'replay', shards, dataSource });
+      return new StreamSource(consumer, dataSource, `the topic ${settings.kafkaTopic}`);
+    }
+    case 'archive': {
+      const { archiveDir } = options;
+      const folder = archiveDir === undefined ? {} : { KERNEL_ARCHIVE: 'fs', KERNEL_ARCHIVE_DIR: archiveDir };
+      const settings = loadPart(replayArchiveConfig, variables, folder);
+      const isFolder = settings.archive === 'fs';
+      // Opening a folder that is not there would make it.
+      if (isFolder && settings.archiveDir !== undefined && !existsSync(settings.archiveDir)) {
+        throw new CliError('file_problem', `There is no archive in ${resolve(settings.archiveDir)}.`);
+      }
+      const name = isFolder
+        ? `the archive in ${settings.archiveDir}`
+        : `the archive in bucket ${settings.s3Bucket}`;
+      return new ArchiveSource(await openArchive(settings, { parallel: READS }), name);
+    }
+  }
+}
+
+/** Operations on the archive at once. */
+const READS = 64;
+
+async function openTarget({ options, dataSource, origin, shards }: Place): Promise<ReplayTarget> {
+  switch (options.to) {
+    case 'index':
+      return IndexTarget.open({ dataSource, origin, shards, fresh: options.fresh === true });
+  }
+}
+
+function show({ heads, events, seconds }: ReplayReport, source: EventSource, target: ReplayTarget): void {
+  const rate = seconds > 0 ? Math.round(events / seconds).toLocaleString('en-US') : '';
+  say(
+    `${target.name} was rebuilt from ${source.name}: ${events.toLocaleString('en-US')} events verified in ${seconds.toFixed(1)} s (${rate}/s)`,
+  );
+  print(
+    table(
+      heads.map(({ shard, seq, hash, storeSeq }) => ({
+        shard,
+        seq,
+        hash,
+        ...(storeSeq === null ? {} : { 'in the store': storeSeq }),
+      })),
+    ),
+  );
+  const behind = heads.filter(({ seq, storeSeq }) => storeSeq !== null && storeSeq > seq);
+  if (behind.length > 0) say('what the store has beyond that follows over the stream');
+}
+
+/** Errors of the chain and of the stream have a sentence; it ends the command. */
+function explained(error: unknown): unknown {
+  if (error instanceof IntegrityFault) {
+    return new CliError(
+      'failed',
+      `${error.message} Nothing was changed.`,
+      { kind: error.kind },
+      { cause: error },
+    );
+  }
+  if (error instanceof AuditStreamError) return new CliError('failed', error.message, {}, { cause: error });
+  return error;
+}

@@ -1,0 +1,125 @@
+import {
+  type AuditStreamConsumer,
+  IntegrityFault,
+  registryEventsOf,
+  type SqlSource,
+  type StreamRecord,
+} from '#libs/audit-stream';
+import { type EventSource, type ReplayHead, type SourceBatch } from '../event-source';
+
+/** How long the stream may stay silent before its end, as the relay tells it, counts as not there. */
+const SILENCE_MS = 15_000;
+
+/** What one shard's subscription hands over, and when that was taken. */
+interface Handed {
+  records: readonly StreamRecord[];
+  taken: () => void;
+}
+
+/** The stream: the topic of the workers, from its oldest record to what the relay had published when reading began. */
+export class StreamSource implements EventSource {
+  readonly isStream = true;
+
+  constructor(
+    private readonly consumer: AuditStreamConsumer,
+    private readonly sql: SqlSource,
+    readonly name: string,
+    private readonly silenceMs = SILENCE_MS,
+  ) {}
+
+  registryEvents(): Promise<Uint8Array[]> {
+    return registryEventsOf(this.sql);
+  }
+
+  async count(behind: readonly ReplayHead[]): Promise<number> {
+    const ends = await this.ends();
+    return behind.reduce((sum, { shard, seq }) => sum + Math.max(0, (ends.get(shard) ?? 0) - seq), 0);
+  }
+
+  async *events(behind: readonly ReplayHead[], signal: AbortSignal): AsyncGenerator<SourceBatch> {
+    const ends = await this.ends();
+    for (const head of behind) {
+      const end = ends.get(head.shard) ?? 0;
+      if (end > head.seq) yield* this.shard(head, end, signal);
+      if (signal.aborted) return;
+    }
+  }
+
+  private async *shard(head: ReplayHead, end: number, signal: AbortSignal): AsyncGenerator<SourceBatch> {
+    const { shard, seq, hash } = head;
+    const done = new AbortController();
+    let handed: PromiseWithResolvers<Handed | null> = Promise.withResolvers();
+    const subscription = this.consumer.consume(
+      shard,
+      { seq, hash, cursor: null },
+      (records) => new Promise((taken) => handed.resolve({ records, taken })),
+      AbortSignal.any([signal, done.signal]),
+    );
+    subscription.then(
+      () => handed.resolve(null),
+      (error: unknown) => handed.reject(error as Error),
+    );
+    let reached = seq;
+    let release = (): void => undefined;
+    try {
+      while (reached < end) {
+        const next = await orSilence(handed.promise, this.silenceMs);
+        if (next === 'silence') {
+          throw new IntegrityFault(
+            'gap',
+            shard,
+            reached + 1,
+            `${this.name}: shard ${shard} ends at position ${reached}, but the relay has published up to ${end}.`,
+          );
+        }
+        if (next === null) return;
+        const { records, taken } = next;
+        release = taken;
+        handed = Promise.withResolvers();
+        handed.promise.catch(() => undefined);
+        reached = Math.max(reached, ...records.map(({ bytes }) => seqOf(bytes)));
+        yield { shard, records };
+        release();
+      }
+    } finally {
+      done.abort();
+      // The subscription ends when its handler has: with what was taken, and with what nobody will take.
+      release();
+      void handed.promise.then(
+        (left) => left?.taken(),
+        () => undefined,
+      );
+      await subscription.catch(() => undefined);
+    }
+  }
+
+  private async ends(): Promise<Map<number, number>> {
+    const rows = (await this.sql.query('SELECT shard, seq FROM kernel.relay_cursors')) as {
+      shard: number;
+      seq: string;
+    }[];
+    return new Map(rows.map(({ shard, seq }) => [shard, Number(seq)]));
+  }
+
+  close(): Promise<void> {
+    return this.consumer.close();
+  }
+}
+
+async function orSilence<T>(promise: Promise<T>, ms: number): Promise<T | 'silence'> {
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<'silence'>((resolve) => {
+    timer = setTimeout(() => resolve('silence'), ms);
+  });
+  try {
+    return await Promise.race([promise, silence]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** 0 for what is no event: whoever verifies says so. */
+function seqOf(bytes: Uint8Array): number {
+  const found = /"prevHash":"[0-9a-f]*","seq":(\d{1,15}),"shard":/.exec(Buffer.from(bytes).toString());
+  return Number(found?.[1] ?? 0);
+}
