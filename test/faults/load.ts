@@ -37,6 +37,8 @@ export class Load {
     private readonly clients: readonly MtlsClient[],
     writers: number,
     private readonly name = 'load',
+    /** Of each writer between an answer and its next request. */
+    private readonly pauseMs = 0,
   ) {
     this.writers = Array.from({ length: writers }, (_, writer) => this.write(writer));
   }
@@ -70,6 +72,7 @@ export class Load {
           throw new Error(`${name} was not acknowledged in ${LAST_ANSWER_MS} ms`);
         kernel = (kernel + 1) % this.clients.length;
       }
+      if (this.pauseMs > 0) await delay(this.pauseMs);
     }
   }
 }
