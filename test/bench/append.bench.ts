@@ -5,6 +5,7 @@ import { type BenchResult } from './bench-result';
 import { percent, round } from './bench-stack';
 import { type AppendJob, runWriter } from './load/append-load';
 import { type MachineLimits, measureLimits } from './machine/limits';
+import { quantile } from './quantile';
 
 const ORIGIN = 'kernel.example.com/bench';
 const CONCURRENCY = [1, 16, 50, 100, 256];
@@ -156,8 +157,4 @@ async function measure(
   } finally {
     await database.drop();
   }
-}
-
-function quantile(sorted: Float64Array, q: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)] ?? Number.NaN;
 }

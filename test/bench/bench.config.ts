@@ -22,6 +22,17 @@ const benchConfig = defineConfig({
     description: 'Events in the store for the benchmark fetch.',
     default: 1_000_000,
   },
+  BENCH_PIPELINE_SECONDS: {
+    schema: wholeNumber({ min: 5, max: 86_400 }),
+    description: 'How long the benchmark pipeline writes.',
+    default: 60,
+    unit: 's',
+  },
+  BENCH_PIPELINE_RATE: {
+    schema: wholeNumber({ min: 10, max: 100_000 }),
+    description: 'Events a second that the benchmark pipeline writes.',
+    default: 1_000,
+  },
   BENCH_MEMORY_SECONDS: {
     schema: wholeNumber({ min: 20, max: 86_400 }),
     description: 'How long the benchmark memory runs.',

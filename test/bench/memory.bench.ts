@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type TestStack } from '#libs/testing';
 import { loadBenchConfig } from './bench.config';
@@ -6,12 +5,12 @@ import { type BenchResult } from './bench-result';
 import { assertNoErrors, operatorOf, round, startBenchStack, warmUp } from './bench-stack';
 import { loadOn } from './load/load';
 import { metricsOf } from './machine/metrics';
+import { MIB, residentBytes, slope } from './machine/resident-memory';
 
 const CONCURRENCY = 50;
 const SAMPLE_EVERY_MS = 2_000;
 /** Heaps grow to their working size first: the slope is that of what comes after. */
 const SETTLED_AFTER = 1 / 3;
-const MIB = 2 ** 20;
 
 interface Sample {
   /** Minutes since the load began. */
@@ -85,16 +84,6 @@ async function sample(at: number, pid: number, metricsUrl: string): Promise<Samp
   };
 }
 
-/** From /proc, which knows it at this moment; null where there is none. */
-function residentBytes(pid: number): number | null {
-  try {
-    const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-    return kib === undefined ? null : Number(kib) * 1024;
-  } catch {
-    return null;
-  }
-}
-
 function rowOf(process: string, samples: readonly Sample[]): Record<string, string | number> {
   const settled = samples.slice(Math.floor(samples.length * SETTLED_AFTER));
   const lows: Sample[] = [];
@@ -117,14 +106,4 @@ function rowOf(process: string, samples: readonly Sample[]): Record<string, stri
     'heap slope': round(slope(lows.map(({ at, heap: y }) => [at, y / MIB])), 2),
     'external last': round((samples.at(-1)?.external ?? 0) / MIB),
   };
-}
-
-/** Least squares. */
-function slope(points: readonly (readonly [number, number])[]): number {
-  const n = points.length;
-  const meanX = points.reduce((sum, [x]) => sum + x, 0) / n;
-  const meanY = points.reduce((sum, [, y]) => sum + y, 0) / n;
-  const covariance = points.reduce((sum, [x, y]) => sum + (x - meanX) * (y - meanY), 0);
-  const variance = points.reduce((sum, [x]) => sum + (x - meanX) ** 2, 0);
-  return covariance / variance;
 }

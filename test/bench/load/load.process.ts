@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Client, type Dispatcher } from 'undici';
 import { type LoadJob, type LoadReport } from './load';
 import { requestsOf } from './workload';
+import { quantile } from '../quantile';
 
 /**
  * The load generator: so many callers, each with a connection of its own, each sending its next request when it has
@@ -25,10 +26,6 @@ class Latencies {
   sorted(): Float64Array {
     return this.values.subarray(0, this.count).sort();
   }
-}
-
-function quantile(sorted: Float64Array, q: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)] ?? Number.NaN;
 }
 
 async function run(job: LoadJob): Promise<LoadReport> {

@@ -1,0 +1,212 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from 'pg';
+import { type ArchiveChoice, type StreamChoice } from '#libs/devstack';
+import { kafkaTestsMissing, type MtlsClient, s3Missing, startStack, type TestStack } from '#libs/testing';
+import { loadBenchConfig } from './bench.config';
+import { type BenchResult } from './bench-result';
+import { round } from './bench-stack';
+import { cpuSecondsOf } from './machine/process-cpu';
+import { MIB, residentBytes, slope } from './machine/resident-memory';
+import { quantile } from './quantile';
+
+/** Events in one request: the rate is that of callers who gather what they have, as workers of a platform do. */
+const BATCH = 10;
+/** Before what is measured: code is compiled, connections are open, the first day and its folders are there. */
+const WARM_UP_S = 10;
+/** How exactly an effect's time is known. */
+const POLL_MS = 5;
+const MEMORY_EVERY_MS = 1_000;
+/** Memory grows to its working size first: the slope is that of what comes after. */
+const SETTLED_AFTER = 1 / 3;
+/** Requests that may wait for an answer; at a steady rate there are a handful. */
+const MOST_OUTSTANDING = 200;
+const DRAIN_MS = 120_000;
+
+const STAGES = ['indexer', 'archiver'] as const;
+type Stage = (typeof STAGES)[number];
+
+/** From the time in an event to its being in the index and in the archive, at a steady rate, on one machine. */
+export async function run(): Promise<BenchResult> {
+  const { benchPipelineSeconds: seconds, benchPipelineRate: rate } = loadBenchConfig();
+  const result: BenchResult = {
+    name: `pipeline: ${rate} events/s for ${seconds} s, ${BATCH} a request`,
+    rows: [],
+    notes: [
+      'Latencies in ms, from the time in the event (set when its group is numbered) to the moment the stage has it for good.',
+      `written/s: what the kernel acknowledged. CPU: of the process, per event. RSS slope: MiB a minute over the last two thirds.`,
+      'Load generator, kernel, signing proxy, PostgreSQL, stream, archive and workers share the cores.',
+    ],
+  };
+  await measure(result, 'postgres', 'fs');
+  const missing = kafkaTestsMissing() ?? s3Missing();
+  if (missing === null) await measure(result, 'kafka', 's3');
+  else result.notes.push(`kafka and s3 were not measured: ${missing}`);
+  return result;
+
+  async function measure(into: BenchResult, stream: StreamChoice, archive: ArchiveChoice): Promise<void> {
+    const stack = await startStack({
+      workers: ['outbox-relay', 'indexer', 'archiver'],
+      stream,
+      archive,
+      logLevel: 'info',
+      postgresSettings: { shared_buffers: '256MB' },
+    });
+    try {
+      into.rows.push(...(await measureStack(stack, `${stream}, ${archive}`, rate, seconds)));
+    } finally {
+      await stack.stop();
+    }
+  }
+}
+
+async function measureStack(
+  stack: TestStack,
+  name: string,
+  rate: number,
+  seconds: number,
+): Promise<BenchResult['rows']> {
+  const database = new Client({ connectionString: stack.postgres.ownerUrl });
+  await database.connect();
+  const operator = stack.client('OPERATOR');
+  try {
+    await write(operator, rate, WARM_UP_S * 1_000);
+    const from = await headOf(database);
+    const watch = new Watch(database, from);
+    const processes = stack.workers.map(({ app, process: service }) => {
+      const pid = service.current?.pid ?? 0;
+      return { app, pid, cpu: cpuSecondsOf(pid) ?? 0, memory: [] as [minutes: number, bytes: number][] };
+    });
+    const began = performance.now();
+    const sampling = setInterval(() => {
+      for (const { pid, memory } of processes)
+        memory.push([(performance.now() - began) / 60_000, residentBytes(pid) ?? 0]);
+    }, MEMORY_EVERY_MS);
+    const written = await write(operator, rate, seconds * 1_000);
+    const to = await headOf(database);
+    await watch.reached(to);
+    clearInterval(sampling);
+    const events = to - from;
+    const times = await timesOf(database, from, to);
+    return STAGES.map((stage) => {
+      const latencies = watch.latencies(stage, times);
+      const worker = processes.find(({ app }) => app === stage);
+      const memory = worker?.memory ?? [];
+      const settled = memory.slice(Math.floor(memory.length * SETTLED_AFTER));
+      const resident = memory.map(([, bytes]) => bytes);
+      return {
+        parts: name,
+        stage,
+        'written/s': Math.round(written / seconds),
+        p50: round(quantile(latencies, 0.5)),
+        p95: round(quantile(latencies, 0.95)),
+        p99: round(quantile(latencies, 0.99)),
+        max: round(latencies.at(-1) ?? Number.NaN),
+        'CPU us': Math.round((((cpuSecondsOf(worker?.pid ?? 0) ?? 0) - (worker?.cpu ?? 0)) / events) * 1e6),
+        'RSS first': round((resident[0] ?? 0) / MIB),
+        'RSS last': round((resident.at(-1) ?? 0) / MIB),
+        'RSS slope': round(slope(settled.map(([minutes, bytes]) => [minutes, bytes / MIB])), 1),
+      };
+    });
+  } finally {
+    await database.end();
+  }
+}
+
+/** Sends at a steady rate, whatever the answers do; resolves when all are there. @returns events acknowledged */
+async function write(operator: MtlsClient, rate: number, ms: number): Promise<number> {
+  const every = (BATCH * 1_000) / rate;
+  const began = performance.now();
+  const outstanding = new Set<Promise<void>>();
+  let acknowledged = 0;
+  for (let n = 0; n * every < ms; n += 1) {
+    const wait = began + n * every - performance.now();
+    if (wait > 0) await delay(wait);
+    if (outstanding.size >= MOST_OUTSTANDING) throw new Error('the kernel does not keep up with this rate');
+    const events = Array.from({ length: BATCH }, (_, index) => ({
+      type: 'bench.measured',
+      stream: `bench/${began}-${n}`,
+      payload: { n, index, note: 'an event of ordinary size, with a few words in it', tags: ['a', 'b', 'c'] },
+    }));
+    const sent = operator.post('/kernel/audit', { events }).then(({ status, text }) => {
+      if (status !== 201) throw new Error(`${status} ${text}`);
+      acknowledged += BATCH;
+    });
+    outstanding.add(sent);
+    void sent.finally(() => outstanding.delete(sent)).catch(() => undefined);
+  }
+  await Promise.all(outstanding);
+  return acknowledged;
+}
+
+/** When each stage's position went past each event, looked up every few milliseconds. */
+class Watch {
+  private readonly passed = new Map<Stage, { seq: number; at: number }[]>(STAGES.map((stage) => [stage, []]));
+  private readonly goal = Promise.withResolvers<number>();
+  private readonly done: Promise<void>;
+
+  constructor(
+    private readonly database: Client,
+    private readonly from: number,
+  ) {
+    this.done = this.poll();
+  }
+
+  /** Settles when both stages have the event. */
+  async reached(seq: number): Promise<void> {
+    this.goal.resolve(seq);
+    await this.done;
+  }
+
+  latencies(stage: Stage, times: ReadonlyMap<number, number>): Float64Array {
+    const found: number[] = [];
+    let next = this.from + 1;
+    for (const { seq, at } of this.passed.get(stage) ?? []) {
+      for (; next <= seq; next += 1) {
+        const time = times.get(next);
+        if (time !== undefined) found.push(at - time);
+      }
+    }
+    return Float64Array.from(found).sort();
+  }
+
+  private async poll(): Promise<void> {
+    let goal = Infinity;
+    let deadline = Infinity;
+    void this.goal.promise.then((seq) => {
+      goal = seq;
+      deadline = performance.now() + DRAIN_MS;
+    });
+    for (;;) {
+      const { rows } = await this.database.query<{ consumer: Stage; seq: string }>({
+        name: 'bench_positions',
+        text: 'SELECT consumer, seq FROM kernel.stream_positions WHERE shard = 0',
+      });
+      const at = Date.now();
+      let behind: number = STAGES.length;
+      for (const { consumer, seq: text } of rows) {
+        const seq = Number(text);
+        const passed = this.passed.get(consumer);
+        if (passed !== undefined && seq > (passed.at(-1)?.seq ?? this.from)) passed.push({ seq, at });
+        if (passed !== undefined && seq >= goal) behind -= 1;
+      }
+      if (behind === 0) return;
+      if (performance.now() > deadline)
+        throw new Error(`the pipeline did not catch up within ${DRAIN_MS} ms`);
+      await delay(POLL_MS);
+    }
+  }
+}
+
+async function headOf(database: Client): Promise<number> {
+  const { rows } = await database.query<{ seq: string }>('SELECT seq FROM kernel.shard_head WHERE shard = 0');
+  return Number(rows[0]?.seq ?? 0);
+}
+
+/** Milliseconds since 1970 in each event after one position and up to another. */
+async function timesOf(database: Client, from: number, to: number): Promise<Map<number, number>> {
+  const { rows } = await database.query<{ seq: string; ms: string }>(
+    'SELECT seq, extract(epoch FROM ts) * 1000 AS ms FROM kernel.events WHERE shard = 0 AND seq > $1 AND seq <= $2',
+    [from, to],
+  );
+  return new Map(rows.map(({ seq, ms }) => [Number(seq), Number(ms)]));
+}
