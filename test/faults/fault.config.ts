@@ -5,7 +5,7 @@ const faultConfig = defineConfig({
   FAULT_OUTAGE_SECONDS: {
     schema: wholeNumber({ min: 1, max: 3_600 }),
     description: 'How long a part of the pipeline is away in the outage tests.',
-    default: 60,
+    default: 10,
     unit: 's',
   },
   FAULT_KILLS: {
