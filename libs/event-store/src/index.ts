@@ -40,5 +40,6 @@ export { assertMigrated, assertRuntimeRole, assertWorkerRole, migrate, type Migr
 export { arrayOfPlain, arrayOfText } from './postgres/array-literal';
 export { ChannelListener } from './postgres/channel-listener';
 export { Database, openConnections, type Statement } from './postgres/database';
+export { StoreRestore, type StoreRestoreOptions } from './restore/store-restore';
 export { StoreError, type StoreErrorKind } from './postgres/store-error';
 export { WakeUp } from './tail/wake-up';

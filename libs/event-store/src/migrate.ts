@@ -5,6 +5,7 @@ import { EventStoreError } from './event-store.error';
 import { DEFAULT_LIMITS } from './limits';
 import { INDEX_SCHEMA, restoreAuditIndex } from './migrations/audit-index.schema';
 import { Database } from './postgres/database';
+import { beginRestoring } from './restore/restore-mode.sql';
 
 /** One migration at a time per database: `hashtext('illuvrse-kernel/migrate')`, computed by the server. */
 const LOCK = `hashtextextended('illuvrse-kernel/migrate', 0)`;
@@ -67,6 +68,11 @@ export interface MigrateOptions {
   runtimeRole?: string;
   /** The same for the workers behind the store. Nothing is granted to a role that is left out. */
   workerRole?: string;
+  /**
+   * The chain exists already, elsewhere (in the archive): a database without an event is marked as being restored, for
+   * this reason, in the transaction that makes it usable. One that holds events stays as it is.
+   */
+  restore?: string;
 }
 
 /**
@@ -98,6 +104,7 @@ export async function migrate(ownerUrl: string, options: MigrateOptions): Promis
       await inTransaction(runner, async () => {
         await restoreAuditIndex(runner);
         await recordChain(runner, options);
+        if (options.restore !== undefined) await restoreIfEmpty(runner, options.restore);
         if (options.runtimeRole !== undefined) {
           await grant(runner, 'runtime', options.runtimeRole, RUNTIME_GRANTS);
         }
@@ -157,6 +164,11 @@ async function recordChain(runner: QueryRunner, { origin, shards }: MigrateOptio
       [shard, genesisHash(origin, shard)],
     );
   }
+}
+
+async function restoreIfEmpty(runner: QueryRunner, reason: string): Promise<void> {
+  const [filled] = (await runner.query('SELECT FROM kernel.shard_head WHERE seq > 0 LIMIT 1')) as object[];
+  if (filled === undefined) await beginRestoring(runner, reason);
 }
 
 async function grant(
