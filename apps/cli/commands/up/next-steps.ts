@@ -7,6 +7,17 @@ export function nextSteps(summary: UpSummary, { stopWith }: { stopWith: string }
   const state = summary.dir === defaultState() ? '' : ` --state ${shellWord(summary.dir)}`;
   const file = shellWord(shortest(summary.environmentFile));
   const stop = stopWith.startsWith('./kernel') ? `${stopWith}${state}` : stopWith;
+  if (summary.restoring) {
+    return [
+      'NOT READY: the database of this state folder is empty, but there was a chain, and its archive is there.',
+      'The kernel runs in safe-mode: it signs and writes nothing, so that no second chain begins. Rebuild the store with',
+      '',
+      `  ./kernel replay --from archive --to store${state}`,
+      '',
+      "which verifies every event first; the kernel leaves safe-mode by itself when the rebuilt head is the archive's.",
+      `Stop it with ${stop}.`,
+    ].join('\n');
+  }
   return [
     `ready after ${summary.seconds.toFixed(1)} s`,
     '',

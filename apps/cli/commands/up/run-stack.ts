@@ -33,6 +33,8 @@ export interface UpSummary {
   signingProxyUrl: string;
   environmentFile: string;
   seconds: number;
+  /** The database was lost: the kernel is not ready but in safe-mode, until it is rebuilt from the archive. */
+  restoring: boolean;
 }
 
 export interface UpReporter {
@@ -64,6 +66,7 @@ export async function runStack(options: UpOptions, reporter: UpReporter): Promis
     const ports = portsFrom(folder.record.portBase);
     const servers = foreignServers(options, ports);
     await assertPortsFree(ports, folder.record, servers);
+    if (folder.isDatabaseLost) say('the database is gone, the archive is there: starting in safe-mode');
     let told = false;
     const stack = await Stack.start({
       dir: folder.dir,
@@ -75,6 +78,13 @@ export async function runStack(options: UpOptions, reporter: UpReporter): Promis
       archive: folder.record.archive,
       ...servers,
       ports,
+      // Also where only the files of the database are there and nothing is in it.
+      ...(folder.record.establishedAt === null
+        ? {}
+        : {
+            restore:
+              'The database is empty although there was a chain; it is to be rebuilt from the archive.',
+          }),
       signal: abort.signal,
       say,
       onChange: (service, what) => {
@@ -85,9 +95,12 @@ export async function runStack(options: UpOptions, reporter: UpReporter): Promis
       },
     });
     try {
-      say('waiting until it is ready');
-      await stack.whenReady(abort.signal);
-      await folder.establish();
+      const restoring = await stack.isRestoring();
+      if (!restoring) {
+        say('waiting until it is ready');
+        await stack.whenReady(abort.signal);
+        await folder.establish();
+      }
       await writeEnvironmentFile(folder.environmentFile, environmentOf(folder, stack));
       const [kernel] = stack.kernels;
       reporter.ready({
@@ -98,9 +111,10 @@ export async function runStack(options: UpOptions, reporter: UpReporter): Promis
         signingProxyUrl: stack.signingProxyUrl,
         environmentFile: folder.environmentFile,
         seconds: (performance.now() - started) / 1000,
+        restoring,
       });
       told = true;
-      note('ready');
+      note(restoring ? 'in safe-mode, to be restored' : 'ready');
       const signal = await stopAsked;
       told = false;
       say(`stopping (${signal})`);

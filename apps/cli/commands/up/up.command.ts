@@ -92,7 +92,10 @@ export function addUp(program: Command): void {
           throw error;
         });
       } else if (flags.detach === true) {
-        print(nextSteps(await runDetached(options, say), { stopWith: './kernel down' }));
+        const summary = await runDetached(options, say);
+        print(nextSteps(summary, { stopWith: './kernel down' }));
+        // It runs, but a script that waits for a kernel has none.
+        if (summary.restoring) process.exitCode = 1;
       } else {
         await runStack(options, {
           say,

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from 'pg';
 import { migrate } from '#libs/event-store';
 import { provisionSoftHsm } from '#libs/signer';
 import { kernelEnvironment, signingProxyEnvironment, SIGNING_KEYS } from './app-environment';
@@ -54,6 +55,11 @@ export interface StackOptions {
   idle?: readonly ('signing-proxy' | 'kernel' | WorkerName)[];
   /** Variables of the worker processes on top of the built-in ones. */
   workerVariables?: (app: WorkerName, n: number) => Readonly<Record<string, string>>;
+  /**
+   * There is a chain already, in the archive: an empty database is marked as being restored, for this reason, and the
+   * kernel stays in safe-mode until it has been filled.
+   */
+  restore?: string;
   /** Gives up starting: what runs is stopped and `start` rejects. */
   signal?: AbortSignal;
   /** Told what happens to the processes. */
@@ -225,6 +231,7 @@ export class Stack {
         shards: options.shards,
         runtimeRole: postgres.runtimeRole,
         workerRole: postgres.workerRole,
+        ...(options.restore === undefined ? {} : { restore: options.restore }),
       });
       options.signal?.throwIfAborted();
       if (options.idle?.includes('signing-proxy') !== true) {
@@ -265,6 +272,19 @@ export class Stack {
         }
         await delay(50);
       }
+    }
+  }
+
+  /** Whether the store is being rebuilt from the archive: the kernel is not ready before that is done. */
+  async isRestoring(): Promise<boolean> {
+    const client = new Client({ connectionString: this.postgres.runtimeUrl });
+    client.on('error', () => undefined);
+    await client.connect();
+    try {
+      const { rows } = await client.query<{ restoring: boolean }>('SELECT restoring FROM kernel.mode');
+      return rows[0]?.restoring === true;
+    } finally {
+      await client.end().catch(() => undefined);
     }
   }
 

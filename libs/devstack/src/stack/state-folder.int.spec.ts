@@ -54,11 +54,16 @@ describe('StateFolder', () => {
     expect(() => reopened.assertComplete()).toThrow(
       /PG_VERSION is missing, and with it the database of the chain/,
     );
+    expect(reopened.isDatabaseLost).toBe(false);
+    await mkdir(join(dir, 'archive', 'audit'), { recursive: true });
+    expect(reopened.isDatabaseLost).toBe(true);
+    expect(() => reopened.assertComplete()).toThrow(/signing-keys is missing/);
     await mkdir(join(dir, 'postgres', 'data'), { recursive: true });
     await writeFile(join(dir, 'postgres', 'data', 'PG_VERSION'), '18\n');
     expect(() => reopened.assertComplete()).toThrow(/signing-keys is missing, and with it the signing keys/);
     await mkdir(join(dir, 'signing-keys'));
     reopened.assertComplete();
+    expect(reopened.isDatabaseLost).toBe(false);
   });
 
   it('writes nothing while it checks', async () => {

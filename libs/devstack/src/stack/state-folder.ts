@@ -112,6 +112,16 @@ export class StateFolder {
     await writeRecord(this.dir, this.current);
   }
 
+  /** There was a chain, its database is gone, and its archive is not: it can be rebuilt from there. */
+  get isDatabaseLost(): boolean {
+    return (
+      this.current.establishedAt !== null &&
+      !existsSync(join(this.postgres, 'data', 'PG_VERSION')) &&
+      // Of a bucket elsewhere nobody here can tell; the replay will.
+      (this.current.archive === 's3' || existsSync(join(this.archive, 'audit')))
+    );
+  }
+
   /**
    * A chain without its database, or without the keys that its registry names, is not made anew under the same origin:
    * that would be another chain that says it is this one.
@@ -119,7 +129,7 @@ export class StateFolder {
   assertComplete(): void {
     if (this.current.establishedAt === null) return;
     const needed = {
-      'the database': join(this.postgres, 'data', 'PG_VERSION'),
+      ...(this.isDatabaseLost ? {} : { 'the database': join(this.postgres, 'data', 'PG_VERSION') }),
       'the signing keys':
         this.current.signer === 'software' ? this.signingKeys : join(this.softHsm, 'tokens'),
     };

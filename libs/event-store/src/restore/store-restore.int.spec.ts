@@ -56,7 +56,7 @@ describe('StoreRestore', () => {
       ownerUrl: database.ownerUrl,
       origin: ORIGIN,
       shards: SHARDS,
-      divisionOf: ({ payload }) => String(payload['division']),
+      divisionOf: ({ payload }) => payload['division'] as string,
       reason: 'the database was lost',
     });
     restores.push(restore);

@@ -75,9 +75,7 @@ export class StoreRestore {
 
   /** Whether the database is marked as being restored. */
   async isRestoring(): Promise<boolean> {
-    const [row] = (await this.dataSource.query('SELECT restoring FROM kernel.mode')) as {
-      restoring: boolean;
-    }[];
+    const [row] = await this.dataSource.query<{ restoring: boolean }[]>('SELECT restoring FROM kernel.mode');
     return row?.restoring === true;
   }
 
@@ -116,10 +114,10 @@ export class StoreRestore {
   private async firstDifferent(shard: number, events: readonly StoredEvent[]): Promise<StoredEvent | null> {
     const [first] = events;
     if (first === undefined) return null;
-    const rows = (await this.dataSource.query(
+    const rows = await this.dataSource.query<{ canonical: Buffer }[]>(
       'SELECT canonical FROM kernel.events WHERE shard = $1 AND seq >= $2 ORDER BY seq LIMIT $3',
       [shard, first.event.seq, events.length],
-    )) as { canonical: Buffer }[];
+    );
     return events.find(({ bytes }, at) => rows[at]?.canonical.equals(bytes) !== true) ?? null;
   }
 
@@ -129,13 +127,13 @@ export class StoreRestore {
     await this.dataSource.transaction(async (runner) => {
       await beginRestoring(runner, this.options.reason);
       await runner.query(`SELECT set_config('kernel.restore', 'on', true)`);
-      const moved = (await runner.query(
+      const moved = await runner.query<unknown[]>(
         `WITH moved AS (
            UPDATE kernel.shard_head SET seq = $4, hash = decode($5, 'hex'), ts = $6
            WHERE shard = $1 AND seq = $2 AND hash = decode($3, 'hex') RETURNING shard)
          SELECT shard FROM moved`,
         [end.shard, end.seq, end.hash, last.seq, last.hash, last.ts],
-      )) as unknown[];
+      );
       if (moved.length !== 1) {
         throw new EventStoreError(
           'version_conflict',
