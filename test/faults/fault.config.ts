@@ -11,7 +11,7 @@ const faultConfig = defineConfig({
   FAULT_KILLS: {
     schema: wholeNumber({ min: 1, max: 10_000 }),
     description: 'How many times a worker is killed at random under load.',
-    default: 50,
+    default: 15,
   },
   FAULT_SEED: {
     schema: wholeNumber({ min: 1, max: 2_147_483_647 }).optional(),
