@@ -4,7 +4,7 @@ import { startStack, type TestStack } from '#libs/testing';
 import { loadOn, type LoadReport, type LoadTarget } from './load/load';
 
 /** Long enough for V8 to have compiled what is hot, on both sides. */
-const FIRST_WARM_UP_MS = 5_000;
+const FIRST_WARM_UP_MS = 15_000;
 
 /** The real processes as `./kernel up` starts them: validation, roles, logs and metrics on, fsync on. */
 export async function startBenchStack(signer: SignerChoice): Promise<TestStack> {
