@@ -10,7 +10,13 @@ import { TypeOrmModule, getDataSourceToken } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { AuditModule, LegalHoldList } from '#libs/audit';
 import { AuditIndex } from '#libs/audit-index';
-import { Database, DEFAULT_LIMITS, EventStore, eventStoreDataSourceOptions } from '#libs/event-store';
+import {
+  assertMigrated,
+  Database,
+  DEFAULT_LIMITS,
+  EventStore,
+  eventStoreDataSourceOptions,
+} from '#libs/event-store';
 import {
   BackendKeys,
   KeyRegistryModule,
@@ -41,6 +47,12 @@ export interface KernelModuleOptions {
   registry: Registry;
 }
 
+/** Refuses a database that lacks migrations or holds another chain, before anything is read from it. */
+abstract class SchemaCheck {
+  /** @throws EventStoreError */
+  abstract assert(): Promise<void>;
+}
+
 /** What every module builds on: the store, the proxy's client, and the bindings of the modules' ports to them. */
 @Global()
 @Module({})
@@ -50,10 +62,12 @@ class FoundationModule implements OnModuleInit, OnApplicationShutdown {
     @Inject(SigningProxyClient) private readonly proxy: SigningProxyClient,
     @Inject(ModeWatch) private readonly modes: ModeWatch,
     @Inject(ModeRecorder) private readonly modeRecorder: ModeRecorder,
+    @Inject(SchemaCheck) private readonly schema: SchemaCheck,
   ) {}
 
   /** Before anything of the chain is touched: the first keys register themselves, and not in every mode. */
   async onModuleInit(): Promise<void> {
+    await this.schema.assert();
     await this.modes.start();
     this.modes.onLook(() => void this.modeRecorder.record());
     void this.modeRecorder.record();
@@ -129,6 +143,13 @@ class FoundationModule implements OnModuleInit, OnApplicationShutdown {
           provide: ModeStore,
           useFactory: (dataSource: DataSource) =>
             new ModeStore(new Database(dataSource, limits.storeTimeoutMs)),
+          inject: [getDataSourceToken()],
+        },
+        {
+          provide: SchemaCheck,
+          useFactory: (dataSource: DataSource): SchemaCheck => ({
+            assert: () => assertMigrated(dataSource, { origin, shards }),
+          }),
           inject: [getDataSourceToken()],
         },
         { provide: ModeWatch, useFactory: (store: ModeStore) => new ModeWatch(store), inject: [ModeStore] },

@@ -58,7 +58,6 @@ async function main(config: KernelConfig): Promise<void> {
   );
   const { app } = service;
   const { origin, shards } = config;
-  await assertMigrated(app.get(DataSource), { origin, shards });
   await assertRuntimeRole(app.get(DataSource));
   await openConnections(app.get(DataSource));
 
