@@ -24,12 +24,12 @@ describe('./kernel refuses in one sentence', () => {
     [['upgrade'], 'There is no command "upgrade"; ./kernel help lists what there is.'],
     [['up', '--frobnicate'], "Unknown option '--frobnicate'."],
     [
-      ['up', '--stream', 'kafka'],
-      /Option '--stream <kind>' argument 'kafka' is invalid\. Allowed choices are postgres\./,
+      ['up', '--stream', 'rabbit'],
+      /Option '--stream <kind>' argument 'rabbit' is invalid\. Allowed choices are postgres, kafka\./,
     ],
     [
-      ['up', '--archive', 's3'],
-      /Option '--archive <kind>' argument 's3' is invalid\. Allowed choices are fs\./,
+      ['up', '--archive', 'tape'],
+      /Option '--archive <kind>' argument 'tape' is invalid\. Allowed choices are fs, s3\./,
     ],
     [
       ['up', '--signer', 'paper'],
@@ -51,10 +51,10 @@ describe('./kernel refuses in one sentence', () => {
   it('shows what there is when nothing is asked for', async () => {
     const result = await launcher.run([]);
     expect(result.code).toBe(2);
-    for (const verb of ['up', 'down', 'status', 'sign', 'audit', 'keys', 'test', 'bench']) {
+    for (const verb of ['up', 'down', 'status', 'sign', 'audit', 'keys', 'mode', 'replay', 'test', 'bench']) {
       expect(result.stderr).toContain(`\n  ${verb} `);
     }
-    expect(result.stderr).not.toMatch(/upgrade|replay|mode/);
+    expect(result.stderr).not.toMatch(/upgrade/);
     expect((await launcher.run(['help', 'up'])).stdout).toContain('--port-base <n>');
     expect((await launcher.run(['audit', 'verify', '--help'])).stdout).toContain('--signers <file>');
   });
