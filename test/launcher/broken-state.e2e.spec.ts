@@ -12,11 +12,19 @@ describe('./kernel up on a state folder that is not whole', () => {
   afterAll(() => launcher.stop(), 60_000);
 
   const at = (path: string) => join(launcher.state, path);
-  const remove = (path: string) => async () => {
-    const aside = join(launcher.scratch, 'aside');
-    await rename(at(path), aside);
-    return () => rename(aside, at(path));
-  };
+  const remove =
+    (...paths: string[]) =>
+    async () => {
+      const moves = paths.map((path, n) => [at(path), join(launcher.scratch, `aside-${n}`)] as const);
+      for (const [place, aside] of moves) await rename(place, aside);
+      return async () => {
+        for (const [place, aside] of moves) {
+          // What a wrong start may have made in its place must not spoil the next case.
+          await rm(place, { recursive: true, force: true });
+          await rename(aside, place);
+        }
+      };
+    };
   const cut = (path: string) => async () => {
     const whole = join(launcher.scratch, 'whole');
     await cp(at(path), whole);
@@ -30,7 +38,12 @@ describe('./kernel up on a state folder that is not whole', () => {
   it.each([
     ['its record is gone', remove('state.json'), /is not empty and holds no kernel state/],
     ['its record is cut off', cut('state.json'), /state\.json is damaged/],
-    // Without the whole database it starts in safe-mode, to be filled again from the archive (libs/devstack).
+    // With its archive there it would start in safe-mode, to be filled again (state-folder.int.spec.ts).
+    [
+      'the database and its archive are gone',
+      remove('postgres', 'archive'),
+      /PG_VERSION is missing, and with it the database of the chain/,
+    ],
     ['the database has lost its control file', remove('postgres/data/global/pg_control'), /pg_control/],
     [
       'the passwords are gone',
