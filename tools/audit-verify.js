@@ -9244,6 +9244,39 @@ var encoder4 = new TextEncoder();
 var SPLICED_LENGTH = `"hash":"${"0".repeat(64)}","signature":"${"0".repeat(SIGNATURE_LENGTH)}",`.length;
 var encoder5 = new TextEncoder();
 
+// libs/evidence/src/core/approval-record.ts
+var APPROVAL_TYPE = "illuvrse-kernel/approval/v1";
+var APPROVAL_ACTIONS = ["approve", "reject", "ratify"];
+var PREFIX = `${APPROVAL_TYPE}
+`;
+var MAX_NOTES = 4e3;
+var CONTROL = /[\u0000-\u001f\u007f]/;
+var encoder6 = new TextEncoder();
+var MEMBERS2 = {
+  origin: isOrigin,
+  upgradeId: isGovernanceId,
+  manifestSha256: isSha2562,
+  patchSha256: (value2) => value2 === null || isSha2562(value2),
+  action: (value2) => APPROVAL_ACTIONS.includes(value2),
+  approverId: isGovernanceId,
+  keyId: isGovernanceId,
+  poolVersion: isCount3,
+  threshold: isCount3,
+  approvedAt: isTimestamp,
+  expiresAt: isTimestamp,
+  notes: (value2) => value2 === null || typeof value2 === "string" && value2.length <= MAX_NOTES && value2.isWellFormed()
+};
+var NAMES2 = ["type", ...Object.keys(MEMBERS2)];
+function isGovernanceId(value2) {
+  return typeof value2 === "string" && value2.length >= 1 && value2.length <= 128 && value2.isWellFormed() && !CONTROL.test(value2);
+}
+function isSha2562(value2) {
+  return typeof value2 === "string" && HEX_SHA256.test(value2);
+}
+function isCount3(value2) {
+  return Number.isSafeInteger(value2) && value2 >= 1;
+}
+
 // libs/evidence/src/node-crypto.ts
 var import_node_crypto = require("node:crypto");
 function sha256Hex(data) {
@@ -9260,6 +9293,19 @@ var nodeCrypto = {
   importKey: keyObject,
   verify: verifyEd25519
 };
+var P256_SPKI_PREFIX = Buffer.from("3059301306072a8648ce3d020106082a8648ce3d03010703420004", "hex");
+var nodeApprovalCrypto = {
+  ...nodeCrypto,
+  sha256: (data) => (0, import_node_crypto.createHash)("sha256").update(data).digest(),
+  verifyEs256: (x, y, message, signature) => {
+    const key = (0, import_node_crypto.createPublicKey)({
+      key: Buffer.concat([P256_SPKI_PREFIX, x, y]),
+      format: "der",
+      type: "spki"
+    });
+    return (0, import_node_crypto.verify)("sha256", message, key, signature);
+  }
+};
 
 // libs/evidence/src/core/archive-day.ts
 var ARCHIVE_DAY = {
@@ -9270,7 +9316,7 @@ var ARCHIVE_DAY = {
     origin: isOrigin,
     shard: (value2) => typeof value2 === "number" && value2 >= 0 && Number.isSafeInteger(value2),
     day: isDay,
-    count: isCount3,
+    count: isCount4,
     first: isChainPoint,
     last: isChainPoint,
     previous: isPrevious,
@@ -9305,19 +9351,19 @@ function dayOf(ts) {
 function isDay(value2) {
   return typeof value2 === "string" && isTimestamp(`${value2}T00:00:00.000Z`);
 }
-function isCount3(value2) {
+function isCount4(value2) {
   return typeof value2 === "number" && value2 >= 1 && Number.isSafeInteger(value2);
 }
 function isChainPoint(value2) {
   const point = exactObject(value2, ["hash", "seq"]);
-  return point !== null && isCount3(point["seq"]) && isSha2562(point["hash"]);
+  return point !== null && isCount4(point["seq"]) && isSha2563(point["hash"]);
 }
 function isPrevious(value2) {
   if (value2 === null) return true;
   const previous = exactObject(value2, ["day", "sha256"]);
-  return previous !== null && isDay(previous["day"]) && isSha2562(previous["sha256"]);
+  return previous !== null && isDay(previous["day"]) && isSha2563(previous["sha256"]);
 }
-function isSha2562(value2) {
+function isSha2563(value2) {
   return typeof value2 === "string" && HEX_SHA256.test(value2);
 }
 

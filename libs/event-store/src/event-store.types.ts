@@ -27,6 +27,12 @@ export interface StreamWrite {
   events: readonly NewEvent[];
 }
 
+export interface StreamVersion {
+  stream: string;
+  /** 0: it must not exist. */
+  version: number;
+}
+
 export interface AppendRequest {
   actor: Actor;
   /** Passes by `EventStoreOptions.mayAppend`: for the kernel's own record of what that hangs on. */
@@ -35,6 +41,11 @@ export interface AppendRequest {
   causationId?: string | null;
   /** Committed in this order, all or none. A stream may come more than once; a later write sees the earlier one. */
   writes: readonly StreamWrite[];
+  /**
+   * Streams that the decision was based on without writing to them: each must still be at this version when the request
+   * is committed, or it is refused with `version_conflict`. In the shard of the writes.
+   */
+  requires?: readonly StreamVersion[];
   idempotency?: {
     caller: string;
     key: string;

@@ -31,6 +31,7 @@ export {
   type ShardHead,
   type StoredAnswer,
   type StoredEvent,
+  type StreamVersion,
   type StreamWrite,
 } from './event-store.types';
 export { type AnswerRecord, type RecordedAnswer } from './idempotency/idempotency-store';

@@ -24,7 +24,10 @@ import {
   type ManifestVerdict,
   type ManifestVerification,
 } from './core/verify-envelope';
-import { nodeCrypto, sha256Hex } from './node-crypto';
+import { type ApprovalRecord } from './core/approval-record';
+import { type ApproverKey } from './core/approver-pool';
+import { type ApprovalSignature, judgeApprovalSignature } from './core/verify-approval';
+import { nodeApprovalCrypto, nodeCrypto, sha256Hex } from './node-crypto';
 
 export { EvidenceError, type EvidenceErrorCode, type EvidenceErrorContext } from './core/evidence.error';
 export { jsonPointer, MAX_DEPTH, type JsonObject, type JsonValue } from './core/json-value';
@@ -79,6 +82,45 @@ export {
   type ChainPoint,
 } from './core/archive-day';
 export { AUDIT_REPORT, auditReportKeys, type AuditReportSeal } from './core/audit-report';
+export {
+  APPROVAL_ACTIONS,
+  APPROVAL_TYPE,
+  approvalRecordBytes,
+  approvalSigningInput,
+  isGovernanceId,
+  parseApprovalRecord,
+  parseApprovalSigningInput,
+  readApprovalRecord,
+  type ApprovalAction,
+  type ApprovalRecord,
+} from './core/approval-record';
+export {
+  evolvePool,
+  keyMaterial,
+  POOL_STREAM,
+  readApproverPool,
+  type Approver,
+  type ApproverKey,
+  type ApproverPool,
+  type PoolEvent,
+  type PoolState,
+  type VersionedPool,
+} from './core/approver-pool';
+export {
+  countQuorum,
+  decidingPools,
+  eligibleApprovers,
+  findSigner,
+  isInvolved,
+  requiredQuorum,
+  type Involved,
+  type NotCountedReason,
+  type Quorum,
+  type QuorumQuestion,
+} from './core/quorum';
+export { readApprovalSignature, type ApprovalSignature } from './core/verify-approval';
+export { base64Url, type WebAuthnAssertion, type WebAuthnCredential } from './core/webauthn-assertion';
+export { readCoseKey, type CoseKey } from './core/cose-key';
 export { type ManifestVerdict, type ManifestVerification } from './core/verify-envelope';
 export {
   checkedKeyOfPem,
@@ -126,8 +168,15 @@ export {
 } from './core/identity-check';
 export { EventInspector, type Inspection } from './core/inspect-event';
 export { type ChainVerifierOptions, type ExpectedHead } from './core/chain-verifier';
-export { type EvidenceCrypto } from './core/evidence-crypto';
-export { importPublicKey, nodeCrypto, sha256Hex, verifyEd25519, verifyEd25519Async } from './node-crypto';
+export { type ApprovalCrypto, type EvidenceCrypto } from './core/evidence-crypto';
+export {
+  importPublicKey,
+  nodeApprovalCrypto,
+  nodeCrypto,
+  sha256Hex,
+  verifyEd25519,
+  verifyEd25519Async,
+} from './node-crypto';
 
 /** Hex SHA-256 of `JCS(manifest)`: the same for every member order and number spelling. */
 export function manifestDigest(manifest: JsonValue): string {
@@ -155,6 +204,18 @@ export function hashEvent(event: UnhashedEvent): string {
 /** Checks a manifest signature offline; never throws for what it is given, but says why it is not valid. */
 export function verifyManifestEnvelope(verification: ManifestVerification): ManifestVerdict {
   return verifyManifestEnvelopeWith(nodeCrypto, verification);
+}
+
+/**
+ * Checks the signature of an approval offline, Ed25519 or WebAuthn.
+ * @returns why it is not valid; empty when it is
+ */
+export function verifyApproval(
+  record: ApprovalRecord,
+  signature: ApprovalSignature,
+  key: ApproverKey,
+): string[] {
+  return judgeApprovalSignature(nodeApprovalCrypto, record, signature, key);
 }
 
 /** Checks a day manifest or the seal of an audit report offline; never throws for what it is given, but says why not. */

@@ -1,5 +1,5 @@
 import { createHash, createPublicKey, hash, verify, type KeyObject } from 'node:crypto';
-import { type EvidenceCrypto } from './core/evidence-crypto';
+import { type ApprovalCrypto, type EvidenceCrypto } from './core/evidence-crypto';
 import { checkedKeyOfPem, checkRawPublicKey, spkiOfRawKey } from './core/public-key';
 
 /** Hex SHA-256; a string stands for its UTF-8 bytes. */
@@ -49,4 +49,20 @@ export const nodeCrypto: EvidenceCrypto<KeyObject> = {
   sha256Hex,
   importKey: keyObject,
   verify: verifyEd25519,
+};
+
+/** DER SubjectPublicKeyInfo of an uncompressed P-256 point, up to the point (RFC 5480 section 2). */
+const P256_SPKI_PREFIX = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03010703420004', 'hex');
+
+export const nodeApprovalCrypto: ApprovalCrypto<KeyObject> = {
+  ...nodeCrypto,
+  sha256: (data) => createHash('sha256').update(data).digest(),
+  verifyEs256: (x, y, message, signature) => {
+    const key = createPublicKey({
+      key: Buffer.concat([P256_SPKI_PREFIX, x, y]),
+      format: 'der',
+      type: 'spki',
+    });
+    return verify('sha256', message, key, signature);
+  },
 };

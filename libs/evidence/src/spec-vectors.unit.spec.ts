@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import nacl from 'tweetnacl';
 import {
+  approvalRecordBytes,
+  approvalSigningInput,
   ARCHIVE_DAY,
   AUDIT_REPORT,
   archiveDayKey,
@@ -13,32 +15,44 @@ import {
   canonicalEventBytes,
   canonicalize,
   checkRawPublicKey,
+  countQuorum,
   documentEnvelope,
   documentPayload,
   documentSigningInput,
   dssePae,
   EvidenceError,
+  evolvePool,
   genesisHash,
   hashEvent,
   importPublicKey,
   MANIFEST_PAYLOAD_TYPE,
   manifestDigest,
   manifestStatement,
+  parseApprovalRecord,
+  parseApprovalSigningInput,
   parseAuditSigningInput,
   parseDocumentSigningInput,
   parseEvent,
   parseManifestSigningInput,
   parseSigners,
   parseStrictJson,
+  readApproverPool,
   sealEvent,
   sha256Hex,
+  verifyApproval,
   verifyDocument,
   verifyEd25519,
   verifyManifestEnvelope,
+  type ApprovalRecord,
+  type ApprovalSignature,
+  type ApproverKey,
   type ArchiveDay,
   type AuditReportSeal,
   type Envelope,
+  type JsonValue,
   type ManifestStatement,
+  type PoolEvent,
+  type PoolState,
   type SignerEntry,
   type UnhashedEvent,
 } from './index';
@@ -253,6 +267,85 @@ describe('golden vectors: what the kernel says about its chain', () => {
     expect(verdict.reasons.map((reason) => reason.split(':')[0])).toEqual(reasons);
     expect(verdict.reasons.length === 0).toBe(valid);
   });
+});
+
+describe('golden vectors: approvals', () => {
+  const { keys, records, refused, signatures } = vectors<{
+    keys: { keyId: string; seed: string }[];
+    records: { record: ApprovalRecord; bytes: string; input: string; challenge: string; signature: string }[];
+    refused: { name: string; input: string; code: string; pointer: string }[];
+    signatures: {
+      name: string;
+      record: ApprovalRecord;
+      key: ApproverKey;
+      signature: ApprovalSignature;
+      valid: boolean;
+      reasons: string[];
+    }[];
+  }>('approvals.json');
+
+  it.each(records)('makes the record to $record.action', ({ record, bytes, input, challenge, signature }) => {
+    expect(Buffer.from(approvalRecordBytes(record)).toString()).toBe(bytes);
+    expect(parseApprovalRecord(bytes)).toEqual(record);
+    expect(Buffer.from(approvalSigningInput(record)).toString('hex')).toBe(input);
+    expect(parseApprovalSigningInput(fromHex(input))).toEqual(record);
+    expect(sha256Hex(fromHex(input))).toBe(challenge);
+    const key = keys.find(({ keyId }) => keyId === record.keyId);
+    expect(sign(null, fromHex(input), privateKey(key?.seed ?? '')).toString('base64')).toBe(signature);
+  });
+
+  it.each(refused)('refuses a record: $name', ({ input, code, pointer }) => {
+    expect(refusal(() => parseApprovalRecord(input))).toEqual({ code, pointer });
+  });
+
+  it('refuses to sign what does not begin with its domain', () => {
+    expect(refusal(() => parseApprovalSigningInput(Buffer.from(records[0]?.bytes ?? '')))?.code).toBe(
+      'invalid_signing_input',
+    );
+  });
+
+  it.each(signatures)('judges a signature: $name', ({ record, key, signature, valid, reasons }) => {
+    const found = verifyApproval(record, signature, key);
+    expect(found.map((reason) => reason.split(':')[0])).toEqual(reasons);
+    expect(found.length === 0).toBe(valid);
+  });
+
+  const pools =
+    vectors<{ name: string; pool: JsonValue; accepted: boolean; code?: string; pointer?: string }[]>(
+      'approver-pools.json',
+    );
+  it.each(pools)('reads a pool: $name', ({ pool, accepted, code, pointer }) => {
+    expect(refusal(() => readApproverPool(pool))).toEqual(accepted ? null : { code, pointer });
+  });
+
+  const quorums = vectors<
+    {
+      name: string;
+      events: PoolEvent[];
+      records: ApprovalRecord[];
+      now: string;
+      action: ApprovalRecord['action'];
+      threshold: number;
+      involved: string[];
+      aboutPool: boolean;
+      required: number;
+      approvers: string[];
+      notCounted: [string, string][];
+    }[]
+  >('quorums.json');
+  it.each(quorums)(
+    'counts: $name',
+    ({ events, now, involved, required, approvers, notCounted, ...given }) => {
+      const pool = events.reduce<PoolState | null>(evolvePool, null);
+      if (pool === null) throw new Error('no pool');
+      const names = { names: new Set(involved) };
+      const quorum = countQuorum({ ...given, pool, involved: names, now: Date.parse(now) });
+      expect(quorum.required).toBe(required);
+      expect(quorum.approvers).toEqual(approvers);
+      expect(quorum.notCounted.map(({ approverId, reason }) => [approverId, reason])).toEqual(notCounted);
+      expect(quorum.reached).toBe(approvers.length >= required);
+    },
+  );
 });
 
 describe('golden vectors: keys and signatures', () => {

@@ -65,6 +65,26 @@ describe('several writers on one head', () => {
     expect(Math.min(...lastDone)).toBeGreaterThan(Math.max(...lastDone) / 3);
   });
 
+  it('never let two decisions pass each other that rest on one another', async () => {
+    const stores = await Promise.all(Array.from({ length: 3 }, () => open()));
+    for (let round = 0; round < 15; round++) {
+      // Each is allowed only while the other stream is still empty.
+      const [left, right] = [`left/${round}`, `right/${round}`] as const;
+      const decide = (one: string, other: string, n: number) =>
+        (stores[n % 3] as OpenStore).store.append({
+          ...append(write(one, { expectedVersion: 0 })),
+          requires: [{ stream: other, version: 0 }],
+        });
+      const results = await Promise.allSettled(
+        [0, 1, 2, 3].flatMap((n) => [decide(left, right, n), decide(right, left, n + 1)]),
+      );
+      expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+      for (const result of results) {
+        if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'version_conflict' });
+      }
+    }
+  });
+
   it('decide one winner for each version of a contested stream', async () => {
     const stores = await Promise.all(Array.from({ length: 4 }, () => open()));
     for (let version = 0; version < 10; version++) {

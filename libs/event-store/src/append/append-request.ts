@@ -82,9 +82,16 @@ export function prepareAppend(
     }
   }
   if (shard === undefined) throw invalid('/writes', 'A request has at least one event.');
+  const requires = request.requires ?? [];
+  for (const [index, { stream, version }] of requires.entries()) {
+    if (!isStream(stream) || !Number.isSafeInteger(version) || version < 0) {
+      throw invalid(`/requires/${index}`, 'A required version is { stream, version }, the version from 0.');
+    }
+    if (shardOf(stream, shards) !== shard) throw spansShards([...writes, { stream }], shards);
+  }
   if (new Set(givenIds).size < givenIds.length) throw invalid('/writes', 'Two events have the same id.');
   if (idempotency) checkIdempotency(idempotency);
-  return { shard, actor, correlationId, causationId, events, givenIds, idempotency, bytes };
+  return { shard, actor, correlationId, causationId, events, requires, givenIds, idempotency, bytes };
 }
 
 /** Returns the size of the payload in canonical bytes. */
@@ -212,7 +219,7 @@ function uuidOrNull(name: string, value: unknown): string | null {
   throw invalid(`/${name}`, `The ${name} must be a UUID or null.`);
 }
 
-function spansShards(writes: AppendRequest['writes'], shards: number): EventStoreError {
+function spansShards(writes: readonly { stream: string }[], shards: number): EventStoreError {
   const homes = Object.fromEntries(writes.map(({ stream }) => [stream, shardOf(stream, shards)]));
   return new EventStoreError(
     'streams_span_shards',

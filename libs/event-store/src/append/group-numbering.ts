@@ -154,6 +154,10 @@ function numberRequest(pending: PendingAppend, context: RequestContext): Numbere
   const versions = new Map<string, number>();
   const events: NumberedEvent[] = [];
   let { head } = context;
+  for (const { stream, version: required } of pending.requires) {
+    const { version, tentative } = versionOf(stream);
+    if (version !== required) return { error: conflict(stream, required, version), tentative };
+  }
   for (const prepared of pending.events) {
     const own = versions.get(prepared.stream);
     const { version, tentative } =

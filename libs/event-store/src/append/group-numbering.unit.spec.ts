@@ -14,6 +14,7 @@ interface RequestOptions {
   key?: string;
   requestHash?: string;
   givenIds?: string[];
+  requires?: { stream: string; version: number }[];
   uncertain?: boolean;
 }
 
@@ -25,6 +26,7 @@ function request(options: RequestOptions = {}): PendingAppend {
     key,
     requestHash = 'h',
     givenIds,
+    requires,
     uncertain = false,
   } = options;
   return {
@@ -40,6 +42,7 @@ function request(options: RequestOptions = {}): PendingAppend {
       division: null,
     })),
     givenIds: givenIds ?? [],
+    requires: requires ?? [],
     idempotency:
       key === undefined
         ? undefined

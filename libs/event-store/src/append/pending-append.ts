@@ -1,5 +1,5 @@
 import { type Actor, type JsonObject } from '#libs/evidence';
-import { type AppendRequest, type AppendResult } from '../event-store.types';
+import { type AppendRequest, type AppendResult, type StreamVersion } from '../event-store.types';
 
 /** One event of a request, checked, with its id; its place in the chain is not known yet. */
 export interface PreparedEvent {
@@ -18,6 +18,8 @@ export interface PendingAppend {
   readonly correlationId: string | null;
   readonly causationId: string | null;
   readonly events: readonly PreparedEvent[];
+  /** Versions of other streams that the request was decided on. */
+  readonly requires: readonly StreamVersion[];
   /** Ids that the caller chose; those the store makes are new. */
   readonly givenIds: readonly string[];
   readonly idempotency: AppendRequest['idempotency'] | undefined;

@@ -7,6 +7,23 @@ describe('shardOf', () => {
     expect(shardOf('anything/at-all', 1)).toBe(0);
   });
 
+  it('keeps governance together', () => {
+    const streams = [
+      'upgrade/upg-42',
+      'upgrade/upg-43',
+      'approver_pool/kernel',
+      'policy/governance',
+      'signer/k1',
+    ];
+    for (const shards of [2, 3, 7, 16]) {
+      expect(new Set(streams.map((stream) => shardOf(stream, shards)))).toEqual(
+        new Set([shardOf('governance', shards)]),
+      );
+    }
+    const others = ['upgrades/1', 'manifest/upgrade/1', 'upgrade'].map((stream) => shardOf(stream, 256));
+    expect(others).not.toContain(shardOf('governance', 256));
+  });
+
   it('spreads streams evenly', () => {
     const counts = new Array<number>(8).fill(0);
     for (let n = 0; n < 8_000; n++) {

@@ -323,6 +323,7 @@ export class ShardWriter {
     const ids: string[] = [];
     for (const pending of requests) {
       for (const { stream } of pending.events) streams.add(stream);
+      for (const { stream } of pending.requires) streams.add(stream);
       if (pending.idempotency) claims.push(pending.idempotency);
       if (pending.uncertain || pending.checkIds) ids.push(...pending.events.map(({ id }) => id));
       else ids.push(...pending.givenIds);

@@ -12,3 +12,10 @@ export interface EvidenceCrypto<Key = unknown> {
 }
 
 export type Sha256Hex = EvidenceCrypto['sha256Hex'];
+
+/** What signatures by people need on top: they may be made by a WebAuthn credential. */
+export interface ApprovalCrypto<Key = unknown> extends EvidenceCrypto<Key> {
+  sha256: (data: Uint8Array) => Uint8Array;
+  /** ECDSA with SHA-256 on P-256; the signature is DER (RFC 3279 section 2.2.3), the point was checked. */
+  verifyEs256: (x: Uint8Array, y: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean;
+}

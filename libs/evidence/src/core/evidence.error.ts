@@ -22,6 +22,10 @@ export type EvidenceErrorCode =
   | 'invalid_envelope'
   // day manifests and audit reports (docs/spec/archive.md)
   | 'invalid_document'
+  // approvals, the approver pool and the evidence of an upgrade (docs/spec/approval.md)
+  | 'invalid_approval'
+  | 'invalid_pool'
+  | 'invalid_upgrade_evidence'
   // keys (docs/spec/signers.md)
   | 'invalid_public_key'
   | 'weak_public_key'

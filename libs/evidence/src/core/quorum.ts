@@ -1,0 +1,143 @@
+import { type ApprovalAction, type ApprovalRecord } from './approval-record';
+import {
+  type Approver,
+  type ApproverKey,
+  keyMaterial,
+  type PoolState,
+  type VersionedPool,
+} from './approver-pool';
+
+/** Who has part in an upgrade otherwise, and so has no say in it. */
+export interface Involved {
+  /** Principals and ids of who proposed it, in whose name, or applied it in an emergency. */
+  readonly names: ReadonlySet<string>;
+}
+
+export interface QuorumQuestion {
+  action: ApprovalAction;
+  /** Recorded signatures, in the order of the chain; their signatures were verified. */
+  records: readonly ApprovalRecord[];
+  pool: PoolState;
+  /** The threshold of the pool in force when it was proposed: a later pool can only demand more. */
+  threshold: number;
+  involved: Involved;
+  /** Milliseconds since 1970. */
+  now: number;
+  /** The upgrade is the change of the pool that is in force provisionally: those who settled before decide alone. */
+  aboutPool?: boolean;
+}
+
+export type NotCountedReason =
+  | 'another_action'
+  | 'expired'
+  | 'not_in_pool'
+  | 'not_in_settled_pool'
+  | 'key_not_registered'
+  | 'key_revoked'
+  | 'involved'
+  | 'signed_again'
+  | 'key_counted_already';
+
+/** Who counts, who does not and why, and what is missing. */
+export interface Quorum {
+  reached: boolean;
+  required: number;
+  /** Ids of the approvers that count, in the order of their signatures. */
+  approvers: string[];
+  missing: number;
+  notCounted: { approverId: string; keyId: string; action: ApprovalAction; reason: NotCountedReason }[];
+  /** Ids of approvers who could still sign so that it counts. */
+  open: string[];
+  /** How many could be counted at most. */
+  eligible: number;
+}
+
+/** The pools that a decision is made by: a member of all of them counts, the highest threshold is demanded. */
+export function decidingPools(
+  { inForce, settled, provisional }: PoolState,
+  aboutPool = false,
+): VersionedPool[] {
+  if (provisional === null) return [inForce];
+  return aboutPool ? [settled] : [inForce, settled];
+}
+
+export function requiredQuorum(pool: PoolState, threshold: number, aboutPool = false): number {
+  return Math.max(threshold, ...decidingPools(pool, aboutPool).map((one) => one.pool.threshold));
+}
+
+/** The approver and their key, where both count in every deciding pool; else why not. */
+export function findSigner(
+  state: PoolState,
+  approverId: string,
+  keyId: string,
+  aboutPool = false,
+): { approver: Approver; key: ApproverKey } | { refusal: NotCountedReason } {
+  const [first, ...others] = decidingPools(state, aboutPool);
+  const approver = first?.pool.approvers.find(({ id }) => id === approverId);
+  if (approver === undefined) return { refusal: 'not_in_pool' };
+  const key = approver.keys.find((candidate) => candidate.keyId === keyId);
+  if (key === undefined) return { refusal: 'key_not_registered' };
+  const material = keyMaterial(key);
+  if (state.revoked.has(material)) return { refusal: 'key_revoked' };
+  const everywhere = others.every(({ pool }) =>
+    pool.approvers.some(
+      ({ id, keys }) => id === approverId && keys.some((other) => keyMaterial(other) === material),
+    ),
+  );
+  return everywhere ? { approver, key } : { refusal: 'not_in_settled_pool' };
+}
+
+export function isInvolved({ id, principals }: Approver, { names }: Involved): boolean {
+  return names.has(id) || principals.some((principal) => names.has(principal));
+}
+
+/** Counts distinct people with distinct keys who may decide now (docs/spec/approval.md, section 5). */
+export function countQuorum(question: QuorumQuestion): Quorum {
+  const { action, records, pool, involved, aboutPool = false } = question;
+  const required = requiredQuorum(pool, question.threshold, aboutPool);
+  const now = new Date(question.now).toISOString();
+  const approvers: string[] = [];
+  const materials = new Set<string>();
+  const notCounted: Quorum['notCounted'] = [];
+  for (const [at, record] of records.entries()) {
+    const reason = ((): NotCountedReason | null => {
+      if (record.action !== action) return 'another_action';
+      // The newest signature of a person is the one that counts.
+      if (records.slice(at + 1).some(({ approverId }) => approverId === record.approverId))
+        return 'signed_again';
+      if (record.expiresAt <= now) return 'expired';
+      const signer = findSigner(pool, record.approverId, record.keyId, aboutPool);
+      if ('refusal' in signer) return signer.refusal;
+      if (isInvolved(signer.approver, involved)) return 'involved';
+      const material = keyMaterial(signer.key);
+      if (materials.has(material)) return 'key_counted_already';
+      materials.add(material);
+      return null;
+    })();
+    const { approverId, keyId } = record;
+    if (reason === null) approvers.push(approverId);
+    else notCounted.push({ approverId, keyId, action: record.action, reason });
+  }
+  const able = eligibleApprovers(pool, involved, aboutPool);
+  const missing = Math.max(0, required - approvers.length);
+  return {
+    reached: missing === 0,
+    required,
+    approvers,
+    missing,
+    notCounted,
+    open: able.filter((id) => !approvers.includes(id)),
+    eligible: able.length,
+  };
+}
+
+/** Ids of those who could be counted with one key or another. */
+export function eligibleApprovers(pool: PoolState, involved: Involved, aboutPool = false): string[] {
+  const [first] = decidingPools(pool, aboutPool);
+  return (first?.pool.approvers ?? [])
+    .filter((approver) => !isInvolved(approver, involved))
+    .filter(({ id, keys }) =>
+      keys.some(({ keyId }) => !('refusal' in findSigner(pool, id, keyId, aboutPool))),
+    )
+    .map(({ id }) => id);
+}
