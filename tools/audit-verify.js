@@ -100,27 +100,27 @@ var require_postgres_array = __commonJS({
         }
       }
       parse(nested) {
-        var character, parser, quote;
+        var character, parser, quote2;
         this.consumeDimensions();
         while (!this.isEof()) {
           character = this.nextCharacter();
-          if (character.value === "{" && !quote) {
+          if (character.value === "{" && !quote2) {
             this.dimension++;
             if (this.dimension > 1) {
               parser = new _ArrayParser(this.source.substr(this.position - 1), this.transform);
               this.entries.push(parser.parse(true));
               this.position += parser.position - 2;
             }
-          } else if (character.value === "}" && !quote) {
+          } else if (character.value === "}" && !quote2) {
             this.dimension--;
             if (!this.dimension) {
               this.newEntry();
               if (nested) return this.entries;
             }
           } else if (character.value === '"' && !character.escaped) {
-            if (quote) this.newEntry(true);
-            quote = !quote;
-          } else if (character.value === "," && !quote) {
+            if (quote2) this.newEntry(true);
+            quote2 = !quote2;
+          } else if (character.value === "," && !quote2) {
             this.newEntry();
           } else {
             this.record(character.value);
@@ -1217,7 +1217,7 @@ var require_utils2 = __commonJS({
       postgresMd5PasswordHash,
       randomBytes: randomBytes4,
       deriveKey,
-      sha256,
+      sha256: sha2562,
       hashByName,
       hmacSha256,
       md5
@@ -1242,11 +1242,11 @@ var require_utils2 = __commonJS({
       const outer = await md5(Buffer.concat([Buffer.from(inner), salt]));
       return "md5" + outer;
     }
-    async function sha256(text) {
-      return await subtleCrypto.digest("SHA-256", text);
+    async function sha2562(text2) {
+      return await subtleCrypto.digest("SHA-256", text2);
     }
-    async function hashByName(hashName, text) {
-      return await subtleCrypto.digest(hashName, text);
+    async function hashByName(hashName, text2) {
+      return await subtleCrypto.digest(hashName, text2);
     }
     async function hmacSha256(keyBuffer, msg) {
       const key = await subtleCrypto.importKey("raw", keyBuffer, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
@@ -1467,21 +1467,21 @@ var require_sasl = __commonJS({
         throw new Error("SASL: SCRAM-SERVER-FINAL-MESSAGE: server signature does not match");
       }
     }
-    function isPrintableChars(text) {
-      if (typeof text !== "string") {
+    function isPrintableChars(text2) {
+      if (typeof text2 !== "string") {
         throw new TypeError("SASL: text must be a string");
       }
-      return text.split("").map((_, i) => text.charCodeAt(i)).every((c) => c >= 33 && c <= 43 || c >= 45 && c <= 126);
+      return text2.split("").map((_, i) => text2.charCodeAt(i)).every((c) => c >= 33 && c <= 43 || c >= 45 && c <= 126);
     }
-    function isBase64(text) {
-      return /^(?:[a-zA-Z0-9+/]{4})*(?:[a-zA-Z0-9+/]{2}==|[a-zA-Z0-9+/]{3}=)?$/.test(text);
+    function isBase642(text2) {
+      return /^(?:[a-zA-Z0-9+/]{4})*(?:[a-zA-Z0-9+/]{2}==|[a-zA-Z0-9+/]{3}=)?$/.test(text2);
     }
-    function parseAttributePairs(text) {
-      if (typeof text !== "string") {
+    function parseAttributePairs(text2) {
+      if (typeof text2 !== "string") {
         throw new TypeError("SASL: attribute pairs text must be a string");
       }
       return new Map(
-        text.split(",").map((attrValue) => {
+        text2.split(",").map((attrValue) => {
           if (!/^.=/.test(attrValue)) {
             throw new Error("SASL: Invalid attribute pair entry");
           }
@@ -1502,7 +1502,7 @@ var require_sasl = __commonJS({
       const salt = attrPairs.get("s");
       if (!salt) {
         throw new Error("SASL: SCRAM-SERVER-FIRST-MESSAGE: salt missing");
-      } else if (!isBase64(salt)) {
+      } else if (!isBase642(salt)) {
         throw new Error("SASL: SCRAM-SERVER-FIRST-MESSAGE: salt must be base64");
       }
       const iterationText = attrPairs.get("i");
@@ -1527,7 +1527,7 @@ var require_sasl = __commonJS({
       }
       if (!serverSignature) {
         throw new Error("SASL: SCRAM-SERVER-FINAL-MESSAGE: server signature is missing");
-      } else if (!isBase64(serverSignature)) {
+      } else if (!isBase642(serverSignature)) {
         throw new Error("SASL: SCRAM-SERVER-FINAL-MESSAGE: server signature must be base64");
       }
       return {
@@ -2363,9 +2363,9 @@ var require_messages = __commonJS({
     };
     exports2.ReadyForQueryMessage = ReadyForQueryMessage;
     var CommandCompleteMessage = class {
-      constructor(length, text) {
+      constructor(length, text2) {
         this.length = length;
-        this.text = text;
+        this.text = text2;
         this.name = "commandComplete";
       }
     };
@@ -2546,8 +2546,8 @@ var require_serializer = __commonJS({
         /* code.startup */
       );
     };
-    var query = (text) => {
-      return writer.addCString(text).flush(
+    var query = (text2) => {
+      return writer.addCString(text2).flush(
         81
         /* code.query */
       );
@@ -2664,8 +2664,8 @@ var require_serializer = __commonJS({
       return msg.name ? cstringMessage(68, `${msg.type}${msg.name || ""}`) : msg.type === "P" ? emptyDescribePortal : emptyDescribeStatement;
     };
     var close = (msg) => {
-      const text = `${msg.type}${msg.name || ""}`;
-      return cstringMessage(67, text);
+      const text2 = `${msg.type}${msg.name || ""}`;
+      return cstringMessage(67, text2);
     };
     var copyData = (chunk) => {
       return writer.add(chunk).flush(
@@ -2937,8 +2937,8 @@ var require_parser = __commonJS({
       return new messages_1.ReadyForQueryMessage(LATEINIT_LENGTH, status);
     };
     var parseCommandCompleteMessage = (reader) => {
-      const text = reader.cstring();
-      return new messages_1.CommandCompleteMessage(LATEINIT_LENGTH, text);
+      const text2 = reader.cstring();
+      return new messages_1.CommandCompleteMessage(LATEINIT_LENGTH, text2);
     };
     var parseCopyData = (reader, length) => {
       const chunk = reader.bytes(length - 4);
@@ -3316,8 +3316,8 @@ var require_connection = __commonJS({
         }
         return this.stream.write(buffer);
       }
-      query(text) {
-        this._send(serialize.query(text));
+      query(text2) {
+        this._send(serialize.query(text2));
       }
       // send parse message
       parse(query) {
@@ -4712,9 +4712,9 @@ var require_pg_pool = __commonJS({
         this._idle.push(new IdleItem(client, idleListener, tid));
         this._pulseQueue();
       }
-      query(text, values, cb) {
-        if (typeof text === "function") {
-          const response2 = promisify(this.Promise, text);
+      query(text2, values, cb) {
+        if (typeof text2 === "function") {
+          const response2 = promisify(this.Promise, text2);
           setImmediate(function() {
             return response2.callback(new Error("Passing a function as the first parameter to pool.query is not supported"));
           });
@@ -4742,7 +4742,7 @@ var require_pg_pool = __commonJS({
           client.once("error", onError);
           this.log("dispatching query");
           try {
-            client.query(text, values, (err2, res) => {
+            client.query(text2, values, (err2, res) => {
               this.log("query dispatched");
               client.removeListener("error", onError);
               if (clientReleased) {
@@ -5460,8 +5460,8 @@ var ChainSequence = class {
   /** An event whose position lies behind the head: it fills a gap, or its position was there before. */
   acceptLate(state, facts) {
     const { seq, shard, hash: hash2 } = facts;
-    const at = state.gaps.findIndex(({ first, last }) => first <= seq && seq <= last);
-    const gap = state.gaps[at];
+    const at2 = state.gaps.findIndex(({ first, last }) => first <= seq && seq <= last);
+    const gap = state.gaps[at2];
     if (gap === void 0) {
       const forked = state.head?.seq === seq && state.head.hash !== hash2;
       const message = forked ? `position ${shard}:${seq} is taken by event ${state.head?.id}: the chain forks here` : `position ${shard}:${seq} occurs again`;
@@ -5478,7 +5478,7 @@ var ChainSequence = class {
     const rest = [];
     if (gap.first < seq) rest.push({ ...gap, last: seq - 1, prevHashAfter: facts.prevHash });
     if (seq < gap.last) rest.push({ ...gap, first: seq + 1, hashBefore: hash2 });
-    state.gaps.splice(at, 1, ...rest);
+    state.gaps.splice(at2, 1, ...rest);
     return faults;
   }
   stateOf(shard) {
@@ -5567,11 +5567,11 @@ var TYPE = /^[a-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)+$/;
 var STREAM = /^[a-z][A-Za-z0-9_-]*\/[^\u0000-\u001f\u007f]+$/;
 var KID = /^[\x21-\x7e]{1,255}$/;
 var MAX_NAME = 255;
-function isTimestamp(text) {
-  return typeof text === "string" && TIMESTAMP.test(text) && dayExists(text);
+function isTimestamp(text2) {
+  return typeof text2 === "string" && TIMESTAMP.test(text2) && dayExists(text2);
 }
-function isKid(text) {
-  return typeof text === "string" && KID.test(text);
+function isKid(text2) {
+  return typeof text2 === "string" && KID.test(text2);
 }
 function dayExists(ts) {
   const day = Number(ts.slice(8, 10));
@@ -5666,8 +5666,8 @@ function archiveKey(event) {
 
 // libs/evidence/src/core/origin.ts
 var ORIGIN = /^[\x21-\x2a\x2c-\x7e]{1,255}$/;
-function isOrigin(text) {
-  return typeof text === "string" && ORIGIN.test(text);
+function isOrigin(text2) {
+  return typeof text2 === "string" && ORIGIN.test(text2);
 }
 function assertOrigin(origin) {
   if (!isOrigin(origin)) {
@@ -5705,43 +5705,65 @@ ${hash2}
 var ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 var VALUES = new Int8Array(128).fill(-1);
 for (let i = 0; i < ALPHABET.length; i++) VALUES[ALPHABET.charCodeAt(i)] = i;
-function base64Decode(text) {
-  const { length } = text;
-  if (length % 4 !== 0) return null;
-  const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
-  const bytes = new Uint8Array(length / 4 * 3 - padding);
-  return base64DecodeInto(text, bytes) ? bytes : null;
+function base64Encode(bytes) {
+  let text2 = "";
+  let i = 0;
+  for (; i + 2 < bytes.length; i += 3) {
+    const n = at(bytes, i) << 16 | at(bytes, i + 1) << 8 | at(bytes, i + 2);
+    text2 += letter(n >> 18) + letter(n >> 12) + letter(n >> 6) + letter(n);
+  }
+  if (i + 1 === bytes.length) {
+    const n = at(bytes, i) << 16;
+    text2 += `${letter(n >> 18)}${letter(n >> 12)}==`;
+  } else if (i + 2 === bytes.length) {
+    const n = at(bytes, i) << 16 | at(bytes, i + 1) << 8;
+    text2 += `${letter(n >> 18)}${letter(n >> 12)}${letter(n >> 6)}=`;
+  }
+  return text2;
 }
-function base64DecodeInto(text, bytes) {
-  const { length } = text;
+function base64Decode(text2) {
+  const { length } = text2;
+  if (length % 4 !== 0) return null;
+  const padding = text2.endsWith("==") ? 2 : text2.endsWith("=") ? 1 : 0;
+  const bytes = new Uint8Array(length / 4 * 3 - padding);
+  return base64DecodeInto(text2, bytes) ? bytes : null;
+}
+function base64DecodeInto(text2, bytes) {
+  const { length } = text2;
   const padding = length / 4 * 3 - bytes.length;
   if (length % 4 !== 0 || padding < 0 || padding > 2) return false;
-  if (padding > 0 && !text.endsWith(padding === 2 ? "==" : "=")) return false;
+  if (padding > 0 && !text2.endsWith(padding === 2 ? "==" : "=")) return false;
   const end = length - padding;
   let out = 0;
   let i = 0;
   for (; i + 3 < end; i += 4) {
-    const n = value(text, i) << 18 | value(text, i + 1) << 12 | value(text, i + 2) << 6 | value(text, i + 3);
+    const n = value(text2, i) << 18 | value(text2, i + 1) << 12 | value(text2, i + 2) << 6 | value(text2, i + 3);
     if (n < 0) return false;
     bytes[out++] = n >> 16;
     bytes[out++] = n >> 8;
     bytes[out++] = n;
   }
   if (padding === 2) {
-    const n = value(text, i) << 6 | value(text, i + 1);
+    const n = value(text2, i) << 6 | value(text2, i + 1);
     if (n < 0 || (n & 15) !== 0) return false;
     bytes[out] = n >> 4;
   } else if (padding === 1) {
-    const n = value(text, i) << 12 | value(text, i + 1) << 6 | value(text, i + 2);
+    const n = value(text2, i) << 12 | value(text2, i + 1) << 6 | value(text2, i + 2);
     if (n < 0 || (n & 3) !== 0) return false;
     bytes[out++] = n >> 10;
     bytes[out] = n >> 2;
   }
   return true;
 }
-function value(text, i) {
-  const c = text.charCodeAt(i);
+function value(text2, i) {
+  const c = text2.charCodeAt(i);
   return c < 128 ? VALUES[c] ?? -1 : -1;
+}
+function at(bytes, i) {
+  return bytes[i] ?? 0;
+}
+function letter(n) {
+  return ALPHABET.charAt(n & 63);
 }
 
 // libs/evidence/src/core/exact-number.ts
@@ -5822,27 +5844,27 @@ var decoder2 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 function parseStrictJson(input, options) {
   const maxDepth = options?.maxDepth ?? MAX_DEPTH;
   if (typeof input === "string") return new StrictParser(input, maxDepth, false).document();
-  let text;
+  let text2;
   try {
-    text = decoder2.decode(input);
+    text2 = decoder2.decode(input);
   } catch (cause) {
     throw invalidUtf8(input, maxDepth, cause);
   }
-  return new StrictParser(text, maxDepth, false).document();
+  return new StrictParser(text2, maxDepth, false).document();
 }
 function parseCanonicalJson(input) {
-  let text;
-  if (typeof input === "string") text = input;
+  let text2;
+  if (typeof input === "string") text2 = input;
   else {
     try {
-      text = decoder2.decode(input);
+      text2 = decoder2.decode(input);
     } catch (cause) {
       throw invalidUtf8(input, MAX_DEPTH, cause);
     }
   }
   const spans = [];
-  const value2 = new StrictParser(text, MAX_DEPTH, true, spans).document();
-  return { value: value2, text, spans };
+  const value2 = new StrictParser(text2, MAX_DEPTH, true, spans).document();
+  return { value: value2, text: text2, spans };
 }
 function invalidUtf8(bytes, maxDepth, cause) {
   const offset = validUtf8Prefix(bytes);
@@ -5891,8 +5913,8 @@ function validUtf8Prefix(bytes) {
   return i;
 }
 var StrictParser = class {
-  constructor(text, maxDepth, canonical, spans) {
-    this.text = text;
+  constructor(text2, maxDepth, canonical, spans) {
+    this.text = text2;
     this.maxDepth = maxDepth;
     this.canonical = canonical;
     this.spans = spans;
@@ -5940,14 +5962,14 @@ var StrictParser = class {
   }
   object() {
     const level = this.enter();
-    const { text, canonical } = this;
+    const { text: text2, canonical } = this;
     const spans = level === 0 ? this.spans : void 0;
     const object = {};
     this.space(level);
-    if (text.charCodeAt(this.pos) === CLOSE_BRACE) return this.leave(object);
+    if (text2.charCodeAt(this.pos) === CLOSE_BRACE) return this.leave(object);
     let previous;
     for (; ; ) {
-      if (text.charCodeAt(this.pos) !== QUOTE) this.unexpected("where a member name should start", level);
+      if (text2.charCodeAt(this.pos) !== QUOTE) this.unexpected("where a member name should start", level);
       const start = this.pos;
       const name = this.string(true);
       this.path[level] = name;
@@ -5969,13 +5991,13 @@ var StrictParser = class {
         }
       } else previous = name;
       this.space(this.depth);
-      if (text.charCodeAt(this.pos) !== COLON) this.unexpected("where a colon should be", this.depth);
+      if (text2.charCodeAt(this.pos) !== COLON) this.unexpected("where a colon should be", this.depth);
       this.pos++;
       this.space(this.depth);
       object[name] = this.value();
       if (spans !== void 0) spans.push(start, this.pos);
       this.space(level);
-      const c = text.charCodeAt(this.pos);
+      const c = text2.charCodeAt(this.pos);
       if (c === CLOSE_BRACE) return this.leave(object);
       if (c !== COMMA) this.unexpected("where a comma or a closing brace should be", level);
       this.pos++;
@@ -5984,15 +6006,15 @@ var StrictParser = class {
   }
   array() {
     const level = this.enter();
-    const { text } = this;
+    const { text: text2 } = this;
     const array = [];
     this.space(level);
-    if (text.charCodeAt(this.pos) === CLOSE_BRACKET) return this.leave(array);
+    if (text2.charCodeAt(this.pos) === CLOSE_BRACKET) return this.leave(array);
     for (; ; ) {
       this.path[level] = array.length;
       array.push(this.value());
       this.space(level);
-      const c = text.charCodeAt(this.pos);
+      const c = text2.charCodeAt(this.pos);
       if (c === CLOSE_BRACKET) return this.leave(array);
       if (c !== COMMA) this.unexpected("where a comma or a closing bracket should be", level);
       this.pos++;
@@ -6022,28 +6044,28 @@ var StrictParser = class {
     this.pos += word.length;
     return value2;
   }
-  string(isName) {
-    const { text } = this;
-    const { length } = text;
+  string(isName2) {
+    const { text: text2 } = this;
+    const { length } = text2;
     const start = this.pos + 1;
     let i = start;
     while (i < length) {
-      const c = text.charCodeAt(i);
+      const c = text2.charCodeAt(i);
       if (c === QUOTE) {
         this.pos = i + 1;
-        return text.slice(start, i);
+        return text2.slice(start, i);
       }
       if (c === BACKSLASH || c < 32 || (c & 63488) === 55296) break;
       i++;
     }
-    return this.unusualString(start, i, isName);
+    return this.unusualString(start, i, isName2);
   }
   /** A string with an escape, a surrogate or an error in it. */
-  unusualString(start, from, isName) {
-    const { text } = this;
-    const { length } = text;
-    const level = isName ? this.depth - 1 : this.depth;
-    let decoded2 = text.slice(start, from);
+  unusualString(start, from, isName2) {
+    const { text: text2 } = this;
+    const { length } = text2;
+    const level = isName2 ? this.depth - 1 : this.depth;
+    let decoded2 = text2.slice(start, from);
     let chunk = from;
     let i = from;
     let escaped = false;
@@ -6052,7 +6074,7 @@ var StrictParser = class {
         this.pos = length;
         this.fail("invalid_json", "The document ends inside a string.", level);
       }
-      const c = text.charCodeAt(i);
+      const c = text2.charCodeAt(i);
       if (c === QUOTE) break;
       if (c < 32) {
         this.pos = i;
@@ -6063,11 +6085,11 @@ var StrictParser = class {
         continue;
       }
       escaped = true;
-      decoded2 += text.slice(chunk, i);
+      decoded2 += text2.slice(chunk, i);
       this.pos = i;
-      const kind = text.charCodeAt(i + 1);
+      const kind = text2.charCodeAt(i + 1);
       if (kind === 117) {
-        const digits = text.slice(i + 2, i + 6);
+        const digits = text2.slice(i + 2, i + 6);
         if (!/^[0-9a-fA-F]{4}$/.test(digits)) {
           if (i + 2 + digits.length >= length) this.pos = length;
           this.fail("invalid_json", "A \\u escape needs four hexadecimal digits.", level);
@@ -6085,37 +6107,37 @@ var StrictParser = class {
       }
       chunk = i;
     }
-    decoded2 += text.slice(chunk, i);
+    decoded2 += text2.slice(chunk, i);
     this.pos = i + 1;
     if (!decoded2.isWellFormed()) {
-      if (isName) this.path[level] = decoded2;
+      if (isName2) this.path[level] = decoded2;
       this.fail(
         "lone_surrogate",
-        `A ${isName ? "member name" : "string"} holds a lone surrogate, which no UTF-8 text can carry; remove it.`
+        `A ${isName2 ? "member name" : "string"} holds a lone surrogate, which no UTF-8 text can carry; remove it.`
       );
     }
-    if (this.canonical && escaped && JSON.stringify(decoded2) !== text.slice(start - 1, i + 1)) {
+    if (this.canonical && escaped && JSON.stringify(decoded2) !== text2.slice(start - 1, i + 1)) {
       this.fail("not_canonical", "A string is not escaped as RFC 8785 does.", level);
     }
     return decoded2;
   }
   number() {
-    const { text } = this;
+    const { text: text2 } = this;
     const start = this.pos;
     let i = start;
-    const negative = text.charCodeAt(i) === MINUS;
+    const negative = text2.charCodeAt(i) === MINUS;
     if (negative) i++;
     const firstDigit = i;
     let value2 = 0;
-    let c = text.charCodeAt(i);
+    let c = text2.charCodeAt(i);
     while (c >= ZERO && c <= NINE) {
       value2 = value2 * 10 + (c - ZERO);
-      c = text.charCodeAt(++i);
+      c = text2.charCodeAt(++i);
     }
     const digits = i - firstDigit;
     this.pos = i;
     if (digits === 0) this.unexpected("where a digit should be", this.depth);
-    if (digits > 1 && text.charCodeAt(firstDigit) === ZERO) {
+    if (digits > 1 && text2.charCodeAt(firstDigit) === ZERO) {
       this.fail("invalid_json", "A number must not start with a superfluous 0.");
     }
     const integer2 = c !== DOT && c !== 101 && c !== 69;
@@ -6127,21 +6149,21 @@ var StrictParser = class {
   }
   /** A number with a fraction, an exponent, or more digits than are certain to survive. */
   longNumber(start, afterInteger) {
-    const { text } = this;
+    const { text: text2 } = this;
     let i = afterInteger;
     let simple = false;
-    if (text.charCodeAt(i) === DOT) {
+    if (text2.charCodeAt(i) === DOT) {
       i = this.digits(i + 1);
       simple = i - start <= SAFE_DIGITS + 1;
     }
-    const c = text.charCodeAt(i);
+    const c = text2.charCodeAt(i);
     if (c === 101 || c === 69) {
       simple = false;
-      const sign = text.charCodeAt(i + 1);
+      const sign = text2.charCodeAt(i + 1);
       i = this.digits(sign === PLUS || sign === MINUS ? i + 2 : i + 1);
     }
     this.pos = i;
-    const token = text.slice(start, i);
+    const token = text2.slice(start, i);
     const value2 = Number(token);
     const why = simple ? null : whyNumberRefused(token, value2);
     if (why !== null) this.fail("number_not_exact", `The number ${why}.`);
@@ -6151,10 +6173,10 @@ var StrictParser = class {
     return value2 === 0 ? 0 : value2;
   }
   digits(from) {
-    const { text } = this;
+    const { text: text2 } = this;
     let i = from;
-    let c = text.charCodeAt(i);
-    while (c >= ZERO && c <= NINE) c = text.charCodeAt(++i);
+    let c = text2.charCodeAt(i);
+    while (c >= ZERO && c <= NINE) c = text2.charCodeAt(++i);
     if (i === from) {
       this.pos = i;
       this.unexpected("where a digit should be", this.depth);
@@ -6162,18 +6184,18 @@ var StrictParser = class {
     return i;
   }
   space(level) {
-    const { text } = this;
-    let c = text.charCodeAt(this.pos);
+    const { text: text2 } = this;
+    let c = text2.charCodeAt(this.pos);
     if (c > 32) return;
     while (c === 32 || c === 10 || c === 13 || c === 9) {
       if (this.canonical) this.fail("not_canonical", "Canonical JSON has no white space.", level);
-      c = text.charCodeAt(++this.pos);
+      c = text2.charCodeAt(++this.pos);
     }
   }
   unexpected(where, level) {
-    const { text, pos } = this;
-    if (pos >= text.length) this.fail("invalid_json", `The document ends ${where}.`, level);
-    const character = String.fromCodePoint(text.codePointAt(pos) ?? 0);
+    const { text: text2, pos } = this;
+    if (pos >= text2.length) this.fail("invalid_json", `The document ends ${where}.`, level);
+    const character = String.fromCodePoint(text2.codePointAt(pos) ?? 0);
     this.fail("invalid_json", `Unexpected ${show(character)} ${where} (offset ${pos}).`, level);
   }
   fail(code, message, level = this.depth) {
@@ -6204,13 +6226,13 @@ function parseEventParts(bytes) {
       pointer: ""
     });
   }
-  const { value: value2, text, spans } = parseCanonicalJson(bytes);
+  const { value: value2, text: text2, spans } = parseCanonicalJson(bytes);
   assertAuditEvent(value2);
   const [hashStart, hashEnd] = [spans[6] ?? 0, spans[7] ?? 0];
   const [signatureStart, signatureEnd] = [spans[18] ?? 0, spans[19] ?? 0];
   return {
     event: value2,
-    hashed: text.slice(0, hashStart) + text.slice(hashEnd + 1, signatureStart) + text.slice(signatureEnd + 1)
+    hashed: text2.slice(0, hashStart) + text2.slice(hashEnd + 1, signatureStart) + text2.slice(signatureEnd + 1)
   };
 }
 function parseEvent(bytes) {
@@ -6244,9 +6266,9 @@ var EventScanner = class {
   actor = "";
   type = "";
   kid = "";
-  scan(text) {
-    if (text.length * 3 > MAX_EVENT_BYTES && utf8Exceeds(text, MAX_EVENT_BYTES)) return null;
-    this.text = text;
+  scan(text2) {
+    if (text2.length * 3 > MAX_EVENT_BYTES && utf8Exceeds(text2, MAX_EVENT_BYTES)) return null;
+    this.text = text2;
     this.pos = 0;
     if (!this.readActor() || !this.uuidOrNull('"causationId":') || !this.uuidOrNull(',"correlationId":'))
       return null;
@@ -6255,7 +6277,7 @@ var EventScanner = class {
     const cut2 = this.pos + 1;
     const id = this.fixed(',"id":"', ID_LENGTH);
     if (hash2 === null || id === null || !UUID_V7.test(id)) return null;
-    if (!this.literal(',"payload":') || text.charCodeAt(this.pos) !== OPEN_BRACE2 || !this.value(1))
+    if (!this.literal(',"payload":') || text2.charCodeAt(this.pos) !== OPEN_BRACE2 || !this.value(1))
       return null;
     const prevHash = this.fixed(',"prevHash":"', HASH_LENGTH);
     const seq = this.integer(',"seq":');
@@ -6274,12 +6296,12 @@ var EventScanner = class {
     if (streamVersion < 1 || ts === null || !isTimestamp(ts)) return null;
     const type = this.name(',"type":"', this.type);
     if (type === null || type !== this.type && !isType(type)) return null;
-    if (!this.literal(',"v":1}') || this.pos !== text.length) return null;
+    if (!this.literal(',"v":1}') || this.pos !== text2.length) return null;
     this.kid = signerKid;
     this.type = type;
     return {
       facts: { shard, seq, id, ts, stream, streamVersion, signerKid, prevHash, hash: hash2 },
-      hashed: text.slice(0, cut1) + text.slice(cut2, cut3) + text.slice(cut4),
+      hashed: text2.slice(0, cut1) + text2.slice(cut2, cut3) + text2.slice(cut4),
       signature,
       type
     };
@@ -6316,16 +6338,16 @@ var EventScanner = class {
   }
   integer(before) {
     if (!this.literal(before)) return -1;
-    const { text } = this;
+    const { text: text2 } = this;
     const start = this.pos;
     let value2 = 0;
-    let c = text.charCodeAt(start);
+    let c = text2.charCodeAt(start);
     while (c >= ZERO2 && c <= NINE2) {
       value2 = value2 * 10 + (c - ZERO2);
-      c = text.charCodeAt(++this.pos);
+      c = text2.charCodeAt(++this.pos);
     }
     const digits = this.pos - start;
-    if (digits === 0 || digits > SAFE_DIGITS2 || digits > 1 && text.charCodeAt(start) === ZERO2) return -1;
+    if (digits === 0 || digits > SAFE_DIGITS2 || digits > 1 && text2.charCodeAt(start) === ZERO2) return -1;
     return value2;
   }
   uuidOrNull(before) {
@@ -6368,36 +6390,36 @@ var EventScanner = class {
     return this.literal("true") || this.literal("false") || this.literal("null");
   }
   object(depth) {
-    const { text } = this;
-    if (text.charCodeAt(++this.pos) === CLOSE_BRACE2) {
+    const { text: text2 } = this;
+    if (text2.charCodeAt(++this.pos) === CLOSE_BRACE2) {
       this.pos++;
       return true;
     }
     let before = "";
     for (let first = true; ; first = false) {
       const start = this.pos + 1;
-      if (text.charCodeAt(this.pos) !== QUOTE2 || !this.plainString()) return false;
-      const name = text.slice(start, this.pos - 1);
+      if (text2.charCodeAt(this.pos) !== QUOTE2 || !this.plainString()) return false;
+      const name = text2.slice(start, this.pos - 1);
       if (!first && name <= before || isForbiddenMember(name)) return false;
       before = name;
-      if (text.charCodeAt(this.pos) !== 58) return false;
+      if (text2.charCodeAt(this.pos) !== 58) return false;
       this.pos++;
       if (!this.value(depth)) return false;
-      const c = text.charCodeAt(this.pos);
+      const c = text2.charCodeAt(this.pos);
       this.pos++;
       if (c === CLOSE_BRACE2) return true;
       if (c !== COMMA2) return false;
     }
   }
   array(depth) {
-    const { text } = this;
-    if (text.charCodeAt(++this.pos) === CLOSE_BRACKET2) {
+    const { text: text2 } = this;
+    if (text2.charCodeAt(++this.pos) === CLOSE_BRACKET2) {
       this.pos++;
       return true;
     }
     for (; ; ) {
       if (!this.value(depth)) return false;
-      const c = text.charCodeAt(this.pos);
+      const c = text2.charCodeAt(this.pos);
       this.pos++;
       if (c === CLOSE_BRACKET2) return true;
       if (c !== COMMA2) return false;
@@ -6411,10 +6433,10 @@ var EventScanner = class {
     return true;
   }
   plainEnd(start) {
-    const { text } = this;
-    const { length } = text;
+    const { text: text2 } = this;
+    const { length } = text2;
     for (let i = start; i < length; i++) {
-      const c = text.charCodeAt(i);
+      const c = text2.charCodeAt(i);
       if (c === QUOTE2) return i;
       if (c === BACKSLASH2 || c < 32 || (c & 63488) === 55296) return -1;
     }
@@ -6422,16 +6444,16 @@ var EventScanner = class {
   }
   /** A string with escapes or surrogates: canonical when JSON.stringify makes the same of it. */
   unusualString() {
-    const { text, pos } = this;
-    let end = text.indexOf('"', pos + 1);
-    while (end > 0 && text.charCodeAt(end - 1) === BACKSLASH2) {
+    const { text: text2, pos } = this;
+    let end = text2.indexOf('"', pos + 1);
+    while (end > 0 && text2.charCodeAt(end - 1) === BACKSLASH2) {
       let slashes = 1;
-      while (text.charCodeAt(end - 1 - slashes) === BACKSLASH2) slashes++;
+      while (text2.charCodeAt(end - 1 - slashes) === BACKSLASH2) slashes++;
       if (slashes % 2 === 0) break;
-      end = text.indexOf('"', end + 1);
+      end = text2.indexOf('"', end + 1);
     }
     if (end < 0) return false;
-    const token = text.slice(pos, end + 1);
+    const token = text2.slice(pos, end + 1);
     try {
       const decoded2 = JSON.parse(token);
       if (typeof decoded2 !== "string" || !decoded2.isWellFormed() || JSON.stringify(decoded2) !== token)
@@ -6443,28 +6465,28 @@ var EventScanner = class {
     return true;
   }
   number() {
-    const { text } = this;
+    const { text: text2 } = this;
     const start = this.pos;
-    let i = text.charCodeAt(start) === MINUS2 ? start + 1 : start;
+    let i = text2.charCodeAt(start) === MINUS2 ? start + 1 : start;
     const first = i;
-    let c = text.charCodeAt(i);
-    while (c >= ZERO2 && c <= NINE2) c = text.charCodeAt(++i);
+    let c = text2.charCodeAt(i);
+    while (c >= ZERO2 && c <= NINE2) c = text2.charCodeAt(++i);
     const simple = c !== 46 && c !== 101 && i - first <= SAFE_DIGITS2;
-    if (simple && i > first && (text.charCodeAt(first) !== ZERO2 || i - first === 1 && first === start)) {
+    if (simple && i > first && (text2.charCodeAt(first) !== ZERO2 || i - first === 1 && first === start)) {
       this.pos = i;
       return true;
     }
     while (c >= ZERO2 && c <= NINE2 || c === 46 || c === 101 || c === 43 || c === MINUS2) {
-      c = text.charCodeAt(++i);
+      c = text2.charCodeAt(++i);
     }
-    const token = text.slice(start, i);
+    const token = text2.slice(start, i);
     const value2 = Number(token);
     this.pos = i;
     return isExactDouble(value2) && String(value2) === token;
   }
 };
-function utf8Exceeds(text, limit) {
-  return new TextEncoder().encode(text).length > limit;
+function utf8Exceeds(text2, limit) {
+  return new TextEncoder().encode(text2).length > limit;
 }
 
 // libs/evidence/src/core/inspect-event.ts
@@ -6494,18 +6516,18 @@ var EventInspector = class {
   inspectWhole(bytes) {
     const inspection = this.inspect(bytes);
     if (inspection.event !== null || !inspection.formatted) return inspection;
-    const text = typeof bytes === "string" ? bytes : decoder3.decode(bytes);
-    return { ...inspection, event: JSON.parse(text) };
+    const text2 = typeof bytes === "string" ? bytes : decoder3.decode(bytes);
+    return { ...inspection, event: JSON.parse(text2) };
   }
   /** The facts of an event that is right in every way; null when that is not certain. */
   factsOfSound(bytes) {
-    let text;
+    let text2;
     try {
-      text = typeof bytes === "string" ? bytes : decoder3.decode(bytes);
+      text2 = typeof bytes === "string" ? bytes : decoder3.decode(bytes);
     } catch {
       return null;
     }
-    const scanned = this.scanner.scan(text);
+    const scanned = this.scanner.scan(text2);
     if (scanned === null) return null;
     const { facts, hashed, signature } = scanned;
     if (this.crypto.sha256Hex(hashed) !== facts.hash || !isHex(facts.prevHash)) return null;
@@ -6520,13 +6542,13 @@ var EventInspector = class {
     } catch (error) {
       if (!(error instanceof EvidenceError)) throw error;
       const facts = salvage(bytes);
-      const at = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
+      const at2 = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
       const fault2 = {
         code: "format",
         shard: facts?.shard ?? null,
         seq: facts?.seq ?? null,
         id: facts === null || facts.id === "" ? null : facts.id,
-        message: `${error.message}${at}`
+        message: `${error.message}${at2}`
       };
       return { facts, event: null, formatted: false, faults: [fault2] };
     }
@@ -6584,12 +6606,12 @@ ${hash2}
     return bytes;
   }
 };
-function writeAscii(bytes, at, text) {
-  for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i);
+function writeAscii(bytes, at2, text2) {
+  for (let i = 0; i < text2.length; i++) bytes[at2 + i] = text2.charCodeAt(i);
 }
-function isHex(text) {
-  for (let i = 0; i < text.length; i++) {
-    const c = text.charCodeAt(i);
+function isHex(text2) {
+  for (let i = 0; i < text2.length; i++) {
+    const c = text2.charCodeAt(i);
     if (c < 48 || c > 102 || c > 57 && c < 97) return false;
   }
   return true;
@@ -6605,7 +6627,7 @@ function salvage(bytes) {
   const v = value2;
   const { shard, seq, streamVersion } = v;
   if (!isCount2(shard, 0) || !isCount2(seq, 1)) return null;
-  const text = (name, fits) => {
+  const text2 = (name, fits) => {
     const member = v[name];
     return typeof member === "string" && fits(member) ? member : "";
   };
@@ -6613,13 +6635,13 @@ function salvage(bytes) {
   return {
     shard,
     seq,
-    id: text("id", (id) => UUID_V7.test(id)),
-    ts: text("ts", isTimestamp),
-    stream: text("stream", isStream),
+    id: text2("id", (id) => UUID_V7.test(id)),
+    ts: text2("ts", isTimestamp),
+    stream: text2("stream", isStream),
     streamVersion: isCount2(streamVersion, 1) ? streamVersion : 0,
-    signerKid: text("signerKid", isKid),
-    prevHash: text("prevHash", isHash),
-    hash: text("hash", isHash)
+    signerKid: text2("signerKid", isKid),
+    prevHash: text2("prevHash", isHash),
+    hash: text2("hash", isHash)
   };
 }
 function isCount2(value2, least) {
@@ -6694,6 +6716,14 @@ function abytes(value2, length, title = "") {
     throw new TypeError(message);
   throw new RangeError(message);
 }
+function ahash(h) {
+  if (typeof h !== "function" || typeof h.create !== "function")
+    throw new TypeError("expected hash wrapped by utils.createHasher");
+  anumber(h.outputLen);
+  anumber(h.blockLen);
+  if (h.outputLen < 1 || h.blockLen < 1)
+    throw new Error("hash blockLen / outputLen must be >= 1");
+}
 var aobject = (value2, label) => {
   if (value2 === null || typeof value2 !== "object" || Array.isArray(value2))
     throw new TypeError((label === "object" ? "" : `"${label}" `) + "expected object, got type=" + typeof value2);
@@ -6726,6 +6756,9 @@ function clean(...arrays) {
 }
 function createView(arr) {
   return new DataView(arr.buffer, arr.byteOffset, arr.byteLength);
+}
+function rotr(word, shift) {
+  return word << 32 - shift | word >>> shift;
 }
 var hasHexBuiltin = /* @__PURE__ */ (() => (
   // @ts-ignore
@@ -6824,6 +6857,12 @@ var oidNist = (suffix) => ({
 });
 
 // node_modules/@noble/hashes/_md.js
+function Chi(a, b, c) {
+  return a & b ^ ~a & c;
+}
+function Maj(a, b, c) {
+  return a & b ^ a & c ^ b & c;
+}
 var HashMD = class {
   blockLen;
   outputLen;
@@ -6919,6 +6958,16 @@ var HashMD = class {
     return this._cloneInto();
   }
 };
+var SHA256_IV = /* @__PURE__ */ Uint32Array.from([
+  1779033703,
+  3144134277,
+  1013904242,
+  2773480762,
+  1359893119,
+  2600822924,
+  528734635,
+  1541459225
+]);
 var SHA512_IV = /* @__PURE__ */ Uint32Array.from([
   1779033703,
   4089235720,
@@ -6939,6 +6988,165 @@ var SHA512_IV = /* @__PURE__ */ Uint32Array.from([
 ]);
 
 // node_modules/@noble/hashes/sha2.js
+var SHA256_K = /* @__PURE__ */ Uint32Array.from([
+  1116352408,
+  1899447441,
+  3049323471,
+  3921009573,
+  961987163,
+  1508970993,
+  2453635748,
+  2870763221,
+  3624381080,
+  310598401,
+  607225278,
+  1426881987,
+  1925078388,
+  2162078206,
+  2614888103,
+  3248222580,
+  3835390401,
+  4022224774,
+  264347078,
+  604807628,
+  770255983,
+  1249150122,
+  1555081692,
+  1996064986,
+  2554220882,
+  2821834349,
+  2952996808,
+  3210313671,
+  3336571891,
+  3584528711,
+  113926993,
+  338241895,
+  666307205,
+  773529912,
+  1294757372,
+  1396182291,
+  1695183700,
+  1986661051,
+  2177026350,
+  2456956037,
+  2730485921,
+  2820302411,
+  3259730800,
+  3345764771,
+  3516065817,
+  3600352804,
+  4094571909,
+  275423344,
+  430227734,
+  506948616,
+  659060556,
+  883997877,
+  958139571,
+  1322822218,
+  1537002063,
+  1747873779,
+  1955562222,
+  2024104815,
+  2227730452,
+  2361852424,
+  2428436474,
+  2756734187,
+  3204031479,
+  3329325298
+]);
+var SHA256_W = /* @__PURE__ */ new Uint32Array(64);
+var SHA2_32B = class extends HashMD {
+  // We cannot use array here since array allows indexing by variable
+  // which means optimizer/compiler cannot use registers.
+  // Numeric initializers matter: starting the fields as `undefined` changes
+  // V8's field representation and makes sha256 3x slower (measured).
+  A = 0;
+  B = 0;
+  C = 0;
+  D = 0;
+  E = 0;
+  F = 0;
+  G = 0;
+  H = 0;
+  constructor(outputLen, IV) {
+    super(64, outputLen, 8, false);
+    this.A = IV[0] | 0;
+    this.B = IV[1] | 0;
+    this.C = IV[2] | 0;
+    this.D = IV[3] | 0;
+    this.E = IV[4] | 0;
+    this.F = IV[5] | 0;
+    this.G = IV[6] | 0;
+    this.H = IV[7] | 0;
+  }
+  get() {
+    const { A, B, C, D, E, F, G, H } = this;
+    return [A, B, C, D, E, F, G, H];
+  }
+  // prettier-ignore
+  set(A, B, C, D, E, F, G, H) {
+    this.A = A | 0;
+    this.B = B | 0;
+    this.C = C | 0;
+    this.D = D | 0;
+    this.E = E | 0;
+    this.F = F | 0;
+    this.G = G | 0;
+    this.H = H | 0;
+  }
+  _cloneInto(to) {
+    (to ||= new this.constructor()).set(...this.get());
+    return this._cloneIntoMeta(to);
+  }
+  process(view, offset) {
+    for (let i = 0; i < 16; i++, offset += 4)
+      SHA256_W[i] = view.getUint32(offset, false);
+    for (let i = 16; i < 64; i++) {
+      const W15 = SHA256_W[i - 15];
+      const W2 = SHA256_W[i - 2];
+      const s0 = rotr(W15, 7) ^ rotr(W15, 18) ^ W15 >>> 3;
+      const s1 = rotr(W2, 17) ^ rotr(W2, 19) ^ W2 >>> 10;
+      SHA256_W[i] = s1 + SHA256_W[i - 7] + s0 + SHA256_W[i - 16] | 0;
+    }
+    let { A, B, C, D, E, F, G, H } = this;
+    for (let i = 0; i < 64; i++) {
+      const sigma1 = rotr(E, 6) ^ rotr(E, 11) ^ rotr(E, 25);
+      const T1 = H + sigma1 + Chi(E, F, G) + SHA256_K[i] + SHA256_W[i] | 0;
+      const sigma0 = rotr(A, 2) ^ rotr(A, 13) ^ rotr(A, 22);
+      const T2 = sigma0 + Maj(A, B, C) | 0;
+      H = G;
+      G = F;
+      F = E;
+      E = D + T1 | 0;
+      D = C;
+      C = B;
+      B = A;
+      A = T1 + T2 | 0;
+    }
+    A = A + this.A | 0;
+    B = B + this.B | 0;
+    C = C + this.C | 0;
+    D = D + this.D | 0;
+    E = E + this.E | 0;
+    F = F + this.F | 0;
+    G = G + this.G | 0;
+    H = H + this.H | 0;
+    this.set(A, B, C, D, E, F, G, H);
+  }
+  roundClean() {
+    clean(SHA256_W);
+  }
+  destroy() {
+    this.destroyed = true;
+    this.set(0, 0, 0, 0, 0, 0, 0, 0);
+    clean(this.buffer);
+  }
+};
+var _SHA256 = class extends SHA2_32B {
+  constructor() {
+    super(32, SHA256_IV);
+  }
+};
 var K512 = /* @__PURE__ */ (() => split([
   "0x428a2f98d728ae22",
   "0x7137449123ef65cd",
@@ -7167,6 +7375,10 @@ var _SHA512 = class extends SHA2_64B {
     super(64, SHA512_IV);
   }
 };
+var sha256 = /* @__PURE__ */ createHasher(
+  () => new _SHA256(),
+  /* @__PURE__ */ oidNist(1)
+);
 var sha512 = /* @__PURE__ */ createHasher(
   () => new _SHA512(),
   /* @__PURE__ */ oidNist(3)
@@ -7184,6 +7396,13 @@ function aarray(item, title, inner = () => {
 }
 var abytes2 = (value2, length, title) => abytes(value2, length, title);
 var anumber2 = anumber;
+function astring(value2, title = "") {
+  if (typeof value2 !== "string") {
+    const prefix = title && `"${title}" `;
+    throw new TypeError(prefix + "expected string, got type=" + typeof value2);
+  }
+  return value2;
+}
 function aobject2(value2, title = "object") {
   if (value2 === null || typeof value2 !== "object" || Array.isArray(value2))
     throw new TypeError(title === "object" ? "expected valid options object" : `"${title}" expected object, got type=${typeof value2}`);
@@ -7224,6 +7443,10 @@ function asafenumber(value2, title = "") {
     const prefix = title && `"${title}" `;
     throw new RangeError(prefix + "expected safe integer, got " + value2);
   }
+}
+function numberToHexUnpadded(num) {
+  const hex = abignumber(num).toString(16);
+  return hex.length & 1 ? "0" + hex : hex;
 }
 function hexToNumber(hex) {
   if (typeof hex !== "string")
@@ -7272,6 +7495,57 @@ var bitMask = (n) => {
   asafenumber(n, "n");
   return (_1n << BigInt(n)) - _1n;
 };
+function createHmacDrbg(hashLen, qByteLen, hmacFn) {
+  anumber(hashLen, "hashLen");
+  anumber(qByteLen, "qByteLen");
+  if (typeof hmacFn !== "function")
+    throw new TypeError("hmacFn must be a function");
+  const u8n = (len) => new Uint8Array(len);
+  const NULL = Uint8Array.of();
+  const byte0 = Uint8Array.of(0);
+  const byte1 = Uint8Array.of(1);
+  const _maxDrbgIters = 1e3;
+  let v = u8n(hashLen);
+  let k = u8n(hashLen);
+  let i = 0;
+  const reset = () => {
+    v.fill(1);
+    k.fill(0);
+    i = 0;
+  };
+  const h = (...msgs) => hmacFn(k, concatBytes2(v, ...msgs));
+  const reseed = (seed = NULL) => {
+    k = h(byte0, seed);
+    v = h();
+    if (seed.length === 0)
+      return;
+    k = h(byte1, seed);
+    v = h();
+  };
+  const gen = () => {
+    if (i++ >= _maxDrbgIters)
+      throw new Error("drbg: tried max amount of iterations");
+    let len = 0;
+    const out = [];
+    while (len < qByteLen) {
+      v = h();
+      const sl = v.slice();
+      out.push(sl);
+      len += v.length;
+    }
+    return concatBytes2(...out);
+  };
+  const genUntil = (seed, pred) => {
+    reset();
+    reseed(seed);
+    let res = void 0;
+    while ((res = pred(gen())) === void 0)
+      reseed();
+    reset();
+    return res;
+  };
+  return genUntil;
+}
 function validateObject(object, fields = {}, optFields = {}, title = "object") {
   aobject2(object, title);
   aobject2(fields, "fields");
@@ -7389,6 +7663,17 @@ function invert(number, modulo) {
   if (gcd !== _1n2)
     throw new Error("invert: does not exist");
   return mod(x, modulo);
+}
+function invertCt(a, prime) {
+  if (prime <= _1n2)
+    throw new Error("invertCt: expected prime modulus > 1, got " + prime);
+  const an = mod(a, prime);
+  if (an === _0n2)
+    throw new Error("invertCt: expected non-zero number");
+  const inverse = pow(an, prime - _2n, prime);
+  if (mod(an * inverse, prime) !== _1n2)
+    throw new Error("invertCt: does not exist");
+  return inverse;
 }
 function assertIsSquare(Fp2, root, n) {
   const F = Fp2;
@@ -7687,17 +7972,17 @@ var _Field = class {
   }
   fromBytes(bytes, skipValidation = false) {
     abytes2(bytes);
-    const { _lengths: allowedLengths, BYTES, isLE, ORDER, _mod: modFromBytes } = this;
+    const { _lengths: allowedLengths, BYTES: BYTES2, isLE, ORDER, _mod: modFromBytes } = this;
     if (allowedLengths) {
-      if (bytes.length < 1 || !allowedLengths.includes(bytes.length) || bytes.length > BYTES) {
+      if (bytes.length < 1 || !allowedLengths.includes(bytes.length) || bytes.length > BYTES2) {
         throw new Error("Field.fromBytes: expected " + allowedLengths + " bytes, got " + bytes.length);
       }
-      const padded = new Uint8Array(BYTES);
+      const padded = new Uint8Array(BYTES2);
       padded.set(bytes, isLE ? 0 : padded.length - bytes.length);
       bytes = padded;
     }
-    if (bytes.length !== BYTES)
-      throw new Error("Field.fromBytes: expected " + BYTES + " bytes, got " + bytes.length);
+    if (bytes.length !== BYTES2)
+      throw new Error("Field.fromBytes: expected " + BYTES2 + " bytes, got " + bytes.length);
     let scalar = isLE ? bytesToNumberLE(bytes) : bytesToNumberBE(bytes);
     if (modFromBytes)
       scalar = mod(scalar, ORDER);
@@ -7721,6 +8006,29 @@ var _Field = class {
 function Field(ORDER, opts = {}) {
   Object.freeze(_Field.prototype);
   return new _Field(ORDER, opts);
+}
+function getFieldBytesLength(fieldOrder) {
+  if (typeof fieldOrder !== "bigint")
+    throw new Error("field order must be bigint");
+  if (fieldOrder <= _1n2)
+    throw new Error("field order must be greater than 1");
+  const bitLength = bitLen(fieldOrder - _1n2);
+  return Math.ceil(bitLength / 8);
+}
+function getMinHashLength(fieldOrder) {
+  const length = getFieldBytesLength(fieldOrder);
+  return length + Math.ceil(length / 2);
+}
+function mapHashToField(key, fieldOrder, isLE = false) {
+  abytes2(key);
+  const len = key.length;
+  const fieldLen = getFieldBytesLength(fieldOrder);
+  const minLen = Math.max(getMinHashLength(fieldOrder), 16);
+  if (len < minLen || len > 1024)
+    throw new Error("expected " + minLen + "-1024 bytes of input, got " + len);
+  const num = isLE ? bytesToNumberLE(key) : bytesToNumberBE(key);
+  const reduced = mod(num, fieldOrder - _1n2) + _1n2;
+  return isLE ? numberToBytesLE(reduced, fieldLen) : numberToBytesBE(reduced, fieldLen);
 }
 
 // node_modules/@noble/curves/abstract/curve.js
@@ -8172,9 +8480,9 @@ function edwards(params, extraOpts = {}) {
     Y;
     Z;
     T;
-    constructor(X, Y, Z, T) {
-      this.X = acoord("x", X);
-      this.Y = acoord("y", Y);
+    constructor(X2, Y2, Z, T) {
+      this.X = acoord("x", X2);
+      this.Y = acoord("y", Y2);
       this.Z = acoord("z", Z, true);
       this.T = acoord("t", T);
       Object.freeze(this);
@@ -8242,17 +8550,17 @@ function edwards(params, extraOpts = {}) {
       const { a, d } = CURVE;
       if (p.is0())
         throw new Error("bad point: ZERO");
-      const { X, Y, Z, T } = p;
-      const X2 = Fp2.sqr(X);
-      const Y2 = Fp2.sqr(Y);
+      const { X: X2, Y: Y2, Z, T } = p;
+      const X22 = Fp2.sqr(X2);
+      const Y22 = Fp2.sqr(Y2);
       const Z2 = Fp2.sqr(Z);
       const Z4 = Fp2.sqr(Z2);
-      const aX2 = Fp2.mul(X2, a);
-      const left = Fp2.mul(Fp2.add(aX2, Y2), Z2);
-      const right = Fp2.add(Z4, Fp2.mul(d, Fp2.mul(X2, Y2)));
+      const aX2 = Fp2.mul(X22, a);
+      const left = Fp2.mul(Fp2.add(aX2, Y22), Z2);
+      const right = Fp2.add(Z4, Fp2.mul(d, Fp2.mul(X22, Y22)));
       if (!Fp2.eql(left, right))
         throw new Error("bad point: equation left != right (1)");
-      const XY = Fp2.mul(X, Y);
+      const XY = Fp2.mul(X2, Y2);
       const ZT = Fp2.mul(Z, T);
       if (!Fp2.eql(XY, ZT))
         throw new Error("bad point: equation left != right (2)");
@@ -8360,12 +8668,12 @@ function edwards(params, extraOpts = {}) {
       let iz = invertedZ;
       if (iz != null && typeof iz !== "bigint")
         throw new TypeError('"invertedZ" expected bigint, got type=' + typeof iz);
-      const { X, Y, Z } = p;
+      const { X: X2, Y: Y2, Z } = p;
       const is0 = p.is0();
       if (iz == null)
         iz = is0 ? Fp2.create(_8n2) : Fp2.inv(Z);
-      const x = Fp2.mul(X, iz);
-      const y = Fp2.mul(Y, iz);
+      const x = Fp2.mul(X2, iz);
+      const y = Fp2.mul(Y2, iz);
       const zz = Fp2.mul(Z, iz);
       if (is0)
         return { x: Fp2.ZERO, y: Fp2.ONE };
@@ -8701,10 +9009,10 @@ var PURPOSES = ["audit", "manifest", "checkpoint"];
 var STATUSES = ["active", "retired", "compromised"];
 var PURPOSES_WHEN_UNSAID = ["audit", "manifest"];
 var RFC_3339 = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/;
-function parseSignersFile(text) {
+function parseSignersFile(text2) {
   let value2;
   try {
-    value2 = parseStrictJson(text);
+    value2 = parseStrictJson(text2);
   } catch (cause) {
     const error = cause;
     throw new EvidenceError("invalid_signers", `signers.json is not acceptable JSON: ${error.message}`, {
@@ -8735,15 +9043,15 @@ function parseSignersFile(text) {
   return { origin, signers };
 }
 function readSigner(value2, base = "") {
-  const refuse3 = (member, message, cause) => new EvidenceError("invalid_signers", message, { pointer: `${base}${member}`, cause });
-  if (!isRecord(value2)) throw refuse3("", "A signer is an object.");
+  const refuse5 = (member, message, cause) => new EvidenceError("invalid_signers", message, { pointer: `${base}${member}`, cause });
+  if (!isRecord(value2)) throw refuse5("", "A signer is an object.");
   const kid = value2["signer_kid"];
-  if (!isKid(kid)) throw refuse3("/signer_kid", "signer_kid must be printable ASCII without spaces.");
+  if (!isKid(kid)) throw refuse5("/signer_kid", "signer_kid must be printable ASCII without spaces.");
   if (value2["algorithm"] !== "ed25519") {
-    throw refuse3("/algorithm", `Signer ${kid}: the algorithm must be ed25519.`);
+    throw refuse5("/algorithm", `Signer ${kid}: the algorithm must be ed25519.`);
   }
   const pem = value2["public_key_pem"];
-  if (typeof pem !== "string") throw refuse3("/public_key_pem", `Signer ${kid}: public_key_pem is missing.`);
+  if (typeof pem !== "string") throw refuse5("/public_key_pem", `Signer ${kid}: public_key_pem is missing.`);
   try {
     checkedKeyOfPem(pem);
   } catch (cause) {
@@ -8754,26 +9062,26 @@ function readSigner(value2, base = "") {
     });
   }
   const time = (member) => {
-    const at = value2[member];
-    if (at === void 0 || at === null) return null;
-    if (typeof at !== "string" || !RFC_3339.test(at) || Number.isNaN(Date.parse(at))) {
-      throw refuse3(`/${member}`, `Signer ${kid}: ${member} must be an RFC 3339 time or null.`);
+    const at2 = value2[member];
+    if (at2 === void 0 || at2 === null) return null;
+    if (typeof at2 !== "string" || !RFC_3339.test(at2) || Number.isNaN(Date.parse(at2))) {
+      throw refuse5(`/${member}`, `Signer ${kid}: ${member} must be an RFC 3339 time or null.`);
     }
-    return at;
+    return at2;
   };
   const deployedAt = time("deployedAt");
-  if (deployedAt === null) throw refuse3("/deployedAt", `Signer ${kid}: deployedAt is missing.`);
+  if (deployedAt === null) throw refuse5("/deployedAt", `Signer ${kid}: deployedAt is missing.`);
   const description = value2["description"] ?? "";
   if (typeof description !== "string") {
-    throw refuse3("/description", `Signer ${kid}: the description must be a string.`);
+    throw refuse5("/description", `Signer ${kid}: the description must be a string.`);
   }
   const purposes = value2["purposes"] ?? PURPOSES_WHEN_UNSAID;
   if (!Array.isArray(purposes) || !purposes.every(isPurpose)) {
-    throw refuse3("/purposes", `Signer ${kid}: purposes must be of ${PURPOSES.join(", ")}.`);
+    throw refuse5("/purposes", `Signer ${kid}: purposes must be of ${PURPOSES.join(", ")}.`);
   }
   const status = value2["status"] ?? "active";
   if (!isStatus(status))
-    throw refuse3("/status", `Signer ${kid}: status must be one of ${STATUSES.join(", ")}.`);
+    throw refuse5("/status", `Signer ${kid}: status must be one of ${STATUSES.join(", ")}.`);
   return {
     signer_kid: kid,
     algorithm: "ed25519",
@@ -8835,8 +9143,8 @@ function added(state, event, value2, pointer) {
 }
 function ended(state, event, status, member) {
   const known = registered(state, event.payload["signer_kid"], "/payload/signer_kid");
-  const at = event.payload[member];
-  if (typeof at !== "string" || Number.isNaN(Date.parse(at))) {
+  const at2 = event.payload[member];
+  if (typeof at2 !== "string" || Number.isNaN(Date.parse(at2))) {
     throw refuse(`/payload/${member}`, `${member} must be an RFC 3339 time`);
   }
   if (known.entry.status === "compromised" || known.entry.status === status) return state;
@@ -8844,7 +9152,7 @@ function ended(state, event, status, member) {
   return {
     keys: new Map(state.keys).set(known.entry.signer_kid, {
       ...known,
-      entry: { ...known.entry, status, [member]: at },
+      entry: { ...known.entry, status, [member]: at2 },
       ended: known.ended ?? { shard, seq, ts }
     })
   };
@@ -8950,9 +9258,9 @@ var KeyRing = class {
 };
 function judgeByRoot(root, use) {
   if (root.status === "active") return VALID;
-  const at = root.status === "retired" ? root.retiredAt : root.compromisedAt;
-  if (at !== null && Date.parse(use.ts) <= Date.parse(at) + CROSS_SHARD_TOLERANCE_MS) return VALID;
-  const since = at === null ? "" : ` since ${at}`;
+  const at2 = root.status === "retired" ? root.retiredAt : root.compromisedAt;
+  if (at2 !== null && Date.parse(use.ts) <= Date.parse(at2) + CROSS_SHARD_TOLERANCE_MS) return VALID;
+  const since = at2 === null ? "" : ` since ${at2}`;
   return refuse2("key_not_valid", `${use.kid} is ${root.status}${since} (signers.json)`, false);
 }
 function isBefore(use, mark) {
@@ -9114,10 +9422,142 @@ var ChainVerifierCore = class {
   }
 };
 
+// libs/evidence/src/core/strict-json.assertion.ts
+function assertStrictJson(value2, pointer = "") {
+  check(value2, [], pointer);
+}
+function check(value2, path, base) {
+  const fail = (code, message) => {
+    throw new EvidenceError(code, message, { pointer: base + jsonPointer(path) });
+  };
+  switch (typeof value2) {
+    case "boolean":
+      return;
+    case "string":
+      if (!value2.isWellFormed()) fail("lone_surrogate", "A string holds a lone surrogate; remove it.");
+      return;
+    case "number":
+      if (!Number.isFinite(value2)) fail("number_not_exact", `${value2} is not a JSON number.`);
+      if (!isExactDouble(value2)) {
+        fail("number_not_exact", `The number ${value2} is an integer beyond 2^53-1; send it as a string.`);
+      }
+      return;
+    case "object":
+      break;
+    default:
+      fail("not_json", `A value of type ${typeof value2} is not JSON.`);
+  }
+  if (value2 === null) return;
+  const object = value2;
+  if (path.length >= MAX_DEPTH) {
+    fail("too_deep", `Arrays and objects are nested deeper than ${MAX_DEPTH} levels; flatten them.`);
+  }
+  const level = path.length;
+  if (Array.isArray(object)) {
+    for (let i = 0; i < object.length; i++) {
+      path[level] = i;
+      if (!(i in object)) fail("not_json", "An array has a hole.");
+      check(object[i], path, base);
+    }
+    path.length = level;
+    return;
+  }
+  const prototype = Object.getPrototypeOf(object);
+  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+    fail("not_json", "Only plain objects and arrays are JSON.");
+  }
+  if (Object.getOwnPropertySymbols(object).length > 0) fail("not_json", "An object has a symbol for a name.");
+  for (const [name, member] of Object.entries(object)) {
+    path[level] = name;
+    if (!name.isWellFormed()) fail("lone_surrogate", "A member name holds a lone surrogate; remove it.");
+    if (isForbiddenMember(name)) {
+      fail("forbidden_member", `A member must not be named ${name}; rename it.`);
+    }
+    check(member, path, base);
+  }
+  path.length = level;
+}
+
 // libs/evidence/src/core/canonical-json.ts
 var REFUSED = new Error("refused");
+function canonicalize(value2, depth = 0) {
+  try {
+    return write(value2, depth);
+  } catch (error) {
+    if (error !== REFUSED) throw error;
+    assertStrictJson(value2);
+    throw new EvidenceError(
+      "too_deep",
+      `Nested deeper than ${MAX_DEPTH} levels in its document; flatten it.`
+    );
+  }
+}
+function write(value2, depth) {
+  switch (typeof value2) {
+    case "string":
+      return quote(value2);
+    case "number":
+      if (!isExactDouble(value2)) throw REFUSED;
+      return `${value2}`;
+    case "boolean":
+      return value2 ? "true" : "false";
+    case "object":
+      if (value2 === null) return "null";
+      if (depth >= MAX_DEPTH) throw REFUSED;
+      return Array.isArray(value2) ? writeArray(value2, depth + 1) : writeObject(value2, depth + 1);
+    default:
+      throw REFUSED;
+  }
+}
+function writeArray(array, depth) {
+  const { length } = array;
+  if (length === 0) return "[]";
+  let text2 = `[${write(array[0], depth)}`;
+  for (let i = 1; i < length; i++) text2 += `,${write(array[i], depth)}`;
+  return `${text2}]`;
+}
+function writeObject(object, depth) {
+  const prototype = Object.getPrototypeOf(object);
+  if (prototype !== Object.prototype && prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+    throw REFUSED;
+  }
+  const names = Object.keys(object);
+  const { length } = names;
+  if (length === 0) return "{}";
+  sortNames(names);
+  let text2 = "{";
+  for (let i = 0; i < length; i++) {
+    const name = names[i] ?? "";
+    if (isForbiddenMember(name)) throw REFUSED;
+    text2 += `${i === 0 ? "" : ","}${quote(name)}:${write(object[name], depth)}`;
+  }
+  return `${text2}}`;
+}
+var FEW_NAMES = 16;
+function sortNames(names) {
+  const { length } = names;
+  if (length > FEW_NAMES) {
+    names.sort();
+    return;
+  }
+  for (let i = 1; i < length; i++) {
+    const name = names[i] ?? "";
+    let j = i;
+    for (let before = names[j - 1] ?? ""; j > 0 && before > name; before = names[j - 1] ?? "")
+      names[j--] = before;
+    names[j] = name;
+  }
+}
+var LONG = 100;
+var UNUSUAL = /["\\\u0000-\u001f\ud800-\udfff]/;
+function quote(text2) {
+  if (text2.length < LONG && !UNUSUAL.test(text2)) return `"${text2}"`;
+  if (!text2.isWellFormed()) throw REFUSED;
+  return JSON.stringify(text2);
+}
 
 // libs/evidence/src/core/dsse.ts
+var MANIFEST_PAYLOAD_TYPE = "application/vnd.in-toto+json";
 var encoder2 = new TextEncoder();
 function dssePae(payloadType, payload) {
   const type = encoder2.encode(payloadType);
@@ -9128,30 +9568,30 @@ function dssePae(payloadType, payload) {
   return pae;
 }
 function parseEnvelope(value2) {
-  const refuse3 = (pointer, message) => new EvidenceError("invalid_envelope", `This is no DSSE envelope: ${message}.`, { pointer });
-  if (!isRecord2(value2)) throw refuse3("", "it is not an object");
+  const refuse5 = (pointer, message) => new EvidenceError("invalid_envelope", `This is no DSSE envelope: ${message}.`, { pointer });
+  if (!isRecord2(value2)) throw refuse5("", "it is not an object");
   const { payloadType, payload, signatures } = value2;
   for (const name of Object.keys(value2)) {
     if (name !== "payloadType" && name !== "payload" && name !== "signatures") {
-      throw refuse3(`/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`, "it has an unknown member");
+      throw refuse5(`/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`, "it has an unknown member");
     }
   }
-  if (typeof payloadType !== "string") throw refuse3("/payloadType", "payloadType must be a string");
+  if (typeof payloadType !== "string") throw refuse5("/payloadType", "payloadType must be a string");
   const bytes = typeof payload === "string" ? base64Decode(payload) : null;
-  if (bytes === null) throw refuse3("/payload", "payload must be standard base64 with padding");
+  if (bytes === null) throw refuse5("/payload", "payload must be standard base64 with padding");
   if (!Array.isArray(signatures) || signatures.length === 0) {
-    throw refuse3("/signatures", "signatures must be an array with at least one entry");
+    throw refuse5("/signatures", "signatures must be an array with at least one entry");
   }
   return {
     payloadType,
     payload: bytes,
     signatures: signatures.map((entry, i) => {
-      if (!isRecord2(entry)) throw refuse3(`/signatures/${i}`, "a signature must be an object");
+      if (!isRecord2(entry)) throw refuse5(`/signatures/${i}`, "a signature must be an object");
       const { keyid, sig } = entry;
-      if (typeof keyid !== "string") throw refuse3(`/signatures/${i}/keyid`, "keyid must be a string");
+      if (typeof keyid !== "string") throw refuse5(`/signatures/${i}/keyid`, "keyid must be a string");
       const raw = typeof sig === "string" ? base64Decode(sig) : null;
       if (raw?.length !== 64) {
-        throw refuse3(`/signatures/${i}/sig`, "sig must be 64 bytes in standard base64 with padding");
+        throw refuse5(`/signatures/${i}/sig`, "sig must be 64 bytes in standard base64 with padding");
       }
       return { keyid, sig: raw };
     })
@@ -9184,18 +9624,18 @@ function parseDocument(format, payload) {
   return readDocument(format, value2);
 }
 function readDocument(format, value2) {
-  const refuse3 = (pointer, message) => new EvidenceError("invalid_document", `This is not ${format.name}: ${message}.`, { pointer });
+  const refuse5 = (pointer, message) => new EvidenceError("invalid_document", `This is not ${format.name}: ${message}.`, { pointer });
   const names = ["type", ...Object.keys(format.members)];
   const root = exactObject(value2, names);
-  if (root === null) throw refuse3("", `it must have ${names.join(", ")}, nothing else`);
-  if (root["type"] !== format.type) throw refuse3("/type", `type must be ${format.type}`);
+  if (root === null) throw refuse5("", `it must have ${names.join(", ")}, nothing else`);
+  if (root["type"] !== format.type) throw refuse5("/type", `type must be ${format.type}`);
   for (const [name, fits] of Object.entries(format.members)) {
-    if (!fits(root[name])) throw refuse3(`/${name}`, `the value of ${name} does not fit`);
+    if (!fits(root[name])) throw refuse5(`/${name}`, `the value of ${name} does not fit`);
   }
-  const { type: _, ...members } = root;
-  const document = members;
+  const { type: _, ...members2 } = root;
+  const document = members2;
   const wrong = format.contradiction(document);
-  if (wrong !== null) throw refuse3("", wrong);
+  if (wrong !== null) throw refuse5("", wrong);
   return document;
 }
 function verifyDocumentWith(crypto, format, { envelope, keys, origin }) {
@@ -9216,8 +9656,8 @@ function verifyDocumentWith(crypto, format, { envelope, keys, origin }) {
     return { document, reasons };
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
-    const at = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
-    return { document: null, reasons: [`${error.code}: ${error.message}${at}`] };
+    const at2 = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
+    return { document: null, reasons: [`${error.code}: ${error.message}${at2}`] };
   }
 }
 function whyNotSigned(crypto, keys, keyid, sig, input, signedAt) {
@@ -9238,11 +9678,128 @@ function toUtc(time) {
 }
 
 // libs/evidence/src/core/manifest-statement.ts
+var STATEMENT_TYPE = "https://in-toto.io/Statement/v1";
+var MANIFEST_PREDICATE_TYPE = "https://illuvrse.dev/kernel/manifest-signature/v1";
 var encoder4 = new TextEncoder();
+var POSITION = /^(?:0|[1-9]\d{0,15}):(?:0|[1-9]\d{0,15})$/;
+var PREDICATE = {
+  manifestId: isName,
+  version: (value2) => isName(value2) || typeof value2 === "number" && Number.isSafeInteger(value2),
+  kind: (value2) => value2 === null || isName(value2),
+  origin: isOrigin,
+  signedAt: isTimestamp,
+  requestedBy: isName,
+  auditSeqAfter: (value2) => typeof value2 === "string" && POSITION.test(value2)
+};
+function manifestDigestWith(sha256Hex2, manifest) {
+  return sha256Hex2(canonicalize(manifest));
+}
+function parseManifestStatement(payload) {
+  let value2;
+  try {
+    ({ value: value2 } = parseCanonicalJson(payload));
+  } catch (cause) {
+    const pointer = cause instanceof EvidenceError ? cause.pointer : void 0;
+    throw new EvidenceError("invalid_statement", "The payload is not canonical JSON (RFC 8785).", {
+      ...pointer === void 0 ? {} : { pointer },
+      cause
+    });
+  }
+  return readStatement(value2);
+}
+function readStatement(value2) {
+  const refuse5 = (pointer, message) => new EvidenceError("invalid_statement", `This is no manifest signature statement: ${message}.`, {
+    pointer
+  });
+  const root = exactObject(value2, ["_type", "predicate", "predicateType", "subject"]);
+  if (root === null)
+    throw refuse5("", "it must have _type, subject, predicateType and predicate, nothing else");
+  if (root["_type"] !== STATEMENT_TYPE) throw refuse5("/_type", `_type must be ${STATEMENT_TYPE}`);
+  if (root["predicateType"] !== MANIFEST_PREDICATE_TYPE) {
+    throw refuse5("/predicateType", `predicateType must be ${MANIFEST_PREDICATE_TYPE}`);
+  }
+  const subjects = root["subject"];
+  if (!Array.isArray(subjects) || subjects.length !== 1) throw refuse5("/subject", "it must have one subject");
+  const subject = exactObject(subjects[0], ["digest", "name"]);
+  const digest = exactObject(subject?.["digest"], ["sha256"]);
+  const sha2562 = digest?.["sha256"];
+  if (subject === null || typeof sha2562 !== "string" || !HEX_SHA256.test(sha2562)) {
+    throw refuse5(
+      "/subject/0",
+      "the subject must be { name, digest: { sha256 } } with the digest in lower-case hex"
+    );
+  }
+  const predicate = exactObject(root["predicate"], Object.keys(PREDICATE));
+  if (predicate === null)
+    throw refuse5("/predicate", `it must have ${Object.keys(PREDICATE).join(", ")}, nothing else`);
+  for (const [name, fits] of Object.entries(PREDICATE)) {
+    if (!fits(predicate[name])) throw refuse5(`/predicate/${name}`, `the value of ${name} does not fit`);
+  }
+  if (subject["name"] !== predicate["manifestId"]) {
+    throw refuse5("/subject/0/name", "the name of the subject must be the manifestId");
+  }
+  return { ...predicate, sha256: sha2562 };
+}
+function isName(value2) {
+  return typeof value2 === "string" && /^[^\u0000-\u001f\u007f]{1,255}$/.test(value2) && value2.isWellFormed();
+}
 
 // libs/evidence/src/core/seal-event.ts
 var SPLICED_LENGTH = `"hash":"${"0".repeat(64)}","signature":"${"0".repeat(SIGNATURE_LENGTH)}",`.length;
 var encoder5 = new TextEncoder();
+
+// libs/evidence/src/core/verify-envelope.ts
+function verifyManifestEnvelopeWith(crypto, { manifest, sha256: sha2562, envelope, keys, origin }) {
+  const reasons = [];
+  try {
+    const { payloadType, payload, signatures } = parseEnvelope(envelope);
+    if (payloadType !== MANIFEST_PAYLOAD_TYPE) {
+      return { valid: false, reasons: [`payload_type: the envelope holds ${JSON.stringify(payloadType)}`] };
+    }
+    const statement = parseManifestStatement(payload);
+    const digest = manifest === void 0 ? sha2562 : manifestDigestWith(crypto.sha256Hex, manifest);
+    if (digest === void 0) reasons.push("digest: neither the manifest nor its SHA-256 was given");
+    else if (digest !== statement.sha256) {
+      reasons.push(
+        `digest: the manifest's SHA-256 is ${digest}, the signed statement says ${statement.sha256}`
+      );
+    }
+    if (manifest !== void 0 && sha2562 !== void 0 && sha2562 !== digest) {
+      reasons.push(`digest: the manifest's SHA-256 is ${digest}, not ${sha2562} as claimed`);
+    }
+    if (origin !== void 0 && statement.origin !== origin) {
+      reasons.push(`origin: signed by ${statement.origin}, not by ${origin}`);
+    }
+    const input = dssePae(payloadType, payload);
+    const refusals = signatures.map(
+      ({ keyid, sig }) => whyNotSigned2(crypto, keys, keyid, sig, input, statement)
+    );
+    if (!refusals.includes(null)) reasons.push(...refusals.filter((reason) => reason !== null));
+  } catch (error) {
+    if (!(error instanceof EvidenceError)) throw error;
+    const at2 = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
+    reasons.push(`${error.code}: ${error.message}${at2}`);
+  }
+  return { valid: reasons.length === 0, reasons };
+}
+function whyNotSigned2(crypto, keys, keyid, sig, input, statement) {
+  const key = keys.find(({ signer_kid }) => signer_kid === keyid);
+  if (key === void 0) return `unknown_key: ${keyid} is not a known signer`;
+  if (!key.purposes.includes("manifest")) return `key_not_valid: ${keyid} is not a manifest key`;
+  const raw = checkedKeyOfPem(key.public_key_pem);
+  if (!crypto.verify(crypto.importKey(raw), input, sig))
+    return `signature: not made by ${keyid} over this statement`;
+  const signedAt = Date.parse(statement.signedAt);
+  if (key.status === "compromised") {
+    if (key.compromisedAt === null || signedAt >= Date.parse(key.compromisedAt)) {
+      return `key_not_valid: ${keyid} was compromised when it signed (${statement.signedAt})`;
+    }
+  }
+  if (key.status === "retired" && (key.retiredAt === null || signedAt > Date.parse(key.retiredAt))) {
+    return `key_not_valid: ${keyid} was retired when it signed (${statement.signedAt})`;
+  }
+  return null;
+}
 
 // libs/evidence/src/core/approval-record.ts
 var APPROVAL_TYPE = "illuvrse-kernel/approval/v1";
@@ -9267,6 +9824,39 @@ var MEMBERS2 = {
   notes: (value2) => value2 === null || typeof value2 === "string" && value2.length <= MAX_NOTES && value2.isWellFormed()
 };
 var NAMES2 = ["type", ...Object.keys(MEMBERS2)];
+function approvalRecordBytes(record) {
+  const value2 = { type: APPROVAL_TYPE, ...record };
+  readRecord(value2);
+  return encoder6.encode(canonicalize(value2));
+}
+function approvalSigningInput(record) {
+  const bytes = approvalRecordBytes(record);
+  const prefix = encoder6.encode(PREFIX);
+  const input = new Uint8Array(prefix.length + bytes.length);
+  input.set(prefix);
+  input.set(bytes, prefix.length);
+  return input;
+}
+function readApprovalRecord(value2, base = "") {
+  return readRecord(value2, base);
+}
+function readRecord(value2, base = "") {
+  const refuse5 = (pointer, message) => new EvidenceError("invalid_approval", `This is no approval record: ${message}.`, {
+    pointer: `${base}${pointer}`
+  });
+  const root = exactObject(value2, NAMES2);
+  if (root === null) throw refuse5("", `it must have ${NAMES2.join(", ")}, nothing else`);
+  if (root["type"] !== APPROVAL_TYPE) throw refuse5("/type", `type must be ${APPROVAL_TYPE}`);
+  for (const [name, fits] of Object.entries(MEMBERS2)) {
+    if (!fits(root[name])) throw refuse5(`/${name}`, `the value of ${name} does not fit`);
+  }
+  const { type: _, ...members2 } = root;
+  const record = members2;
+  if (record.expiresAt <= record.approvedAt) {
+    throw refuse5("/expiresAt", "it must expire after it was given");
+  }
+  return record;
+}
 function isGovernanceId(value2) {
   return typeof value2 === "string" && value2.length >= 1 && value2.length <= 128 && value2.isWellFormed() && !CONTROL.test(value2);
 }
@@ -9275,6 +9865,1898 @@ function isSha2562(value2) {
 }
 function isCount3(value2) {
   return Number.isSafeInteger(value2) && value2 >= 1;
+}
+
+// node_modules/@noble/hashes/hmac.js
+var _HMAC = class {
+  oHash;
+  iHash;
+  blockLen;
+  outputLen;
+  canXOF = false;
+  finished = false;
+  destroyed = false;
+  constructor(hash2, key) {
+    ahash(hash2);
+    abytes(key, void 0, "key");
+    this.iHash = hash2.create();
+    if (typeof this.iHash.update !== "function")
+      throw new Error("expected Hash instance");
+    this.blockLen = this.iHash.blockLen;
+    this.outputLen = this.iHash.outputLen;
+    const blockLen = this.blockLen;
+    const pad = new Uint8Array(blockLen);
+    pad.set(key.length > blockLen ? hash2.create().update(key).digest() : key);
+    for (let i = 0; i < pad.length; i++)
+      pad[i] ^= 54;
+    this.iHash.update(pad);
+    this.oHash = hash2.create();
+    for (let i = 0; i < pad.length; i++)
+      pad[i] ^= 54 ^ 92;
+    this.oHash.update(pad);
+    clean(pad);
+  }
+  update(buf) {
+    aexists(this);
+    this.iHash.update(buf);
+    return this;
+  }
+  digestInto(out) {
+    aexists(this);
+    aoutput(out, this);
+    this.finished = true;
+    const buf = out.subarray(0, this.outputLen);
+    this.iHash.digestInto(buf);
+    this.oHash.update(buf);
+    this.oHash.digestInto(buf);
+    this.destroy();
+  }
+  digest() {
+    const out = new Uint8Array(this.oHash.outputLen);
+    this.digestInto(out);
+    return out;
+  }
+  _cloneInto(to) {
+    to ||= Object.create(Object.getPrototypeOf(this), {});
+    const { oHash, iHash, finished, destroyed, blockLen, outputLen, canXOF } = this;
+    to = to;
+    to.finished = finished;
+    to.destroyed = destroyed;
+    to.blockLen = blockLen;
+    to.outputLen = outputLen;
+    to.canXOF = canXOF;
+    to.oHash = oHash._cloneInto(to.oHash);
+    to.iHash = iHash._cloneInto(to.iHash);
+    return to;
+  }
+  clone() {
+    return this._cloneInto();
+  }
+  destroy() {
+    this.destroyed = true;
+    this.oHash.destroy();
+    this.iHash.destroy();
+  }
+};
+var hmac = /* @__PURE__ */ (() => {
+  const hmac_ = ((hash2, key, message) => new _HMAC(hash2, key).update(message).digest());
+  hmac_.create = (hash2, key) => new _HMAC(hash2, key);
+  return hmac_;
+})();
+
+// node_modules/@noble/curves/abstract/der.js
+/*! noble-curves - MIT License (c) 2022 Paul Miller (paulmillr.com) */
+var _0n5 = /* @__PURE__ */ BigInt(0);
+var DERErr = class extends Error {
+  constructor(m = "") {
+    super(m);
+  }
+};
+var _DER = {
+  // asn.1 DER encoding utils
+  Err: DERErr,
+  // Basic building block is TLV (Tag-Length-Value)
+  _tlv: {
+    encode: (tag, data) => {
+      const { Err: E } = _DER;
+      asafenumber(tag, "tag");
+      if (tag < 0 || tag > 255)
+        throw new E("tlv.encode: wrong tag");
+      astring(data, "data");
+      if (data.length & 1)
+        throw new E("tlv.encode: unpadded data");
+      const dataLen = data.length / 2;
+      const len = numberToHexUnpadded(dataLen);
+      if (len.length / 2 & 128)
+        throw new E("tlv.encode: long form length too big");
+      const lenLen = dataLen > 127 ? numberToHexUnpadded(len.length / 2 | 128) : "";
+      const t = numberToHexUnpadded(tag);
+      return t + lenLen + len + data;
+    },
+    // v - value, l - left bytes (unparsed)
+    decode(tag, data) {
+      const { Err: E } = _DER;
+      data = abytes2(data, void 0, "DER data");
+      let pos = 0;
+      if (tag < 0 || tag > 255)
+        throw new E("tlv.decode: wrong tag");
+      if (data.length < 2 || data[pos++] !== tag)
+        throw new E("tlv.decode: wrong tlv");
+      const first = data[pos++];
+      const isLong = !!(first & 128);
+      let length = 0;
+      if (!isLong)
+        length = first;
+      else {
+        const lenLen = first & 127;
+        if (!lenLen)
+          throw new E("tlv.decode(long): indefinite length not supported");
+        if (lenLen > 4)
+          throw new E("tlv.decode(long): byte length is too big");
+        const lengthBytes = data.subarray(pos, pos + lenLen);
+        if (lengthBytes.length !== lenLen)
+          throw new E("tlv.decode: length bytes not complete");
+        if (lengthBytes[0] === 0)
+          throw new E("tlv.decode(long): zero leftmost byte");
+        for (const b of lengthBytes)
+          length = length << 8 | b;
+        pos += lenLen;
+        if (length < 128)
+          throw new E("tlv.decode(long): not minimal encoding");
+      }
+      const v = data.subarray(pos, pos + length);
+      if (v.length !== length)
+        throw new E("tlv.decode: wrong value length");
+      return { v, l: data.subarray(pos + length) };
+    }
+  },
+  // https://crypto.stackexchange.com/a/57734 Leftmost bit of first byte is 'negative' flag,
+  // since we always use positive integers here. It must always be empty:
+  // - add zero byte if exists
+  // - if next byte doesn't have a flag, leading zero is not allowed (minimal encoding)
+  _int: {
+    encode(num) {
+      const { Err: E } = _DER;
+      abignumber(num);
+      if (num < _0n5)
+        throw new E("integer: negative integers are not allowed");
+      let hex = numberToHexUnpadded(num);
+      if (Number.parseInt(hex[0], 16) & 8)
+        hex = "00" + hex;
+      if (hex.length & 1)
+        throw new E("unexpected DER parsing assertion: unpadded hex");
+      return hex;
+    },
+    decode(data) {
+      const { Err: E } = _DER;
+      if (data.length < 1)
+        throw new E("invalid signature integer: empty");
+      if (data[0] & 128)
+        throw new E("invalid signature integer: negative");
+      if (data.length > 1 && data[0] === 0 && !(data[1] & 128))
+        throw new E("invalid signature integer: unnecessary leading zero");
+      return bytesToNumberBE(data);
+    }
+  },
+  toSig(bytes, maxScalarBytes) {
+    const { Err: E, _int: int, _tlv: tlv } = _DER;
+    if (maxScalarBytes !== void 0) {
+      asafenumber(maxScalarBytes, "maxScalarBytes");
+      if (maxScalarBytes < 1)
+        throw new E("invalid signature: maxScalarBytes must be positive");
+    }
+    const data = abytes2(bytes, void 0, "signature");
+    const { v: seqBytes, l: seqLeftBytes } = tlv.decode(48, data);
+    if (seqLeftBytes.length)
+      throw new E("invalid signature: left bytes after parsing");
+    const { v: rBytes, l: rLeftBytes } = tlv.decode(2, seqBytes);
+    const { v: sBytes, l: sLeftBytes } = tlv.decode(2, rLeftBytes);
+    if (sLeftBytes.length)
+      throw new E("invalid signature: left bytes after parsing");
+    if (maxScalarBytes !== void 0 && (rBytes.length > maxScalarBytes || sBytes.length > maxScalarBytes))
+      throw new E("invalid signature: integer too large");
+    return { r: int.decode(rBytes), s: int.decode(sBytes) };
+  },
+  hexFromSig(sig) {
+    const { _tlv: tlv, _int: int } = _DER;
+    validateObject(sig, { r: "bigint", s: "bigint" }, {}, "sig");
+    const rs = tlv.encode(2, int.encode(sig.r));
+    const ss = tlv.encode(2, int.encode(sig.s));
+    const seq = rs + ss;
+    return tlv.encode(48, seq);
+  }
+};
+var DER = /* @__PURE__ */ (() => {
+  Object.freeze(_DER._tlv);
+  Object.freeze(_DER._int);
+  return Object.freeze(_DER);
+})();
+
+// node_modules/@noble/curves/abstract/weierstrass.js
+/*! noble-curves - MIT License (c) 2022 Paul Miller (paulmillr.com) */
+var divNearest = (num, den) => (num + (num >= 0 ? den : -den) / _2n4) / den;
+function _splitEndoScalar(k, basis, n) {
+  aInRange("scalar", k, _0n6, n);
+  const [[a1, b1], [a2, b2]] = basis;
+  const c1 = divNearest(b2 * k, n);
+  const c2 = divNearest(-b1 * k, n);
+  let k1 = k - c1 * a1 - c2 * a2;
+  let k2 = -c1 * b1 - c2 * b2;
+  const k1neg = k1 < _0n6;
+  const k2neg = k2 < _0n6;
+  if (k1neg)
+    k1 = -k1;
+  if (k2neg)
+    k2 = -k2;
+  const MAX_NUM = bitMask(Math.ceil(bitLen(n) / 2)) + _1n6;
+  if (k1 < _0n6 || k1 >= MAX_NUM || k2 < _0n6 || k2 >= MAX_NUM) {
+    throw new Error("splitScalar (endomorphism): failed for k");
+  }
+  return { k1neg, k1, k2neg, k2 };
+}
+function validateSigFormat(format) {
+  if (!["compact", "recovered", "der"].includes(format))
+    throw new Error('Signature format must be "compact", "recovered", or "der"');
+  return format;
+}
+function validateSigOpts(opts, def) {
+  validateObject(opts);
+  const optsn = {};
+  for (let optName of Object.keys(def)) {
+    optsn[optName] = opts[optName] === void 0 ? def[optName] : opts[optName];
+  }
+  abool(optsn.lowS, "lowS");
+  abool(optsn.prehash, "prehash");
+  if (optsn.format !== void 0)
+    validateSigFormat(optsn.format);
+  return optsn;
+}
+var _0n6 = /* @__PURE__ */ BigInt(0);
+var _1n6 = /* @__PURE__ */ BigInt(1);
+var _2n4 = /* @__PURE__ */ BigInt(2);
+var _3n2 = /* @__PURE__ */ BigInt(3);
+var _4n4 = /* @__PURE__ */ BigInt(4);
+function weierstrass(params, extraOpts = {}) {
+  const validated = createCurveFields("weierstrass", params, extraOpts);
+  const Fp2 = validated.Fp;
+  const Fn = validated.Fn;
+  let CURVE = validated.CURVE;
+  const { h: cofactor, n: CURVE_ORDER } = CURVE;
+  validateObject(extraOpts, {}, {
+    allowInfinityPoint: "boolean",
+    clearCofactor: "function",
+    isTorsionFree: "function",
+    fromBytes: "function",
+    toBytes: "function",
+    endo: "object",
+    randomBytes: "function"
+  });
+  const { endo: endoOpts, allowInfinityPoint, clearCofactor, isTorsionFree, fromBytes, toBytes } = extraOpts;
+  const randomBytes4 = extraOpts.randomBytes === void 0 ? randomBytes2 : extraOpts.randomBytes;
+  if (endoOpts) {
+    if (!Fp2.is0(CURVE.a) || typeof endoOpts.beta !== "bigint" || !Array.isArray(endoOpts.basises)) {
+      throw new Error('invalid endo: expected "beta": bigint and "basises": array');
+    }
+  }
+  const endo = endoOpts ? {
+    beta: endoOpts.beta,
+    basises: endoOpts.basises.map((basis) => [...basis])
+  } : void 0;
+  const lengths = getWLengths(Fp2, Fn);
+  function assertCompressionIsSupported() {
+    if (!Fp2.isOdd)
+      throw new Error("compression is not supported: Field does not have .isOdd()");
+  }
+  function pointToBytes(_c, point, isCompressed) {
+    if (point.is0()) {
+      if (!allowInfinityPoint)
+        throw new Error("bad point: ZERO");
+      return Uint8Array.of(0);
+    }
+    const { x, y } = point.toAffine();
+    const bx = Fp2.toBytes(x);
+    abool(isCompressed, "isCompressed");
+    if (isCompressed) {
+      assertCompressionIsSupported();
+      const hasEvenY = !Fp2.isOdd(y);
+      return concatBytes2(pprefix(hasEvenY), bx);
+    } else {
+      return concatBytes2(Uint8Array.of(4), bx, Fp2.toBytes(y));
+    }
+  }
+  function pointFromBytes(bytes) {
+    abytes2(bytes, void 0, "Point");
+    const { publicKey: comp, publicKeyUncompressed: uncomp } = lengths;
+    const length = bytes.length;
+    const head = bytes[0];
+    const tail = bytes.subarray(1);
+    if (allowInfinityPoint && length === 1 && head === 0)
+      return { x: Fp2.ZERO, y: Fp2.ZERO };
+    if (length === comp && (head === 2 || head === 3)) {
+      const x = Fp2.fromBytes(tail);
+      if (!Fp2.isValid(x))
+        throw new Error("bad point: is not on curve, wrong x");
+      const y2 = weierstrassEquation(x);
+      let y;
+      try {
+        y = Fp2.sqrt(y2);
+      } catch (sqrtError) {
+        const err = sqrtError instanceof Error ? ": " + sqrtError.message : "";
+        throw new Error("bad point: is not on curve, sqrt error" + err);
+      }
+      assertCompressionIsSupported();
+      const evenY = Fp2.isOdd(y);
+      const evenH = (head & 1) === 1;
+      if (evenH !== evenY)
+        y = Fp2.neg(y);
+      return { x, y };
+    } else if (length === uncomp && head === 4) {
+      const L = Fp2.BYTES;
+      const x = Fp2.fromBytes(tail.subarray(0, L));
+      const y = Fp2.fromBytes(tail.subarray(L, L * 2));
+      if (!isValidXY(x, y))
+        throw new Error("bad point: is not on curve");
+      return { x, y };
+    } else {
+      throw new Error(`bad point: got length ${length}, expected compressed=${comp} or uncompressed=${uncomp}`);
+    }
+  }
+  const encodePoint = toBytes === void 0 ? pointToBytes : toBytes;
+  const decodePoint = fromBytes === void 0 ? pointFromBytes : fromBytes;
+  const b3 = Fp2.mul(CURVE.b, _3n2);
+  const mulA = Fp2.is0(CURVE.a) ? (_) => Fp2.ZERO : (x) => Fp2.mul(CURVE.a, x);
+  function weierstrassEquation(x) {
+    const x2 = Fp2.sqr(x);
+    const x3 = Fp2.mul(x2, x);
+    return Fp2.add(Fp2.add(x3, Fp2.mul(x, CURVE.a)), CURVE.b);
+  }
+  function isValidXY(x, y) {
+    const left = Fp2.sqr(y);
+    const right = weierstrassEquation(x);
+    return Fp2.eql(left, right);
+  }
+  if (!isValidXY(CURVE.Gx, CURVE.Gy))
+    throw new Error("bad curve params: generator point");
+  const _4a3 = Fp2.mul(Fp2.pow(CURVE.a, _3n2), _4n4);
+  const _27b2 = Fp2.mul(Fp2.sqr(CURVE.b), BigInt(27));
+  if (Fp2.is0(Fp2.add(_4a3, _27b2)))
+    throw new Error("bad curve params: a or b");
+  function acoord(title, n, banZero = false) {
+    if (!Fp2.isValid(n) || banZero && Fp2.is0(n))
+      throw new Error(`bad point coordinate ${title}`);
+    return typeof n === "object" && n !== null ? Fp2.create(n) : n;
+  }
+  function aprjpoint(other) {
+    if (!(other instanceof Point))
+      throw new Error("Weierstrass Point expected");
+  }
+  function splitEndoScalarN(k) {
+    if (!endo || !endo.basises)
+      throw new Error("no endo");
+    return _splitEndoScalar(k, endo.basises, Fn.ORDER);
+  }
+  function pushWnafPair(points, scalars, p, k) {
+    if (!Fn.isValid(k))
+      throw new RangeError("invalid scalar: out of range");
+    if (endo) {
+      const { k1neg, k1, k2neg, k2 } = splitEndoScalarN(k);
+      const psi = new Point(Fp2.mul(p.X, endo.beta), p.Y, p.Z);
+      points.push(k1neg ? p.negate() : p, k2neg ? psi.negate() : psi);
+      scalars.push(k1, k2);
+    } else {
+      points.push(p);
+      scalars.push(k);
+    }
+  }
+  const validityCache = /* @__PURE__ */ new WeakSet();
+  class Point {
+    static BASE = new Point(CURVE.Gx, CURVE.Gy, Fp2.ONE);
+    static ZERO = new Point(Fp2.ZERO, Fp2.ONE, Fp2.ZERO);
+    static Fp = Fp2;
+    static Fn = Fn;
+    X;
+    Y;
+    Z;
+    /** Does NOT validate if the point is valid. Use `.assertValidity()`. */
+    constructor(X2, Y2, Z) {
+      this.X = acoord("x", X2);
+      this.Y = acoord("y", Y2, true);
+      this.Z = acoord("z", Z);
+      Object.freeze(this);
+    }
+    static CURVE() {
+      return CURVE;
+    }
+    /** Does NOT validate if the point is valid. Use `.assertValidity()`. */
+    static fromAffine(p) {
+      const { x, y } = p || {};
+      if (!p || !Fp2.isValid(x) || !Fp2.isValid(y))
+        throw new Error("invalid affine point");
+      if (p instanceof Point)
+        throw new Error("projective point not allowed");
+      if (Fp2.is0(x) && Fp2.is0(y))
+        return Point.ZERO;
+      return new Point(x, y, Fp2.ONE);
+    }
+    static fromBytes(bytes) {
+      const P = Point.fromAffine(decodePoint(abytes2(bytes, void 0, "point")));
+      P.assertValidity();
+      return P;
+    }
+    static fromHex(hex) {
+      return Point.fromBytes(hexToBytes2(hex));
+    }
+    get x() {
+      return this.toAffine().x;
+    }
+    get y() {
+      return this.toAffine().y;
+    }
+    /**
+     * @param isLazy - true will defer table computation until the first multiplication
+     */
+    precompute(windowSize = 6, isLazy = true) {
+      wnaf.setWindowSize(this, windowSize);
+      if (!isLazy)
+        this.multiply(_3n2);
+      return this;
+    }
+    // TODO: return `this`
+    /** A point on curve is valid if it conforms to equation. */
+    assertValidity() {
+      const p = this;
+      if (p.is0()) {
+        if (allowInfinityPoint && Fp2.is0(p.X) && Fp2.eql(p.Y, Fp2.ONE) && Fp2.is0(p.Z))
+          return;
+        throw new Error("bad point: ZERO");
+      }
+      if (validityCache.has(p))
+        return;
+      const { x, y } = p.toAffine();
+      if (!Fp2.isValid(x) || !Fp2.isValid(y))
+        throw new Error("bad point: x or y not field elements");
+      if (!isValidXY(x, y))
+        throw new Error("bad point: equation left != right");
+      if (!p.isTorsionFree())
+        throw new Error("bad point: not in prime-order subgroup");
+      validityCache.add(p);
+    }
+    hasEvenY() {
+      const { y } = this.toAffine();
+      if (!Fp2.isOdd)
+        throw new Error("Field doesn't support isOdd");
+      return !Fp2.isOdd(y);
+    }
+    /** Compare one point to another. */
+    equals(other) {
+      aprjpoint(other);
+      const { X: X1, Y: Y1, Z: Z1 } = this;
+      const { X: X2, Y: Y2, Z: Z2 } = other;
+      const U1 = Fp2.eql(Fp2.mul(X1, Z2), Fp2.mul(X2, Z1));
+      const U2 = Fp2.eql(Fp2.mul(Y1, Z2), Fp2.mul(Y2, Z1));
+      return U1 && U2;
+    }
+    /** Flips point to one corresponding to (x, -y) in Affine coordinates. */
+    negate() {
+      return new Point(this.X, Fp2.neg(this.Y), this.Z);
+    }
+    // Renes-Costello-Batina exception-free doubling formula.
+    // There is 30% faster Jacobian formula, but it is not complete.
+    // https://eprint.iacr.org/2015/1060, algorithm 3
+    // Cost: 8M + 3S + 3*a + 2*b3 + 15add.
+    double() {
+      const { X: X1, Y: Y1, Z: Z1 } = this;
+      let X3 = Fp2.ZERO, Y3 = Fp2.ZERO, Z3 = Fp2.ZERO;
+      let t0 = Fp2.mul(X1, X1);
+      let t1 = Fp2.mul(Y1, Y1);
+      let t2 = Fp2.mul(Z1, Z1);
+      let t3 = Fp2.mul(X1, Y1);
+      t3 = Fp2.add(t3, t3);
+      Z3 = Fp2.mul(X1, Z1);
+      Z3 = Fp2.add(Z3, Z3);
+      X3 = mulA(Z3);
+      Y3 = Fp2.mul(b3, t2);
+      Y3 = Fp2.add(X3, Y3);
+      X3 = Fp2.sub(t1, Y3);
+      Y3 = Fp2.add(t1, Y3);
+      Y3 = Fp2.mul(X3, Y3);
+      X3 = Fp2.mul(t3, X3);
+      Z3 = Fp2.mul(b3, Z3);
+      t2 = mulA(t2);
+      t3 = Fp2.sub(t0, t2);
+      t3 = mulA(t3);
+      t3 = Fp2.add(t3, Z3);
+      Z3 = Fp2.add(t0, t0);
+      t0 = Fp2.add(Z3, t0);
+      t0 = Fp2.add(t0, t2);
+      t0 = Fp2.mul(t0, t3);
+      Y3 = Fp2.add(Y3, t0);
+      t2 = Fp2.mul(Y1, Z1);
+      t2 = Fp2.add(t2, t2);
+      t0 = Fp2.mul(t2, t3);
+      X3 = Fp2.sub(X3, t0);
+      Z3 = Fp2.mul(t2, t1);
+      Z3 = Fp2.add(Z3, Z3);
+      Z3 = Fp2.add(Z3, Z3);
+      return new Point(X3, Y3, Z3);
+    }
+    // Renes-Costello-Batina exception-free addition formula.
+    // There is 30% faster Jacobian formula, but it is not complete.
+    // https://eprint.iacr.org/2015/1060, algorithm 1
+    // Cost: 12M + 0S + 3*a + 3*b3 + 23add.
+    add(other) {
+      aprjpoint(other);
+      const { X: X1, Y: Y1, Z: Z1 } = this;
+      const { X: X2, Y: Y2, Z: Z2 } = other;
+      let X3 = Fp2.ZERO, Y3 = Fp2.ZERO, Z3 = Fp2.ZERO;
+      let t0 = Fp2.mul(X1, X2);
+      let t1 = Fp2.mul(Y1, Y2);
+      let t2 = Fp2.mul(Z1, Z2);
+      let t3 = Fp2.add(X1, Y1);
+      let t4 = Fp2.add(X2, Y2);
+      t3 = Fp2.mul(t3, t4);
+      t4 = Fp2.add(t0, t1);
+      t3 = Fp2.sub(t3, t4);
+      t4 = Fp2.add(X1, Z1);
+      let t5 = Fp2.add(X2, Z2);
+      t4 = Fp2.mul(t4, t5);
+      t5 = Fp2.add(t0, t2);
+      t4 = Fp2.sub(t4, t5);
+      t5 = Fp2.add(Y1, Z1);
+      X3 = Fp2.add(Y2, Z2);
+      t5 = Fp2.mul(t5, X3);
+      X3 = Fp2.add(t1, t2);
+      t5 = Fp2.sub(t5, X3);
+      Z3 = mulA(t4);
+      X3 = Fp2.mul(b3, t2);
+      Z3 = Fp2.add(X3, Z3);
+      X3 = Fp2.sub(t1, Z3);
+      Z3 = Fp2.add(t1, Z3);
+      Y3 = Fp2.mul(X3, Z3);
+      t1 = Fp2.add(t0, t0);
+      t1 = Fp2.add(t1, t0);
+      t2 = mulA(t2);
+      t4 = Fp2.mul(b3, t4);
+      t1 = Fp2.add(t1, t2);
+      t2 = Fp2.sub(t0, t2);
+      t2 = mulA(t2);
+      t4 = Fp2.add(t4, t2);
+      t0 = Fp2.mul(t1, t4);
+      Y3 = Fp2.add(Y3, t0);
+      t0 = Fp2.mul(t5, t4);
+      X3 = Fp2.mul(t3, X3);
+      X3 = Fp2.sub(X3, t0);
+      t0 = Fp2.mul(t3, t1);
+      Z3 = Fp2.mul(t5, Z3);
+      Z3 = Fp2.add(Z3, t0);
+      return new Point(X3, Y3, Z3);
+    }
+    subtract(other) {
+      aprjpoint(other);
+      return this.add(other.negate());
+    }
+    is0() {
+      return this.equals(Point.ZERO);
+    }
+    /**
+     * Constant time multiplication.
+     * Uses precomputed tables (signed fixed-window wNAF) when available.
+     * Uses scalar blinding and avoids endomorphism splitting in the secret-scalar path.
+     * @param scalar - by which the point would be multiplied
+     * @returns New point
+     */
+    multiply(scalar) {
+      if (!Fn.isValidNot0(scalar))
+        throw new RangeError("invalid scalar: out of range");
+      const { p, f } = wnaf.mulSecret(this, scalar, cofactor, normalize);
+      return normalize([p, f])[0];
+    }
+    /**
+     * Non-constant-time multiplication. Uses width-4 wNAF with GLV endomorphism splitting
+     * when available (two half-width scalars sharing one halved doubling chain).
+     * It's faster, but should only be used when you don't care about
+     * an exposed secret key e.g. sig verification, which works over *public* keys.
+     */
+    multiplyUnsafe(scalar) {
+      const p = this;
+      const sc = scalar;
+      if (!Fn.isValid(sc))
+        throw new RangeError("invalid scalar: out of range");
+      if (sc === _0n6 || p.is0())
+        return Point.ZERO;
+      if (sc === _1n6)
+        return p;
+      if (wnaf.hasWindowSize(this))
+        return wnaf.mulUnsafe(p, sc, normalize);
+      const points = [];
+      const scalars = [];
+      pushWnafPair(points, scalars, p, sc);
+      return mulAddUnsafe(Point, points, scalars);
+    }
+    /**
+     * Non-constant-time double-scalar multiplication `a⋅this + b⋅other` (Strauss–Shamir).
+     * Both walks share one doubling chain via {@link mulAddUnsafe}, and GLV endomorphism
+     * (when available) halves the chain again by splitting each scalar into two half-width
+     * parts. Used by ECDSA verification and public-key recovery for `R = u1⋅G + u2⋅P`.
+     * Only for public scalars.
+     */
+    mulAddUnsafe(a, other, b) {
+      aprjpoint(other);
+      const points = [];
+      const scalars = [];
+      pushWnafPair(points, scalars, this, a);
+      pushWnafPair(points, scalars, other, b);
+      return mulAddUnsafe(Point, points, scalars);
+    }
+    /**
+     * Converts Projective point to affine (x, y) coordinates.
+     * (X, Y, Z) ∋ (x=X/Z, y=Y/Z).
+     * @param invertedZ - Z^-1 (inverted zero) - optional, precomputation is useful for invertBatch
+     */
+    toAffine(invertedZ) {
+      const p = this;
+      let iz = invertedZ;
+      if (iz != null && !Fp2.isValid(iz))
+        throw new RangeError('"invertedZ" expected valid field element');
+      const { X: X2, Y: Y2, Z } = p;
+      if (Fp2.eql(Z, Fp2.ONE))
+        return { x: X2, y: Y2 };
+      const is0 = p.is0();
+      if (iz == null)
+        iz = is0 ? Fp2.ONE : Fp2.inv(Z);
+      const x = Fp2.mul(X2, iz);
+      const y = Fp2.mul(Y2, iz);
+      const zz = Fp2.mul(Z, iz);
+      if (is0)
+        return { x: Fp2.ZERO, y: Fp2.ZERO };
+      if (!Fp2.eql(zz, Fp2.ONE))
+        throw new Error("invZ was invalid");
+      return { x, y };
+    }
+    /**
+     * Checks whether Point is free of torsion elements (is in prime subgroup).
+     * Always torsion-free for cofactor=1 curves.
+     */
+    isTorsionFree() {
+      if (cofactor === _1n6)
+        return true;
+      if (isTorsionFree)
+        return isTorsionFree(Point, this);
+      return wnaf.mulUnsafe(this, CURVE_ORDER).is0();
+    }
+    clearCofactor() {
+      if (cofactor === _1n6)
+        return this;
+      if (clearCofactor)
+        return clearCofactor(Point, this);
+      return this.multiplyUnsafe(cofactor);
+    }
+    isSmallOrder() {
+      if (cofactor === _1n6)
+        return this.is0();
+      return this.clearCofactor().is0();
+    }
+    toBytes(isCompressed = true) {
+      abool(isCompressed, "isCompressed");
+      this.assertValidity();
+      return encodePoint(Point, this, isCompressed);
+    }
+    toHex(isCompressed = true) {
+      return bytesToHex2(this.toBytes(isCompressed));
+    }
+    toString() {
+      return `<Point ${this.is0() ? "ZERO" : this.toHex()}>`;
+    }
+  }
+  const normalize = (points) => normalizeZ(Point, points);
+  const wnaf = new ScalarMultiplier(Point, randomBytes4);
+  if (wnaf.bits >= 6)
+    Point.BASE.precompute(6);
+  Object.freeze(Point.prototype);
+  Object.freeze(Point);
+  return Point;
+}
+function pprefix(hasEvenY) {
+  return Uint8Array.of(hasEvenY ? 2 : 3);
+}
+function getWLengths(Fp2, Fn) {
+  return {
+    secretKey: Fn.BYTES,
+    publicKey: 1 + Fp2.BYTES,
+    publicKeyUncompressed: 1 + 2 * Fp2.BYTES,
+    publicKeyHasPrefix: true,
+    // Raw compact `(r || s)` signature width; DER and recovered signatures use
+    // different lengths outside this helper.
+    signature: 2 * Fn.BYTES
+  };
+}
+function ecdh(Point, ecdhOpts = {}) {
+  validatePointCons(Point);
+  const { Fn } = Point;
+  const randomBytes_ = ecdhOpts.randomBytes === void 0 ? randomBytes2 : ecdhOpts.randomBytes;
+  const lengths = Object.assign(getWLengths(Point.Fp, Fn), {
+    seed: Math.max(getMinHashLength(Fn.ORDER), 16)
+  });
+  function isValidSecretKey(secretKey) {
+    try {
+      const num = Fn.fromBytes(secretKey);
+      return Fn.isValidNot0(num);
+    } catch (error) {
+      return false;
+    }
+  }
+  function isValidPublicKey(publicKey, isCompressed) {
+    const { publicKey: comp, publicKeyUncompressed } = lengths;
+    try {
+      const l = publicKey.length;
+      if (isCompressed === true && l !== comp)
+        return false;
+      if (isCompressed === false && l !== publicKeyUncompressed)
+        return false;
+      return !Point.fromBytes(publicKey).is0();
+    } catch (error) {
+      return false;
+    }
+  }
+  function randomSecretKey(seed) {
+    seed = seed === void 0 ? randomBytes_(lengths.seed) : seed;
+    return mapHashToField(abytes2(seed, lengths.seed, "seed"), Fn.ORDER);
+  }
+  function getPublicKey(secretKey, isCompressed = true) {
+    return Point.BASE.multiply(Fn.fromBytes(secretKey)).toBytes(isCompressed);
+  }
+  function isProbPub(item) {
+    const { secretKey, publicKey, publicKeyUncompressed } = lengths;
+    const allowedLengths = Fn._lengths;
+    if (!isBytes2(item))
+      return void 0;
+    const l = abytes2(item, void 0, "key").length;
+    const isPub = l === publicKey || l === publicKeyUncompressed;
+    const isSec = l === secretKey || !!allowedLengths?.includes(l);
+    if (isPub && isSec)
+      return void 0;
+    return isPub;
+  }
+  function getSharedSecret(secretKeyA, publicKeyB, isCompressed = true) {
+    if (isProbPub(secretKeyA) === true)
+      throw new Error("first arg must be private key");
+    if (isProbPub(publicKeyB) === false)
+      throw new Error("second arg must be public key");
+    const s = Fn.fromBytes(secretKeyA);
+    const b = Point.fromBytes(publicKeyB);
+    if (b.is0())
+      throw new Error("invalid public key: point at infinity");
+    return b.multiply(s).toBytes(isCompressed);
+  }
+  const utils = {
+    isValidSecretKey,
+    isValidPublicKey,
+    randomSecretKey
+  };
+  const keygen = createKeygen(randomSecretKey, getPublicKey);
+  Object.freeze(utils);
+  Object.freeze(lengths);
+  return Object.freeze({ getPublicKey, getSharedSecret, keygen, Point, utils, lengths });
+}
+function ecdsa(Point, hash2, ecdsaOpts = {}) {
+  validatePointCons(Point);
+  const hash_ = hash2;
+  ahash(hash_);
+  validateObject(ecdsaOpts, {}, {
+    hmac: "function",
+    lowS: "boolean",
+    randomBytes: "function",
+    bits2int: "function",
+    bits2int_modN: "function"
+  });
+  const opts = Object.assign({}, ecdsaOpts);
+  const randomBytes4 = opts.randomBytes === void 0 ? randomBytes2 : opts.randomBytes;
+  const hmac2 = opts.hmac === void 0 ? (key, msg) => hmac(hash_, key, msg) : opts.hmac;
+  const { Fp: Fp2, Fn } = Point;
+  const { ORDER: CURVE_ORDER, BITS: fnBits } = Fn;
+  const blindLength = getMinHashLength(CURVE_ORDER);
+  const csprng = probeRandomBytes(randomBytes4, blindLength);
+  const { keygen, getPublicKey, getSharedSecret, utils, lengths } = ecdh(Point, opts);
+  const defaultSigOpts = {
+    prehash: true,
+    lowS: typeof opts.lowS === "boolean" ? opts.lowS : true,
+    format: "compact",
+    extraEntropy: false
+  };
+  const hasLargeRecoveryLifts = CURVE_ORDER * _2n4 + _1n6 < Fp2.ORDER;
+  function isBiggerThanHalfOrder(number) {
+    const HALF = CURVE_ORDER >> _1n6;
+    return number > HALF;
+  }
+  function validateRS(title, num) {
+    if (!Fn.isValidNot0(num))
+      throw new Error(`invalid signature ${title}: out of range 1..Point.Fn.ORDER`);
+    return num;
+  }
+  function assertFieldSignIsSupported() {
+    if (!Fp2.isOdd)
+      throw new Error("Field doesn't support isOdd");
+  }
+  function getRecoveryBit(x, y, r) {
+    assertFieldSignIsSupported();
+    return (x === r ? 0 : 2) | Number(Fp2.isOdd(y));
+  }
+  function assertRecoverableCurve() {
+    if (hasLargeRecoveryLifts)
+      throw new Error('"recovered" sig type is not supported for cofactor >2 curves');
+  }
+  function validateSigLength(bytes, format) {
+    validateSigFormat(format);
+    const size = lengths.signature;
+    const sizer = format === "compact" ? size : format === "recovered" ? size + 1 : void 0;
+    return abytes2(bytes, sizer);
+  }
+  class Signature {
+    r;
+    s;
+    recovery;
+    constructor(r, s, recovery) {
+      this.r = validateRS("r", r);
+      this.s = validateRS("s", s);
+      if (recovery != null) {
+        assertRecoverableCurve();
+        if (![0, 1, 2, 3].includes(recovery))
+          throw new Error("invalid recovery id");
+        this.recovery = recovery;
+      }
+      Object.freeze(this);
+    }
+    static fromBytes(bytes, format = defaultSigOpts.format) {
+      validateSigLength(bytes, format);
+      let recid;
+      if (format === "der") {
+        if (bytes.length > 2 * Fn.BYTES + 16)
+          throw new DER.Err("invalid signature: DER signature too long");
+        const { r: r2, s: s2 } = DER.toSig(abytes2(bytes), Fn.BYTES + 1);
+        return new Signature(r2, s2);
+      }
+      if (format === "recovered") {
+        recid = bytes[0];
+        format = "compact";
+        bytes = bytes.subarray(1);
+      }
+      const L = lengths.signature / 2;
+      const r = bytes.subarray(0, L);
+      const s = bytes.subarray(L, L * 2);
+      return new Signature(Fn.fromBytes(r), Fn.fromBytes(s), recid);
+    }
+    static fromHex(hex, format) {
+      return this.fromBytes(hexToBytes2(hex), format);
+    }
+    assertRecovery() {
+      const { recovery } = this;
+      if (recovery == null)
+        throw new Error("invalid recovery id: must be present");
+      return recovery;
+    }
+    addRecoveryBit(recovery) {
+      return new Signature(this.r, this.s, recovery);
+    }
+    // Unlike the top-level helper below, this method expects a digest that has
+    // already been hashed to the curve's message representative.
+    recoverPublicKey(messageHash) {
+      const { r, s } = this;
+      const recovery = this.assertRecovery();
+      const radj = recovery === 2 || recovery === 3 ? r + CURVE_ORDER : r;
+      if (!Fp2.isValid(radj))
+        throw new Error("invalid recovery id: sig.r+curve.n != R.x");
+      const x = Fp2.toBytes(radj);
+      const R = Point.fromBytes(concatBytes2(pprefix((recovery & 1) === 0), x));
+      const ir = Fn.inv(radj);
+      const h = bits2int_modN(abytes2(messageHash, void 0, "msgHash"));
+      const u1 = Fn.create(-h * ir);
+      const u2 = Fn.create(s * ir);
+      const Q = Point.BASE.mulAddUnsafe(u1, R, u2);
+      if (Q.is0())
+        throw new Error("invalid recovery: point at infinify");
+      Q.assertValidity();
+      return Q;
+    }
+    // Signatures should be low-s, to prevent malleability.
+    hasHighS() {
+      return isBiggerThanHalfOrder(this.s);
+    }
+    toBytes(format = defaultSigOpts.format) {
+      validateSigFormat(format);
+      if (format === "der")
+        return hexToBytes2(DER.hexFromSig(this));
+      const { r, s } = this;
+      const rb = Fn.toBytes(r);
+      const sb = Fn.toBytes(s);
+      if (format === "recovered") {
+        assertRecoverableCurve();
+        return concatBytes2(Uint8Array.of(this.assertRecovery()), rb, sb);
+      }
+      return concatBytes2(rb, sb);
+    }
+    toHex(format) {
+      return bytesToHex2(this.toBytes(format));
+    }
+  }
+  Object.freeze(Signature.prototype);
+  Object.freeze(Signature);
+  const bits2int = opts.bits2int === void 0 ? function bits2int_def(bytes) {
+    if (bytes.length > 8192)
+      throw new Error("input is too large");
+    const num = bytesToNumberBE(bytes);
+    const delta = bytes.length * 8 - fnBits;
+    return delta > 0 ? num >> BigInt(delta) : num;
+  } : opts.bits2int;
+  const bits2int_modN = opts.bits2int_modN === void 0 ? function bits2int_modN_def(bytes) {
+    return Fn.create(bits2int(bytes));
+  } : opts.bits2int_modN;
+  const ORDER_MASK = bitMask(fnBits);
+  function int2octets(num) {
+    aInRange("num < 2^" + fnBits, num, _0n6, ORDER_MASK);
+    return Fn.toBytes(num);
+  }
+  function validateMsgAndHash(message, prehash) {
+    abytes2(message, void 0, "message");
+    return prehash ? abytes2(hash_(message), void 0, "prehashed message") : message;
+  }
+  function prepSig(message, secretKey, opts2) {
+    const { lowS, prehash, extraEntropy } = validateSigOpts(opts2, defaultSigOpts);
+    message = validateMsgAndHash(message, prehash);
+    const h1int = bits2int_modN(message);
+    const d = Fn.fromBytes(secretKey);
+    if (!Fn.isValidNot0(d))
+      throw new Error("invalid private key");
+    const seedArgs = [int2octets(d), int2octets(h1int)];
+    if (extraEntropy != null && extraEntropy !== false) {
+      const e = extraEntropy === true ? randomBytes4(lengths.secretKey) : extraEntropy;
+      seedArgs.push(abytes2(e, void 0, "extraEntropy"));
+    }
+    const seed = concatBytes2(...seedArgs);
+    const m = h1int;
+    function k2sig(kBytes) {
+      const k = bits2int(kBytes);
+      if (!Fn.isValidNot0(k))
+        return;
+      const q = Point.BASE.multiply(k).toAffine();
+      const r = Fn.create(q.x);
+      if (r === _0n6)
+        return;
+      let s;
+      if (csprng !== void 0) {
+        const b = bytesToNumberBE(mapHashToField(csprng(blindLength), CURVE_ORDER));
+        const ibk = Fn.inv(Fn.mul(b, k));
+        const bm = Fn.mul(b, m);
+        const bd = Fn.mul(b, d);
+        s = Fn.create(ibk * Fn.create(bm + bd * r));
+      } else {
+        const ik = invertCt(k, CURVE_ORDER);
+        s = Fn.create(ik * Fn.create(m + r * d));
+      }
+      if (s === _0n6)
+        return;
+      let recovery = getRecoveryBit(q.x, q.y, r);
+      let normS = s;
+      if (lowS && isBiggerThanHalfOrder(s)) {
+        normS = Fn.neg(s);
+        recovery ^= 1;
+      }
+      return new Signature(r, normS, hasLargeRecoveryLifts ? void 0 : recovery);
+    }
+    return { seed, k2sig };
+  }
+  function sign(message, secretKey, opts2 = {}) {
+    const { seed, k2sig } = prepSig(message, secretKey, opts2);
+    const drbg = createHmacDrbg(hash_.outputLen, Fn.BYTES, hmac2);
+    const sig = drbg(seed, k2sig);
+    return sig.toBytes(opts2.format);
+  }
+  function verify2(signature, message, publicKey, opts2 = {}) {
+    const { lowS, prehash, format } = validateSigOpts(opts2, defaultSigOpts);
+    publicKey = abytes2(publicKey, void 0, "publicKey");
+    message = validateMsgAndHash(message, prehash);
+    if (!isBytes2(signature)) {
+      const end = signature instanceof Signature ? ", use sig.toBytes()" : "";
+      throw new Error("verify expects Uint8Array signature" + end);
+    }
+    validateSigLength(signature, format);
+    try {
+      const sig = Signature.fromBytes(signature, format);
+      const P = Point.fromBytes(publicKey);
+      if (P.is0())
+        return false;
+      if (lowS && sig.hasHighS())
+        return false;
+      const { r, s } = sig;
+      const h = bits2int_modN(message);
+      const is = Fn.inv(s);
+      const u1 = Fn.create(h * is);
+      const u2 = Fn.create(r * is);
+      const R = Point.BASE.mulAddUnsafe(u1, P, u2);
+      if (R.is0())
+        return false;
+      const q = R.toAffine();
+      const v = Fn.create(q.x);
+      if (v !== r)
+        return false;
+      if (format === "recovered" && sig.recovery !== getRecoveryBit(q.x, q.y, r))
+        return false;
+      return true;
+    } catch (e) {
+      return false;
+    }
+  }
+  function recoverPublicKey(signature, message, opts2 = {}) {
+    const { prehash } = validateSigOpts(opts2, defaultSigOpts);
+    message = validateMsgAndHash(message, prehash);
+    return Signature.fromBytes(signature, "recovered").recoverPublicKey(message).toBytes();
+  }
+  return Object.freeze({
+    keygen,
+    getPublicKey,
+    getSharedSecret,
+    utils,
+    lengths,
+    Point,
+    sign,
+    verify: verify2,
+    recoverPublicKey,
+    Signature,
+    hash: hash_
+  });
+}
+
+// node_modules/@noble/curves/nist.js
+/*! noble-curves - MIT License (c) 2022 Paul Miller (paulmillr.com) */
+var p256_CURVE = /* @__PURE__ */ (() => ({
+  p: BigInt("0xffffffff00000001000000000000000000000000ffffffffffffffffffffffff"),
+  n: BigInt("0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551"),
+  h: BigInt(1),
+  a: BigInt("0xffffffff00000001000000000000000000000000fffffffffffffffffffffffc"),
+  b: BigInt("0x5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b"),
+  Gx: BigInt("0x6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"),
+  Gy: BigInt("0x4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5")
+}))();
+var p256_Point = /* @__PURE__ */ weierstrass(p256_CURVE);
+var p256 = /* @__PURE__ */ ecdsa(p256_Point, sha256);
+
+// libs/evidence/src/core/cbor.ts
+function readCborMap(bytes) {
+  const reader = new Reader(bytes);
+  const { major, value: size } = reader.head();
+  if (major !== MAP || size > MAX_ENTRIES) throw refuse3("it is not a small CBOR map");
+  const map = /* @__PURE__ */ new Map();
+  for (let i = 0; i < size; i++) {
+    const key = reader.scalar();
+    if (key instanceof Uint8Array) throw refuse3("a key of its map is a byte string");
+    if (map.has(key)) throw refuse3(`its map has the key ${key} twice`);
+    map.set(key, reader.scalar());
+  }
+  if (!reader.atEnd()) throw refuse3("something follows its map");
+  return map;
+}
+var [UNSIGNED, NEGATIVE, BYTES, TEXT, MAP] = [0, 1, 2, 3, 5];
+var MAX_ENTRIES = 16;
+var Reader = class {
+  constructor(bytes) {
+    this.bytes = bytes;
+  }
+  bytes;
+  at = 0;
+  atEnd() {
+    return this.at === this.bytes.length;
+  }
+  head() {
+    const first = this.byte();
+    const info = first & 31;
+    if (info < 24) return { major: first >> 5, value: info };
+    if (info > 26) throw refuse3("a length in it is indefinite or beyond 32 bits");
+    const width = 1 << info - 24;
+    let value2 = 0;
+    for (let i = 0; i < width; i++) value2 = value2 * 256 + this.byte();
+    const least = width === 1 ? 24 : width === 2 ? 256 : 65536;
+    if (value2 < least) throw refuse3("an integer in it is not in its shortest form");
+    return { major: first >> 5, value: value2 };
+  }
+  scalar() {
+    const { major, value: value2 } = this.head();
+    if (major === UNSIGNED) return value2;
+    if (major === NEGATIVE) return -1 - value2;
+    if (major !== BYTES && major !== TEXT) throw refuse3("it holds something else than integers and strings");
+    if (this.at + value2 > this.bytes.length) throw refuse3("it breaks off");
+    const field = this.bytes.slice(this.at, this.at + value2);
+    this.at += value2;
+    if (major === BYTES) return field;
+    try {
+      return new TextDecoder("utf-8", { fatal: true }).decode(field);
+    } catch {
+      throw refuse3("a text in it is not UTF-8");
+    }
+  }
+  byte() {
+    const byte = this.bytes[this.at++];
+    if (byte === void 0) throw refuse3("it breaks off");
+    return byte;
+  }
+};
+function refuse3(message) {
+  return new EvidenceError("invalid_public_key", `This is no COSE key: ${message}.`);
+}
+
+// libs/evidence/src/core/cose-key.ts
+var [KTY, ALG, CRV, X, Y] = [1, 3, -1, -2, -3];
+function readCoseKey(bytes) {
+  const map = readCborMap(bytes);
+  const [kty, alg, crv, x, y] = [KTY, ALG, CRV, X, Y].map((label) => map.get(label));
+  if (kty === 1 && alg === -8 && crv === 6 && x instanceof Uint8Array && map.size === 4) {
+    checkRawPublicKey(x);
+    return { algorithm: "EdDSA", raw: x };
+  }
+  const isEs256 = kty === 2 && alg === -7 && crv === 1 && map.size === 5;
+  if (isEs256 && x instanceof Uint8Array && y instanceof Uint8Array && x.length === 32 && y.length === 32) {
+    try {
+      p256.Point.fromBytes(Uint8Array.of(4, ...x, ...y)).assertValidity();
+    } catch (cause) {
+      throw new EvidenceError("weak_public_key", "The public key is not a point of the curve P-256.", {
+        cause
+      });
+    }
+    return { algorithm: "ES256", x, y };
+  }
+  throw new EvidenceError(
+    "invalid_public_key",
+    "The credential must be an ES256 key on P-256 (COSE -7) or an Ed25519 key (COSE -8)."
+  );
+}
+
+// libs/evidence/src/core/approver-pool.ts
+var MAX_APPROVERS = 50;
+var MAX_KEYS = 8;
+var MAX_PRINCIPALS = 8;
+var MAX_TEXT = 255;
+function readApproverPool(value2, base = "") {
+  const root = members(value2, ["approvers", "threshold"], base);
+  const { threshold, approvers: list } = root;
+  if (!Array.isArray(list) || list.length === 0 || list.length > MAX_APPROVERS) {
+    throw refuse4(`${base}/approvers`, `a pool has 1 to ${MAX_APPROVERS} approvers`);
+  }
+  const approvers = list.map((entry, i) => readApprover(entry, `${base}/approvers/${i}`));
+  if (!Number.isSafeInteger(threshold) || threshold < 1 || threshold > approvers.length) {
+    throw refuse4(`${base}/threshold`, `the threshold is an integer from 1 to the number of approvers`);
+  }
+  const seen = /* @__PURE__ */ new Map();
+  approvers.forEach((approver, i) => {
+    const at2 = `${base}/approvers/${i}`;
+    const once = (kind, name, pointer) => {
+      const owner = seen.get(`${kind} ${name}`);
+      if (owner !== void 0) throw refuse4(pointer, `the ${kind} ${name} occurs twice, first with ${owner}`);
+      seen.set(`${kind} ${name}`, approver.id);
+    };
+    once("id", approver.id, `${at2}/id`);
+    approver.principals.forEach((principal, n) => once("principal", principal, `${at2}/principals/${n}`));
+    approver.keys.forEach((key, n) => {
+      once("keyId", key.keyId, `${at2}/keys/${n}/keyId`);
+      once("key", keyMaterial(key), `${at2}/keys/${n}`);
+    });
+  });
+  return { threshold, approvers };
+}
+function keyMaterial(key) {
+  if (key.algorithm === "webauthn") {
+    const cose = readCoseKey(base64Decode(key.publicKey) ?? new Uint8Array());
+    return cose.algorithm === "EdDSA" ? base64Encode(cose.raw) : key.publicKey;
+  }
+  return base64Encode(checkedKeyOfPem(key.publicKeyPem));
+}
+function readApprover(value2, base) {
+  const { id, name, contact, principals, keys } = members(
+    value2,
+    ["id", "name", "contact", "principals", "keys"],
+    base
+  );
+  if (!isGovernanceId(id))
+    throw refuse4(`${base}/id`, "an id is 1 to 128 characters without control characters");
+  if (!isText(name)) throw refuse4(`${base}/name`, `a name is a text of 1 to ${MAX_TEXT} characters`);
+  if (contact !== null && !isText(contact)) throw refuse4(`${base}/contact`, "contact is a text or null");
+  if (!Array.isArray(principals) || principals.length > MAX_PRINCIPALS || !principals.every(isText)) {
+    throw refuse4(`${base}/principals`, `an approver has at most ${MAX_PRINCIPALS} principals, each a text`);
+  }
+  if (!Array.isArray(keys) || keys.length === 0 || keys.length > MAX_KEYS) {
+    throw refuse4(`${base}/keys`, `an approver has 1 to ${MAX_KEYS} keys`);
+  }
+  return { id, name, contact, principals, keys: keys.map((key, i) => readKey(key, `${base}/keys/${i}`)) };
+}
+function readKey(value2, base) {
+  const algorithm = value2?.["algorithm"];
+  const ed255192 = algorithm === "ed25519";
+  if (!ed255192 && algorithm !== "webauthn") {
+    throw refuse4(`${base}/algorithm`, "the algorithm is ed25519 or webauthn");
+  }
+  const key = members(
+    value2,
+    ed255192 ? ["keyId", "algorithm", "publicKeyPem"] : ["keyId", "algorithm", "credentialId", "publicKey", "rpId", "origins"],
+    base
+  );
+  const { keyId } = key;
+  if (!isGovernanceId(keyId)) throw refuse4(`${base}/keyId`, "a keyId is 1 to 128 characters");
+  try {
+    if (ed255192) {
+      const { publicKeyPem } = key;
+      if (typeof publicKeyPem !== "string")
+        throw refuse4(`${base}/publicKeyPem`, "publicKeyPem is a PEM text");
+      checkedKeyOfPem(publicKeyPem);
+      return { keyId, algorithm, publicKeyPem };
+    }
+    const { credentialId, publicKey, rpId, origins } = key;
+    if (typeof credentialId !== "string" || !isBase64(credentialId)) {
+      throw refuse4(`${base}/credentialId`, "credentialId is base64");
+    }
+    const cose = typeof publicKey === "string" ? base64Decode(publicKey) : null;
+    if (cose === null) throw refuse4(`${base}/publicKey`, "publicKey is base64 of a COSE key");
+    readCoseKey(cose);
+    if (!isText(rpId)) throw refuse4(`${base}/rpId`, "rpId is a domain");
+    if (!Array.isArray(origins) || origins.length === 0 || origins.length > 8 || !origins.every(isText)) {
+      throw refuse4(`${base}/origins`, "origins are 1 to 8 web origins");
+    }
+    return { keyId, algorithm: "webauthn", credentialId, publicKey, rpId, origins };
+  } catch (error) {
+    if (!(error instanceof EvidenceError) || error.pointer !== void 0) throw error;
+    throw new EvidenceError(error.code, error.message, { pointer: base, cause: error });
+  }
+}
+function members(value2, names, base) {
+  if (typeof value2 !== "object" || value2 === null || Array.isArray(value2))
+    throw refuse4(base, "it is not an object");
+  const odd = Object.keys(value2).find((name) => !names.includes(name));
+  if (odd !== void 0) throw refuse4(base, `it has an unknown member ${JSON.stringify(odd)}`);
+  const missing = names.find((name) => !Object.hasOwn(value2, name));
+  if (missing !== void 0) throw refuse4(base, `its member ${missing} is missing`);
+  return value2;
+}
+function refuse4(pointer, message) {
+  return new EvidenceError("invalid_pool", `The approver pool does not fit: ${message}.`, { pointer });
+}
+function isText(value2) {
+  return typeof value2 === "string" && value2.length >= 1 && value2.length <= MAX_TEXT && value2.isWellFormed();
+}
+function isBase64(text2) {
+  const bytes = base64Decode(text2);
+  return bytes !== null && bytes.length >= 1 && bytes.length <= 1023;
+}
+var POOL_STREAM = "approver_pool/kernel";
+function evolvePool(state, event) {
+  if (event.stream !== POOL_STREAM) return state;
+  const next = evolved(state, event);
+  return { ...next, events: (state?.events ?? 0) + 1 };
+}
+function evolved(state, event) {
+  const { payload } = event;
+  if (event.type === "approver_pool.registered") {
+    if (state !== null) throw refuse4("", "a pool is registered already");
+    const first = versioned(payload, 1);
+    const registered2 = withKeys(/* @__PURE__ */ new Map(), first.pool, event);
+    return {
+      inForce: first,
+      settled: first,
+      previous: null,
+      provisional: null,
+      revoked: /* @__PURE__ */ new Map(),
+      events: 0,
+      registered: registered2
+    };
+  }
+  if (state === null) throw refuse4("", "its first event must be approver_pool.registered");
+  switch (event.type) {
+    case "approver_pool.changed": {
+      const inForce = versioned(payload, state.inForce.version + 1);
+      const provisional = payload["provisional"] === true ? text(payload["upgradeId"], "/upgradeId") : null;
+      return {
+        ...state,
+        inForce,
+        previous: state.inForce,
+        settled: provisional === null ? inForce : state.settled,
+        provisional,
+        registered: withKeys(state.registered, inForce.pool, event)
+      };
+    }
+    case "approver_pool.confirmed":
+      return { ...state, settled: state.inForce, provisional: null };
+    case "approver_pool.key_revoked": {
+      const material = text(payload["keyMaterial"], "/keyMaterial");
+      if (state.revoked.has(material)) return state;
+      const reason = text(payload["reason"], "/reason");
+      return { ...state, revoked: new Map(state.revoked).set(material, { at: event.ts, reason }) };
+    }
+    default:
+      return state;
+  }
+}
+function versioned(payload, expected) {
+  const version = payload["version"];
+  if (version !== expected) throw refuse4("/version", `the version must be ${expected}`);
+  return { version: expected, pool: readApproverPool(payload["pool"], "/pool") };
+}
+function withKeys(before, pool, { shard, seq, ts }) {
+  const registered2 = new Map(before);
+  for (const key of pool.approvers.flatMap(({ keys }) => keys)) {
+    const material = keyMaterial(key);
+    if (!registered2.has(material)) registered2.set(material, { shard, seq, ts });
+  }
+  return registered2;
+}
+function text(value2, pointer) {
+  if (typeof value2 === "string" && value2 !== "") return value2;
+  throw refuse4(pointer, "a text is missing");
+}
+
+// libs/evidence/src/core/quorum.ts
+function decidingPools({ inForce, settled, provisional }, aboutPool = false) {
+  if (provisional === null) return [inForce];
+  return aboutPool ? [settled] : [inForce, settled];
+}
+function requiredQuorum(pool, threshold, aboutPool = false) {
+  return Math.max(threshold, ...decidingPools(pool, aboutPool).map((one) => one.pool.threshold));
+}
+function findSigner(state, approverId, keyId, aboutPool = false) {
+  const [first, ...others] = decidingPools(state, aboutPool);
+  const approver = first?.pool.approvers.find(({ id }) => id === approverId);
+  if (approver === void 0) return { refusal: "not_in_pool" };
+  const key = approver.keys.find((candidate) => candidate.keyId === keyId);
+  if (key === void 0) return { refusal: "key_not_registered" };
+  const material = keyMaterial(key);
+  if (state.revoked.has(material)) return { refusal: "key_revoked" };
+  const everywhere = others.every(
+    ({ pool }) => pool.approvers.some(
+      ({ id, keys }) => id === approverId && keys.some((other) => keyMaterial(other) === material)
+    )
+  );
+  return everywhere ? { approver, key, material } : { refusal: "not_in_settled_pool" };
+}
+function isInvolved({ id, principals }, { names }) {
+  return names.has(id) || principals.some((principal) => names.has(principal));
+}
+function countQuorum(question) {
+  const { action, records, pool, involved, aboutPool = false } = question;
+  const required = requiredQuorum(pool, question.threshold, aboutPool);
+  const now = new Date(question.now).toISOString();
+  const approvers = [];
+  const materials = /* @__PURE__ */ new Set();
+  const notCounted = [];
+  for (const [at2, record] of records.entries()) {
+    const reason = (() => {
+      if (record.action !== action) return "another_action";
+      if (records.slice(at2 + 1).some(({ approverId: approverId2 }) => approverId2 === record.approverId))
+        return "signed_again";
+      if (record.expiresAt <= now) return "expired";
+      const signer = findSigner(pool, record.approverId, record.keyId, aboutPool);
+      if ("refusal" in signer) return signer.refusal;
+      if (isInvolved(signer.approver, involved)) return "involved";
+      if (materials.has(signer.material)) return "key_counted_already";
+      materials.add(signer.material);
+      return null;
+    })();
+    const { approverId, keyId } = record;
+    if (reason === null) approvers.push(approverId);
+    else notCounted.push({ approverId, keyId, action: record.action, reason });
+  }
+  const able = eligibleApprovers(pool, involved, aboutPool);
+  const missing = Math.max(0, required - approvers.length);
+  return {
+    reached: missing === 0,
+    required,
+    approvers,
+    missing,
+    notCounted,
+    open: able.filter((id) => !approvers.includes(id)),
+    eligible: able.length
+  };
+}
+function eligibleApprovers(pool, involved, aboutPool = false) {
+  const [first] = decidingPools(pool, aboutPool);
+  return (first?.pool.approvers ?? []).filter((approver) => !isInvolved(approver, involved)).filter(
+    ({ id, keys }) => keys.some(({ keyId }) => !("refusal" in findSigner(pool, id, keyId, aboutPool)))
+  ).map(({ id }) => id);
+}
+
+// libs/evidence/src/core/webauthn-assertion.ts
+var USER_PRESENT = 1;
+var USER_VERIFIED = 4;
+var ATTESTED_CREDENTIAL = 64;
+var EXTENSIONS = 128;
+var AUTHENTICATOR_DATA = 37;
+var MAX_CLIENT_DATA = 4096;
+var MAX_AUTHENTICATOR_DATA = 4096;
+function judgeAssertion(crypto, assertion, credential, challenge) {
+  const reasons = [];
+  const clientData = base64Decode(assertion.clientDataJSON);
+  const authenticatorData = base64Decode(assertion.authenticatorData);
+  const signature = base64Decode(assertion.signature);
+  const publicKey = base64Decode(credential.publicKey);
+  if (clientData === null || authenticatorData === null || signature === null || publicKey === null) {
+    return [
+      "assertion: clientDataJSON, authenticatorData and signature must be standard base64 with padding"
+    ];
+  }
+  if (clientData.length > MAX_CLIENT_DATA || authenticatorData.length > MAX_AUTHENTICATOR_DATA) {
+    return ["assertion: clientDataJSON and authenticatorData have at most 4096 bytes each"];
+  }
+  if (assertion.credentialId !== credential.credentialId) {
+    reasons.push("credential: the assertion is by another credential than the registered one");
+  }
+  reasons.push(...judgeClientData(clientData, credential, challenge));
+  reasons.push(...judgeAuthenticatorData(crypto, authenticatorData, credential));
+  const signed = new Uint8Array(authenticatorData.length + 32);
+  signed.set(authenticatorData);
+  signed.set(crypto.sha256(clientData), authenticatorData.length);
+  let key;
+  try {
+    key = readCoseKey(publicKey);
+  } catch (error) {
+    if (!(error instanceof EvidenceError)) throw error;
+    return [...reasons, `${error.code}: ${error.message}`];
+  }
+  const valid = key.algorithm === "EdDSA" ? signature.length === 64 && crypto.verify(crypto.importKey(key.raw), signed, signature) : crypto.verifyEs256(key.x, key.y, signed, signature);
+  if (!valid) reasons.push("signature: not made by the registered credential over this assertion");
+  return reasons;
+}
+function judgeClientData(bytes, { origins }, challenge) {
+  let value2;
+  try {
+    value2 = parseStrictJson(bytes);
+  } catch (error) {
+    if (!(error instanceof EvidenceError)) throw error;
+    return [`client_data: clientDataJSON is not acceptable JSON (${error.message})`];
+  }
+  if (typeof value2 !== "object" || value2 === null || Array.isArray(value2)) {
+    return ["client_data: clientDataJSON is not an object"];
+  }
+  const reasons = [];
+  if (value2["type"] !== "webauthn.get") {
+    reasons.push(`client_data: the ceremony is ${JSON.stringify(value2["type"] ?? null)}, not "webauthn.get"`);
+  }
+  if (value2["challenge"] !== base64Url(challenge)) {
+    reasons.push("challenge: the assertion is over another challenge than the SHA-256 of this record");
+  }
+  const origin = value2["origin"];
+  if (typeof origin !== "string" || !origins.includes(origin)) {
+    reasons.push(
+      `web_origin: given at ${JSON.stringify(origin ?? null)}, registered for ${origins.join(", ")}`
+    );
+  }
+  if (value2["crossOrigin"] === true) reasons.push("web_origin: given inside a frame of another origin");
+  return reasons;
+}
+function judgeAuthenticatorData(crypto, bytes, { rpId }) {
+  if (bytes.length < AUTHENTICATOR_DATA) return ["authenticator_data: it has fewer than 37 bytes"];
+  const reasons = [];
+  const expected = crypto.sha256(new TextEncoder().encode(rpId));
+  if (!expected.every((byte, i) => bytes[i] === byte)) {
+    reasons.push(`relying_party: the authenticator signed for another relying party than ${rpId}`);
+  }
+  const flags = bytes[32] ?? 0;
+  if ((flags & USER_PRESENT) === 0) reasons.push("user_present: nobody touched the authenticator");
+  if ((flags & USER_VERIFIED) === 0) reasons.push("user_verified: the authenticator did not verify its user");
+  const more = (flags & (ATTESTED_CREDENTIAL | EXTENSIONS)) !== 0;
+  if (bytes.length > AUTHENTICATOR_DATA !== more) {
+    reasons.push("authenticator_data: its length does not fit its flags");
+  }
+  return reasons;
+}
+function base64Url(bytes) {
+  return base64Encode(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+// libs/evidence/src/core/verify-approval.ts
+var ASSERTION_MEMBERS = ["credentialId", "clientDataJSON", "authenticatorData", "signature"];
+function readApprovalSignature(value2, base = "") {
+  if (typeof value2 === "string") return value2;
+  const object = value2;
+  const fits = typeof object === "object" && object !== null && Object.keys(object).length === ASSERTION_MEMBERS.length && ASSERTION_MEMBERS.every((name) => typeof object[name] === "string");
+  if (fits) return object;
+  throw new EvidenceError(
+    "invalid_approval",
+    `A signature is base64, or an assertion of ${ASSERTION_MEMBERS.join(", ")}.`,
+    { pointer: base }
+  );
+}
+function judgeApprovalSignature(crypto, record, signature, key) {
+  let input;
+  try {
+    input = approvalSigningInput(record);
+  } catch (error) {
+    if (!(error instanceof EvidenceError)) throw error;
+    return [`${error.code}: ${error.message}`];
+  }
+  if (record.keyId !== key.keyId) return [`key: the record names the key ${record.keyId}, not ${key.keyId}`];
+  if (key.algorithm === "webauthn") {
+    if (typeof signature === "string") return ["signature: a WebAuthn credential signs by an assertion"];
+    return judgeAssertion(crypto, signature, key, crypto.sha256(input));
+  }
+  const bytes = typeof signature === "string" ? base64Decode(signature) : null;
+  if (bytes?.length !== 64) return ["signature: an Ed25519 signature is 64 bytes in standard base64"];
+  const valid = crypto.verify(crypto.importKey(checkedKeyOfPem(key.publicKeyPem)), input, bytes);
+  return valid ? [] : [`signature: not made by the key ${key.keyId} over this record`];
+}
+
+// libs/evidence/src/core/upgrade-evidence.ts
+var UPGRADE_EVIDENCE_TYPE = "illuvrse-kernel/upgrade-evidence/v1";
+var MAX_EVENTS = 2e4;
+var DECISION_DELAY_MS = 5 * 6e4;
+var STATUS_TYPES = {
+  "upgrade.proposed": "proposed",
+  "upgrade.approved": "approved",
+  "upgrade.rejected": "rejected",
+  "upgrade.expired": "expired",
+  "upgrade.withdrawn": "withdrawn",
+  "upgrade.applied": "applied",
+  "upgrade.emergency_applied": "emergency_applied",
+  "upgrade.ratified": "ratified",
+  "upgrade.rollback_required": "rollback_required",
+  "upgrade.completed": "completed",
+  "upgrade.failed": "failed",
+  "upgrade.rolled_back": "rolled_back"
+};
+var GIVEN_TYPES = {
+  "upgrade.approval_given": "approve",
+  "upgrade.rejection_given": "reject",
+  "upgrade.ratification_given": "ratify"
+};
+function verifyUpgradeEvidenceWith(crypto, file, { signers, origin }) {
+  const verdict = {
+    upgradeId: null,
+    status: null,
+    approvers: [],
+    required: null,
+    events: [],
+    faults: []
+  };
+  let bundle;
+  try {
+    bundle = readUpgradeEvidence(file);
+  } catch (error) {
+    if (!(error instanceof EvidenceError)) throw error;
+    const at2 = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
+    return { ...verdict, faults: [`${error.code}: ${error.message}${at2}`] };
+  }
+  verdict.upgradeId = bundle.upgradeId;
+  if (bundle.origin !== origin) {
+    verdict.faults.push(`origin: the file is of ${bundle.origin}, not of ${origin}`);
+    return verdict;
+  }
+  const events = new BundleEvents(crypto, origin, signers, verdict);
+  events.learn(bundle.signers);
+  const pool = events.stream(bundle.pool, POOL_STREAM);
+  const upgrade = events.stream(bundle.events, `upgrade/${bundle.upgradeId}`);
+  new DecisionReplay(crypto, bundle, signers, verdict).run(pool, upgrade);
+  return verdict;
+}
+function readUpgradeEvidence(file) {
+  const value2 = parseStrictJson(file);
+  const names = [
+    "type",
+    "origin",
+    "upgradeId",
+    "issuedAt",
+    "manifest",
+    "events",
+    "pool",
+    "signers",
+    "approvals",
+    "head"
+  ];
+  const refuse5 = (pointer, message) => new EvidenceError("invalid_upgrade_evidence", `This is no evidence of an upgrade: ${message}.`, {
+    pointer
+  });
+  const root = exactObject(value2, names);
+  if (root === null) throw refuse5("", `it must have ${names.join(", ")}, nothing else`);
+  if (root["type"] !== UPGRADE_EVIDENCE_TYPE) throw refuse5("/type", `type must be ${UPGRADE_EVIDENCE_TYPE}`);
+  for (const name of ["origin", "upgradeId"]) {
+    if (typeof root[name] !== "string") throw refuse5(`/${name}`, `${name} must be a text`);
+  }
+  if (!isTimestamp(root["issuedAt"])) throw refuse5("/issuedAt", "issuedAt must be a time");
+  if (exactObject(root["manifest"], Object.keys(root["manifest"] ?? {})) === null) {
+    throw refuse5("/manifest", "the manifest must be an object");
+  }
+  for (const name of ["events", "pool", "signers"]) {
+    const list = root[name];
+    const fits = Array.isArray(list) && list.length <= MAX_EVENTS && list.every((one) => typeof one === "string");
+    if (!fits)
+      throw refuse5(`/${name}`, `${name} must be a list of at most ${MAX_EVENTS} canonical events, as texts`);
+  }
+  if (!Array.isArray(root["approvals"])) throw refuse5("/approvals", "approvals must be a list");
+  const head = exactObject(root["head"], ["shard", "seq", "hash"]);
+  if (head === null || !HEX_SHA256.test(textOf(head["hash"]))) {
+    throw refuse5("/head", "head must have shard, seq and hash");
+  }
+  return root;
+}
+var BundleEvents = class {
+  constructor(crypto, origin, roots, verdict) {
+    this.verdict = verdict;
+    this.ring = new KeyRing(roots, { partial: true });
+    this.inspector = new EventInspector(
+      crypto,
+      origin,
+      (kid) => {
+        const root = this.ring.root(kid);
+        return root === void 0 ? void 0 : checkedKeyOfPem(root.public_key_pem);
+      },
+      true
+    );
+  }
+  verdict;
+  inspector;
+  ring;
+  /** Takes in the registry events that keys of the trust root signed. */
+  learn(lines) {
+    for (const line of lines) {
+      const event = this.sound(line);
+      if (event === null) continue;
+      try {
+        this.ring.apply(event);
+      } catch (error) {
+        if (!(error instanceof EvidenceError)) throw error;
+        this.fault(event, "registry", error.message);
+      }
+    }
+  }
+  /** A whole stream: every version from 1, in the order of the chain. */
+  stream(lines, name) {
+    const events = [];
+    for (const line of lines) {
+      const event = this.sound(line);
+      if (event === null) continue;
+      const before = events.at(-1);
+      if (event.stream !== name)
+        this.fault(event, "stream", `it is of the stream ${event.stream}, not of ${name}`);
+      else if (event.streamVersion !== events.length + 1) {
+        this.fault(
+          event,
+          "stream",
+          `it is number ${event.streamVersion} of ${name}, and number ${events.length + 1} was due`
+        );
+      } else if (before !== void 0 && (before.shard !== event.shard || before.seq >= event.seq)) {
+        this.fault(event, "order", `it comes after ${before.shard}:${before.seq} in its stream`);
+      }
+      const { kid, shard, seq, ts } = { ...event, kid: event.signerKid };
+      const judged = this.ring.judge({ kid, shard, seq, ts });
+      if (!judged.valid) this.fault(event, judged.code, judged.message);
+      this.verdict.events.push({ shard, seq, hash: event.hash });
+      events.push(event);
+    }
+    if (events.length === 0) this.verdict.faults.push(`stream: there is no event of ${name}`);
+    return events;
+  }
+  sound(line) {
+    const { event, faults } = this.inspector.inspectWhole(line);
+    for (const { code, shard, seq, message } of faults) {
+      this.verdict.faults.push(`${code}: ${shard ?? "?"}:${seq ?? "?"}: ${message}`);
+    }
+    return event;
+  }
+  fault({ shard, seq }, code, message) {
+    this.verdict.faults.push(`${code}: ${shard}:${seq}: ${message}`);
+  }
+};
+var DecisionReplay = class {
+  constructor(crypto, bundle, signers, verdict) {
+    this.crypto = crypto;
+    this.bundle = bundle;
+    this.signers = signers;
+    this.verdict = verdict;
+  }
+  crypto;
+  bundle;
+  signers;
+  verdict;
+  pool = null;
+  proposal = null;
+  given = /* @__PURE__ */ new Map();
+  run(pool, upgrade) {
+    const ordered = [...pool, ...upgrade].sort((a, b) => a.shard - b.shard || a.seq - b.seq);
+    if (new Set(ordered.map(({ shard }) => shard)).size > 1) {
+      this.verdict.faults.push("order: the events of pool and upgrade lie in different shards");
+    }
+    for (const event of ordered) {
+      try {
+        if (event.stream === POOL_STREAM) this.pool = evolvePool(this.pool, event);
+        else this.step(event);
+      } catch (error) {
+        if (!(error instanceof EvidenceError)) throw error;
+        this.fault(event, error.code, error.message);
+      }
+    }
+    this.compareApprovals();
+  }
+  step(event) {
+    this.verdict.status = STATUS_TYPES[event.type] ?? this.verdict.status;
+    if (event.type === "upgrade.proposed") {
+      this.proposed(event);
+      return;
+    }
+    const { proposal, pool } = this;
+    if (proposal === null || pool === null) {
+      this.fault(event, "order", "it comes before proposal and pool");
+      return;
+    }
+    const action = GIVEN_TYPES[event.type];
+    if (action !== void 0) this.signed(event, action, proposal, pool);
+    switch (event.type) {
+      case "upgrade.approved":
+      case "upgrade.applied":
+        this.decided(event, "approve", proposal, pool);
+        break;
+      case "upgrade.emergency_applied":
+        proposal.emergency = true;
+        proposal.records = [];
+        proposal.involved.add(textOf(event.payload["appliedBy"]));
+        break;
+      case "upgrade.ratified":
+        this.decided(event, "ratify", proposal, pool);
+        break;
+      default:
+    }
+    if (event.type === "upgrade.applied" || event.type === "upgrade.emergency_applied")
+      this.authorized(event);
+  }
+  proposed(event) {
+    const { payload, actor } = event;
+    const digest = manifestDigestWith(this.crypto.sha256Hex, this.bundle.manifest);
+    const recorded = manifestDigestWith(this.crypto.sha256Hex, payload["manifest"] ?? null);
+    if (digest !== payload["manifestSha256"] || recorded !== digest) {
+      this.fault(
+        event,
+        "digest",
+        `the manifest's SHA-256 is ${digest}, the proposal says ${textOf(payload["manifestSha256"])}`
+      );
+    }
+    const inForce = payload["pool"];
+    this.proposal = {
+      manifestSha256: digest,
+      patchSha256: payload["patchSha256"] ?? null,
+      threshold: Number(inForce?.["threshold"]),
+      involved: /* @__PURE__ */ new Set([actor.id, textOf(payload["submittedBy"])]),
+      emergency: false,
+      records: []
+    };
+    if (this.pool === null) return this.fault(event, "order", "it comes before the pool");
+    if (inForce?.["version"] !== this.pool.inForce.version) {
+      this.fault(
+        event,
+        "pool",
+        `it names another pool than version ${this.pool.inForce.version}, which was in force`
+      );
+    }
+    const demanded = Math.max(...decidingPools(this.pool).map((one) => one.pool.threshold));
+    if (this.proposal.threshold !== demanded) {
+      this.fault(event, "pool", `it names another threshold than ${demanded}, which was demanded`);
+    }
+  }
+  signed(event, action, proposal, pool) {
+    const { payload } = event;
+    const record = readApprovalRecord(payload["record"], "/payload/record");
+    const signature = readApprovalSignature(payload["signature"], "/payload/signature");
+    const aboutPool = this.isAboutPool(pool);
+    const expected = {
+      origin: this.bundle.origin,
+      upgradeId: this.bundle.upgradeId,
+      manifestSha256: proposal.manifestSha256,
+      patchSha256: proposal.patchSha256,
+      action,
+      poolVersion: decidingPools(pool, aboutPool)[0]?.version ?? 0,
+      threshold: requiredQuorum(pool, proposal.threshold, aboutPool)
+    };
+    for (const [name, value2] of Object.entries(expected)) {
+      const said = record[name];
+      if (said !== value2)
+        this.fault(event, "record", `its record says ${name} ${String(said)}, not ${String(value2)}`);
+    }
+    const signer = findSigner(pool, record.approverId, record.keyId, aboutPool);
+    if ("refusal" in signer) {
+      this.fault(
+        event,
+        "key",
+        `${record.approverId} could not sign with ${record.keyId} (${signer.refusal})`
+      );
+      return;
+    }
+    const wrong = judgeApprovalSignature(this.crypto, record, signature, signer.key);
+    for (const reason of wrong) this.fault(event, "signature", `${record.approverId}: ${reason}`);
+    if (wrong.length > 0) return;
+    proposal.records.push(record);
+    const registered2 = pool.registered.get(signer.material);
+    this.given.set(textOf(payload["approvalId"]), {
+      event,
+      key: signer.key,
+      registeredAt: registered2 === void 0 ? "" : `${registered2.shard}:${registered2.seq}`
+    });
+  }
+  decided(event, action, proposal, pool) {
+    const { payload, ts } = event;
+    const decidedAt = payload["decidedAt"];
+    const now = typeof decidedAt === "string" && isTimestamp(decidedAt) ? Date.parse(decidedAt) : NaN;
+    const delay2 = Date.parse(ts) - now;
+    if (!(delay2 >= 0 && delay2 <= DECISION_DELAY_MS)) {
+      this.fault(event, "time", `it was decided at ${textOf(decidedAt)} and recorded at ${ts}`);
+      return;
+    }
+    if (payload["poolEvents"] !== pool.events) {
+      this.fault(
+        event,
+        "pool",
+        `it rests on ${textOf(payload["poolEvents"])} events of the pool, and the file has ${pool.events} before it`
+      );
+    }
+    const involved = { names: proposal.involved };
+    const quorum = countQuorum({
+      action,
+      records: proposal.records,
+      pool,
+      threshold: proposal.threshold,
+      involved,
+      now,
+      aboutPool: this.isAboutPool(pool)
+    });
+    if (!quorum.reached) {
+      this.fault(
+        event,
+        "quorum",
+        `${quorum.approvers.length} of ${quorum.required} approvals counted (${quorum.approvers.join(", ")})`
+      );
+    }
+    const said = payload["approvers"];
+    if (!sameJson(said, quorum.approvers)) {
+      this.fault(
+        event,
+        "quorum",
+        `it names other approvers than those that counted: ${quorum.approvers.join(", ")}`
+      );
+    }
+    if (event.type !== "upgrade.approved") {
+      this.verdict.approvers = quorum.approvers;
+      this.verdict.required = quorum.required;
+    }
+  }
+  authorized(event) {
+    const envelope = event.payload["authorization"];
+    if (envelope === null || envelope === void 0) return;
+    const { valid, reasons } = verifyManifestEnvelopeWith(this.crypto, {
+      manifest: this.bundle.manifest,
+      envelope,
+      keys: this.signers,
+      origin: this.bundle.origin
+    });
+    if (!valid) for (const reason of reasons) this.fault(event, "authorization", reason);
+  }
+  /** What the file shows to readers must be what its events say. */
+  compareApprovals() {
+    const shown = this.bundle.approvals;
+    if (shown.length !== this.given.size) {
+      this.verdict.faults.push(
+        `approvals: the file shows ${shown.length}, its events hold ${this.given.size}`
+      );
+    }
+    for (const [at2, approval] of shown.entries()) {
+      const given = this.given.get(String(approval?.approvalId));
+      const same = given !== void 0 && approval.position === `${given.event.shard}:${given.event.seq}` && approval.keyRegisteredAt === given.registeredAt && sameJson(approval.record, given.event.payload["record"]) && sameJson(approval.signature, given.event.payload["signature"]) && sameJson(approval.key, given.key) && approval.record["type"] === APPROVAL_TYPE;
+      if (!same) this.verdict.faults.push(`approvals: entry ${at2} is not what the events say`);
+    }
+  }
+  isAboutPool({ provisional }) {
+    return provisional === this.bundle.upgradeId;
+  }
+  fault({ shard, seq }, code, message) {
+    this.verdict.faults.push(`${code}: ${shard}:${seq}: ${message}`);
+  }
+};
+function textOf(value2) {
+  return typeof value2 === "string" ? value2 : JSON.stringify(value2 ?? null);
+}
+function sameJson(a, b) {
+  if (typeof a !== "object" || a === null || typeof b !== "object" || b === null) return a === b;
+  const names = Object.keys(a);
+  return Array.isArray(a) === Array.isArray(b) && names.length === Object.keys(b).length && names.every(
+    (name) => Object.hasOwn(b, name) && sameJson(a[name], b[name])
+  );
 }
 
 // libs/evidence/src/node-crypto.ts
@@ -9368,6 +11850,9 @@ function isSha2563(value2) {
 }
 
 // libs/evidence/src/index.ts
+function verifyUpgradeEvidence(file, trust) {
+  return verifyUpgradeEvidenceWith(nodeApprovalCrypto, file, trust);
+}
 function verifyDocument(format, verification) {
   return verifyDocumentWith(nodeCrypto, format, verification);
 }
@@ -9387,27 +11872,27 @@ var UsageError = class extends Error {
 
 // apps/audit-verify/sources/s3-location.ts
 var BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
-function readS3Location(text, endpoint, env) {
-  const refuse3 = (why) => new UsageError(
-    `--s3 ${text} ${why}: it looks like s3://bucket/prefix or https://host:port/bucket/prefix.`
+function readS3Location(text2, endpoint, env) {
+  const refuse5 = (why) => new UsageError(
+    `--s3 ${text2} ${why}: it looks like s3://bucket/prefix or https://host:port/bucket/prefix.`
   );
-  if (!URL.canParse(text)) throw refuse3("is no URL");
-  const url = new URL(text);
+  if (!URL.canParse(text2)) throw refuse5("is no URL");
+  const url = new URL(text2);
   if (url.username !== "" || url.password !== "")
-    throw refuse3("has credentials in it, which belong in AWS_*");
-  if (url.search !== "" || url.hash !== "") throw refuse3("has a query");
+    throw refuse5("has credentials in it, which belong in AWS_*");
+  if (url.search !== "" || url.hash !== "") throw refuse5("has a query");
   const shared = { region: regionOf(env), credentials: credentialsOf(env) };
   if (url.protocol === "s3:") {
     const bucket2 = url.host;
-    if (!BUCKET.test(bucket2)) throw refuse3("names no bucket");
-    const at = endpoint ?? set(env["AWS_ENDPOINT_URL_S3"]) ?? set(env["AWS_ENDPOINT_URL"]);
-    const where = at === null ? { endpoint: `https://${bucket2}.s3.${shared.region}.amazonaws.com`, bucketInPath: false } : { endpoint: endpointOf(at), bucketInPath: true };
+    if (!BUCKET.test(bucket2)) throw refuse5("names no bucket");
+    const at2 = endpoint ?? set(env["AWS_ENDPOINT_URL_S3"]) ?? set(env["AWS_ENDPOINT_URL"]);
+    const where = at2 === null ? { endpoint: `https://${bucket2}.s3.${shared.region}.amazonaws.com`, bucketInPath: false } : { endpoint: endpointOf(at2), bucketInPath: true };
     return { ...shared, ...where, bucket: bucket2, prefix: prefixOf(url.pathname) };
   }
-  if (url.protocol !== "http:" && url.protocol !== "https:") throw refuse3("has another scheme");
-  if (endpoint !== null) throw refuse3("names its endpoint itself, leave --s3-endpoint out");
+  if (url.protocol !== "http:" && url.protocol !== "https:") throw refuse5("has another scheme");
+  if (endpoint !== null) throw refuse5("names its endpoint itself, leave --s3-endpoint out");
   const [, bucket = "", ...rest] = url.pathname.split("/");
-  if (!BUCKET.test(bucket)) throw refuse3("names no bucket");
+  if (!BUCKET.test(bucket)) throw refuse5("names no bucket");
   return {
     ...shared,
     endpoint: url.origin,
@@ -9416,10 +11901,10 @@ function readS3Location(text, endpoint, env) {
     prefix: prefixOf(`/${rest.join("/")}`)
   };
 }
-function endpointOf(text) {
-  const url = URL.canParse(text) ? new URL(text) : null;
+function endpointOf(text2) {
+  const url = URL.canParse(text2) ? new URL(text2) : null;
   if (url === null || !["http:", "https:"].includes(url.protocol) || url.pathname !== "/") {
-    throw new UsageError(`The S3 endpoint ${text} is no URL such as https://s3.example.com.`);
+    throw new UsageError(`The S3 endpoint ${text2} is no URL such as https://s3.example.com.`);
   }
   return url.origin;
 }
@@ -9465,6 +11950,10 @@ Checks an audit chain with nothing but public keys: format, hash, link, order, t
   --jobs N             worker threads (default: one per core)
   --json               one JSON object instead of lines
   --help               this text
+
+       node tools/audit-verify.js --upgrade FILE --signers FILE [--origin ORIGIN] [--json]
+
+Checks the evidence of one upgrade (GET /kernel/upgrade/{id}/evidence): every event, every approval, the quorum.
 
 Exit code 0: verified. 1: faults, one line each. 2: wrong use, or the source cannot be read.
 `;
@@ -9536,11 +12025,11 @@ function oneSource(file, dir, url, s3, endpoint) {
   if (more.length > 0) throw new UsageError("Name only one of --export, --dir, --s3 and --database-url.");
   return source;
 }
-function integer(option, text, least) {
-  if (text === void 0) return null;
-  const value2 = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value2) || value2 < least) {
-    throw new UsageError(`${option} must be an integer from ${least}, not ${text}.`);
+function integer(option, text2, least) {
+  if (text2 === void 0) return null;
+  const value2 = Number(text2);
+  if (!/^\d+$/.test(text2) || !Number.isSafeInteger(value2) || value2 < least) {
+    throw new UsageError(`${option} must be an integer from ${least}, not ${text2}.`);
   }
   return value2;
 }
@@ -9553,19 +12042,19 @@ function headsToExpect(texts, from, shard) {
   }
   return heads;
 }
-function readExpectedHead(text) {
-  const match = /^(?:(\d{1,15}):(\d{1,15})(?::([0-9a-f]{64}))?|([0-9a-f]{64}))$/.exec(text);
+function readExpectedHead(text2) {
+  const match = /^(?:(\d{1,15}):(\d{1,15})(?::([0-9a-f]{64}))?|([0-9a-f]{64}))$/.exec(text2);
   if (match !== null) {
     const [, shard, seq, hashThere, hashAlone] = match;
     if (shard === void 0) return [{ shard: null, seq: null, hash: hashAlone ?? null }];
     return [{ shard: Number(shard), seq: Number(seq), hash: hashThere ?? null }];
   }
-  if ((0, import_node_fs.statSync)(text, { throwIfNoEntry: false })?.isFile() !== true) {
+  if ((0, import_node_fs.statSync)(text2, { throwIfNoEntry: false })?.isFile() !== true) {
     throw new UsageError(
-      `--expect-head ${text} is neither <hash>, <shard>:<seq>, <shard>:<seq>:<hash> nor a file that exists.`
+      `--expect-head ${text2} is neither <hash>, <shard>:<seq>, <shard>:<seq>:<hash> nor a file that exists.`
     );
   }
-  return readHeadsFile(text);
+  return readHeadsFile(text2);
 }
 function readHeadsFile(path) {
   let heads;
@@ -9652,10 +12141,10 @@ var EventRows = class {
     const client = await this.client?.catch(() => void 0);
     await client?.end();
   }
-  async query(text, values) {
+  async query(text2, values) {
     try {
       this.client ??= this.connect();
-      return await (await this.client).query(text, values);
+      return await (await this.client).query(text2, values);
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new UsageError(`The database cannot be read: ${why}`, { cause });
@@ -9682,8 +12171,8 @@ var import_promises = require("node:timers/promises");
 var import_node_crypto4 = require("node:crypto");
 var ALGORITHM = "AWS4-HMAC-SHA256";
 var EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-function encode(text) {
-  return encodeURIComponent(text).replace(
+function encode(text2) {
+  return encodeURIComponent(text2).replace(
     /[!'()*]/g,
     (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`
   );
@@ -9797,8 +12286,8 @@ var S3Reader = class {
     });
     const bytes = await bodyOf(response, most);
     if (response.status === 200) return bytes;
-    const text = Buffer.from(bytes).toString("utf8");
-    const code = /<Code>([A-Za-z0-9]+)<\/Code>/.exec(text)?.[1] ?? `status ${response.status}`;
+    const text2 = Buffer.from(bytes).toString("utf8");
+    const code = /<Code>([A-Za-z0-9]+)<\/Code>/.exec(text2)?.[1] ?? `status ${response.status}`;
     if (code === "NoSuchKey" || response.status === 404 && key !== "") return null;
     if (response.status >= 500 || response.status === 429 || code === "RequestTimeout") {
       throw new PassingFailure(code);
@@ -9857,20 +12346,20 @@ function readLines(path, start, end, each) {
     const from = Math.max(0, start - 1);
     const chunk = Buffer.allocUnsafe(end - from);
     const length = readFully(file, chunk, from);
-    let at = 0;
+    let at2 = 0;
     if (start > 0) {
       const before = chunk.subarray(0, length).indexOf(LINE_FEED);
       if (before < 0) return;
-      at = before + 1;
+      at2 = before + 1;
     }
-    while (at < length) {
-      const feed = chunk.indexOf(LINE_FEED, at);
+    while (at2 < length) {
+      const feed = chunk.indexOf(LINE_FEED, at2);
       if (feed < 0 || feed >= length) {
-        each(restOfLine(file, chunk.subarray(at, length), from + length));
+        each(restOfLine(file, chunk.subarray(at2, length), from + length));
         return;
       }
-      each(chunk.subarray(at, feed));
-      at = feed + 1;
+      each(chunk.subarray(at2, feed));
+      at2 = feed + 1;
     }
   } finally {
     (0, import_node_fs2.closeSync)(file);
@@ -9879,9 +12368,9 @@ function readLines(path, start, end, each) {
 function restOfLine(file, begin, from) {
   const parts = [begin];
   let kept = begin.length;
-  for (let at = from; ; at += STEP) {
+  for (let at2 = from; ; at2 += STEP) {
     const step = Buffer.allocUnsafe(STEP);
-    const length = readFully(file, step, at);
+    const length = readFully(file, step, at2);
     const feed = step.subarray(0, length).indexOf(LINE_FEED);
     if (kept < LONGEST_LINE) parts.push(step.subarray(0, feed < 0 ? length : feed));
     kept += length;
@@ -10046,8 +12535,8 @@ var TaskChecker = class {
         break;
       case "objects": {
         const reader = new S3Reader(task.location);
-        for (let at = 0; at < task.keys.length; at += OBJECTS_AT_ONCE) {
-          const keys = task.keys.slice(at, at + OBJECTS_AT_ONCE);
+        for (let at2 = 0; at2 < task.keys.length; at2 += OBJECTS_AT_ONCE) {
+          const keys = task.keys.slice(at2, at2 + OBJECTS_AT_ONCE);
           const objects = await Promise.all(keys.map((key) => reader.object(key)));
           keys.forEach((key, i) => this.addObject(packer, key, objects[i] ?? new Uint8Array()));
         }
@@ -10157,8 +12646,8 @@ function faultLine({ code, shard, seq, id, message }) {
   const event = id ?? (code === "gap" || code === "truncation" ? "missing" : "unknown");
   return printable(`${code}: event ${event}, position ${position}: ${message}`);
 }
-function printable(text) {
-  return text.replace(
+function printable(text2) {
+  return text2.replace(
     /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
     (c) => `\\u${(c.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`
   );
@@ -10370,7 +12859,7 @@ var SortedRecords = class {
       const lines = this.buffer.slice(i, i + 1e3).map((record) => JSON.stringify(record));
       const bytes = Buffer.from(`${lines.join("\n")}
 `);
-      for (let at = 0; at < bytes.length; ) at += (0, import_node_fs4.writeSync)(file, bytes, at);
+      for (let at2 = 0; at2 < bytes.length; ) at2 += (0, import_node_fs4.writeSync)(file, bytes, at2);
     }
     (0, import_node_fs4.closeSync)(file);
     this.runs.push(path);
@@ -10514,17 +13003,17 @@ var CompactTable = class {
     const d = key[3] ?? 0;
     for (let slot = spread(a, b, c, d) & mask; ; slot = slot + 1 & mask) {
       const before = values[slot] ?? 0;
-      const at = slot * 4;
+      const at2 = slot * 4;
       if (before === 0) {
-        keys[at] = a;
-        keys[at + 1] = b;
-        keys[at + 2] = c;
-        keys[at + 3] = d;
+        keys[at2] = a;
+        keys[at2 + 1] = b;
+        keys[at2 + 2] = c;
+        keys[at2 + 3] = d;
         values[slot] = value2;
         this.count++;
         return 0;
       }
-      if (keys[at + 3] === d && keys[at] === a && keys[at + 1] === b && keys[at + 2] === c) {
+      if (keys[at2 + 3] === d && keys[at2] === a && keys[at2 + 1] === b && keys[at2 + 2] === c) {
         values[slot] = value2;
         return before;
       }
@@ -10605,8 +13094,8 @@ var SpillPartitions = class {
       position += length;
     }
   }
-  flush({ file, bytes, at }) {
-    for (let done = 0; done < at * 8; ) done += (0, import_node_fs5.writeSync)(file, bytes, done, at * 8 - done);
+  flush({ file, bytes, at: at2 }) {
+    for (let done = 0; done < at2 * 8; ) done += (0, import_node_fs5.writeSync)(file, bytes, done, at2 * 8 - done);
   }
 };
 
@@ -10655,32 +13144,32 @@ var SpillingIdentityCheck = class {
     const faults = [];
     for (const records of spill.ids.read()) {
       const ids = new CompactTable();
-      for (const { numbers, words, at } of records) {
-        readKey(words, at * 2, this.id);
+      for (const { numbers, words, at: at2 } of records) {
+        readKey2(words, at2 * 2, this.id);
         if (ids.swap(this.id, 1) === 0) continue;
         const id = idOfKey(this.id);
-        const [shard = 0, seq = 0] = numbers.subarray(at + 2, at + 4);
+        const [shard = 0, seq = 0] = numbers.subarray(at2 + 2, at2 + 4);
         faults.push(faultAt({ shard, seq, id }, "duplicate", duplicateId(id)));
       }
     }
     for (const records of spill.streams.read()) {
       const streams = new CompactTable();
-      for (const { numbers, words, at } of records) {
-        readKey(words, at * 2, this.stream);
-        const seq = numbers[at + 5] ?? 0;
+      for (const { numbers, words, at: at2 } of records) {
+        readKey2(words, at2 * 2, this.stream);
+        const seq = numbers[at2 + 5] ?? 0;
         const facts = {
-          shard: numbers[at + 4] ?? 0,
+          shard: numbers[at2 + 4] ?? 0,
           // Only its hash was kept.
           stream: "of this event",
-          streamVersion: numbers[at + 6] ?? 0
+          streamVersion: numbers[at2 + 6] ?? 0
         };
         if (seq === 0) {
           streams.swap(this.stream, pack(facts));
           continue;
         }
-        const message = this.streamMessage(streams, this.stream, facts, numbers[at + 7] ?? 0);
+        const message = this.streamMessage(streams, this.stream, facts, numbers[at2 + 7] ?? 0);
         if (message === null) continue;
-        const id = idOfKey(readKey(words, at * 2 + 4, this.id));
+        const id = idOfKey(readKey2(words, at2 * 2 + 4, this.id));
         faults.push(faultAt({ shard: facts.shard, seq, id }, "stream", message));
       }
     }
@@ -10712,25 +13201,25 @@ function spreadOf(key) {
   return spread(key[0] ?? 0, key[1] ?? 0, key[2] ?? 0, key[3] ?? 0);
 }
 function writeId(into, id, shard, seq) {
-  const { numbers, words, at } = into.next(spreadOf(id));
-  writeKey(words, at * 2, id);
-  numbers[at + 2] = shard;
-  numbers[at + 3] = seq;
+  const { numbers, words, at: at2 } = into.next(spreadOf(id));
+  writeKey(words, at2 * 2, id);
+  numbers[at2 + 2] = shard;
+  numbers[at2 + 3] = seq;
 }
 function writeStream(into, stream, id, shard, seq, version, skipped) {
-  const { numbers, words, at } = into.next(spreadOf(stream));
-  writeKey(words, at * 2, stream);
-  writeKey(words, at * 2 + 4, id);
-  numbers[at + 4] = shard;
-  numbers[at + 5] = seq;
-  numbers[at + 6] = version;
-  numbers[at + 7] = skipped;
+  const { numbers, words, at: at2 } = into.next(spreadOf(stream));
+  writeKey(words, at2 * 2, stream);
+  writeKey(words, at2 * 2 + 4, id);
+  numbers[at2 + 4] = shard;
+  numbers[at2 + 5] = seq;
+  numbers[at2 + 6] = version;
+  numbers[at2 + 7] = skipped;
 }
-function writeKey(words, at, key) {
-  for (let i = 0; i < 4; i++) words[at + i] = key[i] ?? 0;
+function writeKey(words, at2, key) {
+  for (let i = 0; i < 4; i++) words[at2 + i] = key[i] ?? 0;
 }
-function readKey(words, at, into) {
-  for (let i = 0; i < 4; i++) into[i] = words[at + i] ?? 0;
+function readKey2(words, at2, into) {
+  for (let i = 0; i < 4; i++) into[i] = words[at2 + i] ?? 0;
   return into;
 }
 
@@ -10991,14 +13480,14 @@ function readTrustRoot({ signers: path, origin }) {
   return { origin: named, signers: file.signers };
 }
 function readSignersFile(path) {
-  let text;
+  let text2;
   try {
-    text = (0, import_node_fs8.readFileSync)(path);
+    text2 = (0, import_node_fs8.readFileSync)(path);
   } catch (error) {
     throw new UsageError(`--signers ${path}: ${error instanceof Error ? error.message : String(error)}`);
   }
   try {
-    return parseSignersFile(text);
+    return parseSignersFile(text2);
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
     throw new UsageError(
@@ -11196,10 +13685,73 @@ function nothingToVerify({ shard, from }) {
   return { code: "truncation", shard, seq: null, id: null, message: `there is no event${where}${since}` };
 }
 
+// apps/audit-verify/verify-upgrade.ts
+var import_node_fs9 = require("node:fs");
+var import_node_util2 = require("node:util");
+function asksForUpgrade(argv) {
+  return argv.some((argument) => argument === "--upgrade" || argument.startsWith("--upgrade="));
+}
+function verifyUpgradeFile(argv) {
+  let values;
+  try {
+    ({ values } = (0, import_node_util2.parseArgs)({
+      args: [...argv],
+      options: {
+        upgrade: { type: "string" },
+        signers: { type: "string" },
+        origin: { type: "string" },
+        json: { type: "boolean" }
+      }
+    }));
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+  const { upgrade, signers, origin } = values;
+  if (upgrade === void 0 || upgrade === "") throw new UsageError("--upgrade needs a file.");
+  if (signers === void 0) throw new UsageError("--signers is missing: name the signers.json to trust.");
+  if (origin !== void 0 && !isOrigin(origin)) {
+    throw new UsageError(`--origin ${String(origin)} is no origin: it looks like kernel.example.com/prod.`);
+  }
+  const trust = readTrustRoot({ signers, origin: origin ?? null });
+  let file;
+  try {
+    file = (0, import_node_fs9.readFileSync)(upgrade);
+  } catch (error) {
+    throw new UsageError(`--upgrade ${upgrade}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const { faults, ...verdict } = verifyUpgradeEvidence(file, trust);
+  const verified = faults.length === 0;
+  if (values.json === true) return { verified, lines: [JSON.stringify({ verified, ...verdict, faults })] };
+  if (!verified) return { verified, lines: faults.map(printable2) };
+  const { upgradeId, status, approvers, required, events } = verdict;
+  const decided = required === null ? "not decided" : `${approvers.length} of ${required}: ${approvers.join(", ")}`;
+  const last = events.at(-1);
+  return {
+    verified,
+    lines: [
+      printable2(`Upgrade ${upgradeId} verified: ${status} (${decided}).`),
+      `Last event ${last?.shard}:${last?.seq}:${last?.hash}, a head to expect of the chain (--expect-head).`
+    ]
+  };
+}
+function printable2(text2) {
+  return text2.replace(
+    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
+    (c) => `\\u${(c.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`
+  );
+}
+
 // apps/audit-verify/main.ts
 var EXIT = { verified: 0, faults: 1, usage: 2 };
 async function main() {
-  const args = readArguments(process.argv.slice(2));
+  const argv = process.argv.slice(2);
+  if (asksForUpgrade(argv) && !argv.includes("--help")) {
+    const { verified, lines: lines2 } = verifyUpgradeFile(argv);
+    process.stdout.write(`${lines2.join("\n")}
+`);
+    return verified ? EXIT.verified : EXIT.faults;
+  }
+  const args = readArguments(argv.filter((argument) => !argument.startsWith("--upgrade")));
   if (args === null) {
     process.stdout.write(USAGE);
     return EXIT.verified;
@@ -11233,10 +13785,10 @@ if (import_node_worker_threads2.isMainThread) {
     (code) => process.exitCode = code,
     (error) => {
       process.exitCode = EXIT.usage;
-      const text = error instanceof Error ? error.message : String(error);
-      if (error instanceof UsageError) process.stderr.write(`audit-verify: ${text}
+      const text2 = error instanceof Error ? error.message : String(error);
+      if (error instanceof UsageError) process.stderr.write(`audit-verify: ${text2}
 `);
-      else process.stderr.write(`audit-verify failed: ${error instanceof Error ? error.stack : text}
+      else process.stderr.write(`audit-verify failed: ${error instanceof Error ? error.stack : text2}
 `);
     }
   );

@@ -46,6 +46,10 @@ Checks an audit chain with nothing but public keys: format, hash, link, order, t
   --json               one JSON object instead of lines
   --help               this text
 
+       node tools/audit-verify.js --upgrade FILE --signers FILE [--origin ORIGIN] [--json]
+
+Checks the evidence of one upgrade (GET /kernel/upgrade/{id}/evidence): every event, every approval, the quorum.
+
 Exit code 0: verified. 1: faults, one line each. 2: wrong use, or the source cannot be read.
 `;
 

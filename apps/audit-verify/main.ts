@@ -6,11 +6,18 @@ import { type ChainReport, reportLines } from './report/chain-report';
 import { count, ProgressBar } from './report/progress-bar';
 import { UsageError } from './usage.error';
 import { verifyChain } from './verify-chain';
+import { asksForUpgrade, verifyUpgradeFile } from './verify-upgrade';
 
 const EXIT = { verified: 0, faults: 1, usage: 2 } as const;
 
 async function main(): Promise<number> {
-  const args = readArguments(process.argv.slice(2));
+  const argv = process.argv.slice(2);
+  if (asksForUpgrade(argv) && !argv.includes('--help')) {
+    const { verified, lines } = verifyUpgradeFile(argv);
+    process.stdout.write(`${lines.join('\n')}\n`);
+    return verified ? EXIT.verified : EXIT.faults;
+  }
+  const args = readArguments(argv.filter((argument) => !argument.startsWith('--upgrade')));
   if (args === null) {
     process.stdout.write(USAGE);
     return EXIT.verified;

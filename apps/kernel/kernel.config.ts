@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { roleBindings } from '#libs/access';
 import {
   type ConfigOf,
@@ -12,6 +13,19 @@ import {
   url,
   wholeNumber,
 } from '#libs/config';
+import { type ApproverPool, EvidenceError, type JsonValue, readApproverPool } from '#libs/evidence';
+import { DEFAULT_POLICY } from '#libs/governance';
+
+/** The format of docs/spec/approval.md, section 3, read by the code that reads it from the chain. */
+const approverPool = z.unknown().transform((value, context): ApproverPool => {
+  try {
+    return readApproverPool(value as JsonValue);
+  } catch (error) {
+    if (!(error instanceof EvidenceError)) throw error;
+    context.addIssue({ code: 'custom', message: `${error.message} (at ${error.pointer ?? '/'})` });
+    return z.NEVER;
+  }
+});
 
 /** Every setting of the kernel process; docs/configuration.md is generated from it. */
 export const kernelConfig = defineConfig({
@@ -117,6 +131,35 @@ export const kernelConfig = defineConfig({
     schema: wholeNumber({ min: 1, max: 1_500 }),
     description: 'Most writes that wait so at the same time; more are answered with 202 at once.',
     default: 500,
+  },
+  KERNEL_APPROVER_POOL: {
+    schema: json(
+      approverPool,
+      'an approver pool such as {"threshold":3,"approvers":[{"id":"ada","name":"Ada","contact":null,"principals":["ada.example.com"],"keys":[{"keyId":"ada-1","algorithm":"ed25519","publicKeyPem":"-----BEGIN PUBLIC KEY-----..."}]}]}',
+    ).optional(),
+    description:
+      'Who decides about upgrades (docs/spec/approval.md). Registered at the first start, where the chain has no pool yet; after that it says nothing, because the pool changes by upgrades alone. Without it there are no upgrades.',
+    fromFile: true,
+  },
+  KERNEL_APPROVAL_TTL_HOURS: {
+    schema: wholeNumber({ min: 1, max: 8_784 }),
+    description: 'How long an approval counts, until an upgrade of type policy says otherwise.',
+    default: DEFAULT_POLICY.approvalTtlHours,
+    unit: 'h',
+  },
+  KERNEL_PROPOSAL_TTL_HOURS: {
+    schema: wholeNumber({ min: 1, max: 8_784 }),
+    description:
+      'How long a proposal may take until it expires, until an upgrade of type policy says otherwise.',
+    default: DEFAULT_POLICY.proposalTtlHours,
+    unit: 'h',
+  },
+  KERNEL_RATIFICATION_HOURS: {
+    schema: wholeNumber({ min: 1, max: 8_784 }),
+    description:
+      'How long an emergency application may wait for its ratification until it is rolled back, until an upgrade of type policy says otherwise.',
+    default: DEFAULT_POLICY.ratificationHours,
+    unit: 'h',
   },
   KERNEL_LOG_LEVEL: {
     schema: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import {
   type DynamicModule,
   Global,
@@ -26,6 +27,13 @@ import {
   RegistrationStores,
   SigningKeys,
 } from '#libs/key-registry';
+import {
+  AuthorizationSigner,
+  CoordinatorOptions,
+  GovernanceModule,
+  GovernanceOptions,
+  GovernedSigners,
+} from '#libs/governance';
 import { ModeRecorder, ModesModule, ModeStore, ModeWatch } from '#libs/modes';
 import { type Registry } from '#libs/observability';
 import { SigningProxyClient } from '#libs/signer';
@@ -40,6 +48,7 @@ import {
   RegisteredKeyEventSigner,
 } from './proxy-signers';
 import { StoredLegalHolds } from './stored-legal-holds';
+import { UpgradeMetrics } from './upgrade-metrics';
 
 export interface KernelModuleOptions {
   config: KernelConfig;
@@ -233,6 +242,59 @@ class SigningPortsModule {
   }
 }
 
+/** Binds what the governance module asks of the key registry. */
+@Module({})
+class GovernancePortsModule {
+  static register(keyRegistry: DynamicModule, { config, registry }: KernelModuleOptions): DynamicModule {
+    const { origin } = config;
+    const options: GovernanceOptions = {
+      origin,
+      policy: {
+        approvalTtlHours: config.approvalTtlHours,
+        proposalTtlHours: config.proposalTtlHours,
+        ratificationHours: config.ratificationHours,
+      },
+      firstPool: config.approverPool ?? null,
+      now: () => new Date(),
+    };
+    return {
+      module: GovernancePortsModule,
+      imports: [keyRegistry],
+      providers: [
+        {
+          provide: AuthorizationSigner,
+          useFactory: (proxy: SigningProxyClient, keys: SigningKeys, metrics: AppendMetrics) =>
+            new ProxyManifestSigner(proxy, keys, metrics),
+          inject: [SigningProxyClient, SigningKeys, AppendMetrics],
+        },
+        {
+          provide: GovernedSigners,
+          useFactory: (registered: RegisteredSigners): GovernedSigners => ({
+            signers: () => registered.signers({ fresh: true }),
+          }),
+          inject: [RegisteredSigners],
+        },
+        { provide: GovernanceOptions, useValue: options },
+        {
+          provide: CoordinatorOptions,
+          useFactory: (modes: ModeWatch): CoordinatorOptions => {
+            const metrics = new UpgradeMetrics(registry);
+            return {
+              databaseUrl: config.databaseUrl,
+              holder: `kernel ${hostname()} ${process.pid}`,
+              mayDecide: () => modes.current.mode === 'normal',
+              onPass: (pass) => metrics.onPass(pass),
+              onTerm: (leading) => metrics.onTerm(leading),
+            };
+          },
+          inject: [ModeWatch],
+        },
+      ],
+      exports: [AuthorizationSigner, GovernedSigners, GovernanceOptions, CoordinatorOptions],
+    };
+  }
+}
+
 /** The kernel's service API: modules and what they run on. */
 @Module({})
 export class KernelModule implements OnModuleInit {
@@ -252,6 +314,7 @@ export class KernelModule implements OnModuleInit {
         ModesModule.register({ imports: [] }),
         AuditModule.register({ imports: [] }),
         SigningModule.register({ imports: [SigningPortsModule.register(keyRegistry)] }),
+        GovernanceModule.register({ imports: [GovernancePortsModule.register(keyRegistry, options)] }),
       ],
     };
   }

@@ -1,5 +1,6 @@
 import { AuditError } from '#libs/audit';
 import { EventStoreError } from '#libs/event-store';
+import { GovernanceError } from '#libs/governance';
 import { type ErrorProblems, problemsOf } from '#libs/http-edge';
 import { KeyRegistryError } from '#libs/key-registry';
 import { ModeError } from '#libs/modes';
@@ -16,6 +17,7 @@ const MODE_RETRY_S = 30;
 /** Another replica is there, or will be in a moment. */
 const STOPPING = { status: 503, word: 'overloaded', title: 'Overloaded' } as const;
 const MALFORMED = { status: 400, members: ['pointer'] } as const;
+const CLOSED = { status: 409, members: ['upgradeStatus'] } as const;
 /** No request can cause it: the kernel itself is at fault. */
 const OUR_FAULT = { status: 500, word: 'internal_error' } as const;
 
@@ -64,6 +66,34 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
     legal_hold_not_in_force: { status: 409 },
     position_unavailable: { status: 503 },
   }),
-  problemsOf(SigningError, { manifest_id_too_long: { status: 400 } }),
+  problemsOf(SigningError, { manifest_id_too_long: { status: 400 }, reserved_kind: { status: 400 } }),
+  problemsOf(GovernanceError, {
+    upgrade_not_found: { status: 404 },
+    upgrade_exists: { status: 409, members: ['upgradeId'] },
+    invalid_manifest: MALFORMED,
+    patch_mismatch: { status: 400, members: ['computed', 'claimed'] },
+    not_the_approver: { status: 403, word: 'forbidden' },
+    self_approval: { status: 403 },
+    invalid_signature: { status: 400, members: ['reasons'] },
+    invalid_approved_at: { status: 400, members: ['approvedAt', 'expiresAt'] },
+    key_not_valid: { status: 400, members: ['reasons'] },
+    approver_already_signed: { status: 409, members: ['approvalId'] },
+    upgrade_already_applied: CLOSED,
+    upgrade_closed: CLOSED,
+    not_emergency: CLOSED,
+    insufficient_quorum: {
+      status: 400,
+      members: ['approvals', 'approvers', 'required', 'missing', 'notCounted', 'open'],
+    },
+    checks_missing: { status: 409, members: ['checks'] },
+    unknown_check: { status: 400, members: ['preconditions'] },
+    only_services: { status: 403 },
+    not_the_proposer: { status: 403 },
+    not_applied: CLOSED,
+    superseded: { status: 409 },
+    unsettled: { status: 409, members: ['unsettled'] },
+    no_pool: { status: 409 },
+    contended: { status: 503 },
+  }),
   problemsOf(KeyRegistryError, { signer_not_found: { status: 404 } }),
 ];

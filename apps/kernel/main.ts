@@ -10,6 +10,7 @@ import {
   assertRuntimeRole,
   openConnections,
 } from '#libs/event-store';
+import { ApproverDirectory, FirstPool } from '#libs/governance';
 import { HttpEdgeError, createServiceApp } from '#libs/http-edge';
 import { SigningKeys } from '#libs/key-registry';
 import { ModeWatch } from '#libs/modes';
@@ -43,6 +44,10 @@ async function main(config: KernelConfig): Promise<void> {
       problems: KERNEL_PROBLEMS,
       limits: { bodyBytes: config.bodyLimitBytes },
       registry: processRegistry,
+      approvers: (app) => {
+        const directory = app.get(ApproverDirectory, { strict: false });
+        return (principal) => directory.isApprover(principal);
+      },
       gate: (app) => {
         const modes = app.get(ModeWatch);
         return { mode: () => modes.current.mode, assertWritable: () => modes.assertWritable() };
@@ -88,6 +93,11 @@ async function main(config: KernelConfig): Promise<void> {
         if (!ok) throw new Error(backends.map(({ name, detail }) => `${name}: ${detail}`).join('; '));
         const problem = app.get(SigningKeys, { strict: false }).problem();
         if (problem !== null) throw new Error(problem);
+      },
+      approver_pool: async () => {
+        const problem = app.get(FirstPool, { strict: false }).problem();
+        if (problem !== null && app.get(ModeWatch).current.mode === 'normal') throw new Error(problem);
+        return await Promise.resolve();
       },
     },
   });

@@ -29,7 +29,46 @@ const PUBLIC: Row = {
   NOROLE: 'any',
 };
 
+/** Nobody's by their role: an approver in person, whom no caller here is (test/governance). */
+const IN_PERSON: Row = { SUPERADMIN: 'no', DIVISION_LEAD: 'no', OPERATOR: 'no', AUDITOR: 'no', NOROLE: 'no' };
+const PROPOSE: Row = {
+  SUPERADMIN: 'yes',
+  DIVISION_LEAD: 'yes',
+  OPERATOR: 'yes',
+  AUDITOR: 'no',
+  NOROLE: 'no',
+};
+const APPLY: Row = { SUPERADMIN: 'yes', DIVISION_LEAD: 'no', OPERATOR: 'yes', AUDITOR: 'no', NOROLE: 'no' };
+const SUPERADMIN_ONLY: Row = {
+  SUPERADMIN: 'yes',
+  DIVISION_LEAD: 'no',
+  OPERATOR: 'no',
+  AUDITOR: 'no',
+  NOROLE: 'no',
+};
+
+/** About upgrades: asked about one that is not there, so that only the permission shows. */
+const GOVERNANCE: Record<string, Row> = {
+  listUpgrades: ANY_ROLE,
+  proposeUpgrade: PROPOSE,
+  getUpgrade: ANY_ROLE,
+  getUpgradeEvidence: ANY_ROLE,
+  getApprovalRequest: ANY_ROLE,
+  approveUpgrade: IN_PERSON,
+  rejectUpgrade: IN_PERSON,
+  ratifyUpgrade: IN_PERSON,
+  reportCheck: APPLY,
+  applyUpgrade: APPLY,
+  emergencyApplyUpgrade: SUPERADMIN_ONLY,
+  withdrawUpgrade: PROPOSE,
+  completeUpgrade: APPLY,
+  proposeRollback: PROPOSE,
+  getApprovers: ANY_ROLE,
+  revokeApproverKey: SUPERADMIN_ONLY,
+};
+
 const TABLE: Record<string, Row> = {
+  ...GOVERNANCE,
   signManifest: { SUPERADMIN: 'yes', DIVISION_LEAD: 'own', OPERATOR: 'yes', AUDITOR: 'no', NOROLE: 'no' },
   verifyManifest: ANY_ROLE,
   appendEvents: { SUPERADMIN: 'yes', DIVISION_LEAD: 'no', OPERATOR: 'yes', AUDITOR: 'no', NOROLE: 'no' },
@@ -46,6 +85,19 @@ const TABLE: Record<string, Row> = {
   getSecurityStatus: PUBLIC,
   getSignersFile: PUBLIC,
   getJwks: PUBLIC,
+};
+
+const SIGNATURE = { approverId: 'x', approvedAt: '2026-01-01T00:00:00.000Z', signature: 'AAAA' };
+const UPGRADE_BODIES: Record<string, object> = {
+  approveUpgrade: SIGNATURE,
+  rejectUpgrade: SIGNATURE,
+  ratifyUpgrade: SIGNATURE,
+  reportCheck: { name: 'x', passed: true },
+  applyUpgrade: {},
+  emergencyApplyUpgrade: { reason: 'x' },
+  withdrawUpgrade: { reason: 'x' },
+  completeUpgrade: {},
+  proposeRollback: { rationale: 'x' },
 };
 
 const CALLERS: DevelopmentCaller[] = ['SUPERADMIN', 'DIVISION_LEAD', 'OPERATOR', 'AUDITOR', 'NOROLE'];
@@ -133,8 +185,32 @@ describe('roles', () => {
         return { method: 'GET', path: '/kernel/keys/signers.json' };
       case 'getJwks':
         return { method: 'GET', path: '/kernel/keys/jwks.json' };
-      default:
-        throw new Error(`no request for ${operation}`);
+      case 'listUpgrades':
+        return { method: 'GET', path: '/kernel/upgrade' };
+      case 'proposeUpgrade': {
+        const upgrade = { upgradeId: randomUUID(), type: 'code', target: 'x', rationale: 'a test' };
+        return { method: 'POST', path: '/kernel/upgrade', options: { json: { manifest: upgrade } } };
+      }
+      case 'getApprovers':
+        return { method: 'GET', path: '/kernel/approvers' };
+      case 'revokeApproverKey':
+        return {
+          method: 'POST',
+          path: '/kernel/approvers/nobody/keys/none/revoke',
+          options: { json: { reason: 'a test' } },
+        };
+      case 'getUpgrade':
+        return { method: 'GET', path: '/kernel/upgrade/none' };
+      case 'getUpgradeEvidence':
+        return { method: 'GET', path: '/kernel/upgrade/none/evidence' };
+      case 'getApprovalRequest':
+        return { method: 'GET', path: '/kernel/upgrade/none/approval-request?approverId=x' };
+      default: {
+        const found = kernelContract().operations.find(({ id }) => id === operation);
+        const json = UPGRADE_BODIES[operation];
+        if (found === undefined || json === undefined) throw new Error(`no request for ${operation}`);
+        return { method: 'POST', path: found.path.replace('{id}', 'none'), options: { json } };
+      }
     }
   }
 
@@ -151,6 +227,9 @@ describe('roles', () => {
       if (expected === 'no') {
         expect(answer.status).toBe(403);
         expect(answer.json).toMatchObject({ error: 'forbidden', status: 403 });
+      } else if (operation in GOVERNANCE) {
+        expect(answer.json.error).not.toBe('forbidden');
+        expect(answer.status).not.toBe(403);
       } else {
         expect(answer.status).toBe(['appendEvents', 'setLegalHold'].includes(operation) ? 201 : 200);
       }

@@ -52,7 +52,10 @@ describe.each([{ shards: 1 }, { shards: 3 }])(
         expect(registering).toBeGreaterThanOrEqual(KERNELS.length);
         const { events, signers } = await expectSoundChain(stack());
         expect(events.map(({ type, stream }) => `${type} ${stream}`).sort()).toEqual(
-          KIDS.map((kid) => `signer.added signer/${kid}`),
+          [
+            'approver_pool.registered approver_pool/kernel',
+            ...KIDS.map((kid) => `signer.added signer/${kid}`),
+          ].sort(),
         );
         expect(signers.map(({ signer_kid, public_key_pem }) => [signer_kid, public_key_pem]).sort()).toEqual(
           backend.keys().map(({ kid, publicKeyPem }) => [kid, publicKeyPem]),

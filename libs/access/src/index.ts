@@ -1,6 +1,8 @@
 export { AccessError, type AccessErrorCode } from './access-error';
 export { certificateIdentity, type CertificateIdentity } from './certificate-identity';
 export {
+  APPROVER_ACTIONS,
+  asApprover,
   authorize,
   MATRIX,
   scopedDivision,
@@ -10,7 +12,7 @@ export {
   type Permission,
 } from './matrix';
 export { Policy, policyOf, PublicRoute, type RoutePolicy } from './policy.decorator';
-export { PolicyGuard } from './policy.guard';
+export { PolicyGuard, type ApproverCheck } from './policy.guard';
 export { actorOf, ROLES, type Principal, type Role } from './principal';
 export { principalOf } from './principal-of';
 export { accessOf, Caller, rememberAccess, Scope, type RequestAccess } from './request-access';

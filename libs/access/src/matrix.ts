@@ -19,8 +19,8 @@ function row(
 }
 
 /**
- * Who may do what. A caller without a role may do none of it, and what is not listed nobody may do.
- * Approvals are not here: they hang on the person, not on the role.
+ * Who may do what by their role. A caller without a role may do none of it, and what is not listed nobody may do.
+ * What approvers may do besides, by who they are, is below.
  */
 export const MATRIX = Object.freeze({
   'audit.read': row('allow', 'own-division', 'allow', 'allow'),
@@ -37,9 +37,14 @@ export const MATRIX = Object.freeze({
   'agent.write': row('allow', 'own-division', 'allow', 'deny'),
   'eval.write': row('allow', 'own-division', 'allow', 'deny'),
   'allocation.write': row('allow', 'own-division', 'allow', 'deny'),
+  'upgrade.read': row('allow', 'allow', 'allow', 'allow'),
   'upgrade.propose': row('allow', 'allow', 'allow', 'deny'),
   'upgrade.apply': row('allow', 'deny', 'allow', 'deny'),
   'upgrade.emergency-apply': row('allow', 'deny', 'deny', 'deny'),
+  'upgrade.report-check': row('allow', 'deny', 'allow', 'deny'),
+  /** To approve, reject or ratify: it hangs on the person, and no role gives it. */
+  'upgrade.decide': row('deny', 'deny', 'deny', 'deny'),
+  'approver.revoke-key': row('allow', 'deny', 'deny', 'deny'),
   'keys.manage': row('allow', 'deny', 'deny', 'deny'),
   'mode.manage': row('allow', 'deny', 'deny', 'deny'),
   'retention.read': row('allow', 'deny', 'allow', 'allow'),
@@ -47,6 +52,21 @@ export const MATRIX = Object.freeze({
 });
 
 export type Action = keyof typeof MATRIX;
+
+/**
+ * What a member of the approver pool may do in person, with or without a role: read about upgrades, and decide. Whose
+ * name a signature may be in, and whose key may be revoked, is for the handlers. An Auditor never decides.
+ */
+export const APPROVER_ACTIONS: ReadonlySet<Action> = new Set<Action>([
+  'upgrade.read',
+  'upgrade.decide',
+  'approver.revoke-key',
+]);
+
+/** Whether being an approver could permit the action to this caller. */
+export function asApprover(principal: Principal, action: Action): boolean {
+  return APPROVER_ACTIONS.has(action) && !principal.roles.includes('Auditor');
+}
 
 /** What a permitted caller may touch: everything, or one division alone. */
 export type Scope = 'all' | { readonly division: string };

@@ -20,7 +20,11 @@ agent.read                yes         own           yes       yes      no
 agent.write               yes         own           yes       no       no
 eval.write                yes         own           yes       no       no
 allocation.write          yes         own           yes       no       no
+upgrade.read              yes         yes           yes       yes      no
 upgrade.propose           yes         yes           yes       no       no
+upgrade.report-check      yes         no            yes       no       no
+upgrade.decide            no          no            no        no       no
+approver.revoke-key       yes         no            no        no       no
 upgrade.apply             yes         no            yes       no       no
 upgrade.emergency-apply   yes         no            no        no       no
 keys.manage               yes         no            no        no       no

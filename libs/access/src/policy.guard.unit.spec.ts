@@ -12,6 +12,10 @@ class Routes {
   @PublicRoute()
   open(this: void): void {}
   forgotten(this: void): void {}
+  @Policy('upgrade.decide')
+  decide(this: void): void {}
+  @Policy('upgrade.read')
+  upgrades(this: void): void {}
 }
 
 describe('PolicyGuard', () => {
@@ -29,7 +33,7 @@ describe('PolicyGuard', () => {
     };
     return { socket, headers: { 'x-role': 'SuperAdmin' } };
   };
-  const check = (request: object, route: keyof Routes): boolean => {
+  const check = (request: object, route: keyof Routes) => {
     const handler = Routes.prototype[route];
     return guard.canActivate({
       getHandler: () => handler,
@@ -63,6 +67,42 @@ describe('PolicyGuard', () => {
   it('refuses a route that declares nothing, whoever calls', async () => {
     const request = await requestBy('bot');
     expect(codeOf(() => check(request, 'forgotten'))).toBe('undeclared_policy');
+  });
+
+  it('lets approvers in person do what only they do, whatever their role, but never an Auditor', async () => {
+    const asked: string[] = [];
+    const people = new PolicyGuard(
+      new RoleBindings([
+        { cn: 'bot', role: 'Operator' },
+        { cn: 'auditor', role: 'Auditor' },
+      ]),
+      async (principal) => {
+        asked.push(principal);
+        return principal !== 'stranger';
+      },
+    );
+    const decide = async (name: string, route: keyof Routes) => {
+      const request = await requestBy(name);
+      const handler = Routes.prototype[route];
+      try {
+        await people.canActivate({
+          getHandler: () => handler,
+          getClass: () => Routes,
+          switchToHttp: () => ({ getRequest: () => request }),
+        } as unknown as ExecutionContext);
+        return 'allowed';
+      } catch (error) {
+        return (error as AccessError).code;
+      }
+    };
+    expect(await decide('approver', 'decide')).toBe('allowed');
+    expect(await decide('approver', 'upgrades')).toBe('allowed');
+    expect(await decide('bot', 'decide')).toBe('allowed');
+    expect(await decide('approver', 'append')).toBe('forbidden');
+    expect(await decide('stranger', 'decide')).toBe('forbidden');
+    expect(await decide('auditor', 'decide')).toBe('forbidden');
+    expect(await decide('auditor', 'upgrades')).toBe('allowed');
+    expect(asked).toEqual(['approver', 'approver', 'bot', 'stranger']);
   });
 
   it('asks nothing on a public route', async () => {

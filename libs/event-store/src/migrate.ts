@@ -17,7 +17,8 @@ const RUNTIME_GRANTS = [
   'SELECT, INSERT, DELETE ON kernel.idempotency',
   'SELECT ON kernel.chain',
   'SELECT ON kernel.migrations',
-  'SELECT ON kernel.leadership',
+  // The kernel's processes elect the coordinator of upgrades among themselves.
+  'SELECT, INSERT, UPDATE ON kernel.leadership',
   'SELECT ON kernel.relay_cursors',
   'SELECT, UPDATE (mode, reason, actor, since) ON kernel.mode',
   'SELECT, INSERT, UPDATE (recorded_at) ON kernel.mode_changes',

@@ -25,6 +25,7 @@ import {
   type ManifestVerification,
 } from './core/verify-envelope';
 import { type ApprovalRecord } from './core/approval-record';
+import { type UpgradeEvidenceVerdict, verifyUpgradeEvidenceWith } from './core/upgrade-evidence';
 import { type ApproverKey } from './core/approver-pool';
 import { type ApprovalSignature, judgeApprovalSignature } from './core/verify-approval';
 import { nodeApprovalCrypto, nodeCrypto, sha256Hex } from './node-crypto';
@@ -118,6 +119,13 @@ export {
   type Quorum,
   type QuorumQuestion,
 } from './core/quorum';
+export {
+  readUpgradeEvidence,
+  UPGRADE_EVIDENCE_TYPE,
+  type UpgradeEvidence,
+  type UpgradeEvidenceApproval,
+  type UpgradeEvidenceVerdict,
+} from './core/upgrade-evidence';
 export { readApprovalSignature, type ApprovalSignature } from './core/verify-approval';
 export { base64Url, type WebAuthnAssertion, type WebAuthnCredential } from './core/webauthn-assertion';
 export { readCoseKey, type CoseKey } from './core/cose-key';
@@ -216,6 +224,14 @@ export function verifyApproval(
   key: ApproverKey,
 ): string[] {
   return judgeApprovalSignature(nodeApprovalCrypto, record, signature, key);
+}
+
+/** Checks the evidence of an upgrade offline, with nothing but the trust root. Never throws for what it is given. */
+export function verifyUpgradeEvidence(
+  file: Uint8Array | string,
+  trust: { signers: readonly SignerEntry[]; origin: string },
+): UpgradeEvidenceVerdict {
+  return verifyUpgradeEvidenceWith(nodeApprovalCrypto, file, trust);
 }
 
 /** Checks a day manifest or the seal of an audit report offline; never throws for what it is given, but says why not. */

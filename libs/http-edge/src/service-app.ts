@@ -3,7 +3,7 @@ import { type AddressInfo } from 'node:net';
 import { type TLSSocket } from 'node:tls';
 import { type INestApplication, type Type, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { PolicyGuard, type RoleBindings } from '#libs/access';
+import { type ApproverCheck, PolicyGuard, type RoleBindings } from '#libs/access';
 import { NestLogger, RequestObserver, type Logger, type Registry } from '#libs/observability';
 import { Admission } from './admission';
 import { type DurabilityWatch } from './await-durability';
@@ -77,6 +77,8 @@ export interface ServiceAppOptions {
   /** What the errors of the app's modules look like from outside. */
   readonly problems?: readonly ErrorProblems[];
   readonly limits?: Partial<ServiceLimits>;
+  /** Who the approvers are, out of what the app's modules hold; without it there are none. */
+  readonly approvers?: (app: INestApplication) => ApproverCheck;
   /** Refuses writes by the mode, out of what the app's modules hold. */
   readonly gate?: (app: INestApplication) => WriteGate;
   /** Serves the header Kernel-Await, out of what the app's modules hold. */
@@ -150,9 +152,10 @@ export async function createServiceApp(
     httpsOptions,
   });
   let gate: WriteGate | undefined;
+  let isApprover: ApproverCheck | undefined;
   // In this order: who may, whether they may now, then what they send.
   app.useGlobalGuards(
-    new PolicyGuard(options.bindings),
+    new PolicyGuard(options.bindings, async (principal) => (await isApprover?.(principal)) ?? false),
     new ModeGuard(() => gate),
     new InputGuard(budget, limits.bodyBytes),
   );
@@ -162,6 +165,7 @@ export async function createServiceApp(
     await app.init();
     adapter.durability = options.durability?.(app);
     gate = options.gate?.(app);
+    isApprover = options.approvers?.(app);
     admission.gate = gate;
   } catch (error) {
     // The modules may hold connections already; why the start failed matters more than how closing them went.

@@ -1,4 +1,6 @@
-import { type SignerPurpose } from '#libs/evidence';
+import { createPublicKey } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { type ApproverPool, type SignerPurpose } from '#libs/evidence';
 import { type ProvisionedToken } from '#libs/signer';
 import {
   ARCHIVER_CLIENT_COMMON_NAME,
@@ -44,6 +46,7 @@ export function kernelEnvironment(k: KernelEnvironment): Record<string, string> 
     KERNEL_TLS_KEY_FILE: k.identities.kernelServer.key,
     KERNEL_TLS_CLIENT_CA_FILE: k.identities.caCert,
     KERNEL_ROLE_BINDINGS: JSON.stringify(developmentRoleBindings()),
+    KERNEL_APPROVER_POOL: JSON.stringify(developmentPool(k.identities)),
     KMS_ENDPOINT: k.signingProxyUrl,
     KMS_CA_FILE: k.identities.caCert,
     KMS_CLIENT_CERT_FILE: k.identities.kernelClient.cert,
@@ -92,6 +95,31 @@ export function signingProxyEnvironment(p: SigningProxyEnvironment): Record<stri
           KERNEL_PKCS11_PIN_FILE: p.token.pinFile,
           ...p.token.environment,
         }),
+  };
+}
+
+/** Of the development approvers, how many have to agree. */
+const DEVELOPMENT_THRESHOLD = 3;
+
+/** The development pool: five people, each with an Ed25519 key in a file and a client certificate of their own. */
+export function developmentPool({ approvers }: DevelopmentIdentities): ApproverPool {
+  return {
+    threshold: DEVELOPMENT_THRESHOLD,
+    approvers: approvers.map(({ id, commonName, approvalKey }) => ({
+      id,
+      name: `Development approver ${id}`,
+      contact: null,
+      principals: [developmentSpiffeId(commonName)],
+      keys: [
+        {
+          keyId: `${id}-key-1`,
+          algorithm: 'ed25519',
+          publicKeyPem: createPublicKey(readFileSync(approvalKey, 'utf8'))
+            .export({ type: 'spki', format: 'pem' })
+            .toString(),
+        },
+      ],
+    })),
   };
 }
 

@@ -184,10 +184,14 @@ export interface PoolState {
    * emergency waits for its ratification: until then only who is a member of both decides.
    */
   settled: VersionedPool;
+  /** The one before `inForce`. */
+  previous: VersionedPool | null;
   /** The upgrade that has to be ratified for `inForce` to stay. */
   provisional: string | null;
   /** By key material: a revoked key stays revoked, whatever pool names it later. */
   revoked: ReadonlyMap<string, { at: string; reason: string }>;
+  /** How many events made it: what a decision rests on is named by this number. */
+  events: number;
   /** Where each key came into the chain, by key material. */
   registered: ReadonlyMap<string, EventPosition>;
 }
@@ -197,12 +201,25 @@ export type PoolEvent = Pick<AuditEvent, 'type' | 'stream' | 'payload' | 'shard'
 /** The pool after an event of its stream. @throws EvidenceError `invalid_pool` when the event contradicts it */
 export function evolvePool(state: PoolState | null, event: PoolEvent): PoolState | null {
   if (event.stream !== POOL_STREAM) return state;
+  const next = evolved(state, event);
+  return { ...next, events: (state?.events ?? 0) + 1 };
+}
+
+function evolved(state: PoolState | null, event: PoolEvent): PoolState {
   const { payload } = event;
   if (event.type === 'approver_pool.registered') {
     if (state !== null) throw refuse('', 'a pool is registered already');
     const first = versioned(payload, 1);
     const registered = withKeys(new Map(), first.pool, event);
-    return { inForce: first, settled: first, provisional: null, revoked: new Map(), registered };
+    return {
+      inForce: first,
+      settled: first,
+      previous: null,
+      provisional: null,
+      revoked: new Map(),
+      events: 0,
+      registered,
+    };
   }
   if (state === null) throw refuse('', 'its first event must be approver_pool.registered');
   switch (event.type) {
@@ -212,6 +229,7 @@ export function evolvePool(state: PoolState | null, event: PoolEvent): PoolState
       return {
         ...state,
         inForce,
+        previous: state.inForce,
         settled: provisional === null ? inForce : state.settled,
         provisional,
         registered: withKeys(state.registered, inForce.pool, event),

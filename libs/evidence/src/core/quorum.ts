@@ -71,7 +71,7 @@ export function findSigner(
   approverId: string,
   keyId: string,
   aboutPool = false,
-): { approver: Approver; key: ApproverKey } | { refusal: NotCountedReason } {
+): { approver: Approver; key: ApproverKey; material: string } | { refusal: NotCountedReason } {
   const [first, ...others] = decidingPools(state, aboutPool);
   const approver = first?.pool.approvers.find(({ id }) => id === approverId);
   if (approver === undefined) return { refusal: 'not_in_pool' };
@@ -84,7 +84,7 @@ export function findSigner(
       ({ id, keys }) => id === approverId && keys.some((other) => keyMaterial(other) === material),
     ),
   );
-  return everywhere ? { approver, key } : { refusal: 'not_in_settled_pool' };
+  return everywhere ? { approver, key, material } : { refusal: 'not_in_settled_pool' };
 }
 
 export function isInvolved({ id, principals }: Approver, { names }: Involved): boolean {
@@ -109,9 +109,8 @@ export function countQuorum(question: QuorumQuestion): Quorum {
       const signer = findSigner(pool, record.approverId, record.keyId, aboutPool);
       if ('refusal' in signer) return signer.refusal;
       if (isInvolved(signer.approver, involved)) return 'involved';
-      const material = keyMaterial(signer.key);
-      if (materials.has(material)) return 'key_counted_already';
-      materials.add(material);
+      if (materials.has(signer.material)) return 'key_counted_already';
+      materials.add(signer.material);
       return null;
     })();
     const { approverId, keyId } = record;

@@ -47,7 +47,7 @@ export const EDGE_PROBLEMS: readonly ErrorProblems[] = [
     invalid_statement: MALFORMED,
     invalid_envelope: MALFORMED,
     invalid_approval: MALFORMED,
-    invalid_pool: MALFORMED,
+    invalid_pool: OUR_FAULT,
     invalid_upgrade_evidence: OUR_FAULT,
     invalid_event: OUR_FAULT,
     invalid_public_key: OUR_FAULT,

@@ -1,4 +1,4 @@
-export type SigningErrorCode = 'manifest_id_too_long';
+export type SigningErrorCode = 'manifest_id_too_long' | 'reserved_kind';
 
 export class SigningError extends Error {
   override readonly name = 'SigningError';

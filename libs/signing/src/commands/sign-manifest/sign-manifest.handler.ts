@@ -10,7 +10,12 @@ import {
   newEventId,
 } from '#libs/event-store';
 import { signatureRecord } from '../../domain/signature-record';
-import { type ManifestSubject, subjectOfManifest, subjectOfReference } from '../../domain/manifest-subject';
+import {
+  type ManifestSubject,
+  RESERVED_KINDS,
+  subjectOfManifest,
+  subjectOfReference,
+} from '../../domain/manifest-subject';
 import { SigningError } from '../../domain/signing.error';
 import { ManifestSigner, SigningOptions } from '../../signing.ports';
 import { SignManifest, type SignRequest } from './sign-manifest.command';
@@ -111,6 +116,12 @@ function subjectOf(request: SignRequest): ManifestSubject {
     throw new SigningError(
       'manifest_id_too_long',
       `The manifest id has ${subject.manifestId.length} characters; at most ${MAX_MANIFEST_ID} are allowed.`,
+    );
+  }
+  if (RESERVED_KINDS.has(subject.kind)) {
+    throw new SigningError(
+      'reserved_kind',
+      `A signature of the kind "${subject.kind}" comes from an upgrade that was applied; choose another kind.`,
     );
   }
   return subject;

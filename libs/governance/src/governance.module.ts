@@ -1,0 +1,45 @@
+import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
+import { CqrsModule } from '@nestjs/cqrs';
+import { ApproverDirectory } from './approver-directory';
+import { DecideUpgradeHandler } from './commands/decide-upgrade/decide-upgrade.handler';
+import { RevokeApproverKeyHandler } from './commands/revoke-approver-key/revoke-approver-key.handler';
+import { CoordinatorTerm } from './coordinator/coordinator-term';
+import { UpgradeCoordinator } from './coordinator/upgrade-coordinator';
+import { FirstPool } from './first-pool';
+import { GovernanceReader } from './governance.reader';
+import { ApproversController } from './http/approvers.controller';
+import { UpgradeController } from './http/upgrade.controller';
+import { GetApprovalRequestHandler } from './queries/approval-request/approval-request.handler';
+import { GetApproversHandler } from './queries/approvers/approvers.handler';
+import { GetUpgradeEvidenceHandler } from './queries/evidence/evidence.handler';
+import { GetUpgradeHandler } from './queries/upgrade/upgrade.handler';
+import { ListUpgradesHandler } from './queries/upgrades/upgrades.handler';
+import { UpgradeDecisions } from './upgrade.decisions';
+
+/** Upgrades and who decides about them. Needs EventStore and the ports of governance.ports.ts from `imports`. */
+@Module({})
+export class GovernanceModule {
+  static register({ imports }: Required<Pick<ModuleMetadata, 'imports'>>): DynamicModule {
+    return {
+      module: GovernanceModule,
+      imports: [CqrsModule, ...imports],
+      controllers: [UpgradeController, ApproversController],
+      providers: [
+        GovernanceReader,
+        UpgradeDecisions,
+        FirstPool,
+        ApproverDirectory,
+        UpgradeCoordinator,
+        CoordinatorTerm,
+        DecideUpgradeHandler,
+        RevokeApproverKeyHandler,
+        ListUpgradesHandler,
+        GetUpgradeHandler,
+        GetApprovalRequestHandler,
+        GetApproversHandler,
+        GetUpgradeEvidenceHandler,
+      ],
+      exports: [GovernanceReader, UpgradeDecisions, FirstPool, ApproverDirectory],
+    };
+  }
+}

@@ -1,0 +1,26 @@
+import { type ApproverPool, type SignerEntry } from '#libs/evidence';
+import { type GovernancePolicy } from './domain/governance.policy';
+
+/** Signs deployment authorisations with the manifest key in force; bound to the signing proxy by the app. */
+export abstract class AuthorizationSigner {
+  /**
+   * @param input the DSSE pre-authentication encoding to sign
+   * @throws SignerError `signing_unavailable` when no manifest key can sign now
+   */
+  abstract sign(input: Uint8Array): Promise<{ kid: string; signature: string }>;
+}
+
+/** The registered signers, as they are in the chain right now. */
+export abstract class GovernedSigners {
+  abstract signers(): Promise<SignerEntry[]>;
+}
+
+export abstract class GovernanceOptions {
+  /** This kernel's name inside every approval, e.g. `kernel.example.com/prod`. */
+  abstract readonly origin: string;
+  /** The policy until an upgrade changes it. */
+  abstract readonly policy: GovernancePolicy;
+  /** The pool of a chain that has none yet; null when the deployment names none. */
+  abstract readonly firstPool: ApproverPool | null;
+  abstract now(): Date;
+}

@@ -1,0 +1,41 @@
+import { Body, Controller, Get, Inject, Param, Post } from '@nestjs/common';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import { actorOf, authorize, Caller, Policy, type Principal } from '#libs/access';
+import { BytesAnswer, Context, type RequestContext } from '#libs/http-edge';
+import { RevokeApproverKey } from '../commands/revoke-approver-key/revoke-approver-key.command';
+import { type Approvers, GetApprovers } from '../queries/approvers/approvers.query';
+
+@Controller('kernel/approvers')
+export class ApproversController {
+  constructor(
+    @Inject(CommandBus) private readonly commands: CommandBus,
+    @Inject(QueryBus) private readonly queries: QueryBus,
+  ) {}
+
+  @Get()
+  @Policy('upgrade.read')
+  async approvers(): Promise<Approvers> {
+    return this.queries.execute(new GetApprovers());
+  }
+
+  @Post(':approverId/keys/:keyId/revoke')
+  @Policy('approver.revoke-key')
+  async revokeKey(
+    @Param() { approverId, keyId }: { approverId: string; keyId: string },
+    @Body() { reason }: { reason: string },
+    @Caller() caller: Principal,
+    @Context() context: RequestContext,
+  ): Promise<BytesAnswer> {
+    const asking = {
+      actor: actorOf(caller),
+      correlationId: context.correlationId,
+      idempotency: context.idempotencyClaim(),
+    };
+    const ownOnly = !authorize(caller, 'approver.revoke-key').allowed;
+    const answer = await this.commands.execute(
+      new RevokeApproverKey(approverId, keyId, reason, ownOnly, asking),
+    );
+    context.noteEvents(answer.eventIds);
+    return new BytesAnswer(answer.status, answer.body);
+  }
+}

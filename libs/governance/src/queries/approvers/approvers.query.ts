@@ -1,0 +1,16 @@
+import { Query } from '@nestjs/cqrs';
+import { type Approver } from '#libs/evidence';
+import { type upgradeSummary } from '../../upgrade.view';
+
+export interface Approvers {
+  version: number;
+  threshold: number;
+  approvers: (Approver & { revokedKeys: string[] })[];
+  /** The upgrade that has to be ratified for this pool to stay. */
+  provisional: string | null;
+  /** Proposed changes of the pool that are not settled yet. */
+  pending: ReturnType<typeof upgradeSummary>[];
+}
+
+/** The pool in force, and what is under way. */
+export class GetApprovers extends Query<Approvers> {}

@@ -1,0 +1,42 @@
+import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { type ApprovalAction, type ApprovalRecord, approvalSigningInput } from '#libs/evidence';
+import { type HttpAnswer, type TestStack } from '#libs/testing';
+import { ContractClient } from '../contract/contract.client';
+
+/** One of the development approvers, with their key and their own certificate. */
+export class PersonAtDesk {
+  readonly id: string;
+  readonly client: ContractClient;
+  private readonly key: KeyObject;
+
+  constructor(stack: TestStack, n: number, options: { kernel?: number } = {}) {
+    const approver = stack.identities.approvers[n - 1];
+    if (approver === undefined) throw new Error(`there is no approver ${n}`);
+    this.id = approver.id;
+    this.key = createPrivateKey(readFileSync(approver.approvalKey, 'utf8'));
+    this.client = new ContractClient(stack.client(approver.tls, options));
+  }
+
+  /** Fetches the record to sign. */
+  async record(upgradeId: string, action: ApprovalAction = 'approve', query = ''): Promise<ApprovalRecord> {
+    const path = `/kernel/upgrade/${upgradeId}/approval-request?approverId=${this.id}&action=${action}${query}`;
+    const answer = await this.client.get(path);
+    if (answer.status !== 200) throw new Error(`approval-request: ${answer.text}`);
+    const { type: _, ...record } = answer.json.record as ApprovalRecord & { type: string };
+    return record;
+  }
+
+  /** What is sent for a record; `signed` is signed in its place. */
+  body(record: ApprovalRecord, signed: Partial<ApprovalRecord> = {}): Record<string, unknown> {
+    const { approverId, keyId, approvedAt, notes } = record;
+    const signature = sign(null, approvalSigningInput({ ...record, ...signed }), this.key).toString('base64');
+    return { approverId, keyId, approvedAt, ...(notes === null ? {} : { notes }), signature };
+  }
+
+  async sign(upgradeId: string, action: ApprovalAction = 'approve', notes?: string): Promise<HttpAnswer> {
+    const query = notes === undefined ? '' : `&notes=${encodeURIComponent(notes)}`;
+    const record = await this.record(upgradeId, action, query);
+    return this.client.post(`/kernel/upgrade/${upgradeId}/${action}`, this.body(record));
+  }
+}
