@@ -10,6 +10,7 @@ import { addSign } from './commands/sign.command';
 import { addStatus } from './commands/status.command';
 import { addTest } from './commands/test.command';
 import { addUp } from './commands/up/up.command';
+import { addUpgrade } from './commands/upgrade/upgrade.command';
 import { say } from './output/print';
 
 const EXIT_FAILED = 1;
@@ -28,6 +29,7 @@ export function createProgram(): Command {
   addSign(program);
   addAudit(program);
   addKeys(program);
+  addUpgrade(program);
   addMode(program);
   addReplay(program);
   addTest(program);

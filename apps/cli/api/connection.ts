@@ -2,12 +2,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { loadConfig } from '#libs/config';
-import {
-  type DevelopmentCaller,
-  DEVELOPMENT_CALLERS,
-  readEnvironmentFile,
-  StateFolder,
-} from '#libs/devstack';
+import { APPROVER_COUNT, DEVELOPMENT_CALLERS, readEnvironmentFile, StateFolder } from '#libs/devstack';
 import { cliConfig } from '../cli.config';
 import { CliError } from '../cli.error';
 import { defaultState } from '../work-tree';
@@ -29,7 +24,10 @@ export interface ConnectionOptions {
   key?: string;
 }
 
-const CALLERS = Object.keys(DEVELOPMENT_CALLERS).map((name) => name.toLowerCase().replaceAll('_', '-'));
+const CALLERS = [
+  ...Object.keys(DEVELOPMENT_CALLERS).map((name) => name.toLowerCase().replaceAll('_', '-')),
+  ...Array.from({ length: APPROVER_COUNT }, (_, n) => `approver-${n + 1}`),
+];
 
 /** The options that say which kernel is meant and as whom it is called. */
 export function withConnectionOptions(command: Command, as = 'operator'): Command {
@@ -69,12 +67,13 @@ async function baseConnection(options: ConnectionOptions): Promise<Partial<Conne
   const { url, ca, cert, key } = options;
   if (url !== undefined && ca !== undefined && cert !== undefined && key !== undefined) return {};
   const variables = await kernelVariables(options);
-  const caller = (options.as ?? 'operator').toUpperCase().replaceAll('-', '_') as DevelopmentCaller;
+  const caller = (options.as ?? 'operator').toUpperCase().replaceAll('-', '_');
   return present({
     url: variables['KERNEL_API_URL'],
     ca: variables['KERNEL_CA_CERT'],
     cert: variables[`KERNEL_${caller}_CERT`],
-    key: variables[`KERNEL_${caller}_KEY`],
+    // Beside their certificate, approvers have a key that approvals are signed with.
+    key: variables[`KERNEL_${caller}_${caller.startsWith('APPROVER_') ? 'TLS_KEY' : 'KEY'}`],
   });
 }
 

@@ -43,6 +43,7 @@ export class GetApproversHandler implements IQueryHandler<GetApprovers, Approver
         ...approver,
         revokedKeys: approver.keys.filter((key) => revoked.has(keyMaterial(key))).map(({ keyId }) => keyId),
       })),
+      policy: governance.policy.policy,
       provisional,
       pending,
     };

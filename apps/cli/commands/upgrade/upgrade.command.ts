@@ -1,0 +1,421 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import { text } from 'node:stream/consumers';
+import { type Command } from 'commander';
+import { type ApprovalAction, approvalSigningInput, EvidenceError, parseStrictJson } from '#libs/evidence';
+import {
+  type Connection,
+  connectionFrom,
+  type ConnectionOptions,
+  kernelVariables,
+  withConnectionOptions,
+} from '../../api/connection';
+import { KernelApiClient } from '../../api/kernel-api.client';
+import { CliError } from '../../cli.error';
+import { print, say, table } from '../../output/print';
+import { describeRequest, differenceFromForce, fetchRequest } from './approval';
+import { type ApproverKeyOptions, openApproverKey } from './approver-key';
+
+interface UpgradeAnswer {
+  upgrade: UpgradeDetail;
+  position?: string;
+}
+
+interface UpgradeDetail {
+  id: string;
+  type: string;
+  status: string;
+  reason: string | null;
+  submittedBy: string;
+  submittedAt: string;
+  expiresAt: string;
+  ratifyBy: string | null;
+  manifestSha256: string;
+  patchSha256: string | null;
+  manifest: object;
+  missingChecks: string[];
+  quorum: {
+    required: number;
+    missing: number;
+    approvers: string[];
+    open: string[];
+    notCounted: { approverId: string; action: string; reason: string }[];
+  };
+}
+
+interface TimelineEntry {
+  ts: string;
+  type: string;
+  position: string;
+  actor: { id: string };
+}
+
+type Common = ConnectionOptions & { json?: true; idempotencyKey?: string };
+type SigningOptions = Common &
+  ApproverKeyOptions & { approver?: string; keyId?: string; notes?: string; origin?: string; yes?: true };
+
+/** Upgrades: propose, decide by signature, apply, prove. */
+export function addUpgrade(program: Command): void {
+  const upgrade = program
+    .command('upgrade')
+    .summary('changes that need several people: propose, approve, apply, prove');
+
+  writing(upgrade.command('propose'), 'operator')
+    .description(
+      'Proposes the upgrade in FILE (a manifest in JSON; - reads standard input). It cannot be changed afterwards.',
+    )
+    .argument('<file>', 'the manifest')
+    .option('--submitted-by <name>', 'in whose name (default: the caller)')
+    .option('--artifact <file>', "what the manifest's patchSha256 is the digest of; the kernel recomputes it")
+    .action(async (file: string, options: Common & { submittedBy?: string; artifact?: string }) => {
+      const manifest = await manifestText(file);
+      const members = [`"manifest":${manifest}`];
+      if (options.submittedBy !== undefined)
+        members.push(`"submittedBy":${JSON.stringify(options.submittedBy)}`);
+      if (options.artifact !== undefined)
+        members.push(`"artifact":"${(await bytesOf(options.artifact)).toString('base64')}"`);
+      await post(options, '/kernel/upgrade', `{${members.join(',')}}`);
+    });
+
+  reading(upgrade.command('list'))
+    .description('Lists upgrades, newest first.')
+    .option('--limit <n>', 'how many', '20')
+    .action(async (options: Common & { limit: string }) => {
+      const answer = await get(options, `/kernel/upgrade?limit=${encodeURIComponent(options.limit)}`);
+      if (options.json === true) return print(answer);
+      const { upgrades } = JSON.parse(answer) as { upgrades: UpgradeDetail[] };
+      const rows = upgrades.map(({ id, type, status, submittedBy, submittedAt }) => ({
+        id,
+        type,
+        status,
+        by: submittedBy,
+        since: submittedAt,
+      }));
+      print(rows.length === 0 ? 'There are no upgrades.' : table(rows));
+    });
+
+  reading(upgrade.command('show'))
+    .description(
+      'Shows an upgrade: its manifest, who signed, who counts and who does not, what is missing, what happened.',
+    )
+    .argument('<id>', 'the upgrade')
+    .action(async (id: string, options: Common) => {
+      const answer = await get(options, `/kernel/upgrade/${encodeURIComponent(id)}`);
+      if (options.json === true) return print(answer);
+      const { upgrade: shown, timeline } = JSON.parse(answer) as {
+        upgrade: UpgradeDetail;
+        timeline: TimelineEntry[];
+      };
+      print(
+        [describe(shown), '', JSON.stringify(shown.manifest, null, 2), '', ...timeline.map(lineOf)].join(
+          '\n',
+        ),
+      );
+    });
+
+  for (const action of ['approve', 'reject', 'ratify'] as const) addSigning(upgrade, action);
+
+  writing(upgrade.command('check'), 'operator')
+    .description('Reports how a precondition of an upgrade went.')
+    .argument('<id>', 'the upgrade')
+    .argument('<name>', 'the check, as the manifest names it')
+    .option('--failed', 'it failed (default: it passed)')
+    .option('--detail <text>', 'goes into the chain with it')
+    .action(async (id: string, name: string, options: Common & { failed?: true; detail?: string }) => {
+      const { failed, detail } = options;
+      await post(options, pathOf(id, 'check'), JSON.stringify({ name, passed: failed !== true, detail }));
+    });
+
+  writing(upgrade.command('apply'), 'operator')
+    .description('Applies an upgrade that has its quorum.')
+    .argument('<id>', 'the upgrade')
+    .option('--artifact <file>', 'its digest must be that of the proposal')
+    .action(async (id: string, options: Common & { artifact?: string }) => {
+      const artifact =
+        options.artifact === undefined ? undefined : (await bytesOf(options.artifact)).toString('base64');
+      await post(options, pathOf(id, 'apply'), JSON.stringify({ artifact }));
+    });
+
+  withReason(writing(upgrade.command('emergency-apply'), 'superadmin'))
+    .description(
+      'Applies an upgrade at once, without a quorum; it has to be ratified afterwards. For a SuperAdmin.',
+    )
+    .argument('<id>', 'the upgrade')
+    .action(async (id: string, options: Common & { reason: string }) => {
+      await post(options, pathOf(id, 'emergency-apply'), JSON.stringify({ reason: options.reason }));
+    });
+
+  withReason(writing(upgrade.command('withdraw'), 'operator'))
+    .description('Withdraws a proposal of one’s own.')
+    .argument('<id>', 'the upgrade')
+    .action(async (id: string, options: Common & { reason: string }) => {
+      await post(options, pathOf(id, 'withdraw'), JSON.stringify({ reason: options.reason }));
+    });
+
+  writing(upgrade.command('complete'), 'operator')
+    .description('Says how the deployment of an applied upgrade ended.')
+    .argument('<id>', 'the upgrade')
+    .option('--failed', 'it failed (default: it is completed)')
+    .option('--detail <text>', 'goes into the chain with it')
+    .action(
+      async (id: string, { failed, detail, ...options }: Common & { failed?: true; detail?: string }) => {
+        const outcome = failed === true ? 'failed' : 'completed';
+        await post(options, pathOf(id, 'complete'), JSON.stringify({ outcome, detail }));
+      },
+    );
+
+  writing(upgrade.command('rollback'), 'operator')
+    .description('Proposes to undo an upgrade; that is an upgrade itself and needs its quorum.')
+    .argument('<id>', 'the upgrade to undo')
+    .requiredOption('--rationale <text>', 'why')
+    .option('--id <id>', 'id of the new upgrade (default: <id>.rollback)')
+    .action(
+      async (
+        id: string,
+        { rationale, id: upgradeId, ...options }: Common & { rationale: string; id?: string },
+      ) => {
+        await post(options, pathOf(id, 'rollback'), JSON.stringify({ rationale, upgradeId }));
+      },
+    );
+
+  reading(upgrade.command('evidence'))
+    .description('Fetches everything that proves an upgrade, for tools/audit-verify.js --upgrade FILE.')
+    .argument('<id>', 'the upgrade')
+    .option('--out <file>', 'write it there instead of to standard output')
+    .action(async (id: string, options: Common & { out?: string }) => {
+      const answer = await get(options, pathOf(id, 'evidence'));
+      if (options.out === undefined) return print(answer);
+      await writeFile(options.out, `${answer}\n`).catch((cause: NodeJS.ErrnoException) => {
+        throw new CliError(
+          'file_problem',
+          `${resolve(options.out ?? '')} cannot be written (${cause.code}).`,
+          {},
+          { cause },
+        );
+      });
+      say(`wrote ${resolve(options.out)}`);
+    });
+
+  reading(upgrade.command('approvers'))
+    .description('Shows the approver pool in force.')
+    .action(async (options: Common) => {
+      const answer = await get(options, '/kernel/approvers');
+      if (options.json === true) return print(answer);
+      const pool = JSON.parse(answer) as {
+        version: number;
+        threshold: number;
+        approvers: { id: string; name: string; keys: { keyId: string }[]; revokedKeys: string[] }[];
+      };
+      print(`Pool version ${pool.version}: ${pool.threshold} of ${pool.approvers.length} have to agree.`);
+      print(
+        table(
+          pool.approvers.map(({ id, name, keys, revokedKeys }) => ({
+            id,
+            name,
+            keys: keys
+              .map(({ keyId }) => (revokedKeys.includes(keyId) ? `${keyId} (revoked)` : keyId))
+              .join(', '),
+          })),
+        ),
+      );
+    });
+
+  withReason(writing(upgrade.command('revoke-key'), 'superadmin'))
+    .description('Makes a key of an approver worthless, at once and for good: by a SuperAdmin, or its owner.')
+    .argument('<approver>', 'whose key')
+    .argument('<key-id>', 'which')
+    .action(async (approver: string, keyId: string, options: Common & { reason: string }) => {
+      const path = `/kernel/approvers/${encodeURIComponent(approver)}/keys/${encodeURIComponent(keyId)}/revoke`;
+      const answer = await postText(options, path, JSON.stringify({ reason: options.reason }));
+      print(options.json === true ? answer : `The key ${keyId} of ${approver} counts nowhere any more.`);
+    });
+}
+
+function addSigning(upgrade: Command, action: ApprovalAction): void {
+  const words = { approve: 'Approves', reject: 'Rejects', ratify: 'Ratifies, after an emergency,' }[action];
+  writing(upgrade.command(action), 'approver-1')
+    .description(
+      `${words} an upgrade by a signature: shows what is signed, with digests recomputed here and the difference from what is in force, then signs it with your key.`,
+    )
+    .argument('<id>', 'the upgrade')
+    .option('--approver <id>', 'who you are (with --as approver-N: from the state folder)')
+    .option(
+      '--signing-key <file>',
+      'your Ed25519 approval key, PEM (with --as approver-N: from the state folder)',
+    )
+    .option('--pkcs11-key <label>', 'your approval key in a token, in place of --signing-key')
+    .option('--pkcs11-module <file>', "the token's PKCS#11 library")
+    .option('--pkcs11-token <label>', 'the token')
+    .option('--pkcs11-pin-file <file>', 'file with its PIN, mode 0600')
+    .option('--pkcs11-env <name=value...>', 'for the library, such as SOFTHSM2_CONF=...')
+    .option('--key-id <id>', 'which registered key that is (default: your first one that counts)')
+    .option('--notes <text>', 'what you have to say; signed and recorded')
+    .option('--origin <name>', 'the kernel that must be meant (with a state folder: its own)')
+    .option('--yes', 'do not ask before signing')
+    .action(async (id: string, options: SigningOptions) => {
+      await signDecision(id, action, options);
+    });
+}
+
+async function signDecision(id: string, action: ApprovalAction, options: SigningOptions): Promise<void> {
+  const who = await approverFrom(options);
+  const client = new KernelApiClient(await connectionFrom(options));
+  try {
+    const request = await fetchRequest(client, {
+      upgradeId: id,
+      action,
+      approverId: who.id,
+      keyId: options.keyId,
+      notes: options.notes,
+      origin: who.origin,
+    });
+    process.stderr.write(
+      `${describeRequest(request, await differenceFromForce(client, request.manifest))}\n`,
+    );
+    await confirm(action, options.yes === true);
+    const { approverId, keyId, approvedAt, notes } = request.record;
+    const key = await openApproverKey(who.key);
+    let signature: string;
+    try {
+      // Over the record that was shown, made here: what the kernel calls the signing input plays no part.
+      signature = await key.sign(approvalSigningInput(request.record));
+    } finally {
+      await key.close();
+    }
+    const answer = await client.post(
+      pathOf(id, action),
+      JSON.stringify({ approverId, keyId, approvedAt, ...(notes === null ? {} : { notes }), signature }),
+      idempotency(options),
+    );
+    print(options.json === true ? answer : describe((JSON.parse(answer) as UpgradeAnswer).upgrade));
+  } finally {
+    await client.close();
+  }
+}
+
+/** Id and key of the approver: from the options, else those of the development approver that `--as` names. */
+async function approverFrom(
+  options: SigningOptions,
+): Promise<{ id: string; key: ApproverKeyOptions; origin: string | undefined }> {
+  const number = /^approver-(\d)$/.exec(options.as ?? '')?.[1];
+  const needsFolder = options.url === undefined || options.approver === undefined;
+  const variables = needsFolder ? await kernelVariables(options) : {};
+  const id =
+    options.approver ?? (number === undefined ? undefined : variables[`KERNEL_APPROVER_${number}_ID`]);
+  if (id === undefined) throw new CliError('wrong_usage', 'Who approves? Name yourself with --approver.');
+  const own = options.signingKey ?? options.pkcs11Key;
+  const development = number === undefined ? undefined : variables[`KERNEL_APPROVER_${number}_KEY`];
+  const key =
+    own === undefined && development !== undefined ? { ...options, signingKey: development } : options;
+  return { id, key, origin: options.origin ?? variables['KERNEL_ORIGIN'] };
+}
+
+async function confirm(action: ApprovalAction, yes: boolean): Promise<void> {
+  if (yes) return;
+  if (!process.stdin.isTTY) {
+    throw new CliError(
+      'wrong_usage',
+      `Nobody can be asked here; read what is above and repeat with --yes to ${action}.`,
+    );
+  }
+  const prompt = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await prompt.question(`\nSign this to ${action}? [y/N] `);
+    if (!/^y(es)?$/i.test(answer.trim())) throw new CliError('failed', 'Nothing was signed.');
+  } finally {
+    prompt.close();
+  }
+}
+
+function describe(upgrade: UpgradeDetail): string {
+  const { quorum } = upgrade;
+  return [
+    `${upgrade.id} (${upgrade.type}) is ${upgrade.status}`,
+    ...(upgrade.reason === null ? [] : [`  reason    ${upgrade.reason}`]),
+    `  proposed  by ${upgrade.submittedBy} at ${upgrade.submittedAt}, expires ${upgrade.expiresAt}`,
+    `  sha256    ${upgrade.manifestSha256}`,
+    ...(upgrade.patchSha256 === null ? [] : [`  artifact  ${upgrade.patchSha256}`]),
+    `  quorum    ${quorum.approvers.length} of ${quorum.required}${quorum.approvers.length > 0 ? `: ${quorum.approvers.join(', ')}` : ''}`,
+    ...quorum.notCounted.map(
+      ({ approverId, action, reason }) => `            ${approverId} (${action}) does not count: ${reason}`,
+    ),
+    ...(quorum.missing > 0 ? [`            can still sign: ${quorum.open.join(', ') || 'nobody'}`] : []),
+    ...(upgrade.missingChecks.length > 0 ? [`  checks    missing: ${upgrade.missingChecks.join(', ')}`] : []),
+    ...(upgrade.ratifyBy === null ? [] : [`  EMERGENCY to be ratified until ${upgrade.ratifyBy}`]),
+  ].join('\n');
+}
+
+function lineOf({ ts, type, position, actor }: TimelineEntry): string {
+  return `${ts}  ${position}  ${type}  ${actor.id}`;
+}
+
+function pathOf(id: string, verb: string): string {
+  return `/kernel/upgrade/${encodeURIComponent(id)}/${verb}`;
+}
+
+function reading(command: Command): Command {
+  return withConnectionOptions(command).option('--json', "print the kernel's answer as it came");
+}
+
+function writing(command: Command, as: string): Command {
+  return withConnectionOptions(command, as)
+    .option('--idempotency-key <key>', 'the same key and request give the same answer again')
+    .option('--json', "print the kernel's answer as it came");
+}
+
+function withReason(command: Command): Command {
+  return command.requiredOption('--reason <text>', 'why; goes into the chain with it');
+}
+
+function idempotency({ idempotencyKey }: Common): Record<string, string> {
+  return idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };
+}
+
+async function withClient<T>(
+  options: ConnectionOptions,
+  use: (client: KernelApiClient) => Promise<T>,
+): Promise<T> {
+  const connection: Connection = await connectionFrom(options);
+  const client = new KernelApiClient(connection);
+  try {
+    return await use(client);
+  } finally {
+    await client.close();
+  }
+}
+
+function get(options: Common, path: string): Promise<string> {
+  return withClient(options, (client) => client.get(path));
+}
+
+function postText(options: Common, path: string, body: string): Promise<string> {
+  return withClient(options, (client) => client.post(path, body, idempotency(options)));
+}
+
+async function post(options: Common, path: string, body: string): Promise<void> {
+  const answer = await postText(options, path, body);
+  print(options.json === true ? answer : describe((JSON.parse(answer) as UpgradeAnswer).upgrade));
+}
+
+async function bytesOf(file: string): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new CliError('file_problem', `${resolve(file)} cannot be read (${code}).`, {}, { cause });
+  }
+}
+
+/** The manifest as it was written: the kernel is to see what a parser here would have hidden. */
+async function manifestText(file: string): Promise<string> {
+  const source = file === '-' ? await text(process.stdin) : (await bytesOf(file)).toString('utf8');
+  try {
+    parseStrictJson(source);
+  } catch (cause) {
+    if (!(cause instanceof EvidenceError)) throw cause;
+    const where = cause.pointer === undefined || cause.pointer === '' ? '' : ` at ${cause.pointer}`;
+    throw new CliError('file_problem', `${file} cannot be proposed: ${cause.message}${where}`, {}, { cause });
+  }
+  return source;
+}

@@ -1,0 +1,154 @@
+import { execFile } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { readEnvironmentFile } from '#libs/devstack';
+import { manifestDigest } from '#libs/evidence';
+import { workTree } from '#libs/testing';
+import { Launcher } from './launcher.driver';
+
+describe('./kernel upgrade', () => {
+  let launcher: Launcher;
+  beforeAll(async () => {
+    launcher = await Launcher.create();
+    await launcher.upReady();
+  }, 120_000);
+  afterAll(() => launcher.stop(), 60_000);
+
+  const upgrade = (words: string, ...args: string[]) => launcher.on(`upgrade ${words}`, ...args);
+  async function propose(manifest: Record<string, unknown>): Promise<string> {
+    const file = join(launcher.scratch, `${String(manifest['upgradeId'])}.json`);
+    await writeFile(file, JSON.stringify(manifest));
+    const result = await upgrade('propose', file);
+    expect(result).toMatchObject({ code: 0, stdout: expect.stringContaining('is proposed') });
+    return String(manifest['upgradeId']);
+  }
+  const approve = (id: string, n: number, ...args: string[]) =>
+    upgrade('approve', id, '--as', `approver-${n}`, '--yes', ...args);
+
+  it('goes from a proposal over three signatures to proof, each step an event', async () => {
+    const manifest = { upgradeId: 'cli-1', type: 'code', target: 'api', rationale: 'a fix', version: '1' };
+    const id = await propose(manifest);
+    const first = await approve(id, 1, '--notes', 'read it');
+    expect(first).toMatchObject({ code: 0, stdout: expect.stringContaining('quorum    1 of 3: approver-1') });
+    // What is signed is shown, with digests recomputed on this side.
+    expect(first.stderr).toContain(`manifest  sha256 ${manifestDigest(manifest)}`);
+    expect(first.stderr).toContain('nothing in force to compare with');
+    expect(first.stderr).toContain('Notes: read it');
+    expect(await approve(id, 1)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('(approver_already_signed)'),
+    });
+    expect(await upgrade('apply', id)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('(insufficient_quorum): 1 of 3 approvals count'),
+    });
+    for (const n of [2, 3]) expect((await approve(id, n)).code).toBe(0);
+    expect((await upgrade('apply', id)).stdout).toContain('is applied');
+    const shown = (await upgrade('show', id)).stdout;
+    expect(shown.match(/upgrade\.\w+/g)).toEqual([
+      'upgrade.proposed',
+      'upgrade.approval_given',
+      'upgrade.approval_given',
+      'upgrade.approval_given',
+      'upgrade.approved',
+      'upgrade.applied',
+    ]);
+
+    const evidence = join(launcher.scratch, 'evidence.json');
+    expect((await upgrade('evidence', id, '--out', evidence)).code).toBe(0);
+    const signers = join(launcher.scratch, 'signers.json');
+    await writeFile(signers, (await launcher.on('keys signers')).stdout);
+    const verifier = join(workTree(), 'tools', 'audit-verify.js');
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      ...[verifier, '--upgrade', evidence, '--signers', signers],
+    ]);
+    expect(stdout).toContain(`Upgrade ${id} verified: applied (3 of 3: approver-1, approver-2, approver-3).`);
+    // The last line names a head; the chain as a whole has it.
+    const head = /\d+:\d+:[0-9a-f]{64}/.exec(stdout)?.[0] ?? '';
+    const { DATABASE_URL } = await readEnvironmentFile(join(launcher.state, 'kernel.env'));
+    const chain = await promisify(execFile)(process.execPath, [
+      ...[verifier, '--signers', signers, '--database-url', DATABASE_URL ?? '', '--expect-head', head],
+    ]);
+    expect(chain.stdout).toContain('Audit chain verified');
+
+    await propose({ ...manifest, upgradeId: 'cli-2', version: '2' });
+    const next = await approve('cli-2', 4);
+    expect(next.stderr).toContain('- /version: "1"\n  + /version: "2"');
+  }, 120_000);
+
+  it('shows what a change of the pool would change, and signs nothing unasked', async () => {
+    const { approvers } = JSON.parse((await upgrade('approvers', '--json')).stdout) as {
+      approvers: Record<string, unknown>[];
+    };
+    const rest = approvers.slice(1).map(({ revokedKeys: _, ...approver }) => approver);
+    const pool = { threshold: 2, approvers: rest };
+    await propose({ upgradeId: 'cli-pool', type: 'approver_pool', rationale: 'approver-1 left', pool });
+    const asked = await upgrade('approve', 'cli-pool', '--as', 'approver-2');
+    expect(asked).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining('repeat with --yes'),
+    });
+    expect(asked.stderr).toContain('- /approvers/approver-1/id: "approver-1"');
+    expect(asked.stderr).toContain('- /threshold: 3\n  + /threshold: 2');
+    expect((await upgrade('show', 'cli-pool')).stdout).toContain('quorum    0 of 3');
+  }, 60_000);
+
+  it('is rejected, withdrawn, applied in an emergency and ratified', async () => {
+    await propose({ upgradeId: 'cli-no', type: 'code', target: 'api', rationale: 'x' });
+    for (const n of [1, 2, 3]) {
+      const args = ['--as', `approver-${n}`, '--yes', '--notes', `no ${n}`];
+      expect((await upgrade('reject', 'cli-no', ...args)).code).toBe(0);
+    }
+    expect((await upgrade('show', 'cli-no')).stdout).toContain('cli-no (code) is rejected');
+    await propose({ upgradeId: 'cli-back', type: 'code', target: 'api', rationale: 'x' });
+    expect((await upgrade('withdraw', 'cli-back', '--reason', 'no')).stdout).toContain('is withdrawn');
+    await propose({ upgradeId: 'cli-fire', type: 'code', target: 'api', rationale: 'x' });
+    const fire = await upgrade('emergency-apply', 'cli-fire', '--reason', 'it burns');
+    expect(fire.stdout).toContain('EMERGENCY to be ratified until');
+    for (const n of [1, 2, 3]) {
+      expect((await upgrade('ratify', 'cli-fire', '--as', `approver-${n}`, '--yes')).code).toBe(0);
+    }
+    expect((await upgrade('list')).stdout).toMatch(/cli-fire +code +ratified/);
+    const rollback = await upgrade('rollback', 'cli-fire', '--rationale', 'better without');
+    expect(rollback.stdout).toContain('cli-fire.rollback (rollback) is proposed');
+  }, 120_000);
+
+  it('takes the files of a person who has no state folder', async () => {
+    const variables = await readEnvironmentFile(join(launcher.state, 'kernel.env'));
+    await propose({ upgradeId: 'cli-files', type: 'code', target: 'api', rationale: 'x' });
+    const connection = [
+      ...['--url', variables['KERNEL_API_URL'] ?? '', '--ca', variables['KERNEL_CA_CERT'] ?? ''],
+      ...[
+        '--cert',
+        variables['KERNEL_APPROVER_5_CERT'] ?? '',
+        '--key',
+        variables['KERNEL_APPROVER_5_TLS_KEY'] ?? '',
+      ],
+    ];
+    const person = [
+      '--approver',
+      'approver-5',
+      '--signing-key',
+      variables['KERNEL_APPROVER_5_KEY'] ?? '',
+      '--yes',
+    ];
+    const args = ['upgrade', 'approve', 'cli-files', ...connection, ...person];
+    expect(await launcher.run([...args, '--origin', 'kernel.example.com/other'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('Do not sign: the record says origin'),
+    });
+    expect(await launcher.run(args)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('1 of 3: approver-5'),
+    });
+    const wrongKey = args.map((word) =>
+      word === variables['KERNEL_APPROVER_5_KEY'] ? variables['KERNEL_CA_CERT'] : word,
+    );
+    expect(await readFile(variables['KERNEL_CA_CERT'] ?? '', 'utf8')).toContain('CERTIFICATE');
+    expect((await launcher.run(wrongKey as string[])).stderr).toContain(
+      'is not an Ed25519 private key in PEM',
+    );
+  }, 60_000);
+});
