@@ -3,7 +3,7 @@ import { ContractClient } from '../contract/contract.client';
 import { PersonAtDesk } from './approvers';
 
 describe('fifty approvals and applications of one upgrade at the same time, over two kernels', () => {
-  const stack = withStack({ kernels: 2 });
+  const stack = withStack({ kernels: 2, shards: 3 });
 
   it('give exactly one application and lose no approval', async () => {
     const operators = [0, 1].map((kernel) => new ContractClient(stack().client('OPERATOR', { kernel })));
