@@ -1,7 +1,7 @@
 import { NestFactory } from '@nestjs/core';
 import { type MicroserviceOptions } from '@nestjs/microservices';
 import { type DataSource } from 'typeorm';
-import { divisionOf } from '#libs/audit';
+import { divisionOf } from '#libs/access';
 import { INDEX_CONSUMER, IndexWriter } from '#libs/audit-index';
 import {
   type AuditStreamConsumer,

@@ -10,7 +10,7 @@ import {
 import { TypeOrmModule, getDataSourceToken } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { AuditModule, LegalHoldList } from '#libs/audit';
-import { AuditIndex } from '#libs/audit-index';
+import { AuditIndex, PositionReached } from '#libs/audit-index';
 import {
   assertMigrated,
   Database,
@@ -30,6 +30,7 @@ import {
 import {
   AuthorizationSigner,
   CoordinatorOptions,
+  DivisionsModule,
   GovernanceModule,
   GovernanceOptions,
   GovernedSigners,
@@ -129,6 +130,11 @@ class FoundationModule implements OnModuleInit, OnApplicationShutdown {
           inject: [getDataSourceToken()],
         },
         {
+          provide: PositionReached,
+          useFactory: (store: EventStore, index: AuditIndex) => new PositionReached(store, index),
+          inject: [EventStore, AuditIndex],
+        },
+        {
           provide: RegistrationStores,
           useFactory: (
             dataSource: DataSource,
@@ -191,6 +197,7 @@ class FoundationModule implements OnModuleInit, OnApplicationShutdown {
       exports: [
         EventStore,
         AuditIndex,
+        PositionReached,
         AppendMetrics,
         RegisteredKeyEventSigner,
         SigningProxyClient,
@@ -306,6 +313,7 @@ export class KernelModule implements OnModuleInit {
   static register(options: KernelModuleOptions): DynamicModule {
     const foundation = FoundationModule.register(options);
     const keyRegistry = KeyRegistryModule.register({ imports: [] });
+    const governancePorts = GovernancePortsModule.register(keyRegistry, options);
     return {
       module: KernelModule,
       imports: [
@@ -314,7 +322,8 @@ export class KernelModule implements OnModuleInit {
         ModesModule.register({ imports: [] }),
         AuditModule.register({ imports: [] }),
         SigningModule.register({ imports: [SigningPortsModule.register(keyRegistry)] }),
-        GovernanceModule.register({ imports: [GovernancePortsModule.register(keyRegistry, options)] }),
+        GovernanceModule.register({ imports: [governancePorts] }),
+        DivisionsModule.register({ imports: [governancePorts] }),
       ],
     };
   }

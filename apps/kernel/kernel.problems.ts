@@ -1,4 +1,5 @@
 import { AuditError } from '#libs/audit';
+import { PositionError } from '#libs/audit-index';
 import { EventStoreError } from '#libs/event-store';
 import { GovernanceError } from '#libs/governance';
 import { type ErrorProblems, problemsOf } from '#libs/http-edge';
@@ -18,6 +19,8 @@ const MODE_RETRY_S = 30;
 const STOPPING = { status: 503, word: 'overloaded', title: 'Overloaded' } as const;
 const MALFORMED = { status: 400, members: ['pointer'] } as const;
 const CLOSED = { status: 409, members: ['upgradeStatus'] } as const;
+/** What a budget is and what of it is left. */
+const BALANCE = ['pool', 'budget', 'allocated', 'available'] as const;
 /** No request can cause it: the kernel itself is at fault. */
 const OUR_FAULT = { status: 500, word: 'internal_error' } as const;
 
@@ -60,14 +63,32 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
     reserved_name: MALFORMED,
     event_not_found: { status: 404 },
     unknown_shard: { status: 404 },
-    invalid_position: { status: 400 },
     invalid_range: { status: 400 },
     legal_hold_in_force: { status: 409 },
     legal_hold_not_in_force: { status: 409 },
-    position_unavailable: { status: 503 },
   }),
+  problemsOf(PositionError, { invalid_position: { status: 400 }, position_unavailable: { status: 503 } }),
   problemsOf(SigningError, { manifest_id_too_long: { status: 400 }, reserved_kind: { status: 400 } }),
   problemsOf(GovernanceError, {
+    division_not_found: { status: 404 },
+    invalid_division: MALFORMED,
+    stale_version: { status: 409, word: 'version_conflict', members: ['currentVersion'] },
+    division_retired: { status: 409 },
+    division_not_active: { status: 409, members: ['divisionStatus'] },
+    budget_below_allocated: { status: 409, members: BALANCE },
+    over_budget: { status: 409, members: [...BALANCE, 'requested'] },
+    too_many_pools: { status: 409 },
+    nothing_to_release: { status: 409, members: ['pool', 'held', 'requested'] },
+    invalid_amount: MALFORMED,
+    agent_not_found: { status: 404 },
+    agent_exists: { status: 409 },
+    invalid_template: MALFORMED,
+    template_not_recorded: { status: 400 },
+    transition_not_allowed: { status: 409, members: ['state', 'allowed'] },
+    agent_retired: { status: 409 },
+    eval_not_found: { status: 404 },
+    node_not_found: { status: 404 },
+    ambiguous_node: { status: 409, members: ['nodes'] },
     upgrade_not_found: { status: 404 },
     upgrade_exists: { status: 409, members: ['upgradeId'] },
     invalid_manifest: MALFORMED,

@@ -67,8 +67,24 @@ const GOVERNANCE: Record<string, Row> = {
   revokeApproverKey: SUPERADMIN_ONLY,
 };
 
+const WRITE: Row = {
+  SUPERADMIN: 'yes',
+  DIVISION_LEAD: 'own',
+  OPERATOR: 'yes',
+  AUDITOR: 'no',
+  NOROLE: 'no',
+};
+
+/** Divisions and what is theirs. Writes are about a version or state that is not there, so that only the permission shows. */
+const DIVISIONS: Record<string, Row> = {
+  listDivisions: READ,
+  registerDivision: WRITE,
+  getDivision: READ,
+};
+
 const TABLE: Record<string, Row> = {
   ...GOVERNANCE,
+  ...DIVISIONS,
   signManifest: { SUPERADMIN: 'yes', DIVISION_LEAD: 'own', OPERATOR: 'yes', AUDITOR: 'no', NOROLE: 'no' },
   verifyManifest: ANY_ROLE,
   appendEvents: { SUPERADMIN: 'yes', DIVISION_LEAD: 'no', OPERATOR: 'yes', AUDITOR: 'no', NOROLE: 'no' },
@@ -105,6 +121,8 @@ const OPERATION_IDS = Object.keys(TABLE);
 /** The development DivisionLead leads "product". */
 const OWN = 'product';
 const OTHER = 'finance';
+/** A version that nothing is at. */
+const STALE = 999;
 
 /** TLS 1.3 tells the client late: it may see the alert, or a connection that is closed before any answer. */
 const HANDSHAKE_REFUSED = /certificate|unknown ca|other side closed|ECONNRESET|socket/i;
@@ -121,13 +139,9 @@ describe('roles', () => {
     folder = await mkdtemp(join(tmpdir(), 'kernel-test-roles-'));
     const operator = stack().client('OPERATOR');
     for (const division of [OWN, OTHER]) {
-      const answer = await operator.post('/kernel/audit', {
-        type: 'budget.changed',
-        stream: `division/${division}`,
-        payload: { amount: 1 },
-      });
-      expect(answer.status).toBe(201);
-      events[division] = answer.json.events[0].id;
+      const answer = await operator.post('/kernel/division', { id: division, budget: 100 });
+      expect(answer.status).toBe(200);
+      events[division] = answer.json.audit_id;
       written = answer.json.position;
     }
   });
@@ -199,6 +213,16 @@ describe('roles', () => {
           path: '/kernel/approvers/nobody/keys/none/revoke',
           options: { json: { reason: 'a test' } },
         };
+      case 'listDivisions':
+        return { method: 'GET', path: '/kernel/division' };
+      case 'registerDivision':
+        return {
+          method: 'POST',
+          path: '/kernel/division',
+          options: { json: { id: division, version: STALE } },
+        };
+      case 'getDivision':
+        return { method: 'GET', path: `/kernel/division/${division}` };
       case 'getUpgrade':
         return { method: 'GET', path: '/kernel/upgrade/none' };
       case 'getUpgradeEvidence':
@@ -227,7 +251,7 @@ describe('roles', () => {
       if (expected === 'no') {
         expect(answer.status).toBe(403);
         expect(answer.json).toMatchObject({ error: 'forbidden', status: 403 });
-      } else if (operation in GOVERNANCE) {
+      } else if (operation in GOVERNANCE || operation in DIVISIONS) {
         expect(answer.json.error).not.toBe('forbidden');
         expect(answer.status).not.toBe(403);
       } else {
@@ -239,12 +263,15 @@ describe('roles', () => {
   describe('a DivisionLead', () => {
     const lead = () => new ContractClient(stack().client('DIVISION_LEAD'));
 
-    it.each(['signManifest', 'getEvent'])('is refused another division: %s', async (operation) => {
-      const { method, path, options } = requestOf(operation, OTHER);
-      const answer = await lead().request(method, path, options);
-      expect(answer.status).toBe(403);
-      expect(answer.json.error).toBe('forbidden');
-    });
+    it.each(['signManifest', 'getEvent', 'registerDivision', 'getDivision'])(
+      'is refused another division: %s',
+      async (operation) => {
+        const { method, path, options } = requestOf(operation, OTHER);
+        const answer = await lead().request(method, path, options);
+        expect(answer.status).toBe(403);
+        expect(answer.json.error).toBe('forbidden');
+      },
+    );
 
     it('is refused a manifest of no division', async () => {
       expect((await lead().post('/kernel/sign', { manifest: { id: 'm' } })).status).toBe(403);

@@ -1,4 +1,5 @@
 export { AccessError, type AccessErrorCode } from './access-error';
+export { divisionOf } from './event-division';
 export { certificateIdentity, type CertificateIdentity } from './certificate-identity';
 export {
   APPROVER_ACTIONS,

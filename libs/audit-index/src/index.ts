@@ -3,3 +3,4 @@ export { AuditIndex, type AuditIndexOptions, type IndexPosition } from './audit-
 export { IndexRebuild, type IndexRebuildOptions, type RebuiltHead } from './index-rebuild';
 export { INDEX_CONSUMER, IndexWriter, type IndexWriterOptions } from './index-writer';
 export { type DivisionOf } from './index-rows';
+export { PositionError, type PositionErrorCode, PositionReached } from './position-reached';

@@ -4,14 +4,13 @@ import { AppendEventsHandler } from './commands/append-events/append-events.hand
 import { SetLegalHoldHandler } from './commands/set-legal-hold/set-legal-hold.handler';
 import { AuditController } from './http/audit.controller';
 import { LegalHoldController } from './http/legal-hold.controller';
-import { PositionReached } from './position-reached';
 import { GetEventHandler } from './queries/event/event.handler';
 import { ListEventsHandler } from './queries/events/events.handler';
 import { ExportEventsHandler } from './queries/export/export.handler';
 import { GetHeadsHandler } from './queries/heads/heads.handler';
 import { ListLegalHoldsHandler } from './queries/legal-holds/legal-holds.handler';
 
-/** Records callers' events and answers questions about the chain. Needs EventStore, AuditIndex and LegalHoldList from `imports`. */
+/** Records callers' events and answers questions about the chain. Needs EventStore, AuditIndex, PositionReached and LegalHoldList from `imports`. */
 @Module({})
 export class AuditModule {
   static register({ imports }: Required<Pick<ModuleMetadata, 'imports'>>): DynamicModule {
@@ -21,7 +20,6 @@ export class AuditModule {
       // Before the events, whose route takes any name.
       controllers: [LegalHoldController, AuditController],
       providers: [
-        PositionReached,
         AppendEventsHandler,
         SetLegalHoldHandler,
         GetEventHandler,

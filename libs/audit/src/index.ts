@@ -1,4 +1,3 @@
 export { AuditModule } from './audit.module';
 export { AuditError, type AuditErrorCode } from './domain/audit.error';
 export { type LegalHold, LegalHoldList } from './legal-hold-list';
-export { divisionOf } from './domain/event-division';

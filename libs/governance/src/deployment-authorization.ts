@@ -1,12 +1,7 @@
-import {
-  buildEnvelope,
-  dssePae,
-  type Envelope,
-  MANIFEST_PAYLOAD_TYPE,
-  manifestStatement,
-} from '#libs/evidence';
+import { type Envelope } from '#libs/evidence';
 import { type UpgradeState } from './domain/upgrade.state';
 import { type AuthorizationSigner } from './governance.ports';
+import { signOwnManifest } from './manifest-signing';
 
 /**
  * The `kind` in the statement that says: deploy this. Callers cannot have anything signed under it (libs/signing refuses
@@ -21,16 +16,12 @@ export async function authorizeDeployment(
   facts: { origin: string; signedAt: string; requestedBy: string; head: { shard: number; seq: number } },
 ): Promise<Envelope> {
   const { version } = document;
-  const payload = manifestStatement({
+  const { envelope } = await signOwnManifest(signer, {
+    ...facts,
     manifestId: upgradeId,
     version: typeof version === 'string' && version !== '' && version.length <= 255 ? version : 'unversioned',
     kind: DEPLOYMENT_AUTHORIZATION,
     sha256: manifestSha256,
-    origin: facts.origin,
-    signedAt: facts.signedAt,
-    requestedBy: facts.requestedBy,
-    auditSeqAfter: `${facts.head.shard}:${facts.head.seq}`,
   });
-  const { kid, signature } = await signer.sign(dssePae(MANIFEST_PAYLOAD_TYPE, payload));
-  return buildEnvelope(payload, kid, signature);
+  return envelope;
 }

@@ -1,13 +1,13 @@
 import { type ApproverPool, type SignerEntry } from '#libs/evidence';
 import { type GovernancePolicy } from './domain/governance.policy';
 
-/** Signs deployment authorisations with the manifest key in force; bound to the signing proxy by the app. */
+/** Signs what the kernel itself vouches for with the manifest key in force; bound to the signing proxy by the app. */
 export abstract class AuthorizationSigner {
   /**
    * @param input the DSSE pre-authentication encoding to sign
    * @throws SignerError `signing_unavailable` when no manifest key can sign now
    */
-  abstract sign(input: Uint8Array): Promise<{ kid: string; signature: string }>;
+  abstract sign(input: Uint8Array): Promise<{ kid: string; keyVersion: string; signature: string }>;
 }
 
 /** The registered signers, as they are in the chain right now. */

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { type Actor, type JsonObject } from '#libs/evidence';
 import {
@@ -7,14 +6,13 @@ import {
   appendAndAnswer,
   type CommandAnswer,
   EventStore,
-  EventStoreError,
-  findStoredAnswer,
   type IdempotencyClaim,
   newEventId,
   type StoredEvent,
   type StreamVersion,
   type StreamWrite,
 } from '#libs/event-store';
+import { ContendedDecisions } from './contended-decisions';
 import { authorizeDeployment } from './deployment-authorization';
 import { GovernanceError } from './domain/governance.error';
 import { type Governance } from './domain/plan-effect';
@@ -22,7 +20,6 @@ import { decideUpgrade, type Decision, type UpgradeCommand } from './domain/upgr
 import { evolveUpgrade, REFUSED_TYPE, type UpgradeEvent, type UpgradeState } from './domain/upgrade.state';
 import { AuthorizationSigner, GovernanceOptions } from './governance.ports';
 import { GovernanceReader, upgradeStream } from './governance.reader';
-import { Turns } from './turns';
 
 /** Who asks, and how the answer is remembered. */
 export interface Asking {
@@ -40,27 +37,22 @@ export interface Decided {
   position: string | null;
 }
 
-/**
- * How often a decision is made anew because somebody else, in another process, was first. Two replicas that contend for
- * the same upgrade get through in turn; far more than that is a fault.
- */
-const MAX_ATTEMPTS = 20;
-/** Random, up to this: so that two do not meet again and again. */
-const PAUSE_MS = 15;
 /** False signatures recorded per upgrade; what comes after that is refused all the same, but fills no chain. */
 const MAX_RECORDED_REFUSALS = 100;
 
 /** Makes decisions about upgrades: loads, decides, commits everything that follows together or nothing. */
 @Injectable()
 export class UpgradeDecisions {
-  private readonly turns = new Turns();
+  private readonly contended: ContendedDecisions;
 
   constructor(
     private readonly store: EventStore,
     private readonly reader: GovernanceReader,
     private readonly signer: AuthorizationSigner,
     private readonly options: GovernanceOptions,
-  ) {}
+  ) {
+    this.contended = new ContendedDecisions(store);
+  }
 
   /** @throws GovernanceError, EventStoreError, SignerError */
   async decide(
@@ -69,34 +61,9 @@ export class UpgradeDecisions {
     asking: Asking,
     answer: (decided: Decided) => AnswerBytes,
   ): Promise<CommandAnswer> {
-    const stored = await findStoredAnswer(this.store, asking.idempotency);
-    if (stored) return stored;
-    return this.turns.take(upgradeId, async () => {
-      for (let attempt = 1; ; attempt++) {
-        try {
-          return await this.attempt(upgradeId, command, asking, answer);
-        } catch (error) {
-          if (error instanceof GovernanceError) return await this.answeredMeanwhile(error, asking);
-          if (!(error instanceof EventStoreError && error.code === 'version_conflict')) throw error;
-          if (attempt >= MAX_ATTEMPTS) {
-            throw new GovernanceError(
-              'contended',
-              `Others decided about ${upgradeId} at the same time, ${attempt} times in a row; try again.`,
-              {},
-              { cause: error },
-            );
-          }
-          await delay(Math.random() * PAUSE_MS);
-        }
-      }
-    });
-  }
-
-  /** The same request may have been decided while this one waited, and then of course it is refused a second time. */
-  private async answeredMeanwhile(refusal: GovernanceError, { idempotency }: Asking): Promise<CommandAnswer> {
-    const stored = await findStoredAnswer(this.store, idempotency);
-    if (stored) return stored;
-    throw refusal;
+    return this.contended.decide(upgradeId, asking.idempotency, () =>
+      this.attempt(upgradeId, command, asking, answer),
+    );
   }
 
   private async attempt(

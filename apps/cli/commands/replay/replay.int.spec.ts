@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DataSource } from 'typeorm';
 import { archivedEvent, FolderArchive } from '#libs/archive';
-import { divisionOf } from '#libs/audit';
+import { divisionOf } from '#libs/access';
 import { AuditIndex, IndexWriter } from '#libs/audit-index';
 import { type AuditStreamConsumer, type StreamPosition } from '#libs/audit-stream';
 import { EventStore, migrate, openEventStoreDataSource } from '#libs/event-store';

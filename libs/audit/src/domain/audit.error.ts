@@ -2,11 +2,9 @@ export type AuditErrorCode =
   | 'reserved_name'
   | 'event_not_found'
   | 'unknown_shard'
-  | 'invalid_position'
   | 'invalid_range'
   | 'legal_hold_in_force'
-  | 'legal_hold_not_in_force'
-  | 'position_unavailable';
+  | 'legal_hold_not_in_force';
 
 export class AuditError extends Error {
   override readonly name = 'AuditError';

@@ -14,11 +14,37 @@ export const RESERVED_NOUNS: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
+/**
+ * Whose streams are the kernel's, while callers have facts of their own about such things (`agent.pinged`): of their
+ * types only those are refused that the kernel itself writes.
+ */
+const RESERVED_STREAM_NOUNS: ReadonlySet<string> = new Set(['agent', 'allocation', 'division', 'eval']);
+export const RESERVED_TYPES: ReadonlySet<string> = new Set([
+  'agent.failed',
+  'agent.paused',
+  'agent.resumed',
+  'agent.retired',
+  'agent.spawned',
+  'agent.started',
+  'agent.stopped',
+  'allocation.granted',
+  'allocation.released',
+  'division.registered',
+  'division.updated',
+  'eval.submitted',
+]);
+
 /** The noun of an event type (`manifest.signed` -> `manifest`) or of a stream (`upgrade/upg-42` -> `upgrade`). */
 export function nounOf(name: string): string {
   return name.split(/[./]/, 1)[0] ?? name;
 }
 
-export function isReserved(name: string): boolean {
-  return RESERVED_NOUNS.has(nounOf(name));
+export function isReservedType(type: string): boolean {
+  // A later version of a fact is the same fact.
+  return RESERVED_NOUNS.has(nounOf(type)) || RESERVED_TYPES.has(type.replace(/\.v\d+$/, ''));
+}
+
+export function isReservedStream(stream: string): boolean {
+  const noun = nounOf(stream);
+  return RESERVED_NOUNS.has(noun) || RESERVED_STREAM_NOUNS.has(noun);
 }

@@ -1,10 +1,10 @@
 import { Body, Controller, Get, Headers, Inject, Param, Post, Query } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { Caller, type Principal, Policy, Scope, actorOf } from '#libs/access';
+import { PositionReached } from '#libs/audit-index';
 import { type ShardHead } from '#libs/event-store';
 import { BytesAnswer, Context, NdjsonAnswer, type RequestContext } from '#libs/http-edge';
 import { AppendEvents, type CallerEvent } from '../commands/append-events/append-events.command';
-import { PositionReached } from '../position-reached';
 import { GetEvent } from '../queries/event/event.query';
 import { type EventFilter, ListEvents } from '../queries/events/events.query';
 import { ExportEvents } from '../queries/export/export.query';

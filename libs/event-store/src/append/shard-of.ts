@@ -4,7 +4,16 @@ import { createHash } from 'node:crypto';
  * Who decides, what they decide and what it changes must be one order and one commit: the streams of these nouns share
  * a shard (docs/adr/0100-governance-has-one-order.md).
  */
-const GOVERNANCE_NOUNS: ReadonlySet<string> = new Set(['upgrade', 'approver_pool', 'policy', 'signer']);
+const GOVERNANCE_NOUNS: ReadonlySet<string> = new Set([
+  'upgrade',
+  'approver_pool',
+  'policy',
+  'signer',
+  // What a division may spend, and who in it spends it: docs/adr/0103-divisions-in-the-order-of-governance.md.
+  'division',
+  'agent',
+  'allocation',
+]);
 const GOVERNANCE = 'governance';
 
 /**

@@ -14,6 +14,9 @@ describe('shardOf', () => {
       'approver_pool/kernel',
       'policy/governance',
       'signer/k1',
+      'division/product',
+      'agent/a-1',
+      'allocation/product',
     ];
     for (const shards of [2, 3, 7, 16]) {
       expect(new Set(streams.map((stream) => shardOf(stream, shards)))).toEqual(

@@ -1,9 +1,10 @@
 import { Body, Controller, Get, Inject, Param, Post } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
-import { actorOf, authorize, Caller, Policy, type Principal } from '#libs/access';
-import { BytesAnswer, Context, type RequestContext } from '#libs/http-edge';
+import { authorize, Caller, Policy, type Principal } from '#libs/access';
+import { type BytesAnswer, Context, type RequestContext } from '#libs/http-edge';
 import { RevokeApproverKey } from '../commands/revoke-approver-key/revoke-approver-key.command';
 import { type Approvers, GetApprovers } from '../queries/approvers/approvers.query';
+import { answered, askedBy } from './requests';
 
 @Controller('kernel/approvers')
 export class ApproversController {
@@ -26,16 +27,8 @@ export class ApproversController {
     @Caller() caller: Principal,
     @Context() context: RequestContext,
   ): Promise<BytesAnswer> {
-    const asking = {
-      actor: actorOf(caller),
-      correlationId: context.correlationId,
-      idempotency: context.idempotencyClaim(),
-    };
     const ownOnly = !authorize(caller, 'approver.revoke-key').allowed;
-    const answer = await this.commands.execute(
-      new RevokeApproverKey(approverId, keyId, reason, ownOnly, asking),
-    );
-    context.noteEvents(answer.eventIds);
-    return new BytesAnswer(answer.status, answer.body);
+    const command = new RevokeApproverKey(approverId, keyId, reason, ownOnly, askedBy(caller, context));
+    return answered(context, await this.commands.execute(command));
   }
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Body, Controller, Get, Inject, Param, Post, Query } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
-import { actorOf, Caller, Policy, type Principal } from '#libs/access';
+import { Caller, Policy, type Principal } from '#libs/access';
 import {
   type ApprovalAction,
   base64Decode,
@@ -10,15 +10,15 @@ import {
   type WebAuthnAssertion,
 } from '#libs/evidence';
 import { newEventId } from '#libs/event-store';
-import { BytesAnswer, Context, type RequestContext } from '#libs/http-edge';
+import { type BytesAnswer, Context, type RequestContext } from '#libs/http-edge';
 import { DecideUpgrade } from '../commands/decide-upgrade/decide-upgrade.command';
 import { GovernanceError } from '../domain/governance.error';
 import { type UpgradeCommand } from '../domain/upgrade.decider';
-import { type Asking } from '../upgrade.decisions';
 import { type ApprovalRequest, GetApprovalRequest } from '../queries/approval-request/approval-request.query';
 import { GetUpgradeEvidence } from '../queries/evidence/evidence.query';
 import { GetUpgrade, type UpgradeWithTimeline } from '../queries/upgrade/upgrade.query';
 import { ListUpgrades, type UpgradePage } from '../queries/upgrades/upgrades.query';
+import { answered, askedBy, pageOf, type PageParameters } from './requests';
 
 interface Signing {
   approverId: string;
@@ -27,9 +27,6 @@ interface Signing {
   notes?: string | null;
   signature: string | WebAuthnAssertion;
 }
-
-/** openapi/kernel.yaml: the page length when a caller names none. */
-const DEFAULT_LIMIT = 50;
 
 @Controller('kernel/upgrade')
 export class UpgradeController {
@@ -64,9 +61,8 @@ export class UpgradeController {
 
   @Get()
   @Policy('upgrade.read')
-  async list(@Query() { cursor, limit }: { cursor?: string; limit?: number }): Promise<UpgradePage> {
-    const page = { limit: limit ?? DEFAULT_LIMIT, ...(cursor === undefined ? {} : { cursor }) };
-    return this.queries.execute(new ListUpgrades(page));
+  async list(@Query() page: PageParameters): Promise<UpgradePage> {
+    return this.queries.execute(new ListUpgrades(pageOf(page)));
   }
 
   @Get(':id')
@@ -252,14 +248,8 @@ export class UpgradeController {
     caller: Principal,
     context: RequestContext,
   ): Promise<BytesAnswer> {
-    const asking: Asking = {
-      actor: actorOf(caller),
-      correlationId: context.correlationId,
-      idempotency: context.idempotencyClaim(),
-    };
-    const answer = await this.commands.execute(new DecideUpgrade(upgradeId, command, asking));
-    context.noteEvents(answer.eventIds);
-    return new BytesAnswer(answer.status, answer.body);
+    const asking = askedBy(caller, context);
+    return answered(context, await this.commands.execute(new DecideUpgrade(upgradeId, command, asking)));
   }
 }
 

@@ -25,7 +25,7 @@ export const UNVERSIONED = 'unversioned';
 export const DEFAULT_KIND = 'manifest';
 
 /** Kinds that mean something to whoever acts on a signature, and that only the kernel's own decisions may have. */
-export const RESERVED_KINDS: ReadonlySet<string> = new Set(['deployment-authorization']);
+export const RESERVED_KINDS: ReadonlySet<string> = new Set(['deployment-authorization', 'division-manifest']);
 
 const ID_MEMBERS = ['manifestId', 'id', 'upgradeId', 'name'] as const;
 

@@ -1,5 +1,5 @@
 import { type DataSource } from 'typeorm';
-import { divisionOf } from '#libs/audit';
+import { divisionOf } from '#libs/access';
 import { IndexRebuild } from '#libs/audit-index';
 import { IntegrityFault, type VerifiedEvent } from '#libs/audit-stream';
 import { type ReplayHead } from '../event-source';

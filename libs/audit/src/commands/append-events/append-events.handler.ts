@@ -1,4 +1,5 @@
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { divisionOf } from '#libs/access';
 import {
   type CommandAnswer,
   EventStore,
@@ -8,8 +9,7 @@ import {
   appendAndAnswer,
 } from '#libs/event-store';
 import { AuditError } from '../../domain/audit.error';
-import { divisionOf } from '../../domain/event-division';
-import { isReserved } from '../../domain/reserved-names';
+import { isReservedStream, isReservedType } from '../../domain/reserved-names';
 import { AppendEvents, type CallerEvent } from './append-events.command';
 
 @CommandHandler(AppendEvents)
@@ -55,8 +55,8 @@ function inRequest(error: unknown, { events, pointerOf }: AppendEvents): unknown
 }
 
 function refuseReserved(event: CallerEvent, stream: string, pointer: string): void {
-  const [member, name] = isReserved(event.type) ? ['type', event.type] : ['stream', stream];
-  if (!isReserved(name)) return;
+  const [member, name] = isReservedType(event.type) ? ['type', event.type] : ['stream', stream];
+  if (member === 'stream' && !isReservedStream(stream)) return;
   throw new AuditError(
     'reserved_name',
     `"${name}" names a fact that only the kernel itself records; choose another ${member}.`,

@@ -1,8 +1,7 @@
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
-import { AccessError, withinScope } from '#libs/access';
+import { AccessError, divisionOf, withinScope } from '#libs/access';
 import { EventStore, type StoredEvent } from '#libs/event-store';
 import { AuditError } from '../../domain/audit.error';
-import { divisionOf } from '../../domain/event-division';
 import { GetEvent } from './event.query';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;

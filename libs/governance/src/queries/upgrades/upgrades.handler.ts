@@ -3,10 +3,8 @@ import { EventStore } from '#libs/event-store';
 import { GovernanceOptions } from '../../governance.ports';
 import { GovernanceReader } from '../../governance.reader';
 import { upgradeSummary } from '../../upgrade.view';
+import { mapFew } from '../map-few';
 import { ListUpgrades, type UpgradePage } from './upgrades.query';
-
-/** Streams loaded at a time: a list must not take every connection. */
-const PARALLEL = 4;
 
 @QueryHandler(ListUpgrades)
 export class ListUpgradesHandler implements IQueryHandler<ListUpgrades, UpgradePage> {
@@ -24,16 +22,10 @@ export class ListUpgradesHandler implements IQueryHandler<ListUpgrades, UpgradeP
     });
     if (events.length === 0) return { upgrades: [], nextCursor };
     const { governance } = await this.reader.governance();
-    const upgrades: UpgradePage['upgrades'] = [];
-    for (let at = 0; at < events.length; at += PARALLEL) {
-      const loaded = await Promise.all(
-        events
-          .slice(at, at + PARALLEL)
-          .map(({ event }) => this.reader.existing(event.stream.slice('upgrade/'.length))),
-      );
-      const now = this.options.now().getTime();
-      upgrades.push(...loaded.map(({ state }) => upgradeSummary(state, governance, now)));
-    }
+    const upgrades = await mapFew(events, async ({ event }) => {
+      const { state } = await this.reader.existing(event.stream.slice('upgrade/'.length));
+      return upgradeSummary(state, governance, this.options.now().getTime());
+    });
     return { upgrades, nextCursor };
   }
 }

@@ -121,7 +121,7 @@ function subjectOf(request: SignRequest): ManifestSubject {
   if (RESERVED_KINDS.has(subject.kind)) {
     throw new SigningError(
       'reserved_kind',
-      `A signature of the kind "${subject.kind}" comes from an upgrade that was applied; choose another kind.`,
+      `A signature of the kind "${subject.kind}" is what the kernel itself decides on; choose another kind.`,
     );
   }
   return subject;

@@ -1,0 +1,30 @@
+import { actorOf, type Principal } from '#libs/access';
+import { type CommandAnswer } from '#libs/event-store';
+import { BytesAnswer, type RequestContext } from '#libs/http-edge';
+import { type Asking } from '../upgrade.decisions';
+
+export const MIN_POSITION = 'kernel-min-position';
+/** openapi/kernel.yaml: the page length when a caller names none. */
+const DEFAULT_LIMIT = 50;
+
+export interface PageParameters {
+  cursor?: string;
+  limit?: number;
+}
+
+export function pageOf({ cursor, limit }: PageParameters): { cursor?: string; limit: number } {
+  return { limit: limit ?? DEFAULT_LIMIT, ...(cursor === undefined ? {} : { cursor }) };
+}
+
+export function askedBy(caller: Principal, context: RequestContext): Asking {
+  return {
+    actor: actorOf(caller),
+    correlationId: context.correlationId,
+    idempotency: context.idempotencyClaim(),
+  };
+}
+
+export function answered(context: RequestContext, answer: CommandAnswer): BytesAnswer {
+  context.noteEvents(answer.eventIds);
+  return new BytesAnswer(answer.status, answer.body);
+}
