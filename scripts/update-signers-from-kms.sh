@@ -53,20 +53,7 @@ while [ $# -gt 0 ]; do
   esac
 done
 
-url=${KMS_ENDPOINT:-${KERNEL_SIGNING_PROXY_URL:-}}
-ca=${KMS_CA_FILE:-${KERNEL_CA_CERT:-}}
-cert=${KMS_CLIENT_CERT_FILE:-${KERNEL_OPERATOR_CERT:-}}
-key=${KMS_CLIENT_KEY_FILE:-${KERNEL_OPERATOR_KEY:-}}
-[ -n "$url" ] || fail 'set KMS_ENDPOINT or KERNEL_SIGNING_PROXY_URL to the signing proxy (or: set -a; . .kernel/kernel.env)' 2
-[ -n "$ca" ] || fail 'set KMS_CA_FILE or KERNEL_CA_CERT to the authority of its certificate' 2
-[ -n "$cert" ] || fail 'set KMS_CLIENT_CERT_FILE or KERNEL_OPERATOR_CERT to a client certificate' 2
-[ -n "$key" ] || fail 'set KMS_CLIENT_KEY_FILE or KERNEL_OPERATOR_KEY to the key of the client certificate' 2
-for file in "$ca" "$cert" "$key"; do
-  [ -r "$file" ] || fail "$file cannot be read" 2
-done
-for tool in curl node; do
-  command -v "$tool" >/dev/null 2>&1 || fail "$tool is not installed" 2
-done
+. "$root/scripts/signing-proxy-connection.sh"
 
 dir=$(dirname -- "$out")
 [ -d "$dir" ] || fail "there is no folder $dir" 2
@@ -76,9 +63,7 @@ draft=$(mktemp "$dir/.signers.XXXXXX")
 trap 'rm -f "$answer" "$draft"' EXIT
 trap 'exit 1' HUP INT TERM
 
-curl --silent --show-error --fail --proto '=https' --tlsv1.2 --connect-timeout 5 --max-time 15 \
-  --cacert "$ca" --cert "$cert" --key "$key" --output "$answer" "${url%/}/v1/keys" ||
-  fail "the signing proxy at $url did not give its keys"
+ask /v1/keys "$answer" || fail "the signing proxy at $url did not give its keys"
 
 ANSWER=$answer OUT=$out DRAFT=$draft PRUNE=$prune node - <<'PROGRAM' || exit 1
 const { createPublicKey } = require('node:crypto');

@@ -65,6 +65,7 @@ export class TestProxy implements Pick<SigningProxyClient, 'keys' | 'sign'> {
         publicKeyPem: entry.public_key_pem,
         purposes: entry.purposes,
         backend: 'test',
+        protection: 'software' as const,
         createdAt: null,
       })),
     );

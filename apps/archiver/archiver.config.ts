@@ -1,6 +1,7 @@
 import { archiveSettings } from '#libs/archive';
 import { streamSettings, trustSettings } from '#libs/audit-stream';
 import {
+  certificateFile,
   type ConfigOf,
   defineConfig,
   matching,
@@ -48,11 +49,11 @@ export const archiverConfig = defineConfig({
     description: 'The signing proxy, for the manifests of days. While it is away they wait, events do not.',
   },
   KMS_CA_FILE: {
-    schema: readableFile(),
+    schema: certificateFile('authorities'),
     description: "The authority (PEM) of the signing proxy's certificate.",
   },
   KMS_CLIENT_CERT_FILE: {
-    schema: readableFile(),
+    schema: certificateFile(),
     description:
       "This process's client certificate (PEM) for the signing proxy, which allows it archive-day and nothing else.",
   },

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { roleBindings } from '#libs/access';
 import {
+  certificateFile,
   type ConfigOf,
   defineConfig,
+  flag,
   json,
   matching,
   oneOf,
@@ -70,10 +72,13 @@ export const kernelConfig = defineConfig({
     description: 'Port of /health, /ready and /metrics.',
     default: 8444,
   },
-  KERNEL_TLS_CERT_FILE: { schema: readableFile(), description: "The service API's certificate chain (PEM)." },
+  KERNEL_TLS_CERT_FILE: {
+    schema: certificateFile(),
+    description: "The service API's certificate chain (PEM).",
+  },
   KERNEL_TLS_KEY_FILE: { schema: readableFile(), description: 'Its private key (PEM).' },
   KERNEL_TLS_CLIENT_CA_FILE: {
-    schema: readableFile(),
+    schema: certificateFile('authorities'),
     description:
       'The authorities (PEM) whose client certificates are accepted; all others fail the handshake.',
   },
@@ -86,13 +91,16 @@ export const kernelConfig = defineConfig({
       'Which role a client certificate has, by its common name or SPIFFE URI. A certificate that is not named has none.',
     fromFile: true,
   },
-  KMS_ENDPOINT: { schema: url('https'), description: 'The signing proxy.' },
+  KMS_ENDPOINT: {
+    schema: url('https'),
+    description: 'The signing proxy, or any other that answers as openapi/signing-proxy.yaml says.',
+  },
   KMS_CA_FILE: {
-    schema: readableFile(),
+    schema: certificateFile('authorities'),
     description: "The authority (PEM) of the signing proxy's certificate.",
   },
   KMS_CLIENT_CERT_FILE: {
-    schema: readableFile(),
+    schema: certificateFile(),
     description: "This process's client certificate (PEM) for the signing proxy.",
   },
   KMS_CLIENT_KEY_FILE: { schema: readableFile(), description: 'Its private key (PEM).' },
@@ -102,6 +110,22 @@ export const kernelConfig = defineConfig({
       'How long a signature may take in all before a write is refused as signing_unavailable. What waits in line answers within half a second more, so the default keeps the promise of 2 s.',
     default: 1_200,
     unit: 'ms',
+  },
+  REQUIRE_KMS: {
+    schema: flag().optional(),
+    description:
+      'Register and use keys in an HSM or a KMS only, and do not start with any other. Always so in production, where false is refused.',
+  },
+  SIGNER_ID: {
+    schema: matching(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/, 'the name of a key').optional(),
+    description:
+      'The audit key (kid) that a new chain begins with, where the signing proxy holds several. Once one is registered, the chain says which key signs.',
+  },
+  KERNEL_ALLOW_SOFTHSM: {
+    schema: flag(),
+    description:
+      'Take keys in SoftHSM for keys in an HSM, in production and with REQUIRE_KMS too. For rehearsals.',
+    default: false,
   },
   OPENAPI_PATH: {
     schema: path(),

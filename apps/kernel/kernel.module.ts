@@ -41,6 +41,7 @@ import { SigningProxyClient } from '#libs/signer';
 import { ManifestSigner, SignerSource, SigningModule, SigningOptions } from '#libs/signing';
 import { AppendMetrics } from './append-metrics';
 import { type KernelConfig } from './kernel.config';
+import { KmsRequirement } from './kms-requirement';
 import { ModeMetrics } from './mode-metrics';
 import {
   FixedKeyEventSigner,
@@ -90,7 +91,11 @@ class FoundationModule implements OnModuleInit, OnApplicationShutdown {
       maxQueuedRequests: config.queueLimit,
       signTimeoutMs: config.kmsTimeoutMs,
     };
-    const options: KeyRegistryOptions & SigningOptions = { origin, now: () => new Date() };
+    const options: KeyRegistryOptions & SigningOptions = {
+      origin,
+      firstAuditKid: config.signerId,
+      now: () => new Date(),
+    };
     return {
       module: FoundationModule,
       imports: [
@@ -190,7 +195,7 @@ class FoundationModule implements OnModuleInit, OnApplicationShutdown {
           useFactory: (dataSource: DataSource) => new StoredLegalHolds(dataSource),
           inject: [getDataSourceToken()],
         },
-        { provide: BackendKeys, useFactory: () => new ProxyKeys(proxy) },
+        { provide: BackendKeys, useFactory: () => new ProxyKeys(proxy, new KmsRequirement(config)) },
         { provide: KeyRegistryOptions, useValue: options },
         { provide: SigningOptions, useValue: options },
       ],

@@ -15,9 +15,10 @@ import { HttpEdgeError, createServiceApp } from '#libs/http-edge';
 import { SigningKeys } from '#libs/key-registry';
 import { ModeWatch } from '#libs/modes';
 import { createLogger, processRegistry, startManagementServer } from '#libs/observability';
-import { SigningProxyClient } from '#libs/signer';
+import { SignerError, SigningProxyClient } from '#libs/signer';
 import { kernelConfig, type KernelConfig } from './kernel.config';
 import { KernelModule } from './kernel.module';
+import { KmsRequirement } from './kms-requirement';
 import { KERNEL_PROBLEMS } from './kernel.problems';
 import { PipelineDurability } from './pipeline-durability';
 
@@ -30,6 +31,7 @@ async function main(config: KernelConfig): Promise<void> {
     key: readFileSync(config.kmsClientKeyFile),
     timeoutMs: config.kmsTimeoutMs,
   });
+  await new KmsRequirement(config).assertAtStart(proxy);
   const service = await createServiceApp(
     KernelModule.register({ config, proxy, registry: processRegistry }),
     {
@@ -126,9 +128,8 @@ async function main(config: KernelConfig): Promise<void> {
 
 /** Faults of the deployment get one sentence; anything else is a fault of ours and shows where it came from. */
 function explain(error: unknown): string {
-  if (error instanceof ConfigError || error instanceof EventStoreError || error instanceof HttpEdgeError) {
-    return error.message;
-  }
+  const ours = [ConfigError, EventStoreError, HttpEdgeError, SignerError];
+  if (error instanceof Error && ours.some((kind) => error instanceof kind)) return error.message;
   // Of node:net and of PostgreSQL itself; nothing else is connected to before the kernel runs.
   const { syscall, severity, code, message } = error as NodeJS.ErrnoException & { severity?: string };
   if (syscall === 'listen') return `it cannot listen: ${message}.`;

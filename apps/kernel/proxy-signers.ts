@@ -10,15 +10,22 @@ import {
 } from '#libs/signer';
 import { ManifestSigner } from '#libs/signing';
 import { type AppendMetrics } from './append-metrics';
+import { type KmsRequirement } from './kms-requirement';
 
 /** The registry's view of the signing proxy. */
 export class ProxyKeys extends BackendKeys {
-  constructor(private readonly proxy: SigningProxyClient) {
+  constructor(
+    private readonly proxy: Pick<SigningProxyClient, 'keys' | 'health'>,
+    private readonly requirement: Pick<KmsRequirement, 'whyNot'>,
+  ) {
     super();
   }
 
   async keys(): Promise<BackendKey[]> {
-    return this.proxy.keys();
+    const keys = await this.proxy.keys();
+    const why = this.requirement.whyNot(keys);
+    if (why !== null) throw new SignerError('signing_unavailable', why);
+    return keys;
   }
 
   async health(): Promise<{ ok: boolean; detail: string }> {

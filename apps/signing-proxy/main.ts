@@ -23,6 +23,7 @@ async function main(): Promise<void> {
       clientCa: readFileSync(config.tlsClientCaFile),
     },
     management: { host: config.managementHost, port: config.managementPort },
+    guard: { timeoutMs: config.signerTimeoutMs },
   });
   logger.info(
     {

@@ -1,5 +1,5 @@
 import { type Logger } from '#libs/observability';
-import { Pkcs11Backend, SignerError, type SigningBackend, SoftwareBackend } from '#libs/signer';
+import { Pkcs11Backend, SignerError, type SigningBackend, SoftwareBackend, whyNotInKms } from '#libs/signer';
 import { type SigningProxyConfig } from './signing-proxy.config';
 
 /**
@@ -7,6 +7,19 @@ import { type SigningProxyConfig } from './signing-proxy.config';
  * @throws SignerError in one sentence that says what to change
  */
 export async function openBackend(config: SigningProxyConfig, logger: Logger): Promise<SigningBackend> {
+  const requireKms = kmsRequired(config);
+  const backend = await open(config, logger);
+  if (!requireKms) return backend;
+  for (const key of backend.keys()) {
+    const why = whyNotInKms(key, { allowSoftHsm: config.allowSofthsm });
+    if (why === null) continue;
+    await backend.close();
+    throw new SignerError('key_refused', `REQUIRE_KMS is in force, and ${why}.`, { kid: key.kid });
+  }
+  return backend;
+}
+
+function open(config: SigningProxyConfig, logger: Logger): Promise<SigningBackend> {
   switch (config.signer) {
     case 'software':
       return SoftwareBackend.open({
@@ -22,9 +35,29 @@ export async function openBackend(config: SigningProxyConfig, logger: Logger): P
         pinFile: needed('KERNEL_PKCS11_PIN_FILE', config.pkcs11PinFile),
         keys: config.signingKeys,
         processes: config.pkcs11Processes,
+        production: config.isProduction,
+        allowSoftHsm: config.allowSofthsm,
         onTrouble: (sentence) => logger.warn({ backend: 'pkcs11' }, sentence),
       });
   }
+}
+
+/** @throws SignerError `refused_in_production` */
+function kmsRequired({ isProduction, requireKms, signer }: SigningProxyConfig): boolean {
+  if (isProduction && requireKms === false) {
+    throw new SignerError(
+      'refused_in_production',
+      'REQUIRE_KMS=false is refused when NODE_ENV=production: take it out of the environment.',
+    );
+  }
+  // The backend says so itself in production, and better.
+  if (requireKms === true && signer === 'software' && !isProduction) {
+    throw new SignerError(
+      'key_refused',
+      'REQUIRE_KMS=true does not go with KERNEL_SIGNER=software, whose keys are kept in files: choose another signer.',
+    );
+  }
+  return isProduction || requireKms === true;
 }
 
 function needed(variable: string, value: string | undefined): string {

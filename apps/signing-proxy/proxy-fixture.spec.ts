@@ -18,7 +18,13 @@ import {
   manifestStatement,
 } from '#libs/evidence';
 import { createLogger } from '#libs/observability';
-import { SIGNING_PURPOSES, type SigningBackend, SigningProxyClient, SoftwareBackend } from '#libs/signer';
+import {
+  type GuardOptions,
+  SIGNING_PURPOSES,
+  type SigningBackend,
+  SigningProxyClient,
+  SoftwareBackend,
+} from '#libs/signer';
 import { TestCa, type TestCertificate } from '#libs/testing';
 import { type SigningClient } from './clients/signing-clients';
 import { type RunningSigningProxy, startSigningProxy } from './start-signing-proxy';
@@ -147,6 +153,8 @@ export interface FixtureOptions {
   clients?: SigningClient[];
   /** Default: a software backend with an audit, a manifest and a checkpoint key. */
   open?: (dir: string) => Promise<SigningBackend>;
+  /** Default: a deadline that no busy machine reaches. */
+  guard?: Omit<GuardOptions, 'observer'>;
 }
 
 export async function openSoftware(dir: string): Promise<SigningBackend> {
@@ -189,6 +197,7 @@ export async function startProxyFixture(options: FixtureOptions = {}): Promise<P
       port,
       tls: { cert: server.cert, key: server.key, clientCa: ca.cert },
       management: { host: '127.0.0.1', port: 0 },
+      guard: options.guard ?? { timeoutMs: 30_000 },
     });
   const current = (): SigningBackend => backends[0] as SigningBackend;
   let proxy = await start(0);

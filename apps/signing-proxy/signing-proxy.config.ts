@@ -1,6 +1,8 @@
 import {
+  certificateFile,
   type ConfigOf,
   defineConfig,
+  flag,
   json,
   matching,
   oneOf,
@@ -10,7 +12,7 @@ import {
   text,
   wholeNumber,
 } from '#libs/config';
-import { DEFAULT_PROCESSES, signingKeys } from '#libs/signer';
+import { DEFAULT_BACKEND_TIMEOUT_MS, DEFAULT_PROCESSES, signingKeys } from '#libs/signer';
 import { signingClients } from './clients/signing-clients';
 
 /** Every setting of the signing proxy; docs/configuration.md is generated from it. */
@@ -40,10 +42,10 @@ export const signingProxyConfig = defineConfig({
     description: 'Port of /health, /ready and /metrics.',
     default: 8450,
   },
-  KERNEL_TLS_CERT_FILE: { schema: readableFile(), description: "The proxy's certificate chain (PEM)." },
+  KERNEL_TLS_CERT_FILE: { schema: certificateFile(), description: "The proxy's certificate chain (PEM)." },
   KERNEL_TLS_KEY_FILE: { schema: readableFile(), description: 'Its private key (PEM).' },
   KERNEL_TLS_CLIENT_CA_FILE: {
-    schema: readableFile(),
+    schema: certificateFile('authorities'),
     description:
       'The authorities (PEM) whose client certificates are accepted; all others fail the handshake.',
   },
@@ -67,6 +69,24 @@ export const signingProxyConfig = defineConfig({
       'Where the private keys live. The software signer keeps them in files, for development only.',
     default: 'software',
     inProduction: 'required',
+  },
+  REQUIRE_KMS: {
+    schema: flag().optional(),
+    description:
+      'Hold keys in an HSM or a KMS only, and do not start with any other. Always so in production, where false is refused.',
+  },
+  KERNEL_ALLOW_SOFTHSM: {
+    schema: flag(),
+    description:
+      'Take a SoftHSM token for an HSM, in production and with REQUIRE_KMS too. It keeps its keys in files: for rehearsals.',
+    default: false,
+  },
+  KERNEL_SIGNER_TIMEOUT_MS: {
+    schema: wholeNumber({ min: 50, max: 10_000 }),
+    description:
+      'How long the backend may take for the signatures of one request. Keep it below KMS_TIMEOUT_MS of the callers, so that they learn why.',
+    default: DEFAULT_BACKEND_TIMEOUT_MS,
+    unit: 'ms',
   },
   KERNEL_SOFTWARE_KEY_DIR: {
     schema: path().optional(),

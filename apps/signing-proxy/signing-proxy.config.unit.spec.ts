@@ -1,11 +1,20 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { loadConfig } from '#libs/config';
+import { TestCa } from '#libs/testing';
 import { signingProxyConfig } from './signing-proxy.config';
+
+const dir = mkdtempSync(join(tmpdir(), 'signing-proxy-config-'));
+const CERTIFICATES = join(dir, 'ca.pem');
+beforeAll(async () => writeFileSync(CERTIFICATES, (await TestCa.create()).cert));
+afterAll(() => rmSync(dir, { recursive: true }));
 
 const ENVIRONMENT = {
   KERNEL_ORIGIN: 'kernel.example.com/test',
-  KERNEL_TLS_CERT_FILE: __filename,
+  KERNEL_TLS_CERT_FILE: CERTIFICATES,
   KERNEL_TLS_KEY_FILE: __filename,
-  KERNEL_TLS_CLIENT_CA_FILE: __filename,
+  KERNEL_TLS_CLIENT_CA_FILE: CERTIFICATES,
   KERNEL_SIGNING_CLIENTS: '[{"cn":"kernel","purposes":["audit-event","manifest"]}]',
   KERNEL_SOFTWARE_KEY_DIR: '/var/lib/keys',
 };
@@ -51,6 +60,11 @@ describe('signing proxy configuration', () => {
       '[{"kid":"a","purposes":["audit-event"]}]',
     ],
     ['KERNEL_SIGNING_KEYS', 'a key whose name is a path', '[{"kid":"../a","purposes":["audit"]}]'],
+    [
+      'KERNEL_SIGNING_KEYS',
+      'version 0 of a key',
+      '[{"kid":"a","purposes":["audit"],"keyId":"a","keyVersion":0}]',
+    ],
     ['KERNEL_SIGNER', 'a signer nobody knows', 'none'],
     ['KERNEL_ORIGIN', 'an origin that is a sentence', 'my kernel'],
   ])('%s refuses %s', (variable, _what, value) => {

@@ -1,11 +1,12 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
+import { guardBackends } from './guard-backends';
 import { ProblemFilter } from './problem.filter';
 import { BackendsHealth } from './public/backends-health';
 import { PublicController } from './public/public.controller';
 import { BatchSigner } from './sign/batch-signer';
 import { SignController } from './sign/sign.controller';
-import { signingMetricsProviders } from './signing.metrics';
+import { SigningMetrics, signingMetricsProviders } from './signing.metrics';
 import { SIGNING_PROXY_OPTIONS, type SigningProxyOptions } from './signing-proxy.options';
 
 @Module({})
@@ -15,7 +16,14 @@ export class SigningProxyModule {
       module: SigningProxyModule,
       controllers: [SignController, PublicController],
       providers: [
-        { provide: SIGNING_PROXY_OPTIONS, useValue: options },
+        {
+          provide: SIGNING_PROXY_OPTIONS,
+          useFactory: (metrics: SigningMetrics): SigningProxyOptions => ({
+            ...options,
+            backends: guardBackends(options, metrics),
+          }),
+          inject: [SigningMetrics],
+        },
         BatchSigner,
         BackendsHealth,
         { provide: APP_FILTER, useClass: ProblemFilter },

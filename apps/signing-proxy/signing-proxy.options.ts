@@ -1,5 +1,5 @@
 import { type Logger } from '#libs/observability';
-import { type SigningBackend } from '#libs/signer';
+import { type GuardOptions, type SigningBackend } from '#libs/signer';
 import { type SigningClient } from './clients/signing-clients';
 
 export interface SigningProxyOptions {
@@ -7,6 +7,8 @@ export interface SigningProxyOptions {
   origin: string;
   clients: readonly SigningClient[];
   backends: readonly SigningBackend[];
+  /** Deadline and circuit breaker of each backend. */
+  guard?: Omit<GuardOptions, 'observer'>;
   logger: Logger;
 }
 

@@ -8,11 +8,14 @@ import {
   makeGaugeProvider,
   makeHistogramProvider,
 } from '#libs/observability';
+import { type SignOutcome } from '#libs/signer';
 import { type SignItem } from './sign/read-sign-request';
 
 const SIGNATURES = 'signing_proxy_signatures_total';
 const REFUSALS = 'signing_proxy_refusals_total';
 const DURATION = 'signing_proxy_sign_duration_seconds';
+const BACKEND_DURATION = 'signing_proxy_backend_duration_seconds';
+const CIRCUIT = 'signing_proxy_backend_circuit_open';
 const BATCH_SIZE = 'signing_proxy_batch_size';
 const IN_PROGRESS = 'signing_proxy_inputs_in_progress';
 
@@ -28,6 +31,8 @@ export class SigningMetrics {
     @InjectMetric(SIGNATURES) private readonly signatures: Counter<'kid' | 'purpose'>,
     @InjectMetric(REFUSALS) private readonly refusals: Counter<'reason'>,
     @InjectMetric(DURATION) private readonly duration: Histogram<'kid'>,
+    @InjectMetric(BACKEND_DURATION) private readonly backendDuration: Histogram<'backend' | 'outcome'>,
+    @InjectMetric(CIRCUIT) private readonly circuitOpen: Gauge<'backend'>,
     @InjectMetric(BATCH_SIZE) private readonly batchSize: Histogram,
     @InjectMetric(IN_PROGRESS) private readonly progress: Gauge,
   ) {}
@@ -52,6 +57,14 @@ export class SigningMetrics {
     this.duration.observe({ kid }, seconds);
   }
 
+  backendAnswered({ backend, outcome, ms }: { backend: string; outcome: SignOutcome; ms: number }): void {
+    this.backendDuration.observe({ backend, outcome }, ms / 1_000);
+  }
+
+  circuit(backend: string, open: boolean): void {
+    this.circuitOpen.set({ backend }, open ? 1 : 0);
+  }
+
   inProgress(inputs: number): void {
     this.progress.set(inputs);
   }
@@ -73,6 +86,17 @@ export const signingMetricsProviders: Provider[] = [
     help: "How long the backend took for one key's part of a batch.",
     labelNames: ['kid'],
     buckets: DURATION_BUCKETS_S,
+  }),
+  makeHistogramProvider({
+    name: BACKEND_DURATION,
+    help: 'Calls of a backend, by outcome: signed, refused, failed, timeout, unavailable (not asked, its circuit is open).',
+    labelNames: ['backend', 'outcome'],
+    buckets: DURATION_BUCKETS_S,
+  }),
+  makeGaugeProvider({
+    name: CIRCUIT,
+    help: '1 while a backend that failed several times in a row is not asked.',
+    labelNames: ['backend'],
   }),
   makeHistogramProvider({ name: BATCH_SIZE, help: 'Inputs in a signed request.', buckets: BATCH_BUCKETS }),
   makeGaugeProvider({ name: IN_PROGRESS, help: 'Inputs that are being signed.' }),

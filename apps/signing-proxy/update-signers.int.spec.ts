@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -12,14 +11,7 @@ import {
   type ProxyFixture,
   startProxyFixture,
 } from './proxy-fixture.spec';
-
-const SCRIPT = join(__dirname, '../../scripts/update-signers-from-kms.sh');
-
-interface Run {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
+import { operatorEnvironment, type ProcedureRun, runProcedure } from './shell-procedure.spec';
 
 describe('scripts/update-signers-from-kms.sh', () => {
   let fixture: ProxyFixture;
@@ -27,20 +19,8 @@ describe('scripts/update-signers-from-kms.sh', () => {
   let out: string;
   let environment: Record<string, string>;
 
-  /** With /bin/sh, whatever shell that is, and nothing in the environment but what is given. */
-  const run = (args: string[] = ['--out', out], extra: Record<string, string> = {}): Promise<Run> =>
-    new Promise((resolve) => {
-      const nodeFolder = join(process.execPath, '..');
-      execFile(
-        '/bin/sh',
-        [SCRIPT, ...args],
-        {
-          env: { PATH: `${nodeFolder}:/usr/local/bin:/usr/bin:/bin`, ...environment, ...extra },
-          cwd: tmpdir(),
-        },
-        (error, stdout, stderr) => resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
-      );
-    });
+  const run = (args: string[] = ['--out', out], extra: Record<string, string> = {}): Promise<ProcedureRun> =>
+    runProcedure('scripts/update-signers-from-kms.sh', args, { ...environment, ...extra });
   const read = async () => parseSignersFile(await readFile(out, 'utf8'));
   const write = (value: unknown) => writeFile(out, JSON.stringify(value));
   const old: SignerEntry = {
@@ -60,16 +40,7 @@ describe('scripts/update-signers-from-kms.sh', () => {
   beforeAll(async () => {
     fixture = await startProxyFixture();
     dir = await mkdtemp(join(tmpdir(), 'update-signers-'));
-    const operator = await fixture.as('operator');
-    const files = { ca: fixture.ca.cert, cert: operator.cert, key: operator.key };
-    for (const [name, pem] of Object.entries(files))
-      await writeFile(join(dir, `${name}.pem`), pem, { mode: 0o600 });
-    environment = {
-      KERNEL_SIGNING_PROXY_URL: fixture.url,
-      KERNEL_CA_CERT: join(dir, 'ca.pem'),
-      KERNEL_OPERATOR_CERT: join(dir, 'cert.pem'),
-      KERNEL_OPERATOR_KEY: join(dir, 'key.pem'),
-    };
+    environment = await operatorEnvironment(fixture, dir);
   });
   beforeEach(async () => {
     await mkdir(join(dir, 'out'));
@@ -176,7 +147,11 @@ describe('scripts/update-signers-from-kms.sh', () => {
   });
 
   describe('changes nothing and fails', () => {
-    const refused = async (content: string, promise: Promise<Run>, sentence: RegExp): Promise<void> => {
+    const refused = async (
+      content: string,
+      promise: Promise<ProcedureRun>,
+      sentence: RegExp,
+    ): Promise<void> => {
       const { code, stderr } = await promise;
       expect(stderr).toMatch(sentence);
       expect(code).toBe(1);

@@ -107,8 +107,8 @@ export class ProxyProcess {
   }
 
   /** Starts the process and waits until it is ready. */
-  async start(): Promise<RunningChild> {
-    const child = await this.launch();
+  async start(changes: Readonly<Record<string, string | undefined>> = {}): Promise<RunningChild> {
+    const child = await this.launch(changes);
     while ((await probe(`${this.managementUrl}/ready`)).status !== 200) {
       if (child.exit) throw new Error(`the signing proxy ended: ${this.output.tail(5).join('\n')}`);
       await sleep(20);

@@ -9,6 +9,7 @@ export {
 } from './define-config';
 export { loadConfig, loadPart, type Environment } from './load-config';
 export {
+  certificateFile,
   flag,
   json,
   list,

@@ -3,11 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { z } from 'zod';
+import { TestCa } from '#libs/testing';
 import { ConfigError, type ConfigProblem } from './config-error';
 import { configurationPage } from './configuration-page';
 import { defineConfig, type ConfigOf } from './define-config';
 import { loadConfig } from './load-config';
 import {
+  certificateFile,
   flag,
   json,
   list,
@@ -215,6 +217,53 @@ describe('loadConfig', () => {
       expect(readableFile().safeParse(dir).success).toBe(false);
       expect(readableFile().safeParse(join(dir, 'none')).success).toBe(false);
     });
+  });
+});
+
+describe('certificateFile', () => {
+  const HOUR_MS = 3_600_000;
+  let dir: string;
+  let good: string;
+  let expired: string;
+  let early: string;
+  beforeAll(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'certificates-'));
+    const ca = await TestCa.create();
+    const issue = async (from: number, to: number): Promise<string> =>
+      (
+        await ca.issue({
+          subject: [{ CN: ['kernel'] }],
+          notBefore: new Date(Date.now() + from * HOUR_MS),
+          notAfter: new Date(Date.now() + to * HOUR_MS),
+        })
+      ).cert;
+    good = await issue(-1, 1);
+    expired = await issue(-2, -1);
+    early = await issue(1, 2);
+  });
+  afterAll(() => rmSync(dir, { recursive: true }));
+
+  const complaint = (of: 'chain' | 'authorities', ...pems: string[]): string | undefined => {
+    const file = join(dir, 'certificates.pem');
+    writeFileSync(file, pems.join('\n'));
+    return certificateFile(of).safeParse(file).error?.issues[0]?.message;
+  };
+
+  it('takes a chain in which all are in force, and says which one is not', () => {
+    expect(complaint('chain', good, good)).toBeUndefined();
+    expect(complaint('chain', good, expired)).toMatch(/CN=kernel expired on 2.*Z; renew it/);
+    expect(complaint('chain', early)).toContain('not valid before');
+  });
+
+  it('takes authorities of which one is in force', () => {
+    expect(complaint('authorities', expired, good)).toBeUndefined();
+    expect(complaint('authorities', expired, early)).toContain('expired on');
+  });
+
+  it.each(['chain', 'authorities'] as const)('refuses a file without certificates: %s', (of) => {
+    expect(complaint(of, 'nothing')).toContain('no certificate could be read');
+    expect(complaint(of, good.replace(/MII/, 'AAA'))).toContain('no certificate could be read');
+    expect(certificateFile(of).safeParse(join(dir, 'none')).success).toBe(false);
   });
 });
 

@@ -1,4 +1,5 @@
-import { accessSync, constants, statSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { z } from 'zod';
 
 /** A schema from the text of a variable to T; `format` completes "expected ..." and the documentation. */
@@ -72,6 +73,46 @@ export function readableFile(): SettingType<string> {
       return undefined;
     }
   });
+}
+
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+/**
+ * The path of a PEM file with certificates that are in force now: one that has expired, or is not valid yet, would
+ * otherwise show in handshakes that fail.
+ * @param of a `chain`, of which every certificate has to be in force, or `authorities`, of which one has to be
+ */
+export function certificateFile(of: 'chain' | 'authorities' = 'chain'): SettingType<string> {
+  const format = 'the path of a PEM file with certificates that are in force';
+  return z
+    .string()
+    .transform((value, context) => {
+      const problems = certificateProblems(value);
+      const usable = of === 'chain' ? problems.every(isNull) : problems.some(isNull);
+      if (usable && problems.length > 0) return value;
+      const problem = problems.find((text) => text !== null) ?? 'no certificate could be read from it';
+      context.addIssue({ code: 'custom', message: `expected ${format}, but ${problem}` });
+      return z.NEVER;
+    })
+    .meta({ format });
+}
+
+const isNull = (value: unknown): boolean => value === null;
+
+/** For each certificate in a file why it is not in force, or null when it is. */
+function certificateProblems(path: string): (string | null)[] {
+  try {
+    return (readFileSync(path, 'utf8').match(PEM_CERTIFICATE) ?? []).map((pem) => {
+      const { subject, validFromDate, validToDate } = new X509Certificate(pem);
+      const whose = `the one of ${subject.replaceAll('\n', ', ')}`;
+      const now = Date.now();
+      if (now > validToDate.getTime()) return `${whose} expired on ${validToDate.toISOString()}; renew it`;
+      if (now >= validFromDate.getTime()) return null;
+      return `${whose} is not valid before ${validFromDate.toISOString()}; check the clock`;
+    });
+  } catch {
+    return [];
+  }
 }
 
 /** A path that need not exist yet. */

@@ -23,5 +23,7 @@ export abstract class ModeSource {
 
 export abstract class KeyRegistryOptions {
   abstract readonly origin: string;
+  /** The audit key that a new chain begins with; without it, the first that the backend holds. */
+  abstract readonly firstAuditKid?: string | undefined;
   abstract now(): Date;
 }

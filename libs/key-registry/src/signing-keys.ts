@@ -93,7 +93,7 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
         if (key) this.active.set(purpose, key);
         else this.active.delete(purpose);
       }
-      this.explain(offered);
+      this.explain(offered, !signers.some(({ purposes }) => purposes.includes('audit')));
     } catch (error) {
       // Known keys stay in use: whether they can sign is for the next signature to find out.
       this.say(error instanceof Error ? error.message : String(error));
@@ -102,7 +102,8 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async registerFirstKeys(offered: BackendKey[]): Promise<void> {
     const known = await this.registered.signers({ fresh: true });
-    const toRegister = keysToRegister(known, offered, this.options.now().toISOString());
+    const now = this.options.now().toISOString();
+    const toRegister = keysToRegister(known, offered, now, this.options.firstAuditKid);
     if (toRegister.length === 0) return;
     const first = toRegister.find(({ purposes }) => purposes.includes('audit'));
     const auditKey =
@@ -112,10 +113,17 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
     this.logger.log(`registered ${toRegister.map(({ signer_kid }) => signer_kid).join(', ')}`);
   }
 
-  private explain(offered: BackendKey[]): void {
+  private explain(offered: BackendKey[], isNew: boolean): void {
     const missing = NEEDED_PURPOSES.filter((purpose) => !this.active.has(purpose));
     if (missing.length === 0) return;
     const kids = offered.map(({ kid }) => kid).join(', ') || 'no key';
+    const { firstAuditKid } = this.options;
+    if (isNew && firstAuditKid !== undefined && !offered.some(({ kid }) => kid === firstAuditKid)) {
+      this.say(
+        `SIGNER_ID names ${firstAuditKid}, and the signing backend offers ${kids}; correct one of the two`,
+      );
+      return;
+    }
     this.say(
       `the signing backend offers ${kids}, none of which is an active registered key for ${missing.join(' and ')}; ` +
         `give it back the registered key, or register the new one by a rotation`,

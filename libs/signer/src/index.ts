@@ -6,6 +6,14 @@ export {
   isKeyName,
   signingKeys,
 } from './signing-backend';
+export { KEY_PROTECTIONS, type KeyProtection, type ProtectionRule, whyNotInKms } from './key-protection';
+export {
+  DEFAULT_BACKEND_TIMEOUT_MS,
+  GuardedBackend,
+  type GuardObserver,
+  type GuardOptions,
+  type SignOutcome,
+} from './guarded-backend';
 export { SignerError, type SignerErrorCode } from './signer.error';
 export { SoftwareBackend, type SoftwareBackendOptions } from './software/software.backend';
 export {

@@ -34,6 +34,7 @@ function behavesAsBackend(name: string, open: (dir: string) => Promise<SigningBa
         publicKeyPem: expect.stringMatching(/^-----BEGIN PUBLIC KEY-----\n/),
         purposes: [kid === AUDIT ? 'audit' : 'manifest'],
         backend: name,
+        protection: name === 'software' ? 'software' : 'softhsm',
         createdAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
       })),
     );

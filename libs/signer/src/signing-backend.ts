@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type SignerPurpose } from '#libs/evidence';
+import { type KeyProtection } from './key-protection';
 
 /** What may be known about a signing key: everything but the key. */
 export interface KeyInfo {
@@ -11,6 +12,7 @@ export interface KeyInfo {
   publicKeyPem: string;
   purposes: SignerPurpose[];
   backend: string;
+  protection: KeyProtection;
   /** RFC 3339 UTC; null where the token does not record it. PKCS#11 knows the day only. */
   createdAt: string | null;
 }
@@ -20,6 +22,10 @@ export interface KeyRequest {
   /** 1 to 128 of A-Z a-z 0-9 . _ - and no leading dot: it is a file name and a token label as well. */
   kid: string;
   purposes: SignerPurpose[];
+  /** aws-kms: key id, ARN or alias (default `alias/<kid>`). vault-transit: name of the key (default the kid). */
+  keyId?: string | undefined;
+  /** vault-transit: which version of the key this kid is. Needed once it has several. */
+  keyVersion?: number | undefined;
 }
 
 export interface BackendHealth {
@@ -37,9 +43,10 @@ export interface SigningBackend {
   keys(): readonly KeyInfo[];
   /**
    * Raw 64-byte signatures in the order of the messages; all or none.
+   * @param signal aborted when nobody waits for them any more
    * @throws SignerError `unknown_key`, `signing_unavailable`, `token_error`, `closed`
    */
-  sign(kid: string, messages: readonly Uint8Array[]): Promise<Uint8Array[]>;
+  sign(kid: string, messages: readonly Uint8Array[], signal?: AbortSignal): Promise<Uint8Array[]>;
   /** Signs and verifies a fixed message with each key, so that "ok" means it would sign now. */
   health(): Promise<BackendHealth>;
   close(): Promise<void>;
@@ -57,6 +64,8 @@ export const signingKeys = z
     z.strictObject({
       kid: z.string().refine(isKeyName, '1 to 128 of A-Z a-z 0-9 . _ - are the name of a key'),
       purposes: z.array(z.enum(['audit', 'manifest', 'checkpoint'])).min(1),
+      keyId: z.string().min(1).max(2_048).optional(),
+      keyVersion: z.int().min(1).optional(),
     }),
   )
   .min(1)

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type SignerPurpose } from '#libs/evidence';
+import { KEY_PROTECTIONS } from './key-protection';
 
 /**
  * What the signing proxy and its client agree on (openapi/signing-proxy.yaml). The purposes of a request name what
@@ -33,6 +34,8 @@ export const KeysAnswer = z.object({
       publicKeyPem: z.string(),
       purposes: z.array(z.enum(['audit', 'manifest', 'checkpoint'])),
       backend: z.string(),
+      // A proxy of another make, or of another age, may know other words or none: that is no protection.
+      protection: z.enum(KEY_PROTECTIONS).catch('unstated'),
       createdAt: z.string().nullable(),
     }),
   ),

@@ -399,6 +399,7 @@ describe('SigningProxyClient', () => {
         publicKeyPem: 'PEM',
         purposes: ['audit'],
         backend: 'software',
+        protection: 'hsm' as const,
         createdAt: null,
       },
     ];
@@ -410,6 +411,24 @@ describe('SigningProxyClient', () => {
     const client = open();
     expect(await client.keys()).toEqual(keys);
     expect(await client.health()).toEqual(health);
+  });
+
+  it.each([
+    ['says nothing of', undefined],
+    ['says something unknown of', 'vault in the cellar'],
+  ])('takes a key for unprotected when the proxy %s its protection', async (_what, protection) => {
+    handler = (_items, response) => {
+      const key = {
+        kid: KID,
+        keyVersion: '1',
+        algorithm: 'ed25519',
+        publicKeyPem: 'PEM',
+        purposes: ['audit'],
+      };
+      const keys = [{ ...key, backend: 'other', protection, createdAt: null }];
+      response.end(JSON.stringify({ origin: 'kernel.example.com/test', keys }));
+    };
+    expect((await open().keys())[0]?.protection).toBe('unstated');
   });
 
   it('finishes what it has, then refuses, when it is closed', async () => {

@@ -204,8 +204,13 @@ export class SigningProxyClient {
 
   /** What the proxy can sign with, public parts only. */
   async keys(): Promise<KeyInfo[]> {
+    return (await this.inventory()).keys;
+  }
+
+  /** The same, and the kernel it signs for. */
+  async inventory(): Promise<{ origin: string; keys: KeyInfo[] }> {
     const { body } = await this.get('/v1/keys', KeysAnswer, [200]);
-    return body.keys;
+    return body;
   }
 
   /** The proxy's own word on its backends; 503 with `ok: false` is an answer too. */

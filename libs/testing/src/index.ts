@@ -1,7 +1,13 @@
 export { EvidenceChain, type TestEvent, TestSigner } from './evidence-chain';
 export { FaultyWire } from './faulty-wire';
 export { type HttpAnswer, MtlsClient, type RequestOptions } from './mtls-client';
-export { describeWithSoftHsm, softHsmMissing } from './softhsm';
+export {
+  describeWithSoftHsm,
+  generateTokenKey,
+  runWithToken,
+  softHsmMissing,
+  withTokenSession,
+} from './softhsm';
 export {
   startTestPostgres,
   type TestDatabase,

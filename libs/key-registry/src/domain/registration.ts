@@ -20,18 +20,23 @@ const REGISTERED_PURPOSES = [...NEEDED_PURPOSES, 'checkpoint'] as const satisfie
 
 /**
  * The keys to register on a first start: for each of these purposes that no key was ever registered for, the backend's
- * first key with it. The audit key comes first, since it signs its own registration and all that follow.
+ * first key with it; for audit the one that is named, if one is. The audit key comes first, since it signs its own registration and all that follow.
  * A purpose that has, or had, a registered key is left alone: replacing a key is a rotation and needs a decision.
  */
 export function keysToRegister(
   registered: readonly SignerEntry[],
   offered: readonly BackendKey[],
   deployedAt: string,
+  firstAuditKid?: string,
 ): SignerEntry[] {
   const entries = new Map<string, SignerEntry>();
   for (const purpose of REGISTERED_PURPOSES) {
     if (registered.some((signer) => signer.purposes.includes(purpose))) continue;
-    const key = offered.find((candidate) => candidate.purposes.includes(purpose));
+    const key = offered.find(
+      ({ kid, purposes }) =>
+        purposes.includes(purpose) &&
+        (purpose !== 'audit' || firstAuditKid === undefined || kid === firstAuditKid),
+    );
     if (key) entries.set(key.kid, entryOf(key, deployedAt));
   }
   return [...entries.values()];

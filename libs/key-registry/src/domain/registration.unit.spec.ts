@@ -36,6 +36,15 @@ describe('registration of the first keys', () => {
     expect(kids(keysToRegister([], offered, NOW))).toEqual(['a', 'm', 'c']);
   });
 
+  it('begins with the audit key that is named, and with none while that one is not offered', () => {
+    const offered = [key('a', ['audit']), key('a2', ['audit', 'manifest']), key('c', ['checkpoint'])];
+    expect(kids(keysToRegister([], offered, NOW, 'a2'))).toEqual(['a2', 'c']);
+    expect(kids(keysToRegister([], offered, NOW, 'elsewhere'))).not.toContain('a');
+    expect(keysToRegister([signer('a', ['audit', 'manifest', 'checkpoint'])], offered, NOW, 'a2')).toEqual(
+      [],
+    );
+  });
+
   it('registers a checkpoint key that comes later, and does without one', () => {
     const known = [signer('a', ['audit']), signer('m', ['manifest'])];
     const offered = [key('a', ['audit']), key('m', ['manifest'])];

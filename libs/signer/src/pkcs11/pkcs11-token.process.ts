@@ -53,8 +53,17 @@ export interface TokenKey {
   createdAt: string | null;
 }
 
+/** What a token says of itself, and whether it was seen to compute rightly. */
+export interface TokenFacts {
+  /** CK_TOKEN_INFO, without the padding. */
+  manufacturer: string;
+  model: string;
+  /** `passed`, or why the token would not take the known key; a token that computes wrongly is refused. */
+  knownVector: string;
+}
+
 export type TokenReply =
-  | { id: number; ok: true; keys?: TokenKey[]; signatures?: Uint8Array }
+  | { id: number; ok: true; keys?: TokenKey[]; token?: TokenFacts; signatures?: Uint8Array }
   | { id: number; ok: false; failure: TokenFailure };
 
 /**
@@ -87,6 +96,7 @@ export type Cryptoki = Pick<
   | 'C_GetAttributeValue'
   | 'C_GenerateKeyPair'
   | 'C_CreateObject'
+  | 'C_DestroyObject'
   | 'C_SignInit'
   | 'C_Sign'
 >;
@@ -110,6 +120,9 @@ const CKA_SENSITIVE = 0x103;
 const CKA_SIGN = 0x108;
 const CKA_VERIFY = 0x10a;
 const CKA_EXTRACTABLE = 0x162;
+const CKA_LOCAL = 0x163;
+const CKA_NEVER_EXTRACTABLE = 0x164;
+const CKA_ALWAYS_SENSITIVE = 0x165;
 const CKA_MODIFIABLE = 0x170;
 const CKA_EC_PARAMS = 0x180;
 const CKA_EC_POINT = 0x181;
@@ -125,6 +138,17 @@ const ED25519_PARAMS = Buffer.from('06032b6570', 'hex');
 const ED25519_NAME = Buffer.from('130c656477617264733235353139', 'hex');
 const APPLICATION = 'illuvrse-kernel';
 const SIGNATURE_BYTES = 64;
+
+/** RFC 8032, section 7.1, test 2: published key, message and signature, known to everybody. */
+const KNOWN_VECTOR = {
+  seed: Buffer.from('4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb', 'hex'),
+  message: Buffer.from('72', 'hex'),
+  signature: Buffer.from(
+    '92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da' +
+      '085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00',
+    'hex',
+  ),
+};
 const LABEL_BYTES = 32;
 
 /** The message is at fault, not the token: the same would happen in every session. */
@@ -232,18 +256,31 @@ export class TokenSession {
     const session = this.opened();
     const privateKey = this.findKey(session, CKO_PRIVATE_KEY, kid);
     const publicKey = this.findKey(session, CKO_PUBLIC_KEY, kid);
-    const [keyType, sensitive, extractable, sign] = this.attributes(session, privateKey, [
-      CKA_KEY_TYPE,
-      CKA_SENSITIVE,
-      CKA_EXTRACTABLE,
-      CKA_SIGN,
-    ]);
+    const [keyType, sensitive, extractable, sign, always, never, local] = this.attributes(
+      session,
+      privateKey,
+      [
+        CKA_KEY_TYPE,
+        CKA_SENSITIVE,
+        CKA_EXTRACTABLE,
+        CKA_SIGN,
+        CKA_ALWAYS_SENSITIVE,
+        CKA_NEVER_EXTRACTABLE,
+        CKA_LOCAL,
+      ],
+    );
     // CK_ULONG in the machine's byte order; the value fits its lowest byte on the little-endian machines Node runs on.
     if (keyType?.[0] !== CKK_EC_EDWARDS || keyType.subarray(1).some((byte) => byte !== 0)) {
       refuse('is not an Edwards-curve key');
     }
     if (sensitive?.[0] !== 1) refuse('is not CKA_SENSITIVE: its value could be read in clear');
     if (extractable?.[0] !== 0) refuse('is CKA_EXTRACTABLE: it could be copied out of the token');
+    // As it is now is not enough: what could leave once may have left.
+    if (always?.[0] !== 1)
+      refuse('was not always sensitive (CKA_ALWAYS_SENSITIVE): its value may have been read');
+    if (never?.[0] !== 1) refuse('was extractable before (CKA_NEVER_EXTRACTABLE): a copy of it may exist');
+    if (local?.[0] !== 1)
+      refuse('was brought into the token and not made there (CKA_LOCAL): a copy of it exists');
     if (sign?.[0] !== 1) refuse('may not sign (CKA_SIGN is false)');
     const [params, point] = this.attributes(session, publicKey, [CKA_EC_PARAMS, CKA_EC_POINT]);
     if (!params || !(params.equals(ED25519_PARAMS) || params.equals(ED25519_NAME)))
@@ -258,6 +295,31 @@ export class TokenSession {
       publicKey: Uint8Array.from(rawPublicKey(point ?? Buffer.alloc(0))),
       createdAt: record?.createdAt ?? null,
     };
+  }
+
+  /**
+   * Has the token sign the known vector with the known key, before any real key is used.
+   * @throws TokenProcessError `key_refused` when the token computes another signature
+   */
+  examine(): TokenFacts {
+    const session = this.opened();
+    const { manufacturerID, model } = this.cryptoki.C_GetTokenInfo(findSlot(this.cryptoki, this.tokenLabel));
+    const facts = { manufacturer: manufacturerID.trim(), model: model.trim() };
+    let signature: Buffer;
+    try {
+      signature = Buffer.from(this.signKnownVector(session));
+    } catch (error) {
+      // Many tokens, those in FIPS mode first, take no key from outside; every key still has its own test.
+      this.discard();
+      return { ...facts, knownVector: `not taken (${describe(error)})` };
+    }
+    if (signature.equals(KNOWN_VECTOR.signature)) return { ...facts, knownVector: 'passed' };
+    throw new TokenProcessError({
+      code: 'key_refused',
+      message:
+        `Token "${this.tokenLabel}" computes wrong Ed25519 signatures (RFC 8032, section 7.1, test 2): ` +
+        'none of its keys is used; update or replace the token',
+    });
   }
 
   /** The signatures one after the other in one array. An error costs the session; the batch is tried once more in a new one. */
@@ -312,6 +374,27 @@ export class TokenSession {
       signatures.set(signature, index * SIGNATURE_BYTES);
     });
     return signatures;
+  }
+
+  private signKnownVector(session: Handle): Buffer {
+    // A session object: it is gone with the session, should the call that destroys it fail.
+    const key = this.cryptoki.C_CreateObject(session, [
+      { type: CKA_CLASS, value: CKO_PRIVATE_KEY },
+      { type: CKA_KEY_TYPE, value: CKK_EC_EDWARDS },
+      { type: CKA_TOKEN, value: false },
+      { type: CKA_PRIVATE, value: true },
+      { type: CKA_SENSITIVE, value: true },
+      { type: CKA_EXTRACTABLE, value: false },
+      { type: CKA_SIGN, value: true },
+      { type: CKA_EC_PARAMS, value: ED25519_PARAMS },
+      { type: CKA_VALUE, value: KNOWN_VECTOR.seed },
+    ]);
+    try {
+      this.cryptoki.C_SignInit(session, { mechanism: CKM_EDDSA }, key);
+      return this.cryptoki.C_Sign(session, KNOWN_VECTOR.message, this.signatureBuffer);
+    } finally {
+      this.cryptoki.C_DestroyObject(session, key);
+    }
   }
 
   private opened(): Handle {
@@ -541,13 +624,15 @@ function failureOf(error: unknown): TokenFailure {
 function serve(channel: NodeJS.Process): void {
   let session: TokenSession | null = null;
 
-  const answer = async (request: TokenRequest): Promise<{ keys?: TokenKey[]; signatures?: Uint8Array }> => {
+  const answer = async (
+    request: TokenRequest,
+  ): Promise<{ keys?: TokenKey[]; token?: TokenFacts; signatures?: Uint8Array }> => {
     switch (request.op) {
       case 'open': {
         const cryptoki = await loadModule(request.modulePath, request.environment);
         const opened = new TokenSession(cryptoki, request.tokenLabel, () => readPin(request.pinFile));
         session = opened;
-        return { keys: request.keys.map((key) => opened.inspect(key)) };
+        return { token: opened.examine(), keys: request.keys.map((key) => opened.inspect(key)) };
       }
       case 'provision':
         provision(await loadModule(request.modulePath, request.environment), request);

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, sign, verify } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +16,11 @@ const KID = 'audit-key';
 const CKA_CLASS = 0;
 const CKO_DATA = 0;
 const CKO_PUBLIC_KEY = 2;
+const CKA_VALUE = 0x11;
+/** Handle of the key that a test of the token brought in. */
+const IMPORTED = 7;
+/** PrivateKeyInfo of an Ed25519 key up to its seed (RFC 8410 section 7). */
+const PKCS8_ED25519 = Buffer.from('302e020100300506032b657004220420', 'hex');
 
 /** A token in memory that keeps the rule which makes real ones troublesome: after an error a session stays busy. */
 class FakeToken {
@@ -24,6 +29,9 @@ class FakeToken {
     0x100: Buffer.from('4000000000000000', 'hex'),
     0x103: Buffer.from([1]),
     0x162: Buffer.from([0]),
+    0x163: Buffer.from([1]),
+    0x164: Buffer.from([1]),
+    0x165: Buffer.from([1]),
     0x108: Buffer.from([1]),
     0x180: Buffer.from('06032b6570', 'hex'),
     0x181: Buffer.concat([Buffer.from([4, 32]), this.rawKey()]),
@@ -34,6 +42,11 @@ class FakeToken {
   logins: string[] = [];
   failNext: string[] = [];
   loginError: string | null = null;
+  /** Why it takes no key from outside. */
+  importError: string | null = null;
+  imported: KeyObject | null = null;
+  miscomputes = false;
+  private signsWith = this.pair.privateKey;
   private readonly busy = new Set<string>();
   private found: Handle[] = [];
 
@@ -48,7 +61,11 @@ class FakeToken {
     };
     const fake: Partial<Cryptoki> = {
       C_GetSlotList: () => [handle(1)],
-      C_GetTokenInfo: (() => ({ label: LABEL.padEnd(32) })) as unknown as Cryptoki['C_GetTokenInfo'],
+      C_GetTokenInfo: (() => ({
+        label: LABEL.padEnd(32),
+        manufacturerID: 'Test maker'.padEnd(32),
+        model: 'T1'.padEnd(16),
+      })) as unknown as Cryptoki['C_GetTokenInfo'],
       C_OpenSession: () => handle(++this.opened),
       C_CloseSession: (session) => void this.busy.delete(session.toString('hex')),
       C_Login: (_session, _user, pin) => {
@@ -67,7 +84,19 @@ class FakeToken {
       C_FindObjectsFinal: () => undefined,
       C_GetAttributeValue: (_session, _object, template) =>
         template.map(({ type }) => ({ type, value: this.attributes[type] ?? Buffer.alloc(0) })),
-      C_SignInit: (session) => {
+      C_CreateObject: (_session, template) => {
+        if (this.importError) fail(this.importError);
+        const seed = template.find(({ type }) => type === CKA_VALUE)?.value as Buffer;
+        this.imported = createPrivateKey({
+          key: Buffer.concat([PKCS8_ED25519, seed]),
+          format: 'der',
+          type: 'pkcs8',
+        });
+        return handle(IMPORTED);
+      },
+      C_DestroyObject: () => void (this.imported = null),
+      C_SignInit: (session, _mechanism, key) => {
+        this.signsWith = key[0] === IMPORTED && this.imported ? this.imported : this.pair.privateKey;
         const name = session.toString('hex');
         if (this.busy.has(name)) fail('CKR_OPERATION_ACTIVE');
         this.busy.add(name);
@@ -76,7 +105,8 @@ class FakeToken {
         const error = this.failNext.shift();
         if (error) fail(error);
         this.busy.delete(session.toString('hex'));
-        sign(null, data, this.pair.privateKey).copy(out);
+        sign(null, data, this.signsWith).copy(out);
+        if (this.miscomputes) out[0] = (out[0] ?? 0) ^ 1;
         return out;
       },
     };
@@ -179,6 +209,9 @@ describe('TokenSession', () => {
   it.each([
     [0x103, '00', 'CKA_SENSITIVE'],
     [0x162, '01', 'CKA_EXTRACTABLE'],
+    [0x163, '00', 'CKA_LOCAL'],
+    [0x164, '00', 'CKA_NEVER_EXTRACTABLE'],
+    [0x165, '00', 'CKA_ALWAYS_SENSITIVE'],
     [0x108, '00', 'CKA_SIGN'],
     [0x100, '0300000000000000', 'Edwards'],
     [0x180, '06032b6571', 'edwards25519'],
@@ -205,6 +238,36 @@ describe('TokenSession', () => {
     const token = new FakeToken();
     token.keysFound = count;
     expect(failureOf(() => token.session().inspect({ kid: KID, purposes: ['audit'] })).code).toBe(code);
+  });
+});
+
+describe('TokenSession.examine', () => {
+  it('has the known vector signed with the known key, which it takes away again', () => {
+    const token = new FakeToken();
+    expect(token.session().examine()).toEqual({
+      manufacturer: 'Test maker',
+      model: 'T1',
+      knownVector: 'passed',
+    });
+    expect(token.imported).toBeNull();
+  });
+
+  it('refuses a token that computes something else', () => {
+    const token = new FakeToken();
+    token.miscomputes = true;
+    expect(failureOf(() => token.session().examine())).toMatchObject({
+      code: 'key_refused',
+      message: expect.stringContaining('RFC 8032'),
+    });
+  });
+
+  it('says so when the token takes no key from outside, and goes on in a new session', () => {
+    const token = new FakeToken();
+    token.importError = 'CKR_TEMPLATE_INCONSISTENT';
+    const session = token.session();
+    expect(session.examine().knownVector).toBe('not taken (CKR_TEMPLATE_INCONSISTENT)');
+    expect(session.sign(KID, messages)).toHaveLength(192);
+    expect(token.opened).toBe(2);
   });
 });
 

@@ -1,18 +1,15 @@
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, lstat, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { promisify } from 'node:util';
 import { importPublicKey, verifyEd25519 } from '#libs/evidence';
-import { describeWithSoftHsm } from '#libs/testing';
+import { describeWithSoftHsm, generateTokenKey, runWithToken, withTokenSession } from '#libs/testing';
 import { Pkcs11Backend, type Pkcs11BackendOptions } from './pkcs11.backend';
 import { type ProvisionedToken, provisionSoftHsm } from './provision-softhsm';
 
 const KID = 'token-audit-v1';
-const run = promisify(execFile);
 
 /** Waits for a condition; the test's own time limit is the only clock. */
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
@@ -95,11 +92,43 @@ describeWithSoftHsm('pkcs11 backend', () => {
     ['a key that can be read', { extractable: false, sensitive: false }, 'CKA_SENSITIVE'],
   ])('refuses %s', async (_what, attributes, named) => {
     const kid = `bad-${named}`;
-    await generateKey(token, kid, attributes);
+    await generateTokenKey(token, kid, attributes);
     await expect(open({ keys: [{ kid, purposes: ['audit'] }] })).rejects.toMatchObject({
       code: 'key_refused',
       message: expect.stringContaining(named),
     });
+  });
+
+  it('refuses a key that was brought into the token', async () => {
+    const kid = 'brought-in';
+    await withTokenSession(
+      token,
+      `p.C_CreateObject(session, [{ type: 0, value: 2 }, { type: 0x100, value: 0x40 }, { type: 1, value: true },
+         { type: 3, value: ${JSON.stringify(kid)} }, { type: 0x180, value: ED25519 },
+         { type: 0x181, value: Buffer.concat([Buffer.from('0420', 'hex'), raw]) }]);
+       p.C_CreateObject(session, [{ type: 0, value: 3 }, { type: 0x100, value: 0x40 }, { type: 1, value: true },
+         { type: 3, value: ${JSON.stringify(kid)} }, { type: 0x108, value: true }, { type: 0x103, value: true },
+         { type: 0x162, value: false }, { type: 0x180, value: ED25519 }, { type: 0x11, value: seed }]);`,
+    );
+    await expect(open({ keys: [{ kid, purposes: ['audit'] }] })).rejects.toMatchObject({
+      code: 'key_refused',
+      message: expect.stringMatching(/CKA_(ALWAYS_SENSITIVE|NEVER_EXTRACTABLE|LOCAL)/),
+    });
+  });
+
+  it('says what the token is, and that it signed the known vector rightly', async () => {
+    const backend = await open();
+    expect((await backend.health()).detail).toMatch(/SoftHSM .*known vector passed$/);
+    expect(backend.keys()[0]?.protection).toBe('softhsm');
+  });
+
+  it('refuses SoftHSM in production, unless it is allowed', async () => {
+    await expect(open({ production: true })).rejects.toMatchObject({
+      code: 'refused_in_production',
+      message: expect.stringContaining('KERNEL_ALLOW_SOFTHSM=true'),
+    });
+    const backend = await open({ production: true, allowSoftHsm: true });
+    expect(backend.keys()[0]?.protection).toBe('softhsm');
   });
 
   it.each([
@@ -240,35 +269,3 @@ describeWithSoftHsm('pkcs11 backend', () => {
     for (const pid of pids) expect(existsSync(`/proc/${pid}`)).toBe(false);
   });
 });
-
-/** A key that another tool might have made, with attributes of one's choice. */
-async function generateKey(
-  token: ProvisionedToken,
-  kid: string,
-  attributes: { extractable: boolean; sensitive: boolean },
-): Promise<void> {
-  const script = `
-    const { readFileSync } = require('node:fs');
-    const { PKCS11 } = require('pkcs11js');
-    const p = new PKCS11();
-    p.load(${JSON.stringify(token.modulePath)});
-    p.C_Initialize({ flags: 2 });
-    const slot = p.C_GetSlotList(true).find((s) => p.C_GetTokenInfo(s).label.trim() === ${JSON.stringify(token.tokenLabel)});
-    const session = p.C_OpenSession(slot, 6);
-    p.C_Login(session, 1, readFileSync(${JSON.stringify(token.pinFile)}, 'utf8').trim());
-    const label = { type: 3, value: ${JSON.stringify(kid)} };
-    p.C_GenerateKeyPair(session, { mechanism: 0x1055 },
-      [{ type: 1, value: true }, label, { type: 0x180, value: Buffer.from('06032b6570', 'hex') }],
-      [{ type: 1, value: true }, label, { type: 0x108, value: true },
-       { type: 0x103, value: ${attributes.sensitive} }, { type: 0x162, value: ${attributes.extractable} }]);
-    p.C_CloseSession(session);
-  `;
-  await runWithToken(token, ['-e', script]);
-}
-
-/** Node with the token's configuration in its environment, where the module looks for it. */
-function runWithToken(token: ProvisionedToken, args: string[]): Promise<{ stdout: string }> {
-  return run('/usr/bin/env', [`SOFTHSM2_CONF=${token.configFile}`, process.execPath, ...args], {
-    cwd: __dirname,
-  });
-}

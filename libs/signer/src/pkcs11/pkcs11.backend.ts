@@ -8,6 +8,7 @@ import {
   type KeyRequest,
   type SigningBackend,
 } from '../signing-backend';
+import { type TokenFacts } from './pkcs11-token.process';
 import { TokenProcess, TokenRefusal } from './token-process';
 
 export interface Pkcs11BackendOptions {
@@ -23,6 +24,9 @@ export interface Pkcs11BackendOptions {
   processes?: number;
   /** A token that takes longer for one part of a batch is given up. Default {@link DEFAULT_OPERATION_TIMEOUT_MS}. */
   operationTimeoutMs?: number;
+  /** Whether NODE_ENV is production. SoftHSM is a token in files, so it is refused there, unless it is allowed. */
+  production?: boolean;
+  allowSoftHsm?: boolean;
   /** Told in one sentence what went wrong or came back. */
   onTrouble?: (sentence: string) => void;
 }
@@ -48,14 +52,18 @@ interface Seat {
   timer: NodeJS.Timeout | null;
 }
 
+/** What SoftHSM 2 says its manufacturer is ("SoftHSM project"). */
+const SOFTHSM = /softhsm/i;
+
 /**
- * Ed25519 keys in a PKCS#11 token, found by label (= kid), which have to be sensitive and not extractable.
+ * Ed25519 keys in a PKCS#11 token, found by label (= kid), which have to be made in it and never able to leave it.
  * A session that answered with an error is thrown away, a process that hangs or dies is replaced.
  */
 export class Pkcs11Backend implements SigningBackend {
   readonly name = 'pkcs11';
   private readonly seats: Seat[] = [];
   private infos: KeyInfo[] = [];
+  private facts: TokenFacts | null = null;
   private closed = false;
   /** Set when the token refused the PIN: no process is started again, or the token would lock itself. */
   private lockedOut: string | null = null;
@@ -64,8 +72,8 @@ export class Pkcs11Backend implements SigningBackend {
   private constructor(private readonly options: Pkcs11BackendOptions) {}
 
   /**
-   * Starts the token processes, checks and self-tests every key in each of them.
-   * @throws SignerError `misconfigured`, `unknown_key`, `key_refused`, `token_error`, `signing_unavailable`
+   * Starts the token processes, checks and self-tests token and keys in each of them.
+   * @throws SignerError `refused_in_production`, `misconfigured`, `unknown_key`, `key_refused`, `token_error`, `signing_unavailable`
    */
   static async open(options: Pkcs11BackendOptions): Promise<Pkcs11Backend> {
     for (const { kid } of options.keys) {
@@ -126,7 +134,11 @@ export class Pkcs11Backend implements SigningBackend {
     } catch (error) {
       return { ok: false, detail: `${seats}: ${reasonOf(error)}` };
     }
-    return { ok: true, detail: `${seats}, ${this.infos.length} keys in token "${this.options.tokenLabel}"` };
+    const token = `token "${this.options.tokenLabel}" (${this.facts?.manufacturer} ${this.facts?.model})`;
+    return {
+      ok: true,
+      detail: `${seats}, ${this.infos.length} keys in ${token}, known vector ${this.facts?.knownVector}`,
+    };
   }
 
   async close(): Promise<void> {
@@ -191,7 +203,7 @@ export class Pkcs11Backend implements SigningBackend {
     seat.process = process;
     void process.down.then(() => this.replace(seat));
     try {
-      const { keys } = await process.ask(
+      const { keys, token } = await process.ask(
         {
           op: 'open',
           modulePath: options.modulePath,
@@ -202,6 +214,10 @@ export class Pkcs11Backend implements SigningBackend {
         },
         OPEN_TIMEOUT_MS,
       );
+      if (!token) throw new SignerError('token_error', 'The token process did not say what token it has');
+      const isSoftHsm = SOFTHSM.test(`${token.manufacturer} ${token.model}`);
+      if (isSoftHsm) this.permitSoftHsm();
+      this.facts = token;
       const infos = options.keys.map(({ kid, purposes }, index): KeyInfo => {
         const key = keys?.[index];
         if (key?.kid !== kid) throw new SignerError('token_error', `The token process lost key ${kid}`);
@@ -212,6 +228,7 @@ export class Pkcs11Backend implements SigningBackend {
           publicKeyPem: pemOfRawKey(key.publicKey),
           purposes,
           backend: this.name,
+          protection: isSoftHsm ? 'softhsm' : 'hsm',
           createdAt: key.createdAt,
         };
       });
@@ -225,6 +242,17 @@ export class Pkcs11Backend implements SigningBackend {
       process.giveUp(this.lastTrouble);
       throw error;
     }
+  }
+
+  /** @throws SignerError `refused_in_production` */
+  private permitSoftHsm(): void {
+    const { production = false, allowSoftHsm = false, tokenLabel } = this.options;
+    if (!production || allowSoftHsm) return;
+    throw new SignerError(
+      'refused_in_production',
+      `The token "${tokenLabel}" is SoftHSM, which keeps its keys in files, and is refused when NODE_ENV=production: ` +
+        'use a hardware token or a KMS, or say KERNEL_ALLOW_SOFTHSM=true where that is meant.',
+    );
   }
 
   /** A key is itself when it signs rightly and has not changed since it was first seen. */

@@ -69,6 +69,7 @@ export class SoftwareBackend implements SigningBackend {
       publicKeyPem: key.publicKeyPem,
       purposes: key.purposes,
       backend: this.name,
+      protection: 'software' as const,
       createdAt: key.createdAt,
     }));
   }

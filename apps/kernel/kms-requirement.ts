@@ -1,0 +1,52 @@
+import { type KeyInfo, SignerError, type SigningProxyClient, whyNotInKms } from '#libs/signer';
+import { type KernelConfig } from './kernel.config';
+
+/** What REQUIRE_KMS asks of the keys behind KMS_ENDPOINT. */
+export class KmsRequirement {
+  private readonly required: boolean;
+  private readonly allowSoftHsm: boolean;
+
+  /** @throws SignerError `refused_in_production` */
+  constructor({
+    isProduction,
+    requireKms,
+    allowSofthsm,
+  }: Pick<KernelConfig, 'isProduction' | 'requireKms' | 'allowSofthsm'>) {
+    if (isProduction && requireKms === false) {
+      throw new SignerError(
+        'refused_in_production',
+        'REQUIRE_KMS=false is refused when NODE_ENV=production: take it out of the environment.',
+      );
+    }
+    this.required = isProduction || requireKms === true;
+    this.allowSoftHsm = allowSofthsm;
+  }
+
+  /** Why these keys must not be used, in one sentence, or null. One that does not fit is one too many. */
+  whyNot(keys: readonly KeyInfo[]): string | null {
+    if (!this.required) return null;
+    for (const key of keys) {
+      const why = whyNotInKms(key, { allowSoftHsm: this.allowSoftHsm });
+      if (why !== null) return `REQUIRE_KMS is in force, and ${why}`;
+    }
+    return null;
+  }
+
+  /**
+   * Asked once, before the kernel starts. A signing proxy that is away is no reason not to: reads go on without it,
+   * and its keys are looked at again before one is registered or used.
+   * @throws SignerError `key_refused`
+   */
+  async assertAtStart(proxy: Pick<SigningProxyClient, 'keys'>): Promise<void> {
+    if (!this.required) return;
+    let keys: KeyInfo[];
+    try {
+      keys = await proxy.keys();
+    } catch (error) {
+      if (error instanceof SignerError && error.code === 'signing_unavailable') return;
+      throw error;
+    }
+    const why = this.whyNot(keys);
+    if (why !== null) throw new SignerError('key_refused', `${why}.`);
+  }
+}

@@ -1,0 +1,24 @@
+import { GuardedBackend, type SigningBackend } from '#libs/signer';
+import { type SigningMetrics } from './signing.metrics';
+import { type SigningProxyOptions } from './signing-proxy.options';
+
+/** Each backend with its deadline, its circuit breaker, and what becomes of its calls in metrics and log. */
+export function guardBackends(
+  { backends, guard, logger }: SigningProxyOptions,
+  metrics: SigningMetrics,
+): SigningBackend[] {
+  return backends.map((backend) => {
+    metrics.circuit(backend.name, false);
+    return new GuardedBackend(backend, {
+      ...guard,
+      observer: {
+        onSign: (seen) => metrics.backendAnswered(seen),
+        onCircuit: (name, reason) => {
+          metrics.circuit(name, reason !== null);
+          if (reason === null) logger.info({ backend: name }, 'the backend signs again');
+          else logger.error({ backend: name, reason }, 'the backend fails and gets a rest');
+        },
+      },
+    });
+  });
+}

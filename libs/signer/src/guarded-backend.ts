@@ -1,0 +1,131 @@
+import { CircuitBreaker, type CircuitBreakerOptions } from './circuit-breaker';
+import { SignerError, type SignerErrorCode, reasonOf } from './signer.error';
+import { type BackendHealth, type KeyInfo, type SigningBackend } from './signing-backend';
+
+/** Under the caller's own 1.2 s, so that it is told why, and not left to give up by itself. */
+export const DEFAULT_BACKEND_TIMEOUT_MS = 1_000;
+/** A health check signs with each key; nobody waits longer for it. */
+const HEALTH_TIMEOUT_MS = 3_000;
+
+/** `refused`: for what was asked; `unavailable`: it was not asked, because it has just failed several times. */
+export type SignOutcome = 'signed' | 'refused' | 'failed' | 'timeout' | 'unavailable';
+
+export interface GuardObserver {
+  onSign?(seen: { backend: string; outcome: SignOutcome; messages: number; ms: number }): void;
+  /** The circuit opened (with the reason) or closed again (null). */
+  onCircuit?(backend: string, reason: string | null): void;
+}
+
+export interface GuardOptions extends Omit<CircuitBreakerOptions, 'onChange'> {
+  /** For the signatures of one call. Default {@link DEFAULT_BACKEND_TIMEOUT_MS}. */
+  timeoutMs?: number;
+  observer?: GuardObserver;
+}
+
+/** Failures that say something about the request and nothing about the backend. */
+const OF_THE_REQUEST: ReadonlySet<SignerErrorCode> = new Set([
+  'unknown_key',
+  'invalid_request',
+  'signing_refused',
+  'closed',
+]);
+
+/** Any backend with a deadline and a circuit breaker around it, so that a slow or broken one answers at once. */
+export class GuardedBackend implements SigningBackend {
+  readonly name: string;
+  private readonly circuit: CircuitBreaker;
+  private readonly timeoutMs: number;
+
+  constructor(
+    private readonly backend: SigningBackend,
+    private readonly options: GuardOptions = {},
+  ) {
+    this.name = backend.name;
+    this.timeoutMs = options.timeoutMs ?? DEFAULT_BACKEND_TIMEOUT_MS;
+    this.circuit = new CircuitBreaker({
+      ...options,
+      onChange: (reason) => options.observer?.onCircuit?.(this.name, reason),
+    });
+  }
+
+  keys(): readonly KeyInfo[] {
+    return this.backend.keys();
+  }
+
+  async sign(kid: string, messages: readonly Uint8Array[], outer?: AbortSignal): Promise<Uint8Array[]> {
+    const started = performance.now();
+    const seen = (outcome: SignOutcome): void =>
+      this.options.observer?.onSign?.({
+        backend: this.name,
+        outcome,
+        messages: messages.length,
+        ms: performance.now() - started,
+      });
+    const permit = this.circuit.enter();
+    if (!permit) {
+      seen('unavailable');
+      throw new SignerError(
+        'signing_unavailable',
+        `The backend ${this.name} has failed several times in a row and gets a rest: ${this.circuit.openReason}`,
+        { backend: this.name, reason: 'circuit_open' },
+      );
+    }
+    try {
+      const signatures = await this.within(this.timeoutMs, outer, (signal) =>
+        this.backend.sign(kid, messages, signal),
+      );
+      permit.succeeded();
+      seen('signed');
+      return signatures;
+    } catch (error) {
+      if (error instanceof SignerError && OF_THE_REQUEST.has(error.code)) {
+        permit.undecided();
+        seen('refused');
+      } else {
+        permit.failed(reasonOf(error));
+        seen(error instanceof SignerError && error.details['reason'] === 'deadline' ? 'timeout' : 'failed');
+      }
+      throw error;
+    }
+  }
+
+  async health(): Promise<BackendHealth> {
+    try {
+      const health = await this.within(HEALTH_TIMEOUT_MS, undefined, () => this.backend.health());
+      // It has just signed with each key: whoever is told so must not be refused.
+      if (health.ok) this.circuit.close();
+      return health;
+    } catch (error) {
+      return { ok: false, detail: reasonOf(error) };
+    }
+  }
+
+  close(): Promise<void> {
+    return this.backend.close();
+  }
+
+  /** What does not come in time is told to stop, and nobody waits for it; backends bound it themselves. */
+  private async within<T>(
+    ms: number,
+    outer: AbortSignal | undefined,
+    act: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const deadline = new AbortController();
+    const signal = outer === undefined ? deadline.signal : AbortSignal.any([outer, deadline.signal]);
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      const error = new SignerError(
+        'signing_unavailable',
+        `The backend ${this.name} did not answer within ${ms} ms`,
+        { backend: this.name, reason: 'deadline' },
+      );
+      late.reject(error);
+      deadline.abort(error);
+    }, ms);
+    try {
+      return await Promise.race([act(signal), late.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
