@@ -1120,6 +1120,19 @@ function keyVectors() {
         code: refusal(() => evidence.checkRawPublicKey(Buffer.from(publicKey, 'hex'))).code,
       })),
     ],
+    'signer-possession.json': {
+      seed: AUDIT_2.seed,
+      publicKey: AUDIT_2.publicKey,
+      possession: {
+        origin: ORIGIN,
+        replaces: AUDIT_1.kid,
+        kid: AUDIT_2.kid,
+        publicKeySha256: evidence.sha256Hex(Buffer.from(AUDIT_2.publicKey, 'hex')),
+      },
+      input: Buffer.from(possessionInput(AUDIT_1, AUDIT_2)).toString(),
+      signature: possession(AUDIT_1, AUDIT_2),
+      refused: possessionRefused(),
+    },
     'ed25519-signatures.json': {
       publicKey: AUDIT_1.publicKey,
       seed: AUDIT_1.seed,
@@ -1163,6 +1176,72 @@ function withS(signature, s) {
 
 // --- chains ----------------------------------------------------------------------------------------------------------
 
+function possessionInput(from, to, origin = ORIGIN) {
+  const publicKeySha256 = evidence.sha256Hex(Buffer.from(to.publicKey, 'hex'));
+  return evidence.signerPossessionInput({ origin, replaces: from.kid, kid: to.kid, publicKeySha256 });
+}
+
+/** The counter-signature with which `to` takes the place of `from`. */
+function possession(from, to, origin = ORIGIN) {
+  return to.sign(possessionInput(from, to, origin));
+}
+
+/** Inputs that a signer must not sign as a proof of possession. */
+function possessionRefused() {
+  const right = Buffer.from(possessionInput(AUDIT_1, AUDIT_2)).toString();
+  return [
+    ['nothing', ''],
+    ['an event', `illuvrse-kernel/audit-event/v1\n${ORIGIN}\n0\n1\n${'ab'.repeat(32)}\n`],
+    ['a line too many', `${right}\n`],
+    ['no line feed at the end', right.slice(0, -1)],
+    ['no kid', right.replace(`\n${AUDIT_2.kid}\n`, '\n\n')],
+    ['a kid with a space', right.replace(`\n${AUDIT_2.kid}\n`, '\nkernel audit\n')],
+    ['the digest in capitals', right.replace(/[0-9a-f]{64}\n$/, (digest) => digest.toUpperCase())],
+    ['no origin', right.replace(ORIGIN, '')],
+  ].map(([name, input]) => ({ name, input }));
+}
+
+/** A chain whose key is stolen after 3: an emergency key comes in, and stands by 4 and 5, or not. */
+function stolen({
+  reattested = true,
+  hash,
+  counterSignature = possession(AUDIT_1, AUDIT_2),
+  late = false,
+} = {}) {
+  const chain = new Chain();
+  chain.addSigner(AUDIT_1); // 1
+  for (let seq = 2; seq <= 5; seq++) chain.append(); // 2 to 5
+  const at = chain.events[2].ts;
+  chain.append({
+    type: 'signer.emergency',
+    stream: `signer/${AUDIT_1.kid}`,
+    payload: {
+      from: AUDIT_1.kid,
+      to: AUDIT_2.entry,
+      counterSignature,
+      reason: 'a copy of the key was found',
+      compromisedAt: at,
+    },
+  }); // 6
+  if (late) chain.append(); // 7, by the old key
+  const point = (seq) => ({ seq, hash: chain.events[seq - 1].hash });
+  chain.append({
+    signer: AUDIT_2,
+    type: 'signer.compromised',
+    stream: `signer/${AUDIT_1.kid}`,
+    payload: {
+      signer_kid: AUDIT_1.kid,
+      compromisedAt: at,
+      since: [{ shard: 0, seq: 4 }],
+      reattested: reattested
+        ? [{ shard: 0, from: point(4), to: hash === undefined ? point(6) : { seq: 6, hash }, count: 3 }]
+        : [],
+    },
+  }); // 7
+  chain.append({ signer: AUDIT_2 }); // 8
+  return chain;
+}
+
 /** Ten events: two keys registered, one rotated away, the work of two streams in between. */
 function story() {
   const chain = new Chain();
@@ -1174,7 +1253,11 @@ function story() {
   chain.append({
     type: 'signer.rotated',
     stream: `signer/${AUDIT_1.kid}`,
-    payload: { from: AUDIT_1.kid, to: AUDIT_2.entry },
+    payload: {
+      from: AUDIT_1.kid,
+      to: AUDIT_2.entry,
+      counterSignature: possession(AUDIT_1, AUDIT_2),
+    },
   }); // 6
   chain.append({ signer: AUDIT_2 }); // 7
   chain.endSigner(AUDIT_1, 'retired', AUDIT_2); // 8
@@ -1256,6 +1339,28 @@ function chainCases() {
   const contradictory = new Chain();
   contradictory.addSigner(AUDIT_1);
   contradictory.endSigner(AUDIT_2, 'retired', AUDIT_1);
+  const rotated = (counterSignature) => {
+    const made = new Chain();
+    made.addSigner(AUDIT_1);
+    made.append({
+      type: 'signer.rotated',
+      stream: `signer/${AUDIT_1.kid}`,
+      payload: {
+        from: AUDIT_1.kid,
+        to: AUDIT_2.entry,
+        ...(counterSignature === undefined ? {} : { counterSignature }),
+      },
+    });
+    made.append({ signer: AUDIT_2 });
+    return made;
+  };
+  const reused = new Chain();
+  reused.addSigner(AUDIT_1);
+  reused.append({
+    type: 'signer.added',
+    stream: 'signer/the-same-again',
+    payload: { signer: { ...AUDIT_1.entry, signer_kid: 'the-same-again' } },
+  });
   const other = new Chain(ORIGIN, 1);
   other.append({ stream: 'upgrade/upg-43' });
   other.append({ stream: 'upgrade/upg-43' });
@@ -1379,6 +1484,78 @@ function chainCases() {
       [fault('key_not_valid', 3)],
     ],
     ['the registry retires a key that it does not have', contradictory.lines(), [fault('format', 2)]],
+    [
+      'a rotation without the counter-signature of the new key',
+      rotated(undefined).lines(),
+      [fault('signature', 2), fault('key_not_valid', 3)],
+    ],
+    [
+      'a rotation counter-signed by another key than the new one',
+      rotated(FOREIGN.sign(Buffer.from('other'))).lines(),
+      [fault('signature', 2), fault('key_not_valid', 3)],
+    ],
+    [
+      'a rotation counter-signed for another kernel',
+      rotated(possession(AUDIT_1, AUDIT_2, 'kernel.example.com/other')).lines(),
+      [fault('signature', 2), fault('key_not_valid', 3)],
+    ],
+    ['a public key that is registered under a second name', reused.lines(), [fault('format', 2)]],
+    [
+      'a stolen key: what it signed since is re-attested by the emergency key',
+      stolen().lines(),
+      [],
+      {
+        reattested: [
+          {
+            kid: AUDIT_1.kid,
+            shard: 0,
+            from: 4,
+            to: 6,
+            count: 3,
+            by: { shard: 0, seq: 7, signerKid: AUDIT_2.kid },
+          },
+        ],
+      },
+    ],
+    [
+      'a stolen key: nobody stands by what it signed since',
+      stolen({ reattested: false }).lines(),
+      [fault('key_not_valid', 4), fault('key_not_valid', 5), fault('key_not_valid', 6)],
+    ],
+    [
+      'a stolen key: another event was re-attested than the one that is there',
+      stolen({ hash: '0'.repeat(64) }).lines(),
+      [fault('key_not_valid', 6)],
+      {
+        reattested: [
+          {
+            kid: AUDIT_1.kid,
+            shard: 0,
+            from: 4,
+            to: 6,
+            count: 3,
+            by: { shard: 0, seq: 7, signerKid: AUDIT_2.kid },
+          },
+        ],
+      },
+    ],
+    [
+      'a stolen key: used after the emergency key came in',
+      stolen({ late: true }).lines(),
+      [fault('key_not_valid', 7)],
+      {
+        reattested: [
+          {
+            kid: AUDIT_1.kid,
+            shard: 0,
+            from: 4,
+            to: 6,
+            count: 3,
+            by: { shard: 0, seq: 8, signerKid: AUDIT_2.kid },
+          },
+        ],
+      },
+    ],
     ['time goes back at 3', back.lines(), [fault('time', 3)]],
     ['stream versions with gaps', streams.lines(), [fault('stream', 3), fault('stream', 4)]],
     ['two shards, one after the other', [...lines, ...other.lines()], []],

@@ -5766,886 +5766,11 @@ function letter(n) {
   return ALPHABET.charAt(n & 63);
 }
 
-// libs/evidence/src/core/exact-number.ts
-var FIRST_EXPONENT_FORM = 1e21;
-function isExactDouble(value2) {
-  const magnitude = Math.abs(value2);
-  if (magnitude <= Number.MAX_SAFE_INTEGER) return true;
-  return magnitude >= FIRST_EXPONENT_FORM && magnitude !== Infinity;
-}
-function whyNumberRefused(token, value2) {
-  if (!Number.isFinite(value2)) return `${shorten(token)} is beyond the range of a double`;
-  if (!isExactDouble(value2) || Math.abs(value2) > Number.MAX_SAFE_INTEGER && isIntegerLiteral(token)) {
-    return `${shorten(token)} is an integer beyond 2^53-1; send it as a string`;
-  }
-  const shortest = String(value2);
-  if (!sameDecimal(token, shortest)) {
-    return `${shorten(token)} is not exactly representable: a reader would see ${shortest}; send that, or a string`;
-  }
-  return null;
-}
-function isIntegerLiteral(token) {
-  return /^-?\d+$/.test(token);
-}
-function sameDecimal(a, b) {
-  const left = normalise(a);
-  const right = normalise(b);
-  if (left.digits === "" || right.digits === "") return left.digits === right.digits;
-  return left.negative === right.negative && left.digits === right.digits && left.exponent === right.exponent;
-}
-function normalise(token) {
-  const negative = token.startsWith("-");
-  const e = token.search(/[eE]/);
-  const mantissa = token.slice(negative ? 1 : 0, e < 0 ? token.length : e);
-  const dot = mantissa.indexOf(".");
-  const all = dot < 0 ? mantissa : mantissa.slice(0, dot) + mantissa.slice(dot + 1);
-  let exponent = (e < 0 ? 0 : Number(token.slice(e + 1))) - (dot < 0 ? 0 : mantissa.length - dot - 1);
-  let start = 0;
-  let end = all.length;
-  while (start < end && all.charCodeAt(start) === 48) start++;
-  while (end > start && all.charCodeAt(end - 1) === 48) end--;
-  exponent += all.length - end;
-  return { negative, digits: all.slice(start, end), exponent };
-}
-function shorten(token) {
-  return token.length <= 40 ? token : `${token.slice(0, 37)}...`;
-}
-
-// libs/evidence/src/core/json-value.ts
-var MAX_DEPTH = 64;
-function isForbiddenMember(name) {
-  return name === "toJSON" || name === "__proto__";
-}
-function jsonPointer(path) {
-  let pointer = "";
-  for (const token of path) {
-    pointer += "/";
-    pointer += typeof token === "number" ? token : token.toWellFormed().replaceAll("~", "~0").replaceAll("/", "~1");
-  }
-  return pointer;
-}
-
-// libs/evidence/src/core/strict-json.parser.ts
-var QUOTE = 34;
-var BACKSLASH = 92;
-var COMMA = 44;
-var COLON = 58;
-var OPEN_BRACE = 123;
-var CLOSE_BRACE = 125;
-var OPEN_BRACKET = 91;
-var CLOSE_BRACKET = 93;
-var MINUS = 45;
-var PLUS = 43;
-var DOT = 46;
-var ZERO = 48;
-var NINE = 57;
-var SAFE_DIGITS = 15;
-var decoder2 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-function parseStrictJson(input, options) {
-  const maxDepth = options?.maxDepth ?? MAX_DEPTH;
-  if (typeof input === "string") return new StrictParser(input, maxDepth, false).document();
-  let text2;
-  try {
-    text2 = decoder2.decode(input);
-  } catch (cause) {
-    throw invalidUtf8(input, maxDepth, cause);
-  }
-  return new StrictParser(text2, maxDepth, false).document();
-}
-function parseCanonicalJson(input) {
-  let text2;
-  if (typeof input === "string") text2 = input;
-  else {
-    try {
-      text2 = decoder2.decode(input);
-    } catch (cause) {
-      throw invalidUtf8(input, MAX_DEPTH, cause);
-    }
-  }
-  const spans = [];
-  const value2 = new StrictParser(text2, MAX_DEPTH, true, spans).document();
-  return { value: value2, text: text2, spans };
-}
-function invalidUtf8(bytes, maxDepth, cause) {
-  const offset = validUtf8Prefix(bytes);
-  const parser = new StrictParser(decoder2.decode(bytes.subarray(0, offset)), maxDepth, false);
-  let pointer = "";
-  try {
-    parser.document();
-  } catch (error) {
-    if (error instanceof EvidenceError) {
-      if (!parser.atEnd()) return error;
-      pointer = error.pointer ?? "";
-    }
-  }
-  return new EvidenceError("invalid_utf8", `Byte ${offset} is not valid UTF-8; send the document as UTF-8.`, {
-    pointer,
-    cause,
-    details: { offset }
-  });
-}
-function validUtf8Prefix(bytes) {
-  let i = 0;
-  while (i < bytes.length) {
-    const lead = bytes[i] ?? 0;
-    let more;
-    let low = 128;
-    let high = 191;
-    if (lead < 128) more = 0;
-    else if (lead >= 194 && lead <= 223) more = 1;
-    else if (lead >= 224 && lead <= 239) {
-      more = 2;
-      if (lead === 224) low = 160;
-      if (lead === 237) high = 159;
-    } else if (lead >= 240 && lead <= 244) {
-      more = 3;
-      if (lead === 240) low = 144;
-      if (lead === 244) high = 143;
-    } else return i;
-    for (let k = 1; k <= more; k++) {
-      const next = bytes[i + k];
-      if (next === void 0 || next < low || next > high) return i;
-      low = 128;
-      high = 191;
-    }
-    i += more + 1;
-  }
-  return i;
-}
-var StrictParser = class {
-  constructor(text2, maxDepth, canonical, spans) {
-    this.text = text2;
-    this.maxDepth = maxDepth;
-    this.canonical = canonical;
-    this.spans = spans;
-  }
-  text;
-  maxDepth;
-  canonical;
-  spans;
-  pos = 0;
-  depth = 0;
-  /** Name or index of the value being read, per level. */
-  path = [];
-  document() {
-    if (this.text.charCodeAt(0) === 65279) {
-      this.fail("byte_order_mark", "The document starts with a byte order mark; send it without.", 0);
-    }
-    this.space(0);
-    const value2 = this.value();
-    this.space(0);
-    if (this.pos < this.text.length) this.unexpected("after the end of the document", 0);
-    return value2;
-  }
-  atEnd() {
-    return this.pos >= this.text.length;
-  }
-  value() {
-    const c = this.text.charCodeAt(this.pos);
-    switch (c) {
-      case QUOTE:
-        return this.string(false);
-      case OPEN_BRACE:
-        return this.object();
-      case OPEN_BRACKET:
-        return this.array();
-      case 116:
-        return this.word("true", true);
-      case 102:
-        return this.word("false", false);
-      case 110:
-        return this.word("null", null);
-      default:
-        if (c === MINUS || c >= ZERO && c <= NINE) return this.number();
-        return this.unexpected("where a value should start", this.depth);
-    }
-  }
-  object() {
-    const level = this.enter();
-    const { text: text2, canonical } = this;
-    const spans = level === 0 ? this.spans : void 0;
-    const object = {};
-    this.space(level);
-    if (text2.charCodeAt(this.pos) === CLOSE_BRACE) return this.leave(object);
-    let previous;
-    for (; ; ) {
-      if (text2.charCodeAt(this.pos) !== QUOTE) this.unexpected("where a member name should start", level);
-      const start = this.pos;
-      const name = this.string(true);
-      this.path[level] = name;
-      if (isForbiddenMember(name)) {
-        this.fail("forbidden_member", `A member must not be named ${name}; rename it.`);
-      }
-      if (previous !== void 0 && name <= previous) {
-        if (Object.hasOwn(object, name)) {
-          this.fail(
-            "duplicate_member",
-            `The member name ${show(name)} occurs twice in one object; keep one.`
-          );
-        }
-        if (canonical) {
-          this.fail(
-            "not_canonical",
-            `Member ${show(name)} comes after ${show(previous)}: names must be sorted.`
-          );
-        }
-      } else previous = name;
-      this.space(this.depth);
-      if (text2.charCodeAt(this.pos) !== COLON) this.unexpected("where a colon should be", this.depth);
-      this.pos++;
-      this.space(this.depth);
-      object[name] = this.value();
-      if (spans !== void 0) spans.push(start, this.pos);
-      this.space(level);
-      const c = text2.charCodeAt(this.pos);
-      if (c === CLOSE_BRACE) return this.leave(object);
-      if (c !== COMMA) this.unexpected("where a comma or a closing brace should be", level);
-      this.pos++;
-      this.space(level);
-    }
-  }
-  array() {
-    const level = this.enter();
-    const { text: text2 } = this;
-    const array = [];
-    this.space(level);
-    if (text2.charCodeAt(this.pos) === CLOSE_BRACKET) return this.leave(array);
-    for (; ; ) {
-      this.path[level] = array.length;
-      array.push(this.value());
-      this.space(level);
-      const c = text2.charCodeAt(this.pos);
-      if (c === CLOSE_BRACKET) return this.leave(array);
-      if (c !== COMMA) this.unexpected("where a comma or a closing bracket should be", level);
-      this.pos++;
-      this.space(level);
-    }
-  }
-  enter() {
-    const level = this.depth;
-    if (level >= this.maxDepth) {
-      this.fail(
-        "too_deep",
-        `Arrays and objects are nested deeper than ${this.maxDepth} levels; flatten them.`
-      );
-    }
-    this.depth = level + 1;
-    this.pos++;
-    return level;
-  }
-  leave(container) {
-    this.pos++;
-    this.depth--;
-    return container;
-  }
-  word(word, value2) {
-    if (!this.text.startsWith(word, this.pos))
-      return this.unexpected("where a value should start", this.depth);
-    this.pos += word.length;
-    return value2;
-  }
-  string(isName2) {
-    const { text: text2 } = this;
-    const { length } = text2;
-    const start = this.pos + 1;
-    let i = start;
-    while (i < length) {
-      const c = text2.charCodeAt(i);
-      if (c === QUOTE) {
-        this.pos = i + 1;
-        return text2.slice(start, i);
-      }
-      if (c === BACKSLASH || c < 32 || (c & 63488) === 55296) break;
-      i++;
-    }
-    return this.unusualString(start, i, isName2);
-  }
-  /** A string with an escape, a surrogate or an error in it. */
-  unusualString(start, from, isName2) {
-    const { text: text2 } = this;
-    const { length } = text2;
-    const level = isName2 ? this.depth - 1 : this.depth;
-    let decoded2 = text2.slice(start, from);
-    let chunk = from;
-    let i = from;
-    let escaped = false;
-    for (; ; ) {
-      if (i >= length) {
-        this.pos = length;
-        this.fail("invalid_json", "The document ends inside a string.", level);
-      }
-      const c = text2.charCodeAt(i);
-      if (c === QUOTE) break;
-      if (c < 32) {
-        this.pos = i;
-        this.fail("invalid_json", `Control character U+${hex4(c)} in a string; escape it.`, level);
-      }
-      if (c !== BACKSLASH) {
-        i++;
-        continue;
-      }
-      escaped = true;
-      decoded2 += text2.slice(chunk, i);
-      this.pos = i;
-      const kind = text2.charCodeAt(i + 1);
-      if (kind === 117) {
-        const digits = text2.slice(i + 2, i + 6);
-        if (!/^[0-9a-fA-F]{4}$/.test(digits)) {
-          if (i + 2 + digits.length >= length) this.pos = length;
-          this.fail("invalid_json", "A \\u escape needs four hexadecimal digits.", level);
-        }
-        decoded2 += String.fromCharCode(Number.parseInt(digits, 16));
-        i += 6;
-      } else {
-        const character = ESCAPES.get(kind);
-        if (character === void 0) {
-          if (i + 1 >= length) this.pos = length;
-          this.fail("invalid_json", "A string holds an escape that JSON does not have.", level);
-        }
-        decoded2 += character;
-        i += 2;
-      }
-      chunk = i;
-    }
-    decoded2 += text2.slice(chunk, i);
-    this.pos = i + 1;
-    if (!decoded2.isWellFormed()) {
-      if (isName2) this.path[level] = decoded2;
-      this.fail(
-        "lone_surrogate",
-        `A ${isName2 ? "member name" : "string"} holds a lone surrogate, which no UTF-8 text can carry; remove it.`
-      );
-    }
-    if (this.canonical && escaped && JSON.stringify(decoded2) !== text2.slice(start - 1, i + 1)) {
-      this.fail("not_canonical", "A string is not escaped as RFC 8785 does.", level);
-    }
-    return decoded2;
-  }
-  number() {
-    const { text: text2 } = this;
-    const start = this.pos;
-    let i = start;
-    const negative = text2.charCodeAt(i) === MINUS;
-    if (negative) i++;
-    const firstDigit = i;
-    let value2 = 0;
-    let c = text2.charCodeAt(i);
-    while (c >= ZERO && c <= NINE) {
-      value2 = value2 * 10 + (c - ZERO);
-      c = text2.charCodeAt(++i);
-    }
-    const digits = i - firstDigit;
-    this.pos = i;
-    if (digits === 0) this.unexpected("where a digit should be", this.depth);
-    if (digits > 1 && text2.charCodeAt(firstDigit) === ZERO) {
-      this.fail("invalid_json", "A number must not start with a superfluous 0.");
-    }
-    const integer2 = c !== DOT && c !== 101 && c !== 69;
-    if (integer2 && digits <= SAFE_DIGITS) {
-      if (this.canonical && negative && value2 === 0) this.fail("not_canonical", "-0 is written as 0.");
-      return negative && value2 !== 0 ? -value2 : value2;
-    }
-    return this.longNumber(start, i);
-  }
-  /** A number with a fraction, an exponent, or more digits than are certain to survive. */
-  longNumber(start, afterInteger) {
-    const { text: text2 } = this;
-    let i = afterInteger;
-    let simple = false;
-    if (text2.charCodeAt(i) === DOT) {
-      i = this.digits(i + 1);
-      simple = i - start <= SAFE_DIGITS + 1;
-    }
-    const c = text2.charCodeAt(i);
-    if (c === 101 || c === 69) {
-      simple = false;
-      const sign = text2.charCodeAt(i + 1);
-      i = this.digits(sign === PLUS || sign === MINUS ? i + 2 : i + 1);
-    }
-    this.pos = i;
-    const token = text2.slice(start, i);
-    const value2 = Number(token);
-    const why = simple ? null : whyNumberRefused(token, value2);
-    if (why !== null) this.fail("number_not_exact", `The number ${why}.`);
-    if (this.canonical && String(value2) !== token) {
-      this.fail("not_canonical", `The number ${token} is written as ${String(value2)}.`);
-    }
-    return value2 === 0 ? 0 : value2;
-  }
-  digits(from) {
-    const { text: text2 } = this;
-    let i = from;
-    let c = text2.charCodeAt(i);
-    while (c >= ZERO && c <= NINE) c = text2.charCodeAt(++i);
-    if (i === from) {
-      this.pos = i;
-      this.unexpected("where a digit should be", this.depth);
-    }
-    return i;
-  }
-  space(level) {
-    const { text: text2 } = this;
-    let c = text2.charCodeAt(this.pos);
-    if (c > 32) return;
-    while (c === 32 || c === 10 || c === 13 || c === 9) {
-      if (this.canonical) this.fail("not_canonical", "Canonical JSON has no white space.", level);
-      c = text2.charCodeAt(++this.pos);
-    }
-  }
-  unexpected(where, level) {
-    const { text: text2, pos } = this;
-    if (pos >= text2.length) this.fail("invalid_json", `The document ends ${where}.`, level);
-    const character = String.fromCodePoint(text2.codePointAt(pos) ?? 0);
-    this.fail("invalid_json", `Unexpected ${show(character)} ${where} (offset ${pos}).`, level);
-  }
-  fail(code, message, level = this.depth) {
-    throw new EvidenceError(code, message, { pointer: jsonPointer(this.path.slice(0, level)) });
-  }
-};
-var ESCAPES = /* @__PURE__ */ new Map([
-  [34, '"'],
-  [92, "\\"],
-  [47, "/"],
-  [98, "\b"],
-  [102, "\f"],
-  [110, "\n"],
-  [114, "\r"],
-  [116, "	"]
-]);
-function show(name) {
-  return JSON.stringify(name.length <= 60 ? name : `${name.slice(0, 57)}...`);
-}
-function hex4(c) {
-  return c.toString(16).toUpperCase().padStart(4, "0");
-}
-
-// libs/evidence/src/core/parse-event.ts
-function parseEventParts(bytes) {
-  if (sizeOf(bytes) > MAX_EVENT_BYTES) {
-    throw new EvidenceError("event_too_large", `An event is at most ${MAX_EVENT_BYTES} bytes.`, {
-      pointer: ""
-    });
-  }
-  const { value: value2, text: text2, spans } = parseCanonicalJson(bytes);
-  assertAuditEvent(value2);
-  const [hashStart, hashEnd] = [spans[6] ?? 0, spans[7] ?? 0];
-  const [signatureStart, signatureEnd] = [spans[18] ?? 0, spans[19] ?? 0];
-  return {
-    event: value2,
-    hashed: text2.slice(0, hashStart) + text2.slice(hashEnd + 1, signatureStart) + text2.slice(signatureEnd + 1)
-  };
-}
-function parseEvent(bytes) {
-  return parseEventParts(bytes).event;
-}
-function sizeOf(bytes) {
-  if (typeof bytes !== "string" || bytes.length * 3 <= MAX_EVENT_BYTES) return bytes.length;
-  return new TextEncoder().encode(bytes).length;
-}
-
-// libs/evidence/src/core/scan-event.ts
-var QUOTE2 = 34;
-var BACKSLASH2 = 92;
-var COMMA2 = 44;
-var OPEN_BRACE2 = 123;
-var CLOSE_BRACE2 = 125;
-var OPEN_BRACKET2 = 91;
-var CLOSE_BRACKET2 = 93;
-var MINUS2 = 45;
-var ZERO2 = 48;
-var NINE2 = 57;
-var SAFE_DIGITS2 = 15;
-var HASH_LENGTH = 64;
-var SIGNATURE_LENGTH2 = 88;
-var ID_LENGTH = 36;
-var TS_LENGTH = 24;
-var EventScanner = class {
-  text = "";
-  pos = 0;
-  /** Text of the actor that was found right last: most events of a stretch have few actors. */
-  actor = "";
-  type = "";
-  kid = "";
-  scan(text2) {
-    if (text2.length * 3 > MAX_EVENT_BYTES && utf8Exceeds(text2, MAX_EVENT_BYTES)) return null;
-    this.text = text2;
-    this.pos = 0;
-    if (!this.readActor() || !this.uuidOrNull('"causationId":') || !this.uuidOrNull(',"correlationId":'))
-      return null;
-    const cut1 = this.pos + 1;
-    const hash2 = this.fixed(',"hash":"', HASH_LENGTH);
-    const cut2 = this.pos + 1;
-    const id = this.fixed(',"id":"', ID_LENGTH);
-    if (hash2 === null || id === null || !UUID_V7.test(id)) return null;
-    if (!this.literal(',"payload":') || text2.charCodeAt(this.pos) !== OPEN_BRACE2 || !this.value(1))
-      return null;
-    const prevHash = this.fixed(',"prevHash":"', HASH_LENGTH);
-    const seq = this.integer(',"seq":');
-    const shard = this.integer(',"shard":');
-    if (prevHash === null || seq < 1 || shard < 0) return null;
-    const cut3 = this.pos + 1;
-    const signature = this.fixed(',"signature":"', SIGNATURE_LENGTH2);
-    const cut4 = this.pos + 1;
-    if (signature === null) return null;
-    const signerKid = this.name(',"signerKid":"', this.kid);
-    if (signerKid === null || signerKid !== this.kid && !isKid(signerKid)) return null;
-    const stream = this.name(',"stream":"', "");
-    if (stream === null || !isStream(stream)) return null;
-    const streamVersion = this.integer(',"streamVersion":');
-    const ts = this.fixed(',"ts":"', TS_LENGTH);
-    if (streamVersion < 1 || ts === null || !isTimestamp(ts)) return null;
-    const type = this.name(',"type":"', this.type);
-    if (type === null || type !== this.type && !isType(type)) return null;
-    if (!this.literal(',"v":1}') || this.pos !== text2.length) return null;
-    this.kid = signerKid;
-    this.type = type;
-    return {
-      facts: { shard, seq, id, ts, stream, streamVersion, signerKid, prevHash, hash: hash2 },
-      hashed: text2.slice(0, cut1) + text2.slice(cut2, cut3) + text2.slice(cut4),
-      signature,
-      type
-    };
-  }
-  literal(expected) {
-    if (!this.text.startsWith(expected, this.pos)) return false;
-    this.pos += expected.length;
-    return true;
-  }
-  /** A string of known length without anything to escape; its users look at the characters. */
-  fixed(before, length) {
-    if (!this.literal(before)) return null;
-    const end = this.pos + length;
-    if (this.text.charCodeAt(end) !== QUOTE2) return null;
-    const value2 = this.text.slice(this.pos, end);
-    this.pos = end + 1;
-    return value2;
-  }
-  /** A plain string; `likely` is what it probably is. */
-  name(before, likely) {
-    if (!this.literal(before)) return null;
-    const start = this.pos;
-    if (likely !== "" && this.text.startsWith(likely, start)) {
-      const end2 = start + likely.length;
-      if (this.text.charCodeAt(end2) === QUOTE2) {
-        this.pos = end2 + 1;
-        return likely;
-      }
-    }
-    const end = this.plainEnd(start);
-    if (end < 0) return null;
-    this.pos = end + 1;
-    return this.text.slice(start, end);
-  }
-  integer(before) {
-    if (!this.literal(before)) return -1;
-    const { text: text2 } = this;
-    const start = this.pos;
-    let value2 = 0;
-    let c = text2.charCodeAt(start);
-    while (c >= ZERO2 && c <= NINE2) {
-      value2 = value2 * 10 + (c - ZERO2);
-      c = text2.charCodeAt(++this.pos);
-    }
-    const digits = this.pos - start;
-    if (digits === 0 || digits > SAFE_DIGITS2 || digits > 1 && text2.charCodeAt(start) === ZERO2) return -1;
-    return value2;
-  }
-  uuidOrNull(before) {
-    if (!this.literal(before)) return false;
-    if (this.literal("null")) return true;
-    const uuid = this.fixed('"', ID_LENGTH);
-    return uuid !== null && UUID.test(uuid);
-  }
-  readActor() {
-    if (this.actor !== "" && this.text.startsWith(this.actor)) {
-      this.pos = this.actor.length;
-      return true;
-    }
-    if (!this.literal('{"actor":{"id":')) return false;
-    const start = this.pos + 1;
-    if (!this.plainString()) return false;
-    const length = this.pos - 1 - start;
-    if (length < 1 || length > 255) return false;
-    if (!this.literal(',"kind":"')) return false;
-    if (!this.literal('service"') && !this.literal('human"') && !this.literal('system"')) return false;
-    if (!this.literal(',"roles":[')) return false;
-    while (this.text.charCodeAt(this.pos) === QUOTE2) {
-      const role = this.pos;
-      if (!this.plainString() || this.pos - role === 2) return false;
-      if (this.text.charCodeAt(this.pos) !== COMMA2) break;
-      this.pos++;
-      if (this.text.charCodeAt(this.pos) !== QUOTE2) return false;
-    }
-    if (!this.literal("]},")) return false;
-    this.actor = this.text.slice(0, this.pos);
-    return true;
-  }
-  /** Looks at one canonical value and stops after it. @param depth levels around it */
-  value(depth) {
-    const c = this.text.charCodeAt(this.pos);
-    if (c === QUOTE2) return this.plainString() || this.unusualString();
-    if (c === OPEN_BRACE2) return depth < MAX_DEPTH && this.object(depth + 1);
-    if (c === OPEN_BRACKET2) return depth < MAX_DEPTH && this.array(depth + 1);
-    if (c === MINUS2 || c >= ZERO2 && c <= NINE2) return this.number();
-    return this.literal("true") || this.literal("false") || this.literal("null");
-  }
-  object(depth) {
-    const { text: text2 } = this;
-    if (text2.charCodeAt(++this.pos) === CLOSE_BRACE2) {
-      this.pos++;
-      return true;
-    }
-    let before = "";
-    for (let first = true; ; first = false) {
-      const start = this.pos + 1;
-      if (text2.charCodeAt(this.pos) !== QUOTE2 || !this.plainString()) return false;
-      const name = text2.slice(start, this.pos - 1);
-      if (!first && name <= before || isForbiddenMember(name)) return false;
-      before = name;
-      if (text2.charCodeAt(this.pos) !== 58) return false;
-      this.pos++;
-      if (!this.value(depth)) return false;
-      const c = text2.charCodeAt(this.pos);
-      this.pos++;
-      if (c === CLOSE_BRACE2) return true;
-      if (c !== COMMA2) return false;
-    }
-  }
-  array(depth) {
-    const { text: text2 } = this;
-    if (text2.charCodeAt(++this.pos) === CLOSE_BRACKET2) {
-      this.pos++;
-      return true;
-    }
-    for (; ; ) {
-      if (!this.value(depth)) return false;
-      const c = text2.charCodeAt(this.pos);
-      this.pos++;
-      if (c === CLOSE_BRACKET2) return true;
-      if (c !== COMMA2) return false;
-    }
-  }
-  /** A string without escapes and surrogates, from its opening quote; stops after the closing one. */
-  plainString() {
-    const end = this.plainEnd(this.pos + 1);
-    if (end < 0) return false;
-    this.pos = end + 1;
-    return true;
-  }
-  plainEnd(start) {
-    const { text: text2 } = this;
-    const { length } = text2;
-    for (let i = start; i < length; i++) {
-      const c = text2.charCodeAt(i);
-      if (c === QUOTE2) return i;
-      if (c === BACKSLASH2 || c < 32 || (c & 63488) === 55296) return -1;
-    }
-    return -1;
-  }
-  /** A string with escapes or surrogates: canonical when JSON.stringify makes the same of it. */
-  unusualString() {
-    const { text: text2, pos } = this;
-    let end = text2.indexOf('"', pos + 1);
-    while (end > 0 && text2.charCodeAt(end - 1) === BACKSLASH2) {
-      let slashes = 1;
-      while (text2.charCodeAt(end - 1 - slashes) === BACKSLASH2) slashes++;
-      if (slashes % 2 === 0) break;
-      end = text2.indexOf('"', end + 1);
-    }
-    if (end < 0) return false;
-    const token = text2.slice(pos, end + 1);
-    try {
-      const decoded2 = JSON.parse(token);
-      if (typeof decoded2 !== "string" || !decoded2.isWellFormed() || JSON.stringify(decoded2) !== token)
-        return false;
-    } catch {
-      return false;
-    }
-    this.pos = end + 1;
-    return true;
-  }
-  number() {
-    const { text: text2 } = this;
-    const start = this.pos;
-    let i = text2.charCodeAt(start) === MINUS2 ? start + 1 : start;
-    const first = i;
-    let c = text2.charCodeAt(i);
-    while (c >= ZERO2 && c <= NINE2) c = text2.charCodeAt(++i);
-    const simple = c !== 46 && c !== 101 && i - first <= SAFE_DIGITS2;
-    if (simple && i > first && (text2.charCodeAt(first) !== ZERO2 || i - first === 1 && first === start)) {
-      this.pos = i;
-      return true;
-    }
-    while (c >= ZERO2 && c <= NINE2 || c === 46 || c === 101 || c === 43 || c === MINUS2) {
-      c = text2.charCodeAt(++i);
-    }
-    const token = text2.slice(start, i);
-    const value2 = Number(token);
-    this.pos = i;
-    return isExactDouble(value2) && String(value2) === token;
-  }
-};
-function utf8Exceeds(text2, limit) {
-  return new TextEncoder().encode(text2).length > limit;
-}
-
-// libs/evidence/src/core/inspect-event.ts
-var decoder3 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-var EventInspector = class {
-  constructor(crypto, origin, publicKey, checkSignatures) {
-    this.crypto = crypto;
-    this.origin = origin;
-    this.publicKey = publicKey;
-    this.checkSignatures = checkSignatures;
-  }
-  crypto;
-  origin;
-  publicKey;
-  checkSignatures;
-  keys = /* @__PURE__ */ new Map();
-  scanner = new EventScanner();
-  signature = new Uint8Array(64);
-  inputs = new SigningInputs();
-  inspect(bytes) {
-    const facts = this.factsOfSound(bytes);
-    if (facts === null) return this.inspectSlowly(bytes);
-    if (!facts.stream.startsWith("signer/")) return { facts, event: null, formatted: true, faults: [] };
-    return { facts, event: parseEvent(bytes), formatted: true, faults: [] };
-  }
-  /** The same for readers that need the event itself: it is there whenever its format is right. */
-  inspectWhole(bytes) {
-    const inspection = this.inspect(bytes);
-    if (inspection.event !== null || !inspection.formatted) return inspection;
-    const text2 = typeof bytes === "string" ? bytes : decoder3.decode(bytes);
-    return { ...inspection, event: JSON.parse(text2) };
-  }
-  /** The facts of an event that is right in every way; null when that is not certain. */
-  factsOfSound(bytes) {
-    let text2;
-    try {
-      text2 = typeof bytes === "string" ? bytes : decoder3.decode(bytes);
-    } catch {
-      return null;
-    }
-    const scanned = this.scanner.scan(text2);
-    if (scanned === null) return null;
-    const { facts, hashed, signature } = scanned;
-    if (this.crypto.sha256Hex(hashed) !== facts.hash || !isHex(facts.prevHash)) return null;
-    if (!base64DecodeInto(signature, this.signature)) return null;
-    return this.checkSignatures && this.signatureFails(facts) ? null : facts;
-  }
-  inspectSlowly(bytes) {
-    let event;
-    let hashed;
-    try {
-      ({ event, hashed } = parseEventParts(bytes));
-    } catch (error) {
-      if (!(error instanceof EvidenceError)) throw error;
-      const facts = salvage(bytes);
-      const at2 = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
-      const fault2 = {
-        code: "format",
-        shard: facts?.shard ?? null,
-        seq: facts?.seq ?? null,
-        id: facts === null || facts.id === "" ? null : facts.id,
-        message: `${error.message}${at2}`
-      };
-      return { facts, event: null, formatted: false, faults: [fault2] };
-    }
-    const faults = [];
-    const hash2 = this.crypto.sha256Hex(hashed);
-    if (hash2 !== event.hash) {
-      faults.push(faultAt(event, "hash", `the event says hash ${event.hash}, its content has ${hash2}`));
-    }
-    base64DecodeInto(event.signature, this.signature);
-    if (this.checkSignatures && this.signatureFails(event)) {
-      const message = `the signature is not one by ${event.signerKid} over this position and hash`;
-      faults.push(faultAt(event, "signature", message));
-    }
-    return { facts: event, event, formatted: true, faults };
-  }
-  /** Whether `this.signature` is not one over the event's signing input; false when its key is not known. */
-  signatureFails({ signerKid, shard, seq, hash: hash2 }) {
-    const key = this.key(signerKid);
-    if (key === null) return false;
-    return !this.crypto.verify(key, this.inputs.of(this.origin, shard, seq, hash2), this.signature);
-  }
-  key(kid) {
-    let key = this.keys.get(kid);
-    if (key === void 0) {
-      const raw = this.publicKey(kid);
-      key = raw === void 0 ? null : this.crypto.importKey(raw);
-      this.keys.set(kid, key);
-    }
-    return key;
-  }
-};
-var SigningInputs = class {
-  byLength = /* @__PURE__ */ new Map();
-  origin = "";
-  shard = -1;
-  head = "";
-  of(origin, shard, seq, hash2) {
-    if (origin !== this.origin || shard !== this.shard) {
-      this.origin = origin;
-      this.shard = shard;
-      this.head = signingText({ origin, shard, seq: 0, hash: "" }).slice(0, -3);
-      this.byLength.clear();
-    }
-    const tail = `${seq}
-${hash2}
-`;
-    const length = this.head.length + tail.length;
-    let bytes = this.byLength.get(length);
-    if (bytes === void 0) {
-      bytes = new Uint8Array(length);
-      writeAscii(bytes, 0, this.head);
-      this.byLength.set(length, bytes);
-    }
-    writeAscii(bytes, this.head.length, tail);
-    return bytes;
-  }
-};
-function writeAscii(bytes, at2, text2) {
-  for (let i = 0; i < text2.length; i++) bytes[at2 + i] = text2.charCodeAt(i);
-}
-function isHex(text2) {
-  for (let i = 0; i < text2.length; i++) {
-    const c = text2.charCodeAt(i);
-    if (c < 48 || c > 102 || c > 57 && c < 97) return false;
-  }
-  return true;
-}
-function salvage(bytes) {
-  let value2;
-  try {
-    value2 = JSON.parse(typeof bytes === "string" ? bytes : new TextDecoder().decode(bytes));
-  } catch {
-    return null;
-  }
-  if (typeof value2 !== "object" || value2 === null) return null;
-  const v = value2;
-  const { shard, seq, streamVersion } = v;
-  if (!isCount2(shard, 0) || !isCount2(seq, 1)) return null;
-  const text2 = (name, fits) => {
-    const member = v[name];
-    return typeof member === "string" && fits(member) ? member : "";
-  };
-  const isHash = (hash2) => HEX_SHA256.test(hash2);
-  return {
-    shard,
-    seq,
-    id: text2("id", (id) => UUID_V7.test(id)),
-    ts: text2("ts", isTimestamp),
-    stream: text2("stream", isStream),
-    streamVersion: isCount2(streamVersion, 1) ? streamVersion : 0,
-    signerKid: text2("signerKid", isKid),
-    prevHash: text2("prevHash", isHash),
-    hash: text2("hash", isHash)
-  };
-}
-function isCount2(value2, least) {
-  return typeof value2 === "number" && Number.isSafeInteger(value2) && value2 >= least;
+// libs/evidence/src/core/exact-object.ts
+function exactObject(value2, names) {
+  if (typeof value2 !== "object" || value2 === null || Array.isArray(value2)) return null;
+  const present = Object.keys(value2);
+  return present.length === names.length && names.every((name) => Object.hasOwn(value2, name)) ? value2 : null;
 }
 
 // node_modules/@noble/hashes/_u64.js
@@ -9004,6 +8129,459 @@ function checkedKeyOfPem(pem) {
   return raw;
 }
 
+// libs/evidence/src/core/exact-number.ts
+var FIRST_EXPONENT_FORM = 1e21;
+function isExactDouble(value2) {
+  const magnitude = Math.abs(value2);
+  if (magnitude <= Number.MAX_SAFE_INTEGER) return true;
+  return magnitude >= FIRST_EXPONENT_FORM && magnitude !== Infinity;
+}
+function whyNumberRefused(token, value2) {
+  if (!Number.isFinite(value2)) return `${shorten(token)} is beyond the range of a double`;
+  if (!isExactDouble(value2) || Math.abs(value2) > Number.MAX_SAFE_INTEGER && isIntegerLiteral(token)) {
+    return `${shorten(token)} is an integer beyond 2^53-1; send it as a string`;
+  }
+  const shortest = String(value2);
+  if (!sameDecimal(token, shortest)) {
+    return `${shorten(token)} is not exactly representable: a reader would see ${shortest}; send that, or a string`;
+  }
+  return null;
+}
+function isIntegerLiteral(token) {
+  return /^-?\d+$/.test(token);
+}
+function sameDecimal(a, b) {
+  const left = normalise(a);
+  const right = normalise(b);
+  if (left.digits === "" || right.digits === "") return left.digits === right.digits;
+  return left.negative === right.negative && left.digits === right.digits && left.exponent === right.exponent;
+}
+function normalise(token) {
+  const negative = token.startsWith("-");
+  const e = token.search(/[eE]/);
+  const mantissa = token.slice(negative ? 1 : 0, e < 0 ? token.length : e);
+  const dot = mantissa.indexOf(".");
+  const all = dot < 0 ? mantissa : mantissa.slice(0, dot) + mantissa.slice(dot + 1);
+  let exponent = (e < 0 ? 0 : Number(token.slice(e + 1))) - (dot < 0 ? 0 : mantissa.length - dot - 1);
+  let start = 0;
+  let end = all.length;
+  while (start < end && all.charCodeAt(start) === 48) start++;
+  while (end > start && all.charCodeAt(end - 1) === 48) end--;
+  exponent += all.length - end;
+  return { negative, digits: all.slice(start, end), exponent };
+}
+function shorten(token) {
+  return token.length <= 40 ? token : `${token.slice(0, 37)}...`;
+}
+
+// libs/evidence/src/core/json-value.ts
+var MAX_DEPTH = 64;
+function isForbiddenMember(name) {
+  return name === "toJSON" || name === "__proto__";
+}
+function jsonPointer(path) {
+  let pointer = "";
+  for (const token of path) {
+    pointer += "/";
+    pointer += typeof token === "number" ? token : token.toWellFormed().replaceAll("~", "~0").replaceAll("/", "~1");
+  }
+  return pointer;
+}
+
+// libs/evidence/src/core/strict-json.parser.ts
+var QUOTE = 34;
+var BACKSLASH = 92;
+var COMMA = 44;
+var COLON = 58;
+var OPEN_BRACE = 123;
+var CLOSE_BRACE = 125;
+var OPEN_BRACKET = 91;
+var CLOSE_BRACKET = 93;
+var MINUS = 45;
+var PLUS = 43;
+var DOT = 46;
+var ZERO = 48;
+var NINE = 57;
+var SAFE_DIGITS = 15;
+var decoder2 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+function parseStrictJson(input, options) {
+  const maxDepth = options?.maxDepth ?? MAX_DEPTH;
+  if (typeof input === "string") return new StrictParser(input, maxDepth, false).document();
+  let text2;
+  try {
+    text2 = decoder2.decode(input);
+  } catch (cause) {
+    throw invalidUtf8(input, maxDepth, cause);
+  }
+  return new StrictParser(text2, maxDepth, false).document();
+}
+function parseCanonicalJson(input) {
+  let text2;
+  if (typeof input === "string") text2 = input;
+  else {
+    try {
+      text2 = decoder2.decode(input);
+    } catch (cause) {
+      throw invalidUtf8(input, MAX_DEPTH, cause);
+    }
+  }
+  const spans = [];
+  const value2 = new StrictParser(text2, MAX_DEPTH, true, spans).document();
+  return { value: value2, text: text2, spans };
+}
+function invalidUtf8(bytes, maxDepth, cause) {
+  const offset = validUtf8Prefix(bytes);
+  const parser = new StrictParser(decoder2.decode(bytes.subarray(0, offset)), maxDepth, false);
+  let pointer = "";
+  try {
+    parser.document();
+  } catch (error) {
+    if (error instanceof EvidenceError) {
+      if (!parser.atEnd()) return error;
+      pointer = error.pointer ?? "";
+    }
+  }
+  return new EvidenceError("invalid_utf8", `Byte ${offset} is not valid UTF-8; send the document as UTF-8.`, {
+    pointer,
+    cause,
+    details: { offset }
+  });
+}
+function validUtf8Prefix(bytes) {
+  let i = 0;
+  while (i < bytes.length) {
+    const lead = bytes[i] ?? 0;
+    let more;
+    let low = 128;
+    let high = 191;
+    if (lead < 128) more = 0;
+    else if (lead >= 194 && lead <= 223) more = 1;
+    else if (lead >= 224 && lead <= 239) {
+      more = 2;
+      if (lead === 224) low = 160;
+      if (lead === 237) high = 159;
+    } else if (lead >= 240 && lead <= 244) {
+      more = 3;
+      if (lead === 240) low = 144;
+      if (lead === 244) high = 143;
+    } else return i;
+    for (let k = 1; k <= more; k++) {
+      const next = bytes[i + k];
+      if (next === void 0 || next < low || next > high) return i;
+      low = 128;
+      high = 191;
+    }
+    i += more + 1;
+  }
+  return i;
+}
+var StrictParser = class {
+  constructor(text2, maxDepth, canonical, spans) {
+    this.text = text2;
+    this.maxDepth = maxDepth;
+    this.canonical = canonical;
+    this.spans = spans;
+  }
+  text;
+  maxDepth;
+  canonical;
+  spans;
+  pos = 0;
+  depth = 0;
+  /** Name or index of the value being read, per level. */
+  path = [];
+  document() {
+    if (this.text.charCodeAt(0) === 65279) {
+      this.fail("byte_order_mark", "The document starts with a byte order mark; send it without.", 0);
+    }
+    this.space(0);
+    const value2 = this.value();
+    this.space(0);
+    if (this.pos < this.text.length) this.unexpected("after the end of the document", 0);
+    return value2;
+  }
+  atEnd() {
+    return this.pos >= this.text.length;
+  }
+  value() {
+    const c = this.text.charCodeAt(this.pos);
+    switch (c) {
+      case QUOTE:
+        return this.string(false);
+      case OPEN_BRACE:
+        return this.object();
+      case OPEN_BRACKET:
+        return this.array();
+      case 116:
+        return this.word("true", true);
+      case 102:
+        return this.word("false", false);
+      case 110:
+        return this.word("null", null);
+      default:
+        if (c === MINUS || c >= ZERO && c <= NINE) return this.number();
+        return this.unexpected("where a value should start", this.depth);
+    }
+  }
+  object() {
+    const level = this.enter();
+    const { text: text2, canonical } = this;
+    const spans = level === 0 ? this.spans : void 0;
+    const object = {};
+    this.space(level);
+    if (text2.charCodeAt(this.pos) === CLOSE_BRACE) return this.leave(object);
+    let previous;
+    for (; ; ) {
+      if (text2.charCodeAt(this.pos) !== QUOTE) this.unexpected("where a member name should start", level);
+      const start = this.pos;
+      const name = this.string(true);
+      this.path[level] = name;
+      if (isForbiddenMember(name)) {
+        this.fail("forbidden_member", `A member must not be named ${name}; rename it.`);
+      }
+      if (previous !== void 0 && name <= previous) {
+        if (Object.hasOwn(object, name)) {
+          this.fail(
+            "duplicate_member",
+            `The member name ${show(name)} occurs twice in one object; keep one.`
+          );
+        }
+        if (canonical) {
+          this.fail(
+            "not_canonical",
+            `Member ${show(name)} comes after ${show(previous)}: names must be sorted.`
+          );
+        }
+      } else previous = name;
+      this.space(this.depth);
+      if (text2.charCodeAt(this.pos) !== COLON) this.unexpected("where a colon should be", this.depth);
+      this.pos++;
+      this.space(this.depth);
+      object[name] = this.value();
+      if (spans !== void 0) spans.push(start, this.pos);
+      this.space(level);
+      const c = text2.charCodeAt(this.pos);
+      if (c === CLOSE_BRACE) return this.leave(object);
+      if (c !== COMMA) this.unexpected("where a comma or a closing brace should be", level);
+      this.pos++;
+      this.space(level);
+    }
+  }
+  array() {
+    const level = this.enter();
+    const { text: text2 } = this;
+    const array = [];
+    this.space(level);
+    if (text2.charCodeAt(this.pos) === CLOSE_BRACKET) return this.leave(array);
+    for (; ; ) {
+      this.path[level] = array.length;
+      array.push(this.value());
+      this.space(level);
+      const c = text2.charCodeAt(this.pos);
+      if (c === CLOSE_BRACKET) return this.leave(array);
+      if (c !== COMMA) this.unexpected("where a comma or a closing bracket should be", level);
+      this.pos++;
+      this.space(level);
+    }
+  }
+  enter() {
+    const level = this.depth;
+    if (level >= this.maxDepth) {
+      this.fail(
+        "too_deep",
+        `Arrays and objects are nested deeper than ${this.maxDepth} levels; flatten them.`
+      );
+    }
+    this.depth = level + 1;
+    this.pos++;
+    return level;
+  }
+  leave(container) {
+    this.pos++;
+    this.depth--;
+    return container;
+  }
+  word(word, value2) {
+    if (!this.text.startsWith(word, this.pos))
+      return this.unexpected("where a value should start", this.depth);
+    this.pos += word.length;
+    return value2;
+  }
+  string(isName2) {
+    const { text: text2 } = this;
+    const { length } = text2;
+    const start = this.pos + 1;
+    let i = start;
+    while (i < length) {
+      const c = text2.charCodeAt(i);
+      if (c === QUOTE) {
+        this.pos = i + 1;
+        return text2.slice(start, i);
+      }
+      if (c === BACKSLASH || c < 32 || (c & 63488) === 55296) break;
+      i++;
+    }
+    return this.unusualString(start, i, isName2);
+  }
+  /** A string with an escape, a surrogate or an error in it. */
+  unusualString(start, from, isName2) {
+    const { text: text2 } = this;
+    const { length } = text2;
+    const level = isName2 ? this.depth - 1 : this.depth;
+    let decoded2 = text2.slice(start, from);
+    let chunk = from;
+    let i = from;
+    let escaped = false;
+    for (; ; ) {
+      if (i >= length) {
+        this.pos = length;
+        this.fail("invalid_json", "The document ends inside a string.", level);
+      }
+      const c = text2.charCodeAt(i);
+      if (c === QUOTE) break;
+      if (c < 32) {
+        this.pos = i;
+        this.fail("invalid_json", `Control character U+${hex4(c)} in a string; escape it.`, level);
+      }
+      if (c !== BACKSLASH) {
+        i++;
+        continue;
+      }
+      escaped = true;
+      decoded2 += text2.slice(chunk, i);
+      this.pos = i;
+      const kind = text2.charCodeAt(i + 1);
+      if (kind === 117) {
+        const digits = text2.slice(i + 2, i + 6);
+        if (!/^[0-9a-fA-F]{4}$/.test(digits)) {
+          if (i + 2 + digits.length >= length) this.pos = length;
+          this.fail("invalid_json", "A \\u escape needs four hexadecimal digits.", level);
+        }
+        decoded2 += String.fromCharCode(Number.parseInt(digits, 16));
+        i += 6;
+      } else {
+        const character = ESCAPES.get(kind);
+        if (character === void 0) {
+          if (i + 1 >= length) this.pos = length;
+          this.fail("invalid_json", "A string holds an escape that JSON does not have.", level);
+        }
+        decoded2 += character;
+        i += 2;
+      }
+      chunk = i;
+    }
+    decoded2 += text2.slice(chunk, i);
+    this.pos = i + 1;
+    if (!decoded2.isWellFormed()) {
+      if (isName2) this.path[level] = decoded2;
+      this.fail(
+        "lone_surrogate",
+        `A ${isName2 ? "member name" : "string"} holds a lone surrogate, which no UTF-8 text can carry; remove it.`
+      );
+    }
+    if (this.canonical && escaped && JSON.stringify(decoded2) !== text2.slice(start - 1, i + 1)) {
+      this.fail("not_canonical", "A string is not escaped as RFC 8785 does.", level);
+    }
+    return decoded2;
+  }
+  number() {
+    const { text: text2 } = this;
+    const start = this.pos;
+    let i = start;
+    const negative = text2.charCodeAt(i) === MINUS;
+    if (negative) i++;
+    const firstDigit = i;
+    let value2 = 0;
+    let c = text2.charCodeAt(i);
+    while (c >= ZERO && c <= NINE) {
+      value2 = value2 * 10 + (c - ZERO);
+      c = text2.charCodeAt(++i);
+    }
+    const digits = i - firstDigit;
+    this.pos = i;
+    if (digits === 0) this.unexpected("where a digit should be", this.depth);
+    if (digits > 1 && text2.charCodeAt(firstDigit) === ZERO) {
+      this.fail("invalid_json", "A number must not start with a superfluous 0.");
+    }
+    const integer2 = c !== DOT && c !== 101 && c !== 69;
+    if (integer2 && digits <= SAFE_DIGITS) {
+      if (this.canonical && negative && value2 === 0) this.fail("not_canonical", "-0 is written as 0.");
+      return negative && value2 !== 0 ? -value2 : value2;
+    }
+    return this.longNumber(start, i);
+  }
+  /** A number with a fraction, an exponent, or more digits than are certain to survive. */
+  longNumber(start, afterInteger) {
+    const { text: text2 } = this;
+    let i = afterInteger;
+    let simple = false;
+    if (text2.charCodeAt(i) === DOT) {
+      i = this.digits(i + 1);
+      simple = i - start <= SAFE_DIGITS + 1;
+    }
+    const c = text2.charCodeAt(i);
+    if (c === 101 || c === 69) {
+      simple = false;
+      const sign = text2.charCodeAt(i + 1);
+      i = this.digits(sign === PLUS || sign === MINUS ? i + 2 : i + 1);
+    }
+    this.pos = i;
+    const token = text2.slice(start, i);
+    const value2 = Number(token);
+    const why = simple ? null : whyNumberRefused(token, value2);
+    if (why !== null) this.fail("number_not_exact", `The number ${why}.`);
+    if (this.canonical && String(value2) !== token) {
+      this.fail("not_canonical", `The number ${token} is written as ${String(value2)}.`);
+    }
+    return value2 === 0 ? 0 : value2;
+  }
+  digits(from) {
+    const { text: text2 } = this;
+    let i = from;
+    let c = text2.charCodeAt(i);
+    while (c >= ZERO && c <= NINE) c = text2.charCodeAt(++i);
+    if (i === from) {
+      this.pos = i;
+      this.unexpected("where a digit should be", this.depth);
+    }
+    return i;
+  }
+  space(level) {
+    const { text: text2 } = this;
+    let c = text2.charCodeAt(this.pos);
+    if (c > 32) return;
+    while (c === 32 || c === 10 || c === 13 || c === 9) {
+      if (this.canonical) this.fail("not_canonical", "Canonical JSON has no white space.", level);
+      c = text2.charCodeAt(++this.pos);
+    }
+  }
+  unexpected(where, level) {
+    const { text: text2, pos } = this;
+    if (pos >= text2.length) this.fail("invalid_json", `The document ends ${where}.`, level);
+    const character = String.fromCodePoint(text2.codePointAt(pos) ?? 0);
+    this.fail("invalid_json", `Unexpected ${show(character)} ${where} (offset ${pos}).`, level);
+  }
+  fail(code, message, level = this.depth) {
+    throw new EvidenceError(code, message, { pointer: jsonPointer(this.path.slice(0, level)) });
+  }
+};
+var ESCAPES = /* @__PURE__ */ new Map([
+  [34, '"'],
+  [92, "\\"],
+  [47, "/"],
+  [98, "\b"],
+  [102, "\f"],
+  [110, "\n"],
+  [114, "\r"],
+  [116, "	"]
+]);
+function show(name) {
+  return JSON.stringify(name.length <= 60 ? name : `${name.slice(0, 57)}...`);
+}
+function hex4(c) {
+  return c.toString(16).toUpperCase().padStart(4, "0");
+}
+
 // libs/evidence/src/core/signers.ts
 var PURPOSES = ["audit", "manifest", "checkpoint"];
 var STATUSES = ["active", "retired", "compromised"];
@@ -9106,9 +8684,17 @@ function isRecord(value2) {
 
 // libs/evidence/src/core/key-registry.ts
 var NO_KEYS = { keys: /* @__PURE__ */ new Map() };
-var REGISTRY_TYPES = /* @__PURE__ */ new Set(["signer.added", "signer.rotated", "signer.retired", "signer.compromised"]);
+var REGISTRY_TYPES = [
+  "signer.added",
+  "signer.rotated",
+  "signer.emergency",
+  "signer.retired",
+  "signer.compromised"
+];
+var TYPES = new Set(REGISTRY_TYPES);
+var MAX_RANGES = 1024;
 function isRegistryEvent(event) {
-  return event.stream.startsWith("signer/") && REGISTRY_TYPES.has(event.type);
+  return event.stream.startsWith("signer/") && TYPES.has(event.type);
 }
 function evolveKeys(state, event) {
   if (!isRegistryEvent(event)) return state;
@@ -9118,11 +8704,18 @@ function evolveKeys(state, event) {
       return added(state, event, payload["signer"], "/payload/signer");
     case "signer.rotated":
       registered(state, payload["from"], "/payload/from");
+      counterSigned(event);
       return added(state, event, payload["to"], "/payload/to");
+    case "signer.emergency": {
+      const kid = registered(state, payload["from"], "/payload/from").entry.signer_kid;
+      counterSigned(event);
+      const without = ended(state, event, kid, "compromised", "compromisedAt");
+      return added(without, event, payload["to"], "/payload/to");
+    }
     case "signer.retired":
-      return ended(state, event, "retired", "retiredAt");
+      return ended(state, event, payload["signer_kid"], "retired", "retiredAt");
     default:
-      return ended(state, event, "compromised", "compromisedAt");
+      return doubted(ended(state, event, payload["signer_kid"], "compromised", "compromisedAt"), event);
   }
 }
 function added(state, event, value2, pointer) {
@@ -9136,13 +8729,30 @@ function added(state, event, value2, pointer) {
       known.ended === null ? `${entry.signer_kid} is registered with another public key` : `${entry.signer_kid} has ended and must not come back; register a new kid`
     );
   }
+  for (const { entry: other } of state.keys.values()) {
+    if (!samePublicKey(other.public_key_pem, entry.public_key_pem)) continue;
+    throw refuse(
+      pointer,
+      `${entry.signer_kid} is the same public key as ${other.signer_kid}; make a new key`
+    );
+  }
   const { shard, seq, ts } = event;
   return {
-    keys: new Map(state.keys).set(entry.signer_kid, { entry, added: { shard, seq, ts }, ended: null })
+    keys: new Map(state.keys).set(entry.signer_kid, {
+      entry,
+      added: { shard, seq, ts },
+      ended: null,
+      doubt: null
+    })
   };
 }
-function ended(state, event, status, member) {
-  const known = registered(state, event.payload["signer_kid"], "/payload/signer_kid");
+function counterSigned({ payload: { counterSignature } }) {
+  const signature = typeof counterSignature === "string" ? base64Decode(counterSignature) : null;
+  if (signature?.length === 64) return;
+  throw refuse("/payload/counterSignature", "the counter-signature of the new key is missing");
+}
+function ended(state, event, kid, status, member) {
+  const known = registered(state, kid, "/payload/signer_kid");
   const at2 = event.payload[member];
   if (typeof at2 !== "string" || Number.isNaN(Date.parse(at2))) {
     throw refuse(`/payload/${member}`, `${member} must be an RFC 3339 time`);
@@ -9156,6 +8766,44 @@ function ended(state, event, status, member) {
       ended: known.ended ?? { shard, seq, ts }
     })
   };
+}
+function doubted(state, event) {
+  const { payload, shard, seq, ts, signerKid } = event;
+  const { signer_kid: kid, since, reattested } = payload;
+  if (since === void 0) return state;
+  const known = registered(state, kid, "/payload/signer_kid");
+  if (known.doubt !== null) return state;
+  const positions = readList(since, "/payload/since", (value2) => {
+    const one = exactObject(value2, ["shard", "seq"]);
+    return one !== null && isCount2(one["shard"], 0) && isCount2(one["seq"], 1) ? [one["shard"], one["seq"]] : null;
+  });
+  const ranges = readList(reattested ?? [], "/payload/reattested", readRange);
+  const doubt = { since: new Map(positions), reattested: ranges, by: { shard, seq, ts, signerKid } };
+  return { keys: new Map(state.keys).set(known.entry.signer_kid, { ...known, doubt }) };
+}
+function readList(value2, pointer, read) {
+  const list = Array.isArray(value2) && value2.length <= MAX_RANGES ? value2.map(read) : null;
+  const at2 = list?.indexOf(null) ?? -1;
+  if (list === null || at2 !== -1) {
+    throw refuse(at2 === -1 ? pointer : `${pointer}/${at2}`, "it does not say which signatures are in doubt");
+  }
+  return list;
+}
+function readRange(value2) {
+  const range = exactObject(value2, ["shard", "from", "to", "count"]);
+  const [from, to] = [range?.["from"], range?.["to"]].map(readPoint);
+  if (range === null || !from || !to || from.seq > to.seq) return null;
+  const { shard, count: count2 } = range;
+  return isCount2(shard, 0) && isCount2(count2, 1) ? { shard, from, to, count: count2 } : null;
+}
+function readPoint(value2) {
+  const point = exactObject(value2, ["seq", "hash"]);
+  if (point === null) return null;
+  const { seq, hash: hash2 } = point;
+  return isCount2(seq, 1) && typeof hash2 === "string" && HEX_SHA256.test(hash2) ? { seq, hash: hash2 } : null;
+}
+function isCount2(value2, least) {
+  return typeof value2 === "number" && Number.isSafeInteger(value2) && value2 >= least;
 }
 function registered(state, kid, pointer) {
   const known = typeof kid === "string" ? state.keys.get(kid) : void 0;
@@ -9172,6 +8820,477 @@ function samePublicKey(a, b) {
   const left = checkedKeyOfPem(a);
   const right = checkedKeyOfPem(b);
   return left.every((byte, i) => right[i] === byte);
+}
+
+// libs/evidence/src/core/parse-event.ts
+function parseEventParts(bytes) {
+  if (sizeOf(bytes) > MAX_EVENT_BYTES) {
+    throw new EvidenceError("event_too_large", `An event is at most ${MAX_EVENT_BYTES} bytes.`, {
+      pointer: ""
+    });
+  }
+  const { value: value2, text: text2, spans } = parseCanonicalJson(bytes);
+  assertAuditEvent(value2);
+  const [hashStart, hashEnd] = [spans[6] ?? 0, spans[7] ?? 0];
+  const [signatureStart, signatureEnd] = [spans[18] ?? 0, spans[19] ?? 0];
+  return {
+    event: value2,
+    hashed: text2.slice(0, hashStart) + text2.slice(hashEnd + 1, signatureStart) + text2.slice(signatureEnd + 1)
+  };
+}
+function parseEvent(bytes) {
+  return parseEventParts(bytes).event;
+}
+function sizeOf(bytes) {
+  if (typeof bytes !== "string" || bytes.length * 3 <= MAX_EVENT_BYTES) return bytes.length;
+  return new TextEncoder().encode(bytes).length;
+}
+
+// libs/evidence/src/core/scan-event.ts
+var QUOTE2 = 34;
+var BACKSLASH2 = 92;
+var COMMA2 = 44;
+var OPEN_BRACE2 = 123;
+var CLOSE_BRACE2 = 125;
+var OPEN_BRACKET2 = 91;
+var CLOSE_BRACKET2 = 93;
+var MINUS2 = 45;
+var ZERO2 = 48;
+var NINE2 = 57;
+var SAFE_DIGITS2 = 15;
+var HASH_LENGTH = 64;
+var SIGNATURE_LENGTH2 = 88;
+var ID_LENGTH = 36;
+var TS_LENGTH = 24;
+var EventScanner = class {
+  text = "";
+  pos = 0;
+  /** Text of the actor that was found right last: most events of a stretch have few actors. */
+  actor = "";
+  type = "";
+  kid = "";
+  scan(text2) {
+    if (text2.length * 3 > MAX_EVENT_BYTES && utf8Exceeds(text2, MAX_EVENT_BYTES)) return null;
+    this.text = text2;
+    this.pos = 0;
+    if (!this.readActor() || !this.uuidOrNull('"causationId":') || !this.uuidOrNull(',"correlationId":'))
+      return null;
+    const cut1 = this.pos + 1;
+    const hash2 = this.fixed(',"hash":"', HASH_LENGTH);
+    const cut2 = this.pos + 1;
+    const id = this.fixed(',"id":"', ID_LENGTH);
+    if (hash2 === null || id === null || !UUID_V7.test(id)) return null;
+    if (!this.literal(',"payload":') || text2.charCodeAt(this.pos) !== OPEN_BRACE2 || !this.value(1))
+      return null;
+    const prevHash = this.fixed(',"prevHash":"', HASH_LENGTH);
+    const seq = this.integer(',"seq":');
+    const shard = this.integer(',"shard":');
+    if (prevHash === null || seq < 1 || shard < 0) return null;
+    const cut3 = this.pos + 1;
+    const signature = this.fixed(',"signature":"', SIGNATURE_LENGTH2);
+    const cut4 = this.pos + 1;
+    if (signature === null) return null;
+    const signerKid = this.name(',"signerKid":"', this.kid);
+    if (signerKid === null || signerKid !== this.kid && !isKid(signerKid)) return null;
+    const stream = this.name(',"stream":"', "");
+    if (stream === null || !isStream(stream)) return null;
+    const streamVersion = this.integer(',"streamVersion":');
+    const ts = this.fixed(',"ts":"', TS_LENGTH);
+    if (streamVersion < 1 || ts === null || !isTimestamp(ts)) return null;
+    const type = this.name(',"type":"', this.type);
+    if (type === null || type !== this.type && !isType(type)) return null;
+    if (!this.literal(',"v":1}') || this.pos !== text2.length) return null;
+    this.kid = signerKid;
+    this.type = type;
+    return {
+      facts: { shard, seq, id, ts, stream, streamVersion, signerKid, prevHash, hash: hash2 },
+      hashed: text2.slice(0, cut1) + text2.slice(cut2, cut3) + text2.slice(cut4),
+      signature,
+      type
+    };
+  }
+  literal(expected) {
+    if (!this.text.startsWith(expected, this.pos)) return false;
+    this.pos += expected.length;
+    return true;
+  }
+  /** A string of known length without anything to escape; its users look at the characters. */
+  fixed(before, length) {
+    if (!this.literal(before)) return null;
+    const end = this.pos + length;
+    if (this.text.charCodeAt(end) !== QUOTE2) return null;
+    const value2 = this.text.slice(this.pos, end);
+    this.pos = end + 1;
+    return value2;
+  }
+  /** A plain string; `likely` is what it probably is. */
+  name(before, likely) {
+    if (!this.literal(before)) return null;
+    const start = this.pos;
+    if (likely !== "" && this.text.startsWith(likely, start)) {
+      const end2 = start + likely.length;
+      if (this.text.charCodeAt(end2) === QUOTE2) {
+        this.pos = end2 + 1;
+        return likely;
+      }
+    }
+    const end = this.plainEnd(start);
+    if (end < 0) return null;
+    this.pos = end + 1;
+    return this.text.slice(start, end);
+  }
+  integer(before) {
+    if (!this.literal(before)) return -1;
+    const { text: text2 } = this;
+    const start = this.pos;
+    let value2 = 0;
+    let c = text2.charCodeAt(start);
+    while (c >= ZERO2 && c <= NINE2) {
+      value2 = value2 * 10 + (c - ZERO2);
+      c = text2.charCodeAt(++this.pos);
+    }
+    const digits = this.pos - start;
+    if (digits === 0 || digits > SAFE_DIGITS2 || digits > 1 && text2.charCodeAt(start) === ZERO2) return -1;
+    return value2;
+  }
+  uuidOrNull(before) {
+    if (!this.literal(before)) return false;
+    if (this.literal("null")) return true;
+    const uuid = this.fixed('"', ID_LENGTH);
+    return uuid !== null && UUID.test(uuid);
+  }
+  readActor() {
+    if (this.actor !== "" && this.text.startsWith(this.actor)) {
+      this.pos = this.actor.length;
+      return true;
+    }
+    if (!this.literal('{"actor":{"id":')) return false;
+    const start = this.pos + 1;
+    if (!this.plainString()) return false;
+    const length = this.pos - 1 - start;
+    if (length < 1 || length > 255) return false;
+    if (!this.literal(',"kind":"')) return false;
+    if (!this.literal('service"') && !this.literal('human"') && !this.literal('system"')) return false;
+    if (!this.literal(',"roles":[')) return false;
+    while (this.text.charCodeAt(this.pos) === QUOTE2) {
+      const role = this.pos;
+      if (!this.plainString() || this.pos - role === 2) return false;
+      if (this.text.charCodeAt(this.pos) !== COMMA2) break;
+      this.pos++;
+      if (this.text.charCodeAt(this.pos) !== QUOTE2) return false;
+    }
+    if (!this.literal("]},")) return false;
+    this.actor = this.text.slice(0, this.pos);
+    return true;
+  }
+  /** Looks at one canonical value and stops after it. @param depth levels around it */
+  value(depth) {
+    const c = this.text.charCodeAt(this.pos);
+    if (c === QUOTE2) return this.plainString() || this.unusualString();
+    if (c === OPEN_BRACE2) return depth < MAX_DEPTH && this.object(depth + 1);
+    if (c === OPEN_BRACKET2) return depth < MAX_DEPTH && this.array(depth + 1);
+    if (c === MINUS2 || c >= ZERO2 && c <= NINE2) return this.number();
+    return this.literal("true") || this.literal("false") || this.literal("null");
+  }
+  object(depth) {
+    const { text: text2 } = this;
+    if (text2.charCodeAt(++this.pos) === CLOSE_BRACE2) {
+      this.pos++;
+      return true;
+    }
+    let before = "";
+    for (let first = true; ; first = false) {
+      const start = this.pos + 1;
+      if (text2.charCodeAt(this.pos) !== QUOTE2 || !this.plainString()) return false;
+      const name = text2.slice(start, this.pos - 1);
+      if (!first && name <= before || isForbiddenMember(name)) return false;
+      before = name;
+      if (text2.charCodeAt(this.pos) !== 58) return false;
+      this.pos++;
+      if (!this.value(depth)) return false;
+      const c = text2.charCodeAt(this.pos);
+      this.pos++;
+      if (c === CLOSE_BRACE2) return true;
+      if (c !== COMMA2) return false;
+    }
+  }
+  array(depth) {
+    const { text: text2 } = this;
+    if (text2.charCodeAt(++this.pos) === CLOSE_BRACKET2) {
+      this.pos++;
+      return true;
+    }
+    for (; ; ) {
+      if (!this.value(depth)) return false;
+      const c = text2.charCodeAt(this.pos);
+      this.pos++;
+      if (c === CLOSE_BRACKET2) return true;
+      if (c !== COMMA2) return false;
+    }
+  }
+  /** A string without escapes and surrogates, from its opening quote; stops after the closing one. */
+  plainString() {
+    const end = this.plainEnd(this.pos + 1);
+    if (end < 0) return false;
+    this.pos = end + 1;
+    return true;
+  }
+  plainEnd(start) {
+    const { text: text2 } = this;
+    const { length } = text2;
+    for (let i = start; i < length; i++) {
+      const c = text2.charCodeAt(i);
+      if (c === QUOTE2) return i;
+      if (c === BACKSLASH2 || c < 32 || (c & 63488) === 55296) return -1;
+    }
+    return -1;
+  }
+  /** A string with escapes or surrogates: canonical when JSON.stringify makes the same of it. */
+  unusualString() {
+    const { text: text2, pos } = this;
+    let end = text2.indexOf('"', pos + 1);
+    while (end > 0 && text2.charCodeAt(end - 1) === BACKSLASH2) {
+      let slashes = 1;
+      while (text2.charCodeAt(end - 1 - slashes) === BACKSLASH2) slashes++;
+      if (slashes % 2 === 0) break;
+      end = text2.indexOf('"', end + 1);
+    }
+    if (end < 0) return false;
+    const token = text2.slice(pos, end + 1);
+    try {
+      const decoded2 = JSON.parse(token);
+      if (typeof decoded2 !== "string" || !decoded2.isWellFormed() || JSON.stringify(decoded2) !== token)
+        return false;
+    } catch {
+      return false;
+    }
+    this.pos = end + 1;
+    return true;
+  }
+  number() {
+    const { text: text2 } = this;
+    const start = this.pos;
+    let i = text2.charCodeAt(start) === MINUS2 ? start + 1 : start;
+    const first = i;
+    let c = text2.charCodeAt(i);
+    while (c >= ZERO2 && c <= NINE2) c = text2.charCodeAt(++i);
+    const simple = c !== 46 && c !== 101 && i - first <= SAFE_DIGITS2;
+    if (simple && i > first && (text2.charCodeAt(first) !== ZERO2 || i - first === 1 && first === start)) {
+      this.pos = i;
+      return true;
+    }
+    while (c >= ZERO2 && c <= NINE2 || c === 46 || c === 101 || c === 43 || c === MINUS2) {
+      c = text2.charCodeAt(++i);
+    }
+    const token = text2.slice(start, i);
+    const value2 = Number(token);
+    this.pos = i;
+    return isExactDouble(value2) && String(value2) === token;
+  }
+};
+function utf8Exceeds(text2, limit) {
+  return new TextEncoder().encode(text2).length > limit;
+}
+
+// libs/evidence/src/core/signer-possession.ts
+var DOMAIN2 = "illuvrse-kernel/signer-possession/v1";
+var encoder2 = new TextEncoder();
+var decoder3 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+function signerPossessionInput(of) {
+  assertOrigin(of.origin);
+  return encoder2.encode(`${DOMAIN2}
+${of.origin}
+${of.replaces}
+${of.kid}
+${of.publicKeySha256}
+`);
+}
+function counterSignatureHoldsWith(crypto, origin, { type, payload }) {
+  if (type !== "signer.rotated" && type !== "signer.emergency") return true;
+  const { from, counterSignature } = payload;
+  const signature = typeof counterSignature === "string" ? base64Decode(counterSignature) : null;
+  if (typeof from !== "string" || signature?.length !== 64) return false;
+  try {
+    const { signer_kid: kid, public_key_pem } = readSigner(payload["to"]);
+    const raw = checkedKeyOfPem(public_key_pem);
+    const input = signerPossessionInput({
+      origin,
+      replaces: from,
+      kid,
+      publicKeySha256: crypto.sha256Hex(raw)
+    });
+    return crypto.verify(crypto.importKey(raw), input, signature);
+  } catch (error) {
+    if (error instanceof EvidenceError) return false;
+    throw error;
+  }
+}
+
+// libs/evidence/src/core/inspect-event.ts
+var decoder4 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+var EventInspector = class {
+  constructor(crypto, origin, publicKey, checkSignatures) {
+    this.crypto = crypto;
+    this.origin = origin;
+    this.publicKey = publicKey;
+    this.checkSignatures = checkSignatures;
+  }
+  crypto;
+  origin;
+  publicKey;
+  checkSignatures;
+  keys = /* @__PURE__ */ new Map();
+  scanner = new EventScanner();
+  signature = new Uint8Array(64);
+  inputs = new SigningInputs();
+  inspect(bytes) {
+    const facts = this.factsOfSound(bytes);
+    if (facts === null) return this.inspectSlowly(bytes);
+    if (!facts.stream.startsWith("signer/")) return { facts, event: null, formatted: true, faults: [] };
+    const event = parseEvent(bytes);
+    return { facts, event, formatted: true, faults: this.counterSignatureFaults(event) };
+  }
+  /** The same for readers that need the event itself: it is there whenever its format is right. */
+  inspectWhole(bytes) {
+    const inspection = this.inspect(bytes);
+    if (inspection.event !== null || !inspection.formatted) return inspection;
+    const text2 = typeof bytes === "string" ? bytes : decoder4.decode(bytes);
+    return { ...inspection, event: JSON.parse(text2) };
+  }
+  /** The facts of an event that is right in every way; null when that is not certain. */
+  factsOfSound(bytes) {
+    let text2;
+    try {
+      text2 = typeof bytes === "string" ? bytes : decoder4.decode(bytes);
+    } catch {
+      return null;
+    }
+    const scanned = this.scanner.scan(text2);
+    if (scanned === null) return null;
+    const { facts, hashed, signature } = scanned;
+    if (this.crypto.sha256Hex(hashed) !== facts.hash || !isHex(facts.prevHash)) return null;
+    if (!base64DecodeInto(signature, this.signature)) return null;
+    return this.checkSignatures && this.signatureFails(facts) ? null : facts;
+  }
+  inspectSlowly(bytes) {
+    let event;
+    let hashed;
+    try {
+      ({ event, hashed } = parseEventParts(bytes));
+    } catch (error) {
+      if (!(error instanceof EvidenceError)) throw error;
+      const facts = salvage(bytes);
+      const at2 = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
+      const fault2 = {
+        code: "format",
+        shard: facts?.shard ?? null,
+        seq: facts?.seq ?? null,
+        id: facts === null || facts.id === "" ? null : facts.id,
+        message: `${error.message}${at2}`
+      };
+      return { facts, event: null, formatted: false, faults: [fault2] };
+    }
+    const faults = [];
+    const hash2 = this.crypto.sha256Hex(hashed);
+    if (hash2 !== event.hash) {
+      faults.push(faultAt(event, "hash", `the event says hash ${event.hash}, its content has ${hash2}`));
+    }
+    base64DecodeInto(event.signature, this.signature);
+    if (this.checkSignatures && this.signatureFails(event)) {
+      const message = `the signature is not one by ${event.signerKid} over this position and hash`;
+      faults.push(faultAt(event, "signature", message));
+    }
+    if (faults.length === 0) faults.push(...this.counterSignatureFaults(event));
+    return { facts: event, event, formatted: true, faults };
+  }
+  /** A key that takes the place of another has to sign for that too. */
+  counterSignatureFaults(event) {
+    if (!this.checkSignatures || !isRegistryEvent(event)) return [];
+    if (counterSignatureHoldsWith(this.crypto, this.origin, event)) return [];
+    return [faultAt(event, "signature", "the counter-signature is not one by the key that comes in")];
+  }
+  /** Whether `this.signature` is not one over the event's signing input; false when its key is not known. */
+  signatureFails({ signerKid, shard, seq, hash: hash2 }) {
+    const key = this.key(signerKid);
+    if (key === null) return false;
+    return !this.crypto.verify(key, this.inputs.of(this.origin, shard, seq, hash2), this.signature);
+  }
+  key(kid) {
+    let key = this.keys.get(kid);
+    if (key === void 0) {
+      const raw = this.publicKey(kid);
+      key = raw === void 0 ? null : this.crypto.importKey(raw);
+      this.keys.set(kid, key);
+    }
+    return key;
+  }
+};
+var SigningInputs = class {
+  byLength = /* @__PURE__ */ new Map();
+  origin = "";
+  shard = -1;
+  head = "";
+  of(origin, shard, seq, hash2) {
+    if (origin !== this.origin || shard !== this.shard) {
+      this.origin = origin;
+      this.shard = shard;
+      this.head = signingText({ origin, shard, seq: 0, hash: "" }).slice(0, -3);
+      this.byLength.clear();
+    }
+    const tail = `${seq}
+${hash2}
+`;
+    const length = this.head.length + tail.length;
+    let bytes = this.byLength.get(length);
+    if (bytes === void 0) {
+      bytes = new Uint8Array(length);
+      writeAscii(bytes, 0, this.head);
+      this.byLength.set(length, bytes);
+    }
+    writeAscii(bytes, this.head.length, tail);
+    return bytes;
+  }
+};
+function writeAscii(bytes, at2, text2) {
+  for (let i = 0; i < text2.length; i++) bytes[at2 + i] = text2.charCodeAt(i);
+}
+function isHex(text2) {
+  for (let i = 0; i < text2.length; i++) {
+    const c = text2.charCodeAt(i);
+    if (c < 48 || c > 102 || c > 57 && c < 97) return false;
+  }
+  return true;
+}
+function salvage(bytes) {
+  let value2;
+  try {
+    value2 = JSON.parse(typeof bytes === "string" ? bytes : new TextDecoder().decode(bytes));
+  } catch {
+    return null;
+  }
+  if (typeof value2 !== "object" || value2 === null) return null;
+  const v = value2;
+  const { shard, seq, streamVersion } = v;
+  if (!isCount3(shard, 0) || !isCount3(seq, 1)) return null;
+  const text2 = (name, fits) => {
+    const member = v[name];
+    return typeof member === "string" && fits(member) ? member : "";
+  };
+  const isHash = (hash2) => HEX_SHA256.test(hash2);
+  return {
+    shard,
+    seq,
+    id: text2("id", (id) => UUID_V7.test(id)),
+    ts: text2("ts", isTimestamp),
+    stream: text2("stream", isStream),
+    streamVersion: isCount3(streamVersion, 1) ? streamVersion : 0,
+    signerKid: text2("signerKid", isKid),
+    prevHash: text2("prevHash", isHash),
+    hash: text2("hash", isHash)
+  };
+}
+function isCount3(value2, least) {
+  return typeof value2 === "number" && Number.isSafeInteger(value2) && value2 >= least;
 }
 
 // libs/evidence/src/core/key-ring.ts
@@ -9208,7 +9327,8 @@ var KeyRing = class {
       keys: new Map(this.state.keys).set(entry.signer_kid, {
         entry,
         added: { shard, seq: 0, ts: BEFORE_EVERYTHING },
-        ended: null
+        ended: null,
+        doubt: null
       })
     };
   }
@@ -9245,7 +9365,7 @@ var KeyRing = class {
         true
       );
     }
-    return VALID;
+    return known.doubt === null ? VALID : judgeDoubtful(known.doubt, use);
   }
   /** No audit key was registered before this position: the trust root alone decides. */
   isBeforeRegistry(use) {
@@ -9256,6 +9376,19 @@ var KeyRing = class {
     return true;
   }
 };
+function judgeDoubtful({ since, reattested, by }, use) {
+  const from = since.get(use.shard);
+  if (from === void 0 || use.seq < from) return VALID;
+  const range = reattested.find(
+    (one) => one.shard === use.shard && one.from.seq <= use.seq && use.seq <= one.to.seq
+  );
+  if (range !== void 0) return { valid: true, reattested: { range, by } };
+  return refuse2(
+    "key_not_valid",
+    `${use.kid} is compromised since ${use.shard}:${from} (says ${show2(by)}), and nobody re-attested this event`,
+    true
+  );
+}
 function judgeByRoot(root, use) {
   if (root.status === "active") return VALID;
   const at2 = root.status === "retired" ? root.retiredAt : root.compromisedAt;
@@ -9289,6 +9422,7 @@ var ChainVerifierCore = class {
   from;
   deferred = /* @__PURE__ */ new Map();
   expected;
+  doubtful = /* @__PURE__ */ new Map();
   events = 0;
   constructor(crypto, options) {
     assertOrigin(options.origin);
@@ -9325,6 +9459,10 @@ var ChainVerifierCore = class {
   }
   get registry() {
     return this.ring.registry;
+  }
+  /** What was found valid because it was re-attested, in the order in which it was found. */
+  reattested() {
+    return [...this.doubtful.values()];
   }
   heads() {
     return this.sequence.heads();
@@ -9393,12 +9531,43 @@ var ChainVerifierCore = class {
     const { shard, seq, ts, id, signerKid: kid } = facts;
     const use = { kid, shard, seq, ts };
     const verdict = this.ring.judge(use);
-    if (verdict.valid) return null;
+    if (verdict.valid) {
+      const { reattested } = verdict;
+      return reattested === void 0 ? null : this.noteReattested(facts, reattested);
+    }
     if (verdict.final || this.registryIsComplete) return faultAt(facts, verdict.code, verdict.message);
     const key = `${shard} ${kid}`;
     const deferred = this.deferred.get(key);
     if (deferred === void 0) this.deferred.set(key, { use, id, more: 0 });
     else deferred.more++;
+    return null;
+  }
+  /** A fault when the statement stands by another event at this position. */
+  noteReattested({ shard, seq, id, hash: hash2, signerKid: kid }, { range, by }) {
+    const known = this.doubtful.get(range);
+    if (known === void 0) {
+      const { shard: byShard, seq: bySeq, signerKid } = by;
+      this.doubtful.set(range, {
+        kid,
+        shard,
+        from: seq,
+        to: seq,
+        count: 1,
+        by: { shard: byShard, seq: bySeq, signerKid }
+      });
+    } else {
+      known.from = Math.min(known.from, seq);
+      known.to = Math.max(known.to, seq);
+      known.count++;
+    }
+    for (const end of [range.from, range.to]) {
+      if (end.seq !== seq || end.hash === hash2) continue;
+      return faultAt(
+        { shard, seq, id },
+        "key_not_valid",
+        `${kid} is compromised, and the event that was re-attested here has hash ${end.hash}, not ${hash2}`
+      );
+    }
     return null;
   }
   /** Ticks off the expected heads; a fault when another event stands in the place of one. */
@@ -9558,10 +9727,10 @@ function quote(text2) {
 
 // libs/evidence/src/core/dsse.ts
 var MANIFEST_PAYLOAD_TYPE = "application/vnd.in-toto+json";
-var encoder2 = new TextEncoder();
+var encoder3 = new TextEncoder();
 function dssePae(payloadType, payload) {
-  const type = encoder2.encode(payloadType);
-  const head = encoder2.encode(`DSSEv1 ${type.length} ${payloadType} ${payload.length} `);
+  const type = encoder3.encode(payloadType);
+  const head = encoder3.encode(`DSSEv1 ${type.length} ${payloadType} ${payload.length} `);
   const pae = new Uint8Array(head.length + payload.length);
   pae.set(head);
   pae.set(payload, head.length);
@@ -9601,15 +9770,8 @@ function isRecord2(value2) {
   return typeof value2 === "object" && value2 !== null && !Array.isArray(value2);
 }
 
-// libs/evidence/src/core/exact-object.ts
-function exactObject(value2, names) {
-  if (typeof value2 !== "object" || value2 === null || Array.isArray(value2)) return null;
-  const present = Object.keys(value2);
-  return present.length === names.length && names.every((name) => Object.hasOwn(value2, name)) ? value2 : null;
-}
-
 // libs/evidence/src/core/kernel-document.ts
-var encoder3 = new TextEncoder();
+var encoder4 = new TextEncoder();
 function parseDocument(format, payload) {
   let value2;
   try {
@@ -9680,7 +9842,7 @@ function toUtc(time) {
 // libs/evidence/src/core/manifest-statement.ts
 var STATEMENT_TYPE = "https://in-toto.io/Statement/v1";
 var MANIFEST_PREDICATE_TYPE = "https://illuvrse.dev/kernel/manifest-signature/v1";
-var encoder4 = new TextEncoder();
+var encoder5 = new TextEncoder();
 var POSITION = /^(?:0|[1-9]\d{0,15}):(?:0|[1-9]\d{0,15})$/;
 var PREDICATE = {
   manifestId: isName,
@@ -9746,7 +9908,7 @@ function isName(value2) {
 
 // libs/evidence/src/core/seal-event.ts
 var SPLICED_LENGTH = `"hash":"${"0".repeat(64)}","signature":"${"0".repeat(SIGNATURE_LENGTH)}",`.length;
-var encoder5 = new TextEncoder();
+var encoder6 = new TextEncoder();
 
 // libs/evidence/src/core/verify-envelope.ts
 function verifyManifestEnvelopeWith(crypto, { manifest, sha256: sha2562, envelope, keys, origin }) {
@@ -9808,7 +9970,7 @@ var PREFIX = `${APPROVAL_TYPE}
 `;
 var MAX_NOTES = 4e3;
 var CONTROL = /[\u0000-\u001f\u007f]/;
-var encoder6 = new TextEncoder();
+var encoder7 = new TextEncoder();
 var MEMBERS2 = {
   origin: isOrigin,
   upgradeId: isGovernanceId,
@@ -9817,8 +9979,8 @@ var MEMBERS2 = {
   action: (value2) => APPROVAL_ACTIONS.includes(value2),
   approverId: isGovernanceId,
   keyId: isGovernanceId,
-  poolVersion: isCount3,
-  threshold: isCount3,
+  poolVersion: isCount4,
+  threshold: isCount4,
   approvedAt: isTimestamp,
   expiresAt: isTimestamp,
   notes: (value2) => value2 === null || typeof value2 === "string" && value2.length <= MAX_NOTES && value2.isWellFormed()
@@ -9827,11 +9989,11 @@ var NAMES2 = ["type", ...Object.keys(MEMBERS2)];
 function approvalRecordBytes(record) {
   const value2 = { type: APPROVAL_TYPE, ...record };
   readRecord(value2);
-  return encoder6.encode(canonicalize(value2));
+  return encoder7.encode(canonicalize(value2));
 }
 function approvalSigningInput(record) {
   const bytes = approvalRecordBytes(record);
-  const prefix = encoder6.encode(PREFIX);
+  const prefix = encoder7.encode(PREFIX);
   const input = new Uint8Array(prefix.length + bytes.length);
   input.set(prefix);
   input.set(bytes, prefix.length);
@@ -9863,7 +10025,7 @@ function isGovernanceId(value2) {
 function isSha2562(value2) {
   return typeof value2 === "string" && HEX_SHA256.test(value2);
 }
-function isCount3(value2) {
+function isCount4(value2) {
   return Number.isSafeInteger(value2) && value2 >= 1;
 }
 
@@ -11798,7 +11960,7 @@ var ARCHIVE_DAY = {
     origin: isOrigin,
     shard: (value2) => typeof value2 === "number" && value2 >= 0 && Number.isSafeInteger(value2),
     day: isDay,
-    count: isCount4,
+    count: isCount5,
     first: isChainPoint,
     last: isChainPoint,
     previous: isPrevious,
@@ -11833,12 +11995,12 @@ function dayOf(ts) {
 function isDay(value2) {
   return typeof value2 === "string" && isTimestamp(`${value2}T00:00:00.000Z`);
 }
-function isCount4(value2) {
+function isCount5(value2) {
   return typeof value2 === "number" && value2 >= 1 && Number.isSafeInteger(value2);
 }
 function isChainPoint(value2) {
   const point = exactObject(value2, ["hash", "seq"]);
-  return point !== null && isCount4(point["seq"]) && isSha2563(point["hash"]);
+  return point !== null && isCount5(point["seq"]) && isSha2563(point["hash"]);
 }
 function isPrevious(value2) {
   if (value2 === null) return true;
@@ -12109,9 +12271,8 @@ var EventRows = class {
   /** Canonical bytes of the events that may speak for the key registry. */
   async registry() {
     const { rows } = await this.query(
-      `SELECT canonical FROM kernel.events
-       WHERE type IN ('signer.added', 'signer.rotated', 'signer.retired', 'signer.compromised')`,
-      []
+      "SELECT canonical FROM kernel.events WHERE type = ANY($1)",
+      [REGISTRY_TYPES]
     );
     return rows.map(({ canonical }) => canonical);
   }
@@ -12633,12 +12794,24 @@ var FaultList = class {
     return this.listed.sort((a, b) => order(a.shard, b.shard) || order(a.seq, b.seq));
   }
 };
-function reportLines({ verified, faults, heads }) {
-  if (!verified) return faults.map(faultLine);
+function reportLines({ verified, faults, heads, reattested }) {
+  const doubtful = reattested.map(reattestedLine);
+  if (!verified) return [...doubtful, ...faults.map(faultLine)];
   const [first] = heads;
-  if (heads.length === 1 && first !== void 0) return [`Audit chain verified. Head hash: ${first.hash}`];
-  return heads.map(
-    ({ shard, seq, hash: hash2 }) => `Audit chain verified. Head hash: ${hash2} (shard ${shard}, position ${shard}:${seq})`
+  if (heads.length === 1 && first !== void 0) {
+    return [...doubtful, `Audit chain verified. Head hash: ${first.hash}`];
+  }
+  return [
+    ...doubtful,
+    ...heads.map(
+      ({ shard, seq, hash: hash2 }) => `Audit chain verified. Head hash: ${hash2} (shard ${shard}, position ${shard}:${seq})`
+    )
+  ];
+}
+function reattestedLine({ kid, shard, from, to, count: count2, by }) {
+  const events = count2 === 1 ? "1 event" : `${count2} events`;
+  return printable(
+    `re-attested: ${events} by the compromised key ${kid}, positions ${shard}:${from} to ${shard}:${to}; ${by.signerKid} stands by them at ${by.shard}:${by.seq}`
   );
 }
 function faultLine({ code, shard, seq, id, message }) {
@@ -13676,6 +13849,7 @@ function conclude({ arguments: args, trust, faults }, verifier) {
     events: verifier.count,
     faults: faults.sorted(),
     faultCount: faults.count,
+    reattested: verifier.reattested(),
     heads: verifier.heads()
   };
 }

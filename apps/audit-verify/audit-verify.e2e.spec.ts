@@ -84,10 +84,12 @@ describe('audit-verify.js: golden vectors', () => {
     expectHead?: { shard: number; seq: number; hash: string };
     verified: boolean;
     faults: Pick<ChainFault, 'code' | 'shard' | 'seq'>[];
+    /** What is valid only because a later statement stands by it; default none. */
+    reattested?: object[];
   }
   const { cases } = JSON.parse(readFileSync(join(VECTORS, 'chains.json'), 'utf8')) as { cases: Case[] };
 
-  it.each(cases)('$name', async ({ file, from, origin, expectHead, verified, faults }) => {
+  it.each(cases)('$name', async ({ file, from, origin, expectHead, verified, faults, reattested = [] }) => {
     const signers = join(dir, 'signers.json');
     const trust = JSON.parse(readFileSync(join(VECTORS, 'chains', 'signers.json'), 'utf8')) as object;
     writeFileSync(signers, JSON.stringify(origin === undefined ? trust : { ...trust, origin }));
@@ -98,7 +100,11 @@ describe('audit-verify.js: golden vectors', () => {
     }
     const run = await verify(args);
     expect(run.code).toBe(verified ? 0 : 1);
-    const printed = run.stdout.trimEnd().split('\n');
+    const lines = run.stdout.trimEnd().split('\n');
+    const printed = lines.filter((line) => !line.startsWith('re-attested: '));
+    expect(lines.length - printed.length).toBe(reattested.length);
+    const report = JSON.parse((await verify([...args, '--json'])).stdout) as { reattested: object[] };
+    expect(report.reattested).toEqual(reattested);
     if (verified) {
       for (const line of printed) expect(line).toMatch(/^Audit chain verified\. Head hash: [0-9a-f]{64}/);
       return;

@@ -264,6 +264,7 @@ function conclude({ arguments: args, trust, faults }: Run, verifier: ChainVerifi
     events: verifier.count,
     faults: faults.sorted(),
     faultCount: faults.count,
+    reattested: verifier.reattested(),
     heads: verifier.heads(),
   };
 }

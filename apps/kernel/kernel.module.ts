@@ -34,6 +34,7 @@ import {
   GovernanceModule,
   GovernanceOptions,
   GovernedSigners,
+  KeyPossession,
 } from '#libs/governance';
 import { ModeRecorder, ModesModule, ModeStore, ModeWatch } from '#libs/modes';
 import { type Registry } from '#libs/observability';
@@ -45,6 +46,7 @@ import { KmsRequirement } from './kms-requirement';
 import { ModeMetrics } from './mode-metrics';
 import {
   FixedKeyEventSigner,
+  ProxyKeyPossession,
   ProxyKeys,
   ProxyManifestSigner,
   RegisteredKeyEventSigner,
@@ -280,6 +282,11 @@ class GovernancePortsModule {
           inject: [SigningProxyClient, SigningKeys, AppendMetrics],
         },
         {
+          provide: KeyPossession,
+          useFactory: (proxy: SigningProxyClient): KeyPossession => new ProxyKeyPossession(proxy, origin),
+          inject: [SigningProxyClient],
+        },
+        {
           provide: GovernedSigners,
           useFactory: (registered: RegisteredSigners): GovernedSigners => ({
             signers: () => registered.signers({ fresh: true }),
@@ -302,7 +309,7 @@ class GovernancePortsModule {
           inject: [ModeWatch],
         },
       ],
-      exports: [AuthorizationSigner, GovernedSigners, GovernanceOptions, CoordinatorOptions],
+      exports: [AuthorizationSigner, KeyPossession, GovernedSigners, GovernanceOptions, CoordinatorOptions],
     };
   }
 }

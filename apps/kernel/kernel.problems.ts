@@ -116,5 +116,15 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
     no_pool: { status: 409 },
     contended: { status: 503 },
   }),
-  problemsOf(KeyRegistryError, { signer_not_found: { status: 404 } }),
+  problemsOf(KeyRegistryError, {
+    signer_not_found: { status: 404 },
+    signer_not_active: { status: 409 },
+    signer_exists: { status: 409 },
+    wrong_purpose: { status: 400 },
+    key_in_force: { status: 409 },
+    overlap: { status: 409, members: ['retryAfterS'] },
+    invalid_since: { status: 400 },
+    no_candidate: { status: 409 },
+    quorum_needed: { status: 409 },
+  }),
 ];

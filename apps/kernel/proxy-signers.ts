@@ -1,6 +1,13 @@
 import { type KeyObject } from 'node:crypto';
-import { importPublicKey } from '#libs/evidence';
+import {
+  importPublicKey,
+  rawKeyOfPem,
+  sha256Hex,
+  type SignerEntry,
+  signerPossessionInput,
+} from '#libs/evidence';
 import { type EventSigner } from '#libs/event-store';
+import { type KeyPossession } from '#libs/governance';
 import { type BackendKey, BackendKeys, type SigningKeys } from '#libs/key-registry';
 import {
   SignerError,
@@ -54,6 +61,23 @@ class KnownKeySigner {
     const parsed = this.publicKeys.get(publicKeyPem) ?? importPublicKey(publicKeyPem);
     this.publicKeys.set(publicKeyPem, parsed);
     return parsed;
+  }
+}
+
+/** Has a key that the registry does not know yet say that the signing proxy holds it. */
+export class ProxyKeyPossession implements KeyPossession {
+  constructor(
+    private readonly proxy: SigningProxyClient,
+    private readonly origin: string,
+  ) {}
+
+  async prove(replaces: string, { signer_kid: kid, public_key_pem }: SignerEntry): Promise<string> {
+    const publicKeySha256 = sha256Hex(rawKeyOfPem(public_key_pem));
+    const input = signerPossessionInput({ origin: this.origin, replaces, kid, publicKeySha256 });
+    const publicKey = importPublicKey(public_key_pem);
+    const [signed] = await this.proxy.sign([{ purpose: 'signer-possession', kid, input, publicKey }]);
+    if (!signed) throw new SignerError('signing_unavailable', 'The signing proxy returned no signature.');
+    return signed.signature;
   }
 }
 

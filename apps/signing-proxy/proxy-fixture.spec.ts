@@ -16,10 +16,14 @@ import {
   dssePae,
   MANIFEST_PAYLOAD_TYPE,
   manifestStatement,
+  rawKeyOfPem,
+  sha256Hex,
+  signerPossessionInput,
 } from '#libs/evidence';
 import { createLogger } from '#libs/observability';
 import {
   type GuardOptions,
+  type KeyInfo,
   SIGNING_PURPOSES,
   type SigningBackend,
   SigningProxyClient,
@@ -86,6 +90,23 @@ export const auditReportInput = (origin = ORIGIN): Uint8Array =>
       signedAt: '2026-02-01T02:00:07.000Z',
     }),
   );
+
+/** The proof that a key of the backend is held, to come in the place of another. */
+export const possessionItem = (
+  key: Pick<KeyInfo, 'kid' | 'publicKeyPem'>,
+  { kid = key.kid, origin = ORIGIN }: { kid?: string; origin?: string } = {},
+): WireItem => ({
+  purpose: 'signer-possession',
+  kid,
+  input: base64(
+    signerPossessionInput({
+      origin,
+      replaces: AUDIT,
+      kid: key.kid,
+      publicKeySha256: sha256Hex(rawKeyOfPem(key.publicKeyPem)),
+    }),
+  ),
+});
 
 export const base64 = (bytes: Uint8Array | string): string => Buffer.from(bytes).toString('base64');
 

@@ -183,6 +183,22 @@ describe('the audit log', () => {
     expect(verifier.heads()).toMatchObject([{ shard: 0, seq: head.seq, hash: head.hash }]);
   });
 
+  it.each(['signers.json', 'jwks.json'])(
+    'lets verifiers keep %s, and says whether it has changed',
+    async (file) => {
+      const anybody = new ContractClient(stack().client('NOROLE'));
+      const first = await anybody.get(`/kernel/keys/${file}`);
+      expect(first.headers['cache-control']).toBe('public, max-age=60, must-revalidate');
+      const etag = String(first.headers['etag']);
+      for (const known of [etag, `"other", W/${etag}`, '*']) {
+        const again = await anybody.get(`/kernel/keys/${file}`, { headers: { 'if-none-match': known } });
+        expect(again).toMatchObject({ status: 304, text: '', headers: { etag } });
+      }
+      const other = await anybody.get(`/kernel/keys/${file}`, { headers: { 'if-none-match': '"other"' } });
+      expect(other).toMatchObject({ status: 200, text: first.text });
+    },
+  );
+
   it('tells how it stands to whoever asks', async () => {
     const status = (await new ContractClient(stack().client('NOROLE')).get('/kernel/security/status')).json;
     expect(status).toMatchObject({ origin: stack().origin, mode: 'normal', signing: { ok: true } });

@@ -1,4 +1,4 @@
-import { type ChainFault, type ShardHead } from '#libs/evidence';
+import { type ChainFault, type ReattestedEvents, type ShardHead } from '#libs/evidence';
 
 export interface ChainReport {
   verified: boolean;
@@ -10,6 +10,8 @@ export interface ChainReport {
   faults: ChainFault[];
   /** More than those listed when there are very many. */
   faultCount: number;
+  /** Among `events`: signed by a key that somebody else may have had, and vouched for by a statement that is valid. */
+  reattested: ReattestedEvents[];
   heads: ShardHead[];
   /** Of an archive: its day manifests, and whether their signatures were checked. */
   manifests?: { count: number; signatures: boolean };
@@ -38,13 +40,27 @@ export class FaultList {
 }
 
 /** What goes to standard output: the verdict with each head, or one line per fault. */
-export function reportLines({ verified, faults, heads }: ChainReport): string[] {
-  if (!verified) return faults.map(faultLine);
+export function reportLines({ verified, faults, heads, reattested }: ChainReport): string[] {
+  const doubtful = reattested.map(reattestedLine);
+  if (!verified) return [...doubtful, ...faults.map(faultLine)];
   const [first] = heads;
-  if (heads.length === 1 && first !== undefined) return [`Audit chain verified. Head hash: ${first.hash}`];
-  return heads.map(
-    ({ shard, seq, hash }) =>
-      `Audit chain verified. Head hash: ${hash} (shard ${shard}, position ${shard}:${seq})`,
+  if (heads.length === 1 && first !== undefined) {
+    return [...doubtful, `Audit chain verified. Head hash: ${first.hash}`];
+  }
+  return [
+    ...doubtful,
+    ...heads.map(
+      ({ shard, seq, hash }) =>
+        `Audit chain verified. Head hash: ${hash} (shard ${shard}, position ${shard}:${seq})`,
+    ),
+  ];
+}
+
+/** Not valid by their own signatures: whoever reads the verdict has to see that. */
+function reattestedLine({ kid, shard, from, to, count, by }: ReattestedEvents): string {
+  const events = count === 1 ? '1 event' : `${count} events`;
+  return printable(
+    `re-attested: ${events} by the compromised key ${kid}, positions ${shard}:${from} to ${shard}:${to}; ${by.signerKid} stands by them at ${by.shard}:${by.seq}`,
   );
 }
 

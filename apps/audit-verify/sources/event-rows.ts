@@ -1,4 +1,5 @@
 import { type Client } from 'pg';
+import { REGISTRY_TYPES } from '#libs/evidence';
 import { UsageError } from '../usage.error';
 
 export interface EventRow {
@@ -66,9 +67,8 @@ export class EventRows {
   /** Canonical bytes of the events that may speak for the key registry. */
   async registry(): Promise<Uint8Array[]> {
     const { rows } = await this.query<{ canonical: Buffer }>(
-      `SELECT canonical FROM kernel.events
-       WHERE type IN ('signer.added', 'signer.rotated', 'signer.retired', 'signer.compromised')`,
-      [],
+      'SELECT canonical FROM kernel.events WHERE type = ANY($1)',
+      [REGISTRY_TYPES],
     );
     return rows.map(({ canonical }) => canonical);
   }

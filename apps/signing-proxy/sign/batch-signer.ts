@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
+import { rawKeyOfPem } from '#libs/evidence';
 import { type Logger } from '#libs/observability';
 import {
   KEY_PURPOSE_OF,
@@ -12,7 +13,7 @@ import { SigningClients } from '../clients/signing-clients';
 import { SigningMetrics } from '../signing.metrics';
 import { SIGNING_PROXY_OPTIONS, type SigningProxyOptions } from '../signing-proxy.options';
 import { SigningRefusal } from '../refusal';
-import { READ_AS, whyNot } from './check-input';
+import { type CheckedInput, READ_AS, whyNot } from './check-input';
 import { readSignRequest, type SignItem } from './read-sign-request';
 
 /**
@@ -69,10 +70,11 @@ export class BatchSigner {
         );
       }
       const held = byKey.get(item.kid)?.held ?? this.heldKey(item);
-      if (!held.info.purposes.includes(KEY_PURPOSE_OF[item.purpose])) {
+      const purpose = KEY_PURPOSE_OF[item.purpose];
+      if (purpose !== null && !held.info.purposes.includes(purpose)) {
         throw this.refusal('wrong_key_purpose', item, `key ${item.kid} does not serve ${item.purpose}`);
       }
-      const position = this.checkInput(item);
+      const position = this.checkInput(item, held.info);
       if (position !== undefined) positions.push(position);
       const group = byKey.get(item.kid);
       if (group) group.items.push(item);
@@ -103,8 +105,8 @@ export class BatchSigner {
     throw this.refusal('unknown_key', item, 'there is no such key here');
   }
 
-  private checkInput(item: SignItem): string | undefined {
-    let checked;
+  private checkInput(item: SignItem, key: KeyInfo): string | undefined {
+    let checked: CheckedInput;
     try {
       checked = READ_AS[item.purpose](item.input);
     } catch (error) {
@@ -112,6 +114,10 @@ export class BatchSigner {
     }
     if (checked.origin !== this.options.origin) {
       throw this.refusal('foreign_origin', item, `its origin is not ${this.options.origin}`);
+    }
+    const { about } = checked;
+    if (about !== undefined && (about.kid !== key.kid || about.publicKeySha256 !== digestOf(key))) {
+      throw this.refusal('input_not_of_purpose', item, `it speaks of another key than ${key.kid} is here`);
     }
     return checked.position;
   }
@@ -172,4 +178,9 @@ export class BatchSigner {
       this.metrics.inProgress(this.inProgress);
     }
   }
+}
+
+/** Hex SHA-256 of the 32 bytes of the public key. */
+function digestOf({ publicKeyPem }: KeyInfo): string {
+  return hash('sha256', rawKeyOfPem(publicKeyPem), 'hex');
 }

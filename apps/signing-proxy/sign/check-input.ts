@@ -5,6 +5,7 @@ import {
   parseAuditSigningInput,
   parseDocumentSigningInput,
   parseManifestSigningInput,
+  parseSignerPossessionInput,
 } from '#libs/evidence';
 import { type SigningPurpose } from '#libs/signer';
 
@@ -12,6 +13,8 @@ import { type SigningPurpose } from '#libs/signer';
 export interface CheckedInput {
   origin: string;
   position?: string;
+  /** The key that it speaks of, which is the only one that may sign it. */
+  about?: { kid: string; publicKeySha256: string };
 }
 
 /**
@@ -28,6 +31,10 @@ export const READ_AS: Record<SigningPurpose, (input: Uint8Array) => CheckedInput
   'archive-day': (input) => {
     const { origin, shard, last } = parseDocumentSigningInput(ARCHIVE_DAY, input);
     return { origin, position: `${shard}:${last.seq}` };
+  },
+  'signer-possession': (input) => {
+    const { origin, kid, publicKeySha256 } = parseSignerPossessionInput(input);
+    return { origin, about: { kid, publicKeySha256 } };
   },
   'audit-report': (input) => ({ origin: parseDocumentSigningInput(AUDIT_REPORT, input).origin }),
 };

@@ -17,9 +17,11 @@ import {
   manifestItem,
   ORIGIN,
   openSoftware,
+  possessionItem,
   type ProxyFixture,
   startProxyFixture,
   statement,
+  type WireItem,
 } from '../proxy-fixture.spec';
 
 const digestOf = (input: Uint8Array | string): string => createHash('sha256').update(input).digest('hex');
@@ -251,6 +253,27 @@ describe('POST /v1/sign', () => {
       const [line] = fixture.logs.filter(({ msg }) => msg === 'refused');
       expect(line).toMatchObject({ client: 'kernel', reason: error, index: 1 });
       if (error !== 'unknown_purpose') expect(line?.digest).toBe(digestOf(Buffer.from(bad.input, 'base64')));
+    });
+
+    it('a proof of possession is signed by the key that it names, and by no other', async () => {
+      const [audit, manifest] = fixture.backend.keys();
+      if (!audit || !manifest) throw new Error('no keys');
+      const { status, body } = await fixture.sign([possessionItem(manifest)]);
+      expect(status).toBe(200);
+      const signature = Buffer.from(body.signatures[0].signature, 'base64');
+      const input = Buffer.from(possessionItem(manifest).input, 'base64');
+      expect(verifyEd25519(importPublicKey(manifest.publicKeyPem), input, signature)).toBe(true);
+
+      const refused: [WireItem, string][] = [
+        [possessionItem(manifest, { kid: AUDIT }), 'input_not_of_purpose'],
+        [possessionItem({ ...audit, kid: MANIFEST }), 'input_not_of_purpose'],
+        [possessionItem(manifest, { origin: 'kernel.example.com/other' }), 'foreign_origin'],
+        [{ ...possessionItem(manifest), purpose: 'manifest' }, 'input_not_of_purpose'],
+        [{ ...auditItem(), purpose: 'signer-possession' }, 'input_not_of_purpose'],
+      ];
+      for (const [item, error] of refused) {
+        expect(await fixture.sign([item])).toMatchObject({ status: 422, body: { error } });
+      }
     });
 
     it('control: what the attempts are made from is signed', async () => {

@@ -153,11 +153,20 @@ export {
   evolveSigners,
   isRegistryEvent,
   NO_KEYS,
+  REGISTRY_TYPES,
   registeredSigners,
+  samePublicKey,
   type EventPosition,
+  type KeyDoubt,
   type KeyRegistryState,
+  type ReattestedRange,
   type RegisteredKey,
 } from './core/key-registry';
+export {
+  parseSignerPossessionInput,
+  signerPossessionInput,
+  type SignerPossession,
+} from './core/signer-possession';
 export {
   CROSS_SHARD_TOLERANCE_MS,
   KeyRing,
@@ -175,7 +184,7 @@ export {
   type IdentityCheck,
 } from './core/identity-check';
 export { EventInspector, type Inspection } from './core/inspect-event';
-export { type ChainVerifierOptions, type ExpectedHead } from './core/chain-verifier';
+export { type ChainVerifierOptions, type ExpectedHead, type ReattestedEvents } from './core/chain-verifier';
 export { type ApprovalCrypto, type EvidenceCrypto } from './core/evidence-crypto';
 export {
   importPublicKey,

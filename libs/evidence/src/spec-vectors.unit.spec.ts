@@ -35,6 +35,9 @@ import {
   parseEvent,
   parseManifestSigningInput,
   parseSigners,
+  parseSignerPossessionInput,
+  signerPossessionInput,
+  type SignerPossession,
   parseStrictJson,
   readApproverPool,
   sealEvent,
@@ -371,6 +374,25 @@ describe('golden vectors: keys and signatures', () => {
       Uint8Array.from(fromHex(publicKey)),
     );
     expect(second).toBe(valid || name === 'S + L');
+  });
+
+  const proof = vectors<{
+    seed: string;
+    publicKey: string;
+    possession: SignerPossession;
+    input: string;
+    signature: string;
+    refused: { name: string; input: string }[];
+  }>('signer-possession.json');
+  it('makes, reads and checks the proof that a key is held', () => {
+    const input = signerPossessionInput(proof.possession);
+    expect(Buffer.from(input).toString()).toBe(proof.input);
+    expect(parseSignerPossessionInput(input)).toEqual(proof.possession);
+    expect(proof.possession.publicKeySha256).toBe(sha256Hex(fromHex(proof.publicKey)));
+    expect(sign(null, input, privateKey(proof.seed)).toString('base64')).toBe(proof.signature);
+  });
+  it.each(proof.refused)('does not take for such a proof: $name', ({ input }) => {
+    expect(refusal(() => parseSignerPossessionInput(Buffer.from(input)))?.code).toBe('invalid_signing_input');
   });
 
   it('keeps the trust root of the chains readable', () => {

@@ -10,6 +10,16 @@ export abstract class AuthorizationSigner {
   abstract sign(input: Uint8Array): Promise<{ kid: string; keyVersion: string; signature: string }>;
 }
 
+/** Has a signing key say that it is held here; bound to the signing proxy by the app. */
+export abstract class KeyPossession {
+  /**
+   * The counter-signature with which `to` comes in the place of another key (docs/spec/signers.md, section 4).
+   * @param replaces the kid of the other key
+   * @throws SignerError when the signing backend does not hold the key, or cannot sign now
+   */
+  abstract prove(replaces: string, to: SignerEntry): Promise<string>;
+}
+
 /** The registered signers, as they are in the chain right now. */
 export abstract class GovernedSigners {
   abstract signers(): Promise<SignerEntry[]>;

@@ -7,4 +7,4 @@ export { GovernanceError, type GovernanceErrorCode } from './domain/governance.e
 export { DEFAULT_POLICY, type GovernancePolicy } from './domain/governance.policy';
 export { FirstPool } from './first-pool';
 export { GovernanceModule } from './governance.module';
-export { AuthorizationSigner, GovernanceOptions, GovernedSigners } from './governance.ports';
+export { AuthorizationSigner, GovernanceOptions, GovernedSigners, KeyPossession } from './governance.ports';

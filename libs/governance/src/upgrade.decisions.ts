@@ -18,7 +18,7 @@ import { GovernanceError } from './domain/governance.error';
 import { type Governance } from './domain/plan-effect';
 import { decideUpgrade, type Decision, type UpgradeCommand } from './domain/upgrade.decider';
 import { evolveUpgrade, REFUSED_TYPE, type UpgradeEvent, type UpgradeState } from './domain/upgrade.state';
-import { AuthorizationSigner, GovernanceOptions } from './governance.ports';
+import { AuthorizationSigner, GovernanceOptions, KeyPossession } from './governance.ports';
 import { GovernanceReader, upgradeStream } from './governance.reader';
 
 /** Who asks, and how the answer is remembered. */
@@ -50,6 +50,7 @@ export class UpgradeDecisions {
     private readonly reader: GovernanceReader,
     private readonly signer: AuthorizationSigner,
     private readonly options: GovernanceOptions,
+    private readonly possession: KeyPossession,
   ) {
     this.contended = new ContendedDecisions(store);
   }
@@ -95,7 +96,8 @@ export class UpgradeDecisions {
       return { ...done, replayed: false, eventIds: [] };
     }
     const events = await this.authorized(state, decision, asking, now);
-    const writes = writesOf(upgradeId, state, { ...decision, events }, undone, versions);
+    const effect = await this.counterSigned(state, decision.effect);
+    const writes = writesOf(upgradeId, state, { ...decision, events, effect }, undone, versions);
     return appendAndAnswer(
       this.store,
       {
@@ -142,6 +144,17 @@ export class UpgradeDecisions {
         return { ...event, payload: { ...event.payload, authorization } } as UpgradeEvent;
       }),
     );
+  }
+
+  /** A key that comes in has to say itself that it is held here. */
+  private async counterSigned(
+    state: UpgradeState | null,
+    effect: Decision['effect'],
+  ): Promise<Decision['effect']> {
+    const change = state?.manifest.change;
+    if (change?.kind !== 'signer_rotation' || effect?.effect.kind !== 'signer_rotation') return effect;
+    const counterSignature = await this.possession.prove(change.from, change.to);
+    return { ...effect, payload: { ...effect.payload, counterSignature } };
   }
 
   /** A signature that is false is a fact worth knowing: somebody may be trying. */

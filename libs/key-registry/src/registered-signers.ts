@@ -1,19 +1,32 @@
 import { Injectable } from '@nestjs/common';
-import { type AuditEvent, NO_KEYS, type SignerEntry, evolveKeys, registeredSigners } from '#libs/evidence';
+import {
+  type AuditEvent,
+  evolveKeys,
+  type KeyRegistryState,
+  NO_KEYS,
+  REGISTRY_TYPES,
+  registeredSigners,
+  type SignerEntry,
+} from '#libs/evidence';
 import { EventStore } from '#libs/event-store';
 import { KeyRegistryOptions } from './key-registry.ports';
 
-/** The event types that change the registry (docs/spec/signers.md). */
-const REGISTRY_TYPES = ['signer.added', 'signer.rotated', 'signer.retired', 'signer.compromised'] as const;
 const PAGE = 1_000;
 /** How old the answer may be; another replica's registration is seen after this long at the latest. */
 const MAX_AGE_MS = 1_000;
 
+/** The registry as the chain has it. */
+export interface Registry {
+  readonly state: KeyRegistryState;
+  /** Version of each stream that it was folded from. */
+  readonly versions: ReadonlyMap<string, number>;
+}
+
 /** The registry, folded from the chain's own events. */
 @Injectable()
 export class RegisteredSigners {
-  private cached: { at: number; signers: SignerEntry[] } | undefined;
-  private loading: Promise<SignerEntry[]> | undefined;
+  private cached: { at: number; registry: Registry } | undefined;
+  private loading: Promise<Registry> | undefined;
 
   constructor(
     private readonly store: EventStore,
@@ -21,19 +34,29 @@ export class RegisteredSigners {
   ) {}
 
   /** @returns every signer ever registered, in order of registration, with its present status */
-  async signers({ fresh = false } = {}): Promise<SignerEntry[]> {
-    const now = this.options.now().getTime();
-    if (!fresh && this.cached && Math.abs(now - this.cached.at) < MAX_AGE_MS) return this.cached.signers;
-    this.loading ??= this.load().finally(() => (this.loading = undefined));
-    const signers = await this.loading;
-    this.cached = { at: now, signers };
-    return signers;
+  async signers(how: { fresh?: boolean } = {}): Promise<SignerEntry[]> {
+    return registeredSigners((await this.registry(how)).state);
   }
 
-  private async load(): Promise<SignerEntry[]> {
+  async registry({ fresh = false } = {}): Promise<Registry> {
+    const now = this.options.now().getTime();
+    if (!fresh && this.cached && Math.abs(now - this.cached.at) < MAX_AGE_MS) return this.cached.registry;
+    // A look that is under way already may have begun before what the caller wants to see.
+    if (fresh) await this.loading?.catch(() => undefined);
+    this.loading ??= this.load().finally(() => (this.loading = undefined));
+    const registry = await this.loading;
+    this.cached = { at: now, registry };
+    return registry;
+  }
+
+  private async load(): Promise<Registry> {
     const events = (await Promise.all(REGISTRY_TYPES.map((type) => this.eventsOf(type)))).flat();
     events.sort((a, b) => a.ts.localeCompare(b.ts) || a.shard - b.shard || a.seq - b.seq);
-    return registeredSigners(events.reduce(evolveKeys, NO_KEYS));
+    const versions = new Map<string, number>();
+    for (const { stream, streamVersion } of events) {
+      versions.set(stream, Math.max(streamVersion, versions.get(stream) ?? 0));
+    }
+    return { state: events.reduce(evolveKeys, NO_KEYS), versions };
   }
 
   private async eventsOf(type: string): Promise<AuditEvent[]> {

@@ -11,7 +11,9 @@ export const KEY_PURPOSE_OF = {
   manifest: 'manifest',
   'archive-day': 'checkpoint',
   'audit-report': 'checkpoint',
-} as const satisfies Record<string, SignerPurpose>;
+  // That the key is held here: any key may say so of itself.
+  'signer-possession': null,
+} as const satisfies Record<string, SignerPurpose | null>;
 
 export type SigningPurpose = keyof typeof KEY_PURPOSE_OF;
 

@@ -3,6 +3,8 @@ import {
   genesisHash,
   pemOfRawKey,
   sealEvent,
+  sha256Hex,
+  signerPossessionInput,
   type Actor,
   type AuditEvent,
   type JsonObject,
@@ -43,6 +45,18 @@ export class TestSigner {
       retiredAt: null,
       compromisedAt: null,
     };
+  }
+
+  /** The counter-signature with which the key takes the place of another. */
+  provePossession(origin: string, replaces: string): string {
+    return this.sign(
+      signerPossessionInput({
+        origin,
+        replaces,
+        kid: this.kid,
+        publicKeySha256: sha256Hex(this.rawPublicKey),
+      }),
+    );
   }
 
   /** Base64 Ed25519 signature. */
@@ -115,8 +129,14 @@ export class EvidenceChain {
   }
 
   rotateSigner(from: TestSigner, to: TestSigner, by: TestSigner = from): AuditEvent {
-    const payload = { from: from.kid, to: to.entry as unknown as JsonValue };
-    return this.registry('signer.rotated', from.kid, payload, by);
+    return this.registry('signer.rotated', from.kid, this.replacement(from, to), by);
+  }
+
+  /** Ends a key that a thief may have; the one in its place signs from the next event on. */
+  emergencySigner(lost: TestSigner, to: TestSigner, by: TestSigner = lost): AuditEvent {
+    const compromisedAt = this.events.at(-1)?.ts ?? new Date(START).toISOString();
+    const payload = { ...this.replacement(lost, to), reason: 'stolen', compromisedAt };
+    return this.registry('signer.emergency', lost.kid, payload, by);
   }
 
   retireSigner(retired: TestSigner, by: TestSigner): AuditEvent {
@@ -124,9 +144,17 @@ export class EvidenceChain {
     return this.registry('signer.retired', retired.kid, { signer_kid: retired.kid, retiredAt }, by);
   }
 
-  compromiseSigner(lost: TestSigner, by: TestSigner): AuditEvent {
+  /** @param more what it says of earlier signatures: `since` and `reattested` */
+  compromiseSigner(lost: TestSigner, by: TestSigner, more: JsonObject = {}): AuditEvent {
     const compromisedAt = this.events.at(-1)?.ts ?? new Date(START).toISOString();
-    return this.registry('signer.compromised', lost.kid, { signer_kid: lost.kid, compromisedAt }, by);
+    const payload = { signer_kid: lost.kid, compromisedAt, ...more };
+    return this.registry('signer.compromised', lost.kid, payload, by);
+  }
+
+  /** The range of a statement that stands by what a key signed from one position to another. */
+  range(from: number, to: number, count = to - from + 1): JsonObject {
+    const point = (seq: number): JsonObject => ({ seq, hash: this.events[seq - 1]?.hash ?? '' });
+    return { shard: this.shard, from: point(from), to: point(to), count };
   }
 
   /** Lets go of all events but the last, to go on with a chain that is too long for memory. */
@@ -138,6 +166,14 @@ export class EvidenceChain {
   /** The chain as an export: NDJSON of canonical events. */
   ndjson(): string {
     return this.bytes.map((bytes) => `${Buffer.from(bytes).toString()}\n`).join('');
+  }
+
+  private replacement(from: TestSigner, to: TestSigner): JsonObject {
+    return {
+      from: from.kid,
+      to: to.entry as unknown as JsonValue,
+      counterSignature: to.provePossession(this.origin, from.kid),
+    };
   }
 
   private registry(type: string, kid: string, payload: JsonObject, signer: TestSigner): AuditEvent {

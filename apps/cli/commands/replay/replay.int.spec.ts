@@ -55,7 +55,11 @@ describe('replay to the index', () => {
     // Over midnight, with a rotation in the middle: the new key is registered in one shard and signs in all.
     await append(`signer/${k1.kid}`, 'signer.added', { signer: { ...k1.entry } });
     for (let n = 0; n < EVENTS / 2; n++) await append(`thing/${n % 9}`, 'thing.changed', { n });
-    await append(`signer/${k1.kid}`, 'signer.rotated', { from: k1.kid, to: { ...k2.entry } });
+    await append(`signer/${k1.kid}`, 'signer.rotated', {
+      from: k1.kid,
+      to: { ...k2.entry },
+      counterSignature: k2.provePossession(ORIGIN, k1.kid),
+    });
     active = k2;
     for (let n = 0; n < EVENTS / 2; n++) await append(`thing/${n % 9}`, 'thing.changed', { n });
   });

@@ -1,3 +1,4 @@
+import { REGISTRY_TYPES } from '#libs/evidence';
 import { type SqlSource } from '../positions/stream-positions';
 
 /** A registry changes a few times a year; more than this is no registry but an attack or a mistake. */
@@ -7,8 +8,9 @@ const MOST = 10_000;
 export async function registryEventsOf(sql: SqlSource): Promise<Uint8Array[]> {
   const rows = (await sql.query(
     `SELECT canonical FROM kernel.events
-     WHERE type IN ('signer.added', 'signer.rotated', 'signer.retired', 'signer.compromised') AND stream LIKE 'signer/%'
+     WHERE type = ANY($1) AND stream LIKE 'signer/%'
      ORDER BY shard, seq LIMIT ${MOST + 1}`,
+    [REGISTRY_TYPES],
   )) as { canonical: Buffer }[];
   if (rows.length > MOST) {
     throw new RangeError(`The event store holds more than ${MOST} registry events; they are not all read.`);

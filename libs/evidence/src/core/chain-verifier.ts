@@ -5,8 +5,8 @@ import { EvidenceError } from './evidence.error';
 import { type EvidenceCrypto } from './evidence-crypto';
 import { IdentityCheckInMemory, type IdentityCheck } from './identity-check';
 import { EventInspector } from './inspect-event';
-import { isRegistryEvent, NO_KEYS, type KeyRegistryState } from './key-registry';
-import { KeyRing, type KeyUse } from './key-ring';
+import { isRegistryEvent, NO_KEYS, type KeyRegistryState, type ReattestedRange } from './key-registry';
+import { KeyRing, type KeyUse, type KeyVerdict } from './key-ring';
 import { assertOrigin, genesisHashWith } from './origin';
 import { checkedKeyOfPem } from './public-key';
 import { type SignerEntry } from './signers';
@@ -38,6 +38,18 @@ export interface ChainVerifierOptions {
   expectedHeads?: readonly ExpectedHead[];
 }
 
+/** Events whose signature is in doubt by itself, and which a later statement stands by (docs/spec/signers.md). */
+export interface ReattestedEvents {
+  kid: string;
+  shard: number;
+  /** First and last position found. */
+  from: number;
+  to: number;
+  count: number;
+  /** The event that stands by them, and the key that signed it. */
+  by: { shard: number; seq: number; signerKid: string };
+}
+
 /** Uses of a key that only the rest of the chain can justify: the first of them, and how many. */
 interface DeferredUse {
   use: KeyUse;
@@ -60,6 +72,7 @@ export class ChainVerifierCore<Key = unknown> {
   private readonly from: number;
   private readonly deferred = new Map<string, DeferredUse>();
   private readonly expected: (ExpectedHead & { found: boolean })[];
+  private readonly doubtful = new Map<ReattestedRange, ReattestedEvents>();
   private events = 0;
 
   constructor(crypto: EvidenceCrypto<Key>, options: ChainVerifierOptions) {
@@ -101,6 +114,11 @@ export class ChainVerifierCore<Key = unknown> {
 
   get registry(): KeyRegistryState {
     return this.ring.registry;
+  }
+
+  /** What was found valid because it was re-attested, in the order in which it was found. */
+  reattested(): ReattestedEvents[] {
+    return [...this.doubtful.values()];
   }
 
   heads(): ShardHead[] {
@@ -177,12 +195,47 @@ export class ChainVerifierCore<Key = unknown> {
     const { shard, seq, ts, id, signerKid: kid } = facts;
     const use = { kid, shard, seq, ts };
     const verdict = this.ring.judge(use);
-    if (verdict.valid) return null;
+    if (verdict.valid) {
+      const { reattested } = verdict;
+      return reattested === undefined ? null : this.noteReattested(facts, reattested);
+    }
     if (verdict.final || this.registryIsComplete) return faultAt(facts, verdict.code, verdict.message);
     const key = `${shard} ${kid}`;
     const deferred = this.deferred.get(key);
     if (deferred === undefined) this.deferred.set(key, { use, id, more: 0 });
     else deferred.more++;
+    return null;
+  }
+
+  /** A fault when the statement stands by another event at this position. */
+  private noteReattested(
+    { shard, seq, id, hash, signerKid: kid }: EventFacts,
+    { range, by }: NonNullable<Extract<KeyVerdict, { valid: true }>['reattested']>,
+  ): ChainFault | null {
+    const known = this.doubtful.get(range);
+    if (known === undefined) {
+      const { shard: byShard, seq: bySeq, signerKid } = by;
+      this.doubtful.set(range, {
+        kid,
+        shard,
+        from: seq,
+        to: seq,
+        count: 1,
+        by: { shard: byShard, seq: bySeq, signerKid },
+      });
+    } else {
+      known.from = Math.min(known.from, seq);
+      known.to = Math.max(known.to, seq);
+      known.count++;
+    }
+    for (const end of [range.from, range.to]) {
+      if (end.seq !== seq || end.hash === hash) continue;
+      return faultAt(
+        { shard, seq, id },
+        'key_not_valid',
+        `${kid} is compromised, and the event that was re-attested here has hash ${end.hash}, not ${hash}`,
+      );
+    }
     return null;
   }
 

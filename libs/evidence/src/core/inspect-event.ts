@@ -4,8 +4,10 @@ import { base64DecodeInto } from './base64';
 import { faultAt, type ChainFault, type EventFacts } from './chain-fault';
 import { EvidenceError } from './evidence.error';
 import { type EvidenceCrypto } from './evidence-crypto';
+import { isRegistryEvent } from './key-registry';
 import { parseEvent, parseEventParts } from './parse-event';
 import { EventScanner } from './scan-event';
+import { counterSignatureHoldsWith } from './signer-possession';
 
 export interface Inspection {
   /** What the bytes say; of an event whose format is wrong what can be read, other texts empty, or null. */
@@ -38,7 +40,8 @@ export class EventInspector<Key = unknown> {
     const facts = this.factsOfSound(bytes);
     if (facts === null) return this.inspectSlowly(bytes);
     if (!facts.stream.startsWith('signer/')) return { facts, event: null, formatted: true, faults: [] };
-    return { facts, event: parseEvent(bytes), formatted: true, faults: [] };
+    const event = parseEvent(bytes);
+    return { facts, event, formatted: true, faults: this.counterSignatureFaults(event) };
   }
 
   /** The same for readers that need the event itself: it is there whenever its format is right. */
@@ -94,7 +97,16 @@ export class EventInspector<Key = unknown> {
       const message = `the signature is not one by ${event.signerKid} over this position and hash`;
       faults.push(faultAt(event, 'signature', message));
     }
+    // An event that is wrong already has no say, whatever else is wrong with it.
+    if (faults.length === 0) faults.push(...this.counterSignatureFaults(event));
     return { facts: event, event, formatted: true, faults };
+  }
+
+  /** A key that takes the place of another has to sign for that too. */
+  private counterSignatureFaults(event: AuditEvent): ChainFault[] {
+    if (!this.checkSignatures || !isRegistryEvent(event)) return [];
+    if (counterSignatureHoldsWith(this.crypto, this.origin, event)) return [];
+    return [faultAt(event, 'signature', 'the counter-signature is not one by the key that comes in')];
   }
 
   /** Whether `this.signature` is not one over the event's signing input; false when its key is not known. */

@@ -4,7 +4,9 @@ import {
   NO_KEYS,
   samePublicKey,
   type EventPosition,
+  type KeyDoubt,
   type KeyRegistryState,
+  type ReattestedRange,
 } from './key-registry';
 import { type AuditEvent } from './audit-event';
 import { type JsonObject } from './json-value';
@@ -23,7 +25,11 @@ export interface KeyUse extends EventPosition {
 }
 
 export type KeyVerdict =
-  | { valid: true }
+  | {
+      valid: true;
+      /** Its signature is in doubt by itself; a statement by a key that is not stands by it. */
+      reattested?: { range: ReattestedRange; by: KeyDoubt['by'] };
+    }
   | {
       valid: false;
       code: 'unknown_key' | 'key_not_valid';
@@ -68,7 +74,7 @@ export class KeyRing {
   }
 
   /** Takes in an event that passed its own checks. @throws EvidenceError as `evolveKeys` does. */
-  apply(event: Pick<AuditEvent, 'type' | 'stream' | 'payload' | 'shard' | 'seq' | 'ts'>): void {
+  apply(event: Pick<AuditEvent, 'type' | 'stream' | 'payload' | 'shard' | 'seq' | 'ts' | 'signerKid'>): void {
     if (this.partial && isRegistryEvent(event)) this.assumeRegistered(event.payload, event.shard);
     this.state = evolveKeys(this.state, event);
   }
@@ -84,6 +90,7 @@ export class KeyRing {
         entry,
         added: { shard, seq: 0, ts: BEFORE_EVERYTHING },
         ended: null,
+        doubt: null,
       }),
     };
   }
@@ -121,7 +128,7 @@ export class KeyRing {
         true,
       );
     }
-    return VALID;
+    return known.doubt === null ? VALID : judgeDoubtful(known.doubt, use);
   }
 
   /** No audit key was registered before this position: the trust root alone decides. */
@@ -132,6 +139,21 @@ export class KeyRing {
     }
     return true;
   }
+}
+
+/** The key was valid there, and somebody else may have had it already. */
+function judgeDoubtful({ since, reattested, by }: KeyDoubt, use: KeyUse): KeyVerdict {
+  const from = since.get(use.shard);
+  if (from === undefined || use.seq < from) return VALID;
+  const range = reattested.find(
+    (one) => one.shard === use.shard && one.from.seq <= use.seq && use.seq <= one.to.seq,
+  );
+  if (range !== undefined) return { valid: true, reattested: { range, by } };
+  return refuse(
+    'key_not_valid',
+    `${use.kid} is compromised since ${use.shard}:${from} (says ${show(by)}), and nobody re-attested this event`,
+    true,
+  );
 }
 
 /** signers.json says that the key ended, the chain (as far as it is read) does not: its time decides. */

@@ -31,8 +31,12 @@ const at = (seconds: number): string =>
   new Date(Date.parse('2026-01-31T10:00:00.000Z') + seconds * 1_000).toISOString();
 
 function event(type: string, payload: JsonObject, shard: number, seq: number, seconds = seq) {
-  return { type, stream: 'signer/x', payload, shard, seq, ts: at(seconds) };
+  return { type, stream: 'signer/x', payload, shard, seq, ts: at(seconds), signerKid: 'k1' };
 }
+
+const SIGNATURE = Buffer.alloc(64, 1).toString('base64');
+const replaced = (type: string, from: string, to: SignerEntry, seq: number, more: JsonObject = {}) =>
+  event(type, { from, to: to as unknown as JsonValue, counterSignature: SIGNATURE, ...more }, 0, seq);
 
 const added = (entry: SignerEntry, shard: number, seq: number, seconds?: number) =>
   event('signer.added', { signer: entry as unknown as JsonValue }, shard, seq, seconds);
@@ -64,7 +68,7 @@ describe('evolveKeys', () => {
   it('follows a key from its registration to its end', () => {
     const state = fold(
       added(signer('k1'), 0, 1),
-      event('signer.rotated', { from: 'k1', to: signer('k2') as unknown as JsonValue }, 0, 5),
+      replaced('signer.rotated', 'k1', signer('k2'), 5),
       retired('k1', 0, 9),
       event('signer.compromised', { signer_kid: 'k1', compromisedAt: at(2) }, 0, 12),
     );
@@ -109,6 +113,90 @@ describe('evolveKeys', () => {
   ])('refuses %s', (_name, wrong, pointer) => {
     const state = fold(added(signer('k1'), 0, 1));
     expect(refusal(() => evolveKeys(state, wrong)).pointer).toBe(pointer);
+  });
+
+  it('ends a key where an emergency key comes in its place', () => {
+    const state = fold(
+      added(signer('k1'), 0, 1),
+      replaced('signer.emergency', 'k1', signer('k2'), 5, { compromisedAt: at(3) }),
+    );
+    expect(state.keys.get('k1')).toMatchObject({
+      entry: { status: 'compromised', compromisedAt: at(3) },
+      ended: { seq: 5 },
+      doubt: null,
+    });
+    expect(state.keys.get('k2')).toMatchObject({ added: { seq: 5 }, ended: null });
+  });
+
+  it.each([
+    ['a second name for a public key', added({ ...signer('k1'), signer_kid: 'k4' }, 0, 2)],
+    [
+      'an emergency key that is the lost one under another name',
+      replaced('signer.emergency', 'k1', { ...signer('k1'), signer_kid: 'k4' }, 2, { compromisedAt: at(1) }),
+    ],
+    [
+      'a rotation without a counter-signature',
+      replaced('signer.rotated', 'k1', signer('k2'), 2, { counterSignature: null }),
+    ],
+    [
+      'half a counter-signature',
+      replaced('signer.rotated', 'k1', signer('k2'), 2, { counterSignature: 'AAAA' }),
+    ],
+    ['an emergency without the time of the theft', replaced('signer.emergency', 'k1', signer('k2'), 2)],
+  ])('refuses %s', (_name, wrong) => {
+    expect(refusal(() => fold(added(signer('k1'), 0, 1), wrong)).code).toBe('invalid_registry_event');
+  });
+
+  describe('what was signed before a key was found compromised', () => {
+    const HASH = 'ab'.repeat(32);
+    const range = { shard: 0, from: { seq: 4, hash: HASH }, to: { seq: 6, hash: HASH }, count: 3 };
+    const compromised = (more: JsonObject, seq = 7) =>
+      event('signer.compromised', { signer_kid: 'k1', compromisedAt: at(3), ...more }, 0, seq);
+
+    it('is in doubt from where it says, and vouched for where it says so', () => {
+      const state = fold(
+        added(signer('k1'), 0, 1),
+        compromised({ since: [{ shard: 0, seq: 4 }], reattested: [range] }),
+      );
+      expect(state.keys.get('k1')?.doubt).toEqual({
+        since: new Map([[0, 4]]),
+        reattested: [range],
+        by: { shard: 0, seq: 7, ts: at(7), signerKid: 'k1' },
+      });
+      const ring = new KeyRing([signer('k1')], { registry: state });
+      expect(ring.judge(use('k1', 0, 3))).toEqual({ valid: true });
+      expect(ring.judge(use('k1', 0, 5))).toMatchObject({ valid: true, reattested: { range } });
+      expect(ring.judge(use('k1', 0, 7))).toMatchObject({ valid: false, code: 'key_not_valid' });
+      expect(ring.judge(use('k1', 1, 9, 5))).toEqual({ valid: true });
+    });
+
+    it('is said once: a later event does not take it back', () => {
+      const first = fold(added(signer('k1'), 0, 1), compromised({ since: [{ shard: 0, seq: 4 }] }));
+      const again = compromised({ since: [{ shard: 0, seq: 6 }], reattested: [range] }, 8);
+      expect(evolveKeys(first, again).keys.get('k1')?.doubt).toMatchObject({
+        by: { seq: 7 },
+        reattested: [],
+      });
+    });
+
+    it.each([
+      ['no list', { since: 4 }, '/payload/since'],
+      ['a position below 1', { since: [{ shard: 0, seq: 0 }] }, '/payload/since/0'],
+      [
+        'a range that runs backwards',
+        { reattested: [{ ...range, from: { seq: 9, hash: HASH } }] },
+        '/payload/reattested/0',
+      ],
+      [
+        'a range without a hash',
+        { reattested: [{ ...range, to: { seq: 6, hash: 'x' } }] },
+        '/payload/reattested/0',
+      ],
+      ['an unknown member', { reattested: [{ ...range, note: '' }] }, '/payload/reattested/0'],
+    ] as [string, JsonObject, string][])('is refused with %s', (_name, more, pointer) => {
+      const wrong = compromised({ since: [], ...more });
+      expect(refusal(() => fold(added(signer('k1'), 0, 1), wrong)).pointer).toBe(pointer);
+    });
   });
 
   it('refuses a weak key', () => {

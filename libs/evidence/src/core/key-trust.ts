@@ -7,6 +7,7 @@ import { EventInspector } from './inspect-event';
 import { evolveKeys, isRegistryEvent, NO_KEYS, type KeyRegistryState } from './key-registry';
 import { KeyRing, type KeyUse, type KeyVerdict } from './key-ring';
 import { checkedKeyOfPem } from './public-key';
+import { counterSignatureHoldsWith } from './signer-possession';
 import { type SignerEntry } from './signers';
 
 /**
@@ -39,6 +40,7 @@ export class KeyTrustCore<Key = unknown> {
     for (const bytes of events) {
       const { event, faults } = this.inspector.inspectWhole(bytes);
       if (event === null || faults.length > 0 || !isRegistryEvent(event)) continue;
+      if (!counterSignatureHoldsWith(this.crypto, this.origin, event)) continue;
       // A forged copy must not stand in the way of the event itself.
       const name = `${event.hash} ${event.signature}`;
       if (this.known.has(name)) continue;
@@ -115,8 +117,7 @@ export class KeyTrustCore<Key = unknown> {
 
 /** The kid that the event adds to the registry. */
 function addedKid({ type, payload }: AuditEvent): string | null {
-  const entry =
-    type === 'signer.added' ? payload['signer'] : type === 'signer.rotated' ? payload['to'] : null;
+  const entry = payload[type === 'signer.added' ? 'signer' : 'to'];
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return null;
   const kid = entry['signer_kid'];
   return typeof kid === 'string' ? kid : null;

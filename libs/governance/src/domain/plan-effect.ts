@@ -4,6 +4,7 @@ import {
   type ApproverPool,
   type JsonObject,
   POOL_STREAM,
+  samePublicKey,
   type PoolEvent,
   type PoolState,
   type SignerEntry,
@@ -167,6 +168,13 @@ export function rotatable(from: string, to: SignerEntry, signers: readonly Signe
     throw refuse(
       '/signer/signer_kid',
       `"${to.signer_kid}" is registered already; a new key needs a new name.`,
+    );
+  }
+  const same = signers.find((one) => samePublicKey(one.public_key_pem, to.public_key_pem));
+  if (same !== undefined) {
+    throw refuse(
+      '/signer/public_key_pem',
+      `It is the same key as "${same.signer_kid}" under another name; make a new key.`,
     );
   }
   if (to.status !== 'active' || !old.purposes.every((purpose) => to.purposes.includes(purpose))) {

@@ -1,4 +1,24 @@
-export type KeyRegistryErrorCode = 'signer_not_found';
+/**
+ * - `signer_not_found`: no key of that name is registered
+ * - `signer_not_active`: it has ended, so nothing can take its place
+ * - `signer_exists`: name or public key are registered already
+ * - `wrong_purpose`: the new key is not for all that the old one is for
+ * - `key_in_force`: it cannot end before another one is there
+ * - `overlap`: its successor is too new; `details.retryAfterS` says how long
+ * - `invalid_since`: the time or position from which on a key is in doubt
+ * - `no_candidate`: the signing backend holds no new key that fits
+ * - `quorum_needed`: this key is rotated by an upgrade of type `signer_rotation` alone
+ */
+export type KeyRegistryErrorCode =
+  | 'signer_not_found'
+  | 'signer_not_active'
+  | 'signer_exists'
+  | 'wrong_purpose'
+  | 'key_in_force'
+  | 'overlap'
+  | 'invalid_since'
+  | 'no_candidate'
+  | 'quorum_needed';
 
 export class KeyRegistryError extends Error {
   override readonly name = 'KeyRegistryError';

@@ -1,10 +1,18 @@
-import { Controller, Get, Inject, Param } from '@nestjs/common';
+import { type ServerResponse } from 'node:http';
+import { Controller, Get, Headers, Inject, Param, Res } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import { Policy, PublicRoute } from '#libs/access';
-import { type SignerEntry, jwks, signersJson } from '#libs/evidence';
+import { jwks, sha256Hex, type SignerEntry, signersJson } from '#libs/evidence';
+import { BytesAnswer } from '#libs/http-edge';
 import { KeyRegistryError } from '../domain/key-registry.error';
 import { KeyRegistryOptions } from '../key-registry.ports';
 import { GetSigners } from '../queries/signers/signers.query';
+
+/**
+ * A minute is how long a compromised key may go on in a verifier's cache. What is older has to be asked for again,
+ * which costs an answer without a body as long as nothing has changed.
+ */
+const CACHE_CONTROL = 'public, max-age=60, must-revalidate';
 
 /** The registry is for those with a role; the public keys in the verifiers' formats need TLS alone. */
 @Controller('kernel/keys')
@@ -22,14 +30,20 @@ export class KeysController {
 
   @Get('signers.json')
   @PublicRoute()
-  async signersFile(): Promise<unknown> {
-    return JSON.parse(signersJson(await this.signers(), this.options.origin));
+  async signersFile(
+    @Headers('if-none-match') known: string | undefined,
+    @Res({ passthrough: true }) response: ServerResponse,
+  ): Promise<BytesAnswer> {
+    return cacheable(signersJson(await this.signers(), this.options.origin), known, response);
   }
 
   @Get('jwks.json')
   @PublicRoute()
-  async jwks(): Promise<object> {
-    return jwks(await this.signers());
+  async jwks(
+    @Headers('if-none-match') known: string | undefined,
+    @Res({ passthrough: true }) response: ServerResponse,
+  ): Promise<BytesAnswer> {
+    return cacheable(JSON.stringify(jwks(await this.signers())), known, response);
   }
 
   @Get(':kid')
@@ -43,4 +57,15 @@ export class KeysController {
   private signers(): Promise<SignerEntry[]> {
     return this.queries.execute(new GetSigners());
   }
+}
+
+/** 304 when the caller has these very bytes (RFC 9110 section 13.1.2). */
+function cacheable(text: string, known: string | undefined, response: ServerResponse): BytesAnswer {
+  const tag = `"${sha256Hex(text)}"`;
+  response.setHeader('ETag', tag);
+  response.setHeader('Cache-Control', CACHE_CONTROL);
+  // The comparison is a weak one: a proxy on the way may have compressed what it keeps.
+  const tags = known?.split(',').map((one) => one.trim().replace(/^W\//, '')) ?? [];
+  if (tags.includes(tag) || tags.includes('*')) return new BytesAnswer(304, new Uint8Array());
+  return new BytesAnswer(200, Buffer.from(text));
 }

@@ -8,6 +8,7 @@ import {
   POOL_STREAM,
   type PoolState,
   readApprovalRecord,
+  REGISTRY_TYPES,
   UPGRADE_EVIDENCE_TYPE,
   type UpgradeEvidence,
   type UpgradeEvidenceApproval,
@@ -17,8 +18,6 @@ import { GovernanceOptions } from '../../governance.ports';
 import { GovernanceReader, upgradeStream } from '../../governance.reader';
 import { GetUpgradeEvidence } from './evidence.query';
 
-/** The events that say which of the kernel's keys could sign where (docs/spec/signers.md). */
-const REGISTRY_TYPES = ['signer.added', 'signer.rotated', 'signer.retired', 'signer.compromised'];
 const PAGE = 1_000;
 
 @QueryHandler(GetUpgradeEvidence)
