@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { isOrigin, verifyUpgradeEvidence } from '#libs/evidence';
+import { isOrigin, printable, verifyUpgradeEvidence } from '#libs/evidence';
 import { readTrustRoot } from './trust-root';
 import { UsageError } from './usage.error';
 
@@ -59,12 +59,4 @@ export function verifyUpgradeFile(argv: readonly string[]): UpgradeReport {
       `Last event ${last?.shard}:${last?.seq}:${last?.hash}, a head to expect of the chain (--expect-head).`,
     ],
   };
-}
-
-/** Texts quote what stands in the evidence: nothing of it may move the cursor or start a new line. */
-function printable(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
-    (c) => `\\u${(c.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
-  );
 }

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { DataSource } from 'typeorm';
 import { RoleBindings } from '#libs/access';
-import { ConfigError, loadConfig } from '#libs/config';
 import {
   Database,
   DEFAULT_LIMITS,
@@ -14,138 +13,104 @@ import { ApproverDirectory, FirstPool } from '#libs/governance';
 import { HttpEdgeError, createServiceApp } from '#libs/http-edge';
 import { SigningKeys } from '#libs/key-registry';
 import { ModeWatch } from '#libs/modes';
-import { createLogger, processRegistry, startManagementServer } from '#libs/observability';
+import { processRegistry, runApp, startManagementServer } from '#libs/observability';
 import { SignerError, SigningProxyClient } from '#libs/signer';
-import { kernelConfig, type KernelConfig } from './kernel.config';
+import { kernelConfig } from './kernel.config';
 import { KernelModule } from './kernel.module';
 import { KmsRequirement } from './kms-requirement';
 import { KERNEL_PROBLEMS } from './kernel.problems';
 import { PipelineDurability } from './pipeline-durability';
 
-async function main(config: KernelConfig): Promise<void> {
-  const logger = createLogger({ app: 'kernel', level: config.logLevel });
-  const proxy = new SigningProxyClient({
-    url: config.kmsEndpoint,
-    ca: readFileSync(config.kmsCaFile),
-    cert: readFileSync(config.kmsClientCertFile),
-    key: readFileSync(config.kmsClientKeyFile),
-    timeoutMs: config.kmsTimeoutMs,
-  });
-  await new KmsRequirement(config).assertAtStart(proxy);
-  const service = await createServiceApp(
-    KernelModule.register({ config, proxy, registry: processRegistry }),
-    {
-      tls: {
-        cert: readFileSync(config.tlsCertFile),
-        key: readFileSync(config.tlsKeyFile),
-        ca: readFileSync(config.tlsClientCaFile),
-      },
-      bindings: new RoleBindings(config.roleBindings),
-      openapiPath: config.openapiPath,
-      logger,
-      problems: KERNEL_PROBLEMS,
-      limits: { bodyBytes: config.bodyLimitBytes },
-      registry: processRegistry,
-      approvers: (app) => {
-        const directory = app.get(ApproverDirectory, { strict: false });
-        return (principal) => directory.isApprover(principal);
-      },
-      gate: (app) => {
-        const modes = app.get(ModeWatch);
-        return { mode: () => modes.current.mode, assertWritable: () => modes.assertWritable() };
-      },
-      durability: (app) =>
-        new PipelineDurability(
-          new Database(app.get(DataSource), DEFAULT_LIMITS.storeTimeoutMs),
-          processRegistry,
-          config.awaitTimeoutMs,
-          config.awaitLimit,
-        ),
-    },
-  );
-  const { app } = service;
-  const { origin, shards } = config;
-  await assertRuntimeRole(app.get(DataSource));
-  await openConnections(app.get(DataSource));
-
-  // Before /ready can be asked: green must mean that a caller who comes now is answered.
-  const port = await service.listen(config.apiPort, config.apiHost);
-  const management = await startManagementServer({
-    host: config.managementHost,
-    port: config.managementPort,
-    logger,
-    registry: processRegistry,
-    checks: {
-      postgres: async () => assertMigrated(app.get(DataSource), { origin, shards }),
-      // Every mode serves reads, and all replicas share it: taking them out of service would make an outage of a mode.
-      // Only while the store is rebuilt are reads wrong, because what is there is not all there was.
-      mode: async () => {
-        const { mode, restoring, since } = app.get(ModeWatch).current;
-        if (restoring) {
-          throw new Error(
-            'the store is being rebuilt from the archive (./kernel replay --from archive --to store)',
-          );
-        }
-        return await Promise.resolve({ mode, since });
-      },
-      signing_proxy: async () => {
-        // Nothing is signed then; a kernel that is read-only because the HSM is away is as ready as it can be.
-        if (app.get(ModeWatch).current.mode !== 'normal') return;
-        const { ok, backends } = await proxy.health();
-        if (!ok) throw new Error(backends.map(({ name, detail }) => `${name}: ${detail}`).join('; '));
-        const problem = app.get(SigningKeys, { strict: false }).problem();
-        if (problem !== null) throw new Error(problem);
-      },
-      approver_pool: async () => {
-        const problem = app.get(FirstPool, { strict: false }).problem();
-        if (problem !== null && app.get(ModeWatch).current.mode === 'normal') throw new Error(problem);
-        return await Promise.resolve();
-      },
-    },
-  });
-  logger.info({ port, managementPort: management.port, origin }, 'kernel listens');
-
-  let stopping = false;
-  const stop = (signal: NodeJS.Signals) => {
-    if (stopping) return;
-    stopping = true;
-    logger.info({ signal }, 'kernel stops');
-    management.drain();
-    service
-      .close()
-      .then(() => management.close())
-      .then(
-        () => process.exit(0),
-        (error: unknown) => {
-          logger.fatal({ err: error }, 'kernel could not stop in order');
-          process.exit(1);
+runApp({
+  name: 'kernel',
+  config: kernelConfig,
+  explained: [EventStoreError, HttpEdgeError, SignerError],
+  async start(config, { logger, onStop }) {
+    const proxy = new SigningProxyClient({
+      url: config.kmsEndpoint,
+      ca: readFileSync(config.kmsCaFile),
+      cert: readFileSync(config.kmsClientCertFile),
+      key: readFileSync(config.kmsClientKeyFile),
+      timeoutMs: config.kmsTimeoutMs,
+    });
+    await new KmsRequirement(config).assertAtStart(proxy);
+    const service = await createServiceApp(
+      KernelModule.register({ config, proxy, registry: processRegistry }),
+      {
+        tls: {
+          cert: readFileSync(config.tlsCertFile),
+          key: readFileSync(config.tlsKeyFile),
+          ca: readFileSync(config.tlsClientCaFile),
         },
-      );
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
-}
+        bindings: new RoleBindings(config.roleBindings),
+        openapiPath: config.openapiPath,
+        logger,
+        problems: KERNEL_PROBLEMS,
+        limits: { bodyBytes: config.bodyLimitBytes },
+        registry: processRegistry,
+        approvers: (app) => {
+          const directory = app.get(ApproverDirectory, { strict: false });
+          return (principal) => directory.isApprover(principal);
+        },
+        gate: (app) => {
+          const modes = app.get(ModeWatch);
+          return { mode: () => modes.current.mode, assertWritable: () => modes.assertWritable() };
+        },
+        durability: (app) =>
+          new PipelineDurability(
+            new Database(app.get(DataSource), DEFAULT_LIMITS.storeTimeoutMs),
+            processRegistry,
+            config.awaitTimeoutMs,
+            config.awaitLimit,
+          ),
+      },
+    );
+    const { app } = service;
+    const { origin, shards } = config;
+    await assertRuntimeRole(app.get(DataSource));
+    await openConnections(app.get(DataSource));
 
-/** Faults of the deployment get one sentence; anything else is a fault of ours and shows where it came from. */
-function explain(error: unknown): string {
-  const ours = [ConfigError, EventStoreError, HttpEdgeError, SignerError];
-  if (error instanceof Error && ours.some((kind) => error instanceof kind)) return error.message;
-  // Of node:net and of PostgreSQL itself; nothing else is connected to before the kernel runs.
-  const { syscall, severity, code, message } = error as NodeJS.ErrnoException & { severity?: string };
-  if (syscall === 'listen') return `it cannot listen: ${message}.`;
-  if (syscall === 'connect' || severity !== undefined || error instanceof AggregateError) {
-    return `PostgreSQL (DATABASE_URL) cannot be used: ${message || code}.`;
-  }
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
-}
+    // Before /ready can be asked: green must mean that a caller who comes now is answered.
+    const port = await service.listen(config.apiPort, config.apiHost);
+    const management = await startManagementServer({
+      host: config.managementHost,
+      port: config.managementPort,
+      logger,
+      registry: processRegistry,
+      checks: {
+        postgres: async () => assertMigrated(app.get(DataSource), { origin, shards }),
+        // Every mode serves reads, and all replicas share it: taking them out of service would make an outage of a mode.
+        // Only while the store is rebuilt are reads wrong, because what is there is not all there was.
+        mode: async () => {
+          const { mode, restoring, since } = app.get(ModeWatch).current;
+          if (restoring) {
+            throw new Error(
+              'the store is being rebuilt from the archive (./kernel replay --from archive --to store)',
+            );
+          }
+          return await Promise.resolve({ mode, since });
+        },
+        signing_proxy: async () => {
+          // Nothing is signed then; a kernel that is read-only because the HSM is away is as ready as it can be.
+          if (app.get(ModeWatch).current.mode !== 'normal') return;
+          const { ok, backends } = await proxy.health();
+          if (!ok) throw new Error(backends.map(({ name, detail }) => `${name}: ${detail}`).join('; '));
+          const problem = app.get(SigningKeys, { strict: false }).problem();
+          if (problem !== null) throw new Error(problem);
+        },
+        approver_pool: async () => {
+          const problem = app.get(FirstPool, { strict: false }).problem();
+          if (problem !== null && app.get(ModeWatch).current.mode === 'normal') throw new Error(problem);
+          return await Promise.resolve();
+        },
+      },
+    });
+    logger.info({ port, managementPort: management.port, origin }, 'kernel listens');
 
-function fail(error: unknown): never {
-  process.stderr.write(`kernel does not start: ${explain(error)}\n`);
-  process.exit(1);
-}
-
-try {
-  main(loadConfig(kernelConfig)).catch(fail);
-} catch (error) {
-  fail(error);
-}
+    onStop(async () => {
+      management.drain();
+      await service.close();
+      await management.close();
+    });
+  },
+});

@@ -128,14 +128,12 @@ describe('what was wrong with the predecessor', () => {
         'CREATE DATABASE unmigrated',
         `GRANT CONNECT ON DATABASE unmigrated TO ${stack().postgres.runtimeRole}`,
       ]);
-      await expect(start(UNMIGRATED)).rejects.toThrow(
-        /kernel does not start: .*lacks the migration\(s\) EventLog/,
-      );
+      await expect(start(UNMIGRATED)).rejects.toThrow(/kernel: .*lacks the migration\(s\) EventLog/);
     });
 
     it('on the chain of another kernel', async () => {
       await expect(start(OTHER_ORIGIN)).rejects.toThrow(
-        /kernel does not start: .*holds the chain of kernel\.test\/stack .*not of kernel\.test\/other/,
+        /kernel: .*holds the chain of kernel\.test\/stack .*not of kernel\.test\/other/,
       );
     });
 
@@ -143,9 +141,7 @@ describe('what was wrong with the predecessor', () => {
       const { runtimeRole, ownerRole } = stack().postgres;
       await asSuperuser('kernel', [`GRANT ${ownerRole} TO ${runtimeRole}`]);
       try {
-        await expect(start(POWERFUL)).rejects.toThrow(
-          /kernel does not start: .*could change what is in the event log/,
-        );
+        await expect(start(POWERFUL)).rejects.toThrow(/kernel: .*could change what is in the event log/);
       } finally {
         await asSuperuser('kernel', [`REVOKE ${ownerRole} FROM ${runtimeRole}`]);
       }
@@ -155,7 +151,7 @@ describe('what was wrong with the predecessor', () => {
       await stack().postgres.stop();
       try {
         await expect(start(POWERFUL)).rejects.toThrow(
-          /kernel does not start: PostgreSQL \(DATABASE_URL\) cannot be used: .*ECONNREFUSED/,
+          /kernel: PostgreSQL \(DATABASE_URL\) cannot be used: .*ECONNREFUSED/,
         );
       } finally {
         await stack().postgres.start();

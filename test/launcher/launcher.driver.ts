@@ -118,9 +118,9 @@ export async function gone(...processes: ProcessIdentity[]): Promise<void> {
 /** A base whose ports in use are free now; far from the default, where a person may have a kernel running. */
 async function freePortBase(): Promise<number> {
   for (;;) {
-    const base = 20_000 + Math.floor(Math.random() * 1_000) * 12;
+    const base = 20_000 + Math.floor(Math.random() * 600) * 20;
     try {
-      for (let offset = 0; offset <= 10; offset += 1) await assertPortFree(base + offset, 'test');
+      for (let offset = 0; offset <= 16; offset += 1) await assertPortFree(base + offset, 'test');
       return base;
     } catch {
       // Another one, then.

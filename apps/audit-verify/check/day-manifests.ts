@@ -10,6 +10,7 @@ import {
   EvidenceError,
   sha256Hex,
   verifyDocument,
+  whyDayNotLinked,
   type ChainFault,
   type EventFacts,
   type SignerEntry,
@@ -85,7 +86,7 @@ export class DayManifestCheck {
       manifests.sort((a, b) => (a.document.day < b.document.day ? -1 : 1));
       let before: Manifest | null = null;
       for (const manifest of manifests) {
-        const wrong = whyNotLinked(manifest, before);
+        const wrong = whyDayNotLinked(manifest.document, before);
         if (wrong !== null) {
           faults.push(
             fault(manifest.document.shard, manifest.document.first.seq, `${manifest.key}: ${wrong}`),
@@ -156,21 +157,6 @@ export class DayManifestCheck {
       fault(facts.shard, facts.seq, `${last.key}: an event of ${day} or before comes after it`, facts.id),
     ];
   }
-}
-
-function whyNotLinked({ document }: Manifest, before: Manifest | null): string | null {
-  const { previous, first } = document;
-  if (before === null) return previous === null ? null : `the manifest of ${previous.day} is missing`;
-  if (previous === null) return `it says that it is the first, but there is one of ${before.document.day}`;
-  if (previous.day > before.document.day) return `the manifest of ${previous.day} is missing`;
-  if (previous.day !== before.document.day)
-    return `it does not follow the manifest of ${before.document.day}`;
-  if (previous.sha256 !== before.sha256)
-    return `the manifest of ${previous.day} is another one than it names`;
-  if (first.seq !== before.document.last.seq + 1) {
-    return `it begins with ${first.seq}, the day before it ended with ${before.document.last.seq}`;
-  }
-  return null;
 }
 
 function whyNotOf({ day, first, last }: ArchiveDay, { seq, hash, ts }: EventFacts): string | null {

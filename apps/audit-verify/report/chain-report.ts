@@ -1,4 +1,4 @@
-import { type ChainFault, type ReattestedEvents, type ShardHead } from '#libs/evidence';
+import { type ChainFault, printable, type ReattestedEvents, type ShardHead } from '#libs/evidence';
 
 export interface ChainReport {
   verified: boolean;
@@ -69,11 +69,4 @@ function faultLine({ code, shard, seq, id, message }: ChainFault): string {
   // Names and messages quote what stands in the evidence: nothing of it may move the cursor or start a new line.
   const event = id ?? (code === 'gap' || code === 'truncation' ? 'missing' : 'unknown');
   return printable(`${code}: event ${event}, position ${position}: ${message}`);
-}
-
-function printable(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
-    (c) => `\\u${(c.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
-  );
 }

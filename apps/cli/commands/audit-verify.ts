@@ -18,6 +18,8 @@ import { workTree } from '../work-tree';
 interface VerifyOptions extends ConnectionOptions {
   signers?: string;
   dir?: string;
+  s3?: string;
+  s3Endpoint?: string;
   export?: string;
   databaseUrl?: string;
   origin?: string;
@@ -40,6 +42,8 @@ export function addAuditVerify(audit: Command): void {
     .option('--signers <file>', 'signers.json, the trust root (default: fetched from the kernel)')
     .option('--export <file>', 'verify an NDJSON export')
     .option('--dir <dir>', 'verify an archive folder')
+    .option('--s3 <url>', 'verify an archive in a bucket (credentials from the AWS variables)')
+    .option('--s3-endpoint <url>', 'S3 server for s3://bucket')
     .option('--database-url <url>', 'verify the event store in this database')
     .option('--origin <name>', 'name of the kernel whose chain it must be')
     .option('--from <seq>', 'first position to check in each shard')
@@ -60,11 +64,13 @@ async function verify(options: VerifyOptions): Promise<number> {
   const tool = join(workTree(), 'tools', 'audit-verify.js');
   if (!existsSync(tool))
     throw new CliError('file_problem', `${tool} is missing; build it with npm run build.`);
-  const sources = [options.export, options.dir, options.databaseUrl].filter((source) => source !== undefined);
+  const sources = [options.export, options.dir, options.s3, options.databaseUrl].filter(
+    (source) => source !== undefined,
+  );
   if (sources.length > 1) {
     throw new CliError(
       'wrong_usage',
-      'Only one of --export, --dir and --database-url can be verified at a time.',
+      'Only one of --export, --dir, --s3 and --database-url can be verified at a time.',
     );
   }
   const scratch = await mkdtemp(join(tmpdir(), 'kernel-audit-verify-'));
@@ -74,6 +80,7 @@ async function verify(options: VerifyOptions): Promise<number> {
     else if (options.chainOnly !== true) args.push('--signers', await fetchSigners(options, scratch));
     if (options.export !== undefined) args.push('--export', options.export);
     else if (options.dir !== undefined) args.push('--dir', options.dir);
+    else if (options.s3 !== undefined) args.push('--s3', options.s3);
     else args.push('--database-url', options.databaseUrl ?? (await databaseUrlOf(options)));
     const origin = options.origin ?? (await originOf(options));
     if (origin !== undefined) args.push('--origin', origin);
@@ -81,6 +88,7 @@ async function verify(options: VerifyOptions): Promise<number> {
       '--from': options.from,
       '--shard': options.shard,
       '--jobs': options.jobs,
+      '--s3-endpoint': options.s3Endpoint,
     })) {
       if (value !== undefined) args.push(flag, value);
     }

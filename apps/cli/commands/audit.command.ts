@@ -1,11 +1,13 @@
 import { type Command } from 'commander';
 import { addAuditExport } from './audit-export';
 import { addAuditHold } from './audit-hold';
+import { addAuditRun } from './audit-run';
 import { addAuditVerify } from './audit-verify';
 
 export function addAudit(program: Command): void {
-  const audit = program.command('audit').summary('check the chain, take it away, or hold it');
+  const audit = program.command('audit').summary('check the chain and its copies, take it away, or hold it');
   addAuditVerify(audit);
   addAuditExport(audit);
   addAuditHold(audit);
+  addAuditRun(audit);
 }

@@ -180,7 +180,11 @@ export function loadPart<M extends MemberDefinitions>(
   env: Environment = process.env,
   instead: Environment = {},
 ): Config<M> {
-  const names = Object.keys(definition.members).flatMap((name) => [name, `${name}_FILE`]);
-  const part = Object.fromEntries([...names, 'NODE_ENV'].map((name) => [name, env[name]]));
+  const names = ['NODE_ENV'];
+  for (const [name, member] of Object.entries<MemberDefinition>(definition.members)) {
+    names.push(name);
+    if (acceptsFile(member)) names.push(`${name}_FILE`);
+  }
+  const part = Object.fromEntries(names.map((name) => [name, env[name]]));
   return loadConfig(definition, { ...part, ...instead });
 }

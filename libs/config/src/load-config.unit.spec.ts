@@ -7,7 +7,7 @@ import { TestCa } from '#libs/testing';
 import { ConfigError, type ConfigProblem } from './config-error';
 import { configurationPage } from './configuration-page';
 import { defineConfig, type ConfigOf } from './define-config';
-import { loadConfig } from './load-config';
+import { loadConfig, loadPart } from './load-config';
 import {
   certificateFile,
   flag,
@@ -333,4 +333,31 @@ it('the configuration page tells all there is to know of a member, and no secret
   );
   expect(page).toContain('- Value: true or false\n- Default: none, it may be left out');
   expect(page).toContain('- Secret: never printed; `DATABASE_URL_FILE` names a file instead');
+});
+
+describe('loadPart', () => {
+  const env = { ...good, KERNEL_HTTP_PORT: '9000', KERNEL_OTHERS_SETTING: 'x', NODE_ENV: 'development' };
+
+  it('leaves alone what is not of this part', () => {
+    expect(() => loadConfig(definition, env)).toThrow(ConfigError);
+    const part = loadPart(definition, env);
+    expect([part.httpPort, part.databaseUrl, part.isProduction]).toEqual([9000, good.DATABASE_URL, false]);
+  });
+
+  it('takes what the program sets instead, and is as strict as ever about the rest', () => {
+    expect(loadPart(definition, env, { KERNEL_HTTP_PORT: '9001' }).httpPort).toBe(9001);
+    expect(() => loadPart(definition, { ...env, KERNEL_SIGNER: 'paper' })).toThrow(ConfigError);
+  });
+
+  it('takes secrets from files', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'config-part-'));
+    try {
+      writeFileSync(join(dir, 'url'), `${good.DATABASE_URL}\n`);
+      expect(loadPart(definition, { DATABASE_URL_FILE: join(dir, 'url') }).databaseUrl).toBe(
+        good.DATABASE_URL,
+      );
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  });
 });

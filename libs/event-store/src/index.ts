@@ -38,6 +38,8 @@ export { type AnswerRecord, type RecordedAnswer } from './idempotency/idempotenc
 export { DEFAULT_LIMITS, type EventStoreLimits, MAX_EVENTS_PER_REQUEST, MAX_PAGE } from './limits';
 export { IndexQueries, type IndexQueriesOptions } from './index-queries';
 export { assertMigrated, assertRuntimeRole, assertWorkerRole, migrate, type MigrateOptions } from './migrate';
+export { openAsWorker, type WorkerConnection } from './open-as-worker';
+export { workerSettings } from './worker-settings';
 export { arrayOfPlain, arrayOfText } from './postgres/array-literal';
 export { ChannelListener } from './postgres/channel-listener';
 export { Database, openConnections, type Statement } from './postgres/database';

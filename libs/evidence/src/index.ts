@@ -36,6 +36,7 @@ export { parseStrictJson, type StrictJsonOptions } from './core/strict-json.pars
 export { assertStrictJson } from './core/strict-json.assertion';
 export { canonicalize } from './core/canonical-json';
 export { base64Decode, base64Encode } from './core/base64';
+export { printable } from './core/printable-text';
 export {
   archiveKey,
   isKid,
@@ -79,6 +80,7 @@ export {
   dayOf,
   isDay,
   parseArchiveDayKey,
+  whyDayNotLinked,
   type ArchiveDay,
   type ChainPoint,
 } from './core/archive-day';

@@ -7,6 +7,8 @@ export {
   type ReadinessCheck,
 } from './management-server';
 export { NestLogger } from './nest-logger';
+export { processSettings } from './process-settings';
+export { type AppDefinition, type AppLife, type AppProcess, runApp } from './run-app';
 export { RequestObserver, type RequestRecord } from './request-observer';
 export {
   InjectMetric,

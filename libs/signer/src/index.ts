@@ -39,6 +39,7 @@ export {
   type SigningProxyClientOptions,
 } from './signing-proxy.client';
 export { type DocumentPurpose, DocumentSigner } from './document-signer';
+export { documentSigningSettings, openDocumentProxy } from './document-signing-settings';
 export {
   HealthAnswer,
   KEY_PURPOSE_OF,

@@ -65,6 +65,7 @@ export interface TestWorker {
   app: WorkerName;
   process: SupervisedService;
   managementUrl: string;
+  environment: Readonly<Record<string, string>>;
 }
 
 /** The real processes of a kernel on random ports in a temp folder. */

@@ -102,6 +102,11 @@ export async function runStack(options: UpOptions, reporter: UpReporter): Promis
         await folder.establish();
       }
       await writeEnvironmentFile(folder.environmentFile, environmentOf(folder, stack));
+      const auditor = stack.workers.find(({ app }) => app === 'auditor')?.environment ?? {};
+      await writeEnvironmentFile(folder.auditorEnvironmentFile, [
+        { comment: "Written by ./kernel up: the auditor's environment, for ./kernel audit run." },
+        ...Object.entries(auditor).map(([name, value]) => ({ name, value })),
+      ]);
       const [kernel] = stack.kernels;
       reporter.ready({
         dir: folder.dir,

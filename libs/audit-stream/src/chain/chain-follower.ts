@@ -173,10 +173,17 @@ export class ChainFollower {
     const latest = candidates.at(-1)?.event.ts;
     if (latest === undefined) return null;
     const { keys } = this.options;
-    await keys.prepare(new Set(candidates.map(({ event }) => event.signerKid)), latest);
+    await keys.prepare(latest);
+    if (this.misusedKey(candidates) === null) return null;
+    await keys.reconsider();
+    return this.misusedKey(candidates);
+  }
+
+  /** The first event whose key was not valid there, by what is known now. */
+  private misusedKey(candidates: readonly Candidate[]): { at: number; fault: IntegrityFault } | null {
     for (const { at, event } of candidates) {
       const { signerKid: kid, shard, seq, ts } = event;
-      const verdict = keys.judge({ kid, shard, seq, ts });
+      const verdict = this.options.keys.judge({ kid, shard, seq, ts });
       if (verdict.valid) continue;
       const message =
         verdict.code === 'unknown_key'

@@ -15,9 +15,13 @@ function records(bytes: readonly Uint8Array[]): StreamRecord[] {
 interface Setup extends Partial<Omit<ChainFollowerOptions, 'keys'>> {
   registry?: readonly Uint8Array[];
   now?: () => number;
+  pause?: (ms: number) => Promise<unknown>;
 }
 
-function follower(chain: EvidenceChain, { registry = chain.bytes.slice(0, 1), now, ...options }: Setup = {}) {
+function follower(
+  chain: EvidenceChain,
+  { registry = chain.bytes.slice(0, 1), now, pause = async () => undefined, ...options }: Setup = {},
+) {
   let readings = 0;
   const keys = new TrustedKeys({
     origin: ORIGIN,
@@ -26,6 +30,7 @@ function follower(chain: EvidenceChain, { registry = chain.bytes.slice(0, 1), no
       readings++;
       return registry;
     },
+    pause,
     ...(now === undefined ? {} : { now }),
   });
   const { shard } = chain;
@@ -263,21 +268,41 @@ describe('ChainFollower', () => {
       expect(readings()).toBe(1);
     });
 
-    it('reads the registry again for an unknown key, once a second at most, and for young events', async () => {
+    it('knows a key that another shard registered while this one was about to be judged', async () => {
+      const registrar = chainOf(1);
+      const known = [...registrar.bytes];
+      registrar.rotateSigner(k1, k2);
+      const chain = new EvidenceChain(k2, ORIGIN, 1);
+      chain.appendMany(3);
+      const registry = [...known];
+      const { follows, readings } = follower(chain, {
+        registry,
+        now: () => Date.parse('2026-02-01T00:00:00.000Z'),
+        // What is committed between the first reading and the second.
+        pause: async () => registry.push(...registrar.bytes.slice(1)),
+      });
+      expect(await follows.follow(records(chain.bytes))).toMatchObject({ fault: null });
+      expect(readings()).toBe(2);
+    });
+
+    it('reads the registry again for young events, and for keys that are not valid, a second apart', async () => {
       const chain = chainOf(1);
-      const unknown = chain.append({ signer: k2 });
-      let now = Date.parse(unknown.ts);
-      const { keys, readings } = follower(chain, { now: () => now });
-      await keys.prepare(new Set(['k2']), unknown.ts);
-      await keys.prepare(new Set(['k2']), unknown.ts);
+      let now = Date.parse(chain.events[0]?.ts ?? '');
+      const pauses: number[] = [];
+      const { keys, readings } = follower(chain, { now: () => now, pause: async (ms) => pauses.push(ms) });
+      const later = (ms: number) => new Date(now + ms).toISOString();
+      await keys.prepare(later(0));
+      await keys.prepare(later(30_000));
       expect(readings()).toBe(1);
-      now += 1_000;
-      await keys.prepare(new Set(['k2']), unknown.ts);
+      await keys.prepare(later(30_001));
       expect(readings()).toBe(2);
-      await keys.prepare(new Set(['k1']), new Date(now + 30_000).toISOString());
-      expect(readings()).toBe(2);
-      await keys.prepare(new Set(['k1']), new Date(now + 30_001).toISOString());
+      now += 400;
+      await keys.reconsider();
       expect(readings()).toBe(3);
+      now += 1_000;
+      await keys.reconsider();
+      expect(readings()).toBe(4);
+      expect(pauses).toEqual([600]);
     });
 
     it('refuses what a key signed after it ended in another shard, beyond what clocks may differ', async () => {

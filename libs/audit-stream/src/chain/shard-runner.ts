@@ -205,8 +205,8 @@ export class ShardRunner {
 }
 
 const ADVICE =
-  'Nothing was skipped. Find out who changed the records, verify the event store (audit-verify --database-url), put the stream in order, ' +
-  'or take the position past it with ./kernel replay; it is tried again by itself (docs/pipeline.md, "When a shard stops").';
+  'Nothing was skipped. Verify the event store (./kernel audit verify), find out who changed the records, then follow ' +
+  'docs/pipeline.md, "When a shard stops"; it is tried again by itself.';
 
 /** What stops a shard for good. */
 function asFault(shard: number, error: unknown): IntegrityFault | null {

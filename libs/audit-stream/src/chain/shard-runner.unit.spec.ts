@@ -195,7 +195,7 @@ describe('ShardRunner', () => {
     // Looked at again and again, reported once.
     expect(faults).toEqual([{ shard: 0, kind: 'hash' }]);
     expect(
-      lines.filter(({ level, msg }) => level === 'error' && msg.includes('./kernel replay')),
+      lines.filter(({ level, msg }) => level === 'error' && msg.includes('docs/pipeline.md')),
     ).toHaveLength(1);
     await expect(runner.check()).rejects.toThrow(/^Shard 0: event .* at 0:6 is refused \(hash\)/);
     expect(seqs()).toEqual(upTo(5));

@@ -1,4 +1,5 @@
 import { type KeyObject } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { KeyTrust, type KeyUse, type KeyVerdict, type SignerEntry } from '#libs/evidence';
 
 export interface TrustedKeysOptions {
@@ -8,6 +9,7 @@ export interface TrustedKeysOptions {
   /** All registry events that are committed, of every shard: bytes that nobody has checked yet. */
   readonly registryEvents: () => Promise<readonly Uint8Array[]>;
   readonly now?: () => number;
+  readonly pause?: (ms: number) => Promise<unknown>;
 }
 
 /**
@@ -17,18 +19,20 @@ export interface TrustedKeysOptions {
  */
 const STALE_MS = 30_000;
 /** A stream that is full of unknown keys must not turn into as many queries. */
-const UNKNOWN_KEY_PAUSE_MS = 1_000;
+const RECONSIDER_PAUSE_MS = 1_000;
 
 /** Which key may sign where, for the followers of all shards: the registry's events may lie in any of them. */
 export class TrustedKeys {
   private readonly trust: KeyTrust;
   private readonly now: () => number;
+  private readonly pause: (ms: number) => Promise<unknown>;
   private readAt = Number.NEGATIVE_INFINITY;
   private reading: Promise<void> | undefined;
 
   constructor(private readonly options: TrustedKeysOptions) {
     this.trust = new KeyTrust(options.origin, options.roots);
     this.now = options.now ?? Date.now;
+    this.pause = options.pause ?? delay;
   }
 
   /** A registry event that came by: in its own shard it counts from its very position on. */
@@ -36,15 +40,19 @@ export class TrustedKeys {
     this.trust.learn([bytes]);
   }
 
-  /** Sees to it that what is known suffices to judge these uses. */
-  async prepare(kids: ReadonlySet<string>, latestTs: string): Promise<void> {
+  /** Before events are judged: sees to it that no key has ended meanwhile without our knowing. */
+  async prepare(latestTs: string): Promise<void> {
     if (Date.parse(latestTs) > this.readAt + STALE_MS) await this.refresh();
-    for (const kid of kids) {
-      if (this.trust.key(kid) !== undefined) continue;
-      if (this.now() < this.readAt + UNKNOWN_KEY_PAUSE_MS) return;
-      await this.refresh();
-      return;
-    }
+  }
+
+  /**
+   * After an event was found to be by a key that is not valid there: the event that makes it valid may be in the store
+   * since the last reading. Judge again then.
+   */
+  async reconsider(): Promise<void> {
+    const wait = this.readAt + RECONSIDER_PAUSE_MS - this.now();
+    if (wait > 0) await this.pause(wait);
+    await this.refresh();
   }
 
   judge(use: KeyUse): KeyVerdict {

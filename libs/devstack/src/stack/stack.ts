@@ -86,6 +86,8 @@ export interface WorkerInstance {
   app: WorkerName;
   service: SupervisedService;
   managementUrl: string;
+  /** The whole environment that it was given. */
+  environment: Readonly<Record<string, string>>;
 }
 
 /** The processes of a kernel on one machine: PostgreSQL, signing proxy, one or more kernels, the workers. */
@@ -189,7 +191,7 @@ export class Stack {
     });
     const workers = ports.workers.map(({ app, management }, at): WorkerInstance => {
       const n = ports.workers.slice(0, at).filter((other) => other.app === app).length;
-      const env = workerEnvironment(app, {
+      const built = workerEnvironment(app, {
         origin: options.origin,
         shards: options.shards,
         databaseUrl: postgres.workerUrl,
@@ -199,15 +201,17 @@ export class Stack {
         stream: stream.environment,
         archive: archive.environment,
       });
+      const env = { ...built, ...options.workerVariables?.(app, n) };
       return {
         app,
         service: appService(options, {
           name: n === 0 ? app : `${app}-${n + 1}`,
           app,
           management,
-          env: { ...env, ...options.workerVariables?.(app, n) },
+          env,
         }),
         managementUrl: `http://127.0.0.1:${management}`,
+        environment: env,
       };
     });
     const stack = new Stack(

@@ -161,6 +161,10 @@ export class StateFolder {
   get logs(): string {
     return join(this.dir, 'logs');
   }
+  /** The environment of the auditor, for audits on demand. */
+  get auditorEnvironmentFile(): string {
+    return join(this.dir, 'auditor.env');
+  }
   get environmentFile(): string {
     return join(this.dir, 'kernel.env');
   }

@@ -53,6 +53,13 @@ export const WORKER_APPS = {
       ...signingClient(signingProxyUrl, identities, identities.archiverClient),
     }),
   },
+  auditor: {
+    portOffset: 14,
+    environment: ({ archive, signingProxyUrl, identities }) => ({
+      ...archive,
+      ...signingClient(signingProxyUrl, identities, identities.auditorClient),
+    }),
+  },
 } as const satisfies Record<string, WorkerApp>;
 
 export type WorkerName = keyof typeof WORKER_APPS;

@@ -51,6 +51,25 @@ export const ARCHIVE_DAY: DocumentFormat<ArchiveDay> = {
   },
 };
 
+/**
+ * Why a manifest does not follow the one that stands before it in the archive (null for the first of a shard); null when
+ * it does.
+ */
+export function whyDayNotLinked(
+  { previous, first }: ArchiveDay,
+  before: { document: ArchiveDay; sha256: string } | null,
+): string | null {
+  if (before === null) return previous === null ? null : `the manifest of ${previous.day} is missing`;
+  const { day, last } = before.document;
+  if (previous === null) return `it says that it is the first, but there is one of ${day}`;
+  if (previous.day > day) return `the manifest of ${previous.day} is missing`;
+  if (previous.day !== day) return `it does not follow the manifest of ${day}`;
+  if (previous.sha256 !== before.sha256) return `the manifest of ${day} is another one than it names`;
+  if (first.seq !== last.seq + 1)
+    return `it begins with ${first.seq}, the day before it ended with ${last.seq}`;
+  return null;
+}
+
 /** Key of a day manifest in the archive. */
 export function archiveDayKey({ shard, day }: Pick<ArchiveDay, 'shard' | 'day'>): string {
   return `${archiveDayPrefix(shard)}${day.replaceAll('-', '/')}.json`;

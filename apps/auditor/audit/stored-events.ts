@@ -1,0 +1,117 @@
+import { type SqlSource } from '#libs/audit-stream';
+
+/** An event of the store beside its copy in the index. */
+export interface StoredRow {
+  readonly seq: number;
+  readonly id: string;
+  readonly type: string;
+  readonly stream: string;
+  readonly streamVersion: number;
+  readonly actorId: string;
+  readonly signerKid: string;
+  /** Hex. */
+  readonly hash: string;
+  readonly canonical: Buffer;
+  readonly indexed: 'equal' | 'different' | 'missing';
+}
+
+interface RawRow {
+  seq: string;
+  id: string;
+  type: string;
+  stream: string;
+  stream_version: string;
+  actor_id: string;
+  signer_kid: string;
+  hash: string;
+  canonical: Buffer;
+  indexed: StoredRow['indexed'];
+}
+
+/**
+ * Rows are compared by the server: what the index repeats of an event, and its canonical bytes. Not its jsonb payload,
+ * which is not what answers are made of.
+ */
+const COLUMNS = `
+  e.seq, e.id, e.type, e.stream, e.stream_version, e.actor_id, e.signer_kid, encode(e.hash, 'hex') AS hash, e.canonical,
+  CASE WHEN i.seq IS NULL THEN 'missing'
+       WHEN (i.id, i.type, i.stream, i.stream_version, i.actor_id, i.ts, i.signer_kid, i.hash, i.canonical)
+          = (e.id, e.type, e.stream, e.stream_version, e.actor_id, e.ts, e.signer_kid, e.hash, e.canonical)
+       THEN 'equal' ELSE 'different' END AS indexed
+  FROM kernel.events e LEFT JOIN kernel_index.events i ON i.shard = e.shard AND i.seq = e.seq`;
+
+/** Reads the event store page by page; memory does not grow with it. */
+export class StoredEvents {
+  constructor(private readonly sql: SqlSource) {}
+
+  async page(shard: number, after: number, last: number, limit: number): Promise<StoredRow[]> {
+    return this.rows(
+      `SELECT ${COLUMNS} WHERE e.shard = $1 AND e.seq > $2 AND e.seq <= $3 ORDER BY e.seq LIMIT $4`,
+      [shard, after, last, limit],
+    );
+  }
+
+  async some(shard: number, seqs: readonly number[]): Promise<StoredRow[]> {
+    return this.rows(`SELECT ${COLUMNS} WHERE e.shard = $1 AND e.seq = ANY($2::bigint[]) ORDER BY e.seq`, [
+      shard,
+      seqs,
+    ]);
+  }
+
+  /** Rows of the index that no event of the store has, in (after, last]; without `last`, all behind `after`. */
+  async extraInIndex(
+    shard: number,
+    after: number,
+    last: number | null,
+    limit: number,
+  ): Promise<{ seq: number; id: string }[]> {
+    const rows = (await this.sql.query(
+      `SELECT i.seq, i.id FROM kernel_index.events i
+       WHERE i.shard = $1 AND i.seq > $2 AND ($3::bigint IS NULL OR i.seq <= $3)
+         AND NOT EXISTS (SELECT FROM kernel.events e WHERE e.shard = i.shard AND e.seq = i.seq)
+       ORDER BY i.seq LIMIT $4`,
+      [shard, after, last, limit],
+    )) as { seq: string; id: string }[];
+    return rows.map(({ seq, id }) => ({ seq: Number(seq), id }));
+  }
+
+  /** The day in the key of each of these events; what is no event of the store is left out. */
+  async daysOf(ids: readonly string[]): Promise<Map<string, string>> {
+    const rows = (await this.sql.query(
+      `SELECT id, to_char(ts AT TIME ZONE 'UTC', 'YYYY/MM/DD') AS day FROM kernel.events WHERE id = ANY($1::uuid[])`,
+      [ids],
+    )) as { id: string; day: string }[];
+    return new Map(rows.map(({ id, day }) => [id, day]));
+  }
+
+  /** Streams whose versions are not 1, 2, 3, ...; each version exists once, the table sees to that. */
+  async brokenStreams(
+    limit: number,
+  ): Promise<{ stream: string; shard: number; events: number; last: number }[]> {
+    const rows = (await this.sql.query(
+      `SELECT stream, min(shard) AS shard, count(*) AS events, max(stream_version) AS last
+       FROM kernel.events GROUP BY stream
+       HAVING count(*) <> max(stream_version) OR min(stream_version) <> 1 OR min(shard) <> max(shard) LIMIT $1`,
+      [limit],
+    )) as { stream: string; shard: number; events: string; last: string }[];
+    return rows.map(({ events, last, ...row }) => ({ ...row, events: Number(events), last: Number(last) }));
+  }
+
+  async firstSeqAt(shard: number, at: string): Promise<number> {
+    const [row] = (await this.sql.query('SELECT kernel.first_seq_at($1, $2) AS seq', [shard, at])) as {
+      seq: string;
+    }[];
+    return Number(row?.seq ?? 1);
+  }
+
+  private async rows(sql: string, parameters: unknown[]): Promise<StoredRow[]> {
+    const rows = (await this.sql.query(sql, parameters)) as RawRow[];
+    return rows.map(({ seq, stream_version, actor_id, signer_kid, ...row }) => ({
+      ...row,
+      seq: Number(seq),
+      streamVersion: Number(stream_version),
+      actorId: actor_id,
+      signerKid: signer_kid,
+    }));
+  }
+}

@@ -1,0 +1,173 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type DataSource } from 'typeorm';
+import { type Archive } from '#libs/archive';
+import { registryEventsOf } from '#libs/audit-stream';
+import { type SignerEntry } from '#libs/evidence';
+import { type Logger } from '#libs/observability';
+import { DocumentSigner, SignerError, type SigningProxyClient } from '#libs/signer';
+import { type Audit, AuditRefused, registeredOf, runAudit } from './audit/run-audit';
+import { spotCheck } from './audit/spot-check';
+import { writeReport, type WrittenReport } from './audit/write-report';
+import { type AuditorMetrics } from './auditor.metrics';
+
+export interface AuditorOptions {
+  readonly origin: string;
+  readonly shards: number;
+  readonly dataSource: DataSource;
+  readonly archive: Archive;
+  readonly proxy: Pick<SigningProxyClient, 'keys' | 'sign'>;
+  readonly roots: readonly SignerEntry[] | null;
+  readonly spotCheckEvents: number;
+  readonly metrics: AuditorMetrics;
+  readonly logger: Logger;
+  readonly now?: () => Date;
+  /** Pauses between attempts to have the seal signed. */
+  readonly sealPausesMs?: readonly number[];
+}
+
+export interface AuditResult {
+  readonly audit: Audit;
+  /** Null when the report could not be written, or not be sealed. */
+  readonly written: WrittenReport | null;
+}
+
+/** One at a time over all auditors: `hashtextextended('illuvrse-kernel/audit', 0)`, computed by the server. */
+const LOCK = `hashtextextended('illuvrse-kernel/audit', 0)`;
+/** The signing proxy is restarted in seconds; what takes longer is for a person, and the next audit. */
+const SEAL_PAUSES_MS = [1_000, 5_000, 15_000, 60_000];
+
+/** Carries out audits and spot checks, tells of them, and remembers the last word. */
+export class Auditor {
+  private readonly stopping = new AbortController();
+  private last: string | null = null;
+  private readonly running = new Set<Promise<unknown>>();
+
+  constructor(private readonly options: AuditorOptions) {}
+
+  /** @throws Error with the last audit's word when that was not clean: a readiness check, so that somebody looks */
+  check(): void {
+    if (this.last !== null) throw new Error(this.last);
+  }
+
+  /**
+   * A whole audit with its report.
+   * @throws AuditRefused when another one is under way, or the store is being restored
+   */
+  audit(): Promise<AuditResult> {
+    return this.tracked(this.alone(() => this.auditNow()));
+  }
+
+  /** The same for a schedule: tells what went wrong, and does not throw. */
+  async auditOnTime(): Promise<void> {
+    try {
+      await this.audit();
+    } catch (error) {
+      if (this.stopping.signal.aborted) return;
+      if (error instanceof AuditRefused) {
+        this.options.logger.warn({ reason: error.message }, 'did not audit');
+        return;
+      }
+      this.options.metrics.onAuditFailed();
+      this.last = `The last audit could not be carried out: ${messageOf(error)}`;
+      this.options.logger.error({ err: error }, 'could not audit');
+    }
+  }
+
+  async spotCheck(): Promise<void> {
+    const { metrics, logger, spotCheckEvents, ...options } = this.options;
+    const job = (async () => {
+      const { events, findings } = await spotCheck({ ...options, events: spotCheckEvents });
+      metrics.onSpotCheck(findings);
+      if (findings.count === 0) return;
+      this.last = `A spot check found ${findings.listed[0]?.message ?? ''}; run a whole audit.`;
+      logger.error({ events, findings: findings.listed.slice(0, 20) }, 'a spot check found something');
+    })();
+    try {
+      await this.tracked(job);
+    } catch (error) {
+      if (this.stopping.signal.aborted) return;
+      metrics.onSpotCheck(null);
+      logger.warn({ err: error }, 'could not make a spot check');
+    }
+  }
+
+  /** Gives up what is under way, and waits until it has. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await Promise.allSettled(this.running);
+  }
+
+  private tracked<T>(job: Promise<T>): Promise<T> {
+    this.running.add(job);
+    const done = () => this.running.delete(job);
+    job.then(done, done);
+    return job;
+  }
+
+  private async auditNow(): Promise<AuditResult> {
+    const { metrics, logger } = this.options;
+    const audit = await runAudit({ ...this.options, signal: this.stopping.signal });
+    metrics.onAudit(audit);
+    const { id, verdict, events, findings } = audit;
+    const byKind = Object.fromEntries(findings.byKind);
+    if (verdict === 'clean') {
+      this.last = null;
+      logger.info({ id, events }, 'audited: nothing to complain about');
+    } else {
+      this.last = `The last audit (${id}) has ${findings.count} findings: ${JSON.stringify(byKind)}; read its report in the archive.`;
+      logger.error(
+        { id, events, byKind, findings: findings.listed.slice(0, 20) },
+        'audited: there are findings',
+      );
+    }
+    return { audit, written: await this.report(audit) };
+  }
+
+  private async report(audit: Audit): Promise<WrittenReport | null> {
+    const { origin, archive, proxy, dataSource, roots, metrics, logger, now } = this.options;
+    const registered = () => registeredOf(origin, roots, () => registryEventsOf(dataSource));
+    const signer = new DocumentSigner(proxy, registered);
+    const pauses = [...(this.options.sealPausesMs ?? SEAL_PAUSES_MS)];
+    for (;;) {
+      try {
+        return await writeReport(audit, archive, signer, now);
+      } catch (error) {
+        const pause = pauses.shift();
+        metrics.onReportFailed(error);
+        logger.warn(
+          { id: audit.id, err: error, retryMs: pause ?? null },
+          'could not write the report of an audit',
+        );
+        if (pause === undefined || this.stopping.signal.aborted || !isPassing(error)) return null;
+        await delay(pause, undefined, { signal: this.stopping.signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  private async alone<T>(job: () => Promise<T>): Promise<T> {
+    const runner = this.options.dataSource.createQueryRunner();
+    try {
+      await runner.connect();
+      const [lock] = (await runner.query(`SELECT pg_try_advisory_lock(${LOCK}) AS mine`)) as {
+        mine: boolean;
+      }[];
+      if (lock?.mine !== true) throw new AuditRefused('Another audit is under way.');
+      try {
+        return await job();
+      } finally {
+        await runner.query(`SELECT pg_advisory_unlock(${LOCK})`);
+      }
+    } finally {
+      await runner.release();
+    }
+  }
+}
+
+function isPassing(error: unknown): boolean {
+  if (error instanceof SignerError) return true;
+  return (error as { code?: unknown }).code === 'unavailable';
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,77 @@
+import { ArchiveError, openArchive } from '#libs/archive';
+import { readTrustRoot } from '#libs/audit-stream';
+import { EventStoreError, openAsWorker } from '#libs/event-store';
+import { processRegistry, runApp } from '#libs/observability';
+import { openDocumentProxy } from '#libs/signer';
+import { auditSummary } from './audit-summary';
+import { AuditRefused } from './audit/run-audit';
+import { Auditor } from './auditor';
+import { auditorConfig } from './auditor.config';
+import { AuditorMetrics } from './auditor.metrics';
+import { startAuditor } from './start-auditor';
+
+/** One for the lock, one for pages, one for registry events, one for /ready. */
+const CONNECTIONS = 4;
+const EXIT = { clean: 0, findings: 1, failed: 2 } as const;
+
+/** One audit, its result on standard output; otherwise audits by the clock. */
+const once = process.argv.slice(2).includes('--once');
+
+runApp({
+  name: 'auditor',
+  config: auditorConfig,
+  explained: [EventStoreError, ArchiveError, AuditRefused],
+  ...(once ? { failureCode: EXIT.failed, logLevel: 'error' } : {}),
+  async start(config, { logger, onStop }) {
+    const { origin, shards } = config;
+    const roots = readTrustRoot(config, origin);
+    const metrics = new AuditorMetrics(processRegistry);
+    const archive = await openArchive(config, { observer: metrics, parallel: config.archiveParallel });
+    onStop(() => archive.close());
+    if (config.isProduction) await archive.assertProtected();
+    const proxy = openDocumentProxy(config);
+    onStop(() => proxy.close());
+    const dataSource = await openAsWorker({
+      origin,
+      shards,
+      databaseUrl: config.databaseUrl,
+      name: 'auditor',
+      connections: CONNECTIONS,
+      // Some statements look at every row there is.
+      statementTimeoutMs: 0,
+    });
+    onStop(() => dataSource.destroy());
+    const auditor = new Auditor({
+      origin,
+      shards,
+      dataSource,
+      archive,
+      proxy,
+      roots,
+      spotCheckEvents: config.spotCheckEvents,
+      metrics,
+      logger,
+    });
+    onStop(() => auditor.stop());
+    if (once) {
+      const result = await auditor.audit();
+      process.stdout.write(`${auditSummary(result).join('\n')}\n`);
+      return EXIT[result.audit.verdict];
+    }
+    const service = await startAuditor({
+      origin,
+      shards,
+      dataSource,
+      auditor,
+      auditTime: config.auditTime,
+      spotCheckMinutes: config.spotCheckMinutes,
+      registry: processRegistry,
+      logger,
+      management: { host: config.managementHost, port: config.managementPort },
+    });
+    onStop(() => service.close());
+    logger.info({ managementPort: service.managementPort, origin, shards }, 'auditor is up');
+    if (roots === null) logger.warn('trusts the first audit key of the chain: for development only');
+    return undefined;
+  },
+});
