@@ -19,9 +19,10 @@ import { ArchiveSource } from './sources/archive-source';
 import { StoreSource } from './sources/store-source';
 import { StreamSource } from './sources/stream-source';
 import { IndexTarget } from './targets/index-target';
+import { StoreTarget } from './targets/store-target';
 
 type SourceName = 'archive' | 'kafka' | 'store';
-type TargetName = 'index';
+type TargetName = 'index' | 'store';
 
 interface ReplayCommandOptions {
   from: SourceName;
@@ -41,6 +42,7 @@ interface Place {
   variables: Variables;
   options: ReplayCommandOptions;
   dataSource: DataSource;
+  databaseUrl: string;
   origin: string;
   shards: number;
 }
@@ -53,9 +55,14 @@ export function addReplay(program: Command): void {
     .summary('rebuild what can be rebuilt, from verified events')
     .description(
       [
-        'Reads events again, verifies every hash, link and signature, and rebuilds the index from them. Nothing of it shows',
-        'before the whole is verified; what an interrupted run has left is gone on with. Kernel and indexer may be at work.',
-        'Needs the database as the workers’ role (DATABASE_URL), or a state folder of ./kernel up.',
+        'Reads events again, verifies every hash, link and signature, and rebuilds the index or the event store from them.',
+        'Nothing of it shows before the whole is verified; what an interrupted run has left is gone on with.',
+        'The index: kernel and indexer may be at work. Needs the database as the workers’ role (DATABASE_URL), or a state',
+        'folder of ./kernel up.',
+        'The event store: for a database that was lost, empty or restored from an old backup; one that holds anything but',
+        'the beginning of the chain is refused. The kernel is in safe-mode until the store ends where the source ends.',
+        'Needs the database as its owner (DATABASE_OWNER_URL; for an empty one also KERNEL_ORIGIN and KERNEL_SHARDS), or a',
+        'state folder.',
       ].join(' '),
     )
     .addOption(
@@ -66,7 +73,9 @@ export function addReplay(program: Command): void {
         .choices(['archive', 'kafka', 'store'])
         .makeOptionMandatory(),
     )
-    .addOption(new Option('--to <target>', 'what is rebuilt').choices(['index']).makeOptionMandatory())
+    .addOption(
+      new Option('--to <target>', 'what is rebuilt').choices(['index', 'store']).makeOptionMandatory(),
+    )
     .option(
       '--state <dir>',
       'state folder of a kernel that `up` runs (default: the environment, else .kernel)',
@@ -81,11 +90,21 @@ export function addReplay(program: Command): void {
 }
 
 async function runReplay(options: ReplayCommandOptions): Promise<void> {
+  if (options.to === 'store' && (options.from === 'store' || options.fresh === true)) {
+    throw new CliError(
+      'wrong_usage',
+      options.fresh === true
+        ? 'Nothing of an event store is thrown away: leave --fresh out, what is there is compared and gone on with.'
+        : 'The store cannot be rebuilt from itself; take --from archive or --from kafka.',
+    );
+  }
   const variables = await variablesOf(options);
   const config = loadPart(replayConfig, variables);
-  const databaseUrl = databaseOf(config);
-  if (databaseUrl === undefined)
-    throw new CliError('wrong_usage', 'The database is not named: set DATABASE_URL.');
+  const databaseUrl = databaseOf(config, options);
+  if (databaseUrl === undefined) {
+    const name = options.to === 'store' ? 'DATABASE_OWNER_URL' : 'DATABASE_URL';
+    throw new CliError('wrong_usage', `The database is not named: set ${name}.`);
+  }
   const dataSource = await openEventStoreDataSource({
     url: databaseUrl,
     poolSize: CONNECTIONS,
@@ -101,21 +120,15 @@ async function runReplay(options: ReplayCommandOptions): Promise<void> {
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   const opened: { close(): Promise<void> }[] = [];
   try {
-    await assertMigrated(dataSource);
-    const { origin, shards } = await chainOf(dataSource);
-    if (config.origin !== undefined && config.origin !== origin) {
-      throw new CliError(
-        'wrong_usage',
-        `The database holds the chain of ${origin}, not of ${config.origin}.`,
-      );
-    }
+    if (options.to === 'index') await assertMigrated(dataSource);
+    const { origin, shards } = await chainOf(dataSource, config, options);
     const trustRootFile = options.signers ?? config.trustRootFile;
     const roots = readTrustRoot({ trustRootFile, isProduction: config.isProduction }, origin);
     if (roots === null) say('no trust root (--signers): trusts the first audit key that registers itself');
-    const place: Place = { variables, options, dataSource, origin, shards };
+    const place: Place = { variables, options, dataSource, databaseUrl, origin, shards };
     const source = await openSource(place);
     opened.push(source);
-    const target = await openTarget(place);
+    const target = await openTarget(place, source);
     opened.push(target);
     const progress = progressLines(say);
     const report = await replay({
@@ -128,7 +141,7 @@ async function runReplay(options: ReplayCommandOptions): Promise<void> {
     if (options.json === true) print(JSON.stringify(report, null, 2));
     else show(report, source, target);
   } catch (error) {
-    throw explained(error);
+    throw explained(error, options.to);
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
     for (const one of opened.reverse()) await one.close();
@@ -137,8 +150,9 @@ async function runReplay(options: ReplayCommandOptions): Promise<void> {
 }
 
 /** The environment, or that of the state folder that is named, or, where nothing says which database, the default's. */
-async function variablesOf({ state }: ReplayCommandOptions): Promise<Variables> {
-  if (state === undefined && databaseOf(loadPart(replayConfig)) !== undefined) return undefined;
+async function variablesOf(options: ReplayCommandOptions): Promise<Variables> {
+  const { state } = options;
+  if (state === undefined && databaseOf(loadPart(replayConfig), options) !== undefined) return undefined;
   const dir = resolve(state ?? defaultState());
   const folder = await StateFolder.find(dir);
   const file = folder?.environmentFile ?? join(dir, 'kernel.env');
@@ -151,15 +165,38 @@ async function variablesOf({ state }: ReplayCommandOptions): Promise<Variables> 
   return await readEnvironmentFile(file);
 }
 
-function databaseOf({ databaseUrl, databaseWorkerUrl }: ReplayConfig): string | undefined {
-  return databaseWorkerUrl ?? databaseUrl;
+function databaseOf(config: ReplayConfig, { to }: ReplayCommandOptions): string | undefined {
+  return to === 'store' ? config.databaseOwnerUrl : (config.databaseWorkerUrl ?? config.databaseUrl);
 }
 
-async function chainOf(dataSource: DataSource): Promise<{ origin: string; shards: number }> {
-  const [chain] = await dataSource.query<{ origin: string; shards: number }[]>(
-    'SELECT origin, shards FROM kernel.chain',
+/** Whose chain the database holds; of an empty one, whose it is to hold again. */
+async function chainOf(
+  dataSource: DataSource,
+  { origin, shards }: ReplayConfig,
+  { to }: ReplayCommandOptions,
+): Promise<{ origin: string; shards: number }> {
+  const [present] = await dataSource.query<{ there: boolean }[]>(
+    `SELECT to_regclass('kernel.chain') IS NOT NULL AS there`,
   );
-  if (chain === undefined) throw new CliError('failed', 'The database does not say whose chain it holds.');
+  const [chain] =
+    present?.there === true
+      ? await dataSource.query<{ origin: string; shards: number }[]>(
+          'SELECT origin, shards FROM kernel.chain',
+        )
+      : [];
+  if (chain === undefined) {
+    if (to === 'index') throw new CliError('failed', 'The database does not say whose chain it holds.');
+    if (origin === undefined) {
+      throw new CliError(
+        'wrong_usage',
+        'The database is empty: set KERNEL_ORIGIN, and KERNEL_SHARDS when there was more than one, to what they were.',
+      );
+    }
+    return { origin, shards: shards ?? 1 };
+  }
+  if (origin !== undefined && origin !== chain.origin) {
+    throw new CliError('wrong_usage', `The database holds the chain of ${chain.origin}, not of ${origin}.`);
+  }
   return chain;
 }
 
@@ -192,10 +229,15 @@ async function openSource({ variables, options, dataSource, shards }: Place): Pr
 /** Operations on the archive at once. */
 const READS = 64;
 
-async function openTarget({ options, dataSource, origin, shards }: Place): Promise<ReplayTarget> {
+async function openTarget(
+  { options, dataSource, databaseUrl, origin, shards }: Place,
+  source: EventSource,
+): Promise<ReplayTarget> {
   switch (options.to) {
     case 'index':
       return IndexTarget.open({ dataSource, origin, shards, fresh: options.fresh === true });
+    case 'store':
+      return StoreTarget.open({ ownerUrl: databaseUrl, origin, shards, sourceName: source.name });
   }
 }
 
@@ -219,11 +261,11 @@ function show({ heads, events, seconds }: ReplayReport, source: EventSource, tar
 }
 
 /** Errors of the chain and of the stream have a sentence; it ends the command. */
-function explained(error: unknown): unknown {
+function explained(error: unknown, to: TargetName): unknown {
   if (error instanceof IntegrityFault) {
     return new CliError(
       'failed',
-      `${error.message} Nothing was changed.`,
+      `${error.message} ${to === 'index' ? 'Nothing was changed.' : 'A kernel that is in safe-mode for it stays there.'}`,
       { kind: error.kind },
       { cause: error },
     );

@@ -1,6 +1,6 @@
 import { archiveSettings } from '#libs/archive';
 import { streamSettings, trustSettings } from '#libs/audit-stream';
-import { type ConfigOf, defineConfig, text, url } from '#libs/config';
+import { type ConfigOf, defineConfig, text, url, wholeNumber } from '#libs/config';
 
 /** Replay's own settings; those of archive and stream are the workers' (docs/configuration.md), read when they are used. */
 export const replayConfig = defineConfig({
@@ -14,9 +14,18 @@ export const replayConfig = defineConfig({
     description: "The same as the workers' role, when DATABASE_URL is another's.",
     secret: true,
   },
+  DATABASE_OWNER_URL: {
+    schema: url('postgres', 'postgresql').optional(),
+    description: "The same as the schema's owner: for `--to store`, which fills an empty database.",
+    secret: true,
+  },
   KERNEL_ORIGIN: {
     schema: text().optional(),
-    description: 'The kernel whose database it has to be.',
+    description: 'The kernel whose database it has to be, or for an empty one becomes again.',
+  },
+  KERNEL_SHARDS: {
+    schema: wholeNumber({ min: 1, max: 256 }).optional(),
+    description: 'For an empty database: how many chains the events were spread over.',
   },
   ...trustSettings,
 });

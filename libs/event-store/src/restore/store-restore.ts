@@ -101,6 +101,8 @@ export class StoreRestore {
   }
 
   async close(): Promise<void> {
+    // The server would let go of it when it notices that the session is over, which may be after the next run has begun.
+    await this.lock.query('SELECT pg_advisory_unlock_all()').catch(() => undefined);
     await this.lock.release();
     await this.dataSource.destroy();
   }
