@@ -1,7 +1,17 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { type ArchiveChoice, type StreamChoice } from '#libs/devstack';
-import { kafkaTestsMissing, type MtlsClient, s3Missing, startStack, type TestStack } from '#libs/testing';
+import {
+  kafkaTestsMissing,
+  type MtlsClient,
+  s3Missing,
+  startStack,
+  type TestStack,
+  workTree,
+} from '#libs/testing';
 import { loadBenchConfig } from './bench.config';
 import { type BenchResult } from './bench-result';
 import { round } from './bench-stack';
@@ -22,7 +32,7 @@ const SETTLED_AFTER = 1 / 3;
 const MOST_OUTSTANDING = 200;
 const DRAIN_MS = 120_000;
 
-const STAGES = ['indexer', 'archiver'] as const;
+const STAGES = ['outbox-relay', 'indexer', 'archiver'] as const;
 type Stage = (typeof STAGES)[number];
 
 /** From the time in an event to its being in the index and in the archive, at a steady rate, on one machine. */
@@ -33,7 +43,8 @@ export async function run(): Promise<BenchResult> {
     rows: [],
     notes: [
       'Latencies in ms, from the time in the event (set when its group is numbered) to the moment the stage has it for good.',
-      `written/s: what the kernel acknowledged. CPU: of the process, per event. RSS slope: MiB a minute over the last two thirds.`,
+      `written/s: what the kernel acknowledged. CPU: of the process, per event. RSS: MiB at the start and at the end; its slope is MiB a minute over the last two thirds.`,
+      'replay to index: the table is dropped, then `./kernel replay --from store --to index` verifies and rebuilds it, beside kernel and workers that run; goal >= 3,000 events/s.',
       'Load generator, kernel, signing proxy, PostgreSQL, stream, archive and workers share the cores.',
     ],
   };
@@ -87,7 +98,7 @@ async function measureStack(
     clearInterval(sampling);
     const events = to - from;
     const times = await timesOf(database, from, to);
-    return STAGES.map((stage) => {
+    const stages = STAGES.map((stage) => {
       const latencies = watch.latencies(stage, times);
       const worker = processes.find(({ app }) => app === stage);
       const memory = worker?.memory ?? [];
@@ -107,9 +118,34 @@ async function measureStack(
         'RSS slope': round(slope(settled.map(([minutes, bytes]) => [minutes, bytes / MIB])), 1),
       };
     });
+    return [...stages, await rebuildIndex(stack, database, name)];
   } finally {
     await database.end();
   }
+}
+
+/** The index dropped and rebuilt from the store, as an operator does it. */
+async function rebuildIndex(
+  stack: TestStack,
+  database: Client,
+  name: string,
+): Promise<BenchResult['rows'][number]> {
+  await database.query('DROP TABLE kernel_index.events');
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [
+      join(workTree(), 'dist', 'apps', 'cli', 'main.js'),
+      ...['replay', '--from', 'store', '--to', 'index', '--json'],
+    ],
+    { env: { DATABASE_URL: stack.postgres.workerUrl, KERNEL_ORIGIN: stack.origin } },
+  );
+  const { events, seconds } = JSON.parse(stdout) as { events: number; seconds: number };
+  const { rows } = await database.query<{ same: boolean }>(
+    `SELECT count(*) = count(i.seq) AND bool_and(e.hash = i.hash) AS same
+     FROM kernel.events e LEFT JOIN kernel_index.events i USING (shard, seq)`,
+  );
+  if (rows[0]?.same !== true) throw new Error('the index was not rebuilt as the store has it');
+  return { parts: name, stage: 'replay to index', events, 'events/s': Math.round(events / seconds) };
 }
 
 /** Sends at a steady rate, whatever the answers do; resolves when all are there. @returns events acknowledged */
@@ -151,7 +187,7 @@ class Watch {
     this.done = this.poll();
   }
 
-  /** Settles when both stages have the event. */
+  /** Settles when every stage has the event. */
   async reached(seq: number): Promise<void> {
     this.goal.resolve(seq);
     await this.done;
@@ -179,7 +215,8 @@ class Watch {
     for (;;) {
       const { rows } = await this.database.query<{ consumer: Stage; seq: string }>({
         name: 'bench_positions',
-        text: 'SELECT consumer, seq FROM kernel.stream_positions WHERE shard = 0',
+        text: `SELECT consumer, seq FROM kernel.stream_positions WHERE shard = 0
+               UNION ALL SELECT 'outbox-relay', seq FROM kernel.relay_cursors WHERE shard = 0`,
       });
       const at = Date.now();
       let behind: number = STAGES.length;

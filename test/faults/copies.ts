@@ -45,10 +45,16 @@ export class Copies {
     return this.table('kernel_index.events');
   }
 
-  async archive(): Promise<Copy> {
+  /** @param known what was read before: locked objects, which are listed and not read again */
+  async archive(known: Copy = new Map()): Promise<Copy> {
     const keys: string[] = [];
-    for await (const { key } of this.archiveClient.list('audit/')) keys.push(key);
     const copy = new Map<string, string>();
+    for await (const { key } of this.archiveClient.list('audit/')) {
+      const id = key.slice(key.lastIndexOf('/') + 1, -'.json'.length);
+      const text = known.get(id);
+      if (text === undefined) keys.push(key);
+      else copy.set(id, text);
+    }
     const reader = async (): Promise<void> => {
       for (let key = keys.pop(); key !== undefined; key = keys.pop()) {
         const text = textOf((await this.archiveClient.get(key)) ?? new Uint8Array());
@@ -143,14 +149,14 @@ export function differences(store: Copy, copy: Copy): string[] {
     .map(([what, ids]) => `${ids.length} ${what}, the first is ${ids[0]}`);
 }
 
-/** Store, index and archive hold the same events, byte by byte; what they hold. */
-export async function expectEqualCopies(copies: Copies): Promise<Copy> {
+/** Store, index and archive hold the same events, byte by byte; what they hold. @param known as in `Copies.archive` */
+export async function expectEqualCopies(copies: Copies, known?: Copy): Promise<Copy> {
   await copies.caughtUp('indexer');
   await copies.caughtUp('archiver');
   const store = await copies.store();
   expect({
     index: differences(store, await copies.index()),
-    archive: differences(store, await copies.archive()),
+    archive: differences(store, await copies.archive(known)),
   }).toEqual({ index: [], archive: [] });
   return store;
 }
