@@ -4,7 +4,7 @@
  */
 const MODULES = '^libs/(governance|signing|audit|key-registry|modes)/';
 const TECHNICAL =
-  '^libs/(event-store|leadership|audit-stream|audit-index|archive|signer|access|http-edge|config|observability|testing|devstack)/';
+  '^libs/(event-store|leadership|webhooks|audit-stream|audit-index|archive|signer|access|http-edge|config|observability|testing|devstack)/';
 module.exports = {
   forbidden: [
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },

@@ -1589,6 +1589,387 @@ function chainVectors() {
   return files;
 }
 
+// --- the evidence of upgrades ----------------------------------------------------------------------------------------
+
+const PROPOSED_AT = '2026-01-31T10:00:00.000Z';
+const DECIDED_AT = '2026-01-31T10:00:10.000Z';
+const PASSKEY = credentialOf('approver-2-passkey', 'ES256');
+
+/** Pool of five: the second one signs with a passkey. */
+function evidencePool() {
+  const ed25519 = (keyId) => ({
+    keyId,
+    algorithm: 'ed25519',
+    publicKeyPem: keyOf(keyId).entry.public_key_pem,
+  });
+  return {
+    threshold: 3,
+    approvers: [1, 2, 3, 4, 5].map((n) => ({
+      id: `approver-${n}`,
+      name: `Approver ${n}`,
+      contact: null,
+      principals: [`spiffe://example.com/approver-${n}`],
+      keys: [n === 2 ? PASSKEY.key : ed25519(`approver-${n}-key-1`)],
+    })),
+  };
+}
+
+const EVIDENCE_MANIFEST = {
+  upgradeId: 'upg-42',
+  type: 'code',
+  target: 'kernel-api',
+  rationale: 'a fix',
+  version: '2.0.0',
+};
+
+/** An upgrade from its proposal to its application, in a chain with other events between; each part can be bent. */
+class UpgradeChain {
+  chain = new Chain();
+  records = [];
+  poolEvents = 0;
+
+  constructor({ actor = ACTOR } = {}) {
+    this.chain.addSigner(AUDIT_1);
+    this.pool('approver_pool.registered', { version: 1, pool: evidencePool() });
+    this.other();
+    this.append('upgrade.proposed', {
+      actor,
+      payload: {
+        upgradeId: 'upg-42',
+        manifest: EVIDENCE_MANIFEST,
+        manifestSha256: evidence.manifestDigest(EVIDENCE_MANIFEST),
+        patchSha256: null,
+        submittedBy: actor.id,
+        pool: { version: 1, threshold: 3, size: 5 },
+        expiresAt: '2026-03-02T10:00:00.000Z',
+        approvalTtlHours: 336,
+        ratificationHours: 48,
+      },
+    });
+  }
+
+  append(type, given) {
+    return this.chain.append({ stream: 'upgrade/upg-42', type, ...given });
+  }
+
+  pool(type, payload) {
+    this.poolEvents++;
+    return this.chain.append({ stream: 'approver_pool/kernel', type, payload });
+  }
+
+  other() {
+    return this.chain.append({ stream: 'door/front', type: 'door.opened', payload: { by: 'somebody' } });
+  }
+
+  record(n, change = {}) {
+    return {
+      origin: ORIGIN,
+      upgradeId: 'upg-42',
+      manifestSha256: evidence.manifestDigest(EVIDENCE_MANIFEST),
+      patchSha256: null,
+      action: 'approve',
+      approverId: `approver-${n}`,
+      keyId: n === 2 ? PASSKEY.key.keyId : `approver-${n}-key-1`,
+      poolVersion: 1,
+      threshold: 3,
+      approvedAt: PROPOSED_AT,
+      expiresAt: '2026-02-14T10:00:00.000Z',
+      notes: null,
+      ...change,
+    };
+  }
+
+  /** @param said stands in the record, @param signed is signed in its place */
+  approve(n, said = {}, signed = {}) {
+    const record = this.record(n, said);
+    const over = { ...record, ...signed };
+    const signature =
+      n === 2 ? PASSKEY.assert(over) : keyOf(record.keyId).sign(evidence.approvalSigningInput(over));
+    this.append('upgrade.approval_given', {
+      payload: {
+        approvalId: `0198f4c2-1b2a-7000-8000-00000000000${n}`,
+        record: { type: evidence.APPROVAL_TYPE, ...record },
+        signature,
+      },
+    });
+  }
+
+  approveAll(people = [1, 2, 3]) {
+    for (const n of people) this.approve(n);
+  }
+
+  decide(change = {}) {
+    const decision = {
+      approvers: ['approver-1', 'approver-2', 'approver-3'],
+      required: 3,
+      poolVersion: 1,
+      poolEvents: this.poolEvents,
+      decidedAt: DECIDED_AT,
+      ...change,
+    };
+    this.other();
+    const ts = '2026-01-31T10:00:10.500Z';
+    this.append('upgrade.applied', {
+      ts,
+      payload: { ...decision, appliedBy: 'CN=deployer', effect: null, authorization: null },
+    });
+    this.chain.append({ stream: 'door/front', type: 'door.opened', payload: { by: 'somebody' }, ts });
+  }
+
+  /** @param checkpoint what the checkpoint says beside the truth, @param signer who signs it */
+  async bundle({ checkpoint = {}, signer = CHECKPOINT } = {}) {
+    const { events } = this.chain;
+    const lines = this.chain.lines();
+    const of = (prefix) => lines.filter((_, i) => events[i].stream.startsWith(prefix));
+    const sha256 = (data) => createHash('sha256').update(data).digest();
+    const leaves = lines.map((line) => evidence.leafHash(sha256, Buffer.from(line)));
+    const subtree = async (level, index) =>
+      level === 0
+        ? leaves[index]
+        : evidence.nodeHash(
+            sha256,
+            await subtree(level - 1, index * 2),
+            await subtree(level - 1, index * 2 + 1),
+          );
+    const root = await evidence.treeRoot(sha256, subtree, leaves.length);
+    const head = { origin: ORIGIN, shard: 0, size: leaves.length, root, ...checkpoint };
+    const note = evidence.signedCheckpoint(
+      head,
+      signer.entry.public_key_pem,
+      Buffer.from(signer.sign(evidence.checkpointSigningInput(head)), 'base64'),
+    );
+    const proofs = [];
+    for (const line of [...of('upgrade/'), ...of('approver_pool/')]) {
+      const index = lines.indexOf(line);
+      proofs.push(
+        evidence.logProofText(
+          index,
+          await evidence.inclusionPath(sha256, subtree, index, leaves.length),
+          note,
+        ),
+      );
+    }
+    const registered = events.find(({ type }) => type === 'approver_pool.registered');
+    const keys = evidencePool().approvers.flatMap((approver) => approver.keys);
+    return {
+      type: evidence.UPGRADE_EVIDENCE_TYPE,
+      origin: ORIGIN,
+      upgradeId: 'upg-42',
+      issuedAt: '2026-01-31T11:00:00.000Z',
+      manifest: EVIDENCE_MANIFEST,
+      events: of('upgrade/'),
+      pool: of('approver_pool/'),
+      signers: of('signer/'),
+      approvals: events
+        .filter(({ type }) => type === 'upgrade.approval_given')
+        .map(({ seq, payload }) => ({
+          approvalId: payload.approvalId,
+          position: `0:${seq}`,
+          record: payload.record,
+          signature: payload.signature,
+          key: keys.find(({ keyId }) => keyId === payload.record.keyId),
+          keyRegisteredAt: `0:${registered.seq}`,
+        })),
+      head: { shard: 0, seq: events.at(-1).seq, hash: events.at(-1).hash },
+      proofs,
+    };
+  }
+}
+
+/** The words that the faults begin with, each once, are written by hand. */
+async function evidenceVectors() {
+  const told = async (tell, options) => {
+    const story = new UpgradeChain(options?.story);
+    tell(story);
+    const bundle = await story.bundle(options?.bundle);
+    options?.change?.(bundle);
+    return bundle;
+  };
+  const whole = (story) => {
+    story.approveAll();
+    story.decide();
+  };
+  const changed = (change, options = {}) => told(whole, { change, ...options });
+  const bent = (n, said, signed) => (story) => {
+    for (const one of [1, 2, 3]) story.approve(one, ...(one === n ? [said, signed] : []));
+    story.decide();
+  };
+  const proposer = { id: 'spiffe://example.com/approver-3', kind: 'service', roles: ['Operator'] };
+  const cases = [
+    ['applied by three of five, one of them with a passkey', await changed(() => undefined), []],
+    ['without proofs of inclusion', await changed((b) => (b.proofs = [])), []],
+    ['a quorum that is not decided yet', await told((story) => story.approveAll([1, 2])), []],
+    [
+      'the manifest changed',
+      await changed((b) => (b.manifest = { ...b.manifest, target: 'x' })),
+      ['digest', 'record'],
+    ],
+    [
+      'an approval left out',
+      await changed((b) => {
+        b.events.splice(2, 1);
+        b.proofs.splice(2, 1);
+        b.approvals.splice(1, 1);
+      }),
+      ['stream', 'quorum'],
+    ],
+    [
+      'a character of an approval changed',
+      await changed((b) => (b.events[1] = b.events[1].replace('"notes":null', '"notes":"x"'))),
+      ['hash', 'signature', 'quorum', 'approvals', 'inclusion'],
+    ],
+    [
+      'an approval shown with another key',
+      await changed((b) => (b.approvals[0].key = { ...b.approvals[0].key, keyId: 'x' })),
+      ['approvals'],
+    ],
+    ['of another kernel', await changed((b) => (b.origin = 'kernel.example.com/other')), ['origin']],
+    ['of another upgrade', await changed((b) => (b.upgradeId = 'upg-43')), ['stream', 'record']],
+    ['signed for another kernel', await told(bent(1, { origin: 'kernel.example.com/other' })), ['record']],
+    ['signed for another upgrade', await told(bent(1, { upgradeId: 'upg-43' })), ['record']],
+    ['signed for another action', await told(bent(1, { action: 'reject' })), ['record', 'quorum']],
+    [
+      'another record than the one that was signed',
+      await told(bent(1, {}, { upgradeId: 'upg-43' })),
+      ['signature', 'quorum', 'approvals'],
+    ],
+    [
+      'a passkey touched for another record',
+      await told(bent(2, {}, { upgradeId: 'upg-43' })),
+      ['signature', 'quorum', 'approvals'],
+    ],
+    [
+      'two of three',
+      await told((story) => {
+        story.approveAll([1, 2]);
+        story.decide();
+      }),
+      ['quorum'],
+    ],
+    [
+      'one person twice',
+      await told((story) => {
+        story.approveAll([1, 2]);
+        story.approve(1, { approvedAt: '2026-01-31T10:00:01.000Z' });
+        story.decide();
+      }),
+      ['quorum', 'approvals'],
+    ],
+    ['one who proposed it', await told(whole, { story: { actor: proposer } }), ['quorum']],
+    [
+      'an approval that had expired',
+      await told(bent(1, { expiresAt: '2026-01-31T10:00:09.000Z' })),
+      ['quorum'],
+    ],
+    [
+      'other names than those that counted',
+      await told((story) => {
+        story.approveAll([1, 2, 3]);
+        story.decide({ approvers: ['approver-1', 'approver-2', 'approver-4'] });
+      }),
+      ['quorum'],
+    ],
+    [
+      'by a key that was revoked',
+      await told((story) => {
+        story.approveAll();
+        story.pool('approver_pool.key_revoked', revocationOf('approver-1'));
+        story.decide();
+      }),
+      ['quorum'],
+    ],
+    [
+      'the revocation of a key left out',
+      await told(
+        (story) => {
+          story.approveAll();
+          story.pool('approver_pool.key_revoked', revocationOf('approver-1'));
+          story.decide();
+        },
+        {
+          change: (b) => {
+            b.pool.pop();
+            b.proofs.pop();
+          },
+        },
+      ),
+      ['pool'],
+    ],
+    [
+      'decided long before it was recorded',
+      await told((story) => {
+        story.approveAll();
+        story.decide({ decidedAt: '2026-01-31T09:00:00.000Z' });
+      }),
+      ['time'],
+    ],
+    ['a proof fewer than events', await changed((b) => b.proofs.pop()), ['invalid_upgrade_evidence']],
+    ['the proof of another event', await changed((b) => (b.proofs[0] = b.proofs[1])), ['inclusion']],
+    [
+      'a hash of a path changed',
+      await changed(
+        (b) =>
+          (b.proofs[3] = b.proofs[3].replace(/^(index \d+\n)(.)/m, (_, a, c) => a + (c === 'A' ? 'B' : 'A'))),
+      ),
+      ['inclusion'],
+    ],
+    [
+      'a checkpoint by a foreign key',
+      await changed(() => undefined, { bundle: { signer: FOREIGN } }),
+      ['inclusion'],
+    ],
+    [
+      'a checkpoint by an audit key',
+      await changed(() => undefined, { bundle: { signer: AUDIT_2 } }),
+      ['inclusion'],
+    ],
+    [
+      'a checkpoint of another log',
+      await changed(() => undefined, { bundle: { checkpoint: { shard: 1 } } }),
+      ['inclusion'],
+    ],
+    [
+      'a checkpoint of another tree',
+      await changed(() => undefined, { bundle: { checkpoint: { root: Buffer.alloc(32) } } }),
+      ['inclusion'],
+    ],
+    ['no JSON', '{"type":', ['invalid_json']],
+    ['a member twice', '{"type":1,"type":1}', ['duplicate_member']],
+  ];
+  const signers = evidence.signersJson([AUDIT_1.entry, AUDIT_2.entry, CHECKPOINT.entry], ORIGIN);
+  const files = { 'upgrade-evidence/signers.json': signers };
+  const trust = { signers: evidence.parseSigners(Buffer.from(signers)), origin: ORIGIN };
+  const entries = cases.map(([name, bundle, faults], i) => {
+    const file = `upgrade-evidence/${String(i + 1).padStart(2, '0')}.json`;
+    files[file] = typeof bundle === 'string' ? bundle : `${JSON.stringify(bundle, null, 1)}\n`;
+    const verdict = evidence.verifyUpgradeEvidence(Buffer.from(files[file]), trust);
+    const found = [...new Set(verdict.faults.map((one) => one.slice(0, one.indexOf(':'))))].sort();
+    if (found.join() !== [...faults].sort().join()) {
+      throw new Error(`${name}: ${verdict.faults.join('; ')}`);
+    }
+    return {
+      name,
+      file,
+      verified: faults.length === 0,
+      faults: [...faults].sort(),
+      ...(faults.length > 0
+        ? {}
+        : { status: verdict.status, approvers: verdict.approvers, log: verdict.log }),
+    };
+  });
+  files['upgrade-evidence.json'] = {
+    origin: ORIGIN,
+    signers: 'upgrade-evidence/signers.json',
+    cases: entries,
+  };
+  return files;
+}
+
+function revocationOf(approverId) {
+  const [key] = evidencePool().approvers.find(({ id }) => id === approverId).keys;
+  return { approverId, keyId: key.keyId, keyMaterial: evidence.keyMaterial(key), reason: 'lost' };
+}
+
 // --- files -----------------------------------------------------------------------------------------------------------
 
 const files = new Map();
@@ -1600,6 +1981,7 @@ for (const group of [
   approvalVectors(),
   keyVectors(),
   chainVectors(),
+  await evidenceVectors(),
 ]) {
   for (const [name, content] of Object.entries(group)) {
     files.set(name, typeof content === 'string' ? content : `${JSON.stringify(content, null, 1)}\n`);

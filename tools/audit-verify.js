@@ -8621,15 +8621,15 @@ function parseSignersFile(text2) {
   return { origin, signers };
 }
 function readSigner(value2, base = "") {
-  const refuse5 = (member, message, cause) => new EvidenceError("invalid_signers", message, { pointer: `${base}${member}`, cause });
-  if (!isRecord(value2)) throw refuse5("", "A signer is an object.");
+  const refuse6 = (member, message, cause) => new EvidenceError("invalid_signers", message, { pointer: `${base}${member}`, cause });
+  if (!isRecord(value2)) throw refuse6("", "A signer is an object.");
   const kid = value2["signer_kid"];
-  if (!isKid(kid)) throw refuse5("/signer_kid", "signer_kid must be printable ASCII without spaces.");
+  if (!isKid(kid)) throw refuse6("/signer_kid", "signer_kid must be printable ASCII without spaces.");
   if (value2["algorithm"] !== "ed25519") {
-    throw refuse5("/algorithm", `Signer ${kid}: the algorithm must be ed25519.`);
+    throw refuse6("/algorithm", `Signer ${kid}: the algorithm must be ed25519.`);
   }
   const pem = value2["public_key_pem"];
-  if (typeof pem !== "string") throw refuse5("/public_key_pem", `Signer ${kid}: public_key_pem is missing.`);
+  if (typeof pem !== "string") throw refuse6("/public_key_pem", `Signer ${kid}: public_key_pem is missing.`);
   try {
     checkedKeyOfPem(pem);
   } catch (cause) {
@@ -8643,23 +8643,23 @@ function readSigner(value2, base = "") {
     const at2 = value2[member];
     if (at2 === void 0 || at2 === null) return null;
     if (typeof at2 !== "string" || !RFC_3339.test(at2) || Number.isNaN(Date.parse(at2))) {
-      throw refuse5(`/${member}`, `Signer ${kid}: ${member} must be an RFC 3339 time or null.`);
+      throw refuse6(`/${member}`, `Signer ${kid}: ${member} must be an RFC 3339 time or null.`);
     }
     return at2;
   };
   const deployedAt = time("deployedAt");
-  if (deployedAt === null) throw refuse5("/deployedAt", `Signer ${kid}: deployedAt is missing.`);
+  if (deployedAt === null) throw refuse6("/deployedAt", `Signer ${kid}: deployedAt is missing.`);
   const description = value2["description"] ?? "";
   if (typeof description !== "string") {
-    throw refuse5("/description", `Signer ${kid}: the description must be a string.`);
+    throw refuse6("/description", `Signer ${kid}: the description must be a string.`);
   }
   const purposes = value2["purposes"] ?? PURPOSES_WHEN_UNSAID;
   if (!Array.isArray(purposes) || !purposes.every(isPurpose)) {
-    throw refuse5("/purposes", `Signer ${kid}: purposes must be of ${PURPOSES.join(", ")}.`);
+    throw refuse6("/purposes", `Signer ${kid}: purposes must be of ${PURPOSES.join(", ")}.`);
   }
   const status = value2["status"] ?? "active";
   if (!isStatus(status))
-    throw refuse5("/status", `Signer ${kid}: status must be one of ${STATUSES.join(", ")}.`);
+    throw refuse6("/status", `Signer ${kid}: status must be one of ${STATUSES.join(", ")}.`);
   return {
     signer_kid: kid,
     algorithm: "ed25519",
@@ -9737,30 +9737,30 @@ function dssePae(payloadType, payload) {
   return pae;
 }
 function parseEnvelope(value2) {
-  const refuse5 = (pointer, message) => new EvidenceError("invalid_envelope", `This is no DSSE envelope: ${message}.`, { pointer });
-  if (!isRecord2(value2)) throw refuse5("", "it is not an object");
+  const refuse6 = (pointer, message) => new EvidenceError("invalid_envelope", `This is no DSSE envelope: ${message}.`, { pointer });
+  if (!isRecord2(value2)) throw refuse6("", "it is not an object");
   const { payloadType, payload, signatures } = value2;
   for (const name of Object.keys(value2)) {
     if (name !== "payloadType" && name !== "payload" && name !== "signatures") {
-      throw refuse5(`/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`, "it has an unknown member");
+      throw refuse6(`/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`, "it has an unknown member");
     }
   }
-  if (typeof payloadType !== "string") throw refuse5("/payloadType", "payloadType must be a string");
+  if (typeof payloadType !== "string") throw refuse6("/payloadType", "payloadType must be a string");
   const bytes = typeof payload === "string" ? base64Decode(payload) : null;
-  if (bytes === null) throw refuse5("/payload", "payload must be standard base64 with padding");
+  if (bytes === null) throw refuse6("/payload", "payload must be standard base64 with padding");
   if (!Array.isArray(signatures) || signatures.length === 0) {
-    throw refuse5("/signatures", "signatures must be an array with at least one entry");
+    throw refuse6("/signatures", "signatures must be an array with at least one entry");
   }
   return {
     payloadType,
     payload: bytes,
     signatures: signatures.map((entry, i) => {
-      if (!isRecord2(entry)) throw refuse5(`/signatures/${i}`, "a signature must be an object");
+      if (!isRecord2(entry)) throw refuse6(`/signatures/${i}`, "a signature must be an object");
       const { keyid, sig } = entry;
-      if (typeof keyid !== "string") throw refuse5(`/signatures/${i}/keyid`, "keyid must be a string");
+      if (typeof keyid !== "string") throw refuse6(`/signatures/${i}/keyid`, "keyid must be a string");
       const raw = typeof sig === "string" ? base64Decode(sig) : null;
       if (raw?.length !== 64) {
-        throw refuse5(`/signatures/${i}/sig`, "sig must be 64 bytes in standard base64 with padding");
+        throw refuse6(`/signatures/${i}/sig`, "sig must be 64 bytes in standard base64 with padding");
       }
       return { keyid, sig: raw };
     })
@@ -9786,18 +9786,18 @@ function parseDocument(format, payload) {
   return readDocument(format, value2);
 }
 function readDocument(format, value2) {
-  const refuse5 = (pointer, message) => new EvidenceError("invalid_document", `This is not ${format.name}: ${message}.`, { pointer });
+  const refuse6 = (pointer, message) => new EvidenceError("invalid_document", `This is not ${format.name}: ${message}.`, { pointer });
   const names = ["type", ...Object.keys(format.members)];
   const root = exactObject(value2, names);
-  if (root === null) throw refuse5("", `it must have ${names.join(", ")}, nothing else`);
-  if (root["type"] !== format.type) throw refuse5("/type", `type must be ${format.type}`);
+  if (root === null) throw refuse6("", `it must have ${names.join(", ")}, nothing else`);
+  if (root["type"] !== format.type) throw refuse6("/type", `type must be ${format.type}`);
   for (const [name, fits] of Object.entries(format.members)) {
-    if (!fits(root[name])) throw refuse5(`/${name}`, `the value of ${name} does not fit`);
+    if (!fits(root[name])) throw refuse6(`/${name}`, `the value of ${name} does not fit`);
   }
   const { type: _, ...members2 } = root;
   const document = members2;
   const wrong = format.contradiction(document);
-  if (wrong !== null) throw refuse5("", wrong);
+  if (wrong !== null) throw refuse6("", wrong);
   return document;
 }
 function verifyDocumentWith(crypto, format, { envelope, keys, origin }) {
@@ -9870,35 +9870,35 @@ function parseManifestStatement(payload) {
   return readStatement(value2);
 }
 function readStatement(value2) {
-  const refuse5 = (pointer, message) => new EvidenceError("invalid_statement", `This is no manifest signature statement: ${message}.`, {
+  const refuse6 = (pointer, message) => new EvidenceError("invalid_statement", `This is no manifest signature statement: ${message}.`, {
     pointer
   });
   const root = exactObject(value2, ["_type", "predicate", "predicateType", "subject"]);
   if (root === null)
-    throw refuse5("", "it must have _type, subject, predicateType and predicate, nothing else");
-  if (root["_type"] !== STATEMENT_TYPE) throw refuse5("/_type", `_type must be ${STATEMENT_TYPE}`);
+    throw refuse6("", "it must have _type, subject, predicateType and predicate, nothing else");
+  if (root["_type"] !== STATEMENT_TYPE) throw refuse6("/_type", `_type must be ${STATEMENT_TYPE}`);
   if (root["predicateType"] !== MANIFEST_PREDICATE_TYPE) {
-    throw refuse5("/predicateType", `predicateType must be ${MANIFEST_PREDICATE_TYPE}`);
+    throw refuse6("/predicateType", `predicateType must be ${MANIFEST_PREDICATE_TYPE}`);
   }
   const subjects = root["subject"];
-  if (!Array.isArray(subjects) || subjects.length !== 1) throw refuse5("/subject", "it must have one subject");
+  if (!Array.isArray(subjects) || subjects.length !== 1) throw refuse6("/subject", "it must have one subject");
   const subject = exactObject(subjects[0], ["digest", "name"]);
   const digest = exactObject(subject?.["digest"], ["sha256"]);
   const sha2562 = digest?.["sha256"];
   if (subject === null || typeof sha2562 !== "string" || !HEX_SHA256.test(sha2562)) {
-    throw refuse5(
+    throw refuse6(
       "/subject/0",
       "the subject must be { name, digest: { sha256 } } with the digest in lower-case hex"
     );
   }
   const predicate = exactObject(root["predicate"], Object.keys(PREDICATE));
   if (predicate === null)
-    throw refuse5("/predicate", `it must have ${Object.keys(PREDICATE).join(", ")}, nothing else`);
+    throw refuse6("/predicate", `it must have ${Object.keys(PREDICATE).join(", ")}, nothing else`);
   for (const [name, fits] of Object.entries(PREDICATE)) {
-    if (!fits(predicate[name])) throw refuse5(`/predicate/${name}`, `the value of ${name} does not fit`);
+    if (!fits(predicate[name])) throw refuse6(`/predicate/${name}`, `the value of ${name} does not fit`);
   }
   if (subject["name"] !== predicate["manifestId"]) {
-    throw refuse5("/subject/0/name", "the name of the subject must be the manifestId");
+    throw refuse6("/subject/0/name", "the name of the subject must be the manifestId");
   }
   return { ...predicate, sha256: sha2562 };
 }
@@ -9963,6 +9963,75 @@ function whyNotSigned2(crypto, keys, keyid, sig, input, statement) {
   return null;
 }
 
+// libs/evidence/src/core/log-checkpoint.ts
+var LOG = /^(.+)\/log\/(0|[1-9][0-9]{0,3})$/;
+var SIZE = /^(0|[1-9][0-9]{0,15})$/;
+var SIGNATURE2 = /^\u2014 ([^ +]+) ([A-Za-z0-9+/]+={0,2})$/;
+var MAX_SIGNATURES = 16;
+var ED25519 = 1;
+var encoder7 = new TextEncoder();
+function logName(origin, shard) {
+  return `${origin}/log/${shard}`;
+}
+function noteKeyHash(sha2562, name, rawKey) {
+  const prefix = encoder7.encode(`${name}
+`);
+  const input = new Uint8Array(prefix.length + 1 + rawKey.length);
+  input.set(prefix);
+  input[prefix.length] = ED25519;
+  input.set(rawKey, prefix.length + 1);
+  return sha2562(input).slice(0, 4);
+}
+function parseSignedCheckpoint(note) {
+  const end = note.lastIndexOf("\n\n");
+  if (end < 0 || !note.endsWith("\n")) throw refuse3("it is no signed note");
+  const text2 = note.slice(0, end + 1);
+  const lines = note.slice(end + 2, -1).split("\n");
+  if (lines.length > MAX_SIGNATURES) throw refuse3(`it has more than ${MAX_SIGNATURES} signatures`);
+  const signatures = lines.map((line) => {
+    const [, name, base64] = SIGNATURE2.exec(line) ?? [];
+    const bytes = base64 === void 0 ? null : base64Decode(base64);
+    if (name === void 0 || bytes === null || bytes.length < 5)
+      throw refuse3("a line of its signatures does not fit");
+    return { name, keyHash: bytes.slice(0, 4), signature: bytes.slice(4) };
+  });
+  return { ...readText(text2), text: text2, signatures };
+}
+function whyCheckpointNotSigned(crypto, { origin, shard, text: text2, signatures }, keys) {
+  const name = logName(origin, shard);
+  const input = encoder7.encode(text2);
+  for (const key of keys) {
+    const raw = checkedKeyOfPem(key.public_key_pem);
+    const hash2 = noteKeyHash(crypto.sha256, name, raw);
+    const line = signatures.find(
+      (one) => one.name === name && one.keyHash.every((byte, i) => byte === hash2[i])
+    );
+    if (line === void 0) continue;
+    if (!key.purposes.includes("checkpoint"))
+      return `key_not_valid: ${key.signer_kid} is not a checkpoint key`;
+    if (key.status === "compromised") return `key_not_valid: ${key.signer_kid} is compromised`;
+    if (crypto.verify(crypto.importKey(raw), input, line.signature)) return null;
+    return `signature: not made by ${key.signer_kid} over this checkpoint`;
+  }
+  return "unknown_key: no known signer has signed the checkpoint";
+}
+function readText(text2) {
+  const [log, size, root, rest, ...more] = text2.split("\n");
+  const [, origin, shard] = LOG.exec(log ?? "") ?? [];
+  if (!isOrigin(origin) || shard === void 0)
+    throw refuse3("its first line names no log, <origin>/log/<shard>");
+  if (size === void 0 || !SIZE.test(size) || !Number.isSafeInteger(Number(size))) {
+    throw refuse3("its second line is no size");
+  }
+  const hash2 = root === void 0 ? null : base64Decode(root);
+  if (hash2?.length !== 32) throw refuse3("its third line is no SHA-256 in base64");
+  if (rest !== "" || more.length > 0) throw refuse3("it must have three lines, nothing else");
+  return { origin, shard: Number(shard), size: Number(size), root: hash2 };
+}
+function refuse3(message) {
+  return new EvidenceError("invalid_checkpoint", `This is no checkpoint of a log: ${message}.`);
+}
+
 // libs/evidence/src/core/approval-record.ts
 var APPROVAL_TYPE = "illuvrse-kernel/approval/v1";
 var APPROVAL_ACTIONS = ["approve", "reject", "ratify"];
@@ -9970,7 +10039,7 @@ var PREFIX = `${APPROVAL_TYPE}
 `;
 var MAX_NOTES = 4e3;
 var CONTROL = /[\u0000-\u001f\u007f]/;
-var encoder7 = new TextEncoder();
+var encoder8 = new TextEncoder();
 var MEMBERS2 = {
   origin: isOrigin,
   upgradeId: isGovernanceId,
@@ -9989,11 +10058,11 @@ var NAMES2 = ["type", ...Object.keys(MEMBERS2)];
 function approvalRecordBytes(record) {
   const value2 = { type: APPROVAL_TYPE, ...record };
   readRecord(value2);
-  return encoder7.encode(canonicalize(value2));
+  return encoder8.encode(canonicalize(value2));
 }
 function approvalSigningInput(record) {
   const bytes = approvalRecordBytes(record);
-  const prefix = encoder7.encode(PREFIX);
+  const prefix = encoder8.encode(PREFIX);
   const input = new Uint8Array(prefix.length + bytes.length);
   input.set(prefix);
   input.set(bytes, prefix.length);
@@ -10003,19 +10072,19 @@ function readApprovalRecord(value2, base = "") {
   return readRecord(value2, base);
 }
 function readRecord(value2, base = "") {
-  const refuse5 = (pointer, message) => new EvidenceError("invalid_approval", `This is no approval record: ${message}.`, {
+  const refuse6 = (pointer, message) => new EvidenceError("invalid_approval", `This is no approval record: ${message}.`, {
     pointer: `${base}${pointer}`
   });
   const root = exactObject(value2, NAMES2);
-  if (root === null) throw refuse5("", `it must have ${NAMES2.join(", ")}, nothing else`);
-  if (root["type"] !== APPROVAL_TYPE) throw refuse5("/type", `type must be ${APPROVAL_TYPE}`);
+  if (root === null) throw refuse6("", `it must have ${NAMES2.join(", ")}, nothing else`);
+  if (root["type"] !== APPROVAL_TYPE) throw refuse6("/type", `type must be ${APPROVAL_TYPE}`);
   for (const [name, fits] of Object.entries(MEMBERS2)) {
-    if (!fits(root[name])) throw refuse5(`/${name}`, `the value of ${name} does not fit`);
+    if (!fits(root[name])) throw refuse6(`/${name}`, `the value of ${name} does not fit`);
   }
   const { type: _, ...members2 } = root;
   const record = members2;
   if (record.expiresAt <= record.approvedAt) {
-    throw refuse5("/expiresAt", "it must expire after it was given");
+    throw refuse6("/expiresAt", "it must expire after it was given");
   }
   return record;
 }
@@ -11085,15 +11154,15 @@ var p256 = /* @__PURE__ */ ecdsa(p256_Point, sha256);
 function readCborMap(bytes) {
   const reader = new Reader(bytes);
   const { major, value: size } = reader.head();
-  if (major !== MAP || size > MAX_ENTRIES) throw refuse3("it is not a small CBOR map");
+  if (major !== MAP || size > MAX_ENTRIES) throw refuse4("it is not a small CBOR map");
   const map = /* @__PURE__ */ new Map();
   for (let i = 0; i < size; i++) {
     const key = reader.scalar();
-    if (key instanceof Uint8Array) throw refuse3("a key of its map is a byte string");
-    if (map.has(key)) throw refuse3(`its map has the key ${key} twice`);
+    if (key instanceof Uint8Array) throw refuse4("a key of its map is a byte string");
+    if (map.has(key)) throw refuse4(`its map has the key ${key} twice`);
     map.set(key, reader.scalar());
   }
-  if (!reader.atEnd()) throw refuse3("something follows its map");
+  if (!reader.atEnd()) throw refuse4("something follows its map");
   return map;
 }
 var [UNSIGNED, NEGATIVE, BYTES, TEXT, MAP] = [0, 1, 2, 3, 5];
@@ -11111,36 +11180,36 @@ var Reader = class {
     const first = this.byte();
     const info = first & 31;
     if (info < 24) return { major: first >> 5, value: info };
-    if (info > 26) throw refuse3("a length in it is indefinite or beyond 32 bits");
+    if (info > 26) throw refuse4("a length in it is indefinite or beyond 32 bits");
     const width = 1 << info - 24;
     let value2 = 0;
     for (let i = 0; i < width; i++) value2 = value2 * 256 + this.byte();
     const least = width === 1 ? 24 : width === 2 ? 256 : 65536;
-    if (value2 < least) throw refuse3("an integer in it is not in its shortest form");
+    if (value2 < least) throw refuse4("an integer in it is not in its shortest form");
     return { major: first >> 5, value: value2 };
   }
   scalar() {
     const { major, value: value2 } = this.head();
     if (major === UNSIGNED) return value2;
     if (major === NEGATIVE) return -1 - value2;
-    if (major !== BYTES && major !== TEXT) throw refuse3("it holds something else than integers and strings");
-    if (this.at + value2 > this.bytes.length) throw refuse3("it breaks off");
+    if (major !== BYTES && major !== TEXT) throw refuse4("it holds something else than integers and strings");
+    if (this.at + value2 > this.bytes.length) throw refuse4("it breaks off");
     const field = this.bytes.slice(this.at, this.at + value2);
     this.at += value2;
     if (major === BYTES) return field;
     try {
       return new TextDecoder("utf-8", { fatal: true }).decode(field);
     } catch {
-      throw refuse3("a text in it is not UTF-8");
+      throw refuse4("a text in it is not UTF-8");
     }
   }
   byte() {
     const byte = this.bytes[this.at++];
-    if (byte === void 0) throw refuse3("it breaks off");
+    if (byte === void 0) throw refuse4("it breaks off");
     return byte;
   }
 };
-function refuse3(message) {
+function refuse4(message) {
   return new EvidenceError("invalid_public_key", `This is no COSE key: ${message}.`);
 }
 
@@ -11179,18 +11248,18 @@ function readApproverPool(value2, base = "") {
   const root = members(value2, ["approvers", "threshold"], base);
   const { threshold, approvers: list } = root;
   if (!Array.isArray(list) || list.length === 0 || list.length > MAX_APPROVERS) {
-    throw refuse4(`${base}/approvers`, `a pool has 1 to ${MAX_APPROVERS} approvers`);
+    throw refuse5(`${base}/approvers`, `a pool has 1 to ${MAX_APPROVERS} approvers`);
   }
   const approvers = list.map((entry, i) => readApprover(entry, `${base}/approvers/${i}`));
   if (!Number.isSafeInteger(threshold) || threshold < 1 || threshold > approvers.length) {
-    throw refuse4(`${base}/threshold`, `the threshold is an integer from 1 to the number of approvers`);
+    throw refuse5(`${base}/threshold`, `the threshold is an integer from 1 to the number of approvers`);
   }
   const seen = /* @__PURE__ */ new Map();
   approvers.forEach((approver, i) => {
     const at2 = `${base}/approvers/${i}`;
     const once = (kind, name, pointer) => {
       const owner = seen.get(`${kind} ${name}`);
-      if (owner !== void 0) throw refuse4(pointer, `the ${kind} ${name} occurs twice, first with ${owner}`);
+      if (owner !== void 0) throw refuse5(pointer, `the ${kind} ${name} occurs twice, first with ${owner}`);
       seen.set(`${kind} ${name}`, approver.id);
     };
     once("id", approver.id, `${at2}/id`);
@@ -11216,14 +11285,14 @@ function readApprover(value2, base) {
     base
   );
   if (!isGovernanceId(id))
-    throw refuse4(`${base}/id`, "an id is 1 to 128 characters without control characters");
-  if (!isText(name)) throw refuse4(`${base}/name`, `a name is a text of 1 to ${MAX_TEXT} characters`);
-  if (contact !== null && !isText(contact)) throw refuse4(`${base}/contact`, "contact is a text or null");
+    throw refuse5(`${base}/id`, "an id is 1 to 128 characters without control characters");
+  if (!isText(name)) throw refuse5(`${base}/name`, `a name is a text of 1 to ${MAX_TEXT} characters`);
+  if (contact !== null && !isText(contact)) throw refuse5(`${base}/contact`, "contact is a text or null");
   if (!Array.isArray(principals) || principals.length > MAX_PRINCIPALS || !principals.every(isText)) {
-    throw refuse4(`${base}/principals`, `an approver has at most ${MAX_PRINCIPALS} principals, each a text`);
+    throw refuse5(`${base}/principals`, `an approver has at most ${MAX_PRINCIPALS} principals, each a text`);
   }
   if (!Array.isArray(keys) || keys.length === 0 || keys.length > MAX_KEYS) {
-    throw refuse4(`${base}/keys`, `an approver has 1 to ${MAX_KEYS} keys`);
+    throw refuse5(`${base}/keys`, `an approver has 1 to ${MAX_KEYS} keys`);
   }
   return { id, name, contact, principals, keys: keys.map((key, i) => readKey(key, `${base}/keys/${i}`)) };
 }
@@ -11231,7 +11300,7 @@ function readKey(value2, base) {
   const algorithm = value2?.["algorithm"];
   const ed255192 = algorithm === "ed25519";
   if (!ed255192 && algorithm !== "webauthn") {
-    throw refuse4(`${base}/algorithm`, "the algorithm is ed25519 or webauthn");
+    throw refuse5(`${base}/algorithm`, "the algorithm is ed25519 or webauthn");
   }
   const key = members(
     value2,
@@ -11239,25 +11308,25 @@ function readKey(value2, base) {
     base
   );
   const { keyId } = key;
-  if (!isGovernanceId(keyId)) throw refuse4(`${base}/keyId`, "a keyId is 1 to 128 characters");
+  if (!isGovernanceId(keyId)) throw refuse5(`${base}/keyId`, "a keyId is 1 to 128 characters");
   try {
     if (ed255192) {
       const { publicKeyPem } = key;
       if (typeof publicKeyPem !== "string")
-        throw refuse4(`${base}/publicKeyPem`, "publicKeyPem is a PEM text");
+        throw refuse5(`${base}/publicKeyPem`, "publicKeyPem is a PEM text");
       checkedKeyOfPem(publicKeyPem);
       return { keyId, algorithm, publicKeyPem };
     }
     const { credentialId, publicKey, rpId, origins } = key;
     if (typeof credentialId !== "string" || !isBase64(credentialId)) {
-      throw refuse4(`${base}/credentialId`, "credentialId is base64");
+      throw refuse5(`${base}/credentialId`, "credentialId is base64");
     }
     const cose = typeof publicKey === "string" ? base64Decode(publicKey) : null;
-    if (cose === null) throw refuse4(`${base}/publicKey`, "publicKey is base64 of a COSE key");
+    if (cose === null) throw refuse5(`${base}/publicKey`, "publicKey is base64 of a COSE key");
     readCoseKey(cose);
-    if (!isText(rpId)) throw refuse4(`${base}/rpId`, "rpId is a domain");
+    if (!isText(rpId)) throw refuse5(`${base}/rpId`, "rpId is a domain");
     if (!Array.isArray(origins) || origins.length === 0 || origins.length > 8 || !origins.every(isText)) {
-      throw refuse4(`${base}/origins`, "origins are 1 to 8 web origins");
+      throw refuse5(`${base}/origins`, "origins are 1 to 8 web origins");
     }
     return { keyId, algorithm: "webauthn", credentialId, publicKey, rpId, origins };
   } catch (error) {
@@ -11267,14 +11336,14 @@ function readKey(value2, base) {
 }
 function members(value2, names, base) {
   if (typeof value2 !== "object" || value2 === null || Array.isArray(value2))
-    throw refuse4(base, "it is not an object");
+    throw refuse5(base, "it is not an object");
   const odd = Object.keys(value2).find((name) => !names.includes(name));
-  if (odd !== void 0) throw refuse4(base, `it has an unknown member ${JSON.stringify(odd)}`);
+  if (odd !== void 0) throw refuse5(base, `it has an unknown member ${JSON.stringify(odd)}`);
   const missing = names.find((name) => !Object.hasOwn(value2, name));
-  if (missing !== void 0) throw refuse4(base, `its member ${missing} is missing`);
+  if (missing !== void 0) throw refuse5(base, `its member ${missing} is missing`);
   return value2;
 }
-function refuse4(pointer, message) {
+function refuse5(pointer, message) {
   return new EvidenceError("invalid_pool", `The approver pool does not fit: ${message}.`, { pointer });
 }
 function isText(value2) {
@@ -11293,7 +11362,7 @@ function evolvePool(state, event) {
 function evolved(state, event) {
   const { payload } = event;
   if (event.type === "approver_pool.registered") {
-    if (state !== null) throw refuse4("", "a pool is registered already");
+    if (state !== null) throw refuse5("", "a pool is registered already");
     const first = versioned(payload, 1);
     const registered2 = withKeys(/* @__PURE__ */ new Map(), first.pool, event);
     return {
@@ -11306,7 +11375,7 @@ function evolved(state, event) {
       registered: registered2
     };
   }
-  if (state === null) throw refuse4("", "its first event must be approver_pool.registered");
+  if (state === null) throw refuse5("", "its first event must be approver_pool.registered");
   switch (event.type) {
     case "approver_pool.changed": {
       const inForce = versioned(payload, state.inForce.version + 1);
@@ -11334,7 +11403,7 @@ function evolved(state, event) {
 }
 function versioned(payload, expected) {
   const version = payload["version"];
-  if (version !== expected) throw refuse4("/version", `the version must be ${expected}`);
+  if (version !== expected) throw refuse5("/version", `the version must be ${expected}`);
   return { version: expected, pool: readApproverPool(payload["pool"], "/pool") };
 }
 function withKeys(before, pool, { shard, seq, ts }) {
@@ -11347,7 +11416,74 @@ function withKeys(before, pool, { shard, seq, ts }) {
 }
 function text(value2, pointer) {
   if (typeof value2 === "string" && value2 !== "") return value2;
-  throw refuse4(pointer, "a text is missing");
+  throw refuse5(pointer, "a text is missing");
+}
+
+// libs/evidence/src/core/merkle-tree.ts
+var [LEAF, NODE] = [0, 1];
+var MAX_PATH = 53;
+function leafHash(sha2562, data) {
+  const input = new Uint8Array(data.length + 1);
+  input[0] = LEAF;
+  input.set(data, 1);
+  return sha2562(input);
+}
+function nodeHash(sha2562, left, right) {
+  const input = new Uint8Array(65);
+  input[0] = NODE;
+  input.set(left, 1);
+  input.set(right, 33);
+  return sha2562(input);
+}
+function rootOf(sha2562, { index, size, leaf, path }) {
+  if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size) return null;
+  let node = index;
+  let last = size - 1;
+  let hash2 = leaf;
+  for (const sibling of path) {
+    if (last === 0 || sibling.length !== 32) return null;
+    if (node % 2 === 1 || node === last) {
+      hash2 = nodeHash(sha2562, sibling, hash2);
+      while (node % 2 === 0 && node !== 0) {
+        node /= 2;
+        last = Math.floor(last / 2);
+      }
+    } else {
+      hash2 = nodeHash(sha2562, hash2, sibling);
+    }
+    node = Math.floor(node / 2);
+    last = Math.floor(last / 2);
+  }
+  return last === 0 ? hash2 : null;
+}
+
+// libs/evidence/src/core/log-proof.ts
+var FIRST_LINE = "c2sp.org/tlog-proof@v1";
+var INDEX = /^index (0|[1-9][0-9]{0,15})$/;
+function parseLogProof(text2) {
+  const refuse6 = (message) => new EvidenceError("invalid_log_proof", `This is no proof of inclusion: ${message}.`);
+  const end = text2.indexOf("\n\n");
+  const [first, second, ...hashes] = text2.slice(0, Math.max(end, 0)).split("\n");
+  if (first !== FIRST_LINE) throw refuse6(`its first line is not ${FIRST_LINE}`);
+  const index = Number(INDEX.exec(second ?? "")?.[1] ?? NaN);
+  if (!Number.isSafeInteger(index)) throw refuse6("its second line is no index");
+  if (hashes.length > MAX_PATH) throw refuse6(`its path has more than ${MAX_PATH} hashes`);
+  const path = hashes.map((line) => {
+    const hash2 = base64Decode(line);
+    if (hash2?.length !== 32) throw refuse6("a line of its path is no SHA-256 in base64");
+    return hash2;
+  });
+  return { index, path, checkpoint: parseSignedCheckpoint(text2.slice(end + 2)) };
+}
+function includes(crypto, proof, bytes) {
+  const { index, path, checkpoint } = proof;
+  const root = rootOf(crypto.sha256, {
+    index,
+    size: checkpoint.size,
+    leaf: leafHash(crypto.sha256, bytes),
+    path
+  });
+  return root !== null && root.every((byte, i) => byte === checkpoint.root[i]);
 }
 
 // libs/evidence/src/core/quorum.ts
@@ -11568,6 +11704,7 @@ function verifyUpgradeEvidenceWith(crypto, file, { signers, origin }) {
     status: null,
     approvers: [],
     required: null,
+    log: null,
     events: [],
     faults: []
   };
@@ -11589,6 +11726,7 @@ function verifyUpgradeEvidenceWith(crypto, file, { signers, origin }) {
   const pool = events.stream(bundle.pool, POOL_STREAM);
   const upgrade = events.stream(bundle.events, `upgrade/${bundle.upgradeId}`);
   new DecisionReplay(crypto, bundle, signers, verdict).run(pool, upgrade);
+  proveInclusion(crypto, bundle, signers, verdict);
   return verdict;
 }
 function readUpgradeEvidence(file) {
@@ -11603,31 +11741,38 @@ function readUpgradeEvidence(file) {
     "pool",
     "signers",
     "approvals",
-    "head"
+    "head",
+    "proofs"
   ];
-  const refuse5 = (pointer, message) => new EvidenceError("invalid_upgrade_evidence", `This is no evidence of an upgrade: ${message}.`, {
+  const refuse6 = (pointer, message) => new EvidenceError("invalid_upgrade_evidence", `This is no evidence of an upgrade: ${message}.`, {
     pointer
   });
   const root = exactObject(value2, names);
-  if (root === null) throw refuse5("", `it must have ${names.join(", ")}, nothing else`);
-  if (root["type"] !== UPGRADE_EVIDENCE_TYPE) throw refuse5("/type", `type must be ${UPGRADE_EVIDENCE_TYPE}`);
+  if (root === null) throw refuse6("", `it must have ${names.join(", ")}, nothing else`);
+  if (root["type"] !== UPGRADE_EVIDENCE_TYPE) throw refuse6("/type", `type must be ${UPGRADE_EVIDENCE_TYPE}`);
   for (const name of ["origin", "upgradeId"]) {
-    if (typeof root[name] !== "string") throw refuse5(`/${name}`, `${name} must be a text`);
+    if (typeof root[name] !== "string") throw refuse6(`/${name}`, `${name} must be a text`);
   }
-  if (!isTimestamp(root["issuedAt"])) throw refuse5("/issuedAt", "issuedAt must be a time");
+  if (!isTimestamp(root["issuedAt"])) throw refuse6("/issuedAt", "issuedAt must be a time");
   if (exactObject(root["manifest"], Object.keys(root["manifest"] ?? {})) === null) {
-    throw refuse5("/manifest", "the manifest must be an object");
+    throw refuse6("/manifest", "the manifest must be an object");
   }
   for (const name of ["events", "pool", "signers"]) {
     const list = root[name];
     const fits = Array.isArray(list) && list.length <= MAX_EVENTS && list.every((one) => typeof one === "string");
     if (!fits)
-      throw refuse5(`/${name}`, `${name} must be a list of at most ${MAX_EVENTS} canonical events, as texts`);
+      throw refuse6(`/${name}`, `${name} must be a list of at most ${MAX_EVENTS} canonical events, as texts`);
   }
-  if (!Array.isArray(root["approvals"])) throw refuse5("/approvals", "approvals must be a list");
+  const proofs = root["proofs"];
+  const proven = Array.isArray(proofs) && proofs.every((one) => typeof one === "string");
+  const lists = ["events", "pool"].map((name) => root[name].length);
+  if (!proven || proofs.length > 0 && proofs.length !== (lists[0] ?? 0) + (lists[1] ?? 0)) {
+    throw refuse6("/proofs", "proofs must be a list of texts, one for each of events and pool, or empty");
+  }
+  if (!Array.isArray(root["approvals"])) throw refuse6("/approvals", "approvals must be a list");
   const head = exactObject(root["head"], ["shard", "seq", "hash"]);
   if (head === null || !HEX_SHA256.test(textOf(head["hash"]))) {
-    throw refuse5("/head", "head must have shard, seq and hash");
+    throw refuse6("/head", "head must have shard, seq and hash");
   }
   return root;
 }
@@ -11910,6 +12055,44 @@ var DecisionReplay = class {
     this.verdict.faults.push(`${code}: ${shard}:${seq}: ${message}`);
   }
 };
+function proveInclusion(crypto, { origin, events, pool, proofs }, signers, verdict) {
+  if (proofs.length === 0) return;
+  const lines = [...events, ...pool];
+  const before = verdict.faults.length;
+  let first = null;
+  for (const [at2, text2] of proofs.entries()) {
+    const line = lines[at2] ?? "";
+    try {
+      const proof = parseLogProof(text2);
+      const { shard, seq } = parseEvent(line);
+      const { checkpoint: checkpoint2 } = proof;
+      first ??= proof;
+      const fault2 = (message) => verdict.faults.push(`inclusion: ${shard}:${seq}: ${message}`);
+      if (checkpoint2.text !== first.checkpoint.text)
+        fault2("its proof is of another checkpoint than the first one");
+      if (checkpoint2.origin !== origin || checkpoint2.shard !== shard) {
+        fault2(`its proof is of the log ${logName(checkpoint2.origin, checkpoint2.shard)}`);
+      }
+      if (proof.index !== seq - 1) fault2(`its proof is for the index ${proof.index}`);
+      else if (!includes(crypto, proof, new TextEncoder().encode(line))) {
+        fault2("its proof does not lead to the root of the checkpoint");
+      }
+    } catch (error) {
+      if (!(error instanceof EvidenceError)) throw error;
+      verdict.faults.push(`inclusion: proof ${at2}: ${error.code}: ${error.message}`);
+    }
+  }
+  if (first === null) return;
+  const { checkpoint } = first;
+  const refusal = whyCheckpointNotSigned(crypto, checkpoint, signers);
+  if (refusal !== null) verdict.faults.push(`inclusion: ${refusal}`);
+  if (verdict.faults.length > before) return;
+  verdict.log = {
+    name: logName(checkpoint.origin, checkpoint.shard),
+    size: checkpoint.size,
+    root: base64Encode(checkpoint.root)
+  };
+}
 function textOf(value2) {
   return typeof value2 === "string" ? value2 : JSON.stringify(value2 ?? null);
 }
@@ -11951,14 +12134,6 @@ var nodeApprovalCrypto = {
   }
 };
 
-// libs/evidence/src/core/printable-text.ts
-function printable(text2) {
-  return text2.replace(
-    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
-    (c) => `\\u${(c.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`
-  );
-}
-
 // libs/evidence/src/core/archive-day.ts
 var ARCHIVE_DAY = {
   payloadType: "application/vnd.illuvrse.kernel.archive-day+json",
@@ -11984,17 +12159,6 @@ var ARCHIVE_DAY = {
     return null;
   }
 };
-function whyDayNotLinked({ previous, first }, before) {
-  if (before === null) return previous === null ? null : `the manifest of ${previous.day} is missing`;
-  const { day, last } = before.document;
-  if (previous === null) return `it says that it is the first, but there is one of ${day}`;
-  if (previous.day > day) return `the manifest of ${previous.day} is missing`;
-  if (previous.day !== day) return `it does not follow the manifest of ${day}`;
-  if (previous.sha256 !== before.sha256) return `the manifest of ${day} is another one than it names`;
-  if (first.seq !== last.seq + 1)
-    return `it begins with ${first.seq}, the day before it ended with ${last.seq}`;
-  return null;
-}
 function archiveDayKey({ shard, day }) {
   return `${archiveDayPrefix(shard)}${day.replaceAll("-", "/")}.json`;
 }
@@ -12054,26 +12218,26 @@ var UsageError = class extends Error {
 // apps/audit-verify/sources/s3-location.ts
 var BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 function readS3Location(text2, endpoint, env) {
-  const refuse5 = (why) => new UsageError(
+  const refuse6 = (why) => new UsageError(
     `--s3 ${text2} ${why}: it looks like s3://bucket/prefix or https://host:port/bucket/prefix.`
   );
-  if (!URL.canParse(text2)) throw refuse5("is no URL");
+  if (!URL.canParse(text2)) throw refuse6("is no URL");
   const url = new URL(text2);
   if (url.username !== "" || url.password !== "")
-    throw refuse5("has credentials in it, which belong in AWS_*");
-  if (url.search !== "" || url.hash !== "") throw refuse5("has a query");
+    throw refuse6("has credentials in it, which belong in AWS_*");
+  if (url.search !== "" || url.hash !== "") throw refuse6("has a query");
   const shared = { region: regionOf(env), credentials: credentialsOf(env) };
   if (url.protocol === "s3:") {
     const bucket2 = url.host;
-    if (!BUCKET.test(bucket2)) throw refuse5("names no bucket");
+    if (!BUCKET.test(bucket2)) throw refuse6("names no bucket");
     const at2 = endpoint ?? set(env["AWS_ENDPOINT_URL_S3"]) ?? set(env["AWS_ENDPOINT_URL"]);
     const where = at2 === null ? { endpoint: `https://${bucket2}.s3.${shared.region}.amazonaws.com`, bucketInPath: false } : { endpoint: endpointOf(at2), bucketInPath: true };
     return { ...shared, ...where, bucket: bucket2, prefix: prefixOf(url.pathname) };
   }
-  if (url.protocol !== "http:" && url.protocol !== "https:") throw refuse5("has another scheme");
-  if (endpoint !== null) throw refuse5("names its endpoint itself, leave --s3-endpoint out");
+  if (url.protocol !== "http:" && url.protocol !== "https:") throw refuse6("has another scheme");
+  if (endpoint !== null) throw refuse6("names its endpoint itself, leave --s3-endpoint out");
   const [, bucket = "", ...rest] = url.pathname.split("/");
-  if (!BUCKET.test(bucket)) throw refuse5("names no bucket");
+  if (!BUCKET.test(bucket)) throw refuse6("names no bucket");
   return {
     ...shared,
     endpoint: url.origin,
@@ -12838,6 +13002,12 @@ function faultLine({ code, shard, seq, id, message }) {
   const event = id ?? (code === "gap" || code === "truncation" ? "missing" : "unknown");
   return printable(`${code}: event ${event}, position ${position}: ${message}`);
 }
+function printable(text2) {
+  return text2.replace(
+    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
+    (c) => `\\u${(c.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`
+  );
+}
 
 // apps/audit-verify/report/progress-bar.ts
 var WIDTH = 24;
@@ -12917,7 +13087,7 @@ var DayManifestCheck = class {
       manifests.sort((a, b) => a.document.day < b.document.day ? -1 : 1);
       let before = null;
       for (const manifest of manifests) {
-        const wrong = whyDayNotLinked(manifest.document, before);
+        const wrong = whyNotLinked(manifest, before);
         if (wrong !== null) {
           faults.push(
             fault(manifest.document.shard, manifest.document.first.seq, `${manifest.key}: ${wrong}`)
@@ -12985,6 +13155,20 @@ var DayManifestCheck = class {
     ];
   }
 };
+function whyNotLinked({ document }, before) {
+  const { previous, first } = document;
+  if (before === null) return previous === null ? null : `the manifest of ${previous.day} is missing`;
+  if (previous === null) return `it says that it is the first, but there is one of ${before.document.day}`;
+  if (previous.day > before.document.day) return `the manifest of ${previous.day} is missing`;
+  if (previous.day !== before.document.day)
+    return `it does not follow the manifest of ${before.document.day}`;
+  if (previous.sha256 !== before.sha256)
+    return `the manifest of ${previous.day} is another one than it names`;
+  if (first.seq !== before.document.last.seq + 1) {
+    return `it begins with ${first.seq}, the day before it ended with ${before.document.last.seq}`;
+  }
+  return null;
+}
 function whyNotOf({ day, first, last }, { seq, hash: hash2, ts }) {
   if (dayOf(ts) !== day) return `it counts an event of ${dayOf(ts)}`;
   if (seq === first.seq && hash2 !== first.hash) return "its first event has another hash";
@@ -13895,17 +14079,24 @@ function verifyUpgradeFile(argv) {
   const { faults, ...verdict } = verifyUpgradeEvidence(file, trust);
   const verified = faults.length === 0;
   if (values.json === true) return { verified, lines: [JSON.stringify({ verified, ...verdict, faults })] };
-  if (!verified) return { verified, lines: faults.map(printable) };
-  const { upgradeId, status, approvers, required, events } = verdict;
+  if (!verified) return { verified, lines: faults.map(printable2) };
+  const { upgradeId, status, approvers, required, events, log } = verdict;
   const decided = required === null ? "not decided" : `${approvers.length} of ${required}: ${approvers.join(", ")}`;
   const last = events.at(-1);
   return {
     verified,
     lines: [
-      printable(`Upgrade ${upgradeId} verified: ${status} (${decided}).`),
+      printable2(`Upgrade ${upgradeId} verified: ${status} (${decided}).`),
+      log === null ? "The file has no proofs of inclusion: check with the chain as a whole that its events are in there." : printable2(`All its events are in the log ${log.name} at size ${log.size}, root ${log.root}.`),
       `Last event ${last?.shard}:${last?.seq}:${last?.hash}, a head to expect of the chain (--expect-head).`
     ]
   };
+}
+function printable2(text2) {
+  return text2.replace(
+    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
+    (c) => `\\u${(c.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`
+  );
 }
 
 // apps/audit-verify/main.ts

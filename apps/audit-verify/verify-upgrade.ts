@@ -48,7 +48,7 @@ export function verifyUpgradeFile(argv: readonly string[]): UpgradeReport {
   const verified = faults.length === 0;
   if (values.json === true) return { verified, lines: [JSON.stringify({ verified, ...verdict, faults })] };
   if (!verified) return { verified, lines: faults.map(printable) };
-  const { upgradeId, status, approvers, required, events } = verdict;
+  const { upgradeId, status, approvers, required, events, log } = verdict;
   const decided =
     required === null ? 'not decided' : `${approvers.length} of ${required}: ${approvers.join(', ')}`;
   const last = events.at(-1);
@@ -56,6 +56,9 @@ export function verifyUpgradeFile(argv: readonly string[]): UpgradeReport {
     verified,
     lines: [
       printable(`Upgrade ${upgradeId} verified: ${status} (${decided}).`),
+      log === null
+        ? 'The file has no proofs of inclusion: check with the chain as a whole that its events are in there.'
+        : printable(`All its events are in the log ${log.name} at size ${log.size}, root ${log.root}.`),
       `Last event ${last?.shard}:${last?.seq}:${last?.hash}, a head to expect of the chain (--expect-head).`,
     ],
   };

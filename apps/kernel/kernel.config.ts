@@ -3,9 +3,11 @@ import { roleBindings } from '#libs/access';
 import {
   certificateFile,
   type ConfigOf,
+  decimal,
   defineConfig,
   flag,
   json,
+  list,
   matching,
   oneOf,
   path,
@@ -17,6 +19,7 @@ import {
 } from '#libs/config';
 import { type ApproverPool, EvidenceError, type JsonValue, readApproverPool } from '#libs/evidence';
 import { DEFAULT_POLICY } from '#libs/governance';
+import { webhookEntries } from '#libs/webhooks';
 
 /** The format of docs/spec/approval.md, section 3, read by the code that reads it from the chain. */
 const approverPool = z.unknown().transform((value, context): ApproverPool => {
@@ -28,6 +31,9 @@ const approverPool = z.unknown().transform((value, context): ApproverPool => {
     return z.NEVER;
   }
 });
+
+/** In development also a few seconds, so that a window can be seen to end. */
+const hours = () => decimal({ min: 0.0002, max: 8_784 });
 
 /** Every setting of the kernel process; docs/configuration.md is generated from it. */
 export const kernelConfig = defineConfig({
@@ -166,23 +172,71 @@ export const kernelConfig = defineConfig({
     fromFile: true,
   },
   KERNEL_APPROVAL_TTL_HOURS: {
-    schema: wholeNumber({ min: 1, max: 8_784 }),
+    schema: hours(),
     description: 'How long an approval counts, until an upgrade of type policy says otherwise.',
     default: DEFAULT_POLICY.approvalTtlHours,
     unit: 'h',
   },
   KERNEL_PROPOSAL_TTL_HOURS: {
-    schema: wholeNumber({ min: 1, max: 8_784 }),
+    schema: hours(),
     description:
       'How long a proposal may take until it expires, until an upgrade of type policy says otherwise.',
     default: DEFAULT_POLICY.proposalTtlHours,
     unit: 'h',
   },
   KERNEL_RATIFICATION_HOURS: {
-    schema: wholeNumber({ min: 1, max: 8_784 }),
+    schema: hours(),
     description:
       'How long an emergency application may wait for its ratification until it is rolled back, until an upgrade of type policy says otherwise.',
     default: DEFAULT_POLICY.ratificationHours,
+    unit: 'h',
+  },
+  KERNEL_WEBAUTHN_RP_ID: {
+    schema: matching(
+      /^(localhost|(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63})$/,
+      'a domain such as kernel.example.com',
+    ).optional(),
+    description:
+      'The relying party of WebAuthn credentials that are registered here: the domain of the pages that approvers sign on, or one above it. It cannot be changed without new credentials. Without it none are registered.',
+  },
+  KERNEL_WEBAUTHN_ORIGINS: {
+    schema: list(url('https', 'http'), 'web origins such as https://kernel.example.com').optional(),
+    description:
+      'The web origins of those pages, within the relying party. Only https, except on localhost in development.',
+  },
+  KERNEL_WEBHOOKS: {
+    schema: json(
+      webhookEntries,
+      'a list such as [{"name":"on-call","url":"https://hooks.example.com/kernel","secretFile":"/run/secrets/on-call","types":["upgrade.emergency_applied","upgrade.unratified"]}]',
+    ),
+    description:
+      'Who is told about upgrades, by signed webhooks (docs/governance.md). Each endpoint has a secret in a file of its own: a line with whsec_ and base64, two while it is replaced. Without types it gets every notification; caFile names authorities (PEM) to trust in place of the usual ones.',
+    default: '[]',
+    fromFile: true,
+  },
+  KERNEL_WEBHOOK_TIMEOUT_MS: {
+    schema: wholeNumber({ min: 100, max: 60_000 }),
+    description: 'How long a receiver may take to accept a notification.',
+    default: 10_000,
+    unit: 'ms',
+  },
+  KERNEL_WEBHOOK_RETRY_MS: {
+    schema: wholeNumber({ min: 10, max: 3_600_000 }),
+    description:
+      'About how long after the first failure a notification is sent again. Each further wait is four times as long, up to six hours.',
+    default: 5_000,
+    unit: 'ms',
+  },
+  KERNEL_WEBHOOK_ATTEMPTS: {
+    schema: wholeNumber({ min: 1, max: 100 }),
+    description: 'After as many failures a notification goes to the dead letters.',
+    default: 12,
+  },
+  KERNEL_WEBHOOK_EXPIRING_HOURS: {
+    schema: wholeNumber({ min: 1, max: 8_784 }),
+    description:
+      'How long before its end a proposal or a ratification is announced as expiring, but never in the first three quarters of its time.',
+    default: 48,
     unit: 'h',
   },
   KERNEL_LOG_LEVEL: {

@@ -29,16 +29,21 @@ import {
 } from '#libs/key-registry';
 import {
   AuthorizationSigner,
+  ChallengeStore,
+  CheckpointSigner,
   CoordinatorOptions,
   DivisionsModule,
   GovernanceModule,
   GovernanceOptions,
   GovernedSigners,
   KeyPossession,
+  NotificationOptions,
+  WebAuthnOptions,
 } from '#libs/governance';
 import { ModeRecorder, ModesModule, ModeStore, ModeWatch } from '#libs/modes';
 import { type Registry } from '#libs/observability';
 import { SigningProxyClient } from '#libs/signer';
+import { WebhookDelivery, type WebhookEndpoint, WebhookOutbox } from '#libs/webhooks';
 import { ManifestSigner, SignerSource, SigningModule, SigningOptions } from '#libs/signing';
 import { AppendMetrics } from './append-metrics';
 import { type KernelConfig } from './kernel.config';
@@ -47,17 +52,23 @@ import { ModeMetrics } from './mode-metrics';
 import {
   FixedKeyEventSigner,
   ProxyKeyPossession,
+  ProxyCheckpointSigner,
   ProxyKeys,
   ProxyManifestSigner,
   RegisteredKeyEventSigner,
 } from './proxy-signers';
 import { StoredLegalHolds } from './stored-legal-holds';
+import { NotificationMetrics } from './notification-metrics';
 import { UpgradeMetrics } from './upgrade-metrics';
+
+const HOUR_MS = 60 * 60 * 1_000;
 
 export interface KernelModuleOptions {
   config: KernelConfig;
   proxy: SigningProxyClient;
   registry: Registry;
+  /** Who is told about upgrades. */
+  webhooks: readonly WebhookEndpoint[];
 }
 
 /** Refuses a database that lacks migrations or holds another chain, before anything is read from it. */
@@ -259,8 +270,13 @@ class SigningPortsModule {
 /** Binds what the governance module asks of the key registry. */
 @Module({})
 class GovernancePortsModule {
-  static register(keyRegistry: DynamicModule, { config, registry }: KernelModuleOptions): DynamicModule {
+  static register(
+    keyRegistry: DynamicModule,
+    { config, registry, webhooks }: KernelModuleOptions,
+  ): DynamicModule {
     const { origin } = config;
+    const holder = `kernel ${hostname()} ${process.pid}`;
+    const notificationMetrics = new NotificationMetrics(registry);
     const options: GovernanceOptions = {
       origin,
       policy: {
@@ -293,6 +309,12 @@ class GovernancePortsModule {
           }),
           inject: [RegisteredSigners],
         },
+        {
+          provide: CheckpointSigner,
+          useFactory: (proxy: SigningProxyClient, keys: SigningKeys) =>
+            new ProxyCheckpointSigner(proxy, keys),
+          inject: [SigningProxyClient, SigningKeys],
+        },
         { provide: GovernanceOptions, useValue: options },
         {
           provide: CoordinatorOptions,
@@ -300,7 +322,7 @@ class GovernancePortsModule {
             const metrics = new UpgradeMetrics(registry);
             return {
               databaseUrl: config.databaseUrl,
-              holder: `kernel ${hostname()} ${process.pid}`,
+              holder,
               mayDecide: () => modes.current.mode === 'normal',
               onPass: (pass) => metrics.onPass(pass),
               onTerm: (leading) => metrics.onTerm(leading),
@@ -308,8 +330,62 @@ class GovernancePortsModule {
           },
           inject: [ModeWatch],
         },
+        {
+          provide: NotificationOptions,
+          useFactory: (modes: ModeWatch): NotificationOptions => ({
+            endpoints: webhooks,
+            expiringMs: config.webhookExpiringHours * HOUR_MS,
+            databaseUrl: config.databaseUrl,
+            holder,
+            mayWork: () => modes.current.mode !== 'safe-mode',
+            onTerm: (leading) => notificationMetrics.onTerm(leading),
+          }),
+          inject: [ModeWatch],
+        },
+        {
+          provide: WebAuthnOptions,
+          useValue: {
+            rpId: config.webauthnRpId ?? null,
+            origins: config.webauthnOrigins ?? [],
+          } satisfies WebAuthnOptions,
+        },
+        {
+          provide: ChallengeStore,
+          useFactory: (dataSource: DataSource) =>
+            new ChallengeStore(new Database(dataSource, DEFAULT_LIMITS.storeTimeoutMs)),
+          inject: [getDataSourceToken()],
+        },
+        {
+          provide: WebhookOutbox,
+          useFactory: (dataSource: DataSource) =>
+            new WebhookOutbox(new Database(dataSource, DEFAULT_LIMITS.storeTimeoutMs)),
+          inject: [getDataSourceToken()],
+        },
+        {
+          provide: WebhookDelivery,
+          useFactory: (outbox: WebhookOutbox) =>
+            new WebhookDelivery(outbox, {
+              endpoints: webhooks,
+              timeoutMs: config.webhookTimeoutMs,
+              schedule: { firstMs: config.webhookRetryMs, attempts: config.webhookAttempts },
+              observer: notificationMetrics,
+            }),
+          inject: [WebhookOutbox],
+        },
       ],
-      exports: [AuthorizationSigner, KeyPossession, GovernedSigners, GovernanceOptions, CoordinatorOptions],
+      exports: [
+        AuthorizationSigner,
+        KeyPossession,
+        CheckpointSigner,
+        GovernedSigners,
+        GovernanceOptions,
+        CoordinatorOptions,
+        NotificationOptions,
+        WebAuthnOptions,
+        ChallengeStore,
+        WebhookOutbox,
+        WebhookDelivery,
+      ],
     };
   }
 }

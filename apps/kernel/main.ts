@@ -15,6 +15,7 @@ import { SigningKeys } from '#libs/key-registry';
 import { ModeWatch } from '#libs/modes';
 import { processRegistry, runApp, startManagementServer } from '#libs/observability';
 import { SignerError, SigningProxyClient } from '#libs/signer';
+import { assertGovernanceSettings, webhookEndpoints } from './governance-settings';
 import { kernelConfig } from './kernel.config';
 import { KernelModule } from './kernel.module';
 import { KmsRequirement } from './kms-requirement';
@@ -26,6 +27,8 @@ runApp({
   config: kernelConfig,
   explained: [EventStoreError, HttpEdgeError, SignerError],
   async start(config, { logger, onStop }) {
+    assertGovernanceSettings(config);
+    const webhooks = webhookEndpoints(config);
     const proxy = new SigningProxyClient({
       url: config.kmsEndpoint,
       ca: readFileSync(config.kmsCaFile),
@@ -35,7 +38,7 @@ runApp({
     });
     await new KmsRequirement(config).assertAtStart(proxy);
     const service = await createServiceApp(
-      KernelModule.register({ config, proxy, registry: processRegistry }),
+      KernelModule.register({ config, proxy, registry: processRegistry, webhooks }),
       {
         tls: {
           cert: readFileSync(config.tlsCertFile),

@@ -1,13 +1,16 @@
 import { type KeyObject } from 'node:crypto';
 import {
+  checkpointSigningInput,
   importPublicKey,
+  type LogCheckpoint,
   rawKeyOfPem,
   sha256Hex,
+  signedCheckpoint,
   type SignerEntry,
   signerPossessionInput,
 } from '#libs/evidence';
 import { type EventSigner } from '#libs/event-store';
-import { type KeyPossession } from '#libs/governance';
+import { CheckpointSigner, type KeyPossession } from '#libs/governance';
 import { type BackendKey, BackendKeys, type SigningKeys } from '#libs/key-registry';
 import {
   SignerError,
@@ -151,6 +154,27 @@ export class ProxyManifestSigner extends ManifestSigner {
     if (!signed) throw new SignerError('signing_unavailable', 'The signing proxy returned no signature.');
     this.metrics.onSignatures('manifest', 1);
     return signed;
+  }
+}
+
+/** Signs checkpoints of the log with the registered checkpoint key in force. */
+export class ProxyCheckpointSigner extends CheckpointSigner {
+  private readonly signer: KnownKeySigner;
+
+  constructor(
+    proxy: SigningProxyClient,
+    private readonly keys: SigningKeys,
+  ) {
+    super();
+    this.signer = new KnownKeySigner(proxy);
+  }
+
+  async sign(checkpoint: LogCheckpoint): Promise<string> {
+    const key = this.keys.activeKey('checkpoint');
+    const input = checkpointSigningInput(checkpoint);
+    const [signed] = await noticeWrongKey(this.keys, () => this.signer.sign(key, 'log-checkpoint', [input]));
+    if (!signed) throw new SignerError('signing_unavailable', 'The signing proxy returned no signature.');
+    return signedCheckpoint(checkpoint, key.publicKeyPem, Buffer.from(signed.signature, 'base64'));
   }
 }
 

@@ -65,6 +65,10 @@ const GOVERNANCE: Record<string, Row> = {
   proposeRollback: PROPOSE,
   getApprovers: ANY_ROLE,
   revokeApproverKey: SUPERADMIN_ONLY,
+  beginCredentialRegistration: SUPERADMIN_ONLY,
+  registerCredential: SUPERADMIN_ONLY,
+  listNotifications: { ...APPLY, AUDITOR: 'yes' },
+  redeliverNotification: SUPERADMIN_ONLY,
 };
 
 const WRITE: Row = {
@@ -223,6 +227,24 @@ describe('roles', () => {
         };
       case 'getDivision':
         return { method: 'GET', path: `/kernel/division/${division}` };
+      case 'beginCredentialRegistration':
+        return { method: 'POST', path: '/kernel/approvers/nobody/webauthn/challenge', options: {} };
+      case 'registerCredential': {
+        const response = { clientDataJSON: 'AAAA', attestationObject: 'AAAA' };
+        return {
+          method: 'POST',
+          path: '/kernel/approvers/nobody/webauthn/credential',
+          options: { json: { response: { id: 'AAAA', rawId: 'AAAA', type: 'public-key', response } } },
+        };
+      }
+      case 'listNotifications':
+        return { method: 'GET', path: '/kernel/admin/notifications' };
+      case 'redeliverNotification':
+        return {
+          method: 'POST',
+          path: `/kernel/admin/notifications/msg_${'0'.repeat(32)}/redeliver`,
+          options: { json: {} },
+        };
       case 'getUpgrade':
         return { method: 'GET', path: '/kernel/upgrade/none' };
       case 'getUpgradeEvidence':

@@ -1,12 +1,12 @@
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type JsonObject, parseEvent, verifyManifestEnvelope } from '#libs/evidence';
-import { withStack, workTree } from '#libs/testing';
+import { withStack } from '#libs/testing';
 import { ContractClient } from '../contract/contract.client';
 import { PersonAtDesk } from './approvers';
+import { verifyOffline as verifyUpgrade } from './verify-offline';
 
 let counter = 0;
 const nextId = () => `upg-${++counter}`;
@@ -45,19 +45,8 @@ describe('upgrades, over mutual TLS', () => {
   const typesOf = async (id: string) =>
     ((await detail(id)).timeline as { type: string }[]).map(({ type }) => type.replace('upgrade.', ''));
 
-  /** Runs the committed verifier over the evidence, on what was printed from the kernel's own public keys. */
-  async function verifyOffline(id: string, change: (file: string) => string = (file) => file) {
-    const evidence = join(folder, `${id}.json`);
-    await writeFile(evidence, change((await operator().get(`/kernel/upgrade/${id}/evidence`)).text));
-    const signers = join(folder, 'signers.json');
-    await writeFile(signers, (await operator().get('/kernel/keys/signers.json')).text);
-    const args = [join(workTree(), 'tools', 'audit-verify.js'), '--upgrade', evidence, '--signers', signers];
-    return new Promise<{ code: number; output: string }>((resolve) => {
-      execFile(process.execPath, args, (error, stdout, stderr) => {
-        resolve({ code: typeof error?.code === 'number' ? error.code : 0, output: stdout + stderr });
-      });
-    });
-  }
+  const verifyOffline = (id: string, change?: (file: string) => string) =>
+    verifyUpgrade(operator(), folder, id, change);
 
   it('has the development pool of five, three of whom have to agree', async () => {
     const { json } = await operator().get('/kernel/approvers');
@@ -126,6 +115,7 @@ describe('upgrades, over mutual TLS', () => {
 
     const { code, output } = await verifyOffline(id);
     expect([code, output]).toEqual([0, expect.stringContaining(`Upgrade ${id} verified: applied (3 of 3:`)]);
+    expect(output).toContain(`All its events are in the log ${stack().origin}/log/0 at size `);
     expect((await operator().post(`/kernel/upgrade/${id}/complete`, {})).json.upgrade.status).toBe(
       'completed',
     );

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { readEnvironmentFile } from '#libs/devstack';
 import { manifestDigest } from '#libs/evidence';
-import { workTree } from '#libs/testing';
+import { Pkcs11Backend, provisionSoftHsm } from '#libs/signer';
+import { describeWithSoftHsm, workTree } from '#libs/testing';
 import { Launcher } from './launcher.driver';
 
 describe('./kernel upgrade', () => {
@@ -151,4 +152,53 @@ describe('./kernel upgrade', () => {
       'is not an Ed25519 private key in PEM',
     );
   }, 60_000);
+
+  it('lists notifications, and sends none again that is not there', async () => {
+    expect(await upgrade('notifications', '--only', 'dead')).toMatchObject({
+      code: 0,
+      stdout: 'There are no such notifications.\n',
+    });
+    expect((await upgrade('notifications', '--only', 'lost')).code).toBe(2);
+    expect(await upgrade('redeliver', `msg_${'0'.repeat(32)}`)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('(notification_not_found)'),
+    });
+  }, 60_000);
+
+  describeWithSoftHsm('with an approval key in a token', () => {
+    it('signs without the key ever leaving it', async () => {
+      const dir = join(launcher.scratch, 'token');
+      const token = await provisionSoftHsm({ dir, keys: [{ kid: 'desk-5', purpose: 'manifest' }] });
+      const backend = await Pkcs11Backend.open({ ...token, processes: 1 });
+      const publicKeyPem = backend.keys()[0]?.publicKeyPem ?? '';
+      await backend.close();
+      const pool = JSON.parse((await upgrade('approvers', '--json')).stdout) as {
+        threshold: number;
+        approvers: { id: string; keys: object[]; revokedKeys?: unknown }[];
+      };
+      const approvers = pool.approvers.map(({ revokedKeys: _, ...approver }) =>
+        approver.id === 'approver-5'
+          ? { ...approver, keys: [...approver.keys, { keyId: 'desk-5', algorithm: 'ed25519', publicKeyPem }] }
+          : approver,
+      );
+      const change = { threshold: pool.threshold, approvers };
+      await propose({ upgradeId: 'cli-token', type: 'approver_pool', rationale: 'a token', pool: change });
+      const first = await approve('cli-token', 1);
+      expect(first.stderr).toContain('+ /approvers/approver-5/keys/desk-5/keyId: "desk-5"');
+      for (const n of [2, 3]) expect((await approve('cli-token', n)).code).toBe(0);
+      expect((await upgrade('apply', 'cli-token')).stdout).toContain('is applied');
+
+      await propose({ upgradeId: 'cli-signed', type: 'code', target: 'api', rationale: 'x' });
+      const options = [
+        ...['--pkcs11-key', 'desk-5', '--key-id', 'desk-5', '--pkcs11-module', token.modulePath],
+        ...['--pkcs11-token', token.tokenLabel, '--pkcs11-pin-file', token.pinFile],
+        ...['--pkcs11-env', `SOFTHSM2_CONF=${token.configFile}`],
+      ];
+      expect(await approve('cli-signed', 5, ...options)).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining('1 of 3: approver-5'),
+        stderr: expect.stringContaining('as approver-5 with desk-5'),
+      });
+    }, 120_000);
+  });
 });

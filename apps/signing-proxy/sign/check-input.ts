@@ -3,6 +3,7 @@ import {
   AUDIT_REPORT,
   EvidenceError,
   parseAuditSigningInput,
+  parseCheckpointSigningInput,
   parseDocumentSigningInput,
   parseManifestSigningInput,
   parseSignerPossessionInput,
@@ -35,6 +36,10 @@ export const READ_AS: Record<SigningPurpose, (input: Uint8Array) => CheckedInput
   'signer-possession': (input) => {
     const { origin, kid, publicKeySha256 } = parseSignerPossessionInput(input);
     return { origin, about: { kid, publicKeySha256 } };
+  },
+  'log-checkpoint': (input) => {
+    const { origin, shard, size } = parseCheckpointSigningInput(input);
+    return { origin, position: `${shard}:${size}` };
   },
   'audit-report': (input) => ({ origin: parseDocumentSigningInput(AUDIT_REPORT, input).origin }),
 };

@@ -45,6 +45,10 @@ export const MATRIX = Object.freeze({
   /** To approve, reject or ratify: it hangs on the person, and no role gives it. */
   'upgrade.decide': row('deny', 'deny', 'deny', 'deny'),
   'approver.revoke-key': row('allow', 'deny', 'deny', 'deny'),
+  /** For who is to become an approver; an approver registers their own (below). */
+  'approver.register-credential': row('allow', 'deny', 'deny', 'deny'),
+  'notification.read': row('allow', 'deny', 'allow', 'allow'),
+  'notification.manage': row('allow', 'deny', 'deny', 'deny'),
   'keys.manage': row('allow', 'deny', 'deny', 'deny'),
   'mode.manage': row('allow', 'deny', 'deny', 'deny'),
   'retention.read': row('allow', 'deny', 'allow', 'allow'),
@@ -61,6 +65,7 @@ export const APPROVER_ACTIONS: ReadonlySet<Action> = new Set<Action>([
   'upgrade.read',
   'upgrade.decide',
   'approver.revoke-key',
+  'approver.register-credential',
 ]);
 
 /** Whether being an approver could permit the action to this caller. */

@@ -21,6 +21,7 @@ export {
   settingType,
   text,
   url,
+  decimal,
   wholeNumber,
   type SettingType,
 } from './setting-types';

@@ -50,6 +50,15 @@ export function wholeNumber(bounds: { min: number; max: number }): SettingType<n
   });
 }
 
+/** A number in decimal digits, with a fraction or without, bounds included. */
+export function decimal(bounds: { min: number; max: number }): SettingType<number> {
+  return settingType(`a number from ${bounds.min} to ${bounds.max}`, (value) => {
+    if (!/^(0|[1-9][0-9]{0,9})(\.[0-9]{1,9})?$/.test(value)) return undefined;
+    const number = Number(value);
+    return number >= bounds.min && number <= bounds.max ? number : undefined;
+  });
+}
+
 /** A TCP port; 0 lets the system choose a free one. */
 export function port(): SettingType<number> {
   return wholeNumber({ min: 0, max: 65_535 });

@@ -5,6 +5,8 @@ import { AuditIndex1764200100000 } from './migrations/1764200100000-audit-index.
 import { StreamPositions1764200000000 } from './migrations/1764200000000-stream-positions.migration';
 import { LegalHolds1764300000000 } from './migrations/1764300000000-legal-holds.migration';
 import { Modes1764400000000 } from './migrations/1764400000000-modes.migration';
+import { Webhooks1764700000000 } from './migrations/1764700000000-webhooks.migration';
+import { WebAuthnChallenges1764700100000 } from './migrations/1764700100000-webauthn-challenges.migration';
 
 export const SCHEMA = 'kernel';
 
@@ -16,6 +18,8 @@ export const MIGRATIONS = [
   AuditIndex1764200100000,
   LegalHolds1764300000000,
   Modes1764400000000,
+  Webhooks1764700000000,
+  WebAuthnChallenges1764700100000,
 ];
 
 export interface EventStoreConnection {

@@ -193,6 +193,22 @@ export class EventStore {
     return this.reading(() => this.reader.read(shard, afterSeq, limit, division));
   }
 
+  /** Those of some types after a position, in `seq` order: what is after the last of them is of none of these types. */
+  async readTypes(
+    shard: number,
+    options: { afterSeq: number; types: readonly string[]; limit: number },
+  ): Promise<StoredEvent[]> {
+    this.assertShard(shard);
+    const { afterSeq, types, limit } = options;
+    return this.reading(() => this.reader.readTypes(shard, afterSeq, types, limit));
+  }
+
+  /** Leaf hashes of the shard's Merkle tree, for the events after a position, in order. */
+  async leafHashes(shard: number, options: { afterSeq: number; limit: number }): Promise<Uint8Array[]> {
+    this.assertShard(shard);
+    return this.reading(() => this.reader.leafHashes(shard, options.afterSeq, options.limit));
+  }
+
   /** Every event of a shard after a position, without end; see EventTail.follow. Ends when the store closes, too. */
   async *tail(
     shard: number,

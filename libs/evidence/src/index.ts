@@ -25,6 +25,8 @@ import {
   type ManifestVerification,
 } from './core/verify-envelope';
 import { type ApprovalRecord } from './core/approval-record';
+import { type LogCheckpoint, signedCheckpoint as signedCheckpointWith } from './core/log-checkpoint';
+import { checkedKeyOfPem } from './core/public-key';
 import { type UpgradeEvidenceVerdict, verifyUpgradeEvidenceWith } from './core/upgrade-evidence';
 import { type ApproverKey } from './core/approver-pool';
 import { type ApprovalSignature, judgeApprovalSignature } from './core/verify-approval';
@@ -131,6 +133,16 @@ export {
 export { readApprovalSignature, type ApprovalSignature } from './core/verify-approval';
 export { base64Url, type WebAuthnAssertion, type WebAuthnCredential } from './core/webauthn-assertion';
 export { readCoseKey, type CoseKey } from './core/cose-key';
+export { inclusionPath, leafHash, nodeHash, rootOf, treeRoot, type Subtree } from './core/merkle-tree';
+export {
+  checkpointSigningInput,
+  logName,
+  parseCheckpointSigningInput,
+  parseSignedCheckpoint,
+  type LogCheckpoint,
+  type SignedCheckpoint,
+} from './core/log-checkpoint';
+export { logProofText, parseLogProof, type LogProof } from './core/log-proof';
 export { type ManifestVerdict, type ManifestVerification } from './core/verify-envelope';
 export {
   checkedKeyOfPem,
@@ -243,6 +255,24 @@ export function verifyUpgradeEvidence(
   trust: { signers: readonly SignerEntry[]; origin: string },
 ): UpgradeEvidenceVerdict {
   return verifyUpgradeEvidenceWith(nodeApprovalCrypto, file, trust);
+}
+
+/**
+ * The signed note of a checkpoint (docs/spec/transparency-log.md).
+ * @param publicKeyPem of the key that made the signature
+ * @throws EvidenceError `invalid_checkpoint`
+ */
+export function signedCheckpoint(
+  checkpoint: LogCheckpoint,
+  publicKeyPem: string,
+  signature: Uint8Array,
+): string {
+  return signedCheckpointWith(
+    nodeApprovalCrypto.sha256,
+    checkpoint,
+    checkedKeyOfPem(publicKeyPem),
+    signature,
+  );
 }
 
 /** Checks a day manifest or the seal of an audit report offline; never throws for what it is given, but says why not. */

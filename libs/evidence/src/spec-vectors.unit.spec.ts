@@ -45,6 +45,7 @@ import {
   verifyApproval,
   verifyDocument,
   verifyEd25519,
+  verifyUpgradeEvidence,
   verifyManifestEnvelope,
   type ApprovalRecord,
   type ApprovalSignature,
@@ -349,6 +350,30 @@ describe('golden vectors: approvals', () => {
       expect(quorum.reached).toBe(approvers.length >= required);
     },
   );
+});
+
+describe('golden vectors: the evidence of upgrades', () => {
+  const { origin, signers, cases } = vectors<{
+    origin: string;
+    signers: string;
+    cases: {
+      name: string;
+      file: string;
+      verified: boolean;
+      faults: string[];
+      status?: string;
+      approvers?: string[];
+      log?: object | null;
+    }[];
+  }>('upgrade-evidence.json');
+  const trust = { origin, signers: parseSigners(readFileSync(join(FOLDER, signers))) };
+
+  it.each(cases)('$name', ({ file, verified, faults, status, approvers, log }) => {
+    const verdict = verifyUpgradeEvidence(readFileSync(join(FOLDER, file)), trust);
+    expect([...new Set(verdict.faults.map((fault) => fault.split(':')[0]))].sort()).toEqual(faults);
+    expect(verdict.faults.length === 0).toBe(verified);
+    if (verified) expect(verdict).toMatchObject({ status, approvers, log });
+  });
 });
 
 describe('golden vectors: keys and signatures', () => {

@@ -1,6 +1,11 @@
 import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { ApproverDirectory } from './approver-directory';
+import {
+  BeginRegistrationHandler,
+  RegisterCredentialHandler,
+} from './commands/register-credential/register-credential.handlers';
+import { RedeliverNotificationHandler } from './commands/redeliver-notification/redeliver-notification.handler';
 import { DecideUpgradeHandler } from './commands/decide-upgrade/decide-upgrade.handler';
 import { RevokeApproverKeyHandler } from './commands/revoke-approver-key/revoke-approver-key.handler';
 import { CoordinatorTerm } from './coordinator/coordinator-term';
@@ -8,13 +13,20 @@ import { UpgradeCoordinator } from './coordinator/upgrade-coordinator';
 import { FirstPool } from './first-pool';
 import { GovernanceReader } from './governance.reader';
 import { ApproversController } from './http/approvers.controller';
+import { CredentialsController } from './http/credentials.controller';
+import { NotificationsController } from './http/notifications.controller';
 import { UpgradeController } from './http/upgrade.controller';
+import { LogProofs } from './log/log-proofs';
+import { NotificationTerm } from './notifications/notification-term';
+import { UpgradeNotifier } from './notifications/upgrade-notifier';
 import { GetApprovalRequestHandler } from './queries/approval-request/approval-request.handler';
 import { GetApproversHandler } from './queries/approvers/approvers.handler';
 import { GetUpgradeEvidenceHandler } from './queries/evidence/evidence.handler';
+import { ListNotificationsHandler } from './queries/notifications/notifications.handler';
 import { GetUpgradeHandler } from './queries/upgrade/upgrade.handler';
 import { ListUpgradesHandler } from './queries/upgrades/upgrades.handler';
 import { UpgradeDecisions } from './upgrade.decisions';
+import { CredentialRegistration } from './webauthn/credential-registration';
 
 /** Upgrades and who decides about them. Needs EventStore and the ports of governance.ports.ts from `imports`. */
 @Module({})
@@ -23,7 +35,7 @@ export class GovernanceModule {
     return {
       module: GovernanceModule,
       imports: [CqrsModule, ...imports],
-      controllers: [UpgradeController, ApproversController],
+      controllers: [UpgradeController, ApproversController, NotificationsController, CredentialsController],
       providers: [
         GovernanceReader,
         UpgradeDecisions,
@@ -31,6 +43,14 @@ export class GovernanceModule {
         ApproverDirectory,
         UpgradeCoordinator,
         CoordinatorTerm,
+        LogProofs,
+        UpgradeNotifier,
+        NotificationTerm,
+        RedeliverNotificationHandler,
+        CredentialRegistration,
+        BeginRegistrationHandler,
+        RegisterCredentialHandler,
+        ListNotificationsHandler,
         DecideUpgradeHandler,
         RevokeApproverKeyHandler,
         ListUpgradesHandler,

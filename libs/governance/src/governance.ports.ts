@@ -1,4 +1,4 @@
-import { type ApproverPool, type SignerEntry } from '#libs/evidence';
+import { type ApproverPool, type LogCheckpoint, type SignerEntry } from '#libs/evidence';
 import { type GovernancePolicy } from './domain/governance.policy';
 
 /** Signs what the kernel itself vouches for with the manifest key in force; bound to the signing proxy by the app. */
@@ -33,4 +33,13 @@ export abstract class GovernanceOptions {
   /** The pool of a chain that has none yet; null when the deployment names none. */
   abstract readonly firstPool: ApproverPool | null;
   abstract now(): Date;
+}
+
+/** Signs checkpoints of the log with the checkpoint key in force; bound to the signing proxy by the app. */
+export abstract class CheckpointSigner {
+  /**
+   * @returns the signed note
+   * @throws SignerError `signing_unavailable`
+   */
+  abstract sign(checkpoint: LogCheckpoint): Promise<string>;
 }

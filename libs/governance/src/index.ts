@@ -7,4 +7,14 @@ export { GovernanceError, type GovernanceErrorCode } from './domain/governance.e
 export { DEFAULT_POLICY, type GovernancePolicy } from './domain/governance.policy';
 export { FirstPool } from './first-pool';
 export { GovernanceModule } from './governance.module';
-export { AuthorizationSigner, GovernanceOptions, GovernedSigners, KeyPossession } from './governance.ports';
+export {
+  AuthorizationSigner,
+  CheckpointSigner,
+  GovernanceOptions,
+  GovernedSigners,
+  KeyPossession,
+} from './governance.ports';
+export { NOTIFICATIONS } from './domain/upgrade.notifications';
+export { NotificationOptions } from './notifications/notification.options';
+export { ChallengeStore } from './webauthn/challenge-store';
+export { WebAuthnOptions } from './webauthn/webauthn.options';

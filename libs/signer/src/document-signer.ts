@@ -15,7 +15,7 @@ import { type SigningProxyClient } from './signing-proxy.client';
 /** The purposes whose key speaks about the chain. */
 export type DocumentPurpose = {
   [P in SigningPurpose]: (typeof KEY_PURPOSE_OF)[P] extends 'checkpoint' ? P : never;
-}[SigningPurpose];
+}[Exclude<SigningPurpose, 'log-checkpoint'>];
 
 /** Has documents signed with a checkpoint key that the registry has and the signing proxy holds. */
 export class DocumentSigner {

@@ -11,6 +11,7 @@ export const KEY_PURPOSE_OF = {
   manifest: 'manifest',
   'archive-day': 'checkpoint',
   'audit-report': 'checkpoint',
+  'log-checkpoint': 'checkpoint',
   // That the key is held here: any key may say so of itself.
   'signer-possession': null,
 } as const satisfies Record<string, SignerPurpose | null>;

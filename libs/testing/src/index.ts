@@ -43,3 +43,6 @@ export {
   type TestKafkaOptions,
   withKafka,
 } from './test-kafka';
+export { type ReceivedWebhook, type ReceiverMood, WebhookReceiver } from './webhook-receiver';
+export { type Ceremony, SoftwareAuthenticator } from './software-authenticator';
+export { BrowserPage, describeWithChromium } from './chromium';

@@ -16,6 +16,7 @@ import { CliError } from '../../cli.error';
 import { print, say, table } from '../../output/print';
 import { describeRequest, differenceFromForce, fetchRequest } from './approval';
 import { type ApproverKeyOptions, openApproverKey } from './approver-key';
+import { addNotifications } from './notifications';
 
 interface UpgradeAnswer {
   upgrade: UpgradeDetail;
@@ -230,6 +231,8 @@ export function addUpgrade(program: Command): void {
       const answer = await postText(options, path, JSON.stringify({ reason: options.reason }));
       print(options.json === true ? answer : `The key ${keyId} of ${approver} counts nowhere any more.`);
     });
+
+  addNotifications(upgrade);
 }
 
 function addSigning(upgrade: Command, action: ApprovalAction): void {

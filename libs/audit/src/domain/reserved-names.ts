@@ -9,6 +9,7 @@ export const RESERVED_NOUNS: ReadonlySet<string> = new Set([
   'legal_hold',
   'manifest',
   'mode',
+  'notification',
   'policy',
   'signer',
   'upgrade',

@@ -79,7 +79,10 @@ export function signingProxyEnvironment(p: SigningProxyEnvironment): Record<stri
     KERNEL_TLS_KEY_FILE: p.identities.proxyServer.key,
     KERNEL_TLS_CLIENT_CA_FILE: p.identities.caCert,
     KERNEL_SIGNING_CLIENTS: JSON.stringify([
-      { cn: KERNEL_CLIENT_COMMON_NAME, purposes: ['audit-event', 'manifest', 'signer-possession'] },
+      {
+        cn: KERNEL_CLIENT_COMMON_NAME,
+        purposes: ['audit-event', 'manifest', 'log-checkpoint', 'signer-possession'],
+      },
       { cn: ARCHIVER_CLIENT_COMMON_NAME, purposes: ['archive-day'] },
       { cn: AUDITOR_CLIENT_COMMON_NAME, purposes: ['audit-report'] },
     ]),

@@ -36,6 +36,33 @@ export class EventReader {
     return rows.map(storedEvent);
   }
 
+  /** Of some types alone: along the index of types, however much else the shard holds. */
+  async readTypes(
+    shard: number,
+    afterSeq: number,
+    types: readonly string[],
+    limit: number,
+  ): Promise<StoredEvent[]> {
+    const rows = await this.database.query<EventRow>(
+      `SELECT p.canonical FROM unnest($3::text[]) AS t(type), LATERAL (
+         SELECT e.seq, e.canonical FROM kernel.events e
+         WHERE e.type = t.type AND e.shard = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $4) p
+       ORDER BY p.seq LIMIT $4`,
+      [shard, afterSeq, types, limit],
+    );
+    return rows.map(storedEvent);
+  }
+
+  /** RFC 6962 leaf hashes of canonical bytes: hashed where the bytes are, so that 32 of each come over the wire. */
+  async leafHashes(shard: number, afterSeq: number, limit: number): Promise<Buffer[]> {
+    const rows = await this.database.query<{ leaf: Buffer }>(
+      `SELECT sha256('\\x00'::bytea || canonical) AS leaf FROM kernel.events
+       WHERE shard = $1 AND seq > $2 ORDER BY seq LIMIT $3`,
+      [shard, afterSeq, limit],
+    );
+    return rows.map(({ leaf }) => leaf);
+  }
+
   async byIds(ids: readonly string[]): Promise<StoredEvent[]> {
     const rows = await this.database.query<EventRow>(
       'SELECT canonical FROM kernel.events WHERE id = ANY ($1) ORDER BY shard, seq',

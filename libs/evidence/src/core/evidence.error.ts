@@ -26,6 +26,9 @@ export type EvidenceErrorCode =
   | 'invalid_approval'
   | 'invalid_pool'
   | 'invalid_upgrade_evidence'
+  // the transparency log (docs/spec/transparency-log.md)
+  | 'invalid_checkpoint'
+  | 'invalid_log_proof'
   // keys (docs/spec/signers.md)
   | 'invalid_public_key'
   | 'weak_public_key'

@@ -6,13 +6,17 @@ import {
 } from './approval-record';
 import { evolvePool, type ApproverKey, POOL_STREAM, type PoolState } from './approver-pool';
 import { HEX_SHA256, isTimestamp, type AuditEvent } from './audit-event';
+import { base64Encode } from './base64';
 import { EvidenceError } from './evidence.error';
 import { type ApprovalCrypto } from './evidence-crypto';
 import { exactObject } from './exact-object';
 import { EventInspector } from './inspect-event';
 import { type JsonObject, type JsonValue } from './json-value';
 import { KeyRing } from './key-ring';
+import { logName, whyCheckpointNotSigned } from './log-checkpoint';
+import { includes, type LogProof, parseLogProof } from './log-proof';
 import { manifestDigestWith } from './manifest-statement';
+import { parseEvent } from './parse-event';
 import { checkedKeyOfPem } from './public-key';
 import { countQuorum, decidingPools, findSigner, type Involved, requiredQuorum } from './quorum';
 import { type SignerEntry } from './signers';
@@ -40,6 +44,11 @@ export interface UpgradeEvidence {
   approvals: UpgradeEvidenceApproval[];
   /** The head of the shard when the file was made: a head to expect of a chain that is verified as a whole. */
   head: { shard: number; seq: number; hash: string };
+  /**
+   * For each of `events`, then each of `pool`: that it is in the shard's log, up to one signed checkpoint
+   * (c2sp.org/tlog-proof). Empty when none could be signed.
+   */
+  proofs: string[];
 }
 
 export interface UpgradeEvidenceApproval {
@@ -58,6 +67,8 @@ export interface UpgradeEvidenceVerdict {
   /** Whose signatures decided. */
   approvers: string[];
   required: number | null;
+  /** The checkpoint whose tree all of them are in; null when the file has no proofs. */
+  log: { name: string; size: number; root: string } | null;
   /** Positions and hashes of the events: heads to expect of the chain. */
   events: { shard: number; seq: number; hash: string }[];
   /** Empty when the file proves what it says; each starts with a stable word and a colon. */
@@ -104,6 +115,7 @@ export function verifyUpgradeEvidenceWith<Key>(
     status: null,
     approvers: [],
     required: null,
+    log: null,
     events: [],
     faults: [],
   };
@@ -125,6 +137,7 @@ export function verifyUpgradeEvidenceWith<Key>(
   const pool = events.stream(bundle.pool, POOL_STREAM);
   const upgrade = events.stream(bundle.events, `upgrade/${bundle.upgradeId}`);
   new DecisionReplay(crypto, bundle, signers, verdict).run(pool, upgrade);
+  proveInclusion(crypto, bundle, signers, verdict);
   return verdict;
 }
 
@@ -142,6 +155,7 @@ export function readUpgradeEvidence(file: Uint8Array | string): UpgradeEvidence 
     'signers',
     'approvals',
     'head',
+    'proofs',
   ];
   const refuse = (pointer: string, message: string) =>
     new EvidenceError('invalid_upgrade_evidence', `This is no evidence of an upgrade: ${message}.`, {
@@ -163,6 +177,12 @@ export function readUpgradeEvidence(file: Uint8Array | string): UpgradeEvidence 
       Array.isArray(list) && list.length <= MAX_EVENTS && list.every((one) => typeof one === 'string');
     if (!fits)
       throw refuse(`/${name}`, `${name} must be a list of at most ${MAX_EVENTS} canonical events, as texts`);
+  }
+  const proofs = root['proofs'];
+  const proven = Array.isArray(proofs) && proofs.every((one) => typeof one === 'string');
+  const lists = ['events', 'pool'].map((name) => (root[name] as string[]).length);
+  if (!proven || (proofs.length > 0 && proofs.length !== (lists[0] ?? 0) + (lists[1] ?? 0))) {
+    throw refuse('/proofs', 'proofs must be a list of texts, one for each of events and pool, or empty');
   }
   if (!Array.isArray(root['approvals'])) throw refuse('/approvals', 'approvals must be a list');
   const head = exactObject(root['head'], ['shard', 'seq', 'hash']);
@@ -483,6 +503,51 @@ class DecisionReplay<Key> {
   private fault({ shard, seq }: AuditEvent, code: string, message: string): void {
     this.verdict.faults.push(`${code}: ${shard}:${seq}: ${message}`);
   }
+}
+
+/** Every event is in the tree of one checkpoint, which a key of the trust root has signed. */
+function proveInclusion<Key>(
+  crypto: ApprovalCrypto<Key>,
+  { origin, events, pool, proofs }: UpgradeEvidence,
+  signers: readonly SignerEntry[],
+  verdict: UpgradeEvidenceVerdict,
+): void {
+  if (proofs.length === 0) return;
+  const lines = [...events, ...pool];
+  const before = verdict.faults.length;
+  let first: LogProof | null = null;
+  for (const [at, text] of proofs.entries()) {
+    const line = lines[at] ?? '';
+    try {
+      const proof = parseLogProof(text);
+      const { shard, seq } = parseEvent(line);
+      const { checkpoint } = proof;
+      first ??= proof;
+      const fault = (message: string) => verdict.faults.push(`inclusion: ${shard}:${seq}: ${message}`);
+      if (checkpoint.text !== first.checkpoint.text)
+        fault('its proof is of another checkpoint than the first one');
+      if (checkpoint.origin !== origin || checkpoint.shard !== shard) {
+        fault(`its proof is of the log ${logName(checkpoint.origin, checkpoint.shard)}`);
+      }
+      if (proof.index !== seq - 1) fault(`its proof is for the index ${proof.index}`);
+      else if (!includes(crypto, proof, new TextEncoder().encode(line))) {
+        fault('its proof does not lead to the root of the checkpoint');
+      }
+    } catch (error) {
+      if (!(error instanceof EvidenceError)) throw error;
+      verdict.faults.push(`inclusion: proof ${at}: ${error.code}: ${error.message}`);
+    }
+  }
+  if (first === null) return;
+  const { checkpoint } = first;
+  const refusal = whyCheckpointNotSigned(crypto, checkpoint, signers);
+  if (refusal !== null) verdict.faults.push(`inclusion: ${refusal}`);
+  if (verdict.faults.length > before) return;
+  verdict.log = {
+    name: logName(checkpoint.origin, checkpoint.shard),
+    size: checkpoint.size,
+    root: base64Encode(checkpoint.root),
+  };
 }
 
 /** For messages, and for members that must be texts: what is none becomes its JSON. */

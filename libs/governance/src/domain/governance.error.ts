@@ -31,6 +31,10 @@
  * - `not_applied`: only what was applied can be completed or undone
  * - `superseded`: what it was based on, or undoes, is not in force any more
  * - `unsettled`: a change made in an emergency waits for its ratification first
+ * - `invalid_registration`: what an authenticator made does not hold, or its challenge is used up
+ * - `credential_registered`: the pool has this key already, or had it revoked
+ * - `webauthn_not_configured`: no credentials are registered here
+ * - `notification_not_found`: no such notification waits or was given up
  * - `no_pool`: this kernel has no approver pool yet
  * - `contended`: others were faster again and again
  */
@@ -75,6 +79,10 @@ export type GovernanceErrorCode =
   | 'not_applied'
   | 'superseded'
   | 'unsettled'
+  | 'invalid_registration'
+  | 'credential_registered'
+  | 'webauthn_not_configured'
+  | 'notification_not_found'
   | 'no_pool'
   | 'contended';
 

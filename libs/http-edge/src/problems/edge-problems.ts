@@ -49,6 +49,8 @@ export const EDGE_PROBLEMS: readonly ErrorProblems[] = [
     invalid_approval: MALFORMED,
     invalid_pool: OUR_FAULT,
     invalid_upgrade_evidence: OUR_FAULT,
+    invalid_checkpoint: OUR_FAULT,
+    invalid_log_proof: OUR_FAULT,
     invalid_event: OUR_FAULT,
     invalid_public_key: OUR_FAULT,
     weak_public_key: OUR_FAULT,

@@ -4,6 +4,7 @@ import {
   APPROVAL_TYPE,
   approvalRecordBytes,
   approvalSigningInput,
+  type ApproverKey,
   base64Url,
   decidingPools,
   findSigner,
@@ -14,6 +15,9 @@ import { isAboutPool, recordToSign } from '../../domain/upgrade.quorum';
 import { GovernanceOptions } from '../../governance.ports';
 import { GovernanceReader } from '../../governance.reader';
 import { type ApprovalRequest, GetApprovalRequest } from './approval-request.query';
+
+/** To read what is signed, and find the authenticator. */
+const CEREMONY_MS = 5 * 60_000;
 
 @QueryHandler(GetApprovalRequest)
 export class GetApprovalRequestHandler implements IQueryHandler<GetApprovalRequest, ApprovalRequest> {
@@ -51,12 +55,27 @@ export class GetApprovalRequestHandler implements IQueryHandler<GetApprovalReque
       notes,
     });
     const input = approvalSigningInput(record);
+    const challenge = base64Url(createHash('sha256').update(input).digest());
     return {
       record: { type: APPROVAL_TYPE, ...record },
       sha256: sha256Hex(approvalRecordBytes(record)),
       signingInput: Buffer.from(input).toString('base64'),
-      challenge: base64Url(createHash('sha256').update(input).digest()),
+      challenge,
+      credentialRequest: credentialRequest(challenge, signer.key),
       manifest: state.document,
     };
   }
+}
+
+/** WebAuthn Level 3, section 5.1.9: what a page hands to `parseRequestOptionsFromJSON`. */
+function credentialRequest(challenge: string, key: ApproverKey): ApprovalRequest['credentialRequest'] {
+  if (key.algorithm !== 'webauthn') return null;
+  const id = Buffer.from(key.credentialId, 'base64').toString('base64url');
+  return {
+    challenge,
+    rpId: key.rpId,
+    allowCredentials: [{ id, type: 'public-key' }],
+    userVerification: 'required',
+    timeout: CEREMONY_MS,
+  };
 }

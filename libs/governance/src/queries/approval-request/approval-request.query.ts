@@ -10,6 +10,14 @@ export interface ApprovalRequest {
   signingInput: string;
   /** Base64url of the WebAuthn challenge. */
   challenge: string;
+  /** For `navigator.credentials.get`, when the key is a WebAuthn credential; else null. */
+  credentialRequest: {
+    challenge: string;
+    rpId: string;
+    allowCredentials: { id: string; type: 'public-key' }[];
+    userVerification: 'required';
+    timeout: number;
+  } | null;
   /** What the record's `manifestSha256` is the digest of. */
   manifest: JsonObject;
 }

@@ -15,6 +15,7 @@ import {
 } from '#libs/evidence';
 import { EventStore, type StoredEvent } from '#libs/event-store';
 import { GovernanceOptions } from '../../governance.ports';
+import { LogProofs } from '../../log/log-proofs';
 import { GovernanceReader, upgradeStream } from '../../governance.reader';
 import { GetUpgradeEvidence } from './evidence.query';
 
@@ -26,6 +27,7 @@ export class GetUpgradeEvidenceHandler implements IQueryHandler<GetUpgradeEviden
     private readonly store: EventStore,
     private readonly reader: GovernanceReader,
     private readonly options: GovernanceOptions,
+    private readonly log: LogProofs,
   ) {}
 
   async execute({ upgradeId }: GetUpgradeEvidence): Promise<UpgradeEvidence> {
@@ -35,6 +37,8 @@ export class GetUpgradeEvidenceHandler implements IQueryHandler<GetUpgradeEviden
     const signers = (await Promise.all(REGISTRY_TYPES.map((type) => this.eventsOf(type)))).flat();
     const shard = this.store.shardOf(upgradeStream(upgradeId));
     const head = (await this.store.heads()).find((one) => one.shard === shard);
+    const seqs = [...events, ...pool.events].map(({ event }) => event.seq);
+    const proven = await this.log.of(shard, seqs);
     const text = ({ bytes }: StoredEvent) => Buffer.from(bytes).toString('utf8');
     return {
       type: UPGRADE_EVIDENCE_TYPE,
@@ -47,6 +51,7 @@ export class GetUpgradeEvidenceHandler implements IQueryHandler<GetUpgradeEviden
       signers: signers.sort((a, b) => a.event.shard - b.event.shard || a.event.seq - b.event.seq).map(text),
       approvals: approvalsIn([...pool.events, ...events]),
       head: { shard, seq: head?.seq ?? 0, hash: head?.hash ?? '' },
+      proofs: proven?.proofs ?? [],
     };
   }
 

@@ -1,0 +1,65 @@
+import { ConfigError } from '#libs/config';
+import { NOTIFICATIONS } from '#libs/governance';
+import { openEndpoints, WebhookError, type WebhookEndpoint } from '#libs/webhooks';
+import { type KernelConfig } from './kernel.config';
+
+type GovernanceSettings = Pick<
+  KernelConfig,
+  | 'webauthnRpId'
+  | 'webauthnOrigins'
+  | 'approvalTtlHours'
+  | 'proposalTtlHours'
+  | 'ratificationHours'
+  | 'isProduction'
+>;
+
+/** What no setting says alone. @throws ConfigError */
+export function assertGovernanceSettings(config: GovernanceSettings): void {
+  assertWebAuthn(config);
+  assertWindows(config);
+}
+
+/** Who is told about upgrades, with their secrets. @throws ConfigError */
+export function webhookEndpoints({
+  webhooks,
+  isProduction,
+}: Pick<KernelConfig, 'webhooks' | 'isProduction'>): WebhookEndpoint[] {
+  try {
+    return openEndpoints(webhooks, { known: NOTIFICATIONS, development: !isProduction });
+  } catch (error) {
+    if (!(error instanceof WebhookError)) throw error;
+    throw new ConfigError('invalid_configuration', [{ member: 'KERNEL_WEBHOOKS', problem: error.message }]);
+  }
+}
+
+function assertWebAuthn({ webauthnRpId: rpId, webauthnOrigins, isProduction }: GovernanceSettings): void {
+  const origins = webauthnOrigins ?? [];
+  const refuse = (problem: string) =>
+    new ConfigError('invalid_configuration', [{ member: 'KERNEL_WEBAUTHN_ORIGINS', problem }]);
+  if ((rpId === undefined) !== (origins.length === 0)) {
+    throw refuse('goes with KERNEL_WEBAUTHN_RP_ID; set both or none');
+  }
+  for (const origin of origins) {
+    const { protocol, hostname, origin: bare } = new URL(origin);
+    if (bare !== origin) throw refuse(`${origin} is no origin; that would be ${bare}`);
+    if (hostname !== rpId && !hostname.endsWith(`.${rpId}`)) {
+      throw refuse(`${origin} does not lie within the relying party ${rpId}`);
+    }
+    const local = hostname === 'localhost' && !isProduction;
+    if (protocol !== 'https:' && !local) throw refuse(`${origin} must be https`);
+  }
+  if (isProduction && rpId === 'localhost') throw refuse('localhost is for development only');
+}
+
+function assertWindows(config: GovernanceSettings): void {
+  if (!config.isProduction) return;
+  const windows = {
+    KERNEL_APPROVAL_TTL_HOURS: config.approvalTtlHours,
+    KERNEL_PROPOSAL_TTL_HOURS: config.proposalTtlHours,
+    KERNEL_RATIFICATION_HOURS: config.ratificationHours,
+  };
+  const problems = Object.entries(windows)
+    .filter(([, hours]) => !Number.isInteger(hours) || hours < 1)
+    .map(([member, hours]) => ({ member, problem: `must be whole hours in production, not ${hours}` }));
+  if (problems.length > 0) throw new ConfigError('invalid_configuration', problems);
+}

@@ -1,0 +1,18 @@
+/** Tells other systems what happened: signed, at least once, in the end or into a list of what could not be delivered. */
+export { type DeliveryObserver, type DeliveryOptions, WebhookDelivery } from './webhook-delivery';
+export {
+  type EndpointEntry,
+  openEndpoints,
+  webhookEntries,
+  type WebhookEndpoint,
+  WebhookSecrets,
+} from './webhook-endpoint';
+export { WebhookError, type WebhookErrorCode } from './webhook.error';
+export {
+  type DeliveryPage,
+  type DeliveryState,
+  type DeliveryView,
+  type NewDelivery,
+  type Reminder,
+  WebhookOutbox,
+} from './webhook-outbox';
