@@ -12134,6 +12134,14 @@ var nodeApprovalCrypto = {
   }
 };
 
+// libs/evidence/src/core/printable-text.ts
+function printable(text2) {
+  return text2.replace(
+    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
+    (c) => `\\u${(c.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`
+  );
+}
+
 // libs/evidence/src/core/archive-day.ts
 var ARCHIVE_DAY = {
   payloadType: "application/vnd.illuvrse.kernel.archive-day+json",
@@ -12159,6 +12167,17 @@ var ARCHIVE_DAY = {
     return null;
   }
 };
+function whyDayNotLinked({ previous, first }, before) {
+  if (before === null) return previous === null ? null : `the manifest of ${previous.day} is missing`;
+  const { day, last } = before.document;
+  if (previous === null) return `it says that it is the first, but there is one of ${day}`;
+  if (previous.day > day) return `the manifest of ${previous.day} is missing`;
+  if (previous.day !== day) return `it does not follow the manifest of ${day}`;
+  if (previous.sha256 !== before.sha256) return `the manifest of ${day} is another one than it names`;
+  if (first.seq !== last.seq + 1)
+    return `it begins with ${first.seq}, the day before it ended with ${last.seq}`;
+  return null;
+}
 function archiveDayKey({ shard, day }) {
   return `${archiveDayPrefix(shard)}${day.replaceAll("-", "/")}.json`;
 }
@@ -13002,12 +13021,6 @@ function faultLine({ code, shard, seq, id, message }) {
   const event = id ?? (code === "gap" || code === "truncation" ? "missing" : "unknown");
   return printable(`${code}: event ${event}, position ${position}: ${message}`);
 }
-function printable(text2) {
-  return text2.replace(
-    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
-    (c) => `\\u${(c.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`
-  );
-}
 
 // apps/audit-verify/report/progress-bar.ts
 var WIDTH = 24;
@@ -13087,7 +13100,7 @@ var DayManifestCheck = class {
       manifests.sort((a, b) => a.document.day < b.document.day ? -1 : 1);
       let before = null;
       for (const manifest of manifests) {
-        const wrong = whyNotLinked(manifest, before);
+        const wrong = whyDayNotLinked(manifest.document, before);
         if (wrong !== null) {
           faults.push(
             fault(manifest.document.shard, manifest.document.first.seq, `${manifest.key}: ${wrong}`)
@@ -13155,20 +13168,6 @@ var DayManifestCheck = class {
     ];
   }
 };
-function whyNotLinked({ document }, before) {
-  const { previous, first } = document;
-  if (before === null) return previous === null ? null : `the manifest of ${previous.day} is missing`;
-  if (previous === null) return `it says that it is the first, but there is one of ${before.document.day}`;
-  if (previous.day > before.document.day) return `the manifest of ${previous.day} is missing`;
-  if (previous.day !== before.document.day)
-    return `it does not follow the manifest of ${before.document.day}`;
-  if (previous.sha256 !== before.sha256)
-    return `the manifest of ${previous.day} is another one than it names`;
-  if (first.seq !== before.document.last.seq + 1) {
-    return `it begins with ${first.seq}, the day before it ended with ${before.document.last.seq}`;
-  }
-  return null;
-}
 function whyNotOf({ day, first, last }, { seq, hash: hash2, ts }) {
   if (dayOf(ts) !== day) return `it counts an event of ${dayOf(ts)}`;
   if (seq === first.seq && hash2 !== first.hash) return "its first event has another hash";
@@ -14079,24 +14078,18 @@ function verifyUpgradeFile(argv) {
   const { faults, ...verdict } = verifyUpgradeEvidence(file, trust);
   const verified = faults.length === 0;
   if (values.json === true) return { verified, lines: [JSON.stringify({ verified, ...verdict, faults })] };
-  if (!verified) return { verified, lines: faults.map(printable2) };
+  if (!verified) return { verified, lines: faults.map(printable) };
   const { upgradeId, status, approvers, required, events, log } = verdict;
   const decided = required === null ? "not decided" : `${approvers.length} of ${required}: ${approvers.join(", ")}`;
   const last = events.at(-1);
   return {
     verified,
     lines: [
-      printable2(`Upgrade ${upgradeId} verified: ${status} (${decided}).`),
-      log === null ? "The file has no proofs of inclusion: check with the chain as a whole that its events are in there." : printable2(`All its events are in the log ${log.name} at size ${log.size}, root ${log.root}.`),
+      printable(`Upgrade ${upgradeId} verified: ${status} (${decided}).`),
+      log === null ? "The file has no proofs of inclusion: check with the chain as a whole that its events are in there." : printable(`All its events are in the log ${log.name} at size ${log.size}, root ${log.root}.`),
       `Last event ${last?.shard}:${last?.seq}:${last?.hash}, a head to expect of the chain (--expect-head).`
     ]
   };
-}
-function printable2(text2) {
-  return text2.replace(
-    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
-    (c) => `\\u${(c.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`
-  );
 }
 
 // apps/audit-verify/main.ts

@@ -97,9 +97,16 @@ describe('what time does to upgrades, and the coordinator to what is due', () =>
   }, 60_000);
 
   it('are rolled back after an emergency that nobody ratified, and raise an alarm', async () => {
-    const before = (await operator().get('/kernel/approvers')).json.policy;
+    const poolNow = async () =>
+      (await operator().get('/kernel/approvers')).json as {
+        version: number;
+        threshold: number;
+        approvers: (JsonObject & { id: string; revokedKeys?: unknown })[];
+      };
+    const before = await poolNow();
     const [rolledBack, required] = [await alarms('rolled_back'), await alarms('rollback_required')];
-    await propose('fire-inside', 'short', { type: 'policy', policy: LONG });
+    const four = before.approvers.slice(1).map(({ revokedKeys: _, ...approver }) => approver);
+    await propose('fire-inside', 'short', { type: 'approver_pool', pool: { threshold: 3, approvers: four } });
     await propose('fire-outside', 'short');
     for (const id of ['fire-inside', 'fire-outside']) {
       const applied = await superadmin().post(`/kernel/upgrade/${id}/emergency-apply`, {
@@ -107,14 +114,16 @@ describe('what time does to upgrades, and the coordinator to what is due', () =>
       });
       expect(applied.json.upgrade.status).toBe('emergency_applied');
     }
-    expect((await operator().get('/kernel/approvers')).json).toMatchObject({ policy: LONG });
+    expect(await poolNow()).toMatchObject({ provisional: 'fire-inside', approvers: { length: 4 } });
     expect(await until('fire-inside', 'rolled_back')).toEqual([
       'proposed',
       'emergency_applied',
       'rolled_back',
     ]);
     await until('fire-outside', 'rollback_required');
-    expect((await operator().get('/kernel/approvers')).json.policy).toEqual(before);
+    const after = await poolNow();
+    expect(after).toMatchObject({ version: before.version + 2, provisional: null });
+    expect(after.approvers).toEqual(before.approvers);
     expect((await detail('fire-outside')).upgrade).toMatchObject({ status: 'rollback_required' });
     expect(await alarms('rolled_back')).toBe(rolledBack + 1);
     expect(await alarms('rollback_required')).toBe(required + 1);

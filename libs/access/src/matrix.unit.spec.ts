@@ -25,6 +25,9 @@ upgrade.propose           yes         yes           yes       no       no
 upgrade.report-check      yes         no            yes       no       no
 upgrade.decide            no          no            no        no       no
 approver.revoke-key       yes         no            no        no       no
+approver.register-credential yes      no            no        no       no
+notification.read         yes         no            yes       yes      no
+notification.manage       yes         no            no        no       no
 upgrade.apply             yes         no            yes       no       no
 upgrade.emergency-apply   yes         no            no        no       no
 keys.manage               yes         no            no        no       no

@@ -41,13 +41,21 @@ export function initialPolicy(policy: GovernancePolicy): PolicyState {
 
 /** Exactly the three members, each a whole number of hours; null when it is not. */
 export function readPolicy(value: JsonValue | undefined): GovernancePolicy | null {
+  const policy = recordedPolicy(value);
+  const whole =
+    policy !== null && MEMBERS.every((name) => Number.isInteger(policy[name]) && policy[name] >= 1);
+  return whole ? policy : null;
+}
+
+/** As it stands in an event: the configuration's own, to which a rollback may lead, may be seconds in development. */
+function recordedPolicy(value: JsonValue | undefined): GovernancePolicy | null {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
   const object: JsonObject = value;
   const fits =
     Object.keys(object).length === MEMBERS.length &&
     MEMBERS.every((name) => {
       const hours = object[name];
-      return Number.isSafeInteger(hours) && (hours as number) >= 1 && (hours as number) <= MAX_HOURS;
+      return typeof hours === 'number' && hours > 0 && hours <= MAX_HOURS;
     });
   return fits ? (object as unknown as GovernancePolicy) : null;
 }
@@ -58,7 +66,7 @@ export function evolvePolicy(
 ): PolicyState {
   if (stream !== POLICY_STREAM) return state;
   if (type === 'policy.confirmed') return { ...state, provisional: null };
-  const policy = type === 'policy.changed' ? readPolicy(payload['policy']) : null;
+  const policy = type === 'policy.changed' ? recordedPolicy(payload['policy']) : null;
   if (policy === null) return state;
   return {
     version: state.version + 1,
