@@ -103,7 +103,7 @@ export class Copies {
   }
 
   /** Settles when all that the store holds now has been applied by a consumer. */
-  async caughtUp(consumer: 'indexer' | 'archiver', timeoutMs = 120_000): Promise<void> {
+  async caughtUp(consumer: 'indexer' | 'archiver', timeoutMs = 240_000): Promise<void> {
     const { rows } = await this.database.query<{ shard: number; seq: string }>(
       'SELECT shard, seq FROM kernel.shard_head',
     );

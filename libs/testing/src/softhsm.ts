@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
-import { defineConfig, loadConfig, text } from '#libs/config';
 import { DEFAULT_SOFTHSM_MODULE, type ProvisionedToken } from '#libs/signer';
+import { describeWith } from './describe-with';
 
 /** Why the tests with a real token cannot run here, or null when they can. */
 export function softHsmMissing(): string | null {
@@ -18,28 +18,9 @@ export function softHsmMissing(): string | null {
   }
 }
 
-/**
- * A suite that needs SoftHSM. Where it is missing the suite is skipped with the reason in its name;
- * with CI=true that is a failure, so that no run passes for want of what it should have tested.
- */
+/** A suite that needs SoftHSM (describeWith). */
 export function describeWithSoftHsm(name: string, suite: () => void): void {
-  const missing = softHsmMissing();
-  if (missing === null) {
-    describe(name, suite);
-    return;
-  }
-  const { ci } = loadConfig(
-    defineConfig({ CI: { schema: text().optional(), description: 'Set by CI systems.' } }),
-  );
-  if (ci === 'true' || ci === '1') {
-    describe(name, () => {
-      it('has what it needs', () => {
-        throw new Error(`CI has to run this suite, but ${missing}`);
-      });
-    });
-    return;
-  }
-  describe.skip(`${name} (skipped: ${missing})`, suite);
+  describeWith({ missing: softHsmMissing() }, name, suite);
 }
 
 /** A key that another tool might have made, with attributes of one's choice. */

@@ -12,6 +12,7 @@ import {
   releaseFolder,
   startKafkaServer,
 } from '#libs/devstack';
+import { describeWith } from './describe-with';
 
 export interface TestKafka {
   /** Bootstrap servers, for clients without TLS. */
@@ -31,7 +32,6 @@ const settings = defineConfig({
     schema: list(text(), 'host:port, separated by commas').optional(),
     description: 'Run the Kafka tests against these brokers instead of starting one.',
   },
-  CI: { schema: text().optional(), description: 'Set by CI systems.' },
 });
 
 /** Why the tests with a real Kafka broker cannot run here, or null when they can. */
@@ -40,27 +40,14 @@ export function kafkaTestsMissing(): string | null {
 }
 
 /**
- * A suite that needs a real Kafka broker. Where there is none the suite is skipped with the reason in its name; with
- * CI=true that is a failure, so that no run passes for want of what it should have tested.
+ * A suite that needs a real Kafka broker (describeWith).
  * `own`: it needs a broker that the test may kill; KAFKA_BROKERS is then no help (`startTestKafka({ own })`), and no
  * more than a reason to skip.
  */
 export function describeWithKafka(name: string, suite: () => void, { own = false } = {}): void {
   const missing = own ? kafkaMissing() : kafkaTestsMissing();
-  if (missing === null) {
-    describe(name, suite);
-    return;
-  }
-  const { ci, kafkaBrokers } = loadConfig(settings);
-  if ((ci === 'true' || ci === '1') && kafkaBrokers === undefined) {
-    describe(name, () => {
-      it('has what it needs', () => {
-        throw new Error(`CI has to run this suite, but ${missing}`);
-      });
-    });
-    return;
-  }
-  describe.skip(`${name} (skipped: ${missing})`, suite);
+  const isNamed = loadConfig(settings).kafkaBrokers !== undefined;
+  describeWith({ missing, isNamed }, name, suite);
 }
 
 export interface TestKafkaOptions extends Pick<KafkaServerOptions, 'settings' | 'secured' | 'restart'> {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { defineConfig, loadConfig, text, url } from '#libs/config';
 import { type S3Credentials, type S3Server, s3ServerMissing, startS3Server } from '#libs/devstack';
+import { describeWith } from './describe-with';
 
 /** How a test reaches a real S3 server. */
 interface TestS3Access {
@@ -47,7 +48,6 @@ const settings = defineConfig({
     description: 'Credentials for that server; they have to be allowed to make buckets.',
   },
   S3_SECRET_ACCESS_KEY: { schema: text().optional(), secret: true, description: 'Their secret.' },
-  CI: { schema: text().optional(), description: 'Set by CI systems.' },
 });
 
 /** The server that S3_ENDPOINT names, or null. */
@@ -72,27 +72,14 @@ export function s3Missing(): string | null {
 }
 
 /**
- * A suite that needs a real S3 server. Where there is none the suite is skipped with the reason in its name; with
- * CI=true that is a failure, so that no run passes for want of what it should have tested.
+ * A suite that needs a real S3 server (describeWith).
  * `own`: it needs a server that the test may kill, and its files; S3_ENDPOINT is then no help (`startTestS3({ own })`),
  * and no more than a reason to skip.
  */
 export function describeWithS3(name: string, suite: () => void, { own = false } = {}): void {
   const missing = own ? s3ServerMissing() : s3Missing();
-  if (missing === null) {
-    describe(name, suite);
-    return;
-  }
-  const { ci, s3Endpoint } = loadConfig(settings);
-  if ((ci === 'true' || ci === '1') && s3Endpoint === undefined) {
-    describe(name, () => {
-      it('has what it needs', () => {
-        throw new Error(`CI has to run this suite, but ${missing}`);
-      });
-    });
-    return;
-  }
-  describe.skip(`${name} (skipped: ${missing})`, suite);
+  const isNamed = loadConfig(settings).s3Endpoint !== undefined;
+  describeWith({ missing, isNamed }, name, suite);
 }
 
 export interface TestS3Options {

@@ -7,10 +7,13 @@ import { type Environment, loadPart } from '#libs/config';
 import { AuditStreamError, IntegrityFault, openStreamConsumer, readTrustRoot } from '#libs/audit-stream';
 import { assertMigrated, openEventStoreDataSource } from '#libs/event-store';
 import { readEnvironmentFile, StateFolder } from '#libs/devstack';
+import { connectionFrom, type ConnectionOptions, withConnectionOptions } from '../../api/connection';
+import { KernelApiClient } from '../../api/kernel-api.client';
 import { CliError } from '../../cli.error';
 import { print, say, table } from '../../output/print';
 import { defaultState } from '../../work-tree';
 import { type EventSource } from './event-source';
+import { inSafeMode } from './in-safe-mode';
 import { replay, type ReplayReport } from './replay-events';
 import { replayArchiveConfig, replayConfig, type ReplayConfig, replayStreamConfig } from './replay.config';
 import { progressLines } from './progress-lines';
@@ -24,10 +27,10 @@ import { StoreTarget } from './targets/store-target';
 type SourceName = 'archive' | 'kafka' | 'store';
 type TargetName = 'index' | 'store';
 
-interface ReplayCommandOptions {
+interface ReplayCommandOptions extends ConnectionOptions {
   from: SourceName;
   to: TargetName;
-  state?: string;
+  safeMode?: true;
   signers?: string;
   archiveDir?: string;
   fresh?: true;
@@ -50,15 +53,15 @@ interface Place {
 const CONNECTIONS = 4;
 
 export function addReplay(program: Command): void {
-  program
-    .command('replay')
+  withConnectionOptions(program.command('replay'), 'superadmin')
     .summary('rebuild what can be rebuilt, from verified events')
     .description(
       [
         'Reads events again, verifies every hash, link and signature, and rebuilds the index or the event store from them.',
         'Nothing of it shows before the whole is verified; what an interrupted run has left is gone on with.',
         'The index: kernel and indexer may be at work. Needs the database as the workers’ role (DATABASE_URL), or a state',
-        'folder of ./kernel up.',
+        'folder of ./kernel up. With --safe-mode the kernel goes into safe-mode first, and leaves it when the index ends',
+        'where the source ends; --as, --url, --ca, --cert and --key say which kernel that is.',
         'The event store: for a database that was lost, empty or restored from an old backup; one that holds anything but',
         'the beginning of the chain is refused. The kernel is in safe-mode until the store ends where the source ends.',
         'Needs the database as its owner (DATABASE_OWNER_URL; for an empty one also KERNEL_ORIGIN and KERNEL_SHARDS), or a',
@@ -77,8 +80,8 @@ export function addReplay(program: Command): void {
       new Option('--to <target>', 'what is rebuilt').choices(['index', 'store']).makeOptionMandatory(),
     )
     .option(
-      '--state <dir>',
-      'state folder of a kernel that `up` runs (default: the environment, else .kernel)',
+      '--safe-mode',
+      'nothing is written or signed while the index is rebuilt; asks the kernel for it, which takes the role SuperAdmin',
     )
     .option('--archive-dir <dir>', 'folder of the archive')
     .option('--signers <file>', 'signers.json, the trust root (default: KERNEL_TRUST_ROOT_FILE)')
@@ -131,13 +134,9 @@ async function runReplay(options: ReplayCommandOptions): Promise<void> {
     const target = await openTarget(place, source);
     opened.push(target);
     const progress = progressLines(say);
-    const report = await replay({
-      source,
-      target,
-      roots,
-      onProgress: progress,
-      signal: interrupted.signal,
-    });
+    const rebuild = (): Promise<ReplayReport> =>
+      replay({ source, target, roots, onProgress: progress, signal: interrupted.signal });
+    const report = await meanwhile(options, rebuild);
     if (options.json === true) print(JSON.stringify(report, null, 2));
     else show(report, source, target);
   } catch (error) {
@@ -146,6 +145,20 @@ async function runReplay(options: ReplayCommandOptions): Promise<void> {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
     for (const one of opened.reverse()) await one.close();
     await dataSource.destroy();
+  }
+}
+
+/** The event store looks after the mode by itself: its database knows it, whether a kernel runs or not. */
+async function meanwhile(
+  options: ReplayCommandOptions,
+  rebuild: () => Promise<ReplayReport>,
+): Promise<ReplayReport> {
+  if (options.safeMode !== true || options.to === 'store') return rebuild();
+  const api = new KernelApiClient(await connectionFrom(options));
+  try {
+    return await inSafeMode(api, rebuild);
+  } finally {
+    await api.close();
   }
 }
 
