@@ -1,10 +1,14 @@
 import { Command, CommanderError } from 'commander';
 import { CliError } from './cli.error';
+import { addAgent } from './commands/agent.command';
+import { addAllocation } from './commands/allocation.command';
 import { addAudit } from './commands/audit.command';
 import { addBench } from './commands/bench.command';
+import { addDivision } from './commands/division.command';
 import { addDown } from './commands/down.command';
 import { addKeys } from './commands/keys.command';
 import { addMode } from './commands/mode.command';
+import { addReason } from './commands/reason.command';
 import { addReplay } from './commands/replay/replay.command';
 import { addSign } from './commands/sign.command';
 import { addStatus } from './commands/status.command';
@@ -30,6 +34,10 @@ export function createProgram(): Command {
   addAudit(program);
   addKeys(program);
   addUpgrade(program);
+  addDivision(program);
+  addAgent(program);
+  addAllocation(program);
+  addReason(program);
   addMode(program);
   addReplay(program);
   addTest(program);

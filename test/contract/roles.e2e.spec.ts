@@ -84,6 +84,16 @@ const DIVISIONS: Record<string, Row> = {
   listDivisions: READ,
   registerDivision: WRITE,
   getDivision: READ,
+  listAgents: READ,
+  spawnAgent: WRITE,
+  getAgent: READ,
+  getAgentState: READ,
+  changeAgentState: WRITE,
+  listEvals: READ,
+  submitEval: WRITE,
+  listAllocations: READ,
+  allocate: WRITE,
+  getReason: READ,
 };
 
 const TABLE: Record<string, Row> = {
@@ -136,6 +146,8 @@ describe('roles', () => {
   let folder: string;
   /** Ids of events of either division. */
   const events: Record<string, string> = {};
+  /** An agent of each. */
+  const agents: Record<string, string> = {};
   /** Of the last of them. */
   let written: string;
 
@@ -146,7 +158,12 @@ describe('roles', () => {
       const answer = await operator.post('/kernel/division', { id: division, budget: 100 });
       expect(answer.status).toBe(200);
       events[division] = answer.json.audit_id;
-      written = answer.json.position;
+      const signed = await operator.post('/kernel/sign', { manifest: { id: 'template', division } });
+      const template = { auditId: signed.json.audit_id as string };
+      const agent = await operator.post('/kernel/agent', { divisionId: division, template });
+      expect(agent.status).toBe(201);
+      agents[division] = agent.json.id;
+      written = agent.json.position;
     }
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -245,6 +262,42 @@ describe('roles', () => {
           path: `/kernel/admin/notifications/msg_${'0'.repeat(32)}/redeliver`,
           options: { json: {} },
         };
+      case 'listAgents':
+        return { method: 'GET', path: '/kernel/agent' };
+      case 'spawnAgent':
+        return {
+          method: 'POST',
+          path: '/kernel/agent',
+          options: { json: { divisionId: division, template: { auditId: randomUUID() } } },
+        };
+      case 'getAgent':
+        return { method: 'GET', path: `/kernel/agent/${agents[division]}` };
+      case 'getAgentState':
+        return { method: 'GET', path: `/kernel/agent/${agents[division]}/state` };
+      case 'changeAgentState':
+        return {
+          method: 'POST',
+          path: `/kernel/agent/${agents[division]}/state`,
+          options: { json: { state: 'paused' } },
+        };
+      case 'listEvals':
+        return { method: 'GET', path: `/kernel/eval?divisionId=${division}` };
+      case 'submitEval':
+        return {
+          method: 'POST',
+          path: '/kernel/eval',
+          options: { json: { agentId: agents[division], metricSet: { taskSuccess: 1 } } },
+        };
+      case 'listAllocations':
+        return { method: 'GET', path: `/kernel/allocate?divisionId=${division}` };
+      case 'allocate':
+        return {
+          method: 'POST',
+          path: '/kernel/allocate',
+          options: { json: { divisionId: division, delta: 1, reason: 'a test' } },
+        };
+      case 'getReason':
+        return { method: 'GET', path: `/kernel/reason/${events[division]}` };
       case 'getUpgrade':
         return { method: 'GET', path: '/kernel/upgrade/none' };
       case 'getUpgradeEvidence':
@@ -273,7 +326,7 @@ describe('roles', () => {
       if (expected === 'no') {
         expect(answer.status).toBe(403);
         expect(answer.json).toMatchObject({ error: 'forbidden', status: 403 });
-      } else if (operation in GOVERNANCE || operation in DIVISIONS) {
+      } else if (operation in GOVERNANCE || (operation in DIVISIONS && method === 'POST')) {
         expect(answer.json.error).not.toBe('forbidden');
         expect(answer.status).not.toBe(403);
       } else {
@@ -285,15 +338,16 @@ describe('roles', () => {
   describe('a DivisionLead', () => {
     const lead = () => new ContractClient(stack().client('DIVISION_LEAD'));
 
-    it.each(['signManifest', 'getEvent', 'registerDivision', 'getDivision'])(
-      'is refused another division: %s',
-      async (operation) => {
-        const { method, path, options } = requestOf(operation, OTHER);
-        const answer = await lead().request(method, path, options);
-        expect(answer.status).toBe(403);
-        expect(answer.json.error).toBe('forbidden');
-      },
-    );
+    it.each([
+      'signManifest',
+      'getEvent',
+      ...Object.keys(DIVISIONS).filter((id) => !['listDivisions', 'listAgents'].includes(id)),
+    ])('is refused another division: %s', async (operation) => {
+      const { method, path, options } = requestOf(operation, OTHER);
+      const answer = await lead().request(method, path, options);
+      expect(answer.status).toBe(403);
+      expect(answer.json.error).toBe('forbidden');
+    });
 
     it('is refused a manifest of no division', async () => {
       expect((await lead().post('/kernel/sign', { manifest: { id: 'm' } })).status).toBe(403);

@@ -41,9 +41,11 @@ describe('./kernel refuses in one sentence', () => {
     ],
     [['sign'], "Missing required argument 'file'."],
     [['audit', 'export', '--out', 'a', '--dir', 'b'], '--out and --dir cannot be used together.'],
+    [['agent', 'spawn', '--division', 'd'], /Name the template: .*\./],
+    [['allocation', 'grant', '0', '--agent', 'a', '--reason', 'r'], /An amount is greater than zero, .*\./],
     [['bench', 'frobnicate'], /There is no benchmark "frobnicate"; there are: .*\./],
   ])('%j, with exit code 2', async (args, sentence) => {
-    const state = ['sign', 'audit', 'bench', 'upgrade'].includes(args[0] ?? '')
+    const state = ['sign', 'audit', 'bench', 'upgrade', 'agent', 'allocation'].includes(args[0] ?? '')
       ? []
       : ['--state', launcher.state];
     const result = await launcher.run(args[0] === 'up' ? [...args, ...state] : args);
@@ -61,6 +63,10 @@ describe('./kernel refuses in one sentence', () => {
       'audit',
       'keys',
       'upgrade',
+      'division',
+      'agent',
+      'allocation',
+      'reason',
       'mode',
       'replay',
       'test',

@@ -1,18 +1,11 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { type Command } from 'commander';
-import { EvidenceError, parseStrictJson } from '#libs/evidence';
-import { connectionFrom, type ConnectionOptions, withConnectionOptions } from '../api/connection';
-import { KernelApiClient } from '../api/kernel-api.client';
 import { CliError } from '../cli.error';
 import { print } from '../output/print';
+import { type CallOptions, documentText, post, writing } from './api-calls';
 
-interface SignOptions extends ConnectionOptions {
-  json?: true;
-  out?: string;
-  idempotencyKey?: string;
-}
+type SignOptions = CallOptions & { out?: string };
 
 interface SignAnswer {
   audit_id: string;
@@ -28,34 +21,22 @@ interface SignAnswer {
 }
 
 export function addSign(program: Command): void {
-  withConnectionOptions(program.command('sign'))
+  writing(program.command('sign'))
     .summary('sign a manifest and record it in the chain')
     .description(
       'Has the kernel sign the manifest in FILE (JSON; - reads standard input) and record it in the chain.',
     )
     .argument('<file>', 'the manifest')
     .option('--out <file>', 'write the DSSE envelope there')
-    .option('--idempotency-key <key>', 'the same key and manifest give the same answer again')
-    .option('--json', "print the kernel's answer as it came")
     .action(async (file: string, options: SignOptions) => {
       await sign(file, options);
     });
 }
 
 async function sign(file: string, options: SignOptions): Promise<void> {
-  const manifest = await manifestText(file);
-  const client = new KernelApiClient(await connectionFrom(options));
-  let answerText: string;
-  try {
-    // The manifest goes as it was written: the kernel is to see what a parser here would have hidden.
-    answerText = await client.post(
-      '/kernel/sign',
-      `{"manifest":${manifest}}`,
-      options.idempotencyKey === undefined ? {} : { 'idempotency-key': options.idempotencyKey },
-    );
-  } finally {
-    await client.close();
-  }
+  const manifest = await documentText(file, 'signed');
+  // The manifest goes as it was written: the kernel is to see what a parser here would have hidden.
+  const answerText = await post(options, '/kernel/sign', `{"manifest":${manifest}}`);
   const answer = JSON.parse(answerText) as SignAnswer;
   const record = answer.signature_record;
   if (options.out !== undefined) {
@@ -85,27 +66,4 @@ async function sign(file: string, options: SignOptions): Promise<void> {
       ...(options.out === undefined ? [] : [`  envelope  ${resolve(options.out)}`]),
     ].join('\n'),
   );
-}
-
-async function manifestText(file: string): Promise<string> {
-  let source: string;
-  try {
-    source = file === '-' ? await text(process.stdin) : await readFile(file, 'utf8');
-  } catch (cause) {
-    throw new CliError(
-      'file_problem',
-      `${resolve(file)} cannot be read (${(cause as NodeJS.ErrnoException).code}).`,
-      {},
-      { cause },
-    );
-  }
-  try {
-    // One whole JSON value, so that it can stand inside the request's body and nowhere else.
-    parseStrictJson(source);
-  } catch (cause) {
-    if (!(cause instanceof EvidenceError)) throw cause;
-    const where = cause.pointer === undefined || cause.pointer === '' ? '' : ` at ${cause.pointer}`;
-    throw new CliError('file_problem', `${file} cannot be signed: ${cause.message}${where}`, {}, { cause });
-  }
-  return source;
 }

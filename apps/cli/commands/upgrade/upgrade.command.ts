@@ -1,19 +1,23 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
-import { text } from 'node:stream/consumers';
 import { type Command } from 'commander';
-import { type ApprovalAction, approvalSigningInput, EvidenceError, parseStrictJson } from '#libs/evidence';
-import {
-  type Connection,
-  connectionFrom,
-  type ConnectionOptions,
-  kernelVariables,
-  withConnectionOptions,
-} from '../../api/connection';
+import { type ApprovalAction, approvalSigningInput } from '#libs/evidence';
+import { connectionFrom, kernelVariables } from '../../api/connection';
 import { KernelApiClient } from '../../api/kernel-api.client';
 import { CliError } from '../../cli.error';
 import { print, say, table } from '../../output/print';
+import {
+  bytesOf,
+  type CallOptions,
+  documentText,
+  get,
+  idempotency,
+  post as postText,
+  reading,
+  withReason,
+  writing,
+} from '../api-calls';
 import { describeRequest, differenceFromForce, fetchRequest } from './approval';
 import { type ApproverKeyOptions, openApproverKey } from './approver-key';
 import { addNotifications } from './notifications';
@@ -52,7 +56,7 @@ interface TimelineEntry {
   actor: { id: string };
 }
 
-type Common = ConnectionOptions & { json?: true; idempotencyKey?: string };
+type Common = CallOptions;
 type SigningOptions = Common &
   ApproverKeyOptions & { approver?: string; keyId?: string; notes?: string; origin?: string; yes?: true };
 
@@ -70,7 +74,7 @@ export function addUpgrade(program: Command): void {
     .option('--submitted-by <name>', 'in whose name (default: the caller)')
     .option('--artifact <file>', "what the manifest's patchSha256 is the digest of; the kernel recomputes it")
     .action(async (file: string, options: Common & { submittedBy?: string; artifact?: string }) => {
-      const manifest = await manifestText(file);
+      const manifest = await documentText(file, 'proposed');
       const members = [`"manifest":${manifest}`];
       if (options.submittedBy !== undefined)
         members.push(`"submittedBy":${JSON.stringify(options.submittedBy)}`);
@@ -357,68 +361,7 @@ function pathOf(id: string, verb: string): string {
   return `/kernel/upgrade/${encodeURIComponent(id)}/${verb}`;
 }
 
-function reading(command: Command): Command {
-  return withConnectionOptions(command).option('--json', "print the kernel's answer as it came");
-}
-
-function writing(command: Command, as: string): Command {
-  return withConnectionOptions(command, as)
-    .option('--idempotency-key <key>', 'the same key and request give the same answer again')
-    .option('--json', "print the kernel's answer as it came");
-}
-
-function withReason(command: Command): Command {
-  return command.requiredOption('--reason <text>', 'why; goes into the chain with it');
-}
-
-function idempotency({ idempotencyKey }: Common): Record<string, string> {
-  return idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };
-}
-
-async function withClient<T>(
-  options: ConnectionOptions,
-  use: (client: KernelApiClient) => Promise<T>,
-): Promise<T> {
-  const connection: Connection = await connectionFrom(options);
-  const client = new KernelApiClient(connection);
-  try {
-    return await use(client);
-  } finally {
-    await client.close();
-  }
-}
-
-function get(options: Common, path: string): Promise<string> {
-  return withClient(options, (client) => client.get(path));
-}
-
-function postText(options: Common, path: string, body: string): Promise<string> {
-  return withClient(options, (client) => client.post(path, body, idempotency(options)));
-}
-
 async function post(options: Common, path: string, body: string): Promise<void> {
   const answer = await postText(options, path, body);
   print(options.json === true ? answer : describe((JSON.parse(answer) as UpgradeAnswer).upgrade));
-}
-
-async function bytesOf(file: string): Promise<Buffer> {
-  try {
-    return await readFile(file);
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    throw new CliError('file_problem', `${resolve(file)} cannot be read (${code}).`, {}, { cause });
-  }
-}
-
-/** The manifest as it was written: the kernel is to see what a parser here would have hidden. */
-async function manifestText(file: string): Promise<string> {
-  const source = file === '-' ? await text(process.stdin) : (await bytesOf(file)).toString('utf8');
-  try {
-    parseStrictJson(source);
-  } catch (cause) {
-    if (!(cause instanceof EvidenceError)) throw cause;
-    const where = cause.pointer === undefined || cause.pointer === '' ? '' : ` at ${cause.pointer}`;
-    throw new CliError('file_problem', `${file} cannot be proposed: ${cause.message}${where}`, {}, { cause });
-  }
-  return source;
 }

@@ -64,9 +64,12 @@ export interface Balance {
   available: number;
 }
 
+/** In the order of the pools' names. */
 export function balances(account: AccountState, budget: Budget): Balance[] {
   if (budget.kind === 'whole') return [balance(null, budget.units, allocatedInAll(account))];
-  return [...budget.units].map(([pool, units]) => balance(pool, units, allocatedIn(account, pool)));
+  return [...budget.units]
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .map(([pool, units]) => balance(pool, units, allocatedIn(account, pool)));
 }
 
 /** The first budget that would be less than what is allocated; null when none is. */

@@ -1,0 +1,50 @@
+import { type Command } from 'commander';
+import { print } from '../output/print';
+import { type CallOptions, get, reading } from './api-calls';
+
+interface Trace {
+  node: string;
+  stream: string;
+  truncated: boolean;
+  trace: {
+    step: number;
+    id: string;
+    position: string;
+    ts: string;
+    type: string | null;
+    stream: string | null;
+    actor: { id: string } | null;
+    note: string | null;
+    because: { relation: string; id: string }[];
+  }[];
+}
+
+/** Why something is as it is. */
+export function addReason(program: Command): void {
+  reading(program.command('reason'))
+    .summary('why something is as it is: the events that it rests on')
+    .description(
+      'Shows the events that something rests on, those that they rest on, and so on, in the order in which they happened.',
+    )
+    .argument(
+      '<node>',
+      "an event's id, a stream such as agent/a-1, or the id of an agent, division, upgrade or manifest",
+    )
+    .action(async (node: string, options: CallOptions) => {
+      const answer = await get(options, `/kernel/reason/${encodeURIComponent(node)}`);
+      print(options.json === true ? answer : describe(JSON.parse(answer) as Trace));
+    });
+}
+
+function describe({ node, stream, trace, truncated }: Trace): string {
+  const steps = new Map(trace.map(({ id, step }) => [id, step]));
+  return [
+    node === stream ? node : `${node} (${stream})`,
+    ...trace.flatMap(({ step, ts, position, type, stream: where, actor, note, because }) => [
+      `${String(step).padStart(4)}  ${ts}  ${position}  ${type === null ? 'an event that you may not read' : `${type}  ${where}  by ${actor?.id ?? '?'}`}`,
+      ...(note === null ? [] : [`      ${note}`]),
+      ...because.map(({ relation, id }) => `      ${relation}: ${steps.get(id) ?? id}`),
+    ]),
+    ...(truncated ? ['There is more than is shown; ask for one of the events above.'] : []),
+  ].join('\n');
+}

@@ -1,0 +1,43 @@
+import { Query } from '@nestjs/cqrs';
+import { type Scope } from '#libs/access';
+import { type Actor } from '#libs/evidence';
+
+export interface TraceStep {
+  /** From 1, in the order in which it happened. */
+  step: number;
+  id: string;
+  position: string;
+  ts: string;
+  /** It belongs to something that the caller may not read: that it is there is all that is said. */
+  withheld: boolean;
+  type: string | null;
+  stream: string | null;
+  actor: Actor | null;
+  /** One line on what happened. */
+  note: string | null;
+  hash: string | null;
+  /** How far from the node, in causes. */
+  distance: number;
+  because: { relation: string; id: string }[];
+}
+
+export interface ReasonTrace {
+  node: string;
+  kind: 'event' | 'aggregate';
+  /** The stream of an aggregate, or the event's own. */
+  stream: string;
+  trace: TraceStep[];
+  /** Whether there was more than is shown. */
+  truncated: boolean;
+}
+
+/** Why something is as it is: the events that it rests on, and those that they rest on. */
+export class GetReason extends Query<ReasonTrace> {
+  constructor(
+    /** An event's id, a stream (`agent/a-1`), or the id of a division, agent, upgrade or manifest. */
+    readonly node: string,
+    readonly scope: Scope,
+  ) {
+    super();
+  }
+}
