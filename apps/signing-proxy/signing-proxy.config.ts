@@ -50,7 +50,10 @@ export const signingProxyConfig = defineConfig({
       'The authorities (PEM) whose client certificates are accepted; all others fail the handshake.',
   },
   KERNEL_SIGNING_CLIENTS: {
-    schema: json(signingClients, 'a list such as [{"cn":"kernel","purposes":["audit-event","manifest"]}]'),
+    schema: json(
+      signingClients,
+      'a list such as [{"cn":"kernel","purposes":["audit-event","manifest","log-checkpoint","signer-possession"]}]',
+    ),
     description:
       'Which client certificates, by common name, may have what signed. A client that is not named may read public keys only.',
     fromFile: true,

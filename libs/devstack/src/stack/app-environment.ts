@@ -26,6 +26,8 @@ export interface KernelEnvironment {
   databaseUrl: string;
   api: number;
   management: number;
+  /** Port of the pages for people: where approvers would use WebAuthn credentials. */
+  web: number;
   signingProxyUrl: string;
   identities: DevelopmentIdentities;
   openApiPath: string;
@@ -46,6 +48,8 @@ export function kernelEnvironment(k: KernelEnvironment): Record<string, string> 
     KERNEL_TLS_KEY_FILE: k.identities.kernelServer.key,
     KERNEL_TLS_CLIENT_CA_FILE: k.identities.caCert,
     KERNEL_ROLE_BINDINGS: JSON.stringify(developmentRoleBindings()),
+    KERNEL_WEBAUTHN_RP_ID: 'localhost',
+    KERNEL_WEBAUTHN_ORIGINS: `http://localhost:${k.web}`,
     KERNEL_APPROVER_POOL: JSON.stringify(developmentPool(k.identities)),
     KMS_ENDPOINT: k.signingProxyUrl,
     KMS_CA_FILE: k.identities.caCert,

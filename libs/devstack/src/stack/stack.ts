@@ -169,6 +169,7 @@ export class Stack {
         databaseUrl,
         api,
         management,
+        web: ports.web,
         signingProxyUrl,
         identities,
         openApiPath: join(options.programs, 'openapi', 'kernel.yaml'),

@@ -134,6 +134,21 @@ describe('no hot statement scans a table', () => {
       expect(work.rows).toBeLessThan(8 * 50);
     });
 
+    it('reading a few types, or hashes of leaves, after a position', async () => {
+      const { seq } = await sample();
+      const types = ['rare.came', 'common.came7', 'never.came'];
+      const work = await workOf(async ({ store }) => {
+        for (let n = 0; n < 8; n++) {
+          const found = await store.readTypes(0, { afterSeq: seq, types, limit: 10 });
+          expect(found.length).toBe(10);
+          expect(await store.readTypes(0, { afterSeq: EVENTS + 100, types, limit: 10 })).toEqual([]);
+          expect(await store.leafHashes(0, { afterSeq: seq, limit: 16 })).toHaveLength(16);
+        }
+      });
+      expect(work).toEqual({ sequentialScans: 0, rows: expect.any(Number) });
+      expect(work.rows).toBeLessThan(8 * 50);
+    });
+
     it('forgetting keys, of which none is old', async () => {
       const work = await workOf(({ store }) => store.purgeAnswers());
       expect(work).toEqual({ sequentialScans: 0, rows: 0 });
