@@ -125,20 +125,28 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-/** Adds up anew what the events say, in whole thousandths, without any of the code that is tested. */
-function addedUp(chain: DivisionStory['chain']): Map<string, Map<string, number>> {
-  const pools = new Map<string, Map<string, number>>();
-  for (const { type, payload } of chain) {
-    if (!type.startsWith('allocation.')) continue;
-    const name = payload['pool'] as string;
-    const holders = pools.get(name) ?? new Map<string, number>();
-    const holder = payload['holder'] as string;
-    const sum = (holders.get(holder) ?? 0) + Math.round((payload['delta'] as number) * 1_000);
-    expect(sum).toBeGreaterThanOrEqual(0);
-    expect(Math.round((payload['held'] as number) * 1_000)).toBe(sum);
-    pools.set(name, holders.set(holder, sum));
+/** Adds up what the events say, in whole thousandths, without any of the code that is tested. */
+class Books {
+  readonly pools = new Map<string, Map<string, number>>();
+  private read = 0;
+
+  add(chain: DivisionStory['chain']): void {
+    for (const { type, payload } of chain.slice(this.read)) {
+      if (!type.startsWith('allocation.')) continue;
+      const name = payload['pool'] as string;
+      const holders = this.pools.get(name) ?? new Map<string, number>();
+      const holder = payload['holder'] as string;
+      const sum = (holders.get(holder) ?? 0) + Math.round((payload['delta'] as number) * 1_000);
+      expect(sum).toBeGreaterThanOrEqual(0);
+      expect(Math.round((payload['held'] as number) * 1_000)).toBe(sum);
+      this.pools.set(name, holders.set(holder, sum));
+    }
+    this.read = chain.length;
   }
-  return pools;
+
+  sumOf(pool: string): number {
+    return [...(this.pools.get(pool)?.values() ?? [])].reduce((sum, units) => sum + units, 0);
+  }
 }
 
 describe('for any sequence of grants, releases, budgets and ends', () => {
@@ -150,6 +158,7 @@ describe('for any sequence of grants, releases, budgets and ends', () => {
         const story = storyWith(first);
         let inForce: JsonObject[string] = first;
         let status = 'active';
+        const books = new Books();
         for (const one of steps) {
           const refusal = refusalOf(() => {
             if (one.do === 'allocate') story.allocate(one.who, one.pool, one.units / 1_000);
@@ -163,30 +172,31 @@ describe('for any sequence of grants, releases, budgets and ends', () => {
             }
           });
           if (refusal?.code === 'over_budget') refusedOver++;
-          else if (one.do === 'allocate' && one.units > 0 && refusal === null) granted++;
+          if (one.do === 'allocate' && one.units > 0 && refusal === null) granted++;
 
-          const pools = addedUp(story.chain);
-          const sumOf = (holders: Map<string, number> | undefined) =>
-            [...(holders?.values() ?? [])].reduce((sum, units) => sum + units, 0);
+          // What was refused has changed nothing that could be wrong now.
+          if (refusal !== null) continue;
+          books.add(story.chain);
+          const names = [...books.pools.keys()];
           if (typeof inForce === 'number') {
-            const total = [...pools.values()].reduce((sum, holders) => sum + sumOf(holders), 0);
+            const total = names.reduce((sum, name) => sum + books.sumOf(name), 0);
             expect(total).toBeLessThanOrEqual(Math.round(inForce * 1_000));
           } else {
             const budgets = inForce as Record<string, number>;
-            for (const [name, holders] of pools) {
-              expect(sumOf(holders)).toBeLessThanOrEqual(Math.round((budgets[name] ?? 0) * 1_000));
-            }
+            const over = names.filter((name) => books.sumOf(name) > Math.round((budgets[name] ?? 0) * 1_000));
+            expect(over).toEqual([]);
           }
           for (const who of ['a', 'b']) {
             if (story.agent(who).state !== 'retired') continue;
-            for (const holders of pools.values()) expect(holders.get(`agent/${who}`) ?? 0).toBe(0);
+            const held = [...books.pools.values()].map((holders) => holders.get(`agent/${who}`) ?? 0);
+            expect(held.some((units) => units !== 0)).toBe(false);
           }
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
     // Sequences in which nothing was granted, or nothing refused, would show nothing.
-    expect(granted).toBeGreaterThan(200);
-    expect(refusedOver).toBeGreaterThan(200);
+    expect(granted).toBeGreaterThan(150);
+    expect(refusedOver).toBeGreaterThan(150);
   });
 });
