@@ -162,6 +162,29 @@ export const kernelConfig = defineConfig({
     description: 'Most writes that wait so at the same time; more are answered with 202 at once.',
     default: 500,
   },
+  KERNEL_DIRECT_KEY_ROTATION: {
+    schema: json(
+      z.array(z.enum(['audit', 'manifest', 'checkpoint'])),
+      'a list of purposes such as ["checkpoint"]',
+    ),
+    description:
+      'Purposes whose keys a SuperAdmin rotates without an upgrade. For all others it takes the quorum of an upgrade of type signer_rotation.',
+    default: '[]',
+  },
+  KERNEL_KEY_OVERLAP_SECONDS: {
+    schema: wholeNumber({ min: 1, max: 31_536_000 }),
+    description:
+      'How long a key that was replaced stays valid at least before it can be retired. Every kernel process has to have heard of the new one by then.',
+    default: 3_600,
+    unit: 's',
+  },
+  KERNEL_KEY_MAX_AGE_DAYS: {
+    schema: wholeNumber({ min: 1, max: 3_650 }),
+    description:
+      'Age at which a key in force is due for rotation, which is recorded and shown in the metrics.',
+    default: 365,
+    unit: 'd',
+  },
   KERNEL_APPROVER_POOL: {
     schema: json(
       approverPool,

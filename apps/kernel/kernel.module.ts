@@ -16,16 +16,20 @@ import {
   Database,
   DEFAULT_LIMITS,
   EventStore,
+  type EventStoreObserver,
   eventStoreDataSourceOptions,
 } from '#libs/event-store';
 import {
   BackendKeys,
+  KeyAgeWatch,
   KeyRegistryModule,
   KeyRegistryOptions,
   ModeSource,
   RegisteredSigners,
   RegistrationStores,
+  RegistryChanges,
   SigningKeys,
+  WriteHold,
 } from '#libs/key-registry';
 import {
   AuthorizationSigner,
@@ -41,14 +45,16 @@ import {
   WebAuthnOptions,
 } from '#libs/governance';
 import { ModeRecorder, ModesModule, ModeStore, ModeWatch } from '#libs/modes';
-import { type Registry } from '#libs/observability';
+import { type Logger, type Registry } from '#libs/observability';
 import { SigningProxyClient } from '#libs/signer';
 import { WebhookDelivery, type WebhookEndpoint, WebhookOutbox } from '#libs/webhooks';
 import { ManifestSigner, SignerSource, SigningModule, SigningOptions } from '#libs/signing';
 import { AppendMetrics } from './append-metrics';
 import { type KernelConfig } from './kernel.config';
+import { KeyMetrics } from './key-metrics';
 import { KmsRequirement } from './kms-requirement';
 import { ModeMetrics } from './mode-metrics';
+import { ModeWriteHold } from './mode-write-hold';
 import {
   FixedKeyEventSigner,
   ProxyKeyPossession,
@@ -57,11 +63,14 @@ import {
   ProxyManifestSigner,
   RegisteredKeyEventSigner,
 } from './proxy-signers';
+import { NotifiedRegistryChanges } from './registry-changes';
+import { RestoredStore } from './restored-store';
 import { StoredLegalHolds } from './stored-legal-holds';
 import { NotificationMetrics } from './notification-metrics';
 import { UpgradeMetrics } from './upgrade-metrics';
 
 const HOUR_MS = 60 * 60 * 1_000;
+const DAY_MS = 24 * 60 * 60 * 1_000;
 
 export interface KernelModuleOptions {
   config: KernelConfig;
@@ -69,6 +78,7 @@ export interface KernelModuleOptions {
   registry: Registry;
   /** Who is told about upgrades. */
   webhooks: readonly WebhookEndpoint[];
+  logger: Logger;
 }
 
 /** Refuses a database that lacks migrations or holds another chain, before anything is read from it. */
@@ -87,6 +97,8 @@ class FoundationModule implements OnModuleInit, OnApplicationShutdown {
     @Inject(ModeWatch) private readonly modes: ModeWatch,
     @Inject(ModeRecorder) private readonly modeRecorder: ModeRecorder,
     @Inject(SchemaCheck) private readonly schema: SchemaCheck,
+    @Inject(RestoredStore) private readonly restored: RestoredStore,
+    @Inject(RegistryChanges) private readonly registryChanges: NotifiedRegistryChanges,
   ) {}
 
   /** Before anything of the chain is touched: the first keys register themselves, and not in every mode. */
@@ -95,9 +107,13 @@ class FoundationModule implements OnModuleInit, OnApplicationShutdown {
     await this.modes.start();
     this.modes.onLook(() => void this.modeRecorder.record());
     void this.modeRecorder.record();
+    void this.restored.look(
+      () => this.proxy.marks(),
+      () => this.store.heads(),
+    );
   }
 
-  static register({ config, proxy, registry }: KernelModuleOptions): DynamicModule {
+  static register({ config, proxy, registry, logger }: KernelModuleOptions): DynamicModule {
     const { origin, shards } = config;
     const limits = {
       ...DEFAULT_LIMITS,
@@ -108,6 +124,9 @@ class FoundationModule implements OnModuleInit, OnApplicationShutdown {
       origin,
       firstAuditKid: config.signerId,
       now: () => new Date(),
+      directRotation: config.directKeyRotation,
+      overlapMs: config.keyOverlapSeconds * 1_000,
+      maxKeyAgeMs: config.keyMaxAgeDays * DAY_MS,
     };
     return {
       module: FoundationModule,
@@ -134,13 +153,26 @@ class FoundationModule implements OnModuleInit, OnApplicationShutdown {
           useFactory: (
             dataSource: DataSource,
             signer: RegisteredKeyEventSigner,
-            observer: AppendMetrics,
+            metrics: AppendMetrics,
             modes: ModeWatch,
+            restored: RestoredStore,
           ) => {
             const mayAppend = (): void => modes.assertWritable();
+            const observer: EventStoreObserver = {
+              onBatch: (report) => metrics.onBatch(report),
+              onAppend: (ms) => metrics.onAppend(ms),
+              onRefusal: (code) => metrics.onRefusal(code),
+              onRetry: (reason) => metrics.onRetry(reason),
+              onBehind: (behind) => restored.notice(behind),
+            };
             return new EventStore({ dataSource, origin, shards, signer, limits, observer, mayAppend });
           },
-          inject: [getDataSourceToken(), RegisteredKeyEventSigner, AppendMetrics, ModeWatch],
+          inject: [getDataSourceToken(), RegisteredKeyEventSigner, AppendMetrics, ModeWatch, RestoredStore],
+        },
+        {
+          provide: RestoredStore,
+          useFactory: (modes: ModeStore, watch: ModeWatch) => new RestoredStore(modes, watch, logger),
+          inject: [ModeStore, ModeWatch],
         },
         {
           provide: AuditIndex,
@@ -204,11 +236,25 @@ class FoundationModule implements OnModuleInit, OnApplicationShutdown {
           inject: [ModeWatch, ModeRecorder],
         },
         {
+          provide: RegistryChanges,
+          useFactory: (dataSource: DataSource) =>
+            new NotifiedRegistryChanges(new Database(dataSource, limits.storeTimeoutMs)),
+          inject: [getDataSourceToken()],
+        },
+        {
+          provide: WriteHold,
+          useFactory: (modes: ModeStore, watch: ModeWatch) => new ModeWriteHold(modes, watch),
+          inject: [ModeStore, ModeWatch],
+        },
+        {
           provide: LegalHoldList,
           useFactory: (dataSource: DataSource) => new StoredLegalHolds(dataSource),
           inject: [getDataSourceToken()],
         },
-        { provide: BackendKeys, useFactory: () => new ProxyKeys(proxy, new KmsRequirement(config)) },
+        {
+          provide: BackendKeys,
+          useFactory: () => new ProxyKeys(proxy, new KmsRequirement(config), origin),
+        },
         { provide: KeyRegistryOptions, useValue: options },
         { provide: SigningOptions, useValue: options },
       ],
@@ -220,6 +266,8 @@ class FoundationModule implements OnModuleInit, OnApplicationShutdown {
         RegisteredKeyEventSigner,
         SigningProxyClient,
         RegistrationStores,
+        RegistryChanges,
+        WriteHold,
         LegalHoldList,
         BackendKeys,
         KeyRegistryOptions,
@@ -233,6 +281,8 @@ class FoundationModule implements OnModuleInit, OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
+    await this.restored.close();
+    await this.registryChanges.close();
     await this.modes.close();
     await this.modeRecorder.close();
     await this.store.close();
@@ -412,6 +462,13 @@ export class KernelModule implements OnModuleInit {
         SigningModule.register({ imports: [SigningPortsModule.register(keyRegistry)] }),
         GovernanceModule.register({ imports: [governancePorts] }),
         DivisionsModule.register({ imports: [governancePorts] }),
+      ],
+      providers: [
+        {
+          provide: KeyMetrics,
+          useFactory: (watch: KeyAgeWatch) => new KeyMetrics(options.registry, watch),
+          inject: [KeyAgeWatch],
+        },
       ],
     };
   }

@@ -39,6 +39,7 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
     invalid_cursor: { status: 400, word: 'invalid_request' },
     not_migrated: { status: 503, word: 'store_unavailable' },
     chain_mismatch: { status: 503, word: 'store_unavailable' },
+    store_behind: { status: 503, title: 'The database was put back to an older state', retryAfter: 30 },
     closed: STOPPING,
   }),
   problemsOf(SignerError, {

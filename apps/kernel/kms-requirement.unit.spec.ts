@@ -50,11 +50,16 @@ describe('KmsRequirement', () => {
   });
 
   it('keeps such a key from the registry, whenever it turns up', async () => {
-    const proxy = { ...holding(key('software')), health: () => Promise.reject(new Error('not asked')) };
-    await expect(new ProxyKeys(proxy, new KmsRequirement(production)).keys()).rejects.toMatchObject({
+    const notAsked = () => Promise.reject(new Error('not asked'));
+    const proxy = { ...holding(key('software')), health: notAsked, sign: notAsked };
+    await expect(
+      new ProxyKeys(proxy, new KmsRequirement(production), 'kernel.example.com/test').keys(),
+    ).rejects.toMatchObject({
       code: 'signing_unavailable',
       message: expect.stringContaining('REQUIRE_KMS'),
     });
-    expect(await new ProxyKeys(proxy, new KmsRequirement(development)).keys()).toHaveLength(1);
+    expect(
+      await new ProxyKeys(proxy, new KmsRequirement(development), 'kernel.example.com/test').keys(),
+    ).toHaveLength(1);
   });
 });

@@ -38,7 +38,7 @@ runApp({
     });
     await new KmsRequirement(config).assertAtStart(proxy);
     const service = await createServiceApp(
-      KernelModule.register({ config, proxy, registry: processRegistry, webhooks }),
+      KernelModule.register({ config, proxy, registry: processRegistry, webhooks, logger }),
       {
         tls: {
           cert: readFileSync(config.tlsCertFile),

@@ -9,7 +9,7 @@ import {
   type SignerEntry,
   signerPossessionInput,
 } from '#libs/evidence';
-import { type EventSigner } from '#libs/event-store';
+import { type EventSigner, EventStoreError } from '#libs/event-store';
 import { CheckpointSigner, type KeyPossession } from '#libs/governance';
 import { type BackendKey, BackendKeys, type SigningKeys } from '#libs/key-registry';
 import {
@@ -24,11 +24,19 @@ import { type KmsRequirement } from './kms-requirement';
 
 /** The registry's view of the signing proxy. */
 export class ProxyKeys extends BackendKeys {
+  private readonly possession: ProxyKeyPossession;
+
   constructor(
-    private readonly proxy: Pick<SigningProxyClient, 'keys' | 'health'>,
+    private readonly proxy: Pick<SigningProxyClient, 'keys' | 'health' | 'sign'>,
     private readonly requirement: Pick<KmsRequirement, 'whyNot'>,
+    origin: string,
   ) {
     super();
+    this.possession = new ProxyKeyPossession(proxy, origin);
+  }
+
+  provePossession(replaces: string, to: SignerEntry): Promise<string> {
+    return this.possession.prove(replaces, to);
   }
 
   async keys(): Promise<BackendKey[]> {
@@ -54,10 +62,11 @@ class KnownKeySigner {
     key: BackendKey,
     purpose: SignatureRequest['purpose'],
     inputs: readonly Uint8Array[],
+    known: { committed?: number } = {},
   ): Promise<ProxySignature[]> {
     const { kid } = key;
     const publicKey = this.publicKeyOf(key);
-    return this.proxy.sign(inputs.map((input) => ({ purpose, kid, input, publicKey })));
+    return this.proxy.sign(inputs.map((input) => ({ purpose, kid, input, publicKey, ...known })));
   }
 
   private publicKeyOf({ publicKeyPem }: BackendKey): KeyObject {
@@ -70,7 +79,7 @@ class KnownKeySigner {
 /** Has a key that the registry does not know yet say that the signing proxy holds it. */
 export class ProxyKeyPossession implements KeyPossession {
   constructor(
-    private readonly proxy: SigningProxyClient,
+    private readonly proxy: Pick<SigningProxyClient, 'sign'>,
     private readonly origin: string,
   ) {}
 
@@ -100,8 +109,8 @@ export class FixedKeyEventSigner implements EventSigner {
     return this.key.kid;
   }
 
-  async sign(_kid: string, inputs: Uint8Array[]): Promise<string[]> {
-    const signed = await this.signer.sign(this.key, 'audit-event', inputs);
+  async sign(_kid: string, inputs: Uint8Array[], known: { committed: number }): Promise<string[]> {
+    const signed = await noticeBehind(() => this.signer.sign(this.key, 'audit-event', inputs, known));
     this.metrics.onSignatures('audit', signed.length);
     return signed.map(({ signature }) => signature);
   }
@@ -119,19 +128,23 @@ export class RegisteredKeyEventSigner implements EventSigner {
     private readonly metrics: AppendMetrics,
   ) {}
 
-  activeKid(): string {
+  async activeKid(after: string | null): Promise<string> {
     if (!this.keys) throw new SignerError('signing_unavailable', 'The kernel is still starting.');
-    const key = this.keys.activeKey('audit');
+    const key = after === null ? this.keys.activeKey('audit') : await this.keys.keyAfter('audit', after);
     if (!this.named.has(key.kid)) {
       this.named.set(key.kid, new FixedKeyEventSigner(key, this.proxy, this.metrics));
     }
     return key.kid;
   }
 
-  async sign(kid: string, inputs: Uint8Array[]): Promise<string[]> {
+  async keyEnded(): Promise<void> {
+    await this.keys?.lookAgain();
+  }
+
+  async sign(kid: string, inputs: Uint8Array[], known: { committed: number }): Promise<string[]> {
     const signer = this.named.get(kid);
     if (!signer) throw new SignerError('signing_unavailable', `Key ${kid} was never in force here.`);
-    return noticeWrongKey(this.keys, () => signer.sign(kid, inputs));
+    return noticeWrongKey(this.keys, () => signer.sign(kid, inputs, known));
   }
 }
 
@@ -175,6 +188,22 @@ export class ProxyCheckpointSigner extends CheckpointSigner {
     const [signed] = await noticeWrongKey(this.keys, () => this.signer.sign(key, 'log-checkpoint', [input]));
     if (!signed) throw new SignerError('signing_unavailable', 'The signing proxy returned no signature.');
     return signedCheckpoint(checkpoint, key.publicKeyPem, Buffer.from(signed.signature, 'base64'));
+  }
+}
+
+/** The proxy's high-water mark in the words of the event store. */
+async function noticeBehind<T>(sign: () => Promise<T>): Promise<T> {
+  try {
+    return await sign();
+  } catch (error) {
+    const { mark } = error instanceof SignerError ? error.details : {};
+    if (typeof mark !== 'object' || mark === null) throw error;
+    throw new EventStoreError(
+      'store_behind',
+      (error as SignerError).message,
+      { mark: (mark as { seq: number }).seq },
+      { cause: error },
+    );
   }
 }
 

@@ -2,26 +2,33 @@ import { readFileSync } from 'node:fs';
 import { ConfigError, loadConfig } from '#libs/config';
 import { createLogger } from '#libs/observability';
 import { SignerError } from '#libs/signer';
+import { openMarks } from './marks/open-marks';
 import { openBackend } from './open-backend';
 import { signingProxyConfig } from './signing-proxy.config';
 import { startSigningProxy } from './start-signing-proxy';
+import { type TlsMaterial } from './tls/certificate-reload';
 
 async function main(): Promise<void> {
   const config = loadConfig(signingProxyConfig);
   const logger = createLogger({ app: 'signing-proxy', level: config.logLevel });
   const backend = await openBackend(config, logger);
+  const marks = await openMarks(config);
+  const readTls = (): TlsMaterial => ({
+    cert: readFileSync(config.tlsCertFile),
+    key: readFileSync(config.tlsKeyFile),
+    clientCa: readFileSync(config.tlsClientCaFile),
+  });
   const proxy = await startSigningProxy({
     origin: config.origin,
     clients: config.signingClients,
     backends: [backend],
+    marks,
+    operators: config.signingOperators,
     logger,
     host: config.listenHost,
     port: config.listenPort,
-    tls: {
-      cert: readFileSync(config.tlsCertFile),
-      key: readFileSync(config.tlsKeyFile),
-      clientCa: readFileSync(config.tlsClientCaFile),
-    },
+    tls: readTls(),
+    readTls,
     management: { host: config.managementHost, port: config.managementPort },
     guard: { timeoutMs: config.signerTimeoutMs },
   });
@@ -37,6 +44,10 @@ async function main(): Promise<void> {
   if (backend.name === 'software') {
     logger.warn('Private keys are in files on this machine: for development only');
   }
+  if (marks === undefined) {
+    logger.warn('No high-water marks are kept: a database that is put back to an older state is not noticed');
+  }
+  process.on('SIGHUP', () => proxy.reloadTls());
   let closing = false;
   const stop = (signal: string): void => {
     if (closing) return;

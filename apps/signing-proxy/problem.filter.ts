@@ -17,6 +17,9 @@ const PROBLEMS: Record<RefusalCode, { status: number; title: string }> = {
   wrong_key_purpose: { status: 422, title: 'The key does not serve this purpose' },
   input_not_of_purpose: { status: 422, title: 'The input is not what this purpose signs' },
   foreign_origin: { status: 422, title: 'The input belongs to another kernel' },
+  below_high_water_mark: { status: 409, title: 'Signed events build on a later position already' },
+  nothing_to_open: { status: 409, title: 'The mark is not above this position' },
+  rate_limited: { status: 429, title: 'This client has too much signed' },
   not_found: { status: 404, title: 'There is no such resource' },
   overloaded: { status: 503, title: 'Too much is being signed' },
   signing_unavailable: { status: 503, title: 'The signing backend does not answer' },
@@ -33,6 +36,11 @@ export class ProblemFilter implements ExceptionFilter {
     private readonly metrics: SigningMetrics,
   ) {}
 
+  /** Names that the configuration does not know would make labels without end. */
+  private named(client: string | undefined): string | undefined {
+    return this.options.clients.some(({ cn }) => cn === client) ? client : undefined;
+  }
+
   catch(error: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<Request>();
     const response = host.switchToHttp().getResponse<Response>();
@@ -48,18 +56,19 @@ export class ProblemFilter implements ExceptionFilter {
       });
       return;
     }
-    this.metrics.refused(refusal.code);
+    this.metrics.refused(refusal.code, this.named(nameOf(request)));
     this.options.logger.warn(
       { client: nameOf(request), reason: refusal.code, ...refusal.context, detail: refusal.message },
       'refused',
     );
     const { status, title } = PROBLEMS[refusal.code];
-    if (status === 503) response.setHeader('Retry-After', '1');
+    if (status === 503 || status === 429) response.setHeader('Retry-After', '1');
     answer(response, status, {
       error: refusal.code,
       title,
       detail: refusal.message,
       ...(refusal.context.index !== undefined && { index: refusal.context.index }),
+      ...(refusal.context.mark !== undefined && { mark: refusal.context.mark }),
     });
   }
 }

@@ -31,6 +31,7 @@ import {
 } from '#libs/signer';
 import { TestCa, type TestCertificate } from '#libs/testing';
 import { type SigningClient } from './clients/signing-clients';
+import { type MarkStore } from './marks/mark-store';
 import { type RunningSigningProxy, startSigningProxy } from './start-signing-proxy';
 
 export const ORIGIN = 'kernel.example.com/test';
@@ -176,6 +177,9 @@ export interface FixtureOptions {
   open?: (dir: string) => Promise<SigningBackend>;
   /** Default: a deadline that no busy machine reaches. */
   guard?: Omit<GuardOptions, 'observer'>;
+  /** Default: no marks are kept. */
+  marks?: (dir: string) => MarkStore;
+  operators?: string[];
 }
 
 export async function openSoftware(dir: string): Promise<SigningBackend> {
@@ -213,6 +217,8 @@ export async function startProxyFixture(options: FixtureOptions = {}): Promise<P
       origin: ORIGIN,
       clients: options.clients ?? [{ cn: 'kernel', purposes: [...SIGNING_PURPOSES] }],
       backends: [current()],
+      marks: options.marks?.(dir),
+      operators: options.operators ?? [],
       logger,
       host: '127.0.0.1',
       port,

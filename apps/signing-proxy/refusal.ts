@@ -9,6 +9,9 @@ export type RefusalCode =
   | 'wrong_key_purpose'
   | 'input_not_of_purpose'
   | 'foreign_origin'
+  | 'below_high_water_mark'
+  | 'nothing_to_open'
+  | 'rate_limited'
   | 'not_found'
   | 'overloaded'
   | 'signing_unavailable';
@@ -20,6 +23,10 @@ export interface RefusalContext {
   kid?: string;
   /** Hex SHA-256 of the refused input. */
   digest?: string;
+  /** The same of all inputs of a request that was refused as a whole. */
+  digests?: string[];
+  /** Where the mark is that the request would have to be above. */
+  mark?: { shard: number; seq: number };
 }
 
 /** All or none: one item that does not fit refuses the whole request. */

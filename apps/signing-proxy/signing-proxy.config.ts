@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import {
   certificateFile,
   type ConfigOf,
@@ -10,6 +11,7 @@ import {
   port,
   readableFile,
   text,
+  url,
   wholeNumber,
 } from '#libs/config';
 import { DEFAULT_BACKEND_TIMEOUT_MS, DEFAULT_PROCESSES, signingKeys } from '#libs/signer';
@@ -55,8 +57,25 @@ export const signingProxyConfig = defineConfig({
       'a list such as [{"cn":"kernel","purposes":["audit-event","manifest","log-checkpoint","signer-possession"]}]',
     ),
     description:
-      'Which client certificates, by common name, may have what signed. A client that is not named may read public keys only.',
+      'Which client certificates, by common name, may have what signed, and with `perSecond` how many signatures a second. A client that is not named may read public keys only.',
     fromFile: true,
+  },
+  KERNEL_SIGNING_OPERATORS: {
+    schema: json(z.array(z.string().min(1).max(64)), 'a list of common names such as ["ops.example.com"]'),
+    description:
+      'Which client certificates, by common name, may open a restore window, so that the chain goes on from a database that was put back to an older state. Not the kernel.',
+    default: '[]',
+  },
+  KERNEL_SIGNING_MARKS_DIR: {
+    schema: path().optional(),
+    description:
+      'Folder of the high-water marks of a single proxy: positions on which signed events build, and below which nothing is signed. On a disk that is not restored together with the database.',
+  },
+  KERNEL_SIGNING_MARKS_DATABASE_URL: {
+    schema: url('postgres', 'postgresql').optional(),
+    description:
+      'PostgreSQL for the high-water marks of all replicas of the proxy. Not the event store, and not restored together with it. One of the two is needed in production.',
+    secret: true,
   },
   KERNEL_SIGNING_KEYS: {
     schema: json(signingKeys, 'a list such as [{"kid":"kernel-audit-ed25519-v1","purposes":["audit"]}]'),

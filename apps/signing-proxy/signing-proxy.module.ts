@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { guardBackends } from './guard-backends';
 import { ProblemFilter } from './problem.filter';
+import { MarksController } from './marks/marks.controller';
 import { BackendsHealth } from './public/backends-health';
 import { PublicController } from './public/public.controller';
 import { BatchSigner } from './sign/batch-signer';
@@ -14,7 +15,7 @@ export class SigningProxyModule {
   static forRoot(options: SigningProxyOptions): DynamicModule {
     return {
       module: SigningProxyModule,
-      controllers: [SignController, PublicController],
+      controllers: [SignController, PublicController, MarksController],
       providers: [
         {
           provide: SIGNING_PROXY_OPTIONS,

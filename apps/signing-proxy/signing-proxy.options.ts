@@ -1,6 +1,7 @@
 import { type Logger } from '#libs/observability';
 import { type GuardOptions, type SigningBackend } from '#libs/signer';
 import { type SigningClient } from './clients/signing-clients';
+import { type MarkStore } from './marks/mark-store';
 
 export interface SigningProxyOptions {
   /** The kernel this proxy signs for; inputs of any other are refused. */
@@ -10,6 +11,10 @@ export interface SigningProxyOptions {
   /** Deadline and circuit breaker of each backend. */
   guard?: Omit<GuardOptions, 'observer'>;
   logger: Logger;
+  /** Without them a database that was put back to an older state is not noticed. */
+  marks?: MarkStore | undefined;
+  /** Common names of the client certificates that may open a restore window; nobody by default. */
+  operators?: readonly string[];
 }
 
 export const SIGNING_PROXY_OPTIONS = Symbol('SigningProxyOptions');

@@ -13,6 +13,9 @@ import { type SignItem } from './sign/read-sign-request';
 
 const SIGNATURES = 'signing_proxy_signatures_total';
 const REFUSALS = 'signing_proxy_refusals_total';
+const PERMITTED = 'signing_proxy_permitted_total';
+const REFUSED = 'signing_proxy_refused_total';
+const MARK = 'signing_proxy_high_water_mark';
 const DURATION = 'signing_proxy_sign_duration_seconds';
 const BACKEND_DURATION = 'signing_proxy_backend_duration_seconds';
 const CIRCUIT = 'signing_proxy_backend_circuit_open';
@@ -30,6 +33,9 @@ export class SigningMetrics {
   constructor(
     @InjectMetric(SIGNATURES) private readonly signatures: Counter<'kid' | 'purpose'>,
     @InjectMetric(REFUSALS) private readonly refusals: Counter<'reason'>,
+    @InjectMetric(PERMITTED) private readonly permits: Counter<'client'>,
+    @InjectMetric(REFUSED) private readonly refusedOf: Counter<'client'>,
+    @InjectMetric(MARK) private readonly marks: Gauge<'shard'>,
     @InjectMetric(DURATION) private readonly duration: Histogram<'kid'>,
     @InjectMetric(BACKEND_DURATION) private readonly backendDuration: Histogram<'backend' | 'outcome'>,
     @InjectMetric(CIRCUIT) private readonly circuitOpen: Gauge<'backend'>,
@@ -37,7 +43,8 @@ export class SigningMetrics {
     @InjectMetric(IN_PROGRESS) private readonly progress: Gauge,
   ) {}
 
-  signed(items: readonly SignItem[]): void {
+  signed(items: readonly SignItem[], client: string): void {
+    this.permits.inc({ client });
     const counts = new Map<string, { kid: string; purpose: string; count: number }>();
     for (const { kid, purpose } of items) {
       const name = `${purpose} ${kid}`;
@@ -49,8 +56,14 @@ export class SigningMetrics {
     this.batchSize.observe(items.length);
   }
 
-  refused(reason: string): void {
+  /** @param client one that the configuration names; all others share a label */
+  refused(reason: string, client = 'other'): void {
     this.refusals.inc({ reason });
+    this.refusedOf.inc({ client });
+  }
+
+  marked(shard: number, seq: number): void {
+    this.marks.set({ shard: String(shard) }, seq);
   }
 
   keyAnswered(kid: string, seconds: number): void {
@@ -80,6 +93,21 @@ export const signingMetricsProviders: Provider[] = [
     name: REFUSALS,
     help: 'Requests refused, by reason; nothing of a refused request is signed.',
     labelNames: ['reason'],
+  }),
+  makeCounterProvider({
+    name: PERMITTED,
+    help: 'Requests that were signed, by client.',
+    labelNames: ['client'],
+  }),
+  makeCounterProvider({
+    name: REFUSED,
+    help: 'Requests that were refused, by client; those that the configuration does not name are "other".',
+    labelNames: ['client'],
+  }),
+  makeGaugeProvider({
+    name: MARK,
+    help: 'Position on which signed events build, by shard, as this process has last seen it.',
+    labelNames: ['shard'],
   }),
   makeHistogramProvider({
     name: DURATION,

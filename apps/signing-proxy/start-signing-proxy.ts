@@ -9,13 +9,15 @@ import { readBody } from './sign/read-body';
 import { SigningMetrics } from './signing.metrics';
 import { SigningProxyModule } from './signing-proxy.module';
 import { type SigningProxyOptions } from './signing-proxy.options';
+import { CertificateReload, secureContextOf, type TlsMaterial } from './tls/certificate-reload';
 
 export interface SigningProxyServerOptions extends SigningProxyOptions {
   host: string;
   /** 0 takes a free one. */
   port: number;
-  /** PEM: the proxy's certificate and key, and the authorities whose client certificates are accepted. */
-  tls: { cert: Buffer | string; key: Buffer | string; clientCa: Buffer | string };
+  tls: TlsMaterial;
+  /** Reads the same anew, to see whether it has changed; without it a restart is needed. */
+  readTls?: () => TlsMaterial;
   management: { host: string; port: number };
 }
 
@@ -23,6 +25,8 @@ export interface RunningSigningProxy {
   port: number;
   managementPort: number;
   server: Server;
+  /** Looks now whether the TLS files have changed. */
+  reloadTls(): void;
   /** Turns /ready red, finishes what is being signed, then closes ports and backends. */
   close(): Promise<void>;
 }
@@ -39,13 +43,9 @@ const MAX_CONNECTIONS = 1_000;
 /** Starts the proxy on backends that are open already; it closes them when it is closed. */
 export async function startSigningProxy(options: SigningProxyServerOptions): Promise<RunningSigningProxy> {
   const httpsOptions = {
-    cert: options.tls.cert,
-    key: options.tls.key,
-    ca: options.tls.clientCa,
+    ...secureContextOf(options.tls),
     requestCert: true,
     rejectUnauthorized: true,
-    // 1.3 has no renegotiation: who a connection belongs to cannot change under way.
-    minVersion: 'TLSv1.3',
     handshakeTimeout: REQUEST_TIMEOUT_MS,
   };
   const app = await NestFactory.create<NestExpressApplication<Server>>(
@@ -90,19 +90,27 @@ export async function startSigningProxy(options: SigningProxyServerOptions): Pro
           throw new Error(failing.map(({ name, detail }) => `${name}: ${detail}`).join('; '));
         return Object.fromEntries(health.backends.map(({ name, detail }) => [name, detail]));
       },
+      'high-water marks': async () => {
+        await options.marks?.marks();
+      },
     },
   });
+  const { readTls, tls, logger } = options;
+  const reload = readTls && new CertificateReload(server, readTls, tls, logger);
   return {
     port: (server.address() as AddressInfo).port,
     managementPort: management.port,
     server,
+    reloadTls: () => reload?.look(),
     close: async () => {
+      reload?.close();
       management.drain();
       draining = true;
       const deadline = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
       await app.close();
       clearTimeout(deadline);
       await Promise.all(options.backends.map((backend) => backend.close()));
+      await options.marks?.close();
       await management.close();
     },
   };

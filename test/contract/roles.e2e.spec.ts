@@ -112,10 +112,17 @@ const TABLE: Record<string, Row> = {
   changeMode: { SUPERADMIN: 'yes', DIVISION_LEAD: 'no', OPERATOR: 'no', AUDITOR: 'no', NOROLE: 'no' },
   listKeys: READ,
   getKey: READ,
+  listKeyCandidates: READ,
+  rotateKey: SUPERADMIN_ONLY,
+  retireKey: SUPERADMIN_ONLY,
+  compromiseKey: SUPERADMIN_ONLY,
   getSecurityStatus: PUBLIC,
   getSignersFile: PUBLIC,
   getJwks: PUBLIC,
 };
+
+/** About keys that are not there: what is asked here is who may. */
+const KEY_CHANGES = new Set(['rotateKey', 'retireKey', 'compromiseKey']);
 
 const SIGNATURE = { approverId: 'x', approvedAt: '2026-01-01T00:00:00.000Z', signature: 'AAAA' };
 const UPGRADE_BODIES: Record<string, object> = {
@@ -214,6 +221,18 @@ describe('roles', () => {
         return { method: 'GET', path: '/kernel/keys' };
       case 'getKey':
         return { method: 'GET', path: '/kernel/keys/kernel-audit-ed25519-v1' };
+      case 'listKeyCandidates':
+        return { method: 'GET', path: '/kernel/keys/candidates' };
+      case 'rotateKey':
+        return { method: 'POST', path: '/kernel/keys/rotate', options: { json: { purpose: 'audit' } } };
+      case 'retireKey':
+        return { method: 'POST', path: '/kernel/keys/none/retire', options: { json: { reason: 'x' } } };
+      case 'compromiseKey':
+        return {
+          method: 'POST',
+          path: '/kernel/keys/none/compromise',
+          options: { json: { since: { shard: 0, seq: 1 }, reason: 'x' } },
+        };
       case 'getSecurityStatus':
         return { method: 'GET', path: '/kernel/security/status' };
       case 'getSignersFile':
@@ -326,7 +345,11 @@ describe('roles', () => {
       if (expected === 'no') {
         expect(answer.status).toBe(403);
         expect(answer.json).toMatchObject({ error: 'forbidden', status: 403 });
-      } else if (operation in GOVERNANCE || (operation in DIVISIONS && method === 'POST')) {
+      } else if (
+        operation in GOVERNANCE ||
+        (operation in DIVISIONS && method === 'POST') ||
+        KEY_CHANGES.has(operation)
+      ) {
         expect(answer.json.error).not.toBe('forbidden');
         expect(answer.status).not.toBe(403);
       } else {

@@ -72,6 +72,7 @@ export class ProxyProcess {
         { kid: AUDIT, purposes: ['audit'] },
         { kid: MANIFEST, purposes: ['manifest'] },
       ]),
+      KERNEL_SIGNING_MARKS_DIR: join(dir, 'marks'),
       KERNEL_SIGNER: signer,
       ...(token === undefined
         ? { KERNEL_SOFTWARE_KEY_DIR: join(dir, 'keys') }

@@ -15,7 +15,11 @@ export interface Answer {
 export class KernelApiClient {
   private readonly agent: Agent;
 
-  constructor(private readonly connection: Connection) {
+  /** @param who answers, for messages */
+  constructor(
+    private readonly connection: Connection,
+    private readonly who = 'The kernel',
+  ) {
     this.agent = new Agent({
       connect: {
         ca: readFileSync(connection.ca),
@@ -74,7 +78,7 @@ export class KernelApiClient {
     } catch (cause) {
       throw unreachable(this.connection.url, cause);
     }
-    if (response.statusCode >= 400) throw refusal(response.statusCode, await response.body.text());
+    if (response.statusCode >= 400) throw refusal(this.who, response.statusCode, await response.body.text());
     return response;
   }
 }
@@ -97,7 +101,7 @@ interface Problem {
   pointer?: string;
 }
 
-function refusal(status: number, text: string): CliError {
+function refusal(who: string, status: number, text: string): CliError {
   let problem: Problem;
   try {
     problem = JSON.parse(text) as Problem;
@@ -111,7 +115,7 @@ function refusal(status: number, text: string): CliError {
   const known = words.filter((word) => word !== undefined).join(', ');
   return new CliError(
     'refused',
-    `The kernel answered ${status}${known === '' ? '' : ` (${known})`}: ${reason}${where}`,
+    `${who} answered ${status}${known === '' ? '' : ` (${known})`}: ${reason}${where}`,
     { status, problem },
   );
 }

@@ -15,7 +15,7 @@ import { CliError } from '../cli.error';
 import { say } from '../output/print';
 import { workTree } from '../work-tree';
 
-interface VerifyOptions extends ConnectionOptions {
+export interface VerifyOptions extends ConnectionOptions {
   signers?: string;
   dir?: string;
   s3?: string;
@@ -56,11 +56,12 @@ export function addAuditVerify(audit: Command): void {
     .option('--jobs <n>', 'worker threads (default: one per core)')
     .option('--json', 'print the result as JSON')
     .action(async (options: VerifyOptions) => {
-      process.exitCode = await verify(options);
+      process.exitCode = await verifyChain(options);
     });
 }
 
-async function verify(options: VerifyOptions): Promise<number> {
+/** @returns the exit code of tools/audit-verify.js */
+export async function verifyChain(options: VerifyOptions): Promise<number> {
   const tool = join(workTree(), 'tools', 'audit-verify.js');
   if (!existsSync(tool))
     throw new CliError('file_problem', `${tool} is missing; build it with npm run build.`);

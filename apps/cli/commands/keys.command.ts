@@ -2,6 +2,8 @@ import { type Command } from 'commander';
 import { connectionFrom, type ConnectionOptions, withConnectionOptions } from '../api/connection';
 import { KernelApiClient } from '../api/kernel-api.client';
 import { print, table } from '../output/print';
+import { addKeyChanges } from './keys/change-keys';
+import { addMarks } from './keys/restore-window';
 
 interface KeyEntry {
   signer_kid: string;
@@ -11,7 +13,7 @@ interface KeyEntry {
   description: string;
 }
 
-/** Reads the key registry: who may sign what, since when. */
+/** The key registry: who may sign what, since when, and what changes that. */
 export function addKeys(program: Command): void {
   const keys = program.command('keys').summary('the keys that sign, and what they may sign');
   withConnectionOptions(keys.command('list', { isDefault: true }))
@@ -52,6 +54,8 @@ export function addKeys(program: Command): void {
     .action(async (options: ConnectionOptions) => {
       print((await fetchText(options, '/kernel/keys/jwks.json')).trimEnd());
     });
+  addKeyChanges(keys);
+  addMarks(keys);
 }
 
 function entriesOf(answer: unknown): KeyEntry[] {

@@ -7,6 +7,8 @@ export const signingClients = z
     z.strictObject({
       cn: z.string().min(1).max(64),
       purposes: z.array(z.enum(SIGNING_PURPOSES)).min(1),
+      /** Signatures a second; without it as many as can be made. */
+      perSecond: z.int().min(1).max(1_000_000).optional(),
     }),
   )
   .min(1)

@@ -5,14 +5,18 @@ import { type Logger } from '#libs/observability';
 import {
   KEY_PURPOSE_OF,
   type KeyInfo,
+  MAX_AHEAD_OF_COMMITTED,
   type ProxySignature,
   SignerError,
   type SigningBackend,
 } from '#libs/signer';
+import { RateLimit } from '../clients/rate-limit';
 import { SigningClients } from '../clients/signing-clients';
+import { type MarkVerdict } from '../marks/high-water-mark';
 import { SigningMetrics } from '../signing.metrics';
 import { SIGNING_PROXY_OPTIONS, type SigningProxyOptions } from '../signing-proxy.options';
-import { SigningRefusal } from '../refusal';
+import { type RefusalContext, SigningRefusal } from '../refusal';
+import { BatchStarts } from './batch-starts';
 import { type CheckedInput, READ_AS, whyNot } from './check-input';
 import { readSignRequest, type SignItem } from './read-sign-request';
 
@@ -35,6 +39,7 @@ interface HeldKey {
 export class BatchSigner {
   private readonly logger: Logger;
   private readonly clients: SigningClients;
+  private readonly rates: RateLimit;
   private inProgress = 0;
 
   constructor(
@@ -43,6 +48,7 @@ export class BatchSigner {
   ) {
     this.logger = options.logger;
     this.clients = new SigningClients(options.clients);
+    this.rates = new RateLimit(options.clients);
   }
 
   /**
@@ -52,14 +58,21 @@ export class BatchSigner {
   async sign(client: string | undefined, body: unknown): Promise<ProxySignature[]> {
     const started = performance.now();
     const permitted = this.clients.purposesOf(client);
-    if (permitted.size === 0) {
+    if (client === undefined || permitted.size === 0) {
       throw new SigningRefusal(
         'client_not_permitted',
         `Client "${client}" may not have anything signed here`,
+        { digests: digestsOfBody(body) },
       );
     }
     const items = readSignRequest(body);
+    if (!this.rates.take(client, items.length)) {
+      throw new SigningRefusal('rate_limited', `Client "${client}" has had its signatures of this second`, {
+        digests: digestsOf(items),
+      });
+    }
     const positions: string[] = [];
+    const batches = new BatchStarts();
     const byKey = new Map<string, { held: HeldKey; items: SignItem[] }>();
     for (const item of items) {
       if (!permitted.has(item.purpose)) {
@@ -74,14 +87,19 @@ export class BatchSigner {
       if (purpose !== null && !held.info.purposes.includes(purpose)) {
         throw this.refusal('wrong_key_purpose', item, `key ${item.kid} does not serve ${item.purpose}`);
       }
-      const position = this.checkInput(item, held.info);
+      const { position, event } = this.checkInput(item, held.info);
       if (position !== undefined) positions.push(position);
+      if (event !== undefined) this.note(batches, item, event);
       const group = byKey.get(item.kid);
       if (group) group.items.push(item);
       else byKey.set(item.kid, { held, items: [item] });
     }
-    const signatures = await this.signChecked(items, byKey);
-    this.metrics.signed(items);
+    // Both at once, since each waits for something else; no signature leaves before the marks are on the disk.
+    const [signatures] = await Promise.all([
+      this.signChecked(items, byKey),
+      this.judgeStarts(batches, items),
+    ]);
+    this.metrics.signed(items, client);
     // One line a batch: a line for each signature would cost more than the signature.
     this.logger.info(
       {
@@ -89,7 +107,7 @@ export class BatchSigner {
         keys: Object.fromEntries([...byKey].map(([kid, group]) => [kid, group.items.length])),
         from: positions[0],
         to: positions.at(-1),
-        digests: items.map(({ input }) => hash('sha256', input, 'hex')),
+        digests: digestsOf(items),
         ms: Math.round((performance.now() - started) * 100) / 100,
       },
       'signed',
@@ -105,7 +123,7 @@ export class BatchSigner {
     throw this.refusal('unknown_key', item, 'there is no such key here');
   }
 
-  private checkInput(item: SignItem, key: KeyInfo): string | undefined {
+  private checkInput(item: SignItem, key: KeyInfo): CheckedInput {
     let checked: CheckedInput;
     try {
       checked = READ_AS[item.purpose](item.input);
@@ -119,12 +137,66 @@ export class BatchSigner {
     if (about !== undefined && (about.kid !== key.kid || about.publicKeySha256 !== digestOf(key))) {
       throw this.refusal('input_not_of_purpose', item, `it speaks of another key than ${key.kid} is here`);
     }
-    return checked.position;
+    return checked;
   }
 
-  private refusal(code: SigningRefusal['code'], item: SignItem, what: string): SigningRefusal {
+  private note(batches: BatchStarts, item: SignItem, event: { shard: number; seq: number }): void {
+    if (item.committed !== undefined) {
+      const ahead = event.seq - 1 - item.committed;
+      if (ahead < 0 || ahead > MAX_AHEAD_OF_COMMITTED) {
+        throw this.refusal(
+          'input_not_of_purpose',
+          item,
+          `position ${event.seq} does not follow within ${MAX_AHEAD_OF_COMMITTED} events from ${item.committed}, which it says is committed`,
+        );
+      }
+    }
+    batches.add(item, event);
+  }
+
+  /** @throws SigningRefusal `below_high_water_mark`, `signing_unavailable` when the marks cannot be kept */
+  private async judgeStarts(batches: BatchStarts, items: readonly SignItem[]): Promise<void> {
+    const { marks } = this.options;
+    if (marks === undefined || batches.size === 0) return;
+    let verdicts: MarkVerdict[];
+    try {
+      verdicts = await marks.judge(batches.starts());
+    } catch (error) {
+      if (!(error instanceof SignerError)) throw error;
+      throw new SigningRefusal(
+        'signing_unavailable',
+        error.message,
+        { digests: digestsOf(items) },
+        { cause: error },
+      );
+    }
+    for (const verdict of verdicts) {
+      const { shard, seq } = verdict.mark;
+      if (!verdict.permitted) {
+        const { item, start } = batches.lowest(shard);
+        throw this.refusal(
+          'below_high_water_mark',
+          item,
+          `position ${shard}:${start} is not above ${shard}:${seq}, on which signed events build already; was the database put back to an older state?`,
+          { mark: { shard, seq }, digests: digestsOf(items) },
+        );
+      }
+      this.metrics.marked(shard, seq);
+      if (verdict.reopened) {
+        this.logger.warn({ shard, seq }, 'the restore window was used: the mark follows the restored chain');
+      }
+    }
+  }
+
+  private refusal(
+    code: SigningRefusal['code'],
+    item: SignItem,
+    what: string,
+    more: RefusalContext = {},
+  ): SigningRefusal {
     const { index, purpose, kid, input } = item;
     return new SigningRefusal(code, `Request ${index}: ${what}`, {
+      ...more,
       index,
       purpose,
       kid: kid.slice(0, MAX_LOGGED_KID),
@@ -137,7 +209,11 @@ export class BatchSigner {
     byKey: ReadonlyMap<string, { held: HeldKey; items: SignItem[] }>,
   ): Promise<ProxySignature[]> {
     if (this.inProgress + items.length > MAX_IN_PROGRESS) {
-      throw new SigningRefusal('overloaded', `${this.inProgress} inputs are being signed; try again shortly`);
+      throw new SigningRefusal(
+        'overloaded',
+        `${this.inProgress} inputs are being signed; try again shortly`,
+        { digests: digestsOf(items) },
+      );
     }
     this.inProgress += items.length;
     this.metrics.inProgress(this.inProgress);
@@ -170,7 +246,7 @@ export class BatchSigner {
       throw new SigningRefusal(
         'signing_unavailable',
         `The backend cannot sign now: ${error.message}`,
-        {},
+        { digests: digestsOf(items) },
         { cause: error },
       );
     } finally {
@@ -183,4 +259,18 @@ export class BatchSigner {
 /** Hex SHA-256 of the 32 bytes of the public key. */
 function digestOf({ publicKeyPem }: KeyInfo): string {
   return hash('sha256', rawKeyOfPem(publicKeyPem), 'hex');
+}
+
+function digestsOf(items: readonly SignItem[]): string[] {
+  return items.map(({ input }) => hash('sha256', input, 'hex'));
+}
+
+/** For the log alone: what a client wanted signed that may have nothing signed. */
+function digestsOfBody(body: unknown): string[] {
+  try {
+    return digestsOf(readSignRequest(body));
+  } catch (error) {
+    if (error instanceof SigningRefusal) return [];
+    throw error;
+  }
 }

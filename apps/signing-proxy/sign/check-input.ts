@@ -14,6 +14,8 @@ import { type SigningPurpose } from '#libs/signer';
 export interface CheckedInput {
   origin: string;
   position?: string;
+  /** Of an audit event. */
+  event?: { shard: number; seq: number };
   /** The key that it speaks of, which is the only one that may sign it. */
   about?: { kid: string; publicKeySha256: string };
 }
@@ -26,7 +28,7 @@ export interface CheckedInput {
 export const READ_AS: Record<SigningPurpose, (input: Uint8Array) => CheckedInput> = {
   'audit-event': (input) => {
     const { origin, shard, seq } = parseAuditSigningInput(input);
-    return { origin, position: `${shard}:${seq}` };
+    return { origin, position: `${shard}:${seq}`, event: { shard, seq } };
   },
   manifest: (input) => ({ origin: parseManifestSigningInput(input).origin }),
   'archive-day': (input) => {

@@ -7,6 +7,8 @@ export interface SignItem {
   purpose: SigningPurpose;
   kid: string;
   input: Buffer;
+  /** Of an audit event: the position of its shard that the caller knows to be committed. */
+  committed?: number;
 }
 
 const MEMBERS = ['purpose', 'kid', 'input'];
@@ -36,15 +38,22 @@ function readItem(item: unknown, index: number): SignItem {
   const refuse = (code: RefusalCode, what: string): never => {
     throw new SigningRefusal(code, `Request ${index}: ${what}`, { index });
   };
-  if (!isObject(item) || Object.keys(item).length !== MEMBERS.length) {
-    return refuse('malformed_request', `it has to have the members ${MEMBERS.join(', ')} and no others`);
+  const members = isObject(item) ? Object.keys(item).length : 0;
+  if (!isObject(item) || members !== MEMBERS.length + Number(Object.hasOwn(item, 'committed'))) {
+    return refuse(
+      'malformed_request',
+      `it has to have the members ${MEMBERS.join(', ')}, for an audit event also committed, and no others`,
+    );
   }
-  const { purpose, kid, input } = item;
+  const { purpose, kid, input, committed } = item;
   if (typeof purpose !== 'string' || typeof kid !== 'string' || typeof input !== 'string') {
     return refuse('malformed_request', `${MEMBERS.join(', ')} have to be strings`);
   }
   if (!Object.hasOwn(KEY_PURPOSE_OF, purpose)) {
     return refuse('unknown_purpose', 'nothing is signed for this purpose');
+  }
+  if (committed !== undefined && (purpose !== 'audit-event' || !isPosition(committed))) {
+    return refuse('malformed_request', 'committed is a position, and only audit events have one');
   }
   const bytes = Buffer.from(input, 'base64');
   // Buffer reads anything as base64; only the one right spelling comes back out the same.
@@ -58,7 +67,13 @@ function readItem(item: unknown, index: number): SignItem {
       { index, purpose, kid, digest: hash('sha256', bytes, 'hex') },
     );
   }
-  return { index, purpose: purpose as SigningPurpose, kid, input: bytes };
+  const read: SignItem = { index, purpose: purpose as SigningPurpose, kid, input: bytes };
+  if (committed !== undefined) read.committed = committed as number;
+  return read;
+}
+
+function isPosition(value: unknown): boolean {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

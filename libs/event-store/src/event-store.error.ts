@@ -12,6 +12,8 @@
  * - `invalid_cursor`: a page cursor that this store did not give out, or gave out for another query
  * - `not_migrated`: the schema is missing, older than this code, or its guards are off
  * - `chain_mismatch`: the database holds the chain of another origin, or another number of shards
+ * - `store_behind`: the signer has signed events that build on a later position than the store has; `details` has `head`
+ *   and `mark`. The database was put back to an older state, and going on from it would fork the chain
  * - `closed`: the store is shutting down
  */
 export type EventStoreErrorCode =
@@ -27,6 +29,7 @@ export type EventStoreErrorCode =
   | 'invalid_cursor'
   | 'not_migrated'
   | 'chain_mismatch'
+  | 'store_behind'
   | 'closed';
 
 export class EventStoreError extends Error {

@@ -15,6 +15,7 @@ import {
   type EventSigner,
   type EventStoreObserver,
   type ShardHead,
+  type SignedRange,
   type StoredAnswer,
   type StoredEvent,
 } from './event-store.types';
@@ -155,6 +156,18 @@ export class EventStore {
   /** A page of events that match, oldest first unless asked otherwise. @throws EventStoreError `invalid_request`, `invalid_cursor` */
   query(query: EventQuery = {}): Promise<EventPage> {
     return this.reading(() => this.queries.query(query, (stream) => this.shardOf(stream)));
+  }
+
+  /** The first position of a shard that is not earlier than a time (RFC 3339); one behind the head when there is none. */
+  async firstSeqAt(shard: number, ts: string): Promise<number> {
+    this.assertShard(shard);
+    return this.reading(() => this.reader.firstSeqAt(shard, ts));
+  }
+
+  /** What a key signed in a shard from a position on; null when that is nothing. */
+  async signedBy(kid: string, shard: number, fromSeq: number): Promise<SignedRange | null> {
+    this.assertShard(shard);
+    return this.reading(() => this.reader.signedBy(kid, shard, fromSeq));
   }
 
   heads(): Promise<ShardHead[]> {

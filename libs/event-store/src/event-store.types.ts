@@ -3,10 +3,19 @@ import { type EventStoreErrorCode } from './event-store.error';
 
 /** What the store needs from whoever holds the keys. */
 export interface EventSigner {
-  /** Key id of the audit key that signs now; it goes into the event and under its hash. */
-  activeKid(): Promise<string> | string;
-  /** Base64 Ed25519 signatures, one for each input, in order. Throwing refuses the group as `signing_unavailable`. */
-  sign(kid: string, inputs: Uint8Array[]): Promise<string[]>;
+  /**
+   * Key id of the audit key that signs now; it goes into the event and under its hash.
+   * @param after the key that signed the event before, when the store knows: the signer never goes back to one before it
+   */
+  activeKid(after: string | null): Promise<string> | string;
+  /** The key that signed a group has ended: which one is in force has to be looked up anew. */
+  keyEnded?(kid: string): Promise<void>;
+  /**
+   * Base64 Ed25519 signatures, one for each input, in order. Throwing refuses the group as `signing_unavailable`; an
+   * EventStoreError `store_behind` says that events were built already on a position that comes after these.
+   * @param known `committed`: the position of the shard that is known to be in the store
+   */
+  sign(kid: string, inputs: Uint8Array[], known: { committed: number }): Promise<string[]>;
 }
 
 export interface NewEvent {
@@ -91,6 +100,15 @@ export interface ShardHead {
   ts: string | null;
 }
 
+/** Events of a shard that one key signed. */
+export interface SignedRange {
+  shard: number;
+  from: { seq: number; hash: string };
+  to: { seq: number; hash: string };
+  /** How many in between, both included, are by the key. */
+  count: number;
+}
+
 export interface EventQuery {
   stream?: string;
   type?: string;
@@ -133,7 +151,8 @@ export interface BatchReport {
 }
 
 /** Why a group was numbered again. */
-export type RetryReason = 'head_moved' | 'predecessor_failed' | 'unique_violation' | 'store_error';
+export type RetryReason =
+  'head_moved' | 'key_ended' | 'predecessor_failed' | 'unique_violation' | 'store_error';
 
 /** Told what happens, for metrics. Must not throw. */
 export interface EventStoreObserver {
@@ -142,4 +161,6 @@ export interface EventStoreObserver {
   onAppend?(ms: number): void;
   onRefusal?(code: EventStoreErrorCode): void;
   onRetry?(reason: RetryReason, requests: number): void;
+  /** The store ends before a position on which events were built already: it was put back to an older state. */
+  onBehind?(behind: { shard: number; head: number; mark: number }): void;
 }

@@ -29,6 +29,7 @@ export {
   type NewEvent,
   type RetryReason,
   type ShardHead,
+  type SignedRange,
   type StoredAnswer,
   type StoredEvent,
   type StreamVersion,

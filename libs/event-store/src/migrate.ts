@@ -28,6 +28,7 @@ const RUNTIME_GRANTS = [
   'SELECT, INSERT, DELETE ON kernel.webhook_reminders',
   'SELECT, INSERT, UPDATE ON kernel.webhook_positions',
   'SELECT, INSERT, UPDATE, DELETE ON kernel.webauthn_challenges',
+  'SELECT ON kernel.ended_signers',
   'EXECUTE ON FUNCTION kernel.append_state(integer, text[], text[], text[], uuid[])',
   'EXECUTE ON FUNCTION kernel.event_by_id(uuid)',
   'EXECUTE ON FUNCTION kernel.stream_events(text, bigint)',
@@ -244,6 +245,7 @@ const GUARDS = [
   'shard_head_refuse_rewind',
   'shard_head_names_an_event',
   'events_refuse_while_restoring',
+  'events_note_signer',
 ];
 
 /**

@@ -1,8 +1,15 @@
 import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { RegisterSignersHandler } from './commands/register-signers/register-signers.handler';
+import { CompromiseKeyHandler } from './commands/compromise-key/compromise-key.handler';
+import { RetireKeyHandler } from './commands/retire-key/retire-key.handler';
+import { RotateKeyHandler } from './commands/rotate-key/rotate-key.handler';
+import { KeyChangesController } from './http/key-changes.controller';
 import { KeysController } from './http/keys.controller';
 import { SecurityStatusController } from './http/security-status.controller';
+import { KeyAgeWatch } from './key-age-watch';
+import { KeyDecisions } from './key-decisions';
+import { GetCandidatesHandler } from './queries/candidates/candidates.handler';
 import { GetSignersHandler } from './queries/signers/signers.handler';
 import { RegisteredSigners } from './registered-signers';
 import { SigningKeys } from './signing-keys';
@@ -14,9 +21,21 @@ export class KeyRegistryModule {
     return {
       module: KeyRegistryModule,
       imports: [CqrsModule, ...imports],
-      controllers: [KeysController, SecurityStatusController],
-      providers: [RegisteredSigners, SigningKeys, RegisterSignersHandler, GetSignersHandler],
-      exports: [RegisteredSigners, SigningKeys],
+      // Those with fixed paths first: `/kernel/keys/{kid}` fits them too.
+      controllers: [KeyChangesController, KeysController, SecurityStatusController],
+      providers: [
+        RegisteredSigners,
+        SigningKeys,
+        KeyDecisions,
+        KeyAgeWatch,
+        RegisterSignersHandler,
+        RotateKeyHandler,
+        RetireKeyHandler,
+        CompromiseKeyHandler,
+        GetSignersHandler,
+        GetCandidatesHandler,
+      ],
+      exports: [RegisteredSigners, SigningKeys, KeyAgeWatch],
     };
   }
 }

@@ -1,3 +1,4 @@
+import { type Actor, type SignerEntry, type SignerPurpose } from '#libs/evidence';
 import { type EventStore } from '#libs/event-store';
 import { type BackendKey } from './domain/registration';
 
@@ -6,6 +7,16 @@ export abstract class BackendKeys {
   /** @throws SignerError `signing_unavailable` */
   abstract keys(): Promise<BackendKey[]>;
   abstract health(): Promise<{ ok: boolean; detail: string }>;
+  /**
+   * The counter-signature with which `to` comes in the place of another key (docs/spec/signers.md, section 4).
+   * @throws SignerError when the backend does not hold the key, or cannot sign now
+   */
+  abstract provePossession(replaces: string, to: SignerEntry): Promise<string>;
+}
+
+/** Tells when the registry may have changed, in whatever process. */
+export abstract class RegistryChanges {
+  abstract onChange(listener: () => void): void;
 }
 
 /**
@@ -21,9 +32,24 @@ export abstract class ModeSource {
   abstract current(): { mode: 'normal' | 'read-only' | 'safe-mode'; restoring: boolean; since: string };
 }
 
+/** Puts writing on hold while keys are in doubt. */
+export abstract class WriteHold {
+  /**
+   * No process takes writes when it settles; what was being written is committed or refused.
+   * @returns what ends the hold, as far as this caller began it
+   */
+  abstract begin(reason: string, actor: Actor): Promise<{ end(reason: string): Promise<void> }>;
+}
+
 export abstract class KeyRegistryOptions {
   abstract readonly origin: string;
   /** The audit key that a new chain begins with; without it, the first that the backend holds. */
   abstract readonly firstAuditKid?: string | undefined;
+  /** Purposes whose keys a SuperAdmin rotates without an upgrade. */
+  abstract readonly directRotation: readonly SignerPurpose[];
+  /** How long a replaced key stays valid at least. */
+  abstract readonly overlapMs: number;
+  /** Age at which a key is due for rotation. */
+  abstract readonly maxKeyAgeMs: number;
   abstract now(): Date;
 }

@@ -10,7 +10,7 @@ import { type SignerPurpose } from '#libs/evidence';
 import { SignerError } from '#libs/signer';
 import { RegisterSigners } from './commands/register-signers/register-signers.command';
 import { type BackendKey, NEEDED_PURPOSES, activeKey, keysToRegister } from './domain/registration';
-import { BackendKeys, KeyRegistryOptions } from './key-registry.ports';
+import { BackendKeys, KeyRegistryOptions, RegistryChanges } from './key-registry.ports';
 import { RegisteredSigners } from './registered-signers';
 
 /** While no key can sign yet, how long until the backend is asked again. */
@@ -26,9 +26,12 @@ const REFRESH_MS = 15_000;
 export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger(SigningKeys.name);
   private readonly active = new Map<SignerPurpose, BackendKey>();
+  /** Names of the keys that may sign, in the order of their registration, as last looked up. */
+  private order: readonly string[] = [];
   private reason = 'the signing backend has not been asked yet';
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> = Promise.resolve();
+  private again: Promise<void> | undefined;
   private refreshing = false;
   private stopped = false;
 
@@ -37,10 +40,12 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly registered: RegisteredSigners,
     private readonly options: KeyRegistryOptions,
     @Inject(CommandBus) private readonly commands: CommandBus,
+    private readonly changes: RegistryChanges,
   ) {}
 
   onApplicationBootstrap(): void {
     this.schedule(0);
+    this.changes.onChange(() => void this.lookAgain());
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -55,6 +60,43 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
     if (!key)
       throw new SignerError('signing_unavailable', `No key can sign for "${purpose}" now: ${this.reason}.`);
     return key;
+  }
+
+  /**
+   * The key that signs after what `after` signed: the one in force, and never one that was registered before `after`.
+   * Processes hear of a rotation one after the other; the first that signs with the new key takes all others along.
+   * @throws SignerError `signing_unavailable` when the backend does not offer that key here
+   */
+  async keyAfter(purpose: SignerPurpose, after: string): Promise<BackendKey> {
+    const known = this.activeKey(purpose);
+    if (known.kid === after || this.isLater(known.kid, after)) return known;
+    await this.lookAgain();
+    const key = this.activeKey(purpose);
+    // A key that has ended is no longer in the order, and whatever is in force comes after it.
+    if (key.kid === after || !this.order.includes(after) || this.isLater(key.kid, after)) return key;
+    throw new SignerError(
+      'signing_unavailable',
+      `The chain goes on with ${after}, which the signing backend does not offer here; give it that key.`,
+    );
+  }
+
+  /** Whether `kid` is known to have been registered after `other`. */
+  private isLater(kid: string, other: string): boolean {
+    const at = this.order.indexOf(other);
+    return at !== -1 && this.order.indexOf(kid) > at;
+  }
+
+  /** Compares registry and backend now. Settles when what was there when it was called has been seen. */
+  async lookAgain(): Promise<void> {
+    // A comparison that is under way may have read the registry before.
+    this.again ??= this.running.then(async () => {
+      this.again = undefined;
+      if (this.stopped) return;
+      clearTimeout(this.timer);
+      this.start();
+      await this.running;
+    });
+    await this.again;
   }
 
   /** Why a needed purpose has no key, or null when all have one. */
@@ -73,14 +115,16 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
   private schedule(delay: number): void {
     if (this.stopped) return;
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
-      this.refreshing = true;
-      this.running = this.refresh().then(() => {
-        this.refreshing = false;
-        this.schedule(this.problem() === null ? REFRESH_MS : RETRY_MS);
-      });
-    }, delay);
+    this.timer = setTimeout(() => this.start(), delay);
     this.timer.unref();
+  }
+
+  private start(): void {
+    this.refreshing = true;
+    this.running = this.refresh().then(() => {
+      this.refreshing = false;
+      this.schedule(this.problem() === null ? REFRESH_MS : RETRY_MS);
+    });
   }
 
   private async refresh(): Promise<void> {
@@ -88,6 +132,7 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
       const offered = await this.backend.keys();
       await this.registerFirstKeys(offered);
       const signers = await this.registered.signers({ fresh: true });
+      this.order = signers.filter(({ status }) => status === 'active').map(({ signer_kid }) => signer_kid);
       for (const purpose of NEEDED_PURPOSES) {
         const key = activeKey(purpose, signers, offered);
         if (key) this.active.set(purpose, key);

@@ -14,7 +14,7 @@ export {
   type GuardOptions,
   type SignOutcome,
 } from './guarded-backend';
-export { SignerError, type SignerErrorCode } from './signer.error';
+export { reasonOf, SignerError, type SignerErrorCode } from './signer.error';
 export { SoftwareBackend, type SoftwareBackendOptions } from './software/software.backend';
 export {
   DEFAULT_OPERATION_TIMEOUT_MS,
@@ -42,7 +42,9 @@ export { type DocumentPurpose, DocumentSigner } from './document-signer';
 export { documentSigningSettings, openDocumentProxy } from './document-signing-settings';
 export {
   HealthAnswer,
+  type HighWaterMark,
   KEY_PURPOSE_OF,
+  MAX_AHEAD_OF_COMMITTED,
   KeysAnswer,
   MAX_PROXY_BATCH,
   MAX_SIGNING_INPUT_BYTES,

@@ -57,4 +57,35 @@ export const ProblemAnswer = z.object({
   title: z.string().optional(),
   detail: z.string().optional(),
   index: z.number().int().nonnegative().optional(),
+  /** Of `below_high_water_mark`: where the mark is. */
+  mark: z.object({ shard: z.number().int(), seq: z.number().int() }).optional(),
 });
+
+/** What `GET /v1/marks` answers. */
+export const MarksAnswer = z.object({
+  marks: z.array(
+    z.object({
+      shard: z.number().int().nonnegative(),
+      /** Signed events build on this position: nothing is signed at it or below. */
+      seq: z.number().int().nonnegative(),
+      window: z
+        .object({
+          /** The head of the restored database. */
+          seq: z.number().int().nonnegative(),
+          /** RFC 3339 */
+          until: z.string(),
+          openedBy: z.string(),
+          reason: z.string(),
+        })
+        .nullable(),
+    }),
+  ),
+});
+
+export type HighWaterMark = z.infer<typeof MarksAnswer>['marks'][number];
+
+/**
+ * How far ahead of what is committed a signing input may lie: the group that is being committed and the one behind it,
+ * each of at most one request of 1,000 events or 512 events of several.
+ */
+export const MAX_AHEAD_OF_COMMITTED = 2_048;

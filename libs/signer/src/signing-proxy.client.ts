@@ -1,11 +1,14 @@
 import { type KeyObject, randomInt } from 'node:crypto';
 import { Pool } from 'undici';
+import { type z } from 'zod';
 import { verifyEd25519Async } from '#libs/evidence';
 import { type KeyInfo } from './signing-backend';
 import { SignerError, reasonOf } from './signer.error';
 import {
   HealthAnswer,
+  type HighWaterMark,
   KeysAnswer,
+  MarksAnswer,
   MAX_SIGNING_INPUT_BYTES,
   ProblemAnswer,
   type ProxyHealth,
@@ -38,6 +41,8 @@ export interface SignatureRequest {
   input: Uint8Array;
   /** What the key of this name is known to be: an answer that was signed with another one is refused. */
   publicKey?: KeyObject;
+  /** Of an audit event: the position of its shard that the caller knows to be committed. */
+  committed?: number;
 }
 
 export interface ProxySignature {
@@ -211,6 +216,12 @@ export class SigningProxyClient {
   async inventory(): Promise<{ origin: string; keys: KeyInfo[] }> {
     const { body } = await this.get('/v1/keys', KeysAnswer, [200]);
     return body;
+  }
+
+  /** The positions of each shard that signed events build on, and what is open for a restored database. */
+  async marks(): Promise<HighWaterMark[]> {
+    const { body } = await this.get('/v1/marks', MarksAnswer, [200]);
+    return body.marks;
   }
 
   /** The proxy's own word on its backends; 503 with `ok: false` is an answer too. */
@@ -404,6 +415,7 @@ export class SigningProxyClient {
     statuses: number[],
   ): Promise<{ body: T }> {
     if (this.closed) throw new SignerError('closed', 'The signing client is closed');
+    let status: number | undefined;
     try {
       const response = await this.pool.request({
         path,
@@ -411,22 +423,24 @@ export class SigningProxyClient {
         signal: AbortSignal.timeout(this.timeoutMs),
       });
       const text = await response.body.text();
-      if (!statuses.includes(response.statusCode)) throw new Error(`status ${response.statusCode}`);
+      status = response.statusCode;
+      if (!statuses.includes(status)) throw new Error(`status ${status}`);
       return { body: schema.parse(JSON.parse(text)) };
     } catch (error) {
       throw new SignerError(
         'signing_unavailable',
         `The signing proxy did not answer ${path}: ${reasonOf(error)}`,
-        { reason: 'unreachable' },
+        { reason: 'unreachable', ...(status !== undefined && { status }) },
         { cause: error },
       );
     }
   }
 }
 
-function encodeItem({ purpose, kid, input }: SignatureRequest): string {
+function encodeItem({ purpose, kid, input, committed }: SignatureRequest): string {
   const bytes = Buffer.from(input.buffer, input.byteOffset, input.byteLength);
-  return `{"purpose":"${purpose}","kid":${JSON.stringify(kid)},"input":"${bytes.toString('base64')}"}`;
+  const known = committed === undefined ? '' : `,"committed":${committed}`;
+  return `{"purpose":"${purpose}","kid":${JSON.stringify(kid)},"input":"${bytes.toString('base64')}"${known}}`;
 }
 
 function batchOf(segments: Segment[], mayRetry: boolean): Batch {
@@ -502,7 +516,7 @@ function readSignatures(text: string, batch: Batch): Outcome {
 
 /** 4xx: the proxy will not sign this, now or later. Anything else: it cannot sign at the moment. */
 function readProblem(status: number, text: string): Outcome {
-  let problem: { error: string; detail?: string | undefined; index?: number | undefined };
+  let problem: z.infer<typeof ProblemAnswer>;
   try {
     problem = ProblemAnswer.parse(JSON.parse(text));
   } catch {
@@ -517,6 +531,7 @@ function readProblem(status: number, text: string): Outcome {
       error: new SignerError(code, `The signing proxy refuses to sign: ${said}`, {
         status,
         error: problem.error,
+        ...(problem.mark !== undefined && { mark: problem.mark }),
       }),
     };
   }

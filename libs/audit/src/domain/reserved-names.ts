@@ -12,6 +12,7 @@ export const RESERVED_NOUNS: ReadonlySet<string> = new Set([
   'notification',
   'policy',
   'signer',
+  'signer_age',
   'upgrade',
 ]);
 

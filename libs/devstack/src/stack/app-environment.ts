@@ -13,11 +13,15 @@ import {
 
 const HOST = '127.0.0.1';
 
-/** The development kernel's keys: the same names as the proxy's defaults. */
+/** The development kernel's keys; the first of each purpose has the name of the proxy's default. */
 export const SIGNING_KEYS: readonly { kid: string; purpose: SignerPurpose }[] = [
   { kid: 'kernel-audit-ed25519-v1', purpose: 'audit' },
   { kid: 'kernel-manifest-ed25519-v1', purpose: 'manifest' },
   { kid: 'kernel-checkpoint-ed25519-v1', purpose: 'checkpoint' },
+  // Not registered: to rotate to, and one more for the day on which a key is lost.
+  { kid: 'kernel-audit-ed25519-v2', purpose: 'audit' },
+  { kid: 'kernel-audit-ed25519-v3', purpose: 'audit' },
+  { kid: 'kernel-manifest-ed25519-v2', purpose: 'manifest' },
 ];
 
 export interface KernelEnvironment {
@@ -66,6 +70,8 @@ export interface SigningProxyEnvironment {
   identities: DevelopmentIdentities;
   /** Folder of the software signer's keys. */
   keyDir: string;
+  /** Folder of the high-water marks. */
+  marksDir: string;
   /** The token to use instead of the software signer. */
   token: ProvisionedToken | undefined;
 }
@@ -90,6 +96,8 @@ export function signingProxyEnvironment(p: SigningProxyEnvironment): Record<stri
       { cn: ARCHIVER_CLIENT_COMMON_NAME, purposes: ['archive-day'] },
       { cn: AUDITOR_CLIENT_COMMON_NAME, purposes: ['audit-report'] },
     ]),
+    KERNEL_SIGNING_OPERATORS: JSON.stringify([DEVELOPMENT_CALLERS.SUPERADMIN.commonName]),
+    KERNEL_SIGNING_MARKS_DIR: p.marksDir,
     KERNEL_SIGNING_KEYS: JSON.stringify(
       SIGNING_KEYS.map(({ kid, purpose }) => ({ kid, purposes: [purpose] })),
     ),

@@ -158,6 +158,7 @@ export class Stack {
         management: ports.signingProxyManagement,
         identities,
         keyDir: join(options.dir, 'signing-keys'),
+        marksDir: join(options.dir, 'signing-marks'),
         token,
       }),
     });

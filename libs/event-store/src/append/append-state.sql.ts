@@ -10,6 +10,8 @@ export interface AppendState {
   claims: ReadonlyMap<string, string>;
   /** Those of the ids asked for that exist. */
   existingIds: ReadonlySet<string>;
+  /** The key that signed the head; null when the shard is empty. */
+  headKid: string | null;
 }
 
 export interface HeadPosition {
@@ -45,6 +47,7 @@ export interface AppendStateRow {
   versions: string | null;
   claims: [number, string][] | null;
   existing: string | null;
+  head_kid: string | null;
 }
 
 export function appendStateValues({ shard, streams, claims, ids }: AppendStateRequest): unknown[] {
@@ -76,5 +79,6 @@ export function readAppendState(
     versions,
     claims: hashes,
     existingIds: new Set(row.existing?.split(',')),
+    headKid: row.head_kid,
   };
 }

@@ -24,8 +24,8 @@ export interface GroupCommit {
 }
 
 /**
- * Compares the head and sets it, and only then inserts: when somebody else was first, `moved` is empty, nothing is
- * written and nothing returned. Waits for whoever holds the head row. One statement, so by itself one transaction.
+ * Compares the head and sets it, and only then inserts: when somebody else was first, or the key has ended, nothing is
+ * written. Waits for whoever holds the head row. One statement, so by itself one transaction.
  *
  * Long values travel as one binary parameter, cut up on the server by offset and length: an array of bytea would have
  * to be sent as text, at twice the size.
@@ -36,6 +36,7 @@ export const COMMIT_GROUP: Statement = {
     WITH moved AS (
       UPDATE kernel.shard_head SET seq = $4, hash = $5, ts = $6
       WHERE shard = $1 AND seq = $2 AND hash = $3
+        AND NOT EXISTS (SELECT FROM kernel.ended_signers s WHERE s.kid = $13)
       RETURNING shard
     ), appended AS (
       INSERT INTO kernel.events (shard, seq, id, ts, type, stream, stream_version, actor_id, division, signer_kid, hash, canonical)
@@ -50,8 +51,15 @@ export const COMMIT_GROUP: Statement = {
       FROM moved, unnest($18::text[], $19::text[], $20::text[], $21::integer[], $23::integer[], $24::integer[])
         AS a(caller, key, request_hash, status, start, length)
     )
-    SELECT shard FROM moved`,
+    SELECT (SELECT shard FROM moved) IS NOT NULL AS moved,
+           EXISTS (SELECT FROM kernel.ended_signers s WHERE s.kid = $13) AS "keyEnded"`,
 };
+
+export interface CommitGroupRow {
+  moved: boolean;
+  /** The key that signed the group has ended, so it was not moved. */
+  keyEnded: boolean;
+}
 
 export function commitGroupValues(group: GroupCommit): unknown[] {
   const events = group.events.map(({ stored }) => stored.event);

@@ -33,6 +33,8 @@ export interface Overlay {
 export interface NumberedGroup extends Overlay {
   base: HeadPosition;
   head: HeadPosition;
+  /** Position known to be committed when the group was numbered; `base` may lie ahead of it, with groups in flight. */
+  committed: number;
   signerKid: string;
   accepted: NumberedAppend[];
   /** Cannot be, whatever becomes of the group. */
@@ -69,6 +71,7 @@ export function numberGroup(requests: readonly PendingAppend[], context: Numberi
   const group: NumberedGroup = {
     base,
     head: base,
+    committed: state.head.seq,
     signerKid: context.signerKid,
     versions,
     claims,

@@ -63,7 +63,14 @@ function newId(): string {
 }
 
 function state(over: Partial<AppendState> = {}): AppendState {
-  return { head: HEAD, versions: new Map(), claims: new Map(), existingIds: new Set(), ...over };
+  return {
+    head: HEAD,
+    versions: new Map(),
+    claims: new Map(),
+    existingIds: new Set(),
+    headKid: null,
+    ...over,
+  };
 }
 
 function number(requests: PendingAppend[], over: Partial<NumberingContext> = {}) {

@@ -32,18 +32,29 @@ const KID = /^[\x21-\x7e]{1,255}$/;
 export class GroupSigning {
   constructor(private readonly options: GroupSigningOptions) {}
 
-  /** @throws EventStoreError `signing_unavailable` */
-  async activeKid(): Promise<string> {
+  /**
+   * @param after the key that signed what the group comes after; null when it is not known yet, or there is nothing
+   * @throws EventStoreError `signing_unavailable`
+   */
+  async activeKid(after: string | null = null): Promise<string> {
     const { signer, signTimeoutMs } = this.options;
-    const kid: unknown = await this.bySigner(signTimeoutMs, async () => signer.activeKid());
+    const kid: unknown = await this.bySigner(signTimeoutMs, async () => signer.activeKid(after));
     if (typeof kid === 'string' && KID.test(kid)) return kid;
     throw signingUnavailable(`the signer named no valid key id (${JSON.stringify(kid)})`);
+  }
+
+  /** @throws EventStoreError `signing_unavailable` */
+  async keyEnded(kid: string): Promise<void> {
+    const { signer, signTimeoutMs } = this.options;
+    await this.bySigner(signTimeoutMs, async () => signer.keyEnded?.(kid));
+    if ((await this.activeKid()) !== kid) return;
+    throw signingUnavailable(`the key ${kid} has ended and no other one is in force`);
   }
 
   /**
    * One call for all events of the group, then the answers of its requests.
    *
-   * @throws EventStoreError `signing_unavailable`
+   * @throws EventStoreError `signing_unavailable`, `store_behind`
    */
   async sign(group: NumberedGroup): Promise<SignedGroup> {
     const signatures = await this.signaturesOf(group);
@@ -88,7 +99,7 @@ export class GroupSigning {
     const inputs = group.accepted.flatMap(({ events }) => events.map(({ sealed }) => sealed.signingInput));
     if (inputs.length === 0) return [];
     const signatures: unknown = await this.bySigner(this.timeLeft(group), () =>
-      this.options.signer.sign(group.signerKid, inputs),
+      this.options.signer.sign(group.signerKid, inputs, { committed: group.committed }),
     );
     if (Array.isArray(signatures) && signatures.length === inputs.length) return signatures as string[];
     const got = Array.isArray(signatures) ? signatures.length : 'no';
@@ -117,7 +128,8 @@ export class GroupSigning {
       });
       return await Promise.race([call(), late]);
     } catch (cause) {
-      throw cause instanceof EventStoreError && cause.code === 'signing_unavailable'
+      const known = cause instanceof EventStoreError;
+      throw known && (cause.code === 'signing_unavailable' || cause.code === 'store_behind')
         ? cause
         : signingUnavailable((cause as Error)?.message ?? String(cause), cause);
     } finally {

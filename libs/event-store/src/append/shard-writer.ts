@@ -9,7 +9,7 @@ import {
   type HeadPosition,
   readAppendState,
 } from './append-state.sql';
-import { COMMIT_GROUP, commitGroupValues } from './commit-group.sql';
+import { COMMIT_GROUP, type CommitGroupRow, commitGroupValues } from './commit-group.sql';
 import { numberGroup, type NumberedGroup } from './group-numbering';
 import { GroupSigning, type SignedGroup } from './group-signing';
 import { lockHead } from './lock-head.sql';
@@ -190,7 +190,7 @@ export class ShardWriter {
     }
     // Groups ahead that this snapshot does not show yet, committed meanwhile or not.
     const unseen = ahead.filter(({ group }) => group.head.seq > state.head.seq);
-    const group = this.number(requests, state, kid, unseen);
+    const group = this.number(requests, state, await this.kidAfter(state, unseen, kid), unseen);
     const flight: Flight = {
       group,
       signed: false,
@@ -249,8 +249,12 @@ export class ShardWriter {
     try {
       if (signed.commit.events.length > 0) {
         const { database } = this.options;
-        const moved = await database.step(COMMIT_GROUP, commitGroupValues(signed.commit));
-        if (moved.length === 0) {
+        const [row] = await database.step<CommitGroupRow>(COMMIT_GROUP, commitGroupValues(signed.commit));
+        if (row?.moved !== true) {
+          if (row?.keyEnded === true) {
+            await this.keyEnded(group.signerKid, undecided);
+            return false;
+          }
           this.mode = 'locked';
           this.quietGroups = 0;
           this.again('head_moved', undecided);
@@ -282,7 +286,7 @@ export class ShardWriter {
           const state = this.stateOf(row, request);
           const readAt = performance.now();
           this.noticeOthers(state.head);
-          group = this.number(requests, state, kid, []);
+          group = this.number(requests, state, await this.kidAfter(state, [], kid), []);
           const hashedAt = performance.now();
           undecided = undecidedOf(group);
           this.refuse(group.refused);
@@ -295,8 +299,14 @@ export class ShardWriter {
             return;
           }
           if (signed.commit.events.length > 0) {
-            const moved = await session.query(COMMIT_GROUP, commitGroupValues(signed.commit));
-            if (moved.length === 0) throw lockIgnored(shard);
+            const values = commitGroupValues(signed.commit);
+            const [row] = await session.query<CommitGroupRow>(COMMIT_GROUP, values);
+            if (row?.moved !== true && row?.keyEnded === true) {
+              await session.script('ROLLBACK');
+              await this.keyEnded(group.signerKid, undecided);
+              return;
+            }
+            if (row?.moved !== true) throw lockIgnored(shard);
           }
           committing = true;
           await session.script('COMMIT');
@@ -339,6 +349,25 @@ export class ShardWriter {
       `The database has no shard ${request.shard}; it was migrated for another number of shards.`,
       { shard: request.shard },
     );
+  }
+
+  /**
+   * The key for a group that comes after these: a shard never goes back to a key, whatever this process knows of the
+   * registry. Another look is taken only when the key is not the one that signed last, so once in a rotation.
+   */
+  private async kidAfter(state: AppendState, unseen: readonly Flight[], kid: string): Promise<string> {
+    const last = unseen.at(-1)?.group.signerKid ?? state.headKid;
+    return last === null || last === kid ? kid : await this.signing.activeKid(last);
+  }
+
+  /** The key of a group ended before the group was committed: numbered again with the one in force. */
+  private async keyEnded(kid: string, undecided: readonly PendingAppend[]): Promise<void> {
+    try {
+      await this.signing.keyEnded(kid);
+      this.again('key_ended', undecided);
+    } catch (error) {
+      this.failed(undecided, error, { sent: false, since: performance.now() });
+    }
   }
 
   private number(
@@ -425,6 +454,10 @@ export class ShardWriter {
     cause: unknown,
     at: { sent: boolean; since: number },
   ): void {
+    if (cause instanceof EventStoreError && cause.code === 'store_behind') {
+      void this.behind(undecided, cause);
+      return;
+    }
     if (cause instanceof EventStoreError) {
       this.refuseUnavailable(undecided, cause);
       if (cause.code === 'signing_unavailable') this.refuseUnavailable(this.aged(), cause);
@@ -445,6 +478,34 @@ export class ShardWriter {
       return;
     }
     this.refuseUnavailable([...undecided, ...this.aged()], storeUnavailable(error));
+  }
+
+  /**
+   * The signer has seen events that build on a position after the group's first. Either another process was first, and
+   * the group is numbered again as ever, or the store itself has lost what came after.
+   */
+  private async behind(undecided: readonly PendingAppend[], cause: EventStoreError): Promise<void> {
+    const { database, shard, observer } = this.options;
+    this.answering++;
+    try {
+      const request: AppendStateRequest = { shard, streams: [], claims: [], ids: [] };
+      const [row] = await database.step<AppendStateRow>(APPEND_STATE, appendStateValues(request));
+      const head = this.stateOf(row, request).head.seq;
+      const mark = Number(cause.details['mark']);
+      if (head >= mark) {
+        this.mode = 'locked';
+        this.quietGroups = 0;
+        this.again('head_moved', undecided);
+        return;
+      }
+      observer.onBehind?.({ shard, head, mark });
+      this.refuseUnavailable([...undecided, ...this.aged()], storeBehind({ shard, head, mark }, cause));
+    } catch (error) {
+      this.failed(undecided, error, { sent: false, since: performance.now() });
+    } finally {
+      this.answering--;
+      this.schedule();
+    }
   }
 
   /** The server rolled the group back for a reason that lies in one of its requests: find which. */
@@ -515,6 +576,19 @@ function storeUnavailable(error: StoreError): EventStoreError {
     `Nothing was committed because PostgreSQL is not available: ${error.message}.`,
     { committed: false, kind: error.kind },
     { cause: error },
+  );
+}
+
+function storeBehind(
+  behind: { shard: number; head: number; mark: number },
+  cause: EventStoreError,
+): EventStoreError {
+  const { shard, head, mark } = behind;
+  return new EventStoreError(
+    'store_behind',
+    `Nothing was committed: the store ends at ${shard}:${head}, but events that build on ${shard}:${mark} were signed already. The database was put back to an older state.`,
+    { committed: false, ...behind },
+    { cause },
   );
 }
 

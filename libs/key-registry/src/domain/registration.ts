@@ -37,7 +37,7 @@ export function keysToRegister(
         purposes.includes(purpose) &&
         (purpose !== 'audit' || firstAuditKid === undefined || kid === firstAuditKid),
     );
-    if (key) entries.set(key.kid, entryOf(key, deployedAt));
+    if (key) entries.set(key.kid, entryOf(key, deployedAt, 'registered at first start'));
   }
   return [...entries.values()];
 }
@@ -64,13 +64,14 @@ export function activeKey(
   return null;
 }
 
-function entryOf(key: BackendKey, deployedAt: string): SignerEntry {
+/** @param how it came into the registry, for people */
+export function entryOf(key: BackendKey, deployedAt: string, how: string): SignerEntry {
   return {
     signer_kid: key.kid,
     algorithm: 'ed25519',
     public_key_pem: key.publicKeyPem,
     deployedAt,
-    description: `${key.backend} key for ${key.purposes.join(' and ')}, registered at first start`,
+    description: `${key.backend} key for ${key.purposes.join(' and ')}, ${how}`,
     purposes: key.purposes,
     status: 'active',
     retiredAt: null,

@@ -1,0 +1,308 @@
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Argument, type Command, Option } from 'commander';
+import { parseSignersFile, type SignerEntry } from '#libs/evidence';
+import { connectionFrom, type ConnectionOptions, withConnectionOptions } from '../../api/connection';
+import { KernelApiClient } from '../../api/kernel-api.client';
+import { CliError } from '../../cli.error';
+import { print, say, table } from '../../output/print';
+import { verifyChain } from '../audit-verify';
+import { updateSignersFile } from './signers-file';
+
+const PURPOSES = ['audit', 'manifest', 'checkpoint'] as const;
+/** How often an upgrade that waits for its quorum is looked at. */
+const POLL_MS = 1_000;
+const DEFAULT_WAIT_MINUTES = 60;
+
+interface Candidates {
+  candidates: SignerEntry[];
+  inForce: Partial<Record<string, string>>;
+  directRotation: string[];
+}
+
+interface Compromised {
+  kid: string;
+  emergencyKid: string;
+  compromisedAt: string;
+  since: { shard: number; seq: number }[];
+  reattested: { shard: number; from: { seq: number }; to: { seq: number }; count: number }[];
+  position: string;
+  mode: string;
+}
+
+type FileOptions = ConnectionOptions & { out?: string; verify: boolean };
+
+/** Changes of the registry: rotate, retire, compromise. */
+export function addKeyChanges(keys: Command): void {
+  withConnectionOptions(keys.command('candidates'))
+    .description(
+      'Lists the keys that the signing proxy holds and that were never registered: what can be rotated to.',
+    )
+    .action(async (options: ConnectionOptions) => {
+      const found = await withKernel(options, (kernel) =>
+        kernel.getJson<Candidates>('/kernel/keys/candidates'),
+      );
+      const rows = found.candidates.map(({ signer_kid, purposes }) => ({
+        kid: signer_kid,
+        purposes: purposes.join(','),
+        'in the place of': purposes.map((purpose) => found.inForce[purpose] ?? '-').join(','),
+      }));
+      print(rows.length === 0 ? 'The signing proxy holds no key that is new.' : table(rows));
+    });
+
+  withFileOptions(keys.command('rotate'), 'superadmin')
+    .description(
+      [
+        'Puts a new key in the place of the one in force. The signing proxy has to hold it. Where the kernel allows it',
+        '(KERNEL_DIRECT_KEY_ROTATION) at once; else by an upgrade that is proposed here, waits for its approvers, and is',
+        'applied by itself. Ends with signers.json brought up to date and the chain verified with it.',
+      ].join(' '),
+    )
+    .addOption(new Option('--purpose <purpose>', 'which key').choices(PURPOSES).makeOptionMandatory())
+    .option('--to <kid>', 'the new key (default: the first of ./kernel keys candidates that fits)')
+    .option('--rationale <text>', 'why; for the approvers')
+    .option('--minutes <n>', 'how long to wait for the approvers', String(DEFAULT_WAIT_MINUTES))
+    .action(
+      async (
+        options: FileOptions & { purpose: string; to?: string; rationale?: string; minutes: string },
+      ) => {
+        const { from, to } = await withKernel(options, (kernel) => rotate(kernel, options));
+        say(`${to} signs in the place of ${from}, which stays valid until ./kernel keys retire ${from}`);
+        await conclude(options);
+      },
+    );
+
+  withFileOptions(keys.command('retire'), 'superadmin')
+    .description(
+      'Ends a key that another one has taken the place of, when every process has had time to change over.',
+    )
+    .addArgument(new Argument('<kid>', 'the old key'))
+    .option('--reason <text>', 'why; goes into the chain', 'rotated')
+    .action(async (kid: string, options: FileOptions & { reason: string }) => {
+      await withKernel(options, (kernel) =>
+        kernel.post(
+          `/kernel/keys/${encodeURIComponent(kid)}/retire`,
+          JSON.stringify({ reason: options.reason }),
+        ),
+      );
+      say(`${kid} is retired`);
+      await conclude(options);
+    });
+
+  withFileOptions(keys.command('compromise'), 'superadmin')
+    .description(
+      [
+        'Cuts off a key that others may have, in one step: no writes while it lasts (of an audit key), another key in its',
+        'place, and a statement in the chain of what it signed since then and the kernel stands by. If it fails half way,',
+        'run it again. Ends with signers.json brought up to date and the chain verified with it. See',
+        'runbooks/key-compromise.md.',
+      ].join(' '),
+    )
+    .addArgument(new Argument('<kid>', 'the key'))
+    .requiredOption(
+      '--since <where>',
+      'from where on others may have had it: SHARD:SEQ, SEQ (of shard 0), or a time',
+    )
+    .requiredOption('--reason <text>', 'what is known; goes into the chain')
+    .option(
+      '--emergency <kid>',
+      'the key in its place (default: the first of ./kernel keys candidates that fits)',
+    )
+    .option('--stay-read-only', 'leave the kernel read-only afterwards')
+    .option('--list <file>', 'write the events in doubt to FILE, one a line')
+    .action(
+      async (
+        kid: string,
+        options: FileOptions & {
+          since: string;
+          reason: string;
+          emergency?: string;
+          stayReadOnly?: true;
+          list?: string;
+        },
+      ) => {
+        const body = JSON.stringify({
+          since: sinceOf(options.since),
+          reason: options.reason,
+          ...(options.emergency !== undefined && { emergencyKid: options.emergency }),
+          ...(options.stayReadOnly === true && { stayReadOnly: true }),
+        });
+        const done = await withKernel(options, async (kernel) => {
+          const path = `/kernel/keys/${encodeURIComponent(kid)}/compromise`;
+          const answer = JSON.parse(await kernel.post(path, body)) as Compromised;
+          if (options.list !== undefined) await listDoubtful(kernel, answer, resolve(options.list));
+          return answer;
+        });
+        print(describe(done));
+        await conclude(options);
+      },
+    );
+}
+
+async function rotate(
+  kernel: KernelApiClient,
+  options: { purpose: string; to?: string; rationale?: string; minutes: string },
+): Promise<{ from: string; to: string }> {
+  const { purpose } = options;
+  const { candidates, inForce, directRotation } = await kernel.getJson<Candidates>('/kernel/keys/candidates');
+  const from = inForce[purpose];
+  if (from === undefined) throw new CliError('refused', `No key is in force for ${purpose}.`);
+  if (directRotation.includes(purpose)) {
+    const body = JSON.stringify({ purpose, ...(options.to !== undefined && { to: options.to }) });
+    return JSON.parse(await kernel.post('/kernel/keys/rotate', body)) as { from: string; to: string };
+  }
+  const signer = candidates.find(({ signer_kid, purposes }) =>
+    options.to === undefined ? purposes.includes(purpose as never) : signer_kid === options.to,
+  );
+  if (signer === undefined) {
+    throw new CliError(
+      'refused',
+      `The signing proxy holds no new key ${options.to ?? `for ${purpose}`}; make one and name it in its KERNEL_SIGNING_KEYS (docs/keys.md).`,
+    );
+  }
+  const upgradeId = `rotate-${signer.signer_kid}`;
+  const manifest = {
+    upgradeId,
+    type: 'signer_rotation',
+    rationale: options.rationale ?? `${signer.signer_kid} in the place of ${from} for ${purpose}`,
+    from,
+    signer,
+    autoApply: true,
+  };
+  await propose(kernel, upgradeId, manifest);
+  say(`upgrade ${upgradeId} is proposed; approvers sign it with ./kernel upgrade approve ${upgradeId}`);
+  await applied(kernel, upgradeId, minutesOf(options.minutes));
+  return { from, to: signer.signer_kid };
+}
+
+/** One that was proposed before is waited for: the command may have been interrupted. */
+async function propose(kernel: KernelApiClient, upgradeId: string, manifest: object): Promise<void> {
+  try {
+    await kernel.post('/kernel/upgrade', JSON.stringify({ manifest }));
+  } catch (error) {
+    const { problem } = (error instanceof CliError ? error.details : {}) as { problem?: { error?: string } };
+    if (problem?.error !== 'upgrade_exists') throw error;
+    say(`upgrade ${upgradeId} was proposed before`);
+  }
+}
+
+async function applied(kernel: KernelApiClient, upgradeId: string, minutes: number): Promise<void> {
+  const deadline = Date.now() + minutes * 60_000;
+  for (let missing = -1; ;) {
+    const { upgrade } = await kernel.getJson<{ upgrade: { status: string; quorum: { missing: number } } }>(
+      `/kernel/upgrade/${encodeURIComponent(upgradeId)}`,
+    );
+    if (['applied', 'completed', 'ratified'].includes(upgrade.status)) return;
+    if (!['proposed', 'approved'].includes(upgrade.status)) {
+      throw new CliError(
+        'refused',
+        `The upgrade ${upgradeId} is ${upgrade.status}; the key was not rotated.`,
+      );
+    }
+    if (upgrade.quorum.missing !== missing) {
+      missing = upgrade.quorum.missing;
+      if (missing > 0) say(`waiting for ${missing} more ${missing === 1 ? 'approval' : 'approvals'}`);
+    }
+    if (Date.now() > deadline) {
+      throw new CliError(
+        'refused',
+        `Not enough approvals within ${minutes} minutes; run the command again to go on waiting.`,
+      );
+    }
+    await delay(POLL_MS);
+  }
+}
+
+/** signers.json as the registry is now, and the chain verified with it. */
+async function conclude(options: FileOptions): Promise<void> {
+  if (options.out !== undefined) {
+    const path = resolve(options.out);
+    const text = await withKernel(options, (kernel) => kernel.get('/kernel/keys/signers.json'));
+    const added = await updateSignersFile(path, parseSignersFile(text));
+    say(`${path} is up to date${added.length === 0 ? '' : `, new in it: ${added.join(', ')}`}`);
+  }
+  if (!options.verify) return;
+  process.exitCode = await verifyChain({
+    ...options,
+    ...(options.out !== undefined && { signers: resolve(options.out) }),
+  });
+}
+
+/** Events of the ranges by that key, as the export has them. */
+async function listDoubtful(
+  kernel: KernelApiClient,
+  { kid, reattested }: Compromised,
+  path: string,
+): Promise<void> {
+  const file = createWriteStream(path, { mode: 0o600 });
+  let count = 0;
+  for (const { shard, from, to } of reattested) {
+    const body = await kernel.stream(
+      `/kernel/audit/export?shard=${shard}&fromSeq=${from.seq}&toSeq=${to.seq}`,
+    );
+    let rest = '';
+    for await (const chunk of body) {
+      const lines = (rest + String(chunk)).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        if (!line.includes(`"signerKid":${JSON.stringify(kid)}`)) continue;
+        count++;
+        if (!file.write(`${line}\n`)) await once(file, 'drain');
+      }
+    }
+  }
+  await new Promise<void>((done, failed) => {
+    file.once('error', failed);
+    file.end(done);
+  });
+  say(`${count} events in doubt are in ${path}`);
+}
+
+function describe({ kid, emergencyKid, compromisedAt, reattested, position, mode }: Compromised): string {
+  const ranges = reattested.map(
+    ({ shard, from, to, count }) => `  ${count} events, positions ${shard}:${from.seq} to ${shard}:${to.seq}`,
+  );
+  return [
+    `${kid} is cut off, compromised since ${compromisedAt}; ${emergencyKid} signs in its place.`,
+    reattested.length === 0
+      ? `It signed no event since then (statement at ${position}).`
+      : `It signed since then, and the kernel stands by it at ${position}:`,
+    ...ranges,
+    `The kernel is ${mode}.`,
+  ].join('\n');
+}
+
+function sinceOf(text: string): object {
+  const position = /^(?:(\d{1,4}):)?(\d{1,15})$/.exec(text);
+  if (position !== null) return { shard: Number(position[1] ?? 0), seq: Number(position[2]) };
+  const ts = new Date(text);
+  if (Number.isNaN(ts.getTime())) {
+    throw new CliError('wrong_usage', '--since takes a position (0:1041) or a time (2026-05-03T14:00:00Z).');
+  }
+  return { ts: ts.toISOString() };
+}
+
+function minutesOf(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) > 0) return Number(text);
+  throw new CliError('wrong_usage', '--minutes takes a whole number from 1 on.');
+}
+
+function withFileOptions(command: Command, as: string): Command {
+  return withConnectionOptions(command, as)
+    .option('--out <file>', 'signers.json to bring up to date, such as tools/signers.json')
+    .option('--no-verify', 'leave out the verification at the end');
+}
+
+async function withKernel<T>(
+  options: ConnectionOptions,
+  use: (kernel: KernelApiClient) => Promise<T>,
+): Promise<T> {
+  const kernel = new KernelApiClient(await connectionFrom(options));
+  try {
+    return await use(kernel);
+  } finally {
+    await kernel.close();
+  }
+}

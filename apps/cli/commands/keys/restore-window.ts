@@ -1,0 +1,111 @@
+import { type Command } from 'commander';
+import { type HighWaterMark } from '#libs/signer';
+import {
+  type Connection,
+  connectionFrom,
+  type ConnectionOptions,
+  kernelVariables,
+  withConnectionOptions,
+} from '../../api/connection';
+import { KernelApiClient } from '../../api/kernel-api.client';
+import { CliError } from '../../cli.error';
+import { print, table } from '../../output/print';
+
+const DEFAULT_MINUTES = 10;
+const MAX_MINUTES = 60;
+
+/** What the signing proxy remembers of the chain, and the way to make it forget something. */
+export function addMarks(keys: Command): void {
+  withProxyOptions(keys.command('marks'))
+    .description(
+      'Shows the high-water marks of the signing proxy: positions that signed events build on, and below which it signs nothing.',
+    )
+    .option('--json', "print the proxy's answer as it came")
+    .action(async (options: ConnectionOptions & { json?: true }) => {
+      const text = await withProxy(options, (proxy) => proxy.get('/v1/marks'));
+      if (options.json === true) {
+        print(text);
+        return;
+      }
+      const { marks } = JSON.parse(text) as { marks: HighWaterMark[] };
+      print(
+        table(
+          marks.map(({ shard, seq, window }) => ({
+            shard: String(shard),
+            mark: `${shard}:${seq}`,
+            window:
+              window === null
+                ? ''
+                : `after ${shard}:${window.seq} until ${window.until}, by ${window.openedBy}: ${window.reason}`,
+          })),
+        ),
+      );
+    });
+  withProxyOptions(keys.command('restore-window'), 'superadmin')
+    .description(
+      [
+        'Lets the chain go on from a database that was put back to an older state: one batch may start below the',
+        "signing proxy's mark, after the head of the restored database. What came after that head is lost for good and",
+        'in no chain any more, so first try ./kernel replay --from archive --to store. Takes a certificate that the',
+        'proxy names as an operator (KERNEL_SIGNING_OPERATORS).',
+      ].join(' '),
+    )
+    .requiredOption('--shard <n>', 'which shard')
+    .requiredOption('--seq <n>', 'the head of the restored database in that shard')
+    .requiredOption('--reason <text>', 'why; goes into the log of the proxy')
+    .option('--minutes <n>', `how long it is open, at most ${MAX_MINUTES}`, String(DEFAULT_MINUTES))
+    .action(
+      async (
+        options: ConnectionOptions & { shard: string; seq: string; reason: string; minutes: string },
+      ) => {
+        const body = JSON.stringify({
+          shard: wholeNumber('--shard', options.shard, 0),
+          seq: wholeNumber('--seq', options.seq, 0),
+          seconds: wholeNumber('--minutes', options.minutes, 1, MAX_MINUTES) * 60,
+          reason: options.reason,
+        });
+        const text = await withProxy(options, (proxy) => proxy.post('/v1/restore-windows', body));
+        const { shard, seq, window } = JSON.parse(text) as HighWaterMark;
+        print(
+          `One batch may start after ${shard}:${window?.seq ?? 0} until ${window?.until ?? ''}, although signed events build on ${shard}:${seq}. Go on with ./kernel mode normal.`,
+        );
+      },
+    );
+}
+
+function withProxyOptions(command: Command, as = 'operator'): Command {
+  const options = withConnectionOptions(command, as);
+  for (const option of options.options) {
+    if (option.long === '--url') option.description = 'signing proxy elsewhere, with --ca, --cert and --key';
+  }
+  return options;
+}
+
+async function withProxy<T>(
+  options: ConnectionOptions,
+  use: (client: KernelApiClient) => Promise<T>,
+): Promise<T> {
+  const client = new KernelApiClient(await proxyConnection(options), 'The signing proxy');
+  try {
+    return await use(client);
+  } finally {
+    await client.close();
+  }
+}
+
+async function proxyConnection(options: ConnectionOptions): Promise<Connection> {
+  const connection = await connectionFrom(options);
+  if (options.url !== undefined) return connection;
+  const { KERNEL_SIGNING_PROXY_URL: url } = await kernelVariables(options);
+  if (url !== undefined) return { ...connection, url };
+  throw new CliError(
+    'wrong_usage',
+    'KERNEL_SIGNING_PROXY_URL is missing: name the signing proxy with --url.',
+  );
+}
+
+function wholeNumber(name: string, text: string, min: number, max = Number.MAX_SAFE_INTEGER): number {
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= min && value <= max) return value;
+  throw new CliError('wrong_usage', `${name} takes a whole number from ${min} on.`);
+}

@@ -1,0 +1,24 @@
+import { ChannelListener, type Database } from '#libs/event-store';
+import { RegistryChanges } from '#libs/key-registry';
+
+/** Told by the database of every registry event, whichever process has committed it. */
+export class NotifiedRegistryChanges extends RegistryChanges {
+  private readonly listener: ChannelListener;
+  private readonly listeners: (() => void)[] = [];
+
+  constructor(database: Database) {
+    super();
+    const tell = (): void => this.listeners.forEach((listener) => listener());
+    // Also when the connection comes back: what was told meanwhile was missed.
+    this.listener = new ChannelListener(database, ['kernel_signers'], tell, tell);
+  }
+
+  override onChange(listener: () => void): void {
+    this.listeners.push(listener);
+    this.listener.listen();
+  }
+
+  close(): Promise<void> {
+    return this.listener.close();
+  }
+}

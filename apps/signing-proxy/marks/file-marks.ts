@@ -1,0 +1,248 @@
+import { hash, randomUUID } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readSync,
+  statSync,
+  writeSync,
+  fsyncSync,
+  write,
+} from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { type HighWaterMark, reasonOf, SignerError } from '#libs/signer';
+import { type BatchStart, judgeStart, type MarkVerdict, unmarked } from './high-water-mark';
+import { MarkStore, type RestoreWindow } from './mark-store';
+
+/** A place in the file: a whole one is written at once, so a torn write spoils nothing else. */
+const SLOT_BYTES = 2_048;
+/** As many as a chain may have. */
+const MAX_SHARDS = 1_024;
+/** Slot 0 says who writes; then two for each shard, written in turn: one of them is always whole. */
+const SLOTS = 1 + 2 * MAX_SHARDS;
+
+const Record = z.object({
+  generation: z.number().int().nonnegative(),
+  shard: z.number().int().nonnegative(),
+  seq: z.number().int().nonnegative(),
+  window: z
+    .object({
+      seq: z.number().int().nonnegative(),
+      until: z.string(),
+      openedBy: z.string(),
+      reason: z.string(),
+    })
+    .nullable(),
+});
+
+interface Kept {
+  mark: HighWaterMark;
+  /** Of the newest record in the file. */
+  generation: number;
+  /** What is decided and not in the file yet. */
+  dirty: boolean;
+}
+
+/**
+ * Marks in a file of fixed size, for one proxy: whoever opened it last writes, and the one before signs no more events.
+ * A record goes into its place with one synchronous write (O_DSYNC) that changes no length, so the file system's journal is not
+ * touched; batches that come while one is written share the next write.
+ */
+export class FileMarks extends MarkStore {
+  private readonly shards = new Map<number, Kept>();
+  private readonly owner = randomUUID();
+  private writing: Promise<void> | undefined;
+  private waiting: Promise<void> | undefined;
+  private closed = false;
+
+  private constructor(
+    private readonly path: string,
+    private readonly fd: number,
+    private readonly now: () => number,
+  ) {
+    super();
+  }
+
+  /**
+   * @param dir created when it is missing
+   * @throws SignerError `misconfigured` when the file cannot be used
+   */
+  static open(dir: string, now: () => number = Date.now): FileMarks {
+    const path = join(dir, 'high-water-marks');
+    try {
+      mkdirSync(dir, { recursive: true, mode: 0o700 });
+      const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_DSYNC, 0o600);
+      const marks = new FileMarks(path, fd, now);
+      marks.prepare();
+      return marks;
+    } catch (error) {
+      if (error instanceof SignerError) throw error;
+      throw new SignerError(
+        'misconfigured',
+        `The high-water marks in ${path} (KERNEL_SIGNING_MARKS_DIR) cannot be used: ${reasonOf(error)}`,
+        {},
+        { cause: error },
+      );
+    }
+  }
+
+  override async judge(starts: readonly BatchStart[]): Promise<MarkVerdict[]> {
+    this.assertOwned();
+    const now = this.now();
+    const verdicts = starts.map((start) => {
+      const kept = this.kept(start.shard);
+      const verdict = judgeStart(kept.mark, start, now);
+      if (verdict.permitted && verdict.mark.seq !== kept.mark.seq) {
+        kept.mark = verdict.mark;
+        kept.dirty = true;
+      }
+      return verdict;
+    });
+    // Also when nothing moved: what the batch rests on may be on its way to the disk for another one.
+    await this.durable();
+    return verdicts;
+  }
+
+  override async marks(): Promise<HighWaterMark[]> {
+    this.assertOwned();
+    return await Promise.resolve([...this.shards.values()].map(({ mark }) => mark).sort(byShard));
+  }
+
+  override async open({ shard, ...window }: RestoreWindow): Promise<HighWaterMark | null> {
+    this.assertOwned();
+    const kept = this.kept(shard);
+    if (kept.mark.seq <= window.seq) return null;
+    kept.mark = { ...kept.mark, window };
+    kept.dirty = true;
+    await this.durable();
+    return kept.mark;
+  }
+
+  override async close(): Promise<void> {
+    if (this.closed) return;
+    await this.durable().catch(() => undefined);
+    this.closed = true;
+    closeSync(this.fd);
+  }
+
+  private kept(shard: number): Kept {
+    if (shard >= MAX_SHARDS) throw new SignerError('misconfigured', `There is no shard ${shard}`);
+    const kept = this.shards.get(shard) ?? { mark: unmarked(shard), generation: 0, dirty: false };
+    this.shards.set(shard, kept);
+    return kept;
+  }
+
+  /** Settles when everything that is decided by now is on the disk. */
+  private durable(): Promise<void> {
+    if (this.writing === undefined) {
+      if (![...this.shards.values()].some(({ dirty }) => dirty)) return Promise.resolve();
+      this.writing = this.flush().finally(() => (this.writing = undefined));
+      return this.writing;
+    }
+    // What is being written was read from memory before this: one more write, shared by all who wait.
+    this.waiting ??= this.writing.then(
+      () => this.next(),
+      () => this.next(),
+    );
+    return this.waiting;
+  }
+
+  private next(): Promise<void> {
+    this.waiting = undefined;
+    return this.durable();
+  }
+
+  private async flush(): Promise<void> {
+    const dirty = [...this.shards.values()].filter((kept) => kept.dirty);
+    try {
+      await Promise.all(
+        dirty.map(async (kept) => {
+          const { shard } = kept.mark;
+          const generation = kept.generation + 1;
+          kept.dirty = false;
+          const slot = 1 + 2 * shard + (generation % 2);
+          await writeAt(this.fd, slotOf({ ...kept.mark, generation }), slot * SLOT_BYTES);
+          // Only now: should it fail, the next attempt must not write over the record that is whole.
+          kept.generation = generation;
+        }),
+      );
+    } catch (error) {
+      for (const kept of dirty) kept.dirty = true;
+      throw new SignerError(
+        'signing_unavailable',
+        `The high-water marks cannot be kept in ${this.path}: ${reasonOf(error)}`,
+        {},
+        { cause: error },
+      );
+    }
+  }
+
+  /** The file at its full size, its records read, and this process its writer. */
+  private prepare(): void {
+    const { size } = statSync(this.path);
+    if (size !== 0 && size !== SLOTS * SLOT_BYTES) {
+      throw new SignerError('misconfigured', `${this.path} is no file of high-water marks; move it away`);
+    }
+    if (size === 0) {
+      writeSync(this.fd, Buffer.alloc(SLOTS * SLOT_BYTES), 0, SLOTS * SLOT_BYTES, 0);
+      fsyncSync(this.fd);
+    }
+    for (let slot = 1; slot < SLOTS; slot++) this.read(slot);
+    writeSync(this.fd, slotOf({ owner: this.owner }), 0, SLOT_BYTES, 0);
+  }
+
+  private read(slot: number): void {
+    const text = this.slot(slot);
+    if (text === null) return;
+    const parsed = Record.safeParse(text);
+    if (!parsed.success) return;
+    const { generation, ...mark } = parsed.data;
+    const known = this.shards.get(mark.shard);
+    if (known !== undefined && known.generation >= generation) return;
+    this.shards.set(mark.shard, { mark, generation, dirty: false });
+  }
+
+  /** What a slot holds; null when it was never written or was torn. */
+  private slot(slot: number): unknown {
+    const bytes = Buffer.alloc(SLOT_BYTES);
+    readSync(this.fd, bytes, 0, SLOT_BYTES, slot * SLOT_BYTES);
+    const [digest, text] = bytes.toString('utf8').split('\n');
+    if (text === undefined || hash('sha256', text, 'hex') !== digest) return null;
+    return JSON.parse(text) as unknown;
+  }
+
+  private assertOwned(): void {
+    if (this.closed) throw new SignerError('closed', 'The signing proxy is shutting down');
+    const { owner } = (this.slot(0) ?? {}) as { owner?: string };
+    if (owner === this.owner) return;
+    throw new SignerError(
+      'signing_unavailable',
+      `Another signing proxy has opened the high-water marks in ${this.path}; replicas share them in a database (KERNEL_SIGNING_MARKS_DATABASE_URL)`,
+    );
+  }
+}
+
+function byShard(a: HighWaterMark, b: HighWaterMark): number {
+  return a.shard - b.shard;
+}
+
+function slotOf(value: object): Buffer {
+  const text = JSON.stringify(value);
+  const bytes = Buffer.alloc(SLOT_BYTES);
+  const length = bytes.write(`${hash('sha256', text, 'hex')}\n${text}\n`);
+  if (length >= SLOT_BYTES) throw new SignerError('invalid_request', 'The reason is too long to be kept');
+  return bytes;
+}
+
+function writeAt(fd: number, bytes: Buffer, position: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    write(fd, bytes, 0, bytes.length, position, (error, written) => {
+      if (error !== null) reject(error);
+      else if (written !== bytes.length)
+        reject(new Error(`${written} of ${bytes.length} bytes were written`));
+      else resolve();
+    });
+  });
+}

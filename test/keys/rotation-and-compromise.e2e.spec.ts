@@ -1,0 +1,250 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type AuditEvent, type SignerEntry } from '#libs/evidence';
+import { withStack, workTree } from '#libs/testing';
+import { ContractClient } from '../contract/contract.client';
+import { until } from '../faults/until';
+import { SteadyWrites } from './steady-writes';
+
+const SHARDS = 2;
+/** On a machine that is busy with other things. */
+const TIMEOUT_MS = 240_000;
+const WRITES_PER_SECOND = 200;
+const [V1, V2, V3] = [1, 2, 3].map((n) => `kernel-audit-ed25519-v${n}`) as [string, string, string];
+
+interface Compromised {
+  kid: string;
+  emergencyKid: string;
+  since: { shard: number; seq: number }[];
+  reattested: { shard: number; from: { seq: number }; to: { seq: number }; count: number }[];
+  emergencyPosition: string;
+  position: string;
+  mode: string;
+}
+
+describe('keys under 200 writes a second, with two kernels and two shards', () => {
+  const stack = withStack({
+    kernels: 2,
+    shards: SHARDS,
+    kernelVariables: { KERNEL_DIRECT_KEY_ROTATION: '["audit","manifest"]', KERNEL_KEY_OVERLAP_SECONDS: '1' },
+  });
+  const admin = (kernel = 0) => new ContractClient(stack().client('SUPERADMIN', { kernel }));
+  const operators = () => [0, 1].map((kernel) => stack().client('OPERATOR', { kernel, connections: 10 }));
+  const signers = async (): Promise<SignerEntry[]> =>
+    (await admin().get('/kernel/keys/signers.json')).json.signers as SignerEntry[];
+
+  /** Each shard's canonical events. */
+  async function exported(): Promise<string[][]> {
+    const shards = Array.from({ length: SHARDS }, (_, shard) =>
+      stack().client('AUDITOR').get(`/kernel/audit/export?shard=${shard}`),
+    );
+    return (await Promise.all(shards)).map(({ text }) => text.split('\n').slice(0, -1));
+  }
+  const kidsOf = (lines: readonly string[]): string[] =>
+    lines.map((line) => (JSON.parse(line) as AuditEvent).signerKid);
+  /** The keys in the order in which they took over: one that comes twice was interleaved with another. */
+  const turns = (lines: readonly string[]): string[] =>
+    kidsOf(lines).filter((kid, n, all) => n === 0 || all[n - 1] !== kid);
+
+  /** What an auditor's own copy of the verifier says, with a signers.json and nothing else. */
+  async function verified(
+    lines: readonly string[][],
+    trust: SignerEntry[],
+  ): Promise<{ code: number; stdout: string }> {
+    const dir = await mkdtemp(join(tmpdir(), 'kernel-test-keys-'));
+    try {
+      const [file, root] = [join(dir, 'export.ndjson'), join(dir, 'signers.json')];
+      await writeFile(
+        file,
+        lines
+          .flat()
+          .map((line) => `${line}\n`)
+          .join(''),
+      );
+      await writeFile(root, JSON.stringify({ origin: stack().origin, signers: trust }));
+      const tool = join(workTree(), 'tools', 'audit-verify.js');
+      return await new Promise((resolve) =>
+        execFile(process.execPath, [tool, '--signers', root, '--export', file], (error, stdout) =>
+          resolve({ code: error ? Number(error.code) : 0, stdout }),
+        ),
+      );
+    } finally {
+      await rm(dir, { recursive: true, force: true });
+    }
+  }
+  const signsEverywhere = (kid: string): Promise<void> =>
+    until(`${kid} signs in every shard`, async () =>
+      (await exported()).every((lines) => kidsOf(lines).at(-1) === kid),
+    );
+
+  let before: string[][];
+  const loads: SteadyWrites[] = [];
+  const load = (): SteadyWrites => {
+    const writes = new SteadyWrites(operators(), WRITES_PER_SECOND);
+    loads.push(writes);
+    return writes;
+  };
+  afterEach(async () => {
+    for (const writes of loads.splice(0)) await writes.stop();
+  });
+
+  it(
+    'rotates without a refused write, and without two keys taking turns',
+    async () => {
+      const writes = load();
+      await writes.taken(200);
+      before = await exported();
+      const { candidates, inForce } = (await admin().get('/kernel/keys/candidates')).json;
+      expect(inForce).toMatchObject({ audit: V1 });
+      expect((candidates as SignerEntry[]).map(({ signer_kid }) => signer_kid)).toEqual([
+        V2,
+        V3,
+        'kernel-manifest-ed25519-v2',
+      ]);
+      expect((await admin().post('/kernel/keys/rotate', { purpose: 'checkpoint' })).json.error).toBe(
+        'quorum_needed',
+      );
+
+      const rotated = await admin().post('/kernel/keys/rotate', { purpose: 'audit' });
+      expect(rotated).toMatchObject({ status: 200, json: { from: V1, to: V2 } });
+      await signsEverywhere(V2);
+      await writes.taken(200);
+      await until('the overlap is over', async () => {
+        const { status, json } = await admin(1).post(`/kernel/keys/${V1}/retire`, {
+          reason: 'its year is over',
+        });
+        expect([200, 409]).toContain(status);
+        return status === 200 && (json as SignerEntry).status === 'retired';
+      });
+      await writes.taken(200);
+      await writes.stop();
+
+      expect(writes.refusals()).toEqual([]);
+      const after = await exported();
+      expect(after.map(turns)).toEqual([
+        [V1, V2],
+        [V1, V2],
+      ]);
+      const trust = await signers();
+      expect(await verified(after, trust)).toMatchObject({
+        code: 0,
+        stdout: expect.stringMatching(/^Audit chain verified/),
+      });
+      // What was exported before it all is as good as it was, with the new signers.json too.
+      expect(await verified(before, trust)).toMatchObject({ code: 0 });
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'cuts a stolen key off at once, and stands by what the kernel has signed with it since',
+    async () => {
+      const writes = load();
+      await writes.taken(200);
+      const theft = (await exported()).map((lines) => lines.length);
+      await writes.taken(200);
+      const since = { shard: 0, seq: theft[0] as number };
+      const answer = await admin(1).post(`/kernel/keys/${V2}/compromise`, {
+        since,
+        reason: 'a copy was found',
+      });
+      expect(answer.status).toBe(200);
+      const done = answer.json as Compromised;
+      const resumed = performance.now();
+      expect(done).toMatchObject({ kid: V2, emergencyKid: V3, mode: 'normal' });
+      expect(done.since).toContainEqual(since);
+      expect(done.reattested.map(({ shard }) => shard).sort()).toEqual([0, 1]);
+      // Another process may need a second to hear that it may write again.
+      await until(
+        'every kernel writes',
+        () => writes.answers.filter(({ at, status }) => at > resumed && status === 201).length > 100,
+      );
+      const settled = performance.now();
+      await writes.taken(200);
+      await writes.stop();
+
+      expect(writes.refusals().filter((word) => word !== '503 read_only')).toEqual([]);
+      expect(writes.refusals(settled)).toEqual([]);
+      const after = await exported();
+      expect(after.map(turns)).toEqual([
+        [V1, V2, V3],
+        [V1, V2, V3],
+      ]);
+      const events = after.flat().map((line) => JSON.parse(line) as AuditEvent);
+      const inDoubt = events.filter(
+        ({ signerKid, shard, seq }) =>
+          signerKid === V2 && seq >= (done.since.find((one) => one.shard === shard)?.seq ?? 0),
+      );
+      expect(done.reattested.reduce((sum, { count }) => sum + count, 0)).toBe(inDoubt.length);
+
+      const trust = await signers();
+      expect(trust.map(({ signer_kid, status }) => [signer_kid, status])).toEqual(
+        expect.arrayContaining([
+          [V1, 'retired'],
+          [V2, 'compromised'],
+          [V3, 'active'],
+        ]),
+      );
+      const { code, stdout } = await verified(after, trust);
+      expect(code).toBe(0);
+      const lines = stdout.trimEnd().split('\n');
+      for (const { shard, from, to, count } of done.reattested) {
+        expect(lines).toContain(
+          `re-attested: ${count} events by the compromised key ${V2}, positions ${shard}:${from.seq} to ${shard}:${to.seq}; ${V3} stands by them at ${done.position}`,
+        );
+      }
+      expect(lines.filter((line) => line.startsWith('Audit chain verified'))).toHaveLength(SHARDS);
+      expect(await verified(before, trust)).toMatchObject({ code: 0 });
+    },
+    TIMEOUT_MS,
+  );
+
+  it('takes no event of the thief, and shows one that was slipped into an export', async () => {
+    const again = await admin().post(`/kernel/keys/${V2}/compromise`, {
+      since: { shard: 0, seq: 1 },
+      reason: 'asked twice',
+    });
+    // Decided before: the first statement stands.
+    expect(again).toMatchObject({ status: 200, json: { kid: V2, emergencyPosition: null } });
+    const lines = await exported();
+    const shortened = lines.map((shard) => shard.filter((line) => !line.includes('"signer.compromised"')));
+    const { code, stdout } = await verified(shortened, await signers());
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^gap: /m);
+  });
+
+  it('rotates and revokes a manifest key without touching what is recorded', async () => {
+    const sign = async () =>
+      (await admin().post('/kernel/sign', { manifest: { id: 'm', version: '1' } })).json;
+    expect((await sign()).signature_record.signer_id).toBe('kernel-manifest-ed25519-v1');
+    const done = await admin().post('/kernel/keys/kernel-manifest-ed25519-v1/compromise', {
+      since: { ts: new Date(Date.now() - 1_000).toISOString() },
+      reason: 'a copy was found',
+    });
+    expect(done).toMatchObject({
+      status: 200,
+      json: { emergencyKid: 'kernel-manifest-ed25519-v2', reattested: [], mode: 'normal' },
+    });
+    expect((await sign()).signature_record.signer_id).toBe('kernel-manifest-ed25519-v2');
+    expect(await verified(await exported(), await signers())).toMatchObject({ code: 0 });
+  });
+
+  it.each([
+    ['a key that is not there', 'none', { shard: 0, seq: 1 }, 404, 'signer_not_found'],
+    ['a position that is not there', V3, { shard: 0, seq: 9_999_999 }, 400, 'invalid_since'],
+    ['a time to come', V3, { ts: '2999-01-01T00:00:00Z' }, 400, 'invalid_since'],
+    ['no key to go on with', V3, { shard: 0, seq: 1 }, 409, 'no_candidate'],
+  ])('says what is wrong: %s', async (_what, kid, since, status, error) => {
+    const answer = await admin().post(`/kernel/keys/${kid}/compromise`, { since, reason: 'x' });
+    expect(answer).toMatchObject({ status, json: { error } });
+  });
+
+  it('stays read-only when nothing can take the place of the lost key', async () => {
+    expect((await admin().get('/kernel/admin/mode')).json).toMatchObject({
+      mode: 'read-only',
+      reason: expect.stringContaining(`The key ${V3} is compromised`),
+    });
+  });
+});
