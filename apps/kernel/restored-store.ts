@@ -85,6 +85,6 @@ function whatToDo({ shard, head, mark }: Behind): string {
     `The database ends at ${shard}:${head}, but signed events build on ${shard}:${mark}: it was put back to an older state. ` +
     'Fill it from the archive (./kernel replay --from archive --to store), which loses nothing. ' +
     `Only if the events after ${shard}:${head} are gone for good, open a restore window ` +
-    `(./kernel keys restore-window --shard ${shard} --seq ${head}), then ./kernel mode normal. See runbooks/restore-drill.md.`
+    `(./kernel keys restore-window --shard ${shard} --seq ${head}), then ./kernel mode normal. See docs/keys.md.`
   );
 }
