@@ -1,5 +1,16 @@
+import { readFileSync } from 'node:fs';
 import { type Logger } from '#libs/observability';
-import { Pkcs11Backend, SignerError, type SigningBackend, SoftwareBackend, whyNotInKms } from '#libs/signer';
+import {
+  AwsKmsBackend,
+  Pkcs11Backend,
+  ProxyBackend,
+  SignerError,
+  type SigningBackend,
+  SoftwareBackend,
+  type VaultAuth,
+  VaultTransitBackend,
+  whyNotInKms,
+} from '#libs/signer';
 import { type SigningProxyConfig } from './signing-proxy.config';
 
 /**
@@ -8,6 +19,7 @@ import { type SigningProxyConfig } from './signing-proxy.config';
  */
 export async function openBackend(config: SigningProxyConfig, logger: Logger): Promise<SigningBackend> {
   const requireKms = kmsRequired(config);
+  checkKeyNames(config);
   const backend = await open(config, logger);
   if (!requireKms) return backend;
   for (const key of backend.keys()) {
@@ -39,7 +51,86 @@ function open(config: SigningProxyConfig, logger: Logger): Promise<SigningBacken
         allowSoftHsm: config.allowSofthsm,
         onTrouble: (sentence) => logger.warn({ backend: 'pkcs11' }, sentence),
       });
+    case 'aws-kms':
+      return AwsKmsBackend.open({
+        keys: config.signingKeys,
+        region: config.awsKmsRegion,
+        endpoint: encrypted('KERNEL_AWS_KMS_ENDPOINT', config.awsKmsEndpoint, config),
+        concurrency: config.awsKmsConcurrency,
+      });
+    case 'vault-transit':
+      return VaultTransitBackend.open({
+        address: needed(
+          'KERNEL_VAULT_ADDRESS',
+          encrypted('KERNEL_VAULT_ADDRESS', config.vaultAddress, config),
+        ),
+        namespace: config.vaultNamespace,
+        ca: contents(config.vaultCaFile),
+        cert: contents(config.vaultClientCertFile),
+        key: contents(config.vaultClientKeyFile),
+        mount: config.vaultTransitMount,
+        concurrency: config.vaultConcurrency,
+        auth: vaultAuth(config),
+        keys: config.signingKeys,
+        onTrouble: (sentence) => logger.warn({ backend: 'vault-transit' }, sentence),
+      });
+    case 'proxy':
+      return ProxyBackend.open({
+        url: needed('KMS_ENDPOINT', config.kmsEndpoint),
+        ca: readFileSync(needed('KMS_CA_FILE', config.kmsCaFile)),
+        cert: readFileSync(needed('KMS_CLIENT_CERT_FILE', config.kmsClientCertFile)),
+        key: readFileSync(needed('KMS_CLIENT_KEY_FILE', config.kmsClientKeyFile)),
+        origin: config.origin,
+        keys: config.signingKeys,
+      });
   }
+}
+
+function vaultAuth(config: SigningProxyConfig): VaultAuth {
+  const { vaultAuthMount: mount, vaultRole: role } = config;
+  switch (needed('KERNEL_VAULT_AUTH', config.vaultAuth)) {
+    case 'kubernetes':
+      return {
+        method: 'kubernetes',
+        role: needed('KERNEL_VAULT_ROLE', role),
+        jwtFile: config.vaultJwtFile,
+        mount,
+      };
+    case 'cert':
+      needed('KERNEL_VAULT_CLIENT_CERT_FILE', config.vaultClientCertFile);
+      needed('KERNEL_VAULT_CLIENT_KEY_FILE', config.vaultClientKeyFile);
+      return { method: 'cert', role, mount };
+    case 'token-file':
+      return { method: 'token-file', file: needed('KERNEL_VAULT_TOKEN_FILE', config.vaultTokenFile) };
+  }
+}
+
+/** What names a key by more than its kid is for backends that take more: elsewhere it would be ignored. */
+function checkKeyNames({ signer, signingKeys }: SigningProxyConfig): void {
+  const takes = { keyId: ['aws-kms', 'vault-transit'], keyVersion: ['vault-transit'] } as const;
+  for (const key of signingKeys) {
+    for (const [member, signers] of Object.entries(takes) as [keyof typeof takes, readonly string[]][]) {
+      if (key[member] === undefined || signers.includes(signer)) continue;
+      throw new SignerError(
+        'misconfigured',
+        `KERNEL_SIGNING_KEYS gives ${key.kid} a "${member}", which KERNEL_SIGNER=${signer} does not take: it is for ${signers.join(' and ')}`,
+      );
+    }
+  }
+}
+
+/** Without TLS anybody on the way could read the token, and answer with signatures. */
+function encrypted(
+  variable: string,
+  value: string | undefined,
+  { isProduction }: SigningProxyConfig,
+): string | undefined {
+  if (!isProduction || value === undefined || value.startsWith('https:')) return value;
+  throw new SignerError('refused_in_production', `${variable} has to be https when NODE_ENV=production`);
+}
+
+function contents(file: string | undefined): Buffer | undefined {
+  return file === undefined ? undefined : readFileSync(file);
 }
 
 /** @throws SignerError `refused_in_production` */
@@ -60,7 +151,7 @@ function kmsRequired({ isProduction, requireKms, signer }: SigningProxyConfig): 
   return isProduction || requireKms === true;
 }
 
-function needed(variable: string, value: string | undefined): string {
+function needed<T extends string>(variable: string, value: T | undefined): T {
   if (value !== undefined) return value;
   throw new SignerError('misconfigured', `${variable} is missing: the chosen KERNEL_SIGNER needs it`);
 }

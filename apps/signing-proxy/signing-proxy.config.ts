@@ -14,7 +14,14 @@ import {
   url,
   wholeNumber,
 } from '#libs/config';
-import { DEFAULT_BACKEND_TIMEOUT_MS, DEFAULT_PROCESSES, signingKeys } from '#libs/signer';
+import {
+  DEFAULT_BACKEND_TIMEOUT_MS,
+  DEFAULT_JWT_FILE,
+  DEFAULT_KMS_CONCURRENCY,
+  DEFAULT_PROCESSES,
+  DEFAULT_VAULT_CONCURRENCY,
+  signingKeys,
+} from '#libs/signer';
 import { signingClients } from './clients/signing-clients';
 
 /** Every setting of the signing proxy; docs/configuration.md is generated from it. */
@@ -80,15 +87,15 @@ export const signingProxyConfig = defineConfig({
   KERNEL_SIGNING_KEYS: {
     schema: json(signingKeys, 'a list such as [{"kid":"kernel-audit-ed25519-v1","purposes":["audit"]}]'),
     description:
-      'The keys to hold and what each may sign. With PKCS#11 the kid is the label of the key. Add one for "checkpoint", which signs the manifests of archived days and the reports of audits, once the token holds it.',
+      'The keys to hold and what each may sign. With PKCS#11 the kid is the label of the key; with aws-kms "keyId" names it (default alias/<kid>), with vault-transit "keyId" and "keyVersion" (default the kid, and its only version). Add one for "checkpoint", which signs the manifests of archived days and the reports of audits, once the token holds it.',
     default:
       '[{"kid":"kernel-audit-ed25519-v1","purposes":["audit"]},{"kid":"kernel-manifest-ed25519-v1","purposes":["manifest"]}]',
     fromFile: true,
   },
   KERNEL_SIGNER: {
-    schema: oneOf('software', 'pkcs11'),
+    schema: oneOf('software', 'pkcs11', 'aws-kms', 'vault-transit', 'proxy'),
     description:
-      'Where the private keys live. The software signer keeps them in files, for development only.',
+      'Where the private keys live. The software signer keeps them in files, for development only; proxy has another signing proxy at KMS_ENDPOINT sign.',
     default: 'software',
     inProduction: 'required',
   },
@@ -134,6 +141,82 @@ export const signingProxyConfig = defineConfig({
       'Token processes, each with a session of its own. More than the token or the machine can serve is slower.',
     default: DEFAULT_PROCESSES,
   },
+  KERNEL_AWS_KMS_REGION: {
+    schema: matching(/^[a-z0-9-]{1,32}$/, 'a region such as eu-central-1').optional(),
+    description:
+      "AWS region of the keys. Left out, the SDK's own order applies (AWS_REGION, profile). Credentials come by the SDK's chain too.",
+  },
+  KERNEL_AWS_KMS_ENDPOINT: {
+    schema: url('https', 'http').optional(),
+    description: "URL of KMS in place of the region's own, such as a VPC endpoint. In production https only.",
+  },
+  KERNEL_AWS_KMS_CONCURRENCY: {
+    schema: wholeNumber({ min: 1, max: 500 }),
+    description:
+      'Signatures asked of KMS at the same time. Each is a call of its own; the quota of the account bounds them too.',
+    default: DEFAULT_KMS_CONCURRENCY,
+  },
+  KERNEL_VAULT_ADDRESS: {
+    schema: url('https', 'http').optional(),
+    description: 'Vault or OpenBao, as https://host:port. In production https only.',
+  },
+  KERNEL_VAULT_NAMESPACE: { schema: text().optional(), description: 'Namespace, where Vault has them.' },
+  KERNEL_VAULT_CA_FILE: {
+    schema: certificateFile('authorities').optional(),
+    description: "The authorities (PEM) of Vault's certificate, where the system does not know them.",
+  },
+  KERNEL_VAULT_TRANSIT_MOUNT: {
+    schema: text(),
+    description: 'Where the transit engine is mounted.',
+    default: 'transit',
+  },
+  KERNEL_VAULT_CONCURRENCY: {
+    schema: wholeNumber({ min: 1, max: 100 }),
+    description: 'Requests to Vault at the same time. A batch is one.',
+    default: DEFAULT_VAULT_CONCURRENCY,
+  },
+  KERNEL_VAULT_AUTH: {
+    schema: oneOf('kubernetes', 'cert', 'token-file').optional(),
+    description:
+      'How the proxy logs in: by the service account of its pod, by a client certificate, or with a token that somebody else keeps fresh in a file.',
+  },
+  KERNEL_VAULT_AUTH_MOUNT: {
+    schema: text().optional(),
+    description: 'Where the auth method is mounted. Default: kubernetes or cert.',
+  },
+  KERNEL_VAULT_ROLE: {
+    schema: text().optional(),
+    description: 'Role to log in with: needed for kubernetes, and for cert where several fit.',
+  },
+  KERNEL_VAULT_JWT_FILE: {
+    schema: path(),
+    description: "The service account's token, for kubernetes.",
+    default: DEFAULT_JWT_FILE,
+  },
+  KERNEL_VAULT_CLIENT_CERT_FILE: {
+    schema: certificateFile().optional(),
+    description: 'Client certificate (PEM), for cert.',
+  },
+  KERNEL_VAULT_CLIENT_KEY_FILE: { schema: readableFile().optional(), description: 'Its private key (PEM).' },
+  KERNEL_VAULT_TOKEN_FILE: {
+    schema: path().optional(),
+    description:
+      'File with the token, for token-file; not readable by everybody. It is read anew whenever a token is needed.',
+  },
+  KMS_ENDPOINT: {
+    schema: url('https').optional(),
+    description:
+      'With KERNEL_SIGNER=proxy: what answers as openapi/signing-proxy.yaml says and holds the keys.',
+  },
+  KMS_CA_FILE: {
+    schema: certificateFile('authorities').optional(),
+    description: 'The authority (PEM) of its certificate.',
+  },
+  KMS_CLIENT_CERT_FILE: {
+    schema: certificateFile().optional(),
+    description: "This proxy's client certificate (PEM) for it.",
+  },
+  KMS_CLIENT_KEY_FILE: { schema: readableFile().optional(), description: 'Its private key (PEM).' },
   KERNEL_LOG_LEVEL: {
     schema: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
     description: 'Least severe log line that is written. Signatures are logged at info.',

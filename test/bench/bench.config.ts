@@ -1,5 +1,8 @@
 import { type ConfigOf, defineConfig, list, loadConfig, oneOf, wholeNumber } from '#libs/config';
 
+const BACKENDS = ['software', 'pkcs11', 'aws-kms', 'vault-transit', 'proxy'] as const;
+export type BenchSigner = (typeof BACKENDS)[number];
+
 /** What the HTTP benchmarks take from the environment; the defaults are those of the published figures. */
 const benchConfig = defineConfig({
   BENCH_SECONDS: {
@@ -12,6 +15,11 @@ const benchConfig = defineConfig({
     schema: list(oneOf('software', 'pkcs11'), 'a list of software, pkcs11'),
     description: 'Signing backends to measure; pkcs11 needs SoftHSM.',
     default: 'software,pkcs11',
+  },
+  BENCH_BACKENDS: {
+    schema: list(oneOf(...BACKENDS), `a list of ${BACKENDS.join(', ')}`),
+    description: 'What the benchmark signers measures; pkcs11 needs SoftHSM.',
+    default: BACKENDS.join(','),
   },
   BENCH_CONCURRENCY: {
     schema: list(wholeNumber({ min: 1, max: 1_000 }), 'a list of whole numbers').optional(),

@@ -130,6 +130,11 @@ export class ProxyProcess {
     return client;
   }
 
+  /** The kernel's certificate for this proxy, as files. */
+  clientFiles(): { ca: string; cert: string; key: string } {
+    return { ca: this.identities.caCert, ...this.identities.kernelClient };
+  }
+
   /** What the process has written so far, the previous one of this folder included. */
   log(): Promise<string> {
     return readFile(this.output.file, 'utf8');

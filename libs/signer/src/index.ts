@@ -22,6 +22,11 @@ export {
   Pkcs11Backend,
   type Pkcs11BackendOptions,
 } from './pkcs11/pkcs11.backend';
+export { AwsKmsBackend, type AwsKmsBackendOptions, DEFAULT_KMS_CONCURRENCY } from './aws-kms/aws-kms.backend';
+export { DEFAULT_VAULT_CONCURRENCY } from './vault-transit/vault-client';
+export { DEFAULT_JWT_FILE, type VaultAuth } from './vault-transit/vault-session';
+export { VaultTransitBackend, type VaultTransitBackendOptions } from './vault-transit/vault-transit.backend';
+export { ProxyBackend, type ProxyBackendOptions } from './proxy/proxy.backend';
 export {
   DEFAULT_SOFTHSM_MODULE,
   provisionSoftHsm,

@@ -1,4 +1,6 @@
 export { EvidenceChain, type TestEvent, TestSigner } from './evidence-chain';
+export { FakeAwsKms, type FakeKmsKey, type KmsFault } from './fake-aws-kms';
+export { FakeTransit, type FakeTransitKey, type TransitFault } from './fake-transit';
 export { FaultyWire } from './faulty-wire';
 export { type HttpAnswer, MtlsClient, type RequestOptions } from './mtls-client';
 export {

@@ -1,0 +1,45 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface RetryLimits {
+  /** Attempts in all, the first one included. */
+  attempts: number;
+  /** The longest first pause; it doubles with each further one. */
+  firstPauseMs: number;
+  longestPauseMs: number;
+}
+
+/**
+ * A batch has a second in all: three further attempts within some 350 ms, and the rest is for the answers. The pauses
+ * are "full jitter" (a random time up to the bound), so that callers who were throttled together do not return together.
+ */
+export const DEFAULT_RETRY_LIMITS: RetryLimits = { attempts: 4, firstPauseMs: 50, longestPauseMs: 400 };
+
+/**
+ * Repeats what failed for a passing reason.
+ * @param passing whether another attempt may end otherwise; a number is how many ms the other side asks to be left alone
+ * @throws what the last attempt threw, or the reason of the signal
+ */
+export async function withRetries<T>(
+  limits: RetryLimits,
+  signal: AbortSignal,
+  passing: (error: unknown) => boolean | number,
+  attempt: () => Promise<T>,
+  random: () => number = Math.random,
+): Promise<T> {
+  for (let made = 1; ; made++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      signal.throwIfAborted();
+      const verdict = passing(error);
+      if (verdict === false || made >= limits.attempts) throw error;
+      const bound = Math.min(limits.longestPauseMs, limits.firstPauseMs * 2 ** (made - 1));
+      const asked = verdict === true ? 0 : Math.min(limits.longestPauseMs, verdict);
+      try {
+        await sleep(Math.max(asked, random() * bound), undefined, { signal });
+      } catch {
+        throw signal.reason;
+      }
+    }
+  }
+}

@@ -1,0 +1,156 @@
+import { Pool } from 'undici';
+import { SignerError, reasonOf } from '../signer.error';
+
+export interface VaultConnection {
+  /** https://host:port of Vault or OpenBao; http for development servers only. */
+  address: string;
+  namespace?: string | undefined;
+  /** PEM: the authorities of its certificate, where the system does not know them. */
+  ca?: string | Buffer | undefined;
+  /** PEM: the client certificate and its key, for cert auth. */
+  cert?: string | Buffer | undefined;
+  key?: string | Buffer | undefined;
+  /** For one request. Default {@link REQUEST_TIMEOUT_MS}. */
+  requestTimeoutMs?: number;
+  /** Requests under way at once. Default {@link DEFAULT_VAULT_CONCURRENCY}. */
+  concurrency?: number | undefined;
+}
+
+/** A batch is one request, and Vault signs it on one core: a few go side by side. */
+export const DEFAULT_VAULT_CONCURRENCY = 8;
+/** Below the second that a batch has, so that a request that hangs can be made once more. */
+const REQUEST_TIMEOUT_MS = 600;
+/** 512 signatures are 60 kB; anything much larger is something else. */
+const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
+/** Sealed, standby and overloaded servers, and those whose replica is behind (Vault HTTP API, "HTTP status codes"). */
+const PASSING = new Set([412, 429, 472, 473, 500, 502, 503, 504]);
+
+/** What Vault said, or that it did not. The token is in none of it. */
+export class VaultFailure extends Error {
+  override readonly name = 'VaultFailure';
+
+  constructor(
+    message: string,
+    /** Undefined when there was no answer. */
+    readonly status: number | undefined,
+    /** Another attempt may end otherwise. */
+    readonly passing: boolean,
+    /** How long it asks to be left alone. */
+    readonly retryAfterMs = 0,
+  ) {
+    super(message);
+  }
+}
+
+export class VaultClient {
+  private readonly pool: Pool;
+  private readonly timeoutMs: number;
+
+  constructor(private readonly connection: VaultConnection) {
+    const { address, ca, cert, key } = connection;
+    this.timeoutMs = connection.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
+    const { protocol, origin, pathname } = new URL(address);
+    if (!['https:', 'http:'].includes(protocol) || pathname !== '/') {
+      throw new SignerError(
+        'misconfigured',
+        `The address of Vault is https://host:port and no path, not ${address}`,
+      );
+    }
+    this.pool = new Pool(origin, {
+      connections: connection.concurrency ?? DEFAULT_VAULT_CONCURRENCY,
+      pipelining: 1,
+      keepAliveTimeout: 30_000,
+      connect: {
+        timeout: this.timeoutMs,
+        ...(ca === undefined ? {} : { ca }),
+        ...(cert === undefined ? {} : { cert }),
+        ...(key === undefined ? {} : { key }),
+        minVersion: 'TLSv1.2',
+      },
+    });
+  }
+
+  /**
+   * @param path below /v1/
+   * @returns the JSON answer, null for 204
+   * @throws VaultFailure
+   */
+  async ask(
+    method: 'GET' | 'POST',
+    path: string,
+    { token, body, signal }: { token?: string; body?: unknown; signal?: AbortSignal | undefined } = {},
+  ): Promise<unknown> {
+    const { namespace } = this.connection;
+    const timeout = AbortSignal.timeout(this.timeoutMs);
+    let status: number;
+    let text: string;
+    let retryAfter: unknown;
+    try {
+      const response = await this.pool.request({
+        path: `/v1/${path}`,
+        method,
+        headers: {
+          'x-vault-request': 'true',
+          ...(token === undefined ? {} : { 'x-vault-token': token }),
+          ...(namespace === undefined ? {} : { 'x-vault-namespace': namespace }),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+      });
+      status = response.statusCode;
+      retryAfter = response.headers['retry-after'];
+      text = await boundedText(response.body);
+    } catch (error) {
+      signal?.throwIfAborted();
+      const why = timeout.aborted ? `no answer within ${this.timeoutMs} ms` : reasonOf(error);
+      throw new VaultFailure(`Vault cannot be reached: ${why}`, undefined, true);
+    }
+    if (status === 204) return null;
+    const answer = parsed(text);
+    if (status === 200 && answer !== undefined) return answer;
+    const seconds = typeof retryAfter === 'string' ? Number(retryAfter) : NaN;
+    throw new VaultFailure(
+      status === 200
+        ? 'Vault answered with something that is no JSON'
+        : `Vault answered ${status}${wordsOf(answer)}`,
+      status,
+      status === 200 || PASSING.has(status),
+      Number.isFinite(seconds) ? seconds * 1_000 : 0,
+    );
+  }
+
+  close(): Promise<void> {
+    return this.pool.destroy();
+  }
+}
+
+async function boundedText(body: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > MAX_ANSWER_BYTES) throw new Error(`an answer of more than ${MAX_ANSWER_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** `{ "errors": ["permission denied"] }` as `: permission denied`. */
+function wordsOf(answer: unknown): string {
+  const errors = (answer as { errors?: unknown } | null | undefined)?.errors;
+  if (!Array.isArray(errors)) return '';
+  const words = errors
+    .filter((error) => typeof error === 'string')
+    .join('; ')
+    .replaceAll(/\s+/g, ' ');
+  return words === '' ? '' : `: ${words.slice(0, 300)}`;
+}
