@@ -9,7 +9,13 @@ import { CommandBus } from '@nestjs/cqrs';
 import { type SignerPurpose } from '#libs/evidence';
 import { SignerError } from '#libs/signer';
 import { RegisterSigners } from './commands/register-signers/register-signers.command';
-import { type BackendKey, NEEDED_PURPOSES, activeKey, keysToRegister } from './domain/registration';
+import {
+  type BackendKey,
+  NEEDED_PURPOSES,
+  activeKey,
+  keysToRegister,
+  REGISTERED_PURPOSES,
+} from './domain/registration';
 import { BackendKeys, KeyRegistryOptions, RegistryChanges } from './key-registry.ports';
 import { RegisteredSigners } from './registered-signers';
 
@@ -133,7 +139,7 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
       await this.registerFirstKeys(offered);
       const signers = await this.registered.signers({ fresh: true });
       this.order = signers.filter(({ status }) => status === 'active').map(({ signer_kid }) => signer_kid);
-      for (const purpose of NEEDED_PURPOSES) {
+      for (const purpose of REGISTERED_PURPOSES) {
         const key = activeKey(purpose, signers, offered);
         if (key) this.active.set(purpose, key);
         else this.active.delete(purpose);

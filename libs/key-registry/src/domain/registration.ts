@@ -16,7 +16,10 @@ export const NEEDED_PURPOSES = ['audit', 'manifest'] as const satisfies readonly
  * The purposes whose first key registers itself, in this order. Without a checkpoint key everything is recorded and
  * signed all the same; only the manifests of the archive's days and the reports of audits wait for one.
  */
-const REGISTERED_PURPOSES = [...NEEDED_PURPOSES, 'checkpoint'] as const satisfies readonly SignerPurpose[];
+export const REGISTERED_PURPOSES = [
+  ...NEEDED_PURPOSES,
+  'checkpoint',
+] as const satisfies readonly SignerPurpose[];
 
 /**
  * The keys to register on a first start: for each of these purposes that no key was ever registered for, the backend's
