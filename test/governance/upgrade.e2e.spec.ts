@@ -131,10 +131,20 @@ describe('upgrades, over mutual TLS', () => {
       manifest: JsonObject;
       events: string[];
       approvals: { key: JsonObject }[];
+      proofs: string[];
     }
     it.each<[string, (bundle: Bundle) => void, string]>([
       ['a manifest that was changed', (b) => (b.manifest['target'] = 'another'), 'digest'],
-      ['an event that is missing', (b) => b.events.splice(1, 1), 'stream'],
+      [
+        'an event that is missing',
+        (b) => {
+          b.events.splice(1, 1);
+          b.proofs.splice(1, 1);
+        },
+        'stream',
+      ],
+      ['a proof that is missing', (b) => b.proofs.splice(1, 1), 'invalid_upgrade_evidence'],
+      ['the proof of another event', (b) => (b.proofs[0] = b.proofs[1] ?? ''), 'inclusion'],
       [
         'an event that was changed',
         (b) => (b.events[1] = (b.events[1] ?? '').replace('"notes":null', '"notes":"x"')),
@@ -309,9 +319,10 @@ describe('upgrades, over mutual TLS', () => {
     const { code } = await verifyOffline(pending);
     expect(code).toBe(0);
     const cut = await verifyOffline(pending, (file) => {
-      const bundle = JSON.parse(file) as { pool: string[] };
+      const bundle = JSON.parse(file) as { pool: string[]; proofs: string[] };
       expect(parseEvent(bundle.pool.at(-1) ?? '').type).toBe('approver_pool.key_revoked');
       bundle.pool.pop();
+      bundle.proofs.pop();
       return JSON.stringify(bundle);
     });
     expect([cut.code, cut.output]).toEqual([1, expect.stringContaining('pool:')]);
