@@ -7,7 +7,8 @@ import { Ledger } from './ledger';
 import { Load } from './load';
 
 const WRITERS = 6;
-const PAUSE_MS = 60;
+/** As in the outage tests: every event is an object that is stored and read again. */
+const PAUSE_MS = 120;
 /** Acknowledged requests between two kills: up to this many, so that they strike at any point of a batch. */
 const MOST_BETWEEN = 12;
 const { faultKills, faultSeed = randomInt(1, 2 ** 31) } = loadFaultConfig();

@@ -7,8 +7,11 @@ import { Load } from './load';
 import { loadFaultConfig } from './fault.config';
 
 const WRITERS = 8;
-/** So that two cores have time for all processes: about a hundred requests a second in all. */
-const PAUSE_MS = 60;
+/**
+ * So that two cores have time for all processes: some fifty requests, two hundred events a second in all. Each event
+ * is an object that is stored, locked and read again, which is where the time of this test goes.
+ */
+const PAUSE_MS = 120;
 const { faultOutageSeconds: outageSeconds } = loadFaultConfig();
 
 /** Part of the pipeline away for a while under load: writes go on, and what waited comes after it, once and in order. */
