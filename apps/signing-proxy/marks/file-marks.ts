@@ -46,7 +46,8 @@ interface Kept {
 }
 
 /**
- * Marks in a file of fixed size, for one proxy: whoever opened it last writes, and the one before signs no more events.
+ * Marks in a file of fixed size, for one proxy: whoever began to use it last writes, and the one before signs no more
+ * events. Opening alone takes nothing from anybody: a second proxy that ends because its port is taken has used nothing.
  * A record goes into its place with one synchronous write (O_DSYNC) that changes no length, so the file system's journal is not
  * touched; batches that come while one is written share the next write.
  */
@@ -55,6 +56,7 @@ export class FileMarks extends MarkStore {
   private readonly owner = randomUUID();
   private writing: Promise<void> | undefined;
   private waiting: Promise<void> | undefined;
+  private claimed = false;
   private closed = false;
 
   private constructor(
@@ -179,7 +181,7 @@ export class FileMarks extends MarkStore {
     }
   }
 
-  /** The file at its full size, its records read, and this process its writer. */
+  /** The file at its full size. */
   private prepare(): void {
     const { size } = statSync(this.path);
     if (size !== 0 && size !== SLOTS * SLOT_BYTES) {
@@ -189,8 +191,13 @@ export class FileMarks extends MarkStore {
       writeSync(this.fd, Buffer.alloc(SLOTS * SLOT_BYTES), 0, SLOTS * SLOT_BYTES, 0);
       fsyncSync(this.fd);
     }
-    for (let slot = 1; slot < SLOTS; slot++) this.read(slot);
+  }
+
+  /** Makes this process the writer, then reads what the one before has written. */
+  private claim(): void {
     writeSync(this.fd, slotOf({ owner: this.owner }), 0, SLOT_BYTES, 0);
+    for (let slot = 1; slot < SLOTS; slot++) this.read(slot);
+    this.claimed = true;
   }
 
   private read(slot: number): void {
@@ -215,11 +222,12 @@ export class FileMarks extends MarkStore {
 
   private assertOwned(): void {
     if (this.closed) throw new SignerError('closed', 'The signing proxy is shutting down');
+    if (!this.claimed) this.claim();
     const { owner } = (this.slot(0) ?? {}) as { owner?: string };
     if (owner === this.owner) return;
     throw new SignerError(
       'signing_unavailable',
-      `Another signing proxy has opened the high-water marks in ${this.path}; replicas share them in a database (KERNEL_SIGNING_MARKS_DATABASE_URL)`,
+      `Another signing proxy uses the high-water marks in ${this.path}; replicas share them in a database (KERNEL_SIGNING_MARKS_DATABASE_URL)`,
     );
   }
 }

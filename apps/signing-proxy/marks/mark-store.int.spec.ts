@@ -140,13 +140,16 @@ describe('high-water marks in a file', () => {
     expect(mark?.seq).toBe(20);
   });
 
-  it('belong to the process that opened them last', async () => {
+  it('belong to the process that began to use them last, and not to one that only opened them', async () => {
     const first = FileMarks.open(dir);
     await first.judge([{ shard: 0, start: 11, committed: 10 }]);
     const second = FileMarks.open(dir);
+    const [still] = await first.judge([{ shard: 0, start: 15, committed: 14 }]);
+    expect(still?.permitted).toBe(true);
+    expect(await second.marks()).toMatchObject([{ shard: 0, seq: 14 }]);
     await expect(first.judge([{ shard: 0, start: 21, committed: 20 }])).rejects.toMatchObject({
       code: 'signing_unavailable',
-      message: expect.stringMatching(/Another signing proxy has opened/),
+      message: expect.stringMatching(/Another signing proxy uses/),
     });
     const [verdict] = await second.judge([{ shard: 0, start: 10, committed: 9 }]);
     expect(verdict?.permitted).toBe(false);
