@@ -39,8 +39,9 @@ describe('more at a time than there is room for', () => {
     );
     expect(ledger.attempts.filter(({ outcome }) => outcome !== 'answered')).toEqual([]);
     expect(ledger.attempts).toHaveLength(2 * WRITERS);
-    // Each kernel has two more: on one it is told of a change of mode, by the other it stands for coordinator of upgrades.
-    expect(await connections()).toBeLessThanOrEqual(2 * (POOL + 2));
+    // Each kernel has three more: on one it is told of a change of mode, by the others it stands for coordinator of
+    // upgrades and for who delivers notifications.
+    expect(await connections()).toBeLessThanOrEqual(2 * (POOL + 3));
     ledger.expectRecordedIn(await expectSoundChain(stack()), stack());
     await callers.close();
   });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Client } from 'pg';
 import { type AuditEvent } from '#libs/evidence';
-import { type HttpAnswer, withStack } from '#libs/testing';
+import { describeWithSoftHsm, type HttpAnswer, withStack } from '#libs/testing';
 import { expectSoundChain, faultsOf } from './chain';
 import { until } from './until';
 
@@ -26,12 +26,17 @@ const UNMIGRATED = 1;
 const OTHER_ORIGIN = 2;
 const POWERFUL = 3;
 
-describe('what was wrong with the predecessor', () => {
+// With a token, since a production kernel takes no key from a file.
+describeWithSoftHsm('what was wrong with the predecessor', () => {
   const stack = withStack({
     kernels: 4,
+    signer: 'pkcs11',
     idle: ['kernel'],
     kernelVariables: ({ databaseUrl }, kernel) => ({
       NODE_ENV: 'production',
+      KERNEL_ALLOW_SOFTHSM: 'true',
+      KERNEL_WEBAUTHN_RP_ID: 'kernel.test',
+      KERNEL_WEBAUTHN_ORIGINS: 'https://kernel.test',
       ...(kernel === UNMIGRATED && { DATABASE_URL: inDatabase(databaseUrl, 'unmigrated') }),
       ...(kernel === OTHER_ORIGIN && { KERNEL_ORIGIN: 'kernel.test/other' }),
     }),

@@ -12,6 +12,15 @@ const PROMISED_MS = 2_000;
 const SIGN_TIMEOUT_MS = 1_200;
 const WRITERS = 20;
 
+/** Milliseconds that reads took, by path without ids and query. */
+function timesByKind(reads: readonly Attempt[]): Record<string, number[]> {
+  const kinds: Record<string, number[]> = {};
+  for (const { name, startedAt, endedAt } of reads) {
+    (kinds[name.replace(/[0-9a-f-]{36}|\?.*/g, '')] ??= []).push(endedAt - startedAt);
+  }
+  return kinds;
+}
+
 describe('while nothing can be signed', () => {
   const stack = withStack({ kernels: 2 });
   const ledger = new Ledger();
@@ -128,8 +137,11 @@ describe('while nothing can be signed', () => {
     expect(reads.wrong).toEqual([]);
     expectAll('answered', reads.attempts);
     expect(reads.attempts.length).toBeGreaterThanOrEqual(clients.length * someReads(ledger).length);
-    // Before any signature is given up: reads do not wait for one.
-    expect(slowest(reads.attempts)).toBeLessThan(SIGN_TIMEOUT_MS);
+    // Before any signature is given up: a read that waited for one would take as long each time. The middle one of each
+    // kind, since on a busy machine a single answer may be late for reasons of its own.
+    for (const times of Object.values(timesByKind(reads.attempts))) {
+      expect(times.sort((a, b) => a - b)[times.length >> 1]).toBeLessThan(SIGN_TIMEOUT_MS);
+    }
   }
 
   async function withScriptedProxy(work: (backend: ScriptedBackend) => Promise<void>): Promise<void> {
