@@ -9,7 +9,6 @@ import {
   json,
   list,
   matching,
-  oneOf,
   path,
   port,
   readableFile,
@@ -19,6 +18,7 @@ import {
 } from '#libs/config';
 import { type ApproverPool, EvidenceError, type JsonValue, readApproverPool } from '#libs/evidence';
 import { DEFAULT_POLICY } from '#libs/governance';
+import { processSettings } from '#libs/observability';
 import { webhookEntries } from '#libs/webhooks';
 
 /** The format of docs/spec/approval.md, section 3, read by the code that reads it from the chain. */
@@ -67,16 +67,6 @@ export const kernelConfig = defineConfig({
     schema: port(),
     description: 'Port of the service API (HTTPS, mutual TLS).',
     default: 8443,
-  },
-  KERNEL_MANAGEMENT_HOST: {
-    schema: text(),
-    description: 'Address on which /health, /ready and /metrics listen (HTTP, no secrets).',
-    default: '0.0.0.0',
-  },
-  KERNEL_MANAGEMENT_PORT: {
-    schema: port(),
-    description: 'Port of /health, /ready and /metrics.',
-    default: 8444,
   },
   KERNEL_TLS_CERT_FILE: {
     schema: certificateFile(),
@@ -262,11 +252,7 @@ export const kernelConfig = defineConfig({
     default: 48,
     unit: 'h',
   },
-  KERNEL_LOG_LEVEL: {
-    schema: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
-    description: 'Least severe log line that is written.',
-    default: 'info',
-  },
+  ...processSettings(8444),
 });
 
 export type KernelConfig = ConfigOf<typeof kernelConfig>;

@@ -14,6 +14,7 @@ import {
   url,
   wholeNumber,
 } from '#libs/config';
+import { processSettings } from '#libs/observability';
 import {
   DEFAULT_BACKEND_TIMEOUT_MS,
   DEFAULT_JWT_FILE,
@@ -40,16 +41,6 @@ export const signingProxyConfig = defineConfig({
     schema: port(),
     description: 'Port of the proxy (HTTPS, mutual TLS).',
     default: 8445,
-  },
-  KERNEL_MANAGEMENT_HOST: {
-    schema: text(),
-    description: 'Address on which /health, /ready and /metrics listen (HTTP, no secrets).',
-    default: '0.0.0.0',
-  },
-  KERNEL_MANAGEMENT_PORT: {
-    schema: port(),
-    description: 'Port of /health, /ready and /metrics.',
-    default: 8450,
   },
   KERNEL_TLS_CERT_FILE: { schema: certificateFile(), description: "The proxy's certificate chain (PEM)." },
   KERNEL_TLS_KEY_FILE: { schema: readableFile(), description: 'Its private key (PEM).' },
@@ -217,6 +208,7 @@ export const signingProxyConfig = defineConfig({
     description: "This proxy's client certificate (PEM) for it.",
   },
   KMS_CLIENT_KEY_FILE: { schema: readableFile().optional(), description: 'Its private key (PEM).' },
+  ...processSettings(8450),
   KERNEL_LOG_LEVEL: {
     schema: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
     description: 'Least severe log line that is written. Signatures are logged at info.',

@@ -38,7 +38,8 @@ export function post(options: CallOptions, path: string, body: string): Promise<
   return withClient(options, (client) => client.post(path, body, idempotency(options)));
 }
 
-async function withClient<T>(
+/** For commands that ask more than once: the connection is closed whatever comes. */
+export async function withClient<T>(
   options: ConnectionOptions,
   use: (client: KernelApiClient) => Promise<T>,
 ): Promise<T> {

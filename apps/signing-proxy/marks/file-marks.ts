@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type HighWaterMark, reasonOf, SignerError } from '#libs/signer';
+import { HighWaterMark, reasonOf, SignerError } from '#libs/signer';
 import { type BatchStart, judgeStart, type MarkVerdict, unmarked } from './high-water-mark';
 import { MarkStore, type RestoreWindow } from './mark-store';
 
@@ -23,19 +23,7 @@ const MAX_SHARDS = 1_024;
 /** Slot 0 says who writes; then two for each shard, written in turn: one of them is always whole. */
 const SLOTS = 1 + 2 * MAX_SHARDS;
 
-const Record = z.object({
-  generation: z.number().int().nonnegative(),
-  shard: z.number().int().nonnegative(),
-  seq: z.number().int().nonnegative(),
-  window: z
-    .object({
-      seq: z.number().int().nonnegative(),
-      until: z.string(),
-      openedBy: z.string(),
-      reason: z.string(),
-    })
-    .nullable(),
-});
+const Record = HighWaterMark.extend({ generation: z.number().int().nonnegative() });
 
 interface Kept {
   mark: HighWaterMark;

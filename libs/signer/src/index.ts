@@ -47,7 +47,7 @@ export { type DocumentPurpose, DocumentSigner } from './document-signer';
 export { documentSigningSettings, openDocumentProxy } from './document-signing-settings';
 export {
   HealthAnswer,
-  type HighWaterMark,
+  HighWaterMark,
   KEY_PURPOSE_OF,
   MAX_AHEAD_OF_COMMITTED,
   KeysAnswer,

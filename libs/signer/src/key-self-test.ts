@@ -12,10 +12,24 @@ export function selfTestMessage(kid: string): Buffer {
 }
 
 /** Cheap enough to run on every health request: one signature, checked by node:crypto. */
-export function answersSelfTest(kid: string, publicKeyPem: string, signature: Uint8Array): boolean {
+function answersSelfTest(kid: string, publicKeyPem: string, signature: Uint8Array): boolean {
   return (
     signature.length === 64 && verifyEd25519(importPublicKey(publicKeyPem), selfTestMessage(kid), signature)
   );
+}
+
+/** What keeps a backend from being healthy: the first key that does not sign its self-test. @throws what `sign` throws */
+export async function failingKey(
+  keys: Iterable<{ kid: string; publicKeyPem: string }>,
+  sign: (kid: string, messages: readonly Uint8Array[]) => Promise<readonly Uint8Array[]>,
+): Promise<string | undefined> {
+  for (const { kid, publicKeyPem } of keys) {
+    const [signature] = await sign(kid, [selfTestMessage(kid)]);
+    if (!signature || !answersSelfTest(kid, publicKeyPem, signature)) {
+      return `key ${kid} does not sign correctly`;
+    }
+  }
+  return undefined;
 }
 
 /**

@@ -61,28 +61,27 @@ export const ProblemAnswer = z.object({
   mark: z.object({ shard: z.number().int(), seq: z.number().int() }).optional(),
 });
 
-/** What `GET /v1/marks` answers. */
-export const MarksAnswer = z.object({
-  marks: z.array(
-    z.object({
-      shard: z.number().int().nonnegative(),
-      /** Signed events build on this position: nothing is signed at it or below. */
+/** How far the chain of one shard is known to be built upon. */
+export const HighWaterMark = z.object({
+  shard: z.number().int().nonnegative(),
+  /** Signed events build on this position: nothing is signed at it or below. */
+  seq: z.number().int().nonnegative(),
+  window: z
+    .object({
+      /** The head of the restored database. */
       seq: z.number().int().nonnegative(),
-      window: z
-        .object({
-          /** The head of the restored database. */
-          seq: z.number().int().nonnegative(),
-          /** RFC 3339 */
-          until: z.string(),
-          openedBy: z.string(),
-          reason: z.string(),
-        })
-        .nullable(),
-    }),
-  ),
+      /** RFC 3339 */
+      until: z.string(),
+      openedBy: z.string(),
+      reason: z.string(),
+    })
+    .nullable(),
 });
 
-export type HighWaterMark = z.infer<typeof MarksAnswer>['marks'][number];
+export type HighWaterMark = z.infer<typeof HighWaterMark>;
+
+/** What `GET /v1/marks` answers. */
+export const MarksAnswer = z.object({ marks: z.array(HighWaterMark) });
 
 /**
  * How far ahead of what is committed a signing input may lie: the group that is being committed and the one behind it,

@@ -4,10 +4,11 @@ import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Argument, type Command, Option } from 'commander';
 import { parseSignersFile, type SignerEntry } from '#libs/evidence';
-import { connectionFrom, type ConnectionOptions, withConnectionOptions } from '../../api/connection';
+import { type ConnectionOptions, withConnectionOptions } from '../../api/connection';
 import { KernelApiClient } from '../../api/kernel-api.client';
 import { CliError } from '../../cli.error';
 import { print, say, table } from '../../output/print';
+import { withClient } from '../api-calls';
 import { verifyChain } from '../audit-verify';
 import { updateSignersFile } from './signers-file';
 
@@ -41,7 +42,7 @@ export function addKeyChanges(keys: Command): void {
       'Lists the keys that the signing proxy holds and that were never registered: what can be rotated to.',
     )
     .action(async (options: ConnectionOptions) => {
-      const found = await withKernel(options, (kernel) =>
+      const found = await withClient(options, (kernel) =>
         kernel.getJson<Candidates>('/kernel/keys/candidates'),
       );
       const rows = found.candidates.map(({ signer_kid, purposes }) => ({
@@ -68,7 +69,7 @@ export function addKeyChanges(keys: Command): void {
       async (
         options: FileOptions & { purpose: string; to?: string; rationale?: string; minutes: string },
       ) => {
-        const { from, to } = await withKernel(options, (kernel) => rotate(kernel, options));
+        const { from, to } = await withClient(options, (kernel) => rotate(kernel, options));
         say(`${to} signs in the place of ${from}, which stays valid until ./kernel keys retire ${from}`);
         await conclude(options);
       },
@@ -81,7 +82,7 @@ export function addKeyChanges(keys: Command): void {
     .addArgument(new Argument('<kid>', 'the old key'))
     .option('--reason <text>', 'why; goes into the chain', 'rotated')
     .action(async (kid: string, options: FileOptions & { reason: string }) => {
-      await withKernel(options, (kernel) =>
+      await withClient(options, (kernel) =>
         kernel.post(
           `/kernel/keys/${encodeURIComponent(kid)}/retire`,
           JSON.stringify({ reason: options.reason }),
@@ -129,7 +130,7 @@ export function addKeyChanges(keys: Command): void {
           ...(options.emergency !== undefined && { emergencyKid: options.emergency }),
           ...(options.stayReadOnly === true && { stayReadOnly: true }),
         });
-        const done = await withKernel(options, async (kernel) => {
+        const done = await withClient(options, async (kernel) => {
           const path = `/kernel/keys/${encodeURIComponent(kid)}/compromise`;
           const answer = JSON.parse(await kernel.post(path, body)) as Compromised;
           if (options.list !== undefined) await listDoubtful(kernel, answer, resolve(options.list));
@@ -219,7 +220,7 @@ async function applied(kernel: KernelApiClient, upgradeId: string, minutes: numb
 async function conclude(options: FileOptions): Promise<void> {
   if (options.out !== undefined) {
     const path = resolve(options.out);
-    const text = await withKernel(options, (kernel) => kernel.get('/kernel/keys/signers.json'));
+    const text = await withClient(options, (kernel) => kernel.get('/kernel/keys/signers.json'));
     const added = await updateSignersFile(path, parseSignersFile(text));
     say(`${path} is up to date${added.length === 0 ? '' : `, new in it: ${added.join(', ')}`}`);
   }
@@ -293,16 +294,4 @@ function withFileOptions(command: Command, as: string): Command {
   return withConnectionOptions(command, as)
     .option('--out <file>', 'signers.json to bring up to date, such as tools/signers.json')
     .option('--no-verify', 'leave out the verification at the end');
-}
-
-async function withKernel<T>(
-  options: ConnectionOptions,
-  use: (kernel: KernelApiClient) => Promise<T>,
-): Promise<T> {
-  const kernel = new KernelApiClient(await connectionFrom(options));
-  try {
-    return await use(kernel);
-  } finally {
-    await kernel.close();
-  }
 }

@@ -1,8 +1,8 @@
 import { type Command } from 'commander';
-import { connectionFrom, type ConnectionOptions, withConnectionOptions } from '../../api/connection';
-import { KernelApiClient } from '../../api/kernel-api.client';
+import { type ConnectionOptions, withConnectionOptions } from '../../api/connection';
 import { CliError } from '../../cli.error';
 import { print, table } from '../../output/print';
+import { withClient } from '../api-calls';
 
 interface Delivery {
   id: string;
@@ -81,16 +81,4 @@ export function addNotifications(upgrade: Command): void {
         print(`${id} is on its way to ${endpoints.join(', ')}.`);
       },
     );
-}
-
-async function withClient<T>(
-  options: ConnectionOptions,
-  use: (client: KernelApiClient) => Promise<T>,
-): Promise<T> {
-  const client = new KernelApiClient(await connectionFrom(options));
-  try {
-    return await use(client);
-  } finally {
-    await client.close();
-  }
 }

@@ -1,5 +1,5 @@
 import { pemOfRawKey } from '#libs/evidence';
-import { selfTestKey, selfTestMessage, answersSelfTest } from '../key-self-test';
+import { failingKey, selfTestKey } from '../key-self-test';
 import { SignerError, type SignerErrorCode, reasonOf } from '../signer.error';
 import {
   isKeyName,
@@ -125,12 +125,8 @@ export class Pkcs11Backend implements SigningBackend {
     const seats = `${ready} of ${this.seats.length} token processes ready`;
     if (ready === 0) return { ok: false, detail: `${seats}: ${this.lockedOut ?? this.lastTrouble}` };
     try {
-      for (const { kid, publicKeyPem } of this.infos) {
-        const [signature] = await this.sign(kid, [selfTestMessage(kid)]);
-        if (!signature || !answersSelfTest(kid, publicKeyPem, signature)) {
-          return { ok: false, detail: `key ${kid} does not sign correctly` };
-        }
-      }
+      const failing = await failingKey(this.infos, (kid, messages) => this.sign(kid, messages));
+      if (failing !== undefined) return { ok: false, detail: failing };
     } catch (error) {
       return { ok: false, detail: `${seats}: ${reasonOf(error)}` };
     }

@@ -1,5 +1,5 @@
 import { sign as signEd25519, type KeyObject } from 'node:crypto';
-import { selfTestKey, selfTestMessage, answersSelfTest } from '../key-self-test';
+import { failingKey, selfTestKey } from '../key-self-test';
 import { SignerError } from '../signer.error';
 import {
   isKeyName,
@@ -86,12 +86,8 @@ export class SoftwareBackend implements SigningBackend {
 
   async health(): Promise<BackendHealth> {
     if (this.closed) return { ok: false, detail: 'closed' };
-    for (const key of this.loaded.values()) {
-      const [signature] = await this.sign(key.kid, [selfTestMessage(key.kid)]);
-      if (!signature || !answersSelfTest(key.kid, key.publicKeyPem, signature)) {
-        return { ok: false, detail: `key ${key.kid} does not sign correctly` };
-      }
-    }
+    const failing = await failingKey(this.loaded.values(), (kid, messages) => this.sign(kid, messages));
+    if (failing !== undefined) return { ok: false, detail: failing };
     return { ok: true, detail: `${this.loaded.size} keys in files, for development only` };
   }
 

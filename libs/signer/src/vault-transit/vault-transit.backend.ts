@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { pemOfRawKey } from '#libs/evidence';
-import { answersSelfTest, selfTestKey, selfTestMessage } from '../key-self-test';
+import { failingKey, selfTestKey } from '../key-self-test';
 import { DEFAULT_RETRY_LIMITS, type RetryLimits, withRetries } from '../retries';
 import { SignerError, reasonOf } from '../signer.error';
 import {
@@ -149,12 +149,8 @@ export class VaultTransitBackend implements SigningBackend {
   async health(): Promise<BackendHealth> {
     if (this.closing.signal.aborted) return { ok: false, detail: 'closed' };
     try {
-      for (const { info } of this.held.values()) {
-        const [signature] = await this.sign(info.kid, [selfTestMessage(info.kid)]);
-        if (!signature || !answersSelfTest(info.kid, info.publicKeyPem, signature)) {
-          return { ok: false, detail: `key ${info.kid} does not sign correctly` };
-        }
-      }
+      const failing = await failingKey(this.keys(), (kid, messages) => this.sign(kid, messages));
+      if (failing !== undefined) return { ok: false, detail: failing };
     } catch (error) {
       return { ok: false, detail: reasonOf(error) };
     }
