@@ -1,4 +1,4 @@
-import { withPostgres } from '#libs/testing';
+import { FaultyWire, withPostgres } from '#libs/testing';
 import { Database, openConnections, poolOf } from './database';
 import { openEventStoreDataSource } from '../data-source';
 
@@ -77,4 +77,35 @@ describe('Database', () => {
       await expect(database.query('SELECT pg_sleep(10)', [])).rejects.toMatchObject({ kind: 'lost' });
       expect(await database.query('SELECT 1 AS one', [])).toEqual([{ one: 1 }]);
     }));
+
+  it('when one connection is lost, gives up the idle ones as well, and keeps those that answer', async () => {
+    const wire = await FaultyWire.open();
+    const url = wire.through(postgres().superuserUrl);
+    const dataSource = await openEventStoreDataSource({ url, poolSize: 4, statementTimeoutMs: 0 });
+    try {
+      await openConnections(dataSource);
+      const database = new Database(dataSource, 500);
+      const pids = async () =>
+        (
+          await Promise.all(
+            Array.from({ length: 4 }, () =>
+              database.session((session) =>
+                session.query<{ pid: number }>('SELECT pg_backend_pid() AS pid, pg_sleep(0.05)', []),
+              ),
+            ),
+          )
+        ).map(([row]) => row?.pid);
+      const before = await pids();
+      wire.freeze({ newConnections: false });
+      await expect(database.query('SELECT 1', [])).rejects.toMatchObject({ kind: 'lost' });
+      // Not one of these waits for a server that is gone.
+      const after = await pids();
+      expect(after.filter((pid) => before.includes(pid))).toEqual([]);
+      expect((await pids()).toSorted()).toEqual(after.toSorted());
+    } finally {
+      wire.cut();
+      await dataSource.destroy();
+      await wire.close();
+    }
+  });
 });

@@ -17,6 +17,7 @@ export class Session {
   constructor(
     private readonly client: PoolClient,
     private readonly timeoutMs: number,
+    private readonly liveness: Liveness,
   ) {}
 
   /**
@@ -48,13 +49,18 @@ export class Session {
       );
     });
     try {
-      return await Promise.race([query, silence]);
+      const result = await Promise.race([query, silence]);
+      this.liveness.answered(this.client);
+      return result;
     } catch (cause) {
       query.catch(() => undefined);
       const error = storeError(cause);
       if (error.kind === 'lost') {
         this.broken = error;
+        this.liveness.lost();
         cutConnection(this.client);
+      } else {
+        this.liveness.answered(this.client);
       }
       throw error;
     } finally {
@@ -70,13 +76,14 @@ const WRITER_CONNECTIONS = 3;
 export class Database {
   private readonly pool: Pool;
   private readonly readers: Turnstile;
+  private readonly liveness: Liveness;
 
   constructor(
     dataSource: DataSource,
     private readonly timeoutMs: number,
   ) {
     this.pool = poolOf(dataSource);
-    watchConnections(this.pool);
+    this.liveness = watchConnections(this.pool);
     // Reads never take the last connections: a crowd of them must not make the writer stand in line at each step.
     this.readers = readersOf(this.pool, timeoutMs);
   }
@@ -99,18 +106,28 @@ export class Database {
   async session<T>(work: (session: Session) => Promise<T>): Promise<T> {
     let client: PoolClient;
     try {
-      client = await this.pool.connect();
+      client = await this.connect();
     } catch (cause) {
       throw storeError(cause, 'unreachable');
     }
     // Without a listener, the loss of a connection between two statements would end the process.
     client.on('error', ignore);
-    const session = new Session(client, this.timeoutMs);
+    const session = new Session(client, this.timeoutMs, this.liveness);
     try {
       return await work(session);
     } finally {
       client.off('error', ignore);
       client.release(session.broken);
+    }
+  }
+
+  /** A connection on which the server has answered since one was lost: each round of this closes one that is older. */
+  private async connect(): Promise<PoolClient> {
+    for (;;) {
+      const client = await this.pool.connect();
+      if (!this.liveness.inDoubt(client)) return client;
+      cutConnection(client);
+      client.release(true);
     }
   }
 
@@ -163,17 +180,47 @@ function readersOf(pool: Pool, timeoutMs: number): Turnstile {
   return turnstile;
 }
 
-const watched = new WeakSet<Pool>();
+/**
+ * What is known of the connections of a pool. When one is lost, those that lie idle probably are too (the server is
+ * another one behind the same address, a firewall forgot them), and each would cost somebody the whole wait for a
+ * silent server: they are closed instead of being tried one after the other.
+ */
+class Liveness {
+  private lostAt = Number.NEGATIVE_INFINITY;
+  private readonly answeredAt = new WeakMap<ClientBase, number>();
+
+  answered(client: ClientBase): void {
+    this.answeredAt.set(client, performance.now());
+  }
+
+  lost(): void {
+    this.lostAt = performance.now();
+  }
+
+  inDoubt(client: ClientBase): boolean {
+    return (this.answeredAt.get(client) ?? Number.NEGATIVE_INFINITY) < this.lostAt;
+  }
+}
+
+const watched = new WeakMap<Pool, Liveness>();
 
 /**
  * A server that ends a connection in the very packet that completed it reports that before the pool's own listener is
  * gone and the taker's is there; without one the error would end the process. So every connection has one from its
  * first moment. Once per pool: several stores may share it.
  */
-function watchConnections(pool: Pool): void {
-  if (watched.has(pool)) return;
-  watched.add(pool);
-  pool.on('connect', (client) => client.on('error', ignore));
+function watchConnections(pool: Pool): Liveness {
+  const known = watched.get(pool);
+  if (known === undefined) {
+    const fresh = new Liveness();
+    watched.set(pool, fresh);
+    pool.on('connect', (client) => {
+      client.on('error', ignore);
+      fresh.answered(client);
+    });
+    return fresh;
+  }
+  return known;
 }
 
 function ignore(): void {
