@@ -18,8 +18,10 @@ const manifestOf = (upgradeId: string, more: JsonObject = {}): JsonObject => ({
   ...more,
 });
 
+const POLICY = { approvalTtlHours: 300, proposalTtlHours: 700, ratificationHours: 40 };
+
 describe('upgrades, over mutual TLS', () => {
-  const stack = withStack();
+  const stack = withStack({ workers: ['outbox-relay', 'indexer'] });
   const operator = () => new ContractClient(stack().client('OPERATOR'));
   const superadmin = () => new ContractClient(stack().client('SUPERADMIN'));
   const person = (n: number) => new PersonAtDesk(stack(), n);
@@ -119,10 +121,33 @@ describe('upgrades, over mutual TLS', () => {
     expect((await operator().post(`/kernel/upgrade/${id}/complete`, {})).json.upgrade.status).toBe(
       'completed',
     );
-    expect((await operator().get('/kernel/upgrade?limit=1')).json.upgrades[0]).toMatchObject({
-      id,
-      status: 'completed',
-    });
+  });
+
+  it('are listed from the index, which has what the caller has seen, by what holds of them now', async () => {
+    const withdrawn = await propose();
+    await operator().post(`/kernel/upgrade/${withdrawn}/withdraw`, { reason: 'no' });
+    const policy = nextId();
+    const manifest = manifestOf(policy, { type: 'policy', policy: POLICY });
+    const { position } = (await operator().post('/kernel/upgrade', { manifest })).json;
+    const headers = { 'kernel-min-position': position as string };
+    const listed = async (query: string) => {
+      const { status, json } = await operator().get(`/kernel/upgrade?${query}`, { headers });
+      expect(status).toBe(200);
+      return json as { upgrades: { id: string; status: string }[]; nextCursor: string | null };
+    };
+    const newest = await listed('limit=1');
+    expect(newest.upgrades).toMatchObject([{ id: policy, status: 'proposed' }]);
+    const second = await listed(`limit=1&cursor=${newest.nextCursor}`);
+    expect(second.upgrades).toMatchObject([{ id: withdrawn, status: 'withdrawn' }]);
+    expect((await listed('type=policy')).upgrades.map(({ id }) => id)).toContain(policy);
+    expect((await listed('status=withdrawn&type=code')).upgrades.map(({ id }) => id)).toEqual([withdrawn]);
+    for (const path of ['', `/${withdrawn}`, `/${withdrawn}/evidence`]) {
+      const ahead = { headers: { 'kernel-min-position': '7:1' } };
+      const answer = await operator().get(`/kernel/upgrade${path}`, ahead);
+      expect([path, answer.status, answer.json.error]).toEqual([path, 400, 'invalid_position']);
+    }
+    expect((await operator().get('/kernel/upgrade?status=lost')).status).toBe(400);
+    await operator().post(`/kernel/upgrade/${policy}/withdraw`, { reason: 'no' });
   });
 
   describe('evidence', () => {

@@ -112,6 +112,10 @@ describe('./kernel upgrade', () => {
       expect((await upgrade('ratify', 'cli-fire', '--as', `approver-${n}`, '--yes')).code).toBe(0);
     }
     expect((await upgrade('list')).stdout).toMatch(/cli-fire +code +ratified/);
+    expect((await upgrade('list', '--status', 'withdrawn')).stdout).toMatch(/^id .*\n-.*\ncli-back .*\n$/);
+    const page = await upgrade('list', '--type', 'code', '--limit', '1');
+    expect(page.stderr).toContain('go on with --cursor ');
+    expect((await upgrade('list', '--type', 'signer_rotation')).stdout).toBe('There are no such upgrades.\n');
     const rollback = await upgrade('rollback', 'cli-fire', '--rationale', 'better without');
     expect(rollback.stdout).toContain('cli-fire.rollback (rollback) is proposed');
   }, 120_000);

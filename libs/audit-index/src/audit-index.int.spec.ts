@@ -96,6 +96,42 @@ describe('the audit index', () => {
     expect(await answers(index)).toEqual(await answers(filled.store));
   });
 
+  it('searches what no column says: each match once, and no page looks at more than it may', async () => {
+    await fill();
+    await catchUp();
+    const asked: number[] = [];
+    const search = (by: number, cursor: string | null, asks = `n by ${by}`) =>
+      index.search(
+        { type: 'thing.made', order: 'newest', limit: 2, ...(cursor !== null && { cursor }) },
+        {
+          asks,
+          examine: 3,
+          select: async (events) => {
+            asked.push(events.length);
+            return events.map(({ event }) => {
+              const n = event.payload['n'] as number;
+              return n % by === 0 ? n : null;
+            });
+          },
+        },
+      );
+    for (const by of [1, 2, 5, 100]) {
+      const pages: number[][] = [];
+      let cursor: string | null = null;
+      do {
+        const page: Awaited<ReturnType<typeof search>> = await search(by, cursor);
+        pages.push(page.found);
+        cursor = page.nextCursor;
+      } while (cursor !== null);
+      const made = Array.from({ length: 20 }, (_, n) => n * 3);
+      expect(pages.flat()).toEqual(made.filter((n) => n % by === 0).reverse());
+      expect(Math.max(...pages.map(({ length }) => length))).toBeLessThanOrEqual(2);
+    }
+    expect(Math.max(...asked)).toBeLessThanOrEqual(3);
+    const { nextCursor } = await search(1, null);
+    await expect(search(1, nextCursor, 'another question')).rejects.toMatchObject({ code: 'invalid_cursor' });
+  });
+
   it('refuses what the event store refuses', async () => {
     await expect(index.query({ limit: 0 })).rejects.toMatchObject({ code: 'invalid_request' });
     await expect(index.query({ cursor: 'abc' })).rejects.toMatchObject({ code: 'invalid_cursor' });

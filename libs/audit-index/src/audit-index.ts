@@ -5,6 +5,7 @@ import {
   DEFAULT_LIMITS,
   type EventPage,
   type EventQuery,
+  type EventSearch,
   EventStoreError,
   IndexQueries,
   type Statement,
@@ -52,6 +53,15 @@ export class AuditIndex {
   /** In the order and with the cursors of the event store. @throws EventStoreError as `EventStore.query` does */
   query(query: EventQuery = {}): Promise<EventPage> {
     return this.queries.query(query);
+  }
+
+  /**
+   * A page of what comes of the events of a query, without those that `select` leaves out: for lists whose filters ask
+   * for more than an event says. With a page that is short there may still be a next one.
+   * @throws EventStoreError as `query` does
+   */
+  search<T>(query: EventQuery, search: EventSearch<T>): Promise<{ found: T[]; nextCursor: string | null }> {
+    return this.queries.search(query, search);
   }
 
   /** @throws EventStoreError `store_unavailable` */

@@ -133,6 +133,16 @@ export interface EventPage {
   nextCursor: string | null;
 }
 
+/** What a search asks of the events of a query beyond what the query can ask. */
+export interface EventSearch<T> {
+  /** What each of them comes to, in their order; null: not what is searched. */
+  readonly select: (events: readonly StoredEvent[]) => Promise<(T | null)[]>;
+  /** What `select` asks, in any words: a cursor goes on with the same question only. */
+  readonly asks: string;
+  /** Events looked at for one page, at most. */
+  readonly examine: number;
+}
+
 /** One group that was committed. Times in milliseconds. */
 export interface BatchReport {
   shard: number;

@@ -1,6 +1,6 @@
 import { type DataSource } from 'typeorm';
 import { shardOf } from './append/shard-of';
-import { type EventPage, type EventQuery } from './event-store.types';
+import { type EventPage, type EventQuery, type EventSearch } from './event-store.types';
 import { DEFAULT_LIMITS, type EventStoreLimits } from './limits';
 import { Database } from './postgres/database';
 import { StoreError } from './postgres/store-error';
@@ -27,10 +27,22 @@ export class IndexQueries {
 
   /** @throws EventStoreError `invalid_request`, `invalid_cursor`, `store_unavailable` */
   async query(query: EventQuery = {}): Promise<EventPage> {
-    try {
-      return await this.queries.query(query, (stream) => shardOf(stream, this.shards));
-    } catch (error) {
-      throw error instanceof StoreError ? unavailable(error) : error;
-    }
+    return asked(this.queries.query(query, (stream) => shardOf(stream, this.shards)));
+  }
+
+  /** @throws EventStoreError as `query` does */
+  async search<T>(
+    query: EventQuery,
+    search: EventSearch<T>,
+  ): Promise<{ found: T[]; nextCursor: string | null }> {
+    return asked(this.queries.search(query, search, (stream) => shardOf(stream, this.shards)));
+  }
+}
+
+async function asked<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    throw error instanceof StoreError ? unavailable(error) : error;
   }
 }

@@ -24,6 +24,7 @@ export {
   type BatchReport,
   type EventPage,
   type EventQuery,
+  type EventSearch,
   type EventSigner,
   type EventStoreObserver,
   type NewEvent,

@@ -28,7 +28,7 @@ import { ListUpgradesHandler } from './queries/upgrades/upgrades.handler';
 import { UpgradeDecisions } from './upgrade.decisions';
 import { CredentialRegistration } from './webauthn/credential-registration';
 
-/** Upgrades and who decides about them. Needs EventStore and the ports of governance.ports.ts from `imports`. */
+/** Upgrades and who decides about them. Needs EventStore, AuditIndex, PositionReached and the ports of governance.ports.ts from `imports`. */
 @Module({})
 export class GovernanceModule {
   static register({ imports }: Required<Pick<ModuleMetadata, 'imports'>>): DynamicModule {

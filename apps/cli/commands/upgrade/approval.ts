@@ -11,6 +11,7 @@ import {
 } from '#libs/evidence';
 import { type KernelApiClient } from '../../api/kernel-api.client';
 import { CliError } from '../../cli.error';
+import { withQuery } from '../api-calls';
 import { jsonDiff } from './json-diff';
 
 /** What an approver is about to sign, with every digest recomputed here. */
@@ -132,14 +133,15 @@ export async function differenceFromForce(
 
 /** Against the manifest that was last applied to the same target, as far as the newest upgrades show one. */
 async function differenceFromLast(client: KernelApiClient, manifest: JsonObject): Promise<string[] | null> {
+  const { type } = manifest;
   const { upgrades } = await client.getJson<{ upgrades: { status: string; manifest: JsonObject }[] }>(
-    '/kernel/upgrade?limit=100',
+    withQuery('/kernel/upgrade', { limit: '100', type: typeof type === 'string' ? type : undefined }),
   );
   const target = JSON.stringify(manifest['target'] ?? null);
   const last = upgrades.find(
     (upgrade) =>
       IN_FORCE.has(upgrade.status) &&
-      upgrade.manifest['type'] === manifest['type'] &&
+      upgrade.manifest['type'] === type &&
       JSON.stringify(upgrade.manifest['target'] ?? null) === target,
   );
   return last === undefined ? null : jsonDiff(last.manifest, manifest);

@@ -15,6 +15,8 @@ import {
   idempotency,
   post as postText,
   reading,
+  withClient,
+  withQuery,
   withReason,
   writing,
 } from '../api-calls';
@@ -49,6 +51,11 @@ interface UpgradeDetail {
   };
 }
 
+interface UpgradePage {
+  upgrades: UpgradeDetail[];
+  nextCursor: string | null;
+}
+
 interface TimelineEntry {
   ts: string;
   type: string;
@@ -57,6 +64,7 @@ interface TimelineEntry {
 }
 
 type Common = CallOptions;
+type ListOptions = Common & { status?: string; type?: string; limit: string; cursor?: string };
 type SigningOptions = Common &
   ApproverKeyOptions & { approver?: string; keyId?: string; notes?: string; origin?: string; yes?: true };
 
@@ -85,11 +93,13 @@ export function addUpgrade(program: Command): void {
 
   reading(upgrade.command('list'))
     .description('Lists upgrades, newest first.')
+    .option('--status <status>', 'those of which it holds now, such as approved')
+    .option('--type <type>', 'those of one type, such as code')
     .option('--limit <n>', 'how many', '20')
-    .action(async (options: Common & { limit: string }) => {
-      const answer = await get(options, `/kernel/upgrade?limit=${encodeURIComponent(options.limit)}`);
-      if (options.json === true) return print(answer);
-      const { upgrades } = JSON.parse(answer) as { upgrades: UpgradeDetail[] };
+    .option('--cursor <cursor>', 'go on behind a page: its nextCursor')
+    .action(async (options: ListOptions) => {
+      const upgrades = await listUpgrades(options);
+      if (upgrades === null) return;
       const rows = upgrades.map(({ id, type, status, submittedBy, submittedAt }) => ({
         id,
         type,
@@ -97,7 +107,7 @@ export function addUpgrade(program: Command): void {
         by: submittedBy,
         since: submittedAt,
       }));
-      print(rows.length === 0 ? 'There are no upgrades.' : table(rows));
+      print(rows.length === 0 ? 'There are no such upgrades.' : table(rows));
     });
 
   reading(upgrade.command('show'))
@@ -237,6 +247,40 @@ export function addUpgrade(program: Command): void {
     });
 
   addNotifications(upgrade);
+}
+
+/** Pages that are asked for to fill one list; each looks at 200 upgrades. */
+const MAX_PAGES = 50;
+
+/** With --json the first page is printed as it came, and null returned. */
+async function listUpgrades({
+  status,
+  type,
+  limit,
+  cursor,
+  ...options
+}: ListOptions): Promise<UpgradeDetail[] | null> {
+  return withClient(options, async (client) => {
+    const found: UpgradeDetail[] = [];
+    let next = cursor;
+    for (let page = 0; page < MAX_PAGES; page++) {
+      const wanted = page === 0 ? limit : String(Number(limit) - found.length);
+      const path = withQuery('/kernel/upgrade', { status, type, limit: wanted, cursor: next });
+      const answer = await client.get(path);
+      if (options.json === true) {
+        print(answer);
+        return null;
+      }
+      const { upgrades, nextCursor } = JSON.parse(answer) as UpgradePage;
+      found.push(...upgrades);
+      // With a filter that few match, a page may be short and not the last.
+      if (nextCursor === null) return found;
+      next = nextCursor;
+      if (found.length >= Number(limit)) break;
+    }
+    say(`There may be more; go on with --cursor ${next}`);
+    return found;
+  });
 }
 
 function addSigning(upgrade: Command, action: ApprovalAction): void {

@@ -1,10 +1,21 @@
 import { type Database, isStorable } from '../postgres/database';
 import { EventStoreError } from '../event-store.error';
-import { type EventPage, type EventQuery } from '../event-store.types';
+import { type EventPage, type EventQuery, type EventSearch, type StoredEvent } from '../event-store.types';
 import { DEFAULT_PAGE, MAX_PAGE } from '../limits';
 import { eventQuery, type EventFilter, type PageRow, type QuerySchema } from './event-query.sql';
 import { storedEvent } from './event-row';
 import { decodeCursor, encodeCursor } from './query-cursor';
+
+/** Events that a search takes from the database at a time. */
+const SEARCH_BATCH = 50;
+
+interface Page {
+  events: StoredEvent[];
+  /** Whether others come behind them. */
+  more: boolean;
+  /** Where a query goes on that has given out the first `count` of them. */
+  cursorAfter: (count: number) => string;
+}
 
 /** Pages of events that match a filter. */
 export class EventQueries {
@@ -18,14 +29,53 @@ export class EventQueries {
    * In the order of their time, within a shard in the order of `seq` (or, for one stream, of its versions: the same).
    */
   async query(query: EventQuery, shardOf: (stream: string) => number): Promise<EventPage> {
+    const { events, more, cursorAfter } = await this.page(query, '', shardOf);
+    return { events, nextCursor: more ? cursorAfter(events.length) : null };
+  }
+
+  /**
+   * A page of what `select` makes of the events of a query. What it makes null is left out: a filter over what no column
+   * says. A page that has looked at `examine` events ends there, however little it found.
+   */
+  async search<T>(
+    query: EventQuery,
+    { select, asks, examine }: EventSearch<T>,
+    shardOf: (stream: string) => number,
+  ): Promise<{ found: T[]; nextCursor: string | null }> {
+    const { limit = DEFAULT_PAGE } = query;
+    const found: T[] = [];
+    let { cursor } = query;
+    for (let left = examine; left > 0;) {
+      const wanted = {
+        ...query,
+        limit: Math.min(SEARCH_BATCH, left),
+        ...(cursor !== undefined && { cursor }),
+      };
+      const page = await this.page(wanted, asks, shardOf);
+      for (const [at, selected] of (await select(page.events)).entries()) {
+        if (selected === null) continue;
+        found.push(selected);
+        if (found.length < limit) continue;
+        const last = !page.more && at === page.events.length - 1;
+        return { found, nextCursor: last ? null : page.cursorAfter(at + 1) };
+      }
+      if (!page.more) return { found, nextCursor: null };
+      left -= page.events.length;
+      cursor = page.cursorAfter(page.events.length);
+    }
+    return { found, nextCursor: cursor ?? null };
+  }
+
+  private async page(query: EventQuery, asks: string, shardOf: (stream: string) => number): Promise<Page> {
     const { cursor, limit = DEFAULT_PAGE, order = 'oldest', ...rest } = query;
     if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE) {
       throw invalid('/limit', `The limit must be an integer from 1 to ${MAX_PAGE}.`);
     }
     if (order !== 'oldest' && order !== 'newest') throw invalid('/order', 'The order is oldest or newest.');
     const filter = checkedFilter(rest);
+    const asked = order + asks;
     const bounds =
-      cursor === undefined ? new Map<number, number>() : decodeCursor(cursor, filter, order, this.shards);
+      cursor === undefined ? new Map<number, number>() : decodeCursor(cursor, filter, asked, this.shards);
     const shards = filter.stream === undefined ? [...Array(this.shards).keys()] : [shardOf(filter.stream)];
     const { text, values } = eventQuery({
       schema: this.schema,
@@ -42,21 +92,21 @@ export class EventQueries {
     }));
     const direction = order === 'oldest' ? 1 : -1;
     rows.sort((a, b) => direction * (a.ms - b.ms || a.shard - b.shard || a.place - b.place));
-    const page = rows.slice(0, limit);
-    if (rows.length <= limit) return { events: page.map(storedEvent), nextCursor: null };
-
-    const places = new Map(bounds);
-    for (const { shard, place } of page) places.set(shard, place);
-    // Newest first: what arrives after this page belongs before it. A shard that gave nothing out yet starts below its
-    // newest row of now, and one without a row has nothing to give at all.
-    if (order === 'newest') {
-      for (const shard of shards) {
-        if (places.has(shard)) continue;
-        const first = rows.find((row) => row.shard === shard);
-        places.set(shard, first ? first.place + 1 : 0);
+    const cursorAfter = (count: number): string => {
+      const places = new Map(bounds);
+      for (const { shard, place } of rows.slice(0, count)) places.set(shard, place);
+      // Newest first: what arrives after this page belongs before it. A shard that gave nothing out yet starts below its
+      // newest row of now, and one without a row has nothing to give at all.
+      if (order === 'newest') {
+        for (const shard of shards) {
+          if (places.has(shard)) continue;
+          const first = rows.find((row) => row.shard === shard);
+          places.set(shard, first ? first.place + 1 : 0);
+        }
       }
-    }
-    return { events: page.map(storedEvent), nextCursor: encodeCursor(filter, order, places) };
+      return encodeCursor(filter, asked, places);
+    };
+    return { events: rows.slice(0, limit).map(storedEvent), more: rows.length > limit, cursorAfter };
   }
 }
 

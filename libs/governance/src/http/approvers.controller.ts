@@ -1,21 +1,24 @@
-import { Body, Controller, Get, Inject, Param, Post } from '@nestjs/common';
+import { Body, Controller, Get, Headers, Inject, Param, Post } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { authorize, Caller, Policy, type Principal } from '#libs/access';
+import { PositionReached } from '#libs/audit-index';
 import { type BytesAnswer, Context, type RequestContext } from '#libs/http-edge';
 import { RevokeApproverKey } from '../commands/revoke-approver-key/revoke-approver-key.command';
 import { type Approvers, GetApprovers } from '../queries/approvers/approvers.query';
-import { answered, askedBy } from './requests';
+import { answered, askedBy, MIN_POSITION } from './requests';
 
 @Controller('kernel/approvers')
 export class ApproversController {
   constructor(
     @Inject(CommandBus) private readonly commands: CommandBus,
     @Inject(QueryBus) private readonly queries: QueryBus,
+    private readonly position: PositionReached,
   ) {}
 
   @Get()
   @Policy('upgrade.read')
-  async approvers(): Promise<Approvers> {
+  async approvers(@Headers(MIN_POSITION) minPosition?: string): Promise<Approvers> {
+    await this.position.committed(minPosition);
     return this.queries.execute(new GetApprovers());
   }
 

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { Body, Controller, Get, Inject, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, Headers, Inject, Param, Post, Query } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { Caller, Policy, type Principal } from '#libs/access';
+import { PositionReached } from '#libs/audit-index';
 import {
   type ApprovalAction,
   base64Decode,
@@ -17,8 +18,8 @@ import { type UpgradeCommand } from '../domain/upgrade.decider';
 import { type ApprovalRequest, GetApprovalRequest } from '../queries/approval-request/approval-request.query';
 import { GetUpgradeEvidence } from '../queries/evidence/evidence.query';
 import { GetUpgrade, type UpgradeWithTimeline } from '../queries/upgrade/upgrade.query';
-import { ListUpgrades, type UpgradePage } from '../queries/upgrades/upgrades.query';
-import { answered, askedBy, pageOf, type PageParameters } from './requests';
+import { ListUpgrades, type UpgradeFilter, type UpgradePage } from '../queries/upgrades/upgrades.query';
+import { answered, askedBy, MIN_POSITION, pageOf, type PageParameters } from './requests';
 
 interface Signing {
   approverId: string;
@@ -33,6 +34,7 @@ export class UpgradeController {
   constructor(
     @Inject(CommandBus) private readonly commands: CommandBus,
     @Inject(QueryBus) private readonly queries: QueryBus,
+    private readonly position: PositionReached,
   ) {}
 
   @Post()
@@ -61,19 +63,31 @@ export class UpgradeController {
 
   @Get()
   @Policy('upgrade.read')
-  async list(@Query() page: PageParameters): Promise<UpgradePage> {
-    return this.queries.execute(new ListUpgrades(pageOf(page)));
+  async list(
+    @Query() { status = null, type = null, ...page }: PageParameters & Partial<UpgradeFilter>,
+    @Headers(MIN_POSITION) minPosition?: string,
+  ): Promise<UpgradePage> {
+    await this.position.indexed(minPosition);
+    return this.queries.execute(new ListUpgrades({ status, type }, pageOf(page)));
   }
 
   @Get(':id')
   @Policy('upgrade.read')
-  async detail(@Param('id') id: string): Promise<UpgradeWithTimeline> {
+  async detail(
+    @Param('id') id: string,
+    @Headers(MIN_POSITION) minPosition?: string,
+  ): Promise<UpgradeWithTimeline> {
+    await this.position.committed(minPosition);
     return this.queries.execute(new GetUpgrade(id));
   }
 
   @Get(':id/evidence')
   @Policy('upgrade.read')
-  async evidence(@Param('id') id: string): Promise<UpgradeEvidence> {
+  async evidence(
+    @Param('id') id: string,
+    @Headers(MIN_POSITION) minPosition?: string,
+  ): Promise<UpgradeEvidence> {
+    await this.position.committed(minPosition);
     return this.queries.execute(new GetUpgradeEvidence(id));
   }
 
@@ -89,7 +103,9 @@ export class UpgradeController {
       approvedAt?: string;
       notes?: string;
     },
+    @Headers(MIN_POSITION) minPosition?: string,
   ): Promise<ApprovalRequest> {
+    await this.position.committed(minPosition);
     const { approverId, action = 'approve', keyId = null, approvedAt = null, notes = null } = query;
     return this.queries.execute(new GetApprovalRequest(id, { approverId, action, keyId, approvedAt, notes }));
   }
