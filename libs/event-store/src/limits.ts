@@ -12,6 +12,8 @@ export interface EventStoreLimits {
   maxGroupBytes: number;
   /** Groups numbered ahead of the one that is being committed, itself included. */
   maxGroupsInFlight: number;
+  /** So many waiting requests make a group at once; fewer wait until the group before is signed, and grow meanwhile. */
+  startGroupFrom: number;
   /**
    * One sign call, less what the group has waited. A write answers within 2 s when the signer hangs, so it is less than
    * that with the age below.
@@ -38,7 +40,8 @@ export const DEFAULT_LIMITS: Readonly<EventStoreLimits> = {
   maxGroupRequests: 256,
   maxGroupEvents: 512,
   maxGroupBytes: 8 * 1024 * 1024,
-  maxGroupsInFlight: 2,
+  maxGroupsInFlight: 3,
+  startGroupFrom: 16,
   signTimeoutMs: 1_200,
   storeTimeoutMs: 4_000,
   refuseQueuedAfterMs: 250,

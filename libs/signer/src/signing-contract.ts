@@ -84,7 +84,7 @@ export type HighWaterMark = z.infer<typeof HighWaterMark>;
 export const MarksAnswer = z.object({ marks: z.array(HighWaterMark) });
 
 /**
- * How far ahead of what is committed a signing input may lie: the group that is being committed and the one behind it,
+ * How far ahead of what is committed a signing input may lie: the group that is being committed and the two behind it,
  * each of at most one request of 1,000 events or 512 events of several.
  */
-export const MAX_AHEAD_OF_COMMITTED = 2_048;
+export const MAX_AHEAD_OF_COMMITTED = 3_072;

@@ -36,7 +36,7 @@ describe('SigningProxyClient', () => {
   const clients: SigningProxyClient[] = [];
 
   const request = (n: number, kid = KID): SignatureRequest => ({
-    purpose: 'audit-event',
+    purpose: 'manifest',
     kid,
     input: Buffer.from(`input ${n}`),
   });
@@ -170,6 +170,23 @@ describe('SigningProxyClient', () => {
     expect(await few).toEqual(expected(2, 10));
     expect(await first).toEqual(expected(1));
     expect(batches).toEqual([1, 32]);
+  });
+
+  it('lets audit events wait for nothing, and takes along what waits', async () => {
+    const client = open({ maxInFlight: 2 });
+    const held = Promise.withResolvers<void>();
+    handler = async (items, response) => {
+      if (items.length === 1) await held.promise;
+      response.end(signedAnswer(items));
+    };
+    const first = client.sign(requests(1));
+    while (batches.length === 0) await sleep(1);
+    const few = client.sign(requests(2, 10));
+    const event = client.sign([{ ...request(20), purpose: 'audit-event' }]);
+    expect(await Promise.all([few, event])).toEqual([expected(2, 10), expected(1, 20)]);
+    held.resolve();
+    expect(await first).toEqual(expected(1));
+    expect(batches).toEqual([1, 3]);
   });
 
   it('does not wait for a request that is stuck', async () => {

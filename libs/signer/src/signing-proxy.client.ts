@@ -57,11 +57,12 @@ export const DEFAULT_TIMEOUT_MS = 1_200;
 export const DEFAULT_MAX_BATCH = 256;
 /** About a second of work at full speed; whoever comes later would miss the deadline anyway. */
 export const DEFAULT_MAX_QUEUED = 8_192;
-export const DEFAULT_MAX_IN_FLIGHT = 2;
+export const DEFAULT_MAX_IN_FLIGHT = 3;
 
 /**
  * Inputs that have to wait before another request goes beside one that is under way. Fewer wait for it to end and go
- * together: a request costs both sides as much as ten inputs in it, and a batch of this size is worth the wait.
+ * together: a request costs both sides as much as ten inputs in it, and a batch of this size is worth the wait. Audit
+ * events never wait: they are gathered already, and whatever comes after them in their shard waits for them.
  */
 const PARALLEL_FROM = 32;
 /** Nobody waits longer than this for a request under way to end while another may go: that one may be stuck. */
@@ -272,6 +273,7 @@ export class SigningProxyClient {
   private betterTogether(): boolean {
     if (this.inFlight === 0 || this.resend.length > 0 || this.queuedInputs === 0) return false;
     if (this.queuedInputs >= Math.min(PARALLEL_FROM, this.maxBatch)) return false;
+    if (this.queue.some(({ requests }) => requests[0]?.purpose === 'audit-event')) return false;
     const waitMs = this.lastSentAt + PATIENCE_MS - performance.now();
     if (waitMs <= 0) return false;
     this.patience ??= setTimeout(() => {

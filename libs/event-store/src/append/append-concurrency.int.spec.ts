@@ -106,6 +106,44 @@ describe('several writers on one head', () => {
     });
   });
 
+  it('have a large group signed beside the one before it, and a small one wait for it', async () => {
+    const held: { inputs: number; letGo: () => void }[] = [];
+    const holding = await open({
+      signer: {
+        activeKid: () => signer.kid,
+        sign: async (kid, inputs) => {
+          await new Promise<void>((letGo) => held.push({ inputs: inputs.length, letGo }));
+          return signer.sign(kid, inputs);
+        },
+      },
+      limits: { signTimeoutMs: 30_000, startGroupFrom: 4, maxGroupsInFlight: 3 },
+    });
+    const written: Promise<unknown>[] = [];
+    const writeMany = (count: number): void => {
+      for (let n = 0; n < count; n++) written.push(holding.store.append(append()));
+    };
+    writeMany(1);
+    await until(() => held.length === 1, 'the first group is being signed');
+    writeMany(3);
+    await holding.store.heads();
+    expect({ signing: held.length, waiting: holding.store.queueDepth }).toEqual({ signing: 1, waiting: 3 });
+    writeMany(1);
+    await until(() => held.length === 2, 'the second group is being signed');
+    writeMany(4);
+    await until(() => held.length === 3, 'the third group is being signed');
+    // No more groups than that, however many wait.
+    writeMany(8);
+    await holding.store.heads();
+    expect(held.map(({ inputs }) => inputs)).toEqual([1, 4, 4]);
+    // The other way round: what is signed first still comes second.
+    for (const { letGo } of held.splice(0).reverse()) letGo();
+    await until(() => held.length === 1, 'what waited is being signed');
+    held[0]?.letGo();
+    await Promise.all(written);
+    expect(await verifyChain(holding.store, [signer.entry])).toMatchObject({ faults: [], count: 17 });
+    expect(holding.retries).toEqual([]);
+  });
+
   it('number a group again when somebody else was first, and go back to the optimistic way when they are gone', async () => {
     let gate: Promise<void> | undefined;
     const held = await open({

@@ -68,7 +68,8 @@ export function prepareAppend(
       if (at >= MAX_EVENTS_PER_REQUEST) {
         throw invalid('/writes', `A request has at most ${MAX_EVENTS_PER_REQUEST} events.`);
       }
-      bytes += checkEvent(event, at);
+      const canonicalPayload = checkEvent(event, at);
+      bytes += Buffer.byteLength(canonicalPayload);
       const id = event.id ?? newId();
       if (event.id !== undefined) givenIds.push(event.id);
       events.push({
@@ -77,6 +78,7 @@ export function prepareAppend(
         stream,
         expectedVersion: event === given[0] && expectedVersion !== 'any' ? expectedVersion : null,
         payload: event.payload,
+        canonicalPayload,
         division: event.division ?? null,
       });
     }
@@ -94,8 +96,8 @@ export function prepareAppend(
   return { shard, actor, correlationId, causationId, events, requires, givenIds, idempotency, bytes };
 }
 
-/** Returns the size of the payload in canonical bytes. */
-function checkEvent(event: NewEvent, index: number): number {
+/** Returns the canonical text of the payload. */
+function checkEvent(event: NewEvent, index: number): string {
   const fail = (pointer: string, message: string): never => {
     throw new EventStoreError('invalid_request', message, { eventIndex: index, pointer });
   };
@@ -108,7 +110,8 @@ function checkEvent(event: NewEvent, index: number): number {
   if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) {
     fail('/payload', 'A payload is an object.');
   }
-  const size = payloadSize(payload, index);
+  const canonical = canonicalPayload(payload, index);
+  const size = Buffer.byteLength(canonical);
   if (size > MAX_EVENT_BYTES) {
     throw new EventStoreError(
       'event_too_large',
@@ -116,13 +119,13 @@ function checkEvent(event: NewEvent, index: number): number {
       { size, limit: MAX_EVENT_BYTES, eventIndex: index, pointer: '/payload' },
     );
   }
-  return size;
+  return canonical;
 }
 
-/** Strict JSON (docs/spec/json.md), one level down in the event; measuring and checking are the same walk. */
-function payloadSize(payload: JsonObject, index: number): number {
+/** Strict JSON (docs/spec/json.md), one level down in the event; writing and checking are the same walk. */
+function canonicalPayload(payload: JsonObject, index: number): string {
   try {
-    return Buffer.byteLength(canonicalize(payload, 1));
+    return canonicalize(payload, 1);
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
     const { code, message, cause, details } = error;

@@ -37,8 +37,8 @@ describe('prepareAppend', () => {
       () => 'made',
     );
     expect(prepared.events).toMatchObject([
-      { id: 'made', stream: 's/1', expectedVersion: 3, division: null },
-      { id: ID, stream: 's/1', expectedVersion: null, division: 'd' },
+      { id: 'made', stream: 's/1', expectedVersion: 3, division: null, canonicalPayload: '{"a":1}' },
+      { id: ID, stream: 's/1', expectedVersion: null, division: 'd', canonicalPayload: '{}' },
       { id: 'made', stream: 's/2', expectedVersion: null },
     ]);
     expect(prepared.givenIds).toEqual([ID]);

@@ -186,7 +186,7 @@ function numberRequest(pending: PendingAppend, context: RequestContext): Numbere
     };
     let sealed: Sealed;
     try {
-      sealed = sealEvent(event, origin);
+      sealed = sealEvent(event, origin, prepared.canonicalPayload);
     } catch (error) {
       // Of this request alone: its numbers are simply not used.
       if (!(error instanceof EvidenceError)) throw error;

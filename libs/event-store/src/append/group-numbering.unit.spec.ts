@@ -39,6 +39,7 @@ function request(options: RequestOptions = {}): PendingAppend {
       stream,
       expectedVersion: n === 0 ? expected : null,
       payload: { n },
+      canonicalPayload: `{"n":${n}}`,
       division: null,
     })),
     givenIds: givenIds ?? [],
@@ -124,14 +125,14 @@ describe('numberGroup', () => {
   });
 
   it('leaves out what does not fit, and its numbers with it', () => {
+    const large = JSON.stringify({ n: 'x'.repeat(65_500) });
     const group = number([
       request({ expected: 3 }),
       request({ expected: 0, events: 2 }),
       {
         ...request({ stream: 's/2' }),
-        events: [
-          { ...(request({ stream: 's/2' }).events[0] as never as object), payload: { n: NaN } },
-        ] as never,
+        // The payload alone would fit into an event.
+        events: request({ stream: 's/2' }).events.map((event) => ({ ...event, canonicalPayload: large })),
       },
       request({ expected: 2 }),
     ]);
@@ -140,7 +141,7 @@ describe('numberGroup', () => {
       [12, 2],
       [13, 3],
     ]);
-    expect(group.refused.map(({ error }) => error.code)).toEqual(['version_conflict', 'invalid_request']);
+    expect(group.refused.map(({ error }) => error.code)).toEqual(['version_conflict', 'event_too_large']);
     expect(group.refusedIfCommitted).toEqual([]);
   });
 

@@ -9,6 +9,8 @@ export interface PreparedEvent {
   /** Version that the stream must have before this event, or null for whatever comes next. */
   readonly expectedVersion: number | null;
   readonly payload: JsonObject;
+  /** Its canonical text: that it was checked, and what is stored whatever becomes of the object. */
+  readonly canonicalPayload: string;
   readonly division: string | null;
 }
 

@@ -145,16 +145,17 @@ export class ShardWriter {
   }
 
   /**
-   * Whether another group may be started. While one is on its way the next one waits until that one is signed, and
+   * Whether another group may be started. While one is on its way a small one waits until that one is signed, and
    * grows meanwhile: each group costs the same few round trips whatever its size. It is then read, numbered and signed
-   * while the other is committed. A full group has nothing to wait for.
+   * while the other is committed. One that is large enough is read and signed beside the other: waiting would leave the
+   * processor idle.
    */
   private hasRoom(): boolean {
     const last = this.flights.at(-1);
     if (last === undefined) return true;
-    const { maxGroupsInFlight, maxGroupRequests } = this.options.limits;
+    const { maxGroupsInFlight, startGroupFrom } = this.options.limits;
     if (this.mode === 'locked' || this.flights.length >= maxGroupsInFlight) return false;
-    return last.signed || this.queue.size >= maxGroupRequests;
+    return last.signed || this.queue.size >= startGroupFrom;
   }
 
   /** Takes a group and brings it as far as the next one may be started on top of it. Never rejects. */

@@ -29,14 +29,16 @@ const encoder = new TextEncoder();
 /**
  * The canonical text of an event without hash and signature, cut where the two belong: RFC 8785 sorts members, so
  * their places are known and the event need not be canonicalised again.
+ *
+ * @param payload `canonicalize(event.payload, 1)`, for who has it already
  */
-export function canonicalParts(event: UnhashedEvent): [string, string, string] {
+export function canonicalParts(event: UnhashedEvent, payload?: string): [string, string, string] {
   // Read through the index signature: the checks below see what is there, not what the type promises.
   const e = event as unknown as JsonObject;
   const part = (value: JsonValue | undefined): string => canonicalize(value as JsonValue, 1);
   return [
     `{"actor":${part(e['actor'])},"causationId":${part(e['causationId'])},"correlationId":${part(e['correlationId'])},`,
-    `"id":${part(e['id'])},"payload":${part(e['payload'])},"prevHash":${part(e['prevHash'])},"seq":${part(e['seq'])},"shard":${part(e['shard'])},`,
+    `"id":${part(e['id'])},"payload":${payload ?? part(e['payload'])},"prevHash":${part(e['prevHash'])},"seq":${part(e['seq'])},"shard":${part(e['shard'])},`,
     `"signerKid":${part(e['signerKid'])},"stream":${part(e['stream'])},"streamVersion":${part(e['streamVersion'])},` +
       `"ts":${part(e['ts'])},"type":${part(e['type'])},"v":1}`,
   ];
@@ -46,10 +48,16 @@ export function canonicalParts(event: UnhashedEvent): [string, string, string] {
  * Hot path: canonicalises an event once, hashes it and gives what is to be signed.
  * @throws EvidenceError `invalid_event` (pointer into the event), what `canonicalize` refuses (pointer into the
  * payload's event), or `event_too_large` when the finished bytes would exceed MAX_EVENT_BYTES.
+ * @param payload see `canonicalParts`
  */
-export function sealEventWith(sha256Hex: Sha256Hex, event: UnhashedEvent, origin: string): SealedEvent {
+export function sealEventWith(
+  sha256Hex: Sha256Hex,
+  event: UnhashedEvent,
+  origin: string,
+  payload?: string,
+): SealedEvent {
   assertUnhashedEvent(event as unknown as JsonObject);
-  const [head, middle, tail] = partsWithPointer(event);
+  const [head, middle, tail] = partsWithPointer(event, payload);
   const unhashed = head + middle + tail;
   const size = sizeInUtf8(unhashed) + SPLICED_LENGTH;
   if (size > MAX_EVENT_BYTES) {
@@ -86,9 +94,9 @@ export function canonicalEventBytes(event: AuditEvent): Uint8Array<ArrayBuffer> 
   return encoder.encode(canonicalize(event as unknown as JsonValue));
 }
 
-function partsWithPointer(event: UnhashedEvent): [string, string, string] {
+function partsWithPointer(event: UnhashedEvent, payload?: string): [string, string, string] {
   try {
-    return canonicalParts(event);
+    return canonicalParts(event, payload);
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
     // Canonicalise the whole again: it fails at the same place, and with a pointer from the event's root.
