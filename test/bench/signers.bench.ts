@@ -1,4 +1,5 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
+import { OPENBAO_VERSION, openBaoMissing } from '#libs/devstack';
 import { auditSigningInput } from '#libs/evidence';
 import { type BenchConfig, loadBenchConfig } from './bench.config';
 import { type BenchResult } from './bench-result';
@@ -22,10 +23,18 @@ export async function run(): Promise<BenchResult> {
       'node:crypto/s: one thread, nothing around it. backend: libs/signer in this process. proxy: the signing proxy as a',
       'process of its own, over mutual TLS, with checks, logs and metrics on. Latencies are in ms, of a whole batch.',
       'overhead: how much longer a batch takes through the proxy (p50); what counts is the one at batch 64.',
-      'aws-kms and vault-transit sign at fakes on this machine: the figures are what this side of them costs, without the',
-      'way to the service and without its quota. "proxy" is a signing proxy behind the signing proxy.',
+      'aws-kms signs at a fake on this machine: the figures are what this side of it costs, without the way to the service',
+      'and without its quota. "proxy" is a signing proxy behind the signing proxy.',
     ],
   };
+  if (config.benchBackends.includes('vault-transit')) {
+    const missing = openBaoMissing();
+    result.notes.push(
+      missing === null
+        ? `vault-transit signs at OpenBao ${OPENBAO_VERSION} on the same cores.`
+        : `vault-transit signs at a fake: ${missing}.`,
+    );
+  }
   const bare = await measure(bareEd25519(), 64, config.benchSeconds * 500);
   for (const signer of config.benchBackends) {
     const missing = signer === 'pkcs11' ? softHsmMissing() : null;

@@ -120,7 +120,7 @@ async function freePortBase(): Promise<number> {
   for (;;) {
     const base = 20_000 + Math.floor(Math.random() * 600) * 20;
     try {
-      for (let offset = 0; offset <= 16; offset += 1) await assertPortFree(base + offset, 'test');
+      for (let offset = 0; offset <= 17; offset += 1) await assertPortFree(base + offset, 'test');
       return base;
     } catch {
       // Another one, then.

@@ -33,7 +33,7 @@ describe('./kernel refuses in one sentence', () => {
     ],
     [
       ['up', '--signer', 'paper'],
-      /Option '--signer <kind>' argument 'paper' is invalid\. .*software, pkcs11\./,
+      /Option '--signer <kind>' argument 'paper' is invalid\. .*software, pkcs11, vault-transit\./,
     ],
     [
       ['up', '--port-base', '70000'],

@@ -17,7 +17,7 @@ import {
   SoftwareBackend,
   VaultTransitBackend,
 } from '#libs/signer';
-import { FakeAwsKms, FakeTransit, TestCa } from '#libs/testing';
+import { FakeAwsKms, FakeTransit, startTestOpenBao, TestCa } from '#libs/testing';
 import { startSigningProxy } from '../../apps/signing-proxy/start-signing-proxy';
 
 export const ORIGIN = 'kernel.example.com/backends';
@@ -55,12 +55,19 @@ export interface BackendSubject {
   stop(): Promise<void>;
 }
 
-export type SubjectName = 'software' | 'pkcs11' | 'aws-kms' | 'vault-transit' | 'proxy';
+export const SUBJECTS = [
+  'software',
+  'pkcs11',
+  'aws-kms',
+  'vault-transit',
+  'vault-transit (OpenBao)',
+  'proxy',
+] as const;
 
-export const SUBJECTS: readonly SubjectName[] = ['software', 'pkcs11', 'aws-kms', 'vault-transit', 'proxy'];
+export type SubjectName = (typeof SUBJECTS)[number];
 
 export async function startSubject(name: SubjectName): Promise<BackendSubject> {
-  const dir = await mkdtemp(join(tmpdir(), `backend-${name}-`));
+  const dir = await mkdtemp(join(tmpdir(), 'backend-'));
   const removeDir = (): Promise<void> => rm(dir, { recursive: true, force: true });
   switch (name) {
     case 'software':
@@ -71,6 +78,8 @@ export async function startSubject(name: SubjectName): Promise<BackendSubject> {
       return startAwsKms(removeDir);
     case 'vault-transit':
       return startVaultTransit(dir, removeDir);
+    case 'vault-transit (OpenBao)':
+      return startOpenBaoTransit(removeDir);
     case 'proxy':
       return startProxy(dir, removeDir);
   }
@@ -226,6 +235,55 @@ async function startVaultTransit(dir: string, removeDir: () => Promise<void>): P
     },
     stop: async () => {
       await vault.stop();
+      await removeDir();
+    },
+  };
+}
+
+/** The same backend at a real server, which fails as real servers do. */
+async function startOpenBaoTransit(removeDir: () => Promise<void>): Promise<BackendSubject> {
+  const kids = KEYS.map(({ kid }) => kid);
+  const { server, transit, connection, allow, stop } = await startTestOpenBao({ kids });
+  const signal = (name: NodeJS.Signals): void => {
+    if (server.pid === undefined) throw new Error('OpenBao does not run');
+    process.kill(server.pid, name);
+  };
+  const leastVersion = (version: number) => async (): Promise<void> => {
+    for (const kid of kids) {
+      await server.ask('POST', `transit/keys/${kid}/config`, { min_encryption_version: version });
+    }
+  };
+  const quota = 'sys/quotas/rate-limit/kernel-signing';
+  return {
+    name: 'vault-transit',
+    protection: 'kms',
+    open: () =>
+      VaultTransitBackend.open({
+        ...connection,
+        auth: { method: 'cert', role: transit.role },
+        // Said, since a trouble below gives each key another version.
+        keys: KEYS.map((key) => ({ ...key, keyVersion: 1 })),
+        requestTimeoutMs: PATIENT_MS,
+      }),
+    troubles: {
+      'is killed': () => ({ begin: () => server.kill(), end: () => server.start() }),
+      hangs: () => ({ begin: () => signal('SIGSTOP'), end: () => signal('SIGCONT') }),
+      throttles: () => ({
+        begin: async () => void (await server.ask('POST', quota, { path: 'transit/', rate: 0.001 })),
+        end: async () => void (await server.ask('DELETE', quota)),
+      }),
+      'is sealed': () => ({ begin: () => server.seal(), end: () => server.unseal() }),
+      'takes its policy away': () => ({ begin: () => allow([]), end: () => allow(kids) }),
+      'lets only a newer version sign': () => ({
+        begin: async () => {
+          for (const kid of kids) await server.ask('POST', `transit/keys/${kid}/rotate`, {});
+          await leastVersion(2)();
+        },
+        end: leastVersion(0),
+      }),
+    },
+    stop: async () => {
+      await stop();
       await removeDir();
     },
   };

@@ -14,7 +14,7 @@ import {
 } from '#libs/evidence';
 import { createLogger } from '#libs/observability';
 import { type KeyInfo, MAX_SIGNING_INPUT_BYTES, SIGNING_PURPOSES, type SigningBackend } from '#libs/signer';
-import { describeWithSoftHsm, TestCa } from '#libs/testing';
+import { describeWithOpenBao, describeWithSoftHsm, TestCa } from '#libs/testing';
 import { type RunningSigningProxy, startSigningProxy } from '../../apps/signing-proxy/start-signing-proxy';
 import {
   AUDIT,
@@ -349,11 +349,25 @@ const TROUBLES: Record<SubjectName, readonly string[]> = {
     'fails in the middle of a batch',
     'takes its policy away',
   ],
+  'vault-transit (OpenBao)': [
+    'is killed',
+    'hangs',
+    'throttles',
+    'is sealed',
+    'takes its policy away',
+    'lets only a newer version sign',
+  ],
   proxy: ['is killed'],
 };
 
+/** Which need something that may not be there. */
+const SUITES: Partial<Record<SubjectName, (name: string, suite: () => void) => void>> = {
+  pkcs11: describeWithSoftHsm,
+  'vault-transit (OpenBao)': describeWithOpenBao,
+};
+
 for (const name of SUBJECTS) {
-  const suite = name === 'pkcs11' ? describeWithSoftHsm : describe;
+  const suite = SUITES[name] ?? describe;
   suite(`signing backend ${name}`, () => {
     let started: BackendSubject | undefined;
     const subject = (): BackendSubject => {

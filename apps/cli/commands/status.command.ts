@@ -48,6 +48,7 @@ async function statusOf(dir: string): Promise<Status> {
     kernel: `https://127.0.0.1:${kernel?.api}`,
     kafka: `127.0.0.1:${ports.kafka}`,
     s3: `http://127.0.0.1:${ports.s3}`,
+    openbao: `https://127.0.0.1:${ports.openBao}`,
     ...Object.fromEntries(
       ports.workers.map(({ app, management }) => [app, `http://127.0.0.1:${management}`]),
     ),

@@ -23,6 +23,14 @@ export {
 } from './postgres/postgres-server';
 export { KAFKA_VERSION, kafkaMissing } from './kafka/kafka-program';
 export { type KafkaServer, type KafkaServerOptions, startKafkaServer } from './kafka/kafka-server';
+export { OPENBAO_VERSION, openBaoMissing } from './openbao/openbao-program';
+export { type OpenBaoOptions, type OpenBaoServer, startOpenBao } from './openbao/openbao-server';
+export {
+  type ProvisionedTransit,
+  provisionTransit,
+  signingPolicy,
+  transitEnvironment,
+} from './openbao/provision-transit';
 export { BoundedLog } from './process/bounded-log';
 export { type ChildExit, type ChildOptions, type RunningChild, startChild } from './process/child-process';
 export { assertPortFree, freePort } from './process/free-port';
@@ -51,7 +59,6 @@ export {
   type KernelVariables,
   probe,
   readinessProblem,
-  softHsmModule,
   Stack,
   type StackOptions,
   type WorkerInstance,
@@ -70,12 +77,7 @@ export {
   type StackPorts,
   type WorkerPorts,
 } from './stack/stack-ports';
+export { type SignerChoice, SIGNERS, softHsmModule, type StackSigner } from './stack/stack-signer';
 export { type StackStream, type StreamChoice, type StreamEnvironment, STREAMS } from './stack/stack-stream';
 export { WORKER_NAMES, type WorkerName } from './stack/worker-apps';
-export {
-  type SignerChoice,
-  SIGNERS,
-  type StateChoices,
-  StateFolder,
-  type StateRecord,
-} from './stack/state-folder';
+export { type StateChoices, StateFolder, type StateRecord } from './stack/state-folder';

@@ -6,6 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type TLSSocket } from 'node:tls';
 import { TestCa } from './test-ca';
 
+/** `max_request_json_strings` of OpenBao's listener, where nobody has set another. */
+const MAX_REQUEST_STRINGS = 1_000;
+const NO_CERTIFICATE = 'no client certificate found';
+
 interface TransitVersion {
   pair: { publicKey: KeyObject; privateKey: KeyObject };
   created: Date;
@@ -30,6 +34,8 @@ interface Token {
   renewable: boolean;
   /** On `performance.now()`; renewals go no further. */
   latest: number;
+  /** Given for a client certificate, without which it is not renewed either. */
+  byCertificate: boolean;
 }
 
 /** What a sign request gets instead of what it asked for. */
@@ -58,8 +64,8 @@ class TransitError extends Error {
 
 /**
  * The transit engine of Vault and OpenBao as far as Ed25519 signing goes, with tokens that end, over TLS. Routes, answers
- * and errors are those of builtin/logical/transit and of the token, Kubernetes and cert auth methods. It fails on demand,
- * which a real server does not.
+ * and errors are those of builtin/logical/transit and of the token, Kubernetes and cert auth methods, held against a real
+ * OpenBao (openbao.int.spec.ts of libs/signer). It fails on demand, which a real server does not.
  */
 export class FakeTransit {
   readonly keys = new Map<string, FakeTransitKey>();
@@ -119,7 +125,10 @@ export class FakeTransit {
     this.keys.get(name)?.versions.push(newVersion());
   }
 
-  addToken({ ttl, renewable, maxTtl }: { ttl: number; renewable: boolean; maxTtl?: number }): string {
+  addToken(
+    { ttl, renewable, maxTtl }: { ttl: number; renewable: boolean; maxTtl?: number },
+    byCertificate = false,
+  ): string {
     const token = `hvs.${randomUUID()}`;
     const now = performance.now();
     this.tokens.set(token, {
@@ -127,6 +136,7 @@ export class FakeTransit {
       renewable,
       endsAt: ttl === 0 ? Infinity : now + ttl * 1_000,
       latest: maxTtl === undefined ? Infinity : now + maxTtl * 1_000,
+      byCertificate,
     });
     return token;
   }
@@ -169,6 +179,12 @@ export class FakeTransit {
       if (this.sealed) throw new TransitError(503, 'Vault is sealed');
       const text = Buffer.concat(chunks).toString('utf8');
       const body = (text === '' ? {} : JSON.parse(text)) as Record<string, unknown>;
+      if (stringsIn(body) > MAX_REQUEST_STRINGS) {
+        throw new TransitError(
+          400,
+          'refused JSON input due to high complexity: exceeded maximum number of strings',
+        );
+      }
       await this.route(request, body, response, answer);
     } catch (error) {
       if (!(error instanceof TransitError)) throw error;
@@ -195,12 +211,12 @@ export class FakeTransit {
         return answer(200, this.loggedIn());
       case 'POST /v1/auth/cert/login':
         if (!(request.socket as TLSSocket).authorized) {
-          throw new TransitError(400, 'client certificate must be supplied');
+          throw new TransitError(400, NO_CERTIFICATE);
         }
         if (body['name'] !== undefined && body['name'] !== this.role) {
           throw new TransitError(400, 'invalid certificate or no client certificate supplied');
         }
-        return answer(200, this.loggedIn());
+        return answer(200, this.loggedIn(true));
     }
     const token = this.authorized(request);
     switch (route) {
@@ -208,6 +224,9 @@ export class FakeTransit {
         return answer(200, { data: { ttl: secondsLeft(token), renewable: token.renewable } });
       case 'POST /v1/auth/token/renew-self': {
         if (!token.renewable) throw new TransitError(400, 'lease is not renewable');
+        if (token.byCertificate && !(request.socket as TLSSocket).authorized) {
+          throw new TransitError(400, NO_CERTIFICATE);
+        }
         const now = performance.now();
         if (token.latest <= now) throw new TransitError(400, 'past the max TTL, cannot renew');
         token.endsAt = Math.min(now + token.ttl * 1_000, token.latest);
@@ -237,9 +256,9 @@ export class FakeTransit {
     answer(200, { data: { batch_results: signed(key, body, fault) } });
   }
 
-  private loggedIn(): unknown {
+  private loggedIn(byCertificate = false): unknown {
     const { ttl, renewable } = this.login;
-    const token = this.addToken(this.login);
+    const token = this.addToken(this.login, byCertificate);
     return { auth: { client_token: token, lease_duration: ttl, renewable, policies: ['kernel-signing'] } };
   }
 
@@ -248,6 +267,14 @@ export class FakeTransit {
     if (token && performance.now() < token.endsAt) return token;
     throw new TransitError(403, 'permission denied', 'invalid token');
   }
+}
+
+/** As OpenBao counts them: names of members too. */
+function stringsIn(value: unknown): number {
+  if (typeof value === 'string') return 1;
+  if (typeof value !== 'object' || value === null) return 0;
+  const inside = Object.values(value).reduce<number>((sum, member) => sum + stringsIn(member), 0);
+  return inside + (Array.isArray(value) ? 0 : Object.keys(value).length);
 }
 
 function newVersion(): TransitVersion {

@@ -45,6 +45,7 @@ export {
   type TestKafkaOptions,
   withKafka,
 } from './test-kafka';
+export { describeWithOpenBao, startTestOpenBao, type TestOpenBao, type TestOpenBaoOptions } from './test-openbao';
 export { type ReceivedWebhook, type ReceiverMood, WebhookReceiver } from './webhook-receiver';
 export { type Ceremony, SoftwareAuthenticator } from './software-authenticator';
 export { BrowserPage, describeWithChromium } from './chromium';

@@ -144,6 +144,7 @@ export async function startStack(options: TestStackOptions = {}): Promise<TestSt
         ),
         kafka: await freePort(),
         s3: await freePort(),
+        openBao: await freePort(),
       },
       postgresSettings: { shared_buffers: '128MB', ...options.postgresSettings },
       kernelVariables: (started, kernel) => ({

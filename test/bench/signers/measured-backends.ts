@@ -10,6 +10,8 @@ import {
   SoftwareBackend,
   VaultTransitBackend,
 } from '#libs/signer';
+import { openBaoMissing, transitEnvironment } from '#libs/devstack';
+import { startTestOpenBao } from '#libs/testing';
 import { type FakeServices } from './fake-services.process';
 import { AUDIT, MANIFEST, ORIGIN, ProxyProcess } from '../../signing-proxy/proxy-process';
 import { type BenchSigner } from '../bench.config';
@@ -39,8 +41,9 @@ export async function prepareBackend(signer: BenchSigner): Promise<MeasuredBacke
     case 'pkcs11':
       if (!token) throw new Error('the signing proxy was prepared without a token');
       return { open: () => Pkcs11Backend.open(token), proxy, environment: {}, stop };
-    case 'aws-kms':
     case 'vault-transit':
+      return openBaoMissing() === null ? prepareOpenBao(proxy) : prepareRemote(signer, proxy);
+    case 'aws-kms':
       return prepareRemote(signer, proxy);
     case 'proxy':
       return prepareUpstream(proxy);
@@ -49,6 +52,24 @@ export async function prepareBackend(signer: BenchSigner): Promise<MeasuredBacke
 
 function openSoftware(proxy: ProxyProcess): Promise<SigningBackend> {
   return SoftwareBackend.open({ dir: join(proxy.dir, 'keys'), keys: KEYS, production: false });
+}
+
+async function prepareOpenBao(proxy: ProxyProcess): Promise<MeasuredBackend> {
+  const bao = await startTestOpenBao({ kids: [AUDIT, MANIFEST] });
+  return {
+    open: () =>
+      VaultTransitBackend.open({
+        ...bao.connection,
+        auth: { method: 'cert', role: bao.transit.role },
+        keys: KEYS,
+      }),
+    proxy,
+    environment: { KERNEL_SOFTWARE_KEY_DIR: undefined, ...transitEnvironment(bao.transit) },
+    stop: async () => {
+      await proxy.stop();
+      await bao.stop();
+    },
+  };
 }
 
 async function prepareRemote(

@@ -152,7 +152,7 @@ function stopSignal(): Promise<NodeJS.Signals> {
 
 async function assertPortsFree(
   ports: StackPorts,
-  { stream, archive }: StateRecord,
+  { signer, stream, archive }: StateRecord,
   { brokers, bucket }: Servers,
 ): Promise<void> {
   for (const { api, management } of ports.kernels) {
@@ -165,6 +165,7 @@ async function assertPortsFree(
   for (const { app, management } of ports.workers) await assertPortFree(management, `management of ${app}`);
   if (stream === 'kafka' && brokers === undefined) await assertPortFree(ports.kafka, 'Kafka');
   if (archive === 's3' && bucket === undefined) await assertPortFree(ports.s3, 'S3 server');
+  if (signer === 'vault-transit') await assertPortFree(ports.openBao, 'OpenBao');
 }
 
 function record(claim: RunClaim, service: SupervisedService): void {

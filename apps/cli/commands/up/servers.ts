@@ -3,7 +3,10 @@ import {
   DevstackError,
   type ForeignBucket,
   kafkaMissing,
+  openBaoMissing,
   s3ServerMissing,
+  type SignerChoice,
+  softHsmModule,
   type StackPorts,
   type StreamChoice,
 } from '#libs/devstack';
@@ -41,10 +44,12 @@ export function serversFrom(config: CliConfig): Servers {
 
 /** Before a state folder remembers a choice that this machine cannot run. @throws DevstackError `tool_missing` */
 export function assertServersThere(
-  { stream, archive }: { stream?: StreamChoice; archive?: ArchiveChoice },
+  { signer, stream, archive }: { signer?: SignerChoice; stream?: StreamChoice; archive?: ArchiveChoice },
   { brokers, bucket }: Servers,
 ): void {
+  if (signer === 'pkcs11') softHsmModule();
   const missing = [
+    signer === 'vault-transit' ? openBaoMissing() : null,
     stream === 'kafka' && brokers === undefined ? kafkaMissing() : null,
     archive === 's3' && bucket === undefined ? s3ServerMissing() : null,
   ].filter((reason) => reason !== null);

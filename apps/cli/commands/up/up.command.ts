@@ -12,7 +12,6 @@ import {
   readRun,
   SIGNERS,
   type SignerChoice,
-  softHsmModule,
   StateFolder,
   type StreamChoice,
   STREAMS,
@@ -72,7 +71,6 @@ export function addUp(program: Command): void {
           '`up` runs development conveniences (a software CA, an embedded database), which NODE_ENV=production refuses; deploy the apps instead (docs/configuration.md).',
         );
       }
-      if (flags.signer === 'pkcs11') softHsmModule();
       const servers = serversFrom(config);
       assertServersThere(flags, servers);
       const options: UpOptions = {

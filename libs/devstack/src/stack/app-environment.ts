@@ -1,7 +1,6 @@
 import { createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type ApproverPool, type SignerPurpose } from '#libs/evidence';
-import { type ProvisionedToken } from '#libs/signer';
 import {
   ARCHIVER_CLIENT_COMMON_NAME,
   AUDITOR_CLIENT_COMMON_NAME,
@@ -68,12 +67,10 @@ export interface SigningProxyEnvironment {
   port: number;
   management: number;
   identities: DevelopmentIdentities;
-  /** Folder of the software signer's keys. */
-  keyDir: string;
   /** Folder of the high-water marks. */
   marksDir: string;
-  /** The token to use instead of the software signer. */
-  token: ProvisionedToken | undefined;
+  /** Where the private keys are: KERNEL_SIGNER and what it needs (stack-signer.ts). */
+  signer: Readonly<Record<string, string>>;
 }
 
 /** The whole environment of a signing proxy process. */
@@ -101,15 +98,7 @@ export function signingProxyEnvironment(p: SigningProxyEnvironment): Record<stri
     KERNEL_SIGNING_KEYS: JSON.stringify(
       SIGNING_KEYS.map(({ kid, purpose }) => ({ kid, purposes: [purpose] })),
     ),
-    ...(p.token === undefined
-      ? { KERNEL_SIGNER: 'software', KERNEL_SOFTWARE_KEY_DIR: p.keyDir }
-      : {
-          KERNEL_SIGNER: 'pkcs11',
-          KERNEL_PKCS11_MODULE: p.token.modulePath,
-          KERNEL_PKCS11_TOKEN_LABEL: p.token.tokenLabel,
-          KERNEL_PKCS11_PIN_FILE: p.token.pinFile,
-          ...p.token.environment,
-        }),
+    ...p.signer,
   };
 }
 

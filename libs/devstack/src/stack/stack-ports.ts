@@ -14,6 +14,8 @@ export interface StackPorts {
   /** Of the broker and of the S3 server, where the stack has them. */
   kafka: number;
   s3: number;
+  /** Of the server that holds the keys, with the signer `vault-transit`. */
+  openBao: number;
 }
 
 export interface WorkerPorts {
@@ -27,8 +29,9 @@ const SIGNING_PROXY_MANAGEMENT = 10;
 /** From here on up to 14: the workers (WORKER_APPS). */
 const KAFKA = 15;
 const S3 = 16;
+const OPENBAO = 17;
 /** The highest offset in use, so that the base can be checked. */
-const HIGHEST_OFFSET = S3;
+const HIGHEST_OFFSET = OPENBAO;
 export const MAX_PORT_BASE = 65_535 - HIGHEST_OFFSET;
 
 /** The offsets are part of the launcher's contract (docs/getting-started.md): scripts and people rely on them. */
@@ -42,5 +45,6 @@ export function portsFrom(base: number): StackPorts {
     workers: WORKER_NAMES.map((app) => ({ app, management: base + WORKER_APPS[app].portOffset })),
     kafka: base + KAFKA,
     s3: base + S3,
+    openBao: base + OPENBAO,
   };
 }

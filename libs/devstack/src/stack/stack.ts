@@ -1,16 +1,14 @@
-import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 import { migrate } from '#libs/event-store';
-import { provisionSoftHsm } from '#libs/signer';
-import { kernelEnvironment, signingProxyEnvironment, SIGNING_KEYS } from './app-environment';
+import { kernelEnvironment, signingProxyEnvironment } from './app-environment';
 import { type ArchiveChoice, type ForeignBucket, type StackArchive, startArchive } from './stack-archive';
 import { type StackPorts } from './stack-ports';
+import { type SignerChoice, type StackSigner, startSigner } from './stack-signer';
 import { type StackStream, startStream, type StreamChoice } from './stack-stream';
-import { type SignerChoice } from './state-folder';
 import { type WorkerName, workerEnvironment } from './worker-apps';
 import {
   type DevelopmentIdentities,
@@ -102,6 +100,7 @@ export class Stack {
     readonly workers: readonly WorkerInstance[],
     readonly stream: StackStream,
     readonly archive: StackArchive,
+    readonly signer: StackSigner,
   ) {}
 
   /** Starts everything that shall not stay idle, in order; when one thing fails, nothing is left running. */
@@ -111,14 +110,6 @@ export class Stack {
     await mkdir(join(options.dir, 'logs'), { recursive: true });
     say('preparing keys and certificates');
     const identities = await openDevelopmentIdentities(join(options.dir, 'identities'));
-    const token =
-      options.signer === 'pkcs11'
-        ? await provisionSoftHsm({
-            dir: join(options.dir, 'softhsm'),
-            modulePath: softHsmModule(),
-            keys: [...SIGNING_KEYS],
-          })
-        : undefined;
     say('starting PostgreSQL');
     const postgres = await startPostgres({
       dir: join(options.dir, 'postgres'),
@@ -134,16 +125,25 @@ export class Stack {
       restart: options.restart !== false,
       ...(options.onChange === undefined ? {} : { onChange: options.onChange }),
     };
+    let signer: StackSigner | undefined;
     let stream: StackStream | undefined;
     let archive: StackArchive;
     try {
+      if (options.signer === 'vault-transit') say('starting OpenBao');
+      signer = await startSigner({
+        ...servers,
+        signer: options.signer,
+        port: ports.openBao,
+        ca: identities.ca,
+        throwaway: options.throwaway === true,
+      });
       if (options.stream === 'kafka' && options.brokers === undefined) say('starting Kafka');
       const { brokers, bucket } = options;
       stream = await startStream({ ...servers, stream: options.stream, port: ports.kafka, brokers });
       if (options.archive === 's3' && bucket === undefined) say('starting the S3 server');
       archive = await startArchive({ ...servers, archive: options.archive, port: ports.s3, bucket });
     } catch (error) {
-      await stream?.server?.stop();
+      await Promise.all([signer?.server?.stop(), stream?.server?.stop()]);
       await postgres.stop();
       throw error;
     }
@@ -157,9 +157,8 @@ export class Stack {
         port: ports.signingProxy,
         management: ports.signingProxyManagement,
         identities,
-        keyDir: join(options.dir, 'signing-keys'),
         marksDir: join(options.dir, 'signing-marks'),
-        token,
+        signer: signer.environment,
       }),
     });
     const kernels = ports.kernels.map(({ api, management }, n): KernelInstance => {
@@ -226,6 +225,7 @@ export class Stack {
       workers,
       stream,
       archive,
+      signer,
     );
     const giveUp = () => void stack.stop();
     options.signal?.addEventListener('abort', giveUp);
@@ -299,29 +299,10 @@ export class Stack {
     await Promise.all(this.kernels.map(({ service }) => service.stop()));
     await Promise.all(this.workers.map(({ service }) => service.stop()));
     await this.signingProxy.stop();
-    await Promise.all([this.stream.server?.stop(), this.archive.server?.stop()]);
+    const servers = [this.signer.server, this.stream.server, this.archive.server];
+    await Promise.all(servers.map((server) => server?.stop()));
     await this.postgres.stop();
   }
-}
-
-/** Where packages of SoftHSM 2 put their module: Debian and Ubuntu, Fedora, Arch, Homebrew. */
-const SOFTHSM_MODULES = [
-  '/usr/lib/softhsm/libsofthsm2.so',
-  `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/softhsm/libsofthsm2.so`,
-  '/usr/lib64/pkcs11/libsofthsm2.so',
-  '/usr/lib/pkcs11/libsofthsm2.so',
-  '/opt/homebrew/lib/softhsm/libsofthsm2.so',
-  '/usr/local/lib/softhsm/libsofthsm2.so',
-];
-
-/** @throws DevstackError `tool_missing` where SoftHSM is not installed */
-export function softHsmModule(): string {
-  const found = SOFTHSM_MODULES.find((path) => existsSync(path));
-  if (found !== undefined) return found;
-  throw new DevstackError(
-    'tool_missing',
-    'SoftHSM 2 is not installed, which --signer pkcs11 needs; install it (Debian: apt-get install softhsm2) or use --signer software.',
-  );
 }
 
 /** Waits for all, also for those that start while another fails: nothing may start after the stack was stopped. */

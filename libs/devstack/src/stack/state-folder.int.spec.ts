@@ -66,6 +66,19 @@ describe('StateFolder', () => {
     expect(reopened.isDatabaseLost).toBe(false);
   });
 
+  it('misses what opens the keys as it misses the keys', async () => {
+    const folder = await StateFolder.openOrCreate(dir, { signer: 'vault-transit' });
+    await folder.establish();
+    await mkdir(join(dir, 'postgres', 'data'), { recursive: true });
+    await writeFile(join(dir, 'postgres', 'data', 'PG_VERSION'), '18\n');
+    expect(() => folder.assertComplete()).toThrow(/vault\.db is missing, and with it the signing keys/);
+    await mkdir(join(dir, 'openbao', 'data'), { recursive: true });
+    await writeFile(join(dir, 'openbao', 'data', 'vault.db'), '');
+    expect(() => folder.assertComplete()).toThrow(/unseal\.json is missing, and with it what unseals/);
+    await writeFile(join(dir, 'openbao', 'unseal.json'), '{}');
+    folder.assertComplete();
+  });
+
   it('writes nothing while it checks', async () => {
     await StateFolder.check(dir, {});
     expect(await readdir(dir)).toEqual([]);
@@ -105,6 +118,7 @@ it('puts the ports where the contract says', () => {
     workers: expect.arrayContaining([{ app: 'outbox-relay', management: 8451 }]),
     kafka: 8455,
     s3: 8456,
+    openBao: 8457,
   });
 });
 

@@ -4,12 +4,10 @@ import { access, constants, mkdir, readdir, readFile, stat } from 'node:fs/promi
 import { dirname, join, resolve } from 'node:path';
 import { ARCHIVES, type ArchiveChoice } from './stack-archive';
 import { DEFAULT_PORT_BASE } from './stack-ports';
+import { type SignerChoice, SIGNERS } from './stack-signer';
 import { STREAMS, type StreamChoice } from './stack-stream';
 import { writePrivate } from '../certificates/private-file';
 import { DevstackError } from '../devstack.error';
-
-export type SignerChoice = 'software' | 'pkcs11';
-export const SIGNERS: readonly SignerChoice[] = ['software', 'pkcs11'];
 
 /** What stays the same for the life of a state folder. */
 export interface StateRecord {
@@ -130,8 +128,7 @@ export class StateFolder {
     if (this.current.establishedAt === null) return;
     const needed = {
       ...(this.isDatabaseLost ? {} : { 'the database': join(this.postgres, 'data', 'PG_VERSION') }),
-      'the signing keys':
-        this.current.signer === 'software' ? this.signingKeys : join(this.softHsm, 'tokens'),
+      ...this.signingKeyPaths,
     };
     for (const [what, path] of Object.entries(needed)) {
       if (existsSync(path)) continue;
@@ -140,6 +137,20 @@ export class StateFolder {
         `${path} is missing, and with it ${what} of the chain ${this.current.origin}; restore it, or choose another folder with --state.`,
         { path, origin: this.current.origin },
       );
+    }
+  }
+
+  private get signingKeyPaths(): Record<string, string> {
+    switch (this.current.signer) {
+      case 'software':
+        return { 'the signing keys': this.signingKeys };
+      case 'pkcs11':
+        return { 'the signing keys': join(this.softHsm, 'tokens') };
+      case 'vault-transit':
+        return {
+          'the signing keys': join(this.openBao, 'data', 'vault.db'),
+          'what unseals the signing keys': join(this.openBao, 'unseal.json'),
+        };
     }
   }
 
@@ -154,6 +165,9 @@ export class StateFolder {
   }
   get softHsm(): string {
     return join(this.dir, 'softhsm');
+  }
+  get openBao(): string {
+    return join(this.dir, 'openbao');
   }
   get archive(): string {
     return join(this.dir, 'archive');

@@ -20,7 +20,7 @@ export interface VaultConnection {
 export const DEFAULT_VAULT_CONCURRENCY = 8;
 /** Below the second that a batch has, so that a request that hangs can be made once more. */
 const REQUEST_TIMEOUT_MS = 600;
-/** 512 signatures are 60 kB; anything much larger is something else. */
+/** 256 signatures are 40 kB; anything much larger is something else. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 /** Sealed, standby and overloaded servers, and those whose replica is behind (Vault HTTP API, "HTTP status codes"). */
 const PASSING = new Set([412, 429, 472, 473, 500, 502, 503, 504]);
@@ -144,13 +144,15 @@ function parsed(text: string): unknown {
   }
 }
 
-/** `{ "errors": ["permission denied"] }` as `: permission denied`. */
+/** `{ "errors": ["1 error occurred:\n\t* permission denied\n\n"] }` as `: permission denied`. */
 function wordsOf(answer: unknown): string {
   const errors = (answer as { errors?: unknown } | null | undefined)?.errors;
   if (!Array.isArray(errors)) return '';
   const words = errors
     .filter((error) => typeof error === 'string')
     .join('; ')
-    .replaceAll(/\s+/g, ' ');
+    .replaceAll(/\s+/g, ' ')
+    .replace(/^1 error occurred: \* /, '')
+    .trim();
   return words === '' ? '' : `: ${words.slice(0, 300)}`;
 }

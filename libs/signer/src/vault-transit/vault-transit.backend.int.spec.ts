@@ -259,6 +259,14 @@ describe('vault-transit backend', () => {
     expect(await verifies(backend, 6)).toBe(true);
   });
 
+  it('sends no more in a request than OpenBao takes, and asks again for the part that failed', async () => {
+    const backend = await open();
+    const before = vault.calls['sign'] ?? 0;
+    vault.faults = [undefined, { status: 503 }];
+    expect(await verifies(backend, 512)).toBe(true);
+    expect((vault.calls['sign'] ?? 0) - before).toBe(3);
+  });
+
   it('fails whole when an item stays unsigned, and says why', async () => {
     const backend = await open();
     vault.always = { items: [0], error: 'cannot reach the managed key' };
@@ -277,6 +285,12 @@ describe('vault-transit backend', () => {
     const backend = await open();
     vault.faults = [fault, fault];
     expect(await verifies(backend)).toBe(true);
+  });
+
+  it("gives OpenBao's reasons in one line", async () => {
+    const backend = await open();
+    vault.always = { status: 403, errors: ['1 error occurred:\n\t* permission denied\n\n'] };
+    await expect(backend.sign(KID, messages(1))).rejects.toThrow(/: Vault answered 403: permission denied$/);
   });
 
   it('does not make a request again that is wrong', async () => {

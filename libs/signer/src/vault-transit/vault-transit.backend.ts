@@ -26,6 +26,11 @@ export interface VaultTransitBackendOptions extends VaultConnection {
 
 /** Nobody waits for the start as for a signature. */
 const OPEN_RETRIES: RetryLimits = { attempts: 5, firstPauseMs: 200, longestPauseMs: 2_000 };
+/**
+ * Messages in one request. OpenBao refuses a body of more than 1,000 strings (`max_request_json_strings` of its listener),
+ * and a message is two of them, name and value: 499 is the most that it takes.
+ */
+const MAX_REQUEST_ITEMS = 256;
 const MOUNT = /^[A-Za-z0-9_-]+(?:\/[A-Za-z0-9_-]+)*$/;
 
 /** `GET /v1/transit/keys/:name`; members that are not here are of no interest. */
@@ -69,8 +74,9 @@ interface HeldKey {
 class ItemFailure extends Error {}
 
 /**
- * Ed25519 keys in the transit engine of Vault or OpenBao, made there and not exportable. A batch is one request; items
- * that failed are asked for again, and a batch of which one stays unsigned fails whole. A kid is one version of a key.
+ * Ed25519 keys in the transit engine of Vault or OpenBao, made there and not exportable. A batch is one request, or two
+ * when it is large; items that failed are asked for again, and a batch of which one stays unsigned fails whole. A kid is
+ * one version of a key.
  */
 export class VaultTransitBackend implements SigningBackend {
   readonly name = 'vault-transit';
@@ -163,15 +169,31 @@ export class VaultTransitBackend implements SigningBackend {
     await this.client.close();
   }
 
-  /** Asks for what has no signature yet; what this request brings is kept, whatever becomes of the rest. */
+  /** Asks for what has no signature yet; what a request brings is kept, whatever becomes of the rest. */
   private async signMissing(
-    { name, version, info }: HeldKey,
+    key: HeldKey,
     messages: readonly Uint8Array[],
     signatures: (Uint8Array | undefined)[],
     signal: AbortSignal,
   ): Promise<void> {
     const missing = messages.flatMap((message, index) => (signatures[index] ? [] : [{ message, index }]));
-    if (missing.length === 0) return;
+    const requests: Promise<void>[] = [];
+    for (let from = 0; from < missing.length; from += MAX_REQUEST_ITEMS) {
+      requests.push(this.signItems(key, missing.slice(from, from + MAX_REQUEST_ITEMS), signatures, signal));
+    }
+    const failures = (await Promise.allSettled(requests)).flatMap((result) =>
+      result.status === 'rejected' ? [result.reason as unknown] : [],
+    );
+    // One that another attempt does not change decides.
+    if (failures.length > 0) throw failures.find((failure) => mayPass(failure) === false) ?? failures[0];
+  }
+
+  private async signItems(
+    { name, version, info }: HeldKey,
+    missing: readonly { message: Uint8Array; index: number }[],
+    signatures: (Uint8Array | undefined)[],
+    signal: AbortSignal,
+  ): Promise<void> {
     const answer = await this.asked('POST', `${this.mount}/sign/${encodeURIComponent(name)}`, signal, {
       key_version: version,
       batch_input: missing.map(({ message }) => ({ input: base64(message) })),
