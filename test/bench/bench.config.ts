@@ -18,7 +18,8 @@ const benchConfig = defineConfig({
   },
   BENCH_BACKENDS: {
     schema: list(oneOf(...BACKENDS), `a list of ${BACKENDS.join(', ')}`),
-    description: 'What the benchmark signers measures; pkcs11 needs SoftHSM, and vault-transit takes OpenBao where it is.',
+    description:
+      'What the benchmark signers measures; pkcs11 needs SoftHSM, and vault-transit takes OpenBao where it is.',
     default: BACKENDS.join(','),
   },
   BENCH_CONCURRENCY: {

@@ -17,7 +17,7 @@ import {
   SoftwareBackend,
   VaultTransitBackend,
 } from '#libs/signer';
-import { FakeAwsKms, FakeTransit, startTestOpenBao, TestCa } from '#libs/testing';
+import { FakeAwsKms, FakeTransit, FaultyWire, startTestOpenBao, TestCa } from '#libs/testing';
 import { startSigningProxy } from '../../apps/signing-proxy/start-signing-proxy';
 
 export const ORIGIN = 'kernel.example.com/backends';
@@ -37,6 +37,9 @@ export const KEYS: KeyRequest[] = Object.entries(PURPOSES).map(([kid, purpose]) 
 
 /** For one request: no busy machine takes longer, and what hangs is ended by the deadline of the proxy. */
 const PATIENT_MS = 20_000;
+
+/** Each way: more than the deadline of the proxy there and back. */
+const SLOW_MS = 1_000;
 
 /** Something that goes wrong with a backend, and how it is set right again. */
 export interface Trouble {
@@ -243,7 +246,10 @@ async function startVaultTransit(dir: string, removeDir: () => Promise<void>): P
 /** The same backend at a real server, which fails as real servers do. */
 async function startOpenBaoTransit(removeDir: () => Promise<void>): Promise<BackendSubject> {
   const kids = KEYS.map(({ kid }) => kid);
-  const { server, transit, connection, allow, stop } = await startTestOpenBao({ kids });
+  const bao = await startTestOpenBao({ kids });
+  const { server, transit } = bao;
+  const wire = await FaultyWire.open();
+  const address = wire.through(bao.connection.address);
   const signal = (name: NodeJS.Signals): void => {
     if (server.pid === undefined) throw new Error('OpenBao does not run');
     process.kill(server.pid, name);
@@ -259,7 +265,8 @@ async function startOpenBaoTransit(removeDir: () => Promise<void>): Promise<Back
     protection: 'kms',
     open: () =>
       VaultTransitBackend.open({
-        ...connection,
+        ...bao.connection,
+        address,
         auth: { method: 'cert', role: transit.role },
         // Said, since a trouble below gives each key another version.
         keys: KEYS.map((key) => ({ ...key, keyVersion: 1 })),
@@ -268,12 +275,13 @@ async function startOpenBaoTransit(removeDir: () => Promise<void>): Promise<Back
     troubles: {
       'is killed': () => ({ begin: () => server.kill(), end: () => server.start() }),
       hangs: () => ({ begin: () => signal('SIGSTOP'), end: () => signal('SIGCONT') }),
+      'is slow': () => ({ begin: () => wire.slowDown(SLOW_MS), end: () => wire.slowDown(0) }),
       throttles: () => ({
         begin: async () => void (await server.ask('POST', quota, { path: 'transit/', rate: 0.001 })),
         end: async () => void (await server.ask('DELETE', quota)),
       }),
       'is sealed': () => ({ begin: () => server.seal(), end: () => server.unseal() }),
-      'takes its policy away': () => ({ begin: () => allow([]), end: () => allow(kids) }),
+      'takes its policy away': () => ({ begin: () => bao.allow([]), end: () => bao.allow(kids) }),
       'lets only a newer version sign': () => ({
         begin: async () => {
           for (const kid of kids) await server.ask('POST', `transit/keys/${kid}/rotate`, {});
@@ -283,7 +291,8 @@ async function startOpenBaoTransit(removeDir: () => Promise<void>): Promise<Back
       }),
     },
     stop: async () => {
-      await stop();
+      await wire.close();
+      await bao.stop();
       await removeDir();
     },
   };

@@ -352,6 +352,7 @@ const TROUBLES: Record<SubjectName, readonly string[]> = {
   'vault-transit (OpenBao)': [
     'is killed',
     'hangs',
+    'is slow',
     'throttles',
     'is sealed',
     'takes its policy away',

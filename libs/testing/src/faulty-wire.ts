@@ -1,4 +1,5 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 
 interface Line {
   client: Socket;
@@ -13,9 +14,11 @@ interface Trap {
   sprung: () => void;
 }
 
-/** A TCP line to a server that can be cut, go silent, or withhold one message or the answer to it. */
+/** A TCP line to a server that can be cut, slow down, go silent, or withhold one message or the answer to it. */
 export class FaultyWire {
   private readonly lines = new Set<Line>();
+  /** That everything is under way, in either direction. */
+  private delayMs = 0;
   private newLinesAreSilent = false;
   private newLinesAreRefused = false;
   private trap: Trap | undefined;
@@ -72,6 +75,11 @@ export class FaultyWire {
     this.newLinesAreSilent = newConnections;
   }
 
+  /** From now on everything takes so much longer in either direction, in its order; 0 for at once. */
+  slowDown(delayMs: number): void {
+    this.delayMs = delayMs;
+  }
+
   /** Closes every new connection as soon as it is there, until `thaw`. Those that there are stay. */
   refuse(): void {
     this.newLinesAreRefused = true;
@@ -104,9 +112,23 @@ export class FaultyWire {
     const server = connect(this.target);
     const line: Line = { client, server, silent: this.newLinesAreSilent, held: [] };
     this.lines.add(line);
-    const pass = (to: Socket, data: Buffer): void => {
+    const send = (to: Socket, data: Buffer): void => {
       if (line.silent) line.held.push(() => to.write(data));
       else to.write(data);
+    };
+    /** What is under way on this line, for whom: nothing overtakes it. */
+    const underWay = new Map<Socket, Promise<void>>();
+    const pass = (to: Socket, data: Buffer): void => {
+      const before = underWay.get(to);
+      if (this.delayMs === 0 && before === undefined) {
+        send(to, data);
+        return;
+      }
+      const arrived = Promise.all([before, delay(this.delayMs)]).then(() => {
+        send(to, data);
+        if (underWay.get(to) === arrived) underWay.delete(to);
+      });
+      underWay.set(to, arrived);
     };
     let caught: Trap | undefined;
     // The text may lie across two chunks.

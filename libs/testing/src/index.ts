@@ -1,5 +1,6 @@
 export { EvidenceChain, type TestEvent, TestSigner } from './evidence-chain';
 export { FakeAwsKms, type FakeKmsKey, type KmsFault } from './fake-aws-kms';
+export { FakeTokenReviews, type ServiceAccount } from './fake-token-reviews';
 export { FakeTransit, type FakeTransitKey, type TransitFault } from './fake-transit';
 export { FaultyWire } from './faulty-wire';
 export { type HttpAnswer, MtlsClient, type RequestOptions } from './mtls-client';
@@ -45,7 +46,12 @@ export {
   type TestKafkaOptions,
   withKafka,
 } from './test-kafka';
-export { describeWithOpenBao, startTestOpenBao, type TestOpenBao, type TestOpenBaoOptions } from './test-openbao';
+export {
+  describeWithOpenBao,
+  startTestOpenBao,
+  type TestOpenBao,
+  type TestOpenBaoOptions,
+} from './test-openbao';
 export { type ReceivedWebhook, type ReceiverMood, WebhookReceiver } from './webhook-receiver';
 export { type Ceremony, SoftwareAuthenticator } from './software-authenticator';
 export { BrowserPage, describeWithChromium } from './chromium';

@@ -9,13 +9,15 @@ import { writePrivate } from '../certificates/private-file';
 import { DevstackError } from '../devstack.error';
 import { BoundedLog } from '../process/bounded-log';
 import { type RunningChild, startChild } from '../process/child-process';
-import { freePort } from '../process/free-port';
+import { assertPortFree, freePort } from '../process/free-port';
 import { SupervisedService } from '../process/supervised-service';
 
 const HOST = '127.0.0.1';
 const START_TIMEOUT_MS = 30_000;
 /** It steps down and seals itself first, which takes some three seconds. */
 const STOP_GRACE_MS = 10_000;
+/** What it prints once it listens. */
+const STARTED = '==> OpenBao server started!';
 /** Another process may take a port between the moment it was found free and the moment the server listens on it. */
 const PORT_ATTEMPTS = 3;
 /** Under which its only member is known in the storage for good; nothing listens there, since there is no other member. */
@@ -84,6 +86,7 @@ export async function startOpenBao(options: OpenBaoOptions): Promise<OpenBaoServ
   const log = new BoundedLog(options.logFile ?? join(dir, 'openbao.log'));
 
   for (let attempt = 1; ; attempt++) {
+    if (options.port !== undefined) await assertPortFree(options.port, 'OpenBao');
     const port = options.port ?? (await freePort());
     const api = new OpenBaoApi(`https://${HOST}:${port}`, ca);
     const vault = new Opener(dir, api);
@@ -240,13 +243,12 @@ async function startProgram({ dir, config, port, vault, log, signal }: ProgramSt
   });
   const patience = AbortSignal.any([signal, AbortSignal.timeout(START_TIMEOUT_MS)]);
   try {
-    while (!(await vault.answers())) {
+    // By its own word first: somebody else's server may answer on that port while ours finds it taken.
+    while (!log.tail().includes(STARTED) || !(await vault.answers())) {
       if (child.exit !== undefined) throw startFailure(log, port);
       patience.throwIfAborted();
       await delay(20);
     }
-    // Somebody else's server may have answered on that port while ours found it taken.
-    if (child.exit !== undefined) throw startFailure(log, port);
     await vault.open(patience);
     return child;
   } catch (error) {

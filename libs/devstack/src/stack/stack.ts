@@ -299,8 +299,7 @@ export class Stack {
     await Promise.all(this.kernels.map(({ service }) => service.stop()));
     await Promise.all(this.workers.map(({ service }) => service.stop()));
     await this.signingProxy.stop();
-    const servers = [this.signer.server, this.stream.server, this.archive.server];
-    await Promise.all(servers.map((server) => server?.stop()));
+    await Promise.all([this.signer.server?.stop(), this.stream.server?.stop(), this.archive.server?.stop()]);
     await this.postgres.stop();
   }
 }

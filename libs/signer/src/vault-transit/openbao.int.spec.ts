@@ -6,7 +6,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import { importPublicKey, verifyEd25519 } from '#libs/evidence';
-import { describeWithOpenBao, startTestOpenBao, TestCa, type TestOpenBao } from '#libs/testing';
+import {
+  describeWithOpenBao,
+  FakeTokenReviews,
+  startTestOpenBao,
+  TestCa,
+  type TestOpenBao,
+} from '#libs/testing';
 import { VaultTransitBackend, type VaultTransitBackendOptions } from './vault-transit.backend';
 
 const messages = (count: number): Buffer[] =>
@@ -103,7 +109,11 @@ describeWithOpenBao('vault-transit backend at OpenBao', () => {
     it('with a token from a file, which it does not give back', async () => {
       const kid = await makeKey('token-file');
       const file = await tokenFile({ ttl: '1h' });
-      const backend = await open(kid, { auth: { method: 'token-file', file }, cert: undefined, key: undefined });
+      const backend = await open(kid, {
+        auth: { method: 'token-file', file },
+        cert: undefined,
+        key: undefined,
+      });
       expect(await verifies(backend)).toBe(true);
       await backend.close();
       const [token] = await tokens();
@@ -124,13 +134,102 @@ describeWithOpenBao('vault-transit backend at OpenBao', () => {
       });
       await expect(
         open(kid, { cert: await readFile(other.cert), key: await readFile(other.key) }),
-      ).rejects.toMatchObject(refused('invalid certificate'));
+      ).rejects.toMatchObject(refused('no chain matching all constraints could be found'));
       await expect(open(kid, { auth: { method: 'cert', role: 'nobody' } })).rejects.toMatchObject(
         refused('invalid certificate'),
       );
       await expect(open(kid, { cert: undefined, key: undefined })).rejects.toMatchObject(
         refused('no client certificate found'),
       );
+    });
+  });
+
+  describe('logs in with the service account of its pod', () => {
+    const account = { namespace: 'kernel', name: 'signing-proxy' };
+    let kubernetes: FakeTokenReviews;
+    let jwtFile: string;
+    const auth = () => ({ method: 'kubernetes', role: bao.transit.role, jwtFile }) as const;
+    const openAsPod = (kid: string): Promise<VaultTransitBackend> =>
+      open(kid, { auth: auth(), cert: undefined, key: undefined });
+    const podRole = (settings: object = {}): Promise<unknown> =>
+      bao.server.ask('POST', `auth/kubernetes/role/${bao.transit.role}`, {
+        bound_service_account_names: [account.name],
+        bound_service_account_namespaces: [account.namespace],
+        token_policies: [bao.transit.role],
+        token_no_default_policy: true,
+        token_ttl: 3_600,
+        ...settings,
+      });
+
+    beforeAll(async () => {
+      const tls = await bao.ca.ensure({
+        name: 'kubernetes',
+        commonName: 'kubernetes',
+        usage: 'server',
+        hosts: ['127.0.0.1'],
+      });
+      kubernetes = await FakeTokenReviews.start({
+        cert: await readFile(tls.cert),
+        key: await readFile(tls.key),
+      });
+      jwtFile = join(bao.dir, 'service-account-token');
+      await bao.server.ask('POST', 'sys/auth/kubernetes', { type: 'kubernetes' });
+      await bao.server.ask('POST', 'auth/kubernetes/config', {
+        kubernetes_host: kubernetes.address,
+        kubernetes_ca_cert: await readFile(bao.ca.certFile, 'utf8'),
+        token_reviewer_jwt: kubernetes.reviewer,
+        disable_local_ca_jwt: true,
+      });
+      await podRole();
+    });
+    afterAll(() => kubernetes?.stop());
+
+    it('which Kubernetes vouches for, and gives the token back at the end', async () => {
+      const jwt = kubernetes.issue(account);
+      await writeFile(jwtFile, `${jwt}\n`);
+      const backend = await openAsPod(await makeKey('pod'));
+      expect(kubernetes.asked).toEqual([jwt]);
+      expect(await verifies(backend)).toBe(true);
+      expect(await tokens()).toHaveLength(1);
+      await backend.close();
+      expect(await tokens()).toEqual([]);
+    });
+
+    it('not with that of another pod, nor with one that Kubernetes does not know', async () => {
+      const kid = await makeKey('other-pod');
+      const gone = kubernetes.issue(account);
+      kubernetes.revoke(gone);
+      for (const [jwt, sentence] of [
+        [kubernetes.issue({ ...account, name: 'kernel' }), 'service account name not authorized'],
+        [kubernetes.issue({ ...account, namespace: 'default' }), 'namespace not authorized'],
+        [gone, 'Vault answered 403: permission denied'],
+      ] as const) {
+        await writeFile(jwtFile, jwt);
+        await expect(openAsPod(kid)).rejects.toMatchObject({
+          code: 'misconfigured',
+          message: expect.stringContaining(sentence),
+        });
+      }
+    });
+
+    it('each time with the one that Kubernetes has put into the pod since', async () => {
+      // OpenBao asks again for the one of the login before it renews a token, and renews none whose pod is gone.
+      await podRole({ token_ttl: 3, token_max_ttl: 3 });
+      const [first, second] = [kubernetes.issue(account), kubernetes.issue(account)];
+      await writeFile(jwtFile, first);
+      const backend = await openAsPod(await makeKey('new-jwt'));
+      await writeFile(jwtFile, second);
+      kubernetes.revoke(first);
+      while (kubernetes.asked.at(-1) !== second) {
+        expect(await verifies(backend, 1)).toBe(true);
+        await sleep(50);
+      }
+      expect(await verifies(backend)).toBe(true);
+      expect(said).toEqual([]);
+      // And says so once there is none that Kubernetes knows.
+      kubernetes.revoke(second);
+      while (said.length === 0) await sleep(50);
+      expect(said[0]).toBe('The Vault token was not renewed: Vault answered 403: permission denied');
     });
   });
 
@@ -141,8 +240,11 @@ describeWithOpenBao('vault-transit backend at OpenBao', () => {
       const backend = await open(kid);
       const [accessor] = await tokens();
       const lookup = async (): Promise<{ last_renewal?: string; ttl: number }> =>
-        ((await bao.server.ask('POST', 'auth/token/lookup-accessor', { accessor })) as { data: { ttl: number } })
-          .data;
+        (
+          (await bao.server.ask('POST', 'auth/token/lookup-accessor', { accessor })) as {
+            data: { ttl: number };
+          }
+        ).data;
       while ((await lookup()).last_renewal === undefined) await sleep(50);
       expect(await verifies(backend)).toBe(true);
       expect(await tokens()).toEqual([accessor]);

@@ -154,14 +154,14 @@ export class VaultSession {
       }
       await this.replace(login);
     } catch (error) {
-      if (this.closing.signal.aborted || this.current !== login) return;
-      this.onTrouble(`The Vault token was not renewed: ${reasonOf(error)}`);
-      // A token that is not renewable any more, or was taken back: by the next attempt there may be another.
-      if (error instanceof VaultFailure && !error.passing) {
-        await this.replace(login).catch(() => this.schedule(login, RENEW_RETRY_MS));
-      } else {
-        this.schedule(login, RENEW_RETRY_MS);
+      let trouble: unknown = error;
+      // Not renewable any more, taken back, or, as OpenBao has it, of a pod that has another service account token by now.
+      if (error instanceof VaultFailure && !error.passing && this.current === login) {
+        trouble = await this.replace(login).catch((reason: unknown) => reason);
       }
+      if (trouble === undefined || this.closing.signal.aborted || this.current !== login) return;
+      this.onTrouble(`The Vault token was not renewed: ${reasonOf(trouble)}`);
+      this.schedule(login, RENEW_RETRY_MS);
     }
   }
 

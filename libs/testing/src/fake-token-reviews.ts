@@ -1,0 +1,123 @@
+import { createHash, generateKeyPairSync, randomUUID, sign } from 'node:crypto';
+import { type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import { type AddressInfo } from 'node:net';
+
+const PATH = '/apis/authentication.k8s.io/v1/tokenreviews';
+const AUDIENCE = 'https://kubernetes.default.svc';
+const HOUR_SECONDS = 3_600;
+
+export interface ServiceAccount {
+  namespace: string;
+  name: string;
+}
+
+/**
+ * As much of a Kubernetes API server as a Vault asks for when a pod logs in: TokenReview (authentication.k8s.io/v1). It
+ * knows the tokens that it has issued, which look like those of a projected service account.
+ */
+export class FakeTokenReviews {
+  /** Who may ask: the token of the reviewer. */
+  readonly reviewer = randomUUID();
+  /** Tokens it was asked about, in order. */
+  readonly asked: string[] = [];
+  private readonly accounts = new Map<string, ServiceAccount>();
+  private readonly keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+
+  private constructor(private readonly server: Server) {
+    server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      void this.answer(request, response).catch((error: unknown) => response.destroy(error as Error));
+    });
+  }
+
+  /** @param tls PEM, for 127.0.0.1 */
+  static async start(tls: { cert: string | Buffer; key: string | Buffer }): Promise<FakeTokenReviews> {
+    const server = createServer(tls);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return new FakeTokenReviews(server);
+  }
+
+  get address(): string {
+    return `https://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  /** @returns the JWT that Kubernetes would put into the pod */
+  issue(account: ServiceAccount): string {
+    const now = Math.floor(Date.now() / 1_000);
+    const signed = [
+      { alg: 'ES256', kid: 'fake' },
+      {
+        aud: [AUDIENCE],
+        exp: now + HOUR_SECONDS,
+        iat: now,
+        iss: AUDIENCE,
+        jti: randomUUID(),
+        'kubernetes.io': {
+          namespace: account.namespace,
+          serviceaccount: { name: account.name, uid: uidOf(account) },
+        },
+        nbf: now,
+        sub: nameOf(account),
+      },
+    ]
+      .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+      .join('.');
+    const signature = sign('sha256', Buffer.from(signed), {
+      key: this.keys.privateKey,
+      dsaEncoding: 'ieee-p1363',
+    });
+    const token = `${signed}.${signature.toString('base64url')}`;
+    this.accounts.set(token, account);
+    return token;
+  }
+
+  /** Its pod is gone, or the account. */
+  revoke(token: string): void {
+    this.accounts.delete(token);
+  }
+
+  async stop(): Promise<void> {
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const send = (status: number, body: object): void => {
+      response.writeHead(status, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(body));
+    };
+    if (request.method !== 'POST' || request.url !== PATH) return send(404, { kind: 'Status', code: 404 });
+    if (request.headers.authorization !== `Bearer ${this.reviewer}`) {
+      return send(401, { kind: 'Status', code: 401 });
+    }
+    const { spec } = JSON.parse(Buffer.concat(chunks).toString('utf8')) as { spec: { token: string } };
+    this.asked.push(spec.token);
+    const account = this.accounts.get(spec.token);
+    const status =
+      account === undefined
+        ? { authenticated: false }
+        : {
+            authenticated: true,
+            user: {
+              username: nameOf(account),
+              uid: uidOf(account),
+              groups: ['system:serviceaccounts', `system:serviceaccounts:${account.namespace}`],
+            },
+            audiences: [AUDIENCE],
+          };
+    send(201, { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec, status });
+  }
+}
+
+function nameOf({ namespace, name }: ServiceAccount): string {
+  return `system:serviceaccount:${namespace}:${name}`;
+}
+
+function uidOf(account: ServiceAccount): string {
+  const hex = createHash('sha256').update(nameOf(account)).digest('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join(
+    '-',
+  );
+}
