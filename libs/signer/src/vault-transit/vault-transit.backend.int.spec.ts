@@ -146,7 +146,8 @@ describe('vault-transit backend', () => {
 
     it('takes the token that somebody has put into the file since', async () => {
       const file = join(dir, 'token');
-      await writeFile(file, vault.addToken({ ttl: 2, renewable: false }), { mode: 0o600 });
+      // Long enough for a busy machine to put the other one there before the first is looked at again.
+      await writeFile(file, vault.addToken({ ttl: 6, renewable: false }), { mode: 0o600 });
       const backend = await open({ auth: { method: 'token-file', file } });
       await writeFile(file, vault.addToken({ ttl: 0, renewable: false }));
       while ((vault.calls['token/lookup-self'] ?? 0) < 2) await sleep(20);
