@@ -1,6 +1,7 @@
 import { type ConfigOf, defineConfig, list, loadConfig, oneOf, wholeNumber } from '#libs/config';
 
 const BACKENDS = ['software', 'pkcs11', 'aws-kms', 'vault-transit', 'proxy'] as const;
+const PIPELINES = ['postgres+fs', 'kafka+s3'] as const;
 export type BenchSigner = (typeof BACKENDS)[number];
 
 /** What the HTTP benchmarks take from the environment; the defaults are those of the published figures. */
@@ -41,6 +42,11 @@ const benchConfig = defineConfig({
     schema: wholeNumber({ min: 10, max: 100_000 }),
     description: 'Events a second that the benchmark pipeline writes.',
     default: 1_000,
+  },
+  BENCH_PIPELINE_PARTS: {
+    schema: list(oneOf(...PIPELINES), `a list of ${PIPELINES.join(', ')}`),
+    description: 'Stream and archive of the benchmark pipeline, one run for each pair.',
+    default: PIPELINES.join(','),
   },
   BENCH_MEMORY_SECONDS: {
     schema: wholeNumber({ min: 20, max: 86_400 }),

@@ -37,7 +37,11 @@ type Stage = (typeof STAGES)[number];
 
 /** From the time in an event to its being in the index and in the archive, at a steady rate, on one machine. */
 export async function run(): Promise<BenchResult> {
-  const { benchPipelineSeconds: seconds, benchPipelineRate: rate } = loadBenchConfig();
+  const {
+    benchPipelineSeconds: seconds,
+    benchPipelineRate: rate,
+    benchPipelineParts: parts,
+  } = loadBenchConfig();
   const result: BenchResult = {
     name: `pipeline: ${rate} events/s for ${seconds} s, ${BATCH} a request`,
     rows: [],
@@ -48,7 +52,8 @@ export async function run(): Promise<BenchResult> {
       'Load generator, kernel, signing proxy, PostgreSQL, stream, archive and workers share the cores.',
     ],
   };
-  await measure(result, 'postgres', 'fs');
+  if (parts.includes('postgres+fs')) await measure(result, 'postgres', 'fs');
+  if (!parts.includes('kafka+s3')) return result;
   const missing = kafkaTestsMissing() ?? s3Missing();
   if (missing === null) await measure(result, 'kafka', 's3');
   else result.notes.push(`kafka and s3 were not measured: ${missing}`);

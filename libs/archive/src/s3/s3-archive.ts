@@ -7,8 +7,11 @@ import {
   FinalFailure,
   withAttempts,
 } from './attempts';
+import { type BucketAddress, bucketAddress } from './bucket-address';
 import { digestBody, type ObjectBody, readBody } from './object-body';
-import { archiveErrorOf, type S3Failure } from './s3-failure';
+import { ObjectWriter } from './object-writer';
+import { type SigningCredentials } from './request-signature';
+import { archiveErrorOf, S3Refusal, type S3Failure } from './s3-failure';
 import {
   type Archive,
   type ArchiveObject,
@@ -62,14 +65,16 @@ const LIST_PAGE = 1_000;
 const PUT_ROUNDS = 3;
 const CONNECT_TIMEOUT_MS = 3_000;
 const SECRETS_KEPT = 6;
-const CONTENT_TYPE = 'application/json';
+/** S3 takes requests dated up to 15 minutes from its own time; the SDK, too, leaves smaller differences alone. */
+const CLOCK_SKEW_MS = 5 * 60_000;
 const UNLOCKED = new Set(['NoSuchObjectLockConfiguration', 'ObjectLockConfigurationNotFoundError']);
 
 /**
  * An archive in an S3 bucket with versioning and object lock.
  *
  * A put is conditional (`If-None-Match: *`, RFC 9110 section 13.1.2), carries the SHA-256 that the server has to check,
- * and locks the object in the same request.
+ * and locks the object in the same request. It goes its own way ({@link ObjectWriter}), everything else through the SDK;
+ * address, credentials and clock of both are the SDK's.
  */
 export class S3Archive implements Archive {
   private readonly gate: ParallelGate;
@@ -77,10 +82,12 @@ export class S3Archive implements Archive {
   private readonly limits: AttemptLimits;
   private readonly retentionPolicy: RetentionPolicy | null;
   private readonly secrets = new Set<string>();
+  private readonly writer: ObjectWriter;
 
   private constructor(
     private readonly sdk: Sdk,
     private readonly client: S3Client,
+    address: BucketAddress,
     private readonly options: S3ArchiveOptions,
   ) {
     this.limits = { ...DEFAULT_ATTEMPT_LIMITS, ...options.attempts };
@@ -89,13 +96,21 @@ export class S3Archive implements Archive {
       options.retention === null ? null : { days: DEFAULT_RETENTION_DAYS, ...options.retention };
     if (this.retentionPolicy !== null) assertRetentionPolicy(this.retentionPolicy);
     this.gate = new ParallelGate(options.parallel ?? DEFAULT_PARALLEL);
+    this.writer = new ObjectWriter({
+      address,
+      ca: options.ca,
+      connections: this.gate.limit,
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    });
   }
 
   /** Loads the SDK, which takes a third of a second and 20 MB, only where there is a bucket. Talks to nobody yet. */
   static async open(options: S3ArchiveOptions): Promise<S3Archive> {
     assertOptions(options);
     const sdk = await import('@aws-sdk/client-s3');
-    return new S3Archive(sdk, new sdk.S3Client(clientConfig(options)), options);
+    const config = clientConfig(options);
+    const address = await bucketAddress(sdk, config, options.bucket);
+    return new S3Archive(sdk, new sdk.S3Client(config), address, options);
   }
 
   async put(object: ArchiveObject): Promise<PutOutcome> {
@@ -194,6 +209,7 @@ export class S3Archive implements Archive {
     this.closing.abort();
     await this.gate.close();
     this.client.destroy();
+    await this.writer.close();
   }
 
   private async write(object: ArchiveObject): Promise<PutOutcome> {
@@ -220,28 +236,23 @@ export class S3Archive implements Archive {
 
   /** False when an object is there already. */
   private async create({ key, bytes, sha256 }: ArchiveObject): Promise<boolean> {
-    const checksum = Buffer.from(sha256, 'hex').toString('base64');
-    const output = await this.call(
+    const answer = await this.call(
       `store ${key}`,
       key,
-      (abortSignal) =>
-        this.client.send(
-          new this.sdk.PutObjectCommand({
-            Bucket: this.options.bucket,
-            Key: key,
-            Body: bytes,
-            ContentLength: bytes.length,
-            ContentType: CONTENT_TYPE,
-            ChecksumSHA256: checksum,
-            IfNoneMatch: '*',
-            ...this.lockFromNow(),
-          }),
-          { abortSignal },
-        ),
+      async (signal, credentials) => {
+        const at = new Date(Date.now() + this.client.config.systemClockOffset);
+        const headers = this.lockFromNow();
+        try {
+          return await this.writer.put({ key, bytes, sha256, headers, credentials, at, signal });
+        } catch (error) {
+          if (error instanceof S3Refusal) this.correctClock(error.$response.headers['date']);
+          throw error;
+        }
+      },
       (failure) => (failure.status === 412 ? null : undefined),
     );
-    if (output === null) return false;
-    if (output.ChecksumSHA256 === checksum) return true;
+    if (answer === null) return false;
+    if (answer.checksumSha256 === Buffer.from(sha256, 'hex').toString('base64')) return true;
     // A server that does not confirm the checksum may not have looked at it.
     const stored = await this.fetch(key, digestBody);
     if (stored?.content === sha256) return true;
@@ -252,12 +263,19 @@ export class S3Archive implements Archive {
     );
   }
 
-  private lockFromNow(): { ObjectLockMode?: RetentionMode; ObjectLockRetainUntilDate?: Date } {
+  private lockFromNow(): Record<string, string> {
     if (this.retentionPolicy === null) return {};
     return {
-      ObjectLockMode: this.retentionPolicy.mode,
-      ObjectLockRetainUntilDate: retainUntil(this.retentionPolicy, new Date()),
+      'x-amz-object-lock-mode': this.retentionPolicy.mode,
+      'x-amz-object-lock-retain-until-date': retainUntil(this.retentionPolicy, new Date()).toISOString(),
     };
+  }
+
+  /** By what the server says its time is, as the SDK does after its own requests. */
+  private correctClock(date: string | undefined): void {
+    const { config } = this.client;
+    const offset = Date.parse(date ?? '') - Date.now();
+    if (Math.abs(offset - config.systemClockOffset) >= CLOCK_SKEW_MS) config.systemClockOffset = offset;
   }
 
   /**
@@ -386,27 +404,24 @@ export class S3Archive implements Archive {
   private async call<T>(
     doing: string,
     key: string | undefined,
-    attempt: (signal: AbortSignal) => Promise<T>,
+    attempt: (signal: AbortSignal, credentials: SigningCredentials) => Promise<T>,
   ): Promise<T>;
   private async call<T, E>(
     doing: string,
     key: string | undefined,
-    attempt: (signal: AbortSignal) => Promise<T>,
+    attempt: (signal: AbortSignal, credentials: SigningCredentials) => Promise<T>,
     expected: (failure: S3Failure) => E | undefined,
   ): Promise<T | E>;
   private async call<T, E>(
     doing: string,
     key: string | undefined,
-    attempt: (signal: AbortSignal) => Promise<T>,
+    attempt: (signal: AbortSignal, credentials: SigningCredentials) => Promise<T>,
     expected?: (failure: S3Failure) => E | undefined,
   ): Promise<T | E> {
     try {
       return await withAttempts(
         { limits: this.limits, closing: this.closing.signal, secrets: () => [...this.secrets] },
-        async (signal) => {
-          await this.rememberSecrets();
-          return attempt(signal);
-        },
+        async (signal) => attempt(signal, await this.credentials()),
       );
     } catch (error) {
       if (!(error instanceof FinalFailure)) throw error;
@@ -421,14 +436,16 @@ export class S3Archive implements Archive {
     }
   }
 
-  /** What no error may show. The SDK keeps the credentials until they expire; this asks for what it has. */
-  private async rememberSecrets(): Promise<void> {
-    const { accessKeyId, secretAccessKey, sessionToken } = await this.client.config.credentials();
+  /** The SDK keeps the credentials until they expire; this asks for what it has, which no error may show. */
+  private async credentials(): Promise<SigningCredentials> {
+    const credentials = await this.client.config.credentials();
+    const { accessKeyId, secretAccessKey, sessionToken } = credentials;
     for (const secret of [accessKeyId, secretAccessKey, sessionToken]) {
       if (secret !== undefined) this.secrets.add(secret);
     }
     // A request may still be under way with the credentials before these; older ones are worth nothing any more.
     for (const old of [...this.secrets].slice(0, -SECRETS_KEPT)) this.secrets.delete(old);
+    return credentials;
   }
 
   private run<T>(operation: FinishedOperation['operation'], job: () => Promise<T>): Promise<T> {

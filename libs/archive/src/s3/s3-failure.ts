@@ -27,6 +27,23 @@ export class AttemptTimeout extends Error {
   override readonly name = 'AttemptTimeout';
 }
 
+/** An answer to a request that did not go through the SDK, in the form in which the SDK throws such answers. */
+export class S3Refusal extends Error {
+  readonly $metadata: { httpStatusCode: number; requestId?: string };
+  readonly $response: { headers: Record<string, string> };
+
+  constructor(
+    /** S3's code. */
+    override readonly name: string,
+    message: string,
+    { status, requestId, headers }: { status: number; requestId?: string; headers: Record<string, string> },
+  ) {
+    super(message);
+    this.$metadata = { httpStatusCode: status, ...(requestId === undefined ? {} : { requestId }) };
+    this.$response = { headers };
+  }
+}
+
 interface SdkError {
   name?: unknown;
   message?: unknown;
@@ -42,7 +59,7 @@ const PASSING = new Set([
   'ServiceUnavailable',
   'InternalError',
   'RequestTimeout',
-  // The SDK corrects its clock by the server's answer, so the next attempt is dated right.
+  // The clock is corrected by the server's answer, so the next attempt is dated right.
   'RequestTimeTooSkewed',
   'ThrottlingException',
   'Throttling',

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
+import { type AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import { sha256Hex } from '#libs/evidence';
-import { describeWithS3, type TestBucket, withS3 } from '#libs/testing';
+import { describeWithS3, type TestBucket, TestCa, withS3 } from '#libs/testing';
 import { type AttemptLimits } from './attempts';
 import { S3Archive, type S3ArchiveOptions } from './s3-archive';
 import { type Archive, MAX_OBJECT_BYTES } from '../archive';
@@ -42,7 +44,7 @@ describeWithS3('the S3 archive on a bad day', () => {
 
   async function openArchive(
     limits: Partial<AttemptLimits> = {},
-    options: { parallel?: number; credentials?: NonNullable<S3ArchiveOptions['credentials']> } = {},
+    options: Partial<S3ArchiveOptions> = {},
   ): Promise<S3Archive> {
     const archive = await S3Archive.open({
       bucket: bucket.name,
@@ -157,6 +159,119 @@ describeWithS3('the S3 archive on a bad day', () => {
     const ms = performance.now() - began;
     expect(ms).toBeGreaterThan(290);
     expect(ms).toBeLessThan(5_000);
+  });
+
+  it('dates its next attempt by the clock of a server that finds this one wrong', async () => {
+    const hourAhead = new Date(Date.now() + 3_600_000);
+    const confirmed = Buffer.from(sha256Hex(bytes), 'hex').toString('base64');
+    firstMeet(
+      { status: 403, code: 'RequestTimeTooSkewed', headers: { date: hourAhead.toUTCString() } },
+      { status: 200, headers: { 'x-amz-checksum-sha256': confirmed } },
+      // Asked through the SDK, which has the same clock.
+      { status: 404, code: 'NoSuchKey' },
+    );
+    const archive = await openArchive();
+    expect(await archive.putDocument(key, bytes)).toBe('stored');
+    expect(await archive.get(key)).toBeNull();
+    const hours = wire.seen.map(({ headers }) => String(headers['x-amz-date']).slice(0, 11));
+    const hourOf = (date: Date): string => date.toISOString().replaceAll('-', '').slice(0, 11);
+    expect(hours.slice(1)).toEqual([hourOf(hourAhead), hourOf(hourAhead)]);
+    expect(hours[0]).not.toBe(hours[1]);
+  });
+
+  it.each<[string, Fate, Record<string, unknown> & { message: string }]>([
+    [
+      'in words with signs that XML has to escape',
+      { status: 400, body: '<Error><Code>InvalidRequest</Code><Message>a &lt; b &amp; c</Message></Error>' },
+      { s3: 'InvalidRequest', status: 400, message: 'a < b & c' },
+    ],
+    [
+      'in no words',
+      { status: 400, body: '', headers: { 'x-amz-request-id': 'request-of-a-test' } },
+      { s3: 'HTTP 400', status: 400, requestId: 'request-of-a-test', message: 'HTTP 400' },
+    ],
+    [
+      'in more words than anybody reads',
+      { status: 400, body: 'x'.repeat(100_000) },
+      { status: null, attempts: 4, message: 'more than 65536 bytes' },
+    ],
+  ])('says what a server says that refuses %s', async (_, fate, { message, ...details }) => {
+    wire.fate = () => fate;
+    const error = await errorOf((await openArchive()).putDocument(key, bytes));
+    expect(error).toMatchObject({ code: 'unavailable', details });
+    expect(error.message).toContain(message);
+  });
+
+  it('gives up an attempt to store that gets no answer, and the connection with it', async () => {
+    firstMeet('silence');
+    const archive = await openArchive({ timeoutMs: 150 }, { parallel: 1 });
+    expect(await archive.putDocument(key, bytes)).toBe('stored');
+    expect(wire.seen).toHaveLength(2);
+  });
+
+  it('stores by https where it is given the authority, and nowhere else', async () => {
+    const ca = await TestCa.create();
+    const secured = await ScriptedWire.open(
+      s3().endpoint,
+      await ca.issue({ subject: [], names: [{ type: 'ip', value: '127.0.0.1' }], usage: 'server' }),
+    );
+    try {
+      const trusting = await openArchive({}, { endpoint: secured.endpoint, ca: ca.cert });
+      expect(await trusting.putDocument(key, bytes)).toBe('stored');
+      expect(await trusting.putDocument(key, bytes)).toBe('already');
+      const seen = secured.seen.length;
+      const wary = await openArchive({}, { endpoint: secured.endpoint });
+      expect(await errorOf(wary.putDocument(key, bytes))).toMatchObject({ code: 'unavailable' });
+      expect(secured.seen).toHaveLength(seen);
+    } finally {
+      await secured.close();
+    }
+  });
+
+  it('signs with what the platform gives out, and with what comes after it', async () => {
+    let asked = 0;
+    const platform = createServer((_, answer) => {
+      asked += 1;
+      const lasts = asked === 1 ? -1_000 : 3_600_000;
+      answer.end(
+        JSON.stringify({
+          AccessKeyId: `KEY${asked}`,
+          SecretAccessKey: `secret-of-a-test-${asked}`,
+          Token: `token-of-a-test-${asked}`,
+          Expiration: new Date(Date.now() + lasts).toISOString(),
+        }),
+      );
+    });
+    await new Promise<void>((resolve) => platform.listen(0, '127.0.0.1', resolve));
+    const { port } = platform.address() as AddressInfo;
+    // eslint-disable-next-line no-restricted-properties -- how a platform tells the SDK where it gives out credentials
+    const { env } = process;
+    env['AWS_CONTAINER_CREDENTIALS_FULL_URI'] = `http://127.0.0.1:${port}/credentials`;
+    // No server here takes such tokens; that the signature is right is shown beside the signer.
+    const confirmed = Buffer.from(sha256Hex(bytes), 'hex').toString('base64');
+    wire.fate = () => ({ status: 200, headers: { 'x-amz-checksum-sha256': confirmed } });
+    try {
+      const archive = await S3Archive.open({
+        bucket: bucket.name,
+        region: s3().region,
+        endpoint: wire.endpoint,
+        retention: { mode: 'GOVERNANCE', days: 1 },
+      });
+      opened.push(archive);
+      for (const n of [1, 2, 3]) expect(await archive.putDocument(`${key}.${n}`, bytes)).toBe('stored');
+    } finally {
+      delete env['AWS_CONTAINER_CREDENTIALS_FULL_URI'];
+      platform.closeAllConnections();
+      platform.close();
+    }
+    const signedWith = wire.seen.map(({ headers }) => [
+      /Credential=([^/]+)/.exec(headers.authorization ?? '')?.[1],
+      headers['x-amz-security-token'],
+    ]);
+    // What is good for an hour is not asked for again.
+    const [first, second] = [1, 2].map((n) => [`KEY${n}`, `token-of-a-test-${n}`]);
+    expect(signedWith).toEqual([first, second, second]);
+    expect(asked).toBe(2);
   });
 
   it('does not pause longer than it is told to, whatever the server asks for', async () => {
