@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -15,6 +16,7 @@ import {
 import { loadBenchConfig } from './bench.config';
 import { type BenchResult } from './bench-result';
 import { round } from './bench-stack';
+import { collectedHeap, INSPECTED } from './machine/collected-heap';
 import { cpuSecondsOf } from './machine/process-cpu';
 import { MIB, residentBytes, slope } from './machine/resident-memory';
 import { quantile } from './quantile';
@@ -47,7 +49,10 @@ export async function run(): Promise<BenchResult> {
     rows: [],
     notes: [
       'Latencies in ms, from the time in the event (set when its group is numbered) to the moment the stage has it for good.',
-      `written/s: what the kernel acknowledged. CPU: of the process, per event. RSS: MiB at the start and at the end; its slope is MiB a minute over the last two thirds.`,
+      'written/s: what the kernel acknowledged. CPU us: of the process, per event; this machine has',
+      `${Math.round((availableParallelism() * 1e6) / rate)} for each event at this rate, the system itself included. Memory is in MiB: RSS at the start, at the end`,
+      'and its slope (a minute, over the last two thirds); heap and buffers are what is left after a forced collection, before',
+      'the load and when every stage has its last event.',
       'replay to index: the table is dropped, then `./kernel replay --from store --to index` verifies and rebuilds it, beside kernel and workers that run; goal >= 3,000 events/s.',
       'Load generator, kernel, signing proxy, PostgreSQL, stream, archive and workers share the cores.',
     ],
@@ -66,6 +71,7 @@ export async function run(): Promise<BenchResult> {
       archive,
       logLevel: 'info',
       postgresSettings: { shared_buffers: '256MB' },
+      workerVariables: () => ({ NODE_OPTIONS: INSPECTED }),
     });
     try {
       into.rows.push(...(await measureStack(stack, `${stream}, ${archive}`, rate, seconds)));
@@ -87,11 +93,15 @@ async function measureStack(
   try {
     await write(operator, rate, WARM_UP_S * 1_000);
     const from = await headOf(database);
+    const processes = await Promise.all(
+      stack.workers.map(async ({ app, process: service }) => {
+        const pid = service.current?.pid ?? 0;
+        const left = await collectedHeap(await stack.log(app));
+        return { app, pid, left, memory: [] as [minutes: number, bytes: number][] };
+      }),
+    );
     const watch = new Watch(database, from);
-    const processes = stack.workers.map(({ app, process: service }) => {
-      const pid = service.current?.pid ?? 0;
-      return { app, pid, cpu: cpuSecondsOf(pid) ?? 0, memory: [] as [minutes: number, bytes: number][] };
-    });
+    const cpu = cpuOf(stack);
     const began = performance.now();
     const sampling = setInterval(() => {
       for (const { pid, memory } of processes)
@@ -102,14 +112,20 @@ async function measureStack(
     await watch.reached(to);
     clearInterval(sampling);
     const events = to - from;
+    const used = new Map(
+      [...cpuOf(stack)].map(([process, now]) => [process, ((now - (cpu.get(process) ?? 0)) / events) * 1e6]),
+    );
     const times = await timesOf(database, from, to);
-    const stages = STAGES.map((stage) => {
+    const stages: BenchResult['rows'] = [];
+    for (const stage of STAGES) {
       const latencies = watch.latencies(stage, times);
       const worker = processes.find(({ app }) => app === stage);
-      const memory = worker?.memory ?? [];
+      if (worker === undefined) throw new Error(`the stack has no ${stage}`);
+      const { memory, left } = worker;
       const settled = memory.slice(Math.floor(memory.length * SETTLED_AFTER));
       const resident = memory.map(([, bytes]) => bytes);
-      return {
+      const leftNow = await collectedHeap(await stack.log(stage));
+      stages.push({
         parts: name,
         stage,
         'written/s': Math.round(written / seconds),
@@ -117,16 +133,48 @@ async function measureStack(
         p95: round(quantile(latencies, 0.95)),
         p99: round(quantile(latencies, 0.99)),
         max: round(latencies.at(-1) ?? Number.NaN),
-        'CPU us': Math.round((((cpuSecondsOf(worker?.pid ?? 0) ?? 0) - (worker?.cpu ?? 0)) / events) * 1e6),
+        'CPU us': Math.round(used.get(stage) ?? 0),
         'RSS first': round((resident[0] ?? 0) / MIB),
         'RSS last': round((resident.at(-1) ?? 0) / MIB),
         'RSS slope': round(slope(settled.map(([minutes, bytes]) => [minutes, bytes / MIB])), 1),
-      };
-    });
+        'heap first': round(left.heap / MIB, 1),
+        'heap last': round(leftNow.heap / MIB, 1),
+        'buffers first': round(left.external / MIB, 1),
+        'buffers last': round(leftNow.external / MIB, 1),
+      });
+    }
+    used.set(
+      'all',
+      [...used.values()].reduce((sum, us) => sum + us, 0),
+    );
+    for (const [process, us] of used) {
+      if (!STAGES.some((stage) => stage === process))
+        stages.push({ parts: name, stage: process, 'CPU us': Math.round(us) });
+    }
     return [...stages, await rebuildIndex(stack, database, name)];
   } finally {
     await database.end();
   }
+}
+
+/** CPU seconds so far of every process of the stack, and of this one, which makes the load. */
+function cpuOf(stack: TestStack): Map<string, number> {
+  const pids: [string, number | undefined][] = [
+    ...stack.workers.map(({ app, process: service }): [string, number | undefined] => [
+      app,
+      service.current?.pid,
+    ]),
+    ['kernel', stack.kernels[0]?.process.current?.pid],
+    ['signing-proxy', stack.signingProxy.current?.pid],
+    ['postgres', stack.postgres.pid],
+    ['kafka', stack.stream.server?.pid],
+    ['s3', stack.archive.server?.pid],
+  ];
+  const found = pids.flatMap(([name, pid]): [string, number][] =>
+    pid === undefined ? [] : [[name, cpuSecondsOf(pid) ?? 0]],
+  );
+  const { user, system } = process.cpuUsage();
+  return new Map([...found, ['load', (user + system) / 1e6]]);
 }
 
 /** The index dropped and rebuilt from the store, as an operator does it. */
