@@ -109,8 +109,14 @@ function explain(error: unknown, explained: AppDefinition<MemberDefinitions>['ex
     return (error as Error).message;
   }
   // Of node:net and of PostgreSQL itself: nothing else is connected to before an app is up.
-  const { syscall, severity, code, message } = error as NodeJS.ErrnoException & { severity?: string };
-  if (syscall === 'listen') return `it cannot listen: ${message}.`;
+  const { syscall, severity, code, message, address, port } = error as NodeJS.ErrnoException & {
+    severity?: string;
+    address?: string;
+    port?: number;
+  };
+  if (syscall === 'listen') {
+    return `it cannot listen on ${address}, port ${port} (${code}); stop what listens there or choose another port.`;
+  }
   if (syscall === 'connect' || severity !== undefined || error instanceof AggregateError) {
     return `PostgreSQL (DATABASE_URL) cannot be used: ${message || code}.`;
   }

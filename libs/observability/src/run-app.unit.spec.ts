@@ -114,8 +114,13 @@ describe('runApp', () => {
     ],
     [
       'a port that is taken',
-      Object.assign(new Error('listen EADDRINUSE 127.0.0.1:1'), { syscall: 'listen' }),
-      'worker: it cannot listen: listen EADDRINUSE 127.0.0.1:1.\n',
+      Object.assign(new Error('listen EADDRINUSE 127.0.0.1:1'), {
+        syscall: 'listen',
+        code: 'EADDRINUSE',
+        address: '127.0.0.1',
+        port: 1,
+      }),
+      'worker: it cannot listen on 127.0.0.1, port 1 (EADDRINUSE); stop what listens there or choose another port.\n',
     ],
     [
       'a database that is away',
