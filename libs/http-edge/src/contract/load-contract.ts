@@ -79,6 +79,8 @@ function compileContract(document: unknown): Contract {
 
 class Compiler {
   private readonly ajv: Ajv2020;
+  /** By their text: the same problem is an answer of every operation, and compiling is most of a start. */
+  private readonly compiled = new Map<string, ValidateFunction>();
 
   constructor(private readonly document: Node) {
     this.ajv = new Ajv2020({ strict: true, allowUnionTypes: true, verbose: true, validateSchema: false });
@@ -237,8 +239,13 @@ class Compiler {
 
   private compile(schema: unknown, at: string): ValidateFunction {
     if (!isNode(schema)) fail(at, 'is not an object');
+    const text = JSON.stringify(schema);
+    const before = this.compiled.get(text);
+    if (before !== undefined) return before;
     try {
-      return this.ajv.compile(withAbsoluteReferences(schema) as Node);
+      const validate = this.ajv.compile(withAbsoluteReferences(schema) as Node);
+      this.compiled.set(text, validate);
+      return validate;
     } catch (error) {
       return fail(at, (error as Error).message);
     }
