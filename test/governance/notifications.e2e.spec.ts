@@ -19,11 +19,13 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+const WINDOW = (12 / 3_600).toFixed(9);
+
 describe('notifications about upgrades, with two kernels', () => {
   const stack = withStack({
     kernels: 2,
     shards: 3,
-    kernelVariables: () => {
+    kernelVariables: (_, n) => {
       const endpoint = (name: string, receiver: WebhookReceiver, more: object = {}) => {
         const secretFile = join(folder, name);
         writeFileSync(secretFile, `${receiver.secret}\n`, { mode: 0o600 });
@@ -38,6 +40,8 @@ describe('notifications about upgrades, with two kernels', () => {
         KERNEL_WEBHOOK_TIMEOUT_MS: '30000',
         KERNEL_WEBHOOK_RETRY_MS: '50',
         KERNEL_WEBHOOK_ATTEMPTS: '4',
+        // What is proposed through the first kernel has twelve seconds; through the second, days.
+        ...(n === 0 && { KERNEL_PROPOSAL_TTL_HOURS: WINDOW, KERNEL_RATIFICATION_HOURS: WINDOW }),
       };
     },
   });
@@ -49,9 +53,10 @@ describe('notifications about upgrades, with two kernels', () => {
   const told = (of: string, type: string) => (one: ReceivedWebhook) =>
     one.body.data['upgradeId'] === of && one.type === `upgrade.${type}`;
 
-  async function propose(id: string): Promise<void> {
+  async function propose(id: string, kernel = 1): Promise<void> {
     const manifest = { upgradeId: id, type: 'code', target: 'api', rationale: 'a fix' };
-    expect((await operator().post('/kernel/upgrade', { manifest })).status).toBe(201);
+    const client = new ContractClient(stack().client('OPERATOR', { kernel }));
+    expect((await client.post('/kernel/upgrade', { manifest })).status).toBe(201);
   }
 
   it('follow an upgrade, signed, and name what happened', async () => {
@@ -79,6 +84,40 @@ describe('notifications about upgrades, with two kernels', () => {
     expect(fire?.body.data).toMatchObject({ reason: 'it burns', ratifyBy: expect.any(String) });
     expect(about('told-2', alarms)).toHaveLength(1);
   });
+
+  it('come before a deadline, and when it has passed', async () => {
+    await propose('told-late', 0);
+    await propose('told-fire', 0);
+    const fire = await superadmin().post('/kernel/upgrade/told-fire/emergency-apply', { reason: 'it burns' });
+    const { ratifyBy } = fire.json.upgrade as { ratifyBy: string };
+    const [proposal] = await everything.until(told('told-late', 'expiring'));
+    const [ratification] = await everything.until(told('told-fire', 'expiring'));
+    expect(proposal).toMatchObject({
+      authentic: true,
+      body: { data: { status: 'proposed', position: null, quorum: { action: 'approve', missing: 3 } } },
+    });
+    expect(ratification).toMatchObject({
+      authentic: true,
+      body: { data: { status: 'emergency_applied', ratifyBy, quorum: { action: 'ratify', missing: 3 } } },
+    });
+    // While there still is time.
+    expect(Date.parse(String(proposal?.body.timestamp))).toBeLessThan(
+      Date.parse(String(proposal?.body.data['expiresAt'])),
+    );
+    expect(Date.parse(String(ratification?.body.timestamp))).toBeLessThan(Date.parse(ratifyBy));
+    const [unratified] = await everything.until(told('told-fire', 'unratified'));
+    await everything.until(told('told-late', 'expired'));
+    // It is code: only people can take it back.
+    expect(unratified).toMatchObject({
+      authentic: true,
+      body: { data: { status: 'rollback_required', position: expect.stringMatching(/^\d+:\d+$/) } },
+    });
+    const [alarm] = await alarms.until(told('told-fire', 'unratified'));
+    expect(alarm).toMatchObject({ id: unratified?.id, authentic: true });
+    expect(about('told-late', alarms)).toEqual([]);
+    expect(everything.received.filter(told('told-late', 'expiring'))).toHaveLength(1);
+    expect(everything.received.filter(told('told-fire', 'expiring'))).toHaveLength(1);
+  }, 60_000);
 
   it('are not lost when the process that delivers them is killed', async () => {
     const leading = async () => {

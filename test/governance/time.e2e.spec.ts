@@ -1,11 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type JsonObject } from '#libs/evidence';
 import { withStack } from '#libs/testing';
-import { ContractClient } from '../contract/contract.client';
+import { ContractClient, kernelContract } from '../contract/contract.client';
 import { PersonAtDesk } from './approvers';
-import { verifyOffline as verifyUpgrade } from './verify-offline';
+import { cli, connectionTo } from './cli';
+import { verifyFile, verifyOffline as verifyUpgrade } from './verify-offline';
 
 const SECOND = 1 / 3_600;
 /** The windows of what is proposed through the second kernel; what is proposed through the first has the usual ones. */
@@ -24,6 +25,8 @@ describe('what time does to upgrades, and the coordinator to what is due', () =>
   let folder: string;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'kernel-test-time-'));
+    // Compiles the contract, which takes a while: not within the seconds that an upgrade has.
+    kernelContract();
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -86,6 +89,7 @@ describe('what time does to upgrades, and the coordinator to what is due', () =>
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, untilThen) + 50));
     const replayed = await early.client.post('/kernel/upgrade/stale/approve', body);
     expect([replayed.status, replayed.json.error]).toEqual([400, 'invalid_approved_at']);
+    expect(await typesOf('stale')).toEqual(['proposed', 'approval_given', 'approval_refused']);
     expect((await detail('stale')).upgrade.quorum).toMatchObject({
       approvers: [],
       notCounted: [{ approverId: 'approver-1', reason: 'expired' }],
@@ -147,6 +151,139 @@ describe('what time does to upgrades, and the coordinator to what is due', () =>
     expect(upgrade['application']).toMatchObject({ authorization: { signatures: [{}] } });
     expect(await verified('auto')).toContain('verified: applied (3 of 3');
   }, 60_000);
+
+  // Before the first change of the policy: the windows of the second kernel hold until an upgrade names others.
+  describe('from the command line', () => {
+    type Caller = 'OPERATOR' | 'SUPERADMIN';
+    /** Through the kernel whose windows are short (1), or the usual ones (0). */
+    const kernel = (n: number, words: string, ...args: string[]) => as('OPERATOR', n, words, ...args);
+    const as = (caller: Caller, n: number, words: string, ...args: string[]) =>
+      cli([
+        ...['upgrade', ...words.split(' '), ...args],
+        ...connectionTo(stack(), stack().identities.callers[caller], n),
+      ]);
+    async function proposed(n: number, upgradeId: string, more: JsonObject = {}): Promise<void> {
+      const file = join(folder, `${upgradeId}.manifest.json`);
+      const manifest = { upgradeId, type: 'code', target: 'api', rationale: 'a fix', ...more };
+      await writeFile(file, JSON.stringify(manifest));
+      expect(await kernel(n, 'propose', file)).toContain(`${upgradeId} (${manifest.type}) is proposed`);
+    }
+    async function signed(upgradeId: string, people: number[], action = 'approve'): Promise<string> {
+      let printed = '';
+      for (const n of people) {
+        const approver = stack().identities.approvers[n - 1]!;
+        printed = await cli([
+          ...['upgrade', action, upgradeId, '--approver', approver.id, '--signing-key', approver.approvalKey],
+          ...['--origin', stack().origin, '--yes', ...connectionTo(stack(), approver.tls)],
+        ]);
+        expect(printed).toContain(`${upgradeId} (`);
+      }
+      return printed;
+    }
+    /** What `show` prints, as soon as an event of that type is in it. */
+    async function shown(upgradeId: string, type: string): Promise<string> {
+      for (const end = Date.now() + 30_000; ; await new Promise((resolve) => setTimeout(resolve, 50))) {
+        const text = await kernel(0, 'show', upgradeId);
+        if (text.includes(`  upgrade.${type}  `)) return text;
+        if (Date.now() > end) throw new Error(`${upgradeId} is not ${type}: ${text}`);
+      }
+    }
+    const typesShown = (text: string) => text.match(/upgrade\.\w+/g)?.map((type) => type.slice(8));
+    async function proven(upgradeId: string): Promise<string> {
+      const file = join(folder, `${upgradeId}.cli.json`);
+      await kernel(0, 'evidence', upgradeId, '--out', file);
+      const signers = join(folder, 'signers.cli.json');
+      const connection = connectionTo(stack(), stack().identities.callers.OPERATOR);
+      await writeFile(signers, await cli(['keys', 'signers', ...connection]));
+      const { code, output } = await verifyFile(file, signers);
+      expect([code, output]).toEqual([0, expect.stringContaining(`Upgrade ${upgradeId} verified`)]);
+      return output;
+    }
+
+    it('expire, and are rolled back when nobody ratifies them', async () => {
+      await proposed(1, 'cli-late');
+      await proposed(1, 'cli-fire', { type: 'policy', policy: LONG });
+      await proposed(1, 'cli-fire-outside');
+      await signed('cli-late', [1]);
+      for (const id of ['cli-fire', 'cli-fire-outside']) {
+        const applied = await as('SUPERADMIN', 1, 'emergency-apply', id, '--reason', 'it burns');
+        expect(applied).toContain('EMERGENCY to be ratified until');
+      }
+      await signed('cli-fire', [1, 2], 'ratify');
+      expect(typesShown(await shown('cli-fire', 'rolled_back'))).toEqual([
+        ...['proposed', 'emergency_applied', 'ratification_given', 'ratification_given', 'rolled_back'],
+      ]);
+      const outside = await shown('cli-fire-outside', 'rollback_required');
+      expect(outside).toContain('cli-fire-outside (code) is rollback_required');
+      const late = await shown('cli-late', 'expired');
+      expect(late).toContain('cli-late (code) is expired');
+      expect(late).toContain('reason    nobody applied it until');
+      expect(typesShown(late)).toEqual(['proposed', 'approval_given', 'expired']);
+      expect(late).toMatch(/upgrade\.expired +kernel$/m);
+      expect(await kernel(0, 'apply', 'cli-late')).toContain('(upgrade_closed)');
+      expect(await proven('cli-late')).toContain('verified: expired');
+      expect(await proven('cli-fire')).toContain('verified: rolled_back');
+    }, 60_000);
+
+    it('are applied by the coordinator, and undone by another one', async () => {
+      await proposed(0, 'cli-auto', {
+        type: 'policy',
+        policy: LONG,
+        autoApply: true,
+        preconditions: ['lab'],
+      });
+      expect(await signed('cli-auto', [1, 2, 3])).toContain('missing: lab');
+      expect(await kernel(0, 'check', 'cli-auto', 'lab')).toContain('cli-auto (policy)');
+      expect(typesShown(await shown('cli-auto', 'applied'))?.slice(-2)).toEqual([
+        'check_reported',
+        'applied',
+      ]);
+      const rollback = await kernel(0, 'rollback', 'cli-auto', '--rationale', 'too long');
+      expect(rollback).toContain('cli-auto.rollback (rollback) is proposed');
+      await signed('cli-auto.rollback', [3, 4, 5]);
+      expect(await kernel(0, 'apply', 'cli-auto.rollback')).toContain('is applied');
+      expect(typesShown(await shown('cli-auto', 'rolled_back'))).toEqual([
+        ...['proposed', 'approval_given', 'approval_given', 'approval_given', 'approved'],
+        ...['check_reported', 'applied', 'rolled_back'],
+      ]);
+      expect(await proven('cli-auto')).toContain('verified: rolled_back');
+      expect(await proven('cli-auto.rollback')).toContain('verified: applied (3 of 3');
+    }, 60_000);
+
+    it('lose the approvals of who leaves the pool while they are pending', async () => {
+      const { approvers, threshold } = JSON.parse(await kernel(0, 'approvers', '--json')) as {
+        threshold: number;
+        approvers: (JsonObject & { revokedKeys?: unknown })[];
+      };
+      const people = approvers.map(({ revokedKeys: _, ...approver }) => approver);
+      await proposed(0, 'cli-pending');
+      await signed('cli-pending', [1, 2, 3]);
+      await proposed(0, 'cli-leaves', {
+        type: 'approver_pool',
+        pool: { threshold, approvers: people.slice(1) },
+      });
+      await signed('cli-leaves', [2, 3, 4]);
+      expect(await kernel(0, 'apply', 'cli-leaves')).toContain('is applied');
+      const pending = await kernel(0, 'show', 'cli-pending');
+      expect(pending).toContain('cli-pending (code) is proposed');
+      expect(pending).toContain('approver-1 (approve) does not count: not_in_pool');
+      expect(await kernel(0, 'apply', 'cli-pending')).toContain('(insufficient_quorum): 2 of 3');
+      expect(await signed('cli-pending', [5])).toContain('3 of 3: approver-2, approver-3, approver-5');
+      expect(await kernel(0, 'apply', 'cli-pending')).toContain('is applied');
+      expect(await proven('cli-pending')).toContain('verified: applied (3 of 3');
+      // Back, for the tests that come.
+      await proposed(0, 'cli-returns', { type: 'approver_pool', pool: { threshold, approvers: people } });
+      await signed('cli-returns', [2, 3, 4]);
+      expect(await kernel(0, 'apply', 'cli-returns')).toContain('is applied');
+      // Who may read without a role is looked up once a second.
+      for (const n of [0, 1]) {
+        for (const end = Date.now() + 10_000; ; await new Promise((resolve) => setTimeout(resolve, 50))) {
+          if ((await person(1, n).client.get('/kernel/approvers')).status === 200) break;
+          expect(Date.now()).toBeLessThan(end);
+        }
+      }
+    }, 60_000);
+  });
 
   it('are undone by another one, and both prove it', async () => {
     await propose('wrong', 'usual', { type: 'policy', policy: LONG });

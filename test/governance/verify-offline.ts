@@ -18,6 +18,14 @@ export async function verifyOffline(
   await writeFile(evidence, change((await client.get(`/kernel/upgrade/${id}/evidence`)).text));
   const signers = join(folder, 'signers.json');
   await writeFile(signers, (await client.get('/kernel/keys/signers.json')).text);
+  return verifyFile(evidence, signers);
+}
+
+/** The evidence in a file, with the public keys in another. */
+export async function verifyFile(
+  evidence: string,
+  signers: string,
+): Promise<{ code: number; output: string }> {
   const args = [join(workTree(), 'tools', 'audit-verify.js'), '--upgrade', evidence, '--signers', signers];
   return new Promise((resolve) => {
     execFile(process.execPath, args, (error, stdout, stderr) => {
