@@ -209,7 +209,16 @@ describe('upgrades, over mutual TLS', () => {
         const answer = await one.client.post(`/kernel/upgrade/${id}/approve`, body);
         expect([answer.status, answer.json.error]).toEqual([400, 'invalid_signature']);
       }
-      expect(await typesOf(id)).toEqual(['proposed', ...forgeries.map(() => 'approval_refused')]);
+      const mistaken = await one.client.post(
+        `/kernel/upgrade/${id}/approve`,
+        one.body(record, { action: 'reject' }),
+      );
+      expect([mistaken.status, mistaken.json.detail, mistaken.json.reasons[0]]).toEqual([
+        400,
+        expect.stringMatching(/^The signature is to reject this upgrade, and counts for nothing else/),
+        'action: signed to reject, not to approve',
+      ]);
+      expect(await typesOf(id)).toEqual(['proposed', ...[...forgeries, 1].map(() => 'approval_refused')]);
       expect((await one.sign(id)).status).toBe(201);
     });
 

@@ -34,9 +34,15 @@ afterAll(async () => {
 });
 
 describe('approvers with WebAuthn credentials', () => {
+  // What is proposed through the second kernel takes approvals for five seconds only.
   const stack = withStack({
+    kernels: 2,
     shards: 2,
-    kernelVariables: () => ({ KERNEL_WEBAUTHN_RP_ID: RP, KERNEL_WEBAUTHN_ORIGINS: PAGE }),
+    kernelVariables: (_, n) => ({
+      KERNEL_WEBAUTHN_RP_ID: RP,
+      KERNEL_WEBAUTHN_ORIGINS: PAGE,
+      ...(n === 1 && { KERNEL_APPROVAL_TTL_HOURS: (5 / 3_600).toFixed(9) }),
+    }),
   });
   const operator = () => new ContractClient(stack().client('OPERATOR'));
   const superadmin = () => new ContractClient(stack().client('SUPERADMIN'));
@@ -213,6 +219,41 @@ describe('approvers with WebAuthn credentials', () => {
       expect(shown[0]?.keyRegisteredAt).toBe(`${shard}:${(seq ?? 0) + 1}`);
     });
 
+    it('is refused after its time, by whichever key, and the chain says so', async () => {
+      const manifest = { upgradeId: 'brief', type: 'code', target: 'api', rationale: 'a fix' };
+      const hasty = new ContractClient(stack().client('OPERATOR', { kernel: 1 }));
+      expect((await hasty.post('/kernel/upgrade', { manifest })).status).toBe(201);
+      const [first, second] = [await touch(1, 'brief'), await touch(2, 'brief')];
+      // The last of them: when its time is over, so is that of the others.
+      const record = await person(3).record('brief');
+      const bodies = [
+        [1, first],
+        [2, second],
+        [3, person(3).body(record)],
+      ] as const;
+      const untilThen = Date.parse(record.expiresAt) - Date.now();
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, untilThen) + 50));
+      for (const [n, body] of bodies) {
+        const { status, json } = await send(n, 'brief', 'approve', body);
+        expect([status, json.error]).toEqual([400, 'invalid_approved_at']);
+        expect(json.detail).toMatch(/is so old that the approval expired at 20/);
+      }
+      const { upgrade, timeline } = (await operator().get('/kernel/upgrade/brief')).json as {
+        upgrade: { quorum: { approvers: string[] } };
+        timeline: { type: string; payload: JsonObject }[];
+      };
+      expect(upgrade.quorum.approvers).toEqual([]);
+      expect(timeline.slice(1).map(({ type, payload }) => [type, payload['approverId']])).toEqual(
+        [1, 2, 3].map((n) => ['upgrade.approval_refused', `approver-${n}`]),
+      );
+      expect(timeline[1]?.payload).toMatchObject({
+        error: 'invalid_approved_at',
+        reasons: [expect.stringContaining('expired at')],
+      });
+      // The same credential, touched anew, counts.
+      expect((await send(1, 'brief', 'approve', await touch(1, 'brief'))).status).toBe(201);
+    });
+
     it('is refused when the assertion was made for something else', async () => {
       await propose('this');
       await propose('that');
@@ -259,6 +300,12 @@ describe('approvers with WebAuthn credentials', () => {
         const answer = await send(1, 'this', action, body);
         expect([what, answer.status, answer.json.error]).toEqual([what, 400, 'invalid_signature']);
       }
+      const toReject = { ...(await touch(1, 'this', 'reject')), notes: undefined };
+      const mistaken = await send(1, 'this', 'approve', toReject);
+      expect([mistaken.status, mistaken.json.detail]).toEqual([
+        400,
+        expect.stringMatching(/^The signature is to reject this upgrade/),
+      ]);
       // The approver's own assertion in another's hands.
       expect((await send(2, 'this', 'approve', good)).status).toBe(403);
       expect((await send(1, 'this', 'approve', good)).status).toBe(201);
@@ -267,7 +314,7 @@ describe('approvers with WebAuthn credentials', () => {
         timeline: { type: string }[];
       };
       expect(timeline.filter(({ type }) => type === 'upgrade.approval_refused')).toHaveLength(
-        forgeries.length,
+        forgeries.length + 1,
       );
     });
   });

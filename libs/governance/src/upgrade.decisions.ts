@@ -37,8 +37,14 @@ export interface Decided {
   position: string | null;
 }
 
-/** False signatures recorded per upgrade; what comes after that is refused all the same, but fills no chain. */
+/** Refused signatures recorded per upgrade; what comes after that is refused all the same, but fills no chain. */
 const MAX_RECORDED_REFUSALS = 100;
+
+const RECORDED_REFUSALS: ReadonlySet<GovernanceError['code']> = new Set([
+  'invalid_signature',
+  'key_not_valid',
+  'invalid_approved_at',
+]);
 
 /** Makes decisions about upgrades: loads, decides, commits everything that follows together or nothing. */
 @Injectable()
@@ -157,15 +163,15 @@ export class UpgradeDecisions {
     return { ...effect, payload: { ...effect.payload, counterSignature } };
   }
 
-  /** A signature that is false is a fact worth knowing: somebody may be trying. */
+  /** A signature that is false, or comes when its time is over, is a fact worth knowing: somebody may be trying. */
   private async recordRefusal(
     state: UpgradeState,
     command: UpgradeCommand,
     error: GovernanceError,
     { actor, correlationId }: Asking,
   ): Promise<void> {
-    const false_ = error.code === 'invalid_signature' || error.code === 'key_not_valid';
-    if (command.kind !== 'sign' || !false_ || state.refusals >= MAX_RECORDED_REFUSALS) return;
+    if (command.kind !== 'sign' || !RECORDED_REFUSALS.has(error.code)) return;
+    if (state.refusals >= MAX_RECORDED_REFUSALS) return;
     const { action, approverId, keyId, approvedAt } = command;
     await this.store.append({
       actor,
@@ -185,7 +191,7 @@ export class UpgradeDecisions {
                 keyId,
                 approvedAt,
                 error: error.code,
-                reasons: (error.details['reasons'] as string[] | undefined) ?? [],
+                reasons: (error.details['reasons'] as string[] | undefined) ?? [error.message],
               },
             },
           ],

@@ -259,6 +259,8 @@ function signable(state: UpgradeState, action: ApprovalAction, { governance, now
   throw state.application === null ? closed(status) : alreadyApplied(status);
 }
 
+const ACTIONS: readonly ApprovalAction[] = ['approve', 'reject', 'ratify'];
+
 /** The record as the kernel has it, if the signature is over exactly that. */
 function verifiedRecord(
   state: UpgradeState,
@@ -271,6 +273,7 @@ function verifiedRecord(
   const candidates = keyId === null ? (approver?.keys.map((key) => key.keyId) ?? []) : [keyId];
   const reasons: string[] = [];
   let usable = false;
+  let meant: ApprovalAction | undefined;
   for (const candidate of candidates) {
     const signer = findSigner(pool, approverId, candidate, aboutPool);
     if ('refusal' in signer) {
@@ -278,22 +281,29 @@ function verifiedRecord(
       continue;
     }
     usable = true;
-    const record = recordToSign(state, governance, origin, {
-      action,
-      approverId,
-      keyId: candidate,
-      approvedAt,
-      notes,
-    });
+    const signing = { action, approverId, keyId: candidate, approvedAt, notes };
+    const record = recordToSign(state, governance, origin, signing);
     const wrong = verifyApproval(record, signature, signer.key);
     if (wrong.length === 0) return record;
     reasons.push(...wrong.map((reason) => `${candidate}: ${reason}`));
+    // The one mistake that can be told from a forgery, because the kernel knows what else there is to sign.
+    meant ??= ACTIONS.find(
+      (other) =>
+        other !== action && verifyApproval({ ...record, action: other }, signature, signer.key).length === 0,
+    );
   }
   if (!usable) {
     throw new GovernanceError(
       'key_not_valid',
       `${approverId} has no key that could sign this (${reasons.join('; ') || 'none is registered'}).`,
       { reasons },
+    );
+  }
+  if (meant !== undefined) {
+    throw new GovernanceError(
+      'invalid_signature',
+      `The signature is to ${meant} this upgrade, and counts for nothing else; to ${action} it, fetch the approval request for that, and sign what it says.`,
+      { reasons: [`action: signed to ${meant}, not to ${action}`, ...reasons] },
     );
   }
   throw new GovernanceError(
