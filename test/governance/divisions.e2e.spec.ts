@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type JsonObject, manifestDigest } from '#libs/evidence';
 import { type HttpAnswer, withStack, workTree } from '#libs/testing';
-import { runCli } from '../../apps/cli/program';
 import { ContractClient } from '../contract/contract.client';
 import { Copies, expectEqualCopies } from '../faults/copies';
+import { cli, connectionTo } from './cli';
 
 let counter = 0;
 const nextId = (what: string) => `${what}-${++counter}`;
@@ -21,24 +21,6 @@ const lead = () => as('DIVISION_LEAD');
 const register = (manifest: JsonObject, kernel = 0) => operator(kernel).post('/kernel/division', manifest);
 /** Lists that have what was written up to a position. */
 const since = (position: string) => ({ headers: { 'kernel-min-position': position } });
-/** What ./kernel prints for these words; in this process, because a new one for each takes a second. */
-async function cli(args: readonly string[]): Promise<string> {
-  let printed = '';
-  const print = (text: unknown) => {
-    printed += String(text);
-    return true;
-  };
-  const outputs = [process.stdout, process.stderr].map((stream) =>
-    jest.spyOn(stream, 'write').mockImplementation(print),
-  );
-  try {
-    await runCli(args);
-    return printed;
-  } finally {
-    for (const output of outputs) output.mockRestore();
-  }
-}
-
 /** Every shard's head is in the index. */
 async function untilIndexed(): Promise<void> {
   const heads = (await operator().get('/kernel/audit/head')).json as { shard: number; seq: number }[];
@@ -571,6 +553,41 @@ describe('from a division to an allocation', () => {
       note: `2 of default for agent/${id}: it does well`,
     });
 
+    // And the other way round: what came of the template's signature, and of the division, ends in the allocation.
+    const forward = async (node: string, more = '') =>
+      (
+        await operator().get(
+          `/kernel/reason/${node}?direction=effects${more}`,
+          since(allocated.json.position),
+        )
+      ).json as {
+        direction: string;
+        truncated: boolean;
+        trace: { id: string; type: string; distance: number }[];
+      };
+    const ofTemplate = await forward(made.auditId);
+    expect(ofTemplate).toMatchObject({ direction: 'effects', truncated: false });
+    expect(ofTemplate.trace.map(({ type, distance }) => [type, distance])).toEqual([
+      ['manifest.signed', 0],
+      ['agent.spawned', 1],
+      ['agent.started', 2],
+      ['eval.submitted', 3],
+      ['allocation.granted', 3],
+    ]);
+    const ofDivision = await forward(`division%2F${divisionId}`);
+    expect(ofDivision.trace.map(({ type }) => type)).toEqual([
+      'division.registered',
+      ...['agent.spawned', 'agent.started', 'eval.submitted', 'allocation.granted', 'agent.spawned'],
+    ]);
+    expect(await forward(made.auditId, '&depth=1')).toMatchObject({
+      truncated: true,
+      trace: [{ type: 'manifest.signed' }, { type: 'agent.spawned' }],
+    });
+    expect((await forward(allocated.json.allocation.id as string)).trace).toHaveLength(1);
+    for (const bad of ['direction=sideways', 'depth=0', 'depth=201']) {
+      expect((await operator().get(`/kernel/reason/${id}?${bad}`)).status).toBe(400);
+    }
+
     const aggregate = (await operator().get(`/kernel/reason/agent%2F${id}`)).json;
     expect(aggregate).toMatchObject({ kind: 'aggregate', stream: `agent/${id}` });
     expect((await operator().get(`/kernel/reason/${id}`)).json.trace).toEqual(aggregate.trace);
@@ -607,9 +624,7 @@ describe('from a division to an allocation', () => {
   });
 
   it('is done from the command line, too', async () => {
-    const { identities, kernels } = stack();
-    const { cert, key } = identities.callers.OPERATOR;
-    const connection = ['--url', kernels[0]!.apiUrl, '--ca', identities.caCert, '--cert', cert, '--key', key];
+    const connection = connectionTo(stack(), stack().identities.callers.OPERATOR);
     const kernel = (words: string, ...args: string[]) => cli([...words.split(' '), ...args, ...connection]);
     const file = async (name: string, value: object) => {
       await writeFile(join(stack().dir, name), JSON.stringify(value));
@@ -646,6 +661,13 @@ describe('from a division to an allocation', () => {
     expect(await kernel('agent list', '--division', divisionId)).toContain(agentId);
     expect(await kernel('agent evals', '--agent', agentId)).toContain(evalId);
     expect(await kernel('allocation list', '--division', divisionId)).toContain('it does well');
+    const effects = await kernel('reason', `agent/${agentId}`, '--effects');
+    expect(effects.match(/(agent|eval|allocation)\.\w+/g)?.slice(0, 4)).toEqual([
+      ...['agent.spawned', 'agent.started', 'eval.submitted', 'allocation.granted'],
+    ]);
+    expect(await kernel('reason', `agent/${agentId}`, '--effects', '--depth', '1')).toContain(
+      'There is more',
+    );
   });
 
   it('is verified in the database and the archive, and the same everywhere', async () => {

@@ -1,6 +1,6 @@
 import { type Command } from 'commander';
 import { print } from '../output/print';
-import { type CallOptions, get, reading } from './api-calls';
+import { type CallOptions, get, reading, withQuery } from './api-calls';
 
 interface Trace {
   node: string;
@@ -22,16 +22,23 @@ interface Trace {
 /** Why something is as it is. */
 export function addReason(program: Command): void {
   reading(program.command('reason'))
-    .summary('why something is as it is: the events that it rests on')
+    .summary('why something is as it is, or what came of it')
     .description(
-      'Shows the events that something rests on, those that they rest on, and so on, in the order in which they happened.',
+      'Shows the events that something rests on, those that they rest on, and so on, in the order in which they happened. With --effects those that rest on it.',
     )
     .argument(
       '<node>',
       "an event's id, a stream such as agent/a-1, or the id of an agent, division, upgrade or manifest",
     )
-    .action(async (node: string, options: CallOptions) => {
-      const answer = await get(options, `/kernel/reason/${encodeURIComponent(node)}`);
+    .option('--effects', 'what came of it, instead of what it came of')
+    .option('--depth <n>', 'how far to go (default: as far as there are steps)')
+    .action(async (node: string, options: CallOptions & { effects?: true; depth?: string }) => {
+      const direction = options.effects === true ? 'effects' : undefined;
+      const path = withQuery(`/kernel/reason/${encodeURIComponent(node)}`, {
+        direction,
+        depth: options.depth,
+      });
+      const answer = await get(options, path);
       print(options.json === true ? answer : describe(JSON.parse(answer) as Trace));
     });
 }

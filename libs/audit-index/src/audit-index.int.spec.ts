@@ -28,7 +28,9 @@ describe('the audit index', () => {
     const client = new Client({ connectionString: url });
     await client.connect();
     try {
-      return (await client.query<Record<string, unknown>>(sql)).rows;
+      const result = (await client.query(sql)) as unknown;
+      // Of several statements, the last one's.
+      return ([result].flat().at(-1) as { rows: Record<string, unknown>[] }).rows;
     } finally {
       await client.end();
     }
@@ -130,6 +132,59 @@ describe('the audit index', () => {
     expect(Math.max(...asked)).toBeLessThanOrEqual(3);
     const { nextCursor } = await search(1, null);
     await expect(search(1, nextCursor, 'another question')).rejects.toMatchObject({ code: 'invalid_cursor' });
+  });
+
+  describe('what payloads name', () => {
+    const id = '01890000-0000-7000-8000-000000000001';
+    const names = (eventId: string) => ({ because: [{ relation: 'a', eventId }, 'nonsense'] });
+    const streams = (found: { event: { stream: string } }[]) => found.map(({ event }) => event.stream);
+
+    it('is found by it, the oldest first, a bounded number', async () => {
+      await filled.append('thing/1', names(id));
+      await filled.append('thing/2', names('another'), { because: id }, { because: { eventId: id } });
+      await filled.append('thing/3', { upgradeId: 'u' });
+      await filled.append('upgrade/u', { upgradeId: 'u' });
+      await filled.append('thing/4', { upgradeId: 'u', ...names(id) });
+      await filled.append('thing/5', { upgradeId: ['u'] }, { upgradeId: 'v' });
+      await catchUp();
+      expect(streams(await index.naming({ because: id }, 10))).toEqual(['thing/1', 'thing/4']);
+      expect(streams(await index.naming({ because: id }, 1))).toEqual(['thing/1']);
+      const everywhere: string[] = [];
+      for (let shard = 0; shard < SHARDS; shard++) {
+        everywhere.push(...streams(await index.naming({ upgradeId: 'u', shard, afterSeq: 0 }, 10)));
+        expect(await index.naming({ upgradeId: 'u', shard, afterSeq: 1_000 }, 10)).toEqual([]);
+      }
+      expect(everywhere.sort()).toEqual(['thing/3', 'thing/4', 'thing/5']);
+    });
+
+    it('may be anything, of any size, and is looked for in its index', async () => {
+      await filled.append('thing/1', { upgradeId: 'x'.repeat(30_000), because: 'y'.repeat(30_000) });
+      await fill();
+      await catchUp();
+      expect(await index.naming({ because: id }, 10)).toEqual([]);
+      const plan = await as(
+        filled.database.superuserUrl,
+        `SET enable_seqscan = off; EXPLAIN SELECT FROM kernel_index.events e
+         WHERE e.payload ?| ARRAY['because', 'upgradeId'] AND e.payload -> 'because' @> '[{"eventId":"x"}]'`,
+      );
+      expect(JSON.stringify(plan)).toContain('events_named_idx');
+    });
+
+    it('is indexed in an index from before, too', async () => {
+      const { database } = filled;
+      await as(database.superuserUrl, 'DROP INDEX kernel_index.events_named_idx');
+      await as(
+        database.superuserUrl,
+        `DELETE FROM kernel.migrations WHERE name = 'NamedEvents1764710000000'`,
+      );
+      const { runtimeRole, workerRole } = postgres();
+      await migrate(database.ownerUrl, { origin: ORIGIN, shards: SHARDS, runtimeRole, workerRole });
+      const [found] = await as(
+        database.superuserUrl,
+        `SELECT to_regclass('kernel_index.events_named_idx') IS NOT NULL AS there`,
+      );
+      expect(found).toEqual({ there: true });
+    });
   });
 
   it('refuses what the event store refuses', async () => {

@@ -8,7 +8,9 @@ import {
   type EventSearch,
   EventStoreError,
   IndexQueries,
+  type Named,
   type Statement,
+  type StoredEvent,
   StoreError,
 } from '#libs/event-store';
 import { INDEX_CONSUMER } from './index-writer';
@@ -62,6 +64,14 @@ export class AuditIndex {
    */
   search<T>(query: EventQuery, search: EventSearch<T>): Promise<{ found: T[]; nextCursor: string | null }> {
     return this.queries.search(query, search);
+  }
+
+  /**
+   * Events whose payload names an event (as a cause, in `because`) or an upgrade, the oldest first.
+   * @throws EventStoreError `store_unavailable`
+   */
+  naming(named: Named, limit: number): Promise<StoredEvent[]> {
+    return this.queries.naming(named, limit);
   }
 
   /** @throws EventStoreError `store_unavailable` */

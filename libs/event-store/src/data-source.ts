@@ -7,6 +7,7 @@ import { LegalHolds1764300000000 } from './migrations/1764300000000-legal-holds.
 import { Modes1764400000000 } from './migrations/1764400000000-modes.migration';
 import { Webhooks1764700000000 } from './migrations/1764700000000-webhooks.migration';
 import { WebAuthnChallenges1764700100000 } from './migrations/1764700100000-webauthn-challenges.migration';
+import { NamedEvents1764710000000 } from './migrations/1764710000000-named-events.migration';
 import { SignerSwitch1764800000000 } from './migrations/1764800000000-signer-switch.migration';
 
 export const SCHEMA = 'kernel';
@@ -21,6 +22,7 @@ export const MIGRATIONS = [
   Modes1764400000000,
   Webhooks1764700000000,
   WebAuthnChallenges1764700100000,
+  NamedEvents1764710000000,
   SignerSwitch1764800000000,
 ];
 

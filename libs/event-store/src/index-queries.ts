@@ -1,10 +1,12 @@
 import { type DataSource } from 'typeorm';
 import { shardOf } from './append/shard-of';
-import { type EventPage, type EventQuery, type EventSearch } from './event-store.types';
+import { type EventPage, type EventQuery, type EventSearch, type StoredEvent } from './event-store.types';
 import { DEFAULT_LIMITS, type EventStoreLimits } from './limits';
 import { Database } from './postgres/database';
 import { StoreError } from './postgres/store-error';
 import { EventQueries } from './read/event-queries';
+import { type EventRow, storedEvent } from './read/event-row';
+import { type Named, namedEvents } from './read/named-events.sql';
 import { unavailable } from './tail/event-tail';
 
 export interface IndexQueriesOptions {
@@ -18,16 +20,27 @@ export interface IndexQueriesOptions {
 export class IndexQueries {
   private readonly queries: EventQueries;
   private readonly shards: number;
+  private readonly database: Database;
 
   constructor({ dataSource, shards, limits }: IndexQueriesOptions) {
     const { storeTimeoutMs } = { ...DEFAULT_LIMITS, ...limits };
     this.shards = shards;
-    this.queries = new EventQueries(new Database(dataSource, storeTimeoutMs), shards, 'kernel_index');
+    this.database = new Database(dataSource, storeTimeoutMs);
+    this.queries = new EventQueries(this.database, shards, 'kernel_index');
   }
 
   /** @throws EventStoreError `invalid_request`, `invalid_cursor`, `store_unavailable` */
   async query(query: EventQuery = {}): Promise<EventPage> {
     return asked(this.queries.query(query, (stream) => shardOf(stream, this.shards)));
+  }
+
+  /**
+   * Events whose payload names an event or an upgrade, the oldest first. An upgrade's own events are not among them.
+   * @throws EventStoreError `store_unavailable`
+   */
+  async naming(named: Named, limit: number): Promise<StoredEvent[]> {
+    const { text, values } = namedEvents(named, limit);
+    return (await asked(this.database.query<EventRow>(text, values))).map(storedEvent);
   }
 
   /** @throws EventStoreError as `query` does */

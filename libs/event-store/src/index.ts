@@ -39,6 +39,7 @@ export {
 export { type AnswerRecord, type RecordedAnswer } from './idempotency/idempotency-store';
 export { DEFAULT_LIMITS, type EventStoreLimits, MAX_EVENTS_PER_REQUEST, MAX_PAGE } from './limits';
 export { IndexQueries, type IndexQueriesOptions } from './index-queries';
+export { type Named } from './read/named-events.sql';
 export { assertMigrated, assertRuntimeRole, assertWorkerRole, migrate, type MigrateOptions } from './migrate';
 export { openAsWorker, type WorkerConnection } from './open-as-worker';
 export { workerSettings } from './worker-settings';

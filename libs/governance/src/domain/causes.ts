@@ -20,6 +20,10 @@ const HISTORIES: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
+export function hasHistory(stream: string): boolean {
+  return HISTORIES.has(nounOf(stream));
+}
+
 /** What an event itself says that it rests on, the closest first. */
 export function causesOf(event: AuditEvent): Cause[] {
   const { stream, streamVersion, causationId, payload } = event;
@@ -32,7 +36,7 @@ export function causesOf(event: AuditEvent): Cause[] {
     named.add(eventId);
     causes.push({ relation, event: { id: eventId } });
   }
-  const follows = HISTORIES.has(nounOf(stream)) && streamVersion > 1;
+  const follows = hasHistory(stream) && streamVersion > 1;
   if (follows) causes.push({ relation: 'follows', event: { stream, version: streamVersion - 1 } });
   // The cause of a change in a history is mostly the change before it, and that is said already.
   if (causationId !== null && !named.has(causationId) && !follows) {
@@ -43,6 +47,20 @@ export function causesOf(event: AuditEvent): Cause[] {
     causes.push({ relation: 'upgrade', event: { stream: `upgrade/${upgradeId}`, lastBefore: event } });
   }
   return causes;
+}
+
+/**
+ * Whether an event says that it rests on another.
+ * @param next what came behind the other in its stream, if anything did
+ */
+export function restsOn(event: AuditEvent, cause: AuditEvent, next: AuditEvent | undefined): boolean {
+  return causesOf(event).some(({ event: named }) => {
+    if ('id' in named) return named.id === cause.id;
+    if (named.stream !== cause.stream) return false;
+    if ('version' in named) return named.version === cause.streamVersion;
+    const before = (one: AuditEvent) => one.shard === event.shard && one.seq < event.seq;
+    return before(cause) && (next === undefined || !before(next));
+  });
 }
 
 /** One line on what happened, where the kernel knows what it means. */

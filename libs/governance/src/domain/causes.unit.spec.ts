@@ -1,6 +1,6 @@
 import { type AuditEvent } from '#libs/evidence';
 import { recorded } from '../fixtures/recorded-events.fixture';
-import { causesOf, noteOf } from './causes';
+import { causesOf, noteOf, restsOn } from './causes';
 
 const event = (
   stream: string,
@@ -11,6 +11,37 @@ const event = (
   ...recorded('thing.happened', payload, version),
   stream,
   ...more,
+});
+
+describe('whether an event rests on another', () => {
+  const cause = event('agent/a', 2, {}, { id: 'c-1', shard: 0, seq: 10 });
+
+  it('is so when it names it, follows it, or was caused by it', () => {
+    const because = [{ relation: 'agent', eventId: 'c-1' }];
+    expect(restsOn(event('allocation/p', 1, { because }), cause, undefined)).toBe(true);
+    expect(restsOn(event('agent/a', 3, {}), cause, undefined)).toBe(true);
+    expect(restsOn(event('eval/a', 1, {}, { causationId: 'c-1' }), cause, undefined)).toBe(true);
+    const others = [
+      event('allocation/p', 1, { because: [{ relation: 'agent', eventId: 'c-2' }] }),
+      event('agent/a', 4, {}),
+      event('agent/b', 3, {}),
+      event('eval/a', 1, {}, { causationId: 'c-2' }),
+    ];
+    for (const other of others) expect(restsOn(other, cause, undefined)).toBe(false);
+  });
+
+  it('is so of the last event of an upgrade before it', () => {
+    const applied = event('upgrade/u', 5, {}, { id: 'u-5', shard: 0, seq: 10 });
+    const later = event('upgrade/u', 6, {}, { id: 'u-6', shard: 0, seq: 20 });
+    const changed = (seq: number, shard = 0) =>
+      event('policy/governance', 1, { upgradeId: 'u' }, { shard, seq });
+    expect(restsOn(changed(11), applied, later)).toBe(true);
+    expect(restsOn(changed(21), applied, undefined)).toBe(true);
+    expect(restsOn(changed(21), applied, later)).toBe(false);
+    expect(restsOn(changed(21), later, undefined)).toBe(true);
+    expect(restsOn(changed(9), applied, later)).toBe(false);
+    expect(restsOn(changed(11, 1), applied, later)).toBe(false);
+  });
 });
 
 describe('what an event rests on', () => {

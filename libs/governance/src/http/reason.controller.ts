@@ -1,8 +1,8 @@
-import { Controller, Get, Headers, Inject, Param } from '@nestjs/common';
+import { Controller, Get, Headers, Inject, Param, Query } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import { Policy, Scope } from '#libs/access';
 import { PositionReached } from '#libs/audit-index';
-import { GetReason, type ReasonTrace } from '../queries/reason/reason.query';
+import { GetReason, type ReasonTrace, type TraceDirection } from '../queries/reason/reason.query';
 import { MIN_POSITION } from './requests';
 
 @Controller('kernel/reason')
@@ -16,10 +16,14 @@ export class ReasonController {
   @Policy('audit.read')
   async reason(
     @Param('node') node: string,
+    @Query() { direction, depth = null }: { direction: TraceDirection; depth?: number | null },
     @Scope() scope: Scope,
     @Headers(MIN_POSITION) minPosition?: string,
   ): Promise<ReasonTrace> {
-    await this.position.committed(minPosition);
-    return this.queries.execute(new GetReason(node, scope));
+    // Causes are named by events, which the store has; for effects one has to search, in the index.
+    await (direction === 'causes'
+      ? this.position.committed(minPosition)
+      : this.position.indexed(minPosition));
+    return this.queries.execute(new GetReason(node, scope, direction, depth));
   }
 }

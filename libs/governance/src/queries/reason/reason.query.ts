@@ -16,13 +16,17 @@ export interface TraceStep {
   /** One line on what happened. */
   note: string | null;
   hash: string | null;
-  /** How far from the node, in causes. */
+  /** How far from the node, in causes or effects. */
   distance: number;
   because: { relation: string; id: string }[];
 }
 
+/** Back to what something rests on, or on to what came of it. */
+export type TraceDirection = 'causes' | 'effects';
+
 export interface ReasonTrace {
   node: string;
+  direction: TraceDirection;
   kind: 'event' | 'aggregate';
   /** The stream of an aggregate, or the event's own. */
   stream: string;
@@ -31,12 +35,15 @@ export interface ReasonTrace {
   truncated: boolean;
 }
 
-/** Why something is as it is: the events that it rests on, and those that they rest on. */
+/** Why something is as it is: the events that it rests on, and those that they rest on. Or the other way round. */
 export class GetReason extends Query<ReasonTrace> {
   constructor(
     /** An event's id, a stream (`agent/a-1`), or the id of a division, agent, upgrade or manifest. */
     readonly node: string,
     readonly scope: Scope,
+    readonly direction: TraceDirection = 'causes',
+    /** How far to go; null: as far as there are steps. */
+    readonly depth: number | null = null,
   ) {
     super();
   }
