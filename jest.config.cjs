@@ -6,5 +6,7 @@ module.exports = {
   transform: { '^.+\\.ts$': '@swc/jest' },
   moduleNameMapper: { '^#libs/([^/]+)$': '<rootDir>/libs/$1/src/index.ts' },
   testTimeout: 60_000,
+  // On a busy machine Jest may say that a worker "failed to exit gracefully". No test leaks then: with nothing open and its
+  // 'exit' event long gone, a worker that has run many files takes more than Jest's 500 ms to give its heap back.
   maxWorkers: 2,
 };
