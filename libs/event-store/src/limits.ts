@@ -62,7 +62,9 @@ export const MAX_ANSWER_BYTES = 1024 * 1024;
 
 export const DEFAULT_PAGE = 100;
 export const MAX_PAGE = 1_000;
-/** Events that a tail hands over at a time. */
+/** Events that a tail hands over at a time, */
 export const TAIL_PAGE = 500;
+/** and their canonical bytes, rounded up to a whole event: 500 events of ordinary size have a quarter of a megabyte. */
+export const TAIL_PAGE_BYTES = 4 * 1024 * 1024;
 /** A cached head is at most this old. */
 export const RECENT_HEAD_MS = 250;

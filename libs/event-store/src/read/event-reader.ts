@@ -10,6 +10,17 @@ const STREAM_EVENTS = {
   text: 'SELECT canonical FROM kernel.stream_events($1, $2) AS canonical',
 };
 
+/** octet_length() of a large value reads its header only. */
+const PAGE = {
+  name: 'kernel_page',
+  text: `SELECT canonical FROM (
+      SELECT seq, canonical, sum(octet_length(canonical)) OVER (ORDER BY seq) - octet_length(canonical) AS before
+      FROM (
+        SELECT seq, canonical FROM kernel.events WHERE shard = $1 AND seq > $2 ORDER BY seq LIMIT $3) ahead) page
+    WHERE before < $4
+    ORDER BY seq`,
+};
+
 /** Reading never needs the head row or the writer: every method is one statement. */
 export class EventReader {
   constructor(private readonly database: Database) {}
@@ -33,6 +44,16 @@ export class EventReader {
        ORDER BY seq LIMIT $3`,
       [shard, afterSeq, limit, ...(division === undefined ? [] : [division])],
     );
+    return rows.map(storedEvent);
+  }
+
+  /** So many events at most, and no further one behind so many canonical bytes. At least one, if there is one. */
+  async page(
+    shard: number,
+    afterSeq: number,
+    most: { events: number; bytes: number },
+  ): Promise<StoredEvent[]> {
+    const rows = await this.database.query<EventRow>(PAGE, [shard, afterSeq, most.events, most.bytes]);
     return rows.map(storedEvent);
   }
 

@@ -2,10 +2,12 @@ import { AppendNotifications } from './append-notifications';
 import { WakeUp } from './wake-up';
 import { EventStoreError } from '../event-store.error';
 import { type StoredEvent } from '../event-store.types';
-import { TAIL_PAGE } from '../limits';
+import { TAIL_PAGE, TAIL_PAGE_BYTES } from '../limits';
 import { type Database } from '../postgres/database';
 import { StoreError } from '../postgres/store-error';
 import { type EventReader } from '../read/event-reader';
+
+const MOST = { events: TAIL_PAGE, bytes: TAIL_PAGE_BYTES };
 
 /** Follows the log, woken by appends of this and of other processes. */
 export class EventTail {
@@ -42,7 +44,7 @@ export class EventTail {
     let { afterSeq } = options;
     while (!signal.aborted) {
       const mark = wakeUp.mark;
-      const page = await this.reader.read(shard, afterSeq, TAIL_PAGE).catch((error: unknown) => {
+      const page = await this.reader.page(shard, afterSeq, MOST).catch((error: unknown) => {
         if (error instanceof StoreError && error.kind !== 'refused') return [];
         throw unavailable(error);
       });
@@ -52,7 +54,7 @@ export class EventTail {
         yield page;
         afterSeq = last.event.seq;
       }
-      if (page.length < TAIL_PAGE) await wakeUp.wait(mark, this.pollMs, signal);
+      if (!isFull(page)) await wakeUp.wait(mark, this.pollMs, signal);
     }
   }
 
@@ -67,6 +69,13 @@ export class EventTail {
     this.stopping.abort();
     await this.notifications.close();
   }
+}
+
+/** There may be more behind it. */
+function isFull(page: readonly StoredEvent[]): boolean {
+  return (
+    page.length >= MOST.events || page.reduce((sum, { bytes }) => sum + bytes.byteLength, 0) >= MOST.bytes
+  );
 }
 
 export function unavailable(cause: unknown): EventStoreError {

@@ -1,6 +1,7 @@
 import { Client } from 'pg';
 import { withPostgres } from '#libs/testing';
 import { type AuditEvent } from '#libs/evidence';
+import { TAIL_PAGE_BYTES } from '../limits';
 import {
   append,
   event,
@@ -74,6 +75,26 @@ describe('tail', () => {
     tail.stop();
     await tail.ended;
     expect(tail.seen.map(({ seq }) => seq)).toEqual(Array.from({ length: 1_000 }, (_, i) => i + 1));
+  });
+
+  it('hands over no more than some megabytes at a time, and does not wait between them', async () => {
+    // A lost notification would be noticed only after a minute.
+    const { store } = await open({ limits: { tailPollMs: 60_000 } });
+    const large = event({ text: 'x'.repeat(60_000) });
+    for (let n = 0; n < 2; n += 1) {
+      await store.append(append(write('a/1', { events: Array.from({ length: 60 }, () => large) })));
+    }
+    const pages: { events: number; bytes: number }[] = [];
+    const abort = new AbortController();
+    for await (const page of store.tail(0, { afterSeq: 0, signal: abort.signal })) {
+      pages.push({
+        events: page.length,
+        bytes: page.reduce((sum, { bytes }) => sum + bytes.byteLength, 0),
+      });
+      if (pages.reduce((sum, { events }) => sum + events, 0) === 120) abort.abort();
+    }
+    expect(pages.length).toBeGreaterThan(1);
+    for (const { bytes } of pages) expect(bytes).toBeLessThan(TAIL_PAGE_BYTES + 65_536);
   });
 
   it('starts after a position', async () => {
