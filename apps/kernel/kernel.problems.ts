@@ -50,6 +50,7 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
     closed: STOPPING,
     // A statement of more than 4,096 bytes, which takes names of hundreds of non-ASCII characters.
     invalid_request: { status: 400 },
+    key_exists: { status: 409, word: 'signer_exists' },
     key_refused: OUR_FAULT,
     refused_in_production: OUR_FAULT,
     misconfigured: OUR_FAULT,
@@ -130,6 +131,7 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
     overlap: { status: 409, members: ['retryAfterS'] },
     invalid_since: { status: 400 },
     no_candidate: { status: 409 },
+    key_not_made: { status: 409 },
     quorum_needed: { status: 409 },
   }),
 ];

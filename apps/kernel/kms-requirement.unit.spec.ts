@@ -51,7 +51,7 @@ describe('KmsRequirement', () => {
 
   it('keeps such a key from the registry, whenever it turns up', async () => {
     const notAsked = () => Promise.reject(new Error('not asked'));
-    const proxy = { ...holding(key('software')), health: notAsked, sign: notAsked };
+    const proxy = { ...holding(key('software')), health: notAsked, sign: notAsked, makeKey: notAsked };
     await expect(
       new ProxyKeys(proxy, new KmsRequirement(production), 'kernel.example.com/test').keys(),
     ).rejects.toMatchObject({

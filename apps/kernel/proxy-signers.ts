@@ -7,12 +7,14 @@ import {
   sha256Hex,
   signedCheckpoint,
   type SignerEntry,
+  type SignerPurpose,
   signerPossessionInput,
 } from '#libs/evidence';
 import { type EventSigner, EventStoreError } from '#libs/event-store';
 import { CheckpointSigner, type KeyPossession } from '#libs/governance';
-import { type BackendKey, BackendKeys, type SigningKeys } from '#libs/key-registry';
+import { type BackendKey, BackendKeys, KeyRegistryError, type SigningKeys } from '#libs/key-registry';
 import {
+  type KeyInfo,
   SignerError,
   type SignatureRequest,
   type SigningProxyClient,
@@ -27,7 +29,7 @@ export class ProxyKeys extends BackendKeys {
   private readonly possession: ProxyKeyPossession;
 
   constructor(
-    private readonly proxy: Pick<SigningProxyClient, 'keys' | 'health' | 'sign'>,
+    private readonly proxy: Pick<SigningProxyClient, 'keys' | 'makeKey' | 'health' | 'sign'>,
     private readonly requirement: Pick<KmsRequirement, 'whyNot'>,
     origin: string,
   ) {
@@ -44,6 +46,19 @@ export class ProxyKeys extends BackendKeys {
     const why = this.requirement.whyNot(keys);
     if (why !== null) throw new SignerError('signing_unavailable', why);
     return keys;
+  }
+
+  async make(kid: string, purposes: readonly SignerPurpose[]): Promise<BackendKey> {
+    let key: KeyInfo;
+    try {
+      key = await this.proxy.makeKey(kid, purposes);
+    } catch (error) {
+      if (!(error instanceof SignerError && error.code === 'key_refused')) throw error;
+      throw new KeyRegistryError('key_not_made', `${error.message}.`, { proxy: error.details['error'] });
+    }
+    const why = this.requirement.whyNot([key]);
+    if (why === null) return key;
+    throw new SignerError('signing_unavailable', why);
   }
 
   async health(): Promise<{ ok: boolean; detail: string }> {

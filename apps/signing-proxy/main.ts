@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { runApp } from '#libs/observability';
 import { SignerError } from '#libs/signer';
+import { openMadeKeys } from './keys/open-made-keys';
 import { openMarks } from './marks/open-marks';
 import { openBackend } from './open-backend';
 import { signingProxyConfig } from './signing-proxy.config';
@@ -17,6 +18,8 @@ runApp({
     onStop(() => close());
     const marks = await openMarks(config);
     close = () => Promise.all([backend.close(), marks?.close()]);
+    const made = await openMadeKeys(config);
+    close = () => Promise.all([backend.close(), marks?.close(), made?.close()]);
     const readTls = (): TlsMaterial => ({
       cert: readFileSync(config.tlsCertFile),
       key: readFileSync(config.tlsKeyFile),
@@ -28,6 +31,9 @@ runApp({
       backends: [backend],
       marks,
       operators: config.signingOperators,
+      made,
+      keyMakers: config.signingKeyMakers,
+      maxMadeKeys: config.signingMaxMadeKeys,
       logger,
       host: config.listenHost,
       port: config.listenPort,
@@ -36,7 +42,7 @@ runApp({
       management: { host: config.managementHost, port: config.managementPort },
       guard: { timeoutMs: config.signerTimeoutMs },
     });
-    // Which closes the backend and the marks after the requests that are under way.
+    // Which closes the backend, the marks and the list of keys after the requests that are under way.
     close = () => proxy.close();
     process.on('SIGHUP', () => proxy.reloadTls());
     logger.info(

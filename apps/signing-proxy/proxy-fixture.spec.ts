@@ -31,6 +31,7 @@ import {
 } from '#libs/signer';
 import { TestCa, type TestCertificate } from '#libs/testing';
 import { type SigningClient } from './clients/signing-clients';
+import { type MadeKeys } from './keys/made-keys';
 import { type MarkStore } from './marks/mark-store';
 import { type RunningSigningProxy, startSigningProxy } from './start-signing-proxy';
 
@@ -145,6 +146,7 @@ export interface Answer {
 }
 
 export interface ProxyFixture {
+  readonly dir: string;
   readonly ca: TestCa;
   readonly proxy: RunningSigningProxy;
   readonly url: string;
@@ -180,6 +182,10 @@ export interface FixtureOptions {
   /** Default: no marks are kept. */
   marks?: (dir: string) => MarkStore;
   operators?: string[];
+  /** Default: no keys are made. */
+  made?: (dir: string) => MadeKeys;
+  keyMakers?: string[];
+  maxMadeKeys?: number;
 }
 
 export async function openSoftware(dir: string): Promise<SigningBackend> {
@@ -219,6 +225,9 @@ export async function startProxyFixture(options: FixtureOptions = {}): Promise<P
       backends: [current()],
       marks: options.marks?.(dir),
       operators: options.operators ?? [],
+      made: options.made?.(dir),
+      ...(options.keyMakers && { keyMakers: options.keyMakers }),
+      ...(options.maxMadeKeys !== undefined && { maxMadeKeys: options.maxMadeKeys }),
       logger,
       host: '127.0.0.1',
       port,
@@ -234,6 +243,7 @@ export async function startProxyFixture(options: FixtureOptions = {}): Promise<P
   const clients: SigningProxyClient[] = [];
 
   const fixture: ProxyFixture = {
+    dir,
     ca,
     url,
     logs,

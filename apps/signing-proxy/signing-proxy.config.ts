@@ -23,6 +23,7 @@ import {
   DEFAULT_VAULT_CONCURRENCY,
   signingKeys,
 } from '#libs/signer';
+import { DEFAULT_MAX_MADE_KEYS } from './keys/key-making';
 import { signingClients } from './clients/signing-clients';
 
 /** Every setting of the signing proxy; docs/configuration.md is generated from it. */
@@ -63,6 +64,17 @@ export const signingProxyConfig = defineConfig({
     description:
       'Which client certificates, by common name, may open a restore window, so that the chain goes on from a database that was put back to an older state. Not the kernel.',
     default: '[]',
+  },
+  KERNEL_SIGNING_KEY_MAKERS: {
+    schema: json(z.array(z.string().min(1).max(64)), 'a list of common names such as ["kernel"]'),
+    description:
+      'Which client certificates, by common name, may have new keys made (POST /v1/keys): the kernel, where ./kernel keys create and rotate --create are wanted. A key that was made signs nothing until it is registered.',
+    default: '[]',
+  },
+  KERNEL_SIGNING_MAX_MADE_KEYS: {
+    schema: wholeNumber({ min: 1, max: 256 }),
+    description: 'How many keys may be made at run time, in all.',
+    default: DEFAULT_MAX_MADE_KEYS,
   },
   KERNEL_SIGNING_MARKS_DIR: {
     schema: path().optional(),

@@ -1,6 +1,8 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { guardBackends } from './guard-backends';
+import { KeyMaking } from './keys/key-making';
+import { KeysController } from './keys/keys.controller';
 import { ProblemFilter } from './problem.filter';
 import { MarksController } from './marks/marks.controller';
 import { BackendsHealth } from './public/backends-health';
@@ -15,7 +17,7 @@ export class SigningProxyModule {
   static forRoot(options: SigningProxyOptions): DynamicModule {
     return {
       module: SigningProxyModule,
-      controllers: [SignController, PublicController, MarksController],
+      controllers: [SignController, KeysController, PublicController, MarksController],
       providers: [
         {
           provide: SIGNING_PROXY_OPTIONS,
@@ -25,6 +27,7 @@ export class SigningProxyModule {
           }),
           inject: [SigningMetrics],
         },
+        KeyMaking,
         BatchSigner,
         BackendsHealth,
         { provide: APP_FILTER, useClass: ProblemFilter },

@@ -1,6 +1,7 @@
 import { type Logger } from '#libs/observability';
 import { type GuardOptions, type SigningBackend } from '#libs/signer';
 import { type SigningClient } from './clients/signing-clients';
+import { type MadeKeys } from './keys/made-keys';
 import { type MarkStore } from './marks/mark-store';
 
 export interface SigningProxyOptions {
@@ -13,6 +14,12 @@ export interface SigningProxyOptions {
   logger: Logger;
   /** Without them a database that was put back to an older state is not noticed. */
   marks?: MarkStore | undefined;
+  /** Keys that were made at run time; without it none are. */
+  made?: MadeKeys | undefined;
+  /** Common names of the client certificates that may have keys made; nobody by default. */
+  keyMakers?: readonly string[];
+  /** Default {@link DEFAULT_MAX_MADE_KEYS}. */
+  maxMadeKeys?: number;
   /** Common names of the client certificates that may open a restore window; nobody by default. */
   operators?: readonly string[];
 }

@@ -4,6 +4,7 @@ import { type AddressInfo } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
 import { NestLogger, startManagementServer } from '#libs/observability';
+import { KeyMaking } from './keys/key-making';
 import { BackendsHealth } from './public/backends-health';
 import { readBody } from './sign/read-body';
 import { SigningMetrics } from './signing.metrics';
@@ -78,6 +79,13 @@ export async function startSigningProxy(options: SigningProxyServerOptions): Pro
     options.logger.debug({ reason: error.message }, 'TLS handshake failed');
   });
   const backends = app.get(BackendsHealth);
+  await app
+    .get(KeyMaking)
+    .look()
+    .catch(async (error: unknown) => {
+      await app.close();
+      throw error;
+    });
   await app.listen(options.port, options.host);
   const management = await startManagementServer({
     ...options.management,
@@ -111,6 +119,7 @@ export async function startSigningProxy(options: SigningProxyServerOptions): Pro
       clearTimeout(deadline);
       await Promise.all(options.backends.map((backend) => backend.close()));
       await options.marks?.close();
+      await options.made?.close();
       await management.close();
     },
   };

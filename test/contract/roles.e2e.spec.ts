@@ -113,6 +113,7 @@ const TABLE: Record<string, Row> = {
   listKeys: READ,
   getKey: READ,
   listKeyCandidates: READ,
+  makeKey: SUPERADMIN_ONLY,
   rotateKey: SUPERADMIN_ONLY,
   retireKey: SUPERADMIN_ONLY,
   compromiseKey: SUPERADMIN_ONLY,
@@ -122,7 +123,7 @@ const TABLE: Record<string, Row> = {
 };
 
 /** About keys that are not there: what is asked here is who may. */
-const KEY_CHANGES = new Set(['rotateKey', 'retireKey', 'compromiseKey']);
+const KEY_CHANGES = new Set(['makeKey', 'rotateKey', 'retireKey', 'compromiseKey']);
 
 const SIGNATURE = { approverId: 'x', approvedAt: '2026-01-01T00:00:00.000Z', signature: 'AAAA' };
 const UPGRADE_BODIES: Record<string, object> = {
@@ -223,6 +224,12 @@ describe('roles', () => {
         return { method: 'GET', path: '/kernel/keys/kernel-audit-ed25519-v1' };
       case 'listKeyCandidates':
         return { method: 'GET', path: '/kernel/keys/candidates' };
+      case 'makeKey':
+        return {
+          method: 'POST',
+          path: '/kernel/keys/candidates',
+          options: { json: { purpose: 'manifest', kid: 'kernel-manifest-ed25519-v1' } },
+        };
       case 'rotateKey':
         return { method: 'POST', path: '/kernel/keys/rotate', options: { json: { purpose: 'audit' } } };
       case 'retireKey':

@@ -3,7 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type AuditEvent, type SignerEntry } from '#libs/evidence';
-import { withStack, workTree } from '#libs/testing';
+import { type SignerChoice } from '#libs/devstack';
+import { describeWithSoftHsm, withStack, workTree } from '#libs/testing';
 import { ContractClient } from '../contract/contract.client';
 import { until } from '../faults/until';
 import { SteadyWrites } from './steady-writes';
@@ -12,7 +13,13 @@ const SHARDS = 2;
 /** On a machine that is busy with other things. */
 const TIMEOUT_MS = 240_000;
 const WRITES_PER_SECOND = 200;
-const [V1, V2, V3] = [1, 2, 3].map((n) => `kernel-audit-ed25519-v${n}`) as [string, string, string];
+/** V1 to V3 are there from the start, MADE is made while the kernel runs. */
+const [V1, V2, V3, MADE] = [1, 2, 3, 4].map((n) => `kernel-audit-ed25519-v${n}`) as [
+  string,
+  string,
+  string,
+  string,
+];
 
 interface Compromised {
   kid: string;
@@ -24,8 +31,20 @@ interface Compromised {
   mode: string;
 }
 
-describe('keys under 200 writes a second, with two kernels and two shards', () => {
+describe('keys in files, under 200 writes a second, with two kernels and two shards', () => {
+  rotatesAndRecovers('software');
+});
+
+describeWithSoftHsm(
+  'keys in a PKCS#11 token, under 200 writes a second, with two kernels and two shards',
+  () => {
+    rotatesAndRecovers('pkcs11');
+  },
+);
+
+function rotatesAndRecovers(signer: SignerChoice): void {
   const stack = withStack({
+    signer,
     kernels: 2,
     shards: SHARDS,
     kernelVariables: { KERNEL_DIRECT_KEY_ROTATION: '["audit","manifest"]', KERNEL_KEY_OVERLAP_SECONDS: '1' },
@@ -139,6 +158,52 @@ describe('keys under 200 writes a second, with two kernels and two shards', () =
   );
 
   it(
+    'rotates to a key that the signing proxy makes meanwhile, and still has after it was killed',
+    async () => {
+      const writes = load();
+      await writes.taken(100);
+      const made = await admin(1).post('/kernel/keys/candidates', { purpose: 'audit' });
+      expect(made).toMatchObject({ status: 201, json: { signer_kid: MADE, purposes: ['audit'] } });
+      const again = await admin().post('/kernel/keys/candidates', { purpose: 'audit', kid: MADE });
+      expect(again).toMatchObject({ status: 201, json: { position: made.json.position } });
+      const named = await admin().post('/kernel/keys/candidates', { purpose: 'audit', kid: V1 });
+      expect(named).toMatchObject({ status: 409, json: { error: 'signer_exists' } });
+      const taken = await admin().post('/kernel/keys/candidates', {
+        purpose: 'audit',
+        kid: 'kernel-manifest-ed25519-v2',
+      });
+      expect(taken).toMatchObject({ status: 409, json: { error: 'key_not_made' } });
+
+      const rotated = await admin().post('/kernel/keys/rotate', { purpose: 'audit', to: MADE });
+      expect(rotated).toMatchObject({ status: 200, json: { from: V2, to: MADE } });
+      await signsEverywhere(MADE);
+      await writes.taken(100);
+      await writes.stop();
+      expect(writes.refusals()).toEqual([]);
+
+      await stack().signingProxy.kill();
+      await stack().signingProxy.start();
+      await stack().whenReady();
+      expect(
+        (await admin().post('/kernel/audit', { type: 'thing.changed', stream: 'thing/after', payload: {} }))
+          .status,
+      ).toBe(201);
+      const after = await exported();
+      expect(after.map(turns)).toEqual([
+        [V1, V2, MADE],
+        [V1, V2, MADE],
+      ]);
+      const recorded = after.flat().filter((line) => line.includes('"type":"signer_key.made"'));
+      expect(recorded.map((line) => (JSON.parse(line) as AuditEvent).payload['signer_kid'])).toEqual([MADE]);
+      expect(await verified(after, await signers())).toMatchObject({
+        code: 0,
+        stdout: expect.stringMatching(/^Audit chain verified/),
+      });
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
     'cuts a stolen key off at once, and stands by what the kernel has signed with it since',
     async () => {
       const writes = load();
@@ -146,14 +211,14 @@ describe('keys under 200 writes a second, with two kernels and two shards', () =
       const theft = (await exported()).map((lines) => lines.length);
       await writes.taken(200);
       const since = { shard: 0, seq: theft[0] as number };
-      const answer = await admin(1).post(`/kernel/keys/${V2}/compromise`, {
+      const answer = await admin(1).post(`/kernel/keys/${MADE}/compromise`, {
         since,
         reason: 'a copy was found',
       });
       expect(answer.status).toBe(200);
       const done = answer.json as Compromised;
       const resumed = performance.now();
-      expect(done).toMatchObject({ kid: V2, emergencyKid: V3, mode: 'normal' });
+      expect(done).toMatchObject({ kid: MADE, emergencyKid: V3, mode: 'normal' });
       expect(done.since).toContainEqual(since);
       expect(done.reattested.map(({ shard }) => shard).sort()).toEqual([0, 1]);
       // Another process may need a second to hear that it may write again.
@@ -169,13 +234,13 @@ describe('keys under 200 writes a second, with two kernels and two shards', () =
       expect(writes.refusals(settled)).toEqual([]);
       const after = await exported();
       expect(after.map(turns)).toEqual([
-        [V1, V2, V3],
-        [V1, V2, V3],
+        [V1, V2, MADE, V3],
+        [V1, V2, MADE, V3],
       ]);
       const events = after.flat().map((line) => JSON.parse(line) as AuditEvent);
       const inDoubt = events.filter(
         ({ signerKid, shard, seq }) =>
-          signerKid === V2 && seq >= (done.since.find((one) => one.shard === shard)?.seq ?? 0),
+          signerKid === MADE && seq >= (done.since.find((one) => one.shard === shard)?.seq ?? 0),
       );
       expect(done.reattested.reduce((sum, { count }) => sum + count, 0)).toBe(inDoubt.length);
 
@@ -183,7 +248,7 @@ describe('keys under 200 writes a second, with two kernels and two shards', () =
       expect(trust.map(({ signer_kid, status }) => [signer_kid, status])).toEqual(
         expect.arrayContaining([
           [V1, 'retired'],
-          [V2, 'compromised'],
+          [MADE, 'compromised'],
           [V3, 'active'],
         ]),
       );
@@ -192,7 +257,7 @@ describe('keys under 200 writes a second, with two kernels and two shards', () =
       const lines = stdout.trimEnd().split('\n');
       for (const { shard, from, to, count } of done.reattested) {
         expect(lines).toContain(
-          `re-attested: ${count} events by the compromised key ${V2}, positions ${shard}:${from.seq} to ${shard}:${to.seq}; ${V3} stands by them at ${done.position}`,
+          `re-attested: ${count} events by the compromised key ${MADE}, positions ${shard}:${from.seq} to ${shard}:${to.seq}; ${V3} stands by them at ${done.position}`,
         );
       }
       expect(lines.filter((line) => line.startsWith('Audit chain verified'))).toHaveLength(SHARDS);
@@ -202,18 +267,21 @@ describe('keys under 200 writes a second, with two kernels and two shards', () =
   );
 
   it('takes no event of the thief, and shows one that was slipped into an export', async () => {
-    const again = await admin().post(`/kernel/keys/${V2}/compromise`, {
+    const again = await admin().post(`/kernel/keys/${MADE}/compromise`, {
       since: { shard: 0, seq: 1 },
       reason: 'asked twice',
     });
     // Decided before: the first statement stands.
-    expect(again).toMatchObject({ status: 200, json: { kid: V2, emergencyPosition: null } });
+    expect(again).toMatchObject({ status: 200, json: { kid: MADE, emergencyPosition: null } });
     const lines = await exported();
     const shortened = lines.map((shard) => shard.filter((line) => !line.includes('"signer.compromised"')));
     const { code, stdout } = await verified(shortened, await signers());
     expect(code).toBe(1);
     expect(stdout).toMatch(/^gap: /m);
   });
+
+  // What follows has nothing to do with where the keys are.
+  if (signer !== 'software') return;
 
   it('rotates and revokes a manifest key without touching what is recorded', async () => {
     const sign = async () =>
@@ -247,4 +315,4 @@ describe('keys under 200 writes a second, with two kernels and two shards', () =
       reason: expect.stringContaining(`The key ${V3} is compromised`),
     });
   });
-});
+}

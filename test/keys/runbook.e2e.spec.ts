@@ -30,7 +30,7 @@ describe('./kernel keys', () => {
       .map((line) => JSON.parse(line) as { seq: number; type: string; signerKid: string });
   };
 
-  it('rotate proposes, waits for three approvers, and ends with the chain verified by the new signers.json', async () => {
+  it('rotate has a key made, proposes it, waits for three approvers, and ends with the chain verified by the new signers.json', async () => {
     expect((await launcher.on('keys candidates')).stdout).toMatch(
       /kernel-audit-ed25519-v2 +audit +kernel-audit-ed25519-v1/,
     );
@@ -41,11 +41,12 @@ describe('./kernel keys', () => {
       launcher.state,
       '--purpose',
       'audit',
+      '--create',
       '--out',
       signers,
     ]);
     const result = finished(rotating);
-    const id = 'rotate-kernel-audit-ed25519-v2';
+    const id = 'rotate-kernel-audit-ed25519-v4';
     await until(async () => (await launcher.on('upgrade show', id)).code === 0);
     for (const n of [1, 2, 3]) {
       const approved = await launcher.on('upgrade approve', id, '--as', `approver-${n}`, '--yes');
@@ -55,11 +56,15 @@ describe('./kernel keys', () => {
       code: 0,
       stdout: expect.stringContaining('Audit chain verified'),
       stderr: expect.stringContaining(
-        'kernel-audit-ed25519-v2 signs in the place of kernel-audit-ed25519-v1',
+        'kernel-audit-ed25519-v4 signs in the place of kernel-audit-ed25519-v1',
       ),
     });
+    expect((await launcher.on('keys create', '--purpose', 'audit', '--kid', 'spare')).stdout).toMatch(
+      /^The signing proxy holds the new key spare for audit \(recorded at 0:\d+\)\.$/m,
+    );
+    expect((await launcher.on('keys candidates')).stdout).toMatch(/^spare +audit +kernel-audit-ed25519-v4/m);
     expect(JSON.parse(await readFile(signers, 'utf8')).signers).toContainEqual(
-      expect.objectContaining({ signer_kid: 'kernel-audit-ed25519-v2', status: 'active' }),
+      expect.objectContaining({ signer_kid: 'kernel-audit-ed25519-v4', status: 'active' }),
     );
     expect(await launcher.on('keys retire', 'kernel-audit-ed25519-v1')).toMatchObject({
       code: 1,
@@ -72,9 +77,9 @@ describe('./kernel keys', () => {
     await writeFile(manifest, JSON.stringify({ id: 'hello', version: '1.0.0', kind: 'agent' }));
     expect((await launcher.on('sign', manifest)).code).toBe(0);
     const list = join(launcher.scratch, 'events-in-doubt.ndjson');
-    const [since] = (await events()).filter(({ signerKid }) => signerKid === 'kernel-audit-ed25519-v2');
+    const [since] = (await events()).filter(({ signerKid }) => signerKid === 'kernel-audit-ed25519-v4');
     const step = await stepOfRunbook({
-      KID: 'kernel-audit-ed25519-v2',
+      KID: 'kernel-audit-ed25519-v4',
       SINCE: `0:${since?.seq}`,
       'WHAT IS KNOWN': 'a drill',
       'tools/signers.json': signers,
@@ -82,14 +87,14 @@ describe('./kernel keys', () => {
     });
     const done = await launcher.run([...step, '--state', launcher.state]);
     expect(done).toMatchObject({ code: 0, stdout: expect.stringContaining('Audit chain verified') });
-    expect(done.stdout).toContain('kernel-audit-ed25519-v2 is cut off');
-    expect(done.stdout).toMatch(/^re-attested: \d+ events? by the compromised key kernel-audit-ed25519-v2/m);
+    expect(done.stdout).toContain('kernel-audit-ed25519-v4 is cut off');
+    expect(done.stdout).toMatch(/^re-attested: \d+ events? by the compromised key kernel-audit-ed25519-v4/m);
     expect(done.stdout).toContain('The kernel is normal.');
     const doubtful = (await readFile(list, 'utf8')).trimEnd().split('\n');
     expect(doubtful.length).toBeGreaterThan(0);
-    for (const line of doubtful) expect(line).toContain('"signerKid":"kernel-audit-ed25519-v2"');
-    expect((await events()).at(-1)?.signerKid).toBe('kernel-audit-ed25519-v3');
-    expect((await launcher.on('keys list')).stdout).toMatch(/kernel-audit-ed25519-v2 .*compromised/);
+    for (const line of doubtful) expect(line).toContain('"signerKid":"kernel-audit-ed25519-v4"');
+    expect((await events()).at(-1)?.signerKid).toBe('kernel-audit-ed25519-v2');
+    expect((await launcher.on('keys list')).stdout).toMatch(/kernel-audit-ed25519-v4 .*compromised/);
     // Relay, indexer and archiver have followed: what they left behind verifies on its own.
     const archive = join(launcher.state, 'archive');
     await until(async () => {

@@ -165,6 +165,56 @@ function behaves(subject: () => BackendSubject): void {
     expect([...other.accept(bytes), ...other.finish()]).not.toEqual([]);
   });
 
+  it('makes keys, or says who does', async () => {
+    const open = await subject().open();
+    const kid = 'backend-audit-v2';
+    const wanted = { kid, purposes: ['audit' as const] };
+    const { maker } = open;
+    if (typeof maker !== 'object') {
+      expect(maker).toMatch(
+        /^Keys .* are made by .*, and named in KERNEL_SIGNING_KEYS|^Keys .* are made by .* KERNEL_SIGNING_KEYS/,
+      );
+      expect(['aws-kms', 'proxy']).toContain(open.name);
+      return open.close();
+    }
+    const other = await subject().open();
+    try {
+      expect([await maker.has(AUDIT), await maker.has(kid)]).toEqual([true, false]);
+      await expect(
+        maker.take({ ...wanted, publicKeyPem: keyOf(open, AUDIT).publicKeyPem }),
+      ).rejects.toMatchObject({ code: 'unknown_key' });
+      expect(open.keys()).toHaveLength(KEYS.length);
+      const key = await maker.make(wanted);
+      expect(key).toMatchObject({ kid, purposes: ['audit'], protection: subject().protection });
+      expect(await maker.make(wanted)).toEqual(key);
+      await expect(maker.make({ kid, purposes: ['audit', 'manifest'] })).rejects.toMatchObject({
+        code: 'key_exists',
+      });
+      expect(open.keys().map((one) => one.kid)).toEqual([...KEYS.map((one) => one.kid), kid]);
+      expect(await maker.has(kid)).toBe(true);
+
+      // Another process of the proxy takes up the same key, and both sign alike, in whichever of their sessions.
+      if (typeof other.maker !== 'object') throw new Error('the other makes no keys');
+      await expect(other.sign(kid, auditInputs(1))).rejects.toMatchObject({ code: 'unknown_key' });
+      const strange = { ...wanted, publicKeyPem: keyOf(open, AUDIT).publicKeyPem };
+      await expect(other.maker.take(strange)).rejects.toMatchObject({ code: 'key_refused' });
+      expect(other.keys()).toHaveLength(KEYS.length);
+      expect(await other.maker.take({ ...wanted, publicKeyPem: key.publicKeyPem })).toEqual(key);
+      const inputs = auditInputs(64);
+      const publicKey = importPublicKey(key.publicKeyPem);
+      for (const backend of [open, other]) {
+        const signatures = await backend.sign(kid, inputs);
+        expect(inputs.every((input, n) => verifyEd25519(publicKey, input, signatures[n] as Uint8Array))).toBe(
+          true,
+        );
+        expect(await backend.health()).toMatchObject({ ok: true });
+      }
+    } finally {
+      await open.close();
+      await other.close();
+    }
+  });
+
   it('gives the same signature for the same input', async () => {
     const [first, second] = [
       await backend.sign(AUDIT, auditInputs(1)),

@@ -1,12 +1,11 @@
-import { Pool } from 'pg';
+import { type Pool } from 'pg';
 import { type HighWaterMark, reasonOf, SignerError } from '#libs/signer';
 import { type BatchStart, judgeStart, type MarkVerdict } from './high-water-mark';
 import { MarkStore, type RestoreWindow } from './mark-store';
+import { openSharedDatabase } from './shared-database';
 
 /** A batch asks once for each of its shards; more connections than cores that sign are no use. */
 const CONNECTIONS = 8;
-/** Less than what callers wait for a signature. */
-const STATEMENT_TIMEOUT_MS = 1_000;
 
 /** Replicas that start together take turns: IF NOT EXISTS alone does not order them. */
 const SETUP = `
@@ -79,17 +78,7 @@ export class PostgresMarks extends MarkStore {
 
   /** @throws SignerError `misconfigured` when the database cannot be used */
   static async open(url: string, origin: string, now: () => number = Date.now): Promise<PostgresMarks> {
-    const pool = new Pool({
-      connectionString: url,
-      max: CONNECTIONS,
-      connectionTimeoutMillis: STATEMENT_TIMEOUT_MS,
-      statement_timeout: STATEMENT_TIMEOUT_MS,
-      query_timeout: STATEMENT_TIMEOUT_MS,
-      application_name: 'signing-proxy',
-      keepAlive: true,
-    });
-    // A connection that is lost while idle is replaced with the next query, which says so if it cannot be.
-    pool.on('error', () => undefined);
+    const pool = openSharedDatabase(url, 'signing-proxy', CONNECTIONS);
     try {
       const { rows } = await pool.query<{ chain: string | null; marks: string | null }>(
         "SELECT to_regclass('kernel.events')::text AS chain, to_regclass('signing_marks')::text AS marks",

@@ -12,6 +12,7 @@ import {
 } from '#libs/signer';
 import { RateLimit } from '../clients/rate-limit';
 import { SigningClients } from '../clients/signing-clients';
+import { KeyMaking } from '../keys/key-making';
 import { type MarkVerdict } from '../marks/high-water-mark';
 import { SigningMetrics } from '../signing.metrics';
 import { SIGNING_PROXY_OPTIONS, type SigningProxyOptions } from '../signing-proxy.options';
@@ -45,6 +46,7 @@ export class BatchSigner {
   constructor(
     @Inject(SIGNING_PROXY_OPTIONS) private readonly options: SigningProxyOptions,
     private readonly metrics: SigningMetrics,
+    private readonly making: KeyMaking,
   ) {
     this.logger = options.logger;
     this.clients = new SigningClients(options.clients);
@@ -82,7 +84,7 @@ export class BatchSigner {
           `client "${client}" may not sign for ${item.purpose}`,
         );
       }
-      const held = byKey.get(item.kid)?.held ?? this.heldKey(item);
+      const held = byKey.get(item.kid)?.held ?? this.heldKey(item.kid) ?? (await this.newKey(item));
       const purpose = KEY_PURPOSE_OF[item.purpose];
       if (purpose !== null && !held.info.purposes.includes(purpose)) {
         throw this.refusal('wrong_key_purpose', item, `key ${item.kid} does not serve ${item.purpose}`);
@@ -115,11 +117,24 @@ export class BatchSigner {
     return signatures;
   }
 
-  private heldKey(item: SignItem): HeldKey {
+  private heldKey(kid: string): HeldKey | undefined {
     for (const backend of this.options.backends) {
-      const info = backend.keys().find(({ kid }) => kid === item.kid);
+      const info = backend.keys().find((key) => key.kid === kid);
       if (info) return { info, backend };
     }
+    return undefined;
+  }
+
+  /** One that another replica has made a moment ago. */
+  private async newKey(item: SignItem): Promise<HeldKey> {
+    try {
+      await this.making.look();
+    } catch (error) {
+      if (!(error instanceof SignerError)) throw error;
+      throw this.refusal('signing_unavailable', item, error.message);
+    }
+    const held = this.heldKey(item.kid);
+    if (held) return held;
     throw this.refusal('unknown_key', item, 'there is no such key here');
   }
 

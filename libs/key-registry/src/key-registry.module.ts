@@ -2,6 +2,7 @@ import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common'
 import { CqrsModule } from '@nestjs/cqrs';
 import { RegisterSignersHandler } from './commands/register-signers/register-signers.handler';
 import { CompromiseKeyHandler } from './commands/compromise-key/compromise-key.handler';
+import { MakeKeyHandler } from './commands/make-key/make-key.handler';
 import { RetireKeyHandler } from './commands/retire-key/retire-key.handler';
 import { RotateKeyHandler } from './commands/rotate-key/rotate-key.handler';
 import { KeyChangesController } from './http/key-changes.controller';
@@ -29,6 +30,7 @@ export class KeyRegistryModule {
         KeyDecisions,
         KeyAgeWatch,
         RegisterSignersHandler,
+        MakeKeyHandler,
         RotateKeyHandler,
         RetireKeyHandler,
         CompromiseKeyHandler,

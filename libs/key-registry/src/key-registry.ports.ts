@@ -6,6 +6,11 @@ import { type BackendKey } from './domain/registration';
 export abstract class BackendKeys {
   /** @throws SignerError `signing_unavailable` */
   abstract keys(): Promise<BackendKey[]>;
+  /**
+   * Has a key made, which signs nothing until it is registered. To ask again for the same gives the same key.
+   * @throws KeyRegistryError `key_not_made`, SignerError `signing_unavailable`
+   */
+  abstract make(kid: string, purposes: readonly SignerPurpose[]): Promise<BackendKey>;
   abstract health(): Promise<{ ok: boolean; detail: string }>;
   /**
    * The counter-signature with which `to` comes in the place of another key (docs/spec/signers.md, section 4).

@@ -1,11 +1,13 @@
 import { CircuitBreaker, type CircuitBreakerOptions } from './circuit-breaker';
 import { SignerError, type SignerErrorCode, reasonOf } from './signer.error';
-import { type BackendHealth, type KeyInfo, type SigningBackend } from './signing-backend';
+import { type BackendHealth, type KeyInfo, type KeyMaker, type SigningBackend } from './signing-backend';
 
 /** Under the caller's own 1.2 s, so that it is told why, and not left to give up by itself. */
 export const DEFAULT_BACKEND_TIMEOUT_MS = 1_000;
 /** A health check signs with each key; nobody waits longer for it. */
 const HEALTH_TIMEOUT_MS = 3_000;
+/** A key is made a few times a year, and a token may take seconds over it. Under the limit of those who ask for one. */
+const MAKING_TIMEOUT_MS = 15_000;
 
 /** `refused`: for what was asked; `unavailable`: it was not asked, because it has just failed several times. */
 export type SignOutcome = 'signed' | 'refused' | 'failed' | 'timeout' | 'unavailable';
@@ -46,6 +48,18 @@ export class GuardedBackend implements SigningBackend {
       ...options,
       onChange: (reason) => options.observer?.onCircuit?.(this.name, reason),
     });
+  }
+
+  /** With a deadline; the circuit is for signatures alone. */
+  get maker(): KeyMaker | string | undefined {
+    const { maker } = this.backend;
+    if (maker === undefined || typeof maker === 'string') return maker;
+    const bounded = <T>(act: () => Promise<T>): Promise<T> => this.within(MAKING_TIMEOUT_MS, undefined, act);
+    return {
+      has: (kid) => bounded(() => maker.has(kid)),
+      make: (request) => bounded(() => maker.make(request)),
+      take: (request) => bounded(() => maker.take(request)),
+    };
   }
 
   keys(): readonly KeyInfo[] {

@@ -1,6 +1,7 @@
 export {
   type BackendHealth,
   type KeyInfo,
+  type KeyMaker,
   type KeyRequest,
   type SigningBackend,
   isKeyName,

@@ -10,6 +10,8 @@ export type SignerErrorCode =
   | 'closed'
   | 'invalid_request'
   | 'key_refused'
+  /** There is another key of this name. */
+  | 'key_exists'
   | 'refused_in_production'
   | 'misconfigured'
   | 'token_error';

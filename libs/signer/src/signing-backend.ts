@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { type SignerPurpose } from '#libs/evidence';
+import { samePublicKey, type SignerPurpose } from '#libs/evidence';
 import { type KeyProtection } from './key-protection';
+import { SignerError } from './signer.error';
 
 /** What may be known about a signing key: everything but the key. */
 export interface KeyInfo {
@@ -34,6 +35,52 @@ export interface BackendHealth {
   detail: string;
 }
 
+/** A key that was made before. */
+export interface MadeKeyRequest extends KeyRequest {
+  /** SPKI, PEM, as it was when it was made. */
+  publicKeyPem: string;
+}
+
+/**
+ * Makes keys in a backend. Who uses it makes one at a time, whatever the number of processes, and remembers what was made:
+ * few backends can say what a key of theirs is for.
+ */
+export interface KeyMaker {
+  /** Whether something has this name in the backend already, whoever made it. @throws SignerError */
+  has(kid: string): Promise<boolean>;
+  /**
+   * Makes the key, unless an attempt that broke off has left one that is sound; checks it as at a start, self-tests it, and
+   * holds it from then on. A second call holds the same key.
+   * @throws SignerError `key_exists` (held for other purposes), `key_refused`, `signing_unavailable`, `token_error`
+   */
+  make(request: KeyRequest): Promise<KeyInfo>;
+  /**
+   * Holds a key that another process, or this one before, has made; only if it is the one with this public key.
+   * @throws SignerError `unknown_key`, `key_exists`, `key_refused`, `signing_unavailable`, `token_error`
+   */
+  take(request: MadeKeyRequest): Promise<KeyInfo>;
+}
+
+/** @throws SignerError `key_refused` when another public key answers under the name than was made */
+export function assertAsMade({ kid, publicKeyPem }: KeyInfo, request: KeyRequest | MadeKeyRequest): void {
+  if (!('publicKeyPem' in request) || samePublicKey(request.publicKeyPem, publicKeyPem)) return;
+  throw new SignerError('key_refused', `The key ${kid} is not the one that was made under this name`, {
+    kid,
+  });
+}
+
+/** @throws SignerError `key_exists` when the key of this name is for something else */
+export function sameKey(held: KeyInfo, { kid, purposes }: KeyRequest): KeyInfo {
+  if (held.purposes.length === purposes.length && held.purposes.every((one) => purposes.includes(one))) {
+    return held;
+  }
+  throw new SignerError(
+    'key_exists',
+    `There is a key ${kid} already, for ${held.purposes.join(' and ')}: choose another name`,
+    { kid },
+  );
+}
+
 /**
  * The port behind which private keys live. A backend signs whatever it is given with pure Ed25519 (RFC 8032):
  * what may be signed is decided in front of it, by apps/signing-proxy.
@@ -50,6 +97,8 @@ export interface SigningBackend {
   /** Signs and verifies a fixed message with each key, so that "ok" means it would sign now. */
   health(): Promise<BackendHealth>;
   close(): Promise<void>;
+  /** What makes keys here; left out, or a sentence on who makes them and how, where that is the operator's. */
+  readonly maker?: KeyMaker | string | undefined;
 }
 
 const KID = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/;

@@ -26,23 +26,21 @@ export const MAX_PROXY_BATCH = 512;
 /** Raw signing in a cloud KMS takes 4,096 bytes; nothing that is signed here is larger. */
 export const MAX_SIGNING_INPUT_BYTES = 4_096;
 
-/** What `GET /v1/keys` answers; other members are ignored. */
-export const KeysAnswer = z.object({
-  origin: z.string(),
-  keys: z.array(
-    z.object({
-      kid: z.string(),
-      keyVersion: z.string(),
-      algorithm: z.literal('ed25519'),
-      publicKeyPem: z.string(),
-      purposes: z.array(z.enum(['audit', 'manifest', 'checkpoint'])),
-      backend: z.string(),
-      // A proxy of another make, or of another age, may know other words or none: that is no protection.
-      protection: z.enum(KEY_PROTECTIONS).catch('unstated'),
-      createdAt: z.string().nullable(),
-    }),
-  ),
+/** What `POST /v1/keys` answers, and one of `GET /v1/keys`; other members are ignored. */
+export const KeyAnswer = z.object({
+  kid: z.string(),
+  keyVersion: z.string(),
+  algorithm: z.literal('ed25519'),
+  publicKeyPem: z.string(),
+  purposes: z.array(z.enum(['audit', 'manifest', 'checkpoint'])),
+  backend: z.string(),
+  // A proxy of another make, or of another age, may know other words or none: that is no protection.
+  protection: z.enum(KEY_PROTECTIONS).catch('unstated'),
+  createdAt: z.string().nullable(),
 });
+
+/** What `GET /v1/keys` answers. */
+export const KeysAnswer = z.object({ origin: z.string(), keys: z.array(KeyAnswer) });
 
 export const HealthAnswer = z.object({
   ok: z.boolean(),

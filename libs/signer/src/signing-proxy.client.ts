@@ -1,12 +1,13 @@
 import { type KeyObject, randomInt } from 'node:crypto';
 import { Pool } from 'undici';
 import { type z } from 'zod';
-import { verifyEd25519Async } from '#libs/evidence';
+import { type SignerPurpose, verifyEd25519Async } from '#libs/evidence';
 import { type KeyInfo } from './signing-backend';
 import { SignerError, reasonOf } from './signer.error';
 import {
   HealthAnswer,
   type HighWaterMark,
+  KeyAnswer,
   KeysAnswer,
   MarksAnswer,
   MAX_SIGNING_INPUT_BYTES,
@@ -58,6 +59,8 @@ export const DEFAULT_MAX_BATCH = 256;
 /** About a second of work at full speed; whoever comes later would miss the deadline anyway. */
 export const DEFAULT_MAX_QUEUED = 8_192;
 export const DEFAULT_MAX_IN_FLIGHT = 3;
+/** A token may take seconds over a key pair, and nobody has a write wait for it. */
+const MAKING_TIMEOUT_MS = 20_000;
 
 /**
  * Inputs that have to wait before another request goes beside one that is under way. Fewer wait for it to end and go
@@ -223,6 +226,42 @@ export class SigningProxyClient {
   async marks(): Promise<HighWaterMark[]> {
     const { body } = await this.get('/v1/marks', MarksAnswer, [200]);
     return body.marks;
+  }
+
+  /**
+   * Has the proxy make a key; to ask again for the same gives the same key.
+   * @throws SignerError `key_refused` with the proxy's own word in `details.error`, `signing_unavailable`
+   */
+  async makeKey(kid: string, purposes: readonly SignerPurpose[]): Promise<KeyInfo> {
+    if (this.closed) throw new SignerError('closed', 'The signing client is closed');
+    let status: number;
+    let text: string;
+    try {
+      const response = await this.pool.request({
+        path: '/v1/keys',
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ kid, purposes }),
+        signal: AbortSignal.timeout(MAKING_TIMEOUT_MS),
+      });
+      text = await response.body.text();
+      status = response.statusCode;
+      if (status === 200 || status === 201) return KeyAnswer.parse(JSON.parse(text));
+    } catch (error) {
+      throw new SignerError(
+        'signing_unavailable',
+        `The signing proxy did not say whether it has made a key: ${reasonOf(error)}`,
+        { reason: 'unreachable' },
+        { cause: error },
+      );
+    }
+    const { error, ...problem } = problemOf(status, text);
+    const refused = status >= 400 && status < 500;
+    throw new SignerError(
+      refused ? 'key_refused' : 'signing_unavailable',
+      `The signing proxy has made no key: ${problem.detail ?? error}`,
+      { status, error },
+    );
   }
 
   /** The proxy's own word on its backends; 503 with `ok: false` is an answer too. */
@@ -516,14 +555,17 @@ function readSignatures(text: string, batch: Batch): Outcome {
   return { kind: 'signed', signatures: checked };
 }
 
+function problemOf(status: number, text: string): z.infer<typeof ProblemAnswer> {
+  try {
+    return ProblemAnswer.parse(JSON.parse(text));
+  } catch {
+    return { error: `status_${status}` };
+  }
+}
+
 /** 4xx: the proxy will not sign this, now or later. Anything else: it cannot sign at the moment. */
 function readProblem(status: number, text: string): Outcome {
-  let problem: z.infer<typeof ProblemAnswer>;
-  try {
-    problem = ProblemAnswer.parse(JSON.parse(text));
-  } catch {
-    problem = { error: `status_${status}` };
-  }
+  const problem = problemOf(status, text);
   const said = problem.detail ?? problem.error;
   if (status >= 400 && status < 500 && status !== 408 && status !== 429) {
     const code = problem.error === 'unknown_key' ? 'unknown_key' : 'signing_refused';

@@ -80,6 +80,8 @@ export class FakeTransit {
   always: TransitFault | undefined;
   latencyMs = 0;
   sealed = false;
+  /** Whether the policy of the tokens lets them make keys. */
+  mayMakeKeys = true;
   /** Requests so far, by route. */
   calls: Record<string, number> = {};
   private server: Server | null = null;
@@ -235,6 +237,12 @@ export class FakeTransit {
       case 'POST /v1/auth/token/revoke-self':
         this.tokens.delete(String(request.headers['x-vault-token']));
         return answer(204);
+    }
+    if (engine === 'transit' && verb === 'keys' && request.method === 'POST' && !name.includes('/')) {
+      if (!this.mayMakeKeys) throw new TransitError(403, 'permission denied');
+      // As the engine does: what exists stays as it is.
+      if (!this.keys.has(name)) this.addKey(name, body);
+      return answer(204);
     }
     if (engine !== 'transit' || !this.keys.has(decodeURIComponent(name))) {
       if (verb === 'sign') throw new TransitError(400, 'signing key not found');

@@ -16,6 +16,9 @@ const PURPOSES = ['audit', 'manifest', 'checkpoint'] as const;
 /** How often an upgrade that waits for its quorum is looked at. */
 const POLL_MS = 1_000;
 const DEFAULT_WAIT_MINUTES = 60;
+const KID_OPTION = 'its name (default: the next of the series, v2 after v1)';
+
+type MadeKey = SignerEntry & { position: string };
 
 interface Candidates {
   candidates: SignerEntry[];
@@ -53,23 +56,61 @@ export function addKeyChanges(keys: Command): void {
       print(rows.length === 0 ? 'The signing proxy holds no key that is new.' : table(rows));
     });
 
+  withConnectionOptions(keys.command('create'), 'superadmin')
+    .description(
+      [
+        'Has the signing proxy make a key, for all that the one in force is for: to rotate to later, or to keep for the day',
+        'on which one is lost. It signs nothing until it is registered. Where keys are made by an operator it says how.',
+      ].join(' '),
+    )
+    .addOption(purposeOption())
+    .option('--kid <name>', KID_OPTION)
+    .action(async (options: ConnectionOptions & { purpose: string; kid?: string }) => {
+      print(describeMade(await withClient(options, (kernel) => makeKey(kernel, options))));
+    });
+
   withFileOptions(keys.command('rotate'), 'superadmin')
     .description(
       [
-        'Puts a new key in the place of the one in force. The signing proxy has to hold it. Where the kernel allows it',
-        '(KERNEL_DIRECT_KEY_ROTATION) at once; else by an upgrade that is proposed here, waits for its approvers, and is',
+        'Puts a new key in the place of the one in force: one that the signing proxy holds, or with --create one that it',
+        'makes now. Where the kernel allows it (KERNEL_DIRECT_KEY_ROTATION) at once; else by an upgrade that is proposed here, waits for its approvers, and is',
         'applied by itself. Ends with signers.json brought up to date and the chain verified with it.',
       ].join(' '),
     )
-    .addOption(new Option('--purpose <purpose>', 'which key').choices(PURPOSES).makeOptionMandatory())
-    .option('--to <kid>', 'the new key (default: the first of ./kernel keys candidates that fits)')
+    .addOption(purposeOption())
+    .addOption(
+      new Option(
+        '--to <kid>',
+        'the new key (default: the first of ./kernel keys candidates that fits)',
+      ).conflicts('create'),
+    )
+    .option('--create', 'have the signing proxy make the new key')
+    .option('--kid <name>', `with --create: ${KID_OPTION}`)
     .option('--rationale <text>', 'why; for the approvers')
     .option('--minutes <n>', 'how long to wait for the approvers', String(DEFAULT_WAIT_MINUTES))
     .action(
       async (
-        options: FileOptions & { purpose: string; to?: string; rationale?: string; minutes: string },
+        options: FileOptions & {
+          purpose: string;
+          to?: string;
+          create?: true;
+          kid?: string;
+          rationale?: string;
+          minutes: string;
+        },
       ) => {
-        const { from, to } = await withClient(options, (kernel) => rotate(kernel, options));
+        if (options.kid !== undefined && options.create !== true) {
+          throw new CliError(
+            'wrong_usage',
+            '--kid names the key that --create makes; one that is there is --to.',
+          );
+        }
+        const { from, to } = await withClient(options, async (kernel) => {
+          if (options.create !== true) return rotate(kernel, options);
+          const made = await makeKey(kernel, options);
+          say(describeMade(made));
+          return rotate(kernel, { ...options, to: made.signer_kid });
+        });
         say(`${to} signs in the place of ${from}, which stays valid until ./kernel keys retire ${from}`);
         await conclude(options);
       },
@@ -142,6 +183,18 @@ export function addKeyChanges(keys: Command): void {
     );
 }
 
+async function makeKey(
+  kernel: KernelApiClient,
+  { purpose, kid }: { purpose: string; kid?: string },
+): Promise<MadeKey> {
+  const body = JSON.stringify({ purpose, ...(kid !== undefined && { kid }) });
+  return JSON.parse(await kernel.post('/kernel/keys/candidates', body)) as MadeKey;
+}
+
+function describeMade({ signer_kid, purposes, position }: MadeKey): string {
+  return `The signing proxy holds the new key ${signer_kid} for ${purposes.join(' and ')} (recorded at ${position}).`;
+}
+
 async function rotate(
   kernel: KernelApiClient,
   options: { purpose: string; to?: string; rationale?: string; minutes: string },
@@ -160,7 +213,7 @@ async function rotate(
   if (signer === undefined) {
     throw new CliError(
       'refused',
-      `The signing proxy holds no new key ${options.to ?? `for ${purpose}`}; make one and name it in its KERNEL_SIGNING_KEYS (docs/keys.md).`,
+      `The signing proxy holds no new key ${options.to ?? `for ${purpose}`}; make one with --create, or name one in its KERNEL_SIGNING_KEYS (docs/keys.md).`,
     );
   }
   const upgradeId = `rotate-${signer.signer_kid}`;
@@ -288,6 +341,10 @@ function sinceOf(text: string): object {
 function minutesOf(text: string): number {
   if (/^\d{1,5}$/.test(text) && Number(text) > 0) return Number(text);
   throw new CliError('wrong_usage', '--minutes takes a whole number from 1 on.');
+}
+
+function purposeOption(): Option {
+  return new Option('--purpose <purpose>', 'which key').choices(PURPOSES).makeOptionMandatory();
 }
 
 function withFileOptions(command: Command, as: string): Command {

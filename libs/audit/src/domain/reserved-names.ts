@@ -13,6 +13,7 @@ export const RESERVED_NOUNS: ReadonlySet<string> = new Set([
   'policy',
   'signer',
   'signer_age',
+  'signer_key',
   'upgrade',
 ]);
 

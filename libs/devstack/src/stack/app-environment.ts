@@ -94,6 +94,7 @@ export function signingProxyEnvironment(p: SigningProxyEnvironment): Record<stri
       { cn: AUDITOR_CLIENT_COMMON_NAME, purposes: ['audit-report'] },
     ]),
     KERNEL_SIGNING_OPERATORS: JSON.stringify([DEVELOPMENT_CALLERS.SUPERADMIN.commonName]),
+    KERNEL_SIGNING_KEY_MAKERS: JSON.stringify([KERNEL_CLIENT_COMMON_NAME]),
     KERNEL_SIGNING_MARKS_DIR: p.marksDir,
     KERNEL_SIGNING_KEYS: JSON.stringify(
       SIGNING_KEYS.map(({ kid, purpose }) => ({ kid, purposes: [purpose] })),

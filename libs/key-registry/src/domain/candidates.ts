@@ -30,10 +30,40 @@ export function successorOf(
   throw new KeyRegistryError(
     'no_candidate',
     named === null
-      ? `The signing proxy holds no new key for ${old.purposes.join(' and ')} (new keys there: ${kids}); make one and name it in KERNEL_SIGNING_KEYS.`
-      : `The signing proxy holds no new key "${named}" (new keys there: ${kids}); make it and name it in KERNEL_SIGNING_KEYS.`,
+      ? `The signing proxy holds no new key for ${old.purposes.join(' and ')} (new keys there: ${kids}); make one (./kernel keys create), or name one in its KERNEL_SIGNING_KEYS.`
+      : `The signing proxy holds no new key "${named}" (new keys there: ${kids}); make it (./kernel keys create --kid), or name it in its KERNEL_SIGNING_KEYS.`,
     { candidates: found.map(({ kid }) => kid) },
   );
+}
+
+/** What the next key of a series is called: `kernel-audit-ed25519-v2` after `kernel-audit-ed25519-v1`. */
+const SERIES = /^(.*?)(\d{1,9})$/;
+
+/**
+ * Name and purposes of a key that is to come in the place of the one in force for a purpose: for all that this one is for,
+ * and called as the next of its series, past all that anybody knows.
+ * @param named the name it is to have; null takes the next of the series
+ * @throws KeyRegistryError `signer_exists` when the registry has this name
+ */
+export function keyToMake(
+  state: KeyRegistryState,
+  offered: readonly BackendKey[],
+  purpose: SignerPurpose,
+  named: string | null,
+): { kid: string; purposes: SignerPurpose[] } {
+  const entries = [...state.keys.values()].map(({ entry }) => entry);
+  const old = entries.findLast(({ status, purposes }) => status === 'active' && purposes.includes(purpose));
+  const purposes = old?.purposes ?? [purpose];
+  if (named !== null) {
+    if (!entries.some(({ signer_kid }) => signer_kid === named)) return { kid: named, purposes };
+    throw new KeyRegistryError('signer_exists', `The name ${named} is registered: choose another one.`);
+  }
+  const latest = old?.signer_kid ?? `kernel-${purpose}-ed25519-v0`;
+  const [, stem = `${latest}-v`, number = '1'] = SERIES.exec(latest) ?? [];
+  const taken = [...entries.map(({ signer_kid }) => signer_kid), ...offered.map(({ kid }) => kid)]
+    .filter((kid) => kid.startsWith(stem) && /^\d{1,9}$/.test(kid.slice(stem.length)))
+    .map((kid) => Number(kid.slice(stem.length)));
+  return { kid: `${stem}${Math.max(Number(number), ...taken) + 1}`, purposes };
 }
 
 /** The key in force for a purpose, as the registry has it: the one registered last of those that are active. */

@@ -7,6 +7,7 @@
  * - `overlap`: its successor is too new; `details.retryAfterS` says how long
  * - `invalid_since`: the time or position from which on a key is in doubt
  * - `no_candidate`: the signing backend holds no new key that fits
+ * - `key_not_made`: the signing backend makes no such key; the sentence says why
  * - `quorum_needed`: this key is rotated by an upgrade of type `signer_rotation` alone
  */
 export type KeyRegistryErrorCode =
@@ -18,6 +19,7 @@ export type KeyRegistryErrorCode =
   | 'overlap'
   | 'invalid_since'
   | 'no_candidate'
+  | 'key_not_made'
   | 'quorum_needed';
 
 export class KeyRegistryError extends Error {

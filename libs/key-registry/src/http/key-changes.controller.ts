@@ -5,6 +5,7 @@ import { type SignerPurpose } from '#libs/evidence';
 import { answerBytes, answerOnce, EventStore } from '#libs/event-store';
 import { BytesAnswer, Context, type RequestContext } from '#libs/http-edge';
 import { CompromiseKey, type Since } from '../commands/compromise-key/compromise-key.command';
+import { MakeKey } from '../commands/make-key/make-key.command';
 import { RetireKey } from '../commands/retire-key/retire-key.command';
 import { RotateKey } from '../commands/rotate-key/rotate-key.command';
 import { type KeyAsking } from '../key-decisions';
@@ -23,6 +24,20 @@ export class KeyChangesController {
   @Policy('keys.read')
   async candidates(): Promise<Candidates> {
     return this.queries.execute(new GetCandidates());
+  }
+
+  @Post('candidates')
+  @Policy('keys.manage')
+  make(
+    @Body() { purpose, kid }: { purpose: SignerPurpose; kid?: string },
+    @Caller() caller: Principal,
+    @Context() context: RequestContext,
+  ): Promise<BytesAnswer> {
+    return this.once(
+      context,
+      () => this.commands.execute(new MakeKey(purpose, kid ?? null, asking(caller, context))),
+      201,
+    );
   }
 
   @Post('rotate')
@@ -67,9 +82,13 @@ export class KeyChangesController {
     );
   }
 
-  private async once(context: RequestContext, change: () => Promise<object>): Promise<BytesAnswer> {
+  private async once(
+    context: RequestContext,
+    change: () => Promise<object>,
+    status = 200,
+  ): Promise<BytesAnswer> {
     const answer = await answerOnce(this.store, context.idempotencyClaim(), async () =>
-      answerBytes(200, await change()),
+      answerBytes(status, await change()),
     );
     return new BytesAnswer(answer.status, answer.body);
   }

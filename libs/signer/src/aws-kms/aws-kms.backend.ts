@@ -56,6 +56,8 @@ interface HeldKey {
  */
 export class AwsKmsBackend implements SigningBackend {
   readonly name = 'aws-kms';
+  readonly maker =
+    'Keys in AWS KMS are made by their operator (Terraform, the console, or aws kms create-key --key-spec ECC_NIST_EDWARDS25519 --key-usage SIGN_VERIFY) and named in KERNEL_SIGNING_KEYS';
   private readonly held = new Map<string, HeldKey>();
   private readonly limit: InFlightLimit;
   private readonly retries: RetryLimits;

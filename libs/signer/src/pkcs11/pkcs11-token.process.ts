@@ -44,7 +44,13 @@ export interface SignRequest {
   messages: Uint8Array[];
 }
 
-export type TokenRequest = OpenRequest | ProvisionRequest | SignRequest;
+/** In a token that is open: whether the name is taken, a key pair made (unless it is there), or one that is there checked. */
+export type KeyRequest =
+  | { op: 'has'; kid: string }
+  | { op: 'make'; key: TokenKeyRequest; now: string }
+  | { op: 'take'; key: TokenKeyRequest };
+
+export type TokenRequest = OpenRequest | ProvisionRequest | SignRequest | KeyRequest;
 
 export interface TokenKey {
   kid: string;
@@ -63,7 +69,7 @@ export interface TokenFacts {
 }
 
 export type TokenReply =
-  | { id: number; ok: true; keys?: TokenKey[]; token?: TokenFacts; signatures?: Uint8Array }
+  | { id: number; ok: true; keys?: TokenKey[]; token?: TokenFacts; signatures?: Uint8Array; taken?: boolean }
   | { id: number; ok: false; failure: TokenFailure };
 
 /**
@@ -297,6 +303,26 @@ export class TokenSession {
     };
   }
 
+  /** Whether a key of either kind has this label, whoever made it. */
+  has(kid: string): boolean {
+    const session = this.opened();
+    return [CKO_PRIVATE_KEY, CKO_PUBLIC_KEY].some((kind) => labelled(this.cryptoki, session, kind, kid) > 0);
+  }
+
+  /** Makes the key pair unless it is there, as provisioning does. Everything but this is done in sessions that only read. */
+  make(request: TokenKeyRequest, now: string): void {
+    this.opened();
+    const session = this.cryptoki.C_OpenSession(
+      findSlot(this.cryptoki, this.tokenLabel),
+      CKF_SERIAL_SESSION | CKF_RW_SESSION,
+    );
+    try {
+      generateKeyPair(this.cryptoki, session, request, now);
+    } finally {
+      this.cryptoki.C_CloseSession(session);
+    }
+  }
+
   /**
    * Has the token sign the known vector with the known key, before any real key is used.
    * @throws TokenProcessError `key_refused` when the token computes another signature
@@ -485,11 +511,6 @@ export function provision(cryptoki: Cryptoki, request: ProvisionRequest): void {
 
 function generateKeyPair(cryptoki: Cryptoki, session: Handle, key: TokenKeyRequest, now: string): void {
   const { kid } = key;
-  const labelled = (objectClass: number) =>
-    findObjects(cryptoki, session, [
-      { type: CKA_CLASS, value: objectClass },
-      { type: CKA_LABEL, value: kid },
-    ]).length;
   // The record comes first: a key without one would be taken for a key of another tool, without a date and purposes.
   if (findObjects(cryptoki, session, recordTemplate(kid)).length === 0) {
     cryptoki.C_CreateObject(session, [
@@ -500,7 +521,7 @@ function generateKeyPair(cryptoki: Cryptoki, session: Handle, key: TokenKeyReque
       { type: CKA_VALUE, value: Buffer.from(JSON.stringify({ createdAt: now, purposes: key.purposes })) },
     ]);
   }
-  if (labelled(CKO_PRIVATE_KEY) > 0) return;
+  if (labelled(cryptoki, session, CKO_PRIVATE_KEY, kid) > 0) return;
   const id = Buffer.from(kid, 'utf8');
   cryptoki.C_GenerateKeyPair(
     session,
@@ -524,6 +545,13 @@ function generateKeyPair(cryptoki: Cryptoki, session: Handle, key: TokenKeyReque
       { type: CKA_ID, value: id },
     ],
   );
+}
+
+function labelled(cryptoki: Cryptoki, session: Handle, objectClass: number, kid: string): number {
+  return findObjects(cryptoki, session, [
+    { type: CKA_CLASS, value: objectClass },
+    { type: CKA_LABEL, value: kid },
+  ]).length;
 }
 
 function recordTemplate(kid: string): Template {
@@ -623,23 +651,33 @@ function failureOf(error: unknown): TokenFailure {
 /** Serves requests one after the other, in the order they came. */
 function serve(channel: NodeJS.Process): void {
   let session: TokenSession | null = null;
+  const opened = (): TokenSession => {
+    if (!session) throw new Error('the token was not opened');
+    return session;
+  };
 
   const answer = async (
     request: TokenRequest,
-  ): Promise<{ keys?: TokenKey[]; token?: TokenFacts; signatures?: Uint8Array }> => {
+  ): Promise<Omit<Extract<TokenReply, { ok: true }>, 'id' | 'ok'>> => {
     switch (request.op) {
       case 'open': {
         const cryptoki = await loadModule(request.modulePath, request.environment);
-        const opened = new TokenSession(cryptoki, request.tokenLabel, () => readPin(request.pinFile));
-        session = opened;
-        return { token: opened.examine(), keys: request.keys.map((key) => opened.inspect(key)) };
+        const token = new TokenSession(cryptoki, request.tokenLabel, () => readPin(request.pinFile));
+        session = token;
+        return { token: token.examine(), keys: request.keys.map((key) => token.inspect(key)) };
       }
       case 'provision':
         provision(await loadModule(request.modulePath, request.environment), request);
         return {};
       case 'sign':
-        if (!session) throw new Error('the token was not opened');
-        return { signatures: session.sign(request.kid, request.messages) };
+        return { signatures: opened().sign(request.kid, request.messages) };
+      case 'has':
+        return { taken: opened().has(request.kid) };
+      case 'make':
+        opened().make(request.key, request.now);
+        return { keys: [opened().inspect(request.key)] };
+      case 'take':
+        return { keys: [opened().inspect(request.key)] };
     }
   };
 

@@ -2,13 +2,16 @@ import { pemOfRawKey } from '#libs/evidence';
 import { failingKey, selfTestKey } from '../key-self-test';
 import { SignerError, type SignerErrorCode, reasonOf } from '../signer.error';
 import {
+  assertAsMade,
   isKeyName,
   type BackendHealth,
   type KeyInfo,
+  type KeyMaker,
   type KeyRequest,
+  sameKey,
   type SigningBackend,
 } from '../signing-backend';
-import { type TokenFacts } from './pkcs11-token.process';
+import { type TokenFacts, type TokenKey } from './pkcs11-token.process';
 import { TokenProcess, TokenRefusal } from './token-process';
 
 export interface Pkcs11BackendOptions {
@@ -61,8 +64,18 @@ const SOFTHSM = /softhsm/i;
  */
 export class Pkcs11Backend implements SigningBackend {
   readonly name = 'pkcs11';
+  readonly maker: KeyMaker = {
+    has: async (kid) => {
+      const { taken } = await this.askOne((process) => process.ask({ op: 'has', kid }, OPEN_TIMEOUT_MS));
+      return taken === true;
+    },
+    make: (request) => this.hold(request, { op: 'make', now: new Date().toISOString() }),
+    take: (request) => this.hold(request, { op: 'take' }),
+  };
   private readonly seats: Seat[] = [];
   private infos: KeyInfo[] = [];
+  /** Keys on top of those that it was opened with. */
+  private readonly added: KeyRequest[] = [];
   private facts: TokenFacts | null = null;
   private closed = false;
   /** Set when the token refused the PIN: no process is started again, or the token would lock itself. */
@@ -148,6 +161,58 @@ export class Pkcs11Backend implements SigningBackend {
     );
   }
 
+  /** Has one process make or check the key, which all others will find, and tests it. */
+  private async hold(
+    request: KeyRequest,
+    how: { op: 'make'; now: string } | { op: 'take' },
+  ): Promise<KeyInfo> {
+    const { kid } = request;
+    if (!isKeyName(kid)) throw new SignerError('invalid_request', `"${kid}" cannot be the name of a key`);
+    const held = this.infos.find((info) => info.kid === kid);
+    if (held) return sameKey(held, request);
+    return this.askOne(async (process) => {
+      const { purposes } = request;
+      const { keys } = await process.ask({ ...how, key: { kid, purposes } }, OPEN_TIMEOUT_MS);
+      const info = this.infoOf(request, keys?.[0]);
+      assertAsMade(info, request);
+      await this.admit(process, info);
+      const meanwhile = this.infos.find((other) => other.kid === kid);
+      if (meanwhile) return sameKey(meanwhile, request);
+      this.added.push({ kid, purposes });
+      this.infos = [...this.infos, info];
+      return info;
+    });
+  }
+
+  private async askOne<T>(ask: (process: TokenProcess) => Promise<T>): Promise<T> {
+    if (this.closed) throw new SignerError('closed', 'The pkcs11 signer is closed');
+    const process = this.leastBusy();
+    if (!process) throw this.noneReady();
+    return ask(process);
+  }
+
+  private noneReady(): SignerError {
+    return new SignerError(
+      'signing_unavailable',
+      `No PKCS#11 token process is ready: ${this.lockedOut ?? this.lastTrouble}`,
+    );
+  }
+
+  private infoOf({ kid, purposes }: KeyRequest, key: TokenKey | undefined): KeyInfo {
+    if (key?.kid !== kid) throw new SignerError('token_error', `The token process lost key ${kid}`);
+    const { manufacturer = '', model = '' } = this.facts ?? {};
+    return {
+      kid,
+      keyVersion: '1',
+      algorithm: 'ed25519',
+      publicKeyPem: pemOfRawKey(key.publicKey),
+      purposes,
+      backend: this.name,
+      protection: SOFTHSM.test(`${manufacturer} ${model}`) ? 'softhsm' : 'hsm',
+      createdAt: key.createdAt,
+    };
+  }
+
   /** One retry in another process: signing the same bytes again is harmless, and Ed25519 gives the same signature. */
   private async signPart(kid: string, messages: Uint8Array[]): Promise<Uint8Array[]> {
     try {
@@ -161,12 +226,7 @@ export class Pkcs11Backend implements SigningBackend {
 
   private async signOnce(kid: string, messages: Uint8Array[]): Promise<Uint8Array[]> {
     const process = this.leastBusy();
-    if (!process) {
-      throw new SignerError(
-        'signing_unavailable',
-        `No PKCS#11 token process is ready: ${this.lockedOut ?? this.lastTrouble}`,
-      );
-    }
+    if (!process) throw this.noneReady();
     try {
       return await signWith(
         process,
@@ -211,25 +271,16 @@ export class Pkcs11Backend implements SigningBackend {
         OPEN_TIMEOUT_MS,
       );
       if (!token) throw new SignerError('token_error', 'The token process did not say what token it has');
-      const isSoftHsm = SOFTHSM.test(`${token.manufacturer} ${token.model}`);
-      if (isSoftHsm) this.permitSoftHsm();
+      if (SOFTHSM.test(`${token.manufacturer} ${token.model}`)) this.permitSoftHsm();
       this.facts = token;
-      const infos = options.keys.map(({ kid, purposes }, index): KeyInfo => {
-        const key = keys?.[index];
-        if (key?.kid !== kid) throw new SignerError('token_error', `The token process lost key ${kid}`);
-        return {
-          kid,
-          keyVersion: '1',
-          algorithm: 'ed25519',
-          publicKeyPem: pemOfRawKey(key.publicKey),
-          purposes,
-          backend: this.name,
-          protection: isSoftHsm ? 'softhsm' : 'hsm',
-          createdAt: key.createdAt,
-        };
-      });
+      const infos = options.keys.map((request, index) => this.infoOf(request, keys?.[index]));
       for (const info of infos) await this.admit(process, info);
-      this.infos = infos;
+      infos.push(...(await this.takeAdded(process)));
+      // One may have been added since this process was asked; it finds the key when it signs with it.
+      const since = this.infos.filter(
+        ({ kid }) => this.added.some((key) => key.kid === kid) && !infos.some((info) => info.kid === kid),
+      );
+      this.infos = [...infos, ...since];
       seat.ready = true;
       seat.restartInMs = RESTART_FIRST_MS;
     } catch (error) {
@@ -238,6 +289,24 @@ export class Pkcs11Backend implements SigningBackend {
       process.giveUp(this.lastTrouble);
       throw error;
     }
+  }
+
+  /** One that was destroyed since costs itself and not the others: nobody can take it out of a configuration. */
+  private async takeAdded(process: TokenProcess): Promise<KeyInfo[]> {
+    const infos: KeyInfo[] = [];
+    for (const request of [...this.added]) {
+      try {
+        const { keys } = await process.ask({ op: 'take', key: request }, OPEN_TIMEOUT_MS);
+        const info = this.infoOf(request, keys?.[0]);
+        await this.admit(process, info);
+        infos.push(info);
+      } catch (error) {
+        if (!(error instanceof SignerError && error.code === 'unknown_key')) throw error;
+        this.added.splice(this.added.indexOf(request), 1);
+        this.trouble(`${error.message}: it is not offered any more`);
+      }
+    }
+    return infos;
   }
 
   /** @throws SignerError `refused_in_production` */

@@ -36,6 +36,8 @@ interface HeldKey {
  */
 export class ProxyBackend implements SigningBackend {
   readonly name = 'proxy';
+  readonly maker =
+    'Keys behind another signing proxy are made by its operator, or by itself (POST /v1/keys there), and named in KERNEL_SIGNING_KEYS here';
   private readonly held = new Map<string, HeldKey>();
   private closed = false;
 

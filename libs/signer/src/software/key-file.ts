@@ -52,6 +52,11 @@ export async function loadOrCreateKey(dir: string, request: KeyRequest, now: Dat
   return (await loadKey(path, request)) ?? (await createKey(dir, path, request, now));
 }
 
+/** The key of this kid; null when there is no file. */
+export function loadKeyOf(dir: string, request: KeyRequest): Promise<LoadedKey | null> {
+  return loadKey(keyFilePath(dir, request.kid), request);
+}
+
 async function loadKey(path: string, request: KeyRequest): Promise<LoadedKey | null> {
   let handle;
   try {

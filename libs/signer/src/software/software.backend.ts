@@ -1,14 +1,18 @@
 import { sign as signEd25519, type KeyObject } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { failingKey, selfTestKey } from '../key-self-test';
 import { SignerError } from '../signer.error';
 import {
   isKeyName,
   type BackendHealth,
   type KeyInfo,
+  type KeyMaker,
   type KeyRequest,
+  assertAsMade,
+  sameKey,
   type SigningBackend,
 } from '../signing-backend';
-import { ensureKeyFolder, loadOrCreateKey, type LoadedKey } from './key-file';
+import { ensureKeyFolder, keyFilePath, loadKeyOf, loadOrCreateKey, type LoadedKey } from './key-file';
 
 export interface SoftwareBackendOptions {
   /** Folder of the key files; made with 0700 when it is missing. */
@@ -29,9 +33,18 @@ const THREAD_POOL_FROM = 64;
 /** Ed25519 keys in files, signed with by node:crypto. For development and tests. */
 export class SoftwareBackend implements SigningBackend {
   readonly name = 'software';
+  readonly maker: KeyMaker;
   private closed = false;
+  private readonly loaded = new Map<string, LoadedKey>();
 
-  private constructor(private readonly loaded: ReadonlyMap<string, LoadedKey>) {}
+  private constructor(private readonly options: SoftwareBackendOptions) {
+    const { dir } = options;
+    this.maker = {
+      has: async (kid) => existsSync(keyFilePath(dir, kid)),
+      make: (request) => this.admitted(request, () => this.loadOrCreate(request)),
+      take: (request) => this.admitted(request, () => loadKeyOf(dir, request)),
+    };
+  }
 
   /**
    * Loads or makes the keys and self-tests each of them.
@@ -46,33 +59,15 @@ export class SoftwareBackend implements SigningBackend {
       );
     }
     await ensureKeyFolder(options.dir);
-    const loaded = new Map<string, LoadedKey>();
+    const backend = new SoftwareBackend(options);
     for (const request of options.keys) {
-      if (!isKeyName(request.kid)) {
-        throw new SignerError('invalid_request', `"${request.kid}" cannot be the name of a key`);
-      }
-      const key = await loadOrCreateKey(options.dir, request, (options.now ?? (() => new Date()))());
-      await selfTestKey({
-        kid: key.kid,
-        publicKeyPem: key.publicKeyPem,
-        sign: async (message) => signEd25519(null, message, key.privateKey),
-      });
-      loaded.set(key.kid, key);
+      await backend.admitted(request, () => backend.loadOrCreate(request));
     }
-    return new SoftwareBackend(loaded);
+    return backend;
   }
 
   keys(): readonly KeyInfo[] {
-    return [...this.loaded.values()].map((key) => ({
-      kid: key.kid,
-      keyVersion: '1',
-      algorithm: 'ed25519',
-      publicKeyPem: key.publicKeyPem,
-      purposes: key.purposes,
-      backend: this.name,
-      protection: 'software' as const,
-      createdAt: key.createdAt,
-    }));
+    return [...this.loaded.values()].map((key) => this.infoOf(key));
   }
 
   async sign(kid: string, messages: readonly Uint8Array[]): Promise<Uint8Array[]> {
@@ -94,6 +89,41 @@ export class SoftwareBackend implements SigningBackend {
 
   async close(): Promise<void> {
     this.closed = true;
+  }
+
+  private loadOrCreate(request: KeyRequest): Promise<LoadedKey> {
+    return loadOrCreateKey(this.options.dir, request, (this.options.now ?? (() => new Date()))());
+  }
+
+  private async admitted(request: KeyRequest, load: () => Promise<LoadedKey | null>): Promise<KeyInfo> {
+    const { kid } = request;
+    if (!isKeyName(kid)) throw new SignerError('invalid_request', `"${kid}" cannot be the name of a key`);
+    const held = this.loaded.get(kid);
+    if (held) return sameKey(this.infoOf(held), request);
+    const key = await load();
+    if (!key) throw new SignerError('unknown_key', `There is no key file of ${kid}`, { kid });
+    await selfTestKey({
+      kid,
+      publicKeyPem: key.publicKeyPem,
+      sign: async (message) => signEd25519(null, message, key.privateKey),
+    });
+    const info = this.infoOf(key);
+    assertAsMade(info, request);
+    this.loaded.set(kid, key);
+    return info;
+  }
+
+  private infoOf({ kid, publicKeyPem, purposes, createdAt }: LoadedKey): KeyInfo {
+    return {
+      kid,
+      keyVersion: '1',
+      algorithm: 'ed25519',
+      publicKeyPem,
+      purposes,
+      backend: this.name,
+      protection: 'software',
+      createdAt,
+    };
   }
 }
 

@@ -4,10 +4,13 @@ import { failingKey, selfTestKey } from '../key-self-test';
 import { DEFAULT_RETRY_LIMITS, type RetryLimits, withRetries } from '../retries';
 import { SignerError, reasonOf } from '../signer.error';
 import {
+  assertAsMade,
   type BackendHealth,
   isKeyName,
   type KeyInfo,
+  type KeyMaker,
   type KeyRequest,
+  sameKey,
   type SigningBackend,
 } from '../signing-backend';
 import { MAX_SIGNING_INPUT_BYTES } from '../signing-contract';
@@ -80,6 +83,11 @@ class ItemFailure extends Error {}
  */
 export class VaultTransitBackend implements SigningBackend {
   readonly name = 'vault-transit';
+  readonly maker: KeyMaker = {
+    has: (kid) => this.exists(kid),
+    make: (request) => this.made(request),
+    take: (request) => this.taken(request),
+  };
   private readonly client: VaultClient;
   private readonly session: VaultSession;
   private readonly mount: string;
@@ -139,6 +147,15 @@ export class VaultTransitBackend implements SigningBackend {
       );
     }
     const stop = signal ? AbortSignal.any([signal, this.closing.signal]) : this.closing.signal;
+    return this.signWith(key, messages, stop);
+  }
+
+  private async signWith(
+    key: HeldKey,
+    messages: readonly Uint8Array[],
+    stop: AbortSignal,
+  ): Promise<Uint8Array[]> {
+    const { kid } = key.info;
     const signatures = new Array<Uint8Array | undefined>(messages.length);
     try {
       await withRetries(this.retries, stop, mayPass, () => this.signMissing(key, messages, signatures, stop));
@@ -238,7 +255,50 @@ export class VaultTransitBackend implements SigningBackend {
     }
   }
 
-  private async admit(request: KeyRequest): Promise<void> {
+  private async exists(kid: string): Promise<boolean> {
+    try {
+      await this.described(kid, kid, `${this.mount}/keys/${kid}`);
+      return true;
+    } catch (error) {
+      if (error instanceof SignerError && error.code === 'unknown_key') return false;
+      throw error;
+    }
+  }
+
+  private async made(request: KeyRequest): Promise<KeyInfo> {
+    const { kid } = request;
+    if (!this.held.has(kid) && !(await this.exists(kid))) {
+      const settings = { type: 'ed25519', derived: false, exportable: false, allow_plaintext_backup: false };
+      try {
+        // The engine leaves a key that exists as it is, so that trying again does no harm.
+        await withRetries(OPEN_RETRIES, this.closing.signal, mayPass, () =>
+          this.asked('POST', `${this.mount}/keys/${encodeURIComponent(kid)}`, this.closing.signal, settings),
+        );
+      } catch (error) {
+        const denied = error instanceof VaultFailure && error.status === 403;
+        throw new SignerError(
+          denied ? 'misconfigured' : 'signing_unavailable',
+          denied
+            ? `Vault does not let this proxy make ${this.mount}/keys/${kid}: its policy needs "update" on that path`
+            : `Vault did not make ${this.mount}/keys/${kid}: ${reasonOf(error)}`,
+          { kid },
+          { cause: error },
+        );
+      }
+    }
+    return this.taken(request);
+  }
+
+  private async taken(request: KeyRequest): Promise<KeyInfo> {
+    const { kid } = request;
+    if (!isKeyName(kid)) throw new SignerError('invalid_request', `"${kid}" cannot be the name of a key`);
+    const held = this.held.get(kid);
+    if (held) return sameKey(held.info, request);
+    // It was made with one version; whoever rotates it in Vault makes another key, and this one stays what it is.
+    return this.admit({ ...request, keyVersion: 1 });
+  }
+
+  private async admit(request: KeyRequest): Promise<KeyInfo> {
     const { kid, purposes } = request;
     const name = request.keyId ?? kid;
     const { version, publicKeyPem, createdAt } = await this.inspect(request, name);
@@ -252,15 +312,19 @@ export class VaultTransitBackend implements SigningBackend {
       protection: 'kms',
       createdAt,
     };
-    this.held.set(kid, { info, name, version });
+    assertAsMade(info, request);
+    const key = { info, name, version };
     await selfTestKey({
       kid,
       publicKeyPem,
       sign: async (message) => {
-        const [signature] = await this.sign(kid, [message]);
+        const [signature] = await this.signWith(key, [message], this.closing.signal);
         return signature ?? new Uint8Array(0);
       },
     });
+    // Not before: what is held is offered.
+    this.held.set(kid, key);
+    return info;
   }
 
   private async inspect(

@@ -140,7 +140,8 @@ export class CompromiseKeyHandler implements ICommandHandler<CompromiseKey, Comp
   ): Promise<CompromisedKey> {
     const { state } = await this.registered.registry({ fresh: true });
     const { entry, doubt } = keyOf(state, kid);
-    const later = [...state.keys.values()].find(
+    // The newest of them: during the overlap of a rotation an older one is active too.
+    const later = [...state.keys.values()].findLast(
       ({ entry: other }) =>
         other.status === 'active' && entry.purposes.every((purpose) => other.purposes.includes(purpose)),
     );
