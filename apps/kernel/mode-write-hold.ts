@@ -2,7 +2,10 @@ import { type Actor } from '#libs/evidence';
 import { WriteHold } from '#libs/key-registry';
 import { type ModeStore, type ModeWatch } from '#libs/modes';
 
-/** Read-only, for as long as keys are changed; a mode that is in force already stays as it is. */
+/** Characters that the record of a mode has for its reason. */
+const MAX_REASON = 1_000;
+
+/** Read-only, for as long as keys are changed; a mode that is in force for another cause stays as it is. */
 export class ModeWriteHold extends WriteHold {
   constructor(
     private readonly modes: ModeStore,
@@ -11,14 +14,19 @@ export class ModeWriteHold extends WriteHold {
     super();
   }
 
-  override async begin(reason: string, actor: Actor): Promise<{ end(reason: string): Promise<void> }> {
+  override async begin(
+    cause: string,
+    detail: string,
+    actor: Actor,
+  ): Promise<{ end(reason: string): Promise<void> }> {
     await this.watch.look();
-    if (this.watch.current.mode !== 'normal') return { end: async () => undefined };
-    const change = async (to: 'read-only' | 'normal', why: string): Promise<void> => {
-      await this.modes.change(to, why, actor);
+    const { mode, reason: why } = this.watch.current;
+    const change = async (to: 'read-only' | 'normal', reason: string): Promise<void> => {
+      await this.modes.change(to, reason, actor);
       await this.watch.look();
     };
-    await change('read-only', reason);
-    return { end: (why) => change('normal', why) };
+    if (mode === 'normal') await change('read-only', `${cause}: ${detail}`.slice(0, MAX_REASON));
+    else if (mode !== 'read-only' || !why.startsWith(`${cause}: `)) return { end: async () => undefined };
+    return { end: (reason) => change('normal', reason) };
   }
 }

@@ -13,8 +13,9 @@ const SHARDS = 2;
 /** On a machine that is busy with other things. */
 const TIMEOUT_MS = 240_000;
 const WRITES_PER_SECOND = 200;
-/** V1 to V3 are there from the start, MADE is made while the kernel runs. */
-const [V1, V2, V3, MADE] = [1, 2, 3, 4].map((n) => `kernel-audit-ed25519-v${n}`) as [
+/** V1 to V3 are there from the start, MADE and FIFTH are made while the kernel runs. */
+const [V1, V2, V3, MADE, FIFTH] = [1, 2, 3, 4, 5].map((n) => `kernel-audit-ed25519-v${n}`) as [
+  string,
   string,
   string,
   string,
@@ -314,5 +315,17 @@ function rotatesAndRecovers(signer: SignerChoice): void {
       mode: 'read-only',
       reason: expect.stringContaining(`The key ${V3} is compromised`),
     });
+  });
+
+  it('has a key made while it is read-only, and goes on with it', async () => {
+    expect((await admin().post('/kernel/audit', { type: 'thing.changed', payload: {} })).status).toBe(503);
+    const made = await admin().post('/kernel/keys/candidates', { purpose: 'audit' });
+    expect(made).toMatchObject({ status: 201, json: { signer_kid: FIFTH } });
+    const body = { since: { shard: 0, seq: 1 }, reason: 'a copy was found' };
+    expect(await admin().post(`/kernel/keys/${V3}/compromise`, body)).toMatchObject({
+      status: 200,
+      json: { emergencyKid: FIFTH, mode: 'normal' },
+    });
+    expect(await verified(await exported(), await signers())).toMatchObject({ code: 0 });
   });
 }

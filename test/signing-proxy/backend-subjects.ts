@@ -246,7 +246,7 @@ async function startVaultTransit(dir: string, removeDir: () => Promise<void>): P
 /** The same backend at a real server, which fails as real servers do. */
 async function startOpenBaoTransit(removeDir: () => Promise<void>): Promise<BackendSubject> {
   const kids = KEYS.map(({ kid }) => kid);
-  const bao = await startTestOpenBao({ kids });
+  const bao = await startTestOpenBao({ kids, makes: ['backend-'] });
   const { server, transit } = bao;
   const wire = await FaultyWire.open();
   const address = wire.through(bao.connection.address);

@@ -94,6 +94,20 @@ export class ProxyProcess {
     );
   }
 
+  /** A replica: another process with the same keys, and ports and a log of its own. It goes with this one's folder. */
+  async sibling(): Promise<ProxyProcess> {
+    const [port, management] = [await freePort(), await freePort()];
+    return new ProxyProcess(
+      this.dir,
+      { ...this.environment, KERNEL_LISTEN_PORT: String(port), KERNEL_MANAGEMENT_PORT: String(management) },
+      `https://127.0.0.1:${port}`,
+      `http://127.0.0.1:${management}`,
+      this.token,
+      this.identities,
+      new BoundedLog(join(this.dir, 'logs', `proxy-${port}.log`)),
+    );
+  }
+
   /** Starts the process and does not wait for it; variables that are `undefined` are left out. */
   async launch(changes: Readonly<Record<string, string | undefined>> = {}): Promise<RunningChild> {
     const merged = Object.entries({ ...this.environment, ...changes });

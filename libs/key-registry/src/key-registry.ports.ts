@@ -41,9 +41,14 @@ export abstract class ModeSource {
 export abstract class WriteHold {
   /**
    * No process takes writes when it settles; what was being written is committed or refused.
-   * @returns what ends the hold, as far as this caller began it
+   * @param cause the same for each attempt of the same step: what an attempt that broke off has left is taken over
+   * @returns what ends the hold, as far as this step began it
    */
-  abstract begin(reason: string, actor: Actor): Promise<{ end(reason: string): Promise<void> }>;
+  abstract begin(
+    cause: string,
+    detail: string,
+    actor: Actor,
+  ): Promise<{ end(reason: string): Promise<void> }>;
 }
 
 export abstract class KeyRegistryOptions {

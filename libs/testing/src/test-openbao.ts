@@ -22,6 +22,8 @@ export function describeWithOpenBao(name: string, suite: () => void): void {
 export interface TestOpenBaoOptions {
   /** Names of Ed25519 keys that the client may sign with. */
   kids: readonly string[];
+  /** What names of keys begin with that it may make; default: none. */
+  makes?: readonly string[];
 }
 
 /** A real OpenBao server in a temp folder on a free port. Killed, it stays so until `server.start()`. */
@@ -38,7 +40,7 @@ export interface TestOpenBao {
   stop(): Promise<void>;
 }
 
-export async function startTestOpenBao({ kids }: TestOpenBaoOptions): Promise<TestOpenBao> {
+export async function startTestOpenBao({ kids, makes = [] }: TestOpenBaoOptions): Promise<TestOpenBao> {
   const dir = await mkdtemp(join(tmpdir(), 'kernel-test-openbao-'));
   guardFolder(dir);
   const removeDir = async (): Promise<void> => {
@@ -50,7 +52,7 @@ export async function startTestOpenBao({ kids }: TestOpenBaoOptions): Promise<Te
     const ca = await DevelopmentCa.open(join(dir, 'identities'));
     const started = await startOpenBao({ dir: join(dir, 'openbao'), ca, restart: false, throwaway: true });
     server = started;
-    const transit = await provisionTransit(started, { ca, kids });
+    const transit = await provisionTransit(started, { ca, kids, makes });
     return {
       dir,
       server: started,

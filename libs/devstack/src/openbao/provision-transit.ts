@@ -13,6 +13,8 @@ export interface ProvisionTransitOptions {
   ca: DevelopmentCa;
   /** Names of the keys. */
   kids: readonly string[];
+  /** What names of keys begin with that the client may make itself; default: none. */
+  makes?: readonly string[];
 }
 
 /** What a signing proxy needs to use the keys. */
@@ -32,7 +34,7 @@ export interface ProvisionedTransit {
  */
 export async function provisionTransit(
   server: OpenBaoServer,
-  { ca, kids }: ProvisionTransitOptions,
+  { ca, kids, makes = [] }: ProvisionTransitOptions,
 ): Promise<ProvisionedTransit> {
   const mounts = (await server.ask('GET', 'sys/mounts')) as { data: Record<string, unknown> };
   if (mounts.data[`${MOUNT}/`] === undefined) {
@@ -43,7 +45,7 @@ export async function provisionTransit(
   for (const kid of kids) {
     await server.ask('POST', `${MOUNT}/keys/${kid}`, { type: 'ed25519', exportable: false });
   }
-  await server.ask('POST', `sys/policies/acl/${ROLE}`, { policy: signingPolicy(kids) });
+  await server.ask('POST', `sys/policies/acl/${ROLE}`, { policy: signingPolicy(kids, makes) });
   await server.ask('POST', `auth/cert/certs/${ROLE}`, {
     certificate: await readFile(ca.certFile, 'utf8'),
     allowed_common_names: [CLIENT_COMMON_NAME],
@@ -59,16 +61,18 @@ export async function provisionTransit(
   return { address: server.address, caFile: server.caFile, role: ROLE, client };
 }
 
-/** The policy of a signing proxy: its keys, and what it does with its own token. */
-export function signingPolicy(kids: readonly string[]): string {
+/** The policy of a signing proxy: its keys, those that it may make, and what it does with its own token. */
+export function signingPolicy(kids: readonly string[], makes: readonly string[] = []): string {
   const rules = [
     ...kids.map((kid) => [`${MOUNT}/keys/${kid}`, 'read']),
     ...kids.map((kid) => [`${MOUNT}/sign/${kid}`, 'update']),
+    ...makes.map((prefix) => [`${MOUNT}/keys/${prefix}*`, 'read', 'update']),
+    ...makes.map((prefix) => [`${MOUNT}/sign/${prefix}*`, 'update']),
     ['auth/token/lookup-self', 'read'],
     ['auth/token/renew-self', 'update'],
     ['auth/token/revoke-self', 'update'],
   ];
-  return rules.map(([path, may]) => `path "${path}" { capabilities = ["${may}"] }\n`).join('');
+  return rules.map(([path, ...may]) => `path "${path}" { capabilities = ${JSON.stringify(may)} }\n`).join('');
 }
 
 /** The variables that have a signing proxy use them. */

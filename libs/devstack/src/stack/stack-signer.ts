@@ -65,7 +65,11 @@ export async function startSigner(options: StackSignerOptions): Promise<StackSig
         ...(options.onChange === undefined ? {} : { onChange: options.onChange }),
       });
       try {
-        const transit = await provisionTransit(server, { ca, kids: SIGNING_KEYS.map(({ kid }) => kid) });
+        const transit = await provisionTransit(server, {
+          ca,
+          kids: SIGNING_KEYS.map(({ kid }) => kid),
+          makes: ['kernel-'],
+        });
         return { environment: transitEnvironment(transit), server };
       } catch (error) {
         await server.stop();

@@ -47,7 +47,7 @@ export class CompromiseKeyHandler implements ICommandHandler<CompromiseKey, Comp
     const doubt = await this.doubtSince(command.since);
     // Nothing is recorded without an audit key. Other purposes stop by themselves: no process signs with a key that ended.
     const hold = entry.purposes.includes('audit')
-      ? await this.holds.begin(`The key ${kid} is compromised: ${reason}`.slice(0, 1_000), asking.actor)
+      ? await this.holds.begin(`The key ${kid} is compromised`, reason, asking.actor)
       : null;
     const emergency = entry.status === 'active' ? await this.emergency(command, entry, doubt) : undefined;
     await this.keys.lookAgain();
