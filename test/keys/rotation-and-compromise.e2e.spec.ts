@@ -328,4 +328,46 @@ function rotatesAndRecovers(signer: SignerChoice): void {
     });
     expect(await verified(await exported(), await signers())).toMatchObject({ code: 0 });
   });
+
+  it('goes on when the key in force is gone and nobody has it, with one that signs its own coming', async () => {
+    // A key that was rotated away and is valid still would sign where the lost one has not signed yet.
+    await until('the overlap is over', async () => {
+      const { status } = await admin().post(`/kernel/keys/${V2}/retire`, { reason: 'its year is over' });
+      return status === 200;
+    });
+    // What happens to a token that breaks: nothing answers under the name any more.
+    await stack().signingProxy.kill();
+    await rm(join(stack().dir, 'signing-keys', `${FIFTH}.key.json`));
+    await stack().signingProxy.start();
+    const write = () => admin().post('/kernel/audit', { type: 'thing.changed', payload: {} });
+    await until('nothing can be signed', async () => (await write()).json.error === 'signing_unavailable');
+    const last = (await exported()).map((lines) => lines.length);
+
+    // A rotation is signed by the old key, so there can be none; making a key is recorded with it, so that waits.
+    const answer = await admin().post('/kernel/keys/candidates', { purpose: 'audit', kid: 'after-the-loss' });
+    expect(answer).toMatchObject({ status: 503, json: { error: 'signing_unavailable' } });
+    const { candidates } = (await admin().get('/kernel/keys/candidates')).json;
+    expect((candidates as SignerEntry[]).map(({ signer_kid }) => signer_kid)).toEqual(['after-the-loss']);
+    expect(await admin().post('/kernel/keys/rotate', { purpose: 'audit' })).toMatchObject({
+      status: 503,
+      json: { error: 'signing_unavailable' },
+    });
+    expect((await exported()).map((lines) => lines.length)).toEqual(last);
+
+    const since = { ts: new Date().toISOString() };
+    const body = { since, reason: 'the token is broken; nobody else has the key' };
+    expect(await admin().post(`/kernel/keys/${FIFTH}/compromise`, body)).toMatchObject({
+      status: 200,
+      json: { emergencyKid: 'after-the-loss', reattested: [], mode: 'normal' },
+    });
+    await until('the kernel writes', async () => (await write()).status === 201);
+    const after = await exported();
+    expect(after.every((lines, shard) => lines.length >= (last[shard] ?? 0))).toBe(true);
+    const taken = after.flat().map((line) => JSON.parse(line) as AuditEvent);
+    const emergency = taken.filter(({ type }) => type === 'signer.emergency').at(-1);
+    expect(emergency).toMatchObject({ signerKid: 'after-the-loss', payload: { from: FIFTH } });
+    // No signature of the lost key is in doubt, and signers.json vouches for the new one.
+    const { code, stdout } = await verified(after, await signers());
+    expect([code, stdout]).toEqual([0, expect.not.stringContaining(`by the compromised key ${FIFTH}`)]);
+  });
 }
