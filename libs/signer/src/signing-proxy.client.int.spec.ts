@@ -154,19 +154,25 @@ describe('SigningProxyClient', () => {
     expect(batches).toEqual([1, 40]);
   });
 
-  it('lets a few inputs wait for the request under way, many go beside it', async () => {
-    const client = open({ maxInFlight: 2 });
-    const held = Promise.withResolvers<void>();
+  /** One input that the proxy has and does not answer until it is let go; larger batches are answered at once. */
+  async function heldRequest(client: SigningProxyClient) {
+    const { promise, resolve: letGo } = Promise.withResolvers<void>();
     handler = async (items, response) => {
-      if (items.length === 1) await held.promise;
+      if (items.length === 1) await promise;
       response.end(signedAnswer(items));
     };
-    const first = client.sign(requests(1));
+    const held = client.sign(requests(1));
     while (batches.length === 0) await sleep(1);
+    return { held, letGo };
+  }
+
+  it('lets a few inputs wait for the request under way, many go beside it', async () => {
+    const client = open({ maxInFlight: 2 });
+    const { held: first, letGo } = await heldRequest(client);
     const few = client.sign(requests(2, 10));
     const many = client.sign(requests(30, 20));
     expect(await many).toEqual(expected(30, 20));
-    held.resolve();
+    letGo();
     expect(await few).toEqual(expected(2, 10));
     expect(await first).toEqual(expected(1));
     expect(batches).toEqual([1, 32]);
@@ -174,32 +180,20 @@ describe('SigningProxyClient', () => {
 
   it('lets audit events wait for nothing, and takes along what waits', async () => {
     const client = open({ maxInFlight: 2 });
-    const held = Promise.withResolvers<void>();
-    handler = async (items, response) => {
-      if (items.length === 1) await held.promise;
-      response.end(signedAnswer(items));
-    };
-    const first = client.sign(requests(1));
-    while (batches.length === 0) await sleep(1);
+    const { held: first, letGo } = await heldRequest(client);
     const few = client.sign(requests(2, 10));
     const event = client.sign([{ ...request(20), purpose: 'audit-event' }]);
     expect(await Promise.all([few, event])).toEqual([expected(2, 10), expected(1, 20)]);
-    held.resolve();
+    letGo();
     expect(await first).toEqual(expected(1));
     expect(batches).toEqual([1, 3]);
   });
 
   it('does not wait for a request that is stuck', async () => {
     const client = open({ maxInFlight: 2 });
-    const held = Promise.withResolvers<void>();
-    handler = async (items, response) => {
-      if (items.length === 1) await held.promise;
-      response.end(signedAnswer(items));
-    };
-    const stuck = client.sign(requests(1));
-    while (batches.length === 0) await sleep(1);
+    const { held: stuck, letGo } = await heldRequest(client);
     expect(await client.sign(requests(2, 10))).toEqual(expected(2, 10));
-    held.resolve();
+    letGo();
     expect(await stuck).toEqual(expected(1));
   });
 

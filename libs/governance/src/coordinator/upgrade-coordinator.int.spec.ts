@@ -1,6 +1,5 @@
-import { generateKeyPairSync, sign } from 'node:crypto';
-import { type AppendRequest, type EventSigner, type EventStore } from '#libs/event-store';
-import { withPostgres } from '#libs/testing';
+import { type AppendRequest, type EventStore } from '#libs/event-store';
+import { type TestDatabase, withPostgres } from '#libs/testing';
 import { governedDatabase } from '../fixtures/governed-store.fixture';
 
 const HOUR = 3_600_000;
@@ -8,16 +7,11 @@ const DAY = 24 * HOUR;
 
 describe('the upgrade coordinator', () => {
   const postgres = withPostgres();
-  const { privateKey } = generateKeyPairSync('ed25519');
-  const signer: EventSigner = {
-    activeKid: () => 'audit-1',
-    sign: async (_, inputs) => inputs.map((input) => sign(null, input, privateKey).toString('base64')),
-  };
-  let database: Awaited<ReturnType<ReturnType<typeof postgres>['createDatabase']>>;
+  let database: TestDatabase;
   let governed: Awaited<ReturnType<typeof governedDatabase>>;
   beforeEach(async () => {
     database = await postgres().createDatabase();
-    governed = await governedDatabase(database, postgres().runtimeRole, signer);
+    governed = await governedDatabase(database, postgres().runtimeRole);
   });
   afterEach(async () => {
     await governed.close();

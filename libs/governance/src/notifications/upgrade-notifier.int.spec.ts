@@ -1,6 +1,5 @@
-import { generateKeyPairSync, sign } from 'node:crypto';
-import { Database, type EventSigner, openEventStoreDataSource } from '#libs/event-store';
-import { withPostgres } from '#libs/testing';
+import { Database, openEventStoreDataSource } from '#libs/event-store';
+import { type TestDatabase, withPostgres } from '#libs/testing';
 import { WebhookOutbox, WebhookSecrets } from '#libs/webhooks';
 import { type GovernedKernel, governedDatabase } from '../fixtures/governed-store.fixture';
 import { UpgradeNotifier } from './upgrade-notifier';
@@ -9,19 +8,14 @@ const DAY = 24 * 3_600_000;
 
 describe('the notifier of upgrades', () => {
   const postgres = withPostgres();
-  const { privateKey } = generateKeyPairSync('ed25519');
-  const signer: EventSigner = {
-    activeKid: () => 'audit-1',
-    sign: async (_, inputs) => inputs.map((input) => sign(null, input, privateKey).toString('base64')),
-  };
-  let database: Awaited<ReturnType<ReturnType<typeof postgres>['createDatabase']>>;
+  let database: TestDatabase;
   let governed: Awaited<ReturnType<typeof governedDatabase>>;
   let dataSource: Awaited<ReturnType<typeof openEventStoreDataSource>>;
   let outbox: WebhookOutbox;
   let kernel: GovernedKernel;
   beforeEach(async () => {
     database = await postgres().createDatabase();
-    governed = await governedDatabase(database, postgres().runtimeRole, signer);
+    governed = await governedDatabase(database, postgres().runtimeRole);
     dataSource = await openEventStoreDataSource({ url: database.runtimeUrl, poolSize: 3 });
     outbox = new WebhookOutbox(new Database(dataSource, 5_000));
     kernel = await governed.kernel();

@@ -1,7 +1,6 @@
-import { generateKeyPairSync, sign } from 'node:crypto';
 import { AuditIndex, IndexRebuild, IndexWriter } from '#libs/audit-index';
-import { type EventSigner, openEventStoreDataSource } from '#libs/event-store';
-import { withPostgres } from '#libs/testing';
+import { openEventStoreDataSource } from '#libs/event-store';
+import { type TestDatabase, withPostgres } from '#libs/testing';
 import { type GovernedKernel, governedDatabase, ORIGIN } from '../../fixtures/governed-store.fixture';
 import { ListUpgradesHandler } from './upgrades.handler';
 import { ListUpgrades, type UpgradeFilter } from './upgrades.query';
@@ -11,19 +10,14 @@ const SHARDS = 3;
 
 describe('the list of upgrades', () => {
   const postgres = withPostgres();
-  const { privateKey } = generateKeyPairSync('ed25519');
-  const signer: EventSigner = {
-    activeKid: () => 'audit-1',
-    sign: async (_, inputs) => inputs.map((input) => sign(null, input, privateKey).toString('base64')),
-  };
-  let database: Awaited<ReturnType<ReturnType<typeof postgres>['createDatabase']>>;
+  let database: TestDatabase;
   let governed: Awaited<ReturnType<typeof governedDatabase>>;
   let indexer: Awaited<ReturnType<typeof openEventStoreDataSource>>;
   let kernel: GovernedKernel;
   let list: ListUpgradesHandler;
   beforeEach(async () => {
     database = await postgres().createDatabase();
-    governed = await governedDatabase(database, postgres().runtimeRole, signer);
+    governed = await governedDatabase(database, postgres().runtimeRole);
     indexer = await openEventStoreDataSource({
       url: database.superuserUrl,
       poolSize: 2,
