@@ -73,8 +73,9 @@ export function addKeyChanges(keys: Command): void {
     .description(
       [
         'Puts a new key in the place of the one in force: one that the signing proxy holds, or with --create one that it',
-        'makes now. Where the kernel allows it (KERNEL_DIRECT_KEY_ROTATION) at once; else by an upgrade that is proposed here, waits for its approvers, and is',
-        'applied by itself. Ends with signers.json brought up to date and the chain verified with it.',
+        'makes now. Where the kernel allows it (KERNEL_DIRECT_KEY_ROTATION) at once; else by an upgrade that is',
+        'proposed here, waits for its approvers, and is applied by itself. Ends with signers.json brought up to date',
+        'and the chain verified with it.',
       ].join(' '),
     )
     .addOption(purposeOption())

@@ -8,15 +8,13 @@ import { javaProgram, kafkaJars, kafkaMissing } from './kafka-program';
 import { DevstackError } from '../devstack.error';
 import { BoundedLog } from '../process/bounded-log';
 import { type RunningChild, startChild } from '../process/child-process';
-import { assertPortFree, freePort } from '../process/free-port';
+import { assertPortFree, freePort, startOnFreePort } from '../process/free-port';
 import { SupervisedService } from '../process/supervised-service';
 
 const HOST = '127.0.0.1';
 /** Three JVM seconds on an idle machine; a loaded one takes its time. */
 const START_TIMEOUT_MS = 90_000;
 const STOP_GRACE_MS = 10_000;
-/** Another process may take a port between the moment it was found free and the moment the broker listens on it. */
-const PORT_ATTEMPTS = 3;
 const DEFAULT_HEAP_MB = 256;
 
 export interface KafkaServerOptions {
@@ -73,8 +71,8 @@ export async function startKafkaServer(options: KafkaServerOptions): Promise<Kaf
   await mkdir(options.dir, { recursive: true, mode: 0o700 });
   const log = new BoundedLog(options.logFile ?? join(options.dir, 'kafka.log'));
 
-  for (let attempt = 1; ; attempt++) {
-    if (options.port !== undefined) await assertPortFree(options.port, 'Kafka');
+  if (options.port !== undefined) await assertPortFree(options.port, 'Kafka');
+  return startOnFreePort(async () => {
     const port = options.port ?? (await freePort());
     const securedPort = options.secured === undefined ? undefined : await freePort();
     const service = new SupervisedService({
@@ -84,15 +82,9 @@ export async function startKafkaServer(options: KafkaServerOptions): Promise<Kaf
       ...(options.onChange === undefined ? {} : { onChange: options.onChange }),
       start: (signal) => startBroker({ options, port, securedPort, log, signal }),
     });
-    try {
-      await service.start();
-    } catch (error) {
-      const taken = error instanceof DevstackError && error.code === 'port_in_use';
-      if (taken && attempt < PORT_ATTEMPTS) continue;
-      throw error;
-    }
+    await service.start();
     return serverOf(service, port, securedPort);
-  }
+  });
 }
 
 function serverOf(service: SupervisedService, port: number, securedPort: number | undefined): KafkaServer {

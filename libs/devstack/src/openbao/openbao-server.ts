@@ -9,7 +9,7 @@ import { writePrivate } from '../certificates/private-file';
 import { DevstackError } from '../devstack.error';
 import { BoundedLog } from '../process/bounded-log';
 import { type RunningChild, startChild } from '../process/child-process';
-import { assertPortFree, freePort } from '../process/free-port';
+import { assertPortFree, freePort, startOnFreePort } from '../process/free-port';
 import { SupervisedService } from '../process/supervised-service';
 
 const HOST = '127.0.0.1';
@@ -18,8 +18,6 @@ const START_TIMEOUT_MS = 30_000;
 const STOP_GRACE_MS = 10_000;
 /** What it prints once it listens. */
 const STARTED = '==> OpenBao server started!';
-/** Another process may take a port between the moment it was found free and the moment the server listens on it. */
-const PORT_ATTEMPTS = 3;
 /** Under which its only member is known in the storage for good; nothing listens there, since there is no other member. */
 const MEMBER = 'https://127.0.0.1:8201';
 
@@ -85,29 +83,26 @@ export async function startOpenBao(options: OpenBaoOptions): Promise<OpenBaoServ
   const ca = await readFile(options.ca.certFile, 'utf8');
   const log = new BoundedLog(options.logFile ?? join(dir, 'openbao.log'));
 
-  for (let attempt = 1; ; attempt++) {
-    if (options.port !== undefined) await assertPortFree(options.port, 'OpenBao');
-    const port = options.port ?? (await freePort());
-    const api = new OpenBaoApi(`https://${HOST}:${port}`, ca);
-    const vault = new Opener(dir, api);
-    const config = join(dir, 'server.json');
-    await writePrivate(config, configuration(join(dir, 'data'), port, tls));
-    const service = new SupervisedService({
-      name: 'openbao',
-      stopGraceMs: options.throwaway === true ? 0 : STOP_GRACE_MS,
-      restart: options.restart !== false,
-      ...(options.onChange === undefined ? {} : { onChange: options.onChange }),
-      start: (signal) => startProgram({ dir, config, port, vault, log, signal }),
-    });
-    try {
+  if (options.port !== undefined) await assertPortFree(options.port, 'OpenBao');
+  return startOnFreePort(
+    async () => {
+      const port = options.port ?? (await freePort());
+      const api = new OpenBaoApi(`https://${HOST}:${port}`, ca);
+      const vault = new Opener(dir, api);
+      const config = join(dir, 'server.json');
+      await writePrivate(config, configuration(join(dir, 'data'), port, tls));
+      const service = new SupervisedService({
+        name: 'openbao',
+        stopGraceMs: options.throwaway === true ? 0 : STOP_GRACE_MS,
+        restart: options.restart !== false,
+        ...(options.onChange === undefined ? {} : { onChange: options.onChange }),
+        start: (signal) => startProgram({ dir, config, port, vault, log, signal }),
+      });
       await service.start();
-    } catch (error) {
-      const taken = error instanceof DevstackError && error.code === 'port_in_use';
-      if (taken && options.port === undefined && attempt < PORT_ATTEMPTS) continue;
-      throw error;
-    }
-    return serverOf(service, vault, api, port, options.ca.certFile);
-  }
+      return serverOf(service, vault, api, port, options.ca.certFile);
+    },
+    { fixed: options.port !== undefined },
+  );
 }
 
 function serverOf(

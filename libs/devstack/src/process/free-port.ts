@@ -1,9 +1,28 @@
 import { createServer } from 'node:net';
 import { DevstackError } from '../devstack.error';
 
+/** Another process may take a port between the moment it was found free and the moment the server listens on it. */
+const PORT_ATTEMPTS = 3;
+
 /** A TCP port on the loopback address that nothing listens on at this moment. */
 export async function freePort(): Promise<number> {
   return await listenOnce(0);
+}
+
+/**
+ * Starts a server that listens on ports which `start` chooses, with {@link freePort}; again when one of them was taken
+ * before the server was there.
+ * @param fixed somebody else has chosen the port: it is that one or none
+ */
+export async function startOnFreePort<T>(start: () => Promise<T>, { fixed = false } = {}): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await start();
+    } catch (error) {
+      const taken = error instanceof DevstackError && error.code === 'port_in_use';
+      if (!taken || fixed || attempt === PORT_ATTEMPTS) throw error;
+    }
+  }
 }
 
 /** Refuses with a sentence that names the port and what it is for when something listens there already. */

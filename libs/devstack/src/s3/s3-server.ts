@@ -9,7 +9,7 @@ import { writePrivate } from '../certificates/private-file';
 import { DevstackError } from '../devstack.error';
 import { BoundedLog } from '../process/bounded-log';
 import { type RunningChild, startChild } from '../process/child-process';
-import { freePort } from '../process/free-port';
+import { freePort, startOnFreePort } from '../process/free-port';
 import { SupervisedService } from '../process/supervised-service';
 
 const HOST = '127.0.0.1';
@@ -17,8 +17,6 @@ const REGION = 'us-east-1';
 const HEALTH_PATH = '/health';
 const START_TIMEOUT_MS = 30_000;
 const STOP_GRACE_MS = 5_000;
-/** Another process may take a port between the moment it was found free and the moment the server listens on it. */
-const PORT_ATTEMPTS = 3;
 
 export interface S3Credentials {
   readonly accessKeyId: string;
@@ -81,25 +79,22 @@ export async function startS3Server(options: S3ServerOptions): Promise<S3Server>
   const root = await rootCredentials(join(options.dir, 'root-credentials.json'));
   const log = new BoundedLog(options.logFile ?? join(options.dir, 's3.log'));
 
-  for (let attempt = 1; ; attempt++) {
-    const port = options.port ?? (await freePort());
-    const endpoint = `http://${HOST}:${port}`;
-    const service = new SupervisedService({
-      name: 's3',
-      stopGraceMs: STOP_GRACE_MS,
-      restart: options.restart !== false,
-      ...(options.onChange === undefined ? {} : { onChange: options.onChange }),
-      start: (signal) => startProgram({ program, folder, root, port, endpoint, log, signal }),
-    });
-    try {
+  return startOnFreePort(
+    async () => {
+      const port = options.port ?? (await freePort());
+      const endpoint = `http://${HOST}:${port}`;
+      const service = new SupervisedService({
+        name: 's3',
+        stopGraceMs: STOP_GRACE_MS,
+        restart: options.restart !== false,
+        ...(options.onChange === undefined ? {} : { onChange: options.onChange }),
+        start: (signal) => startProgram({ program, folder, root, port, endpoint, log, signal }),
+      });
       await service.start();
-    } catch (error) {
-      const taken = error instanceof DevstackError && error.code === 'port_in_use';
-      if (taken && options.port === undefined && attempt < PORT_ATTEMPTS) continue;
-      throw error;
-    }
-    return serverOf({ service, program, root, endpoint, port, dataDir: folder.data });
-  }
+      return serverOf({ service, program, root, endpoint, port, dataDir: folder.data });
+    },
+    { fixed: options.port !== undefined },
+  );
 }
 
 interface Running {
