@@ -2479,16 +2479,16 @@ var require_buffer_writer = __commonJS({
         this.offset += size;
         return offset;
       }
-      join(code) {
-        if (code) {
-          this.buffer[this.headerPosition] = code;
+      join(code2) {
+        if (code2) {
+          this.buffer[this.headerPosition] = code2;
           const length = this.offset - (this.headerPosition + 1);
           this.buffer.writeInt32BE(length, this.headerPosition + 1);
         }
-        return this.buffer.slice(code ? 0 : 5, this.offset);
+        return this.buffer.slice(code2 ? 0 : 5, this.offset);
       }
-      flush(code) {
-        const result = this.join(code);
+      flush(code2) {
+        const result = this.join(code2);
         this.offset = 5;
         this.headerPosition = 0;
         this.buffer = Buffer.allocUnsafe(this.size);
@@ -2642,11 +2642,11 @@ var require_serializer = __commonJS({
       buffer.writeInt32BE(secretKey, 12);
       return buffer;
     };
-    var cstringMessage = (code, string) => {
+    var cstringMessage = (code2, string) => {
       const stringLen = Buffer.byteLength(string);
       const len = 4 + stringLen + 1;
       const buffer = Buffer.allocUnsafe(1 + len);
-      buffer[0] = code;
+      buffer[0] = code2;
       buffer.writeInt32BE(len, 1);
       buffer.write(string, 5, "utf-8");
       buffer[len] = 0;
@@ -2676,7 +2676,7 @@ var require_serializer = __commonJS({
     var copyFail = (message) => {
       return cstringMessage(102, message);
     };
-    var codeOnlyBuffer = (code) => Buffer.from([code, 0, 0, 0, 4]);
+    var codeOnlyBuffer = (code2) => Buffer.from([code2, 0, 0, 0, 4]);
     var flushBuffer = codeOnlyBuffer(
       72
       /* code.flush */
@@ -2805,11 +2805,11 @@ var require_parser = __commonJS({
         const bufferFullLength = this.bufferOffset + this.bufferLength;
         let offset = this.bufferOffset;
         while (offset + HEADER_LENGTH <= bufferFullLength) {
-          const code = this.buffer[offset];
+          const code2 = this.buffer[offset];
           const length = this.buffer.readUInt32BE(offset + CODE_LENGTH);
           const fullMessageLength = CODE_LENGTH + length;
           if (fullMessageLength + offset <= bufferFullLength) {
-            const message = this.handlePacket(offset + HEADER_LENGTH, code, length, this.buffer);
+            const message = this.handlePacket(offset + HEADER_LENGTH, code2, length, this.buffer);
             callback(message);
             offset += fullMessageLength;
           } else {
@@ -2852,11 +2852,11 @@ var require_parser = __commonJS({
           this.bufferLength = buffer.byteLength;
         }
       }
-      handlePacket(offset, code, length, bytes) {
+      handlePacket(offset, code2, length, bytes) {
         const { reader } = this;
         reader.setBuffer(offset, bytes);
         let message;
-        switch (code) {
+        switch (code2) {
           case 50:
             message = messages_1.bindComplete;
             break;
@@ -2924,7 +2924,7 @@ var require_parser = __commonJS({
             message = parseCopyData(reader, length);
             break;
           default:
-            return new messages_1.DatabaseError("received invalid response: " + code.toString(16), length, "error");
+            return new messages_1.DatabaseError("received invalid response: " + code2.toString(16), length, "error");
         }
         reader.setBuffer(0, emptyBuffer);
         message.length = length;
@@ -3007,12 +3007,12 @@ var require_parser = __commonJS({
       return new messages_1.BackendKeyDataMessage(LATEINIT_LENGTH, processID, secretKey);
     };
     var parseAuthenticationResponse = (reader, length) => {
-      const code = reader.int32();
+      const code2 = reader.int32();
       const message = {
         name: "authenticationOk",
         length
       };
-      switch (code) {
+      switch (code2) {
         case 0:
           break;
         case 3:
@@ -3049,7 +3049,7 @@ var require_parser = __commonJS({
           message.data = reader.string(length - 8);
           break;
         default:
-          throw new Error("Unknown authenticationOk message type " + code);
+          throw new Error("Unknown authenticationOk message type " + code2);
       }
       return message;
     };
@@ -5390,8 +5390,8 @@ var import_node_os = require("node:os");
 var import_node_util = require("node:util");
 
 // libs/evidence/src/core/chain-fault.ts
-function faultAt(facts, code, message) {
-  return { code, shard: facts.shard, seq: facts.seq, id: facts.id === "" ? null : facts.id, message };
+function faultAt(facts, code2, message) {
+  return { code: code2, shard: facts.shard, seq: facts.seq, id: facts.id === "" ? null : facts.id, message };
 }
 
 // libs/evidence/src/core/chain-sequence.ts
@@ -5501,9 +5501,9 @@ function gapFault(shard, { first, last }) {
 
 // libs/evidence/src/core/evidence.error.ts
 var EvidenceError = class extends Error {
-  constructor(code, message, context = {}) {
+  constructor(code2, message, context = {}) {
     super(message, context.cause === void 0 ? void 0 : { cause: context.cause });
-    this.code = code;
+    this.code = code2;
     if (context.pointer !== void 0) this.pointer = context.pointer;
     if (context.details !== void 0) this.details = context.details;
   }
@@ -5705,21 +5705,21 @@ ${hash2}
 var ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 var VALUES = new Int8Array(128).fill(-1);
 for (let i = 0; i < ALPHABET.length; i++) VALUES[ALPHABET.charCodeAt(i)] = i;
+var CODES = Uint8Array.from(ALPHABET, (letter) => letter.charCodeAt(0));
+var PADDING = "=".charCodeAt(0);
+var ascii = new TextDecoder("latin1");
 function base64Encode(bytes) {
-  let text2 = "";
-  let i = 0;
-  for (; i + 2 < bytes.length; i += 3) {
+  const text2 = new Uint8Array(Math.ceil(bytes.length / 3) * 4);
+  let out = 0;
+  for (let i = 0; i < bytes.length; i += 3) {
     const n = at(bytes, i) << 16 | at(bytes, i + 1) << 8 | at(bytes, i + 2);
-    text2 += letter(n >> 18) + letter(n >> 12) + letter(n >> 6) + letter(n);
+    text2[out++] = code(n >> 18);
+    text2[out++] = code(n >> 12);
+    text2[out++] = code(n >> 6);
+    text2[out++] = code(n);
   }
-  if (i + 1 === bytes.length) {
-    const n = at(bytes, i) << 16;
-    text2 += `${letter(n >> 18)}${letter(n >> 12)}==`;
-  } else if (i + 2 === bytes.length) {
-    const n = at(bytes, i) << 16 | at(bytes, i + 1) << 8;
-    text2 += `${letter(n >> 18)}${letter(n >> 12)}${letter(n >> 6)}=`;
-  }
-  return text2;
+  text2.fill(PADDING, out - (3 - bytes.length % 3) % 3);
+  return ascii.decode(text2);
 }
 function base64Decode(text2) {
   const { length } = text2;
@@ -5762,8 +5762,8 @@ function value(text2, i) {
 function at(bytes, i) {
   return bytes[i] ?? 0;
 }
-function letter(n) {
-  return ALPHABET.charAt(n & 63);
+function code(n) {
+  return CODES[n & 63] ?? 0;
 }
 
 // libs/evidence/src/core/exact-object.ts
@@ -8561,8 +8561,8 @@ var StrictParser = class {
     const character = String.fromCodePoint(text2.codePointAt(pos) ?? 0);
     this.fail("invalid_json", `Unexpected ${show(character)} ${where} (offset ${pos}).`, level);
   }
-  fail(code, message, level = this.depth) {
-    throw new EvidenceError(code, message, { pointer: jsonPointer(this.path.slice(0, level)) });
+  fail(code2, message, level = this.depth) {
+    throw new EvidenceError(code2, message, { pointer: jsonPointer(this.path.slice(0, level)) });
   }
 };
 var ESCAPES = /* @__PURE__ */ new Map([
@@ -9407,8 +9407,8 @@ function isAfter(use, mark) {
 function show2({ shard, seq }) {
   return `${shard}:${seq}`;
 }
-function refuse2(code, message, final) {
-  return { valid: false, code, message, final };
+function refuse2(code2, message, final) {
+  return { valid: false, code: code2, message, final };
 }
 
 // libs/evidence/src/core/chain-verifier.ts
@@ -9596,8 +9596,8 @@ function assertStrictJson(value2, pointer = "") {
   check(value2, [], pointer);
 }
 function check(value2, path, base) {
-  const fail = (code, message) => {
-    throw new EvidenceError(code, message, { pointer: base + jsonPointer(path) });
+  const fail = (code2, message) => {
+    throw new EvidenceError(code2, message, { pointer: base + jsonPointer(path) });
   };
   switch (typeof value2) {
     case "boolean":
@@ -11835,13 +11835,13 @@ var BundleEvents = class {
   }
   sound(line) {
     const { event, faults } = this.inspector.inspectWhole(line);
-    for (const { code, shard, seq, message } of faults) {
-      this.verdict.faults.push(`${code}: ${shard ?? "?"}:${seq ?? "?"}: ${message}`);
+    for (const { code: code2, shard, seq, message } of faults) {
+      this.verdict.faults.push(`${code2}: ${shard ?? "?"}:${seq ?? "?"}: ${message}`);
     }
     return event;
   }
-  fault({ shard, seq }, code, message) {
-    this.verdict.faults.push(`${code}: ${shard}:${seq}: ${message}`);
+  fault({ shard, seq }, code2, message) {
+    this.verdict.faults.push(`${code2}: ${shard}:${seq}: ${message}`);
   }
 };
 var DecisionReplay = class {
@@ -12051,8 +12051,8 @@ var DecisionReplay = class {
   isAboutPool({ provisional }) {
     return provisional === this.bundle.upgradeId;
   }
-  fault({ shard, seq }, code, message) {
-    this.verdict.faults.push(`${code}: ${shard}:${seq}: ${message}`);
+  fault({ shard, seq }, code2, message) {
+    this.verdict.faults.push(`${code2}: ${shard}:${seq}: ${message}`);
   }
 };
 function proveInclusion(crypto, { origin, events, pool, proofs }, signers, verdict) {
@@ -12650,19 +12650,19 @@ var S3Reader = class {
     const bytes = await bodyOf(response, most);
     if (response.status === 200) return bytes;
     const text2 = Buffer.from(bytes).toString("utf8");
-    const code = /<Code>([A-Za-z0-9]+)<\/Code>/.exec(text2)?.[1] ?? `status ${response.status}`;
-    if (code === "NoSuchKey" || response.status === 404 && key !== "") return null;
-    if (response.status >= 500 || response.status === 429 || code === "RequestTimeout") {
-      throw new PassingFailure(code);
+    const code2 = /<Code>([A-Za-z0-9]+)<\/Code>/.exec(text2)?.[1] ?? `status ${response.status}`;
+    if (code2 === "NoSuchKey" || response.status === 404 && key !== "") return null;
+    if (response.status >= 500 || response.status === 429 || code2 === "RequestTimeout") {
+      throw new PassingFailure(code2);
     }
-    throw new UsageError(`Bucket ${bucket} at ${endpoint} cannot be read: ${code}.${adviceFor(code)}`);
+    throw new UsageError(`Bucket ${bucket} at ${endpoint} cannot be read: ${code2}.${adviceFor(code2)}`);
   }
 };
-function adviceFor(code) {
-  if (/AccessDenied|Signature|AccessKey|Token|status 40[13]/.test(code)) {
+function adviceFor(code2) {
+  if (/AccessDenied|Signature|AccessKey|Token|status 40[13]/.test(code2)) {
     return " Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION of an account that may list and read it.";
   }
-  if (/Redirect|status 30/.test(code)) return " Set AWS_REGION to the region of the bucket.";
+  if (/Redirect|status 30/.test(code2)) return " Set AWS_REGION to the region of the bucket.";
   return "";
 }
 function whyOf(error) {
@@ -13016,10 +13016,10 @@ function reattestedLine({ kid, shard, from, to, count: count2, by }) {
     `re-attested: ${events} by the compromised key ${kid}, positions ${shard}:${from} to ${shard}:${to}; ${by.signerKid} stands by them at ${by.shard}:${by.seq}`
   );
 }
-function faultLine({ code, shard, seq, id, message }) {
+function faultLine({ code: code2, shard, seq, id, message }) {
   const position = shard === null || seq === null ? "unknown" : `${shard}:${seq}`;
-  const event = id ?? (code === "gap" || code === "truncation" ? "missing" : "unknown");
-  return printable(`${code}: event ${event}, position ${position}: ${message}`);
+  const event = id ?? (code2 === "gap" || code2 === "truncation" ? "missing" : "unknown");
+  return printable(`${code2}: event ${event}, position ${position}: ${message}`);
 }
 
 // apps/audit-verify/report/progress-bar.ts
@@ -13645,7 +13645,7 @@ var WorkerPool = class {
       else asked?.reject(Object.assign(new Error(answer.message), { stack: answer.stack }));
     });
     entry.worker.on("error", fail);
-    entry.worker.on("exit", (code) => fail(new Error(`A worker thread ended with code ${code}.`)));
+    entry.worker.on("exit", (code2) => fail(new Error(`A worker thread ended with code ${code2}.`)));
     return entry;
   }
   submit(task) {
@@ -14133,7 +14133,7 @@ function manifestsText({ manifests, signatures }) {
 if (import_node_worker_threads2.isMainThread) {
   process.stdout.on("error", () => void 0);
   main().then(
-    (code) => process.exitCode = code,
+    (code2) => process.exitCode = code2,
     (error) => {
       process.exitCode = EXIT.usage;
       const text2 = error instanceof Error ? error.message : String(error);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { type TLSSocket } from 'node:tls';
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Inject } from '@nestjs/common';
-import { type Request, type Response } from 'express';
 import { clientName } from './clients/client-name';
 import { type RefusalCode, SigningRefusal } from './refusal';
 import { SigningMetrics } from './signing.metrics';
@@ -45,14 +45,17 @@ export class ProblemFilter implements ExceptionFilter {
   }
 
   catch(error: unknown, host: ArgumentsHost): void {
-    const request = host.switchToHttp().getRequest<Request>();
-    const response = host.switchToHttp().getResponse<Response>();
+    const http = host.switchToHttp();
+    this.answer(error, http.getRequest<IncomingMessage>(), http.getResponse<ServerResponse>());
+  }
+
+  answer(error: unknown, request: IncomingMessage, response: ServerResponse): void {
     if (response.headersSent || request.socket.destroyed) return;
     const refusal = asRefusal(error);
     if (!refusal) {
       const errorId = randomUUID();
       this.options.logger.error({ error_id: errorId, err: error }, 'unexpected error');
-      answer(response, 500, {
+      send(response, 500, {
         error: 'internal_error',
         title: 'Something went wrong here',
         error_id: errorId,
@@ -66,7 +69,7 @@ export class ProblemFilter implements ExceptionFilter {
     );
     const { status, title } = PROBLEMS[refusal.code];
     if (status === 503 || status === 429) response.setHeader('Retry-After', '1');
-    answer(response, status, {
+    send(response, status, {
       error: refusal.code,
       title,
       detail: refusal.message,
@@ -83,7 +86,7 @@ function asRefusal(error: unknown): SigningRefusal | null {
   return null;
 }
 
-function nameOf(request: Request): string | undefined {
+function nameOf(request: IncomingMessage): string | undefined {
   try {
     return clientName(request.socket as TLSSocket);
   } catch {
@@ -91,13 +94,12 @@ function nameOf(request: Request): string | undefined {
   }
 }
 
-function answer(
-  response: Response,
+function send(
+  response: ServerResponse,
   status: number,
   problem: { error: string; [member: string]: unknown },
 ): void {
-  response
-    .status(status)
-    .type('application/problem+json')
-    .send(JSON.stringify({ type: PROBLEM_TYPE_BASE + problem.error, status, ...problem }));
+  response.statusCode = status;
+  response.setHeader('Content-Type', 'application/problem+json; charset=utf-8');
+  response.end(JSON.stringify({ type: PROBLEM_TYPE_BASE + problem.error, status, ...problem }));
 }

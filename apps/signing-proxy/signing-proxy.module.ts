@@ -8,7 +8,7 @@ import { MarksController } from './marks/marks.controller';
 import { BackendsHealth } from './public/backends-health';
 import { PublicController } from './public/public.controller';
 import { BatchSigner } from './sign/batch-signer';
-import { SignController } from './sign/sign.controller';
+import { SignDoor } from './sign/sign-door';
 import { SigningMetrics, signingMetricsProviders } from './signing.metrics';
 import { SIGNING_PROXY_OPTIONS, type SigningProxyOptions } from './signing-proxy.options';
 
@@ -17,7 +17,7 @@ export class SigningProxyModule {
   static forRoot(options: SigningProxyOptions): DynamicModule {
     return {
       module: SigningProxyModule,
-      controllers: [SignController, KeysController, PublicController, MarksController],
+      controllers: [KeysController, PublicController, MarksController],
       providers: [
         {
           provide: SIGNING_PROXY_OPTIONS,
@@ -30,7 +30,9 @@ export class SigningProxyModule {
         KeyMaking,
         BatchSigner,
         BackendsHealth,
-        { provide: APP_FILTER, useClass: ProblemFilter },
+        ProblemFilter,
+        { provide: APP_FILTER, useExisting: ProblemFilter },
+        SignDoor,
         ...signingMetricsProviders,
       ],
     };

@@ -1,4 +1,4 @@
-import { type ServerResponse } from 'node:http';
+import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { type Server } from 'node:https';
 import { type AddressInfo } from 'node:net';
 import { NestFactory } from '@nestjs/core';
@@ -6,7 +6,8 @@ import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-ex
 import { NestLogger, startManagementServer } from '#libs/observability';
 import { KeyMaking } from './keys/key-making';
 import { BackendsHealth } from './public/backends-health';
-import { readBody } from './sign/read-body';
+import { readJson } from './read-json';
+import { SignDoor } from './sign/sign-door';
 import { SigningMetrics } from './signing.metrics';
 import { SigningProxyModule } from './signing-proxy.module';
 import { type SigningProxyOptions } from './signing-proxy.options';
@@ -61,14 +62,17 @@ export async function startSigningProxy(options: SigningProxyServerOptions): Pro
   );
   app.disable('x-powered-by');
   app.disable('etag');
+  app.use(readJson());
+  const server = app.getHttpServer();
   let draining = false;
-  app.use((_request: unknown, response: ServerResponse, next: () => void) => {
+  const door = app.get(SignDoor);
+  const nest = app.getHttpAdapter().getInstance() as (request: unknown, response: unknown) => void;
+  server.removeAllListeners('request');
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     // A caller that always has something to sign would keep its connection, and with it the process, for ever.
     if (draining) response.setHeader('Connection', 'close');
-    next();
+    if (!door.opened(request, response)) nest(request, response);
   });
-  app.use(readBody());
-  const server = app.getHttpServer();
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.headersTimeout = REQUEST_TIMEOUT_MS;

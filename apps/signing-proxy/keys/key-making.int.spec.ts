@@ -129,6 +129,7 @@ describe('POST /v1/keys', () => {
     ['no purpose', 'kernel', { kid: NEW, purposes: [] }, 400, 'malformed_request'],
     ['a purpose twice', 'kernel', { kid: NEW, purposes: ['audit', 'audit'] }, 400, 'malformed_request'],
     ['another member', 'kernel', { ...fresh(), exportable: true }, 400, 'malformed_request'],
+    ['more than anybody can mean', 'kernel', { ...fresh(), more: 'x'.repeat(20_000) }, 413, 'body_too_large'],
   ])('refuses %s', async (_what, client, body, status, error) => {
     const answer = await fixture.call({
       path: '/v1/keys',

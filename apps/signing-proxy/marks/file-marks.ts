@@ -41,7 +41,8 @@ interface Kept {
  */
 export class FileMarks extends MarkStore {
   private readonly shards = new Map<number, Kept>();
-  private readonly owner = randomUUID();
+  private readonly owner = slotOf({ owner: randomUUID() });
+  private readonly ownerRead = Buffer.alloc(SLOT_BYTES);
   private writing: Promise<void> | undefined;
   private waiting: Promise<void> | undefined;
   private claimed = false;
@@ -183,7 +184,7 @@ export class FileMarks extends MarkStore {
 
   /** Makes this process the writer, then reads what the one before has written. */
   private claim(): void {
-    writeSync(this.fd, slotOf({ owner: this.owner }), 0, SLOT_BYTES, 0);
+    writeSync(this.fd, this.owner, 0, SLOT_BYTES, 0);
     for (let slot = 1; slot < SLOTS; slot++) this.read(slot);
     this.claimed = true;
   }
@@ -211,8 +212,8 @@ export class FileMarks extends MarkStore {
   private assertOwned(): void {
     if (this.closed) throw new SignerError('closed', 'The signing proxy is shutting down');
     if (!this.claimed) this.claim();
-    const { owner } = (this.slot(0) ?? {}) as { owner?: string };
-    if (owner === this.owner) return;
+    readSync(this.fd, this.ownerRead, 0, SLOT_BYTES, 0);
+    if (this.ownerRead.equals(this.owner)) return;
     throw new SignerError(
       'signing_unavailable',
       `Another signing proxy uses the high-water marks in ${this.path}; replicas share them in a database (KERNEL_SIGNING_MARKS_DATABASE_URL)`,

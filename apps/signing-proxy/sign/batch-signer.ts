@@ -96,10 +96,11 @@ export class BatchSigner {
       if (group) group.items.push(item);
       else byKey.set(item.kid, { held, items: [item] });
     }
-    // Both at once, since each waits for something else; no signature leaves before the marks are on the disk.
-    const [signatures] = await Promise.all([
-      this.signChecked(items, byKey),
+    // Both at once, since each waits for something else; no signature leaves before the marks are on the disk. The marks
+    // first: the disk is asked before this thread, or its pool, is busy with signing.
+    const [, signatures] = await Promise.all([
       this.judgeStarts(batches, items),
+      this.signChecked(items, byKey),
     ]);
     this.metrics.signed(items, client);
     // One line a batch: a line for each signature would cost more than the signature.

@@ -352,12 +352,26 @@ describe('POST /v1/sign', () => {
 
     it('a body that is packed or of another type', async () => {
       const body = JSON.stringify({ requests: [item] });
-      for (const headers of [{ 'content-encoding': 'gzip' }, { 'content-type': 'text/plain' }]) {
+      for (const headers of [
+        { 'content-encoding': 'gzip' },
+        { 'content-type': 'text/plain' },
+        { 'content-type': 'application/json; charset=utf-16' },
+        { 'content-type': 'application/json-seq' },
+      ]) {
         const packed = 'content-encoding' in headers ? gzipSync(body) : body;
         expect(await fixture.call({ path: '/v1/sign', body: packed, headers })).toMatchObject({
           status: 400,
           body: { error: 'malformed_request' },
         });
+      }
+    });
+
+    it('but takes JSON that says in which charset it is', async () => {
+      const body = JSON.stringify({ requests: [item] });
+      for (const type of ['application/json; charset=utf-8', 'Application/JSON;charset="UTF-8"']) {
+        const answer = await fixture.call({ path: '/v1/sign', body, headers: { 'content-type': type } });
+        expect(answer).toMatchObject({ status: 200, body: { signatures: [{ kid: item.kid }] } });
+        expect(answer.headers['content-type']).toBe('application/json; charset=utf-8');
       }
     });
 

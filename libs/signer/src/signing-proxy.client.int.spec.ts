@@ -203,6 +203,17 @@ describe('SigningProxyClient', () => {
     expect(batches).toEqual([5]);
   });
 
+  it('spreads large calls of the same moment over requests, and keeps each of them whole', async () => {
+    const client = open({ maxInFlight: 3 });
+    await client.sign(requests(1));
+    const calls = [64, 64, 64, 10].map((count, n) => client.sign(requests(count, n * 100)));
+    expect(await Promise.all(calls)).toEqual([64, 64, 64, 10].map((count, n) => expected(count, n * 100)));
+    expect(batches).toEqual([1, 64, 64, 74]);
+    batches = [];
+    await Promise.all([64, 64, 64].map((count, n) => client.sign(requests(count, n * 100))));
+    expect(batches).toEqual([64, 64, 64]);
+  });
+
   it('sends no more at once than it may, and splits a call that is larger', async () => {
     const client = open({ maxBatch: 100 });
     expect(await client.sign(requests(1000))).toEqual(expected(1000));

@@ -1,5 +1,5 @@
 import { type KeyObject, randomInt } from 'node:crypto';
-import { Pool } from 'undici';
+import { type Dispatcher, Pool } from 'undici';
 import { type z } from 'zod';
 import { type SignerPurpose, verifyEd25519 } from '#libs/evidence';
 import { type KeyInfo } from './signing-backend';
@@ -77,6 +77,8 @@ const SIGNATURE = /^[A-Za-z0-9+/]{85}[AQgw]==$/;
 /** A connection that broke before it answered, typically one that the proxy closed while it was idle. */
 const BROKEN_CONNECTION = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
 
+const JSON_BODY = { 'content-type': 'application/json' };
+
 interface Call {
   /** The inputs as they go on the wire. */
   items: string[];
@@ -100,8 +102,11 @@ interface Segment {
 
 interface Batch {
   segments: Segment[];
-  abort: AbortController;
   mayRetry: boolean;
+  /** Nobody waits for it any more. */
+  abandoned: boolean;
+  /** Of the request under way. */
+  controller: Dispatcher.DispatchController | undefined;
 }
 
 type Outcome =
@@ -240,7 +245,7 @@ export class SigningProxyClient {
       const response = await this.pool.request({
         path: '/v1/keys',
         method: 'POST',
-        headers: { 'content-type': 'application/json' },
+        headers: JSON_BODY,
         body: JSON.stringify({ kid, purposes }),
         signal: AbortSignal.timeout(MAKING_TIMEOUT_MS),
       });
@@ -323,13 +328,27 @@ export class SigningProxyClient {
     return true;
   }
 
+  /**
+   * Inputs that the next request takes, or one call that has more: what waits is spread over as many requests as may go now and are worth
+   * it. In one request, whoever came together would be answered together and come together again for ever, each side
+   * idle while the other works.
+   */
+  private shareOfOne(): number {
+    const worth = Math.floor(this.queuedInputs / PARALLEL_FROM);
+    const requests = Math.max(1, Math.min(worth, this.maxInFlight - this.inFlight));
+    return Math.min(this.maxBatch, Math.ceil(this.queuedInputs / requests));
+  }
+
   private nextBatch(): Batch | null {
     const segments: Segment[] = [];
     let room = this.maxBatch;
+    const share = this.shareOfOne();
     while (room > 0) {
       const call = this.queue[0];
       if (!call) break;
       const from = call.dispatched;
+      const taken = this.maxBatch - room;
+      if (taken > 0 && taken + call.items.length - from > share) break;
       const to = call.settled ? from : Math.min(call.items.length, from + room);
       if (to > from) {
         segments.push({ call, from, to });
@@ -401,7 +420,7 @@ export class SigningProxyClient {
     );
     // A request nobody waits for any more gives its place to those who do.
     for (const batch of call.batches) {
-      if (batch.segments.every((segment) => segment.call.settled)) batch.abort.abort();
+      if (batch.segments.every((segment) => segment.call.settled)) abandon(batch);
     }
     this.pump();
   }
@@ -421,19 +440,10 @@ export class SigningProxyClient {
 
   private async send(batch: Batch): Promise<Outcome> {
     for (const { call } of batch.segments) call.batches.add(batch);
-    const items = batch.segments.flatMap(({ call, from, to }) => call.items.slice(from, to));
     let status: number;
     let text: string;
     try {
-      const response = await this.pool.request({
-        path: '/v1/sign',
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: `{"requests":[${items.join(',')}]}`,
-        signal: batch.abort.signal,
-      });
-      status = response.statusCode;
-      text = await response.body.text();
+      ({ status, text } = await this.post(batch));
     } catch (error) {
       const code = (error as { code?: unknown }).code;
       return {
@@ -448,6 +458,37 @@ export class SigningProxyClient {
       };
     }
     return status === 200 ? readSignatures(text, batch) : readProblem(status, text);
+  }
+
+  /** By `dispatch`: a body as a stream and an AbortSignal would cost a small batch as much as its signatures. */
+  private post(batch: Batch): Promise<{ status: number; text: string }> {
+    const items = batch.segments.flatMap(({ call, from, to }) => call.items.slice(from, to));
+    return new Promise((resolve, reject) => {
+      const chunks: Buffer[] = [];
+      let status = 0;
+      this.pool.dispatch(
+        {
+          path: '/v1/sign',
+          method: 'POST',
+          headers: JSON_BODY,
+          body: `{"requests":[${items.join(',')}]}`,
+        },
+        {
+          onRequestStart: (controller) => {
+            batch.controller = controller;
+            if (batch.abandoned) abandon(batch);
+          },
+          onResponseStart: (_, statusCode) => {
+            status = statusCode;
+          },
+          onResponseData: (_, chunk) => {
+            chunks.push(chunk);
+          },
+          onResponseEnd: () => resolve({ status, text: Buffer.concat(chunks).toString() }),
+          onResponseError: (_, error) => reject(error),
+        },
+      );
+    });
   }
 
   private async get<T>(
@@ -485,7 +526,12 @@ function encodeItem({ purpose, kid, input, committed }: SignatureRequest): strin
 }
 
 function batchOf(segments: Segment[], mayRetry: boolean): Batch {
-  return { segments, abort: new AbortController(), mayRetry };
+  return { segments, mayRetry, abandoned: false, controller: undefined };
+}
+
+function abandon(batch: Batch): void {
+  batch.abandoned = true;
+  batch.controller?.abort(new Error('nobody waits for the answer any more'));
 }
 
 function inputsIn(batch: Batch): number {

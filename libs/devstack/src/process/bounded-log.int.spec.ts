@@ -38,4 +38,19 @@ describe('BoundedLog', () => {
     expect(log.tail(1)).toEqual(['unfinished']);
     log.close();
   });
+
+  it('keeps little of much, and never half a line of it', () => {
+    const log = new BoundedLog(join(dir, 'app.log'));
+    const long = 'ü'.repeat(5_000);
+    for (let n = 0; n < 100; n += 1) {
+      const bytes = Buffer.from(`${n} ${long}\n`);
+      // Cut in the middle of a letter.
+      log.write(bytes.subarray(0, 1_001));
+      log.write(bytes.subarray(1_001));
+    }
+    const tail = log.tail();
+    expect(tail.length).toBeGreaterThanOrEqual(5);
+    expect(tail).toEqual(Array.from(tail, (_, n) => `${100 - tail.length + n} ${long}`));
+    log.close();
+  });
 });

@@ -4,13 +4,18 @@ import { dirname } from 'node:path';
 /** One file and its predecessor: a process that logs in a loop cannot fill the disk of whoever left it running. */
 const DEFAULT_MAX_BYTES = 8 * 1024 * 1024;
 const TAIL_LINES = 40;
+/** What is kept of them: lines are cut out when somebody asks, which is seldom, and not at each write. */
+const TAIL_BYTES = 64 * 1024;
 
 /** An append-only log file that turns over to `<file>.1` when it is full, and remembers its last lines. */
 export class BoundedLog {
   private fd: number | undefined;
   private size = 0;
-  private lines: string[] = [];
-  private partial = '';
+  /** The last chunks, at least TAIL_BYTES of them once there was so much. */
+  private recent: Uint8Array[] = [];
+  private recentBytes = 0;
+  /** Something came before `recent`, so that it need not begin with the beginning of a line. */
+  private cut = false;
 
   constructor(
     readonly file: string,
@@ -30,25 +35,41 @@ export class BoundedLog {
     }
     writeSync(this.fd, bytes);
     this.size += bytes.length;
-    const lines = (this.partial + Buffer.from(bytes).toString('utf8')).split('\n');
-    this.partial = (lines.pop() ?? '').slice(-4096);
-    this.lines = [...this.lines, ...lines].slice(-TAIL_LINES);
+    this.remember(bytes);
   }
 
   /** A new process writes from here on: `tail` forgets what an earlier one said. */
   startAnew(): void {
-    this.lines = [];
-    this.partial = '';
+    this.recent = [];
+    this.recentBytes = 0;
+    this.cut = false;
   }
 
   /** The last lines written through this object, oldest first. */
   tail(count = TAIL_LINES): string[] {
-    return [...this.lines, ...(this.partial === '' ? [] : [this.partial])].slice(-count);
+    const lines = Buffer.concat(this.recent).toString('utf8').split('\n');
+    if (this.cut) lines.shift();
+    if (lines.at(-1) === '') lines.pop();
+    return lines.slice(-Math.min(count, TAIL_LINES));
   }
 
   close(): void {
     if (this.fd !== undefined) closeSync(this.fd);
     this.fd = undefined;
+  }
+
+  private remember(bytes: Uint8Array): void {
+    this.recent.push(bytes);
+    this.recentBytes += bytes.length;
+    for (
+      let oldest = this.recent[0];
+      oldest !== undefined && this.recentBytes - oldest.length >= TAIL_BYTES;
+      oldest = this.recent[0]
+    ) {
+      this.recent.shift();
+      this.recentBytes -= oldest.length;
+      this.cut = true;
+    }
   }
 
   private open(): void {

@@ -4,21 +4,23 @@ const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 const VALUES = new Int8Array(128).fill(-1);
 for (let i = 0; i < ALPHABET.length; i++) VALUES[ALPHABET.charCodeAt(i)] = i;
 
+const CODES = Uint8Array.from(ALPHABET, (letter) => letter.charCodeAt(0));
+const PADDING = '='.charCodeAt(0);
+const ascii = new TextDecoder('latin1');
+
+/** By way of bytes: a string that grows by a letter is twenty times its size in garbage. */
 export function base64Encode(bytes: Uint8Array): string {
-  let text = '';
-  let i = 0;
-  for (; i + 2 < bytes.length; i += 3) {
+  const text = new Uint8Array(Math.ceil(bytes.length / 3) * 4);
+  let out = 0;
+  for (let i = 0; i < bytes.length; i += 3) {
     const n = (at(bytes, i) << 16) | (at(bytes, i + 1) << 8) | at(bytes, i + 2);
-    text += letter(n >> 18) + letter(n >> 12) + letter(n >> 6) + letter(n);
+    text[out++] = code(n >> 18);
+    text[out++] = code(n >> 12);
+    text[out++] = code(n >> 6);
+    text[out++] = code(n);
   }
-  if (i + 1 === bytes.length) {
-    const n = at(bytes, i) << 16;
-    text += `${letter(n >> 18)}${letter(n >> 12)}==`;
-  } else if (i + 2 === bytes.length) {
-    const n = (at(bytes, i) << 16) | (at(bytes, i + 1) << 8);
-    text += `${letter(n >> 18)}${letter(n >> 12)}${letter(n >> 6)}=`;
-  }
-  return text;
+  text.fill(PADDING, out - ((3 - (bytes.length % 3)) % 3));
+  return ascii.decode(text);
 }
 
 /** The bytes, or null when `text` is not exactly what `base64Encode` makes (other alphabet, padding, stray bits). */
@@ -70,6 +72,6 @@ function at(bytes: Uint8Array, i: number): number {
   return bytes[i] ?? 0;
 }
 
-function letter(n: number): string {
-  return ALPHABET.charAt(n & 63);
+function code(n: number): number {
+  return CODES[n & 63] ?? 0;
 }

@@ -1,9 +1,8 @@
 import { json, type RequestHandler } from 'express';
-import { MAX_PROXY_BATCH, MAX_SIGNING_INPUT_BYTES } from '#libs/signer';
-import { type RefusalCode, SigningRefusal } from '../refusal';
+import { type RefusalCode, SigningRefusal } from './refusal';
 
-/** A full batch of the largest inputs in base64, with names and punctuation around them. */
-const BODY_LIMIT_BYTES = MAX_PROXY_BATCH * (Math.ceil(MAX_SIGNING_INPUT_BYTES / 3) * 4 + 256);
+/** What an operator or a key maker asks for is a few names and a reason. */
+const BODY_LIMIT_BYTES = 16 * 1024;
 
 /** What body-parser says of a body it does not take (its errors carry `type`). */
 const BODY_ERRORS: Record<string, RefusalCode> = {
@@ -16,10 +15,10 @@ const BODY_ERRORS: Record<string, RefusalCode> = {
 };
 
 /**
- * Express middleware that parses JSON bodies. It does not inflate: what is signed is small, and a small body that
+ * Express middleware that parses JSON bodies, other than of POST /v1/sign (sign/sign-door.ts). It does not inflate: what is signed is small, and a small body that
  * unpacks to a large one is nobody's honest need.
  */
-export function readBody(): RequestHandler {
+export function readJson(): RequestHandler {
   const parse = json({ limit: BODY_LIMIT_BYTES, inflate: false });
   return (request, response, next) => {
     parse(request, response, (error?: unknown) => {
