@@ -5708,8 +5708,10 @@ for (let i = 0; i < ALPHABET.length; i++) VALUES[ALPHABET.charCodeAt(i)] = i;
 var CODES = Uint8Array.from(ALPHABET, (letter) => letter.charCodeAt(0));
 var PADDING = "=".charCodeAt(0);
 var ascii = new TextDecoder("latin1");
+var SCRATCH = new Uint8Array(4096);
 function base64Encode(bytes) {
-  const text2 = new Uint8Array(Math.ceil(bytes.length / 3) * 4);
+  const length = Math.ceil(bytes.length / 3) * 4;
+  const text2 = length <= SCRATCH.length ? SCRATCH.subarray(0, length) : new Uint8Array(length);
   let out = 0;
   for (let i = 0; i < bytes.length; i += 3) {
     const n = at(bytes, i) << 16 | at(bytes, i + 1) << 8 | at(bytes, i + 2);

@@ -329,26 +329,22 @@ export class SigningProxyClient {
   }
 
   /**
-   * Inputs that the next request takes, or one call that has more: what waits is spread over as many requests as may go now and are worth
-   * it. In one request, whoever came together would be answered together and come together again for ever, each side
-   * idle while the other works.
+   * Large calls that come together go in a request each, as long as another one may go. In one request they would be
+   * answered together and come together again for ever, each side idle while the other works.
    */
-  private shareOfOne(): number {
-    const worth = Math.floor(this.queuedInputs / PARALLEL_FROM);
-    const requests = Math.max(1, Math.min(worth, this.maxInFlight - this.inFlight));
-    return Math.min(this.maxBatch, Math.ceil(this.queuedInputs / requests));
+  private goesAlone(taken: number, call: Call): boolean {
+    const large = Math.min(taken, call.items.length - call.dispatched) >= PARALLEL_FROM;
+    return large && this.inFlight + 1 < this.maxInFlight;
   }
 
   private nextBatch(): Batch | null {
     const segments: Segment[] = [];
     let room = this.maxBatch;
-    const share = this.shareOfOne();
     while (room > 0) {
       const call = this.queue[0];
       if (!call) break;
+      if (this.goesAlone(this.maxBatch - room, call)) break;
       const from = call.dispatched;
-      const taken = this.maxBatch - room;
-      if (taken > 0 && taken + call.items.length - from > share) break;
       const to = call.settled ? from : Math.min(call.items.length, from + room);
       if (to > from) {
         segments.push({ call, from, to });

@@ -8,9 +8,13 @@ const CODES = Uint8Array.from(ALPHABET, (letter) => letter.charCodeAt(0));
 const PADDING = '='.charCodeAt(0);
 const ascii = new TextDecoder('latin1');
 
+/** Room for the text of 3 KiB; a new array each time would be one more thing for the garbage collector to sweep. */
+const SCRATCH = new Uint8Array(4_096);
+
 /** By way of bytes: a string that grows by a letter is twenty times its size in garbage. */
 export function base64Encode(bytes: Uint8Array): string {
-  const text = new Uint8Array(Math.ceil(bytes.length / 3) * 4);
+  const length = Math.ceil(bytes.length / 3) * 4;
+  const text = length <= SCRATCH.length ? SCRATCH.subarray(0, length) : new Uint8Array(length);
   let out = 0;
   for (let i = 0; i < bytes.length; i += 3) {
     const n = (at(bytes, i) << 16) | (at(bytes, i + 1) << 8) | at(bytes, i + 2);
