@@ -49,6 +49,7 @@ export class ProblemFilter implements ExceptionFilter {
     this.answer(error, http.getRequest<IncomingMessage>(), http.getResponse<ServerResponse>());
   }
 
+  /** For what Nest does not serve, and so does not catch. */
   answer(error: unknown, request: IncomingMessage, response: ServerResponse): void {
     if (response.headersSent || request.socket.destroyed) return;
     const refusal = asRefusal(error);

@@ -15,8 +15,8 @@ const BODY_ERRORS: Record<string, RefusalCode> = {
 };
 
 /**
- * Express middleware that parses JSON bodies, other than of POST /v1/sign (sign/sign-door.ts). It does not inflate: what is signed is small, and a small body that
- * unpacks to a large one is nobody's honest need.
+ * Express middleware that parses the JSON bodies of the controllers; POST /v1/sign is not theirs (sign/sign-door.ts). It
+ * does not inflate: what is asked for here is small, and a small body that unpacks to a large one is nobody's honest need.
  */
 export function readJson(): RequestHandler {
   const parse = json({ limit: BODY_LIMIT_BYTES, inflate: false });

@@ -4,7 +4,7 @@ export { Contract, type SeenAnswer } from './contract/contract';
 export { loadContract } from './contract/load-contract';
 export { type Operation } from './contract/operation';
 export { HttpEdgeError, type HttpEdgeErrorCode } from './http-edge.error';
-export { type BodyAccount, BodyBudget, readBody } from './input/read-body';
+export { BodyBudget, readBody } from './input/read-body';
 export { type WriteGate } from './mode.guard';
 export { EDGE_PROBLEMS } from './problems/edge-problems';
 export { problemsOf, type CodedError, type ErrorProblems, type ProblemSpec } from './problems/problem-map';
