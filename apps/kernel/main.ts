@@ -13,7 +13,7 @@ import { ApproverDirectory, FirstPool } from '#libs/governance';
 import { HttpEdgeError, createServiceApp } from '#libs/http-edge';
 import { SigningKeys } from '#libs/key-registry';
 import { ModeWatch } from '#libs/modes';
-import { processRegistry, runApp, startManagementServer } from '#libs/observability';
+import { growHeapFreely, processRegistry, runApp, startManagementServer } from '#libs/observability';
 import { SignerError, SigningProxyClient } from '#libs/signer';
 import { assertGovernanceSettings, webhookEndpoints } from './governance-settings';
 import { kernelConfig } from './kernel.config';
@@ -22,6 +22,7 @@ import { KmsRequirement } from './kms-requirement';
 import { KERNEL_PROBLEMS } from './kernel.problems';
 import { PipelineDurability } from './pipeline-durability';
 
+growHeapFreely();
 runApp({
   name: 'kernel',
   config: kernelConfig,

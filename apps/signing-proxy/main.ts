@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { runApp } from '#libs/observability';
+import { growHeapFreely, runApp, sizeThreadPool } from '#libs/observability';
 import { SignerError } from '#libs/signer';
 import { openMadeKeys } from './keys/open-made-keys';
 import { openMarks } from './marks/open-marks';
@@ -8,6 +8,8 @@ import { signingProxyConfig } from './signing-proxy.config';
 import { startSigningProxy } from './start-signing-proxy';
 import { type TlsMaterial } from './tls/certificate-reload';
 
+growHeapFreely();
+sizeThreadPool();
 runApp({
   name: 'signing-proxy',
   config: signingProxyConfig,

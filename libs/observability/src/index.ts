@@ -9,6 +9,7 @@ export {
 export { NestLogger } from './nest-logger';
 export { processSettings } from './process-settings';
 export { type AppDefinition, type AppLife, type AppProcess, runApp } from './run-app';
+export { growHeapFreely, sizeThreadPool } from './runtime-settings';
 export { RequestObserver, type RequestRecord } from './request-observer';
 export {
   InjectMetric,
