@@ -1,25 +1,45 @@
 /**
- * Dependencies point one way: apps -> bounded modules -> technical libs -> evidence (docs/architecture.md).
- * A lib is entered by its src/index.ts alone; domain/ and evidence import no framework and do no I/O.
+ * Dependencies point one way: apps -> modules -> platform -> evidence (docs/architecture.md). A room is entered by its
+ * index.ts alone. The rules are path prefixes, so that a new room needs no new rule.
  */
-const MODULES = '^libs/(governance|signing|audit|key-registry|modes)/';
-const TECHNICAL =
-  '^libs/(event-store|leadership|webhooks|audit-stream|audit-index|archive|signer|access|http-edge|config|observability|testing|devstack)/';
+const TESTS = ['\\.(spec|fixture|bench)\\.ts$', '^test/', '^libs/dev/testing/'];
+const PURE = '^libs/(evidence/|modules/[^/]+/domain/)';
+
+/** A foreign package is imported by the room that owns it, so that it can be replaced without a hunt. */
+const OWNERS = [
+  { packages: 'typeorm|pg', room: '^(libs/platform/event-store|apps/(audit-verify|signing-proxy))/' },
+  { packages: '@nestjs/typeorm', room: '^apps/kernel/' },
+  { packages: 'ajv|ajv-formats', room: '^libs/platform/edge/' },
+  { packages: 'kafkajs', room: '^libs/platform/audit-stream/' },
+  { packages: '@aws-sdk/client-s3', room: '^libs/platform/archive/' },
+  { packages: '@aws-sdk/client-kms|pkcs11js', room: '^libs/platform/signer/' },
+  {
+    packages: 'prom-client|@willsoto/nestjs-prometheus|@nestjs/terminus|pino',
+    room: '^libs/platform/process/',
+  },
+  { packages: '@simplewebauthn/server', room: '^libs/modules/governance/' },
+  { packages: 'commander', room: '^apps/cli/' },
+];
+
 module.exports = {
   forbidden: [
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
     {
-      name: 'one-door-per-lib',
-      comment: 'Another lib is imported as #libs/<name>, never by a path into it.',
+      name: 'one-door-per-room',
+      comment:
+        'Another room is imported as #evidence, #modules/x, #platform/x or #dev/x, never by a path into it.',
       severity: 'error',
-      from: { path: '^libs/([^/]+)/' },
-      to: { path: '^libs/', pathNot: ['^libs/$1/', '^libs/[^/]+/src/index\\.ts$'] },
+      from: { path: '^libs/(evidence|(?:modules|platform|dev)/[^/]+)/' },
+      to: {
+        path: '^libs/',
+        pathNot: ['^libs/$1/', '^libs/(evidence|(modules|platform|dev)/[^/]+)/index\\.ts$'],
+      },
     },
     {
       name: 'one-door-for-apps',
       severity: 'error',
       from: { path: '^(apps|test)/' },
-      to: { path: '^libs/', pathNot: '^libs/[^/]+/src/index\\.ts$' },
+      to: { path: '^libs/', pathNot: '^libs/(evidence|(modules|platform|dev)/[^/]+)/index\\.ts$' },
     },
     { name: 'libs-not-to-apps', severity: 'error', from: { path: '^libs/' }, to: { path: '^(apps|test)/' } },
     {
@@ -28,55 +48,70 @@ module.exports = {
       from: { path: '^apps/([^/]+)/' },
       to: { path: '^apps/', pathNot: '^apps/$1/' },
     },
-    { name: 'technical-not-to-modules', severity: 'error', from: { path: TECHNICAL }, to: { path: MODULES } },
-    {
-      name: 'modules-apart',
-      comment: 'Bounded modules meet in apps/, by commands and queries.',
-      severity: 'error',
-      from: { path: '^libs/(governance|signing|audit|key-registry|modes)/', pathNot: '\\.spec\\.ts$' },
-      to: { path: MODULES, pathNot: '^libs/$1/' },
-    },
     {
       name: 'evidence-is-the-ground',
       severity: 'error',
-      from: { path: '^libs/evidence/', pathNot: '\\.spec\\.ts$' },
-      to: { path: ['^libs/(?!evidence/)', '^node_modules/(@nestjs|typeorm|pg|express|undici)/'] },
+      from: { path: '^libs/evidence/', pathNot: TESTS },
+      to: { path: '^libs/(?!evidence/)' },
     },
     {
-      name: 'domain-is-pure',
+      name: 'platform-not-to-modules',
       severity: 'error',
-      from: { path: '^libs/[^/]+/src/domain/', pathNot: '\\.spec\\.ts$' },
-      to: { path: '^node_modules/(@nestjs|typeorm|pg|express|undici)/' },
+      from: { path: '^libs/platform/' },
+      to: { path: '^libs/modules/' },
     },
     {
-      name: 'evidence-core-runs-anywhere',
-      comment: 'The core of the formats is for browsers too; src/index.ts binds node:crypto.',
+      name: 'modules-apart',
+      comment: 'Bounded modules meet in apps/, by ports, commands and queries.',
       severity: 'error',
-      from: { path: '^libs/evidence/src/core/', pathNot: '\\.spec\\.ts$' },
-      to: { dependencyTypes: ['core'] },
+      from: { path: '^libs/modules/([^/]+)/', pathNot: TESTS },
+      to: { path: '^libs/modules/', pathNot: '^libs/modules/$1/' },
     },
     {
-      name: 'domain-does-no-io',
+      name: 'dev-only-in-development',
+      comment:
+        'What starts servers for development is imported by the CLI alone; a production image has no libs/dev.',
       severity: 'error',
-      from: { path: '^libs/[^/]+/src/domain/', pathNot: '\\.spec\\.ts$' },
-      to: { dependencyTypes: ['core'] },
+      from: { path: '^(apps|libs)/', pathNot: [...TESTS, '^libs/dev/', '^apps/cli/'] },
+      to: { path: '^libs/dev/' },
     },
     {
       name: 'testing-only-in-tests',
       severity: 'error',
-      from: { path: '^(apps|libs)/', pathNot: ['\\.(spec|fixture)\\.ts$', '^libs/testing/'] },
-      to: { path: '^libs/testing/' },
+      from: { path: '^(apps|libs)/', pathNot: TESTS },
+      to: { path: '^libs/dev/testing/' },
     },
     {
       name: 'fixtures-only-in-tests',
       severity: 'error',
-      from: { path: '^(apps|libs)/', pathNot: '\\.(spec|fixture)\\.ts$' },
+      from: { path: '^(apps|libs)/', pathNot: TESTS },
       to: { path: '\\.fixture\\.ts$' },
     },
     {
+      name: 'pure-without-framework',
+      comment: 'domain/ and evidence are functions on data.',
+      severity: 'error',
+      from: { path: PURE, pathNot: TESTS },
+      to: { path: '^node_modules/(@nestjs|typeorm|pg|express|undici|kafkajs|@aws-sdk|pino|prom-client)/' },
+    },
+    {
+      name: 'pure-does-no-io',
+      comment: 'Only the door of evidence binds node:crypto; the rest is for browsers too.',
+      severity: 'error',
+      from: { path: PURE, pathNot: [...TESTS, '^libs/evidence/(index|node-crypto)\\.ts$'] },
+      to: { dependencyTypes: ['core'] },
+    },
+    ...OWNERS.map(({ packages, room }) => ({
+      name: `one-owner-of-${packages.split('|')[0].replaceAll(/[^a-z0-9-]/g, '')}`,
+      comment: `Imported in ${room} alone; others use that room's door.`,
+      severity: 'error',
+      from: { path: '^(apps|libs)/', pathNot: [...TESTS, '^libs/dev/', room] },
+      to: { path: `^node_modules/(${packages})/` },
+    })),
+    {
       name: 'not-to-dev-dep',
       severity: 'error',
-      from: { path: '^(apps|libs)/', pathNot: ['\\.spec\\.ts$', '^libs/testing/'] },
+      from: { path: '^(apps|libs)/', pathNot: TESTS },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },

@@ -5,7 +5,7 @@ import tseslint from 'typescript-eslint';
 const readsEnvironment = {
   object: 'process',
   property: 'env',
-  message: 'The environment is read once, in libs/config (docs/configuration.md).',
+  message: 'The environment is read once, in libs/platform/process/config (docs/configuration.md).',
 };
 
 export default tseslint.config(
@@ -49,7 +49,7 @@ export default tseslint.config(
     files: ['apps/**/*.ts', 'libs/**/*.ts'],
     rules: { '@typescript-eslint/consistent-type-imports': 'off' },
   },
-  { files: ['libs/config/**/*.ts'], rules: { 'no-restricted-properties': 'off' } },
+  { files: ['libs/platform/process/config/**/*.ts'], rules: { 'no-restricted-properties': 'off' } },
   {
     files: ['**/*.spec.ts', 'test/**/*.ts'],
     rules: {

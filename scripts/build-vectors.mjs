@@ -19,7 +19,7 @@ async function loadEvidence() {
   try {
     await build({
       absWorkingDir: root,
-      entryPoints: ['libs/evidence/src/index.ts'],
+      entryPoints: ['libs/evidence/index.ts'],
       bundle: true,
       platform: 'node',
       outfile,

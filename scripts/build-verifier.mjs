@@ -16,7 +16,7 @@ const { outputFiles, metafile } = await build({
   format: 'cjs',
   charset: 'utf8',
   legalComments: 'inline',
-  alias: { '#libs/evidence': './libs/evidence/src/index.ts' },
+  alias: { '#evidence': './libs/evidence/index.ts' },
   // Optional parts of pg that it asks for only when they are used; this program does not.
   external: ['pg-native', 'pg-cloudflare'],
   banner: {

@@ -20,7 +20,7 @@ async function load(file, folder) {
     platform: 'node',
     format: 'cjs',
     packages: 'external',
-    // package.json maps #libs/* to the sources under this condition.
+    // package.json maps #platform/* and the other floors to the sources under this condition.
     conditions: ['types'],
     logLevel: 'error',
   });
@@ -49,7 +49,7 @@ async function definitions(folder) {
 // Within the repository, so that packages are found from there.
 const folder = await mkdtemp(join(root, 'node_modules', '.configuration-docs-'));
 try {
-  const { configurationPage } = await load('libs/config/src/index.ts', folder);
+  const { configurationPage } = await load('libs/platform/process/config/configuration-page.ts', folder);
   const text = await prettier.format(configurationPage(await definitions(folder)), {
     ...(await prettier.resolveConfig(page)),
     parser: 'markdown',

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Fetches the Kafka broker that tests and `./kernel up --stream kafka` run (Apache Kafka, one KRaft node) with Maven into
-# the user's cache, once, and prints the folder of its jars. Needs Maven 3.6 or newer and Java 17 or newer; libs/devstack
+# the user's cache, once, and prints the folder of its jars. Needs Maven 3.6 or newer and Java 17 or newer; libs/dev/devstack
 # knows the same version.
 set -eu
 

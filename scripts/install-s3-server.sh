@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the S3 server that tests and `./kernel up --archive s3` run (versitygw: object lock and versioning over a
-# folder) into the user's cache, once, and prints its path. Needs Go 1.25 or newer; libs/devstack knows the same version.
+# folder) into the user's cache, once, and prints its path. Needs Go 1.25 or newer; libs/dev/devstack knows the same version.
 set -eu
 
 version=1.8.0

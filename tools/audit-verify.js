@@ -5389,12 +5389,12 @@ var import_node_fs = require("node:fs");
 var import_node_os = require("node:os");
 var import_node_util = require("node:util");
 
-// libs/evidence/src/core/chain-fault.ts
+// libs/evidence/chain/chain-fault.ts
 function faultAt(facts, code2, message) {
   return { code: code2, shard: facts.shard, seq: facts.seq, id: facts.id === "" ? null : facts.id, message };
 }
 
-// libs/evidence/src/core/chain-sequence.ts
+// libs/evidence/chain/chain-sequence.ts
 var MAX_OPEN_GAPS = 1e3;
 var NO_FAULTS = [];
 var ChainSequence = class {
@@ -5499,7 +5499,7 @@ function gapFault(shard, { first, last }) {
   return { code: "gap", shard, seq: first, id: null, message };
 }
 
-// libs/evidence/src/core/evidence.error.ts
+// libs/evidence/evidence.error.ts
 var EvidenceError = class extends Error {
   constructor(code2, message, context = {}) {
     super(message, context.cause === void 0 ? void 0 : { cause: context.cause });
@@ -5513,7 +5513,7 @@ var EvidenceError = class extends Error {
   details;
 };
 
-// libs/evidence/src/core/identity-check.ts
+// libs/evidence/chain/identity-check.ts
 var IdentityCheckInMemory = class {
   /** @param complete the chain is read from position 1, so every stream must start with version 1. */
   constructor(complete) {
@@ -5556,7 +5556,7 @@ function streamFault(facts, last, skipped, complete) {
   return `stream ${stream} has version ${streamVersion} here, expected ${before + 1}`;
 }
 
-// libs/evidence/src/core/audit-event.ts
+// libs/evidence/chain/audit-event.ts
 var MAX_EVENT_BYTES = 65535;
 var SIGNATURE_LENGTH = 88;
 var UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -5664,7 +5664,7 @@ function archiveKey(event) {
   return `audit/${event.ts.slice(0, 4)}/${event.ts.slice(5, 7)}/${event.ts.slice(8, 10)}/${event.id}.json`;
 }
 
-// libs/evidence/src/core/origin.ts
+// libs/evidence/chain/origin.ts
 var ORIGIN = /^[\x21-\x2a\x2c-\x7e]{1,255}$/;
 function isOrigin(text2) {
   return typeof text2 === "string" && ORIGIN.test(text2);
@@ -5688,7 +5688,7 @@ ${shard}
 `);
 }
 
-// libs/evidence/src/core/audit-signing-input.ts
+// libs/evidence/chain/audit-signing-input.ts
 var DOMAIN = "illuvrse-kernel/audit-event/v1";
 var encoder = new TextEncoder();
 var decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -5701,7 +5701,7 @@ ${hash2}
 `;
 }
 
-// libs/evidence/src/core/base64.ts
+// libs/evidence/json/base64.ts
 var ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 var VALUES = new Int8Array(128).fill(-1);
 for (let i = 0; i < ALPHABET.length; i++) VALUES[ALPHABET.charCodeAt(i)] = i;
@@ -5768,7 +5768,7 @@ function code(n) {
   return CODES[n & 63] ?? 0;
 }
 
-// libs/evidence/src/core/exact-object.ts
+// libs/evidence/json/exact-object.ts
 function exactObject(value2, names) {
   if (typeof value2 !== "object" || value2 === null || Array.isArray(value2)) return null;
   const present = Object.keys(value2);
@@ -8074,7 +8074,7 @@ function ed(opts) {
 }
 var ed25519 = /* @__PURE__ */ ed({});
 
-// libs/evidence/src/core/public-key.ts
+// libs/evidence/keys/public-key.ts
 var SPKI_PREFIX = Uint8Array.of(48, 42, 48, 5, 6, 3, 43, 101, 112, 3, 33, 0);
 var PEM = /^\s*-----BEGIN PUBLIC KEY-----\s+([A-Za-z0-9+/=\s]+?)\s*-----END PUBLIC KEY-----\s*$/;
 function rawKeyOfPem(pem) {
@@ -8131,7 +8131,7 @@ function checkedKeyOfPem(pem) {
   return raw;
 }
 
-// libs/evidence/src/core/exact-number.ts
+// libs/evidence/json/exact-number.ts
 var FIRST_EXPONENT_FORM = 1e21;
 function isExactDouble(value2) {
   const magnitude = Math.abs(value2);
@@ -8176,7 +8176,7 @@ function shorten(token) {
   return token.length <= 40 ? token : `${token.slice(0, 37)}...`;
 }
 
-// libs/evidence/src/core/json-value.ts
+// libs/evidence/json/json-value.ts
 var MAX_DEPTH = 64;
 function isForbiddenMember(name) {
   return name === "toJSON" || name === "__proto__";
@@ -8190,7 +8190,7 @@ function jsonPointer(path) {
   return pointer;
 }
 
-// libs/evidence/src/core/strict-json.parser.ts
+// libs/evidence/json/strict-json.parser.ts
 var QUOTE = 34;
 var BACKSLASH = 92;
 var COMMA = 44;
@@ -8584,7 +8584,7 @@ function hex4(c) {
   return c.toString(16).toUpperCase().padStart(4, "0");
 }
 
-// libs/evidence/src/core/signers.ts
+// libs/evidence/keys/signers.ts
 var PURPOSES = ["audit", "manifest", "checkpoint"];
 var STATUSES = ["active", "retired", "compromised"];
 var PURPOSES_WHEN_UNSAID = ["audit", "manifest"];
@@ -8684,7 +8684,7 @@ function isRecord(value2) {
   return typeof value2 === "object" && value2 !== null && !Array.isArray(value2);
 }
 
-// libs/evidence/src/core/key-registry.ts
+// libs/evidence/keys/key-registry.ts
 var NO_KEYS = { keys: /* @__PURE__ */ new Map() };
 var REGISTRY_TYPES = [
   "signer.added",
@@ -8824,7 +8824,7 @@ function samePublicKey(a, b) {
   return left.every((byte, i) => right[i] === byte);
 }
 
-// libs/evidence/src/core/parse-event.ts
+// libs/evidence/chain/parse-event.ts
 function parseEventParts(bytes) {
   if (sizeOf(bytes) > MAX_EVENT_BYTES) {
     throw new EvidenceError("event_too_large", `An event is at most ${MAX_EVENT_BYTES} bytes.`, {
@@ -8848,7 +8848,7 @@ function sizeOf(bytes) {
   return new TextEncoder().encode(bytes).length;
 }
 
-// libs/evidence/src/core/scan-event.ts
+// libs/evidence/chain/scan-event.ts
 var QUOTE2 = 34;
 var BACKSLASH2 = 92;
 var COMMA2 = 44;
@@ -9094,7 +9094,7 @@ function utf8Exceeds(text2, limit) {
   return new TextEncoder().encode(text2).length > limit;
 }
 
-// libs/evidence/src/core/signer-possession.ts
+// libs/evidence/keys/signer-possession.ts
 var DOMAIN2 = "illuvrse-kernel/signer-possession/v1";
 var encoder2 = new TextEncoder();
 var decoder3 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -9128,7 +9128,7 @@ function counterSignatureHoldsWith(crypto, origin, { type, payload }) {
   }
 }
 
-// libs/evidence/src/core/inspect-event.ts
+// libs/evidence/chain/inspect-event.ts
 var decoder4 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 var EventInspector = class {
   constructor(crypto, origin, publicKey, checkSignatures) {
@@ -9295,7 +9295,7 @@ function isCount3(value2, least) {
   return typeof value2 === "number" && Number.isSafeInteger(value2) && value2 >= least;
 }
 
-// libs/evidence/src/core/key-ring.ts
+// libs/evidence/keys/key-ring.ts
 var CROSS_SHARD_TOLERANCE_MS = 6e4;
 var BEFORE_EVERYTHING = "0000-01-01T00:00:00.000Z";
 var VALID = { valid: true };
@@ -9413,7 +9413,7 @@ function refuse2(code2, message, final) {
   return { valid: false, code: code2, message, final };
 }
 
-// libs/evidence/src/core/chain-verifier.ts
+// libs/evidence/chain/chain-verifier.ts
 var ChainVerifierCore = class {
   inspector;
   sequence;
@@ -9593,7 +9593,7 @@ var ChainVerifierCore = class {
   }
 };
 
-// libs/evidence/src/core/strict-json.assertion.ts
+// libs/evidence/json/strict-json.assertion.ts
 function assertStrictJson(value2, pointer = "") {
   check(value2, [], pointer);
 }
@@ -9649,7 +9649,7 @@ function check(value2, path, base) {
   path.length = level;
 }
 
-// libs/evidence/src/core/canonical-json.ts
+// libs/evidence/json/canonical-json.ts
 var REFUSED = new Error("refused");
 function canonicalize(value2, depth = 0) {
   try {
@@ -9727,7 +9727,7 @@ function quote(text2) {
   return JSON.stringify(text2);
 }
 
-// libs/evidence/src/core/dsse.ts
+// libs/evidence/manifests/dsse.ts
 var MANIFEST_PAYLOAD_TYPE = "application/vnd.in-toto+json";
 var encoder3 = new TextEncoder();
 function dssePae(payloadType, payload) {
@@ -9772,7 +9772,7 @@ function isRecord2(value2) {
   return typeof value2 === "object" && value2 !== null && !Array.isArray(value2);
 }
 
-// libs/evidence/src/core/kernel-document.ts
+// libs/evidence/chain/kernel-document.ts
 var encoder4 = new TextEncoder();
 function parseDocument(format, payload) {
   let value2;
@@ -9841,7 +9841,7 @@ function toUtc(time) {
   return new Date(time).toISOString();
 }
 
-// libs/evidence/src/core/manifest-statement.ts
+// libs/evidence/manifests/manifest-statement.ts
 var STATEMENT_TYPE = "https://in-toto.io/Statement/v1";
 var MANIFEST_PREDICATE_TYPE = "https://illuvrse.dev/kernel/manifest-signature/v1";
 var encoder5 = new TextEncoder();
@@ -9908,11 +9908,11 @@ function isName(value2) {
   return typeof value2 === "string" && /^[^\u0000-\u001f\u007f]{1,255}$/.test(value2) && value2.isWellFormed();
 }
 
-// libs/evidence/src/core/seal-event.ts
+// libs/evidence/chain/seal-event.ts
 var SPLICED_LENGTH = `"hash":"${"0".repeat(64)}","signature":"${"0".repeat(SIGNATURE_LENGTH)}",`.length;
 var encoder6 = new TextEncoder();
 
-// libs/evidence/src/core/verify-envelope.ts
+// libs/evidence/manifests/verify-envelope.ts
 function verifyManifestEnvelopeWith(crypto, { manifest, sha256: sha2562, envelope, keys, origin }) {
   const reasons = [];
   try {
@@ -9965,7 +9965,7 @@ function whyNotSigned2(crypto, keys, keyid, sig, input, statement) {
   return null;
 }
 
-// libs/evidence/src/core/log-checkpoint.ts
+// libs/evidence/log/log-checkpoint.ts
 var LOG = /^(.+)\/log\/(0|[1-9][0-9]{0,3})$/;
 var SIZE = /^(0|[1-9][0-9]{0,15})$/;
 var SIGNATURE2 = /^\u2014 ([^ +]+) ([A-Za-z0-9+/]+={0,2})$/;
@@ -10034,7 +10034,7 @@ function refuse3(message) {
   return new EvidenceError("invalid_checkpoint", `This is no checkpoint of a log: ${message}.`);
 }
 
-// libs/evidence/src/core/approval-record.ts
+// libs/evidence/approvals/approval-record.ts
 var APPROVAL_TYPE = "illuvrse-kernel/approval/v1";
 var APPROVAL_ACTIONS = ["approve", "reject", "ratify"];
 var PREFIX = `${APPROVAL_TYPE}
@@ -11152,7 +11152,7 @@ var p256_CURVE = /* @__PURE__ */ (() => ({
 var p256_Point = /* @__PURE__ */ weierstrass(p256_CURVE);
 var p256 = /* @__PURE__ */ ecdsa(p256_Point, sha256);
 
-// libs/evidence/src/core/cbor.ts
+// libs/evidence/keys/cbor.ts
 function readCborMap(bytes) {
   const reader = new Reader(bytes);
   const { major, value: size } = reader.head();
@@ -11215,7 +11215,7 @@ function refuse4(message) {
   return new EvidenceError("invalid_public_key", `This is no COSE key: ${message}.`);
 }
 
-// libs/evidence/src/core/cose-key.ts
+// libs/evidence/keys/cose-key.ts
 var [KTY, ALG, CRV, X, Y] = [1, 3, -1, -2, -3];
 function readCoseKey(bytes) {
   const map = readCborMap(bytes);
@@ -11241,7 +11241,7 @@ function readCoseKey(bytes) {
   );
 }
 
-// libs/evidence/src/core/approver-pool.ts
+// libs/evidence/approvals/approver-pool.ts
 var MAX_APPROVERS = 50;
 var MAX_KEYS = 8;
 var MAX_PRINCIPALS = 8;
@@ -11421,7 +11421,7 @@ function text(value2, pointer) {
   throw refuse5(pointer, "a text is missing");
 }
 
-// libs/evidence/src/core/merkle-tree.ts
+// libs/evidence/log/merkle-tree.ts
 var [LEAF, NODE] = [0, 1];
 var MAX_PATH = 53;
 function leafHash(sha2562, data) {
@@ -11459,7 +11459,7 @@ function rootOf(sha2562, { index, size, leaf, path }) {
   return last === 0 ? hash2 : null;
 }
 
-// libs/evidence/src/core/log-proof.ts
+// libs/evidence/log/log-proof.ts
 var FIRST_LINE = "c2sp.org/tlog-proof@v1";
 var INDEX = /^index (0|[1-9][0-9]{0,15})$/;
 function parseLogProof(text2) {
@@ -11488,7 +11488,7 @@ function includes(crypto, proof, bytes) {
   return root !== null && root.every((byte, i) => byte === checkpoint.root[i]);
 }
 
-// libs/evidence/src/core/quorum.ts
+// libs/evidence/approvals/quorum.ts
 function decidingPools({ inForce, settled, provisional }, aboutPool = false) {
   if (provisional === null) return [inForce];
   return aboutPool ? [settled] : [inForce, settled];
@@ -11557,7 +11557,7 @@ function eligibleApprovers(pool, involved, aboutPool = false) {
   ).map(({ id }) => id);
 }
 
-// libs/evidence/src/core/webauthn-assertion.ts
+// libs/evidence/approvals/webauthn-assertion.ts
 var USER_PRESENT = 1;
 var USER_VERIFIED = 4;
 var ATTESTED_CREDENTIAL = 64;
@@ -11645,7 +11645,7 @@ function base64Url(bytes) {
   return base64Encode(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
-// libs/evidence/src/core/verify-approval.ts
+// libs/evidence/approvals/verify-approval.ts
 var ASSERTION_MEMBERS = ["credentialId", "clientDataJSON", "authenticatorData", "signature"];
 function readApprovalSignature(value2, base = "") {
   if (typeof value2 === "string") return value2;
@@ -11677,7 +11677,7 @@ function judgeApprovalSignature(crypto, record, signature, key) {
   return valid ? [] : [`signature: not made by the key ${key.keyId} over this record`];
 }
 
-// libs/evidence/src/core/upgrade-evidence.ts
+// libs/evidence/approvals/upgrade-evidence.ts
 var UPGRADE_EVIDENCE_TYPE = "illuvrse-kernel/upgrade-evidence/v1";
 var MAX_EVENTS = 2e4;
 var DECISION_DELAY_MS = 5 * 6e4;
@@ -12106,7 +12106,7 @@ function sameJson(a, b) {
   );
 }
 
-// libs/evidence/src/node-crypto.ts
+// libs/evidence/node-crypto.ts
 var import_node_crypto = require("node:crypto");
 function sha256Hex(data) {
   return typeof import_node_crypto.hash === "function" ? (0, import_node_crypto.hash)("sha256", data, "hex") : (0, import_node_crypto.createHash)("sha256").update(data).digest("hex");
@@ -12136,7 +12136,7 @@ var nodeApprovalCrypto = {
   }
 };
 
-// libs/evidence/src/core/printable-text.ts
+// libs/evidence/json/printable-text.ts
 function printable(text2) {
   return text2.replace(
     /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
@@ -12144,7 +12144,7 @@ function printable(text2) {
   );
 }
 
-// libs/evidence/src/core/archive-day.ts
+// libs/evidence/chain/archive-day.ts
 var ARCHIVE_DAY = {
   payloadType: "application/vnd.illuvrse.kernel.archive-day+json",
   type: "illuvrse-kernel/archive-day/v1",
@@ -12215,7 +12215,7 @@ function isSha2563(value2) {
   return typeof value2 === "string" && HEX_SHA256.test(value2);
 }
 
-// libs/evidence/src/index.ts
+// libs/evidence/index.ts
 function verifyUpgradeEvidence(file, trust) {
   return verifyUpgradeEvidenceWith(nodeApprovalCrypto, file, trust);
 }

@@ -1,9 +1,8 @@
-import { archiveSettings } from '#libs/archive';
-import { streamSettings, trustSettings } from '#libs/audit-stream';
-import { type ConfigOf, defineConfig, wholeNumber } from '#libs/config';
-import { workerSettings } from '#libs/event-store';
-import { processSettings } from '#libs/observability';
-import { documentSigningSettings } from '#libs/signer';
+import { archiveSettings } from '#platform/archive';
+import { streamSettings, trustSettings } from '#platform/audit-stream';
+import { type ConfigOf, defineConfig, processSettings, wholeNumber } from '#platform/process';
+import { workerSettings } from '#platform/event-store';
+import { documentSigningSettings } from '#platform/signer';
 
 /** Every setting of the archiver; docs/configuration.md is generated from it. */
 export const archiverConfig = defineConfig({

@@ -1,8 +1,8 @@
 import { get } from 'node:http';
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Archive, type ArchiveObject, ArchiveError, S3Archive } from '#libs/archive';
-import { describeWithS3, withPostgres, withS3 } from '#libs/testing';
+import { type Archive, type ArchiveObject, ArchiveError, S3Archive } from '#platform/archive';
+import { describeWithS3, withPostgres, withS3 } from '#dev/testing';
 import { type ArchiverFixture, openFixture, until } from './archiver-fixture.spec';
 
 const postgres = withPostgres();

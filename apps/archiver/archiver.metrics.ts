@@ -1,6 +1,11 @@
-import { ArchiveError, type ArchiveObserver, type FinishedOperation, type PutOutcome } from '#libs/archive';
-import { Counter, Gauge, Histogram, type Registry } from '#libs/observability';
-import { SignerError } from '#libs/signer';
+import {
+  ArchiveError,
+  type ArchiveObserver,
+  type FinishedOperation,
+  type PutOutcome,
+} from '#platform/archive';
+import { Counter, Gauge, Histogram, type Registry } from '#platform/process';
+import { SignerError } from '#platform/signer';
 
 /** From a folder's millisecond to an S3 server that is about to be given up. */
 const OPERATION_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];

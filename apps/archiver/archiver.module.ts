@@ -6,7 +6,7 @@ import {
   type AuditShard,
   StoredAuditPosition,
   type StreamPosition,
-} from '#libs/audit-stream';
+} from '#platform/audit-stream';
 import { ArchiveEvents } from './events/archive-events';
 
 @Controller()

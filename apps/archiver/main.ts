@@ -1,8 +1,13 @@
-import { ArchiveError, openArchive } from '#libs/archive';
-import { AuditStreamError, loggedInterruptions, openStreamConsumer, readTrustRoot } from '#libs/audit-stream';
-import { EventStoreError, openAsWorker } from '#libs/event-store';
-import { processRegistry, runApp } from '#libs/observability';
-import { openDocumentProxy } from '#libs/signer';
+import { ArchiveError, openArchive } from '#platform/archive';
+import {
+  AuditStreamError,
+  loggedInterruptions,
+  openStreamConsumer,
+  readTrustRoot,
+} from '#platform/audit-stream';
+import { EventStoreError, openAsWorker } from '#platform/event-store';
+import { processRegistry, runApp } from '#platform/process';
+import { openDocumentProxy } from '#platform/signer';
 import { archiverConfig } from './archiver.config';
 import { ArchiverMetrics } from './archiver.metrics';
 import { ARCHIVER, startArchiver } from './start-archiver';

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { NestFactory } from '@nestjs/core';
 import { type MicroserviceOptions } from '@nestjs/microservices';
-import { type DataSource } from 'typeorm';
-import { type Archive, ArchiveError } from '#libs/archive';
+import { assertMigrated, type DataSource } from '#platform/event-store';
+import { type Archive, ArchiveError } from '#platform/archive';
 import {
   type AuditStreamConsumer,
   AuditStreamServer,
@@ -12,11 +12,10 @@ import {
   ShardRunner,
   StreamPositions,
   TrustedKeys,
-} from '#libs/audit-stream';
-import { assertMigrated } from '#libs/event-store';
-import { KeyTrust, registeredSigners, type SignerEntry } from '#libs/evidence';
-import { type Logger, NestLogger, type Registry, startManagementServer } from '#libs/observability';
-import { DocumentSigner, type SigningProxyClient } from '#libs/signer';
+} from '#platform/audit-stream';
+import { KeyTrust, registeredSigners, type SignerEntry } from '#evidence';
+import { type Logger, NestLogger, type Registry, startManagementServer } from '#platform/process';
+import { DocumentSigner, type SigningProxyClient } from '#platform/signer';
 import { type ArchiverMetrics } from './archiver.metrics';
 import { ArchiverModule } from './archiver.module';
 import { DayManifests } from './day-manifests/day-manifests';

@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { S3Archive } from '#libs/archive';
+import { S3Archive } from '#platform/archive';
 import {
   ARCHIVE_DAY,
   type ArchiveDay,
@@ -17,8 +17,8 @@ import {
   documentSigningInput,
   sha256Hex,
   signersJson,
-} from '#libs/evidence';
-import { describeWithS3, EvidenceChain, TestSigner, withS3, workTree } from '#libs/testing';
+} from '#evidence';
+import { describeWithS3, EvidenceChain, TestSigner, withS3, workTree } from '#dev/testing';
 
 const audit = new TestSigner('audit-1', { purposes: ['audit'] });
 const checkpoint = new TestSigner('checkpoint-1', { purposes: ['checkpoint'] });

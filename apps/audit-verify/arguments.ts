@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { isOrigin, type ExpectedHead } from '#libs/evidence';
+import { isOrigin, type ExpectedHead } from '#evidence';
 import { readS3Location, type S3Location } from './sources/s3-location';
 import { UsageError } from './usage.error';
 

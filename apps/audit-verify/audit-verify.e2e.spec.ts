@@ -11,8 +11,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { archiveKey, parseEvent, signersJson, type ChainFault } from '#libs/evidence';
-import { EvidenceChain, TestSigner, workTree } from '#libs/testing';
+import { archiveKey, parseEvent, signersJson, type ChainFault } from '#evidence';
+import { EvidenceChain, TestSigner, workTree } from '#dev/testing';
 
 const VERIFIER = join(workTree(), 'tools', 'audit-verify.js');
 const VECTORS = join(workTree(), 'docs', 'spec', 'vectors');

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { signersJson, type ChainFault } from '#libs/evidence';
-import { migrate } from '#libs/event-store';
-import { EvidenceChain, TestSigner, withPostgres, workTree, type TestDatabase } from '#libs/testing';
+import { signersJson, type ChainFault } from '#evidence';
+import { migrate } from '#platform/event-store';
+import { EvidenceChain, TestSigner, withPostgres, workTree, type TestDatabase } from '#dev/testing';
 
 const VERIFIER = join(workTree(), 'tools', 'audit-verify.js');
 

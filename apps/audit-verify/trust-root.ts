@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { EvidenceError, parseSignersFile, type SignerEntry } from '#libs/evidence';
+import { EvidenceError, parseSignersFile, type SignerEntry } from '#evidence';
 import { type Arguments } from './arguments';
 import { UsageError } from './usage.error';
 

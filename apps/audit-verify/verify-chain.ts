@@ -10,7 +10,7 @@ import {
   type EventFacts,
   type ExpectedHead,
   type KeyRegistryState,
-} from '#libs/evidence';
+} from '#evidence';
 import { type Arguments } from './arguments';
 import { DayManifestCheck } from './check/day-manifests';
 import { FactsReader } from './check/pack-facts';

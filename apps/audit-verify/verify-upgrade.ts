@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { isOrigin, printable, verifyUpgradeEvidence } from '#libs/evidence';
+import { isOrigin, printable, verifyUpgradeEvidence } from '#evidence';
 import { readTrustRoot } from './trust-root';
 import { UsageError } from './usage.error';
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { workTree } from '#libs/testing';
+import { workTree } from '#dev/testing';
 import { UsageError } from './usage.error';
 import { verifyUpgradeFile } from './verify-upgrade';
 

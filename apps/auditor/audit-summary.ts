@@ -1,4 +1,4 @@
-import { printable } from '#libs/evidence';
+import { printable } from '#evidence';
 import { type AuditResult } from './auditor';
 
 /** What an audit on demand prints: a line for each finding, one for each shard, and the verdict. */

@@ -1,9 +1,8 @@
-import { archiveSettings } from '#libs/archive';
-import { trustSettings } from '#libs/audit-stream';
-import { type ConfigOf, defineConfig, matching, wholeNumber } from '#libs/config';
-import { workerSettings } from '#libs/event-store';
-import { processSettings } from '#libs/observability';
-import { documentSigningSettings } from '#libs/signer';
+import { archiveSettings } from '#platform/archive';
+import { trustSettings } from '#platform/audit-stream';
+import { type ConfigOf, defineConfig, matching, processSettings, wholeNumber } from '#platform/process';
+import { workerSettings } from '#platform/event-store';
+import { documentSigningSettings } from '#platform/signer';
 
 /** Every setting of the auditor; docs/configuration.md is generated from it. */
 export const auditorConfig = defineConfig({

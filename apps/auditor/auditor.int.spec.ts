@@ -1,10 +1,9 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type DataSource } from 'typeorm';
-import { archivedEvent, FolderArchive } from '#libs/archive';
-import { IndexWriter } from '#libs/audit-index';
-import { migrate, openEventStoreDataSource, StoreRestore } from '#libs/event-store';
+import { type DataSource, migrate, openEventStoreDataSource, StoreRestore } from '#platform/event-store';
+import { archivedEvent, FolderArchive } from '#platform/archive';
+import { IndexWriter } from '#platform/audit-stream';
 import {
   ARCHIVE_DAY,
   type ArchiveDay,
@@ -16,10 +15,10 @@ import {
   documentSigningInput,
   sha256Hex,
   verifyDocument,
-} from '#libs/evidence';
-import { createLogger, Registry } from '#libs/observability';
-import { SignerError, type SigningProxyClient } from '#libs/signer';
-import { EvidenceChain, type TestDatabase, TestSigner, withPostgres } from '#libs/testing';
+} from '#evidence';
+import { createLogger, Registry } from '#platform/process';
+import { SignerError, type SigningProxyClient } from '#platform/signer';
+import { EvidenceChain, type TestDatabase, TestSigner, withPostgres } from '#dev/testing';
 import { Auditor, type AuditorOptions } from './auditor';
 import { AuditorMetrics } from './auditor.metrics';
 

@@ -1,6 +1,6 @@
-import { ArchiveError, type ArchiveObserver, type FinishedOperation } from '#libs/archive';
-import { Counter, Gauge, Histogram, type Registry } from '#libs/observability';
-import { SignerError } from '#libs/signer';
+import { ArchiveError, type ArchiveObserver, type FinishedOperation } from '#platform/archive';
+import { Counter, Gauge, Histogram, type Registry } from '#platform/process';
+import { SignerError } from '#platform/signer';
 import { type Findings } from './audit/finding';
 import { type Audit } from './audit/run-audit';
 

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type DataSource } from 'typeorm';
-import { type Archive } from '#libs/archive';
-import { registryEventsOf } from '#libs/audit-stream';
-import { type SignerEntry } from '#libs/evidence';
-import { type Logger } from '#libs/observability';
-import { DocumentSigner, SignerError, type SigningProxyClient } from '#libs/signer';
+import { type DataSource } from '#platform/event-store';
+import { type Archive } from '#platform/archive';
+import { registryEventsOf } from '#platform/audit-stream';
+import { type SignerEntry } from '#evidence';
+import { type Logger } from '#platform/process';
+import { DocumentSigner, SignerError, type SigningProxyClient } from '#platform/signer';
 import { type Audit, AuditRefused, registeredOf, runAudit } from './audit/run-audit';
 import { spotCheck } from './audit/spot-check';
 import { writeReport, type WrittenReport } from './audit/write-report';

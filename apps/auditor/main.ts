@@ -1,8 +1,8 @@
-import { ArchiveError, openArchive } from '#libs/archive';
-import { readTrustRoot } from '#libs/audit-stream';
-import { EventStoreError, openAsWorker } from '#libs/event-store';
-import { processRegistry, runApp } from '#libs/observability';
-import { openDocumentProxy } from '#libs/signer';
+import { ArchiveError, openArchive } from '#platform/archive';
+import { readTrustRoot } from '#platform/audit-stream';
+import { EventStoreError, openAsWorker } from '#platform/event-store';
+import { processRegistry, runApp } from '#platform/process';
+import { openDocumentProxy } from '#platform/signer';
 import { auditSummary } from './audit-summary';
 import { AuditRefused } from './audit/run-audit';
 import { Auditor } from './auditor';

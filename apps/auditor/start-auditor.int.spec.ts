@@ -1,6 +1,5 @@
-import { type DataSource } from 'typeorm';
-import { loadConfig, loadPart } from '#libs/config';
-import { createLogger, Registry } from '#libs/observability';
+import { type DataSource } from '#platform/event-store';
+import { createLogger, loadConfig, loadPart, Registry } from '#platform/process';
 import { type Auditor } from './auditor';
 import { auditorConfig } from './auditor.config';
 import { type RunningAuditor, startAuditor } from './start-auditor';

@@ -1,7 +1,6 @@
 import { Cron } from 'croner';
-import { type DataSource } from 'typeorm';
-import { assertMigrated } from '#libs/event-store';
-import { type Logger, type Registry, startManagementServer } from '#libs/observability';
+import { assertMigrated, type DataSource } from '#platform/event-store';
+import { type Logger, type Registry, startManagementServer } from '#platform/process';
 import { type Auditor } from './auditor';
 
 export interface AuditorServiceOptions {

@@ -1,4 +1,4 @@
-import { type ConfigOf, defineConfig, list, readableFile, text, url } from '#libs/config';
+import { type ConfigOf, defineConfig, list, readableFile, text, url } from '#platform/process';
 
 /**
  * What the operator's CLI takes from the environment: the variables of kernel.env, so that it works after

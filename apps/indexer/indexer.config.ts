@@ -1,7 +1,6 @@
-import { streamSettings, trustSettings } from '#libs/audit-stream';
-import { type ConfigOf, defineConfig } from '#libs/config';
-import { workerSettings } from '#libs/event-store';
-import { processSettings } from '#libs/observability';
+import { streamSettings, trustSettings } from '#platform/audit-stream';
+import { type ConfigOf, defineConfig, processSettings } from '#platform/process';
+import { workerSettings } from '#platform/event-store';
 
 /** Every setting of the indexer; docs/configuration.md is generated from it. */
 export const indexerConfig = defineConfig({

@@ -1,9 +1,7 @@
-import { type AuditStreamConsumer, type StreamPosition } from '#libs/audit-stream';
-import { AuditIndex } from '#libs/audit-index';
-import { migrate, openEventStoreDataSource } from '#libs/event-store';
-import { createLogger, Registry } from '#libs/observability';
-import { EvidenceChain, type TestDatabase, TestSigner, withPostgres } from '#libs/testing';
-import { type DataSource } from 'typeorm';
+import { AuditIndex, type AuditStreamConsumer, type StreamPosition } from '#platform/audit-stream';
+import { type DataSource, migrate, openEventStoreDataSource } from '#platform/event-store';
+import { createLogger, Registry } from '#platform/process';
+import { EvidenceChain, type TestDatabase, TestSigner, withPostgres } from '#dev/testing';
 import { type RunningIndexer, startIndexer } from './start-indexer';
 
 const ORIGIN = 'kernel.test/indexer';

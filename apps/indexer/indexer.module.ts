@@ -1,13 +1,13 @@
 import { Controller, type DynamicModule, Inject, Module } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
-import { IndexWriter } from '#libs/audit-index';
 import {
   ApplyAuditEvents,
   type AuditEventsBatch,
   type AuditShard,
+  IndexWriter,
   StoredAuditPosition,
   type StreamPosition,
-} from '#libs/audit-stream';
+} from '#platform/audit-stream';
 
 @Controller()
 class IndexerController {

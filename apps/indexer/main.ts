@@ -1,7 +1,12 @@
-import { INDEX_CONSUMER } from '#libs/audit-index';
-import { AuditStreamError, loggedInterruptions, openStreamConsumer, readTrustRoot } from '#libs/audit-stream';
-import { EventStoreError, openAsWorker } from '#libs/event-store';
-import { runApp } from '#libs/observability';
+import {
+  AuditStreamError,
+  INDEX_CONSUMER,
+  loggedInterruptions,
+  openStreamConsumer,
+  readTrustRoot,
+} from '#platform/audit-stream';
+import { EventStoreError, openAsWorker } from '#platform/event-store';
+import { runApp } from '#platform/process';
 import { indexerConfig } from './indexer.config';
 import { startIndexer } from './start-indexer';
 

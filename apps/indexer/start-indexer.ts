@@ -1,26 +1,26 @@
 import { NestFactory } from '@nestjs/core';
 import { type MicroserviceOptions } from '@nestjs/microservices';
-import { type DataSource } from 'typeorm';
-import { divisionOf } from '#libs/access';
-import { INDEX_CONSUMER, IndexWriter } from '#libs/audit-index';
+import { assertMigrated, type DataSource } from '#platform/event-store';
+import { divisionOf } from '#platform/edge';
 import {
   type AuditStreamConsumer,
   AuditStreamServer,
   consumerLag,
+  INDEX_CONSUMER,
+  IndexWriter,
   PipelineMetrics,
   registryEventsOf,
   ShardRunner,
   TrustedKeys,
-} from '#libs/audit-stream';
-import { assertMigrated } from '#libs/event-store';
-import { type SignerEntry } from '#libs/evidence';
+} from '#platform/audit-stream';
+import { type SignerEntry } from '#evidence';
 import {
   type Logger,
   NestLogger,
   processRegistry,
   type Registry,
   startManagementServer,
-} from '#libs/observability';
+} from '#platform/process';
 import { IndexerModule } from './indexer.module';
 
 export interface IndexerOptions {

@@ -3,8 +3,8 @@ import {
   type EventStoreErrorCode,
   type EventStoreObserver,
   type RetryReason,
-} from '#libs/event-store';
-import { Counter, Gauge, Histogram, type Registry } from '#libs/observability';
+} from '#platform/event-store';
+import { Counter, Gauge, Histogram, type Registry } from '#platform/process';
 
 /** 0.5 ms to 5 s, closest together where the promises lie (40 ms for a signature, 500 ms for an append). */
 const LATENCY_BUCKETS_S = [

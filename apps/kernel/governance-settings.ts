@@ -1,6 +1,6 @@
-import { ConfigError } from '#libs/config';
-import { NOTIFICATIONS } from '#libs/governance';
-import { openEndpoints, WebhookError, type WebhookEndpoint } from '#libs/webhooks';
+import { ConfigError } from '#platform/process';
+import { NOTIFICATIONS } from '#modules/governance';
+import { openEndpoints, WebhookError, type WebhookEndpoint } from '#platform/webhooks';
 import { type KernelConfig } from './kernel.config';
 
 type GovernanceSettings = Pick<

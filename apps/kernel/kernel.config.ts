@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { roleBindings } from '#libs/access';
+import { roleBindings } from '#platform/edge';
 import {
   certificateFile,
   type ConfigOf,
@@ -11,15 +11,15 @@ import {
   matching,
   path,
   port,
+  processSettings,
   readableFile,
   text,
   url,
   wholeNumber,
-} from '#libs/config';
-import { type ApproverPool, EvidenceError, type JsonValue, readApproverPool } from '#libs/evidence';
-import { DEFAULT_POLICY } from '#libs/governance';
-import { processSettings } from '#libs/observability';
-import { webhookEntries } from '#libs/webhooks';
+} from '#platform/process';
+import { type ApproverPool, EvidenceError, type JsonValue, readApproverPool } from '#evidence';
+import { DEFAULT_POLICY } from '#modules/governance';
+import { webhookEntries } from '#platform/webhooks';
 
 /** The format of docs/spec/approval.md, section 3, read by the code that reads it from the chain. */
 const approverPool = z.unknown().transform((value, context): ApproverPool => {

@@ -8,17 +8,17 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { TypeOrmModule, getDataSourceToken } from '@nestjs/typeorm';
-import { DataSource } from 'typeorm';
-import { AuditModule, LegalHoldList } from '#libs/audit';
-import { AuditIndex, PositionReached } from '#libs/audit-index';
 import {
   assertMigrated,
   Database,
+  DataSource,
   DEFAULT_LIMITS,
   EventStore,
-  type EventStoreObserver,
   eventStoreDataSourceOptions,
-} from '#libs/event-store';
+  type EventStoreObserver,
+} from '#platform/event-store';
+import { AuditModule, LegalHoldList } from '#modules/audit';
+import { AuditIndex, PositionReached } from '#platform/audit-stream';
 import {
   BackendKeys,
   KeyAgeWatch,
@@ -30,7 +30,7 @@ import {
   RegistryChanges,
   SigningKeys,
   WriteHold,
-} from '#libs/key-registry';
+} from '#modules/key-registry';
 import {
   AuthorizationSigner,
   ChallengeStore,
@@ -43,12 +43,12 @@ import {
   KeyPossession,
   NotificationOptions,
   WebAuthnOptions,
-} from '#libs/governance';
-import { ModeRecorder, ModesModule, ModeStore, ModeWatch } from '#libs/modes';
-import { type Logger, type Registry } from '#libs/observability';
-import { SigningProxyClient } from '#libs/signer';
-import { WebhookDelivery, type WebhookEndpoint, WebhookOutbox } from '#libs/webhooks';
-import { ManifestSigner, SignerSource, SigningModule, SigningOptions } from '#libs/signing';
+} from '#modules/governance';
+import { ModeRecorder, ModesModule, ModeStore, ModeWatch } from '#modules/modes';
+import { type Logger, type Registry } from '#platform/process';
+import { SigningProxyClient } from '#platform/signer';
+import { WebhookDelivery, type WebhookEndpoint, WebhookOutbox } from '#platform/webhooks';
+import { ManifestSigner, SignerSource, SigningModule, SigningOptions } from '#modules/signing';
 import { AppendMetrics } from './append-metrics';
 import { type KernelConfig } from './kernel.config';
 import { KeyMetrics } from './key-metrics';

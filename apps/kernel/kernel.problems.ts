@@ -1,12 +1,12 @@
-import { AuditError } from '#libs/audit';
-import { PositionError } from '#libs/audit-index';
-import { EventStoreError } from '#libs/event-store';
-import { GovernanceError } from '#libs/governance';
-import { type ErrorProblems, problemsOf } from '#libs/http-edge';
-import { KeyRegistryError } from '#libs/key-registry';
-import { ModeError } from '#libs/modes';
-import { SignerError } from '#libs/signer';
-import { SigningError } from '#libs/signing';
+import { AuditError } from '#modules/audit';
+import { PositionError } from '#platform/audit-stream';
+import { EventStoreError } from '#platform/event-store';
+import { GovernanceError } from '#modules/governance';
+import { type ErrorProblems, problemsOf } from '#platform/edge';
+import { KeyRegistryError } from '#modules/key-registry';
+import { ModeError } from '#modules/modes';
+import { SignerError } from '#platform/signer';
+import { SigningError } from '#modules/signing';
 
 const SIGNING_UNAVAILABLE = {
   status: 503,

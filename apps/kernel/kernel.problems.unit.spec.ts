@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { EDGE_PROBLEMS } from '#libs/http-edge';
+import { EDGE_PROBLEMS } from '#platform/edge';
 import { KERNEL_PROBLEMS } from './kernel.problems';
 
 /** Answers to requests that reach no operation, so that the document lists them in its description only. */

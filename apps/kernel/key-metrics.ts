@@ -1,5 +1,5 @@
-import { type KeyAgeWatch } from '#libs/key-registry';
-import { Gauge, type Registry } from '#libs/observability';
+import { type KeyAgeWatch } from '#modules/key-registry';
+import { Gauge, type Registry } from '#platform/process';
 
 /** What the keys tell Prometheus. */
 export class KeyMetrics {

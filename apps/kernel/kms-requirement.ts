@@ -1,4 +1,4 @@
-import { type KeyInfo, SignerError, type SigningProxyClient, whyNotInKms } from '#libs/signer';
+import { type KeyInfo, SignerError, type SigningProxyClient, whyNotInKms } from '#platform/signer';
 import { type KernelConfig } from './kernel.config';
 
 /** What REQUIRE_KMS asks of the keys behind KMS_ENDPOINT. */

@@ -1,4 +1,4 @@
-import { type KeyInfo, SignerError } from '#libs/signer';
+import { type KeyInfo, SignerError } from '#platform/signer';
 import { KmsRequirement } from './kms-requirement';
 import { ProxyKeys } from './proxy-signers';
 

@@ -1,20 +1,19 @@
 import { readFileSync } from 'node:fs';
-import { DataSource } from 'typeorm';
-import { RoleBindings } from '#libs/access';
 import {
-  Database,
-  DEFAULT_LIMITS,
-  EventStoreError,
   assertMigrated,
   assertRuntimeRole,
+  Database,
+  DataSource,
+  DEFAULT_LIMITS,
+  EventStoreError,
   openConnections,
-} from '#libs/event-store';
-import { ApproverDirectory, FirstPool } from '#libs/governance';
-import { HttpEdgeError, createServiceApp } from '#libs/http-edge';
-import { SigningKeys } from '#libs/key-registry';
-import { ModeWatch } from '#libs/modes';
-import { growHeapFreely, processRegistry, runApp, startManagementServer } from '#libs/observability';
-import { SignerError, SigningProxyClient } from '#libs/signer';
+} from '#platform/event-store';
+import { createServiceApp, HttpEdgeError, RoleBindings } from '#platform/edge';
+import { ApproverDirectory, FirstPool } from '#modules/governance';
+import { SigningKeys } from '#modules/key-registry';
+import { ModeWatch } from '#modules/modes';
+import { growHeapFreely, processRegistry, runApp, startManagementServer } from '#platform/process';
+import { SignerError, SigningProxyClient } from '#platform/signer';
 import { assertGovernanceSettings, webhookEndpoints } from './governance-settings';
 import { kernelConfig } from './kernel.config';
 import { KernelModule } from './kernel.module';

@@ -1,5 +1,5 @@
-import { KERNEL_MODES, type ModeRecorder, type ModeWatch } from '#libs/modes';
-import { Gauge, type Registry } from '#libs/observability';
+import { KERNEL_MODES, type ModeRecorder, type ModeWatch } from '#modules/modes';
+import { Gauge, type Registry } from '#platform/process';
 
 /** What the mode tells Prometheus. */
 export class ModeMetrics {

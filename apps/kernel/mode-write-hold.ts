@@ -1,6 +1,6 @@
-import { type Actor } from '#libs/evidence';
-import { WriteHold } from '#libs/key-registry';
-import { type ModeStore, type ModeWatch } from '#libs/modes';
+import { type Actor } from '#evidence';
+import { WriteHold } from '#modules/key-registry';
+import { type ModeStore, type ModeWatch } from '#modules/modes';
 
 /** Characters that the record of a mode has for its reason. */
 const MAX_REASON = 1_000;

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
-import { Counter, Gauge, Histogram, type Registry } from '#libs/observability';
-import { type DeliveryObserver } from '#libs/webhooks';
+import { Counter, Gauge, Histogram, type Registry } from '#platform/process';
+import { type DeliveryObserver } from '#platform/webhooks';
 
 type Backlog = Parameters<NonNullable<DeliveryObserver['onBacklog']>>[0];
 

@@ -1,7 +1,7 @@
-import { PipelineProgress } from '#libs/audit-stream';
-import { type Database } from '#libs/event-store';
-import { type Durability, type DurabilityWatch } from '#libs/http-edge';
-import { Gauge, type Registry } from '#libs/observability';
+import { PipelineProgress } from '#platform/audit-stream';
+import { type Database } from '#platform/event-store';
+import { type Durability, type DurabilityWatch } from '#platform/edge';
+import { Gauge, type Registry } from '#platform/process';
 
 /** Serves Kernel-Await from the positions of relay and archiver. */
 export class PipelineDurability implements DurabilityWatch {

@@ -9,18 +9,18 @@ import {
   type SignerEntry,
   type SignerPurpose,
   signerPossessionInput,
-} from '#libs/evidence';
-import { type EventSigner, EventStoreError } from '#libs/event-store';
-import { CheckpointSigner, type KeyPossession } from '#libs/governance';
-import { type BackendKey, BackendKeys, KeyRegistryError, type SigningKeys } from '#libs/key-registry';
+} from '#evidence';
+import { type EventSigner, EventStoreError } from '#platform/event-store';
+import { CheckpointSigner, type KeyPossession } from '#modules/governance';
+import { type BackendKey, BackendKeys, KeyRegistryError, type SigningKeys } from '#modules/key-registry';
 import {
   type KeyInfo,
   SignerError,
   type SignatureRequest,
   type SigningProxyClient,
   type ProxySignature,
-} from '#libs/signer';
-import { ManifestSigner } from '#libs/signing';
+} from '#platform/signer';
+import { ManifestSigner } from '#modules/signing';
 import { type AppendMetrics } from './append-metrics';
 import { type KmsRequirement } from './kms-requirement';
 

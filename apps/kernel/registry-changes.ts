@@ -1,5 +1,5 @@
-import { ChannelListener, type Database } from '#libs/event-store';
-import { RegistryChanges } from '#libs/key-registry';
+import { ChannelListener, type Database } from '#platform/event-store';
+import { RegistryChanges } from '#modules/key-registry';
 
 /** Told by the database of every registry event, whichever process has committed it. */
 export class NotifiedRegistryChanges extends RegistryChanges {

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Actor } from '#libs/evidence';
-import { type ShardHead } from '#libs/event-store';
-import { type ModeStore, type ModeWatch } from '#libs/modes';
-import { type Logger } from '#libs/observability';
-import { type HighWaterMark, SignerError } from '#libs/signer';
+import { type Actor } from '#evidence';
+import { type ShardHead } from '#platform/event-store';
+import { type ModeStore, type ModeWatch } from '#modules/modes';
+import { type Logger } from '#platform/process';
+import { type HighWaterMark, SignerError } from '#platform/signer';
 
 /** The store ends before a position on which signed events build. */
 export interface Behind {

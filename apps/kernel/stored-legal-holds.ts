@@ -1,5 +1,5 @@
-import { type DataSource } from 'typeorm';
-import { type LegalHold, LegalHoldList } from '#libs/audit';
+import { type DataSource } from '#platform/event-store';
+import { type LegalHold, LegalHoldList } from '#modules/audit';
 
 interface Row {
   shard: number;

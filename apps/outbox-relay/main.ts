@@ -1,6 +1,6 @@
-import { AuditStreamError, openStreamPublisher } from '#libs/audit-stream';
-import { EventStoreError, openAsWorker } from '#libs/event-store';
-import { runApp } from '#libs/observability';
+import { AuditStreamError, openStreamPublisher } from '#platform/audit-stream';
+import { EventStoreError, openAsWorker } from '#platform/event-store';
+import { runApp } from '#platform/process';
 import { outboxRelayConfig } from './outbox-relay.config';
 import { startOutboxRelay } from './start-outbox-relay';
 

@@ -1,8 +1,6 @@
-import { streamSettings, streamTopicSettings } from '#libs/audit-stream';
-import { type ConfigOf, defineConfig, wholeNumber } from '#libs/config';
-import { workerSettings } from '#libs/event-store';
-import { DEFAULT_LEASE_MS } from '#libs/leadership';
-import { processSettings } from '#libs/observability';
+import { streamSettings, streamTopicSettings } from '#platform/audit-stream';
+import { type ConfigOf, defineConfig, processSettings, wholeNumber } from '#platform/process';
+import { DEFAULT_LEASE_MS, workerSettings } from '#platform/event-store';
 
 const RELAYED = workerSettings('published');
 

@@ -1,10 +1,15 @@
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type DataSource } from 'typeorm';
-import { AuditStreamError, type AuditStreamPublisher } from '#libs/audit-stream';
-import { assertMigrated, Database, DEFAULT_LIMITS, EventLog } from '#libs/event-store';
-import { standForElection } from '#libs/leadership';
-import { type Logger, processRegistry, type Registry, startManagementServer } from '#libs/observability';
+import {
+  assertMigrated,
+  Database,
+  type DataSource,
+  DEFAULT_LIMITS,
+  EventLog,
+  standForElection,
+} from '#platform/event-store';
+import { AuditStreamError, type AuditStreamPublisher } from '#platform/audit-stream';
+import { type Logger, processRegistry, type Registry, startManagementServer } from '#platform/process';
 import { RelayFault } from './relay/relay-fault';
 import { RelayMetrics } from './relay/relay-metrics';
 import { type RelayObserver, relayShard } from './relay/shard-relay';

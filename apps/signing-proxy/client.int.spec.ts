@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { importPublicKey, verifyEd25519 } from '#libs/evidence';
-import { Pkcs11Backend, provisionSoftHsm, type SigningProxyClient } from '#libs/signer';
-import { describeWithSoftHsm } from '#libs/testing';
+import { importPublicKey, verifyEd25519 } from '#evidence';
+import { Pkcs11Backend, provisionSoftHsm, type SigningProxyClient } from '#platform/signer';
+import { describeWithSoftHsm } from '#dev/testing';
 import {
   AUDIT,
   auditInput,
@@ -12,7 +12,7 @@ import {
   startProxyFixture,
 } from './proxy-fixture.spec';
 
-/** The client of libs/signer and this proxy, over real TLS. */
+/** The client of libs/platform/signer and this proxy, over real TLS. */
 function signsTogether(fixtureOf: () => ProxyFixture): void {
   const keyOf = (kid: string) =>
     importPublicKey(

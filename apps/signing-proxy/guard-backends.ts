@@ -1,4 +1,4 @@
-import { GuardedBackend, type SigningBackend } from '#libs/signer';
+import { GuardedBackend, type SigningBackend } from '#platform/signer';
 import { type SigningMetrics } from './signing.metrics';
 import { type SigningProxyOptions } from './signing-proxy.options';
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { growHeapFreely, runApp, sizeThreadPool } from '#libs/observability';
-import { SignerError } from '#libs/signer';
+import { growHeapFreely, runApp, sizeThreadPool } from '#platform/process';
+import { SignerError } from '#platform/signer';
 import { openMadeKeys } from './keys/open-made-keys';
 import { openMarks } from './marks/open-marks';
 import { openBackend } from './open-backend';

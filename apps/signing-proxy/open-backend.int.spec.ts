@@ -1,10 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadConfig } from '#libs/config';
-import { createLogger } from '#libs/observability';
-import { type SigningBackend } from '#libs/signer';
-import { FakeAwsKms, FakeTransit } from '#libs/testing';
+import { createLogger, loadConfig } from '#platform/process';
+import { type SigningBackend } from '#platform/signer';
+import { FakeAwsKms, FakeTransit } from '#dev/testing';
 import { openBackend } from './open-backend';
 import { AUDIT, MANIFEST, ORIGIN, type ProxyFixture, startProxyFixture } from './proxy-fixture.spec';
 import { signingProxyConfig } from './signing-proxy.config';

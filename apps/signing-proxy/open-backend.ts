@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { type Logger } from '#libs/observability';
+import { type Logger } from '#platform/process';
 import {
   AwsKmsBackend,
   Pkcs11Backend,
@@ -10,7 +10,7 @@ import {
   type VaultAuth,
   VaultTransitBackend,
   whyNotInKms,
-} from '#libs/signer';
+} from '#platform/signer';
 import { type SigningProxyConfig } from './signing-proxy.config';
 
 /**

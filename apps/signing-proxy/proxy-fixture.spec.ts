@@ -19,8 +19,8 @@ import {
   rawKeyOfPem,
   sha256Hex,
   signerPossessionInput,
-} from '#libs/evidence';
-import { createLogger } from '#libs/observability';
+} from '#evidence';
+import { createLogger } from '#platform/process';
 import {
   type GuardOptions,
   type KeyInfo,
@@ -28,8 +28,8 @@ import {
   type SigningBackend,
   SigningProxyClient,
   SoftwareBackend,
-} from '#libs/signer';
-import { TestCa, type TestCertificate } from '#libs/testing';
+} from '#platform/signer';
+import { TestCa, type TestCertificate } from '#dev/testing';
 import { type SigningClient } from './clients/signing-clients';
 import { type MadeKeys } from './keys/made-keys';
 import { type MarkStore } from './marks/mark-store';

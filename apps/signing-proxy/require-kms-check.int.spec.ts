@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type KeyInfo, type SigningBackend } from '#libs/signer';
+import { type KeyInfo, type SigningBackend } from '#platform/signer';
 import { AUDIT, MANIFEST, openSoftware, type ProxyFixture, startProxyFixture } from './proxy-fixture.spec';
 import { operatorEnvironment, type ProcedureRun, runProcedure } from './shell-procedure.spec';
 

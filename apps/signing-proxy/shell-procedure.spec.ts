@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { workTree } from '#libs/testing';
+import { workTree } from '#dev/testing';
 import { type ProxyFixture } from './proxy-fixture.spec';
 
 export interface ProcedureRun {

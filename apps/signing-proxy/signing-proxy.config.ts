@@ -9,12 +9,12 @@ import {
   oneOf,
   path,
   port,
+  processSettings,
   readableFile,
   text,
   url,
   wholeNumber,
-} from '#libs/config';
-import { processSettings } from '#libs/observability';
+} from '#platform/process';
 import {
   DEFAULT_BACKEND_TIMEOUT_MS,
   DEFAULT_JWT_FILE,
@@ -22,7 +22,7 @@ import {
   DEFAULT_PROCESSES,
   DEFAULT_VAULT_CONCURRENCY,
   signingKeys,
-} from '#libs/signer';
+} from '#platform/signer';
 import { DEFAULT_MAX_MADE_KEYS } from './keys/key-making';
 import { signingClients } from './clients/signing-clients';
 

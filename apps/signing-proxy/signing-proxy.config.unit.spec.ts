@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadConfig } from '#libs/config';
-import { TestCa } from '#libs/testing';
+import { loadConfig } from '#platform/process';
+import { TestCa } from '#dev/testing';
 import { signingProxyConfig } from './signing-proxy.config';
 
 const dir = mkdtempSync(join(tmpdir(), 'signing-proxy-config-'));

@@ -1,5 +1,5 @@
-import { type Logger } from '#libs/observability';
-import { type GuardOptions, type SigningBackend } from '#libs/signer';
+import { type Logger } from '#platform/process';
+import { type GuardOptions, type SigningBackend } from '#platform/signer';
 import { type SigningClient } from './clients/signing-clients';
 import { type MadeKeys } from './keys/made-keys';
 import { type MarkStore } from './marks/mark-store';

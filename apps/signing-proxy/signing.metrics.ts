@@ -7,8 +7,8 @@ import {
   makeCounterProvider,
   makeGaugeProvider,
   makeHistogramProvider,
-} from '#libs/observability';
-import { type SignOutcome } from '#libs/signer';
+} from '#platform/process';
+import { type SignOutcome } from '#platform/signer';
 import { type SignItem } from './sign/read-sign-request';
 
 const SIGNATURES = 'signing_proxy_signatures_total';

@@ -3,7 +3,7 @@ import { type Server } from 'node:https';
 import { type AddressInfo } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
-import { NestLogger, startManagementServer } from '#libs/observability';
+import { NestLogger, startManagementServer } from '#platform/process';
 import { KeyMaking } from './keys/key-making';
 import { BackendsHealth } from './public/backends-health';
 import { readJson } from './read-json';

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseSignersFile, type SignerEntry } from '#libs/evidence';
+import { parseSignersFile, type SignerEntry } from '#evidence';
 import {
   AUDIT,
   CHECKPOINT,

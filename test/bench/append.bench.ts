@@ -1,5 +1,5 @@
-import { migrate } from '#libs/event-store';
-import { startTestPostgres, type TestPostgres } from '#libs/testing';
+import { migrate } from '#platform/event-store';
+import { startTestPostgres, type TestPostgres } from '#dev/testing';
 import { loadBenchConfig } from './bench.config';
 import { type BenchResult } from './bench-result';
 import { percent, round } from './bench-stack';

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { type SignerChoice, softHsmModule } from '#libs/devstack';
-import { startStack, type TestStack } from '#libs/testing';
+import { type SignerChoice, softHsmModule } from '#dev/devstack';
+import { startStack, type TestStack } from '#dev/testing';
 import { loadOn, type LoadReport, type LoadTarget } from './load/load';
 
 /** Long enough for V8 to have compiled what is hot, on both sides. */
@@ -11,7 +11,7 @@ export async function startBenchStack(signer: SignerChoice): Promise<TestStack> 
   return startStack({
     signer,
     logLevel: 'info',
-    // As libs/devstack has it for `./kernel up`.
+    // As libs/dev/devstack has it for `./kernel up`.
     postgresSettings: { shared_buffers: '256MB' },
   });
 }

@@ -1,4 +1,4 @@
-import { type ConfigOf, defineConfig, list, loadConfig, oneOf, wholeNumber } from '#libs/config';
+import { type ConfigOf, defineConfig, list, loadConfig, oneOf, wholeNumber } from '#platform/process';
 
 const BACKENDS = ['software', 'pkcs11', 'aws-kms', 'vault-transit', 'proxy'] as const;
 const PIPELINES = ['postgres+fs', 'kafka+s3'] as const;

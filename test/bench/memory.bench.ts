@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type TestStack } from '#libs/testing';
+import { type TestStack } from '#dev/testing';
 import { loadBenchConfig } from './bench.config';
 import { type BenchResult } from './bench-result';
 import { assertNoErrors, operatorOf, round, startBenchStack, warmUp } from './bench-stack';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
-import { type ArchiveChoice, type StreamChoice } from '#libs/devstack';
+import { type ArchiveChoice, type StreamChoice } from '#dev/devstack';
 import {
   kafkaTestsMissing,
   type MtlsClient,
@@ -12,7 +12,7 @@ import {
   startStack,
   type TestStack,
   workTree,
-} from '#libs/testing';
+} from '#dev/testing';
 import { loadBenchConfig } from './bench.config';
 import { type BenchResult } from './bench-result';
 import { round } from './bench-stack';

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { type TestStack } from '#libs/testing';
+import { type TestStack } from '#dev/testing';
 import { type BenchConfig, loadBenchConfig } from './bench.config';
 import { type BenchResult } from './bench-result';
 import { operatorOf, percent, round, softHsmMissing, startBenchStack, warmUp } from './bench-stack';

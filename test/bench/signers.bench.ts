@@ -1,8 +1,8 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
-import { OPENBAO_VERSION, openBaoMissing } from '#libs/devstack';
-import { auditSigningInput } from '#libs/evidence';
-import { growHeapFreely } from '#libs/observability';
-import { DEFAULT_MAX_IN_FLIGHT } from '#libs/signer';
+import { OPENBAO_VERSION, openBaoMissing } from '#dev/devstack';
+import { auditSigningInput } from '#evidence';
+import { growHeapFreely } from '#platform/process';
+import { DEFAULT_MAX_IN_FLIGHT } from '#platform/signer';
 import { type BenchConfig, loadBenchConfig } from './bench.config';
 import { type BenchResult } from './bench-result';
 import { percent, round, softHsmMissing } from './bench-stack';
@@ -29,7 +29,7 @@ export async function run(): Promise<BenchResult> {
     name: `signers: audit signing inputs, ${CALLERS} callers`,
     rows: [],
     notes: [
-      'node:crypto/s: one thread, nothing around it. backend: libs/signer in this process. proxy: the signing proxy as a',
+      'node:crypto/s: one thread, nothing around it. backend: libs/platform/signer in this process. proxy: the signing proxy as a',
       'process of its own, over mutual TLS, with checks, logs and metrics on. Latencies are in ms, of a whole batch.',
       `overhead: how much longer a batch takes through the proxy (p50); what counts is the one at batch ${COUNTED_BATCH}.`,
       `Backend and proxy take turns: each figure is of the middle one of ${ROUNDS} rounds by p50.`,

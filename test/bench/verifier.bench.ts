@@ -5,8 +5,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { signersJson } from '#libs/evidence';
-import { EvidenceChain, TestSigner, workTree } from '#libs/testing';
+import { signersJson } from '#evidence';
+import { EvidenceChain, TestSigner, workTree } from '#dev/testing';
 import { type BenchResult } from './bench-result';
 
 const EVENTS = 200_000;

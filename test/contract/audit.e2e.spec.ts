@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type AuditEvent, ChainVerifier, type SignerEntry, genesisHash } from '#libs/evidence';
-import { withStack } from '#libs/testing';
+import { type AuditEvent, ChainVerifier, type SignerEntry, genesisHash } from '#evidence';
+import { withStack } from '#dev/testing';
 import { ContractClient } from './contract.client';
 
 interface Appended {

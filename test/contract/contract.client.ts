@@ -1,6 +1,6 @@
 import { type Dispatcher } from 'undici';
-import { type Contract, loadContract } from '#libs/http-edge';
-import { type HttpAnswer, type MtlsClient, type RequestOptions, workTree } from '#libs/testing';
+import { type Contract, loadContract } from '#platform/edge';
+import { type HttpAnswer, type MtlsClient, type RequestOptions, workTree } from '#dev/testing';
 import { join } from 'node:path';
 
 let contract: Contract | undefined;

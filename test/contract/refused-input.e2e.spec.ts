@@ -1,4 +1,4 @@
-import { withStack } from '#libs/testing';
+import { withStack } from '#dev/testing';
 import { ContractClient } from './contract.client';
 
 /** `{"a":{"a":...1}}` with this many objects, one in the other. */

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type DevelopmentCaller } from '#libs/devstack';
-import { MtlsClient, type RequestOptions, TestCa, withStack } from '#libs/testing';
+import { type DevelopmentCaller } from '#dev/devstack';
+import { MtlsClient, type RequestOptions, TestCa, withStack } from '#dev/testing';
 import { ContractClient, kernelContract } from './contract.client';
 
 /**

@@ -1,6 +1,6 @@
 import { createHash, createPublicKey, verify } from 'node:crypto';
-import { type Envelope, type SignerEntry, dssePae, verifyManifestEnvelope } from '#libs/evidence';
-import { type HttpAnswer, withStack } from '#libs/testing';
+import { type Envelope, type SignerEntry, dssePae, verifyManifestEnvelope } from '#evidence';
+import { type HttpAnswer, withStack } from '#dev/testing';
 import { ContractClient } from './contract.client';
 
 const MANIFEST = {

@@ -1,4 +1,4 @@
-import { type MtlsClient, type TestStack } from '#libs/testing';
+import { type MtlsClient, type TestStack } from '#dev/testing';
 
 const CONNECTIONS_EACH = 25;
 

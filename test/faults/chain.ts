@@ -3,8 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type AuditEvent, ChainVerifier, parseSigners, type SignerEntry } from '#libs/evidence';
-import { type TestStack, workTree } from '#libs/testing';
+import { type AuditEvent, ChainVerifier, parseSigners, type SignerEntry } from '#evidence';
+import { type TestStack, workTree } from '#dev/testing';
 
 /** All events of a kernel, as its own export gives them. */
 export interface Chain {

@@ -1,4 +1,4 @@
-import { withStack } from '#libs/testing';
+import { withStack } from '#dev/testing';
 import { Callers } from './callers';
 import { expectSoundChain } from './chain';
 import { Ledger } from './ledger';

@@ -1,8 +1,8 @@
 import { Kafka, logLevel } from 'kafkajs';
 import { Client } from 'pg';
-import { type Archive, archiveSettings, openArchive } from '#libs/archive';
-import { defineConfig, loadConfig } from '#libs/config';
-import { type TestStack } from '#libs/testing';
+import { type Archive, archiveSettings, openArchive } from '#platform/archive';
+import { defineConfig, loadConfig } from '#platform/process';
+import { type TestStack } from '#dev/testing';
 import { until } from './until';
 
 const TOPIC = 'audit-events';

@@ -1,4 +1,4 @@
-import { withStack } from '#libs/testing';
+import { withStack } from '#dev/testing';
 import { expectSoundChain } from './chain';
 import { type Attempt, Ledger } from './ledger';
 import { Load } from './load';

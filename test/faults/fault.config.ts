@@ -1,4 +1,4 @@
-import { type ConfigOf, defineConfig, loadConfig, wholeNumber } from '#libs/config';
+import { type ConfigOf, defineConfig, loadConfig, wholeNumber } from '#platform/process';
 
 /** What the fault tests take from the environment; the defaults are those of `./kernel test`. */
 const faultConfig = defineConfig({

@@ -1,4 +1,4 @@
-import { type HttpAnswer, withStack } from '#libs/testing';
+import { type HttpAnswer, withStack } from '#dev/testing';
 import { expectSoundChain } from './chain';
 import { problemFaults } from './ledger';
 import { ScriptedBackend, startScriptedProxy } from './scripted-proxy';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type AuditEvent } from '#libs/evidence';
-import { FaultyWire, type HttpAnswer, type MtlsClient, withStack } from '#libs/testing';
+import { type AuditEvent } from '#evidence';
+import { FaultyWire, type HttpAnswer, type MtlsClient, withStack } from '#dev/testing';
 import { expectSoundChain } from './chain';
 import { until } from './until';
 

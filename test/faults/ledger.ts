@@ -1,5 +1,5 @@
-import { type JsonObject, verifyManifestEnvelope } from '#libs/evidence';
-import { type HttpAnswer, type MtlsClient } from '#libs/testing';
+import { type JsonObject, verifyManifestEnvelope } from '#evidence';
+import { type HttpAnswer, type MtlsClient } from '#dev/testing';
 import { type Chain } from './chain';
 
 /** No answer is worth waiting for longer: whatever fails has to fail sooner. */

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type MtlsClient } from '#libs/testing';
+import { type MtlsClient } from '#dev/testing';
 import { type Ledger, type WriteRequest } from './ledger';
 import { until } from './until';
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
-import { withStack } from '#libs/testing';
+import { withStack } from '#dev/testing';
 import { Callers } from './callers';
 import { expectSoundChain } from './chain';
 import { Ledger, slowest, type WriteRequest } from './ledger';

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { describeWithKafka, describeWithS3, withStack, workTree } from '#libs/testing';
+import { describeWithKafka, describeWithS3, withStack, workTree } from '#dev/testing';
 import { Copies, expectEqualCopies } from './copies';
 
 interface Answer {

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { describeWithKafka, describeWithS3, type TestWorker, withStack } from '#libs/testing';
+import { describeWithKafka, describeWithS3, type TestWorker, withStack } from '#dev/testing';
 import { expectSoundChain } from './chain';
 import { Copies, expectEqualCopies } from './copies';
 import { loadFaultConfig } from './fault.config';

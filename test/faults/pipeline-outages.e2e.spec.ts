@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { describeWithKafka, describeWithS3, type TestStack, withStack } from '#libs/testing';
+import { describeWithKafka, describeWithS3, type TestStack, withStack } from '#dev/testing';
 import { expectSoundChain } from './chain';
 import { Copies, type Copy, expectEqualCopies } from './copies';
 import { Ledger } from './ledger';

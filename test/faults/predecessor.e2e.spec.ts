@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Client } from 'pg';
-import { type AuditEvent } from '#libs/evidence';
-import { describeWithSoftHsm, type HttpAnswer, withStack } from '#libs/testing';
+import { type AuditEvent } from '#evidence';
+import { describeWithSoftHsm, type HttpAnswer, withStack } from '#dev/testing';
 import { expectSoundChain, faultsOf } from './chain';
 import { until } from './until';
 

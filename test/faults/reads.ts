@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type AuditEvent } from '#libs/evidence';
-import { type HttpAnswer, type MtlsClient } from '#libs/testing';
+import { type AuditEvent } from '#evidence';
+import { type HttpAnswer, type MtlsClient } from '#dev/testing';
 import { type Attempt, type Ledger, PATIENCE_MS, problemFaults } from './ledger';
 
 const PAUSE_MS = 10;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'undici';
-import { type DevelopmentCaller } from '#libs/devstack';
-import { type TestStack } from '#libs/testing';
+import { type DevelopmentCaller } from '#dev/devstack';
+import { type TestStack } from '#dev/testing';
 
 /** Asks the signing proxy for a restore window, as one of the development callers. */
 export async function openRequest(

@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { openRequest } from './restore-window';
-import { withStack } from '#libs/testing';
+import { withStack } from '#dev/testing';
 import { expectSoundChain } from './chain';
 import { until } from './until';
 

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { KERNEL_CLIENT_COMMON_NAME } from '#libs/devstack';
-import { createLogger } from '#libs/observability';
-import { type BackendHealth, type KeyInfo, type SigningBackend, SoftwareBackend } from '#libs/signer';
-import { type TestStack } from '#libs/testing';
+import { KERNEL_CLIENT_COMMON_NAME } from '#dev/devstack';
+import { createLogger } from '#platform/process';
+import { type BackendHealth, type KeyInfo, type SigningBackend, SoftwareBackend } from '#platform/signer';
+import { type TestStack } from '#dev/testing';
 import { startSigningProxy } from '../../apps/signing-proxy/start-signing-proxy';
 
 type Sign = SigningBackend['sign'];

@@ -1,4 +1,4 @@
-import { type MtlsClient, withStack } from '#libs/testing';
+import { type MtlsClient, withStack } from '#dev/testing';
 import { expectSoundChain } from './chain';
 import { type Attempt, Ledger, slowest } from './ledger';
 import { Load, requestOfMix } from './load';

@@ -1,4 +1,4 @@
-import { FaultyWire, type MtlsClient, withStack } from '#libs/testing';
+import { FaultyWire, type MtlsClient, withStack } from '#dev/testing';
 import { expectSoundChain } from './chain';
 import { type Attempt, Ledger, slowest } from './ledger';
 import { requestOfMix } from './load';

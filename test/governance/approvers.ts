@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { type ApprovalAction, type ApprovalRecord, approvalSigningInput } from '#libs/evidence';
-import { type HttpAnswer, type TestStack } from '#libs/testing';
+import { type ApprovalAction, type ApprovalRecord, approvalSigningInput } from '#evidence';
+import { type HttpAnswer, type TestStack } from '#dev/testing';
 import { ContractClient } from '../contract/contract.client';
 
 /** One of the development approvers, with their key and their own certificate. */

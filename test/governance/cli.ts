@@ -1,5 +1,5 @@
-import { type CertificateFiles } from '#libs/devstack';
-import { type TestStack } from '#libs/testing';
+import { type CertificateFiles } from '#dev/devstack';
+import { type TestStack } from '#dev/testing';
 import { runCli } from '../../apps/cli/program';
 
 /** What ./kernel prints for these words; in this process, because a new one for each takes a second. */

@@ -1,4 +1,4 @@
-import { withStack } from '#libs/testing';
+import { withStack } from '#dev/testing';
 import { ContractClient } from '../contract/contract.client';
 import { PersonAtDesk } from './approvers';
 

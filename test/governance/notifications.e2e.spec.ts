@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ReceivedWebhook, WebhookReceiver, withStack } from '#libs/testing';
+import { type ReceivedWebhook, WebhookReceiver, withStack } from '#dev/testing';
 import { ContractClient } from '../contract/contract.client';
 import { PersonAtDesk } from './approvers';
 

@@ -1,8 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type JsonObject } from '#libs/evidence';
-import { withStack } from '#libs/testing';
+import { type JsonObject } from '#evidence';
+import { withStack } from '#dev/testing';
 import { ContractClient, kernelContract } from '../contract/contract.client';
 import { PersonAtDesk } from './approvers';
 import { cli, connectionTo } from './cli';

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { workTree } from '#libs/testing';
+import { workTree } from '#dev/testing';
 import { type ContractClient } from '../contract/contract.client';
 
 /**

@@ -4,14 +4,14 @@ import { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { type JsonObject } from '#libs/evidence';
+import { type JsonObject } from '#evidence';
 import {
   BrowserPage,
   type Ceremony,
   describeWithChromium,
   SoftwareAuthenticator,
   withStack,
-} from '#libs/testing';
+} from '#dev/testing';
 import { ContractClient } from '../contract/contract.client';
 import { PersonAtDesk } from './approvers';
 import { verifyOffline } from './verify-offline';

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { workTree } from '#libs/testing';
+import { workTree } from '#dev/testing';
 import { finished, Launcher } from '../launcher/launcher.driver';
 
 /** The drill as the runbook has it, in a folder that goes with the test, and on ports that are free here. */

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { workTree } from '#libs/testing';
+import { workTree } from '#dev/testing';
 import { finished, Launcher, until } from '../launcher/launcher.driver';
 
 /** The command line of the step, as the runbook has it. */

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type MtlsClient } from '#libs/testing';
+import { type MtlsClient } from '#dev/testing';
 
 export interface Written {
   status: number;

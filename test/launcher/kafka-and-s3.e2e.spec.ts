@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { readEnvironmentFile } from '#libs/devstack';
-import { describeWithKafka, describeWithS3, MtlsClient } from '#libs/testing';
+import { readEnvironmentFile } from '#dev/devstack';
+import { describeWithKafka, describeWithS3, MtlsClient } from '#dev/testing';
 import { Launcher } from './launcher.driver';
 
 const EVENTS = 40;

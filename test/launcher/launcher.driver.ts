@@ -13,8 +13,8 @@ import {
   readRun,
   releaseFolder,
   type RunRecord,
-} from '#libs/devstack';
-import { workTree } from '#libs/testing';
+} from '#dev/devstack';
+import { workTree } from '#dev/testing';
 
 export interface Result {
   code: number | null;

@@ -1,7 +1,7 @@
 import { chmod, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readEnvironmentFile } from '#libs/devstack';
-import { type HttpAnswer, MtlsClient } from '#libs/testing';
+import { readEnvironmentFile } from '#dev/devstack';
+import { type HttpAnswer, MtlsClient } from '#dev/testing';
 import { Launcher, until } from './launcher.driver';
 
 const EVENTS = 60;

@@ -1,8 +1,8 @@
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Agent, request } from 'undici';
-import { portsFrom, type SignerChoice } from '#libs/devstack';
-import { describeWithOpenBao, describeWithSoftHsm } from '#libs/testing';
+import { portsFrom, type SignerChoice } from '#dev/devstack';
+import { describeWithOpenBao, describeWithSoftHsm } from '#dev/testing';
 import { Launcher, until } from './launcher.driver';
 
 /** @param folder in the state folder, where the keys are, and `secrets` in it, which only its owner may read */

@@ -10,8 +10,8 @@ import {
   type ProcessIdentity,
   readEnvironmentFile,
   signalProcess,
-} from '#libs/devstack';
-import { workTree } from '#libs/testing';
+} from '#dev/devstack';
+import { workTree } from '#dev/testing';
 import { finished, gone, Launcher, until } from './launcher.driver';
 
 const SERVICES = ['postgres', 'signing-proxy', 'kernel'];

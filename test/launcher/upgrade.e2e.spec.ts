@@ -2,10 +2,10 @@ import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { readEnvironmentFile } from '#libs/devstack';
-import { manifestDigest } from '#libs/evidence';
-import { Pkcs11Backend, provisionSoftHsm } from '#libs/signer';
-import { describeWithSoftHsm, workTree } from '#libs/testing';
+import { readEnvironmentFile } from '#dev/devstack';
+import { manifestDigest } from '#evidence';
+import { Pkcs11Backend, provisionSoftHsm } from '#platform/signer';
+import { describeWithSoftHsm, workTree } from '#dev/testing';
 import { Launcher } from './launcher.driver';
 
 describe('./kernel upgrade', () => {

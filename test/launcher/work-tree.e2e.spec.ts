@@ -2,7 +2,7 @@ import { access, chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawn } from 'node:child_process';
-import { workTree } from '#libs/testing';
+import { workTree } from '#dev/testing';
 import { finished, type Result } from './launcher.driver';
 
 /** What ./kernel needs of the work tree, apart from node_modules. */

@@ -3,8 +3,8 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { archiveKey, parseEvent } from '#libs/evidence';
-import { describeWithS3, type TestStack, withStack, workTree } from '#libs/testing';
+import { archiveKey, parseEvent } from '#evidence';
+import { describeWithS3, type TestStack, withStack, workTree } from '#dev/testing';
 import { until } from '../faults/until';
 
 const KILLS = 8;

@@ -12,8 +12,8 @@ import {
   sha256Hex,
   verifyDocument,
   type AuditEvent,
-} from '#libs/evidence';
-import { type TestStack, withStack, workTree } from '#libs/testing';
+} from '#evidence';
+import { type TestStack, withStack, workTree } from '#dev/testing';
 import { until } from '../faults/until';
 
 interface Run {

@@ -4,8 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import { Client } from 'pg';
-import { type AuditEvent } from '#libs/evidence';
-import { describeWithKafka, type TestStack, withStack, workTree } from '#libs/testing';
+import { type AuditEvent } from '#evidence';
+import { describeWithKafka, type TestStack, withStack, workTree } from '#dev/testing';
 import { until } from '../faults/until';
 
 /** pipeline-kills has more of them, over Kafka; here it is the stream over PostgreSQL. */
@@ -240,7 +240,7 @@ describeWithKafka('records of the topic changed by hand', () => {
 
   let forks: Buffer[] = [];
   async function fork(): Promise<Buffer> {
-    const { hashEvent, canonicalEventBytes, parseEvent } = await import('#libs/evidence');
+    const { hashEvent, canonicalEventBytes, parseEvent } = await import('#evidence');
     const event = parseEvent((await last(3))[0] as Buffer);
     const other = { ...event, payload: { n: 'another' } };
     const { hash: _hash, signature: _signature, ...unhashed } = other;

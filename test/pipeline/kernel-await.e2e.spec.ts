@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { type HttpAnswer, withStack } from '#libs/testing';
+import { type HttpAnswer, withStack } from '#dev/testing';
 import { ContractClient, kernelContract } from '../contract/contract.client';
 
 const EVENT = { type: 'thing.changed', payload: { n: 1 } };

@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { type HttpAnswer, withStack } from '#libs/testing';
+import { type HttpAnswer, withStack } from '#dev/testing';
 import { ContractClient } from '../contract/contract.client';
 import { expectSoundChain } from '../faults/chain';
 

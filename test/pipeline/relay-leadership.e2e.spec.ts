@@ -1,6 +1,6 @@
 import { Client } from 'pg';
-import { signalProcess, type ProcessIdentity } from '#libs/devstack';
-import { describeWithKafka, type TestStack, withStack } from '#libs/testing';
+import { signalProcess, type ProcessIdentity } from '#dev/devstack';
+import { describeWithKafka, type TestStack, withStack } from '#dev/testing';
 import { Copies, differences } from '../faults/copies';
 
 /** Of the relays: short enough to be waited for, long beside a busy machine's pauses. */

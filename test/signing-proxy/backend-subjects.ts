@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type SignerPurpose } from '#libs/evidence';
-import { softHsmModule } from '#libs/devstack';
-import { createLogger } from '#libs/observability';
+import { type SignerPurpose } from '#evidence';
+import { softHsmModule } from '#dev/devstack';
+import { createLogger } from '#platform/process';
 import {
   AwsKmsBackend,
   type KeyInfo,
@@ -16,8 +16,8 @@ import {
   type SigningBackend,
   SoftwareBackend,
   VaultTransitBackend,
-} from '#libs/signer';
-import { FakeAwsKms, FakeTransit, FaultyWire, startTestOpenBao, TestCa } from '#libs/testing';
+} from '#platform/signer';
+import { FakeAwsKms, FakeTransit, FaultyWire, startTestOpenBao, TestCa } from '#dev/testing';
 import { startSigningProxy } from '../../apps/signing-proxy/start-signing-proxy';
 
 export const ORIGIN = 'kernel.example.com/backends';

@@ -11,10 +11,15 @@ import {
   sealEvent,
   type SignerEntry,
   verifyEd25519,
-} from '#libs/evidence';
-import { createLogger } from '#libs/observability';
-import { type KeyInfo, MAX_SIGNING_INPUT_BYTES, SIGNING_PURPOSES, type SigningBackend } from '#libs/signer';
-import { describeWithOpenBao, describeWithSoftHsm, TestCa } from '#libs/testing';
+} from '#evidence';
+import { createLogger } from '#platform/process';
+import {
+  type KeyInfo,
+  MAX_SIGNING_INPUT_BYTES,
+  SIGNING_PURPOSES,
+  type SigningBackend,
+} from '#platform/signer';
+import { describeWithOpenBao, describeWithSoftHsm, TestCa } from '#dev/testing';
 import { type RunningSigningProxy, startSigningProxy } from '../../apps/signing-proxy/start-signing-proxy';
 import {
   AUDIT,

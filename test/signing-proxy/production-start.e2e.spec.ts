@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BoundedLog, openDevelopmentIdentities, startChild } from '#libs/devstack';
-import { describeWithSoftHsm, generateTokenKey, TestCa, workTree } from '#libs/testing';
+import { BoundedLog, openDevelopmentIdentities, startChild } from '#dev/devstack';
+import { describeWithSoftHsm, generateTokenKey, TestCa, workTree } from '#dev/testing';
 import { AUDIT, MANIFEST, ORIGIN, ProxyProcess } from './proxy-process';
 
 const HOUR_MS = 3_600_000;

@@ -12,9 +12,9 @@ import {
   type RunningChild,
   softHsmModule,
   startChild,
-} from '#libs/devstack';
-import { type ProvisionedToken, provisionSoftHsm, SigningProxyClient } from '#libs/signer';
-import { ensureBuilt, workTree } from '#libs/testing';
+} from '#dev/devstack';
+import { type ProvisionedToken, provisionSoftHsm, SigningProxyClient } from '#platform/signer';
+import { ensureBuilt, workTree } from '#dev/testing';
 
 export const ORIGIN = 'kernel.example.com/proxy-process';
 export const AUDIT = 'process-audit-v1';

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { Agent, request } from 'undici';
-import { auditSigningInput, importPublicKey, verifyEd25519 } from '#libs/evidence';
-import { KERNEL_CLIENT_COMMON_NAME } from '#libs/devstack';
-import { type SigningProxyClient } from '#libs/signer';
-import { type TestDatabase, withPostgres } from '#libs/testing';
+import { auditSigningInput, importPublicKey, verifyEd25519 } from '#evidence';
+import { KERNEL_CLIENT_COMMON_NAME } from '#dev/devstack';
+import { type SigningProxyClient } from '#platform/signer';
+import { type TestDatabase, withPostgres } from '#dev/testing';
 import { AUDIT, ORIGIN, ProxyProcess } from './proxy-process';
 
 const SHARD = 0;

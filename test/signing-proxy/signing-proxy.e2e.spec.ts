@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { chmod, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { auditSigningInput, importPublicKey, verifyEd25519 } from '#libs/evidence';
-import { probe } from '#libs/devstack';
-import { describeWithSoftHsm } from '#libs/testing';
+import { auditSigningInput, importPublicKey, verifyEd25519 } from '#evidence';
+import { probe } from '#dev/devstack';
+import { describeWithSoftHsm } from '#dev/testing';
 import { AUDIT, MANIFEST, ORIGIN, ProxyProcess } from './proxy-process';
 
 const input = (seq: number, shard = 0): Uint8Array =>

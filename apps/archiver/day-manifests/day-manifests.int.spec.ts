@@ -1,6 +1,6 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Archive } from '#libs/archive';
+import { type Archive } from '#platform/archive';
 import {
   ARCHIVE_DAY,
   type ArchiveDay,
@@ -9,8 +9,8 @@ import {
   parseEvent,
   sha256Hex,
   verifyDocument,
-} from '#libs/evidence';
-import { withPostgres } from '#libs/testing';
+} from '#evidence';
+import { withPostgres } from '#dev/testing';
 import { type ArchiverFixture, openFixture, ORIGIN, until } from '../archiver-fixture.spec';
 
 const postgres = withPostgres();

@@ -1,4 +1,4 @@
-import { type Archive, ArchiveError } from '#libs/archive';
+import { type Archive, ArchiveError } from '#platform/archive';
 import {
   ARCHIVE_DAY,
   type ArchiveDay,
@@ -14,9 +14,9 @@ import {
   sha256Hex,
   type SignerEntry,
   verifyDocument,
-} from '#libs/evidence';
-import { type Logger } from '#libs/observability';
-import { type DocumentSigner } from '#libs/signer';
+} from '#evidence';
+import { type Logger } from '#platform/process';
+import { type DocumentSigner } from '#platform/signer';
 import { type ArchiverMetrics } from '../archiver.metrics';
 import { type DayThatIsOver, type ShardDays } from './shard-days';
 

@@ -1,5 +1,5 @@
-import { type ArchiveDay, type AuditEvent, dayOf, parseEvent } from '#libs/evidence';
-import { type SqlSource } from '#libs/audit-stream';
+import { type ArchiveDay, type AuditEvent, dayOf, parseEvent } from '#evidence';
+import { type SqlSource } from '#platform/audit-stream';
 
 /** A day of a shard that is over: nothing of it can come any more. */
 export interface DayThatIsOver {

@@ -1,11 +1,11 @@
-import { type Archive, archivedEvent, ArchiveError, type PutOutcome } from '#libs/archive';
+import { type Archive, archivedEvent, ArchiveError, type PutOutcome } from '#platform/archive';
 import {
   IntegrityFault,
   type ShardHandler,
   type StreamPosition,
   type StreamPositions,
   type VerifiedEvent,
-} from '#libs/audit-stream';
+} from '#platform/audit-stream';
 import { type ArchiverMetrics } from '../archiver.metrics';
 
 /** What else has to be known of events before the position may leave them behind. */

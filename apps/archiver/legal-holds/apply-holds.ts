@@ -1,8 +1,8 @@
-import { type Archive } from '#libs/archive';
-import { type SqlSource } from '#libs/audit-stream';
-import { archiveKey, parseEvent } from '#libs/evidence';
-import { type Logger } from '#libs/observability';
-import { type DataSource } from 'typeorm';
+import { type Archive } from '#platform/archive';
+import { type SqlSource } from '#platform/audit-stream';
+import { archiveKey, parseEvent } from '#evidence';
+import { type Logger } from '#platform/process';
+import { type DataSource } from '#platform/event-store';
 import { type ArchiverMetrics } from '../archiver.metrics';
 
 export interface ApplyHoldsOptions {

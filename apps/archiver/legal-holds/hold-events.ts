@@ -1,5 +1,5 @@
-import { type SqlSource, type VerifiedEvent } from '#libs/audit-stream';
-import { type AuditEvent } from '#libs/evidence';
+import { type SqlSource, type VerifiedEvent } from '#platform/audit-stream';
+import { type AuditEvent } from '#evidence';
 import { type EventReader } from '../events/archive-events';
 
 /** What an event of a stream `legal_hold/<shard>:<from>-<to>` says (docs/spec/archive.md, section 5). */

@@ -1,5 +1,5 @@
-import { type Archive, ArchiveError, S3Archive } from '#libs/archive';
-import { describeWithS3, withPostgres, withS3 } from '#libs/testing';
+import { type Archive, ArchiveError, S3Archive } from '#platform/archive';
+import { describeWithS3, withPostgres, withS3 } from '#dev/testing';
 import { type ArchiverFixture, openFixture, until } from '../archiver-fixture.spec';
 
 const postgres = withPostgres();

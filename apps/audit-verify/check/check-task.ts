@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { archiveKey, createEventInspector, type ChainFault, type Inspection } from '#libs/evidence';
+import { archiveKey, createEventInspector, type ChainFault, type Inspection } from '#evidence';
 import { EventRows } from '../sources/event-rows';
 import { S3Reader } from '../sources/s3-reader';
 import { readLines } from './check-lines';

@@ -14,7 +14,7 @@ import {
   type ChainFault,
   type EventFacts,
   type SignerEntry,
-} from '#libs/evidence';
+} from '#evidence';
 
 export interface DayManifestsOptions {
   origin: string;

@@ -4,7 +4,7 @@ import {
   type ChainFault,
   type EventFacts,
   type Inspection,
-} from '#libs/evidence';
+} from '#evidence';
 import { HASH_LENGTH, ID_LENGTH, type Oddity, type PackedFacts, type TaskResult, TS_LENGTH } from './tasks';
 
 const FIRST_CAPACITY = 2_048;

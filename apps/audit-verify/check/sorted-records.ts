@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
-import { type ChainFault, type EventFacts } from '#libs/evidence';
+import { type ChainFault, type EventFacts } from '#evidence';
 import { type TemporaryFolder } from './temporary-folder';
 
 /** An inspected event that waits for its turn. */

@@ -6,7 +6,7 @@ import {
   type ChainFault,
   type EventFacts,
   type IdentityCheck,
-} from '#libs/evidence';
+} from '#evidence';
 import { CompactTable } from './compact-table';
 import { idKey, idOfKey, nameKey, spread, type Key128 } from './key-128';
 import { SpillPartitions } from './spill-partitions';

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { IdentityCheckInMemory, type ChainFault, type EventFacts } from '#libs/evidence';
+import { IdentityCheckInMemory, type ChainFault, type EventFacts } from '#evidence';
 import { CompactTable } from './compact-table';
 import { idKey, idOfKey, nameKey } from './key-128';
 import { SpillingIdentityCheck } from './spilling-identity-check';

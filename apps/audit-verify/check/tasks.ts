@@ -1,4 +1,4 @@
-import { type AuditEvent, type ChainFault, type EventFacts } from '#libs/evidence';
+import { type AuditEvent, type ChainFault, type EventFacts } from '#evidence';
 import { type S3Location } from '../sources/s3-location';
 
 /** A piece of work for a worker thread: where its events are. Workers read for themselves, so that reading is parallel. */

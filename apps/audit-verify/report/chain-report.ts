@@ -1,4 +1,4 @@
-import { type ChainFault, printable, type ReattestedEvents, type ShardHead } from '#libs/evidence';
+import { type ChainFault, printable, type ReattestedEvents, type ShardHead } from '#evidence';
 
 export interface ChainReport {
   verified: boolean;

@@ -1,5 +1,5 @@
 import { type Client } from 'pg';
-import { REGISTRY_TYPES } from '#libs/evidence';
+import { REGISTRY_TYPES } from '#evidence';
 import { UsageError } from '../usage.error';
 
 export interface EventRow {

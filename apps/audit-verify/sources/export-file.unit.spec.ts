@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { EvidenceChain, TestSigner } from '#libs/testing';
+import { EvidenceChain, TestSigner } from '#dev/testing';
 import { registryLines } from './export-file';
 
 describe('registryLines', () => {

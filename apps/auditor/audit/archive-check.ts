@@ -1,5 +1,5 @@
-import { type Archive, ArchiveError } from '#libs/archive';
-import { archiveKey, EvidenceError, parseEvent } from '#libs/evidence';
+import { type Archive, ArchiveError } from '#platform/archive';
+import { archiveKey, EvidenceError, parseEvent } from '#evidence';
 import { type Finding } from './finding';
 import { type StoredEvents, type StoredRow } from './stored-events';
 

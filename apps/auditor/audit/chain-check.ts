@@ -1,5 +1,5 @@
-import { ChainFollower, type TrustedKeys } from '#libs/audit-stream';
-import { type AuditEvent, EvidenceError, genesisHash, parseEvent } from '#libs/evidence';
+import { ChainFollower, type TrustedKeys } from '#platform/audit-stream';
+import { type AuditEvent, EvidenceError, genesisHash, parseEvent } from '#evidence';
 import { type Finding, type FindingKind } from './finding';
 import { type StoredRow } from './stored-events';
 

@@ -1,4 +1,4 @@
-import { type Archive } from '#libs/archive';
+import { type Archive } from '#platform/archive';
 import {
   ARCHIVE_DAY,
   type ArchiveDay,
@@ -11,7 +11,7 @@ import {
   type SignerEntry,
   verifyDocument,
   whyDayNotLinked,
-} from '#libs/evidence';
+} from '#evidence';
 import { type Finding } from './finding';
 import { type StoredEvents } from './stored-events';
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { type DataSource } from 'typeorm';
-import { type Archive } from '#libs/archive';
-import { registryEventsOf, TrustedKeys } from '#libs/audit-stream';
-import { KeyTrust, registeredSigners, type SignerEntry } from '#libs/evidence';
+import { type DataSource } from '#platform/event-store';
+import { type Archive } from '#platform/archive';
+import { registryEventsOf, TrustedKeys } from '#platform/audit-stream';
+import { KeyTrust, registeredSigners, type SignerEntry } from '#evidence';
 import { ArchiveCheck } from './archive-check';
 import { ChainCheck } from './chain-check';
 import { type Finding, Findings } from './finding';

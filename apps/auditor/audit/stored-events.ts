@@ -1,4 +1,4 @@
-import { type SqlSource } from '#libs/audit-stream';
+import { type SqlSource } from '#platform/audit-stream';
 
 /** An event of the store beside its copy in the index. */
 export interface StoredRow {

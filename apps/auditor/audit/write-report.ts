@@ -1,6 +1,6 @@
-import { type Archive } from '#libs/archive';
-import { AUDIT_REPORT, auditReportKeys, canonicalize, type JsonValue, sha256Hex } from '#libs/evidence';
-import { type DocumentSigner } from '#libs/signer';
+import { type Archive } from '#platform/archive';
+import { AUDIT_REPORT, auditReportKeys, canonicalize, type JsonValue, sha256Hex } from '#evidence';
+import { type DocumentSigner } from '#platform/signer';
 import { type Audit } from './run-audit';
 
 export interface WrittenReport {

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { loadConfig } from '#libs/config';
-import { APPROVER_COUNT, DEVELOPMENT_CALLERS, readEnvironmentFile, StateFolder } from '#libs/devstack';
+import { loadConfig } from '#platform/process';
+import { APPROVER_COUNT, DEVELOPMENT_CALLERS, readEnvironmentFile, StateFolder } from '#dev/devstack';
 import { cliConfig } from '../cli.config';
 import { CliError } from '../cli.error';
 import { defaultState } from '../work-tree';

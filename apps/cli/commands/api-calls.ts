@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type Command } from 'commander';
-import { EvidenceError, parseStrictJson } from '#libs/evidence';
+import { EvidenceError, parseStrictJson } from '#evidence';
 import { connectionFrom, type ConnectionOptions, withConnectionOptions } from '../api/connection';
 import { KernelApiClient } from '../api/kernel-api.client';
 import { CliError } from '../cli.error';

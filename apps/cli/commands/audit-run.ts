@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Command } from 'commander';
-import { readEnvironmentFile, StateFolder } from '#libs/devstack';
+import { readEnvironmentFile, StateFolder } from '#dev/devstack';
 import { CliError } from '../cli.error';
 import { defaultState, workTree } from '../work-tree';
 

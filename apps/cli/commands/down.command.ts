@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { type Command } from 'commander';
-import { endLeftovers, readRun, signalProcess, StateFolder, untilGone } from '#libs/devstack';
+import { endLeftovers, readRun, signalProcess, StateFolder, untilGone } from '#dev/devstack';
 import { CliError } from '../cli.error';
 import { print, say } from '../output/print';
 import { defaultState } from '../work-tree';

@@ -1,5 +1,5 @@
 import { Argument, type Command } from 'commander';
-import { KERNEL_MODES, type KernelMode } from '#libs/modes';
+import { KERNEL_MODES, type KernelMode } from '#modules/modes';
 import { connectionFrom, type ConnectionOptions, withConnectionOptions } from '../api/connection';
 import { KernelApiClient } from '../api/kernel-api.client';
 import { CliError } from '../cli.error';

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { type Command } from 'commander';
-import { isRunning, portsFrom, probe, readinessProblem, readRun, StateFolder } from '#libs/devstack';
+import { isRunning, portsFrom, probe, readinessProblem, readRun, StateFolder } from '#dev/devstack';
 import { print, table } from '../output/print';
 import { defaultState } from '../work-tree';
 

@@ -1,4 +1,4 @@
-import { type StoredEvent } from '#libs/event-store';
+import { type StoredEvent } from '#platform/event-store';
 import { type Cursor } from './relay-cursor';
 import { RelayFault } from './relay-fault';
 

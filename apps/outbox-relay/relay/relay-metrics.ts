@@ -1,6 +1,5 @@
-import { type Database, type StoredEvent } from '#libs/event-store';
-import { type Term } from '#libs/leadership';
-import { Counter, Gauge, Histogram, type Registry } from '#libs/observability';
+import { type Database, type StoredEvent, type Term } from '#platform/event-store';
+import { Counter, Gauge, Histogram, type Registry } from '#platform/process';
 import { type RelayFault } from './relay-fault';
 import { type RelayObserver } from './shard-relay';
 

@@ -1,10 +1,16 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { Client } from 'pg';
-import { type DataSource } from 'typeorm';
-import { AuditStreamError, type AuditStreamPublisher, type PublishedEvent } from '#libs/audit-stream';
-import { Database, EventLog, EventStore, migrate, openEventStoreDataSource } from '#libs/event-store';
-import { createLogger, Registry } from '#libs/observability';
-import { type TestDatabase, withPostgres } from '#libs/testing';
+import {
+  Database,
+  type DataSource,
+  EventLog,
+  EventStore,
+  migrate,
+  openEventStoreDataSource,
+} from '#platform/event-store';
+import { AuditStreamError, type AuditStreamPublisher, type PublishedEvent } from '#platform/audit-stream';
+import { createLogger, Registry } from '#platform/process';
+import { type TestDatabase, withPostgres } from '#dev/testing';
 import { relayShard } from './shard-relay';
 import { type RunningOutboxRelay, startOutboxRelay } from '../start-outbox-relay';
 

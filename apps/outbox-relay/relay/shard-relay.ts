@@ -1,8 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type AuditStreamPublisher } from '#libs/audit-stream';
-import { type Database, type EventLog, type StoredEvent } from '#libs/event-store';
-import { genesisHash } from '#libs/evidence';
-import { type Term } from '#libs/leadership';
+import { type AuditStreamPublisher } from '#platform/audit-stream';
+import { type Database, type EventLog, type StoredEvent, type Term } from '#platform/event-store';
+import { genesisHash } from '#evidence';
 import { batches, continued } from './continuity';
 import { type Cursor, RelayCursor } from './relay-cursor';
 import { RelayFault } from './relay-fault';

@@ -1,5 +1,5 @@
 import { type TLSSocket } from 'node:tls';
-import { AccessError, certificateIdentity } from '#libs/access';
+import { AccessError, certificateIdentity } from '#platform/edge';
 import { SigningRefusal } from '../refusal';
 
 interface Known {

@@ -1,5 +1,5 @@
 import { connect } from 'node:tls';
-import { TestCa, type TestCertificate } from '#libs/testing';
+import { TestCa, type TestCertificate } from '#dev/testing';
 import {
   archiveDayItem,
   auditItem,

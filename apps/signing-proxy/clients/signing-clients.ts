@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { SIGNING_PURPOSES, type SigningPurpose } from '#libs/signer';
+import { SIGNING_PURPOSES, type SigningPurpose } from '#platform/signer';
 
 /** Which client certificates may have what signed. Whoever is not named may read public keys and nothing else. */
 export const signingClients = z

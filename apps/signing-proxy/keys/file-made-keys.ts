@@ -1,7 +1,7 @@
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { reasonOf, SignerError } from '#libs/signer';
+import { reasonOf, SignerError } from '#platform/signer';
 import { MadeKey, MadeKeys } from './made-keys';
 
 const KeysFile = z.strictObject({ v: z.literal(1), keys: z.array(MadeKey) });

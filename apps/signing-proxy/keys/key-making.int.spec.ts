@@ -1,7 +1,7 @@
 import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { importPublicKey, verifyEd25519 } from '#libs/evidence';
-import { type KeyInfo, SIGNING_PURPOSES } from '#libs/signer';
+import { importPublicKey, verifyEd25519 } from '#evidence';
+import { type KeyInfo, SIGNING_PURPOSES } from '#platform/signer';
 import {
   AUDIT,
   auditInput,

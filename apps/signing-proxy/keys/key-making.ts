@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
-import { rawKeyOfPem, samePublicKey, type SignerPurpose } from '#libs/evidence';
-import { type KeyInfo, type KeyMaker, SignerError } from '#libs/signer';
+import { rawKeyOfPem, samePublicKey, type SignerPurpose } from '#evidence';
+import { type KeyInfo, type KeyMaker, SignerError } from '#platform/signer';
 import { SigningRefusal } from '../refusal';
 import { SIGNING_PROXY_OPTIONS, type SigningProxyOptions } from '../signing-proxy.options';
 import { type MadeKey, type MadeKeys } from './made-keys';

@@ -2,7 +2,7 @@ import { type TLSSocket } from 'node:tls';
 import { Body, Controller, Get, HttpStatus, Inject, Post, Req, Res } from '@nestjs/common';
 import { type Request, type Response } from 'express';
 import { z } from 'zod';
-import { isKeyName, type KeyInfo, reasonOf } from '#libs/signer';
+import { isKeyName, type KeyInfo, reasonOf } from '#platform/signer';
 import { clientName } from '../clients/client-name';
 import { SigningRefusal } from '../refusal';
 import { SIGNING_PROXY_OPTIONS, type SigningProxyOptions } from '../signing-proxy.options';

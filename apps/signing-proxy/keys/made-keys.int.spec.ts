@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type TestDatabase, withPostgres } from '#libs/testing';
+import { type TestDatabase, withPostgres } from '#dev/testing';
 import { FileMadeKeys } from './file-made-keys';
 import { type MadeKey, type MadeKeys } from './made-keys';
 import { openMadeKeys } from './open-made-keys';

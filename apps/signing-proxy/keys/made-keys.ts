@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isKeyName } from '#libs/signer';
+import { isKeyName } from '#platform/signer';
 
 /** A key that this proxy, or a replica of it, has made at run time. */
 export const MadeKey = z.strictObject({

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Pool, type PoolClient } from 'pg';
-import { reasonOf, SignerError } from '#libs/signer';
+import { reasonOf, SignerError } from '#platform/signer';
 import { openSharedDatabase } from '../marks/shared-database';
 import { MadeKey, MadeKeys } from './made-keys';
 

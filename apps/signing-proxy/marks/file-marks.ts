@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { HighWaterMark, reasonOf, SignerError } from '#libs/signer';
+import { HighWaterMark, reasonOf, SignerError } from '#platform/signer';
 import { type BatchStart, judgeStart, type MarkVerdict, unmarked } from './high-water-mark';
 import { MarkStore, type RestoreWindow } from './mark-store';
 

@@ -1,4 +1,4 @@
-import { type HighWaterMark } from '#libs/signer';
+import { type HighWaterMark } from '#platform/signer';
 
 /** What a batch says of one shard. */
 export interface BatchStart {

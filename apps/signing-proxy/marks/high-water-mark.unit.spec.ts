@@ -1,4 +1,4 @@
-import { type HighWaterMark } from '#libs/signer';
+import { type HighWaterMark } from '#platform/signer';
 import { type BatchStart, judgeStart, unmarked } from './high-water-mark';
 
 const NOW = Date.parse('2026-02-01T10:00:00.000Z');

@@ -1,7 +1,7 @@
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type TestDatabase, withPostgres } from '#libs/testing';
+import { type TestDatabase, withPostgres } from '#dev/testing';
 import { FileMarks } from './file-marks';
 import { type MarkStore } from './mark-store';
 import { openMarks } from './open-marks';

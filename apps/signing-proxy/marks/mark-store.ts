@@ -1,4 +1,4 @@
-import { type HighWaterMark } from '#libs/signer';
+import { type HighWaterMark } from '#platform/signer';
 import { type BatchStart, type MarkVerdict } from './high-water-mark';
 
 export interface RestoreWindow {

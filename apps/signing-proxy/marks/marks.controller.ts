@@ -2,7 +2,7 @@ import { type TLSSocket } from 'node:tls';
 import { Body, Controller, Get, HttpCode, Inject, Post, Req } from '@nestjs/common';
 import { type Request } from 'express';
 import { z } from 'zod';
-import { type HighWaterMark, SignerError } from '#libs/signer';
+import { type HighWaterMark, SignerError } from '#platform/signer';
 import { clientName } from '../clients/client-name';
 import { SigningRefusal } from '../refusal';
 import { SIGNING_PROXY_OPTIONS, type SigningProxyOptions } from '../signing-proxy.options';

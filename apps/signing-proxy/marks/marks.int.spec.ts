@@ -7,7 +7,7 @@ import {
   type ProxyFixture,
   startProxyFixture,
 } from '../proxy-fixture.spec';
-import { SIGNING_PURPOSES } from '#libs/signer';
+import { SIGNING_PURPOSES } from '#platform/signer';
 
 const event = (seq: number, committed?: number) => ({
   ...auditItem(auditInput(seq)),

@@ -1,4 +1,4 @@
-import { SignerError } from '#libs/signer';
+import { SignerError } from '#platform/signer';
 import { type SigningProxyConfig } from '../signing-proxy.config';
 import { FileMarks } from './file-marks';
 import { type MarkStore } from './mark-store';

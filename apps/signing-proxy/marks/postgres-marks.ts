@@ -1,5 +1,5 @@
 import { type Pool } from 'pg';
-import { type HighWaterMark, reasonOf, SignerError } from '#libs/signer';
+import { type HighWaterMark, reasonOf, SignerError } from '#platform/signer';
 import { type BatchStart, judgeStart, type MarkVerdict } from './high-water-mark';
 import { MarkStore, type RestoreWindow } from './mark-store';
 import { openSharedDatabase } from './shared-database';

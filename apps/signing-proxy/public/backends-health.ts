@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type ProxyHealth } from '#libs/signer';
+import { type ProxyHealth } from '#platform/signer';
 import { SIGNING_PROXY_OPTIONS, type SigningProxyOptions } from '../signing-proxy.options';
 
 /** Each check signs with every key: many who ask at once share one. */

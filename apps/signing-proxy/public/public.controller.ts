@@ -1,6 +1,6 @@
 import { Controller, Get, HttpStatus, Res } from '@nestjs/common';
 import { type Response } from 'express';
-import { type ProxyHealth } from '#libs/signer';
+import { type ProxyHealth } from '#platform/signer';
 import { BackendsHealth } from './backends-health';
 
 /** Open to every client with a certificate of the trusted authority: nothing here is secret. */

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { rawKeyOfPem } from '#libs/evidence';
-import { type Logger } from '#libs/observability';
+import { rawKeyOfPem } from '#evidence';
+import { type Logger } from '#platform/process';
 import {
   KEY_PURPOSE_OF,
   type KeyInfo,
@@ -9,7 +9,7 @@ import {
   type ProxySignature,
   SignerError,
   type SigningBackend,
-} from '#libs/signer';
+} from '#platform/signer';
 import { RateLimit } from '../clients/rate-limit';
 import { SigningClients } from '../clients/signing-clients';
 import { KeyMaking } from '../keys/key-making';

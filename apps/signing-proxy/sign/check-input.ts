@@ -7,8 +7,8 @@ import {
   parseDocumentSigningInput,
   parseManifestSigningInput,
   parseSignerPossessionInput,
-} from '#libs/evidence';
-import { type SigningPurpose } from '#libs/signer';
+} from '#evidence';
+import { type SigningPurpose } from '#platform/signer';
 
 /** What an input turned out to be: its origin, and for what has one the place in the chain, for the log. */
 export interface CheckedInput {

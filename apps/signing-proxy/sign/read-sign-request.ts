@@ -1,5 +1,10 @@
 import { hash } from 'node:crypto';
-import { KEY_PURPOSE_OF, MAX_PROXY_BATCH, MAX_SIGNING_INPUT_BYTES, type SigningPurpose } from '#libs/signer';
+import {
+  KEY_PURPOSE_OF,
+  MAX_PROXY_BATCH,
+  MAX_SIGNING_INPUT_BYTES,
+  type SigningPurpose,
+} from '#platform/signer';
 import { type RefusalCode, SigningRefusal } from '../refusal';
 
 export interface SignItem {

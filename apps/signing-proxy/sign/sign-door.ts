@@ -1,8 +1,8 @@
 import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { type TLSSocket } from 'node:tls';
 import { Injectable } from '@nestjs/common';
-import { BodyBudget, HttpEdgeError, type HttpEdgeErrorCode, readBody } from '#libs/http-edge';
-import { MAX_PROXY_BATCH, MAX_SIGNING_INPUT_BYTES } from '#libs/signer';
+import { BodyBudget, HttpEdgeError, type HttpEdgeErrorCode, readBody } from '#platform/edge';
+import { MAX_PROXY_BATCH, MAX_SIGNING_INPUT_BYTES } from '#platform/signer';
 import { clientName } from '../clients/client-name';
 import { ProblemFilter } from '../problem.filter';
 import { type RefusalCode, SigningRefusal } from '../refusal';

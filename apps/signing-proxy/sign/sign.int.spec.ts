@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import { dssePae, importPublicKey, MANIFEST_PAYLOAD_TYPE, verifyEd25519 } from '#libs/evidence';
-import { type SigningBackend } from '#libs/signer';
+import { dssePae, importPublicKey, MANIFEST_PAYLOAD_TYPE, verifyEd25519 } from '#evidence';
+import { type SigningBackend } from '#platform/signer';
 import {
   archiveDayInput,
   archiveDayItem,
@@ -419,7 +419,7 @@ describe('POST /v1/sign with a backend in trouble', () => {
   afterAll(() => fixture.stop());
 
   it('answers 503 and signs nothing when one key of two fails', async () => {
-    const { SignerError } = await import('#libs/signer');
+    const { SignerError } = await import('#platform/signer');
     trouble = async (real, kid, messages) => {
       if (kid === MANIFEST) throw new SignerError('signing_unavailable', 'the token is gone');
       return real.sign(kid, messages);

@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:https';
 import { type AddressInfo } from 'node:net';
 import { connect } from 'node:tls';
-import { createLogger, type Logger } from '#libs/observability';
-import { TestCa, type TestCertificate } from '#libs/testing';
+import { createLogger, type Logger } from '#platform/process';
+import { TestCa, type TestCertificate } from '#dev/testing';
 import { CertificateReload, secureContextOf, type TlsMaterial } from './certificate-reload';
 
 const HOUR_MS = 3_600_000;

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { type Server } from 'node:https';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
-import { type Logger } from '#libs/observability';
+import { type Logger } from '#platform/process';
 
 /** PEM: the proxy's certificate and key, and the authorities whose client certificates are accepted. */
 export interface TlsMaterial {

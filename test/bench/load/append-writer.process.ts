@@ -1,5 +1,5 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
-import { EventStore, openEventStoreDataSource } from '#libs/event-store';
+import { EventStore, openEventStoreDataSource } from '#platform/event-store';
 import { type AppendJob, type AppendReport } from './append-load';
 
 /**

@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
-import { type CertificateFiles } from '#libs/devstack';
+import { type CertificateFiles } from '#dev/devstack';
 import { type Workload } from './workload';
 
 export interface LoadJob {

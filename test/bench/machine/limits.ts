@@ -4,8 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { type CertificateFiles, type PostgresServer, softHsmModule } from '#libs/devstack';
-import { Pkcs11Backend, provisionSoftHsm } from '#libs/signer';
+import { type CertificateFiles, type PostgresServer, softHsmModule } from '#dev/devstack';
+import { Pkcs11Backend, provisionSoftHsm } from '#platform/signer';
 import { loadOn, type LoadReport } from '../load/load';
 
 /** What this machine can do of each thing that a signature needs, with nothing around it. */

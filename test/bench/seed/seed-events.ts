@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
-import { type EventSigner, EventStore, openEventStoreDataSource } from '#libs/event-store';
-import { SoftwareBackend } from '#libs/signer';
-import { type TestStack } from '#libs/testing';
+import { type EventSigner, EventStore, openEventStoreDataSource } from '#platform/event-store';
+import { SoftwareBackend } from '#platform/signer';
+import { type TestStack } from '#dev/testing';
 
 const ACTOR = { id: 'bench-seed', kind: 'system', roles: [] } as const;
 const EVENTS_PER_APPEND = 500;

@@ -1,5 +1,5 @@
 /** The fakes of AWS KMS and of transit as a process of their own, so that they do not share a thread with who is measured. */
-import { FakeAwsKms, FakeTransit } from '#libs/testing';
+import { FakeAwsKms, FakeTransit } from '#dev/testing';
 
 export interface FakeServices {
   kms: { endpoint: string; region: string; accessKeyId: string; secretAccessKey: string };

@@ -9,9 +9,9 @@ import {
   type SigningBackend,
   SoftwareBackend,
   VaultTransitBackend,
-} from '#libs/signer';
-import { openBaoMissing, transitEnvironment } from '#libs/devstack';
-import { startTestOpenBao } from '#libs/testing';
+} from '#platform/signer';
+import { openBaoMissing, transitEnvironment } from '#dev/devstack';
+import { startTestOpenBao } from '#dev/testing';
 import { type FakeServices } from './fake-services.process';
 import { AUDIT, MANIFEST, ORIGIN, ProxyProcess } from '../../signing-proxy/proxy-process';
 import { type BenchSigner } from '../bench.config';

@@ -3,7 +3,7 @@ import { createWriteStream } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Argument, type Command, Option } from 'commander';
-import { parseSignersFile, type SignerEntry } from '#libs/evidence';
+import { parseSignersFile, type SignerEntry } from '#evidence';
 import { type ConnectionOptions, withConnectionOptions } from '../../api/connection';
 import { KernelApiClient } from '../../api/kernel-api.client';
 import { CliError } from '../../cli.error';

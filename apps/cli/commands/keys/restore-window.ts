@@ -1,5 +1,5 @@
 import { type Command } from 'commander';
-import { type HighWaterMark } from '#libs/signer';
+import { type HighWaterMark } from '#platform/signer';
 import {
   type Connection,
   connectionFrom,

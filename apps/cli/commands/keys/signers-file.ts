@@ -1,12 +1,6 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import {
-  parseSignersFile,
-  samePublicKey,
-  type SignerEntry,
-  type SignersFile,
-  signersJson,
-} from '#libs/evidence';
+import { parseSignersFile, samePublicKey, type SignerEntry, type SignersFile, signersJson } from '#evidence';
 import { CliError } from '../../cli.error';
 
 /**

@@ -1,4 +1,4 @@
-import { type StreamRecord } from '#libs/audit-stream';
+import { type StreamRecord } from '#platform/audit-stream';
 
 /** Where a shard is gone on with. */
 export interface ReplayHead {

@@ -1,4 +1,4 @@
-import { type KernelMode } from '#libs/modes';
+import { type KernelMode } from '#modules/modes';
 import { type KernelApiClient } from '../../api/kernel-api.client';
 import { say } from '../../output/print';
 

@@ -1,5 +1,5 @@
-import { ChainFollower, IntegrityFault, TrustedKeys, type VerifiedEvent } from '#libs/audit-stream';
-import { type SignerEntry } from '#libs/evidence';
+import { ChainFollower, IntegrityFault, TrustedKeys, type VerifiedEvent } from '#platform/audit-stream';
+import { type SignerEntry } from '#evidence';
 import { type EventSource, type ReplayHead } from './event-source';
 import { type ReplayedHead, type ReplayTarget } from './replay-target';
 

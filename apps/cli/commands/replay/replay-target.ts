@@ -1,4 +1,4 @@
-import { type StoredHashes, type VerifiedEvent } from '#libs/audit-stream';
+import { type StoredHashes, type VerifiedEvent } from '#platform/audit-stream';
 import { type ReplayHead } from './event-source';
 
 /** The end of a shard after a replay. */

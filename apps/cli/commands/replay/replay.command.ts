@@ -1,12 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { type DataSource } from 'typeorm';
-import { openArchive } from '#libs/archive';
-import { type Environment, loadPart } from '#libs/config';
-import { AuditStreamError, IntegrityFault, openStreamConsumer, readTrustRoot } from '#libs/audit-stream';
-import { assertMigrated, openEventStoreDataSource } from '#libs/event-store';
-import { readEnvironmentFile, StateFolder } from '#libs/devstack';
+import { assertMigrated, type DataSource, openEventStoreDataSource } from '#platform/event-store';
+import { openArchive } from '#platform/archive';
+import { type Environment, loadPart } from '#platform/process';
+import { AuditStreamError, IntegrityFault, openStreamConsumer, readTrustRoot } from '#platform/audit-stream';
+import { readEnvironmentFile, StateFolder } from '#dev/devstack';
 import { connectionFrom, type ConnectionOptions, withConnectionOptions } from '../../api/connection';
 import { KernelApiClient } from '../../api/kernel-api.client';
 import { CliError } from '../../cli.error';

@@ -1,6 +1,6 @@
-import { archiveSettings } from '#libs/archive';
-import { streamSettings, trustSettings } from '#libs/audit-stream';
-import { type ConfigOf, defineConfig, text, url, wholeNumber } from '#libs/config';
+import { archiveSettings } from '#platform/archive';
+import { streamSettings, trustSettings } from '#platform/audit-stream';
+import { type ConfigOf, defineConfig, text, url, wholeNumber } from '#platform/process';
 
 /** Replay's own settings; those of archive and stream are the workers' (docs/configuration.md), read when they are used. */
 export const replayConfig = defineConfig({

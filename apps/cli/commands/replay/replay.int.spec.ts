@@ -1,13 +1,16 @@
 import { mkdtemp, readdir, readFile, rm, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type DataSource } from 'typeorm';
-import { archivedEvent, FolderArchive } from '#libs/archive';
-import { divisionOf } from '#libs/access';
-import { AuditIndex, IndexWriter } from '#libs/audit-index';
-import { type AuditStreamConsumer, type StreamPosition } from '#libs/audit-stream';
-import { EventStore, migrate, openEventStoreDataSource } from '#libs/event-store';
-import { type TestDatabase, TestSigner, withPostgres } from '#libs/testing';
+import { type DataSource, EventStore, migrate, openEventStoreDataSource } from '#platform/event-store';
+import { archivedEvent, FolderArchive } from '#platform/archive';
+import { divisionOf } from '#platform/edge';
+import {
+  AuditIndex,
+  type AuditStreamConsumer,
+  IndexWriter,
+  type StreamPosition,
+} from '#platform/audit-stream';
+import { type TestDatabase, TestSigner, withPostgres } from '#dev/testing';
 import { type EventSource } from './event-source';
 import { replay, type ReplayProgress } from './replay-events';
 import { ArchiveSource } from './sources/archive-source';

@@ -15,7 +15,7 @@ import {
   type StateRecord,
   type SupervisedService,
   writeEnvironmentFile,
-} from '#libs/devstack';
+} from '#dev/devstack';
 import { foreignServers, type Servers } from './servers';
 import { workTree } from '../../work-tree';
 

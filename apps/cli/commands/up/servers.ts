@@ -9,7 +9,7 @@ import {
   softHsmModule,
   type StackPorts,
   type StreamChoice,
-} from '#libs/devstack';
+} from '#dev/devstack';
 import { type CliConfig } from '../../cli.config';
 import { CliError } from '../../cli.error';
 

@@ -1,5 +1,5 @@
-import { loadConfig } from '#libs/config';
-import { portsFrom } from '#libs/devstack';
+import { loadConfig } from '#platform/process';
+import { portsFrom } from '#dev/devstack';
 import { cliConfig } from '../../cli.config';
 import { assertServersThere, foreignServers, serversFrom, serversToUse } from './servers';
 

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { loadConfig } from '#libs/config';
+import { loadConfig } from '#platform/process';
 import {
   type ArchiveChoice,
   ARCHIVES,
@@ -15,7 +15,7 @@ import {
   StateFolder,
   type StreamChoice,
   STREAMS,
-} from '#libs/devstack';
+} from '#dev/devstack';
 import { runDetached, reportToParent } from './detached';
 import { runStack, type UpOptions } from './run-stack';
 import { nextSteps } from './next-steps';

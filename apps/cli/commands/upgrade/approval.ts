@@ -8,7 +8,7 @@ import {
   parseStrictJson,
   readApprovalRecord,
   sha256Hex,
-} from '#libs/evidence';
+} from '#evidence';
 import { type KernelApiClient } from '../../api/kernel-api.client';
 import { CliError } from '../../cli.error';
 import { withQuery } from '../api-calls';

@@ -2,8 +2,8 @@ import { createPublicKey, verify } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Pkcs11Backend, provisionSoftHsm } from '#libs/signer';
-import { describeWithSoftHsm } from '#libs/testing';
+import { Pkcs11Backend, provisionSoftHsm } from '#platform/signer';
+import { describeWithSoftHsm } from '#dev/testing';
 import { openApproverKey } from './approver-key';
 
 describeWithSoftHsm('an approval key in a token', () => {

@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { Pkcs11Backend } from '#libs/signer';
+import { Pkcs11Backend } from '#platform/signer';
 import { CliError } from '../../cli.error';
 
 /** Where an approver's private key is. */

@@ -1,4 +1,4 @@
-import { type JsonValue, jsonPointer } from '#libs/evidence';
+import { type JsonValue, jsonPointer } from '#evidence';
 
 /**
  * What is different between two documents, one line for each value: `- pointer: old`, `+ pointer: new`. Entries of a

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { type Command } from 'commander';
-import { type ApprovalAction, approvalSigningInput } from '#libs/evidence';
+import { type ApprovalAction, approvalSigningInput } from '#evidence';
 import { connectionFrom, kernelVariables } from '../../api/connection';
 import { KernelApiClient } from '../../api/kernel-api.client';
 import { CliError } from '../../cli.error';

@@ -1,6 +1,6 @@
-import { type Archive } from '#libs/archive';
-import { IntegrityFault, type StreamRecord } from '#libs/audit-stream';
-import { archiveKey } from '#libs/evidence';
+import { type Archive } from '#platform/archive';
+import { IntegrityFault, type StreamRecord } from '#platform/audit-stream';
+import { archiveKey } from '#evidence';
 import { type EventSource, type ReplayHead, type SourceBatch } from '../event-source';
 
 /** Reads under way at once: enough to hide a bucket's latency. */

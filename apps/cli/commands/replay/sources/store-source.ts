@@ -1,6 +1,5 @@
-import { type DataSource } from 'typeorm';
-import { registryEventsOf } from '#libs/audit-stream';
-import { EventLog } from '#libs/event-store';
+import { type DataSource, EventLog } from '#platform/event-store';
+import { registryEventsOf } from '#platform/audit-stream';
 import { type EventSource, type ReplayHead, type SourceBatch } from '../event-source';
 
 /** Some 0.7 MB. */

@@ -4,7 +4,7 @@ import {
   registryEventsOf,
   type SqlSource,
   type StreamRecord,
-} from '#libs/audit-stream';
+} from '#platform/audit-stream';
 import { type EventSource, type ReplayHead, type SourceBatch } from '../event-source';
 
 /** How long the stream may stay silent before its end, as the relay tells it, counts as not there. */

@@ -1,7 +1,6 @@
-import { type DataSource } from 'typeorm';
-import { divisionOf } from '#libs/access';
-import { IndexRebuild } from '#libs/audit-index';
-import { IntegrityFault, type VerifiedEvent } from '#libs/audit-stream';
+import { type DataSource } from '#platform/event-store';
+import { divisionOf } from '#platform/edge';
+import { IndexRebuild, IntegrityFault, type VerifiedEvent } from '#platform/audit-stream';
 import { type ReplayHead } from '../event-source';
 import { type ReplayedHead, type ReplayTarget } from '../replay-target';
 

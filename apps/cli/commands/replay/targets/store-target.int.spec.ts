@@ -2,8 +2,8 @@ import { chmod, cp, mkdtemp, readdir, readFile, rm, unlink, writeFile } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { archivedEvent, FolderArchive } from '#libs/archive';
-import { EvidenceChain, type TestDatabase, TestSigner, withPostgres } from '#libs/testing';
+import { archivedEvent, FolderArchive } from '#platform/archive';
+import { EvidenceChain, type TestDatabase, TestSigner, withPostgres } from '#dev/testing';
 import { replay, type ReplayReport } from '../replay-events';
 import { ArchiveSource } from '../sources/archive-source';
 import { StoreTarget } from './store-target';

@@ -1,7 +1,7 @@
-import { divisionOf } from '#libs/access';
-import { IntegrityFault, type VerifiedEvent } from '#libs/audit-stream';
-import { genesisHash } from '#libs/evidence';
-import { StoreRestore } from '#libs/event-store';
+import { divisionOf } from '#platform/edge';
+import { IntegrityFault, type VerifiedEvent } from '#platform/audit-stream';
+import { genesisHash } from '#evidence';
+import { StoreRestore } from '#platform/event-store';
 import { type ReplayHead } from '../event-source';
 import { type ReplayedHead, type ReplayTarget } from '../replay-target';
 

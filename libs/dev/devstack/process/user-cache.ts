@@ -1,0 +1,13 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { defineConfig, loadConfig, path } from '#platform/process';
+
+/** Where scripts/install-*.sh put what is fetched or built once for all checkouts. */
+export function userCache(): string {
+  const { xdgCacheHome } = loadConfig(
+    defineConfig({
+      XDG_CACHE_HOME: { schema: path().optional(), description: "The user's cache; default ~/.cache." },
+    }),
+  );
+  return join(xdgCacheHome ?? join(homedir(), '.cache'), 'illuvrse-kernel');
+}

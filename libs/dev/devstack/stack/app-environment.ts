@@ -1,0 +1,140 @@
+import { createPublicKey } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { type ApproverPool, type SignerPurpose } from '#evidence';
+import {
+  ARCHIVER_CLIENT_COMMON_NAME,
+  AUDITOR_CLIENT_COMMON_NAME,
+  DEVELOPMENT_CALLERS,
+  type DevelopmentIdentities,
+  developmentSpiffeId,
+  KERNEL_CLIENT_COMMON_NAME,
+} from '../certificates/development-identities';
+
+const HOST = '127.0.0.1';
+
+/** The development kernel's keys; the first of each purpose has the name of the proxy's default. */
+export const SIGNING_KEYS: readonly { kid: string; purpose: SignerPurpose }[] = [
+  { kid: 'kernel-audit-ed25519-v1', purpose: 'audit' },
+  { kid: 'kernel-manifest-ed25519-v1', purpose: 'manifest' },
+  { kid: 'kernel-checkpoint-ed25519-v1', purpose: 'checkpoint' },
+  // Not registered: to rotate to, and one more for the day on which a key is lost.
+  { kid: 'kernel-audit-ed25519-v2', purpose: 'audit' },
+  { kid: 'kernel-audit-ed25519-v3', purpose: 'audit' },
+  { kid: 'kernel-manifest-ed25519-v2', purpose: 'manifest' },
+];
+
+export interface KernelEnvironment {
+  origin: string;
+  shards: number;
+  databaseUrl: string;
+  api: number;
+  management: number;
+  /** Port of the pages for people: where approvers would use WebAuthn credentials. */
+  web: number;
+  signingProxyUrl: string;
+  identities: DevelopmentIdentities;
+  openApiPath: string;
+}
+
+/** The whole environment of a kernel process: the variables of docs/configuration.md and nothing else. */
+export function kernelEnvironment(k: KernelEnvironment): Record<string, string> {
+  return {
+    NODE_ENV: 'development',
+    KERNEL_ORIGIN: k.origin,
+    KERNEL_SHARDS: String(k.shards),
+    DATABASE_URL: k.databaseUrl,
+    KERNEL_API_HOST: HOST,
+    KERNEL_API_PORT: String(k.api),
+    KERNEL_MANAGEMENT_HOST: HOST,
+    KERNEL_MANAGEMENT_PORT: String(k.management),
+    KERNEL_TLS_CERT_FILE: k.identities.kernelServer.cert,
+    KERNEL_TLS_KEY_FILE: k.identities.kernelServer.key,
+    KERNEL_TLS_CLIENT_CA_FILE: k.identities.caCert,
+    KERNEL_ROLE_BINDINGS: JSON.stringify(developmentRoleBindings()),
+    KERNEL_WEBAUTHN_RP_ID: 'localhost',
+    KERNEL_WEBAUTHN_ORIGINS: `http://localhost:${k.web}`,
+    KERNEL_APPROVER_POOL: JSON.stringify(developmentPool(k.identities)),
+    KMS_ENDPOINT: k.signingProxyUrl,
+    KMS_CA_FILE: k.identities.caCert,
+    KMS_CLIENT_CERT_FILE: k.identities.kernelClient.cert,
+    KMS_CLIENT_KEY_FILE: k.identities.kernelClient.key,
+    OPENAPI_PATH: k.openApiPath,
+  };
+}
+
+export interface SigningProxyEnvironment {
+  origin: string;
+  port: number;
+  management: number;
+  identities: DevelopmentIdentities;
+  /** Folder of the high-water marks. */
+  marksDir: string;
+  /** Where the private keys are: KERNEL_SIGNER and what it needs (stack-signer.ts). */
+  signer: Readonly<Record<string, string>>;
+}
+
+/** The whole environment of a signing proxy process. */
+export function signingProxyEnvironment(p: SigningProxyEnvironment): Record<string, string> {
+  return {
+    NODE_ENV: 'development',
+    KERNEL_ORIGIN: p.origin,
+    KERNEL_LISTEN_HOST: HOST,
+    KERNEL_LISTEN_PORT: String(p.port),
+    KERNEL_MANAGEMENT_HOST: HOST,
+    KERNEL_MANAGEMENT_PORT: String(p.management),
+    KERNEL_TLS_CERT_FILE: p.identities.proxyServer.cert,
+    KERNEL_TLS_KEY_FILE: p.identities.proxyServer.key,
+    KERNEL_TLS_CLIENT_CA_FILE: p.identities.caCert,
+    KERNEL_SIGNING_CLIENTS: JSON.stringify([
+      {
+        cn: KERNEL_CLIENT_COMMON_NAME,
+        purposes: ['audit-event', 'manifest', 'log-checkpoint', 'signer-possession'],
+      },
+      { cn: ARCHIVER_CLIENT_COMMON_NAME, purposes: ['archive-day'] },
+      { cn: AUDITOR_CLIENT_COMMON_NAME, purposes: ['audit-report'] },
+    ]),
+    KERNEL_SIGNING_OPERATORS: JSON.stringify([DEVELOPMENT_CALLERS.SUPERADMIN.commonName]),
+    KERNEL_SIGNING_KEY_MAKERS: JSON.stringify([KERNEL_CLIENT_COMMON_NAME]),
+    KERNEL_SIGNING_MARKS_DIR: p.marksDir,
+    KERNEL_SIGNING_KEYS: JSON.stringify(
+      SIGNING_KEYS.map(({ kid, purpose }) => ({ kid, purposes: [purpose] })),
+    ),
+    ...p.signer,
+  };
+}
+
+/** Of the development approvers, how many have to agree. */
+const DEVELOPMENT_THRESHOLD = 3;
+
+/** The development pool: five people, each with an Ed25519 key in a file and a client certificate of their own. */
+export function developmentPool({ approvers }: DevelopmentIdentities): ApproverPool {
+  return {
+    threshold: DEVELOPMENT_THRESHOLD,
+    approvers: approvers.map(({ id, commonName, approvalKey }) => ({
+      id,
+      name: `Development approver ${id}`,
+      contact: null,
+      principals: [developmentSpiffeId(commonName)],
+      keys: [
+        {
+          keyId: `${id}-key-1`,
+          algorithm: 'ed25519',
+          publicKeyPem: createPublicKey(readFileSync(approvalKey, 'utf8'))
+            .export({ type: 'spki', format: 'pem' })
+            .toString(),
+        },
+      ],
+    })),
+  };
+}
+
+/** Who may do what in the development stack: the callers with a role, by their SPIFFE ids. */
+export function developmentRoleBindings(): Record<string, string>[] {
+  return Object.values(DEVELOPMENT_CALLERS)
+    .filter((caller) => 'role' in caller)
+    .map((caller) => ({
+      spiffe: developmentSpiffeId(caller.commonName),
+      role: caller.role,
+      ...('division' in caller ? { division: caller.division } : {}),
+    }));
+}

@@ -1,0 +1,162 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { defineConfig, loadConfig, text } from '#platform/process';
+
+/** Debian's names for it. */
+const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome'];
+
+function findChromium(): string | undefined {
+  return PROGRAMS.find((program) => {
+    try {
+      execFileSync(program, ['--version'], { stdio: 'ignore' });
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+const program = findChromium();
+
+/**
+ * A suite that needs a real browser. Where there is none the suite is skipped with the reason in its name; with CI=true
+ * that is a failure, so that no run passes for want of what it should have tested.
+ */
+export function describeWithChromium(name: string, suite: () => void): void {
+  if (program !== undefined) {
+    describe(name, suite);
+    return;
+  }
+  const missing = `there is no ${PROGRAMS.join(', ')} (Debian: apt-get install chromium)`;
+  const { ci } = loadConfig(
+    defineConfig({ CI: { schema: text().optional(), description: 'Set by CI systems.' } }),
+  );
+  if (ci === 'true' || ci === '1') {
+    describe(name, () => {
+      it('has what it needs', () => {
+        throw new Error(`CI has to run this suite, but ${missing}`);
+      });
+    });
+    return;
+  }
+  describe.skip(`${name} (skipped: ${missing})`, suite);
+}
+
+/**
+ * A page in a headless Chromium, driven over the DevTools protocol, with a virtual authenticator whose person is always
+ * there and verified.
+ */
+export class BrowserPage {
+  private id = 0;
+  private readonly waiting = new Map<
+    number,
+    { resolve: (value: never) => void; reject: (error: Error) => void }
+  >();
+
+  private constructor(
+    private readonly browser: ChildProcess,
+    private readonly socket: WebSocket,
+    private readonly profile: string,
+    private session: string,
+  ) {
+    socket.addEventListener('message', ({ data }) => {
+      const { id, result, error } = JSON.parse(String(data)) as {
+        id?: number;
+        result: never;
+        error?: { message: string };
+      };
+      const call = this.waiting.get(id ?? -1);
+      if (call === undefined) return;
+      this.waiting.delete(id ?? -1);
+      if (error === undefined) call.resolve(result);
+      else call.reject(new Error(error.message));
+    });
+  }
+
+  static async open(url: string): Promise<BrowserPage> {
+    const profile = await mkdtemp(join(tmpdir(), 'kernel-test-chromium-'));
+    const flags = [
+      '--headless=new',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-dev-shm-usage',
+      '--no-first-run',
+    ];
+    const args = [...flags, '--remote-debugging-port=0', `--user-data-dir=${profile}`, 'about:blank'];
+    const browser = spawn(program ?? '', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const endpoint = await new Promise<string>((resolve, reject) => {
+      const said: string[] = [];
+      createInterface({ input: browser.stderr }).on('line', (line) => {
+        said.push(line);
+        const found = /^DevTools listening on (ws:\S+)$/.exec(line)?.[1];
+        if (found !== undefined) resolve(found);
+      });
+      browser.once('exit', (code) =>
+        reject(new Error(`Chromium ended with ${code}: ${said.slice(-5).join('\n')}`)),
+      );
+      browser.once('error', reject);
+    });
+    const socket = new WebSocket(endpoint);
+    await new Promise((resolve, reject) => {
+      socket.addEventListener('open', resolve, { once: true });
+      socket.addEventListener('error', () => reject(new Error(`${endpoint} cannot be reached`)), {
+        once: true,
+      });
+    });
+    const page = new BrowserPage(browser, socket, profile, '');
+    const { targetId } = await page.call<{ targetId: string }>('Target.createTarget', { url });
+    const { sessionId } = await page.call<{ sessionId: string }>('Target.attachToTarget', {
+      targetId,
+      flatten: true,
+    });
+    page.session = sessionId;
+    await page.call('WebAuthn.enable');
+    await page.call('WebAuthn.addVirtualAuthenticator', {
+      options: {
+        protocol: 'ctap2',
+        transport: 'internal',
+        hasResidentKey: true,
+        hasUserVerification: true,
+        isUserVerified: true,
+        automaticPresenceSimulation: true,
+      },
+    });
+    await page.run(
+      'new Promise((done) => document.readyState === "complete" ? done() : addEventListener("load", done))',
+    );
+    return page;
+  }
+
+  /** The value of an expression in the page, as JSON; a promise is waited for. */
+  async run<T>(expression: string): Promise<T> {
+    const { result, exceptionDetails } = await this.call<{
+      result: { value: T };
+      exceptionDetails?: { exception?: { description?: string } };
+    }>('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true, userGesture: true });
+    if (exceptionDetails !== undefined) {
+      throw new Error(exceptionDetails.exception?.description ?? 'the page threw something');
+    }
+    return result.value;
+  }
+
+  async close(): Promise<void> {
+    const ended = new Promise((resolve) => this.browser.once('exit', resolve));
+    this.socket.close();
+    this.browser.kill('SIGKILL');
+    await ended;
+    await rm(this.profile, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  private call<T>(method: string, params: object = {}): Promise<T> {
+    const id = ++this.id;
+    const answer = new Promise<T>((resolve, reject) => {
+      this.waiting.set(id, { resolve: resolve, reject });
+    });
+    const session = this.session === '' ? {} : { sessionId: this.session };
+    this.socket.send(JSON.stringify({ id, method, params, ...session }));
+    return answer;
+  }
+}

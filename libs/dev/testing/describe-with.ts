@@ -1,0 +1,45 @@
+import { defineConfig, loadConfig, text } from '#platform/process';
+
+export interface RealPart {
+  /** Why it cannot be had here; null when it can. */
+  readonly missing: string | null;
+  /** Somebody has named another one, which this suite cannot use: then not even CI has to run it. */
+  readonly isNamed?: boolean;
+}
+
+/** Jest's own, which a test of this file replaces. */
+interface Suites {
+  describe: ((name: string, suite: () => void) => void) & { skip: (name: string, suite: () => void) => void };
+  it: (name: string, test: () => void) => void;
+}
+
+const settings = defineConfig({ CI: { schema: text().optional(), description: 'Set by CI systems.' } });
+
+function isCi(): boolean {
+  const { ci } = loadConfig(settings);
+  return ci === 'true' || ci === '1';
+}
+
+/**
+ * A suite that needs a real server or device. Where there is none the suite is skipped with the reason in its name; with
+ * CI=true that is a failure, so that no run passes for want of what it should have tested.
+ */
+export function describeWith(
+  { missing, isNamed = false }: RealPart,
+  name: string,
+  suite: () => void,
+  mustRun = isCi(),
+  { describe: suiteOf, it: testOf }: Suites = { describe, it },
+): void {
+  if (missing === null) {
+    suiteOf(name, suite);
+  } else if (mustRun && !isNamed) {
+    suiteOf(name, () => {
+      testOf('has what it needs', () => {
+        throw new Error(`CI has to run this suite, but ${missing}`);
+      });
+    });
+  } else {
+    suiteOf.skip(`${name} (skipped: ${missing})`, suite);
+  }
+}

@@ -1,0 +1,190 @@
+import { createPrivateKey, createPublicKey, randomBytes, sign, type KeyObject } from 'node:crypto';
+import {
+  genesisHash,
+  pemOfRawKey,
+  sealEvent,
+  sha256Hex,
+  signerPossessionInput,
+  type Actor,
+  type AuditEvent,
+  type JsonObject,
+  type JsonValue,
+  type SignerEntry,
+  type SignerPurpose,
+  type UnhashedEvent,
+} from '#evidence';
+
+/** PKCS #8 of an Ed25519 private key up to the seed (RFC 8410 section 7). */
+const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
+
+/** An Ed25519 key for tests, from a seed when it has to be the same every time. */
+export class TestSigner {
+  readonly privateKey: KeyObject;
+  readonly rawPublicKey: Buffer;
+  readonly entry: SignerEntry;
+
+  constructor(
+    readonly kid: string,
+    options: { seed?: Uint8Array; purposes?: SignerPurpose[] } = {},
+  ) {
+    const seed = options.seed ?? randomBytes(32);
+    this.privateKey = createPrivateKey({
+      key: Buffer.concat([PKCS8_PREFIX, seed]),
+      format: 'der',
+      type: 'pkcs8',
+    });
+    this.rawPublicKey = createPublicKey(this.privateKey).export({ type: 'spki', format: 'der' }).subarray(12);
+    this.entry = {
+      signer_kid: kid,
+      algorithm: 'ed25519',
+      public_key_pem: pemOfRawKey(this.rawPublicKey),
+      deployedAt: '2026-01-01T00:00:00.000Z',
+      description: `Key ${kid} of a test`,
+      purposes: options.purposes ?? ['audit', 'manifest'],
+      status: 'active',
+      retiredAt: null,
+      compromisedAt: null,
+    };
+  }
+
+  /** The counter-signature with which the key takes the place of another. */
+  provePossession(origin: string, replaces: string): string {
+    return this.sign(
+      signerPossessionInput({
+        origin,
+        replaces,
+        kid: this.kid,
+        publicKeySha256: sha256Hex(this.rawPublicKey),
+      }),
+    );
+  }
+
+  /** Base64 Ed25519 signature. */
+  sign(input: Uint8Array): string {
+    return sign(null, input, this.privateKey).toString('base64');
+  }
+}
+
+export interface TestEvent extends Partial<Omit<UnhashedEvent, 'v'>> {
+  signer?: TestSigner;
+}
+
+const ACTOR: Actor = { id: 'CN=test', kind: 'service', roles: ['Operator'] };
+const START = Date.parse('2026-01-31T10:00:00.000Z');
+
+/** Makes valid chains, without a store: each event follows from the ones before. */
+export class EvidenceChain {
+  readonly events: AuditEvent[] = [];
+  readonly bytes: Uint8Array[] = [];
+  private readonly versions = new Map<string, number>();
+
+  constructor(
+    readonly signer: TestSigner,
+    readonly origin = 'kernel.example.com/test',
+    readonly shard = 0,
+  ) {}
+
+  /** Appends an event; what is given replaces what would follow from the chain. */
+  append({ signer = this.signer, ...given }: TestEvent = {}): AuditEvent {
+    const last = this.events.at(-1);
+    const seq = given.seq ?? (last?.seq ?? 0) + 1;
+    const stream = given.stream ?? `thing/${seq % 7}`;
+    const streamVersion = given.streamVersion ?? (this.versions.get(stream) ?? 0) + 1;
+    this.versions.set(stream, streamVersion);
+    const at = START + seq * 1_000;
+    const sealed = sealEvent(
+      {
+        v: 1,
+        id: uuidV7(at, this.shard, seq),
+        shard: this.shard,
+        seq,
+        ts: new Date(at).toISOString(),
+        type: 'thing.happened',
+        stream,
+        streamVersion,
+        actor: ACTOR,
+        payload: { n: seq, text: `event ${seq}` },
+        correlationId: null,
+        causationId: null,
+        signerKid: signer.kid,
+        prevHash: last?.hash ?? genesisHash(this.origin, this.shard),
+        ...given,
+      },
+      this.origin,
+    );
+    const { event, bytes } = sealed.finish(signer.sign(sealed.signingInput));
+    this.events.push(event);
+    this.bytes.push(bytes);
+    return event;
+  }
+
+  appendMany(count: number): this {
+    for (let i = 0; i < count; i++) this.append();
+    return this;
+  }
+
+  /** The event with which a registered key adds another, or the first one itself. */
+  addSigner(added: TestSigner = this.signer, by: TestSigner = this.signer): AuditEvent {
+    return this.registry('signer.added', added.kid, { signer: added.entry as unknown as JsonValue }, by);
+  }
+
+  rotateSigner(from: TestSigner, to: TestSigner, by: TestSigner = from): AuditEvent {
+    return this.registry('signer.rotated', from.kid, this.replacement(from, to), by);
+  }
+
+  /** Ends a key that a thief may have; the one in its place signs from the next event on. */
+  emergencySigner(lost: TestSigner, to: TestSigner, by: TestSigner = lost): AuditEvent {
+    const compromisedAt = this.events.at(-1)?.ts ?? new Date(START).toISOString();
+    const payload = { ...this.replacement(lost, to), reason: 'stolen', compromisedAt };
+    return this.registry('signer.emergency', lost.kid, payload, by);
+  }
+
+  retireSigner(retired: TestSigner, by: TestSigner): AuditEvent {
+    const retiredAt = this.events.at(-1)?.ts ?? new Date(START).toISOString();
+    return this.registry('signer.retired', retired.kid, { signer_kid: retired.kid, retiredAt }, by);
+  }
+
+  /** @param more what it says of earlier signatures: `since` and `reattested` */
+  compromiseSigner(lost: TestSigner, by: TestSigner, more: JsonObject = {}): AuditEvent {
+    const compromisedAt = this.events.at(-1)?.ts ?? new Date(START).toISOString();
+    const payload = { signer_kid: lost.kid, compromisedAt, ...more };
+    return this.registry('signer.compromised', lost.kid, payload, by);
+  }
+
+  /** The range of a statement that stands by what a key signed from one position to another. */
+  range(from: number, to: number, count = to - from + 1): JsonObject {
+    const point = (seq: number): JsonObject => ({ seq, hash: this.events[seq - 1]?.hash ?? '' });
+    return { shard: this.shard, from: point(from), to: point(to), count };
+  }
+
+  /** Lets go of all events but the last, to go on with a chain that is too long for memory. */
+  forget(): void {
+    this.events.splice(0, this.events.length - 1);
+    this.bytes.length = 0;
+  }
+
+  /** The chain as an export: NDJSON of canonical events. */
+  ndjson(): string {
+    return this.bytes.map((bytes) => `${Buffer.from(bytes).toString()}\n`).join('');
+  }
+
+  private replacement(from: TestSigner, to: TestSigner): JsonObject {
+    return {
+      from: from.kid,
+      to: to.entry as unknown as JsonValue,
+      counterSignature: to.provePossession(this.origin, from.kid),
+    };
+  }
+
+  private registry(type: string, kid: string, payload: JsonObject, signer: TestSigner): AuditEvent {
+    return this.append({ type, stream: `signer/${kid}`, payload, signer });
+  }
+}
+
+/** A UUIDv7 that is the same for the same place. */
+function uuidV7(ms: number, shard: number, seq: number): string {
+  const time = ms.toString(16).padStart(12, '0');
+  const place = shard.toString(16).padStart(3, '0');
+  const rest = seq.toString(16).padStart(12, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${place}-8000-${rest}`;
+}

@@ -1,0 +1,271 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { EvidenceChain, TestSigner } from '#dev/testing';
+import {
+  ChainVerifier,
+  createEventInspector,
+  genesisHash,
+  KeyRing,
+  parseSigners,
+  parseEvent,
+  type ChainFault,
+} from '../index';
+import { checkedKeyOfPem } from '../keys/public-key';
+import { type ExpectedHead } from './chain-verifier';
+import { type SignerEntry } from '../keys/signers';
+
+const FOLDER = join(__dirname, '../../../docs/spec/vectors');
+
+interface ChainCase {
+  name: string;
+  file: string;
+  from?: number;
+  origin?: string;
+  expectHead?: ExpectedHead;
+  verified: boolean;
+  faults: Pick<ChainFault, 'code' | 'shard' | 'seq'>[];
+}
+
+const vectors = JSON.parse(readFileSync(join(FOLDER, 'chains.json'), 'utf8')) as {
+  origin: string;
+  signers: string;
+  cases: ChainCase[];
+};
+const signers = parseSigners(readFileSync(join(FOLDER, vectors.signers)));
+
+/** Reads the registry first, then the chain: as docs/spec/verification.md says. */
+function verify(
+  lines: readonly string[],
+  roots: readonly SignerEntry[],
+  origin: string,
+  { from = 1, expectHead }: Pick<ChainCase, 'from' | 'expectHead'> = {},
+): ChainFault[] {
+  const faults: ChainFault[] = [];
+  const ring = new KeyRing(roots, { partial: from > 1 });
+  const inspector = createEventInspector(
+    origin,
+    (kid) => {
+      const root = ring.root(kid);
+      return root === undefined ? undefined : checkedKeyOfPem(root.public_key_pem);
+    },
+    true,
+  );
+  for (const line of lines) {
+    const { event, faults: its } = inspector.inspect(line);
+    if (event === null || its.length > 0 || ring.root(event.signerKid) === undefined) continue;
+    try {
+      ring.apply(event);
+    } catch (error) {
+      faults.push({
+        code: 'format',
+        shard: event.shard,
+        seq: event.seq,
+        id: event.id,
+        message: String(error),
+      });
+    }
+  }
+  const verifier = new ChainVerifier({
+    origin,
+    signers: roots,
+    from,
+    registry: ring.registry,
+    partial: from > 1,
+    lateArrivals: true,
+    expectedHeads: expectHead === undefined ? [] : [expectHead],
+  });
+  for (const line of lines) faults.push(...verifier.accept(line));
+  faults.push(...verifier.finish());
+  if (verifier.count === 0 && faults.length === 0) {
+    faults.push({ code: 'truncation', shard: null, seq: null, id: null, message: 'no event' });
+  }
+  return faults;
+}
+
+const brief = (faults: readonly Pick<ChainFault, 'code' | 'shard' | 'seq'>[]): string[] =>
+  faults.map(({ code, shard, seq }) => `${code} ${shard}:${seq}`).sort();
+
+describe('ChainVerifier', () => {
+  it.each(vectors.cases)('golden vector: $name', ({ file, origin = vectors.origin, faults, ...options }) => {
+    const lines = readFileSync(join(FOLDER, file), 'utf8').split('\n').slice(0, -1);
+    expect(brief(verify(lines, signers, origin, options))).toEqual(brief(faults));
+  });
+
+  const signer = new TestSigner('k1');
+  const whole = new EvidenceChain(signer);
+  whole.addSigner();
+  whole.appendMany(12);
+  const lines = whole.bytes.map((bytes) => Buffer.from(bytes).toString());
+
+  it('finds every single change of a character', () => {
+    fc.assert(
+      fc.property(
+        fc.nat(lines.length - 1),
+        fc.nat(),
+        fc.constantFrom(...'aZ09"{}[],: .-_/é\u0000'),
+        (which, at, to) => {
+          const line = lines[which] as string;
+          const i = at % line.length;
+          fc.pre(line[i] !== to);
+          const changed = line.slice(0, i) + to + line.slice(i + 1);
+          const faults = verify(
+            lines.map((old, n) => (n === which ? changed : old)),
+            [signer.entry],
+            whole.origin,
+          );
+          expect(faults.length).toBeGreaterThan(0);
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
+  it('finds every deletion, repetition and exchange', () => {
+    const position = fc.nat(lines.length - 1);
+    fc.assert(
+      fc.property(fc.constantFrom('delete', 'repeat', 'swap', 'move'), position, position, (how, a, b) => {
+        const changed = [...lines];
+        if (how === 'delete') changed.splice(a, 1);
+        if (how === 'repeat') changed.splice(b, 0, lines[a] as string);
+        if (how === 'swap') [changed[a], changed[b]] = [lines[b] as string, lines[a] as string];
+        if (how === 'move') changed.splice(b, 0, ...changed.splice(a, 1));
+        const faults = verify(changed, [signer.entry], whole.origin, {
+          expectHead: { shard: 0, seq: lines.length, hash: null },
+        });
+        if (changed.join() === lines.join()) expect(faults).toEqual([]);
+        else expect(faults.length).toBeGreaterThan(0);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('finds the head of an empty shard in every chain of its origin, and in no other', () => {
+    const headOfShard2 = { shard: 2, seq: 0, hash: genesisHash(whole.origin, 2) };
+    expect(verify(lines, [signer.entry], whole.origin, { expectHead: headOfShard2 })).toEqual([]);
+    const foreign = { shard: 2, seq: 0, hash: genesisHash('kernel.example.com/other', 2) };
+    expect(brief(verify(lines, [signer.entry], whole.origin, { expectHead: foreign }))).toEqual([
+      'truncation 2:0',
+    ]);
+  });
+
+  it('names event, position and what is wrong', () => {
+    const changed = lines.map((line, i) => (i === 4 ? line.replace('event 5', 'event 6') : line));
+    const [fault, ...more] = verify(changed, [signer.entry], whole.origin);
+    expect(more).toEqual([]);
+    expect(fault).toMatchObject({ code: 'hash', shard: 0, seq: 5, id: whole.events[4]?.id });
+    expect(fault?.message).toContain(whole.events[4]?.hash);
+  });
+
+  it('does without a registry given beforehand when it reads one shard in order', () => {
+    const next = new TestSigner('k2');
+    const chain = new EvidenceChain(signer);
+    chain.addSigner();
+    chain.append({ signer: next });
+    chain.rotateSigner(signer, next);
+    chain.append({ signer: next });
+    chain.retireSigner(signer, next);
+    chain.append({ signer });
+    const verifier = new ChainVerifier({ origin: chain.origin, signers: [signer.entry, next.entry] });
+    const faults = chain.bytes.flatMap((bytes) => verifier.accept(bytes));
+    expect(brief([...faults, ...verifier.finish()])).toEqual(['key_not_valid 0:2', 'key_not_valid 0:6']);
+    expect(verifier.heads()).toMatchObject([{ shard: 0, seq: 6 }]);
+    expect([...verifier.registry.keys.values()].map(({ entry }) => entry.status)).toEqual([
+      'retired',
+      'active',
+    ]);
+  });
+
+  it('takes the end of a key from signers.json when the chain does not tell', () => {
+    const chain = new EvidenceChain(signer);
+    chain.addSigner();
+    chain.appendMany(3);
+    const ended = (status: 'retired' | 'compromised', at: string | null): SignerEntry => ({
+      ...signer.entry,
+      status,
+      retiredAt: status === 'retired' ? at : null,
+      compromisedAt: status === 'compromised' ? at : null,
+    });
+    const faultsWith = (entry: SignerEntry): string[] => {
+      const verifier = new ChainVerifier({ origin: chain.origin, signers: [entry] });
+      return brief([...chain.bytes.flatMap((bytes) => verifier.accept(bytes)), ...verifier.finish()]);
+    };
+    expect(faultsWith(ended('retired', '2026-01-31T10:00:01.000Z'))).toEqual([]);
+    expect(faultsWith(ended('retired', '2026-01-31T09:00:00.000Z'))).toEqual(['key_not_valid 0:1']);
+    expect(faultsWith(ended('compromised', '2026-01-31T09:00:00.000Z'))).toEqual(['key_not_valid 0:1']);
+    expect(faultsWith(ended('compromised', null))).toEqual(['key_not_valid 0:1']);
+    chain.retireSigner(signer, signer);
+    expect(faultsWith(ended('retired', '2026-01-31T09:00:00.000Z'))).toEqual([]);
+  });
+
+  it('checks from a later position, linked to what came before when that is known', () => {
+    const tail = whole.bytes.slice(5);
+    const options = { origin: whole.origin, signers: [signer.entry], from: 6, partial: true };
+    const verifier = new ChainVerifier(options);
+    expect(tail.flatMap((bytes) => verifier.accept(bytes))).toEqual([]);
+    expect(verifier.finish()).toEqual([]);
+    const linked = new ChainVerifier(options);
+    linked.setPredecessor(0, 'f'.repeat(64));
+    expect(brief(tail.flatMap((bytes) => linked.accept(bytes)))).toEqual(['link 0:6']);
+    const reading = new ChainVerifier(options);
+    const changed = [...whole.bytes];
+    changed[4] = Buffer.from(
+      Buffer.from(whole.bytes[4] as Uint8Array)
+        .toString()
+        .replace('event 5', 'event 6'),
+    );
+    expect(changed.flatMap((bytes) => reading.accept(bytes))).toEqual([]);
+    expect(reading.count).toBe(8);
+  });
+
+  it('speaks of a key of the trust root as registered before, when it reads only a part', () => {
+    const next = new TestSigner('k2');
+    const chain = new EvidenceChain(signer);
+    chain.addSigner();
+    chain.append();
+    chain.rotateSigner(signer, next);
+    chain.append({ signer: next });
+    chain.append();
+    chain.retireSigner(signer, next);
+    chain.append();
+    const part = chain.bytes.slice(1);
+    const roots = [signer.entry, next.entry];
+    const verifier = new ChainVerifier({ origin: chain.origin, signers: roots, from: 2, partial: true });
+    const faults = [...part.flatMap((bytes) => verifier.accept(bytes)), ...verifier.finish()];
+    expect(brief(faults)).toEqual(['key_not_valid 0:7']);
+  });
+
+  it('leaves signatures and keys out when told', () => {
+    const stranger = new EvidenceChain(new TestSigner('stranger'));
+    stranger.appendMany(3);
+    const verifier = new ChainVerifier({ origin: stranger.origin, signers: [], signatures: false });
+    expect(stranger.bytes.flatMap((bytes) => verifier.accept(bytes))).toEqual([]);
+  });
+
+  it('reports a gap at once when nothing can come late', () => {
+    const verifier = new ChainVerifier({ origin: whole.origin, signers: [signer.entry] });
+    verifier.accept(whole.bytes[0] as Uint8Array);
+    verifier.accept(whole.bytes[1] as Uint8Array);
+    expect(brief(verifier.accept(whole.bytes[3] as Uint8Array))).toEqual(['gap 0:3']);
+    expect(brief(verifier.accept(whole.bytes[2] as Uint8Array))).toEqual(['order 0:3']);
+    expect(verifier.finish()).toEqual([]);
+  });
+
+  it('keeps its temper when there are very many gaps', () => {
+    const many = new EvidenceChain(signer);
+    for (let i = 1; i <= 2_100; i++) many.append({ seq: i * 2 - 1 });
+    const verifier = new ChainVerifier({
+      origin: many.origin,
+      signers: [],
+      signatures: false,
+      lateArrivals: true,
+    });
+    const faults = many.bytes.flatMap((bytes) => verifier.accept(bytes));
+    const gaps = [...faults, ...verifier.finish()].filter(({ code }) => code === 'gap');
+    expect(gaps).toHaveLength(2_099);
+  });
+
+  it('reads what it makes', () => {
+    expect(parseEvent(whole.bytes[0] as Uint8Array)).toEqual(whole.events[0]);
+  });
+});

@@ -1,0 +1,205 @@
+import { HEX_SHA256, isKid, isStream, isTimestamp, UUID_V7, type AuditEvent } from './audit-event';
+import { signingText } from './audit-signing-input';
+import { base64DecodeInto } from '../json/base64';
+import { faultAt, type ChainFault, type EventFacts } from './chain-fault';
+import { EvidenceError } from '../evidence.error';
+import { type EvidenceCrypto } from '../evidence-crypto';
+import { isRegistryEvent } from '../keys/key-registry';
+import { parseEvent, parseEventParts } from './parse-event';
+import { EventScanner } from './scan-event';
+import { counterSignatureHoldsWith } from '../keys/signer-possession';
+
+export interface Inspection {
+  /** What the bytes say; of an event whose format is wrong what can be read, other texts empty, or null. */
+  facts: EventFacts | null;
+  /** Whether the format is right. */
+  formatted: boolean;
+  /** The event itself, when its format is right and something is wrong with it or it may speak for the key registry. */
+  event: AuditEvent | null;
+  faults: ChainFault[];
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** The checks that need one event alone: format, hash, signature. */
+export class EventInspector<Key = unknown> {
+  private readonly keys = new Map<string, Key | null>();
+  private readonly scanner = new EventScanner();
+  private readonly signature = new Uint8Array(64);
+  private readonly inputs = new SigningInputs();
+
+  constructor(
+    private readonly crypto: EvidenceCrypto<Key>,
+    private readonly origin: string,
+    /** Raw public key of a kid, undefined when it is not known: its signatures are then not checked here. */
+    private readonly publicKey: (kid: string) => Uint8Array | undefined,
+    private readonly checkSignatures: boolean,
+  ) {}
+
+  inspect(bytes: Uint8Array | string): Inspection {
+    const facts = this.factsOfSound(bytes);
+    if (facts === null) return this.inspectSlowly(bytes);
+    if (!facts.stream.startsWith('signer/')) return { facts, event: null, formatted: true, faults: [] };
+    const event = parseEvent(bytes);
+    return { facts, event, formatted: true, faults: this.counterSignatureFaults(event) };
+  }
+
+  /** The same for readers that need the event itself: it is there whenever its format is right. */
+  inspectWhole(bytes: Uint8Array | string): Inspection {
+    const inspection = this.inspect(bytes);
+    if (inspection.event !== null || !inspection.formatted) return inspection;
+    // What the scan accepts is canonical: no member occurs twice, no number loses digits.
+    const text = typeof bytes === 'string' ? bytes : decoder.decode(bytes);
+    return { ...inspection, event: JSON.parse(text) as AuditEvent };
+  }
+
+  /** The facts of an event that is right in every way; null when that is not certain. */
+  private factsOfSound(bytes: Uint8Array | string): EventFacts | null {
+    let text: string;
+    try {
+      text = typeof bytes === 'string' ? bytes : decoder.decode(bytes);
+    } catch {
+      return null;
+    }
+    const scanned = this.scanner.scan(text);
+    if (scanned === null) return null;
+    const { facts, hashed, signature } = scanned;
+    if (this.crypto.sha256Hex(hashed) !== facts.hash || !isHex(facts.prevHash)) return null;
+    if (!base64DecodeInto(signature, this.signature)) return null;
+    return this.checkSignatures && this.signatureFails(facts) ? null : facts;
+  }
+
+  private inspectSlowly(bytes: Uint8Array | string): Inspection {
+    let event: AuditEvent;
+    let hashed: string;
+    try {
+      ({ event, hashed } = parseEventParts(bytes));
+    } catch (error) {
+      if (!(error instanceof EvidenceError)) throw error;
+      const facts = salvage(bytes);
+      const at = error.pointer === undefined || error.pointer === '' ? '' : ` (at ${error.pointer})`;
+      const fault: ChainFault = {
+        code: 'format',
+        shard: facts?.shard ?? null,
+        seq: facts?.seq ?? null,
+        id: facts === null || facts.id === '' ? null : facts.id,
+        message: `${error.message}${at}`,
+      };
+      return { facts, event: null, formatted: false, faults: [fault] };
+    }
+    const faults: ChainFault[] = [];
+    const hash = this.crypto.sha256Hex(hashed);
+    if (hash !== event.hash) {
+      faults.push(faultAt(event, 'hash', `the event says hash ${event.hash}, its content has ${hash}`));
+    }
+    base64DecodeInto(event.signature, this.signature);
+    if (this.checkSignatures && this.signatureFails(event)) {
+      const message = `the signature is not one by ${event.signerKid} over this position and hash`;
+      faults.push(faultAt(event, 'signature', message));
+    }
+    // An event that is wrong already has no say, whatever else is wrong with it.
+    if (faults.length === 0) faults.push(...this.counterSignatureFaults(event));
+    return { facts: event, event, formatted: true, faults };
+  }
+
+  /** A key that takes the place of another has to sign for that too. */
+  private counterSignatureFaults(event: AuditEvent): ChainFault[] {
+    if (!this.checkSignatures || !isRegistryEvent(event)) return [];
+    if (counterSignatureHoldsWith(this.crypto, this.origin, event)) return [];
+    return [faultAt(event, 'signature', 'the counter-signature is not one by the key that comes in')];
+  }
+
+  /** Whether `this.signature` is not one over the event's signing input; false when its key is not known. */
+  private signatureFails({ signerKid, shard, seq, hash }: EventFacts): boolean {
+    const key = this.key(signerKid);
+    if (key === null) return false;
+    return !this.crypto.verify(key, this.inputs.of(this.origin, shard, seq, hash), this.signature);
+  }
+
+  private key(kid: string): Key | null {
+    let key = this.keys.get(kid);
+    if (key === undefined) {
+      const raw = this.publicKey(kid);
+      key = raw === undefined ? null : this.crypto.importKey(raw);
+      this.keys.set(kid, key);
+    }
+    return key;
+  }
+}
+
+/**
+ * Signing inputs without an allocation each: consecutive positions differ in a few characters, so the last input of the
+ * same length is written over.
+ */
+class SigningInputs {
+  private readonly byLength = new Map<number, Uint8Array>();
+  private origin = '';
+  private shard = -1;
+  private head = '';
+
+  of(origin: string, shard: number, seq: number, hash: string): Uint8Array {
+    if (origin !== this.origin || shard !== this.shard) {
+      this.origin = origin;
+      this.shard = shard;
+      this.head = signingText({ origin, shard, seq: 0, hash: '' }).slice(0, -3);
+      this.byLength.clear();
+    }
+    const tail = `${seq}\n${hash}\n`;
+    const length = this.head.length + tail.length;
+    let bytes = this.byLength.get(length);
+    if (bytes === undefined) {
+      bytes = new Uint8Array(length);
+      writeAscii(bytes, 0, this.head);
+      this.byLength.set(length, bytes);
+    }
+    writeAscii(bytes, this.head.length, tail);
+    return bytes;
+  }
+}
+
+function writeAscii(bytes: Uint8Array, at: number, text: string): void {
+  for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i);
+}
+
+/** Lower-case hexadecimal digits only; several times faster than the pattern. */
+function isHex(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c < 0x30 || c > 0x66 || (c > 0x39 && c < 0x61)) return false;
+  }
+  return true;
+}
+
+/** Position and links of an event whose format is wrong, so that its neighbours are not blamed for it. */
+function salvage(bytes: Uint8Array | string): EventFacts | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(typeof bytes === 'string' ? bytes : new TextDecoder().decode(bytes));
+  } catch {
+    return null;
+  }
+  if (typeof value !== 'object' || value === null) return null;
+  const v = value as Record<string, unknown>;
+  const { shard, seq, streamVersion } = v;
+  if (!isCount(shard, 0) || !isCount(seq, 1)) return null;
+  const text = (name: string, fits: (text: string) => boolean): string => {
+    const member = v[name];
+    return typeof member === 'string' && fits(member) ? member : '';
+  };
+  const isHash = (hash: string): boolean => HEX_SHA256.test(hash);
+  return {
+    shard,
+    seq,
+    id: text('id', (id) => UUID_V7.test(id)),
+    ts: text('ts', isTimestamp),
+    stream: text('stream', isStream),
+    streamVersion: isCount(streamVersion, 1) ? streamVersion : 0,
+    signerKid: text('signerKid', isKid),
+    prevHash: text('prevHash', isHash),
+    hash: text('hash', isHash),
+  };
+}
+
+function isCount(value: unknown, least: number): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= least;
+}

@@ -1,0 +1,129 @@
+import { type AuditEvent } from '../chain/audit-event';
+import { auditSigningInput } from '../chain/audit-signing-input';
+import { base64Decode } from '../json/base64';
+import { EvidenceError } from '../evidence.error';
+import { type EvidenceCrypto } from '../evidence-crypto';
+import { EventInspector } from '../chain/inspect-event';
+import { evolveKeys, isRegistryEvent, NO_KEYS, type KeyRegistryState } from './key-registry';
+import { KeyRing, type KeyUse, type KeyVerdict } from './key-ring';
+import { checkedKeyOfPem } from './public-key';
+import { counterSignatureHoldsWith } from './signer-possession';
+import { type SignerEntry } from './signers';
+
+/**
+ * The keys that a process trusts which follows the chain for years (docs/pipeline.md, trust): the trust root, and what
+ * keys trusted by then have added since, each by a registry event that it signed where it was valid. An auditor's
+ * verifier does not extend trust like that, see ADR 42; a worker that had to be told of each rotation beforehand would
+ * stop at each one.
+ */
+export class KeyTrustCore<Key = unknown> {
+  private readonly inspector: EventInspector<Key>;
+  private readonly known = new Map<string, AuditEvent>();
+  private readonly keys = new Map<string, Key>();
+  private ring: KeyRing;
+
+  constructor(
+    private readonly crypto: EvidenceCrypto<Key>,
+    private readonly origin: string,
+    private readonly roots: readonly SignerEntry[] | null,
+  ) {
+    this.inspector = new EventInspector(crypto, origin, () => undefined, false);
+    this.ring = new KeyRing(roots ?? []);
+  }
+
+  /**
+   * Takes in registry events, in any order, as often as wanted. One whose format, hash or signature is wrong, or whose
+   * signer was not trusted there, has no say; whoever follows the chain comes upon it and says so.
+   */
+  learn(events: Iterable<Uint8Array>): void {
+    let news = false;
+    for (const bytes of events) {
+      const { event, faults } = this.inspector.inspectWhole(bytes);
+      if (event === null || faults.length > 0 || !isRegistryEvent(event)) continue;
+      if (!counterSignatureHoldsWith(this.crypto, this.origin, event)) continue;
+      // A forged copy must not stand in the way of the event itself.
+      const name = `${event.hash} ${event.signature}`;
+      if (this.known.has(name)) continue;
+      this.known.set(name, event);
+      news = true;
+    }
+    if (news) this.fold();
+  }
+
+  /** Whether `use.kid` may have signed there, by what is known so far. */
+  judge(use: KeyUse): KeyVerdict {
+    return this.ring.judge(use);
+  }
+
+  /** The public key of a trusted kid. */
+  key(kid: string): Key | undefined {
+    const root = this.ring.root(kid);
+    if (root === undefined) return undefined;
+    let key = this.keys.get(root.public_key_pem);
+    if (key === undefined) {
+      key = this.crypto.importKey(checkedKeyOfPem(root.public_key_pem));
+      this.keys.set(root.public_key_pem, key);
+    }
+    return key;
+  }
+
+  get registry(): KeyRegistryState {
+    return this.ring.registry;
+  }
+
+  /** From the beginning each time: what came late may lie before what was there. There are a handful of them. */
+  private fold(): void {
+    const trusted = new Map((this.roots ?? []).map((entry) => [entry.signer_kid, entry]));
+    this.ring = new KeyRing([...trusted.values()]);
+    let pending = [...this.known.values()].sort(byTime);
+    // In the order of time; again for those whose signer, by the clocks, was added after them in another shard.
+    for (let before = -1; before !== pending.length;) {
+      before = pending.length;
+      pending = pending.filter((event) => !this.extend(trusted, event));
+    }
+  }
+
+  /** Whether the event counts. */
+  private extend(trusted: Map<string, SignerEntry>, event: AuditEvent): boolean {
+    const adds = addedKid(event);
+    const first = this.roots === null && trusted.size === 0 && adds === event.signerKid;
+    if (!first && !trusted.has(event.signerKid)) return false;
+    let registry: KeyRegistryState;
+    try {
+      registry = evolveKeys(first ? NO_KEYS : this.ring.registry, event);
+    } catch (error) {
+      // It contradicts the registry (so far), and so changes nothing.
+      if (error instanceof EvidenceError) return false;
+      throw error;
+    }
+    const added = adds === null ? undefined : registry.keys.get(adds)?.entry;
+    const signers = new Map(trusted);
+    if (added !== undefined && (first || !signers.has(added.signer_kid)))
+      signers.set(added.signer_kid, added);
+    const ring = new KeyRing([...signers.values()], { registry });
+    // Judged with the event itself taken in: a key of the trust root may sign its own addition.
+    const { signerKid: kid, shard, seq, ts } = event;
+    const own = signers.get(kid);
+    if (own === undefined || !ring.judge({ kid, shard, seq, ts }).valid) return false;
+    const key = this.crypto.importKey(checkedKeyOfPem(own.public_key_pem));
+    const input = auditSigningInput({ origin: this.origin, shard, seq, hash: event.hash });
+    const signature = base64Decode(event.signature);
+    if (signature === null || !this.crypto.verify(key, input, signature)) return false;
+    for (const [id, entry] of signers) trusted.set(id, entry);
+    this.ring = ring;
+    return true;
+  }
+}
+
+/** The kid that the event adds to the registry. */
+function addedKid({ type, payload }: AuditEvent): string | null {
+  const entry = payload[type === 'signer.added' ? 'signer' : 'to'];
+  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return null;
+  const kid = entry['signer_kid'];
+  return typeof kid === 'string' ? kid : null;
+}
+
+function byTime(a: AuditEvent, b: AuditEvent): number {
+  if (a.ts !== b.ts) return a.ts < b.ts ? -1 : 1;
+  return a.shard - b.shard || a.seq - b.seq;
+}

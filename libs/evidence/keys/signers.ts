@@ -1,0 +1,172 @@
+import { isKid } from '../chain/audit-event';
+import { base64Encode } from '../json/base64';
+import { EvidenceError } from '../evidence.error';
+import { type JsonObject, type JsonValue } from '../json/json-value';
+import { isOrigin } from '../chain/origin';
+import { checkedKeyOfPem } from './public-key';
+import { parseStrictJson } from '../json/strict-json.parser';
+
+export type SignerPurpose = 'audit' | 'manifest' | 'checkpoint';
+export type SignerStatus = 'active' | 'retired' | 'compromised';
+
+/** One entry of signers.json (docs/spec/signers.md). */
+export interface SignerEntry {
+  signer_kid: string;
+  algorithm: 'ed25519';
+  public_key_pem: string;
+  /** RFC 3339 */
+  deployedAt: string;
+  description: string;
+  purposes: SignerPurpose[];
+  status: SignerStatus;
+  retiredAt: string | null;
+  compromisedAt: string | null;
+}
+
+export interface SignersFile {
+  /** The kernel whose keys these are; our own files always say it. */
+  origin?: string;
+  signers: SignerEntry[];
+}
+
+const PURPOSES: readonly SignerPurpose[] = ['audit', 'manifest', 'checkpoint'];
+const STATUSES: readonly SignerStatus[] = ['active', 'retired', 'compromised'];
+/** An entry in the deployment guide's first format says nothing about purposes: its key signed both. */
+const PURPOSES_WHEN_UNSAID: SignerPurpose[] = ['audit', 'manifest'];
+const RFC_3339 =
+  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/;
+
+/** Reads the text of a signers.json. Refuses what is malformed and weak keys, naming the entry. */
+export function parseSignersFile(text: string | Uint8Array): SignersFile {
+  let value: JsonValue;
+  try {
+    value = parseStrictJson(text);
+  } catch (cause) {
+    const error = cause as EvidenceError;
+    throw new EvidenceError('invalid_signers', `signers.json is not acceptable JSON: ${error.message}`, {
+      ...(error.pointer === undefined ? {} : { pointer: error.pointer }),
+      cause,
+    });
+  }
+  if (!isRecord(value) || !Array.isArray(value['signers'])) {
+    throw new EvidenceError('invalid_signers', 'signers.json must be { "signers": [...] }.', { pointer: '' });
+  }
+  const signers = value['signers'].map((entry, i) => readSigner(entry, `/signers/${i}`));
+  const seen = new Set<string>();
+  signers.forEach(({ signer_kid }, i) => {
+    if (seen.has(signer_kid)) {
+      throw new EvidenceError('invalid_signers', `signer_kid ${signer_kid} occurs twice in signers.json.`, {
+        pointer: `/signers/${i}/signer_kid`,
+      });
+    }
+    seen.add(signer_kid);
+  });
+  const origin = value['origin'];
+  if (origin === undefined) return { signers };
+  if (!isOrigin(origin)) {
+    throw new EvidenceError('invalid_signers', 'The origin in signers.json is not an origin.', {
+      pointer: '/origin',
+    });
+  }
+  return { origin, signers };
+}
+
+export function parseSigners(text: string | Uint8Array): SignerEntry[] {
+  return parseSignersFile(text).signers;
+}
+
+/**
+ * Reads one entry; unknown members are ignored. The deployment guide's five members suffice: without `purposes` the
+ * key is for audit and manifest, without `status` it is active.
+ * @throws EvidenceError `invalid_signers`, `invalid_public_key` or `weak_public_key`, pointer below `base`.
+ */
+export function readSigner(value: JsonValue | undefined, base = ''): SignerEntry {
+  const refuse = (member: string, message: string, cause?: unknown): EvidenceError =>
+    new EvidenceError('invalid_signers', message, { pointer: `${base}${member}`, cause });
+  if (!isRecord(value)) throw refuse('', 'A signer is an object.');
+  const kid = value['signer_kid'];
+  if (!isKid(kid)) throw refuse('/signer_kid', 'signer_kid must be printable ASCII without spaces.');
+  if (value['algorithm'] !== 'ed25519') {
+    throw refuse('/algorithm', `Signer ${kid}: the algorithm must be ed25519.`);
+  }
+  const pem = value['public_key_pem'];
+  if (typeof pem !== 'string') throw refuse('/public_key_pem', `Signer ${kid}: public_key_pem is missing.`);
+  try {
+    checkedKeyOfPem(pem);
+  } catch (cause) {
+    if (!(cause instanceof EvidenceError)) throw cause;
+    throw new EvidenceError(cause.code, `Signer ${kid}: ${cause.message}`, {
+      pointer: `${base}/public_key_pem`,
+      cause,
+    });
+  }
+  const time = (member: string): string | null => {
+    const at = value[member];
+    if (at === undefined || at === null) return null;
+    if (typeof at !== 'string' || !RFC_3339.test(at) || Number.isNaN(Date.parse(at))) {
+      throw refuse(`/${member}`, `Signer ${kid}: ${member} must be an RFC 3339 time or null.`);
+    }
+    return at;
+  };
+  const deployedAt = time('deployedAt');
+  if (deployedAt === null) throw refuse('/deployedAt', `Signer ${kid}: deployedAt is missing.`);
+  const description = value['description'] ?? '';
+  if (typeof description !== 'string') {
+    throw refuse('/description', `Signer ${kid}: the description must be a string.`);
+  }
+  const purposes = value['purposes'] ?? PURPOSES_WHEN_UNSAID;
+  if (!Array.isArray(purposes) || !purposes.every(isPurpose)) {
+    throw refuse('/purposes', `Signer ${kid}: purposes must be of ${PURPOSES.join(', ')}.`);
+  }
+  const status = value['status'] ?? 'active';
+  if (!isStatus(status))
+    throw refuse('/status', `Signer ${kid}: status must be one of ${STATUSES.join(', ')}.`);
+  return {
+    signer_kid: kid,
+    algorithm: 'ed25519',
+    public_key_pem: pem,
+    deployedAt,
+    description,
+    purposes: [...purposes],
+    status,
+    retiredAt: time('retiredAt'),
+    compromisedAt: time('compromisedAt'),
+  };
+}
+
+/** Text of a signers.json: two-space JSON with a final line feed, stable for the same input. */
+export function signersJson(signers: readonly SignerEntry[], origin?: string): string {
+  return `${JSON.stringify({ ...(origin === undefined ? {} : { origin }), signers }, null, 2)}\n`;
+}
+
+/** RFC 7517 key set of RFC 8037 keys; `kid` is the signer_kid. Compromised keys are left out. */
+export function jwks(signers: readonly SignerEntry[]): { keys: JsonObject[] } {
+  return {
+    keys: signers
+      .filter(({ status }) => status !== 'compromised')
+      .map(({ signer_kid, public_key_pem }) => ({
+        kty: 'OKP',
+        crv: 'Ed25519',
+        x: base64Url(checkedKeyOfPem(public_key_pem)),
+        kid: signer_kid,
+        use: 'sig',
+        alg: 'EdDSA',
+      })),
+  };
+}
+
+function base64Url(bytes: Uint8Array): string {
+  return base64Encode(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+}
+
+function isPurpose(value: unknown): value is SignerPurpose {
+  return PURPOSES.includes(value as SignerPurpose);
+}
+
+function isStatus(value: unknown): value is SignerStatus {
+  return STATUSES.includes(value as SignerStatus);
+}
+
+function isRecord(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

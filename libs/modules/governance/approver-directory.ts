@@ -1,0 +1,35 @@
+import { Injectable } from '@nestjs/common';
+import { type PoolState } from '#evidence';
+import { GovernanceReader } from './governance.reader';
+
+/** How old the answer may be: it only lets a caller as far as the handlers, which look for themselves. */
+const MAX_AGE_MS = 1_000;
+
+/** Who the approvers are, for the guard: people who may read about upgrades and sign them without any role. */
+@Injectable()
+export class ApproverDirectory {
+  private cached: { at: number; principals: ReadonlySet<string> } | undefined;
+  private loading: Promise<ReadonlySet<string>> | undefined;
+
+  constructor(private readonly reader: GovernanceReader) {}
+
+  async isApprover(principal: string): Promise<boolean> {
+    if (this.cached === undefined || performance.now() - this.cached.at > MAX_AGE_MS) {
+      this.loading ??= this.load().finally(() => (this.loading = undefined));
+      await this.loading;
+    }
+    return this.cached?.principals.has(principal) ?? false;
+  }
+
+  private async load(): Promise<ReadonlySet<string>> {
+    const { state } = await this.reader.pool();
+    const principals = new Set(state === null ? [] : principalsOf(state));
+    this.cached = { at: performance.now(), principals };
+    return principals;
+  }
+}
+
+/** Of the pool in force and of the settled one: while they differ, both have something to decide. */
+function principalsOf({ inForce, settled }: PoolState): string[] {
+  return [inForce, settled].flatMap(({ pool }) => pool.approvers.flatMap(({ principals }) => principals));
+}

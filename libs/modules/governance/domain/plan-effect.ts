@@ -1,0 +1,240 @@
+import {
+  evolvePool,
+  keyMaterial,
+  type ApproverPool,
+  type JsonObject,
+  POOL_STREAM,
+  samePublicKey,
+  type PoolEvent,
+  type PoolState,
+  type SignerEntry,
+} from '#evidence';
+import { GovernanceError } from './governance.error';
+import { evolvePolicy, POLICY_STREAM, type GovernancePolicy, type PolicyState } from './governance.policy';
+import { type InKernelEffect } from './in-kernel-effect';
+import { type UpgradeState } from './upgrade.state';
+
+/** Everything that upgrades are judged by and can change. */
+export interface Governance {
+  pool: PoolState;
+  policy: PolicyState;
+  signers: readonly SignerEntry[];
+}
+
+/** An effect with the events that bring it about. */
+export interface PlannedEffect {
+  effect: InKernelEffect;
+  stream: string;
+  type: string;
+  payload: JsonObject;
+}
+
+/**
+ * What applying the upgrade changes inside the kernel; null when it changes something outside.
+ * @param undone the upgrade that a rollback undoes
+ * @throws GovernanceError `superseded`, `unsettled`, `not_applied`, `invalid_manifest`
+ */
+export function planEffect(
+  state: Pick<UpgradeState, 'upgradeId' | 'manifest' | 'pool'>,
+  governance: Governance,
+  undone: UpgradeState | null,
+  { provisional, now }: { provisional: boolean; now: number },
+): PlannedEffect | null {
+  const { upgradeId, manifest } = state;
+  const { change } = manifest;
+  switch (change.kind) {
+    case 'outside':
+      return null;
+    case 'approver_pool': {
+      const { inForce } = governance.pool;
+      settledPool(governance.pool, null);
+      if (inForce.version !== state.pool.version) {
+        throw superseded(
+          `the pool is at version ${inForce.version}, the proposal was made on ${state.pool.version}`,
+        );
+      }
+      withoutRevokedKeys(change.pool, governance.pool);
+      return poolChange(governance.pool, change.pool, upgradeId, provisional);
+    }
+    case 'policy':
+      settledPolicy(governance.policy, null);
+      return policyChange(governance.policy, change.policy, upgradeId, provisional);
+    case 'signer_rotation': {
+      const { from, to } = change;
+      rotatable(from, to, governance.signers);
+      return {
+        effect: { kind: 'signer_rotation', from, to: to.signer_kid },
+        stream: `signer/${to.signer_kid}`,
+        type: 'signer.rotated',
+        payload: { from, to: { ...to }, upgradeId },
+      };
+    }
+    case 'rollback':
+      if (undone === null) throw notApplied(change.undoes);
+      return planUndo(undone, upgradeId, governance, now);
+  }
+}
+
+/** What takes an applied upgrade's effect back; null when it had none inside the kernel. */
+export function planUndo(
+  undone: UpgradeState,
+  upgradeId: string,
+  governance: Governance,
+  now: number,
+): PlannedEffect | null {
+  if (!isUndoable(undone)) throw notApplied(undone.upgradeId);
+  const effect = undone.application?.effect ?? null;
+  switch (effect?.kind) {
+    case undefined:
+      return null;
+    case 'approver_pool': {
+      const { pool } = governance;
+      settledPool(pool, undone.upgradeId);
+      if (pool.inForce.version !== effect.version || pool.previous === null) {
+        throw superseded(`the pool is at version ${pool.inForce.version}, not at ${effect.version} any more`);
+      }
+      return poolChange(pool, pool.previous.pool, upgradeId, false);
+    }
+    case 'policy': {
+      const { policy } = governance;
+      settledPolicy(policy, undone.upgradeId);
+      if (policy.version !== effect.version) {
+        throw superseded(`the policy is at version ${policy.version}, not at ${effect.version} any more`);
+      }
+      return policyChange(policy, policy.previous, upgradeId, false);
+    }
+    case 'signer_rotation':
+      return {
+        effect: { kind: 'signer_retirement', kid: effect.to },
+        stream: `signer/${effect.to}`,
+        type: 'signer.retired',
+        payload: { signer_kid: effect.to, retiredAt: new Date(now).toISOString(), upgradeId },
+      };
+    case 'signer_retirement':
+      throw superseded(`the key ${effect.kid} is retired and cannot come back; rotate to a new one`);
+  }
+}
+
+/** What makes a provisional effect stay; null when there is nothing to say. */
+export function planConfirmation(state: UpgradeState): PlannedEffect | null {
+  const effect = state.application?.effect;
+  if (effect?.kind !== 'approver_pool' && effect?.kind !== 'policy') return null;
+  const { upgradeId } = state;
+  return {
+    effect,
+    stream: effect.kind === 'policy' ? POLICY_STREAM : POOL_STREAM,
+    type: `${effect.kind}.confirmed`,
+    payload: { version: effect.version, upgradeId },
+  };
+}
+
+/** Upgrades that took effect and were not undone. */
+export function isUndoable({ status }: UpgradeState): boolean {
+  return ['applied', 'emergency_applied', 'ratified', 'completed', 'failed', 'rollback_required'].includes(
+    status,
+  );
+}
+
+/** Folds what `planEffect` plans, for the next decision of the same commit and for tests. */
+export function withEffect(
+  governance: Governance,
+  planned: PlannedEffect,
+  at: Pick<PoolEvent, 'shard' | 'seq' | 'ts'>,
+): Governance {
+  const pool = evolvePool(governance.pool, { ...planned, ...at });
+  return { ...governance, pool: pool ?? governance.pool, policy: evolvePolicy(governance.policy, planned) };
+}
+
+/** A pool that names a revoked key would look stronger than it is. */
+export function withoutRevokedKeys(pool: ApproverPool, state: PoolState): void {
+  pool.approvers.forEach((approver, i) =>
+    approver.keys.forEach((key, n) => {
+      if (!state.revoked.has(keyMaterial(key))) return;
+      throw new GovernanceError(
+        'invalid_manifest',
+        `The key ${key.keyId} of ${approver.id} was revoked and cannot come back.`,
+        { pointer: `/manifest/pool/approvers/${i}/keys/${n}` },
+      );
+    }),
+  );
+}
+
+export function rotatable(from: string, to: SignerEntry, signers: readonly SignerEntry[]): void {
+  const old = signers.find(({ signer_kid }) => signer_kid === from);
+  const refuse = (pointer: string, message: string) =>
+    new GovernanceError('invalid_manifest', message, { pointer: `/manifest${pointer}` });
+  if (old?.status !== 'active') throw refuse('/from', `There is no active signer "${from}" to replace.`);
+  if (signers.some(({ signer_kid }) => signer_kid === to.signer_kid)) {
+    throw refuse(
+      '/signer/signer_kid',
+      `"${to.signer_kid}" is registered already; a new key needs a new name.`,
+    );
+  }
+  const same = signers.find((one) => samePublicKey(one.public_key_pem, to.public_key_pem));
+  if (same !== undefined) {
+    throw refuse(
+      '/signer/public_key_pem',
+      `It is the same key as "${same.signer_kid}" under another name; make a new key.`,
+    );
+  }
+  if (to.status !== 'active' || !old.purposes.every((purpose) => to.purposes.includes(purpose))) {
+    throw refuse(
+      '/signer/purposes',
+      `The new key must be active, for ${old.purposes.join(' and ')} as the old one.`,
+    );
+  }
+}
+
+function poolChange(
+  state: PoolState,
+  pool: ApproverPool,
+  upgradeId: string,
+  provisional: boolean,
+): PlannedEffect {
+  const version = state.inForce.version + 1;
+  return {
+    effect: { kind: 'approver_pool', version },
+    stream: POOL_STREAM,
+    type: 'approver_pool.changed',
+    payload: { version, pool: pool as unknown as JsonObject, upgradeId, provisional },
+  };
+}
+
+function policyChange(
+  state: PolicyState,
+  policy: GovernancePolicy,
+  upgradeId: string,
+  provisional: boolean,
+): PlannedEffect {
+  const version = state.version + 1;
+  return {
+    effect: { kind: 'policy', version },
+    stream: POLICY_STREAM,
+    type: 'policy.changed',
+    payload: { version, policy: { ...policy }, upgradeId, provisional },
+  };
+}
+
+function settledPool({ provisional }: PoolState, but: string | null): void {
+  if (provisional !== null && provisional !== but) throw unsettled('pool', provisional);
+}
+
+function settledPolicy({ provisional }: PolicyState, but: string | null): void {
+  if (provisional !== null && provisional !== but) throw unsettled('policy', provisional);
+}
+
+function unsettled(what: string, upgradeId: string): GovernanceError {
+  return new GovernanceError(
+    'unsettled',
+    `The ${what} in force was changed in an emergency by ${upgradeId}; that must be ratified or undone first.`,
+    { unsettled: upgradeId },
+  );
+}
+
+function superseded(why: string): GovernanceError {
+  return new GovernanceError('superseded', `This does not fit any more: ${why}. Propose it anew.`);
+}
+
+function notApplied(upgradeId: string): GovernanceError {
+  return new GovernanceError('not_applied', `${upgradeId} is not in effect, so there is nothing to undo.`);
+}

@@ -1,0 +1,563 @@
+import {
+  type ApprovalAction,
+  type ApprovalRecord,
+  type ApprovalSignature,
+  decidingPools,
+  findSigner,
+  isInvolved,
+  type JsonObject,
+  manifestDigest,
+  verifyApproval,
+} from '#evidence';
+import { GovernanceError } from './governance.error';
+import {
+  type Governance,
+  isUndoable,
+  planConfirmation,
+  planEffect,
+  type PlannedEffect,
+  planUndo,
+  rotatable,
+  withoutRevokedKeys,
+} from './plan-effect';
+import { invalid, readUpgradeManifest, type UpgradeManifest } from './upgrade.manifest';
+import {
+  HOUR_MS,
+  involvedIn,
+  isAboutPool,
+  missingChecks,
+  phaseOf,
+  quorumFor,
+  recordToSign,
+  statusOf,
+} from './upgrade.quorum';
+import { SIGNED_TYPES, type UpgradeEvent, type UpgradeState } from './upgrade.state';
+
+/** Everything a decision rests on beside the upgrade itself; no clock, no store. */
+export interface DecisionContext {
+  /** Milliseconds since 1970. */
+  now: number;
+  origin: string;
+  governance: Governance;
+  /** For a rollback: the upgrade that it undoes, where there is one. */
+  undone: UpgradeState | null;
+}
+
+export interface SigningCommand {
+  kind: 'sign';
+  action: ApprovalAction;
+  approverId: string;
+  /** Without it, whichever valid key of the approver the signature is by. */
+  keyId: string | null;
+  /** RFC 3339 UTC with milliseconds: part of what was signed. */
+  approvedAt: string;
+  notes: string | null;
+  signature: ApprovalSignature;
+  approvalId: string;
+  /** Who calls. */
+  by: string;
+}
+
+export type UpgradeCommand =
+  | {
+      kind: 'propose';
+      manifest: JsonObject;
+      /** Hex SHA-256 of the artifact that came with the proposal. */
+      artifactSha256: string | null;
+      submittedBy: string | null;
+      by: string;
+    }
+  | SigningCommand
+  | {
+      kind: 'report-check';
+      name: string;
+      passed: boolean;
+      detail: string | null;
+      by: string;
+      byService: boolean;
+    }
+  | { kind: 'apply'; artifactSha256: string | null; by: string }
+  | { kind: 'emergency-apply'; reason: string; by: string }
+  | { kind: 'withdraw'; reason: string; by: string }
+  | { kind: 'complete'; outcome: 'completed' | 'failed'; detail: string | null }
+  /** The two of the coordinator: they decide nothing while it is not time. */
+  | { kind: 'expire' }
+  | { kind: 'settle-emergency' };
+
+export interface Decision {
+  events: UpgradeEvent[];
+  /** What changes elsewhere in the kernel, in the same commit. */
+  effect: PlannedEffect | null;
+  /** What it means for the upgrade that a rollback undoes. */
+  undone: UpgradeEvent | null;
+}
+
+/** The clocks of approvers may be ahead of ours by this much. */
+export const CLOCK_TOLERANCE_MS = 5 * 60 * 1_000;
+const NOTHING: Decision = { events: [], effect: null, undone: null };
+
+/**
+ * What a command makes of an upgrade: events, or a refusal that says why. Nothing at all where it is done already.
+ * @throws GovernanceError
+ */
+export function decideUpgrade(
+  state: UpgradeState | null,
+  command: UpgradeCommand,
+  context: DecisionContext,
+): Decision {
+  if (command.kind === 'propose') return propose(state, command, context);
+  if (state === null) throw new GovernanceError('upgrade_not_found', 'There is no such upgrade.');
+  switch (command.kind) {
+    case 'sign':
+      return sign(state, command, context);
+    case 'report-check':
+      return reportCheck(state, command, context);
+    case 'apply':
+      return apply(state, command, context);
+    case 'emergency-apply':
+      return emergencyApply(state, command, context);
+    case 'withdraw':
+      return withdraw(state, command, context);
+    case 'complete':
+      return complete(state, command);
+    case 'expire':
+      return expire(state, context);
+    case 'settle-emergency':
+      return settleEmergency(state, context);
+  }
+}
+
+function only(...events: UpgradeEvent[]): Decision {
+  return { ...NOTHING, events };
+}
+
+function propose(
+  state: UpgradeState | null,
+  { manifest: document, artifactSha256, submittedBy, by }: Extract<UpgradeCommand, { kind: 'propose' }>,
+  { now, governance, undone }: DecisionContext,
+): Decision {
+  const manifest = readUpgradeManifest(document);
+  const { upgradeId } = manifest;
+  if (state !== null) {
+    throw new GovernanceError(
+      'upgrade_exists',
+      `There is an upgrade ${upgradeId} already; choose another id.`,
+      {
+        upgradeId,
+      },
+    );
+  }
+  const patchSha256 = patchDigest(manifest.patchSha256, artifactSha256);
+  const { pool, policy } = governance;
+  checkChange(manifest, governance, undone);
+  return only({
+    type: 'upgrade.proposed',
+    payload: {
+      upgradeId,
+      manifest: document,
+      manifestSha256: manifestDigest(document),
+      patchSha256,
+      submittedBy: submittedBy ?? by,
+      pool: {
+        version: pool.inForce.version,
+        threshold: Math.max(...decidingPools(pool).map((one) => one.pool.threshold)),
+        size: pool.inForce.pool.approvers.length,
+      },
+      expiresAt: iso(now + policy.policy.proposalTtlHours * HOUR_MS),
+      approvalTtlHours: policy.policy.approvalTtlHours,
+      ratificationHours: policy.policy.ratificationHours,
+    },
+  });
+}
+
+/** What would be refused at the apply for sure is better refused now. */
+function checkChange({ change }: UpgradeManifest, governance: Governance, undone: UpgradeState | null): void {
+  if (change.kind === 'approver_pool') withoutRevokedKeys(change.pool, governance.pool);
+  if (change.kind === 'signer_rotation') rotatable(change.from, change.to, governance.signers);
+  if (change.kind === 'rollback' && (undone === null || !isUndoable(undone))) {
+    throw invalid('/undoes', `${change.undoes} is no upgrade that is in effect`);
+  }
+}
+
+function patchDigest(claimed: string | null, computed: string | null): string | null {
+  if (claimed !== null && computed !== null && claimed !== computed) {
+    throw new GovernanceError(
+      'patch_mismatch',
+      `The artifact's SHA-256 is ${computed}, the manifest says ${claimed}.`,
+      { computed, claimed },
+    );
+  }
+  return claimed ?? computed;
+}
+
+// --- signatures ------------------------------------------------------------------------------------------------------
+
+function sign(state: UpgradeState, command: SigningCommand, context: DecisionContext): Decision {
+  const { action, approverId, by } = command;
+  const { now, governance } = context;
+  const { pool } = governance;
+  signable(state, action, context);
+  const aboutPool = isAboutPool(state, pool);
+  const approver = decidingPools(pool, aboutPool)[0]?.pool.approvers.find(({ id }) => id === approverId);
+  if (approver?.principals.includes(by) !== true) {
+    throw new GovernanceError('not_the_approver', `"${by}" is not the approver ${approverId}.`);
+  }
+  if (isInvolved(approver, involvedIn(state))) {
+    throw new GovernanceError(
+      'self_approval',
+      `${approverId} proposed this upgrade or applied it, and so has no say in it.`,
+    );
+  }
+  const record = verifiedRecord(state, command, context);
+  timely(state, record, now);
+  const { approvers, notCounted, open } = quorumFor(state, action, governance, now);
+  const before = [...state.approvals].reverse().find((one) => one.record.approverId === approverId);
+  // What expired, or was signed by a key that is revoked since, may be signed again; changing one's mind may not.
+  const stands =
+    before?.phase === phaseOf(state) &&
+    before.record.expiresAt > iso(now) &&
+    !('refusal' in findSigner(pool, approverId, before.record.keyId, aboutPool));
+  if (stands) {
+    throw new GovernanceError(
+      'approver_already_signed',
+      `${approverId} has signed already, to ${before.record.action}.`,
+      { approvalId: before.id, approvers, notCounted, open },
+    );
+  }
+  const given: UpgradeEvent = {
+    type: SIGNED_TYPES[action],
+    payload: {
+      approvalId: command.approvalId,
+      record: { type: 'illuvrse-kernel/approval/v1', ...record },
+      signature: command.signature,
+    },
+  };
+  const signed: UpgradeState = {
+    ...state,
+    approvals: [
+      ...state.approvals,
+      { id: command.approvalId, record, signature: command.signature, phase: phaseOf(state), at: iso(now) },
+    ],
+  };
+  const outcome = outcomeOf(state, signed, action, context);
+  return { ...outcome, events: [given, ...outcome.events] };
+}
+
+/** Whether such a signature can still matter. */
+function signable(state: UpgradeState, action: ApprovalAction, { governance, now }: DecisionContext): void {
+  const status = statusOf(state, governance, now);
+  const open = status === 'proposed' || status === 'approved';
+  if (action === 'ratify') {
+    if (status === 'emergency_applied') return;
+    throw new GovernanceError(
+      'not_emergency',
+      `Only what was applied in an emergency is ratified; this upgrade is ${status}.`,
+      { upgradeStatus: status },
+    );
+  }
+  if (open || (action === 'reject' && status === 'emergency_applied')) return;
+  throw state.application === null ? closed(status) : alreadyApplied(status);
+}
+
+const ACTIONS: readonly ApprovalAction[] = ['approve', 'reject', 'ratify'];
+
+/** The record as the kernel has it, if the signature is over exactly that. */
+function verifiedRecord(
+  state: UpgradeState,
+  { action, approverId, keyId, approvedAt, notes, signature }: SigningCommand,
+  { origin, governance }: DecisionContext,
+): ApprovalRecord {
+  const { pool } = governance;
+  const aboutPool = isAboutPool(state, pool);
+  const approver = decidingPools(pool, aboutPool)[0]?.pool.approvers.find(({ id }) => id === approverId);
+  const candidates = keyId === null ? (approver?.keys.map((key) => key.keyId) ?? []) : [keyId];
+  const reasons: string[] = [];
+  let usable = false;
+  let meant: ApprovalAction | undefined;
+  for (const candidate of candidates) {
+    const signer = findSigner(pool, approverId, candidate, aboutPool);
+    if ('refusal' in signer) {
+      reasons.push(`${candidate}: ${signer.refusal}`);
+      continue;
+    }
+    usable = true;
+    const signing = { action, approverId, keyId: candidate, approvedAt, notes };
+    const record = recordToSign(state, governance, origin, signing);
+    const wrong = verifyApproval(record, signature, signer.key);
+    if (wrong.length === 0) return record;
+    reasons.push(...wrong.map((reason) => `${candidate}: ${reason}`));
+    // The one mistake that can be told from a forgery, because the kernel knows what else there is to sign.
+    meant ??= ACTIONS.find(
+      (other) =>
+        other !== action && verifyApproval({ ...record, action: other }, signature, signer.key).length === 0,
+    );
+  }
+  if (!usable) {
+    throw new GovernanceError(
+      'key_not_valid',
+      `${approverId} has no key that could sign this (${reasons.join('; ') || 'none is registered'}).`,
+      { reasons },
+    );
+  }
+  if (meant !== undefined) {
+    throw new GovernanceError(
+      'invalid_signature',
+      `The signature is to ${meant} this upgrade, and counts for nothing else; to ${action} it, fetch the approval request for that, and sign what it says.`,
+      { reasons: [`action: signed to ${meant}, not to ${action}`, ...reasons] },
+    );
+  }
+  throw new GovernanceError(
+    'invalid_signature',
+    'The signature is not by a registered key of the approver over exactly this record; fetch the approval request anew, and sign what it says.',
+    { reasons },
+  );
+}
+
+function timely({ submittedAt }: UpgradeState, { approvedAt, expiresAt }: ApprovalRecord, now: number): void {
+  const at = Date.parse(approvedAt);
+  const refuse = (why: string) =>
+    new GovernanceError('invalid_approved_at', `approvedAt ${approvedAt} ${why}.`, { approvedAt, expiresAt });
+  if (at > now + CLOCK_TOLERANCE_MS) throw refuse('lies in the future');
+  if (at < Date.parse(submittedAt) - CLOCK_TOLERANCE_MS) throw refuse('lies before the proposal');
+  if (expiresAt <= iso(now)) throw refuse(`is so old that the approval expired at ${expiresAt}`);
+}
+
+/** What follows from one more signature. */
+function outcomeOf(
+  before: UpgradeState,
+  after: UpgradeState,
+  action: ApprovalAction,
+  context: DecisionContext,
+): Decision {
+  const { governance, now } = context;
+  const quorum = quorumFor(after, action, governance, now);
+  const { approvers, required } = quorum;
+  const { inForce, events: poolEvents } = governance.pool;
+  const decision = { approvers, required, poolVersion: inForce.version, poolEvents, decidedAt: iso(now) };
+  switch (action) {
+    case 'approve': {
+      const newly = quorum.reached && !quorumFor(before, action, governance, now).reached;
+      return newly ? only({ type: 'upgrade.approved', payload: decision }) : NOTHING;
+    }
+    case 'ratify':
+      if (!quorum.reached) return NOTHING;
+      return { ...only({ type: 'upgrade.ratified', payload: decision }), effect: planConfirmation(after) };
+    case 'reject': {
+      if (approvers.length <= quorum.eligible - required) return NOTHING;
+      const reason = rejectionReason(after, approvers);
+      if (after.status !== 'emergency_applied') {
+        return only({ type: 'upgrade.rejected', payload: { approvers, reason } });
+      }
+      return rollBack(after, `its ratification was rejected: ${reason}`, context);
+    }
+  }
+}
+
+function rejectionReason({ approvals }: UpgradeState, approvers: readonly string[]): string {
+  const said = approvals
+    .filter(({ record }) => record.action === 'reject' && approvers.includes(record.approverId))
+    .map(({ record }) => `${record.approverId}: ${record.notes ?? 'no reason given'}`);
+  return `rejected by ${approvers.length} approvers (${said.join('; ')})`.slice(0, MAX_REASON);
+}
+
+const MAX_REASON = 4_000;
+
+// --- checks, application, end ----------------------------------------------------------------------------------------
+
+function reportCheck(
+  state: UpgradeState,
+  { name, passed, detail, by, byService }: Extract<UpgradeCommand, { kind: 'report-check' }>,
+  context: DecisionContext,
+): Decision {
+  stillOpen(state, context);
+  if (!byService) {
+    throw new GovernanceError(
+      'only_services',
+      'A check is reported by the service that made it, not by a person.',
+    );
+  }
+  if (!state.manifest.preconditions.includes(name)) {
+    throw new GovernanceError('unknown_check', `The manifest names no precondition "${name}".`, {
+      preconditions: state.manifest.preconditions,
+    });
+  }
+  return only({ type: 'upgrade.check_reported', payload: { name, passed, by, detail } });
+}
+
+function apply(
+  state: UpgradeState,
+  { artifactSha256, by }: Extract<UpgradeCommand, { kind: 'apply' }>,
+  context: DecisionContext,
+): Decision {
+  if (isUndoable(state)) return NOTHING;
+  const { governance, now, undone } = context;
+  stillOpen(state, context);
+  const quorum = quorumFor(state, 'approve', governance, now);
+  const { approvers, required, missing } = quorum;
+  if (!quorum.reached) {
+    throw new GovernanceError(
+      'insufficient_quorum',
+      `${approvers.length} of ${required} approvals count; ${missing} more ${missing === 1 ? 'is' : 'are'} needed.`,
+      {
+        approvals: approvers.length,
+        approvers,
+        required,
+        missing,
+        notCounted: quorum.notCounted,
+        open: quorum.open,
+      },
+    );
+  }
+  const unchecked = missingChecks(state);
+  if (unchecked.length > 0) {
+    throw new GovernanceError(
+      'checks_missing',
+      `Checks that must have passed first: ${unchecked.join(', ')}.`,
+      {
+        checks: unchecked,
+      },
+    );
+  }
+  patchDigest(state.patchSha256, artifactSha256);
+  const planned = planEffect(state, governance, undone, { provisional: false, now });
+  const { change } = state.manifest;
+  return {
+    events: [
+      {
+        type: 'upgrade.applied',
+        payload: {
+          appliedBy: by,
+          approvers,
+          required,
+          poolVersion: governance.pool.inForce.version,
+          poolEvents: governance.pool.events,
+          decidedAt: iso(now),
+          effect: planned?.effect ?? null,
+          authorization: null,
+        },
+      },
+    ],
+    effect: planned,
+    undone:
+      change.kind === 'rollback'
+        ? {
+            type: 'upgrade.rolled_back',
+            payload: {
+              reason: state.manifest.rationale,
+              undoneBy: state.upgradeId,
+              effect: planned?.effect ?? null,
+            },
+          }
+        : null,
+  };
+}
+
+function emergencyApply(
+  state: UpgradeState,
+  { reason, by }: Extract<UpgradeCommand, { kind: 'emergency-apply' }>,
+  context: DecisionContext,
+): Decision {
+  if (state.application !== null) throw alreadyApplied(state.status);
+  stillOpen(state, context);
+  const { governance, now, undone } = context;
+  if (state.manifest.change.kind === 'rollback') {
+    // It would have to be undone again when nobody ratifies it, which is what it undoes.
+    throw invalid('/type', 'a rollback cannot be applied in an emergency; it needs its quorum');
+  }
+  const planned = planEffect(state, governance, undone, { provisional: true, now });
+  return {
+    ...only({
+      type: 'upgrade.emergency_applied',
+      payload: {
+        appliedBy: by,
+        reason,
+        ratifyBy: iso(now + state.ratificationHours * HOUR_MS),
+        effect: planned?.effect ?? null,
+        authorization: null,
+      },
+    }),
+    effect: planned,
+  };
+}
+
+function withdraw(
+  state: UpgradeState,
+  { reason, by }: Extract<UpgradeCommand, { kind: 'withdraw' }>,
+  context: DecisionContext,
+): Decision {
+  if (by !== state.proposer) {
+    throw new GovernanceError(
+      'not_the_proposer',
+      `Only ${state.proposer}, who proposed it, may withdraw it.`,
+    );
+  }
+  stillOpen(state, context);
+  return only({ type: 'upgrade.withdrawn', payload: { reason } });
+}
+
+function complete(
+  state: UpgradeState,
+  { outcome, detail }: Extract<UpgradeCommand, { kind: 'complete' }>,
+): Decision {
+  if (state.status === outcome) return NOTHING;
+  if (state.status !== 'applied' && state.status !== 'ratified') {
+    throw new GovernanceError(
+      'not_applied',
+      `Only what was applied can be ${outcome}; this upgrade is ${state.status}.`,
+      { upgradeStatus: state.status },
+    );
+  }
+  return only({ type: `upgrade.${outcome}`, payload: { detail } });
+}
+
+function expire(state: UpgradeState, { now }: DecisionContext): Decision {
+  const open = state.status === 'proposed' || state.status === 'approved';
+  if (!open || now < Date.parse(state.expiresAt)) return NOTHING;
+  return only({
+    type: 'upgrade.expired',
+    payload: { reason: `nobody applied it until ${state.expiresAt}` },
+  });
+}
+
+function settleEmergency(state: UpgradeState, context: DecisionContext): Decision {
+  const ratifyBy = state.application?.ratifyBy;
+  if (state.status !== 'emergency_applied' || !ratifyBy || context.now < Date.parse(ratifyBy)) return NOTHING;
+  return rollBack(state, `nobody ratified it until ${ratifyBy}`, context);
+}
+
+/** Takes back what the kernel itself can take back, and says so of the rest. */
+function rollBack(state: UpgradeState, reason: string, { governance, now }: DecisionContext): Decision {
+  const planned = planUndo(state, state.upgradeId, governance, now);
+  if (planned === null) return only({ type: 'upgrade.rollback_required', payload: { reason } });
+  const { effect } = planned;
+  return {
+    ...only({ type: 'upgrade.rolled_back', payload: { reason, undoneBy: null, effect } }),
+    effect: planned,
+  };
+}
+
+function stillOpen(state: UpgradeState, { governance, now }: DecisionContext): void {
+  const status = statusOf(state, governance, now);
+  if (status === 'proposed' || status === 'approved') return;
+  throw state.application === null ? closed(status) : alreadyApplied(status);
+}
+
+function closed(status: string): GovernanceError {
+  return new GovernanceError('upgrade_closed', `This upgrade is ${status}; propose another one.`, {
+    upgradeStatus: status,
+  });
+}
+
+function alreadyApplied(status: string): GovernanceError {
+  return new GovernanceError(
+    'upgrade_already_applied',
+    `This upgrade was applied already and is ${status}.`,
+    {
+      upgradeStatus: status,
+    },
+  );
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}

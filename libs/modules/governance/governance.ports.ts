@@ -1,0 +1,45 @@
+import { type ApproverPool, type LogCheckpoint, type SignerEntry } from '#evidence';
+import { type GovernancePolicy } from './domain/governance.policy';
+
+/** Signs what the kernel itself vouches for with the manifest key in force; bound to the signing proxy by the app. */
+export abstract class AuthorizationSigner {
+  /**
+   * @param input the DSSE pre-authentication encoding to sign
+   * @throws SignerError `signing_unavailable` when no manifest key can sign now
+   */
+  abstract sign(input: Uint8Array): Promise<{ kid: string; keyVersion: string; signature: string }>;
+}
+
+/** Has a signing key say that it is held here; bound to the signing proxy by the app. */
+export abstract class KeyPossession {
+  /**
+   * The counter-signature with which `to` comes in the place of another key (docs/spec/signers.md, section 4).
+   * @param replaces the kid of the other key
+   * @throws SignerError when the signing backend does not hold the key, or cannot sign now
+   */
+  abstract prove(replaces: string, to: SignerEntry): Promise<string>;
+}
+
+/** The registered signers, as they are in the chain right now. */
+export abstract class GovernedSigners {
+  abstract signers(): Promise<SignerEntry[]>;
+}
+
+export abstract class GovernanceOptions {
+  /** This kernel's name inside every approval, e.g. `kernel.example.com/prod`. */
+  abstract readonly origin: string;
+  /** The policy until an upgrade changes it. */
+  abstract readonly policy: GovernancePolicy;
+  /** The pool of a chain that has none yet; null when the deployment names none. */
+  abstract readonly firstPool: ApproverPool | null;
+  abstract now(): Date;
+}
+
+/** Signs checkpoints of the log with the checkpoint key in force; bound to the signing proxy by the app. */
+export abstract class CheckpointSigner {
+  /**
+   * @returns the signed note
+   * @throws SignerError `signing_unavailable`
+   */
+  abstract sign(checkpoint: LogCheckpoint): Promise<string>;
+}

@@ -1,0 +1,82 @@
+import { Injectable } from '@nestjs/common';
+import { evolvePool, POOL_STREAM, type PoolState } from '#evidence';
+import { EventStore, type StoredEvent, type StreamVersion } from '#platform/event-store';
+import { GovernanceError } from './domain/governance.error';
+import { evolvePolicy, initialPolicy, POLICY_STREAM } from './domain/governance.policy';
+import { type Governance } from './domain/plan-effect';
+import { evolveUpgrade, type UpgradeState } from './domain/upgrade.state';
+import { GovernanceOptions, GovernedSigners } from './governance.ports';
+
+export function upgradeStream(upgradeId: string): string {
+  return `upgrade/${upgradeId}`;
+}
+
+/** An upgrade with the events that made it. */
+export interface LoadedUpgrade {
+  state: UpgradeState;
+  events: StoredEvent[];
+}
+
+/** Everything folded from the chain: there is no other copy that could be older. */
+@Injectable()
+export class GovernanceReader {
+  constructor(
+    private readonly store: EventStore,
+    private readonly options: GovernanceOptions,
+    private readonly governedSigners: GovernedSigners,
+  ) {}
+
+  /** The pool with its events; null before the first one is registered. */
+  async pool(): Promise<{ state: PoolState | null; events: StoredEvent[] }> {
+    const events = await this.store.loadStream(POOL_STREAM);
+    return {
+      events,
+      state: events.reduce<PoolState | null>((state, { event }) => evolvePool(state, event), null),
+    };
+  }
+
+  /**
+   * What upgrades are judged by, and the versions of the streams that it was read from.
+   * @throws GovernanceError `no_pool`
+   */
+  async governance(): Promise<{ governance: Governance; versions: StreamVersion[] }> {
+    const [pool, policyEvents, signers] = await Promise.all([
+      this.pool(),
+      this.store.loadStream(POLICY_STREAM),
+      this.governedSigners.signers(),
+    ]);
+    if (pool.state === null) {
+      throw new GovernanceError(
+        'no_pool',
+        'This kernel has no approver pool yet; it is registered at the first start, from KERNEL_APPROVER_POOL.',
+      );
+    }
+    const policy = policyEvents.reduce(
+      (state, { event }) => evolvePolicy(state, event),
+      initialPolicy(this.options.policy),
+    );
+    return {
+      governance: { pool: pool.state, policy, signers },
+      versions: [
+        { stream: POOL_STREAM, version: pool.events.length },
+        { stream: POLICY_STREAM, version: policyEvents.length },
+      ],
+    };
+  }
+
+  async upgrade(upgradeId: string): Promise<LoadedUpgrade | null> {
+    const events = await this.store.loadStream(upgradeStream(upgradeId));
+    const state = events.reduce<UpgradeState | null>(
+      (before, { event }) => evolveUpgrade(before, event),
+      null,
+    );
+    return state === null ? null : { state, events };
+  }
+
+  /** @throws GovernanceError `upgrade_not_found` */
+  async existing(upgradeId: string): Promise<LoadedUpgrade> {
+    const found = await this.upgrade(upgradeId);
+    if (found !== null) return found;
+    throw new GovernanceError('upgrade_not_found', `There is no upgrade "${upgradeId}".`, { upgradeId });
+  }
+}

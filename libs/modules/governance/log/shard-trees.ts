@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto';
+import { inclusionPath, nodeHash, type Subtree, treeRoot } from '#evidence';
+
+/** Leaves whose hashes are not kept but read again: the subtree over each 256 of them is. */
+const TILE = 256;
+const TILE_LEVEL = 8;
+/** Tiles read by one statement: 4,096 leaf hashes. */
+const TILES_AT_ONCE = 16;
+/** Of 268 million events: 32 MiB of hashes. */
+const MAX_TILES = 1 << 20;
+
+/** Hashes of leaves, as the store computes them: those of positions after `afterSeq`, in order. */
+export type LeafHashes = (shard: number, afterSeq: number, limit: number) => Promise<Uint8Array[]>;
+
+/**
+ * The Merkle trees of the shards (docs/spec/transparency-log.md), as much of them as proofs need. What is committed never
+ * changes, so a subtree that is full is computed once and kept.
+ */
+export class ShardTrees {
+  private readonly trees = new Map<number, { tiles: Uint8Array[]; growing: Promise<void> }>();
+
+  constructor(private readonly leaves: LeafHashes) {}
+
+  /** Root and paths of a tree of a size that the shard has already. */
+  async proofs(
+    shard: number,
+    size: number,
+    indexes: readonly number[],
+  ): Promise<{ root: Uint8Array; paths: Uint8Array[][] }> {
+    const tiles = await this.grown(shard, size);
+    const subtree = this.subtree(shard, tiles, size);
+    const root = await treeRoot(sha256, subtree, size);
+    const paths: Uint8Array[][] = [];
+    for (const index of indexes) paths.push(await inclusionPath(sha256, subtree, index, size));
+    return { root, paths };
+  }
+
+  /** Extends the kept tiles, one caller at a time: those who wait find them there. */
+  private async grown(shard: number, size: number): Promise<Uint8Array[]> {
+    const wanted = Math.floor(size / TILE);
+    if (wanted > MAX_TILES) throw new RangeError(`a tree of ${size} leaves is too large to be computed here`);
+    let tree = this.trees.get(shard);
+    if (tree === undefined) {
+      tree = { tiles: [], growing: Promise.resolve() };
+      this.trees.set(shard, tree);
+    }
+    const { tiles } = tree;
+    tree.growing = tree.growing
+      .catch(() => undefined)
+      .then(async () => {
+        while (tiles.length < wanted) {
+          const count = Math.min(TILES_AT_ONCE, wanted - tiles.length) * TILE;
+          const hashes = await this.read(shard, tiles.length * TILE, count);
+          for (let at = 0; at < count; at += TILE) tiles.push(perfectRoot(hashes.slice(at, at + TILE)));
+        }
+      });
+    await tree.growing;
+    return tiles;
+  }
+
+  private subtree(shard: number, tiles: readonly Uint8Array[], size: number): Subtree {
+    // Several events of an upgrade mostly lie in one tile.
+    const read = new Map<number, Promise<Uint8Array[]>>();
+    const perfect: Subtree = async (level, index) => {
+      if (level > TILE_LEVEL) {
+        return nodeHash(sha256, await perfect(level - 1, index * 2), await perfect(level - 1, index * 2 + 1));
+      }
+      if (level === TILE_LEVEL) {
+        const tile = tiles[index];
+        if (tile === undefined) throw new RangeError(`the tree of shard ${shard} has no tile ${index}`);
+        return tile;
+      }
+      const first = index * 2 ** level;
+      const tile = Math.floor(first / TILE);
+      let hashes = read.get(tile);
+      if (hashes === undefined) {
+        hashes = this.read(shard, tile * TILE, Math.min(TILE, size - tile * TILE));
+        read.set(tile, hashes);
+      }
+      const within = first - tile * TILE;
+      return perfectRoot((await hashes).slice(within, within + 2 ** level));
+    };
+    return perfect;
+  }
+
+  private async read(shard: number, afterSeq: number, count: number): Promise<Uint8Array[]> {
+    const hashes = await this.leaves(shard, afterSeq, count);
+    if (hashes.length === count) return hashes;
+    throw new RangeError(`shard ${shard} has ${hashes.length} of ${count} events after ${afterSeq}`);
+  }
+}
+
+/** Of a power of two of leaves. */
+function perfectRoot(hashes: readonly Uint8Array[]): Uint8Array {
+  let level = hashes;
+  while (level.length > 1) {
+    const above: Uint8Array[] = [];
+    for (let i = 0; i < level.length; i += 2) {
+      above.push(nodeHash(sha256, level[i] as Uint8Array, level[i + 1] as Uint8Array));
+    }
+    level = above;
+  }
+  return level[0] as Uint8Array;
+}
+
+function sha256(data: Uint8Array): Uint8Array {
+  return createHash('sha256').update(data).digest();
+}

@@ -1,0 +1,245 @@
+import { Injectable } from '@nestjs/common';
+import { type Actor, type JsonObject } from '#evidence';
+import {
+  type AnswerBytes,
+  answerOnce,
+  appendAndAnswer,
+  type CommandAnswer,
+  EventStore,
+  type IdempotencyClaim,
+  newEventId,
+  type StoredEvent,
+  type StreamVersion,
+  type StreamWrite,
+} from '#platform/event-store';
+import { ContendedDecisions } from './contended-decisions';
+import { authorizeDeployment } from './deployment-authorization';
+import { GovernanceError } from './domain/governance.error';
+import { type Governance } from './domain/plan-effect';
+import { decideUpgrade, type Decision, type UpgradeCommand } from './domain/upgrade.decider';
+import { evolveUpgrade, REFUSED_TYPE, type UpgradeEvent, type UpgradeState } from './domain/upgrade.state';
+import { AuthorizationSigner, GovernanceOptions, KeyPossession } from './governance.ports';
+import { GovernanceReader, upgradeStream } from './governance.reader';
+
+/** Who asks, and how the answer is remembered. */
+export interface Asking {
+  actor: Actor;
+  correlationId: string | null;
+  idempotency: IdempotencyClaim | null;
+}
+
+/** What an answer is made of. */
+export interface Decided {
+  state: UpgradeState;
+  governance: Governance;
+  now: number;
+  /** Null when everything was done already. */
+  position: string | null;
+}
+
+/** Refused signatures recorded per upgrade; what comes after that is refused all the same, but fills no chain. */
+const MAX_RECORDED_REFUSALS = 100;
+
+const RECORDED_REFUSALS: ReadonlySet<GovernanceError['code']> = new Set([
+  'invalid_signature',
+  'key_not_valid',
+  'invalid_approved_at',
+]);
+
+/** Makes decisions about upgrades: loads, decides, commits everything that follows together or nothing. */
+@Injectable()
+export class UpgradeDecisions {
+  private readonly contended: ContendedDecisions;
+
+  constructor(
+    private readonly store: EventStore,
+    private readonly reader: GovernanceReader,
+    private readonly signer: AuthorizationSigner,
+    private readonly options: GovernanceOptions,
+    private readonly possession: KeyPossession,
+  ) {
+    this.contended = new ContendedDecisions(store);
+  }
+
+  /** @throws GovernanceError, EventStoreError, SignerError */
+  async decide(
+    upgradeId: string,
+    command: UpgradeCommand,
+    asking: Asking,
+    answer: (decided: Decided) => AnswerBytes,
+  ): Promise<CommandAnswer> {
+    return this.contended.decide(upgradeId, asking.idempotency, () =>
+      this.attempt(upgradeId, command, asking, answer),
+    );
+  }
+
+  private async attempt(
+    upgradeId: string,
+    command: UpgradeCommand,
+    asking: Asking,
+    answer: (decided: Decided) => AnswerBytes,
+  ): Promise<CommandAnswer> {
+    const [loaded, { governance, versions }] = await Promise.all([
+      this.reader.upgrade(upgradeId),
+      this.reader.governance(),
+    ]);
+    const state = loaded?.state ?? null;
+    const undone = await this.undone(state, command);
+    const now = this.options.now().getTime();
+    const { origin } = this.options;
+    let decision: Decision;
+    try {
+      decision = decideUpgrade(state, command, { now, origin, governance, undone });
+    } catch (error) {
+      if (error instanceof GovernanceError && state !== null)
+        await this.recordRefusal(state, command, error, asking);
+      throw error;
+    }
+    if (decision.events.length === 0 && state !== null) {
+      const done = await answerOnce(this.store, asking.idempotency, async () =>
+        answer({ state, governance, now, position: null }),
+      );
+      return { ...done, replayed: false, eventIds: [] };
+    }
+    const events = await this.authorized(state, decision, asking, now);
+    const effect = await this.counterSigned(state, decision.effect);
+    const writes = writesOf(upgradeId, state, { ...decision, events, effect }, undone, versions);
+    return appendAndAnswer(
+      this.store,
+      {
+        actor: asking.actor,
+        correlationId: asking.correlationId,
+        writes,
+        requires: versions.filter(({ stream }) => !writes.some((write) => write.stream === stream)),
+      },
+      asking.idempotency,
+      (committed, position) => {
+        const after = fold(state, upgradeId, committed);
+        return answer({ state: after, governance, now, position });
+      },
+    );
+  }
+
+  /** The upgrade that a rollback undoes. */
+  private async undone(state: UpgradeState | null, command: UpgradeCommand): Promise<UpgradeState | null> {
+    const named = command.kind === 'propose' ? command.manifest['undoes'] : null;
+    const change = state?.manifest.change;
+    const undoes = change?.kind === 'rollback' ? change.undoes : named;
+    if (typeof undoes !== 'string' || undoes === '') return null;
+    return (await this.reader.upgrade(undoes))?.state ?? null;
+  }
+
+  /** What is applied outside the kernel gets its authorisation: signed last, when nothing but the commit can fail. */
+  private async authorized(
+    state: UpgradeState | null,
+    { events, effect }: Decision,
+    { actor }: Asking,
+    now: number,
+  ): Promise<UpgradeEvent[]> {
+    if (state === null || effect !== null) return events;
+    return Promise.all(
+      events.map(async (event): Promise<UpgradeEvent> => {
+        if (event.type !== 'upgrade.applied' && event.type !== 'upgrade.emergency_applied') return event;
+        const envelope = await authorizeDeployment(this.signer, state, {
+          origin: this.options.origin,
+          signedAt: new Date(now).toISOString(),
+          requestedBy: actor.id,
+          head: await this.store.recentHead(this.store.shardOf(upgradeStream(state.upgradeId))),
+        });
+        const authorization = envelope as unknown as JsonObject;
+        return { ...event, payload: { ...event.payload, authorization } } as UpgradeEvent;
+      }),
+    );
+  }
+
+  /** A key that comes in has to say itself that it is held here. */
+  private async counterSigned(
+    state: UpgradeState | null,
+    effect: Decision['effect'],
+  ): Promise<Decision['effect']> {
+    const change = state?.manifest.change;
+    if (change?.kind !== 'signer_rotation' || effect?.effect.kind !== 'signer_rotation') return effect;
+    const counterSignature = await this.possession.prove(change.from, change.to);
+    return { ...effect, payload: { ...effect.payload, counterSignature } };
+  }
+
+  /** A signature that is false, or comes when its time is over, is a fact worth knowing: somebody may be trying. */
+  private async recordRefusal(
+    state: UpgradeState,
+    command: UpgradeCommand,
+    error: GovernanceError,
+    { actor, correlationId }: Asking,
+  ): Promise<void> {
+    if (command.kind !== 'sign' || !RECORDED_REFUSALS.has(error.code)) return;
+    if (state.refusals >= MAX_RECORDED_REFUSALS) return;
+    const { action, approverId, keyId, approvedAt } = command;
+    await this.store.append({
+      actor,
+      correlationId,
+      writes: [
+        {
+          stream: upgradeStream(state.upgradeId),
+          expectedVersion: 'any',
+          events: [
+            {
+              id: newEventId(),
+              type: REFUSED_TYPE,
+              payload: {
+                upgradeId: state.upgradeId,
+                action,
+                approverId,
+                keyId,
+                approvedAt,
+                error: error.code,
+                reasons: (error.details['reasons'] as string[] | undefined) ?? [error.message],
+              },
+            },
+          ],
+        },
+      ],
+    });
+  }
+}
+
+function writesOf(
+  upgradeId: string,
+  state: UpgradeState | null,
+  { events, effect, undone: undoing }: Decision,
+  undone: UpgradeState | null,
+  versions: readonly StreamVersion[],
+): StreamWrite[] {
+  const written = ({ type, payload }: UpgradeEvent) => ({ type, payload: payload as unknown as JsonObject });
+  const writes: StreamWrite[] = [
+    { stream: upgradeStream(upgradeId), expectedVersion: state?.version ?? 0, events: events.map(written) },
+  ];
+  if (effect !== null) {
+    const known = versions.find(({ stream }) => stream === effect.stream);
+    writes.push({
+      stream: effect.stream,
+      // A key that is rotated in is new; one that is retired has its own history.
+      expectedVersion: known?.version ?? (effect.type === 'signer.rotated' ? 0 : 'any'),
+      events: [{ type: effect.type, payload: effect.payload }],
+    });
+  }
+  if (undoing !== null && undone !== null) {
+    writes.push({
+      stream: upgradeStream(undone.upgradeId),
+      expectedVersion: undone.version,
+      events: [written(undoing)],
+    });
+  }
+  return writes;
+}
+
+function fold(
+  state: UpgradeState | null,
+  upgradeId: string,
+  committed: readonly StoredEvent[],
+): UpgradeState {
+  const stream = upgradeStream(upgradeId);
+  const after = committed
+    .filter(({ event }) => event.stream === stream)
+    .reduce<UpgradeState | null>((before, { event }) => evolveUpgrade(before, event), state);
+  if (after === null) throw new TypeError(`nothing was decided about ${upgradeId}`);
+  return after;
+}

@@ -1,0 +1,106 @@
+import { Body, Controller, Get, Inject, Param, Post } from '@nestjs/common';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import {
+  actorOf,
+  BytesAnswer,
+  Caller,
+  Context,
+  Policy,
+  type Principal,
+  type RequestContext,
+} from '#platform/edge';
+import { type SignerPurpose } from '#evidence';
+import { answerBytes, answerOnce, EventStore } from '#platform/event-store';
+import { CompromiseKey, type Since } from '../commands/compromise-key/compromise-key.command';
+import { MakeKey } from '../commands/make-key/make-key.command';
+import { RetireKey } from '../commands/retire-key/retire-key.command';
+import { RotateKey } from '../commands/rotate-key/rotate-key.command';
+import { type KeyAsking } from '../key-decisions';
+import { type Candidates, GetCandidates } from '../queries/candidates/candidates.query';
+
+/** Changes of the registry by a SuperAdmin; what needs several people is an upgrade (libs/modules/governance). */
+@Controller('kernel/keys')
+export class KeyChangesController {
+  constructor(
+    @Inject(CommandBus) private readonly commands: CommandBus,
+    @Inject(QueryBus) private readonly queries: QueryBus,
+    private readonly store: EventStore,
+  ) {}
+
+  @Get('candidates')
+  @Policy('keys.read')
+  async candidates(): Promise<Candidates> {
+    return this.queries.execute(new GetCandidates());
+  }
+
+  @Post('candidates')
+  @Policy('keys.manage')
+  make(
+    @Body() { purpose, kid }: { purpose: SignerPurpose; kid?: string },
+    @Caller() caller: Principal,
+    @Context() context: RequestContext,
+  ): Promise<BytesAnswer> {
+    return this.once(
+      context,
+      () => this.commands.execute(new MakeKey(purpose, kid ?? null, asking(caller, context))),
+      201,
+    );
+  }
+
+  @Post('rotate')
+  @Policy('keys.manage')
+  rotate(
+    @Body() { purpose, to }: { purpose: SignerPurpose; to?: string },
+    @Caller() caller: Principal,
+    @Context() context: RequestContext,
+  ): Promise<BytesAnswer> {
+    return this.once(context, () =>
+      this.commands.execute(new RotateKey(purpose, to ?? null, asking(caller, context))),
+    );
+  }
+
+  @Post(':kid/retire')
+  @Policy('keys.manage')
+  retire(
+    @Param('kid') kid: string,
+    @Body() { reason }: { reason: string },
+    @Caller() caller: Principal,
+    @Context() context: RequestContext,
+  ): Promise<BytesAnswer> {
+    return this.once(context, () =>
+      this.commands.execute(new RetireKey(kid, reason, asking(caller, context))),
+    );
+  }
+
+  @Post(':kid/compromise')
+  @Policy('keys.manage')
+  compromise(
+    @Param('kid') kid: string,
+    @Body()
+    body: { since: Since; reason: string; emergencyKid?: string; stayReadOnly?: boolean },
+    @Caller() caller: Principal,
+    @Context() context: RequestContext,
+  ): Promise<BytesAnswer> {
+    const { since, reason, emergencyKid = null, stayReadOnly = false } = body;
+    return this.once(context, () =>
+      this.commands.execute(
+        new CompromiseKey(kid, since, reason, emergencyKid, stayReadOnly, asking(caller, context)),
+      ),
+    );
+  }
+
+  private async once(
+    context: RequestContext,
+    change: () => Promise<object>,
+    status = 200,
+  ): Promise<BytesAnswer> {
+    const answer = await answerOnce(this.store, context.idempotencyClaim(), async () =>
+      answerBytes(status, await change()),
+    );
+    return new BytesAnswer(answer.status, answer.body);
+  }
+}
+
+function asking(caller: Principal, { correlationId }: RequestContext): KeyAsking {
+  return { actor: actorOf(caller), correlationId };
+}

@@ -1,0 +1,70 @@
+import { type ServerResponse } from 'node:http';
+import { Controller, Get, Headers, Inject, Param, Res } from '@nestjs/common';
+import { QueryBus } from '@nestjs/cqrs';
+import { BytesAnswer, Policy, PublicRoute } from '#platform/edge';
+import { jwks, sha256Hex, type SignerEntry, signersJson } from '#evidence';
+import { KeyRegistryError } from '../domain/key-registry.error';
+import { KeyRegistryOptions } from '../key-registry.ports';
+import { GetSigners } from '../queries/signers/signers.query';
+
+/**
+ * A minute is how long a compromised key may go on in a verifier's cache. What is older has to be asked for again,
+ * which costs an answer without a body as long as nothing has changed.
+ */
+const CACHE_CONTROL = 'public, max-age=60, must-revalidate';
+
+/** The registry is for those with a role; the public keys in the verifiers' formats need TLS alone. */
+@Controller('kernel/keys')
+export class KeysController {
+  constructor(
+    @Inject(QueryBus) private readonly queries: QueryBus,
+    private readonly options: KeyRegistryOptions,
+  ) {}
+
+  @Get()
+  @Policy('keys.read')
+  async list(): Promise<{ signers: SignerEntry[] }> {
+    return { signers: await this.signers() };
+  }
+
+  @Get('signers.json')
+  @PublicRoute()
+  async signersFile(
+    @Headers('if-none-match') known: string | undefined,
+    @Res({ passthrough: true }) response: ServerResponse,
+  ): Promise<BytesAnswer> {
+    return cacheable(signersJson(await this.signers(), this.options.origin), known, response);
+  }
+
+  @Get('jwks.json')
+  @PublicRoute()
+  async jwks(
+    @Headers('if-none-match') known: string | undefined,
+    @Res({ passthrough: true }) response: ServerResponse,
+  ): Promise<BytesAnswer> {
+    return cacheable(JSON.stringify(jwks(await this.signers())), known, response);
+  }
+
+  @Get(':kid')
+  @Policy('keys.read')
+  async key(@Param('kid') kid: string): Promise<SignerEntry> {
+    const signer = (await this.signers()).find(({ signer_kid }) => signer_kid === kid);
+    if (!signer) throw new KeyRegistryError('signer_not_found', `There is no signer "${kid}".`);
+    return signer;
+  }
+
+  private signers(): Promise<SignerEntry[]> {
+    return this.queries.execute(new GetSigners());
+  }
+}
+
+/** 304 when the caller has these very bytes (RFC 9110 section 13.1.2). */
+function cacheable(text: string, known: string | undefined, response: ServerResponse): BytesAnswer {
+  const tag = `"${sha256Hex(text)}"`;
+  response.setHeader('ETag', tag);
+  response.setHeader('Cache-Control', CACHE_CONTROL);
+  // The comparison is a weak one: a proxy on the way may have compressed what it keeps.
+  const tags = known?.split(',').map((one) => one.trim().replace(/^W\//, '')) ?? [];
+  if (tags.includes(tag) || tags.includes('*')) return new BytesAnswer(304, new Uint8Array());
+  return new BytesAnswer(200, Buffer.from(text));
+}

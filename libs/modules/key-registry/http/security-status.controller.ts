@@ -1,0 +1,55 @@
+import { Controller, Get, Inject } from '@nestjs/common';
+import { QueryBus } from '@nestjs/cqrs';
+import { PublicRoute } from '#platform/edge';
+import { type SignerEntry } from '#evidence';
+import { EventStore, type ShardHead } from '#platform/event-store';
+import { BackendKeys, KeyRegistryOptions, ModeSource } from '../key-registry.ports';
+import { GetSigners } from '../queries/signers/signers.query';
+import { SigningKeys } from '../signing-keys';
+
+interface SecurityStatus {
+  origin: string;
+  mode: 'normal' | 'read-only' | 'safe-mode';
+  modeSince: string;
+  /** The store is being rebuilt: what is read now is not everything yet. */
+  restoring: boolean;
+  signers: SignerEntry[];
+  heads: ShardHead[];
+  signing: { ok: boolean; detail: string };
+}
+
+/** How this kernel stands, for whoever is about to trust it. */
+@Controller('kernel/security')
+export class SecurityStatusController {
+  constructor(
+    @Inject(QueryBus) private readonly queries: QueryBus,
+    private readonly store: EventStore,
+    private readonly backend: BackendKeys,
+    private readonly keys: SigningKeys,
+    private readonly options: KeyRegistryOptions,
+    private readonly modes: ModeSource,
+  ) {}
+
+  @Get('status')
+  @PublicRoute()
+  async status(): Promise<SecurityStatus> {
+    const [signers, heads, signing] = await Promise.all([
+      this.queries.execute(new GetSigners()),
+      this.store.heads(),
+      this.signing(),
+    ]);
+    const { mode, since, restoring } = this.modes.current();
+    return { origin: this.options.origin, mode, modeSince: since, restoring, signers, heads, signing };
+  }
+
+  /** What is wrong is told without addresses or credentials: this route asks for no role. */
+  private async signing(): Promise<{ ok: boolean; detail: string }> {
+    const problem = this.keys.problem();
+    if (problem !== null) return { ok: false, detail: 'no registered key can sign' };
+    try {
+      return await this.backend.health();
+    } catch {
+      return { ok: false, detail: 'the signing proxy cannot be reached' };
+    }
+  }
+}

@@ -1,0 +1,32 @@
+import { type Actor } from '#evidence';
+
+/**
+ * - `normal`: everyone does what they may
+ * - `read-only`: no write; what it takes when the signing backend is away for long, or before an intervention
+ * - `safe-mode`: no write and no signature; while evidence or keys are in doubt, or the store is rebuilt
+ */
+export type KernelMode = 'normal' | 'read-only' | 'safe-mode';
+export const KERNEL_MODES: readonly KernelMode[] = ['normal', 'read-only', 'safe-mode'];
+
+/** The mode in force. */
+export interface ModeState {
+  readonly mode: KernelMode;
+  /** The store is being filled from the archive: reads do not see everything yet, and only the replay ends the mode. */
+  readonly restoring: boolean;
+  readonly reason: string;
+  readonly actor: Actor;
+  /** RFC 3339. */
+  readonly since: string;
+}
+
+/** A change that is not in the chain yet. */
+export interface ModeChange {
+  /** Of the event that records it. */
+  readonly eventId: string;
+  readonly from: KernelMode;
+  readonly to: KernelMode;
+  readonly reason: string;
+  readonly actor: Actor;
+  /** RFC 3339. */
+  readonly changedAt: string;
+}

@@ -1,0 +1,85 @@
+import { ChannelListener } from '#platform/event-store';
+import { type ModeState } from './domain/kernel-mode';
+import { ModeError } from './domain/mode.error';
+import { type ModeStore } from './mode-store';
+
+/** How often to look, should a notification get lost. */
+const POLL_MS = 1_000;
+
+/**
+ * The mode as this process knows it: told by notifications, and looked up every second. While the database cannot be
+ * asked, the last known mode stays in force; nothing can be committed then anyway.
+ */
+export class ModeWatch {
+  private state: ModeState | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private looking: Promise<void> | undefined;
+  private lookAgain = false;
+  private readonly listener: ChannelListener;
+  private readonly listeners: ((state: ModeState) => void)[] = [];
+
+  constructor(private readonly store: ModeStore) {
+    const look = (): void => void this.look().catch(() => undefined);
+    this.listener = new ChannelListener(store.database, ['kernel_mode'], look, look);
+  }
+
+  /** Knows the mode when it settles. */
+  async start(): Promise<void> {
+    await this.look();
+    this.listener.listen();
+    this.timer = setInterval(() => void this.look().catch(() => undefined), POLL_MS);
+    this.timer.unref();
+  }
+
+  get current(): ModeState {
+    if (this.state === undefined) throw new TypeError('The mode is not known before ModeWatch.start().');
+    return this.state;
+  }
+
+  /** Called with the mode whenever it has been looked up. */
+  onLook(listener: (state: ModeState) => void): void {
+    this.listeners.push(listener);
+  }
+
+  /** For what the kernel may only do when writes are allowed. @throws ModeError `read_only`, `safe_mode` */
+  assertWritable(): void {
+    const { mode, restoring } = this.current;
+    if (mode === 'normal') return;
+    if (mode === 'read-only') {
+      throw new ModeError(
+        'read_only',
+        'The kernel is read-only: it takes no writes until the mode is changed.',
+      );
+    }
+    throw new ModeError(
+      'safe_mode',
+      restoring
+        ? 'The kernel is in safe-mode while its store is rebuilt from the archive: it signs and writes nothing.'
+        : 'The kernel is in safe-mode: it signs and writes nothing until the mode is changed.',
+    );
+  }
+
+  /** Looks now; for who has just changed it. */
+  async look(): Promise<void> {
+    this.lookAgain = true;
+    this.looking ??= (async () => {
+      try {
+        while (this.lookAgain) {
+          this.lookAgain = false;
+          const state = await this.store.read();
+          this.state = state;
+          for (const listener of this.listeners) listener(state);
+        }
+      } finally {
+        this.looking = undefined;
+      }
+    })();
+    await this.looking;
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.timer);
+    await this.listener.close();
+    await this.looking?.catch(() => undefined);
+  }
+}

@@ -1,0 +1,52 @@
+import { Body, Controller, Inject, Post } from '@nestjs/common';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import {
+  actorOf,
+  BytesAnswer,
+  Caller,
+  Context,
+  Policy,
+  type Principal,
+  type RequestContext,
+  Scope,
+} from '#platform/edge';
+import { type JsonObject, type JsonValue } from '#evidence';
+import { EventStore, answerBytes, answerOnce } from '#platform/event-store';
+import { SignManifest, type SignRequest } from '../commands/sign-manifest/sign-manifest.command';
+import { VerifyManifest } from '../queries/verify-manifest/verify-manifest.query';
+
+@Controller('kernel')
+export class SigningController {
+  constructor(
+    @Inject(CommandBus) private readonly commands: CommandBus,
+    @Inject(QueryBus) private readonly queries: QueryBus,
+    @Inject(EventStore) private readonly store: EventStore,
+  ) {}
+
+  @Post('sign')
+  @Policy('manifest.sign')
+  async sign(
+    @Body() request: SignRequest,
+    @Caller() caller: Principal,
+    @Scope() scope: Scope,
+    @Context() context: RequestContext,
+  ): Promise<BytesAnswer> {
+    const answer = await this.commands.execute(
+      new SignManifest(request, actorOf(caller), scope, context.correlationId, context.idempotencyClaim()),
+    );
+    context.noteEvents(answer.eventIds);
+    return new BytesAnswer(answer.status, answer.body);
+  }
+
+  @Post('verify')
+  @Policy('manifest.verify')
+  async verify(
+    @Body() { manifest, envelope }: { manifest: JsonObject; envelope: JsonValue },
+    @Context() context: RequestContext,
+  ): Promise<BytesAnswer> {
+    const answer = await answerOnce(this.store, context.idempotencyClaim(), async () =>
+      answerBytes(200, await this.queries.execute(new VerifyManifest(manifest, envelope))),
+    );
+    return new BytesAnswer(answer.status, answer.body);
+  }
+}

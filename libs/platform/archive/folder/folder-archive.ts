@@ -1,0 +1,341 @@
+import { constants } from 'node:fs';
+import { link, lstat, mkdir, open, realpath, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { sha256Hex } from '#evidence';
+import { DirectorySync, syncDirectory } from './directory-sync';
+import { errnoOf, folderFailure } from './folder-failure';
+import { PartialFiles } from './partial-files';
+import { type FolderEntry, sortedEntries } from './sorted-entries';
+import {
+  type Archive,
+  type ArchiveObject,
+  type ArchiveObserver,
+  DEFAULT_PARALLEL,
+  type ListedObject,
+  type ListOptions,
+  MAX_OBJECT_BYTES,
+  type PutOutcome,
+  type Retention,
+} from '../archive';
+import { assertArchivable, assertArchiveKey } from '../archive-key';
+import { ArchiveError, differentObject } from '../archive.error';
+import { observed } from '../observed-operation';
+import { ParallelGate } from '../parallel-gate';
+
+export interface FolderArchiveOptions {
+  /** Made when it does not exist. One file system; several processes may share it. */
+  dir: string;
+  /** Operations under way at once. Default {@link DEFAULT_PARALLEL}. */
+  parallel?: number;
+  observer?: ArchiveObserver;
+}
+
+/** The archive's own folders; no key begins with a dot. */
+const PARTIAL_DIR = '.incoming';
+const HOLDS_DIR = '.holds';
+/** A file that vanished between two steps was swept or taken away by somebody; once more is enough, thrice generous. */
+const WRITE_ATTEMPTS = 3;
+/** File sizes asked for at once while listing. */
+const SIZES_AT_ONCE = 32;
+/** Directories remembered as made and flushed. */
+const KNOWN_DIRECTORIES = 4_096;
+
+/**
+ * An archive in a folder: one read-only file per object, written once.
+ *
+ * An object comes into being by link(2), which never replaces a file, from a file whose bytes are on disk already; then
+ * its directory is flushed. A crash leaves either the whole object or none. The owner of the folder can still change
+ * files: what is archived here is found out when it was changed, not kept from it (`assertProtected` refuses).
+ */
+export class FolderArchive implements Archive {
+  private readonly gate: ParallelGate;
+  private readonly directories = new DirectorySync();
+  private readonly partials: PartialFiles;
+  private readonly known = new Set<string>();
+
+  private constructor(
+    private readonly root: string,
+    private readonly options: FolderArchiveOptions,
+  ) {
+    this.gate = new ParallelGate(options.parallel ?? DEFAULT_PARALLEL);
+    this.partials = new PartialFiles(join(root, PARTIAL_DIR));
+  }
+
+  /** Opens or makes the folder and removes what a crash left half-written. */
+  static async open(options: FolderArchiveOptions): Promise<FolderArchive> {
+    try {
+      const made = await mkdir(options.dir, { recursive: true });
+      const root = await realpath(options.dir);
+      if (made !== undefined) await syncParents(root, await realpath(made));
+      const archive = new FolderArchive(root, options);
+      await archive.partials.prepare();
+      await archive.partials.sweep();
+      return archive;
+    } catch (error) {
+      throw folderFailure(error, `open the archive folder ${options.dir}`);
+    }
+  }
+
+  async put(object: ArchiveObject): Promise<PutOutcome> {
+    assertArchivable(object);
+    return this.run('put', `store ${object.key}`, () => this.write(object));
+  }
+
+  async putDocument(key: string, bytes: Uint8Array): Promise<PutOutcome> {
+    return this.put({ key, bytes, sha256: sha256Hex(bytes) });
+  }
+
+  async get(key: string): Promise<Uint8Array | null> {
+    assertArchiveKey(key);
+    return this.run('get', `read ${key}`, () => this.read(key));
+  }
+
+  async *list(prefix: string, options: ListOptions = {}): AsyncGenerator<ListedObject> {
+    let batch: string[] = [];
+    for await (const key of this.keysBelow('', prefix, options.after)) {
+      batch.push(key);
+      if (batch.length < SIZES_AT_ONCE) continue;
+      yield* await this.sizesOf(batch);
+      batch = [];
+    }
+    yield* await this.sizesOf(batch);
+  }
+
+  /** A hold is a file beside the archive: it says what was decided; nothing in a folder can enforce it. */
+  async setLegalHold(key: string, on: boolean): Promise<void> {
+    assertArchiveKey(key);
+    await this.run('legal_hold', `${on ? 'set' : 'lift'} the legal hold on ${key}`, async () => {
+      if (!(await this.has(key))) throw missing(key);
+      const hold = this.holdOf(key);
+      if (on) {
+        await this.ensureDirectory(dirname(hold));
+        await this.linkOnce(new Uint8Array(), hold);
+      } else {
+        await unlink(hold).catch((error: unknown) => {
+          if (!isAbsent(error)) throw error;
+        });
+      }
+      await this.directories.sync(dirname(hold)).catch((error: unknown) => {
+        // Where no hold was ever set there is no directory either.
+        if (on || !isAbsent(error)) throw error;
+      });
+    });
+  }
+
+  async retention(key: string): Promise<Retention | null> {
+    assertArchiveKey(key);
+    return this.run('retention', `read the retention of ${key}`, async () => {
+      if (!(await this.has(key))) return null;
+      return { mode: null, retainUntil: null, legalHold: (await lstatOrNull(this.holdOf(key))) !== null };
+    });
+  }
+
+  async assertProtected(): Promise<void> {
+    await this.run('assert_protected', 'look at the protection', async () => {
+      throw new ArchiveError(
+        'not_protected',
+        `${this.root} is a folder, whose owner can change what is in it. Use a bucket with versioning and object lock.`,
+        { missing: ['versioning', 'object lock'] },
+      );
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.gate.close();
+  }
+
+  private async write({ key, bytes, sha256 }: ArchiveObject): Promise<PutOutcome> {
+    const path = join(this.root, key);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.ensureDirectory(dirname(path));
+        // Looked at first, so that storing again what is there costs no write.
+        const outcome =
+          (await lstatOrNull(path)) === null && (await this.linkOnce(bytes, path)) ? 'stored' : 'already';
+        if (outcome === 'already') await this.assertSame(key, sha256);
+        // Also when it was there already: whoever put it may have died before this.
+        await this.directories.sync(dirname(path));
+        return outcome;
+      } catch (error) {
+        if (!isAbsent(error) || attempt >= WRITE_ATTEMPTS) throw error;
+        this.known.clear();
+      }
+    }
+  }
+
+  /** False when a file is there already. */
+  private async linkOnce(bytes: Uint8Array, path: string): Promise<boolean> {
+    const partial = await this.partials.write(bytes);
+    try {
+      await link(partial, path);
+      return true;
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw error;
+      return false;
+    } finally {
+      await this.partials.remove(partial);
+    }
+  }
+
+  private async assertSame(key: string, sha256: string): Promise<void> {
+    const there = await this.read(key, { flush: true });
+    if (there === null) {
+      if ((await lstatOrNull(join(this.root, key))) !== null) throw blocked(key);
+      throw Object.assign(new Error(`${key} vanished`), { code: 'ENOENT' });
+    }
+    const found = sha256Hex(there);
+    if (found !== sha256) throw differentObject(key, sha256, found);
+  }
+
+  private async read(key: string, { flush = false } = {}): Promise<Uint8Array | null> {
+    const path = join(this.root, key);
+    try {
+      await this.assertInside(path, key);
+      // Not blocking: somebody may have put a pipe there.
+      const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+      try {
+        const found = await handle.stat();
+        if (!found.isFile()) return null;
+        if (found.size > MAX_OBJECT_BYTES) {
+          throw new ArchiveError(
+            'object_too_large',
+            `${key} has ${found.size} bytes; an archived object has at most ${MAX_OBJECT_BYTES}.`,
+            { key, size: found.size },
+          );
+        }
+        if (flush) await handle.sync();
+        return await handle.readFile();
+      } finally {
+        await handle.close();
+      }
+    } catch (error) {
+      if (isAbsent(error)) return null;
+      if (errnoOf(error) === 'ELOOP') throw blocked(key);
+      throw error;
+    }
+  }
+
+  private async has(key: string): Promise<boolean> {
+    const path = join(this.root, key);
+    try {
+      await this.assertInside(path, key);
+    } catch (error) {
+      if (isAbsent(error)) return false;
+      throw error;
+    }
+    return (await lstatOrNull(path))?.isFile() === true;
+  }
+
+  /** Keys have no `..`; a symbolic link to a directory is the one way left to leave the folder. */
+  private async assertInside(path: string, key: string): Promise<void> {
+    const dir = dirname(path);
+    if ((await realpath(dir)) !== dir) throw blocked(key);
+  }
+
+  /** Makes the directory and its parents, each flushed into its own parent, so that none is lost with its objects. */
+  private async ensureDirectory(dir: string): Promise<void> {
+    if (dir === this.root || this.known.has(dir)) return;
+    await this.ensureDirectory(dirname(dir));
+    try {
+      await mkdir(dir);
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw error;
+      const found = await lstat(dir);
+      if (!found.isDirectory()) throw blocked(dir.slice(this.root.length + 1));
+    }
+    // Also when it was there already: whoever made it may have died before this.
+    await this.directories.sync(dirname(dir));
+    if (this.known.size >= KNOWN_DIRECTORIES) this.known.clear();
+    this.known.add(dir);
+  }
+
+  private holdOf(key: string): string {
+    return join(this.root, HOLDS_DIR, key);
+  }
+
+  private async *keysBelow(
+    below: string,
+    prefix: string,
+    after: string | undefined,
+  ): AsyncGenerator<string, void, undefined> {
+    const wanted = (entry: FolderEntry): boolean => {
+      if (below === '' && (entry.name === PARTIAL_DIR || entry.name === HOLDS_DIR)) return false;
+      const key = below + entry.name;
+      if (!entry.isDirectory) return key.startsWith(prefix) && (after === undefined || key > after);
+      const stem = `${key}/`;
+      return (
+        (stem.startsWith(prefix) || prefix.startsWith(stem)) &&
+        // Whether anything below can come behind `after`.
+        (after === undefined || stem > after || after.startsWith(stem))
+      );
+    };
+    try {
+      for await (const entry of sortedEntries(join(this.root, below), wanted)) {
+        if (entry.isDirectory) yield* this.keysBelow(`${below}${entry.name}/`, prefix, after);
+        else yield below + entry.name;
+      }
+    } catch (error) {
+      // A directory that was taken away while it was listed holds nothing any more.
+      if (below !== '' && isAbsent(error)) return;
+      throw folderFailure(error, `list ${below === '' ? 'the archive' : below}`);
+    }
+  }
+
+  private async sizesOf(keys: string[]): Promise<ListedObject[]> {
+    return this.run('list', 'list the archive', async () => {
+      const found = await Promise.all(
+        keys.map(async (key) => ({ key, size: (await lstatOrNull(join(this.root, key)))?.size })),
+      );
+      return found.filter((object): object is ListedObject => object.size !== undefined);
+    });
+  }
+
+  private run<T>(
+    operation: Parameters<typeof observed>[1],
+    doing: string,
+    job: () => Promise<T>,
+  ): Promise<T> {
+    return this.gate.run(() =>
+      observed(this.options.observer, operation, async () => {
+        try {
+          return await job();
+        } catch (error) {
+          throw folderFailure(error, `${doing} in ${this.root}`);
+        }
+      }),
+    );
+  }
+}
+
+/** Makes the way to a folder durable, from it up to the first folder that was made for it. */
+async function syncParents(dir: string, first: string): Promise<void> {
+  await syncDirectory(dirname(dir));
+  if (dir !== first) await syncParents(dirname(dir), first);
+}
+
+function isAbsent(error: unknown): boolean {
+  const errno = errnoOf(error);
+  return errno === 'ENOENT' || errno === 'ENOTDIR';
+}
+
+async function lstatOrNull(path: string): Promise<Awaited<ReturnType<typeof lstat>> | null> {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (isAbsent(error)) return null;
+    throw error;
+  }
+}
+
+function missing(key: string): ArchiveError {
+  return new ArchiveError('object_missing', `There is no ${key} in the archive.`, { key });
+}
+
+function blocked(key: string): ArchiveError {
+  return new ArchiveError(
+    'path_escape',
+    `On the way to ${key} lies something that is no plain folder or file; the archive follows no links. ` +
+      'Find out who put it there, and put the object itself in its place.',
+    { key },
+  );
+}

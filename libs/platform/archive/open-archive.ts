@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs';
+import { ConfigError, type ConfigProblem } from '#platform/process';
+import { type Archive, type ArchiveObserver } from './archive';
+import { type ArchiveSettings } from './archive-settings';
+import { FolderArchive } from './folder/folder-archive';
+import { S3Archive, type S3ArchiveOptions } from './s3/s3-archive';
+
+export interface OpenArchiveOptions {
+  observer?: ArchiveObserver;
+  /** Operations under way at once. Default DEFAULT_PARALLEL. */
+  parallel?: number;
+}
+
+/**
+ * Opens the archive that the settings name; a bucket is not talked to yet.
+ * In production the caller goes on only when `assertProtected` of the archive has settled.
+ * @throws ConfigError naming what the chosen archive lacks, or what must not be in production
+ */
+export async function openArchive(
+  settings: ArchiveSettings,
+  options: OpenArchiveOptions = {},
+): Promise<Archive> {
+  const problems = settingsProblems(settings);
+  if (problems.length > 0) throw new ConfigError('invalid_configuration', problems);
+  return settings.archive === 'fs'
+    ? FolderArchive.open({ dir: settings.archiveDir ?? '', ...options })
+    : S3Archive.open({ ...s3Options(settings), ...options });
+}
+
+function settingsProblems(settings: ArchiveSettings): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  const add = (member: string, problem: string): void => void problems.push({ member, problem });
+  const { archive, isProduction, s3AccessKeyId, s3SecretAccessKey } = settings;
+  if (archive === 'fs') {
+    if (isProduction) {
+      add(
+        'KERNEL_ARCHIVE',
+        'fs is for development only: the owner of a folder can change what is in it; use s3',
+      );
+    } else if (settings.archiveDir === undefined) {
+      add('KERNEL_ARCHIVE_DIR', 'is missing; name the folder of the archive, or set KERNEL_ARCHIVE=s3');
+    }
+    return problems;
+  }
+  if (settings.s3Bucket === undefined) {
+    add('S3_BUCKET', 'is missing; name the bucket of the archive');
+  }
+  if (isProduction && settings.archiveRetentionMode === 'NONE') {
+    add('KERNEL_ARCHIVE_RETENTION_MODE', 'NONE is for development only; choose GOVERNANCE or COMPLIANCE');
+  }
+  if ((s3AccessKeyId === undefined) !== (s3SecretAccessKey === undefined)) {
+    const [missing, given] =
+      s3AccessKeyId === undefined
+        ? ['S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY']
+        : ['S3_SECRET_ACCESS_KEY', 'S3_ACCESS_KEY_ID'];
+    add(missing, `is missing although ${given} is set; set both or none`);
+  }
+  return problems;
+}
+
+function s3Options(settings: ArchiveSettings): S3ArchiveOptions {
+  const { s3Endpoint, s3CaFile, s3AccessKeyId, s3SecretAccessKey, archiveRetentionMode } = settings;
+  return {
+    bucket: settings.s3Bucket ?? '',
+    region: settings.s3Region,
+    ...(s3Endpoint === undefined ? {} : { endpoint: s3Endpoint }),
+    ...(s3CaFile === undefined ? {} : { ca: readFileSync(s3CaFile) }),
+    ...(s3AccessKeyId === undefined || s3SecretAccessKey === undefined
+      ? {}
+      : { credentials: { accessKeyId: s3AccessKeyId, secretAccessKey: s3SecretAccessKey } }),
+    retention:
+      archiveRetentionMode === 'NONE'
+        ? null
+        : { mode: archiveRetentionMode, days: settings.archiveRetentionDays },
+  };
+}

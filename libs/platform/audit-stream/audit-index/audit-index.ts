@@ -1,0 +1,116 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  Database,
+  type DataSource,
+  DEFAULT_LIMITS,
+  type EventPage,
+  type EventQuery,
+  type EventSearch,
+  EventStoreError,
+  IndexQueries,
+  type Named,
+  type Statement,
+  type StoredEvent,
+  StoreError,
+} from '#platform/event-store';
+import { INDEX_CONSUMER } from './index-writer';
+
+export interface AuditIndexOptions {
+  /** Initialised; stays the caller's. A role that may read the index and the positions is enough. */
+  readonly dataSource: DataSource;
+  readonly shards: number;
+  readonly storeTimeoutMs?: number;
+  /** Between looks at the positions while somebody waits for one; default 10 ms. */
+  readonly lookEveryMs?: number;
+}
+
+/** How far the index has come in a shard. */
+export interface IndexPosition {
+  readonly shard: number;
+  readonly seq: number;
+}
+
+const LOOK_EVERY_MS = 10;
+const POSITIONS: Statement = {
+  name: 'kernel_index_positions',
+  text: 'SELECT shard, seq FROM kernel.stream_positions WHERE consumer = $1',
+};
+
+/** The index for those who query it: the lists of the audit module, and other modules' read sides. */
+export class AuditIndex {
+  private readonly queries: IndexQueries;
+  private readonly database: Database;
+  private looking: Promise<ReadonlyMap<number, number>> | undefined;
+
+  constructor(private readonly options: AuditIndexOptions) {
+    const { dataSource, shards, storeTimeoutMs = DEFAULT_LIMITS.storeTimeoutMs } = options;
+    this.queries = new IndexQueries({ dataSource, shards, limits: { storeTimeoutMs } });
+    this.database = new Database(dataSource, storeTimeoutMs);
+  }
+
+  get shards(): number {
+    return this.options.shards;
+  }
+
+  /** In the order and with the cursors of the event store. @throws EventStoreError as `EventStore.query` does */
+  query(query: EventQuery = {}): Promise<EventPage> {
+    return this.queries.query(query);
+  }
+
+  /**
+   * A page of what comes of the events of a query, without those that `select` leaves out: for lists whose filters ask
+   * for more than an event says. With a page that is short there may still be a next one.
+   * @throws EventStoreError as `query` does
+   */
+  search<T>(query: EventQuery, search: EventSearch<T>): Promise<{ found: T[]; nextCursor: string | null }> {
+    return this.queries.search(query, search);
+  }
+
+  /**
+   * Events whose payload names an event (as a cause, in `because`) or an upgrade, the oldest first.
+   * @throws EventStoreError `store_unavailable`
+   */
+  naming(named: Named, limit: number): Promise<StoredEvent[]> {
+    return this.queries.naming(named, limit);
+  }
+
+  /** @throws EventStoreError `store_unavailable` */
+  async positions(): Promise<IndexPosition[]> {
+    const seqs = await this.look();
+    return Array.from({ length: this.options.shards }, (_, shard) => ({ shard, seq: seqs.get(shard) ?? 0 }));
+  }
+
+  /**
+   * Waits until the index has a position, and says how far it is: less than `seq` when the time ran out.
+   * @throws EventStoreError `store_unavailable`
+   */
+  async reach({ shard, seq }: IndexPosition, timeoutMs: number): Promise<IndexPosition> {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const now = { shard, seq: (await this.look()).get(shard) ?? 0 };
+      if (now.seq >= seq || performance.now() >= deadline) return now;
+      await delay(this.options.lookEveryMs ?? LOOK_EVERY_MS);
+    }
+  }
+
+  /** One look at a time, for all who wait. */
+  private look(): Promise<ReadonlyMap<number, number>> {
+    this.looking ??= this.read().finally(() => (this.looking = undefined));
+    return this.looking;
+  }
+
+  private async read(): Promise<ReadonlyMap<number, number>> {
+    try {
+      const rows = await this.database.query<{ shard: number; seq: string }>(POSITIONS, [INDEX_CONSUMER]);
+      return new Map(rows.map(({ shard, seq }) => [shard, Number(seq)]));
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      throw new EventStoreError(
+        'store_unavailable',
+        `PostgreSQL is not available: ${error.message}.`,
+        {},
+        { cause: error },
+      );
+    }
+  }
+}

@@ -1,0 +1,222 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Logger } from '#platform/process';
+import { type AuditStreamConsumer, type StreamRecord } from '../audit-stream';
+import { AuditStreamError } from '../audit-stream.error';
+import { IntegrityFault, PositionMoved, type ShardHandler } from '../shard-handler';
+import { ChainFollower, type FollowedRecords, type StoredHashes } from './chain-follower';
+import { type PipelineMetrics } from './pipeline-metrics';
+import { type TrustedKeys } from './trusted-keys';
+
+export interface ShardRunnerOptions {
+  readonly origin: string;
+  readonly consumer: AuditStreamConsumer;
+  readonly keys: TrustedKeys;
+  readonly logger: Logger;
+  readonly metrics: Pick<PipelineMetrics, 'onApplied' | 'onIntegrityFault' | 'onRepeats'>;
+  readonly storedHashes?: StoredHashes;
+  /** Most events that are verified and applied at a time; default 500. */
+  readonly batchEvents?: number;
+  /** How often a stopped shard is tried again from its position; default 60 s. */
+  readonly recheckMs?: number;
+  /** Between attempts after a failure that is none of the chain's: from 100 ms, doubled up to 10 s. */
+  readonly retryMs?: { readonly first: number; readonly most: number };
+}
+
+/** Some 0.5 MB, and 25 ms of two cores' signature checks: the next batch is verified while this one is applied. */
+const BATCH_EVENTS = 500;
+const RECHECK_MS = 60_000;
+const RETRY_MS = { first: 100, most: 10_000 };
+
+/** How one shard fares. */
+export interface ShardState {
+  /** Why it stopped; null while it runs. */
+  readonly fault: IntegrityFault | null;
+  /** Why it cannot go on right now and tries again; null while it runs. */
+  readonly failure: Error | null;
+  /** The position that it was at when it stopped or failed; null: it could not even be read. */
+  readonly at: number | null;
+}
+
+const RUNS: ShardState = { fault: null, failure: null, at: null };
+
+/**
+ * Has a handler apply the verified events of its shards, each by itself: `follow` serves as that of AuditStreamServer.
+ *
+ * A failure (a database that is away) is tried again. What contradicts the chain stops the shard where it is, so that
+ * `check` fails, until what is behind the position is in order again: it looks once a minute, and at each start.
+ */
+export class ShardRunner {
+  private readonly states = new Map<number, ShardState>();
+
+  constructor(private readonly options: ShardRunnerOptions) {}
+
+  /** Resolves when `signal` is aborted and the handler is not at work any more; never rejects. */
+  readonly follow = async (shard: number, handler: ShardHandler, signal: AbortSignal): Promise<void> => {
+    const { first, most } = this.options.retryMs ?? RETRY_MS;
+    let pause = first;
+    while (!signal.aborted) {
+      let at: number | null = null;
+      try {
+        await this.subscribe(shard, handler, signal, {
+          from: (seq) => {
+            at = seq;
+            // What failed with the position in hand is not over because the position can be read.
+            if (this.state(shard).at === null || this.state(shard).fault !== null) this.reached(shard, seq);
+          },
+          applied: (seq) => {
+            at = seq;
+            pause = first;
+            this.reached(shard, seq);
+          },
+        });
+        // The consumer gave up its subscription without being told to: not at once again.
+        if (!signal.aborted) await sleep(first, signal);
+      } catch (error) {
+        const fault = asFault(shard, error);
+        if (fault !== null) {
+          this.stopped(shard, fault, at);
+          await sleep(this.options.recheckMs ?? RECHECK_MS, signal);
+          continue;
+        }
+        if (error instanceof PositionMoved) {
+          this.options.logger.info({ shard, reason: error.message }, 'reads the position anew');
+        } else {
+          this.failing(shard, error, at, pause);
+        }
+        // A little apart, so that two processes do not keep meeting.
+        await sleep(pause * (0.5 + Math.random() / 2), signal);
+        pause = Math.min(most, pause * 2);
+      }
+    }
+  };
+
+  /** @throws Error naming each shard that does not go on, and what to do: a readiness check. */
+  async check(): Promise<void> {
+    const wrong = [...this.states]
+      .sort(([a], [b]) => a - b)
+      .flatMap(([shard, { fault, failure }]) =>
+        fault !== null
+          ? [`${fault.message} ${ADVICE}`]
+          : failure !== null
+            ? [`Shard ${shard} waits: ${failure.message}`]
+            : [],
+      );
+    if (wrong.length > 0) throw new Error(wrong.join(' '));
+  }
+
+  state(shard: number): ShardState {
+    return this.states.get(shard) ?? RUNS;
+  }
+
+  private async subscribe(
+    shard: number,
+    handler: ShardHandler,
+    signal: AbortSignal,
+    on: { from: (seq: number) => void; applied: (seq: number) => void },
+  ): Promise<void> {
+    const { origin, keys, storedHashes, consumer } = this.options;
+    const position = await handler.position(shard);
+    on.from(position.seq);
+    const follower = new ChainFollower({
+      shard,
+      origin,
+      keys,
+      position,
+      ...(storedHashes === undefined ? {} : { storedHashes }),
+    });
+    await consumer.consume(
+      shard,
+      position,
+      async (records) => {
+        await this.handle(shard, records, follower, handler, on.applied);
+      },
+      signal,
+    );
+  }
+
+  /** In parts; the next is verified while one is applied. */
+  private async handle(
+    shard: number,
+    records: readonly StreamRecord[],
+    follower: ChainFollower,
+    handler: ShardHandler,
+    applied: (seq: number) => void,
+  ): Promise<void> {
+    const size = this.options.batchEvents ?? BATCH_EVENTS;
+    let { seq } = follower.position;
+    let next: Promise<FollowedRecords> | null = follower.follow(records.slice(0, size));
+    for (let from = size; next !== null; from += size) {
+      const followed: FollowedRecords = await next;
+      const { events, repeated, fault } = followed;
+      const more: boolean = fault === null && from < records.length;
+      next = more ? follower.follow(records.slice(from, from + size)) : null;
+      // Its failure is seen in the next round; if applying fails first, it is not news.
+      next?.catch(() => undefined);
+      if (repeated > 0 && fault === null) this.repeats(shard, repeated);
+      if (events.length > 0) {
+        await handler.apply(shard, events);
+        this.options.metrics.onApplied(events.map(({ event }) => event.ts));
+        seq = events.at(-1)?.event.seq ?? seq;
+      }
+      applied(seq);
+      if (fault !== null) throw fault;
+    }
+  }
+
+  private repeats(shard: number, count: number): void {
+    this.options.metrics.onRepeats(shard, count);
+    this.options.logger.info({ shard, records: count }, 'skipped records that were applied before');
+  }
+
+  /** All is well up to a position: what went wrong is over, unless that was a fault right behind it. */
+  private reached(shard: number, seq: number): void {
+    const { fault, failure, at } = this.state(shard);
+    if (fault === null && failure === null) return;
+    if (fault !== null && at !== null && seq <= at) return;
+    this.states.set(shard, RUNS);
+    this.options.logger.info(
+      { shard, seq },
+      fault === null ? 'goes on' : 'goes on: the position is past what had stopped it',
+    );
+  }
+
+  private stopped(shard: number, fault: IntegrityFault, at: number | null): void {
+    const before = this.state(shard).fault;
+    this.states.set(shard, { fault, failure: null, at });
+    // The same one, found again.
+    if (before?.message === fault.message) return;
+    this.options.metrics.onIntegrityFault(fault);
+    this.options.logger.error(
+      { shard, kind: fault.kind, seq: fault.seq, err: fault },
+      `${fault.message} The shard stops. ${ADVICE}`,
+    );
+  }
+
+  private failing(shard: number, error: unknown, at: number | null, pauseMs: number): void {
+    const failure = error instanceof Error ? error : new Error(String(error));
+    const before = this.state(shard);
+    // A stopped shard stays stopped while nobody can look.
+    this.states.set(shard, before.fault === null ? { fault: null, failure, at } : { ...before, failure });
+    this.options.logger.warn(
+      { shard, err: failure, retryMs: Math.round(pauseMs) },
+      'could not apply; tries again',
+    );
+  }
+}
+
+const ADVICE =
+  'Nothing was skipped. Verify the event store (./kernel audit verify), find out who changed the records, then follow ' +
+  'docs/pipeline.md, "When a shard stops"; it is tried again by itself.';
+
+/** What stops a shard for good. */
+function asFault(shard: number, error: unknown): IntegrityFault | null {
+  if (error instanceof IntegrityFault) return error;
+  if (!(error instanceof AuditStreamError) || error.code !== 'records_lost') return null;
+  return new IntegrityFault('records_lost', shard, null, `Shard ${shard}: ${error.message}`, {
+    cause: error,
+  });
+}
+
+async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => undefined);
+}

@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs';
+import { type Config, ConfigError, type MemberDefinition, readableFile } from '#platform/process';
+import { EvidenceError, parseSignersFile, type SignerEntry } from '#evidence';
+
+/** What a process that checks signatures trusts: the setting that each of them spreads into its own `defineConfig`. */
+export const trustSettings = {
+  KERNEL_TRUST_ROOT_FILE: {
+    schema: readableFile().optional(),
+    description:
+      'A signers.json with the audit keys to trust; keys that these add to the chain later are trusted too. Without it the first audit key that registers itself is trusted, which production refuses.',
+    inProduction: 'required',
+  },
+} as const satisfies Record<string, MemberDefinition>;
+
+export type TrustSettings = Config<typeof trustSettings>;
+
+/**
+ * The keys of the trust root; null in development without one: the first that registers itself is trusted.
+ * @throws ConfigError when it is missing in production, is no signers.json, has no audit key or is another kernel's
+ */
+export function readTrustRoot(settings: TrustSettings, origin: string): SignerEntry[] | null {
+  const { trustRootFile: file, isProduction } = settings;
+  const refuse = (problem: string): ConfigError =>
+    new ConfigError('invalid_configuration', [{ member: 'KERNEL_TRUST_ROOT_FILE', problem }]);
+  if (file === undefined) {
+    if (!isProduction) return null;
+    throw refuse(
+      'is missing; whoever writes first must not be trusted in production: name the signers.json that auditors use',
+    );
+  }
+  let root: ReturnType<typeof parseSignersFile>;
+  try {
+    root = parseSignersFile(readFileSync(file));
+  } catch (error) {
+    if (!(error instanceof EvidenceError)) throw error;
+    throw refuse(`is not acceptable: ${error.message}`);
+  }
+  if (root.origin !== undefined && root.origin !== origin) {
+    throw refuse(`has the keys of ${root.origin}, not of ${origin}`);
+  }
+  if (!root.signers.some(({ purposes }) => purposes.includes('audit'))) {
+    throw refuse('has no key with the purpose audit; nothing could be verified');
+  }
+  return root.signers;
+}

@@ -1,0 +1,77 @@
+import { type KeyObject } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { KeyTrust, type KeyUse, type KeyVerdict, type SignerEntry } from '#evidence';
+
+export interface TrustedKeysOptions {
+  readonly origin: string;
+  /** The trust root, a signers.json; null: the first audit key that registers itself is trusted. */
+  readonly roots: readonly SignerEntry[] | null;
+  /** All registry events that are committed, of every shard: bytes that nobody has checked yet. */
+  readonly registryEvents: () => Promise<readonly Uint8Array[]>;
+  readonly now?: () => number;
+  readonly pause?: (ms: number) => Promise<unknown>;
+}
+
+/**
+ * An event that is this much younger than the last reading of the registry may come after the end of its key in another
+ * shard without our knowing, so the registry is read again. Half of what is tolerated between shards anyway
+ * (CROSS_SHARD_TOLERANCE_MS): the other half is for the clocks.
+ */
+const STALE_MS = 30_000;
+/** A stream that is full of unknown keys must not turn into as many queries. */
+const RECONSIDER_PAUSE_MS = 1_000;
+
+/** Which key may sign where, for the followers of all shards: the registry's events may lie in any of them. */
+export class TrustedKeys {
+  private readonly trust: KeyTrust;
+  private readonly now: () => number;
+  private readonly pause: (ms: number) => Promise<unknown>;
+  private readAt = Number.NEGATIVE_INFINITY;
+  private reading: Promise<void> | undefined;
+
+  constructor(private readonly options: TrustedKeysOptions) {
+    this.trust = new KeyTrust(options.origin, options.roots);
+    this.now = options.now ?? Date.now;
+    this.pause = options.pause ?? delay;
+  }
+
+  /** A registry event that came by: in its own shard it counts from its very position on. */
+  learn(bytes: Uint8Array): void {
+    this.trust.learn([bytes]);
+  }
+
+  /** Before events are judged: sees to it that no key has ended meanwhile without our knowing. */
+  async prepare(latestTs: string): Promise<void> {
+    if (Date.parse(latestTs) > this.readAt + STALE_MS) await this.refresh();
+  }
+
+  /**
+   * After an event was found to be by a key that is not valid there: the event that makes it valid may be in the store
+   * since the last reading. Judge again then.
+   */
+  async reconsider(): Promise<void> {
+    const wait = this.readAt + RECONSIDER_PAUSE_MS - this.now();
+    if (wait > 0) await this.pause(wait);
+    await this.refresh();
+  }
+
+  judge(use: KeyUse): KeyVerdict {
+    return this.trust.judge(use);
+  }
+
+  key(kid: string): KeyObject | undefined {
+    return this.trust.key(kid);
+  }
+
+  /** One reading at a time, whoever asks. */
+  private refresh(): Promise<void> {
+    this.reading ??= this.read().finally(() => (this.reading = undefined));
+    return this.reading;
+  }
+
+  private async read(): Promise<void> {
+    const asked = this.now();
+    this.trust.learn(await this.options.registryEvents());
+    this.readAt = asked;
+  }
+}

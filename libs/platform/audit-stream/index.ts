@@ -1,0 +1,59 @@
+/** The stream of committed events from the relay to the workers: one port, Kafka or PostgreSQL behind it (docs/pipeline.md). */
+export {
+  type AuditStreamConsumer,
+  type AuditStreamObserver,
+  type AuditStreamPublisher,
+  type PublishedEvent,
+  type StreamPosition,
+  type StreamRecord,
+} from './audit-stream';
+export { AuditStreamError, type AuditStreamErrorCode } from './audit-stream.error';
+export { IntegrityFault, PositionMoved, type ShardHandler, type VerifiedEvent } from './shard-handler';
+export { ApplyAuditEvents, StoredAuditPosition } from './nest/audit-events.decorators';
+export {
+  type AuditEventsBatch,
+  type AuditShard,
+  AuditStreamServer,
+  type AuditStreamServerOptions,
+} from './nest/audit-stream.server';
+export {
+  ChainFollower,
+  type ChainFollowerOptions,
+  type FollowedRecords,
+  type StoredHashes,
+} from './chain/chain-follower';
+export {
+  consumerLag,
+  PipelineMetrics,
+  type PipelineMetricsOptions,
+  type ShardLag,
+} from './chain/pipeline-metrics';
+export { registryEventsOf } from './chain/registry-events';
+export { ShardRunner, type ShardRunnerOptions, type ShardState } from './chain/shard-runner';
+export { readTrustRoot, type TrustSettings, trustSettings } from './chain/trust-root';
+export { TrustedKeys, type TrustedKeysOptions } from './chain/trusted-keys';
+export {
+  PipelineProgress,
+  type PipelineProgressOptions,
+  type PipelineStage,
+} from './positions/pipeline-progress';
+export {
+  MOVE_POSITION,
+  movePositionValues,
+  positionMoved,
+  type SqlSource,
+  StreamPositions,
+} from './positions/stream-positions';
+export { type OpenConsumerOptions, openStreamConsumer, openStreamPublisher } from './open-stream';
+export {
+  type StreamSettings,
+  streamSettings,
+  type StreamTopicSettings,
+  streamTopicSettings,
+} from './stream-settings';
+export { loggedInterruptions } from './logged-interruptions';
+export { AuditIndex, type AuditIndexOptions, type IndexPosition } from './audit-index/audit-index';
+export { IndexRebuild, type IndexRebuildOptions, type RebuiltHead } from './audit-index/index-rebuild';
+export { INDEX_CONSUMER, IndexWriter, type IndexWriterOptions } from './audit-index/index-writer';
+export { type DivisionOf } from './audit-index/index-rows';
+export { PositionError, type PositionErrorCode, PositionReached } from './audit-index/position-reached';

@@ -1,0 +1,153 @@
+import { readFileSync } from 'node:fs';
+import { type SASLOptions } from 'kafkajs';
+import { type DataSource } from '#platform/event-store';
+import { ConfigError, type ConfigProblem } from '#platform/process';
+import {
+  type AuditStreamConsumer,
+  type AuditStreamObserver,
+  type AuditStreamPublisher,
+} from './audit-stream';
+import { KafkaConsumer } from './kafka/kafka-consumer';
+import { type KafkaConnection } from './kafka/kafka-options';
+import { KafkaPublisher } from './kafka/kafka-publisher';
+import { PostgresConsumer } from './postgres/postgres-consumer';
+import { PostgresPublisher } from './postgres/postgres-publisher';
+import { type StreamSettings, type StreamTopicSettings } from './stream-settings';
+
+export interface OpenConsumerOptions {
+  /** Which worker: `indexer`, `archiver`. */
+  readonly consumer: string;
+  readonly shards: number;
+  /** Initialised; stays the caller's. Read by the stream over PostgreSQL. */
+  readonly dataSource: DataSource;
+  readonly observer?: AuditStreamObserver;
+}
+
+/**
+ * The relay's side of the stream that the settings name. Nothing is connected yet.
+ * @throws ConfigError naming what the chosen stream lacks, or what must not be in production
+ */
+export function openStreamPublisher(
+  settings: StreamSettings & StreamTopicSettings,
+  { shards }: { readonly shards: number },
+): AuditStreamPublisher {
+  const problems = settingsProblems(settings);
+  if (settings.kafkaMinInsyncReplicas > settings.kafkaReplicationFactor) {
+    problems.push({
+      member: 'KAFKA_MIN_INSYNC_REPLICAS',
+      problem: `is more than KAFKA_REPLICATION_FACTOR (${settings.kafkaReplicationFactor}); nothing could ever be published`,
+    });
+  }
+  refuse(problems);
+  if (settings.stream === 'postgres') return new PostgresPublisher();
+  return new KafkaPublisher({
+    connection: kafkaConnection(settings, 'kernel-outbox-relay'),
+    topic: settings.kafkaTopic,
+    shards,
+    topicOptions: {
+      replicationFactor: settings.kafkaReplicationFactor,
+      minInsyncReplicas: settings.kafkaMinInsyncReplicas,
+      retentionMs: settings.kafkaRetentionMs,
+    },
+  });
+}
+
+/**
+ * A worker's side of the stream that the settings name. Nothing is connected yet.
+ * @throws ConfigError naming what the chosen stream lacks, or what must not be in production
+ */
+export function openStreamConsumer(
+  settings: StreamSettings,
+  { consumer, shards, dataSource, observer }: OpenConsumerOptions,
+): AuditStreamConsumer {
+  refuse(settingsProblems(settings));
+  const observed = observer === undefined ? {} : { observer };
+  if (settings.stream === 'postgres') return new PostgresConsumer({ dataSource, shards, ...observed });
+  return new KafkaConsumer({
+    connection: kafkaConnection(settings, `kernel-${consumer}`),
+    topic: settings.kafkaTopic,
+    shards,
+    // Of this topic, and so of this kernel alone.
+    group: `${settings.kafkaTopic}.${consumer}`,
+    ...observed,
+  });
+}
+
+function settingsProblems(settings: StreamSettings): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  const add = (member: string, problem: string): void => void problems.push({ member, problem });
+  const { stream, isProduction, kafkaTls, kafkaSaslMechanism, kafkaCertFile, kafkaKeyFile } = settings;
+  if (stream === 'postgres') {
+    if (isProduction) {
+      add('KERNEL_STREAM', 'postgres is for development only: it keeps no copy of its own; use kafka');
+    }
+    return problems;
+  }
+  if (settings.kafkaBrokers === undefined) add('KAFKA_BROKERS', 'is missing; name some of the brokers');
+  if ((kafkaCertFile === undefined) !== (kafkaKeyFile === undefined)) {
+    const [missing, given] =
+      kafkaCertFile === undefined
+        ? ['KAFKA_CERT_FILE', 'KAFKA_KEY_FILE']
+        : ['KAFKA_KEY_FILE', 'KAFKA_CERT_FILE'];
+    add(missing, `is missing although ${given} is set; set both or none`);
+  }
+  if (!kafkaTls) {
+    for (const [member, value] of [
+      ['KAFKA_CA_FILE', settings.kafkaCaFile],
+      ['KAFKA_CERT_FILE', kafkaCertFile],
+    ] as const) {
+      if (value !== undefined) add(member, 'is of no use without KAFKA_TLS=true');
+    }
+  }
+  if (kafkaSaslMechanism === 'none') {
+    for (const [member, value] of [
+      ['KAFKA_USERNAME', settings.kafkaUsername],
+      ['KAFKA_PASSWORD', settings.kafkaPassword],
+    ] as const) {
+      if (value !== undefined) add(member, 'is of no use with KAFKA_SASL_MECHANISM=none; choose one');
+    }
+    return problems;
+  }
+  if (settings.kafkaUsername === undefined)
+    add('KAFKA_USERNAME', 'is missing; KAFKA_SASL_MECHANISM needs it');
+  if (settings.kafkaPassword === undefined)
+    add('KAFKA_PASSWORD', 'is missing; KAFKA_SASL_MECHANISM needs it');
+  if (isProduction && !kafkaTls)
+    add('KAFKA_SASL_MECHANISM', 'would show the password to the network; set KAFKA_TLS=true');
+  return problems;
+}
+
+function refuse(problems: readonly ConfigProblem[]): void {
+  if (problems.length > 0) throw new ConfigError('invalid_configuration', [...problems]);
+}
+
+function kafkaConnection(settings: StreamSettings, clientId: string): KafkaConnection {
+  const sasl = saslOptions(settings);
+  return {
+    brokers: settings.kafkaBrokers ?? [],
+    clientId,
+    ...(settings.kafkaTls ? { tls: tlsFiles(settings) } : {}),
+    ...(sasl === undefined ? {} : { sasl }),
+  };
+}
+
+function tlsFiles({
+  kafkaCaFile,
+  kafkaCertFile,
+  kafkaKeyFile,
+}: StreamSettings): KafkaConnection['tls'] & object {
+  return {
+    ...(kafkaCaFile === undefined ? {} : { ca: readFileSync(kafkaCaFile) }),
+    ...(kafkaCertFile === undefined ? {} : { cert: readFileSync(kafkaCertFile) }),
+    ...(kafkaKeyFile === undefined ? {} : { key: readFileSync(kafkaKeyFile) }),
+  };
+}
+
+function saslOptions(settings: StreamSettings): SASLOptions | undefined {
+  const {
+    kafkaSaslMechanism: mechanism,
+    kafkaUsername: username = '',
+    kafkaPassword: password = '',
+  } = settings;
+  return mechanism === 'none' ? undefined : { mechanism, username, password };
+}

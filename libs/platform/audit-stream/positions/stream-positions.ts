@@ -1,0 +1,77 @@
+import { genesisHash } from '#evidence';
+import { type StreamPosition } from '../audit-stream';
+import { PositionMoved, type VerifiedEvent } from '../shard-handler';
+
+/** Runs one statement and gives its rows: TypeORM's DataSource, EntityManager and QueryRunner do. */
+export interface SqlSource {
+  query(sql: string, parameters?: unknown[]): Promise<unknown>;
+}
+
+/**
+ * Moves a position ($1 consumer, $2 shard) from $3, $4 (seq, hash) to $5..$8 (seq, hash, cursor, time of the event) and
+ * returns a row if it was there. One statement: as a part of the one with the effect (`WITH moved AS (...)`), both
+ * happen or neither does.
+ */
+export const MOVE_POSITION = `
+  INSERT INTO kernel.stream_positions AS p (consumer, shard, seq, hash, cursor, event_ts)
+  SELECT $1::text, $2::integer, $5::bigint, $6::bytea, $7::text, $8::timestamptz
+  WHERE $3::bigint = 0 OR EXISTS (SELECT FROM kernel.stream_positions s WHERE s.consumer = $1 AND s.shard = $2)
+  ON CONFLICT (consumer, shard) DO UPDATE
+    SET seq = excluded.seq, hash = excluded.hash, cursor = excluded.cursor, event_ts = excluded.event_ts,
+        updated_at = clock_timestamp()
+    WHERE p.seq = $3 AND p.hash = $4::bytea
+  RETURNING p.shard`;
+
+/** Parameters of MOVE_POSITION: from right before the events to the last of them. */
+export function movePositionValues(consumer: string, events: readonly VerifiedEvent[]): unknown[] {
+  const first = events[0];
+  const last = events.at(-1);
+  if (first === undefined || last === undefined) throw new RangeError('A position moves with an event.');
+  return [
+    consumer,
+    first.event.shard,
+    first.event.seq - 1,
+    Buffer.from(first.event.prevHash, 'hex'),
+    last.event.seq,
+    Buffer.from(last.event.hash, 'hex'),
+    last.nextCursor,
+    last.event.ts,
+  ];
+}
+
+/** Where one consumer of the stream stands (table kernel.stream_positions). */
+export class StreamPositions {
+  constructor(
+    private readonly sql: SqlSource,
+    readonly consumer: string,
+    private readonly origin: string,
+  ) {}
+
+  async read(shard: number): Promise<StreamPosition> {
+    const [row] = (await this.sql.query(
+      `SELECT seq, encode(hash, 'hex') AS hash, cursor FROM kernel.stream_positions WHERE consumer = $1 AND shard = $2`,
+      [this.consumer, shard],
+    )) as { seq: string; hash: string; cursor: string | null }[];
+    if (row === undefined) return { seq: 0, hash: genesisHash(this.origin, shard), cursor: null };
+    return { seq: Number(row.seq), hash: row.hash, cursor: row.cursor };
+  }
+
+  /**
+   * For an effect that lies outside the database and is done: moves over the events.
+   * @throws PositionMoved when it was not right before them
+   */
+  async move(events: readonly VerifiedEvent[]): Promise<void> {
+    const moved = (await this.sql.query(
+      MOVE_POSITION,
+      movePositionValues(this.consumer, events),
+    )) as unknown[];
+    if (moved.length === 0) throw positionMoved(this.consumer, events);
+  }
+}
+
+export function positionMoved(consumer: string, events: readonly VerifiedEvent[]): PositionMoved {
+  const { shard = -1, seq = 0 } = events[0]?.event ?? {};
+  return new PositionMoved(
+    `The position of ${consumer} in shard ${shard} is no longer ${seq - 1}: another process was first.`,
+  );
+}

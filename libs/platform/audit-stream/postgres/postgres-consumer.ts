@@ -1,0 +1,156 @@
+import { ChannelListener, Database, type DataSource, DEFAULT_LIMITS, WakeUp } from '#platform/event-store';
+import {
+  type AuditStreamConsumer,
+  type AuditStreamObserver,
+  type StreamPosition,
+  type StreamRecord,
+} from '../audit-stream';
+import { AuditStreamError } from '../audit-stream.error';
+import { GrowingPause } from '../growing-pause';
+
+export interface PostgresConsumerOptions {
+  /** Initialised; stays the caller's, who closes it after `close()`. A role that may read chain and cursors is enough. */
+  readonly dataSource: DataSource;
+  readonly shards: number;
+  /** Most bytes of records that are handed over at once, rounded up to a whole record. Default 1 MiB. */
+  readonly batchBytes?: number;
+  /** How long nothing is looked at when no notification comes. Default as for every tail of the log. */
+  readonly pollMs?: number;
+  readonly observer?: AuditStreamObserver;
+}
+
+/** The relay tells the shard whose cursor it moved. */
+const CHANNEL = 'kernel_stream';
+const BATCH_BYTES = 1024 * 1024;
+const BATCH_RECORDS = 2_000;
+
+/**
+ * What lies between a position and the relay's cursor, up to a number of bytes. octet_length() of a large value reads
+ * its header only.
+ */
+const PAGE = `
+  SELECT seq, canonical FROM (
+    SELECT seq, canonical, sum(octet_length(canonical)) OVER (ORDER BY seq) - octet_length(canonical) AS before
+    FROM (
+      SELECT e.seq, e.canonical FROM kernel.events e
+      WHERE e.shard = $1 AND e.seq > $2
+        AND e.seq <= (SELECT c.seq FROM kernel.relay_cursors c WHERE c.shard = $1)
+      ORDER BY e.seq LIMIT ${BATCH_RECORDS}) published) page
+  WHERE before < $3
+  ORDER BY seq`;
+
+/**
+ * The workers' side over PostgreSQL: the events of the store up to the relay's cursor. Nobody can alter, drop or repeat
+ * a record in between, because there is no in between.
+ */
+export class PostgresConsumer implements AuditStreamConsumer {
+  private readonly database: Database;
+  private readonly wakeUps: WakeUp[];
+  private readonly listener: ChannelListener;
+  private readonly closing = new AbortController();
+  private readonly subscriptions = new Set<Promise<void>>();
+
+  constructor(private readonly options: PostgresConsumerOptions) {
+    this.database = new Database(options.dataSource, DEFAULT_LIMITS.storeTimeoutMs);
+    this.wakeUps = Array.from({ length: options.shards }, () => new WakeUp());
+    this.listener = new ChannelListener(
+      this.database,
+      [CHANNEL],
+      (_, shard) => this.wakeUps[Number(shard)]?.signal(),
+      () => this.wakeUps.forEach((wakeUp) => wakeUp.signal()),
+    );
+  }
+
+  async consume(
+    shard: number,
+    from: StreamPosition,
+    handle: (records: readonly StreamRecord[]) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.listener.listen();
+    const subscription = this.follow(shard, from.seq, handle, AbortSignal.any([signal, this.closing.signal]));
+    const settled = subscription.catch(() => undefined);
+    this.subscriptions.add(settled);
+    try {
+      await subscription;
+    } finally {
+      this.subscriptions.delete(settled);
+    }
+  }
+
+  private async follow(
+    shard: number,
+    afterSeq: number,
+    handle: (records: readonly StreamRecord[]) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { batchBytes = BATCH_BYTES, pollMs = DEFAULT_LIMITS.tailPollMs, observer } = this.options;
+    const wakeUp = this.wakeUps[shard];
+    if (wakeUp === undefined) throw new RangeError(`There is no shard ${shard}.`);
+    const pause = new GrowingPause();
+    let seq = afterSeq;
+    while (!signal.aborted) {
+      const { mark } = wakeUp;
+      let rows: { seq: string; canonical: Buffer }[];
+      try {
+        rows = await unlessAborted(this.database.query(PAGE, [shard, seq, batchBytes]), signal, []);
+      } catch (error) {
+        observer?.onInterrupted?.(shard, unavailable(error));
+        await pause.wait(signal);
+        continue;
+      }
+      pause.reset();
+      // Read again: it changes while the query runs.
+      if (isAborted(signal)) return;
+      const last = rows.at(-1);
+      if (last === undefined) {
+        await wakeUp.wait(mark, pollMs, signal);
+        continue;
+      }
+      await handle(rows.map((row) => ({ bytes: row.canonical, nextCursor: row.seq })));
+      seq = Number(last.seq);
+    }
+  }
+
+  /** @throws AuditStreamError `stream_unavailable` */
+  async check(): Promise<void> {
+    try {
+      await this.database.query('SELECT FROM kernel.relay_cursors LIMIT 1', []);
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.closing.abort();
+    await Promise.all([this.listener.close(), ...this.subscriptions]);
+  }
+}
+
+function unavailable(cause: unknown): AuditStreamError {
+  return new AuditStreamError(
+    'stream_unavailable',
+    `PostgreSQL could not be read: ${(cause as Error).message}.`,
+    {},
+    { cause },
+  );
+}
+
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}
+
+/** A server that went silent must not hold up whoever stops: then `otherwise`, and the query ends by itself. */
+async function unlessAborted<T>(query: Promise<T>, signal: AbortSignal, otherwise: T): Promise<T> {
+  let abort: () => void = () => undefined;
+  const aborted = new Promise<T>((resolve) => {
+    abort = () => resolve(otherwise);
+    signal.addEventListener('abort', abort, { once: true });
+  });
+  query.catch(() => undefined);
+  try {
+    return await Promise.race([query, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

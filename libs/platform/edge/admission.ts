@@ -1,0 +1,137 @@
+import { randomUUID } from 'node:crypto';
+import { type IncomingMessage, type ServerResponse } from 'node:http';
+import { type RequestObserver, runInLogContext } from '#platform/process';
+import { type Contract, type PlacedRoute } from './contract/contract';
+import { type Operation } from './contract/operation';
+import { HttpEdgeError } from './http-edge.error';
+import { type BodyBudget } from './input/read-body';
+import { type EdgeRequest } from './input/input.guard';
+import { decodePath } from './input/parse-parameters';
+import { type ProblemWriter } from './problems/problem-writer';
+import { type WriteGate } from './mode.guard';
+import { attachContext, contextOf, RequestContext } from './request-context';
+
+/** A plain token: nothing that could break out of a log line or a header. */
+const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
+/** Routes that nobody knows share one label, or any caller could make metrics without end. */
+const UNKNOWN_ROUTE = 'unknown';
+const KNOWN_METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+
+/** For an API that answers machines: nothing to sniff, frame, cache or leak. */
+const SECURITY_HEADERS = new Map([
+  ['Cache-Control', 'no-store'],
+  ['Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'"],
+  ['Referrer-Policy', 'no-referrer'],
+  ['Strict-Transport-Security', 'max-age=31536000'],
+  ['X-Content-Type-Options', 'nosniff'],
+]);
+
+export interface AdmissionOptions {
+  readonly contract: Contract;
+  readonly writer: ProblemWriter;
+  readonly observer: RequestObserver;
+  readonly budget: BodyBudget;
+  readonly maxConcurrent: number;
+  /** Runs the operation's handler. */
+  readonly dispatch: (operation: Operation, request: IncomingMessage, response: ServerResponse) => void;
+}
+
+/** First to see a request: gives it an id and a context, finds its operation, and keeps their number bounded. */
+export class Admission {
+  private running = 0;
+  private draining: (() => void) | undefined;
+  /** There once the app's modules are. */
+  gate: WriteGate | undefined;
+
+  constructor(private readonly options: AdmissionOptions) {}
+
+  /** Every answer from now on closes its connection; `onFinished` is called after each request that ends. */
+  drain(onFinished: () => void): void {
+    this.draining = onFinished;
+  }
+
+  get inFlight(): number {
+    return this.running;
+  }
+
+  readonly admit = (request: IncomingMessage, response: ServerResponse): void => {
+    const context = new RequestContext(requestIdOf(request), request);
+    attachContext(request, context);
+    const edge = { bodyBytes: 0, pathValues: [] as readonly string[] };
+    (request as EdgeRequest).edge = edge;
+    response.setHeaders(SECURITY_HEADERS);
+    response.setHeader('X-Request-Id', context.requestId);
+    if (this.gate !== undefined) response.setHeader('Kernel-Mode', this.gate.mode());
+    if (this.draining !== undefined) response.setHeader('Connection', 'close');
+    response.on('close', this.onClose);
+    this.options.observer.setInFlight(++this.running);
+
+    runInLogContext(context, () => {
+      let operation: Operation;
+      try {
+        const match = this.place(request, response, context);
+        operation = match.operation;
+        edge.pathValues = decodePath(operation, match.pathValues);
+      } catch (error) {
+        this.options.writer.write(error, request, response);
+        return;
+      }
+      this.options.dispatch(operation, request, response);
+    });
+  };
+
+  private place(request: IncomingMessage, response: ServerResponse, context: RequestContext): PlacedRoute {
+    if (this.running > this.options.maxConcurrent) {
+      throw new HttpEdgeError('overloaded', 'As many requests are running as this process takes at a time.', {
+        limit: this.options.maxConcurrent,
+      });
+    }
+    const url = request.url ?? '';
+    const mark = url.indexOf('?');
+    const path = mark < 0 ? url : url.slice(0, mark);
+    const match = this.options.contract.match(request.method ?? '', path);
+    if (match === undefined) {
+      throw new HttpEdgeError('not_found', 'There is no such route; openapi/kernel.yaml lists them.');
+    }
+    if ('allowed' in match) {
+      const methods = match.allowed.join(', ');
+      response.setHeader('Allow', methods);
+      throw new HttpEdgeError('method_not_allowed', `This route answers ${methods}.`);
+    }
+    context.operation = match.operation;
+    return match;
+  }
+
+  /** One function for all responses instead of one for each; `this` is the response. */
+  private readonly onClose = ((admission: Admission) =>
+    function (this: ServerResponse): void {
+      admission.finished(this);
+    })(this);
+
+  private finished(response: ServerResponse): void {
+    const request = response.req as EdgeRequest;
+    this.options.observer.setInFlight(--this.running);
+    this.options.budget.give(request.edge.bodyBytes);
+    request.edge.bodyBytes = 0;
+    if (this.draining !== undefined) setImmediate(this.draining);
+    const context = contextOf(request);
+    if (context === undefined) return;
+    const method = request.method ?? '';
+    this.options.observer.answered({
+      requestId: context.requestId,
+      method: KNOWN_METHODS.has(method) ? method : 'other',
+      route: context.operation?.path ?? UNKNOWN_ROUTE,
+      status: response.headersSent ? response.statusCode : 499,
+      ms: performance.now() - context.startedAt,
+      principalId: context.principalId,
+      eventIds: context.eventIds,
+      errorId: context.errorId,
+      ...(!response.writableFinished && { aborted: true }),
+    });
+  }
+}
+
+function requestIdOf(request: IncomingMessage): string {
+  const sent = request.headers['x-request-id'];
+  return typeof sent === 'string' && REQUEST_ID.test(sent) ? sent : randomUUID();
+}

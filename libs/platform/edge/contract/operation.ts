@@ -1,0 +1,46 @@
+import { type ValidateFunction } from 'ajv/dist/2020';
+import { type RoutePolicy } from '../access/policy.decorator';
+
+export type ParameterPlace = 'path' | 'query' | 'header';
+
+/** One parameter: taken from text, turned into the type its schema names, then validated. */
+export interface Parameter {
+  readonly name: string;
+  readonly in: ParameterPlace;
+  readonly required: boolean;
+  readonly type: 'string' | 'integer' | 'boolean';
+  readonly default: unknown;
+  readonly validate: ValidateFunction;
+}
+
+export interface RequestBody {
+  readonly required: boolean;
+  /** Deepest nesting that strict parsing lets through (`x-max-depth`). */
+  readonly maxDepth: number;
+  readonly validate: ValidateFunction;
+}
+
+export interface Response {
+  /** Lower-case names of headers that must be there. */
+  readonly requiredHeaders: readonly string[];
+  /** Media type -> what checks a body of it (each line, for NDJSON); null where the document gives no schema. */
+  readonly content: ReadonlyMap<string, ValidateFunction | null>;
+}
+
+/** One operation of the OpenAPI document, ready for use. */
+export interface Operation {
+  readonly id: string;
+  /** Upper case. */
+  readonly method: string;
+  /** Template: `/kernel/audit/{id}`. */
+  readonly path: string;
+  readonly policy: RoutePolicy;
+  /** Whether it changes anything that a mode may forbid (`x-writes`; by default every method but GET does). */
+  readonly writes: boolean;
+  readonly pathParameters: readonly Parameter[];
+  readonly queryParameters: ReadonlyMap<string, Parameter>;
+  readonly headerParameters: readonly Parameter[];
+  readonly body: RequestBody | undefined;
+  /** By status, or `default`. */
+  readonly responses: ReadonlyMap<string, Response>;
+}

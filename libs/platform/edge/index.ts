@@ -1,0 +1,40 @@
+export { BytesAnswer, NdjsonAnswer } from './answers';
+export { type Durability, type DurabilityWatch } from './await-durability';
+export { Contract, type SeenAnswer } from './contract/contract';
+export { loadContract } from './contract/load-contract';
+export { type Operation } from './contract/operation';
+export { HttpEdgeError, type HttpEdgeErrorCode } from './http-edge.error';
+export { BodyBudget, readBody } from './input/read-body';
+export { type WriteGate } from './mode.guard';
+export { EDGE_PROBLEMS } from './problems/edge-problems';
+export { problemsOf, type CodedError, type ErrorProblems, type ProblemSpec } from './problems/problem-map';
+export { Context, contextOf, type IdempotencyClaim, RequestContext } from './request-context';
+export { controllerRoutes, type ControllerRoute } from './route-parity';
+export {
+  createServiceApp,
+  DEFAULT_LIMITS,
+  type ServiceApp,
+  type ServiceAppOptions,
+  type ServiceLimits,
+  type ServiceTls,
+} from './service-app';
+export { AccessError, type AccessErrorCode } from './access/access-error';
+export { divisionOf } from './access/event-division';
+export { certificateIdentity, type CertificateIdentity } from './access/certificate-identity';
+export {
+  APPROVER_ACTIONS,
+  asApprover,
+  authorize,
+  MATRIX,
+  scopedDivision,
+  withinScope,
+  type Action,
+  type Decision,
+  type Permission,
+} from './access/matrix';
+export { Policy, policyOf, PublicRoute, type RoutePolicy } from './access/policy.decorator';
+export { PolicyGuard, type ApproverCheck } from './access/policy.guard';
+export { actorOf, ROLES, type Principal, type Role } from './access/principal';
+export { principalOf } from './access/principal-of';
+export { accessOf, Caller, rememberAccess, Scope, type RequestAccess } from './access/request-access';
+export { RoleBindings, roleBindings, type RoleBinding } from './access/role-bindings';

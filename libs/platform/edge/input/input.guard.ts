@@ -1,0 +1,103 @@
+import { type IncomingMessage } from 'node:http';
+import { type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { accessOf } from '../access/request-access';
+import { parseStrictJson, type JsonValue } from '#evidence';
+import { type RequestBody } from '../contract/operation';
+import { describeErrors } from '../contract/describe-errors';
+import { HttpEdgeError } from '../http-edge.error';
+import { contextOf, type RequestContext } from '../request-context';
+import { checkHeaders, parsePath, parseQuery } from './parse-parameters';
+import { readBody, type BodyAccount, type BodyBudget } from './read-body';
+
+/** What the edge has found out before, and what it hands to the handler. */
+export interface EdgeRequest extends IncomingMessage {
+  edge: BodyAccount & { pathValues: readonly string[] };
+  params: Record<string, unknown>;
+  query: Record<string, unknown>;
+  body: JsonValue | undefined;
+}
+
+const JSON_CONTENT_TYPE = /^application\/json(\s*;\s*charset\s*=\s*"?utf-8"?)?\s*$/i;
+
+/**
+ * Runs after the PolicyGuard, so that nobody who may not use a route gets its body read: parses and checks
+ * parameters, headers and body against the document. What gets through, a handler may rely on.
+ */
+export class InputGuard implements CanActivate {
+  constructor(
+    private readonly budget: BodyBudget,
+    private readonly bodyLimit: number,
+  ) {}
+
+  canActivate(execution: ExecutionContext): true | Promise<true> {
+    const request = execution.switchToHttp().getRequest<EdgeRequest>();
+    const context = contextOf(request);
+    const operation = context?.operation;
+    if (context === undefined || operation === undefined) {
+      throw new HttpEdgeError('not_found', 'There is no such route.');
+    }
+    const principal = accessOf(request)?.principal;
+    if (principal !== undefined) context.principal = principal;
+
+    const url = request.url ?? '';
+    const mark = url.indexOf('?');
+    request.params = parsePath(operation, request.edge.pathValues);
+    request.query = parseQuery(operation, mark < 0 ? '' : url.slice(mark + 1));
+    checkHeaders(operation, request.headers);
+    const key = request.headers['idempotency-key'];
+    if (typeof key === 'string') context.idempotencyKey = key;
+
+    if (operation.body === undefined) {
+      if (hasBody(request)) {
+        throw new HttpEdgeError(
+          'invalid_request',
+          'This route takes no body; send the request without one.',
+          {
+            pointer: '',
+          },
+        );
+      }
+      return true;
+    }
+    return this.readInput(request, operation.body, context);
+  }
+
+  private async readInput(
+    request: EdgeRequest,
+    expected: RequestBody,
+    context: RequestContext,
+  ): Promise<true> {
+    if (!hasBody(request)) {
+      if (!expected.required) return true;
+      throw new HttpEdgeError('invalid_request', 'The body is missing; send a JSON object.', { pointer: '' });
+    }
+    requireJson(request);
+    const bytes = await readBody(request, this.bodyLimit, this.budget, request.edge);
+    const body = parseStrictJson(bytes, { maxDepth: expected.maxDepth });
+    if (!expected.validate(body)) {
+      const { pointer, detail } = describeErrors(expected.validate.errors ?? []);
+      throw new HttpEdgeError('invalid_request', detail, { pointer, operation: context.operation?.id });
+    }
+    request.body = body;
+    return true;
+  }
+}
+
+function hasBody(request: IncomingMessage): boolean {
+  const length = request.headers['content-length'];
+  return request.headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
+}
+
+function requireJson(request: IncomingMessage): void {
+  const type = request.headers['content-type'];
+  if (type !== 'application/json' && (type === undefined || !JSON_CONTENT_TYPE.test(type))) {
+    throw new HttpEdgeError(
+      'unsupported_media_type',
+      'Send the body as Content-Type: application/json, in UTF-8.',
+    );
+  }
+  const encoding = request.headers['content-encoding'];
+  if (encoding !== undefined && encoding !== 'identity') {
+    throw new HttpEdgeError('unsupported_media_type', 'Send the body without a Content-Encoding.');
+  }
+}

@@ -1,0 +1,215 @@
+import { type Server } from 'node:https';
+import { type AddressInfo } from 'node:net';
+import { type TLSSocket } from 'node:tls';
+import { type INestApplication, type Type, type DynamicModule } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { type ApproverCheck, PolicyGuard } from './access/policy.guard';
+import { type RoleBindings } from './access/role-bindings';
+import { NestLogger, RequestObserver, type Logger, type Registry } from '#platform/process';
+import { Admission } from './admission';
+import { type DurabilityWatch } from './await-durability';
+import { loadContract } from './contract/load-contract';
+import { type Contract } from './contract/contract';
+import { EdgeAdapter } from './edge.adapter';
+import { InputGuard } from './input/input.guard';
+import { BodyBudget } from './input/read-body';
+import { EDGE_PROBLEMS } from './problems/edge-problems';
+import { ProblemMap, type ErrorProblems } from './problems/problem-map';
+import { ProblemFilter } from './problems/problem.filter';
+import { ProblemWriter } from './problems/problem-writer';
+import { ModeGuard, type WriteGate } from './mode.guard';
+import { answerRawRefusals } from './raw-refusals';
+import { assertRouteParity, controllerRoutes } from './route-parity';
+
+/** PEM, as text or bytes. */
+export interface ServiceTls {
+  readonly cert: string | Buffer;
+  readonly key: string | Buffer;
+  /** The authorities whose client certificates are accepted. */
+  readonly ca: string | Buffer;
+  /** Revocation lists of those authorities. */
+  readonly crl?: string | Buffer;
+}
+
+export interface ServiceLimits {
+  /** Largest body. */
+  readonly bodyBytes: number;
+  /** Largest request line and headers together. */
+  readonly headerBytes: number;
+  /** Requests that run at the same time; more are refused with 503. */
+  readonly concurrentRequests: number;
+  /** Bodies held at the same time, over all requests. */
+  readonly heldBodyBytes: number;
+  readonly connections: number;
+  /** For the head of a request to arrive. */
+  readonly headersTimeoutMs: number;
+  /** For a whole request to arrive; answers may take longer. */
+  readonly requestTimeoutMs: number;
+  readonly handshakeTimeoutMs: number;
+  /** For which a streamed answer waits for its reader to take more. */
+  readonly stalledReaderMs: number;
+  /** For which an idle connection is kept. Longer than load balancers keep theirs (60 s is usual). */
+  readonly keepAliveTimeoutMs: number;
+}
+
+/** Generous for honest callers, and each of them bounded. */
+export const DEFAULT_LIMITS: ServiceLimits = Object.freeze({
+  bodyBytes: 2 * 1024 * 1024,
+  headerBytes: 16 * 1024,
+  concurrentRequests: 2_000,
+  heldBodyBytes: 256 * 1024 * 1024,
+  connections: 10_000,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  handshakeTimeoutMs: 10_000,
+  stalledReaderMs: 60_000,
+  keepAliveTimeoutMs: 65_000,
+});
+
+/** How often Node looks for requests that take too long. */
+const TIMEOUT_CHECK_MS = 1_000;
+
+export interface ServiceAppOptions {
+  readonly tls: ServiceTls;
+  readonly bindings: RoleBindings;
+  /** The document that every request is checked against. */
+  readonly openapiPath: string;
+  readonly logger: Logger;
+  /** What the errors of the app's modules look like from outside. */
+  readonly problems?: readonly ErrorProblems[];
+  readonly limits?: Partial<ServiceLimits>;
+  /** Who the approvers are, out of what the app's modules hold; without it there are none. */
+  readonly approvers?: (app: INestApplication) => ApproverCheck;
+  /** Refuses writes by the mode, out of what the app's modules hold. */
+  readonly gate?: (app: INestApplication) => WriteGate;
+  /** Serves the header Kernel-Await, out of what the app's modules hold. */
+  readonly durability?: (app: INestApplication) => DurabilityWatch;
+  /** Default: the process-wide one. */
+  readonly registry?: Registry;
+}
+
+export interface ServiceApp {
+  readonly app: INestApplication;
+  readonly contract: Contract;
+  readonly server: Server;
+  /** Resolves with the port, once connections are accepted. */
+  listen(port: number, host: string): Promise<number>;
+  /**
+   * Stops accepting, lets running requests finish for at most `drainMs` (default 10,000), then closes the
+   * connections that are left and shuts the modules down.
+   */
+  close(drainMs?: number): Promise<void>;
+}
+
+/**
+ * A Nest app behind mutual TLS 1.3, with everything that architecture.md calls the edge. Fails, before it listens,
+ * when the OpenAPI document is missing or invalid or does not describe exactly the routes of the controllers.
+ *
+ * @throws HttpEdgeError `invalid_contract`, `routes_differ`
+ */
+export async function createServiceApp(
+  module: Type | DynamicModule,
+  options: ServiceAppOptions,
+): Promise<ServiceApp> {
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const contract = loadContract(options.openapiPath);
+  const writer = new ProblemWriter(
+    new ProblemMap([...EDGE_PROBLEMS, ...(options.problems ?? [])]),
+    options.logger,
+  );
+  const observer = new RequestObserver(options.logger, options.registry);
+  const budget = new BodyBudget(limits.heldBodyBytes);
+  const adapter: EdgeAdapter = new EdgeAdapter({
+    stalledReaderMs: limits.stalledReaderMs,
+    onFailure: (error, response) => writer.write(error, response.req, response),
+    admit: (request, response) => admission.admit(request, response),
+  });
+  const admission = new Admission({
+    contract,
+    writer,
+    observer,
+    budget,
+    maxConcurrent: limits.concurrentRequests,
+    dispatch: (operation, request, response) => adapter.dispatch(operation, request, response),
+  });
+  const httpsOptions = {
+    ...options.tls,
+    requestCert: true,
+    rejectUnauthorized: true,
+    // No renegotiation: the certificate that a connection began with is the one it keeps.
+    minVersion: 'TLSv1.3' as const,
+    handshakeTimeout: limits.handshakeTimeoutMs,
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+    noDelay: true,
+  };
+  const app = await NestFactory.create(module, adapter, {
+    logger: new NestLogger(options.logger),
+    abortOnError: false,
+    bodyParser: false,
+    httpsOptions,
+  });
+  let gate: WriteGate | undefined;
+  let isApprover: ApproverCheck | undefined;
+  // In this order: who may, whether they may now, then what they send.
+  app.useGlobalGuards(
+    new PolicyGuard(options.bindings, async (principal) => (await isApprover?.(principal)) ?? false),
+    new ModeGuard(() => gate),
+    new InputGuard(budget, limits.bodyBytes),
+  );
+  app.useGlobalFilters(new ProblemFilter(writer));
+  try {
+    assertRouteParity(contract, controllerRoutes(app));
+    await app.init();
+    adapter.durability = options.durability?.(app);
+    gate = options.gate?.(app);
+    isApprover = options.approvers?.(app);
+    admission.gate = gate;
+  } catch (error) {
+    // The modules may hold connections already; why the start failed matters more than how closing them went.
+    await app.close().catch((reason: unknown) => options.logger.warn({ err: reason }, 'could not close'));
+    throw error;
+  }
+
+  const server = app.getHttpServer() as Server;
+  server.maxConnections = limits.connections;
+  answerRawRefusals(server, (status) => observer.refusedRaw(status));
+  server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
+    observer.handshakeFailed(socket.remoteAddress, error);
+  });
+
+  return {
+    app,
+    contract,
+    server,
+    listen: async (port, host) => {
+      await app.listen(port, host);
+      return (server.address() as AddressInfo).port;
+    },
+    close: async (drainMs = 10_000) => {
+      await adapter.durability?.release();
+      await close(app, server, admission, drainMs);
+    },
+  };
+}
+
+async function close(
+  app: INestApplication,
+  server: Server,
+  admission: Admission,
+  drainMs: number,
+): Promise<void> {
+  // A connection that is kept alive becomes idle only when its last answer is out.
+  admission.drain(() => server.closeIdleConnections());
+  if (server.listening) {
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    server.closeIdleConnections();
+    const deadline = setTimeout(() => server.closeAllConnections(), drainMs);
+    await closed;
+    clearTimeout(deadline);
+  }
+  await app.close();
+}

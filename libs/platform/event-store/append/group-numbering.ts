@@ -1,0 +1,229 @@
+import { EvidenceError, sealEvent, type UnhashedEvent } from '#evidence';
+import { type AppendState, claimKey, type HeadPosition } from './append-state.sql';
+import { type PendingAppend, type PreparedEvent } from './pending-append';
+import { EventStoreError } from '../event-store.error';
+
+type Sealed = ReturnType<typeof sealEvent>;
+
+/** Numbered and hashed, not signed yet. */
+export interface NumberedEvent {
+  sealed: Sealed;
+  prepared: PreparedEvent;
+}
+
+export interface NumberedAppend {
+  pending: PendingAppend;
+  events: NumberedEvent[];
+}
+
+/**
+ * What a group leaves behind when it commits, for the groups numbered on top of it before it has: until then nobody
+ * else can see it.
+ */
+export interface Overlay {
+  /** Stream -> version after the group. */
+  readonly versions: ReadonlyMap<string, number>;
+  /** `claimKey` of the answers it stores. */
+  readonly claims: ReadonlySet<string>;
+  /** Event ids that callers chose. */
+  readonly ids: ReadonlySet<string>;
+}
+
+/** What becomes of the requests of one group. */
+export interface NumberedGroup extends Overlay {
+  base: HeadPosition;
+  head: HeadPosition;
+  /** Position known to be committed when the group was numbered; `base` may lie ahead of it, with groups in flight. */
+  committed: number;
+  signerKid: string;
+  accepted: NumberedAppend[];
+  /** Cannot be, whatever becomes of the group. */
+  refused: { pending: PendingAppend; error: EventStoreError }[];
+  /** Cannot be if this group and those before it commit. */
+  refusedIfCommitted: { pending: PendingAppend; error: EventStoreError }[];
+  /** Their key or id is in this group or one before it: to be looked at again when those are settled. */
+  deferred: PendingAppend[];
+  /** Their key has an answer already. */
+  answered: PendingAppend[];
+  /** Committed by an earlier attempt whose outcome was unknown. */
+  committedBefore: PendingAppend[];
+}
+
+export interface NumberingContext {
+  origin: string;
+  shard: number;
+  signerKid: string;
+  /** Milliseconds since 1970. */
+  now: number;
+  /** What PostgreSQL says. */
+  state: AppendState;
+  /** Groups in flight, oldest first, with the head that the last of them will leave. */
+  overlays: readonly Overlay[];
+  base: HeadPosition;
+}
+
+/** Decides each request of a group in turn, as if those before it were committed, and numbers those that fit. */
+export function numberGroup(requests: readonly PendingAppend[], context: NumberingContext): NumberedGroup {
+  const { state, base } = context;
+  const versions = new Map<string, number>();
+  const claims = new Set<string>();
+  const ids = new Set<string>();
+  const group: NumberedGroup = {
+    base,
+    head: base,
+    committed: state.head.seq,
+    signerKid: context.signerKid,
+    versions,
+    claims,
+    ids,
+    accepted: [],
+    refused: [],
+    refusedIfCommitted: [],
+    deferred: [],
+    answered: [],
+    committedBefore: [],
+  };
+  const ahead: readonly Overlay[] = [group, ...context.overlays.toReversed()];
+  const ms = Math.max(context.now, base.ms);
+
+  for (const pending of requests) {
+    if (pending.uncertain && pending.events.every(({ id }) => state.existingIds.has(id))) {
+      group.committedBefore.push(pending);
+      continue;
+    }
+    const claim = pending.idempotency && claimKey(pending.idempotency.caller, pending.idempotency.key);
+    if (claim !== undefined) {
+      const requestHash = state.claims.get(claim);
+      if (requestHash === pending.idempotency?.requestHash) {
+        group.answered.push(pending);
+        continue;
+      }
+      if (requestHash !== undefined) {
+        group.refused.push({ pending, error: mismatch() });
+        continue;
+      }
+      if (ahead.some((overlay) => overlay.claims.has(claim))) {
+        group.deferred.push(pending);
+        continue;
+      }
+    }
+    const taken = pending.events.find(({ id }) => state.existingIds.has(id));
+    if (taken) {
+      group.refused.push({ pending, error: duplicateId(taken.id) });
+      continue;
+    }
+    if (pending.givenIds.some((id) => ahead.some((overlay) => overlay.ids.has(id)))) {
+      group.deferred.push(pending);
+      continue;
+    }
+
+    const versionOf = (stream: string): { version: number; tentative: boolean } => {
+      for (const overlay of ahead) {
+        const version = overlay.versions.get(stream);
+        if (version !== undefined) return { version, tentative: true };
+      }
+      return { version: state.versions.get(stream) ?? 0, tentative: false };
+    };
+    const numbered = numberRequest(pending, { ...context, ms, versionOf, head: group.head });
+    if ('error' in numbered) {
+      (numbered.tentative ? group.refusedIfCommitted : group.refused).push({
+        pending,
+        error: numbered.error,
+      });
+      continue;
+    }
+    group.accepted.push({ pending, events: numbered.events });
+    group.head = numbered.head;
+    for (const [stream, version] of numbered.versions) versions.set(stream, version);
+    if (claim !== undefined) claims.add(claim);
+    for (const id of pending.givenIds) ids.add(id);
+  }
+  return group;
+}
+
+interface RequestContext extends NumberingContext {
+  ms: number;
+  versionOf: (stream: string) => { version: number; tentative: boolean };
+  head: HeadPosition;
+}
+
+type NumberedRequest =
+  | { events: NumberedEvent[]; head: HeadPosition; versions: Map<string, number> }
+  | { error: EventStoreError; tentative: boolean };
+
+function numberRequest(pending: PendingAppend, context: RequestContext): NumberedRequest {
+  const { origin, shard, signerKid, ms, versionOf } = context;
+  const ts = new Date(ms).toISOString();
+  const versions = new Map<string, number>();
+  const events: NumberedEvent[] = [];
+  let { head } = context;
+  for (const { stream, version: required } of pending.requires) {
+    const { version, tentative } = versionOf(stream);
+    if (version !== required) return { error: conflict(stream, required, version), tentative };
+  }
+  for (const prepared of pending.events) {
+    const own = versions.get(prepared.stream);
+    const { version, tentative } =
+      own === undefined ? versionOf(prepared.stream) : { version: own, tentative: false };
+    if (prepared.expectedVersion !== null && prepared.expectedVersion !== version) {
+      return { error: conflict(prepared.stream, prepared.expectedVersion, version), tentative };
+    }
+    const event: UnhashedEvent = {
+      v: 1,
+      id: prepared.id,
+      shard,
+      seq: head.seq + 1,
+      ts,
+      type: prepared.type,
+      stream: prepared.stream,
+      streamVersion: version + 1,
+      actor: pending.actor,
+      payload: prepared.payload,
+      correlationId: pending.correlationId,
+      causationId: pending.causationId,
+      signerKid,
+      prevHash: head.hash,
+    };
+    let sealed: Sealed;
+    try {
+      sealed = sealEvent(event, origin, prepared.canonicalPayload);
+    } catch (error) {
+      // Of this request alone: its numbers are simply not used.
+      if (!(error instanceof EvidenceError)) throw error;
+      return { error: unsealable(error, events.length), tentative: false };
+    }
+    events.push({ sealed, prepared });
+    versions.set(prepared.stream, version + 1);
+    head = { seq: event.seq, hash: sealed.hash, ms };
+  }
+  return { events, head, versions };
+}
+
+/** An EvidenceError as this lib's own; `pointer` is into the event, `eventIndex` counts through all writes from 0. */
+export function unsealable(error: EvidenceError, index: number): EventStoreError {
+  return new EventStoreError(
+    error.code === 'event_too_large' ? 'event_too_large' : 'invalid_request',
+    error.message,
+    { ...error.details, reason: error.code, eventIndex: index, pointer: error.pointer ?? '' },
+    { cause: error },
+  );
+}
+
+function conflict(stream: string, expected: number, actual: number): EventStoreError {
+  return new EventStoreError(
+    'version_conflict',
+    `Stream ${stream} is at version ${actual}, not at ${expected}; load it again and decide anew.`,
+    { stream, expected, actual },
+  );
+}
+
+function duplicateId(id: string): EventStoreError {
+  return new EventStoreError('duplicate_event_id', `An event with the id ${id} exists already.`, { id });
+}
+
+export function mismatch(): EventStoreError {
+  return new EventStoreError(
+    'idempotency_mismatch',
+    'This idempotency key was used before for another request; use a new key for a new request.',
+  );
+}

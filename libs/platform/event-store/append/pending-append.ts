@@ -1,0 +1,42 @@
+import { type Actor, type JsonObject } from '#evidence';
+import { type AppendRequest, type AppendResult, type StreamVersion } from '../event-store.types';
+
+/** One event of a request, checked, with its id; its place in the chain is not known yet. */
+export interface PreparedEvent {
+  readonly id: string;
+  readonly type: string;
+  readonly stream: string;
+  /** Version that the stream must have before this event, or null for whatever comes next. */
+  readonly expectedVersion: number | null;
+  readonly payload: JsonObject;
+  /** Its canonical text: that it was checked, and what is stored whatever becomes of the object. */
+  readonly canonicalPayload: string;
+  readonly division: string | null;
+}
+
+/** A request that waits for its group, with everything that does not change when it is numbered again. */
+export interface PendingAppend {
+  readonly actor: Actor;
+  readonly correlationId: string | null;
+  readonly causationId: string | null;
+  readonly events: readonly PreparedEvent[];
+  /** Versions of other streams that the request was decided on. */
+  readonly requires: readonly StreamVersion[];
+  /** Ids that the caller chose; those the store makes are new. */
+  readonly givenIds: readonly string[];
+  readonly idempotency: AppendRequest['idempotency'] | undefined;
+  /** Size of the payloads, for the bounds of queue and group. */
+  readonly bytes: number;
+  /** `performance.now()` */
+  readonly enqueuedAt: number;
+  /** Place in the queue, kept when it has to go back. */
+  ticket: number;
+  /** An earlier attempt may have been committed: look for its ids before anything else. */
+  uncertain: boolean;
+  /** A unique index spoke up: look whether the ids exist. */
+  checkIds: boolean;
+  /** Its group failed for a reason that one of its requests must be the cause of: try it by itself. */
+  alone: boolean;
+  readonly resolve: (result: AppendResult) => void;
+  readonly reject: (error: Error) => void;
+}

@@ -1,0 +1,176 @@
+import { type Actor, type AuditEvent, type JsonObject } from '#evidence';
+import { type EventStoreErrorCode } from './event-store.error';
+
+/** What the store needs from whoever holds the keys. */
+export interface EventSigner {
+  /**
+   * Key id of the audit key that signs now; it goes into the event and under its hash.
+   * @param after the key that signed the event before, when the store knows: the signer never goes back to one before it
+   */
+  activeKid(after: string | null): Promise<string> | string;
+  /** The key that signed a group has ended: which one is in force has to be looked up anew. */
+  keyEnded?(kid: string): Promise<void>;
+  /**
+   * Base64 Ed25519 signatures, one for each input, in order. Throwing refuses the group as `signing_unavailable`; an
+   * EventStoreError `store_behind` says that events were built already on a position that comes after these.
+   * @param known `committed`: the position of the shard that is known to be in the store
+   */
+  sign(kid: string, inputs: Uint8Array[], known: { committed: number }): Promise<string[]>;
+}
+
+export interface NewEvent {
+  /** UUIDv7; made by the store when left out. */
+  id?: string;
+  /** `<noun>.<past participle>` */
+  type: string;
+  payload: JsonObject;
+  /** Whose event it is: for scoped reading, no part of the event's bytes. */
+  division?: string | null;
+}
+
+export interface StreamWrite {
+  /** `<aggregate>/<id>` */
+  stream: string;
+  /** The version that the decision was based on; 0 when the stream must be new; `any` takes whatever comes next. */
+  expectedVersion: number | 'any';
+  events: readonly NewEvent[];
+}
+
+export interface StreamVersion {
+  stream: string;
+  /** 0: it must not exist. */
+  version: number;
+}
+
+export interface AppendRequest {
+  actor: Actor;
+  /** Passes by `EventStoreOptions.mayAppend`: for the kernel's own record of what that hangs on. */
+  whateverTheMode?: boolean;
+  correlationId?: string | null;
+  causationId?: string | null;
+  /** Committed in this order, all or none. A stream may come more than once; a later write sees the earlier one. */
+  writes: readonly StreamWrite[];
+  /**
+   * Streams that the decision was based on without writing to them: each must still be at this version when the request
+   * is committed, or it is refused with `version_conflict`. In the shard of the writes.
+   */
+  requires?: readonly StreamVersion[];
+  idempotency?: {
+    caller: string;
+    key: string;
+    /** Says whether a repeated key is the same request; any text of at most 128 characters. */
+    requestHash: string;
+    /** Pure: it may be called again when a group has to be numbered anew. Stored in the same transaction. */
+    answer: (committed: readonly StoredEvent[]) => { status: number; body: Uint8Array };
+  };
+}
+
+export interface StoredEvent {
+  readonly event: AuditEvent;
+  /** Canonical bytes: what was hashed, signed and stored. */
+  readonly bytes: Uint8Array;
+}
+
+export interface Answer {
+  status: number;
+  body: Uint8Array;
+}
+
+export interface StoredAnswer extends Answer {
+  requestHash: string;
+}
+
+export type AppendResult =
+  | {
+      replayed: false;
+      events: StoredEvent[];
+      /** `"<shard>:<seq>"` of the last event. */
+      position: string;
+      answer?: Answer;
+    }
+  | { replayed: true; answer: Answer };
+
+export interface ShardHead {
+  shard: number;
+  /** 0 when the shard is empty. */
+  seq: number;
+  /** Hex; the genesis value when the shard is empty. */
+  hash: string;
+  /** Of the last event; null when the shard is empty. */
+  ts: string | null;
+}
+
+/** Events of a shard that one key signed. */
+export interface SignedRange {
+  shard: number;
+  from: { seq: number; hash: string };
+  to: { seq: number; hash: string };
+  /** How many in between, both included, are by the key. */
+  count: number;
+}
+
+export interface EventQuery {
+  stream?: string;
+  type?: string;
+  /** Actor id. */
+  actor?: string;
+  division?: string;
+  /** RFC 3339, inclusive. */
+  from?: string;
+  /** RFC 3339, exclusive. */
+  to?: string;
+  /** Default `oldest`. */
+  order?: 'oldest' | 'newest';
+  /** `nextCursor` of the page before; only with the same filters and order. */
+  cursor?: string;
+  /** 1 to 1,000; default 100. */
+  limit?: number;
+}
+
+export interface EventPage {
+  events: StoredEvent[];
+  /** Null on the last page. */
+  nextCursor: string | null;
+}
+
+/** What a search asks of the events of a query beyond what the query can ask. */
+export interface EventSearch<T> {
+  /** What each of them comes to, in their order; null: not what is searched. */
+  readonly select: (events: readonly StoredEvent[]) => Promise<(T | null)[]>;
+  /** What `select` asks, in any words: a cursor goes on with the same question only. */
+  readonly asks: string;
+  /** Events looked at for one page, at most. */
+  readonly examine: number;
+}
+
+/** One group that was committed. Times in milliseconds. */
+export interface BatchReport {
+  shard: number;
+  /** Requests that were committed in it. */
+  size: number;
+  events: number;
+  /** Requests that still wait. */
+  queueDepth: number;
+  /** Optimistic: head compared and set; locked: the head row was locked first. */
+  mode: 'optimistic' | 'locked';
+  readMs: number;
+  hashMs: number;
+  signMs: number;
+  commitMs: number;
+  totalMs: number;
+}
+
+/** Why a group was numbered again. */
+export type RetryReason =
+  'head_moved' | 'key_ended' | 'predecessor_failed' | 'unique_violation' | 'store_error';
+
+/** Told what happens, for metrics. Must not throw. */
+export interface EventStoreObserver {
+  onBatch?(report: BatchReport): void;
+  /** From `append` to its answer, committed requests only. */
+  onAppend?(ms: number): void;
+  onRefusal?(code: EventStoreErrorCode): void;
+  onRetry?(reason: RetryReason, requests: number): void;
+  /** The store ends before a position on which events were built already: it was put back to an older state. */
+  onBehind?(behind: { shard: number; head: number; mark: number }): void;
+}

@@ -1,0 +1,194 @@
+import { type QueryRunner } from 'typeorm';
+
+export const INDEX_SCHEMA = 'kernel_index';
+
+/**
+ * The audit index: what lists and filters read, filled by apps/indexer and rebuilt by `./kernel replay --to index`. It
+ * may be dropped, table or schema, and made anew: nothing is in it that the event log does not have.
+ *
+ * Not a part of the migration's own text, because a dropped schema comes back with the next `migrate()`.
+ */
+export async function createAuditIndex(runner: QueryRunner): Promise<void> {
+  // Not IF NOT EXISTS: that wants the right to create schemas even where a DBA has made this one.
+  if (!(await exists(runner, INDEX_SCHEMA))) await runner.query(`CREATE SCHEMA ${INDEX_SCHEMA}`);
+  for (const statement of STATEMENTS) await runner.query(statement);
+}
+
+/** Makes the index anew where somebody dropped it. */
+export async function restoreAuditIndex(runner: QueryRunner): Promise<void> {
+  const [found] = (await runner.query(
+    `SELECT to_regprocedure('${INDEX_SCHEMA}.rebuild_begin()') IS NOT NULL AS there`,
+  )) as { there: boolean }[];
+  if (found?.there !== true) await createAuditIndex(runner);
+}
+
+/** Brings an audit index of before up to date: what is missing of its indexes is made, now and at every rebuild. */
+export async function completeAuditIndex(runner: QueryRunner): Promise<void> {
+  const [found] = (await runner.query(
+    `SELECT to_regclass('${INDEX_SCHEMA}.events') IS NOT NULL AS there`,
+  )) as { there: boolean }[];
+  // Dropped: `restoreAuditIndex` makes all of it.
+  if (found?.there !== true) return;
+  await runner.query(COMPLETE_EVENTS);
+  await runner.query(REBUILD_SWAP);
+  await runner.query(`SELECT kernel_index.complete_events('events')`);
+}
+
+async function exists(runner: QueryRunner, schema: string): Promise<boolean> {
+  const [found] = (await runner.query(`SELECT to_regnamespace($1) IS NOT NULL AS there`, [schema])) as {
+    there: boolean;
+  }[];
+  return found?.there === true;
+}
+
+/** See the migration of the event log. */
+const SETTINGS = 'SET search_path = pg_catalog, pg_temp';
+const READING = `${SETTINGS} SET enable_seqscan = off`;
+/** Workers may have the index rebuilt, and need not own it for that. */
+const AS_OWNER = `SECURITY DEFINER ${SETTINGS}`;
+
+// Over what payloads name there is one index, for finding effects from their causes: `because` names events, `upgradeId` an
+// upgrade. It holds hashes (jsonb_path_ops), so whatever callers put there fits, and only of events that have one of the two.
+const COMPLETE_EVENTS = `CREATE OR REPLACE FUNCTION kernel_index.complete_events(name text) RETURNS void LANGUAGE plpgsql ${SETTINGS} AS $$
+   BEGIN
+     EXECUTE format('CREATE UNIQUE INDEX IF NOT EXISTS %I ON kernel_index.%I (id)', name || '_id_key', name);
+     EXECUTE format('CREATE UNIQUE INDEX IF NOT EXISTS %I ON kernel_index.%I (stream, stream_version)', name || '_stream_version_key', name);
+     EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON kernel_index.%I (type, shard, seq)', name || '_type_idx', name);
+     EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON kernel_index.%I (actor_id, shard, seq)', name || '_actor_idx', name);
+     EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON kernel_index.%I (division, shard, seq) WHERE division IS NOT NULL', name || '_division_idx', name);
+     EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON kernel_index.%I
+       USING gin ((payload -> ''because'') jsonb_path_ops, (payload -> ''upgradeId'') jsonb_path_ops)
+       WHERE payload ?| ARRAY[''because'', ''upgradeId'']', name || '_named_idx', name);
+     EXECUTE format('CREATE OR REPLACE TRIGGER events_refuse_gap AFTER INSERT ON kernel_index.%I
+       REFERENCING NEW TABLE AS new_events FOR EACH STATEMENT EXECUTE FUNCTION kernel_index.refuse_gap()', name);
+     EXECUTE format('ANALYZE kernel_index.%I', name);
+   END $$`;
+
+// Table first, then positions: the order in which an indexer at work locks them. Whoever waits for the table goes on
+// with the new one. A position keeps its cursor if it does not go back: the records behind it are behind the new
+// position too, or skipped.
+const REBUILD_SWAP = `CREATE OR REPLACE FUNCTION kernel_index.rebuild_swap(in_consumer text, cursors jsonb) RETURNS void LANGUAGE plpgsql ${AS_OWNER} AS $$
+   BEGIN
+     IF to_regclass('kernel_index.events') IS NOT NULL THEN
+       LOCK TABLE kernel_index.events IN ACCESS EXCLUSIVE MODE;
+     END IF;
+     DELETE FROM kernel.stream_positions p WHERE p.consumer = in_consumer
+       AND NOT EXISTS (SELECT FROM kernel_index.events_next e WHERE e.shard = p.shard);
+     INSERT INTO kernel.stream_positions AS p (consumer, shard, seq, hash, cursor, event_ts)
+     SELECT in_consumer, last.shard, last.seq, last.hash, cursors->>(last.shard::text), last.ts
+     FROM kernel.shard_head h, LATERAL (
+       SELECT e.shard, e.seq, e.hash, e.ts FROM kernel_index.events_next e WHERE e.shard = h.shard ORDER BY e.seq DESC LIMIT 1
+     ) last
+     ON CONFLICT (consumer, shard) DO UPDATE
+       SET seq = excluded.seq, hash = excluded.hash, event_ts = excluded.event_ts, updated_at = clock_timestamp(),
+           cursor = coalesce(excluded.cursor, CASE WHEN p.seq <= excluded.seq THEN p.cursor END);
+     DROP TABLE IF EXISTS kernel_index.events;
+     ALTER TABLE kernel_index.events_next RENAME TO events;
+     ALTER INDEX kernel_index.events_next_pkey RENAME TO events_pkey;
+     ALTER INDEX kernel_index.events_next_id_key RENAME TO events_id_key;
+     ALTER INDEX kernel_index.events_next_stream_version_key RENAME TO events_stream_version_key;
+     ALTER INDEX kernel_index.events_next_type_idx RENAME TO events_type_idx;
+     ALTER INDEX kernel_index.events_next_actor_idx RENAME TO events_actor_idx;
+     ALTER INDEX kernel_index.events_next_division_idx RENAME TO events_division_idx;
+     ALTER INDEX kernel_index.events_next_named_idx RENAME TO events_named_idx;
+   END $$`;
+
+const STATEMENTS = [
+  // The primary key alone: what has to be unique besides is found out when the indexes are made, all at once.
+  //
+  // No GIN index on the whole payload: no filter of the contract looks into it, and one would double the time of an insert.
+  // Whoever adds such a filter adds the index (jsonb_path_ops, for @>) to complete_events, and a migration.
+  `CREATE FUNCTION kernel_index.create_events(name text) RETURNS void LANGUAGE plpgsql ${SETTINGS} AS $$
+   BEGIN
+     EXECUTE format('CREATE TABLE kernel_index.%I (
+       id uuid NOT NULL,
+       shard integer NOT NULL,
+       seq bigint NOT NULL CHECK (seq >= 1),
+       type text NOT NULL,
+       stream text NOT NULL,
+       stream_version bigint NOT NULL,
+       actor_id text NOT NULL,
+       ts timestamptz NOT NULL,
+       signer_kid text NOT NULL,
+       division text,
+       hash bytea NOT NULL CHECK (octet_length(hash) = 32),
+       payload jsonb NOT NULL,
+       canonical bytea NOT NULL,
+       CONSTRAINT %I PRIMARY KEY (shard, seq)
+     ) WITH (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05)', name, name || '_pkey');
+   END $$`,
+  COMPLETE_EVENTS,
+  // Whatever a position says: rows only continue a shard. Somebody who empties the table finds the indexer stopped, not
+  // an index with a hole.
+  `CREATE FUNCTION kernel_index.refuse_gap() RETURNS trigger LANGUAGE plpgsql ${READING} AS $$
+   DECLARE
+     part record;
+     before boolean;
+   BEGIN
+     FOR part IN
+       SELECT n.shard, min(n.seq) AS first, max(n.seq) AS last, count(*) AS rows FROM new_events n GROUP BY n.shard
+     LOOP
+       EXECUTE format('SELECT EXISTS (SELECT FROM kernel_index.%I e WHERE e.shard = $1 AND e.seq = $2)', TG_TABLE_NAME)
+         INTO before USING part.shard, part.first - 1;
+       IF part.last - part.first + 1 <> part.rows OR (part.first > 1 AND NOT before) THEN
+         RAISE EXCEPTION 'the index of shard % lacks what comes before position %', part.shard, part.first
+           USING ERRCODE = 'restrict_violation';
+       END IF;
+     END LOOP;
+     RETURN NULL;
+   END $$`,
+  `SELECT kernel_index.create_events('events')`,
+  `SELECT kernel_index.complete_events('events')`,
+
+  // The same searches as in the event log: within a shard, and within a stream, time only rises, and nothing is missing.
+  `CREATE FUNCTION kernel_index.first_seq_at(in_shard integer, at timestamptz) RETURNS bigint
+   LANGUAGE plpgsql STABLE PARALLEL SAFE ${READING} AS $$
+   DECLARE
+     low bigint := 1;
+     high bigint := coalesce((SELECT e.seq FROM kernel_index.events e WHERE e.shard = in_shard
+                              ORDER BY e.seq DESC LIMIT 1), 0) + 1;
+     middle bigint;
+   BEGIN
+     WHILE low < high LOOP
+       middle := (low + high) / 2;
+       IF (SELECT e.ts FROM kernel_index.events e WHERE e.shard = in_shard AND e.seq = middle) < at
+       THEN low := middle + 1;
+       ELSE high := middle;
+       END IF;
+     END LOOP;
+     RETURN low;
+   END $$`,
+  `CREATE FUNCTION kernel_index.first_version_at(in_stream text, at timestamptz) RETURNS bigint
+   LANGUAGE plpgsql STABLE PARALLEL SAFE ${READING} AS $$
+   DECLARE
+     low bigint := 1;
+     high bigint := coalesce((SELECT e.stream_version FROM kernel_index.events e WHERE e.stream = in_stream
+                              ORDER BY e.stream_version DESC LIMIT 1), 0) + 1;
+     middle bigint;
+   BEGIN
+     WHILE low < high LOOP
+       middle := (low + high) / 2;
+       IF (SELECT e.ts FROM kernel_index.events e WHERE e.stream = in_stream AND e.stream_version = middle) < at
+       THEN low := middle + 1;
+       ELSE high := middle;
+       END IF;
+     END LOOP;
+     RETURN low;
+   END $$`,
+
+  // A rebuild fills a table beside the one in force (libs/platform/audit-stream/audit-index). What an interrupted one has left is gone on with.
+  `CREATE FUNCTION kernel_index.rebuild_begin() RETURNS void LANGUAGE plpgsql ${AS_OWNER} AS $$
+   BEGIN
+     IF to_regclass('kernel_index.events_next') IS NULL THEN PERFORM kernel_index.create_events('events_next'); END IF;
+   END $$`,
+  `CREATE FUNCTION kernel_index.rebuild_discard() RETURNS void LANGUAGE plpgsql ${AS_OWNER} AS $$
+   BEGIN
+     DROP TABLE IF EXISTS kernel_index.events_next;
+   END $$`,
+  `CREATE FUNCTION kernel_index.rebuild_complete() RETURNS void LANGUAGE plpgsql ${AS_OWNER} AS $$
+   BEGIN
+     PERFORM kernel_index.complete_events('events_next');
+   END $$`,
+  REBUILD_SWAP,
+  `REVOKE ALL ON ALL FUNCTIONS IN SCHEMA kernel_index FROM PUBLIC`,
+];

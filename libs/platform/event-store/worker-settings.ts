@@ -1,0 +1,20 @@
+import { matching, type MemberDefinition, url, wholeNumber } from '#platform/process';
+
+/** Whose events a worker works on, and where they are: settings that workers spread into their own `defineConfig`, first. */
+export const workerSettings = (done: 'published' | 'indexed' | 'archived' | 'audited') =>
+  ({
+    KERNEL_ORIGIN: {
+      schema: matching(/^[a-z0-9]([a-z0-9._/-]{0,253}[a-z0-9])?$/, 'a name such as kernel.example.com/prod'),
+      description: `The kernel whose events are ${done}, exactly as in the kernel's own setting.`,
+    },
+    KERNEL_SHARDS: {
+      schema: wholeNumber({ min: 1, max: 256 }),
+      description: "How many chains the events are spread over, as in the kernel's own setting.",
+      default: 1,
+    },
+    DATABASE_URL: {
+      schema: url('postgres', 'postgresql'),
+      description: "PostgreSQL, as the workers' role.",
+      secret: true,
+    },
+  }) as const satisfies Record<string, MemberDefinition>;

@@ -1,0 +1,54 @@
+export { logContext, runInLogContext, type LogContext } from './logs/log-context';
+export {
+  createLogger,
+  withoutCredentials,
+  type Logger,
+  type LoggerOptions,
+  type LogLevel,
+} from './logs/logger';
+export {
+  startManagementServer,
+  type ManagementOptions,
+  type ManagementServer,
+  type ReadinessCheck,
+} from './management/management-server';
+export { NestLogger } from './logs/nest-logger';
+export { processSettings } from './process-settings';
+export { type AppDefinition, type AppLife, type AppProcess, runApp } from './run-app';
+export { growHeapFreely, sizeThreadPool } from './runtime-settings';
+export { RequestObserver, type RequestRecord } from './metrics/request-observer';
+export {
+  InjectMetric,
+  makeCounterProvider,
+  makeGaugeProvider,
+  makeHistogramProvider,
+} from '@willsoto/nestjs-prometheus';
+export { Counter, Gauge, Histogram, register as processRegistry, Registry } from 'prom-client';
+export { ConfigError, type ConfigErrorCode, type ConfigProblem } from './config/config-error';
+export {
+  defineConfig,
+  type Config,
+  type ConfigDefinition,
+  type ConfigOf,
+  type MemberDefinition,
+  type MemberDefinitions,
+} from './config/define-config';
+export { loadConfig, loadPart, type Environment } from './config/load-config';
+export {
+  certificateFile,
+  flag,
+  json,
+  list,
+  matching,
+  oneOf,
+  path,
+  port,
+  readableFile,
+  settingType,
+  text,
+  url,
+  decimal,
+  wholeNumber,
+  type SettingType,
+} from './config/setting-types';
+export { configurationPage } from './config/configuration-page';

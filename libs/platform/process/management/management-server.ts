@@ -1,0 +1,184 @@
+import { type AddressInfo } from 'node:net';
+import { type Server } from 'node:http';
+import { Controller, Get, Header, HttpException, Inject, Module, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { ExpressAdapter } from '@nestjs/platform-express';
+import {
+  HealthCheckService,
+  HealthIndicatorService,
+  TerminusModule,
+  type HealthCheckResult,
+} from '@nestjs/terminus';
+import { PrometheusModule } from '@willsoto/nestjs-prometheus';
+import { collectDefaultMetrics, register, type Registry } from 'prom-client';
+import { withoutCredentials, type Logger } from '../logs/logger';
+import { NestLogger } from '../logs/nest-logger';
+
+/** Resolves when all is well; what it resolves to is shown. Rejects, with one clear sentence, when not. */
+export type ReadinessCheck = (signal: AbortSignal) => Promise<Record<string, unknown> | void>;
+
+export interface ManagementOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Everything without which the process cannot do its work, by name. */
+  readonly checks: Readonly<Record<string, ReadinessCheck>>;
+  readonly logger: Logger;
+  /** Default: the process-wide registry, to which the providers of `@willsoto/nestjs-prometheus` write. */
+  readonly registry?: Registry;
+  /** A check that takes longer has failed. Default 1,000 ms. */
+  readonly checkTimeoutMs?: number;
+}
+
+export interface ManagementServer {
+  readonly port: number;
+  /** From now on /ready is red, so that no new work is sent here; /health stays green. */
+  drain(): void;
+  close(): Promise<void>;
+}
+
+const CHECK_TIMEOUT_MS = 1_000;
+/** Many probes at once cost one run of the checks. */
+const CHECK_CACHE_MS = 200;
+/** Small requests from near by; anything slower is somebody else. */
+const REQUEST_TIMEOUT_MS = 5_000;
+
+const STATE = Symbol('management state');
+interface ManagementState {
+  readonly checks: Readonly<Record<string, ReadinessCheck>>;
+  readonly checkTimeoutMs: number;
+  readonly logger: Logger;
+  draining: boolean;
+  lastStatus: string;
+}
+
+/** /health says that the process is alive, /ready that it can work. A failing dependency must not get it restarted. */
+@Controller()
+class HealthController {
+  constructor(
+    private readonly health: HealthCheckService,
+    private readonly indicators: HealthIndicatorService,
+    @Inject(STATE) private readonly state: ManagementState,
+  ) {}
+
+  @Get('health')
+  @Header('Cache-Control', 'no-store')
+  alive(): Promise<HealthCheckResult> {
+    return this.health.check([]);
+  }
+
+  @Get('ready')
+  @Header('Cache-Control', 'no-store')
+  async ready(): Promise<HealthCheckResult> {
+    const checks = Object.entries(this.state.checks).map(
+      ([name, check]) =>
+        () =>
+          this.indicators
+            .check(name)
+            .attempt(({ signal }) => safely(check, signal))
+            .withTimeout(this.state.checkTimeoutMs)
+            .cacheFor(CHECK_CACHE_MS),
+    );
+    const lifecycle = () => {
+      const indicator = this.indicators.check('lifecycle');
+      return this.state.draining ? indicator.down('The process is shutting down.') : indicator.up();
+    };
+    try {
+      const result = await this.health.check([lifecycle, ...checks]);
+      this.noteStatus('ready');
+      return result;
+    } catch (error) {
+      this.noteStatus('not ready', error);
+      throw error;
+    }
+  }
+
+  /** One line when it changes, not one per probe. */
+  private noteStatus(status: string, error?: unknown): void {
+    if (status === this.state.lastStatus) return;
+    this.state.lastStatus = status;
+    if (error === undefined) this.state.logger.info('ready');
+    else this.state.logger.warn({ failing: failing(error) }, 'not ready');
+  }
+}
+
+/** Terminus writes these itself, and fails when a check does too. */
+const TERMINUS_MEMBERS = ['status', 'responseTime', 'cachedResponse'];
+
+/** What a check says goes out over HTTP and into the log, so it must not carry credentials. */
+async function safely(check: ReadinessCheck, signal: AbortSignal): Promise<Record<string, unknown>> {
+  try {
+    const facts = Object.entries((await check(signal)) ?? {});
+    return Object.fromEntries(facts.filter(([name]) => !TERMINUS_MEMBERS.includes(name)));
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new Error(withoutCredentials(message).slice(0, 500), { cause: error });
+  }
+}
+
+function failing(error: unknown): unknown {
+  if (!(error instanceof HttpException)) return undefined;
+  return (error.getResponse() as { error?: unknown }).error;
+}
+
+function metricsController(registry: Registry): Type {
+  @Controller()
+  class MetricsController {
+    @Get()
+    @Header('Content-Type', registry.contentType)
+    @Header('Cache-Control', 'no-store')
+    metrics(): Promise<string> {
+      return registry.metrics();
+    }
+  }
+  return MetricsController;
+}
+
+/** Serves /health, /ready and /metrics over plain HTTP on a port of their own, apart from the callers' way in. */
+export async function startManagementServer(options: ManagementOptions): Promise<ManagementServer> {
+  const registry = options.registry ?? register;
+  if (registry.getSingleMetric('process_cpu_user_seconds_total') === undefined) {
+    collectDefaultMetrics({ register: registry });
+  }
+  const state: ManagementState = {
+    checks: options.checks,
+    checkTimeoutMs: options.checkTimeoutMs ?? CHECK_TIMEOUT_MS,
+    logger: options.logger,
+    draining: false,
+    lastStatus: '',
+  };
+
+  @Module({
+    imports: [
+      TerminusModule.forRoot({ logger: false }),
+      PrometheusModule.register({
+        controller: metricsController(registry),
+        path: '/metrics',
+        defaultMetrics: { enabled: false },
+      }),
+    ],
+    controllers: [HealthController],
+    providers: [{ provide: STATE, useValue: state }],
+  })
+  class ManagementModule {}
+
+  const adapter = new ExpressAdapter();
+  adapter.disable('x-powered-by');
+  const app = await NestFactory.create(ManagementModule, adapter, {
+    logger: new NestLogger(options.logger),
+    abortOnError: false,
+    bodyParser: false,
+    forceCloseConnections: true,
+  });
+  const server: Server = app.getHttpServer() as Server;
+  server.requestTimeout = REQUEST_TIMEOUT_MS;
+  server.headersTimeout = REQUEST_TIMEOUT_MS;
+  await app.listen(options.port, options.host);
+  return {
+    port: (server.address() as AddressInfo).port,
+    drain: () => {
+      state.draining = true;
+    },
+    close: () => app.close(),
+  };
+}

@@ -1,0 +1,120 @@
+import { type Config, type ConfigDefinition, type MemberDefinitions } from './config/define-config';
+import { ConfigError } from './config/config-error';
+import { loadConfig } from './config/load-config';
+import { createLogger, type Logger, type LogLevel, withoutCredentials } from './logs/logger';
+
+/** What an app gets to live by. */
+export interface AppLife {
+  readonly logger: Logger;
+  /** Aborted when the process is told to stop, also while it still starts. */
+  readonly stopping: AbortSignal;
+  /** Has something closed at the end. What was opened last is closed first, and one after the other. */
+  readonly onStop: (close: () => Promise<unknown>) => void;
+  /** Ends the process with one sentence: it cannot go on. */
+  readonly fail: (error: unknown) => void;
+}
+
+export interface AppDefinition<M extends MemberDefinitions> {
+  /** As the log and the sentence about a failed start name it. */
+  readonly name: string;
+  readonly config: ConfigDefinition<M>;
+  /** Errors whose message is a sentence for the operator. Any other is a fault of ours and shows where it came from. */
+  readonly explained: readonly (abstract new (...args: never[]) => Error)[];
+  /** Exit code when it cannot start or go on, and of a job also when it is told to stop before it is done. Default 1. */
+  readonly failureCode?: number;
+  /** Instead of KERNEL_LOG_LEVEL. */
+  readonly logLevel?: LogLevel;
+  /** Resolves when the app is up. One that is not to stay up returns its exit code. */
+  start(config: Config<M>, life: AppLife): Promise<number | void>;
+}
+
+/** The process around an app, as far as it is the same for all: configuration, log, signals, the end, its exit code. */
+export interface AppProcess {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  on(signal: 'SIGTERM' | 'SIGINT', told: (signal: NodeJS.Signals) => void): unknown;
+  readonly stderr: { write(text: string): unknown };
+  exit(code: number): void;
+}
+
+/**
+ * Runs an app until SIGTERM or SIGINT: exit code 0 when it stopped in order, 1 when it could not.
+ * A start that fails ends with one line on standard error, `<name>: <what is wrong>`.
+ */
+export function runApp<M extends MemberDefinitions>(app: AppDefinition<M>, host: AppProcess = process): void {
+  const fail = (error: unknown): void => {
+    host.stderr.write(`${app.name}: ${explain(error, app.explained)}\n`);
+    host.exit(app.failureCode ?? 1);
+  };
+  let config: Config<M>;
+  try {
+    config = loadConfig(app.config, host.env);
+  } catch (error) {
+    fail(error);
+    return;
+  }
+  const { logLevel = 'info' } = config as { logLevel?: LogLevel };
+  const logger = createLogger({ app: app.name, level: app.logLevel ?? logLevel });
+  const stopping = new AbortController();
+  const closers: (() => Promise<unknown>)[] = [];
+  let ending = false;
+  let isUp = false;
+  const end = async (code: number): Promise<void> => {
+    ending = true;
+    try {
+      for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close();
+      host.exit(code);
+    } catch (error) {
+      logger.fatal({ err: error }, `the ${app.name} could not stop in order`);
+      host.exit(1);
+    }
+  };
+  const told = (signal: NodeJS.Signals): void => {
+    if (ending) return;
+    logger.info({ signal }, `${app.name} stops`);
+    stopping.abort();
+    void end(isUp ? 0 : (app.failureCode ?? 0));
+  };
+  host.on('SIGTERM', told);
+  host.on('SIGINT', told);
+  app
+    .start(config, {
+      logger,
+      stopping: stopping.signal,
+      onStop: (close) => {
+        closers.push(close);
+      },
+      fail: (error) => {
+        if (ending) return;
+        logger.fatal({ err: error }, `the ${app.name} cannot go on`);
+        fail(error);
+      },
+    })
+    .then(
+      (code) => {
+        isUp = true;
+        return code === undefined || ending ? undefined : end(code);
+      },
+      // What was told to stop may say that it could not start.
+      (error: unknown) => (ending ? undefined : fail(error)),
+    );
+}
+
+/** Faults of the deployment get one sentence. */
+function explain(error: unknown, explained: AppDefinition<MemberDefinitions>['explained']): string {
+  if (error instanceof ConfigError || explained.some((known) => error instanceof known)) {
+    return (error as Error).message;
+  }
+  // Of node:net and of PostgreSQL itself: nothing else is connected to before an app is up.
+  const { syscall, severity, code, message, address, port } = error as NodeJS.ErrnoException & {
+    severity?: string;
+    address?: string;
+    port?: number;
+  };
+  if (syscall === 'listen') {
+    return `it cannot listen on ${address}, port ${port} (${code}); stop what listens there or choose another port.`;
+  }
+  if (syscall === 'connect' || severity !== undefined || error instanceof AggregateError) {
+    return `PostgreSQL (DATABASE_URL) cannot be used: ${message || code}.`;
+  }
+  return withoutCredentials(error instanceof Error ? (error.stack ?? error.message) : String(error));
+}

@@ -1,0 +1,50 @@
+import {
+  ARCHIVE_DAY,
+  AUDIT_REPORT,
+  EvidenceError,
+  MANIFEST_PAYLOAD_TYPE,
+  parseCheckpointSigningInput,
+} from '#evidence';
+import { SIGNING_PURPOSES, type SigningPurpose } from './signing-contract';
+
+/** The domains of inputs that are lines of text (docs/spec/audit-event.md, docs/spec/signers.md section 4). */
+const AUDIT_EVENT_DOMAIN = 'illuvrse-kernel/audit-event/v1\n';
+const SIGNER_POSSESSION_DOMAIN = 'illuvrse-kernel/signer-possession/v1\n';
+
+/** DSSE pre-authentication encoding up to the length of its payload. */
+function pae(payloadType: string): string {
+  return `DSSEv1 ${Buffer.byteLength(payloadType)} ${payloadType} `;
+}
+
+type Reads = (input: Uint8Array) => boolean;
+
+function begins(domainText: string): Reads {
+  const domain = Buffer.from(domainText);
+  return (input) => domain.equals(input.subarray(0, domain.length));
+}
+
+/** A checkpoint begins with the name of its log, which is another for each kernel: it is read. */
+function isCheckpoint(input: Uint8Array): boolean {
+  try {
+    parseCheckpointSigningInput(input);
+    return true;
+  } catch (error) {
+    if (error instanceof EvidenceError) return false;
+    throw error;
+  }
+}
+
+/** What an input begins with says what it claims to be: that is what the domains are for. */
+const CLAIMS: Record<SigningPurpose, Reads> = {
+  'audit-event': begins(AUDIT_EVENT_DOMAIN),
+  manifest: begins(pae(MANIFEST_PAYLOAD_TYPE)),
+  'archive-day': begins(pae(ARCHIVE_DAY.payloadType)),
+  'audit-report': begins(pae(AUDIT_REPORT.payloadType)),
+  'signer-possession': begins(SIGNER_POSSESSION_DOMAIN),
+  'log-checkpoint': isCheckpoint,
+};
+
+/** The purpose for which another signing proxy may be asked to sign this; undefined for anything else. */
+export function purposeOfInput(input: Uint8Array): SigningPurpose | undefined {
+  return SIGNING_PURPOSES.find((purpose) => CLAIMS[purpose](input));
+}

@@ -1,0 +1,121 @@
+import { z } from 'zod';
+import { samePublicKey, type SignerPurpose } from '#evidence';
+import { type KeyProtection } from './key-protection';
+import { SignerError } from './signer.error';
+
+/** What may be known about a signing key: everything but the key. */
+export interface KeyInfo {
+  kid: string;
+  /** Which key material answers under this kid; '1' where the backend has no versions of its own. */
+  keyVersion: string;
+  algorithm: 'ed25519';
+  /** SPKI, PEM. */
+  publicKeyPem: string;
+  purposes: SignerPurpose[];
+  backend: string;
+  protection: KeyProtection;
+  /** RFC 3339 UTC; null where the token does not record it. PKCS#11 knows the day only. */
+  createdAt: string | null;
+}
+
+/** Which key a backend is asked to hold, and what it may sign. */
+export interface KeyRequest {
+  /** 1 to 128 of A-Z a-z 0-9 . _ - and no leading dot: it is a file name and a token label as well. */
+  kid: string;
+  purposes: SignerPurpose[];
+  /** aws-kms: key id, ARN or alias (default `alias/<kid>`). vault-transit: name of the key (default the kid). */
+  keyId?: string | undefined;
+  /** vault-transit: which version of the key this kid is. Needed once it has several. */
+  keyVersion?: number | undefined;
+}
+
+export interface BackendHealth {
+  ok: boolean;
+  /** One sentence for the operator. */
+  detail: string;
+}
+
+/** A key that was made before. */
+export interface MadeKeyRequest extends KeyRequest {
+  /** SPKI, PEM, as it was when it was made. */
+  publicKeyPem: string;
+}
+
+/**
+ * Makes keys in a backend. Who uses it makes one at a time, whatever the number of processes, and remembers what was made:
+ * few backends can say what a key of theirs is for.
+ */
+export interface KeyMaker {
+  /** Whether something has this name in the backend already, whoever made it. @throws SignerError */
+  has(kid: string): Promise<boolean>;
+  /**
+   * Makes the key, unless an attempt that broke off has left one that is sound; checks it as at a start, self-tests it, and
+   * holds it from then on. A second call holds the same key.
+   * @throws SignerError `key_exists` (held for other purposes), `key_refused`, `signing_unavailable`, `token_error`
+   */
+  make(request: KeyRequest): Promise<KeyInfo>;
+  /**
+   * Holds a key that another process, or this one before, has made; only if it is the one with this public key.
+   * @throws SignerError `unknown_key`, `key_exists`, `key_refused`, `signing_unavailable`, `token_error`
+   */
+  take(request: MadeKeyRequest): Promise<KeyInfo>;
+}
+
+/** @throws SignerError `key_refused` when another public key answers under the name than was made */
+export function assertAsMade({ kid, publicKeyPem }: KeyInfo, request: KeyRequest | MadeKeyRequest): void {
+  if (!('publicKeyPem' in request) || samePublicKey(request.publicKeyPem, publicKeyPem)) return;
+  throw new SignerError('key_refused', `The key ${kid} is not the one that was made under this name`, {
+    kid,
+  });
+}
+
+/** @throws SignerError `key_exists` when the key of this name is for something else */
+export function sameKey(held: KeyInfo, { kid, purposes }: KeyRequest): KeyInfo {
+  if (held.purposes.length === purposes.length && held.purposes.every((one) => purposes.includes(one))) {
+    return held;
+  }
+  throw new SignerError(
+    'key_exists',
+    `There is a key ${kid} already, for ${held.purposes.join(' and ')}: choose another name`,
+    { kid },
+  );
+}
+
+/**
+ * The port behind which private keys live. A backend signs whatever it is given with pure Ed25519 (RFC 8032):
+ * what may be signed is decided in front of it, by apps/signing-proxy.
+ */
+export interface SigningBackend {
+  readonly name: string;
+  keys(): readonly KeyInfo[];
+  /**
+   * Raw 64-byte signatures in the order of the messages; all or none.
+   * @param signal aborted when nobody waits for them any more
+   * @throws SignerError `unknown_key`, `signing_unavailable`, `token_error`, `closed`
+   */
+  sign(kid: string, messages: readonly Uint8Array[], signal?: AbortSignal): Promise<Uint8Array[]>;
+  /** Signs and verifies a fixed message with each key, so that "ok" means it would sign now. */
+  health(): Promise<BackendHealth>;
+  close(): Promise<void>;
+  /** What makes keys here; left out, or a sentence on who makes them and how, where that is the operator's. */
+  readonly maker?: KeyMaker | string | undefined;
+}
+
+const KID = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/;
+
+export function isKeyName(name: string): boolean {
+  return KID.test(name);
+}
+
+/** Which keys a backend is asked for, as configuration has it. */
+export const signingKeys = z
+  .array(
+    z.strictObject({
+      kid: z.string().refine(isKeyName, '1 to 128 of A-Z a-z 0-9 . _ - are the name of a key'),
+      purposes: z.array(z.enum(['audit', 'manifest', 'checkpoint'])).min(1),
+      keyId: z.string().min(1).max(2_048).optional(),
+      keyVersion: z.int().min(1).optional(),
+    }),
+  )
+  .min(1)
+  .refine((keys) => new Set(keys.map(({ kid }) => kid)).size === keys.length, 'a kid is listed twice');

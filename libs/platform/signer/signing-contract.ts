@@ -1,0 +1,88 @@
+import { z } from 'zod';
+import { type SignerPurpose } from '#evidence';
+import { KEY_PROTECTIONS } from './key-protection';
+
+/**
+ * What the signing proxy and its client agree on (openapi/signing-proxy.yaml). The purposes of a request name what
+ * its input claims to be; the purposes of a key name what the key may sign.
+ */
+export const KEY_PURPOSE_OF = {
+  'audit-event': 'audit',
+  manifest: 'manifest',
+  'archive-day': 'checkpoint',
+  'audit-report': 'checkpoint',
+  'log-checkpoint': 'checkpoint',
+  // That the key is held here: any key may say so of itself.
+  'signer-possession': null,
+} as const satisfies Record<string, SignerPurpose | null>;
+
+export type SigningPurpose = keyof typeof KEY_PURPOSE_OF;
+
+export const SIGNING_PURPOSES = Object.keys(KEY_PURPOSE_OF) as SigningPurpose[];
+
+/** Items in one request: twice what the client sends, so that another client's batches fit as well. */
+export const MAX_PROXY_BATCH = 512;
+
+/** Raw signing in a cloud KMS takes 4,096 bytes; nothing that is signed here is larger. */
+export const MAX_SIGNING_INPUT_BYTES = 4_096;
+
+/** What `POST /v1/keys` answers, and one of `GET /v1/keys`; other members are ignored. */
+export const KeyAnswer = z.object({
+  kid: z.string(),
+  keyVersion: z.string(),
+  algorithm: z.literal('ed25519'),
+  publicKeyPem: z.string(),
+  purposes: z.array(z.enum(['audit', 'manifest', 'checkpoint'])),
+  backend: z.string(),
+  // A proxy of another make, or of another age, may know other words or none: that is no protection.
+  protection: z.enum(KEY_PROTECTIONS).catch('unstated'),
+  createdAt: z.string().nullable(),
+});
+
+/** What `GET /v1/keys` answers. */
+export const KeysAnswer = z.object({ origin: z.string(), keys: z.array(KeyAnswer) });
+
+export const HealthAnswer = z.object({
+  ok: z.boolean(),
+  backends: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),
+});
+
+export type ProxyHealth = z.infer<typeof HealthAnswer>;
+
+/** RFC 9457; `error` is the machine word, `index` the item that was refused. */
+export const ProblemAnswer = z.object({
+  error: z.string(),
+  title: z.string().optional(),
+  detail: z.string().optional(),
+  index: z.number().int().nonnegative().optional(),
+  /** Of `below_high_water_mark`: where the mark is. */
+  mark: z.object({ shard: z.number().int(), seq: z.number().int() }).optional(),
+});
+
+/** How far the chain of one shard is known to be built upon. */
+export const HighWaterMark = z.object({
+  shard: z.number().int().nonnegative(),
+  /** Signed events build on this position: nothing is signed at it or below. */
+  seq: z.number().int().nonnegative(),
+  window: z
+    .object({
+      /** The head of the restored database. */
+      seq: z.number().int().nonnegative(),
+      /** RFC 3339 */
+      until: z.string(),
+      openedBy: z.string(),
+      reason: z.string(),
+    })
+    .nullable(),
+});
+
+export type HighWaterMark = z.infer<typeof HighWaterMark>;
+
+/** What `GET /v1/marks` answers. */
+export const MarksAnswer = z.object({ marks: z.array(HighWaterMark) });
+
+/**
+ * How far ahead of what is committed a signing input may lie: the group that is being committed and the two behind it,
+ * each of at most one request of 1,000 events or 512 events of several.
+ */
+export const MAX_AHEAD_OF_COMMITTED = 3_072;

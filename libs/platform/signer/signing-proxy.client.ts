@@ -1,0 +1,634 @@
+import { type KeyObject, randomInt } from 'node:crypto';
+import { type Dispatcher, Pool } from 'undici';
+import { type z } from 'zod';
+import { type SignerPurpose, verifyEd25519 } from '#evidence';
+import { type KeyInfo } from './signing-backend';
+import { SignerError, reasonOf } from './signer.error';
+import {
+  HealthAnswer,
+  type HighWaterMark,
+  KeyAnswer,
+  KeysAnswer,
+  MarksAnswer,
+  MAX_SIGNING_INPUT_BYTES,
+  ProblemAnswer,
+  type ProxyHealth,
+  type SigningPurpose,
+} from './signing-contract';
+
+export interface SigningProxyClientOptions {
+  /** https://host:port of the signing proxy. */
+  url: string;
+  /** PEM: the CA that signed the proxy's certificate, and this client's own certificate and key. */
+  ca: string | Buffer;
+  cert: string | Buffer;
+  key: string | Buffer;
+  /** For a whole call, waiting and connecting included. Default {@link DEFAULT_TIMEOUT_MS}. */
+  timeoutMs?: number;
+  /** Inputs sent in one request. Default {@link DEFAULT_MAX_BATCH}. */
+  maxBatch?: number;
+  /** Inputs that may wait; more are refused. Default {@link DEFAULT_MAX_QUEUED}. */
+  maxQueued?: number;
+  /** Requests under way at once. Default {@link DEFAULT_MAX_IN_FLIGHT}. */
+  maxInFlight?: number;
+  /** Told of every request that ended: for metrics. */
+  onBatch?: (batch: { inputs: number; callers: number; ms: number; ok: boolean }) => void;
+}
+
+export interface SignatureRequest {
+  purpose: SigningPurpose;
+  kid: string;
+  /** The exact bytes to sign, at most MAX_SIGNING_INPUT_BYTES. */
+  input: Uint8Array;
+  /** What the key of this name is known to be: an answer that was signed with another one is refused. */
+  publicKey?: KeyObject;
+  /** Of an audit event: the position of its shard that the caller knows to be committed. */
+  committed?: number;
+}
+
+export interface ProxySignature {
+  kid: string;
+  keyVersion: string;
+  /** Base64 of the 64 bytes. */
+  signature: string;
+}
+
+/** Under the 2 s within which a write must have its 503 when the proxy is away. */
+export const DEFAULT_TIMEOUT_MS = 1_200;
+export const DEFAULT_MAX_BATCH = 256;
+/** About a second of work at full speed; whoever comes later would miss the deadline anyway. */
+export const DEFAULT_MAX_QUEUED = 8_192;
+export const DEFAULT_MAX_IN_FLIGHT = 3;
+/** A token may take seconds over a key pair, and nobody has a write wait for it. */
+const MAKING_TIMEOUT_MS = 20_000;
+
+/**
+ * Inputs that have to wait before another request goes beside one that is under way. Fewer wait for it to end and go
+ * together: a request costs both sides as much as ten inputs in it, and a batch of this size is worth the wait. Audit
+ * events never wait: they are gathered already, and whatever comes after them in their shard waits for them.
+ */
+const PARALLEL_FROM = 32;
+/** Nobody waits longer than this for a request under way to end while another may go: that one may be stuck. */
+const PATIENCE_MS = 25;
+
+/** 64 bytes in base64: the last of the 86 characters carries two bits, and what is unused has to be zero. */
+const SIGNATURE = /^[A-Za-z0-9+/]{85}[AQgw]==$/;
+
+/** A connection that broke before it answered, typically one that the proxy closed while it was idle. */
+const BROKEN_CONNECTION = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
+
+const JSON_BODY = { 'content-type': 'application/json' };
+
+interface Call {
+  /** The inputs as they go on the wire. */
+  items: string[];
+  requests: readonly SignatureRequest[];
+  results: (ProxySignature | undefined)[];
+  missing: number;
+  /** How many were handed to a batch, from the front. */
+  dispatched: number;
+  batches: Set<Batch>;
+  settled: boolean;
+  timer: NodeJS.Timeout;
+  resolve: (signatures: ProxySignature[]) => void;
+  reject: (error: SignerError) => void;
+}
+
+interface Segment {
+  call: Call;
+  from: number;
+  to: number;
+}
+
+interface Batch {
+  segments: Segment[];
+  mayRetry: boolean;
+  /** Nobody waits for it any more. */
+  abandoned: boolean;
+  /** Of the request under way. */
+  controller: Dispatcher.DispatchController | undefined;
+}
+
+type Outcome =
+  | { kind: 'signed'; signatures: ProxySignature[] }
+  | { kind: 'refused'; error: SignerError; index: number | undefined }
+  | { kind: 'unavailable'; error: SignerError; broken: boolean };
+
+/**
+ * Talks to apps/signing-proxy over mutual TLS and gathers what concurrent callers want signed into batches: the first
+ * goes at once, what comes while `maxInFlight` requests are under way waits and goes together.
+ *
+ * A batch is all or none at the proxy. When one that was gathered from several callers is refused, each caller's part
+ * is sent again by itself, so that a bad input fails only its own caller. Signatures are counted, their form is
+ * checked, and one of each key in every answer is verified; whether all are right is for the caller to verify.
+ */
+export class SigningProxyClient {
+  private readonly pool: Pool;
+  private readonly queue: Call[] = [];
+  private readonly resend: Batch[] = [];
+  private queuedInputs = 0;
+  private inFlight = 0;
+  private pumping = false;
+  /** `performance.now()` of the newest request under way. */
+  private lastSentAt = 0;
+  private patience: NodeJS.Timeout | undefined;
+  private closed = false;
+  private closing: Promise<void> | null = null;
+  private idle: (() => void)[] = [];
+
+  private readonly timeoutMs: number;
+  private readonly maxBatch: number;
+  private readonly maxQueued: number;
+  private readonly maxInFlight: number;
+
+  constructor(private readonly options: SigningProxyClientOptions) {
+    this.timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    this.maxBatch = options.maxBatch ?? DEFAULT_MAX_BATCH;
+    this.maxQueued = options.maxQueued ?? DEFAULT_MAX_QUEUED;
+    this.maxInFlight = options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT;
+    const { protocol, origin } = new URL(options.url);
+    if (protocol !== 'https:') {
+      throw new SignerError(
+        'misconfigured',
+        `The signing proxy is reached over https only, not ${options.url}`,
+      );
+    }
+    this.pool = new Pool(origin, {
+      // One more than the batches need, so that a health request does not wait behind them.
+      connections: this.maxInFlight + 1,
+      pipelining: 1,
+      keepAliveTimeout: 30_000,
+      connect: {
+        ca: options.ca,
+        cert: options.cert,
+        key: options.key,
+        rejectUnauthorized: true,
+        minVersion: 'TLSv1.2',
+        timeout: this.timeoutMs,
+      },
+    });
+  }
+
+  /**
+   * @returns one signature for each request, in order
+   * @throws SignerError `signing_unavailable` (nothing to do but try later), `queue_full`, `signing_refused`,
+   *   `unknown_key`, `invalid_request`, `closed`
+   */
+  sign(requests: readonly SignatureRequest[]): Promise<ProxySignature[]> {
+    if (this.closed) return Promise.reject(new SignerError('closed', 'The signing client is closed'));
+    const tooLarge = requests.findIndex(
+      ({ input }) => input.length === 0 || input.length > MAX_SIGNING_INPUT_BYTES,
+    );
+    if (tooLarge !== -1) {
+      return Promise.reject(
+        new SignerError(
+          'invalid_request',
+          `Signing input ${tooLarge} has ${requests[tooLarge]?.input.length} bytes; 1 to ${MAX_SIGNING_INPUT_BYTES} can be signed`,
+          { index: tooLarge },
+        ),
+      );
+    }
+    if (requests.length === 0) return Promise.resolve([]);
+    if (this.queuedInputs + requests.length > this.maxQueued) {
+      return Promise.reject(
+        new SignerError('queue_full', `${this.queuedInputs} signing inputs are waiting; try again shortly`, {
+          queued: this.queuedInputs,
+          limit: this.maxQueued,
+        }),
+      );
+    }
+    return new Promise((resolve, reject) => {
+      const call: Call = {
+        items: requests.map(encodeItem),
+        requests,
+        results: new Array<ProxySignature | undefined>(requests.length),
+        missing: requests.length,
+        dispatched: 0,
+        batches: new Set(),
+        settled: false,
+        timer: setTimeout(() => this.expire(call), this.timeoutMs),
+        resolve,
+        reject,
+      };
+      this.queue.push(call);
+      this.queuedInputs += call.items.length;
+      this.pumpSoon();
+    });
+  }
+
+  /** What the proxy can sign with, public parts only. */
+  async keys(): Promise<KeyInfo[]> {
+    return (await this.inventory()).keys;
+  }
+
+  /** The same, and the kernel it signs for. */
+  async inventory(): Promise<{ origin: string; keys: KeyInfo[] }> {
+    const { body } = await this.get('/v1/keys', KeysAnswer, [200]);
+    return body;
+  }
+
+  /** The positions of each shard that signed events build on, and what is open for a restored database. */
+  async marks(): Promise<HighWaterMark[]> {
+    const { body } = await this.get('/v1/marks', MarksAnswer, [200]);
+    return body.marks;
+  }
+
+  /**
+   * Has the proxy make a key; to ask again for the same gives the same key.
+   * @throws SignerError `key_refused` with the proxy's own word in `details.error`, `signing_unavailable`
+   */
+  async makeKey(kid: string, purposes: readonly SignerPurpose[]): Promise<KeyInfo> {
+    if (this.closed) throw new SignerError('closed', 'The signing client is closed');
+    let status: number;
+    let text: string;
+    try {
+      const response = await this.pool.request({
+        path: '/v1/keys',
+        method: 'POST',
+        headers: JSON_BODY,
+        body: JSON.stringify({ kid, purposes }),
+        signal: AbortSignal.timeout(MAKING_TIMEOUT_MS),
+      });
+      text = await response.body.text();
+      status = response.statusCode;
+      if (status === 200 || status === 201) return KeyAnswer.parse(JSON.parse(text));
+    } catch (error) {
+      throw new SignerError(
+        'signing_unavailable',
+        `The signing proxy did not say whether it has made a key: ${reasonOf(error)}`,
+        { reason: 'unreachable' },
+        { cause: error },
+      );
+    }
+    const { error, ...problem } = problemOf(status, text);
+    const refused = status >= 400 && status < 500;
+    throw new SignerError(
+      refused ? 'key_refused' : 'signing_unavailable',
+      `The signing proxy has made no key: ${problem.detail ?? error}`,
+      { status, error },
+    );
+  }
+
+  /** The proxy's own word on its backends; 503 with `ok: false` is an answer too. */
+  async health(): Promise<ProxyHealth> {
+    const { body } = await this.get('/v1/health', HealthAnswer, [200, 503]);
+    return body;
+  }
+
+  /** Waits for the calls under way (their deadlines bound it) and closes the connections. */
+  close(): Promise<void> {
+    this.closing ??= this.finish();
+    return this.closing;
+  }
+
+  private async finish(): Promise<void> {
+    this.closed = true;
+    while (this.inFlight > 0 || this.queuedInputs > 0) {
+      await new Promise<void>((resolve) => this.idle.push(resolve));
+    }
+    await this.pool.close();
+  }
+
+  /** After the events at hand were handled: callers that come in the same turn of the loop share the first batch. */
+  private pumpSoon(): void {
+    if (this.pumping) return;
+    this.pumping = true;
+    setImmediate(() => {
+      this.pumping = false;
+      this.pump();
+    });
+  }
+
+  private pump(): void {
+    while (this.inFlight < this.maxInFlight && !this.betterTogether()) {
+      const batch = this.resend.shift() ?? this.nextBatch();
+      if (!batch) break;
+      if (batch.segments.every(({ call }) => call.settled)) continue;
+      this.inFlight++;
+      this.lastSentAt = performance.now();
+      void this.run(batch);
+    }
+    if (this.inFlight === 0 && this.queuedInputs === 0) {
+      for (const resolve of this.idle.splice(0)) resolve();
+    }
+  }
+
+  /** What waits is so little that it goes with what comes until the request under way has ended. */
+  private betterTogether(): boolean {
+    if (this.inFlight === 0 || this.resend.length > 0 || this.queuedInputs === 0) return false;
+    if (this.queuedInputs >= Math.min(PARALLEL_FROM, this.maxBatch)) return false;
+    if (this.queue.some(({ requests }) => requests[0]?.purpose === 'audit-event')) return false;
+    const waitMs = this.lastSentAt + PATIENCE_MS - performance.now();
+    if (waitMs <= 0) return false;
+    this.patience ??= setTimeout(() => {
+      this.patience = undefined;
+      this.pump();
+    }, waitMs);
+    this.patience.unref();
+    return true;
+  }
+
+  /**
+   * Large calls that come together go in a request each, as long as another one may go. In one request they would be
+   * answered together and come together again for ever, each side idle while the other works.
+   */
+  private goesAlone(taken: number, call: Call): boolean {
+    const large = Math.min(taken, call.items.length - call.dispatched) >= PARALLEL_FROM;
+    return large && this.inFlight + 1 < this.maxInFlight;
+  }
+
+  private nextBatch(): Batch | null {
+    const segments: Segment[] = [];
+    let room = this.maxBatch;
+    while (room > 0) {
+      const call = this.queue[0];
+      if (!call) break;
+      if (this.goesAlone(this.maxBatch - room, call)) break;
+      const from = call.dispatched;
+      const to = call.settled ? from : Math.min(call.items.length, from + room);
+      if (to > from) {
+        segments.push({ call, from, to });
+        call.dispatched = to;
+        this.queuedInputs -= to - from;
+        room -= to - from;
+      }
+      if (call.settled || to === call.items.length) this.queue.shift();
+    }
+    return segments.length === 0 ? null : batchOf(segments, true);
+  }
+
+  private async run(batch: Batch): Promise<void> {
+    const started = performance.now();
+    const outcome = spotChecked(batch, await this.send(batch));
+    this.options.onBatch?.({
+      inputs: inputsIn(batch),
+      callers: batch.segments.length,
+      ms: performance.now() - started,
+      ok: outcome.kind === 'signed',
+    });
+    for (const { call } of batch.segments) call.batches.delete(batch);
+    this.inFlight--;
+    switch (outcome.kind) {
+      case 'signed':
+        this.deliver(batch, outcome.signatures);
+        break;
+      case 'refused':
+        this.refuse(batch, outcome);
+        break;
+      case 'unavailable':
+        // Signing the same bytes again is harmless, so a connection that broke gets one more try.
+        if (outcome.broken && batch.mayRetry) this.resend.push(batchOf(batch.segments, false));
+        else for (const { call } of batch.segments) this.fail(call, outcome.error);
+        break;
+    }
+    this.pump();
+  }
+
+  private deliver(batch: Batch, signatures: ProxySignature[]): void {
+    let next = 0;
+    for (const { call, from, to } of batch.segments) {
+      for (let index = from; index < to; index++) call.results[index] = signatures[next++];
+      call.missing -= to - from;
+      if (call.missing === 0 && !call.settled) {
+        this.settle(call);
+        call.resolve(call.results as ProxySignature[]);
+      }
+    }
+  }
+
+  private refuse(batch: Batch, { error, index }: Extract<Outcome, { kind: 'refused' }>): void {
+    const [first, ...others] = batch.segments;
+    if (first && others.length === 0) {
+      // The caller counts in its own list, not in the part of it that was in this batch.
+      const details = index === undefined ? error.details : { ...error.details, index: first.from + index };
+      this.fail(first.call, new SignerError(error.code, error.message, details, { cause: error }));
+      return;
+    }
+    for (const segment of batch.segments) this.resend.push(batchOf([segment], true));
+  }
+
+  private expire(call: Call): void {
+    this.fail(
+      call,
+      new SignerError('signing_unavailable', `The signing proxy did not answer within ${this.timeoutMs} ms`, {
+        reason: 'deadline',
+      }),
+    );
+    // A request nobody waits for any more gives its place to those who do.
+    for (const batch of call.batches) {
+      if (batch.segments.every((segment) => segment.call.settled)) abandon(batch);
+    }
+    this.pump();
+  }
+
+  private fail(call: Call, error: SignerError): void {
+    if (call.settled) return;
+    this.settle(call);
+    call.reject(error);
+  }
+
+  private settle(call: Call): void {
+    call.settled = true;
+    clearTimeout(call.timer);
+    this.queuedInputs -= call.items.length - call.dispatched;
+    call.dispatched = call.items.length;
+  }
+
+  private async send(batch: Batch): Promise<Outcome> {
+    for (const { call } of batch.segments) call.batches.add(batch);
+    let status: number;
+    let text: string;
+    try {
+      ({ status, text } = await this.post(batch));
+    } catch (error) {
+      const code = (error as { code?: unknown }).code;
+      return {
+        kind: 'unavailable',
+        broken: typeof code === 'string' && BROKEN_CONNECTION.has(code),
+        error: new SignerError(
+          'signing_unavailable',
+          `The signing proxy cannot be reached: ${reasonOf(error)}`,
+          { reason: 'unreachable' },
+          { cause: error },
+        ),
+      };
+    }
+    return status === 200 ? readSignatures(text, batch) : readProblem(status, text);
+  }
+
+  /** By `dispatch`: a body as a stream and an AbortSignal would cost a small batch as much as its signatures. */
+  private post(batch: Batch): Promise<{ status: number; text: string }> {
+    const items = batch.segments.flatMap(({ call, from, to }) => call.items.slice(from, to));
+    return new Promise((resolve, reject) => {
+      const chunks: Buffer[] = [];
+      let status = 0;
+      this.pool.dispatch(
+        {
+          path: '/v1/sign',
+          method: 'POST',
+          headers: JSON_BODY,
+          body: `{"requests":[${items.join(',')}]}`,
+        },
+        {
+          onRequestStart: (controller) => {
+            batch.controller = controller;
+            if (batch.abandoned) abandon(batch);
+          },
+          onResponseStart: (_, statusCode) => {
+            status = statusCode;
+          },
+          onResponseData: (_, chunk) => {
+            chunks.push(chunk);
+          },
+          onResponseEnd: () => resolve({ status, text: Buffer.concat(chunks).toString() }),
+          onResponseError: (_, error) => reject(error),
+        },
+      );
+    });
+  }
+
+  private async get<T>(
+    path: string,
+    schema: { parse: (value: unknown) => T },
+    statuses: number[],
+  ): Promise<{ body: T }> {
+    if (this.closed) throw new SignerError('closed', 'The signing client is closed');
+    let status: number | undefined;
+    try {
+      const response = await this.pool.request({
+        path,
+        method: 'GET',
+        signal: AbortSignal.timeout(this.timeoutMs),
+      });
+      const text = await response.body.text();
+      status = response.statusCode;
+      if (!statuses.includes(status)) throw new Error(`status ${status}`);
+      return { body: schema.parse(JSON.parse(text)) };
+    } catch (error) {
+      throw new SignerError(
+        'signing_unavailable',
+        `The signing proxy did not answer ${path}: ${reasonOf(error)}`,
+        { reason: 'unreachable', ...(status !== undefined && { status }) },
+        { cause: error },
+      );
+    }
+  }
+}
+
+function encodeItem({ purpose, kid, input, committed }: SignatureRequest): string {
+  const bytes = Buffer.from(input.buffer, input.byteOffset, input.byteLength);
+  const known = committed === undefined ? '' : `,"committed":${committed}`;
+  return `{"purpose":"${purpose}","kid":${JSON.stringify(kid)},"input":"${bytes.toString('base64')}"${known}}`;
+}
+
+function batchOf(segments: Segment[], mayRetry: boolean): Batch {
+  return { segments, mayRetry, abandoned: false, controller: undefined };
+}
+
+function abandon(batch: Batch): void {
+  batch.abandoned = true;
+  batch.controller?.abort(new Error('nobody waits for the answer any more'));
+}
+
+function inputsIn(batch: Batch): number {
+  return batch.segments.reduce((sum, { from, to }) => sum + to - from, 0);
+}
+
+function requestsIn(batch: Batch): SignatureRequest[] {
+  return batch.segments.flatMap(({ call, from, to }) => call.requests.slice(from, to));
+}
+
+/**
+ * Verifies one signature of each key, any of them. An answer comes from one process, which has one key of each name:
+ * when that is not the key which the caller knows (a proxy was given other key files, another token), every signature
+ * is wrong, and this one tells. To verify them all would cost more than to sign them. On this thread: a tenth of a
+ * millisecond, where the way to the thread pool and back makes the whole group wait for up to two.
+ */
+function spotChecked(batch: Batch, outcome: Outcome): Outcome {
+  if (outcome.kind !== 'signed') return outcome;
+  const requests = requestsIn(batch);
+  const byKid = Map.groupBy(requests.keys(), (index) => requests[index]?.kid);
+  for (const [kid, indexes] of byKid) {
+    const index = indexes[randomInt(indexes.length)] as number;
+    const { input, publicKey } = requests[index] as SignatureRequest;
+    const signature = Buffer.from(outcome.signatures[index]?.signature ?? '', 'base64');
+    if (publicKey === undefined || verifyEd25519(publicKey, input, signature)) continue;
+    return {
+      kind: 'unavailable',
+      broken: false,
+      error: new SignerError(
+        'signing_unavailable',
+        `The signing proxy signs with another key than the one known as ${kid}; give it back that key`,
+        { reason: 'wrong_key', kid },
+      ),
+    };
+  }
+  return outcome;
+}
+
+/** Counts and forms only: a proxy that answers with something else is as good as none. */
+function readSignatures(text: string, batch: Batch): Outcome {
+  const invalid = (what: string): Outcome => ({
+    kind: 'unavailable',
+    broken: false,
+    error: new SignerError('signing_unavailable', `The signing proxy's answer is not usable: ${what}`, {
+      reason: 'invalid_answer',
+    }),
+  });
+  let signatures: unknown;
+  try {
+    ({ signatures } = JSON.parse(text) as { signatures: unknown });
+  } catch (error) {
+    return invalid(reasonOf(error));
+  }
+  const kids = requestsIn(batch).map(({ kid }) => kid);
+  if (!Array.isArray(signatures) || signatures.length !== kids.length) {
+    return invalid(`${kids.length} signatures were expected`);
+  }
+  const checked: ProxySignature[] = [];
+  for (const [index, item] of (signatures as unknown[]).entries()) {
+    const { kid, keyVersion, signature } = (item ?? {}) as Record<string, unknown>;
+    if (kid !== kids[index]) return invalid(`signature ${index} is by another key than ${kids[index]}`);
+    if (typeof keyVersion !== 'string') return invalid(`signature ${index} names no key version`);
+    if (typeof signature !== 'string' || !SIGNATURE.test(signature)) {
+      return invalid(`signature ${index} is not 64 bytes in base64`);
+    }
+    checked.push({ kid: kid as string, keyVersion, signature });
+  }
+  return { kind: 'signed', signatures: checked };
+}
+
+function problemOf(status: number, text: string): z.infer<typeof ProblemAnswer> {
+  try {
+    return ProblemAnswer.parse(JSON.parse(text));
+  } catch {
+    return { error: `status_${status}` };
+  }
+}
+
+/** 4xx: the proxy will not sign this, now or later. Anything else: it cannot sign at the moment. */
+function readProblem(status: number, text: string): Outcome {
+  const problem = problemOf(status, text);
+  const said = problem.detail ?? problem.error;
+  if (status >= 400 && status < 500 && status !== 408 && status !== 429) {
+    const code = problem.error === 'unknown_key' ? 'unknown_key' : 'signing_refused';
+    return {
+      kind: 'refused',
+      index: problem.index,
+      error: new SignerError(code, `The signing proxy refuses to sign: ${said}`, {
+        status,
+        error: problem.error,
+        ...(problem.mark !== undefined && { mark: problem.mark }),
+      }),
+    };
+  }
+  return {
+    kind: 'unavailable',
+    broken: false,
+    error: new SignerError('signing_unavailable', `The signing proxy cannot sign now: ${said}`, {
+      reason: 'proxy',
+      status,
+      error: problem.error,
+    }),
+  };
+}
