@@ -1,0 +1,155 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { workTree } from '#dev/testing';
+
+interface Violation {
+  readonly from: string;
+  readonly rule: { readonly name: string };
+}
+
+/** Foreign packages of the small tree, empty: a rule looks at where an import leads, not at what is there. */
+const PACKAGES = [
+  'typeorm',
+  'pg',
+  'kafkajs',
+  'undici',
+  'pino',
+  'prom-client',
+  'express',
+  'commander',
+  'ajv',
+  'fast-check',
+  '@nestjs/common',
+  '@nestjs/typeorm',
+  '@aws-sdk/client-s3',
+  '@aws-sdk/client-kms',
+  '@simplewebauthn/server',
+];
+
+/** A house in which every rule is kept. */
+const HOUSE: Readonly<Record<string, string>> = {
+  'libs/evidence/index.ts': `export { hash } from './chain/hash';`,
+  'libs/evidence/chain/hash.ts': `export const hash = 1;`,
+  'libs/platform/event-store/index.ts': `import 'typeorm';\nimport '#evidence';\nexport const store = 1;`,
+  'libs/platform/event-store/append/writer.ts': `export const writer = 1;`,
+  'libs/platform/edge/index.ts': `export const edge = 1;`,
+  'libs/platform/archive/index.ts': `export const archive = 1;`,
+  'libs/modules/audit/index.ts': `import '#platform/event-store';\nimport './domain/rules';\nexport const audit = 1;`,
+  'libs/modules/audit/domain/rules.ts': `import '#evidence';\nexport const rules = 1;`,
+  'libs/modules/signing/index.ts': `export const signing = 1;`,
+  'libs/dev/devstack/index.ts': `export const devstack = 1;`,
+  'libs/dev/testing/index.ts': `import '#dev/devstack';\nexport const testing = 1;`,
+  'libs/platform/archive/archive.fixture.ts': `export const fixture = 1;`,
+  'libs/modules/audit/audit.unit.spec.ts': `import '#dev/testing';\nimport '#modules/signing';\nimport 'fast-check';`,
+  'apps/kernel/main.ts': `import '#modules/audit';\nimport '#modules/signing';\nimport '#platform/edge';`,
+  'apps/cli/main.ts': `import 'commander';\nimport '#dev/devstack';`,
+  'test/pipeline/whole.e2e.spec.ts': `import 'pg';\nimport '#dev/testing';`,
+};
+
+/** One forbidden import of each kind: the file that has it, what it says, and the rule that refuses it. */
+const FORBIDDEN: readonly (readonly [file: string, content: string, rule: string])[] = [
+  ['libs/platform/archive/a.ts', `import '../event-store/append/writer';`, 'one-door-per-room'],
+  ['libs/modules/audit/b.ts', `import '../../evidence/chain/hash';`, 'one-door-per-room'],
+  ['apps/kernel/c.ts', `import '../../libs/platform/event-store/append/writer';`, 'one-door-for-apps'],
+  ['test/pipeline/d.ts', `import '../../libs/platform/event-store/append/writer';`, 'one-door-for-apps'],
+  ['libs/platform/archive/e.ts', `import '../../../apps/kernel/main';`, 'libs-not-to-apps'],
+  ['apps/cli/f.ts', `import '../kernel/main';`, 'apps-apart'],
+  ['libs/evidence/chain/g.ts', `import '#platform/archive';`, 'evidence-is-the-ground'],
+  ['libs/platform/archive/h.ts', `import '#modules/audit';`, 'platform-not-to-modules'],
+  ['libs/modules/audit/i.ts', `import '#modules/signing';`, 'modules-apart'],
+  ['libs/platform/archive/j.ts', `import '#dev/devstack';`, 'dev-only-in-development'],
+  ['apps/kernel/k.ts', `import '#dev/devstack';`, 'dev-only-in-development'],
+  ['apps/cli/l.ts', `import '#dev/testing';`, 'testing-only-in-tests'],
+  ['libs/platform/archive/m.ts', `import './archive.fixture';`, 'fixtures-only-in-tests'],
+  ['libs/evidence/chain/n.ts', `import '@nestjs/common';`, 'pure-without-framework'],
+  ['libs/modules/audit/domain/o.ts', `import '@nestjs/common';`, 'pure-without-framework'],
+  ['libs/evidence/chain/p.ts', `import 'node:fs';`, 'pure-does-no-io'],
+  ['libs/modules/audit/domain/q.ts', `import 'node:crypto';`, 'pure-does-no-io'],
+  ['libs/modules/audit/r.ts', `import 'fast-check';`, 'not-to-dev-dep'],
+  ['libs/modules/audit/s.ts', `import './missing';`, 'resolvable'],
+  ['libs/modules/audit/t.ts', `import './u';`, 'no-circular'],
+  ['libs/modules/audit/own-typeorm.ts', `import 'typeorm';`, 'one-owner-of-typeorm'],
+  ['apps/kernel/own-pg.ts', `import 'pg';`, 'one-owner-of-typeorm'],
+  ['libs/platform/edge/own-kafkajs.ts', `import 'kafkajs';`, 'one-owner-of-kafkajs'],
+  ['libs/platform/edge/own-s3.ts', `import '@aws-sdk/client-s3';`, 'one-owner-of-aws-sdkclient-s3'],
+  ['libs/platform/edge/own-kms.ts', `import '@aws-sdk/client-kms';`, 'one-owner-of-aws-sdkclient-kms'],
+  ['libs/platform/edge/own-pino.ts', `import 'pino';`, 'one-owner-of-prom-client'],
+  ['apps/kernel/own-prom-client.ts', `import 'prom-client';`, 'one-owner-of-prom-client'],
+  ['apps/indexer/own-nest-typeorm.ts', `import '@nestjs/typeorm';`, 'one-owner-of-nestjstypeorm'],
+  ['apps/kernel/own-ajv.ts', `import 'ajv';`, 'one-owner-of-ajv'],
+  ['apps/kernel/own-commander.ts', `import 'commander';`, 'one-owner-of-commander'],
+  [
+    'libs/modules/audit/own-webauthn.ts',
+    `import '@simplewebauthn/server';`,
+    'one-owner-of-simplewebauthnserver',
+  ],
+];
+
+/** The other half of a circle: the rule names one place of it. */
+const OTHER_HALF = ['libs/modules/audit/u.ts', `import './t';`] as const;
+
+describe('the boundary rules', () => {
+  let tree: string;
+
+  beforeAll(async () => {
+    tree = await mkdtemp(join(tmpdir(), 'kernel-boundaries-'));
+    const settings = JSON.parse(await readFile(join(workTree(), 'package.json'), 'utf8')) as object;
+    await write('package.json', JSON.stringify(settings));
+    for (const file of ['.dependency-cruiser.cjs', 'tsconfig.json'])
+      await cp(join(workTree(), file), join(tree, file));
+    for (const name of PACKAGES) {
+      await write(
+        `node_modules/${name}/package.json`,
+        JSON.stringify({ name, version: '1.0.0', main: 'index.js' }),
+      );
+      await write(`node_modules/${name}/index.js`, '');
+      await write(`node_modules/${name}/index.d.ts`, 'export {};');
+    }
+    for (const [file, content] of Object.entries(HOUSE)) await write(file, content);
+  });
+
+  afterAll(() => rm(tree, { recursive: true, force: true }));
+
+  it('finds nothing in a house that keeps them', async () => {
+    expect(await violations()).toEqual([]);
+  });
+
+  it('refuses one import of each kind, where it stands', async () => {
+    for (const [file, content] of FORBIDDEN) await write(file, content);
+    await write(...OTHER_HALF);
+    const found = await violations();
+    for (const [file, , rule] of FORBIDDEN) expect(found).toContainEqual({ file, rule });
+    // And nothing that is allowed.
+    expect(found.filter(({ file }) => file in HOUSE)).toEqual([]);
+  });
+
+  it('has an import of each kind in this test', async () => {
+    const { forbidden } = (await import(join(workTree(), '.dependency-cruiser.cjs'))) as {
+      forbidden: readonly { readonly name: string }[];
+    };
+    expect(new Set(FORBIDDEN.map(([, , rule]) => rule))).toEqual(new Set(forbidden.map(({ name }) => name)));
+  });
+
+  async function write(file: string, content: string): Promise<void> {
+    await mkdir(dirname(join(tree, file)), { recursive: true });
+    await writeFile(join(tree, file), content);
+  }
+
+  async function violations(): Promise<{ file: string; rule: string }[]> {
+    const program = join(workTree(), 'node_modules/dependency-cruiser/bin/dependency-cruiser.mjs');
+    const args = ['--config', '.dependency-cruiser.cjs', '--output-type', 'json', 'apps', 'libs', 'test'];
+    const { stdout } = await promisify(execFile)(process.execPath, [program, ...args], {
+      cwd: tree,
+      maxBuffer: 64 * 1024 * 1024,
+    }).catch((error: { stdout: string; stderr: string }) => {
+      // It exits with the number of violations.
+      if (!error.stdout.startsWith('{')) throw new Error(error.stderr, { cause: error });
+      return error;
+    });
+    const { summary } = JSON.parse(stdout) as { summary: { violations: Violation[] } };
+    return summary.violations.map(({ from, rule }) => ({ file: from, rule: rule.name }));
+  }
+});
