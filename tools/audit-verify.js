@@ -5499,18 +5499,25 @@ function gapFault(shard, { first, last }) {
   return { code: "gap", shard, seq: first, id: null, message };
 }
 
-// libs/evidence/evidence.error.ts
-var EvidenceError = class extends Error {
-  constructor(code2, message, context = {}) {
-    super(message, context.cause === void 0 ? void 0 : { cause: context.cause });
+// libs/evidence/coded-error.ts
+var CodedError = class extends Error {
+  constructor(code2, message, details = {}, options) {
+    super(message, options);
     this.code = code2;
-    if (context.pointer !== void 0) this.pointer = context.pointer;
-    if (context.details !== void 0) this.details = context.details;
+    this.details = details;
+    this.name = new.target.name;
   }
   code;
-  name = "EvidenceError";
-  pointer;
   details;
+};
+
+// libs/evidence/evidence.error.ts
+var EvidenceError = class extends CodedError {
+  pointer;
+  constructor(code2, message, { pointer, details, ...cause } = {}) {
+    super(code2, message, details, cause);
+    if (pointer !== void 0) this.pointer = pointer;
+  }
 };
 
 // libs/evidence/chain/identity-check.ts
@@ -12232,8 +12239,10 @@ function createEventInspector(origin, publicKey, checkSignatures) {
 }
 
 // apps/audit-verify/usage.error.ts
-var UsageError = class extends Error {
-  name = "UsageError";
+var UsageError = class extends CodedError {
+  constructor(message, options) {
+    super("wrong_usage", message, {}, options);
+  }
 };
 
 // apps/audit-verify/sources/s3-location.ts

@@ -1,3 +1,5 @@
+import { CodedError } from './coded-error';
+
 /** What can be wrong with evidence, as one closed union: callers map it (to HTTP, to exit codes) once, at their edge. */
 export type EvidenceErrorCode =
   // accepted JSON (docs/spec/json.md)
@@ -38,23 +40,20 @@ export type EvidenceErrorCode =
 export interface EvidenceErrorContext {
   /** RFC 6901 JSON Pointer of the first offence; '' is the whole document. */
   pointer?: string;
-  details?: Record<string, string | number | boolean | null>;
+  details?: Readonly<Record<string, unknown>>;
   cause?: unknown;
 }
 
 /** The one error of this lib. `message` says what is wrong, where, and what to do about it. */
-export class EvidenceError extends Error {
-  override readonly name = 'EvidenceError';
+export class EvidenceError extends CodedError<EvidenceErrorCode> {
   readonly pointer?: string;
-  readonly details?: Record<string, string | number | boolean | null>;
 
   constructor(
-    readonly code: EvidenceErrorCode,
+    code: EvidenceErrorCode,
     message: string,
-    context: EvidenceErrorContext = {},
+    { pointer, details, ...cause }: EvidenceErrorContext = {},
   ) {
-    super(message, context.cause === undefined ? undefined : { cause: context.cause });
-    if (context.pointer !== undefined) this.pointer = context.pointer;
-    if (context.details !== undefined) this.details = context.details;
+    super(code, message, details, cause);
+    if (pointer !== undefined) this.pointer = pointer;
   }
 }

@@ -32,6 +32,7 @@ import { type ApproverKey } from './approvals/approver-pool';
 import { type ApprovalSignature, judgeApprovalSignature } from './approvals/verify-approval';
 import { nodeApprovalCrypto, nodeCrypto, sha256Hex } from './node-crypto';
 
+export { CodedError } from './coded-error';
 export { EvidenceError, type EvidenceErrorCode, type EvidenceErrorContext } from './evidence.error';
 export { jsonPointer, MAX_DEPTH, type JsonObject, type JsonValue } from './json/json-value';
 export { parseStrictJson, type StrictJsonOptions } from './json/strict-json.parser';

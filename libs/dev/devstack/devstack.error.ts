@@ -1,3 +1,5 @@
+import { CodedError } from '#evidence';
+
 export type DevstackErrorCode =
   | 'already_running'
   | 'no_system_user'
@@ -11,15 +13,4 @@ export type DevstackErrorCode =
   | 'unsupported_option';
 
 /** What went wrong while the development stack was being run; the message is one sentence for a person. */
-export class DevstackError extends Error {
-  override readonly name = 'DevstackError';
-
-  constructor(
-    readonly code: DevstackErrorCode,
-    message: string,
-    readonly details: Readonly<Record<string, unknown>> = {},
-    options: { cause?: unknown } = {},
-  ) {
-    super(message, options);
-  }
-}
+export class DevstackError extends CodedError<DevstackErrorCode> {}

@@ -1,3 +1,5 @@
+import { CodedError } from '#evidence';
+
 /**
  * - `different_object`: another object is stored under this key; an integrity alarm, nothing was changed.
  *   `details` has `key`, `expected` and `found` (hex SHA-256)
@@ -35,18 +37,7 @@ export type ArchiveErrorCode =
   | 'closed';
 
 /** The one error of this lib. Neither message nor details nor cause hold credentials. */
-export class ArchiveError extends Error {
-  override readonly name = 'ArchiveError';
-
-  constructor(
-    readonly code: ArchiveErrorCode,
-    message: string,
-    readonly details: Readonly<Record<string, unknown>> = {},
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-  }
-}
+export class ArchiveError extends CodedError<ArchiveErrorCode> {}
 
 /** The integrity alarm: both digests are named, so that the finding can be followed up without another read. */
 export function differentObject(key: string, expected: string, found: string): ArchiveError {

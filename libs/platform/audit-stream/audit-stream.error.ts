@@ -1,3 +1,5 @@
+import { CodedError } from '#evidence';
+
 export type AuditStreamErrorCode =
   /** The transport does not answer; to be tried again. */
   | 'stream_unavailable'
@@ -8,15 +10,4 @@ export type AuditStreamErrorCode =
   /** A setting that cannot be. */
   | 'misconfigured';
 
-export class AuditStreamError extends Error {
-  override readonly name = 'AuditStreamError';
-
-  constructor(
-    readonly code: AuditStreamErrorCode,
-    message: string,
-    readonly details: Readonly<Record<string, unknown>> = {},
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-  }
-}
+export class AuditStreamError extends CodedError<AuditStreamErrorCode> {}

@@ -1,3 +1,5 @@
+import { CodedError } from '#evidence';
+
 /**
  * What the edge itself refuses, before or instead of a handler, and (the last three) what stops a start or a test.
  * Each of the first group is also the word in the problem's `error` member.
@@ -17,15 +19,4 @@ export type HttpEdgeErrorCode =
   // an answer is not what the document promises
   | 'answer_differs';
 
-export class HttpEdgeError extends Error {
-  override readonly name = 'HttpEdgeError';
-
-  constructor(
-    readonly code: HttpEdgeErrorCode,
-    message: string,
-    readonly details: Readonly<Record<string, unknown>> = {},
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-  }
-}
+export class HttpEdgeError extends CodedError<HttpEdgeErrorCode> {}

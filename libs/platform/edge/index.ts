@@ -7,7 +7,7 @@ export { HttpEdgeError, type HttpEdgeErrorCode } from './http-edge.error';
 export { BodyBudget, readBody } from './input/read-body';
 export { type WriteGate } from './mode.guard';
 export { EDGE_PROBLEMS } from './problems/edge-problems';
-export { problemsOf, type CodedError, type ErrorProblems, type ProblemSpec } from './problems/problem-map';
+export { problemsOf, type ErrorProblems, type ProblemSpec } from './problems/problem-map';
 export { Context, contextOf, type IdempotencyClaim, RequestContext } from './request-context';
 export { controllerRoutes, type ControllerRoute } from './route-parity';
 export {

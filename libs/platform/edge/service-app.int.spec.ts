@@ -21,6 +21,7 @@ import { Caller, Scope } from './access/request-access';
 import { Policy, PublicRoute } from './access/policy.decorator';
 import { type Principal } from './access/principal';
 import { RoleBindings } from './access/role-bindings';
+import { CodedError } from '#evidence';
 import { createLogger, Registry } from '#platform/process';
 import { TestCa, type TestCertificate } from '#dev/testing';
 import { BytesAnswer, NdjsonAnswer } from './answers';
@@ -85,15 +86,8 @@ paths:
       responses: { '200': { description: never } }
 `;
 
-class ThingError extends Error {
-  override readonly name = 'ThingError';
-  readonly details = { have: 1, need: 3, inside: 'hidden' };
-  constructor(
-    readonly code: 'thing_missing' | 'thing_store_away',
-    message: string,
-  ) {
-    super(message);
-  }
+class ThingError extends CodedError<'thing_missing' | 'thing_store_away'> {
+  override readonly details = { have: 1, need: 3, inside: 'hidden' };
 }
 const thingProblems = problemsOf(ThingError, {
   thing_missing: { status: 409, members: ['have', 'need'] },

@@ -1,3 +1,5 @@
+import { CodedError } from '#evidence';
+
 /**
  * - `version_conflict`: the stream is not at the expected version; load it again and decide anew
  * - `queue_full`: too much is waiting; try again later
@@ -32,14 +34,4 @@ export type EventStoreErrorCode =
   | 'store_behind'
   | 'closed';
 
-export class EventStoreError extends Error {
-  override readonly name = 'EventStoreError';
-  constructor(
-    readonly code: EventStoreErrorCode,
-    message: string,
-    readonly details: Record<string, unknown> = {},
-    options?: { cause?: unknown },
-  ) {
-    super(message, options);
-  }
-}
+export class EventStoreError extends CodedError<EventStoreErrorCode> {}

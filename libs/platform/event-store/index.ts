@@ -48,7 +48,7 @@ export { arrayOfPlain, arrayOfText } from './postgres/array-literal';
 export { ChannelListener } from './postgres/channel-listener';
 export { Database, openConnections, type Statement } from './postgres/database';
 export { StoreRestore, type StoreRestoreOptions } from './restore/store-restore';
-export { StoreError, type StoreErrorKind } from './postgres/store-error';
+export { StoreError, type StoreErrorCode } from './postgres/store-error';
 export { WakeUp } from './tail/wake-up';
 export {
   DEFAULT_LEASE_MS,

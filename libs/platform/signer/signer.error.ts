@@ -1,3 +1,5 @@
+import { CodedError } from '#evidence';
+
 /**
  * Every way in which this lib says no. `signing_unavailable` is the only one that may pass by itself
  * (nothing was signed, try later); all others stay until someone changes the request, a key or the configuration.
@@ -16,18 +18,7 @@ export type SignerErrorCode =
   | 'misconfigured'
   | 'token_error';
 
-export class SignerError extends Error {
-  override readonly name = 'SignerError';
-
-  constructor(
-    readonly code: SignerErrorCode,
-    message: string,
-    readonly details: Readonly<Record<string, unknown>> = {},
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-  }
-}
+export class SignerError extends CodedError<SignerErrorCode> {}
 
 /** The text of anything thrown, for a sentence that names the cause. */
 export function reasonOf(error: unknown): string {

@@ -88,7 +88,7 @@ export function openEndpoints(
 ): WebhookEndpoint[] {
   return entries.map(({ name, url, secretFile, caFile, types }) => {
     const refuse = (why: string, cause?: unknown) =>
-      new WebhookError('bad_endpoint', `the endpoint "${name}" cannot be used: ${why}`, { cause });
+      new WebhookError('bad_endpoint', `the endpoint "${name}" cannot be used: ${why}`, {}, { cause });
     const { protocol, hostname, username, password } = new URL(url);
     if (protocol !== 'https:' && !(protocol === 'http:' && development && LOOPBACK.has(hostname))) {
       throw refuse('its url must be https (in development, http to this machine will do)');

@@ -1,3 +1,5 @@
+import { CodedError } from '#evidence';
+
 /**
  * - `bad_secret`: the file of an endpoint's secret holds none
  * - `bad_endpoint`: an endpoint cannot be used as it is described
@@ -5,13 +7,4 @@
  */
 export type WebhookErrorCode = 'bad_secret' | 'bad_endpoint' | 'overtaken';
 
-export class WebhookError extends Error {
-  override readonly name = 'WebhookError';
-  constructor(
-    readonly code: WebhookErrorCode,
-    message: string,
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-  }
-}
+export class WebhookError extends CodedError<WebhookErrorCode> {}

@@ -1,3 +1,5 @@
+import { CodedError } from '#evidence';
+
 export type AuditErrorCode =
   | 'reserved_name'
   | 'event_not_found'
@@ -6,13 +8,4 @@ export type AuditErrorCode =
   | 'legal_hold_in_force'
   | 'legal_hold_not_in_force';
 
-export class AuditError extends Error {
-  override readonly name = 'AuditError';
-  constructor(
-    readonly code: AuditErrorCode,
-    message: string,
-    readonly details: Record<string, unknown> = {},
-  ) {
-    super(message);
-  }
-}
+export class AuditError extends CodedError<AuditErrorCode> {}

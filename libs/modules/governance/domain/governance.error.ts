@@ -1,3 +1,5 @@
+import { CodedError } from '#evidence';
+
 /**
  * - `division_not_found`, `agent_not_found`, `agent_exists`: by id
  * - `invalid_division`: the manifest does not fit; `pointer` says where
@@ -86,14 +88,4 @@ export type GovernanceErrorCode =
   | 'no_pool'
   | 'contended';
 
-export class GovernanceError extends Error {
-  override readonly name = 'GovernanceError';
-  constructor(
-    readonly code: GovernanceErrorCode,
-    message: string,
-    readonly details: Record<string, unknown> = {},
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-  }
-}
+export class GovernanceError extends CodedError<GovernanceErrorCode> {}

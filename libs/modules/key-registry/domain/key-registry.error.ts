@@ -1,3 +1,5 @@
+import { CodedError } from '#evidence';
+
 /**
  * - `signer_not_found`: no key of that name is registered
  * - `signer_not_active`: it has ended, so nothing can take its place
@@ -22,13 +24,4 @@ export type KeyRegistryErrorCode =
   | 'key_not_made'
   | 'quorum_needed';
 
-export class KeyRegistryError extends Error {
-  override readonly name = 'KeyRegistryError';
-  constructor(
-    readonly code: KeyRegistryErrorCode,
-    message: string,
-    readonly details: Record<string, unknown> = {},
-  ) {
-    super(message);
-  }
-}
+export class KeyRegistryError extends CodedError<KeyRegistryErrorCode> {}

@@ -1,3 +1,5 @@
+import { CodedError } from '#evidence';
+
 export type ModeErrorCode =
   // nothing is written in this mode
   | 'read_only'
@@ -6,14 +8,4 @@ export type ModeErrorCode =
   // the mode cannot be changed while the store is rebuilt
   | 'being_restored';
 
-export class ModeError extends Error {
-  override readonly name = 'ModeError';
-
-  constructor(
-    readonly code: ModeErrorCode,
-    message: string,
-    readonly details: Readonly<Record<string, unknown>> = {},
-  ) {
-    super(message);
-  }
-}
+export class ModeError extends CodedError<ModeErrorCode> {}

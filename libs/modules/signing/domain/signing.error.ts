@@ -1,12 +1,5 @@
+import { CodedError } from '#evidence';
+
 export type SigningErrorCode = 'manifest_id_too_long' | 'reserved_kind';
 
-export class SigningError extends Error {
-  override readonly name = 'SigningError';
-  constructor(
-    readonly code: SigningErrorCode,
-    message: string,
-    readonly details: Record<string, unknown> = {},
-  ) {
-    super(message);
-  }
-}
+export class SigningError extends CodedError<SigningErrorCode> {}

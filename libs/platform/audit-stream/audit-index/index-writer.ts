@@ -115,7 +115,7 @@ export function faultOf(
   const first = events[0]?.event.seq ?? 0;
   const last = events.at(-1)?.event.seq ?? 0;
   const among = `Shard ${shard}: among the events at positions ${first} to ${last}`;
-  if (error.kind === 'unique_violation') {
+  if (error.code === 'unique_violation') {
     const what =
       error.constraint?.endsWith('_id_key') === true
         ? 'is one whose id the index has at another position'

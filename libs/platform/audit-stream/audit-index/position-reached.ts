@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { CodedError } from '#evidence';
 import { type EventStore } from '#platform/event-store';
 import { type AuditIndex } from './audit-index';
 
@@ -13,15 +14,7 @@ const POSITION = /^(0|[1-9][0-9]{0,8}):(0|[1-9][0-9]{0,15})$/;
  */
 export type PositionErrorCode = 'invalid_position' | 'position_unavailable';
 
-export class PositionError extends Error {
-  override readonly name = 'PositionError';
-  constructor(
-    readonly code: PositionErrorCode,
-    message: string,
-  ) {
-    super(message);
-  }
-}
+export class PositionError extends CodedError<PositionErrorCode> {}
 
 interface Position {
   shard: number;

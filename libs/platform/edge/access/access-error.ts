@@ -1,3 +1,5 @@
+import { CodedError } from '#evidence';
+
 /**
  * - `forbidden`: the caller is known, and the matrix says no.
  * - `ambiguous_certificate`: the certificate names nobody, or more than one, or not exactly.
@@ -14,15 +16,4 @@ export type AccessErrorCode =
   | 'undeclared_policy'
   | 'invalid_bindings';
 
-export class AccessError extends Error {
-  override readonly name = 'AccessError';
-
-  constructor(
-    readonly code: AccessErrorCode,
-    message: string,
-    readonly details: Readonly<Record<string, unknown>> = {},
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-  }
-}
+export class AccessError extends CodedError<AccessErrorCode> {}

@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http';
+import { CodedError } from '#evidence';
 
 /** How one error code looks from outside. */
 export interface ProblemSpec {
@@ -13,8 +14,6 @@ export interface ProblemSpec {
   readonly members?: readonly string[];
 }
 
-/** An error with a code from a closed union: what every lib and module throws. */
-export type CodedError<C extends string = string> = Error & { readonly code: C };
 // The constructor's own parameters do not matter here, and only `never` accepts every list of them.
 type CodedErrorClass<C extends string = string> = abstract new (...args: never) => CodedError<C>;
 
@@ -41,9 +40,8 @@ export class ProblemMap {
 
   /** undefined for an error that nobody foresaw. */
   find(error: unknown): (ProblemSpec & { readonly word: string; readonly title: string }) | undefined {
-    if (!(error instanceof Error)) return undefined;
-    const { code } = error as { code?: unknown };
-    if (typeof code !== 'string') return undefined;
+    if (!(error instanceof CodedError)) return undefined;
+    const { code } = error as CodedError;
     const byCode = this.byClass.get(error.constructor);
     const spec = byCode !== undefined && Object.hasOwn(byCode, code) ? byCode[code] : undefined;
     if (spec === undefined) return undefined;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { HttpException } from '@nestjs/common';
+import { type CodedError } from '#evidence';
 import { type Logger } from '#platform/process';
 import { contextOf } from '../request-context';
 import { type ProblemMap } from './problem-map';
@@ -68,16 +69,16 @@ export class ProblemWriter {
   private shapeOf(error: unknown): Shape {
     const spec = this.problems.find(error);
     if (spec !== undefined) {
-      const { message } = error as Error;
+      const coded = error as CodedError;
       // What went wrong inside is for the log; `details` of a 5xx are not for the caller either.
       const shown = spec.status < 500;
       return {
         status: spec.status,
         word: spec.word,
         title: spec.title,
-        detail: shown ? message : ourFault(spec.status),
+        detail: shown ? coded.message : ourFault(spec.status),
         retryAfter: spec.retryAfter ?? (spec.status === 503 ? DEFAULT_RETRY_AFTER_S : undefined),
-        members: shown ? pick(error as Error, spec.members ?? []) : {},
+        members: shown ? pick(coded, spec.members ?? []) : {},
       };
     }
     if (error instanceof HttpException && error.getStatus() < 500) {
@@ -116,11 +117,10 @@ function ourFault(status: number): string {
     : 'The kernel failed to answer this request. error_id names the cause in its log.';
 }
 
-function pick(error: Error, members: readonly string[]): Record<string, unknown> {
+function pick(error: CodedError, members: readonly string[]): Record<string, unknown> {
   const picked: Record<string, unknown> = {};
-  const details = (error as { details?: Readonly<Record<string, unknown>> }).details ?? {};
   for (const member of members) {
-    const value = details[member] ?? (error as unknown as Readonly<Record<string, unknown>>)[member];
+    const value = error.details[member] ?? (error as unknown as Readonly<Record<string, unknown>>)[member];
     if (value !== undefined) picked[member] = value;
   }
   return picked;

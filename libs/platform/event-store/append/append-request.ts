@@ -126,7 +126,7 @@ function canonicalPayload(payload: JsonObject, index: number): string {
     const inEvent = new EvidenceError(code, message, {
       pointer: offenceIn(payload) ?? `/payload${error.pointer ?? ''}`,
       cause,
-      ...(details && { details }),
+      details,
     });
     throw unsealable(inEvent, index);
   }

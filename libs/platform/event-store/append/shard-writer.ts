@@ -465,11 +465,11 @@ export class ShardWriter {
       return;
     }
     const error = cause instanceof StoreError ? cause : undefined;
-    if (error === undefined || error.kind === 'refused' || error.kind === 'unique_violation') {
+    if (error === undefined || error.code === 'refused' || error.code === 'unique_violation') {
       this.isolate(undecided, error ?? storeError(cause, 'unreachable'));
       return;
     }
-    if (at.sent && error.kind === 'lost') for (const pending of undecided) pending.uncertain = true;
+    if (at.sent && error.code === 'lost') for (const pending of undecided) pending.uncertain = true;
     const now = performance.now();
     this.downSince ??= at.since;
     const backoff = Math.min(MAX_BACKOFF_MS, BACKOFF_MS * 2 ** this.failures++);
@@ -512,7 +512,7 @@ export class ShardWriter {
   /** The server rolled the group back for a reason that lies in one of its requests: find which. */
   private isolate(undecided: readonly PendingAppend[], error: StoreError): void {
     const [only] = undecided;
-    if (error.kind === 'unique_violation' && undecided.some((pending) => !pending.checkIds)) {
+    if (error.code === 'unique_violation' && undecided.some((pending) => !pending.checkIds)) {
       // An id or a key that somebody else committed since it was looked up; the next look finds it.
       for (const pending of undecided) pending.checkIds = true;
     } else if (undecided.length > 1) {
@@ -521,7 +521,7 @@ export class ShardWriter {
       this.refuseUnavailable([only], storeUnavailable(error));
       return;
     }
-    this.again(error.kind === 'unique_violation' ? 'unique_violation' : 'store_error', undecided);
+    this.again(error.code === 'unique_violation' ? 'unique_violation' : 'store_error', undecided);
   }
 
   private refuse(refusals: readonly { pending: PendingAppend; error: EventStoreError }[]): void {
@@ -575,7 +575,7 @@ function storeUnavailable(error: StoreError): EventStoreError {
   return new EventStoreError(
     'store_unavailable',
     `Nothing was committed because PostgreSQL is not available: ${error.message}.`,
-    { committed: false, kind: error.kind },
+    { committed: false, kind: error.code },
     { cause: error },
   );
 }

@@ -55,7 +55,7 @@ export class Session {
     } catch (cause) {
       query.catch(() => undefined);
       const error = storeError(cause);
-      if (error.kind === 'lost') {
+      if (error.code === 'lost') {
         this.broken = error;
         this.liveness.lost();
         cutConnection(this.client);

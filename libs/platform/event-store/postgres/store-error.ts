@@ -1,3 +1,5 @@
+import { CodedError } from '#evidence';
+
 /**
  * - `unreachable`: no connection, so nothing was sent
  * - `lost`: the connection broke, or the server went away, while a statement ran; what it did is unknown
@@ -5,18 +7,17 @@
  * - `unique_violation`: rolled back; `constraint` says which
  * - `refused`: rolled back; asking again will not help
  */
-export type StoreErrorKind = 'unreachable' | 'lost' | 'busy' | 'unique_violation' | 'refused';
+export type StoreErrorCode = 'unreachable' | 'lost' | 'busy' | 'unique_violation' | 'refused';
 
 /** A failure of PostgreSQL, told apart by what is known about the outcome. Stays inside this lib. */
-export class StoreError extends Error {
-  override readonly name = 'StoreError';
+export class StoreError extends CodedError<StoreErrorCode> {
   constructor(
-    readonly kind: StoreErrorKind,
+    code: StoreErrorCode,
     message: string,
     readonly constraint: string | undefined,
-    options?: { cause?: unknown },
+    options?: ErrorOptions,
   ) {
-    super(message, options);
+    super(code, message, {}, options);
   }
 }
 

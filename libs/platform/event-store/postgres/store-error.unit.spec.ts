@@ -16,19 +16,23 @@ describe('storeError', () => {
     ['55P03', 'busy'],
     ['57014', 'busy'],
   ] as const)('of a server that rolled back (%s) is %s', (code, kind) => {
-    expect(storeError(fromServer(code))).toMatchObject({ kind, message: 'said so', constraint: 'some_key' });
+    expect(storeError(fromServer(code))).toMatchObject({
+      code: kind,
+      message: 'said so',
+      constraint: 'some_key',
+    });
   });
 
   it('leaves the outcome open when the session ended, whatever the reason given', () => {
-    expect(storeError(fromServer('57P01', 'FATAL')).kind).toBe('lost');
-    expect(storeError(fromServer('XX000', 'PANIC')).kind).toBe('lost');
-    expect(storeError(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })).kind).toBe('lost');
-    expect(storeError(new Error('Connection terminated unexpectedly')).kind).toBe('lost');
+    expect(storeError(fromServer('57P01', 'FATAL')).code).toBe('lost');
+    expect(storeError(fromServer('XX000', 'PANIC')).code).toBe('lost');
+    expect(storeError(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })).code).toBe('lost');
+    expect(storeError(new Error('Connection terminated unexpectedly')).code).toBe('lost');
   });
 
   it('knows that nothing was sent without a connection', () => {
-    expect(storeError(new Error('connect ECONNREFUSED'), 'unreachable').kind).toBe('unreachable');
-    expect(storeError(fromServer('57P03', 'FATAL'), 'unreachable').kind).toBe('unreachable');
+    expect(storeError(new Error('connect ECONNREFUSED'), 'unreachable').code).toBe('unreachable');
+    expect(storeError(fromServer('57P03', 'FATAL'), 'unreachable').code).toBe('unreachable');
   });
 
   it('keeps what is one already, and the cause of what is not', () => {

@@ -45,7 +45,7 @@ export class EventTail {
     while (!signal.aborted) {
       const mark = wakeUp.mark;
       const page = await this.reader.page(shard, afterSeq, MOST).catch((error: unknown) => {
-        if (error instanceof StoreError && error.kind !== 'refused') return [];
+        if (error instanceof StoreError && error.code !== 'refused') return [];
         throw unavailable(error);
       });
       if (signal.aborted) return;

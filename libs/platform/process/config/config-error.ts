@@ -1,3 +1,5 @@
+import { CodedError } from '#evidence';
+
 /** What is wrong with one setting, and what to do about it. Never holds the value of a secret. */
 export interface ConfigProblem {
   /** The variable as it is, or should be, in the environment. */
@@ -9,19 +11,16 @@ export interface ConfigProblem {
 export type ConfigErrorCode = 'invalid_configuration' | 'invalid_definition';
 
 /** One error for a whole configuration: the operator sees every offending member at once. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-  readonly details: { readonly problems: readonly ConfigProblem[] };
+export class ConfigError extends CodedError<ConfigErrorCode> {
+  declare readonly details: { readonly problems: readonly ConfigProblem[] };
 
-  constructor(
-    readonly code: ConfigErrorCode,
-    problems: readonly ConfigProblem[],
-  ) {
+  constructor(code: ConfigErrorCode, problems: readonly ConfigProblem[]) {
     const count = problems.length === 1 ? 'one setting needs' : `${problems.length} settings need`;
     const lines = problems.map((p) => `  ${p.member}: ${p.problem}`);
     super(
+      code,
       `The configuration cannot be used, ${count} attention (docs/configuration.md):\n${lines.join('\n')}`,
+      { problems },
     );
-    this.details = { problems };
   }
 }
