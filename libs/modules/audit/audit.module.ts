@@ -1,14 +1,14 @@
 import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
-import { AppendEventsHandler } from './commands/append-events/append-events.handler';
-import { SetLegalHoldHandler } from './commands/set-legal-hold/set-legal-hold.handler';
+import { AppendEventsHandler } from './append-events.handler';
+import { SetLegalHoldHandler } from './set-legal-hold.handler';
 import { AuditController } from './http/audit.controller';
 import { LegalHoldController } from './http/legal-hold.controller';
-import { GetEventHandler } from './queries/event/event.handler';
-import { ListEventsHandler } from './queries/events/events.handler';
-import { ExportEventsHandler } from './queries/export/export.handler';
-import { GetHeadsHandler } from './queries/heads/heads.handler';
-import { ListLegalHoldsHandler } from './queries/legal-holds/legal-holds.handler';
+import { GetEventHandler } from './get-event.handler';
+import { ListEventsHandler } from './list-events.handler';
+import { ExportEventsHandler } from './export-events.handler';
+import { GetHeadsHandler } from './get-heads.handler';
+import { ListLegalHoldsHandler } from './list-legal-holds.handler';
 
 /** Records callers' events and answers questions about the chain. Needs EventStore, AuditIndex, PositionReached and LegalHoldList from `imports`. */
 @Module({})

@@ -10,14 +10,10 @@ import {
 } from '#platform/event-store';
 import { type Actor, type JsonObject } from '#evidence';
 import { type TestDatabase, withPostgres } from '#dev/testing';
-import { Allocate } from './commands/allocate/allocate.command';
-import { AllocateHandler } from './commands/allocate/allocate.handler';
-import { ChangeAgentState } from './commands/change-agent-state/change-agent-state.command';
-import { ChangeAgentStateHandler } from './commands/change-agent-state/change-agent-state.handler';
-import { RegisterDivision } from './commands/register-division/register-division.command';
-import { RegisterDivisionHandler } from './commands/register-division/register-division.handler';
-import { SpawnAgent } from './commands/spawn-agent/spawn-agent.command';
-import { SpawnAgentHandler } from './commands/spawn-agent/spawn-agent.handler';
+import { Allocate, AllocateHandler } from './allocate.handler';
+import { ChangeAgentState, ChangeAgentStateHandler } from './change-agent-state.handler';
+import { RegisterDivision, RegisterDivisionHandler } from './register-division.handler';
+import { SpawnAgent, SpawnAgentHandler } from './spawn-agent.handler';
 import { DivisionReader } from './division.reader';
 import { type AgentLifecycleState } from './domain/agent';
 import { DEFAULT_POLICY } from './domain/governance.policy';

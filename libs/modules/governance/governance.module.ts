@@ -1,13 +1,10 @@
 import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { ApproverDirectory } from './approver-directory';
-import {
-  BeginRegistrationHandler,
-  RegisterCredentialHandler,
-} from './commands/register-credential/register-credential.handlers';
-import { RedeliverNotificationHandler } from './commands/redeliver-notification/redeliver-notification.handler';
-import { DecideUpgradeHandler } from './commands/decide-upgrade/decide-upgrade.handler';
-import { RevokeApproverKeyHandler } from './commands/revoke-approver-key/revoke-approver-key.handler';
+import { BeginRegistrationHandler, RegisterCredentialHandler } from './register-credential.handler';
+import { RedeliverNotificationHandler } from './redeliver-notification.handler';
+import { DecideUpgradeHandler } from './decide-upgrade.handler';
+import { RevokeApproverKeyHandler } from './revoke-approver-key.handler';
 import { CoordinatorTerm } from './coordinator/coordinator-term';
 import { UpgradeCoordinator } from './coordinator/upgrade-coordinator';
 import { FirstPool } from './first-pool';
@@ -19,12 +16,12 @@ import { UpgradeController } from './http/upgrade.controller';
 import { LogProofs } from './log/log-proofs';
 import { NotificationTerm } from './notifications/notification-term';
 import { UpgradeNotifier } from './notifications/upgrade-notifier';
-import { GetApprovalRequestHandler } from './queries/approval-request/approval-request.handler';
-import { GetApproversHandler } from './queries/approvers/approvers.handler';
-import { GetUpgradeEvidenceHandler } from './queries/evidence/evidence.handler';
-import { ListNotificationsHandler } from './queries/notifications/notifications.handler';
-import { GetUpgradeHandler } from './queries/upgrade/upgrade.handler';
-import { ListUpgradesHandler } from './queries/upgrades/upgrades.handler';
+import { GetApprovalRequestHandler } from './get-approval-request.handler';
+import { GetApproversHandler } from './get-approvers.handler';
+import { GetUpgradeEvidenceHandler } from './get-upgrade-evidence.handler';
+import { ListNotificationsHandler } from './list-notifications.handler';
+import { GetUpgradeHandler } from './get-upgrade.handler';
+import { ListUpgradesHandler } from './list-upgrades.handler';
 import { UpgradeDecisions } from './upgrade.decisions';
 import { CredentialRegistration } from './webauthn/credential-registration';
 

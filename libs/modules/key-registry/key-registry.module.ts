@@ -1,17 +1,17 @@
 import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
-import { RegisterSignersHandler } from './commands/register-signers/register-signers.handler';
-import { CompromiseKeyHandler } from './commands/compromise-key/compromise-key.handler';
-import { MakeKeyHandler } from './commands/make-key/make-key.handler';
-import { RetireKeyHandler } from './commands/retire-key/retire-key.handler';
-import { RotateKeyHandler } from './commands/rotate-key/rotate-key.handler';
+import { RegisterSignersHandler } from './register-signers.handler';
+import { CompromiseKeyHandler } from './compromise-key.handler';
+import { MakeKeyHandler } from './make-key.handler';
+import { RetireKeyHandler } from './retire-key.handler';
+import { RotateKeyHandler } from './rotate-key.handler';
 import { KeyChangesController } from './http/key-changes.controller';
 import { KeysController } from './http/keys.controller';
 import { SecurityStatusController } from './http/security-status.controller';
 import { KeyAgeWatch } from './key-age-watch';
 import { KeyDecisions } from './key-decisions';
-import { GetCandidatesHandler } from './queries/candidates/candidates.handler';
-import { GetSignersHandler } from './queries/signers/signers.handler';
+import { GetCandidatesHandler } from './get-candidates.handler';
+import { GetSignersHandler } from './get-signers.handler';
 import { RegisteredSigners } from './registered-signers';
 import { SigningKeys } from './signing-keys';
 

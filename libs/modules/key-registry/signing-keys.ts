@@ -8,12 +8,12 @@ import {
 import { CommandBus } from '@nestjs/cqrs';
 import { type SignerPurpose } from '#evidence';
 import { SignerError } from '#platform/signer';
-import { RegisterSigners } from './commands/register-signers/register-signers.command';
+import { RegisterSigners } from './register-signers.handler';
 import {
-  type BackendKey,
-  NEEDED_PURPOSES,
   activeKey,
+  type BackendKey,
   keysToRegister,
+  NEEDED_PURPOSES,
   REGISTERED_PURPOSES,
 } from './domain/registration';
 import { BackendKeys, KeyRegistryOptions, RegistryChanges } from './key-registry.ports';

@@ -1,6 +1,6 @@
 import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
-import { ChangeModeHandler } from './commands/change-mode/change-mode.handler';
+import { ChangeModeHandler } from './change-mode.handler';
 import { ModeController } from './http/mode.controller';
 
 /** Who may write now, and who says so. Needs EventStore, ModeStore, ModeWatch and ModeRecorder from `imports`. */

@@ -1,8 +1,8 @@
 import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
-import { SignManifestHandler } from './commands/sign-manifest/sign-manifest.handler';
+import { SignManifestHandler } from './sign-manifest.handler';
 import { SigningController } from './http/signing.controller';
-import { VerifyManifestHandler } from './queries/verify-manifest/verify-manifest.handler';
+import { VerifyManifestHandler } from './verify-manifest.handler';
 
 /** Signs manifests and records each signature. Needs EventStore and the ports of signing.ports.ts from `imports`. */
 @Module({})

@@ -13,11 +13,11 @@ import {
 } from '#platform/edge';
 import { PositionReached } from '#platform/audit-stream';
 import { type ShardHead } from '#platform/event-store';
-import { AppendEvents, type CallerEvent } from '../commands/append-events/append-events.command';
-import { GetEvent } from '../queries/event/event.query';
-import { type EventFilter, ListEvents } from '../queries/events/events.query';
-import { ExportEvents } from '../queries/export/export.query';
-import { GetHeads } from '../queries/heads/heads.query';
+import { AppendEvents, type CallerEvent } from '../append-events.handler';
+import { GetEvent } from '../get-event.handler';
+import { type EventFilter, ListEvents } from '../list-events.handler';
+import { ExportEvents } from '../export-events.handler';
+import { GetHeads } from '../get-heads.handler';
 
 /** openapi/kernel.yaml: the page length when a caller names none. */
 const DEFAULT_LIMIT = 100;

@@ -9,10 +9,10 @@ import {
   type Principal,
   type RequestContext,
 } from '#platform/edge';
-import { SetLegalHold } from '../commands/set-legal-hold/set-legal-hold.command';
+import { SetLegalHold } from '../set-legal-hold.handler';
 import { type EventRange } from '../domain/legal-hold.decider';
 import { type LegalHold } from '../legal-hold-list';
-import { ListLegalHolds } from '../queries/legal-holds/legal-holds.query';
+import { ListLegalHolds } from '../list-legal-holds.handler';
 
 @Controller('kernel/audit/legal-hold')
 export class LegalHoldController {

@@ -11,11 +11,11 @@ import {
 } from '#platform/edge';
 import { PositionReached } from '#platform/audit-stream';
 import { newEventId } from '#platform/event-store';
-import { ChangeAgentState } from '../commands/change-agent-state/change-agent-state.command';
-import { SpawnAgent } from '../commands/spawn-agent/spawn-agent.command';
+import { ChangeAgentState } from '../change-agent-state.handler';
+import { SpawnAgent } from '../spawn-agent.handler';
 import { type AgentLifecycleState, type AgentProfile } from '../domain/agent';
-import { type Agent, type AgentNow, GetAgent, GetAgentNow } from '../queries/agent/agent.query';
-import { type AgentPage, ListAgents } from '../queries/agents/agents.query';
+import { type Agent, type AgentNow, GetAgent, GetAgentNow } from '../get-agent.handler';
+import { type AgentPage, ListAgents } from '../list-agents.handler';
 import { type TemplateSource } from '../signed-templates';
 import { answered, askedBy, MIN_POSITION, pageOf, type PageParameters } from './requests';
 

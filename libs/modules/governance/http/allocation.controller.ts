@@ -10,9 +10,9 @@ import {
   Scope,
 } from '#platform/edge';
 import { PositionReached } from '#platform/audit-stream';
-import { Allocate } from '../commands/allocate/allocate.command';
+import { Allocate } from '../allocate.handler';
 import { DEFAULT_POOL } from '../domain/allocation.decider';
-import { type AllocationPage, ListAllocations } from '../queries/allocations/allocations.query';
+import { type AllocationPage, ListAllocations } from '../list-allocations.handler';
 import { answered, askedBy, MIN_POSITION, pageOf, type PageParameters } from './requests';
 
 interface AllocateRequest {

@@ -10,8 +10,8 @@ import {
   type RequestContext,
 } from '#platform/edge';
 import { PositionReached } from '#platform/audit-stream';
-import { RevokeApproverKey } from '../commands/revoke-approver-key/revoke-approver-key.command';
-import { type Approvers, GetApprovers } from '../queries/approvers/approvers.query';
+import { RevokeApproverKey } from '../revoke-approver-key.handler';
+import { type Approvers, GetApprovers } from '../get-approvers.handler';
 import { answered, askedBy, MIN_POSITION } from './requests';
 
 @Controller('kernel/approvers')

@@ -12,10 +12,7 @@ import {
   type RequestContext,
 } from '#platform/edge';
 import { answerBytes, answerOnce, EventStore } from '#platform/event-store';
-import {
-  BeginRegistration,
-  RegisterCredential,
-} from '../commands/register-credential/register-credential.command';
+import { BeginRegistration, RegisterCredential } from '../register-credential.handler';
 import { type Registrant } from '../webauthn/credential-registration';
 
 @Controller('kernel/approvers/:approverId/webauthn')

@@ -11,10 +11,10 @@ import {
 } from '#platform/edge';
 import { PositionReached } from '#platform/audit-stream';
 import { type JsonObject } from '#evidence';
-import { RegisterDivision } from '../commands/register-division/register-division.command';
-import { type Division, GetDivision } from '../queries/division/division.query';
-import { type DivisionPage, ListDivisions } from '../queries/divisions/divisions.query';
-import { askedBy, answered, MIN_POSITION, pageOf, type PageParameters } from './requests';
+import { RegisterDivision } from '../register-division.handler';
+import { type Division, GetDivision } from '../get-division.handler';
+import { type DivisionPage, ListDivisions } from '../list-divisions.handler';
+import { answered, askedBy, MIN_POSITION, pageOf, type PageParameters } from './requests';
 
 @Controller('kernel/division')
 export class DivisionController {

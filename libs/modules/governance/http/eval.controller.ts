@@ -10,9 +10,9 @@ import {
   Scope,
 } from '#platform/edge';
 import { PositionReached } from '#platform/audit-stream';
-import { SubmitEval } from '../commands/submit-eval/submit-eval.command';
+import { SubmitEval } from '../submit-eval.handler';
 import { type EvalReport } from '../domain/evaluation';
-import { type EvalPage, ListEvals } from '../queries/evals/evals.query';
+import { type EvalPage, ListEvals } from '../list-evals.handler';
 import { answered, askedBy, MIN_POSITION, pageOf, type PageParameters } from './requests';
 
 type EvalRequest = Partial<EvalReport> & { agentId: string; metricSet: EvalReport['metricSet'] };

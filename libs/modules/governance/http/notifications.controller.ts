@@ -10,8 +10,8 @@ import {
   type RequestContext,
 } from '#platform/edge';
 import { type DeliveryPage, type DeliveryState } from '#platform/webhooks';
-import { RedeliverNotification } from '../commands/redeliver-notification/redeliver-notification.command';
-import { ListNotifications } from '../queries/notifications/notifications.query';
+import { RedeliverNotification } from '../redeliver-notification.handler';
+import { ListNotifications } from '../list-notifications.handler';
 
 /** openapi/kernel.yaml: the page length when a caller names none. */
 const DEFAULT_LIMIT = 50;

@@ -2,7 +2,7 @@ import { Controller, Get, Headers, Inject, Param, Query } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import { Policy, Scope } from '#platform/edge';
 import { PositionReached } from '#platform/audit-stream';
-import { GetReason, type ReasonTrace, type TraceDirection } from '../queries/reason/reason.query';
+import { GetReason, type ReasonTrace, type TraceDirection } from '../get-reason.handler';
 import { MIN_POSITION } from './requests';
 
 @Controller('kernel/reason')

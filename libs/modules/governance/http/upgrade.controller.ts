@@ -18,13 +18,13 @@ import {
   type WebAuthnAssertion,
 } from '#evidence';
 import { newEventId } from '#platform/event-store';
-import { DecideUpgrade } from '../commands/decide-upgrade/decide-upgrade.command';
+import { DecideUpgrade } from '../decide-upgrade.handler';
 import { GovernanceError } from '../domain/governance.error';
 import { type UpgradeCommand } from '../domain/upgrade.decider';
-import { type ApprovalRequest, GetApprovalRequest } from '../queries/approval-request/approval-request.query';
-import { GetUpgradeEvidence } from '../queries/evidence/evidence.query';
-import { GetUpgrade, type UpgradeWithTimeline } from '../queries/upgrade/upgrade.query';
-import { ListUpgrades, type UpgradeFilter, type UpgradePage } from '../queries/upgrades/upgrades.query';
+import { type ApprovalRequest, GetApprovalRequest } from '../get-approval-request.handler';
+import { GetUpgradeEvidence } from '../get-upgrade-evidence.handler';
+import { GetUpgrade, type UpgradeWithTimeline } from '../get-upgrade.handler';
+import { ListUpgrades, type UpgradeFilter, type UpgradePage } from '../list-upgrades.handler';
 import { answered, askedBy, MIN_POSITION, pageOf, type PageParameters } from './requests';
 
 interface Signing {

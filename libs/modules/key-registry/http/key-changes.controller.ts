@@ -11,12 +11,12 @@ import {
 } from '#platform/edge';
 import { type SignerPurpose } from '#evidence';
 import { answerBytes, answerOnce, EventStore } from '#platform/event-store';
-import { CompromiseKey, type Since } from '../commands/compromise-key/compromise-key.command';
-import { MakeKey } from '../commands/make-key/make-key.command';
-import { RetireKey } from '../commands/retire-key/retire-key.command';
-import { RotateKey } from '../commands/rotate-key/rotate-key.command';
+import { CompromiseKey, type Since } from '../compromise-key.handler';
+import { MakeKey } from '../make-key.handler';
+import { RetireKey } from '../retire-key.handler';
+import { RotateKey } from '../rotate-key.handler';
 import { type KeyAsking } from '../key-decisions';
-import { type Candidates, GetCandidates } from '../queries/candidates/candidates.query';
+import { type Candidates, GetCandidates } from '../get-candidates.handler';
 
 /** Changes of the registry by a SuperAdmin; what needs several people is an upgrade (libs/modules/governance). */
 @Controller('kernel/keys')

@@ -5,7 +5,7 @@ import { BytesAnswer, Policy, PublicRoute } from '#platform/edge';
 import { jwks, sha256Hex, type SignerEntry, signersJson } from '#evidence';
 import { KeyRegistryError } from '../domain/key-registry.error';
 import { KeyRegistryOptions } from '../key-registry.ports';
-import { GetSigners } from '../queries/signers/signers.query';
+import { GetSigners } from '../get-signers.handler';
 
 /**
  * A minute is how long a compromised key may go on in a verifier's cache. What is older has to be asked for again,

@@ -4,7 +4,7 @@ import { PublicRoute } from '#platform/edge';
 import { type SignerEntry } from '#evidence';
 import { EventStore, type ShardHead } from '#platform/event-store';
 import { BackendKeys, KeyRegistryOptions, ModeSource } from '../key-registry.ports';
-import { GetSigners } from '../queries/signers/signers.query';
+import { GetSigners } from '../get-signers.handler';
 import { SigningKeys } from '../signing-keys';
 
 interface SecurityStatus {

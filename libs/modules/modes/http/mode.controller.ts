@@ -10,7 +10,7 @@ import {
   type RequestContext,
 } from '#platform/edge';
 import { answerBytes, answerOnce, EventStore } from '#platform/event-store';
-import { ChangeMode } from '../commands/change-mode/change-mode.command';
+import { ChangeMode } from '../change-mode.handler';
 import { type KernelMode, type ModeState } from '../domain/kernel-mode';
 import { ModeWatch } from '../mode-watch';
 

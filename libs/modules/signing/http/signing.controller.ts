@@ -11,9 +11,9 @@ import {
   Scope,
 } from '#platform/edge';
 import { type JsonObject, type JsonValue } from '#evidence';
-import { EventStore, answerBytes, answerOnce } from '#platform/event-store';
-import { SignManifest, type SignRequest } from '../commands/sign-manifest/sign-manifest.command';
-import { VerifyManifest } from '../queries/verify-manifest/verify-manifest.query';
+import { answerBytes, answerOnce, EventStore } from '#platform/event-store';
+import { SignManifest, type SignRequest } from '../sign-manifest.handler';
+import { VerifyManifest } from '../verify-manifest.handler';
 
 @Controller('kernel')
 export class SigningController {

@@ -1,0 +1,36 @@
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { type Scope, scopedDivision } from '#platform/edge';
+import { AuditIndex } from '#platform/audit-stream';
+import { type EventPage } from '#platform/event-store';
+
+export interface EventFilter {
+  stream?: string;
+  type?: string;
+  actor?: string;
+  /** RFC 3339, inclusive. */
+  from?: string;
+  /** RFC 3339, exclusive. */
+  to?: string;
+  cursor?: string;
+  limit: number;
+}
+
+/** One page of events, oldest first. */
+export class ListEvents extends Query<EventPage> {
+  constructor(
+    readonly filter: EventFilter,
+    readonly scope: Scope,
+  ) {
+    super();
+  }
+}
+
+/** From the index: what the indexer has not reached is not in the list yet. */
+@QueryHandler(ListEvents)
+export class ListEventsHandler implements IQueryHandler<ListEvents, EventPage> {
+  constructor(private readonly index: AuditIndex) {}
+
+  async execute({ filter, scope }: ListEvents): Promise<EventPage> {
+    return this.index.query({ ...filter, ...scopedDivision(scope) });
+  }
+}

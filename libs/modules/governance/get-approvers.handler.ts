@@ -1,0 +1,66 @@
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { type Approver, keyMaterial } from '#evidence';
+import { EventStore } from '#platform/event-store';
+import { statusOf } from './domain/upgrade.quorum';
+import { GovernanceOptions } from './governance.ports';
+import { GovernanceReader } from './governance.reader';
+import { upgradeSummary } from './upgrade.view';
+import { type GovernancePolicy } from './domain/governance.policy';
+
+export interface Approvers {
+  version: number;
+  threshold: number;
+  approvers: (Approver & { revokedKeys: string[] })[];
+  /** How long approvals, proposals and ratifications hold. */
+  policy: GovernancePolicy;
+  /** The upgrade that has to be ratified for this pool to stay. */
+  provisional: string | null;
+  /** Proposed changes of the pool that are not settled yet. */
+  pending: ReturnType<typeof upgradeSummary>[];
+}
+
+/** The pool in force, and what is under way. */
+export class GetApprovers extends Query<Approvers> {}
+
+/** How far back pending changes are looked for: proposals before that have long expired. */
+const RECENT_PROPOSALS = 200;
+
+@QueryHandler(GetApprovers)
+export class GetApproversHandler implements IQueryHandler<GetApprovers, Approvers> {
+  constructor(
+    private readonly store: EventStore,
+    private readonly reader: GovernanceReader,
+    private readonly options: GovernanceOptions,
+  ) {}
+
+  async execute(): Promise<Approvers> {
+    const { governance } = await this.reader.governance();
+    const { inForce, provisional, revoked } = governance.pool;
+    const { events } = await this.store.query({
+      type: 'upgrade.proposed',
+      order: 'newest',
+      limit: RECENT_PROPOSALS,
+    });
+    const pending: Approvers['pending'] = [];
+    for (const { event } of events) {
+      const manifest = event.payload['manifest'] as { type?: unknown } | undefined;
+      if (manifest?.type !== 'approver_pool') continue;
+      const { state } = await this.reader.existing(event.stream.slice('upgrade/'.length));
+      const now = this.options.now().getTime();
+      if (['proposed', 'approved', 'emergency_applied'].includes(statusOf(state, governance, now))) {
+        pending.push(upgradeSummary(state, governance, now));
+      }
+    }
+    return {
+      version: inForce.version,
+      threshold: inForce.pool.threshold,
+      approvers: inForce.pool.approvers.map((approver) => ({
+        ...approver,
+        revokedKeys: approver.keys.filter((key) => revoked.has(keyMaterial(key))).map(({ keyId }) => keyId),
+      })),
+      policy: governance.policy.policy,
+      provisional,
+      pending,
+    };
+  }
+}

@@ -1,0 +1,109 @@
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import {
+  type ApproverKey,
+  evolvePool,
+  type JsonObject,
+  type JsonValue,
+  keyMaterial,
+  POOL_STREAM,
+  type PoolState,
+  readApprovalRecord,
+  REGISTRY_TYPES,
+  UPGRADE_EVIDENCE_TYPE,
+  type UpgradeEvidence,
+  type UpgradeEvidenceApproval,
+} from '#evidence';
+import { EventStore, type StoredEvent } from '#platform/event-store';
+import { GovernanceOptions } from './governance.ports';
+import { LogProofs } from './log/log-proofs';
+import { GovernanceReader, upgradeStream } from './governance.reader';
+
+/** Everything that proves an upgrade, in one file for `tools/audit-verify.js --upgrade`. */
+export class GetUpgradeEvidence extends Query<UpgradeEvidence> {
+  constructor(readonly upgradeId: string) {
+    super();
+  }
+}
+
+const PAGE = 1_000;
+
+@QueryHandler(GetUpgradeEvidence)
+export class GetUpgradeEvidenceHandler implements IQueryHandler<GetUpgradeEvidence, UpgradeEvidence> {
+  constructor(
+    private readonly store: EventStore,
+    private readonly reader: GovernanceReader,
+    private readonly options: GovernanceOptions,
+    private readonly log: LogProofs,
+  ) {}
+
+  async execute({ upgradeId }: GetUpgradeEvidence): Promise<UpgradeEvidence> {
+    const { state, events } = await this.reader.existing(upgradeId);
+    // After the upgrade: every event of the pool that one of its events rests on is there then.
+    const pool = await this.reader.pool();
+    const signers = (await Promise.all(REGISTRY_TYPES.map((type) => this.eventsOf(type)))).flat();
+    const shard = this.store.shardOf(upgradeStream(upgradeId));
+    const head = (await this.store.heads()).find((one) => one.shard === shard);
+    const seqs = [...events, ...pool.events].map(({ event }) => event.seq);
+    const proven = await this.log.of(shard, seqs);
+    const text = ({ bytes }: StoredEvent) => Buffer.from(bytes).toString('utf8');
+    return {
+      type: UPGRADE_EVIDENCE_TYPE,
+      origin: this.options.origin,
+      upgradeId,
+      issuedAt: this.options.now().toISOString(),
+      manifest: state.document,
+      events: events.map(text),
+      pool: pool.events.map(text),
+      signers: signers.sort((a, b) => a.event.shard - b.event.shard || a.event.seq - b.event.seq).map(text),
+      approvals: approvalsIn([...pool.events, ...events]),
+      head: { shard, seq: head?.seq ?? 0, hash: head?.hash ?? '' },
+      proofs: proven?.proofs ?? [],
+    };
+  }
+
+  private async eventsOf(type: string): Promise<StoredEvent[]> {
+    const events: StoredEvent[] = [];
+    let cursor: string | null = null;
+    do {
+      const page = await this.store.query({ type, limit: PAGE, ...(cursor === null ? {} : { cursor }) });
+      events.push(...page.events);
+      cursor = page.nextCursor;
+    } while (cursor !== null);
+    return events;
+  }
+}
+
+/** Each approval with the key as the pool had it then, and where both came into the chain. */
+function approvalsIn(events: StoredEvent[]): UpgradeEvidenceApproval[] {
+  const approvals: UpgradeEvidenceApproval[] = [];
+  const keys = new Map<string, ApproverKey>();
+  let pool: PoolState | null = null;
+  for (const { event } of events.sort((a, b) => a.event.seq - b.event.seq)) {
+    if (event.stream === POOL_STREAM) {
+      pool = evolvePool(pool, event);
+      // A key id may mean another key in a later pool: the latest before the approval is meant.
+      for (const { id, keys: own } of [
+        ...(pool?.settled.pool.approvers ?? []),
+        ...(pool?.inForce.pool.approvers ?? []),
+      ]) {
+        for (const key of own) keys.set(`${id}\n${key.keyId}`, key);
+      }
+      continue;
+    }
+    if (!event.type.endsWith('_given')) continue;
+    const record = event.payload['record'] as JsonObject;
+    const { approverId, keyId } = readApprovalRecord(record);
+    const key = keys.get(`${approverId}\n${keyId}`);
+    const registered = key && pool?.registered.get(keyMaterial(key));
+    if (key === undefined || registered === undefined) continue;
+    approvals.push({
+      approvalId: event.payload['approvalId'] as string,
+      position: `${event.shard}:${event.seq}`,
+      record,
+      signature: event.payload['signature'] as JsonValue,
+      key,
+      keyRegisteredAt: `${registered.shard}:${registered.seq}`,
+    });
+  }
+  return approvals;
+}

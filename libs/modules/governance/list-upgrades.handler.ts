@@ -1,0 +1,73 @@
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { AuditIndex } from '#platform/audit-stream';
+import { type StoredEvent } from '#platform/event-store';
+import { type JsonObject } from '#evidence';
+import { type Governance } from './domain/plan-effect';
+import { GovernanceOptions } from './governance.ports';
+import { GovernanceReader } from './governance.reader';
+import { upgradeSummary } from './upgrade.view';
+import { mapFew } from './map-few';
+import { type UpgradeType } from './domain/upgrade.manifest';
+import { type RecordedStatus } from './domain/upgrade.state';
+
+export interface UpgradePage {
+  upgrades: ReturnType<typeof upgradeSummary>[];
+  /** Null on the last page. A page that few upgrades matched may be short and have a next one. */
+  nextCursor: string | null;
+}
+
+export interface UpgradeFilter {
+  /** As of now, not as last recorded. */
+  status: RecordedStatus | null;
+  type: UpgradeType | null;
+}
+
+/** One page of upgrades, newest first, each with what holds now. */
+export class ListUpgrades extends Query<UpgradePage> {
+  constructor(
+    readonly filter: UpgradeFilter,
+    readonly page: { cursor?: string; limit: number },
+  ) {
+    super();
+  }
+}
+
+/** Upgrades looked at for one page, at most: some 100 ms, however few of them match. */
+const EXAMINED = 200;
+
+/**
+ * Which there are says the index, what holds of each the chain, the pool and the clock at the moment of asking: what has
+ * expired is listed as expired though nobody has recorded it yet.
+ */
+@QueryHandler(ListUpgrades)
+export class ListUpgradesHandler implements IQueryHandler<ListUpgrades, UpgradePage> {
+  constructor(
+    private readonly index: AuditIndex,
+    private readonly reader: GovernanceReader,
+    private readonly options: GovernanceOptions,
+  ) {}
+
+  async execute({ filter, page }: ListUpgrades): Promise<UpgradePage> {
+    // Read when there is an upgrade: a kernel without a pool has none, and can say so.
+    let governance: Promise<Governance> | undefined;
+    const select = async (events: readonly StoredEvent[]) => {
+      if (events.length === 0) return [];
+      governance ??= this.reader.governance().then((read) => read.governance);
+      const by = await governance;
+      return mapFew(events, (proposal) => this.summary(proposal, filter, by));
+    };
+    const { found, nextCursor } = await this.index.search(
+      { type: 'upgrade.proposed', order: 'newest', ...page },
+      { select, asks: `status=${filter.status ?? ''}&type=${filter.type ?? ''}`, examine: EXAMINED },
+    );
+    return { upgrades: found, nextCursor };
+  }
+
+  private async summary({ event }: StoredEvent, { status, type }: UpgradeFilter, governance: Governance) {
+    // Said by the proposal, once and for all.
+    if (type !== null && (event.payload['manifest'] as JsonObject)['type'] !== type) return null;
+    const { state } = await this.reader.existing(event.stream.slice('upgrade/'.length));
+    const summary = upgradeSummary(state, governance, this.options.now().getTime());
+    return status === null || summary.status === status ? summary : null;
+  }
+}

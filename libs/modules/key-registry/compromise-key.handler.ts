@@ -1,0 +1,196 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { type ReattestedRange, type SignerEntry } from '#evidence';
+import { EventStore, EventStoreError, type StoredEvent } from '#platform/event-store';
+import { candidates, successorOf } from './domain/candidates';
+import { type KeyCommand, keyOf } from './domain/key-registry.decider';
+import { KeyRegistryError } from './domain/key-registry.error';
+import { type BackendKey } from './domain/registration';
+import { type KeyAsking, KeyDecisions } from './key-decisions';
+import {
+  BackendKeys,
+  KeyRegistryOptions,
+  ModeSource,
+  RegistrationStores,
+  WriteHold,
+} from './key-registry.ports';
+import { RegisteredSigners } from './registered-signers';
+import { SigningKeys } from './signing-keys';
+
+/** From where on a key is in doubt: a position of the chain, or a time (RFC 3339). */
+export type Since = { shard: number; seq: number } | { ts: string };
+
+export interface CompromisedKey {
+  kid: string;
+  /** The key in its place. */
+  emergencyKid: string;
+  compromisedAt: string;
+  /** By shard, the first position in doubt. */
+  since: { shard: number; seq: number }[];
+  /** What the key signed from there on and the kernel stands by, or for another key than an audit key, where it lies. */
+  reattested: ReattestedRange[];
+  /** Positions of the events that say so. */
+  emergencyPosition: string | null;
+  position: string;
+  mode: 'normal' | 'read-only' | 'safe-mode';
+}
+
+/** Cut off a key that others may have, without losing what it signed before. */
+export class CompromiseKey extends Command<CompromisedKey> {
+  constructor(
+    readonly kid: string,
+    readonly since: Since,
+    readonly reason: string,
+    /** The key that takes its place; null takes the first that the signing backend holds for it. */
+    readonly emergencyKid: string | null,
+    /** Leave the kernel read-only until somebody says otherwise. */
+    readonly stayReadOnly: boolean,
+    readonly asking: KeyAsking,
+  ) {
+    super();
+  }
+}
+
+interface Doubt {
+  compromisedAt: string;
+  since: { shard: number; seq: number }[];
+}
+
+/**
+ * One command from the alarm to a kernel that writes again, and each step may be repeated after a crash:
+ * no more writes; a new key in the place of the lost one, which ends there; a statement, signed by the new one, of what is in
+ * doubt and what the kernel stands by; writes again.
+ */
+@CommandHandler(CompromiseKey)
+export class CompromiseKeyHandler implements ICommandHandler<CompromiseKey, CompromisedKey> {
+  constructor(
+    private readonly decisions: KeyDecisions,
+    private readonly registered: RegisteredSigners,
+    private readonly backend: BackendKeys,
+    private readonly keys: SigningKeys,
+    private readonly store: EventStore,
+    private readonly stores: RegistrationStores,
+    private readonly holds: WriteHold,
+    private readonly modes: ModeSource,
+    private readonly options: KeyRegistryOptions,
+  ) {}
+
+  async execute(command: CompromiseKey): Promise<CompromisedKey> {
+    const { kid, reason, asking } = command;
+    const { entry } = keyOf((await this.registered.registry({ fresh: true })).state, kid);
+    const doubt = await this.doubtSince(command.since);
+    // Nothing is recorded without an audit key. Other purposes stop by themselves: no process signs with a key that ended.
+    const hold = entry.purposes.includes('audit')
+      ? await this.holds.begin(`The key ${kid} is compromised`, reason, asking.actor)
+      : null;
+    const emergency = entry.status === 'active' ? await this.emergency(command, entry, doubt) : undefined;
+    await this.keys.lookAgain();
+    const statement = await this.statement(command, entry, doubt);
+    if (!command.stayReadOnly) await hold?.end(`The key ${kid} was replaced and its signatures re-attested.`);
+    return this.answer(kid, emergency, statement);
+  }
+
+  /** The time of a position, or the positions of a time. */
+  private async doubtSince(since: Since): Promise<Doubt> {
+    const now = this.options.now().getTime();
+    let compromisedAt: string;
+    if ('ts' in since) compromisedAt = new Date(since.ts).toISOString();
+    else {
+      const [event] = await this.store
+        .read(since.shard, { afterSeq: since.seq - 1, limit: 1 })
+        .catch((error: unknown) => {
+          if (error instanceof EventStoreError && error.code === 'invalid_request') return [];
+          throw error;
+        });
+      if (event?.event.seq !== since.seq) {
+        throw new KeyRegistryError('invalid_since', `There is no event at ${since.shard}:${since.seq}.`);
+      }
+      compromisedAt = event.event.ts;
+    }
+    if (Date.parse(compromisedAt) > now) {
+      throw new KeyRegistryError('invalid_since', `${compromisedAt} is yet to come.`);
+    }
+    const positions = (await this.store.heads()).map(async ({ shard }) => {
+      const exact = 'seq' in since && since.shard === shard;
+      return { shard, seq: exact ? since.seq : await this.store.firstSeqAt(shard, compromisedAt) };
+    });
+    return { compromisedAt, since: await Promise.all(positions) };
+  }
+
+  private async emergency(
+    { kid, reason, emergencyKid, asking }: CompromiseKey,
+    old: SignerEntry,
+    { compromisedAt }: Doubt,
+  ): Promise<StoredEvent | undefined> {
+    const offered = await this.backend.keys();
+    let successor: BackendKey | undefined;
+    const command = async (): Promise<KeyCommand> => {
+      const { state } = await this.registered.registry();
+      const now = this.options.now().toISOString();
+      const to = successorOf(old, candidates(state, offered), emergencyKid, now);
+      successor = offered.find((key) => key.kid === to.signer_kid);
+      const counterSignature = await this.backend.provePossession(kid, to);
+      return { kind: 'emergency', from: kid, to, counterSignature, reason, compromisedAt };
+    };
+    const decide = (store?: EventStore) =>
+      this.decisions.decide(command, asking, { whateverTheMode: true, ...(store && { store }) });
+    try {
+      return (await decide())[0];
+    } catch (error) {
+      const cannotSign = error instanceof EventStoreError && error.code === 'signing_unavailable';
+      if (!cannotSign || successor === undefined || !old.purposes.includes('audit')) throw error;
+      // The lost key signs nothing any more, not even this: the new one does, which signers.json vouches for.
+      const store = this.stores.signedBy(successor);
+      try {
+        return (await decide(store))[0];
+      } finally {
+        await store.close();
+      }
+    }
+  }
+
+  private async statement(
+    { kid, reason, asking }: CompromiseKey,
+    entry: SignerEntry,
+    doubt: Doubt,
+  ): Promise<StoredEvent | undefined> {
+    const compromise = async (): Promise<KeyCommand> => {
+      // Nothing can be signed with the key any more, so that this is all there is.
+      const found = await Promise.all(
+        doubt.since.map(({ shard, seq }) => this.store.signedBy(kid, shard, seq)),
+      );
+      const reattested = entry.purposes.includes('audit')
+        ? found.filter((range): range is ReattestedRange => range !== null)
+        : [];
+      return { kind: 'compromise', kid, reason, ...doubt, reattested };
+    };
+    return (await this.decisions.decide(compromise, asking, { whateverTheMode: true }))[0];
+  }
+
+  private async answer(
+    kid: string,
+    emergency: StoredEvent | undefined,
+    statement: StoredEvent | undefined,
+  ): Promise<CompromisedKey> {
+    const { state } = await this.registered.registry({ fresh: true });
+    const { entry, doubt } = keyOf(state, kid);
+    // The newest of them: during the overlap of a rotation an older one is active too.
+    const later = [...state.keys.values()].findLast(
+      ({ entry: other }) =>
+        other.status === 'active' && entry.purposes.every((purpose) => other.purposes.includes(purpose)),
+    );
+    return {
+      kid,
+      emergencyKid: later?.entry.signer_kid ?? '',
+      compromisedAt: entry.compromisedAt ?? '',
+      since: [...(doubt?.since ?? [])].map(([shard, seq]) => ({ shard, seq })),
+      reattested: [...(doubt?.reattested ?? [])],
+      emergencyPosition: emergency === undefined ? null : positionOf(emergency.event),
+      position: positionOf(statement?.event ?? doubt?.by ?? { shard: 0, seq: 0 }),
+      mode: this.modes.current().mode,
+    };
+  }
+}
+
+function positionOf({ shard, seq }: { shard: number; seq: number }): string {
+  return `${shard}:${seq}`;
+}

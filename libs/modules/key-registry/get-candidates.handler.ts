@@ -1,0 +1,50 @@
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { type SignerEntry, type SignerPurpose } from '#evidence';
+import { candidates } from './domain/candidates';
+import { entryOf } from './domain/registration';
+import { BackendKeys, KeyRegistryOptions } from './key-registry.ports';
+import { RegisteredSigners } from './registered-signers';
+
+export interface Candidates {
+  /** Keys that the signing backend holds and the registry has never had, as entries of it. */
+  candidates: SignerEntry[];
+  /** By purpose, the key in force. */
+  inForce: Partial<Record<SignerPurpose, string>>;
+  /** Purposes whose keys are rotated without an upgrade. */
+  directRotation: SignerPurpose[];
+}
+
+/** What could come in the place of what. */
+export class GetCandidates extends Query<Candidates> {}
+
+const PURPOSES: readonly SignerPurpose[] = ['audit', 'manifest', 'checkpoint'];
+
+@QueryHandler(GetCandidates)
+export class GetCandidatesHandler implements IQueryHandler<GetCandidates, Candidates> {
+  constructor(
+    private readonly backend: BackendKeys,
+    private readonly registered: RegisteredSigners,
+    private readonly options: KeyRegistryOptions,
+  ) {}
+
+  async execute(): Promise<Candidates> {
+    const [offered, { state }] = await Promise.all([
+      this.backend.keys(),
+      this.registered.registry({ fresh: true }),
+    ]);
+    const now = this.options.now().toISOString();
+    const active = [...state.keys.values()]
+      .map(({ entry }) => entry)
+      .filter(({ status }) => status === 'active');
+    const inForce: Candidates['inForce'] = {};
+    for (const purpose of PURPOSES) {
+      const kid = active.findLast(({ purposes }) => purposes.includes(purpose))?.signer_kid;
+      if (kid !== undefined) inForce[purpose] = kid;
+    }
+    return {
+      candidates: candidates(state, offered).map((key) => entryOf(key, now, 'proposed')),
+      inForce,
+      directRotation: [...this.options.directRotation],
+    };
+  }
+}

@@ -1,0 +1,38 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { EventStore } from '#platform/event-store';
+import { type SignerEntry } from '#evidence';
+import { keyOf, signerStream } from './domain/key-registry.decider';
+import { type KeyAsking, KeyDecisions } from './key-decisions';
+import { RegisteredSigners } from './registered-signers';
+
+/** The entry as it is now, and a position of the chain at which it is so. */
+export type RetiredKey = SignerEntry & { position: string };
+
+/** End a key that another one has taken the place of. */
+export class RetireKey extends Command<RetiredKey> {
+  constructor(
+    readonly kid: string,
+    readonly reason: string,
+    readonly asking: KeyAsking,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(RetireKey)
+export class RetireKeyHandler implements ICommandHandler<RetireKey, RetiredKey> {
+  constructor(
+    private readonly decisions: KeyDecisions,
+    private readonly registered: RegisteredSigners,
+    private readonly store: EventStore,
+  ) {}
+
+  async execute({ kid, reason, asking }: RetireKey): Promise<RetiredKey> {
+    const [committed] = await this.decisions.decide(() => ({ kind: 'retire', kid, reason }), asking);
+    // When it was retired before, the head is a position that shows it too.
+    const { shard, seq } =
+      committed?.event ?? (await this.store.recentHead(this.store.shardOf(signerStream(kid))));
+    const { entry } = keyOf((await this.registered.registry({ fresh: true })).state, kid);
+    return { ...entry, position: `${shard}:${seq}` };
+  }
+}

@@ -1,0 +1,45 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { EventStore } from '#platform/event-store';
+import { type Actor } from '#evidence';
+import { ModeRecorder } from './mode-recorder';
+import { ModeStore } from './mode-store';
+import { ModeWatch } from './mode-watch';
+import { type KernelMode, type ModeState } from './domain/kernel-mode';
+
+export interface ChangedMode extends ModeState {
+  /** Of the event that records the change; null when the mode was in force already. */
+  readonly auditId: string | null;
+  /** Where it is in the chain; null while it is not: nothing can be signed now, and it is recorded later. */
+  readonly position: string | null;
+}
+
+/** Puts another mode into force, at once and in every kernel process. */
+export class ChangeMode extends Command<ChangedMode> {
+  constructor(
+    readonly to: KernelMode,
+    readonly reason: string,
+    readonly actor: Actor,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(ChangeMode)
+export class ChangeModeHandler implements ICommandHandler<ChangeMode, ChangedMode> {
+  constructor(
+    private readonly modes: ModeStore,
+    private readonly watch: ModeWatch,
+    private readonly recorder: ModeRecorder,
+    private readonly events: EventStore,
+  ) {}
+
+  async execute({ to, reason, actor }: ChangeMode): Promise<ChangedMode> {
+    // First into force, then into the chain: whoever changes the mode may have no time to lose, and no signer.
+    const auditId = await this.modes.change(to, reason, actor);
+    await this.watch.look();
+    await this.recorder.record();
+    const recorded = auditId === null ? null : await this.events.getById(auditId);
+    const position = recorded === null ? null : `${recorded.event.shard}:${recorded.event.seq}`;
+    return { ...this.watch.current, auditId, position };
+  }
+}

@@ -1,0 +1,32 @@
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { type JsonObject, type JsonValue, verifyManifestEnvelope } from '#evidence';
+import { SignerSource, SigningOptions } from './signing.ports';
+
+export interface ManifestVerdict {
+  valid: boolean;
+  /** Why not; empty when valid. */
+  reasons: string[];
+}
+
+/** Does this envelope carry this kernel's signature over this manifest? */
+export class VerifyManifest extends Query<ManifestVerdict> {
+  constructor(
+    readonly manifest: JsonObject,
+    readonly envelope: JsonValue,
+  ) {
+    super();
+  }
+}
+
+@QueryHandler(VerifyManifest)
+export class VerifyManifestHandler implements IQueryHandler<VerifyManifest, ManifestVerdict> {
+  constructor(
+    private readonly source: SignerSource,
+    private readonly options: SigningOptions,
+  ) {}
+
+  async execute({ manifest, envelope }: VerifyManifest): Promise<ManifestVerdict> {
+    const keys = await this.source.signers();
+    return verifyManifestEnvelope({ manifest, envelope, keys, origin: this.options.origin });
+  }
+}
