@@ -18,6 +18,8 @@ import {
   type EventStoreObserver,
 } from '#platform/event-store';
 import { AuditModule, LegalHoldList } from '#modules/audit';
+import { DivisionsModule, DivisionsOptions } from '#modules/divisions';
+import { ManifestSigner, SignerSource } from '#platform/signer';
 import { AuditIndex, PositionReached } from '#platform/audit-stream';
 import {
   BackendKeys,
@@ -32,14 +34,11 @@ import {
   WriteHold,
 } from '#modules/key-registry';
 import {
-  AuthorizationSigner,
   ChallengeStore,
   CheckpointSigner,
   CoordinatorOptions,
-  DivisionsModule,
   GovernanceModule,
   GovernanceOptions,
-  GovernedSigners,
   KeyPossession,
   NotificationOptions,
   WebAuthnOptions,
@@ -48,7 +47,7 @@ import { ModeRecorder, ModesModule, ModeStore, ModeWatch } from '#modules/modes'
 import { type Logger, type Registry } from '#platform/process';
 import { SigningProxyClient } from '#platform/signer';
 import { WebhookDelivery, type WebhookEndpoint, WebhookOutbox } from '#platform/webhooks';
-import { ManifestSigner, SignerSource, SigningModule, SigningOptions } from '#modules/signing';
+import { SigningModule, SigningOptions } from '#modules/signing';
 import { AppendMetrics } from './append-metrics';
 import { type KernelConfig } from './kernel.config';
 import { KeyMetrics } from './key-metrics';
@@ -306,10 +305,7 @@ class SigningPortsModule {
         },
         {
           provide: SignerSource,
-          useFactory: (registered: RegisteredSigners): SignerSource => ({
-            signers: () => registered.signers(),
-          }),
-          inject: [RegisteredSigners],
+          useExisting: RegisteredSigners,
         },
       ],
       exports: [ManifestSigner, SignerSource],
@@ -342,7 +338,7 @@ class GovernancePortsModule {
       imports: [keyRegistry],
       providers: [
         {
-          provide: AuthorizationSigner,
+          provide: ManifestSigner,
           useFactory: (proxy: SigningProxyClient, keys: SigningKeys, metrics: AppendMetrics) =>
             new ProxyManifestSigner(proxy, keys, metrics),
           inject: [SigningProxyClient, SigningKeys, AppendMetrics],
@@ -353,11 +349,8 @@ class GovernancePortsModule {
           inject: [SigningProxyClient],
         },
         {
-          provide: GovernedSigners,
-          useFactory: (registered: RegisteredSigners): GovernedSigners => ({
-            signers: () => registered.signers({ fresh: true }),
-          }),
-          inject: [RegisteredSigners],
+          provide: SignerSource,
+          useExisting: RegisteredSigners,
         },
         {
           provide: CheckpointSigner,
@@ -366,6 +359,7 @@ class GovernancePortsModule {
           inject: [SigningProxyClient, SigningKeys],
         },
         { provide: GovernanceOptions, useValue: options },
+        { provide: DivisionsOptions, useValue: options },
         {
           provide: CoordinatorOptions,
           useFactory: (modes: ModeWatch): CoordinatorOptions => {
@@ -424,10 +418,11 @@ class GovernancePortsModule {
         },
       ],
       exports: [
-        AuthorizationSigner,
+        ManifestSigner,
+        DivisionsOptions,
         KeyPossession,
         CheckpointSigner,
-        GovernedSigners,
+        SignerSource,
         GovernanceOptions,
         CoordinatorOptions,
         NotificationOptions,

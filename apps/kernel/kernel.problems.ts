@@ -1,6 +1,7 @@
 import { AuditError } from '#modules/audit';
 import { PositionError } from '#platform/audit-stream';
 import { EventStoreError } from '#platform/event-store';
+import { DivisionError } from '#modules/divisions';
 import { GovernanceError } from '#modules/governance';
 import { type ErrorProblems, problemsOf } from '#platform/edge';
 import { KeyRegistryError } from '#modules/key-registry';
@@ -18,6 +19,7 @@ const MODE_RETRY_S = 30;
 /** Another replica is there, or will be in a moment. */
 const STOPPING = { status: 503, word: 'overloaded', title: 'Overloaded' } as const;
 const MALFORMED = { status: 400, members: ['pointer'] } as const;
+const UNVERIFIED = { status: 400, members: ['reasons'] } as const;
 const CLOSED = { status: 409, members: ['upgradeStatus'] } as const;
 /** What a budget is and what of it is left. */
 const BALANCE = ['pool', 'budget', 'allocated', 'available'] as const;
@@ -40,6 +42,7 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
     not_migrated: { status: 503, word: 'store_unavailable' },
     chain_mismatch: { status: 503, word: 'store_unavailable' },
     store_behind: { status: 503, title: 'The database was put back to an older state', retryAfter: 30 },
+    contended: { status: 503 },
     closed: STOPPING,
   }),
   problemsOf(SignerError, {
@@ -68,10 +71,12 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
     invalid_range: { status: 400 },
     legal_hold_in_force: { status: 409 },
     legal_hold_not_in_force: { status: 409 },
+    node_not_found: { status: 404 },
+    ambiguous_node: { status: 409, members: ['nodes'] },
   }),
   problemsOf(PositionError, { invalid_position: { status: 400 }, position_unavailable: { status: 503 } }),
   problemsOf(SigningError, { manifest_id_too_long: { status: 400 }, reserved_kind: { status: 400 } }),
-  problemsOf(GovernanceError, {
+  problemsOf(DivisionError, {
     division_not_found: { status: 404 },
     invalid_division: MALFORMED,
     stale_version: { status: 409, word: 'version_conflict', members: ['currentVersion'] },
@@ -89,15 +94,16 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
     transition_not_allowed: { status: 409, members: ['state', 'allowed'] },
     agent_retired: { status: 409 },
     eval_not_found: { status: 404 },
-    node_not_found: { status: 404 },
-    ambiguous_node: { status: 409, members: ['nodes'] },
+    invalid_signature: UNVERIFIED,
+  }),
+  problemsOf(GovernanceError, {
     upgrade_not_found: { status: 404 },
     upgrade_exists: { status: 409, members: ['upgradeId'] },
     invalid_manifest: MALFORMED,
     patch_mismatch: { status: 400, members: ['computed', 'claimed'] },
     not_the_approver: { status: 403, word: 'forbidden' },
     self_approval: { status: 403 },
-    invalid_signature: { status: 400, members: ['reasons'] },
+    invalid_signature: UNVERIFIED,
     invalid_approved_at: { status: 400, members: ['approvedAt', 'expiresAt'] },
     key_not_valid: { status: 400, members: ['reasons'] },
     approver_already_signed: { status: 409, members: ['approvalId'] },
@@ -120,7 +126,6 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
     credential_registered: { status: 409 },
     webauthn_not_configured: { status: 409 },
     no_pool: { status: 409 },
-    contended: { status: 503 },
   }),
   problemsOf(KeyRegistryError, {
     signer_not_found: { status: 404 },

@@ -15,12 +15,12 @@ import { CheckpointSigner, type KeyPossession } from '#modules/governance';
 import { type BackendKey, BackendKeys, KeyRegistryError, type SigningKeys } from '#modules/key-registry';
 import {
   type KeyInfo,
+  ManifestSigner,
   SignerError,
   type SignatureRequest,
   type SigningProxyClient,
   type ProxySignature,
 } from '#platform/signer';
-import { ManifestSigner } from '#modules/signing';
 import { type AppendMetrics } from './append-metrics';
 import { type KmsRequirement } from './kms-requirement';
 

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Actor } from '#evidence';
-import { type ShardHead } from '#platform/event-store';
+import { type ShardHead, KERNEL_ACTOR } from '#platform/event-store';
 import { type ModeStore, type ModeWatch } from '#modules/modes';
 import { type Logger } from '#platform/process';
 import { type HighWaterMark, SignerError } from '#platform/signer';
@@ -12,7 +11,6 @@ export interface Behind {
   mark: number;
 }
 
-const KERNEL: Actor = { id: 'kernel', kind: 'system', roles: [] };
 /** While the signing proxy does not answer; nothing can be signed then either. */
 const RETRY_MS = 1_000;
 
@@ -71,7 +69,7 @@ export class RestoredStore {
     const reason = whatToDo(behind);
     this.logger.error({ ...behind }, reason);
     try {
-      await this.modes.change('safe-mode', reason, KERNEL);
+      await this.modes.change('safe-mode', reason, KERNEL_ACTOR);
       await this.watch.look();
     } catch (error) {
       // The next write finds out again.

@@ -64,6 +64,7 @@ export {
   parseEnvelope,
   type Envelope,
 } from './manifests/dsse';
+export { DEPLOYMENT_AUTHORIZATION, DIVISION_MANIFEST, KERNEL_KINDS } from './manifests/kernel-kinds';
 export {
   MANIFEST_PREDICATE_TYPE,
   manifestStatement,

@@ -3,6 +3,7 @@ export { FakeAwsKms, type FakeKmsKey, type KmsFault } from './fake-aws-kms';
 export { FakeTokenReviews, type ServiceAccount } from './fake-token-reviews';
 export { FakeTransit, type FakeTransitKey, type TransitFault } from './fake-transit';
 export { FaultyWire } from './faulty-wire';
+export { recorded } from './recorded-event';
 export { type HttpAnswer, MtlsClient, type RequestOptions } from './mtls-client';
 export {
   describeWithSoftHsm,

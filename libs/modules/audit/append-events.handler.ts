@@ -3,13 +3,13 @@ import { divisionOf } from '#platform/edge';
 import {
   answerBytes,
   appendAndAnswer,
+  type Asking,
   type CommandAnswer,
   EventStore,
   EventStoreError,
-  type IdempotencyClaim,
   type StreamWrite,
 } from '#platform/event-store';
-import { type Actor, type JsonObject } from '#evidence';
+import { type JsonObject } from '#evidence';
 import { AuditError } from './domain/audit.error';
 import { isReservedStream, isReservedType } from './domain/reserved-names';
 
@@ -24,9 +24,7 @@ export interface CallerEvent {
 export class AppendEvents extends Command<CommandAnswer> {
   constructor(
     readonly events: readonly CallerEvent[],
-    readonly actor: Actor,
-    readonly correlationId: string | null,
-    readonly idempotency: IdempotencyClaim | null,
+    readonly asking: Asking,
     /** JSON Pointer of each event in the request, for errors; `/events/3`, or empty for a single one. */
     readonly pointerOf: (index: number) => string,
   ) {
@@ -39,7 +37,8 @@ export class AppendEventsHandler implements ICommandHandler<AppendEvents, Comman
   constructor(private readonly store: EventStore) {}
 
   async execute(command: AppendEvents): Promise<CommandAnswer> {
-    const ownStream = `caller/${command.actor.id}`;
+    const { actor, correlationId, idempotency } = command.asking;
+    const ownStream = `caller/${actor.id}`;
     const writes = command.events.map((event, index): StreamWrite => {
       const stream = event.stream ?? ownStream;
       refuseReserved(event, stream, command.pointerOf(index));
@@ -51,8 +50,8 @@ export class AppendEventsHandler implements ICommandHandler<AppendEvents, Comman
     });
     const append = appendAndAnswer(
       this.store,
-      { actor: command.actor, correlationId: command.correlationId, writes },
-      command.idempotency,
+      { actor, correlationId, writes },
+      idempotency,
       (committed, position) =>
         answerBytes(201, {
           events: committed.map(({ event: { id, shard, seq, hash } }) => ({ id, shard, seq, hash })),

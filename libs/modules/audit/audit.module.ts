@@ -5,6 +5,8 @@ import { SetLegalHoldHandler } from './set-legal-hold.handler';
 import { AuditController } from './http/audit.controller';
 import { LegalHoldController } from './http/legal-hold.controller';
 import { GetEventHandler } from './get-event.handler';
+import { ReasonController } from './http/reason.controller';
+import { GetReasonHandler } from './get-reason.handler';
 import { ListEventsHandler } from './list-events.handler';
 import { ExportEventsHandler } from './export-events.handler';
 import { GetHeadsHandler } from './get-heads.handler';
@@ -18,11 +20,12 @@ export class AuditModule {
       module: AuditModule,
       imports: [CqrsModule, ...imports],
       // Before the events, whose route takes any name.
-      controllers: [LegalHoldController, AuditController],
+      controllers: [LegalHoldController, AuditController, ReasonController],
       providers: [
         AppendEventsHandler,
         SetLegalHoldHandler,
         GetEventHandler,
+        GetReasonHandler,
         ListEventsHandler,
         GetHeadsHandler,
         ListLegalHoldsHandler,

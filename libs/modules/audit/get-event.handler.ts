@@ -1,5 +1,5 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { AccessError, divisionOf, type Scope, withinScope } from '#platform/edge';
+import { assertOwn, divisionOf, type Scope } from '#platform/edge';
 import { EventStore, type StoredEvent } from '#platform/event-store';
 import { AuditError } from './domain/audit.error';
 
@@ -21,16 +21,7 @@ export class GetEventHandler implements IQueryHandler<GetEvent, StoredEvent> {
   async execute({ id, scope }: GetEvent): Promise<StoredEvent> {
     const stored = UUID.test(id) ? await this.store.getById(id) : null;
     if (stored === null) throw new AuditError('event_not_found', `There is no event ${id}.`);
-    const division = divisionOf(stored.event.stream, stored.event.payload);
-    if (!withinScope(scope, division)) {
-      throw new AccessError(
-        'forbidden',
-        'This event does not belong to the division that the caller leads.',
-        {
-          division,
-        },
-      );
-    }
+    assertOwn(scope, divisionOf(stored.event.stream, stored.event.payload), 'This event');
     return stored;
   }
 }

@@ -2,12 +2,11 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import {
   answerBytes,
   appendAndAnswer,
+  type Asking,
   type CommandAnswer,
   EventStore,
   findStoredAnswer,
-  type IdempotencyClaim,
 } from '#platform/event-store';
-import { type Actor } from '#evidence';
 import { AuditError } from './domain/audit.error';
 import {
   decideLegalHold,
@@ -23,9 +22,7 @@ export class SetLegalHold extends Command<CommandAnswer> {
     readonly target: { readonly eventId: string } | EventRange,
     readonly hold: boolean,
     readonly reason: string,
-    readonly actor: Actor,
-    readonly correlationId: string | null,
-    readonly idempotency: IdempotencyClaim | null,
+    readonly asking: Asking,
   ) {
     super();
   }
@@ -36,8 +33,9 @@ export class SetLegalHoldHandler implements ICommandHandler<SetLegalHold, Comman
   constructor(private readonly store: EventStore) {}
 
   async execute(command: SetLegalHold): Promise<CommandAnswer> {
+    const { actor, correlationId, idempotency } = command.asking;
     // Before deciding: what was done under this key would be refused the second time.
-    const answered = await findStoredAnswer(this.store, command.idempotency);
+    const answered = await findStoredAnswer(this.store, idempotency);
     if (answered !== null) return answered;
     const range = await this.rangeOf(command.target);
     const head = (await this.store.heads()).find(({ shard }) => shard === range.shard);
@@ -45,7 +43,7 @@ export class SetLegalHoldHandler implements ICommandHandler<SetLegalHold, Comman
     const stream = legalHoldStream(range);
     const past = await this.store.loadStream(stream);
     const state = past.reduce((before, { event }) => evolveLegalHold(before, event), NEVER_HELD);
-    const { hold, reason, actor, correlationId, idempotency } = command;
+    const { hold, reason } = command;
     const event = decideLegalHold(state, { ...range, hold, reason }, head.seq);
     return appendAndAnswer(
       this.store,

@@ -1,7 +1,7 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { type AnswerBytes, answerBytes, type CommandAnswer } from '#platform/event-store';
+import { type AnswerBytes, answerBytes, type Asking, type CommandAnswer } from '#platform/event-store';
 import { type UpgradeCommand } from './domain/upgrade.decider';
-import { type Asking, type Decided, UpgradeDecisions } from './upgrade.decisions';
+import { type Decided, UpgradeDecisions } from './upgrade.decisions';
 import { approvalView, quorumOf, upgradeDetail } from './upgrade.view';
 
 /** Put a command to an upgrade: propose, sign, apply and so on (domain/upgrade.decider.ts). */

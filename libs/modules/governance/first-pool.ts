@@ -1,9 +1,8 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { type Actor, type JsonObject, POOL_STREAM } from '#evidence';
-import { EventStore, EventStoreError } from '#platform/event-store';
+import { type JsonObject, POOL_STREAM } from '#evidence';
+import { EventStore, isVersionConflict, KERNEL_ACTOR } from '#platform/event-store';
 import { GovernanceOptions } from './governance.ports';
 
-const KERNEL: Actor = { id: 'kernel', kind: 'system', roles: [] };
 const RETRY_MS = 500;
 
 /**
@@ -56,7 +55,7 @@ export class FirstPool implements OnApplicationBootstrap, OnModuleDestroy {
     try {
       if ((await this.store.loadStream(POOL_STREAM)).length === 0) {
         await this.store.append({
-          actor: KERNEL,
+          actor: KERNEL_ACTOR,
           writes: [
             {
               stream: POOL_STREAM,
@@ -69,7 +68,7 @@ export class FirstPool implements OnApplicationBootstrap, OnModuleDestroy {
       }
     } catch (error) {
       // Another replica was first: its registration stands.
-      if (!(error instanceof EventStoreError && error.code === 'version_conflict')) {
+      if (!isVersionConflict(error)) {
         this.missing = `the approver pool is not registered yet: ${error instanceof Error ? error.message : String(error)}`;
         return false;
       }

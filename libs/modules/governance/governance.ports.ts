@@ -1,15 +1,6 @@
 import { type ApproverPool, type LogCheckpoint, type SignerEntry } from '#evidence';
 import { type GovernancePolicy } from './domain/governance.policy';
 
-/** Signs what the kernel itself vouches for with the manifest key in force; bound to the signing proxy by the app. */
-export abstract class AuthorizationSigner {
-  /**
-   * @param input the DSSE pre-authentication encoding to sign
-   * @throws SignerError `signing_unavailable` when no manifest key can sign now
-   */
-  abstract sign(input: Uint8Array): Promise<{ kid: string; keyVersion: string; signature: string }>;
-}
-
 /** Has a signing key say that it is held here; bound to the signing proxy by the app. */
 export abstract class KeyPossession {
   /**
@@ -18,11 +9,6 @@ export abstract class KeyPossession {
    * @throws SignerError when the signing backend does not hold the key, or cannot sign now
    */
   abstract prove(replaces: string, to: SignerEntry): Promise<string>;
-}
-
-/** The registered signers, as they are in the chain right now. */
-export abstract class GovernedSigners {
-  abstract signers(): Promise<SignerEntry[]>;
 }
 
 export abstract class GovernanceOptions {

@@ -5,7 +5,8 @@ import { GovernanceError } from './domain/governance.error';
 import { evolvePolicy, initialPolicy, POLICY_STREAM } from './domain/governance.policy';
 import { type Governance } from './domain/plan-effect';
 import { evolveUpgrade, type UpgradeState } from './domain/upgrade.state';
-import { GovernanceOptions, GovernedSigners } from './governance.ports';
+import { GovernanceOptions } from './governance.ports';
+import { SignerSource } from '#platform/signer';
 
 export function upgradeStream(upgradeId: string): string {
   return `upgrade/${upgradeId}`;
@@ -23,7 +24,7 @@ export class GovernanceReader {
   constructor(
     private readonly store: EventStore,
     private readonly options: GovernanceOptions,
-    private readonly governedSigners: GovernedSigners,
+    private readonly signers: SignerSource,
   ) {}
 
   /** The pool with its events; null before the first one is registered. */
@@ -43,7 +44,7 @@ export class GovernanceReader {
     const [pool, policyEvents, signers] = await Promise.all([
       this.pool(),
       this.store.loadStream(POLICY_STREAM),
-      this.governedSigners.signers(),
+      this.signers.signers({ fresh: true }),
     ]);
     if (pool.state === null) {
       throw new GovernanceError(

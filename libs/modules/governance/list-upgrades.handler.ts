@@ -1,12 +1,11 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { AuditIndex } from '#platform/audit-stream';
-import { type StoredEvent } from '#platform/event-store';
+import { mapFew, type StoredEvent } from '#platform/event-store';
 import { type JsonObject } from '#evidence';
 import { type Governance } from './domain/plan-effect';
 import { GovernanceOptions } from './governance.ports';
 import { GovernanceReader } from './governance.reader';
 import { upgradeSummary } from './upgrade.view';
-import { mapFew } from './map-few';
 import { type UpgradeType } from './domain/upgrade.manifest';
 import { type RecordedStatus } from './domain/upgrade.state';
 

@@ -1,8 +1,13 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { answerBytes, appendAndAnswer, type CommandAnswer, EventStore } from '#platform/event-store';
+import {
+  type Asking,
+  answerBytes,
+  appendAndAnswer,
+  type CommandAnswer,
+  EventStore,
+} from '#platform/event-store';
 import { WebhookDelivery, WebhookOutbox } from '#platform/webhooks';
 import { GovernanceError } from './domain/governance.error';
-import { type Asking } from './upgrade.decisions';
 
 /** Try a notification again that could not be delivered. */
 export class RedeliverNotification extends Command<CommandAnswer> {

@@ -3,9 +3,8 @@ import {
   type PublicKeyCredentialCreationOptionsJSON,
   type RegistrationResponseJSON,
 } from '@simplewebauthn/server';
-import { type CommandAnswer } from '#platform/event-store';
+import { type Asking, type CommandAnswer } from '#platform/event-store';
 import { CredentialRegistration, type Registrant } from './webauthn/credential-registration';
-import { type Asking } from './upgrade.decisions';
 
 /** Begin to register a credential: what the browser hands to the authenticator. */
 export class BeginRegistration extends Command<{

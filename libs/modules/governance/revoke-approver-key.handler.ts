@@ -1,6 +1,7 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { decidingPools, keyMaterial, POOL_STREAM } from '#evidence';
 import {
+  type Asking,
   answerBytes,
   answerOnce,
   appendAndAnswer,
@@ -9,7 +10,6 @@ import {
 } from '#platform/event-store';
 import { GovernanceError } from './domain/governance.error';
 import { GovernanceReader } from './governance.reader';
-import { type Asking } from './upgrade.decisions';
 
 /** Make a key of an approver worthless, at once and for good. It only takes power away, so it needs no quorum. */
 export class RevokeApproverKey extends Command<CommandAnswer> {

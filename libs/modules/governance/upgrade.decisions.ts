@@ -1,32 +1,26 @@
 import { Injectable } from '@nestjs/common';
-import { type Actor, type JsonObject } from '#evidence';
+import { type JsonObject } from '#evidence';
+import { ManifestSigner } from '#platform/signer';
 import {
   type AnswerBytes,
   answerOnce,
+  ContendedDecisions,
+  type Asking,
   appendAndAnswer,
   type CommandAnswer,
   EventStore,
-  type IdempotencyClaim,
   newEventId,
   type StoredEvent,
   type StreamVersion,
   type StreamWrite,
 } from '#platform/event-store';
-import { ContendedDecisions } from './contended-decisions';
 import { authorizeDeployment } from './deployment-authorization';
 import { GovernanceError } from './domain/governance.error';
 import { type Governance } from './domain/plan-effect';
 import { decideUpgrade, type Decision, type UpgradeCommand } from './domain/upgrade.decider';
 import { evolveUpgrade, REFUSED_TYPE, type UpgradeEvent, type UpgradeState } from './domain/upgrade.state';
-import { AuthorizationSigner, GovernanceOptions, KeyPossession } from './governance.ports';
+import { GovernanceOptions, KeyPossession } from './governance.ports';
 import { GovernanceReader, upgradeStream } from './governance.reader';
-
-/** Who asks, and how the answer is remembered. */
-export interface Asking {
-  actor: Actor;
-  correlationId: string | null;
-  idempotency: IdempotencyClaim | null;
-}
 
 /** What an answer is made of. */
 export interface Decided {
@@ -54,11 +48,11 @@ export class UpgradeDecisions {
   constructor(
     private readonly store: EventStore,
     private readonly reader: GovernanceReader,
-    private readonly signer: AuthorizationSigner,
+    private readonly signer: ManifestSigner,
     private readonly options: GovernanceOptions,
     private readonly possession: KeyPossession,
   ) {
-    this.contended = new ContendedDecisions(store);
+    this.contended = new ContendedDecisions(store, GovernanceError);
   }
 
   /** @throws GovernanceError, EventStoreError, SignerError */

@@ -1,11 +1,9 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { type Actor } from '#evidence';
-import { EventStore, EventStoreError } from '#platform/event-store';
+import { EventStore, isVersionConflict, KERNEL_ACTOR } from '#platform/event-store';
 import { type KeyAge, keyAges } from './domain/key-age';
 import { KeyRegistryOptions } from './key-registry.ports';
 import { RegisteredSigners } from './registered-signers';
 
-const KERNEL: Actor = { id: 'kernel', kind: 'system', roles: [] };
 /** Ages are counted in days. */
 const INTERVAL_MS = 60 * 60 * 1_000;
 /** While the registry cannot be read yet, or nothing can be signed. */
@@ -74,13 +72,13 @@ export class KeyAgeWatch implements OnApplicationBootstrap, OnModuleDestroy {
     };
     try {
       await this.store.append({
-        actor: KERNEL,
+        actor: KERNEL_ACTOR,
         writes: [
           { stream, expectedVersion: before.length, events: [{ type: 'signer_age.exceeded', payload }] },
         ],
       });
     } catch (error) {
-      if (!(error instanceof EventStoreError && error.code === 'version_conflict')) throw error;
+      if (!isVersionConflict(error)) throw error;
     }
   }
 }

@@ -1,19 +1,20 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import { type Actor } from '#evidence';
-import { EventStore, EventStoreError, type StoredEvent, type StreamVersion } from '#platform/event-store';
+import {
+  type Asking,
+  decideAnew,
+  EventStore,
+  type StoredEvent,
+  type StreamVersion,
+} from '#platform/event-store';
 import { decideKeys, type KeyCommand, signerStream } from './domain/key-registry.decider';
 import { KeyRegistryOptions } from './key-registry.ports';
 import { RegisteredSigners, type Registry } from './registered-signers';
 
 /** Registry events come a few times a year; who meets somebody else's twice in a row is not needed any more. */
 const MAX_ATTEMPTS = 5;
-const PAUSE_MS = 20;
 
-export interface KeyAsking {
-  actor: Actor;
-  correlationId: string | null;
-}
+/** Answers about keys are remembered by the controller: a command about a key may take several commits. */
+export type KeyAsking = Omit<Asking, 'idempotency'>;
 
 /** Makes decisions about keys: folds the registry, decides, commits on what it was decided upon, or decides anew. */
 @Injectable()
@@ -35,7 +36,7 @@ export class KeyDecisions {
     { actor, correlationId }: KeyAsking,
     { whateverTheMode = false, store = this.store }: { whateverTheMode?: boolean; store?: EventStore } = {},
   ): Promise<StoredEvent[]> {
-    for (let attempt = 1; ; attempt++) {
+    return decideAnew(MAX_ATTEMPTS, async () => {
       const registry = await this.registered.registry({ fresh: true });
       const decided = await command(registry);
       const context = { now: this.options.now().getTime(), overlapMs: this.options.overlapMs };
@@ -49,15 +50,9 @@ export class KeyDecisions {
       const requires = involved(decided, registry).filter(
         ({ stream }) => !writes.some((write) => write.stream === stream),
       );
-      try {
-        const result = await store.append({ actor, correlationId, writes, requires, whateverTheMode });
-        return result.replayed ? [] : result.events;
-      } catch (error) {
-        const conflict = error instanceof EventStoreError && error.code === 'version_conflict';
-        if (!conflict || attempt >= MAX_ATTEMPTS) throw error;
-        await delay(Math.random() * PAUSE_MS);
-      }
-    }
+      const result = await store.append({ actor, correlationId, writes, requires, whateverTheMode });
+      return result.replayed ? [] : result.events;
+    });
   }
 }
 

@@ -1,6 +1,6 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { type AuditEvent, importPublicKey, type SignerEntry, type SignerPurpose } from '#evidence';
-import { EventStore, EventStoreError } from '#platform/event-store';
+import { EventStore, isVersionConflict } from '#platform/event-store';
 import { candidates, keyToMake } from './domain/candidates';
 import { KeyRegistryError } from './domain/key-registry.error';
 import { type BackendKey, entryOf } from './domain/registration';
@@ -73,7 +73,7 @@ export class MakeKeyHandler implements ICommandHandler<MakeKey, MadeKey> {
       const [committed] = result.replayed ? [] : result.events;
       if (committed !== undefined) return committed.event;
     } catch (error) {
-      if (!(error instanceof EventStoreError && error.code === 'version_conflict')) throw error;
+      if (!isVersionConflict(error)) throw error;
     }
     const [recorded] = await this.store.loadStream(stream);
     if (recorded === undefined) throw new TypeError(`${stream} has no event`);

@@ -1,6 +1,6 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { type Actor, importPublicKey, type SignerEntry } from '#evidence';
-import { EventStoreError } from '#platform/event-store';
+import { importPublicKey, type SignerEntry } from '#evidence';
+import { isVersionConflict, KERNEL_ACTOR } from '#platform/event-store';
 import { RegistrationStores } from './key-registry.ports';
 import { type BackendKey } from './domain/registration';
 
@@ -15,8 +15,6 @@ export class RegisterSigners extends Command<void> {
   }
 }
 
-const KERNEL: Actor = { id: 'kernel', kind: 'system', roles: [] };
-
 @CommandHandler(RegisterSigners)
 export class RegisterSignersHandler implements ICommandHandler<RegisterSigners, void> {
   constructor(private readonly stores: RegistrationStores) {}
@@ -29,7 +27,7 @@ export class RegisterSignersHandler implements ICommandHandler<RegisterSigners, 
       for (const signer of signers) {
         await store
           .append({
-            actor: KERNEL,
+            actor: KERNEL_ACTOR,
             writes: [
               {
                 stream: `signer/${signer.signer_kid}`,
@@ -40,7 +38,7 @@ export class RegisterSignersHandler implements ICommandHandler<RegisterSigners, 
           })
           .catch((error: unknown) => {
             // Another replica was first: its registration stands.
-            if (!(error instanceof EventStoreError && error.code === 'version_conflict')) throw error;
+            if (!isVersionConflict(error)) throw error;
           });
       }
     } finally {

@@ -1,3 +1,4 @@
+/** Signs callers' manifests and records each signature. Keys and their backends are libs/platform/signer, behind apps/signing-proxy; which key is in force says libs/modules/key-registry. */
 export { SigningModule } from './signing.module';
-export { ManifestSigner, SignerSource, SigningOptions } from './signing.ports';
+export { SigningOptions } from './signing.options';
 export { SigningError, type SigningErrorCode } from './domain/signing.error';

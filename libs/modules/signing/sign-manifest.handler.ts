@@ -1,32 +1,25 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { AccessError, type Scope, withinScope } from '#platform/edge';
-import {
-  type Actor,
-  buildEnvelope,
-  dssePae,
-  type JsonObject,
-  MANIFEST_PAYLOAD_TYPE,
-  manifestStatement,
-} from '#evidence';
+import { assertOwn, type Scope } from '#platform/edge';
+import { type JsonObject, KERNEL_KINDS } from '#evidence';
 import {
   answerBytes,
   appendAndAnswer,
+  type Asking,
   type CommandAnswer,
   EventStore,
   findStoredAnswer,
-  type IdempotencyClaim,
   newEventId,
 } from '#platform/event-store';
+import { ManifestSigner, signManifest } from '#platform/signer';
 import { signatureRecord } from './domain/signature-record';
 import {
   type ManifestReference,
   type ManifestSubject,
-  RESERVED_KINDS,
   subjectOfManifest,
   subjectOfReference,
 } from './domain/manifest-subject';
 import { SigningError } from './domain/signing.error';
-import { ManifestSigner, SigningOptions } from './signing.ports';
+import { SigningOptions } from './signing.options';
 
 export type SignRequest = { manifest: JsonObject } | ManifestReference;
 
@@ -34,10 +27,8 @@ export type SignRequest = { manifest: JsonObject } | ManifestReference;
 export class SignManifest extends Command<CommandAnswer> {
   constructor(
     readonly request: SignRequest,
-    readonly actor: Actor,
     readonly scope: Scope,
-    readonly correlationId: string | null,
-    readonly idempotency: IdempotencyClaim | null,
+    readonly asking: Asking,
   ) {
     super();
   }
@@ -54,43 +45,33 @@ export class SignManifestHandler implements ICommandHandler<SignManifest, Comman
     private readonly options: SigningOptions,
   ) {}
 
-  async execute(command: SignManifest): Promise<CommandAnswer> {
-    const subject = subjectOf(command.request);
-    if (!withinScope(command.scope, subject.division)) {
-      throw new AccessError(
-        'forbidden',
-        'This manifest does not belong to the division that the caller leads.',
-        {
-          division: subject.division,
-        },
-      );
-    }
+  async execute({ request, scope, asking }: SignManifest): Promise<CommandAnswer> {
+    const subject = subjectOf(request);
+    const { actor, correlationId, idempotency } = asking;
+    assertOwn(scope, subject.division, 'This manifest');
     // A repeated request is answered before anything is signed: a signature that nobody records must not come to be.
-    const stored = await findStoredAnswer(this.store, command.idempotency);
+    const stored = await findStoredAnswer(this.store, idempotency);
     if (stored) return stored;
 
     const stream = `manifest/${subject.manifestId}`;
-    const head = await this.store.recentHead(this.store.shardOf(stream));
     const signedAt = this.options.now().toISOString();
-    const payload = manifestStatement({
+    const { kid, keyVersion, signature, envelope } = await signManifest(this.signer, {
       manifestId: subject.manifestId,
       version: subject.version,
       kind: subject.kind,
       sha256: subject.sha256,
       origin: this.options.origin,
       signedAt,
-      requestedBy: command.actor.id,
-      auditSeqAfter: `${head.shard}:${head.seq}`,
+      requestedBy: actor.id,
+      head: await this.store.recentHead(this.store.shardOf(stream)),
     });
-    const { kid, keyVersion, signature } = await this.signer.sign(dssePae(MANIFEST_PAYLOAD_TYPE, payload));
-    const envelope = buildEnvelope(payload, kid, signature);
     const signatureId = newEventId();
 
     return appendAndAnswer(
       this.store,
       {
-        actor: command.actor,
-        correlationId: command.correlationId,
+        actor,
+        correlationId,
         writes: [
           {
             stream,
@@ -114,7 +95,7 @@ export class SignManifestHandler implements ICommandHandler<SignManifest, Comman
           },
         ],
       },
-      command.idempotency,
+      idempotency,
       ([committed], position) =>
         answerBytes(200, {
           audit_id: committed?.event.id,
@@ -141,7 +122,7 @@ function subjectOf(request: SignRequest): ManifestSubject {
       `The manifest id has ${subject.manifestId.length} characters; at most ${MAX_MANIFEST_ID} are allowed.`,
     );
   }
-  if (RESERVED_KINDS.has(subject.kind)) {
+  if (KERNEL_KINDS.has(subject.kind)) {
     throw new SigningError(
       'reserved_kind',
       `A signature of the kind "${subject.kind}" is what the kernel itself decides on; choose another kind.`,

@@ -4,7 +4,7 @@ import { SignManifestHandler } from './sign-manifest.handler';
 import { SigningController } from './http/signing.controller';
 import { VerifyManifestHandler } from './verify-manifest.handler';
 
-/** Signs manifests and records each signature. Needs EventStore and the ports of signing.ports.ts from `imports`. */
+/** Signs manifests and records each signature. Needs EventStore, ManifestSigner, SignerSource and SigningOptions from `imports`. */
 @Module({})
 export class SigningModule {
   static register({ imports }: Required<Pick<ModuleMetadata, 'imports'>>): DynamicModule {

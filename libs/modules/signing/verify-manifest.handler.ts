@@ -1,6 +1,7 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { type JsonObject, type JsonValue, verifyManifestEnvelope } from '#evidence';
-import { SignerSource, SigningOptions } from './signing.ports';
+import { SignerSource } from '#platform/signer';
+import { SigningOptions } from './signing.options';
 
 export interface ManifestVerdict {
   valid: boolean;

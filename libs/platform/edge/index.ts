@@ -1,4 +1,5 @@
 export { BytesAnswer, NdjsonAnswer } from './answers';
+export { answered, askedBy, MIN_POSITION, pageOf, type PageParameters } from './asking';
 export { type Durability, type DurabilityWatch } from './await-durability';
 export { Contract, type SeenAnswer } from './contract/contract';
 export { loadContract } from './contract/load-contract';
@@ -32,6 +33,7 @@ export {
   type Decision,
   type Permission,
 } from './access/matrix';
+export { assertOwn, divisionAsked } from './access/own-division';
 export { Policy, policyOf, PublicRoute, type RoutePolicy } from './access/policy.decorator';
 export { PolicyGuard, type ApproverCheck } from './access/policy.guard';
 export { actorOf, ROLES, type Principal, type Role } from './access/principal';

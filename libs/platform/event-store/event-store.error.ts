@@ -16,6 +16,7 @@ import { CodedError } from '#evidence';
  * - `chain_mismatch`: the database holds the chain of another origin, or another number of shards
  * - `store_behind`: the signer has signed events that build on a later position than the store has; `details` has `head`
  *   and `mark`. The database was put back to an older state, and going on from it would fork the chain
+ * - `contended`: others decided about the same thing again and again, or too many wait for it; try again later
  * - `closed`: the store is shutting down
  */
 export type EventStoreErrorCode =
@@ -32,6 +33,7 @@ export type EventStoreErrorCode =
   | 'not_migrated'
   | 'chain_mismatch'
   | 'store_behind'
+  | 'contended'
   | 'closed';
 
 export class EventStoreError extends CodedError<EventStoreErrorCode> {}

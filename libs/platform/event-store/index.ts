@@ -8,6 +8,11 @@ export {
   type IdempotencyClaim,
 } from './append-answer';
 export { shardOf } from './append/shard-of';
+export { type Asking, KERNEL_ACTOR } from './decisions/asking';
+export { ContendedDecisions } from './decisions/contended-decisions';
+export { decideAnew, isVersionConflict } from './decisions/decide-anew';
+export { type Folded, FoldedStreams } from './decisions/folded-streams';
+export { mapFew } from './decisions/map-few';
 export {
   type EventStoreConnection,
   eventStoreDataSourceOptions,

@@ -44,6 +44,8 @@ export {
   SigningProxyClient,
   type SigningProxyClientOptions,
 } from './signing-proxy.client';
+export { ManifestSigner, type SignedManifest, signManifest, type StatementToSign } from './manifest-signer';
+export { SignerSource } from './signer-source';
 export { type DocumentPurpose, DocumentSigner } from './document-signer';
 export { documentSigningSettings, openDocumentProxy } from './document-signing-settings';
 export {

@@ -6,6 +6,9 @@ export type AuditErrorCode =
   | 'unknown_shard'
   | 'invalid_range'
   | 'legal_hold_in_force'
-  | 'legal_hold_not_in_force';
+  | 'legal_hold_not_in_force'
+  // what a trace is asked for
+  | 'node_not_found'
+  | 'ambiguous_node';
 
 export class AuditError extends CodedError<AuditErrorCode> {}

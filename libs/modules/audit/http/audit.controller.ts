@@ -1,10 +1,12 @@
 import { Body, Controller, Get, Headers, Inject, Param, Post, Query } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import {
-  actorOf,
+  answered,
+  askedBy,
   BytesAnswer,
   Caller,
   Context,
+  MIN_POSITION,
   NdjsonAnswer,
   Policy,
   type Principal,
@@ -21,7 +23,6 @@ import { GetHeads } from '../get-heads.handler';
 
 /** openapi/kernel.yaml: the page length when a caller names none. */
 const DEFAULT_LIMIT = 100;
-const MIN_POSITION = 'kernel-min-position';
 
 @Controller('kernel/audit')
 export class AuditController {
@@ -40,16 +41,11 @@ export class AuditController {
   ): Promise<BytesAnswer> {
     const several = 'events' in body;
     const answer = await this.commands.execute(
-      new AppendEvents(
-        several ? body.events : [body],
-        actorOf(caller),
-        context.correlationId,
-        context.idempotencyClaim(),
-        (index) => (several ? `/events/${index}` : ''),
+      new AppendEvents(several ? body.events : [body], askedBy(caller, context), (index) =>
+        several ? `/events/${index}` : '',
       ),
     );
-    context.noteEvents(answer.eventIds);
-    return new BytesAnswer(answer.status, answer.body);
+    return answered(context, answer);
   }
 
   @Get()

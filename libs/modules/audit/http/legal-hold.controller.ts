@@ -1,8 +1,9 @@
 import { Body, Controller, Get, Inject, Post } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import {
-  actorOf,
-  BytesAnswer,
+  answered,
+  askedBy,
+  type BytesAnswer,
   Caller,
   Context,
   Policy,
@@ -33,17 +34,9 @@ export class LegalHoldController {
         ? { eventId: body.eventId }
         : { shard: body.shard, fromSeq: body.fromSeq, toSeq: body.toSeq };
     const answer = await this.commands.execute(
-      new SetLegalHold(
-        target,
-        body.hold,
-        body.reason,
-        actorOf(caller),
-        context.correlationId,
-        context.idempotencyClaim(),
-      ),
+      new SetLegalHold(target, body.hold, body.reason, askedBy(caller, context)),
     );
-    context.noteEvents(answer.eventIds);
-    return new BytesAnswer(answer.status, answer.body);
+    return answered(context, answer);
   }
 
   @Get()

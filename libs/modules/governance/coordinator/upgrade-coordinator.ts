@@ -1,6 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { type Actor } from '#evidence';
-import { answerBytes, EventStore } from '#platform/event-store';
+import { answerBytes, EventStore, KERNEL_ACTOR } from '#platform/event-store';
 import { GovernanceError } from '../domain/governance.error';
 import { type Governance } from '../domain/plan-effect';
 import { missingChecks, quorumFor, statusOf } from '../domain/upgrade.quorum';
@@ -10,7 +9,6 @@ import { GovernanceOptions } from '../governance.ports';
 import { GovernanceReader } from '../governance.reader';
 import { UpgradeDecisions } from '../upgrade.decisions';
 
-const KERNEL: Actor = { id: 'kernel', kind: 'system', roles: [] };
 const PAGE = 500;
 
 /** What one look at everything open came to. */
@@ -89,7 +87,7 @@ export class UpgradeCoordinator {
         return state.manifest.autoApply &&
           quorumFor(state, 'approve', governance, now).reached &&
           missingChecks(state).length === 0
-          ? { kind: 'apply', artifactSha256: null, by: KERNEL.id }
+          ? { kind: 'apply', artifactSha256: null, by: KERNEL_ACTOR.id }
           : null;
       case 'emergency_applied': {
         const ratifyBy = state.application?.ratifyBy ?? null;
@@ -101,7 +99,7 @@ export class UpgradeCoordinator {
   }
 
   private async decide(upgradeId: string, command: UpgradeCommand, pass: CoordinatorPass): Promise<void> {
-    const asking = { actor: KERNEL, correlationId: null, idempotency: null };
+    const asking = { actor: KERNEL_ACTOR, correlationId: null, idempotency: null };
     let status = '';
     try {
       await this.decisions.decide(upgradeId, command, asking, (decided) => {

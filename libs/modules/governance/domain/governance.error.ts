@@ -1,20 +1,6 @@
 import { CodedError } from '#evidence';
 
 /**
- * - `division_not_found`, `agent_not_found`, `agent_exists`: by id
- * - `invalid_division`: the manifest does not fit; `pointer` says where
- * - `stale_version`: it is based on another version than the one in force
- * - `division_retired`, `division_not_active`: in that status it takes no change, or no new agents and allocations
- * - `budget_below_allocated`, `over_budget`: more would be allocated than there is
- * - `too_many_pools`: the account has as many pools as it may have
- * - `nothing_to_release`: the holder has less of the pool than is to be released
- * - `invalid_amount`: not a number with at most three decimal places, or zero
- * - `invalid_template`: it is no template for an agent, or one of another division
- * - `template_not_recorded`: this kernel's chain does not have the signature
- * - `transition_not_allowed`: the agent's state does not lead there
- * - `agent_retired`: it has come to its end
- * - `eval_not_found`: the agent has no such evaluation
- * - `node_not_found`, `ambiguous_node`: what a trace is asked for
  * - `upgrade_not_found`, `upgrade_exists`: by the id in the manifest
  * - `invalid_manifest`: it lacks what its type needs, or contradicts what is in force; `pointer` says where
  * - `patch_mismatch`: the artifact's digest is not the manifest's `patchSha256`
@@ -38,28 +24,8 @@ import { CodedError } from '#evidence';
  * - `webauthn_not_configured`: no credentials are registered here
  * - `notification_not_found`: no such notification waits or was given up
  * - `no_pool`: this kernel has no approver pool yet
- * - `contended`: others were faster again and again
  */
 export type GovernanceErrorCode =
-  | 'division_not_found'
-  | 'invalid_division'
-  | 'stale_version'
-  | 'division_retired'
-  | 'division_not_active'
-  | 'budget_below_allocated'
-  | 'over_budget'
-  | 'too_many_pools'
-  | 'nothing_to_release'
-  | 'invalid_amount'
-  | 'agent_not_found'
-  | 'agent_exists'
-  | 'invalid_template'
-  | 'template_not_recorded'
-  | 'transition_not_allowed'
-  | 'agent_retired'
-  | 'eval_not_found'
-  | 'node_not_found'
-  | 'ambiguous_node'
   | 'upgrade_not_found'
   | 'upgrade_exists'
   | 'invalid_manifest'
@@ -85,7 +51,6 @@ export type GovernanceErrorCode =
   | 'credential_registered'
   | 'webauthn_not_configured'
   | 'notification_not_found'
-  | 'no_pool'
-  | 'contended';
+  | 'no_pool';
 
 export class GovernanceError extends CodedError<GovernanceErrorCode> {}

@@ -8,11 +8,13 @@ import {
   Policy,
   type Principal,
   type RequestContext,
+  answered,
+  askedBy,
+  MIN_POSITION,
 } from '#platform/edge';
 import { PositionReached } from '#platform/audit-stream';
 import { RevokeApproverKey } from '../revoke-approver-key.handler';
 import { type Approvers, GetApprovers } from '../get-approvers.handler';
-import { answered, askedBy, MIN_POSITION } from './requests';
 
 @Controller('kernel/approvers')
 export class ApproversController {

@@ -2,9 +2,10 @@ import { Body, Controller, Inject, Param, Post } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { type RegistrationResponseJSON } from '@simplewebauthn/server';
 import {
-  actorOf,
+  answered,
+  askedBy,
   authorize,
-  BytesAnswer,
+  type BytesAnswer,
   Caller,
   Context,
   Policy,
@@ -32,7 +33,7 @@ export class CredentialsController {
     const answer = await answerOnce(this.store, context.idempotencyClaim(), async () =>
       answerBytes(201, await this.commands.execute(new BeginRegistration(registrantOf(approverId, caller)))),
     );
-    return new BytesAnswer(answer.status, answer.body);
+    return answered(context, answer);
   }
 
   @Post('credential')
@@ -43,17 +44,11 @@ export class CredentialsController {
     @Caller() caller: Principal,
     @Context() context: RequestContext,
   ): Promise<BytesAnswer> {
-    const asking = {
-      actor: actorOf(caller),
-      correlationId: context.correlationId,
-      idempotency: context.idempotencyClaim(),
-    };
     const made = { response, keyId: keyId ?? null };
     const answer = await this.commands.execute(
-      new RegisterCredential(registrantOf(approverId, caller), made, asking),
+      new RegisterCredential(registrantOf(approverId, caller), made, askedBy(caller, context)),
     );
-    context.noteEvents(answer.eventIds);
-    return new BytesAnswer(answer.status, answer.body);
+    return answered(context, answer);
   }
 }
 

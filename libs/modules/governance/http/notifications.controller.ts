@@ -1,8 +1,9 @@
 import { Body, Controller, Get, Inject, Param, Post, Query } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import {
-  actorOf,
-  BytesAnswer,
+  answered,
+  askedBy,
+  type BytesAnswer,
   Caller,
   Context,
   Policy,
@@ -41,13 +42,7 @@ export class NotificationsController {
     @Caller() caller: Principal,
     @Context() context: RequestContext,
   ): Promise<BytesAnswer> {
-    const asking = {
-      actor: actorOf(caller),
-      correlationId: context.correlationId,
-      idempotency: context.idempotencyClaim(),
-    };
-    const answer = await this.commands.execute(new RedeliverNotification(id, endpoint ?? null, asking));
-    context.noteEvents(answer.eventIds);
-    return new BytesAnswer(answer.status, answer.body);
+    const command = new RedeliverNotification(id, endpoint ?? null, askedBy(caller, context));
+    return answered(context, await this.commands.execute(command));
   }
 }

@@ -8,6 +8,11 @@ import {
   Policy,
   type Principal,
   type RequestContext,
+  answered,
+  askedBy,
+  MIN_POSITION,
+  pageOf,
+  type PageParameters,
 } from '#platform/edge';
 import { PositionReached } from '#platform/audit-stream';
 import {
@@ -25,7 +30,6 @@ import { type ApprovalRequest, GetApprovalRequest } from '../get-approval-reques
 import { GetUpgradeEvidence } from '../get-upgrade-evidence.handler';
 import { GetUpgrade, type UpgradeWithTimeline } from '../get-upgrade.handler';
 import { ListUpgrades, type UpgradeFilter, type UpgradePage } from '../list-upgrades.handler';
-import { answered, askedBy, MIN_POSITION, pageOf, type PageParameters } from './requests';
 
 interface Signing {
   approverId: string;

@@ -15,7 +15,7 @@ import {
 } from '#platform/event-store';
 import { GovernanceError } from '../domain/governance.error';
 import { GovernanceReader } from '../governance.reader';
-import { type Asking } from '../upgrade.decisions';
+import { type Asking } from '#platform/event-store';
 import { CHALLENGE_TTL_S, ChallengeStore } from './challenge-store';
 import { ALGORITHMS, verifyRegistration } from './verify-registration';
 import { WebAuthnOptions } from './webauthn.options';

@@ -1,8 +1,9 @@
 import { Body, Controller, Get, Inject, Param, Post } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import {
-  actorOf,
-  BytesAnswer,
+  answered,
+  askedBy,
+  type BytesAnswer,
   Caller,
   Context,
   Policy,
@@ -15,7 +16,6 @@ import { CompromiseKey, type Since } from '../compromise-key.handler';
 import { MakeKey } from '../make-key.handler';
 import { RetireKey } from '../retire-key.handler';
 import { RotateKey } from '../rotate-key.handler';
-import { type KeyAsking } from '../key-decisions';
 import { type Candidates, GetCandidates } from '../get-candidates.handler';
 
 /** Changes of the registry by a SuperAdmin; what needs several people is an upgrade (libs/modules/governance). */
@@ -42,7 +42,7 @@ export class KeyChangesController {
   ): Promise<BytesAnswer> {
     return this.once(
       context,
-      () => this.commands.execute(new MakeKey(purpose, kid ?? null, asking(caller, context))),
+      () => this.commands.execute(new MakeKey(purpose, kid ?? null, askedBy(caller, context))),
       201,
     );
   }
@@ -55,7 +55,7 @@ export class KeyChangesController {
     @Context() context: RequestContext,
   ): Promise<BytesAnswer> {
     return this.once(context, () =>
-      this.commands.execute(new RotateKey(purpose, to ?? null, asking(caller, context))),
+      this.commands.execute(new RotateKey(purpose, to ?? null, askedBy(caller, context))),
     );
   }
 
@@ -68,7 +68,7 @@ export class KeyChangesController {
     @Context() context: RequestContext,
   ): Promise<BytesAnswer> {
     return this.once(context, () =>
-      this.commands.execute(new RetireKey(kid, reason, asking(caller, context))),
+      this.commands.execute(new RetireKey(kid, reason, askedBy(caller, context))),
     );
   }
 
@@ -84,7 +84,7 @@ export class KeyChangesController {
     const { since, reason, emergencyKid = null, stayReadOnly = false } = body;
     return this.once(context, () =>
       this.commands.execute(
-        new CompromiseKey(kid, since, reason, emergencyKid, stayReadOnly, asking(caller, context)),
+        new CompromiseKey(kid, since, reason, emergencyKid, stayReadOnly, askedBy(caller, context)),
       ),
     );
   }
@@ -97,10 +97,6 @@ export class KeyChangesController {
     const answer = await answerOnce(this.store, context.idempotencyClaim(), async () =>
       answerBytes(status, await change()),
     );
-    return new BytesAnswer(answer.status, answer.body);
+    return answered(context, answer);
   }
-}
-
-function asking(caller: Principal, { correlationId }: RequestContext): KeyAsking {
-  return { actor: actorOf(caller), correlationId };
 }

@@ -24,9 +24,6 @@ export interface ManifestReference {
 export const UNVERSIONED = 'unversioned';
 export const DEFAULT_KIND = 'manifest';
 
-/** Kinds that mean something to whoever acts on a signature, and that only the kernel's own decisions may have. */
-export const RESERVED_KINDS: ReadonlySet<string> = new Set(['deployment-authorization', 'division-manifest']);
-
 const ID_MEMBERS = ['manifestId', 'id', 'upgradeId', 'name'] as const;
 
 /** Reads id, version, kind and division off a manifest. One without any id member is named by its digest. */

@@ -1,8 +1,9 @@
 import { Body, Controller, Inject, Post } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import {
-  actorOf,
-  BytesAnswer,
+  answered,
+  askedBy,
+  type BytesAnswer,
   Caller,
   Context,
   Policy,
@@ -31,11 +32,8 @@ export class SigningController {
     @Scope() scope: Scope,
     @Context() context: RequestContext,
   ): Promise<BytesAnswer> {
-    const answer = await this.commands.execute(
-      new SignManifest(request, actorOf(caller), scope, context.correlationId, context.idempotencyClaim()),
-    );
-    context.noteEvents(answer.eventIds);
-    return new BytesAnswer(answer.status, answer.body);
+    const answer = await this.commands.execute(new SignManifest(request, scope, askedBy(caller, context)));
+    return answered(context, answer);
   }
 
   @Post('verify')
@@ -47,6 +45,6 @@ export class SigningController {
     const answer = await answerOnce(this.store, context.idempotencyClaim(), async () =>
       answerBytes(200, await this.queries.execute(new VerifyManifest(manifest, envelope))),
     );
-    return new BytesAnswer(answer.status, answer.body);
+    return answered(context, answer);
   }
 }

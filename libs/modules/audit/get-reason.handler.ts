@@ -1,0 +1,241 @@
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { assertOwn, divisionOf, type Scope, withinScope } from '#platform/edge';
+import { AuditIndex } from '#platform/audit-stream';
+import { type Actor, type AuditEvent } from '#evidence';
+import { EventStore, type StoredEvent } from '#platform/event-store';
+import { type Cause, causesOf, hasHistory, noteOf, restsOn } from './domain/causes';
+import { AuditError } from './domain/audit.error';
+
+export interface TraceStep {
+  /** From 1, in the order in which it happened. */
+  step: number;
+  id: string;
+  position: string;
+  ts: string;
+  /** It belongs to something that the caller may not read: that it is there is all that is said. */
+  withheld: boolean;
+  type: string | null;
+  stream: string | null;
+  actor: Actor | null;
+  /** One line on what happened. */
+  note: string | null;
+  hash: string | null;
+  /** How far from the node, in causes or effects. */
+  distance: number;
+  because: { relation: string; id: string }[];
+}
+
+/** Back to what something rests on, or on to what came of it. */
+export type TraceDirection = 'causes' | 'effects';
+
+export interface ReasonTrace {
+  node: string;
+  direction: TraceDirection;
+  kind: 'event' | 'aggregate';
+  /** The stream of an aggregate, or the event's own. */
+  stream: string;
+  trace: TraceStep[];
+  /** Whether there was more than is shown. */
+  truncated: boolean;
+}
+
+/** Why something is as it is: the events that it rests on, and those that they rest on. Or the other way round. */
+export class GetReason extends Query<ReasonTrace> {
+  constructor(
+    /** An event's id, a stream (`agent/a-1`), or the id of a division, agent, upgrade or manifest. */
+    readonly node: string,
+    readonly scope: Scope,
+    readonly direction: TraceDirection = 'causes',
+    /** How far to go; null: as far as there are steps. */
+    readonly depth: number | null = null,
+  ) {
+    super();
+  }
+}
+
+/** Events in one trace. */
+const MAX_STEPS = 200;
+/** Effects of one event of one kind: a division has thousands of agents. */
+const MAX_EFFECTS = 50;
+/** What an id that is no stream and no event can be the id of. */
+const NOUNS = ['agent', 'division', 'upgrade', 'manifest'];
+const STREAM = /^[a-z][a-z0-9_-]*\/./;
+
+/** From the chain alone: each event says itself what it rests on. Which say so of one is asked of the index. */
+@QueryHandler(GetReason)
+export class GetReasonHandler implements IQueryHandler<GetReason, ReasonTrace> {
+  constructor(
+    private readonly store: EventStore,
+    private readonly index: AuditIndex,
+  ) {}
+
+  async execute({ node, scope, direction, depth }: GetReason): Promise<ReasonTrace> {
+    const { event, kind } = await this.start(node, direction);
+    assertOwn(scope, divisionOf(event.stream, event.payload), 'This');
+    const trace = new Trace(this.store, this.index, scope);
+    const { steps, truncated } = await trace.from(event, direction, depth ?? MAX_STEPS);
+    return { node, direction, kind, stream: event.stream, trace: steps, truncated };
+  }
+
+  /** The event itself; of an aggregate the last one, which rests on all before it, or the first, from which all came. */
+  private async start(
+    node: string,
+    direction: TraceDirection,
+  ): Promise<{ event: AuditEvent; kind: ReasonTrace['kind'] }> {
+    const byId = await this.store.getById(node);
+    if (byId !== null) return { event: byId.event, kind: 'event' };
+    const streams = STREAM.test(node) ? [node] : NOUNS.map((noun) => `${noun}/${node}`);
+    const found: AuditEvent[] = [];
+    const order = direction === 'causes' ? 'newest' : 'oldest';
+    for (const stream of streams) {
+      const { events } = await this.store.query({ stream, order, limit: 1 });
+      found.push(...events.map(({ event }) => event));
+    }
+    const [event] = found;
+    if (event === undefined) {
+      throw new AuditError(
+        'node_not_found',
+        `There is no event, and nothing with a history, called ${node}.`,
+      );
+    }
+    if (found.length > 1) {
+      const nodes = found.map(({ stream }) => stream);
+      throw new AuditError('ambiguous_node', `${node} may be ${nodes.join(' or ')}; name one of them.`, {
+        nodes,
+      });
+    }
+    return { event, kind: 'aggregate' };
+  }
+}
+
+/** One walk from an event back to what began it, or on to what came of it. */
+class Trace {
+  private readonly histories = new Map<string, Promise<AuditEvent[]>>();
+
+  constructor(
+    private readonly store: EventStore,
+    private readonly index: AuditIndex,
+    private readonly scope: Scope,
+  ) {}
+
+  /** The nearest first, so that what is left out is what is farthest. */
+  async from(
+    start: AuditEvent,
+    direction: TraceDirection,
+    depth: number,
+  ): Promise<{ steps: TraceStep[]; truncated: boolean }> {
+    const steps = new Map<string, Omit<TraceStep, 'step'>>();
+    let truncated = false;
+    let next = [start];
+    for (let distance = 0; next.length > 0; distance++) {
+      const further: AuditEvent[] = [];
+      for (const event of next) {
+        if (steps.has(event.id)) continue;
+        if (steps.size >= MAX_STEPS || distance > depth) {
+          truncated = true;
+          break;
+        }
+        const visible = withinScope(this.scope, divisionOf(event.stream, event.payload));
+        const causes = visible ? await this.causes(event) : [];
+        if (direction === 'causes') further.push(...causes.map(({ cause }) => cause));
+        else if (visible) {
+          const { effects, more } = await this.effects(event);
+          further.push(...effects);
+          truncated ||= more;
+        }
+        steps.set(event.id, stepOf(event, distance, visible, causes));
+      }
+      next = further;
+    }
+    const ordered = [...steps.values()].sort(
+      (a, b) => a.ts.localeCompare(b.ts) || comparePositions(a.position, b.position),
+    );
+    return { steps: ordered.map((step, n) => ({ step: n + 1, ...step })), truncated };
+  }
+
+  private async causes(event: AuditEvent): Promise<{ relation: string; cause: AuditEvent }[]> {
+    const found = await Promise.all(
+      causesOf(event).map(async ({ relation, event: named }) => ({
+        relation,
+        cause: await this.find(named),
+      })),
+    );
+    // What is named and not there is no cause: callers' payloads may name anything.
+    return found.flatMap(({ relation, cause }) => (cause === null ? [] : [{ relation, cause }]));
+  }
+
+  /** What says of itself that it rests on the event: by its name, by its place behind it, or as what an agent did then. */
+  private async effects(event: AuditEvent): Promise<{ effects: AuditEvent[]; more: boolean }> {
+    const { id, stream, streamVersion, ts, shard, seq: afterSeq } = event;
+    const limit = MAX_EFFECTS + 1;
+    const next = hasHistory(stream) ? (await this.history(stream))[streamVersion] : undefined;
+    const [noun = '', name = ''] = [
+      stream.slice(0, stream.indexOf('/')),
+      stream.slice(stream.indexOf('/') + 1),
+    ];
+    const searches: Promise<StoredEvent[]>[] = [this.index.naming({ because: id }, limit)];
+    if (noun === 'upgrade') searches.push(this.index.naming({ upgradeId: name, shard, afterSeq }, limit));
+    if (noun === 'agent') {
+      // Evaluations name the state that the agent was in, so those of this state are the first ones since.
+      const since = this.index.query({ stream: `eval/${name}`, from: ts, limit });
+      searches.push(since.then(({ events }) => events));
+    }
+    const found = (await Promise.all(searches)).map((events) => events.map((one) => one.event));
+    if (next !== undefined) found.push([next]);
+    const effects = new Map<string, AuditEvent>();
+    let more = false;
+    for (const candidates of found) {
+      const resting = candidates.filter((one) => restsOn(one, event, next));
+      more ||= resting.length > MAX_EFFECTS;
+      for (const effect of resting.slice(0, MAX_EFFECTS)) effects.set(effect.id, effect);
+    }
+    return { effects: [...effects.values()], more };
+  }
+
+  private async find(named: Cause['event']): Promise<AuditEvent | null> {
+    if ('id' in named) return (await this.store.getById(named.id))?.event ?? null;
+    const history = await this.history(named.stream);
+    if ('version' in named) return history[named.version - 1] ?? null;
+    const { shard, seq } = named.lastBefore;
+    return history.findLast((event) => event.shard === shard && event.seq < seq) ?? null;
+  }
+
+  private history(stream: string): Promise<AuditEvent[]> {
+    let history = this.histories.get(stream);
+    if (history === undefined) {
+      history = this.store.loadStream(stream).then((events) => events.map(({ event }) => event));
+      this.histories.set(stream, history);
+    }
+    return history;
+  }
+}
+
+function stepOf(
+  event: AuditEvent,
+  distance: number,
+  visible: boolean,
+  causes: readonly { relation: string; cause: AuditEvent }[],
+): Omit<TraceStep, 'step'> {
+  const { id, shard, seq, ts, type, stream, actor, hash } = event;
+  const where = { id, position: `${shard}:${seq}`, ts, distance };
+  if (!visible) {
+    return {
+      ...where,
+      withheld: true,
+      type: null,
+      stream: null,
+      actor: null,
+      note: null,
+      hash: null,
+      because: [],
+    };
+  }
+  const because = causes.map(({ relation, cause }) => ({ relation, id: cause.id }));
+  return { ...where, withheld: false, type, stream, actor, note: noteOf(event), hash, because };
+}
+
+function comparePositions(a: string, b: string): number {
+  const [shardA = 0, seqA = 0] = a.split(':').map(Number);
+  const [shardB = 0, seqB = 0] = b.split(':').map(Number);
+  return shardA - shardB || seqA - seqB;
+}

@@ -1,0 +1,50 @@
+import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
+import { CqrsModule } from '@nestjs/cqrs';
+import { AllocateHandler } from './allocate.handler';
+import { ChangeAgentStateHandler } from './change-agent-state.handler';
+import { RegisterDivisionHandler } from './register-division.handler';
+import { SpawnAgentHandler } from './spawn-agent.handler';
+import { SubmitEvalHandler } from './submit-eval.handler';
+import { DivisionReader } from './division.reader';
+import { AgentController } from './http/agent.controller';
+import { AllocationController } from './http/allocation.controller';
+import { DivisionController } from './http/division.controller';
+import { EvalController } from './http/eval.controller';
+import { GetAgentHandler, GetAgentNowHandler } from './get-agent.handler';
+import { ListAgentsHandler } from './list-agents.handler';
+import { ListAllocationsHandler } from './list-allocations.handler';
+import { GetDivisionHandler } from './get-division.handler';
+import { ListDivisionsHandler } from './list-divisions.handler';
+import { ListEvalsHandler } from './list-evals.handler';
+import { SignedTemplates } from './signed-templates';
+
+/**
+ * Divisions, their agents and what they spend. Needs EventStore, AuditIndex, PositionReached, ManifestSigner,
+ * SignerSource and DivisionsOptions from `imports`.
+ */
+@Module({})
+export class DivisionsModule {
+  static register({ imports }: Required<Pick<ModuleMetadata, 'imports'>>): DynamicModule {
+    return {
+      module: DivisionsModule,
+      imports: [CqrsModule, ...imports],
+      controllers: [DivisionController, AgentController, EvalController, AllocationController],
+      providers: [
+        DivisionReader,
+        SignedTemplates,
+        RegisterDivisionHandler,
+        SpawnAgentHandler,
+        ChangeAgentStateHandler,
+        SubmitEvalHandler,
+        AllocateHandler,
+        GetDivisionHandler,
+        ListDivisionsHandler,
+        GetAgentHandler,
+        GetAgentNowHandler,
+        ListAgentsHandler,
+        ListEvalsHandler,
+        ListAllocationsHandler,
+      ],
+    };
+  }
+}

@@ -1,0 +1,107 @@
+import {
+  type AuditEvent,
+  canonicalize,
+  type Envelope,
+  type JsonObject,
+  type JsonValue,
+  KERNEL_KINDS,
+  parseEnvelope,
+  parseManifestStatement,
+  type SignerEntry,
+  verifyManifestEnvelope,
+} from '#evidence';
+import { DivisionError } from './division.error';
+
+/** What proves that an agent was made from something that this kernel has signed. */
+export interface Template {
+  manifestId: string;
+  version: string | number;
+  kind: string | null;
+  sha256: string;
+  /** Null when the agent was spawned from the recorded signature alone. */
+  manifest: JsonObject | null;
+  envelope: Envelope;
+  /** The event that recorded the signature. */
+  signedBy: string;
+}
+
+/** A manifest signature as the chain has it. */
+export interface RecordedSignature {
+  eventId: string;
+  envelope: JsonValue;
+  sha256: string;
+  /** That the manifest named when it was signed. */
+  division: string | null;
+}
+
+/** The signature that an event has recorded; null for an event of anything else. */
+export function recordedSignature({ id, type, stream, payload }: AuditEvent): RecordedSignature | null {
+  if (type !== 'manifest.signed' || !stream.startsWith('manifest/')) return null;
+  const { envelope, sha256, division } = payload;
+  if (envelope === undefined || typeof sha256 !== 'string') return null;
+  return { eventId: id, envelope, sha256, division: typeof division === 'string' ? division : null };
+}
+
+/** The same envelope, in whatever order its members came. */
+export function isSameEnvelope(one: JsonValue, other: JsonValue): boolean {
+  return canonicalize(one) === canonicalize(other);
+}
+
+/**
+ * That this kernel signed exactly this manifest, with a key that was valid then.
+ * @param subject the manifest, or the hex SHA-256 of its canonical form
+ * @returns the name of the stream in which the chain has recorded it
+ * @throws DivisionError `invalid_signature` with the reasons
+ */
+export function assertSigned(
+  subject: { manifest: JsonObject } | { sha256: string },
+  envelope: JsonValue,
+  signers: readonly SignerEntry[],
+  origin: string,
+): string {
+  const { valid, reasons } = verifyManifestEnvelope({ ...subject, envelope, keys: signers, origin });
+  if (!valid) {
+    throw new DivisionError(
+      'invalid_signature',
+      `The template's signature does not verify: ${reasons.join('; ')}.`,
+      { reasons },
+    );
+  }
+  return `manifest/${statementOf(envelope).manifestId}`;
+}
+
+/**
+ * A signed manifest as the template of an agent of this division.
+ * @param signed verified by `assertSigned`
+ * @throws DivisionError `invalid_template`
+ */
+export function templateFor(
+  division: string,
+  manifest: JsonObject | null,
+  { eventId, envelope, division: signedFor }: RecordedSignature,
+): Template {
+  const { manifestId, version, kind, sha256 } = statementOf(envelope);
+  if (kind !== null && KERNEL_KINDS.has(kind)) {
+    throw invalidTemplate(`it is signed as a ${kind}, which is no template`);
+  }
+  if (signedFor !== null && signedFor !== division) throw invalidTemplate('it belongs to another division');
+  return {
+    manifestId,
+    version,
+    kind,
+    sha256,
+    manifest,
+    envelope: envelope as unknown as Envelope,
+    signedBy: eventId,
+  };
+}
+
+function statementOf(envelope: JsonValue) {
+  return parseManifestStatement(parseEnvelope(envelope).payload);
+}
+
+function invalidTemplate(why: string): DivisionError {
+  return new DivisionError('invalid_template', `No agent can be spawned from this manifest: ${why}.`, {
+    pointer: '/template',
+  });
+}

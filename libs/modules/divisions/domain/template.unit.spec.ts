@@ -1,0 +1,129 @@
+import { generateKeyPairSync, sign } from 'node:crypto';
+import {
+  buildEnvelope,
+  dssePae,
+  type Envelope,
+  type JsonObject,
+  type JsonValue,
+  MANIFEST_PAYLOAD_TYPE,
+  manifestDigest,
+  manifestStatement,
+  type SignerEntry,
+} from '#evidence';
+import { recorded } from '#dev/testing';
+import { refusalOf } from '../fixtures/refusal.fixture';
+import { assertSigned, isSameEnvelope, recordedSignature, templateFor } from './template';
+
+const ORIGIN = 'kernel.example.com/test';
+const MANIFEST: JsonObject = { id: 'worker', version: '1.0.0', kind: 'agent' };
+
+const keys = generateKeyPairSync('ed25519');
+const signer = (status: SignerEntry['status'] = 'active'): SignerEntry => ({
+  signer_kid: 'manifest-1',
+  algorithm: 'ed25519',
+  public_key_pem: keys.publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+  deployedAt: '2026-01-01T00:00:00.000Z',
+  description: '',
+  purposes: ['manifest'],
+  status,
+  retiredAt: null,
+  compromisedAt: status === 'compromised' ? '2026-02-01T00:00:00.000Z' : null,
+});
+
+function signed(manifest: JsonObject = MANIFEST, more: { origin?: string; kind?: string } = {}): Envelope {
+  const payload = manifestStatement({
+    manifestId: 'worker',
+    version: '1.0.0',
+    kind: more.kind ?? 'agent',
+    sha256: manifestDigest(manifest),
+    origin: more.origin ?? ORIGIN,
+    signedAt: '2026-03-01T00:00:00.000Z',
+    requestedBy: 'operator',
+    auditSeqAfter: '0:7',
+  });
+  const signature = sign(null, dssePae(MANIFEST_PAYLOAD_TYPE, payload), keys.privateKey).toString('base64');
+  return buildEnvelope(payload, 'manifest-1', signature);
+}
+const value = (envelope: Envelope): JsonValue => envelope as unknown as JsonValue;
+const refused = (manifest: JsonObject, envelope: unknown, signers = [signer()]) =>
+  refusalOf(() => assertSigned({ manifest }, envelope as JsonValue, signers, ORIGIN));
+const record = (envelope: Envelope, division: string | null = null) => ({
+  eventId: 'e-1',
+  envelope: value(envelope),
+  sha256: manifestDigest(MANIFEST),
+  division,
+});
+
+describe('a template', () => {
+  it('is what this kernel has signed', () => {
+    const stream = assertSigned({ manifest: MANIFEST }, value(signed()), [signer()], ORIGIN);
+    expect(stream).toBe('manifest/worker');
+    expect(assertSigned({ sha256: manifestDigest(MANIFEST) }, value(signed()), [signer()], ORIGIN)).toBe(
+      stream,
+    );
+    expect(templateFor('p', MANIFEST, record(signed()))).toMatchObject({
+      manifestId: 'worker',
+      version: '1.0.0',
+      kind: 'agent',
+      sha256: manifestDigest(MANIFEST),
+      signedBy: 'e-1',
+    });
+  });
+
+  it.each<[string, () => { code: string; details: Record<string, unknown> } | null, string]>([
+    ['over another manifest', () => refused({ ...MANIFEST, role: 'admin' }, signed()), 'digest'],
+    [
+      'of another kernel',
+      () => refused(MANIFEST, signed(MANIFEST, { origin: 'kernel.example.com/b' })),
+      'origin',
+    ],
+    ['by an unknown key', () => refused(MANIFEST, signed(), []), 'unknown_key'],
+    [
+      'by a key that was compromised then',
+      () => refused(MANIFEST, signed(), [signer('compromised')]),
+      'key_not_valid',
+    ],
+    [
+      'that was changed',
+      () => {
+        const { signatures, ...rest } = signed();
+        const sig = `${signatures[0]!.sig.startsWith('A') ? 'B' : 'A'}${signatures[0]!.sig.slice(1)}`;
+        return refused(MANIFEST, { ...rest, signatures: [{ keyid: 'manifest-1', sig }] });
+      },
+      'signature',
+    ],
+    ['that is none', () => refused(MANIFEST, { payload: 7 }), 'invalid_envelope'],
+  ])('with a signature %s is refused', (_, act, reason) => {
+    const refusal = act();
+    expect(refusal?.code).toBe('invalid_signature');
+    expect((refusal?.details['reasons'] as string[])[0]).toMatch(new RegExp(`^${reason}:`));
+  });
+
+  it('is no other document of the kernel’s', () => {
+    for (const kind of ['division-manifest', 'deployment-authorization']) {
+      const envelope = signed(MANIFEST, { kind });
+      expect(refusalOf(() => templateFor('p', MANIFEST, record(envelope)))?.code).toBe('invalid_template');
+    }
+  });
+
+  it('is for the division that it names, or for any', () => {
+    expect(templateFor('p', MANIFEST, record(signed(), 'p')).manifestId).toBe('worker');
+    expect(refusalOf(() => templateFor('p', MANIFEST, record(signed(), 'other')))?.code).toBe(
+      'invalid_template',
+    );
+  });
+
+  it('is recorded by a manifest.signed event of its own stream', () => {
+    const payload = { envelope: {}, sha256: 'x', division: null };
+    const of = (type: string, stream: string) => recordedSignature({ ...recorded(type, payload, 1), stream });
+    expect(of('manifest.signed', 'manifest/worker')).toMatchObject({ sha256: 'x', division: null });
+    expect(of('manifest.signed', 'caller/x')).toBeNull();
+    expect(of('manifest.read', 'manifest/worker')).toBeNull();
+  });
+
+  it('has the same envelope in any order of members', () => {
+    const { payload, payloadType, signatures } = signed();
+    expect(isSameEnvelope(value(signed()), { signatures, payloadType, payload })).toBe(true);
+    expect(isSameEnvelope(value(signed()), value(signed(MANIFEST, { kind: 'x' })))).toBe(false);
+  });
+});

@@ -1,0 +1,97 @@
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { EventStore } from '#platform/event-store';
+import { assertOwn, type Scope } from '#platform/edge';
+import { agentView } from './agent.view';
+import { DivisionReader } from './division.reader';
+import { holdings } from './domain/account';
+import { agentStream } from './domain/agent';
+import { fromUnits } from './domain/amounts';
+import { evalStream, evalView, type EvalView } from './domain/evaluation';
+
+export type Agent = ReturnType<typeof agentView>;
+
+export interface AgentNow {
+  id: string;
+  divisionId: string;
+  state: string;
+  since: string;
+  reason: string | null;
+  /** Where it can go from here. */
+  allowed: readonly string[];
+  version: number;
+  /** Of the last evaluation that has one. */
+  score: number | null;
+  agent: Agent;
+  /** The newest evaluations, newest first. */
+  evals: EvalView[];
+  allocations: { pool: string; held: number }[];
+}
+
+export class GetAgent extends Query<Agent> {
+  constructor(
+    readonly agentId: string,
+    readonly scope: Scope,
+  ) {
+    super();
+  }
+}
+
+/** An agent with how it did lately and what it holds. */
+export class GetAgentNow extends Query<AgentNow> {
+  constructor(
+    readonly agentId: string,
+    readonly scope: Scope,
+  ) {
+    super();
+  }
+}
+
+/** Evaluations shown with an agent's state; the rest is in the list. */
+const RECENT_EVALS = 20;
+
+@QueryHandler(GetAgent)
+export class GetAgentHandler implements IQueryHandler<GetAgent, Agent> {
+  constructor(private readonly reader: DivisionReader) {}
+
+  async execute({ agentId, scope }: GetAgent): Promise<Agent> {
+    const { state } = await this.reader.existingAgent(agentId);
+    assertOwn(scope, state.division, 'This agent');
+    return agentView(state);
+  }
+}
+
+@QueryHandler(GetAgentNow)
+export class GetAgentNowHandler implements IQueryHandler<GetAgentNow, AgentNow> {
+  constructor(
+    private readonly store: EventStore,
+    private readonly reader: DivisionReader,
+  ) {}
+
+  async execute({ agentId, scope }: GetAgentNow): Promise<AgentNow> {
+    const { state: agent } = await this.reader.existingAgent(agentId);
+    assertOwn(scope, agent.division, 'This agent');
+    const [account, recent] = await Promise.all([
+      this.reader.account(agent.division),
+      this.store.query({ stream: evalStream(agentId), order: 'newest', limit: RECENT_EVALS }),
+    ]);
+    const evals = recent.events.map(({ event }) => evalView(event));
+    const view = agentView(agent);
+    const { id, divisionId, state, since, reason, allowed, version } = view;
+    return {
+      id,
+      divisionId,
+      state,
+      since,
+      reason,
+      allowed,
+      version,
+      score: evals.find(({ score }) => score !== null)?.score ?? null,
+      agent: view,
+      evals,
+      allocations: [...holdings(account.state, agentStream(agentId))].map(([pool, units]) => ({
+        pool,
+        held: fromUnits(units),
+      })),
+    };
+  }
+}

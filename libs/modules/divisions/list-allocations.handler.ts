@@ -1,0 +1,38 @@
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { AuditIndex } from '#platform/audit-stream';
+import { assertOwn, type Scope } from '#platform/edge';
+import { allocationView } from './allocation.view';
+import { DivisionReader } from './division.reader';
+import { accountStream } from './domain/account';
+
+export interface AllocationPage {
+  allocations: ReturnType<typeof allocationView>[];
+  nextCursor: string | null;
+}
+
+/** One page of what a division's budget was granted to and released by, the newest first. */
+export class ListAllocations extends Query<AllocationPage> {
+  constructor(
+    readonly divisionId: string,
+    readonly page: { cursor?: string; limit: number },
+    readonly scope: Scope,
+  ) {
+    super();
+  }
+}
+
+@QueryHandler(ListAllocations)
+export class ListAllocationsHandler implements IQueryHandler<ListAllocations, AllocationPage> {
+  constructor(
+    private readonly index: AuditIndex,
+    private readonly reader: DivisionReader,
+  ) {}
+
+  async execute({ divisionId, page, scope }: ListAllocations): Promise<AllocationPage> {
+    assertOwn(scope, divisionId, 'This budget');
+    await this.reader.existing(divisionId);
+    const stream = accountStream(divisionId);
+    const { events, nextCursor } = await this.index.query({ stream, order: 'newest', ...page });
+    return { allocations: events.map(({ event }) => allocationView(event)), nextCursor };
+  }
+}

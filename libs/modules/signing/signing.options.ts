@@ -1,0 +1,5 @@
+export abstract class SigningOptions {
+  /** This kernel's name inside every signature, e.g. `kernel.example.com/prod`. */
+  abstract readonly origin: string;
+  abstract now(): Date;
+}

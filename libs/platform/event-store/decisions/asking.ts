@@ -1,0 +1,12 @@
+import { type Actor } from '#evidence';
+import { type IdempotencyClaim } from '../append-answer';
+
+/** The kernel itself, where nobody asked. */
+export const KERNEL_ACTOR: Actor = Object.freeze({ id: 'kernel', kind: 'system', roles: [] });
+
+/** Who asks for a decision, and how its answer is remembered. */
+export interface Asking {
+  actor: Actor;
+  correlationId: string | null;
+  idempotency: IdempotencyClaim | null;
+}
