@@ -9,17 +9,16 @@ import {
   openConnections,
 } from '#platform/event-store';
 import { createServiceApp, HttpEdgeError, RoleBindings } from '#platform/edge';
+import { PipelineDurability } from '#platform/audit-stream';
 import { ApproverDirectory, FirstPool } from '#modules/governance';
-import { SigningKeys } from '#modules/key-registry';
+import { KmsRequirement, SigningKeys } from '#modules/key-registry';
 import { ModeWatch } from '#modules/modes';
 import { growHeapFreely, processRegistry, runApp, startManagementServer } from '#platform/process';
 import { SignerError, SigningProxyClient } from '#platform/signer';
 import { assertGovernanceSettings, webhookEndpoints } from './governance-settings';
 import { kernelConfig } from './kernel.config';
 import { KernelModule } from './kernel.module';
-import { KmsRequirement } from './kms-requirement';
 import { KERNEL_PROBLEMS } from './kernel.problems';
-import { PipelineDurability } from './pipeline-durability';
 
 growHeapFreely();
 runApp({

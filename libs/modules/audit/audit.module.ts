@@ -1,5 +1,7 @@
-import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
+import { Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
+import { DataSource } from '#platform/event-store';
+import { LegalHoldList } from './legal-hold-list';
 import { AppendEventsHandler } from './append-events.handler';
 import { SetLegalHoldHandler } from './set-legal-hold.handler';
 import { AuditController } from './http/audit.controller';
@@ -12,25 +14,25 @@ import { ExportEventsHandler } from './export-events.handler';
 import { GetHeadsHandler } from './get-heads.handler';
 import { ListLegalHoldsHandler } from './list-legal-holds.handler';
 
-/** Records callers' events and answers questions about the chain. Needs EventStore, AuditIndex, PositionReached and LegalHoldList from `imports`. */
-@Module({})
-export class AuditModule {
-  static register({ imports }: Required<Pick<ModuleMetadata, 'imports'>>): DynamicModule {
-    return {
-      module: AuditModule,
-      imports: [CqrsModule, ...imports],
-      // Before the events, whose route takes any name.
-      controllers: [LegalHoldController, AuditController, ReasonController],
-      providers: [
-        AppendEventsHandler,
-        SetLegalHoldHandler,
-        GetEventHandler,
-        GetReasonHandler,
-        ListEventsHandler,
-        GetHeadsHandler,
-        ListLegalHoldsHandler,
-        ExportEventsHandler,
-      ],
-    };
-  }
-}
+/** Records callers' events and answers questions about the chain. Needs EventStore, DataSource, AuditIndex and PositionReached from global modules. */
+@Module({
+  imports: [CqrsModule],
+  // Before the events, whose route takes any name.
+  controllers: [LegalHoldController, AuditController, ReasonController],
+  providers: [
+    {
+      provide: LegalHoldList,
+      useFactory: (dataSource: DataSource) => new LegalHoldList(dataSource),
+      inject: [DataSource],
+    },
+    AppendEventsHandler,
+    SetLegalHoldHandler,
+    GetEventHandler,
+    GetReasonHandler,
+    ListEventsHandler,
+    GetHeadsHandler,
+    ListLegalHoldsHandler,
+    ExportEventsHandler,
+  ],
+})
+export class AuditModule {}

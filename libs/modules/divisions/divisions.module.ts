@@ -1,10 +1,11 @@
-import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
+import { type DynamicModule, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { AllocateHandler } from './allocate.handler';
 import { ChangeAgentStateHandler } from './change-agent-state.handler';
 import { RegisterDivisionHandler } from './register-division.handler';
 import { SpawnAgentHandler } from './spawn-agent.handler';
 import { SubmitEvalHandler } from './submit-eval.handler';
+import { DivisionsOptions } from './divisions.options';
 import { DivisionReader } from './division.reader';
 import { AgentController } from './http/agent.controller';
 import { AllocationController } from './http/allocation.controller';
@@ -19,17 +20,18 @@ import { ListEvalsHandler } from './list-evals.handler';
 import { SignedTemplates } from './signed-templates';
 
 /**
- * Divisions, their agents and what they spend. Needs EventStore, AuditIndex, PositionReached, ManifestSigner,
- * SignerSource and DivisionsOptions from `imports`.
+ * Divisions, their agents and what they spend. Needs EventStore, AuditIndex, PositionReached, ManifestSigner and
+ * SignerSource from global modules.
  */
 @Module({})
 export class DivisionsModule {
-  static register({ imports }: Required<Pick<ModuleMetadata, 'imports'>>): DynamicModule {
+  static register(options: DivisionsOptions): DynamicModule {
     return {
       module: DivisionsModule,
-      imports: [CqrsModule, ...imports],
+      imports: [CqrsModule],
       controllers: [DivisionController, AgentController, EvalController, AllocationController],
       providers: [
+        { provide: DivisionsOptions, useValue: options },
         DivisionReader,
         SignedTemplates,
         RegisterDivisionHandler,

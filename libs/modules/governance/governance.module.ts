@@ -1,13 +1,18 @@
-import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
+import { type DynamicModule, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
+import { Candidate, Database, DataSource, DEFAULT_LIMITS } from '#platform/event-store';
+import { type Registry } from '#platform/process';
+import { type DeliveryOptions, WebhookDelivery, WebhookOutbox } from '#platform/webhooks';
 import { ApproverDirectory } from './approver-directory';
 import { BeginRegistrationHandler, RegisterCredentialHandler } from './register-credential.handler';
 import { RedeliverNotificationHandler } from './redeliver-notification.handler';
 import { DecideUpgradeHandler } from './decide-upgrade.handler';
 import { RevokeApproverKeyHandler } from './revoke-approver-key.handler';
 import { CoordinatorTerm } from './coordinator/coordinator-term';
+import { UpgradeMetrics } from './coordinator/upgrade.metrics';
 import { UpgradeCoordinator } from './coordinator/upgrade-coordinator';
 import { FirstPool } from './first-pool';
+import { GovernanceOptions } from './governance.ports';
 import { GovernanceReader } from './governance.reader';
 import { ApproversController } from './http/approvers.controller';
 import { CredentialsController } from './http/credentials.controller';
@@ -15,6 +20,8 @@ import { NotificationsController } from './http/notifications.controller';
 import { UpgradeController } from './http/upgrade.controller';
 import { LogProofs } from './log/log-proofs';
 import { NotificationTerm } from './notifications/notification-term';
+import { NotificationMetrics } from './notifications/notification.metrics';
+import { NotificationOptions } from './notifications/notification.options';
 import { UpgradeNotifier } from './notifications/upgrade-notifier';
 import { GetApprovalRequestHandler } from './get-approval-request.handler';
 import { GetApproversHandler } from './get-approvers.handler';
@@ -23,17 +30,53 @@ import { ListNotificationsHandler } from './list-notifications.handler';
 import { GetUpgradeHandler } from './get-upgrade.handler';
 import { ListUpgradesHandler } from './list-upgrades.handler';
 import { UpgradeDecisions } from './upgrade.decisions';
+import { ChallengeStore } from './webauthn/challenge-store';
+import { WebAuthnOptions } from './webauthn/webauthn.options';
 import { CredentialRegistration } from './webauthn/credential-registration';
 
-/** Upgrades and who decides about them. Needs EventStore, AuditIndex, PositionReached and the ports of governance.ports.ts from `imports`. */
+export interface GovernanceModuleOptions extends GovernanceOptions {
+  readonly candidate: Candidate;
+  readonly webauthn: WebAuthnOptions;
+  readonly notifications: NotificationOptions & Pick<DeliveryOptions, 'timeoutMs' | 'schedule'>;
+  readonly registry: Registry;
+}
+
+/**
+ * Upgrades and who decides about them. Needs EventStore, DataSource, AuditIndex, PositionReached, ModeSource,
+ * ManifestSigner, SignerSource and the ports of governance.ports.ts from global modules.
+ */
 @Module({})
 export class GovernanceModule {
-  static register({ imports }: Required<Pick<ModuleMetadata, 'imports'>>): DynamicModule {
+  static register(options: GovernanceModuleOptions): DynamicModule {
+    const { candidate, webauthn, notifications, registry } = options;
+    const database = (dataSource: DataSource) => new Database(dataSource, DEFAULT_LIMITS.storeTimeoutMs);
     return {
       module: GovernanceModule,
-      imports: [CqrsModule, ...imports],
+      imports: [CqrsModule],
       controllers: [UpgradeController, ApproversController, NotificationsController, CredentialsController],
       providers: [
+        { provide: GovernanceOptions, useValue: options },
+        { provide: Candidate, useValue: candidate },
+        { provide: WebAuthnOptions, useValue: webauthn },
+        { provide: NotificationOptions, useValue: notifications },
+        { provide: UpgradeMetrics, useFactory: () => new UpgradeMetrics(registry) },
+        { provide: NotificationMetrics, useFactory: () => new NotificationMetrics(registry) },
+        {
+          provide: ChallengeStore,
+          useFactory: (dataSource: DataSource) => new ChallengeStore(database(dataSource)),
+          inject: [DataSource],
+        },
+        {
+          provide: WebhookOutbox,
+          useFactory: (dataSource: DataSource) => new WebhookOutbox(database(dataSource)),
+          inject: [DataSource],
+        },
+        {
+          provide: WebhookDelivery,
+          useFactory: (outbox: WebhookOutbox, observer: NotificationMetrics) =>
+            new WebhookDelivery(outbox, { ...notifications, observer }),
+          inject: [WebhookOutbox, NotificationMetrics],
+        },
         GovernanceReader,
         UpgradeDecisions,
         FirstPool,
@@ -56,7 +99,6 @@ export class GovernanceModule {
         GetApproversHandler,
         GetUpgradeEvidenceHandler,
       ],
-      exports: [GovernanceReader, UpgradeDecisions, FirstPool, ApproverDirectory],
     };
   }
 }

@@ -1,18 +1,15 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { type ReattestedRange, type SignerEntry } from '#evidence';
-import { EventStore, EventStoreError, type StoredEvent } from '#platform/event-store';
+import { EventStore, EventStoreError, type StoredEvent, ModeSource } from '#platform/event-store';
 import { candidates, successorOf } from './domain/candidates';
 import { type KeyCommand, keyOf } from './domain/key-registry.decider';
 import { KeyRegistryError } from './domain/key-registry.error';
 import { type BackendKey } from './domain/registration';
 import { type KeyAsking, KeyDecisions } from './key-decisions';
-import {
-  BackendKeys,
-  KeyRegistryOptions,
-  ModeSource,
-  RegistrationStores,
-  WriteHold,
-} from './key-registry.ports';
+import { BackendKeys } from './backend-keys';
+import { KeyRegistryOptions } from './key-registry.options';
+import { RegistrationStores } from './registration-stores';
+import { WriteHold } from './key-registry.ports';
 import { RegisteredSigners } from './registered-signers';
 import { SigningKeys } from './signing-keys';
 
@@ -128,7 +125,7 @@ export class CompromiseKeyHandler implements ICommandHandler<CompromiseKey, Comp
       const now = this.options.now().toISOString();
       const to = successorOf(old, candidates(state, offered), emergencyKid, now);
       successor = offered.find((key) => key.kid === to.signer_kid);
-      const counterSignature = await this.backend.provePossession(kid, to);
+      const counterSignature = await this.backend.prove(kid, to);
       return { kind: 'emergency', from: kid, to, counterSignature, reason, compromisedAt };
     };
     const decide = (store?: EventStore) =>
@@ -186,7 +183,7 @@ export class CompromiseKeyHandler implements ICommandHandler<CompromiseKey, Comp
       reattested: [...(doubt?.reattested ?? [])],
       emergencyPosition: emergency === undefined ? null : positionOf(emergency.event),
       position: positionOf(statement?.event ?? doubt?.by ?? { shard: 0, seq: 0 }),
-      mode: this.modes.current().mode,
+      mode: this.modes.current.mode,
     };
   }
 }

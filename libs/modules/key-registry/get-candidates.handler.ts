@@ -2,7 +2,8 @@ import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { type SignerEntry, type SignerPurpose } from '#evidence';
 import { candidates } from './domain/candidates';
 import { entryOf } from './domain/registration';
-import { BackendKeys, KeyRegistryOptions } from './key-registry.ports';
+import { BackendKeys } from './backend-keys';
+import { KeyRegistryOptions } from './key-registry.options';
 import { RegisteredSigners } from './registered-signers';
 
 export interface Candidates {

@@ -1,7 +1,7 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { EventStore, isVersionConflict, KERNEL_ACTOR } from '#platform/event-store';
 import { type KeyAge, keyAges } from './domain/key-age';
-import { KeyRegistryOptions } from './key-registry.ports';
+import { KeyRegistryOptions } from './key-registry.options';
 import { RegisteredSigners } from './registered-signers';
 
 /** Ages are counted in days. */

@@ -7,7 +7,7 @@ import {
   type StreamVersion,
 } from '#platform/event-store';
 import { decideKeys, type KeyCommand, signerStream } from './domain/key-registry.decider';
-import { KeyRegistryOptions } from './key-registry.ports';
+import { KeyRegistryOptions } from './key-registry.options';
 import { RegisteredSigners, type Registry } from './registered-signers';
 
 /** Registry events come a few times a year; who meets somebody else's twice in a row is not needed any more. */

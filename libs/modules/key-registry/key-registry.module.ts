@@ -1,5 +1,8 @@
-import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
+import { type DynamicModule, Inject, Module, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
+import { Database, DataSource, DEFAULT_LIMITS, EventStores } from '#platform/event-store';
+import { type Registry } from '#platform/process';
+import { SigningProxyClient } from '#platform/signer';
 import { RegisterSignersHandler } from './register-signers.handler';
 import { CompromiseKeyHandler } from './compromise-key.handler';
 import { MakeKeyHandler } from './make-key.handler';
@@ -12,19 +15,79 @@ import { KeyAgeWatch } from './key-age-watch';
 import { KeyDecisions } from './key-decisions';
 import { GetCandidatesHandler } from './get-candidates.handler';
 import { GetSignersHandler } from './get-signers.handler';
+import { BackendKeys } from './backend-keys';
+import { KeyMetrics, SignatureMetrics } from './key.metrics';
+import { KeyRegistryOptions } from './key-registry.options';
+import { type KmsRequirement } from './kms-requirement';
+import { ProxyCheckpointSigner, ProxyManifestSigner, RegisteredKeyEventSigner } from './proxy-signers';
 import { RegisteredSigners } from './registered-signers';
+import { RegistrationStores } from './registration-stores';
+import { RegistryChanges } from './registry-changes';
 import { SigningKeys } from './signing-keys';
 
-/** Which keys sign, and which ever did. Needs EventStore and the ports of key-registry.ports.ts from `imports`. */
+export interface KeyRegistryModuleOptions extends KeyRegistryOptions {
+  readonly requirement: KmsRequirement;
+  readonly registry: Registry;
+}
+
+/** Which keys sign, and which ever did. Needs EventStore, EventStores, DataSource, ModeSource, SigningProxyClient and WriteHold from global modules. */
 @Module({})
-export class KeyRegistryModule {
-  static register({ imports }: Required<Pick<ModuleMetadata, 'imports'>>): DynamicModule {
+export class KeyRegistryModule implements OnModuleInit, OnModuleDestroy {
+  constructor(
+    @Inject(RegisteredKeyEventSigner) private readonly signer: RegisteredKeyEventSigner,
+    @Inject(SigningKeys) private readonly keys: SigningKeys,
+    @Inject(RegistryChanges) private readonly changes: RegistryChanges,
+  ) {}
+
+  static register({ requirement, registry, ...options }: KeyRegistryModuleOptions): DynamicModule {
     return {
       module: KeyRegistryModule,
-      imports: [CqrsModule, ...imports],
+      imports: [CqrsModule],
       // Those with fixed paths first: `/kernel/keys/{kid}` fits them too.
       controllers: [KeyChangesController, KeysController, SecurityStatusController],
       providers: [
+        { provide: KeyRegistryOptions, useValue: options },
+        { provide: SignatureMetrics, useFactory: () => new SignatureMetrics(registry) },
+        {
+          provide: KeyMetrics,
+          useFactory: (watch: KeyAgeWatch) => new KeyMetrics(registry, watch),
+          inject: [KeyAgeWatch],
+        },
+        {
+          provide: RegistryChanges,
+          useFactory: (dataSource: DataSource) =>
+            new RegistryChanges(new Database(dataSource, DEFAULT_LIMITS.storeTimeoutMs)),
+          inject: [DataSource],
+        },
+        {
+          provide: BackendKeys,
+          useFactory: (proxy: SigningProxyClient) => new BackendKeys(proxy, requirement, options.origin),
+          inject: [SigningProxyClient],
+        },
+        {
+          provide: RegistrationStores,
+          useFactory: (stores: EventStores, proxy: SigningProxyClient, metrics: SignatureMetrics) =>
+            new RegistrationStores(stores, proxy, metrics),
+          inject: [EventStores, SigningProxyClient, SignatureMetrics],
+        },
+        {
+          provide: RegisteredKeyEventSigner,
+          useFactory: (proxy: SigningProxyClient, metrics: SignatureMetrics) =>
+            new RegisteredKeyEventSigner(proxy, metrics),
+          inject: [SigningProxyClient, SignatureMetrics],
+        },
+        {
+          provide: ProxyManifestSigner,
+          useFactory: (proxy: SigningProxyClient, keys: SigningKeys, metrics: SignatureMetrics) =>
+            new ProxyManifestSigner(proxy, keys, metrics),
+          inject: [SigningProxyClient, SigningKeys, SignatureMetrics],
+        },
+        {
+          provide: ProxyCheckpointSigner,
+          useFactory: (proxy: SigningProxyClient, keys: SigningKeys) =>
+            new ProxyCheckpointSigner(proxy, keys),
+          inject: [SigningProxyClient, SigningKeys],
+        },
         RegisteredSigners,
         SigningKeys,
         KeyDecisions,
@@ -37,7 +100,22 @@ export class KeyRegistryModule {
         GetSignersHandler,
         GetCandidatesHandler,
       ],
-      exports: [RegisteredSigners, SigningKeys, KeyAgeWatch],
+      exports: [
+        BackendKeys,
+        ProxyCheckpointSigner,
+        ProxyManifestSigner,
+        RegisteredKeyEventSigner,
+        RegisteredSigners,
+      ],
     };
+  }
+
+  /** The keys are folded from the store that signs with them: the signer learns of them when both are there. */
+  onModuleInit(): void {
+    this.signer.keys = this.keys;
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.changes.close();
   }
 }

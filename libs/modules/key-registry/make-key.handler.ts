@@ -5,7 +5,7 @@ import { candidates, keyToMake } from './domain/candidates';
 import { KeyRegistryError } from './domain/key-registry.error';
 import { type BackendKey, entryOf } from './domain/registration';
 import { type KeyAsking } from './key-decisions';
-import { BackendKeys } from './key-registry.ports';
+import { BackendKeys } from './backend-keys';
 import { RegisteredSigners } from './registered-signers';
 
 /** As the registry would have it, and where the chain says that it was made. */

@@ -1,7 +1,7 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { importPublicKey, type SignerEntry } from '#evidence';
 import { isVersionConflict, KERNEL_ACTOR } from '#platform/event-store';
-import { RegistrationStores } from './key-registry.ports';
+import { RegistrationStores } from './registration-stores';
 import { type BackendKey } from './domain/registration';
 
 /** Record the first keys of a chain. */

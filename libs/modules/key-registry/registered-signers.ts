@@ -9,7 +9,7 @@ import {
   type SignerEntry,
 } from '#evidence';
 import { EventStore } from '#platform/event-store';
-import { KeyRegistryOptions } from './key-registry.ports';
+import { KeyRegistryOptions } from './key-registry.options';
 
 const PAGE = 1_000;
 /** How old the answer may be; another replica's registration is seen after this long at the latest. */

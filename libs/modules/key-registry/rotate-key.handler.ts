@@ -4,7 +4,8 @@ import { candidates, keyInForce, successorOf } from './domain/candidates';
 import { type KeyCommand } from './domain/key-registry.decider';
 import { KeyRegistryError } from './domain/key-registry.error';
 import { type KeyAsking, KeyDecisions } from './key-decisions';
-import { BackendKeys, KeyRegistryOptions } from './key-registry.ports';
+import { BackendKeys } from './backend-keys';
+import { KeyRegistryOptions } from './key-registry.options';
 import { SigningKeys } from './signing-keys';
 
 export interface RotatedKey {
@@ -50,7 +51,7 @@ export class RotateKeyHandler implements ICommandHandler<RotateKey, RotatedKey> 
       const old = keyInForce(state, purpose);
       const now = this.options.now().toISOString();
       const entry = successorOf(old, candidates(state, offered), to, now);
-      const counterSignature = await this.backend.provePossession(old.signer_kid, entry);
+      const counterSignature = await this.backend.prove(old.signer_kid, entry);
       return { kind: 'rotate', from: old.signer_kid, to: entry, counterSignature };
     }, asking);
     if (committed === undefined) throw new TypeError('a rotation is decided once');

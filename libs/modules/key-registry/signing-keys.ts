@@ -16,7 +16,9 @@ import {
   NEEDED_PURPOSES,
   REGISTERED_PURPOSES,
 } from './domain/registration';
-import { BackendKeys, KeyRegistryOptions, RegistryChanges } from './key-registry.ports';
+import { BackendKeys } from './backend-keys';
+import { KeyRegistryOptions } from './key-registry.options';
+import { RegistryChanges } from './registry-changes';
 import { RegisteredSigners } from './registered-signers';
 
 /** While no key can sign yet, how long until the backend is asked again. */

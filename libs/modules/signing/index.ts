@@ -1,4 +1,3 @@
 /** Signs callers' manifests and records each signature. Keys and their backends are libs/platform/signer, behind apps/signing-proxy; which key is in force says libs/modules/key-registry. */
 export { SigningModule } from './signing.module';
-export { SigningOptions } from './signing.options';
 export { SigningError, type SigningErrorCode } from './domain/signing.error';

@@ -1,18 +1,19 @@
-import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
+import { type DynamicModule, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { SignManifestHandler } from './sign-manifest.handler';
 import { SigningController } from './http/signing.controller';
+import { SigningOptions } from './signing.options';
 import { VerifyManifestHandler } from './verify-manifest.handler';
 
-/** Signs manifests and records each signature. Needs EventStore, ManifestSigner, SignerSource and SigningOptions from `imports`. */
+/** Signs manifests and records each signature. Needs EventStore, ManifestSigner and SignerSource from global modules. */
 @Module({})
 export class SigningModule {
-  static register({ imports }: Required<Pick<ModuleMetadata, 'imports'>>): DynamicModule {
+  static register(options: SigningOptions): DynamicModule {
     return {
       module: SigningModule,
-      imports: [CqrsModule, ...imports],
+      imports: [CqrsModule],
       controllers: [SigningController],
-      providers: [SignManifestHandler, VerifyManifestHandler],
+      providers: [{ provide: SigningOptions, useValue: options }, SignManifestHandler, VerifyManifestHandler],
     };
   }
 }

@@ -37,6 +37,7 @@ export {
   type PipelineProgressOptions,
   type PipelineStage,
 } from './positions/pipeline-progress';
+export { PipelineDurability } from './positions/pipeline-durability';
 export {
   MOVE_POSITION,
   movePositionValues,
@@ -52,6 +53,7 @@ export {
   streamTopicSettings,
 } from './stream-settings';
 export { loggedInterruptions } from './logged-interruptions';
+export { AuditIndexModule } from './audit-index/audit-index.module';
 export { AuditIndex, type AuditIndexOptions, type IndexPosition } from './audit-index/audit-index';
 export { IndexRebuild, type IndexRebuildOptions, type RebuiltHead } from './audit-index/index-rebuild';
 export { INDEX_CONSUMER, IndexWriter, type IndexWriterOptions } from './audit-index/index-writer';

@@ -1,13 +1,14 @@
 import { type Actor, type AuditEvent, type JsonObject } from '#evidence';
 import { type EventStoreErrorCode } from './event-store.error';
+import { type Behind } from './event-store.ports';
 
 /** What the store needs from whoever holds the keys. */
-export interface EventSigner {
+export abstract class EventSigner {
   /**
    * Key id of the audit key that signs now; it goes into the event and under its hash.
    * @param after the key that signed the event before, when the store knows: the signer never goes back to one before it
    */
-  activeKid(after: string | null): Promise<string> | string;
+  abstract activeKid(after: string | null): Promise<string> | string;
   /** The key that signed a group has ended: which one is in force has to be looked up anew. */
   keyEnded?(kid: string): Promise<void>;
   /**
@@ -15,7 +16,7 @@ export interface EventSigner {
    * EventStoreError `store_behind` says that events were built already on a position that comes after these.
    * @param known `committed`: the position of the shard that is known to be in the store
    */
-  sign(kid: string, inputs: Uint8Array[], known: { committed: number }): Promise<string[]>;
+  abstract sign(kid: string, inputs: Uint8Array[], known: { committed: number }): Promise<string[]>;
 }
 
 export interface NewEvent {
@@ -172,5 +173,5 @@ export interface EventStoreObserver {
   onRefusal?(code: EventStoreErrorCode): void;
   onRetry?(reason: RetryReason, requests: number): void;
   /** The store ends before a position on which events were built already: it was put back to an older state. */
-  onBehind?(behind: { shard: number; head: number; mark: number }): void;
+  onBehind?(behind: Behind): void;
 }

@@ -23,6 +23,9 @@ export { newEventId } from './event-id';
 export { EventStoreError, type EventStoreErrorCode } from './event-store.error';
 export { EventLog, type EventLogOptions } from './event-log';
 export { EventStore, type EventStoreOptions } from './event-store';
+export { EventStoreModule, type EventStoreModuleOptions } from './event-store.module';
+export { type Behind, BehindListener, ModeSource } from './event-store.ports';
+export { EventStores } from './event-stores';
 export {
   type Answer,
   type AppendRequest,
@@ -31,7 +34,7 @@ export {
   type EventPage,
   type EventQuery,
   type EventSearch,
-  type EventSigner,
+  EventSigner,
   type EventStoreObserver,
   type NewEvent,
   type RetryReason,
@@ -55,6 +58,7 @@ export { Database, openConnections, type Statement } from './postgres/database';
 export { StoreRestore, type StoreRestoreOptions } from './restore/store-restore';
 export { StoreError, type StoreErrorCode } from './postgres/store-error';
 export { WakeUp } from './tail/wake-up';
+export { Candidate, ElectedJob, type ElectedJobOptions } from './leadership/elected-job';
 export {
   DEFAULT_LEASE_MS,
   type ElectionObserver,

@@ -1,3 +1,5 @@
+import { CodedError } from '#evidence';
+
 /**
  * - `division_not_found`, `agent_not_found`, `agent_exists`: by id
  * - `invalid_division`: the manifest does not fit; `pointer` says where
@@ -34,13 +36,4 @@ export type DivisionErrorCode =
   | 'agent_retired'
   | 'eval_not_found';
 
-export class DivisionError extends Error {
-  override readonly name = 'DivisionError';
-  constructor(
-    readonly code: DivisionErrorCode,
-    message: string,
-    readonly details: Record<string, unknown> = {},
-  ) {
-    super(message);
-  }
-}
+export class DivisionError extends CodedError<DivisionErrorCode> {}

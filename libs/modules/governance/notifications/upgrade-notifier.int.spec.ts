@@ -35,10 +35,6 @@ describe('the notifier of upgrades', () => {
         { ...endpoint, name: 'fires', types: new Set(['upgrade.emergency_applied', 'upgrade.unratified']) },
       ],
       expiringMs: 2 * DAY,
-      databaseUrl: '',
-      holder: 'test',
-      mayWork: () => true,
-      onTerm: () => undefined,
     });
   }
   async function told(endpoint = 'all'): Promise<string[]> {

@@ -4,7 +4,7 @@ import { QueryBus } from '@nestjs/cqrs';
 import { BytesAnswer, Policy, PublicRoute } from '#platform/edge';
 import { jwks, sha256Hex, type SignerEntry, signersJson } from '#evidence';
 import { KeyRegistryError } from '../domain/key-registry.error';
-import { KeyRegistryOptions } from '../key-registry.ports';
+import { KeyRegistryOptions } from '../key-registry.options';
 import { GetSigners } from '../get-signers.handler';
 
 /**

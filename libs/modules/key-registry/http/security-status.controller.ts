@@ -2,8 +2,9 @@ import { Controller, Get, Inject } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import { PublicRoute } from '#platform/edge';
 import { type SignerEntry } from '#evidence';
-import { EventStore, type ShardHead } from '#platform/event-store';
-import { BackendKeys, KeyRegistryOptions, ModeSource } from '../key-registry.ports';
+import { EventStore, type ShardHead, ModeSource } from '#platform/event-store';
+import { BackendKeys } from '../backend-keys';
+import { KeyRegistryOptions } from '../key-registry.options';
 import { GetSigners } from '../get-signers.handler';
 import { SigningKeys } from '../signing-keys';
 
@@ -38,7 +39,7 @@ export class SecurityStatusController {
       this.store.heads(),
       this.signing(),
     ]);
-    const { mode, since, restoring } = this.modes.current();
+    const { mode, since, restoring } = this.modes.current;
     return { origin: this.options.origin, mode, modeSince: since, restoring, signers, heads, signing };
   }
 

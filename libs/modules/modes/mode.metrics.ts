@@ -1,5 +1,7 @@
-import { KERNEL_MODES, type ModeRecorder, type ModeWatch } from '#modules/modes';
 import { Gauge, type Registry } from '#platform/process';
+import { KERNEL_MODES } from './domain/kernel-mode';
+import { type ModeRecorder } from './mode-recorder';
+import { type ModeWatch } from './mode-watch';
 
 /** What the mode tells Prometheus. */
 export class ModeMetrics {

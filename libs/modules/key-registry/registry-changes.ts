@@ -1,19 +1,17 @@
 import { ChannelListener, type Database } from '#platform/event-store';
-import { RegistryChanges } from '#modules/key-registry';
 
-/** Told by the database of every registry event, whichever process has committed it. */
-export class NotifiedRegistryChanges extends RegistryChanges {
+/** Tells when the registry may have changed: the database says so of every registry event, whichever process has committed it. */
+export class RegistryChanges {
   private readonly listener: ChannelListener;
   private readonly listeners: (() => void)[] = [];
 
   constructor(database: Database) {
-    super();
     const tell = (): void => this.listeners.forEach((listener) => listener());
     // Also when the connection comes back: what was told meanwhile was missed.
     this.listener = new ChannelListener(database, ['kernel_signers'], tell, tell);
   }
 
-  override onChange(listener: () => void): void {
+  onChange(listener: () => void): void {
     this.listeners.push(listener);
     this.listener.listen();
   }

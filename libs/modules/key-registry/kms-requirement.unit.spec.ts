@@ -1,6 +1,6 @@
 import { type KeyInfo, SignerError } from '#platform/signer';
+import { BackendKeys } from './backend-keys';
 import { KmsRequirement } from './kms-requirement';
-import { ProxyKeys } from './proxy-signers';
 
 const key = (protection: KeyInfo['protection']): KeyInfo => ({
   kid: `${protection}-key`,
@@ -53,13 +53,13 @@ describe('KmsRequirement', () => {
     const notAsked = () => Promise.reject(new Error('not asked'));
     const proxy = { ...holding(key('software')), health: notAsked, sign: notAsked, makeKey: notAsked };
     await expect(
-      new ProxyKeys(proxy, new KmsRequirement(production), 'kernel.example.com/test').keys(),
+      new BackendKeys(proxy, new KmsRequirement(production), 'kernel.example.com/test').keys(),
     ).rejects.toMatchObject({
       code: 'signing_unavailable',
       message: expect.stringContaining('REQUIRE_KMS'),
     });
     expect(
-      await new ProxyKeys(proxy, new KmsRequirement(development), 'kernel.example.com/test').keys(),
+      await new BackendKeys(proxy, new KmsRequirement(development), 'kernel.example.com/test').keys(),
     ).toHaveLength(1);
   });
 });

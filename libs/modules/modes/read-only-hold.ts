@@ -1,24 +1,18 @@
 import { type Actor } from '#evidence';
-import { WriteHold } from '#modules/key-registry';
-import { type ModeStore, type ModeWatch } from '#modules/modes';
+import { type ModeStore } from './mode-store';
+import { type ModeWatch } from './mode-watch';
 
 /** Characters that the record of a mode has for its reason. */
 const MAX_REASON = 1_000;
 
 /** Read-only, for as long as keys are changed; a mode that is in force for another cause stays as it is. */
-export class ModeWriteHold extends WriteHold {
+export class ReadOnlyHold {
   constructor(
     private readonly modes: ModeStore,
     private readonly watch: ModeWatch,
-  ) {
-    super();
-  }
+  ) {}
 
-  override async begin(
-    cause: string,
-    detail: string,
-    actor: Actor,
-  ): Promise<{ end(reason: string): Promise<void> }> {
+  async begin(cause: string, detail: string, actor: Actor): Promise<{ end(reason: string): Promise<void> }> {
     await this.watch.look();
     const { mode, reason: why } = this.watch.current;
     const change = async (to: 'read-only' | 'normal', reason: string): Promise<void> => {

@@ -1,5 +1,10 @@
 import { type KeyInfo, SignerError, type SigningProxyClient, whyNotInKms } from '#platform/signer';
-import { type KernelConfig } from './kernel.config';
+
+export interface KmsSettings {
+  readonly isProduction: boolean;
+  readonly requireKms?: boolean | undefined;
+  readonly allowSofthsm: boolean;
+}
 
 /** What REQUIRE_KMS asks of the keys behind KMS_ENDPOINT. */
 export class KmsRequirement {
@@ -7,11 +12,7 @@ export class KmsRequirement {
   private readonly allowSoftHsm: boolean;
 
   /** @throws SignerError `refused_in_production` */
-  constructor({
-    isProduction,
-    requireKms,
-    allowSofthsm,
-  }: Pick<KernelConfig, 'isProduction' | 'requireKms' | 'allowSofthsm'>) {
+  constructor({ isProduction, requireKms, allowSofthsm }: KmsSettings) {
     if (isProduction && requireKms === false) {
       throw new SignerError(
         'refused_in_production',

@@ -1,5 +1,5 @@
-import { type KeyAgeWatch } from '#modules/key-registry';
-import { Gauge, type Registry } from '#platform/process';
+import { Counter, Gauge, type Registry } from '#platform/process';
+import { type KeyAgeWatch } from './key-age-watch';
 
 /** What the keys tell Prometheus. */
 export class KeyMetrics {
@@ -30,5 +30,23 @@ export class KeyMetrics {
         }
       },
     });
+  }
+}
+
+/** Counts what the keys sign. */
+export class SignatureMetrics {
+  private readonly signatures: Counter<'purpose'>;
+
+  constructor(registry: Registry) {
+    this.signatures = new Counter({
+      name: 'signatures_total',
+      help: 'Signatures received from the signing proxy.',
+      labelNames: ['purpose'],
+      registers: [registry],
+    });
+  }
+
+  onSignatures(purpose: 'audit' | 'manifest', count: number): void {
+    this.signatures.inc({ purpose }, count);
   }
 }

@@ -1,10 +1,9 @@
-import { PipelineProgress } from '#platform/audit-stream';
 import { type Database } from '#platform/event-store';
-import { type Durability, type DurabilityWatch } from '#platform/edge';
 import { Gauge, type Registry } from '#platform/process';
+import { PipelineProgress, type PipelineStage } from './pipeline-progress';
 
-/** Serves Kernel-Await from the positions of relay and archiver. */
-export class PipelineDurability implements DurabilityWatch {
+/** Serves the edge's Kernel-Await from the positions of relay and archiver. */
+export class PipelineDurability {
   private readonly progress: PipelineProgress;
 
   constructor(
@@ -26,7 +25,7 @@ export class PipelineDurability implements DurabilityWatch {
   }
 
   reached(
-    durability: Durability,
+    durability: PipelineStage,
     position: string,
     timeoutMs: number,
     signal: AbortSignal,

@@ -1,9 +1,6 @@
-import {
-  type BatchReport,
-  type EventStoreErrorCode,
-  type EventStoreObserver,
-  type RetryReason,
-} from '#platform/event-store';
+import { type Behind } from './event-store.ports';
+import { type EventStoreErrorCode } from './event-store.error';
+import { type BatchReport, type EventStoreObserver, type RetryReason } from './event-store.types';
 import { Counter, Gauge, Histogram, type Registry } from '#platform/process';
 
 /** 0.5 ms to 5 s, closest together where the promises lie (40 ms for a signature, 500 ms for an append). */
@@ -23,9 +20,11 @@ export class AppendMetrics implements EventStoreObserver {
   private readonly queueDepth: Gauge<'shard'>;
   private readonly refusals: Counter<'code'>;
   private readonly retries: Counter<'reason'>;
-  private readonly signatures: Counter<'purpose'>;
 
-  constructor(registry: Registry) {
+  constructor(
+    registry: Registry,
+    readonly onBehind: (behind: Behind) => void,
+  ) {
     const registers = [registry];
     const latency = (name: string, help: string) =>
       new Histogram({ name, help, buckets: LATENCY_BUCKETS_S, registers });
@@ -72,12 +71,6 @@ export class AppendMetrics implements EventStoreObserver {
       labelNames: ['reason'],
       registers,
     });
-    this.signatures = new Counter({
-      name: 'signatures_total',
-      help: 'Signatures received from the signing proxy.',
-      labelNames: ['purpose'],
-      registers,
-    });
   }
 
   onBatch(report: BatchReport): void {
@@ -100,9 +93,5 @@ export class AppendMetrics implements EventStoreObserver {
 
   onRetry(reason: RetryReason): void {
     this.retries.inc({ reason });
-  }
-
-  onSignatures(purpose: 'audit' | 'manifest', count: number): void {
-    this.signatures.inc({ purpose }, count);
   }
 }

@@ -1,5 +1,5 @@
-import { type CoordinatorPass } from '#modules/governance';
 import { Counter, Gauge, type Registry } from '#platform/process';
+import { type CoordinatorPass } from './upgrade-coordinator';
 
 /** What the coordinator of upgrades tells Prometheus. Only the process that leads knows; the others say 0. */
 export class UpgradeMetrics {

@@ -1,15 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ShardHead, KERNEL_ACTOR } from '#platform/event-store';
-import { type ModeStore, type ModeWatch } from '#modules/modes';
+import { type Behind, type ShardHead, KERNEL_ACTOR } from '#platform/event-store';
 import { type Logger } from '#platform/process';
 import { type HighWaterMark, SignerError } from '#platform/signer';
-
-/** The store ends before a position on which signed events build. */
-export interface Behind {
-  shard: number;
-  head: number;
-  mark: number;
-}
+import { type ModeStore } from './mode-store';
+import { type ModeWatch } from './mode-watch';
 
 /** While the signing proxy does not answer; nothing can be signed then either. */
 const RETRY_MS = 1_000;

@@ -1,0 +1,91 @@
+import { checkpointSigningInput, type LogCheckpoint, signedCheckpoint } from '#evidence';
+import { type EventSigner } from '#platform/event-store';
+import { ManifestSigner, SignerError, type SigningProxyClient } from '#platform/signer';
+import { FixedKeyEventSigner, KnownKeySigner } from './fixed-key.signers';
+import { type SignatureMetrics } from './key.metrics';
+import { type SigningKeys } from './signing-keys';
+
+/** Signs events with the registered audit key in force. */
+export class RegisteredKeyEventSigner implements EventSigner {
+  /** Bound once both exist: the keys are folded from the store that signs with them. */
+  keys: SigningKeys | undefined;
+  /** Keys named to the store, by kid: a group keeps the key it was numbered with when another comes into force. */
+  private readonly named = new Map<string, FixedKeyEventSigner>();
+
+  constructor(
+    private readonly proxy: SigningProxyClient,
+    private readonly metrics: SignatureMetrics,
+  ) {}
+
+  async activeKid(after: string | null): Promise<string> {
+    if (!this.keys) throw new SignerError('signing_unavailable', 'The kernel is still starting.');
+    const key = after === null ? this.keys.activeKey('audit') : await this.keys.keyAfter('audit', after);
+    if (!this.named.has(key.kid)) {
+      this.named.set(key.kid, new FixedKeyEventSigner(key, this.proxy, this.metrics));
+    }
+    return key.kid;
+  }
+
+  async keyEnded(): Promise<void> {
+    await this.keys?.lookAgain();
+  }
+
+  async sign(kid: string, inputs: Uint8Array[], known: { committed: number }): Promise<string[]> {
+    const signer = this.named.get(kid);
+    if (!signer) throw new SignerError('signing_unavailable', `Key ${kid} was never in force here.`);
+    return noticeWrongKey(this.keys, () => signer.sign(kid, inputs, known));
+  }
+}
+
+/** Signs manifests with the registered manifest key in force. */
+export class ProxyManifestSigner extends ManifestSigner {
+  private readonly signer: KnownKeySigner;
+
+  constructor(
+    proxy: SigningProxyClient,
+    private readonly keys: SigningKeys,
+    private readonly metrics: SignatureMetrics,
+  ) {
+    super();
+    this.signer = new KnownKeySigner(proxy);
+  }
+
+  async sign(input: Uint8Array): Promise<{ kid: string; keyVersion: string; signature: string }> {
+    const key = this.keys.activeKey('manifest');
+    const [signed] = await noticeWrongKey(this.keys, () => this.signer.sign(key, 'manifest', [input]));
+    if (!signed) throw new SignerError('signing_unavailable', 'The signing proxy returned no signature.');
+    this.metrics.onSignatures('manifest', 1);
+    return signed;
+  }
+}
+
+/** Signs checkpoints of the log with the registered checkpoint key in force. */
+export class ProxyCheckpointSigner {
+  private readonly signer: KnownKeySigner;
+
+  constructor(
+    proxy: SigningProxyClient,
+    private readonly keys: SigningKeys,
+  ) {
+    this.signer = new KnownKeySigner(proxy);
+  }
+
+  async sign(checkpoint: LogCheckpoint): Promise<string> {
+    const key = this.keys.activeKey('checkpoint');
+    const input = checkpointSigningInput(checkpoint);
+    const [signed] = await noticeWrongKey(this.keys, () => this.signer.sign(key, 'log-checkpoint', [input]));
+    if (!signed) throw new SignerError('signing_unavailable', 'The signing proxy returned no signature.');
+    return signedCheckpoint(checkpoint, key.publicKeyPem, Buffer.from(signed.signature, 'base64'));
+  }
+}
+
+/** Has backend and registry compared anew when a signature turns out to be by another key, so that /ready says why. */
+async function noticeWrongKey<T>(keys: SigningKeys | undefined, sign: () => Promise<T>): Promise<T> {
+  try {
+    return await sign();
+  } catch (error) {
+    if (error instanceof SignerError && error.details['reason'] === 'wrong_key')
+      keys?.distrust(error.message);
+    throw error;
+  }
+}
