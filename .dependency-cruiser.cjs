@@ -92,7 +92,16 @@ module.exports = {
       comment: 'domain/ and evidence are functions on data.',
       severity: 'error',
       from: { path: PURE, pathNot: TESTS },
-      to: { path: '^node_modules/(@nestjs|typeorm|pg|express|undici|kafkajs|@aws-sdk|pino|prom-client)/' },
+      to: {
+        path: '^node_modules/(@nestjs|@simplewebauthn|typeorm|pg|express|undici|kafkajs|@aws-sdk|pino|prom-client)/',
+      },
+    },
+    {
+      name: 'domain-stands-on-evidence',
+      comment: 'domain/ knows the formats and its own rules; what it decides is carried out around it.',
+      severity: 'error',
+      from: { path: '^libs/modules/[^/]+/domain/', pathNot: TESTS },
+      to: { path: '^libs/', pathNot: '^libs/(evidence/|modules/[^/]+/domain/)' },
     },
     {
       name: 'pure-does-no-io',

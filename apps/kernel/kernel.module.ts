@@ -16,14 +16,8 @@ import {
 import { ModesModule, ModeWatch, ReadOnlyHold, RestoredStore } from '#modules/modes';
 import { SigningModule } from '#modules/signing';
 import { AuditIndexModule } from '#platform/audit-stream';
-import {
-  BehindListener,
-  DEFAULT_LIMITS,
-  EventSigner,
-  EventStoreModule,
-  ModeSource,
-} from '#platform/event-store';
-import { type Logger, type Registry } from '#platform/process';
+import { BehindListener, EventSigner, EventStoreModule, ModeSource } from '#platform/event-store';
+import { type Logger, Registry } from '#platform/process';
 import { ManifestSigner, SignerSource, SigningProxyClient } from '#platform/signer';
 import { type WebhookEndpoint } from '#platform/webhooks';
 import { type KernelConfig } from './kernel.config';
@@ -51,8 +45,15 @@ const PORTS = [
 class PortsModule implements OnApplicationShutdown {
   constructor(@Inject(SigningProxyClient) private readonly proxy: SigningProxyClient) {}
 
-  static register(proxy: SigningProxyClient, imports: DynamicModule[]): DynamicModule {
-    const providers = [{ provide: SigningProxyClient, useValue: proxy }, ...PORTS];
+  static register(
+    { proxy, registry }: Pick<KernelModuleOptions, 'proxy' | 'registry'>,
+    imports: DynamicModule[],
+  ): DynamicModule {
+    const providers = [
+      { provide: SigningProxyClient, useValue: proxy },
+      { provide: Registry, useValue: registry },
+      ...PORTS,
+    ];
     return { module: PortsModule, imports, providers, exports: providers.map(({ provide }) => provide) };
   }
 
@@ -77,7 +78,7 @@ export class KernelModule {
   static register({ config, proxy, registry, webhooks, logger }: KernelModuleOptions): DynamicModule {
     const { origin, shards, databaseUrl } = config;
     const self = { origin, now: () => new Date() };
-    const modes = ModesModule.register({ registry, logger });
+    const modes = ModesModule.register({ logger });
     const keys = KeyRegistryModule.register({
       ...self,
       firstAuditKid: config.signerId,
@@ -85,7 +86,6 @@ export class KernelModule {
       overlapMs: config.keyOverlapSeconds * 1_000,
       maxKeyAgeMs: config.keyMaxAgeDays * DAY_MS,
       requirement: new KmsRequirement(config),
-      registry,
     });
     return {
       module: KernelModule,
@@ -99,14 +99,12 @@ export class KernelModule {
           origin,
           shards,
           limits: {
-            ...DEFAULT_LIMITS,
             maxQueuedRequests: config.queueLimit,
             signTimeoutMs: config.kmsTimeoutMs,
           },
-          registry,
         }),
         AuditIndexModule.register({ shards }),
-        PortsModule.register(proxy, [modes, keys]),
+        PortsModule.register({ proxy, registry }, [modes, keys]),
         keys,
         modes,
         AuditModule,
@@ -127,7 +125,6 @@ export class KernelModule {
             timeoutMs: config.webhookTimeoutMs,
             schedule: { firstMs: config.webhookRetryMs, attempts: config.webhookAttempts },
           },
-          registry,
         }),
         DivisionsModule.register(self),
       ],

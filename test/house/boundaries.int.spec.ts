@@ -66,6 +66,7 @@ const FORBIDDEN: readonly (readonly [file: string, content: string, rule: string
   ['libs/platform/archive/m.ts', `import './archive.fixture';`, 'fixtures-only-in-tests'],
   ['libs/evidence/chain/n.ts', `import '@nestjs/common';`, 'pure-without-framework'],
   ['libs/modules/audit/domain/o.ts', `import '@nestjs/common';`, 'pure-without-framework'],
+  ['libs/modules/audit/domain/v.ts', `import '#platform/edge';`, 'domain-stands-on-evidence'],
   ['libs/evidence/chain/p.ts', `import 'node:fs';`, 'pure-does-no-io'],
   ['libs/modules/audit/domain/q.ts', `import 'node:crypto';`, 'pure-does-no-io'],
   ['libs/modules/audit/r.ts', `import 'fast-check';`, 'not-to-dev-dep'],
@@ -78,7 +79,7 @@ const FORBIDDEN: readonly (readonly [file: string, content: string, rule: string
   ['libs/platform/edge/own-kms.ts', `import '@aws-sdk/client-kms';`, 'one-owner-of-aws-sdkclient-kms'],
   ['libs/platform/edge/own-pino.ts', `import 'pino';`, 'one-owner-of-prom-client'],
   ['apps/kernel/own-prom-client.ts', `import 'prom-client';`, 'one-owner-of-prom-client'],
-  ['apps/indexer/own-nest-typeorm.ts', `import '@nestjs/typeorm';`, 'one-owner-of-nestjstypeorm'],
+  ['apps/kernel/own-nest-typeorm.ts', `import '@nestjs/typeorm';`, 'one-owner-of-nestjstypeorm'],
   ['apps/kernel/own-ajv.ts', `import 'ajv';`, 'one-owner-of-ajv'],
   ['apps/kernel/own-commander.ts', `import 'commander';`, 'one-owner-of-commander'],
   [

@@ -1,6 +1,5 @@
 import { Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
-import { DataSource } from '#platform/event-store';
 import { LegalHoldList } from './legal-hold-list';
 import { AppendEventsHandler } from './append-events.handler';
 import { SetLegalHoldHandler } from './set-legal-hold.handler';
@@ -20,11 +19,7 @@ import { ListLegalHoldsHandler } from './list-legal-holds.handler';
   // Before the events, whose route takes any name.
   controllers: [LegalHoldController, AuditController, ReasonController],
   providers: [
-    {
-      provide: LegalHoldList,
-      useFactory: (dataSource: DataSource) => new LegalHoldList(dataSource),
-      inject: [DataSource],
-    },
+    LegalHoldList,
     AppendEventsHandler,
     SetLegalHoldHandler,
     GetEventHandler,

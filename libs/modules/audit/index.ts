@@ -1,3 +1,6 @@
-/** The API to the chain: callers record events here, list and export them, hold them, and ask what rests on what. What re-verifies the chain is apps/auditor (a running system) and apps/audit-verify (offline). */
+/**
+ * Lets callers record events in the chain, list, export and hold them, and ask what an event rests on. The chain is kept
+ * by libs/platform/event-store; what verifies it is apps/auditor in a running system and apps/audit-verify offline.
+ */
 export { AuditModule } from './audit.module';
 export { AuditError, type AuditErrorCode } from './domain/audit.error';

@@ -1,4 +1,5 @@
-import { type DataSource } from '#platform/event-store';
+import { Injectable } from '@nestjs/common';
+import { DataSource } from '#platform/event-store';
 
 /** A range that is or was held, and how far the archive has followed. */
 export interface LegalHold {
@@ -31,6 +32,7 @@ interface Row {
 }
 
 /** The holds as the archiver has written them down in kernel.legal_holds. */
+@Injectable()
 export class LegalHoldList {
   constructor(private readonly dataSource: DataSource) {}
 

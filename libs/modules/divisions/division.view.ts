@@ -1,22 +1,6 @@
+import { signatureRecord } from '#platform/signer';
 import { type AccountState, balances } from './domain/account';
 import { type DivisionState } from './domain/division';
-
-/** A manifest signature as its users know it from `POST /kernel/sign`; snake_case for the same reason. */
-export function divisionSignature({ id, version, signature, manifestSha256 }: DivisionState) {
-  const [signed] = signature.envelope.signatures;
-  return {
-    id: signature.id,
-    manifest_id: id,
-    signer_id: signed?.keyid ?? '',
-    algorithm: 'ed25519',
-    key_version: signature.keyVersion,
-    signature: signed?.sig ?? '',
-    version: String(version),
-    ts: signature.signedAt,
-    manifest_sha256: manifestSha256,
-    envelope: signature.envelope,
-  };
-}
 
 /** A division with its manifest, who signed it, and its budget. */
 export function divisionView(division: DivisionState, account: AccountState) {
@@ -34,6 +18,11 @@ export function divisionView(division: DivisionState, account: AccountState) {
     updatedAt,
     updatedBy,
     audit_id: division.eventId,
-    signature_record: divisionSignature(division),
+    signature_record: signatureRecord({
+      ...division.signature,
+      manifestId: id,
+      version: String(version),
+      sha256: manifestSha256,
+    }),
   };
 }

@@ -1,7 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
-import { Candidate, Database, DataSource, DEFAULT_LIMITS } from '#platform/event-store';
-import { type Registry } from '#platform/process';
+import { Candidate } from '#platform/event-store';
 import { type DeliveryOptions, WebhookDelivery, WebhookOutbox } from '#platform/webhooks';
 import { ApproverDirectory } from './approver-directory';
 import { BeginRegistrationHandler, RegisterCredentialHandler } from './register-credential.handler';
@@ -38,18 +37,16 @@ export interface GovernanceModuleOptions extends GovernanceOptions {
   readonly candidate: Candidate;
   readonly webauthn: WebAuthnOptions;
   readonly notifications: NotificationOptions & Pick<DeliveryOptions, 'timeoutMs' | 'schedule'>;
-  readonly registry: Registry;
 }
 
 /**
- * Upgrades and who decides about them. Needs EventStore, DataSource, AuditIndex, PositionReached, ModeSource,
- * ManifestSigner, SignerSource and the ports of governance.ports.ts from global modules.
+ * Upgrades and who decides about them. Needs EventStore, Database, AuditIndex, PositionReached, Registry,
+ * ModeSource, ManifestSigner, SignerSource and the ports of governance.ports.ts from global modules.
  */
 @Module({})
 export class GovernanceModule {
   static register(options: GovernanceModuleOptions): DynamicModule {
-    const { candidate, webauthn, notifications, registry } = options;
-    const database = (dataSource: DataSource) => new Database(dataSource, DEFAULT_LIMITS.storeTimeoutMs);
+    const { candidate, webauthn, notifications } = options;
     return {
       module: GovernanceModule,
       imports: [CqrsModule],
@@ -59,18 +56,10 @@ export class GovernanceModule {
         { provide: Candidate, useValue: candidate },
         { provide: WebAuthnOptions, useValue: webauthn },
         { provide: NotificationOptions, useValue: notifications },
-        { provide: UpgradeMetrics, useFactory: () => new UpgradeMetrics(registry) },
-        { provide: NotificationMetrics, useFactory: () => new NotificationMetrics(registry) },
-        {
-          provide: ChallengeStore,
-          useFactory: (dataSource: DataSource) => new ChallengeStore(database(dataSource)),
-          inject: [DataSource],
-        },
-        {
-          provide: WebhookOutbox,
-          useFactory: (dataSource: DataSource) => new WebhookOutbox(database(dataSource)),
-          inject: [DataSource],
-        },
+        UpgradeMetrics,
+        NotificationMetrics,
+        ChallengeStore,
+        WebhookOutbox,
         {
           provide: WebhookDelivery,
           useFactory: (outbox: WebhookOutbox, observer: NotificationMetrics) =>

@@ -1,4 +1,7 @@
-/** Upgrades of the kernel and who decides about them: proposals, approvals, quorum, notifications, evidence. Divisions and their budgets are libs/modules/divisions. */
+/**
+ * Decides about upgrades of the kernel: proposals, approvals, quorum, notifications and evidence. Divisions and their
+ * budgets are libs/modules/divisions.
+ */
 export { ApproverDirectory } from './approver-directory';
 export { GovernanceError, type GovernanceErrorCode } from './domain/governance.error';
 export { DEFAULT_POLICY, type GovernancePolicy } from './domain/governance.policy';

@@ -1,4 +1,7 @@
-/** Which keys sign for this kernel and which ever did, as the chain has it: register, rotate, retire, compromise; and what signs with the key in force. The keys themselves lie behind apps/signing-proxy. */
+/**
+ * Knows which keys sign for this kernel and which ever did: registers, rotates, retires and cuts them off, and signs with
+ * the key in force. Private keys are never here: apps/signing-proxy has them, libs/platform/signer reaches them.
+ */
 export { BackendKeys } from './backend-keys';
 export { KeyRegistryModule } from './key-registry.module';
 export { WriteHold } from './key-registry.ports';

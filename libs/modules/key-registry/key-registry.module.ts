@@ -1,7 +1,5 @@
 import { type DynamicModule, Inject, Module, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
-import { Database, DataSource, DEFAULT_LIMITS, EventStores } from '#platform/event-store';
-import { type Registry } from '#platform/process';
 import { SigningProxyClient } from '#platform/signer';
 import { RegisterSignersHandler } from './register-signers.handler';
 import { CompromiseKeyHandler } from './compromise-key.handler';
@@ -27,10 +25,9 @@ import { SigningKeys } from './signing-keys';
 
 export interface KeyRegistryModuleOptions extends KeyRegistryOptions {
   readonly requirement: KmsRequirement;
-  readonly registry: Registry;
 }
 
-/** Which keys sign, and which ever did. Needs EventStore, EventStores, DataSource, ModeSource, SigningProxyClient and WriteHold from global modules. */
+/** Which keys sign, and which ever did. Needs EventStore, EventStores, Database, Registry, ModeSource, SigningProxyClient and WriteHold from global modules. */
 @Module({})
 export class KeyRegistryModule implements OnModuleInit, OnModuleDestroy {
   constructor(
@@ -39,7 +36,7 @@ export class KeyRegistryModule implements OnModuleInit, OnModuleDestroy {
     @Inject(RegistryChanges) private readonly changes: RegistryChanges,
   ) {}
 
-  static register({ requirement, registry, ...options }: KeyRegistryModuleOptions): DynamicModule {
+  static register({ requirement, ...options }: KeyRegistryModuleOptions): DynamicModule {
     return {
       module: KeyRegistryModule,
       imports: [CqrsModule],
@@ -47,47 +44,18 @@ export class KeyRegistryModule implements OnModuleInit, OnModuleDestroy {
       controllers: [KeyChangesController, KeysController, SecurityStatusController],
       providers: [
         { provide: KeyRegistryOptions, useValue: options },
-        { provide: SignatureMetrics, useFactory: () => new SignatureMetrics(registry) },
-        {
-          provide: KeyMetrics,
-          useFactory: (watch: KeyAgeWatch) => new KeyMetrics(registry, watch),
-          inject: [KeyAgeWatch],
-        },
-        {
-          provide: RegistryChanges,
-          useFactory: (dataSource: DataSource) =>
-            new RegistryChanges(new Database(dataSource, DEFAULT_LIMITS.storeTimeoutMs)),
-          inject: [DataSource],
-        },
+        SignatureMetrics,
+        KeyMetrics,
+        RegistryChanges,
         {
           provide: BackendKeys,
           useFactory: (proxy: SigningProxyClient) => new BackendKeys(proxy, requirement, options.origin),
           inject: [SigningProxyClient],
         },
-        {
-          provide: RegistrationStores,
-          useFactory: (stores: EventStores, proxy: SigningProxyClient, metrics: SignatureMetrics) =>
-            new RegistrationStores(stores, proxy, metrics),
-          inject: [EventStores, SigningProxyClient, SignatureMetrics],
-        },
-        {
-          provide: RegisteredKeyEventSigner,
-          useFactory: (proxy: SigningProxyClient, metrics: SignatureMetrics) =>
-            new RegisteredKeyEventSigner(proxy, metrics),
-          inject: [SigningProxyClient, SignatureMetrics],
-        },
-        {
-          provide: ProxyManifestSigner,
-          useFactory: (proxy: SigningProxyClient, keys: SigningKeys, metrics: SignatureMetrics) =>
-            new ProxyManifestSigner(proxy, keys, metrics),
-          inject: [SigningProxyClient, SigningKeys, SignatureMetrics],
-        },
-        {
-          provide: ProxyCheckpointSigner,
-          useFactory: (proxy: SigningProxyClient, keys: SigningKeys) =>
-            new ProxyCheckpointSigner(proxy, keys),
-          inject: [SigningProxyClient, SigningKeys],
-        },
+        RegistrationStores,
+        RegisteredKeyEventSigner,
+        ProxyManifestSigner,
+        ProxyCheckpointSigner,
         RegisteredSigners,
         SigningKeys,
         KeyDecisions,

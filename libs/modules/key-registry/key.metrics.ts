@@ -1,7 +1,9 @@
-import { Counter, Gauge, type Registry } from '#platform/process';
-import { type KeyAgeWatch } from './key-age-watch';
+import { Injectable } from '@nestjs/common';
+import { Counter, Gauge, Registry } from '#platform/process';
+import { KeyAgeWatch } from './key-age-watch';
 
 /** What the keys tell Prometheus. */
+@Injectable()
 export class KeyMetrics {
   constructor(registry: Registry, watch: KeyAgeWatch) {
     const registers = [registry];
@@ -34,6 +36,7 @@ export class KeyMetrics {
 }
 
 /** Counts what the keys sign. */
+@Injectable()
 export class SignatureMetrics {
   private readonly signatures: Counter<'purpose'>;
 

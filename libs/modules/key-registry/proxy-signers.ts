@@ -1,11 +1,13 @@
+import { Injectable } from '@nestjs/common';
 import { checkpointSigningInput, type LogCheckpoint, signedCheckpoint } from '#evidence';
 import { type EventSigner } from '#platform/event-store';
-import { ManifestSigner, SignerError, type SigningProxyClient } from '#platform/signer';
+import { ManifestSigner, SignerError, SigningProxyClient } from '#platform/signer';
 import { FixedKeyEventSigner, KnownKeySigner } from './fixed-key.signers';
-import { type SignatureMetrics } from './key.metrics';
-import { type SigningKeys } from './signing-keys';
+import { SignatureMetrics } from './key.metrics';
+import { SigningKeys } from './signing-keys';
 
 /** Signs events with the registered audit key in force. */
+@Injectable()
 export class RegisteredKeyEventSigner implements EventSigner {
   /** Bound once both exist: the keys are folded from the store that signs with them. */
   keys: SigningKeys | undefined;
@@ -38,6 +40,7 @@ export class RegisteredKeyEventSigner implements EventSigner {
 }
 
 /** Signs manifests with the registered manifest key in force. */
+@Injectable()
 export class ProxyManifestSigner extends ManifestSigner {
   private readonly signer: KnownKeySigner;
 
@@ -60,6 +63,7 @@ export class ProxyManifestSigner extends ManifestSigner {
 }
 
 /** Signs checkpoints of the log with the registered checkpoint key in force. */
+@Injectable()
 export class ProxyCheckpointSigner {
   private readonly signer: KnownKeySigner;
 

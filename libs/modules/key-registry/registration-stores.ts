@@ -1,13 +1,15 @@
-import { type EventStore, type EventStores } from '#platform/event-store';
-import { type SigningProxyClient } from '#platform/signer';
+import { Injectable } from '@nestjs/common';
+import { type EventStore, EventStores } from '#platform/event-store';
+import { SigningProxyClient } from '#platform/signer';
 import { type BackendKey } from './domain/registration';
 import { FixedKeyEventSigner } from './fixed-key.signers';
-import { type SignatureMetrics } from './key.metrics';
+import { SignatureMetrics } from './key.metrics';
 
 /**
  * Opens a store whose events are signed by a key that the registry does not know yet: for the registration of the first
  * keys, and for the key that comes in the place of a lost one. The ordinary store signs with registered keys alone.
  */
+@Injectable()
 export class RegistrationStores {
   constructor(
     private readonly stores: EventStores,

@@ -1,6 +1,8 @@
-import { ChannelListener, type Database } from '#platform/event-store';
+import { Injectable } from '@nestjs/common';
+import { ChannelListener, Database } from '#platform/event-store';
 
 /** Tells when the registry may have changed: the database says so of every registry event, whichever process has committed it. */
+@Injectable()
 export class RegistryChanges {
   private readonly listener: ChannelListener;
   private readonly listeners: (() => void)[] = [];

@@ -1,4 +1,7 @@
-/** The mode that all kernel processes share: who may write now, who says so, and when the kernel goes to safe-mode by itself. */
+/**
+ * Holds the mode that all kernel processes share: normal, read-only or safe-mode, which the kernel enters by itself when
+ * its database was put back.
+ */
 export { KERNEL_MODES, type KernelMode, type ModeState } from './domain/kernel-mode';
 export { ModeError, type ModeErrorCode } from './domain/mode.error';
 export { ModeWatch } from './mode-watch';

@@ -1,6 +1,8 @@
-import { type EventStore, EventStoreError } from '#platform/event-store';
-import { type ModeChange, type ModeState } from './domain/kernel-mode';
-import { type ModeStore } from './mode-store';
+import { Injectable } from '@nestjs/common';
+import { EventStore, EventStoreError } from '#platform/event-store';
+import { type ModeChange } from './domain/kernel-mode';
+import { ModeStore } from './mode-store';
+import { ModeWatch } from './mode-watch';
 
 /** After a failure (mostly: nothing can be signed now). */
 const RETRY_MS = 1_000;
@@ -9,6 +11,7 @@ const RETRY_MS = 1_000;
  * Brings every change of the mode into the chain, in order and exactly once: as soon as it happens, or as soon as
  * something can be signed again. Every kernel process tries; the id of the event decides who was first.
  */
+@Injectable()
 export class ModeRecorder {
   private running: Promise<void> | undefined;
   private again = false;
@@ -20,7 +23,7 @@ export class ModeRecorder {
   constructor(
     private readonly modes: ModeStore,
     private readonly events: EventStore,
-    private readonly current: () => ModeState,
+    private readonly watch: ModeWatch,
   ) {}
 
   /** Settles when what is to be recorded is recorded, or could not be for now. */
@@ -50,7 +53,7 @@ export class ModeRecorder {
     const changes = await this.modes.unrecorded();
     this.unrecorded = changes.length;
     // What is appended to a store that is being rebuilt would begin a second chain.
-    if (changes.length === 0 || this.current().restoring) return;
+    if (changes.length === 0 || this.watch.current.restoring) return;
     for (const change of changes) {
       await this.append(change);
       await this.modes.recorded(change.eventId);

@@ -1,5 +1,6 @@
+import { Injectable } from '@nestjs/common';
 import { type Actor } from '#evidence';
-import { type Database, newEventId } from '#platform/event-store';
+import { Database, newEventId } from '#platform/event-store';
 import { type KernelMode, type ModeChange, type ModeState } from './domain/kernel-mode';
 import { ModeError } from './domain/mode.error';
 
@@ -37,6 +38,7 @@ const RECORDED = {
 };
 
 /** The mode as all kernel processes share it: one row in PostgreSQL. */
+@Injectable()
 export class ModeStore {
   constructor(readonly database: Database) {}
 

@@ -1,7 +1,8 @@
+import { Injectable } from '@nestjs/common';
 import { ChannelListener } from '#platform/event-store';
 import { type ModeState } from './domain/kernel-mode';
 import { ModeError } from './domain/mode.error';
-import { type ModeStore } from './mode-store';
+import { ModeStore } from './mode-store';
 
 /** How often to look, should a notification get lost. */
 const POLL_MS = 1_000;
@@ -10,6 +11,7 @@ const POLL_MS = 1_000;
  * The mode as this process knows it: told by notifications, and looked up every second. While the database cannot be
  * asked, the last known mode stays in force; nothing can be committed then anyway.
  */
+@Injectable()
 export class ModeWatch {
   private state: ModeState | undefined;
   private timer: NodeJS.Timeout | undefined;

@@ -1,9 +1,11 @@
-import { Gauge, type Registry } from '#platform/process';
+import { Injectable } from '@nestjs/common';
+import { Gauge, Registry } from '#platform/process';
 import { KERNEL_MODES } from './domain/kernel-mode';
-import { type ModeRecorder } from './mode-recorder';
-import { type ModeWatch } from './mode-watch';
+import { ModeRecorder } from './mode-recorder';
+import { ModeWatch } from './mode-watch';
 
 /** What the mode tells Prometheus. */
+@Injectable()
 export class ModeMetrics {
   constructor(registry: Registry, watch: ModeWatch, recorder: ModeRecorder) {
     const registers = [registry];

@@ -1,7 +1,7 @@
 import { type DynamicModule, Inject, Module, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
-import { Database, DataSource, DEFAULT_LIMITS, EventStore } from '#platform/event-store';
-import { type Logger, type Registry } from '#platform/process';
+import { EventStore } from '#platform/event-store';
+import { type Logger } from '#platform/process';
 import { SigningProxyClient } from '#platform/signer';
 import { ChangeModeHandler } from './change-mode.handler';
 import { ModeController } from './http/mode.controller';
@@ -12,7 +12,7 @@ import { ModeWatch } from './mode-watch';
 import { ReadOnlyHold } from './read-only-hold';
 import { RestoredStore } from './restored-store';
 
-/** Who may write now, and who says so. Needs EventStore, DataSource and SigningProxyClient from global modules. */
+/** Who may write now, and who says so. Needs EventStore, Database, Registry and SigningProxyClient from global modules. */
 @Module({})
 export class ModesModule implements OnModuleInit, OnModuleDestroy {
   constructor(
@@ -23,40 +23,21 @@ export class ModesModule implements OnModuleInit, OnModuleDestroy {
     @Inject(SigningProxyClient) private readonly proxy: SigningProxyClient,
   ) {}
 
-  static register({ registry, logger }: { registry: Registry; logger: Logger }): DynamicModule {
+  static register({ logger }: { logger: Logger }): DynamicModule {
     return {
       module: ModesModule,
       imports: [CqrsModule],
       controllers: [ModeController],
       providers: [
-        {
-          provide: ModeStore,
-          useFactory: (dataSource: DataSource) =>
-            new ModeStore(new Database(dataSource, DEFAULT_LIMITS.storeTimeoutMs)),
-          inject: [DataSource],
-        },
-        { provide: ModeWatch, useFactory: (modes: ModeStore) => new ModeWatch(modes), inject: [ModeStore] },
-        {
-          provide: ModeRecorder,
-          useFactory: (modes: ModeStore, events: EventStore, watch: ModeWatch) =>
-            new ModeRecorder(modes, events, () => watch.current),
-          inject: [ModeStore, EventStore, ModeWatch],
-        },
+        ModeStore,
+        ModeWatch,
+        ModeRecorder,
+        ReadOnlyHold,
+        ModeMetrics,
         {
           provide: RestoredStore,
           useFactory: (modes: ModeStore, watch: ModeWatch) => new RestoredStore(modes, watch, logger),
           inject: [ModeStore, ModeWatch],
-        },
-        {
-          provide: ReadOnlyHold,
-          useFactory: (modes: ModeStore, watch: ModeWatch) => new ReadOnlyHold(modes, watch),
-          inject: [ModeStore, ModeWatch],
-        },
-        {
-          provide: ModeMetrics,
-          useFactory: (watch: ModeWatch, recorder: ModeRecorder) =>
-            new ModeMetrics(registry, watch, recorder),
-          inject: [ModeWatch, ModeRecorder],
         },
         ChangeModeHandler,
       ],

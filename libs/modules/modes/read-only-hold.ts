@@ -1,11 +1,13 @@
+import { Injectable } from '@nestjs/common';
 import { type Actor } from '#evidence';
-import { type ModeStore } from './mode-store';
-import { type ModeWatch } from './mode-watch';
+import { ModeStore } from './mode-store';
+import { ModeWatch } from './mode-watch';
 
 /** Characters that the record of a mode has for its reason. */
 const MAX_REASON = 1_000;
 
 /** Read-only, for as long as keys are changed; a mode that is in force for another cause stays as it is. */
+@Injectable()
 export class ReadOnlyHold {
   constructor(
     private readonly modes: ModeStore,

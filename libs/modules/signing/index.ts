@@ -1,3 +1,6 @@
-/** Signs callers' manifests and records each signature. Keys and their backends are libs/platform/signer, behind apps/signing-proxy; which key is in force says libs/modules/key-registry. */
+/**
+ * Signs callers' manifests and records each signature. It holds no key: which one is in force says
+ * libs/modules/key-registry, and apps/signing-proxy signs with it.
+ */
 export { SigningModule } from './signing.module';
 export { SigningError, type SigningErrorCode } from './domain/signing.error';

@@ -10,8 +10,7 @@ import {
   findStoredAnswer,
   newEventId,
 } from '#platform/event-store';
-import { ManifestSigner, signManifest } from '#platform/signer';
-import { signatureRecord } from './domain/signature-record';
+import { ManifestSigner, signatureRecord, signManifest } from '#platform/signer';
 import {
   type ManifestReference,
   type ManifestSubject,
@@ -55,17 +54,15 @@ export class SignManifestHandler implements ICommandHandler<SignManifest, Comman
 
     const stream = `manifest/${subject.manifestId}`;
     const signedAt = this.options.now().toISOString();
-    const { kid, keyVersion, signature, envelope } = await signManifest(this.signer, {
-      manifestId: subject.manifestId,
-      version: subject.version,
-      kind: subject.kind,
-      sha256: subject.sha256,
+    const { division, ...named } = subject;
+    const { keyVersion, envelope } = await signManifest(this.signer, {
+      ...named,
       origin: this.options.origin,
       signedAt,
       requestedBy: actor.id,
       head: await this.store.recentHead(this.store.shardOf(stream)),
     });
-    const signatureId = newEventId();
+    const id = newEventId();
 
     return appendAndAnswer(
       this.store,
@@ -79,17 +76,8 @@ export class SignManifestHandler implements ICommandHandler<SignManifest, Comman
             events: [
               {
                 type: 'manifest.signed',
-                division: subject.division,
-                payload: {
-                  manifestId: subject.manifestId,
-                  version: subject.version,
-                  kind: subject.kind,
-                  sha256: subject.sha256,
-                  division: subject.division,
-                  signatureId,
-                  keyVersion,
-                  envelope: { ...envelope },
-                },
+                division,
+                payload: { ...subject, signatureId: id, keyVersion, envelope: { ...envelope } },
               },
             ],
           },
@@ -99,15 +87,7 @@ export class SignManifestHandler implements ICommandHandler<SignManifest, Comman
       ([committed], position) =>
         answerBytes(200, {
           audit_id: committed?.event.id,
-          signature_record: signatureRecord({
-            id: signatureId,
-            subject,
-            signerKid: kid,
-            keyVersion,
-            signature,
-            signedAt,
-            envelope,
-          }),
+          signature_record: signatureRecord({ ...named, id, keyVersion, signedAt, envelope }),
           position,
         }),
     );

@@ -1,7 +1,8 @@
-import { type Behind } from './event-store.ports';
+import { Injectable } from '@nestjs/common';
+import { type Behind, BehindListener } from './event-store.ports';
 import { type EventStoreErrorCode } from './event-store.error';
 import { type BatchReport, type EventStoreObserver, type RetryReason } from './event-store.types';
-import { Counter, Gauge, Histogram, type Registry } from '#platform/process';
+import { Counter, Gauge, Histogram, Registry } from '#platform/process';
 
 /** 0.5 ms to 5 s, closest together where the promises lie (40 ms for a signature, 500 ms for an append). */
 const LATENCY_BUCKETS_S = [
@@ -10,6 +11,7 @@ const LATENCY_BUCKETS_S = [
 const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_000];
 
 /** What the append path tells Prometheus. */
+@Injectable()
 export class AppendMetrics implements EventStoreObserver {
   private readonly append: Histogram;
   private readonly headHash: Histogram;
@@ -23,7 +25,7 @@ export class AppendMetrics implements EventStoreObserver {
 
   constructor(
     registry: Registry,
-    readonly onBehind: (behind: Behind) => void,
+    private readonly behind: BehindListener,
   ) {
     const registers = [registry];
     const latency = (name: string, help: string) =>
@@ -93,5 +95,9 @@ export class AppendMetrics implements EventStoreObserver {
 
   onRetry(reason: RetryReason): void {
     this.retries.inc({ reason });
+  }
+
+  onBehind(behind: Behind): void {
+    this.behind.notice(behind);
   }
 }

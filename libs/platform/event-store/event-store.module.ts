@@ -5,28 +5,28 @@ import {
   Inject,
   Module,
   type OnModuleInit,
+  Scope,
 } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import { type Registry } from '#platform/process';
 import { AppendMetrics } from './append-metrics';
 import { type EventStoreConnection, eventStoreDataSourceOptions } from './data-source';
 import { EventStore } from './event-store';
-import { BehindListener, ModeSource } from './event-store.ports';
+import { ModeSource } from './event-store.ports';
 import { EventSigner } from './event-store.types';
 import { EventStores } from './event-stores';
-import { type EventStoreLimits } from './limits';
+import { DEFAULT_LIMITS, type EventStoreLimits } from './limits';
 import { assertMigrated } from './migrate';
+import { Database } from './postgres/database';
 
 export interface EventStoreModuleOptions {
   readonly connection: EventStoreConnection;
   readonly origin: string;
   readonly shards: number;
   readonly limits: Partial<EventStoreLimits>;
-  readonly registry: Registry;
 }
 
-/** The store and its connections, for every module. Needs the ports of event-store.ports.ts from a global module. */
+/** The store and its connections, for every module. Needs Registry, EventSigner and the ports of event-store.ports.ts from a global module. */
 @Global()
 @Module({})
 export class EventStoreModule implements OnModuleInit, BeforeApplicationShutdown {
@@ -35,23 +35,24 @@ export class EventStoreModule implements OnModuleInit, BeforeApplicationShutdown
     @Inject(EventStore) private readonly store: EventStore,
   ) {}
 
-  static register({ connection, registry, ...options }: EventStoreModuleOptions): DynamicModule {
+  static register({ connection, ...options }: EventStoreModuleOptions): DynamicModule {
     return {
       module: EventStoreModule,
       imports: [TypeOrmModule.forRoot({ ...eventStoreDataSourceOptions(connection), retryAttempts: 0 })],
       providers: [
+        AppendMetrics,
+        {
+          // One for each that asks: who reads much takes no connection that another one needs.
+          provide: Database,
+          scope: Scope.TRANSIENT,
+          useFactory: (dataSource: DataSource) => new Database(dataSource, DEFAULT_LIMITS.storeTimeoutMs),
+          inject: [DataSource],
+        },
         {
           provide: EventStores,
-          useFactory: (dataSource: DataSource, modes: ModeSource, behind: BehindListener) => {
-            const observer = new AppendMetrics(registry, (position) => behind.notice(position));
-            return new EventStores({
-              ...options,
-              dataSource,
-              observer,
-              mayAppend: () => modes.assertWritable(),
-            });
-          },
-          inject: [DataSource, ModeSource, BehindListener],
+          useFactory: (dataSource: DataSource, observer: AppendMetrics, modes: ModeSource) =>
+            new EventStores({ ...options, dataSource, observer, mayAppend: () => modes.assertWritable() }),
+          inject: [DataSource, AppendMetrics, ModeSource],
         },
         {
           provide: EventStore,
@@ -59,7 +60,7 @@ export class EventStoreModule implements OnModuleInit, BeforeApplicationShutdown
           inject: [EventStores, EventSigner],
         },
       ],
-      exports: [TypeOrmModule, EventStores, EventStore],
+      exports: [TypeOrmModule, Database, EventStores, EventStore],
     };
   }
 

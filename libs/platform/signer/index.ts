@@ -45,6 +45,7 @@ export {
   type SigningProxyClientOptions,
 } from './signing-proxy.client';
 export { ManifestSigner, type SignedManifest, signManifest, type StatementToSign } from './manifest-signer';
+export { type SignatureRecord, signatureRecord } from './signature-record';
 export { SignerSource } from './signer-source';
 export { type DocumentPurpose, DocumentSigner } from './document-signer';
 export { documentSigningSettings, openDocumentProxy } from './document-signing-settings';

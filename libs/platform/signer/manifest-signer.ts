@@ -23,10 +23,7 @@ export type StatementToSign = Omit<ManifestStatement, 'auditSeqAfter'> & {
 };
 
 export interface SignedManifest {
-  kid: string;
   keyVersion: string;
-  /** Base64 Ed25519 over the DSSE pre-authentication encoding. */
-  signature: string;
   envelope: Envelope;
 }
 
@@ -36,6 +33,6 @@ export async function signManifest(
   { head, ...statement }: StatementToSign,
 ): Promise<SignedManifest> {
   const payload = manifestStatement({ ...statement, auditSeqAfter: `${head.shard}:${head.seq}` });
-  const signed = await signer.sign(dssePae(MANIFEST_PAYLOAD_TYPE, payload));
-  return { ...signed, envelope: buildEnvelope(payload, signed.kid, signed.signature) };
+  const { kid, keyVersion, signature } = await signer.sign(dssePae(MANIFEST_PAYLOAD_TYPE, payload));
+  return { keyVersion, envelope: buildEnvelope(payload, kid, signature) };
 }

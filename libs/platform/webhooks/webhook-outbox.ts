@@ -1,4 +1,5 @@
-import { type Database } from '#platform/event-store';
+import { Injectable } from '@nestjs/common';
+import { Database } from '#platform/event-store';
 import { WebhookError } from './webhook.error';
 
 export type DeliveryState = 'pending' | 'delivered' | 'dead';
@@ -88,6 +89,7 @@ const KEPT_DEAD = '90 days';
 const PRUNE_BATCH = 500;
 
 /** Deliveries, reminders and positions, in PostgreSQL. */
+@Injectable()
 export class WebhookOutbox {
   constructor(private readonly database: Database) {}
 

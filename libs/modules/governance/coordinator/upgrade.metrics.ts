@@ -1,7 +1,9 @@
-import { Counter, Gauge, type Registry } from '#platform/process';
+import { Injectable } from '@nestjs/common';
+import { Counter, Gauge, Registry } from '#platform/process';
 import { type CoordinatorPass } from './upgrade-coordinator';
 
 /** What the coordinator of upgrades tells Prometheus. Only the process that leads knows; the others say 0. */
+@Injectable()
 export class UpgradeMetrics {
   private readonly leading: Gauge;
   private readonly open: Gauge;

@@ -1,10 +1,11 @@
-import { Logger } from '@nestjs/common';
-import { Counter, Gauge, Histogram, type Registry } from '#platform/process';
+import { Injectable, Logger } from '@nestjs/common';
+import { Counter, Gauge, Histogram, Registry } from '#platform/process';
 import { type DeliveryObserver } from '#platform/webhooks';
 
 type Backlog = Parameters<NonNullable<DeliveryObserver['onBacklog']>>[0];
 
 /** What the delivery of notifications tells Prometheus. Only the process that leads knows; the others say 0. */
+@Injectable()
 export class NotificationMetrics implements DeliveryObserver {
   private readonly logger = new Logger('notifications');
   private readonly leading: Gauge;

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { type Database } from '#platform/event-store';
+import { Injectable } from '@nestjs/common';
+import { Database } from '#platform/event-store';
 
 /** Long enough to find a key and touch it. */
 export const CHALLENGE_TTL_S = 300;
@@ -16,6 +17,7 @@ const TAKE = `DELETE FROM kernel.webauthn_challenges WHERE approver_id = $1 AND 
   RETURNING challenge, expires_at > clock_timestamp() AS fresh`;
 
 /** Challenges for registrations: of one person, for one caller, used once, for a few minutes. In PostgreSQL, so any replica will do. */
+@Injectable()
 export class ChallengeStore {
   constructor(private readonly database: Database) {}
 

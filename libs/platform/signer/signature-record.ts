@@ -1,7 +1,6 @@
 import { type Envelope } from '#evidence';
-import { type ManifestSubject } from './manifest-subject';
 
-/** The answer's record of one signature; snake_case, as its users know it. */
+/** A manifest signature as its users know it from the API, and snake_case for that reason. */
 export interface SignatureRecord {
   id: string;
   manifest_id: string;
@@ -17,25 +16,26 @@ export interface SignatureRecord {
   envelope: Envelope;
 }
 
-export function signatureRecord(args: {
+export function signatureRecord(signed: {
   id: string;
-  subject: ManifestSubject;
-  signerKid: string;
+  manifestId: string;
+  version: string;
+  sha256: string;
   keyVersion: string;
-  signature: string;
   signedAt: string;
   envelope: Envelope;
 }): SignatureRecord {
+  const [signature] = signed.envelope.signatures;
   return {
-    id: args.id,
-    manifest_id: args.subject.manifestId,
-    signer_id: args.signerKid,
+    id: signed.id,
+    manifest_id: signed.manifestId,
+    signer_id: signature?.keyid ?? '',
     algorithm: 'ed25519',
-    key_version: args.keyVersion,
-    signature: args.signature,
-    version: args.subject.version,
-    ts: args.signedAt,
-    manifest_sha256: args.subject.sha256,
-    envelope: args.envelope,
+    key_version: signed.keyVersion,
+    signature: signature?.sig ?? '',
+    version: signed.version,
+    ts: signed.signedAt,
+    manifest_sha256: signed.sha256,
+    envelope: signed.envelope,
   };
 }
