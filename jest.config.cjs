@@ -6,6 +6,7 @@ module.exports = {
   transform: { '^.+\\.ts$': '@swc/jest' },
   moduleNameMapper: {
     '^#evidence$': '<rootDir>/libs/evidence/index.ts',
+    '^#evidence-crypto$': '<rootDir>/libs/evidence/crypto/node-crypto.ts',
     '^#(modules|platform|dev)/([^/]+)$': '<rootDir>/libs/$1/$2/index.ts',
   },
   testTimeout: 60_000,

@@ -21,6 +21,7 @@ async function loadEvidence() {
       absWorkingDir: root,
       entryPoints: ['libs/evidence/index.ts'],
       bundle: true,
+      alias: { '#evidence-crypto': './libs/evidence/crypto/node-crypto.ts' },
       platform: 'node',
       outfile,
     });
@@ -1721,17 +1722,12 @@ class UpgradeChain {
     const { events } = this.chain;
     const lines = this.chain.lines();
     const of = (prefix) => lines.filter((_, i) => events[i].stream.startsWith(prefix));
-    const sha256 = (data) => createHash('sha256').update(data).digest();
-    const leaves = lines.map((line) => evidence.leafHash(sha256, Buffer.from(line)));
+    const leaves = lines.map((line) => evidence.leafHash(Buffer.from(line)));
     const subtree = async (level, index) =>
       level === 0
         ? leaves[index]
-        : evidence.nodeHash(
-            sha256,
-            await subtree(level - 1, index * 2),
-            await subtree(level - 1, index * 2 + 1),
-          );
-    const root = await evidence.treeRoot(sha256, subtree, leaves.length);
+        : evidence.nodeHash(await subtree(level - 1, index * 2), await subtree(level - 1, index * 2 + 1));
+    const root = await evidence.treeRoot(subtree, leaves.length);
     const head = { origin: ORIGIN, shard: 0, size: leaves.length, root, ...checkpoint };
     const note = evidence.signedCheckpoint(
       head,
@@ -1742,11 +1738,7 @@ class UpgradeChain {
     for (const line of [...of('upgrade/'), ...of('approver_pool/')]) {
       const index = lines.indexOf(line);
       proofs.push(
-        evidence.logProofText(
-          index,
-          await evidence.inclusionPath(sha256, subtree, index, leaves.length),
-          note,
-        ),
+        evidence.logProofText(index, await evidence.inclusionPath(subtree, index, leaves.length), note),
       );
     }
     const registered = events.find(({ type }) => type === 'approver_pool.registered');

@@ -16,7 +16,10 @@ const { outputFiles, metafile } = await build({
   format: 'cjs',
   charset: 'utf8',
   legalComments: 'inline',
-  alias: { '#evidence': './libs/evidence/index.ts' },
+  alias: {
+    '#evidence': './libs/evidence/index.ts',
+    '#evidence-crypto': './libs/evidence/crypto/node-crypto.ts',
+  },
   // Optional parts of pg that it asks for only when they are used; this program does not.
   external: ['pg-native', 'pg-cloudflare'],
   banner: {

@@ -1212,17 +1212,17 @@ var require_utils = __commonJS({
 // node_modules/pg/lib/crypto/utils.js
 var require_utils2 = __commonJS({
   "node_modules/pg/lib/crypto/utils.js"(exports2, module2) {
-    var nodeCrypto2 = require("crypto");
+    var nodeCrypto = require("crypto");
     module2.exports = {
       postgresMd5PasswordHash,
       randomBytes: randomBytes4,
       deriveKey,
-      sha256: sha2562,
+      sha256: sha2563,
       hashByName,
       hmacSha256,
       md5
     };
-    var webCrypto = nodeCrypto2.webcrypto || globalThis.crypto;
+    var webCrypto = nodeCrypto.webcrypto || globalThis.crypto;
     var subtleCrypto = webCrypto.subtle;
     var textEncoder = new TextEncoder();
     function randomBytes4(length) {
@@ -1230,7 +1230,7 @@ var require_utils2 = __commonJS({
     }
     async function md5(string) {
       try {
-        return nodeCrypto2.createHash("md5").update(string, "utf-8").digest("hex");
+        return nodeCrypto.createHash("md5").update(string, "utf-8").digest("hex");
       } catch (e) {
         const data = typeof string === "string" ? textEncoder.encode(string) : string;
         const hash2 = await subtleCrypto.digest("MD5", data);
@@ -1242,7 +1242,7 @@ var require_utils2 = __commonJS({
       const outer = await md5(Buffer.concat([Buffer.from(inner), salt]));
       return "md5" + outer;
     }
-    async function sha2562(text2) {
+    async function sha2563(text2) {
       return await subtleCrypto.digest("SHA-256", text2);
     }
     async function hashByName(hashName, text2) {
@@ -5389,116 +5389,6 @@ var import_node_fs = require("node:fs");
 var import_node_os = require("node:os");
 var import_node_util = require("node:util");
 
-// libs/evidence/chain/chain-fault.ts
-function faultAt(facts, code2, message) {
-  return { code: code2, shard: facts.shard, seq: facts.seq, id: facts.id === "" ? null : facts.id, message };
-}
-
-// libs/evidence/chain/chain-sequence.ts
-var MAX_OPEN_GAPS = 1e3;
-var NO_FAULTS = [];
-var ChainSequence = class {
-  constructor(options) {
-    this.options = options;
-    this.from = options.from ?? 1;
-    this.lateArrivals = options.lateArrivals ?? false;
-  }
-  options;
-  shards = /* @__PURE__ */ new Map();
-  from;
-  lateArrivals;
-  /** Sets the hash that the first event of a shard must link to, when it does not start at position 1. */
-  setPredecessor(shard, hash2) {
-    this.stateOf(shard).link = hash2;
-  }
-  heads() {
-    return [...this.shards.values()].flatMap(({ head }) => head ?? []).sort((a, b) => a.shard - b.shard);
-  }
-  accept(facts) {
-    const state = this.stateOf(facts.shard);
-    const { shard, seq, hash: hash2, id } = facts;
-    if (seq < this.from) {
-      if (seq === this.from - 1) state.link = hash2;
-      return NO_FAULTS;
-    }
-    if (seq < state.next) return this.acceptLate(state, facts);
-    const faults = [];
-    if (seq > state.next) this.openGap(state, facts, faults);
-    else if (state.link !== null && facts.prevHash !== state.link) {
-      faults.push(faultAt(facts, "link", wrongLink(facts, state.link)));
-    }
-    const before = state.head?.ts ?? "";
-    if (facts.ts !== "" && facts.ts < before) {
-      faults.push(faultAt(facts, "time", `ts ${facts.ts} is earlier than ${before} of the event before it`));
-    }
-    faults.push(...this.options.identity.see(facts, state.skipped));
-    state.head = { shard, seq, hash: hash2, ts: facts.ts === "" ? before : facts.ts, id };
-    state.next = seq + 1;
-    state.link = hash2;
-    return faults;
-  }
-  finish() {
-    const faults = this.options.identity.finish();
-    if (!this.lateArrivals) return faults;
-    for (const [shard, state] of this.shards) {
-      for (const gap of state.gaps) faults.push(gapFault(shard, gap));
-    }
-    return faults;
-  }
-  openGap(state, facts, faults) {
-    const gap = {
-      first: state.next,
-      last: facts.seq - 1,
-      hashBefore: state.link,
-      prevHashAfter: facts.prevHash
-    };
-    state.skipped += gap.last - gap.first + 1;
-    const remembered = state.gaps.length < MAX_OPEN_GAPS;
-    if (remembered) state.gaps.push(gap);
-    if (!remembered || !this.lateArrivals) faults.push(gapFault(facts.shard, gap));
-  }
-  /** An event whose position lies behind the head: it fills a gap, or its position was there before. */
-  acceptLate(state, facts) {
-    const { seq, shard, hash: hash2 } = facts;
-    const at2 = state.gaps.findIndex(({ first, last }) => first <= seq && seq <= last);
-    const gap = state.gaps[at2];
-    if (gap === void 0) {
-      const forked = state.head?.seq === seq && state.head.hash !== hash2;
-      const message = forked ? `position ${shard}:${seq} is taken by event ${state.head?.id}: the chain forks here` : `position ${shard}:${seq} occurs again`;
-      return [faultAt(facts, "duplicate", message)];
-    }
-    const faults = [faultAt(facts, "order", `it comes after position ${shard}:${state.next - 1}`)];
-    if (gap.first === seq && gap.hashBefore !== null && facts.prevHash !== gap.hashBefore) {
-      faults.push(faultAt(facts, "link", wrongLink(facts, gap.hashBefore)));
-    }
-    if (gap.last === seq && hash2 !== gap.prevHashAfter) {
-      const message = `its hash is ${hash2}, but the event after it has prevHash ${gap.prevHashAfter}`;
-      faults.push(faultAt(facts, "link", message));
-    }
-    const rest = [];
-    if (gap.first < seq) rest.push({ ...gap, last: seq - 1, prevHashAfter: facts.prevHash });
-    if (seq < gap.last) rest.push({ ...gap, first: seq + 1, hashBefore: hash2 });
-    state.gaps.splice(at2, 1, ...rest);
-    return faults;
-  }
-  stateOf(shard) {
-    let state = this.shards.get(shard);
-    if (state === void 0) {
-      const link = this.from === 1 ? this.options.genesisHash(shard) : null;
-      state = { head: null, next: this.from, link, gaps: [], skipped: 0 };
-      this.shards.set(shard, state);
-    }
-    return state;
-  }
-};
-function wrongLink(facts, expected) {
-  return facts.seq === 1 ? `prevHash is ${facts.prevHash}, the genesis value of this origin and shard is ${expected}` : `prevHash is ${facts.prevHash}, the event before it has hash ${expected}`;
-}
-function gapFault(shard, { first, last }) {
-  const message = first === last ? `position ${shard}:${first} is missing` : `positions ${shard}:${first} to ${shard}:${last} are missing`;
-  return { code: "gap", shard, seq: first, id: null, message };
-}
-
 // libs/evidence/coded-error.ts
 var CodedError = class extends Error {
   constructor(code2, message, details = {}, options) {
@@ -5520,47 +5410,666 @@ var EvidenceError = class extends CodedError {
   }
 };
 
-// libs/evidence/chain/identity-check.ts
-var IdentityCheckInMemory = class {
-  /** @param complete the chain is read from position 1, so every stream must start with version 1. */
-  constructor(complete) {
-    this.complete = complete;
+// libs/evidence/json/json-value.ts
+var MAX_DEPTH = 64;
+function isForbiddenMember(name) {
+  return name === "toJSON" || name === "__proto__";
+}
+function jsonPointer(path) {
+  let pointer = "";
+  for (const token of path) {
+    pointer += "/";
+    pointer += typeof token === "number" ? token : token.toWellFormed().replaceAll("~", "~0").replaceAll("/", "~1");
   }
-  complete;
-  ids = /* @__PURE__ */ new Set();
-  streams = /* @__PURE__ */ new Map();
-  see(facts, skipped) {
-    const faults = [];
-    if (!hasIdentity(facts)) return faults;
-    if (this.ids.has(facts.id)) faults.push(faultAt(facts, "duplicate", duplicateId(facts.id)));
-    this.ids.add(facts.id);
-    const last = this.streams.get(facts.stream);
-    const message = streamFault(facts, last ?? null, skipped, this.complete);
-    if (message !== null) faults.push(faultAt(facts, "stream", message));
-    this.streams.set(facts.stream, { shard: facts.shard, version: facts.streamVersion });
-    return faults;
+  return pointer;
+}
+
+// libs/evidence/json/exact-number.ts
+var FIRST_EXPONENT_FORM = 1e21;
+function isExactDouble(value2) {
+  const magnitude = Math.abs(value2);
+  if (magnitude <= Number.MAX_SAFE_INTEGER) return true;
+  return magnitude >= FIRST_EXPONENT_FORM && magnitude !== Infinity;
+}
+function whyNumberRefused(token, value2) {
+  if (!Number.isFinite(value2)) return `${shorten(token)} is beyond the range of a double`;
+  if (!isExactDouble(value2) || Math.abs(value2) > Number.MAX_SAFE_INTEGER && isIntegerLiteral(token)) {
+    return `${shorten(token)} is an integer beyond 2^53-1; send it as a string`;
   }
-  finish() {
-    return [];
+  const shortest = String(value2);
+  if (!sameDecimal(token, shortest)) {
+    return `${shorten(token)} is not exactly representable: a reader would see ${shortest}; send that, or a string`;
+  }
+  return null;
+}
+function isIntegerLiteral(token) {
+  return /^-?\d+$/.test(token);
+}
+function sameDecimal(a, b) {
+  const left = normalise(a);
+  const right = normalise(b);
+  if (left.digits === "" || right.digits === "") return left.digits === right.digits;
+  return left.negative === right.negative && left.digits === right.digits && left.exponent === right.exponent;
+}
+function normalise(token) {
+  const negative = token.startsWith("-");
+  const e = token.search(/[eE]/);
+  const mantissa = token.slice(negative ? 1 : 0, e < 0 ? token.length : e);
+  const dot = mantissa.indexOf(".");
+  const all = dot < 0 ? mantissa : mantissa.slice(0, dot) + mantissa.slice(dot + 1);
+  let exponent = (e < 0 ? 0 : Number(token.slice(e + 1))) - (dot < 0 ? 0 : mantissa.length - dot - 1);
+  let start = 0;
+  let end = all.length;
+  while (start < end && all.charCodeAt(start) === 48) start++;
+  while (end > start && all.charCodeAt(end - 1) === 48) end--;
+  exponent += all.length - end;
+  return { negative, digits: all.slice(start, end), exponent };
+}
+function shorten(token) {
+  return token.length <= 40 ? token : `${token.slice(0, 37)}...`;
+}
+
+// libs/evidence/json/strict-json.parser.ts
+var QUOTE = 34;
+var BACKSLASH = 92;
+var COMMA = 44;
+var COLON = 58;
+var OPEN_BRACE = 123;
+var CLOSE_BRACE = 125;
+var OPEN_BRACKET = 91;
+var CLOSE_BRACKET = 93;
+var MINUS = 45;
+var PLUS = 43;
+var DOT = 46;
+var ZERO = 48;
+var NINE = 57;
+var SAFE_DIGITS = 15;
+var decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+function parseStrictJson(input, options) {
+  const maxDepth = options?.maxDepth ?? MAX_DEPTH;
+  if (typeof input === "string") return new StrictParser(input, maxDepth, false).document();
+  let text2;
+  try {
+    text2 = decoder.decode(input);
+  } catch (cause) {
+    throw invalidUtf8(input, maxDepth, cause);
+  }
+  return new StrictParser(text2, maxDepth, false).document();
+}
+function parseCanonicalJson(input) {
+  let text2;
+  if (typeof input === "string") text2 = input;
+  else {
+    try {
+      text2 = decoder.decode(input);
+    } catch (cause) {
+      throw invalidUtf8(input, MAX_DEPTH, cause);
+    }
+  }
+  const spans = [];
+  const value2 = new StrictParser(text2, MAX_DEPTH, true, spans).document();
+  return { value: value2, text: text2, spans };
+}
+function invalidUtf8(bytes, maxDepth, cause) {
+  const offset = validUtf8Prefix(bytes);
+  const parser = new StrictParser(decoder.decode(bytes.subarray(0, offset)), maxDepth, false);
+  let pointer = "";
+  try {
+    parser.document();
+  } catch (error) {
+    if (error instanceof EvidenceError) {
+      if (!parser.atEnd()) return error;
+      pointer = error.pointer ?? "";
+    }
+  }
+  return new EvidenceError("invalid_utf8", `Byte ${offset} is not valid UTF-8; send the document as UTF-8.`, {
+    pointer,
+    cause,
+    details: { offset }
+  });
+}
+function validUtf8Prefix(bytes) {
+  let i = 0;
+  while (i < bytes.length) {
+    const lead = bytes[i] ?? 0;
+    let more;
+    let low = 128;
+    let high = 191;
+    if (lead < 128) more = 0;
+    else if (lead >= 194 && lead <= 223) more = 1;
+    else if (lead >= 224 && lead <= 239) {
+      more = 2;
+      if (lead === 224) low = 160;
+      if (lead === 237) high = 159;
+    } else if (lead >= 240 && lead <= 244) {
+      more = 3;
+      if (lead === 240) low = 144;
+      if (lead === 244) high = 143;
+    } else return i;
+    for (let k = 1; k <= more; k++) {
+      const next = bytes[i + k];
+      if (next === void 0 || next < low || next > high) return i;
+      low = 128;
+      high = 191;
+    }
+    i += more + 1;
+  }
+  return i;
+}
+var StrictParser = class {
+  constructor(text2, maxDepth, canonical, spans) {
+    this.text = text2;
+    this.maxDepth = maxDepth;
+    this.canonical = canonical;
+    this.spans = spans;
+  }
+  text;
+  maxDepth;
+  canonical;
+  spans;
+  pos = 0;
+  depth = 0;
+  /** Name or index of the value being read, per level. */
+  path = [];
+  document() {
+    if (this.text.charCodeAt(0) === 65279) {
+      this.fail("byte_order_mark", "The document starts with a byte order mark; send it without.", 0);
+    }
+    this.space(0);
+    const value2 = this.value();
+    this.space(0);
+    if (this.pos < this.text.length) this.unexpected("after the end of the document", 0);
+    return value2;
+  }
+  atEnd() {
+    return this.pos >= this.text.length;
+  }
+  value() {
+    const c = this.text.charCodeAt(this.pos);
+    switch (c) {
+      case QUOTE:
+        return this.string(false);
+      case OPEN_BRACE:
+        return this.object();
+      case OPEN_BRACKET:
+        return this.array();
+      case 116:
+        return this.word("true", true);
+      case 102:
+        return this.word("false", false);
+      case 110:
+        return this.word("null", null);
+      default:
+        if (c === MINUS || c >= ZERO && c <= NINE) return this.number();
+        return this.unexpected("where a value should start", this.depth);
+    }
+  }
+  object() {
+    const level = this.enter();
+    const { text: text2, canonical } = this;
+    const spans = level === 0 ? this.spans : void 0;
+    const object = {};
+    this.space(level);
+    if (text2.charCodeAt(this.pos) === CLOSE_BRACE) return this.leave(object);
+    let previous;
+    for (; ; ) {
+      if (text2.charCodeAt(this.pos) !== QUOTE) this.unexpected("where a member name should start", level);
+      const start = this.pos;
+      const name = this.string(true);
+      this.path[level] = name;
+      if (isForbiddenMember(name)) {
+        this.fail("forbidden_member", `A member must not be named ${name}; rename it.`);
+      }
+      if (previous !== void 0 && name <= previous) {
+        if (Object.hasOwn(object, name)) {
+          this.fail(
+            "duplicate_member",
+            `The member name ${show(name)} occurs twice in one object; keep one.`
+          );
+        }
+        if (canonical) {
+          this.fail(
+            "not_canonical",
+            `Member ${show(name)} comes after ${show(previous)}: names must be sorted.`
+          );
+        }
+      } else previous = name;
+      this.space(this.depth);
+      if (text2.charCodeAt(this.pos) !== COLON) this.unexpected("where a colon should be", this.depth);
+      this.pos++;
+      this.space(this.depth);
+      object[name] = this.value();
+      if (spans !== void 0) spans.push(start, this.pos);
+      this.space(level);
+      const c = text2.charCodeAt(this.pos);
+      if (c === CLOSE_BRACE) return this.leave(object);
+      if (c !== COMMA) this.unexpected("where a comma or a closing brace should be", level);
+      this.pos++;
+      this.space(level);
+    }
+  }
+  array() {
+    const level = this.enter();
+    const { text: text2 } = this;
+    const array = [];
+    this.space(level);
+    if (text2.charCodeAt(this.pos) === CLOSE_BRACKET) return this.leave(array);
+    for (; ; ) {
+      this.path[level] = array.length;
+      array.push(this.value());
+      this.space(level);
+      const c = text2.charCodeAt(this.pos);
+      if (c === CLOSE_BRACKET) return this.leave(array);
+      if (c !== COMMA) this.unexpected("where a comma or a closing bracket should be", level);
+      this.pos++;
+      this.space(level);
+    }
+  }
+  enter() {
+    const level = this.depth;
+    if (level >= this.maxDepth) {
+      this.fail(
+        "too_deep",
+        `Arrays and objects are nested deeper than ${this.maxDepth} levels; flatten them.`
+      );
+    }
+    this.depth = level + 1;
+    this.pos++;
+    return level;
+  }
+  leave(container) {
+    this.pos++;
+    this.depth--;
+    return container;
+  }
+  word(word, value2) {
+    if (!this.text.startsWith(word, this.pos))
+      return this.unexpected("where a value should start", this.depth);
+    this.pos += word.length;
+    return value2;
+  }
+  string(isName2) {
+    const { text: text2 } = this;
+    const { length } = text2;
+    const start = this.pos + 1;
+    let i = start;
+    while (i < length) {
+      const c = text2.charCodeAt(i);
+      if (c === QUOTE) {
+        this.pos = i + 1;
+        return text2.slice(start, i);
+      }
+      if (c === BACKSLASH || c < 32 || (c & 63488) === 55296) break;
+      i++;
+    }
+    return this.unusualString(start, i, isName2);
+  }
+  /** A string with an escape, a surrogate or an error in it. */
+  unusualString(start, from, isName2) {
+    const { text: text2 } = this;
+    const { length } = text2;
+    const level = isName2 ? this.depth - 1 : this.depth;
+    let decoded2 = text2.slice(start, from);
+    let chunk = from;
+    let i = from;
+    let escaped = false;
+    for (; ; ) {
+      if (i >= length) {
+        this.pos = length;
+        this.fail("invalid_json", "The document ends inside a string.", level);
+      }
+      const c = text2.charCodeAt(i);
+      if (c === QUOTE) break;
+      if (c < 32) {
+        this.pos = i;
+        this.fail("invalid_json", `Control character U+${hex4(c)} in a string; escape it.`, level);
+      }
+      if (c !== BACKSLASH) {
+        i++;
+        continue;
+      }
+      escaped = true;
+      decoded2 += text2.slice(chunk, i);
+      this.pos = i;
+      const kind = text2.charCodeAt(i + 1);
+      if (kind === 117) {
+        const digits = text2.slice(i + 2, i + 6);
+        if (!/^[0-9a-fA-F]{4}$/.test(digits)) {
+          if (i + 2 + digits.length >= length) this.pos = length;
+          this.fail("invalid_json", "A \\u escape needs four hexadecimal digits.", level);
+        }
+        decoded2 += String.fromCharCode(Number.parseInt(digits, 16));
+        i += 6;
+      } else {
+        const character = ESCAPES.get(kind);
+        if (character === void 0) {
+          if (i + 1 >= length) this.pos = length;
+          this.fail("invalid_json", "A string holds an escape that JSON does not have.", level);
+        }
+        decoded2 += character;
+        i += 2;
+      }
+      chunk = i;
+    }
+    decoded2 += text2.slice(chunk, i);
+    this.pos = i + 1;
+    if (!decoded2.isWellFormed()) {
+      if (isName2) this.path[level] = decoded2;
+      this.fail(
+        "lone_surrogate",
+        `A ${isName2 ? "member name" : "string"} holds a lone surrogate, which no UTF-8 text can carry; remove it.`
+      );
+    }
+    if (this.canonical && escaped && JSON.stringify(decoded2) !== text2.slice(start - 1, i + 1)) {
+      this.fail("not_canonical", "A string is not escaped as RFC 8785 does.", level);
+    }
+    return decoded2;
+  }
+  number() {
+    const { text: text2 } = this;
+    const start = this.pos;
+    let i = start;
+    const negative = text2.charCodeAt(i) === MINUS;
+    if (negative) i++;
+    const firstDigit = i;
+    let value2 = 0;
+    let c = text2.charCodeAt(i);
+    while (c >= ZERO && c <= NINE) {
+      value2 = value2 * 10 + (c - ZERO);
+      c = text2.charCodeAt(++i);
+    }
+    const digits = i - firstDigit;
+    this.pos = i;
+    if (digits === 0) this.unexpected("where a digit should be", this.depth);
+    if (digits > 1 && text2.charCodeAt(firstDigit) === ZERO) {
+      this.fail("invalid_json", "A number must not start with a superfluous 0.");
+    }
+    const integer2 = c !== DOT && c !== 101 && c !== 69;
+    if (integer2 && digits <= SAFE_DIGITS) {
+      if (this.canonical && negative && value2 === 0) this.fail("not_canonical", "-0 is written as 0.");
+      return negative && value2 !== 0 ? -value2 : value2;
+    }
+    return this.longNumber(start, i);
+  }
+  /** A number with a fraction, an exponent, or more digits than are certain to survive. */
+  longNumber(start, afterInteger) {
+    const { text: text2 } = this;
+    let i = afterInteger;
+    let simple = false;
+    if (text2.charCodeAt(i) === DOT) {
+      i = this.digits(i + 1);
+      simple = i - start <= SAFE_DIGITS + 1;
+    }
+    const c = text2.charCodeAt(i);
+    if (c === 101 || c === 69) {
+      simple = false;
+      const sign = text2.charCodeAt(i + 1);
+      i = this.digits(sign === PLUS || sign === MINUS ? i + 2 : i + 1);
+    }
+    this.pos = i;
+    const token = text2.slice(start, i);
+    const value2 = Number(token);
+    const why = simple ? null : whyNumberRefused(token, value2);
+    if (why !== null) this.fail("number_not_exact", `The number ${why}.`);
+    if (this.canonical && String(value2) !== token) {
+      this.fail("not_canonical", `The number ${token} is written as ${String(value2)}.`);
+    }
+    return value2 === 0 ? 0 : value2;
+  }
+  digits(from) {
+    const { text: text2 } = this;
+    let i = from;
+    let c = text2.charCodeAt(i);
+    while (c >= ZERO && c <= NINE) c = text2.charCodeAt(++i);
+    if (i === from) {
+      this.pos = i;
+      this.unexpected("where a digit should be", this.depth);
+    }
+    return i;
+  }
+  space(level) {
+    const { text: text2 } = this;
+    let c = text2.charCodeAt(this.pos);
+    if (c > 32) return;
+    while (c === 32 || c === 10 || c === 13 || c === 9) {
+      if (this.canonical) this.fail("not_canonical", "Canonical JSON has no white space.", level);
+      c = text2.charCodeAt(++this.pos);
+    }
+  }
+  unexpected(where, level) {
+    const { text: text2, pos } = this;
+    if (pos >= text2.length) this.fail("invalid_json", `The document ends ${where}.`, level);
+    const character = String.fromCodePoint(text2.codePointAt(pos) ?? 0);
+    this.fail("invalid_json", `Unexpected ${show(character)} ${where} (offset ${pos}).`, level);
+  }
+  fail(code2, message, level = this.depth) {
+    throw new EvidenceError(code2, message, { pointer: jsonPointer(this.path.slice(0, level)) });
   }
 };
-function hasIdentity({ id, stream, streamVersion }) {
-  return id !== "" && stream !== "" && streamVersion > 0;
+var ESCAPES = /* @__PURE__ */ new Map([
+  [34, '"'],
+  [92, "\\"],
+  [47, "/"],
+  [98, "\b"],
+  [102, "\f"],
+  [110, "\n"],
+  [114, "\r"],
+  [116, "	"]
+]);
+function show(name) {
+  return JSON.stringify(name.length <= 60 ? name : `${name.slice(0, 57)}...`);
 }
-function duplicateId(id) {
-  return `the id ${id} occurs at an earlier position too`;
+function hex4(c) {
+  return c.toString(16).toUpperCase().padStart(4, "0");
 }
-function streamFault(facts, last, skipped, complete) {
-  const { shard, stream, streamVersion } = facts;
-  if (last !== null && last.shard !== shard) {
-    return `stream ${stream} is in shard ${last.shard} and in shard ${shard}`;
+
+// libs/evidence/json/strict-json.assertion.ts
+function assertStrictJson(value2, pointer = "") {
+  check(value2, [], pointer);
+}
+function check(value2, path, base) {
+  const fail = (code2, message) => {
+    throw new EvidenceError(code2, message, { pointer: base + jsonPointer(path) });
+  };
+  switch (typeof value2) {
+    case "boolean":
+      return;
+    case "string":
+      if (!value2.isWellFormed()) fail("lone_surrogate", "A string holds a lone surrogate; remove it.");
+      return;
+    case "number":
+      if (!Number.isFinite(value2)) fail("number_not_exact", `${value2} is not a JSON number.`);
+      if (!isExactDouble(value2)) {
+        fail("number_not_exact", `The number ${value2} is an integer beyond 2^53-1; send it as a string.`);
+      }
+      return;
+    case "object":
+      break;
+    default:
+      fail("not_json", `A value of type ${typeof value2} is not JSON.`);
   }
-  if (last === null && !complete) return null;
-  const before = last?.version ?? 0;
-  if (streamVersion === before + 1) return null;
-  const jump = streamVersion - before - 1;
-  if (jump > 0 && jump <= skipped) return null;
-  return `stream ${stream} has version ${streamVersion} here, expected ${before + 1}`;
+  if (value2 === null) return;
+  const object = value2;
+  if (path.length >= MAX_DEPTH) {
+    fail("too_deep", `Arrays and objects are nested deeper than ${MAX_DEPTH} levels; flatten them.`);
+  }
+  const level = path.length;
+  if (Array.isArray(object)) {
+    for (let i = 0; i < object.length; i++) {
+      path[level] = i;
+      if (!(i in object)) fail("not_json", "An array has a hole.");
+      check(object[i], path, base);
+    }
+    path.length = level;
+    return;
+  }
+  const prototype = Object.getPrototypeOf(object);
+  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+    fail("not_json", "Only plain objects and arrays are JSON.");
+  }
+  if (Object.getOwnPropertySymbols(object).length > 0) fail("not_json", "An object has a symbol for a name.");
+  for (const [name, member] of Object.entries(object)) {
+    path[level] = name;
+    if (!name.isWellFormed()) fail("lone_surrogate", "A member name holds a lone surrogate; remove it.");
+    if (isForbiddenMember(name)) {
+      fail("forbidden_member", `A member must not be named ${name}; rename it.`);
+    }
+    check(member, path, base);
+  }
+  path.length = level;
+}
+
+// libs/evidence/json/canonical-json.ts
+var REFUSED = new Error("refused");
+function canonicalize(value2, depth = 0) {
+  try {
+    return write(value2, depth);
+  } catch (error) {
+    if (error !== REFUSED) throw error;
+    assertStrictJson(value2);
+    throw new EvidenceError(
+      "too_deep",
+      `Nested deeper than ${MAX_DEPTH} levels in its document; flatten it.`
+    );
+  }
+}
+function write(value2, depth) {
+  switch (typeof value2) {
+    case "string":
+      return quote(value2);
+    case "number":
+      if (!isExactDouble(value2)) throw REFUSED;
+      return `${value2}`;
+    case "boolean":
+      return value2 ? "true" : "false";
+    case "object":
+      if (value2 === null) return "null";
+      if (depth >= MAX_DEPTH) throw REFUSED;
+      return Array.isArray(value2) ? writeArray(value2, depth + 1) : writeObject(value2, depth + 1);
+    default:
+      throw REFUSED;
+  }
+}
+function writeArray(array, depth) {
+  const { length } = array;
+  if (length === 0) return "[]";
+  let text2 = `[${write(array[0], depth)}`;
+  for (let i = 1; i < length; i++) text2 += `,${write(array[i], depth)}`;
+  return `${text2}]`;
+}
+function writeObject(object, depth) {
+  const prototype = Object.getPrototypeOf(object);
+  if (prototype !== Object.prototype && prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+    throw REFUSED;
+  }
+  const names = Object.keys(object);
+  const { length } = names;
+  if (length === 0) return "{}";
+  sortNames(names);
+  let text2 = "{";
+  for (let i = 0; i < length; i++) {
+    const name = names[i] ?? "";
+    if (isForbiddenMember(name)) throw REFUSED;
+    text2 += `${i === 0 ? "" : ","}${quote(name)}:${write(object[name], depth)}`;
+  }
+  return `${text2}}`;
+}
+var FEW_NAMES = 16;
+function sortNames(names) {
+  const { length } = names;
+  if (length > FEW_NAMES) {
+    names.sort();
+    return;
+  }
+  for (let i = 1; i < length; i++) {
+    const name = names[i] ?? "";
+    let j = i;
+    for (let before = names[j - 1] ?? ""; j > 0 && before > name; before = names[j - 1] ?? "")
+      names[j--] = before;
+    names[j] = name;
+  }
+}
+var LONG = 100;
+var UNUSUAL = /["\\\u0000-\u001f\ud800-\udfff]/;
+function quote(text2) {
+  if (text2.length < LONG && !UNUSUAL.test(text2)) return `"${text2}"`;
+  if (!text2.isWellFormed()) throw REFUSED;
+  return JSON.stringify(text2);
+}
+
+// libs/evidence/json/base64.ts
+var ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+var VALUES = new Int8Array(128).fill(-1);
+for (let i = 0; i < ALPHABET.length; i++) VALUES[ALPHABET.charCodeAt(i)] = i;
+var CODES = Uint8Array.from(ALPHABET, (letter) => letter.charCodeAt(0));
+var PADDING = "=".charCodeAt(0);
+var ascii = new TextDecoder("latin1");
+var SCRATCH = new Uint8Array(4096);
+function base64Encode(bytes) {
+  const length = Math.ceil(bytes.length / 3) * 4;
+  const text2 = length <= SCRATCH.length ? SCRATCH.subarray(0, length) : new Uint8Array(length);
+  let out = 0;
+  for (let i = 0; i < bytes.length; i += 3) {
+    const n = at(bytes, i) << 16 | at(bytes, i + 1) << 8 | at(bytes, i + 2);
+    text2[out++] = code(n >> 18);
+    text2[out++] = code(n >> 12);
+    text2[out++] = code(n >> 6);
+    text2[out++] = code(n);
+  }
+  text2.fill(PADDING, out - (3 - bytes.length % 3) % 3);
+  return ascii.decode(text2);
+}
+function base64Decode(text2) {
+  const { length } = text2;
+  if (length % 4 !== 0) return null;
+  const padding = text2.endsWith("==") ? 2 : text2.endsWith("=") ? 1 : 0;
+  const bytes = new Uint8Array(length / 4 * 3 - padding);
+  return base64DecodeInto(text2, bytes) ? bytes : null;
+}
+function base64DecodeInto(text2, bytes) {
+  const { length } = text2;
+  const padding = length / 4 * 3 - bytes.length;
+  if (length % 4 !== 0 || padding < 0 || padding > 2) return false;
+  if (padding > 0 && !text2.endsWith(padding === 2 ? "==" : "=")) return false;
+  const end = length - padding;
+  let out = 0;
+  let i = 0;
+  for (; i + 3 < end; i += 4) {
+    const n = value(text2, i) << 18 | value(text2, i + 1) << 12 | value(text2, i + 2) << 6 | value(text2, i + 3);
+    if (n < 0) return false;
+    bytes[out++] = n >> 16;
+    bytes[out++] = n >> 8;
+    bytes[out++] = n;
+  }
+  if (padding === 2) {
+    const n = value(text2, i) << 6 | value(text2, i + 1);
+    if (n < 0 || (n & 15) !== 0) return false;
+    bytes[out] = n >> 4;
+  } else if (padding === 1) {
+    const n = value(text2, i) << 12 | value(text2, i + 1) << 6 | value(text2, i + 2);
+    if (n < 0 || (n & 3) !== 0) return false;
+    bytes[out++] = n >> 10;
+    bytes[out] = n >> 2;
+  }
+  return true;
+}
+function value(text2, i) {
+  const c = text2.charCodeAt(i);
+  return c < 128 ? VALUES[c] ?? -1 : -1;
+}
+function at(bytes, i) {
+  return bytes[i] ?? 0;
+}
+function code(n) {
+  return CODES[n & 63] ?? 0;
+}
+
+// libs/evidence/json/printable-text.ts
+function printable(text2) {
+  return text2.replace(
+    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
+    (c) => `\\u${(c.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`
+  );
 }
 
 // libs/evidence/chain/audit-event.ts
@@ -5671,6 +6180,28 @@ function archiveKey(event) {
   return `audit/${event.ts.slice(0, 4)}/${event.ts.slice(5, 7)}/${event.ts.slice(8, 10)}/${event.id}.json`;
 }
 
+// libs/evidence/crypto/node-crypto.ts
+var import_node_crypto = require("node:crypto");
+function sha256(data) {
+  return (0, import_node_crypto.createHash)("sha256").update(data).digest();
+}
+function sha256Hex(data) {
+  return typeof import_node_crypto.hash === "function" ? (0, import_node_crypto.hash)("sha256", data, "hex") : (0, import_node_crypto.createHash)("sha256").update(data).digest("hex");
+}
+function importKey(raw) {
+  return (0, import_node_crypto.createPublicKey)({ key: { kty: "OKP", crv: "Ed25519", x: base64Url(raw) }, format: "jwk" });
+}
+function verifyEd25519(publicKey, message, signature) {
+  return (0, import_node_crypto.verify)(null, message, publicKey, signature);
+}
+function verifyEs256(x, y, message, signature) {
+  const key = { kty: "EC", crv: "P-256", x: base64Url(x), y: base64Url(y) };
+  return (0, import_node_crypto.verify)("sha256", message, (0, import_node_crypto.createPublicKey)({ key, format: "jwk" }), signature);
+}
+function base64Url(bytes) {
+  return Buffer.from(bytes).toString("base64url");
+}
+
 // libs/evidence/chain/origin.ts
 var ORIGIN = /^[\x21-\x2a\x2c-\x7e]{1,255}$/;
 function isOrigin(text2) {
@@ -5684,12 +6215,12 @@ function assertOrigin(origin) {
     );
   }
 }
-function genesisHashWith(sha256Hex2, origin, shard) {
+function genesisHash(origin, shard) {
   assertOrigin(origin);
   if (!Number.isSafeInteger(shard) || shard < 0) {
     throw new EvidenceError("invalid_event", "A shard is an integer from 0.", { pointer: "/shard" });
   }
-  return sha256Hex2(`illuvrse-kernel/genesis/v1
+  return sha256Hex(`illuvrse-kernel/genesis/v1
 ${origin}
 ${shard}
 `);
@@ -5698,7 +6229,7 @@ ${shard}
 // libs/evidence/chain/audit-signing-input.ts
 var DOMAIN = "illuvrse-kernel/audit-event/v1";
 var encoder = new TextEncoder();
-var decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+var decoder2 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 function signingText({ origin, shard, seq, hash: hash2 }) {
   return `${DOMAIN}
 ${origin}
@@ -5708,71 +6239,77 @@ ${hash2}
 `;
 }
 
-// libs/evidence/json/base64.ts
-var ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-var VALUES = new Int8Array(128).fill(-1);
-for (let i = 0; i < ALPHABET.length; i++) VALUES[ALPHABET.charCodeAt(i)] = i;
-var CODES = Uint8Array.from(ALPHABET, (letter) => letter.charCodeAt(0));
-var PADDING = "=".charCodeAt(0);
-var ascii = new TextDecoder("latin1");
-var SCRATCH = new Uint8Array(4096);
-function base64Encode(bytes) {
-  const length = Math.ceil(bytes.length / 3) * 4;
-  const text2 = length <= SCRATCH.length ? SCRATCH.subarray(0, length) : new Uint8Array(length);
-  let out = 0;
-  for (let i = 0; i < bytes.length; i += 3) {
-    const n = at(bytes, i) << 16 | at(bytes, i + 1) << 8 | at(bytes, i + 2);
-    text2[out++] = code(n >> 18);
-    text2[out++] = code(n >> 12);
-    text2[out++] = code(n >> 6);
-    text2[out++] = code(n);
+// libs/evidence/chain/seal-event.ts
+var SPLICED_LENGTH = `"hash":"${"0".repeat(64)}","signature":"${"0".repeat(SIGNATURE_LENGTH)}",`.length;
+var encoder2 = new TextEncoder();
+
+// libs/evidence/chain/parse-event.ts
+function parseEventParts(bytes) {
+  if (sizeOf(bytes) > MAX_EVENT_BYTES) {
+    throw new EvidenceError("event_too_large", `An event is at most ${MAX_EVENT_BYTES} bytes.`, {
+      pointer: ""
+    });
   }
-  text2.fill(PADDING, out - (3 - bytes.length % 3) % 3);
-  return ascii.decode(text2);
+  const { value: value2, text: text2, spans } = parseCanonicalJson(bytes);
+  assertAuditEvent(value2);
+  const [hashStart, hashEnd] = [spans[6] ?? 0, spans[7] ?? 0];
+  const [signatureStart, signatureEnd] = [spans[18] ?? 0, spans[19] ?? 0];
+  return {
+    event: value2,
+    hashed: text2.slice(0, hashStart) + text2.slice(hashEnd + 1, signatureStart) + text2.slice(signatureEnd + 1)
+  };
 }
-function base64Decode(text2) {
-  const { length } = text2;
-  if (length % 4 !== 0) return null;
-  const padding = text2.endsWith("==") ? 2 : text2.endsWith("=") ? 1 : 0;
-  const bytes = new Uint8Array(length / 4 * 3 - padding);
-  return base64DecodeInto(text2, bytes) ? bytes : null;
+function parseEvent(bytes) {
+  return parseEventParts(bytes).event;
 }
-function base64DecodeInto(text2, bytes) {
-  const { length } = text2;
-  const padding = length / 4 * 3 - bytes.length;
-  if (length % 4 !== 0 || padding < 0 || padding > 2) return false;
-  if (padding > 0 && !text2.endsWith(padding === 2 ? "==" : "=")) return false;
-  const end = length - padding;
-  let out = 0;
-  let i = 0;
-  for (; i + 3 < end; i += 4) {
-    const n = value(text2, i) << 18 | value(text2, i + 1) << 12 | value(text2, i + 2) << 6 | value(text2, i + 3);
-    if (n < 0) return false;
-    bytes[out++] = n >> 16;
-    bytes[out++] = n >> 8;
-    bytes[out++] = n;
+function sizeOf(bytes) {
+  if (typeof bytes !== "string" || bytes.length * 3 <= MAX_EVENT_BYTES) return bytes.length;
+  return new TextEncoder().encode(bytes).length;
+}
+
+// libs/evidence/manifests/dsse.ts
+var MANIFEST_PAYLOAD_TYPE = "application/vnd.in-toto+json";
+var encoder3 = new TextEncoder();
+function dssePae(payloadType, payload) {
+  const type = encoder3.encode(payloadType);
+  const head = encoder3.encode(`DSSEv1 ${type.length} ${payloadType} ${payload.length} `);
+  const pae = new Uint8Array(head.length + payload.length);
+  pae.set(head);
+  pae.set(payload, head.length);
+  return pae;
+}
+function parseEnvelope(value2) {
+  const refuse6 = (pointer, message) => new EvidenceError("invalid_envelope", `This is no DSSE envelope: ${message}.`, { pointer });
+  if (!isRecord(value2)) throw refuse6("", "it is not an object");
+  const { payloadType, payload, signatures } = value2;
+  for (const name of Object.keys(value2)) {
+    if (name !== "payloadType" && name !== "payload" && name !== "signatures") {
+      throw refuse6(`/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`, "it has an unknown member");
+    }
   }
-  if (padding === 2) {
-    const n = value(text2, i) << 6 | value(text2, i + 1);
-    if (n < 0 || (n & 15) !== 0) return false;
-    bytes[out] = n >> 4;
-  } else if (padding === 1) {
-    const n = value(text2, i) << 12 | value(text2, i + 1) << 6 | value(text2, i + 2);
-    if (n < 0 || (n & 3) !== 0) return false;
-    bytes[out++] = n >> 10;
-    bytes[out] = n >> 2;
+  if (typeof payloadType !== "string") throw refuse6("/payloadType", "payloadType must be a string");
+  const bytes = typeof payload === "string" ? base64Decode(payload) : null;
+  if (bytes === null) throw refuse6("/payload", "payload must be standard base64 with padding");
+  if (!Array.isArray(signatures) || signatures.length === 0) {
+    throw refuse6("/signatures", "signatures must be an array with at least one entry");
   }
-  return true;
+  return {
+    payloadType,
+    payload: bytes,
+    signatures: signatures.map((entry, i) => {
+      if (!isRecord(entry)) throw refuse6(`/signatures/${i}`, "a signature must be an object");
+      const { keyid, sig } = entry;
+      if (typeof keyid !== "string") throw refuse6(`/signatures/${i}/keyid`, "keyid must be a string");
+      const raw = typeof sig === "string" ? base64Decode(sig) : null;
+      if (raw?.length !== 64) {
+        throw refuse6(`/signatures/${i}/sig`, "sig must be 64 bytes in standard base64 with padding");
+      }
+      return { keyid, sig: raw };
+    })
+  };
 }
-function value(text2, i) {
-  const c = text2.charCodeAt(i);
-  return c < 128 ? VALUES[c] ?? -1 : -1;
-}
-function at(bytes, i) {
-  return bytes[i] ?? 0;
-}
-function code(n) {
-  return CODES[n & 63] ?? 0;
+function isRecord(value2) {
+  return typeof value2 === "object" && value2 !== null && !Array.isArray(value2);
 }
 
 // libs/evidence/json/exact-object.ts
@@ -5780,6 +6317,73 @@ function exactObject(value2, names) {
   if (typeof value2 !== "object" || value2 === null || Array.isArray(value2)) return null;
   const present = Object.keys(value2);
   return present.length === names.length && names.every((name) => Object.hasOwn(value2, name)) ? value2 : null;
+}
+
+// libs/evidence/manifests/manifest-statement.ts
+var STATEMENT_TYPE = "https://in-toto.io/Statement/v1";
+var MANIFEST_PREDICATE_TYPE = "https://illuvrse.dev/kernel/manifest-signature/v1";
+var encoder4 = new TextEncoder();
+var POSITION = /^(?:0|[1-9]\d{0,15}):(?:0|[1-9]\d{0,15})$/;
+var PREDICATE = {
+  manifestId: isName,
+  version: (value2) => isName(value2) || typeof value2 === "number" && Number.isSafeInteger(value2),
+  kind: (value2) => value2 === null || isName(value2),
+  origin: isOrigin,
+  signedAt: isTimestamp,
+  requestedBy: isName,
+  auditSeqAfter: (value2) => typeof value2 === "string" && POSITION.test(value2)
+};
+function manifestDigest(manifest) {
+  return sha256Hex(canonicalize(manifest));
+}
+function parseManifestStatement(payload) {
+  let value2;
+  try {
+    ({ value: value2 } = parseCanonicalJson(payload));
+  } catch (cause) {
+    const pointer = cause instanceof EvidenceError ? cause.pointer : void 0;
+    throw new EvidenceError("invalid_statement", "The payload is not canonical JSON (RFC 8785).", {
+      ...pointer === void 0 ? {} : { pointer },
+      cause
+    });
+  }
+  return readStatement(value2);
+}
+function readStatement(value2) {
+  const refuse6 = (pointer, message) => new EvidenceError("invalid_statement", `This is no manifest signature statement: ${message}.`, {
+    pointer
+  });
+  const root = exactObject(value2, ["_type", "predicate", "predicateType", "subject"]);
+  if (root === null)
+    throw refuse6("", "it must have _type, subject, predicateType and predicate, nothing else");
+  if (root["_type"] !== STATEMENT_TYPE) throw refuse6("/_type", `_type must be ${STATEMENT_TYPE}`);
+  if (root["predicateType"] !== MANIFEST_PREDICATE_TYPE) {
+    throw refuse6("/predicateType", `predicateType must be ${MANIFEST_PREDICATE_TYPE}`);
+  }
+  const subjects = root["subject"];
+  if (!Array.isArray(subjects) || subjects.length !== 1) throw refuse6("/subject", "it must have one subject");
+  const subject = exactObject(subjects[0], ["digest", "name"]);
+  const digest = exactObject(subject?.["digest"], ["sha256"]);
+  const sha2563 = digest?.["sha256"];
+  if (subject === null || typeof sha2563 !== "string" || !HEX_SHA256.test(sha2563)) {
+    throw refuse6(
+      "/subject/0",
+      "the subject must be { name, digest: { sha256 } } with the digest in lower-case hex"
+    );
+  }
+  const predicate = exactObject(root["predicate"], Object.keys(PREDICATE));
+  if (predicate === null)
+    throw refuse6("/predicate", `it must have ${Object.keys(PREDICATE).join(", ")}, nothing else`);
+  for (const [name, fits] of Object.entries(PREDICATE)) {
+    if (!fits(predicate[name])) throw refuse6(`/predicate/${name}`, `the value of ${name} does not fit`);
+  }
+  if (subject["name"] !== predicate["manifestId"]) {
+    throw refuse6("/subject/0/name", "the name of the subject must be the manifestId");
+  }
+  return { ...predicate, sha256: sha2563 };
+}
+function isName(value2) {
+  return typeof value2 === "string" && /^[^\u0000-\u001f\u007f]{1,255}$/.test(value2) && value2.isWellFormed();
 }
 
 // node_modules/@noble/hashes/_u64.js
@@ -6509,7 +7113,7 @@ var _SHA512 = class extends SHA2_64B {
     super(64, SHA512_IV);
   }
 };
-var sha256 = /* @__PURE__ */ createHasher(
+var sha2562 = /* @__PURE__ */ createHasher(
   () => new _SHA256(),
   /* @__PURE__ */ oidNist(1)
 );
@@ -8094,12 +8698,6 @@ function rawKeyOfPem(pem) {
   }
   return der.slice(SPKI_PREFIX.length);
 }
-function spkiOfRawKey(raw) {
-  const der = new Uint8Array(SPKI_PREFIX.length + 32);
-  der.set(SPKI_PREFIX);
-  der.set(raw, SPKI_PREFIX.length);
-  return der;
-}
 function checkRawPublicKey(raw) {
   if (raw.length !== 32) {
     throw new EvidenceError("invalid_public_key", `An Ed25519 public key has 32 bytes, not ${raw.length}.`);
@@ -8138,1649 +8736,8 @@ function checkedKeyOfPem(pem) {
   return raw;
 }
 
-// libs/evidence/json/exact-number.ts
-var FIRST_EXPONENT_FORM = 1e21;
-function isExactDouble(value2) {
-  const magnitude = Math.abs(value2);
-  if (magnitude <= Number.MAX_SAFE_INTEGER) return true;
-  return magnitude >= FIRST_EXPONENT_FORM && magnitude !== Infinity;
-}
-function whyNumberRefused(token, value2) {
-  if (!Number.isFinite(value2)) return `${shorten(token)} is beyond the range of a double`;
-  if (!isExactDouble(value2) || Math.abs(value2) > Number.MAX_SAFE_INTEGER && isIntegerLiteral(token)) {
-    return `${shorten(token)} is an integer beyond 2^53-1; send it as a string`;
-  }
-  const shortest = String(value2);
-  if (!sameDecimal(token, shortest)) {
-    return `${shorten(token)} is not exactly representable: a reader would see ${shortest}; send that, or a string`;
-  }
-  return null;
-}
-function isIntegerLiteral(token) {
-  return /^-?\d+$/.test(token);
-}
-function sameDecimal(a, b) {
-  const left = normalise(a);
-  const right = normalise(b);
-  if (left.digits === "" || right.digits === "") return left.digits === right.digits;
-  return left.negative === right.negative && left.digits === right.digits && left.exponent === right.exponent;
-}
-function normalise(token) {
-  const negative = token.startsWith("-");
-  const e = token.search(/[eE]/);
-  const mantissa = token.slice(negative ? 1 : 0, e < 0 ? token.length : e);
-  const dot = mantissa.indexOf(".");
-  const all = dot < 0 ? mantissa : mantissa.slice(0, dot) + mantissa.slice(dot + 1);
-  let exponent = (e < 0 ? 0 : Number(token.slice(e + 1))) - (dot < 0 ? 0 : mantissa.length - dot - 1);
-  let start = 0;
-  let end = all.length;
-  while (start < end && all.charCodeAt(start) === 48) start++;
-  while (end > start && all.charCodeAt(end - 1) === 48) end--;
-  exponent += all.length - end;
-  return { negative, digits: all.slice(start, end), exponent };
-}
-function shorten(token) {
-  return token.length <= 40 ? token : `${token.slice(0, 37)}...`;
-}
-
-// libs/evidence/json/json-value.ts
-var MAX_DEPTH = 64;
-function isForbiddenMember(name) {
-  return name === "toJSON" || name === "__proto__";
-}
-function jsonPointer(path) {
-  let pointer = "";
-  for (const token of path) {
-    pointer += "/";
-    pointer += typeof token === "number" ? token : token.toWellFormed().replaceAll("~", "~0").replaceAll("/", "~1");
-  }
-  return pointer;
-}
-
-// libs/evidence/json/strict-json.parser.ts
-var QUOTE = 34;
-var BACKSLASH = 92;
-var COMMA = 44;
-var COLON = 58;
-var OPEN_BRACE = 123;
-var CLOSE_BRACE = 125;
-var OPEN_BRACKET = 91;
-var CLOSE_BRACKET = 93;
-var MINUS = 45;
-var PLUS = 43;
-var DOT = 46;
-var ZERO = 48;
-var NINE = 57;
-var SAFE_DIGITS = 15;
-var decoder2 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-function parseStrictJson(input, options) {
-  const maxDepth = options?.maxDepth ?? MAX_DEPTH;
-  if (typeof input === "string") return new StrictParser(input, maxDepth, false).document();
-  let text2;
-  try {
-    text2 = decoder2.decode(input);
-  } catch (cause) {
-    throw invalidUtf8(input, maxDepth, cause);
-  }
-  return new StrictParser(text2, maxDepth, false).document();
-}
-function parseCanonicalJson(input) {
-  let text2;
-  if (typeof input === "string") text2 = input;
-  else {
-    try {
-      text2 = decoder2.decode(input);
-    } catch (cause) {
-      throw invalidUtf8(input, MAX_DEPTH, cause);
-    }
-  }
-  const spans = [];
-  const value2 = new StrictParser(text2, MAX_DEPTH, true, spans).document();
-  return { value: value2, text: text2, spans };
-}
-function invalidUtf8(bytes, maxDepth, cause) {
-  const offset = validUtf8Prefix(bytes);
-  const parser = new StrictParser(decoder2.decode(bytes.subarray(0, offset)), maxDepth, false);
-  let pointer = "";
-  try {
-    parser.document();
-  } catch (error) {
-    if (error instanceof EvidenceError) {
-      if (!parser.atEnd()) return error;
-      pointer = error.pointer ?? "";
-    }
-  }
-  return new EvidenceError("invalid_utf8", `Byte ${offset} is not valid UTF-8; send the document as UTF-8.`, {
-    pointer,
-    cause,
-    details: { offset }
-  });
-}
-function validUtf8Prefix(bytes) {
-  let i = 0;
-  while (i < bytes.length) {
-    const lead = bytes[i] ?? 0;
-    let more;
-    let low = 128;
-    let high = 191;
-    if (lead < 128) more = 0;
-    else if (lead >= 194 && lead <= 223) more = 1;
-    else if (lead >= 224 && lead <= 239) {
-      more = 2;
-      if (lead === 224) low = 160;
-      if (lead === 237) high = 159;
-    } else if (lead >= 240 && lead <= 244) {
-      more = 3;
-      if (lead === 240) low = 144;
-      if (lead === 244) high = 143;
-    } else return i;
-    for (let k = 1; k <= more; k++) {
-      const next = bytes[i + k];
-      if (next === void 0 || next < low || next > high) return i;
-      low = 128;
-      high = 191;
-    }
-    i += more + 1;
-  }
-  return i;
-}
-var StrictParser = class {
-  constructor(text2, maxDepth, canonical, spans) {
-    this.text = text2;
-    this.maxDepth = maxDepth;
-    this.canonical = canonical;
-    this.spans = spans;
-  }
-  text;
-  maxDepth;
-  canonical;
-  spans;
-  pos = 0;
-  depth = 0;
-  /** Name or index of the value being read, per level. */
-  path = [];
-  document() {
-    if (this.text.charCodeAt(0) === 65279) {
-      this.fail("byte_order_mark", "The document starts with a byte order mark; send it without.", 0);
-    }
-    this.space(0);
-    const value2 = this.value();
-    this.space(0);
-    if (this.pos < this.text.length) this.unexpected("after the end of the document", 0);
-    return value2;
-  }
-  atEnd() {
-    return this.pos >= this.text.length;
-  }
-  value() {
-    const c = this.text.charCodeAt(this.pos);
-    switch (c) {
-      case QUOTE:
-        return this.string(false);
-      case OPEN_BRACE:
-        return this.object();
-      case OPEN_BRACKET:
-        return this.array();
-      case 116:
-        return this.word("true", true);
-      case 102:
-        return this.word("false", false);
-      case 110:
-        return this.word("null", null);
-      default:
-        if (c === MINUS || c >= ZERO && c <= NINE) return this.number();
-        return this.unexpected("where a value should start", this.depth);
-    }
-  }
-  object() {
-    const level = this.enter();
-    const { text: text2, canonical } = this;
-    const spans = level === 0 ? this.spans : void 0;
-    const object = {};
-    this.space(level);
-    if (text2.charCodeAt(this.pos) === CLOSE_BRACE) return this.leave(object);
-    let previous;
-    for (; ; ) {
-      if (text2.charCodeAt(this.pos) !== QUOTE) this.unexpected("where a member name should start", level);
-      const start = this.pos;
-      const name = this.string(true);
-      this.path[level] = name;
-      if (isForbiddenMember(name)) {
-        this.fail("forbidden_member", `A member must not be named ${name}; rename it.`);
-      }
-      if (previous !== void 0 && name <= previous) {
-        if (Object.hasOwn(object, name)) {
-          this.fail(
-            "duplicate_member",
-            `The member name ${show(name)} occurs twice in one object; keep one.`
-          );
-        }
-        if (canonical) {
-          this.fail(
-            "not_canonical",
-            `Member ${show(name)} comes after ${show(previous)}: names must be sorted.`
-          );
-        }
-      } else previous = name;
-      this.space(this.depth);
-      if (text2.charCodeAt(this.pos) !== COLON) this.unexpected("where a colon should be", this.depth);
-      this.pos++;
-      this.space(this.depth);
-      object[name] = this.value();
-      if (spans !== void 0) spans.push(start, this.pos);
-      this.space(level);
-      const c = text2.charCodeAt(this.pos);
-      if (c === CLOSE_BRACE) return this.leave(object);
-      if (c !== COMMA) this.unexpected("where a comma or a closing brace should be", level);
-      this.pos++;
-      this.space(level);
-    }
-  }
-  array() {
-    const level = this.enter();
-    const { text: text2 } = this;
-    const array = [];
-    this.space(level);
-    if (text2.charCodeAt(this.pos) === CLOSE_BRACKET) return this.leave(array);
-    for (; ; ) {
-      this.path[level] = array.length;
-      array.push(this.value());
-      this.space(level);
-      const c = text2.charCodeAt(this.pos);
-      if (c === CLOSE_BRACKET) return this.leave(array);
-      if (c !== COMMA) this.unexpected("where a comma or a closing bracket should be", level);
-      this.pos++;
-      this.space(level);
-    }
-  }
-  enter() {
-    const level = this.depth;
-    if (level >= this.maxDepth) {
-      this.fail(
-        "too_deep",
-        `Arrays and objects are nested deeper than ${this.maxDepth} levels; flatten them.`
-      );
-    }
-    this.depth = level + 1;
-    this.pos++;
-    return level;
-  }
-  leave(container) {
-    this.pos++;
-    this.depth--;
-    return container;
-  }
-  word(word, value2) {
-    if (!this.text.startsWith(word, this.pos))
-      return this.unexpected("where a value should start", this.depth);
-    this.pos += word.length;
-    return value2;
-  }
-  string(isName2) {
-    const { text: text2 } = this;
-    const { length } = text2;
-    const start = this.pos + 1;
-    let i = start;
-    while (i < length) {
-      const c = text2.charCodeAt(i);
-      if (c === QUOTE) {
-        this.pos = i + 1;
-        return text2.slice(start, i);
-      }
-      if (c === BACKSLASH || c < 32 || (c & 63488) === 55296) break;
-      i++;
-    }
-    return this.unusualString(start, i, isName2);
-  }
-  /** A string with an escape, a surrogate or an error in it. */
-  unusualString(start, from, isName2) {
-    const { text: text2 } = this;
-    const { length } = text2;
-    const level = isName2 ? this.depth - 1 : this.depth;
-    let decoded2 = text2.slice(start, from);
-    let chunk = from;
-    let i = from;
-    let escaped = false;
-    for (; ; ) {
-      if (i >= length) {
-        this.pos = length;
-        this.fail("invalid_json", "The document ends inside a string.", level);
-      }
-      const c = text2.charCodeAt(i);
-      if (c === QUOTE) break;
-      if (c < 32) {
-        this.pos = i;
-        this.fail("invalid_json", `Control character U+${hex4(c)} in a string; escape it.`, level);
-      }
-      if (c !== BACKSLASH) {
-        i++;
-        continue;
-      }
-      escaped = true;
-      decoded2 += text2.slice(chunk, i);
-      this.pos = i;
-      const kind = text2.charCodeAt(i + 1);
-      if (kind === 117) {
-        const digits = text2.slice(i + 2, i + 6);
-        if (!/^[0-9a-fA-F]{4}$/.test(digits)) {
-          if (i + 2 + digits.length >= length) this.pos = length;
-          this.fail("invalid_json", "A \\u escape needs four hexadecimal digits.", level);
-        }
-        decoded2 += String.fromCharCode(Number.parseInt(digits, 16));
-        i += 6;
-      } else {
-        const character = ESCAPES.get(kind);
-        if (character === void 0) {
-          if (i + 1 >= length) this.pos = length;
-          this.fail("invalid_json", "A string holds an escape that JSON does not have.", level);
-        }
-        decoded2 += character;
-        i += 2;
-      }
-      chunk = i;
-    }
-    decoded2 += text2.slice(chunk, i);
-    this.pos = i + 1;
-    if (!decoded2.isWellFormed()) {
-      if (isName2) this.path[level] = decoded2;
-      this.fail(
-        "lone_surrogate",
-        `A ${isName2 ? "member name" : "string"} holds a lone surrogate, which no UTF-8 text can carry; remove it.`
-      );
-    }
-    if (this.canonical && escaped && JSON.stringify(decoded2) !== text2.slice(start - 1, i + 1)) {
-      this.fail("not_canonical", "A string is not escaped as RFC 8785 does.", level);
-    }
-    return decoded2;
-  }
-  number() {
-    const { text: text2 } = this;
-    const start = this.pos;
-    let i = start;
-    const negative = text2.charCodeAt(i) === MINUS;
-    if (negative) i++;
-    const firstDigit = i;
-    let value2 = 0;
-    let c = text2.charCodeAt(i);
-    while (c >= ZERO && c <= NINE) {
-      value2 = value2 * 10 + (c - ZERO);
-      c = text2.charCodeAt(++i);
-    }
-    const digits = i - firstDigit;
-    this.pos = i;
-    if (digits === 0) this.unexpected("where a digit should be", this.depth);
-    if (digits > 1 && text2.charCodeAt(firstDigit) === ZERO) {
-      this.fail("invalid_json", "A number must not start with a superfluous 0.");
-    }
-    const integer2 = c !== DOT && c !== 101 && c !== 69;
-    if (integer2 && digits <= SAFE_DIGITS) {
-      if (this.canonical && negative && value2 === 0) this.fail("not_canonical", "-0 is written as 0.");
-      return negative && value2 !== 0 ? -value2 : value2;
-    }
-    return this.longNumber(start, i);
-  }
-  /** A number with a fraction, an exponent, or more digits than are certain to survive. */
-  longNumber(start, afterInteger) {
-    const { text: text2 } = this;
-    let i = afterInteger;
-    let simple = false;
-    if (text2.charCodeAt(i) === DOT) {
-      i = this.digits(i + 1);
-      simple = i - start <= SAFE_DIGITS + 1;
-    }
-    const c = text2.charCodeAt(i);
-    if (c === 101 || c === 69) {
-      simple = false;
-      const sign = text2.charCodeAt(i + 1);
-      i = this.digits(sign === PLUS || sign === MINUS ? i + 2 : i + 1);
-    }
-    this.pos = i;
-    const token = text2.slice(start, i);
-    const value2 = Number(token);
-    const why = simple ? null : whyNumberRefused(token, value2);
-    if (why !== null) this.fail("number_not_exact", `The number ${why}.`);
-    if (this.canonical && String(value2) !== token) {
-      this.fail("not_canonical", `The number ${token} is written as ${String(value2)}.`);
-    }
-    return value2 === 0 ? 0 : value2;
-  }
-  digits(from) {
-    const { text: text2 } = this;
-    let i = from;
-    let c = text2.charCodeAt(i);
-    while (c >= ZERO && c <= NINE) c = text2.charCodeAt(++i);
-    if (i === from) {
-      this.pos = i;
-      this.unexpected("where a digit should be", this.depth);
-    }
-    return i;
-  }
-  space(level) {
-    const { text: text2 } = this;
-    let c = text2.charCodeAt(this.pos);
-    if (c > 32) return;
-    while (c === 32 || c === 10 || c === 13 || c === 9) {
-      if (this.canonical) this.fail("not_canonical", "Canonical JSON has no white space.", level);
-      c = text2.charCodeAt(++this.pos);
-    }
-  }
-  unexpected(where, level) {
-    const { text: text2, pos } = this;
-    if (pos >= text2.length) this.fail("invalid_json", `The document ends ${where}.`, level);
-    const character = String.fromCodePoint(text2.codePointAt(pos) ?? 0);
-    this.fail("invalid_json", `Unexpected ${show(character)} ${where} (offset ${pos}).`, level);
-  }
-  fail(code2, message, level = this.depth) {
-    throw new EvidenceError(code2, message, { pointer: jsonPointer(this.path.slice(0, level)) });
-  }
-};
-var ESCAPES = /* @__PURE__ */ new Map([
-  [34, '"'],
-  [92, "\\"],
-  [47, "/"],
-  [98, "\b"],
-  [102, "\f"],
-  [110, "\n"],
-  [114, "\r"],
-  [116, "	"]
-]);
-function show(name) {
-  return JSON.stringify(name.length <= 60 ? name : `${name.slice(0, 57)}...`);
-}
-function hex4(c) {
-  return c.toString(16).toUpperCase().padStart(4, "0");
-}
-
-// libs/evidence/keys/signers.ts
-var PURPOSES = ["audit", "manifest", "checkpoint"];
-var STATUSES = ["active", "retired", "compromised"];
-var PURPOSES_WHEN_UNSAID = ["audit", "manifest"];
-var RFC_3339 = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/;
-function parseSignersFile(text2) {
-  let value2;
-  try {
-    value2 = parseStrictJson(text2);
-  } catch (cause) {
-    const error = cause;
-    throw new EvidenceError("invalid_signers", `signers.json is not acceptable JSON: ${error.message}`, {
-      ...error.pointer === void 0 ? {} : { pointer: error.pointer },
-      cause
-    });
-  }
-  if (!isRecord(value2) || !Array.isArray(value2["signers"])) {
-    throw new EvidenceError("invalid_signers", 'signers.json must be { "signers": [...] }.', { pointer: "" });
-  }
-  const signers = value2["signers"].map((entry, i) => readSigner(entry, `/signers/${i}`));
-  const seen = /* @__PURE__ */ new Set();
-  signers.forEach(({ signer_kid }, i) => {
-    if (seen.has(signer_kid)) {
-      throw new EvidenceError("invalid_signers", `signer_kid ${signer_kid} occurs twice in signers.json.`, {
-        pointer: `/signers/${i}/signer_kid`
-      });
-    }
-    seen.add(signer_kid);
-  });
-  const origin = value2["origin"];
-  if (origin === void 0) return { signers };
-  if (!isOrigin(origin)) {
-    throw new EvidenceError("invalid_signers", "The origin in signers.json is not an origin.", {
-      pointer: "/origin"
-    });
-  }
-  return { origin, signers };
-}
-function readSigner(value2, base = "") {
-  const refuse6 = (member, message, cause) => new EvidenceError("invalid_signers", message, { pointer: `${base}${member}`, cause });
-  if (!isRecord(value2)) throw refuse6("", "A signer is an object.");
-  const kid = value2["signer_kid"];
-  if (!isKid(kid)) throw refuse6("/signer_kid", "signer_kid must be printable ASCII without spaces.");
-  if (value2["algorithm"] !== "ed25519") {
-    throw refuse6("/algorithm", `Signer ${kid}: the algorithm must be ed25519.`);
-  }
-  const pem = value2["public_key_pem"];
-  if (typeof pem !== "string") throw refuse6("/public_key_pem", `Signer ${kid}: public_key_pem is missing.`);
-  try {
-    checkedKeyOfPem(pem);
-  } catch (cause) {
-    if (!(cause instanceof EvidenceError)) throw cause;
-    throw new EvidenceError(cause.code, `Signer ${kid}: ${cause.message}`, {
-      pointer: `${base}/public_key_pem`,
-      cause
-    });
-  }
-  const time = (member) => {
-    const at2 = value2[member];
-    if (at2 === void 0 || at2 === null) return null;
-    if (typeof at2 !== "string" || !RFC_3339.test(at2) || Number.isNaN(Date.parse(at2))) {
-      throw refuse6(`/${member}`, `Signer ${kid}: ${member} must be an RFC 3339 time or null.`);
-    }
-    return at2;
-  };
-  const deployedAt = time("deployedAt");
-  if (deployedAt === null) throw refuse6("/deployedAt", `Signer ${kid}: deployedAt is missing.`);
-  const description = value2["description"] ?? "";
-  if (typeof description !== "string") {
-    throw refuse6("/description", `Signer ${kid}: the description must be a string.`);
-  }
-  const purposes = value2["purposes"] ?? PURPOSES_WHEN_UNSAID;
-  if (!Array.isArray(purposes) || !purposes.every(isPurpose)) {
-    throw refuse6("/purposes", `Signer ${kid}: purposes must be of ${PURPOSES.join(", ")}.`);
-  }
-  const status = value2["status"] ?? "active";
-  if (!isStatus(status))
-    throw refuse6("/status", `Signer ${kid}: status must be one of ${STATUSES.join(", ")}.`);
-  return {
-    signer_kid: kid,
-    algorithm: "ed25519",
-    public_key_pem: pem,
-    deployedAt,
-    description,
-    purposes: [...purposes],
-    status,
-    retiredAt: time("retiredAt"),
-    compromisedAt: time("compromisedAt")
-  };
-}
-function isPurpose(value2) {
-  return PURPOSES.includes(value2);
-}
-function isStatus(value2) {
-  return STATUSES.includes(value2);
-}
-function isRecord(value2) {
-  return typeof value2 === "object" && value2 !== null && !Array.isArray(value2);
-}
-
-// libs/evidence/keys/key-registry.ts
-var NO_KEYS = { keys: /* @__PURE__ */ new Map() };
-var REGISTRY_TYPES = [
-  "signer.added",
-  "signer.rotated",
-  "signer.emergency",
-  "signer.retired",
-  "signer.compromised"
-];
-var TYPES = new Set(REGISTRY_TYPES);
-var MAX_RANGES = 1024;
-function isRegistryEvent(event) {
-  return event.stream.startsWith("signer/") && TYPES.has(event.type);
-}
-function evolveKeys(state, event) {
-  if (!isRegistryEvent(event)) return state;
-  const { payload } = event;
-  switch (event.type) {
-    case "signer.added":
-      return added(state, event, payload["signer"], "/payload/signer");
-    case "signer.rotated":
-      registered(state, payload["from"], "/payload/from");
-      counterSigned(event);
-      return added(state, event, payload["to"], "/payload/to");
-    case "signer.emergency": {
-      const kid = registered(state, payload["from"], "/payload/from").entry.signer_kid;
-      counterSigned(event);
-      const without = ended(state, event, kid, "compromised", "compromisedAt");
-      return added(without, event, payload["to"], "/payload/to");
-    }
-    case "signer.retired":
-      return ended(state, event, payload["signer_kid"], "retired", "retiredAt");
-    default:
-      return doubted(ended(state, event, payload["signer_kid"], "compromised", "compromisedAt"), event);
-  }
-}
-function added(state, event, value2, pointer) {
-  const entry = readSigner(value2, pointer);
-  const known = state.keys.get(entry.signer_kid);
-  if (known !== void 0) {
-    const same = known.ended === null && samePublicKey(known.entry.public_key_pem, entry.public_key_pem);
-    if (same) return state;
-    throw refuse(
-      pointer,
-      known.ended === null ? `${entry.signer_kid} is registered with another public key` : `${entry.signer_kid} has ended and must not come back; register a new kid`
-    );
-  }
-  for (const { entry: other } of state.keys.values()) {
-    if (!samePublicKey(other.public_key_pem, entry.public_key_pem)) continue;
-    throw refuse(
-      pointer,
-      `${entry.signer_kid} is the same public key as ${other.signer_kid}; make a new key`
-    );
-  }
-  const { shard, seq, ts } = event;
-  return {
-    keys: new Map(state.keys).set(entry.signer_kid, {
-      entry,
-      added: { shard, seq, ts },
-      ended: null,
-      doubt: null
-    })
-  };
-}
-function counterSigned({ payload: { counterSignature } }) {
-  const signature = typeof counterSignature === "string" ? base64Decode(counterSignature) : null;
-  if (signature?.length === 64) return;
-  throw refuse("/payload/counterSignature", "the counter-signature of the new key is missing");
-}
-function ended(state, event, kid, status, member) {
-  const known = registered(state, kid, "/payload/signer_kid");
-  const at2 = event.payload[member];
-  if (typeof at2 !== "string" || Number.isNaN(Date.parse(at2))) {
-    throw refuse(`/payload/${member}`, `${member} must be an RFC 3339 time`);
-  }
-  if (known.entry.status === "compromised" || known.entry.status === status) return state;
-  const { shard, seq, ts } = event;
-  return {
-    keys: new Map(state.keys).set(known.entry.signer_kid, {
-      ...known,
-      entry: { ...known.entry, status, [member]: at2 },
-      ended: known.ended ?? { shard, seq, ts }
-    })
-  };
-}
-function doubted(state, event) {
-  const { payload, shard, seq, ts, signerKid } = event;
-  const { signer_kid: kid, since, reattested } = payload;
-  if (since === void 0) return state;
-  const known = registered(state, kid, "/payload/signer_kid");
-  if (known.doubt !== null) return state;
-  const positions = readList(since, "/payload/since", (value2) => {
-    const one = exactObject(value2, ["shard", "seq"]);
-    return one !== null && isCount2(one["shard"], 0) && isCount2(one["seq"], 1) ? [one["shard"], one["seq"]] : null;
-  });
-  const ranges = readList(reattested ?? [], "/payload/reattested", readRange);
-  const doubt = { since: new Map(positions), reattested: ranges, by: { shard, seq, ts, signerKid } };
-  return { keys: new Map(state.keys).set(known.entry.signer_kid, { ...known, doubt }) };
-}
-function readList(value2, pointer, read) {
-  const list = Array.isArray(value2) && value2.length <= MAX_RANGES ? value2.map(read) : null;
-  const at2 = list?.indexOf(null) ?? -1;
-  if (list === null || at2 !== -1) {
-    throw refuse(at2 === -1 ? pointer : `${pointer}/${at2}`, "it does not say which signatures are in doubt");
-  }
-  return list;
-}
-function readRange(value2) {
-  const range = exactObject(value2, ["shard", "from", "to", "count"]);
-  const [from, to] = [range?.["from"], range?.["to"]].map(readPoint);
-  if (range === null || !from || !to || from.seq > to.seq) return null;
-  const { shard, count: count2 } = range;
-  return isCount2(shard, 0) && isCount2(count2, 1) ? { shard, from, to, count: count2 } : null;
-}
-function readPoint(value2) {
-  const point = exactObject(value2, ["seq", "hash"]);
-  if (point === null) return null;
-  const { seq, hash: hash2 } = point;
-  return isCount2(seq, 1) && typeof hash2 === "string" && HEX_SHA256.test(hash2) ? { seq, hash: hash2 } : null;
-}
-function isCount2(value2, least) {
-  return typeof value2 === "number" && Number.isSafeInteger(value2) && value2 >= least;
-}
-function registered(state, kid, pointer) {
-  const known = typeof kid === "string" ? state.keys.get(kid) : void 0;
-  if (known === void 0) throw refuse(pointer, `${JSON.stringify(kid)} is not registered`);
-  return known;
-}
-function refuse(pointer, message) {
-  return new EvidenceError("invalid_registry_event", `The registry event does not fit: ${message}.`, {
-    pointer
-  });
-}
-function samePublicKey(a, b) {
-  if (a === b) return true;
-  const left = checkedKeyOfPem(a);
-  const right = checkedKeyOfPem(b);
-  return left.every((byte, i) => right[i] === byte);
-}
-
-// libs/evidence/chain/parse-event.ts
-function parseEventParts(bytes) {
-  if (sizeOf(bytes) > MAX_EVENT_BYTES) {
-    throw new EvidenceError("event_too_large", `An event is at most ${MAX_EVENT_BYTES} bytes.`, {
-      pointer: ""
-    });
-  }
-  const { value: value2, text: text2, spans } = parseCanonicalJson(bytes);
-  assertAuditEvent(value2);
-  const [hashStart, hashEnd] = [spans[6] ?? 0, spans[7] ?? 0];
-  const [signatureStart, signatureEnd] = [spans[18] ?? 0, spans[19] ?? 0];
-  return {
-    event: value2,
-    hashed: text2.slice(0, hashStart) + text2.slice(hashEnd + 1, signatureStart) + text2.slice(signatureEnd + 1)
-  };
-}
-function parseEvent(bytes) {
-  return parseEventParts(bytes).event;
-}
-function sizeOf(bytes) {
-  if (typeof bytes !== "string" || bytes.length * 3 <= MAX_EVENT_BYTES) return bytes.length;
-  return new TextEncoder().encode(bytes).length;
-}
-
-// libs/evidence/chain/scan-event.ts
-var QUOTE2 = 34;
-var BACKSLASH2 = 92;
-var COMMA2 = 44;
-var OPEN_BRACE2 = 123;
-var CLOSE_BRACE2 = 125;
-var OPEN_BRACKET2 = 91;
-var CLOSE_BRACKET2 = 93;
-var MINUS2 = 45;
-var ZERO2 = 48;
-var NINE2 = 57;
-var SAFE_DIGITS2 = 15;
-var HASH_LENGTH = 64;
-var SIGNATURE_LENGTH2 = 88;
-var ID_LENGTH = 36;
-var TS_LENGTH = 24;
-var EventScanner = class {
-  text = "";
-  pos = 0;
-  /** Text of the actor that was found right last: most events of a stretch have few actors. */
-  actor = "";
-  type = "";
-  kid = "";
-  scan(text2) {
-    if (text2.length * 3 > MAX_EVENT_BYTES && utf8Exceeds(text2, MAX_EVENT_BYTES)) return null;
-    this.text = text2;
-    this.pos = 0;
-    if (!this.readActor() || !this.uuidOrNull('"causationId":') || !this.uuidOrNull(',"correlationId":'))
-      return null;
-    const cut1 = this.pos + 1;
-    const hash2 = this.fixed(',"hash":"', HASH_LENGTH);
-    const cut2 = this.pos + 1;
-    const id = this.fixed(',"id":"', ID_LENGTH);
-    if (hash2 === null || id === null || !UUID_V7.test(id)) return null;
-    if (!this.literal(',"payload":') || text2.charCodeAt(this.pos) !== OPEN_BRACE2 || !this.value(1))
-      return null;
-    const prevHash = this.fixed(',"prevHash":"', HASH_LENGTH);
-    const seq = this.integer(',"seq":');
-    const shard = this.integer(',"shard":');
-    if (prevHash === null || seq < 1 || shard < 0) return null;
-    const cut3 = this.pos + 1;
-    const signature = this.fixed(',"signature":"', SIGNATURE_LENGTH2);
-    const cut4 = this.pos + 1;
-    if (signature === null) return null;
-    const signerKid = this.name(',"signerKid":"', this.kid);
-    if (signerKid === null || signerKid !== this.kid && !isKid(signerKid)) return null;
-    const stream = this.name(',"stream":"', "");
-    if (stream === null || !isStream(stream)) return null;
-    const streamVersion = this.integer(',"streamVersion":');
-    const ts = this.fixed(',"ts":"', TS_LENGTH);
-    if (streamVersion < 1 || ts === null || !isTimestamp(ts)) return null;
-    const type = this.name(',"type":"', this.type);
-    if (type === null || type !== this.type && !isType(type)) return null;
-    if (!this.literal(',"v":1}') || this.pos !== text2.length) return null;
-    this.kid = signerKid;
-    this.type = type;
-    return {
-      facts: { shard, seq, id, ts, stream, streamVersion, signerKid, prevHash, hash: hash2 },
-      hashed: text2.slice(0, cut1) + text2.slice(cut2, cut3) + text2.slice(cut4),
-      signature,
-      type
-    };
-  }
-  literal(expected) {
-    if (!this.text.startsWith(expected, this.pos)) return false;
-    this.pos += expected.length;
-    return true;
-  }
-  /** A string of known length without anything to escape; its users look at the characters. */
-  fixed(before, length) {
-    if (!this.literal(before)) return null;
-    const end = this.pos + length;
-    if (this.text.charCodeAt(end) !== QUOTE2) return null;
-    const value2 = this.text.slice(this.pos, end);
-    this.pos = end + 1;
-    return value2;
-  }
-  /** A plain string; `likely` is what it probably is. */
-  name(before, likely) {
-    if (!this.literal(before)) return null;
-    const start = this.pos;
-    if (likely !== "" && this.text.startsWith(likely, start)) {
-      const end2 = start + likely.length;
-      if (this.text.charCodeAt(end2) === QUOTE2) {
-        this.pos = end2 + 1;
-        return likely;
-      }
-    }
-    const end = this.plainEnd(start);
-    if (end < 0) return null;
-    this.pos = end + 1;
-    return this.text.slice(start, end);
-  }
-  integer(before) {
-    if (!this.literal(before)) return -1;
-    const { text: text2 } = this;
-    const start = this.pos;
-    let value2 = 0;
-    let c = text2.charCodeAt(start);
-    while (c >= ZERO2 && c <= NINE2) {
-      value2 = value2 * 10 + (c - ZERO2);
-      c = text2.charCodeAt(++this.pos);
-    }
-    const digits = this.pos - start;
-    if (digits === 0 || digits > SAFE_DIGITS2 || digits > 1 && text2.charCodeAt(start) === ZERO2) return -1;
-    return value2;
-  }
-  uuidOrNull(before) {
-    if (!this.literal(before)) return false;
-    if (this.literal("null")) return true;
-    const uuid = this.fixed('"', ID_LENGTH);
-    return uuid !== null && UUID.test(uuid);
-  }
-  readActor() {
-    if (this.actor !== "" && this.text.startsWith(this.actor)) {
-      this.pos = this.actor.length;
-      return true;
-    }
-    if (!this.literal('{"actor":{"id":')) return false;
-    const start = this.pos + 1;
-    if (!this.plainString()) return false;
-    const length = this.pos - 1 - start;
-    if (length < 1 || length > 255) return false;
-    if (!this.literal(',"kind":"')) return false;
-    if (!this.literal('service"') && !this.literal('human"') && !this.literal('system"')) return false;
-    if (!this.literal(',"roles":[')) return false;
-    while (this.text.charCodeAt(this.pos) === QUOTE2) {
-      const role = this.pos;
-      if (!this.plainString() || this.pos - role === 2) return false;
-      if (this.text.charCodeAt(this.pos) !== COMMA2) break;
-      this.pos++;
-      if (this.text.charCodeAt(this.pos) !== QUOTE2) return false;
-    }
-    if (!this.literal("]},")) return false;
-    this.actor = this.text.slice(0, this.pos);
-    return true;
-  }
-  /** Looks at one canonical value and stops after it. @param depth levels around it */
-  value(depth) {
-    const c = this.text.charCodeAt(this.pos);
-    if (c === QUOTE2) return this.plainString() || this.unusualString();
-    if (c === OPEN_BRACE2) return depth < MAX_DEPTH && this.object(depth + 1);
-    if (c === OPEN_BRACKET2) return depth < MAX_DEPTH && this.array(depth + 1);
-    if (c === MINUS2 || c >= ZERO2 && c <= NINE2) return this.number();
-    return this.literal("true") || this.literal("false") || this.literal("null");
-  }
-  object(depth) {
-    const { text: text2 } = this;
-    if (text2.charCodeAt(++this.pos) === CLOSE_BRACE2) {
-      this.pos++;
-      return true;
-    }
-    let before = "";
-    for (let first = true; ; first = false) {
-      const start = this.pos + 1;
-      if (text2.charCodeAt(this.pos) !== QUOTE2 || !this.plainString()) return false;
-      const name = text2.slice(start, this.pos - 1);
-      if (!first && name <= before || isForbiddenMember(name)) return false;
-      before = name;
-      if (text2.charCodeAt(this.pos) !== 58) return false;
-      this.pos++;
-      if (!this.value(depth)) return false;
-      const c = text2.charCodeAt(this.pos);
-      this.pos++;
-      if (c === CLOSE_BRACE2) return true;
-      if (c !== COMMA2) return false;
-    }
-  }
-  array(depth) {
-    const { text: text2 } = this;
-    if (text2.charCodeAt(++this.pos) === CLOSE_BRACKET2) {
-      this.pos++;
-      return true;
-    }
-    for (; ; ) {
-      if (!this.value(depth)) return false;
-      const c = text2.charCodeAt(this.pos);
-      this.pos++;
-      if (c === CLOSE_BRACKET2) return true;
-      if (c !== COMMA2) return false;
-    }
-  }
-  /** A string without escapes and surrogates, from its opening quote; stops after the closing one. */
-  plainString() {
-    const end = this.plainEnd(this.pos + 1);
-    if (end < 0) return false;
-    this.pos = end + 1;
-    return true;
-  }
-  plainEnd(start) {
-    const { text: text2 } = this;
-    const { length } = text2;
-    for (let i = start; i < length; i++) {
-      const c = text2.charCodeAt(i);
-      if (c === QUOTE2) return i;
-      if (c === BACKSLASH2 || c < 32 || (c & 63488) === 55296) return -1;
-    }
-    return -1;
-  }
-  /** A string with escapes or surrogates: canonical when JSON.stringify makes the same of it. */
-  unusualString() {
-    const { text: text2, pos } = this;
-    let end = text2.indexOf('"', pos + 1);
-    while (end > 0 && text2.charCodeAt(end - 1) === BACKSLASH2) {
-      let slashes = 1;
-      while (text2.charCodeAt(end - 1 - slashes) === BACKSLASH2) slashes++;
-      if (slashes % 2 === 0) break;
-      end = text2.indexOf('"', end + 1);
-    }
-    if (end < 0) return false;
-    const token = text2.slice(pos, end + 1);
-    try {
-      const decoded2 = JSON.parse(token);
-      if (typeof decoded2 !== "string" || !decoded2.isWellFormed() || JSON.stringify(decoded2) !== token)
-        return false;
-    } catch {
-      return false;
-    }
-    this.pos = end + 1;
-    return true;
-  }
-  number() {
-    const { text: text2 } = this;
-    const start = this.pos;
-    let i = text2.charCodeAt(start) === MINUS2 ? start + 1 : start;
-    const first = i;
-    let c = text2.charCodeAt(i);
-    while (c >= ZERO2 && c <= NINE2) c = text2.charCodeAt(++i);
-    const simple = c !== 46 && c !== 101 && i - first <= SAFE_DIGITS2;
-    if (simple && i > first && (text2.charCodeAt(first) !== ZERO2 || i - first === 1 && first === start)) {
-      this.pos = i;
-      return true;
-    }
-    while (c >= ZERO2 && c <= NINE2 || c === 46 || c === 101 || c === 43 || c === MINUS2) {
-      c = text2.charCodeAt(++i);
-    }
-    const token = text2.slice(start, i);
-    const value2 = Number(token);
-    this.pos = i;
-    return isExactDouble(value2) && String(value2) === token;
-  }
-};
-function utf8Exceeds(text2, limit) {
-  return new TextEncoder().encode(text2).length > limit;
-}
-
-// libs/evidence/keys/signer-possession.ts
-var DOMAIN2 = "illuvrse-kernel/signer-possession/v1";
-var encoder2 = new TextEncoder();
-var decoder3 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-function signerPossessionInput(of) {
-  assertOrigin(of.origin);
-  return encoder2.encode(`${DOMAIN2}
-${of.origin}
-${of.replaces}
-${of.kid}
-${of.publicKeySha256}
-`);
-}
-function counterSignatureHoldsWith(crypto, origin, { type, payload }) {
-  if (type !== "signer.rotated" && type !== "signer.emergency") return true;
-  const { from, counterSignature } = payload;
-  const signature = typeof counterSignature === "string" ? base64Decode(counterSignature) : null;
-  if (typeof from !== "string" || signature?.length !== 64) return false;
-  try {
-    const { signer_kid: kid, public_key_pem } = readSigner(payload["to"]);
-    const raw = checkedKeyOfPem(public_key_pem);
-    const input = signerPossessionInput({
-      origin,
-      replaces: from,
-      kid,
-      publicKeySha256: crypto.sha256Hex(raw)
-    });
-    return crypto.verify(crypto.importKey(raw), input, signature);
-  } catch (error) {
-    if (error instanceof EvidenceError) return false;
-    throw error;
-  }
-}
-
-// libs/evidence/chain/inspect-event.ts
-var decoder4 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-var EventInspector = class {
-  constructor(crypto, origin, publicKey, checkSignatures) {
-    this.crypto = crypto;
-    this.origin = origin;
-    this.publicKey = publicKey;
-    this.checkSignatures = checkSignatures;
-  }
-  crypto;
-  origin;
-  publicKey;
-  checkSignatures;
-  keys = /* @__PURE__ */ new Map();
-  scanner = new EventScanner();
-  signature = new Uint8Array(64);
-  inputs = new SigningInputs();
-  inspect(bytes) {
-    const facts = this.factsOfSound(bytes);
-    if (facts === null) return this.inspectSlowly(bytes);
-    if (!facts.stream.startsWith("signer/")) return { facts, event: null, formatted: true, faults: [] };
-    const event = parseEvent(bytes);
-    return { facts, event, formatted: true, faults: this.counterSignatureFaults(event) };
-  }
-  /** The same for readers that need the event itself: it is there whenever its format is right. */
-  inspectWhole(bytes) {
-    const inspection = this.inspect(bytes);
-    if (inspection.event !== null || !inspection.formatted) return inspection;
-    const text2 = typeof bytes === "string" ? bytes : decoder4.decode(bytes);
-    return { ...inspection, event: JSON.parse(text2) };
-  }
-  /** The facts of an event that is right in every way; null when that is not certain. */
-  factsOfSound(bytes) {
-    let text2;
-    try {
-      text2 = typeof bytes === "string" ? bytes : decoder4.decode(bytes);
-    } catch {
-      return null;
-    }
-    const scanned = this.scanner.scan(text2);
-    if (scanned === null) return null;
-    const { facts, hashed, signature } = scanned;
-    if (this.crypto.sha256Hex(hashed) !== facts.hash || !isHex(facts.prevHash)) return null;
-    if (!base64DecodeInto(signature, this.signature)) return null;
-    return this.checkSignatures && this.signatureFails(facts) ? null : facts;
-  }
-  inspectSlowly(bytes) {
-    let event;
-    let hashed;
-    try {
-      ({ event, hashed } = parseEventParts(bytes));
-    } catch (error) {
-      if (!(error instanceof EvidenceError)) throw error;
-      const facts = salvage(bytes);
-      const at2 = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
-      const fault2 = {
-        code: "format",
-        shard: facts?.shard ?? null,
-        seq: facts?.seq ?? null,
-        id: facts === null || facts.id === "" ? null : facts.id,
-        message: `${error.message}${at2}`
-      };
-      return { facts, event: null, formatted: false, faults: [fault2] };
-    }
-    const faults = [];
-    const hash2 = this.crypto.sha256Hex(hashed);
-    if (hash2 !== event.hash) {
-      faults.push(faultAt(event, "hash", `the event says hash ${event.hash}, its content has ${hash2}`));
-    }
-    base64DecodeInto(event.signature, this.signature);
-    if (this.checkSignatures && this.signatureFails(event)) {
-      const message = `the signature is not one by ${event.signerKid} over this position and hash`;
-      faults.push(faultAt(event, "signature", message));
-    }
-    if (faults.length === 0) faults.push(...this.counterSignatureFaults(event));
-    return { facts: event, event, formatted: true, faults };
-  }
-  /** A key that takes the place of another has to sign for that too. */
-  counterSignatureFaults(event) {
-    if (!this.checkSignatures || !isRegistryEvent(event)) return [];
-    if (counterSignatureHoldsWith(this.crypto, this.origin, event)) return [];
-    return [faultAt(event, "signature", "the counter-signature is not one by the key that comes in")];
-  }
-  /** Whether `this.signature` is not one over the event's signing input; false when its key is not known. */
-  signatureFails({ signerKid, shard, seq, hash: hash2 }) {
-    const key = this.key(signerKid);
-    if (key === null) return false;
-    return !this.crypto.verify(key, this.inputs.of(this.origin, shard, seq, hash2), this.signature);
-  }
-  key(kid) {
-    let key = this.keys.get(kid);
-    if (key === void 0) {
-      const raw = this.publicKey(kid);
-      key = raw === void 0 ? null : this.crypto.importKey(raw);
-      this.keys.set(kid, key);
-    }
-    return key;
-  }
-};
-var SigningInputs = class {
-  byLength = /* @__PURE__ */ new Map();
-  origin = "";
-  shard = -1;
-  head = "";
-  of(origin, shard, seq, hash2) {
-    if (origin !== this.origin || shard !== this.shard) {
-      this.origin = origin;
-      this.shard = shard;
-      this.head = signingText({ origin, shard, seq: 0, hash: "" }).slice(0, -3);
-      this.byLength.clear();
-    }
-    const tail = `${seq}
-${hash2}
-`;
-    const length = this.head.length + tail.length;
-    let bytes = this.byLength.get(length);
-    if (bytes === void 0) {
-      bytes = new Uint8Array(length);
-      writeAscii(bytes, 0, this.head);
-      this.byLength.set(length, bytes);
-    }
-    writeAscii(bytes, this.head.length, tail);
-    return bytes;
-  }
-};
-function writeAscii(bytes, at2, text2) {
-  for (let i = 0; i < text2.length; i++) bytes[at2 + i] = text2.charCodeAt(i);
-}
-function isHex(text2) {
-  for (let i = 0; i < text2.length; i++) {
-    const c = text2.charCodeAt(i);
-    if (c < 48 || c > 102 || c > 57 && c < 97) return false;
-  }
-  return true;
-}
-function salvage(bytes) {
-  let value2;
-  try {
-    value2 = JSON.parse(typeof bytes === "string" ? bytes : new TextDecoder().decode(bytes));
-  } catch {
-    return null;
-  }
-  if (typeof value2 !== "object" || value2 === null) return null;
-  const v = value2;
-  const { shard, seq, streamVersion } = v;
-  if (!isCount3(shard, 0) || !isCount3(seq, 1)) return null;
-  const text2 = (name, fits) => {
-    const member = v[name];
-    return typeof member === "string" && fits(member) ? member : "";
-  };
-  const isHash = (hash2) => HEX_SHA256.test(hash2);
-  return {
-    shard,
-    seq,
-    id: text2("id", (id) => UUID_V7.test(id)),
-    ts: text2("ts", isTimestamp),
-    stream: text2("stream", isStream),
-    streamVersion: isCount3(streamVersion, 1) ? streamVersion : 0,
-    signerKid: text2("signerKid", isKid),
-    prevHash: text2("prevHash", isHash),
-    hash: text2("hash", isHash)
-  };
-}
-function isCount3(value2, least) {
-  return typeof value2 === "number" && Number.isSafeInteger(value2) && value2 >= least;
-}
-
-// libs/evidence/keys/key-ring.ts
-var CROSS_SHARD_TOLERANCE_MS = 6e4;
-var BEFORE_EVERYTHING = "0000-01-01T00:00:00.000Z";
-var VALID = { valid: true };
-var KeyRing = class {
-  roots;
-  partial;
-  state;
-  constructor(roots, { partial = false, registry = NO_KEYS } = {}) {
-    this.roots = new Map(roots.map((entry) => [entry.signer_kid, entry]));
-    this.partial = partial;
-    this.state = registry;
-  }
-  get registry() {
-    return this.state;
-  }
-  root(kid) {
-    return this.roots.get(kid);
-  }
-  /** Takes in an event that passed its own checks. @throws EvidenceError as `evolveKeys` does. */
-  apply(event) {
-    if (this.partial && isRegistryEvent(event)) this.assumeRegistered(event.payload, event.shard);
-    this.state = evolveKeys(this.state, event);
-  }
-  /** A key that this part of the evidence speaks of without having registered it was registered before. */
-  assumeRegistered(payload, shard) {
-    const kid = payload["signer_kid"] ?? payload["from"];
-    const root = typeof kid === "string" ? this.roots.get(kid) : void 0;
-    if (root === void 0 || this.state.keys.has(root.signer_kid)) return;
-    const entry = { ...root, status: "active", retiredAt: null, compromisedAt: null };
-    this.state = {
-      keys: new Map(this.state.keys).set(entry.signer_kid, {
-        entry,
-        added: { shard, seq: 0, ts: BEFORE_EVERYTHING },
-        ended: null,
-        doubt: null
-      })
-    };
-  }
-  /** Whether `use.kid` may have signed the event at that position, by what is known so far. */
-  judge(use) {
-    const root = this.roots.get(use.kid);
-    if (root === void 0) return refuse2("unknown_key", `signers.json has no key ${use.kid}`, true);
-    if (!root.purposes.includes("audit")) {
-      return refuse2("key_not_valid", `${use.kid} is not an audit key (signers.json, purposes)`, true);
-    }
-    const known = this.state.keys.get(use.kid);
-    if (known === void 0) {
-      if (this.partial || this.isBeforeRegistry(use)) return judgeByRoot(root, use);
-      return refuse2("key_not_valid", `${use.kid} is used before it was added to the registry`, false);
-    }
-    if (!samePublicKey(known.entry.public_key_pem, root.public_key_pem)) {
-      return refuse2(
-        "key_not_valid",
-        `the chain registers another public key for ${use.kid} than signers.json`,
-        true
-      );
-    }
-    if (!known.entry.purposes.includes("audit")) {
-      return refuse2("key_not_valid", `${use.kid} was not registered as an audit key`, true);
-    }
-    if (isBefore(use, known.added) && !this.isBeforeRegistry(use)) {
-      return refuse2("key_not_valid", `${use.kid} is used before it was added at ${show2(known.added)}`, true);
-    }
-    if (known.ended === null) return judgeByRoot(root, use);
-    if (isAfter(use, known.ended)) {
-      return refuse2(
-        "key_not_valid",
-        `${use.kid} is used after it was ${known.entry.status} at ${show2(known.ended)}`,
-        true
-      );
-    }
-    return known.doubt === null ? VALID : judgeDoubtful(known.doubt, use);
-  }
-  /** No audit key was registered before this position: the trust root alone decides. */
-  isBeforeRegistry(use) {
-    for (const { entry, added: added2 } of this.state.keys.values()) {
-      if (!entry.purposes.includes("audit")) continue;
-      if (added2.shard === use.shard ? added2.seq < use.seq : added2.ts < use.ts) return false;
-    }
-    return true;
-  }
-};
-function judgeDoubtful({ since, reattested, by }, use) {
-  const from = since.get(use.shard);
-  if (from === void 0 || use.seq < from) return VALID;
-  const range = reattested.find(
-    (one) => one.shard === use.shard && one.from.seq <= use.seq && use.seq <= one.to.seq
-  );
-  if (range !== void 0) return { valid: true, reattested: { range, by } };
-  return refuse2(
-    "key_not_valid",
-    `${use.kid} is compromised since ${use.shard}:${from} (says ${show2(by)}), and nobody re-attested this event`,
-    true
-  );
-}
-function judgeByRoot(root, use) {
-  if (root.status === "active") return VALID;
-  const at2 = root.status === "retired" ? root.retiredAt : root.compromisedAt;
-  if (at2 !== null && Date.parse(use.ts) <= Date.parse(at2) + CROSS_SHARD_TOLERANCE_MS) return VALID;
-  const since = at2 === null ? "" : ` since ${at2}`;
-  return refuse2("key_not_valid", `${use.kid} is ${root.status}${since} (signers.json)`, false);
-}
-function isBefore(use, mark) {
-  if (use.shard === mark.shard) return use.seq < mark.seq;
-  return Date.parse(use.ts) < Date.parse(mark.ts) - CROSS_SHARD_TOLERANCE_MS;
-}
-function isAfter(use, mark) {
-  if (use.shard === mark.shard) return use.seq > mark.seq;
-  return Date.parse(use.ts) > Date.parse(mark.ts) + CROSS_SHARD_TOLERANCE_MS;
-}
-function show2({ shard, seq }) {
-  return `${shard}:${seq}`;
-}
-function refuse2(code2, message, final) {
-  return { valid: false, code: code2, message, final };
-}
-
-// libs/evidence/chain/chain-verifier.ts
-var ChainVerifierCore = class {
-  inspector;
-  sequence;
-  ring;
-  /** The registry was given: its events have been applied already, and every verdict is final. */
-  registryIsComplete;
-  signatures;
-  from;
-  deferred = /* @__PURE__ */ new Map();
-  expected;
-  doubtful = /* @__PURE__ */ new Map();
-  events = 0;
-  constructor(crypto, options) {
-    assertOrigin(options.origin);
-    const { origin, signers } = options;
-    this.from = options.from ?? 1;
-    this.signatures = options.signatures ?? true;
-    this.registryIsComplete = options.registry !== void 0;
-    const { partial = false, registry = NO_KEYS } = options;
-    this.ring = new KeyRing(signers, { partial, registry });
-    this.inspector = new EventInspector(
-      crypto,
-      origin,
-      (kid) => {
-        const root = this.ring.root(kid);
-        return root === void 0 ? void 0 : checkedKeyOfPem(root.public_key_pem);
-      },
-      this.signatures
-    );
-    this.sequence = new ChainSequence({
-      genesisHash: (shard) => genesisHashWith(crypto.sha256Hex, origin, shard),
-      identity: options.identity ?? new IdentityCheckInMemory(this.from === 1),
-      from: this.from,
-      lateArrivals: options.lateArrivals ?? false
-    });
-    this.expected = (options.expectedHeads ?? []).map((head) => ({
-      ...head,
-      // The head of an empty shard has position 0 and the genesis value: every chain of this origin contains it.
-      found: head.seq === 0 && (head.hash === null || head.hash === genesisHashWith(crypto.sha256Hex, origin, head.shard ?? 0))
-    }));
-  }
-  /** Number of events checked. */
-  get count() {
-    return this.events;
-  }
-  get registry() {
-    return this.ring.registry;
-  }
-  /** What was found valid because it was re-attested, in the order in which it was found. */
-  reattested() {
-    return [...this.doubtful.values()];
-  }
-  heads() {
-    return this.sequence.heads();
-  }
-  /** Sets the hash that the first event of a shard must link to, when checking does not start at position 1. */
-  setPredecessor(shard, hash2) {
-    this.sequence.setPredecessor(shard, hash2);
-  }
-  /** Checks one event. Faults that only the rest of the chain can tell come from `finish`. */
-  accept(bytes) {
-    const { facts, event, formatted, faults } = this.inspector.inspect(bytes);
-    if (facts === null) {
-      this.events++;
-      return faults;
-    }
-    const sound = event !== null && faults.length === 0 && this.ring.root(event.signerKid) !== void 0;
-    const registered2 = sound ? this.register(event) : [];
-    return [...this.acceptFacts(facts, faults, formatted), ...registered2];
-  }
-  /**
-   * The same for an event that was inspected elsewhere (a worker thread).
-   * @param faults what the inspection found
-   * @param formatted whether its format is right; otherwise its key is not judged
-   */
-  acceptFacts(facts, faults, formatted) {
-    const order = this.sequence.accept(facts);
-    if (facts.seq < this.from) return order;
-    this.events++;
-    const key = this.signatures && formatted ? this.judge(facts) : null;
-    const head = this.expected.length > 0 ? this.compare(facts) : null;
-    if (faults.length === 0 && key === null && head === null) return order;
-    return [...faults, ...order, ...key === null ? [] : [key], ...head === null ? [] : [head]];
-  }
-  finish() {
-    const faults = this.sequence.finish();
-    for (const { use, id, more } of this.deferred.values()) {
-      const verdict = this.ring.judge(use);
-      if (verdict.valid) continue;
-      const others = more === 0 ? "" : `, and at ${more} later ${more === 1 ? "position" : "positions"}`;
-      faults.push(faultAt({ ...use, id }, verdict.code, verdict.message + others));
-    }
-    for (const { shard, seq, hash: hash2, found } of this.expected) {
-      if (found) continue;
-      const position = seq === null ? "" : ` ${shard ?? 0}:${seq}`;
-      faults.push({
-        code: "truncation",
-        shard,
-        seq,
-        id: null,
-        message: `the expected head${position}${hash2 === null ? "" : ` with hash ${hash2}`} is not in the chain`
-      });
-    }
-    return faults;
-  }
-  register(event) {
-    if (this.registryIsComplete || !isRegistryEvent(event)) return [];
-    try {
-      this.ring.apply(event);
-      return [];
-    } catch (error) {
-      if (!(error instanceof EvidenceError)) throw error;
-      return [faultAt(event, "format", `${error.message} (at ${error.pointer ?? "/payload"})`)];
-    }
-  }
-  judge(facts) {
-    const { shard, seq, ts, id, signerKid: kid } = facts;
-    const use = { kid, shard, seq, ts };
-    const verdict = this.ring.judge(use);
-    if (verdict.valid) {
-      const { reattested } = verdict;
-      return reattested === void 0 ? null : this.noteReattested(facts, reattested);
-    }
-    if (verdict.final || this.registryIsComplete) return faultAt(facts, verdict.code, verdict.message);
-    const key = `${shard} ${kid}`;
-    const deferred = this.deferred.get(key);
-    if (deferred === void 0) this.deferred.set(key, { use, id, more: 0 });
-    else deferred.more++;
-    return null;
-  }
-  /** A fault when the statement stands by another event at this position. */
-  noteReattested({ shard, seq, id, hash: hash2, signerKid: kid }, { range, by }) {
-    const known = this.doubtful.get(range);
-    if (known === void 0) {
-      const { shard: byShard, seq: bySeq, signerKid } = by;
-      this.doubtful.set(range, {
-        kid,
-        shard,
-        from: seq,
-        to: seq,
-        count: 1,
-        by: { shard: byShard, seq: bySeq, signerKid }
-      });
-    } else {
-      known.from = Math.min(known.from, seq);
-      known.to = Math.max(known.to, seq);
-      known.count++;
-    }
-    for (const end of [range.from, range.to]) {
-      if (end.seq !== seq || end.hash === hash2) continue;
-      return faultAt(
-        { shard, seq, id },
-        "key_not_valid",
-        `${kid} is compromised, and the event that was re-attested here has hash ${end.hash}, not ${hash2}`
-      );
-    }
-    return null;
-  }
-  /** Ticks off the expected heads; a fault when another event stands in the place of one. */
-  compare(facts) {
-    let fault2 = null;
-    for (const head of this.expected) {
-      if (head.found || head.shard !== null && head.shard !== facts.shard) continue;
-      if (head.seq === null) {
-        head.found = head.hash === facts.hash;
-      } else if (head.seq === facts.seq) {
-        head.found = true;
-        if (head.hash === null || head.hash === facts.hash) continue;
-        fault2 = faultAt(
-          facts,
-          "truncation",
-          `the expected head here has hash ${head.hash}, not ${facts.hash}`
-        );
-      }
-    }
-    return fault2;
-  }
-};
-
-// libs/evidence/json/strict-json.assertion.ts
-function assertStrictJson(value2, pointer = "") {
-  check(value2, [], pointer);
-}
-function check(value2, path, base) {
-  const fail = (code2, message) => {
-    throw new EvidenceError(code2, message, { pointer: base + jsonPointer(path) });
-  };
-  switch (typeof value2) {
-    case "boolean":
-      return;
-    case "string":
-      if (!value2.isWellFormed()) fail("lone_surrogate", "A string holds a lone surrogate; remove it.");
-      return;
-    case "number":
-      if (!Number.isFinite(value2)) fail("number_not_exact", `${value2} is not a JSON number.`);
-      if (!isExactDouble(value2)) {
-        fail("number_not_exact", `The number ${value2} is an integer beyond 2^53-1; send it as a string.`);
-      }
-      return;
-    case "object":
-      break;
-    default:
-      fail("not_json", `A value of type ${typeof value2} is not JSON.`);
-  }
-  if (value2 === null) return;
-  const object = value2;
-  if (path.length >= MAX_DEPTH) {
-    fail("too_deep", `Arrays and objects are nested deeper than ${MAX_DEPTH} levels; flatten them.`);
-  }
-  const level = path.length;
-  if (Array.isArray(object)) {
-    for (let i = 0; i < object.length; i++) {
-      path[level] = i;
-      if (!(i in object)) fail("not_json", "An array has a hole.");
-      check(object[i], path, base);
-    }
-    path.length = level;
-    return;
-  }
-  const prototype = Object.getPrototypeOf(object);
-  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
-    fail("not_json", "Only plain objects and arrays are JSON.");
-  }
-  if (Object.getOwnPropertySymbols(object).length > 0) fail("not_json", "An object has a symbol for a name.");
-  for (const [name, member] of Object.entries(object)) {
-    path[level] = name;
-    if (!name.isWellFormed()) fail("lone_surrogate", "A member name holds a lone surrogate; remove it.");
-    if (isForbiddenMember(name)) {
-      fail("forbidden_member", `A member must not be named ${name}; rename it.`);
-    }
-    check(member, path, base);
-  }
-  path.length = level;
-}
-
-// libs/evidence/json/canonical-json.ts
-var REFUSED = new Error("refused");
-function canonicalize(value2, depth = 0) {
-  try {
-    return write(value2, depth);
-  } catch (error) {
-    if (error !== REFUSED) throw error;
-    assertStrictJson(value2);
-    throw new EvidenceError(
-      "too_deep",
-      `Nested deeper than ${MAX_DEPTH} levels in its document; flatten it.`
-    );
-  }
-}
-function write(value2, depth) {
-  switch (typeof value2) {
-    case "string":
-      return quote(value2);
-    case "number":
-      if (!isExactDouble(value2)) throw REFUSED;
-      return `${value2}`;
-    case "boolean":
-      return value2 ? "true" : "false";
-    case "object":
-      if (value2 === null) return "null";
-      if (depth >= MAX_DEPTH) throw REFUSED;
-      return Array.isArray(value2) ? writeArray(value2, depth + 1) : writeObject(value2, depth + 1);
-    default:
-      throw REFUSED;
-  }
-}
-function writeArray(array, depth) {
-  const { length } = array;
-  if (length === 0) return "[]";
-  let text2 = `[${write(array[0], depth)}`;
-  for (let i = 1; i < length; i++) text2 += `,${write(array[i], depth)}`;
-  return `${text2}]`;
-}
-function writeObject(object, depth) {
-  const prototype = Object.getPrototypeOf(object);
-  if (prototype !== Object.prototype && prototype !== null && Object.getPrototypeOf(prototype) !== null) {
-    throw REFUSED;
-  }
-  const names = Object.keys(object);
-  const { length } = names;
-  if (length === 0) return "{}";
-  sortNames(names);
-  let text2 = "{";
-  for (let i = 0; i < length; i++) {
-    const name = names[i] ?? "";
-    if (isForbiddenMember(name)) throw REFUSED;
-    text2 += `${i === 0 ? "" : ","}${quote(name)}:${write(object[name], depth)}`;
-  }
-  return `${text2}}`;
-}
-var FEW_NAMES = 16;
-function sortNames(names) {
-  const { length } = names;
-  if (length > FEW_NAMES) {
-    names.sort();
-    return;
-  }
-  for (let i = 1; i < length; i++) {
-    const name = names[i] ?? "";
-    let j = i;
-    for (let before = names[j - 1] ?? ""; j > 0 && before > name; before = names[j - 1] ?? "")
-      names[j--] = before;
-    names[j] = name;
-  }
-}
-var LONG = 100;
-var UNUSUAL = /["\\\u0000-\u001f\ud800-\udfff]/;
-function quote(text2) {
-  if (text2.length < LONG && !UNUSUAL.test(text2)) return `"${text2}"`;
-  if (!text2.isWellFormed()) throw REFUSED;
-  return JSON.stringify(text2);
-}
-
-// libs/evidence/manifests/dsse.ts
-var MANIFEST_PAYLOAD_TYPE = "application/vnd.in-toto+json";
-var encoder3 = new TextEncoder();
-function dssePae(payloadType, payload) {
-  const type = encoder3.encode(payloadType);
-  const head = encoder3.encode(`DSSEv1 ${type.length} ${payloadType} ${payload.length} `);
-  const pae = new Uint8Array(head.length + payload.length);
-  pae.set(head);
-  pae.set(payload, head.length);
-  return pae;
-}
-function parseEnvelope(value2) {
-  const refuse6 = (pointer, message) => new EvidenceError("invalid_envelope", `This is no DSSE envelope: ${message}.`, { pointer });
-  if (!isRecord2(value2)) throw refuse6("", "it is not an object");
-  const { payloadType, payload, signatures } = value2;
-  for (const name of Object.keys(value2)) {
-    if (name !== "payloadType" && name !== "payload" && name !== "signatures") {
-      throw refuse6(`/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`, "it has an unknown member");
-    }
-  }
-  if (typeof payloadType !== "string") throw refuse6("/payloadType", "payloadType must be a string");
-  const bytes = typeof payload === "string" ? base64Decode(payload) : null;
-  if (bytes === null) throw refuse6("/payload", "payload must be standard base64 with padding");
-  if (!Array.isArray(signatures) || signatures.length === 0) {
-    throw refuse6("/signatures", "signatures must be an array with at least one entry");
-  }
-  return {
-    payloadType,
-    payload: bytes,
-    signatures: signatures.map((entry, i) => {
-      if (!isRecord2(entry)) throw refuse6(`/signatures/${i}`, "a signature must be an object");
-      const { keyid, sig } = entry;
-      if (typeof keyid !== "string") throw refuse6(`/signatures/${i}/keyid`, "keyid must be a string");
-      const raw = typeof sig === "string" ? base64Decode(sig) : null;
-      if (raw?.length !== 64) {
-        throw refuse6(`/signatures/${i}/sig`, "sig must be 64 bytes in standard base64 with padding");
-      }
-      return { keyid, sig: raw };
-    })
-  };
-}
-function isRecord2(value2) {
-  return typeof value2 === "object" && value2 !== null && !Array.isArray(value2);
-}
-
 // libs/evidence/chain/kernel-document.ts
-var encoder4 = new TextEncoder();
+var encoder5 = new TextEncoder();
 function parseDocument(format, payload) {
   let value2;
   try {
@@ -9809,7 +8766,7 @@ function readDocument(format, value2) {
   if (wrong !== null) throw refuse6("", wrong);
   return document;
 }
-function verifyDocumentWith(crypto, format, { envelope, keys, origin }) {
+function verifyDocument(format, { envelope, keys, origin }) {
   try {
     const { value: value2 } = parseCanonicalJson(envelope);
     const { payloadType, payload, signatures } = parseEnvelope(value2);
@@ -9821,7 +8778,7 @@ function verifyDocumentWith(crypto, format, { envelope, keys, origin }) {
     if (document.origin !== origin) reasons.push(`origin: signed by ${document.origin}, not by ${origin}`);
     const input = dssePae(payloadType, payload);
     const refusals = signatures.map(
-      ({ keyid, sig }) => whyNotSigned(crypto, keys, keyid, sig, input, document.signedAt)
+      ({ keyid, sig }) => whyNotSigned(keys, keyid, sig, input, document.signedAt)
     );
     if (!refusals.includes(null)) reasons.push(...refusals.filter((reason) => reason !== null));
     return { document, reasons };
@@ -9831,11 +8788,11 @@ function verifyDocumentWith(crypto, format, { envelope, keys, origin }) {
     return { document: null, reasons: [`${error.code}: ${error.message}${at2}`] };
   }
 }
-function whyNotSigned(crypto, keys, keyid, sig, input, signedAt) {
+function whyNotSigned(keys, keyid, sig, input, signedAt) {
   const key = keys.find(({ signer_kid }) => signer_kid === keyid);
   if (key === void 0) return `unknown_key: ${keyid} is not a known signer`;
   if (!key.purposes.includes("checkpoint")) return `key_not_valid: ${keyid} is not a checkpoint key`;
-  if (!crypto.verify(crypto.importKey(checkedKeyOfPem(key.public_key_pem)), input, sig)) {
+  if (!verifyEd25519(importKey(checkedKeyOfPem(key.public_key_pem)), input, sig)) {
     return `signature: not made by ${keyid} over this document`;
   }
   if (key.status === "compromised") return `key_not_valid: ${keyid} is compromised`;
@@ -9848,197 +8805,75 @@ function toUtc(time) {
   return new Date(time).toISOString();
 }
 
-// libs/evidence/manifests/manifest-statement.ts
-var STATEMENT_TYPE = "https://in-toto.io/Statement/v1";
-var MANIFEST_PREDICATE_TYPE = "https://illuvrse.dev/kernel/manifest-signature/v1";
-var encoder5 = new TextEncoder();
-var POSITION = /^(?:0|[1-9]\d{0,15}):(?:0|[1-9]\d{0,15})$/;
-var PREDICATE = {
-  manifestId: isName,
-  version: (value2) => isName(value2) || typeof value2 === "number" && Number.isSafeInteger(value2),
-  kind: (value2) => value2 === null || isName(value2),
-  origin: isOrigin,
-  signedAt: isTimestamp,
-  requestedBy: isName,
-  auditSeqAfter: (value2) => typeof value2 === "string" && POSITION.test(value2)
+// libs/evidence/chain/archive-day.ts
+var ARCHIVE_DAY = {
+  payloadType: "application/vnd.illuvrse.kernel.archive-day+json",
+  type: "illuvrse-kernel/archive-day/v1",
+  name: "the manifest of a day in the archive",
+  members: {
+    origin: isOrigin,
+    shard: (value2) => typeof value2 === "number" && value2 >= 0 && Number.isSafeInteger(value2),
+    day: isDay,
+    count: isCount2,
+    first: isChainPoint,
+    last: isChainPoint,
+    previous: isPrevious,
+    signedAt: isTimestamp
+  },
+  contradiction({ day, count: count2, first, last, previous }) {
+    if (count2 !== last.seq - first.seq + 1) return "count is not that of the positions from first to last";
+    if (count2 === 1 && first.hash !== last.hash) return "first and last are one event with two hashes";
+    if (first.seq === 1 !== (previous === null)) {
+      return "a day has a previous one exactly when it does not begin with position 1";
+    }
+    if (previous !== null && previous.day >= day) return "the previous day is not before this one";
+    return null;
+  }
 };
-function manifestDigestWith(sha256Hex2, manifest) {
-  return sha256Hex2(canonicalize(manifest));
-}
-function parseManifestStatement(payload) {
-  let value2;
-  try {
-    ({ value: value2 } = parseCanonicalJson(payload));
-  } catch (cause) {
-    const pointer = cause instanceof EvidenceError ? cause.pointer : void 0;
-    throw new EvidenceError("invalid_statement", "The payload is not canonical JSON (RFC 8785).", {
-      ...pointer === void 0 ? {} : { pointer },
-      cause
-    });
-  }
-  return readStatement(value2);
-}
-function readStatement(value2) {
-  const refuse6 = (pointer, message) => new EvidenceError("invalid_statement", `This is no manifest signature statement: ${message}.`, {
-    pointer
-  });
-  const root = exactObject(value2, ["_type", "predicate", "predicateType", "subject"]);
-  if (root === null)
-    throw refuse6("", "it must have _type, subject, predicateType and predicate, nothing else");
-  if (root["_type"] !== STATEMENT_TYPE) throw refuse6("/_type", `_type must be ${STATEMENT_TYPE}`);
-  if (root["predicateType"] !== MANIFEST_PREDICATE_TYPE) {
-    throw refuse6("/predicateType", `predicateType must be ${MANIFEST_PREDICATE_TYPE}`);
-  }
-  const subjects = root["subject"];
-  if (!Array.isArray(subjects) || subjects.length !== 1) throw refuse6("/subject", "it must have one subject");
-  const subject = exactObject(subjects[0], ["digest", "name"]);
-  const digest = exactObject(subject?.["digest"], ["sha256"]);
-  const sha2562 = digest?.["sha256"];
-  if (subject === null || typeof sha2562 !== "string" || !HEX_SHA256.test(sha2562)) {
-    throw refuse6(
-      "/subject/0",
-      "the subject must be { name, digest: { sha256 } } with the digest in lower-case hex"
-    );
-  }
-  const predicate = exactObject(root["predicate"], Object.keys(PREDICATE));
-  if (predicate === null)
-    throw refuse6("/predicate", `it must have ${Object.keys(PREDICATE).join(", ")}, nothing else`);
-  for (const [name, fits] of Object.entries(PREDICATE)) {
-    if (!fits(predicate[name])) throw refuse6(`/predicate/${name}`, `the value of ${name} does not fit`);
-  }
-  if (subject["name"] !== predicate["manifestId"]) {
-    throw refuse6("/subject/0/name", "the name of the subject must be the manifestId");
-  }
-  return { ...predicate, sha256: sha2562 };
-}
-function isName(value2) {
-  return typeof value2 === "string" && /^[^\u0000-\u001f\u007f]{1,255}$/.test(value2) && value2.isWellFormed();
-}
-
-// libs/evidence/chain/seal-event.ts
-var SPLICED_LENGTH = `"hash":"${"0".repeat(64)}","signature":"${"0".repeat(SIGNATURE_LENGTH)}",`.length;
-var encoder6 = new TextEncoder();
-
-// libs/evidence/manifests/verify-envelope.ts
-function verifyManifestEnvelopeWith(crypto, { manifest, sha256: sha2562, envelope, keys, origin }) {
-  const reasons = [];
-  try {
-    const { payloadType, payload, signatures } = parseEnvelope(envelope);
-    if (payloadType !== MANIFEST_PAYLOAD_TYPE) {
-      return { valid: false, reasons: [`payload_type: the envelope holds ${JSON.stringify(payloadType)}`] };
-    }
-    const statement = parseManifestStatement(payload);
-    const digest = manifest === void 0 ? sha2562 : manifestDigestWith(crypto.sha256Hex, manifest);
-    if (digest === void 0) reasons.push("digest: neither the manifest nor its SHA-256 was given");
-    else if (digest !== statement.sha256) {
-      reasons.push(
-        `digest: the manifest's SHA-256 is ${digest}, the signed statement says ${statement.sha256}`
-      );
-    }
-    if (manifest !== void 0 && sha2562 !== void 0 && sha2562 !== digest) {
-      reasons.push(`digest: the manifest's SHA-256 is ${digest}, not ${sha2562} as claimed`);
-    }
-    if (origin !== void 0 && statement.origin !== origin) {
-      reasons.push(`origin: signed by ${statement.origin}, not by ${origin}`);
-    }
-    const input = dssePae(payloadType, payload);
-    const refusals = signatures.map(
-      ({ keyid, sig }) => whyNotSigned2(crypto, keys, keyid, sig, input, statement)
-    );
-    if (!refusals.includes(null)) reasons.push(...refusals.filter((reason) => reason !== null));
-  } catch (error) {
-    if (!(error instanceof EvidenceError)) throw error;
-    const at2 = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
-    reasons.push(`${error.code}: ${error.message}${at2}`);
-  }
-  return { valid: reasons.length === 0, reasons };
-}
-function whyNotSigned2(crypto, keys, keyid, sig, input, statement) {
-  const key = keys.find(({ signer_kid }) => signer_kid === keyid);
-  if (key === void 0) return `unknown_key: ${keyid} is not a known signer`;
-  if (!key.purposes.includes("manifest")) return `key_not_valid: ${keyid} is not a manifest key`;
-  const raw = checkedKeyOfPem(key.public_key_pem);
-  if (!crypto.verify(crypto.importKey(raw), input, sig))
-    return `signature: not made by ${keyid} over this statement`;
-  const signedAt = Date.parse(statement.signedAt);
-  if (key.status === "compromised") {
-    if (key.compromisedAt === null || signedAt >= Date.parse(key.compromisedAt)) {
-      return `key_not_valid: ${keyid} was compromised when it signed (${statement.signedAt})`;
-    }
-  }
-  if (key.status === "retired" && (key.retiredAt === null || signedAt > Date.parse(key.retiredAt))) {
-    return `key_not_valid: ${keyid} was retired when it signed (${statement.signedAt})`;
-  }
+function whyDayNotLinked({ previous, first }, before) {
+  if (before === null) return previous === null ? null : `the manifest of ${previous.day} is missing`;
+  const { day, last } = before.document;
+  if (previous === null) return `it says that it is the first, but there is one of ${day}`;
+  if (previous.day > day) return `the manifest of ${previous.day} is missing`;
+  if (previous.day !== day) return `it does not follow the manifest of ${day}`;
+  if (previous.sha256 !== before.sha256) return `the manifest of ${day} is another one than it names`;
+  if (first.seq !== last.seq + 1)
+    return `it begins with ${first.seq}, the day before it ended with ${last.seq}`;
   return null;
 }
-
-// libs/evidence/log/log-checkpoint.ts
-var LOG = /^(.+)\/log\/(0|[1-9][0-9]{0,3})$/;
-var SIZE = /^(0|[1-9][0-9]{0,15})$/;
-var SIGNATURE2 = /^\u2014 ([^ +]+) ([A-Za-z0-9+/]+={0,2})$/;
-var MAX_SIGNATURES = 16;
-var ED25519 = 1;
-var encoder7 = new TextEncoder();
-function logName(origin, shard) {
-  return `${origin}/log/${shard}`;
+function archiveDayKey({ shard, day }) {
+  return `${archiveDayPrefix(shard)}${day.replaceAll("-", "/")}.json`;
 }
-function noteKeyHash(sha2562, name, rawKey) {
-  const prefix = encoder7.encode(`${name}
-`);
-  const input = new Uint8Array(prefix.length + 1 + rawKey.length);
-  input.set(prefix);
-  input[prefix.length] = ED25519;
-  input.set(rawKey, prefix.length + 1);
-  return sha2562(input).slice(0, 4);
+function archiveDayPrefix(shard) {
+  return `manifests/${shard}/`;
 }
-function parseSignedCheckpoint(note) {
-  const end = note.lastIndexOf("\n\n");
-  if (end < 0 || !note.endsWith("\n")) throw refuse3("it is no signed note");
-  const text2 = note.slice(0, end + 1);
-  const lines = note.slice(end + 2, -1).split("\n");
-  if (lines.length > MAX_SIGNATURES) throw refuse3(`it has more than ${MAX_SIGNATURES} signatures`);
-  const signatures = lines.map((line) => {
-    const [, name, base64] = SIGNATURE2.exec(line) ?? [];
-    const bytes = base64 === void 0 ? null : base64Decode(base64);
-    if (name === void 0 || bytes === null || bytes.length < 5)
-      throw refuse3("a line of its signatures does not fit");
-    return { name, keyHash: bytes.slice(0, 4), signature: bytes.slice(4) };
-  });
-  return { ...readText(text2), text: text2, signatures };
+var DAY_KEY = /^manifests\/(0|[1-9]\d{0,8})\/(\d{4})\/(\d{2})\/(\d{2})\.json$/;
+function parseArchiveDayKey(key) {
+  const match = DAY_KEY.exec(key);
+  if (match === null) return null;
+  const day = `${match[2]}-${match[3]}-${match[4]}`;
+  return isDay(day) ? { shard: Number(match[1]), day } : null;
 }
-function whyCheckpointNotSigned(crypto, { origin, shard, text: text2, signatures }, keys) {
-  const name = logName(origin, shard);
-  const input = encoder7.encode(text2);
-  for (const key of keys) {
-    const raw = checkedKeyOfPem(key.public_key_pem);
-    const hash2 = noteKeyHash(crypto.sha256, name, raw);
-    const line = signatures.find(
-      (one) => one.name === name && one.keyHash.every((byte, i) => byte === hash2[i])
-    );
-    if (line === void 0) continue;
-    if (!key.purposes.includes("checkpoint"))
-      return `key_not_valid: ${key.signer_kid} is not a checkpoint key`;
-    if (key.status === "compromised") return `key_not_valid: ${key.signer_kid} is compromised`;
-    if (crypto.verify(crypto.importKey(raw), input, line.signature)) return null;
-    return `signature: not made by ${key.signer_kid} over this checkpoint`;
-  }
-  return "unknown_key: no known signer has signed the checkpoint";
+function dayOf(ts) {
+  return ts.slice(0, 10);
 }
-function readText(text2) {
-  const [log, size, root, rest, ...more] = text2.split("\n");
-  const [, origin, shard] = LOG.exec(log ?? "") ?? [];
-  if (!isOrigin(origin) || shard === void 0)
-    throw refuse3("its first line names no log, <origin>/log/<shard>");
-  if (size === void 0 || !SIZE.test(size) || !Number.isSafeInteger(Number(size))) {
-    throw refuse3("its second line is no size");
-  }
-  const hash2 = root === void 0 ? null : base64Decode(root);
-  if (hash2?.length !== 32) throw refuse3("its third line is no SHA-256 in base64");
-  if (rest !== "" || more.length > 0) throw refuse3("it must have three lines, nothing else");
-  return { origin, shard: Number(shard), size: Number(size), root: hash2 };
+function isDay(value2) {
+  return typeof value2 === "string" && isTimestamp(`${value2}T00:00:00.000Z`);
 }
-function refuse3(message) {
-  return new EvidenceError("invalid_checkpoint", `This is no checkpoint of a log: ${message}.`);
+function isCount2(value2) {
+  return typeof value2 === "number" && value2 >= 1 && Number.isSafeInteger(value2);
+}
+function isChainPoint(value2) {
+  const point = exactObject(value2, ["hash", "seq"]);
+  return point !== null && isCount2(point["seq"]) && isSha2562(point["hash"]);
+}
+function isPrevious(value2) {
+  if (value2 === null) return true;
+  const previous = exactObject(value2, ["day", "sha256"]);
+  return previous !== null && isDay(previous["day"]) && isSha2562(previous["sha256"]);
+}
+function isSha2562(value2) {
+  return typeof value2 === "string" && HEX_SHA256.test(value2);
 }
 
 // libs/evidence/approvals/approval-record.ts
@@ -10048,17 +8883,17 @@ var PREFIX = `${APPROVAL_TYPE}
 `;
 var MAX_NOTES = 4e3;
 var CONTROL = /[\u0000-\u001f\u007f]/;
-var encoder8 = new TextEncoder();
+var encoder6 = new TextEncoder();
 var MEMBERS2 = {
   origin: isOrigin,
   upgradeId: isGovernanceId,
-  manifestSha256: isSha2562,
-  patchSha256: (value2) => value2 === null || isSha2562(value2),
+  manifestSha256: isSha2563,
+  patchSha256: (value2) => value2 === null || isSha2563(value2),
   action: (value2) => APPROVAL_ACTIONS.includes(value2),
   approverId: isGovernanceId,
   keyId: isGovernanceId,
-  poolVersion: isCount4,
-  threshold: isCount4,
+  poolVersion: isCount3,
+  threshold: isCount3,
   approvedAt: isTimestamp,
   expiresAt: isTimestamp,
   notes: (value2) => value2 === null || typeof value2 === "string" && value2.length <= MAX_NOTES && value2.isWellFormed()
@@ -10067,11 +8902,11 @@ var NAMES2 = ["type", ...Object.keys(MEMBERS2)];
 function approvalRecordBytes(record) {
   const value2 = { type: APPROVAL_TYPE, ...record };
   readRecord(value2);
-  return encoder8.encode(canonicalize(value2));
+  return encoder6.encode(canonicalize(value2));
 }
 function approvalSigningInput(record) {
   const bytes = approvalRecordBytes(record);
-  const prefix = encoder8.encode(PREFIX);
+  const prefix = encoder6.encode(PREFIX);
   const input = new Uint8Array(prefix.length + bytes.length);
   input.set(prefix);
   input.set(bytes, prefix.length);
@@ -10100,10 +8935,10 @@ function readRecord(value2, base = "") {
 function isGovernanceId(value2) {
   return typeof value2 === "string" && value2.length >= 1 && value2.length <= 128 && value2.isWellFormed() && !CONTROL.test(value2);
 }
-function isSha2562(value2) {
+function isSha2563(value2) {
   return typeof value2 === "string" && HEX_SHA256.test(value2);
 }
-function isCount4(value2) {
+function isCount3(value2) {
   return Number.isSafeInteger(value2) && value2 >= 1;
 }
 
@@ -11157,21 +9992,21 @@ var p256_CURVE = /* @__PURE__ */ (() => ({
   Gy: BigInt("0x4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5")
 }))();
 var p256_Point = /* @__PURE__ */ weierstrass(p256_CURVE);
-var p256 = /* @__PURE__ */ ecdsa(p256_Point, sha256);
+var p256 = /* @__PURE__ */ ecdsa(p256_Point, sha2562);
 
 // libs/evidence/keys/cbor.ts
 function readCborMap(bytes) {
   const reader = new Reader(bytes);
   const { major, value: size } = reader.head();
-  if (major !== MAP || size > MAX_ENTRIES) throw refuse4("it is not a small CBOR map");
+  if (major !== MAP || size > MAX_ENTRIES) throw refuse("it is not a small CBOR map");
   const map = /* @__PURE__ */ new Map();
   for (let i = 0; i < size; i++) {
     const key = reader.scalar();
-    if (key instanceof Uint8Array) throw refuse4("a key of its map is a byte string");
-    if (map.has(key)) throw refuse4(`its map has the key ${key} twice`);
+    if (key instanceof Uint8Array) throw refuse("a key of its map is a byte string");
+    if (map.has(key)) throw refuse(`its map has the key ${key} twice`);
     map.set(key, reader.scalar());
   }
-  if (!reader.atEnd()) throw refuse4("something follows its map");
+  if (!reader.atEnd()) throw refuse("something follows its map");
   return map;
 }
 var [UNSIGNED, NEGATIVE, BYTES, TEXT, MAP] = [0, 1, 2, 3, 5];
@@ -11189,36 +10024,36 @@ var Reader = class {
     const first = this.byte();
     const info = first & 31;
     if (info < 24) return { major: first >> 5, value: info };
-    if (info > 26) throw refuse4("a length in it is indefinite or beyond 32 bits");
+    if (info > 26) throw refuse("a length in it is indefinite or beyond 32 bits");
     const width = 1 << info - 24;
     let value2 = 0;
     for (let i = 0; i < width; i++) value2 = value2 * 256 + this.byte();
     const least = width === 1 ? 24 : width === 2 ? 256 : 65536;
-    if (value2 < least) throw refuse4("an integer in it is not in its shortest form");
+    if (value2 < least) throw refuse("an integer in it is not in its shortest form");
     return { major: first >> 5, value: value2 };
   }
   scalar() {
     const { major, value: value2 } = this.head();
     if (major === UNSIGNED) return value2;
     if (major === NEGATIVE) return -1 - value2;
-    if (major !== BYTES && major !== TEXT) throw refuse4("it holds something else than integers and strings");
-    if (this.at + value2 > this.bytes.length) throw refuse4("it breaks off");
+    if (major !== BYTES && major !== TEXT) throw refuse("it holds something else than integers and strings");
+    if (this.at + value2 > this.bytes.length) throw refuse("it breaks off");
     const field = this.bytes.slice(this.at, this.at + value2);
     this.at += value2;
     if (major === BYTES) return field;
     try {
       return new TextDecoder("utf-8", { fatal: true }).decode(field);
     } catch {
-      throw refuse4("a text in it is not UTF-8");
+      throw refuse("a text in it is not UTF-8");
     }
   }
   byte() {
     const byte = this.bytes[this.at++];
-    if (byte === void 0) throw refuse4("it breaks off");
+    if (byte === void 0) throw refuse("it breaks off");
     return byte;
   }
 };
-function refuse4(message) {
+function refuse(message) {
   return new EvidenceError("invalid_public_key", `This is no COSE key: ${message}.`);
 }
 
@@ -11257,18 +10092,18 @@ function readApproverPool(value2, base = "") {
   const root = members(value2, ["approvers", "threshold"], base);
   const { threshold, approvers: list } = root;
   if (!Array.isArray(list) || list.length === 0 || list.length > MAX_APPROVERS) {
-    throw refuse5(`${base}/approvers`, `a pool has 1 to ${MAX_APPROVERS} approvers`);
+    throw refuse2(`${base}/approvers`, `a pool has 1 to ${MAX_APPROVERS} approvers`);
   }
   const approvers = list.map((entry, i) => readApprover(entry, `${base}/approvers/${i}`));
   if (!Number.isSafeInteger(threshold) || threshold < 1 || threshold > approvers.length) {
-    throw refuse5(`${base}/threshold`, `the threshold is an integer from 1 to the number of approvers`);
+    throw refuse2(`${base}/threshold`, `the threshold is an integer from 1 to the number of approvers`);
   }
   const seen = /* @__PURE__ */ new Map();
   approvers.forEach((approver, i) => {
     const at2 = `${base}/approvers/${i}`;
     const once = (kind, name, pointer) => {
       const owner = seen.get(`${kind} ${name}`);
-      if (owner !== void 0) throw refuse5(pointer, `the ${kind} ${name} occurs twice, first with ${owner}`);
+      if (owner !== void 0) throw refuse2(pointer, `the ${kind} ${name} occurs twice, first with ${owner}`);
       seen.set(`${kind} ${name}`, approver.id);
     };
     once("id", approver.id, `${at2}/id`);
@@ -11294,14 +10129,14 @@ function readApprover(value2, base) {
     base
   );
   if (!isGovernanceId(id))
-    throw refuse5(`${base}/id`, "an id is 1 to 128 characters without control characters");
-  if (!isText(name)) throw refuse5(`${base}/name`, `a name is a text of 1 to ${MAX_TEXT} characters`);
-  if (contact !== null && !isText(contact)) throw refuse5(`${base}/contact`, "contact is a text or null");
+    throw refuse2(`${base}/id`, "an id is 1 to 128 characters without control characters");
+  if (!isText(name)) throw refuse2(`${base}/name`, `a name is a text of 1 to ${MAX_TEXT} characters`);
+  if (contact !== null && !isText(contact)) throw refuse2(`${base}/contact`, "contact is a text or null");
   if (!Array.isArray(principals) || principals.length > MAX_PRINCIPALS || !principals.every(isText)) {
-    throw refuse5(`${base}/principals`, `an approver has at most ${MAX_PRINCIPALS} principals, each a text`);
+    throw refuse2(`${base}/principals`, `an approver has at most ${MAX_PRINCIPALS} principals, each a text`);
   }
   if (!Array.isArray(keys) || keys.length === 0 || keys.length > MAX_KEYS) {
-    throw refuse5(`${base}/keys`, `an approver has 1 to ${MAX_KEYS} keys`);
+    throw refuse2(`${base}/keys`, `an approver has 1 to ${MAX_KEYS} keys`);
   }
   return { id, name, contact, principals, keys: keys.map((key, i) => readKey(key, `${base}/keys/${i}`)) };
 }
@@ -11309,7 +10144,7 @@ function readKey(value2, base) {
   const algorithm = value2?.["algorithm"];
   const ed255192 = algorithm === "ed25519";
   if (!ed255192 && algorithm !== "webauthn") {
-    throw refuse5(`${base}/algorithm`, "the algorithm is ed25519 or webauthn");
+    throw refuse2(`${base}/algorithm`, "the algorithm is ed25519 or webauthn");
   }
   const key = members(
     value2,
@@ -11317,25 +10152,25 @@ function readKey(value2, base) {
     base
   );
   const { keyId } = key;
-  if (!isGovernanceId(keyId)) throw refuse5(`${base}/keyId`, "a keyId is 1 to 128 characters");
+  if (!isGovernanceId(keyId)) throw refuse2(`${base}/keyId`, "a keyId is 1 to 128 characters");
   try {
     if (ed255192) {
       const { publicKeyPem } = key;
       if (typeof publicKeyPem !== "string")
-        throw refuse5(`${base}/publicKeyPem`, "publicKeyPem is a PEM text");
+        throw refuse2(`${base}/publicKeyPem`, "publicKeyPem is a PEM text");
       checkedKeyOfPem(publicKeyPem);
       return { keyId, algorithm, publicKeyPem };
     }
     const { credentialId, publicKey, rpId, origins } = key;
     if (typeof credentialId !== "string" || !isBase64(credentialId)) {
-      throw refuse5(`${base}/credentialId`, "credentialId is base64");
+      throw refuse2(`${base}/credentialId`, "credentialId is base64");
     }
     const cose = typeof publicKey === "string" ? base64Decode(publicKey) : null;
-    if (cose === null) throw refuse5(`${base}/publicKey`, "publicKey is base64 of a COSE key");
+    if (cose === null) throw refuse2(`${base}/publicKey`, "publicKey is base64 of a COSE key");
     readCoseKey(cose);
-    if (!isText(rpId)) throw refuse5(`${base}/rpId`, "rpId is a domain");
+    if (!isText(rpId)) throw refuse2(`${base}/rpId`, "rpId is a domain");
     if (!Array.isArray(origins) || origins.length === 0 || origins.length > 8 || !origins.every(isText)) {
-      throw refuse5(`${base}/origins`, "origins are 1 to 8 web origins");
+      throw refuse2(`${base}/origins`, "origins are 1 to 8 web origins");
     }
     return { keyId, algorithm: "webauthn", credentialId, publicKey, rpId, origins };
   } catch (error) {
@@ -11345,14 +10180,14 @@ function readKey(value2, base) {
 }
 function members(value2, names, base) {
   if (typeof value2 !== "object" || value2 === null || Array.isArray(value2))
-    throw refuse5(base, "it is not an object");
+    throw refuse2(base, "it is not an object");
   const odd = Object.keys(value2).find((name) => !names.includes(name));
-  if (odd !== void 0) throw refuse5(base, `it has an unknown member ${JSON.stringify(odd)}`);
+  if (odd !== void 0) throw refuse2(base, `it has an unknown member ${JSON.stringify(odd)}`);
   const missing = names.find((name) => !Object.hasOwn(value2, name));
-  if (missing !== void 0) throw refuse5(base, `its member ${missing} is missing`);
+  if (missing !== void 0) throw refuse2(base, `its member ${missing} is missing`);
   return value2;
 }
-function refuse5(pointer, message) {
+function refuse2(pointer, message) {
   return new EvidenceError("invalid_pool", `The approver pool does not fit: ${message}.`, { pointer });
 }
 function isText(value2) {
@@ -11371,7 +10206,7 @@ function evolvePool(state, event) {
 function evolved(state, event) {
   const { payload } = event;
   if (event.type === "approver_pool.registered") {
-    if (state !== null) throw refuse5("", "a pool is registered already");
+    if (state !== null) throw refuse2("", "a pool is registered already");
     const first = versioned(payload, 1);
     const registered2 = withKeys(/* @__PURE__ */ new Map(), first.pool, event);
     return {
@@ -11384,7 +10219,7 @@ function evolved(state, event) {
       registered: registered2
     };
   }
-  if (state === null) throw refuse5("", "its first event must be approver_pool.registered");
+  if (state === null) throw refuse2("", "its first event must be approver_pool.registered");
   switch (event.type) {
     case "approver_pool.changed": {
       const inForce = versioned(payload, state.inForce.version + 1);
@@ -11412,7 +10247,7 @@ function evolved(state, event) {
 }
 function versioned(payload, expected) {
   const version = payload["version"];
-  if (version !== expected) throw refuse5("/version", `the version must be ${expected}`);
+  if (version !== expected) throw refuse2("/version", `the version must be ${expected}`);
   return { version: expected, pool: readApproverPool(payload["pool"], "/pool") };
 }
 function withKeys(before, pool, { shard, seq, ts }) {
@@ -11425,74 +10260,7 @@ function withKeys(before, pool, { shard, seq, ts }) {
 }
 function text(value2, pointer) {
   if (typeof value2 === "string" && value2 !== "") return value2;
-  throw refuse5(pointer, "a text is missing");
-}
-
-// libs/evidence/log/merkle-tree.ts
-var [LEAF, NODE] = [0, 1];
-var MAX_PATH = 53;
-function leafHash(sha2562, data) {
-  const input = new Uint8Array(data.length + 1);
-  input[0] = LEAF;
-  input.set(data, 1);
-  return sha2562(input);
-}
-function nodeHash(sha2562, left, right) {
-  const input = new Uint8Array(65);
-  input[0] = NODE;
-  input.set(left, 1);
-  input.set(right, 33);
-  return sha2562(input);
-}
-function rootOf(sha2562, { index, size, leaf, path }) {
-  if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size) return null;
-  let node = index;
-  let last = size - 1;
-  let hash2 = leaf;
-  for (const sibling of path) {
-    if (last === 0 || sibling.length !== 32) return null;
-    if (node % 2 === 1 || node === last) {
-      hash2 = nodeHash(sha2562, sibling, hash2);
-      while (node % 2 === 0 && node !== 0) {
-        node /= 2;
-        last = Math.floor(last / 2);
-      }
-    } else {
-      hash2 = nodeHash(sha2562, hash2, sibling);
-    }
-    node = Math.floor(node / 2);
-    last = Math.floor(last / 2);
-  }
-  return last === 0 ? hash2 : null;
-}
-
-// libs/evidence/log/log-proof.ts
-var FIRST_LINE = "c2sp.org/tlog-proof@v1";
-var INDEX = /^index (0|[1-9][0-9]{0,15})$/;
-function parseLogProof(text2) {
-  const refuse6 = (message) => new EvidenceError("invalid_log_proof", `This is no proof of inclusion: ${message}.`);
-  const end = text2.indexOf("\n\n");
-  const [first, second, ...hashes] = text2.slice(0, Math.max(end, 0)).split("\n");
-  if (first !== FIRST_LINE) throw refuse6(`its first line is not ${FIRST_LINE}`);
-  const index = Number(INDEX.exec(second ?? "")?.[1] ?? NaN);
-  if (!Number.isSafeInteger(index)) throw refuse6("its second line is no index");
-  if (hashes.length > MAX_PATH) throw refuse6(`its path has more than ${MAX_PATH} hashes`);
-  const path = hashes.map((line) => {
-    const hash2 = base64Decode(line);
-    if (hash2?.length !== 32) throw refuse6("a line of its path is no SHA-256 in base64");
-    return hash2;
-  });
-  return { index, path, checkpoint: parseSignedCheckpoint(text2.slice(end + 2)) };
-}
-function includes(crypto, proof, bytes) {
-  const { index, path, checkpoint } = proof;
-  const root = rootOf(crypto.sha256, {
-    index,
-    size: checkpoint.size,
-    leaf: leafHash(crypto.sha256, bytes),
-    path
-  });
-  return root !== null && root.every((byte, i) => byte === checkpoint.root[i]);
+  throw refuse2(pointer, "a text is missing");
 }
 
 // libs/evidence/approvals/quorum.ts
@@ -11564,6 +10332,950 @@ function eligibleApprovers(pool, involved, aboutPool = false) {
   ).map(({ id }) => id);
 }
 
+// libs/evidence/chain/chain-fault.ts
+function faultAt(facts, code2, message) {
+  return { code: code2, shard: facts.shard, seq: facts.seq, id: facts.id === "" ? null : facts.id, message };
+}
+
+// libs/evidence/keys/signers.ts
+var PURPOSES = ["audit", "manifest", "checkpoint"];
+var STATUSES = ["active", "retired", "compromised"];
+var PURPOSES_WHEN_UNSAID = ["audit", "manifest"];
+var RFC_3339 = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/;
+function parseSignersFile(text2) {
+  let value2;
+  try {
+    value2 = parseStrictJson(text2);
+  } catch (cause) {
+    const error = cause;
+    throw new EvidenceError("invalid_signers", `signers.json is not acceptable JSON: ${error.message}`, {
+      ...error.pointer === void 0 ? {} : { pointer: error.pointer },
+      cause
+    });
+  }
+  if (!isRecord2(value2) || !Array.isArray(value2["signers"])) {
+    throw new EvidenceError("invalid_signers", 'signers.json must be { "signers": [...] }.', { pointer: "" });
+  }
+  const signers = value2["signers"].map((entry, i) => readSigner(entry, `/signers/${i}`));
+  const seen = /* @__PURE__ */ new Set();
+  signers.forEach(({ signer_kid }, i) => {
+    if (seen.has(signer_kid)) {
+      throw new EvidenceError("invalid_signers", `signer_kid ${signer_kid} occurs twice in signers.json.`, {
+        pointer: `/signers/${i}/signer_kid`
+      });
+    }
+    seen.add(signer_kid);
+  });
+  const origin = value2["origin"];
+  if (origin === void 0) return { signers };
+  if (!isOrigin(origin)) {
+    throw new EvidenceError("invalid_signers", "The origin in signers.json is not an origin.", {
+      pointer: "/origin"
+    });
+  }
+  return { origin, signers };
+}
+function readSigner(value2, base = "") {
+  const refuse6 = (member, message, cause) => new EvidenceError("invalid_signers", message, { pointer: `${base}${member}`, cause });
+  if (!isRecord2(value2)) throw refuse6("", "A signer is an object.");
+  const kid = value2["signer_kid"];
+  if (!isKid(kid)) throw refuse6("/signer_kid", "signer_kid must be printable ASCII without spaces.");
+  if (value2["algorithm"] !== "ed25519") {
+    throw refuse6("/algorithm", `Signer ${kid}: the algorithm must be ed25519.`);
+  }
+  const pem = value2["public_key_pem"];
+  if (typeof pem !== "string") throw refuse6("/public_key_pem", `Signer ${kid}: public_key_pem is missing.`);
+  try {
+    checkedKeyOfPem(pem);
+  } catch (cause) {
+    if (!(cause instanceof EvidenceError)) throw cause;
+    throw new EvidenceError(cause.code, `Signer ${kid}: ${cause.message}`, {
+      pointer: `${base}/public_key_pem`,
+      cause
+    });
+  }
+  const time = (member) => {
+    const at2 = value2[member];
+    if (at2 === void 0 || at2 === null) return null;
+    if (typeof at2 !== "string" || !RFC_3339.test(at2) || Number.isNaN(Date.parse(at2))) {
+      throw refuse6(`/${member}`, `Signer ${kid}: ${member} must be an RFC 3339 time or null.`);
+    }
+    return at2;
+  };
+  const deployedAt = time("deployedAt");
+  if (deployedAt === null) throw refuse6("/deployedAt", `Signer ${kid}: deployedAt is missing.`);
+  const description = value2["description"] ?? "";
+  if (typeof description !== "string") {
+    throw refuse6("/description", `Signer ${kid}: the description must be a string.`);
+  }
+  const purposes = value2["purposes"] ?? PURPOSES_WHEN_UNSAID;
+  if (!Array.isArray(purposes) || !purposes.every(isPurpose)) {
+    throw refuse6("/purposes", `Signer ${kid}: purposes must be of ${PURPOSES.join(", ")}.`);
+  }
+  const status = value2["status"] ?? "active";
+  if (!isStatus(status))
+    throw refuse6("/status", `Signer ${kid}: status must be one of ${STATUSES.join(", ")}.`);
+  return {
+    signer_kid: kid,
+    algorithm: "ed25519",
+    public_key_pem: pem,
+    deployedAt,
+    description,
+    purposes: [...purposes],
+    status,
+    retiredAt: time("retiredAt"),
+    compromisedAt: time("compromisedAt")
+  };
+}
+function isPurpose(value2) {
+  return PURPOSES.includes(value2);
+}
+function isStatus(value2) {
+  return STATUSES.includes(value2);
+}
+function isRecord2(value2) {
+  return typeof value2 === "object" && value2 !== null && !Array.isArray(value2);
+}
+
+// libs/evidence/keys/key-registry.ts
+var NO_KEYS = { keys: /* @__PURE__ */ new Map() };
+var REGISTRY_TYPES = [
+  "signer.added",
+  "signer.rotated",
+  "signer.emergency",
+  "signer.retired",
+  "signer.compromised"
+];
+var TYPES = new Set(REGISTRY_TYPES);
+var MAX_RANGES = 1024;
+function isRegistryEvent(event) {
+  return event.stream.startsWith("signer/") && TYPES.has(event.type);
+}
+function evolveKeys(state, event) {
+  if (!isRegistryEvent(event)) return state;
+  const { payload } = event;
+  switch (event.type) {
+    case "signer.added":
+      return added(state, event, payload["signer"], "/payload/signer");
+    case "signer.rotated":
+      registered(state, payload["from"], "/payload/from");
+      counterSigned(event);
+      return added(state, event, payload["to"], "/payload/to");
+    case "signer.emergency": {
+      const kid = registered(state, payload["from"], "/payload/from").entry.signer_kid;
+      counterSigned(event);
+      const without = ended(state, event, kid, "compromised", "compromisedAt");
+      return added(without, event, payload["to"], "/payload/to");
+    }
+    case "signer.retired":
+      return ended(state, event, payload["signer_kid"], "retired", "retiredAt");
+    default:
+      return doubted(ended(state, event, payload["signer_kid"], "compromised", "compromisedAt"), event);
+  }
+}
+function added(state, event, value2, pointer) {
+  const entry = readSigner(value2, pointer);
+  const known = state.keys.get(entry.signer_kid);
+  if (known !== void 0) {
+    const same = known.ended === null && samePublicKey(known.entry.public_key_pem, entry.public_key_pem);
+    if (same) return state;
+    throw refuse3(
+      pointer,
+      known.ended === null ? `${entry.signer_kid} is registered with another public key` : `${entry.signer_kid} has ended and must not come back; register a new kid`
+    );
+  }
+  for (const { entry: other } of state.keys.values()) {
+    if (!samePublicKey(other.public_key_pem, entry.public_key_pem)) continue;
+    throw refuse3(
+      pointer,
+      `${entry.signer_kid} is the same public key as ${other.signer_kid}; make a new key`
+    );
+  }
+  const { shard, seq, ts } = event;
+  return {
+    keys: new Map(state.keys).set(entry.signer_kid, {
+      entry,
+      added: { shard, seq, ts },
+      ended: null,
+      doubt: null
+    })
+  };
+}
+function counterSigned({ payload: { counterSignature } }) {
+  const signature = typeof counterSignature === "string" ? base64Decode(counterSignature) : null;
+  if (signature?.length === 64) return;
+  throw refuse3("/payload/counterSignature", "the counter-signature of the new key is missing");
+}
+function ended(state, event, kid, status, member) {
+  const known = registered(state, kid, "/payload/signer_kid");
+  const at2 = event.payload[member];
+  if (typeof at2 !== "string" || Number.isNaN(Date.parse(at2))) {
+    throw refuse3(`/payload/${member}`, `${member} must be an RFC 3339 time`);
+  }
+  if (known.entry.status === "compromised" || known.entry.status === status) return state;
+  const { shard, seq, ts } = event;
+  return {
+    keys: new Map(state.keys).set(known.entry.signer_kid, {
+      ...known,
+      entry: { ...known.entry, status, [member]: at2 },
+      ended: known.ended ?? { shard, seq, ts }
+    })
+  };
+}
+function doubted(state, event) {
+  const { payload, shard, seq, ts, signerKid } = event;
+  const { signer_kid: kid, since, reattested } = payload;
+  if (since === void 0) return state;
+  const known = registered(state, kid, "/payload/signer_kid");
+  if (known.doubt !== null) return state;
+  const positions = readList(since, "/payload/since", (value2) => {
+    const one = exactObject(value2, ["shard", "seq"]);
+    return one !== null && isCount4(one["shard"], 0) && isCount4(one["seq"], 1) ? [one["shard"], one["seq"]] : null;
+  });
+  const ranges = readList(reattested ?? [], "/payload/reattested", readRange);
+  const doubt = { since: new Map(positions), reattested: ranges, by: { shard, seq, ts, signerKid } };
+  return { keys: new Map(state.keys).set(known.entry.signer_kid, { ...known, doubt }) };
+}
+function readList(value2, pointer, read) {
+  const list = Array.isArray(value2) && value2.length <= MAX_RANGES ? value2.map(read) : null;
+  const at2 = list?.indexOf(null) ?? -1;
+  if (list === null || at2 !== -1) {
+    throw refuse3(at2 === -1 ? pointer : `${pointer}/${at2}`, "it does not say which signatures are in doubt");
+  }
+  return list;
+}
+function readRange(value2) {
+  const range = exactObject(value2, ["shard", "from", "to", "count"]);
+  const [from, to] = [range?.["from"], range?.["to"]].map(readPoint);
+  if (range === null || !from || !to || from.seq > to.seq) return null;
+  const { shard, count: count2 } = range;
+  return isCount4(shard, 0) && isCount4(count2, 1) ? { shard, from, to, count: count2 } : null;
+}
+function readPoint(value2) {
+  const point = exactObject(value2, ["seq", "hash"]);
+  if (point === null) return null;
+  const { seq, hash: hash2 } = point;
+  return isCount4(seq, 1) && typeof hash2 === "string" && HEX_SHA256.test(hash2) ? { seq, hash: hash2 } : null;
+}
+function isCount4(value2, least) {
+  return typeof value2 === "number" && Number.isSafeInteger(value2) && value2 >= least;
+}
+function registered(state, kid, pointer) {
+  const known = typeof kid === "string" ? state.keys.get(kid) : void 0;
+  if (known === void 0) throw refuse3(pointer, `${JSON.stringify(kid)} is not registered`);
+  return known;
+}
+function refuse3(pointer, message) {
+  return new EvidenceError("invalid_registry_event", `The registry event does not fit: ${message}.`, {
+    pointer
+  });
+}
+function samePublicKey(a, b) {
+  if (a === b) return true;
+  const left = checkedKeyOfPem(a);
+  const right = checkedKeyOfPem(b);
+  return left.every((byte, i) => right[i] === byte);
+}
+
+// libs/evidence/chain/scan-event.ts
+var QUOTE2 = 34;
+var BACKSLASH2 = 92;
+var COMMA2 = 44;
+var OPEN_BRACE2 = 123;
+var CLOSE_BRACE2 = 125;
+var OPEN_BRACKET2 = 91;
+var CLOSE_BRACKET2 = 93;
+var MINUS2 = 45;
+var ZERO2 = 48;
+var NINE2 = 57;
+var SAFE_DIGITS2 = 15;
+var HASH_LENGTH = 64;
+var SIGNATURE_LENGTH2 = 88;
+var ID_LENGTH = 36;
+var TS_LENGTH = 24;
+var EventScanner = class {
+  text = "";
+  pos = 0;
+  /** Text of the actor that was found right last: most events of a stretch have few actors. */
+  actor = "";
+  type = "";
+  kid = "";
+  scan(text2) {
+    if (text2.length * 3 > MAX_EVENT_BYTES && utf8Exceeds(text2, MAX_EVENT_BYTES)) return null;
+    this.text = text2;
+    this.pos = 0;
+    if (!this.readActor() || !this.uuidOrNull('"causationId":') || !this.uuidOrNull(',"correlationId":'))
+      return null;
+    const cut1 = this.pos + 1;
+    const hash2 = this.fixed(',"hash":"', HASH_LENGTH);
+    const cut2 = this.pos + 1;
+    const id = this.fixed(',"id":"', ID_LENGTH);
+    if (hash2 === null || id === null || !UUID_V7.test(id)) return null;
+    if (!this.literal(',"payload":') || text2.charCodeAt(this.pos) !== OPEN_BRACE2 || !this.value(1))
+      return null;
+    const prevHash = this.fixed(',"prevHash":"', HASH_LENGTH);
+    const seq = this.integer(',"seq":');
+    const shard = this.integer(',"shard":');
+    if (prevHash === null || seq < 1 || shard < 0) return null;
+    const cut3 = this.pos + 1;
+    const signature = this.fixed(',"signature":"', SIGNATURE_LENGTH2);
+    const cut4 = this.pos + 1;
+    if (signature === null) return null;
+    const signerKid = this.name(',"signerKid":"', this.kid);
+    if (signerKid === null || signerKid !== this.kid && !isKid(signerKid)) return null;
+    const stream = this.name(',"stream":"', "");
+    if (stream === null || !isStream(stream)) return null;
+    const streamVersion = this.integer(',"streamVersion":');
+    const ts = this.fixed(',"ts":"', TS_LENGTH);
+    if (streamVersion < 1 || ts === null || !isTimestamp(ts)) return null;
+    const type = this.name(',"type":"', this.type);
+    if (type === null || type !== this.type && !isType(type)) return null;
+    if (!this.literal(',"v":1}') || this.pos !== text2.length) return null;
+    this.kid = signerKid;
+    this.type = type;
+    return {
+      facts: { shard, seq, id, ts, stream, streamVersion, signerKid, prevHash, hash: hash2 },
+      hashed: text2.slice(0, cut1) + text2.slice(cut2, cut3) + text2.slice(cut4),
+      signature,
+      type
+    };
+  }
+  literal(expected) {
+    if (!this.text.startsWith(expected, this.pos)) return false;
+    this.pos += expected.length;
+    return true;
+  }
+  /** A string of known length without anything to escape; its users look at the characters. */
+  fixed(before, length) {
+    if (!this.literal(before)) return null;
+    const end = this.pos + length;
+    if (this.text.charCodeAt(end) !== QUOTE2) return null;
+    const value2 = this.text.slice(this.pos, end);
+    this.pos = end + 1;
+    return value2;
+  }
+  /** A plain string; `likely` is what it probably is. */
+  name(before, likely) {
+    if (!this.literal(before)) return null;
+    const start = this.pos;
+    if (likely !== "" && this.text.startsWith(likely, start)) {
+      const end2 = start + likely.length;
+      if (this.text.charCodeAt(end2) === QUOTE2) {
+        this.pos = end2 + 1;
+        return likely;
+      }
+    }
+    const end = this.plainEnd(start);
+    if (end < 0) return null;
+    this.pos = end + 1;
+    return this.text.slice(start, end);
+  }
+  integer(before) {
+    if (!this.literal(before)) return -1;
+    const { text: text2 } = this;
+    const start = this.pos;
+    let value2 = 0;
+    let c = text2.charCodeAt(start);
+    while (c >= ZERO2 && c <= NINE2) {
+      value2 = value2 * 10 + (c - ZERO2);
+      c = text2.charCodeAt(++this.pos);
+    }
+    const digits = this.pos - start;
+    if (digits === 0 || digits > SAFE_DIGITS2 || digits > 1 && text2.charCodeAt(start) === ZERO2) return -1;
+    return value2;
+  }
+  uuidOrNull(before) {
+    if (!this.literal(before)) return false;
+    if (this.literal("null")) return true;
+    const uuid = this.fixed('"', ID_LENGTH);
+    return uuid !== null && UUID.test(uuid);
+  }
+  readActor() {
+    if (this.actor !== "" && this.text.startsWith(this.actor)) {
+      this.pos = this.actor.length;
+      return true;
+    }
+    if (!this.literal('{"actor":{"id":')) return false;
+    const start = this.pos + 1;
+    if (!this.plainString()) return false;
+    const length = this.pos - 1 - start;
+    if (length < 1 || length > 255) return false;
+    if (!this.literal(',"kind":"')) return false;
+    if (!this.literal('service"') && !this.literal('human"') && !this.literal('system"')) return false;
+    if (!this.literal(',"roles":[')) return false;
+    while (this.text.charCodeAt(this.pos) === QUOTE2) {
+      const role = this.pos;
+      if (!this.plainString() || this.pos - role === 2) return false;
+      if (this.text.charCodeAt(this.pos) !== COMMA2) break;
+      this.pos++;
+      if (this.text.charCodeAt(this.pos) !== QUOTE2) return false;
+    }
+    if (!this.literal("]},")) return false;
+    this.actor = this.text.slice(0, this.pos);
+    return true;
+  }
+  /** Looks at one canonical value and stops after it. @param depth levels around it */
+  value(depth) {
+    const c = this.text.charCodeAt(this.pos);
+    if (c === QUOTE2) return this.plainString() || this.unusualString();
+    if (c === OPEN_BRACE2) return depth < MAX_DEPTH && this.object(depth + 1);
+    if (c === OPEN_BRACKET2) return depth < MAX_DEPTH && this.array(depth + 1);
+    if (c === MINUS2 || c >= ZERO2 && c <= NINE2) return this.number();
+    return this.literal("true") || this.literal("false") || this.literal("null");
+  }
+  object(depth) {
+    const { text: text2 } = this;
+    if (text2.charCodeAt(++this.pos) === CLOSE_BRACE2) {
+      this.pos++;
+      return true;
+    }
+    let before = "";
+    for (let first = true; ; first = false) {
+      const start = this.pos + 1;
+      if (text2.charCodeAt(this.pos) !== QUOTE2 || !this.plainString()) return false;
+      const name = text2.slice(start, this.pos - 1);
+      if (!first && name <= before || isForbiddenMember(name)) return false;
+      before = name;
+      if (text2.charCodeAt(this.pos) !== 58) return false;
+      this.pos++;
+      if (!this.value(depth)) return false;
+      const c = text2.charCodeAt(this.pos);
+      this.pos++;
+      if (c === CLOSE_BRACE2) return true;
+      if (c !== COMMA2) return false;
+    }
+  }
+  array(depth) {
+    const { text: text2 } = this;
+    if (text2.charCodeAt(++this.pos) === CLOSE_BRACKET2) {
+      this.pos++;
+      return true;
+    }
+    for (; ; ) {
+      if (!this.value(depth)) return false;
+      const c = text2.charCodeAt(this.pos);
+      this.pos++;
+      if (c === CLOSE_BRACKET2) return true;
+      if (c !== COMMA2) return false;
+    }
+  }
+  /** A string without escapes and surrogates, from its opening quote; stops after the closing one. */
+  plainString() {
+    const end = this.plainEnd(this.pos + 1);
+    if (end < 0) return false;
+    this.pos = end + 1;
+    return true;
+  }
+  plainEnd(start) {
+    const { text: text2 } = this;
+    const { length } = text2;
+    for (let i = start; i < length; i++) {
+      const c = text2.charCodeAt(i);
+      if (c === QUOTE2) return i;
+      if (c === BACKSLASH2 || c < 32 || (c & 63488) === 55296) return -1;
+    }
+    return -1;
+  }
+  /** A string with escapes or surrogates: canonical when JSON.stringify makes the same of it. */
+  unusualString() {
+    const { text: text2, pos } = this;
+    let end = text2.indexOf('"', pos + 1);
+    while (end > 0 && text2.charCodeAt(end - 1) === BACKSLASH2) {
+      let slashes = 1;
+      while (text2.charCodeAt(end - 1 - slashes) === BACKSLASH2) slashes++;
+      if (slashes % 2 === 0) break;
+      end = text2.indexOf('"', end + 1);
+    }
+    if (end < 0) return false;
+    const token = text2.slice(pos, end + 1);
+    try {
+      const decoded2 = JSON.parse(token);
+      if (typeof decoded2 !== "string" || !decoded2.isWellFormed() || JSON.stringify(decoded2) !== token)
+        return false;
+    } catch {
+      return false;
+    }
+    this.pos = end + 1;
+    return true;
+  }
+  number() {
+    const { text: text2 } = this;
+    const start = this.pos;
+    let i = text2.charCodeAt(start) === MINUS2 ? start + 1 : start;
+    const first = i;
+    let c = text2.charCodeAt(i);
+    while (c >= ZERO2 && c <= NINE2) c = text2.charCodeAt(++i);
+    const simple = c !== 46 && c !== 101 && i - first <= SAFE_DIGITS2;
+    if (simple && i > first && (text2.charCodeAt(first) !== ZERO2 || i - first === 1 && first === start)) {
+      this.pos = i;
+      return true;
+    }
+    while (c >= ZERO2 && c <= NINE2 || c === 46 || c === 101 || c === 43 || c === MINUS2) {
+      c = text2.charCodeAt(++i);
+    }
+    const token = text2.slice(start, i);
+    const value2 = Number(token);
+    this.pos = i;
+    return isExactDouble(value2) && String(value2) === token;
+  }
+};
+function utf8Exceeds(text2, limit) {
+  return new TextEncoder().encode(text2).length > limit;
+}
+
+// libs/evidence/keys/signer-possession.ts
+var DOMAIN2 = "illuvrse-kernel/signer-possession/v1";
+var encoder7 = new TextEncoder();
+var decoder3 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+function signerPossessionInput(of) {
+  assertOrigin(of.origin);
+  return encoder7.encode(`${DOMAIN2}
+${of.origin}
+${of.replaces}
+${of.kid}
+${of.publicKeySha256}
+`);
+}
+function counterSignatureHolds(origin, { type, payload }) {
+  if (type !== "signer.rotated" && type !== "signer.emergency") return true;
+  const { from, counterSignature } = payload;
+  const signature = typeof counterSignature === "string" ? base64Decode(counterSignature) : null;
+  if (typeof from !== "string" || signature?.length !== 64) return false;
+  try {
+    const { signer_kid: kid, public_key_pem } = readSigner(payload["to"]);
+    const raw = checkedKeyOfPem(public_key_pem);
+    const input = signerPossessionInput({
+      origin,
+      replaces: from,
+      kid,
+      publicKeySha256: sha256Hex(raw)
+    });
+    return verifyEd25519(importKey(raw), input, signature);
+  } catch (error) {
+    if (error instanceof EvidenceError) return false;
+    throw error;
+  }
+}
+
+// libs/evidence/chain/inspect-event.ts
+var decoder4 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+var EventInspector = class {
+  constructor(origin, publicKey, checkSignatures) {
+    this.origin = origin;
+    this.publicKey = publicKey;
+    this.checkSignatures = checkSignatures;
+  }
+  origin;
+  publicKey;
+  checkSignatures;
+  keys = /* @__PURE__ */ new Map();
+  scanner = new EventScanner();
+  signature = new Uint8Array(64);
+  inputs = new SigningInputs();
+  inspect(bytes) {
+    const facts = this.factsOfSound(bytes);
+    if (facts === null) return this.inspectSlowly(bytes);
+    if (!facts.stream.startsWith("signer/")) return { facts, event: null, formatted: true, faults: [] };
+    const event = parseEvent(bytes);
+    return { facts, event, formatted: true, faults: this.counterSignatureFaults(event) };
+  }
+  /** The same for readers that need the event itself: it is there whenever its format is right. */
+  inspectWhole(bytes) {
+    const inspection = this.inspect(bytes);
+    if (inspection.event !== null || !inspection.formatted) return inspection;
+    const text2 = typeof bytes === "string" ? bytes : decoder4.decode(bytes);
+    return { ...inspection, event: JSON.parse(text2) };
+  }
+  /** The facts of an event that is right in every way; null when that is not certain. */
+  factsOfSound(bytes) {
+    let text2;
+    try {
+      text2 = typeof bytes === "string" ? bytes : decoder4.decode(bytes);
+    } catch {
+      return null;
+    }
+    const scanned = this.scanner.scan(text2);
+    if (scanned === null) return null;
+    const { facts, hashed, signature } = scanned;
+    if (sha256Hex(hashed) !== facts.hash || !isHex(facts.prevHash)) return null;
+    if (!base64DecodeInto(signature, this.signature)) return null;
+    return this.checkSignatures && this.signatureFails(facts) ? null : facts;
+  }
+  inspectSlowly(bytes) {
+    let event;
+    let hashed;
+    try {
+      ({ event, hashed } = parseEventParts(bytes));
+    } catch (error) {
+      if (!(error instanceof EvidenceError)) throw error;
+      const facts = salvage(bytes);
+      const at2 = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
+      const fault2 = {
+        code: "format",
+        shard: facts?.shard ?? null,
+        seq: facts?.seq ?? null,
+        id: facts === null || facts.id === "" ? null : facts.id,
+        message: `${error.message}${at2}`
+      };
+      return { facts, event: null, formatted: false, faults: [fault2] };
+    }
+    const faults = [];
+    const hash2 = sha256Hex(hashed);
+    if (hash2 !== event.hash) {
+      faults.push(faultAt(event, "hash", `the event says hash ${event.hash}, its content has ${hash2}`));
+    }
+    base64DecodeInto(event.signature, this.signature);
+    if (this.checkSignatures && this.signatureFails(event)) {
+      const message = `the signature is not one by ${event.signerKid} over this position and hash`;
+      faults.push(faultAt(event, "signature", message));
+    }
+    if (faults.length === 0) faults.push(...this.counterSignatureFaults(event));
+    return { facts: event, event, formatted: true, faults };
+  }
+  /** A key that takes the place of another has to sign for that too. */
+  counterSignatureFaults(event) {
+    if (!this.checkSignatures || !isRegistryEvent(event)) return [];
+    if (counterSignatureHolds(this.origin, event)) return [];
+    return [faultAt(event, "signature", "the counter-signature is not one by the key that comes in")];
+  }
+  /** Whether `this.signature` is not one over the event's signing input; false when its key is not known. */
+  signatureFails({ signerKid, shard, seq, hash: hash2 }) {
+    const key = this.key(signerKid);
+    if (key === null) return false;
+    return !verifyEd25519(key, this.inputs.of(this.origin, shard, seq, hash2), this.signature);
+  }
+  key(kid) {
+    let key = this.keys.get(kid);
+    if (key === void 0) {
+      const raw = this.publicKey(kid);
+      key = raw === void 0 ? null : importKey(raw);
+      this.keys.set(kid, key);
+    }
+    return key;
+  }
+};
+var SigningInputs = class {
+  byLength = /* @__PURE__ */ new Map();
+  origin = "";
+  shard = -1;
+  head = "";
+  of(origin, shard, seq, hash2) {
+    if (origin !== this.origin || shard !== this.shard) {
+      this.origin = origin;
+      this.shard = shard;
+      this.head = signingText({ origin, shard, seq: 0, hash: "" }).slice(0, -3);
+      this.byLength.clear();
+    }
+    const tail = `${seq}
+${hash2}
+`;
+    const length = this.head.length + tail.length;
+    let bytes = this.byLength.get(length);
+    if (bytes === void 0) {
+      bytes = new Uint8Array(length);
+      writeAscii(bytes, 0, this.head);
+      this.byLength.set(length, bytes);
+    }
+    writeAscii(bytes, this.head.length, tail);
+    return bytes;
+  }
+};
+function writeAscii(bytes, at2, text2) {
+  for (let i = 0; i < text2.length; i++) bytes[at2 + i] = text2.charCodeAt(i);
+}
+function isHex(text2) {
+  for (let i = 0; i < text2.length; i++) {
+    const c = text2.charCodeAt(i);
+    if (c < 48 || c > 102 || c > 57 && c < 97) return false;
+  }
+  return true;
+}
+function salvage(bytes) {
+  let value2;
+  try {
+    value2 = JSON.parse(typeof bytes === "string" ? bytes : new TextDecoder().decode(bytes));
+  } catch {
+    return null;
+  }
+  if (typeof value2 !== "object" || value2 === null) return null;
+  const v = value2;
+  const { shard, seq, streamVersion } = v;
+  if (!isCount5(shard, 0) || !isCount5(seq, 1)) return null;
+  const text2 = (name, fits) => {
+    const member = v[name];
+    return typeof member === "string" && fits(member) ? member : "";
+  };
+  const isHash = (hash2) => HEX_SHA256.test(hash2);
+  return {
+    shard,
+    seq,
+    id: text2("id", (id) => UUID_V7.test(id)),
+    ts: text2("ts", isTimestamp),
+    stream: text2("stream", isStream),
+    streamVersion: isCount5(streamVersion, 1) ? streamVersion : 0,
+    signerKid: text2("signerKid", isKid),
+    prevHash: text2("prevHash", isHash),
+    hash: text2("hash", isHash)
+  };
+}
+function isCount5(value2, least) {
+  return typeof value2 === "number" && Number.isSafeInteger(value2) && value2 >= least;
+}
+
+// libs/evidence/keys/key-ring.ts
+var CROSS_SHARD_TOLERANCE_MS = 6e4;
+var BEFORE_EVERYTHING = "0000-01-01T00:00:00.000Z";
+var VALID = { valid: true };
+var KeyRing = class {
+  roots;
+  partial;
+  state;
+  constructor(roots, { partial = false, registry = NO_KEYS } = {}) {
+    this.roots = new Map(roots.map((entry) => [entry.signer_kid, entry]));
+    this.partial = partial;
+    this.state = registry;
+  }
+  get registry() {
+    return this.state;
+  }
+  root(kid) {
+    return this.roots.get(kid);
+  }
+  /** Takes in an event that passed its own checks. @throws EvidenceError as `evolveKeys` does. */
+  apply(event) {
+    if (this.partial && isRegistryEvent(event)) this.assumeRegistered(event.payload, event.shard);
+    this.state = evolveKeys(this.state, event);
+  }
+  /** A key that this part of the evidence speaks of without having registered it was registered before. */
+  assumeRegistered(payload, shard) {
+    const kid = payload["signer_kid"] ?? payload["from"];
+    const root = typeof kid === "string" ? this.roots.get(kid) : void 0;
+    if (root === void 0 || this.state.keys.has(root.signer_kid)) return;
+    const entry = { ...root, status: "active", retiredAt: null, compromisedAt: null };
+    this.state = {
+      keys: new Map(this.state.keys).set(entry.signer_kid, {
+        entry,
+        added: { shard, seq: 0, ts: BEFORE_EVERYTHING },
+        ended: null,
+        doubt: null
+      })
+    };
+  }
+  /** Whether `use.kid` may have signed the event at that position, by what is known so far. */
+  judge(use) {
+    const root = this.roots.get(use.kid);
+    if (root === void 0) return refuse4("unknown_key", `signers.json has no key ${use.kid}`, true);
+    if (!root.purposes.includes("audit")) {
+      return refuse4("key_not_valid", `${use.kid} is not an audit key (signers.json, purposes)`, true);
+    }
+    const known = this.state.keys.get(use.kid);
+    if (known === void 0) {
+      if (this.partial || this.isBeforeRegistry(use)) return judgeByRoot(root, use);
+      return refuse4("key_not_valid", `${use.kid} is used before it was added to the registry`, false);
+    }
+    if (!samePublicKey(known.entry.public_key_pem, root.public_key_pem)) {
+      return refuse4(
+        "key_not_valid",
+        `the chain registers another public key for ${use.kid} than signers.json`,
+        true
+      );
+    }
+    if (!known.entry.purposes.includes("audit")) {
+      return refuse4("key_not_valid", `${use.kid} was not registered as an audit key`, true);
+    }
+    if (isBefore(use, known.added) && !this.isBeforeRegistry(use)) {
+      return refuse4("key_not_valid", `${use.kid} is used before it was added at ${show2(known.added)}`, true);
+    }
+    if (known.ended === null) return judgeByRoot(root, use);
+    if (isAfter(use, known.ended)) {
+      return refuse4(
+        "key_not_valid",
+        `${use.kid} is used after it was ${known.entry.status} at ${show2(known.ended)}`,
+        true
+      );
+    }
+    return known.doubt === null ? VALID : judgeDoubtful(known.doubt, use);
+  }
+  /** No audit key was registered before this position: the trust root alone decides. */
+  isBeforeRegistry(use) {
+    for (const { entry, added: added2 } of this.state.keys.values()) {
+      if (!entry.purposes.includes("audit")) continue;
+      if (added2.shard === use.shard ? added2.seq < use.seq : added2.ts < use.ts) return false;
+    }
+    return true;
+  }
+};
+function judgeDoubtful({ since, reattested, by }, use) {
+  const from = since.get(use.shard);
+  if (from === void 0 || use.seq < from) return VALID;
+  const range = reattested.find(
+    (one) => one.shard === use.shard && one.from.seq <= use.seq && use.seq <= one.to.seq
+  );
+  if (range !== void 0) return { valid: true, reattested: { range, by } };
+  return refuse4(
+    "key_not_valid",
+    `${use.kid} is compromised since ${use.shard}:${from} (says ${show2(by)}), and nobody re-attested this event`,
+    true
+  );
+}
+function judgeByRoot(root, use) {
+  if (root.status === "active") return VALID;
+  const at2 = root.status === "retired" ? root.retiredAt : root.compromisedAt;
+  if (at2 !== null && Date.parse(use.ts) <= Date.parse(at2) + CROSS_SHARD_TOLERANCE_MS) return VALID;
+  const since = at2 === null ? "" : ` since ${at2}`;
+  return refuse4("key_not_valid", `${use.kid} is ${root.status}${since} (signers.json)`, false);
+}
+function isBefore(use, mark) {
+  if (use.shard === mark.shard) return use.seq < mark.seq;
+  return Date.parse(use.ts) < Date.parse(mark.ts) - CROSS_SHARD_TOLERANCE_MS;
+}
+function isAfter(use, mark) {
+  if (use.shard === mark.shard) return use.seq > mark.seq;
+  return Date.parse(use.ts) > Date.parse(mark.ts) + CROSS_SHARD_TOLERANCE_MS;
+}
+function show2({ shard, seq }) {
+  return `${shard}:${seq}`;
+}
+function refuse4(code2, message, final) {
+  return { valid: false, code: code2, message, final };
+}
+
+// libs/evidence/log/log-checkpoint.ts
+var LOG = /^(.+)\/log\/(0|[1-9][0-9]{0,3})$/;
+var SIZE = /^(0|[1-9][0-9]{0,15})$/;
+var SIGNATURE2 = /^\u2014 ([^ +]+) ([A-Za-z0-9+/]+={0,2})$/;
+var MAX_SIGNATURES = 16;
+var ED25519 = 1;
+var encoder8 = new TextEncoder();
+function logName(origin, shard) {
+  return `${origin}/log/${shard}`;
+}
+function noteKeyHash(name, rawKey) {
+  const prefix = encoder8.encode(`${name}
+`);
+  const input = new Uint8Array(prefix.length + 1 + rawKey.length);
+  input.set(prefix);
+  input[prefix.length] = ED25519;
+  input.set(rawKey, prefix.length + 1);
+  return sha256(input).slice(0, 4);
+}
+function parseSignedCheckpoint(note) {
+  const end = note.lastIndexOf("\n\n");
+  if (end < 0 || !note.endsWith("\n")) throw refuse5("it is no signed note");
+  const text2 = note.slice(0, end + 1);
+  const lines = note.slice(end + 2, -1).split("\n");
+  if (lines.length > MAX_SIGNATURES) throw refuse5(`it has more than ${MAX_SIGNATURES} signatures`);
+  const signatures = lines.map((line) => {
+    const [, name, base64] = SIGNATURE2.exec(line) ?? [];
+    const bytes = base64 === void 0 ? null : base64Decode(base64);
+    if (name === void 0 || bytes === null || bytes.length < 5)
+      throw refuse5("a line of its signatures does not fit");
+    return { name, keyHash: bytes.slice(0, 4), signature: bytes.slice(4) };
+  });
+  return { ...readText(text2), text: text2, signatures };
+}
+function whyCheckpointNotSigned({ origin, shard, text: text2, signatures }, keys) {
+  const name = logName(origin, shard);
+  const input = encoder8.encode(text2);
+  for (const key of keys) {
+    const raw = checkedKeyOfPem(key.public_key_pem);
+    const hash2 = noteKeyHash(name, raw);
+    const line = signatures.find(
+      (one) => one.name === name && one.keyHash.every((byte, i) => byte === hash2[i])
+    );
+    if (line === void 0) continue;
+    if (!key.purposes.includes("checkpoint"))
+      return `key_not_valid: ${key.signer_kid} is not a checkpoint key`;
+    if (key.status === "compromised") return `key_not_valid: ${key.signer_kid} is compromised`;
+    if (verifyEd25519(importKey(raw), input, line.signature)) return null;
+    return `signature: not made by ${key.signer_kid} over this checkpoint`;
+  }
+  return "unknown_key: no known signer has signed the checkpoint";
+}
+function readText(text2) {
+  const [log, size, root, rest, ...more] = text2.split("\n");
+  const [, origin, shard] = LOG.exec(log ?? "") ?? [];
+  if (!isOrigin(origin) || shard === void 0)
+    throw refuse5("its first line names no log, <origin>/log/<shard>");
+  if (size === void 0 || !SIZE.test(size) || !Number.isSafeInteger(Number(size))) {
+    throw refuse5("its second line is no size");
+  }
+  const hash2 = root === void 0 ? null : base64Decode(root);
+  if (hash2?.length !== 32) throw refuse5("its third line is no SHA-256 in base64");
+  if (rest !== "" || more.length > 0) throw refuse5("it must have three lines, nothing else");
+  return { origin, shard: Number(shard), size: Number(size), root: hash2 };
+}
+function refuse5(message) {
+  return new EvidenceError("invalid_checkpoint", `This is no checkpoint of a log: ${message}.`);
+}
+
+// libs/evidence/log/merkle-tree.ts
+var [LEAF, NODE] = [0, 1];
+var MAX_PATH = 53;
+function leafHash(data) {
+  const input = new Uint8Array(data.length + 1);
+  input[0] = LEAF;
+  input.set(data, 1);
+  return sha256(input);
+}
+function nodeHash(left, right) {
+  const input = new Uint8Array(65);
+  input[0] = NODE;
+  input.set(left, 1);
+  input.set(right, 33);
+  return sha256(input);
+}
+function rootOf({
+  index,
+  size,
+  leaf,
+  path
+}) {
+  if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size) return null;
+  let node = index;
+  let last = size - 1;
+  let hash2 = leaf;
+  for (const sibling of path) {
+    if (last === 0 || sibling.length !== 32) return null;
+    if (node % 2 === 1 || node === last) {
+      hash2 = nodeHash(sibling, hash2);
+      while (node % 2 === 0 && node !== 0) {
+        node /= 2;
+        last = Math.floor(last / 2);
+      }
+    } else {
+      hash2 = nodeHash(hash2, sibling);
+    }
+    node = Math.floor(node / 2);
+    last = Math.floor(last / 2);
+  }
+  return last === 0 ? hash2 : null;
+}
+
+// libs/evidence/log/log-proof.ts
+var FIRST_LINE = "c2sp.org/tlog-proof@v1";
+var INDEX = /^index (0|[1-9][0-9]{0,15})$/;
+function parseLogProof(text2) {
+  const refuse6 = (message) => new EvidenceError("invalid_log_proof", `This is no proof of inclusion: ${message}.`);
+  const end = text2.indexOf("\n\n");
+  const [first, second, ...hashes] = text2.slice(0, Math.max(end, 0)).split("\n");
+  if (first !== FIRST_LINE) throw refuse6(`its first line is not ${FIRST_LINE}`);
+  const index = Number(INDEX.exec(second ?? "")?.[1] ?? NaN);
+  if (!Number.isSafeInteger(index)) throw refuse6("its second line is no index");
+  if (hashes.length > MAX_PATH) throw refuse6(`its path has more than ${MAX_PATH} hashes`);
+  const path = hashes.map((line) => {
+    const hash2 = base64Decode(line);
+    if (hash2?.length !== 32) throw refuse6("a line of its path is no SHA-256 in base64");
+    return hash2;
+  });
+  return { index, path, checkpoint: parseSignedCheckpoint(text2.slice(end + 2)) };
+}
+function includes(proof, bytes) {
+  const { index, path, checkpoint } = proof;
+  const root = rootOf({ index, size: checkpoint.size, leaf: leafHash(bytes), path });
+  return root !== null && root.every((byte, i) => byte === checkpoint.root[i]);
+}
+
 // libs/evidence/approvals/webauthn-assertion.ts
 var USER_PRESENT = 1;
 var USER_VERIFIED = 4;
@@ -11572,7 +11284,7 @@ var EXTENSIONS = 128;
 var AUTHENTICATOR_DATA = 37;
 var MAX_CLIENT_DATA = 4096;
 var MAX_AUTHENTICATOR_DATA = 4096;
-function judgeAssertion(crypto, assertion, credential, challenge) {
+function judgeAssertion(assertion, credential, challenge) {
   const reasons = [];
   const clientData = base64Decode(assertion.clientDataJSON);
   const authenticatorData = base64Decode(assertion.authenticatorData);
@@ -11590,10 +11302,10 @@ function judgeAssertion(crypto, assertion, credential, challenge) {
     reasons.push("credential: the assertion is by another credential than the registered one");
   }
   reasons.push(...judgeClientData(clientData, credential, challenge));
-  reasons.push(...judgeAuthenticatorData(crypto, authenticatorData, credential));
+  reasons.push(...judgeAuthenticatorData(authenticatorData, credential));
   const signed = new Uint8Array(authenticatorData.length + 32);
   signed.set(authenticatorData);
-  signed.set(crypto.sha256(clientData), authenticatorData.length);
+  signed.set(sha256(clientData), authenticatorData.length);
   let key;
   try {
     key = readCoseKey(publicKey);
@@ -11601,7 +11313,7 @@ function judgeAssertion(crypto, assertion, credential, challenge) {
     if (!(error instanceof EvidenceError)) throw error;
     return [...reasons, `${error.code}: ${error.message}`];
   }
-  const valid = key.algorithm === "EdDSA" ? signature.length === 64 && crypto.verify(crypto.importKey(key.raw), signed, signature) : crypto.verifyEs256(key.x, key.y, signed, signature);
+  const valid = key.algorithm === "EdDSA" ? signature.length === 64 && verifyEd25519(importKey(key.raw), signed, signature) : verifyEs256(key.x, key.y, signed, signature);
   if (!valid) reasons.push("signature: not made by the registered credential over this assertion");
   return reasons;
 }
@@ -11620,7 +11332,7 @@ function judgeClientData(bytes, { origins }, challenge) {
   if (value2["type"] !== "webauthn.get") {
     reasons.push(`client_data: the ceremony is ${JSON.stringify(value2["type"] ?? null)}, not "webauthn.get"`);
   }
-  if (value2["challenge"] !== base64Url(challenge)) {
+  if (value2["challenge"] !== base64Url2(challenge)) {
     reasons.push("challenge: the assertion is over another challenge than the SHA-256 of this record");
   }
   const origin = value2["origin"];
@@ -11632,10 +11344,10 @@ function judgeClientData(bytes, { origins }, challenge) {
   if (value2["crossOrigin"] === true) reasons.push("web_origin: given inside a frame of another origin");
   return reasons;
 }
-function judgeAuthenticatorData(crypto, bytes, { rpId }) {
+function judgeAuthenticatorData(bytes, { rpId }) {
   if (bytes.length < AUTHENTICATOR_DATA) return ["authenticator_data: it has fewer than 37 bytes"];
   const reasons = [];
-  const expected = crypto.sha256(new TextEncoder().encode(rpId));
+  const expected = sha256(new TextEncoder().encode(rpId));
   if (!expected.every((byte, i) => bytes[i] === byte)) {
     reasons.push(`relying_party: the authenticator signed for another relying party than ${rpId}`);
   }
@@ -11648,7 +11360,7 @@ function judgeAuthenticatorData(crypto, bytes, { rpId }) {
   }
   return reasons;
 }
-function base64Url(bytes) {
+function base64Url2(bytes) {
   return base64Encode(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
@@ -11665,7 +11377,7 @@ function readApprovalSignature(value2, base = "") {
     { pointer: base }
   );
 }
-function judgeApprovalSignature(crypto, record, signature, key) {
+function verifyApproval(record, signature, key) {
   let input;
   try {
     input = approvalSigningInput(record);
@@ -11676,12 +11388,69 @@ function judgeApprovalSignature(crypto, record, signature, key) {
   if (record.keyId !== key.keyId) return [`key: the record names the key ${record.keyId}, not ${key.keyId}`];
   if (key.algorithm === "webauthn") {
     if (typeof signature === "string") return ["signature: a WebAuthn credential signs by an assertion"];
-    return judgeAssertion(crypto, signature, key, crypto.sha256(input));
+    return judgeAssertion(signature, key, sha256(input));
   }
   const bytes = typeof signature === "string" ? base64Decode(signature) : null;
   if (bytes?.length !== 64) return ["signature: an Ed25519 signature is 64 bytes in standard base64"];
-  const valid = crypto.verify(crypto.importKey(checkedKeyOfPem(key.publicKeyPem)), input, bytes);
+  const valid = verifyEd25519(importKey(checkedKeyOfPem(key.publicKeyPem)), input, bytes);
   return valid ? [] : [`signature: not made by the key ${key.keyId} over this record`];
+}
+
+// libs/evidence/manifests/verify-envelope.ts
+function verifyManifestEnvelope({
+  manifest,
+  sha256: sha2563,
+  envelope,
+  keys,
+  origin
+}) {
+  const reasons = [];
+  try {
+    const { payloadType, payload, signatures } = parseEnvelope(envelope);
+    if (payloadType !== MANIFEST_PAYLOAD_TYPE) {
+      return { valid: false, reasons: [`payload_type: the envelope holds ${JSON.stringify(payloadType)}`] };
+    }
+    const statement = parseManifestStatement(payload);
+    const digest = manifest === void 0 ? sha2563 : manifestDigest(manifest);
+    if (digest === void 0) reasons.push("digest: neither the manifest nor its SHA-256 was given");
+    else if (digest !== statement.sha256) {
+      reasons.push(
+        `digest: the manifest's SHA-256 is ${digest}, the signed statement says ${statement.sha256}`
+      );
+    }
+    if (manifest !== void 0 && sha2563 !== void 0 && sha2563 !== digest) {
+      reasons.push(`digest: the manifest's SHA-256 is ${digest}, not ${sha2563} as claimed`);
+    }
+    if (origin !== void 0 && statement.origin !== origin) {
+      reasons.push(`origin: signed by ${statement.origin}, not by ${origin}`);
+    }
+    const input = dssePae(payloadType, payload);
+    const refusals = signatures.map(({ keyid, sig }) => whyNotSigned2(keys, keyid, sig, input, statement));
+    if (!refusals.includes(null)) reasons.push(...refusals.filter((reason) => reason !== null));
+  } catch (error) {
+    if (!(error instanceof EvidenceError)) throw error;
+    const at2 = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
+    reasons.push(`${error.code}: ${error.message}${at2}`);
+  }
+  return { valid: reasons.length === 0, reasons };
+}
+function whyNotSigned2(keys, keyid, sig, input, statement) {
+  const key = keys.find(({ signer_kid }) => signer_kid === keyid);
+  if (key === void 0) return `unknown_key: ${keyid} is not a known signer`;
+  if (!key.purposes.includes("manifest")) return `key_not_valid: ${keyid} is not a manifest key`;
+  const raw = checkedKeyOfPem(key.public_key_pem);
+  if (!verifyEd25519(importKey(raw), input, sig))
+    return `signature: not made by ${keyid} over this statement`;
+  const signedAt = Date.parse(statement.signedAt);
+  if (key.status === "compromised") {
+    if (key.compromisedAt === null || signedAt >= Date.parse(key.compromisedAt)) {
+      return `key_not_valid: ${keyid} was compromised when it signed (${statement.signedAt})`;
+    }
+  }
+  if (key.status === "retired" && (key.retiredAt === null || signedAt > Date.parse(key.retiredAt))) {
+    return `key_not_valid: ${keyid} was retired when it signed (${statement.signedAt})`;
+  }
+  return null;
 }
 
 // libs/evidence/approvals/upgrade-evidence.ts
@@ -11707,7 +11476,7 @@ var GIVEN_TYPES = {
   "upgrade.rejection_given": "reject",
   "upgrade.ratification_given": "ratify"
 };
-function verifyUpgradeEvidenceWith(crypto, file, { signers, origin }) {
+function verifyUpgradeEvidence(file, { signers, origin }) {
   const verdict = {
     upgradeId: null,
     status: null,
@@ -11730,12 +11499,12 @@ function verifyUpgradeEvidenceWith(crypto, file, { signers, origin }) {
     verdict.faults.push(`origin: the file is of ${bundle.origin}, not of ${origin}`);
     return verdict;
   }
-  const events = new BundleEvents(crypto, origin, signers, verdict);
+  const events = new BundleEvents(origin, signers, verdict);
   events.learn(bundle.signers);
   const pool = events.stream(bundle.pool, POOL_STREAM);
   const upgrade = events.stream(bundle.events, `upgrade/${bundle.upgradeId}`);
-  new DecisionReplay(crypto, bundle, signers, verdict).run(pool, upgrade);
-  proveInclusion(crypto, bundle, signers, verdict);
+  new DecisionReplay(bundle, signers, verdict).run(pool, upgrade);
+  proveInclusion(bundle, signers, verdict);
   return verdict;
 }
 function readUpgradeEvidence(file) {
@@ -11786,11 +11555,10 @@ function readUpgradeEvidence(file) {
   return root;
 }
 var BundleEvents = class {
-  constructor(crypto, origin, roots, verdict) {
+  constructor(origin, roots, verdict) {
     this.verdict = verdict;
     this.ring = new KeyRing(roots, { partial: true });
     this.inspector = new EventInspector(
-      crypto,
       origin,
       (kid) => {
         const root = this.ring.root(kid);
@@ -11854,13 +11622,11 @@ var BundleEvents = class {
   }
 };
 var DecisionReplay = class {
-  constructor(crypto, bundle, signers, verdict) {
-    this.crypto = crypto;
+  constructor(bundle, signers, verdict) {
     this.bundle = bundle;
     this.signers = signers;
     this.verdict = verdict;
   }
-  crypto;
   bundle;
   signers;
   verdict;
@@ -11916,8 +11682,8 @@ var DecisionReplay = class {
   }
   proposed(event) {
     const { payload, actor } = event;
-    const digest = manifestDigestWith(this.crypto.sha256Hex, this.bundle.manifest);
-    const recorded = manifestDigestWith(this.crypto.sha256Hex, payload["manifest"] ?? null);
+    const digest = manifestDigest(this.bundle.manifest);
+    const recorded = manifestDigest(payload["manifest"] ?? null);
     if (digest !== payload["manifestSha256"] || recorded !== digest) {
       this.fault(
         event,
@@ -11975,7 +11741,7 @@ var DecisionReplay = class {
       );
       return;
     }
-    const wrong = judgeApprovalSignature(this.crypto, record, signature, signer.key);
+    const wrong = verifyApproval(record, signature, signer.key);
     for (const reason of wrong) this.fault(event, "signature", `${record.approverId}: ${reason}`);
     if (wrong.length > 0) return;
     proposal.records.push(record);
@@ -12035,7 +11801,7 @@ var DecisionReplay = class {
   authorized(event) {
     const envelope = event.payload["authorization"];
     if (envelope === null || envelope === void 0) return;
-    const { valid, reasons } = verifyManifestEnvelopeWith(this.crypto, {
+    const { valid, reasons } = verifyManifestEnvelope({
       manifest: this.bundle.manifest,
       envelope,
       keys: this.signers,
@@ -12064,7 +11830,7 @@ var DecisionReplay = class {
     this.verdict.faults.push(`${code2}: ${shard}:${seq}: ${message}`);
   }
 };
-function proveInclusion(crypto, { origin, events, pool, proofs }, signers, verdict) {
+function proveInclusion({ origin, events, pool, proofs }, signers, verdict) {
   if (proofs.length === 0) return;
   const lines = [...events, ...pool];
   const before = verdict.faults.length;
@@ -12083,7 +11849,7 @@ function proveInclusion(crypto, { origin, events, pool, proofs }, signers, verdi
         fault2(`its proof is of the log ${logName(checkpoint2.origin, checkpoint2.shard)}`);
       }
       if (proof.index !== seq - 1) fault2(`its proof is for the index ${proof.index}`);
-      else if (!includes(crypto, proof, new TextEncoder().encode(line))) {
+      else if (!includes(proof, new TextEncoder().encode(line))) {
         fault2("its proof does not lead to the root of the checkpoint");
       }
     } catch (error) {
@@ -12093,7 +11859,7 @@ function proveInclusion(crypto, { origin, events, pool, proofs }, signers, verdi
   }
   if (first === null) return;
   const { checkpoint } = first;
-  const refusal = whyCheckpointNotSigned(crypto, checkpoint, signers);
+  const refusal = whyCheckpointNotSigned(checkpoint, signers);
   if (refusal !== null) verdict.faults.push(`inclusion: ${refusal}`);
   if (verdict.faults.length > before) return;
   verdict.log = {
@@ -12113,130 +11879,332 @@ function sameJson(a, b) {
   );
 }
 
-// libs/evidence/node-crypto.ts
-var import_node_crypto = require("node:crypto");
-function sha256Hex(data) {
-  return typeof import_node_crypto.hash === "function" ? (0, import_node_crypto.hash)("sha256", data, "hex") : (0, import_node_crypto.createHash)("sha256").update(data).digest("hex");
-}
-function keyObject(raw) {
-  return (0, import_node_crypto.createPublicKey)({ key: Buffer.from(spkiOfRawKey(raw)), format: "der", type: "spki" });
-}
-function verifyEd25519(publicKey, message, signature) {
-  return (0, import_node_crypto.verify)(null, message, publicKey, signature);
-}
-var nodeCrypto = {
-  sha256Hex,
-  importKey: keyObject,
-  verify: verifyEd25519
-};
-var P256_SPKI_PREFIX = Buffer.from("3059301306072a8648ce3d020106082a8648ce3d03010703420004", "hex");
-var nodeApprovalCrypto = {
-  ...nodeCrypto,
-  sha256: (data) => (0, import_node_crypto.createHash)("sha256").update(data).digest(),
-  verifyEs256: (x, y, message, signature) => {
-    const key = (0, import_node_crypto.createPublicKey)({
-      key: Buffer.concat([P256_SPKI_PREFIX, x, y]),
-      format: "der",
-      type: "spki"
-    });
-    return (0, import_node_crypto.verify)("sha256", message, key, signature);
+// libs/evidence/chain/chain-sequence.ts
+var MAX_OPEN_GAPS = 1e3;
+var NO_FAULTS = [];
+var ChainSequence = class {
+  constructor(options) {
+    this.options = options;
+    this.from = options.from ?? 1;
+    this.lateArrivals = options.lateArrivals ?? false;
+  }
+  options;
+  shards = /* @__PURE__ */ new Map();
+  from;
+  lateArrivals;
+  /** Sets the hash that the first event of a shard must link to, when it does not start at position 1. */
+  setPredecessor(shard, hash2) {
+    this.stateOf(shard).link = hash2;
+  }
+  heads() {
+    return [...this.shards.values()].flatMap(({ head }) => head ?? []).sort((a, b) => a.shard - b.shard);
+  }
+  accept(facts) {
+    const state = this.stateOf(facts.shard);
+    const { shard, seq, hash: hash2, id } = facts;
+    if (seq < this.from) {
+      if (seq === this.from - 1) state.link = hash2;
+      return NO_FAULTS;
+    }
+    if (seq < state.next) return this.acceptLate(state, facts);
+    const faults = [];
+    if (seq > state.next) this.openGap(state, facts, faults);
+    else if (state.link !== null && facts.prevHash !== state.link) {
+      faults.push(faultAt(facts, "link", wrongLink(facts, state.link)));
+    }
+    const before = state.head?.ts ?? "";
+    if (facts.ts !== "" && facts.ts < before) {
+      faults.push(faultAt(facts, "time", `ts ${facts.ts} is earlier than ${before} of the event before it`));
+    }
+    faults.push(...this.options.identity.see(facts, state.skipped));
+    state.head = { shard, seq, hash: hash2, ts: facts.ts === "" ? before : facts.ts, id };
+    state.next = seq + 1;
+    state.link = hash2;
+    return faults;
+  }
+  finish() {
+    const faults = this.options.identity.finish();
+    if (!this.lateArrivals) return faults;
+    for (const [shard, state] of this.shards) {
+      for (const gap of state.gaps) faults.push(gapFault(shard, gap));
+    }
+    return faults;
+  }
+  openGap(state, facts, faults) {
+    const gap = {
+      first: state.next,
+      last: facts.seq - 1,
+      hashBefore: state.link,
+      prevHashAfter: facts.prevHash
+    };
+    state.skipped += gap.last - gap.first + 1;
+    const remembered = state.gaps.length < MAX_OPEN_GAPS;
+    if (remembered) state.gaps.push(gap);
+    if (!remembered || !this.lateArrivals) faults.push(gapFault(facts.shard, gap));
+  }
+  /** An event whose position lies behind the head: it fills a gap, or its position was there before. */
+  acceptLate(state, facts) {
+    const { seq, shard, hash: hash2 } = facts;
+    const at2 = state.gaps.findIndex(({ first, last }) => first <= seq && seq <= last);
+    const gap = state.gaps[at2];
+    if (gap === void 0) {
+      const forked = state.head?.seq === seq && state.head.hash !== hash2;
+      const message = forked ? `position ${shard}:${seq} is taken by event ${state.head?.id}: the chain forks here` : `position ${shard}:${seq} occurs again`;
+      return [faultAt(facts, "duplicate", message)];
+    }
+    const faults = [faultAt(facts, "order", `it comes after position ${shard}:${state.next - 1}`)];
+    if (gap.first === seq && gap.hashBefore !== null && facts.prevHash !== gap.hashBefore) {
+      faults.push(faultAt(facts, "link", wrongLink(facts, gap.hashBefore)));
+    }
+    if (gap.last === seq && hash2 !== gap.prevHashAfter) {
+      const message = `its hash is ${hash2}, but the event after it has prevHash ${gap.prevHashAfter}`;
+      faults.push(faultAt(facts, "link", message));
+    }
+    const rest = [];
+    if (gap.first < seq) rest.push({ ...gap, last: seq - 1, prevHashAfter: facts.prevHash });
+    if (seq < gap.last) rest.push({ ...gap, first: seq + 1, hashBefore: hash2 });
+    state.gaps.splice(at2, 1, ...rest);
+    return faults;
+  }
+  stateOf(shard) {
+    let state = this.shards.get(shard);
+    if (state === void 0) {
+      const link = this.from === 1 ? this.options.genesisHash(shard) : null;
+      state = { head: null, next: this.from, link, gaps: [], skipped: 0 };
+      this.shards.set(shard, state);
+    }
+    return state;
   }
 };
-
-// libs/evidence/json/printable-text.ts
-function printable(text2) {
-  return text2.replace(
-    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
-    (c) => `\\u${(c.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`
-  );
+function wrongLink(facts, expected) {
+  return facts.seq === 1 ? `prevHash is ${facts.prevHash}, the genesis value of this origin and shard is ${expected}` : `prevHash is ${facts.prevHash}, the event before it has hash ${expected}`;
+}
+function gapFault(shard, { first, last }) {
+  const message = first === last ? `position ${shard}:${first} is missing` : `positions ${shard}:${first} to ${shard}:${last} are missing`;
+  return { code: "gap", shard, seq: first, id: null, message };
 }
 
-// libs/evidence/chain/archive-day.ts
-var ARCHIVE_DAY = {
-  payloadType: "application/vnd.illuvrse.kernel.archive-day+json",
-  type: "illuvrse-kernel/archive-day/v1",
-  name: "the manifest of a day in the archive",
-  members: {
-    origin: isOrigin,
-    shard: (value2) => typeof value2 === "number" && value2 >= 0 && Number.isSafeInteger(value2),
-    day: isDay,
-    count: isCount5,
-    first: isChainPoint,
-    last: isChainPoint,
-    previous: isPrevious,
-    signedAt: isTimestamp
-  },
-  contradiction({ day, count: count2, first, last, previous }) {
-    if (count2 !== last.seq - first.seq + 1) return "count is not that of the positions from first to last";
-    if (count2 === 1 && first.hash !== last.hash) return "first and last are one event with two hashes";
-    if (first.seq === 1 !== (previous === null)) {
-      return "a day has a previous one exactly when it does not begin with position 1";
+// libs/evidence/chain/identity-check.ts
+var IdentityCheckInMemory = class {
+  /** @param complete the chain is read from position 1, so every stream must start with version 1. */
+  constructor(complete) {
+    this.complete = complete;
+  }
+  complete;
+  ids = /* @__PURE__ */ new Set();
+  streams = /* @__PURE__ */ new Map();
+  see(facts, skipped) {
+    const faults = [];
+    if (!hasIdentity(facts)) return faults;
+    if (this.ids.has(facts.id)) faults.push(faultAt(facts, "duplicate", duplicateId(facts.id)));
+    this.ids.add(facts.id);
+    const last = this.streams.get(facts.stream);
+    const message = streamFault(facts, last ?? null, skipped, this.complete);
+    if (message !== null) faults.push(faultAt(facts, "stream", message));
+    this.streams.set(facts.stream, { shard: facts.shard, version: facts.streamVersion });
+    return faults;
+  }
+  finish() {
+    return [];
+  }
+};
+function hasIdentity({ id, stream, streamVersion }) {
+  return id !== "" && stream !== "" && streamVersion > 0;
+}
+function duplicateId(id) {
+  return `the id ${id} occurs at an earlier position too`;
+}
+function streamFault(facts, last, skipped, complete) {
+  const { shard, stream, streamVersion } = facts;
+  if (last !== null && last.shard !== shard) {
+    return `stream ${stream} is in shard ${last.shard} and in shard ${shard}`;
+  }
+  if (last === null && !complete) return null;
+  const before = last?.version ?? 0;
+  if (streamVersion === before + 1) return null;
+  const jump = streamVersion - before - 1;
+  if (jump > 0 && jump <= skipped) return null;
+  return `stream ${stream} has version ${streamVersion} here, expected ${before + 1}`;
+}
+
+// libs/evidence/chain/chain-verifier.ts
+var ChainVerifier = class {
+  inspector;
+  sequence;
+  ring;
+  /** The registry was given: its events have been applied already, and every verdict is final. */
+  registryIsComplete;
+  signatures;
+  from;
+  deferred = /* @__PURE__ */ new Map();
+  expected;
+  doubtful = /* @__PURE__ */ new Map();
+  events = 0;
+  constructor(options) {
+    assertOrigin(options.origin);
+    const { origin, signers } = options;
+    this.from = options.from ?? 1;
+    this.signatures = options.signatures ?? true;
+    this.registryIsComplete = options.registry !== void 0;
+    const { partial = false, registry = NO_KEYS } = options;
+    this.ring = new KeyRing(signers, { partial, registry });
+    this.inspector = new EventInspector(
+      origin,
+      (kid) => {
+        const root = this.ring.root(kid);
+        return root === void 0 ? void 0 : checkedKeyOfPem(root.public_key_pem);
+      },
+      this.signatures
+    );
+    this.sequence = new ChainSequence({
+      genesisHash: (shard) => genesisHash(origin, shard),
+      identity: options.identity ?? new IdentityCheckInMemory(this.from === 1),
+      from: this.from,
+      lateArrivals: options.lateArrivals ?? false
+    });
+    this.expected = (options.expectedHeads ?? []).map((head) => ({
+      ...head,
+      // The head of an empty shard has position 0 and the genesis value: every chain of this origin contains it.
+      found: head.seq === 0 && (head.hash === null || head.hash === genesisHash(origin, head.shard ?? 0))
+    }));
+  }
+  /** Number of events checked. */
+  get count() {
+    return this.events;
+  }
+  get registry() {
+    return this.ring.registry;
+  }
+  /** What was found valid because it was re-attested, in the order in which it was found. */
+  reattested() {
+    return [...this.doubtful.values()];
+  }
+  heads() {
+    return this.sequence.heads();
+  }
+  /** Sets the hash that the first event of a shard must link to, when checking does not start at position 1. */
+  setPredecessor(shard, hash2) {
+    this.sequence.setPredecessor(shard, hash2);
+  }
+  /** Checks one event. Faults that only the rest of the chain can tell come from `finish`. */
+  accept(bytes) {
+    const { facts, event, formatted, faults } = this.inspector.inspect(bytes);
+    if (facts === null) {
+      this.events++;
+      return faults;
     }
-    if (previous !== null && previous.day >= day) return "the previous day is not before this one";
+    const sound = event !== null && faults.length === 0 && this.ring.root(event.signerKid) !== void 0;
+    const registered2 = sound ? this.register(event) : [];
+    return [...this.acceptFacts(facts, faults, formatted), ...registered2];
+  }
+  /**
+   * The same for an event that was inspected elsewhere (a worker thread).
+   * @param faults what the inspection found
+   * @param formatted whether its format is right; otherwise its key is not judged
+   */
+  acceptFacts(facts, faults, formatted) {
+    const order = this.sequence.accept(facts);
+    if (facts.seq < this.from) return order;
+    this.events++;
+    const key = this.signatures && formatted ? this.judge(facts) : null;
+    const head = this.expected.length > 0 ? this.compare(facts) : null;
+    if (faults.length === 0 && key === null && head === null) return order;
+    return [...faults, ...order, ...key === null ? [] : [key], ...head === null ? [] : [head]];
+  }
+  finish() {
+    const faults = this.sequence.finish();
+    for (const { use, id, more } of this.deferred.values()) {
+      const verdict = this.ring.judge(use);
+      if (verdict.valid) continue;
+      const others = more === 0 ? "" : `, and at ${more} later ${more === 1 ? "position" : "positions"}`;
+      faults.push(faultAt({ ...use, id }, verdict.code, verdict.message + others));
+    }
+    for (const { shard, seq, hash: hash2, found } of this.expected) {
+      if (found) continue;
+      const position = seq === null ? "" : ` ${shard ?? 0}:${seq}`;
+      faults.push({
+        code: "truncation",
+        shard,
+        seq,
+        id: null,
+        message: `the expected head${position}${hash2 === null ? "" : ` with hash ${hash2}`} is not in the chain`
+      });
+    }
+    return faults;
+  }
+  register(event) {
+    if (this.registryIsComplete || !isRegistryEvent(event)) return [];
+    try {
+      this.ring.apply(event);
+      return [];
+    } catch (error) {
+      if (!(error instanceof EvidenceError)) throw error;
+      return [faultAt(event, "format", `${error.message} (at ${error.pointer ?? "/payload"})`)];
+    }
+  }
+  judge(facts) {
+    const { shard, seq, ts, id, signerKid: kid } = facts;
+    const use = { kid, shard, seq, ts };
+    const verdict = this.ring.judge(use);
+    if (verdict.valid) {
+      const { reattested } = verdict;
+      return reattested === void 0 ? null : this.noteReattested(facts, reattested);
+    }
+    if (verdict.final || this.registryIsComplete) return faultAt(facts, verdict.code, verdict.message);
+    const key = `${shard} ${kid}`;
+    const deferred = this.deferred.get(key);
+    if (deferred === void 0) this.deferred.set(key, { use, id, more: 0 });
+    else deferred.more++;
     return null;
   }
-};
-function whyDayNotLinked({ previous, first }, before) {
-  if (before === null) return previous === null ? null : `the manifest of ${previous.day} is missing`;
-  const { day, last } = before.document;
-  if (previous === null) return `it says that it is the first, but there is one of ${day}`;
-  if (previous.day > day) return `the manifest of ${previous.day} is missing`;
-  if (previous.day !== day) return `it does not follow the manifest of ${day}`;
-  if (previous.sha256 !== before.sha256) return `the manifest of ${day} is another one than it names`;
-  if (first.seq !== last.seq + 1)
-    return `it begins with ${first.seq}, the day before it ended with ${last.seq}`;
-  return null;
-}
-function archiveDayKey({ shard, day }) {
-  return `${archiveDayPrefix(shard)}${day.replaceAll("-", "/")}.json`;
-}
-function archiveDayPrefix(shard) {
-  return `manifests/${shard}/`;
-}
-var DAY_KEY = /^manifests\/(0|[1-9]\d{0,8})\/(\d{4})\/(\d{2})\/(\d{2})\.json$/;
-function parseArchiveDayKey(key) {
-  const match = DAY_KEY.exec(key);
-  if (match === null) return null;
-  const day = `${match[2]}-${match[3]}-${match[4]}`;
-  return isDay(day) ? { shard: Number(match[1]), day } : null;
-}
-function dayOf(ts) {
-  return ts.slice(0, 10);
-}
-function isDay(value2) {
-  return typeof value2 === "string" && isTimestamp(`${value2}T00:00:00.000Z`);
-}
-function isCount5(value2) {
-  return typeof value2 === "number" && value2 >= 1 && Number.isSafeInteger(value2);
-}
-function isChainPoint(value2) {
-  const point = exactObject(value2, ["hash", "seq"]);
-  return point !== null && isCount5(point["seq"]) && isSha2563(point["hash"]);
-}
-function isPrevious(value2) {
-  if (value2 === null) return true;
-  const previous = exactObject(value2, ["day", "sha256"]);
-  return previous !== null && isDay(previous["day"]) && isSha2563(previous["sha256"]);
-}
-function isSha2563(value2) {
-  return typeof value2 === "string" && HEX_SHA256.test(value2);
-}
-
-// libs/evidence/index.ts
-function verifyUpgradeEvidence(file, trust) {
-  return verifyUpgradeEvidenceWith(nodeApprovalCrypto, file, trust);
-}
-function verifyDocument(format, verification) {
-  return verifyDocumentWith(nodeCrypto, format, verification);
-}
-var ChainVerifier = class extends ChainVerifierCore {
-  constructor(options) {
-    super(nodeCrypto, options);
+  /** A fault when the statement stands by another event at this position. */
+  noteReattested({ shard, seq, id, hash: hash2, signerKid: kid }, { range, by }) {
+    const known = this.doubtful.get(range);
+    if (known === void 0) {
+      const { shard: byShard, seq: bySeq, signerKid } = by;
+      this.doubtful.set(range, {
+        kid,
+        shard,
+        from: seq,
+        to: seq,
+        count: 1,
+        by: { shard: byShard, seq: bySeq, signerKid }
+      });
+    } else {
+      known.from = Math.min(known.from, seq);
+      known.to = Math.max(known.to, seq);
+      known.count++;
+    }
+    for (const end of [range.from, range.to]) {
+      if (end.seq !== seq || end.hash === hash2) continue;
+      return faultAt(
+        { shard, seq, id },
+        "key_not_valid",
+        `${kid} is compromised, and the event that was re-attested here has hash ${end.hash}, not ${hash2}`
+      );
+    }
+    return null;
+  }
+  /** Ticks off the expected heads; a fault when another event stands in the place of one. */
+  compare(facts) {
+    let fault2 = null;
+    for (const head of this.expected) {
+      if (head.found || head.shard !== null && head.shard !== facts.shard) continue;
+      if (head.seq === null) {
+        head.found = head.hash === facts.hash;
+      } else if (head.seq === facts.seq) {
+        head.found = true;
+        if (head.hash === null || head.hash === facts.hash) continue;
+        fault2 = faultAt(
+          facts,
+          "truncation",
+          `the expected head here has hash ${head.hash}, not ${facts.hash}`
+        );
+      }
+    }
+    return fault2;
   }
 };
-function createEventInspector(origin, publicKey, checkSignatures) {
-  return new EventInspector(nodeCrypto, origin, publicKey, checkSignatures);
-}
 
 // apps/audit-verify/usage.error.ts
 var UsageError = class extends CodedError {
@@ -12542,7 +12510,7 @@ function isNoUtf8(error) {
 var import_promises = require("node:timers/promises");
 
 // apps/audit-verify/sources/s3-signature.ts
-var import_node_crypto4 = require("node:crypto");
+var import_node_crypto2 = require("node:crypto");
 var ALGORITHM = "AWS4-HMAC-SHA256";
 var EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 function encode(text2) {
@@ -12574,12 +12542,12 @@ function signedHeaders({ host, path, query }, { accessKeyId, secretAccessKey, se
     EMPTY_SHA256
   ].join("\n");
   const scope = `${day}/${region}/s3/aws4_request`;
-  const toSign = [ALGORITHM, time, scope, (0, import_node_crypto4.createHash)("sha256").update(canonical).digest("hex")].join("\n");
+  const toSign = [ALGORITHM, time, scope, (0, import_node_crypto2.createHash)("sha256").update(canonical).digest("hex")].join("\n");
   const key = [day, region, "s3", "aws4_request"].reduce(
-    (signing, part) => (0, import_node_crypto4.createHmac)("sha256", signing).update(part).digest(),
+    (signing, part) => (0, import_node_crypto2.createHmac)("sha256", signing).update(part).digest(),
     `AWS4${secretAccessKey}`
   );
-  const signature = (0, import_node_crypto4.createHmac)("sha256", key).update(toSign).digest("hex");
+  const signature = (0, import_node_crypto2.createHmac)("sha256", key).update(toSign).digest("hex");
   const { host: _, ...sent } = headers;
   return {
     ...sent,
@@ -12884,8 +12852,8 @@ var TaskChecker = class {
     this.setup = setup;
     const keys = new Map(setup.keys);
     const publicKey = (kid) => keys.get(kid);
-    this.inspector = createEventInspector(setup.origin, publicKey, setup.checkSignatures);
-    this.reader = createEventInspector(setup.origin, publicKey, false);
+    this.inspector = new EventInspector(setup.origin, publicKey, setup.checkSignatures);
+    this.reader = new EventInspector(setup.origin, publicKey, false);
   }
   setup;
   inspector;
@@ -13300,7 +13268,7 @@ var Heap = class {
 };
 
 // apps/audit-verify/check/key-128.ts
-var import_node_crypto5 = require("node:crypto");
+var import_node_crypto3 = require("node:crypto");
 function idKey(id, into) {
   let word = 0;
   let digits = 0;
@@ -13316,7 +13284,7 @@ function idOfKey(key) {
   const hex = [...key].map((word) => (word >>> 0).toString(16).padStart(8, "0")).join("");
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }
-var SEED = new Int32Array((0, import_node_crypto5.randomBytes)(16).buffer.slice(0, 16));
+var SEED = new Int32Array((0, import_node_crypto3.randomBytes)(16).buffer.slice(0, 16));
 function nameKey(name, into) {
   let h1 = SEED[0] ?? 0;
   let h2 = SEED[1] ?? 0;
@@ -13998,7 +13966,7 @@ function eachInspected({ facts: packed, faults, odd }, linesBefore, take) {
 var NO_FAULTS2 = [];
 function readRegistry({ trust }, candidates) {
   const keys = new Map(trust.signers.map(({ signer_kid, public_key_pem }) => [signer_kid, public_key_pem]));
-  const inspector = createEventInspector(
+  const inspector = new EventInspector(
     trust.origin,
     (kid) => {
       const pem = keys.get(kid);

@@ -1,7 +1,7 @@
 import {
   ChainVerifier,
   checkedKeyOfPem,
-  createEventInspector,
+  EventInspector,
   EvidenceError,
   KeyRing,
   NO_KEYS,
@@ -213,7 +213,7 @@ const NO_FAULTS: readonly ChainFault[] = [];
 /** The events among `candidates` that are sound and speak for the registry; what is wrong with others shows later. */
 function readRegistry({ trust }: Run, candidates: Iterable<Uint8Array>): AuditEvent[] {
   const keys = new Map(trust.signers.map(({ signer_kid, public_key_pem }) => [signer_kid, public_key_pem]));
-  const inspector = createEventInspector(
+  const inspector = new EventInspector(
     trust.origin,
     (kid) => {
       const pem = keys.get(kid);

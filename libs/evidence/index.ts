@@ -1,37 +1,7 @@
 /**
  * The formats of the kernel's evidence (docs/spec): strict JSON, canonical JSON, audit events, manifest signatures,
- * signers and chain verification. This door binds node:crypto; `core/` runs anywhere.
+ * signers and chain verification. It runs in Node.js and in browsers: `#evidence-crypto` is the one of the two.
  */
-import { type KeyObject } from 'node:crypto';
-import { type UnhashedEvent } from './chain/audit-event';
-import { ChainVerifierCore, type ChainVerifierOptions } from './chain/chain-verifier';
-import { EventInspector } from './chain/inspect-event';
-import { KeyTrustCore } from './keys/key-trust';
-import { type JsonValue } from './json/json-value';
-import {
-  verifyDocumentWith,
-  type DocumentFormat,
-  type DocumentVerdict,
-  type DocumentVerification,
-  type KernelDocument,
-} from './chain/kernel-document';
-import { manifestDigestWith } from './manifests/manifest-statement';
-import { genesisHashWith } from './chain/origin';
-import { hashEventWith, sealEventWith, type SealedEvent } from './chain/seal-event';
-import { type SignerEntry } from './keys/signers';
-import {
-  verifyManifestEnvelopeWith,
-  type ManifestVerdict,
-  type ManifestVerification,
-} from './manifests/verify-envelope';
-import { type ApprovalRecord } from './approvals/approval-record';
-import { type LogCheckpoint, signedCheckpoint as signedCheckpointWith } from './log/log-checkpoint';
-import { checkedKeyOfPem } from './keys/public-key';
-import { type UpgradeEvidenceVerdict, verifyUpgradeEvidenceWith } from './approvals/upgrade-evidence';
-import { type ApproverKey } from './approvals/approver-pool';
-import { type ApprovalSignature, judgeApprovalSignature } from './approvals/verify-approval';
-import { nodeApprovalCrypto, nodeCrypto, sha256Hex } from './node-crypto';
-
 export { CodedError } from './coded-error';
 export { EvidenceError, type EvidenceErrorCode, type EvidenceErrorContext } from './evidence.error';
 export { jsonPointer, MAX_DEPTH, type JsonObject, type JsonValue } from './json/json-value';
@@ -49,13 +19,13 @@ export {
   type AuditEvent,
   type UnhashedEvent,
 } from './chain/audit-event';
-export { assertOrigin, isOrigin } from './chain/origin';
+export { assertOrigin, genesisHash, isOrigin } from './chain/origin';
 export {
   auditSigningInput,
   parseAuditSigningInput,
   type AuditSigningInput,
 } from './chain/audit-signing-input';
-export { canonicalEventBytes, type SealedEvent } from './chain/seal-event';
+export { canonicalEventBytes, hashEvent, sealEvent, type SealedEvent } from './chain/seal-event';
 export { parseEvent } from './chain/parse-event';
 export {
   buildEnvelope,
@@ -67,6 +37,7 @@ export {
 export { DEPLOYMENT_AUTHORIZATION, DIVISION_MANIFEST, KERNEL_KINDS } from './manifests/kernel-kinds';
 export {
   MANIFEST_PREDICATE_TYPE,
+  manifestDigest,
   manifestStatement,
   parseManifestSigningInput,
   parseManifestStatement,
@@ -78,6 +49,7 @@ export {
   documentSigningInput,
   parseDocument,
   parseDocumentSigningInput,
+  verifyDocument,
   type DocumentFormat,
   type DocumentVerdict,
   type DocumentVerification,
@@ -134,11 +106,12 @@ export {
 export {
   readUpgradeEvidence,
   UPGRADE_EVIDENCE_TYPE,
+  verifyUpgradeEvidence,
   type UpgradeEvidence,
   type UpgradeEvidenceApproval,
   type UpgradeEvidenceVerdict,
 } from './approvals/upgrade-evidence';
-export { readApprovalSignature, type ApprovalSignature } from './approvals/verify-approval';
+export { readApprovalSignature, verifyApproval, type ApprovalSignature } from './approvals/verify-approval';
 export { base64Url, type WebAuthnAssertion, type WebAuthnCredential } from './approvals/webauthn-assertion';
 export { readCoseKey, type CoseKey } from './keys/cose-key';
 export { inclusionPath, leafHash, nodeHash, rootOf, treeRoot, type Subtree } from './log/merkle-tree';
@@ -147,14 +120,20 @@ export {
   logName,
   parseCheckpointSigningInput,
   parseSignedCheckpoint,
+  signedCheckpoint,
   type LogCheckpoint,
   type SignedCheckpoint,
 } from './log/log-checkpoint';
 export { logProofText, parseLogProof, type LogProof } from './log/log-proof';
-export { type ManifestVerdict, type ManifestVerification } from './manifests/verify-envelope';
+export {
+  verifyManifestEnvelope,
+  type ManifestVerdict,
+  type ManifestVerification,
+} from './manifests/verify-envelope';
 export {
   checkedKeyOfPem,
   checkRawPublicKey,
+  importPublicKey,
   pemOfRawKey,
   rawKeyOfPem,
   spkiOfRawKey,
@@ -196,6 +175,7 @@ export {
   type KeyUse,
   type KeyVerdict,
 } from './keys/key-ring';
+export { KeyTrust } from './keys/key-trust';
 export { faultAt, type ChainFault, type ChainFaultCode, type EventFacts } from './chain/chain-fault';
 export { ChainSequence, type ChainSequenceOptions, type ShardHead } from './chain/chain-sequence';
 export {
@@ -206,112 +186,10 @@ export {
   type IdentityCheck,
 } from './chain/identity-check';
 export { EventInspector, type Inspection } from './chain/inspect-event';
-export { type ChainVerifierOptions, type ExpectedHead, type ReattestedEvents } from './chain/chain-verifier';
-export { type ApprovalCrypto, type EvidenceCrypto } from './evidence-crypto';
 export {
-  importPublicKey,
-  nodeApprovalCrypto,
-  nodeCrypto,
-  sha256Hex,
-  verifyEd25519,
-  verifyEd25519Async,
-} from './node-crypto';
-
-/** Hex SHA-256 of `JCS(manifest)`: the same for every member order and number spelling. */
-export function manifestDigest(manifest: JsonValue): string {
-  return manifestDigestWith(sha256Hex, manifest);
-}
-
-/** `prevHash` of position 1 of a shard. */
-export function genesisHash(origin: string, shard: number): string {
-  return genesisHashWith(sha256Hex, origin, shard);
-}
-
-/**
- * Hot path: canonicalises an event once, hashes it, gives what is to be signed, and completes it with the signature.
- * @param payload `canonicalize(event.payload, 1)`, for who has it already: it is half of the work
- * @throws EvidenceError `invalid_event`, `event_too_large`, `invalid_origin`, or what `canonicalize` refuses
- */
-export function sealEvent(event: UnhashedEvent, origin: string, payload?: string): SealedEvent {
-  return sealEventWith(sha256Hex, event, origin, payload);
-}
-
-/** Hex SHA-256 of `JCS(event without hash and signature)`. */
-export function hashEvent(event: UnhashedEvent): string {
-  return hashEventWith(sha256Hex, event);
-}
-
-/** Checks a manifest signature offline; never throws for what it is given, but says why it is not valid. */
-export function verifyManifestEnvelope(verification: ManifestVerification): ManifestVerdict {
-  return verifyManifestEnvelopeWith(nodeCrypto, verification);
-}
-
-/**
- * Checks the signature of an approval offline, Ed25519 or WebAuthn.
- * @returns why it is not valid; empty when it is
- */
-export function verifyApproval(
-  record: ApprovalRecord,
-  signature: ApprovalSignature,
-  key: ApproverKey,
-): string[] {
-  return judgeApprovalSignature(nodeApprovalCrypto, record, signature, key);
-}
-
-/** Checks the evidence of an upgrade offline, with nothing but the trust root. Never throws for what it is given. */
-export function verifyUpgradeEvidence(
-  file: Uint8Array | string,
-  trust: { signers: readonly SignerEntry[]; origin: string },
-): UpgradeEvidenceVerdict {
-  return verifyUpgradeEvidenceWith(nodeApprovalCrypto, file, trust);
-}
-
-/**
- * The signed note of a checkpoint (docs/spec/transparency-log.md).
- * @param publicKeyPem of the key that made the signature
- * @throws EvidenceError `invalid_checkpoint`
- */
-export function signedCheckpoint(
-  checkpoint: LogCheckpoint,
-  publicKeyPem: string,
-  signature: Uint8Array,
-): string {
-  return signedCheckpointWith(
-    nodeApprovalCrypto.sha256,
-    checkpoint,
-    checkedKeyOfPem(publicKeyPem),
-    signature,
-  );
-}
-
-/** Checks a day manifest or the seal of an audit report offline; never throws for what it is given, but says why not. */
-export function verifyDocument<T extends KernelDocument>(
-  format: DocumentFormat<T>,
-  verification: DocumentVerification,
-): DocumentVerdict<T> {
-  return verifyDocumentWith(nodeCrypto, format, verification);
-}
-
-/** Checks a chain from canonical event bytes, one event at a time. */
-export class ChainVerifier extends ChainVerifierCore<KeyObject> {
-  constructor(options: ChainVerifierOptions) {
-    super(nodeCrypto, options);
-  }
-}
-
-/** Which keys a follower of the chain trusts, from a trust root and the chain's own registry events. */
-export class KeyTrust extends KeyTrustCore<KeyObject> {
-  /** @param roots null: the first audit key that registers itself is trusted */
-  constructor(origin: string, roots: readonly SignerEntry[] | null) {
-    super(nodeCrypto, origin, roots);
-  }
-}
-
-/** Checks of single events: format, hash, signature. */
-export function createEventInspector(
-  origin: string,
-  publicKey: (kid: string) => Uint8Array | undefined,
-  checkSignatures: boolean,
-): EventInspector<KeyObject> {
-  return new EventInspector(nodeCrypto, origin, publicKey, checkSignatures);
-}
+  ChainVerifier,
+  type ChainVerifierOptions,
+  type ExpectedHead,
+  type ReattestedEvents,
+} from './chain/chain-verifier';
+export { sha256Hex, verifyEd25519, verifyEd25519Async } from '#evidence-crypto';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { archiveKey, createEventInspector, type ChainFault, type Inspection } from '#evidence';
+import { archiveKey, EventInspector, type ChainFault, type Inspection } from '#evidence';
 import { EventRows } from '../sources/event-rows';
 import { S3Reader } from '../sources/s3-reader';
 import { readLines } from './check-lines';
@@ -12,16 +12,16 @@ const OBJECTS_AT_ONCE = 25;
 
 /** Does the tasks of one worker thread: reads events and checks each by itself. */
 export class TaskChecker {
-  private readonly inspector: ReturnType<typeof createEventInspector>;
+  private readonly inspector: EventInspector;
   /** For events before the first position to check: their hashes are needed, their signatures are not. */
-  private readonly reader: ReturnType<typeof createEventInspector>;
+  private readonly reader: EventInspector;
   private rows: EventRows | undefined;
 
   constructor(private readonly setup: WorkerSetup) {
     const keys = new Map(setup.keys);
     const publicKey = (kid: string): Uint8Array | undefined => keys.get(kid);
-    this.inspector = createEventInspector(setup.origin, publicKey, setup.checkSignatures);
-    this.reader = createEventInspector(setup.origin, publicKey, false);
+    this.inspector = new EventInspector(setup.origin, publicKey, setup.checkSignatures);
+    this.reader = new EventInspector(setup.origin, publicKey, false);
   }
 
   async check(task: Task): Promise<TaskResult> {

@@ -8,21 +8,20 @@ import { evolvePool, type ApproverKey, POOL_STREAM, type PoolState } from './app
 import { HEX_SHA256, isTimestamp, type AuditEvent } from '../chain/audit-event';
 import { base64Encode } from '../json/base64';
 import { EvidenceError } from '../evidence.error';
-import { type ApprovalCrypto } from '../evidence-crypto';
 import { exactObject } from '../json/exact-object';
 import { EventInspector } from '../chain/inspect-event';
 import { type JsonObject, type JsonValue } from '../json/json-value';
 import { KeyRing } from '../keys/key-ring';
 import { logName, whyCheckpointNotSigned } from '../log/log-checkpoint';
 import { includes, type LogProof, parseLogProof } from '../log/log-proof';
-import { manifestDigestWith } from '../manifests/manifest-statement';
+import { manifestDigest } from '../manifests/manifest-statement';
 import { parseEvent } from '../chain/parse-event';
 import { checkedKeyOfPem } from '../keys/public-key';
 import { countQuorum, decidingPools, findSigner, type Involved, requiredQuorum } from './quorum';
 import { type SignerEntry } from '../keys/signers';
 import { parseStrictJson } from '../json/strict-json.parser';
-import { judgeApprovalSignature, readApprovalSignature } from './verify-approval';
-import { verifyManifestEnvelopeWith } from '../manifests/verify-envelope';
+import { readApprovalSignature, verifyApproval } from './verify-approval';
+import { verifyManifestEnvelope } from '../manifests/verify-envelope';
 
 export const UPGRADE_EVIDENCE_TYPE = 'illuvrse-kernel/upgrade-evidence/v1';
 
@@ -105,8 +104,7 @@ const GIVEN_TYPES: Record<string, ApprovalAction> = {
  * event of its streams is missing, every approval's signature under the key that the pool had registered, and the
  * quorum at the moment of each decision, counted anew. Never throws for what it is given.
  */
-export function verifyUpgradeEvidenceWith<Key>(
-  crypto: ApprovalCrypto<Key>,
+export function verifyUpgradeEvidence(
   file: Uint8Array | string,
   { signers, origin }: { signers: readonly SignerEntry[]; origin: string },
 ): UpgradeEvidenceVerdict {
@@ -132,12 +130,12 @@ export function verifyUpgradeEvidenceWith<Key>(
     verdict.faults.push(`origin: the file is of ${bundle.origin}, not of ${origin}`);
     return verdict;
   }
-  const events = new BundleEvents(crypto, origin, signers, verdict);
+  const events = new BundleEvents(origin, signers, verdict);
   events.learn(bundle.signers);
   const pool = events.stream(bundle.pool, POOL_STREAM);
   const upgrade = events.stream(bundle.events, `upgrade/${bundle.upgradeId}`);
-  new DecisionReplay(crypto, bundle, signers, verdict).run(pool, upgrade);
-  proveInclusion(crypto, bundle, signers, verdict);
+  new DecisionReplay(bundle, signers, verdict).run(pool, upgrade);
+  proveInclusion(bundle, signers, verdict);
   return verdict;
 }
 
@@ -193,19 +191,17 @@ export function readUpgradeEvidence(file: Uint8Array | string): UpgradeEvidence 
 }
 
 /** Reads canonical events, and says what is wrong with each and with their order. */
-class BundleEvents<Key> {
-  private readonly inspector: EventInspector<Key>;
+class BundleEvents {
+  private readonly inspector: EventInspector;
   private readonly ring: KeyRing;
 
   constructor(
-    crypto: ApprovalCrypto<Key>,
     origin: string,
     roots: readonly SignerEntry[],
     private readonly verdict: UpgradeEvidenceVerdict,
   ) {
     this.ring = new KeyRing(roots, { partial: true });
     this.inspector = new EventInspector(
-      crypto,
       origin,
       (kid) => {
         const root = this.ring.root(kid);
@@ -280,13 +276,12 @@ interface Proposal {
 }
 
 /** Goes through both streams in the order of the chain and makes every decision again. */
-class DecisionReplay<Key> {
+class DecisionReplay {
   private pool: PoolState | null = null;
   private proposal: Proposal | null = null;
   private readonly given = new Map<string, { event: AuditEvent; key: ApproverKey; registeredAt: string }>();
 
   constructor(
-    private readonly crypto: ApprovalCrypto<Key>,
     private readonly bundle: UpgradeEvidence,
     private readonly signers: readonly SignerEntry[],
     private readonly verdict: UpgradeEvidenceVerdict,
@@ -343,8 +338,8 @@ class DecisionReplay<Key> {
 
   private proposed(event: AuditEvent): void {
     const { payload, actor } = event;
-    const digest = manifestDigestWith(this.crypto.sha256Hex, this.bundle.manifest);
-    const recorded = manifestDigestWith(this.crypto.sha256Hex, payload['manifest'] ?? null);
+    const digest = manifestDigest(this.bundle.manifest);
+    const recorded = manifestDigest(payload['manifest'] ?? null);
     if (digest !== payload['manifestSha256'] || recorded !== digest) {
       this.fault(
         event,
@@ -403,7 +398,7 @@ class DecisionReplay<Key> {
       );
       return;
     }
-    const wrong = judgeApprovalSignature(this.crypto, record, signature, signer.key);
+    const wrong = verifyApproval(record, signature, signer.key);
     for (const reason of wrong) this.fault(event, 'signature', `${record.approverId}: ${reason}`);
     if (wrong.length > 0) return;
     proposal.records.push(record);
@@ -465,7 +460,7 @@ class DecisionReplay<Key> {
   private authorized(event: AuditEvent): void {
     const envelope = event.payload['authorization'];
     if (envelope === null || envelope === undefined) return;
-    const { valid, reasons } = verifyManifestEnvelopeWith(this.crypto, {
+    const { valid, reasons } = verifyManifestEnvelope({
       manifest: this.bundle.manifest,
       envelope,
       keys: this.signers,
@@ -506,8 +501,7 @@ class DecisionReplay<Key> {
 }
 
 /** Every event is in the tree of one checkpoint, which a key of the trust root has signed. */
-function proveInclusion<Key>(
-  crypto: ApprovalCrypto<Key>,
+function proveInclusion(
   { origin, events, pool, proofs }: UpgradeEvidence,
   signers: readonly SignerEntry[],
   verdict: UpgradeEvidenceVerdict,
@@ -530,7 +524,7 @@ function proveInclusion<Key>(
         fault(`its proof is of the log ${logName(checkpoint.origin, checkpoint.shard)}`);
       }
       if (proof.index !== seq - 1) fault(`its proof is for the index ${proof.index}`);
-      else if (!includes(crypto, proof, new TextEncoder().encode(line))) {
+      else if (!includes(proof, new TextEncoder().encode(line))) {
         fault('its proof does not lead to the root of the checkpoint');
       }
     } catch (error) {
@@ -540,7 +534,7 @@ function proveInclusion<Key>(
   }
   if (first === null) return;
   const { checkpoint } = first;
-  const refusal = whyCheckpointNotSigned(crypto, checkpoint, signers);
+  const refusal = whyCheckpointNotSigned(checkpoint, signers);
   if (refusal !== null) verdict.faults.push(`inclusion: ${refusal}`);
   if (verdict.faults.length > before) return;
   verdict.log = {

@@ -1,8 +1,8 @@
+import { importKey, sha256, verifyEd25519 } from '#evidence-crypto';
 import { type ApprovalRecord, approvalSigningInput } from './approval-record';
 import { type ApproverKey } from './approver-pool';
 import { base64Decode } from '../json/base64';
 import { EvidenceError } from '../evidence.error';
-import { type ApprovalCrypto } from '../evidence-crypto';
 import { type JsonObject, type JsonValue } from '../json/json-value';
 import { checkedKeyOfPem } from '../keys/public-key';
 import { judgeAssertion, type WebAuthnAssertion } from './webauthn-assertion';
@@ -33,8 +33,7 @@ export function readApprovalSignature(value: JsonValue | undefined, base = ''): 
  * Checks the signature of an approval (docs/spec/approval.md, section 2), with nothing but the key.
  * @returns why it is not valid, each reason starting with a stable word and a colon; empty when it is
  */
-export function judgeApprovalSignature<Key>(
-  crypto: ApprovalCrypto<Key>,
+export function verifyApproval(
   record: ApprovalRecord,
   signature: ApprovalSignature,
   key: ApproverKey,
@@ -49,10 +48,10 @@ export function judgeApprovalSignature<Key>(
   if (record.keyId !== key.keyId) return [`key: the record names the key ${record.keyId}, not ${key.keyId}`];
   if (key.algorithm === 'webauthn') {
     if (typeof signature === 'string') return ['signature: a WebAuthn credential signs by an assertion'];
-    return judgeAssertion(crypto, signature, key, crypto.sha256(input));
+    return judgeAssertion(signature, key, sha256(input));
   }
   const bytes = typeof signature === 'string' ? base64Decode(signature) : null;
   if (bytes?.length !== 64) return ['signature: an Ed25519 signature is 64 bytes in standard base64'];
-  const valid = crypto.verify(crypto.importKey(checkedKeyOfPem(key.publicKeyPem)), input, bytes);
+  const valid = verifyEd25519(importKey(checkedKeyOfPem(key.publicKeyPem)), input, bytes);
   return valid ? [] : [`signature: not made by the key ${key.keyId} over this record`];
 }

@@ -1,7 +1,7 @@
+import { importKey, sha256, verifyEd25519, verifyEs256 } from '#evidence-crypto';
 import { base64Decode, base64Encode } from '../json/base64';
 import { type CoseKey, readCoseKey } from '../keys/cose-key';
 import { EvidenceError } from '../evidence.error';
-import { type ApprovalCrypto } from '../evidence-crypto';
 import { type JsonValue } from '../json/json-value';
 import { parseStrictJson } from '../json/strict-json.parser';
 
@@ -41,8 +41,7 @@ const MAX_AUTHENTICATOR_DATA = 4_096;
  * @param challenge the 32 bytes that had to be signed
  * @returns why it is not valid, each reason starting with a stable word and a colon; empty when it is
  */
-export function judgeAssertion<Key>(
-  crypto: ApprovalCrypto<Key>,
+export function judgeAssertion(
   assertion: WebAuthnAssertion,
   credential: WebAuthnCredential,
   challenge: Uint8Array,
@@ -64,10 +63,10 @@ export function judgeAssertion<Key>(
     reasons.push('credential: the assertion is by another credential than the registered one');
   }
   reasons.push(...judgeClientData(clientData, credential, challenge));
-  reasons.push(...judgeAuthenticatorData(crypto, authenticatorData, credential));
+  reasons.push(...judgeAuthenticatorData(authenticatorData, credential));
   const signed = new Uint8Array(authenticatorData.length + 32);
   signed.set(authenticatorData);
-  signed.set(crypto.sha256(clientData), authenticatorData.length);
+  signed.set(sha256(clientData), authenticatorData.length);
   let key: CoseKey;
   try {
     key = readCoseKey(publicKey);
@@ -77,8 +76,8 @@ export function judgeAssertion<Key>(
   }
   const valid =
     key.algorithm === 'EdDSA'
-      ? signature.length === 64 && crypto.verify(crypto.importKey(key.raw), signed, signature)
-      : crypto.verifyEs256(key.x, key.y, signed, signature);
+      ? signature.length === 64 && verifyEd25519(importKey(key.raw), signed, signature)
+      : verifyEs256(key.x, key.y, signed, signature);
   if (!valid) reasons.push('signature: not made by the registered credential over this assertion');
   return reasons;
 }
@@ -115,14 +114,10 @@ function judgeClientData(
   return reasons;
 }
 
-function judgeAuthenticatorData<Key>(
-  crypto: ApprovalCrypto<Key>,
-  bytes: Uint8Array,
-  { rpId }: WebAuthnCredential,
-): string[] {
+function judgeAuthenticatorData(bytes: Uint8Array, { rpId }: WebAuthnCredential): string[] {
   if (bytes.length < AUTHENTICATOR_DATA) return ['authenticator_data: it has fewer than 37 bytes'];
   const reasons: string[] = [];
-  const expected = crypto.sha256(new TextEncoder().encode(rpId));
+  const expected = sha256(new TextEncoder().encode(rpId));
   if (!expected.every((byte, i) => bytes[i] === byte)) {
     reasons.push(`relying_party: the authenticator signed for another relying party than ${rpId}`);
   }

@@ -2,12 +2,11 @@ import { type AuditEvent } from './audit-event';
 import { faultAt, type ChainFault, type EventFacts } from './chain-fault';
 import { ChainSequence, type ShardHead } from './chain-sequence';
 import { EvidenceError } from '../evidence.error';
-import { type EvidenceCrypto } from '../evidence-crypto';
 import { IdentityCheckInMemory, type IdentityCheck } from './identity-check';
 import { EventInspector } from './inspect-event';
 import { isRegistryEvent, NO_KEYS, type KeyRegistryState, type ReattestedRange } from '../keys/key-registry';
 import { KeyRing, type KeyUse, type KeyVerdict } from '../keys/key-ring';
-import { assertOrigin, genesisHashWith } from './origin';
+import { assertOrigin, genesisHash } from './origin';
 import { checkedKeyOfPem } from '../keys/public-key';
 import { type SignerEntry } from '../keys/signers';
 
@@ -62,8 +61,8 @@ interface DeferredUse {
  * interleaved; when registry events may come later than events of other shards that depend on them, `registry` must be
  * given. Memory: what IdentityCheck keeps, and a constant.
  */
-export class ChainVerifierCore<Key = unknown> {
-  private readonly inspector: EventInspector<Key>;
+export class ChainVerifier {
+  private readonly inspector: EventInspector;
   private readonly sequence: ChainSequence;
   private readonly ring: KeyRing;
   /** The registry was given: its events have been applied already, and every verdict is final. */
@@ -75,7 +74,7 @@ export class ChainVerifierCore<Key = unknown> {
   private readonly doubtful = new Map<ReattestedRange, ReattestedEvents>();
   private events = 0;
 
-  constructor(crypto: EvidenceCrypto<Key>, options: ChainVerifierOptions) {
+  constructor(options: ChainVerifierOptions) {
     assertOrigin(options.origin);
     const { origin, signers } = options;
     this.from = options.from ?? 1;
@@ -84,7 +83,6 @@ export class ChainVerifierCore<Key = unknown> {
     const { partial = false, registry = NO_KEYS } = options;
     this.ring = new KeyRing(signers, { partial, registry });
     this.inspector = new EventInspector(
-      crypto,
       origin,
       (kid) => {
         const root = this.ring.root(kid);
@@ -93,7 +91,7 @@ export class ChainVerifierCore<Key = unknown> {
       this.signatures,
     );
     this.sequence = new ChainSequence({
-      genesisHash: (shard) => genesisHashWith(crypto.sha256Hex, origin, shard),
+      genesisHash: (shard) => genesisHash(origin, shard),
       identity: options.identity ?? new IdentityCheckInMemory(this.from === 1),
       from: this.from,
       lateArrivals: options.lateArrivals ?? false,
@@ -101,9 +99,7 @@ export class ChainVerifierCore<Key = unknown> {
     this.expected = (options.expectedHeads ?? []).map((head) => ({
       ...head,
       // The head of an empty shard has position 0 and the genesis value: every chain of this origin contains it.
-      found:
-        head.seq === 0 &&
-        (head.hash === null || head.hash === genesisHashWith(crypto.sha256Hex, origin, head.shard ?? 0)),
+      found: head.seq === 0 && (head.hash === null || head.hash === genesisHash(origin, head.shard ?? 0)),
     }));
   }
 

@@ -2,16 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { EvidenceChain, TestSigner } from '#dev/testing';
-import {
-  ChainVerifier,
-  createEventInspector,
-  genesisHash,
-  KeyRing,
-  parseSigners,
-  parseEvent,
-  type ChainFault,
-} from '../index';
-import { checkedKeyOfPem } from '../keys/public-key';
+import { browserBuild } from '../browser-build.fixture';
+import * as door from '../index';
+import { ChainVerifier, genesisHash, parseSigners, parseEvent, type ChainFault } from '../index';
 import { type ExpectedHead } from './chain-verifier';
 import { type SignerEntry } from '../keys/signers';
 
@@ -40,10 +33,11 @@ function verify(
   roots: readonly SignerEntry[],
   origin: string,
   { from = 1, expectHead }: Pick<ChainCase, 'from' | 'expectHead'> = {},
+  { ChainVerifier, checkedKeyOfPem, EventInspector, KeyRing }: typeof door = door,
 ): ChainFault[] {
   const faults: ChainFault[] = [];
   const ring = new KeyRing(roots, { partial: from > 1 });
-  const inspector = createEventInspector(
+  const inspector = new EventInspector(
     origin,
     (kid) => {
       const root = ring.root(kid);
@@ -87,9 +81,17 @@ const brief = (faults: readonly Pick<ChainFault, 'code' | 'shard' | 'seq'>[]): s
   faults.map(({ code, shard, seq }) => `${code} ${shard}:${seq}`).sort();
 
 describe('ChainVerifier', () => {
-  it.each(vectors.cases)('golden vector: $name', ({ file, origin = vectors.origin, faults, ...options }) => {
-    const lines = readFileSync(join(FOLDER, file), 'utf8').split('\n').slice(0, -1);
-    expect(brief(verify(lines, signers, origin, options))).toEqual(brief(faults));
+  describe.each([
+    ['Node.js', door],
+    ['a browser', browserBuild()],
+  ])('in %s', (_, evidence) => {
+    it.each(vectors.cases)(
+      'golden vector: $name',
+      ({ file, origin = vectors.origin, faults, ...options }) => {
+        const lines = readFileSync(join(FOLDER, file), 'utf8').split('\n').slice(0, -1);
+        expect(brief(verify(lines, signers, origin, options, evidence))).toEqual(brief(faults));
+      },
+    );
   });
 
   const signer = new TestSigner('k1');

@@ -1,13 +1,13 @@
+import { importKey, type PublicKey, sha256Hex, verifyEd25519 } from '#evidence-crypto';
 import { HEX_SHA256, isKid, isStream, isTimestamp, UUID_V7, type AuditEvent } from './audit-event';
 import { signingText } from './audit-signing-input';
 import { base64DecodeInto } from '../json/base64';
 import { faultAt, type ChainFault, type EventFacts } from './chain-fault';
 import { EvidenceError } from '../evidence.error';
-import { type EvidenceCrypto } from '../evidence-crypto';
 import { isRegistryEvent } from '../keys/key-registry';
 import { parseEvent, parseEventParts } from './parse-event';
 import { EventScanner } from './scan-event';
-import { counterSignatureHoldsWith } from '../keys/signer-possession';
+import { counterSignatureHolds } from '../keys/signer-possession';
 
 export interface Inspection {
   /** What the bytes say; of an event whose format is wrong what can be read, other texts empty, or null. */
@@ -22,14 +22,13 @@ export interface Inspection {
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** The checks that need one event alone: format, hash, signature. */
-export class EventInspector<Key = unknown> {
-  private readonly keys = new Map<string, Key | null>();
+export class EventInspector {
+  private readonly keys = new Map<string, PublicKey | null>();
   private readonly scanner = new EventScanner();
   private readonly signature = new Uint8Array(64);
   private readonly inputs = new SigningInputs();
 
   constructor(
-    private readonly crypto: EvidenceCrypto<Key>,
     private readonly origin: string,
     /** Raw public key of a kid, undefined when it is not known: its signatures are then not checked here. */
     private readonly publicKey: (kid: string) => Uint8Array | undefined,
@@ -64,7 +63,7 @@ export class EventInspector<Key = unknown> {
     const scanned = this.scanner.scan(text);
     if (scanned === null) return null;
     const { facts, hashed, signature } = scanned;
-    if (this.crypto.sha256Hex(hashed) !== facts.hash || !isHex(facts.prevHash)) return null;
+    if (sha256Hex(hashed) !== facts.hash || !isHex(facts.prevHash)) return null;
     if (!base64DecodeInto(signature, this.signature)) return null;
     return this.checkSignatures && this.signatureFails(facts) ? null : facts;
   }
@@ -88,7 +87,7 @@ export class EventInspector<Key = unknown> {
       return { facts, event: null, formatted: false, faults: [fault] };
     }
     const faults: ChainFault[] = [];
-    const hash = this.crypto.sha256Hex(hashed);
+    const hash = sha256Hex(hashed);
     if (hash !== event.hash) {
       faults.push(faultAt(event, 'hash', `the event says hash ${event.hash}, its content has ${hash}`));
     }
@@ -105,7 +104,7 @@ export class EventInspector<Key = unknown> {
   /** A key that takes the place of another has to sign for that too. */
   private counterSignatureFaults(event: AuditEvent): ChainFault[] {
     if (!this.checkSignatures || !isRegistryEvent(event)) return [];
-    if (counterSignatureHoldsWith(this.crypto, this.origin, event)) return [];
+    if (counterSignatureHolds(this.origin, event)) return [];
     return [faultAt(event, 'signature', 'the counter-signature is not one by the key that comes in')];
   }
 
@@ -113,14 +112,14 @@ export class EventInspector<Key = unknown> {
   private signatureFails({ signerKid, shard, seq, hash }: EventFacts): boolean {
     const key = this.key(signerKid);
     if (key === null) return false;
-    return !this.crypto.verify(key, this.inputs.of(this.origin, shard, seq, hash), this.signature);
+    return !verifyEd25519(key, this.inputs.of(this.origin, shard, seq, hash), this.signature);
   }
 
-  private key(kid: string): Key | null {
+  private key(kid: string): PublicKey | null {
     let key = this.keys.get(kid);
     if (key === undefined) {
       const raw = this.publicKey(kid);
-      key = raw === undefined ? null : this.crypto.importKey(raw);
+      key = raw === undefined ? null : importKey(raw);
       this.keys.set(kid, key);
     }
     return key;

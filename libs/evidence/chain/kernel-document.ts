@@ -1,8 +1,8 @@
+import { importKey, verifyEd25519 } from '#evidence-crypto';
 import { canonicalize } from '../json/canonical-json';
 import { base64Encode } from '../json/base64';
 import { dssePae, type Envelope, parseDssePae, parseEnvelope } from '../manifests/dsse';
 import { EvidenceError } from '../evidence.error';
-import { type EvidenceCrypto } from '../evidence-crypto';
 import { exactObject } from '../json/exact-object';
 import { type JsonObject, type JsonValue } from '../json/json-value';
 import { checkedKeyOfPem } from '../keys/public-key';
@@ -129,8 +129,7 @@ export interface DocumentVerdict<T> {
 }
 
 /** Checks a stored document offline (docs/spec/archive.md, section 4). Never throws for what it is given. */
-export function verifyDocumentWith<Key, T extends KernelDocument>(
-  crypto: EvidenceCrypto<Key>,
+export function verifyDocument<T extends KernelDocument>(
   format: DocumentFormat<T>,
   { envelope, keys, origin }: DocumentVerification,
 ): DocumentVerdict<T> {
@@ -145,7 +144,7 @@ export function verifyDocumentWith<Key, T extends KernelDocument>(
     if (document.origin !== origin) reasons.push(`origin: signed by ${document.origin}, not by ${origin}`);
     const input = dssePae(payloadType, payload);
     const refusals = signatures.map(({ keyid, sig }) =>
-      whyNotSigned(crypto, keys, keyid, sig, input, document.signedAt),
+      whyNotSigned(keys, keyid, sig, input, document.signedAt),
     );
     if (!refusals.includes(null)) reasons.push(...refusals.filter((reason) => reason !== null));
     return { document, reasons };
@@ -156,8 +155,7 @@ export function verifyDocumentWith<Key, T extends KernelDocument>(
   }
 }
 
-function whyNotSigned<Key>(
-  crypto: EvidenceCrypto<Key>,
+function whyNotSigned(
   keys: readonly SignerEntry[],
   keyid: string,
   sig: Uint8Array,
@@ -167,7 +165,7 @@ function whyNotSigned<Key>(
   const key = keys.find(({ signer_kid }) => signer_kid === keyid);
   if (key === undefined) return `unknown_key: ${keyid} is not a known signer`;
   if (!key.purposes.includes('checkpoint')) return `key_not_valid: ${keyid} is not a checkpoint key`;
-  if (!crypto.verify(crypto.importKey(checkedKeyOfPem(key.public_key_pem)), input, sig)) {
+  if (!verifyEd25519(importKey(checkedKeyOfPem(key.public_key_pem)), input, sig)) {
     return `signature: not made by ${keyid} over this document`;
   }
   // Whoever holds a compromised key writes any time; a retired one is at least not meant to sign any more.

@@ -1,5 +1,5 @@
+import { sha256Hex } from '#evidence-crypto';
 import { EvidenceError } from '../evidence.error';
-import { type Sha256Hex } from '../evidence-crypto';
 
 /**
  * Printable ASCII without spaces, at most 255 characters, and no plus sign: the origin stands in line-based signing
@@ -20,8 +20,8 @@ export function assertOrigin(origin: string): void {
   }
 }
 
-/** `prevHash` of position 1: binds the chain to this deployment and shard. */
-export function genesisHashWith(sha256Hex: Sha256Hex, origin: string, shard: number): string {
+/** `prevHash` of position 1 of a shard: binds the chain to this deployment and shard. */
+export function genesisHash(origin: string, shard: number): string {
   assertOrigin(origin);
   if (!Number.isSafeInteger(shard) || shard < 0) {
     throw new EvidenceError('invalid_event', 'A shard is an integer from 0.', { pointer: '/shard' });

@@ -1,3 +1,4 @@
+import { sha256Hex } from '#evidence-crypto';
 import {
   assertUnhashedEvent,
   isSignatureText,
@@ -9,7 +10,6 @@ import {
 import { auditSigningInput } from './audit-signing-input';
 import { canonicalize } from '../json/canonical-json';
 import { EvidenceError } from '../evidence.error';
-import { type Sha256Hex } from '../evidence-crypto';
 import { type JsonObject, type JsonValue } from '../json/json-value';
 
 export interface SealedEvent {
@@ -46,16 +46,11 @@ export function canonicalParts(event: UnhashedEvent, payload?: string): [string,
 
 /**
  * Hot path: canonicalises an event once, hashes it and gives what is to be signed.
- * @throws EvidenceError `invalid_event` (pointer into the event), what `canonicalize` refuses (pointer into the
+ * @throws EvidenceError `invalid_event` (pointer into the event), `invalid_origin`, what `canonicalize` refuses (pointer into the
  * payload's event), or `event_too_large` when the finished bytes would exceed MAX_EVENT_BYTES.
- * @param payload see `canonicalParts`
+ * @param payload see `canonicalParts`: it is half of the work
  */
-export function sealEventWith(
-  sha256Hex: Sha256Hex,
-  event: UnhashedEvent,
-  origin: string,
-  payload?: string,
-): SealedEvent {
+export function sealEvent(event: UnhashedEvent, origin: string, payload?: string): SealedEvent {
   assertUnhashedEvent(event as unknown as JsonObject);
   const [head, middle, tail] = partsWithPointer(event, payload);
   const unhashed = head + middle + tail;
@@ -84,7 +79,7 @@ export function sealEventWith(
 }
 
 /** Hex SHA-256 of `JCS(event without hash and signature)`. Members `hash` and `signature` are left aside if present. */
-export function hashEventWith(sha256Hex: Sha256Hex, event: UnhashedEvent): string {
+export function hashEvent(event: UnhashedEvent): string {
   const [head, middle, tail] = partsWithPointer(event);
   return sha256Hex(head + middle + tail);
 }

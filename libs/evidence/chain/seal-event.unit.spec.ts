@@ -1,12 +1,12 @@
+import { sha256Hex } from '#evidence-crypto';
 import fc from 'fast-check';
 import { canonicalize as secondOpinion } from 'json-canonicalize';
-import { sha256Hex } from '../node-crypto';
 import { MAX_EVENT_BYTES, type UnhashedEvent } from './audit-event';
 import { EvidenceError } from '../evidence.error';
 import { type JsonObject, type JsonValue } from '../json/json-value';
 import { parseEventParts } from './parse-event';
 import { EventScanner } from './scan-event';
-import { canonicalEventBytes, hashEventWith, sealEventWith } from './seal-event';
+import { canonicalEventBytes, hashEvent, sealEvent } from './seal-event';
 import { assertStrictJson } from '../json/strict-json.assertion';
 
 const ORIGIN = 'kernel.example.com/test';
@@ -61,16 +61,16 @@ function refusal(action: () => unknown): { code: string; pointer: string | undef
 }
 
 function sealed(of: UnhashedEvent): Uint8Array {
-  return sealEventWith(sha256Hex, of, ORIGIN).finish(SIGNATURE).bytes;
+  return sealEvent(of, ORIGIN).finish(SIGNATURE).bytes;
 }
 
 describe('sealEvent', () => {
   it('makes the bytes that canonicalising the whole event would make', () => {
     fc.assert(
       fc.property(event, (unhashed) => {
-        const { hash: itsHash, finish } = sealEventWith(sha256Hex, unhashed, ORIGIN);
+        const { hash: itsHash, finish } = sealEvent(unhashed, ORIGIN);
         expect(itsHash).toBe(sha256Hex(secondOpinion(unhashed)));
-        expect(itsHash).toBe(hashEventWith(sha256Hex, unhashed));
+        expect(itsHash).toBe(hashEvent(unhashed));
         const { event: whole, bytes } = finish(SIGNATURE);
         expect(Buffer.from(bytes).toString()).toBe(secondOpinion(whole));
         expect(Buffer.from(bytes)).toEqual(Buffer.from(canonicalEventBytes(whole)));
@@ -133,8 +133,8 @@ describe('sealEvent', () => {
   });
 
   it('refuses an origin or a signature that does not fit', () => {
-    expect(refusal(() => sealEventWith(sha256Hex, sample(), 'a\nb'))?.code).toBe('invalid_origin');
-    const { finish } = sealEventWith(sha256Hex, sample(), ORIGIN);
+    expect(refusal(() => sealEvent(sample(), 'a\nb'))?.code).toBe('invalid_origin');
+    const { finish } = sealEvent(sample(), ORIGIN);
     expect(refusal(() => finish('AAAA'))?.code).toBe('invalid_signature');
     expect(refusal(() => finish(`${'A'.repeat(85)}B==`))?.code).toBe('invalid_signature');
   });

@@ -140,7 +140,7 @@ function added(
   };
 }
 
-/** Its form alone: whether it holds takes cryptography, see `counterSignatureHoldsWith`. */
+/** Its form alone: whether it holds takes cryptography, see `counterSignatureHolds`. */
 function counterSigned({ payload: { counterSignature } }: RegistryEvent): void {
   const signature = typeof counterSignature === 'string' ? base64Decode(counterSignature) : null;
   if (signature?.length === 64) return;

@@ -1,13 +1,13 @@
+import { importKey, type PublicKey, verifyEd25519 } from '#evidence-crypto';
 import { type AuditEvent } from '../chain/audit-event';
 import { auditSigningInput } from '../chain/audit-signing-input';
 import { base64Decode } from '../json/base64';
 import { EvidenceError } from '../evidence.error';
-import { type EvidenceCrypto } from '../evidence-crypto';
 import { EventInspector } from '../chain/inspect-event';
 import { evolveKeys, isRegistryEvent, NO_KEYS, type KeyRegistryState } from './key-registry';
 import { KeyRing, type KeyUse, type KeyVerdict } from './key-ring';
 import { checkedKeyOfPem } from './public-key';
-import { counterSignatureHoldsWith } from './signer-possession';
+import { counterSignatureHolds } from './signer-possession';
 import { type SignerEntry } from './signers';
 
 /**
@@ -16,18 +16,18 @@ import { type SignerEntry } from './signers';
  * verifier does not extend trust like that, see ADR 42; a worker that had to be told of each rotation beforehand would
  * stop at each one.
  */
-export class KeyTrustCore<Key = unknown> {
-  private readonly inspector: EventInspector<Key>;
+export class KeyTrust {
+  private readonly inspector: EventInspector;
   private readonly known = new Map<string, AuditEvent>();
-  private readonly keys = new Map<string, Key>();
+  private readonly keys = new Map<string, PublicKey>();
   private ring: KeyRing;
 
+  /** @param roots null: the first audit key that registers itself is trusted */
   constructor(
-    private readonly crypto: EvidenceCrypto<Key>,
     private readonly origin: string,
     private readonly roots: readonly SignerEntry[] | null,
   ) {
-    this.inspector = new EventInspector(crypto, origin, () => undefined, false);
+    this.inspector = new EventInspector(origin, () => undefined, false);
     this.ring = new KeyRing(roots ?? []);
   }
 
@@ -40,7 +40,7 @@ export class KeyTrustCore<Key = unknown> {
     for (const bytes of events) {
       const { event, faults } = this.inspector.inspectWhole(bytes);
       if (event === null || faults.length > 0 || !isRegistryEvent(event)) continue;
-      if (!counterSignatureHoldsWith(this.crypto, this.origin, event)) continue;
+      if (!counterSignatureHolds(this.origin, event)) continue;
       // A forged copy must not stand in the way of the event itself.
       const name = `${event.hash} ${event.signature}`;
       if (this.known.has(name)) continue;
@@ -56,12 +56,12 @@ export class KeyTrustCore<Key = unknown> {
   }
 
   /** The public key of a trusted kid. */
-  key(kid: string): Key | undefined {
+  key(kid: string): PublicKey | undefined {
     const root = this.ring.root(kid);
     if (root === undefined) return undefined;
     let key = this.keys.get(root.public_key_pem);
     if (key === undefined) {
-      key = this.crypto.importKey(checkedKeyOfPem(root.public_key_pem));
+      key = importKey(checkedKeyOfPem(root.public_key_pem));
       this.keys.set(root.public_key_pem, key);
     }
     return key;
@@ -105,10 +105,10 @@ export class KeyTrustCore<Key = unknown> {
     const { signerKid: kid, shard, seq, ts } = event;
     const own = signers.get(kid);
     if (own === undefined || !ring.judge({ kid, shard, seq, ts }).valid) return false;
-    const key = this.crypto.importKey(checkedKeyOfPem(own.public_key_pem));
+    const key = importKey(checkedKeyOfPem(own.public_key_pem));
     const input = auditSigningInput({ origin: this.origin, shard, seq, hash: event.hash });
     const signature = base64Decode(event.signature);
-    if (signature === null || !this.crypto.verify(key, input, signature)) return false;
+    if (signature === null || !verifyEd25519(key, input, signature)) return false;
     for (const [id, entry] of signers) trusted.set(id, entry);
     this.ring = ring;
     return true;

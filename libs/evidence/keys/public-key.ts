@@ -1,3 +1,4 @@
+import { importKey, type PublicKey } from '#evidence-crypto';
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { base64Decode, base64Encode } from '../json/base64';
 import { EvidenceError } from '../evidence.error';
@@ -76,4 +77,16 @@ export function checkedKeyOfPem(pem: string): Uint8Array<ArrayBuffer> {
   if (checked.size >= CHECKED_LIMIT) checked.clear();
   checked.set(pem, raw);
   return raw;
+}
+
+/**
+ * Parses a public key once, for many verifications, and refuses weak ones (docs/spec/signers.md): node:crypto would
+ * take them and then accept forged signatures.
+ * @param key PEM text or the 32 raw bytes
+ * @throws EvidenceError `invalid_public_key` or `weak_public_key`
+ */
+export function importPublicKey(key: string | Uint8Array): PublicKey {
+  if (typeof key === 'string') return importKey(checkedKeyOfPem(key));
+  checkRawPublicKey(key);
+  return importKey(key);
 }

@@ -1,7 +1,7 @@
+import { importKey, sha256Hex, verifyEd25519 } from '#evidence-crypto';
 import { HEX_SHA256, isKid } from '../chain/audit-event';
 import { base64Decode } from '../json/base64';
 import { EvidenceError } from '../evidence.error';
-import { type EvidenceCrypto } from '../evidence-crypto';
 import { type JsonValue } from '../json/json-value';
 import { assertOrigin, isOrigin } from '../chain/origin';
 import { checkedKeyOfPem } from './public-key';
@@ -57,8 +57,7 @@ export function parseSignerPossessionInput(bytes: Uint8Array): SignerPossession 
  * Whether the counter-signature of a `signer.rotated` or `signer.emergency` event is one by the key that comes in. True
  * for events of other types; false too when the payload cannot be read that far.
  */
-export function counterSignatureHoldsWith<Key>(
-  crypto: EvidenceCrypto<Key>,
+export function counterSignatureHolds(
   origin: string,
   { type, payload }: { type: string; payload: { [member: string]: JsonValue } },
 ): boolean {
@@ -73,9 +72,9 @@ export function counterSignatureHoldsWith<Key>(
       origin,
       replaces: from,
       kid,
-      publicKeySha256: crypto.sha256Hex(raw),
+      publicKeySha256: sha256Hex(raw),
     });
-    return crypto.verify(crypto.importKey(raw), input, signature);
+    return verifyEd25519(importKey(raw), input, signature);
   } catch (error) {
     if (error instanceof EvidenceError) return false;
     throw error;

@@ -1,6 +1,6 @@
+import { importKey, sha256, verifyEd25519 } from '#evidence-crypto';
 import { base64Decode, base64Encode } from '../json/base64';
 import { EvidenceError } from '../evidence.error';
-import { type ApprovalCrypto } from '../evidence-crypto';
 import { isOrigin } from '../chain/origin';
 import { checkedKeyOfPem } from '../keys/public-key';
 import { type SignerEntry } from '../keys/signers';
@@ -57,7 +57,7 @@ export function parseCheckpointSigningInput(input: Uint8Array): LogCheckpoint {
 }
 
 /** Names a key within a log: the first 4 bytes of SHA-256 over name, line feed, type and key. */
-export function noteKeyHash(sha256: ApprovalCrypto['sha256'], name: string, rawKey: Uint8Array): Uint8Array {
+export function noteKeyHash(name: string, rawKey: Uint8Array): Uint8Array {
   const prefix = encoder.encode(`${name}\n`);
   const input = new Uint8Array(prefix.length + 1 + rawKey.length);
   input.set(prefix);
@@ -66,16 +66,19 @@ export function noteKeyHash(sha256: ApprovalCrypto['sha256'], name: string, rawK
   return sha256(input).slice(0, 4);
 }
 
-/** The signed note of a checkpoint. @throws EvidenceError `invalid_checkpoint` */
+/**
+ * The signed note of a checkpoint (docs/spec/transparency-log.md).
+ * @param publicKeyPem of the key that made the signature
+ * @throws EvidenceError `invalid_checkpoint`
+ */
 export function signedCheckpoint(
-  sha256: ApprovalCrypto['sha256'],
   checkpoint: LogCheckpoint,
-  rawKey: Uint8Array,
+  publicKeyPem: string,
   signature: Uint8Array,
 ): string {
   const name = logName(checkpoint.origin, checkpoint.shard);
   const signed = new Uint8Array(4 + signature.length);
-  signed.set(noteKeyHash(sha256, name, rawKey));
+  signed.set(noteKeyHash(name, checkedKeyOfPem(publicKeyPem)));
   signed.set(signature, 4);
   return `${checkpointText(checkpoint)}\n\u2014 ${name} ${base64Encode(signed)}\n`;
 }
@@ -101,8 +104,7 @@ export function parseSignedCheckpoint(note: string): SignedCheckpoint {
  * Whether a checkpoint is signed by a key that speaks for the kernel.
  * @returns why it is not, with a stable word and a colon; null when it is
  */
-export function whyCheckpointNotSigned<Key>(
-  crypto: ApprovalCrypto<Key>,
+export function whyCheckpointNotSigned(
   { origin, shard, text, signatures }: SignedCheckpoint,
   keys: readonly SignerEntry[],
 ): string | null {
@@ -110,7 +112,7 @@ export function whyCheckpointNotSigned<Key>(
   const input = encoder.encode(text);
   for (const key of keys) {
     const raw = checkedKeyOfPem(key.public_key_pem);
-    const hash = noteKeyHash(crypto.sha256, name, raw);
+    const hash = noteKeyHash(name, raw);
     const line = signatures.find(
       (one) => one.name === name && one.keyHash.every((byte, i) => byte === hash[i]),
     );
@@ -119,7 +121,7 @@ export function whyCheckpointNotSigned<Key>(
       return `key_not_valid: ${key.signer_kid} is not a checkpoint key`;
     // It says nothing about time: whoever holds a compromised key could have signed it today.
     if (key.status === 'compromised') return `key_not_valid: ${key.signer_kid} is compromised`;
-    if (crypto.verify(crypto.importKey(raw), input, line.signature)) return null;
+    if (verifyEd25519(importKey(raw), input, line.signature)) return null;
     return `signature: not made by ${key.signer_kid} over this checkpoint`;
   }
   return 'unknown_key: no known signer has signed the checkpoint';

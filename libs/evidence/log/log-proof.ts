@@ -1,6 +1,5 @@
 import { base64Decode, base64Encode } from '../json/base64';
 import { EvidenceError } from '../evidence.error';
-import { type ApprovalCrypto } from '../evidence-crypto';
 import { parseSignedCheckpoint, type SignedCheckpoint } from './log-checkpoint';
 import { leafHash, MAX_PATH, rootOf } from './merkle-tree';
 
@@ -42,17 +41,8 @@ export function parseLogProof(text: string): LogProof {
  * Whether the proof shows these bytes at its index of the tree of its checkpoint. Who signed the checkpoint is another
  * question (`whyCheckpointNotSigned`).
  */
-export function includes(
-  crypto: Pick<ApprovalCrypto, 'sha256'>,
-  proof: LogProof,
-  bytes: Uint8Array,
-): boolean {
+export function includes(proof: LogProof, bytes: Uint8Array): boolean {
   const { index, path, checkpoint } = proof;
-  const root = rootOf(crypto.sha256, {
-    index,
-    size: checkpoint.size,
-    leaf: leafHash(crypto.sha256, bytes),
-    path,
-  });
+  const root = rootOf({ index, size: checkpoint.size, leaf: leafHash(bytes), path });
   return root !== null && root.every((byte, i) => byte === checkpoint.root[i]);
 }

@@ -1,21 +1,19 @@
-import { type ApprovalCrypto } from '../evidence-crypto';
+import { sha256 } from '#evidence-crypto';
 
 /** The Merkle tree of a shard (RFC 6962 section 2.1): its leaves are the canonical bytes of its events, in order. */
-
-type Sha256 = ApprovalCrypto['sha256'];
 
 const [LEAF, NODE] = [0x00, 0x01];
 /** Of a tree with 2^53 leaves. */
 export const MAX_PATH = 53;
 
-export function leafHash(sha256: Sha256, data: Uint8Array): Uint8Array {
+export function leafHash(data: Uint8Array): Uint8Array {
   const input = new Uint8Array(data.length + 1);
   input[0] = LEAF;
   input.set(data, 1);
   return sha256(input);
 }
 
-export function nodeHash(sha256: Sha256, left: Uint8Array, right: Uint8Array): Uint8Array {
+export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
   const input = new Uint8Array(65);
   input[0] = NODE;
   input.set(left, 1);
@@ -27,10 +25,17 @@ export function nodeHash(sha256: Sha256, left: Uint8Array, right: Uint8Array): U
  * The root that an inclusion proof leads to (RFC 9162 section 2.1.3.2), or null when the path does not fit a leaf at
  * that index of a tree of that size.
  */
-export function rootOf(
-  sha256: Sha256,
-  { index, size, leaf, path }: { index: number; size: number; leaf: Uint8Array; path: readonly Uint8Array[] },
-): Uint8Array | null {
+export function rootOf({
+  index,
+  size,
+  leaf,
+  path,
+}: {
+  index: number;
+  size: number;
+  leaf: Uint8Array;
+  path: readonly Uint8Array[];
+}): Uint8Array | null {
   if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size) return null;
   // Not with shifts: those are of 32 bits.
   let node = index;
@@ -39,13 +44,13 @@ export function rootOf(
   for (const sibling of path) {
     if (last === 0 || sibling.length !== 32) return null;
     if (node % 2 === 1 || node === last) {
-      hash = nodeHash(sha256, sibling, hash);
+      hash = nodeHash(sibling, hash);
       while (node % 2 === 0 && node !== 0) {
         node /= 2;
         last = Math.floor(last / 2);
       }
     } else {
-      hash = nodeHash(sha256, hash, sibling);
+      hash = nodeHash(hash, sibling);
     }
     node = Math.floor(node / 2);
     last = Math.floor(last / 2);
@@ -57,40 +62,32 @@ export function rootOf(
 export type Subtree = (level: number, index: number) => Promise<Uint8Array>;
 
 /** The root of the first `size` leaves (RFC 6962 section 2.1). */
-export async function treeRoot(sha256: Sha256, subtree: Subtree, size: number): Promise<Uint8Array> {
-  return rangeHash(sha256, subtree, 0, size);
+export async function treeRoot(subtree: Subtree, size: number): Promise<Uint8Array> {
+  return rangeHash(subtree, 0, size);
 }
 
 /** The audit path of a leaf in the tree of the first `size` leaves, from the leaf's sibling up (section 2.1.1). */
-export async function inclusionPath(
-  sha256: Sha256,
-  subtree: Subtree,
-  index: number,
-  size: number,
-): Promise<Uint8Array[]> {
+export async function inclusionPath(subtree: Subtree, index: number, size: number): Promise<Uint8Array[]> {
   const path: Uint8Array[] = [];
   let [from, to] = [0, size];
   while (to - from > 1) {
     const middle = from + splitOf(to - from);
     const right = index >= middle;
-    path.unshift(await rangeHash(sha256, subtree, right ? from : middle, right ? middle : to));
+    path.unshift(await rangeHash(subtree, right ? from : middle, right ? middle : to));
     [from, to] = right ? [middle, to] : [from, middle];
   }
   return path;
 }
 
 /** Of the leaves from one on up to another; `from` is a multiple of the largest power of two below the count. */
-async function rangeHash(sha256: Sha256, subtree: Subtree, from: number, to: number): Promise<Uint8Array> {
+async function rangeHash(subtree: Subtree, from: number, to: number): Promise<Uint8Array> {
   const count = to - from;
   if (count === 0) return sha256(new Uint8Array());
   const level = Math.log2(count);
   if (Number.isInteger(level)) return subtree(level, from / count);
   const middle = from + splitOf(count);
-  const [left, right] = [
-    await rangeHash(sha256, subtree, from, middle),
-    await rangeHash(sha256, subtree, middle, to),
-  ];
-  return nodeHash(sha256, left, right);
+  const [left, right] = [await rangeHash(subtree, from, middle), await rangeHash(subtree, middle, to)];
+  return nodeHash(left, right);
 }
 
 /** The largest power of two below a count of at least 2. */

@@ -1,8 +1,8 @@
+import { sha256Hex } from '#evidence-crypto';
 import { HEX_SHA256, isTimestamp } from '../chain/audit-event';
 import { canonicalize } from '../json/canonical-json';
 import { MANIFEST_PAYLOAD_TYPE, parseDssePae } from './dsse';
 import { EvidenceError } from '../evidence.error';
-import { type Sha256Hex } from '../evidence-crypto';
 import { exactObject } from '../json/exact-object';
 import { type JsonObject, type JsonValue } from '../json/json-value';
 import { isOrigin } from '../chain/origin';
@@ -41,7 +41,7 @@ const PREDICATE: Record<Exclude<keyof ManifestStatement, 'sha256'>, (value: unkn
 };
 
 /** Hex SHA-256 of `JCS(manifest)`: the same for every member order and number spelling. */
-export function manifestDigestWith(sha256Hex: Sha256Hex, manifest: JsonValue): string {
+export function manifestDigest(manifest: JsonValue): string {
   return sha256Hex(canonicalize(manifest));
 }
 

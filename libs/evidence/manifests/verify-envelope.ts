@@ -1,8 +1,8 @@
+import { importKey, verifyEd25519 } from '#evidence-crypto';
 import { MANIFEST_PAYLOAD_TYPE, dssePae, parseEnvelope } from './dsse';
 import { EvidenceError } from '../evidence.error';
-import { type EvidenceCrypto } from '../evidence-crypto';
 import { type JsonValue } from '../json/json-value';
-import { manifestDigestWith, parseManifestStatement, type ManifestStatement } from './manifest-statement';
+import { manifestDigest, parseManifestStatement, type ManifestStatement } from './manifest-statement';
 import { checkedKeyOfPem } from '../keys/public-key';
 import { type SignerEntry } from '../keys/signers';
 
@@ -24,10 +24,13 @@ export interface ManifestVerdict {
 }
 
 /** Checks an envelope against a manifest, offline (docs/spec/manifest-signature.md, section 4). Never throws. */
-export function verifyManifestEnvelopeWith<Key>(
-  crypto: EvidenceCrypto<Key>,
-  { manifest, sha256, envelope, keys, origin }: ManifestVerification,
-): ManifestVerdict {
+export function verifyManifestEnvelope({
+  manifest,
+  sha256,
+  envelope,
+  keys,
+  origin,
+}: ManifestVerification): ManifestVerdict {
   const reasons: string[] = [];
   try {
     const { payloadType, payload, signatures } = parseEnvelope(envelope);
@@ -35,7 +38,7 @@ export function verifyManifestEnvelopeWith<Key>(
       return { valid: false, reasons: [`payload_type: the envelope holds ${JSON.stringify(payloadType)}`] };
     }
     const statement = parseManifestStatement(payload);
-    const digest = manifest === undefined ? sha256 : manifestDigestWith(crypto.sha256Hex, manifest);
+    const digest = manifest === undefined ? sha256 : manifestDigest(manifest);
     if (digest === undefined) reasons.push('digest: neither the manifest nor its SHA-256 was given');
     else if (digest !== statement.sha256) {
       reasons.push(
@@ -49,9 +52,7 @@ export function verifyManifestEnvelopeWith<Key>(
       reasons.push(`origin: signed by ${statement.origin}, not by ${origin}`);
     }
     const input = dssePae(payloadType, payload);
-    const refusals = signatures.map(({ keyid, sig }) =>
-      whyNotSigned(crypto, keys, keyid, sig, input, statement),
-    );
+    const refusals = signatures.map(({ keyid, sig }) => whyNotSigned(keys, keyid, sig, input, statement));
     if (!refusals.includes(null)) reasons.push(...refusals.filter((reason) => reason !== null));
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
@@ -61,8 +62,7 @@ export function verifyManifestEnvelopeWith<Key>(
   return { valid: reasons.length === 0, reasons };
 }
 
-function whyNotSigned<Key>(
-  crypto: EvidenceCrypto<Key>,
+function whyNotSigned(
   keys: readonly SignerEntry[],
   keyid: string,
   sig: Uint8Array,
@@ -73,7 +73,7 @@ function whyNotSigned<Key>(
   if (key === undefined) return `unknown_key: ${keyid} is not a known signer`;
   if (!key.purposes.includes('manifest')) return `key_not_valid: ${keyid} is not a manifest key`;
   const raw = checkedKeyOfPem(key.public_key_pem);
-  if (!crypto.verify(crypto.importKey(raw), input, sig))
+  if (!verifyEd25519(importKey(raw), input, sig))
     return `signature: not made by ${keyid} over this statement`;
   const signedAt = Date.parse(statement.signedAt);
   if (key.status === 'compromised') {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { inclusionPath, nodeHash, type Subtree, treeRoot } from '#evidence';
 
 /** Leaves whose hashes are not kept but read again: the subtree over each 256 of them is. */
@@ -29,9 +28,9 @@ export class ShardTrees {
   ): Promise<{ root: Uint8Array; paths: Uint8Array[][] }> {
     const tiles = await this.grown(shard, size);
     const subtree = this.subtree(shard, tiles, size);
-    const root = await treeRoot(sha256, subtree, size);
+    const root = await treeRoot(subtree, size);
     const paths: Uint8Array[][] = [];
-    for (const index of indexes) paths.push(await inclusionPath(sha256, subtree, index, size));
+    for (const index of indexes) paths.push(await inclusionPath(subtree, index, size));
     return { root, paths };
   }
 
@@ -63,7 +62,7 @@ export class ShardTrees {
     const read = new Map<number, Promise<Uint8Array[]>>();
     const perfect: Subtree = async (level, index) => {
       if (level > TILE_LEVEL) {
-        return nodeHash(sha256, await perfect(level - 1, index * 2), await perfect(level - 1, index * 2 + 1));
+        return nodeHash(await perfect(level - 1, index * 2), await perfect(level - 1, index * 2 + 1));
       }
       if (level === TILE_LEVEL) {
         const tile = tiles[index];
@@ -96,13 +95,9 @@ function perfectRoot(hashes: readonly Uint8Array[]): Uint8Array {
   while (level.length > 1) {
     const above: Uint8Array[] = [];
     for (let i = 0; i < level.length; i += 2) {
-      above.push(nodeHash(sha256, level[i] as Uint8Array, level[i + 1] as Uint8Array));
+      above.push(nodeHash(level[i] as Uint8Array, level[i + 1] as Uint8Array));
     }
     level = above;
   }
   return level[0] as Uint8Array;
-}
-
-function sha256(data: Uint8Array): Uint8Array {
-  return createHash('sha256').update(data).digest();
 }

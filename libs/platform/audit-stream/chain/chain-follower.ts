@@ -2,7 +2,7 @@ import {
   type AuditEvent,
   auditSigningInput,
   base64Decode,
-  createEventInspector,
+  EventInspector,
   isRegistryEvent,
   verifyEd25519Async,
 } from '#evidence';
@@ -42,13 +42,13 @@ interface Candidate extends VerifiedEvent {
  * next event, signed by a key that was valid there, or a repetition, or wrong. Never goes past what is wrong.
  */
 export class ChainFollower {
-  private readonly inspector: ReturnType<typeof createEventInspector>;
+  private readonly inspector: EventInspector;
   private seq: number;
   private hash: string;
 
   constructor(private readonly options: ChainFollowerOptions) {
     // Signatures are checked here, many at a time: see `checkSignatures`.
-    this.inspector = createEventInspector(options.origin, () => undefined, false);
+    this.inspector = new EventInspector(options.origin, () => undefined, false);
     ({ seq: this.seq, hash: this.hash } = options.position);
   }
 
