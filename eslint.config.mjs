@@ -18,6 +18,7 @@ export default tseslint.config(
       '.kernel/',
       'node_modules/',
       'tools/audit-verify.js',
+      'openapi/*.types.ts',
     ],
   },
   eslint.configs.recommended,

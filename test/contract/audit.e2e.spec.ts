@@ -1,19 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type AuditEvent, ChainVerifier, type SignerEntry, genesisHash } from '#evidence';
 import { withStack } from '#dev/testing';
+import { type AppendAnswer } from '#openapi/kernel';
 import { ContractClient } from './contract.client';
-
-interface Appended {
-  id: string;
-  shard: number;
-  seq: number;
-  hash: string;
-}
 
 describe('the audit log', () => {
   const stack = withStack({ workers: ['outbox-relay', 'indexer'] });
   const client = () => new ContractClient(stack().client('OPERATOR'));
-  const append = async (body: object): Promise<Appended[]> => {
+  const append = async (body: object): Promise<AppendAnswer['events']> => {
     const answer = await client().post('/kernel/audit', body);
     expect(answer.status).toBe(201);
     expect(answer.json.position).toBe(`0:${answer.json.events.at(-1).seq}`);
@@ -144,7 +138,7 @@ describe('the audit log', () => {
     const indexer = stack().worker('indexer');
     const list = (headers: Record<string, string> = {}) =>
       client().get('/kernel/audit?stream=door/late', { headers });
-    const at = ({ seq }: Appended) => ({ 'kernel-min-position': `0:${seq}` });
+    const at = ({ seq }: { seq: number }) => ({ 'kernel-min-position': `0:${seq}` });
     const late = () => append({ type: 'door.opened', payload: {}, stream: 'door/late' });
     const [first] = await late();
     expect((await list(at(first!))).json.events).toHaveLength(1);

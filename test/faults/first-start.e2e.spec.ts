@@ -1,4 +1,5 @@
 import { type HttpAnswer, withStack } from '#dev/testing';
+import { type Head } from '#openapi/kernel';
 import { expectSoundChain } from './chain';
 import { problemFaults } from './ledger';
 import { ScriptedBackend, startScriptedProxy } from './scripted-proxy';
@@ -22,7 +23,7 @@ describe.each([{ shards: 1 }, { shards: 3 }])(
     it('answer reads and refuse writes while there is no signing proxy', async () => {
       for (const kernel of KERNELS) {
         const auditor = stack().client('AUDITOR', { kernel });
-        const heads = (await auditor.get('/kernel/audit/head')).json as { shard: number; seq: number }[];
+        const heads = (await auditor.get('/kernel/audit/head')).json as Head[];
         expect(heads.map(({ shard, seq }) => [shard, seq])).toEqual(
           Array.from({ length: shards }, (_, shard) => [shard, 0]),
         );

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type AuditEvent } from '#evidence';
 import { FaultyWire, type HttpAnswer, type MtlsClient, withStack } from '#dev/testing';
+import { type SignAnswer } from '#openapi/kernel';
 import { expectSoundChain } from './chain';
 import { until } from './until';
 
@@ -276,6 +277,6 @@ function signature(): Repeatable {
 async function verification(client: MtlsClient): Promise<Repeatable> {
   const manifest = { id: randomUUID() };
   const signed = await client.post('/kernel/sign', { manifest });
-  const { envelope } = (signed.json as { signature_record: { envelope: unknown } }).signature_record;
+  const { envelope } = (signed.json as SignAnswer).signature_record;
   return { path: '/kernel/verify', body: { manifest, envelope }, events: 0 };
 }

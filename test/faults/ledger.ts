@@ -1,5 +1,6 @@
 import { type JsonObject, verifyManifestEnvelope } from '#evidence';
 import { type HttpAnswer, type MtlsClient } from '#dev/testing';
+import { type SignAnswer } from '#openapi/kernel';
 import { type Chain } from './chain';
 
 /** No answer is worth waiting for longer: whatever fails has to fail sooner. */
@@ -158,10 +159,7 @@ export class Ledger {
     const position = String((answer.json as { position: unknown }).position);
     const [shard, lastSeq] = position.split(':').map(Number);
     if (kind === 'sign') {
-      const { audit_id: id, signature_record: record } = answer.json as {
-        audit_id: string;
-        signature_record: { manifest_id: string; envelope: unknown };
-      };
+      const { audit_id: id, signature_record: record } = answer.json as SignAnswer;
       if (record.manifest_id !== name) throw new Error(`signed ${record.manifest_id}`);
       this.acknowledged.set(name, {
         request,

@@ -4,12 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describeWithKafka, describeWithS3, withStack, workTree } from '#dev/testing';
+import { type AppendAnswer, type Head } from '#openapi/kernel';
 import { Copies, expectEqualCopies } from './copies';
-
-interface Answer {
-  position: string;
-  events: { id: string; hash: string }[];
-}
 
 describeWithS3('with an S3 server', () => {
   describeWithKafka('and Kafka', () => {
@@ -29,7 +25,7 @@ describeWithS3('with an S3 server', () => {
           payload: { service: 'checkout', text: 'grüße \u0000 \u{1f600}', build: 1e21 },
         });
         expect(written.status).toBe(201);
-        const { events, position } = written.json as Answer;
+        const { events, position } = written.json as AppendAnswer;
         const id = events[0]?.id ?? '';
         const store = await expectEqualCopies(copies);
         const bytes = store.get(id);
@@ -55,7 +51,7 @@ describeWithS3('with an S3 server', () => {
         const auditor = stack().client('AUDITOR');
         const signers = join(dir, 'signers.json');
         await writeFile(signers, (await auditor.get('/kernel/keys/signers.json')).bytes);
-        const [head] = (await auditor.get('/kernel/audit/head')).json as { hash: string }[];
+        const [head] = (await auditor.get('/kernel/audit/head')).json as Head[];
         const { S3_ENDPOINT, S3_BUCKET, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY } =
           stack().archive.environment;
         const { stdout } = await promisify(execFile)(

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Client } from 'pg';
 import { type AuditEvent } from '#evidence';
 import { describeWithSoftHsm, type HttpAnswer, withStack } from '#dev/testing';
+import { type SignAnswer } from '#openapi/kernel';
 import { expectSoundChain, faultsOf } from './chain';
 import { until } from './until';
 
@@ -75,10 +76,7 @@ describeWithSoftHsm('what was wrong with the predecessor', () => {
     it('of a manifest: its digest and the time of signing, which the record alone proves', async () => {
       const manifest = { version: 2, id: 'digest', kind: 'test', ratio: 1e-7 };
       const signed = await post('OPERATOR', '/kernel/sign', { manifest });
-      const { audit_id: id, signature_record: record } = signed.json as {
-        audit_id: string;
-        signature_record: { ts: string; manifest_sha256: string; envelope: { payload: string } };
-      };
+      const { audit_id: id, signature_record: record } = signed.json as SignAnswer;
       // RFC 8785 by hand.
       const canonical = '{"id":"digest","kind":"test","ratio":1e-7,"version":2}';
       const sha256 = createHash('sha256').update(canonical).digest('hex');

@@ -1,18 +1,14 @@
 import { Client } from 'pg';
+import { type ModeState, type SecurityStatus } from '#openapi/kernel';
 import { openRequest } from './restore-window';
 import { withStack } from '#dev/testing';
 import { expectSoundChain } from './chain';
 import { until } from './until';
 
-interface Status {
-  mode: string;
-  heads: { shard: number; seq: number; hash: string }[];
-}
-
 describe('a database that was put back to an earlier backup', () => {
   const stack = withStack();
   const get = async (path: string) => (await stack().client('SUPERADMIN').get(path)).json;
-  const status = (): Promise<Status> => get('/kernel/security/status') as Promise<Status>;
+  const status = (): Promise<SecurityStatus> => get('/kernel/security/status') as Promise<SecurityStatus>;
   const head = async (): Promise<number> => (await status()).heads[0]?.seq ?? 0;
   const write = (n: number) =>
     stack()
@@ -62,7 +58,7 @@ describe('a database that was put back to an earlier backup', () => {
 
   it('puts the kernel into safe-mode by itself, and it says what to do', async () => {
     await until('safe-mode', async () => (await status()).mode === 'safe-mode');
-    const { reason, actor } = (await get('/kernel/admin/mode')) as { reason: string; actor: { id: string } };
+    const { reason, actor } = (await get('/kernel/admin/mode')) as ModeState;
     expect(actor.id).toBe('kernel');
     expect(reason).toContain(`The database ends at 0:${backedUp}, but signed events build on 0:${lost - 1}`);
     expect(reason).toContain('./kernel replay --from archive --to store');

@@ -1,4 +1,5 @@
 import { withStack } from '#dev/testing';
+import { type UpgradeWithTimeline } from '#openapi/kernel';
 import { ContractClient } from '../contract/contract.client';
 import { PersonAtDesk } from './approvers';
 
@@ -32,9 +33,7 @@ describe('fifty approvals and applications of one upgrade at the same time, over
       }
       const last = await operators[1]!.post(`/kernel/upgrade/${id}/apply`, {});
       expect(last.status).toBe(200);
-      const { timeline } = (await operators[0]!.get(`/kernel/upgrade/${id}`)).json as {
-        timeline: { type: string; payload: { approvalId?: string } }[];
-      };
+      const { timeline } = (await operators[0]!.get(`/kernel/upgrade/${id}`)).json as UpgradeWithTimeline;
       expect(timeline.filter(({ type }) => type === 'upgrade.applied')).toHaveLength(1);
       const recorded = timeline.flatMap(({ payload }) => payload.approvalId ?? []);
       const acknowledged = given.flatMap(({ status, json }) =>

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type JsonObject } from '#evidence';
 import { withStack } from '#dev/testing';
+import { type UpgradeWithTimeline } from '#openapi/kernel';
 import { ContractClient, kernelContract } from '../contract/contract.client';
 import { PersonAtDesk } from './approvers';
 import { cli, connectionTo } from './cli';
@@ -40,10 +41,7 @@ describe('what time does to upgrades, and the coordinator to what is due', () =>
     expect((await operator(kernel).post('/kernel/upgrade', { manifest })).status).toBe(201);
   }
   const detail = async (id: string, kernel = 0) =>
-    (await operator(kernel).get(`/kernel/upgrade/${id}`)).json as {
-      upgrade: JsonObject & { quorum: { approvers: string[]; notCounted: JsonObject[] } };
-      timeline: { type: string; actor: { id: string } }[];
-    };
+    (await operator(kernel).get(`/kernel/upgrade/${id}`)).json as UpgradeWithTimeline;
   const typesOf = async (id: string, kernel = 0) =>
     (await detail(id, kernel)).timeline.map(({ type }) => type.replace('upgrade.', ''));
   async function until(id: string, type: string, kernel = 0): Promise<string[]> {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type JsonObject, parseEvent, verifyManifestEnvelope } from '#evidence';
 import { withStack } from '#dev/testing';
+import { type UpgradePage } from '#openapi/kernel';
 import { ContractClient } from '../contract/contract.client';
 import { PersonAtDesk } from './approvers';
 import { verifyOffline as verifyUpgrade } from './verify-offline';
@@ -133,7 +134,7 @@ describe('upgrades, over mutual TLS', () => {
     const listed = async (query: string) => {
       const { status, json } = await operator().get(`/kernel/upgrade?${query}`, { headers });
       expect(status).toBe(200);
-      return json as { upgrades: { id: string; status: string }[]; nextCursor: string | null };
+      return json as UpgradePage;
     };
     const newest = await listed('limit=1');
     expect(newest.upgrades).toMatchObject([{ id: policy, status: 'proposed' }]);

@@ -12,6 +12,7 @@ import {
   SoftwareAuthenticator,
   withStack,
 } from '#dev/testing';
+import { type UpgradeWithTimeline } from '#openapi/kernel';
 import { ContractClient } from '../contract/contract.client';
 import { PersonAtDesk } from './approvers';
 import { verifyOffline } from './verify-offline';
@@ -211,9 +212,7 @@ describe('approvers with WebAuthn credentials', () => {
       }[];
       expect(shown[0]?.key).toEqual(keys[1]);
       const { json } = await operator().get('/kernel/upgrade/passkeys');
-      const at = (json.timeline as { type: string; position: string }[]).find(
-        ({ type }) => type === 'upgrade.applied',
-      );
+      const at = (json as UpgradeWithTimeline).timeline.find(({ type }) => type === 'upgrade.applied');
       const [shard, seq] = (at?.position ?? '').split(':').map(Number);
       // The pool's own event, right behind the one that applied it.
       expect(shown[0]?.keyRegisteredAt).toBe(`${shard}:${(seq ?? 0) + 1}`);
@@ -238,10 +237,8 @@ describe('approvers with WebAuthn credentials', () => {
         expect([status, json.error]).toEqual([400, 'invalid_approved_at']);
         expect(json.detail).toMatch(/is so old that the approval expired at 20/);
       }
-      const { upgrade, timeline } = (await operator().get('/kernel/upgrade/brief')).json as {
-        upgrade: { quorum: { approvers: string[] } };
-        timeline: { type: string; payload: JsonObject }[];
-      };
+      const { upgrade, timeline } = (await operator().get('/kernel/upgrade/brief'))
+        .json as UpgradeWithTimeline;
       expect(upgrade.quorum.approvers).toEqual([]);
       expect(timeline.slice(1).map(({ type, payload }) => [type, payload['approverId']])).toEqual(
         [1, 2, 3].map((n) => ['upgrade.approval_refused', `approver-${n}`]),
@@ -310,9 +307,7 @@ describe('approvers with WebAuthn credentials', () => {
       expect((await send(2, 'this', 'approve', good)).status).toBe(403);
       expect((await send(1, 'this', 'approve', good)).status).toBe(201);
       expect((await send(1, 'this', 'approve', good)).json.error).toBe('approver_already_signed');
-      const { timeline } = (await operator().get('/kernel/upgrade/this')).json as {
-        timeline: { type: string }[];
-      };
+      const { timeline } = (await operator().get('/kernel/upgrade/this')).json as UpgradeWithTimeline;
       expect(timeline.filter(({ type }) => type === 'upgrade.approval_refused')).toHaveLength(
         forgeries.length + 1,
       );

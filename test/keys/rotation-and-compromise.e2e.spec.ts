@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type AuditEvent, type SignerEntry } from '#evidence';
 import { type SignerChoice } from '#dev/devstack';
 import { describeWithSoftHsm, withStack, workTree } from '#dev/testing';
+import { type CompromisedKey } from '#openapi/kernel';
 import { ContractClient } from '../contract/contract.client';
 import { until } from '../faults/until';
 import { SteadyWrites } from './steady-writes';
@@ -21,16 +22,6 @@ const [V1, V2, V3, MADE, FIFTH] = [1, 2, 3, 4, 5].map((n) => `kernel-audit-ed255
   string,
   string,
 ];
-
-interface Compromised {
-  kid: string;
-  emergencyKid: string;
-  since: { shard: number; seq: number }[];
-  reattested: { shard: number; from: { seq: number }; to: { seq: number }; count: number }[];
-  emergencyPosition: string;
-  position: string;
-  mode: string;
-}
 
 describe('keys in files, under 200 writes a second, with two kernels and two shards', () => {
   rotatesAndRecovers('software');
@@ -217,7 +208,7 @@ function rotatesAndRecovers(signer: SignerChoice): void {
         reason: 'a copy was found',
       });
       expect(answer.status).toBe(200);
-      const done = answer.json as Compromised;
+      const done = answer.json as CompromisedKey;
       const resumed = performance.now();
       expect(done).toMatchObject({ kid: MADE, emergencyKid: V3, mode: 'normal' });
       expect(done.since).toContainEqual(since);

@@ -1,15 +1,10 @@
 import { join } from 'node:path';
 import { readEnvironmentFile } from '#dev/devstack';
 import { describeWithKafka, describeWithS3, MtlsClient } from '#dev/testing';
+import { type Head } from '#openapi/kernel';
 import { Launcher } from './launcher.driver';
 
 const EVENTS = 40;
-
-interface Head {
-  shard: number;
-  seq: number;
-  hash: string;
-}
 
 describeWithS3('./kernel up --archive s3', () => {
   describeWithKafka('--stream kafka', () => {
@@ -31,7 +26,7 @@ describeWithS3('./kernel up --archive s3', () => {
       await launcher.stop();
     }, 60_000);
 
-    const heads = async (): Promise<Head[]> => {
+    const heads = async (): Promise<Omit<Head, 'ts'>[]> => {
       const { json } = await operator.get('/kernel/audit/head');
       return (json as Head[]).map(({ shard, seq, hash }) => ({ shard, seq, hash }));
     };

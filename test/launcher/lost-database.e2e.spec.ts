@@ -2,6 +2,7 @@ import { chmod, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/prom
 import { join } from 'node:path';
 import { readEnvironmentFile } from '#dev/devstack';
 import { type HttpAnswer, MtlsClient } from '#dev/testing';
+import { type SecurityStatus } from '#openapi/kernel';
 import { Launcher, until } from './launcher.driver';
 
 const EVENTS = 60;
@@ -122,9 +123,8 @@ describe('a whole database that is lost', () => {
       code: 1,
       stderr: expect.stringMatching(/holds no event/),
     });
-    const { heads } = (await (await caller('OPERATOR')).get('/kernel/security/status')).json as {
-      heads: { seq: number }[];
-    };
+    const { heads } = (await (await caller('OPERATOR')).get('/kernel/security/status'))
+      .json as SecurityStatus;
     expect(heads[0]?.seq).toBe(0);
     expect((await launcher.on('mode')).stdout).toContain('safe-mode since');
   });

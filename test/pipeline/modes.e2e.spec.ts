@@ -1,27 +1,20 @@
 import { Client } from 'pg';
 import { type HttpAnswer, withStack } from '#dev/testing';
+import { type ChangedMode, type Mode } from '#openapi/kernel';
 import { ContractClient } from '../contract/contract.client';
 import { expectSoundChain } from '../faults/chain';
 
 const EVENT = { type: 'thing.changed', payload: { n: 1 } };
 const MANIFEST = { manifest: { id: 'm-1', version: '1.0.0', kind: 'agent' } };
-type Mode = 'normal' | 'read-only' | 'safe-mode';
-
-interface Changed {
-  mode: Mode;
-  auditId: string | null;
-  position: string | null;
-}
-
 describe('modes', () => {
   const stack = withStack({ kernels: 2 });
   const caller = (name: 'SUPERADMIN' | 'OPERATOR' | 'AUDITOR' | 'NOROLE', kernel = 0): ContractClient =>
     new ContractClient(stack().client(name, { kernel }));
 
-  async function change(mode: Mode, reason = 'a test', options = {}): Promise<Changed> {
+  async function change(mode: Mode, reason = 'a test', options = {}): Promise<ChangedMode> {
     const answer = await caller('SUPERADMIN').post('/kernel/admin/mode', { mode, reason }, options);
     expect(answer.status).toBe(200);
-    return answer.json as Changed;
+    return answer.json as ChangedMode;
   }
 
   async function until(condition: () => Promise<boolean>, what: string): Promise<void> {

@@ -1,4 +1,12 @@
 import { type Command } from 'commander';
+import {
+  type Agent,
+  type AgentNow,
+  type AgentPage,
+  type Eval,
+  type EvalAnswer,
+  type EvalPage,
+} from '#openapi/kernel';
 import { CliError } from '../cli.error';
 import { print, table } from '../output/print';
 import {
@@ -12,35 +20,6 @@ import {
   withReason,
   writing,
 } from './api-calls';
-
-interface Agent {
-  id: string;
-  divisionId: string;
-  state: string;
-  since: string;
-  reason: string | null;
-  allowed: string[];
-  role: string | null;
-  template: { manifestId: string; version: string | number };
-  spawnedAt: string;
-  spawnedBy: string;
-}
-
-interface Eval {
-  id: string;
-  agentId: string;
-  score: number | null;
-  source: string | null;
-  submittedAt: string;
-  metricSet: object;
-}
-
-interface AgentNow {
-  score: number | null;
-  agent: Agent;
-  evals: Eval[];
-  allocations: { pool: string; held: number }[];
-}
 
 interface SpawnOptions extends CallOptions {
   division: string;
@@ -94,7 +73,7 @@ export function addAgent(program: Command): void {
       const { division: divisionId, limit } = options;
       const answer = await get(options, withQuery('/kernel/agent', { divisionId, limit }));
       if (options.json === true) return print(answer);
-      const { agents } = JSON.parse(answer) as { agents: Agent[] };
+      const { agents } = JSON.parse(answer) as AgentPage;
       const rows = agents.map(({ id, divisionId: division, state, since, role }) => ({
         id,
         division,
@@ -146,7 +125,7 @@ export function addAgent(program: Command): void {
         const body = { agentId, metricSet: metricsOf(metric), score, source, notes };
         const answer = await post(options, '/kernel/eval', JSON.stringify(body));
         if (options.json === true) return print(answer);
-        const { eval_id: id, position } = JSON.parse(answer) as { eval_id: string; position: string };
+        const { eval_id: id, position } = JSON.parse(answer) as EvalAnswer;
         print(`Recorded evaluation ${id} at ${position}.`);
       },
     );
@@ -160,7 +139,7 @@ export function addAgent(program: Command): void {
       const { agent: agentId, division: divisionId, limit } = options;
       const answer = await get(options, withQuery('/kernel/eval', { agentId, divisionId, limit }));
       if (options.json === true) return print(answer);
-      const { evals } = JSON.parse(answer) as { evals: Eval[] };
+      const { evals } = JSON.parse(answer) as EvalPage;
       print(evals.length === 0 ? 'There are no evaluations.' : table(evals.map(evalRow)));
     });
 }

@@ -1,19 +1,9 @@
 import { type Command } from 'commander';
+import { type AllocateAnswer, type AllocationPage } from '#openapi/kernel';
 import { CliError } from '../cli.error';
 import { print, table } from '../output/print';
 import { type CallOptions, get, numberOf, post, reading, withQuery, withReason, writing } from './api-calls';
-import { type Balance, describeBalances } from './division.command';
-
-interface Allocation {
-  id: string;
-  entityId: string;
-  pool: string;
-  delta: number;
-  held: number;
-  reason: string;
-  requestedBy: string;
-  ts: string;
-}
+import { describeBalances } from './division.command';
 
 interface AllocateOptions extends CallOptions {
   agent?: string;
@@ -53,7 +43,7 @@ export function addAllocation(program: Command): void {
       const { division: divisionId, limit } = options;
       const answer = await get(options, withQuery('/kernel/allocate', { divisionId, limit }));
       if (options.json === true) return print(answer);
-      const { allocations } = JSON.parse(answer) as { allocations: Allocation[] };
+      const { allocations } = JSON.parse(answer) as AllocationPage;
       const rows = allocations.map(({ ts, entityId, pool, delta, held, requestedBy, reason }) => ({
         at: ts,
         to: entityId,
@@ -75,7 +65,7 @@ async function allocate(delta: number, options: AllocateOptions): Promise<void> 
   const body = JSON.stringify({ agentId, divisionId, pool, delta, reason, evalId });
   const answer = await post(options, '/kernel/allocate', body);
   if (options.json === true) return print(answer);
-  const { allocation, balances } = JSON.parse(answer) as { allocation: Allocation; balances: Balance[] };
+  const { allocation, balances } = JSON.parse(answer) as AllocateAnswer;
   print(
     [
       `${allocation.entityId} holds ${allocation.held} of the pool ${allocation.pool}`,

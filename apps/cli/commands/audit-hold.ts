@@ -1,4 +1,5 @@
 import { type Command } from 'commander';
+import { type LegalHold, type LegalHoldAnswer } from '#openapi/kernel';
 import { connectionFrom, type ConnectionOptions, withConnectionOptions } from '../api/connection';
 import { KernelApiClient } from '../api/kernel-api.client';
 import { CliError } from '../cli.error';
@@ -12,19 +13,6 @@ interface HoldOptions extends ConnectionOptions {
   lift?: true;
   reason?: string;
   json?: true;
-}
-
-interface LegalHold {
-  shard: number;
-  fromSeq: number;
-  toSeq: number;
-  inForce: boolean;
-  reason: string;
-  since: string;
-  applied: number;
-  total: number;
-  status: string;
-  failure: string | null;
 }
 
 const ROUTE = '/kernel/audit/legal-hold';
@@ -69,7 +57,7 @@ async function set(client: KernelApiClient, target: object, options: HoldOptions
     print(answer);
     return;
   }
-  const { legalHold, position } = JSON.parse(answer) as { legalHold: LegalHold; position: string };
+  const { legalHold, position } = JSON.parse(answer) as LegalHoldAnswer;
   const what = legalHold.inForce ? 'Held' : 'Lifted the hold on';
   print(`${what} ${rangeText(legalHold)}, recorded at ${position}; the archive follows.`);
 }

@@ -1,26 +1,7 @@
 import { type Command } from 'commander';
+import { type Balance, type Division, type DivisionPage } from '#openapi/kernel';
 import { print, table } from '../output/print';
 import { type CallOptions, documentText, get, post, reading, withQuery, writing } from './api-calls';
-
-interface Division {
-  id: string;
-  name: string | null;
-  status: string;
-  version: number;
-  manifestSha256: string;
-  manifest: object;
-  updatedAt: string;
-  updatedBy: string;
-  balances: Balance[];
-  signature_record: { signer_id: string };
-}
-
-export interface Balance {
-  pool: string | null;
-  budget: number;
-  allocated: number;
-  available: number;
-}
 
 /** Divisions: register, update, show. */
 export function addDivision(program: Command): void {
@@ -42,7 +23,7 @@ export function addDivision(program: Command): void {
     .action(async (options: CallOptions & { limit: string }) => {
       const answer = await get(options, withQuery('/kernel/division', { limit: options.limit }));
       if (options.json === true) return print(answer);
-      const { divisions } = JSON.parse(answer) as { divisions: Division[] };
+      const { divisions } = JSON.parse(answer) as DivisionPage;
       const rows = divisions.map(({ id, name, status, version, updatedAt, updatedBy }) => ({
         id,
         name: name ?? '',

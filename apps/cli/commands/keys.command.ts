@@ -1,17 +1,10 @@
 import { type Command } from 'commander';
+import { type Signers } from '#openapi/kernel';
 import { connectionFrom, type ConnectionOptions, withConnectionOptions } from '../api/connection';
 import { KernelApiClient } from '../api/kernel-api.client';
 import { print, table } from '../output/print';
 import { addKeyChanges } from './keys/change-keys';
 import { addMarks } from './keys/restore-window';
-
-interface KeyEntry {
-  signer_kid: string;
-  purposes: string[];
-  status: string;
-  deployedAt: string;
-  description: string;
-}
 
 /** The key registry: who may sign what, since when, and what changes that. */
 export function addKeys(program: Command): void {
@@ -27,7 +20,7 @@ export function addKeys(program: Command): void {
       }
       print(
         table(
-          entriesOf(JSON.parse(answer)).map((key) => ({
+          (JSON.parse(answer) as Signers).signers.map((key) => ({
             kid: key.signer_kid,
             purposes: key.purposes.join(','),
             status: key.status,
@@ -56,12 +49,6 @@ export function addKeys(program: Command): void {
     });
   addKeyChanges(keys);
   addMarks(keys);
-}
-
-function entriesOf(answer: unknown): KeyEntry[] {
-  if (Array.isArray(answer)) return answer as KeyEntry[];
-  const { keys, signers } = answer as { keys?: KeyEntry[]; signers?: KeyEntry[] };
-  return keys ?? signers ?? [];
 }
 
 async function fetchText(options: ConnectionOptions, path: string): Promise<string> {

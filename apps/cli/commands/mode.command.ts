@@ -1,21 +1,12 @@
 import { Argument, type Command } from 'commander';
 import { KERNEL_MODES, type KernelMode } from '#modules/modes';
+import { type ChangedMode, type ModeState } from '#openapi/kernel';
 import { connectionFrom, type ConnectionOptions, withConnectionOptions } from '../api/connection';
 import { KernelApiClient } from '../api/kernel-api.client';
 import { CliError } from '../cli.error';
 import { print } from '../output/print';
 
 const PATH = '/kernel/admin/mode';
-
-interface ModeAnswer {
-  mode: KernelMode;
-  restoring: boolean;
-  reason: string;
-  actor: { id: string };
-  since: string;
-  auditId?: string | null;
-  position?: string | null;
-}
 
 /** Shows or changes the mode: who may write. */
 export function addMode(program: Command): void {
@@ -51,7 +42,7 @@ export function addMode(program: Command): void {
             mode === undefined
               ? await client.get(PATH)
               : await client.post(PATH, JSON.stringify({ mode, reason: options.reason }));
-          print(options.json === true ? text : describe(JSON.parse(text) as ModeAnswer));
+          print(options.json === true ? text : describe(JSON.parse(text) as ModeState));
         } finally {
           await client.close();
         }
@@ -59,8 +50,16 @@ export function addMode(program: Command): void {
     );
 }
 
-function describe({ mode, restoring, reason, actor, since, auditId, position }: ModeAnswer): string {
-  const lines = [`${mode} since ${since}, by ${actor.id}: ${reason}`];
+function describe({
+  mode,
+  restoring,
+  reason,
+  actor,
+  since,
+  auditId,
+  position,
+}: Partial<ChangedMode> & ModeState): string {
+  const lines = [`${mode} since ${since}, by ${String(actor.id)}: ${reason}`];
   if (restoring) lines.push('The store is being rebuilt from the archive; the replay ends the mode.');
   if (auditId === null) lines.push('It was in force already; nothing changed.');
   else if (auditId !== undefined) {

@@ -1,23 +1,7 @@
 import { type Command } from 'commander';
+import { type ReasonTrace } from '#openapi/kernel';
 import { print } from '../output/print';
 import { type CallOptions, get, reading, withQuery } from './api-calls';
-
-interface Trace {
-  node: string;
-  stream: string;
-  truncated: boolean;
-  trace: {
-    step: number;
-    id: string;
-    position: string;
-    ts: string;
-    type: string | null;
-    stream: string | null;
-    actor: { id: string } | null;
-    note: string | null;
-    because: { relation: string; id: string }[];
-  }[];
-}
 
 /** Why something is as it is. */
 export function addReason(program: Command): void {
@@ -39,11 +23,11 @@ export function addReason(program: Command): void {
         depth: options.depth,
       });
       const answer = await get(options, path);
-      print(options.json === true ? answer : describe(JSON.parse(answer) as Trace));
+      print(options.json === true ? answer : describe(JSON.parse(answer) as ReasonTrace));
     });
 }
 
-function describe({ node, stream, trace, truncated }: Trace): string {
+function describe({ node, stream, trace, truncated }: ReasonTrace): string {
   const steps = new Map(trace.map(({ id, step }) => [id, step]));
   return [
     node === stream ? node : `${node} (${stream})`,

@@ -1,24 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Command } from 'commander';
+import { type SignAnswer } from '#openapi/kernel';
 import { CliError } from '../cli.error';
 import { print } from '../output/print';
 import { type CallOptions, documentText, post, writing } from './api-calls';
 
 type SignOptions = CallOptions & { out?: string };
-
-interface SignAnswer {
-  audit_id: string;
-  position: string;
-  signature_record: {
-    manifest_id: string;
-    version: string;
-    signer_id: string;
-    manifest_sha256: string;
-    ts: string;
-    envelope: unknown;
-  };
-}
 
 export function addSign(program: Command): void {
   writing(program.command('sign'))

@@ -5,6 +5,7 @@ import { Client } from 'pg';
 import { type EventSigner, EventStore, openEventStoreDataSource } from '#platform/event-store';
 import { SoftwareBackend } from '#platform/signer';
 import { type TestStack } from '#dev/testing';
+import { type Signers } from '#openapi/kernel';
 
 const ACTOR = { id: 'bench-seed', kind: 'system', roles: [] } as const;
 const EVENTS_PER_APPEND = 500;
@@ -81,9 +82,7 @@ function seedWrite(n: number): Parameters<EventStore['append']>[0]['writes'][num
 
 /** The software signer's keys are files in the stack's folder; the registered audit key signs here as it does there. */
 async function stackSigner(stack: TestStack): Promise<EventSigner & { close(): Promise<void> }> {
-  const { signers } = (await stack.client('AUDITOR').get('/kernel/keys')).json as {
-    signers: { signer_kid: string; purposes: string[]; status: string }[];
-  };
+  const { signers } = (await stack.client('AUDITOR').get('/kernel/keys')).json as Signers;
   const audit = signers.find(({ purposes, status }) => purposes.includes('audit') && status === 'active');
   if (audit === undefined) throw new Error('the stack has registered no audit key');
   const backend = await SoftwareBackend.open({

@@ -3,7 +3,15 @@ import { createWriteStream } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Argument, type Command, Option } from 'commander';
-import { parseSignersFile, type SignerEntry } from '#evidence';
+import { parseSignersFile } from '#evidence';
+import {
+  type CompromisedKey,
+  type KeyCandidates,
+  type KeyPurpose,
+  type MadeKey,
+  type RotatedKey,
+  type UpgradeWithTimeline,
+} from '#openapi/kernel';
 import { type ConnectionOptions, withConnectionOptions } from '../../api/connection';
 import { KernelApiClient } from '../../api/kernel-api.client';
 import { CliError } from '../../cli.error';
@@ -18,24 +26,6 @@ const POLL_MS = 1_000;
 const DEFAULT_WAIT_MINUTES = 60;
 const KID_OPTION = 'its name (default: the next of the series, v2 after v1)';
 
-type MadeKey = SignerEntry & { position: string };
-
-interface Candidates {
-  candidates: SignerEntry[];
-  inForce: Partial<Record<string, string>>;
-  directRotation: string[];
-}
-
-interface Compromised {
-  kid: string;
-  emergencyKid: string;
-  compromisedAt: string;
-  since: { shard: number; seq: number }[];
-  reattested: { shard: number; from: { seq: number }; to: { seq: number }; count: number }[];
-  position: string;
-  mode: string;
-}
-
 type FileOptions = ConnectionOptions & { out?: string; verify: boolean };
 
 /** Changes of the registry: rotate, retire, compromise. */
@@ -46,7 +36,7 @@ export function addKeyChanges(keys: Command): void {
     )
     .action(async (options: ConnectionOptions) => {
       const found = await withClient(options, (kernel) =>
-        kernel.getJson<Candidates>('/kernel/keys/candidates'),
+        kernel.getJson<KeyCandidates>('/kernel/keys/candidates'),
       );
       const rows = found.candidates.map(({ signer_kid, purposes }) => ({
         kid: signer_kid,
@@ -65,7 +55,7 @@ export function addKeyChanges(keys: Command): void {
     )
     .addOption(purposeOption())
     .option('--kid <name>', KID_OPTION)
-    .action(async (options: ConnectionOptions & { purpose: string; kid?: string }) => {
+    .action(async (options: ConnectionOptions & { purpose: KeyPurpose; kid?: string }) => {
       print(describeMade(await withClient(options, (kernel) => makeKey(kernel, options))));
     });
 
@@ -92,7 +82,7 @@ export function addKeyChanges(keys: Command): void {
     .action(
       async (
         options: FileOptions & {
-          purpose: string;
+          purpose: KeyPurpose;
           to?: string;
           create?: true;
           kid?: string;
@@ -174,7 +164,7 @@ export function addKeyChanges(keys: Command): void {
         });
         const done = await withClient(options, async (kernel) => {
           const path = `/kernel/keys/${encodeURIComponent(kid)}/compromise`;
-          const answer = JSON.parse(await kernel.post(path, body)) as Compromised;
+          const answer = JSON.parse(await kernel.post(path, body)) as CompromisedKey;
           if (options.list !== undefined) await listDoubtful(kernel, answer, resolve(options.list));
           return answer;
         });
@@ -186,7 +176,7 @@ export function addKeyChanges(keys: Command): void {
 
 async function makeKey(
   kernel: KernelApiClient,
-  { purpose, kid }: { purpose: string; kid?: string },
+  { purpose, kid }: { purpose: KeyPurpose; kid?: string },
 ): Promise<MadeKey> {
   const body = JSON.stringify({ purpose, ...(kid !== undefined && { kid }) });
   return JSON.parse(await kernel.post('/kernel/keys/candidates', body)) as MadeKey;
@@ -198,15 +188,16 @@ function describeMade({ signer_kid, purposes, position }: MadeKey): string {
 
 async function rotate(
   kernel: KernelApiClient,
-  options: { purpose: string; to?: string; rationale?: string; minutes: string },
+  options: { purpose: KeyPurpose; to?: string; rationale?: string; minutes: string },
 ): Promise<{ from: string; to: string }> {
   const { purpose } = options;
-  const { candidates, inForce, directRotation } = await kernel.getJson<Candidates>('/kernel/keys/candidates');
+  const { candidates, inForce, directRotation } =
+    await kernel.getJson<KeyCandidates>('/kernel/keys/candidates');
   const from = inForce[purpose];
   if (from === undefined) throw new CliError('refused', `No key is in force for ${purpose}.`);
   if (directRotation.includes(purpose)) {
     const body = JSON.stringify({ purpose, ...(options.to !== undefined && { to: options.to }) });
-    return JSON.parse(await kernel.post('/kernel/keys/rotate', body)) as { from: string; to: string };
+    return JSON.parse(await kernel.post('/kernel/keys/rotate', body)) as RotatedKey;
   }
   const signer = candidates.find(({ signer_kid, purposes }) =>
     options.to === undefined ? purposes.includes(purpose as never) : signer_kid === options.to,
@@ -246,7 +237,7 @@ async function propose(kernel: KernelApiClient, upgradeId: string, manifest: obj
 async function applied(kernel: KernelApiClient, upgradeId: string, minutes: number): Promise<void> {
   const deadline = Date.now() + minutes * 60_000;
   for (let missing = -1; ;) {
-    const { upgrade } = await kernel.getJson<{ upgrade: { status: string; quorum: { missing: number } } }>(
+    const { upgrade } = await kernel.getJson<UpgradeWithTimeline>(
       `/kernel/upgrade/${encodeURIComponent(upgradeId)}`,
     );
     if (['applied', 'completed', 'ratified'].includes(upgrade.status)) return;
@@ -288,7 +279,7 @@ async function conclude(options: FileOptions): Promise<void> {
 /** Events of the ranges by that key, as the export has them. */
 async function listDoubtful(
   kernel: KernelApiClient,
-  { kid, reattested }: Compromised,
+  { kid, reattested }: CompromisedKey,
   path: string,
 ): Promise<void> {
   const file = createWriteStream(path, { mode: 0o600 });
@@ -315,7 +306,7 @@ async function listDoubtful(
   say(`${count} events in doubt are in ${path}`);
 }
 
-function describe({ kid, emergencyKid, compromisedAt, reattested, position, mode }: Compromised): string {
+function describe({ kid, emergencyKid, compromisedAt, reattested, position, mode }: CompromisedKey): string {
   const ranges = reattested.map(
     ({ shard, from, to, count }) => `  ${count} events, positions ${shard}:${from.seq} to ${shard}:${to.seq}`,
   );

@@ -1,5 +1,5 @@
 import { type Command } from 'commander';
-import { type HighWaterMark } from '#platform/signer';
+import { type Mark, type MarksAnswer } from '#openapi/signing-proxy';
 import {
   type Connection,
   connectionFrom,
@@ -27,7 +27,7 @@ export function addMarks(keys: Command): void {
         print(text);
         return;
       }
-      const { marks } = JSON.parse(text) as { marks: HighWaterMark[] };
+      const { marks } = JSON.parse(text) as MarksAnswer;
       print(
         table(
           marks.map(({ shard, seq, window }) => ({
@@ -65,7 +65,7 @@ export function addMarks(keys: Command): void {
           reason: options.reason,
         });
         const text = await withProxy(options, (proxy) => proxy.post('/v1/restore-windows', body));
-        const { shard, seq, window } = JSON.parse(text) as HighWaterMark;
+        const { shard, seq, window } = JSON.parse(text) as Mark;
         print(
           `One batch may start after ${shard}:${window?.seq ?? 0} until ${window?.until ?? ''}, although signed events build on ${shard}:${seq}. Go on with ./kernel mode normal.`,
         );

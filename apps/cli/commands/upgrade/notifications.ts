@@ -1,19 +1,9 @@
 import { type Command } from 'commander';
+import { type NotificationPage, type RedeliveryAnswer } from '#openapi/kernel';
 import { type ConnectionOptions, withConnectionOptions } from '../../api/connection';
 import { CliError } from '../../cli.error';
 import { print, table } from '../../output/print';
 import { withClient } from '../api-calls';
-
-interface Delivery {
-  id: string;
-  endpoint: string;
-  type: string;
-  subject: string;
-  state: string;
-  attempts: number;
-  createdAt: string;
-  lastError: string | null;
-}
 
 const STATES = ['pending', 'delivered', 'dead'];
 
@@ -38,7 +28,7 @@ export function addNotifications(upgrade: Command): void {
         client.get(`/kernel/admin/notifications?${query.toString()}`),
       );
       if (options.json === true) return print(answer);
-      const { deliveries } = JSON.parse(answer) as { deliveries: Delivery[] };
+      const { deliveries } = JSON.parse(answer) as NotificationPage;
       print(
         deliveries.length === 0
           ? 'There are no such notifications.'
@@ -77,7 +67,7 @@ export function addNotifications(upgrade: Command): void {
           ),
         );
         if (options.json === true) return print(answer);
-        const { endpoints } = JSON.parse(answer) as { endpoints: string[] };
+        const { endpoints } = JSON.parse(answer) as RedeliveryAnswer;
         print(`${id} is on its way to ${endpoints.join(', ')}.`);
       },
     );

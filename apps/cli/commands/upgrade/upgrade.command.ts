@@ -3,6 +3,14 @@ import { resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { type Command } from 'commander';
 import { type ApprovalAction, approvalSigningInput } from '#evidence';
+import {
+  type Approvers,
+  type Upgrade,
+  type UpgradeAnswer,
+  type UpgradePage,
+  type UpgradeSummary,
+  type UpgradeWithTimeline,
+} from '#openapi/kernel';
 import { connectionFrom, kernelVariables } from '../../api/connection';
 import { KernelApiClient } from '../../api/kernel-api.client';
 import { CliError } from '../../cli.error';
@@ -23,45 +31,6 @@ import {
 import { describeRequest, differenceFromForce, fetchRequest } from './approval';
 import { type ApproverKeyOptions, openApproverKey } from './approver-key';
 import { addNotifications } from './notifications';
-
-interface UpgradeAnswer {
-  upgrade: UpgradeDetail;
-  position?: string;
-}
-
-interface UpgradeDetail {
-  id: string;
-  type: string;
-  status: string;
-  reason: string | null;
-  submittedBy: string;
-  submittedAt: string;
-  expiresAt: string;
-  ratifyBy: string | null;
-  manifestSha256: string;
-  patchSha256: string | null;
-  manifest: object;
-  missingChecks: string[];
-  quorum: {
-    required: number;
-    missing: number;
-    approvers: string[];
-    open: string[];
-    notCounted: { approverId: string; action: string; reason: string }[];
-  };
-}
-
-interface UpgradePage {
-  upgrades: UpgradeDetail[];
-  nextCursor: string | null;
-}
-
-interface TimelineEntry {
-  ts: string;
-  type: string;
-  position: string;
-  actor: { id: string };
-}
 
 type Common = CallOptions;
 type ListOptions = Common & { status?: string; type?: string; limit: string; cursor?: string };
@@ -118,10 +87,7 @@ export function addUpgrade(program: Command): void {
     .action(async (id: string, options: Common) => {
       const answer = await get(options, `/kernel/upgrade/${encodeURIComponent(id)}`);
       if (options.json === true) return print(answer);
-      const { upgrade: shown, timeline } = JSON.parse(answer) as {
-        upgrade: UpgradeDetail;
-        timeline: TimelineEntry[];
-      };
+      const { upgrade: shown, timeline } = JSON.parse(answer) as UpgradeWithTimeline;
       print(
         [describe(shown), '', JSON.stringify(shown.manifest, null, 2), '', ...timeline.map(lineOf)].join(
           '\n',
@@ -217,11 +183,7 @@ export function addUpgrade(program: Command): void {
     .action(async (options: Common) => {
       const answer = await get(options, '/kernel/approvers');
       if (options.json === true) return print(answer);
-      const pool = JSON.parse(answer) as {
-        version: number;
-        threshold: number;
-        approvers: { id: string; name: string; keys: { keyId: string }[]; revokedKeys: string[] }[];
-      };
+      const pool = JSON.parse(answer) as Approvers;
       print(`Pool version ${pool.version}: ${pool.threshold} of ${pool.approvers.length} have to agree.`);
       print(
         table(
@@ -259,9 +221,9 @@ async function listUpgrades({
   limit,
   cursor,
   ...options
-}: ListOptions): Promise<UpgradeDetail[] | null> {
+}: ListOptions): Promise<UpgradeSummary[] | null> {
   return withClient(options, async (client) => {
-    const found: UpgradeDetail[] = [];
+    const found: UpgradeSummary[] = [];
     let next = cursor;
     for (let page = 0; page < MAX_PAGES; page++) {
       const wanted = page === 0 ? limit : String(Number(limit) - found.length);
@@ -379,7 +341,7 @@ async function confirm(action: ApprovalAction, yes: boolean): Promise<void> {
   }
 }
 
-function describe(upgrade: UpgradeDetail): string {
+function describe(upgrade: Upgrade): string {
   const { quorum } = upgrade;
   return [
     `${upgrade.id} (${upgrade.type}) is ${upgrade.status}`,
@@ -397,7 +359,7 @@ function describe(upgrade: UpgradeDetail): string {
   ].join('\n');
 }
 
-function lineOf({ ts, type, position, actor }: TimelineEntry): string {
+function lineOf({ ts, type, position, actor }: UpgradeWithTimeline['timeline'][number]): string {
   return `${ts}  ${position}  ${type}  ${actor.id}`;
 }
 
