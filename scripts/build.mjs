@@ -9,11 +9,11 @@ const dist = join(root, 'dist');
 // Built beside its place and swapped in: a process that is started meanwhile finds the old or the new program, whole.
 const out = `${dist}.${process.pid}.partial`;
 
-/** Every .ts source below dir that is not a test or a declaration. */
+/** Every .ts source below dir that is neither a test or its fixture nor a declaration. */
 async function sources(dir) {
   const entries = await readdir(dir, { recursive: true, withFileTypes: true });
   return entries
-    .filter((e) => e.isFile() && e.name.endsWith('.ts') && !/\.(spec|d)\.ts$/.test(e.name))
+    .filter((e) => e.isFile() && e.name.endsWith('.ts') && !/\.(spec|fixture|d)\.ts$/.test(e.name))
     .map((e) => join(e.parentPath, e.name));
 }
 
