@@ -8,7 +8,7 @@ import {
   EventStoreError,
   openConnections,
 } from '#platform/event-store';
-import { createServiceApp, HttpEdgeError, RoleBindings } from '#platform/edge';
+import { createServiceApp, HttpEdgeError, RoleAccess, RoleBindings, type ServiceApp } from '#platform/edge';
 import { PipelineDurability } from '#platform/audit-stream';
 import { ApproverDirectory, FirstPool } from '#modules/governance';
 import { KmsRequirement, SigningKeys } from '#modules/key-registry';
@@ -36,7 +36,7 @@ runApp({
       timeoutMs: config.kmsTimeoutMs,
     });
     await new KmsRequirement(config).assertAtStart(proxy);
-    const service = await createServiceApp(
+    const service: ServiceApp = await createServiceApp(
       KernelModule.register({ config, proxy, registry: processRegistry, webhooks, logger }),
       {
         tls: {
@@ -44,16 +44,14 @@ runApp({
           key: readFileSync(config.tlsKeyFile),
           ca: readFileSync(config.tlsClientCaFile),
         },
-        bindings: new RoleBindings(config.roleBindings),
+        access: new RoleAccess(new RoleBindings(config.roleBindings), (principal) =>
+          service.app.get(ApproverDirectory, { strict: false }).isApprover(principal),
+        ),
         openapiPath: config.openapiPath,
         logger,
         problems: KERNEL_PROBLEMS,
         limits: { bodyBytes: config.bodyLimitBytes },
         registry: processRegistry,
-        approvers: (app) => {
-          const directory = app.get(ApproverDirectory, { strict: false });
-          return (principal) => directory.isApprover(principal);
-        },
         gate: (app) => {
           const modes = app.get(ModeWatch);
           return { mode: () => modes.current.mode, assertWritable: () => modes.assertWritable() };

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type IncomingMessage, type ServerResponse } from 'node:http';
+import { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { type RequestObserver, runInLogContext } from '#platform/process';
 import { type Contract, type PlacedRoute } from './contract/contract';
 import { type Operation } from './contract/operation';
@@ -13,8 +13,9 @@ import { attachContext, contextOf, RequestContext } from './request-context';
 
 /** A plain token: nothing that could break out of a log line or a header. */
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
-/** Routes that nobody knows share one label, or any caller could make metrics without end. */
+/** What the document does not describe shares one label, or any caller could make metrics without end. */
 const UNKNOWN_ROUTE = 'unknown';
+const SITE_ROUTE = 'site';
 const KNOWN_METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
 /** For an API that answers machines: nothing to sniff, frame, cache or leak. */
@@ -34,6 +35,8 @@ export interface AdmissionOptions {
   readonly maxConcurrent: number;
   /** Runs the operation's handler. */
   readonly dispatch: (operation: Operation, request: IncomingMessage, response: ServerResponse) => void;
+  /** Answers what the document does not describe; without it that is not found. */
+  readonly site?: RequestListener | undefined;
 }
 
 /** First to see a request: gives it an id and a context, finds its operation, and keeps their number bounded. */
@@ -67,20 +70,25 @@ export class Admission {
     this.options.observer.setInFlight(++this.running);
 
     runInLogContext(context, () => {
+      const { site, writer } = this.options;
       let operation: Operation;
       try {
-        const match = this.place(request, response, context);
-        operation = match.operation;
+        const match = this.place(request, response);
+        if (match === undefined) {
+          if (site !== undefined) return site(request, response);
+          throw new HttpEdgeError('not_found', 'There is no such route; the OpenAPI document lists them.');
+        }
+        operation = context.operation = match.operation;
         edge.pathValues = decodePath(operation, match.pathValues);
       } catch (error) {
-        this.options.writer.write(error, request, response);
+        writer.write(error, request, response);
         return;
       }
       this.options.dispatch(operation, request, response);
     });
   };
 
-  private place(request: IncomingMessage, response: ServerResponse, context: RequestContext): PlacedRoute {
+  private place(request: IncomingMessage, response: ServerResponse): PlacedRoute | undefined {
     if (this.running > this.options.maxConcurrent) {
       throw new HttpEdgeError('overloaded', 'As many requests are running as this process takes at a time.', {
         limit: this.options.maxConcurrent,
@@ -90,15 +98,11 @@ export class Admission {
     const mark = url.indexOf('?');
     const path = mark < 0 ? url : url.slice(0, mark);
     const match = this.options.contract.match(request.method ?? '', path);
-    if (match === undefined) {
-      throw new HttpEdgeError('not_found', 'There is no such route; openapi/kernel.yaml lists them.');
-    }
-    if ('allowed' in match) {
+    if (match !== undefined && 'allowed' in match) {
       const methods = match.allowed.join(', ');
       response.setHeader('Allow', methods);
       throw new HttpEdgeError('method_not_allowed', `This route answers ${methods}.`);
     }
-    context.operation = match.operation;
     return match;
   }
 
@@ -120,7 +124,7 @@ export class Admission {
     this.options.observer.answered({
       requestId: context.requestId,
       method: KNOWN_METHODS.has(method) ? method : 'other',
-      route: context.operation?.path ?? UNKNOWN_ROUTE,
+      route: context.operation?.path ?? (this.options.site === undefined ? UNKNOWN_ROUTE : SITE_ROUTE),
       status: response.headersSent ? response.statusCode : 499,
       ms: performance.now() - context.startedAt,
       principalId: context.principalId,

@@ -12,7 +12,7 @@ export type HttpEdgeErrorCode =
   | 'payload_too_large'
   | 'request_aborted'
   | 'overloaded'
-  // OPENAPI_PATH is missing, is no valid OpenAPI 3.1 document, or says something that the edge cannot enforce
+  // the document is missing, is no valid OpenAPI 3.1 document, or says something that the edge cannot enforce
   | 'invalid_contract'
   // the controllers and the document do not describe the same routes with the same policies
   | 'routes_differ'

@@ -17,7 +17,11 @@ export class ModeGuard implements CanActivate {
   constructor(private readonly gate: () => WriteGate | undefined) {}
 
   canActivate(execution: ExecutionContext): true {
-    const context = contextOf(execution.switchToHttp().getRequest<object>());
+    return this.admit(execution.switchToHttp().getRequest<object>());
+  }
+
+  admit(request: object): true {
+    const context = contextOf(request);
     if (context?.operation?.writes === true) this.gate()?.assertWritable();
     return true;
   }

@@ -25,7 +25,7 @@ export class RequestContext implements LogContext {
   principal?: Principal;
   /** The Idempotency-Key header as it came: 1 to 255 characters of visible ASCII. */
   idempotencyKey?: string;
-  /** The operation of openapi/kernel.yaml; undefined for an unknown route. */
+  /** The operation of the OpenAPI document; undefined for an unknown route. */
   operation?: Operation;
   /** Under which a failure is found in the logs. */
   errorId?: string;

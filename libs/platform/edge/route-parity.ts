@@ -16,6 +16,8 @@ export interface ControllerRoute {
   /** `AuditController.find` */
   readonly handler: string;
   readonly policy: RoutePolicy | undefined;
+  readonly controller: object;
+  readonly handlerFunction: object;
 }
 
 /** Every route that the app's controllers declare, with its policy. */
@@ -38,6 +40,8 @@ export function controllerRoutes(app: INestApplication): ControllerRoute[] {
               path: template(base, path),
               handler: `${metatype.name}.${name}`,
               policy: policyOf(handler),
+              controller: instance,
+              handlerFunction: handler,
             });
           }
         }

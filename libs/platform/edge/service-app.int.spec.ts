@@ -20,6 +20,7 @@ import { Agent, request, type Dispatcher } from 'undici';
 import { Caller, Scope } from './access/request-access';
 import { Policy, PublicRoute } from './access/policy.decorator';
 import { type Principal } from './access/principal';
+import { RoleAccess } from './access/role-access';
 import { RoleBindings } from './access/role-bindings';
 import { CodedError } from '#evidence';
 import { createLogger, Registry } from '#platform/process';
@@ -208,7 +209,7 @@ describe('createServiceApp', () => {
     registry = new Registry();
     service = await createServiceApp(options.module ?? TestModule, {
       tls: { cert: serverCertificate.cert, key: serverCertificate.key, ca: ca.cert },
-      bindings,
+      access: new RoleAccess(bindings),
       openapiPath: join(dir, 'openapi.yaml'),
       problems: [thingProblems],
       registry,

@@ -1,22 +1,24 @@
+import { type RequestListener } from 'node:http';
 import { type Server } from 'node:https';
 import { type AddressInfo } from 'node:net';
 import { type TLSSocket } from 'node:tls';
-import { type INestApplication, type Type, type DynamicModule } from '@nestjs/common';
+import { type DynamicModule, type INestApplication, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { type ApproverCheck, PolicyGuard } from './access/policy.guard';
-import { type RoleBindings } from './access/role-bindings';
+import { type AccessRules } from './access/access-rules';
+import { PolicyGuard } from './access/policy.guard';
 import { NestLogger, RequestObserver, type Logger, type Registry } from '#platform/process';
 import { Admission } from './admission';
 import { type DurabilityWatch } from './await-durability';
 import { loadContract } from './contract/load-contract';
 import { type Contract } from './contract/contract';
-import { EdgeAdapter } from './edge.adapter';
+import { ContractAdapter } from './contract.adapter';
+import { directRoutes } from './direct-route';
 import { InputGuard } from './input/input.guard';
 import { BodyBudget } from './input/read-body';
 import { EDGE_PROBLEMS } from './problems/edge-problems';
 import { ProblemMap, type ErrorProblems } from './problems/problem-map';
 import { ProblemFilter } from './problems/problem.filter';
-import { ProblemWriter } from './problems/problem-writer';
+import { type ProblemObserver, ProblemWriter, type ProblemWording } from './problems/problem-writer';
 import { ModeGuard, type WriteGate } from './mode.guard';
 import { answerRawRefusals } from './raw-refusals';
 import { assertRouteParity, controllerRoutes } from './route-parity';
@@ -71,15 +73,23 @@ const TIMEOUT_CHECK_MS = 1_000;
 
 export interface ServiceAppOptions {
   readonly tls: ServiceTls;
-  readonly bindings: RoleBindings;
+  /** Who may use which route. */
+  readonly access: AccessRules;
   /** The document that every request is checked against. */
   readonly openapiPath: string;
   readonly logger: Logger;
   /** What the errors of the app's modules look like from outside. */
   readonly problems?: readonly ErrorProblems[];
+  /** Default: the kernel's. */
+  readonly wording?: ProblemWording;
+  readonly onProblem?: ProblemObserver;
   readonly limits?: Partial<ServiceLimits>;
-  /** Who the approvers are, out of what the app's modules hold; without it there are none. */
-  readonly approvers?: (app: INestApplication) => ApproverCheck;
+  /**
+   * Answers what the document does not describe, for instance sign-in and pages: an Express app, or a Nest app of its own on
+   * Nest's adapter for Express. Middleware, sessions and passport work there as anywhere; of the edge's checks only the
+   * number of requests holds for it.
+   */
+  readonly site?: RequestListener;
   /** Refuses writes by the mode, out of what the app's modules hold. */
   readonly gate?: (app: INestApplication) => WriteGate;
   /** Serves the header Kernel-Await, out of what the app's modules hold. */
@@ -112,14 +122,16 @@ export async function createServiceApp(
   options: ServiceAppOptions,
 ): Promise<ServiceApp> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const contract = loadContract(options.openapiPath);
+  const contract = loadContract(options.openapiPath, options.access.policies);
   const writer = new ProblemWriter(
     new ProblemMap([...EDGE_PROBLEMS, ...(options.problems ?? [])]),
     options.logger,
+    options.wording,
+    options.onProblem,
   );
   const observer = new RequestObserver(options.logger, options.registry);
   const budget = new BodyBudget(limits.heldBodyBytes);
-  const adapter: EdgeAdapter = new EdgeAdapter({
+  const adapter: ContractAdapter = new ContractAdapter({
     stalledReaderMs: limits.stalledReaderMs,
     onFailure: (error, response) => writer.write(error, response.req, response),
     admit: (request, response) => admission.admit(request, response),
@@ -131,6 +143,7 @@ export async function createServiceApp(
     budget,
     maxConcurrent: limits.concurrentRequests,
     dispatch: (operation, request, response) => adapter.dispatch(operation, request, response),
+    site: options.site,
   });
   const httpsOptions = {
     ...options.tls,
@@ -153,20 +166,21 @@ export async function createServiceApp(
     httpsOptions,
   });
   let gate: WriteGate | undefined;
-  let isApprover: ApproverCheck | undefined;
+  const guards = {
+    policy: new PolicyGuard(options.access),
+    mode: new ModeGuard(() => gate),
+    input: new InputGuard(budget, limits.bodyBytes),
+  };
   // In this order: who may, whether they may now, then what they send.
-  app.useGlobalGuards(
-    new PolicyGuard(options.bindings, async (principal) => (await isApprover?.(principal)) ?? false),
-    new ModeGuard(() => gate),
-    new InputGuard(budget, limits.bodyBytes),
-  );
+  app.useGlobalGuards(guards.policy, guards.mode, guards.input);
   app.useGlobalFilters(new ProblemFilter(writer));
   try {
-    assertRouteParity(contract, controllerRoutes(app));
+    const routes = controllerRoutes(app);
+    assertRouteParity(contract, routes);
     await app.init();
+    adapter.bind(contract, directRoutes(routes, guards, adapter));
     adapter.durability = options.durability?.(app);
     gate = options.gate?.(app);
-    isApprover = options.approvers?.(app);
     admission.gate = gate;
   } catch (error) {
     // The modules may hold connections already; why the start failed matters more than how closing them went.

@@ -1,12 +1,13 @@
 import 'reflect-metadata';
 import { type Action } from './matrix';
 
-/** What a route asks of its caller: an action of the matrix, or nothing but the TLS connection. */
-export type RoutePolicy = Action | 'public';
+/** What a route asks of its caller: a policy of the app's access rules, or with `public` nothing but the TLS connection. */
+export type RoutePolicy = string;
 
 const ROUTE_POLICY = Symbol('route policy');
 
-function declare(policy: RoutePolicy): MethodDecorator {
+/** For decorators of apps whose rules are not the matrix. */
+export function declarePolicy(policy: RoutePolicy): MethodDecorator {
   return (_target, name, descriptor) => {
     const handler = descriptor.value as object;
     const before = policyOf(handler);
@@ -18,10 +19,10 @@ function declare(policy: RoutePolicy): MethodDecorator {
 }
 
 /** The route is for callers whose role permits the action. */
-export const Policy = (action: Action): MethodDecorator => declare(action);
+export const Policy = (action: Action): MethodDecorator => declarePolicy(action);
 
 /** The route is for every caller that got through the TLS handshake. */
-export const PublicRoute = (): MethodDecorator => declare('public');
+export const PublicRoute = (): MethodDecorator => declarePolicy('public');
 
 /** The declared policy of a controller method; undefined is a mistake, and such a route is refused. */
 export function policyOf(handler: object): RoutePolicy | undefined {

@@ -4,6 +4,7 @@ import { type AccessError } from './access-error';
 import { Policy, policyOf, PublicRoute } from './policy.decorator';
 import { PolicyGuard } from './policy.guard';
 import { accessOf } from './request-access';
+import { RoleAccess } from './role-access';
 import { RoleBindings } from './role-bindings';
 
 class Routes {
@@ -19,7 +20,7 @@ class Routes {
 }
 
 describe('PolicyGuard', () => {
-  const guard = new PolicyGuard(new RoleBindings([{ cn: 'bot', role: 'Operator' }]));
+  const guard = new PolicyGuard(new RoleAccess(new RoleBindings([{ cn: 'bot', role: 'Operator' }])));
   let ca: TestCa;
   beforeAll(async () => {
     ca = await TestCa.create();
@@ -72,14 +73,16 @@ describe('PolicyGuard', () => {
   it('lets approvers in person do what only they do, whatever their role, but never an Auditor', async () => {
     const asked: string[] = [];
     const people = new PolicyGuard(
-      new RoleBindings([
-        { cn: 'bot', role: 'Operator' },
-        { cn: 'auditor', role: 'Auditor' },
-      ]),
-      async (principal) => {
-        asked.push(principal);
-        return principal !== 'stranger';
-      },
+      new RoleAccess(
+        new RoleBindings([
+          { cn: 'bot', role: 'Operator' },
+          { cn: 'auditor', role: 'Auditor' },
+        ]),
+        async (principal) => {
+          asked.push(principal);
+          return principal !== 'stranger';
+        },
+      ),
     );
     const decide = async (name: string, route: keyof Routes) => {
       const request = await requestBy(name);

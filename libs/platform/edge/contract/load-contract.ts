@@ -3,7 +3,6 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020';
 import { fullFormats } from 'ajv-formats/dist/formats';
 import { parseDocument } from 'yaml';
 import { MATRIX } from '../access/matrix';
-import { type RoutePolicy } from '../access/policy.decorator';
 import { HttpEdgeError } from '../http-edge.error';
 import { Contract } from './contract';
 import { type Operation, type Parameter, type RequestBody, type Response } from './operation';
@@ -18,14 +17,16 @@ const SCHEMAS_ID = 'schemas';
 const DEFAULT_MAX_DEPTH = 64;
 const FORMATS = ['uuid', 'date-time'] as const;
 const JSON_TYPE = 'application/json';
+const ACTIONS: ReadonlySet<string> = new Set(Object.keys(MATRIX));
 
 /**
  * Reads and compiles the OpenAPI 3.1 document that every request is checked against. Whatever the edge would not
  * enforce to the letter is refused, so that the document never promises more than the server keeps.
  *
+ * @param policies what an operation may ask of its caller, besides `public`; default: the actions of the access matrix
  * @throws HttpEdgeError `invalid_contract` saying where in the document and what is wrong.
  */
-export function loadContract(path: string): Contract {
+export function loadContract(path: string, policies: ReadonlySet<string> = ACTIONS): Contract {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -40,7 +41,7 @@ export function loadContract(path: string): Contract {
     const document = parseDocument(text, { uniqueKeys: true, strict: true });
     const [problem] = [...document.errors, ...document.warnings];
     if (problem !== undefined) throw problem;
-    return compileContract(document.toJS({ maxAliasCount: 0 }) as unknown);
+    return compileContract(document.toJS({ maxAliasCount: 0 }) as unknown, policies);
   } catch (cause) {
     throw invalid(path, cause instanceof Error ? cause.message : String(cause), cause);
   }
@@ -49,13 +50,13 @@ export function loadContract(path: string): Contract {
 function invalid(path: string, why: string, cause: unknown): HttpEdgeError {
   return new HttpEdgeError(
     'invalid_contract',
-    `The OpenAPI document "${path}" (OPENAPI_PATH) cannot be used: ${why}. Name the openapi/kernel.yaml of this release.`,
+    `The OpenAPI document "${path}" cannot be used: ${why}. Take the one of this release (the kernel's is named by OPENAPI_PATH).`,
     { path },
     { cause },
   );
 }
 
-function compileContract(document: unknown): Contract {
+function compileContract(document: unknown, policies: ReadonlySet<string>): Contract {
   if (!isNode(document)) fail('', 'is not an object');
   if (typeof document['openapi'] !== 'string' || !/^3\.1\.\d+$/.test(document['openapi'])) {
     fail('/openapi', 'must say 3.1.x');
@@ -67,7 +68,7 @@ function compileContract(document: unknown): Contract {
   const paths = document['paths'];
   if (!isNode(paths) || Object.keys(paths).length === 0) fail('/paths', 'has no path');
 
-  const compiler = new Compiler(document);
+  const compiler = new Compiler(document, policies);
   const operations: Operation[] = [];
   for (const [path, item] of Object.entries(paths)) {
     operations.push(...compiler.pathItem(path, item, `/paths/${escaped(path)}`));
@@ -83,7 +84,10 @@ class Compiler {
   /** By their text: the same problem is an answer of every operation, and compiling is most of a start. */
   private readonly compiled = new Map<string, ValidateFunction>();
 
-  constructor(private readonly document: Node) {
+  constructor(
+    private readonly document: Node,
+    private readonly policies: ReadonlySet<string>,
+  ) {
     this.ajv = new Ajv2020({ strict: true, allowUnionTypes: true, verbose: true, validateSchema: false });
     for (const format of FORMATS) this.ajv.addFormat(format, fullFormats[format]);
     const components = document['components'];
@@ -115,8 +119,8 @@ class Compiler {
     const id = node['operationId'];
     if (typeof id !== 'string' || id === '') fail(at, 'has no operationId');
     const policy = node['x-policy'];
-    if (typeof policy !== 'string' || (policy !== 'public' && !(policy in MATRIX))) {
-      fail(`${at}/x-policy`, 'must be "public" or an action of the access matrix');
+    if (typeof policy !== 'string' || (policy !== 'public' && !this.policies.has(policy))) {
+      fail(`${at}/x-policy`, 'must be "public" or an action that the access rules know');
     }
     const writes = node['x-writes'];
     if (writes !== undefined && typeof writes !== 'boolean') fail(`${at}/x-writes`, 'must be true or false');
@@ -136,7 +140,7 @@ class Compiler {
       id,
       method: method.toUpperCase(),
       path,
-      policy: policy as RoutePolicy,
+      policy,
       writes: writes ?? method !== 'get',
       pathParameters,
       queryParameters: new Map(parameters.filter((p) => p.in === 'query').map((p) => [p.name, p])),
@@ -178,13 +182,10 @@ class Compiler {
     if (!isNode(content) || Object.keys(content).join() !== JSON_TYPE || !isNode(content[JSON_TYPE])) {
       fail(`${place}/content`, `must be ${JSON_TYPE} alone`);
     }
-    const depth = node['x-max-depth'] ?? DEFAULT_MAX_DEPTH;
-    if (typeof depth !== 'number' || !Number.isInteger(depth) || depth < 1) {
-      fail(`${place}/x-max-depth`, 'must be a positive integer');
-    }
     return Object.freeze({
       required: node['required'] === true,
-      maxDepth: depth,
+      maxDepth: count(node['x-max-depth'] ?? DEFAULT_MAX_DEPTH, `${place}/x-max-depth`),
+      maxBytes: count(node['x-max-bytes'] ?? Number.MAX_SAFE_INTEGER, `${place}/x-max-bytes`),
       validate: this.compile(content[JSON_TYPE]['schema'], `${place}/content/${escaped(JSON_TYPE)}/schema`),
     });
   }
@@ -265,6 +266,11 @@ function withAbsoluteReferences(value: unknown): unknown {
       return [name, withAbsoluteReferences(member)];
     }),
   );
+}
+
+function count(value: unknown, at: string): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1) return value;
+  return fail(at, 'must be a positive integer');
 }
 
 function isNode(value: unknown): value is Node {

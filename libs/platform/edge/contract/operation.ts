@@ -17,6 +17,8 @@ export interface RequestBody {
   readonly required: boolean;
   /** Deepest nesting that strict parsing lets through (`x-max-depth`). */
   readonly maxDepth: number;
+  /** Largest text of it (`x-max-bytes`), where that is less than the app takes. */
+  readonly maxBytes: number;
   readonly validate: ValidateFunction;
 }
 

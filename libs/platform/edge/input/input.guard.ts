@@ -1,4 +1,5 @@
 import { type IncomingMessage } from 'node:http';
+import { type TLSSocket } from 'node:tls';
 import { type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { accessOf } from '../access/request-access';
 import { parseStrictJson, type JsonValue } from '#evidence';
@@ -11,11 +12,15 @@ import { readBody, type BodyAccount, type BodyBudget } from './read-body';
 
 /** What the edge has found out before, and what it hands to the handler. */
 export interface EdgeRequest extends IncomingMessage {
+  socket: TLSSocket;
   edge: BodyAccount & { pathValues: readonly string[] };
   params: Record<string, unknown>;
   query: Record<string, unknown>;
   body: JsonValue | undefined;
 }
+
+/** Reads the bytes of a body; what it throws is the answer. */
+export type BodyReader = (bytes: Buffer) => unknown;
 
 const JSON_CONTENT_TYPE = /^application\/json(\s*;\s*charset\s*=\s*"?utf-8"?)?\s*$/i;
 
@@ -30,7 +35,11 @@ export class InputGuard implements CanActivate {
   ) {}
 
   canActivate(execution: ExecutionContext): true | Promise<true> {
-    const request = execution.switchToHttp().getRequest<EdgeRequest>();
+    return this.accept(execution.switchToHttp().getRequest<EdgeRequest>());
+  }
+
+  /** @param read in the place of strict JSON and the document's schema */
+  accept(request: EdgeRequest, read?: BodyReader): true | Promise<true> {
     const context = contextOf(request);
     const operation = context?.operation;
     if (context === undefined || operation === undefined) {
@@ -59,20 +68,26 @@ export class InputGuard implements CanActivate {
       }
       return true;
     }
-    return this.readInput(request, operation.body, context);
+    return this.readInput(request, operation.body, context, read);
   }
 
   private async readInput(
     request: EdgeRequest,
     expected: RequestBody,
     context: RequestContext,
+    read: BodyReader | undefined,
   ): Promise<true> {
     if (!hasBody(request)) {
       if (!expected.required) return true;
       throw new HttpEdgeError('invalid_request', 'The body is missing; send a JSON object.', { pointer: '' });
     }
     requireJson(request);
-    const bytes = await readBody(request, this.bodyLimit, this.budget, request.edge);
+    const limit = Math.min(this.bodyLimit, expected.maxBytes);
+    const bytes = await readBody(request, limit, this.budget, request.edge);
+    if (read !== undefined) {
+      request.body = read(bytes) as JsonValue;
+      return true;
+    }
     const body = parseStrictJson(bytes, { maxDepth: expected.maxDepth });
     if (!expected.validate(body)) {
       const { pointer, detail } = describeErrors(expected.validate.errors ?? []);

@@ -10,6 +10,8 @@ export interface ProblemSpec {
   readonly title?: string;
   /** Seconds; sent as Retry-After. Every 503 has one, by default 1. */
   readonly retryAfter?: number;
+  /** The error's message is for the caller whatever the status: a refusal that somebody foresaw, which no log has to explain. */
+  readonly explained?: boolean;
   /** Members of the error's `details` (or of the error itself) that the caller may see. */
   readonly members?: readonly string[];
 }

@@ -11,11 +11,34 @@ export const PROBLEM_TYPE_BASE = 'https://illuvrse.dev/kernel/problems/';
 export const PROBLEM_CONTENT_TYPE = 'application/problem+json';
 const DEFAULT_RETRY_AFTER_S = 1;
 
+/** What an app tells its callers beyond what its error codes say. */
+export interface ProblemWording {
+  /** For what the caller cannot help, by status; error_id is told besides. */
+  fault(status: number): { readonly title?: string; readonly detail?: string };
+  /** Whether the members `instance` and `request_id` are there. */
+  readonly tellsRequest: boolean;
+}
+
+const WORDING: ProblemWording = {
+  tellsRequest: true,
+  fault: (status) => ({
+    detail:
+      status === 503
+        ? 'The kernel cannot take this request at the moment. Try again after Retry-After seconds; error_id names the cause in its log.'
+        : 'The kernel failed to answer this request. error_id names the cause in its log.',
+  }),
+};
+
+/** Told of each problem that a caller gets. */
+export type ProblemObserver = (word: string, error: unknown, request: IncomingMessage) => void;
+
 interface Shape {
   readonly status: number;
   readonly word: string;
   readonly title: string;
-  readonly detail: string;
+  readonly detail: string | undefined;
+  /** Ours to explain: it gets an id, under which the log has the rest. */
+  readonly fault: boolean;
   readonly retryAfter: number | undefined;
   readonly members: Readonly<Record<string, unknown>>;
 }
@@ -27,18 +50,21 @@ const WORDS_BY_STATUS: Readonly<Record<number, string>> = {
   405: 'method_not_allowed',
 };
 
-/** Turns any error into an RFC 9457 answer. A 5xx tells the caller an id, and the log everything else. */
+/** Turns any error into an RFC 9457 answer. A fault tells the caller an id, and the log everything else. */
 export class ProblemWriter {
   constructor(
     private readonly problems: ProblemMap,
     private readonly logger: Logger,
+    private readonly wording: ProblemWording = WORDING,
+    private readonly observe: ProblemObserver = () => undefined,
   ) {}
 
   write(error: unknown, request: IncomingMessage, response: ServerResponse): void {
     const shape = this.shapeOf(error);
     const context = contextOf(request);
     let errorId: string | undefined;
-    if (shape.status >= 500) {
+    this.observe(shape.word, error, request);
+    if (shape.fault) {
       errorId = randomUUID();
       if (context !== undefined) context.errorId = errorId;
       this.log(shape, error, errorId);
@@ -53,9 +79,9 @@ export class ProblemWriter {
       title: shape.title,
       status: shape.status,
       detail: shape.detail,
-      instance: request.url?.split('?', 1)[0],
+      ...(this.wording.tellsRequest && { instance: request.url?.split('?', 1)[0] }),
       error: shape.word,
-      request_id: context?.requestId,
+      ...(this.wording.tellsRequest && { request_id: context?.requestId }),
       error_id: errorId,
       ...shape.members,
     });
@@ -71,14 +97,17 @@ export class ProblemWriter {
     if (spec !== undefined) {
       const coded = error as CodedError;
       // What went wrong inside is for the log; `details` of a 5xx are not for the caller either.
-      const shown = spec.status < 500;
+      const fault = spec.status >= 500 && spec.explained !== true;
+      const retryAfter = spec.retryAfter ?? (spec.status === 503 ? DEFAULT_RETRY_AFTER_S : undefined);
+      if (fault) return this.fault(spec.status, spec.word, spec.title, retryAfter);
       return {
         status: spec.status,
         word: spec.word,
         title: spec.title,
-        detail: shown ? coded.message : ourFault(spec.status),
-        retryAfter: spec.retryAfter ?? (spec.status === 503 ? DEFAULT_RETRY_AFTER_S : undefined),
-        members: shown ? pick(coded, spec.members ?? []) : {},
+        detail: coded.message,
+        fault,
+        retryAfter,
+        members: pick(coded, spec.members ?? []),
       };
     }
     if (error instanceof HttpException && error.getStatus() < 500) {
@@ -89,18 +118,17 @@ export class ProblemWriter {
         word,
         title: error.message,
         detail: error.message,
+        fault: false,
         retryAfter: undefined,
         members: {},
       };
     }
-    return {
-      status: 500,
-      word: 'internal_error',
-      title: 'Internal Server Error',
-      detail: ourFault(500),
-      retryAfter: undefined,
-      members: {},
-    };
+    return this.fault(500, 'internal_error', 'Internal Server Error', undefined);
+  }
+
+  private fault(status: number, word: string, title: string, retryAfter: number | undefined): Shape {
+    const { detail, ...worded } = this.wording.fault(status);
+    return { status, word, title, detail, retryAfter, fault: true, members: {}, ...worded };
   }
 
   private log(shape: Shape, error: unknown, errorId: string): void {
@@ -109,12 +137,6 @@ export class ProblemWriter {
     if (shape.status === 503) this.logger.warn(fields, 'request refused');
     else this.logger.error(fields, 'request failed');
   }
-}
-
-function ourFault(status: number): string {
-  return status === 503
-    ? 'The kernel cannot take this request at the moment. Try again after Retry-After seconds; error_id names the cause in its log.'
-    : 'The kernel failed to answer this request. error_id names the cause in its log.';
 }
 
 function pick(error: CodedError, members: readonly string[]): Record<string, unknown> {

@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, register, type Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type Metric, register, type Registry } from 'prom-client';
 import { type Logger } from '../logs/logger';
 
 /** One answered request. The route is a template (`/kernel/audit/{id}`), never the path itself. */
@@ -23,11 +23,12 @@ const LATENCY_BUCKETS_S = [
   10,
 ];
 const LABELS = ['method', 'route', 'status'] as const;
+type Label = (typeof LABELS)[number];
 
 /** Writes one log line and the metrics of each request. */
 export class RequestObserver {
-  private readonly total: Counter<(typeof LABELS)[number]>;
-  private readonly duration: Histogram<(typeof LABELS)[number]>;
+  private readonly total: Counter<Label>;
+  private readonly duration: Histogram<Label>;
   private readonly inFlight: Gauge;
   private readonly handshakeFailures: Counter;
   private readonly malformed: Counter<'status'>;
@@ -37,31 +38,34 @@ export class RequestObserver {
     registry: Registry = register,
   ) {
     const registers = [registry];
-    this.total = new Counter({
+    // A server that is started anew in its process goes on counting.
+    const kept = <C extends { name: string }, M extends Metric>(Kind: new (metric: C) => M, metric: C): M =>
+      (registry.getSingleMetric(metric.name) as M | undefined) ?? new Kind(metric);
+    this.total = kept(Counter<Label>, {
       name: 'http_requests_total',
       help: 'Answered requests.',
       labelNames: LABELS,
       registers,
     });
-    this.duration = new Histogram({
+    this.duration = kept(Histogram<Label>, {
       name: 'http_request_duration_seconds',
       help: 'From the head of a request to the end of its answer.',
       labelNames: LABELS,
       buckets: LATENCY_BUCKETS_S,
       registers,
     });
-    this.inFlight = new Gauge({
+    this.inFlight = kept(Gauge, {
       name: 'http_requests_in_flight',
       help: 'Requests that have not been answered yet.',
       registers,
     });
-    this.malformed = new Counter({
+    this.malformed = kept(Counter<'status'>, {
       name: 'http_malformed_requests_total',
       help: 'What never became a request: too slow, too large a head, no HTTP.',
       labelNames: ['status'],
       registers,
     });
-    this.handshakeFailures = new Counter({
+    this.handshakeFailures = kept(Counter, {
       name: 'tls_handshake_failures_total',
       help: 'Connections refused in the TLS handshake, for instance for want of a client certificate.',
       registers,

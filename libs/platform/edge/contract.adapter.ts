@@ -1,9 +1,11 @@
 import { once } from 'node:events';
 import { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { createServer, type Server, type ServerOptions } from 'node:https';
 import { type NestApplicationOptions } from '@nestjs/common';
-import { ExpressAdapter } from '@nestjs/platform-express';
+import { AbstractHttpAdapter } from '@nestjs/core';
 import { BytesAnswer, NdjsonAnswer } from './answers';
 import { awaitedStatus, type DurabilityWatch } from './await-durability';
+import { type Contract } from './contract/contract';
 import { type Operation } from './contract/operation';
 
 const NEWLINE = Buffer.from('\n');
@@ -15,35 +17,35 @@ export interface StreamOptions {
   readonly onFailure: (error: unknown, response: ServerResponse) => void;
 }
 
-/** What Nest makes of a controller's method: guards, parameters, the method itself, the answer. */
-type RouteHandler = (
+/** Serves an operation: what Nest makes of a controller's method (guards, parameters, the method, the answer), or a direct route. */
+export type RouteHandler = (
   request: IncomingMessage,
   response: ServerResponse,
   next: () => void,
 ) => Promise<unknown>;
 
-export interface EdgeAdapterOptions extends StreamOptions {
+export interface ContractAdapterOptions extends StreamOptions {
   /** Sees every request first, and hands on to `dispatch` those that the document describes. */
   readonly admit: RequestListener;
 }
 
 /**
- * Nest's adapter for Express 5, past Express where it costs: the document has named the operation of a request before
- * any router sees it, so its handler is looked up instead of tried for layer by layer (measured here 40 us a request
- * with Express's prototypes for request and response), and answers are written without ETag and content negotiation
- * (another 20 us). Nothing else would run for a request that Express routed; what tries to is refused.
+ * Nest's way to HTTP with the OpenAPI document as its router (docs/adr/0008): the document names the operation of a
+ * request, and the handler that Nest made for it is looked up. Middleware belongs to pages, which have a listener of
+ * their own (`ServiceAppOptions.site`); an app that asks for it here does not start, rather than have it silently not run.
  */
-export class EdgeAdapter extends ExpressAdapter {
-  /** By operation as the document spells it: `POST /kernel/sign`, `GET /kernel/audit/{id}`. */
-  private readonly handlers = new Map<string, RouteHandler>();
+export class ContractAdapter extends AbstractHttpAdapter<Server, IncomingMessage, ServerResponse> {
+  /** By method and template as the document spells them: `POST /kernel/sign`, `GET /kernel/audit/{id}`. */
+  private readonly routes = new Map<string, RouteHandler>();
+  private operations: ReadonlyMap<Operation, RouteHandler> = new Map();
   /** For callers who wait until what they wrote is published or archived; there once the app's modules are. */
   durability: DurabilityWatch | undefined;
 
-  constructor(private readonly edge: EdgeAdapterOptions) {
+  constructor(private readonly edge: ContractAdapterOptions) {
     super();
   }
 
-  // Nest registers each route by its verb. A verb that is not here is served by nothing, and dispatch says so.
+  // Nest registers each route by its verb; one of any other verb stops the start.
   override get(path: unknown, handler?: unknown): void {
     this.register('GET', path, handler);
   }
@@ -62,60 +64,118 @@ export class EdgeAdapter extends ExpressAdapter {
 
   private register(method: string, path: unknown, handler: unknown): void {
     const template = String(path).replace(/:([^/]+)/g, '{$1}');
-    this.handlers.set(`${method} ${template}`, handler as RouteHandler);
+    this.routes.set(`${method} ${template}`, handler as RouteHandler);
+  }
+
+  /** Binds each operation of the document to what serves it: a direct route where there is one, else Nest's handler. */
+  bind(contract: Contract, direct: ReadonlyMap<string, RouteHandler>): void {
+    this.operations = new Map(
+      contract.operations.map((operation) => {
+        const key = `${operation.method} ${operation.path}`;
+        const handler = direct.get(key) ?? this.routes.get(key);
+        if (handler === undefined) throw new TypeError(`nothing serves ${key}`);
+        return [operation, handler];
+      }),
+    );
   }
 
   /** Runs the handler of an operation. Whatever it throws has become a problem already, or else it is ours. */
   dispatch(operation: Operation, request: IncomingMessage, response: ServerResponse): void {
-    const handler = this.handlers.get(`${operation.method} ${operation.path}`);
-    const { onFailure } = this.edge;
-    const failed = (error: unknown): void => onFailure(error, response);
-    if (handler === undefined) failed(new TypeError(`nothing serves ${operation.method} ${operation.path}`));
+    const failed = (error: unknown): void => this.edge.onFailure(error, response);
+    const handler = this.operations.get(operation);
+    if (handler === undefined) failed(new TypeError(`nothing serves ${operation.id}`));
     else
       handler(request, response, () => failed(new TypeError('a handler passed its request on'))).catch(
         failed,
       );
   }
 
-  override initHttpServer(options: NestApplicationOptions): void {
-    super.initHttpServer(options);
-    this.httpServer.removeAllListeners('request');
-    this.httpServer.on('request', this.edge.admit);
+  initHttpServer(options: NestApplicationOptions): void {
+    this.httpServer = createServer(options.httpsOptions as ServerOptions, this.edge.admit);
   }
 
-  override use(): never {
-    throw new TypeError(
-      'The edge runs no middleware: guards, filters and libs/platform/edge take its place.',
-    );
+  override listen(...args: unknown[]): Server {
+    return this.httpServer.listen(...(args as [port: number, host: string, listening: () => void]));
   }
 
-  /** Admission answers what has no route, the ProblemFilter what fails. */
-  override setNotFoundHandler(): this {
-    return this;
+  close(): Promise<void> {
+    return new Promise((resolve) => this.httpServer.close(() => resolve()));
   }
 
-  override setErrorHandler(): this {
-    return this;
+  getType(): string {
+    return 'contract';
   }
 
-  override status(response: ServerResponse, statusCode: number): ServerResponse {
+  getRequestMethod(request: IncomingMessage): string | undefined {
+    return request.method;
+  }
+
+  getRequestUrl(request: IncomingMessage): string | undefined {
+    return request.url;
+  }
+
+  getRequestHostname(request: IncomingMessage): string | undefined {
+    return request.headers.host;
+  }
+
+  isHeadersSent(response: ServerResponse): boolean {
+    return response.headersSent;
+  }
+
+  status(response: ServerResponse, statusCode: number): ServerResponse {
     response.statusCode = statusCode;
     return response;
   }
 
-  override getHeader(response: ServerResponse, name: string): ReturnType<ServerResponse['getHeader']> {
+  getHeader(response: ServerResponse, name: string): ReturnType<ServerResponse['getHeader']> {
     return response.getHeader(name);
   }
 
-  override setHeader(response: ServerResponse, name: string, value: string): ServerResponse {
+  setHeader(response: ServerResponse, name: string, value: string): ServerResponse {
     return response.setHeader(name, value);
   }
 
-  override appendHeader(response: ServerResponse, name: string, value: string): ServerResponse {
+  appendHeader(response: ServerResponse, name: string, value: string): ServerResponse {
     return response.appendHeader(name, value);
   }
 
-  override reply(response: ServerResponse, body: unknown, statusCode?: number): unknown {
+  redirect(response: ServerResponse, statusCode: number, url: string): ServerResponse {
+    return response.writeHead(statusCode, { Location: url }).end();
+  }
+
+  end(response: ServerResponse, message?: string): ServerResponse {
+    return response.end(message);
+  }
+
+  /** Admission answers what has no route, the ProblemFilter what fails. */
+  setNotFoundHandler(): void {}
+  setErrorHandler(): void {}
+  /** The InputGuard reads bodies. */
+  registerParserMiddleware(): void {}
+
+  override use(): never {
+    throw notHere('middleware');
+  }
+  createMiddlewareFactory(): never {
+    throw notHere('middleware');
+  }
+  useStaticAssets(): never {
+    throw notHere('static files');
+  }
+  setViewEngine(): never {
+    throw notHere('views');
+  }
+  render(): never {
+    throw notHere('views');
+  }
+  enableCors(): never {
+    throw notHere('cross-origin requests');
+  }
+  applyVersionFilter(): never {
+    throw notHere('versions by header');
+  }
+
+  reply(response: ServerResponse, body: unknown, statusCode?: number): unknown {
     if (statusCode !== undefined) response.statusCode = statusCode;
     if (body instanceof BytesAnswer) {
       const awaited = this.durability && awaitedStatus(response, body, this.durability);
@@ -136,6 +196,10 @@ export class EdgeAdapter extends ExpressAdapter {
     if (body === undefined || body === null) return response.end();
     return send(response, 'application/json', JSON.stringify(body));
   }
+}
+
+function notHere(what: string): TypeError {
+  return new TypeError(`The service API has no ${what}; give pages a listener of their own (site).`);
 }
 
 function sendBytes(response: ServerResponse, answer: BytesAnswer, status: number): ServerResponse {
