@@ -1,8 +1,9 @@
-/** Why the proxy did not sign. Each has one status and title (problem.filter.ts) and one label in the metrics. */
+import { CodedError } from '#evidence';
+
+/** Why the proxy did not sign. Each has one status and title (proxy-problems.ts) and one label in the metrics. */
 export type RefusalCode =
   | 'malformed_request'
   | 'batch_too_large'
-  | 'body_too_large'
   | 'client_not_permitted'
   | 'unknown_purpose'
   | 'unknown_key'
@@ -15,11 +16,10 @@ export type RefusalCode =
   | 'too_many_keys'
   | 'keys_made_elsewhere'
   | 'rate_limited'
-  | 'not_found'
   | 'overloaded'
   | 'signing_unavailable';
 
-export interface RefusalContext {
+export type RefusalContext = {
   /** Position in `requests` of the first item that does not fit. */
   index?: number;
   purpose?: string;
@@ -30,18 +30,7 @@ export interface RefusalContext {
   digests?: string[];
   /** Where the mark is that the request would have to be above. */
   mark?: { shard: number; seq: number };
-}
+};
 
 /** All or none: one item that does not fit refuses the whole request. */
-export class SigningRefusal extends Error {
-  override readonly name = 'SigningRefusal';
-
-  constructor(
-    readonly code: RefusalCode,
-    message: string,
-    readonly context: RefusalContext = {},
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-  }
-}
+export class SigningRefusal extends CodedError<RefusalCode> {}

@@ -1,14 +1,12 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { APP_FILTER } from '@nestjs/core';
 import { guardBackends } from './guard-backends';
 import { KeyMaking } from './keys/key-making';
 import { KeysController } from './keys/keys.controller';
-import { ProblemFilter } from './problem.filter';
 import { MarksController } from './marks/marks.controller';
 import { BackendsHealth } from './public/backends-health';
 import { PublicController } from './public/public.controller';
 import { BatchSigner } from './sign/batch-signer';
-import { SignDoor } from './sign/sign-door';
+import { SignController } from './sign/sign.controller';
 import { SigningMetrics, signingMetricsProviders } from './signing.metrics';
 import { SIGNING_PROXY_OPTIONS, type SigningProxyOptions } from './signing-proxy.options';
 
@@ -17,7 +15,7 @@ export class SigningProxyModule {
   static forRoot(options: SigningProxyOptions): DynamicModule {
     return {
       module: SigningProxyModule,
-      controllers: [KeysController, PublicController, MarksController],
+      controllers: [SignController, KeysController, PublicController, MarksController],
       providers: [
         {
           provide: SIGNING_PROXY_OPTIONS,
@@ -30,9 +28,6 @@ export class SigningProxyModule {
         KeyMaking,
         BatchSigner,
         BackendsHealth,
-        ProblemFilter,
-        { provide: APP_FILTER, useExisting: ProblemFilter },
-        SignDoor,
         ...signingMetricsProviders,
       ],
     };

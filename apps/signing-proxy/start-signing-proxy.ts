@@ -1,13 +1,12 @@
-import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { type Server } from 'node:https';
-import { type AddressInfo } from 'node:net';
-import { NestFactory } from '@nestjs/core';
-import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
-import { NestLogger, startManagementServer } from '#platform/process';
+import { type TLSSocket } from 'node:tls';
+import { type Contract, createServiceApp, type ProblemObserver, type ServiceApp } from '#platform/edge';
+import { startManagementServer } from '#platform/process';
+import { ClientAccess } from './clients/client-access';
 import { KeyMaking } from './keys/key-making';
 import { BackendsHealth } from './public/backends-health';
-import { readJson } from './read-json';
-import { SignDoor } from './sign/sign-door';
+import { PROXY_PROBLEMS, PROXY_WORDING } from './proxy-problems';
+import { SigningRefusal } from './refusal';
 import { SigningMetrics } from './signing.metrics';
 import { SigningProxyModule } from './signing-proxy.module';
 import { type SigningProxyOptions } from './signing-proxy.options';
@@ -27,16 +26,22 @@ export interface RunningSigningProxy {
   port: number;
   managementPort: number;
   server: Server;
+  contract: Contract;
   /** Looks now whether the TLS files have changed. */
   reloadTls(): void;
   /** Turns /ready red, finishes what is being signed, then closes ports and backends. */
   close(): Promise<void>;
 }
 
-/** Longer than the client's own 30 s, so that it is the client who closes idle connections and no request is lost to it. */
-const KEEP_ALIVE_MS = 65_000;
+/** The program and its contract are of one release. */
+const CONTRACT = require.resolve('#openapi/signing-proxy.yaml');
+
 /** A request is at most a few megabytes from near by. */
 const REQUEST_TIMEOUT_MS = 10_000;
+/** The document says less for each route. */
+const BODY_LIMIT_BYTES = 4 * 1024 * 1024;
+/** Bodies that are held, together: many times what may be in progress at once. */
+const HELD_BODIES_BYTES = 64 * 1024 * 1024;
 /** For what is being signed at the end; no caller waits that long. */
 const DRAIN_MS = 5_000;
 /** Each kernel process needs a handful. */
@@ -44,40 +49,28 @@ const MAX_CONNECTIONS = 1_000;
 
 /** Starts the proxy on backends that are open already; it closes them when it is closed. */
 export async function startSigningProxy(options: SigningProxyServerOptions): Promise<RunningSigningProxy> {
-  const httpsOptions = {
-    ...secureContextOf(options.tls),
-    requestCert: true,
-    rejectUnauthorized: true,
-    handshakeTimeout: REQUEST_TIMEOUT_MS,
-  };
-  const app = await NestFactory.create<NestExpressApplication<Server>>(
-    SigningProxyModule.forRoot(options),
-    new ExpressAdapter(),
-    {
-      logger: new NestLogger(options.logger.child({}, { level: 'warn' })),
-      abortOnError: false,
-      bodyParser: false,
-      httpsOptions,
+  const access = new ClientAccess(options);
+  const { cert, key, ca } = secureContextOf(options.tls);
+  const service: ServiceApp = await createServiceApp(SigningProxyModule.forRoot(options), {
+    tls: { cert, key, ca },
+    access,
+    openapiPath: CONTRACT,
+    // Each batch has a line of its own: one more for its request would cost as much as a signature.
+    logger: options.logger.child({}, { level: 'warn' }),
+    problems: PROXY_PROBLEMS,
+    wording: PROXY_WORDING,
+    onProblem: (...problem) => refused(...problem),
+    limits: {
+      bodyBytes: BODY_LIMIT_BYTES,
+      heldBodyBytes: HELD_BODIES_BYTES,
+      connections: MAX_CONNECTIONS,
+      headersTimeoutMs: REQUEST_TIMEOUT_MS,
+      requestTimeoutMs: REQUEST_TIMEOUT_MS,
     },
-  );
-  app.disable('x-powered-by');
-  app.disable('etag');
-  app.use(readJson());
-  const server = app.getHttpServer();
-  let draining = false;
-  const door = app.get(SignDoor);
-  const nest = app.getHttpAdapter().getInstance() as (request: unknown, response: unknown) => void;
-  server.removeAllListeners('request');
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    // A caller that always has something to sign would keep its connection, and with it the process, for ever.
-    if (draining) response.setHeader('Connection', 'close');
-    if (!door.opened(request, response)) nest(request, response);
   });
-  server.keepAliveTimeout = KEEP_ALIVE_MS;
-  server.requestTimeout = REQUEST_TIMEOUT_MS;
-  server.headersTimeout = REQUEST_TIMEOUT_MS;
-  server.maxConnections = MAX_CONNECTIONS;
+  const { app, server } = service;
   const metrics = app.get(SigningMetrics);
+  const refused = refusalObserver(options, access, metrics);
   server.on('tlsClientError', (error) => {
     metrics.refused('tls_handshake');
     options.logger.debug({ reason: error.message }, 'TLS handshake failed');
@@ -87,10 +80,10 @@ export async function startSigningProxy(options: SigningProxyServerOptions): Pro
     .get(KeyMaking)
     .look()
     .catch(async (error: unknown) => {
-      await app.close();
+      await service.close();
       throw error;
     });
-  await app.listen(options.port, options.host);
+  const port = await service.listen(options.port, options.host);
   const management = await startManagementServer({
     ...options.management,
     logger: options.logger,
@@ -110,21 +103,49 @@ export async function startSigningProxy(options: SigningProxyServerOptions): Pro
   const { readTls, tls, logger } = options;
   const reload = readTls && new CertificateReload(server, readTls, tls, logger);
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     managementPort: management.port,
     server,
+    contract: service.contract,
     reloadTls: () => reload?.look(),
     close: async () => {
       reload?.close();
       management.drain();
-      draining = true;
-      const deadline = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
-      await app.close();
-      clearTimeout(deadline);
+      await service.close(DRAIN_MS);
       await Promise.all(options.backends.map((backend) => backend.close()));
       await options.marks?.close();
       await options.made?.close();
       await management.close();
     },
+  };
+}
+
+/** A line in the log and a count for each refusal. What was no refusal the edge has logged as a fault. */
+function refusalObserver(
+  { clients, logger }: SigningProxyOptions,
+  access: ClientAccess,
+  metrics: SigningMetrics,
+): ProblemObserver {
+  const nameOf = (request: Parameters<ProblemObserver>[2]): string | undefined => {
+    try {
+      return access.identify(request.socket as TLSSocket).commonName;
+    } catch {
+      return undefined;
+    }
+  };
+  return (reason, error, request) => {
+    if (reason === 'internal_error') return;
+    const client = nameOf(request);
+    // Names that the configuration does not know would make labels without end.
+    metrics.refused(reason, clients.some(({ cn }) => cn === client) ? client : undefined);
+    logger.warn(
+      {
+        client,
+        reason,
+        ...(error instanceof SigningRefusal && error.details),
+        detail: error instanceof Error ? error.message : String(error),
+      },
+      'refused',
+    );
   };
 }

@@ -38,16 +38,9 @@ export class KeyMaking {
    * @returns the key, and whether it was made now
    * @throws SigningRefusal
    */
-  async make(client: string | undefined, wanted: KeyWanted): Promise<{ key: KeyInfo; isNew: boolean }> {
-    const { made, keyMakers = [], logger } = this.options;
+  async make(client: string, wanted: KeyWanted): Promise<{ key: KeyInfo; isNew: boolean }> {
+    const { made, logger } = this.options;
     const { kid, purposes } = wanted;
-    if (client === undefined || !keyMakers.includes(client)) {
-      throw new SigningRefusal(
-        'client_not_permitted',
-        `Client "${client}" may not have keys made: KERNEL_SIGNING_KEY_MAKERS does not name it`,
-        { kid },
-      );
-    }
     const maker = this.maker();
     if (made === undefined) {
       throw new SigningRefusal(

@@ -1,23 +1,10 @@
-import { type TLSSocket } from 'node:tls';
-import { Body, Controller, Get, HttpStatus, Inject, Post, Req, Res } from '@nestjs/common';
-import { type Request, type Response } from 'express';
-import { z } from 'zod';
-import { isKeyName, type KeyInfo, reasonOf } from '#platform/signer';
-import { clientName } from '../clients/client-name';
-import { SigningRefusal } from '../refusal';
+import { type ServerResponse } from 'node:http';
+import { Body, Controller, Get, HttpStatus, Inject, Post, Res } from '@nestjs/common';
+import { Caller, type Principal, PublicRoute } from '#platform/edge';
+import { type KeyInfo, reasonOf } from '#platform/signer';
+import { Permits } from '../clients/client-access';
 import { SIGNING_PROXY_OPTIONS, type SigningProxyOptions } from '../signing-proxy.options';
-import { KeyMaking } from './key-making';
-
-const PURPOSES = ['audit', 'manifest', 'checkpoint'] as const;
-
-const KeyWanted = z.strictObject({
-  kid: z.string().refine(isKeyName, '1 to 128 of A-Z a-z 0-9 . _ - are the name of a key'),
-  purposes: z
-    .array(z.enum(PURPOSES))
-    .min(1)
-    .max(PURPOSES.length)
-    .refine((purposes) => new Set(purposes).size === purposes.length, 'a purpose is listed twice'),
-});
+import { KeyMaking, type KeyWanted } from './key-making';
 
 /** The keys that are held here, and one way to have more. */
 @Controller('v1/keys')
@@ -29,6 +16,7 @@ export class KeysController {
 
   /** Open to every client with a certificate of the trusted authority: nothing here is secret. */
   @Get()
+  @PublicRoute()
   async keys(): Promise<{ origin: string; keys: KeyInfo[] }> {
     try {
       await this.making.look();
@@ -45,24 +33,16 @@ export class KeysController {
     };
   }
 
-  /** For those alone who are named (KERNEL_SIGNING_KEY_MAKERS). A key that was made signs nothing until a kernel registers it. */
+  /** A key that was made signs nothing until a kernel registers it. */
   @Post()
+  @Permits('keys.make')
   async make(
-    @Req() request: Request,
-    @Body() body: unknown,
-    @Res({ passthrough: true }) response: Response,
+    @Caller() { commonName }: Principal,
+    @Body() wanted: KeyWanted,
+    @Res({ passthrough: true }) response: ServerResponse,
   ): Promise<KeyInfo> {
-    const client = clientName(request.socket as TLSSocket);
-    const parsed = KeyWanted.safeParse(body);
-    if (!parsed.success) {
-      const [issue] = parsed.error.issues;
-      throw new SigningRefusal(
-        'malformed_request',
-        `The body has to be { kid, purposes }: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`,
-      );
-    }
-    const { key, isNew } = await this.making.make(client, parsed.data);
-    response.status(isNew ? HttpStatus.CREATED : HttpStatus.OK);
+    const { key, isNew } = await this.making.make(String(commonName), wanted);
+    response.statusCode = isNew ? HttpStatus.CREATED : HttpStatus.OK;
     return key;
   }
 }

@@ -1,5 +1,6 @@
+import { type ServerResponse } from 'node:http';
 import { Controller, Get, HttpStatus, Res } from '@nestjs/common';
-import { type Response } from 'express';
+import { PublicRoute } from '#platform/edge';
 import { type ProxyHealth } from '#platform/signer';
 import { BackendsHealth } from './backends-health';
 
@@ -9,9 +10,10 @@ export class PublicController {
   constructor(private readonly backends: BackendsHealth) {}
 
   @Get('health')
-  async health(@Res({ passthrough: true }) response: Response): Promise<ProxyHealth> {
+  @PublicRoute()
+  async health(@Res({ passthrough: true }) response: ServerResponse): Promise<ProxyHealth> {
     const health = await this.backends.check();
-    response.status(health.ok ? HttpStatus.OK : HttpStatus.SERVICE_UNAVAILABLE);
+    response.statusCode = health.ok ? HttpStatus.OK : HttpStatus.SERVICE_UNAVAILABLE;
     return health;
   }
 }

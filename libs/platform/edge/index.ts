@@ -6,7 +6,6 @@ export { loadContract } from './contract/load-contract';
 export { type Operation } from './contract/operation';
 export { Direct, type DirectCall, type DirectOptions } from './direct-route';
 export { HttpEdgeError, type HttpEdgeErrorCode } from './http-edge.error';
-export { BodyBudget, readBody } from './input/read-body';
 export { type WriteGate } from './mode.guard';
 export { EDGE_PROBLEMS } from './problems/edge-problems';
 export { problemsOf, type ErrorProblems, type ProblemSpec } from './problems/problem-map';
