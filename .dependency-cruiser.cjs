@@ -11,6 +11,7 @@ const OWNERS = [
   { packages: '@nestjs/typeorm', room: '^libs/platform/event-store/' },
   { packages: 'ajv|ajv-formats', room: '^libs/platform/edge/' },
   { packages: 'kafkajs', room: '^libs/platform/audit-stream/' },
+  { packages: 'p-limit', room: '^libs/platform/resilience/' },
   { packages: '@aws-sdk/client-s3', room: '^libs/platform/archive/' },
   { packages: '@aws-sdk/client-kms|pkcs11js', room: '^libs/platform/signer/' },
   {

@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { type AuditStreamPublisher } from '#platform/audit-stream';
 import { type Database, type EventLog, type StoredEvent, type Term } from '#platform/event-store';
+import { GrowingPause } from '#platform/resilience';
 import { genesisHash } from '#evidence';
 import { batches, continued } from './continuity';
 import { type Cursor, RelayCursor } from './relay-cursor';
@@ -85,14 +85,15 @@ async function retried<T>(
   failed: (error: Error) => void,
   signal: AbortSignal,
 ): Promise<T> {
-  for (let pause = FIRST_RETRY_MS; ; pause = Math.min(pause * 2, MAX_RETRY_MS)) {
+  const pause = new GrowingPause(FIRST_RETRY_MS, MAX_RETRY_MS);
+  for (;;) {
     signal.throwIfAborted();
     try {
       return await work();
     } catch (error) {
       if (error instanceof RelayFault || signal.aborted) throw error;
       failed(error as Error);
-      await delay(pause, undefined, { signal }).catch(() => undefined);
+      await pause.wait(signal);
     }
   }
 }

@@ -1,4 +1,4 @@
-import { CircuitBreaker, type CircuitBreakerOptions } from './circuit-breaker';
+import { CircuitBreaker, type CircuitBreakerOptions, stopAfter } from '#platform/resilience';
 import { SignerError, type SignerErrorCode, reasonOf } from './signer.error';
 import { type BackendHealth, type KeyInfo, type KeyMaker, type SigningBackend } from './signing-backend';
 
@@ -119,27 +119,16 @@ export class GuardedBackend implements SigningBackend {
   }
 
   /** What does not come in time is told to stop, and nobody waits for it; backends bound it themselves. */
-  private async within<T>(
+  private within<T>(
     ms: number,
     outer: AbortSignal | undefined,
     act: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const deadline = new AbortController();
-    const signal = outer === undefined ? deadline.signal : AbortSignal.any([outer, deadline.signal]);
-    const late = Promise.withResolvers<never>();
-    const timer = setTimeout(() => {
-      const error = new SignerError(
-        'signing_unavailable',
-        `The backend ${this.name} did not answer within ${ms} ms`,
-        { backend: this.name, reason: 'deadline' },
-      );
-      late.reject(error);
-      deadline.abort(error);
-    }, ms);
-    try {
-      return await Promise.race([act(signal), late.promise]);
-    } finally {
-      clearTimeout(timer);
-    }
+    const late = (): SignerError =>
+      new SignerError('signing_unavailable', `The backend ${this.name} did not answer within ${ms} ms`, {
+        backend: this.name,
+        reason: 'deadline',
+      });
+    return stopAfter(ms, late, act, outer);
   }
 }

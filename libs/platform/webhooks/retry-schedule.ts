@@ -1,3 +1,5 @@
+import { halfJitter } from '#platform/resilience';
+
 /** When a delivery is tried again. */
 export interface RetrySchedule {
   /** After the first failure. */
@@ -30,6 +32,5 @@ export function waitAfter(
 ): number | null {
   if (failures >= attempts) return null;
   const full = Math.min(mostMs, firstMs * factor ** (failures - 1));
-  const jittered = full / 2 + (full / 2) * random();
-  return Math.round(Math.max(jittered, Math.min(retryAfterMs ?? 0, mostMs)));
+  return Math.round(Math.max(halfJitter(full, random), Math.min(retryAfterMs ?? 0, mostMs)));
 }

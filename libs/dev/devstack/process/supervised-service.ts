@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { GrowingPause } from '#platform/resilience';
 import { type RunningChild } from './child-process';
 
 /** First pause before a service that died is started again; doubles up to the maximum. */
@@ -75,7 +75,7 @@ export class SupervisedService {
   }
 
   private async watch(): Promise<void> {
-    let backoff = FIRST_BACKOFF_MS;
+    const pause = new GrowingPause(FIRST_BACKOFF_MS, MAX_BACKOFF_MS);
     for (;;) {
       const child = this.child;
       if (child !== undefined) {
@@ -88,12 +88,11 @@ export class SupervisedService {
           this.set('stopped', `ended (${cause})`);
           return;
         }
-        if (Date.now() - since > STABLE_AFTER_MS) backoff = FIRST_BACKOFF_MS;
+        if (Date.now() - since > STABLE_AFTER_MS) pause.reset();
         this.set('waiting to restart', `ended (${cause}), starting it again`);
       }
-      await delay(backoff, undefined, { signal: this.wake.signal }).catch(() => undefined);
+      await pause.wait(this.wake.signal);
       if (!this.stillWanted()) return;
-      backoff = Math.min(backoff * 2, MAX_BACKOFF_MS);
       this.restarts += 1;
       this.set('starting', 'starting again');
       try {

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { link, lstat, mkdir, open, realpath, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { sha256Hex } from '#evidence';
+import { type Limiter } from '#platform/resilience';
 import { DirectorySync, syncDirectory } from './directory-sync';
 import { errnoOf, folderFailure } from './folder-failure';
 import { PartialFiles } from './partial-files';
@@ -20,7 +21,7 @@ import {
 import { assertArchivable, assertArchiveKey } from '../archive-key';
 import { ArchiveError, differentObject } from '../archive.error';
 import { observed } from '../observed-operation';
-import { ParallelGate } from '../parallel-gate';
+import { closedError, operationLimit } from '../operation-limit';
 
 export interface FolderArchiveOptions {
   /** Made when it does not exist. One file system; several processes may share it. */
@@ -48,7 +49,7 @@ const KNOWN_DIRECTORIES = 4_096;
  * files: what is archived here is found out when it was changed, not kept from it (`assertProtected` refuses).
  */
 export class FolderArchive implements Archive {
-  private readonly gate: ParallelGate;
+  private readonly limiter: Limiter;
   private readonly directories = new DirectorySync();
   private readonly partials: PartialFiles;
   private readonly known = new Set<string>();
@@ -57,7 +58,7 @@ export class FolderArchive implements Archive {
     private readonly root: string,
     private readonly options: FolderArchiveOptions,
   ) {
-    this.gate = new ParallelGate(options.parallel ?? DEFAULT_PARALLEL);
+    this.limiter = operationLimit(options.parallel ?? DEFAULT_PARALLEL);
     this.partials = new PartialFiles(join(root, PARTIAL_DIR));
   }
 
@@ -141,7 +142,7 @@ export class FolderArchive implements Archive {
   }
 
   async close(): Promise<void> {
-    await this.gate.close();
+    await this.limiter.close(closedError);
   }
 
   private async write({ key, bytes, sha256 }: ArchiveObject): Promise<PutOutcome> {
@@ -295,7 +296,7 @@ export class FolderArchive implements Archive {
     doing: string,
     job: () => Promise<T>,
   ): Promise<T> {
-    return this.gate.run(() =>
+    return this.limiter.run(() =>
       observed(this.options.observer, operation, async () => {
         try {
           return await job();

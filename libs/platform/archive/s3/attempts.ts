@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { stopAfter, withRetries } from '#platform/resilience';
 import { AttemptTimeout, s3Failure, type S3Failure } from './s3-failure';
 import { ArchiveError } from '../archive.error';
 
@@ -49,46 +49,41 @@ export interface AttemptContext {
 }
 
 /**
- * Repeats what fails for passing reasons: "full jitter" pauses (a random time up to the bound, which doubles), so that
- * many workers do not come back at once.
+ * Repeats what fails for passing reasons, each attempt within a time of its own.
  * @throws FinalFailure
  */
 export async function withAttempts<T>(
   context: AttemptContext,
   attempt: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const { limits, closing, secrets, random = Math.random } = context;
-  for (let made = 1; ; made++) {
+  const { limits, closing, secrets, random } = context;
+  let made = 0;
+  let last: Error | undefined;
+  const once = async (): Promise<T> => {
+    made++;
     try {
-      return await withTimeout(limits.timeoutMs, attempt);
+      return await stopAfter(limits.timeoutMs, tooLate, attempt);
     } catch (error) {
-      if (error instanceof ArchiveError) throw error;
-      const failure = s3Failure(error, secrets());
-      if (!failure.passing || made >= limits.attempts || closing.aborted) {
-        throw new FinalFailure(failure, made);
-      }
-      const bound = Math.min(limits.maxPauseMs, limits.firstPauseMs * 2 ** (made - 1));
-      const asked = Math.min(limits.maxPauseMs, failure.retryAfterMs ?? 0);
-      const pause = Math.max(asked, random() * bound);
-      try {
-        await delay(pause, undefined, { signal: closing });
-      } catch {
-        throw new FinalFailure(failure, made);
-      }
+      last = error instanceof ArchiveError ? error : new FinalFailure(s3Failure(error, secrets()), made);
+      throw last;
     }
+  };
+  const passing = (error: unknown): boolean | number =>
+    error instanceof FinalFailure && error.failure.passing && (error.failure.retryAfterMs ?? true);
+  try {
+    return await withRetries(
+      { ...limits, longestPauseMs: limits.maxPauseMs },
+      closing,
+      passing,
+      once,
+      random,
+    );
+  } catch (error) {
+    // Whoever closes in a pause is told what the attempt before it failed with.
+    throw last ?? error;
   }
 }
 
-async function withTimeout<T>(timeoutMs: number, attempt: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(), timeoutMs);
-  try {
-    return await attempt(controller.signal);
-  } catch (error) {
-    // However the abortion came out (AbortError, a torn body), the reason is the time.
-    if (controller.signal.aborted) throw new AttemptTimeout(`no complete answer within ${timeoutMs} ms`);
-    throw error;
-  } finally {
-    clearTimeout(timer);
-  }
+function tooLate(ms: number): AttemptTimeout {
+  return new AttemptTimeout(`no complete answer within ${ms} ms`);
 }

@@ -1,5 +1,6 @@
 import { type GetObjectCommandOutput, type S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { sha256Hex } from '#evidence';
+import { type Limiter } from '#platform/resilience';
 import {
   assertAttemptLimits,
   type AttemptLimits,
@@ -27,7 +28,7 @@ import {
 import { assertArchivable, assertArchiveKey } from '../archive-key';
 import { ArchiveError, differentObject } from '../archive.error';
 import { observed } from '../observed-operation';
-import { ParallelGate } from '../parallel-gate';
+import { closedError, operationLimit } from '../operation-limit';
 import {
   assertRetentionPolicy,
   DEFAULT_RETENTION_DAYS,
@@ -77,7 +78,7 @@ const UNLOCKED = new Set(['NoSuchObjectLockConfiguration', 'ObjectLockConfigurat
  * address, credentials and clock of both are the SDK's.
  */
 export class S3Archive implements Archive {
-  private readonly gate: ParallelGate;
+  private readonly limiter: Limiter;
   private readonly closing = new AbortController();
   private readonly limits: AttemptLimits;
   private readonly retentionPolicy: RetentionPolicy | null;
@@ -95,11 +96,11 @@ export class S3Archive implements Archive {
     this.retentionPolicy =
       options.retention === null ? null : { days: DEFAULT_RETENTION_DAYS, ...options.retention };
     if (this.retentionPolicy !== null) assertRetentionPolicy(this.retentionPolicy);
-    this.gate = new ParallelGate(options.parallel ?? DEFAULT_PARALLEL);
+    this.limiter = operationLimit(options.parallel ?? DEFAULT_PARALLEL);
     this.writer = new ObjectWriter({
       address,
       ca: options.ca,
-      connections: this.gate.limit,
+      connections: this.limiter.limit,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
     });
   }
@@ -207,7 +208,7 @@ export class S3Archive implements Archive {
 
   async close(): Promise<void> {
     this.closing.abort();
-    await this.gate.close();
+    await this.limiter.close(closedError);
     this.client.destroy();
     await this.writer.close();
   }
@@ -449,7 +450,7 @@ export class S3Archive implements Archive {
   }
 
   private run<T>(operation: FinishedOperation['operation'], job: () => Promise<T>): Promise<T> {
-    return this.gate.run(() => observed(this.options.observer, operation, job));
+    return this.limiter.run(() => observed(this.options.observer, operation, job));
   }
 }
 

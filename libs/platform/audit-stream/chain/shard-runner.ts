@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger } from '#platform/process';
+import { GrowingPause, pause } from '#platform/resilience';
 import { type AuditStreamConsumer, type StreamRecord } from '../audit-stream';
 import { AuditStreamError } from '../audit-stream.error';
 import { IntegrityFault, PositionMoved, type ShardHandler } from '../shard-handler';
@@ -53,7 +53,7 @@ export class ShardRunner {
   /** Resolves when `signal` is aborted and the handler is not at work any more; never rejects. */
   readonly follow = async (shard: number, handler: ShardHandler, signal: AbortSignal): Promise<void> => {
     const { first, most } = this.options.retryMs ?? RETRY_MS;
-    let pause = first;
+    const retry = new GrowingPause(first, most);
     while (!signal.aborted) {
       let at: number | null = null;
       try {
@@ -65,27 +65,26 @@ export class ShardRunner {
           },
           applied: (seq) => {
             at = seq;
-            pause = first;
+            retry.reset();
             this.reached(shard, seq);
           },
         });
         // The consumer gave up its subscription without being told to: not at once again.
-        if (!signal.aborted) await sleep(first, signal);
+        if (!signal.aborted) await pause(first, signal);
       } catch (error) {
         const fault = asFault(shard, error);
         if (fault !== null) {
           this.stopped(shard, fault, at);
-          await sleep(this.options.recheckMs ?? RECHECK_MS, signal);
+          await pause(this.options.recheckMs ?? RECHECK_MS, signal);
           continue;
         }
         if (error instanceof PositionMoved) {
           this.options.logger.info({ shard, reason: error.message }, 'reads the position anew');
         } else {
-          this.failing(shard, error, at, pause);
+          this.failing(shard, error, at, retry.nextMs);
         }
         // A little apart, so that two processes do not keep meeting.
-        await sleep(pause * (0.5 + Math.random() / 2), signal);
-        pause = Math.min(most, pause * 2);
+        await retry.wait(signal);
       }
     }
   };
@@ -215,8 +214,4 @@ function asFault(shard: number, error: unknown): IntegrityFault | null {
   return new IntegrityFault('records_lost', shard, null, `Shard ${shard}: ${error.message}`, {
     cause: error,
   });
-}
-
-async function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal }).catch(() => undefined);
 }

@@ -1,3 +1,4 @@
+import { GrowingPause } from '#platform/resilience';
 import { type KafkaConnection } from './kafka-options';
 import { kafkaErrorType } from './kafka-failure';
 import { KafkaProbe } from './kafka-probe';
@@ -10,7 +11,6 @@ import {
 } from '../audit-stream';
 import { AuditStreamError } from '../audit-stream.error';
 import { eventMark } from '../event-mark';
-import { GrowingPause } from '../growing-pause';
 
 export interface KafkaConsumerOptions {
   readonly connection: KafkaConnection;

@@ -1,4 +1,5 @@
 import { type Admin, CompressionTypes, Kafka, logLevel, type Message, type Producer } from 'kafkajs';
+import { stopAfter } from '#platform/resilience';
 import { kafkaUnavailable } from './kafka-failure';
 import { CONNECT_RETRY, CONNECT_TIMEOUT_MS, type KafkaConnection, REQUEST_TIMEOUT_MS } from './kafka-options';
 import { KafkaProbe } from './kafka-probe';
@@ -54,7 +55,7 @@ export class KafkaPublisher implements AuditStreamPublisher {
     const sockets = new KafkaSockets();
     const admin: Admin = this.client(sockets).admin();
     try {
-      await within(PUBLISH_TIMEOUT_MS, async () => {
+      await stopAfter(PUBLISH_TIMEOUT_MS, noAnswer, async () => {
         await admin.connect();
         await prepareTopic(admin, topic, shards, topicOptions);
       });
@@ -76,7 +77,7 @@ export class KafkaPublisher implements AuditStreamPublisher {
     if ((this.producers.get(shard)?.sent ?? 0) >= recordsPerProducer) this.discard(shard);
     const key = Buffer.from(String(shard));
     try {
-      await within(publishTimeoutMs, async () => {
+      await stopAfter(publishTimeoutMs, noAnswer, async () => {
         const current = this.producers.get(shard) ?? (await this.open(shard));
         for (const messages of requestsOf(events, key, shard)) {
           await current.producer.send({
@@ -171,16 +172,6 @@ function* requestsOf(
   if (messages.length > 0) yield messages;
 }
 
-async function within<T>(ms: number, work: () => Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`it did not answer within ${ms} ms`)), ms);
-  });
-  const working = work();
-  working.catch(() => undefined);
-  try {
-    return await Promise.race([working, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+function noAnswer(ms: number): Error {
+  return new Error(`it did not answer within ${ms} ms`);
 }

@@ -1,4 +1,5 @@
 import { ChannelListener, Database, type DataSource, DEFAULT_LIMITS, WakeUp } from '#platform/event-store';
+import { GrowingPause } from '#platform/resilience';
 import {
   type AuditStreamConsumer,
   type AuditStreamObserver,
@@ -6,7 +7,6 @@ import {
   type StreamRecord,
 } from '../audit-stream';
 import { AuditStreamError } from '../audit-stream.error';
-import { GrowingPause } from '../growing-pause';
 
 export interface PostgresConsumerOptions {
   /** Initialised; stays the caller's, who closes it after `close()`. A role that may read chain and cursors is enough. */

@@ -1,3 +1,4 @@
+import { answerWithin } from '#platform/resilience';
 import { type GroupCommit } from './commit-group.sql';
 import { type NumberedGroup } from './group-numbering';
 import { type PendingAppend } from './pending-append';
@@ -118,22 +119,17 @@ export class GroupSigning {
 
   /** @param withinMs how long it may take */
   private async bySigner<T>(withinMs: number, call: () => Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
     try {
-      const late = new Promise<never>((_, reject) => {
-        timer = setTimeout(
-          () => reject(signingUnavailable(`the signer did not answer within ${Math.round(withinMs)} ms`)),
-          withinMs,
-        );
-      });
-      return await Promise.race([call(), late]);
+      return await answerWithin(
+        withinMs,
+        (ms) => signingUnavailable(`the signer did not answer within ${Math.round(ms)} ms`),
+        call(),
+      );
     } catch (cause) {
       const known = cause instanceof EventStoreError;
       throw known && (cause.code === 'signing_unavailable' || cause.code === 'store_behind')
         ? cause
         : signingUnavailable((cause as Error)?.message ?? String(cause), cause);
-    } finally {
-      clearTimeout(timer);
     }
   }
 }

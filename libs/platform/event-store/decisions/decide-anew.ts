@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { withRetries } from '#platform/resilience';
 import { EventStoreError } from '../event-store.error';
 
-/** Random, up to this: so that two do not meet again and again. */
+/** At random up to this: so that two do not meet again and again. */
 const PAUSE_MS = 15;
 
 /** Whether somebody else was first: the stream is not at the version that the decision was based on. */
@@ -14,13 +14,7 @@ export function isVersionConflict(error: unknown): boolean {
  * @param attempt loads, decides and commits; made anew when somebody else was first
  * @throws EventStoreError `version_conflict` after the last attempt, and what else `attempt` throws
  */
-export async function decideAnew<T>(maxAttempts: number, attempt: () => Promise<T>): Promise<T> {
-  for (let n = 1; ; n++) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (!isVersionConflict(error) || n >= maxAttempts) throw error;
-      await delay(Math.random() * PAUSE_MS);
-    }
-  }
+export function decideAnew<T>(maxAttempts: number, attempt: () => Promise<T>): Promise<T> {
+  const limits = { attempts: maxAttempts, firstPauseMs: PAUSE_MS, longestPauseMs: PAUSE_MS };
+  return withRetries(limits, undefined, isVersionConflict, attempt);
 }

@@ -1,4 +1,5 @@
 import { Client } from 'pg';
+import { answerWithin } from '#platform/resilience';
 
 /**
  * `pg_locks` shows a 64-bit advisory lock as two halves. The key follows from the name; two names that share one would
@@ -105,20 +106,8 @@ export class ElectionSession {
     return (await this.bounded(this.client.query<R>(text, values), this.leaseMs)).rows;
   }
 
-  private async bounded<T>(answer: Promise<T>, ms: number): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const silence = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () => reject(new Error(`PostgreSQL did not answer within ${Math.round(ms)} ms`)),
-        ms,
-      );
-    });
-    try {
-      return await Promise.race([answer, silence]);
-    } finally {
-      answer.catch(() => undefined);
-      clearTimeout(timer);
-    }
+  private bounded<T>(answer: Promise<T>, ms: number): Promise<T> {
+    return answerWithin(ms, () => new Error(`PostgreSQL did not answer within ${Math.round(ms)} ms`), answer);
   }
 
   private cut(): void {

@@ -1,7 +1,7 @@
 import { type ClientBase, type Pool, type PoolClient, type QueryResultRow } from 'pg';
 import { type DataSource } from 'typeorm';
+import { answerWithin, Limiter, type Patience } from '#platform/resilience';
 import { connectionLost, storeError } from './store-error';
-import { Turnstile } from './turnstile';
 
 /** A statement that the server prepares once per connection. */
 export interface Statement {
@@ -41,19 +41,11 @@ export class Session {
    * and what the statement did is unknown.
    */
   private async bounded<T>(query: Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const silence = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () => reject(connectionLost(`PostgreSQL did not answer within ${this.timeoutMs} ms`)),
-        this.timeoutMs,
-      );
-    });
     try {
-      const result = await Promise.race([query, silence]);
+      const result = await answerWithin(this.timeoutMs, noAnswer, query);
       this.liveness.answered(this.client);
       return result;
     } catch (cause) {
-      query.catch(() => undefined);
       const error = storeError(cause);
       if (error.code === 'lost') {
         this.broken = error;
@@ -63,8 +55,6 @@ export class Session {
         this.liveness.answered(this.client);
       }
       throw error;
-    } finally {
-      clearTimeout(timer);
     }
   }
 }
@@ -75,7 +65,8 @@ const WRITER_CONNECTIONS = 3;
 /** The DataSource's own pool, used without TypeORM's query runner: the append path wants prepared statements and the kind of a failure. */
 export class Database {
   private readonly pool: Pool;
-  private readonly readers: Turnstile;
+  private readonly readers: Limiter;
+  private readonly patience: Patience;
   private readonly liveness: Liveness;
 
   constructor(
@@ -85,7 +76,10 @@ export class Database {
     this.pool = poolOf(dataSource);
     this.liveness = watchConnections(this.pool);
     // Reads never take the last connections: a crowd of them must not make the writer stand in line at each step.
-    this.readers = readersOf(this.pool, timeoutMs);
+    this.readers = readersOf(this.pool);
+    const late = (ms: number): Error =>
+      new Error(`all ${this.readers.limit} connections for reading were busy for ${ms} ms`);
+    this.patience = { atMost: { ms: timeoutMs, late } };
   }
 
   /** A step of an append, on any connection. @throws StoreError */
@@ -96,7 +90,10 @@ export class Database {
   /** Anything but an append, in the readers' turn; see `Session.query`. @throws StoreError */
   async query<R extends QueryResultRow>(statement: Statement | string, values: unknown[]): Promise<R[]> {
     try {
-      return await this.readers.pass(() => this.session((session) => session.query<R>(statement, values)));
+      return await this.readers.run(
+        () => this.session((session) => session.query<R>(statement, values)),
+        this.patience,
+      );
     } catch (cause) {
       throw storeError(cause, 'unreachable');
     }
@@ -167,17 +164,17 @@ export function cutConnection(client: ClientBase): void {
   (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
 }
 
-const readers = new WeakMap<Pool, Turnstile>();
+const readers = new WeakMap<Pool, Limiter>();
 
 /** One for all who read over a pool: together they must leave connections to the writer. */
-function readersOf(pool: Pool, timeoutMs: number): Turnstile {
-  let turnstile = readers.get(pool);
-  if (turnstile === undefined) {
+function readersOf(pool: Pool): Limiter {
+  let limiter = readers.get(pool);
+  if (limiter === undefined) {
     const { max } = pool.options;
-    turnstile = new Turnstile(Math.max(1, max - Math.min(WRITER_CONNECTIONS, max >> 1)), timeoutMs);
-    readers.set(pool, turnstile);
+    limiter = new Limiter(Math.max(1, max - Math.min(WRITER_CONNECTIONS, max >> 1)));
+    readers.set(pool, limiter);
   }
-  return turnstile;
+  return limiter;
 }
 
 /**
@@ -221,6 +218,10 @@ function watchConnections(pool: Pool): Liveness {
     return fresh;
   }
   return known;
+}
+
+function noAnswer(ms: number): Error {
+  return connectionLost(`PostgreSQL did not answer within ${ms} ms`);
 }
 
 function ignore(): void {

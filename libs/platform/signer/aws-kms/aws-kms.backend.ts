@@ -1,8 +1,8 @@
 import { createPublicKey } from 'node:crypto';
 import { type KMSClient, type KMSClientConfig } from '@aws-sdk/client-kms';
-import { InFlightLimit } from '../in-flight-limit';
+import { Limiter, type RetryLimits, withRetries } from '#platform/resilience';
 import { failingKey, selfTestKey } from '../key-self-test';
-import { DEFAULT_RETRY_LIMITS, type RetryLimits, withRetries } from '../retries';
+import { DEFAULT_RETRY_LIMITS } from '../retry-limits';
 import { SignerError, reasonOf } from '../signer.error';
 import {
   type BackendHealth,
@@ -59,7 +59,7 @@ export class AwsKmsBackend implements SigningBackend {
   readonly maker =
     'Keys in AWS KMS are made by their operator (Terraform, the console, or aws kms create-key --key-spec ECC_NIST_EDWARDS25519 --key-usage SIGN_VERIFY) and named in KERNEL_SIGNING_KEYS';
   private readonly held = new Map<string, HeldKey>();
-  private readonly limit: InFlightLimit;
+  private readonly limiter: Limiter;
   private readonly retries: RetryLimits;
   private readonly closing = new AbortController();
 
@@ -68,7 +68,7 @@ export class AwsKmsBackend implements SigningBackend {
     private readonly client: KMSClient,
     options: AwsKmsBackendOptions,
   ) {
-    this.limit = new InFlightLimit(options.concurrency ?? DEFAULT_KMS_CONCURRENCY);
+    this.limiter = new Limiter(options.concurrency ?? DEFAULT_KMS_CONCURRENCY);
     this.retries = { ...DEFAULT_RETRY_LIMITS, ...options.retries };
   }
 
@@ -115,7 +115,7 @@ export class AwsKmsBackend implements SigningBackend {
     const stop = AbortSignal.any([failed.signal, this.closing.signal, ...(signal ? [signal] : [])]);
     try {
       return await Promise.all(
-        messages.map((message) => this.limit.run(stop, () => this.signOne(key, message, stop))),
+        messages.map((message) => this.limiter.run(() => this.signOne(key, message, stop), { signal: stop })),
       );
     } catch (error) {
       if (this.closing.signal.aborted) throw new SignerError('closed', 'The aws-kms signer is closed');
@@ -233,7 +233,7 @@ export class AwsKmsBackend implements SigningBackend {
 function clientConfig(options: AwsKmsBackendOptions): KMSClientConfig {
   const agent = { keepAlive: true, maxSockets: options.concurrency ?? DEFAULT_KMS_CONCURRENCY };
   return {
-    // Attempts are made in retries.ts, within the time that a batch has.
+    // Attempts are made by withRetries, within the time that a batch has.
     maxAttempts: 1,
     ...(options.region === undefined ? {} : { region: options.region }),
     ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),

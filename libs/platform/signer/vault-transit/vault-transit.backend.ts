@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { pemOfRawKey } from '#evidence';
+import { type RetryLimits, withRetries } from '#platform/resilience';
 import { failingKey, selfTestKey } from '../key-self-test';
-import { DEFAULT_RETRY_LIMITS, type RetryLimits, withRetries } from '../retries';
+import { DEFAULT_RETRY_LIMITS } from '../retry-limits';
 import { SignerError, reasonOf } from '../signer.error';
 import {
   assertAsMade,

@@ -1,3 +1,5 @@
+import { halfJitter } from './pauses';
+
 /** Failures in a row after which nothing is sent any more. */
 export const DEFAULT_FAILURES_TO_OPEN = 5;
 /** How long nothing is sent after that, doubled with each trial that fails too. */
@@ -98,8 +100,8 @@ export class CircuitBreaker {
     const opens = this.openedBecause === null;
     this.openedBecause = reason;
     this.trialUnderWay = false;
-    // Between half the time and all of it: replicas that lost the same backend do not come back to it together.
-    this.retryAt = this.now() + this.restMs * (0.5 + this.random() / 2);
+    // With jitter: replicas that lost the same backend do not come back to it together.
+    this.retryAt = this.now() + halfJitter(this.restMs, this.random);
     this.restMs = Math.min(this.restMs * 2, this.longestOpenMs);
     this.failures = 0;
     this.era++;

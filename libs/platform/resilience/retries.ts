@@ -1,27 +1,23 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 
 export interface RetryLimits {
   /** Attempts in all, the first one included. */
   attempts: number;
   /** The longest first pause; it doubles with each further one. */
   firstPauseMs: number;
+  /** No pause is longer, also when the other side asks for more. */
   longestPauseMs: number;
 }
 
 /**
- * A batch has a second in all: three further attempts within some 350 ms, and the rest is for the answers. The pauses
- * are "full jitter" (a random time up to the bound), so that callers who were throttled together do not return together.
- */
-export const DEFAULT_RETRY_LIMITS: RetryLimits = { attempts: 4, firstPauseMs: 50, longestPauseMs: 400 };
-
-/**
- * Repeats what failed for a passing reason.
+ * Repeats what failed for a passing reason. The pauses are "full jitter" (a random time up to the bound), so that
+ * callers who were throttled together do not return together.
  * @param passing whether another attempt may end otherwise; a number is how many ms the other side asks to be left alone
  * @throws what the last attempt threw, or the reason of the signal
  */
 export async function withRetries<T>(
   limits: RetryLimits,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
   passing: (error: unknown) => boolean | number,
   attempt: () => Promise<T>,
   random: () => number = Math.random,
@@ -30,15 +26,15 @@ export async function withRetries<T>(
     try {
       return await attempt();
     } catch (error) {
-      signal.throwIfAborted();
+      signal?.throwIfAborted();
       const verdict = passing(error);
       if (verdict === false || made >= limits.attempts) throw error;
       const bound = Math.min(limits.longestPauseMs, limits.firstPauseMs * 2 ** (made - 1));
       const asked = verdict === true ? 0 : Math.min(limits.longestPauseMs, verdict);
       try {
-        await sleep(Math.max(asked, random() * bound), undefined, { signal });
+        await delay(Math.max(asked, random() * bound), undefined, { signal });
       } catch {
-        throw signal.reason;
+        throw signal?.reason;
       }
     }
   }

@@ -1,0 +1,6 @@
+/** What keeps a process going when others are slow or away: limits, deadlines, retries, pauses, a circuit breaker. */
+export { CircuitBreaker, type CircuitBreakerOptions } from './circuit-breaker';
+export { answerWithin, stopAfter } from './deadline';
+export { Limiter, type Patience } from './limiter';
+export { GrowingPause, halfJitter, pause } from './pauses';
+export { type RetryLimits, withRetries } from './retries';
