@@ -56,6 +56,20 @@ module.exports = {
       to: { path: '^libs/(?!evidence/)' },
     },
     {
+      name: 'verifier-stands-alone',
+      comment:
+        'It is one file for those who trust nothing else: what it imports of libs has no dependencies.',
+      severity: 'error',
+      from: { path: '^(apps/audit-verify|libs/platform/sigv4)/', pathNot: TESTS },
+      to: { path: '^libs/', pathNot: '^libs/(evidence|platform/sigv4)/' },
+    },
+    {
+      name: 'sigv4-without-packages',
+      severity: 'error',
+      from: { path: '^libs/platform/sigv4/', pathNot: TESTS },
+      to: { path: '^node_modules/' },
+    },
+    {
       name: 'platform-not-to-modules',
       severity: 'error',
       from: { path: '^libs/platform/' },

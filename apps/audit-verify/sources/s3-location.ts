@@ -1,3 +1,4 @@
+import { type SigningCredentials } from '#platform/sigv4';
 import { UsageError } from '../usage.error';
 
 /** A bucket and how to get at it; crosses to worker threads as it is. */
@@ -10,13 +11,7 @@ export interface S3Location {
   readonly prefix: string;
   readonly region: string;
   /** Null: requests are not signed. */
-  readonly credentials: S3Credentials | null;
-}
-
-export interface S3Credentials {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly sessionToken: string | null;
+  readonly credentials: SigningCredentials | null;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -80,7 +75,7 @@ function regionOf(env: Environment): string {
   return set(env['AWS_REGION']) ?? set(env['AWS_DEFAULT_REGION']) ?? 'us-east-1';
 }
 
-function credentialsOf(env: Environment): S3Credentials | null {
+function credentialsOf(env: Environment): SigningCredentials | null {
   const accessKeyId = set(env['AWS_ACCESS_KEY_ID']);
   const secretAccessKey = set(env['AWS_SECRET_ACCESS_KEY']);
   if (accessKeyId === null && secretAccessKey === null) return null;

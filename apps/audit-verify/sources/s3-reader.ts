@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { queryText, RequestSigner, uriEncode } from '#platform/sigv4';
 import { UsageError } from '../usage.error';
 import { type S3Location } from './s3-location';
-import { encode, queryText, signedHeaders } from './s3-signature';
 
 /** S3's own maximum for one page. */
 const PAGE = 1_000;
@@ -13,12 +13,18 @@ const TIMEOUT_MS = 30_000;
 const MOST_BYTES = 1 << 20;
 /** A page of a thousand keys of 1,024 bytes, each escaped, with what stands around them. */
 const MOST_LIST_BYTES = 1 << 24;
+/** SHA-256 of no body: requests here only read. */
+const EMPTY_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
 class PassingFailure extends Error {}
 
 /** Reads a bucket: a page of keys, an object. The part of S3 that a verifier needs, over fetch alone. */
 export class S3Reader {
-  constructor(private readonly location: S3Location) {}
+  private readonly signer: RequestSigner;
+
+  constructor(private readonly location: S3Location) {
+    this.signer = new RequestSigner(location.region, 's3');
+  }
 
   /** Keys below a prefix, both without the archive's own prefix, in the order of their bytes. */
   async *keys(below: string): AsyncGenerator<string> {
@@ -74,21 +80,29 @@ export class S3Reader {
     }
   }
 
+  private signed(path: string, query: readonly (readonly [string, string])[]): Record<string, string> {
+    const { endpoint, credentials } = this.location;
+    if (credentials === null) return {};
+    const request = { method: 'GET', path, query, headers: { host: new URL(endpoint).host } };
+    const { host: _, ...sent } = this.signer.sign(
+      { ...request, payloadSha256: EMPTY_SHA256 },
+      credentials,
+      new Date(),
+    );
+    return sent;
+  }
+
   private async attempt(
     key: string,
     query: readonly (readonly [string, string])[],
     most: number,
   ): Promise<Uint8Array | null> {
-    const { endpoint, bucketInPath, bucket, region, credentials } = this.location;
+    const { endpoint, bucketInPath, bucket } = this.location;
     const segments = [...(bucketInPath ? [bucket] : []), ...(key === '' ? [] : key.split('/'))];
-    const path = `/${segments.map(encode).join('/')}`;
-    const headers =
-      credentials === null
-        ? {}
-        : signedHeaders({ host: new URL(endpoint).host, path, query }, credentials, region, new Date());
+    const path = `/${segments.map(uriEncode).join('/')}`;
     const search = query.length === 0 ? '' : `?${queryText(query)}`;
     const response = await fetch(`${endpoint}${path}${search}`, {
-      headers,
+      headers: this.signed(path, query),
       redirect: 'manual',
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });

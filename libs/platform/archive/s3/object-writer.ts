@@ -1,6 +1,6 @@
 import { type Dispatcher, Pool } from 'undici';
+import { RequestSigner, type SigningCredentials } from '#platform/sigv4';
 import { type BucketAddress } from './bucket-address';
-import { RequestSigner, type SigningCredentials } from './request-signature';
 import { S3Refusal } from './s3-failure';
 
 export interface ObjectWriterOptions {

@@ -1,6 +1,7 @@
 import { type GetObjectCommandOutput, type S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { sha256Hex } from '#evidence';
 import { type Limiter } from '#platform/resilience';
+import { type SigningCredentials } from '#platform/sigv4';
 import {
   assertAttemptLimits,
   type AttemptLimits,
@@ -11,7 +12,6 @@ import {
 import { type BucketAddress, bucketAddress } from './bucket-address';
 import { digestBody, type ObjectBody, readBody } from './object-body';
 import { ObjectWriter } from './object-writer';
-import { type SigningCredentials } from './request-signature';
 import { archiveErrorOf, S3Refusal, type S3Failure } from './s3-failure';
 import {
   type Archive,

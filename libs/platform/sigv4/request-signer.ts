@@ -1,15 +1,18 @@
-import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto';
+import { createHash, createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import { queryText } from './uri-encoding';
 
 export interface SigningCredentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
-  readonly sessionToken?: string | undefined;
+  readonly sessionToken?: string | null | undefined;
 }
 
 export interface UnsignedRequest {
   method: string;
-  /** As it goes on the wire, which for S3 is as it is signed: percent-encoded once. Without a query. */
+  /** As it goes on the wire, which for S3 is as it is signed: percent-encoded once. Without the query. */
   path: string;
+  /** Names and values before they are encoded. */
+  query?: readonly (readonly [string, string])[];
   /** Names in lower case; values without blanks at their ends or two in a row. `host` is among them. All are signed. */
   headers: Readonly<Record<string, string>>;
   /** Hex SHA-256 of the body. */
@@ -20,7 +23,7 @@ const ALGORITHM = 'AWS4-HMAC-SHA256';
 
 /**
  * AWS Signature Version 4 (IAM user guide, "Create a signed AWS API request") for requests of one service in one region,
- * as far as a put needs it: headers only, a whole body whose digest is known. The key of a day is derived once.
+ * signed by headers, for a whole body whose digest is known. The key of a day is derived once.
  */
 export class RequestSigner {
   private derived: { day: string; secretAccessKey: string; key: KeyObject } | undefined;
@@ -32,7 +35,7 @@ export class RequestSigner {
 
   /** @returns the headers to send: those of the request, and the signature with what belongs to it */
   sign(request: UnsignedRequest, credentials: SigningCredentials, at: Date): Record<string, string> {
-    const { method, path, payloadSha256 } = request;
+    const { method, path, query = [], payloadSha256 } = request;
     // 20260131T235959Z
     const date = at.toISOString().replace(/[-:]|\.\d{3}/g, '');
     const day = date.slice(0, 8);
@@ -41,16 +44,17 @@ export class RequestSigner {
       'x-amz-content-sha256': payloadSha256,
       'x-amz-date': date,
     };
-    if (credentials.sessionToken !== undefined) headers['x-amz-security-token'] = credentials.sessionToken;
+    if (typeof credentials.sessionToken === 'string')
+      headers['x-amz-security-token'] = credentials.sessionToken;
 
     const names = Object.keys(headers).sort();
     let lines = '';
     for (const name of names) lines += `${name}:${headers[name]}\n`;
     const signed = names.join(';');
-    const canonical = `${method}\n${path}\n\n${lines}\n${signed}\n${payloadSha256}`;
+    const canonical = `${method}\n${path}\n${queryText(query)}\n${lines}\n${signed}\n${payloadSha256}`;
     const scope = `${day}/${this.region}/${this.service}/aws4_request`;
     const signature = createHmac('sha256', this.keyOf(day, credentials.secretAccessKey))
-      .update(`${ALGORITHM}\n${date}\n${scope}\n${hash('sha256', canonical)}`)
+      .update(`${ALGORITHM}\n${date}\n${scope}\n${createHash('sha256').update(canonical).digest('hex')}`)
       .digest('hex');
     headers['authorization'] =
       `${ALGORITHM} Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${signed}, Signature=${signature}`;

@@ -1,6 +1,7 @@
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { sha256Hex } from '#evidence';
-import { RequestSigner, type SigningCredentials } from './request-signature';
+import { RequestSigner, type SigningCredentials } from './request-signer';
+import { queryText, uriEncode } from './uri-encoding';
 
 const EXAMPLE = {
   accessKeyId: 'AKIAIOSFODNN7EXAMPLE',
@@ -80,6 +81,44 @@ describe('the signature of a request', () => {
         'Signature=98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd',
     );
     expect(headers).toMatchObject({ 'x-amz-date': '20130524T000000Z' });
+  });
+
+  it('is that of the example "GET Bucket (List Objects)"', () => {
+    const query = [
+      ['max-keys', '2'],
+      ['prefix', 'J'],
+    ] as const;
+    const headers = { host: 'examplebucket.s3.amazonaws.com' };
+    const request = { method: 'GET', path: '/', query, headers, payloadSha256: sha256Hex('') };
+    const at = new Date('2013-05-24T00:00:00.000Z');
+    expect(new RequestSigner('us-east-1', 's3').sign(request, EXAMPLE, at)['authorization']).toBe(
+      'AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request, ' +
+        'SignedHeaders=host;x-amz-content-sha256;x-amz-date, ' +
+        'Signature=34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7',
+    );
+  });
+
+  it('covers a session token', () => {
+    const request = { method: 'GET', path: '/', headers: { host: 'a' }, payloadSha256: sha256Hex('') };
+    const headers = new RequestSigner('us-east-1', 's3').sign(
+      request,
+      { ...EXAMPLE, sessionToken: 'token' },
+      new Date(),
+    );
+    expect(headers['x-amz-security-token']).toBe('token');
+    expect(headers['authorization']).toContain(
+      'SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-security-token,',
+    );
+  });
+
+  it('encodes as S3 does, and sorts', () => {
+    expect(uriEncode("a b/!'()*~é")).toBe('a%20b%2F%21%27%28%29%2A~%C3%A9');
+    expect(
+      queryText([
+        ['prefix', 'a/b'],
+        ['list-type', '2'],
+      ]),
+    ).toBe('list-type=2&prefix=a%2Fb');
   });
 
   it("is the SDK's own: for other credentials, with a token, after each other and on another day", async () => {

@@ -1,0 +1,15 @@
+/** RFC 3986 encoding as AWS counts it: everything but the unreserved characters. */
+export function uriEncode(text: string): string {
+  return encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
+
+/** The query as it is signed and sent: encoded, and sorted by name. */
+export function queryText(query: readonly (readonly [string, string])[]): string {
+  return query
+    .map(([name, value]) => `${uriEncode(name)}=${uriEncode(value)}`)
+    .sort()
+    .join('&');
+}
