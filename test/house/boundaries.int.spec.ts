@@ -27,6 +27,9 @@ const PACKAGES = [
   '@aws-sdk/client-s3',
   '@aws-sdk/client-kms',
   '@simplewebauthn/server',
+  'p-limit',
+  'tweetnacl',
+  'json-canonicalize',
 ];
 
 /** A house in which every rule is kept. */
@@ -37,6 +40,9 @@ const HOUSE: Readonly<Record<string, string>> = {
   'libs/platform/event-store/append/writer.ts': `export const writer = 1;`,
   'libs/platform/edge/index.ts': `export const edge = 1;`,
   'libs/platform/archive/index.ts': `export const archive = 1;`,
+  'libs/platform/sigv4/index.ts': `import 'node:crypto';\nexport const sigv4 = 1;`,
+  'libs/platform/http-client/index.ts': `import 'undici';\nexport const http = 1;`,
+  'apps/audit-verify/main.ts': `import '#evidence';\nimport '#platform/sigv4';`,
   'libs/modules/audit/index.ts': `import '#platform/event-store';\nimport './domain/rules';\nexport const audit = 1;`,
   'libs/modules/audit/domain/rules.ts': `import '#evidence';\nexport const rules = 1;`,
   'libs/modules/signing/index.ts': `export const signing = 1;`,
@@ -72,6 +78,13 @@ const FORBIDDEN: readonly (readonly [file: string, content: string, rule: string
   ['libs/modules/audit/r.ts', `import 'fast-check';`, 'not-to-dev-dep'],
   ['libs/modules/audit/s.ts', `import './missing';`, 'resolvable'],
   ['libs/modules/audit/t.ts', `import './u';`, 'no-circular'],
+  ['apps/audit-verify/v.ts', `import '#platform/archive';`, 'verifier-stands-alone'],
+  ['libs/platform/sigv4/w.ts', `import '#platform/archive';`, 'verifier-stands-alone'],
+  ['libs/platform/sigv4/x.ts', `import 'pino';`, 'sigv4-without-packages'],
+  ['libs/platform/archive/own-undici.ts', `import 'undici';`, 'one-owner-of-undici'],
+  ['libs/platform/archive/own-p-limit.ts', `import 'p-limit';`, 'one-owner-of-p-limit'],
+  ['libs/evidence/chain/own-tweetnacl.ts', `import 'tweetnacl';`, 'one-owner-of-tweetnacl'],
+  ['apps/kernel/own-jcs.ts', `import 'json-canonicalize';`, 'one-owner-of-json-canonicalize'],
   ['libs/modules/audit/own-typeorm.ts', `import 'typeorm';`, 'one-owner-of-typeorm'],
   ['apps/kernel/own-pg.ts', `import 'pg';`, 'one-owner-of-typeorm'],
   ['libs/platform/edge/own-kafkajs.ts', `import 'kafkajs';`, 'one-owner-of-kafkajs'],

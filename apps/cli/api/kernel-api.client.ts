@@ -1,10 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { Agent, type Dispatcher, request } from 'undici';
+import { type Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { HttpClient, type HttpRequest } from '#platform/http-client';
 import { type Connection } from './connection';
 import { CliError } from '../cli.error';
 
 /** Longest wait for the first byte of an answer. */
 const ANSWER_TIMEOUT_MS = 30_000;
+/** A command asks for a few things at once. */
+const CONNECTIONS = 64;
 
 export interface Answer {
   status: number;
@@ -13,29 +17,29 @@ export interface Answer {
 
 /** Calls the service API over mutual TLS. An answer that is not a success becomes a CliError with its reason. */
 export class KernelApiClient {
-  private readonly agent: Agent;
+  private readonly http: HttpClient;
 
   /** @param who answers, for messages */
   constructor(
     private readonly connection: Connection,
     private readonly who = 'The kernel',
   ) {
-    this.agent = new Agent({
-      connect: {
+    this.http = new HttpClient({
+      origin: new URL(connection.url).origin,
+      tls: {
         ca: readFileSync(connection.ca),
         cert: readFileSync(connection.cert),
         key: readFileSync(connection.key),
-        timeout: 10_000,
       },
-      headersTimeout: ANSWER_TIMEOUT_MS,
+      connections: CONNECTIONS,
+      connectTimeoutMs: 10_000,
       // An export flows for as long as it takes; a stall of this length is a fault.
-      bodyTimeout: ANSWER_TIMEOUT_MS,
+      idleTimeoutMs: ANSWER_TIMEOUT_MS,
     });
   }
 
   async get(path: string): Promise<string> {
-    const { body } = await this.send({ method: 'GET', path });
-    return await body.text();
+    return this.send({ method: 'GET', path });
   }
 
   async getJson<T>(path: string): Promise<T> {
@@ -43,43 +47,37 @@ export class KernelApiClient {
   }
 
   /** The body as it arrives. */
-  async stream(path: string): Promise<Dispatcher.ResponseData['body']> {
-    return (await this.send({ method: 'GET', path })).body;
+  async stream(path: string): Promise<Readable> {
+    const { status, body } = await this.reached(() => this.http.stream({ method: 'GET', path }));
+    if (status >= 400) throw refusal(this.who, status, await text(body));
+    return body;
   }
 
   async post(path: string, body: string, headers: Record<string, string> = {}): Promise<string> {
-    const response = await this.send({
+    return this.send({
       method: 'POST',
       path,
       body,
       headers: { 'content-type': 'application/json', ...headers },
     });
-    return await response.body.text();
   }
 
   async close(): Promise<void> {
-    await this.agent.destroy();
+    await this.http.destroy();
   }
 
-  private async send(options: {
-    method: 'GET' | 'POST';
-    path: string;
-    body?: string;
-    headers?: Record<string, string>;
-  }): Promise<Dispatcher.ResponseData> {
-    let response: Dispatcher.ResponseData;
+  private async send(request: HttpRequest): Promise<string> {
+    const { status, bytes } = await this.reached(() => this.http.exchange(request, { maxBytes: Infinity }));
+    if (status >= 400) throw refusal(this.who, status, bytes.toString());
+    return bytes.toString();
+  }
+
+  private async reached<T>(ask: () => Promise<T>): Promise<T> {
     try {
-      response = await request(new URL(options.path, this.connection.url), {
-        dispatcher: this.agent,
-        method: options.method,
-        body: options.body ?? null,
-        ...(options.headers === undefined ? {} : { headers: options.headers }),
-      });
+      return await ask();
     } catch (cause) {
       throw unreachable(this.connection.url, cause);
     }
-    if (response.statusCode >= 400) throw refusal(this.who, response.statusCode, await response.body.text());
-    return response;
   }
 }
 
@@ -101,12 +99,12 @@ interface Problem {
   pointer?: string;
 }
 
-function refusal(who: string, status: number, text: string): CliError {
+function refusal(who: string, status: number, body: string): CliError {
   let problem: Problem;
   try {
-    problem = JSON.parse(text) as Problem;
+    problem = JSON.parse(body) as Problem;
   } catch {
-    problem = { detail: text.slice(0, 300) };
+    problem = { detail: body.slice(0, 300) };
   }
   const reason = problem.detail ?? problem.title ?? 'no reason given';
   const where =

@@ -1,7 +1,7 @@
 import { type KeyObject, randomInt } from 'node:crypto';
-import { type Dispatcher, Pool } from 'undici';
 import { type z } from 'zod';
 import { type SignerPurpose, verifyEd25519 } from '#evidence';
+import { type HttpAnswer, HttpClient } from '#platform/http-client';
 import { type KeyInfo } from './signing-backend';
 import { SignerError, reasonOf } from './signer.error';
 import {
@@ -71,6 +71,9 @@ const PARALLEL_FROM = 32;
 /** Nobody waits longer than this for a request under way to end while another may go: that one may be stuck. */
 const PATIENCE_MS = 25;
 
+/** 512 signatures are 100 kB; an inventory of keys and marks is smaller. Anything much larger is something else. */
+const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
+
 /** 64 bytes in base64: the last of the 86 characters carries two bits, and what is unused has to be zero. */
 const SIGNATURE = /^[A-Za-z0-9+/]{85}[AQgw]==$/;
 
@@ -105,8 +108,8 @@ interface Batch {
   mayRetry: boolean;
   /** Nobody waits for it any more. */
   abandoned: boolean;
-  /** Of the request under way. */
-  controller: Dispatcher.DispatchController | undefined;
+  /** Ends the request under way. */
+  abort: ((reason: Error) => void) | undefined;
 }
 
 type Outcome =
@@ -123,7 +126,7 @@ type Outcome =
  * checked, and one of each key in every answer is verified; whether all are right is for the caller to verify.
  */
 export class SigningProxyClient {
-  private readonly pool: Pool;
+  private readonly http: HttpClient;
   private readonly queue: Call[] = [];
   private readonly resend: Batch[] = [];
   private queuedInputs = 0;
@@ -153,19 +156,13 @@ export class SigningProxyClient {
         `The signing proxy is reached over https only, not ${options.url}`,
       );
     }
-    this.pool = new Pool(origin, {
+    this.http = new HttpClient({
+      origin,
+      tls: { ca: options.ca, cert: options.cert, key: options.key },
       // One more than the batches need, so that a health request does not wait behind them.
       connections: this.maxInFlight + 1,
-      pipelining: 1,
-      keepAliveTimeout: 30_000,
-      connect: {
-        ca: options.ca,
-        cert: options.cert,
-        key: options.key,
-        rejectUnauthorized: true,
-        minVersion: 'TLSv1.2',
-        timeout: this.timeoutMs,
-      },
+      connectTimeoutMs: this.timeoutMs,
+      keepAliveMs: 30_000,
     });
   }
 
@@ -242,15 +239,12 @@ export class SigningProxyClient {
     let status: number;
     let text: string;
     try {
-      const response = await this.pool.request({
-        path: '/v1/keys',
-        method: 'POST',
-        headers: JSON_BODY,
-        body: JSON.stringify({ kid, purposes }),
-        signal: AbortSignal.timeout(MAKING_TIMEOUT_MS),
-      });
-      text = await response.body.text();
-      status = response.statusCode;
+      const answer = await this.http.exchange(
+        { path: '/v1/keys', method: 'POST', headers: JSON_BODY, body: JSON.stringify({ kid, purposes }) },
+        { signal: AbortSignal.timeout(MAKING_TIMEOUT_MS), maxBytes: MAX_ANSWER_BYTES },
+      );
+      text = answer.bytes.toString();
+      status = answer.status;
       if (status === 200 || status === 201) return KeyAnswer.parse(JSON.parse(text));
     } catch (error) {
       throw new SignerError(
@@ -286,7 +280,7 @@ export class SigningProxyClient {
     while (this.inFlight > 0 || this.queuedInputs > 0) {
       await new Promise<void>((resolve) => this.idle.push(resolve));
     }
-    await this.pool.close();
+    await this.http.close();
   }
 
   /** After the events at hand were handled: callers that come in the same turn of the loop share the first batch. */
@@ -436,10 +430,9 @@ export class SigningProxyClient {
 
   private async send(batch: Batch): Promise<Outcome> {
     for (const { call } of batch.segments) call.batches.add(batch);
-    let status: number;
-    let text: string;
+    let answer: HttpAnswer;
     try {
-      ({ status, text } = await this.post(batch));
+      answer = await this.post(batch);
     } catch (error) {
       const code = (error as { code?: unknown }).code;
       return {
@@ -453,38 +446,22 @@ export class SigningProxyClient {
         ),
       };
     }
-    return status === 200 ? readSignatures(text, batch) : readProblem(status, text);
+    const text = answer.bytes.toString();
+    return answer.status === 200 ? readSignatures(text, batch) : readProblem(answer.status, text);
   }
 
-  /** By `dispatch`: a body as a stream and an AbortSignal would cost a small batch as much as its signatures. */
-  private post(batch: Batch): Promise<{ status: number; text: string }> {
+  private post(batch: Batch): Promise<HttpAnswer> {
     const items = batch.segments.flatMap(({ call, from, to }) => call.items.slice(from, to));
-    return new Promise((resolve, reject) => {
-      const chunks: Buffer[] = [];
-      let status = 0;
-      this.pool.dispatch(
-        {
-          path: '/v1/sign',
-          method: 'POST',
-          headers: JSON_BODY,
-          body: `{"requests":[${items.join(',')}]}`,
+    return this.http.exchange(
+      { path: '/v1/sign', method: 'POST', headers: JSON_BODY, body: `{"requests":[${items.join(',')}]}` },
+      {
+        maxBytes: MAX_ANSWER_BYTES,
+        onStart: (abort) => {
+          batch.abort = abort;
+          if (batch.abandoned) abandon(batch);
         },
-        {
-          onRequestStart: (controller) => {
-            batch.controller = controller;
-            if (batch.abandoned) abandon(batch);
-          },
-          onResponseStart: (_, statusCode) => {
-            status = statusCode;
-          },
-          onResponseData: (_, chunk) => {
-            chunks.push(chunk);
-          },
-          onResponseEnd: () => resolve({ status, text: Buffer.concat(chunks).toString() }),
-          onResponseError: (_, error) => reject(error),
-        },
-      );
-    });
+      },
+    );
   }
 
   private async get<T>(
@@ -495,15 +472,13 @@ export class SigningProxyClient {
     if (this.closed) throw new SignerError('closed', 'The signing client is closed');
     let status: number | undefined;
     try {
-      const response = await this.pool.request({
-        path,
-        method: 'GET',
-        signal: AbortSignal.timeout(this.timeoutMs),
-      });
-      const text = await response.body.text();
-      status = response.statusCode;
+      const answer = await this.http.exchange(
+        { path, method: 'GET' },
+        { signal: AbortSignal.timeout(this.timeoutMs), maxBytes: MAX_ANSWER_BYTES },
+      );
+      status = answer.status;
       if (!statuses.includes(status)) throw new Error(`status ${status}`);
-      return { body: schema.parse(JSON.parse(text)) };
+      return { body: schema.parse(JSON.parse(answer.bytes.toString())) };
     } catch (error) {
       throw new SignerError(
         'signing_unavailable',
@@ -522,12 +497,12 @@ function encodeItem({ purpose, kid, input, committed }: SignatureRequest): strin
 }
 
 function batchOf(segments: Segment[], mayRetry: boolean): Batch {
-  return { segments, mayRetry, abandoned: false, controller: undefined };
+  return { segments, mayRetry, abandoned: false, abort: undefined };
 }
 
 function abandon(batch: Batch): void {
   batch.abandoned = true;
-  batch.controller?.abort(new Error('nobody waits for the answer any more'));
+  batch.abort?.(new Error('nobody waits for the answer any more'));
 }
 
 function inputsIn(batch: Batch): number {

@@ -1,4 +1,4 @@
-import { Agent, request } from 'undici';
+import { HttpClient } from '#platform/http-client';
 import { type WebhookEndpoint } from './webhook-endpoint';
 
 export type Outcome =
@@ -18,14 +18,13 @@ const MAX_ANSWER_BYTES = 16_384;
 const MAX_ERROR = 200;
 
 /** An endpoint's connections: few, and none kept for long. */
-export function agentFor({ ca }: WebhookEndpoint, timeoutMs: number, connections: number): Agent {
-  return new Agent({
+export function clientFor({ url, ca }: WebhookEndpoint, timeoutMs: number, connections: number): HttpClient {
+  return new HttpClient({
+    origin: new URL(url).origin,
+    tls: ca === null ? {} : { ca },
     connections,
-    pipelining: 1,
-    keepAliveTimeout: 4_000,
-    headersTimeout: timeoutMs,
-    bodyTimeout: timeoutMs,
-    connect: { timeout: timeoutMs, ...(ca === null ? {} : { ca }) },
+    connectTimeoutMs: timeoutMs,
+    idleTimeoutMs: timeoutMs,
   });
 }
 
@@ -36,38 +35,35 @@ export function agentFor({ ca }: WebhookEndpoint, timeoutMs: number, connections
 export async function postWebhook(
   { url, secrets }: WebhookEndpoint,
   { id, body }: { id: string; body: string },
-  { agent, timeoutMs, signal }: { agent: Agent; timeoutMs: number; signal: AbortSignal },
+  { http, timeoutMs, signal }: { http: HttpClient; timeoutMs: number; signal: AbortSignal },
 ): Promise<Outcome> {
   const timestampS = Math.floor(Date.now() / 1_000);
   const timeout = AbortSignal.timeout(timeoutMs);
   try {
-    const {
-      statusCode,
-      headers,
-      body: answer,
-    } = await request(url, {
-      dispatcher: agent,
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        'user-agent': 'illuvrse-kernel',
-        'webhook-id': id,
-        'webhook-timestamp': String(timestampS),
-        'webhook-signature': secrets.sign(id, timestampS, body),
+    const { pathname, search } = new URL(url);
+    const { status, headers } = await http.exchange(
+      {
+        method: 'POST',
+        path: pathname + search,
+        headers: {
+          'content-type': 'application/json',
+          'user-agent': 'illuvrse-kernel',
+          'webhook-id': id,
+          'webhook-timestamp': String(timestampS),
+          'webhook-signature': secrets.sign(id, timestampS, body),
+        },
+        body,
       },
-      body,
-      signal: AbortSignal.any([timeout, signal]),
-    });
-    // The status has been said; how the rest of the answer ends changes nothing.
-    await answer.dump({ limit: MAX_ANSWER_BYTES, signal: timeout }).catch(() => undefined);
-    if (statusCode >= 200 && statusCode < 300) return { delivered: true, status: statusCode };
-    const redirect = statusCode >= 300 && statusCode < 400;
+      { signal: AbortSignal.any([timeout, signal]), maxBytes: MAX_ANSWER_BYTES, statusIsEnough: true },
+    );
+    if (status >= 200 && status < 300) return { delivered: true, status };
+    const redirect = status >= 300 && status < 400;
     return {
       delivered: false,
-      status: statusCode,
-      error: redirect ? `answered ${statusCode}; redirects are not followed` : `answered ${statusCode}`,
+      status,
+      error: redirect ? `answered ${status}; redirects are not followed` : `answered ${status}`,
       retryAfterMs: retryAfter(headers['retry-after']),
-      gone: statusCode === 410,
+      gone: status === 410,
     };
   } catch (error) {
     return {
@@ -81,8 +77,8 @@ export async function postWebhook(
 }
 
 /** Seconds, or a date (RFC 9110 section 10.2.3). */
-function retryAfter(header: string | string[] | undefined): number | null {
-  if (typeof header !== 'string') return null;
+function retryAfter(header: string | undefined): number | null {
+  if (header === undefined) return null;
   const ms = /^\d{1,9}$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - Date.now();
   return ms > 0 ? ms : null;
 }

@@ -1,6 +1,6 @@
-import { type Agent } from 'undici';
 import { WakeUp } from '#platform/event-store';
-import { agentFor, postWebhook } from './post-webhook';
+import { type HttpClient } from '#platform/http-client';
+import { clientFor, postWebhook } from './post-webhook';
 import { DEFAULT_SCHEDULE, type RetrySchedule, waitAfter } from './retry-schedule';
 import { type WebhookEndpoint } from './webhook-endpoint';
 import { type DueDelivery, type WebhookOutbox } from './webhook-outbox';
@@ -92,7 +92,7 @@ export class WebhookDelivery {
   }
 
   private async lane(endpoint: WebhookEndpoint, term: DeliveryTerm): Promise<void> {
-    const agent = agentFor(endpoint, this.options.timeoutMs, PARALLEL);
+    const http = clientFor(endpoint, this.options.timeoutMs, PARALLEL);
     try {
       while (term.holds()) {
         const { mark } = this.wakeUp;
@@ -100,7 +100,7 @@ export class WebhookDelivery {
         let settled = true;
         try {
           due = await this.outbox.due(endpoint.name, PARALLEL);
-          settled = (await Promise.all(due.map((one) => this.attempt(endpoint, one, agent, term)))).every(
+          settled = (await Promise.all(due.map((one) => this.attempt(endpoint, one, http, term)))).every(
             Boolean,
           );
         } catch (error) {
@@ -113,7 +113,7 @@ export class WebhookDelivery {
         }
       }
     } finally {
-      await agent.destroy();
+      await http.destroy();
     }
   }
 
@@ -121,12 +121,12 @@ export class WebhookDelivery {
   private async attempt(
     endpoint: WebhookEndpoint,
     { id, body, attempts }: DueDelivery,
-    agent: Agent,
+    http: HttpClient,
     term: DeliveryTerm,
   ): Promise<boolean> {
     const { timeoutMs } = this.options;
     const startedAt = performance.now();
-    const outcome = await postWebhook(endpoint, { id, body }, { agent, timeoutMs, signal: term.signal });
+    const outcome = await postWebhook(endpoint, { id, body }, { http, timeoutMs, signal: term.signal });
     const tell = (what: 'delivered' | 'failed' | 'dead') =>
       this.observer.onAttempt?.(endpoint.name, what, performance.now() - startedAt);
     try {

@@ -1,4 +1,4 @@
-import { type Dispatcher, Pool } from 'undici';
+import { type HttpAnswer, HttpClient } from '#platform/http-client';
 import { RequestSigner, type SigningCredentials } from '#platform/sigv4';
 import { type BucketAddress } from './bucket-address';
 import { S3Refusal } from './s3-failure';
@@ -39,7 +39,7 @@ const CONTENT_TYPE = 'application/json';
  * and as checksum. The SDK does the same for seven times the CPU time, and an archive stores every event.
  */
 export class ObjectWriter {
-  private readonly pool: Pool;
+  private readonly http: HttpClient;
   private readonly signer: RequestSigner;
   private readonly host: string;
 
@@ -47,18 +47,11 @@ export class ObjectWriter {
     const { origin, region, service } = options.address;
     this.host = new URL(origin).host;
     this.signer = new RequestSigner(region, service);
-    this.pool = new Pool(origin, {
+    this.http = new HttpClient({
+      origin,
+      tls: { ca: options.ca },
       connections: options.connections,
-      pipelining: 1,
-      allowH2: false,
-      // Each attempt has a time of its own, for all of it.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      connect: {
-        timeout: options.connectTimeoutMs,
-        minVersion: 'TLSv1.2',
-        ...(options.ca === undefined ? {} : { ca: options.ca }),
-      },
+      connectTimeoutMs: options.connectTimeoutMs,
     });
   }
 
@@ -82,72 +75,21 @@ export class ObjectWriter {
       credentials,
       at,
     );
-    const answer = await this.send({ method: 'PUT', path, headers: signed, body: bytes }, signal);
+    const request = { method: 'PUT' as const, path, headers: signed, body: bytes };
+    const answer = await this.http.exchange(request, { signal, maxBytes: MAX_ANSWER_BYTES });
     if (answer.status !== 200) throw refusalOf(answer);
     return { checksumSha256: answer.headers['x-amz-checksum-sha256'] };
   }
 
   /** Ends what is under way, if anything is. */
   async close(): Promise<void> {
-    await this.pool.destroy();
+    await this.http.destroy();
   }
-
-  /** Without the streams that undici's `request` makes around each body: a third of its cost, and most of its memory. */
-  private send(request: Dispatcher.DispatchOptions, signal: AbortSignal): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      let controller: Dispatcher.DispatchController | undefined;
-      const abort = (): void => {
-        const reason = signal.reason as Error;
-        controller?.abort(reason);
-        // One that is not on its way yet, as its connection is not open, is ended when it would go.
-        reject(reason);
-      };
-      if (signal.aborted) return abort();
-      signal.addEventListener('abort', abort, { once: true });
-      const answer: Answer = { status: 0, headers: {}, chunks: [], size: 0 };
-      this.pool.dispatch(request, {
-        onRequestStart(started) {
-          controller = started;
-          if (signal.aborted) started.abort(signal.reason as Error);
-        },
-        onResponseStart(_, status, headers) {
-          answer.status = status;
-          for (const [name, value] of Object.entries(headers)) {
-            if (typeof value === 'string') answer.headers[name] = value;
-          }
-        },
-        onResponseData(current, chunk) {
-          answer.size += chunk.length;
-          if (answer.size > MAX_ANSWER_BYTES) {
-            current.abort(new Error(`the answer has more than ${MAX_ANSWER_BYTES} bytes`));
-          } else {
-            answer.chunks.push(chunk);
-          }
-        },
-        onResponseEnd() {
-          signal.removeEventListener('abort', abort);
-          resolve(answer);
-        },
-        onResponseError(_, error) {
-          signal.removeEventListener('abort', abort);
-          reject(error);
-        },
-      });
-    });
-  }
-}
-
-interface Answer {
-  status: number;
-  headers: Record<string, string>;
-  chunks: Buffer[];
-  size: number;
 }
 
 /** An answer that is no success (S3 API reference, "REST error responses"). */
-function refusalOf(answer: Answer): S3Refusal {
-  const { status, headers, chunks } = answer;
-  const text = Buffer.concat(chunks).toString();
+function refusalOf({ status, headers, bytes }: HttpAnswer): S3Refusal {
+  const text = bytes.toString();
   const requestId = headers['x-amz-request-id'] ?? elementOf(text, 'RequestId');
   return new S3Refusal(elementOf(text, 'Code') ?? `HTTP ${status}`, elementOf(text, 'Message') ?? '', {
     status,

@@ -1,4 +1,4 @@
-import { Pool } from 'undici';
+import { type HttpAnswer, HttpClient } from '#platform/http-client';
 import { SignerError, reasonOf } from '../signer.error';
 
 export interface VaultConnection {
@@ -43,7 +43,7 @@ export class VaultFailure extends Error {
 }
 
 export class VaultClient {
-  private readonly pool: Pool;
+  private readonly http: HttpClient;
   private readonly timeoutMs: number;
 
   constructor(private readonly connection: VaultConnection) {
@@ -56,17 +56,12 @@ export class VaultClient {
         `The address of Vault is https://host:port and no path, not ${address}`,
       );
     }
-    this.pool = new Pool(origin, {
+    this.http = new HttpClient({
+      origin,
+      tls: { ca, cert, key },
       connections: connection.concurrency ?? DEFAULT_VAULT_CONCURRENCY,
-      pipelining: 1,
-      keepAliveTimeout: 30_000,
-      connect: {
-        timeout: this.timeoutMs,
-        ...(ca === undefined ? {} : { ca }),
-        ...(cert === undefined ? {} : { cert }),
-        ...(key === undefined ? {} : { key }),
-        minVersion: 'TLSv1.2',
-      },
+      connectTimeoutMs: this.timeoutMs,
+      keepAliveMs: 30_000,
     });
   }
 
@@ -82,11 +77,9 @@ export class VaultClient {
   ): Promise<unknown> {
     const { namespace } = this.connection;
     const timeout = AbortSignal.timeout(this.timeoutMs);
-    let status: number;
-    let text: string;
-    let retryAfter: unknown;
+    let answered: HttpAnswer;
     try {
-      const response = await this.pool.request({
+      const request = {
         path: `/v1/${path}`,
         method,
         headers: {
@@ -95,21 +88,22 @@ export class VaultClient {
           ...(namespace === undefined ? {} : { 'x-vault-namespace': namespace }),
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        body: body === undefined ? undefined : JSON.stringify(body),
+      };
+      answered = await this.http.exchange(request, {
         signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+        maxBytes: MAX_ANSWER_BYTES,
       });
-      status = response.statusCode;
-      retryAfter = response.headers['retry-after'];
-      text = await boundedText(response.body);
     } catch (error) {
       signal?.throwIfAborted();
       const why = timeout.aborted ? `no answer within ${this.timeoutMs} ms` : reasonOf(error);
       throw new VaultFailure(`Vault cannot be reached: ${why}`, undefined, true);
     }
+    const { status, headers, bytes } = answered;
     if (status === 204) return null;
-    const answer = parsed(text);
+    const answer = parsed(bytes.toString());
     if (status === 200 && answer !== undefined) return answer;
-    const seconds = typeof retryAfter === 'string' ? Number(retryAfter) : NaN;
+    const seconds = Number(headers['retry-after'] ?? NaN);
     throw new VaultFailure(
       status === 200
         ? 'Vault answered with something that is no JSON'
@@ -121,19 +115,8 @@ export class VaultClient {
   }
 
   close(): Promise<void> {
-    return this.pool.destroy();
+    return this.http.destroy();
   }
-}
-
-async function boundedText(body: AsyncIterable<Buffer>): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    size += chunk.length;
-    if (size > MAX_ANSWER_BYTES) throw new Error(`an answer of more than ${MAX_ANSWER_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 function parsed(text: string): unknown {

@@ -1,0 +1,159 @@
+import { type Readable } from 'node:stream';
+import { type Dispatcher, Pool } from 'undici';
+
+/** PEM. */
+export interface ClientTls {
+  /** The authorities of the server's certificate, where the system does not know them. */
+  readonly ca?: string | Buffer | undefined;
+  /** The client's own certificate and its key. */
+  readonly cert?: string | Buffer | undefined;
+  readonly key?: string | Buffer | undefined;
+}
+
+export interface HttpClientOptions {
+  /** scheme://host:port */
+  origin: string;
+  tls?: ClientTls;
+  /** Most connections; a request that finds all of them busy waits. */
+  connections: number;
+  connectTimeoutMs: number;
+  /** Longest wait for the head of an answer, and between two parts of its body. Default none: callers bring a signal. */
+  idleTimeoutMs?: number;
+  /** How long a connection is kept that nobody uses. Default 4 s. */
+  keepAliveMs?: number;
+}
+
+export interface HttpRequest {
+  method: Dispatcher.HttpMethod;
+  /** With the query, as it goes on the wire. */
+  path: string;
+  headers?: Record<string, string>;
+  body?: string | Uint8Array | undefined;
+}
+
+export interface HttpAnswer {
+  status: number;
+  /** Those that come once; names in lower case. */
+  headers: Record<string, string>;
+  bytes: Buffer;
+}
+
+export interface ExchangeOptions {
+  /** Ends the exchange, wherever it is; its reason is what the exchange rejects with. */
+  signal?: AbortSignal;
+  /** Given the means to end the exchange once it is on its way: costs less than a signal. */
+  onStart?: (abort: (reason: Error) => void) => void;
+  /** The longest body that is taken. */
+  maxBytes: number;
+  /** Once the status has come, nothing that befalls the body is an error: what came of it is the answer. */
+  statusIsEnough?: boolean;
+}
+
+export interface StreamedAnswer {
+  status: number;
+  body: Readable;
+}
+
+/** Talks to one server over connections that are kept. Redirects are not followed. */
+export class HttpClient {
+  private pool: Pool;
+
+  constructor(private readonly options: HttpClientOptions) {
+    this.pool = this.open(options.tls ?? {});
+  }
+
+  /** Requests from now on go over connections with this material; those under way end on theirs. */
+  renew(tls: ClientTls): void {
+    const before = this.pool;
+    this.pool = this.open(tls);
+    void before.close();
+  }
+
+  /**
+   * Sends a request and takes in the whole answer, by `dispatch`: the streams that undici's `request` makes around each
+   * body cost a short exchange more than everything else in it.
+   * @throws the reason of the signal, or what the way to the server failed with
+   */
+  exchange(request: HttpRequest, options: ExchangeOptions): Promise<HttpAnswer> {
+    const { signal, onStart, maxBytes, statusIsEnough = false } = options;
+    return new Promise((resolve, reject) => {
+      const answer: HttpAnswer = { status: 0, headers: {}, bytes: Buffer.alloc(0) };
+      const chunks: Buffer[] = [];
+      let size = 0;
+      let controller: Dispatcher.DispatchController | undefined;
+      const end = (error?: Error): void => {
+        signal?.removeEventListener('abort', abort);
+        if (error !== undefined && !(statusIsEnough && answer.status !== 0)) return reject(error);
+        answer.bytes = Buffer.concat(chunks);
+        resolve(answer);
+      };
+      const abort = (): void => {
+        const reason = signal?.reason as Error;
+        controller?.abort(reason);
+        // One that is not on its way yet, as no connection is free or open, is ended when it would go.
+        end(reason);
+      };
+      if (signal?.aborted) return abort();
+      signal?.addEventListener('abort', abort, { once: true });
+      this.pool.dispatch(
+        { ...request, body: request.body ?? null },
+        {
+          onRequestStart(started) {
+            controller = started;
+            if (signal?.aborted) started.abort(signal.reason as Error);
+            else onStart?.((reason) => started.abort(reason));
+          },
+          onResponseStart(_, status, headers) {
+            answer.status = status;
+            for (const [name, value] of Object.entries(headers)) {
+              if (typeof value === 'string') answer.headers[name] = value;
+            }
+          },
+          onResponseData(current, chunk) {
+            size += chunk.length;
+            if (size > maxBytes) current.abort(new Error(`the answer has more than ${maxBytes} bytes`));
+            else chunks.push(chunk);
+          },
+          onResponseEnd: () => end(),
+          onResponseError: (_, error) => end(error),
+        },
+      );
+    });
+  }
+
+  /** The answer with its body as it arrives, however long it is. */
+  async stream(request: HttpRequest): Promise<StreamedAnswer> {
+    const { statusCode, body } = await this.pool.request({ ...request, body: request.body ?? null });
+    return { status: statusCode, body };
+  }
+
+  /** Lets what is under way end, then closes the connections. */
+  close(): Promise<void> {
+    return this.pool.close();
+  }
+
+  /** Ends what is under way. */
+  destroy(): Promise<void> {
+    return this.pool.destroy();
+  }
+
+  private open({ ca, cert, key }: ClientTls): Pool {
+    const { origin, connections, connectTimeoutMs, idleTimeoutMs = 0, keepAliveMs = 4_000 } = this.options;
+    return new Pool(origin, {
+      connections,
+      pipelining: 1,
+      allowH2: false,
+      keepAliveTimeout: keepAliveMs,
+      headersTimeout: idleTimeoutMs,
+      bodyTimeout: idleTimeoutMs,
+      connect: {
+        timeout: connectTimeoutMs,
+        rejectUnauthorized: true,
+        minVersion: 'TLSv1.2',
+        ...(ca === undefined ? {} : { ca }),
+        ...(cert === undefined ? {} : { cert }),
+        ...(key === undefined ? {} : { key }),
+      },
+    });
+  }
+}
