@@ -5,6 +5,7 @@ import {
   type SqlSource,
   type StreamRecord,
 } from '#platform/audit-stream';
+import { answerWithin } from '#platform/resilience';
 import { type EventSource, type ReplayHead, type SourceBatch } from '../event-source';
 
 /** How long the stream may stay silent before its end, as the relay tells it, counts as not there. */
@@ -63,15 +64,11 @@ export class StreamSource implements EventSource {
     let release = (): void => undefined;
     try {
       while (reached < end) {
-        const next = await orSilence(handed.promise, this.silenceMs);
-        if (next === 'silence') {
-          throw new IntegrityFault(
-            'gap',
-            shard,
-            reached + 1,
-            `${this.name}: shard ${shard} ends at position ${reached}, but the relay has published up to ${end}.`,
-          );
-        }
+        const next = await answerWithin(
+          this.silenceMs,
+          () => this.gapAfter(shard, reached, end),
+          handed.promise,
+        );
         if (next === null) return;
         const { records, taken } = next;
         release = taken;
@@ -93,6 +90,15 @@ export class StreamSource implements EventSource {
     }
   }
 
+  private gapAfter(shard: number, reached: number, end: number): IntegrityFault {
+    return new IntegrityFault(
+      'gap',
+      shard,
+      reached + 1,
+      `${this.name}: shard ${shard} ends at position ${reached}, but the relay has published up to ${end}.`,
+    );
+  }
+
   private async ends(): Promise<Map<number, number>> {
     const rows = (await this.sql.query('SELECT shard, seq FROM kernel.relay_cursors')) as {
       shard: number;
@@ -103,18 +109,6 @@ export class StreamSource implements EventSource {
 
   close(): Promise<void> {
     return this.consumer.close();
-  }
-}
-
-async function orSilence<T>(promise: Promise<T>, ms: number): Promise<T | 'silence'> {
-  let timer: NodeJS.Timeout | undefined;
-  const silence = new Promise<'silence'>((resolve) => {
-    timer = setTimeout(() => resolve('silence'), ms);
-  });
-  try {
-    return await Promise.race([promise, silence]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 
