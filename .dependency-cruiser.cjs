@@ -8,7 +8,7 @@ const PURE = '^libs/(evidence/|modules/[^/]+/domain/)';
 /** A foreign package is imported by the room that owns it, so that it can be replaced without a hunt. */
 const OWNERS = [
   { packages: 'typeorm|pg', room: '^(libs/platform/event-store|apps/(audit-verify|signing-proxy))/' },
-  { packages: '@nestjs/typeorm', room: '^libs/platform/event-store/' },
+  { packages: '@nestjs/typeorm', room: '^libs/platform/kernel-store/' },
   { packages: 'ajv|ajv-formats', room: '^libs/platform/edge/' },
   { packages: 'kafkajs', room: '^libs/platform/audit-stream/' },
   { packages: 'undici', room: '^libs/platform/http-client/' },

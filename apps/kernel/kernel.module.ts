@@ -15,8 +15,8 @@ import {
 } from '#modules/key-registry';
 import { ModesModule, ModeWatch, ReadOnlyHold, RestoredStore } from '#modules/modes';
 import { SigningModule } from '#modules/signing';
-import { AuditIndexModule } from '#platform/audit-stream';
-import { BehindListener, EventSigner, EventStoreModule, ModeSource } from '#platform/event-store';
+import { BehindListener, EventSigner,  ModeSource } from '#platform/event-store';
+import { KernelStoreModule } from '#platform/kernel-store';
 import { type Logger, Registry } from '#platform/process';
 import { ManifestSigner, SignerSource, SigningProxyClient } from '#platform/signer';
 import { type WebhookEndpoint } from '#platform/webhooks';
@@ -90,7 +90,7 @@ export class KernelModule {
     return {
       module: KernelModule,
       imports: [
-        EventStoreModule.register({
+        KernelStoreModule.register({
           connection: {
             url: databaseUrl,
             poolSize: config.databaseConnections,
@@ -103,7 +103,6 @@ export class KernelModule {
             signTimeoutMs: config.kmsTimeoutMs,
           },
         }),
-        AuditIndexModule.register({ shards }),
         PortsModule.register({ proxy, registry }, [modes, keys]),
         keys,
         modes,

@@ -13,7 +13,7 @@ import { ExportEventsHandler } from './export-events.handler';
 import { GetHeadsHandler } from './get-heads.handler';
 import { ListLegalHoldsHandler } from './list-legal-holds.handler';
 
-/** Records callers' events and answers questions about the chain. Needs EventStore, DataSource, AuditIndex and PositionReached from global modules. */
+/** Records callers' events and answers questions about the chain. Needs EventStore, Database, AuditIndex and PositionReached from global modules. */
 @Module({
   imports: [CqrsModule],
   // Before the events, whose route takes any name.

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource } from '#platform/event-store';
+import { Database } from '#platform/event-store';
 
 /** A range that is or was held, and how far the archive has followed. */
 export interface LegalHold {
@@ -34,11 +34,11 @@ interface Row {
 /** The holds as the archiver has written them down in kernel.legal_holds. */
 @Injectable()
 export class LegalHoldList {
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(private readonly database: Database) {}
 
   /** The newest first, at most `limit`. */
   async list(limit: number): Promise<LegalHold[]> {
-    const rows = await this.dataSource.query<Row[]>(
+    const rows = await this.database.query<Row>(
       `SELECT shard, from_seq, to_seq, in_force, reason, event_id, event_ts, applied_seq, failure
        FROM kernel.legal_holds ORDER BY event_ts DESC, shard, from_seq, to_seq LIMIT $1`,
       [limit],

@@ -53,7 +53,6 @@ export {
   streamTopicSettings,
 } from './stream-settings';
 export { loggedInterruptions } from './logged-interruptions';
-export { AuditIndexModule } from './audit-index/audit-index.module';
 export { AuditIndex, type AuditIndexOptions, type IndexPosition } from './audit-index/audit-index';
 export { IndexRebuild, type IndexRebuildOptions, type RebuiltHead } from './audit-index/index-rebuild';
 export { INDEX_CONSUMER, IndexWriter, type IndexWriterOptions } from './audit-index/index-writer';

@@ -23,7 +23,6 @@ export { newEventId } from './event-id';
 export { EventStoreError, type EventStoreErrorCode } from './event-store.error';
 export { EventLog, type EventLogOptions } from './event-log';
 export { EventStore, type EventStoreOptions } from './event-store';
-export { EventStoreModule, type EventStoreModuleOptions } from './event-store.module';
 export { type Behind, BehindListener, ModeSource } from './event-store.ports';
 export { EventStores } from './event-stores';
 export {

@@ -7,37 +7,44 @@ import {
   type OnModuleInit,
   Scope,
 } from '@nestjs/common';
-import { TypeOrmModule } from '@nestjs/typeorm';
-import { DataSource } from 'typeorm';
-import { AppendMetrics } from './append-metrics';
-import { type EventStoreConnection, eventStoreDataSourceOptions } from './data-source';
-import { EventStore } from './event-store';
-import { ModeSource } from './event-store.ports';
-import { EventSigner } from './event-store.types';
-import { EventStores } from './event-stores';
-import { DEFAULT_LIMITS, type EventStoreLimits } from './limits';
-import { assertMigrated } from './migrate';
-import { Database } from './postgres/database';
+import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
+import { AuditIndex, PositionReached } from '#platform/audit-stream';
+import {
+  assertMigrated,
+  Database,
+  type DataSource,
+  DEFAULT_LIMITS,
+  EventSigner,
+  EventStore,
+  type EventStoreConnection,
+  eventStoreDataSourceOptions,
+  type EventStoreLimits,
+  EventStores,
+  ModeSource,
+} from '#platform/event-store';
+import { AppendMetrics } from './append.metrics';
 
-export interface EventStoreModuleOptions {
+export interface KernelStoreOptions {
   readonly connection: EventStoreConnection;
   readonly origin: string;
   readonly shards: number;
   readonly limits: Partial<EventStoreLimits>;
 }
 
-/** The store and its connections, for every module. Needs Registry, EventSigner and the ports of event-store.ports.ts from a global module. */
+/** The store, its index and its connections, for every module. Needs Registry, EventSigner, ModeSource and BehindListener from a global module. */
 @Global()
 @Module({})
-export class EventStoreModule implements OnModuleInit, BeforeApplicationShutdown {
+export class KernelStoreModule implements OnModuleInit, BeforeApplicationShutdown {
   constructor(
-    @Inject(DataSource) private readonly dataSource: DataSource,
+    @Inject(getDataSourceToken()) private readonly dataSource: DataSource,
     @Inject(EventStore) private readonly store: EventStore,
   ) {}
 
-  static register({ connection, ...options }: EventStoreModuleOptions): DynamicModule {
+  static register({ connection, ...options }: KernelStoreOptions): DynamicModule {
+    const { shards } = options;
+    const dataSourceToken = getDataSourceToken();
     return {
-      module: EventStoreModule,
+      module: KernelStoreModule,
       imports: [TypeOrmModule.forRoot({ ...eventStoreDataSourceOptions(connection), retryAttempts: 0 })],
       providers: [
         AppendMetrics,
@@ -46,21 +53,31 @@ export class EventStoreModule implements OnModuleInit, BeforeApplicationShutdown
           provide: Database,
           scope: Scope.TRANSIENT,
           useFactory: (dataSource: DataSource) => new Database(dataSource, DEFAULT_LIMITS.storeTimeoutMs),
-          inject: [DataSource],
+          inject: [dataSourceToken],
         },
         {
           provide: EventStores,
           useFactory: (dataSource: DataSource, observer: AppendMetrics, modes: ModeSource) =>
             new EventStores({ ...options, dataSource, observer, mayAppend: () => modes.assertWritable() }),
-          inject: [DataSource, AppendMetrics, ModeSource],
+          inject: [dataSourceToken, AppendMetrics, ModeSource],
         },
         {
           provide: EventStore,
           useFactory: (stores: EventStores, signer: EventSigner) => stores.signedBy(signer),
           inject: [EventStores, EventSigner],
         },
+        {
+          provide: AuditIndex,
+          useFactory: (dataSource: DataSource) => new AuditIndex({ dataSource, shards }),
+          inject: [dataSourceToken],
+        },
+        {
+          provide: PositionReached,
+          useFactory: (store: EventStore, index: AuditIndex) => new PositionReached(store, index),
+          inject: [EventStore, AuditIndex],
+        },
       ],
-      exports: [TypeOrmModule, Database, EventStores, EventStore],
+      exports: [Database, EventStores, EventStore, AuditIndex, PositionReached],
     };
   }
 

@@ -1,0 +1,5 @@
+/**
+ * Opens the event store and its index in the kernel's process: connections, metrics, and what every module asks for.
+ * The store itself is libs/platform/event-store, which the workers open without Nest.
+ */
+export { KernelStoreModule, type KernelStoreOptions } from './kernel-store.module';
