@@ -1,5 +1,13 @@
 import { hostname } from 'node:os';
-import { type DynamicModule, Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  type Abstract,
+  type DynamicModule,
+  Global,
+  Inject,
+  Module,
+  type OnApplicationShutdown,
+  type Type,
+} from '@nestjs/common';
 import { AuditModule } from '#modules/audit';
 import { DivisionsModule } from '#modules/divisions';
 import { CheckpointSigner, GovernanceModule, KeyPossession } from '#modules/governance';
@@ -15,7 +23,7 @@ import {
 } from '#modules/key-registry';
 import { ModesModule, ModeWatch, ReadOnlyHold, RestoredStore } from '#modules/modes';
 import { SigningModule } from '#modules/signing';
-import { BehindListener, EventSigner,  ModeSource } from '#platform/event-store';
+import { BehindListener, EventSigner, ModeSource } from '#platform/event-store';
 import { KernelStoreModule } from '#platform/kernel-store';
 import { type Logger, Registry } from '#platform/process';
 import { ManifestSigner, SignerSource, SigningProxyClient } from '#platform/signer';
@@ -28,17 +36,22 @@ const DAY_MS = 24 * HOUR_MS;
 /** What the platform or one module asks, and which part of another module answers. */
 const PORTS = [
   // The event store asks who signs, whether it may write, and tells when it is behind what was signed.
-  { provide: EventSigner, useExisting: RegisteredKeyEventSigner },
-  { provide: ModeSource, useExisting: ModeWatch },
-  { provide: BehindListener, useExisting: RestoredStore },
+  answers(EventSigner, RegisteredKeyEventSigner),
+  answers(ModeSource, ModeWatch),
+  answers(BehindListener, RestoredStore),
   // The key registry asks modes to hold writing while keys are in doubt.
-  { provide: WriteHold, useExisting: ReadOnlyHold },
+  answers(WriteHold, ReadOnlyHold),
   // Signing, governance and divisions ask the key registry for signatures and signers.
-  { provide: ManifestSigner, useExisting: ProxyManifestSigner },
-  { provide: SignerSource, useExisting: RegisteredSigners },
-  { provide: CheckpointSigner, useExisting: ProxyCheckpointSigner },
-  { provide: KeyPossession, useExisting: BackendKeys },
+  answers(ManifestSigner, ProxyManifestSigner),
+  answers(SignerSource, RegisteredSigners),
+  answers(CheckpointSigner, ProxyCheckpointSigner),
+  answers(KeyPossession, BackendKeys),
 ];
+
+/** The compiler checks that the one does what the other asks. */
+function answers<T>(provide: Abstract<T>, useExisting: Type<T>) {
+  return { provide, useExisting };
+}
 
 @Global()
 @Module({})

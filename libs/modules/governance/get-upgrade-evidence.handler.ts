@@ -13,7 +13,7 @@ import {
   type UpgradeEvidence,
   type UpgradeEvidenceApproval,
 } from '#evidence';
-import { EventStore, type StoredEvent } from '#platform/event-store';
+import { EventStore, eventsOfTypes, type StoredEvent } from '#platform/event-store';
 import { GovernanceOptions } from './governance.ports';
 import { LogProofs } from './log/log-proofs';
 import { GovernanceReader, upgradeStream } from './governance.reader';
@@ -24,8 +24,6 @@ export class GetUpgradeEvidence extends Query<UpgradeEvidence> {
     super();
   }
 }
-
-const PAGE = 1_000;
 
 @QueryHandler(GetUpgradeEvidence)
 export class GetUpgradeEvidenceHandler implements IQueryHandler<GetUpgradeEvidence, UpgradeEvidence> {
@@ -40,7 +38,7 @@ export class GetUpgradeEvidenceHandler implements IQueryHandler<GetUpgradeEviden
     const { state, events } = await this.reader.existing(upgradeId);
     // After the upgrade: every event of the pool that one of its events rests on is there then.
     const pool = await this.reader.pool();
-    const signers = (await Promise.all(REGISTRY_TYPES.map((type) => this.eventsOf(type)))).flat();
+    const signers = await eventsOfTypes(this.store, REGISTRY_TYPES);
     const shard = this.store.shardOf(upgradeStream(upgradeId));
     const head = (await this.store.heads()).find((one) => one.shard === shard);
     const seqs = [...events, ...pool.events].map(({ event }) => event.seq);
@@ -59,17 +57,6 @@ export class GetUpgradeEvidenceHandler implements IQueryHandler<GetUpgradeEviden
       head: { shard, seq: head?.seq ?? 0, hash: head?.hash ?? '' },
       proofs: proven?.proofs ?? [],
     };
-  }
-
-  private async eventsOf(type: string): Promise<StoredEvent[]> {
-    const events: StoredEvent[] = [];
-    let cursor: string | null = null;
-    do {
-      const page = await this.store.query({ type, limit: PAGE, ...(cursor === null ? {} : { cursor }) });
-      events.push(...page.events);
-      cursor = page.nextCursor;
-    } while (cursor !== null);
-    return events;
   }
 }
 

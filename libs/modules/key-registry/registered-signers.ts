@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import {
-  type AuditEvent,
   evolveKeys,
   type KeyRegistryState,
   NO_KEYS,
@@ -8,10 +7,9 @@ import {
   registeredSigners,
   type SignerEntry,
 } from '#evidence';
-import { EventStore } from '#platform/event-store';
+import { EventStore, eventsOfTypes } from '#platform/event-store';
 import { KeyRegistryOptions } from './key-registry.options';
 
-const PAGE = 1_000;
 /** How old the answer may be; another replica's registration is seen after this long at the latest. */
 const MAX_AGE_MS = 1_000;
 
@@ -50,23 +48,12 @@ export class RegisteredSigners {
   }
 
   private async load(): Promise<Registry> {
-    const events = (await Promise.all(REGISTRY_TYPES.map((type) => this.eventsOf(type)))).flat();
+    const events = (await eventsOfTypes(this.store, REGISTRY_TYPES)).map(({ event }) => event);
     events.sort((a, b) => a.ts.localeCompare(b.ts) || a.shard - b.shard || a.seq - b.seq);
     const versions = new Map<string, number>();
     for (const { stream, streamVersion } of events) {
       versions.set(stream, Math.max(streamVersion, versions.get(stream) ?? 0));
     }
     return { state: events.reduce(evolveKeys, NO_KEYS), versions };
-  }
-
-  private async eventsOf(type: string): Promise<AuditEvent[]> {
-    const events: AuditEvent[] = [];
-    let cursor: string | null = null;
-    do {
-      const page = await this.store.query({ type, limit: PAGE, ...(cursor === null ? {} : { cursor }) });
-      events.push(...page.events.map(({ event }) => event));
-      cursor = page.nextCursor;
-    } while (cursor !== null);
-    return events;
   }
 }

@@ -47,6 +47,7 @@ export {
 export { type AnswerRecord, type RecordedAnswer } from './idempotency/idempotency-store';
 export { DEFAULT_LIMITS, type EventStoreLimits, MAX_EVENTS_PER_REQUEST, MAX_PAGE } from './limits';
 export { IndexQueries, type IndexQueriesOptions } from './index-queries';
+export { eventsOfTypes } from './read/events-of-types';
 export { type Named } from './read/named-events.sql';
 export { assertMigrated, assertRuntimeRole, assertWorkerRole, migrate, type MigrateOptions } from './migrate';
 export { openAsWorker, type WorkerConnection } from './open-as-worker';

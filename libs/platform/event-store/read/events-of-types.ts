@@ -1,0 +1,21 @@
+import { type EventStore } from '../event-store';
+import { type StoredEvent } from '../event-store.types';
+import { MAX_PAGE } from '../limits';
+
+/** Every event of these types, type after type: for what happens a few times a year. */
+export async function eventsOfTypes(
+  store: Pick<EventStore, 'query'>,
+  types: readonly string[],
+): Promise<StoredEvent[]> {
+  const ofType = async (type: string): Promise<StoredEvent[]> => {
+    const events: StoredEvent[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await store.query({ type, limit: MAX_PAGE, ...(cursor === undefined ? {} : { cursor }) });
+      events.push(...page.events);
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor !== undefined);
+    return events;
+  };
+  return (await Promise.all(types.map(ofType))).flat();
+}
