@@ -11,8 +11,7 @@ const readsEnvironment = {
 export default tseslint.config(
   {
     ignores: [
-      'dist/',
-      'dist.*/',
+      'dist',
       '.build/',
       'coverage/',
       '.kernel/',

@@ -1,13 +1,16 @@
-// Compiles apps/, libs/ and test/ to dist/ with SWC (types are checked by `npm run check:types`).
-// `nest build` in monorepo mode builds the root project only, so the compiler is called directly.
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+// Compiles apps/, libs/ and test/ with SWC into the folder that is named (types are checked by `npm run check:types`), and
+// puts in what they read at run time: the result needs no sources beside it.
+// scripts/prepare.mjs calls it; ./kernel or `npm run build` is the way for people.
+import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, relative } from 'node:path';
 import { transformFile } from '@swc/core';
 
 const root = join(import.meta.dirname, '..');
-const dist = join(root, 'dist');
-// Built beside its place and swapped in: a process that is started meanwhile finds the old or the new program, whole.
-const out = `${dist}.${process.pid}.partial`;
+const [out] = process.argv.slice(2);
+if (out === undefined) {
+  console.error('usage: node scripts/build.mjs FOLDER');
+  process.exit(2);
+}
 
 /** Every .ts source below dir that is neither a test or its fixture nor a declaration. */
 async function sources(dir) {
@@ -17,23 +20,61 @@ async function sources(dir) {
     .map((e) => join(e.parentPath, e.name));
 }
 
-try {
-  const files = (await Promise.all(['apps', 'libs', 'test'].map((d) => sources(join(root, d))))).flat();
-  await Promise.all(
-    files.map(async (file) => {
-      const target = join(out, file.slice(root.length + 1)).replace(/\.ts$/, '.js');
-      const { code, map } = await transformFile(file, { sourceMaps: true, swcrc: true });
-      await mkdir(dirname(target), { recursive: true });
-      await writeFile(target, `${code}\n//# sourceMappingURL=${target.split('/').at(-1)}.map\n`);
-      if (map) await writeFile(`${target}.map`, map);
-    }),
-  );
-  const old = `${dist}.${process.pid}.old`;
-  await rename(dist, old).catch((error) => {
-    if (error.code !== 'ENOENT') throw error;
-  });
-  await rename(out, dist);
-  await rm(old, { recursive: true, force: true });
-} finally {
-  await rm(out, { recursive: true, force: true });
+async function compile(file) {
+  const target = join(out, relative(root, file)).replace(/\.ts$/, '.js');
+  const { code, map } = await transformFile(file, { sourceMaps: true, swcrc: true });
+  await mkdir(dirname(target), { recursive: true });
+  await writeFile(target, `${code}\n//# sourceMappingURL=${basename(target)}.map\n`);
+  if (map) await writeFile(`${target}.map`, map);
+}
+
+/**
+ * SWC's message as compilers have it, `file:line:column: what`, with the piece of source that it draws. Left out is the
+ * compiler's own stack, which follows.
+ */
+function complaint(file, error) {
+  const text = String(error.message).split('\n\nCaused by:')[0].trimEnd();
+  const what = /^\s*[x×]\s*(.+)$/m.exec(text)?.[1] ?? text;
+  const line = /(?:,-|╭─)\[.*:(\d+):\d+\]/.exec(text)?.[1];
+  if (line === undefined) return `${relative(root, file)}: ${what}`;
+  // Its column is that of the line's beginning; the marks below the source are where they should be.
+  const marks = /^( *)[:·]( *)\^/m.exec(text);
+  const column = marks === null ? '' : `:${marks[2].length}`;
+  const source = text.split('\n').filter((row) => /^\s*(\d+ [|│]|[:·] )/.test(row));
+  return [`${relative(root, file)}:${line}${column}: ${what}`, ...source].join('\n');
+}
+
+/** package.json of a build: what is mapped to dist/ in the work tree lies in the build itself. */
+function manifestOf(manifest) {
+  const within = (target) => {
+    if (typeof target === 'string') return target.replace(/^\.\/dist\//, './');
+    return Object.fromEntries(
+      Object.entries(target)
+        .filter(([condition]) => condition !== 'types')
+        .map(([condition, inner]) => [condition, within(inner)]),
+    );
+  };
+  const imports = Object.entries(manifest.imports).map(([name, target]) => [name, within(target)]);
+  return {
+    ...manifest,
+    scripts: undefined,
+    devDependencies: undefined,
+    imports: Object.fromEntries(imports),
+  };
+}
+
+const files = (await Promise.all(['apps', 'libs', 'test'].map((d) => sources(join(root, d))))).flat();
+const results = await Promise.allSettled(files.map(compile));
+const complaints = results.flatMap((result, n) =>
+  result.status === 'rejected' ? [complaint(files[n], result.reason)] : [],
+);
+if (complaints.length > 0) {
+  console.error(complaints.join('\n\n'));
+  process.exit(1);
+}
+const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+await writeFile(join(out, 'package.json'), `${JSON.stringify(manifestOf(manifest), null, 2)}\n`);
+// The contracts that servers load, the verifier that `audit verify` runs, and what tells whether the sources have moved on.
+for (const name of ['openapi', 'tools', 'scripts/builds.mjs']) {
+  await cp(join(root, name), join(out, name), { recursive: true });
 }

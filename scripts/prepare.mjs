@@ -1,256 +1,113 @@
-// Brings node_modules and dist/ up to date with the sources. Bare Node.js only: it runs before anything is installed.
-// What was done is noted in .build/, by content, so that a second call costs milliseconds. Calls at the same time wait
-// for each other.
-import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
+// Brings node_modules and the newest build up to the sources. Bare Node.js only: it runs before anything is installed.
+// What was done is told by content, so that a second call costs milliseconds. Calls at the same time wait for each other.
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
-import { delimiter, dirname, join, relative, resolve } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+  buildFolder,
+  contentOf,
+  hold,
+  newestBuild,
+  removeOldBuilds,
+  sourceDigest,
+  switchTo,
+} from './builds.mjs';
+import { installPackages, packagesDigest } from './install-packages.mjs';
+import { PrepareError, runLogged } from './run-logged.mjs';
+import { withLock } from './work-lock.mjs';
 
-/** The sources that dist/ is made of. */
-const BUILD_INPUTS = ['apps', 'libs', 'test', 'scripts', '.swcrc', 'package.json', 'package-lock.json'];
-/** The holder of the lock touches it this often; one that was not touched for a while was left by a crash. */
-const HEARTBEAT_MS = 2_000;
-const STALE_AFTER_MS = 30_000;
-
-export class PrepareError extends Error {}
+/** Sources that change this often while they are compiled will not settle. */
+const BUILD_TRIES = 5;
 
 /**
  * @param root the folder of the work tree
- * @param say is told in one line what takes time
+ * @param stream is told what takes time
+ * @returns the folder of the build
  */
-export async function prepare(root, say) {
+export async function prepare(root, stream) {
+  const say = (line) => stream.write(`kernel: ${line}\n`);
   const state = join(root, '.build');
-  const wanted = () => ({ install: installDigest(root), build: buildDigest(root) });
-  if (upToDate(root, state, wanted())) return;
+  const packages = join(state, 'install');
+  const installed = () => contentOf(packages).toString().trim() === packagesDigest(root);
+  const current = buildFolder(root, sourceDigest(root));
+  if (installed() && newestBuild(root) === current) return current;
   try {
-    mkdirSync(state, { recursive: true });
+    mkdirSync(join(state, 'builds'), { recursive: true });
   } catch (error) {
     throw new PrepareError(
-      `cannot write to ${root} (${error.code}); it needs a place for node_modules and dist.`,
+      `cannot write to ${root} (${error.code}); it needs a place for node_modules and .build.`,
     );
   }
-  await withLock(join(state, 'lock'), say, async () => {
-    const { install, build } = wanted();
-    if (noted(state, 'install') !== install || !existsSync(join(root, 'node_modules'))) {
-      rmSync(join(state, 'install'), { force: true });
-      if (!installedAsLocked(root)) {
-        say('installing dependencies (first start or package-lock.json changed; about a minute)');
-        await run(
-          root,
-          npmCommand(),
-          ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund'],
-          {
-            log: join(state, 'install.log'),
-            failed: 'npm ci failed',
-          },
-        );
-      }
-      note(state, 'install', install);
+  return await withLock(join(state, 'lock'), say, async () => {
+    if (!installed() || !existsSync(join(root, 'node_modules'))) {
+      // Interrupted in the middle, it is not there, and the next call installs again.
+      rmSync(packages, { force: true });
+      await installPackages(root, stream);
+      writeFileSync(packages, `${packagesDigest(root)}\n`);
     }
-    if (noted(state, 'build') !== build || !existsSync(join(root, 'dist'))) {
-      say('building');
-      rmSync(join(state, 'build'), { force: true });
-      await run(root, process.execPath, [join(root, 'scripts', 'build.mjs')], {
-        log: join(state, 'build.log'),
-        failed: 'the build failed',
-      });
-      note(state, 'build', build);
-    }
+    const folder = await build(root, say);
+    switchTo(root, folder);
+    removeOldBuilds(root);
+    return folder;
   });
 }
 
-function upToDate(root, state, wanted) {
-  return (
-    noted(state, 'install') === wanted.install &&
-    noted(state, 'build') === wanted.build &&
-    existsSync(join(root, 'node_modules')) &&
-    existsSync(join(root, 'dist'))
-  );
-}
-
-/** Native parts are for one platform; the same tree may be mounted on another. */
-function installDigest(root) {
-  const hash = createHash('sha256').update(`${process.platform}-${process.arch}\n`);
-  for (const file of ['package.json', 'package-lock.json', '.npmrc'])
-    hash.update(contentOf(join(root, file)));
-  return hash.digest('hex');
-}
-
-function buildDigest(root) {
-  const hash = createHash('sha256');
-  for (const input of BUILD_INPUTS) {
-    for (const file of filesOf(join(root, input))) {
-      hash
-        .update(`${relative(root, file)}\0`)
-        .update(contentOf(file))
-        .update('\0');
-    }
-  }
-  return hash.digest('hex');
-}
-
-function filesOf(path) {
-  if (!existsSync(path)) return [];
-  if (statSync(path).isFile()) return [path];
-  return readdirSync(path, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && !/\.(spec|d)\.ts$/.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort();
-}
-
-/**
- * Whether node_modules holds what the lock file says, by npm's own record of it: whoever just ran `npm install` need
- * not wait for another installation. Only what is optional (other platforms' parts) may be missing.
- */
-function installedAsLocked(root) {
-  try {
-    const packagesOf = (file) => JSON.parse(readFileSync(join(root, file), 'utf8')).packages;
-    const locked = packagesOf('package-lock.json');
-    const installed = packagesOf(join('node_modules', '.package-lock.json'));
-    const same = (path) =>
-      locked[path] !== undefined &&
-      existsSync(join(root, path)) &&
-      locked[path].version === installed[path].version &&
-      locked[path].integrity === installed[path].integrity;
-    return (
-      Object.keys(installed).every(same) &&
-      Object.keys(locked).every((path) => path === '' || path in installed || locked[path].optional === true)
-    );
-  } catch {
-    return false;
-  }
-}
-
-/** A file that vanished while the tree is edited is as good as empty; the digest changes all the same. */
-function contentOf(file) {
-  try {
-    return readFileSync(file);
-  } catch {
-    return '';
-  }
-}
-
-function noted(state, what) {
-  return contentOf(join(state, what)).toString().trim();
-}
-
-function note(state, what, digest) {
-  const file = join(state, what);
-  writeFileSync(`${file}.partial`, `${digest}\n`);
-  renameSync(`${file}.partial`, file);
-}
-
-/** npm lies beside the system's node or anywhere on the PATH, hardly ever beside the one that npx fetched. */
-function npmCommand() {
-  return process.platform === 'win32' ? 'npm.cmd' : 'npm';
-}
-
-async function run(root, command, args, { log, failed }) {
-  // npm starts `node` by name: this one first, so that engines and native parts are those of the Node that runs them.
-  const env = { ...process.env, PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH ?? ''}` };
-  const child = spawn(command, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
-  const chunks = [];
-  child.stdout.on('data', (chunk) => chunks.push(chunk));
-  child.stderr.on('data', (chunk) => chunks.push(chunk));
-  const code = await new Promise((resolve) => {
-    child.on('error', (error) => {
-      chunks.push(Buffer.from(`${command}: ${error.message}\n`));
-      resolve(1);
-    });
-    child.on('close', (status, signal) => resolve(status ?? signal));
-  });
-  const output = Buffer.concat(chunks).toString();
-  writeFileSync(log, output);
-  if (code !== 0) {
-    const last = output.trimEnd().split('\n').slice(-15).join('\n');
-    throw new PrepareError(`${failed} (${log}):\n${last}`);
-  }
-}
-
-async function withLock(file, say, work) {
-  const mine = `${process.pid}\n${Math.random()}\n`;
-  let waiting = false;
-  for (;;) {
+async function build(root, say) {
+  for (let tries = 0; tries < BUILD_TRIES; tries += 1) {
+    const digest = sourceDigest(root);
+    const folder = buildFolder(root, digest);
+    if (existsSync(folder)) return folder;
+    if (tries === 0) say('building');
+    const partial = `${folder}.partial`;
+    rmSync(partial, { recursive: true, force: true });
     try {
-      writeFileSync(file, mine, { flag: 'wx' });
-      break;
-    } catch (error) {
-      if (error.code !== 'EEXIST') throw new PrepareError(`cannot write ${file} (${error.code}).`);
+      await runLogged(root, process.execPath, [join(root, 'scripts', 'build.mjs'), partial], {
+        log: join(root, '.build', 'build.log'),
+        failed: 'the build failed',
+        lines: 40,
+      });
+      writeFileSync(join(partial, 'build.json'), `${JSON.stringify(describeBuild(root, digest), null, 2)}\n`);
+      // A source that was edited meanwhile may be in it or not: such a build would not be what its name says.
+      if (sourceDigest(root) !== digest) continue;
+      renameSync(partial, folder);
+      return folder;
+    } finally {
+      rmSync(partial, { recursive: true, force: true });
     }
-    if (!removeStale(file)) {
-      if (!waiting) say('waiting for another ./kernel to finish installing or building');
-      waiting = true;
-      await delay(200);
-    }
   }
-  const heartbeat = setInterval(() => {
-    if (existsSync(file)) utimesSync(file, new Date(), new Date());
-  }, HEARTBEAT_MS);
-  // Ctrl-C in the middle of an install: the note is gone, so the next call installs again.
-  const release = () => {
-    if (contentOf(file).toString() === mine) rmSync(file, { force: true });
-  };
-  process.on('exit', release);
-  try {
-    await work();
-  } finally {
-    clearInterval(heartbeat);
-    process.off('exit', release);
-    release();
-  }
+  throw new PrepareError('the sources change while they are built; try again when they stand still.');
 }
 
-/** True when the way may be free now. */
-function removeStale(file) {
-  const seen = contentOf(file).toString();
-  let touched;
+/** What a build says of itself (./kernel --version, ./kernel status). */
+function describeBuild(root, digest) {
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  return { version, digest, ...commitOf(root), builtAt: new Date().toISOString() };
+}
+
+/** The commit that is checked out, and whether there are changes on top of it; null where there is no git. */
+function commitOf(root) {
+  // The folder may lie in somebody else's repository.
+  if (!existsSync(join(root, '.git'))) return { commit: null, changed: false };
+  const git = (...args) =>
+    execFileSync('git', ['-C', root, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
   try {
-    touched = statSync(file).mtimeMs;
+    const changes = git('--no-optional-locks', 'status', '--porcelain');
+    return { commit: git('rev-parse', 'HEAD').trim(), changed: changes !== '' };
   } catch {
-    return true;
-  }
-  const pid = Number(seen.split('\n')[0]);
-  if (Date.now() - touched < STALE_AFTER_MS && (seen === '' || isAlive(pid))) return false;
-  // Two who find it stale at once: the second would take away the lock of the first, so it looks at what it took.
-  const taken = `${file}.${process.pid}`;
-  try {
-    renameSync(file, taken);
-  } catch {
-    return true;
-  }
-  const wrong = contentOf(taken).toString() !== seen;
-  if (wrong && !existsSync(file)) renameSync(taken, file);
-  else rmSync(taken, { force: true });
-  return !wrong;
-}
-
-function isAlive(pid) {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error.code === 'EPERM';
+    return { commit: null, changed: false };
   }
 }
 
-// `node scripts/prepare.mjs`: for tests that start whole processes from dist/.
+// `node scripts/prepare.mjs`: for people who only build, and for tests that start whole processes. It prints the folder
+// of the build, and keeps it for the process that asked.
 if (process.argv[1] !== undefined && resolve(process.argv[1]) === import.meta.filename) {
   try {
-    await prepare(join(import.meta.dirname, '..'), (line) => process.stderr.write(`${line}\n`));
+    const folder = await prepare(join(import.meta.dirname, '..'), process.stderr);
+    hold(folder, 'scripts/prepare.mjs', process.ppid);
+    process.stdout.write(`${folder}\n`);
   } catch (error) {
     if (!(error instanceof PrepareError)) throw error;
-    process.stderr.write(`${error.message}\n`);
+    process.stderr.write(`kernel: ${error.message}\n`);
     process.exitCode = 1;
   }
 }

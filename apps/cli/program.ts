@@ -15,6 +15,7 @@ import { addStatus } from './commands/status.command';
 import { addTest } from './commands/test.command';
 import { addUp } from './commands/up/up.command';
 import { addUpgrade } from './commands/upgrade/upgrade.command';
+import { versionText } from './output/describe-build';
 import { say } from './output/print';
 
 const EXIT_FAILED = 1;
@@ -26,7 +27,8 @@ export function createProgram(): Command {
       'Governs changes, signs manifests, and records every action in a chain that anyone can verify offline.',
     )
     .helpCommand('help [command]', 'show what a command does')
-    .showSuggestionAfterError(true);
+    .showSuggestionAfterError(true)
+    .version(versionText(), '-V, --version', 'show the version and the build');
   addUp(program);
   addDown(program);
   addStatus(program);

@@ -6,12 +6,12 @@ import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { type ArchiveChoice, type StreamChoice } from '#dev/devstack';
 import {
+  ensureBuilt,
   kafkaTestsMissing,
   type MtlsClient,
   s3Missing,
   startStack,
   type TestStack,
-  workTree,
 } from '#dev/testing';
 import { loadBenchConfig } from './bench.config';
 import { type BenchResult } from './bench-result';
@@ -187,7 +187,7 @@ async function rebuildIndex(
   const { stdout } = await promisify(execFile)(
     process.execPath,
     [
-      join(workTree(), 'dist', 'apps', 'cli', 'main.js'),
+      join(await ensureBuilt(), 'apps', 'cli', 'main.js'),
       ...['replay', '--from', 'store', '--to', 'index', '--json'],
     ],
     { env: { DATABASE_URL: stack.postgres.workerUrl, KERNEL_ORIGIN: stack.origin } },

@@ -1,63 +1,34 @@
-import { access, chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { access, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { spawn } from 'node:child_process';
 import { workTree } from '#dev/testing';
-import { finished, type Result } from './launcher.driver';
+import { folderOfPrograms, WorkTreeCopy, writeProgram } from './work-tree.driver';
 
-/** What ./kernel needs of the work tree, apart from node_modules. */
-const NEEDED = ['kernel', 'scripts', 'apps', 'libs', 'package.json', 'package-lock.json', '.npmrc', '.swcrc'];
 /** What the launcher script itself calls, besides node and npx. */
 const SYSTEM_TOOLS = ['cat', 'dirname', 'env', 'mkdir', 'mv', 'readlink', 'sh'];
 
-/** A copy of the work tree as a new clone would have it, with the installed packages of this one. */
 describe('./kernel in a work tree of its own', () => {
+  let copy: WorkTreeCopy;
   let scratch: string;
   let tree: string;
 
   beforeAll(async () => {
-    scratch = await mkdtemp(join(tmpdir(), 'kernel tree-'));
-    tree = join(scratch, 'a clone');
-    await mkdir(join(tree, 'test'), { recursive: true });
-    for (const name of NEEDED) await cp(join(workTree(), name), join(tree, name), { recursive: true });
-    await symlink(join(workTree(), 'node_modules'), join(tree, 'node_modules'));
+    copy = await WorkTreeCopy.create();
+    ({ scratch, tree } = copy);
   });
-  afterAll(() => rm(scratch, { recursive: true, force: true }));
+  afterAll(() => copy.remove());
 
-  const kernel = (
-    args: string[],
-    options: { script?: string; env?: Record<string, string> } = {},
-  ): Promise<Result> =>
-    finished(
-      spawn(options.script ?? join(tree, 'kernel'), args, {
-        cwd: scratch,
-        stdio: 'pipe',
-        env: {
-          PATH: `${join(process.execPath, '..')}:/usr/local/bin:/usr/bin:/bin`,
-          HOME: scratch,
-          ...options.env,
-        },
-      }),
-    );
+  const kernel = (...call: Parameters<WorkTreeCopy['kernel']>) => copy.kernel(...call);
   /** Everything said before the answer. */
   const told = (raw: string) => raw.split('\n').filter((line) => line !== '');
 
   it('builds once when it is called twice at the same time, through a link and from another folder', async () => {
     const link = join(scratch, 'kernel-link');
     await symlink(join('a clone', 'kernel'), link);
-    const raw = (script: string) => {
-      const child = spawn(script, ['status'], { cwd: scratch, stdio: 'pipe' });
-      let stderr = '';
-      child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-      return finished(child).then((result) => ({ ...result, stderr }));
-    };
-    const results = await Promise.all([raw(link), raw(join(tree, 'kernel'))]);
-    for (const result of results) {
-      expect(result).toMatchObject({
-        code: 1,
-        stdout: `Not running: there is no kernel in ${join(tree, '.kernel')}.\n`,
-      });
-    }
+    const results = await Promise.all([
+      copy.kernelInFull(['bench', '--list'], { script: link }),
+      copy.kernelInFull(['bench', '--list']),
+    ]);
+    for (const result of results) expect(result).toMatchObject({ code: 0, stdout: '\n' });
     const building = results
       .flatMap(({ stderr }) => told(stderr))
       .filter((line) => line === 'kernel: building');
@@ -69,25 +40,24 @@ describe('./kernel in a work tree of its own', () => {
     const file = join(tree, 'apps', 'cli', 'output', 'print.ts');
     const source = await readFile(file, 'utf8');
     await writeFile(file, `${source}\nexport const broken = ;\n`);
-    const broken = await kernel(['status']);
+    const broken = await kernel(['frobnicate']);
     expect(broken).toMatchObject({ code: 1, stdout: '' });
     expect(broken.stderr).toMatch(/^kernel: the build failed \(.*\.build\/build\.log\):\n/);
-    expect(broken.stderr).toContain('print.ts');
+    const line = source.split('\n').length + 1;
+    expect(broken.stderr).toContain(`\napps/cli/output/print.ts:${line}:23: Expression expected\n`);
+    // The piece of source is shown, the stack of the compiler is not.
+    expect(broken.stderr).toContain('export const broken = ;');
+    expect(broken.stderr).not.toMatch(/stack|unknown|libc|\bat /i);
     await writeFile(file, source.replaceAll('kernel: ', 'changed: '));
     expect((await kernel(['frobnicate'])).stderr).toMatch(/^changed: There is no command/);
     await writeFile(file, source);
     expect((await kernel(['frobnicate'])).stderr).toMatch(/^kernel: There is no command/);
   });
 
-  const script = async (bin: string, name: string, body: string) => {
-    await writeFile(join(bin, name), `#!/bin/sh\n${body}\n`);
-    await chmod(join(bin, name), 0o755);
-  };
   /** A folder for the PATH with a Node.js that is too old, and an npx that finds the one of this process. */
   async function oldNode(): Promise<string> {
-    const bin = await mkdtemp(join(scratch, 'bin-'));
-    await script(bin, 'node', 'echo v20.20.2');
-    await script(bin, 'npx', `echo called >> "${bin}/npx-calls"; echo "${process.execPath}"`);
+    const bin = await folderOfPrograms(scratch, { node: 'echo v20.20.2' });
+    await writeProgram(bin, 'npx', `echo called >> "${bin}/npx-calls"; echo "${process.execPath}"`);
     return bin;
   }
 
@@ -127,12 +97,12 @@ describe('./kernel in a work tree of its own', () => {
         stderr:
           'kernel: Node.js is not installed; install Node.js 20 or newer with npm, then run this again.\n',
       });
-      await script(bin, 'node', 'echo v20.20.2');
+      await writeProgram(bin, 'node', 'echo v20.20.2');
       const home = await mkdtemp(join(scratch, 'home-'));
       expect((await call(home)).stderr).toBe(
         'kernel: npm is not installed; install Node.js 20 or newer with npm, then run this again.\n',
       );
-      await script(bin, 'npx', 'echo "npm error network" >&2; exit 1');
+      await writeProgram(bin, 'npx', 'echo "npm error network" >&2; exit 1');
       expect((await call(home)).stderr).toMatch(
         /\nnpm error network\nkernel: npx could not fetch Node\.js 24 .*\n$/,
       );

@@ -5,7 +5,7 @@ import { loadConfig } from '#platform/process';
 import { APPROVER_COUNT, DEVELOPMENT_CALLERS, readEnvironmentFile, StateFolder } from '#dev/devstack';
 import { cliConfig } from '../cli.config';
 import { CliError } from '../cli.error';
-import { defaultState } from '../work-tree';
+import { defaultState } from '../default-state';
 
 /** What a caller needs to reach a kernel. Paths are absolute. */
 export interface Connection {

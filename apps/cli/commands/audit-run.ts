@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Command } from 'commander';
-import { readEnvironmentFile, StateFolder } from '#dev/devstack';
+import { programFolder, readEnvironmentFile, StateFolder } from '#dev/devstack';
 import { CliError } from '../cli.error';
-import { defaultState, workTree } from '../work-tree';
+import { defaultState } from '../default-state';
 
 export function addAuditRun(audit: Command): void {
   audit
@@ -30,7 +30,7 @@ async function run(dir: string): Promise<number> {
     );
   }
   const env = await readEnvironmentFile(file);
-  const program = join(workTree(), 'dist', 'apps', 'auditor', 'main.js');
+  const program = join(programFolder(), 'apps', 'auditor', 'main.js');
   return await new Promise((done, fail) => {
     const child = spawn(process.execPath, ['--enable-source-maps', program, '--once'], {
       env,

@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Command } from 'commander';
+import { programFolder } from '#dev/devstack';
 import {
   connectionFrom,
   type ConnectionOptions,
@@ -13,7 +14,6 @@ import {
 import { KernelApiClient } from '../api/kernel-api.client';
 import { CliError } from '../cli.error';
 import { say } from '../output/print';
-import { workTree } from '../work-tree';
 
 export interface VerifyOptions extends ConnectionOptions {
   signers?: string;
@@ -62,7 +62,7 @@ export function addAuditVerify(audit: Command): void {
 
 /** @returns the exit code of tools/audit-verify.js */
 export async function verifyChain(options: VerifyOptions): Promise<number> {
-  const tool = join(workTree(), 'tools', 'audit-verify.js');
+  const tool = join(programFolder(), 'tools', 'audit-verify.js');
   if (!existsSync(tool))
     throw new CliError('file_problem', `${tool} is missing; build it with npm run build.`);
   const sources = [options.export, options.dir, options.s3, options.databaseUrl].filter(

@@ -2,9 +2,9 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { arch, cpus, platform, release, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Command } from 'commander';
+import { programFolder } from '#dev/devstack';
 import { CliError } from '../cli.error';
 import { print, say, table } from '../output/print';
-import { workTree } from '../work-tree';
 
 /** What a file test/bench/<name>.bench.ts gives back. */
 interface BenchResult {
@@ -29,7 +29,7 @@ export function addBench(program: Command): void {
 }
 
 async function bench(names: readonly string[], options: { json?: string; list?: true }): Promise<void> {
-  const folder = join(workTree(), 'dist', 'test', 'bench');
+  const folder = join(programFolder(), 'test', 'bench');
   const known = await benchmarksIn(folder);
   if (options.list === true) {
     print(known.join('\n'));

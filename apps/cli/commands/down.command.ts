@@ -3,7 +3,7 @@ import { type Command } from 'commander';
 import { endLeftovers, readRun, signalProcess, StateFolder, untilGone } from '#dev/devstack';
 import { CliError } from '../cli.error';
 import { print, say } from '../output/print';
-import { defaultState } from '../work-tree';
+import { defaultState } from '../default-state';
 
 /** Longer than the graces of all services together; past it the supervisor itself hangs. */
 const STOP_TIMEOUT_MS = 60_000;

@@ -1,8 +1,18 @@
 import { resolve } from 'node:path';
 import { type Command } from 'commander';
-import { isRunning, portsFrom, probe, readinessProblem, readRun, StateFolder } from '#dev/devstack';
+import {
+  type BuildRecord,
+  isRunning,
+  movedOnSince,
+  portsFrom,
+  probe,
+  readinessProblem,
+  readRun,
+  StateFolder,
+} from '#dev/devstack';
+import { describeBuild } from '../output/describe-build';
 import { print, table } from '../output/print';
-import { defaultState } from '../work-tree';
+import { defaultState } from '../default-state';
 
 interface Status {
   state: string;
@@ -15,6 +25,8 @@ interface Status {
   shards?: number;
   stream?: string;
   archive?: string;
+  /** The build that its processes run, and whether the sources are other ones by now. */
+  build?: BuildRecord & { folder: string; movedOn: boolean };
   supervisor?: { pid: number; startedAt: string };
   services?: { name: string; state: string; pid: number | null; restarts: number; url: string }[];
 }
@@ -81,6 +93,7 @@ async function statusOf(dir: string): Promise<Status> {
     running: true,
     ready: reason === '',
     ...(reason === '' ? {} : { reason }),
+    ...(run.build === undefined ? {} : { build: { ...run.build, movedOn: await movedOnSince(run.build) } }),
     supervisor: { pid: run.supervisor.pid, startedAt: run.startedAt },
     services,
   };
@@ -109,6 +122,12 @@ function describe(status: Status): string {
     restarts,
     url,
   }));
+  if (status.build !== undefined) {
+    lines.push(`build   ${describeBuild(status.build)}`);
+    if (status.build.movedOn) {
+      lines.push('        The checkout has moved on since; ./kernel down and up switch to what it is now.');
+    }
+  }
   lines.push(
     `since   ${status.supervisor?.startedAt} (supervisor process ${status.supervisor?.pid})`,
     '',

@@ -3,8 +3,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Command } from 'commander';
+import { workTree } from '#dev/devstack';
 import { print, say } from '../output/print';
-import { workTree } from '../work-tree';
 
 /** The members of Jest's --json result that are counted. */
 interface JestResult {

@@ -1,3 +1,11 @@
+export {
+  type BuildRecord,
+  holdBuild,
+  movedOnSince,
+  programFolder,
+  runningBuild,
+  workTree,
+} from './build/running-build';
 export { type CertificateFiles, type CertificateRequest, DevelopmentCa } from './certificates/development-ca';
 export {
   APPROVER_COUNT,

@@ -23,7 +23,7 @@ import {
   type WorkerName,
 } from '#dev/devstack';
 import { MtlsClient } from './mtls-client';
-import { ensureBuilt, workTree } from './work-tree';
+import { ensureBuilt } from './work-tree';
 
 export interface TestStackOptions {
   /** Kernel processes on the one database; default 1. */
@@ -105,12 +105,12 @@ export interface TestStack {
 }
 
 /**
- * Starts PostgreSQL, the signing proxy and one or more kernel processes from dist/ (built when the sources changed),
+ * Starts PostgreSQL, the signing proxy and one or more kernel processes from a build (made when the sources changed),
  * as `./kernel up` does: about four seconds. Kill and start again what is to fail:
  * `await stack.signingProxy.kill()`, `await stack.signingProxy.start()`.
  */
 export async function startStack(options: TestStackOptions = {}): Promise<TestStack> {
-  await ensureBuilt();
+  const programs = await ensureBuilt();
   const dir = await mkdtemp(join(tmpdir(), 'kernel-test-stack-'));
   // As root, PostgreSQL runs as another account, which has to get through; secrets below are 0600.
   await chmod(dir, 0o755);
@@ -125,7 +125,7 @@ export async function startStack(options: TestStackOptions = {}): Promise<TestSt
   try {
     started = await Stack.start({
       dir,
-      programs: workTree(),
+      programs,
       origin: 'kernel.test/stack',
       shards: options.shards ?? 1,
       signer: options.signer ?? 'software',

@@ -1,25 +1,20 @@
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { programFolder, workTree } from '#dev/devstack';
 
-/** The folder that holds package.json, dist/ and openapi/, found from the source and from dist/ alike. */
-export function workTree(): string {
-  for (let dir = __dirname; ; dir = dirname(dir)) {
-    try {
-      const { name } = JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8')) as { name?: string };
-      if (name === 'illuvrse-kernel') return dir;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    }
-    if (dir === dirname(dir)) throw new Error(`no package.json of illuvrse-kernel above ${__dirname}`);
-  }
-}
+export { workTree };
 
-let built: Promise<unknown> | undefined;
+let built: Promise<string> | undefined;
 
-/** Whole processes run from dist/: builds it when the sources changed since (milliseconds when not). */
-export async function ensureBuilt(): Promise<void> {
-  built ??= promisify(execFile)(process.execPath, [join(workTree(), 'scripts', 'prepare.mjs')]);
-  await built;
+/**
+ * The build that whole processes are started from: the one that this program is part of (benchmarks), or for tests, which
+ * run from the sources, the newest. It is made when the sources changed since; that it is there costs milliseconds.
+ */
+export async function ensureBuilt(): Promise<string> {
+  if (programFolder() !== workTree()) return programFolder();
+  built ??= promisify(execFile)(process.execPath, [join(workTree(), 'scripts', 'prepare.mjs')]).then(
+    ({ stdout }) => stdout.trim(),
+  );
+  return await built;
 }

@@ -10,7 +10,7 @@ import { connectionFrom, type ConnectionOptions, withConnectionOptions } from '.
 import { KernelApiClient } from '../../api/kernel-api.client';
 import { CliError } from '../../cli.error';
 import { print, say, table } from '../../output/print';
-import { defaultState } from '../../work-tree';
+import { defaultState } from '../../default-state';
 import { type EventSource } from './event-source';
 import { inSafeMode } from './in-safe-mode';
 import { replay, type ReplayReport } from './replay-events';

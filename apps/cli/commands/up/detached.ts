@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { programFolder, workTree } from '#dev/devstack';
 import { type UpOptions, type UpReporter, type UpSummary } from './run-stack';
 import { serversToUse } from './servers';
 import { CliError } from '../../cli.error';
-import { workTree } from '../../work-tree';
 
 type Message = { say: string } | { ready: UpSummary } | { failed: string };
 
@@ -17,7 +18,9 @@ export async function runDetached(options: UpOptions, say: (line: string) => voi
   if (options.shards !== undefined) args.push('--shards', String(options.shards));
   if (options.stream !== undefined) args.push('--stream', options.stream);
   if (options.archive !== undefined) args.push('--archive', options.archive);
-  const child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? '', ...args], {
+  // Of this build, whatever is built in the meantime.
+  const program = join(programFolder(), 'apps', 'cli', 'main.js');
+  const child = spawn(process.execPath, [...process.execArgv, program, ...args], {
     detached: true,
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     // Not the caller's folder, which may be deleted while the kernel runs.

@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 import { type UpSummary } from './run-stack';
-import { defaultState } from '../../work-tree';
+import { defaultState } from '../../default-state';
 
 /** What is said when the kernel is ready: where it is, and three commands to try. */
 export function nextSteps(summary: UpSummary, { stopWith }: { stopWith: string }): string {

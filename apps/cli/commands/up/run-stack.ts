@@ -6,7 +6,9 @@ import {
   DEVELOPMENT_CALLERS,
   type DevelopmentCaller,
   type EnvironmentLine,
+  holdBuild,
   portsFrom,
+  programFolder,
   RunClaim,
   Stack,
   type StackPorts,
@@ -17,7 +19,6 @@ import {
   writeEnvironmentFile,
 } from '#dev/devstack';
 import { foreignServers, type Servers } from './servers';
-import { workTree } from '../../work-tree';
 
 export interface UpOptions extends StateChoices, Servers {
   /** Absolute. */
@@ -48,6 +49,7 @@ export async function runStack(options: UpOptions, reporter: UpReporter): Promis
   const stopAsked = stopSignal();
   const abort = new AbortController();
   void stopAsked.then(() => abort.abort());
+  await holdBuild(`./kernel up --state ${options.state}`);
   await StateFolder.check(options.state, options);
   const { claim, endedLeftovers } = await RunClaim.take(options.state);
   const log = new BoundedLog(join(options.state, 'logs', 'supervisor.log'));
@@ -70,7 +72,7 @@ export async function runStack(options: UpOptions, reporter: UpReporter): Promis
     let told = false;
     const stack = await Stack.start({
       dir: folder.dir,
-      programs: workTree(),
+      programs: programFolder(),
       origin: folder.record.origin,
       shards: folder.record.shards,
       signer: folder.record.signer,

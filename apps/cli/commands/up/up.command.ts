@@ -23,7 +23,7 @@ import { assertServersThere, serversFrom } from './servers';
 import { cliConfig } from '../../cli.config';
 import { CliError } from '../../cli.error';
 import { print, say } from '../../output/print';
-import { defaultState } from '../../work-tree';
+import { defaultState } from '../../default-state';
 
 interface Flags {
   detach?: true;

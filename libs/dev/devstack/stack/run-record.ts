@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type BuildRecord, programFolder, runningBuild } from '../build/running-build';
 import { DevstackError } from '../devstack.error';
 import { identityOf, isRunning, type ProcessIdentity, signalProcess } from '../process/process-identity';
 import { type ServiceState } from '../process/supervised-service';
@@ -17,6 +18,8 @@ export interface ServiceRecord {
 export interface RunRecord {
   supervisor: ProcessIdentity;
   startedAt: string;
+  /** What it runs, and from which folder. */
+  build?: BuildRecord & { folder: string };
   services: Record<string, ServiceRecord>;
 }
 
@@ -37,7 +40,13 @@ export class RunClaim {
     const file = join(dir, FILE);
     const self = identityOf(process.pid);
     if (self === undefined) throw new Error('the start time of this process is not known');
-    const record: RunRecord = { supervisor: self, startedAt: new Date().toISOString(), services: {} };
+    const build = runningBuild();
+    const record: RunRecord = {
+      supervisor: self,
+      startedAt: new Date().toISOString(),
+      ...(build === undefined ? {} : { build: { ...build, folder: programFolder() } }),
+      services: {},
+    };
     const endedLeftovers: string[] = [];
     for (;;) {
       const written = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;

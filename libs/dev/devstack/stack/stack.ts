@@ -14,6 +14,7 @@ import {
   type DevelopmentIdentities,
   openDevelopmentIdentities,
 } from '../certificates/development-identities';
+import { workTree } from '../build/running-build';
 import { DevstackError } from '../devstack.error';
 import { type PostgresServer, startPostgres } from '../postgres/postgres-server';
 import { BoundedLog } from '../process/bounded-log';
@@ -28,7 +29,7 @@ const STOP_GRACE_MS = 15_000;
 export interface StackOptions {
   /** Folder for everything the stack keeps: identities, database, keys, logs. */
   dir: string;
-  /** The work tree, with dist/ built. */
+  /** The folder of the build that the processes are started from, and started again from. */
   programs: string;
   origin: string;
   shards: number;
@@ -314,7 +315,7 @@ async function allStarted(services: readonly SupervisedService[]): Promise<void>
 interface AppProcess {
   /** Of the service and its log. */
   name: string;
-  /** Its folder below dist/apps. */
+  /** Its folder below apps/. */
   app: string;
   management: number;
   env: Readonly<Record<string, string>>;
@@ -326,7 +327,7 @@ function logFile(options: StackOptions, name: string): string {
 
 function appService(options: StackOptions, app: AppProcess): SupervisedService {
   const log = new BoundedLog(logFile(options, app.name));
-  const entry = join(options.programs, 'dist', 'apps', app.app, 'main.js');
+  const entry = join(options.programs, 'apps', app.app, 'main.js');
   return new SupervisedService({
     name: app.name,
     stopGraceMs: STOP_GRACE_MS,
@@ -337,7 +338,7 @@ function appService(options: StackOptions, app: AppProcess): SupervisedService {
         command: process.execPath,
         args: ['--enable-source-maps', entry],
         // Compiling the same libraries again is half of the time of a start.
-        env: { ...app.env, NODE_COMPILE_CACHE: join(options.programs, '.build', 'compile-cache') },
+        env: { ...app.env, NODE_COMPILE_CACHE: join(workTree(), '.build', 'compile-cache') },
         cwd: options.programs,
         log,
       });

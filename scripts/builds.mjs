@@ -1,0 +1,182 @@
+// The builds of a work tree: `.build/builds/<digest>/`, one folder for each state of the sources, never changed once it is
+// there. A process runs from the folder it was started in, whatever is built later; `dist` is a link to the newest one.
+// Bare Node.js only. Each build carries this file, so that it can tell whether the work tree has moved on since.
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
+
+/** What a build is made of: the sources that are compiled, and what is copied. */
+const INPUTS = [
+  'apps',
+  'libs',
+  'test',
+  'scripts',
+  'openapi',
+  'tools',
+  '.swcrc',
+  'package.json',
+  'package-lock.json',
+];
+/** Builds that stay although nothing runs from them: going back to an earlier state of the sources then costs nothing. */
+const KEPT = 3;
+/** V8's code cache has entries for every build that ever ran; past this size it starts anew. */
+const COMPILE_CACHE_LIMIT = 256 * 2 ** 20;
+
+/** A name for the content of the sources. 64 bits tell a person's builds apart, and a stack trace stays readable. */
+export function sourceDigest(root) {
+  const hash = createHash('sha256');
+  for (const input of INPUTS) {
+    for (const file of filesOf(join(root, input))) {
+      hash
+        .update(`${relative(root, file)}\0`)
+        .update(contentOf(file))
+        .update('\0');
+    }
+  }
+  return hash.digest('hex').slice(0, 16);
+}
+
+function filesOf(path) {
+  if (!existsSync(path)) return [];
+  if (statSync(path).isFile()) return [path];
+  return readdirSync(path, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && !/\.(spec|d)\.ts$/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+}
+
+/** The content of a file. One that vanished while the tree is edited is as good as empty; the digest changes all the same. */
+export function contentOf(file) {
+  try {
+    return readFileSync(file);
+  } catch {
+    return '';
+  }
+}
+
+export function buildFolder(root, digest) {
+  return join(root, '.build', 'builds', digest);
+}
+
+/** The newest build, or undefined when there is none that can run. */
+export function newestBuild(root) {
+  try {
+    const folder = buildFolder(root, basename(readlinkSync(join(root, 'dist'))));
+    return existsSync(folder) && existsSync(join(root, 'node_modules')) ? folder : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Makes a build the newest one. */
+export function switchTo(root, folder) {
+  touch(folder);
+  const link = join(root, 'dist');
+  const made = join(root, '.build', `dist.${process.pid}`);
+  rmSync(made, { force: true });
+  symlinkSync(relative(root, folder), made);
+  // A folder of an earlier version of this script; a link, unlike a file, cannot take its place.
+  if (lstatSync(link, { throwIfNoEntry: false })?.isDirectory()) rmSync(link, { recursive: true });
+  renameSync(made, link);
+}
+
+/**
+ * Notes that a process runs from a build, so that the folder stays as long as the process lives.
+ * @param what the command, for a person who is told who holds it
+ */
+export function hold(folder, what, pid = process.pid) {
+  const file = join(holdersFolder(dirname(dirname(dirname(folder)))), String(pid));
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, `${basename(folder)}\n${startOf(pid)}\n${what}\n`);
+    touch(folder);
+  } catch (error) {
+    // Where this account cannot write, it cannot build either, and looking must be possible.
+    if (!['EACCES', 'EPERM', 'EROFS'].includes(error.code)) throw error;
+  }
+  if (pid === process.pid) process.once('exit', () => rmSync(file, { force: true }));
+}
+
+/** The living processes that run from builds of this work tree. */
+export function holders(root) {
+  const folder = holdersFolder(root);
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder).flatMap((name) => {
+    const pid = Number(name);
+    const [digest, start, what] = contentOf(join(folder, name)).toString().split('\n');
+    if (startOf(pid) === start) return [{ pid, digest, what }];
+    rmSync(join(folder, name), { force: true });
+    return [];
+  });
+}
+
+/** Notes when a build was last used: the oldest go first. */
+function touch(folder) {
+  utimesSync(folder, new Date(), new Date());
+}
+
+function holdersFolder(root) {
+  return join(root, '.build', 'in-use');
+}
+
+/** Removes what is left of builds that were interrupted, and old builds that nothing runs from. */
+export function removeOldBuilds(root) {
+  const builds = join(root, '.build', 'builds');
+  const held = new Set(holders(root).map(({ digest }) => digest));
+  for (const name of readdirSync(builds).filter((entry) => entry.includes('.'))) {
+    rmSync(join(builds, name), { recursive: true, force: true });
+  }
+  const usedAt = (digest) => statSync(join(builds, digest)).mtimeMs;
+  const whole = readdirSync(builds).sort((a, b) => usedAt(b) - usedAt(a));
+  const old = whole.slice(KEPT).filter((digest) => !held.has(digest));
+  for (const digest of old) {
+    // First out of the way: half a folder must not pass for a build.
+    renameSync(join(builds, digest), join(builds, `${digest}.removed`));
+    rmSync(join(builds, `${digest}.removed`), { recursive: true, force: true });
+  }
+  if (old.length > 0 && sizeOf(join(root, '.build', 'compile-cache')) > COMPILE_CACHE_LIMIT) {
+    rmSync(join(root, '.build', 'compile-cache'), { recursive: true, force: true });
+  }
+}
+
+/** The bytes of the files below a folder. */
+export function sizeOf(folder) {
+  let bytes = 0;
+  if (!existsSync(folder)) return bytes;
+  for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
+    if (entry.isFile()) bytes += statSync(join(entry.parentPath, entry.name)).size;
+  }
+  return bytes;
+}
+
+/**
+ * When a process was started, in a form to compare: after a reboot its number may be somebody else's. Undefined when there
+ * is no such process.
+ */
+function startOf(pid) {
+  try {
+    if (process.platform !== 'linux') {
+      return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim();
+    }
+    // proc(5): the name in parentheses may hold blanks, so fields are counted after it.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}/${started}`;
+  } catch {
+    return undefined;
+  }
+}
