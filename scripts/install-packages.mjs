@@ -1,8 +1,11 @@
 // Brings node_modules to what package-lock.json says. Bare Node.js only: it runs before anything is installed.
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { contentOf, holders } from './builds.mjs';
+import { promisify } from 'node:util';
+import { contentOf, holders, sizeOf } from './builds.mjs';
+import { tellProgress } from './progress.mjs';
 import { PrepareError, runLogged } from './run-logged.mjs';
 
 /** A name for what is to be installed. Native parts are for one platform; the same tree may be mounted on another. */
@@ -19,11 +22,46 @@ export async function installPackages(root, stream) {
   if (installedAsLocked(root)) return;
   assertNobodyNeedsThem(root);
   const say = (line) => stream.write(`kernel: ${line}\n`);
+  const started = performance.now();
+  const seconds = () => `${Math.round((performance.now() - started) / 1000)} s`;
+  const wanted = lockedPackages(root);
+  const there = () => wanted.filter((path) => existsSync(join(root, path, 'package.json'))).length;
   say('installing packages (first start, or package-lock.json changed; about a minute)');
-  await runLogged(root, 'npm', ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund'], {
-    log: join(root, '.build', 'install.log'),
-    failed: 'npm ci failed',
+  const done = tellProgress(stream, () => {
+    const count = there();
+    // What is only for another C library is never installed, so the last few may not come.
+    return `installing packages: ${count} of about ${wanted.length}, ${seconds()}`;
   });
+  try {
+    await runLogged(root, 'npm', ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund'], {
+      log: join(root, '.build', 'install.log'),
+      failed: 'npm ci failed',
+      env: await machineNpmSettings(),
+    });
+  } finally {
+    done();
+  }
+  const megabytes = Math.round(sizeOf(join(root, 'node_modules')) / 1e6);
+  say(`installed ${there()} packages, ${megabytes} MB, in ${seconds()}`);
+}
+
+/**
+ * npm derives the place of its global configuration from the node that runs it. Run by a Node.js that npx fetched, it
+ * would not see the machine's own, and with it lose a mirror, a proxy or a `cafile`. So the machine's npm is asked where
+ * its configuration is before it is run by another node.
+ */
+async function machineNpmSettings() {
+  const settings = {};
+  for (const name of ['globalconfig', 'userconfig']) {
+    // Not from this folder: its own .npmrc is read anyway.
+    const { stdout } = await promisify(execFile)('npm', ['config', 'get', name], { cwd: '/' }).catch(
+      (error) => {
+        throw new PrepareError(`npm does not tell its configuration: ${error.message.trim()}`);
+      },
+    );
+    settings[`npm_config_${name}`] = stdout.trim();
+  }
+  return settings;
 }
 
 /** Packages are loaded when they are first needed: taking them away breaks what already runs. */
@@ -58,4 +96,22 @@ function installedAsLocked(root) {
   } catch {
     return false;
   }
+}
+
+/** The folders of the locked packages that are for this platform. */
+function lockedPackages(root) {
+  try {
+    const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
+    const fits = ({ os, cpu }) => allows(os, process.platform) && allows(cpu, process.arch);
+    return Object.keys(packages).filter((path) => path !== '' && fits(packages[path]));
+  } catch {
+    // npm says what is wrong with it.
+    return [];
+  }
+}
+
+/** `os` and `cpu` of a package.json: a list of names, or of names with `!` that are left out. */
+function allows(list, value) {
+  if (list === undefined) return true;
+  return list.some((name) => name.startsWith('!')) ? !list.includes(`!${value}`) : list.includes(value);
 }
