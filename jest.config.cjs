@@ -1,16 +1,33 @@
-/** One test run for everything; a test's reach is in its file name: unit, int (real servers), e2e (whole processes). */
-module.exports = {
+/**
+ * The reach of a test is in the name of its file: unit, int (real servers) or e2e (whole processes). Each reach is a
+ * project, so `jest --selectProjects unit` runs one of them.
+ */
+const { enableEsModules } = require('./scripts/jest/enable-es-modules.cjs');
+
+enableEsModules();
+
+/** How many files run side by side: most of an int or e2e test is waiting (CONTRIBUTING.md, "How long the tests take"). */
+const WORKERS = 3;
+
+const project = (reach) => ({
+  displayName: reach,
   testEnvironment: 'node',
   roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/test'],
-  testRegex: '\\.(unit|int|e2e)\\.spec\\.ts$',
+  testRegex: `\\.${reach}\\.spec\\.ts$`,
   transform: { '^.+\\.ts$': '@swc/jest' },
   moduleNameMapper: {
     '^#evidence$': '<rootDir>/libs/evidence/index.ts',
     '^#evidence-crypto$': '<rootDir>/libs/evidence/crypto/node-crypto.ts',
     '^#(modules|platform|dev)/([^/]+)$': '<rootDir>/libs/$1/$2/index.ts',
   },
-  testTimeout: 60_000,
+});
+
+module.exports = {
+  projects: ['unit', 'int', 'e2e'].map(project),
+  testSequencer: '<rootDir>/scripts/jest/longest-first.cjs',
   // On a busy machine Jest may say that a worker "failed to exit gracefully". No test leaks then: with nothing open and its
   // 'exit' event long gone, a worker that has run many files takes more than Jest's 500 ms to give its heap back.
-  maxWorkers: 2,
+  maxWorkers: WORKERS,
+  // Jest reads this one here, not in a project.
+  testTimeout: 60_000,
 };

@@ -3,7 +3,7 @@ import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Archive, type ArchiveObject, ArchiveError, S3Archive } from '#platform/archive';
 import { describeWithS3, withPostgres, withS3 } from '#dev/testing';
-import { type ArchiverFixture, openFixture, until } from './archiver-fixture.spec';
+import { type ArchiverFixture, openFixture, until } from './archiver.fixture';
 
 const postgres = withPostgres();
 

@@ -10,7 +10,7 @@ import {
   manifestInput,
   type ProxyFixture,
   startProxyFixture,
-} from './proxy-fixture.spec';
+} from './proxy.fixture';
 
 /** The client of libs/platform/signer and this proxy, over real TLS. */
 function signsTogether(fixtureOf: () => ProxyFixture): void {

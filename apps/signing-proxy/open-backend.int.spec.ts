@@ -5,7 +5,7 @@ import { createLogger, loadConfig } from '#platform/process';
 import { type SigningBackend } from '#platform/signer';
 import { FakeAwsKms, FakeTransit } from '#dev/testing';
 import { openBackend } from './open-backend';
-import { AUDIT, MANIFEST, ORIGIN, type ProxyFixture, startProxyFixture } from './proxy-fixture.spec';
+import { AUDIT, MANIFEST, ORIGIN, type ProxyFixture, startProxyFixture } from './proxy.fixture';
 import { signingProxyConfig } from './signing-proxy.config';
 
 const KEYS = [

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type KeyInfo, type SigningBackend } from '#platform/signer';
-import { AUDIT, MANIFEST, openSoftware, type ProxyFixture, startProxyFixture } from './proxy-fixture.spec';
-import { operatorEnvironment, type ProcedureRun, runProcedure } from './shell-procedure.spec';
+import { AUDIT, MANIFEST, openSoftware, type ProxyFixture, startProxyFixture } from './proxy.fixture';
+import { operatorEnvironment, type ProcedureRun, runProcedure } from './shell-procedure.fixture';
 
 describe('ci/require_kms_check.sh', () => {
   let fixture: ProxyFixture;

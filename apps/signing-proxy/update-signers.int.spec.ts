@@ -3,15 +3,8 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseSignersFile, type SignerEntry } from '#evidence';
-import {
-  AUDIT,
-  CHECKPOINT,
-  MANIFEST,
-  ORIGIN,
-  type ProxyFixture,
-  startProxyFixture,
-} from './proxy-fixture.spec';
-import { operatorEnvironment, type ProcedureRun, runProcedure } from './shell-procedure.spec';
+import { AUDIT, CHECKPOINT, MANIFEST, ORIGIN, type ProxyFixture, startProxyFixture } from './proxy.fixture';
+import { operatorEnvironment, type ProcedureRun, runProcedure } from './shell-procedure.fixture';
 
 describe('scripts/update-signers-from-kms.sh', () => {
   let fixture: ProxyFixture;

@@ -11,7 +11,7 @@ import {
   verifyDocument,
 } from '#evidence';
 import { withPostgres } from '#dev/testing';
-import { type ArchiverFixture, openFixture, ORIGIN, until } from '../archiver-fixture.spec';
+import { type ArchiverFixture, openFixture, ORIGIN, until } from '../archiver.fixture';
 
 const postgres = withPostgres();
 

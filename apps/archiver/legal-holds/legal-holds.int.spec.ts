@@ -1,6 +1,6 @@
 import { type Archive, ArchiveError, S3Archive } from '#platform/archive';
 import { describeWithS3, withPostgres, withS3 } from '#dev/testing';
-import { type ArchiverFixture, openFixture, until } from '../archiver-fixture.spec';
+import { type ArchiverFixture, openFixture, until } from '../archiver.fixture';
 
 const postgres = withPostgres();
 

@@ -7,7 +7,7 @@ import {
   manifestItem,
   type ProxyFixture,
   startProxyFixture,
-} from '../proxy-fixture.spec';
+} from '../proxy.fixture';
 
 const HOUR_MS = 3_600_000;
 

@@ -9,7 +9,7 @@ import {
   openSoftware,
   type ProxyFixture,
   startProxyFixture,
-} from '../proxy-fixture.spec';
+} from '../proxy.fixture';
 import { FileMadeKeys } from './file-made-keys';
 
 const NEW = 'proxy-audit-v2';

@@ -6,7 +6,7 @@ import {
   manifestItem,
   type ProxyFixture,
   startProxyFixture,
-} from '../proxy-fixture.spec';
+} from '../proxy.fixture';
 import { SIGNING_PURPOSES } from '#platform/signer';
 
 const event = (seq: number, committed?: number) => ({

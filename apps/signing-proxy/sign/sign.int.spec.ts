@@ -22,7 +22,7 @@ import {
   startProxyFixture,
   statement,
   type WireItem,
-} from '../proxy-fixture.spec';
+} from '../proxy.fixture';
 
 const digestOf = (input: Uint8Array | string): string => createHash('sha256').update(input).digest('hex');
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8');

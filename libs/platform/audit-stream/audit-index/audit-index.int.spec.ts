@@ -3,7 +3,7 @@ import { PositionMoved } from '../shard-handler';
 import { withPostgres } from '#dev/testing';
 import { Client } from 'pg';
 import { AuditIndex } from './audit-index';
-import { divisionOf, type FilledStore, openFilledStore, ORIGIN } from './filled-store-fixture.spec';
+import { divisionOf, type FilledStore, openFilledStore, ORIGIN } from './filled-store.fixture';
 import { IndexRebuild } from './index-rebuild';
 import { IndexWriter } from './index-writer';
 

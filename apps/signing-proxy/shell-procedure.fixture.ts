@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { workTree } from '#dev/testing';
-import { type ProxyFixture } from './proxy-fixture.spec';
+import { type ProxyFixture } from './proxy.fixture';
 
 export interface ProcedureRun {
   code: number;
