@@ -12,7 +12,7 @@ import { addReason } from './commands/reason.command';
 import { addReplay } from './commands/replay/replay.command';
 import { addSign } from './commands/sign.command';
 import { addStatus } from './commands/status.command';
-import { addTest } from './commands/test.command';
+import { addTest } from './commands/test/test.command';
 import { addUp } from './commands/up/up.command';
 import { addUpgrade } from './commands/upgrade/upgrade.command';
 import { versionText } from './output/describe-build';

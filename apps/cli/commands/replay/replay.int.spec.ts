@@ -10,7 +10,7 @@ import {
   IndexWriter,
   type StreamPosition,
 } from '#platform/audit-stream';
-import { type TestDatabase, TestSigner, withPostgres } from '#dev/testing';
+import { migratedBy, type TestDatabase, TestSigner, withPostgres } from '#dev/testing';
 import { type EventSource } from './event-source';
 import { replay, type ReplayProgress } from './replay-events';
 import { ArchiveSource } from './sources/archive-source';
@@ -36,9 +36,9 @@ describe('replay to the index', () => {
   let now: number;
 
   beforeEach(async () => {
-    database = await postgres().createDatabase();
     const { runtimeRole, workerRole } = postgres();
-    await migrate(database.ownerUrl, { origin: ORIGIN, shards: SHARDS, runtimeRole, workerRole });
+    const chain = { origin: ORIGIN, shards: SHARDS };
+    database = await postgres().createDatabase(migratedBy(migrate, { ...chain, runtimeRole, workerRole }));
     runtime = await openEventStoreDataSource({ url: database.runtimeUrl, poolSize: 6 });
     worker = await openEventStoreDataSource({ url: database.workerUrl, poolSize: 4, statementTimeoutMs: 0 });
     index = new AuditIndex({ dataSource: runtime, shards: SHARDS });

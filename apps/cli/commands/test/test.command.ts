@@ -1,26 +1,14 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { type Command } from 'commander';
 import { workTree } from '#dev/devstack';
-import { print, say } from '../output/print';
-
-/** The members of Jest's --json result that are counted. */
-interface JestResult {
-  success: boolean;
-  numPassedTests: number;
-  numFailedTests: number;
-  numPendingTests: number;
-  numTodoTests: number;
-  numRuntimeErrorTestSuites: number;
-}
-
-interface Counts {
-  passed: number;
-  failed: number;
-  skipped: number;
-}
+import { type JestResult } from './jest-result';
+import { closingLine, type Counts, countsOf, skippedLines, slowestLines } from './test-summary';
+import { CliError } from '../../cli.error';
+import { print, say } from '../../output/print';
 
 /** Runs the tests as they are run everywhere; ends with the line `N passed, N failed` (`, N skipped`). */
 export function addTest(program: Command): void {
@@ -34,38 +22,71 @@ export function addTest(program: Command): void {
       ].join(' '),
     )
     .argument('[args...]', 'given to Jest')
+    .option(
+      '--changed [revision]',
+      'only the tests that a change since that revision can reach, without the checks; default: since the branch left main',
+    )
     .allowUnknownOption()
-    .action(async (args: string[]) => {
-      process.exitCode = await runTests(args);
+    .action(async (args: string[], options: { changed?: string | true }) => {
+      process.exitCode = await runTests(args, options.changed);
     });
 }
 
-async function runTests(args: readonly string[]): Promise<number> {
+async function runTests(args: readonly string[], changed: string | true | undefined): Promise<number> {
   const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
-  if (args.length === 0) {
+  let chosen: readonly string[] = args;
+  if (changed !== undefined) {
+    const reached = await testsReachedSince(changed === true ? undefined : changed);
+    if (reached.length === 0) {
+      print(closingLine(counts));
+      return 0;
+    }
+    chosen = ['--runTestsByPath', ...args, ...reached];
+  } else if (args.length === 0) {
     say('checking format, lint, types and boundaries');
     const ok = (await run('npm', ['run', '--silent', 'check'])) === 0;
     if (ok) counts.passed += 1;
     else counts.failed += 1;
     say(ok ? 'the checks pass' : 'the checks fail');
   }
-  const result = await runJest(args);
+  const result = await runJest(chosen);
   let sound = result !== undefined;
   if (result !== undefined) {
-    counts.passed += result.numPassedTests;
-    // A file that could not be run at all has no tests to count, so it counts as one that failed.
-    counts.failed += result.numFailedTests + result.numRuntimeErrorTestSuites;
-    counts.skipped += result.numPendingTests + result.numTodoTests;
+    const { passed, failed, skipped } = countsOf(result);
+    counts.passed += passed;
+    counts.failed += failed;
+    counts.skipped += skipped;
     sound = result.success && result.numPassedTests + result.numFailedTests > 0;
     if (result.numPassedTests + result.numFailedTests === 0) say('no test was run');
+    const byName = args.some((arg) => /^(-t|--testNamePattern)(=|$)/.test(arg));
+    for (const line of slowestLines(result, workTree())) say(line);
+    for (const line of skippedLines(result, workTree(), byName)) say(line);
   } else {
     say('Jest gave no result');
     counts.failed += 1;
   }
-  print(
-    `${counts.passed} passed, ${counts.failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''}`,
-  );
+  print(closingLine(counts));
   return sound && counts.failed === 0 ? 0 : 1;
+}
+
+/** Test files, relative to the work tree; says which they are and why. */
+async function testsReachedSince(revision: string | undefined): Promise<string[]> {
+  const script = join(workTree(), 'scripts', 'changed-tests.mjs');
+  try {
+    const { stdout, stderr } = await promisify(execFile)(
+      process.execPath,
+      [script, workTree(), ...(revision === undefined ? [] : [revision])],
+      { maxBuffer: 64 * 1024 * 1024 },
+    );
+    for (const line of stderr.trimEnd().split('\n')) say(line);
+    return JSON.parse(stdout) as string[];
+  } catch (error) {
+    const { stderr } = error as { stderr?: string };
+    throw new CliError(
+      'failed',
+      `What has changed cannot be found out: ${stderr?.trim() || (error as Error).message}`,
+    );
+  }
 }
 
 async function runJest(args: readonly string[]): Promise<JestResult | undefined> {
@@ -73,9 +94,6 @@ async function runJest(args: readonly string[]): Promise<JestResult | undefined>
   const output = join(scratch, 'result.json');
   try {
     await run(process.execPath, [
-      // Nest 12 is ES modules only (docs/adr).
-      '--experimental-vm-modules',
-      '--disable-warning=ExperimentalWarning',
       join(workTree(), 'node_modules', 'jest', 'bin', 'jest.js'),
       // A run without a test is refused below, in one line; without this Jest would give no result to read.
       '--passWithNoTests',
