@@ -1,17 +1,26 @@
-import { type ConfigOf, defineConfig, loadConfig, wholeNumber } from '#platform/process';
+import { defineConfig, flag, loadConfig, wholeNumber } from '#platform/process';
 
-/** What the fault tests take from the environment; the defaults are those of `./kernel test`. */
+/** Enough to see that a part comes back; rare races need the many rounds of the nightly run. */
+const ROUNDS = { daily: 3, nightly: 50 };
+/** Longer than the retries of the clients of Kafka and S3 take for one request, and long enough for a backlog. */
+const OUTAGE_SECONDS = { daily: 5, nightly: 60 };
+
+/** What the fault tests take from the environment. */
 const faultConfig = defineConfig({
-  FAULT_OUTAGE_SECONDS: {
-    schema: wholeNumber({ min: 1, max: 3_600 }),
-    description: 'How long a part of the pipeline is away in the outage tests.',
-    default: 10,
-    unit: 's',
+  NIGHTLY: {
+    schema: flag(),
+    description: 'Many rounds of every fault, as the nightly run has them.',
+    default: false,
   },
-  FAULT_KILLS: {
-    schema: wholeNumber({ min: 1, max: 10_000 }),
-    description: 'How many times a worker is killed at random under load.',
-    default: 15,
+  FAULT_ROUNDS: {
+    schema: wholeNumber({ min: 1, max: 10_000 }).optional(),
+    description: 'How many times a process is killed under load; default 3, in the nightly run 50.',
+  },
+  FAULT_OUTAGE_SECONDS: {
+    schema: wholeNumber({ min: 1, max: 3_600 }).optional(),
+    description:
+      'How long a part of the pipeline is away in the outage tests; default 5, in the nightly run 60.',
+    unit: 's',
   },
   FAULT_SEED: {
     schema: wholeNumber({ min: 1, max: 2_147_483_647 }).optional(),
@@ -19,6 +28,23 @@ const faultConfig = defineConfig({
   },
 });
 
-export function loadFaultConfig(): ConfigOf<typeof faultConfig> {
-  return loadConfig(faultConfig);
+export interface FaultSettings {
+  rounds: number;
+  outageSeconds: number;
+  seed: number | undefined;
+}
+
+export function loadFaultSettings(): FaultSettings {
+  const { nightly, faultRounds, faultOutageSeconds, faultSeed } = loadConfig(faultConfig);
+  const run = nightly ? 'nightly' : 'daily';
+  return {
+    rounds: faultRounds ?? ROUNDS[run],
+    outageSeconds: faultOutageSeconds ?? OUTAGE_SECONDS[run],
+    seed: faultSeed,
+  };
+}
+
+/** The time that a test of `rounds` rounds may take: some for its start and its end, and the rest for each round. */
+export function timeoutOf(rounds: number, perRoundMs: number): number {
+  return 180_000 + rounds * perRoundMs;
 }

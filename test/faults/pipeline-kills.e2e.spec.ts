@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { describeWithKafka, describeWithS3, type TestWorker, withStack } from '#dev/testing';
 import { expectSoundChain } from './chain';
 import { Copies, expectEqualCopies } from './copies';
-import { loadFaultConfig } from './fault.config';
+import { loadFaultSettings, timeoutOf } from './fault.config';
 import { Ledger } from './ledger';
 import { Load } from './load';
 
@@ -11,7 +11,8 @@ const WRITERS = 6;
 const PAUSE_MS = 120;
 /** Acknowledged requests between two kills: up to this many, so that they strike at any point of a batch. */
 const MOST_BETWEEN = 12;
-const { faultKills, faultSeed = randomInt(1, 2 ** 31) } = loadFaultConfig();
+const { rounds: kills, seed = randomInt(1, 2 ** 31) } = loadFaultSettings();
+jest.setTimeout(timeoutOf(kills, 30_000));
 
 /** mulberry32: small, seeded, good enough to choose victims. */
 function randomFrom(seed: number): (below: number) => number {
@@ -33,8 +34,8 @@ describeWithS3('with an S3 server', () => {
       kernelVariables: { KMS_TIMEOUT_MS: '10000' },
     });
 
-    it(`keeps store, index and archive equal over ${faultKills} kills at random (FAULT_SEED=${faultSeed})`, async () => {
-      const random = randomFrom(faultSeed);
+    it(`keeps store, index and archive equal over ${kills} kills at random (FAULT_SEED=${seed})`, async () => {
+      const random = randomFrom(seed);
       const copies = await Copies.open(stack());
       const ledger = new Ledger();
       const operator = stack().client('OPERATOR', { connections: WRITERS });
@@ -42,7 +43,7 @@ describeWithS3('with an S3 server', () => {
       const victims = stack().workers;
       const restarts = new Map<TestWorker, Promise<void>>();
       try {
-        for (let kill = 0; kill < faultKills; kill += 1) {
+        for (let kill = 0; kill < kills; kill += 1) {
           await load.progress(1 + random(MOST_BETWEEN));
           const victim = victims[random(victims.length)] as TestWorker;
           await restarts.get(victim);
@@ -63,6 +64,6 @@ describeWithS3('with an S3 server', () => {
         await load.stop();
         await copies.close();
       }
-    }, 600_000);
+    });
   });
 });

@@ -4,7 +4,7 @@ import { expectSoundChain } from './chain';
 import { Copies, type Copy, expectEqualCopies } from './copies';
 import { Ledger } from './ledger';
 import { Load } from './load';
-import { loadFaultConfig } from './fault.config';
+import { loadFaultSettings } from './fault.config';
 
 const WRITERS = 8;
 /**
@@ -12,7 +12,7 @@ const WRITERS = 8;
  * is an object that is stored, locked and read again, which is where the time of this test goes.
  */
 const PAUSE_MS = 120;
-const { faultOutageSeconds: outageSeconds } = loadFaultConfig();
+const { outageSeconds } = loadFaultSettings();
 
 /** Part of the pipeline away for a while under load: writes go on, and what waited comes after it, once and in order. */
 describeWithS3(

@@ -5,9 +5,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { archiveKey, parseEvent } from '#evidence';
 import { describeWithS3, type TestStack, withStack, workTree } from '#dev/testing';
+import { loadFaultSettings, timeoutOf } from '../faults/fault.config';
 import { until } from '../faults/until';
 
-const KILLS = 8;
+const { rounds: kills } = loadFaultSettings();
+jest.setTimeout(timeoutOf(kills, 10_000));
 /** Between two requests of one writer: what is to be shown is a kill in the middle, not how fast it goes. */
 const PAUSE_MS = 20;
 
@@ -75,7 +77,7 @@ describe('the archiver behind a kernel', () => {
   it('killed again and again in the middle of uploads: every event is there once, as it was committed', async () => {
     const load = startLoad(stack());
     const archiver = stack().worker('archiver').process;
-    for (let kill = 0; kill < KILLS; kill++) {
+    for (let kill = 0; kill < kills; kill++) {
       const before = await filesBelow(join(folder(), 'audit'));
       await until('uploads are under way', async () => (await filesBelow(join(folder(), 'audit'))) > before);
       await archiver.kill('SIGKILL');
@@ -102,7 +104,7 @@ describe('the archiver behind a kernel', () => {
       head?.hash ?? '',
     ];
     expect(await verify(args)).toBe(`Audit chain verified. Head hash: ${head?.hash}\n`);
-  }, 180_000);
+  });
 
   it('carries out a legal hold, and says how far it is', async () => {
     const admin = stack().client('SUPERADMIN');

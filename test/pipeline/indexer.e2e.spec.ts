@@ -6,10 +6,12 @@ import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import { Client } from 'pg';
 import { type AuditEvent } from '#evidence';
 import { describeWithKafka, type TestStack, withStack, workTree } from '#dev/testing';
+import { loadFaultSettings, timeoutOf } from '../faults/fault.config';
 import { until } from '../faults/until';
 
 /** pipeline-kills has more of them, over Kafka; here it is the stream over PostgreSQL. */
-const KILLS = 3;
+const { rounds: kills } = loadFaultSettings();
+jest.setTimeout(timeoutOf(kills, 10_000));
 /** Between two requests of one writer: what is to be shown is a kill in the middle, not how fast it goes. */
 const PAUSE_MS = 10;
 
@@ -102,7 +104,7 @@ describe('the indexer behind a kernel', () => {
     const indexer = stack().worker('indexer').process;
     const indexed = async () =>
       Number((await sql<{ n: string }>(stack(), 'SELECT count(*) AS n FROM kernel_index.events'))[0]?.n);
-    for (let kill = 0; kill < KILLS; kill++) {
+    for (let kill = 0; kill < kills; kill++) {
       const before = await indexed();
       await until('events are applied', async () => (await indexed()) > before);
       await indexer.kill('SIGKILL');
