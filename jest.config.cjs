@@ -15,6 +15,12 @@ const project = (reach) => ({
   roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/test'],
   testRegex: `\\.${reach}\\.spec\\.ts$`,
   transform: { '^.+\\.ts$': '@swc/jest' },
+  ...(reach === 'unit'
+    ? {}
+    : {
+        globalSetup: '<rootDir>/scripts/jest/start-run.cjs',
+        globalTeardown: '<rootDir>/scripts/jest/end-run.cjs',
+      }),
   moduleNameMapper: {
     '^#evidence$': '<rootDir>/libs/evidence/index.ts',
     '^#evidence-crypto$': '<rootDir>/libs/evidence/crypto/node-crypto.ts',

@@ -8,7 +8,7 @@ import { type AuditStreamConsumer, type StreamPosition, type StreamRecord } from
 import { type Actor, type JsonObject, type JsonValue, parseEvent, type SignerEntry } from '#evidence';
 import { createLogger, Registry } from '#platform/process';
 import { SignerError, type SigningProxyClient } from '#platform/signer';
-import { type TestDatabase, type TestPostgres, TestSigner } from '#dev/testing';
+import { migratedBy, type TestDatabase, type TestPostgres, TestSigner } from '#dev/testing';
 import { ArchiverMetrics } from './archiver.metrics';
 import { type ArchiverOptions, type RunningArchiver, startArchiver } from './start-archiver';
 
@@ -110,8 +110,8 @@ export async function openFixture(
   postgres: TestPostgres,
   { shards = 1 }: { shards?: number } = {},
 ): Promise<ArchiverFixture> {
-  const database = await postgres.createDatabase();
-  await migrate(database.ownerUrl, { origin: ORIGIN, shards, workerRole: postgres.workerRole });
+  const { workerRole } = postgres;
+  const database = await postgres.createDatabase(migratedBy(migrate, { origin: ORIGIN, shards, workerRole }));
   const owner = await openEventStoreDataSource({ url: database.ownerUrl, poolSize: 4 });
   const dataSource = await openEventStoreDataSource({ url: database.workerUrl, poolSize: 4 });
   const dir = await mkdtemp(join(tmpdir(), 'kernel-archiver-'));

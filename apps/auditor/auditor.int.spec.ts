@@ -18,7 +18,7 @@ import {
 } from '#evidence';
 import { createLogger, Registry } from '#platform/process';
 import { SignerError, type SigningProxyClient } from '#platform/signer';
-import { EvidenceChain, type TestDatabase, TestSigner, withPostgres } from '#dev/testing';
+import { EvidenceChain, migratedBy, type TestDatabase, TestSigner, withPostgres } from '#dev/testing';
 import { Auditor, type AuditorOptions } from './auditor';
 import { AuditorMetrics } from './auditor.metrics';
 
@@ -63,8 +63,10 @@ describe('the auditor', () => {
   /** A chain of three days in the store, the index and the archive, with manifests of the first two. */
   beforeEach(async () => {
     away = false;
-    database = await postgres().createDatabase();
-    await migrate(database.ownerUrl, { origin: ORIGIN, shards: 1, workerRole: postgres().workerRole });
+    const { workerRole } = postgres();
+    database = await postgres().createDatabase(
+      migratedBy(migrate, { origin: ORIGIN, shards: 1, workerRole }),
+    );
     owner = await openEventStoreDataSource({ url: database.ownerUrl, poolSize: 1 });
     dataSource = await openEventStoreDataSource({
       url: database.workerUrl,

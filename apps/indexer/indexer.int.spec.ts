@@ -1,7 +1,7 @@
 import { AuditIndex, type AuditStreamConsumer, type StreamPosition } from '#platform/audit-stream';
 import { type DataSource, migrate, openEventStoreDataSource } from '#platform/event-store';
 import { createLogger, Registry } from '#platform/process';
-import { EvidenceChain, type TestDatabase, TestSigner, withPostgres } from '#dev/testing';
+import { EvidenceChain, migratedBy, type TestDatabase, TestSigner, withOwnPostgres } from '#dev/testing';
 import { type RunningIndexer, startIndexer } from './start-indexer';
 
 const ORIGIN = 'kernel.test/indexer';
@@ -45,7 +45,7 @@ async function until(condition: () => Promise<boolean>, what: string): Promise<v
 }
 
 describe('the indexer', () => {
-  const postgres = withPostgres();
+  const postgres = withOwnPostgres();
   const key = new TestSigner('audit-1');
   let database: TestDatabase;
   let dataSource: DataSource;
@@ -56,8 +56,10 @@ describe('the indexer', () => {
   let chains: EvidenceChain[];
 
   beforeEach(async () => {
-    database = await postgres().createDatabase();
-    await migrate(database.ownerUrl, { origin: ORIGIN, shards: SHARDS, workerRole: postgres().workerRole });
+    const { workerRole } = postgres();
+    database = await postgres().createDatabase(
+      migratedBy(migrate, { origin: ORIGIN, shards: SHARDS, workerRole }),
+    );
     dataSource = await openEventStoreDataSource({ url: database.workerUrl, poolSize: 4 });
     consumer = new ScriptedConsumer();
     index = new AuditIndex({ dataSource, shards: SHARDS });

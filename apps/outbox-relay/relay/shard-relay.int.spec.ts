@@ -10,7 +10,7 @@ import {
 } from '#platform/event-store';
 import { AuditStreamError, type AuditStreamPublisher, type PublishedEvent } from '#platform/audit-stream';
 import { createLogger, Registry } from '#platform/process';
-import { type TestDatabase, withPostgres } from '#dev/testing';
+import { migratedBy, type TestDatabase, withPostgres } from '#dev/testing';
 import { relayShard } from './shard-relay';
 import { type RunningOutboxRelay, startOutboxRelay } from '../start-outbox-relay';
 
@@ -69,8 +69,8 @@ describe('the outbox relay', () => {
 
   beforeEach(async () => {
     const { runtimeRole, workerRole } = postgres();
-    database = await postgres().createDatabase();
-    await migrate(database.ownerUrl, { origin: ORIGIN, shards: 1, runtimeRole, workerRole });
+    const chain = { origin: ORIGIN, shards: 1 };
+    database = await postgres().createDatabase(migratedBy(migrate, { ...chain, runtimeRole, workerRole }));
     writing = await openEventStoreDataSource({ url: database.runtimeUrl, poolSize: 4 });
     reading = await openEventStoreDataSource({ url: database.workerUrl, poolSize: 4 });
     const { privateKey } = generateKeyPairSync('ed25519');

@@ -13,10 +13,14 @@ export {
   withTokenSession,
 } from './softhsm';
 export {
+  type CreateDatabaseOptions,
+  migratedBy,
+  type OwnTestPostgres,
   startTestPostgres,
   type TestDatabase,
   type TestPostgres,
   type TestPostgresOptions,
+  withOwnPostgres,
   withPostgres,
 } from './test-postgres';
 export {

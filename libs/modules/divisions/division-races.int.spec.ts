@@ -9,7 +9,7 @@ import {
   openEventStoreDataSource,
 } from '#platform/event-store';
 import { type Actor, type JsonObject } from '#evidence';
-import { type TestDatabase, withPostgres } from '#dev/testing';
+import { migratedBy, type TestDatabase, withPostgres } from '#dev/testing';
 import { Allocate, AllocateHandler } from './allocate.handler';
 import { ChangeAgentState, ChangeAgentStateHandler } from './change-agent-state.handler';
 import { RegisterDivision, RegisterDivisionHandler } from './register-division.handler';
@@ -99,9 +99,9 @@ describe('a decision that is overtaken by another', () => {
   let other: Decisions;
 
   beforeEach(async () => {
-    database = await postgres().createDatabase();
     const chain = { origin: ORIGIN, shards: 3 };
-    await migrate(database.ownerUrl, { ...chain, runtimeRole: postgres().runtimeRole });
+    const { runtimeRole } = postgres();
+    database = await postgres().createDatabase(migratedBy(migrate, { ...chain, runtimeRole }));
     dataSource = await openEventStoreDataSource({ url: database.runtimeUrl, poolSize: 4 });
     store = new EventStore({ ...chain, dataSource, signer });
     other = new Decisions(store);

@@ -15,8 +15,8 @@ describe('the list of upgrades', () => {
   let kernel: GovernedKernel;
   let list: ListUpgradesHandler;
   beforeEach(async () => {
-    database = await postgres().createDatabase();
-    governed = await governedDatabase(database, postgres().runtimeRole);
+    governed = await governedDatabase(postgres());
+    ({ database } = governed);
     indexer = await openEventStoreDataSource({
       url: database.superuserUrl,
       poolSize: 2,

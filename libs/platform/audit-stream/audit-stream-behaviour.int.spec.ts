@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { type DataSource, openEventStoreDataSource } from '#platform/event-store';
-import { describeWithKafka, EvidenceChain, TestSigner, withKafka, withPostgres } from '#dev/testing';
+import { describeWithKafka, EvidenceChain, TestSigner, withKafka, withOwnPostgres } from '#dev/testing';
 import {
   type AuditStreamConsumer,
   type AuditStreamObserver,
@@ -333,7 +333,7 @@ describeWithKafka(
 );
 
 describe('the audit stream over PostgreSQL', () => {
-  const postgres = withPostgres({ restart: false });
+  const postgres = withOwnPostgres({ restart: false });
 
   async function opened(): Promise<OpenedStream & { ownerUrl: string }> {
     const database = await postgres().createDatabase();

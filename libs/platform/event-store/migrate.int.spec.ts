@@ -2,7 +2,7 @@ import { Client } from 'pg';
 import { genesisHash } from '#evidence';
 import { type TestDatabase, withPostgres } from '#dev/testing';
 import { MIGRATIONS, openEventStoreDataSource } from './data-source';
-import { append, keyed, migrated, openStore, ORIGIN, write } from './fixtures/store.fixture';
+import { append, keyed, openStore, ORIGIN, write } from './fixtures/store.fixture';
 import { assertMigrated, assertRuntimeRole, assertWorkerRole, migrate } from './migrate';
 
 describe('the schema', () => {
@@ -164,7 +164,7 @@ describe('the schema', () => {
     });
 
     it('refuses a database whose guards were switched off', async () => {
-      await migrated(database, { runtimeRole: postgres().runtimeRole });
+      await migrate(database.ownerUrl, { origin: ORIGIN, shards: 1, runtimeRole: postgres().runtimeRole });
       await run(database.ownerUrl, 'ALTER TABLE kernel.events DISABLE TRIGGER events_refuse_change');
       await expect(check(database.runtimeUrl)).rejects.toMatchObject({
         code: 'not_migrated',
@@ -173,7 +173,7 @@ describe('the schema', () => {
     });
 
     it('says that the store is unavailable when it cannot ask', async () => {
-      await migrated(database, { runtimeRole: postgres().runtimeRole });
+      await migrate(database.ownerUrl, { origin: ORIGIN, shards: 1, runtimeRole: postgres().runtimeRole });
       await withDataSource(database.runtimeUrl, async (dataSource) => {
         await database.drop();
         await expect(assertMigrated(dataSource)).rejects.toMatchObject({ code: 'store_unavailable' });
@@ -185,7 +185,7 @@ describe('the schema', () => {
     eachInItsOwnDatabase();
 
     it('accepts the runtime role and refuses owner and superuser', async () => {
-      await migrated(database, { runtimeRole: postgres().runtimeRole });
+      await migrate(database.ownerUrl, { origin: ORIGIN, shards: 1, runtimeRole: postgres().runtimeRole });
       await withDataSource(database.runtimeUrl, assertRuntimeRole);
       await expect(withDataSource(database.ownerUrl, assertRuntimeRole)).rejects.toMatchObject({
         details: { powers: expect.arrayContaining(['owner', 'UPDATE', 'DELETE', 'TRUNCATE']) },

@@ -10,8 +10,8 @@ describe('the upgrade coordinator', () => {
   let database: TestDatabase;
   let governed: Awaited<ReturnType<typeof governedDatabase>>;
   beforeEach(async () => {
-    database = await postgres().createDatabase();
-    governed = await governedDatabase(database, postgres().runtimeRole);
+    governed = await governedDatabase(postgres());
+    ({ database } = governed);
   });
   afterEach(async () => {
     await governed.close();

@@ -14,8 +14,8 @@ describe('the notifier of upgrades', () => {
   let outbox: WebhookOutbox;
   let kernel: GovernedKernel;
   beforeEach(async () => {
-    database = await postgres().createDatabase();
-    governed = await governedDatabase(database, postgres().runtimeRole);
+    governed = await governedDatabase(postgres());
+    ({ database } = governed);
     dataSource = await openEventStoreDataSource({ url: database.runtimeUrl, poolSize: 3 });
     outbox = new WebhookOutbox(new Database(dataSource, 5_000));
     kernel = await governed.kernel();

@@ -8,7 +8,7 @@ import {
 import { type StreamPosition } from '../audit-stream';
 import { type VerifiedEvent } from '../shard-handler';
 import { type JsonObject, type SignerEntry } from '#evidence';
-import { type TestDatabase, type TestPostgres, TestSigner } from '#dev/testing';
+import { migratedBy, type TestDatabase, type TestPostgres, TestSigner } from '#dev/testing';
 import { type DivisionOf } from './index-rows';
 
 export const ORIGIN = 'kernel.example.com/test';
@@ -33,9 +33,10 @@ export interface FilledStore {
 }
 
 export async function openFilledStore(postgres: TestPostgres, shards = 1): Promise<FilledStore> {
-  const database = await postgres.createDatabase();
   const { runtimeRole, workerRole } = postgres;
-  await migrate(database.ownerUrl, { origin: ORIGIN, shards, runtimeRole, workerRole });
+  const database = await postgres.createDatabase(
+    migratedBy(migrate, { origin: ORIGIN, shards, runtimeRole, workerRole }),
+  );
   const runtime = await openEventStoreDataSource({ url: database.runtimeUrl, poolSize: 6 });
   const worker = await openEventStoreDataSource({
     url: database.workerUrl,

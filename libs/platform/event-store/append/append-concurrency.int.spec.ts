@@ -19,7 +19,7 @@ describe('several writers on one head', () => {
   let opened: OpenStore[];
 
   beforeEach(async () => {
-    database = await migrated(await postgres().createDatabase(), { runtimeRole: postgres().runtimeRole });
+    database = await migrated(postgres());
     opened = [];
   });
   afterEach(async () => {

@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { FaultyWire, withPostgres } from '#dev/testing';
+import { FaultyWire, withOwnPostgres } from '#dev/testing';
 import { InProcessSigner } from '../fixtures/in-process-signer.fixture';
 import {
   append,
@@ -20,13 +20,13 @@ function positionOf(result: AppendResult): string {
 }
 
 describe('append when PostgreSQL fails', () => {
-  const postgres = withPostgres();
+  const postgres = withOwnPostgres();
   const signer = new InProcessSigner();
   let database: StoreDatabase & { superuserUrl: string; drop(): Promise<void> };
   let opened: { close(): Promise<void> }[];
 
   beforeEach(async () => {
-    database = await migrated(await postgres().createDatabase(), { runtimeRole: postgres().runtimeRole });
+    database = await migrated(postgres());
     opened = [];
   });
   afterEach(async () => {

@@ -53,7 +53,7 @@ describe('whatever requests come in whatever order', () => {
   let total = 0;
 
   beforeAll(async () => {
-    database = await migrated(await postgres().createDatabase(), { runtimeRole: postgres().runtimeRole });
+    database = await migrated(postgres());
     const faulty = {
       activeKid: () => signer.kid,
       sign: async (kid: string, inputs: Uint8Array[]) => {

@@ -31,7 +31,7 @@ describe('append', () => {
   let opened: OpenStore[];
 
   beforeEach(async () => {
-    database = await migrated(await postgres().createDatabase(), { runtimeRole: postgres().runtimeRole });
+    database = await migrated(postgres());
     opened = [];
   });
   afterEach(async () => {
@@ -290,10 +290,7 @@ describe('append', () => {
   describe('shards', () => {
     it('keeps a chain per shard and refuses a request across two', async () => {
       await database.drop();
-      database = await migrated(await postgres().createDatabase(), {
-        shards: 3,
-        runtimeRole: postgres().runtimeRole,
-      });
+      database = await migrated(postgres(), { shards: 3 });
       const { store, signer } = await open({ shards: 3 });
       await Promise.all(Array.from({ length: 120 }, (_, n) => store.append(append(write(`spread/${n}`)))));
       const heads = await store.heads();

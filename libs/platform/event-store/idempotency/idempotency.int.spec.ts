@@ -28,10 +28,7 @@ describe('idempotency keys', () => {
   let opened: OpenStore[];
 
   beforeEach(async () => {
-    database = await migrated(await postgres().createDatabase(), {
-      shards: 2,
-      runtimeRole: postgres().runtimeRole,
-    });
+    database = await migrated(postgres(), { shards: 2 });
     opened = [];
   });
   afterEach(async () => {

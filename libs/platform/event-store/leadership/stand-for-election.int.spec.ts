@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { migrate } from '../index';
-import { FaultyWire, type TestDatabase, withPostgres } from '#dev/testing';
+import { FaultyWire, type TestDatabase, withOwnPostgres } from '#dev/testing';
 import { ElectionSession } from './election-session';
 import { type ElectionOptions, standForElection, type Term } from './stand-for-election';
 
@@ -16,7 +16,7 @@ interface Candidate {
 }
 
 describe('standForElection', () => {
-  const postgres = withPostgres();
+  const postgres = withOwnPostgres();
   let database: TestDatabase;
   let candidates: Candidate[];
 

@@ -10,7 +10,7 @@ describe('Database', () => {
     use: (database: Database) => Promise<T>,
   ): Promise<T> {
     const { poolSize, timeoutMs = 20_000, statementTimeoutMs = 0 } = options;
-    const url = postgres().superuserUrl;
+    const url = postgres().urlFor('superuser', 'postgres');
     const dataSource = await openEventStoreDataSource({ url, poolSize, statementTimeoutMs });
     try {
       return await use(new Database(dataSource, timeoutMs));
@@ -20,7 +20,10 @@ describe('Database', () => {
   }
 
   it('opens all connections beforehand, and gives them back', async () => {
-    const dataSource = await openEventStoreDataSource({ url: postgres().superuserUrl, poolSize: 4 });
+    const dataSource = await openEventStoreDataSource({
+      url: postgres().urlFor('superuser', 'postgres'),
+      poolSize: 4,
+    });
     try {
       await openConnections(dataSource);
       const { totalCount, idleCount } = poolOf(dataSource);
@@ -80,7 +83,7 @@ describe('Database', () => {
 
   it('when one connection is lost, gives up the idle ones as well, and keeps those that answer', async () => {
     const wire = await FaultyWire.open();
-    const url = wire.through(postgres().superuserUrl);
+    const url = wire.through(postgres().urlFor('superuser', 'postgres'));
     const dataSource = await openEventStoreDataSource({ url, poolSize: 4, statementTimeoutMs: 0 });
     try {
       await openConnections(dataSource);

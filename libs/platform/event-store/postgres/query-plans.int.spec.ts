@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { withPostgres } from '#dev/testing';
+import { withOwnPostgres } from '#dev/testing';
 import {
   append,
   keyed,
@@ -35,14 +35,14 @@ interface Work {
   rows: number;
 }
 
-const postgres = withPostgres({ settings: { autovacuum: 'off' } });
+const postgres = withOwnPostgres({ settings: { autovacuum: 'off' } });
 
 describe('no hot statement scans a table', () => {
   let database: StoreDatabase & { superuserUrl: string; drop(): Promise<void> };
   let admin: Client;
 
   const prepare = async (): Promise<void> => {
-    database = await migrated(await postgres().createDatabase(), { runtimeRole: postgres().runtimeRole });
+    database = await migrated(postgres());
     admin = new Client({ connectionString: database.superuserUrl });
     await admin.connect();
   };

@@ -47,10 +47,7 @@ describe('reading', () => {
   let now = START;
 
   beforeAll(async () => {
-    database = await migrated(await postgres().createDatabase(), {
-      shards: SHARDS,
-      runtimeRole: postgres().runtimeRole,
-    });
+    database = await migrated(postgres(), { shards: SHARDS });
     opened = await openStore(database, { shards: SHARDS, now: () => now });
     all = await fill(opened, () => (now += 1_000));
   });

@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { withPostgres } from '#dev/testing';
+import { withOwnPostgres } from '#dev/testing';
 import { type AuditEvent } from '#evidence';
 import { TAIL_PAGE_BYTES } from '../limits';
 import {
@@ -15,12 +15,12 @@ import {
 } from '../fixtures/store.fixture';
 
 describe('tail', () => {
-  const postgres = withPostgres();
+  const postgres = withOwnPostgres();
   let database: StoreDatabase & { superuserUrl: string; drop(): Promise<void> };
   let opened: OpenStore[];
 
   beforeEach(async () => {
-    database = await migrated(await postgres().createDatabase(), { runtimeRole: postgres().runtimeRole });
+    database = await migrated(postgres());
     opened = [];
   });
   afterEach(async () => {
