@@ -54,7 +54,7 @@ function filesOf(path) {
   if (!existsSync(path)) return [];
   if (statSync(path).isFile()) return [path];
   return readdirSync(path, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && !/\.(spec|d)\.ts$/.test(entry.name))
+    .filter((entry) => entry.isFile() && !/\.(spec|fixture|d)\.ts$/.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();
 }

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { workTree } from '../../work-tree';
+import { workTree } from '#dev/devstack';
 
 /** A work tree with two apps over two rooms, and tests of each reach. */
 const FILES: Readonly<Record<string, string>> = {
