@@ -1,3 +1,4 @@
+/** Archives committed events as locked objects, applies legal holds, and signs a manifest for each day. */
 import { ArchiveError, openArchive } from '#platform/archive';
 import {
   AuditStreamError,

@@ -1,3 +1,4 @@
+/** Verifies evidence offline, with public keys alone; built into tools/audit-verify.js. */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { readArguments, USAGE } from './arguments';
 import { serveTasks } from './check/check.worker';

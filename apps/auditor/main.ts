@@ -1,3 +1,4 @@
+/** Audits chain, index and archive against each other, every night and on demand. */
 import { ArchiveError, openArchive } from '#platform/archive';
 import { readTrustRoot } from '#platform/audit-stream';
 import { EventStoreError, openAsWorker } from '#platform/event-store';

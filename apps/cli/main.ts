@@ -1,3 +1,4 @@
+/** The operator's commands behind ./kernel, the development stack among them. */
 import { runCli } from './program';
 
 // Not process.exit: what was written to a pipe must still arrive there.

@@ -1,3 +1,4 @@
+/** Fills the audit index that lists and filters read. */
 import {
   AuditStreamError,
   INDEX_CONSUMER,

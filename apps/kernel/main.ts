@@ -1,3 +1,4 @@
+/** Serves the kernel's API over mutual TLS; binds the modules to each other and to the platform. */
 import { readFileSync } from 'node:fs';
 import {
   assertMigrated,

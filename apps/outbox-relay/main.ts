@@ -1,3 +1,4 @@
+/** Publishes committed events to the audit stream, in order, as the elected leader of each shard. */
 import { AuditStreamError, openStreamPublisher } from '#platform/audit-stream';
 import { EventStoreError, openAsWorker } from '#platform/event-store';
 import { runApp } from '#platform/process';

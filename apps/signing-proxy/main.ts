@@ -1,3 +1,4 @@
+/** Holds the signing backends, the only process that reaches the keys; signs what parses as its purpose. */
 import { readFileSync } from 'node:fs';
 import { growHeapFreely, runApp, sizeThreadPool } from '#platform/process';
 import { SignerError } from '#platform/signer';

@@ -1,3 +1,4 @@
+/** Runs the whole kernel on one machine: embedded servers, development CA, supervised processes. */
 export {
   type BuildRecord,
   holdBuild,

@@ -1,3 +1,4 @@
+/** The test harness: real servers with random ports, whole stacks, certificates, fakes of what nobody can have here. */
 export { EvidenceChain, type TestEvent, TestSigner } from './evidence-chain';
 export { FakeAwsKms, type FakeKmsKey, type KmsFault } from './fake-aws-kms';
 export { FakeTokenReviews, type ServiceAccount } from './fake-token-reviews';

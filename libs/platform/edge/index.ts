@@ -1,3 +1,4 @@
+/** The HTTPS edge of every app that is called: mutual TLS, the OpenAPI contract as router, access policy, problems, limits and drain. */
 export { BytesAnswer, NdjsonAnswer } from './answers';
 export { answered, askedBy, MIN_POSITION, pageOf, type PageParameters } from './asking';
 export { type Durability, type DurabilityWatch } from './await-durability';

@@ -1,3 +1,4 @@
+/** What every process needs: validated configuration, logs, metrics, health, start and shutdown. */
 export { logContext, runInLogContext, type LogContext } from './logs/log-context';
 export {
   createLogger,
