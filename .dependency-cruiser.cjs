@@ -10,6 +10,8 @@ const OWNERS = [
   { packages: 'typeorm|pg', room: '^(libs/platform/event-store|apps/(audit-verify|signing-proxy))/' },
   { packages: '@nestjs/typeorm', room: '^libs/platform/kernel-store/' },
   { packages: 'ajv|ajv-formats', room: '^libs/platform/edge/' },
+  // The management server; the service API runs on the edge's own adapter (docs/adr/0008).
+  { packages: '@nestjs/platform-express|express', room: '^libs/platform/process/' },
   { packages: 'kafkajs', room: '^libs/platform/audit-stream/' },
   { packages: 'undici', room: '^libs/platform/http-client/' },
   { packages: 'tweetnacl', room: '^libs/platform/signer/' },
