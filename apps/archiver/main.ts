@@ -28,10 +28,7 @@ runApp({
     onStop(() => archive.close());
     const proxy = openDocumentProxy(config);
     onStop(() => proxy.close());
-    const dataSource = await openAsWorker({
-      origin,
-      shards,
-      databaseUrl: config.databaseUrl,
+    const dataSource = await openAsWorker(config, {
       name: 'archiver',
       connections: Math.min(shards + 3, MAX_CONNECTIONS),
     });

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { NestFactory } from '@nestjs/core';
 import { type MicroserviceOptions } from '@nestjs/microservices';
-import { assertMigrated, type DataSource } from '#platform/event-store';
+import { assertMigrated } from '#platform/event-store';
+import { type DataSource } from '#platform/postgres';
 import { type Archive, ArchiveError } from '#platform/archive';
 import {
   type AuditStreamConsumer,

@@ -1,5 +1,6 @@
 import { AuditIndex, type AuditStreamConsumer, type StreamPosition } from '#platform/audit-stream';
-import { type DataSource, migrate, openEventStoreDataSource } from '#platform/event-store';
+import { migrate, openEventStoreDataSource } from '#platform/event-store';
+import { type DataSource } from '#platform/postgres';
 import { createLogger, Registry } from '#platform/process';
 import { EvidenceChain, type TestDatabase, TestSigner, withPostgres } from '#dev/testing';
 import { type RunningIndexer, startIndexer } from './start-indexer';

@@ -20,10 +20,7 @@ runApp({
   async start(config, { logger, onStop }) {
     const { origin, shards } = config;
     const roots = readTrustRoot(config, origin);
-    const dataSource = await openAsWorker({
-      origin,
-      shards,
-      databaseUrl: config.databaseUrl,
+    const dataSource = await openAsWorker(config, {
       name: 'indexer',
       connections: Math.min(shards + 2, MAX_CONNECTIONS),
     });

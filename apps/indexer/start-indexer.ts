@@ -1,6 +1,7 @@
 import { NestFactory } from '@nestjs/core';
 import { type MicroserviceOptions } from '@nestjs/microservices';
-import { assertMigrated, type DataSource } from '#platform/event-store';
+import { assertMigrated } from '#platform/event-store';
+import { type DataSource } from '#platform/postgres';
 import { divisionOf } from '#platform/edge';
 import {
   type AuditStreamConsumer,

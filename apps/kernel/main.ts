@@ -1,13 +1,6 @@
 import { readFileSync } from 'node:fs';
-import {
-  assertMigrated,
-  assertRuntimeRole,
-  Database,
-  DataSource,
-  DEFAULT_LIMITS,
-  EventStoreError,
-  openConnections,
-} from '#platform/event-store';
+import { assertMigrated, assertRuntimeRole, DataSource, DEFAULT_LIMITS, EventStoreError } from '#platform/event-store';
+import { Database, openConnections } from '#platform/postgres';
 import { createServiceApp, HttpEdgeError, RoleAccess, RoleBindings, type ServiceApp } from '#platform/edge';
 import { PipelineDurability } from '#platform/audit-stream';
 import { ApproverDirectory, FirstPool } from '#modules/governance';

@@ -9,15 +9,15 @@ import {
 } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import { AppendMetrics } from './append-metrics';
-import { type EventStoreConnection, eventStoreDataSourceOptions } from './data-source';
+import { AppendMetrics } from './append/append-metrics';
+import { type EventStoreConnection, eventStoreDataSourceOptions } from './schema/data-source';
 import { EventStore } from './event-store';
 import { ModeSource } from './event-store.ports';
 import { EventSigner } from './event-store.types';
 import { EventStores } from './event-stores';
 import { DEFAULT_LIMITS, type EventStoreLimits } from './limits';
-import { assertMigrated } from './migrate';
-import { Database } from './postgres/database';
+import { assertMigrated } from './schema/assert-migrated';
+import { Database } from '#platform/postgres';
 
 export interface EventStoreModuleOptions {
   readonly connection: EventStoreConnection;

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { type Behind, BehindListener } from './event-store.ports';
-import { type EventStoreErrorCode } from './event-store.error';
-import { type BatchReport, type EventStoreObserver, type RetryReason } from './event-store.types';
+import { type Behind, BehindListener } from '../event-store.ports';
+import { type EventStoreErrorCode } from '../event-store.error';
+import { type BatchReport, type EventStoreObserver, type RetryReason } from '../event-store.types';
 import { Counter, Gauge, Histogram, Registry } from '#platform/process';
 
 /** 0.5 ms to 5 s, closest together where the promises lie (40 ms for a signature, 500 ms for an append). */

@@ -1,6 +1,6 @@
 import { FaultyWire, withPostgres } from '#dev/testing';
 import { Database, openConnections, poolOf } from './database';
-import { openEventStoreDataSource } from '../data-source';
+import { openEventStoreDataSource } from '#platform/event-store';
 
 const postgres = withPostgres();
 
