@@ -12,6 +12,7 @@ const OWNERS = [
   { packages: 'pg', room: '^(libs/platform/postgres|apps/audit-verify)/' },
   { packages: '@nestjs/typeorm', room: '^libs/platform/event-store/' },
   { packages: 'ajv|ajv-formats', room: '^libs/platform/edge/' },
+  { packages: '@nestjs/microservices', room: '^libs/platform/audit-stream/' },
   { packages: 'kafkajs', room: '^libs/platform/audit-stream/' },
   { packages: 'undici', room: '^libs/platform/http-client/' },
   { packages: 'tweetnacl', room: '^libs/platform/signer/' },

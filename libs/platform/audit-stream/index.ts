@@ -1,4 +1,7 @@
-/** The stream of committed events from the relay to the workers: one port, Kafka or PostgreSQL behind it (docs/pipeline.md). */
+/**
+ * The stream of committed events from the relay to the apps that follow it: one port, Kafka or PostgreSQL behind it (docs/pipeline.md),
+ * how a follower runs, and the audit index that the indexer fills. It is no source of truth: the event store is, and a follower verifies what it reads.
+ */
 export {
   type AuditStreamConsumer,
   type AuditStreamObserver,
@@ -9,13 +12,13 @@ export {
 } from './audit-stream';
 export { AuditStreamError, type AuditStreamErrorCode } from './audit-stream.error';
 export { IntegrityFault, PositionMoved, type ShardHandler, type VerifiedEvent } from './shard-handler';
-export { ApplyAuditEvents, StoredAuditPosition } from './nest/audit-events.decorators';
+export { followerSettings, type FollowerApp, runFollower } from './follower/run-follower';
 export {
-  type AuditEventsBatch,
-  type AuditShard,
-  AuditStreamServer,
-  type AuditStreamServerOptions,
-} from './nest/audit-stream.server';
+  type FollowedStream,
+  type Follower,
+  type RunningFollower,
+  startFollower,
+} from './follower/start-follower';
 export {
   ChainFollower,
   type ChainFollowerOptions,
