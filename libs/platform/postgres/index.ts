@@ -6,7 +6,12 @@ export { type Pool, type PoolClient } from 'pg';
 export { type DataSource, type DataSourceOptions, type QueryRunner } from 'typeorm';
 export { arrayOfPlain, arrayOfText } from './array-literal';
 export { ChannelListener } from './channel-listener';
-export { dataSourceOptions, openDataSource, type PostgresConnection, type PostgresSchema } from './data-source';
+export {
+  dataSourceOptions,
+  openDataSource,
+  type PostgresConnection,
+  type PostgresSchema,
+} from './data-source';
 export { Database, isStorable, openConnections, poolOf, type Session, type Statement } from './database';
 export { Candidate, ElectedJob, type ElectedJobOptions } from './leadership/elected-job';
 export {

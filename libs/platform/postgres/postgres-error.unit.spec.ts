@@ -26,7 +26,9 @@ describe('postgresError', () => {
   it('leaves the outcome open when the session ended, whatever the reason given', () => {
     expect(postgresError(fromServer('57P01', 'FATAL')).code).toBe('lost');
     expect(postgresError(fromServer('XX000', 'PANIC')).code).toBe('lost');
-    expect(postgresError(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })).code).toBe('lost');
+    expect(postgresError(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })).code).toBe(
+      'lost',
+    );
     expect(postgresError(new Error('Connection terminated unexpectedly')).code).toBe('lost');
   });
 
