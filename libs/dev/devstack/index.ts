@@ -1,3 +1,8 @@
+export {
+  CertificateAuthority,
+  type IssuedCertificate,
+  type IssueRequest,
+} from './certificates/certificate-authority';
 export { type CertificateFiles, type CertificateRequest, DevelopmentCa } from './certificates/development-ca';
 export {
   APPROVER_COUNT,
