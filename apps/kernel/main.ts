@@ -1,5 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { assertMigrated, assertRuntimeRole, DataSource, DEFAULT_LIMITS, EventStoreError } from '#platform/event-store';
+import {
+  assertMigrated,
+  assertRuntimeRole,
+  DataSource,
+  DEFAULT_LIMITS,
+  EventStoreError,
+} from '#platform/event-store';
 import { Database, openConnections } from '#platform/postgres';
 import { createServiceApp, HttpEdgeError, RoleAccess, RoleBindings, type ServiceApp } from '#platform/edge';
 import { PipelineDurability } from '#platform/audit-stream';

@@ -50,7 +50,7 @@ export {
   type StreamWrite,
 } from './event-store.types';
 export { type AnswerRecord, type RecordedAnswer } from './idempotency/idempotency-store';
-export { DEFAULT_LIMITS, type EventStoreLimits, MAX_EVENTS_PER_REQUEST, MAX_PAGE } from './limits';
+export { DEFAULT_LIMITS, type EventStoreLimits } from './limits';
 export { IndexQueries, type IndexQueriesOptions } from './read/index-queries';
 export { type Named } from './read/named-events.sql';
 export { assertMigrated } from './schema/assert-migrated';
