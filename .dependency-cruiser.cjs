@@ -7,11 +7,14 @@ const PURE = '^libs/(evidence/|modules/[^/]+/domain/)';
 
 /** A foreign package is imported by the room that owns it, so that it can be replaced without a hunt. */
 const OWNERS = [
-  { packages: 'typeorm|pg', room: '^(libs/platform/event-store|apps/(audit-verify|signing-proxy))/' },
+  { packages: 'typeorm', room: '^libs/platform/(event-store|postgres)/' },
+  // audit-verify is bundled into one file and keeps a reader of its own.
+  { packages: 'pg', room: '^(libs/platform/postgres|apps/audit-verify)/' },
   { packages: '@nestjs/typeorm', room: '^libs/platform/kernel-store/' },
   { packages: 'ajv|ajv-formats', room: '^libs/platform/edge/' },
   // The management server; the service API runs on the edge's own adapter (docs/adr/0008).
   { packages: '@nestjs/platform-express|express', room: '^libs/platform/process/' },
+  { packages: '@nestjs/microservices', room: '^libs/platform/audit-stream/' },
   { packages: 'kafkajs', room: '^libs/platform/audit-stream/' },
   { packages: 'undici', room: '^libs/platform/http-client/' },
   { packages: 'tweetnacl', room: '^libs/platform/signer/' },

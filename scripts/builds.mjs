@@ -77,7 +77,9 @@ export function newestBuild(root) {
   try {
     const folder = buildFolder(root, basename(readlinkSync(join(root, 'dist'))));
     // While packages are installed, and after that was interrupted, there is no note of them.
-    const whole = [folder, join(root, 'node_modules'), join(root, '.build', 'install')].every((path) => existsSync(path));
+    const whole = [folder, join(root, 'node_modules'), join(root, '.build', 'install')].every((path) =>
+      existsSync(path),
+    );
     return whole ? folder : undefined;
   } catch {
     return undefined;

@@ -5,7 +5,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
-const staged = execFileSync('git', ['diff', '--cached', '--name-only', '--diff-filter=d', '-z'], { cwd: root })
+const staged = execFileSync('git', ['diff', '--cached', '--name-only', '--diff-filter=d', '-z'], {
+  cwd: root,
+})
   .toString()
   .split('\0')
   .filter((file) => file !== '');
@@ -14,7 +16,9 @@ const staged = execFileSync('git', ['diff', '--cached', '--name-only', '--diff-f
 function passes(tool, args, files) {
   if (files.length === 0) return true;
   const program = join(root, 'node_modules', ...tool);
-  return spawnSync(process.execPath, [program, ...args, ...files], { cwd: root, stdio: 'inherit' }).status === 0;
+  return (
+    spawnSync(process.execPath, [program, ...args, ...files], { cwd: root, stdio: 'inherit' }).status === 0
+  );
 }
 
 if (!existsSync(join(root, 'node_modules', 'eslint'))) {

@@ -1,14 +1,11 @@
 import { archiveSettings } from '#platform/archive';
-import { streamSettings, trustSettings } from '#platform/audit-stream';
+import { followerSettings } from '#platform/audit-stream';
 import { type ConfigOf, defineConfig, processSettings, wholeNumber } from '#platform/process';
-import { workerSettings } from '#platform/event-store';
 import { documentSigningSettings } from '#platform/signer';
 
 /** Every setting of the archiver; docs/configuration.md is generated from it. */
 export const archiverConfig = defineConfig({
-  ...workerSettings('archived'),
-  ...streamSettings,
-  ...trustSettings,
+  ...followerSettings('archived'),
   ...archiveSettings,
   KERNEL_ARCHIVE_PARALLEL: {
     schema: wholeNumber({ min: 1, max: 512 }),

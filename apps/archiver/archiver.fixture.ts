@@ -2,15 +2,21 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type DataSource, EventStore, migrate, openEventStoreDataSource } from '#platform/event-store';
+import { EventStore, migrate, openEventStoreDataSource } from '#platform/event-store';
+import { type DataSource } from '#platform/postgres';
 import { type Archive, FolderArchive } from '#platform/archive';
-import { type AuditStreamConsumer, type StreamPosition, type StreamRecord } from '#platform/audit-stream';
+import {
+  type AuditStreamConsumer,
+  type RunningFollower,
+  type StreamPosition,
+  type StreamRecord,
+} from '#platform/audit-stream';
 import { type Actor, type JsonObject, type JsonValue, parseEvent, type SignerEntry } from '#evidence';
 import { createLogger, Registry } from '#platform/process';
 import { SignerError, type SigningProxyClient } from '#platform/signer';
 import { migratedBy, type TestDatabase, type TestPostgres, TestSigner } from '#dev/testing';
 import { ArchiverMetrics } from './archiver.metrics';
-import { type ArchiverOptions, type RunningArchiver, startArchiver } from './start-archiver';
+import { type ArchiverOptions, startArchiver } from './start-archiver';
 
 export const ORIGIN = 'kernel.test/archiver';
 const ACTOR: Actor = { id: 'CN=test', kind: 'service', roles: ['Operator'] };
@@ -102,7 +108,7 @@ export interface ArchiverFixture {
   stored(shard?: number): Promise<{ key: string; bytes: Buffer }[]>;
   position(shard?: number): Promise<number>;
   /** Starts an archiver on the folder archive, or on what is given; stopped with the fixture. */
-  start(options?: Partial<ArchiverOptions>): Promise<RunningArchiver & { registry: Registry }>;
+  start(options?: Partial<ArchiverOptions>): Promise<RunningFollower & { registry: Registry }>;
   stop(): Promise<void>;
 }
 

@@ -1,7 +1,8 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type DataSource, migrate, openEventStoreDataSource, StoreRestore } from '#platform/event-store';
+import { migrate, openEventStoreDataSource, StoreRestore } from '#platform/event-store';
+import { type DataSource } from '#platform/postgres';
 import { archivedEvent, FolderArchive } from '#platform/archive';
 import { IndexWriter } from '#platform/audit-stream';
 import {

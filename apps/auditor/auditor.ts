@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type DataSource } from '#platform/event-store';
+import { type DataSource } from '#platform/postgres';
 import { type Archive } from '#platform/archive';
 import { registryEventsOf } from '#platform/audit-stream';
 import { type SignerEntry } from '#evidence';

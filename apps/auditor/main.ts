@@ -32,10 +32,7 @@ runApp({
     if (config.isProduction) await archive.assertProtected();
     const proxy = openDocumentProxy(config);
     onStop(() => proxy.close());
-    const dataSource = await openAsWorker({
-      origin,
-      shards,
-      databaseUrl: config.databaseUrl,
+    const dataSource = await openAsWorker(config, {
       name: 'auditor',
       connections: CONNECTIONS,
       // Some statements look at every row there is.

@@ -1,4 +1,4 @@
-import { type DataSource } from '#platform/event-store';
+import { type DataSource } from '#platform/postgres';
 import { createLogger, loadConfig, loadPart, Registry } from '#platform/process';
 import { type Auditor } from './auditor';
 import { auditorConfig } from './auditor.config';

@@ -1,5 +1,6 @@
 import { Cron } from 'croner';
-import { assertMigrated, type DataSource } from '#platform/event-store';
+import { assertMigrated } from '#platform/event-store';
+import { type DataSource } from '#platform/postgres';
 import { type Logger, type Registry, startManagementServer } from '#platform/process';
 import { type Auditor } from './auditor';
 

@@ -1,12 +1,9 @@
-import { streamSettings, trustSettings } from '#platform/audit-stream';
+import { followerSettings } from '#platform/audit-stream';
 import { type ConfigOf, defineConfig, processSettings } from '#platform/process';
-import { workerSettings } from '#platform/event-store';
 
 /** Every setting of the indexer; docs/configuration.md is generated from it. */
 export const indexerConfig = defineConfig({
-  ...workerSettings('indexed'),
-  ...streamSettings,
-  ...trustSettings,
+  ...followerSettings('indexed'),
   ...processSettings(8452),
 });
 

@@ -1,8 +1,14 @@
-import { AuditIndex, type AuditStreamConsumer, type StreamPosition } from '#platform/audit-stream';
-import { type DataSource, migrate, openEventStoreDataSource } from '#platform/event-store';
+import {
+  AuditIndex,
+  type AuditStreamConsumer,
+  type RunningFollower,
+  type StreamPosition,
+} from '#platform/audit-stream';
+import { migrate, openEventStoreDataSource } from '#platform/event-store';
+import { type DataSource } from '#platform/postgres';
 import { createLogger, Registry } from '#platform/process';
 import { EvidenceChain, migratedBy, type TestDatabase, TestSigner, withOwnPostgres } from '#dev/testing';
-import { type RunningIndexer, startIndexer } from './start-indexer';
+import { startIndexer } from './start-indexer';
 
 const ORIGIN = 'kernel.test/indexer';
 const SHARDS = 2;
@@ -51,7 +57,7 @@ describe('the indexer', () => {
   let dataSource: DataSource;
   let consumer: ScriptedConsumer;
   let registry: Registry;
-  let indexer: RunningIndexer;
+  let indexer: RunningFollower;
   let index: AuditIndex;
   let chains: EvidenceChain[];
 

@@ -3,25 +3,23 @@ import { readFileSync } from 'node:fs';
 import {
   assertMigrated,
   assertRuntimeRole,
-  Database,
   DataSource,
   DEFAULT_LIMITS,
   EventStoreError,
-  openConnections,
 } from '#platform/event-store';
+import { Database, openConnections } from '#platform/postgres';
 import { createServiceApp, HttpEdgeError, RoleAccess, RoleBindings, type ServiceApp } from '#platform/edge';
 import { PipelineDurability } from '#platform/audit-stream';
 import { ApproverDirectory, FirstPool } from '#modules/governance';
 import { KmsRequirement, SigningKeys } from '#modules/key-registry';
 import { ModeWatch } from '#modules/modes';
-import { growHeapFreely, processRegistry, runApp, startManagementServer } from '#platform/process';
+import { processRegistry, runApp, startManagementServer } from '#platform/process';
 import { SignerError, SigningProxyClient } from '#platform/signer';
 import { assertGovernanceSettings, webhookEndpoints } from './governance-settings';
 import { kernelConfig } from './kernel.config';
 import { KernelModule } from './kernel.module';
 import { KERNEL_PROBLEMS } from './kernel.problems';
 
-growHeapFreely();
 runApp({
   name: 'kernel',
   config: kernelConfig,

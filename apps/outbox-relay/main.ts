@@ -14,10 +14,7 @@ runApp({
   explained: [EventStoreError, AuditStreamError],
   async start(config, { logger, onStop, fail }) {
     const { origin, shards, databaseUrl } = config;
-    const dataSource = await openAsWorker({
-      origin,
-      shards,
-      databaseUrl,
+    const dataSource = await openAsWorker(config, {
       name: 'outbox-relay',
       connections: Math.min(shards + 2, MAX_CONNECTIONS),
     });

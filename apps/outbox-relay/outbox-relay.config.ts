@@ -1,6 +1,7 @@
 import { streamSettings, streamTopicSettings } from '#platform/audit-stream';
 import { type ConfigOf, defineConfig, processSettings, wholeNumber } from '#platform/process';
-import { DEFAULT_LEASE_MS, workerSettings } from '#platform/event-store';
+import { workerSettings } from '#platform/event-store';
+import { DEFAULT_LEASE_MS } from '#platform/postgres';
 
 const RELAYED = workerSettings('published');
 

@@ -1,13 +1,7 @@
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  assertMigrated,
-  Database,
-  type DataSource,
-  DEFAULT_LIMITS,
-  EventLog,
-  standForElection,
-} from '#platform/event-store';
+import { assertMigrated, DEFAULT_LIMITS, EventLog } from '#platform/event-store';
+import { Database, type DataSource, standForElection } from '#platform/postgres';
 import { AuditStreamError, type AuditStreamPublisher } from '#platform/audit-stream';
 import { type Logger, processRegistry, type Registry, startManagementServer } from '#platform/process';
 import { RelayFault } from './relay/relay-fault';

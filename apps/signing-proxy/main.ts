@@ -1,6 +1,6 @@
 /** Holds the signing backends, the only process that reaches the keys; signs what parses as its purpose. */
 import { readFileSync } from 'node:fs';
-import { growHeapFreely, runApp, sizeThreadPool } from '#platform/process';
+import { runApp, sizeThreadPool } from '#platform/process';
 import { SignerError } from '#platform/signer';
 import { openMadeKeys } from './keys/open-made-keys';
 import { openMarks } from './marks/open-marks';
@@ -9,7 +9,6 @@ import { signingProxyConfig } from './signing-proxy.config';
 import { startSigningProxy } from './start-signing-proxy';
 import { type TlsMaterial } from './tls/certificate-reload';
 
-growHeapFreely();
 sizeThreadPool();
 runApp({
   name: 'signing-proxy',

@@ -1,7 +1,6 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { OPENBAO_VERSION, openBaoMissing } from '#dev/devstack';
 import { auditSigningInput } from '#evidence';
-import { growHeapFreely } from '#platform/process';
 import { DEFAULT_MAX_IN_FLIGHT } from '#platform/signer';
 import { type BenchConfig, loadBenchConfig } from './bench.config';
 import { type BenchResult } from './bench-result';
@@ -22,8 +21,6 @@ type Signs = (inputs: readonly Uint8Array[]) => Promise<unknown>;
 
 /** Ed25519 by node:crypto alone, by each backend, and through the signing proxy over mutual TLS, side by side. */
 export async function run(): Promise<BenchResult> {
-  // As kernel and signing proxy do, whose parts run in this process.
-  growHeapFreely();
   const config = loadBenchConfig();
   const result: BenchResult = {
     name: `signers: audit signing inputs, ${CALLERS} callers`,

@@ -2,7 +2,7 @@ import { type Archive } from '#platform/archive';
 import { type SqlSource } from '#platform/audit-stream';
 import { archiveKey, parseEvent } from '#evidence';
 import { type Logger } from '#platform/process';
-import { type DataSource } from '#platform/event-store';
+import { type DataSource } from '#platform/postgres';
 import { type ArchiverMetrics } from '../archiver.metrics';
 
 export interface ApplyHoldsOptions {

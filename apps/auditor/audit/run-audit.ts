@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type DataSource } from '#platform/event-store';
+import { type DataSource } from '#platform/postgres';
 import { type Archive } from '#platform/archive';
 import { registryEventsOf, TrustedKeys } from '#platform/audit-stream';
 import { KeyTrust, registeredSigners, type SignerEntry } from '#evidence';

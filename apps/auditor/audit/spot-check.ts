@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { type DataSource } from '#platform/event-store';
+import { type DataSource } from '#platform/postgres';
 import { type Archive } from '#platform/archive';
 import { registryEventsOf, TrustedKeys } from '#platform/audit-stream';
 import { type SignerEntry } from '#evidence';

@@ -1,4 +1,4 @@
-import { type Database } from '#platform/event-store';
+import { type Database } from '#platform/postgres';
 
 /** The last event of a shard that the stream is known to have. */
 export interface Cursor {

@@ -1,4 +1,5 @@
-import { type Database, type StoredEvent, type Term } from '#platform/event-store';
+import { type StoredEvent } from '#platform/event-store';
+import { type Database, type Term } from '#platform/postgres';
 import { Counter, Gauge, Histogram, type Registry } from '#platform/process';
 import { type RelayFault } from './relay-fault';
 import { type RelayObserver } from './shard-relay';

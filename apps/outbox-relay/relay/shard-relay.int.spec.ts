@@ -1,13 +1,7 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { Client } from 'pg';
-import {
-  Database,
-  type DataSource,
-  EventLog,
-  EventStore,
-  migrate,
-  openEventStoreDataSource,
-} from '#platform/event-store';
+import { EventLog, EventStore, migrate, openEventStoreDataSource } from '#platform/event-store';
+import { Database, type DataSource } from '#platform/postgres';
 import { AuditStreamError, type AuditStreamPublisher, type PublishedEvent } from '#platform/audit-stream';
 import { createLogger, Registry } from '#platform/process';
 import { migratedBy, type TestDatabase, withPostgres } from '#dev/testing';

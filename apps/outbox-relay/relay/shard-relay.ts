@@ -1,5 +1,6 @@
 import { type AuditStreamPublisher } from '#platform/audit-stream';
-import { type Database, type EventLog, type StoredEvent, type Term } from '#platform/event-store';
+import { type EventLog, type StoredEvent } from '#platform/event-store';
+import { type Database, type Term } from '#platform/postgres';
 import { GrowingPause } from '#platform/resilience';
 import { genesisHash } from '#evidence';
 import { batches, continued } from './continuity';

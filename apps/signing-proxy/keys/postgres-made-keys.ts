@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Pool, type PoolClient } from 'pg';
+import { type Pool, type PoolClient } from '#platform/postgres';
 import { reasonOf, SignerError } from '#platform/signer';
 import { openSharedDatabase } from '../marks/shared-database';
 import { MadeKey, MadeKeys } from './made-keys';

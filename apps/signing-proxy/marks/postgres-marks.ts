@@ -1,4 +1,4 @@
-import { type Pool } from 'pg';
+import { type Pool, type Statement } from '#platform/postgres';
 import { type HighWaterMark, reasonOf, SignerError } from '#platform/signer';
 import { type BatchStart, judgeStart, type MarkVerdict } from './high-water-mark';
 import { MarkStore, type RestoreWindow } from './mark-store';
@@ -52,11 +52,6 @@ const OPEN: Statement = {
   WHERE origin = $1 AND shard = $2 AND seq > $3
   RETURNING shard, seq, "window"`,
 };
-
-interface Statement {
-  name: string;
-  text: string;
-}
 
 interface Row {
   shard: number;

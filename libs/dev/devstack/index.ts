@@ -7,6 +7,11 @@ export {
   runningBuild,
   workTree,
 } from './build/running-build';
+export {
+  CertificateAuthority,
+  type IssuedCertificate,
+  type IssueRequest,
+} from './certificates/certificate-authority';
 export { type CertificateFiles, type CertificateRequest, DevelopmentCa } from './certificates/development-ca';
 export {
   APPROVER_COUNT,

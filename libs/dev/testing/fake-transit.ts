@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:https';
 import { type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type TLSSocket } from 'node:tls';
-import { TestCa } from './test-ca';
+import { CertificateAuthority } from '#dev/devstack';
 
 /** `max_request_json_strings` of OpenBao's listener, where nobody has set another. */
 const MAX_REQUEST_STRINGS = 1_000;
@@ -88,14 +88,14 @@ export class FakeTransit {
   private port = 0;
 
   private constructor(
-    private readonly ca: TestCa,
+    private readonly ca: CertificateAuthority,
     private readonly tls: { cert: string; key: string },
     /** PEM of a client that cert auth takes. */
     readonly client: { cert: string; key: string },
   ) {}
 
   static async create(): Promise<FakeTransit> {
-    const ca = await TestCa.create('vault CA');
+    const ca = await CertificateAuthority.create('vault CA');
     return new FakeTransit(ca, await ca.issueServer(), await ca.issueClient('signing-proxy'));
   }
 

@@ -33,7 +33,11 @@ export {
   withStack,
 } from './test-stack';
 export { ensureBuilt, workTree } from './work-tree';
-export { TestCa, type TestCertificate, type TestCertificateRequest } from './test-ca';
+export {
+  CertificateAuthority as TestCa,
+  type IssuedCertificate as TestCertificate,
+  type IssueRequest as TestCertificateRequest,
+} from '#dev/devstack';
 export {
   type BucketProtection,
   describeWithS3,

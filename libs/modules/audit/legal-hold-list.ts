@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Database } from '#platform/event-store';
+import { Database } from '#platform/postgres';
 
 /** A range that is or was held, and how far the archive has followed. */
 export interface LegalHold {

@@ -2,12 +2,12 @@ import { generateKeyPairSync, sign } from 'node:crypto';
 import {
   type AppendRequest,
   type CommandAnswer,
-  type DataSource,
   type EventSigner,
   EventStore,
   migrate,
   openEventStoreDataSource,
 } from '#platform/event-store';
+import { type DataSource } from '#platform/postgres';
 import { type Actor, type JsonObject } from '#evidence';
 import { migratedBy, type TestDatabase, withPostgres } from '#dev/testing';
 import { Allocate, AllocateHandler } from './allocate.handler';

@@ -1,6 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
-import { Candidate } from '#platform/event-store';
+import { Candidate } from '#platform/postgres';
 import { type DeliveryOptions, WebhookDelivery, WebhookOutbox } from '#platform/webhooks';
 import { ApproverDirectory } from './approver-directory';
 import { BeginRegistrationHandler, RegisterCredentialHandler } from './register-credential.handler';

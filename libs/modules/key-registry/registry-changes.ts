@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { ChannelListener, Database } from '#platform/event-store';
+import { ChannelListener, Database } from '#platform/postgres';
 
 /** Tells when the registry may have changed: the database says so of every registry event, whichever process has committed it. */
 @Injectable()

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type Actor } from '#evidence';
-import { Database, newEventId } from '#platform/event-store';
+import { newEventId } from '#platform/event-store';
+import { Database } from '#platform/postgres';
 import { type KernelMode, type ModeChange, type ModeState } from './domain/kernel-mode';
 import { ModeError } from './domain/mode.error';
 

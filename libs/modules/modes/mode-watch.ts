@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { ChannelListener } from '#platform/event-store';
+import { ChannelListener } from '#platform/postgres';
 import { type ModeState } from './domain/kernel-mode';
 import { ModeError } from './domain/mode.error';
 import { ModeStore } from './mode-store';

@@ -1,4 +1,7 @@
-/** The archive: one port, an S3 bucket with object lock or a folder behind it (docs/adr/0060). */
+/**
+ * The archive: one port, an S3 bucket with object lock or a folder behind it (docs/adr/0060).
+ * It stores and proves what it is given, and decides neither what nor when: that is apps/archiver.
+ */
 export {
   DEFAULT_PARALLEL,
   MAX_OBJECT_BYTES,

@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { type DataSource, openEventStoreDataSource } from '#platform/event-store';
+import { openEventStoreDataSource } from '#platform/event-store';
+import { type DataSource } from '#platform/postgres';
 import { describeWithKafka, EvidenceChain, TestSigner, withKafka, withOwnPostgres } from '#dev/testing';
 import {
   type AuditStreamConsumer,

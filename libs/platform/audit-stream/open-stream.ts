@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type SASLOptions } from 'kafkajs';
-import { type DataSource } from '#platform/event-store';
+import { type DataSource } from '#platform/postgres';
 import { ConfigError, type ConfigProblem } from '#platform/process';
 import {
   type AuditStreamConsumer,

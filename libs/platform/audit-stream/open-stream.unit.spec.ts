@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type DataSource } from '#platform/event-store';
+import { type DataSource } from '#platform/postgres';
 import { defineConfig, loadConfig } from '#platform/process';
 import { openStreamConsumer, openStreamPublisher } from './open-stream';
 import { streamSettings, streamTopicSettings } from './stream-settings';

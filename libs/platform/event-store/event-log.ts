@@ -2,8 +2,7 @@ import { type DataSource } from 'typeorm';
 import { EventStoreError } from './event-store.error';
 import { type ShardHead, type StoredEvent } from './event-store.types';
 import { DEFAULT_LIMITS, type EventStoreLimits } from './limits';
-import { Database } from './postgres/database';
-import { StoreError } from './postgres/store-error';
+import { Database, PostgresError } from '#platform/postgres';
 import { EventReader } from './read/event-reader';
 import { EventTail, unavailable } from './tail/event-tail';
 
@@ -62,7 +61,7 @@ export class EventLog {
     try {
       return await read();
     } catch (error) {
-      throw error instanceof StoreError ? unavailable(error) : error;
+      throw error instanceof PostgresError ? unavailable(error) : error;
     }
   }
 

@@ -5,7 +5,7 @@ import { type PendingAppend } from './append/pending-append';
 import { ShardWriter } from './append/shard-writer';
 import { shardOf } from './append/shard-of';
 import { mismatch } from './append/group-numbering';
-import { newEventId } from './event-id';
+import { newEventId } from './append/event-id';
 import { EventStoreError } from './event-store.error';
 import {
   type AppendRequest,
@@ -21,9 +21,8 @@ import {
 } from './event-store.types';
 import { type AnswerRecord, IdempotencyStore, type RecordedAnswer } from './idempotency/idempotency-store';
 import { DEFAULT_LIMITS, type EventStoreLimits, RECENT_HEAD_MS } from './limits';
-import { assertMigrated } from './migrate';
-import { Database } from './postgres/database';
-import { StoreError } from './postgres/store-error';
+import { assertMigrated } from './schema/assert-migrated';
+import { Database, PostgresError } from '#platform/postgres';
 import { EventQueries } from './read/event-queries';
 import { EventReader } from './read/event-reader';
 import { EventTail, unavailable } from './tail/event-tail';
@@ -284,7 +283,7 @@ export class EventStore {
     this.checked ??= assertMigrated(dataSource, { origin, shards }).catch((error: unknown) => {
       this.checked = undefined;
       throw error instanceof EventStoreError && error.code === 'store_unavailable'
-        ? new StoreError('unreachable', error.message, undefined, { cause: error.cause })
+        ? new PostgresError('unreachable', error.message, undefined, { cause: error.cause })
         : error;
     });
     return this.checked;
@@ -320,7 +319,7 @@ export class EventStore {
     try {
       return await read();
     } catch (error) {
-      throw error instanceof StoreError ? unavailable(error) : error;
+      throw error instanceof PostgresError ? unavailable(error) : error;
     }
   }
 

@@ -1,3 +1,7 @@
+/**
+ * The kernel's event log in PostgreSQL: append, read, tail, idempotent answers, restore, and the schema with its roles.
+ * It is the audit log and the outbox; it signs nothing itself and publishes nothing. Connections are #platform/postgres.
+ */
 export {
   type AnswerBytes,
   answerBytes,
@@ -6,7 +10,7 @@ export {
   type CommandAnswer,
   findStoredAnswer,
   type IdempotencyClaim,
-} from './append-answer';
+} from './idempotency/append-answer';
 export { shardOf } from './append/shard-of';
 export { type Asking, KERNEL_ACTOR } from './decisions/asking';
 export { ContendedDecisions } from './decisions/contended-decisions';
@@ -17,9 +21,9 @@ export {
   type EventStoreConnection,
   eventStoreDataSourceOptions,
   openEventStoreDataSource,
-} from './data-source';
+} from './schema/data-source';
 export { DataSource, type QueryRunner } from 'typeorm';
-export { newEventId } from './event-id';
+export { newEventId } from './append/event-id';
 export { EventStoreError, type EventStoreErrorCode } from './event-store.error';
 export { EventLog, type EventLogOptions } from './event-log';
 export { EventStore, type EventStoreOptions } from './event-store';
@@ -45,24 +49,13 @@ export {
   type StreamWrite,
 } from './event-store.types';
 export { type AnswerRecord, type RecordedAnswer } from './idempotency/idempotency-store';
-export { DEFAULT_LIMITS, type EventStoreLimits, MAX_EVENTS_PER_REQUEST, MAX_PAGE } from './limits';
-export { IndexQueries, type IndexQueriesOptions } from './index-queries';
+export { DEFAULT_LIMITS, type EventStoreLimits } from './limits';
+export { IndexQueries, type IndexQueriesOptions } from './read/index-queries';
 export { eventsOfTypes } from './read/events-of-types';
 export { type Named } from './read/named-events.sql';
-export { assertMigrated, assertRuntimeRole, assertWorkerRole, migrate, type MigrateOptions } from './migrate';
-export { openAsWorker, type WorkerConnection } from './open-as-worker';
-export { workerSettings } from './worker-settings';
-export { arrayOfPlain, arrayOfText } from './postgres/array-literal';
-export { ChannelListener } from './postgres/channel-listener';
-export { Database, openConnections, type Statement } from './postgres/database';
+export { assertMigrated } from './schema/assert-migrated';
+export { migrate, type MigrateOptions } from './schema/migrate';
+export { assertRuntimeRole } from './schema/role-rights';
+export { openAsWorker, type WorkerConnection, type WorkerSettings } from './worker/open-as-worker';
+export { workerSettings } from './worker/worker-settings';
 export { StoreRestore, type StoreRestoreOptions } from './restore/store-restore';
-export { StoreError, type StoreErrorCode } from './postgres/store-error';
-export { WakeUp } from './tail/wake-up';
-export { Candidate, ElectedJob, type ElectedJobOptions } from './leadership/elected-job';
-export {
-  DEFAULT_LEASE_MS,
-  type ElectionObserver,
-  type ElectionOptions,
-  standForElection,
-  type Term,
-} from './leadership/stand-for-election';

@@ -11,7 +11,6 @@ import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { AuditIndex, PositionReached } from '#platform/audit-stream';
 import {
   assertMigrated,
-  Database,
   type DataSource,
   DEFAULT_LIMITS,
   EventSigner,
@@ -22,6 +21,7 @@ import {
   EventStores,
   ModeSource,
 } from '#platform/event-store';
+import { Database } from '#platform/postgres';
 import { AppendMetrics } from './append.metrics';
 
 export interface KernelStoreOptions {

@@ -16,7 +16,7 @@ export {
 export { NestLogger } from './logs/nest-logger';
 export { processSettings } from './process-settings';
 export { type AppDefinition, type AppLife, type AppProcess, runApp } from './run-app';
-export { growHeapFreely, sizeThreadPool } from './runtime-settings';
+export { sizeThreadPool } from './runtime-settings';
 export { RequestObserver, type RequestRecord } from './metrics/request-observer';
 export {
   InjectMetric,

@@ -15,25 +15,6 @@ function inProcess(
   return run(process.execPath, [...flags, '--eval', program], { env });
 }
 
-describe('growHeapFreely', () => {
-  // What it brings is seen under load only (docs/performance.md): here, that this V8 still knows what it is told.
-  it('sets a flag that V8 knows', async () => {
-    const { stderr } = await inProcess(
-      `const { growHeapFreely } = await import(${SETTINGS}); growHeapFreely();`,
-    );
-
-    expect(stderr).toBe('');
-  });
-
-  it('would be told of one that V8 does not know', async () => {
-    const { stderr } = await inProcess(
-      `const { setFlagsFromString } = await import('node:v8'); setFlagsFromString('--heap-growing-perhaps');`,
-    );
-
-    expect(stderr).toContain('unrecognized flag --heap-growing-perhaps');
-  });
-});
-
 describe('sizeThreadPool', () => {
   const COUNT_THREADS = `
     const { sizeThreadPool } = await import(${SETTINGS}); sizeThreadPool();

@@ -1,3 +1,7 @@
+/**
+ * Signing backends (software, PKCS#11, AWS KMS, transit, another proxy) behind one port, and the client of the signing proxy.
+ * It holds no key and decides nothing: who may have what signed is apps/signing-proxy, what is signed libs/modules/signing.
+ */
 export {
   type BackendHealth,
   type KeyInfo,

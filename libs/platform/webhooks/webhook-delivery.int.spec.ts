@@ -1,4 +1,5 @@
-import { Database, type DataSource, migrate, openEventStoreDataSource } from '#platform/event-store';
+import { migrate, openEventStoreDataSource } from '#platform/event-store';
+import { Database, type DataSource } from '#platform/postgres';
 import { TestCa, type TestDatabase, WebhookReceiver, withPostgres } from '#dev/testing';
 import { WebhookDelivery } from './webhook-delivery';
 import { WebhookSecrets, type WebhookEndpoint } from './webhook-endpoint';

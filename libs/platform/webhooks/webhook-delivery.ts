@@ -1,4 +1,4 @@
-import { WakeUp } from '#platform/event-store';
+import { WakeUp } from '#platform/postgres';
 import { type HttpClient } from '#platform/http-client';
 import { clientFor, postWebhook } from './post-webhook';
 import { DEFAULT_SCHEDULE, type RetrySchedule, waitAfter } from './retry-schedule';

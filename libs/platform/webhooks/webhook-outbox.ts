@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Database } from '#platform/event-store';
+import { Database } from '#platform/postgres';
 import { WebhookError } from './webhook.error';
 
 export type DeliveryState = 'pending' | 'delivered' | 'dead';

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { assertMigrated, type DataSource, openEventStoreDataSource } from '#platform/event-store';
+import { assertMigrated, openEventStoreDataSource } from '#platform/event-store';
+import { type DataSource } from '#platform/postgres';
 import { openArchive } from '#platform/archive';
 import { type Environment, loadPart } from '#platform/process';
 import { AuditStreamError, IntegrityFault, openStreamConsumer, readTrustRoot } from '#platform/audit-stream';

@@ -1,7 +1,8 @@
 import { mkdtemp, readdir, readFile, rm, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type DataSource, EventStore, migrate, openEventStoreDataSource } from '#platform/event-store';
+import { EventStore, migrate, openEventStoreDataSource } from '#platform/event-store';
+import { type DataSource } from '#platform/postgres';
 import { archivedEvent, FolderArchive } from '#platform/archive';
 import { divisionOf } from '#platform/edge';
 import {

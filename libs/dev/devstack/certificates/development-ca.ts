@@ -1,29 +1,9 @@
-import 'reflect-metadata';
-import {
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  type KeyObject,
-  randomBytes,
-  webcrypto,
-} from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  AuthorityKeyIdentifierExtension,
-  BasicConstraintsExtension,
-  ExtendedKeyUsage,
-  ExtendedKeyUsageExtension,
-  type Extension,
-  type JsonGeneralName,
-  KeyUsageFlags,
-  KeyUsagesExtension,
-  SubjectAlternativeNameExtension,
-  SubjectKeyIdentifierExtension,
-  X509Certificate,
-  X509CertificateGenerator,
-} from '@peculiar/x509';
+import { type JsonGeneralName } from '@peculiar/x509';
+import { CertificateAuthority, type Validity } from './certificate-authority';
 import { writePrivate, writePublic } from './private-file';
 import { DevstackError } from '../devstack.error';
 
@@ -35,8 +15,6 @@ const RENEW_CA_BEFORE_DAYS = LEAF_DAYS;
 const RENEW_LEAF_BEFORE_DAYS = 30;
 /** Clocks of containers and hosts differ a little. */
 const BACKDATE_MS = 5 * 60 * 1000;
-const EC_P256 = { name: 'ECDSA', namedCurve: 'P-256' } as const;
-const SIGNING = { name: 'ECDSA', hash: 'SHA-256' } as const;
 
 export interface CertificateRequest {
   /** Name of the files, without ending. */
@@ -55,22 +33,21 @@ export interface CertificateFiles {
   key: string;
 }
 
-/** A certificate authority for one state folder. Its certificates mean nothing outside the development stack. */
+/** Keeps the certificate authority of one state folder. Its certificates mean nothing outside the development stack. */
 export class DevelopmentCa {
   private constructor(
     private readonly dir: string,
-    private readonly certificate: X509Certificate,
-    private readonly key: webcrypto.CryptoKey,
+    private readonly authority: CertificateAuthority,
     private readonly now: () => Date,
   ) {}
 
   /** Opens the authority in `dir`, or makes a new one when there is none or it is about to expire. */
   static async open(dir: string, now: () => Date = () => new Date()): Promise<DevelopmentCa> {
     await mkdir(dir, { recursive: true, mode: 0o755 });
-    const files = { cert: join(dir, 'ca.pem'), key: join(dir, 'ca.key') };
+    const files = filesOf(dir, 'ca');
     const existing = await readPair(files);
-    if (existing !== undefined && !expiresWithin(existing.certificate, RENEW_CA_BEFORE_DAYS, now())) {
-      return new DevelopmentCa(dir, existing.certificate, await importKey(existing.key), now);
+    if (existing !== undefined && !expiresWithin(existing.cert, RENEW_CA_BEFORE_DAYS, now())) {
+      return new DevelopmentCa(dir, await CertificateAuthority.of(existing), now);
     }
     if (existing === undefined && existsSync(files.cert)) {
       throw new DevstackError(
@@ -79,125 +56,73 @@ export class DevelopmentCa {
         { ...files },
       );
     }
-    const key = newKey();
-    const cryptoKey = await importKey(key);
-    const publicKey = await importPublic(key);
-    const certificate = await X509CertificateGenerator.create(
-      {
-        serialNumber: serialNumber(),
-        subject: 'CN=Illuvrse Kernel development CA',
-        issuer: 'CN=Illuvrse Kernel development CA',
-        notBefore: new Date(now().getTime() - BACKDATE_MS),
-        notAfter: new Date(now().getTime() + CA_DAYS * DAY_MS),
-        signingAlgorithm: SIGNING,
-        publicKey,
-        signingKey: cryptoKey,
-        extensions: [
-          new BasicConstraintsExtension(true, 0, true),
-          new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
-          await SubjectKeyIdentifierExtension.create(publicKey, false, webcrypto),
-        ],
-      },
-      webcrypto,
+    const authority = await CertificateAuthority.create(
+      'Illuvrse Kernel development CA',
+      validity(now(), CA_DAYS),
     );
-    await writePrivate(files.key, pemOf(key));
-    await writePublic(files.cert, `${certificate.toString('pem')}\n`);
-    return new DevelopmentCa(dir, certificate, cryptoKey, now);
+    await write(files, { cert: authority.cert, key: await authority.key() });
+    return new DevelopmentCa(dir, authority, now);
   }
 
   get certFile(): string {
-    return join(this.dir, 'ca.pem');
+    return filesOf(this.dir, 'ca').cert;
   }
 
   /** The files of a certificate; issues it when it is missing, about to expire, damaged or of another authority. */
-  async ensure(request: CertificateRequest): Promise<CertificateFiles> {
-    const files = { cert: join(this.dir, `${request.name}.pem`), key: join(this.dir, `${request.name}.key`) };
+  async ensure({ name, commonName, usage, hosts = [], uri }: CertificateRequest): Promise<CertificateFiles> {
+    const files = filesOf(this.dir, name);
     const existing = await readPair(files);
-    if (
-      existing !== undefined &&
-      !expiresWithin(existing.certificate, RENEW_LEAF_BEFORE_DAYS, this.now()) &&
-      existing.certificate.subject === `CN=${request.commonName}` &&
-      (await existing.certificate.verify({ publicKey: this.certificate, signatureOnly: true }, webcrypto))
-    ) {
-      return files;
+    if (existing !== undefined && !expiresWithin(existing.cert, RENEW_LEAF_BEFORE_DAYS, this.now())) {
+      const certificate = new X509Certificate(existing.cert);
+      if (
+        certificate.subject === `CN=${commonName}` &&
+        certificate.verify(new X509Certificate(this.authority.cert).publicKey)
+      )
+        return files;
     }
-    const key = newKey();
-    const publicKey = await importPublic(key);
-    const names: JsonGeneralName[] = (request.hosts ?? []).map((host) => ({
+    const names: JsonGeneralName[] = hosts.map((host) => ({
       type: /^[\d.]+$|:/.test(host) ? 'ip' : 'dns',
       value: host,
     }));
-    if (request.uri !== undefined) names.push({ type: 'url', value: request.uri });
-    const extensions: Extension[] = [
-      new BasicConstraintsExtension(false, undefined, true),
-      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-      new ExtendedKeyUsageExtension([
-        request.usage === 'server' ? ExtendedKeyUsage.serverAuth : ExtendedKeyUsage.clientAuth,
-      ]),
-      await SubjectKeyIdentifierExtension.create(publicKey, false, webcrypto),
-      await AuthorityKeyIdentifierExtension.create(this.certificate, false, webcrypto),
-    ];
-    if (names.length > 0) extensions.push(new SubjectAlternativeNameExtension(names));
-    const certificate = await X509CertificateGenerator.create(
-      {
-        serialNumber: serialNumber(),
-        subject: [{ CN: [request.commonName] }],
-        issuer: this.certificate.subject,
-        notBefore: new Date(this.now().getTime() - BACKDATE_MS),
-        notAfter: new Date(this.now().getTime() + LEAF_DAYS * DAY_MS),
-        signingAlgorithm: SIGNING,
-        publicKey,
-        signingKey: this.key,
-        extensions,
-      },
-      webcrypto,
+    if (uri !== undefined) names.push({ type: 'url', value: uri });
+    const subject = [{ CN: [commonName] }];
+    await write(
+      files,
+      await this.authority.issue({ subject, usage, names, ...validity(this.now(), LEAF_DAYS) }),
     );
-    // Key first: a crash in between leaves a pair that does not match, which the next call replaces.
-    await writePrivate(files.key, pemOf(key));
-    await writePublic(files.cert, `${certificate.toString('pem')}\n`);
     return files;
   }
 }
 
-async function readPair(
-  files: CertificateFiles,
-): Promise<{ certificate: X509Certificate; key: KeyObject } | undefined> {
+function filesOf(dir: string, name: string): CertificateFiles {
+  return { cert: join(dir, `${name}.pem`), key: join(dir, `${name}.key`) };
+}
+
+/** Key first: a crash in between leaves a pair that does not match, which the next call replaces. */
+async function write(files: CertificateFiles, { cert, key }: { cert: string; key: string }): Promise<void> {
+  await writePrivate(files.key, `${key}\n`);
+  await writePublic(files.cert, `${cert}\n`);
+}
+
+/** The contents of both files; undefined unless they can be read and belong together. */
+async function readPair(files: CertificateFiles): Promise<{ cert: string; key: string } | undefined> {
   try {
-    const certificate = new X509Certificate(await readFile(files.cert, 'utf8'));
-    const key = createPrivateKey(await readFile(files.key, 'utf8'));
-    const inCertificate = Buffer.from(certificate.publicKey.rawData);
-    const ofKey = createPublicKey(key).export({ type: 'spki', format: 'der' });
-    return inCertificate.equals(ofKey) ? { certificate, key } : undefined;
+    const cert = await readFile(files.cert, 'utf8');
+    const key = await readFile(files.key, 'utf8');
+    return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)) ? { cert, key } : undefined;
   } catch {
     return undefined;
   }
 }
 
-function expiresWithin(certificate: X509Certificate, days: number, now: Date): boolean {
-  return certificate.notAfter.getTime() - now.getTime() < days * DAY_MS || certificate.notBefore > now;
+function validity(now: Date, days: number): Required<Validity> {
+  return {
+    notBefore: new Date(now.getTime() - BACKDATE_MS),
+    notAfter: new Date(now.getTime() + days * DAY_MS),
+  };
 }
 
-function newKey(): KeyObject {
-  return generateKeyPairSync('ec', { namedCurve: EC_P256.namedCurve }).privateKey;
-}
-
-function pemOf(key: KeyObject): string {
-  return key.export({ type: 'pkcs8', format: 'pem' }).toString();
-}
-
-function importKey(key: KeyObject): Promise<webcrypto.CryptoKey> {
-  const der = key.export({ type: 'pkcs8', format: 'der' });
-  return webcrypto.subtle.importKey('pkcs8', der, EC_P256, false, ['sign']);
-}
-
-function importPublic(key: KeyObject): Promise<webcrypto.CryptoKey> {
-  const der = createPublicKey(key).export({ type: 'spki', format: 'der' });
-  return webcrypto.subtle.importKey('spki', der, EC_P256, true, ['verify']);
-}
-
-/** RFC 5280 section 4.1.2.2: positive, at most 20 octets, here with 127 random bits. */
-function serialNumber(): string {
-  const bytes = randomBytes(16);
-  bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
-  return bytes.toString('hex');
+function expiresWithin(cert: string, days: number, now: Date): boolean {
+  const { validFromDate, validToDate } = new X509Certificate(cert);
+  return validToDate.getTime() - now.getTime() < days * DAY_MS || validFromDate > now;
 }

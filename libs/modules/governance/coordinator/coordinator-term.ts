@@ -1,5 +1,6 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { Candidate, ElectedJob, ModeSource } from '#platform/event-store';
+import { ModeSource } from '#platform/event-store';
+import { Candidate, ElectedJob } from '#platform/postgres';
 import { UpgradeCoordinator } from './upgrade-coordinator';
 import { UpgradeMetrics } from './upgrade.metrics';
 

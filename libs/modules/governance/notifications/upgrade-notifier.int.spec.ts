@@ -1,4 +1,5 @@
-import { Database, openEventStoreDataSource } from '#platform/event-store';
+import { openEventStoreDataSource } from '#platform/event-store';
+import { Database } from '#platform/postgres';
 import { type TestDatabase, withPostgres } from '#dev/testing';
 import { WebhookOutbox, WebhookSecrets } from '#platform/webhooks';
 import { type GovernedKernel, governedDatabase } from '../fixtures/governed-store.fixture';

@@ -45,7 +45,7 @@ export class UpgradeNotifier {
    * Takes in what is new and what became due, a page of each.
    * @param epoch of the term: a later leader's position is not moved
    * @returns whether there may be more
-   * @throws WebhookError `overtaken`, EventStoreError, StoreError
+   * @throws WebhookError `overtaken`, EventStoreError, PostgresError
    */
   async pass(epoch: number): Promise<boolean> {
     const pending = (await this.outbox.backlog())

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { Database } from '#platform/event-store';
+import { Database } from '#platform/postgres';
 
 /** Long enough to find a key and touch it. */
 export const CHALLENGE_TTL_S = 300;

@@ -9,13 +9,13 @@ import { type Approver, decidingPools, keyMaterial, type PoolState } from '#evid
 import {
   answerBytes,
   appendAndAnswer,
+  type Asking,
   type CommandAnswer,
   EventStore,
   findStoredAnswer,
 } from '#platform/event-store';
 import { GovernanceError } from '../domain/governance.error';
 import { GovernanceReader } from '../governance.reader';
-import { type Asking } from '#platform/event-store';
 import { CHALLENGE_TTL_S, ChallengeStore } from './challenge-store';
 import { ALGORITHMS, verifyRegistration } from './verify-registration';
 import { WebAuthnOptions } from './webauthn.options';

@@ -1,7 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import {
-  Database,
-  type DataSource,
   DEFAULT_LIMITS,
   type EventPage,
   type EventQuery,
@@ -9,10 +7,9 @@ import {
   EventStoreError,
   IndexQueries,
   type Named,
-  type Statement,
   type StoredEvent,
-  StoreError,
 } from '#platform/event-store';
+import { Database, type DataSource, PostgresError, type Statement } from '#platform/postgres';
 import { INDEX_CONSUMER } from './index-writer';
 
 export interface AuditIndexOptions {
@@ -104,7 +101,7 @@ export class AuditIndex {
       const rows = await this.database.query<{ shard: number; seq: string }>(POSITIONS, [INDEX_CONSUMER]);
       return new Map(rows.map(({ shard, seq }) => [shard, Number(seq)]));
     } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
+      if (!(error instanceof PostgresError)) throw error;
       throw new EventStoreError(
         'store_unavailable',
         `PostgreSQL is not available: ${error.message}.`,

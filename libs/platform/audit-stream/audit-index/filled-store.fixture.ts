@@ -1,10 +1,5 @@
-import {
-  type DataSource,
-  EventStore,
-  migrate,
-  openEventStoreDataSource,
-  type StreamWrite,
-} from '#platform/event-store';
+import { EventStore, migrate, openEventStoreDataSource, type StreamWrite } from '#platform/event-store';
+import { type DataSource } from '#platform/postgres';
 import { type StreamPosition } from '../audit-stream';
 import { type VerifiedEvent } from '../shard-handler';
 import { type JsonObject, type SignerEntry } from '#evidence';

@@ -1,4 +1,4 @@
-import { Database, type DataSource, type QueryRunner } from '#platform/event-store';
+import { Database, type DataSource, type QueryRunner } from '#platform/postgres';
 import { IntegrityFault, type VerifiedEvent } from '../shard-handler';
 import { genesisHash } from '#evidence';
 import { faultOf, INDEX_CONSUMER } from './index-writer';

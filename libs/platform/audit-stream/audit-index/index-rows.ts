@@ -1,5 +1,5 @@
 import { type VerifiedEvent } from '../shard-handler';
-import { arrayOfPlain, arrayOfText } from '#platform/event-store';
+import { arrayOfPlain, arrayOfText } from '#platform/postgres';
 import { type JsonObject, type JsonValue } from '#evidence';
 
 /** The division that an event belongs to, which decides who may see it in a list. */

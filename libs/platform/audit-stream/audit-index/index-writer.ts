@@ -1,4 +1,5 @@
-import { Database, type DataSource, DEFAULT_LIMITS, type Statement, StoreError } from '#platform/event-store';
+import { DEFAULT_LIMITS } from '#platform/event-store';
+import { Database, type DataSource, PostgresError, type Statement } from '#platform/postgres';
 import { type StreamPosition } from '../audit-stream';
 import { MOVE_POSITION, movePositionValues, positionMoved } from '../positions/stream-positions';
 import { IntegrityFault, type ShardHandler, type VerifiedEvent } from '../shard-handler';
@@ -111,7 +112,7 @@ export function faultOf(
   events: readonly VerifiedEvent[],
   error: unknown,
 ): IntegrityFault | null {
-  if (!(error instanceof StoreError)) return null;
+  if (!(error instanceof PostgresError)) return null;
   const first = events[0]?.event.seq ?? 0;
   const last = events.at(-1)?.event.seq ?? 0;
   const among = `Shard ${shard}: among the events at positions ${first} to ${last}`;

@@ -16,7 +16,8 @@ const END_TO_END_BUCKETS_S = [
 ];
 
 export interface PipelineMetricsOptions {
-  readonly stage: 'relay' | 'indexer' | 'archiver';
+  /** `relay`, or the name of a follower. */
+  readonly stage: string;
   readonly registry: Registry;
   /** Asked at each scrape; when it fails, there are no lag values rather than old ones. */
   readonly lag: () => Promise<readonly ShardLag[]>;

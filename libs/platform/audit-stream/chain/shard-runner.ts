@@ -40,7 +40,7 @@ export interface ShardState {
 const RUNS: ShardState = { fault: null, failure: null, at: null };
 
 /**
- * Has a handler apply the verified events of its shards, each by itself: `follow` serves as that of AuditStreamServer.
+ * Has a handler apply the verified events of its shards, each by itself: from the stream to the handler in one hop.
  *
  * A failure (a database that is away) is tried again. What contradicts the chain stops the shard where it is, so that
  * `check` fails, until what is behind the position is in order again: it looks once a minute, and at each start.

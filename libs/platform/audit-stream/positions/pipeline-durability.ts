@@ -1,4 +1,4 @@
-import { type Database } from '#platform/event-store';
+import { type Database } from '#platform/postgres';
 import { Gauge, type Registry } from '#platform/process';
 import { PipelineProgress, type PipelineStage } from './pipeline-progress';
 

@@ -1,4 +1,4 @@
-import { ChannelListener, type Database } from '#platform/event-store';
+import { ChannelListener, type Database } from '#platform/postgres';
 
 /** How far an event has come behind the store: in the stream, in the index, in the archive. */
 export type PipelineStage = 'published' | 'indexed' | 'archived';

@@ -1,5 +1,6 @@
 import { genesisHash } from '#evidence';
-import { type DataSource, migrate, openEventStoreDataSource } from '#platform/event-store';
+import { migrate, openEventStoreDataSource } from '#platform/event-store';
+import { type DataSource } from '#platform/postgres';
 import { EvidenceChain, type TestDatabase, TestSigner, withPostgres } from '#dev/testing';
 import { Client } from 'pg';
 import { PositionMoved, type VerifiedEvent } from '../shard-handler';

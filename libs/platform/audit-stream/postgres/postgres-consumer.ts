@@ -1,4 +1,5 @@
-import { ChannelListener, Database, type DataSource, DEFAULT_LIMITS, WakeUp } from '#platform/event-store';
+import { DEFAULT_LIMITS } from '#platform/event-store';
+import { ChannelListener, Database, type DataSource, WakeUp } from '#platform/postgres';
 import { GrowingPause } from '#platform/resilience';
 import {
   type AuditStreamConsumer,

@@ -1,5 +1,4 @@
-import { arrayOfPlain, arrayOfText } from '../postgres/array-literal';
-import { type Statement } from '../postgres/database';
+import { arrayOfPlain, arrayOfText, type Statement } from '#platform/postgres';
 
 /** A shard and what a group needs to know of it, in one snapshot. */
 export interface AppendState {

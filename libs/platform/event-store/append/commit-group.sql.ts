@@ -1,6 +1,5 @@
 import { type StoredEvent } from '../event-store.types';
-import { arrayOfPlain, arrayOfText } from '../postgres/array-literal';
-import { type Statement } from '../postgres/database';
+import { arrayOfPlain, arrayOfText, type Statement } from '#platform/postgres';
 import { type HeadPosition } from './append-state.sql';
 
 /** Everything that one group commits, numbered on top of `base`. */

@@ -23,8 +23,7 @@ import {
   type RetryReason,
 } from '../event-store.types';
 import { type EventStoreLimits } from '../limits';
-import { type Database, type Session } from '../postgres/database';
-import { StoreError, storeError } from '../postgres/store-error';
+import { type Database, postgresError, PostgresError, type Session } from '#platform/postgres';
 
 export interface ShardWriterOptions {
   shard: number;
@@ -464,9 +463,9 @@ export class ShardWriter {
       if (cause.code === 'signing_unavailable') this.refuseUnavailable(this.aged(), cause);
       return;
     }
-    const error = cause instanceof StoreError ? cause : undefined;
+    const error = cause instanceof PostgresError ? cause : undefined;
     if (error === undefined || error.code === 'refused' || error.code === 'unique_violation') {
-      this.isolate(undecided, error ?? storeError(cause, 'unreachable'));
+      this.isolate(undecided, error ?? postgresError(cause, 'unreachable'));
       return;
     }
     if (at.sent && error.code === 'lost') for (const pending of undecided) pending.uncertain = true;
@@ -510,7 +509,7 @@ export class ShardWriter {
   }
 
   /** The server rolled the group back for a reason that lies in one of its requests: find which. */
-  private isolate(undecided: readonly PendingAppend[], error: StoreError): void {
+  private isolate(undecided: readonly PendingAppend[], error: PostgresError): void {
     const [only] = undecided;
     if (error.code === 'unique_violation' && undecided.some((pending) => !pending.checkIds)) {
       // An id or a key that somebody else committed since it was looked up; the next look finds it.
@@ -556,7 +555,9 @@ export class ShardWriter {
       else this.queue.putBack([pending]);
     } catch (cause) {
       const known = cause instanceof EventStoreError;
-      this.refuse([{ pending, error: known ? cause : outcomeUnknown(storeUnavailable(storeError(cause))) }]);
+      this.refuse([
+        { pending, error: known ? cause : outcomeUnknown(storeUnavailable(postgresError(cause))) },
+      ]);
     } finally {
       this.answering--;
       this.schedule();
@@ -571,7 +572,7 @@ function undecidedOf(group: NumberedGroup): PendingAppend[] {
   ];
 }
 
-function storeUnavailable(error: StoreError): EventStoreError {
+function storeUnavailable(error: PostgresError): EventStoreError {
   return new EventStoreError(
     'store_unavailable',
     `Nothing was committed because PostgreSQL is not available: ${error.message}.`,
@@ -604,8 +605,12 @@ function outcomeUnknown(error: EventStoreError): EventStoreError {
   );
 }
 
-function lockIgnored(shard: number): StoreError {
-  return new StoreError('refused', `the head of shard ${shard} moved although its row was locked`, undefined);
+function lockIgnored(shard: number): PostgresError {
+  return new PostgresError(
+    'refused',
+    `the head of shard ${shard} moved although its row was locked`,
+    undefined,
+  );
 }
 
 async function rollBack(session: Session): Promise<void> {

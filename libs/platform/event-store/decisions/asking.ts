@@ -1,5 +1,5 @@
 import { type Actor } from '#evidence';
-import { type IdempotencyClaim } from '../append-answer';
+import { type IdempotencyClaim } from '../idempotency/append-answer';
 
 /** The kernel itself, where nobody asked. */
 export const KERNEL_ACTOR: Actor = Object.freeze({ id: 'kernel', kind: 'system', roles: [] });

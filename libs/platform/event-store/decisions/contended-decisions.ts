@@ -1,4 +1,4 @@
-import { type CommandAnswer, findStoredAnswer, type IdempotencyClaim } from '../append-answer';
+import { type CommandAnswer, findStoredAnswer, type IdempotencyClaim } from '../idempotency/append-answer';
 import { type EventStore } from '../event-store';
 import { EventStoreError } from '../event-store.error';
 import { decideAnew, isVersionConflict } from './decide-anew';

@@ -1,5 +1,5 @@
 import { type Answer, type StoredAnswer } from '../event-store.types';
-import { type Database, isStorable } from '../postgres/database';
+import { type Database, isStorable } from '#platform/postgres';
 
 export interface AnswerRecord extends Answer {
   caller: string;

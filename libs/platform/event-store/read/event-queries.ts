@@ -1,4 +1,4 @@
-import { type Database, isStorable } from '../postgres/database';
+import { type Database, isStorable } from '#platform/postgres';
 import { EventStoreError } from '../event-store.error';
 import { type EventPage, type EventQuery, type EventSearch, type StoredEvent } from '../event-store.types';
 import { DEFAULT_PAGE, MAX_PAGE } from '../limits';

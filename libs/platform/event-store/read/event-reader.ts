@@ -1,6 +1,6 @@
 import { type EventRow, storedEvent } from './event-row';
 import { type ShardHead, type SignedRange, type StoredEvent } from '../event-store.types';
-import { type Database, isStorable } from '../postgres/database';
+import { type Database, isStorable } from '#platform/postgres';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 

@@ -1,4 +1,4 @@
-import { newEventId } from '../event-id';
+import { newEventId } from '../append/event-id';
 
 /** Runs statements in the caller's transaction. */
 interface Runner {

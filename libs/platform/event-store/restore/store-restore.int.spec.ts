@@ -3,7 +3,7 @@ import { type TestDatabase, withPostgres } from '#dev/testing';
 import { type StoredEvent } from '../event-store.types';
 import { append, event, openStore, ORIGIN, verifyChain, write } from '../fixtures/store.fixture';
 import { InProcessSigner } from '../fixtures/in-process-signer.fixture';
-import { migrate } from '../migrate';
+import { migrate } from '../schema/migrate';
 import { StoreRestore } from './store-restore';
 
 const SHARDS = 2;

@@ -1,9 +1,9 @@
 import { type DataSource, type QueryRunner } from 'typeorm';
 import { beginRestoring, endRestoring } from './restore-mode.sql';
-import { openEventStoreDataSource } from '../data-source';
+import { openEventStoreDataSource } from '../schema/data-source';
 import { EventStoreError } from '../event-store.error';
 import { type ShardHead, type StoredEvent } from '../event-store.types';
-import { migrate } from '../migrate';
+import { migrate } from '../schema/migrate';
 
 /** Rows in one transaction. */
 const CHUNK = 500;

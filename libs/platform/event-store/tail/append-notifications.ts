@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ChannelListener } from '../postgres/channel-listener';
-import { type Database } from '../postgres/database';
+import { ChannelListener, type Database } from '#platform/postgres';
 
 const CHANNEL = 'kernel_events';
 /**

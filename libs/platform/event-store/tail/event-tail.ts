@@ -1,10 +1,8 @@
 import { AppendNotifications } from './append-notifications';
-import { WakeUp } from './wake-up';
+import { type Database, PostgresError, WakeUp } from '#platform/postgres';
 import { EventStoreError } from '../event-store.error';
 import { type StoredEvent } from '../event-store.types';
 import { TAIL_PAGE, TAIL_PAGE_BYTES } from '../limits';
-import { type Database } from '../postgres/database';
-import { StoreError } from '../postgres/store-error';
 import { type EventReader } from '../read/event-reader';
 
 const MOST = { events: TAIL_PAGE, bytes: TAIL_PAGE_BYTES };
@@ -45,7 +43,7 @@ export class EventTail {
     while (!signal.aborted) {
       const mark = wakeUp.mark;
       const page = await this.reader.page(shard, afterSeq, MOST).catch((error: unknown) => {
-        if (error instanceof StoreError && error.code !== 'refused') return [];
+        if (error instanceof PostgresError && error.code !== 'refused') return [];
         throw unavailable(error);
       });
       if (signal.aborted) return;

@@ -1,4 +1,5 @@
-import { type DataSource, EventLog } from '#platform/event-store';
+import { EventLog } from '#platform/event-store';
+import { type DataSource } from '#platform/postgres';
 import { registryEventsOf } from '#platform/audit-stream';
 import { type EventSource, type ReplayHead, type SourceBatch } from '../event-source';
 

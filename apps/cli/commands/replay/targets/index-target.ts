@@ -1,4 +1,4 @@
-import { type DataSource } from '#platform/event-store';
+import { type DataSource } from '#platform/postgres';
 import { divisionOf } from '#platform/edge';
 import { IndexRebuild, IntegrityFault, type VerifiedEvent } from '#platform/audit-stream';
 import { type ReplayHead } from '../event-source';

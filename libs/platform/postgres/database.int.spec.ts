@@ -1,6 +1,6 @@
 import { FaultyWire, withPostgres } from '#dev/testing';
 import { Database, openConnections, poolOf } from './database';
-import { openEventStoreDataSource } from '../data-source';
+import { openEventStoreDataSource } from '#platform/event-store';
 
 const postgres = withPostgres();
 
@@ -71,13 +71,13 @@ describe('Database', () => {
       const pid = async () =>
         (await database.query<{ pid: number }>('SELECT pg_backend_pid() AS pid', []))[0]?.pid;
       const before = await pid();
-      await expect(database.query('SELECT pg_sleep(10)', [])).rejects.toMatchObject({ kind: 'busy' });
+      await expect(database.query('SELECT pg_sleep(10)', [])).rejects.toMatchObject({ code: 'busy' });
       expect(await pid()).toBe(before);
     }));
 
   it('gives up a connection on which the server went silent', () =>
     withDatabase({ poolSize: 1, timeoutMs: 200 }, async (database) => {
-      await expect(database.query('SELECT pg_sleep(10)', [])).rejects.toMatchObject({ kind: 'lost' });
+      await expect(database.query('SELECT pg_sleep(10)', [])).rejects.toMatchObject({ code: 'lost' });
       expect(await database.query('SELECT 1 AS one', [])).toEqual([{ one: 1 }]);
     }));
 
@@ -100,7 +100,7 @@ describe('Database', () => {
         ).map(([row]) => row?.pid);
       const before = await pids();
       wire.freeze({ newConnections: false });
-      await expect(database.query('SELECT 1', [])).rejects.toMatchObject({ kind: 'lost' });
+      await expect(database.query('SELECT 1', [])).rejects.toMatchObject({ code: 'lost' });
       // Not one of these waits for a server that is gone.
       const after = await pids();
       expect(after.filter((pid) => before.includes(pid))).toEqual([]);

@@ -2,8 +2,10 @@ import { Client } from 'pg';
 import { genesisHash } from '#evidence';
 import { type TestDatabase, withPostgres } from '#dev/testing';
 import { MIGRATIONS, openEventStoreDataSource } from './data-source';
-import { append, keyed, openStore, ORIGIN, write } from './fixtures/store.fixture';
-import { assertMigrated, assertRuntimeRole, assertWorkerRole, migrate } from './migrate';
+import { append, keyed, openStore, ORIGIN, write } from '../fixtures/store.fixture';
+import { assertMigrated } from './assert-migrated';
+import { migrate } from './migrate';
+import { assertRuntimeRole, assertWorkerRole } from './role-rights';
 
 describe('the schema', () => {
   const postgres = withPostgres();

@@ -1,13 +1,12 @@
 import { type DataSource } from 'typeorm';
-import { shardOf } from './append/shard-of';
-import { type EventPage, type EventQuery, type EventSearch, type StoredEvent } from './event-store.types';
-import { DEFAULT_LIMITS, type EventStoreLimits } from './limits';
-import { Database } from './postgres/database';
-import { StoreError } from './postgres/store-error';
-import { EventQueries } from './read/event-queries';
-import { type EventRow, storedEvent } from './read/event-row';
-import { type Named, namedEvents } from './read/named-events.sql';
-import { unavailable } from './tail/event-tail';
+import { shardOf } from '../append/shard-of';
+import { type EventPage, type EventQuery, type EventSearch, type StoredEvent } from '../event-store.types';
+import { DEFAULT_LIMITS, type EventStoreLimits } from '../limits';
+import { Database, PostgresError } from '#platform/postgres';
+import { EventQueries } from './event-queries';
+import { type EventRow, storedEvent } from './event-row';
+import { type Named, namedEvents } from './named-events.sql';
+import { unavailable } from '../tail/event-tail';
 
 export interface IndexQueriesOptions {
   /** Initialised; stays the caller's. A role that may read the audit index is enough. */
@@ -56,6 +55,6 @@ async function asked<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;
   } catch (error) {
-    throw error instanceof StoreError ? unavailable(error) : error;
+    throw error instanceof PostgresError ? unavailable(error) : error;
   }
 }

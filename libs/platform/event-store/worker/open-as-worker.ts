@@ -1,11 +1,13 @@
 import { type DataSource } from 'typeorm';
-import { openEventStoreDataSource } from './data-source';
-import { assertMigrated, assertWorkerRole } from './migrate';
+import { type Config } from '#platform/process';
+import { assertMigrated } from '../schema/assert-migrated';
+import { openEventStoreDataSource } from '../schema/data-source';
+import { assertWorkerRole } from '../schema/role-rights';
+import { type workerSettings } from './worker-settings';
+
+export type WorkerSettings = Config<ReturnType<typeof workerSettings>>;
 
 export interface WorkerConnection {
-  readonly origin: string;
-  readonly shards: number;
-  readonly databaseUrl: string;
   /** As pg_stat_activity shows it. */
   readonly name: string;
   readonly connections: number;
@@ -17,8 +19,10 @@ export interface WorkerConnection {
  * The database of this kernel, as the workers' role.
  * @throws EventStoreError when its schema, its chain or the role's rights are not what they must be
  */
-export async function openAsWorker(worker: WorkerConnection): Promise<DataSource> {
-  const { origin, shards, databaseUrl, name, connections, statementTimeoutMs } = worker;
+export async function openAsWorker(
+  { origin, shards, databaseUrl }: WorkerSettings,
+  { name, connections, statementTimeoutMs }: WorkerConnection,
+): Promise<DataSource> {
   const dataSource = await openEventStoreDataSource({
     url: databaseUrl,
     poolSize: connections,

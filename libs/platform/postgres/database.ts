@@ -1,7 +1,7 @@
 import { type ClientBase, type Pool, type PoolClient, type QueryResultRow } from 'pg';
 import { type DataSource } from 'typeorm';
 import { answerWithin, Limiter, type Patience } from '#platform/resilience';
-import { connectionLost, storeError } from './store-error';
+import { connectionLost, postgresError } from './postgres-error';
 
 /** A statement that the server prepares once per connection. */
 export interface Statement {
@@ -22,14 +22,14 @@ export class Session {
 
   /**
    * A statement that is prepared once per connection, or, given as text, planned each time with the tables as they are
-   * now: what was prepared while a table was small may stay a sequential scan until the next ANALYZE. @throws StoreError
+   * now: what was prepared while a table was small may stay a sequential scan until the next ANALYZE. @throws PostgresError
    */
   async query<R extends QueryResultRow>(statement: Statement | string, values: unknown[]): Promise<R[]> {
     const query = typeof statement === 'string' ? { text: statement } : { ...statement };
     return (await this.bounded(this.client.query<R>({ ...query, values }))).rows;
   }
 
-  /** One or more statements without parameters, in one round trip; the rows of the last one. @throws StoreError */
+  /** One or more statements without parameters, in one round trip; the rows of the last one. @throws PostgresError */
   async script<R extends QueryResultRow>(text: string): Promise<R[]> {
     const result = (await this.bounded(this.client.query(text))) as unknown;
     const last = (Array.isArray(result) ? result.at(-1) : result) as { rows: R[] };
@@ -46,7 +46,7 @@ export class Session {
       this.liveness.answered(this.client);
       return result;
     } catch (cause) {
-      const error = storeError(cause);
+      const error = postgresError(cause);
       if (error.code === 'lost') {
         this.broken = error;
         this.liveness.lost();
@@ -82,12 +82,12 @@ export class Database {
     this.patience = { atMost: { ms: timeoutMs, late } };
   }
 
-  /** A step of an append, on any connection. @throws StoreError */
+  /** A step of an append, on any connection. @throws PostgresError */
   step<R extends QueryResultRow>(statement: Statement, values: unknown[]): Promise<R[]> {
     return this.session((session) => session.query<R>(statement, values));
   }
 
-  /** Anything but an append, in the readers' turn; see `Session.query`. @throws StoreError */
+  /** Anything but an append, in the readers' turn; see `Session.query`. @throws PostgresError */
   async query<R extends QueryResultRow>(statement: Statement | string, values: unknown[]): Promise<R[]> {
     try {
       return await this.readers.run(
@@ -95,17 +95,17 @@ export class Database {
         this.patience,
       );
     } catch (cause) {
-      throw storeError(cause, 'unreachable');
+      throw postgresError(cause, 'unreachable');
     }
   }
 
-  /** Holds one connection while `work` runs; `work` must not wait for a second one. @throws StoreError */
+  /** Holds one connection while `work` runs; `work` must not wait for a second one. @throws PostgresError */
   async session<T>(work: (session: Session) => Promise<T>): Promise<T> {
     let client: PoolClient;
     try {
       client = await this.connect();
     } catch (cause) {
-      throw storeError(cause, 'unreachable');
+      throw postgresError(cause, 'unreachable');
     }
     // Without a listener, the loss of a connection between two statements would end the process.
     client.on('error', ignore);
@@ -138,7 +138,7 @@ export class Database {
 export function poolOf(dataSource: DataSource): Pool {
   const { master } = dataSource.driver as unknown as { master?: Pool };
   if (!dataSource.isInitialized || dataSource.options.type !== 'postgres' || master === undefined) {
-    throw new TypeError('The event store needs an initialised PostgreSQL DataSource.');
+    throw new TypeError('Database needs an initialised PostgreSQL DataSource.');
   }
   return master;
 }

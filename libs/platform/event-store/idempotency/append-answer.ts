@@ -1,6 +1,6 @@
-import { EventStoreError } from './event-store.error';
-import { type EventStore } from './event-store';
-import { type AppendRequest, type StoredEvent } from './event-store.types';
+import { EventStoreError } from '../event-store.error';
+import { type EventStore } from '../event-store';
+import { type AppendRequest, type StoredEvent } from '../event-store.types';
 
 /** A caller's claim to have the same request answered the same way again (the Idempotency-Key header). */
 export interface IdempotencyClaim {

@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { migrate } from '../index';
+import { migrate } from '#platform/event-store';
 import { FaultyWire, type TestDatabase, withOwnPostgres } from '#dev/testing';
 import { ElectionSession } from './election-session';
 import { type ElectionOptions, standForElection, type Term } from './stand-for-election';

@@ -7,12 +7,12 @@ import { CodedError } from '#evidence';
  * - `unique_violation`: rolled back; `constraint` says which
  * - `refused`: rolled back; asking again will not help
  */
-export type StoreErrorCode = 'unreachable' | 'lost' | 'busy' | 'unique_violation' | 'refused';
+export type PostgresErrorCode = 'unreachable' | 'lost' | 'busy' | 'unique_violation' | 'refused';
 
-/** A failure of PostgreSQL, told apart by what is known about the outcome. Stays inside this lib. */
-export class StoreError extends CodedError<StoreErrorCode> {
+/** A failure of PostgreSQL, told apart by what is known about the outcome. */
+export class PostgresError extends CodedError<PostgresErrorCode> {
   constructor(
-    code: StoreErrorCode,
+    code: PostgresErrorCode,
     message: string,
     readonly constraint: string | undefined,
     options?: ErrorOptions,
@@ -31,21 +31,21 @@ const BUSY = [
   /^57/, // operator intervention: cancelled, shutting down, starting up
 ];
 
-export function storeError(cause: unknown, otherwise: 'unreachable' | 'lost' = 'lost'): StoreError {
-  if (cause instanceof StoreError) return cause;
+export function postgresError(cause: unknown, otherwise: 'unreachable' | 'lost' = 'lost'): PostgresError {
+  if (cause instanceof PostgresError) return cause;
   const { code, severity, constraint, message } = cause as Error & Record<string, string | undefined>;
   const text = message ?? String(cause);
   // A SQLSTATE with severity ERROR comes from a server that lives and has rolled back. FATAL ends the session, and can
   // come after the commit but before its answer.
   if (code !== undefined && /^[0-9A-Z]{5}$/.test(code) && severity !== undefined) {
-    if (severity !== 'ERROR') return new StoreError(otherwise, text, constraint, { cause });
-    if (code === '23505') return new StoreError('unique_violation', text, constraint, { cause });
+    if (severity !== 'ERROR') return new PostgresError(otherwise, text, constraint, { cause });
+    if (code === '23505') return new PostgresError('unique_violation', text, constraint, { cause });
     const kind = BUSY.some((pattern) => pattern.test(code)) ? 'busy' : 'refused';
-    return new StoreError(kind, text, constraint, { cause });
+    return new PostgresError(kind, text, constraint, { cause });
   }
-  return new StoreError(otherwise, text, undefined, { cause });
+  return new PostgresError(otherwise, text, undefined, { cause });
 }
 
-export function connectionLost(message: string): StoreError {
-  return new StoreError('lost', message, undefined);
+export function connectionLost(message: string): PostgresError {
+  return new PostgresError('lost', message, undefined);
 }

@@ -1,0 +1,108 @@
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { type MicroserviceOptions } from '@nestjs/microservices';
+import { type SignerEntry } from '#evidence';
+import { assertMigrated } from '#platform/event-store';
+import { type DataSource } from '#platform/postgres';
+import {
+  type Logger,
+  NestLogger,
+  processRegistry,
+  type ReadinessCheck,
+  type Registry,
+  startManagementServer,
+} from '#platform/process';
+import { type AuditStreamConsumer } from '../audit-stream';
+import { type StoredHashes } from '../chain/chain-follower';
+import { consumerLag, PipelineMetrics } from '../chain/pipeline-metrics';
+import { registryEventsOf } from '../chain/registry-events';
+import { ShardRunner } from '../chain/shard-runner';
+import { TrustedKeys } from '../chain/trusted-keys';
+import { type ShardHandler } from '../shard-handler';
+import { AuditStreamServer } from './audit-stream.server';
+
+/** What an app does with the stream that it follows. */
+export interface Follower {
+  /** Its name in kernel.stream_positions, and of its stage in the metrics. */
+  readonly name: string;
+  readonly handler: ShardHandler;
+  /** Of what was applied, for a handler that keeps them: a repetition is told from a fork. */
+  readonly storedHashes?: StoredHashes;
+  /** What must be well, by name, beside database, stream and shards. */
+  readonly checks?: Readonly<Record<string, ReadinessCheck>>;
+  /** Awaited before the first batch; /health and /ready answer meanwhile. */
+  readonly mayBegin?: () => Promise<void>;
+  /** Works on its own beside the stream: started after it, stopped when no batch is at hand any more. */
+  readonly beside?: readonly { start(): void; stop(): Promise<void> }[];
+}
+
+/** An opened stream, and where the app that follows it shows how it fares. What was given to it stays open. */
+export interface FollowedStream {
+  readonly origin: string;
+  readonly shards: number;
+  /** Initialised, as the workers' role. */
+  readonly dataSource: DataSource;
+  readonly consumer: AuditStreamConsumer;
+  /** The trust root; null: the first audit key that registers itself is trusted. */
+  readonly roots: readonly SignerEntry[] | null;
+  readonly logger: Logger;
+  readonly management: { readonly host: string; readonly port: number };
+  readonly registry?: Registry;
+  /** How often a shard that stopped is tried again. */
+  readonly recheckMs?: number;
+}
+
+export interface RunningFollower {
+  readonly managementPort: number;
+  /** Turns /ready red, finishes the batches at hand, then ends. */
+  close(): Promise<void>;
+}
+
+@Module({})
+class FollowerModule {}
+
+/** Has a handler apply the verified events of every shard, and serves metrics and health. */
+export async function startFollower(stream: FollowedStream, follower: Follower): Promise<RunningFollower> {
+  const { origin, shards, dataSource, consumer, roots, logger, registry = processRegistry } = stream;
+  const { name, handler, storedHashes, beside = [] } = follower;
+  const runner = new ShardRunner({
+    origin,
+    consumer,
+    keys: new TrustedKeys({ origin, roots, registryEvents: () => registryEventsOf(dataSource) }),
+    logger,
+    metrics: new PipelineMetrics({ stage: name, registry, lag: () => consumerLag(dataSource, name) }),
+    ...(storedHashes === undefined ? {} : { storedHashes }),
+    ...(stream.recheckMs === undefined ? {} : { recheckMs: stream.recheckMs }),
+  });
+  const app = await NestFactory.createMicroservice<MicroserviceOptions>(FollowerModule, {
+    strategy: new AuditStreamServer(shards, (shard, signal) => runner.follow(shard, handler, signal)),
+    logger: new NestLogger(logger.child({}, { level: 'warn' })),
+    abortOnError: false,
+  });
+  const management = await startManagementServer({
+    ...stream.management,
+    logger,
+    registry,
+    checks: {
+      postgres: () => assertMigrated(dataSource, { origin, shards }),
+      stream: () => consumer.check(),
+      shards: () => runner.check(),
+      ...follower.checks,
+    },
+  });
+  const close = async (): Promise<void> => {
+    management.drain();
+    await app.close();
+    await Promise.all(beside.map((one) => one.stop()));
+    await management.close();
+  };
+  try {
+    await follower.mayBegin?.();
+    await app.listen();
+    for (const one of beside) one.start();
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { managementPort: management.port, close };
+}

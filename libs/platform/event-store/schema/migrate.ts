@@ -1,0 +1,119 @@
+import { type QueryRunner } from 'typeorm';
+import { genesisHash } from '#evidence';
+import { openEventStoreDataSource, SCHEMA } from './data-source';
+import { EventStoreError } from '../event-store.error';
+import { restoreAuditIndex } from './migrations/audit-index.schema';
+import { beginRestoring } from '../restore/restore-mode.sql';
+import { type ChainRow, refuseOtherChain } from './assert-migrated';
+import { grant } from './role-rights';
+
+/** One migration at a time per database: `hashtext('illuvrse-kernel/migrate')`, computed by the server. */
+const LOCK = `hashtextextended('illuvrse-kernel/migrate', 0)`;
+
+export interface MigrateOptions {
+  /** Names this kernel, `kernel.example.com/prod`; under every hash, so fixed for the life of the database. */
+  origin: string;
+  /** Fixed too: a stream's shard follows from it. */
+  shards: number;
+  /** An existing role that gets exactly the rights the kernel needs at run time. */
+  runtimeRole?: string;
+  /** The same for the workers behind the store. Nothing is granted to a role that is left out. */
+  workerRole?: string;
+  /**
+   * The chain exists already, elsewhere (in the archive): a database without an event is marked as being restored, for
+   * this reason, in the transaction that makes it usable. One that holds events stays as it is.
+   */
+  restore?: string;
+}
+
+/**
+ * Brings the schema up to date and records origin and shard count. Run as the role that owns the schema; as often as
+ * you like, from as many places at once as you like.
+ *
+ * @throws EventStoreError `chain_mismatch` when the database holds another chain; `invalid_request` for options that
+ * cannot be
+ */
+export async function migrate(ownerUrl: string, options: MigrateOptions): Promise<void> {
+  validate(options);
+  const dataSource = await openEventStoreDataSource({
+    url: ownerUrl,
+    poolSize: 3,
+    applicationName: 'kernel-migrate',
+    // An index over a long log takes as long as it takes.
+    statementTimeoutMs: 0,
+  });
+  try {
+    const runner = dataSource.createQueryRunner();
+    try {
+      await runner.query(`SELECT pg_advisory_lock(${LOCK})`);
+      // Not IF NOT EXISTS: that wants the right to create schemas even where a DBA has made this one.
+      const [schema] = (await runner.query(`SELECT to_regnamespace('${SCHEMA}') IS NOT NULL AS there`)) as {
+        there: boolean;
+      }[];
+      if (!schema?.there) await runner.query(`CREATE SCHEMA ${SCHEMA}`);
+      await dataSource.runMigrations();
+      await inTransaction(runner, async () => {
+        await restoreAuditIndex(runner);
+        await recordChain(runner, options);
+        if (options.restore !== undefined) await restoreIfEmpty(runner, options.restore);
+        if (options.runtimeRole !== undefined) await grant(runner, 'runtime', options.runtimeRole);
+        if (options.workerRole !== undefined) await grant(runner, 'worker', options.workerRole);
+      });
+      await runner.query(`SELECT pg_advisory_unlock(${LOCK})`);
+    } finally {
+      await runner.release();
+    }
+  } finally {
+    await dataSource.destroy();
+  }
+}
+
+function validate({ origin, shards, runtimeRole, workerRole }: MigrateOptions): void {
+  // It stands on a line of its own in every signing input (formats, section 2).
+  if (origin === '' || origin.length > 255 || /[\p{Cc}\s]/u.test(origin)) {
+    throw new EventStoreError(
+      'invalid_request',
+      `The origin ${JSON.stringify(origin)} must be 1 to 255 characters without spaces or control characters.`,
+    );
+  }
+  if (!Number.isInteger(shards) || shards < 1 || shards > 1024) {
+    throw new EventStoreError('invalid_request', `The number of shards must be 1 to 1024, not ${shards}.`);
+  }
+  if (runtimeRole !== undefined && runtimeRole === workerRole) {
+    throw new EventStoreError(
+      'invalid_request',
+      `The kernel and the workers cannot share the role ${JSON.stringify(runtimeRole)}: the workers must not be able to append; give them one of their own.`,
+    );
+  }
+}
+
+async function inTransaction(runner: QueryRunner, work: () => Promise<void>): Promise<void> {
+  await runner.startTransaction();
+  try {
+    await work();
+    await runner.commitTransaction();
+  } catch (error) {
+    await runner.rollbackTransaction();
+    throw error;
+  }
+}
+
+async function recordChain(runner: QueryRunner, { origin, shards }: MigrateOptions): Promise<void> {
+  await runner.query(`INSERT INTO kernel.chain (origin, shards) VALUES ($1, $2) ON CONFLICT DO NOTHING`, [
+    origin,
+    shards,
+  ]);
+  const [chain] = (await runner.query(`SELECT origin, shards FROM kernel.chain`)) as ChainRow[];
+  refuseOtherChain(chain, { origin, shards });
+  for (let shard = 0; shard < shards; shard++) {
+    await runner.query(
+      `INSERT INTO kernel.shard_head (shard, seq, hash, ts) VALUES ($1, 0, decode($2, 'hex'), NULL) ON CONFLICT DO NOTHING`,
+      [shard, genesisHash(origin, shard)],
+    );
+  }
+}
+
+async function restoreIfEmpty(runner: QueryRunner, reason: string): Promise<void> {
+  const [filled] = (await runner.query('SELECT FROM kernel.shard_head WHERE seq > 0 LIMIT 1')) as object[];
+  if (filled === undefined) await beginRestoring(runner, reason);
+}
