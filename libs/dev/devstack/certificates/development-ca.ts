@@ -19,10 +19,13 @@ import {
   type JsonGeneralName,
   KeyUsageFlags,
   KeyUsagesExtension,
+  PemConverter,
   SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
   X509Certificate,
   X509CertificateGenerator,
+  X509Crl,
+  X509CrlGenerator,
 } from '@peculiar/x509';
 import { writePrivate, writePublic } from './private-file';
 import { DevstackError } from '../devstack.error';
@@ -35,6 +38,8 @@ const RENEW_CA_BEFORE_DAYS = LEAF_DAYS;
 const RENEW_LEAF_BEFORE_DAYS = 30;
 /** Clocks of containers and hosts differ a little. */
 const BACKDATE_MS = 5 * 60 * 1000;
+/** As OpenSSL reads it (RFC 7468, section 6); the library writes another. */
+const LIST_LABEL = 'X509 CRL';
 const EC_P256 = { name: 'ECDSA', namedCurve: 'P-256' } as const;
 const SIGNING = { name: 'ECDSA', hash: 'SHA-256' } as const;
 
@@ -64,8 +69,14 @@ export class DevelopmentCa {
     private readonly now: () => Date,
   ) {}
 
-  /** Opens the authority in `dir`, or makes a new one when there is none or it is about to expire. */
+  /** Opens the authority in `dir`, and its revocation list, or makes a new one when there is none or it is about to expire. */
   static async open(dir: string, now: () => Date = () => new Date()): Promise<DevelopmentCa> {
+    const ca = await DevelopmentCa.openKey(dir, now);
+    if ((await ca.readList()) === undefined) await ca.writeList([]);
+    return ca;
+  }
+
+  private static async openKey(dir: string, now: () => Date): Promise<DevelopmentCa> {
     await mkdir(dir, { recursive: true, mode: 0o755 });
     const files = { cert: join(dir, 'ca.pem'), key: join(dir, 'ca.key') };
     const existing = await readPair(files);
@@ -107,6 +118,46 @@ export class DevelopmentCa {
 
   get certFile(): string {
     return join(this.dir, 'ca.pem');
+  }
+
+  /** The certificates that it has revoked (PEM). The list lasts as long as the authority: nobody renews it. */
+  get crlFile(): string {
+    return join(this.dir, 'ca.crl');
+  }
+
+  /** Puts certificates on the list. */
+  async revoke(...revoked: CertificateFiles[]): Promise<void> {
+    const serials = ((await this.readList())?.entries ?? []).map(({ serialNumber }) => serialNumber);
+    for (const { cert } of revoked) {
+      serials.push(new X509Certificate(await readFile(cert, 'utf8')).serialNumber);
+    }
+    await this.writeList(serials);
+  }
+
+  private async writeList(serials: readonly string[]): Promise<void> {
+    const list = await X509CrlGenerator.create(
+      {
+        issuer: this.certificate.subject,
+        thisUpdate: new Date(this.now().getTime() - BACKDATE_MS),
+        nextUpdate: this.certificate.notAfter,
+        signingAlgorithm: SIGNING,
+        signingKey: this.key,
+        entries: serials.map((serial) => ({ serialNumber: serial, revocationDate: this.now() })),
+        extensions: [await AuthorityKeyIdentifierExtension.create(this.certificate, false, webcrypto)],
+      },
+      webcrypto,
+    );
+    await writePublic(this.crlFile, `${PemConverter.encode(list.rawData, LIST_LABEL)}\n`);
+  }
+
+  /** Undefined when there is none, or it is of another authority. */
+  private async readList(): Promise<X509Crl | undefined> {
+    try {
+      const list = new X509Crl(PemConverter.decodeFirst(await readFile(this.crlFile, 'utf8')));
+      return (await list.verify({ publicKey: this.certificate }, webcrypto)) ? list : undefined;
+    } catch {
+      return undefined;
+    }
   }
 
   /** The files of a certificate; issues it when it is missing, about to expire, damaged or of another authority. */
