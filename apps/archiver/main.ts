@@ -26,7 +26,7 @@ runApp({
     const metrics = new ArchiverMetrics(processRegistry);
     const archive = await openArchive(config, { observer: metrics, parallel: config.archiveParallel });
     onStop(() => archive.close());
-    const proxy = openDocumentProxy(config);
+    const proxy = openDocumentProxy(config, logger);
     onStop(() => proxy.close());
     const dataSource = await openAsWorker({
       origin,

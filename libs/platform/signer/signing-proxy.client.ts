@@ -2,6 +2,7 @@ import { type KeyObject, randomInt } from 'node:crypto';
 import { type Dispatcher, Pool } from 'undici';
 import { type z } from 'zod';
 import { type SignerPurpose, verifyEd25519 } from '#evidence';
+import { type TlsRenewals } from '#platform/process';
 import { type KeyInfo } from './signing-backend';
 import { SignerError, reasonOf } from './signer.error';
 import {
@@ -16,13 +17,18 @@ import {
   type SigningPurpose,
 } from './signing-contract';
 
-export interface SigningProxyClientOptions {
+/** PEM: the CA that signed the proxy's certificate, and this client's own certificate and key. */
+export interface SigningProxyTls {
+  readonly ca: string | Buffer;
+  readonly cert: string | Buffer;
+  readonly key: string | Buffer;
+}
+
+export interface SigningProxyClientOptions extends SigningProxyTls {
   /** https://host:port of the signing proxy. */
   url: string;
-  /** PEM: the CA that signed the proxy's certificate, and this client's own certificate and key. */
-  ca: string | Buffer;
-  cert: string | Buffer;
-  key: string | Buffer;
+  /** Where these come from, when they are renewed; closed with the client. */
+  renewals?: TlsRenewals<SigningProxyTls> | undefined;
   /** For a whole call, waiting and connecting included. Default {@link DEFAULT_TIMEOUT_MS}. */
   timeoutMs?: number;
   /** Inputs sent in one request. Default {@link DEFAULT_MAX_BATCH}. */
@@ -123,7 +129,7 @@ type Outcome =
  * checked, and one of each key in every answer is verified; whether all are right is for the caller to verify.
  */
 export class SigningProxyClient {
-  private readonly pool: Pool;
+  private pool: Pool;
   private readonly queue: Call[] = [];
   private readonly resend: Batch[] = [];
   private queuedInputs = 0;
@@ -153,15 +159,25 @@ export class SigningProxyClient {
         `The signing proxy is reached over https only, not ${options.url}`,
       );
     }
-    this.pool = new Pool(origin, {
+    this.pool = this.openPool(origin, options);
+    options.renewals?.onRenewal((tls) => {
+      const before = this.pool;
+      this.pool = this.openPool(origin, tls);
+      // Once its requests are answered.
+      void before.close();
+    });
+  }
+
+  private openPool(origin: string, { ca, cert, key }: SigningProxyTls): Pool {
+    return new Pool(origin, {
       // One more than the batches need, so that a health request does not wait behind them.
       connections: this.maxInFlight + 1,
       pipelining: 1,
       keepAliveTimeout: 30_000,
       connect: {
-        ca: options.ca,
-        cert: options.cert,
-        key: options.key,
+        ca,
+        cert,
+        key,
         rejectUnauthorized: true,
         minVersion: 'TLSv1.2',
         timeout: this.timeoutMs,
@@ -286,6 +302,7 @@ export class SigningProxyClient {
     while (this.inFlight > 0 || this.queuedInputs > 0) {
       await new Promise<void>((resolve) => this.idle.push(resolve));
     }
+    this.options.renewals?.close();
     await this.pool.close();
   }
 

@@ -1,15 +1,22 @@
 import { Pool } from 'undici';
+import { type TlsRenewals } from '#platform/process';
 import { SignerError, reasonOf } from '../signer.error';
 
-export interface VaultConnection {
+/** PEM. */
+export interface VaultTls {
+  /** The authorities of its certificate, where the system does not know them. */
+  ca?: string | Buffer | undefined;
+  /** The client certificate and its key, for cert auth. */
+  cert?: string | Buffer | undefined;
+  key?: string | Buffer | undefined;
+}
+
+export interface VaultConnection extends VaultTls {
   /** https://host:port of Vault or OpenBao; http for development servers only. */
   address: string;
   namespace?: string | undefined;
-  /** PEM: the authorities of its certificate, where the system does not know them. */
-  ca?: string | Buffer | undefined;
-  /** PEM: the client certificate and its key, for cert auth. */
-  cert?: string | Buffer | undefined;
-  key?: string | Buffer | undefined;
+  /** Where these come from, when they are renewed; closed with the client. */
+  renewals?: TlsRenewals<VaultTls> | undefined;
   /** For one request. Default {@link REQUEST_TIMEOUT_MS}. */
   requestTimeoutMs?: number;
   /** Requests under way at once. Default {@link DEFAULT_VAULT_CONCURRENCY}. */
@@ -43,11 +50,11 @@ export class VaultFailure extends Error {
 }
 
 export class VaultClient {
-  private readonly pool: Pool;
+  private pool: Pool;
   private readonly timeoutMs: number;
 
   constructor(private readonly connection: VaultConnection) {
-    const { address, ca, cert, key } = connection;
+    const { address } = connection;
     this.timeoutMs = connection.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
     const { protocol, origin, pathname } = new URL(address);
     if (!['https:', 'http:'].includes(protocol) || pathname !== '/') {
@@ -56,8 +63,18 @@ export class VaultClient {
         `The address of Vault is https://host:port and no path, not ${address}`,
       );
     }
-    this.pool = new Pool(origin, {
-      connections: connection.concurrency ?? DEFAULT_VAULT_CONCURRENCY,
+    this.pool = this.openPool(origin, connection);
+    connection.renewals?.onRenewal((tls) => {
+      const before = this.pool;
+      this.pool = this.openPool(origin, tls);
+      // Once its requests are answered.
+      void before.close();
+    });
+  }
+
+  private openPool(origin: string, { ca, cert, key }: VaultTls): Pool {
+    return new Pool(origin, {
+      connections: this.connection.concurrency ?? DEFAULT_VAULT_CONCURRENCY,
       pipelining: 1,
       keepAliveTimeout: 30_000,
       connect: {
@@ -121,6 +138,7 @@ export class VaultClient {
   }
 
   close(): Promise<void> {
+    this.connection.renewals?.close();
     return this.pool.destroy();
   }
 }
