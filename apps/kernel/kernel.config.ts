@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { roleBindings } from '#platform/edge';
+import { revocationListFile, roleBindings } from '#platform/edge';
 import {
   certificateFile,
   type ConfigOf,
@@ -77,6 +77,11 @@ export const kernelConfig = defineConfig({
     schema: certificateFile('authorities'),
     description:
       'The authorities (PEM) whose client certificates are accepted; all others fail the handshake.',
+  },
+  KERNEL_TLS_CLIENT_CRL_FILE: {
+    schema: revocationListFile().optional(),
+    description:
+      'Revocation lists (PEM) of those authorities, one of each. Who is on one is refused, on open connections too; once a list has ended, all new connections of its authority are.',
   },
   KERNEL_ROLE_BINDINGS: {
     schema: json(

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import {
   assertMigrated,
   assertRuntimeRole,
@@ -8,13 +7,13 @@ import {
   EventStoreError,
   openConnections,
 } from '#platform/event-store';
-import { createServiceApp, HttpEdgeError, RoleAccess, RoleBindings, type ServiceApp } from '#platform/edge';
+import { createServiceApp, HttpEdgeError, readRevocationLists, RoleAccess, RoleBindings, type ServiceApp } from '#platform/edge';
 import { PipelineDurability } from '#platform/audit-stream';
 import { ApproverDirectory, FirstPool } from '#modules/governance';
 import { KmsRequirement, SigningKeys } from '#modules/key-registry';
 import { ModeWatch } from '#modules/modes';
-import { growHeapFreely, processRegistry, runApp, startManagementServer } from '#platform/process';
-import { SignerError, SigningProxyClient } from '#platform/signer';
+import { growHeapFreely, processRegistry, runApp, startManagementServer, TlsFiles } from '#platform/process';
+import { openSigningProxyClient, SignerError } from '#platform/signer';
 import { assertGovernanceSettings, webhookEndpoints } from './governance-settings';
 import { kernelConfig } from './kernel.config';
 import { KernelModule } from './kernel.module';
@@ -28,22 +27,24 @@ runApp({
   async start(config, { logger, onStop }) {
     assertGovernanceSettings(config);
     const webhooks = webhookEndpoints(config);
-    const proxy = new SigningProxyClient({
-      url: config.kmsEndpoint,
-      ca: readFileSync(config.kmsCaFile),
-      cert: readFileSync(config.kmsClientCertFile),
-      key: readFileSync(config.kmsClientKeyFile),
-      timeoutMs: config.kmsTimeoutMs,
+    const proxy = openSigningProxyClient(config, { logger, timeoutMs: config.kmsTimeoutMs });
+    const tls = new TlsFiles({
+      use: 'service_api',
+      paths: {
+        cert: config.tlsCertFile,
+        key: config.tlsKeyFile,
+        ca: config.tlsClientCaFile,
+        crl: config.tlsClientCrlFile,
+      },
+      readLists: readRevocationLists,
+      logger,
     });
+    onStop(async () => tls.close());
     await new KmsRequirement(config).assertAtStart(proxy);
     const service: ServiceApp = await createServiceApp(
       KernelModule.register({ config, proxy, registry: processRegistry, webhooks, logger }),
       {
-        tls: {
-          cert: readFileSync(config.tlsCertFile),
-          key: readFileSync(config.tlsKeyFile),
-          ca: readFileSync(config.tlsClientCaFile),
-        },
+        tls: tls.current,
         access: new RoleAccess(new RoleBindings(config.roleBindings), (principal) =>
           service.app.get(ApproverDirectory, { strict: false }).isApprover(principal),
         ),
@@ -65,6 +66,7 @@ runApp({
           ),
       },
     );
+    tls.onRenewal((renewed) => service.renewTls(renewed));
     const { app } = service;
     const { origin, shards } = config;
     await assertRuntimeRole(app.get(DataSource));

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { revocationListFile } from '#platform/edge';
 import {
   certificateFile,
   type ConfigOf,
@@ -49,6 +50,11 @@ export const signingProxyConfig = defineConfig({
     schema: certificateFile('authorities'),
     description:
       'The authorities (PEM) whose client certificates are accepted; all others fail the handshake.',
+  },
+  KERNEL_TLS_CLIENT_CRL_FILE: {
+    schema: revocationListFile().optional(),
+    description:
+      'Revocation lists (PEM) of those authorities, one of each. Who is on one is refused, on open connections too; once a list has ended, all new connections of its authority are.',
   },
   KERNEL_SIGNING_CLIENTS: {
     schema: json(
