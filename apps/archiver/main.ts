@@ -41,6 +41,7 @@ runApp({
       shards,
       dataSource,
       observer: loggedInterruptions(logger),
+      logger,
     });
     onStop(() => consumer.close());
     const archiver = await startArchiver(

@@ -33,6 +33,7 @@ runApp({
       shards,
       dataSource,
       observer: loggedInterruptions(logger),
+      logger,
     });
     onStop(() => consumer.close());
     const indexer = await startIndexer({

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Writable } from 'node:stream';
 import { Registry } from 'prom-client';
 import { TestCa, type TestCertificate } from '#dev/testing';
+import { ConfigError } from '../config/config-error';
 import { createLogger } from '../logs/logger';
 import { TlsFiles, type TlsMaterial } from './tls-files';
 
@@ -185,6 +186,7 @@ describe('TLS files', () => {
 
   it('that do not fit together at the start are an error', async () => {
     await put({ cert: first.cert, key: second.key });
+    expect(() => open()).toThrow(ConfigError);
     expect(() => open()).toThrow('do not belong together');
   });
 

@@ -3,6 +3,7 @@ import { type FSWatcher, readFileSync, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { type Gauge, register, type Registry } from 'prom-client';
+import { ConfigError } from '../config/config-error';
 import { type Logger } from '../logs/logger';
 import { certificatesIn, revocationListsIn, type Validity, validityOf, whyNotInForce } from './certificates';
 import { ExpiryWatch, gauge } from './expiry-watch';
@@ -69,7 +70,7 @@ export class TlsFiles<P extends TlsPaths = TlsPaths> implements TlsRenewals<TlsM
   /** Why the files are not taken, and since when (performance.now); undefined while they are in force. */
   private refused: { reason: string; since: number; said: boolean } | undefined;
 
-  /** @throws Error when the files cannot be read or do not fit together */
+  /** @throws ConfigError when the files cannot be read or do not fit together */
   constructor(private readonly options: TlsFilesOptions<P>) {
     const { use, paths, logger, registry = register } = options;
     this.expiry = new ExpiryWatch(use, logger, registry);
@@ -79,8 +80,13 @@ export class TlsFiles<P extends TlsPaths = TlsPaths> implements TlsRenewals<TlsM
       'Whether TLS files have changed to something that cannot be used (1), so that the ones before stay in force.',
       ['use'],
     );
-    this.material = this.read();
-    this.expiry.watch(this.check(this.material));
+    try {
+      this.material = this.read();
+      this.expiry.watch(this.check(this.material));
+    } catch (error) {
+      const member = `the TLS files ${pathsOf(paths).join(', ')}`;
+      throw new ConfigError('invalid_configuration', [{ member, problem: (error as Error).message }]);
+    }
     this.expiry.look(Date.now());
     this.refusedGauge.set({ use }, 0);
     const files = pathsOf(paths);
