@@ -7,12 +7,19 @@ import {
   EventStoreError,
   openConnections,
 } from '#platform/event-store';
-import { createServiceApp, HttpEdgeError, readRevocationLists, RoleAccess, RoleBindings, type ServiceApp } from '#platform/edge';
+import {
+  createServiceApp,
+  HttpEdgeError,
+  openServerTls,
+  RoleAccess,
+  RoleBindings,
+  type ServiceApp,
+} from '#platform/edge';
 import { PipelineDurability } from '#platform/audit-stream';
 import { ApproverDirectory, FirstPool } from '#modules/governance';
 import { KmsRequirement, SigningKeys } from '#modules/key-registry';
 import { ModeWatch } from '#modules/modes';
-import { growHeapFreely, processRegistry, runApp, startManagementServer, TlsFiles } from '#platform/process';
+import { growHeapFreely, processRegistry, runApp, startManagementServer } from '#platform/process';
 import { openSigningProxyClient, SignerError } from '#platform/signer';
 import { assertGovernanceSettings, webhookEndpoints } from './governance-settings';
 import { kernelConfig } from './kernel.config';
@@ -28,17 +35,7 @@ runApp({
     assertGovernanceSettings(config);
     const webhooks = webhookEndpoints(config);
     const proxy = openSigningProxyClient(config, { logger, timeoutMs: config.kmsTimeoutMs });
-    const tls = new TlsFiles({
-      use: 'service_api',
-      paths: {
-        cert: config.tlsCertFile,
-        key: config.tlsKeyFile,
-        ca: config.tlsClientCaFile,
-        crl: config.tlsClientCrlFile,
-      },
-      readLists: readRevocationLists,
-      logger,
-    });
+    const tls = openServerTls('service_api', config, logger);
     onStop(async () => tls.close());
     await new KmsRequirement(config).assertAtStart(proxy);
     const service: ServiceApp = await createServiceApp(

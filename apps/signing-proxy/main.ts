@@ -1,5 +1,5 @@
-import { readRevocationLists } from '#platform/edge';
-import { growHeapFreely, runApp, sizeThreadPool, TlsFiles } from '#platform/process';
+import { openServerTls } from '#platform/edge';
+import { growHeapFreely, runApp, sizeThreadPool } from '#platform/process';
 import { SignerError } from '#platform/signer';
 import { openMadeKeys } from './keys/open-made-keys';
 import { openMarks } from './marks/open-marks';
@@ -21,17 +21,7 @@ runApp({
     close = () => Promise.all([backend.close(), marks?.close()]);
     const made = await openMadeKeys(config);
     close = () => Promise.all([backend.close(), marks?.close(), made?.close()]);
-    const tls = new TlsFiles({
-      use: 'signing_proxy',
-      paths: {
-        cert: config.tlsCertFile,
-        key: config.tlsKeyFile,
-        ca: config.tlsClientCaFile,
-        crl: config.tlsClientCrlFile,
-      },
-      readLists: readRevocationLists,
-      logger,
-    });
+    const tls = openServerTls('signing_proxy', config, logger);
     onStop(async () => tls.close());
     const proxy = await startSigningProxy({
       origin: config.origin,

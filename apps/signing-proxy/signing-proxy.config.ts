@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { revocationListFile } from '#platform/edge';
+import { serverTlsSettings } from '#platform/edge';
 import {
   certificateFile,
   type ConfigOf,
@@ -44,18 +44,7 @@ export const signingProxyConfig = defineConfig({
     description: 'Port of the proxy (HTTPS, mutual TLS).',
     default: 8445,
   },
-  KERNEL_TLS_CERT_FILE: { schema: certificateFile(), description: "The proxy's certificate chain (PEM)." },
-  KERNEL_TLS_KEY_FILE: { schema: readableFile(), description: 'Its private key (PEM).' },
-  KERNEL_TLS_CLIENT_CA_FILE: {
-    schema: certificateFile('authorities'),
-    description:
-      'The authorities (PEM) whose client certificates are accepted; all others fail the handshake.',
-  },
-  KERNEL_TLS_CLIENT_CRL_FILE: {
-    schema: revocationListFile().optional(),
-    description:
-      'Revocation lists (PEM) of those authorities, one of each. Who is on one is refused, on open connections too; once a list has ended, all new connections of its authority are.',
-  },
+  ...serverTlsSettings("The proxy's"),
   KERNEL_SIGNING_CLIENTS: {
     schema: json(
       signingClients,

@@ -19,7 +19,7 @@ export {
   type ServiceAppOptions,
   type ServiceLimits,
 } from './service-app';
-export { readRevocationLists, revocationListFile } from './tls/revocation-lists';
+export { openServerTls, serverTlsSettings } from './tls/server-tls-settings';
 export { type ServiceTls } from './tls/server-tls';
 export { type AccessRules } from './access/access-rules';
 export { AccessError, type AccessErrorCode } from './access/access-error';
