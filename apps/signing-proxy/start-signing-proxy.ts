@@ -1,6 +1,12 @@
 import { type Server } from 'node:https';
 import { type TLSSocket } from 'node:tls';
-import { type Contract, createServiceApp, type ProblemObserver, type ServiceApp, type ServiceTls } from '#platform/edge';
+import {
+  type Contract,
+  createServiceApp,
+  type ProblemObserver,
+  type ServiceApp,
+  type ServiceTls,
+} from '#platform/edge';
 import { startManagementServer } from '#platform/process';
 import { ClientAccess } from './clients/client-access';
 import { KeyMaking } from './keys/key-making';
