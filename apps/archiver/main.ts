@@ -17,7 +17,7 @@ runFollower({
     const metrics = new ArchiverMetrics(processRegistry);
     const archive = await openArchive(config, { observer: metrics, parallel: config.archiveParallel });
     onStop(() => archive.close());
-    const proxy = openDocumentProxy(config);
+    const proxy = openDocumentProxy(config, logger);
     onStop(() => proxy.close());
     if (config.archive === 'fs')
       logger.warn('archives into a folder, which its owner can change: for development only');

@@ -30,7 +30,7 @@ runApp({
     const archive = await openArchive(config, { observer: metrics, parallel: config.archiveParallel });
     onStop(() => archive.close());
     if (config.isProduction) await archive.assertProtected();
-    const proxy = openDocumentProxy(config);
+    const proxy = openDocumentProxy(config, logger);
     onStop(() => proxy.close());
     const dataSource = await openAsWorker(config, {
       name: 'auditor',

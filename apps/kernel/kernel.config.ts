@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { roleBindings } from '#platform/edge';
+import { serverTlsSettings, roleBindings } from '#platform/edge';
 import {
   certificateFile,
   type ConfigOf,
@@ -68,16 +68,7 @@ export const kernelConfig = defineConfig({
     description: 'Port of the service API (HTTPS, mutual TLS).',
     default: 8443,
   },
-  KERNEL_TLS_CERT_FILE: {
-    schema: certificateFile(),
-    description: "The service API's certificate chain (PEM).",
-  },
-  KERNEL_TLS_KEY_FILE: { schema: readableFile(), description: 'Its private key (PEM).' },
-  KERNEL_TLS_CLIENT_CA_FILE: {
-    schema: certificateFile('authorities'),
-    description:
-      'The authorities (PEM) whose client certificates are accepted; all others fail the handshake.',
-  },
+  ...serverTlsSettings("The service API's"),
   KERNEL_ROLE_BINDINGS: {
     schema: json(
       roleBindings,

@@ -1,5 +1,4 @@
 /** Serves the kernel's API over mutual TLS; binds the modules to each other and to the platform. */
-import { readFileSync } from 'node:fs';
 import {
   assertMigrated,
   assertRuntimeRole,
@@ -8,13 +7,20 @@ import {
   EventStoreError,
 } from '#platform/event-store';
 import { Database, openConnections } from '#platform/postgres';
-import { createServiceApp, HttpEdgeError, RoleAccess, RoleBindings, type ServiceApp } from '#platform/edge';
+import {
+  createServiceApp,
+  HttpEdgeError,
+  openServerTls,
+  RoleAccess,
+  RoleBindings,
+  type ServiceApp,
+} from '#platform/edge';
 import { PipelineDurability } from '#platform/audit-stream';
 import { ApproverDirectory, FirstPool } from '#modules/governance';
 import { KmsRequirement, SigningKeys } from '#modules/key-registry';
 import { ModeWatch } from '#modules/modes';
 import { processRegistry, runApp, startManagementServer } from '#platform/process';
-import { SignerError, SigningProxyClient } from '#platform/signer';
+import { openSigningProxyClient, SignerError } from '#platform/signer';
 import { assertGovernanceSettings, webhookEndpoints } from './governance-settings';
 import { kernelConfig } from './kernel.config';
 import { KernelModule } from './kernel.module';
@@ -27,22 +33,14 @@ runApp({
   async start(config, { logger, onStop }) {
     assertGovernanceSettings(config);
     const webhooks = webhookEndpoints(config);
-    const proxy = new SigningProxyClient({
-      url: config.kmsEndpoint,
-      ca: readFileSync(config.kmsCaFile),
-      cert: readFileSync(config.kmsClientCertFile),
-      key: readFileSync(config.kmsClientKeyFile),
-      timeoutMs: config.kmsTimeoutMs,
-    });
+    const proxy = openSigningProxyClient(config, { logger, timeoutMs: config.kmsTimeoutMs });
+    const tls = openServerTls('service_api', config, logger);
+    onStop(async () => tls.close());
     await new KmsRequirement(config).assertAtStart(proxy);
     const service: ServiceApp = await createServiceApp(
       KernelModule.register({ config, proxy, registry: processRegistry, webhooks, logger }),
       {
-        tls: {
-          cert: readFileSync(config.tlsCertFile),
-          key: readFileSync(config.tlsKeyFile),
-          ca: readFileSync(config.tlsClientCaFile),
-        },
+        tls: tls.current,
         access: new RoleAccess(new RoleBindings(config.roleBindings), (principal) =>
           service.app.get(ApproverDirectory, { strict: false }).isApprover(principal),
         ),
@@ -64,6 +62,7 @@ runApp({
           ),
       },
     );
+    tls.onRenewal((renewed) => service.renewTls(renewed));
     const { app } = service;
     const { origin, shards } = config;
     await assertRuntimeRole(app.get(DataSource));

@@ -19,7 +19,7 @@ runApp({
       connections: Math.min(shards + 2, MAX_CONNECTIONS),
     });
     onStop(() => dataSource.destroy());
-    const publisher = openStreamPublisher(config, { shards });
+    const publisher = openStreamPublisher(config, { shards, logger });
     onStop(() => publisher.close());
     const relay = await startOutboxRelay({
       origin,

@@ -1,5 +1,5 @@
 /** Holds the signing backends, the only process that reaches the keys; signs what parses as its purpose. */
-import { readFileSync } from 'node:fs';
+import { openServerTls } from '#platform/edge';
 import { runApp, sizeThreadPool } from '#platform/process';
 import { SignerError } from '#platform/signer';
 import { openMadeKeys } from './keys/open-made-keys';
@@ -7,7 +7,6 @@ import { openMarks } from './marks/open-marks';
 import { openBackend } from './open-backend';
 import { signingProxyConfig } from './signing-proxy.config';
 import { startSigningProxy } from './start-signing-proxy';
-import { type TlsMaterial } from './tls/certificate-reload';
 
 sizeThreadPool();
 runApp({
@@ -22,11 +21,8 @@ runApp({
     close = () => Promise.all([backend.close(), marks?.close()]);
     const made = await openMadeKeys(config);
     close = () => Promise.all([backend.close(), marks?.close(), made?.close()]);
-    const readTls = (): TlsMaterial => ({
-      cert: readFileSync(config.tlsCertFile),
-      key: readFileSync(config.tlsKeyFile),
-      clientCa: readFileSync(config.tlsClientCaFile),
-    });
+    const tls = openServerTls('signing_proxy', config, logger);
+    onStop(async () => tls.close());
     const proxy = await startSigningProxy({
       origin: config.origin,
       clients: config.signingClients,
@@ -39,14 +35,13 @@ runApp({
       logger,
       host: config.listenHost,
       port: config.listenPort,
-      tls: readTls(),
-      readTls,
+      tls: tls.current,
       management: { host: config.managementHost, port: config.managementPort },
       guard: { timeoutMs: config.signerTimeoutMs },
     });
     // Which closes the backend, the marks and the list of keys after the requests that are under way.
     close = () => proxy.close();
-    process.on('SIGHUP', () => proxy.reloadTls());
+    tls.onRenewal((renewed) => proxy.renewTls(renewed));
     logger.info(
       {
         port: proxy.port,

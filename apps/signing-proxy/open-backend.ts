@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs';
-import { type Logger } from '#platform/process';
+import { type Logger, TlsFiles } from '#platform/process';
 import {
   AwsKmsBackend,
   Pkcs11Backend,
   ProxyBackend,
   SignerError,
   type SigningBackend,
+  signingProxyTls,
   SoftwareBackend,
   type VaultAuth,
   VaultTransitBackend,
@@ -58,32 +58,47 @@ function open(config: SigningProxyConfig, logger: Logger): Promise<SigningBacken
         endpoint: encrypted('KERNEL_AWS_KMS_ENDPOINT', config.awsKmsEndpoint, config),
         concurrency: config.awsKmsConcurrency,
       });
-    case 'vault-transit':
+    case 'vault-transit': {
+      const tls = vaultTls(config, logger);
       return VaultTransitBackend.open({
         address: needed(
           'KERNEL_VAULT_ADDRESS',
           encrypted('KERNEL_VAULT_ADDRESS', config.vaultAddress, config),
         ),
         namespace: config.vaultNamespace,
-        ca: contents(config.vaultCaFile),
-        cert: contents(config.vaultClientCertFile),
-        key: contents(config.vaultClientKeyFile),
+        ...tls.current,
+        renewals: tls,
         mount: config.vaultTransitMount,
         concurrency: config.vaultConcurrency,
         auth: vaultAuth(config),
         keys: config.signingKeys,
         onTrouble: (sentence) => logger.warn({ backend: 'vault-transit' }, sentence),
       });
-    case 'proxy':
+    }
+    case 'proxy': {
+      const url = needed('KMS_ENDPOINT', config.kmsEndpoint);
+      const files = {
+        kmsCaFile: needed('KMS_CA_FILE', config.kmsCaFile),
+        kmsClientCertFile: needed('KMS_CLIENT_CERT_FILE', config.kmsClientCertFile),
+        kmsClientKeyFile: needed('KMS_CLIENT_KEY_FILE', config.kmsClientKeyFile),
+      };
+      const tls = signingProxyTls(files, logger);
       return ProxyBackend.open({
-        url: needed('KMS_ENDPOINT', config.kmsEndpoint),
-        ca: readFileSync(needed('KMS_CA_FILE', config.kmsCaFile)),
-        cert: readFileSync(needed('KMS_CLIENT_CERT_FILE', config.kmsClientCertFile)),
-        key: readFileSync(needed('KMS_CLIENT_KEY_FILE', config.kmsClientKeyFile)),
+        url,
+        ...tls.current,
+        renewals: tls,
         origin: config.origin,
         keys: config.signingKeys,
       });
+    }
   }
+}
+
+function vaultTls(
+  { vaultCaFile: ca, vaultClientCertFile: cert, vaultClientKeyFile: key }: SigningProxyConfig,
+  logger: Logger,
+) {
+  return new TlsFiles({ use: 'vault', paths: { ca, cert, key }, logger });
 }
 
 function vaultAuth(config: SigningProxyConfig): VaultAuth {
@@ -127,10 +142,6 @@ function encrypted(
 ): string | undefined {
   if (!isProduction || value === undefined || value.startsWith('https:')) return value;
   throw new SignerError('refused_in_production', `${variable} has to be https when NODE_ENV=production`);
-}
-
-function contents(file: string | undefined): Buffer | undefined {
-  return file === undefined ? undefined : readFileSync(file);
 }
 
 /** @throws SignerError `refused_in_production` */

@@ -228,7 +228,7 @@ export async function startProxyFixture(options: FixtureOptions = {}): Promise<P
       logger,
       host: '127.0.0.1',
       port,
-      tls: { cert: server.cert, key: server.key, clientCa: ca.cert },
+      tls: { cert: server.cert, key: server.key, ca: ca.cert },
       management: { host: '127.0.0.1', port: 0 },
       guard: options.guard ?? { timeoutMs: 30_000 },
     });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { serverTlsSettings } from '#platform/edge';
 import {
   certificateFile,
   type ConfigOf,
@@ -43,13 +44,7 @@ export const signingProxyConfig = defineConfig({
     description: 'Port of the proxy (HTTPS, mutual TLS).',
     default: 8445,
   },
-  KERNEL_TLS_CERT_FILE: { schema: certificateFile(), description: "The proxy's certificate chain (PEM)." },
-  KERNEL_TLS_KEY_FILE: { schema: readableFile(), description: 'Its private key (PEM).' },
-  KERNEL_TLS_CLIENT_CA_FILE: {
-    schema: certificateFile('authorities'),
-    description:
-      'The authorities (PEM) whose client certificates are accepted; all others fail the handshake.',
-  },
+  ...serverTlsSettings("The proxy's"),
   KERNEL_SIGNING_CLIENTS: {
     schema: json(
       signingClients,

@@ -1,6 +1,12 @@
 import { type Server } from 'node:https';
 import { type TLSSocket } from 'node:tls';
-import { type Contract, createServiceApp, type ProblemObserver, type ServiceApp } from '#platform/edge';
+import {
+  type Contract,
+  createServiceApp,
+  type ProblemObserver,
+  type ServiceApp,
+  type ServiceTls,
+} from '#platform/edge';
 import { startManagementServer } from '#platform/process';
 import { ClientAccess } from './clients/client-access';
 import { KeyMaking } from './keys/key-making';
@@ -10,15 +16,12 @@ import { SigningRefusal } from './refusal';
 import { SigningMetrics } from './signing.metrics';
 import { SigningProxyModule } from './signing-proxy.module';
 import { type SigningProxyOptions } from './signing-proxy.options';
-import { CertificateReload, secureContextOf, type TlsMaterial } from './tls/certificate-reload';
 
 export interface SigningProxyServerOptions extends SigningProxyOptions {
   host: string;
   /** 0 takes a free one. */
   port: number;
-  tls: TlsMaterial;
-  /** Reads the same anew, to see whether it has changed; without it a restart is needed. */
-  readTls?: () => TlsMaterial;
+  tls: ServiceTls;
   management: { host: string; port: number };
 }
 
@@ -27,8 +30,8 @@ export interface RunningSigningProxy {
   managementPort: number;
   server: Server;
   contract: Contract;
-  /** Looks now whether the TLS files have changed. */
-  reloadTls(): void;
+  /** Puts other certificates, authorities and revocation lists into force; connections stay, unless theirs is refused now. */
+  renewTls(tls: ServiceTls): void;
   /** Turns /ready red, finishes what is being signed, then closes ports and backends. */
   close(): Promise<void>;
 }
@@ -50,9 +53,8 @@ const MAX_CONNECTIONS = 1_000;
 /** Starts the proxy on backends that are open already; it closes them when it is closed. */
 export async function startSigningProxy(options: SigningProxyServerOptions): Promise<RunningSigningProxy> {
   const access = new ClientAccess(options);
-  const { cert, key, ca } = secureContextOf(options.tls);
   const service: ServiceApp = await createServiceApp(SigningProxyModule.forRoot(options), {
-    tls: { cert, key, ca },
+    tls: options.tls,
     access,
     openapiPath: CONTRACT,
     // Each batch has a line of its own: one more for its request would cost as much as a signature.
@@ -100,16 +102,13 @@ export async function startSigningProxy(options: SigningProxyServerOptions): Pro
       },
     },
   });
-  const { readTls, tls, logger } = options;
-  const reload = readTls && new CertificateReload(server, readTls, tls, logger);
   return {
     port,
     managementPort: management.port,
     server,
     contract: service.contract,
-    reloadTls: () => reload?.look(),
+    renewTls: (renewed) => service.renewTls(renewed),
     close: async () => {
-      reload?.close();
       management.drain();
       await service.close(DRAIN_MS);
       await Promise.all(options.backends.map((backend) => backend.close()));

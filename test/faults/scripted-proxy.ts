@@ -67,7 +67,7 @@ export async function startScriptedProxy(
     tls: {
       cert: readFileSync(proxyServer.cert),
       key: readFileSync(proxyServer.key),
-      clientCa: readFileSync(caCert),
+      ca: readFileSync(caCert),
     },
     management: { host: '127.0.0.1', port: 0 },
   });

@@ -311,7 +311,7 @@ async function startProxy(dir: string, removeDir: () => Promise<void>): Promise<
       logger: createLogger({ app: 'behind', level: 'silent' }),
       host: '127.0.0.1',
       port,
-      tls: { cert: server.cert, key: server.key, clientCa: ca.cert },
+      tls: { cert: server.cert, key: server.key, ca: ca.cert },
       management: { host: '127.0.0.1', port: 0 },
       guard: { timeoutMs: 30_000 },
     });

@@ -296,7 +296,7 @@ class Front {
       logger: createLogger({ app: 'front', level: 'silent' }),
       host: '127.0.0.1',
       port: 0,
-      tls: { cert: server.cert, key: server.key, clientCa: ca.cert },
+      tls: { cert: server.cert, key: server.key, ca: ca.cert },
       management: { host: '127.0.0.1', port: 0 },
       // Opens soon, and closes when a health check finds the backend well: there are many troubles to go through.
       guard: { timeoutMs: 800, failuresToOpen: 3, openMs: 60_000, longestOpenMs: 60_000 },

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { type SASLOptions } from 'kafkajs';
 import { type DataSource } from '#platform/postgres';
-import { ConfigError, type ConfigProblem } from '#platform/process';
+import { ConfigError, type ConfigProblem, createLogger, type Logger, TlsFiles } from '#platform/process';
 import {
   type AuditStreamConsumer,
   type AuditStreamObserver,
@@ -21,7 +20,12 @@ export interface OpenConsumerOptions {
   /** Initialised; stays the caller's. Read by the stream over PostgreSQL. */
   readonly dataSource: DataSource;
   readonly observer?: AuditStreamObserver;
+  /** Given: the TLS files are followed while they are renewed, and it is told of that. Left out: they are read once. */
+  readonly logger?: Logger;
 }
+
+/** What files are read once for. */
+const SILENT = createLogger({ app: 'audit-stream', level: 'silent' });
 
 /**
  * The relay's side of the stream that the settings name. Nothing is connected yet.
@@ -29,7 +33,7 @@ export interface OpenConsumerOptions {
  */
 export function openStreamPublisher(
   settings: StreamSettings & StreamTopicSettings,
-  { shards }: { readonly shards: number },
+  { shards, logger }: { readonly shards: number; readonly logger?: Logger },
 ): AuditStreamPublisher {
   const problems = settingsProblems(settings);
   if (settings.kafkaMinInsyncReplicas > settings.kafkaReplicationFactor) {
@@ -41,7 +45,7 @@ export function openStreamPublisher(
   refuse(problems);
   if (settings.stream === 'postgres') return new PostgresPublisher();
   return new KafkaPublisher({
-    connection: kafkaConnection(settings, 'kernel-outbox-relay'),
+    connection: kafkaConnection(settings, 'kernel-outbox-relay', logger),
     topic: settings.kafkaTopic,
     shards,
     topicOptions: {
@@ -58,13 +62,13 @@ export function openStreamPublisher(
  */
 export function openStreamConsumer(
   settings: StreamSettings,
-  { consumer, shards, dataSource, observer }: OpenConsumerOptions,
+  { consumer, shards, dataSource, observer, logger }: OpenConsumerOptions,
 ): AuditStreamConsumer {
   refuse(settingsProblems(settings));
   const observed = observer === undefined ? {} : { observer };
   if (settings.stream === 'postgres') return new PostgresConsumer({ dataSource, shards, ...observed });
   return new KafkaConsumer({
-    connection: kafkaConnection(settings, `kernel-${consumer}`),
+    connection: kafkaConnection(settings, `kernel-${consumer}`, logger),
     topic: settings.kafkaTopic,
     shards,
     // Of this topic, and so of this kernel alone.
@@ -121,26 +125,34 @@ function refuse(problems: readonly ConfigProblem[]): void {
   if (problems.length > 0) throw new ConfigError('invalid_configuration', [...problems]);
 }
 
-function kafkaConnection(settings: StreamSettings, clientId: string): KafkaConnection {
+function kafkaConnection(settings: StreamSettings, clientId: string, logger?: Logger): KafkaConnection {
   const sasl = saslOptions(settings);
   return {
     brokers: settings.kafkaBrokers ?? [],
     clientId,
-    ...(settings.kafkaTls ? { tls: tlsFiles(settings) } : {}),
+    ...(settings.kafkaTls ? kafkaTls(settings, logger) : {}),
     ...(sasl === undefined ? {} : { sasl }),
   };
 }
 
-function tlsFiles({
-  kafkaCaFile,
-  kafkaCertFile,
-  kafkaKeyFile,
-}: StreamSettings): KafkaConnection['tls'] & object {
-  return {
-    ...(kafkaCaFile === undefined ? {} : { ca: readFileSync(kafkaCaFile) }),
-    ...(kafkaCertFile === undefined ? {} : { cert: readFileSync(kafkaCertFile) }),
-    ...(kafkaKeyFile === undefined ? {} : { key: readFileSync(kafkaKeyFile) }),
+function kafkaTls(
+  { kafkaCaFile: ca, kafkaCertFile: cert, kafkaKeyFile: key }: StreamSettings,
+  logger: Logger | undefined,
+): Pick<KafkaConnection, 'tls' | 'renewals'> {
+  const files = new TlsFiles({ use: 'kafka', paths: { ca, cert, key }, logger: logger ?? SILENT });
+  if (logger === undefined) files.close();
+  const tls = {
+    get ca() {
+      return files.current.ca;
+    },
+    get cert() {
+      return files.current.cert;
+    },
+    get key() {
+      return files.current.key;
+    },
   };
+  return { tls, renewals: files };
 }
 
 function saslOptions(settings: StreamSettings): SASLOptions | undefined {

@@ -19,8 +19,9 @@ export {
   type ServiceApp,
   type ServiceAppOptions,
   type ServiceLimits,
-  type ServiceTls,
 } from './service-app';
+export { openServerTls, serverTlsSettings } from './tls/server-tls-settings';
+export { type ServiceTls } from './tls/server-tls';
 export { type AccessRules } from './access/access-rules';
 export { AccessError, type AccessErrorCode } from './access/access-error';
 export { divisionOf } from './access/event-division';

@@ -22,16 +22,7 @@ import { type ProblemObserver, ProblemWriter, type ProblemWording } from './prob
 import { ModeGuard, type WriteGate } from './mode.guard';
 import { answerRawRefusals } from './raw-refusals';
 import { assertRouteParity, controllerRoutes } from './route-parity';
-
-/** PEM, as text or bytes. */
-export interface ServiceTls {
-  readonly cert: string | Buffer;
-  readonly key: string | Buffer;
-  /** The authorities whose client certificates are accepted. */
-  readonly ca: string | Buffer;
-  /** Revocation lists of those authorities. */
-  readonly crl?: string | Buffer;
-}
+import { ServerTls, serverTlsOptions, type ServiceTls } from './tls/server-tls';
 
 export interface ServiceLimits {
   /** Largest body. */
@@ -104,6 +95,8 @@ export interface ServiceApp {
   readonly server: Server;
   /** Resolves with the port, once connections are accepted. */
   listen(port: number, host: string): Promise<number>;
+  /** Puts other certificates, authorities and revocation lists into force; connections stay, unless theirs is refused now. */
+  renewTls(tls: ServiceTls): void;
   /**
    * Stops accepting, lets running requests finish for at most `drainMs` (default 10,000), then closes the
    * connections that are left and shuts the modules down.
@@ -146,11 +139,7 @@ export async function createServiceApp(
     site: options.site,
   });
   const httpsOptions = {
-    ...options.tls,
-    requestCert: true,
-    rejectUnauthorized: true,
-    // No renegotiation: the certificate that a connection began with is the one it keeps.
-    minVersion: 'TLSv1.3' as const,
+    ...serverTlsOptions(options.tls),
     handshakeTimeout: limits.handshakeTimeoutMs,
     maxHeaderSize: limits.headerBytes,
     headersTimeout: limits.headersTimeoutMs,
@@ -190,6 +179,7 @@ export async function createServiceApp(
 
   const server = app.getHttpServer() as Server;
   server.maxConnections = limits.connections;
+  const tls = new ServerTls(server, options.tls, options.logger);
   answerRawRefusals(server, (status) => observer.refusedRaw(status));
   server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
     observer.handshakeFailed(socket.remoteAddress, error);
@@ -199,6 +189,7 @@ export async function createServiceApp(
     app,
     contract,
     server,
+    renewTls: (renewed) => tls.renew(renewed),
     listen: async (port, host) => {
       await app.listen(port, host);
       return (server.address() as AddressInfo).port;

@@ -53,3 +53,11 @@ export {
   type SettingType,
 } from './config/setting-types';
 export { configurationPage } from './config/configuration-page';
+export { certificatesIn, revocationListsIn, type Validity, whyNotInForce } from './tls/certificates';
+export {
+  TlsFiles,
+  type TlsFilesOptions,
+  type TlsMaterial,
+  type TlsPaths,
+  type TlsRenewals,
+} from './tls/tls-files';

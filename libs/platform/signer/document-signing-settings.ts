@@ -1,5 +1,12 @@
-import { readFileSync } from 'node:fs';
-import { certificateFile, type Config, type MemberDefinition, readableFile, url } from '#platform/process';
+import {
+  certificateFile,
+  type Config,
+  type Logger,
+  type MemberDefinition,
+  readableFile,
+  TlsFiles,
+  url,
+} from '#platform/process';
 import { type DocumentPurpose } from './document-signer';
 import { SigningProxyClient } from './signing-proxy.client';
 
@@ -21,14 +28,25 @@ export const documentSigningSettings = (purpose: DocumentPurpose, what: string) 
 /** Documents are no caller's request: they can wait for a token that is busy. */
 const SIGNING_TIMEOUT_MS = 10_000;
 
-export function openDocumentProxy(
-  config: Config<ReturnType<typeof documentSigningSettings>>,
+type ProxySettings = Config<ReturnType<typeof documentSigningSettings>>;
+
+/** A client of the signing proxy that follows its certificate files while they are renewed. */
+export function openSigningProxyClient(
+  config: ProxySettings,
+  { logger, timeoutMs }: { logger: Logger; timeoutMs: number },
 ): SigningProxyClient {
-  return new SigningProxyClient({
-    url: config.kmsEndpoint,
-    ca: readFileSync(config.kmsCaFile),
-    cert: readFileSync(config.kmsClientCertFile),
-    key: readFileSync(config.kmsClientKeyFile),
-    timeoutMs: SIGNING_TIMEOUT_MS,
-  });
+  const tls = signingProxyTls(config, logger);
+  return new SigningProxyClient({ url: config.kmsEndpoint, ...tls.current, renewals: tls, timeoutMs });
+}
+
+export function signingProxyTls(
+  config: Pick<ProxySettings, 'kmsCaFile' | 'kmsClientCertFile' | 'kmsClientKeyFile'>,
+  logger: Logger,
+) {
+  const paths = { ca: config.kmsCaFile, cert: config.kmsClientCertFile, key: config.kmsClientKeyFile };
+  return new TlsFiles({ use: 'signing_proxy_client', paths, logger });
+}
+
+export function openDocumentProxy(config: ProxySettings, logger: Logger): SigningProxyClient {
+  return openSigningProxyClient(config, { logger, timeoutMs: SIGNING_TIMEOUT_MS });
 }

@@ -52,7 +52,12 @@ export { ManifestSigner, type SignedManifest, signManifest, type StatementToSign
 export { type SignatureRecord, signatureRecord } from './signature-record';
 export { SignerSource } from './signer-source';
 export { type DocumentPurpose, DocumentSigner } from './document-signer';
-export { documentSigningSettings, openDocumentProxy } from './document-signing-settings';
+export {
+  documentSigningSettings,
+  openDocumentProxy,
+  openSigningProxyClient,
+  signingProxyTls,
+} from './document-signing-settings';
 export {
   HealthAnswer,
   HighWaterMark,

@@ -3,10 +3,12 @@ import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type TLSSocket } from 'node:tls';
 import { TestCa, type TestCertificate } from '#dev/testing';
 import {
   type SignatureRequest,
   SigningProxyClient,
+  type SigningProxyTls,
   type SigningProxyClientOptions,
 } from './signing-proxy.client';
 
@@ -467,6 +469,33 @@ describe('SigningProxyClient', () => {
     expect(await running).toEqual(expected(1));
     await closing;
     await expect(client.keys()).rejects.toMatchObject({ code: 'closed' });
+  });
+
+  it('sends with a renewed certificate, while what is under way ends with the one before', async () => {
+    const names: string[] = [];
+    const held = Promise.withResolvers<void>();
+    handler = async (items, response, incoming) => {
+      names.push((incoming.socket as TLSSocket).getPeerX509Certificate()?.subject ?? 'nobody');
+      if (names.length === 2) await held.promise;
+      response.end(signedAnswer(items));
+    };
+    let renew: (tls: SigningProxyTls) => void = () => undefined;
+    const close = jest.fn();
+    const renewals = { onRenewal: (listener: typeof renew) => void (renew = listener), close };
+    const client = open({ renewals });
+    await client.sign(requests(1));
+    const running = client.sign(requests(1, 1));
+    while (names.length < 2) await sleep(5);
+    const { cert, key } = await ca.issueClient('kernel-2');
+    renew({ ca: ca.cert, cert, key });
+    const after = await client.sign(requests(40, 2));
+    held.resolve();
+    expect(await running).toEqual(expected(1, 1));
+    expect(after).toEqual(expected(40, 2));
+    expect(names).toEqual(['CN=kernel', 'CN=kernel', 'CN=kernel-2']);
+    expect(close).not.toHaveBeenCalled();
+    await client.close();
+    expect(close).toHaveBeenCalledTimes(1);
   });
 
   it('tells of every request', async () => {

@@ -2,6 +2,7 @@ import { type KeyObject, randomInt } from 'node:crypto';
 import { type z } from 'zod';
 import { type SignerPurpose, verifyEd25519 } from '#evidence';
 import { type HttpAnswer, HttpClient } from '#platform/http-client';
+import { type TlsRenewals } from '#platform/process';
 import { type KeyInfo } from './signing-backend';
 import { SignerError, reasonOf } from './signer.error';
 import {
@@ -16,13 +17,18 @@ import {
   type SigningPurpose,
 } from './signing-contract';
 
-export interface SigningProxyClientOptions {
+/** PEM: the CA that signed the proxy's certificate, and this client's own certificate and key. */
+export interface SigningProxyTls {
+  readonly ca: string | Buffer;
+  readonly cert: string | Buffer;
+  readonly key: string | Buffer;
+}
+
+export interface SigningProxyClientOptions extends SigningProxyTls {
   /** https://host:port of the signing proxy. */
   url: string;
-  /** PEM: the CA that signed the proxy's certificate, and this client's own certificate and key. */
-  ca: string | Buffer;
-  cert: string | Buffer;
-  key: string | Buffer;
+  /** Where these come from, when they are renewed; closed with the client. */
+  renewals?: TlsRenewals<SigningProxyTls> | undefined;
   /** For a whole call, waiting and connecting included. Default {@link DEFAULT_TIMEOUT_MS}. */
   timeoutMs?: number;
   /** Inputs sent in one request. Default {@link DEFAULT_MAX_BATCH}. */
@@ -164,6 +170,7 @@ export class SigningProxyClient {
       connectTimeoutMs: this.timeoutMs,
       keepAliveMs: 30_000,
     });
+    options.renewals?.onRenewal((tls) => this.http.renew(tls));
   }
 
   /**
@@ -280,6 +287,7 @@ export class SigningProxyClient {
     while (this.inFlight > 0 || this.queuedInputs > 0) {
       await new Promise<void>((resolve) => this.idle.push(resolve));
     }
+    this.options.renewals?.close();
     await this.http.close();
   }
 

@@ -16,11 +16,15 @@ import {
   SubjectKeyIdentifierExtension,
   X509Certificate,
   X509CertificateGenerator,
+  X509Crl,
+  X509CrlGenerator,
 } from '@peculiar/x509';
 
 const HOUR_MS = 60 * 60 * 1000;
 /** Clocks of containers and hosts differ a little. */
 const BACKDATE_MS = 5 * 60 * 1000;
+/** As OpenSSL reads it (RFC 7468, section 6); the library writes another. */
+const LIST_LABEL = 'X509 CRL';
 const EC_P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
 export interface Validity {
@@ -125,6 +129,34 @@ export class CertificateAuthority {
       key: await pemOf(keys.privateKey),
       der: new Uint8Array(certificate.rawData),
     };
+  }
+
+  /** A list (PEM) that revokes these serial numbers (hex). It lasts as long as the authority. */
+  async revocationList(serials: readonly string[], at: Date = new Date()): Promise<string> {
+    const list = await X509CrlGenerator.create(
+      {
+        issuer: this.certificate.subject,
+        thisUpdate: new Date(at.getTime() - BACKDATE_MS),
+        nextUpdate: this.certificate.notAfter,
+        signingAlgorithm: EC_P256,
+        signingKey: this.signingKey,
+        entries: serials.map((serial) => ({ serialNumber: serial, revocationDate: at })),
+        extensions: [await AuthorityKeyIdentifierExtension.create(this.certificate, false, webcrypto)],
+      },
+      webcrypto,
+    );
+    return `${PemConverter.encode(list.rawData, LIST_LABEL)}\n`;
+  }
+
+  /** The serial numbers (hex) of a list; undefined when it is not a list of this authority. */
+  async revokedBy(list: string): Promise<string[] | undefined> {
+    try {
+      const crl = new X509Crl(PemConverter.decodeFirst(list));
+      if (!(await crl.verify({ publicKey: this.certificate }, webcrypto))) return undefined;
+      return crl.entries.map(({ serialNumber: serial }) => serial);
+    } catch {
+      return undefined;
+    }
   }
 
   /** A server's certificate for 127.0.0.1 and localhost. */

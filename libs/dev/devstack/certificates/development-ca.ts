@@ -41,8 +41,14 @@ export class DevelopmentCa {
     private readonly now: () => Date,
   ) {}
 
-  /** Opens the authority in `dir`, or makes a new one when there is none or it is about to expire. */
+  /** Opens the authority in `dir`, and its revocation list, or makes a new one when there is none or it is about to expire. */
   static async open(dir: string, now: () => Date = () => new Date()): Promise<DevelopmentCa> {
+    const ca = await DevelopmentCa.openKey(dir, now);
+    if ((await ca.readList()) === undefined) await ca.writeList([]);
+    return ca;
+  }
+
+  private static async openKey(dir: string, now: () => Date): Promise<DevelopmentCa> {
     await mkdir(dir, { recursive: true, mode: 0o755 });
     const files = filesOf(dir, 'ca');
     const existing = await readPair(files);
@@ -66,6 +72,30 @@ export class DevelopmentCa {
 
   get certFile(): string {
     return filesOf(this.dir, 'ca').cert;
+  }
+
+  /** The certificates that it has revoked (PEM). The list lasts as long as the authority: nobody renews it. */
+  get crlFile(): string {
+    return join(this.dir, 'ca.crl');
+  }
+
+  /** Puts certificates on the list. */
+  async revoke(...revoked: CertificateFiles[]): Promise<void> {
+    const serials = (await this.readList()) ?? [];
+    for (const { cert } of revoked) {
+      serials.push(new X509Certificate(await readFile(cert, 'utf8')).serialNumber);
+    }
+    await this.writeList(serials);
+  }
+
+  private async writeList(serials: readonly string[]): Promise<void> {
+    await writePublic(this.crlFile, await this.authority.revocationList(serials, this.now()));
+  }
+
+  /** The serial numbers on the list; undefined when there is none, or it is of another authority. */
+  private async readList(): Promise<string[] | undefined> {
+    const list = await readFile(this.crlFile, 'utf8').catch(() => undefined);
+    return list === undefined ? undefined : this.authority.revokedBy(list);
   }
 
   /** The files of a certificate; issues it when it is missing, about to expire, damaged or of another authority. */

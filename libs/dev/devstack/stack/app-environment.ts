@@ -50,6 +50,7 @@ export function kernelEnvironment(k: KernelEnvironment): Record<string, string> 
     KERNEL_TLS_CERT_FILE: k.identities.kernelServer.cert,
     KERNEL_TLS_KEY_FILE: k.identities.kernelServer.key,
     KERNEL_TLS_CLIENT_CA_FILE: k.identities.caCert,
+    KERNEL_TLS_CLIENT_CRL_FILE: k.identities.ca.crlFile,
     KERNEL_ROLE_BINDINGS: JSON.stringify(developmentRoleBindings()),
     KERNEL_WEBAUTHN_RP_ID: 'localhost',
     KERNEL_WEBAUTHN_ORIGINS: `http://localhost:${k.web}`,
@@ -85,6 +86,7 @@ export function signingProxyEnvironment(p: SigningProxyEnvironment): Record<stri
     KERNEL_TLS_CERT_FILE: p.identities.proxyServer.cert,
     KERNEL_TLS_KEY_FILE: p.identities.proxyServer.key,
     KERNEL_TLS_CLIENT_CA_FILE: p.identities.caCert,
+    KERNEL_TLS_CLIENT_CRL_FILE: p.identities.ca.crlFile,
     KERNEL_SIGNING_CLIENTS: JSON.stringify([
       {
         cn: KERNEL_CLIENT_COMMON_NAME,

@@ -49,7 +49,7 @@ export function runFollower<M extends FollowerMembers & MemberDefinitions>(app: 
       const dataSource = await openAsWorker(settings, { name, connections });
       onStop(() => dataSource.destroy());
       const observer = loggedInterruptions(logger);
-      const consumer = openStreamConsumer(settings, { consumer: name, shards, dataSource, observer });
+      const consumer = openStreamConsumer(settings, { consumer: name, shards, dataSource, observer, logger });
       onStop(() => consumer.close());
       const stream = { origin, shards, dataSource, consumer, roots, logger, management: { host, port } };
       const follower = await app.start(loaded, stream, life);

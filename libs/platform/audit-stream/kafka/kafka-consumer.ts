@@ -69,6 +69,7 @@ export class KafkaConsumer implements AuditStreamConsumer {
   async close(): Promise<void> {
     this.closing.abort();
     this.probe.close();
+    this.options.connection.renewals?.close();
     await Promise.all(this.subscriptions);
   }
 }

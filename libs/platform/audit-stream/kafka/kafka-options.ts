@@ -1,4 +1,5 @@
 import { type SASLOptions } from 'kafkajs';
+import { type TlsRenewals } from '#platform/process';
 
 /** How to reach a Kafka cluster. */
 export interface KafkaConnection {
@@ -6,14 +7,16 @@ export interface KafkaConnection {
   readonly brokers: readonly string[];
   /** Shown in the broker's logs and quotas. */
   readonly clientId: string;
-  /** Left out: without TLS. PEM. */
+  /** Left out: without TLS. PEM. Its members are read for each new connection: they may be renewed. */
   readonly tls?: {
     /** The authorities that the brokers' certificates come from; left out: those that the system knows. */
-    readonly ca?: Buffer;
+    readonly ca?: Buffer | undefined;
     /** The client's own certificate, where the brokers ask for one. */
-    readonly cert?: Buffer;
-    readonly key?: Buffer;
+    readonly cert?: Buffer | undefined;
+    readonly key?: Buffer | undefined;
   };
+  /** Where the members of `tls` come from; closed with whoever uses the connection. */
+  readonly renewals?: Pick<TlsRenewals, 'close'>;
   readonly sasl?: SASLOptions;
 }
 

@@ -103,6 +103,7 @@ export class KafkaPublisher implements AuditStreamPublisher {
   async close(): Promise<void> {
     this.closed = true;
     this.probe.close();
+    this.options.connection.renewals?.close();
     for (const shard of [...this.producers.keys()]) this.discard(shard);
   }
 
@@ -135,7 +136,7 @@ export class KafkaPublisher implements AuditStreamPublisher {
     return new Kafka({
       brokers: [...brokers],
       clientId,
-      ...(tls === undefined ? {} : { ssl: { ...tls } }),
+      ...(tls === undefined ? {} : { ssl: tls }),
       ...(sasl === undefined ? {} : { sasl }),
       connectionTimeout: CONNECT_TIMEOUT_MS,
       authenticationTimeout: REQUEST_TIMEOUT_MS,

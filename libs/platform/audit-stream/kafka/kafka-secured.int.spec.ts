@@ -1,9 +1,9 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DataSource } from '#platform/postgres';
-import { defineConfig, loadConfig } from '#platform/process';
+import { createLogger, defineConfig, loadConfig } from '#platform/process';
 import {
   describeWithKafka,
   EvidenceChain,
@@ -20,6 +20,7 @@ import { streamSettings, streamTopicSettings } from '../stream-settings';
 describeWithKafka(
   'the audit stream in a Kafka that wants TLS and a password',
   () => {
+    const logger = createLogger({ app: 'test', level: 'silent' });
     const dir = mkdtempSync(join(tmpdir(), 'kernel-test-secured-kafka-'));
     const file = (name: string): string => join(dir, name);
     let kafka: TestKafka | undefined;
@@ -62,11 +63,12 @@ describeWithKafka(
         ...ours,
         ...change,
       });
-      const publisher = openStreamPublisher(settings, { shards: 1 });
+      const publisher = openStreamPublisher(settings, { shards: 1, logger });
       const consumer = openStreamConsumer(settings, {
         consumer: 'indexer',
         shards: 1,
         dataSource: {} as DataSource,
+        logger,
       });
       try {
         await use(publisher, consumer);
@@ -91,6 +93,22 @@ describeWithKafka(
         await collected.stop();
         expect(collected.texts).toEqual(textsOf(chain));
       }));
+
+    it('opens new connections by the authority that is in its file by then', async () => {
+      const followed = file('followed-ca.pem');
+      const put = (from: string): void => {
+        copyFileSync(file(from), followed);
+        process.emit('SIGHUP');
+      };
+      put('ca.pem');
+      await withStream({ KAFKA_CA_FILE: followed }, async (publisher) => {
+        await publisher.prepare();
+        put('other-ca.pem');
+        await expect(publisher.prepare()).rejects.toMatchObject({ code: 'stream_unavailable' });
+        put('ca.pem');
+        await publisher.prepare();
+      });
+    });
 
     it.each([
       ['a wrong password', { KAFKA_PASSWORD: 'of-another-test' }],

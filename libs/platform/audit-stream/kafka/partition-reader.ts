@@ -41,7 +41,7 @@ export class PartitionReader {
       socketFactory: this.sockets.factory,
       brokers: [...brokers],
       clientId,
-      ...(tls === undefined ? {} : { ssl: { ...tls } }),
+      ...(tls === undefined ? {} : { ssl: tls }),
       ...(sasl === undefined ? {} : { sasl }),
       connectionTimeout: CONNECT_TIMEOUT_MS,
       authenticationTimeout: REQUEST_TIMEOUT_MS,

@@ -3,6 +3,7 @@ import { TestCa } from '#dev/testing';
 import { type AccessError } from './access-error';
 import { Policy, policyOf, PublicRoute } from './policy.decorator';
 import { PolicyGuard } from './policy.guard';
+import { refuseConnection } from './refused-connections';
 import { accessOf } from './request-access';
 import { RoleAccess } from './role-access';
 import { RoleBindings } from './role-bindings';
@@ -63,6 +64,15 @@ describe('PolicyGuard', () => {
     expect(accessOf(nobody)).toBeUndefined();
     const anonymous = await requestBy();
     expect(codeOf(() => check(anonymous, 'append'))).toBe('not_authenticated');
+  });
+
+  it('refuses a connection whose client was refused after it was opened, and no other of that client', async () => {
+    const request = await requestBy('bot');
+    const another = await requestBy('bot');
+    expect(check(request, 'append')).toBe(true);
+    refuseConnection(request.socket, 'it is revoked');
+    expect(codeOf(() => check(request, 'append'))).toBe('certificate_refused');
+    expect(check(another, 'append')).toBe(true);
   });
 
   it('refuses a route that declares nothing, whoever calls', async () => {

@@ -2,6 +2,7 @@ import { type TLSSocket } from 'node:tls';
 import { AccessError } from './access-error';
 import { certificateIdentity } from './certificate-identity';
 import { type Principal } from './principal';
+import { whyConnectionRefused } from './refused-connections';
 import { type RoleBindings } from './role-bindings';
 
 type Known = { principal: Principal; notAfter: number } | { refusal: AccessError };
@@ -13,7 +14,7 @@ const known = new WeakMap<RoleBindings, WeakMap<object, Known>>();
  * The principal behind a connection, from its verified client certificate and nothing else.
  * The service listens for TLS 1.3 only, which has no renegotiation: the certificate cannot change under a connection.
  *
- * @throws AccessError `not_authenticated`, `ambiguous_certificate`, `certificate_expired`.
+ * @throws AccessError `not_authenticated`, `ambiguous_certificate`, `certificate_expired`, `certificate_refused`.
  */
 export function principalOf(
   socket: Pick<TLSSocket, 'authorized' | 'getPeerX509Certificate'>,
@@ -31,6 +32,13 @@ export function principalOf(
     connections.set(socket, entry);
   }
   if ('refusal' in entry) throw entry.refusal;
+  const reason = whyConnectionRefused(socket);
+  if (reason !== undefined) {
+    throw new AccessError(
+      'certificate_refused',
+      `The client certificate is refused since this connection was opened: ${reason}.`,
+    );
+  }
   if (now > entry.notAfter) {
     throw new AccessError(
       'certificate_expired',

@@ -28,6 +28,7 @@ export const EDGE_PROBLEMS: readonly ErrorProblems[] = [
     forbidden: { status: 403 },
     ambiguous_certificate: { status: 403 },
     certificate_expired: { status: 403 },
+    certificate_refused: { status: 403 },
     not_authenticated: { status: 403 },
     undeclared_policy: OUR_FAULT,
     invalid_bindings: OUR_FAULT,

@@ -1,6 +1,6 @@
-import { X509Certificate } from 'node:crypto';
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { z } from 'zod';
+import { certificatesIn, validityOf, whyNotInForce } from '../tls/certificates';
 
 /** A schema from the text of a variable to T; `format` completes "expected ..." and the documentation. */
 export type SettingType<T> = z.ZodType<T, string>;
@@ -84,8 +84,6 @@ export function readableFile(): SettingType<string> {
   });
 }
 
-const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
-
 /**
  * The path of a PEM file with certificates that are in force now: one that has expired, or is not valid yet, would
  * otherwise show in handshakes that fail.
@@ -111,14 +109,8 @@ const isNull = (value: unknown): boolean => value === null;
 /** For each certificate in a file why it is not in force, or null when it is. */
 function certificateProblems(path: string): (string | null)[] {
   try {
-    return (readFileSync(path, 'utf8').match(PEM_CERTIFICATE) ?? []).map((pem) => {
-      const { subject, validFromDate, validToDate } = new X509Certificate(pem);
-      const whose = `the one of ${subject.replaceAll('\n', ', ')}`;
-      const now = Date.now();
-      if (now > validToDate.getTime()) return `${whose} expired on ${validToDate.toISOString()}; renew it`;
-      if (now >= validFromDate.getTime()) return null;
-      return `${whose} is not valid before ${validFromDate.toISOString()}; check the clock`;
-    });
+    const now = Date.now();
+    return certificatesIn(readFileSync(path)).map((one) => whyNotInForce(validityOf(one), now));
   } catch {
     return [];
   }

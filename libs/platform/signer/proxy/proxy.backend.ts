@@ -1,17 +1,16 @@
 import { type KeyObject } from 'node:crypto';
 import { importPublicKey } from '#evidence';
+import { type TlsRenewals } from '#platform/process';
 import { purposeOfInput } from '../purpose-of-input';
 import { SignerError, reasonOf } from '../signer.error';
 import { type BackendHealth, type KeyInfo, type KeyRequest, type SigningBackend } from '../signing-backend';
-import { type SignatureRequest, SigningProxyClient } from '../signing-proxy.client';
+import { type SignatureRequest, SigningProxyClient, type SigningProxyTls } from '../signing-proxy.client';
 
-export interface ProxyBackendOptions {
+export interface ProxyBackendOptions extends SigningProxyTls {
   /** https://host:port of what answers as openapi/signing-proxy.yaml says. */
   url: string;
-  /** PEM. */
-  ca: string | Buffer;
-  cert: string | Buffer;
-  key: string | Buffer;
+  /** Where certificate, key and authority come from, when they are renewed; closed with the backend. */
+  renewals?: TlsRenewals<SigningProxyTls>;
   /** The kernel it has to sign for. */
   origin: string;
   keys: KeyRequest[];
@@ -48,9 +47,9 @@ export class ProxyBackend implements SigningBackend {
    * @throws SignerError `unknown_key`, `key_refused`, `misconfigured`, `signing_unavailable`
    */
   static async open(options: ProxyBackendOptions): Promise<ProxyBackend> {
-    const { url, ca, cert, key, timeoutMs = DEFAULT_UPSTREAM_TIMEOUT_MS } = options;
+    const { url, ca, cert, key, renewals, timeoutMs = DEFAULT_UPSTREAM_TIMEOUT_MS } = options;
     const backend = new ProxyBackend(
-      new SigningProxyClient({ url, ca, cert, key, timeoutMs, maxInFlight: MAX_IN_FLIGHT }),
+      new SigningProxyClient({ url, ca, cert, key, renewals, timeoutMs, maxInFlight: MAX_IN_FLIGHT }),
     );
     try {
       await backend.admit(options);

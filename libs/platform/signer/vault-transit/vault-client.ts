@@ -1,15 +1,22 @@
 import { type HttpAnswer, HttpClient } from '#platform/http-client';
+import { type TlsRenewals } from '#platform/process';
 import { SignerError, reasonOf } from '../signer.error';
 
-export interface VaultConnection {
+/** PEM. */
+export interface VaultTls {
+  /** The authorities of its certificate, where the system does not know them. */
+  ca?: string | Buffer | undefined;
+  /** The client certificate and its key, for cert auth. */
+  cert?: string | Buffer | undefined;
+  key?: string | Buffer | undefined;
+}
+
+export interface VaultConnection extends VaultTls {
   /** https://host:port of Vault or OpenBao; http for development servers only. */
   address: string;
   namespace?: string | undefined;
-  /** PEM: the authorities of its certificate, where the system does not know them. */
-  ca?: string | Buffer | undefined;
-  /** PEM: the client certificate and its key, for cert auth. */
-  cert?: string | Buffer | undefined;
-  key?: string | Buffer | undefined;
+  /** Where these come from, when they are renewed; closed with the client. */
+  renewals?: TlsRenewals<VaultTls> | undefined;
   /** For one request. Default {@link REQUEST_TIMEOUT_MS}. */
   requestTimeoutMs?: number;
   /** Requests under way at once. Default {@link DEFAULT_VAULT_CONCURRENCY}. */
@@ -47,7 +54,7 @@ export class VaultClient {
   private readonly timeoutMs: number;
 
   constructor(private readonly connection: VaultConnection) {
-    const { address, ca, cert, key } = connection;
+    const { address } = connection;
     this.timeoutMs = connection.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
     const { protocol, origin, pathname } = new URL(address);
     if (!['https:', 'http:'].includes(protocol) || pathname !== '/') {
@@ -58,11 +65,12 @@ export class VaultClient {
     }
     this.http = new HttpClient({
       origin,
-      tls: { ca, cert, key },
+      tls: connection,
       connections: connection.concurrency ?? DEFAULT_VAULT_CONCURRENCY,
       connectTimeoutMs: this.timeoutMs,
       keepAliveMs: 30_000,
     });
+    connection.renewals?.onRenewal((tls) => this.http.renew(tls));
   }
 
   /**
@@ -115,6 +123,7 @@ export class VaultClient {
   }
 
   close(): Promise<void> {
+    this.connection.renewals?.close();
     return this.http.destroy();
   }
 }
