@@ -1,6 +1,6 @@
 import { archiveSettings } from '#platform/archive';
 import { followerSettings } from '#platform/audit-stream';
-import { type ConfigOf, defineConfig, processSettings, wholeNumber } from '#platform/process';
+import { defineConfig, processSettings, wholeNumber } from '#platform/process';
 import { documentSigningSettings } from '#platform/signer';
 
 /** Every setting of the archiver; docs/configuration.md is generated from it. */
@@ -25,5 +25,3 @@ export const archiverConfig = defineConfig({
   ),
   ...processSettings(8453),
 });
-
-export type ArchiverConfig = ConfigOf<typeof archiverConfig>;

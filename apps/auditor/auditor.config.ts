@@ -1,6 +1,6 @@
 import { archiveSettings } from '#platform/archive';
 import { trustSettings } from '#platform/audit-stream';
-import { type ConfigOf, defineConfig, matching, processSettings, wholeNumber } from '#platform/process';
+import { defineConfig, matching, processSettings, wholeNumber } from '#platform/process';
 import { workerSettings } from '#platform/event-store';
 import { documentSigningSettings } from '#platform/signer';
 
@@ -33,5 +33,3 @@ export const auditorConfig = defineConfig({
   ...documentSigningSettings('audit-report', 'the seals of reports.'),
   ...processSettings(8454),
 });
-
-export type AuditorConfig = ConfigOf<typeof auditorConfig>;

@@ -1,5 +1,5 @@
 import { streamSettings, streamTopicSettings } from '#platform/audit-stream';
-import { type ConfigOf, defineConfig, processSettings, wholeNumber } from '#platform/process';
+import { defineConfig, processSettings, wholeNumber } from '#platform/process';
 import { workerSettings } from '#platform/event-store';
 import { DEFAULT_LEASE_MS } from '#platform/postgres';
 
@@ -24,5 +24,3 @@ export const outboxRelayConfig = defineConfig({
   },
   ...processSettings(8451),
 });
-
-export type OutboxRelayConfig = ConfigOf<typeof outboxRelayConfig>;

@@ -3,4 +3,4 @@
  * by libs/platform/event-store; what verifies it is apps/auditor in a running system and apps/audit-verify offline.
  */
 export { AuditModule } from './audit.module';
-export { AuditError, type AuditErrorCode } from './domain/audit.error';
+export { AuditError } from './domain/audit.error';

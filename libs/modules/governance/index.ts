@@ -3,8 +3,8 @@
  * budgets are libs/modules/divisions.
  */
 export { ApproverDirectory } from './approver-directory';
-export { GovernanceError, type GovernanceErrorCode } from './domain/governance.error';
-export { DEFAULT_POLICY, type GovernancePolicy } from './domain/governance.policy';
+export { GovernanceError } from './domain/governance.error';
+export { DEFAULT_POLICY } from './domain/governance.policy';
 export { NOTIFICATIONS } from './domain/upgrade.notifications';
 export { FirstPool } from './first-pool';
 export { GovernanceModule } from './governance.module';

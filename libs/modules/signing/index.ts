@@ -3,4 +3,4 @@
  * libs/modules/key-registry, and apps/signing-proxy signs with it.
  */
 export { SigningModule } from './signing.module';
-export { SigningError, type SigningErrorCode } from './domain/signing.error';
+export { SigningError } from './domain/signing.error';

@@ -9,9 +9,7 @@ export {
   appendAndAnswer,
   type CommandAnswer,
   findStoredAnswer,
-  type IdempotencyClaim,
 } from './idempotency/append-answer';
-export { shardOf } from './append/shard-of';
 export { type Asking, KERNEL_ACTOR } from './decisions/asking';
 export { ContendedDecisions } from './decisions/contended-decisions';
 export { decideAnew, isVersionConflict } from './decisions/decide-anew';
@@ -22,40 +20,34 @@ export {
   eventStoreDataSourceOptions,
   openEventStoreDataSource,
 } from './schema/data-source';
-export { DataSource, type QueryRunner } from 'typeorm';
+export { DataSource } from 'typeorm';
 export { newEventId } from './append/event-id';
 export { EventStoreError, type EventStoreErrorCode } from './event-store.error';
-export { EventLog, type EventLogOptions } from './event-log';
-export { EventStore, type EventStoreOptions } from './event-store';
+export { EventLog } from './event-log';
+export { EventStore } from './event-store';
 export { type Behind, BehindListener, ModeSource } from './event-store.ports';
 export { EventStores } from './event-stores';
 export {
-  type Answer,
   type AppendRequest,
-  type AppendResult,
   type BatchReport,
   type EventPage,
   type EventQuery,
   type EventSearch,
   EventSigner,
   type EventStoreObserver,
-  type NewEvent,
   type RetryReason,
   type ShardHead,
-  type SignedRange,
-  type StoredAnswer,
   type StoredEvent,
   type StreamVersion,
   type StreamWrite,
 } from './event-store.types';
-export { type AnswerRecord, type RecordedAnswer } from './idempotency/idempotency-store';
 export { DEFAULT_LIMITS, type EventStoreLimits } from './limits';
-export { IndexQueries, type IndexQueriesOptions } from './read/index-queries';
+export { IndexQueries } from './read/index-queries';
 export { eventsOfTypes } from './read/events-of-types';
 export { type Named } from './read/named-events.sql';
 export { assertMigrated } from './schema/assert-migrated';
-export { migrate, type MigrateOptions } from './schema/migrate';
+export { migrate } from './schema/migrate';
 export { assertRuntimeRole } from './schema/role-rights';
-export { openAsWorker, type WorkerConnection, type WorkerSettings } from './worker/open-as-worker';
+export { openAsWorker } from './worker/open-as-worker';
 export { workerSettings } from './worker/worker-settings';
-export { StoreRestore, type StoreRestoreOptions } from './restore/store-restore';
+export { StoreRestore } from './restore/store-restore';

@@ -2,4 +2,4 @@
  * Opens the event store and its index in the kernel's process: connections, metrics, and what every module asks for.
  * The store itself is libs/platform/event-store, which the workers open without Nest.
  */
-export { KernelStoreModule, type KernelStoreOptions } from './kernel-store.module';
+export { KernelStoreModule } from './kernel-store.module';

@@ -3,24 +3,13 @@
  * It knows no table but kernel.leadership; what the kernel stores is #platform/event-store. TypeORM is loaded by who opens a DataSource.
  */
 export { type Pool, type PoolClient } from 'pg';
-export { type DataSource, type DataSourceOptions, type QueryRunner } from 'typeorm';
+export { type DataSource, type QueryRunner } from 'typeorm';
 export { arrayOfPlain, arrayOfText } from './array-literal';
 export { ChannelListener } from './channel-listener';
-export {
-  dataSourceOptions,
-  openDataSource,
-  type PostgresConnection,
-  type PostgresSchema,
-} from './data-source';
+export { dataSourceOptions, openDataSource, type PostgresConnection } from './data-source';
 export { Database, isStorable, openConnections, poolOf, type Session, type Statement } from './database';
-export { Candidate, ElectedJob, type ElectedJobOptions } from './leadership/elected-job';
-export {
-  DEFAULT_LEASE_MS,
-  type ElectionObserver,
-  type ElectionOptions,
-  standForElection,
-  type Term,
-} from './leadership/stand-for-election';
-export { openPool, type PoolOptions } from './pool';
-export { PostgresError, postgresError, type PostgresErrorCode } from './postgres-error';
+export { Candidate, ElectedJob } from './leadership/elected-job';
+export { DEFAULT_LEASE_MS, standForElection, type Term } from './leadership/stand-for-election';
+export { openPool } from './pool';
+export { PostgresError, postgresError } from './postgres-error';
 export { WakeUp } from './wake-up';

@@ -3,18 +3,11 @@
  * It does not know what there is to tell (libs/modules/governance), and carries no event to the apps (#platform/audit-stream).
  */
 export { type DeliveryObserver, type DeliveryOptions, WebhookDelivery } from './webhook-delivery';
-export {
-  type EndpointEntry,
-  openEndpoints,
-  webhookEntries,
-  type WebhookEndpoint,
-  WebhookSecrets,
-} from './webhook-endpoint';
-export { WebhookError, type WebhookErrorCode } from './webhook.error';
+export { openEndpoints, webhookEntries, type WebhookEndpoint, WebhookSecrets } from './webhook-endpoint';
+export { WebhookError } from './webhook.error';
 export {
   type DeliveryPage,
   type DeliveryState,
-  type DeliveryView,
   type NewDelivery,
   type Reminder,
   WebhookOutbox,

@@ -1,16 +1,14 @@
 import {
-  evolvePool,
   keyMaterial,
   type ApproverPool,
   type JsonObject,
   POOL_STREAM,
   samePublicKey,
-  type PoolEvent,
   type PoolState,
   type SignerEntry,
 } from '#evidence';
 import { GovernanceError } from './governance.error';
-import { evolvePolicy, POLICY_STREAM, type GovernancePolicy, type PolicyState } from './governance.policy';
+import { POLICY_STREAM, type GovernancePolicy, type PolicyState } from './governance.policy';
 import { type InKernelEffect } from './in-kernel-effect';
 import { type UpgradeState } from './upgrade.state';
 
@@ -133,16 +131,6 @@ export function isUndoable({ status }: UpgradeState): boolean {
   return ['applied', 'emergency_applied', 'ratified', 'completed', 'failed', 'rollback_required'].includes(
     status,
   );
-}
-
-/** Folds what `planEffect` plans, for the next decision of the same commit and for tests. */
-export function withEffect(
-  governance: Governance,
-  planned: PlannedEffect,
-  at: Pick<PoolEvent, 'shard' | 'seq' | 'ts'>,
-): Governance {
-  const pool = evolvePool(governance.pool, { ...planned, ...at });
-  return { ...governance, pool: pool ?? governance.pool, policy: evolvePolicy(governance.policy, planned) };
 }
 
 /** A pool that names a revoked key would look stronger than it is. */
