@@ -12,18 +12,18 @@ const CONCURRENCY = [1, 16, 50, 100, 256];
 const LIMIT_MS = 2_000;
 
 type Way = Pick<AppendJob, 'writing' | 'groupsInFlight'>;
-/** What is compared: the way that the kernel goes, without numbering ahead, and with the head row locked throughout. */
+/** The ways compared: the kernel's own, one without numbering ahead, and one with the head row locked throughout. */
 const WAYS: readonly [[name: string, way: Way], ...[name: string, way: Way][]] = [
   ['optimistic, 2 in flight', { writing: 'optimistic', groupsInFlight: 2 }],
   ['optimistic, 1 in flight', { writing: 'optimistic', groupsInFlight: 1 }],
   ['locked', { writing: 'locked', groupsInFlight: 1 }],
 ];
-/** Where the ways are compared, with one writer and with two. */
+/** Numbers of callers at which the ways are compared, with one writer and with two. */
 const COMPARED = [16, 100];
 /** Callers that append 100 events at a time. */
 const BATCHES = [1, 8];
 
-/** Each cell is measured so many times, in turn with all others: what else runs on the machine comes and goes. */
+/** Measurements of each cell, in turn with all others: the machine's other load varies. */
 const ROUNDS = 3;
 
 interface Cell {
@@ -42,7 +42,7 @@ interface Measured {
   retriesPerSecond: number;
 }
 
-/** EventStore.append by itself, keys in the same process: events a second, beside bare signatures and bare commits. */
+/** EventStore.append by itself, keys in the same process: events a second, next to bare signatures and bare commits. */
 export async function run(): Promise<BenchResult> {
   const { benchSeconds, benchConcurrency } = loadBenchConfig();
   const cells = cellsOf(benchConcurrency ?? CONCURRENCY);

@@ -10,7 +10,7 @@ import { type BenchResult } from './bench-result';
 import { round } from './bench-stack';
 
 const PARALLEL = [1, 16, 64];
-/** An audit event with a payload of some hundred bytes. */
+/** An audit event with a payload of a few hundred bytes. */
 const EVENT_BYTES = 1_200;
 
 /** Storing and reading back events, in a folder and in a real S3 server with object lock. */
@@ -95,7 +95,7 @@ async function putFor(archive: Archive, parallel: number, ms: number) {
   return { ...measured, objects };
 }
 
-/** Does it as often as it goes for so long, `parallel` times at once. */
+/** Repeats the work for the given time, `parallel` calls at once. */
 async function repeat(
   parallel: number,
   ms: number,

@@ -8,7 +8,7 @@ const CONCURRENCY = [1, 4, 16, 32];
 const EVENTS_PER_REQUEST = 100;
 const LIMIT_MS = 2_000;
 
-/** POST /kernel/audit with batches of 100 events: events a second, beside bare signatures and bare commits. */
+/** POST /kernel/audit with batches of 100 events: events a second, next to bare signatures and bare commits. */
 export async function run(): Promise<BenchResult> {
   const config = loadBenchConfig();
   const result: BenchResult = {

@@ -1,4 +1,4 @@
-/** What a file test/bench/<name>.bench.ts gives back to `./kernel bench`. */
+/** Result that a file test/bench/<name>.bench.ts returns to `./kernel bench`. */
 export interface BenchResult {
   name: string;
   rows: Record<string, string | number>[];

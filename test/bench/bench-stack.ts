@@ -3,7 +3,7 @@ import { type SignerChoice, softHsmModule } from '#dev/devstack';
 import { startStack, type TestStack } from '#dev/testing';
 import { loadOn, type LoadReport, type LoadTarget } from './load/load';
 
-/** Long enough for V8 to have compiled what is hot, on both sides. */
+/** Long enough for V8 to have compiled the hot code on both sides. */
 const FIRST_WARM_UP_MS = 15_000;
 
 /** The real processes as `./kernel up` starts them: validation, roles, logs and metrics on, fsync on. */
@@ -11,12 +11,12 @@ export async function startBenchStack(signer: SignerChoice): Promise<TestStack> 
   return startStack({
     signer,
     logLevel: 'info',
-    // As libs/dev/devstack has it for `./kernel up`.
+    // The same as libs/dev/devstack sets for `./kernel up`.
     postgresSettings: { shared_buffers: '256MB' },
   });
 }
 
-/** The kernel's API, as a caller who may do everything that is measured. */
+/** A client of the kernel's API whose caller may do everything that is measured. */
 export function operatorOf(stack: TestStack): LoadTarget {
   return {
     url: stack.kernels[0]?.apiUrl ?? '',
@@ -33,14 +33,14 @@ export async function warmUp(
   assertNoErrors(await loadOn(target, { concurrency, warmUpMs: FIRST_WARM_UP_MS, measureMs: 500, workload }));
 }
 
-/** A figure with errors in it is none: says the first one, so that it can be looked for. */
+/** Refuses a figure with errors in it and names the first error, so that its cause can be found. */
 export function assertNoErrors(report: LoadReport): LoadReport {
   if (report.errors > 0)
     throw new Error(`${report.errors} requests failed, the first with: ${report.firstError}`);
   return report;
 }
 
-/** Null when SoftHSM can be used, else why not. */
+/** Null when SoftHSM can be used, otherwise the reason why not. */
 export function softHsmMissing(): string | null {
   try {
     return existsSync(softHsmModule()) ? null : 'SoftHSM is not installed';

@@ -4,7 +4,7 @@ const BACKENDS = ['software', 'pkcs11', 'aws-kms', 'vault-transit', 'proxy'] as 
 const PIPELINES = ['postgres+fs', 'kafka+s3'] as const;
 export type BenchSigner = (typeof BACKENDS)[number];
 
-/** What the HTTP benchmarks take from the environment; the defaults are those of the published figures. */
+/** Settings that the HTTP benchmarks read from the environment; the defaults are those of the published figures. */
 const benchConfig = defineConfig({
   BENCH_SECONDS: {
     schema: wholeNumber({ min: 1, max: 600 }),

@@ -9,7 +9,7 @@ const SMALL = 10_000;
 const FETCHERS = 16;
 const SIGNERS = 50;
 const SAMPLED_IDS = 20_000;
-/** Of which the middle one counts: a single one could have met a checkpoint. */
+/** The median counts: a single round could coincide with a checkpoint. */
 const ROUNDS = 3;
 const LIMIT_MS = 2_000;
 

@@ -9,7 +9,7 @@ import { MIB, residentBytes, slope } from './machine/resident-memory';
 
 const CONCURRENCY = 50;
 const SAMPLE_EVERY_MS = 2_000;
-/** Heaps grow to their working size first: the slope is that of what comes after. */
+/** Heaps grow to their working size first: the slope is measured after that. */
 const SETTLED_AFTER = 1 / 3;
 
 interface Sample {
@@ -20,7 +20,7 @@ interface Sample {
   external: number;
 }
 
-/** Memory of kernel and signing proxy while 50 callers sign without a pause: does it stay where it is? */
+/** Memory of kernel and signing proxy while 50 callers sign without a pause: does it stay constant? */
 export async function run(): Promise<BenchResult> {
   const { benchMemorySeconds: seconds } = loadBenchConfig();
   const stack = await startBenchStack('software');

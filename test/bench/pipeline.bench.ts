@@ -21,14 +21,14 @@ import { cpuSecondsOf } from './machine/process-cpu';
 import { MIB, residentBytes, slope } from './machine/resident-memory';
 import { quantile } from './quantile';
 
-/** Events in one request: the rate is that of callers who gather what they have, as workers of a platform do. */
+/** Events in one request: callers collect events into batches, as a platform's workers do. */
 const BATCH = 10;
-/** Before what is measured: code is compiled, connections are open, the first day and its folders are there. */
+/** Time before the measurement: code is compiled, connections are opened, the first day and its folders are created. */
 const WARM_UP_S = 10;
-/** How exactly an effect's time is known. */
+/** Resolution of an effect's time. */
 const POLL_MS = 5;
 const MEMORY_EVERY_MS = 1_000;
-/** Memory grows to its working size first: the slope is that of what comes after. */
+/** Memory grows to its working size first: the slope is measured after that. */
 const SETTLED_AFTER = 1 / 3;
 /** Requests that may wait for an answer; at a steady rate there are a handful. */
 const MOST_OUTSTANDING = 200;
@@ -37,7 +37,7 @@ const DRAIN_MS = 120_000;
 const STAGES = ['outbox-relay', 'indexer', 'archiver'] as const;
 type Stage = (typeof STAGES)[number];
 
-/** From the time in an event to its being in the index and in the archive, at a steady rate, on one machine. */
+/** Latency from the time in an event until it is in the index and in the archive, at a steady rate, on one machine. */
 export async function run(): Promise<BenchResult> {
   const {
     benchPipelineSeconds: seconds,
@@ -157,7 +157,7 @@ async function measureStack(
   }
 }
 
-/** CPU seconds so far of every process of the stack, and of this one, which makes the load. */
+/** CPU seconds used so far by every process of the stack, and by this one, which generates the load. */
 function cpuOf(stack: TestStack): Map<string, number> {
   const pids: [string, number | undefined][] = [
     ...stack.workers.map(({ app, process: service }): [string, number | undefined] => [
@@ -201,7 +201,7 @@ async function rebuildIndex(
   return { parts: name, stage: 'replay to index', events, 'events/s': Math.round(events / seconds) };
 }
 
-/** Sends at a steady rate, whatever the answers do; resolves when all are there. @returns events acknowledged */
+/** Sends at a steady rate regardless of the answers; resolves when all have arrived. @returns events acknowledged */
 async function write(operator: MtlsClient, rate: number, ms: number): Promise<number> {
   const every = (BATCH * 1_000) / rate;
   const began = performance.now();
@@ -227,7 +227,7 @@ async function write(operator: MtlsClient, rate: number, ms: number): Promise<nu
   return acknowledged;
 }
 
-/** When each stage's position went past each event, looked up every few milliseconds. */
+/** Times at which each stage's position passed each event, polled every few milliseconds. */
 class Watch {
   private readonly passed = new Map<Stage, { seq: number; at: number }[]>(STAGES.map((stage) => [stage, []]));
   private readonly goal = Promise.withResolvers<number>();
@@ -292,7 +292,7 @@ async function headOf(database: Client): Promise<number> {
   return Number(rows[0]?.seq ?? 0);
 }
 
-/** Milliseconds since 1970 in each event after one position and up to another. */
+/** Time of each event after one position and up to another, in milliseconds since 1970. */
 async function timesOf(database: Client, from: number, to: number): Promise<Map<number, number>> {
   const { rows } = await database.query<{ seq: string; ms: string }>(
     'SELECT seq, extract(epoch FROM ts) * 1000 AS ms FROM kernel.events WHERE shard = 0 AND seq > $1 AND seq <= $2',

@@ -8,13 +8,13 @@ import { bareSoftHsm, EmptyHandler, measureLimits } from './machine/limits';
 import { cpuSecondsOf } from './machine/process-cpu';
 
 const CONCURRENCY = [1, 16, 50, 100, 200];
-/** One over the manifest, one over the audit event. */
+/** One signature over the manifest, one over the audit event. */
 const SIGNATURES_PER_REQUEST = 2;
 const LIMIT_MS = 2_000;
-/** Where it is told which process uses how much CPU. */
+/** The concurrency at which each process's CPU use is reported. */
 const CPU_AT = 50;
 
-/** POST /kernel/sign, and beside each figure what this machine does of its parts alone. */
+/** POST /kernel/sign; each figure is compared with what this machine does of its parts alone. */
 export async function run(): Promise<BenchResult> {
   const config = loadBenchConfig();
   const result: BenchResult = {
@@ -110,7 +110,7 @@ function cpuOf(stack: TestStack): CpuTimes {
   };
 }
 
-/** CPU time of each process per request, over warm-up and measurement alike. */
+/** CPU time of each process per request, over both warm-up and measurement. */
 function cpuNote(signer: string, load: LoadReport, before: CpuTimes, after: CpuTimes): string {
   const microseconds = (seconds: number, requests: number): string =>
     `${Math.round((seconds / requests) * 1e6)} us`;

@@ -8,13 +8,13 @@ import { percent, round, softHsmMissing } from './bench-stack';
 import { type MeasuredBackend, prepareBackend } from './signers/measured-backends';
 import { AUDIT, ORIGIN } from '../signing-proxy/proxy-process';
 
-/** The goal is for this one. */
+/** The batch size that the goal is set for. */
 const COUNTED_BATCH = 64;
 const BATCHES = [1, 16, COUNTED_BATCH, 256];
 const ROUNDS = 3;
-/** Long enough for V8 to have compiled what is hot, on both sides. */
+/** Long enough for V8 to have compiled the hot code on both sides. */
 const FIRST_WARM_UP_MS = 5_000;
-/** As many as the kernel's client has under way, for every column alike. */
+/** As many calls as the kernel's client has in flight, the same for every column. */
 const CALLERS = DEFAULT_MAX_IN_FLIGHT;
 
 type Signs = (inputs: readonly Uint8Array[]) => Promise<unknown>;
@@ -53,7 +53,7 @@ export async function run(): Promise<BenchResult> {
     try {
       for await (const row of rowsOf(signer, measured, config, bare)) result.rows.push(row);
     } catch (error) {
-      // Too slow for its own deadline, say: the others have their rows all the same.
+      // For example too slow for its own deadline: the others get their rows anyway.
       result.notes.push(`${signer} was not measured to its end: ${(error as Error).message}`);
     } finally {
       await measured.stop();
@@ -80,7 +80,7 @@ async function* rowsOf(
     for (const batch of BATCHES) {
       const alone: Measured[] = [];
       const through: Measured[] = [];
-      // In turn, since the machine's own speed changes; never both at once, or they would measure each other.
+      // In turns, since the machine's own speed changes; never both at once, or they would affect each other.
       for (let round = 0; round < ROUNDS; round++) {
         alone.push(await measure(direct, batch, roundMs));
         through.push(await measure(throughProxy, batch, roundMs));
@@ -128,7 +128,7 @@ interface Measured {
   p95: number;
 }
 
-/** Has batches signed for `ms`, after a third of that unmeasured. */
+/** Has batches signed for `ms`, after a warm-up of a third of that. */
 async function measure(signs: Signs, batch: number, ms: number): Promise<Measured> {
   const inputs = Array.from({ length: batch }, (_, n) =>
     auditSigningInput({ origin: ORIGIN, shard: 0, seq: n + 1, hash: 'ab'.repeat(32) }),

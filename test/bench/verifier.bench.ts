@@ -10,10 +10,10 @@ import { EvidenceChain, TestSigner, workTree } from '#dev/testing';
 import { type BenchResult } from './bench-result';
 
 const EVENTS = 200_000;
-/** Each is measured this often, taking turns: what else the machine does then hits all alike. The median counts. */
+/** Measurements of each, in turns, so that the machine's other load affects all alike. The median counts. */
 const ROUNDS = 3;
 
-/** tools/audit-verify.js beside what node:crypto alone verifies on all cores of the same machine in the same minute. */
+/** tools/audit-verify.js next to what node:crypto alone verifies on all cores of this machine in the same minute. */
 export async function run(): Promise<BenchResult> {
   const dir = await mkdtemp(join(tmpdir(), 'kernel-bench-verifier-'));
   const bare = await BareVerification.start();
@@ -73,7 +73,7 @@ async function writeChain(file: string, signers: string): Promise<void> {
   await once(out, 'close');
 }
 
-/** About what the payload of a signed manifest is. */
+/** About the size of a signed manifest's payload. */
 function manifestPayload(id: number): Record<string, string> {
   return {
     manifestId: `agent-${id}`,
@@ -84,7 +84,7 @@ function manifestPayload(id: number): Record<string, string> {
   };
 }
 
-/** Events a second, start and end of the process included. */
+/** Events a second, including the start and end of the process. */
 async function verifierRate(args: string[]): Promise<number> {
   const started = performance.now();
   const child = spawn(process.execPath, [join(workTree(), 'tools', 'audit-verify.js'), ...args, '--json'], {

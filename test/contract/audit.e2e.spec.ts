@@ -81,7 +81,7 @@ describe('the audit log', () => {
       })),
     });
     const [last] = await append({ type: 'lamp.broken', payload: {}, stream: 'lamp/0' });
-    // Lists come from the index: what was just written is there when this position is.
+    // Lists come from the index: what was just written is there once the index has reached this position.
     const written = { headers: { 'kernel-min-position': `0:${last!.seq}` } };
     await delay(2);
     const after = new Date().toISOString();

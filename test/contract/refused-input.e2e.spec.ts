@@ -1,7 +1,7 @@
 import { withStack } from '#dev/testing';
 import { ContractClient } from './contract.client';
 
-/** `{"a":{"a":...1}}` with this many objects, one in the other. */
+/** `{"a":{"a":...1}}` with this many nested objects. */
 function nested(levels: number): string {
   return '{"a":'.repeat(levels) + '1' + '}'.repeat(levels);
 }
@@ -17,7 +17,7 @@ interface Refusal {
 const inManifest = (manifest: string): string => `{"manifest":${manifest}}`;
 const inPayload = (payload: string): string => `{"type":"door.opened","payload":${payload}}`;
 
-/** What strict JSON refuses, wherever it stands; the pointer is below the given base. */
+/** Values that strict JSON refuses anywhere in a document; the pointer is below the given base. */
 function offences(base: string, wrap: (value: string) => string): Refusal[] {
   const refused = (name: string, value: string, pointer: string): Refusal => ({
     name,

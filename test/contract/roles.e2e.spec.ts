@@ -7,7 +7,7 @@ import { MtlsClient, type RequestOptions, TestCa, withStack } from '#dev/testing
 import { ContractClient, kernelContract } from './contract.client';
 
 /**
- * Every route that is in the OpenAPI document, for every kind of caller. The table is written from the specification
+ * Every route of the OpenAPI document for every kind of caller. The table is written from the specification
  * of the roles, not from the code: `yes`, `no` (403), `own` (a DivisionLead's own division only), `any` (no role needed).
  */
 type Expected = 'yes' | 'no' | 'own' | 'any';
@@ -29,7 +29,7 @@ const PUBLIC: Row = {
   NOROLE: 'any',
 };
 
-/** Nobody's by their role: an approver in person, whom no caller here is (test/governance). */
+/** Allowed to no role: only to an approver in person, and no caller here is one (test/governance). */
 const IN_PERSON: Row = { SUPERADMIN: 'no', DIVISION_LEAD: 'no', OPERATOR: 'no', AUDITOR: 'no', NOROLE: 'no' };
 const PROPOSE: Row = {
   SUPERADMIN: 'yes',
@@ -47,7 +47,7 @@ const SUPERADMIN_ONLY: Row = {
   NOROLE: 'no',
 };
 
-/** About upgrades: asked about one that is not there, so that only the permission shows. */
+/** Upgrade operations: called for an upgrade that does not exist, so that only the permission shows. */
 const GOVERNANCE: Record<string, Row> = {
   listUpgrades: ANY_ROLE,
   proposeUpgrade: PROPOSE,
@@ -122,7 +122,7 @@ const TABLE: Record<string, Row> = {
   getJwks: PUBLIC,
 };
 
-/** About keys that are not there: what is asked here is who may. */
+/** Called for keys that do not exist: only the permission is tested here. */
 const KEY_CHANGES = new Set(['makeKey', 'rotateKey', 'retireKey', 'compromiseKey']);
 
 const SIGNATURE = { approverId: 'x', approvedAt: '2026-01-01T00:00:00.000Z', signature: 'AAAA' };
@@ -140,23 +140,23 @@ const UPGRADE_BODIES: Record<string, object> = {
 
 const CALLERS: DevelopmentCaller[] = ['SUPERADMIN', 'DIVISION_LEAD', 'OPERATOR', 'AUDITOR', 'NOROLE'];
 const OPERATION_IDS = Object.keys(TABLE);
-/** The development DivisionLead leads "product". */
+/** Division of the development DivisionLead. */
 const OWN = 'product';
 const OTHER = 'finance';
-/** A version that nothing is at. */
+/** A version that nothing has. */
 const STALE = 999;
 
-/** TLS 1.3 tells the client late: it may see the alert, or a connection that is closed before any answer. */
+/** In TLS 1.3 the client learns of it late: it may see the alert, or a connection closed before any answer. */
 const HANDSHAKE_REFUSED = /certificate|unknown ca|other side closed|ECONNRESET|socket/i;
 
 describe('roles', () => {
   const stack = withStack({ workers: ['outbox-relay', 'indexer'] });
   let folder: string;
-  /** Ids of events of either division. */
+  /** Ids of events of each division. */
   const events: Record<string, string> = {};
-  /** An agent of each. */
+  /** An agent of each division. */
   const agents: Record<string, string> = {};
-  /** Of the last of them. */
+  /** Position of the last event written. */
   let written: string;
 
   beforeAll(async () => {
@@ -176,7 +176,7 @@ describe('roles', () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  /** A good request of each operation, about something of the given division where it has one. */
+  /** A valid request for each operation, about something of the given division where it has one. */
   function requestOf(
     operation: string,
     division: string,
@@ -212,7 +212,7 @@ describe('roles', () => {
       case 'getMode':
         return { method: 'GET', path: '/kernel/admin/mode' };
       case 'changeMode':
-        // The one in force: what is asked here is who may.
+        // The policy in force: only the permission is tested here.
         return {
           method: 'POST',
           path: '/kernel/admin/mode',

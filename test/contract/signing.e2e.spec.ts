@@ -30,7 +30,7 @@ describe('signing a manifest', () => {
     const signature = Buffer.from(record['signature']!, 'base64');
 
     expect(record.envelope.signatures).toEqual([{ keyid: record['signer_id'], sig: record['signature'] }]);
-    // PAE by hand (DSSE protocol.md), so that the test does not lean on the code that it tests.
+    // PAE by hand (DSSE protocol.md), so that the test does not rely on the code that it tests.
     const type = 'application/vnd.in-toto+json';
     const pae = Buffer.concat([Buffer.from(`DSSEv1 ${type.length} ${type} ${payload.length} `), payload]);
     expect(Buffer.from(dssePae(type, payload)).equals(pae)).toBe(true);
@@ -76,7 +76,7 @@ describe('signing a manifest', () => {
       valid: true,
       reasons: [],
     });
-    // Signed after the head that the statement names, recorded after that.
+    // It was signed after the head that the statement names, and recorded after that.
     const [, after] = statementOf(envelope).predicate.auditSeqAfter.split(':').map(Number);
     expect(after).toBeLessThan(event.seq);
   });

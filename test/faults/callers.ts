@@ -2,7 +2,7 @@ import { type MtlsClient, type TestStack } from '#dev/testing';
 
 const CONNECTIONS_EACH = 25;
 
-/** Many connections to one kernel, opened a few at a time: what follows is no test of TLS handshakes. */
+/** Many connections to one kernel, opened a few at a time: the tests do not measure TLS handshakes. */
 export class Callers {
   private constructor(private readonly clients: readonly MtlsClient[]) {}
 
@@ -16,7 +16,7 @@ export class Callers {
     return new Callers(clients);
   }
 
-  /** The client of one of as many writers as there are connections. */
+  /** Returns the client of one writer; there are as many writers as connections. */
   of(writer: number): MtlsClient {
     return this.clients[writer % this.clients.length] as MtlsClient;
   }

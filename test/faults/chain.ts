@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { type AuditEvent, ChainVerifier, parseSigners, type SignerEntry } from '#evidence';
 import { type TestStack, workTree } from '#dev/testing';
 
-/** All events of a kernel, as its own export gives them. */
+/** All events of a kernel, as its own export returns them. */
 export interface Chain {
   /** In the order of `seq`, shard by shard. */
   events: AuditEvent[];
@@ -29,14 +29,14 @@ export async function readChain(stack: TestStack, kernel = 0): Promise<Chain> {
   return { events, lines, signers, byId: new Map(events.map((event) => [event.id, event])) };
 }
 
-/** What is wrong with the chain: gaps, forks, hashes, links, signatures, streams; empty when nothing is. */
+/** Faults of the chain: gaps, forks, hashes, links, signatures, streams; empty when there are none. */
 export function faultsOf({ origin }: { origin: string }, { lines, signers }: Chain): string[] {
   const verifier = new ChainVerifier({ origin, signers });
   const faults = [...lines.flatMap((line) => verifier.accept(line)), ...verifier.finish()];
   return faults.map(({ code, shard, seq, message }) => `${code} at ${shard}:${seq}: ${message}`);
 }
 
-/** The chain, after the library and the stand-alone tool have both found it sound and ending at the heads in force. */
+/** Returns the chain once the library and the stand-alone tool have found it sound and ending at the current heads. */
 export async function expectSoundChain(stack: TestStack, kernel = 0): Promise<Chain> {
   const chain = await readChain(stack, kernel);
   expect(faultsOf(stack, chain)).toEqual([]);
@@ -48,7 +48,7 @@ export async function expectSoundChain(stack: TestStack, kernel = 0): Promise<Ch
   return chain;
 }
 
-/** What tools/audit-verify.js prints, run as an auditor would. */
+/** Output of tools/audit-verify.js, run as an auditor would run it. */
 async function auditVerify({ origin }: { origin: string }, chain: Chain, heads: string): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'kernel-test-verify-'));
   try {
@@ -67,7 +67,7 @@ async function auditVerify({ origin }: { origin: string }, chain: Chain, heads: 
       '--origin',
       origin,
     ]);
-    // A fault is no failure of the tool: what it printed is the result either way.
+    // A fault is not a failure of the tool: what it printed is the result either way.
     return await run.then(
       ({ stdout }) => stdout,
       (error: Error & { stdout?: string }) => `${error.stdout}${error.message}`,

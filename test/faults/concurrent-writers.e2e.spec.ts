@@ -10,7 +10,7 @@ const REQUESTS_EACH = 6;
 describe.each([{ shards: 1 }, { shards: 3 }])(
   'two kernels on one database with $shards shard(s)',
   ({ shards }) => {
-    // What is asked for here is the chain, however busy the machine is.
+    // This tests the chain, however busy the machine is.
     const stack = withStack({ kernels: 2, shards, kernelVariables: { KMS_TIMEOUT_MS: '10000' } });
 
     it(`give ${WRITERS} concurrent writers one chain, without gap or fork`, async () => {
@@ -24,7 +24,7 @@ describe.each([{ shards: 1 }, { shards: 3 }])(
         Array.from({ length: WRITERS }, async (_, writer) => {
           for (let n = 0; n < REQUESTS_EACH; n += 1) {
             const request = requestOfMix(writer + n, `writer-${writer}-${n}`);
-            // Now here, now there: what one kernel answered, the other builds on.
+            // Alternating: each kernel builds on what the other has answered.
             const kernel = (writer + n) % 2 === 0 ? 0 : 1;
             await ledger.write(callers[kernel].of(writer), request, kernel);
           }

@@ -9,10 +9,10 @@ const TOPIC = 'audit-events';
 /** Objects read from the archive at once. */
 const PARALLEL_GETS = 16;
 
-/** Canonical bytes as text, by the event's id; what stands there twice is a fault of the copy. */
+/** Canonical bytes as text, by the event's id; an id that occurs twice is a fault of the copy. */
 export type Copy = ReadonlyMap<string, string>;
 
-/** Reads where events are kept by the shortest way there is: SQL, the archive's own client, Kafka's. */
+/** Reads the places where events are kept in the most direct way: SQL, the archive's own client, Kafka's. */
 export class Copies {
   private readonly database: Client;
 
@@ -21,7 +21,7 @@ export class Copies {
     readonly archiveClient: Archive,
   ) {
     this.database = new Client({ connectionString: stack.postgres.ownerUrl });
-    // The test says when PostgreSQL is away; the next query fails then.
+    // The test decides when PostgreSQL is down; the next query then fails.
     this.database.on('error', () => undefined);
   }
 
@@ -45,7 +45,7 @@ export class Copies {
     return this.table('kernel_index.events');
   }
 
-  /** @param known what was read before: locked objects, which are listed and not read again */
+  /** @param known events read before: locked objects, which are listed but not read again */
   async archive(known: Copy = new Map()): Promise<Copy> {
     const keys: string[] = [];
     const copy = new Map<string, string>();
@@ -69,7 +69,7 @@ export class Copies {
     return copy;
   }
 
-  /** What is in the topic now, partition by partition, repetitions and all. */
+  /** Current content of the topic, partition by partition, including repetitions. */
   async topic(): Promise<string[][]> {
     const { server } = this.stack.stream;
     if (server === undefined) throw new Error('this stack has no Kafka');
@@ -102,7 +102,7 @@ export class Copies {
     return records;
   }
 
-  /** Settles when all that the store holds now has been applied by a consumer. */
+  /** Resolves when a consumer has applied all that the store holds now. */
   async caughtUp(consumer: 'indexer' | 'archiver', timeoutMs = 240_000): Promise<void> {
     const { rows } = await this.database.query<{ shard: number; seq: string }>(
       'SELECT shard, seq FROM kernel.shard_head',
@@ -121,7 +121,7 @@ export class Copies {
     await until(`the ${consumer} has caught up`, async () => (await behind()) === 0, timeoutMs);
   }
 
-  /** How many events the store holds, without reading them. */
+  /** Number of events in the store, without reading them. */
   async stored(): Promise<number> {
     const { rows } = await this.database.query<{ sum: string }>('SELECT sum(seq) FROM kernel.shard_head');
     return Number(rows[0]?.sum ?? 0);
@@ -137,7 +137,7 @@ export class Copies {
   }
 }
 
-/** What one copy has otherwise than the store, in words; empty when they are equal. */
+/** Differences between one copy and the store, in words; empty when they are equal. */
 export function differences(store: Copy, copy: Copy): string[] {
   const missing = [...store.keys()].filter((id) => !copy.has(id));
   const extra = [...copy.keys()].filter((id) => !store.has(id));
@@ -149,7 +149,7 @@ export function differences(store: Copy, copy: Copy): string[] {
     .map(([what, ids]) => `${ids.length} ${what}, the first is ${ids[0]}`);
 }
 
-/** Store, index and archive hold the same events, byte by byte; what they hold. @param known as in `Copies.archive` */
+/** Expects the same bytes in store, index and archive; returns the events. @param known as in `Copies.archive` */
 export async function expectEqualCopies(copies: Copies, known?: Copy): Promise<Copy> {
   await copies.caughtUp('indexer');
   await copies.caughtUp('archiver');

@@ -15,10 +15,10 @@ const SIGNALS = [
 ] as const;
 const { rounds } = loadFaultSettings();
 jest.setTimeout(timeoutOf(rounds, 30_000));
-/** Acknowledged requests before and after each kill: the load runs when it strikes, and again when all is well. */
+/** Acknowledged requests before and after each kill: the load runs before the kill, and again after the recovery. */
 const PROGRESS = 60;
 
-/** While it lasts, and for what was under way then, these failures are honest. */
+/** An outage and the failures that it excuses, in every request that was in flight at some time during it. */
 interface Outage {
   victim: string;
   from: number;
@@ -27,7 +27,7 @@ interface Outage {
 }
 
 describe('kill -9 and a stop in good order, under load', () => {
-  // How soon a refusal comes is for signing-outage.e2e.spec.ts; here a busy machine must not look like an outage.
+  // The time until a refusal is tested in signing-outage.e2e.spec.ts; here a busy machine must not look like an outage.
   const stack = withStack({ kernels: 2, restart: true, kernelVariables: { KMS_TIMEOUT_MS: '10000' } });
 
   it('loses nothing that was acknowledged, and leaves nothing half done', async () => {
@@ -88,14 +88,14 @@ describe('kill -9 and a stop in good order, under load', () => {
     const inexcusable = failures.filter(
       (attempt) => !outages.some((outage) => during(outage, attempt) && outage.excuses(attempt)),
     );
-    // What failed, and when that was: milliseconds since the nearest outage began and ended.
+    // What failed and when: milliseconds since the nearest outage began and ended.
     const told = inexcusable.map((attempt) => {
       const last = outages.findLast(({ from }) => from < attempt.endedAt);
       const since = (time: number | undefined) => Math.round(attempt.startedAt - (time ?? 0));
       return `${attempt.name} at kernel ${attempt.kernel}: ${attempt.outcome} ${attempt.word}, sent ${since(last?.from)} ms after ${last?.victim} was killed, ${since(last?.to)} ms after it was back`;
     });
     expect(told).toEqual([]);
-    // Nobody was hit when nobody failed: then nothing was tested.
+    // An outage during which nothing failed has tested nothing.
     const unnoticed = outages.filter((outage) => !failures.some((attempt) => during(outage, attempt)));
     expect(unnoticed).toEqual([]);
     expect(reads.wrong).toEqual([]);

@@ -2,10 +2,10 @@ import { defineConfig, flag, loadConfig, wholeNumber } from '#platform/process';
 
 /** Enough to see that a part comes back; rare races need the many rounds of the nightly run. */
 const ROUNDS = { daily: 3, nightly: 50 };
-/** Longer than the retries of the clients of Kafka and S3 take for one request, and long enough for a backlog. */
+/** Longer than the Kafka and S3 clients retry one request, and long enough for a backlog. */
 const OUTAGE_SECONDS = { daily: 5, nightly: 60 };
 
-/** What the fault tests take from the environment. */
+/** Settings that the fault tests read from the environment. */
 const faultConfig = defineConfig({
   NIGHTLY: {
     schema: flag(),
@@ -44,7 +44,7 @@ export function loadFaultSettings(): FaultSettings {
   };
 }
 
-/** The time that a test of `rounds` rounds may take: some for its start and its end, and the rest for each round. */
+/** Time that a test of `rounds` rounds may take: a fixed part for its start and end, the rest for each round. */
 export function timeoutOf(rounds: number, perRoundMs: number): number {
   return 180_000 + rounds * perRoundMs;
 }

@@ -15,7 +15,7 @@ describe.each([{ shards: 1 }, { shards: 3 }])(
       kernels: KERNELS.length,
       shards,
       idle: ['signing-proxy'],
-      // Signatures that are held below shall wait, not be given up.
+      // Signatures that are held below must wait, not be abandoned.
       kernelVariables: { KMS_TIMEOUT_MS: '10000' },
     });
     let writes = 0;
@@ -72,7 +72,7 @@ describe.each([{ shards: 1 }, { shards: 3 }])(
       const before = await heads();
       const proxy = await startScriptedProxy(stack(), await ScriptedBackend.open(stack(), 'other-keys'));
       try {
-        // One finds out from the first signature, the other when it starts.
+        // One learns of it from the first signature, the other when it starts.
         const [running, restarted] = stack().kernels;
         expectSigningUnavailable(await write(0));
         expect(running?.process.state).toBe('running');

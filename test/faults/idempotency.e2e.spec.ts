@@ -5,13 +5,13 @@ import { type SignAnswer } from '#openapi/kernel';
 import { expectSoundChain } from './chain';
 import { until } from './until';
 
-/** A request that can be repeated, and where what it records can be found. */
+/** A request that can be repeated, and where its records can be found. */
 interface Repeatable {
   path: string;
   body: object;
-  /** The stream that it writes to; none for one that only asks. */
+  /** The stream that it writes to; none for a request that only reads. */
   stream?: string;
-  /** Stands in the bytes of its events and nowhere else. */
+  /** Text that is in the bytes of its events and nowhere else. */
   mark?: string;
   events: number;
 }
@@ -39,7 +39,7 @@ describe('the same Idempotency-Key', () => {
   const send = (kernel: number, { path, body }: Repeatable, key: string): Promise<HttpAnswer> =>
     (clients[kernel] as MtlsClient).post(path, body, { idempotencyKey: key });
 
-  /** All of them have the very same bytes, and what was asked for was done once. */
+  /** Expects that all answers have the same bytes, and that the request was executed once. */
   const expectOneAnswer = async (answers: readonly HttpAnswer[], request: Repeatable): Promise<void> => {
     const [first] = answers;
     expect([200, 201]).toContain(first?.status);
@@ -186,7 +186,7 @@ describe('the same Idempotency-Key', () => {
       await stack().kernels[WIRED]?.process.kill();
       expect(await lost).toBe('lost');
       wire.thaw();
-      // The other kernel knows; and so does the killed one when it is back.
+      // The other kernel knows it, and so does the killed one when it is back.
       const answers = [await send(OTHER, request, key)];
       await stack().kernels[WIRED]?.process.start();
       await stack().whenReady();
@@ -212,12 +212,12 @@ describe('the same Idempotency-Key', () => {
         wire.thaw();
         await held;
       }
-      // An answer given too early would be here by now.
+      // An answer sent too early would have arrived by now.
       expect((await stack().management('/health', WIRED)).status).toBe(200);
       expect(await recorded(request)).toEqual([]);
       await stack().kernels[WIRED]?.process.kill();
       expect(await lost).toBe('lost');
-      // What was held back must not arrive after all.
+      // The message that was held back must not arrive.
       wire.cut();
       wire.thaw();
       const answers = [await send(OTHER, request, key)];

@@ -3,17 +3,17 @@ import { type HttpAnswer, type MtlsClient } from '#dev/testing';
 import { type SignAnswer } from '#openapi/kernel';
 import { type Chain } from './chain';
 
-/** No answer is worth waiting for longer: whatever fails has to fail sooner. */
+/** Longest wait for an answer: every failure has to come sooner. */
 export const PATIENCE_MS = 15_000;
 
 export interface WriteRequest {
-  /** Stands in every event of the request, so that each can be told in the chain. */
+  /** Text in every event of the request, so that each can be found in the chain. */
   name: string;
   kind: 'event' | 'batch' | 'sign';
-  /** How many events it asks for. */
+  /** Number of events that it asks for. */
   events: number;
   stream?: string;
-  /** Idempotency-Key; a request without one is sent once and never again. */
+  /** Idempotency-Key; a request without one is sent only once. */
   key?: string;
 }
 
@@ -23,9 +23,9 @@ export interface Attempt {
   kernel: number;
   startedAt: number;
   endedAt: number;
-  /** `broken`: no answer, so whether it was recorded is not known. */
+  /** `broken`: no answer, so it is not known whether it was recorded. */
   outcome: 'answered' | 'refused' | 'broken';
-  /** The problem's `error`, or why there is no answer. */
+  /** The problem's `error`, or the reason why there is no answer. */
   word: string;
 }
 
@@ -36,7 +36,7 @@ interface Acknowledged {
   manifest?: { manifest: JsonObject; envelope: unknown };
 }
 
-/** What was asked, what was answered, and whether the chain agrees. */
+/** Records requests and answers, and checks whether the chain agrees. */
 export class Ledger {
   readonly attempts: Attempt[] = [];
   readonly acknowledged = new Map<string, Acknowledged>();
@@ -88,14 +88,14 @@ export class Ledger {
     return done;
   }
 
-  /** Every answer was either right or an honest refusal. */
+  /** Expects every answer to be either right or an honest refusal. */
   expectHonestAnswers(): void {
     expect(this.wrong).toEqual([]);
   }
 
   /**
-   * Every acknowledged event is in the chain once, where the answer says; of a request whose outcome is not known
-   * either all events are there or none; of a refused one none.
+   * Expects every acknowledged event to be in the chain once, where the answer says; for a request with unknown outcome
+   * either all events or none; for a refused one none.
    */
   expectRecordedIn(chain: Chain, { origin }: { origin: string }): void {
     this.expectHonestAnswers();
@@ -142,7 +142,7 @@ export class Ledger {
     expect(wrong).toEqual([]);
   }
 
-  /** `store_unavailable` alone leaves open what became of the request, as a broken connection does. */
+  /** Only `store_unavailable` leaves the outcome of the request open, as a broken connection does. */
   private isCertainlyRefused(name: string): boolean {
     return this.attempts.every(
       (attempt) =>
@@ -196,7 +196,7 @@ function bodyOf(request: WriteRequest, manifest: JsonObject): unknown {
   return kind === 'event' ? events[0] : { events };
 }
 
-/** What is wrong with a 503: it has to say why, when to come again, and where the log explains it. */
+/** Faults of a 503: it has to say why, when to try again, and where the log explains it. */
 export function problemFaults({ status, headers, json }: HttpAnswer): string[] {
   const problem = json as Record<string, unknown>;
   const wrong: string[] = [];

@@ -3,12 +3,12 @@ import { type MtlsClient } from '#dev/testing';
 import { type Ledger, type WriteRequest } from './ledger';
 import { until } from './until';
 
-/** Between a refusal and the next try of one writer. */
+/** Pause of one writer between a refusal and its next attempt. */
 const PAUSE_MS = 50;
-/** For a request with a key to be answered in the end. */
+/** Time within which a request with a key has to be acknowledged. */
 const LAST_ANSWER_MS = 30_000;
 
-/** The n-th request of a mix: single events, batches and signatures, in own and in contested streams. */
+/** The n-th request of a mix: single events, batches and signatures, in their own and in contested streams. */
 export function requestOfMix(n: number, name: string): WriteRequest {
   const own = n % 3 !== 0;
   const stream = own ? `fault/${name}` : `fault/contested-${n % 7}`;
@@ -23,7 +23,7 @@ export function requestOfMix(n: number, name: string): WriteRequest {
 }
 
 /**
- * Writers that keep asking until they are told to stop. Half of their requests bear an Idempotency-Key and are sent
+ * Writers that keep sending requests until they are stopped. Half of the requests have an Idempotency-Key and are sent
  * again, to the next kernel, until they are acknowledged; the others are sent once.
  */
 export class Load {
@@ -33,11 +33,11 @@ export class Load {
 
   constructor(
     private readonly ledger: Ledger,
-    /** One for each kernel. */
+    /** One client for each kernel. */
     private readonly clients: readonly MtlsClient[],
     writers: number,
     private readonly name = 'load',
-    /** Of each writer between an answer and its next request. */
+    /** Pause of each writer between an answer and its next request. */
     private readonly pauseMs = 0,
   ) {
     this.writers = Array.from({ length: writers }, (_, writer) => this.write(writer));
@@ -49,7 +49,7 @@ export class Load {
     await until(`${requests} more acknowledged writes`, () => this.ledger.acknowledged.size >= goal);
   }
 
-  /** Settles when every request with a key has its answer. */
+  /** Stops the writers; resolves when every request with a key has its answer. */
   async stop(): Promise<void> {
     this.running = false;
     await Promise.all(this.writers);

@@ -10,7 +10,7 @@ import { until } from './until';
 
 const WRITERS = 500;
 const POOL = 10;
-/** The least that can be configured. */
+/** The smallest pool that can be configured. */
 const QUEUE_LIMIT = 256;
 const NARROW = 1;
 
@@ -19,7 +19,7 @@ describe('more at a time than there is room for', () => {
     kernels: 2,
     kernelVariables: (_started, kernel) => ({
       KERNEL_DATABASE_CONNECTIONS: String(POOL),
-      // Held signatures below are meant to wait, not to be given up.
+      // Signatures that are held below must wait, not be abandoned.
       KMS_TIMEOUT_MS: '10000',
       ...(kernel === NARROW ? { KERNEL_QUEUE_LIMIT: String(QUEUE_LIMIT) } : {}),
     }),
@@ -32,15 +32,15 @@ describe('more at a time than there is room for', () => {
       Array.from({ length: WRITERS }, async (_, writer) => {
         for (let n = 0; n < 2; n += 1) {
           const name = `pool-${writer}-${n}`;
-          // Each looks its key up before and stores its answer with the events: the way that ended in a deadlock.
+          // Each looks up its key first and stores its answer with the events: the path that ended in a deadlock.
           await ledger.write(callers.of(writer), { ...requestOfMix(writer + n, name), key: name });
         }
       }),
     );
     expect(ledger.attempts.filter(({ outcome }) => outcome !== 'answered')).toEqual([]);
     expect(ledger.attempts).toHaveLength(2 * WRITERS);
-    // Each kernel has three more: on one it is told of a change of mode, by the others it stands for coordinator of
-    // upgrades and for who delivers notifications.
+    // Each kernel has three more: one to hear of changes of the mode, the others to run for coordinator of upgrades
+    // and for sender of notifications.
     expect(await connections()).toBeLessThanOrEqual(2 * (POOL + 3));
     ledger.expectRecordedIn(await expectSoundChain(stack()), stack());
     await callers.close();
@@ -68,7 +68,7 @@ describe('more at a time than there is room for', () => {
         const sendAll = () =>
           Promise.all(requests.map((request, n) => ledger.write(callers.of(n), request, NARROW)));
         const sent = sendAll();
-        // Two groups are at the signer, 256 requests in the queue; the others are told right away.
+        // Two groups are at the signer and 256 requests in the queue; the others are refused at once.
         await until('the queue is full', () => refused().length >= 100);
         expect(new Set(refused().map(({ word }) => word))).toEqual(new Set(['queue_full']));
         expect((await stack().management('/ready', NARROW)).status).toBe(200);
@@ -78,7 +78,7 @@ describe('more at a time than there is room for', () => {
           QUEUE_LIMIT,
         );
         expect(new Set(refused().map(({ word }) => word))).toEqual(new Set(['queue_full']));
-        // The same requests with the same keys, when there is room again.
+        // The same requests with the same keys, once there is room again.
         await sendAll();
       } finally {
         await proxy.close();
@@ -113,7 +113,7 @@ describe('more at a time than there is room for', () => {
     });
   });
 
-  /** Of both kernels, as PostgreSQL sees them. */
+  /** Number of connections of both kernels, as PostgreSQL sees them. */
   async function connections(): Promise<number> {
     const postgres = new Client({ connectionString: stack().postgres.superuserUrl });
     await postgres.connect();

@@ -9,7 +9,7 @@ import { Load } from './load';
 const WRITERS = 6;
 /** As in the outage tests: every event is an object that is stored and read again. */
 const PAUSE_MS = 120;
-/** Acknowledged requests between two kills: up to this many, so that they strike at any point of a batch. */
+/** Most acknowledged requests between two kills, so that kills hit any point of a batch. */
 const MOST_BETWEEN = 12;
 const { rounds: kills, seed = randomInt(1, 2 ** 31) } = loadFaultSettings();
 jest.setTimeout(timeoutOf(kills, 30_000));

@@ -8,13 +8,13 @@ import { loadFaultSettings } from './fault.config';
 
 const WRITERS = 8;
 /**
- * So that two cores have time for all processes: some fifty requests, two hundred events a second in all. Each event
- * is an object that is stored, locked and read again, which is where the time of this test goes.
+ * Leaves two cores time for all processes: about fifty requests, two hundred events a second in all. Each event
+ * is an object that is stored, locked and read again, which takes most of this test's time.
  */
 const PAUSE_MS = 120;
 const { outageSeconds } = loadFaultSettings();
 
-/** Part of the pipeline away for a while under load: writes go on, and what waited comes after it, once and in order. */
+/** An outage of part of the pipeline under load: writes continue, and the backlog follows later, once and in order. */
 describeWithS3(
   'with parts of the pipeline away for a while',
   () => {
@@ -29,7 +29,7 @@ describeWithS3(
           kernelVariables: { KMS_TIMEOUT_MS: '10000' },
         });
 
-        /** What was read and compared after the outages so far: nothing in the archive is read twice. */
+        /** Events read and compared after earlier outages: nothing in the archive is read twice. */
         let known: Copy | undefined;
 
         it.each<[string, (stack: TestStack) => { stop(): Promise<void>; start(): Promise<void> }]>([
@@ -49,7 +49,7 @@ describeWithS3(
               await part.stop();
               const before = await copies.stored();
               await delay(outageSeconds * 1_000);
-              // Writes went on.
+              // Writes continued.
               expect(ledger.attempts.filter(({ outcome }) => outcome !== 'answered')).toEqual([]);
               expect(await copies.stored()).toBeGreaterThan(before + outageSeconds);
               await part.start();
@@ -76,7 +76,7 @@ describeWithS3(
                 const expected = store.filter(
                   (text) => (JSON.parse(text) as { shard: number }).shard === shard,
                 );
-                // Repetitions are allowed (at least once); what comes for the first time comes in order.
+                // Repetitions are allowed (at least once); first deliveries are in order.
                 expect([...new Set(records)]).toEqual(expected);
               }
               await expectSoundChain(stack());

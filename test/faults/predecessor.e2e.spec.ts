@@ -11,14 +11,14 @@ import { until } from './until';
  *
  * - a deadlock from ten clients on, each holding one pooled connection and waiting for a second: overload
  * - nine concurrent writers forked its chain: concurrent-writers, crash-under-load
- * - its verifier hashed in another way than its writer and never passed: every file here verifies the kernel's own
+ * - its verifier hashed differently from its writer and never passed: every file here verifies the kernel's own
  *   export with libs/evidence and with tools/audit-verify.js (chain.ts); docs/spec/vectors holds both to the same bytes
  * - the signature covered a timestamp that was not stored: below
  * - an x-roles header made anyone SuperAdmin, in production too: below; test/contract for every route and role
  * - manifest.signed held no digest: below
  * - a replayed idempotent answer was "[object Object]": idempotency
  * - a missing migration was logged as "continuing", and /ready stayed green: below
- * - the signatures of approvals were never checked: there are no approvals yet; whoever adds them adds the test
+ * - the signatures of approvals were never checked: test/governance
  */
 
 /** Each kernel process of this stack is one attempt to run it. */

@@ -10,7 +10,7 @@ interface Read {
   isRight: (answer: HttpAnswer) => boolean;
 }
 
-/** The reads that have to work whatever becomes of the signing proxy. */
+/** The reads that have to work whatever happens to the signing proxy. */
 export function someReads(ledger: Ledger): Read[] {
   const known = [...ledger.acknowledged.values()].at(-1)?.events[0];
   return [
@@ -40,7 +40,7 @@ export function someReads(ledger: Ledger): Read[] {
   ];
 }
 
-/** Readers that keep asking, one for each kernel, until they are told to stop. */
+/** Readers, one for each kernel, that keep sending requests until they are stopped. */
 export class Reads {
   readonly attempts: Attempt[] = [];
   /** Answers that no fault excuses. */

@@ -23,7 +23,7 @@ describe('a database that was put back to an earlier backup', () => {
       .request('POST', '/kernel/admin/mode', { json: { mode, reason: 'a test' } });
   const kernel = () => stack().kernels[0]!.process;
 
-  /** As the superuser, beside the database itself. */
+  /** A superuser's connection to another database than the kernel's. */
   async function sql(...statements: string[]): Promise<void> {
     const url = new URL(stack().postgres.superuserUrl);
     url.pathname = '/postgres';
@@ -74,7 +74,7 @@ describe('a database that was put back to an earlier backup', () => {
     expect(['store_behind', 'safe_mode']).toContain((refused.json as { error: string }).error);
     await until('safe-mode again', async () => (await status()).mode === 'safe-mode');
     expect(await head()).toBe(backedUp);
-    // Its line comes a moment later, over a pipe.
+    // Its line arrives a moment later, over a pipe.
     await until('the proxy has logged its refusal', async () =>
       (await stack().log('signing-proxy')).includes('"reason":"below_high_water_mark"'),
     );
@@ -87,7 +87,7 @@ describe('a database that was put back to an earlier backup', () => {
     expect((await setMode('normal')).status).toBe(200);
     await until('a write is taken', async () => (await write(1)).status === 201);
     const { events } = await expectSoundChain(stack());
-    // The chain itself tells that the kernel stood still, and why.
+    // The chain itself records that the kernel stopped, and why.
     expect(events.filter(({ type }) => type === 'mode.changed').map(({ payload }) => payload['to'])).toEqual(
       expect.arrayContaining(['safe-mode', 'normal']),
     );

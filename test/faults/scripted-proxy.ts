@@ -8,12 +8,12 @@ import { startSigningProxy } from '../../apps/signing-proxy/start-signing-proxy'
 
 type Sign = SigningBackend['sign'];
 
-/** The keys of a stack behind the test's hand: it says what becomes of each signature. */
+/** The keys of a stack under the test's control: the test decides what happens to each signature. */
 export class ScriptedBackend implements SigningBackend {
   readonly name = 'scripted';
-  /** What happens instead of signing, until it is changed again. */
+  /** Called instead of signing, until it is changed again. */
   instead: ((sign: Sign, ...args: Parameters<Sign>) => Promise<Uint8Array[]>) | undefined;
-  /** Why it says that it cannot sign. */
+  /** Reason why it reports that it cannot sign. */
   trouble: string | undefined;
 
   private constructor(private readonly real: SigningBackend) {}

@@ -6,7 +6,7 @@ import { Reads, someReads } from './reads';
 import { ScriptedBackend, startScriptedProxy } from './scripted-proxy';
 import { until } from './until';
 
-/** The contract: a write that cannot be signed says so within this time. */
+/** The contract: a write that cannot be signed is refused within this time. */
 const PROMISED_MS = 2_000;
 /** The default of KMS_TIMEOUT_MS. */
 const SIGN_TIMEOUT_MS = 1_200;
@@ -34,7 +34,7 @@ describe('while nothing can be signed', () => {
     expectAll('answered', await write());
   });
 
-  // Whatever the fault was: the kernels are the same processes, and sign again.
+  // After any fault the kernels are the same processes and sign again.
   afterEach(async () => {
     await stack().signingProxy.start();
     await stack().whenReady();
@@ -65,7 +65,7 @@ describe('while nothing can be signed', () => {
       stack().signingProxy.current?.kill('SIGCONT');
       await load.progress(40);
       expectAll('refused signing_unavailable', refused());
-      // Whoever was under way when it hung included, and whoever was lucky in the end.
+      // Including the requests in flight when it hung, and those that succeeded in the end.
       expect(slowest(ledger.attempts.filter(({ endedAt }) => endedAt > since))).toBeLessThan(PROMISED_MS);
     } finally {
       stack().signingProxy.current?.kill('SIGCONT');
@@ -116,7 +116,7 @@ describe('while nothing can be signed', () => {
     ledger.expectRecordedIn(await expectSoundChain(stack()), stack());
   });
 
-  /** As many writers on each kernel, each with one request. */
+  /** Has the same number of writers on each kernel send one request each. */
   async function write(): Promise<Attempt[]> {
     return await Promise.all(
       clients.flatMap((client, kernel) =>
@@ -129,7 +129,7 @@ describe('while nothing can be signed', () => {
   }
 
   async function withReads(work: () => Promise<void>): Promise<void> {
-    // Connections of their own: those of the writers are taken by writers that wait.
+    // Their own connections: those of the writers are occupied by waiting writers.
     const readers = [0, 1].map((kernel) => stack().client('AUDITOR', { kernel }));
     const reads = new Reads(ledger, readers);
     await work();
@@ -137,7 +137,7 @@ describe('while nothing can be signed', () => {
     expect(reads.wrong).toEqual([]);
     expectAll('answered', reads.attempts);
     expect(reads.attempts.length).toBeGreaterThanOrEqual(clients.length * someReads(ledger).length);
-    // Before any signature is given up: a read that waited for one would take as long each time. The middle one of each
+    // Before any signature times out: a read that waited for one would take as long each time. The median of each
     // kind, since on a busy machine a single answer may be late for reasons of its own.
     for (const times of Object.values(timesByKind(reads.attempts))) {
       expect(times.sort((a, b) => a - b)[times.length >> 1]).toBeLessThan(SIGN_TIMEOUT_MS);
@@ -160,7 +160,7 @@ describe('while nothing can be signed', () => {
     }
   }
 
-  /** /ready is red for this reason alone, and the process is alive and says the same to its callers. */
+  /** Expects /ready to be red for this reason alone, and the process to be alive and tell its callers the same. */
   async function expectRed(): Promise<string> {
     for (const kernel of [0, 1]) {
       const ready = await stack().management('/ready', kernel);

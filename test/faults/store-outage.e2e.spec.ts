@@ -6,7 +6,7 @@ import { Reads } from './reads';
 import { until } from './until';
 
 /**
- * A write is tried again for 4 s, in case PostgreSQL comes back at once; a connection attempt takes 2 s at most, and a
+ * A write is retried for 4 s, in case PostgreSQL comes back at once; a connection attempt takes at most 2 s, and a
  * statement that hangs 4 s.
  */
 const BOUND_MS = 8_000;
@@ -18,7 +18,7 @@ describe('while PostgreSQL', () => {
     wire = await FaultyWire.open();
   });
   const stack = withStack({
-    // Few connections: none may stay behind in a fault.
+    // Few connections: a fault must not leave any of them stuck.
     kernelVariables: ({ databaseUrl }) => ({
       DATABASE_URL: wire.through(databaseUrl),
       KERNEL_DATABASE_CONNECTIONS: '4',
@@ -34,7 +34,7 @@ describe('while PostgreSQL', () => {
     pid = stack().kernels[0]?.process.current?.pid;
     expectAll('answered', await write());
   });
-  // Whatever the fault was: it is the same process, and it works.
+  // After any fault it is the same process, and it works.
   afterEach(async () => {
     wire.thaw();
     await stack().postgres.start();
@@ -55,15 +55,15 @@ describe('while PostgreSQL', () => {
   });
 
   it('is a new server, and the connections to the old one never end: the kernel finds the new one', async () => {
-    // So that every connection there may be is open, and dies.
+    // Opens every connection of the pool, so that all of them die.
     const reader = stack().client('AUDITOR');
     await Promise.all(Array.from({ length: 50 }, () => reader.get('/kernel/audit/export')));
     wire.freeze({ newConnections: false });
-    // The first probe waits for a dead connection, and with it the others that lie idle are given up.
+    // The first probe waits for a dead connection; when it fails, the other idle connections are discarded too.
     await until('/ready is green', async () => (await stack().management('/ready')).status === 200);
     await untilAnswered('writes', write);
     await stack().whenReady();
-    // One may still join a look at the keys that hangs on a dead connection.
+    // A read may still join a lookup of the keys that hangs on a dead connection.
     await untilAnswered('reads', read);
     await expectReads();
   });
@@ -83,7 +83,7 @@ describe('while PostgreSQL', () => {
     expect((await stack().management('/health')).status).toBe(200);
     await reads.stop();
     expect(reads.wrong).toEqual([]);
-    // The public keys are remembered for a second.
+    // The public keys are cached for a second.
     const asked = reads.attempts.filter(({ name }) => name !== '/kernel/keys/signers.json');
     expectAll('refused store_unavailable', asked);
     expect(slowest(reads.attempts)).toBeLessThan(BOUND_MS);
@@ -101,7 +101,7 @@ describe('while PostgreSQL', () => {
     return reads.attempts;
   }
 
-  /** Meanwhile they may be refused, in one way only. */
+  /** Waits until all are answered; until then they may be refused, in one way only. */
   async function untilAnswered(what: string, attempt: () => Promise<Attempt[]>): Promise<void> {
     await until(`${what} work again`, async () => {
       const others = (await attempt()).filter(({ outcome }) => outcome !== 'answered');
@@ -121,7 +121,7 @@ describe('while PostgreSQL', () => {
   }
 });
 
-/** Names what was otherwise, and how long it took. */
+/** Names what differed, and how long it took. */
 function expectAll(outcome: string, attempts: readonly Attempt[]): void {
   const others = attempts
     .map(({ name, startedAt, endedAt, ...attempt }) => ({

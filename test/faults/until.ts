@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const LOOK_EVERY_MS = 20;
 
-/** Waits for a condition; when it does not come true in time, says which one. */
+/** Waits for a condition; the error names it when it does not become true in time. */
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,

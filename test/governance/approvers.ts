@@ -27,7 +27,7 @@ export class PersonAtDesk {
     return record;
   }
 
-  /** What is sent for a record; `signed` is signed in its place. */
+  /** Request body for a record; `signed` is signed in its place. */
   body(record: ApprovalRecord, signed: Partial<ApprovalRecord> = {}): Record<string, unknown> {
     const { approverId, keyId, approvedAt, notes } = record;
     const signature = sign(null, approvalSigningInput({ ...record, ...signed }), this.key).toString('base64');

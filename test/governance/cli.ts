@@ -2,7 +2,7 @@ import { type CertificateFiles } from '#dev/devstack';
 import { type TestStack } from '#dev/testing';
 import { runCli } from '../../apps/cli/program';
 
-/** What ./kernel prints for these words; in this process, because a new one for each takes a second. */
+/** Output of ./kernel for these arguments; in this process, because a new one for each call takes a second. */
 export async function cli(args: readonly string[]): Promise<string> {
   let printed = '';
   const print = (text: unknown) => {
@@ -20,7 +20,7 @@ export async function cli(args: readonly string[]): Promise<string> {
   }
 }
 
-/** The options of somebody who has no state folder: which kernel, and their certificate. */
+/** The options of a person without a state folder: which kernel, and their certificate. */
 export function connectionTo(stack: TestStack, { cert, key }: CertificateFiles, kernel = 0): string[] {
   const url = stack.kernels[kernel]?.apiUrl ?? '';
   return ['--url', url, '--ca', stack.identities.caCert, '--cert', cert, '--key', key];

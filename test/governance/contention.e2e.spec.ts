@@ -23,7 +23,7 @@ describe('fifty approvals and applications of one upgrade at the same time, over
         ...Array.from({ length: 25 }, (_, n) => operators[n % 2]!.post(`/kernel/upgrade/${id}/apply`, {})),
       ]);
       const given = answers.slice(0, 25);
-      // Each was recorded, or says that it was there already, or that it came too late: nothing else.
+      // Each was recorded, or was a repetition, or came too late: nothing else.
       for (const { status, json } of given) {
         if (status !== 201)
           expect(['approver_already_signed', 'upgrade_already_applied']).toContain(json.error);

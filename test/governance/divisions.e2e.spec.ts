@@ -11,7 +11,7 @@ import { cli, connectionTo } from './cli';
 let counter = 0;
 const nextId = (what: string) => `${what}-${++counter}`;
 
-// Two kernels and three shards: what is decided at the same time is decided in different processes.
+// Two kernels and three shards: simultaneous decisions are made in different processes.
 const stack = withStack({ kernels: 2, shards: 3, workers: ['outbox-relay', 'indexer', 'archiver'] });
 const as = (caller: 'OPERATOR' | 'DIVISION_LEAD' | 'AUDITOR', kernel = 0) =>
   new ContractClient(stack().client(caller, { kernel }));
@@ -19,9 +19,9 @@ const operator = (kernel = 0) => as('OPERATOR', kernel);
 const lead = () => as('DIVISION_LEAD');
 
 const register = (manifest: JsonObject, kernel = 0) => operator(kernel).post('/kernel/division', manifest);
-/** Lists that have what was written up to a position. */
+/** Query for lists that include everything written up to a position. */
 const since = (position: string) => ({ headers: { 'kernel-min-position': position } });
-/** Every shard's head is in the index. */
+/** Waits until every shard's head is in the index. */
 async function untilIndexed(): Promise<void> {
   const heads = (await operator().get('/kernel/audit/head')).json as { shard: number; seq: number }[];
   for (const { shard, seq } of heads) await operator().get('/kernel/audit?limit=1', since(`${shard}:${seq}`));
@@ -280,7 +280,7 @@ describe('agents, over mutual TLS', () => {
     ]) {
       expect(refusal(await post(source))).toEqual([400, 'template_not_recorded']);
     }
-    // What the kernel signed as something else is no template, though the signature holds; it is not in such a stream either.
+    // What the kernel signed as another kind is no template, though the signature is valid; nor is it in such a stream.
     const asTemplate = { manifest: anEvent.manifest, envelope: anEvent.signature_record.envelope };
     expect((await post(asTemplate)).status).toBe(400);
     expect(await heads()).toBe(before);
@@ -381,7 +381,7 @@ describe('allocations, over mutual TLS', () => {
     );
     expect(listed.json.allocations.map(({ delta }: { delta: number }) => delta)).toEqual([-1, 99.99]);
 
-    // Who goes leaves nothing behind.
+    // A retired agent keeps no allocations.
     await leadTo(id, 'retired');
     expect(await balances(divisionId)).toMatchObject([{ pool: 'eur' }, { pool: 'gpu', allocated: 0 }]);
     expect(refusal(await allocate({ agentId: id, pool: 'gpu', delta: 1 }))).toEqual([409, 'agent_retired']);
@@ -405,7 +405,7 @@ describe('allocations, over mutual TLS', () => {
     expect(granted.length).toBe(14);
     expect(await balances(divisionId)).toEqual([{ pool: null, budget: 10, allocated: 9.8, available: 0.2 }]);
 
-    // A retirement, a cut and grants at once: whoever comes first, what is left adds up.
+    // A retirement, a cut and grants at once: whichever comes first, the balance is right.
     const [first] = agents as [string, string];
     await Promise.all([
       leadTo(first, 'retired', operator(1)),
@@ -472,7 +472,7 @@ describe('a DivisionLead, over mutual TLS', () => {
       expect(refusal(await lead().get(path))).toEqual([403, 'forbidden']);
       expect((await operator().get(path)).status).toBe(200);
     }
-    // Evaluations lie in shards of their own: the index has to have come far enough in each of them.
+    // Evaluations are in shards of their own: the index has to have advanced far enough in each of them.
     await untilIndexed();
     const seen = async (path: string, list: string) =>
       (await lead().get(`${path}?limit=100`)).json[list] as { divisionId?: string; division?: string }[];
@@ -553,7 +553,7 @@ describe('from a division to an allocation', () => {
       note: `2 of default for agent/${id}: it does well`,
     });
 
-    // And the other way round: what came of the template's signature, and of the division, ends in the allocation.
+    // And in the other direction: the effects of the template's signature, and of the division, end in the allocation.
     const forward = async (node: string, more = '') =>
       (
         await operator().get(
@@ -605,7 +605,7 @@ describe('from a division to an allocation', () => {
   it('an event of another division is in the trace with nothing but its position', async () => {
     const found = await operator().get('/kernel/division/product');
     if (found.status === 404) await register({ id: 'product', budget: 100 });
-    // A template of no division is not the lead's to read, though they may spawn from it.
+    // The lead may not read a template of no division, though they may spawn from it.
     const id = await agent('product');
     const { trace } = (await lead().get(`/kernel/reason/${id}`)).json as { trace: JsonObject[] };
     const withheld = trace.filter((step) => step['withheld'] === true);

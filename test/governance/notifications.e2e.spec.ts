@@ -36,7 +36,7 @@ describe('notifications about upgrades, with two kernels', () => {
           endpoint('everything', everything),
           endpoint('alarms', alarms, { types: ['upgrade.emergency_applied', 'upgrade.unratified'] }),
         ]),
-        // The receivers live in the process of the test, which is busy with other things at times.
+        // The receivers run in the process of the test, which is sometimes busy with other things.
         KERNEL_WEBHOOK_TIMEOUT_MS: '30000',
         KERNEL_WEBHOOK_RETRY_MS: '50',
         KERNEL_WEBHOOK_ATTEMPTS: '4',
@@ -100,14 +100,14 @@ describe('notifications about upgrades, with two kernels', () => {
       authentic: true,
       body: { data: { status: 'emergency_applied', ratifyBy, quorum: { action: 'ratify', missing: 3 } } },
     });
-    // While there still is time.
+    // While there is still time.
     expect(Date.parse(String(proposal?.body.timestamp))).toBeLessThan(
       Date.parse(String(proposal?.body.data['expiresAt'])),
     );
     expect(Date.parse(String(ratification?.body.timestamp))).toBeLessThan(Date.parse(ratifyBy));
     const [unratified] = await everything.until(told('told-fire', 'unratified'));
     await everything.until(told('told-late', 'expired'));
-    // It is code: only people can take it back.
+    // It is code: only people can roll it back.
     expect(unratified).toMatchObject({
       authentic: true,
       body: { data: { status: 'rollback_required', position: expect.stringMatching(/^\d+:\d+$/) } },
@@ -130,7 +130,7 @@ describe('notifications about upgrades, with two kernels', () => {
     everything.mood = 'hang';
     const client = new ContractClient(stack().client('OPERATOR', { kernel: 1 }));
     await propose('told-3');
-    // It is on the wire, and nobody has answered.
+    // It has been sent, and not answered.
     await everything.until(told('told-3', 'proposed'));
     const leader = await leading();
     const other = 1 - leader;
@@ -141,7 +141,7 @@ describe('notifications about upgrades, with two kernels', () => {
     expect(again.status).toBe(200);
     await everything.until(told('told-3', 'proposed'), 2);
     await everything.until(told('told-3', 'withdrawn'));
-    // The same notification, by which the receiver knows the repetition.
+    // The same notification id, by which the receiver recognizes the repetition.
     expect(new Set(everything.received.filter(told('told-3', 'proposed')).map(({ id }) => id)).size).toBe(1);
     await stack().kernels[leader]?.process.start();
     await stack().whenReady();

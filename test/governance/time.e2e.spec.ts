@@ -26,7 +26,7 @@ describe('what time does to upgrades, and the coordinator to what is due', () =>
   let folder: string;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'kernel-test-time-'));
-    // Compiles the contract, which takes a while: not within the seconds that an upgrade has.
+    // Compiles the contract, which takes too long to do it within the seconds that an upgrade has.
     kernelContract();
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -92,7 +92,7 @@ describe('what time does to upgrades, and the coordinator to what is due', () =>
       approvers: [],
       notCounted: [{ approverId: 'approver-1', reason: 'expired' }],
     });
-    // A signature that does not count any more may be given anew.
+    // A signature that no longer counts may be given again.
     const again = await person(1).sign('stale');
     expect([201, 409]).toContain(again.status);
     if (again.status === 409) expect(again.json.error).toBe('upgrade_closed');
@@ -153,7 +153,7 @@ describe('what time does to upgrades, and the coordinator to what is due', () =>
   // Before the first change of the policy: the windows of the second kernel hold until an upgrade names others.
   describe('from the command line', () => {
     type Caller = 'OPERATOR' | 'SUPERADMIN';
-    /** Through the kernel whose windows are short (1), or the usual ones (0). */
+    /** Proposes through the kernel with the short windows (1), or the one with the usual ones (0). */
     const kernel = (n: number, words: string, ...args: string[]) => as('OPERATOR', n, words, ...args);
     const as = (caller: Caller, n: number, words: string, ...args: string[]) =>
       cli([
@@ -178,7 +178,7 @@ describe('what time does to upgrades, and the coordinator to what is due', () =>
       }
       return printed;
     }
-    /** What `show` prints, as soon as an event of that type is in it. */
+    /** Output of `show`, as soon as it contains an event of that type. */
     async function shown(upgradeId: string, type: string): Promise<string> {
       for (const end = Date.now() + 30_000; ; await new Promise((resolve) => setTimeout(resolve, 50))) {
         const text = await kernel(0, 'show', upgradeId);
@@ -269,11 +269,11 @@ describe('what time does to upgrades, and the coordinator to what is due', () =>
       expect(await signed('cli-pending', [5])).toContain('3 of 3: approver-2, approver-3, approver-5');
       expect(await kernel(0, 'apply', 'cli-pending')).toContain('is applied');
       expect(await proven('cli-pending')).toContain('verified: applied (3 of 3');
-      // Back, for the tests that come.
+      // Restores the pool for the tests that follow.
       await proposed(0, 'cli-returns', { type: 'approver_pool', pool: { threshold, approvers: people } });
       await signed('cli-returns', [2, 3, 4]);
       expect(await kernel(0, 'apply', 'cli-returns')).toContain('is applied');
-      // Who may read without a role is looked up once a second.
+      // The callers who may read without a role are looked up once a second.
       for (const n of [0, 1]) {
         for (const end = Date.now() + 10_000; ; await new Promise((resolve) => setTimeout(resolve, 50))) {
           if ((await person(1, n).client.get('/kernel/approvers')).status === 200) break;
@@ -296,7 +296,7 @@ describe('what time does to upgrades, and the coordinator to what is due', () =>
     expect(await typesOf('wrong')).toEqual(expect.arrayContaining(['applied', 'rolled_back']));
   }, 60_000);
 
-  // Last: processes come and go.
+  // Last, since processes are killed and started.
   it('are applied once, though the coordinator is killed again and again', async () => {
     const leader = async (): Promise<number> => {
       for (const end = Date.now() + 20_000; Date.now() < end;) {
@@ -329,7 +329,7 @@ describe('what time does to upgrades, and the coordinator to what is due', () =>
       };
       expect((await operator(other).post('/kernel/upgrade', { manifest })).status).toBe(201);
       for (const n of [1, 2, 3]) expect((await person(n, other).sign(id)).status).toBe(201);
-      // A little later each time: before it looks, while it decides, after it has committed.
+      // A little later in each round: before it looks, while it decides, after it has committed.
       await new Promise((resolve) => setTimeout(resolve, round * 350));
       await stack().kernels[leading]?.process.kill();
       const types = await until(id, 'applied', other);

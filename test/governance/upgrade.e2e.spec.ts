@@ -102,7 +102,7 @@ describe('upgrades, over mutual TLS', () => {
       'applied',
     ]);
 
-    // Who deploys needs the public keys and nothing else.
+    // A deployer needs the public keys and nothing else.
     const envelope = applied.json.upgrade.application.authorization;
     const keys = (await operator().get('/kernel/keys')).json.signers;
     expect(verifyManifestEnvelope({ manifest, envelope, keys, origin: stack().origin })).toEqual({
@@ -328,7 +328,7 @@ describe('upgrades, over mutual TLS', () => {
     expect([answer.status, answer.json.error]).toEqual([400, 'reserved_kind']);
   });
 
-  // Last: the pool is another one afterwards.
+  // Last, since it changes the pool.
   it('change the pool, and who left or lost a key stops counting at once, also for what is pending', async () => {
     const pending = await approved({}, [1, 2, 3]);
     expect((await detail(pending)).upgrade.status).toBe('approved');

@@ -21,7 +21,7 @@ export async function verifyOffline(
   return verifyFile(evidence, signers);
 }
 
-/** The evidence in a file, with the public keys in another. */
+/** Writes the evidence to one file and the public keys to another. */
 export async function verifyFile(
   evidence: string,
   signers: string,

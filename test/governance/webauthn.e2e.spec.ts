@@ -119,7 +119,7 @@ describe('approvers with WebAuthn credentials', () => {
       expect((await operator().post(path(1, 'challenge'), {})).status).toBe(403);
       const { json } = await superadmin().post(path('newcomer', 'challenge'), {});
       const response = new SoftwareAuthenticator('ES256').create(json.options, { origin: PAGE });
-      // The challenge is its caller's: another approver's is another one.
+      // A challenge belongs to its caller: another approver gets a different one.
       expect((await person(1).client.post(path('newcomer', 'credential'), { response })).status).toBe(403);
       const answer = await superadmin().post(path('newcomer', 'credential'), {
         response,
@@ -134,7 +134,7 @@ describe('approvers with WebAuthn credentials', () => {
         new SoftwareAuthenticator('ES256').create(options, { origin: PAGE });
       const refused = await person(2).client.post(path(2, 'credential'), { response: made(older) });
       expect([refused.status, refused.json.error]).toEqual([400, 'invalid_registration']);
-      // The attempt has used the challenge up.
+      // The attempt has used up the challenge.
       const late = await person(2).client.post(path(2, 'credential'), { response: made(newer) });
       expect([late.status, late.json.reasons[0]]).toEqual([400, expect.stringContaining('no challenge')]);
       const options = await begin(2);
@@ -223,7 +223,7 @@ describe('approvers with WebAuthn credentials', () => {
       const hasty = new ContractClient(stack().client('OPERATOR', { kernel: 1 }));
       expect((await hasty.post('/kernel/upgrade', { manifest })).status).toBe(201);
       const [first, second] = [await touch(1, 'brief'), await touch(2, 'brief')];
-      // The last of them: when its time is over, so is that of the others.
+      // The last of them: when it has expired, so have the others.
       const record = await person(3).record('brief');
       const bodies = [
         [1, first],
@@ -247,7 +247,7 @@ describe('approvers with WebAuthn credentials', () => {
         error: 'invalid_approved_at',
         reasons: [expect.stringContaining('expired at')],
       });
-      // The same credential, touched anew, counts.
+      // The same credential, touched again, counts.
       expect((await send(1, 'brief', 'approve', await touch(1, 'brief'))).status).toBe(201);
     });
 
@@ -303,7 +303,7 @@ describe('approvers with WebAuthn credentials', () => {
         400,
         expect.stringMatching(/^The signature is to reject this upgrade/),
       ]);
-      // The approver's own assertion in another's hands.
+      // The approver's own assertion, sent by another.
       expect((await send(2, 'this', 'approve', good)).status).toBe(403);
       expect((await send(1, 'this', 'approve', good)).status).toBe(201);
       expect((await send(1, 'this', 'approve', good)).json.error).toBe('approver_already_signed');

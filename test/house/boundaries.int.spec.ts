@@ -10,7 +10,7 @@ interface Violation {
   readonly rule: { readonly name: string };
 }
 
-/** Foreign packages of the small tree, empty: a rule looks at where an import leads, not at what is there. */
+/** Foreign packages of the small tree, empty: a rule looks at an import's target path, not at its content. */
 const PACKAGES = [
   'typeorm',
   'pg',
@@ -34,7 +34,7 @@ const PACKAGES = [
   'json-canonicalize',
 ];
 
-/** A house in which every rule is kept. */
+/** A small tree that keeps every rule. */
 const HOUSE: Readonly<Record<string, string>> = {
   'libs/evidence/index.ts': `export { hash } from './chain/hash';`,
   'libs/evidence/chain/hash.ts': `export const hash = 1;`,
@@ -57,7 +57,7 @@ const HOUSE: Readonly<Record<string, string>> = {
   'test/pipeline/whole.e2e.spec.ts': `import 'pg';\nimport '#dev/testing';`,
 };
 
-/** One forbidden import of each kind: the file that has it, what it says, and the rule that refuses it. */
+/** One forbidden import of each kind: the file that has it, the import, and the rule that refuses it. */
 const FORBIDDEN: readonly (readonly [file: string, content: string, rule: string])[] = [
   ['libs/platform/archive/a.ts', `import '../event-store/append/writer';`, 'one-door-per-room'],
   ['libs/modules/audit/b.ts', `import '../../evidence/chain/hash';`, 'one-door-per-room'],
@@ -114,7 +114,7 @@ const FORBIDDEN: readonly (readonly [file: string, content: string, rule: string
   ],
 ];
 
-/** The other half of a circle: the rule names one place of it. */
+/** The other half of a cycle: the rule reports one place of it. */
 const OTHER_HALF = ['libs/modules/audit/u.ts', `import './t';`] as const;
 
 describe('the boundary rules', () => {
@@ -148,7 +148,7 @@ describe('the boundary rules', () => {
     await write(...OTHER_HALF);
     const found = await violations();
     for (const [file, , rule] of FORBIDDEN) expect(found).toContainEqual({ file, rule });
-    // And nothing that is allowed.
+    // And no allowed import is reported.
     expect(found.filter(({ file }) => file in HOUSE)).toEqual([]);
   });
 

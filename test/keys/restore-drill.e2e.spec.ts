@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { workTree } from '#dev/testing';
 import { finished, Launcher } from '../launcher/launcher.driver';
 
-/** The drill as the runbook has it, in a folder that goes with the test, and on ports that are free here. */
+/** The drill of the runbook, in a folder that is removed after the test, and on ports that are free here. */
 async function drillOfRunbook({ portBase, scratch }: Launcher): Promise<string> {
   const text = await readFile(join(workTree(), 'runbooks', 'restore-drill.md'), 'utf8');
   const [, drill] = /^```sh\n(.*?)^```$/ms.exec(text) ?? [];

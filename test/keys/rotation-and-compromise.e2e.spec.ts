@@ -14,7 +14,7 @@ const SHARDS = 2;
 /** On a machine that is busy with other things. */
 const TIMEOUT_MS = 240_000;
 const WRITES_PER_SECOND = 200;
-/** V1 to V3 are there from the start, MADE and FIFTH are made while the kernel runs. */
+/** V1 to V3 exist from the start, MADE and FIFTH are made while the kernel runs. */
 const [V1, V2, V3, MADE, FIFTH] = [1, 2, 3, 4, 5].map((n) => `kernel-audit-ed25519-v${n}`) as [
   string,
   string,
@@ -55,11 +55,11 @@ function rotatesAndRecovers(signer: SignerChoice): void {
   }
   const kidsOf = (lines: readonly string[]): string[] =>
     lines.map((line) => (JSON.parse(line) as AuditEvent).signerKid);
-  /** The keys in the order in which they took over: one that comes twice was interleaved with another. */
+  /** The keys in the order in which they took over: one that occurs twice was interleaved with another. */
   const turns = (lines: readonly string[]): string[] =>
     kidsOf(lines).filter((kid, n, all) => n === 0 || all[n - 1] !== kid);
 
-  /** What an auditor's own copy of the verifier says, with a signers.json and nothing else. */
+  /** Verdict of an auditor's own copy of the verifier, with a signers.json and nothing else. */
   async function verified(
     lines: readonly string[][],
     trust: SignerEntry[],
@@ -143,7 +143,7 @@ function rotatesAndRecovers(signer: SignerChoice): void {
         code: 0,
         stdout: expect.stringMatching(/^Audit chain verified/),
       });
-      // What was exported before it all is as good as it was, with the new signers.json too.
+      // What was exported before all this still verifies, with the new signers.json too.
       expect(await verified(before, trust)).toMatchObject({ code: 0 });
     },
     TIMEOUT_MS,
@@ -263,7 +263,7 @@ function rotatesAndRecovers(signer: SignerChoice): void {
       since: { shard: 0, seq: 1 },
       reason: 'asked twice',
     });
-    // Decided before: the first statement stands.
+    // Already decided: the first statement remains in force.
     expect(again).toMatchObject({ status: 200, json: { kid: MADE, emergencyPosition: null } });
     const lines = await exported();
     const shortened = lines.map((shard) => shard.filter((line) => !line.includes('"signer.compromised"')));
@@ -272,7 +272,7 @@ function rotatesAndRecovers(signer: SignerChoice): void {
     expect(stdout).toMatch(/^gap: /m);
   });
 
-  // What follows has nothing to do with where the keys are.
+  // The tests below do not depend on where the keys are.
   if (signer !== 'software') return;
 
   it('rotates and revokes a manifest key without touching what is recorded', async () => {
@@ -321,12 +321,12 @@ function rotatesAndRecovers(signer: SignerChoice): void {
   });
 
   it('goes on when the key in force is gone and nobody has it, with one that signs its own coming', async () => {
-    // A key that was rotated away and is valid still would sign where the lost one has not signed yet.
+    // A key that was rotated away but is still valid would sign where the lost one has not signed yet.
     await until('the overlap is over', async () => {
       const { status } = await admin().post(`/kernel/keys/${V2}/retire`, { reason: 'its year is over' });
       return status === 200;
     });
-    // What happens to a token that breaks: nothing answers under the name any more.
+    // As when a token breaks: no key answers to the name any more.
     await stack().signingProxy.kill();
     await rm(join(stack().dir, 'signing-keys', `${FIFTH}.key.json`));
     await stack().signingProxy.start();
@@ -334,7 +334,7 @@ function rotatesAndRecovers(signer: SignerChoice): void {
     await until('nothing can be signed', async () => (await write()).json.error === 'signing_unavailable');
     const last = (await exported()).map((lines) => lines.length);
 
-    // A rotation is signed by the old key, so there can be none; making a key is recorded with it, so that waits.
+    // The old key signs a rotation, so there can be none; it also signs the record of a new key, so that has to wait.
     const answer = await admin().post('/kernel/keys/candidates', { purpose: 'audit', kid: 'after-the-loss' });
     expect(answer).toMatchObject({ status: 503, json: { error: 'signing_unavailable' } });
     const { candidates } = (await admin().get('/kernel/keys/candidates')).json;

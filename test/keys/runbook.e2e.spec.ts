@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { workTree } from '#dev/testing';
 import { finished, Launcher, until } from '../launcher/launcher.driver';
 
-/** The command line of the step, as the runbook has it. */
+/** The command line of the step in the runbook. */
 async function stepOfRunbook(values: Record<string, string>): Promise<string[]> {
   const text = await readFile(join(workTree(), 'runbooks', 'key-compromise.md'), 'utf8');
   const [, line] = /^\.\/kernel (keys compromise .*)$/m.exec(text) ?? [];
@@ -95,7 +95,7 @@ describe('./kernel keys', () => {
     for (const line of doubtful) expect(line).toContain('"signerKid":"kernel-audit-ed25519-v4"');
     expect((await events()).at(-1)?.signerKid).toBe('kernel-audit-ed25519-v2');
     expect((await launcher.on('keys list')).stdout).toMatch(/kernel-audit-ed25519-v4 .*compromised/);
-    // Relay, indexer and archiver have followed: what they left behind verifies on its own.
+    // Relay, indexer and archiver have followed: their copies verify on their own.
     const archive = join(launcher.state, 'archive');
     await until(async () => {
       const verified = await launcher.on('audit verify', '--dir', archive, '--signers', signers);

@@ -8,7 +8,7 @@ export interface Written {
   at: number;
 }
 
-/** Writers that each send an event at a steady pace, whatever the answers are, and remember every answer. */
+/** Writers that each send events at a steady pace, whatever the answers are, and remember every answer. */
 export class SteadyWrites {
   readonly answers: Written[] = [];
   private running = true;
@@ -31,7 +31,7 @@ export class SteadyWrites {
     });
   }
 
-  /** Waits until so many more writes were taken. */
+  /** Waits until this many more writes have been accepted. */
   async taken(more: number): Promise<void> {
     const goal = this.count() + more;
     const deadline = performance.now() + 60_000;
@@ -46,7 +46,7 @@ export class SteadyWrites {
     await Promise.all(this.writers);
   }
 
-  /** Answers that were no success, by what they said. */
+  /** Distinct answers other than success: status and error. */
   refusals(since = 0): string[] {
     return [
       ...new Set(

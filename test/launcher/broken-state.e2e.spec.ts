@@ -19,7 +19,7 @@ describe('./kernel up on a state folder that is not whole', () => {
       for (const [place, aside] of moves) await rename(place, aside);
       return async () => {
         for (const [place, aside] of moves) {
-          // What a wrong start may have made in its place must not spoil the next case.
+          // Anything that a wrong start may have created in its place must not spoil the next case.
           await rm(place, { recursive: true, force: true });
           await rename(aside, place);
         }
@@ -38,7 +38,7 @@ describe('./kernel up on a state folder that is not whole', () => {
   it.each([
     ['its record is gone', remove('state.json'), /is not empty and holds no kernel state/],
     ['its record is cut off', cut('state.json'), /state\.json is damaged/],
-    // With its archive there it would start in safe-mode, to be filled again (state-folder.int.spec.ts).
+    // With its archive present it would start in safe-mode, to be filled again (state-folder.int.spec.ts).
     [
       'the database and its archive are gone',
       remove('postgres', 'archive'),
@@ -74,7 +74,7 @@ describe('./kernel up on a state folder that is not whole', () => {
       expect(up).toMatchObject({ code: 1, stdout: '' });
       const said = up.stderr.split('\n').filter((line) => line !== '');
       expect(said.at(-1)).toMatch(sentence);
-      // Before it there is nothing but what was done so far.
+      // Only lines of progress come before it.
       expect(
         said.slice(0, -1).filter((line) => !/^kernel: (preparing|starting|migrating|waiting)/.test(line)),
       ).toEqual([]);

@@ -113,7 +113,7 @@ describe('./kernel while the sources change', () => {
       new RegExp(`\nbuild {3}${first} \\(no commit\\)\nsince `),
     );
     await copy.changeSources();
-    // None of them builds, however the sources are.
+    // None of them builds, whatever the state of the sources.
     for (const verb of ['status', '--version']) await copy.kernel([verb]);
     expect(await copy.builds()).toEqual([first]);
     expect(await buildOf()).toMatchObject({ digest: first, movedOn: true });
@@ -208,7 +208,7 @@ describe('./kernel while the sources change', () => {
     const interrupted = once(child, 'close');
     const builds = join(copy.tree, '.build', 'builds');
     await until(async () => (await readdir(builds)).some((name) => name.endsWith('.partial')));
-    // As Ctrl-C does it: the whole group.
+    // Signals the whole group, as Ctrl-C does.
     process.kill(-(child.pid as number), 'SIGINT');
     expect(await interrupted).toEqual([130, null]);
     await expect(access(join(copy.tree, '.build', 'lock'))).rejects.toThrow();

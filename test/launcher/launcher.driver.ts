@@ -34,7 +34,7 @@ export class Launcher {
   static async create(script = join(workTree(), 'kernel')): Promise<Launcher> {
     const scratch = await mkdtemp(join(tmpdir(), 'kernel-test-launcher of-'));
     guardFolder(scratch);
-    // As root, PostgreSQL runs as another account, which has to get through.
+    // For root, PostgreSQL runs under another account, which needs access to the folder.
     await chmod(scratch, 0o755);
     return new Launcher(scratch, await freePortBase(), script);
   }
@@ -55,13 +55,13 @@ export class Launcher {
 
   async up(...args: string[]): Promise<Result> {
     const result = await this.on('up', '--detach', '--port-base', String(this.portBase), ...args);
-    // It is meant to outlive who started it, but not the test.
+    // It is meant to outlive the process that started it, but not the test.
     const supervisor = readRun(this.state)?.supervisor;
     if (supervisor !== undefined) guardProcess(supervisor.pid, 'SIGTERM');
     return result;
   }
 
-  /** `up` that is nothing but the way to what is tested: it throws with everything it said when it fails. */
+  /** `up` as preparation for a test: when it fails, it throws with all its output. */
   async upReady(...args: string[]): Promise<Result> {
     const result = await this.up(...args);
     if (result.code === 0) return result;
@@ -76,7 +76,7 @@ export class Launcher {
     });
   }
 
-  /** What the state folder's supervisor has written down. */
+  /** Record that the state folder's supervisor has written. */
   runRecord(): RunRecord {
     const record = readRun(this.state);
     if (record === undefined) throw new Error(`nothing runs in ${this.state}`);
@@ -103,7 +103,7 @@ export async function finished(child: ChildProcess, input?: string): Promise<Res
   child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
   child.stdin?.end(input);
   const [code] = (await once(child, 'close')) as [number | null];
-  // Said when a source was edited since the last call, as happens on a developer's machine while the tests run.
+  // Printed when a source was edited since the last call, as happens on a developer's machine while the tests run.
   return { code, stdout, stderr: stderr.replaceAll(/^kernel: (building|waiting for another .*)\n/gm, '') };
 }
 
@@ -115,7 +115,7 @@ export async function gone(...processes: ProcessIdentity[]): Promise<void> {
   await until(() => !processes.some(isRunning));
 }
 
-/** A base whose ports in use are free now; far from the default, where a person may have a kernel running. */
+/** A base whose ports are free now; far from the default, where a person may have a kernel running. */
 async function freePortBase(): Promise<number> {
   for (;;) {
     const base = 20_000 + Math.floor(Math.random() * 600) * 20;

@@ -7,7 +7,7 @@ import { Launcher, until } from './launcher.driver';
 
 const EVENTS = 60;
 
-/** What a reader of this kernel sees: it must be the same afterwards, byte for byte. */
+/** Answers that a reader of this kernel gets: they must be the same afterwards, byte for byte. */
 interface Sight {
   heads: string;
   export: string;
@@ -65,7 +65,7 @@ describe('a whole database that is lost', () => {
     const exported = await text('/kernel/audit/export');
     const [{ seq }] = JSON.parse(heads) as [{ seq: number }];
     const { id } = JSON.parse(String(exported.split('\n')[3])) as { id: string };
-    // The index follows the store, and after the loss it begins anew.
+    // The index follows the store, and after the loss it starts again.
     await until(async () => {
       const { status } = await operator.get('/kernel/audit?limit=1', {
         headers: { 'kernel-min-position': `0:${seq}` },

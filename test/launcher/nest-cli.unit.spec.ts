@@ -10,7 +10,7 @@ interface NestCli {
   projects: Record<string, { type: string; root: string; sourceRoot: string; entryFile: string }>;
 }
 
-/** Editors and `nest info` read nest-cli.json; nothing is built by it (scripts/build.mjs compiles). */
+/** Editors and `nest info` read nest-cli.json; builds do not use it (scripts/build.mjs compiles). */
 describe('nest-cli.json', () => {
   const tree = workTree();
   const config = JSON.parse(readFileSync(join(tree, 'nest-cli.json'), 'utf8')) as NestCli;

@@ -12,7 +12,7 @@ import { workTree } from '#dev/testing';
 import { finished, until } from './launcher.driver';
 import { folderOfPrograms, writeProgram } from './work-tree.driver';
 
-/** A package with nothing in it, as a registry gives it out. */
+/** An empty package, as a registry serves it. */
 async function packageTarball(scratch: string): Promise<Buffer> {
   const folder = join(scratch, 'package');
   await mkdir(folder);
@@ -26,7 +26,7 @@ describe('installing packages', () => {
   let tree: string;
   beforeEach(async () => {
     scratch = await mkdtemp(join(tmpdir(), 'kernel-test-packages-'));
-    // A tree with the launcher alone: what is installed is not enough to build, and that is told at the end.
+    // A tree with the launcher alone: what is installed is not enough to build, and the last message says so.
     tree = join(scratch, 'tree');
     await mkdir(tree);
     for (const name of ['kernel', 'scripts', '.npmrc']) {
@@ -47,7 +47,7 @@ describe('installing packages', () => {
     await writeFile(join(tree, 'package-lock.json'), JSON.stringify(content));
   }
 
-  /** Node.js as it is here, and an npm that tells where its configuration is and does nothing else but this. */
+  /** The Node.js of this process, and an npm that prints where its configuration is and otherwise does only this. */
   const programs = (npm: string) =>
     folderOfPrograms(scratch, {
       node: `exec "${process.execPath}" "$@"`,
@@ -109,7 +109,7 @@ describe('installing packages', () => {
 
   it('tells how far it is, now and then', async () => {
     await lock(['a', 'b', 'c']);
-    // A slow npm: one package after the other.
+    // A slow npm: one package after another.
     const bin = await programs(
       `for name in a b c; do mkdir -p node_modules/$name; echo {} > node_modules/$name/package.json; sleep 4; done`,
     );

@@ -87,7 +87,7 @@ describeWithOpenBao('./kernel up --signer vault-transit', () => {
     expect(status.stdout).toMatch(
       /Not ready: kernel: signing_proxy: vault-transit: .*Vault answered 503: Vault is sealed/,
     );
-    // The chain is what it was, and can be read and verified all the while.
+    // The chain is unchanged, and can be read and verified all the while.
     expect(await verified()).toBe(before);
 
     await openBao('unseal', { key: secrets.unsealKey });

@@ -32,7 +32,7 @@ describe('./kernel up', () => {
     launcher = await Launcher.create();
     const up = await launcher.upReady();
     expect(up).toMatchObject({ code: 0, stdout: expect.stringMatching(/^ready after /) });
-    // The three commands to try next are the last thing it shows.
+    // Its last output is the three commands to try next.
     expect(up.stdout.match(/^ {2}.*\.\/kernel .*$/gm)).toHaveLength(3);
   }, 120_000);
   afterAll(() => launcher.stop(), 60_000);
@@ -129,7 +129,7 @@ describe('./kernel up', () => {
     const readme = await readFile(join(workTree(), 'README.md'), 'utf8');
     const block = /## The first signature.*?```sh\n(.*?)```/s.exec(readme)?.[1] ?? '';
     expect(block.trimEnd().split('\n')).toHaveLength(5);
-    // The work tree as the reader has it, with the state of this test.
+    // The work tree of the reader, with the state of this test.
     const tree = join(launcher.scratch, 'reader');
     await mkdir(tree);
     await symlink(launcher.state, join(tree, '.kernel'));
@@ -223,7 +223,7 @@ describe('./kernel up', () => {
     const guardOf = () => childrenOf(record.supervisor.pid).find(({ args }) => args.includes('orphan-guard'));
     const first = guardOf()?.identity as ProcessIdentity;
     const bystander = identityOf(process.pid) as ProcessIdentity;
-    // Killed alone it is replaced; so the supervisor is held while it dies.
+    // When it alone is killed it is replaced; so the supervisor is stopped while it dies.
     signalProcess(first, 'SIGKILL');
     await until(() => {
       const guard = guardOf();
@@ -237,7 +237,7 @@ describe('./kernel up', () => {
     await gone(record.supervisor);
     expect(processes.filter(isRunning)).toHaveLength(SERVICES.length);
     expect((await launcher.on('status')).stdout).toMatch(/The supervisor is gone but .* still runs/);
-    // A recorded number that now belongs to somebody else is left alone.
+    // A recorded process id that now belongs to another process is left alone.
     const file = join(launcher.state, 'run.json');
     const forged = {
       process: { pid: bystander.pid, startedAt: 'an earlier boot/1' },

@@ -32,7 +32,7 @@ describe('./kernel upgrade', () => {
     const id = await propose(manifest);
     const first = await approve(id, 1, '--notes', 'read it');
     expect(first).toMatchObject({ code: 0, stdout: expect.stringContaining('quorum    1 of 3: approver-1') });
-    // What is signed is shown, with digests recomputed on this side.
+    // It shows what is signed, with digests recomputed on this side.
     expect(first.stderr).toContain(`manifest  sha256 ${manifestDigest(manifest)}`);
     expect(first.stderr).toContain('nothing in force to compare with');
     expect(first.stderr).toContain('Notes: read it');

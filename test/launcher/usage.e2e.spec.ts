@@ -14,7 +14,7 @@ describe('./kernel refuses in one sentence', () => {
   let launcher: Launcher;
   beforeAll(async () => {
     launcher = await Launcher.create();
-    // What is built now is not told by the calls below.
+    // Builds now, so that the calls below do not report it.
     await launcher.run(['help']);
   });
   afterAll(() => launcher.stop());

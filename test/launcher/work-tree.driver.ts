@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { workTree } from '#dev/testing';
 import { finished, type Result } from './launcher.driver';
 
-/** What ./kernel needs of the work tree, apart from node_modules. */
+/** Parts of the work tree that ./kernel needs, apart from node_modules. */
 const NEEDED = [
   ...['kernel', 'scripts', 'apps', 'libs', 'openapi', 'tools'],
   ...['package.json', 'package-lock.json', '.npmrc', '.swcrc'],
@@ -21,7 +21,7 @@ export class WorkTreeCopy {
 
   static async create(): Promise<WorkTreeCopy> {
     const scratch = await mkdtemp(join(tmpdir(), 'kernel tree-'));
-    // As root, PostgreSQL runs as another account, which has to get through.
+    // For root, PostgreSQL runs under another account, which needs access to the folder.
     await chmod(scratch, 0o755);
     const tree = join(scratch, 'a clone');
     await mkdir(join(tree, 'test'), { recursive: true });
@@ -50,7 +50,7 @@ export class WorkTreeCopy {
     return finished(this.start(args, options));
   }
 
-  /** As `kernel`, with what is said about building. */
+  /** Like `kernel`, with the output about building. */
   async kernelInFull(...call: Parameters<WorkTreeCopy['kernel']>): Promise<Result> {
     const child = this.start(...call);
     let stderr = '';
@@ -63,7 +63,7 @@ export class WorkTreeCopy {
     await writeFile(join(this.tree, 'test', 'change.ts'), `export const changed = ${Math.random()};\n`);
   }
 
-  /** The names of all builds, without what is left of interrupted ones. */
+  /** The names of all builds, without the remains of interrupted ones. */
   async builds(): Promise<string[]> {
     return (await readdir(join(this.tree, '.build', 'builds'))).filter((name) => !name.includes('.'));
   }

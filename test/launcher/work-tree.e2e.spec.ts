@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { workTree } from '#dev/testing';
 import { folderOfPrograms, WorkTreeCopy, writeProgram } from './work-tree.driver';
 
-/** What the launcher script itself calls, besides node and npx. */
+/** Programs that the launcher script itself calls, besides node and npx. */
 const SYSTEM_TOOLS = ['cat', 'dirname', 'env', 'mkdir', 'mv', 'readlink', 'sh'];
 
 describe('./kernel in a work tree of its own', () => {
@@ -18,7 +18,7 @@ describe('./kernel in a work tree of its own', () => {
   afterAll(() => copy.remove());
 
   const kernel = (...call: Parameters<WorkTreeCopy['kernel']>) => copy.kernel(...call);
-  /** Everything said before the answer. */
+  /** All output before the answer. */
   const told = (raw: string) => raw.split('\n').filter((line) => line !== '');
 
   it('builds once when it is called twice at the same time, through a link and from another folder', async () => {
@@ -45,7 +45,7 @@ describe('./kernel in a work tree of its own', () => {
     expect(broken.stderr).toMatch(/^kernel: the build failed \(.*\.build\/build\.log\):\n/);
     const line = source.split('\n').length + 1;
     expect(broken.stderr).toContain(`\napps/cli/output/print.ts:${line}:23: Expression expected\n`);
-    // The piece of source is shown, the stack of the compiler is not.
+    // It shows the piece of source, not the compiler's stack.
     expect(broken.stderr).toContain('export const broken = ;');
     expect(broken.stderr).not.toMatch(/stack|unknown|libc|\bat /i);
     await writeFile(file, source.replaceAll('kernel: ', 'changed: '));
@@ -82,7 +82,7 @@ describe('./kernel in a work tree of its own', () => {
       expect(second.stderr).toBe(
         'kernel: There is no command "frobnicate"; ./kernel help lists what there is.\n',
       );
-      // Where it was is no longer there: it is fetched again.
+      // The noted path no longer exists: it is fetched again.
       await writeFile(join(home, '.cache', 'illuvrse-kernel', 'node24'), '/nowhere/node\n');
       expect((await call(home)).code).toBe(2);
       expect(await readFile(join(bin, 'npx-calls'), 'utf8')).toBe('called\ncalled\n');
@@ -162,7 +162,7 @@ describe('./kernel in a work tree of its own', () => {
         return writeFile(manifest, JSON.stringify({ ...parsed, scripts: { ...parsed.scripts, check } }));
       };
       try {
-        // They run on the Node.js that was found, whatever the system's is.
+        // They run on the Node.js that was found, whichever the system has.
         const bin = await oldNode();
         await withCheck('node -p process.version >&2');
         const passing = await kernel(['test'], { env: { PATH: `${bin}:/usr/local/bin:/usr/bin:/bin` } });

@@ -10,10 +10,10 @@ import { until } from '../faults/until';
 
 const { rounds: kills } = loadFaultSettings();
 jest.setTimeout(timeoutOf(kills, 10_000));
-/** Between two requests of one writer: what is to be shown is a kill in the middle, not how fast it goes. */
+/** Pause between two requests of one writer: the test is about a kill in the middle, not about speed. */
 const PAUSE_MS = 20;
 
-/** Appends events, some hundred a second, until it is told to stop. */
+/** Appends events, a few hundred a second, until it is stopped. */
 function startLoad(stack: TestStack): { stop(): Promise<number> } {
   const client = stack.client('OPERATOR', { connections: 2 });
   let running = true;

@@ -9,13 +9,13 @@ import { describeWithKafka, type TestStack, withStack, workTree } from '#dev/tes
 import { loadFaultSettings, timeoutOf } from '../faults/fault.config';
 import { until } from '../faults/until';
 
-/** pipeline-kills has more of them, over Kafka; here it is the stream over PostgreSQL. */
+/** Number of kills: pipeline-kills has more, over Kafka, while this test uses the stream over PostgreSQL. */
 const { rounds: kills } = loadFaultSettings();
 jest.setTimeout(timeoutOf(kills, 10_000));
-/** Between two requests of one writer: what is to be shown is a kill in the middle, not how fast it goes. */
+/** Pause between two requests of one writer: the test is about a kill in the middle, not about speed. */
 const PAUSE_MS = 10;
 
-/** Appends events, some hundred a second, until it is told to stop. */
+/** Appends events, several hundred a second, until it is stopped. */
 function startLoad(stack: TestStack): { stop(): Promise<void> } {
   const client = stack.client('OPERATOR', { connections: 2 });
   let running = true;
@@ -48,7 +48,7 @@ async function sql<T>(stack: TestStack, text: string): Promise<T[]> {
   }
 }
 
-/** Events that the store has and the index has not, or has otherwise, or the other way round. */
+/** Events that are only in the store, only in the index, or different in the two. */
 async function differences(stack: TestStack): Promise<number> {
   const [row] = await sql<{ n: string }>(
     stack,
@@ -131,7 +131,7 @@ describe('the indexer behind a kernel', () => {
       await load.stop();
     }
     await sameAsStore(stack());
-    // Pages that are full stay as they are while events are added.
+    // Full pages do not change while events are added.
     const after = await Promise.all(queries.map(list));
     const first = (page: string | undefined) =>
       (JSON.parse(page ?? '{}') as { events: AuditEvent[] }).events.map(({ id }) => id);
@@ -178,7 +178,7 @@ describeWithKafka('records of the topic changed by hand', () => {
 
   const fail = (kind: string) => metric(stack(), `audit_integrity_failures_total{shard="0",kind="${kind}"}`);
 
-  /** What docs/pipeline.md says for a topic that cannot be trusted: it is a copy, so it is made anew. */
+  /** Procedure of docs/pipeline.md for a topic that cannot be trusted: it is a copy, so it is made again. */
   async function makeTopicAnew(): Promise<void> {
     const relay = stack().worker('outbox-relay').process;
     await relay.stop();
@@ -212,7 +212,7 @@ describeWithKafka('records of the topic changed by hand', () => {
     [
       'other events in the place of applied ones',
       'fork',
-      // As a stranger makes them: everything right but the signature, which is not looked at for a repetition.
+      // As a stranger would make them: everything is right except the signature, which is not checked for a repetition.
       () => forks,
     ],
   ])(
@@ -230,11 +230,11 @@ describeWithKafka('records of the topic changed by hand', () => {
         kind === 'format' ? 'is no event' : `is refused (${kind})`,
       );
       expect(await fail(kind)).toBe(found + 1);
-      // The events that the relay then publishes stand behind it: nothing is skipped.
+      // The events that the relay then publishes come after it: nothing is skipped.
       await relay.start();
       expect((await ready(stack())).status).toBe(503);
       expect(await differences(stack())).toBe(2);
-      // Lists go on with what is indexed.
+      // Lists continue to show what is indexed.
       expect((await stack().client('AUDITOR').get('/kernel/audit?limit=1')).status).toBe(200);
       await makeTopicAnew();
     },

@@ -33,7 +33,7 @@ describe('modes', () => {
       `${mode} in both kernels`,
     );
 
-  /** The changes that the chain knows, oldest first. */
+  /** The changes in the chain, oldest first. */
   async function recorded(): Promise<
     { id: string; from: string; to: string; reason: string; actor: string }[]
   > {
@@ -132,7 +132,7 @@ describe('modes', () => {
     const entered = await change('read-only', 'the HSM is away');
     expect(entered.position).toBeNull();
     await everywhere('read-only');
-    // Read-only because of it, the kernel is as ready as it can be.
+    // Read-only for this reason, the kernel is as ready as it can be.
     await until(async () => (await stack().management('/ready')).status === 200, 'ready');
     expect(await unrecorded()).toBe(1);
     const left = await change('normal', 'it is tried again');

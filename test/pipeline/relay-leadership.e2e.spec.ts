@@ -3,7 +3,7 @@ import { signalProcess, type ProcessIdentity } from '#dev/devstack';
 import { describeWithKafka, type TestStack, withStack } from '#dev/testing';
 import { Copies, differences } from '../faults/copies';
 
-/** Of the relays: short enough to be waited for, long beside a busy machine's pauses. */
+/** Lease of the relays: short enough to wait for, long compared with a busy machine's pauses. */
 const LEASE_MS = 3_000;
 
 interface Cursor {
@@ -50,7 +50,7 @@ describeWithKafka('two outbox relays', () => {
 
   const reached = (seq: number) => until(async () => (await cursor()).seq === seq, `the cursor at ${seq}`);
 
-  /** By its own metrics: how much it published, and whether it leads. */
+  /** A relay's own metrics: how much it has published, and whether it is the leader. */
   async function metrics(n: number): Promise<{ published: number; leads: boolean }> {
     const text = await (await fetch(`${stack().worker('outbox-relay', n).managementUrl}/metrics`)).text();
     const value = (name: string): number =>
@@ -104,7 +104,7 @@ describeWithKafka('two outbox relays', () => {
     const { epoch } = await cursor();
     const before = (await metrics(standby)).published;
     let writing = true;
-    // So that it is frozen with a batch in its hands, and wakes with more.
+    // So that it is frozen in the middle of a batch, and wakes with more to do.
     const load = (async () => {
       while (writing) await append(5);
     })();
@@ -123,7 +123,7 @@ describeWithKafka('two outbox relays', () => {
       writing = false;
       await load;
     }
-    // It has events to publish from before it slept, and thinks that it leads until it looks.
+    // It has events to publish from before it was frozen, and believes that it is the leader until it checks.
     const head = await append(20);
     await reached(head);
     await until(async () => !(await metrics(leader)).leads, 'the woken one stands by');
@@ -135,7 +135,7 @@ describeWithKafka('two outbox relays', () => {
     expect(row?.same).toBe(true);
     const log = await stack().log(standby === 0 ? 'outbox-relay' : 'outbox-relay-2');
     expect(log).toContain('ended the session of a leader whose lease had run out');
-    // What the woken one may still have sent is repetitions: first places are in order, and the effect is the store.
+    // The woken one can have sent only repetitions: first occurrences are in order, and the effect equals the store.
     const copies = await Copies.open(stack());
     try {
       await copies.caughtUp('indexer');

@@ -35,25 +35,25 @@ export const KEYS: KeyRequest[] = Object.entries(PURPOSES).map(([kid, purpose]) 
   purposes: [purpose],
 }));
 
-/** For one request: no busy machine takes longer, and what hangs is ended by the deadline of the proxy. */
+/** Time for one request: no busy machine takes longer, and the proxy's deadline ends what hangs. */
 const PATIENT_MS = 20_000;
 
-/** Each way: more than the deadline of the proxy there and back. */
+/** Delay in each direction: there and back it is more than the proxy's deadline. */
 const SLOW_MS = 1_000;
 
-/** Something that goes wrong with a backend, and how it is set right again. */
+/** A failure of a backend, and its repair. */
 export interface Trouble {
   begin(): Promise<void> | void;
   end(): Promise<void> | void;
 }
 
-/** A backend under test with all that it needs. */
+/** A backend under test with everything that it needs. */
 export interface BackendSubject {
   readonly name: SigningBackend['name'];
   readonly protection: KeyInfo['protection'];
   /** Opens it; the keys are the same each time. */
   open(): Promise<SigningBackend>;
-  /** What can be done to it: the names are those of the tests. */
+  /** The failures that can be caused, by the names of the tests. */
   readonly troubles: Record<string, (backend: SigningBackend) => Trouble>;
   stop(): Promise<void>;
 }
@@ -111,7 +111,7 @@ async function startPkcs11(dir: string, removeDir: () => Promise<void>): Promise
         let killing = true;
         let over = Promise.resolve();
         return {
-          // Its processes are started again at once: kept dead, as those of a token that was pulled out.
+          // Its processes are started again at once, so they are kept dead, like those of a token that was pulled out.
           begin: () => {
             over = (async () => {
               while (killing) {
@@ -138,7 +138,7 @@ async function startPkcs11(dir: string, removeDir: () => Promise<void>): Promise
               }
             })();
           },
-          // What was stopped is given up and replaced.
+          // A stopped process is abandoned and replaced.
           end: async () => {
             stopping = false;
             await over;
@@ -167,7 +167,7 @@ async function startAwsKms(removeDir: () => Promise<void>): Promise<BackendSubje
       'is slow': () => ({ begin: () => void (kms.latencyMs = 2_000), end: () => void (kms.latencyMs = 0) }),
       throttles: always({ error: 'ThrottlingException', message: 'You have exceeded the rate.' }),
       'fails in the middle of a batch': () => {
-        // Every third call, for good: no number of attempts gets a whole batch signed.
+        // Every third call fails permanently: no number of attempts gets a whole batch signed.
         let n = 0;
         const real = Object.getOwnPropertyDescriptor(kms, 'always');
         return {
@@ -268,7 +268,7 @@ async function startOpenBaoTransit(removeDir: () => Promise<void>): Promise<Back
         ...bao.connection,
         address,
         auth: { method: 'cert', role: transit.role },
-        // Said, since a trouble below gives each key another version.
+        // Set explicitly, since a trouble below gives each key another version.
         keys: KEYS.map((key) => ({ ...key, keyVersion: 1 })),
         requestTimeoutMs: PATIENT_MS,
       }),
@@ -298,7 +298,7 @@ async function startOpenBaoTransit(removeDir: () => Promise<void>): Promise<Back
   };
 }
 
-/** Another signing proxy, with keys in files, behind the one under test. */
+/** Another signing proxy with keys in files, behind the one under test. */
 async function startProxy(dir: string, removeDir: () => Promise<void>): Promise<BackendSubject> {
   const ca = await TestCa.create();
   const server = await ca.issueServer();

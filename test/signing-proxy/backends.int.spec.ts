@@ -32,7 +32,7 @@ import {
   type SubjectName,
 } from './backend-subjects';
 
-/** A refusal comes by a deadline and not by chance, however busy the machine; the promised 2 s are shown in test/faults. */
+/** A refusal is due to a deadline, not chance, however busy the machine is; test/faults shows the promised 2 s. */
 const BOUNDED_MS = 15_000;
 
 const auditInput = (seq: number): Uint8Array =>
@@ -40,7 +40,7 @@ const auditInput = (seq: number): Uint8Array =>
 const auditInputs = (count: number, from = 1): Uint8Array[] =>
   Array.from({ length: count }, (_, n) => auditInput(from + n));
 
-/** The signing input of a manifest whose names have so many bytes; names have up to 255 characters, here of three bytes. */
+/** Signing input of a manifest with names of this many bytes; a name has up to 255 characters, here of three bytes. */
 function manifestInput(names: {
   id: number;
   version: number;
@@ -63,7 +63,7 @@ function manifestInput(names: {
   );
 }
 
-/** As large as what is signed may be. */
+/** The largest input that may be signed. */
 function largestInput(): Uint8Array {
   const names = { id: 480, version: 760, kind: 760, requestedBy: 760 };
   const short = MAX_SIGNING_INPUT_BYTES - manifestInput(names).length;
@@ -162,7 +162,7 @@ function behaves(subject: () => BackendSubject): void {
     const { bytes } = sealed.finish(Buffer.from(signature ?? []).toString('base64'));
     const verifier = new ChainVerifier({ origin: ORIGIN, signers: [entryOf(info)] });
     expect([...verifier.accept(bytes), ...verifier.finish()]).toEqual([]);
-    // The same verifier, with another backend's key under the name, does not.
+    // The same verifier refuses it with another backend's key under the name.
     const other = new ChainVerifier({
       origin: ORIGIN,
       signers: [entryOf({ ...keyOf(backend, MANIFEST), kid: info.kid })],
@@ -198,7 +198,7 @@ function behaves(subject: () => BackendSubject): void {
       expect(open.keys().map((one) => one.kid)).toEqual([...KEYS.map((one) => one.kid), kid]);
       expect(await maker.has(kid)).toBe(true);
 
-      // Another process of the proxy takes up the same key, and both sign alike, in whichever of their sessions.
+      // Another process of the proxy opens the same key, and both sign alike in any of their sessions.
       if (typeof other.maker !== 'object') throw new Error('the other makes no keys');
       await expect(other.sign(kid, auditInputs(1))).rejects.toMatchObject({ code: 'unknown_key' });
       const strange = { ...wanted, publicKeyPem: keyOf(open, AUDIT).publicKeyPem };
@@ -277,7 +277,7 @@ function behaves(subject: () => BackendSubject): void {
   });
 }
 
-/** A signing proxy in front of the backend, asked as the kernel asks it. */
+/** A signing proxy in front of the backend, called as the kernel calls it. */
 class Front {
   private constructor(
     readonly backend: SigningBackend,
@@ -298,7 +298,7 @@ class Front {
       port: 0,
       tls: { cert: server.cert, key: server.key, ca: ca.cert },
       management: { host: '127.0.0.1', port: 0 },
-      // Opens soon, and closes when a health check finds the backend well: there are many troubles to go through.
+      // Opens soon, and closes when a health check succeeds: there are many troubles to go through.
       guard: { timeoutMs: 800, failuresToOpen: 3, openMs: 60_000, longestOpenMs: 60_000 },
     });
     const agent = new Agent({ connect: { ca: ca.cert, cert: client.cert, key: client.key } });
@@ -351,9 +351,9 @@ function refusesInTrouble(subject: () => BackendSubject, troubles: readonly stri
     if (!trouble) throw new Error(`there is no trouble "${name}"`);
     await trouble.begin();
     try {
-      // What was sent before the trouble showed may still be signed; after the first refusal nothing is.
+      // Requests sent before the trouble took effect may still be signed; after the first refusal none is.
       while ((await front.sign(3)).status === 200);
-      // More than it takes until the circuit opens: the first wait for their deadline, the others do not.
+      // More than it takes to open the circuit: the first ones wait for their deadline, the others do not.
       for (let round = 0; round < 8; round++) {
         const started = performance.now();
         const { status, body, retryAfter } = await front.sign(3);
@@ -371,7 +371,7 @@ function refusesInTrouble(subject: () => BackendSubject, troubles: readonly stri
     } finally {
       await trouble.end();
     }
-    // A health check that succeeds closes the circuit; for half a second all who ask share one.
+    // A successful health check closes the circuit; all callers within half a second share one check.
     while ((await front.sign(3)).status !== 200) {
       await front.ready();
       await sleep(50);
@@ -382,7 +382,7 @@ function refusesInTrouble(subject: () => BackendSubject, troubles: readonly stri
   });
 }
 
-/** Known before anything is started, since tests have to have their names by then; held against what there is. */
+/** Listed before anything is started, since tests need their names by then; compared with the actual troubles. */
 const TROUBLES: Record<SubjectName, readonly string[]> = {
   software: [],
   pkcs11: ['is killed', 'hangs'],
@@ -416,7 +416,7 @@ const TROUBLES: Record<SubjectName, readonly string[]> = {
   proxy: ['is killed'],
 };
 
-/** Which need something that may not be there. */
+/** Suites of the subjects that need a program which may be missing. */
 const SUITES: Partial<Record<SubjectName, (name: string, suite: () => void) => void>> = {
   pkcs11: describeWithSoftHsm,
   'vault-transit (OpenBao)': describeWithOpenBao,

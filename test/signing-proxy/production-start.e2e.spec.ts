@@ -6,7 +6,7 @@ import { AUDIT, MANIFEST, ORIGIN, ProxyProcess } from './proxy-process';
 
 const HOUR_MS = 3_600_000;
 
-/** What a process that must not start wrote: sentences for an operator, no stack. */
+/** Output of a process that must not start: sentences for an operator, no stack. */
 async function refusalOf(
   app: 'kernel' | 'signing-proxy',
   dir: string,
@@ -43,7 +43,7 @@ describe('a kernel does not start in production', () => {
     environment = {
       NODE_ENV: 'production',
       KERNEL_ORIGIN: ORIGIN,
-      // Nothing listens there: what is refused is refused before a database is asked.
+      // Nothing listens there: every refusal comes before a database is used.
       DATABASE_URL: 'postgres://kernel@127.0.0.1:1/kernel',
       KERNEL_TLS_CERT_FILE: identities.kernelServer.cert,
       KERNEL_TLS_KEY_FILE: identities.kernelServer.key,

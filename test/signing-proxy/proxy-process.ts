@@ -22,7 +22,7 @@ export const MANIFEST = 'process-manifest-v1';
 
 type SignerChoice = 'software' | 'pkcs11';
 
-/** The compiled signing proxy as a process of its own, with everything it needs in a temp folder. */
+/** The compiled signing proxy as its own process, with everything it needs in a temporary folder. */
 export class ProxyProcess {
   readonly clients: SigningProxyClient[] = [];
   child: RunningChild | null = null;
@@ -94,7 +94,7 @@ export class ProxyProcess {
     );
   }
 
-  /** A replica: another process with the same keys, and ports and a log of its own. It goes with this one's folder. */
+  /** A replica: another process with the same keys but its own ports and log. Its files are in this one's folder. */
   async sibling(): Promise<ProxyProcess> {
     const [port, management] = [await freePort(), await freePort()];
     return new ProxyProcess(
@@ -108,7 +108,7 @@ export class ProxyProcess {
     );
   }
 
-  /** Starts the process and does not wait for it; variables that are `undefined` are left out. */
+  /** Starts the process without waiting for it; variables that are `undefined` are left out. */
   async launch(changes: Readonly<Record<string, string | undefined>> = {}): Promise<RunningChild> {
     const merged = Object.entries({ ...this.environment, ...changes });
     this.child = await startChild({
@@ -149,7 +149,7 @@ export class ProxyProcess {
     return { ca: this.identities.caCert, ...this.identities.kernelClient };
   }
 
-  /** What the process has written so far, the previous one of this folder included. */
+  /** Output of the process so far, including that of earlier processes in this folder. */
   log(): Promise<string> {
     return readFile(this.output.file, 'utf8');
   }

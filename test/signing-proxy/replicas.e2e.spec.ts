@@ -7,7 +7,7 @@ import { type TestDatabase, withPostgres } from '#dev/testing';
 import { AUDIT, ORIGIN, ProxyProcess } from './proxy-process';
 
 const SHARD = 0;
-/** A shard of its own, for what goes on in it beside the rest. */
+/** A separate shard, so that its load does not affect the other tests. */
 const BUSY_SHARD = 7;
 
 const postgres = withPostgres();
@@ -26,16 +26,16 @@ describe('two signing proxies that share a database', () => {
     settings = {
       KERNEL_SIGNING_MARKS_DIR: undefined,
       KERNEL_SIGNING_MARKS_DATABASE_URL: database.ownerUrl,
-      // One certificate is enough here; in production the kernel is no operator.
+      // One certificate is enough here; in production the kernel is not an operator.
       KERNEL_SIGNING_OPERATORS: JSON.stringify([KERNEL_CLIENT_COMMON_NAME]),
       KERNEL_SIGNING_KEY_MAKERS: JSON.stringify([KERNEL_CLIENT_COMMON_NAME]),
     };
-    // At once, as an orchestrator does: both make the tables.
+    // At once, as an orchestrator does: both create the tables.
     await Promise.all(proxies.map((proxy) => proxy.start(settings)));
     [one, other] = [await proxies[0].client(), await proxies[1].client()];
   }, 60_000);
   afterAll(async () => {
-    // The second has its folder from the first.
+    // The second one's folder belongs to the first.
     for (const proxy of proxies.toReversed()) await proxy.stop();
     await database.drop();
   }, 60_000);
@@ -80,7 +80,7 @@ describe('two signing proxies that share a database', () => {
     await expect(sign(other, 100)).rejects.toMatchObject(below(100));
     await sign(other, 201);
     await expect(sign(one, 200)).rejects.toMatchObject(below(200));
-    // Signing again after a commit that failed, by whichever of the two.
+    // Either of the two may sign again after a failed commit.
     await sign(one, 201);
     await sign(other, 201);
     expect([await markOf(one), await markOf(other)]).toEqual(
@@ -94,7 +94,7 @@ describe('two signing proxies that share a database', () => {
     const results = await Promise.allSettled(
       positions.map((seq) => sign(seq % 2 === 0 ? one : other, seq, { shard })),
     );
-    // Whichever came first: what was signed was above the mark of its moment, and the last is above all.
+    // In any order: each signature was above the mark at that time, and the last is above all.
     expect(results.at(-1)?.status).toBe('fulfilled');
     expect([(await markOf(one, shard))?.seq, (await markOf(other, shard))?.seq]).toEqual([59, 59]);
     await expect(sign(one, 59, { shard })).rejects.toMatchObject({ code: 'signing_refused' });
@@ -119,7 +119,7 @@ describe('two signing proxies that share a database', () => {
     expect(asked[0]).toEqual(asked[1]);
     const publicKey = importPublicKey(asked[0]?.publicKeyPem ?? '');
     const made = await one.makeKey('process-audit-v3', ['audit']);
-    // The other one has never heard of it.
+    // The other one does not know it.
     await sign(other, 71, { kid: made.kid });
 
     proxies[0].child?.kill('SIGKILL');

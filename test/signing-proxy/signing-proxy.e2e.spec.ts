@@ -10,10 +10,10 @@ import { AUDIT, MANIFEST, ORIGIN, ProxyProcess } from './proxy-process';
 const input = (seq: number, shard = 0): Uint8Array =>
   auditSigningInput({ origin: ORIGIN, shard, seq, hash: 'ab'.repeat(32) });
 
-/** Each load begins above all before it: the proxy signs nothing below what it has signed. */
+/** Each load starts above all earlier ones: the proxy signs nothing below what it has signed. */
 let loads = 0;
 
-/** Signs on many connections at once until it is told to stop; every signature is verified. */
+/** Signs on many connections at once until it is stopped; every signature is verified. */
 class Load {
   signed = 0;
   refused = 0;
@@ -26,7 +26,7 @@ class Load {
     this.running = proxy.client().then((client) =>
       Promise.all(
         Array.from({ length: 20 }, async (_, worker) => {
-          // A shard for each of them, in which positions come in order.
+          // Each has its own shard, in which positions ascend.
           for (let n = 1; !this.stopped; n++) {
             const bytes = input(base + n, 1 + worker);
             try {
@@ -129,7 +129,7 @@ describe('the signing proxy process does not start', () => {
   });
   afterAll(() => proxy.stop());
 
-  /** Its exit code and what it wrote, which has to be sentences and no stack. */
+  /** Returns its exit code and output, which has to be sentences and no stack. */
   const failing = async (changes: Record<string, string | undefined>): Promise<string> => {
     const before = (await proxy.log()).length;
     const child = await proxy.launch(changes);
@@ -190,7 +190,7 @@ describe('the signing proxy process does not start', () => {
     const first = proxy.child;
     try {
       expect(await failing({})).toContain('EADDRINUSE');
-      // The first goes on; on a busy machine a look at its keys may take longer than it is given.
+      // The first one continues; on a busy machine a lookup of its keys may exceed its time limit.
       while ((await probe(`${proxy.managementUrl}/ready`)).status !== 200) await sleep(20);
       expect(first?.exit).toBeUndefined();
     } finally {

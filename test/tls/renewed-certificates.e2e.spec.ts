@@ -19,7 +19,7 @@ const PATIENCE_MS = 30_000;
 
 type Outcome = number | string;
 
-/** Callers that send one request after the other and remember how each ended: a status, or why there was no answer. */
+/** Callers that send one request after another and remember how each ended: a status, or why there was no answer. */
 class Load {
   readonly outcomes: Outcome[] = [];
   private running = true;
@@ -32,7 +32,7 @@ class Load {
     });
   }
 
-  /** Waits for so many more answers. */
+  /** Waits for this many more answers. */
   async progress(more = 40): Promise<void> {
     const goal = this.outcomes.length + more;
     await until(`${more} more answers`, () => this.outcomes.length >= goal);
@@ -92,7 +92,7 @@ describe('certificates, authorities and revocation lists that are replaced under
     ca.ensure({ name, commonName: OPERATOR, usage: 'client', uri: developmentSpiffeId(OPERATOR) });
   const sign = (by: MtlsClient, n: number) =>
     by.post('/kernel/sign', { manifest: { id: `renewed-${n}`, version: '1.0.0', kind: 'tls-test' } });
-  /** Each on a connection of its own. */
+  /** Sends each request on its own connection. */
   const fresh = async (identity: CertificateFiles, url?: string, path = '/kernel/audit/head') => {
     const once = new MtlsClient(url ?? stack().kernels[0]?.apiUrl ?? '', { ca: bothFile, identity });
     try {
@@ -114,7 +114,7 @@ describe('certificates, authorities and revocation lists that are replaced under
     });
   const replace = async (of: CertificateFiles, by: CertificateFiles): Promise<void> => {
     await rename(by.key, of.key);
-    // A moment in which they do not belong together.
+    // For a moment the key and the certificate do not match.
     await delay(200);
     await rename(by.cert, of.cert);
   };
@@ -181,7 +181,7 @@ describe('certificates, authorities and revocation lists that are replaced under
     const from = bads.outcomes.length;
     await Promise.all([goods.progress(), news.progress(10), bads.progress()]);
     await Promise.all([goods.stop(), news.stop(), bads.stop()]);
-    // What was under way on its other connections may have been answered at first.
+    // Requests in flight on its other connections may still have been answered at first.
     expect(bads.outcomes.slice(from + 4)).not.toContain(200);
     expect(await outcomeOf(fresh(bad))).not.toBe(200);
     expect([goods.kinds, news.kinds]).toEqual([[200], [200]]);
@@ -249,7 +249,7 @@ describe('certificates, authorities and revocation lists that are replaced under
     expect(old.outcomes.slice(from + 4)).not.toContain(200);
     expect(young.kinds).toEqual([200]);
     expect(await outcomeOf(fresh(oldOperator))).not.toBe(200);
-    // The kernel still has things signed.
+    // The kernel can still have things signed.
     expect((await sign(ofNew, 0)).status).toBe(200);
   });
 });

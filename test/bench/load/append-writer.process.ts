@@ -43,7 +43,7 @@ async function run(job: AppendJob): Promise<AppendReport> {
       onRetry: () => (retries += 1),
     },
   });
-  // About what a signed manifest comes to: 1.3 KB as an event.
+  // About the size of a signed manifest: 1.3 KB as an event.
   const payload = { manifestId: 'm', version: '1.0.0', kind: 'bench', envelope: 'x'.repeat(700) };
   const latencies: number[] = [];
   let measuring = false;

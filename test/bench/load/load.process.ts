@@ -5,7 +5,7 @@ import { requestsOf } from './workload';
 import { quantile } from '../quantile';
 
 /**
- * The load generator: so many callers, each with a connection of its own, each sending its next request when it has
+ * The load generator: a number of callers, each with its own connection, each sending its next request when it has
  * the answer to the last one.
  */
 
@@ -69,7 +69,7 @@ async function run(job: LoadJob): Promise<LoadReport> {
           },
           onResponseError: (_, error) => {
             failed(error.message);
-            // Not at once: a server that is away would be asked without end.
+            // Not at once: that would be a busy loop while the server is down.
             setTimeout(send, 100);
           },
         };

@@ -31,7 +31,7 @@ export interface LoadReport {
   /** Answers with another status than expected, and connections that failed; also during warm-up. */
   errors: number;
   firstError: string | undefined;
-  /** What the generator itself used while measuring: it shares the machine with what it measures. */
+  /** Resources that the generator itself used while measuring: it shares the machine with what it measures. */
   cpuSeconds: number;
 }
 
@@ -59,7 +59,7 @@ export async function putLoad(job: LoadJob): Promise<LoadReport> {
   }
 }
 
-/** Where to send it and as whom. */
+/** The server and the caller's identity. */
 export interface LoadTarget {
   url: string;
   caCert: string;

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 
-/** What a load generator sends. It travels to its process, so it is data alone. */
+/** Requests that a load generator sends. Plain data, since it is passed to another process. */
 export type Workload =
-  /** POST /kernel/sign, each time another manifest with an id of its own. */
+  /** POST /kernel/sign, each time with a new manifest that has its own id. */
   | { kind: 'sign' }
   /** POST /kernel/audit with this many events spread over streams. */
   | { kind: 'audit'; events: number }
-  /** GET /kernel/audit/{id}, the ids in turn from a random start. */
+  /** GET /kernel/audit/{id}, cycling through the ids from a random start. */
   | { kind: 'fetch'; ids: readonly string[] };
 
 export interface NextRequest {
@@ -17,12 +17,12 @@ export interface NextRequest {
   expected: number;
 }
 
-/** Bodies prepared for a batch workload: making each one anew would measure the generator. */
+/** Bodies prepared for a batch workload: building a new one each time would measure the generator. */
 const PREPARED_BATCHES = 32;
 /** Streams that batches write to. */
 const STREAMS = 2_000;
 
-/** A function that makes one request after the other. */
+/** Returns a function that makes one request after another. */
 export function requestsOf(workload: Workload): () => NextRequest {
   switch (workload.kind) {
     case 'sign':
@@ -50,13 +50,13 @@ export function requestsOf(workload: Workload): () => NextRequest {
   }
 }
 
-/** Some 560 bytes: an agent's manifest with a random id, so that no index profits from neighbouring names. */
+/** About 560 bytes: an agent's manifest with a random id, so that no index profits from neighbouring names. */
 function manifestBody(): string {
   const id = randomBytes(12).toString('hex');
   return `{"manifest":{"manifestId":"agent-${id}","version":"1.4.${id.charCodeAt(0)}","kind":"agent","target":"catalog-ranker","rationale":"Raise the learning rate of the ranking stage after the offline evaluation of week 46; the change is reversible and limited to the experiment named below.","limits":{"cpu":4,"memoryGiB":16,"budgetPerDay":120.5,"regions":["eu-central","us-east"]},"inputs":[{"name":"catalog","sha256":"${id}${id}0123456789abcdef"},{"name":"weights","sha256":"fedcba9876543210${id}${id}"}],"enabled":true,"expires":"2027-01-31T10:00:00.000Z"}}`;
 }
 
-/** Events of some 250 bytes of payload. */
+/** Events with about 250 bytes of payload. */
 function batchBody(events: number): Buffer {
   const list = Array.from({ length: events }, () => {
     const id = randomBytes(8).toString('hex');

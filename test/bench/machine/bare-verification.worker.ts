@@ -3,7 +3,7 @@ import { parentPort } from 'node:worker_threads';
 
 /** Length of an audit event's signing input. */
 const MESSAGE_BYTES = 130;
-/** Different messages, so that nothing is in a cache that would not be in real use. */
+/** Different messages, so that caches hold only what they would hold in real use. */
 const MESSAGES = 1_000;
 
 const { publicKey, privateKey } = generateKeyPairSync('ed25519');
@@ -12,7 +12,7 @@ const signed = Array.from({ length: MESSAGES }, () => {
   return { message, signature: sign(null, message, privateKey) };
 });
 
-/** Verifies as many signatures as it is told, with nothing around it, and answers when it is done. */
+/** Verifies the requested number of signatures and nothing else, and answers when it is done. */
 parentPort?.on('message', (count: number) => {
   for (let i = 0; i < count; i++) {
     const { message, signature } = signed[i % MESSAGES] as (typeof signed)[number];

@@ -1,18 +1,18 @@
-/** What a Node.js process holds after a full garbage collection, in bytes. */
+/** Memory that a Node.js process holds after a full garbage collection, in bytes. */
 export interface CollectedHeap {
   /** JavaScript objects. */
   heap: number;
-  /** Buffers and what else native code keeps for them. */
+  /** Buffers, and what else native code keeps for JavaScript objects. */
   external: number;
 }
 
-/** For NODE_OPTIONS of a process whose heap is to be looked at; the address is then in its log. */
+/** NODE_OPTIONS of a process whose heap is to be inspected; the address is then in its log. */
 export const INSPECTED = '--inspect=127.0.0.1:0';
 
 const TIMEOUT_MS = 10_000;
 
 /**
- * Collects the garbage of another process and says what is left, by the inspector protocol. What a resident set has
+ * Collects the garbage of another process over the inspector protocol and returns what is left. What a resident set has
  * beyond that is fragmentation, and memory that V8 and the allocator keep for later.
  *
  * @param log what the process has written since it was started with {@link INSPECTED}
@@ -41,7 +41,7 @@ export async function collectedHeap(log: string): Promise<CollectedHeap> {
         once: true,
       });
     });
-    // The second one takes what finalizers of the first have let go.
+    // The second one collects what the finalizers of the first have released.
     await ask('HeapProfiler.collectGarbage');
     await ask('HeapProfiler.collectGarbage');
     const { result } = (await ask('Runtime.evaluate', {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { type AddressInfo } from 'node:net';
 
-/** HTTPS with client certificates as the service API has it, and nothing behind it: reads the body, answers `{}`. */
+/** HTTPS with client certificates as in the service API, with nothing behind it: reads the body, answers `{}`. */
 process.once('message', ({ ca, cert, key }: { ca: string; cert: string; key: string }) => {
   const server = createServer(
     {

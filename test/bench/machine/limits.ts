@@ -8,7 +8,7 @@ import { type CertificateFiles, type PostgresServer, softHsmModule } from '#dev/
 import { Pkcs11Backend, provisionSoftHsm } from '#platform/signer';
 import { loadOn, type LoadReport } from '../load/load';
 
-/** What this machine can do of each thing that a signature needs, with nothing around it. */
+/** This machine's limit for each operation that a signature needs, with nothing around it. */
 export interface MachineLimits {
   /** Ed25519 signatures a second by node:crypto, one thread. */
   ed25519OneThread: number;
@@ -23,7 +23,7 @@ const MESSAGE_BYTES = 150;
 /** Bytes of a stored event and its columns. */
 const ROW_BYTES = 1_200;
 
-/** Measures each for `ms`, one after the other. */
+/** Measures each limit for `ms`, one after another. */
 export async function measureLimits(postgres: PostgresServer, ms: number): Promise<MachineLimits> {
   const { privateKey } = generateKeyPairSync('ed25519');
   const message = randomBytes(MESSAGE_BYTES);
@@ -41,7 +41,7 @@ export async function measureLimits(postgres: PostgresServer, ms: number): Promi
   };
 }
 
-/** Signatures a second out of SoftHSM by the kernel's own backend, in batches of 64. */
+/** Signatures a second from SoftHSM through the kernel's own backend, in batches of 64. */
 export async function bareSoftHsm(ms: number): Promise<number> {
   const dir = await mkdtemp(join(tmpdir(), 'kernel-bench-softhsm-'));
   try {
@@ -82,7 +82,7 @@ async function bareCommits(postgres: PostgresServer, ms: number): Promise<number
   }
 }
 
-/** Calls `work` until `ms` have passed, after a tenth of that unmeasured; what it returns is counted. */
+/** Calls `work` until `ms` have passed, after a warm-up of a tenth of that, and sums what it returns. */
 async function perSecond(ms: number, work: () => Promise<number>): Promise<number> {
   for (const until = performance.now() + ms / 10; performance.now() < until;) await work();
   const from = performance.now();
@@ -97,7 +97,7 @@ function signInPool(message: Uint8Array, key: KeyObject): Promise<Buffer> {
   });
 }
 
-/** A mutual TLS server that does nothing, in a process of its own. */
+/** A mutual TLS server that does nothing, in its own process. */
 export class EmptyHandler {
   private constructor(
     private readonly child: ReturnType<typeof fork>,
@@ -120,7 +120,7 @@ export class EmptyHandler {
     return new EmptyHandler(child, port, options);
   }
 
-  /** The same requests that the kernel gets, from the same generator with as many connections. */
+  /** Sends the same requests that the kernel gets, from the same generator with as many connections. */
   measure(concurrency: number, ms: number): Promise<LoadReport> {
     return loadOn(
       { url: `https://127.0.0.1:${this.port}`, ...this.tls },

@@ -6,7 +6,7 @@ const TICKS_PER_SECOND = 100;
 interface ProcessTimes {
   pid: number;
   parent: number;
-  /** Of the process and of its children that have ended. */
+  /** CPU time of the process and of its children that have ended. */
   ticks: number;
 }
 
@@ -28,13 +28,13 @@ function processes(): ProcessTimes[] {
   }
   return names.flatMap((name) => {
     try {
-      // proc_pid_stat(5): the name in parentheses may hold blanks, so fields count from behind it.
+      // proc_pid_stat(5): the name in parentheses may contain blanks, so fields are counted after it.
       const text = readFileSync(`/proc/${name}/stat`, 'utf8');
       const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
       const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
       return [{ pid: Number(name), parent: Number(fields[1]), ticks }];
     } catch {
-      // It ended meanwhile.
+      // The process has ended meanwhile.
       return [];
     }
   });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 export const MIB = 2 ** 20;
 
-/** From /proc, which knows it at this moment; null where there is none. */
+/** Resident bytes of a process at this moment, from /proc; null where there is none. */
 export function residentBytes(pid: number): number | null {
   try {
     const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
@@ -12,7 +12,7 @@ export function residentBytes(pid: number): number | null {
   }
 }
 
-/** Of the line through the points that is nearest to them (least squares). */
+/** Slope of the line that fits the points best (least squares). */
 export function slope(points: readonly (readonly [x: number, y: number])[]): number {
   const n = points.length;
   const meanX = points.reduce((sum, [x]) => sum + x, 0) / n;

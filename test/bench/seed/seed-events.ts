@@ -10,12 +10,12 @@ import { type Signers } from '#openapi/kernel';
 const ACTOR = { id: 'bench-seed', kind: 'system', roles: [] } as const;
 const EVENTS_PER_APPEND = 500;
 const APPENDS_AT_ONCE = 12;
-/** Distinct streams among the seeded events: most are short, as streams of manifests and orders are. */
+/** Distinct streams among the seeded events: most are short, like those of manifests and orders. */
 const EVENTS_PER_STREAM = 8;
 
 /**
- * Appends events until the first shard has `total`, by the library itself with the stack's own audit key: the chain is
- * as valid as one that grew over months. Some ten thousand a second, instead of the rate of the whole path.
+ * Appends events until the first shard has `total`, with the library itself and the stack's own audit key: the chain is
+ * as valid as one that grew over months. About ten thousand a second, instead of the rate of the whole path.
  */
 export async function seedEvents(stack: TestStack, total: number): Promise<void> {
   const signer = await stackSigner(stack);
@@ -53,7 +53,7 @@ export async function seedEvents(stack: TestStack, total: number): Promise<void>
   }
 }
 
-/** Some 500 bytes of payload; streams named without order, as those of real aggregates are. */
+/** About 500 bytes of payload; stream names in no order, like those of real aggregates. */
 function seedWrite(n: number): Parameters<EventStore['append']>[0]['writes'][number] {
   const digest = createHash('sha256')
     .update(`bench ${Math.floor(n / EVENTS_PER_STREAM)}`)
@@ -80,7 +80,7 @@ function seedWrite(n: number): Parameters<EventStore['append']>[0]['writes'][num
   };
 }
 
-/** The software signer's keys are files in the stack's folder; the registered audit key signs here as it does there. */
+/** The registered audit key: the software signer's keys are files in the stack's folder, so it can sign here too. */
 async function stackSigner(stack: TestStack): Promise<EventSigner & { close(): Promise<void> }> {
   const { signers } = (await stack.client('AUDITOR').get('/kernel/keys')).json as Signers;
   const audit = signers.find(({ purposes, status }) => purposes.includes('audit') && status === 'active');
@@ -111,7 +111,7 @@ export async function sampleIds(stack: TestStack, count: number): Promise<string
   });
 }
 
-/** After a bulk load: everything flushed and analysed, no vacuum at work, as it is between two nights. */
+/** Settles a bulk load: everything is flushed and analysed and no vacuum runs, as during a normal day. */
 export async function settle(stack: TestStack): Promise<void> {
   await asSuperuser(stack, async (client) => {
     await client.query('VACUUM (ANALYZE) kernel.events');

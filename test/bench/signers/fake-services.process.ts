@@ -1,4 +1,4 @@
-/** The fakes of AWS KMS and of transit as a process of their own, so that they do not share a thread with who is measured. */
+/** The fakes of AWS KMS and of transit as a process of their own, so that no thread is shared with what is measured. */
 import { FakeAwsKms, FakeTransit } from '#dev/testing';
 
 export interface FakeServices {

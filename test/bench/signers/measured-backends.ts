@@ -21,11 +21,11 @@ const KEYS = [
   { kid: MANIFEST, purposes: ['manifest' as const] },
 ];
 
-/** A backend to measure by itself, and the signing proxy process in front of it. */
+/** A backend to measure by itself and through a signing proxy process. */
 export interface MeasuredBackend {
   open(): Promise<SigningBackend>;
   readonly proxy: ProxyProcess;
-  /** What the proxy process has to be given to use that backend. */
+  /** Environment that makes the proxy process use that backend. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   stop(): Promise<void>;
 }
@@ -123,7 +123,7 @@ async function prepareRemote(
   };
 }
 
-/** The proxy under measurement in front of another signing proxy process, which has its keys in files. */
+/** The measured proxy in front of another signing proxy process, which has its keys in files. */
 async function prepareUpstream(proxy: ProxyProcess): Promise<MeasuredBackend> {
   const upstream = await ProxyProcess.prepare('software');
   await upstream.start();
