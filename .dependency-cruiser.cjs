@@ -1,11 +1,11 @@
 /**
- * Dependencies point one way: apps -> modules -> platform -> evidence (docs/architecture.md). A room is entered by its
- * index.ts alone. The rules are path prefixes, so that a new room needs no new rule.
+ * Dependencies point one way: apps -> modules -> platform -> evidence (docs/architecture.md). A room is entered only
+ * through its index.ts. The rules are path prefixes, so that a new room needs no new rule.
  */
 const TESTS = ['\\.(spec|fixture|bench)\\.ts$', '^test/', '^libs/dev/testing/'];
 const PURE = '^libs/(evidence/|modules/[^/]+/domain/)';
 
-/** A foreign package is imported by the room that owns it, so that it can be replaced without a hunt. */
+/** A foreign package is imported only by the room that owns it, so that it can be replaced in one place. */
 const OWNERS = [
   { packages: 'typeorm', room: '^libs/platform/(event-store|postgres)/' },
   // audit-verify is bundled into one file and keeps a reader of its own.

@@ -1,12 +1,12 @@
 /**
- * The reach of a test is in the name of its file: unit, int (real servers) or e2e (whole processes). Each reach is a
+ * The name of a test's file says its reach: unit, int (real servers) or e2e (whole processes). Each reach is a
  * project, so `jest --selectProjects unit` runs one of them.
  */
 const { enableEsModules } = require('./scripts/jest/enable-es-modules.cjs');
 
 enableEsModules();
 
-/** How many files run side by side: most of an int or e2e test is waiting (CONTRIBUTING.md, "How long the tests take"). */
+/** Files that run side by side: an int or e2e test mostly waits (CONTRIBUTING.md, "How long the tests take"). */
 const WORKERS = 3;
 
 const project = (reach) => ({
@@ -34,6 +34,6 @@ module.exports = {
   // On a busy machine Jest may say that a worker "failed to exit gracefully". No test leaks then: with nothing open and its
   // 'exit' event long gone, a worker that has run many files takes more than Jest's 500 ms to give its heap back.
   maxWorkers: WORKERS,
-  // Jest reads this one here, not in a project.
+  // Jest reads this option here, not in a project.
   testTimeout: 60_000,
 };

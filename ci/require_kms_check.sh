@@ -43,7 +43,7 @@ esac
 for flag in "REQUIRE_KMS=${REQUIRE_KMS:-}" "KERNEL_ALLOW_SOFTHSM=${KERNEL_ALLOW_SOFTHSM:-}"; do
   case ${flag#*=} in
     '' | true | false) ;;
-    # Denied by default: a gate that takes "True" or "1" for no would be open.
+    # Denied by default: a gate that took "True" or "1" for "no" would be open.
     *) fail "${flag%%=*} has to be true or false, not ${flag#*=}" 2 ;;
   esac
 done
@@ -61,7 +61,7 @@ answers=$(mktemp -d)
 trap 'rm -rf "$answers"' EXIT
 trap 'exit 1' HUP INT TERM
 ask /v1/keys "$answers/keys" || fail "the signing proxy at $url did not give its keys"
-# 503 when a backend does not sign, so its own words are lost here; its log and /ready have them.
+# 503 when a backend does not sign, so its own message is lost here; the proxy's log and /ready have it.
 ask /v1/health "$answers/health" || fail "the signing proxy at $url says that it cannot sign now"
 
 ANSWER=$answers/keys node - <<'PROGRAM'

@@ -1,5 +1,5 @@
 // Writes the types of the service APIs' requests and answers, openapi/*.types.ts, from the documents beside them.
-// With --check nothing is written; it fails when a committed file is not what its document makes.
+// With --check it writes nothing and fails when a committed file is not what its document generates.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -10,7 +10,7 @@ const folder = join(import.meta.dirname, '..', 'openapi');
 for (const name of ['kernel', 'signing-proxy']) {
   const types = await openapiTS(pathToFileURL(join(folder, `${name}.yaml`)), {
     emptyObjectsUnknown: true,
-    // Each schema by its own name, beside `components`.
+    // Exports each schema under its own name, besides `components`.
     rootTypes: true,
     rootTypesNoSchemaPrefix: true,
   });

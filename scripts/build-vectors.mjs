@@ -1,5 +1,5 @@
 // Writes the golden vectors of docs/spec/vectors from the published seeds below, with libs/evidence.
-// With --check nothing is written; it fails when a committed file differs: formats do not change by accident.
+// With --check it writes nothing and fails when a committed file differs: formats do not change by accident.
 import { createHash, createPrivateKey, createPublicKey, sign } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,7 @@ const root = join(import.meta.dirname, '..');
 const folder = join(root, 'docs', 'spec', 'vectors');
 const evidence = await loadEvidence();
 
-/** libs/evidence is TypeScript: bundled into a temporary module, so that no build has to run first. */
+/** Bundles libs/evidence, which is TypeScript, into a temporary module, so that no build has to run first. */
 async function loadEvidence() {
   const dir = await mkdtemp(join(tmpdir(), 'vectors-'));
   const outfile = join(dir, 'evidence.cjs');
@@ -189,7 +189,7 @@ const REFUSED = [
   text('capital literal', '[True]'),
 ];
 
-/** RFC 8785 appendix B: IEEE 754 bits and their text, but for NaN and the infinities. */
+/** RFC 8785 appendix B: IEEE 754 bits and their text, except NaN and the infinities. */
 const NUMBERS = [
   ['0000000000000000', '0'],
   ['8000000000000000', '0'],
@@ -252,7 +252,7 @@ function withoutHash(event) {
   return rest;
 }
 
-/** Makes chains in which every event follows from the one before; what is given replaces it. */
+/** Makes chains in which every event follows from the one before; given members replace the computed ones. */
 class Chain {
   events = [];
   cases = [];
@@ -365,7 +365,7 @@ function eventVectors() {
   };
 }
 
-/** Changes to a right event that its format, not its hash, must refuse. */
+/** Changes to a valid event that its format, not its hash, must refuse. */
 function refusedEvents(line) {
   const changed = (change) => {
     const event = JSON.parse(line);
@@ -423,7 +423,7 @@ function ofSize(changed, size) {
   return sized(size - Buffer.byteLength(sized(0)));
 }
 
-/** A long run of one letter is told by its length. */
+/** Replaces a long run of one letter with its length. */
 function compact(input) {
   const run = /x{1000,}/.exec(input);
   if (run === null) return { input };
@@ -584,7 +584,7 @@ function malleate(signature) {
 
 // --- keys ------------------------------------------------------------------------------------------------------------
 
-/** Day manifests of the archive and seals of audit reports: documents, what is signed, envelopes to judge. */
+/** Day manifests of the archive and seals of audit reports: documents, signed bytes, envelopes to judge. */
 function documentVectors() {
   const point = (seq) => ({ seq, hash: createHash('sha256').update(`event ${seq}`).digest('hex') });
   const day = {
@@ -1182,7 +1182,7 @@ function possessionInput(from, to, origin = ORIGIN) {
   return evidence.signerPossessionInput({ origin, replaces: from.kid, kid: to.kid, publicKeySha256 });
 }
 
-/** The counter-signature with which `to` takes the place of `from`. */
+/** The counter-signature with which `to` replaces `from`. */
 function possession(from, to, origin = ORIGIN) {
   return to.sign(possessionInput(from, to, origin));
 }
@@ -1202,7 +1202,7 @@ function possessionRefused() {
   ].map(([name, input]) => ({ name, input }));
 }
 
-/** A chain whose key is stolen after 3: an emergency key comes in, and stands by 4 and 5, or not. */
+/** A chain whose key is stolen after 3: an emergency key takes over, and re-attests 4 and 5, or does not. */
 function stolen({
   reattested = true,
   hash,
@@ -1280,7 +1280,7 @@ function forged(chain, seq, change, signer) {
   return Buffer.from(sealed.finish(signer.sign(sealed.signingInput)).bytes).toString();
 }
 
-/** The event at `seq` with members set, and hash and signature left as they are unless set too. */
+/** The event at `seq` with members set; hash and signature stay as they are unless set too. */
 function patched(chain, seq, members) {
   return evidence.canonicalize({ ...chain.events[seq - 1], ...members });
 }
@@ -1596,7 +1596,7 @@ const PROPOSED_AT = '2026-01-31T10:00:00.000Z';
 const DECIDED_AT = '2026-01-31T10:00:10.000Z';
 const PASSKEY = credentialOf('approver-2-passkey', 'ES256');
 
-/** Pool of five: the second one signs with a passkey. */
+/** Pool of five approvers: the second one signs with a passkey. */
 function evidencePool() {
   const ed25519 = (keyId) => ({
     keyId,
@@ -1623,7 +1623,7 @@ const EVIDENCE_MANIFEST = {
   version: '2.0.0',
 };
 
-/** An upgrade from its proposal to its application, in a chain with other events between; each part can be bent. */
+/** An upgrade from its proposal to its application, in a chain with other events between; each part can be altered. */
 class UpgradeChain {
   chain = new Chain();
   records = [];
@@ -1680,7 +1680,7 @@ class UpgradeChain {
     };
   }
 
-  /** @param said stands in the record, @param signed is signed in its place */
+  /** @param said is in the record, @param signed is signed in its place */
   approve(n, said = {}, signed = {}) {
     const record = this.record(n, said);
     const over = { ...record, ...signed };
@@ -1717,7 +1717,7 @@ class UpgradeChain {
     this.chain.append({ stream: 'door/front', type: 'door.opened', payload: { by: 'somebody' }, ts });
   }
 
-  /** @param checkpoint what the checkpoint says beside the truth, @param signer who signs it */
+  /** @param checkpoint false statements of the checkpoint, @param signer its signer */
   async bundle({ checkpoint = {}, signer = CHECKPOINT } = {}) {
     const { events } = this.chain;
     const lines = this.chain.lines();
@@ -1768,7 +1768,7 @@ class UpgradeChain {
   }
 }
 
-/** The words that the faults begin with, each once, are written by hand. */
+/** Builds the evidence vectors. The first words of the faults, each once, are written by hand. */
 async function evidenceVectors() {
   const told = async (tell, options) => {
     const story = new UpgradeChain(options?.story);

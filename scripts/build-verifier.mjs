@@ -1,5 +1,5 @@
 // Bundles apps/audit-verify into tools/audit-verify.js: one file that runs on bare Node 20 without node_modules.
-// With --check nothing is written; it fails when the committed file is not what the sources make.
+// With --check it writes nothing and fails when the committed file is not what the sources generate.
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -21,7 +21,7 @@ const { outputFiles, metafile } = await build({
     '#evidence-crypto': './libs/evidence/crypto/node-crypto.ts',
     '#platform/sigv4': './libs/platform/sigv4/index.ts',
   },
-  // Optional parts of pg that it asks for only when they are used; this program does not.
+  // Optional parts of pg, which it loads only when they are used; this program does not use them.
   external: ['pg-native', 'pg-cloudflare'],
   banner: {
     js: [

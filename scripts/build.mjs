@@ -1,6 +1,6 @@
-// Compiles apps/, libs/ and test/ with SWC into the folder that is named (types are checked by `npm run check:types`), and
-// puts in what they read at run time: the result needs no sources beside it.
-// scripts/prepare.mjs calls it; ./kernel or `npm run build` is the way for people.
+// Compiles apps/, libs/ and test/ with SWC into the given folder (`npm run check:types` checks types), and
+// copies what they read at run time: the result needs no sources beside it.
+// scripts/prepare.mjs calls it; people use ./kernel or `npm run build`.
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { transformFile } from '@swc/core';
@@ -12,7 +12,7 @@ if (out === undefined) {
   process.exit(2);
 }
 
-/** Every .ts source below dir that is neither a test or its fixture nor a declaration. */
+/** Every .ts source below dir except tests, their fixtures and declarations. */
 async function sources(dir) {
   const entries = await readdir(dir, { recursive: true, withFileTypes: true });
   return entries
@@ -29,22 +29,22 @@ async function compile(file) {
 }
 
 /**
- * SWC's message as compilers have it, `file:line:column: what`, with the piece of source that it draws. Left out is the
- * compiler's own stack, which follows.
+ * SWC's message in the usual form of compilers, `file:line:column: what`, with the piece of source that it draws. Omits
+ * the compiler's own stack, which follows.
  */
 function complaint(file, error) {
   const text = String(error.message).split('\n\nCaused by:')[0].trimEnd();
   const what = /^\s*[x×]\s*(.+)$/m.exec(text)?.[1] ?? text;
   const line = /(?:,-|╭─)\[.*:(\d+):\d+\]/.exec(text)?.[1];
   if (line === undefined) return `${relative(root, file)}: ${what}`;
-  // Its column is that of the line's beginning; the marks below the source are where they should be.
+  // Its column is that of the beginning of the line; the marks below the source are in the right place.
   const marks = /^( *)[:·]( *)\^/m.exec(text);
   const column = marks === null ? '' : `:${marks[2].length}`;
   const source = text.split('\n').filter((row) => /^\s*(\d+ [|│]|[:·] )/.test(row));
   return [`${relative(root, file)}:${line}${column}: ${what}`, ...source].join('\n');
 }
 
-/** package.json of a build: what is mapped to dist/ in the work tree lies in the build itself. */
+/** package.json of a build: what the work tree maps to dist/ is in the build itself. */
 function manifestOf(manifest) {
   const within = (target) => {
     if (typeof target === 'string') return target.replace(/^\.\/dist\//, './');
@@ -74,7 +74,7 @@ if (complaints.length > 0) {
 }
 const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
 await writeFile(join(out, 'package.json'), `${JSON.stringify(manifestOf(manifest), null, 2)}\n`);
-// The contracts that servers load, the verifier that `audit verify` runs, and what tells whether the sources have moved on.
+// The contracts that servers load, the verifier that `audit verify` runs, and the script that detects changed sources.
 for (const name of ['openapi', 'tools', 'scripts/builds.mjs']) {
   await cp(join(root, name), join(out, name), { recursive: true });
 }

@@ -1,6 +1,6 @@
-// The builds of a work tree: `.build/builds/<digest>/`, one folder for each state of the sources, never changed once it is
-// there. A process runs from the folder it was started in, whatever is built later; `dist` is a link to the newest one.
-// Bare Node.js only. Each build carries this file, so that it can tell whether the work tree has moved on since.
+// The builds of a work tree: `.build/builds/<digest>/`, one folder for each state of the sources, never changed once it
+// exists. A process runs from the folder it was started in, whatever is built later; `dist` links to the newest one.
+// Bare Node.js only. Each build contains this file, so that it can tell whether the work tree has changed since.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -19,7 +19,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 
-/** What a build is made of: the sources that are compiled, and what is copied. */
+/** The inputs of a build: the sources that are compiled, and the files that are copied. */
 const INPUTS = [
   'apps',
   'libs',
@@ -31,12 +31,12 @@ const INPUTS = [
   'package.json',
   'package-lock.json',
 ];
-/** Builds that stay although nothing runs from them: going back to an earlier state of the sources then costs nothing. */
+/** Number of builds kept although nothing runs from them: returning to an earlier state of the sources is then free. */
 const KEPT = 3;
-/** V8's code cache has entries for every build that ever ran; past this size it starts anew. */
+/** V8's code cache has entries for every build that ever ran; above this size it starts again empty. */
 const COMPILE_CACHE_LIMIT = 256 * 2 ** 20;
 
-/** A name for the content of the sources. 64 bits tell a person's builds apart, and a stack trace stays readable. */
+/** A name for the content of the sources. 64 bits suffice to tell builds apart, and keep a stack trace readable. */
 export function sourceDigest(root) {
   const hash = createHash('sha256');
   for (const input of INPUTS) {
@@ -59,7 +59,7 @@ function filesOf(path) {
     .sort();
 }
 
-/** The content of a file. One that vanished while the tree is edited is as good as empty; the digest changes all the same. */
+/** The content of a file. One that vanished while the tree is edited counts as empty; the digest changes anyway. */
 export function contentOf(file) {
   try {
     return readFileSync(file);
@@ -76,7 +76,7 @@ export function buildFolder(root, digest) {
 export function newestBuild(root) {
   try {
     const folder = buildFolder(root, basename(readlinkSync(join(root, 'dist'))));
-    // While packages are installed, and after that was interrupted, there is no note of them.
+    // While packages are being installed, and after an interrupted installation, there is no note of them.
     const whole = [folder, join(root, 'node_modules'), join(root, '.build', 'install')].every((path) =>
       existsSync(path),
     );
@@ -93,14 +93,14 @@ export function switchTo(root, folder) {
   const made = join(root, '.build', `dist.${process.pid}`);
   rmSync(made, { force: true });
   symlinkSync(relative(root, folder), made);
-  // A folder of an earlier version of this script; a link, unlike a file, cannot take its place.
+  // A folder of an earlier version of this script; a link, unlike a file, cannot replace it.
   if (lstatSync(link, { throwIfNoEntry: false })?.isDirectory()) rmSync(link, { recursive: true });
   renameSync(made, link);
 }
 
 /**
  * Notes that a process runs from a build, so that the folder stays as long as the process lives.
- * @param what the command, for a person who is told who holds it
+ * @param what the command, for messages about the holders of a build
  */
 export function hold(folder, what, pid = process.pid) {
   const file = join(holdersFolder(dirname(dirname(dirname(folder)))), String(pid));
@@ -109,13 +109,13 @@ export function hold(folder, what, pid = process.pid) {
     writeFileSync(file, `${basename(folder)}\n${startOf(pid)}\n${what}\n`);
     touch(folder);
   } catch (error) {
-    // Where this account cannot write, it cannot build either, and looking must be possible.
+    // Where this account cannot write, it cannot build either, but commands that only read must work.
     if (!['EACCES', 'EPERM', 'EROFS'].includes(error.code)) throw error;
   }
   if (pid === process.pid) process.once('exit', () => rmSync(file, { force: true }));
 }
 
-/** The living processes that run from builds of this work tree. */
+/** The running processes that were started from builds of this work tree. */
 export function holders(root) {
   const folder = holdersFolder(root);
   if (!existsSync(folder)) return [];
@@ -128,7 +128,7 @@ export function holders(root) {
   });
 }
 
-/** Notes when a build was last used: the oldest go first. */
+/** Notes when a build was last used: the oldest are removed first. */
 function touch(folder) {
   utimesSync(folder, new Date(), new Date());
 }
@@ -137,7 +137,7 @@ function holdersFolder(root) {
   return join(root, '.build', 'in-use');
 }
 
-/** Removes what is left of builds that were interrupted, and old builds that nothing runs from. */
+/** Removes the remains of interrupted builds, and old builds that nothing runs from. */
 export function removeOldBuilds(root) {
   const builds = join(root, '.build', 'builds');
   const held = new Set(holders(root).map(({ digest }) => digest));
@@ -148,7 +148,7 @@ export function removeOldBuilds(root) {
   const whole = readdirSync(builds).sort((a, b) => usedAt(b) - usedAt(a));
   const old = whole.slice(KEPT).filter((digest) => !held.has(digest));
   for (const digest of old) {
-    // First out of the way: half a folder must not pass for a build.
+    // Renamed first: half a folder must not pass for a build.
     renameSync(join(builds, digest), join(builds, `${digest}.removed`));
     rmSync(join(builds, `${digest}.removed`), { recursive: true, force: true });
   }
@@ -157,7 +157,7 @@ export function removeOldBuilds(root) {
   }
 }
 
-/** The bytes of the files below a folder. */
+/** Total size of the files below a folder, in bytes. */
 export function sizeOf(folder) {
   let bytes = 0;
   if (!existsSync(folder)) return bytes;
@@ -168,7 +168,7 @@ export function sizeOf(folder) {
 }
 
 /**
- * When a process was started, in a form to compare: after a reboot its number may be somebody else's. Undefined when there
+ * Start time of a process, in a form to compare: after a reboot another process may have its id. Undefined when there
  * is no such process.
  */
 function startOf(pid) {
@@ -176,7 +176,7 @@ function startOf(pid) {
     if (process.platform !== 'linux') {
       return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim();
     }
-    // proc(5): the name in parentheses may hold blanks, so fields are counted after it.
+    // proc(5): the name in parentheses may contain blanks, so fields are counted after it.
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
     return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}/${started}`;

@@ -1,11 +1,11 @@
 // Says which test files a change can reach: `node scripts/changed-tests.mjs ROOT [REVISION]` prints them as a JSON array,
-// and on stderr why each was chosen. A file that is chosen without need costs seconds, one that is left out costs a
+// and on stderr why each was chosen. A file that is chosen needlessly costs seconds, one that is left out costs a
 // defect, so in doubt a test is chosen:
-// - a test reaches what it imports, through every import of that;
-// - a test that starts processes reaches what the started apps import; which apps is read from the text of the test and
+// - a test reaches what it imports, directly or indirectly;
+// - a test that starts processes reaches what the started apps import; the apps are read from the text of the test and
 //   of what it imports outside libs/, and where the text names none, every app;
 // - a file that is no module (a contract, a runbook, a test vector) stands for the modules whose text names it or its folder;
-// - a change of what every test runs on (dependencies, compiler, launcher) reaches every test.
+// - a change to what every test runs on (dependencies, compiler, launcher) reaches every test.
 import { execFileSync } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
@@ -13,12 +13,12 @@ import ts from 'typescript';
 
 const [root, asked] = process.argv.slice(2);
 
-/** What every test runs on. */
+/** Files that every test depends on. */
 const EVERYTHING = [
   /^(package\.json|package-lock\.json|\.npmrc|\.nvmrc|\.swcrc|jest\.config\.cjs|kernel)$/,
   /^scripts\/(jest\/|(build|prepare|launcher)\.mjs$)/,
 ];
-/** What no program reads, and no test unless its text says so. */
+/** Files that no program reads, and no test unless its text names them. */
 const SILENT = [
   /\.md$/,
   /^(\.vscode|\.devcontainer|\.githooks)\//,
@@ -39,7 +39,7 @@ function git(...args) {
   }).trim();
 }
 
-/** Ends with what git says, in one line. */
+/** Exits with git's message, in one line. */
 function fail(message) {
   process.stderr.write(`${message.trim().split('\n')[0]}\n`);
   process.exit(1);
@@ -53,7 +53,7 @@ function tryGit(...args) {
   }
 }
 
-/** Where the branch left main; on main itself, and without one, the last commit. */
+/** The commit at which the branch left main; on main itself, and without a main, the last commit. */
 function base() {
   if (asked !== undefined) {
     const commit = tryGit('rev-parse', '--verify', '--quiet', `${asked}^{commit}`);
@@ -75,7 +75,7 @@ const since = base();
 const lines = (text) => text.split('\0').filter((line) => line !== '');
 const changed = [
   ...new Set([
-    // Both names of a file that was moved.
+    // Both names of a moved file.
     ...lines(git('diff', '--name-only', '--no-renames', '-z', since.commit, '--')),
     ...lines(git('ls-files', '--others', '--exclude-standard', '-z')),
   ]),
@@ -84,7 +84,7 @@ const changed = [
 const sources = globSync('{apps,libs,test}/**/*.ts', { cwd: root }).map((file) => file.replaceAll('\\', '/'));
 const known = new Set(sources);
 const texts = new Map(sources.map((file) => [file, readFileSync(join(root, file), 'utf8')]));
-/** What a comment names is not read. */
+/** Removes comments, so that names in them do not count. */
 const uncommented = new Map(
   [...texts].map(([file, text]) => [file, text.replaceAll(/^\s*(\/\/|\/?\*).*$/gm, '')]),
 );
@@ -158,14 +158,14 @@ function startedBy(spec) {
     .join('\n');
   const stack = STARTS_STACK.test(text);
   if (!stack && !STARTS_PROCESS.test(text) && !spec.endsWith('.e2e.spec.ts')) return [];
-  // The launcher starts what it is told to, and that is told at run time.
+  // The launcher's arguments, known only at run time, say what it starts.
   if (text.includes('launcher.driver') || spec.startsWith('test/launcher/')) return apps;
   const named = apps.filter((app) => new RegExp(`['"/]${app}(['"/.]|$)`, 'm').test(text));
   if (stack) named.push('kernel', 'signing-proxy');
   return named.length === 0 ? apps : [...new Set(named)];
 }
 
-/** Whether a text names a file: by its name, or a folder that it lies in by its path. */
+/** Whether a text names a file by its name, or a folder that contains it by its path. */
 function names(text, file) {
   if (text.includes(posix.basename(file))) return true;
   if (isSilent(file)) return false;
@@ -193,7 +193,7 @@ for (const file of changed) {
     for (const source of readers) touched.set(source, file);
     if (readers.length === 0 && !isSilent(file)) unknown ??= file;
   }
-  // A module that is gone was imported by modules that have changed too.
+  // Modules that imported a removed module have changed too.
 }
 
 const chosen = [];

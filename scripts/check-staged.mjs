@@ -1,4 +1,4 @@
-// Checks format and lint of the files that are staged for a commit, as they lie in the work tree. Runs on Node.js 20 too,
+// Checks format and lint of the files staged for a commit, as they are in the work tree. Runs on Node.js 20 too,
 // which may be the one that git finds.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -12,7 +12,7 @@ const staged = execFileSync('git', ['diff', '--cached', '--name-only', '--diff-f
   .split('\0')
   .filter((file) => file !== '');
 
-/** Runs a tool of node_modules on files; true when it is content. */
+/** Runs a tool of node_modules on files; returns whether it succeeded. */
 function passes(tool, args, files) {
   if (files.length === 0) return true;
   const program = join(root, 'node_modules', ...tool);

@@ -1,4 +1,4 @@
-// Runs every check:* script of package.json side by side, shows what each failing one printed, and says the seconds of
+// Runs every check:* script of package.json side by side, shows what each failing one printed, and tells the seconds of
 // each. They keep caches in .build/check; with CI=true they start without, since a lint rule that reads types can miss
 // what a change in another file did.
 import { spawn } from 'node:child_process';
@@ -8,7 +8,7 @@ import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
 const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-// As package.json lists them: the longest first.
+// In the order of package.json: the longest first.
 const waiting = Object.keys(scripts).filter((name) => name.startsWith('check:'));
 const failed = [];
 
@@ -44,7 +44,7 @@ async function worker() {
   }
 }
 
-// Two at least: on one core too, one part reads files while another computes.
+// At least two: even on one core, one part reads files while another computes.
 await Promise.all(Array.from({ length: Math.max(2, availableParallelism()) }, worker));
 if (failed.length > 0) {
   process.stdout.write(`failed: ${failed.join(', ')}\n`);

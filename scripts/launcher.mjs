@@ -1,5 +1,5 @@
-// Sees to it that packages and build are those of the sources, then hands over to the CLI (apps/cli) of that build.
-// Commands that only look at what runs, or stop it, take the newest build there is.
+// Brings packages and build up to the sources, then hands over to the CLI (apps/cli) of that build.
+// Commands that only inspect or stop running processes use the newest existing build.
 import { existsSync, readFileSync } from 'node:fs';
 import module from 'node:module';
 import { delimiter, dirname, join, resolve } from 'node:path';
@@ -16,7 +16,7 @@ const args = process.argv.slice(2);
 const [verb = ''] = args;
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
-/** The answer of a command that does not build, where there is no build. */
+/** The answer of a command that does not build when there is no build. */
 function answerWithoutBuild() {
   if (verb.startsWith('-')) return { text: `illuvrse-kernel ${manifest.version}, not built`, code: 0 };
   const { values } = parseArgs({
@@ -54,9 +54,9 @@ try {
     process.exitCode = code;
   } else {
     hold(build, `./kernel ${verb}`);
-    // Whatever is started by the name `node` from here on (npm and its scripts) is this Node.js, not the system's old one.
+    // From here on the name `node` (in npm and its scripts) means this Node.js, not the system's old one.
     process.env.PATH = `${dirname(process.execPath)}${delimiter}${process.env.PATH ?? ''}`;
-    // Half of the time of a short command is compiling the same libraries again.
+    // Otherwise half of a short command's time goes into compiling the same libraries again.
     module.enableCompileCache(join(root, '.build', 'compile-cache'));
     await import(pathToFileURL(join(build, 'apps', 'cli', 'main.js')).href);
   }

@@ -1,5 +1,5 @@
 // Brings node_modules and the newest build up to the sources. Bare Node.js only: it runs before anything is installed.
-// What was done is told by content, so that a second call costs milliseconds. Calls at the same time wait for each other.
+// It compares content, so that a second call costs milliseconds. Simultaneous calls wait for each other.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -16,12 +16,12 @@ import { installPackages, packagesDigest } from './install-packages.mjs';
 import { PrepareError, runLogged } from './run-logged.mjs';
 import { withLock } from './work-lock.mjs';
 
-/** Sources that change this often while they are compiled will not settle. */
+/** Attempts to build: sources that change this often while they are compiled will not settle. */
 const BUILD_TRIES = 5;
 
 /**
  * @param root the folder of the work tree
- * @param stream is told what takes time
+ * @param stream where slow steps are reported
  * @returns the folder of the build
  */
 export async function prepare(root, stream) {
@@ -40,7 +40,7 @@ export async function prepare(root, stream) {
   }
   return await withLock(join(state, 'lock'), say, async () => {
     if (!installed() || !existsSync(join(root, 'node_modules'))) {
-      // Interrupted in the middle, it is not there, and the next call installs again.
+      // After an interruption the note is missing, and the next call installs again.
       rmSync(packages, { force: true });
       await installPackages(root, stream);
       writeFileSync(packages, `${packagesDigest(root)}\n`);
@@ -67,7 +67,7 @@ async function build(root, say) {
         lines: 40,
       });
       writeFileSync(join(partial, 'build.json'), `${JSON.stringify(describeBuild(root, digest), null, 2)}\n`);
-      // A source that was edited meanwhile may be in it or not: such a build would not be what its name says.
+      // The build may or may not contain a source that was edited meanwhile: its name would be wrong.
       if (sourceDigest(root) !== digest) continue;
       renameSync(partial, folder);
       return folder;
@@ -75,10 +75,10 @@ async function build(root, say) {
       rmSync(partial, { recursive: true, force: true });
     }
   }
-  throw new PrepareError('the sources change while they are built; try again when they stand still.');
+  throw new PrepareError('the sources change while they are built; try again when they no longer change.');
 }
 
-/** What a build says of itself (./kernel --version, ./kernel status). */
+/** Description of a build (./kernel --version, ./kernel status). */
 function describeBuild(root, digest) {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   return { version, digest, ...commitOf(root), builtAt: new Date().toISOString() };
@@ -86,7 +86,7 @@ function describeBuild(root, digest) {
 
 /** The commit that is checked out, and whether there are changes on top of it; null where there is no git. */
 function commitOf(root) {
-  // The folder may lie in somebody else's repository.
+  // The folder may be inside another repository.
   if (!existsSync(join(root, '.git'))) return { commit: null, changed: false };
   const git = (...args) =>
     execFileSync('git', ['-C', root, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });

@@ -1,12 +1,12 @@
-// Tells a person who waits how far something is: on a terminal one line that is written again, elsewhere a line now and then.
+// Shows a waiting person a task's progress: on a terminal one line that is rewritten, elsewhere a line now and then.
 
 const TERMINAL_MS = 1_000;
 const ELSEWHERE_MS = 10_000;
 
 /**
- * @param stream where it is told
- * @param text gives the line as it is now
- * @returns ends it
+ * @param stream where progress is written
+ * @param text returns the current line
+ * @returns a function that ends it
  */
 export function tellProgress(stream, text) {
   const terminal = stream.isTTY === true;

@@ -9,7 +9,7 @@ const page = join(root, 'docs', 'architecture.md');
 const BEGIN = '<!-- rooms: written by `npm run docs` from the first sentence at each door -->';
 const END = '<!-- end of rooms -->';
 
-/** Floors from the top: each may import the ones below it, and nothing above. */
+/** Floors from the top: each may import from those below it, and from none above. */
 const FLOORS = [
   { folder: 'apps', door: 'main.ts', title: 'apps: one process each, wiring only' },
   { folder: 'libs/modules', door: 'index.ts', title: 'libs/modules: bounded modules, none imports another' },

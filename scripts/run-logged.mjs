@@ -1,10 +1,10 @@
-// Runs a program on this Node.js and keeps what it says in a file. Bare Node.js only.
+// Runs a program on this Node.js and keeps its output in a file. Bare Node.js only.
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { delimiter, dirname } from 'node:path';
 
-/** What is said about it fits a person who typed a command: no stack. */
+/** An error whose message is meant for a person who typed a command: it is shown without a stack. */
 export class PrepareError extends Error {}
 
 /**
@@ -13,7 +13,7 @@ export class PrepareError extends Error {}
  * @throws PrepareError when it fails
  */
 export async function runLogged(root, command, args, { log, failed, env = {}, lines = 15 }) {
-  // npm starts `node` by name: this one first, so that engines and native parts are those of the Node that runs them.
+  // npm starts `node` by name: this one comes first, so that engines and native parts fit the Node.js that runs them.
   const path = `${dirname(process.execPath)}${delimiter}${process.env.PATH ?? ''}`;
   const child = spawn(command, args, {
     cwd: root,
@@ -23,7 +23,7 @@ export async function runLogged(root, command, args, { log, failed, env = {}, li
   const chunks = [];
   child.stdout.on('data', (chunk) => chunks.push(chunk));
   child.stderr.on('data', (chunk) => chunks.push(chunk));
-  // Whoever interrupts this process means what it waits for; the next call must not find an npm that is still at work.
+  // An interrupt is passed on to the program; the next call must not find an npm that is still running.
   let interrupted;
   const interrupt = (signal) => {
     interrupted = signal;

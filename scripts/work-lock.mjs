@@ -1,10 +1,10 @@
-// One at a time: a lock file for what changes node_modules and the builds. Bare Node.js only.
+// A lock file that lets only one process at a time change node_modules and the builds. Bare Node.js only.
 import { existsSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { contentOf } from './builds.mjs';
 import { PrepareError } from './run-logged.mjs';
 
-/** The holder of the lock touches it this often; one that was not touched for a while was left by a crash. */
+/** The holder of the lock touches it this often; a lock not touched for a while was left by a crash. */
 const HEARTBEAT_MS = 2_000;
 const STALE_AFTER_MS = 30_000;
 
@@ -40,7 +40,7 @@ export async function withLock(file, say, work) {
   }
 }
 
-/** True when the way may be free now. */
+/** Removes a lock that a crash has left. Returns true when the lock may be free now. */
 function removeStale(file) {
   const seen = contentOf(file).toString();
   let touched;
@@ -51,7 +51,7 @@ function removeStale(file) {
   }
   const pid = Number(seen.split('\n')[0]);
   if (Date.now() - touched < STALE_AFTER_MS && (seen === '' || isAlive(pid))) return false;
-  // Two who find it stale at once: the second would take away the lock of the first, so it looks at what it took.
+  // When two find it stale at once, the second could take the lock of the first, so it checks what it took.
   const taken = `${file}.${process.pid}`;
   try {
     renameSync(file, taken);

@@ -3,7 +3,7 @@ const { spawnSync } = require('node:child_process');
 
 /**
  * Starts the current program again with the flag that Jest needs to load Nest 12, which is ES modules only. So
- * `npx jest FILE` and an editor's test runner need no flag of their own. The new process takes the place of this one:
+ * `npx jest FILE` and an editor's test runner need no flag of their own. The new process replaces this one:
  * same process id, same terminal, same arguments.
  */
 const FLAGS = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];

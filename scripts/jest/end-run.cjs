@@ -1,4 +1,4 @@
-/** Jest's globalTeardown: what start-run.cjs and the tests have started ends. */
+/** Jest's globalTeardown: stops what start-run.cjs and the tests have started. */
 module.exports = async () => {
   await globalThis.postgresServers?.stop();
 };

@@ -8,8 +8,8 @@ const LOGINS = ['owner', 'runtime', 'worker', 'superuser'];
 
 /**
  * Keeps one PostgreSQL server for each worker of Jest, started when a test of that worker first asks for it
- * (withPostgres of libs/dev/testing) and stopped when the run ends. A run that is killed leaves nothing: the servers are
- * guarded by this process.
+ * (withPostgres of libs/dev/testing) and stopped when the run ends. A run that is killed leaves nothing behind: this
+ * process guards the servers.
  */
 class PostgresServers {
   /** @type {Map<string, Promise<import('../../libs/dev/testing').TestPostgres>>} */
@@ -30,7 +30,7 @@ class PostgresServers {
     return server;
   }
 
-  /** @returns where a worker asks: its number is appended */
+  /** @returns the address that a worker asks, without the worker's number */
   async listen() {
     await new Promise((resolve) => this.http.listen(0, '127.0.0.1', resolve));
     this.http.unref();
@@ -49,7 +49,7 @@ async function start() {
   // The program that is started here is compiled; this takes milliseconds when no source has changed.
   execFileSync(process.execPath, [join(root, 'scripts', 'prepare.mjs')], { stdio: ['ignore', 2, 2] });
   const { startTestPostgres } = require(join(root, 'dist/libs/dev/testing/test-postgres.js'));
-  // Nobody kills these servers, and a machine that fails takes the test with it: there is nothing to flush for.
+  // No test kills these servers, and when the machine fails, so does the test: flushing serves nothing.
   return await startTestPostgres({ settings: { fsync: 'off' } });
 }
 
