@@ -1,7 +1,7 @@
 // Brings node_modules to what package-lock.json says. Bare Node.js only: it runs before anything is installed.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { contentOf, holders, sizeOf } from './builds.mjs';
@@ -17,10 +17,15 @@ export function packagesDigest(root) {
   return hash.digest('hex');
 }
 
-/** @param stream where progress is reported */
-export async function installPackages(root, stream) {
+/**
+ * @param stream where progress is reported
+ * @param note file that says what is installed
+ */
+export async function installPackages(root, stream, note) {
   if (installedAsLocked(root)) return;
   assertNobodyNeedsThem(root);
+  // After an interruption the note is missing, and the next call installs again.
+  rmSync(note, { force: true });
   const say = (line) => stream.write(`kernel: ${line}\n`);
   const started = performance.now();
   const seconds = () => `${Math.round((performance.now() - started) / 1000)} s`;

@@ -40,9 +40,7 @@ export async function prepare(root, stream) {
   }
   return await withLock(join(state, 'lock'), say, async () => {
     if (!installed() || !existsSync(join(root, 'node_modules'))) {
-      // After an interruption the note is missing, and the next call installs again.
-      rmSync(packages, { force: true });
-      await installPackages(root, stream);
+      await installPackages(root, stream, packages);
       writeFileSync(packages, `${packagesDigest(root)}\n`);
     }
     const folder = await build(root, say);
