@@ -20,9 +20,13 @@ export function packagesDigest(root) {
 /**
  * @param stream where progress is reported
  * @param note file that says what is installed
+ * @param allowed whether packages may be replaced
  */
-export async function installPackages(root, stream, note) {
+export async function installPackages(root, stream, { note, allowed }) {
   if (installedAsLocked(root)) return;
+  if (!allowed) {
+    throw new PrepareError('node_modules is not what package-lock.json says; run npm ci, or ./kernel test.');
+  }
   assertNobodyNeedsThem(root);
   // After an interruption the note is missing, and the next call installs again.
   rmSync(note, { force: true });

@@ -24,7 +24,7 @@ const BUILD_TRIES = 5;
  * @param stream where slow steps are reported
  * @returns the folder of the build
  */
-export async function prepare(root, stream) {
+export async function prepare(root, stream, { install = true } = {}) {
   const say = (line) => stream.write(`kernel: ${line}\n`);
   const state = join(root, '.build');
   const packages = join(state, 'install');
@@ -40,7 +40,7 @@ export async function prepare(root, stream) {
   }
   return await withLock(join(state, 'lock'), say, async () => {
     if (!installed() || !existsSync(join(root, 'node_modules'))) {
-      await installPackages(root, stream, packages);
+      await installPackages(root, stream, { note: packages, allowed: install });
       writeFileSync(packages, `${packagesDigest(root)}\n`);
     }
     const folder = await build(root, say);
@@ -100,7 +100,9 @@ function commitOf(root) {
 // of the build, and keeps it for the process that asked.
 if (process.argv[1] !== undefined && resolve(process.argv[1]) === import.meta.filename) {
   try {
-    const folder = await prepare(join(import.meta.dirname, '..'), process.stderr);
+    // A test run uses the installed packages: they are not replaced under it.
+    const install = !process.argv.includes('--no-install');
+    const folder = await prepare(join(import.meta.dirname, '..'), process.stderr, { install });
     hold(folder, 'scripts/prepare.mjs', process.ppid);
     process.stdout.write(`${folder}\n`);
   } catch (error) {

@@ -47,7 +47,9 @@ class PostgresServers {
 
 async function start() {
   // The program that is started here is compiled; this takes milliseconds when no source has changed.
-  execFileSync(process.execPath, [join(root, 'scripts', 'prepare.mjs')], { stdio: ['ignore', 2, 2] });
+  execFileSync(process.execPath, [join(root, 'scripts', 'prepare.mjs'), '--no-install'], {
+    stdio: ['ignore', 2, 2],
+  });
   const { startTestPostgres } = require(join(root, 'dist/libs/dev/testing/test-postgres.js'));
   // No test kills these servers, and when the machine fails, so does the test: flushing serves nothing.
   return await startTestPostgres({ settings: { fsync: 'off' } });

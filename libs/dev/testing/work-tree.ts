@@ -13,8 +13,9 @@ let built: Promise<string> | undefined;
  */
 export async function ensureBuilt(): Promise<string> {
   if (programFolder() !== workTree()) return programFolder();
-  built ??= promisify(execFile)(process.execPath, [join(workTree(), 'scripts', 'prepare.mjs')]).then(
-    ({ stdout }) => stdout.trim(),
-  );
+  built ??= promisify(execFile)(process.execPath, [
+    join(workTree(), 'scripts', 'prepare.mjs'),
+    '--no-install',
+  ]).then(({ stdout }) => stdout.trim());
   return await built;
 }
