@@ -10596,7 +10596,7 @@ var TS_LENGTH = 24;
 var EventScanner = class {
   text = "";
   pos = 0;
-  /** Text of the actor that was found right last: most events of a stretch have few actors. */
+  /** Text of the actor last found right: neighbouring events mostly have few actors. */
   actor = "";
   type = "";
   kid = "";
@@ -10654,7 +10654,7 @@ var EventScanner = class {
     this.pos = end + 1;
     return value2;
   }
-  /** A plain string; `likely` is what it probably is. */
+  /** A plain string; `likely` is its probable value. */
   name(before, likely) {
     if (!this.literal(before)) return null;
     const start = this.pos;
@@ -10879,7 +10879,7 @@ var EventInspector = class {
     const event = parseEvent(bytes);
     return { facts, event, formatted: true, faults: this.counterSignatureFaults(event) };
   }
-  /** The same for readers that need the event itself: it is there whenever its format is right. */
+  /** The same for callers that need the event itself: it is set whenever its format is right. */
   inspectWhole(bytes) {
     const inspection = this.inspect(bytes);
     if (inspection.event !== null || !inspection.formatted) return inspection;
@@ -10932,13 +10932,13 @@ var EventInspector = class {
     if (faults.length === 0) faults.push(...this.counterSignatureFaults(event));
     return { facts: event, event, formatted: true, faults };
   }
-  /** A key that takes the place of another has to sign for that too. */
+  /** Checks that a key that replaces another has signed for that too. */
   counterSignatureFaults(event) {
     if (!this.checkSignatures || !isRegistryEvent(event)) return [];
     if (counterSignatureHolds(this.origin, event)) return [];
     return [faultAt(event, "signature", "the counter-signature is not one by the key that comes in")];
   }
-  /** Whether `this.signature` is not one over the event's signing input; false when its key is not known. */
+  /** Whether `this.signature` is not a signature over the event's signing input; false when its key is unknown. */
   signatureFails({ signerKid, shard, seq, hash: hash2 }) {
     const key = this.key(signerKid);
     if (key === null) return false;
@@ -11046,7 +11046,7 @@ var KeyRing = class {
     if (this.partial && isRegistryEvent(event)) this.assumeRegistered(event.payload, event.shard);
     this.state = evolveKeys(this.state, event);
   }
-  /** A key that this part of the evidence speaks of without having registered it was registered before. */
+  /** Registers a key that this part of the evidence mentions without registering it: it was registered before. */
   assumeRegistered(payload, shard) {
     const kid = payload["signer_kid"] ?? payload["from"];
     const root = typeof kid === "string" ? this.roots.get(kid) : void 0;
@@ -11061,7 +11061,7 @@ var KeyRing = class {
       })
     };
   }
-  /** Whether `use.kid` may have signed the event at that position, by what is known so far. */
+  /** Whether `use.kid` may have signed the event at that position, as far as is known now. */
   judge(use) {
     const root = this.roots.get(use.kid);
     if (root === void 0) return refuse4("unknown_key", `signers.json has no key ${use.kid}`, true);
@@ -11096,7 +11096,7 @@ var KeyRing = class {
     }
     return known.doubt === null ? VALID : judgeDoubtful(known.doubt, use);
   }
-  /** No audit key was registered before this position: the trust root alone decides. */
+  /** Whether no audit key was registered before this position: then the trust root alone decides. */
   isBeforeRegistry(use) {
     for (const { entry, added: added2 } of this.state.keys.values()) {
       if (!entry.purposes.includes("audit")) continue;
@@ -11809,7 +11809,7 @@ var DecisionReplay = class {
     });
     if (!valid) for (const reason of reasons) this.fault(event, "authorization", reason);
   }
-  /** What the file shows to readers must be what its events say. */
+  /** Checks that the file shows readers what its events say. */
   compareApprovals() {
     const shown = this.bundle.approvals;
     if (shown.length !== this.given.size) {
@@ -12032,7 +12032,7 @@ var ChainVerifier = class {
   inspector;
   sequence;
   ring;
-  /** The registry was given: its events have been applied already, and every verdict is final. */
+  /** The registry was given: its events are already applied, and every verdict is final. */
   registryIsComplete;
   signatures;
   from;
@@ -12075,7 +12075,7 @@ var ChainVerifier = class {
   get registry() {
     return this.ring.registry;
   }
-  /** What was found valid because it was re-attested, in the order in which it was found. */
+  /** Events found valid because they were re-attested, in the order in which they were found. */
   reattested() {
     return [...this.doubtful.values()];
   }
@@ -12086,7 +12086,7 @@ var ChainVerifier = class {
   setPredecessor(shard, hash2) {
     this.sequence.setPredecessor(shard, hash2);
   }
-  /** Checks one event. Faults that only the rest of the chain can tell come from `finish`. */
+  /** Checks one event. Faults that only the rest of the chain can reveal come from `finish`. */
   accept(bytes) {
     const { facts, event, formatted, faults } = this.inspector.inspect(bytes);
     if (facts === null) {
@@ -12099,7 +12099,7 @@ var ChainVerifier = class {
   }
   /**
    * The same for an event that was inspected elsewhere (a worker thread).
-   * @param faults what the inspection found
+   * @param faults the findings of the inspection
    * @param formatted whether its format is right; otherwise its key is not judged
    */
   acceptFacts(facts, faults, formatted) {
@@ -12157,7 +12157,7 @@ var ChainVerifier = class {
     else deferred.more++;
     return null;
   }
-  /** A fault when the statement stands by another event at this position. */
+  /** Returns a fault when the statement confirms another event at this position. */
   noteReattested({ shard, seq, id, hash: hash2, signerKid: kid }, { range, by }) {
     const known = this.doubtful.get(range);
     if (known === void 0) {
@@ -12185,7 +12185,7 @@ var ChainVerifier = class {
     }
     return null;
   }
-  /** Ticks off the expected heads; a fault when another event stands in the place of one. */
+  /** Ticks off the expected heads; returns a fault when another event is in the place of one. */
   compare(facts) {
     let fault2 = null;
     for (const head of this.expected) {

@@ -1,6 +1,6 @@
 import { CodedError } from './coded-error';
 
-/** What can be wrong with evidence, as one closed union: callers map it (to HTTP, to exit codes) once, at their edge. */
+/** Codes of faults in evidence, as one closed union: callers map it (to HTTP, to exit codes) once, at their edge. */
 export type EvidenceErrorCode =
   // accepted JSON (docs/spec/json.md)
   | 'invalid_json'
@@ -44,7 +44,7 @@ export interface EvidenceErrorContext {
   cause?: unknown;
 }
 
-/** The one error of this lib. `message` says what is wrong, where, and what to do about it. */
+/** The only error of this lib. `message` says what is wrong, where, and what to do about it. */
 export class EvidenceError extends CodedError<EvidenceErrorCode> {
   readonly pointer?: string;
 

@@ -1,6 +1,6 @@
 /**
  * The formats of the kernel's evidence (docs/spec): strict JSON, canonical JSON, audit events, manifest signatures,
- * signers and chain verification. It runs in Node.js and in browsers: `#evidence-crypto` is the one of the two.
+ * signers and chain verification. It runs in Node.js and in browsers: `#evidence-crypto` resolves to the right one.
  */
 export { CodedError } from './coded-error';
 export { EvidenceError, type EvidenceErrorCode, type EvidenceErrorContext } from './evidence.error';

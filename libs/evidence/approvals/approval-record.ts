@@ -11,29 +11,29 @@ export const APPROVAL_TYPE = 'illuvrse-kernel/approval/v1';
 export const APPROVAL_ACTIONS = ['approve', 'reject', 'ratify'] as const;
 export type ApprovalAction = (typeof APPROVAL_ACTIONS)[number];
 
-/** What an approver signs (docs/spec/approval.md, section 1). */
+/** The record that an approver signs (docs/spec/approval.md, section 1). */
 export interface ApprovalRecord {
-  /** The kernel that is governed: an approval for another one says nothing here. */
+  /** The governed kernel: an approval for another one means nothing here. */
   origin: string;
   upgradeId: string;
   /** Hex SHA-256 of the manifest's canonical bytes. */
   manifestSha256: string;
-  /** Hex SHA-256 of the artifact that the manifest speaks of, where it speaks of one. */
+  /** Hex SHA-256 of the artifact that the manifest names, if it names one. */
   patchSha256: string | null;
   action: ApprovalAction;
   approverId: string;
   keyId: string;
-  /** The pool that the approver signs as a member of, and what it demands. */
+  /** The pool that the approver signs as a member of, and its threshold. */
   poolVersion: number;
   threshold: number;
   /** RFC 3339 UTC with milliseconds. */
   approvedAt: string;
-  /** From when on it does not count any more. */
+  /** Time from which it no longer counts. */
   expiresAt: string;
   notes: string | null;
 }
 
-/** Domain separation: the first line of what is signed. */
+/** Domain separation: the first line of the signed bytes. */
 const PREFIX = `${APPROVAL_TYPE}\n`;
 const MAX_NOTES = 4_000;
 // eslint-disable-next-line no-control-regex -- control characters are what a name must not hold
@@ -64,7 +64,7 @@ export function approvalRecordBytes(record: ApprovalRecord): Uint8Array<ArrayBuf
   return encoder.encode(canonicalize(value));
 }
 
-/** What an Ed25519 key signs, and what a WebAuthn challenge is the SHA-256 of. @throws EvidenceError `invalid_approval` */
+/** The bytes that an Ed25519 key signs; a WebAuthn challenge is their SHA-256. @throws EvidenceError `invalid_approval` */
 export function approvalSigningInput(record: ApprovalRecord): Uint8Array<ArrayBuffer> {
   const bytes = approvalRecordBytes(record);
   const prefix = encoder.encode(PREFIX);
@@ -101,7 +101,7 @@ export function parseApprovalSigningInput(input: Uint8Array): ApprovalRecord {
   return parseApprovalRecord(input.subarray(prefix.length));
 }
 
-/** Reads a record that is a value already, in an event's payload for instance. @throws EvidenceError `invalid_approval` */
+/** Reads a record that is already a value, in an event's payload for instance. @throws EvidenceError `invalid_approval` */
 export function readApprovalRecord(value: JsonValue | undefined, base = ''): ApprovalRecord {
   return readRecord(value, base);
 }
@@ -125,7 +125,7 @@ function readRecord(value: JsonValue | undefined, base = ''): ApprovalRecord {
   return record;
 }
 
-/** Ids of upgrades, approvers and their keys: they stand in stream names, file names and lines. */
+/** Ids of upgrades, approvers and their keys: they are used in stream names, file names and lines. */
 export function isGovernanceId(value: unknown): value is string {
   return (
     typeof value === 'string' &&

@@ -17,9 +17,9 @@ export type ApproverKey =
 export interface Approver {
   id: string;
   name: string;
-  /** How to reach them: an address, a number. */
+  /** Contact of the person: an address, a number. */
   contact: string | null;
-  /** As whom they call the kernel: certificate names, SPIFFE ids, subjects of an identity provider. */
+  /** Names under which they call the kernel: certificate names, SPIFFE ids, subjects of an identity provider. */
   principals: string[];
   keys: ApproverKey[];
 }
@@ -73,7 +73,7 @@ export function readApproverPool(value: JsonValue | undefined, base = ''): Appro
   return { threshold: threshold as number, approvers };
 }
 
-/** What makes a key this key, whatever it is called: base64 of its 32 bytes, or of its COSE encoding. */
+/** Identity of a key, independent of its name: base64 of its 32 bytes, or of its COSE encoding. */
 export function keyMaterial(key: ApproverKey): string {
   if (key.algorithm === 'webauthn') {
     const cose = readCoseKey(base64Decode(key.publicKey) ?? new Uint8Array());
@@ -167,7 +167,7 @@ function isBase64(text: string): boolean {
 
 // --- the pool through time -------------------------------------------------------------------------------------------
 
-/** The stream of the pool; there is one. */
+/** The only stream of the pool. */
 export const POOL_STREAM = 'approver_pool/kernel';
 
 export interface VersionedPool {
@@ -176,23 +176,23 @@ export interface VersionedPool {
   pool: ApproverPool;
 }
 
-/** The pool as the chain's own events make it (docs/spec/approval.md, section 4). */
+/** The pool as folded from the chain's own events (docs/spec/approval.md, section 4). */
 export interface PoolState {
   inForce: VersionedPool;
   /**
-   * The last pool that a quorum agreed to. It is another one than `inForce` while a change that was applied in an
-   * emergency waits for its ratification: until then only who is a member of both decides.
+   * The last pool that a quorum agreed to. It differs from `inForce` while a change that was applied in an
+   * emergency waits for its ratification: until then only members of both decide.
    */
   settled: VersionedPool;
-  /** The one before `inForce`. */
+  /** The pool before `inForce`. */
   previous: VersionedPool | null;
-  /** The upgrade that has to be ratified for `inForce` to stay. */
+  /** The upgrade that must be ratified for `inForce` to stay. */
   provisional: string | null;
   /** By key material: a revoked key stays revoked, whatever pool names it later. */
   revoked: ReadonlyMap<string, { at: string; reason: string }>;
-  /** How many events made it: what a decision rests on is named by this number. */
+  /** Number of events that made it: a decision names its basis by this number. */
   events: number;
-  /** Where each key came into the chain, by key material. */
+  /** Position at which each key came into the chain, by key material. */
   registered: ReadonlyMap<string, EventPosition>;
 }
 

@@ -7,9 +7,9 @@ import {
   type VersionedPool,
 } from './approver-pool';
 
-/** Who has part in an upgrade otherwise, and so has no say in it. */
+/** People who have another part in an upgrade, and so have no say in it. */
 export interface Involved {
-  /** Principals and ids of who proposed it, in whose name, or applied it in an emergency. */
+  /** Principals and ids of its proposer, of the person they act for, and of who applied it in an emergency. */
   readonly names: ReadonlySet<string>;
 }
 
@@ -23,7 +23,7 @@ export interface QuorumQuestion {
   involved: Involved;
   /** Milliseconds since 1970. */
   now: number;
-  /** The upgrade is the change of the pool that is in force provisionally: those who settled before decide alone. */
+  /** The upgrade is the change of the pool that is in force provisionally: only the settled pool decides. */
   aboutPool?: boolean;
 }
 
@@ -38,7 +38,7 @@ export type NotCountedReason =
   | 'signed_again'
   | 'key_counted_already';
 
-/** Who counts, who does not and why, and what is missing. */
+/** The approvers who count, those who do not and why, and how many are missing. */
 export interface Quorum {
   reached: boolean;
   required: number;
@@ -46,13 +46,13 @@ export interface Quorum {
   approvers: string[];
   missing: number;
   notCounted: { approverId: string; keyId: string; action: ApprovalAction; reason: NotCountedReason }[];
-  /** Ids of approvers who could still sign so that it counts. */
+  /** Ids of approvers whose signature would still count. */
   open: string[];
-  /** How many could be counted at most. */
+  /** Largest number of approvers that could be counted. */
   eligible: number;
 }
 
-/** The pools that a decision is made by: a member of all of them counts, the highest threshold is demanded. */
+/** The pools that make a decision: a member of all of them counts, and the highest threshold is demanded. */
 export function decidingPools(
   { inForce, settled, provisional }: PoolState,
   aboutPool = false,
@@ -65,7 +65,7 @@ export function requiredQuorum(pool: PoolState, threshold: number, aboutPool = f
   return Math.max(threshold, ...decidingPools(pool, aboutPool).map((one) => one.pool.threshold));
 }
 
-/** The approver and their key, where both count in every deciding pool; else why not. */
+/** The approver and their key, if both count in every deciding pool; otherwise why not. */
 export function findSigner(
   state: PoolState,
   approverId: string,
@@ -130,7 +130,7 @@ export function countQuorum(question: QuorumQuestion): Quorum {
   };
 }
 
-/** Ids of those who could be counted with one key or another. */
+/** Ids of the approvers who could be counted with one key or another. */
 export function eligibleApprovers(pool: PoolState, involved: Involved, aboutPool = false): string[] {
   const [first] = decidingPools(pool, aboutPool);
   return (first?.pool.approvers ?? [])

@@ -30,21 +30,21 @@ export interface UpgradeEvidence {
   type: typeof UPGRADE_EVIDENCE_TYPE;
   origin: string;
   upgradeId: string;
-  /** When the file was made. */
+  /** Time at which the file was made. */
   issuedAt: string;
   manifest: JsonObject;
-  /** Canonical events of the upgrade's stream, all of them, in order. */
+  /** All canonical events of the upgrade's stream, in order. */
   events: string[];
-  /** Those of the pool. */
+  /** Events of the pool. */
   pool: string[];
-  /** Those of the kernel's signing keys: which of them could sign where. */
+  /** Events of the kernel's signing keys: they tell which key could sign where. */
   signers: string[];
-  /** For readers: each approval with its key, and where in the chain key and approval were recorded. */
+  /** Each approval, for readers, with its key and the positions in the chain at which both were recorded. */
   approvals: UpgradeEvidenceApproval[];
   /** The head of the shard when the file was made: a head to expect of a chain that is verified as a whole. */
   head: { shard: number; seq: number; hash: string };
   /**
-   * For each of `events`, then each of `pool`: that it is in the shard's log, up to one signed checkpoint
+   * Proofs that each of `events`, then each of `pool`, is in the shard's log, up to one signed checkpoint
    * (c2sp.org/tlog-proof). Empty when none could be signed.
    */
   proofs: string[];
@@ -61,9 +61,9 @@ export interface UpgradeEvidenceApproval {
 
 export interface UpgradeEvidenceVerdict {
   upgradeId: string | null;
-  /** By the last event that says so; null when nothing could be read. */
+  /** Status by the last event that gives one; null when nothing could be read. */
   status: string | null;
-  /** Whose signatures decided. */
+  /** The approvers whose signatures decided. */
   approvers: string[];
   required: number | null;
   /** The checkpoint whose tree all of them are in; null when the file has no proofs. */
@@ -74,9 +74,9 @@ export interface UpgradeEvidenceVerdict {
   faults: string[];
 }
 
-/** A bundle of a pool of 50 with a hundred changes stays below; more is no evidence but an attempt. */
+/** A bundle of a pool of 50 with a hundred changes stays below this; anything larger is an attack, not evidence. */
 const MAX_EVENTS = 20_000;
-/** Between the moment a decision is made by and the time of its event lie the queue and the signature. */
+/** Queueing and signing lie between the moment a decision is based on and the time of its event. */
 const DECISION_DELAY_MS = 5 * 60_000;
 
 const STATUS_TYPES: Record<string, string> = {
@@ -102,7 +102,7 @@ const GIVEN_TYPES: Record<string, ApprovalAction> = {
 /**
  * Checks the evidence of an upgrade with nothing but the trust root: every event's format, hash and signature, that no
  * event of its streams is missing, every approval's signature under the key that the pool had registered, and the
- * quorum at the moment of each decision, counted anew. Never throws for what it is given.
+ * quorum at the moment of each decision, counted again. Never throws, whatever the input.
  */
 export function verifyUpgradeEvidence(
   file: Uint8Array | string,
@@ -139,7 +139,7 @@ export function verifyUpgradeEvidence(
   return verdict;
 }
 
-/** @throws EvidenceError `invalid_upgrade_evidence` or what strict JSON refuses */
+/** @throws EvidenceError `invalid_upgrade_evidence`, or the code with which strict JSON refuses the text */
 export function readUpgradeEvidence(file: Uint8Array | string): UpgradeEvidence {
   const value = parseStrictJson(file);
   const names = [
@@ -190,7 +190,7 @@ export function readUpgradeEvidence(file: Uint8Array | string): UpgradeEvidence 
   return root as unknown as UpgradeEvidence;
 }
 
-/** Reads canonical events, and says what is wrong with each and with their order. */
+/** Reads canonical events, and reports what is wrong with each and with their order. */
 class BundleEvents {
   private readonly inspector: EventInspector;
   private readonly ring: KeyRing;
@@ -469,7 +469,7 @@ class DecisionReplay {
     if (!valid) for (const reason of reasons) this.fault(event, 'authorization', reason);
   }
 
-  /** What the file shows to readers must be what its events say. */
+  /** Checks that the file shows readers what its events say. */
   private compareApprovals(): void {
     const shown = this.bundle.approvals;
     if (shown.length !== this.given.size) {
@@ -544,7 +544,7 @@ function proveInclusion(
   };
 }
 
-/** For messages, and for members that must be texts: what is none becomes its JSON. */
+/** Text for messages, and for members that must be texts: any other value becomes its JSON. */
 function textOf(value: JsonValue | undefined): string {
   return typeof value === 'string' ? value : JSON.stringify(value ?? null);
 }

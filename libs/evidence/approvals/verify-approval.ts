@@ -31,7 +31,7 @@ export function readApprovalSignature(value: JsonValue | undefined, base = ''): 
 
 /**
  * Checks the signature of an approval (docs/spec/approval.md, section 2), with nothing but the key.
- * @returns why it is not valid, each reason starting with a stable word and a colon; empty when it is
+ * @returns the reasons why it is not valid, each starting with a stable word and a colon; empty when it is valid
  */
 export function verifyApproval(
   record: ApprovalRecord,

@@ -13,14 +13,14 @@ export interface WebAuthnAssertion {
   signature: string;
 }
 
-/** What an assertion is checked against: the credential as it was registered. */
+/** The credential as it was registered: assertions are checked against it. */
 export interface WebAuthnCredential {
   credentialId: string;
   /** Base64 of the COSE key. */
   publicKey: string;
   /** The relying party, `kernel.example.com`. */
   rpId: string;
-  /** The web origins that the approval may have been given at, `https://kernel.example.com`. */
+  /** The web origins at which the approval may have been given, `https://kernel.example.com`. */
   origins: readonly string[];
 }
 
@@ -30,7 +30,7 @@ const ATTESTED_CREDENTIAL = 0x40;
 const EXTENSIONS = 0x80;
 /** rpIdHash, flags, signature counter (WebAuthn Level 2, section 6.1). */
 const AUTHENTICATOR_DATA = 37;
-/** Of a browser: type, challenge, origin and a few members more. */
+/** Client data of a browser: type, challenge, origin and a few more members. */
 const MAX_CLIENT_DATA = 4_096;
 const MAX_AUTHENTICATOR_DATA = 4_096;
 
@@ -39,7 +39,7 @@ const MAX_AUTHENTICATOR_DATA = 4_096;
  * origin, relying party, user presence and verification, signature. The signature counter is not judged: synchronised
  * passkeys keep it at 0, and offline there is no earlier value to compare with.
  * @param challenge the 32 bytes that had to be signed
- * @returns why it is not valid, each reason starting with a stable word and a colon; empty when it is
+ * @returns the reasons why it is not valid, each starting with a stable word and a colon; empty when it is valid
  */
 export function judgeAssertion(
   assertion: WebAuthnAssertion,

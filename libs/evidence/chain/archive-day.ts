@@ -12,8 +12,8 @@ export interface ChainPoint {
 }
 
 /**
- * Says what one shard has of one day (docs/spec/archive.md): every event whose `ts` is of that day. Since `ts` never
- * falls within a shard these are consecutive, and each day goes on where the day before it ended.
+ * States what one shard has of one day (docs/spec/archive.md): every event whose `ts` is on that day. Since `ts` never
+ * falls within a shard, these events are consecutive, and each day continues where the day before it ended.
  */
 export interface ArchiveDay extends KernelDocument {
   shard: number;
@@ -52,7 +52,7 @@ export const ARCHIVE_DAY: DocumentFormat<ArchiveDay> = {
 };
 
 /**
- * Why a manifest does not follow the one that stands before it in the archive (null for the first of a shard); null when
+ * Explains why a manifest does not follow the one before it in the archive (null for the first of a shard); null when
  * it does.
  */
 export function whyDayNotLinked(
@@ -75,14 +75,14 @@ export function archiveDayKey({ shard, day }: Pick<ArchiveDay, 'shard' | 'day'>)
   return `${archiveDayPrefix(shard)}${day.replaceAll('-', '/')}.json`;
 }
 
-/** What all day manifests of a shard have in common; their keys sort by day. */
+/** Prefix of the keys of all day manifests of a shard; the keys sort by day. */
 export function archiveDayPrefix(shard: number): string {
   return `manifests/${shard}/`;
 }
 
 const DAY_KEY = /^manifests\/(0|[1-9]\d{0,8})\/(\d{4})\/(\d{2})\/(\d{2})\.json$/;
 
-/** The shard and day that a key is for; null for any other key. */
+/** The shard and day of a key; null for any other key. */
 export function parseArchiveDayKey(key: string): Pick<ArchiveDay, 'shard' | 'day'> | null {
   const match = DAY_KEY.exec(key);
   if (match === null) return null;

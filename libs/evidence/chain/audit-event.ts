@@ -72,7 +72,7 @@ function dayExists(ts: string): boolean {
   return day === 29 && year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
 }
 
-/** One rule per member: whether a value fits, and what it should have been. In canonical (sorted) order. */
+/** One rule per member: whether a value fits, and what was expected. In canonical (sorted) order. */
 const MEMBERS: readonly [name: keyof AuditEvent, fits: (value: unknown) => boolean, expected: string][] = [
   ['actor', isActor, 'an object { id, kind: service|human|system, roles: [string] }'],
   ['causationId', isUuidOrNull, 'a UUID or null'],
@@ -93,7 +93,7 @@ const MEMBERS: readonly [name: keyof AuditEvent, fits: (value: unknown) => boole
 ];
 const NAMES = new Set<string>(MEMBERS.map(([name]) => name));
 
-/** Refuses an object that is not exactly an event: every member, no other, each as the format says. */
+/** Refuses an object that is not exactly an event: every member, no other, each as the format demands. */
 export function assertAuditEvent(value: JsonValue): asserts value is JsonValue & AuditEvent {
   if (!isObject(value)) {
     throw new EvidenceError('invalid_event', 'An audit event is a JSON object.', { pointer: '' });

@@ -5,11 +5,11 @@ import { type DocumentFormat, type KernelDocument } from './kernel-document';
 import { isOrigin } from './origin';
 
 /**
- * The verdict of one audit, and the digest of the report that has all of it (docs/spec/archive.md): a report has no
- * bound that would fit under the 4,096 bytes of raw signing.
+ * The verdict of one audit, and the digest of the full report (docs/spec/archive.md): a report has no bound that would
+ * fit into the 4,096 bytes of raw signing.
  */
 export interface AuditReportSeal extends KernelDocument {
-  /** Of the audit: UUID. */
+  /** UUID of the audit. */
   id: string;
   startedAt: string;
   verdict: 'clean' | 'findings';

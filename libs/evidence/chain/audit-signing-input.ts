@@ -2,7 +2,7 @@ import { HEX_SHA256 } from './audit-event';
 import { EvidenceError } from '../evidence.error';
 import { assertOrigin, isOrigin } from './origin';
 
-/** What is signed of an event: its place and its content, bound to one kernel. */
+/** The signed part of an event: its place and its content, bound to one kernel. */
 export interface AuditSigningInput {
   origin: string;
   shard: number;
@@ -25,7 +25,7 @@ export function signingText({ origin, shard, seq, hash }: AuditSigningInput): st
   return `${DOMAIN}\n${origin}\n${shard}\n${seq}\n${hash}\n`;
 }
 
-/** Reads a signing input back. Refuses everything that `auditSigningInput` would not have made. */
+/** Reads a signing input back. Refuses anything that `auditSigningInput` would not have made. */
 export function parseAuditSigningInput(bytes: Uint8Array): AuditSigningInput {
   const refuse = (why: string, cause?: unknown): EvidenceError =>
     new EvidenceError('invalid_signing_input', `This is no audit event signing input: ${why}.`, { cause });

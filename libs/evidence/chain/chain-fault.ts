@@ -24,7 +24,7 @@ export interface ChainFault {
   message: string;
 }
 
-/** What the order of a chain depends on, of one event. */
+/** The facts of one event on which the order of a chain depends. */
 export interface EventFacts {
   shard: number;
   seq: number;

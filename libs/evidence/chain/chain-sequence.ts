@@ -13,18 +13,18 @@ export interface ShardHead {
 export interface ChainSequenceOptions {
   genesisHash(this: void, shard: number): string;
   identity: IdentityCheck;
-  /** First position to check, default 1; what comes before only gives the link. */
+  /** First position to check, default 1; earlier events only provide the link. */
   from?: number;
-  /** Positions may come late: `finish` reports a gap that nothing has filled. Without it, a gap is reported as it shows. */
+  /** Positions may come late: `finish` reports an unfilled gap. Otherwise a gap is reported when it shows. */
   lateArrivals?: boolean;
 }
 
-/** Gaps of a shard that are remembered, so that what fills one late is a fault of order and not a duplicate. */
+/** Gaps of a shard that are remembered, so that filling one late is a fault of order and not a duplicate. */
 const MAX_OPEN_GAPS = 1_000;
 
 const NO_FAULTS: readonly ChainFault[] = [];
 
-/** Missing positions, with the links that stand open at their ends. */
+/** Missing positions, with the open links at their ends. */
 interface OpenGap {
   first: number;
   last: number;
@@ -35,7 +35,7 @@ interface OpenGap {
 interface ShardState {
   head: ShardHead | null;
   next: number;
-  /** Hash that the event at `next` must link to; null when it is not known. */
+  /** Hash that the event at `next` must link to; null when unknown. */
   link: string | null;
   gaps: OpenGap[];
   /** Positions skipped so far, filled late or not: they may explain a jump in a stream. */

@@ -10,9 +10,9 @@ import { assertOrigin, genesisHash } from './origin';
 import { checkedKeyOfPem } from '../keys/public-key';
 import { type SignerEntry } from '../keys/signers';
 
-/** A head that somebody saw: the chain must still contain it. */
+/** A head that was seen earlier: the chain must still contain it. */
 export interface ExpectedHead {
-  /** Null: in any shard, which needs the hash. */
+  /** Null: any shard, which requires the hash. */
   shard: number | null;
   seq: number | null;
   hash: string | null;
@@ -24,11 +24,11 @@ export interface ChainVerifierOptions {
   signers: readonly SignerEntry[];
   /** First position to check, default 1. */
   from?: number;
-  /** Check signatures and key validity, default true; without it the chain alone. */
+  /** Check signatures and key validity, default true; otherwise only the chain is checked. */
   signatures?: boolean;
   /** See ChainSequenceOptions. */
   lateArrivals?: boolean;
-  /** What the registry holds, when all of its events are known beforehand. */
+  /** State of the registry, when all of its events are known beforehand. */
   registry?: KeyRegistryState;
   /** See KeyRingOptions. */
   partial?: boolean;
@@ -37,7 +37,7 @@ export interface ChainVerifierOptions {
   expectedHeads?: readonly ExpectedHead[];
 }
 
-/** Events whose signature is in doubt by itself, and which a later statement stands by (docs/spec/signers.md). */
+/** Events whose signature alone is in doubt, and which a later statement confirms (docs/spec/signers.md). */
 export interface ReattestedEvents {
   kid: string;
   shard: number;
@@ -45,11 +45,11 @@ export interface ReattestedEvents {
   from: number;
   to: number;
   count: number;
-  /** The event that stands by them, and the key that signed it. */
+  /** The event that confirms them, and the key that signed it. */
   by: { shard: number; seq: number; signerKid: string };
 }
 
-/** Uses of a key that only the rest of the chain can justify: the first of them, and how many. */
+/** Uses of a key that only the rest of the chain can justify: the first, and how many more. */
 interface DeferredUse {
   use: KeyUse;
   id: string;
@@ -65,7 +65,7 @@ export class ChainVerifier {
   private readonly inspector: EventInspector;
   private readonly sequence: ChainSequence;
   private readonly ring: KeyRing;
-  /** The registry was given: its events have been applied already, and every verdict is final. */
+  /** The registry was given: its events are already applied, and every verdict is final. */
   private readonly registryIsComplete: boolean;
   private readonly signatures: boolean;
   private readonly from: number;
@@ -112,7 +112,7 @@ export class ChainVerifier {
     return this.ring.registry;
   }
 
-  /** What was found valid because it was re-attested, in the order in which it was found. */
+  /** Events found valid because they were re-attested, in the order in which they were found. */
   reattested(): ReattestedEvents[] {
     return [...this.doubtful.values()];
   }
@@ -126,7 +126,7 @@ export class ChainVerifier {
     this.sequence.setPredecessor(shard, hash);
   }
 
-  /** Checks one event. Faults that only the rest of the chain can tell come from `finish`. */
+  /** Checks one event. Faults that only the rest of the chain can reveal come from `finish`. */
   accept(bytes: Uint8Array | string): readonly ChainFault[] {
     const { facts, event, formatted, faults } = this.inspector.inspect(bytes);
     if (facts === null) {
@@ -140,12 +140,12 @@ export class ChainVerifier {
 
   /**
    * The same for an event that was inspected elsewhere (a worker thread).
-   * @param faults what the inspection found
+   * @param faults the findings of the inspection
    * @param formatted whether its format is right; otherwise its key is not judged
    */
   acceptFacts(facts: EventFacts, faults: readonly ChainFault[], formatted: boolean): readonly ChainFault[] {
     const order = this.sequence.accept(facts);
-    // Not checked: it only says what the first checked event links to.
+    // Not checked: it only provides the link of the first checked event.
     if (facts.seq < this.from) return order;
     this.events++;
     const key = this.signatures && formatted ? this.judge(facts) : null;
@@ -203,7 +203,7 @@ export class ChainVerifier {
     return null;
   }
 
-  /** A fault when the statement stands by another event at this position. */
+  /** Returns a fault when the statement confirms another event at this position. */
   private noteReattested(
     { shard, seq, id, hash, signerKid: kid }: EventFacts,
     { range, by }: NonNullable<Extract<KeyVerdict, { valid: true }>['reattested']>,
@@ -235,7 +235,7 @@ export class ChainVerifier {
     return null;
   }
 
-  /** Ticks off the expected heads; a fault when another event stands in the place of one. */
+  /** Ticks off the expected heads; returns a fault when another event is in the place of one. */
   private compare(facts: EventFacts): ChainFault | null {
     let fault: ChainFault | null = null;
     for (const head of this.expected) {

@@ -27,7 +27,7 @@ const vectors = JSON.parse(readFileSync(join(FOLDER, 'chains.json'), 'utf8')) as
 };
 const signers = parseSigners(readFileSync(join(FOLDER, vectors.signers)));
 
-/** Reads the registry first, then the chain: as docs/spec/verification.md says. */
+/** Reads the registry first, then the chain, as docs/spec/verification.md demands. */
 function verify(
   lines: readonly string[],
   roots: readonly SignerEntry[],

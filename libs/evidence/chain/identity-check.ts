@@ -1,11 +1,11 @@
 import { faultAt, type ChainFault, type EventFacts } from './chain-fault';
 
 /**
- * Checks that need to remember something of every event: ids are unique, versions of a stream have no gap.
+ * Checks that must remember something about every event: ids are unique, versions of a stream have no gap.
  * An implementation may answer at once or at the end.
  */
 export interface IdentityCheck {
-  /** @param skipped how many positions of the shard were skipped so far: they may explain a jump */
+  /** @param skipped number of positions of the shard skipped so far: they may explain a jump */
   see(facts: EventFacts, skipped: number): readonly ChainFault[];
   finish(): ChainFault[];
 }

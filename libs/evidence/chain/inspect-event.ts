@@ -10,7 +10,7 @@ import { EventScanner } from './scan-event';
 import { counterSignatureHolds } from '../keys/signer-possession';
 
 export interface Inspection {
-  /** What the bytes say; of an event whose format is wrong what can be read, other texts empty, or null. */
+  /** Facts read from the bytes. If the format is wrong: the readable ones, with other texts empty, or null. */
   facts: EventFacts | null;
   /** Whether the format is right. */
   formatted: boolean;
@@ -21,7 +21,7 @@ export interface Inspection {
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** The checks that need one event alone: format, hash, signature. */
+/** The checks that need only one event: format, hash, signature. */
 export class EventInspector {
   private readonly keys = new Map<string, PublicKey | null>();
   private readonly scanner = new EventScanner();
@@ -30,7 +30,7 @@ export class EventInspector {
 
   constructor(
     private readonly origin: string,
-    /** Raw public key of a kid, undefined when it is not known: its signatures are then not checked here. */
+    /** Raw public key of a kid, undefined when unknown: its signatures are then not checked here. */
     private readonly publicKey: (kid: string) => Uint8Array | undefined,
     private readonly checkSignatures: boolean,
   ) {}
@@ -43,7 +43,7 @@ export class EventInspector {
     return { facts, event, formatted: true, faults: this.counterSignatureFaults(event) };
   }
 
-  /** The same for readers that need the event itself: it is there whenever its format is right. */
+  /** The same for callers that need the event itself: it is set whenever its format is right. */
   inspectWhole(bytes: Uint8Array | string): Inspection {
     const inspection = this.inspect(bytes);
     if (inspection.event !== null || !inspection.formatted) return inspection;
@@ -96,19 +96,19 @@ export class EventInspector {
       const message = `the signature is not one by ${event.signerKid} over this position and hash`;
       faults.push(faultAt(event, 'signature', message));
     }
-    // An event that is wrong already has no say, whatever else is wrong with it.
+    // An event already found wrong has no say, whatever else is wrong with it.
     if (faults.length === 0) faults.push(...this.counterSignatureFaults(event));
     return { facts: event, event, formatted: true, faults };
   }
 
-  /** A key that takes the place of another has to sign for that too. */
+  /** Checks that a key that replaces another has signed for that too. */
   private counterSignatureFaults(event: AuditEvent): ChainFault[] {
     if (!this.checkSignatures || !isRegistryEvent(event)) return [];
     if (counterSignatureHolds(this.origin, event)) return [];
     return [faultAt(event, 'signature', 'the counter-signature is not one by the key that comes in')];
   }
 
-  /** Whether `this.signature` is not one over the event's signing input; false when its key is not known. */
+  /** Whether `this.signature` is not a signature over the event's signing input; false when its key is unknown. */
   private signatureFails({ signerKid, shard, seq, hash }: EventFacts): boolean {
     const key = this.key(signerKid);
     if (key === null) return false;
@@ -127,8 +127,8 @@ export class EventInspector {
 }
 
 /**
- * Signing inputs without an allocation each: consecutive positions differ in a few characters, so the last input of the
- * same length is written over.
+ * Makes signing inputs without allocating each one: consecutive positions differ in a few characters, so the last input
+ * of the same length is overwritten.
  */
 class SigningInputs {
   private readonly byLength = new Map<number, Uint8Array>();

@@ -10,7 +10,7 @@ import { type SignerEntry } from '../keys/signers';
 import { parseCanonicalJson } from '../json/strict-json.parser';
 
 /**
- * What a kernel says about its own chain and signs with a checkpoint key (docs/spec/archive.md): a small document in a
+ * Statement of a kernel about its own chain, signed with a checkpoint key (docs/spec/archive.md): a small document in a
  * DSSE envelope whose payload type names exactly this kind of document.
  */
 export interface DocumentFormat<T extends KernelDocument> {
@@ -20,12 +20,12 @@ export interface DocumentFormat<T extends KernelDocument> {
   /** For messages: "an archive day". */
   readonly name: string;
   readonly members: { readonly [K in keyof T]: (value: JsonValue | undefined) => boolean };
-  /** What members have to be to each other; a sentence when they are not. */
+  /** Checks the members against each other; returns a sentence when they contradict each other. */
   contradiction(document: T): string | null;
 }
 
 export interface KernelDocument {
-  /** The kernel that speaks. */
+  /** The kernel that makes the statement. */
   origin: string;
   /** RFC 3339 UTC with milliseconds. */
   signedAt: string;
@@ -43,7 +43,7 @@ export function documentPayload<T extends KernelDocument>(
   return encoder.encode(canonicalize(value));
 }
 
-/** What a checkpoint key signs. */
+/** The bytes that a checkpoint key signs. */
 export function documentSigningInput<T extends KernelDocument>(
   format: DocumentFormat<T>,
   payload: Uint8Array,
@@ -51,7 +51,7 @@ export function documentSigningInput<T extends KernelDocument>(
   return dssePae(format.payloadType, payload);
 }
 
-/** Reads a signing input back. Refuses everything that the functions above would not have made of a document. */
+/** Reads a signing input back. Refuses anything that the functions above would not have made from a document. */
 export function parseDocumentSigningInput<T extends KernelDocument>(
   format: DocumentFormat<T>,
   bytes: Uint8Array,
@@ -122,13 +122,13 @@ export interface DocumentVerification {
 }
 
 export interface DocumentVerdict<T> {
-  /** Null when there is nothing to read; what it says is worth something only without reasons. */
+  /** Null when nothing can be read; its content can be relied on only without reasons. */
   document: T | null;
   /** Empty when valid; each starts with a stable word and a colon. */
   reasons: string[];
 }
 
-/** Checks a stored document offline (docs/spec/archive.md, section 4). Never throws for what it is given. */
+/** Checks a stored document offline (docs/spec/archive.md, section 4). Never throws, whatever the input. */
 export function verifyDocument<T extends KernelDocument>(
   format: DocumentFormat<T>,
   { envelope, keys, origin }: DocumentVerification,
@@ -168,7 +168,7 @@ function whyNotSigned(
   if (!verifyEd25519(importKey(checkedKeyOfPem(key.public_key_pem)), input, sig)) {
     return `signature: not made by ${keyid} over this document`;
   }
-  // Whoever holds a compromised key writes any time; a retired one is at least not meant to sign any more.
+  // The holder of a compromised key can write any time; a retired key is at least no longer meant to sign.
   if (key.status === 'compromised') return `key_not_valid: ${keyid} is compromised`;
   if (key.status === 'retired' && (key.retiredAt === null || signedAt > toUtc(key.retiredAt))) {
     return `key_not_valid: ${keyid} was retired when it signed (${signedAt})`;

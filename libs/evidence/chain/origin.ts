@@ -2,7 +2,7 @@ import { sha256Hex } from '#evidence-crypto';
 import { EvidenceError } from '../evidence.error';
 
 /**
- * Printable ASCII without spaces, at most 255 characters, and no plus sign: the origin stands in line-based signing
+ * Printable ASCII without spaces, at most 255 characters, and no plus sign: the origin is part of line-based signing
  * inputs and later names the log in a C2SP checkpoint, whose key names exclude both.
  */
 const ORIGIN = /^[\x21-\x2a\x2c-\x7e]{1,255}$/;

@@ -4,7 +4,7 @@ import { parseCanonicalJson } from '../json/strict-json.parser';
 
 export interface ParsedEvent {
   event: AuditEvent;
-  /** The canonical text without `hash` and `signature`: what the hash is taken of. */
+  /** The canonical text without `hash` and `signature`: the input of the hash. */
   hashed: string;
 }
 

@@ -20,26 +20,26 @@ const SIGNATURE_LENGTH = 88;
 const ID_LENGTH = 36;
 const TS_LENGTH = 24;
 
-/** What the scan of a right event yields. */
+/** Result of scanning a right event. */
 export interface ScannedEvent {
   facts: EventFacts;
   /** The canonical text without hash and signature. */
   hashed: string;
-  /** 88 characters that are yet to be decoded. */
+  /** The 88 characters, not decoded yet. */
   signature: string;
   type: string;
 }
 
 /**
- * Recognises right events several times faster than `parseEventParts`: members of a canonical event stand in a known
- * order, and the payload is only looked at, not built. Null means "not certainly right": whoever scans then parses, which
- * says what is wrong. Whatever is accepted here, `parseEventParts` accepts with the same facts; hash, prevHash and
- * signature are not looked into, because their users compare or decode them.
+ * Recognises right events several times faster than `parseEventParts`: members of a canonical event are in a known
+ * order, and the payload is only looked at, not built. Null means "not certainly right": the caller then parses, which
+ * tells what is wrong. `parseEventParts` accepts everything that is accepted here, with the same facts; hash, prevHash
+ * and signature are not examined, because their users compare or decode them.
  */
 export class EventScanner {
   private text = '';
   private pos = 0;
-  /** Text of the actor that was found right last: most events of a stretch have few actors. */
+  /** Text of the actor last found right: neighbouring events mostly have few actors. */
   private actor = '';
   private type = '';
   private kid = '';
@@ -102,7 +102,7 @@ export class EventScanner {
     return value;
   }
 
-  /** A plain string; `likely` is what it probably is. */
+  /** A plain string; `likely` is its probable value. */
   private name(before: string, likely: string): string | null {
     if (!this.literal(before)) return null;
     const start = this.pos;

@@ -15,7 +15,7 @@ import { type JsonObject, type JsonValue } from '../json/json-value';
 export interface SealedEvent {
   /** Hex SHA-256 of the canonical event without hash and signature. */
   hash: string;
-  /** What the audit key signs. */
+  /** The bytes that the audit key signs. */
   signingInput: Uint8Array<ArrayBuffer>;
   /** Completes the event with its base64 signature; `bytes` are the canonical bytes to store. */
   finish: (signature: string) => { event: AuditEvent; bytes: Uint8Array<ArrayBuffer> };
@@ -30,10 +30,10 @@ const encoder = new TextEncoder();
  * The canonical text of an event without hash and signature, cut where the two belong: RFC 8785 sorts members, so
  * their places are known and the event need not be canonicalised again.
  *
- * @param payload `canonicalize(event.payload, 1)`, for who has it already
+ * @param payload `canonicalize(event.payload, 1)`, for callers that already have it
  */
 export function canonicalParts(event: UnhashedEvent, payload?: string): [string, string, string] {
-  // Read through the index signature: the checks below see what is there, not what the type promises.
+  // Read through the index signature: the checks below see the actual value, not what the type promises.
   const e = event as unknown as JsonObject;
   const part = (value: JsonValue | undefined): string => canonicalize(value as JsonValue, 1);
   return [
@@ -45,7 +45,7 @@ export function canonicalParts(event: UnhashedEvent, payload?: string): [string,
 }
 
 /**
- * Hot path: canonicalises an event once, hashes it and gives what is to be signed.
+ * Hot path: canonicalises an event once, hashes it and returns the bytes to sign.
  * @throws EvidenceError `invalid_event` (pointer into the event), `invalid_origin`, what `canonicalize` refuses (pointer into the
  * payload's event), or `event_too_large` when the finished bytes would exceed MAX_EVENT_BYTES.
  * @param payload see `canonicalParts`: it is half of the work
@@ -94,7 +94,7 @@ function partsWithPointer(event: UnhashedEvent, payload?: string): [string, stri
     return canonicalParts(event, payload);
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
-    // Canonicalise the whole again: it fails at the same place, and with a pointer from the event's root.
+    // Canonicalise the whole event again: it fails at the same place, with a pointer from the event's root.
     canonicalize(event as unknown as JsonValue);
     throw error;
   }

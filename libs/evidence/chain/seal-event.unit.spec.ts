@@ -197,7 +197,7 @@ describe('EventScanner', () => {
           .replace(scanned.facts.hash, '0'.repeat(64))
           .replace(scanned.facts.prevHash, '0'.repeat(64));
         const { facts, hashed } = scanned;
-        // hash, prevHash and signature are left to those who use them.
+        // hash, prevHash and signature are left to their users.
         const parsed = parseEventParts(unread.replace(scanned.signature, SIGNATURE));
         expect(parsed.event).toMatchObject({ ...facts, hash: '0'.repeat(64), prevHash: '0'.repeat(64) });
         expect(hashed.length).toBe(parsed.hashed.length);

@@ -5,22 +5,22 @@ import { bytesToHex, concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 
 /**
  * The cryptography of the formats (`#evidence-crypto`) in browsers: the functions of node-crypto.ts. WebCrypto answers
- * by promise only, so what callers need at once comes from noble; `verifyEd25519Async` is WebCrypto, for many events.
+ * by promise only, so synchronous functions come from noble; `verifyEd25519Async` uses WebCrypto, for many events.
  */
 
 type Point = InstanceType<typeof ed25519.Point>;
 
-/** What `importKey` makes of 32 raw bytes, once for many verifications. */
+/** Key that `importKey` makes from 32 raw bytes, once for many verifications. */
 export interface PublicKey {
   readonly raw: Uint8Array<ArrayBuffer>;
   readonly point: Point;
-  /** Null where WebCrypto cannot do it; undefined until it was asked. */
+  /** Null where WebCrypto cannot import it; undefined until that is tried. */
   imported?: Promise<Awaited<ReturnType<typeof crypto.subtle.importKey>> | null>;
 }
 
 export { sha256 };
 
-/** Lower-case hex SHA-256; a string stands for its UTF-8 bytes. */
+/** Lower-case hex SHA-256; a string is hashed as its UTF-8 bytes. */
 export function sha256Hex(data: string | Uint8Array): string {
   return bytesToHex(sha256(typeof data === 'string' ? utf8ToBytes(data) : data));
 }
@@ -47,7 +47,7 @@ export function verifyEd25519(
   return !expected.isSmallOrder() && expected.toBytes().every((byte, i) => byte === R[i]);
 }
 
-/** The same by WebCrypto, beside other work; by noble where it has no Ed25519 or the page may not use it. */
+/** The same by WebCrypto, in parallel with other work; by noble where it has no Ed25519 or the page may not use it. */
 export async function verifyEd25519Async(
   publicKey: PublicKey,
   message: Uint8Array,
@@ -69,10 +69,10 @@ export function verifyEs256(
   signature: Uint8Array,
 ): boolean {
   try {
-    // Authenticators sign with either S; noble would take the lower one alone.
+    // Authenticators sign with either S; noble would take only the lower one.
     return p256.verify(signature, message, Uint8Array.of(4, ...x, ...y), { format: 'der', lowS: false });
   } catch {
-    // No DER, or numbers beyond the curve's order.
+    // Not DER, or numbers beyond the curve's order.
     return false;
   }
 }

@@ -6,7 +6,7 @@ import { p256 } from '@noble/curves/nist.js';
 import * as browserCrypto from './browser-crypto';
 import * as nodeCrypto from './node-crypto';
 
-/** What `#evidence-crypto` has under each condition of package.json. */
+/** The exports of `#evidence-crypto` under each condition of package.json. */
 interface EvidenceCrypto<Key> {
   sha256(data: Uint8Array): Uint8Array;
   sha256Hex(data: string | Uint8Array): string;
@@ -23,7 +23,7 @@ const little = (n: bigint): Uint8Array =>
 const numberOf = (bytes: Uint8Array): bigint =>
   BigInt(`0x${Buffer.from(bytes.toReversed()).toString('hex')}`);
 
-/** A signature whose R is `nonce B + extra`, by a secret scalar: what an honest signer never makes, with `extra`. */
+/** A signature whose R is `nonce B + extra`, by a secret scalar: with `extra`, an honest signer never makes one. */
 function crafted(
   secret: bigint,
   nonce: bigint,
@@ -95,7 +95,7 @@ function behaves<Key>(name: string, crypto: EvidenceCrypto<Key>): void {
       const honest = crafted(secret, nonce);
       expect(await judge(honest.raw, MESSAGE, honest.signature)).toBe(true);
       const torsion = crafted(secret, nonce, TORSION);
-      // A verifier with the cofactor takes it.
+      // A verifier with the cofactor accepts it.
       expect(ed25519.verify(torsion.signature, MESSAGE, torsion.raw, { zip215: false })).toBe(true);
       expect(await judge(torsion.raw, MESSAGE, torsion.signature)).toBe(false);
       for (const extra of [Point.ZERO, TORSION]) {

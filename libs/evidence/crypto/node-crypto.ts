@@ -5,14 +5,14 @@ import { createHash, createPublicKey, hash, verify, type KeyObject } from 'node:
  * browsers; the conditions of package.json choose between the two.
  */
 
-/** What `importKey` makes of 32 raw bytes, once for many verifications. */
+/** Key that `importKey` makes from 32 raw bytes, once for many verifications. */
 export type PublicKey = KeyObject;
 
 export function sha256(data: Uint8Array): Uint8Array {
   return createHash('sha256').update(data).digest();
 }
 
-/** Lower-case hex SHA-256; a string stands for its UTF-8 bytes. */
+/** Lower-case hex SHA-256; a string is hashed as its UTF-8 bytes. */
 export function sha256Hex(data: string | Uint8Array): string {
   // The one-shot call is twice as fast for a kilobyte; it came with Node 20.12.
   return typeof hash === 'function'
@@ -30,7 +30,7 @@ export function verifyEd25519(publicKey: PublicKey, message: Uint8Array, signatu
   return verify(null, message, publicKey, signature);
 }
 
-/** The same in the thread pool: other work goes on, and all cores take part. */
+/** The same in the thread pool: other work goes on, and all cores are used. */
 export function verifyEd25519Async(
   publicKey: PublicKey,
   message: Uint8Array,

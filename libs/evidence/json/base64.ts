@@ -11,7 +11,7 @@ const ascii = new TextDecoder('latin1');
 /** Room for the text of 3 KiB; a new array each time would be one more thing for the garbage collector to sweep. */
 const SCRATCH = new Uint8Array(4_096);
 
-/** By way of bytes: a string that grows by a letter is twenty times its size in garbage. */
+/** Encodes by way of bytes: a string that grows letter by letter leaves twenty times its size in garbage. */
 export function base64Encode(bytes: Uint8Array): string {
   const length = Math.ceil(bytes.length / 3) * 4;
   const text = length <= SCRATCH.length ? SCRATCH.subarray(0, length) : new Uint8Array(length);

@@ -8,7 +8,7 @@ const REFUSED = new Error('refused');
 
 /**
  * RFC 8785 canonical JSON text of a value that obeys docs/spec/json.md.
- * @param depth how many levels already enclose the value in the document it becomes part of
+ * @param depth number of levels that already enclose the value in the document it becomes part of
  * @throws EvidenceError with the pointer of the first offence, as `assertStrictJson` does.
  */
 export function canonicalize(value: JsonValue, depth = 0): string {
@@ -71,7 +71,7 @@ function writeObject(object: { [k: string]: JsonValue }, depth: number): string 
 /** Up to here an insertion sort is several times faster than a call of `sort`. */
 const FEW_NAMES = 16;
 
-/** By UTF-16 code units (RFC 8785 section 3.2.3), which is what JavaScript's `<` on strings compares. */
+/** Sorts by UTF-16 code units (RFC 8785 section 3.2.3), which JavaScript's `<` on strings compares. */
 function sortNames(names: string[]): void {
   const { length } = names;
   if (length > FEW_NAMES) {

@@ -14,7 +14,7 @@ export function isExactDouble(value: number): boolean {
   return magnitude >= FIRST_EXPONENT_FORM && magnitude !== Infinity;
 }
 
-/** Why `token` (already known to follow the JSON grammar) is refused, or null when it is accepted. */
+/** Reason why `token` (already known to follow the JSON grammar) is refused, or null when it is accepted. */
 export function whyNumberRefused(token: string, value: number): string | null {
   if (!Number.isFinite(value)) return `${shorten(token)} is beyond the range of a double`;
   if (!isExactDouble(value) || (Math.abs(value) > Number.MAX_SAFE_INTEGER && isIntegerLiteral(token))) {

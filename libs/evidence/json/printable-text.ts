@@ -1,4 +1,4 @@
-/** For lines that quote what stands in evidence: nothing of it may move the cursor or start a new line. */
+/** Makes text from evidence safe to quote in a line: none of it may move the cursor or start a new line. */
 export function printable(text: string): string {
   return text.replace(
     /[\p{Cc}\p{Cf}\u2028\u2029]/gu,

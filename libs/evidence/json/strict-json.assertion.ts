@@ -3,7 +3,7 @@ import { isExactDouble } from './exact-number';
 import { isForbiddenMember, jsonPointer, MAX_DEPTH, type JsonValue } from './json-value';
 
 /**
- * The rules of `parseStrictJson` for a value made in process: plain objects and arrays of JSON values only.
+ * Applies the rules of `parseStrictJson` to a value made in process: plain objects and arrays of JSON values only.
  * @param pointer RFC 6901 pointer of `value` in a larger document, put before the pointer of an offence.
  * @throws EvidenceError with the pointer of the first offence in enumeration order.
  */

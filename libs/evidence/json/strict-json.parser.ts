@@ -46,7 +46,7 @@ export function parseStrictJson(input: Uint8Array | string, options?: StrictJson
 export interface CanonicalDocument {
   value: JsonValue;
   text: string;
-  /** Per member of the outermost object, in order: offset of its name's quote, and of what follows its value. */
+  /** Per member of the outermost object, in order: offset of its name's quote, and of the text after its value. */
   spans: number[];
 }
 
@@ -70,7 +70,7 @@ export function parseCanonicalJson(input: Uint8Array | string): CanonicalDocumen
 }
 
 /**
- * Names the value in which the first invalid byte stands: what comes before it is parsed, and that either shows an
+ * Names the value that contains the first invalid byte: the text before it is parsed, and that either shows an
  * earlier offence or ends inside the value in question.
  */
 function invalidUtf8(bytes: Uint8Array, maxDepth: number, cause: unknown): EvidenceError {
@@ -131,7 +131,7 @@ class StrictParser {
   constructor(
     private readonly text: string,
     private readonly maxDepth: number,
-    /** Refuse everything that canonicalising would change. */
+    /** Whether to refuse everything that canonicalising would change. */
     private readonly canonical: boolean,
     private readonly spans?: number[],
   ) {}

@@ -115,7 +115,7 @@ describe('parseStrictJson', () => {
         try {
           expected = JSON.parse(text);
         } catch {
-          // No JSON at all; or an offence of ours stands before the place where it stops being JSON.
+          // Not JSON at all; or an offence of ours comes before the place where it stops being JSON.
           expect(refusal(text)).not.toBeNull();
           return;
         }

@@ -1,6 +1,6 @@
 import { EvidenceError } from '../evidence.error';
 
-/** What a COSE key is made of (RFC 9053): small integers, byte strings and text. */
+/** The elements of a COSE key (RFC 9053): small integers, byte strings and text. */
 export type CborScalar = number | string | Uint8Array;
 
 /**

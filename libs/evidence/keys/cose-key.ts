@@ -3,7 +3,7 @@ import { readCborMap } from './cbor';
 import { EvidenceError } from '../evidence.error';
 import { checkRawPublicKey } from './public-key';
 
-/** A credential's public key, as an authenticator hands it over (RFC 9053): ES256 on P-256, or Ed25519. */
+/** A credential's public key, as an authenticator returns it (RFC 9053): ES256 on P-256, or Ed25519. */
 export type CoseKey =
   | { algorithm: 'ES256'; x: Uint8Array; y: Uint8Array }
   /** `raw`: the 32 bytes of the key. */

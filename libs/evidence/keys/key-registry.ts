@@ -6,7 +6,7 @@ import { type JsonValue } from '../json/json-value';
 import { checkedKeyOfPem } from './public-key';
 import { readSigner, type SignerEntry } from './signers';
 
-/** Where and when something stands in the evidence. */
+/** Position and time of an event in the evidence. */
 export interface EventPosition {
   shard: number;
   seq: number;
@@ -15,22 +15,22 @@ export interface EventPosition {
 }
 
 export interface RegisteredKey {
-  /** As the registry knows it now: status and times included. */
+  /** The entry as the registry has it now, status and times included. */
   entry: SignerEntry;
   added: EventPosition;
-  /** From where on it signs nothing any more, whatever the reason. */
+  /** Position from which it no longer signs anything, whatever the reason. */
   ended: EventPosition | null;
-  /** Which of its signatures from before its end are in doubt, when a thief may have made some. */
+  /** The signatures from before its end that are in doubt, when a thief may have made some. */
   doubt: KeyDoubt | null;
 }
 
-/** What a `signer.compromised` event says of the signatures that were made before it. */
+/** Statement of a `signer.compromised` event about the signatures that were made before it. */
 export interface KeyDoubt {
-  /** By shard, the first position in doubt. */
+  /** The first position in doubt, by shard. */
   since: ReadonlyMap<number, number>;
-  /** Those in doubt that the kernel stands by: the hash of the last names them all, through the links. */
+  /** Events in doubt that the kernel confirms: the hash of the last names them all, through the links. */
   reattested: readonly ReattestedRange[];
-  /** Of the event that says so. */
+  /** Position of the event that says so. */
   by: EventPosition & { signerKid: string };
 }
 
@@ -61,7 +61,7 @@ export const REGISTRY_TYPES = [
 ] as const;
 
 const TYPES: ReadonlySet<string> = new Set(REGISTRY_TYPES);
-/** A key signs in some shards, and a shard's part in doubt is one range, or a few around what other keys signed. */
+/** A key signs in some shards, and a shard's part in doubt is one range, or a few around events of other keys. */
 const MAX_RANGES = 1_024;
 
 /** Whether an event speaks for the registry: one of its types, in a stream `signer/<kid>`. */
@@ -87,7 +87,7 @@ export function evolveKeys(state: KeyRegistryState, event: RegistryEvent): KeyRe
     case 'signer.emergency': {
       const kid = registered(state, payload['from'], '/payload/from').entry.signer_kid;
       counterSigned(event);
-      // Whoever may have the key makes signatures with it too: it ends where the other one comes in.
+      // Anyone who may have the key can also sign with it: it ends where its successor begins.
       const without = ended(state, event, kid, 'compromised', 'compromisedAt');
       return added(without, event, payload['to'], '/payload/to');
     }
@@ -123,7 +123,7 @@ function added(
   }
   for (const { entry: other } of state.keys.values()) {
     if (!samePublicKey(other.public_key_pem, entry.public_key_pem)) continue;
-    // Under two names it could go on under one after it ended under the other.
+    // With two names, a key could go on under one after it ended under the other.
     throw refuse(
       pointer,
       `${entry.signer_kid} is the same public key as ${other.signer_kid}; make a new key`,
@@ -140,7 +140,7 @@ function added(
   };
 }
 
-/** Its form alone: whether it holds takes cryptography, see `counterSignatureHolds`. */
+/** Checks its form only: whether it is valid takes cryptography, see `counterSignatureHolds`. */
 function counterSigned({ payload: { counterSignature } }: RegistryEvent): void {
   const signature = typeof counterSignature === 'string' ? base64Decode(counterSignature) : null;
   if (signature?.length === 64) return;
@@ -170,13 +170,13 @@ function ended(
   };
 }
 
-/** Takes in what a `signer.compromised` event says of earlier signatures; one without `since` doubts none. */
+/** Takes in what a `signer.compromised` event says about earlier signatures; one without `since` doubts none. */
 function doubted(state: KeyRegistryState, event: RegistryEvent): KeyRegistryState {
   const { payload, shard, seq, ts, signerKid } = event;
   const { signer_kid: kid, since, reattested } = payload;
   if (since === undefined) return state;
   const known = registered(state, kid, '/payload/signer_kid');
-  // The first statement stands: a later one must not take back what was said to be in doubt.
+  // The first statement is final: a later one must not withdraw the doubt.
   if (known.doubt !== null) return state;
   const positions = readList(since, '/payload/since', (value) => {
     const one = exactObject(value, ['shard', 'seq']);
@@ -236,7 +236,7 @@ export function samePublicKey(a: string, b: string): boolean {
   return left.every((byte, i) => right[i] === byte);
 }
 
-/** The same fold for readers that need the entries alone, as signers.json shows them. */
+/** The same fold for readers that need only the entries, as signers.json shows them. */
 export function evolveSigners(signers: readonly SignerEntry[], event: RegistryEvent): SignerEntry[] {
   const { shard, seq, ts } = event;
   const keys = signers.map((entry): [string, RegisteredKey] => [

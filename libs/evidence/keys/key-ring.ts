@@ -13,7 +13,7 @@ import { type JsonObject } from '../json/json-value';
 import { type SignerEntry } from './signers';
 
 /**
- * Clocks of two shards' writers may differ by this much. Only used between shards: within one, positions decide.
+ * Largest difference between the clocks of two shards' writers. Only used between shards: within one, positions decide.
  */
 export const CROSS_SHARD_TOLERANCE_MS = 60_000;
 
@@ -27,14 +27,14 @@ export interface KeyUse extends EventPosition {
 export type KeyVerdict =
   | {
       valid: true;
-      /** Its signature is in doubt by itself; a statement by a key that is not stands by it. */
+      /** Its signature alone is in doubt; a statement by a key that is not in doubt confirms it. */
       reattested?: { range: ReattestedRange; by: KeyDoubt['by'] };
     }
   | {
       valid: false;
       code: 'unknown_key' | 'key_not_valid';
       message: string;
-      /** Nothing that is read later can make it valid. */
+      /** Whether nothing read later can make it valid. */
       final: boolean;
     };
 
@@ -46,13 +46,13 @@ export interface KeyRingOptions {
    * part does not register may have been registered in another, so the trust root decides.
    */
   partial?: boolean;
-  /** What is known of the registry from the start. */
+  /** State of the registry that is known from the start. */
   registry?: KeyRegistryState;
 }
 
 /**
- * Which key may sign an audit event where (docs/spec/verification.md, section 3): signers.json is the trust root, the
- * chain's own signer events say from where to where.
+ * Decides which key may sign an audit event where (docs/spec/verification.md, section 3): signers.json is the trust
+ * root, the chain's own signer events give the range.
  */
 export class KeyRing {
   private readonly roots: ReadonlyMap<string, SignerEntry>;
@@ -79,7 +79,7 @@ export class KeyRing {
     this.state = evolveKeys(this.state, event);
   }
 
-  /** A key that this part of the evidence speaks of without having registered it was registered before. */
+  /** Registers a key that this part of the evidence mentions without registering it: it was registered before. */
   private assumeRegistered(payload: JsonObject, shard: number): void {
     const kid = payload['signer_kid'] ?? payload['from'];
     const root = typeof kid === 'string' ? this.roots.get(kid) : undefined;
@@ -95,7 +95,7 @@ export class KeyRing {
     };
   }
 
-  /** Whether `use.kid` may have signed the event at that position, by what is known so far. */
+  /** Whether `use.kid` may have signed the event at that position, as far as is known now. */
   judge(use: KeyUse): KeyVerdict {
     const root = this.roots.get(use.kid);
     if (root === undefined) return refuse('unknown_key', `signers.json has no key ${use.kid}`, true);
@@ -131,7 +131,7 @@ export class KeyRing {
     return known.doubt === null ? VALID : judgeDoubtful(known.doubt, use);
   }
 
-  /** No audit key was registered before this position: the trust root alone decides. */
+  /** Whether no audit key was registered before this position: then the trust root alone decides. */
   private isBeforeRegistry(use: EventPosition): boolean {
     for (const { entry, added } of this.state.keys.values()) {
       if (!entry.purposes.includes('audit')) continue;
@@ -141,7 +141,7 @@ export class KeyRing {
   }
 }
 
-/** The key was valid there, and somebody else may have had it already. */
+/** Judges a key that was valid there but that someone else may already have had. */
 function judgeDoubtful({ since, reattested, by }: KeyDoubt, use: KeyUse): KeyVerdict {
   const from = since.get(use.shard);
   if (from === undefined || use.seq < from) return VALID;
@@ -156,7 +156,7 @@ function judgeDoubtful({ since, reattested, by }: KeyDoubt, use: KeyUse): KeyVer
   );
 }
 
-/** signers.json says that the key ended, the chain (as far as it is read) does not: its time decides. */
+/** Judges a key that ended by signers.json but not by the chain (as far as it is read): its time decides. */
 function judgeByRoot(root: SignerEntry, use: KeyUse): KeyVerdict {
   if (root.status === 'active') return VALID;
   const at = root.status === 'retired' ? root.retiredAt : root.compromisedAt;

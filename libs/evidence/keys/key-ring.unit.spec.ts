@@ -76,7 +76,7 @@ describe('evolveKeys', () => {
       signer('k1', { status: 'compromised', retiredAt: at(9), compromisedAt: at(2) }),
       signer('k2'),
     ]);
-    // What ended it first counts.
+    // The event that ended it first counts.
     expect(state.keys.get('k1')?.ended).toEqual({ shard: 0, seq: 9, ts: at(9) });
   });
 

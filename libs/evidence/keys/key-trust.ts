@@ -11,8 +11,8 @@ import { counterSignatureHolds } from './signer-possession';
 import { type SignerEntry } from './signers';
 
 /**
- * The keys that a process trusts which follows the chain for years (docs/pipeline.md, trust): the trust root, and what
- * keys trusted by then have added since, each by a registry event that it signed where it was valid. An auditor's
+ * The keys trusted by a process that follows the chain for years (docs/pipeline.md, trust): the trust root, and the
+ * keys that trusted keys have added since, each by a registry event signed where the adding key was valid. An auditor's
  * verifier does not extend trust like that, see ADR 42; a worker that had to be told of each rotation beforehand would
  * stop at each one.
  */
@@ -33,7 +33,7 @@ export class KeyTrust {
 
   /**
    * Takes in registry events, in any order, as often as wanted. One whose format, hash or signature is wrong, or whose
-   * signer was not trusted there, has no say; whoever follows the chain comes upon it and says so.
+   * signer was not trusted there, has no say; the reader that follows the chain finds it and reports it.
    */
   learn(events: Iterable<Uint8Array>): void {
     let news = false;
@@ -41,7 +41,7 @@ export class KeyTrust {
       const { event, faults } = this.inspector.inspectWhole(bytes);
       if (event === null || faults.length > 0 || !isRegistryEvent(event)) continue;
       if (!counterSignatureHolds(this.origin, event)) continue;
-      // A forged copy must not stand in the way of the event itself.
+      // A forged copy must not block the event itself.
       const name = `${event.hash} ${event.signature}`;
       if (this.known.has(name)) continue;
       this.known.set(name, event);
@@ -50,7 +50,7 @@ export class KeyTrust {
     if (news) this.fold();
   }
 
-  /** Whether `use.kid` may have signed there, by what is known so far. */
+  /** Whether `use.kid` may have signed there, as far as is known now. */
   judge(use: KeyUse): KeyVerdict {
     return this.ring.judge(use);
   }
@@ -71,12 +71,12 @@ export class KeyTrust {
     return this.ring.registry;
   }
 
-  /** From the beginning each time: what came late may lie before what was there. There are a handful of them. */
+  /** Folds all events again each time, a handful: a late one may belong before the existing ones. */
   private fold(): void {
     const trusted = new Map((this.roots ?? []).map((entry) => [entry.signer_kid, entry]));
     this.ring = new KeyRing([...trusted.values()]);
     let pending = [...this.known.values()].sort(byTime);
-    // In the order of time; again for those whose signer, by the clocks, was added after them in another shard.
+    // In order of time; repeated for events whose signer, by the clocks, was added after them in another shard.
     for (let before = -1; before !== pending.length;) {
       before = pending.length;
       pending = pending.filter((event) => !this.extend(trusted, event));
@@ -92,7 +92,7 @@ export class KeyTrust {
     try {
       registry = evolveKeys(first ? NO_KEYS : this.ring.registry, event);
     } catch (error) {
-      // It contradicts the registry (so far), and so changes nothing.
+      // It contradicts the registry as known so far, and so changes nothing.
       if (error instanceof EvidenceError) return false;
       throw error;
     }

@@ -8,12 +8,12 @@ import { checkedKeyOfPem } from './public-key';
 import { readSigner } from './signers';
 
 /**
- * What a key signs that takes the place of another (docs/spec/signers.md, section 4): whoever registers it holds it,
- * for this kernel and in the place of that key.
+ * Statement that a key signs when it replaces another (docs/spec/signers.md, section 4): the party that registers it
+ * holds it, for this kernel and as the replacement of that key.
  */
 export interface SignerPossession {
   origin: string;
-  /** The kid that is replaced. */
+  /** The replaced kid. */
   replaces: string;
   kid: string;
   /** Hex SHA-256 of the 32 bytes of the new public key. */
@@ -29,7 +29,7 @@ export function signerPossessionInput(of: SignerPossession): Uint8Array<ArrayBuf
   return encoder.encode(`${DOMAIN}\n${of.origin}\n${of.replaces}\n${of.kid}\n${of.publicKeySha256}\n`);
 }
 
-/** Reads such an input back. Refuses everything that `signerPossessionInput` would not have made. */
+/** Reads such an input back. Refuses anything that `signerPossessionInput` would not have made. */
 export function parseSignerPossessionInput(bytes: Uint8Array): SignerPossession {
   const refuse = (why: string, cause?: unknown): EvidenceError =>
     new EvidenceError('invalid_signing_input', `This is no proof of possession of a signer: ${why}.`, {
@@ -54,8 +54,8 @@ export function parseSignerPossessionInput(bytes: Uint8Array): SignerPossession 
 }
 
 /**
- * Whether the counter-signature of a `signer.rotated` or `signer.emergency` event is one by the key that comes in. True
- * for events of other types; false too when the payload cannot be read that far.
+ * Whether the counter-signature of a `signer.rotated` or `signer.emergency` event is by the new key. True for events of
+ * other types; false also when the payload cannot be read that far.
  */
 export function counterSignatureHolds(
   origin: string,

@@ -24,7 +24,7 @@ export interface SignerEntry {
 }
 
 export interface SignersFile {
-  /** The kernel whose keys these are; our own files always say it. */
+  /** The kernel whose keys these are; our own files always name it. */
   origin?: string;
   signers: SignerEntry[];
 }
@@ -36,7 +36,7 @@ const PURPOSES_WHEN_UNSAID: SignerPurpose[] = ['audit', 'manifest'];
 const RFC_3339 =
   /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/;
 
-/** Reads the text of a signers.json. Refuses what is malformed and weak keys, naming the entry. */
+/** Reads the text of a signers.json. Refuses malformed entries and weak keys, naming the entry. */
 export function parseSignersFile(text: string | Uint8Array): SignersFile {
   let value: JsonValue;
   try {

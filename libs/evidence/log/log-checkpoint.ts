@@ -5,7 +5,7 @@ import { isOrigin } from '../chain/origin';
 import { checkedKeyOfPem } from '../keys/public-key';
 import { type SignerEntry } from '../keys/signers';
 
-/** What a kernel says about a shard's Merkle tree: so many leaves, this root (c2sp.org/tlog-checkpoint). */
+/** Statement of a kernel about a shard's Merkle tree: number of leaves and root (c2sp.org/tlog-checkpoint). */
 export interface LogCheckpoint {
   /** The kernel; the log itself is named `<origin>/log/<shard>`. */
   origin: string;
@@ -15,7 +15,7 @@ export interface LogCheckpoint {
   root: Uint8Array;
 }
 
-/** A checkpoint as a signed note (c2sp.org/signed-note), with what it was read from. */
+/** A checkpoint as a signed note (c2sp.org/signed-note), with the text it was read from. */
 export interface SignedCheckpoint extends LogCheckpoint {
   text: string;
   signatures: { name: string; keyHash: Uint8Array; signature: Uint8Array }[];
@@ -33,19 +33,19 @@ export function logName(origin: string, shard: number): string {
   return `${origin}/log/${shard}`;
 }
 
-/** The note's text: what is signed. @throws EvidenceError `invalid_checkpoint` */
+/** The note's text, which is signed. @throws EvidenceError `invalid_checkpoint` */
 export function checkpointText({ origin, shard, size, root }: LogCheckpoint): string {
   const text = `${logName(origin, shard)}\n${size}\n${base64Encode(root)}\n`;
   readText(text);
   return text;
 }
 
-/** What a checkpoint key signs. @throws EvidenceError `invalid_checkpoint` */
+/** The bytes that a checkpoint key signs. @throws EvidenceError `invalid_checkpoint` */
 export function checkpointSigningInput(checkpoint: LogCheckpoint): Uint8Array<ArrayBuffer> {
   return encoder.encode(checkpointText(checkpoint));
 }
 
-/** Reads what is to be signed: exactly a checkpoint, nothing that could be anything else. @throws EvidenceError `invalid_checkpoint` */
+/** Reads the bytes to sign: exactly a checkpoint, nothing else. @throws EvidenceError `invalid_checkpoint` */
 export function parseCheckpointSigningInput(input: Uint8Array): LogCheckpoint {
   let text: string;
   try {
@@ -83,7 +83,7 @@ export function signedCheckpoint(
   return `${checkpointText(checkpoint)}\n\u2014 ${name} ${base64Encode(signed)}\n`;
 }
 
-/** Reads a signed note; cosignatures of others may stand in it. @throws EvidenceError `invalid_checkpoint` */
+/** Reads a signed note; it may contain cosignatures of others. @throws EvidenceError `invalid_checkpoint` */
 export function parseSignedCheckpoint(note: string): SignedCheckpoint {
   const end = note.lastIndexOf('\n\n');
   if (end < 0 || !note.endsWith('\n')) throw refuse('it is no signed note');
@@ -102,7 +102,7 @@ export function parseSignedCheckpoint(note: string): SignedCheckpoint {
 
 /**
  * Whether a checkpoint is signed by a key that speaks for the kernel.
- * @returns why it is not, with a stable word and a colon; null when it is
+ * @returns the reason why it is not, with a stable word and a colon; null when it is
  */
 export function whyCheckpointNotSigned(
   { origin, shard, text, signatures }: SignedCheckpoint,
@@ -119,7 +119,7 @@ export function whyCheckpointNotSigned(
     if (line === undefined) continue;
     if (!key.purposes.includes('checkpoint'))
       return `key_not_valid: ${key.signer_kid} is not a checkpoint key`;
-    // It says nothing about time: whoever holds a compromised key could have signed it today.
+    // It says nothing about time: the holder of a compromised key could have signed it today.
     if (key.status === 'compromised') return `key_not_valid: ${key.signer_kid} is compromised`;
     if (verifyEd25519(importKey(raw), input, line.signature)) return null;
     return `signature: not made by ${key.signer_kid} over this checkpoint`;

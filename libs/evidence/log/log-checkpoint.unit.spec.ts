@@ -46,7 +46,7 @@ describe('a checkpoint of a log', () => {
   });
 
   it('names keys as Go does', () => {
-    // PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW, of the package's documentation.
+    // PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW, from the package's documentation.
     const known = Buffer.from('ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW', 'base64').subarray(1);
     expect(Buffer.from(noteKeyHash('PeterNeumann', known)).toString('hex')).toBe('c74f20a3');
   });
@@ -58,7 +58,7 @@ describe('a checkpoint of a log', () => {
     expect(judge(note, [key({ purposes: ['audit'] })])).toContain('key_not_valid');
     expect(judge(note, [key({ status: 'compromised' })])).toContain('key_not_valid');
     expect(judge(note.replace('\n42\n', '\n43\n'), [key()])).toContain('signature');
-    // Cosignatures of others stand beside it.
+    // Cosignatures of others are next to it.
     expect(judge(`${note}\u2014 witness.example AAAAAAAA\n`, [key()])).toBeNull();
   });
 

@@ -3,9 +3,9 @@ import { EvidenceError } from '../evidence.error';
 import { parseSignedCheckpoint, type SignedCheckpoint } from './log-checkpoint';
 import { leafHash, MAX_PATH, rootOf } from './merkle-tree';
 
-/** That an event is in a shard's tree (c2sp.org/tlog-proof), as text. */
+/** Proof that an event is in a shard's tree (c2sp.org/tlog-proof), as text. */
 export interface LogProof {
-  /** From 0: the event's `seq` less one. */
+  /** Index from 0: the event's `seq` minus one. */
   index: number;
   path: Uint8Array[];
   checkpoint: SignedCheckpoint;

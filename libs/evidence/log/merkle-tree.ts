@@ -3,7 +3,7 @@ import { sha256 } from '#evidence-crypto';
 /** The Merkle tree of a shard (RFC 6962 section 2.1): its leaves are the canonical bytes of its events, in order. */
 
 const [LEAF, NODE] = [0x00, 0x01];
-/** Of a tree with 2^53 leaves. */
+/** Longest audit path: that of a tree with 2^53 leaves. */
 export const MAX_PATH = 53;
 
 export function leafHash(data: Uint8Array): Uint8Array {
@@ -37,7 +37,7 @@ export function rootOf({
   path: readonly Uint8Array[];
 }): Uint8Array | null {
   if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size) return null;
-  // Not with shifts: those are of 32 bits.
+  // Not with shifts: those have 32 bits.
   let node = index;
   let last = size - 1;
   let hash = leaf;
@@ -79,7 +79,7 @@ export async function inclusionPath(subtree: Subtree, index: number, size: numbe
   return path;
 }
 
-/** Of the leaves from one on up to another; `from` is a multiple of the largest power of two below the count. */
+/** Hash of a range of leaves; `from` is a multiple of the largest power of two below the count. */
 async function rangeHash(subtree: Subtree, from: number, to: number): Promise<Uint8Array> {
   const count = to - from;
   if (count === 0) return sha256(new Uint8Array());

@@ -11,7 +11,7 @@ import { parseCanonicalJson } from '../json/strict-json.parser';
 export const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1';
 export const MANIFEST_PREDICATE_TYPE = 'https://illuvrse.dev/kernel/manifest-signature/v1';
 
-/** What a manifest signature says (docs/spec/manifest-signature.md). */
+/** Content of a manifest signature (docs/spec/manifest-signature.md). */
 export interface ManifestStatement {
   manifestId: string;
   version: string | number;
@@ -21,7 +21,7 @@ export interface ManifestStatement {
   signedAt: string;
   /** Principal that asked for the signature. */
   requestedBy: string;
-  /** Shard head when it was signed: `<shard>:<seq>`. */
+  /** Head of the shard at the time of signing: `<shard>:<seq>`. */
   auditSeqAfter: string;
   /** Hex SHA-256 of the manifest's canonical bytes. */
   sha256: string;
@@ -113,8 +113,8 @@ function readStatement(value: JsonValue): ManifestStatement {
 }
 
 /**
- * Reads what a manifest key is asked to sign: the DSSE pre-authentication encoding of a canonical Statement.
- * Refuses everything that `dssePae(MANIFEST_PAYLOAD_TYPE, manifestStatement(...))` would not have made.
+ * Reads the bytes that a manifest key is asked to sign: the DSSE pre-authentication encoding of a canonical Statement.
+ * Refuses anything that `dssePae(MANIFEST_PAYLOAD_TYPE, manifestStatement(...))` would not have made.
  */
 export function parseManifestSigningInput(bytes: Uint8Array): ManifestStatement {
   const pae = parseDssePae(bytes);
@@ -127,7 +127,7 @@ export function parseManifestSigningInput(bytes: Uint8Array): ManifestStatement 
   return parseManifestStatement(pae.payload);
 }
 
-/** Something that names: not empty, well-formed, without control characters. */
+/** Whether a text can be a name: not empty, well-formed, without control characters. */
 function isName(value: unknown): boolean {
   // eslint-disable-next-line no-control-regex -- control characters are what a name must not hold
   return typeof value === 'string' && /^[^\u0000-\u001f\u007f]{1,255}$/.test(value) && value.isWellFormed();

@@ -7,7 +7,7 @@ import { checkedKeyOfPem } from '../keys/public-key';
 import { type SignerEntry } from '../keys/signers';
 
 export interface ManifestVerification {
-  /** The manifest itself, or its digest when it is not at hand; one of the two is needed. */
+  /** The manifest itself, or its digest when the manifest is not available; one of the two is needed. */
   manifest?: JsonValue;
   /** Hex SHA-256 of the manifest's canonical bytes. */
   sha256?: string;
@@ -77,7 +77,7 @@ function whyNotSigned(
     return `signature: not made by ${keyid} over this statement`;
   const signedAt = Date.parse(statement.signedAt);
   if (key.status === 'compromised') {
-    // Whoever holds the key can write any signedAt: only the audit chain can vouch for a signature from before.
+    // The holder of the key can write any signedAt: only the audit chain can vouch for an earlier signature.
     if (key.compromisedAt === null || signedAt >= Date.parse(key.compromisedAt)) {
       return `key_not_valid: ${keyid} was compromised when it signed (${statement.signedAt})`;
     }

@@ -25,7 +25,7 @@ export class AppendEvents extends Command<CommandAnswer> {
   constructor(
     readonly events: readonly CallerEvent[],
     readonly asking: Asking,
-    /** JSON Pointer of each event in the request, for errors; `/events/3`, or empty for a single one. */
+    /** JSON Pointer of each event in the request, for errors: `/events/3`, or empty for a single one. */
     readonly pointerOf: (index: number) => string,
   ) {
     super();
@@ -64,12 +64,12 @@ export class AppendEventsHandler implements ICommandHandler<AppendEvents, Comman
   }
 }
 
-/** The store points into the event; the caller wants to know where that is in the request. */
+/** Turns the store's pointer into the event into a pointer into the caller's request. */
 function inRequest(error: unknown, { events, pointerOf }: AppendEvents): unknown {
   if (!(error instanceof EventStoreError)) return error;
   const { eventIndex, pointer = '' } = error.details;
   if (typeof eventIndex !== 'number' || events[eventIndex] === undefined) return error;
-  // Too large is the event as a whole, wherever most of its bytes are.
+  // The event as a whole is too large, wherever most of its bytes are.
   const within = error.code === 'event_too_large' ? '' : String(pointer);
   const details = { ...error.details, pointer: `${pointerOf(eventIndex)}${within}` };
   return new EventStoreError(error.code, error.message, details, { cause: error });

@@ -7,12 +7,12 @@ import { type Cause, causesOf, hasHistory, noteOf, restsOn } from './domain/caus
 import { AuditError } from './domain/audit.error';
 
 export interface TraceStep {
-  /** From 1, in the order in which it happened. */
+  /** Number from 1, in the order in which the events happened. */
   step: number;
   id: string;
   position: string;
   ts: string;
-  /** It belongs to something that the caller may not read: that it is there is all that is said. */
+  /** Whether the caller may not read what it belongs to: then only its existence is shown. */
   withheld: boolean;
   type: string | null;
   stream: string | null;
@@ -20,12 +20,12 @@ export interface TraceStep {
   /** One line on what happened. */
   note: string | null;
   hash: string | null;
-  /** How far from the node, in causes or effects. */
+  /** Distance from the node, in causes or effects. */
   distance: number;
   because: { relation: string; id: string }[];
 }
 
-/** Back to what something rests on, or on to what came of it. */
+/** Back to the causes of something, or on to its effects. */
 export type TraceDirection = 'causes' | 'effects';
 
 export interface ReasonTrace {
@@ -39,14 +39,14 @@ export interface ReasonTrace {
   truncated: boolean;
 }
 
-/** Why something is as it is: the events that it rests on, and those that they rest on. Or the other way round. */
+/** Why something is as it is: the events that it rests on, and those that they rest on; or the other way round. */
 export class GetReason extends Query<ReasonTrace> {
   constructor(
     /** An event's id, a stream (`agent/a-1`), or the id of a division, agent, upgrade or manifest. */
     readonly node: string,
     readonly scope: Scope,
     readonly direction: TraceDirection = 'causes',
-    /** How far to go; null: as far as there are steps. */
+    /** Largest number of steps to go; null: all of them. */
     readonly depth: number | null = null,
   ) {
     super();
@@ -57,11 +57,11 @@ export class GetReason extends Query<ReasonTrace> {
 const MAX_STEPS = 200;
 /** Effects of one event of one kind: a division has thousands of agents. */
 const MAX_EFFECTS = 50;
-/** What an id that is no stream and no event can be the id of. */
+/** Nouns that an id can belong to when it is no stream and no event. */
 const NOUNS = ['agent', 'division', 'upgrade', 'manifest'];
 const STREAM = /^[a-z][a-z0-9_-]*\/./;
 
-/** From the chain alone: each event says itself what it rests on. Which say so of one is asked of the index. */
+/** Reads the chain alone: each event names what it rests on. The index only finds the events that name a given one. */
 @QueryHandler(GetReason)
 export class GetReasonHandler implements IQueryHandler<GetReason, ReasonTrace> {
   constructor(
@@ -77,7 +77,7 @@ export class GetReasonHandler implements IQueryHandler<GetReason, ReasonTrace> {
     return { node, direction, kind, stream: event.stream, trace: steps, truncated };
   }
 
-  /** The event itself; of an aggregate the last one, which rests on all before it, or the first, from which all came. */
+  /** The event itself; for an aggregate its last, which rests on all before it, or its first, the origin of all. */
   private async start(
     node: string,
     direction: TraceDirection,
@@ -108,7 +108,7 @@ export class GetReasonHandler implements IQueryHandler<GetReason, ReasonTrace> {
   }
 }
 
-/** One walk from an event back to what began it, or on to what came of it. */
+/** One walk from an event back to its origin, or on to its effects. */
 class Trace {
   private readonly histories = new Map<string, Promise<AuditEvent[]>>();
 
@@ -118,7 +118,7 @@ class Trace {
     private readonly scope: Scope,
   ) {}
 
-  /** The nearest first, so that what is left out is what is farthest. */
+  /** Returns the nearest first, so that the farthest are left out. */
   async from(
     start: AuditEvent,
     direction: TraceDirection,
@@ -160,11 +160,11 @@ class Trace {
         cause: await this.find(named),
       })),
     );
-    // What is named and not there is no cause: callers' payloads may name anything.
+    // A named event that does not exist is no cause: callers' payloads may name anything.
     return found.flatMap(({ relation, cause }) => (cause === null ? [] : [{ relation, cause }]));
   }
 
-  /** What says of itself that it rests on the event: by its name, by its place behind it, or as what an agent did then. */
+  /** The events that name the event as their basis: by id, by their place after it, or as what an agent did next. */
   private async effects(event: AuditEvent): Promise<{ effects: AuditEvent[]; more: boolean }> {
     const { id, stream, streamVersion, ts, shard, seq: afterSeq } = event;
     const limit = MAX_EFFECTS + 1;

@@ -1,21 +1,21 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '#platform/postgres';
 
-/** A range that is or was held, and how far the archive has followed. */
+/** A range that is or was held, and the progress of the archive on it. */
 export interface LegalHold {
   shard: number;
   fromSeq: number;
   toSeq: number;
   inForce: boolean;
   reason: string;
-  /** The event that said so last. */
+  /** The last event that placed or lifted it. */
   eventId: string;
   since: string;
-  /** Objects of the range that are as they should be. */
+  /** Number of objects in the range that already have the wanted state. */
   applied: number;
   total: number;
   status: 'applied' | 'pending' | 'failing';
-  /** Why it is failing. */
+  /** Reason for its failure. */
   failure: string | null;
 }
 
@@ -31,7 +31,7 @@ interface Row {
   failure: string | null;
 }
 
-/** The holds as the archiver has written them down in kernel.legal_holds. */
+/** The holds as the archiver recorded them in kernel.legal_holds. */
 @Injectable()
 export class LegalHoldList {
   constructor(private readonly database: Database) {}

@@ -25,7 +25,7 @@ export class ListEvents extends Query<EventPage> {
   }
 }
 
-/** From the index: what the indexer has not reached is not in the list yet. */
+/** Reads the index: events that the indexer has not reached are not in the list yet. */
 @QueryHandler(ListEvents)
 export class ListEventsHandler implements IQueryHandler<ListEvents, EventPage> {
   constructor(private readonly index: AuditIndex) {}

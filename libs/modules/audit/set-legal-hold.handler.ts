@@ -34,7 +34,7 @@ export class SetLegalHoldHandler implements ICommandHandler<SetLegalHold, Comman
 
   async execute(command: SetLegalHold): Promise<CommandAnswer> {
     const { actor, correlationId, idempotency } = command.asking;
-    // Before deciding: what was done under this key would be refused the second time.
+    // Before deciding: a command already done under this key would be refused the second time.
     const answered = await findStoredAnswer(this.store, idempotency);
     if (answered !== null) return answered;
     const range = await this.rangeOf(command.target);

@@ -112,7 +112,7 @@ export class AllocateHandler implements ICommandHandler<Allocate, CommandAnswer>
             ],
           },
         ],
-        // Budget, agent and account are at the commit what they were when it was decided.
+        // At the commit, budget, agent and account are unchanged since the decision.
         requires,
       },
       idempotency,

@@ -3,12 +3,12 @@ import { type AllocationPayload } from './domain/account';
 
 /** A grant or a release as callers see it. */
 export function allocationView({ id, type, ts, shard, seq, payload }: AuditEvent) {
-  // The kernel alone writes these streams, and checks what it writes.
+  // Only the kernel writes these streams, and it checks what it writes.
   const { division, agentId, pool, delta, reason, requestedBy, evalId, held } =
     payload as unknown as AllocationPayload;
   return {
     id,
-    /** As its users know it: the agent's id, or the division's. */
+    /** Id known to users: the agent's, or the division's. */
     entityId: agentId ?? division,
     divisionId: division,
     agentId,

@@ -19,7 +19,7 @@ import { releaseAll } from './domain/allocation.decider';
 import { divisionStream } from './domain/division';
 import { DivisionError } from './domain/division.error';
 
-/** Lead an agent to another state of its life; one that is retired gives back what it holds in the same commit. */
+/** Move an agent to another state of its life; one that is retired gives back what it holds in the same commit. */
 export class ChangeAgentState extends Command<CommandAnswer> {
   constructor(
     readonly agentId: string,
@@ -85,7 +85,7 @@ export class ChangeAgentStateHandler implements ICommandHandler<ChangeAgentState
         correlationId,
         causationId: agent.state.lastEvent,
         writes,
-        // What it held is all of it, and where it runs is active, at the moment of the commit.
+        // At the commit, nothing has been granted to it meanwhile, and the division in which it runs is active.
         requires: [
           ...(to === 'running' ? [{ stream: divisionStream(divisionId), version: division.version }] : []),
           ...(to === 'retired' && released.length === 0

@@ -24,7 +24,7 @@ const ORIGIN = 'kernel.example.com/races';
 const OPERATOR: Actor = { id: 'operator', kind: 'service', roles: ['Operator'] };
 const ASKING = { actor: OPERATOR, correlationId: null, idempotency: null };
 
-/** The decisions of one kernel process, each with states folded by itself. */
+/** The decisions of one kernel process, each with states that it folded itself. */
 class Decisions {
   private readonly reader: DivisionReader;
 
@@ -67,7 +67,7 @@ class Decisions {
   }
 }
 
-/** A store in which somebody else is faster: between the decision and its commit, once. */
+/** A store in which another process is faster: between the decision and its commit, once. */
 function overtaken(store: EventStore, other: () => Promise<unknown>): EventStore {
   let overtook = false;
   const append = async (request: AppendRequest) => {
@@ -114,7 +114,7 @@ describe('a decision that is overtaken by another', () => {
     await database.drop();
   });
 
-  /** What a kernel decides, or why it refuses, when another one does something between its decision and the commit. */
+  /** Decision of a kernel, or its refusal, when another one does something between its decision and the commit. */
   async function decided(
     act: (kernel: Decisions) => Promise<CommandAnswer>,
     meanwhile: () => Promise<unknown>,

@@ -5,7 +5,7 @@ import { accountStream, type AccountState, EMPTY_ACCOUNT, evolveAccount } from '
 import { type DivisionState, divisionStream, evolveDivision } from './domain/division';
 import { DivisionError } from './domain/division.error';
 
-/** Divisions, their agents and what they spend, folded from the chain. */
+/** Divisions, their agents and their spending, folded from the chain. */
 @Injectable()
 export class DivisionReader {
   private readonly divisions: FoldedStreams<DivisionState | null>;
@@ -37,7 +37,7 @@ export class DivisionReader {
     throw new DivisionError('agent_not_found', `There is no agent ${agentId}.`, { agentId });
   }
 
-  /** The agent after what was committed just now. */
+  /** The agent after the events just committed. */
   agentAfter(before: AgentState | null, committed: readonly StoredEvent[]): AgentState {
     const agent = committed.reduce((state, { event }) => evolveAgent(state, event), before);
     if (agent === null) throw new TypeError('nothing was decided about this agent');
@@ -51,7 +51,7 @@ export class DivisionReader {
     throw noSuchDivision(divisionId);
   }
 
-  /** As it was at an earlier version of its manifest. @throws DivisionError `division_not_found` */
+  /** The division at an earlier version of its manifest. @throws DivisionError `division_not_found` */
   async atVersion(divisionId: string, version: number): Promise<DivisionState> {
     const events = await this.store.loadStream(divisionStream(divisionId));
     let state: DivisionState | null = null;

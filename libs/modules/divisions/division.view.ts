@@ -2,7 +2,7 @@ import { signatureRecord } from '#platform/signer';
 import { type AccountState, balances } from './domain/account';
 import { type DivisionState } from './domain/division';
 
-/** A division with its manifest, who signed it, and its budget. */
+/** A division with its manifest, the signature of that manifest, and its budget. */
 export function divisionView(division: DivisionState, account: AccountState) {
   const { id, name, status, version, manifest, manifestSha256, registeredAt, updatedAt, updatedBy } =
     division;

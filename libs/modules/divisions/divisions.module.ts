@@ -20,7 +20,7 @@ import { ListEvalsHandler } from './list-evals.handler';
 import { SignedTemplates } from './signed-templates';
 
 /**
- * Divisions, their agents and what they spend. Needs EventStore, AuditIndex, PositionReached, ManifestSigner and
+ * Divisions, their agents and their spending. Needs EventStore, AuditIndex, PositionReached, ManifestSigner and
  * SignerSource from global modules.
  */
 @Module({})

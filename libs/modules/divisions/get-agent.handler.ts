@@ -16,10 +16,10 @@ export interface AgentNow {
   state: string;
   since: string;
   reason: string | null;
-  /** Where it can go from here. */
+  /** States that it can enter from here. */
   allowed: readonly string[];
   version: number;
-  /** Of the last evaluation that has one. */
+  /** Score of the last evaluation that has one. */
   score: number | null;
   agent: Agent;
   /** The newest evaluations, newest first. */
@@ -36,7 +36,7 @@ export class GetAgent extends Query<Agent> {
   }
 }
 
-/** An agent with how it did lately and what it holds. */
+/** An agent with its latest evaluations and its holdings. */
 export class GetAgentNow extends Query<AgentNow> {
   constructor(
     readonly agentId: string,
@@ -46,7 +46,7 @@ export class GetAgentNow extends Query<AgentNow> {
   }
 }
 
-/** Evaluations shown with an agent's state; the rest is in the list. */
+/** Number of evaluations shown with an agent's state; the rest are in the list. */
 const RECENT_EVALS = 20;
 
 @QueryHandler(GetAgent)

@@ -5,7 +5,7 @@ import { divisionView } from './division.view';
 
 export type Division = ReturnType<typeof divisionView>;
 
-/** A division as it is, or its manifest as it was at an earlier version. */
+/** A division as it is now, or its manifest at an earlier version. */
 export class GetDivision extends Query<Division> {
   constructor(
     readonly divisionId: string,

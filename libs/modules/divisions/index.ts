@@ -1,6 +1,6 @@
 /**
- * Registers divisions, leads their agents, records evaluations and allocates from budgets. How the kernel itself is
- * changed is libs/modules/governance.
+ * Registers divisions, controls their agents, records evaluations and allocates from budgets. Changes of the kernel
+ * itself are in libs/modules/governance.
  */
 export { DivisionError } from './domain/division.error';
 export { DivisionsModule } from './divisions.module';

@@ -23,7 +23,7 @@ export class ListAgents extends Query<AgentPage> {
   }
 }
 
-/** Which there are says the index, what holds of each the chain. */
+/** The index says which exist; the chain gives the state of each. */
 @QueryHandler(ListAgents)
 export class ListAgentsHandler implements IQueryHandler<ListAgents, AgentPage> {
   constructor(

@@ -10,7 +10,7 @@ export interface AllocationPage {
   nextCursor: string | null;
 }
 
-/** One page of what a division's budget was granted to and released by, the newest first. */
+/** One page of the grants and releases of a division's budget, the newest first. */
 export class ListAllocations extends Query<AllocationPage> {
   constructor(
     readonly divisionId: string,

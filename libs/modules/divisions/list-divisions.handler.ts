@@ -22,7 +22,7 @@ export class ListDivisions extends Query<DivisionPage> {
   }
 }
 
-/** Which there are says the index, what holds of each the chain. */
+/** The index says which exist; the chain gives the state of each. */
 @QueryHandler(ListDivisions)
 export class ListDivisionsHandler implements IQueryHandler<ListDivisions, DivisionPage> {
   constructor(

@@ -25,10 +25,10 @@ import {
 import { DivisionsOptions } from './divisions.options';
 import { DivisionError } from './domain/division.error';
 
-/** Register a division, or put its manifest at the next version: signed and recorded in one commit. */
+/** Register a division, or replace its manifest by the next version: signed and recorded in one commit. */
 export class RegisterDivision extends Command<CommandAnswer> {
   constructor(
-    /** Its `version` is the one that it is based on. */
+    /** Its `version` is the one it is based on. */
     readonly manifest: JsonObject & { id: string },
     readonly scope: Scope,
     readonly asking: Asking,
@@ -65,7 +65,7 @@ export class RegisterDivisionHandler implements ICommandHandler<RegisterDivision
   ): Promise<CommandAnswer> {
     const [division, account] = await Promise.all([this.reader.division(id), this.reader.account(id)]);
     const { type, payload } = decideDivision(division.state, manifest, account.state);
-    // Signed last, when nothing but the commit can fail.
+    // Signed last, when only the commit can still fail.
     const signature = await this.sign(payload, actor.id);
     return appendAndAnswer(
       this.store,
@@ -80,7 +80,7 @@ export class RegisterDivisionHandler implements ICommandHandler<RegisterDivision
             events: [{ type, division: id, payload: { ...payload, signature: { ...signature } } }],
           },
         ],
-        // A budget that is cut and an allocation from it cannot pass each other.
+        // A budget cut and an allocation from that budget cannot miss each other.
         requires: [{ stream: accountStream(id), version: account.version }],
       },
       idempotency,

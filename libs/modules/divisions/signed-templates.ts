@@ -32,7 +32,7 @@ export class SignedTemplates {
   ) {}
 
   /**
-   * A signature alone is not enough: whoever got hold of a manifest key could make one, but could not get it into the chain.
+   * A signature alone is not enough: the thief of a manifest key could make one, but could not get it into the chain.
    * @throws DivisionError `invalid_signature`, `template_not_recorded`, `invalid_template`
    */
   async verified(source: TemplateSource, divisionId: string): Promise<Template> {

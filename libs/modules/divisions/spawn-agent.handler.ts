@@ -78,7 +78,7 @@ export class SpawnAgentHandler implements ICommandHandler<SpawnAgent, CommandAns
             ],
           },
         ],
-        // A division that is paused or retired and an agent that is spawned in it cannot pass each other.
+        // Pausing or retiring a division and spawning an agent in it cannot miss each other.
         requires: [{ stream: divisionStream(divisionId), version: division.version }],
       },
       idempotency,

@@ -11,7 +11,7 @@ import { assertOwn, type Scope } from '#platform/edge';
 import { DivisionReader } from './division.reader';
 import { decideEval, type EvalReport, evalStream } from './domain/evaluation';
 
-/** Record how an agent did. */
+/** Record an evaluation of an agent. */
 export class SubmitEval extends Command<CommandAnswer> {
   constructor(
     readonly agentId: string,

@@ -2,10 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { type PoolState } from '#evidence';
 import { GovernanceReader } from './governance.reader';
 
-/** How old the answer may be: it only lets a caller as far as the handlers, which look for themselves. */
+/** Largest age of the answer: it only lets a caller through to the handlers, which check for themselves. */
 const MAX_AGE_MS = 1_000;
 
-/** Who the approvers are, for the guard: people who may read about upgrades and sign them without any role. */
+/** The approvers, for the guard: people who may read about upgrades and sign them without any role. */
 @Injectable()
 export class ApproverDirectory {
   private cached: { at: number; principals: ReadonlySet<string> } | undefined;
@@ -29,7 +29,7 @@ export class ApproverDirectory {
   }
 }
 
-/** Of the pool in force and of the settled one: while they differ, both have something to decide. */
+/** Approvers of the pool in force and of the settled one: while they differ, both have something to decide. */
 function principalsOf({ inForce, settled }: PoolState): string[] {
   return [inForce, settled].flatMap(({ pool }) => pool.approvers.flatMap(({ principals }) => principals));
 }

@@ -24,7 +24,7 @@ export class DecideUpgradeHandler implements ICommandHandler<DecideUpgrade, Comm
   }
 }
 
-/** What the caller gets; the position is missing where everything was done already. */
+/** Answer to the caller; the position is missing if everything was already done. */
 function answerTo(command: UpgradeCommand, { state, governance, now, position }: Decided): AnswerBytes {
   const upgrade = upgradeDetail(state, governance, now);
   const written = position === null ? {} : { position };

@@ -7,7 +7,7 @@ const RETRY_MS = 500;
 
 /**
  * Registers the pool of the configuration in a chain that has none. From then on the configuration says nothing about
- * it: the pool changes by upgrades alone.
+ * it: the pool changes only by upgrades.
  */
 @Injectable()
 export class FirstPool implements OnApplicationBootstrap, OnModuleDestroy {
@@ -34,7 +34,7 @@ export class FirstPool implements OnApplicationBootstrap, OnModuleDestroy {
     await this.running;
   }
 
-  /** Why there is no pool though the configuration names one; null otherwise. */
+  /** Reason why there is no pool although the configuration names one; null otherwise. */
   problem(): string | null {
     return this.missing;
   }
@@ -49,7 +49,7 @@ export class FirstPool implements OnApplicationBootstrap, OnModuleDestroy {
     this.timer.unref();
   }
 
-  /** False when it has to be tried again: mostly because the signing backend is not there yet. */
+  /** Returns false when it must be tried again: mostly because the signing backend is not available yet. */
   private async register(): Promise<boolean> {
     const pool = this.options.firstPool as unknown as JsonObject;
     try {
@@ -67,7 +67,7 @@ export class FirstPool implements OnApplicationBootstrap, OnModuleDestroy {
         this.logger.log('registered the first approver pool');
       }
     } catch (error) {
-      // Another replica was first: its registration stands.
+      // Another replica was first: its registration is valid.
       if (!isVersionConflict(error)) {
         this.missing = `the approver pool is not registered yet: ${error instanceof Error ? error.message : String(error)}`;
         return false;

@@ -19,9 +19,9 @@ import { GovernanceOptions } from './governance.ports';
 import { GovernanceReader } from './governance.reader';
 
 export interface ApprovalRequest {
-  /** With its member `type`: exactly what is canonicalised and signed. */
+  /** Record with its member `type`: exactly the object that is canonicalised and signed. */
   record: ApprovalRecord & { type: string };
-  /** Hex SHA-256 of the record's canonical bytes: what a second machine recomputes. */
+  /** Hex SHA-256 of the record's canonical bytes: a second machine recomputes it. */
   sha256: string;
   /** Base64 of the bytes that an Ed25519 key signs. */
   signingInput: string;
@@ -35,7 +35,7 @@ export interface ApprovalRequest {
     userVerification: 'required';
     timeout: number;
   } | null;
-  /** What the record's `manifestSha256` is the digest of. */
+  /** Manifest of which the record's `manifestSha256` is the digest. */
   manifest: JsonObject;
 }
 
@@ -55,7 +55,7 @@ export class GetApprovalRequest extends Query<ApprovalRequest> {
   }
 }
 
-/** To read what is signed, and find the authenticator. */
+/** Details for reading what is signed, and for finding the authenticator. */
 const CEREMONY_MS = 5 * 60_000;
 
 @QueryHandler(GetApprovalRequest)
@@ -106,7 +106,7 @@ export class GetApprovalRequestHandler implements IQueryHandler<GetApprovalReque
   }
 }
 
-/** WebAuthn Level 3, section 5.1.9: what a page hands to `parseRequestOptionsFromJSON`. */
+/** WebAuthn Level 3, section 5.1.9: the argument of a page's `parseRequestOptionsFromJSON`. */
 function credentialRequest(challenge: string, key: ApproverKey): ApprovalRequest['credentialRequest'] {
   if (key.algorithm !== 'webauthn') return null;
   const id = Buffer.from(key.credentialId, 'base64').toString('base64url');

@@ -11,18 +11,18 @@ export interface Approvers {
   version: number;
   threshold: number;
   approvers: (Approver & { revokedKeys: string[] })[];
-  /** How long approvals, proposals and ratifications hold. */
+  /** Validity of approvals, proposals and ratifications. */
   policy: GovernancePolicy;
-  /** The upgrade that has to be ratified for this pool to stay. */
+  /** The upgrade that must be ratified for this pool to stay. */
   provisional: string | null;
   /** Proposed changes of the pool that are not settled yet. */
   pending: ReturnType<typeof upgradeSummary>[];
 }
 
-/** The pool in force, and what is under way. */
+/** The pool in force, and its pending changes. */
 export class GetApprovers extends Query<Approvers> {}
 
-/** How far back pending changes are looked for: proposals before that have long expired. */
+/** Period in which pending changes are searched: earlier proposals have long expired. */
 const RECENT_PROPOSALS = 200;
 
 @QueryHandler(GetApprovers)

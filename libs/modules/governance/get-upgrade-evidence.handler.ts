@@ -36,7 +36,7 @@ export class GetUpgradeEvidenceHandler implements IQueryHandler<GetUpgradeEviden
 
   async execute({ upgradeId }: GetUpgradeEvidence): Promise<UpgradeEvidence> {
     const { state, events } = await this.reader.existing(upgradeId);
-    // After the upgrade: every event of the pool that one of its events rests on is there then.
+    // After the upgrade: then every event of the pool on which one of its events rests exists.
     const pool = await this.reader.pool();
     const signers = await eventsOfTypes(this.store, REGISTRY_TYPES);
     const shard = this.store.shardOf(upgradeStream(upgradeId));
@@ -60,7 +60,7 @@ export class GetUpgradeEvidenceHandler implements IQueryHandler<GetUpgradeEviden
   }
 }
 
-/** Each approval with the key as the pool had it then, and where both came into the chain. */
+/** Each approval with the key as the pool had it then, and the positions at which both came into the chain. */
 function approvalsIn(events: StoredEvent[]): UpgradeEvidenceApproval[] {
   const approvals: UpgradeEvidenceApproval[] = [];
   const keys = new Map<string, ApproverKey>();
@@ -68,7 +68,7 @@ function approvalsIn(events: StoredEvent[]): UpgradeEvidenceApproval[] {
   for (const { event } of events.sort((a, b) => a.event.seq - b.event.seq)) {
     if (event.stream === POOL_STREAM) {
       pool = evolvePool(pool, event);
-      // A key id may mean another key in a later pool: the latest before the approval is meant.
+      // A key id may name another key in a later pool: here it names the latest before the approval.
       for (const { id, keys: own } of [
         ...(pool?.settled.pool.approvers ?? []),
         ...(pool?.inForce.pool.approvers ?? []),

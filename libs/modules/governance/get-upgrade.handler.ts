@@ -5,7 +5,7 @@ import { timelineEntry, upgradeDetail } from './upgrade.view';
 
 export interface UpgradeWithTimeline {
   upgrade: ReturnType<typeof upgradeDetail>;
-  /** Every event of its stream, in order. */
+  /** All events of its stream, in order. */
   timeline: ReturnType<typeof timelineEntry>[];
 }
 

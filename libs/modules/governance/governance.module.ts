@@ -40,7 +40,7 @@ export interface GovernanceModuleOptions extends GovernanceOptions {
 }
 
 /**
- * Upgrades and who decides about them. Needs EventStore, Database, AuditIndex, PositionReached, Registry,
+ * Upgrades and the people who decide about them. Needs EventStore, Database, AuditIndex, PositionReached, Registry,
  * ModeSource, ManifestSigner, SignerSource and the ports of governance.ports.ts from global modules.
  */
 @Module({})

@@ -1,10 +1,10 @@
 import { type ApproverPool, type LogCheckpoint, type SignerEntry } from '#evidence';
 import { type GovernancePolicy } from './domain/governance.policy';
 
-/** Has a signing key say that it is held here; bound to the signing proxy by the app. */
+/** Makes a signing key prove that it is held here; bound to the signing proxy by the app. */
 export abstract class KeyPossession {
   /**
-   * The counter-signature with which `to` comes in the place of another key (docs/spec/signers.md, section 4).
+   * The counter-signature with which `to` replaces another key (docs/spec/signers.md, section 4).
    * @param replaces the kid of the other key
    * @throws SignerError when the signing backend does not hold the key, or cannot sign now
    */

@@ -18,7 +18,7 @@ export interface LoadedUpgrade {
   events: StoredEvent[];
 }
 
-/** Everything folded from the chain: there is no other copy that could be older. */
+/** Everything is folded from the chain: there is no other copy that could be older. */
 @Injectable()
 export class GovernanceReader {
   constructor(
@@ -37,7 +37,7 @@ export class GovernanceReader {
   }
 
   /**
-   * What upgrades are judged by, and the versions of the streams that it was read from.
+   * The state by which upgrades are judged, and the versions of the streams it was read from.
    * @throws GovernanceError `no_pool`
    */
   async governance(): Promise<{ governance: Governance; versions: StreamVersion[] }> {

@@ -1,7 +1,7 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { type DeliveryPage, type DeliveryState, WebhookOutbox } from '#platform/webhooks';
 
-/** Notifications on their way, delivered lately, or given up, newest first. */
+/** Notifications that are pending, recently delivered, or given up, newest first. */
 export class ListNotifications extends Query<DeliveryPage> {
   constructor(readonly page: { state: DeliveryState | null; cursor: string | null; limit: number }) {
     super();

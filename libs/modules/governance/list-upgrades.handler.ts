@@ -16,12 +16,12 @@ export interface UpgradePage {
 }
 
 export interface UpgradeFilter {
-  /** As of now, not as last recorded. */
+  /** Current status, not the last recorded one. */
   status: RecordedStatus | null;
   type: UpgradeType | null;
 }
 
-/** One page of upgrades, newest first, each with what holds now. */
+/** One page of upgrades, newest first, each with its current status. */
 export class ListUpgrades extends Query<UpgradePage> {
   constructor(
     readonly filter: UpgradeFilter,
@@ -31,12 +31,12 @@ export class ListUpgrades extends Query<UpgradePage> {
   }
 }
 
-/** Upgrades looked at for one page, at most: some 100 ms, however few of them match. */
+/** Largest number of upgrades examined for one page: some 100 ms, however few of them match. */
 const EXAMINED = 200;
 
 /**
- * Which there are says the index, what holds of each the chain, the pool and the clock at the moment of asking: what has
- * expired is listed as expired though nobody has recorded it yet.
+ * The index says which upgrades exist; the chain, the pool and the clock at the moment of asking give the status of
+ * each: an expired one is listed as expired even before that is recorded.
  */
 @QueryHandler(ListUpgrades)
 export class ListUpgradesHandler implements IQueryHandler<ListUpgrades, UpgradePage> {
@@ -47,7 +47,7 @@ export class ListUpgradesHandler implements IQueryHandler<ListUpgrades, UpgradeP
   ) {}
 
   async execute({ filter, page }: ListUpgrades): Promise<UpgradePage> {
-    // Read when there is an upgrade: a kernel without a pool has none, and can say so.
+    // Read only when there is an upgrade: a kernel without a pool has none, and can say so.
     let governance: Promise<Governance> | undefined;
     const select = async (events: readonly StoredEvent[]) => {
       if (events.length === 0) return [];
@@ -63,7 +63,7 @@ export class ListUpgradesHandler implements IQueryHandler<ListUpgrades, UpgradeP
   }
 
   private async summary({ event }: StoredEvent, { status, type }: UpgradeFilter, governance: Governance) {
-    // Said by the proposal, once and for all.
+    // The proposal fixes it permanently.
     if (type !== null && (event.payload['manifest'] as JsonObject)['type'] !== type) return null;
     const { state } = await this.reader.existing(event.stream.slice('upgrade/'.length));
     const summary = upgradeSummary(state, governance, this.options.now().getTime());

@@ -37,7 +37,7 @@ describe('the list of upgrades', () => {
     const found = await kernel.store.read(shard, { afterSeq, limit: 1_000 });
     return found.map(({ event, bytes }) => ({ event, bytes, nextCursor: String(event.seq) }));
   }
-  /** What the indexer does. */
+  /** Does the work of the indexer. */
   async function catchUp(): Promise<void> {
     const writer = new IndexWriter({ ...options, dataSource: indexer });
     for (let shard = 0; shard < SHARDS; shard++) {
@@ -68,7 +68,7 @@ describe('the list of upgrades', () => {
     await catchUp();
     await kernel.propose('d');
     expect(await ids()).toEqual(['c', 'b', 'a']);
-    // What holds is read where it was decided, indexed or not.
+    // The current status is read where it was decided, indexed or not.
     for (const n of [1, 2, 3]) await kernel.sign('b', n);
     expect(await ids({ status: 'approved' })).toEqual(['b']);
     await catchUp();
@@ -84,7 +84,7 @@ describe('the list of upgrades', () => {
     expect(await ids({ status: 'proposed' })).toEqual(['open']);
     expect(await ids({ status: 'approved' })).toEqual(['decided']);
     expect(await ids({ status: 'emergency_applied' })).toEqual(['fire']);
-    // The approvals have grown too old, and nobody has written anything since.
+    // The approvals have grown too old, and nothing has been written since.
     governed.clock.now += 15 * DAY;
     expect(await ids({ status: 'proposed' })).toEqual(['decided', 'open']);
     expect(await ids({ status: 'approved' })).toEqual([]);

@@ -9,11 +9,11 @@ import {
 import { WebhookDelivery, WebhookOutbox } from '#platform/webhooks';
 import { GovernanceError } from './domain/governance.error';
 
-/** Try a notification again that could not be delivered. */
+/** Try again to deliver a notification that could not be delivered. */
 export class RedeliverNotification extends Command<CommandAnswer> {
   constructor(
     readonly id: string,
-    /** Null: to every endpoint where it is dead. */
+    /** Null: every endpoint at which it is dead. */
     readonly endpoint: string | null,
     readonly asking: Asking,
   ) {
@@ -39,7 +39,7 @@ export class RedeliverNotificationHandler implements ICommandHandler<RedeliverNo
       );
     }
     const { actor, correlationId, idempotency } = asking;
-    // Recorded first. Should this process die before the next line, the request is repeated: that does both again.
+    // Recorded first. If this process dies before the next line, the request is repeated, which does both again.
     const answer = await appendAndAnswer(
       this.store,
       {

@@ -6,7 +6,7 @@ import {
 import { type Asking, type CommandAnswer } from '#platform/event-store';
 import { CredentialRegistration, type Registrant } from './webauthn/credential-registration';
 
-/** Begin to register a credential: what the browser hands to the authenticator. */
+/** Begin to register a credential: returns the options that the browser passes to the authenticator. */
 export class BeginRegistration extends Command<{
   options: PublicKeyCredentialCreationOptionsJSON;
   expiresAt: string;
@@ -16,7 +16,7 @@ export class BeginRegistration extends Command<{
   }
 }
 
-/** Check and record what the authenticator made. */
+/** Check and record the authenticator's response. */
 export class RegisterCredential extends Command<CommandAnswer> {
   constructor(
     readonly registrant: Registrant,

@@ -11,13 +11,13 @@ import {
 import { GovernanceError } from './domain/governance.error';
 import { GovernanceReader } from './governance.reader';
 
-/** Make a key of an approver worthless, at once and for good. It only takes power away, so it needs no quorum. */
+/** Revoke a key of an approver, at once and permanently. It only takes power away, so it needs no quorum. */
 export class RevokeApproverKey extends Command<CommandAnswer> {
   constructor(
     readonly approverId: string,
     readonly keyId: string,
     readonly reason: string,
-    /** A person may revoke their own keys alone. */
+    /** A person may revoke only their own keys. */
     readonly ownOnly: boolean,
     readonly asking: Asking,
   ) {
@@ -60,7 +60,7 @@ export class RevokeApproverKeyHandler implements ICommandHandler<RevokeApproverK
         writes: [
           {
             stream: POOL_STREAM,
-            // Twice is harmless; that somebody else changed the pool must not keep a lost key alive.
+            // Twice is harmless; another change of the pool must not keep a lost key alive.
             expectedVersion: 'any',
             events: [
               {

@@ -22,16 +22,16 @@ import { evolveUpgrade, REFUSED_TYPE, type UpgradeEvent, type UpgradeState } fro
 import { GovernanceOptions, KeyPossession } from './governance.ports';
 import { GovernanceReader, upgradeStream } from './governance.reader';
 
-/** What an answer is made of. */
+/** Basis of an answer. */
 export interface Decided {
   state: UpgradeState;
   governance: Governance;
   now: number;
-  /** Null when everything was done already. */
+  /** Null when everything was already done. */
   position: string | null;
 }
 
-/** Refused signatures recorded per upgrade; what comes after that is refused all the same, but fills no chain. */
+/** Refused signatures recorded per upgrade; later ones are also refused, but do not fill the chain. */
 const MAX_RECORDED_REFUSALS = 100;
 
 const RECORDED_REFUSALS: ReadonlySet<GovernanceError['code']> = new Set([
@@ -40,7 +40,7 @@ const RECORDED_REFUSALS: ReadonlySet<GovernanceError['code']> = new Set([
   'invalid_approved_at',
 ]);
 
-/** Makes decisions about upgrades: loads, decides, commits everything that follows together or nothing. */
+/** Makes decisions about upgrades: loads, decides, and commits all consequences together or nothing. */
 @Injectable()
 export class UpgradeDecisions {
   private readonly contended: ContendedDecisions;
@@ -123,7 +123,7 @@ export class UpgradeDecisions {
     return (await this.reader.upgrade(undoes))?.state ?? null;
   }
 
-  /** What is applied outside the kernel gets its authorisation: signed last, when nothing but the commit can fail. */
+  /** Authorises an upgrade applied outside the kernel: signed last, when only the commit can still fail. */
   private async authorized(
     state: UpgradeState | null,
     { events, effect }: Decision,
@@ -146,7 +146,7 @@ export class UpgradeDecisions {
     );
   }
 
-  /** A key that comes in has to say itself that it is held here. */
+  /** Adds the new key's own proof that it is held here. */
   private async counterSigned(
     state: UpgradeState | null,
     effect: Decision['effect'],
@@ -157,7 +157,7 @@ export class UpgradeDecisions {
     return { ...effect, payload: { ...effect.payload, counterSignature } };
   }
 
-  /** A signature that is false, or comes when its time is over, is a fact worth knowing: somebody may be trying. */
+  /** Records a false or late signature: it may be an attempt. */
   private async recordRefusal(
     state: UpgradeState,
     command: UpgradeCommand,

@@ -21,7 +21,7 @@ export function approvalView({ id, record, signature, at }: RecordedApproval) {
   };
 }
 
-/** An upgrade in a list: what it is, and what holds now. */
+/** An upgrade in a list: its content and its current status. */
 export function upgradeSummary(state: UpgradeState, governance: Governance, now: number) {
   return {
     id: state.upgradeId,
@@ -40,7 +40,7 @@ export function upgradeSummary(state: UpgradeState, governance: Governance, now:
   };
 }
 
-/** With everything that an approver or an auditor asks: who signed, who counts, what is missing. */
+/** An upgrade with everything that an approver or an auditor asks: who signed, who counts, what is missing. */
 export function upgradeDetail(state: UpgradeState, governance: Governance, now: number) {
   const { application } = state;
   return {

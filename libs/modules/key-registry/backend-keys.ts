@@ -11,7 +11,7 @@ import { KeyRegistryError } from './domain/key-registry.error';
 import { type BackendKey } from './domain/registration';
 import { type KmsRequirement } from './kms-requirement';
 
-/** The signing backend's keys, as the signing proxy tells of them. */
+/** The signing backend's keys, as reported by the signing proxy. */
 export class BackendKeys {
   constructor(
     private readonly proxy: Pick<SigningProxyClient, 'keys' | 'makeKey' | 'health' | 'sign'>,
@@ -28,7 +28,7 @@ export class BackendKeys {
   }
 
   /**
-   * Has a key made, which signs nothing until it is registered. To ask again for the same gives the same key.
+   * Makes a key, which signs nothing until it is registered. Asking again for the same returns the same key.
    * @throws KeyRegistryError `key_not_made`, SignerError `signing_unavailable`
    */
   async make(kid: string, purposes: readonly SignerPurpose[]): Promise<BackendKey> {
@@ -50,7 +50,7 @@ export class BackendKeys {
   }
 
   /**
-   * The counter-signature with which `to` comes in the place of another key (docs/spec/signers.md, section 4).
+   * The counter-signature with which `to` replaces another key (docs/spec/signers.md, section 4).
    * @param replaces the kid of the other key
    * @throws SignerError when the backend does not hold the key, or cannot sign now
    */

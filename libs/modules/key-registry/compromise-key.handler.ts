@@ -13,17 +13,17 @@ import { WriteHold } from './key-registry.ports';
 import { RegisteredSigners } from './registered-signers';
 import { SigningKeys } from './signing-keys';
 
-/** From where on a key is in doubt: a position of the chain, or a time (RFC 3339). */
+/** Start of the doubt about a key: a position of the chain, or a time (RFC 3339). */
 export type Since = { shard: number; seq: number } | { ts: string };
 
 export interface CompromisedKey {
   kid: string;
-  /** The key in its place. */
+  /** The key that replaces it. */
   emergencyKid: string;
   compromisedAt: string;
-  /** By shard, the first position in doubt. */
+  /** The first position in doubt, by shard. */
   since: { shard: number; seq: number }[];
-  /** What the key signed from there on and the kernel stands by, or for another key than an audit key, where it lies. */
+  /** Events that the key signed from there on and the kernel confirms; empty for a key that is not an audit key. */
   reattested: ReattestedRange[];
   /** Positions of the events that say so. */
   emergencyPosition: string | null;
@@ -37,9 +37,9 @@ export class CompromiseKey extends Command<CompromisedKey> {
     readonly kid: string,
     readonly since: Since,
     readonly reason: string,
-    /** The key that takes its place; null takes the first that the signing backend holds for it. */
+    /** The key that replaces it; null takes the first that the signing backend holds for it. */
     readonly emergencyKid: string | null,
-    /** Leave the kernel read-only until somebody says otherwise. */
+    /** Leave the kernel read-only until a person changes the mode. */
     readonly stayReadOnly: boolean,
     readonly asking: KeyAsking,
   ) {
@@ -53,9 +53,9 @@ interface Doubt {
 }
 
 /**
- * One command from the alarm to a kernel that writes again, and each step may be repeated after a crash:
- * no more writes; a new key in the place of the lost one, which ends there; a statement, signed by the new one, of what is in
- * doubt and what the kernel stands by; writes again.
+ * One command from the alarm to a kernel that writes again, in steps that may each be repeated after a crash: no more
+ * writes; a new key that replaces the lost one, which ends there; a statement, signed by the new one, of the events in
+ * doubt and those that the kernel confirms; writes again.
  */
 @CommandHandler(CompromiseKey)
 export class CompromiseKeyHandler implements ICommandHandler<CompromiseKey, CompromisedKey> {
@@ -135,7 +135,7 @@ export class CompromiseKeyHandler implements ICommandHandler<CompromiseKey, Comp
     } catch (error) {
       const cannotSign = error instanceof EventStoreError && error.code === 'signing_unavailable';
       if (!cannotSign || successor === undefined || !old.purposes.includes('audit')) throw error;
-      // The lost key signs nothing any more, not even this: the new one does, which signers.json vouches for.
+      // The lost key no longer signs anything, not even this: the new one does, and signers.json vouches for it.
       const store = this.stores.signedBy(successor);
       try {
         return (await decide(store))[0];
@@ -151,7 +151,7 @@ export class CompromiseKeyHandler implements ICommandHandler<CompromiseKey, Comp
     doubt: Doubt,
   ): Promise<StoredEvent | undefined> {
     const compromise = async (): Promise<KeyCommand> => {
-      // Nothing can be signed with the key any more, so that this is all there is.
+      // Nothing more can be signed with the key, so this is complete.
       const found = await Promise.all(
         doubt.since.map(({ shard, seq }) => this.store.signedBy(kid, shard, seq)),
       );

@@ -10,7 +10,7 @@ import {
 import { type BackendKey } from './domain/registration';
 import { type SignatureMetrics } from './key.metrics';
 
-/** A key by its name alone is not enough: what answers under the name must be the key that is meant. */
+/** The name of a key alone is not enough: the key that answers under it must be the intended one. */
 export class KnownKeySigner {
   private readonly publicKeys = new Map<string, KeyObject>();
 
@@ -34,7 +34,7 @@ export class KnownKeySigner {
   }
 }
 
-/** Signs events with one key, whatever the registry says: for the registration of the first keys alone. */
+/** Signs events with one key, whatever the registry says: only for the registration of the first keys. */
 export class FixedKeyEventSigner implements EventSigner {
   private readonly signer: KnownKeySigner;
 

@@ -9,13 +9,13 @@ import { RegisteredSigners } from './registered-signers';
 export interface Candidates {
   /** Keys that the signing backend holds and the registry has never had, as entries of it. */
   candidates: SignerEntry[];
-  /** By purpose, the key in force. */
+  /** The key in force, by purpose. */
   inForce: Partial<Record<SignerPurpose, string>>;
   /** Purposes whose keys are rotated without an upgrade. */
   directRotation: SignerPurpose[];
 }
 
-/** What could come in the place of what. */
+/** The keys that could replace those in force. */
 export class GetCandidates extends Query<Candidates> {}
 
 const PURPOSES: readonly SignerPurpose[] = ['audit', 'manifest', 'checkpoint'];

@@ -2,7 +2,7 @@ import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { type SignerEntry } from '#evidence';
 import { RegisteredSigners } from './registered-signers';
 
-/** Every signer ever registered, in order of registration, with its present status. */
+/** Every signer ever registered, in order of registration, with its current status. */
 export class GetSigners extends Query<SignerEntry[]> {}
 
 @QueryHandler(GetSigners)

@@ -1,6 +1,6 @@
 /**
- * Knows which keys sign for this kernel and which ever did: registers, rotates, retires and cuts them off, and signs with
- * the key in force. Private keys are never here: apps/signing-proxy has them, libs/platform/signer reaches them.
+ * Knows which keys sign for this kernel and which ever did: registers, rotates, retires and cuts them off, and signs
+ * with the key in force. Private keys are never here: apps/signing-proxy has them, libs/platform/signer reaches them.
  */
 export { BackendKeys } from './backend-keys';
 export { KeyRegistryModule } from './key-registry.module';

@@ -8,17 +8,17 @@ import { RegisteredSigners } from './registered-signers';
 const INTERVAL_MS = 60 * 60 * 1_000;
 /** While the registry cannot be read yet, or nothing can be signed. */
 const RETRY_MS = 30_000;
-/** A key that is due is recorded again after this long, until somebody has replaced it. */
+/** A due key is recorded again after this time, until it is replaced. */
 export const REMINDER_MS = 30 * 24 * 60 * 60 * 1_000;
 
-/** Looks at the age of the keys once an hour, and puts on record which of them are due for rotation. */
+/** Checks the age of the keys once an hour, and records which of them are due for rotation. */
 @Injectable()
 export class KeyAgeWatch implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger(KeyAgeWatch.name);
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> = Promise.resolve();
   private stopped = false;
-  /** As last looked at; for the metrics. */
+  /** Ages at the last check, for the metrics. */
   ages: readonly KeyAge[] = [];
 
   constructor(
@@ -56,7 +56,7 @@ export class KeyAgeWatch implements OnApplicationBootstrap, OnModuleDestroy {
     this.timer.unref();
   }
 
-  /** One process records it: the version of the stream decides which. */
+  /** Only one process records it: the version of the stream decides which. */
   private async remind({ kid, purposes, since, ageMs }: KeyAge, now: number): Promise<void> {
     const stream = `signer_age/${kid}`;
     const before = await this.store.loadStream(stream);

@@ -10,13 +10,13 @@ import { decideKeys, type KeyCommand, signerStream } from './domain/key-registry
 import { KeyRegistryOptions } from './key-registry.options';
 import { RegisteredSigners, type Registry } from './registered-signers';
 
-/** Registry events come a few times a year; who meets somebody else's twice in a row is not needed any more. */
+/** Registry events come a few times a year; a command that meets another's twice in a row is no longer needed. */
 const MAX_ATTEMPTS = 5;
 
 /** Answers about keys are remembered by the controller: a command about a key may take several commits. */
 export type KeyAsking = Omit<Asking, 'idempotency'>;
 
-/** Makes decisions about keys: folds the registry, decides, commits on what it was decided upon, or decides anew. */
+/** Makes decisions about keys: folds the registry, decides, commits if the registry is unchanged, or decides again. */
 @Injectable()
 export class KeyDecisions {
   constructor(
@@ -26,9 +26,9 @@ export class KeyDecisions {
   ) {}
 
   /**
-   * @param command of the registry as it is; asked again when it has changed before the commit
-   * @param how `whateverTheMode`: also while nothing else may be written; `store`: another one than that of the key in force
-   * @returns what was committed; nothing when it was decided before
+   * @param command made from the current registry; asked again when that has changed before the commit
+   * @param how `whateverTheMode`: also while nothing else may be written; `store`: not that of the key in force
+   * @returns the committed events; none when it was decided before
    * @throws KeyRegistryError, EventStoreError, SignerError
    */
   async decide(
@@ -56,7 +56,7 @@ export class KeyDecisions {
   }
 }
 
-/** The streams of the keys that the command speaks of. */
+/** The streams of the keys that the command names. */
 function involved(command: KeyCommand, { versions }: Registry): StreamVersion[] {
   const kids = 'from' in command ? [command.from, command.to.signer_kid] : [command.kid];
   return kids.map((kid) => {

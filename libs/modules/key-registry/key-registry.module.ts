@@ -27,7 +27,7 @@ export interface KeyRegistryModuleOptions extends KeyRegistryOptions {
   readonly requirement: KmsRequirement;
 }
 
-/** Which keys sign, and which ever did. Needs EventStore, EventStores, Database, Registry, ModeSource, SigningProxyClient and WriteHold from global modules. */
+/** Keys that sign, and keys that ever did. Needs EventStore, EventStores, Database, Registry, ModeSource, SigningProxyClient and WriteHold from global modules. */
 @Module({})
 export class KeyRegistryModule implements OnModuleInit, OnModuleDestroy {
   constructor(
@@ -40,7 +40,7 @@ export class KeyRegistryModule implements OnModuleInit, OnModuleDestroy {
     return {
       module: KeyRegistryModule,
       imports: [CqrsModule],
-      // Those with fixed paths first: `/kernel/keys/{kid}` fits them too.
+      // Fixed paths first: `/kernel/keys/{kid}` matches them too.
       controllers: [KeyChangesController, KeysController, SecurityStatusController],
       providers: [
         { provide: KeyRegistryOptions, useValue: options },
@@ -78,7 +78,7 @@ export class KeyRegistryModule implements OnModuleInit, OnModuleDestroy {
     };
   }
 
-  /** The keys are folded from the store that signs with them: the signer learns of them when both are there. */
+  /** The keys are folded from the store that signs with them: the signer learns of them when both exist. */
   onModuleInit(): void {
     this.signer.keys = this.keys;
   }

@@ -2,11 +2,11 @@ import { type SignerPurpose } from '#evidence';
 
 export abstract class KeyRegistryOptions {
   abstract readonly origin: string;
-  /** The audit key that a new chain begins with; without it, the first that the backend holds. */
+  /** The audit key with which a new chain begins; by default the first that the backend holds. */
   abstract readonly firstAuditKid?: string | undefined;
   /** Purposes whose keys a SuperAdmin rotates without an upgrade. */
   abstract readonly directRotation: readonly SignerPurpose[];
-  /** How long a replaced key stays valid at least. */
+  /** Shortest time that a replaced key stays valid. */
   abstract readonly overlapMs: number;
   /** Age at which a key is due for rotation. */
   abstract readonly maxKeyAgeMs: number;

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Counter, Gauge, Registry } from '#platform/process';
 import { KeyAgeWatch } from './key-age-watch';
 
-/** What the keys tell Prometheus. */
+/** Metrics of the keys for Prometheus. */
 @Injectable()
 export class KeyMetrics {
   constructor(registry: Registry, watch: KeyAgeWatch) {
@@ -35,7 +35,7 @@ export class KeyMetrics {
   }
 }
 
-/** Counts what the keys sign. */
+/** Counts the signatures of the keys. */
 @Injectable()
 export class SignatureMetrics {
   private readonly signatures: Counter<'purpose'>;

@@ -6,7 +6,7 @@ export interface KmsSettings {
   readonly allowSofthsm: boolean;
 }
 
-/** What REQUIRE_KMS asks of the keys behind KMS_ENDPOINT. */
+/** Requirements of REQUIRE_KMS on the keys behind KMS_ENDPOINT. */
 export class KmsRequirement {
   private readonly required: boolean;
   private readonly allowSoftHsm: boolean;
@@ -23,7 +23,7 @@ export class KmsRequirement {
     this.allowSoftHsm = allowSofthsm;
   }
 
-  /** Why these keys must not be used, in one sentence, or null. One that does not fit is one too many. */
+  /** Reason why these keys must not be used, in one sentence, or null. A single unfit key is enough. */
   whyNot(keys: readonly KeyInfo[]): string | null {
     if (!this.required) return null;
     for (const key of keys) {
@@ -34,8 +34,8 @@ export class KmsRequirement {
   }
 
   /**
-   * Asked once, before the kernel starts. A signing proxy that is away is no reason not to: reads go on without it,
-   * and its keys are looked at again before one is registered or used.
+   * Checked once, before the kernel starts. An unreachable signing proxy does not prevent the start: reads go on
+   * without it, and its keys are checked again before one is registered or used.
    * @throws SignerError `key_refused`
    */
   async assertAtStart(proxy: Pick<SigningProxyClient, 'keys'>): Promise<void> {

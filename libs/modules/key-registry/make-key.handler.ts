@@ -8,14 +8,14 @@ import { type KeyAsking } from './key-decisions';
 import { BackendKeys } from './backend-keys';
 import { RegisteredSigners } from './registered-signers';
 
-/** As the registry would have it, and where the chain says that it was made. */
+/** Key as the registry would have it, and the position of the event that records its making. */
 export type MadeKey = SignerEntry & { auditId: string; position: string };
 
-/** Have the signing backend make a key, to rotate to or to keep for the day on which one is lost. It signs nothing yet. */
+/** Make a key in the signing backend, to rotate to or to keep for the day one is lost. It signs nothing yet. */
 export class MakeKey extends Command<MadeKey> {
   constructor(
     readonly purpose: SignerPurpose,
-    /** Null takes the next of the series that the key in force is of. */
+    /** Null takes the next in the series of the key in force. */
     readonly kid: string | null,
     readonly asking: KeyAsking,
   ) {
@@ -50,8 +50,8 @@ export class MakeKeyHandler implements ICommandHandler<MakeKey, MadeKey> {
   }
 
   /**
-   * After the fact, which alone has the public key, and in every mode: a lost key may be why there is one. When nothing can
-   * be signed now, the key is there all the same, and asking again gets the same one and records it.
+   * Records the key after it was made, since only then is the public key known, and in every mode: a lost key may be
+   * the reason. When nothing can be signed now, the key exists anyway; asking again gets the same one and records it.
    */
   private async record(key: BackendKey, { actor, correlationId }: KeyAsking): Promise<AuditEvent> {
     const stream = `signer_key/${key.kid}`;

@@ -11,7 +11,7 @@ import { SigningKeys } from './signing-keys';
 export class RegisteredKeyEventSigner implements EventSigner {
   /** Bound once both exist: the keys are folded from the store that signs with them. */
   keys: SigningKeys | undefined;
-  /** Keys named to the store, by kid: a group keeps the key it was numbered with when another comes into force. */
+  /** Keys named to the store, by kid: a group keeps the key it was numbered with when another becomes active. */
   private readonly named = new Map<string, FixedKeyEventSigner>();
 
   constructor(
@@ -83,7 +83,7 @@ export class ProxyCheckpointSigner {
   }
 }
 
-/** Has backend and registry compared anew when a signature turns out to be by another key, so that /ready says why. */
+/** Compares backend and registry again when a signature turns out to be by another key, so that /ready says why. */
 async function noticeWrongKey<T>(keys: SigningKeys | undefined, sign: () => Promise<T>): Promise<T> {
   try {
     return await sign();

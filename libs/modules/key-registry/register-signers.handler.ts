@@ -20,7 +20,7 @@ export class RegisterSignersHandler implements ICommandHandler<RegisterSigners, 
   constructor(private readonly stores: RegistrationStores) {}
 
   async execute({ signers, signedBy }: RegisterSigners): Promise<void> {
-    // A weak public key would make forged signatures verify: refuse it before it is in the chain for good.
+    // A weak public key would make forged signatures verify: refuse it before it is in the chain permanently.
     for (const signer of signers) importPublicKey(signer.public_key_pem);
     const store = this.stores.signedBy(signedBy);
     try {
@@ -37,7 +37,7 @@ export class RegisterSignersHandler implements ICommandHandler<RegisterSigners, 
             ],
           })
           .catch((error: unknown) => {
-            // Another replica was first: its registration stands.
+            // Another replica was first: its registration is valid.
             if (!isVersionConflict(error)) throw error;
           });
       }

@@ -10,7 +10,7 @@ import {
 import { EventStore, eventsOfTypes } from '#platform/event-store';
 import { KeyRegistryOptions } from './key-registry.options';
 
-/** How old the answer may be; another replica's registration is seen after this long at the latest. */
+/** Largest age of the answer; another replica's registration is seen after this time at the latest. */
 const MAX_AGE_MS = 1_000;
 
 /** The registry as the chain has it. */
@@ -31,7 +31,7 @@ export class RegisteredSigners {
     private readonly options: KeyRegistryOptions,
   ) {}
 
-  /** @returns every signer ever registered, in order of registration, with its present status */
+  /** @returns every signer ever registered, in order of registration, with its current status */
   async signers(how: { fresh?: boolean } = {}): Promise<SignerEntry[]> {
     return registeredSigners((await this.registry(how)).state);
   }
@@ -39,7 +39,7 @@ export class RegisteredSigners {
   async registry({ fresh = false } = {}): Promise<Registry> {
     const now = this.options.now().getTime();
     if (!fresh && this.cached && Math.abs(now - this.cached.at) < MAX_AGE_MS) return this.cached.registry;
-    // A look that is under way already may have begun before what the caller wants to see.
+    // A read already in progress may have begun before the change that the caller wants to see.
     if (fresh) await this.loading?.catch(() => undefined);
     this.loading ??= this.load().finally(() => (this.loading = undefined));
     const registry = await this.loading;

@@ -7,7 +7,7 @@ import { SignatureMetrics } from './key.metrics';
 
 /**
  * Opens a store whose events are signed by a key that the registry does not know yet: for the registration of the first
- * keys, and for the key that comes in the place of a lost one. The ordinary store signs with registered keys alone.
+ * keys, and for the key that replaces a lost one. The ordinary store signs only with registered keys.
  */
 @Injectable()
 export class RegistrationStores {

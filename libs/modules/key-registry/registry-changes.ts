@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { ChannelListener, Database } from '#platform/postgres';
 
-/** Tells when the registry may have changed: the database says so of every registry event, whichever process has committed it. */
+/** Tells when the registry may have changed: the database notifies of every registry event, of any process. */
 @Injectable()
 export class RegistryChanges {
   private readonly listener: ChannelListener;
@@ -9,7 +9,7 @@ export class RegistryChanges {
 
   constructor(database: Database) {
     const tell = (): void => this.listeners.forEach((listener) => listener());
-    // Also when the connection comes back: what was told meanwhile was missed.
+    // Also when the connection comes back: notifications sent meanwhile were missed.
     this.listener = new ChannelListener(database, ['kernel_signers'], tell, tell);
   }
 

@@ -5,10 +5,10 @@ import { keyOf, signerStream } from './domain/key-registry.decider';
 import { type KeyAsking, KeyDecisions } from './key-decisions';
 import { RegisteredSigners } from './registered-signers';
 
-/** The entry as it is now, and a position of the chain at which it is so. */
+/** The current entry, and a position of the chain at which it is in force. */
 export type RetiredKey = SignerEntry & { position: string };
 
-/** End a key that another one has taken the place of. */
+/** End a key that was replaced by another. */
 export class RetireKey extends Command<RetiredKey> {
   constructor(
     readonly kid: string,
@@ -29,7 +29,7 @@ export class RetireKeyHandler implements ICommandHandler<RetireKey, RetiredKey> 
 
   async execute({ kid, reason, asking }: RetireKey): Promise<RetiredKey> {
     const [committed] = await this.decisions.decide(() => ({ kind: 'retire', kid, reason }), asking);
-    // When it was retired before, the head is a position that shows it too.
+    // If it was already retired, the head is also a position that shows it.
     const { shard, seq } =
       committed?.event ?? (await this.store.recentHead(this.store.shardOf(signerStream(kid))));
     const { entry } = keyOf((await this.registered.registry({ fresh: true })).state, kid);

@@ -14,11 +14,11 @@ export interface RotatedKey {
   auditId: string;
   /** `"<shard>:<seq>"` */
   position: string;
-  /** RFC 3339: from when on the old key may be retired. */
+  /** Time from which the old key may be retired, RFC 3339. */
   retireAfter: string;
 }
 
-/** Put a new key in the place of the one in force for a purpose, where that needs no upgrade. */
+/** Replace the key in force for a purpose by a new one, where that needs no upgrade. */
 export class RotateKey extends Command<RotatedKey> {
   constructor(
     readonly purpose: SignerPurpose,

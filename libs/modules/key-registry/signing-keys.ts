@@ -21,14 +21,14 @@ import { KeyRegistryOptions } from './key-registry.options';
 import { RegistryChanges } from './registry-changes';
 import { RegisteredSigners } from './registered-signers';
 
-/** While no key can sign yet, how long until the backend is asked again. */
+/** Time until the backend is asked again while no key can sign yet. */
 const RETRY_MS = 500;
-/** Once keys are known, how often the backend and the registry are compared anew. */
+/** Interval of comparing backend and registry again once keys are known. */
 const REFRESH_MS = 15_000;
 
 /**
- * Which key signs for which purpose now. Starts by itself and keeps trying: a kernel that starts before its signing
- * backend answers reads, refuses writes as `signing_unavailable`, and needs no restart when the backend comes.
+ * Knows which key signs for which purpose now. Starts by itself and keeps trying: a kernel that starts before its
+ * signing backend serves reads, refuses writes as `signing_unavailable`, and needs no restart when the backend comes.
  */
 @Injectable()
 export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
@@ -80,7 +80,7 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
     if (known.kid === after || this.isLater(known.kid, after)) return known;
     await this.lookAgain();
     const key = this.activeKey(purpose);
-    // A key that has ended is no longer in the order, and whatever is in force comes after it.
+    // A key that has ended is no longer in the order, and the key in force comes after it.
     if (key.kid === after || !this.order.includes(after) || this.isLater(key.kid, after)) return key;
     throw new SignerError(
       'signing_unavailable',
@@ -94,9 +94,9 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
     return at !== -1 && this.order.indexOf(kid) > at;
   }
 
-  /** Compares registry and backend now. Settles when what was there when it was called has been seen. */
+  /** Compares registry and backend now. Settles when their state at the time of the call has been seen. */
   async lookAgain(): Promise<void> {
-    // A comparison that is under way may have read the registry before.
+    // A comparison already in progress may have read the registry before.
     this.again ??= this.running.then(async () => {
       this.again = undefined;
       if (this.stopped) return;
@@ -107,12 +107,12 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
     await this.again;
   }
 
-  /** Why a needed purpose has no key, or null when all have one. */
+  /** Reason why a needed purpose has no key, or null when all have one. */
   problem(): string | null {
     return NEEDED_PURPOSES.every((purpose) => this.active.has(purpose)) ? null : this.reason;
   }
 
-  /** What answers under a registered name is not that key: nothing is signed until all keys are compared anew. */
+  /** Notes that another key answers under a registered name: nothing is signed until all keys are compared again. */
   distrust(reason: string): void {
     if (this.active.size === 0) return;
     this.active.clear();
@@ -148,7 +148,7 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
       }
       this.explain(offered, !signers.some(({ purposes }) => purposes.includes('audit')));
     } catch (error) {
-      // Known keys stay in use: whether they can sign is for the next signature to find out.
+      // Known keys stay in use: the next signature finds out whether they can sign.
       this.say(error instanceof Error ? error.message : String(error));
     }
   }

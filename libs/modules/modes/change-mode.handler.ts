@@ -7,9 +7,9 @@ import { ModeWatch } from './mode-watch';
 import { type KernelMode, type ModeState } from './domain/kernel-mode';
 
 export interface ChangedMode extends ModeState {
-  /** Of the event that records the change; null when the mode was in force already. */
+  /** Id of the event that records the change; null when the mode was already in force. */
   readonly auditId: string | null;
-  /** Where it is in the chain; null while it is not: nothing can be signed now, and it is recorded later. */
+  /** Position in the chain; null if nothing can be signed now: it is recorded later. */
   readonly position: string | null;
 }
 
@@ -34,7 +34,7 @@ export class ChangeModeHandler implements ICommandHandler<ChangeMode, ChangedMod
   ) {}
 
   async execute({ to, reason, actor }: ChangeMode): Promise<ChangedMode> {
-    // First into force, then into the chain: whoever changes the mode may have no time to lose, and no signer.
+    // First into force, then into the chain: the caller who changes the mode may have no time to lose, and no signer.
     const auditId = await this.modes.change(to, reason, actor);
     await this.watch.look();
     await this.recorder.record();

@@ -1,6 +1,6 @@
 /**
- * Holds the mode that all kernel processes share: normal, read-only or safe-mode, which the kernel enters by itself when
- * its database was put back.
+ * Holds the mode that all kernel processes share: normal, read-only or safe-mode, which the kernel enters by itself
+ * when its database was restored to an older state.
  */
 export { KERNEL_MODES, type KernelMode } from './domain/kernel-mode';
 export { ModeError } from './domain/mode.error';

@@ -4,12 +4,12 @@ import { type ModeChange } from './domain/kernel-mode';
 import { ModeStore } from './mode-store';
 import { ModeWatch } from './mode-watch';
 
-/** After a failure (mostly: nothing can be signed now). */
+/** Delay after a failure (mostly: nothing can be signed now). */
 const RETRY_MS = 1_000;
 
 /**
- * Brings every change of the mode into the chain, in order and exactly once: as soon as it happens, or as soon as
- * something can be signed again. Every kernel process tries; the id of the event decides who was first.
+ * Records every change of the mode in the chain, in order and exactly once: as soon as it happens, or as soon as
+ * signing is possible again. Every kernel process tries; the id of the event decides which was first.
  */
 @Injectable()
 export class ModeRecorder {
@@ -17,7 +17,7 @@ export class ModeRecorder {
   private again = false;
   private retry: NodeJS.Timeout | undefined;
   private stopped = false;
-  /** How many changes are not in the chain yet, as far as this process knows. */
+  /** Number of changes that are not in the chain yet, as known to this process. */
   unrecorded = 0;
 
   constructor(
@@ -26,7 +26,7 @@ export class ModeRecorder {
     private readonly watch: ModeWatch,
   ) {}
 
-  /** Settles when what is to be recorded is recorded, or could not be for now. */
+  /** Settles when the pending changes are recorded, or could not be for now. */
   async record(): Promise<void> {
     this.again = true;
     this.running ??= (async () => {
@@ -37,7 +37,7 @@ export class ModeRecorder {
           await this.recordAll();
         }
       } catch {
-        // Signer or database away; the mode itself is in force all the same.
+        // Signer or database unreachable; the mode itself is in force anyway.
         if (!this.stopped) {
           this.retry = setTimeout(() => void this.record(), RETRY_MS);
           this.retry.unref();
@@ -52,7 +52,7 @@ export class ModeRecorder {
   private async recordAll(): Promise<void> {
     const changes = await this.modes.unrecorded();
     this.unrecorded = changes.length;
-    // What is appended to a store that is being rebuilt would begin a second chain.
+    // An event appended to a store that is being rebuilt would begin a second chain.
     if (changes.length === 0 || this.watch.current.restoring) return;
     for (const change of changes) {
       await this.append(change);

@@ -10,7 +10,7 @@ const READ = {
   text: 'SELECT mode, restoring, reason, actor, since FROM kernel.mode',
 };
 
-/** Row lock first, so that of two changes at once the second sees the first. */
+/** Row lock first, so that the second of two simultaneous changes sees the first. */
 const CHANGE = {
   name: 'mode_change',
   text: `WITH old AS MATERIALIZED (SELECT mode, restoring FROM kernel.mode FOR UPDATE),
@@ -50,7 +50,7 @@ export class ModeStore {
   }
 
   /**
-   * Changes the mode for everyone; to the one that is in force already it changes nothing.
+   * Changes the mode for everyone; nothing changes if it is already in force.
    * @returns the id of the event that will record it, or null when nothing changed
    * @throws ModeError `being_restored`
    */

@@ -4,11 +4,11 @@ import { type ModeState } from './domain/kernel-mode';
 import { ModeError } from './domain/mode.error';
 import { ModeStore } from './mode-store';
 
-/** How often to look, should a notification get lost. */
+/** Interval of looking up the mode, in case a notification gets lost. */
 const POLL_MS = 1_000;
 
 /**
- * The mode as this process knows it: told by notifications, and looked up every second. While the database cannot be
+ * The mode as this process knows it: from notifications, and looked up every second. While the database cannot be
  * asked, the last known mode stays in force; nothing can be committed then anyway.
  */
 @Injectable()
@@ -25,7 +25,7 @@ export class ModeWatch {
     this.listener = new ChannelListener(store.database, ['kernel_mode'], look, look);
   }
 
-  /** Knows the mode when it settles. */
+  /** Settles when the mode is known. */
   async start(): Promise<void> {
     await this.look();
     this.listener.listen();
@@ -43,7 +43,7 @@ export class ModeWatch {
     this.listeners.push(listener);
   }
 
-  /** For what the kernel may only do when writes are allowed. @throws ModeError `read_only`, `safe_mode` */
+  /** Guards actions that require writes to be allowed. @throws ModeError `read_only`, `safe_mode` */
   assertWritable(): void {
     const { mode, restoring } = this.current;
     if (mode === 'normal') return;
@@ -61,7 +61,7 @@ export class ModeWatch {
     );
   }
 
-  /** Looks now; for who has just changed it. */
+  /** Looks up the mode now, for a caller that has just changed it. */
   async look(): Promise<void> {
     this.lookAgain = true;
     this.looking ??= (async () => {

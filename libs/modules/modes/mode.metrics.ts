@@ -4,7 +4,7 @@ import { KERNEL_MODES } from './domain/kernel-mode';
 import { ModeRecorder } from './mode-recorder';
 import { ModeWatch } from './mode-watch';
 
-/** What the mode tells Prometheus. */
+/** Metrics of the mode for Prometheus. */
 @Injectable()
 export class ModeMetrics {
   constructor(registry: Registry, watch: ModeWatch, recorder: ModeRecorder) {

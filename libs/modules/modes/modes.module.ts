@@ -12,7 +12,7 @@ import { ModeWatch } from './mode-watch';
 import { ReadOnlyHold } from './read-only-hold';
 import { RestoredStore } from './restored-store';
 
-/** Who may write now, and who says so. Needs EventStore, Database, Registry and SigningProxyClient from global modules. */
+/** The mode and its changes. Needs EventStore, Database, Registry and SigningProxyClient from global modules. */
 @Module({})
 export class ModesModule implements OnModuleInit, OnModuleDestroy {
   constructor(
@@ -45,7 +45,7 @@ export class ModesModule implements OnModuleInit, OnModuleDestroy {
     };
   }
 
-  /** Before the first keys register themselves, which they do not in every mode. */
+  /** Runs before the first keys register themselves, which some modes forbid. */
   async onModuleInit(): Promise<void> {
     await this.watch.start();
     this.watch.onLook(() => void this.recorder.record());

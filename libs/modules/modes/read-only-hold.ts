@@ -3,10 +3,10 @@ import { type Actor } from '#evidence';
 import { ModeStore } from './mode-store';
 import { ModeWatch } from './mode-watch';
 
-/** Characters that the record of a mode has for its reason. */
+/** Longest reason, in characters, in the record of a mode. */
 const MAX_REASON = 1_000;
 
-/** Read-only, for as long as keys are changed; a mode that is in force for another cause stays as it is. */
+/** Read-only while keys are changed; a mode in force for another cause stays as it is. */
 @Injectable()
 export class ReadOnlyHold {
   constructor(

@@ -5,11 +5,11 @@ import { type HighWaterMark, SignerError } from '#platform/signer';
 import { type ModeStore } from './mode-store';
 import { type ModeWatch } from './mode-watch';
 
-/** While the signing proxy does not answer; nothing can be signed then either. */
+/** Retry delay while the signing proxy does not answer; nothing can be signed then either. */
 const RETRY_MS = 1_000;
 
 /**
- * Notices that the database was put back to an older state: the signing proxy remembers positions that the store has
+ * Notices that the database was restored to an older state: the signing proxy remembers positions that the store has
  * lost. Going on would fork the chain, so the kernel goes to safe-mode and says what to do.
  */
 export class RestoredStore {
@@ -22,15 +22,15 @@ export class RestoredStore {
     private readonly logger: Pick<Logger, 'error'>,
   ) {}
 
-  /** Puts safe-mode into force, unless it is. */
+  /** Puts safe-mode into force, unless it already is. */
   notice(behind: Behind): void {
     if (this.watch.current.mode === 'safe-mode') return;
     this.entering ??= this.enter(behind).finally(() => (this.entering = undefined));
   }
 
   /**
-   * Looks once, as soon as the proxy answers: whoever reads should not have to wait for the first write to learn that
-   * what is there is not all there was.
+   * Checks once, as soon as the proxy answers: readers should not have to wait for the first write to learn that part of
+   * the store is lost.
    */
   async look(
     marks: () => Promise<readonly HighWaterMark[]>,
@@ -38,7 +38,7 @@ export class RestoredStore {
   ): Promise<void> {
     while (!this.stopping.signal.aborted) {
       try {
-        // The marks first: what is committed after they were read only puts the heads further ahead.
+        // The marks first: later commits only move the heads further ahead.
         const known = await marks();
         const seqs = new Map((await heads()).map(({ shard, seq }) => [shard, seq]));
         const lost = known.find(({ shard, seq }) => seq > (seqs.get(shard) ?? 0));
@@ -47,7 +47,7 @@ export class RestoredStore {
         }
         return;
       } catch (error) {
-        // What stands at KMS_ENDPOINT keeps no marks.
+        // The service at KMS_ENDPOINT keeps no marks.
         if (error instanceof SignerError && error.details['status'] === 404) return;
         await delay(RETRY_MS, undefined, { signal: this.stopping.signal, ref: false }).catch(() => undefined);
       }
@@ -66,7 +66,7 @@ export class RestoredStore {
       await this.modes.change('safe-mode', reason, KERNEL_ACTOR);
       await this.watch.look();
     } catch (error) {
-      // The next write finds out again.
+      // The next write will notice it again.
       this.logger.error({ err: error }, 'safe-mode could not be put into force');
     }
   }

@@ -48,7 +48,7 @@ export class SignManifestHandler implements ICommandHandler<SignManifest, Comman
     const subject = subjectOf(request);
     const { actor, correlationId, idempotency } = asking;
     assertOwn(scope, subject.division, 'This manifest');
-    // A repeated request is answered before anything is signed: a signature that nobody records must not come to be.
+    // A repeated request is answered before anything is signed: no signature may exist without a record.
     const stored = await findStoredAnswer(this.store, idempotency);
     if (stored) return stored;
 

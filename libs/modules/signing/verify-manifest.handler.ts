@@ -5,11 +5,11 @@ import { SigningOptions } from './signing.options';
 
 export interface ManifestVerdict {
   valid: boolean;
-  /** Why not; empty when valid. */
+  /** Reasons why it is not valid; empty when valid. */
   reasons: string[];
 }
 
-/** Does this envelope carry this kernel's signature over this manifest? */
+/** Whether this envelope carries this kernel's signature over this manifest. */
 export class VerifyManifest extends Query<ManifestVerdict> {
   constructor(
     readonly manifest: JsonObject,

@@ -7,7 +7,7 @@ export type AuditErrorCode =
   | 'invalid_range'
   | 'legal_hold_in_force'
   | 'legal_hold_not_in_force'
-  // what a trace is asked for
+  // the node of a trace
   | 'node_not_found'
   | 'ambiguous_node';
 

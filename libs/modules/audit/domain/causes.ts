@@ -2,14 +2,14 @@ import { type AuditEvent, type JsonObject, type JsonValue } from '#evidence';
 
 /** One event that another rests on, by its id or by its place in a stream. */
 export interface Cause {
-  /** How: `template`, `division`, `evaluation`, `agent`, `budget`, `upgrade`, `follows`, `caused_by`. */
+  /** `template`, `division`, `evaluation`, `agent`, `budget`, `upgrade`, `follows` or `caused_by`. */
   relation: string;
   event: { id: string } | { stream: string; version: number } | { stream: string; lastBefore: AuditEvent };
 }
 
 /**
- * Things with a history in which each event rests on the one before it. What is merely kept together (a caller's events,
- * evaluations, the entries of an account) does not.
+ * Things with a history in which each event rests on the one before it. Events that are merely kept together (a
+ * caller's events, evaluations, the entries of an account) do not.
  */
 const HISTORIES: ReadonlySet<string> = new Set([
   'agent',
@@ -24,7 +24,7 @@ export function hasHistory(stream: string): boolean {
   return HISTORIES.has(nounOf(stream));
 }
 
-/** What an event itself says that it rests on, the closest first. */
+/** The events that an event itself names as its basis, the closest first. */
 export function causesOf(event: AuditEvent): Cause[] {
   const { stream, streamVersion, causationId, payload } = event;
   const causes: Cause[] = [];
@@ -38,7 +38,7 @@ export function causesOf(event: AuditEvent): Cause[] {
   }
   const follows = hasHistory(stream) && streamVersion > 1;
   if (follows) causes.push({ relation: 'follows', event: { stream, version: streamVersion - 1 } });
-  // The cause of a change in a history is mostly the change before it, and that is said already.
+  // The cause of a change in a history is mostly the change before it, which is already listed.
   if (causationId !== null && !named.has(causationId) && !follows) {
     causes.push({ relation: 'caused_by', event: { id: causationId } });
   }
@@ -51,7 +51,7 @@ export function causesOf(event: AuditEvent): Cause[] {
 
 /**
  * Whether an event says that it rests on another.
- * @param next what came behind the other in its stream, if anything did
+ * @param next the event after the other in its stream, if there is one
  */
 export function restsOn(event: AuditEvent, cause: AuditEvent, next: AuditEvent | undefined): boolean {
   return causesOf(event).some(({ event: named }) => {

@@ -96,7 +96,7 @@ describe('what an event rests on', () => {
       '2 of gpu for agent/a: good',
     );
     expect(note('door.opened', {})).toBeNull();
-    // Callers may write anything into theirs.
+    // Callers may write anything into their own.
     expect(note('upgrade.rejected', { reason: { not: 'a text' } })).toBeNull();
   });
 });

@@ -8,7 +8,7 @@ export interface EventRange {
   readonly toSeq: number;
 }
 
-/** What the stream of a range says by now. */
+/** Current state of the stream of a range. */
 export interface LegalHoldState {
   readonly inForce: boolean;
 }

@@ -1,6 +1,6 @@
 /**
- * Facts that only the kernel itself may state. A caller's event of such a type, or in such a stream, could pass for a
- * decision of the kernel (an approval, a key) with whoever folds the chain, so it is refused.
+ * Facts that only the kernel itself may state. To a reader of the chain, a caller's event of such a type, or in such a
+ * stream, could pass for a decision of the kernel (an approval, a key), so it is refused.
  */
 export const RESERVED_NOUNS: ReadonlySet<string> = new Set([
   'approver',
@@ -18,8 +18,8 @@ export const RESERVED_NOUNS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Whose streams are the kernel's, while callers have facts of their own about such things (`agent.pinged`): of their
- * types only those are refused that the kernel itself writes.
+ * Nouns whose streams are the kernel's, while callers have facts of their own about such things (`agent.pinged`): only
+ * the types that the kernel itself writes are refused.
  */
 const RESERVED_STREAM_NOUNS: ReadonlySet<string> = new Set(['agent', 'allocation', 'division', 'eval']);
 export const RESERVED_TYPES: ReadonlySet<string> = new Set([

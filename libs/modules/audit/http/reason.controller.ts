@@ -19,7 +19,7 @@ export class ReasonController {
     @Scope() scope: Scope,
     @Headers(MIN_POSITION) minPosition?: string,
   ): Promise<ReasonTrace> {
-    // Causes are named by events, which the store has; for effects one has to search, in the index.
+    // Events name their causes, and the store has the events; effects must be searched in the index.
     await (direction === 'causes'
       ? this.position.committed(minPosition)
       : this.position.indexed(minPosition));

@@ -2,7 +2,7 @@ import { type AuditEvent } from '#evidence';
 import { fromUnits, toUnits } from './amounts';
 import { type Budget } from './budget';
 
-/** What of a division's budget is allocated: by pool, then by holder (`agent/a-1`, `division/product`), in thousandths. */
+/** Allocated part of a division's budget: by pool, then by holder (`agent/a-1`, `division/product`), in thousandths. */
 export interface AccountState {
   held: ReadonlyMap<string, ReadonlyMap<string, number>>;
 }
@@ -11,7 +11,7 @@ export const EMPTY_ACCOUNT: AccountState = { held: new Map() };
 
 export interface AllocationPayload {
   division: string;
-  /** Who holds it: the stream of an agent, or of the division itself. */
+  /** Holder: the stream of an agent, or of the division itself. */
   holder: string;
   agentId: string | null;
   pool: string;
@@ -20,7 +20,7 @@ export interface AllocationPayload {
   reason: string;
   requestedBy: string;
   evalId: string | null;
-  /** What the holder has of the pool after it. */
+  /** Holdings of the holder in the pool after the change. */
   held: number;
 }
 
@@ -29,7 +29,7 @@ export interface AllocationEvent {
   payload: AllocationPayload;
 }
 
-/** A division has one account: whoever changes it holds its version, so no two can spend the same. */
+/** A division has one account: each change depends on its version, so no two can spend the same. */
 export function accountStream(divisionId: string): string {
   return `allocation/${divisionId}`;
 }
@@ -56,7 +56,7 @@ export function holdings({ held }: AccountState, holder: string): Map<string, nu
   );
 }
 
-/** One budget and what is left of it. A pool of null: all pools together. Amounts, not thousandths. */
+/** One budget and its remainder. A pool of null: all pools together. Amounts, not thousandths. */
 export interface Balance {
   pool: string | null;
   budget: number;
@@ -72,7 +72,7 @@ export function balances(account: AccountState, budget: Budget): Balance[] {
     .map(([pool, units]) => balance(pool, units, allocatedIn(account, pool)));
 }
 
-/** The first budget that would be less than what is allocated; null when none is. */
+/** The first budget that would be less than its allocations; null when there is none. */
 export function overdrawn(account: AccountState, budget: Budget): Balance | null {
   const unbudgeted =
     budget.kind === 'whole'
@@ -98,7 +98,7 @@ export function evolveAccount(
   event: Pick<AuditEvent, 'type' | 'payload'>,
 ): AccountState {
   if (event.type !== 'allocation.granted' && event.type !== 'allocation.released') return state;
-  // The kernel alone writes these streams, and checks what it writes.
+  // Only the kernel writes these streams, and it checks what it writes.
   const { pool, holder, held } = event.payload as unknown as AllocationPayload;
   const holders = new Map(state.held.get(pool));
   const units = toUnits(held) ?? 0;

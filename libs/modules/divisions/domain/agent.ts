@@ -6,7 +6,7 @@ import { type Template } from './template';
 export const AGENT_STATES = ['spawned', 'running', 'paused', 'stopped', 'failed', 'retired'] as const;
 export type AgentLifecycleState = (typeof AGENT_STATES)[number];
 
-/** Where an agent can go from where it is. Retired is the end: what it held is released, and it never comes back. */
+/** Next states of an agent, by state. Retired is the end: its holdings are released, and it never comes back. */
 export const TRANSITIONS: Readonly<Record<AgentLifecycleState, readonly AgentLifecycleState[]>> =
   Object.freeze({
     spawned: ['running', 'failed', 'retired'],
@@ -17,7 +17,7 @@ export const TRANSITIONS: Readonly<Record<AgentLifecycleState, readonly AgentLif
     retired: [],
   });
 
-/** What an agent is, as whoever spawned it says; the kernel keeps it and reads none of it. */
+/** Description of an agent by the caller that spawned it; the kernel keeps it and reads none of it. */
 export interface AgentProfile {
   role: string | null;
   skills: string[];
@@ -29,21 +29,21 @@ export interface AgentProfile {
 export interface AgentState {
   id: string;
   division: string;
-  /** Of the division's manifest, when it was spawned. */
+  /** Version of the division's manifest when it was spawned. */
   divisionVersion: number;
   template: Template;
   profile: AgentProfile;
   state: AgentLifecycleState;
-  /** Why it is in this state, where somebody said so. */
+  /** Reason for this state, if one was given. */
   reason: string | null;
   spawnedAt: string;
   spawnedBy: string;
-  /** Since when it is in this state. */
+  /** Time at which it entered this state. */
   since: string;
   /** The event that spawned it, and the last one of its life. */
   spawnedEvent: string;
   lastEvent: string;
-  /** How many events its life has had. */
+  /** Number of events in its life. */
   version: number;
 }
 
@@ -64,7 +64,7 @@ export interface ChangedPayload {
   reason: string | null;
 }
 
-/** An event that this one rests on, and how. */
+/** An event that this one rests on, and the kind of relation. */
 export interface Because {
   relation: string;
   eventId: string;
@@ -108,7 +108,7 @@ export function decideSpawn(
 }
 
 /**
- * The agent's way to another state; null when it is there already.
+ * Decides an agent's move to another state; null when it is already there.
  * @throws DivisionError `transition_not_allowed`, `agent_retired`, `division_not_active`
  */
 export function decideAgentState(
@@ -129,7 +129,7 @@ export function decideAgentState(
       { state: from, allowed },
     );
   }
-  // What runs may go on and be stopped whatever becomes of the division; nothing begins in one that is not active.
+  // A running agent may go on and be stopped whatever happens to the division; none starts in one that is not active.
   if (to === 'running') assertActive(division, 'runs no agents');
   return { type: changeType(from, to), payload: { agentId, division: agent.division, from, to, reason } };
 }
@@ -155,7 +155,7 @@ function changeType(from: AgentLifecycleState, to: AgentLifecycleState): ChangeT
     case 'retired':
       return 'agent.retired';
     case 'spawned':
-      // In no list of TRANSITIONS.
+      // No list of TRANSITIONS has it.
       throw new TypeError('an agent is spawned once');
   }
 }
@@ -163,7 +163,7 @@ function changeType(from: AgentLifecycleState, to: AgentLifecycleState): ChangeT
 /** The agent after an event of its stream. */
 export function evolveAgent(state: AgentState | null, event: AuditEvent): AgentState | null {
   const { type, payload, ts, actor, id: eventId, streamVersion: version } = event;
-  // The kernel alone writes these streams, and checks what it writes.
+  // Only the kernel writes these streams, and it checks what it writes.
   if (type === 'agent.spawned') {
     const { agentId, division, divisionVersion, template, profile } = payload as unknown as SpawnedPayload;
     return {

@@ -3,7 +3,7 @@ import { DivisionStory, PROFILE, TEMPLATE } from '../fixtures/division-story.fix
 import { refusalOf } from '../fixtures/refusal.fixture';
 import { AGENT_STATES, type AgentLifecycleState, decideSpawn, TRANSITIONS } from './agent';
 
-/** Written from the contract, not from the code: what each state can become. */
+/** Next states of each state, written from the contract, not from the code. */
 const WAYS: Record<string, string[]> = {
   spawned: ['running', 'failed', 'retired'],
   running: ['paused', 'stopped', 'failed'],

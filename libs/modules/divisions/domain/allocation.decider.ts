@@ -13,25 +13,25 @@ import { type Budget, isPool, MAX_POOLS } from './budget';
 import { type DivisionState, divisionStream } from './division';
 import { DivisionError } from './division.error';
 
-/** Where a request names no pool. */
+/** Pool of a request that names none. */
 export const DEFAULT_POOL = 'default';
 
 export interface AllocationRequest {
-  /** For the division itself where there is no agent. */
+  /** Null for the division itself. */
   agent: AgentState | null;
   pool: string;
   /** Positive to have more, negative to give back. */
   delta: number;
   reason: string;
   requestedBy: string;
-  /** The evaluation that it is granted on. */
+  /** The evaluation on which it is granted. */
   evalId: string | null;
 }
 
 /**
- * Grants from a division's budget, or takes back. Whatever comes in whatever order: no budget is ever exceeded, and nobody
- * gives back what they do not hold.
- * @throws DivisionError `over_budget` with what there is, `nothing_to_release`, `division_not_active`, `agent_retired`,
+ * Grants from a division's budget, or takes back. In whatever order requests come, no budget is ever exceeded, and no
+ * holder gives back more than it holds.
+ * @throws DivisionError `over_budget` with the balance, `nothing_to_release`, `division_not_active`, `agent_retired`,
  * `too_many_pools`, `invalid_amount`
  */
 export function decideAllocation(
@@ -79,7 +79,7 @@ export function decideAllocation(
   };
 }
 
-/** Everything that an agent holds is given back when it retires, in the same commit. */
+/** Gives back everything that an agent holds when it retires, in the same commit. */
 export function releaseAll(
   account: AccountState,
   { id, division }: AgentState,

@@ -70,7 +70,7 @@ describe('an allocation', () => {
     });
     story.allocate('a', 'gpu', -3);
     expect(story.account.held.size).toBe(0);
-    // What was released can be granted again.
+    // A released amount can be granted again.
     story.allocate('b', 'gpu', 10);
   });
 
@@ -125,7 +125,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-/** Adds up what the events say, in whole thousandths, without any of the code that is tested. */
+/** Adds up the amounts of the events, in whole thousandths, without any of the code under test. */
 class Books {
   readonly pools = new Map<string, Map<string, number>>();
   private read = 0;
@@ -174,7 +174,7 @@ describe('for any sequence of grants, releases, budgets and ends', () => {
           if (refusal?.code === 'over_budget') refusedOver++;
           if (one.do === 'allocate' && one.units > 0 && refusal === null) granted++;
 
-          // What was refused has changed nothing that could be wrong now.
+          // A refused request has changed nothing that could be wrong now.
           if (refusal !== null) continue;
           books.add(story.chain);
           const names = [...books.pools.keys()];

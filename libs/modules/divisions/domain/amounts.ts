@@ -6,11 +6,11 @@ const UNITS = 1_000;
 /** A million millions: in thousandths still far below 2^53, whatever is added up. */
 export const MAX_AMOUNT = 1_000_000_000_000;
 
-/** In thousandths; null for what has more places, or is beyond the largest amount. */
+/** Amount in thousandths; null for one that has more places, or exceeds the largest amount. */
 export function toUnits(amount: number): number | null {
   if (!Number.isFinite(amount) || Math.abs(amount) > MAX_AMOUNT) return null;
   const units = Math.round(amount * UNITS);
-  // The double nearest to the decimal, or it was another decimal.
+  // It must be the double nearest to the decimal; otherwise the number was another decimal.
   return fromUnits(units) === amount ? units : null;
 }
 

@@ -1,13 +1,13 @@
 import { type JsonValue } from '#evidence';
 import { toUnits } from './amounts';
 
-/** In thousandths. One budget for everything, or one for each pool; a pool that is not named has none. */
+/** Budget in thousandths: one for everything, or one for each pool; a pool that is not named has none. */
 export type Budget = { kind: 'whole'; units: number } | { kind: 'pools'; units: ReadonlyMap<string, number> };
 
 const POOL = /^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/;
 /** Pools in one budget, and in one account. */
 export const MAX_POOLS = 256;
-/** Whoever asks for something of a budget that is not there gets nothing. */
+/** A missing budget grants nothing. */
 const NO_BUDGET: Budget = { kind: 'whole', units: 0 };
 
 export function isPool(name: string): boolean {

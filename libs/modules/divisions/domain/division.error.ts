@@ -5,15 +5,15 @@ import { CodedError } from '#evidence';
  * - `invalid_division`: the manifest does not fit; `pointer` says where
  * - `stale_version`: it is based on another version than the one in force
  * - `division_retired`, `division_not_active`: in that status it takes no change, or no new agents and allocations
- * - `budget_below_allocated`, `over_budget`: more would be allocated than there is
+ * - `budget_below_allocated`, `over_budget`: more would be allocated than the budget has
  * - `too_many_pools`: the account has as many pools as it may have
  * - `nothing_to_release`: the holder has less of the pool than is to be released
  * - `invalid_amount`: not a number with at most three decimal places, or zero
- * - `invalid_template`: it is no template for an agent, or one of another division
+ * - `invalid_template`: it is not a template for an agent, or belongs to another division
  * - `invalid_signature`: this kernel did not sign the template with a key that was valid then
  * - `template_not_recorded`: this kernel's chain does not have the signature
  * - `transition_not_allowed`: the agent's state does not lead there
- * - `agent_retired`: it has come to its end
+ * - `agent_retired`: the agent is retired permanently
  * - `eval_not_found`: the agent has no such evaluation
  */
 export type DivisionErrorCode =

@@ -6,7 +6,7 @@ import { DivisionError } from './division.error';
 export const DIVISION_STATUSES = ['active', 'paused', 'retired'] as const;
 export type DivisionStatus = (typeof DIVISION_STATUSES)[number];
 
-/** What of a division's manifest the kernel itself goes by; the rest is for the people who read it. */
+/** The part of a division's manifest that the kernel itself uses; the rest is for the people who read it. */
 export interface DivisionTerms {
   id: string;
   name: string | null;
@@ -15,9 +15,9 @@ export interface DivisionTerms {
 }
 
 export interface DivisionState extends DivisionTerms {
-  /** Of the manifest: 1 when it was registered. */
+  /** Version of the manifest: 1 when it was registered. */
   version: number;
-  /** As it was signed, its version included. */
+  /** The manifest as signed, including its version. */
   manifest: JsonObject;
   manifestSha256: string;
   signature: DivisionSignature;
@@ -31,7 +31,7 @@ export interface DivisionState extends DivisionTerms {
 export interface DivisionSignature {
   id: string;
   keyVersion: string;
-  /** RFC 3339 UTC with milliseconds: the statement's, so the signature covers it. */
+  /** RFC 3339 UTC with milliseconds: the statement's time, so the signature covers it. */
   signedAt: string;
   envelope: Envelope;
 }
@@ -46,7 +46,7 @@ export interface DivisionEvent {
   };
 }
 
-/** The same as in role bindings: whoever leads a division names it by this. */
+/** The same as in role bindings: a DivisionLead's binding names the division by it. */
 const DIVISION_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 const MAX_NAME = 200;
 
@@ -75,7 +75,7 @@ function invalidDivision(pointer: string, message: string): DivisionError {
 
 /**
  * A division's manifest at its next version.
- * @param document the manifest; its `version` is the one that it is based on, left out (or 0) for a new division
+ * @param document the manifest; its `version` is the one it is based on, left out (or 0) for a new division
  * @throws DivisionError `invalid_division`, `stale_version`, `division_retired`, `budget_below_allocated`
  */
 export function decideDivision(
@@ -122,7 +122,7 @@ export function decideDivision(
 export function evolveDivision(state: DivisionState | null, event: AuditEvent): DivisionState | null {
   const { type, payload, ts, actor, id: eventId } = event;
   if (type !== 'division.registered' && type !== 'division.updated') return state;
-  // The kernel alone writes these streams, and checks what it writes.
+  // Only the kernel writes these streams, and it checks what it writes.
   const { version, manifest, manifestSha256, signature } = payload as unknown as DivisionEvent['payload'] & {
     signature: DivisionSignature;
   };

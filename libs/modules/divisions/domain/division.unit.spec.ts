@@ -31,7 +31,7 @@ describe('a division', () => {
     const state = after(document);
     expect(state).toMatchObject({ id: 'product', name: 'Product', status: 'active', version: 1, manifest });
     const updated = decideDivision(state, { id: 'product', version: 1, budget: 5 }, EMPTY_ACCOUNT);
-    // The manifest is what was sent, not a mixture.
+    // The manifest is the one that was sent, not a mixture.
     expect(updated).toMatchObject({
       type: 'division.updated',
       payload: { version: 2, manifest: { id: 'product', version: 2, budget: 5 } },
@@ -73,7 +73,7 @@ describe('a division', () => {
     });
     expect(cut({ gpu: 40 }, spent({ gpu: 40_000 }))).toBeNull();
     expect(cut({ gpu: 39 }, spent({ gpu: 40_000 }))?.details).toMatchObject({ pool: 'gpu', allocated: 40 });
-    // A pool that is not named any more has no budget.
+    // A pool that is no longer named has no budget.
     expect(cut({ cpu: 99 }, spent({ gpu: 1 }))?.details).toMatchObject({ pool: 'gpu', budget: 0 });
     expect(refused(state, { id: 'p', version: 1 }, spent({ gpu: 1 }))?.code).toBe('budget_below_allocated');
   });

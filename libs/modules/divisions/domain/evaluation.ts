@@ -1,16 +1,16 @@
 import { type AuditEvent, type JsonObject, type JsonValue } from '#evidence';
 import { type AgentState } from './agent';
 
-/** How an agent did, as whoever measured it says. */
+/** Performance of an agent, as reported by its source. */
 export interface EvalReport {
   /** Names of metrics with numbers, texts or truth values. */
   metricSet: JsonObject;
-  /** One figure for all of it, where the source computes one. */
+  /** One overall figure, if the source computes one. */
   score: number | null;
   source: string | null;
-  /** The period that was measured. */
+  /** The measured period. */
   window: string | null;
-  /** When it was measured: the source's time, not the kernel's. */
+  /** Time of the measurement: the source's, not the kernel's. */
   timestamp: string | null;
   notes: string | null;
 }
@@ -20,12 +20,12 @@ export interface EvalPayload extends EvalReport {
   division: string;
 }
 
-/** One agent's evaluations, apart from its life: measuring it must not get in the way of stopping it. */
+/** One agent's evaluations, apart from its life: measuring an agent must not hinder stopping it. */
 export function evalStream(agentId: string): string {
   return `eval/${agentId}`;
 }
 
-/** Agents are evaluated in every state; what becomes of them is often learned when they are gone. */
+/** Agents are evaluated in every state; their results are often known only after they are gone. */
 export function decideEval(
   agent: AgentState,
   report: EvalReport,
@@ -41,7 +41,7 @@ export interface EvalView extends EvalPayload {
 }
 
 export function evalView({ id, ts, actor, shard, seq, payload }: AuditEvent): EvalView {
-  // The kernel alone writes these streams, and checks what it writes.
+  // Only the kernel writes these streams, and it checks what it writes.
   return {
     id,
     ...(payload as { [name: string]: JsonValue } & EvalPayload),

@@ -12,7 +12,7 @@ import {
 } from '#evidence';
 import { DivisionError } from './division.error';
 
-/** What proves that an agent was made from something that this kernel has signed. */
+/** Proof that an agent was made from something that this kernel has signed. */
 export interface Template {
   manifestId: string;
   version: string | number;
@@ -30,7 +30,7 @@ export interface RecordedSignature {
   eventId: string;
   envelope: JsonValue;
   sha256: string;
-  /** That the manifest named when it was signed. */
+  /** Division that the manifest named when it was signed. */
   division: string | null;
 }
 
@@ -42,13 +42,13 @@ export function recordedSignature({ id, type, stream, payload }: AuditEvent): Re
   return { eventId: id, envelope, sha256, division: typeof division === 'string' ? division : null };
 }
 
-/** The same envelope, in whatever order its members came. */
+/** Whether two envelopes are the same, in whatever order their members came. */
 export function isSameEnvelope(one: JsonValue, other: JsonValue): boolean {
   return canonicalize(one) === canonicalize(other);
 }
 
 /**
- * That this kernel signed exactly this manifest, with a key that was valid then.
+ * Asserts that this kernel signed exactly this manifest, with a key that was valid then.
  * @param subject the manifest, or the hex SHA-256 of its canonical form
  * @returns the name of the stream in which the chain has recorded it
  * @throws DivisionError `invalid_signature` with the reasons

@@ -4,12 +4,12 @@ import { Candidate, ElectedJob } from '#platform/postgres';
 import { UpgradeCoordinator } from './upgrade-coordinator';
 import { UpgradeMetrics } from './upgrade.metrics';
 
-/** How late an expiry or an automatic application may be. */
+/** Largest delay of an expiry or an automatic application. */
 const LOOK_EVERY_MS = 1_000;
 
 /**
- * Runs the coordinator in one kernel process at a time. The election saves work and noise; that nothing is done twice is
- * the version's doing that each decision is committed with, which fences a coordinator that wakes up late just as well.
+ * Runs the coordinator in one kernel process at a time. The election only saves work and noise; the version with which
+ * each decision is committed ensures that nothing is done twice, and also fences a coordinator that wakes up late.
  */
 @Injectable()
 export class CoordinatorTerm implements OnApplicationBootstrap, OnModuleDestroy {

@@ -97,7 +97,7 @@ describe('the upgrade coordinator', () => {
     ['expire', 'expired', 'proposed'],
     ['settle-emergency', 'rolled_back', 'emergency_applied'],
   ] as const)('killed in the middle of %s', (step, becomes, before) => {
-    // Each request for a commit is one step: it dies right before, or right after without hearing of it.
+    // Each commit is one step: the process dies right before it, or right after it without learning the result.
     it.each(['before the commit', 'after the commit'])(
       '%s, leaves nothing half done and nothing twice',
       async (when) => {

@@ -11,29 +11,29 @@ import { UpgradeDecisions } from '../upgrade.decisions';
 
 const PAGE = 500;
 
-/** What one look at everything open came to. */
+/** Result of one pass over all open upgrades. */
 export interface CoordinatorPass {
   applied: string[];
   expired: string[];
   rolledBack: string[];
-  /** To be rolled back by people: the kernel cannot undo what is outside of it. */
+  /** Upgrades that people must roll back: the kernel cannot undo effects outside of it. */
   rollbackRequired: string[];
-  /** Applied in an emergency, neither ratified nor settled yet. */
+  /** Number of upgrades applied in an emergency, neither ratified nor settled yet. */
   unratified: number;
   open: number;
-  /** Decisions that were due and could not be made now, with the reason. */
+  /** Decisions that are due but cannot be made now, with the reason. */
   failed: { upgradeId: string; reason: string }[];
 }
 
 /**
- * Does what time brings: applies what is flagged for it and may be applied, records what expired, settles emergencies
- * that nobody ratified. It decides nothing itself: each step is a command to the upgrade, judged like anybody's, and
- * committed whole or not at all. So it may die anywhere, and two of them only do the same work twice.
+ * Acts when time requires it: applies upgrades that are flagged for it and may be applied, records expired ones,
+ * settles emergencies that were not ratified. It decides nothing itself: each step is a command to the upgrade, judged
+ * like anyone's, and committed whole or not at all. So it may die anywhere, and two only do the same work twice.
  */
 @Injectable()
 export class UpgradeCoordinator {
   private readonly logger = new Logger(UpgradeCoordinator.name);
-  /** Upgrades about which nothing will ever be due again. */
+  /** Upgrades for which nothing will ever be due again. */
   private readonly settled = new Set<string>();
   private readonly open = new Set<string>();
   private cursor: string | null = null;
@@ -45,7 +45,7 @@ export class UpgradeCoordinator {
     private readonly options: GovernanceOptions,
   ) {}
 
-  /** @param holds asked before each decision: a term that is over decides nothing any more */
+  /** @param holds asked before each decision: a term that is over no longer decides anything */
   async pass(holds: () => boolean = () => true): Promise<CoordinatorPass> {
     const pass: CoordinatorPass = {
       applied: [],
@@ -61,12 +61,12 @@ export class UpgradeCoordinator {
     for (const upgradeId of [...this.open]) {
       if (!holds()) break;
       const { state } = await this.reader.existing(upgradeId);
-      // Anew for each: the decision before may have changed the pool.
+      // Read again for each: the decision before may have changed the pool.
       const { governance } = await this.reader.governance();
       const due = this.due(state, governance);
       if (due !== null) {
         await this.decide(upgradeId, due, pass);
-        // Whatever it became is seen at the next pass.
+        // The next pass sees the result.
         pass.open++;
         continue;
       }
@@ -109,7 +109,7 @@ export class UpgradeCoordinator {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       pass.failed.push({ upgradeId, reason });
-      // What is refused by a rule stays due until somebody acts; what failed is tried again at the next pass.
+      // A command refused by a rule stays due until a person acts; a failed one is tried again at the next pass.
       if (error instanceof GovernanceError)
         this.logger.warn(`${command.kind} of ${upgradeId} is due: ${reason}`);
       else this.logger.error(`${command.kind} of ${upgradeId} failed: ${reason}`);
@@ -124,7 +124,7 @@ export class UpgradeCoordinator {
     else this.logger.log(line);
   }
 
-  /** Every proposal of the chain, from where the last look ended. */
+  /** Every proposal of the chain, from the end of the last pass. */
   private async findNew(): Promise<void> {
     for (;;) {
       const page = await this.store.query({
@@ -136,7 +136,7 @@ export class UpgradeCoordinator {
         const upgradeId = event.stream.slice('upgrade/'.length);
         if (!this.settled.has(upgradeId)) this.open.add(upgradeId);
       }
-      // The last page is looked at again the next time: it grows.
+      // The last page is read again the next time: it grows.
       if (page.nextCursor === null) return;
       this.cursor = page.nextCursor;
     }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Counter, Gauge, Registry } from '#platform/process';
 import { type CoordinatorPass } from './upgrade-coordinator';
 
-/** What the coordinator of upgrades tells Prometheus. Only the process that leads knows; the others say 0. */
+/** Metrics of the coordinator of upgrades for Prometheus. Only the leader knows the values; the others report 0. */
 @Injectable()
 export class UpgradeMetrics {
   private readonly leading: Gauge;

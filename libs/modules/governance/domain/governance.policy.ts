@@ -1,10 +1,10 @@
 import { type AuditEvent, type JsonObject, type JsonValue } from '#evidence';
 
-/** How long things hold. Whole hours. */
+/** Periods of validity, in whole hours. */
 export interface GovernancePolicy {
-  /** From an approval to the moment from when on it does not count. */
+  /** From an approval to the moment it no longer counts. */
   approvalTtlHours: number;
-  /** From a proposal to its end. */
+  /** From a proposal to its expiry. */
   proposalTtlHours: number;
   /** From an emergency application to its rollback. */
   ratificationHours: number;
@@ -23,7 +23,7 @@ export interface PolicyState {
   version: number;
   policy: GovernancePolicy;
   previous: GovernancePolicy;
-  /** The upgrade that has to be ratified for it to stay. */
+  /** The upgrade that must be ratified for it to stay. */
   provisional: string | null;
 }
 
@@ -32,7 +32,7 @@ const MEMBERS: readonly (keyof GovernancePolicy)[] = [
   'proposalTtlHours',
   'ratificationHours',
 ];
-/** A year; far beyond what any of them is good for. */
+/** A year: far beyond any useful value. */
 const MAX_HOURS = 366 * 24;
 
 export function initialPolicy(policy: GovernancePolicy): PolicyState {
@@ -47,7 +47,7 @@ export function readPolicy(value: JsonValue | undefined): GovernancePolicy | nul
   return whole ? policy : null;
 }
 
-/** As it stands in an event: the configuration's own, to which a rollback may lead, may be seconds in development. */
+/** Policy in an event: the configuration's own, to which a rollback may return, may be seconds in development. */
 function recordedPolicy(value: JsonValue | undefined): GovernancePolicy | null {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
   const object: JsonObject = value;

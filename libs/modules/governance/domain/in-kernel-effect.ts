@@ -1,4 +1,4 @@
-/** What an upgrade changes inside the kernel, in the commit that applies it. */
+/** Change that an upgrade makes inside the kernel, in the commit that applies it. */
 export type InKernelEffect =
   | { kind: 'approver_pool'; version: number }
   | { kind: 'policy'; version: number }

@@ -12,7 +12,7 @@ import { POLICY_STREAM, type GovernancePolicy, type PolicyState } from './govern
 import { type InKernelEffect } from './in-kernel-effect';
 import { type UpgradeState } from './upgrade.state';
 
-/** Everything that upgrades are judged by and can change. */
+/** The state by which upgrades are judged and which they can change. */
 export interface Governance {
   pool: PoolState;
   policy: PolicyState;
@@ -28,7 +28,7 @@ export interface PlannedEffect {
 }
 
 /**
- * What applying the upgrade changes inside the kernel; null when it changes something outside.
+ * Plans the change that applying the upgrade makes inside the kernel; null when it changes something outside.
  * @param undone the upgrade that a rollback undoes
  * @throws GovernanceError `superseded`, `unsettled`, `not_applied`, `invalid_manifest`
  */
@@ -73,7 +73,7 @@ export function planEffect(
   }
 }
 
-/** What takes an applied upgrade's effect back; null when it had none inside the kernel. */
+/** Plans the reversal of an applied upgrade's effect; null when it had none inside the kernel. */
 export function planUndo(
   undone: UpgradeState,
   upgradeId: string,
@@ -113,7 +113,7 @@ export function planUndo(
   }
 }
 
-/** What makes a provisional effect stay; null when there is nothing to say. */
+/** Plans the event that makes a provisional effect permanent; null when none is needed. */
 export function planConfirmation(state: UpgradeState): PlannedEffect | null {
   const effect = state.application?.effect;
   if (effect?.kind !== 'approver_pool' && effect?.kind !== 'policy') return null;

@@ -33,13 +33,13 @@ import {
 } from './upgrade.quorum';
 import { SIGNED_TYPES, type UpgradeEvent, type UpgradeState } from './upgrade.state';
 
-/** Everything a decision rests on beside the upgrade itself; no clock, no store. */
+/** Everything a decision rests on besides the upgrade itself; no clock, no store. */
 export interface DecisionContext {
   /** Milliseconds since 1970. */
   now: number;
   origin: string;
   governance: Governance;
-  /** For a rollback: the upgrade that it undoes, where there is one. */
+  /** For a rollback: the upgrade that it undoes, if it exists. */
   undone: UpgradeState | null;
 }
 
@@ -47,14 +47,14 @@ export interface SigningCommand {
   kind: 'sign';
   action: ApprovalAction;
   approverId: string;
-  /** Without it, whichever valid key of the approver the signature is by. */
+  /** If null, the signature may be by any valid key of the approver. */
   keyId: string | null;
-  /** RFC 3339 UTC with milliseconds: part of what was signed. */
+  /** RFC 3339 UTC with milliseconds: part of the signed record. */
   approvedAt: string;
   notes: string | null;
   signature: ApprovalSignature;
   approvalId: string;
-  /** Who calls. */
+  /** Principal of the caller. */
   by: string;
 }
 
@@ -80,24 +80,24 @@ export type UpgradeCommand =
   | { kind: 'emergency-apply'; reason: string; by: string }
   | { kind: 'withdraw'; reason: string; by: string }
   | { kind: 'complete'; outcome: 'completed' | 'failed'; detail: string | null }
-  /** The two of the coordinator: they decide nothing while it is not time. */
+  /** Commands of the coordinator: they decide nothing before their time. */
   | { kind: 'expire' }
   | { kind: 'settle-emergency' };
 
 export interface Decision {
   events: UpgradeEvent[];
-  /** What changes elsewhere in the kernel, in the same commit. */
+  /** Change elsewhere in the kernel, in the same commit. */
   effect: PlannedEffect | null;
-  /** What it means for the upgrade that a rollback undoes. */
+  /** Event of the upgrade that a rollback undoes. */
   undone: UpgradeEvent | null;
 }
 
-/** The clocks of approvers may be ahead of ours by this much. */
+/** Largest lead of approvers' clocks over ours. */
 export const CLOCK_TOLERANCE_MS = 5 * 60 * 1_000;
 const NOTHING: Decision = { events: [], effect: null, undone: null };
 
 /**
- * What a command makes of an upgrade: events, or a refusal that says why. Nothing at all where it is done already.
+ * Decides a command to an upgrade: events, or a refusal that says why. No events if it is already done.
  * @throws GovernanceError
  */
 export function decideUpgrade(
@@ -170,7 +170,7 @@ function propose(
   });
 }
 
-/** What would be refused at the apply for sure is better refused now. */
+/** Refuses now what would certainly be refused at the apply. */
 function checkChange({ change }: UpgradeManifest, governance: Governance, undone: UpgradeState | null): void {
   if (change.kind === 'approver_pool') withoutRevokedKeys(change.pool, governance.pool);
   if (change.kind === 'signer_rotation') rotatable(change.from, change.to, governance.signers);
@@ -212,7 +212,7 @@ function sign(state: UpgradeState, command: SigningCommand, context: DecisionCon
   timely(state, record, now);
   const { approvers, notCounted, open } = quorumFor(state, action, governance, now);
   const before = [...state.approvals].reverse().find((one) => one.record.approverId === approverId);
-  // What expired, or was signed by a key that is revoked since, may be signed again; changing one's mind may not.
+  // An approver may sign again after an expiry, or when the key was revoked since, but not to change their mind.
   const stands =
     before?.phase === phaseOf(state) &&
     before.record.expiresAt > iso(now) &&
@@ -243,7 +243,7 @@ function sign(state: UpgradeState, command: SigningCommand, context: DecisionCon
   return { ...outcome, events: [given, ...outcome.events] };
 }
 
-/** Whether such a signature can still matter. */
+/** Refuses a signature that can no longer matter. */
 function signable(state: UpgradeState, action: ApprovalAction, { governance, now }: DecisionContext): void {
   const status = statusOf(state, governance, now);
   const open = status === 'proposed' || status === 'approved';
@@ -261,7 +261,7 @@ function signable(state: UpgradeState, action: ApprovalAction, { governance, now
 
 const ACTIONS: readonly ApprovalAction[] = ['approve', 'reject', 'ratify'];
 
-/** The record as the kernel has it, if the signature is over exactly that. */
+/** The record as the kernel has it, if the signature is over exactly this record. */
 function verifiedRecord(
   state: UpgradeState,
   { action, approverId, keyId, approvedAt, notes, signature }: SigningCommand,
@@ -286,7 +286,7 @@ function verifiedRecord(
     const wrong = verifyApproval(record, signature, signer.key);
     if (wrong.length === 0) return record;
     reasons.push(...wrong.map((reason) => `${candidate}: ${reason}`));
-    // The one mistake that can be told from a forgery, because the kernel knows what else there is to sign.
+    // The only mistake that can be told from a forgery, because the kernel knows what else can be signed.
     meant ??= ACTIONS.find(
       (other) =>
         other !== action && verifyApproval({ ...record, action: other }, signature, signer.key).length === 0,
@@ -322,7 +322,7 @@ function timely({ submittedAt }: UpgradeState, { approvedAt, expiresAt }: Approv
   if (expiresAt <= iso(now)) throw refuse(`is so old that the approval expired at ${expiresAt}`);
 }
 
-/** What follows from one more signature. */
+/** Outcome of one more signature. */
 function outcomeOf(
   before: UpgradeState,
   after: UpgradeState,
@@ -461,7 +461,7 @@ function emergencyApply(
   stillOpen(state, context);
   const { governance, now, undone } = context;
   if (state.manifest.change.kind === 'rollback') {
-    // It would have to be undone again when nobody ratifies it, which is what it undoes.
+    // Without ratification it would have to be undone, which would restore what it undoes.
     throw invalid('/type', 'a rollback cannot be applied in an emergency; it needs its quorum');
   }
   const planned = planEffect(state, governance, undone, { provisional: true, now });
@@ -525,7 +525,7 @@ function settleEmergency(state: UpgradeState, context: DecisionContext): Decisio
   return rollBack(state, `nobody ratified it until ${ratifyBy}`, context);
 }
 
-/** Takes back what the kernel itself can take back, and says so of the rest. */
+/** Undoes an effect inside the kernel; for any other, records that a rollback is required. */
 function rollBack(state: UpgradeState, reason: string, { governance, now }: DecisionContext): Decision {
   const planned = planUndo(state, state.upgradeId, governance, now);
   if (planned === null) return only({ type: 'upgrade.rollback_required', payload: { reason } });

@@ -387,11 +387,11 @@ describe('an upgrade', () => {
         inForce: { version: 2 },
         settled: { version: 1 },
       });
-      // Who left is out, who joined is not in yet.
+      // Members who left no longer count, members who joined do not count yet.
       expect(story.refused('u', story.signing('u', 1))).toBe('not_the_approver');
       expect(story.refused('u', story.signing('u', 6))).toBe('key_not_valid');
       story.approve('u', 3, 4, 5);
-      // Those who settled before decide about it, and nobody else.
+      // Only the members of the settled pool decide about it.
       expect(story.refused('p', story.signing('p', 6, 'ratify'))).toBe('not_the_approver');
       for (const n of [1, 2, 3]) story.when('p', story.signing('p', n, 'ratify'));
       expect(story.governance.pool).toMatchObject({ provisional: null, settled: { version: 2 } });

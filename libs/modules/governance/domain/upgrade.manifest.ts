@@ -20,7 +20,7 @@ export const UPGRADE_TYPES = [
 ] as const;
 export type UpgradeType = (typeof UPGRADE_TYPES)[number];
 
-/** What of a manifest the kernel itself goes by; the rest is for the people who read it. */
+/** The part of a manifest that the kernel itself uses; the rest is for the people who read it. */
 export interface UpgradeManifest {
   upgradeId: string;
   type: UpgradeType;
@@ -38,7 +38,7 @@ export interface UpgradeManifest {
     | { kind: 'rollback'; undoes: string };
 }
 
-/** Letters, digits and what file names, URLs and stream names take without escapes. */
+/** Letters, digits and the characters that file names, URLs and stream names take without escapes. */
 const UPGRADE_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 const SHA256 = /^[0-9a-f]{64}$/;
 const CHECK_NAME = /^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/;

@@ -2,7 +2,7 @@ import { type AuditEvent, type JsonObject, type PoolState } from '#evidence';
 import { phaseOf, quorumFor, statusOf } from './upgrade.quorum';
 import { type RecordedStatus, type UpgradeState } from './upgrade.state';
 
-/** What other systems are told about upgrades. */
+/** Notifications about upgrades for other systems. */
 export const NOTIFICATIONS = [
   'upgrade.proposed',
   'upgrade.approved',
@@ -21,7 +21,7 @@ export const NOTIFICATIONS = [
 ] as const;
 export type NotificationType = (typeof NOTIFICATIONS)[number];
 
-/** The events that bring one about. */
+/** The events that cause a notification. */
 export const NOTIFYING_EVENTS = [
   'upgrade.proposed',
   'upgrade.approval_given',
@@ -41,9 +41,9 @@ export const NOTIFYING_EVENTS = [
 
 export interface UpgradeNotification {
   type: NotificationType;
-  /** What it follows from: the same cause and type are the same notification. */
+  /** Cause of the notification: the same cause and type are the same notification. */
   cause: string;
-  /** When that happened. */
+  /** Time of the cause. */
   timestamp: string;
   upgradeId: string;
   data: JsonObject;
@@ -65,7 +65,7 @@ export interface Happening {
   origin: string;
 }
 
-/** What an event means to people who wait for it; mostly one notification, sometimes two, sometimes none. */
+/** Notifications of an event to people who wait for it: mostly one, sometimes two, sometimes none. */
 export function notificationsOf(happening: Happening): UpgradeNotification[] {
   const { event, before, after, pool, origin } = happening;
   const now = Date.parse(event.ts);
@@ -75,7 +75,7 @@ export function notificationsOf(happening: Happening): UpgradeNotification[] {
       types.push('upgrade.unratified');
       break;
     case 'upgrade.rolled_back':
-      // Without another upgrade that undid it, it was the kernel itself, because nobody ratified it.
+      // If no other upgrade undid it, the kernel itself did, because it was not ratified.
       if (event.payload['undoneBy'] === null) types.push('upgrade.unratified');
       types.push('upgrade.rolled_back');
       break;
@@ -102,7 +102,7 @@ function isOneShort(state: UpgradeState, pool: PoolState, now: number): boolean 
   return quorumFor(state, action, { pool }, now).missing === 1;
 }
 
-/** The looks that an event makes necessary. */
+/** The reminders that an event makes necessary. */
 export function remindersOf({ event, after }: Happening, leadMs: number): UpgradeReminder[] {
   const from = Date.parse(event.ts);
   if (event.type === 'upgrade.proposed') return [reminder('proposal', from, after.expiresAt, leadMs)];
@@ -113,7 +113,7 @@ export function remindersOf({ event, after }: Happening, leadMs: number): Upgrad
   return [];
 }
 
-/** Never in the first three quarters of the time there is, however short that is. */
+/** Makes a reminder, never due in the first three quarters of the period, however short that is. */
 function reminder(
   kind: UpgradeReminder['kind'],
   from: number,
@@ -130,7 +130,7 @@ const OPEN: Record<UpgradeReminder['kind'], ReadonlySet<RecordedStatus>> = {
   ratification: new Set<RecordedStatus>(['emergency_applied']),
 };
 
-/** What a reminder comes to; null when the upgrade was settled meanwhile. */
+/** Notification of a due reminder; null when the upgrade was settled meanwhile. */
 export function expiring(
   { kind, deadline }: Pick<UpgradeReminder, 'kind' | 'deadline'>,
   state: UpgradeState,
@@ -148,7 +148,7 @@ export function expiring(
   };
 }
 
-/** What is told of an upgrade. The manifest itself stays in the kernel, which asks who wants to read it. */
+/** Content of a notification. The manifest itself stays in the kernel, which checks who reads it. */
 function factsOf(state: UpgradeState, pool: PoolState, now: number, origin: string): JsonObject {
   const action = phaseOf(state) === 'ratification' ? 'ratify' : 'approve';
   const { required, missing, approvers, open } = quorumFor(state, action, { pool }, now);

@@ -3,7 +3,7 @@ import { expiring, type Happening, notificationsOf, remindersOf } from './upgrad
 import { evolveUpgrade, type UpgradeEvent, type UpgradeState } from './upgrade.state';
 import { type UpgradeCommand } from './upgrade.decider';
 
-/** Tells what each command would tell others. */
+/** Returns the notifications that each command would cause. */
 class ToldStory extends UpgradeStory {
   private seq = 0;
 

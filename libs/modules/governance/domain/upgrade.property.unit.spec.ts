@@ -5,8 +5,8 @@ import { GovernanceError } from './governance.error';
 import { type UpgradeCommand } from './upgrade.decider';
 
 /**
- * Whatever people and clocks do: what is applied has a quorum of distinct, valid, current approvers, or is an emergency.
- * The judge below is written anew, over plain lists, and shares no code with what it judges.
+ * Whatever people and clocks do: an applied upgrade has a quorum of distinct, valid, current approvers, or is an
+ * emergency. The judge below is written independently, over plain lists, and shares no code with the code it judges.
  */
 const PEOPLE: readonly TestApprover[] = [1, 2, 3, 4, 5, 6].map((n) => person(n, [`key-${n}`, `key-${n}b`]));
 const IDS = ['a', 'b', 'c', 'd'] as const;
@@ -74,7 +74,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-/** What the chain says, read by somebody who only knows the rules. */
+/** The content of the chain, read by a judge that only knows the rules. */
 class Judge {
   private pool: ApproverPool = { threshold: 0, approvers: [] };
   private settled: ApproverPool = this.pool;

@@ -11,24 +11,24 @@ import {
 import { type Governance } from './plan-effect';
 import { type RecordedStatus, type UpgradeState } from './upgrade.state';
 
-/** Who has part in the upgrade otherwise: proposer, in whose name, and who applied it in an emergency. */
+/** Others with a part in the upgrade: its proposer, the person they act for, and who applied it in an emergency. */
 export function involvedIn({ proposer, submittedBy, application }: UpgradeState): Involved {
   const names = new Set([proposer, submittedBy]);
   if (application?.emergency) names.add(application.by);
   return { names };
 }
 
-/** While the pool that this upgrade made is provisional, those before it decide whether it stays. */
+/** Whether this upgrade made the provisional pool: then the settled pool decides whether it stays. */
 export function isAboutPool(state: UpgradeState, pool: PoolState): boolean {
   return pool.provisional === state.upgradeId;
 }
 
-/** Whether the signatures are about what shall happen, or about whether an emergency application stays. */
+/** Whether the signatures decide about the application, or about whether an emergency application stays. */
 export function phaseOf({ status }: UpgradeState): 'decision' | 'ratification' {
   return status === 'emergency_applied' ? 'ratification' : 'decision';
 }
 
-/** Who counts for an action now, who does not and why, and what is missing. */
+/** The approvers who count for an action now, those who do not and why, and how many are missing. */
 export function quorumFor(
   state: UpgradeState,
   action: ApprovalAction,
@@ -73,8 +73,8 @@ export function recordToSign(
 }
 
 /**
- * What holds now: a proposal whose time is over is expired though nobody has recorded it yet, and one that lost its
- * quorum is a proposal again.
+ * Current status: a proposal whose time is over is expired even before that is recorded, and an approved one that lost
+ * its quorum is a proposal again.
  */
 export function statusOf(
   state: UpgradeState,
@@ -86,7 +86,7 @@ export function statusOf(
   return quorumFor(state, 'approve', governance, now).reached ? 'approved' : 'proposed';
 }
 
-/** Preconditions that were not reported as passed, or last as failed. */
+/** Preconditions that were not reported as passed, or were last reported as failed. */
 export function missingChecks({ manifest, checks }: UpgradeState): string[] {
   return manifest.preconditions.filter((name) => checks.get(name)?.passed !== true);
 }

@@ -11,7 +11,7 @@ import {
 import { type InKernelEffect } from './in-kernel-effect';
 import { readUpgradeManifest, type UpgradeManifest } from './upgrade.manifest';
 
-/** What happened to an upgrade, in so many words. What holds now also depends on the time and the pool: `statusOf`. */
+/** Status of an upgrade as recorded. The current status also depends on the time and the pool: `statusOf`. */
 export type RecordedStatus =
   | 'proposed'
   | 'approved'
@@ -30,30 +30,30 @@ export interface RecordedApproval {
   id: string;
   record: ApprovalRecord;
   signature: ApprovalSignature;
-  /** Before the upgrade was applied, or about whether an emergency application stays. */
+  /** About the application of the upgrade, or about whether an emergency application stays. */
   phase: 'decision' | 'ratification';
   at: string;
 }
 
 export interface UpgradeState {
   upgradeId: string;
-  /** As proposed, to the byte of its canonical form. */
+  /** The manifest as proposed, to the byte of its canonical form. */
   document: JsonObject;
   manifest: UpgradeManifest;
   manifestSha256: string;
   patchSha256: string | null;
-  /** In whose name. */
+  /** Person in whose name it was proposed. */
   submittedBy: string;
   /** Principal that called. */
   proposer: string;
   submittedAt: string;
-  /** In force when it was proposed. */
+  /** Pool in force when it was proposed. */
   pool: { version: number; threshold: number; size: number };
   expiresAt: string;
   approvalTtlHours: number;
   ratificationHours: number;
   status: RecordedStatus;
-  /** Why it came to its end, where somebody said so. */
+  /** Reason for its end, if one was given. */
   reason: string | null;
   approvals: RecordedApproval[];
   checks: ReadonlyMap<string, { passed: boolean; by: string; at: string; detail: string | null }>;
@@ -64,12 +64,12 @@ export interface UpgradeState {
     approvers: string[];
     required: number;
     effect: InKernelEffect | null;
-    /** DSSE envelope for whoever deploys. */
+    /** DSSE envelope for the deploying party. */
     authorization: JsonValue;
-    /** Until when an emergency application has to be ratified. */
+    /** Time by which an emergency application must be ratified. */
     ratifyBy: string | null;
   } | null;
-  /** Signatures that were refused and recorded. */
+  /** Number of refused signatures that were recorded. */
   refusals: number;
   /** Version of its stream. */
   version: number;
@@ -136,9 +136,9 @@ export interface QuorumPayload {
   approvers: string[];
   required: number;
   poolVersion: number;
-  /** How many events had made the pool: nothing that changed it before can be left out of the evidence. */
+  /** Number of events that had made the pool: no earlier change can be left out of the evidence. */
   poolEvents: number;
-  /** The moment that was judged by; the event's own `ts` comes a little later. */
+  /** The moment of the judgement; the event's own `ts` is a little later. */
   decidedAt: string;
 }
 
@@ -148,7 +148,7 @@ export const SIGNED_TYPES = {
   ratify: 'upgrade.ratification_given',
 } as const satisfies Record<ApprovalAction, UpgradeEvent['type']>;
 
-/** Recorded when a signature was refused; no part of what the upgrade is. */
+/** Recorded when a signature is refused; not part of the upgrade's state. */
 export const REFUSED_TYPE = 'upgrade.approval_refused';
 
 type RecordedUpgradeEvent = Pick<AuditEvent, 'type' | 'payload' | 'ts' | 'actor' | 'streamVersion'>;
@@ -161,7 +161,7 @@ export function evolveUpgrade(state: UpgradeState | null, event: RecordedUpgrade
 
 function evolved(state: UpgradeState | null, event: RecordedUpgradeEvent): UpgradeState | null {
   const { ts, actor } = event;
-  // The kernel alone writes these streams, and checks what it writes.
+  // Only the kernel writes these streams, and it checks what it writes.
   const { type, payload } = event as unknown as UpgradeEvent;
   if (type === 'upgrade.proposed') {
     const { manifest, ...rest } = payload;

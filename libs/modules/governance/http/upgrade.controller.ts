@@ -57,7 +57,7 @@ export class UpgradeController {
     const { manifest, submittedBy, artifact } = body;
     const upgradeId = manifest['upgradeId'];
     return this.decide(
-      // The decider says what is wrong with an id that is none.
+      // The decider says what is wrong with an invalid id.
       typeof upgradeId === 'string' && upgradeId !== '' ? upgradeId.slice(0, MAX_ID) : 'unnamed',
       {
         kind: 'propose',
@@ -224,7 +224,7 @@ export class UpgradeController {
     return this.decide(id, { kind: 'complete', outcome, detail }, caller, context);
   }
 
-  /** A rollback is an upgrade itself: this proposes it. */
+  /** Proposes a rollback, which is itself an upgrade. */
   @Post(':id/rollback')
   @Policy('upgrade.propose')
   async rollback(
@@ -293,7 +293,7 @@ function digestOf(artifact: string | undefined): string | null {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** Browsers hand over base64url (WebAuthn Level 3, section 5.1.8); the evidence has one spelling, standard base64. */
+/** Browsers send base64url (WebAuthn Level 3, section 5.1.8); the evidence has one spelling, standard base64. */
 function standardBase64(assertion: WebAuthnAssertion): WebAuthnAssertion {
   const { credentialId, clientDataJSON, authenticatorData, signature } = assertion;
   const standard = (text: string) => Buffer.from(text, 'base64url').toString('base64');

@@ -28,7 +28,7 @@ export class LogProofs {
     this.trees = new ShardTrees((shard, afterSeq, limit) => store.leafHashes(shard, { afterSeq, limit }));
   }
 
-  /** Null when no checkpoint can be signed now: what is proven without one does not wait for it. */
+  /** Returns null when no checkpoint can be signed now: evidence is also issued without one. */
   async of(shard: number, seqs: readonly number[]): Promise<InclusionProofs | null> {
     const last = Math.max(...seqs);
     let checkpoint = this.checkpoints.get(shard);

@@ -62,7 +62,7 @@ describe('proofs of inclusion', () => {
   });
 });
 
-/** The same bytes as the kind of array that hashing gives. */
+/** The same bytes in the kind of array that hashing returns. */
 function sha256Of(root: Uint8Array): Buffer {
   return Buffer.from(root);
 }

@@ -1,26 +1,26 @@
 import { inclusionPath, nodeHash, type Subtree, treeRoot } from '#evidence';
 
-/** Leaves whose hashes are not kept but read again: the subtree over each 256 of them is. */
+/** Number of leaves in a tile: only the hash of the subtree over each 256 leaves is kept, theirs are read again. */
 const TILE = 256;
 const TILE_LEVEL = 8;
 /** Tiles read by one statement: 4,096 leaf hashes. */
 const TILES_AT_ONCE = 16;
-/** Of 268 million events: 32 MiB of hashes. */
+/** Tiles of 268 million events: 32 MiB of hashes. */
 const MAX_TILES = 1 << 20;
 
 /** Hashes of leaves, as the store computes them: those of positions after `afterSeq`, in order. */
 export type LeafHashes = (shard: number, afterSeq: number, limit: number) => Promise<Uint8Array[]>;
 
 /**
- * The Merkle trees of the shards (docs/spec/transparency-log.md), as much of them as proofs need. What is committed never
- * changes, so a subtree that is full is computed once and kept.
+ * The Merkle trees of the shards (docs/spec/transparency-log.md), as far as proofs need them. Committed events never
+ * change, so a full subtree is computed once and kept.
  */
 export class ShardTrees {
   private readonly trees = new Map<number, { tiles: Uint8Array[]; growing: Promise<void> }>();
 
   constructor(private readonly leaves: LeafHashes) {}
 
-  /** Root and paths of a tree of a size that the shard has already. */
+  /** Root and paths of a tree of a size that the shard has already reached. */
   async proofs(
     shard: number,
     size: number,
@@ -34,7 +34,7 @@ export class ShardTrees {
     return { root, paths };
   }
 
-  /** Extends the kept tiles, one caller at a time: those who wait find them there. */
+  /** Extends the kept tiles, one caller at a time: waiting callers find them ready. */
   private async grown(shard: number, size: number): Promise<Uint8Array[]> {
     const wanted = Math.floor(size / TILE);
     if (wanted > MAX_TILES) throw new RangeError(`a tree of ${size} leaves is too large to be computed here`);
@@ -58,7 +58,7 @@ export class ShardTrees {
   }
 
   private subtree(shard: number, tiles: readonly Uint8Array[], size: number): Subtree {
-    // Several events of an upgrade mostly lie in one tile.
+    // Several events of an upgrade are mostly in one tile.
     const read = new Map<number, Promise<Uint8Array[]>>();
     const perfect: Subtree = async (level, index) => {
       if (level > TILE_LEVEL) {
@@ -89,7 +89,7 @@ export class ShardTrees {
   }
 }
 
-/** Of a power of two of leaves. */
+/** Root over a number of leaves that is a power of two. */
 function perfectRoot(hashes: readonly Uint8Array[]): Uint8Array {
   let level = hashes;
   while (level.length > 1) {

@@ -31,7 +31,7 @@ describe('the tree of a shard', () => {
         expect(Buffer.from(root).equals(Buffer.from(mth(leaves)))).toBe(true);
         const proof = { index, size, leaf: leafAt(index), path: paths[0] as Uint8Array[] };
         expect(rootOf(proof)).toEqual(root);
-        // Of another leaf, at another index, in another tree: not.
+        // Not with another leaf, at another index, or in another tree.
         expect(rootOf({ ...proof, leaf: leafAt(index + 1) })).not.toEqual(root);
         if (size > 1) expect(rootOf({ ...proof, index: (index + 1) % size })).not.toEqual(root);
         expect(rootOf({ ...proof, path: [...proof.path, leafAt(0)] })).not.toEqual(root);

@@ -6,7 +6,7 @@ import { NotificationMetrics } from './notification.metrics';
 import { NotificationOptions } from './notification.options';
 import { UpgradeNotifier } from './upgrade-notifier';
 
-/** Between two looks at the chain: how late a notification may be. */
+/** Interval between two passes over the chain: the largest delay of a notification. */
 const LOOK_EVERY_MS = 500;
 
 /** Makes notifications and delivers them, in one kernel process at a time. */
@@ -36,7 +36,7 @@ export class NotificationTerm implements OnApplicationBootstrap, OnModuleDestroy
   }
 
   onApplicationBootstrap(): void {
-    // Where nobody is to be told: no election, no position.
+    // With no endpoint to notify: no election, no position.
     if (this.options.endpoints.length > 0) this.job.start();
   }
 

@@ -4,7 +4,7 @@ import { type DeliveryObserver } from '#platform/webhooks';
 
 type Backlog = Parameters<NonNullable<DeliveryObserver['onBacklog']>>[0];
 
-/** What the delivery of notifications tells Prometheus. Only the process that leads knows; the others say 0. */
+/** Metrics of the delivery of notifications for Prometheus. Only the leader knows the values; the others report 0. */
 @Injectable()
 export class NotificationMetrics implements DeliveryObserver {
   private readonly logger = new Logger('notifications');

@@ -1,8 +1,8 @@
 import { type WebhookEndpoint } from '#platform/webhooks';
 
-/** Who is told, and when of what is due. */
+/** Recipients of notifications, and the time of reminders. */
 export abstract class NotificationOptions {
   abstract readonly endpoints: readonly WebhookEndpoint[];
-  /** How long before a deadline its reminder comes. */
+  /** Time from a reminder to its deadline. */
   abstract readonly expiringMs: number;
 }

@@ -20,14 +20,14 @@ import { NotificationOptions } from './notification.options';
 /** Names the position; the shard is that of governance. */
 const CONSUMER = 'upgrade-notifications';
 const PAGE = 100;
-/** How far back the first look goes: what happened before was over before anybody asked to be told. */
+/** Period covered by the first pass: earlier events were over before anyone asked for notifications. */
 const FIRST_LOOK_MS = 60 * 60 * 1_000;
-/** Past as many undelivered ones the chain has to wait: it keeps what happened better than a queue does. */
+/** Most undelivered notifications. Beyond it, events wait in the chain, which keeps them better than a queue. */
 const MAX_PENDING = 10_000;
 
 /**
- * Makes notifications of what the chain says about upgrades. The position moves in the statement that queues them, so
- * each event is taken in once, whoever dies where.
+ * Makes notifications from the chain's events about upgrades. The position moves in the statement that queues them, so
+ * each event is taken in once, whichever process dies where.
  */
 @Injectable()
 export class UpgradeNotifier {
@@ -42,7 +42,7 @@ export class UpgradeNotifier {
   ) {}
 
   /**
-   * Takes in what is new and what became due, a page of each.
+   * Takes in new events and due reminders, a page of each.
    * @param epoch of the term: a later leader's position is not moved
    * @returns whether there may be more
    * @throws WebhookError `overtaken`, EventStoreError, PostgresError
@@ -88,7 +88,7 @@ export class UpgradeNotifier {
     return events.length;
   }
 
-  /** Each event with its upgrade before and after it, and the pool as it was there. */
+  /** Each event with its upgrade before and after it, and the pool at that point. */
   private async happenings(events: readonly StoredEvent[]): Promise<Happening[]> {
     const pool = (await this.reader.pool()).events;
     const streams = new Map<string, StoredEvent[]>();
@@ -153,7 +153,7 @@ export class UpgradeNotifier {
   }
 }
 
-/** No dot in it: in what is signed, dots part the id from the rest (Standard Webhooks). */
+/** Id without a dot: in the signed text, dots separate the id from the rest (Standard Webhooks). */
 function digest(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 32);
 }

@@ -6,7 +6,7 @@ import { Database } from '#platform/postgres';
 export const CHALLENGE_TTL_S = 300;
 const CHALLENGE_BYTES = 32;
 
-/** One statement: what expired goes, and a new challenge takes the place of an older one of the same ceremony. */
+/** One statement: deletes expired challenges, and replaces an older one of the same ceremony by the new one. */
 const ISSUE = `WITH old AS (DELETE FROM kernel.webauthn_challenges WHERE expires_at < clock_timestamp() - interval '1 day')
   INSERT INTO kernel.webauthn_challenges AS c (approver_id, principal, challenge, expires_at)
   VALUES ($1, $2, $3, clock_timestamp() + $4 * interval '1 second')
@@ -16,7 +16,7 @@ const ISSUE = `WITH old AS (DELETE FROM kernel.webauthn_challenges WHERE expires
 const TAKE = `DELETE FROM kernel.webauthn_challenges WHERE approver_id = $1 AND principal = $2
   RETURNING challenge, expires_at > clock_timestamp() AS fresh`;
 
-/** Challenges for registrations: of one person, for one caller, used once, for a few minutes. In PostgreSQL, so any replica will do. */
+/** Challenges for registrations: for one person and caller, once, for a few minutes. In PostgreSQL, for any replica. */
 @Injectable()
 export class ChallengeStore {
   constructor(private readonly database: Database) {}
@@ -33,7 +33,7 @@ export class ChallengeStore {
     return { challenge, expiresAt: row.expiresAt.toISOString() };
   }
 
-  /** Takes the challenge away, whatever becomes of the registration; null when there is none that still counts. */
+  /** Removes and returns the challenge, whatever the registration's outcome; null when none still counts. */
   async take(approverId: string, principal: string): Promise<string | null> {
     const [row] = await this.database.query<{ challenge: string; fresh: boolean }>(TAKE, [
       approverId,

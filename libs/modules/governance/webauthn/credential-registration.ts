@@ -20,17 +20,17 @@ import { CHALLENGE_TTL_S, ChallengeStore } from './challenge-store';
 import { ALGORITHMS, verifyRegistration } from './verify-registration';
 import { WebAuthnOptions } from './webauthn.options';
 
-/** Whose credential, and who asks. */
+/** Owner of the credential, and the caller. */
 export interface Registrant {
   approverId: string;
   principal: string;
-  /** A person registers for themself alone; a SuperAdmin also for who is to become an approver. */
+  /** A person registers only for themself; a SuperAdmin also for a future approver. */
   ownOnly: boolean;
 }
 
 /**
- * Registers credentials: a challenge, then what the authenticator made of it, checked and recorded raw. That gives nobody
- * a say. The credential gets it with the pool, by an upgrade of type `approver_pool`.
+ * Registers credentials: a challenge, then the authenticator's response, checked and recorded raw. That gives no one a
+ * say. The credential gets it with the pool, by an upgrade of type `approver_pool`.
  */
 @Injectable()
 export class CredentialRegistration {
@@ -143,14 +143,14 @@ export class CredentialRegistration {
   }
 }
 
-/** In base64url, as browsers want them. */
+/** Base64url, as browsers want it. */
 function credentialsOf(approver: Approver | undefined): string[] {
   return (approver?.keys ?? []).flatMap((key) =>
     key.algorithm === 'webauthn' ? Buffer.from(key.credentialId, 'base64').toString('base64url') : [],
   );
 }
 
-/** A pool could not take it: better said now than to the people who read its proposal. */
+/** Refuses a key that no pool could take: better now than when people read the proposal. */
 function refuseKnown(keyId: string, material: string, pool: PoolState): void {
   if (pool.revoked.has(material)) {
     throw new GovernanceError('credential_registered', 'This key was revoked; no pool can take it back.');

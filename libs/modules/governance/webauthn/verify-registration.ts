@@ -3,15 +3,15 @@ import { type RegistrationResponseJSON, verifyRegistrationResponse } from '@simp
 import { type ApproverKey, EvidenceError, keyMaterial } from '#evidence';
 import { GovernanceError } from '../domain/governance.error';
 
-/** COSE names of the signatures that the verifier of evidence knows: EdDSA and ES256. */
+/** COSE identifiers of the signatures that the verifier of evidence knows: EdDSA and ES256. */
 export const ALGORITHMS = [-8, -7];
-/** Without attestation, or self-attested: what kind of authenticator it is, nobody asks. */
+/** Without attestation, or self-attested: the kind of authenticator does not matter. */
 const FORMATS: ReadonlySet<string> = new Set(['none', 'packed']);
 
-/** What a registration was checked against, and everything raw that it can be checked with again. */
+/** Data that a registration was checked against, and all raw data for checking it again. */
 export interface VerifiedRegistration {
   key: Extract<ApproverKey, { algorithm: 'webauthn' }>;
-  /** What makes the key this key, whatever it is called. */
+  /** Identity of the key, independent of its name. */
   material: string;
   evidence: {
     challenge: string;
@@ -28,7 +28,7 @@ export interface VerifiedRegistration {
 
 /**
  * Checks a registration (WebAuthn Level 2, section 7.1): the challenge, the origin, the relying party, that the person
- * was there and proved to be themself, and that the key is one that evidence can be checked with.
+ * was present and verified, and that evidence can be checked with the key.
  * @throws GovernanceError `invalid_registration` with the reason
  */
 export async function verifyRegistration(

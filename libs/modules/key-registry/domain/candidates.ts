@@ -2,7 +2,7 @@ import { type KeyRegistryState, samePublicKey, type SignerEntry, type SignerPurp
 import { type BackendKey, entryOf } from './registration';
 import { KeyRegistryError } from './key-registry.error';
 
-/** The keys that the backend holds and that no registry event has ever named, nor another name of theirs. */
+/** The keys that the backend holds and that no registry event has ever named, under this name or another. */
 export function candidates(state: KeyRegistryState, offered: readonly BackendKey[]): BackendKey[] {
   const known = [...state.keys.values()].map(({ entry }) => entry);
   return offered.filter(
@@ -12,8 +12,8 @@ export function candidates(state: KeyRegistryState, offered: readonly BackendKey
 }
 
 /**
- * The key that is to come in the place of another, as the registry will have it: the one that is named, or the first that
- * is for everything that the old one is for.
+ * The key that will replace another, as the registry will have it: the named one, or the first that has all purposes of
+ * the old one.
  * @throws KeyRegistryError `no_candidate`
  */
 export function successorOf(
@@ -36,13 +36,13 @@ export function successorOf(
   );
 }
 
-/** What the next key of a series is called: `kernel-audit-ed25519-v2` after `kernel-audit-ed25519-v1`. */
+/** Name of a key in a series: `kernel-audit-ed25519-v2` comes after `kernel-audit-ed25519-v1`. */
 const SERIES = /^(.*?)(\d{1,9})$/;
 
 /**
- * Name and purposes of a key that is to come in the place of the one in force for a purpose: for all that this one is for,
- * and called as the next of its series, past all that anybody knows.
- * @param named the name it is to have; null takes the next of the series
+ * Name and purposes of a key that will replace the one in force for a purpose: it has the same purposes, and the next
+ * name of the series after all known ones.
+ * @param named the name of the new key; null takes the next of the series
  * @throws KeyRegistryError `signer_exists` when the registry has this name
  */
 export function keyToMake(

@@ -3,14 +3,14 @@ import { type KeyRegistryState, type SignerPurpose } from '#evidence';
 export interface KeyAge {
   kid: string;
   purposes: readonly SignerPurpose[];
-  /** RFC 3339: when it was registered. */
+  /** Time of registration, RFC 3339. */
   since: string;
   ageMs: number;
-  /** It is the key in force for one of its purposes, and old enough to be replaced. */
+  /** Whether it is the key in force for one of its purposes, and old enough to be replaced. */
   due: boolean;
 }
 
-/** How old the active keys are. One that was replaced already and only waits for its end is not due. */
+/** Ages of the active keys. One that was already replaced and only waits for its end is not due. */
 export function keyAges({ keys }: KeyRegistryState, now: number, maxAgeMs: number): KeyAge[] {
   const active = [...keys.values()].filter(({ entry }) => entry.status === 'active');
   return active.map(({ entry, added }) => {

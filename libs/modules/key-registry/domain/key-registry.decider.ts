@@ -8,13 +8,13 @@ import {
 } from '#evidence';
 import { KeyRegistryError } from './key-registry.error';
 
-/** What can be decided about a key that is registered, with what the decision needs to know. */
+/** Commands about a registered key, with the data that the decision needs. */
 export type KeyCommand =
   | {
       kind: 'rotate';
       from: string;
       to: SignerEntry;
-      /** By the new key, over `signerPossessionInput`. */
+      /** Signature by the new key over `signerPossessionInput`. */
       counterSignature: string;
     }
   | { kind: 'retire'; kid: string; reason: string }
@@ -24,7 +24,7 @@ export type KeyCommand =
       to: SignerEntry;
       counterSignature: string;
       reason: string;
-      /** RFC 3339: from when on others may have the key. */
+      /** Time from which others may have the key, RFC 3339. */
       compromisedAt: string;
     }
   | {
@@ -32,16 +32,16 @@ export type KeyCommand =
       kid: string;
       reason: string;
       compromisedAt: string;
-      /** By shard, the first position in doubt. */
+      /** The first position in doubt, by shard. */
       since: readonly { shard: number; seq: number }[];
-      /** What the kernel stands by. */
+      /** Events that the kernel confirms. */
       reattested: readonly ReattestedRange[];
     };
 
 export interface KeyContext {
   /** Milliseconds since 1970. */
   now: number;
-  /** How long a replaced key stays valid at least: every process has to have changed over before it ends. */
+  /** Shortest time that a replaced key stays valid: every process must have switched before it ends. */
   overlapMs: number;
 }
 
@@ -54,7 +54,7 @@ export interface KeyEvent {
 
 /**
  * Decides about the registry as it is folded from the chain. Pure.
- * @returns no event when it was decided already
+ * @returns no event when it is already decided
  * @throws KeyRegistryError, EvidenceError `weak_public_key`
  */
 export function decideKeys(
@@ -96,7 +96,7 @@ export function keyOf(state: KeyRegistryState, kid: string): RegisteredKey {
   throw new KeyRegistryError('signer_not_found', `There is no signer "${kid}".`);
 }
 
-/** Whether `to` may come in the place of `from`. */
+/** Refuses `to` when it may not replace `from`. */
 function replaceable(state: KeyRegistryState, from: string, to: SignerEntry): void {
   const old = keyOf(state, from).entry;
   if (old.status !== 'active') {
@@ -166,7 +166,7 @@ function compromise(
   const { entry, doubt } = keyOf(state, kid);
   if (doubt !== null) return [];
   if (entry.status === 'active') {
-    // Whoever says it has to be a key that is trusted, and something must be there to go on with.
+    // A trusted key must sign this, and there must be one to go on with.
     const successor = [...state.keys.values()].some(
       ({ entry: one }) =>
         one.signer_kid !== kid &&

@@ -1,6 +1,6 @@
 import { type SignerEntry, type SignerPurpose } from '#evidence';
 
-/** A key as its backend tells of it. */
+/** A key as reported by its backend. */
 export interface BackendKey {
   kid: string;
   keyVersion: string;
@@ -13,8 +13,8 @@ export interface BackendKey {
 export const NEEDED_PURPOSES = ['audit', 'manifest'] as const satisfies readonly SignerPurpose[];
 
 /**
- * The purposes whose first key registers itself, in this order. Without a checkpoint key everything is recorded and
- * signed all the same; only the manifests of the archive's days and the reports of audits wait for one.
+ * The purposes whose first key registers itself, in this order. Without a checkpoint key everything is still recorded
+ * and signed; only the manifests of the archive's days and the reports of audits wait for one.
  */
 export const REGISTERED_PURPOSES = [
   ...NEEDED_PURPOSES,
@@ -23,8 +23,9 @@ export const REGISTERED_PURPOSES = [
 
 /**
  * The keys to register on a first start: for each of these purposes that no key was ever registered for, the backend's
- * first key with it; for audit the one that is named, if one is. The audit key comes first, since it signs its own registration and all that follow.
- * A purpose that has, or had, a registered key is left alone: replacing a key is a rotation and needs a decision.
+ * first key with it; for audit the named one, if any. The audit key comes first, since it signs its own registration
+ * and all that follow. A purpose that has, or had, a registered key is left alone: replacing a key is a rotation and
+ * needs a decision.
  */
 export function keysToRegister(
   registered: readonly SignerEntry[],
@@ -67,7 +68,7 @@ export function activeKey(
   return null;
 }
 
-/** @param how it came into the registry, for people */
+/** @param how the way it came into the registry, for people */
 export function entryOf(key: BackendKey, deployedAt: string, how: string): SignerEntry {
   return {
     signer_kid: key.kid,

@@ -18,7 +18,7 @@ import { RetireKey } from '../retire-key.handler';
 import { RotateKey } from '../rotate-key.handler';
 import { type Candidates, GetCandidates } from '../get-candidates.handler';
 
-/** Changes of the registry by a SuperAdmin; what needs several people is an upgrade (libs/modules/governance). */
+/** Changes of the registry by a SuperAdmin; one that needs several people is an upgrade (libs/modules/governance). */
 @Controller('kernel/keys')
 export class KeyChangesController {
   constructor(

@@ -8,12 +8,12 @@ import { KeyRegistryOptions } from '../key-registry.options';
 import { GetSigners } from '../get-signers.handler';
 
 /**
- * A minute is how long a compromised key may go on in a verifier's cache. What is older has to be asked for again,
- * which costs an answer without a body as long as nothing has changed.
+ * A compromised key may stay in a verifier's cache for a minute. An older copy must be asked for again, which costs an
+ * answer without a body as long as nothing has changed.
  */
 const CACHE_CONTROL = 'public, max-age=60, must-revalidate';
 
-/** The registry is for those with a role; the public keys in the verifiers' formats need TLS alone. */
+/** The registry requires a role; the public keys in the verifiers' formats require only TLS. */
 @Controller('kernel/keys')
 export class KeysController {
   constructor(
@@ -58,7 +58,7 @@ export class KeysController {
   }
 }
 
-/** 304 when the caller has these very bytes (RFC 9110 section 13.1.2). */
+/** Answers 304 when the caller already has these bytes (RFC 9110 section 13.1.2). */
 function cacheable(text: string, known: string | undefined, response: ServerResponse): BytesAnswer {
   const tag = `"${sha256Hex(text)}"`;
   response.setHeader('ETag', tag);

@@ -12,14 +12,14 @@ interface SecurityStatus {
   origin: string;
   mode: 'normal' | 'read-only' | 'safe-mode';
   modeSince: string;
-  /** The store is being rebuilt: what is read now is not everything yet. */
+  /** Whether the store is being rebuilt: reads do not return everything yet. */
   restoring: boolean;
   signers: SignerEntry[];
   heads: ShardHead[];
   signing: { ok: boolean; detail: string };
 }
 
-/** How this kernel stands, for whoever is about to trust it. */
+/** Security status of this kernel, for anyone who is about to trust it. */
 @Controller('kernel/security')
 export class SecurityStatusController {
   constructor(
@@ -43,7 +43,7 @@ export class SecurityStatusController {
     return { origin: this.options.origin, mode, modeSince: since, restoring, signers, heads, signing };
   }
 
-  /** What is wrong is told without addresses or credentials: this route asks for no role. */
+  /** Faults are reported without addresses or credentials: this route requires no role. */
   private async signing(): Promise<{ ok: boolean; detail: string }> {
     const problem = this.keys.problem();
     if (problem !== null) return { ok: false, detail: 'no registered key can sign' };

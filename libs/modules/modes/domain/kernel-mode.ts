@@ -1,8 +1,8 @@
 import { type Actor } from '#evidence';
 
 /**
- * - `normal`: everyone does what they may
- * - `read-only`: no write; what it takes when the signing backend is away for long, or before an intervention
+ * - `normal`: everyone may do what their role allows
+ * - `read-only`: no write; for long outages of the signing backend, or before an intervention
  * - `safe-mode`: no write and no signature; while evidence or keys are in doubt, or the store is rebuilt
  */
 export type KernelMode = 'normal' | 'read-only' | 'safe-mode';
@@ -21,7 +21,7 @@ export interface ModeState {
 
 /** A change that is not in the chain yet. */
 export interface ModeChange {
-  /** Of the event that records it. */
+  /** Id of the event that records it. */
   readonly eventId: string;
   readonly from: KernelMode;
   readonly to: KernelMode;

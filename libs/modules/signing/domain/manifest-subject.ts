@@ -1,6 +1,6 @@
 import { type JsonObject, type JsonValue, manifestDigest } from '#evidence';
 
-/** What a manifest signature speaks of: the statement's subject and predicate (docs/spec/manifest-signature.md). */
+/** Subject of a manifest signature: the statement's subject and predicate (docs/spec/manifest-signature.md). */
 export interface ManifestSubject {
   manifestId: string;
   version: string;
@@ -11,7 +11,7 @@ export interface ManifestSubject {
   division: string | null;
 }
 
-/** A manifest too large to send is named by its digest alone. */
+/** A manifest too large to send is named only by its digest. */
 export interface ManifestReference {
   manifestId: string;
   version: string | number;
@@ -20,7 +20,7 @@ export interface ManifestReference {
   division?: string;
 }
 
-/** Recorded where a manifest names no version or kind of its own: the digest still says exactly what was signed. */
+/** Recorded if a manifest names no version or kind of its own: the digest still says exactly what was signed. */
 export const UNVERSIONED = 'unversioned';
 export const DEFAULT_KIND = 'manifest';
 
