@@ -34,7 +34,7 @@ async function refusal(promise: Promise<unknown>): Promise<Partial<ArchiveError>
   );
 }
 
-/** What every archive has to do, run against each. */
+/** Tests of what every archive has to do, run against each. */
 function behavesAsArchive(open: (options?: OpenOptions) => Promise<Archive>): void {
   let archive: Archive;
   let at: string;
@@ -184,7 +184,7 @@ function behavesAsArchive(open: (options?: OpenOptions) => Promise<Archive>): vo
     expect(await list('2026/02/01/b')).toEqual(names.slice(3, 4));
     expect(await list('2027')).toEqual([]);
     for (const [n, name] of names.entries()) expect(await list('', name)).toEqual(names.slice(n + 1));
-    // A key need not exist to be gone on from, nor lie within the prefix.
+    // The key to go on from need not exist, nor lie within the prefix.
     expect(await list('', '2026/02')).toEqual(names.slice(2));
     expect(await list('2026/02', '2026/01/31/a')).toEqual(names.slice(2, 4));
     expect(await list('2026/02', '2026/03')).toEqual([]);

@@ -47,7 +47,7 @@ export function archivedEvent(event: Pick<AuditEvent, 'id' | 'ts'>, bytes: Uint8
 }
 
 /**
- * Checked before anything is sent: a digest that does not belong to the bytes is a mistake of the caller, and storing
+ * Checks before anything is sent: a digest that does not belong to the bytes is a mistake of the caller, and storing
  * them would make it permanent.
  */
 export function assertArchivable({ key, bytes, sha256 }: ArchiveObject): void {

@@ -10,7 +10,7 @@ import {
 } from '#platform/process';
 import { DEFAULT_RETENTION_DAYS, MAX_RETENTION_DAYS } from './retention-policy';
 
-/** Where the archive is: the settings that every app with an archive declares, spread into its own `defineConfig`. */
+/** Settings for the place of the archive: every app with an archive spreads them into its own `defineConfig`. */
 export const archiveSettings = {
   KERNEL_ARCHIVE: {
     schema: oneOf('fs', 's3'),

@@ -3,7 +3,8 @@ import { CodedError } from '#evidence';
 /**
  * - `different_object`: another object is stored under this key; an integrity alarm, nothing was changed.
  *   `details` has `key`, `expected` and `found` (hex SHA-256)
- * - `not_protected`: the archive, or an object in it, is not kept from being changed; `details.missing` says what lacks
+ * - `not_protected`: the archive, or an object in it, is not protected from change; `details.missing` says what is
+ *   missing
  * - `digest_mismatch`: the bytes handed over do not have the digest that came with them
  * - `corrupt_object`: what was read or stored does not match its checksum
  * - `object_missing`: there is no object under this key
@@ -11,12 +12,12 @@ import { CodedError } from '#evidence';
  * - `bucket_missing`: there is no such bucket
  * - `invalid_key`: not a key of this archive (archive-key.ts)
  * - `path_escape`: a symbolic link, or something else that is no plain folder or file, lies on the way to the object
- * - `object_hidden`: the object was hidden by a delete marker; its versions are still there
+ * - `object_hidden`: the object was hidden by a delete marker; its versions still exist
  * - `access_denied`: the credentials or file permissions do not allow it
  * - `unsupported`: the server lacks something that the archive needs
- * - `unavailable`: away, overloaded or out of space, also after the retries; whether a write took place is not known,
- *   and the same call later gives the answer
- * - `invalid_options`: what the archive was opened with
+ * - `unavailable`: unreachable, overloaded or out of space, even after the retries; whether a write took place is not
+ *   known, and the same call later gives the answer
+ * - `invalid_options`: the archive was opened with options that are not valid
  * - `closed`: the archive is shutting down
  */
 export type ArchiveErrorCode =

@@ -1,25 +1,25 @@
 /**
- * An append-only store of whole objects. What was put is never overwritten, shortened or deleted through it.
+ * An append-only store of whole objects. It never overwrites, shortens or deletes what was put.
  *
- * Every write resolves only when the object is durable, and may be repeated: an equal object that is there already is
+ * Every write resolves only when the object is durable, and may be repeated: an equal object that already exists is
  * success. All methods throw ArchiveError.
  */
 export interface Archive {
   /**
    * Stores the bytes exactly as they are.
-   * @returns `already` when an object with the same bytes is there and as protected as this one would be
-   * @throws ArchiveError `different_object` when another object is there
+   * @returns `already` when an object with the same bytes exists and is as protected as this one would be
+   * @throws ArchiveError `different_object` when another object exists
    */
   put(object: ArchiveObject): Promise<PutOutcome>;
 
-  /** The same for what is no event: day manifests, reports. Its digest is computed here. */
+  /** Stores what is not an event: day manifests, reports. Computes the digest itself. */
   putDocument(key: string, bytes: Uint8Array): Promise<PutOutcome>;
 
   /** The bytes, or null when there is no such object. At most MAX_OBJECT_BYTES. */
   get(key: string): Promise<Uint8Array | null>;
 
   /**
-   * What is stored, in ascending order of the keys' bytes, read as it is consumed: memory does not grow with the
+   * Lists what is stored, in ascending order of the keys' bytes, read as it is consumed: memory does not grow with the
    * archive. Objects that are put meanwhile may or may not be among them.
    */
   list(prefix: string, options?: ListOptions): AsyncIterable<ListedObject>;
@@ -30,30 +30,30 @@ export interface Archive {
    */
   setLegalHold(key: string, on: boolean): Promise<void>;
 
-  /** How long the object is kept, or null when there is none. */
+  /** Retention of the object, or null when there is none. */
   retention(key: string): Promise<Retention | null>;
 
   /**
-   * For production: settles when objects in this archive cannot be changed or deleted before their time.
-   * @throws ArchiveError `not_protected`, with everything that lacks
+   * Settles when objects in this archive cannot be changed or deleted before their time: for production.
+   * @throws ArchiveError `not_protected`, with everything that is missing
    */
   assertProtected(): Promise<void>;
 
-  /** Refuses what has not begun, lets the rest end, and gives its connections back. */
+  /** Refuses operations that have not begun, lets the others end, and releases its connections. */
   close(): Promise<void>;
 }
 
 export interface ArchiveObject {
   key: string;
   bytes: Uint8Array;
-  /** Of `bytes`, 64 lower-case hex digits. */
+  /** SHA-256 of `bytes`, 64 lower-case hex digits. */
   sha256: string;
 }
 
 export type PutOutcome = 'stored' | 'already';
 
 export interface ListOptions {
-  /** Only keys behind this one. */
+  /** Only keys after this one. */
   after?: string;
 }
 
@@ -66,7 +66,7 @@ export interface ListedObject {
 export type RetentionMode = 'GOVERNANCE' | 'COMPLIANCE';
 
 export interface Retention {
-  /** Null when nothing keeps the object but a legal hold. */
+  /** Null when only a legal hold keeps the object. */
   mode: RetentionMode | null;
   retainUntil: Date | null;
   legalHold: boolean;
@@ -81,12 +81,12 @@ export interface FinishedOperation {
   operation: 'put' | 'get' | 'list' | 'legal_hold' | 'retention' | 'assert_protected';
   /** `ok` includes `already`; otherwise an ArchiveErrorCode. */
   outcome: string;
-  /** Without the time that it waited for its turn. */
+  /** Duration without the wait for its turn. */
   ms: number;
 }
 
-/** Far above an event (64 KiB) and any report; bounds what one read may take. */
+/** Far above an event (64 KiB) and any report; limits what one read may take. */
 export const MAX_OBJECT_BYTES = 64 * 1024 * 1024;
 
-/** Operations under way at once. Enough to hide a cloud store's latency; the rest waits its turn. */
+/** Concurrent operations. Enough to hide a cloud store's latency; the rest wait their turn. */
 export const DEFAULT_PARALLEL = 32;

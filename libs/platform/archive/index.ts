@@ -1,6 +1,6 @@
 /**
- * The archive: one port, an S3 bucket with object lock or a folder behind it (docs/adr/0060).
- * It stores and proves what it is given, and decides neither what nor when: that is apps/archiver.
+ * The archive: one port, with an S3 bucket with object lock or a folder behind it (docs/adr/0060).
+ * It stores and proves what it is given; apps/archiver decides what and when.
  */
 export {
   type Archive,

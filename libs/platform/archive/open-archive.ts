@@ -7,14 +7,14 @@ import { S3Archive, type S3ArchiveOptions } from './s3/s3-archive';
 
 export interface OpenArchiveOptions {
   observer?: ArchiveObserver;
-  /** Operations under way at once. Default DEFAULT_PARALLEL. */
+  /** Concurrent operations. Default DEFAULT_PARALLEL. */
   parallel?: number;
 }
 
 /**
- * Opens the archive that the settings name; a bucket is not talked to yet.
- * In production the caller goes on only when `assertProtected` of the archive has settled.
- * @throws ConfigError naming what the chosen archive lacks, or what must not be in production
+ * Opens the archive that the settings name; does not contact a bucket yet.
+ * In production the caller continues only when `assertProtected` of the archive has settled.
+ * @throws ConfigError naming what the chosen archive lacks, or what production must not have
  */
 export async function openArchive(
   settings: ArchiveSettings,

@@ -1,11 +1,11 @@
 import { type RetentionMode } from './archive';
 import { ArchiveError } from './archive.error';
 
-/** How every object is locked when it is stored. */
+/** Lock that every object gets when it is stored. */
 export interface RetentionPolicy {
   /**
-   * `GOVERNANCE`: only who holds a special right may shorten it. `COMPLIANCE`: nobody can, the owner of the account
-   * included, until the time is over.
+   * `GOVERNANCE`: only the holder of a special right may shorten it. `COMPLIANCE`: no one can, not even the owner of
+   * the account, until the time is over.
    */
   mode: RetentionMode;
   /** Whole days from the moment of storing. */
@@ -14,11 +14,11 @@ export interface RetentionPolicy {
 
 /** Seven years of which two are leap years (deployment guide, section 9: "e.g., 7 years"). */
 export const DEFAULT_RETENTION_DAYS = 2_557;
-/** What S3 takes: 100 years. */
+/** Limit of S3: 100 years. */
 export const MAX_RETENTION_DAYS = 36_500;
 
 const DAY_MS = 86_400_000;
-/** Clocks of server and client differ, and S3 keeps whole seconds: a lock this much short of its time is as good. */
+/** Clocks of server and client differ, and S3 keeps whole seconds: a lock this much short of its time is accepted. */
 const SLACK_MS = DAY_MS;
 
 export function assertRetentionPolicy({ mode, days }: RetentionPolicy): void {
@@ -40,7 +40,7 @@ export function retainUntil(policy: RetentionPolicy, storedAt: Date): Date {
   return new Date(storedAt.getTime() + policy.days * DAY_MS);
 }
 
-/** Whether a lock that an object has is worth what the policy would have given it when it was stored. */
+/** Whether the lock of an object is as strong as the one that the policy would have given it when it was stored. */
 export function keepsAsLongAs(
   lock: { mode: RetentionMode | null; retainUntil: Date | null },
   policy: RetentionPolicy,

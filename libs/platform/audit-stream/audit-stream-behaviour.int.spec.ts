@@ -26,7 +26,7 @@ interface ConsumerOptions {
 interface OpenedStream {
   publisher: AuditStreamPublisher;
   consumer(options?: ConsumerOptions): AuditStreamConsumer;
-  /** What kernel and relay do with the events of a chain from a number on. */
+  /** Does what kernel and relay do with the events of a chain from a number on. */
   publish(chain: EvidenceChain, from: number): Promise<void>;
   /** Kills the server. */
   away(): Promise<void>;
@@ -37,7 +37,7 @@ interface OpenedStream {
 const SHARDS = 2;
 const MIB = 1024 * 1024;
 
-/** What every transport has to do, run against each with a real server. */
+/** Tests of what every transport has to do, run against each with a real server. */
 function behavesAsAuditStream(open: () => Promise<OpenedStream>): void {
   let stream: OpenedStream;
   let chain: EvidenceChain;
@@ -232,9 +232,9 @@ function behavesAsAuditStream(open: () => Promise<OpenedStream>): void {
     });
     try {
       await until(() => began, 'the first batch');
-      // Time for whatever would read on, which is what must not be there.
+      // Time for a subscription that would continue to read, which must not exist.
       await new Promise((resolve) => setTimeout(resolve, 1_500));
-      // Of 32 MiB: a batch, and what the clients need to read it.
+      // Out of 32 MiB: a batch, and what the clients need to read it.
       expect(held() - before).toBeLessThan(10 * MIB);
     } finally {
       release();

@@ -5,34 +5,34 @@ import { type AuditStreamError } from './audit-stream.error';
  * the canonical bytes of one event, in the order of `seq`. Two transports: Kafka, and PostgreSQL for one machine.
  */
 
-/** One record as the transport hands it over: nothing about it has been checked. */
+/** One unchecked record as the transport hands it over. */
 export interface StreamRecord {
   readonly bytes: Uint8Array;
-  /** Where reading goes on after this record, in the transport's own terms (Kafka: the next offset). */
+  /** Where reading continues after this record, in the transport's own terms (Kafka: the next offset). */
   readonly nextCursor: string;
 }
 
-/** How far a consumer has come in one shard. */
+/** Position of a consumer in one shard. */
 export interface StreamPosition {
   /** 0 before the first event. */
   readonly seq: number;
   /** Hex hash of the event at `seq`; the genesis value at 0. */
   readonly hash: string;
-  /** Of the last record that was handled; null to begin with the oldest that the transport has. */
+  /** Cursor of the last handled record; null to begin with the oldest that the transport has. */
   readonly cursor: string | null;
 }
 
 /** The relay's side. */
 export interface AuditStreamPublisher {
   /**
-   * Sees to it that there is one partition per shard.
+   * Ensures that each shard has one partition.
    * @throws AuditStreamError `partitions_mismatch` for a topic with another number, `stream_unavailable`
    */
   prepare(): Promise<void>;
 
   /**
    * Resolves when the records are as durable as the transport makes them (Kafka: acks=all). One call at a time per
-   * shard; after a failure, any of them may be in the stream, and they are published again.
+   * shard; after a failure, any of the records may be in the stream, and the caller publishes them again.
    * @throws AuditStreamError `stream_unavailable`
    */
   publish(shard: number, events: readonly PublishedEvent[]): Promise<void>;
@@ -51,10 +51,11 @@ export interface PublishedEvent {
 /** The workers' side. */
 export interface AuditStreamConsumer {
   /**
-   * Hands over the shard's records behind a position, in order, in batches, one batch at a time, until `signal` is
-   * aborted. Resolves then; waits out a transport that is away.
-   * @param handle what it throws ends the subscription with that error; the batch is handed over again by the next one
-   * @throws AuditStreamError `records_lost` when the transport no longer has what follows the position
+   * Hands over the shard's records after a position, in order, one batch at a time, until `signal` is aborted. Then
+   * resolves; waits while the transport is unreachable.
+   * @param handle an error from it ends the subscription with that error; the next subscription hands the batch over
+   * again
+   * @throws AuditStreamError `records_lost` when the transport no longer has the records after the position
    */
   consume(
     shard: number,
@@ -69,10 +70,10 @@ export interface AuditStreamConsumer {
   close(): Promise<void>;
 }
 
-/** Told what a transport does not throw. */
+/** Observer of what a transport does not throw. */
 export interface AuditStreamObserver {
   /** A subscription lost its transport and tries again, until it succeeds or is aborted. */
   readonly onInterrupted?: (shard: number, error: AuditStreamError) => void;
-  /** Kafka: the offset could not be noted for the group. Nothing depends on it but tools that show the lag. */
+  /** Kafka: the offset could not be noted for the group. Only tools that show the lag depend on it. */
   readonly onOffsetNotNoted?: (shard: number, error: AuditStreamError) => void;
 }

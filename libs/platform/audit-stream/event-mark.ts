@@ -1,10 +1,10 @@
-/** What an event says about its place, taken as it is: to find one's own place in a stream, never to trust it. */
+/** Claim of an event about its place, unchecked: for finding one's own place in a stream, never for trust. */
 export interface EventMark {
   readonly seq: number;
   readonly hash: string;
 }
 
-/** Null for bytes that are no event. */
+/** Returns null for bytes that are not an event. */
 export function eventMark(bytes: Uint8Array): EventMark | null {
   try {
     const parsed = JSON.parse(

@@ -1,7 +1,7 @@
 /**
- * The stream of committed events from the relay to the apps that follow it: one port, Kafka or PostgreSQL behind it
- * (docs/pipeline.md), how a follower runs, and the audit index that the indexer fills. It is no source of truth: that is
- * #platform/event-store, and a follower verifies what it reads.
+ * The stream of committed events from the relay to the apps that follow it: one port with Kafka or PostgreSQL behind it
+ * (docs/pipeline.md), the runner of followers, and the audit index that the indexer fills. It is not the source of
+ * truth: that is #platform/event-store, and a follower verifies what it reads.
  */
 export {
   type AuditStreamConsumer,

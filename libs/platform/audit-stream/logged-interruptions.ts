@@ -2,10 +2,10 @@ import { type Logger } from '#platform/process';
 import { type AuditStreamObserver } from './audit-stream';
 import { type AuditStreamError } from './audit-stream.error';
 
-/** A transport that stays away is tried every other second: it is not said each time. */
+/** An unreachable transport is tried every other second: not every failure is logged. */
 const SAY_AGAIN_MS = 60_000;
 
-/** Has interruptions of the stream logged: each once, and once a minute while it lasts. */
+/** Logs interruptions of the stream: each once, and once a minute while it lasts. */
 export function loggedInterruptions(logger: Logger): AuditStreamObserver {
   const said = new Map<string, { message: string; at: number }>();
   const warn = (shard: number, { message }: AuditStreamError, what: string): void => {

@@ -14,22 +14,22 @@ import { PostgresPublisher } from './postgres/postgres-publisher';
 import { type StreamSettings, type StreamTopicSettings } from './stream-settings';
 
 export interface OpenConsumerOptions {
-  /** Which worker: `indexer`, `archiver`. */
+  /** Name of the worker: `indexer`, `archiver`. */
   readonly consumer: string;
   readonly shards: number;
-  /** Initialised; stays the caller's. Read by the stream over PostgreSQL. */
+  /** Initialised; owned by the caller. The stream over PostgreSQL reads it. */
   readonly dataSource: DataSource;
   readonly observer?: AuditStreamObserver;
-  /** Given: the TLS files are followed while they are renewed, and it is told of that. Left out: they are read once. */
+  /** With it, the TLS files are followed while they are renewed, which it logs. Without it, they are read once. */
   readonly logger?: Logger;
 }
 
-/** What files are read once for. */
+/** Logger for files that are read once. */
 const SILENT = createLogger({ app: 'audit-stream', level: 'silent' });
 
 /**
- * The relay's side of the stream that the settings name. Nothing is connected yet.
- * @throws ConfigError naming what the chosen stream lacks, or what must not be in production
+ * Opens the relay's side of the stream that the settings name. Does not connect yet.
+ * @throws ConfigError naming what the chosen stream lacks, or what production must not have
  */
 export function openStreamPublisher(
   settings: StreamSettings & StreamTopicSettings,
@@ -57,8 +57,8 @@ export function openStreamPublisher(
 }
 
 /**
- * A worker's side of the stream that the settings name. Nothing is connected yet.
- * @throws ConfigError naming what the chosen stream lacks, or what must not be in production
+ * Opens a worker's side of the stream that the settings name. Does not connect yet.
+ * @throws ConfigError naming what the chosen stream lacks, or what production must not have
  */
 export function openStreamConsumer(
   settings: StreamSettings,
@@ -71,7 +71,7 @@ export function openStreamConsumer(
     connection: kafkaConnection(settings, `kernel-${consumer}`, logger),
     topic: settings.kafkaTopic,
     shards,
-    // Of this topic, and so of this kernel alone.
+    // Specific to this topic, and so to this kernel alone.
     group: `${settings.kafkaTopic}.${consumer}`,
     ...observed,
   });

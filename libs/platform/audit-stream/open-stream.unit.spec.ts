@@ -20,7 +20,7 @@ const production = {
 function opened(env: Record<string, string>): string {
   const settings = loadConfig(definition, env);
   openStreamPublisher(settings, { shards: 1 });
-  // Kafka's side needs no database, and PostgreSQL's is opened by its own suite.
+  // Kafka's side needs no database, and PostgreSQL's own suite opens that side.
   if (settings.stream === 'kafka') {
     openStreamConsumer(settings, { consumer: 'indexer', shards: 1, dataSource: {} as DataSource });
   }

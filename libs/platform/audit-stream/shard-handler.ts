@@ -1,37 +1,37 @@
 import { type AuditEvent } from '#evidence';
 import { type StreamPosition } from './audit-stream';
 
-/** An event that passed all checks and comes right behind the handler's position. */
+/** An event that passed all checks and directly follows the handler's position. */
 export interface VerifiedEvent {
   readonly event: AuditEvent;
   /** The canonical bytes. */
   readonly bytes: Uint8Array;
-  /** Goes into the position with the event. */
+  /** Stored in the position with the event. */
   readonly nextCursor: string;
 }
 
 /**
- * What a worker does with events. One handler serves every shard; the runner calls it for one batch of a shard at a
- * time, only with verified events that continue the position which it read.
+ * A worker's handling of events. One handler serves every shard; the runner calls it for one batch of a shard at a
+ * time, only with verified events that follow the position which it read.
  */
 export interface ShardHandler {
-  /** The position as it is stored: read when a subscription begins, and again after `apply` has thrown. */
+  /** Stored position: read when a subscription begins, and again after `apply` has thrown. */
   position(shard: number): Promise<StreamPosition>;
 
   /**
-   * Effect and position in one transaction, all or none. @throws PositionMoved when another process moved the
-   * position meanwhile; whatever else it throws is tried again after a pause, unless it is an IntegrityFault
+   * Applies effect and position in one transaction, all or none. @throws PositionMoved when another process moved the
+   * position meanwhile; any other error is tried again after a pause, unless it is an IntegrityFault
    */
   apply(shard: number, events: readonly VerifiedEvent[]): Promise<void>;
 }
 
-/** Another process of the same worker was first: read the position anew and go on from there. */
+/** Another process of the same worker was first: read the position again and continue from there. */
 export class PositionMoved extends Error {
   override readonly name = 'PositionMoved';
 }
 
 /**
- * What is stored, archived or read contradicts the chain. Stops the shard until a person has looked; counted in
+ * Stored, archived or read data contradicts the chain. Stops the shard until a person has looked; counted in
  * `audit_integrity_failures_total` by `kind`.
  */
 export class IntegrityFault extends Error {

@@ -10,7 +10,7 @@ import {
   wholeNumber,
 } from '#platform/process';
 
-/** Where the audit stream is: the settings that every app at the stream spreads into its own `defineConfig`. */
+/** Settings for the place of the audit stream; every app at the stream spreads them into its own `defineConfig`. */
 export const streamSettings = {
   KERNEL_STREAM: {
     schema: oneOf('postgres', 'kafka'),
@@ -65,7 +65,7 @@ export const streamSettings = {
   },
 } as const satisfies Record<string, MemberDefinition>;
 
-/** How the relay makes the topic where there is none. An existing one keeps its settings. */
+/** Settings with which the relay creates a missing topic. An existing one keeps its settings. */
 export const streamTopicSettings = {
   KAFKA_REPLICATION_FACTOR: {
     schema: wholeNumber({ min: 1, max: 32 }),

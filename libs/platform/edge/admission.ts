@@ -13,12 +13,12 @@ import { attachContext, contextOf, RequestContext } from './request-context';
 
 /** A plain token: nothing that could break out of a log line or a header. */
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
-/** What the document does not describe shares one label, or any caller could make metrics without end. */
+/** Routes outside the document share one label, or any caller could create metrics without limit. */
 const UNKNOWN_ROUTE = 'unknown';
 const SITE_ROUTE = 'site';
 const KNOWN_METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
-/** For an API that answers machines: nothing to sniff, frame, cache or leak. */
+/** Headers for an API that answers machines: nothing to sniff, frame, cache or leak. */
 const SECURITY_HEADERS = new Map([
   ['Cache-Control', 'no-store'],
   ['Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'"],
@@ -35,20 +35,20 @@ export interface AdmissionOptions {
   readonly maxConcurrent: number;
   /** Runs the operation's handler. */
   readonly dispatch: (operation: Operation, request: IncomingMessage, response: ServerResponse) => void;
-  /** Answers what the document does not describe; without it that is not found. */
+  /** Answers requests that the document does not describe; without it they get "not found". */
   readonly site?: RequestListener | undefined;
 }
 
-/** First to see a request: gives it an id and a context, finds its operation, and keeps their number bounded. */
+/** First to see a request: gives it an id and a context, finds its operation, and limits the number of requests. */
 export class Admission {
   private running = 0;
   private draining: (() => void) | undefined;
-  /** There once the app's modules are. */
+  /** Set once the app's modules exist. */
   gate: WriteGate | undefined;
 
   constructor(private readonly options: AdmissionOptions) {}
 
-  /** Every answer from now on closes its connection; `onFinished` is called after each request that ends. */
+  /** Makes every answer from now on close its connection; calls `onFinished` after each request that ends. */
   drain(onFinished: () => void): void {
     this.draining = onFinished;
   }

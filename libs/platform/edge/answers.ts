@@ -7,7 +7,7 @@ export class BytesAnswer {
   ) {}
 }
 
-/** Documents that are sent as they come, each on a line of its own (NDJSON). */
+/** Documents sent as they come, each on a line of its own (NDJSON). */
 export class NdjsonAnswer {
   constructor(readonly pages: AsyncIterable<readonly Uint8Array[]>) {}
 }

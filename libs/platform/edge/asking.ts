@@ -2,7 +2,7 @@ import { BytesAnswer } from './answers';
 import { actorOf, type Principal } from './access/principal';
 import { type RequestContext } from './request-context';
 
-/** Header that has a read wait until a position is there. */
+/** Header that makes a read wait for a position. */
 export const MIN_POSITION = 'kernel-min-position';
 /** openapi/kernel.yaml: the page length when a caller names none. */
 const DEFAULT_LIMIT = 50;
@@ -16,7 +16,7 @@ export function pageOf({ cursor, limit }: PageParameters): { cursor?: string; li
   return { limit: limit ?? DEFAULT_LIMIT, ...(cursor === undefined ? {} : { cursor }) };
 }
 
-/** Who asks for a decision, and how its answer is remembered, as the event store takes it. */
+/** Returns who asks for a decision, and how its answer is remembered, in the form of the event store. */
 export function askedBy(caller: Principal, context: RequestContext) {
   return {
     actor: actorOf(caller),
@@ -25,7 +25,7 @@ export function askedBy(caller: Principal, context: RequestContext) {
   };
 }
 
-/** A command's answer as it goes out; the log line of the request names the events that it committed. */
+/** Returns a command's answer as it is sent; the log line of the request names the events that it committed. */
 export function answered(
   context: RequestContext,
   { status, body, eventIds = [] }: { status: number; body: Uint8Array; eventIds?: readonly string[] },

@@ -2,23 +2,23 @@ import { type ServerResponse } from 'node:http';
 import { type BytesAnswer } from './answers';
 import { contextOf } from './request-context';
 
-/** What a caller may wait for beyond the commit, in the header Kernel-Await. */
+/** Durability beyond the commit that a caller may wait for, in the header Kernel-Await. */
 export type Durability = 'published' | 'archived';
 
-/** Knows how far events have come. */
+/** Knows how durable events are. */
 export interface DurabilityWatch {
   /** Default and upper bound of a wait. */
   readonly maxWaitMs: number;
   /** False when the time is over, the signal is aborted, or no more can wait. */
   reached(durability: Durability, position: string, timeoutMs: number, signal: AbortSignal): Promise<boolean>;
-  /** The app is about to close: lets go of everyone who waits. */
+  /** Releases all waiting requests: the app is about to close. */
   release(): Promise<void>;
 }
 
 /**
- * For the answer to a write whose caller waits for more than the commit: settles with the status to answer with, its
- * own when the events are that durable, 202 (RFC 9110 section 15.3.3) when the wait ran out. Undefined, and nothing to
- * wait for, for every other answer.
+ * Settles with the status of an answer to a write whose caller waits for more than the commit: its own when the events
+ * are that durable, 202 (RFC 9110 section 15.3.3) when the wait timed out. Undefined, with no wait, for every other
+ * answer.
  */
 export function awaitedStatus(
   response: ServerResponse,
@@ -39,7 +39,7 @@ export function awaitedStatus(
     .then((reached) => (reached ? answer.status : 202));
 }
 
-/** RFC 7240 section 4.3: how many seconds the caller is willing to wait. */
+/** RFC 7240 section 4.3: seconds that the caller is willing to wait. */
 function preferredWaitMs(prefer: string | string[] | undefined): number | undefined {
   const found = /(?:^|,)\s*wait\s*=\s*"?(\d{1,6})"?\s*(?:[;,]|$)/i.exec(String(prefer ?? ''));
   return found === null ? undefined : Number(found[1]) * 1_000;

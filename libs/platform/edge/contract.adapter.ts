@@ -11,13 +11,16 @@ import { type Operation } from './contract/operation';
 const NEWLINE = Buffer.from('\n');
 
 export interface StreamOptions {
-  /** A reader that takes nothing for this long is gone. */
+  /** A reader that takes nothing for this long counts as gone. */
   readonly stalledReaderMs: number;
   /** Called when an answer fails, possibly after its head is out. */
   readonly onFailure: (error: unknown, response: ServerResponse) => void;
 }
 
-/** Serves an operation: what Nest makes of a controller's method (guards, parameters, the method, the answer), or a direct route. */
+/**
+ * Serves an operation: Nest's wrapper of a controller's method (guards, parameters, the method, the answer), or a
+ * direct route.
+ */
 export type RouteHandler = (
   request: IncomingMessage,
   response: ServerResponse,
@@ -25,27 +28,28 @@ export type RouteHandler = (
 ) => Promise<unknown>;
 
 export interface ContractAdapterOptions extends StreamOptions {
-  /** Sees every request first, and hands on to `dispatch` those that the document describes. */
+  /** Sees every request first, and passes those that the document describes to `dispatch`. */
   readonly admit: RequestListener;
 }
 
 /**
- * Nest's way to HTTP with the OpenAPI document as its router (docs/adr/0008): the document names the operation of a
- * request, and the handler that Nest made for it is looked up. Middleware belongs to pages, which have a listener of
- * their own (`ServiceAppOptions.site`); an app that asks for it here does not start, rather than have it silently not run.
+ * Nest's HTTP adapter with the OpenAPI document as its router (docs/adr/0008): the document names the operation of a
+ * request, and the adapter looks up the handler that Nest made for it. Middleware belongs to pages, which have a
+ * listener of their own (`ServiceAppOptions.site`); an app that asks for it here does not start, rather than have it
+ * silently not run.
  */
 export class ContractAdapter extends AbstractHttpAdapter<Server, IncomingMessage, ServerResponse> {
-  /** By method and template as the document spells them: `POST /kernel/sign`, `GET /kernel/audit/{id}`. */
+  /** Handlers by method and template as the document spells them: `POST /kernel/sign`, `GET /kernel/audit/{id}`. */
   private readonly routes = new Map<string, RouteHandler>();
   private operations: ReadonlyMap<Operation, RouteHandler> = new Map();
-  /** For callers who wait until what they wrote is published or archived; there once the app's modules are. */
+  /** For callers that wait until their events are published or archived; set once the app's modules exist. */
   durability: DurabilityWatch | undefined;
 
   constructor(private readonly edge: ContractAdapterOptions) {
     super();
   }
 
-  // Nest registers each route by its verb; one of any other verb stops the start.
+  // Nest registers each route by its verb; a route with any other verb stops the start.
   override get(path: unknown, handler?: unknown): void {
     this.register('GET', path, handler);
   }
@@ -67,7 +71,7 @@ export class ContractAdapter extends AbstractHttpAdapter<Server, IncomingMessage
     this.routes.set(`${method} ${template}`, handler as RouteHandler);
   }
 
-  /** Binds each operation of the document to what serves it: a direct route where there is one, else Nest's handler. */
+  /** Binds each operation of the document to its direct route, where one exists, else to Nest's handler. */
   bind(contract: Contract, direct: ReadonlyMap<string, RouteHandler>): void {
     this.operations = new Map(
       contract.operations.map((operation) => {
@@ -79,7 +83,7 @@ export class ContractAdapter extends AbstractHttpAdapter<Server, IncomingMessage
     );
   }
 
-  /** Runs the handler of an operation. Whatever it throws has become a problem already, or else it is ours. */
+  /** Runs the handler of an operation. An error from it has already become a problem, or else it is our fault. */
   dispatch(operation: Operation, request: IncomingMessage, response: ServerResponse): void {
     const failed = (error: unknown): void => this.edge.onFailure(error, response);
     const handler = this.operations.get(operation);
@@ -147,7 +151,7 @@ export class ContractAdapter extends AbstractHttpAdapter<Server, IncomingMessage
     return response.end(message);
   }
 
-  /** Admission answers what has no route, the ProblemFilter what fails. */
+  /** Admission answers requests without a route, the ProblemFilter failures. */
   setNotFoundHandler(): void {}
   setErrorHandler(): void {}
   /** The InputGuard reads bodies. */

@@ -15,13 +15,16 @@ const STATUS_METADATA = '__httpCode__';
 const HEADERS_METADATA = '__headers__';
 
 export interface DirectOptions {
-  /** Stands in for strict JSON and the document's schema; with the handler it has to refuse all that the schema refuses. */
+  /**
+   * Replaces strict JSON and the document's schema; together with the handler it has to refuse all that the schema
+   * refuses.
+   */
   readonly read?: BodyReader;
 }
 
-/** What a direct route is called with. */
+/** Argument of a direct route. */
 export interface DirectCall {
-  /** Who calls, and what they may touch; undefined on a public route for a caller without a name. */
+  /** The caller, and what they may touch; undefined on a public route for a caller without a name. */
   readonly access: RequestAccess | undefined;
   readonly context: RequestContext;
   readonly params: Readonly<Record<string, unknown>>;
@@ -30,9 +33,9 @@ export interface DirectCall {
 }
 
 /**
- * Method decorator for a route that is asked thousands of times a second: policy, mode and input are checked as on every
- * route, but Nest's own pipeline (parameters, pipes, interceptors) is left out, which costs 12 us a request. The method takes
- * one DirectCall; @HttpCode and @Header hold.
+ * Method decorator for a route with thousands of requests a second: policy, mode and input are checked as on every
+ * route, but Nest's own pipeline (parameters, pipes, interceptors), which costs 12 us a request, is skipped. The method
+ * takes one DirectCall; @HttpCode and @Header apply.
  */
 export const Direct =
   (options: DirectOptions = {}): MethodDecorator =>

@@ -1,7 +1,7 @@
 import { CodedError } from '#evidence';
 
 /**
- * What the edge itself refuses, before or instead of a handler, and (the last three) what stops a start or a test.
+ * Refusals of the edge itself, before or instead of a handler, and (the last three) faults that stop a start or a test.
  * Each of the first group is also the word in the problem's `error` member.
  */
 export type HttpEdgeErrorCode =
@@ -12,7 +12,7 @@ export type HttpEdgeErrorCode =
   | 'payload_too_large'
   | 'request_aborted'
   | 'overloaded'
-  // the document is missing, is no valid OpenAPI 3.1 document, or says something that the edge cannot enforce
+  // the document is missing, is not a valid OpenAPI 3.1 document, or says something that the edge cannot enforce
   | 'invalid_contract'
   // the controllers and the document do not describe the same routes with the same policies
   | 'routes_differ'

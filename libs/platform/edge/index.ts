@@ -1,4 +1,7 @@
-/** The HTTPS edge of every app that is called: mutual TLS, the OpenAPI contract as router, access policy, problems, limits and drain. */
+/**
+ * The HTTPS edge of every app with an API: mutual TLS, the OpenAPI contract as router, access policy, problems, limits
+ * and drain.
+ */
 export { BytesAnswer, NdjsonAnswer } from './answers';
 export { answered, askedBy, MIN_POSITION, pageOf, type PageParameters } from './asking';
 export { Contract } from './contract/contract';

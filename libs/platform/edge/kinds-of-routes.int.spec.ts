@@ -185,7 +185,7 @@ describe('a service app', () => {
 
   describe('with a site beside the API', () => {
     let pages: INestApplication;
-    /** What a session would hold, by a middleware of Express and one of Nest. */
+    /** Contents of a session, by a middleware of Express and one of Nest. */
     type SiteRequest = { ranFirst?: boolean; user?: string };
 
     @Controller()

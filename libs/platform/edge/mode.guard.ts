@@ -1,17 +1,17 @@
 import { type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { contextOf } from './request-context';
 
-/** What the app is allowed to do now. */
+/** Current permission of the app to write. */
 export interface WriteGate {
-  /** In the header Kernel-Mode of every answer. */
+  /** Value of the header Kernel-Mode of every answer. */
   mode(): string;
   /** Throws, with an error that the problem map knows, when nothing may be written now. */
   assertWritable(): void;
 }
 
 /**
- * The one place where writes are refused by the mode: every operation that the document does not exempt (`x-writes`),
- * also one that somebody adds later. Runs after the PolicyGuard: who may not write is told that, whatever the mode.
+ * The one place where the mode refuses writes: every operation that the document does not exempt (`x-writes`),
+ * including later ones. Runs after the PolicyGuard: a caller who may not write is told so in any mode.
  */
 export class ModeGuard implements CanActivate {
   constructor(private readonly gate: () => WriteGate | undefined) {}

@@ -25,12 +25,12 @@ const MALFORMED = {
   detail: 'The request is not well-formed HTTP/1.1.',
 };
 
-/** Answers what never becomes a request for Node's parser (too slow, too large, malformed) with a problem as well. */
+/** Also answers with a problem where Node's parser never gets a request (too slow, too large, malformed). */
 export function answerRawRefusals(server: Server, onRefusal: (status: number) => void): void {
   server.on(
     'clientError',
     (error: NodeJS.ErrnoException, socket: Duplex & { _httpMessage?: ServerResponse }) => {
-      // The socket's current response, if any: once its head is out, nothing can be put in front of it.
+      // The socket's current response, if any: once its head is sent, nothing can precede it.
       const answering = socket._httpMessage?.headersSent === true;
       if (error.code === 'ECONNRESET' || !socket.writable || answering) {
         socket.destroy();

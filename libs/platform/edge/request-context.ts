@@ -12,22 +12,22 @@ type CarryingRequest = { [CONTEXT]?: RequestContext; body?: JsonValue };
 /** RFC 9562, versions 1 to 8. */
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 
-/** Which caller's which request an answer belongs to; the shape that the event store keeps answers by. */
+/** Caller and request that an answer belongs to, in the form in which the event store keeps answers. */
 export interface IdempotencyClaim {
   readonly caller: string;
   readonly key: string;
   readonly requestHash: string;
 }
 
-/** What the edge knows of one request. Also the context of every log line that is written on its behalf. */
+/** The edge's knowledge of one request. Also the context of every log line written on its behalf. */
 export class RequestContext implements LogContext {
-  /** Who is calling; set once the guard has identified them. */
+  /** The caller; set once the guard has identified them. */
   principal?: Principal;
   /** The Idempotency-Key header as it came: 1 to 255 characters of visible ASCII. */
   idempotencyKey?: string;
   /** The operation of the OpenAPI document; undefined for an unknown route. */
   operation?: Operation;
-  /** Under which a failure is found in the logs. */
+  /** Id under which the logs have a failure. */
   errorId?: string;
   /** performance.now() when the head of the request had been read. */
   readonly startedAt: number = performance.now();
@@ -49,7 +49,7 @@ export class RequestContext implements LogContext {
     return UUID.test(this.requestId) ? this.requestId.toLowerCase() : null;
   }
 
-  /** A handler says which events it wrote, for the request's log line. */
+  /** Notes which events a handler wrote, for the request's log line. */
   noteEvents(ids: readonly string[]): void {
     this.events = ids;
   }
@@ -58,7 +58,9 @@ export class RequestContext implements LogContext {
     return this.events;
   }
 
-  /** null without an Idempotency-Key. Callers of different kinds do not share keys though their ids be the same. */
+  /**
+   * Returns null without an Idempotency-Key. Callers of different kinds do not share keys even if their ids are equal.
+   */
   idempotencyClaim(): IdempotencyClaim | null {
     const { idempotencyKey: key, principal } = this;
     if (key === undefined || principal === undefined) return null;
@@ -80,7 +82,7 @@ export class RequestContext implements LogContext {
   private bodyText(): string {
     const { body } = this.request as CarryingRequest;
     if (body === undefined) return '';
-    // A body may wrap a document that is as deep as a document may be.
+    // A body may wrap a document of the maximum depth.
     const enclosing = MAX_DEPTH - (this.operation?.body?.maxDepth ?? MAX_DEPTH);
     return canonicalize(body, enclosing);
   }

@@ -95,7 +95,7 @@ const thingProblems = problemsOf(ThingError, {
   thing_store_away: { status: 503, retryAfter: 7 },
 });
 
-/** What handlers wait for and report, for tests that need to see inside. */
+/** State that handlers wait for and report, for tests that need to see inside. */
 const inside = {
   release: undefined as Promise<void> | undefined,
   pagesRead: 0,
@@ -540,7 +540,7 @@ describe('createServiceApp', () => {
       ['/things/%2e%2e/head', 200],
     ])('takes %s to the letter', async (path, viaClient) => {
       await start();
-      // A client may well tidy a path before it sends it; on the wire nothing but the exact path is known.
+      // A client may tidy a path before it sends it; on the wire only the exact path exists.
       const socket = await rawSocket();
       socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
       const answer = await everything(socket);

@@ -34,14 +34,14 @@ export interface ServiceLimits {
   /** Bodies held at the same time, over all requests. */
   readonly heldBodyBytes: number;
   readonly connections: number;
-  /** For the head of a request to arrive. */
+  /** Limit for the head of a request to arrive. */
   readonly headersTimeoutMs: number;
-  /** For a whole request to arrive; answers may take longer. */
+  /** Limit for a whole request to arrive; answers may take longer. */
   readonly requestTimeoutMs: number;
   readonly handshakeTimeoutMs: number;
-  /** For which a streamed answer waits for its reader to take more. */
+  /** How long a streamed answer waits for its reader to take more. */
   readonly stalledReaderMs: number;
-  /** For which an idle connection is kept. Longer than load balancers keep theirs (60 s is usual). */
+  /** How long an idle connection is kept. Longer than load balancers keep theirs (60 s is usual). */
   readonly keepAliveTimeoutMs: number;
 }
 
@@ -64,26 +64,26 @@ const TIMEOUT_CHECK_MS = 1_000;
 
 export interface ServiceAppOptions {
   readonly tls: ServiceTls;
-  /** Who may use which route. */
+  /** Rules for who may use which route. */
   readonly access: AccessRules;
   /** The document that every request is checked against. */
   readonly openapiPath: string;
   readonly logger: Logger;
-  /** What the errors of the app's modules look like from outside. */
+  /** Problems for the errors of the app's modules. */
   readonly problems?: readonly ErrorProblems[];
   /** Default: the kernel's. */
   readonly wording?: ProblemWording;
   readonly onProblem?: ProblemObserver;
   readonly limits?: Partial<ServiceLimits>;
   /**
-   * Answers what the document does not describe, for instance sign-in and pages: an Express app, or a Nest app of its own on
-   * Nest's adapter for Express. Middleware, sessions and passport work there as anywhere; of the edge's checks only the
-   * number of requests holds for it.
+   * Answers requests that the document does not describe, for instance sign-in and pages: an Express app, or a separate
+   * Nest app on Nest's adapter for Express. Middleware, sessions and passport work there as usual; of the edge's checks
+   * only the limit on concurrent requests applies to it.
    */
   readonly site?: RequestListener;
-  /** Refuses writes by the mode, out of what the app's modules hold. */
+  /** Returns the gate that refuses writes by the mode, from the app's modules. */
   readonly gate?: (app: INestApplication) => WriteGate;
-  /** Serves the header Kernel-Await, out of what the app's modules hold. */
+  /** Returns the watch that serves the header Kernel-Await, from the app's modules. */
   readonly durability?: (app: INestApplication) => DurabilityWatch;
   /** Default: the process-wide one. */
   readonly registry?: Registry;
@@ -95,7 +95,10 @@ export interface ServiceApp {
   readonly server: Server;
   /** Resolves with the port, once connections are accepted. */
   listen(port: number, host: string): Promise<number>;
-  /** Puts other certificates, authorities and revocation lists into force; connections stay, unless theirs is refused now. */
+  /**
+   * Activates other certificates, authorities and revocation lists; connections stay, unless their certificate is
+   * refused now.
+   */
   renewTls(tls: ServiceTls): void;
   /**
    * Stops accepting, lets running requests finish for at most `drainMs` (default 10,000), then closes the
@@ -160,7 +163,7 @@ export async function createServiceApp(
     mode: new ModeGuard(() => gate),
     input: new InputGuard(budget, limits.bodyBytes),
   };
-  // In this order: who may, whether they may now, then what they send.
+  // In this order: caller, mode, input.
   app.useGlobalGuards(guards.policy, guards.mode, guards.input);
   app.useGlobalFilters(new ProblemFilter(writer));
   try {
@@ -172,7 +175,8 @@ export async function createServiceApp(
     gate = options.gate?.(app);
     admission.gate = gate;
   } catch (error) {
-    // The modules may hold connections already; why the start failed matters more than how closing them went.
+    // The modules may already hold connections; the reason of the failed start matters more than a failure to close
+    // them.
     await app.close().catch((reason: unknown) => options.logger.warn({ err: reason }, 'could not close'));
     throw error;
   }
@@ -207,7 +211,7 @@ async function close(
   admission: Admission,
   drainMs: number,
 ): Promise<void> {
-  // A connection that is kept alive becomes idle only when its last answer is out.
+  // A keep-alive connection becomes idle only when its last answer is sent.
   admission.drain(() => server.closeIdleConnections());
   if (server.listening) {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));

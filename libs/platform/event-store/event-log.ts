@@ -7,13 +7,13 @@ import { EventReader } from './read/event-reader';
 import { EventTail, unavailable } from './tail/event-tail';
 
 export interface EventLogOptions {
-  /** Initialised; stays the caller's, who closes it after `close()`. A role that may read the chain is enough. */
+  /** Initialised; owned by the caller, who closes it after `close()`. A role that may read the chain is enough. */
   dataSource: DataSource;
   shards: number;
   limits?: Partial<Pick<EventStoreLimits, 'storeTimeoutMs' | 'tailPollMs'>>;
 }
 
-/** The event log for those who only read it: the workers behind the store. */
+/** The event log for its readers: the workers behind the store. */
 export class EventLog {
   readonly shards: number;
   private readonly reader: EventReader;
@@ -43,7 +43,7 @@ export class EventLog {
     return this.reading(() => this.reader.read(shard, options.afterSeq, options.limit));
   }
 
-  /** See EventTail.follow. @throws EventStoreError when PostgreSQL refuses to be read */
+  /** See EventTail.follow. @throws EventStoreError when PostgreSQL refuses the read */
   tail(
     shard: number,
     options: { afterSeq: number; signal: AbortSignal },

@@ -1,22 +1,22 @@
 import { CodedError } from '#evidence';
 
 /**
- * - `version_conflict`: the stream is not at the expected version; load it again and decide anew
- * - `queue_full`: too much is waiting; try again later
+ * - `version_conflict`: the stream is not at the expected version; load it and decide again
+ * - `queue_full`: too many requests wait; try again later
  * - `signing_unavailable`: no signature, so nothing was committed
  * - `idempotency_mismatch`: this key was used before for another request
  * - `event_too_large`: canonical bytes beyond 65,535
  * - `streams_span_shards`: the writes of one request map to more than one shard
  * - `duplicate_event_id`: an event with this id exists
- * - `store_unavailable`: PostgreSQL is away or refuses; whether the write was committed is not known unless
+ * - `store_unavailable`: PostgreSQL is unreachable or refuses; whether the write was committed is not known unless
  *   `details.committed` is false. The same Idempotency-Key gives the answer once it is back
- * - `invalid_request`: the request itself; `details.pointer` says where
- * - `invalid_cursor`: a page cursor that this store did not give out, or gave out for another query
+ * - `invalid_request`: the request is wrong; `details.pointer` says where
+ * - `invalid_cursor`: a page cursor that this store did not issue, or issued for another query
  * - `not_migrated`: the schema is missing, older than this code, or its guards are off
  * - `chain_mismatch`: the database holds the chain of another origin, or another number of shards
  * - `store_behind`: the signer has signed events that build on a later position than the store has; `details` has `head`
- *   and `mark`. The database was put back to an older state, and going on from it would fork the chain
- * - `contended`: others decided about the same thing again and again, or too many wait for it; try again later
+ *   and `mark`. The database was restored to an older state, and continuing from it would fork the chain
+ * - `contended`: others kept deciding about the same thing, or too many wait for it; try again later
  * - `closed`: the store is shutting down
  */
 export type EventStoreErrorCode =

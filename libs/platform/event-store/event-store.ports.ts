@@ -1,4 +1,4 @@
-/** The mode that all processes are in, as this one knows it; whoever writes or signs asks it. */
+/** The mode of all processes, as known to this one; every writer and signer asks it. */
 export abstract class ModeSource {
   abstract readonly current: {
     readonly mode: 'normal' | 'read-only' | 'safe-mode';
@@ -7,18 +7,18 @@ export abstract class ModeSource {
     /** RFC 3339. */
     readonly since: string;
   };
-  /** Throws what refuses a write when nothing may be written now. */
+  /** Throws the refusal of a write when nothing may be written now. */
   abstract assertWritable(): void;
 }
 
-/** A position that the store ends at, and a later one on which events were built already. */
+/** The last position of the store, and a later one on which events were already built. */
 export interface Behind {
   readonly shard: number;
   readonly head: number;
   readonly mark: number;
 }
 
-/** Told when the database turns out to have been put back to an older state. */
+/** Called when the database turns out to have been restored to an older state. */
 export abstract class BehindListener {
   abstract notice(behind: Behind): void;
 }

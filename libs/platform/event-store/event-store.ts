@@ -28,18 +28,18 @@ import { EventReader } from './read/event-reader';
 import { EventTail, unavailable } from './tail/event-tail';
 
 export interface EventStoreOptions {
-  /** Initialised; stays the caller's, who closes it after `close()`. */
+  /** Initialised; owned by the caller, who closes it after `close()`. */
   dataSource: DataSource;
   origin: string;
   shards: number;
   signer: EventSigner;
   limits?: Partial<EventStoreLimits>;
   observer?: EventStoreObserver;
-  /** Asked before each append; what it throws refuses it. */
+  /** Called before each append; an error from it refuses the append. */
   mayAppend?: () => void;
   /**
-   * `optimistic` (default): the head is compared and set by the statement that inserts; the head row is locked only for
-   * a while after another process was first. `locked`: always locked from reading to committing, one group at a time.
+   * `optimistic` (default): the statement that inserts compares and sets the head; the head row is locked only for a
+   * while after another process was first. `locked`: always locked from reading to committing, one group at a time.
    */
   writing?: 'optimistic' | 'locked';
   /** Milliseconds since 1970; default `Date.now`. */
@@ -49,7 +49,7 @@ export interface EventStoreOptions {
 }
 
 /**
- * The kernel's event log: what was appended is signed, chained and on disk before `append` answers.
+ * The kernel's event log: events are signed, chained and on disk before `append` answers.
  *
  * No request holds a database connection while it waits for another one: appends of a shard go through one writer,
  * and every read is a single statement.
@@ -157,13 +157,15 @@ export class EventStore {
     return this.reading(() => this.queries.query(query, (stream) => this.shardOf(stream)));
   }
 
-  /** The first position of a shard that is not earlier than a time (RFC 3339); one behind the head when there is none. */
+  /**
+   * The first position of a shard that is not earlier than a time (RFC 3339); one after the head when there is none.
+   */
   async firstSeqAt(shard: number, ts: string): Promise<number> {
     this.assertShard(shard);
     return this.reading(() => this.reader.firstSeqAt(shard, ts));
   }
 
-  /** What a key signed in a shard from a position on; null when that is nothing. */
+  /** Range that a key signed in a shard from a position on; null when it signed nothing. */
   async signedBy(kid: string, shard: number, fromSeq: number): Promise<SignedRange | null> {
     this.assertShard(shard);
     return this.reading(() => this.reader.signedBy(kid, shard, fromSeq));
@@ -205,7 +207,9 @@ export class EventStore {
     return this.reading(() => this.reader.read(shard, afterSeq, limit, division));
   }
 
-  /** Those of some types after a position, in `seq` order: what is after the last of them is of none of these types. */
+  /**
+   * Events of some types after a position, in `seq` order: events after the last of them are of none of these types.
+   */
   async readTypes(
     shard: number,
     options: { afterSeq: number; types: readonly string[]; limit: number },
@@ -231,14 +235,14 @@ export class EventStore {
     yield* this.events.follow(shard, options);
   }
 
-  /** The answer stored under an idempotency key. */
+  /** Stored answer of an idempotency key. */
   findAnswer(caller: string, key: string): Promise<StoredAnswer | null> {
     return this.reading(() => this.idempotency.find(caller, key));
   }
 
   /**
-   * Stores the answer of a request that commits no event. When another one with this key was first, its answer comes
-   * back with `recorded: false`. @throws EventStoreError `idempotency_mismatch` when that was another request
+   * Stores the answer of a request that commits no event. When another one with this key was first, returns its answer
+   * with `recorded: false`. @throws EventStoreError `idempotency_mismatch` when that was another request
    */
   async recordAnswer(record: AnswerRecord): Promise<RecordedAnswer> {
     checkAnswerKey(record);
@@ -261,12 +265,12 @@ export class EventStore {
     return shardOf(stream, this.shards);
   }
 
-  /** Requests that wait, in all shards. */
+  /** Number of waiting requests, in all shards. */
   get queueDepth(): number {
     return this.writers.reduce((sum, { queueDepth }) => sum + queueDepth, 0);
   }
 
-  /** Takes nothing new, finishes what it has, ends every tail. */
+  /** Accepts nothing new, finishes its requests, ends every tail. */
   close(): Promise<void> {
     this.closing ??= (async () => {
       clearInterval(this.purgeTimer);
@@ -277,7 +281,7 @@ export class EventStore {
     return this.closing;
   }
 
-  /** Before the first group: an append to the chain of another origin must not happen. */
+  /** Called before the first group: an append to the chain of another origin must not happen. */
   private ready(): Promise<void> {
     const { dataSource, origin, shards } = this.options;
     this.checked ??= assertMigrated(dataSource, { origin, shards }).catch((error: unknown) => {

@@ -2,18 +2,19 @@ import { type Actor, type AuditEvent, type JsonObject } from '#evidence';
 import { type EventStoreErrorCode } from './event-store.error';
 import { type Behind } from './event-store.ports';
 
-/** What the store needs from whoever holds the keys. */
+/** The store's interface to the holder of the keys. */
 export abstract class EventSigner {
   /**
-   * Key id of the audit key that signs now; it goes into the event and under its hash.
-   * @param after the key that signed the event before, when the store knows: the signer never goes back to one before it
+   * Key id of the active audit key; the event contains it, and its hash covers it.
+   * @param after the key that signed the event before, when the store knows it: the signer never returns to an earlier
+   * one
    */
   abstract activeKid(after: string | null): Promise<string> | string;
-  /** The key that signed a group has ended: which one is in force has to be looked up anew. */
+  /** The key that signed a group has ended: the active one has to be looked up again. */
   keyEnded?(kid: string): Promise<void>;
   /**
    * Base64 Ed25519 signatures, one for each input, in order. Throwing refuses the group as `signing_unavailable`; an
-   * EventStoreError `store_behind` says that events were built already on a position that comes after these.
+   * EventStoreError `store_behind` says that events were already built on a position after these.
    * @param known `committed`: the position of the shard that is known to be in the store
    */
   abstract sign(kid: string, inputs: Uint8Array[], known: { committed: number }): Promise<string[]>;
@@ -25,14 +26,14 @@ export interface NewEvent {
   /** `<noun>.<past participle>` */
   type: string;
   payload: JsonObject;
-  /** Whose event it is: for scoped reading, no part of the event's bytes. */
+  /** Division of the event: for scoped reading, not part of the event's bytes. */
   division?: string | null;
 }
 
 export interface StreamWrite {
   /** `<aggregate>/<id>` */
   stream: string;
-  /** The version that the decision was based on; 0 when the stream must be new; `any` takes whatever comes next. */
+  /** The version that the decision was based on; 0 when the stream must be new; `any` takes the next one. */
   expectedVersion: number | 'any';
   events: readonly NewEvent[];
 }
@@ -45,7 +46,7 @@ export interface StreamVersion {
 
 export interface AppendRequest {
   actor: Actor;
-  /** Passes by `EventStoreOptions.mayAppend`: for the kernel's own record of what that hangs on. */
+  /** Skips `EventStoreOptions.mayAppend`: for the kernel's own record of what that depends on. */
   whateverTheMode?: boolean;
   correlationId?: string | null;
   causationId?: string | null;
@@ -61,7 +62,7 @@ export interface AppendRequest {
     key: string;
     /** Says whether a repeated key is the same request; any text of at most 128 characters. */
     requestHash: string;
-    /** Pure: it may be called again when a group has to be numbered anew. Stored in the same transaction. */
+    /** Pure: it may be called again when a group has to be numbered again. Stored in the same transaction. */
     answer: (committed: readonly StoredEvent[]) => { status: number; body: Uint8Array };
   };
 }
@@ -97,7 +98,7 @@ export interface ShardHead {
   seq: number;
   /** Hex; the genesis value when the shard is empty. */
   hash: string;
-  /** Of the last event; null when the shard is empty. */
+  /** Time of the last event; null when the shard is empty. */
   ts: string | null;
 }
 
@@ -106,7 +107,7 @@ export interface SignedRange {
   shard: number;
   from: { seq: number; hash: string };
   to: { seq: number; hash: string };
-  /** How many in between, both included, are by the key. */
+  /** Number of events in between, ends included, that the key signed. */
   count: number;
 }
 
@@ -134,23 +135,23 @@ export interface EventPage {
   nextCursor: string | null;
 }
 
-/** What a search asks of the events of a query beyond what the query can ask. */
+/** Conditions of a search on the events of a query beyond those of the query. */
 export interface EventSearch<T> {
-  /** What each of them comes to, in their order; null: not what is searched. */
+  /** Result of each event, in their order; null: not a match. */
   readonly select: (events: readonly StoredEvent[]) => Promise<(T | null)[]>;
-  /** What `select` asks, in any words: a cursor goes on with the same question only. */
+  /** Text that identifies the question of `select`: a cursor continues only the same question. */
   readonly asks: string;
-  /** Events looked at for one page, at most. */
+  /** Most events examined for one page. */
   readonly examine: number;
 }
 
-/** One group that was committed. Times in milliseconds. */
+/** One committed group. Times in milliseconds. */
 export interface BatchReport {
   shard: number;
-  /** Requests that were committed in it. */
+  /** Number of requests committed in it. */
   size: number;
   events: number;
-  /** Requests that still wait. */
+  /** Number of requests that still wait. */
   queueDepth: number;
   /** Optimistic: head compared and set; locked: the head row was locked first. */
   mode: 'optimistic' | 'locked';
@@ -165,13 +166,13 @@ export interface BatchReport {
 export type RetryReason =
   'head_moved' | 'key_ended' | 'predecessor_failed' | 'unique_violation' | 'store_error';
 
-/** Told what happens, for metrics. Must not throw. */
+/** Observer for metrics. Must not throw. */
 export interface EventStoreObserver {
   onBatch?(report: BatchReport): void;
-  /** From `append` to its answer, committed requests only. */
+  /** Time from `append` to its answer, committed requests only. */
   onAppend?(ms: number): void;
   onRefusal?(code: EventStoreErrorCode): void;
   onRetry?(reason: RetryReason, requests: number): void;
-  /** The store ends before a position on which events were built already: it was put back to an older state. */
+  /** The store ends before a position on which events were already built: it was restored to an older state. */
   onBehind?(behind: Behind): void;
 }

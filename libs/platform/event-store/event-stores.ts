@@ -1,7 +1,7 @@
 import { EventStore, type EventStoreOptions } from './event-store';
 import { type EventSigner } from './event-store.types';
 
-/** Stores over one database that differ in who signs alone. */
+/** Stores over one database that differ only in the signer. */
 export class EventStores {
   constructor(private readonly options: Omit<EventStoreOptions, 'signer'>) {}
 

@@ -1,6 +1,6 @@
 /**
  * The kernel's event log in PostgreSQL: append, read, tail, idempotent answers, restore, and the schema with its roles.
- * It is the audit log and the outbox; it signs nothing itself and publishes nothing. Connections are #platform/postgres.
+ * It is the audit log and the outbox; it neither signs nor publishes. #platform/postgres provides connections.
  */
 export {
   type AnswerBytes,

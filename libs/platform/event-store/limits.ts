@@ -1,8 +1,11 @@
-/** Bounds of the append path. Each is a default of `EventStoreOptions.limits`. */
+/** Limits of the append path. Each is a default of `EventStoreOptions.limits`. */
 export interface EventStoreLimits {
-  /** Requests that may wait per shard; Tessera pushes back at the same number. */
+  /** Most requests that may wait per shard; Tessera pushes back at the same number. */
   maxQueuedRequests: number;
-  /** Bytes of payload that may wait per shard: large events must not fill the heap long before the count is reached. */
+  /**
+   * Most bytes of payload that may wait per shard: large events must not fill the heap long before the count is
+   * reached.
+   */
   maxQueuedBytes: number;
   /** Requests in one group. */
   maxGroupRequests: number;
@@ -10,27 +13,29 @@ export interface EventStoreLimits {
   maxGroupEvents: number;
   /** Bytes of payload in one group: one statement carries them all. */
   maxGroupBytes: number;
-  /** Groups numbered ahead of the one that is being committed, itself included. */
+  /** Groups numbered ahead of the one being committed, including that one. */
   maxGroupsInFlight: number;
-  /** So many waiting requests make a group at once; fewer wait until the group before is signed, and grow meanwhile. */
+  /**
+   * So many waiting requests start a group at once; fewer wait until the previous group is signed, and more join them.
+   */
   startGroupFrom: number;
   /**
-   * One sign call, less what the group has waited. A write answers within 2 s when the signer hangs, so it is less than
-   * that with the age below.
+   * Limit of one sign call, less the group's wait. A write answers within 2 s when the signer hangs, so this plus the
+   * age below is less than that.
    */
   signTimeoutMs: number;
-  /** How long a group is tried again when PostgreSQL is away, and how long one statement may take. */
+  /** How long a group is tried again when PostgreSQL is unreachable, and the limit of one statement. */
   storeTimeoutMs: number;
   /**
-   * When a group is refused because signer or store are away, whatever has waited this long is refused with it:
-   * otherwise the end of a long queue would wait for one timeout per group.
+   * When a group is refused because signer or store are unreachable, requests that have waited this long are refused
+   * with it: otherwise the end of a long queue would wait for one timeout per group.
    */
   refuseQueuedAfterMs: number;
   /** Age at which an idempotency key is forgotten. */
   idempotencyRetentionMs: number;
-  /** How often expired keys are looked for. */
+  /** Interval of the search for expired keys. */
   idempotencyPurgeIntervalMs: number;
-  /** A tail looks for itself this often, should a notification get lost. */
+  /** Interval at which a tail looks for itself, in case a notification gets lost. */
   tailPollMs: number;
 }
 
@@ -52,19 +57,19 @@ export const DEFAULT_LIMITS: Readonly<EventStoreLimits> = {
 
 /** Events in one request (contract: `POST /kernel/audit` takes up to 1,000). */
 export const MAX_EVENTS_PER_REQUEST = 1_000;
-/** UTF-8 bytes of what PostgreSQL indexes; an entry of a B-tree may have 2,704. */
+/** UTF-8 bytes of an indexed value; an entry of PostgreSQL's B-tree may have 2,704. */
 export const MAX_DIVISION_BYTES = 255;
 export const MAX_CALLER_BYTES = 1_024;
 export const MAX_IDEMPOTENCY_KEY_BYTES = 255;
 export const MAX_REQUEST_HASH_BYTES = 128;
-/** A stored answer; answers hold ids and signatures, not payloads. */
+/** Largest stored answer; answers hold ids and signatures, not payloads. */
 export const MAX_ANSWER_BYTES = 1024 * 1024;
 
 export const DEFAULT_PAGE = 100;
 export const MAX_PAGE = 1_000;
-/** Events that a tail hands over at a time, */
+/** Events that a tail returns at a time, */
 export const TAIL_PAGE = 500;
 /** and their canonical bytes, rounded up to a whole event: 500 events of ordinary size have a quarter of a megabyte. */
 export const TAIL_PAGE_BYTES = 4 * 1024 * 1024;
-/** A cached head is at most this old. */
+/** Maximum age of a cached head. */
 export const RECENT_HEAD_MS = 250;

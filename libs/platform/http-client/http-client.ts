@@ -19,13 +19,13 @@ export interface HttpClientOptions {
   connectTimeoutMs: number;
   /** Longest wait for the head of an answer, and between two parts of its body. Default none: callers bring a signal. */
   idleTimeoutMs?: number;
-  /** How long a connection is kept that nobody uses. Default 4 s. */
+  /** How long an unused connection is kept. Default 4 s. */
   keepAliveMs?: number;
 }
 
 export interface HttpRequest {
   method: Dispatcher.HttpMethod;
-  /** With the query, as it goes on the wire. */
+  /** Path with the query, as sent on the wire. */
   path: string;
   headers?: Record<string, string>;
   body?: string | Uint8Array | undefined;
@@ -33,19 +33,19 @@ export interface HttpRequest {
 
 export interface HttpAnswer {
   status: number;
-  /** Those that come once; names in lower case. */
+  /** Headers that occur once; names in lower case. */
   headers: Record<string, string>;
   bytes: Buffer;
 }
 
 export interface ExchangeOptions {
-  /** Ends the exchange, wherever it is; its reason is what the exchange rejects with. */
+  /** Ends the exchange at any stage; the exchange rejects with its reason. */
   signal?: AbortSignal;
-  /** Given the means to end the exchange once it is on its way: costs less than a signal. */
+  /** Called with a function that ends the exchange, once it has started: costs less than a signal. */
   onStart?: (abort: (reason: Error) => void) => void;
-  /** The longest body that is taken. */
+  /** The longest body that is accepted. */
   maxBytes: number;
-  /** Once the status has come, nothing that befalls the body is an error: what came of it is the answer. */
+  /** Once the status has come, no failure of the body is an error: the received part is the answer. */
   statusIsEnough?: boolean;
 }
 
@@ -54,7 +54,7 @@ export interface StreamedAnswer {
   body: Readable;
 }
 
-/** Talks to one server over connections that are kept. Redirects are not followed. */
+/** Talks to one server over kept connections. Does not follow redirects. */
 export class HttpClient {
   private pool: Pool;
 
@@ -62,7 +62,7 @@ export class HttpClient {
     this.pool = this.open(options.tls ?? {});
   }
 
-  /** Requests from now on go over connections with this material; those under way end on theirs. */
+  /** Makes new requests use connections with this material; running ones end on theirs. */
   renew(tls: ClientTls): void {
     const before = this.pool;
     this.pool = this.open(tls);
@@ -70,9 +70,9 @@ export class HttpClient {
   }
 
   /**
-   * Sends a request and takes in the whole answer, by `dispatch`: the streams that undici's `request` makes around each
+   * Sends a request and reads the whole answer, by `dispatch`: the streams that undici's `request` makes around each
    * body cost a short exchange more than everything else in it.
-   * @throws the reason of the signal, or what the way to the server failed with
+   * @throws the reason of the signal, or the failure of the connection
    */
   exchange(request: HttpRequest, options: ExchangeOptions): Promise<HttpAnswer> {
     const { signal, onStart, maxBytes, statusIsEnough = false } = options;
@@ -90,7 +90,7 @@ export class HttpClient {
       const abort = (): void => {
         const reason = signal?.reason as Error;
         controller?.abort(reason);
-        // One that is not on its way yet, as no connection is free or open, is ended when it would go.
+        // A request that has not started, because no connection is free or open, is ended when it would start.
         end(reason);
       };
       if (signal?.aborted) return abort();
@@ -127,12 +127,12 @@ export class HttpClient {
     return { status: statusCode, body };
   }
 
-  /** Lets what is under way end, then closes the connections. */
+  /** Lets running requests end, then closes the connections. */
   close(): Promise<void> {
     return this.pool.close();
   }
 
-  /** Ends what is under way. */
+  /** Ends running requests. */
   destroy(): Promise<void> {
     return this.pool.destroy();
   }

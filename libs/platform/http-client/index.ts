@@ -1,2 +1,10 @@
-/** Requests of this process to others, over kept connections: bounded answers, and an end when the caller wants it. */
-export { type HttpAnswer, HttpClient, type HttpRequest } from './http-client';
+/** Requests of this process to others, over kept connections: with bounded answers, ended when the caller wants. */
+export {
+  type ClientTls,
+  type ExchangeOptions,
+  type HttpAnswer,
+  HttpClient,
+  type HttpClientOptions,
+  type HttpRequest,
+  type StreamedAnswer,
+} from './http-client';

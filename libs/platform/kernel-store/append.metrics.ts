@@ -9,13 +9,13 @@ import {
 } from '#platform/event-store';
 import { Counter, Gauge, Histogram, Registry } from '#platform/process';
 
-/** 0.5 ms to 5 s, closest together where the promises lie (40 ms for a signature, 500 ms for an append). */
+/** 0.5 ms to 5 s, closest together near the promises (40 ms for a signature, 500 ms for an append). */
 const LATENCY_BUCKETS_S = [
   0.0005, 0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.1, 0.2, 0.5, 1, 2, 5,
 ];
 const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_000];
 
-/** What the append path tells Prometheus. */
+/** Prometheus metrics of the append path. */
 @Injectable()
 export class AppendMetrics implements EventStoreObserver {
   private readonly append: Histogram;

@@ -1,5 +1,5 @@
 /**
- * Opens the event store and its index in the kernel's process: connections, metrics, and what every module asks for.
- * The store itself is libs/platform/event-store, which the workers open without Nest.
+ * Opens the event store and its index in the kernel's process: connections, metrics, and the providers for every
+ * module. The store itself is libs/platform/event-store, which the workers open without Nest.
  */
 export { KernelStoreModule } from './kernel-store.module';

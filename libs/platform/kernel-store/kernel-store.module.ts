@@ -49,7 +49,7 @@ export class KernelStoreModule implements OnModuleInit, BeforeApplicationShutdow
       providers: [
         AppendMetrics,
         {
-          // One for each that asks: who reads much takes no connection that another one needs.
+          // One for each user: a heavy reader takes no connection that another one needs.
           provide: Database,
           scope: Scope.TRANSIENT,
           useFactory: (dataSource: DataSource) => new Database(dataSource, DEFAULT_LIMITS.storeTimeoutMs),
@@ -86,7 +86,7 @@ export class KernelStoreModule implements OnModuleInit, BeforeApplicationShutdow
     await assertMigrated(this.dataSource, this.store);
   }
 
-  /** Before TypeORM ends the connections. */
+  /** Closes the store before TypeORM ends the connections. */
   async beforeApplicationShutdown(): Promise<void> {
     await this.store.close();
   }

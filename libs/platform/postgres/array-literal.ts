@@ -11,7 +11,7 @@ export function arrayOfText(values: readonly (string | null)[]): string {
   return `${literal}}`;
 }
 
-/** Numbers, UUIDs: nothing that would need quotes. */
+/** Array of numbers or UUIDs: nothing that would need quotes. */
 export function arrayOfPlain(values: readonly (string | number)[]): string {
   return `{${values.join(',')}}`;
 }

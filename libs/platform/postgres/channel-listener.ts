@@ -5,8 +5,8 @@ import { cutConnection, type Database } from './database';
 const RECONNECT_MS = 250;
 
 /**
- * `LISTEN` on a connection of its own, opened again whenever it is lost. A wake-up only: what is notified while the
- * connection is away is missed, so whoever listens looks for itself now and then, and whenever it is told to.
+ * `LISTEN` on a connection of its own, opened again whenever it is lost. A wake-up only: notifications while the
+ * connection is lost are missed, so the listener looks for itself now and then, and whenever it is told to.
  */
 export class ChannelListener {
   private client: Client | undefined;
@@ -17,11 +17,11 @@ export class ChannelListener {
     private readonly database: Database,
     private readonly channels: readonly string[],
     private readonly onNotification: (channel: string, payload: string) => void,
-    /** The connection is there, for the first time or again: what came before it was missed. */
+    /** The connection is open, for the first time or again: earlier notifications were missed. */
     private readonly onListening: () => void,
   ) {}
 
-  /** Starts to listen, if it does not yet. */
+  /** Starts to listen, unless it already does. */
   listen(): void {
     if (this.connecting || this.stopping.signal.aborted) return;
     this.connecting = this.connect();
@@ -48,7 +48,7 @@ export class ChannelListener {
         this.onListening();
         if (!this.stopping.signal.aborted) await ended;
       } catch {
-        // Tried again below; who waits polls meanwhile.
+        // Tried again below; waiting callers poll meanwhile.
       }
       cutConnection(client);
       if (!this.stopping.signal.aborted) {

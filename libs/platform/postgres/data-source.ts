@@ -2,20 +2,20 @@ import { type DataSource, type DataSourceOptions } from 'typeorm';
 
 export interface PostgresConnection {
   url: string;
-  /** Connections at most; default 10. */
+  /** Most connections; default 10. */
   poolSize?: number;
-  /** Seen in pg_stat_activity. */
+  /** Name in pg_stat_activity. */
   applicationName?: string;
-  /** How long to wait for a connection, and for a free one of the pool; default 2,000 ms. */
+  /** Longest wait for a connection, and for a free one of the pool; default 2,000 ms. */
   connectTimeoutMs?: number;
-  /** The server gives up a statement after this; default 5,000 ms, a little later than the store does. 0: never. */
+  /** The server cancels a statement after this; default 5,000 ms, a little later than the store does. 0: never. */
   statementTimeoutMs?: number;
 }
 
-/** What lies in the database, under one schema. */
+/** Contents of the database under one schema. */
 export interface PostgresSchema {
   schema: string;
-  /** Run by `runMigrations`, as the schema's owner, and by nobody else. */
+  /** Run only by `runMigrations`, as the schema's owner. */
   migrations: NonNullable<DataSourceOptions['migrations']>;
 }
 
@@ -33,23 +33,23 @@ export function dataSourceOptions(
     entities: [],
     migrations,
     migrationsTableName: 'migrations',
-    // All or none: a schema half way between two versions is one that nobody tested.
+    // All or none: a schema half way between two versions is untested.
     migrationsTransactionMode: 'all',
     migrationsRun: false,
     synchronize: false,
     installExtensions: false,
     extra: {
       keepAlive: true,
-      // What was opened stays open: a burst after a quiet time must not begin with as many handshakes.
+      // Open connections stay open: a burst after a quiet time must not begin with as many handshakes.
       min: connection.poolSize ?? 10,
       statement_timeout: connection.statementTimeoutMs ?? 5_000,
-      // A process that is paused while it holds a shard's head must not stop every other writer for good.
+      // A process that is paused while it holds a shard's head must not stop every other writer permanently.
       idle_in_transaction_session_timeout: 10_000,
     },
   };
 }
 
-/** Loads TypeORM only when it is called: the signing proxy lives without. */
+/** Loads TypeORM only when it is called: the signing proxy runs without it. */
 export async function openDataSource(options: DataSourceOptions): Promise<DataSource> {
   const { DataSource } = await import('typeorm');
   return new DataSource(options).initialize();

@@ -21,15 +21,18 @@ export class Session {
   ) {}
 
   /**
-   * A statement that is prepared once per connection, or, given as text, planned each time with the tables as they are
-   * now: what was prepared while a table was small may stay a sequential scan until the next ANALYZE. @throws PostgresError
+   * Runs a statement that is prepared once per connection, or, given as text, planned each time for the current tables:
+   * a plan prepared while a table was small may stay a sequential scan until the next ANALYZE. @throws PostgresError
    */
   async query<R extends QueryResultRow>(statement: Statement | string, values: unknown[]): Promise<R[]> {
     const query = typeof statement === 'string' ? { text: statement } : { ...statement };
     return (await this.bounded(this.client.query<R>({ ...query, values }))).rows;
   }
 
-  /** One or more statements without parameters, in one round trip; the rows of the last one. @throws PostgresError */
+  /**
+   * Runs one or more statements without parameters, in one round trip; returns the rows of the last one.
+   * @throws PostgresError
+   */
   async script<R extends QueryResultRow>(text: string): Promise<R[]> {
     const result = (await this.bounded(this.client.query(text))) as unknown;
     const last = (Array.isArray(result) ? result.at(-1) : result) as { rows: R[] };
@@ -37,8 +40,8 @@ export class Session {
   }
 
   /**
-   * The wait for a server that went silent (paused, or behind a cut cable) must end: the connection is then closed,
-   * and what the statement did is unknown.
+   * Limits the wait for a silent server (paused, or behind a cut cable): the connection is then closed, and the effect
+   * of the statement is unknown.
    */
   private async bounded<T>(query: Promise<T>): Promise<T> {
     try {
@@ -59,10 +62,13 @@ export class Session {
   }
 }
 
-/** Two groups, one in reading and one in committing, and a notification. */
+/** Two groups, one reading and one committing, and a notification. */
 const WRITER_CONNECTIONS = 3;
 
-/** The DataSource's own pool, used without TypeORM's query runner: the append path wants prepared statements and the kind of a failure. */
+/**
+ * The DataSource's own pool, used without TypeORM's query runner: the append path needs prepared statements and the
+ * kind of a failure.
+ */
 export class Database {
   private readonly pool: Pool;
   private readonly readers: Limiter;
@@ -75,19 +81,19 @@ export class Database {
   ) {
     this.pool = poolOf(dataSource);
     this.liveness = watchConnections(this.pool);
-    // Reads never take the last connections: a crowd of them must not make the writer stand in line at each step.
+    // Reads never take the last connections: many of them must not make the writer queue at each step.
     this.readers = readersOf(this.pool);
     const late = (ms: number): Error =>
       new Error(`all ${this.readers.limit} connections for reading were busy for ${ms} ms`);
     this.patience = { atMost: { ms: timeoutMs, late } };
   }
 
-  /** A step of an append, on any connection. @throws PostgresError */
+  /** Runs a step of an append, on any connection. @throws PostgresError */
   step<R extends QueryResultRow>(statement: Statement, values: unknown[]): Promise<R[]> {
     return this.session((session) => session.query<R>(statement, values));
   }
 
-  /** Anything but an append, in the readers' turn; see `Session.query`. @throws PostgresError */
+  /** Runs anything but an append, within the readers' limit; see `Session.query`. @throws PostgresError */
   async query<R extends QueryResultRow>(statement: Statement | string, values: unknown[]): Promise<R[]> {
     try {
       return await this.readers.run(
@@ -118,7 +124,9 @@ export class Database {
     }
   }
 
-  /** A connection on which the server has answered since one was lost: each round of this closes one that is older. */
+  /**
+   * Returns a connection on which the server has answered since the last loss: each round of this closes an older one.
+   */
   private async connect(): Promise<PoolClient> {
     for (;;) {
       const client = await this.pool.connect();
@@ -128,7 +136,7 @@ export class Database {
     }
   }
 
-  /** What a connection of one's own (for LISTEN) needs. */
+  /** Options for a separate connection (for LISTEN). */
   get connectionOptions(): Pool['options'] {
     return this.pool.options;
   }
@@ -144,8 +152,8 @@ export function poolOf(dataSource: DataSource): Pool {
 }
 
 /**
- * Opens every connection that the pool may have: the first callers after a start all come at once, and each TLS
- * handshake of theirs would stand in the way of one with PostgreSQL. What cannot be opened now is opened when needed.
+ * Opens every connection that the pool may have: the first callers after a start all come at once, and each of their
+ * TLS handshakes would delay one with PostgreSQL. A connection that cannot be opened now is opened when needed.
  */
 export async function openConnections(dataSource: DataSource): Promise<void> {
   const pool = poolOf(dataSource);
@@ -154,7 +162,10 @@ export async function openConnections(dataSource: DataSource): Promise<void> {
   for (const result of opened) if (result.status === 'fulfilled') result.value.release();
 }
 
-/** PostgreSQL's text holds no NUL, and no lone surrogate survives UTF-8: nothing that is stored equals such a text. */
+/**
+ * Whether PostgreSQL can store a text: it has no NUL, and no lone surrogate survives UTF-8, so no stored text equals
+ * such.
+ */
 export function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0');
 }
@@ -166,7 +177,7 @@ export function cutConnection(client: ClientBase): void {
 
 const readers = new WeakMap<Pool, Limiter>();
 
-/** One for all who read over a pool: together they must leave connections to the writer. */
+/** Limiter for all readers of a pool: together they must leave connections to the writer. */
 function readersOf(pool: Pool): Limiter {
   let limiter = readers.get(pool);
   if (limiter === undefined) {
@@ -178,9 +189,9 @@ function readersOf(pool: Pool): Limiter {
 }
 
 /**
- * What is known of the connections of a pool. When one is lost, those that lie idle probably are too (the server is
- * another one behind the same address, a firewall forgot them), and each would cost somebody the whole wait for a
- * silent server: they are closed instead of being tried one after the other.
+ * State of a pool's connections. When one is lost, the idle ones probably are too (the server is another one at the
+ * same address, a firewall forgot them), and each would cost a caller the whole wait for a silent server: they are
+ * closed instead of being tried one after the other.
  */
 class Liveness {
   private lostAt = Number.NEGATIVE_INFINITY;
@@ -202,9 +213,9 @@ class Liveness {
 const watched = new WeakMap<Pool, Liveness>();
 
 /**
- * A server that ends a connection in the very packet that completed it reports that before the pool's own listener is
- * gone and the taker's is there; without one the error would end the process. So every connection has one from its
- * first moment. Once per pool: several stores may share it.
+ * Gives every connection a listener from its first moment: a server that ends a connection in the very packet that
+ * completed it reports that between the pool's own listener and the user's, and without a listener the error would end
+ * the process. Once per pool: several stores may share it.
  */
 function watchConnections(pool: Pool): Liveness {
   const known = watched.get(pool);
@@ -225,5 +236,5 @@ function noAnswer(ms: number): Error {
 }
 
 function ignore(): void {
-  // The query that was running rejects with the same error, and the next one on this connection will.
+  // The running query rejects with the same error, and so does the next one on this connection.
 }

@@ -1,6 +1,7 @@
 /**
- * PostgreSQL for every room: connections and pools, prepared statements with failures told apart, LISTEN, elections.
- * It knows no table but kernel.leadership; what the kernel stores is #platform/event-store. TypeORM is loaded by who opens a DataSource.
+ * PostgreSQL for every room: connections and pools, prepared statements with distinct failures, LISTEN, elections.
+ * It knows no table but kernel.leadership; #platform/event-store has what the kernel stores. Opening a DataSource loads
+ * TypeORM.
  */
 export { type Pool, type PoolClient } from 'pg';
 export { type DataSource, type QueryRunner } from 'typeorm';

@@ -2,14 +2,14 @@ import { Pool } from 'pg';
 
 export interface PoolOptions {
   readonly url: string;
-  /** Seen in pg_stat_activity. */
+  /** Name in pg_stat_activity. */
   readonly applicationName: string;
   readonly connections: number;
-  /** How long to wait for a connection, and for a statement. */
+  /** Longest wait for a connection, and for a statement. */
   readonly timeoutMs: number;
 }
 
-/** Connections to a database that is not the event store's. */
+/** Opens connections to a database that is not the event store's. */
 export function openPool({ url, applicationName, connections, timeoutMs }: PoolOptions): Pool {
   const pool = new Pool({
     connectionString: url,
@@ -20,7 +20,7 @@ export function openPool({ url, applicationName, connections, timeoutMs }: PoolO
     application_name: applicationName,
     keepAlive: true,
   });
-  // A connection that is lost while idle is replaced with the next query, which says so if it cannot be.
+  // The next query replaces a connection that was lost while idle, and fails if it cannot.
   pool.on('error', () => undefined);
   return pool;
 }

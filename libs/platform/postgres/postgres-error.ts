@@ -2,14 +2,14 @@ import { CodedError } from '#evidence';
 
 /**
  * - `unreachable`: no connection, so nothing was sent
- * - `lost`: the connection broke, or the server went away, while a statement ran; what it did is unknown
- * - `busy`: the server rolled back and may well do it if asked again (deadlock, failover, out of connections)
+ * - `lost`: the connection broke, or the server disappeared, while a statement ran; its effect is unknown
+ * - `busy`: the server rolled back, and a retry may succeed (deadlock, failover, out of connections)
  * - `unique_violation`: rolled back; `constraint` says which
- * - `refused`: rolled back; asking again will not help
+ * - `refused`: rolled back; a retry will not help
  */
 export type PostgresErrorCode = 'unreachable' | 'lost' | 'busy' | 'unique_violation' | 'refused';
 
-/** A failure of PostgreSQL, told apart by what is known about the outcome. */
+/** A failure of PostgreSQL, classified by what is known about the outcome. */
 export class PostgresError extends CodedError<PostgresErrorCode> {
   constructor(
     code: PostgresErrorCode,
@@ -21,7 +21,7 @@ export class PostgresError extends CodedError<PostgresErrorCode> {
   }
 }
 
-/** Rolled back, worth another try. SQLSTATE classes and codes of PostgreSQL's appendix A. */
+/** Rolled back, worth a retry. SQLSTATE classes and codes of PostgreSQL's appendix A. */
 const BUSY = [
   /^08/, // connection exception
   /^40/, // transaction rollback: serialization failure, deadlock

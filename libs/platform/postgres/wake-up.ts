@@ -1,9 +1,9 @@
-/** Wakes whoever waits for a shard. A signal that comes while nobody waits is remembered for the next wait. */
+/** Wakes the waiters of a shard. A signal that comes while no one waits is remembered for the next wait. */
 export class WakeUp {
   private generation = 0;
   private readonly waiting = new Set<() => void>();
 
-  /** What to hand to `wait`: taken before looking for rows, so that none can slip in between. */
+  /** Argument for `wait`: take it before looking for rows, so that none can slip in between. */
   get mark(): number {
     return this.generation;
   }

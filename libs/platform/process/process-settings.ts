@@ -1,7 +1,7 @@
 import { type MemberDefinition } from './config/define-config';
 import { oneOf, port, text } from './config/setting-types';
 
-/** What every process has to be told: the settings that apps spread into their own `defineConfig`, last. */
+/** Settings of every process; apps spread them into their own `defineConfig`, last. */
 export const processSettings = (managementPort: number) =>
   ({
     KERNEL_MANAGEMENT_HOST: {

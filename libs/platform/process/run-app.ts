@@ -3,32 +3,35 @@ import { ConfigError } from './config/config-error';
 import { loadConfig } from './config/load-config';
 import { createLogger, type Logger, type LogLevel, withoutCredentials } from './logs/logger';
 
-/** What an app gets to live by. */
+/** Hooks of the process that an app uses. */
 export interface AppLife {
   readonly logger: Logger;
-  /** Aborted when the process is told to stop, also while it still starts. */
+  /** Aborted when the process is told to stop, even while it still starts. */
   readonly stopping: AbortSignal;
-  /** Has something closed at the end. What was opened last is closed first, and one after the other. */
+  /** Registers something to close at the end. The last opened is closed first, one after the other. */
   readonly onStop: (close: () => Promise<unknown>) => void;
-  /** Ends the process with one sentence: it cannot go on. */
+  /** Ends the process with one sentence: it cannot continue. */
   readonly fail: (error: unknown) => void;
 }
 
 export interface AppDefinition<M extends MemberDefinitions> {
-  /** As the log and the sentence about a failed start name it. */
+  /** Name in the log and in the sentence about a failed start. */
   readonly name: string;
   readonly config: ConfigDefinition<M>;
-  /** Errors whose message is a sentence for the operator. Any other is a fault of ours and shows where it came from. */
+  /** Errors whose message is a sentence for the operator. Any other is our fault and shows where it came from. */
   readonly explained: readonly (abstract new (...args: never[]) => Error)[];
-  /** Exit code when it cannot start or go on, and of a job also when it is told to stop before it is done. Default 1. */
+  /**
+   * Exit code when it cannot start or continue, and for a job also when it is told to stop before it is done. Default
+   * 1.
+   */
   readonly failureCode?: number;
   /** Instead of KERNEL_LOG_LEVEL. */
   readonly logLevel?: LogLevel;
-  /** Resolves when the app is up. One that is not to stay up returns its exit code. */
+  /** Resolves when the app is up. An app that does not stay up returns its exit code. */
   start(config: Config<M>, life: AppLife): Promise<number | void>;
 }
 
-/** The process around an app, as far as it is the same for all: configuration, log, signals, the end, its exit code. */
+/** The part of a process that is the same for all apps: configuration, log, signals, end, exit code. */
 export interface AppProcess {
   readonly env: Readonly<Record<string, string | undefined>>;
   on(signal: 'SIGTERM' | 'SIGINT', told: (signal: NodeJS.Signals) => void): unknown;
@@ -94,7 +97,7 @@ export function runApp<M extends MemberDefinitions>(app: AppDefinition<M>, host:
         isUp = true;
         return code === undefined || ending ? undefined : end(code);
       },
-      // What was told to stop may say that it could not start.
+      // An app that was told to stop may say that it could not start.
       (error: unknown) => (ending ? undefined : fail(error)),
     );
 }
@@ -104,7 +107,7 @@ function explain(error: unknown, explained: AppDefinition<MemberDefinitions>['ex
   if (error instanceof ConfigError || explained.some((known) => error instanceof known)) {
     return (error as Error).message;
   }
-  // Of node:net and of PostgreSQL itself: nothing else is connected to before an app is up.
+  // Errors of node:net and of PostgreSQL itself: an app connects to nothing else before it is up.
   const { syscall, severity, code, message, address, port } = error as NodeJS.ErrnoException & {
     severity?: string;
     address?: string;

@@ -12,7 +12,7 @@ type Definition = AppDefinition<typeof members>;
 
 class Deployment extends Error {}
 
-/** A process that ends by resolving. */
+/** Runs an app in a process whose end resolves. */
 function run(app: Partial<Definition> & Pick<Definition, 'start'>, env = { KERNEL_NAME: 'x' } as object) {
   const signals = new EventEmitter();
   let stderr = '';
@@ -57,7 +57,7 @@ describe('runApp', () => {
     });
     await up();
     signals.emit('SIGTERM', 'SIGTERM');
-    // Whoever is impatient changes nothing.
+    // Impatience changes nothing.
     signals.emit('SIGINT', 'SIGINT');
     signals.emit('SIGTERM', 'SIGTERM');
     expect(await ended).toEqual({ code: 0, stderr: '' });

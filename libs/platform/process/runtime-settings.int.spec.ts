@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const SETTINGS = JSON.stringify(join(__dirname, 'runtime-settings.ts'));
 
-/** In a process of its own, where Node strips the types itself, without the flags of the test runner. */
+/** Runs code in a process of its own, where Node strips the types itself, without the flags of the test runner. */
 function inProcess(
   program: string,
   env: Record<string, string> = {},

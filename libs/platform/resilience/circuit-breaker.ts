@@ -1,17 +1,17 @@
 import { halfJitter } from './pauses';
 
-/** Failures in a row after which nothing is sent any more. */
+/** Failures in a row after which nothing more is sent. */
 export const DEFAULT_FAILURES_TO_OPEN = 5;
-/** How long nothing is sent after that, doubled with each trial that fails too. */
+/** How long nothing is sent after that, doubled with each failed trial. */
 export const DEFAULT_OPEN_MS = 250;
-/** The longest: a backend that is back is found out within this time. */
+/** Longest such time: a recovered backend is noticed within it. */
 export const DEFAULT_LONGEST_OPEN_MS = 5_000;
 
 export interface CircuitBreakerOptions {
   failuresToOpen?: number;
   openMs?: number;
   longestOpenMs?: number;
-  /** Told when it opens (with the reason) and when it closes again (null). */
+  /** Called when it opens (with the reason) and when it closes again (null). */
   onChange?: (reason: string | null) => void;
   /** Milliseconds that never go back. */
   now?: () => number;
@@ -19,17 +19,17 @@ export interface CircuitBreakerOptions {
   random?: () => number;
 }
 
-/** Leave for one call; the caller reports back exactly once. */
+/** Permission for one call; the caller reports back exactly once. */
 export interface Permit {
   succeeded(): void;
   failed(reason: string): void;
-  /** The call said nothing about the backend: it was refused for what it asked. */
+  /** Reports a call that said nothing about the backend: the request itself was refused. */
   undecided(): void;
 }
 
 /**
- * Keeps calls from a backend that has just failed several times in a row, so that whoever waits gets an answer at once
- * and the backend gets a rest. After a while one call goes through as a trial: what becomes of it decides for all.
+ * Keeps calls from a backend that has just failed several times in a row, so that callers get an answer at once and the
+ * backend gets a rest. After a while one call goes through as a trial: its outcome decides for all.
  */
 export class CircuitBreaker {
   private failures = 0;
@@ -37,7 +37,7 @@ export class CircuitBreaker {
   private retryAt = 0;
   private restMs: number;
   private trialUnderWay = false;
-  /** Goes up whenever the circuit opens or closes: a call from before says nothing about afterwards. */
+  /** Increases whenever the circuit opens or closes: an earlier call says nothing about the time after. */
   private era = 0;
 
   private readonly failuresToOpen: number;

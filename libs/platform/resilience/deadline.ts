@@ -1,17 +1,17 @@
-/** What to throw when the time is over. */
+/** Makes the error to throw when the time is over. */
 export type Late = (ms: number) => Error;
 
 /**
- * The answer, if it comes in time; what comes later is let go, whatever it is.
- * @throws what `late` makes, and what the answer rejects with
+ * Returns the answer, if it comes in time; ignores any later outcome.
+ * @throws the error of `late`, or that of the answer
  */
 export function answerWithin<T>(ms: number, late: Late, answer: Promise<T>): Promise<T> {
   return raced(ms, late, answer);
 }
 
 /**
- * The same for work that can be told to stop: its signal is aborted, with the same error, when the time is over.
- * @param outer ends the work too
+ * Does the same for work that can be told to stop: aborts its signal, with the same error, when the time is over.
+ * @param outer also ends the work
  */
 export async function stopAfter<T>(
   ms: number,
@@ -34,7 +34,7 @@ async function raced<T>(
   const over = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
       const error = late(ms);
-      // First: what the work says of being stopped is not the reason.
+      // First: the error of the stopped work is not the reason.
       reject(error);
       stop?.(error);
     }, ms);

@@ -1,4 +1,7 @@
-/** What keeps a process going when others are slow or away: limits, deadlines, retries, pauses, a circuit breaker. */
+/**
+ * Tools that keep a process working when others are slow or unreachable: limits, deadlines, retries, pauses, a circuit
+ * breaker.
+ */
 export { CircuitBreaker, type CircuitBreakerOptions } from './circuit-breaker';
 export { answerWithin, stopAfter } from './deadline';
 export { Limiter, type Patience } from './limiter';

@@ -2,9 +2,9 @@ import { setMaxListeners } from 'node:events';
 import pLimit, { type LimitFunction } from 'p-limit';
 import { type Late } from './deadline';
 
-/** When a job that waits for its turn gives up; one that runs is not affected. */
+/** Limits on a job's wait for its turn; a running job is not affected. */
 export interface Patience {
-  /** Its reason is what the waiting job rejects with. */
+  /** The waiting job rejects with its reason. */
   signal?: AbortSignal;
   /** The longest wait for a place, and what to reject with after it. */
   atMost?: { ms: number; late: Late };
@@ -30,16 +30,16 @@ export class Limiter {
     return this.turns.activeCount < this.limit ? this.turns(job) : this.queued(job, patience);
   }
 
-  /** The results of all, in order. */
+  /** Runs a job for each item, and returns the results in order. */
   map<T, R>(items: readonly T[], job: (item: T) => Promise<R>): Promise<R[]> {
     return Promise.all(items.map((item) => this.run(() => job(item))));
   }
 
-  /** Refuses whoever waits and whoever comes; settles when the running jobs have ended. */
+  /** Refuses waiting and new jobs; settles when the running jobs have ended. */
   async close(refusal: () => Error): Promise<void> {
     this.closed = refusal;
     for (const leave of this.waiting) leave(refusal());
-    // Takes every place: turns come in order, so whoever ran before has left by then.
+    // Takes every place: turns come in order, so all earlier jobs have ended by then.
     const all = Promise.withResolvers<void>();
     let taken = 0;
     const take = (): Promise<void> => {
@@ -63,7 +63,7 @@ export class Limiter {
       };
       const timer = atMost && setTimeout(() => leave(atMost.late(atMost.ms)), atMost.ms);
       if (signal !== undefined) {
-        // Many jobs of one caller may wait on its one signal; Node warns of a leak from the eleventh.
+        // Many jobs of one caller may wait on its one signal; Node warns of a leak from the eleventh listener on.
         setMaxListeners(0, signal);
         signal.addEventListener('abort', aborted, { once: true });
       }

@@ -5,14 +5,14 @@ export interface RetryLimits {
   attempts: number;
   /** The longest first pause; it doubles with each further one. */
   firstPauseMs: number;
-  /** No pause is longer, also when the other side asks for more. */
+  /** No pause is longer, even when the other side asks for more. */
   longestPauseMs: number;
 }
 
 /**
- * Repeats what failed for a passing reason. The pauses are "full jitter" (a random time up to the bound), so that
+ * Repeats what failed for a transient reason. The pauses are "full jitter" (a random time up to the bound), so that
  * callers who were throttled together do not return together.
- * @param passing whether another attempt may end otherwise; a number is how many ms the other side asks to be left alone
+ * @param passing whether another attempt may succeed; a number is how many ms the other side asks to wait
  * @throws what the last attempt threw, or the reason of the signal
  */
 export async function withRetries<T>(

@@ -3,7 +3,7 @@ import { withRetries } from './retries';
 const LIMITS = { attempts: 3, firstPauseMs: 1, longestPauseMs: 2 };
 const never = new AbortController().signal;
 
-/** Fails as often as it is told, then answers how often it was asked. */
+/** Returns a function that fails so many times, then returns the number of its calls. */
 function failing(times: number): () => Promise<number> {
   let asked = 0;
   return async () => {

@@ -12,16 +12,16 @@ import { SignerError } from './signer.error';
 import { KEY_PURPOSE_OF, type SigningPurpose } from './signing-contract';
 import { type SigningProxyClient } from './signing-proxy.client';
 
-/** The purposes whose key speaks about the chain. */
+/** Purposes whose key makes statements about the chain. */
 export type DocumentPurpose = {
   [P in SigningPurpose]: (typeof KEY_PURPOSE_OF)[P] extends 'checkpoint' ? P : never;
 }[Exclude<SigningPurpose, 'log-checkpoint'>];
 
-/** Has documents signed with a checkpoint key that the registry has and the signing proxy holds. */
+/** Gets documents signed with a checkpoint key that the registry has and the signing proxy holds. */
 export class DocumentSigner {
   constructor(
     private readonly proxy: Pick<SigningProxyClient, 'keys' | 'sign'>,
-    /** The registry as it is now, in the order of registration. */
+    /** Returns the current registry, in the order of registration. */
     private readonly registered: () => Promise<readonly SignerEntry[]>,
   ) {}
 
@@ -41,7 +41,7 @@ export class DocumentSigner {
     const publicKey = importPublicKey(key.public_key_pem);
     const [signed] = await this.proxy.sign([{ purpose, kid, input, publicKey }]);
     const envelope = documentEnvelope(format, payload, kid, signed?.signature ?? '');
-    // What is stored cannot be taken back: not before it verifies.
+    // Storage is irreversible, so the document must verify first.
     const { reasons } = verifyDocument(format, { envelope, keys: [key], origin: document.origin });
     if (reasons.length === 0) return envelope;
     throw new SignerError('signing_unavailable', `The signature for ${kid} is wrong: ${reasons.join('; ')}`);

@@ -10,7 +10,9 @@ import {
 import { type DocumentPurpose } from './document-signer';
 import { SigningProxyClient } from './signing-proxy.client';
 
-/** How a worker reaches the signing proxy for its documents; spread into the app's own `defineConfig`. */
+/**
+ * Settings with which a worker reaches the signing proxy for its documents; spread into the app's own `defineConfig`.
+ */
 export const documentSigningSettings = (purpose: DocumentPurpose, what: string) =>
   ({
     KMS_ENDPOINT: { schema: url('https'), description: `The signing proxy, for ${what}` },
@@ -25,7 +27,7 @@ export const documentSigningSettings = (purpose: DocumentPurpose, what: string) 
     KMS_CLIENT_KEY_FILE: { schema: readableFile(), description: 'Its private key (PEM).' },
   }) as const satisfies Record<string, MemberDefinition>;
 
-/** Documents are no caller's request: they can wait for a token that is busy. */
+/** Documents are not a caller's request: they can wait for a busy token. */
 const SIGNING_TIMEOUT_MS = 10_000;
 
 type ProxySettings = Config<ReturnType<typeof documentSigningSettings>>;

@@ -2,14 +2,14 @@ import { CircuitBreaker, type CircuitBreakerOptions, stopAfter } from '#platform
 import { SignerError, type SignerErrorCode, reasonOf } from './signer.error';
 import { type BackendHealth, type KeyInfo, type KeyMaker, type SigningBackend } from './signing-backend';
 
-/** Under the caller's own 1.2 s, so that it is told why, and not left to give up by itself. */
+/** Under the caller's own 1.2 s, so that it gets a reason instead of its own timeout. */
 export const DEFAULT_BACKEND_TIMEOUT_MS = 1_000;
-/** A health check signs with each key; nobody waits longer for it. */
+/** A health check signs with each key; no one waits longer for it. */
 const HEALTH_TIMEOUT_MS = 3_000;
-/** A key is made a few times a year, and a token may take seconds over it. Under the limit of those who ask for one. */
+/** A key is made a few times a year, and a token may take seconds for it. Under the limit of the callers. */
 const MAKING_TIMEOUT_MS = 15_000;
 
-/** `refused`: for what was asked; `unavailable`: it was not asked, because it has just failed several times. */
+/** `refused`: because of the request; `unavailable`: not called, because it has just failed several times. */
 export type SignOutcome = 'signed' | 'refused' | 'failed' | 'timeout' | 'unavailable';
 
 export interface GuardObserver {
@@ -19,7 +19,7 @@ export interface GuardObserver {
 }
 
 export interface GuardOptions extends Omit<CircuitBreakerOptions, 'onChange'> {
-  /** For the signatures of one call. Default {@link DEFAULT_BACKEND_TIMEOUT_MS}. */
+  /** Limit for the signatures of one call. Default {@link DEFAULT_BACKEND_TIMEOUT_MS}. */
   timeoutMs?: number;
   observer?: GuardObserver;
 }
@@ -50,7 +50,7 @@ export class GuardedBackend implements SigningBackend {
     });
   }
 
-  /** With a deadline; the circuit is for signatures alone. */
+  /** Key maker with a deadline; the circuit is only for signatures. */
   get maker(): KeyMaker | string | undefined {
     const { maker } = this.backend;
     if (maker === undefined || typeof maker === 'string') return maker;
@@ -106,7 +106,7 @@ export class GuardedBackend implements SigningBackend {
   async health(): Promise<BackendHealth> {
     try {
       const health = await this.within(HEALTH_TIMEOUT_MS, undefined, () => this.backend.health());
-      // It has just signed with each key: whoever is told so must not be refused.
+      // It has just signed with each key: a caller who is told so must not be refused.
       if (health.ok) this.circuit.close();
       return health;
     } catch (error) {
@@ -118,7 +118,7 @@ export class GuardedBackend implements SigningBackend {
     return this.backend.close();
   }
 
-  /** What does not come in time is told to stop, and nobody waits for it; backends bound it themselves. */
+  /** Stops work that is late, and does not wait for it; backends bound it themselves. */
   private within<T>(
     ms: number,
     outer: AbortSignal | undefined,

@@ -1,6 +1,7 @@
 /**
  * Signing backends (software, PKCS#11, AWS KMS, transit, another proxy) behind one port, and the client of the signing proxy.
- * It holds no key and decides nothing: who may have what signed is apps/signing-proxy, what is signed libs/modules/signing.
+ * It decides nothing: apps/signing-proxy decides who may have what signed, libs/modules/signing what is signed. It
+ * holds no key.
  */
 export {
   type BackendHealth,

@@ -1,8 +1,8 @@
 /**
- * How a private key is kept, as its backend knows it:
+ * Protection of a private key, as its backend knows it:
  * `hsm`: in a PKCS#11 token that says its keys cannot leave it; `kms`: in a key management service, made there and not
  * exportable; `softhsm`: in a PKCS#11 token that is software and keeps its keys in files; `software`: in files;
- * `unstated`: a signing proxy of another make does not say.
+ * `unstated`: another vendor's signing proxy does not say.
  */
 export const KEY_PROTECTIONS = ['hsm', 'kms', 'softhsm', 'software', 'unstated'] as const;
 

@@ -4,7 +4,7 @@ import { importPublicKey, rawKeyOfPem, verifyEd25519 } from '#evidence';
 import { SignerError, reasonOf } from './signer.error';
 
 /**
- * What a key signs to prove itself. It starts with a domain of its own, so the signature can never be taken
+ * Message that a key signs to prove itself. It starts with a domain of its own, so the signature can never be mistaken
  * for one over an event, a manifest or a checkpoint.
  */
 export function selfTestMessage(kid: string): Buffer {
@@ -18,7 +18,10 @@ function answersSelfTest(kid: string, publicKeyPem: string, signature: Uint8Arra
   );
 }
 
-/** What keeps a backend from being healthy: the first key that does not sign its self-test. @throws what `sign` throws */
+/**
+ * Returns the first key that does not sign its self-test, which makes a backend unhealthy.
+ * @throws what `sign` throws
+ */
 export async function failingKey(
   keys: Iterable<{ kid: string; publicKeyPem: string }>,
   sign: (kid: string, messages: readonly Uint8Array[]) => Promise<readonly Uint8Array[]>,

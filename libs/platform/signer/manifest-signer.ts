@@ -7,7 +7,7 @@ import {
   manifestStatement,
 } from '#evidence';
 
-/** Signs with the manifest key in force; the key registry knows which that is. */
+/** Signs with the active manifest key; the key registry knows which that is. */
 export abstract class ManifestSigner {
   /**
    * @param input the DSSE pre-authentication encoding to sign
@@ -17,7 +17,7 @@ export abstract class ManifestSigner {
   abstract sign(input: Uint8Array): Promise<{ kid: string; keyVersion: string; signature: string }>;
 }
 
-/** What a statement says, and the head of the shard in which the signature will be recorded. */
+/** Content of a statement, and the head of the shard in which the signature will be recorded. */
 export type StatementToSign = Omit<ManifestStatement, 'auditSeqAfter'> & {
   head: { shard: number; seq: number };
 };
@@ -27,7 +27,7 @@ export interface SignedManifest {
   envelope: Envelope;
 }
 
-/** A manifest signature (docs/spec/manifest-signature.md) by the manifest key in force. */
+/** Makes a manifest signature (docs/spec/manifest-signature.md) with the active manifest key. */
 export async function signManifest(
   signer: ManifestSigner,
   { head, ...statement }: StatementToSign,

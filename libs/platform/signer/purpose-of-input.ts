@@ -23,7 +23,7 @@ function begins(domainText: string): Reads {
   return (input) => domain.equals(input.subarray(0, domain.length));
 }
 
-/** A checkpoint begins with the name of its log, which is another for each kernel: it is read. */
+/** A checkpoint begins with the name of its log, which differs for each kernel, so it is parsed. */
 function isCheckpoint(input: Uint8Array): boolean {
   try {
     parseCheckpointSigningInput(input);
@@ -34,7 +34,7 @@ function isCheckpoint(input: Uint8Array): boolean {
   }
 }
 
-/** What an input begins with says what it claims to be: that is what the domains are for. */
+/** The beginning of an input says what it claims to be: that is the purpose of the domains. */
 const CLAIMS: Record<SigningPurpose, Reads> = {
   'audit-event': begins(AUDIT_EVENT_DOMAIN),
   manifest: begins(pae(MANIFEST_PAYLOAD_TYPE)),

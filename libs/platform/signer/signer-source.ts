@@ -2,6 +2,6 @@ import { type SignerEntry } from '#evidence';
 
 /** The registered signers, retired and compromised ones included; the key registry has them. */
 export abstract class SignerSource {
-  /** @param how `fresh`: as they are in the chain right now, not as they were a second ago */
+  /** @param how `fresh`: as in the chain right now, not as a second ago */
   abstract signers(how?: { fresh?: boolean }): Promise<SignerEntry[]>;
 }

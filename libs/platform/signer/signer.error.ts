@@ -1,7 +1,7 @@
 import { CodedError } from '#evidence';
 
 /**
- * Every way in which this lib says no. `signing_unavailable` is the only one that may pass by itself
+ * All refusals of this lib. `signing_unavailable` is the only one that may pass by itself
  * (nothing was signed, try later); all others stay until someone changes the request, a key or the configuration.
  */
 export type SignerErrorCode =
@@ -12,7 +12,7 @@ export type SignerErrorCode =
   | 'closed'
   | 'invalid_request'
   | 'key_refused'
-  /** There is another key of this name. */
+  /** Another key of this name exists. */
   | 'key_exists'
   | 'refused_in_production'
   | 'misconfigured'

@@ -3,10 +3,10 @@ import { samePublicKey, type SignerPurpose } from '#evidence';
 import { type KeyProtection } from './key-protection';
 import { SignerError } from './signer.error';
 
-/** What may be known about a signing key: everything but the key. */
+/** Public facts about a signing key: everything but the key. */
 export interface KeyInfo {
   kid: string;
-  /** Which key material answers under this kid; '1' where the backend has no versions of its own. */
+  /** Version of the key material under this kid; '1' where the backend has no versions of its own. */
   keyVersion: string;
   algorithm: 'ed25519';
   /** SPKI, PEM. */
@@ -18,7 +18,7 @@ export interface KeyInfo {
   createdAt: string | null;
 }
 
-/** Which key a backend is asked to hold, and what it may sign. */
+/** Key that a backend is asked to hold, and what it may sign. */
 export interface KeyRequest {
   /** 1 to 128 of A-Z a-z 0-9 . _ - and no leading dot: it is a file name and a token label as well. */
   kid: string;
@@ -42,26 +42,26 @@ export interface MadeKeyRequest extends KeyRequest {
 }
 
 /**
- * Makes keys in a backend. Who uses it makes one at a time, whatever the number of processes, and remembers what was made:
- * few backends can say what a key of theirs is for.
+ * Makes keys in a backend. The caller makes one at a time, whatever the number of processes, and remembers what was
+ * made: few backends can say what their keys are for.
  */
 export interface KeyMaker {
-  /** Whether something has this name in the backend already, whoever made it. @throws SignerError */
+  /** Whether the backend already has something of this name, whatever its origin. @throws SignerError */
   has(kid: string): Promise<boolean>;
   /**
-   * Makes the key, unless an attempt that broke off has left one that is sound; checks it as at a start, self-tests it, and
+   * Makes the key, unless an interrupted attempt has left a sound one; checks it as at a start, self-tests it, and
    * holds it from then on. A second call holds the same key.
    * @throws SignerError `key_exists` (held for other purposes), `key_refused`, `signing_unavailable`, `token_error`
    */
   make(request: KeyRequest): Promise<KeyInfo>;
   /**
-   * Holds a key that another process, or this one before, has made; only if it is the one with this public key.
+   * Holds a key that another process, or this one earlier, has made; only if it has this public key.
    * @throws SignerError `unknown_key`, `key_exists`, `key_refused`, `signing_unavailable`, `token_error`
    */
   take(request: MadeKeyRequest): Promise<KeyInfo>;
 }
 
-/** @throws SignerError `key_refused` when another public key answers under the name than was made */
+/** @throws SignerError `key_refused` when the public key under the name is not the one that was made */
 export function assertAsMade({ kid, publicKeyPem }: KeyInfo, request: KeyRequest | MadeKeyRequest): void {
   if (!('publicKeyPem' in request) || samePublicKey(request.publicKeyPem, publicKeyPem)) return;
   throw new SignerError('key_refused', `The key ${kid} is not the one that was made under this name`, {
@@ -82,22 +82,22 @@ export function sameKey(held: KeyInfo, { kid, purposes }: KeyRequest): KeyInfo {
 }
 
 /**
- * The port behind which private keys live. A backend signs whatever it is given with pure Ed25519 (RFC 8032):
- * what may be signed is decided in front of it, by apps/signing-proxy.
+ * The port in front of private keys. A backend signs whatever it is given with pure Ed25519 (RFC 8032):
+ * apps/signing-proxy in front of it decides what may be signed.
  */
 export interface SigningBackend {
   readonly name: string;
   keys(): readonly KeyInfo[];
   /**
-   * Raw 64-byte signatures in the order of the messages; all or none.
-   * @param signal aborted when nobody waits for them any more
+   * Returns raw 64-byte signatures in the order of the messages; all or none.
+   * @param signal aborted when no caller waits for them any more
    * @throws SignerError `unknown_key`, `signing_unavailable`, `token_error`, `closed`
    */
   sign(kid: string, messages: readonly Uint8Array[], signal?: AbortSignal): Promise<Uint8Array[]>;
   /** Signs and verifies a fixed message with each key, so that "ok" means it would sign now. */
   health(): Promise<BackendHealth>;
   close(): Promise<void>;
-  /** What makes keys here; left out, or a sentence on who makes them and how, where that is the operator's. */
+  /** Maker of keys here; absent, or a sentence on who makes them and how, where the operator does it. */
   readonly maker?: KeyMaker | string | undefined;
 }
 
@@ -107,7 +107,7 @@ export function isKeyName(name: string): boolean {
   return KID.test(name);
 }
 
-/** Which keys a backend is asked for, as configuration has it. */
+/** Keys that a backend is asked for, as in the configuration. */
 export const signingKeys = z
   .array(
     z.strictObject({

@@ -12,7 +12,7 @@ export const KEY_PURPOSE_OF = {
   'archive-day': 'checkpoint',
   'audit-report': 'checkpoint',
   'log-checkpoint': 'checkpoint',
-  // That the key is held here: any key may say so of itself.
+  // Proof that the key is held here: any key may give it for itself.
   'signer-possession': null,
 } as const satisfies Record<string, SignerPurpose | null>;
 
@@ -26,7 +26,7 @@ export const MAX_PROXY_BATCH = 512;
 /** Raw signing in a cloud KMS takes 4,096 bytes; nothing that is signed here is larger. */
 export const MAX_SIGNING_INPUT_BYTES = 4_096;
 
-/** What `POST /v1/keys` answers, and one of `GET /v1/keys`; other members are ignored. */
+/** Answer of `POST /v1/keys`, and one entry of `GET /v1/keys`; other members are ignored. */
 export const KeyAnswer = z.object({
   kid: z.string(),
   keyVersion: z.string(),
@@ -34,12 +34,12 @@ export const KeyAnswer = z.object({
   publicKeyPem: z.string(),
   purposes: z.array(z.enum(['audit', 'manifest', 'checkpoint'])),
   backend: z.string(),
-  // A proxy of another make, or of another age, may know other words or none: that is no protection.
+  // A proxy of another vendor or version may use other words or none: that is not a protection.
   protection: z.enum(KEY_PROTECTIONS).catch('unstated'),
   createdAt: z.string().nullable(),
 });
 
-/** What `GET /v1/keys` answers. */
+/** Answer of `GET /v1/keys`. */
 export const KeysAnswer = z.object({ origin: z.string(), keys: z.array(KeyAnswer) });
 
 export const HealthAnswer = z.object({
@@ -55,14 +55,14 @@ export const ProblemAnswer = z.object({
   title: z.string().optional(),
   detail: z.string().optional(),
   index: z.number().int().nonnegative().optional(),
-  /** Of `below_high_water_mark`: where the mark is. */
+  /** Position of the mark, for `below_high_water_mark`. */
   mark: z.object({ shard: z.number().int(), seq: z.number().int() }).optional(),
 });
 
-/** How far the chain of one shard is known to be built upon. */
+/** Position up to which the chain of one shard is known to be built upon. */
 export const HighWaterMark = z.object({
   shard: z.number().int().nonnegative(),
-  /** Signed events build on this position: nothing is signed at it or below. */
+  /** Signed events build on this position: nothing is signed at or below it. */
   seq: z.number().int().nonnegative(),
   window: z
     .object({
@@ -78,11 +78,11 @@ export const HighWaterMark = z.object({
 
 export type HighWaterMark = z.infer<typeof HighWaterMark>;
 
-/** What `GET /v1/marks` answers. */
+/** Answer of `GET /v1/marks`. */
 export const MarksAnswer = z.object({ marks: z.array(HighWaterMark) });
 
 /**
- * How far ahead of what is committed a signing input may lie: the group that is being committed and the two behind it,
+ * Longest distance of a signing input ahead of the committed position: the group being committed and the two after it,
  * each of at most one request of 1,000 events or 512 events of several.
  */
 export const MAX_AHEAD_OF_COMMITTED = 3_072;

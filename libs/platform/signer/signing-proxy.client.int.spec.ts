@@ -18,7 +18,7 @@ const SIGNATURE = `${'A'.repeat(86)}==`;
 type Item = { purpose: string; kid: string; input: string };
 type Handler = (items: Item[], response: ServerResponse, request: IncomingMessage) => void | Promise<void>;
 
-/** What a signing proxy would say; `input` in the key version shows whose answer it is. */
+/** Answer of a signing proxy; `input` in the key version shows whose answer it is. */
 const signedAnswer = (items: Item[]): string =>
   JSON.stringify({
     signatures: items.map(({ kid, input }) => ({ kid, keyVersion: input, signature: SIGNATURE })),
@@ -156,7 +156,7 @@ describe('SigningProxyClient', () => {
     expect(batches).toEqual([1, 40]);
   });
 
-  /** One input that the proxy has and does not answer until it is let go; larger batches are answered at once. */
+  /** Sends one input that the proxy does not answer until it is released; larger batches are answered at once. */
   async function heldRequest(client: SigningProxyClient) {
     const { promise, resolve: letGo } = Promise.withResolvers<void>();
     handler = async (items, response) => {

@@ -27,17 +27,17 @@ export interface SigningProxyTls {
 export interface SigningProxyClientOptions extends SigningProxyTls {
   /** https://host:port of the signing proxy. */
   url: string;
-  /** Where these come from, when they are renewed; closed with the client. */
+  /** Source of these, when they are renewed; closed with the client. */
   renewals?: TlsRenewals<SigningProxyTls> | undefined;
-  /** For a whole call, waiting and connecting included. Default {@link DEFAULT_TIMEOUT_MS}. */
+  /** Limit of a whole call, including waiting and connecting. Default {@link DEFAULT_TIMEOUT_MS}. */
   timeoutMs?: number;
   /** Inputs sent in one request. Default {@link DEFAULT_MAX_BATCH}. */
   maxBatch?: number;
   /** Inputs that may wait; more are refused. Default {@link DEFAULT_MAX_QUEUED}. */
   maxQueued?: number;
-  /** Requests under way at once. Default {@link DEFAULT_MAX_IN_FLIGHT}. */
+  /** Concurrent requests. Default {@link DEFAULT_MAX_IN_FLIGHT}. */
   maxInFlight?: number;
-  /** Told of every request that ended: for metrics. */
+  /** Called after every request: for metrics. */
   onBatch?: (batch: { inputs: number; callers: number; ms: number; ok: boolean }) => void;
 }
 
@@ -46,9 +46,9 @@ export interface SignatureRequest {
   kid: string;
   /** The exact bytes to sign, at most MAX_SIGNING_INPUT_BYTES. */
   input: Uint8Array;
-  /** What the key of this name is known to be: an answer that was signed with another one is refused. */
+  /** Known public key of this name: an answer signed with another one is refused. */
   publicKey?: KeyObject;
-  /** Of an audit event: the position of its shard that the caller knows to be committed. */
+  /** For an audit event: the position of its shard that the caller knows to be committed. */
   committed?: number;
 }
 
@@ -59,28 +59,28 @@ export interface ProxySignature {
   signature: string;
 }
 
-/** Under the 2 s within which a write must have its 503 when the proxy is away. */
+/** Under the 2 s within which a write must get its 503 when the proxy is unreachable. */
 export const DEFAULT_TIMEOUT_MS = 1_200;
 export const DEFAULT_MAX_BATCH = 256;
-/** About a second of work at full speed; whoever comes later would miss the deadline anyway. */
+/** About a second of work at full speed; later requests would miss the deadline anyway. */
 export const DEFAULT_MAX_QUEUED = 8_192;
 export const DEFAULT_MAX_IN_FLIGHT = 3;
-/** A token may take seconds over a key pair, and nobody has a write wait for it. */
+/** A token may take seconds for a key pair, and no write waits for it. */
 const MAKING_TIMEOUT_MS = 20_000;
 
 /**
- * Inputs that have to wait before another request goes beside one that is under way. Fewer wait for it to end and go
- * together: a request costs both sides as much as ten inputs in it, and a batch of this size is worth the wait. Audit
- * events never wait: they are gathered already, and whatever comes after them in their shard waits for them.
+ * Number of waiting inputs that start another request beside a running one. Fewer wait for it to end and go together: a
+ * request costs both sides as much as ten inputs in it, and a batch of this size is worth the wait. Audit events never
+ * wait: they are already gathered, and everything after them in their shard waits for them.
  */
 const PARALLEL_FROM = 32;
-/** Nobody waits longer than this for a request under way to end while another may go: that one may be stuck. */
+/** Longest wait for a running request to end while another may be sent: the running one may be stuck. */
 const PATIENCE_MS = 25;
 
 /** 512 signatures are 100 kB; an inventory of keys and marks is smaller. Anything much larger is something else. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 
-/** 64 bytes in base64: the last of the 86 characters carries two bits, and what is unused has to be zero. */
+/** 64 bytes in base64: the last of the 86 characters carries two bits, and the unused ones have to be zero. */
 const SIGNATURE = /^[A-Za-z0-9+/]{85}[AQgw]==$/;
 
 /** A connection that broke before it answered, typically one that the proxy closed while it was idle. */
@@ -89,12 +89,12 @@ const BROKEN_CONNECTION = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
 const JSON_BODY = { 'content-type': 'application/json' };
 
 interface Call {
-  /** The inputs as they go on the wire. */
+  /** Inputs as sent on the wire. */
   items: string[];
   requests: readonly SignatureRequest[];
   results: (ProxySignature | undefined)[];
   missing: number;
-  /** How many were handed to a batch, from the front. */
+  /** Number handed to a batch, from the front. */
   dispatched: number;
   batches: Set<Batch>;
   settled: boolean;
@@ -112,9 +112,9 @@ interface Segment {
 interface Batch {
   segments: Segment[];
   mayRetry: boolean;
-  /** Nobody waits for it any more. */
+  /** No caller waits for it any more. */
   abandoned: boolean;
-  /** Ends the request under way. */
+  /** Ends the running request. */
   abort: ((reason: Error) => void) | undefined;
 }
 
@@ -124,12 +124,12 @@ type Outcome =
   | { kind: 'unavailable'; error: SignerError; broken: boolean };
 
 /**
- * Talks to apps/signing-proxy over mutual TLS and gathers what concurrent callers want signed into batches: the first
- * goes at once, what comes while `maxInFlight` requests are under way waits and goes together.
+ * Talks to apps/signing-proxy over mutual TLS and gathers the inputs of concurrent callers into batches: the first goes
+ * at once; inputs that come while `maxInFlight` requests are running wait and go together.
  *
- * A batch is all or none at the proxy. When one that was gathered from several callers is refused, each caller's part
- * is sent again by itself, so that a bad input fails only its own caller. Signatures are counted, their form is
- * checked, and one of each key in every answer is verified; whether all are right is for the caller to verify.
+ * A batch is all or none at the proxy. When one gathered from several callers is refused, each caller's part is sent
+ * again by itself, so that a bad input fails only its own caller. Signatures are counted, their form is checked, and
+ * one of each key in every answer is verified; the caller has to verify whether all are right.
  */
 export class SigningProxyClient {
   private readonly http: HttpClient;
@@ -138,7 +138,7 @@ export class SigningProxyClient {
   private queuedInputs = 0;
   private inFlight = 0;
   private pumping = false;
-  /** `performance.now()` of the newest request under way. */
+  /** `performance.now()` of the newest running request. */
   private lastSentAt = 0;
   private patience: NodeJS.Timeout | undefined;
   private closed = false;
@@ -175,7 +175,7 @@ export class SigningProxyClient {
 
   /**
    * @returns one signature for each request, in order
-   * @throws SignerError `signing_unavailable` (nothing to do but try later), `queue_full`, `signing_refused`,
+   * @throws SignerError `signing_unavailable` (try later), `queue_full`, `signing_refused`,
    *   `unknown_key`, `invalid_request`, `closed`
    */
   sign(requests: readonly SignatureRequest[]): Promise<ProxySignature[]> {
@@ -220,25 +220,25 @@ export class SigningProxyClient {
     });
   }
 
-  /** What the proxy can sign with, public parts only. */
+  /** Keys that the proxy can sign with, public parts only. */
   async keys(): Promise<KeyInfo[]> {
     return (await this.inventory()).keys;
   }
 
-  /** The same, and the kernel it signs for. */
+  /** The same keys, and the kernel the proxy signs for. */
   async inventory(): Promise<{ origin: string; keys: KeyInfo[] }> {
     const { body } = await this.get('/v1/keys', KeysAnswer, [200]);
     return body;
   }
 
-  /** The positions of each shard that signed events build on, and what is open for a restored database. */
+  /** Positions of each shard that signed events build on, and what is open for a restored database. */
   async marks(): Promise<HighWaterMark[]> {
     const { body } = await this.get('/v1/marks', MarksAnswer, [200]);
     return body.marks;
   }
 
   /**
-   * Has the proxy make a key; to ask again for the same gives the same key.
+   * Makes the proxy create a key; a repeated request returns the same key.
    * @throws SignerError `key_refused` with the proxy's own word in `details.error`, `signing_unavailable`
    */
   async makeKey(kid: string, purposes: readonly SignerPurpose[]): Promise<KeyInfo> {
@@ -270,13 +270,13 @@ export class SigningProxyClient {
     );
   }
 
-  /** The proxy's own word on its backends; 503 with `ok: false` is an answer too. */
+  /** The proxy's own report on its backends; 503 with `ok: false` is also an answer. */
   async health(): Promise<ProxyHealth> {
     const { body } = await this.get('/v1/health', HealthAnswer, [200, 503]);
     return body;
   }
 
-  /** Waits for the calls under way (their deadlines bound it) and closes the connections. */
+  /** Waits for the running calls (their deadlines bound it) and closes the connections. */
   close(): Promise<void> {
     this.closing ??= this.finish();
     return this.closing;
@@ -291,7 +291,7 @@ export class SigningProxyClient {
     await this.http.close();
   }
 
-  /** After the events at hand were handled: callers that come in the same turn of the loop share the first batch. */
+  /** Sends batches after the current events are handled: callers in the same turn of the loop share the first batch. */
   private pumpSoon(): void {
     if (this.pumping) return;
     this.pumping = true;
@@ -315,7 +315,7 @@ export class SigningProxyClient {
     }
   }
 
-  /** What waits is so little that it goes with what comes until the request under way has ended. */
+  /** Whether so little waits that it should go together with what comes until the running request has ended. */
   private betterTogether(): boolean {
     if (this.inFlight === 0 || this.resend.length > 0 || this.queuedInputs === 0) return false;
     if (this.queuedInputs >= Math.min(PARALLEL_FROM, this.maxBatch)) return false;
@@ -331,8 +331,9 @@ export class SigningProxyClient {
   }
 
   /**
-   * Large calls that come together go in a request each, as long as another one may go. In one request they would be
-   * answered together and come together again for ever, each side idle while the other works.
+   * Whether a call goes by itself: large calls that come together get a request each, as long as another one may be
+   * sent. In one request they would be answered together and come together again for ever, each side idle while the
+   * other works.
    */
   private goesAlone(taken: number, call: Call): boolean {
     const large = Math.min(taken, call.items.length - call.dispatched) >= PARALLEL_FROM;
@@ -416,7 +417,7 @@ export class SigningProxyClient {
         reason: 'deadline',
       }),
     );
-    // A request nobody waits for any more gives its place to those who do.
+    // A request without a waiting caller gives its place to others.
     for (const batch of call.batches) {
       if (batch.segments.every((segment) => segment.call.settled)) abandon(batch);
     }
@@ -522,10 +523,10 @@ function requestsIn(batch: Batch): SignatureRequest[] {
 }
 
 /**
- * Verifies one signature of each key, any of them. An answer comes from one process, which has one key of each name:
- * when that is not the key which the caller knows (a proxy was given other key files, another token), every signature
- * is wrong, and this one tells. To verify them all would cost more than to sign them. On this thread: a tenth of a
- * millisecond, where the way to the thread pool and back makes the whole group wait for up to two.
+ * Verifies any one signature of each key. An answer comes from one process, which has one key of each name: when that
+ * is not the key which the caller knows (a proxy was given other key files, another token), every signature is wrong,
+ * and this one shows it. Verifying all would cost more than signing them. On this thread it takes a tenth of a
+ * millisecond, while the way to the thread pool and back makes the whole group wait for up to two.
  */
 function spotChecked(batch: Batch, outcome: Outcome): Outcome {
   if (outcome.kind !== 'signed') return outcome;
@@ -549,7 +550,7 @@ function spotChecked(batch: Batch, outcome: Outcome): Outcome {
   return outcome;
 }
 
-/** Counts and forms only: a proxy that answers with something else is as good as none. */
+/** Checks only counts and forms: a proxy that answers with something else is useless. */
 function readSignatures(text: string, batch: Batch): Outcome {
   const invalid = (what: string): Outcome => ({
     kind: 'unavailable',

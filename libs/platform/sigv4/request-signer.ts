@@ -9,7 +9,7 @@ export interface SigningCredentials {
 
 export interface UnsignedRequest {
   method: string;
-  /** As it goes on the wire, which for S3 is as it is signed: percent-encoded once. Without the query. */
+  /** Path as sent on the wire, which for S3 is as it is signed: percent-encoded once. Without the query. */
   path: string;
   /** Names and values before they are encoded. */
   query?: readonly (readonly [string, string])[];
@@ -23,7 +23,7 @@ const ALGORITHM = 'AWS4-HMAC-SHA256';
 
 /**
  * AWS Signature Version 4 (IAM user guide, "Create a signed AWS API request") for requests of one service in one region,
- * signed by headers, for a whole body whose digest is known. The key of a day is derived once.
+ * signed by headers, for a whole body whose digest is known. Derives the key of a day once.
  */
 export class RequestSigner {
   private derived: { day: string; secretAccessKey: string; key: KeyObject } | undefined;

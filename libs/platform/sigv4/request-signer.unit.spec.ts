@@ -8,7 +8,7 @@ const EXAMPLE = {
   secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
 };
 
-/** What a signer adds last; signing its result again would sign these too. */
+/** Headers that a signer adds last; signing its result again would sign these too. */
 const ADDED = new Set([
   'authorization',
   'user-agent',
@@ -22,7 +22,7 @@ interface SignedRequest {
   headers: Record<string, string>;
 }
 
-/** A put as the SDK sends it. */
+/** Signs a put as the SDK sends it. */
 async function signedBySdk(
   credentials: SigningCredentials,
   body: Uint8Array,
@@ -44,7 +44,7 @@ async function signedBySdk(
     },
     { step: 'finalizeRequest', priority: 'low' },
   );
-  // The SDK signs what it calls an operation into the query; a put is one without it.
+  // The SDK signs the operation's name as part of the query; a plain put has none.
   command.middlewareStack.add(
     (next) => (args) => {
       (args.request as { query: object }).query = {};
@@ -133,7 +133,7 @@ describe('the signature of a request', () => {
         const date = sent.headers['x-amz-date'] ?? '';
         const at = date.replace(/^(....)(..)(..T..)(..)(..Z)$/, '$1-$2-$3:$4:$5');
         const request = { method: 'PUT', path: sent.path, headers, payloadSha256: sha256Hex(body) };
-        // A day between, so that keys of days are not mixed up.
+        // A day in between, so that keys of days are not confused.
         signer.sign(request, credentials, new Date(Date.parse(at) + 86_400_000));
         const { 'user-agent': _, ...expected } = sent.headers;
         expect(signer.sign(request, credentials, new Date(at))).toEqual(expected);

@@ -1,4 +1,4 @@
-/** RFC 3986 encoding as AWS counts it: everything but the unreserved characters. */
+/** RFC 3986 encoding as AWS defines it: everything but the unreserved characters. */
 export function uriEncode(text: string): string {
   return encodeURIComponent(text).replace(
     /[!'()*]/g,
@@ -6,7 +6,7 @@ export function uriEncode(text: string): string {
   );
 }
 
-/** The query as it is signed and sent: encoded, and sorted by name. */
+/** Returns the query as signed and sent: encoded, and sorted by name. */
 export function queryText(query: readonly (readonly [string, string])[]): string {
   return query
     .map(([name, value]) => `${uriEncode(name)}=${uriEncode(value)}`)

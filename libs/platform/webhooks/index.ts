@@ -1,6 +1,6 @@
 /**
- * Tells other systems what happened: signed, at least once, in the end or into a list of what could not be delivered.
- * It does not know what there is to tell (libs/modules/governance), and carries no event to the apps (#platform/audit-stream).
+ * Tells other systems what happened: signed and at least once; failed deliveries end in a list.
+ * libs/modules/governance decides what to tell, and #platform/audit-stream carries events to the apps.
  */
 export { type DeliveryObserver, type DeliveryOptions, WebhookDelivery } from './webhook-delivery';
 export { openEndpoints, webhookEntries, type WebhookEndpoint, WebhookSecrets } from './webhook-endpoint';

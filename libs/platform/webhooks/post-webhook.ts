@@ -9,15 +9,15 @@ export type Outcome =
       status: number | null;
       error: string;
       retryAfterMs: number | null;
-      /** The receiver wants no more of it (410). */
+      /** The receiver wants no more notifications (410). */
       gone: boolean;
     };
 
-/** Of the answer only the status counts; what is longer is cut off with its connection. */
+/** Only the status of the answer counts; a longer answer is cut off with its connection. */
 const MAX_ANSWER_BYTES = 16_384;
 const MAX_ERROR = 200;
 
-/** An endpoint's connections: few, and none kept for long. */
+/** Client with an endpoint's connections: few, and none kept for long. */
 export function clientFor({ url, ca }: WebhookEndpoint, timeoutMs: number, connections: number): HttpClient {
   return new HttpClient({
     origin: new URL(url).origin,

@@ -1,13 +1,13 @@
 import { halfJitter } from '#platform/resilience';
 
-/** When a delivery is tried again. */
+/** Times at which a delivery is tried again. */
 export interface RetrySchedule {
-  /** After the first failure. */
+  /** Wait after the first failure. */
   firstMs: number;
   /** Each further wait is this many times the one before. */
   factor: number;
   mostMs: number;
-  /** After as many it goes to the dead letters. */
+  /** Number of attempts after which it goes to the dead letters. */
   attempts: number;
 }
 
@@ -20,9 +20,9 @@ export const DEFAULT_SCHEDULE: Readonly<RetrySchedule> = Object.freeze({
 });
 
 /**
- * The wait after a number of failures (from 1), or null when that was the last attempt. At random between half of it
- * and all of it, so that what failed together does not come back together. What the receiver asked for (Retry-After)
- * is kept, as far as `mostMs` goes.
+ * Returns the wait after a number of failures (from 1), or null when that was the last attempt. Random between half of
+ * it and all of it, so that deliveries that failed together do not return together. Honours the receiver's Retry-After
+ * up to `mostMs`.
  */
 export function waitAfter(
   failures: number,

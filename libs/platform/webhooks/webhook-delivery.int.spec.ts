@@ -46,7 +46,7 @@ describe('the delivery of webhooks', () => {
     types: null,
   });
 
-  /** A process that leads until it is stopped. */
+  /** A process that is the leader until it is stopped. */
   function lead(...endpoints: WebhookEndpoint[]): { stop(): Promise<void>; wake(): void } {
     const stopping = new AbortController();
     const delivery = new WebhookDelivery(outbox, { endpoints, timeoutMs: TIMEOUT_MS, schedule: SCHEDULE });

@@ -7,7 +7,7 @@ import { type DueDelivery, type WebhookOutbox } from './webhook-outbox';
 
 export interface DeliveryOptions {
   endpoints: readonly WebhookEndpoint[];
-  /** For connecting, sending and the answer together. */
+  /** Limit for connecting, sending and the answer together. */
   timeoutMs: number;
   schedule?: Partial<RetrySchedule>;
   observer?: DeliveryObserver;
@@ -15,28 +15,28 @@ export interface DeliveryOptions {
 
 export interface DeliveryObserver {
   onAttempt?(endpoint: string, outcome: 'delivered' | 'failed' | 'dead', ms: number): void;
-  /** What waits and what is dead, by endpoint. */
+  /** Waiting and dead deliveries, by endpoint. */
   onBacklog?(backlog: Awaited<ReturnType<WebhookOutbox['backlog']>>): void;
   /** Failures of this side; tried again. */
   onTrouble?(what: string, error: unknown): void;
 }
 
-/** The term of whoever leads (libs/platform/event-store/leadership). */
+/** The term of the leader (libs/platform/event-store/leadership). */
 export interface DeliveryTerm {
   readonly signal: AbortSignal;
   holds(): boolean;
 }
 
-/** At a time for one endpoint. */
+/** Concurrent deliveries to one endpoint. */
 const PARALLEL = 4;
-/** How late a retry may be; what is new is announced by `wake`. */
+/** Longest delay of a retry; `wake` announces new deliveries. */
 const POLL_MS = 500;
 const BACKLOG_EVERY_MS = 5_000;
 const PRUNE_EVERY_MS = 60_000;
 
 /**
- * Sends what is due, each endpoint in a lane of its own: one that hangs or fails holds up nobody else. The outcome is
- * written after the answer, so what was under way when this process died is sent again: at least once.
+ * Sends due deliveries, each endpoint in a lane of its own: one that hangs or fails delays no other. The outcome is
+ * written after the answer, so deliveries that were running when this process died are sent again: at least once.
  */
 export class WebhookDelivery {
   private readonly schedule: RetrySchedule;
@@ -107,7 +107,7 @@ export class WebhookDelivery {
           settled = false;
           this.observer.onTrouble?.(`deliver to ${endpoint.name}`, error);
         }
-        // What could not be written down is due still: without a pause it would be sent over and over.
+        // A delivery whose outcome could not be written is still due: without a pause it would be sent over and over.
         if (due.length === 0 || !settled) {
           await this.wakeUp.wait(settled ? mark : this.wakeUp.mark, POLL_MS, term.signal);
         }
@@ -117,7 +117,7 @@ export class WebhookDelivery {
     }
   }
 
-  /** False when what came of it could not be written down. */
+  /** Returns false when the outcome could not be written. */
   private async attempt(
     endpoint: WebhookEndpoint,
     { id, body, attempts }: DueDelivery,
@@ -135,7 +135,7 @@ export class WebhookDelivery {
         tell('delivered');
         return true;
       }
-      // It was cut off because the term ended: nobody knows, so it is sent again.
+      // It was cut off because the term ended: the outcome is unknown, so it is sent again.
       if (outcome.status === null && term.signal.aborted) return true;
       const { status, error, retryAfterMs, gone } = outcome;
       const waitMs = gone ? null : waitAfter(attempts + 1, this.schedule, retryAfterMs);

@@ -15,7 +15,7 @@ export const webhookEntries = z
       secretFile: z.string().min(1),
       /** Authorities to trust in place of the usual ones. */
       caFile: z.string().min(1).optional(),
-      /** Which notifications; without it, all. */
+      /** Types of notifications; default all. */
       types: z.array(z.string().min(1)).min(1).max(64).optional(),
     }),
   )
@@ -28,7 +28,7 @@ export type EndpointEntry = z.output<typeof webhookEntries>[number];
 
 /** Where notifications go. */
 export interface WebhookEndpoint {
-  /** Stands in the list of deliveries and in metrics. */
+  /** Name in the list of deliveries and in metrics. */
   readonly name: string;
   readonly url: string;
   readonly secrets: WebhookSecrets;
@@ -39,7 +39,7 @@ export interface WebhookEndpoint {
 const SECRET = /^whsec_([A-Za-z0-9+/]+={0,2})$/;
 /** Standard Webhooks: 24 to 64 bytes. */
 const [LEAST_BYTES, MOST_BYTES] = [24, 64];
-/** The one in use, and while it is being replaced its predecessor or successor. */
+/** The active secret, and while it is being replaced its predecessor or successor. */
 const MAX_SECRETS = 2;
 
 /** Signs for an endpoint. The keys stay inside: nothing that prints or serialises this shows them. */
@@ -78,8 +78,8 @@ export class WebhookSecrets {
 
 /**
  * Endpoints ready for use.
- * @param known the notifications there are
- * @param development whether plain HTTP to this machine itself will do
+ * @param known the existing notifications
+ * @param development whether plain HTTP to this machine itself is enough
  * @throws WebhookError `bad_endpoint` naming the endpoint
  */
 export function openEndpoints(

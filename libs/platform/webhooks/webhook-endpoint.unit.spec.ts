@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { openEndpoints, webhookEntries, WebhookSecrets } from './webhook-endpoint';
 
-/** Of the Standard Webhooks reference implementations' own tests. */
+/** Secret of the Standard Webhooks reference implementations' own tests. */
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 const OTHER = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 const [ID, AT, BODY] = ['msg_p5jXN8AQM9LWM0D4loKWxJek', 1_614_265_330, '{"test": 2432232314}'];

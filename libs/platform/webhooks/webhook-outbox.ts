@@ -5,17 +5,17 @@ import { WebhookError } from './webhook.error';
 export type DeliveryState = 'pending' | 'delivered' | 'dead';
 
 export interface NewDelivery {
-  /** The same for the same cause, however often it is found: receivers tell repetitions by it. */
+  /** Same id for the same cause, however often it is found: receivers recognise repetitions by it. */
   id: string;
   endpoint: string;
   type: string;
-  /** What it is about, for people. */
+  /** Subject, for people. */
   subject: string;
   /** JSON, exactly as it is sent and signed. */
   body: string;
 }
 
-/** Something to look at again at a time, unless it has become pointless by then. */
+/** Something to check again at a time, unless it has become pointless by then. */
 export interface Reminder {
   key: string;
   subject: string;
@@ -54,8 +54,8 @@ export interface DeliveryPage {
 }
 
 /**
- * What was found in the chain becomes deliveries and reminders in the statement that moves the position: all of it or
- * nothing, and only by the leader whose epoch is the highest.
+ * Turns findings in the chain into deliveries and reminders in the statement that moves the position: all or nothing,
+ * and only by the leader with the highest epoch.
  */
 const COMMIT = `WITH moved AS (
     INSERT INTO kernel.webhook_positions AS p (consumer, seq, epoch) VALUES ($1, $3, $4)
@@ -82,7 +82,7 @@ const SETTLE_REMINDER = `WITH gone AS (
   FROM gone, json_to_recordset($3::json) AS d(id text, endpoint text, type text, subject text, body text)
   ON CONFLICT DO NOTHING`;
 
-/** How long what is settled stays in the list. */
+/** How long settled deliveries stay in the list. */
 const KEPT_DELIVERED = '7 days';
 const KEPT_DEAD = '90 days';
 /** Rows removed by one statement. */
@@ -93,7 +93,7 @@ const PRUNE_BATCH = 500;
 export class WebhookOutbox {
   constructor(private readonly database: Database) {}
 
-  /** Up to where events were taken in; null before the first time. */
+  /** Position up to which events were read; null before the first time. */
   async position(consumer: string): Promise<number | null> {
     const [row] = await this.database.query<{ seq: string }>(
       'SELECT seq FROM kernel.webhook_positions WHERE consumer = $1',
@@ -102,7 +102,7 @@ export class WebhookOutbox {
     return row === undefined ? null : Number(row.seq);
   }
 
-  /** @throws WebhookError `overtaken` when somebody else has moved the position */
+  /** @throws WebhookError `overtaken` when another process has moved the position */
   async commit(
     move: { consumer: string; from: number; to: number; epoch: number },
     deliveries: readonly NewDelivery[],
@@ -136,7 +136,7 @@ export class WebhookOutbox {
     }));
   }
 
-  /** Forgets a reminder and queues what it came to, both or neither. */
+  /** Forgets a reminder and queues its deliveries, both or neither. */
   async settleReminder(consumer: string, key: string, deliveries: readonly NewDelivery[]): Promise<void> {
     await this.database.query(SETTLE_REMINDER, [consumer, key, JSON.stringify(deliveries)]);
   }
@@ -158,7 +158,7 @@ export class WebhookOutbox {
     );
   }
 
-  /** @param waitMs until it is tried again; null: not any more */
+  /** @param waitMs time until it is tried again; null: never */
   async failed(
     id: string,
     endpoint: string,
@@ -174,7 +174,7 @@ export class WebhookOutbox {
     );
   }
 
-  /** What goes to endpoints that are not there any more is not delivered. */
+  /** Abandons deliveries to endpoints that no longer exist. */
   async abandonAllBut(endpoints: readonly string[]): Promise<number> {
     const rows = await this.database.query(
       `UPDATE kernel.webhook_deliveries SET state = 'dead', settled_at = clock_timestamp(),
@@ -185,7 +185,7 @@ export class WebhookOutbox {
     return rows.length;
   }
 
-  /** Where a notification was not delivered. @param endpoint null: anywhere */
+  /** Endpoints to which a notification was not delivered. @param endpoint null: anywhere */
   async undelivered(id: string, endpoint: string | null): Promise<string[]> {
     const rows = await this.database.query<{ endpoint: string }>(
       `SELECT endpoint FROM kernel.webhook_deliveries
@@ -195,7 +195,7 @@ export class WebhookOutbox {
     return rows.map((row) => row.endpoint);
   }
 
-  /** Tries dead letters again, at once and with all attempts before them. Twice is once. */
+  /** Retries dead letters, at once and with all attempts ahead of them. A repeated call changes nothing. */
   async revive(id: string, endpoint: string | null): Promise<void> {
     await this.database.query(
       `UPDATE kernel.webhook_deliveries SET state = 'pending', attempts = 0, due_at = clock_timestamp(), settled_at = NULL
@@ -204,7 +204,7 @@ export class WebhookOutbox {
     );
   }
 
-  /** What is not delivered, by endpoint. */
+  /** Undelivered notifications, by endpoint. */
   async backlog(): Promise<{ endpoint: string; state: DeliveryState; count: number; oldestS: number }[]> {
     const rows = await this.database.query<{
       endpoint: string;
@@ -269,7 +269,7 @@ export class WebhookOutbox {
     };
   }
 
-  /** Forgets what was settled long ago, a small batch at a time. */
+  /** Forgets deliveries settled long ago, a small batch at a time. */
   async prune(): Promise<void> {
     await this.database.query(
       `DELETE FROM kernel.webhook_deliveries WHERE n IN (

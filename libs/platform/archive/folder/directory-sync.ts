@@ -11,14 +11,14 @@ export async function syncDirectory(dir: string): Promise<void> {
 }
 
 /**
- * Directory flushes shared among those who wait for one: a flush covers every entry made before it began, so parallel
- * writers into one directory need two at most.
+ * Directory flushes shared among the callers that wait for one: a flush covers every entry made before it began, so
+ * parallel writers into one directory need two at most.
  */
 export class DirectorySync {
   private readonly running = new Map<string, Promise<void>>();
   private readonly next = new Map<string, Promise<void>>();
 
-  /** Settles when all entries that the directory has now are durable. */
+  /** Settles when all current entries of the directory are durable. */
   async sync(dir: string): Promise<void> {
     // One that has not begun covers this entry as well; one that has may not.
     let next = this.next.get(dir);

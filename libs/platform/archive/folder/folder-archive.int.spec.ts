@@ -30,7 +30,7 @@ async function listed(archive: FolderArchive, prefix = ''): Promise<string[]> {
   return keys;
 }
 
-/** A process that is gone, whose number nobody has yet. */
+/** Number of a process that has ended; no other process has it yet. */
 async function deadProcess(): Promise<number> {
   const child = spawn(process.execPath, ['-e', '']);
   await new Promise((resolve) => child.once('exit', resolve));
@@ -79,7 +79,7 @@ describe('the folder archive', () => {
 
   it('never takes a half-written file for an object, and removes it on the next start', async () => {
     const halfWritten = `${hostname()}~${await deadProcess()}~0123456789ab~1.partial`;
-    // As a restarted container leaves it, whose process has the number of the one before.
+    // As left by a restarted container whose process has the same number as before.
     const ofNamesake = `${hostname()}~${process.pid}~0123456789ab~2.partial`;
     for (const name of [halfWritten, ofNamesake]) await writeFile(incoming(name), BYTES.subarray(0, 7));
     expect(await listed(archive)).toEqual([]);
@@ -120,7 +120,7 @@ describe('the folder archive', () => {
       code: 'path_escape',
     });
     expect(await readdir(outside)).toEqual(['x.json']);
-    // They are listed, so that whoever compares the archive with the chain sees them, but not entered.
+    // They are listed, so that a comparison of the archive with the chain shows them, but not entered.
     expect(await listed(archive)).toEqual(['audit', 'documents/x.json']);
   });
 

@@ -24,9 +24,9 @@ import { observed } from '../observed-operation';
 import { closedError, operationLimit } from '../operation-limit';
 
 export interface FolderArchiveOptions {
-  /** Made when it does not exist. One file system; several processes may share it. */
+  /** Created when it does not exist. One file system; several processes may share it. */
   dir: string;
-  /** Operations under way at once. Default {@link DEFAULT_PARALLEL}. */
+  /** Concurrent operations. Default {@link DEFAULT_PARALLEL}. */
   parallel?: number;
   observer?: ArchiveObserver;
 }
@@ -34,19 +34,22 @@ export interface FolderArchiveOptions {
 /** The archive's own folders; no key begins with a dot. */
 const PARTIAL_DIR = '.incoming';
 const HOLDS_DIR = '.holds';
-/** A file that vanished between two steps was swept or taken away by somebody; once more is enough, thrice generous. */
+/**
+ * A file that vanished between two steps was swept or removed by another process; two attempts suffice, three are
+ * generous.
+ */
 const WRITE_ATTEMPTS = 3;
 /** File sizes asked for at once while listing. */
 const SIZES_AT_ONCE = 32;
-/** Directories remembered as made and flushed. */
+/** Directories remembered as created and flushed. */
 const KNOWN_DIRECTORIES = 4_096;
 
 /**
  * An archive in a folder: one read-only file per object, written once.
  *
- * An object comes into being by link(2), which never replaces a file, from a file whose bytes are on disk already; then
- * its directory is flushed. A crash leaves either the whole object or none. The owner of the folder can still change
- * files: what is archived here is found out when it was changed, not kept from it (`assertProtected` refuses).
+ * An object is created by link(2), which never replaces a file, from a file whose bytes are already on disk; then its
+ * directory is flushed. A crash leaves either the whole object or none. The owner of the folder can still change
+ * files: a change is detected, not prevented (`assertProtected` refuses).
  */
 export class FolderArchive implements Archive {
   private readonly limiter: Limiter;
@@ -62,7 +65,7 @@ export class FolderArchive implements Archive {
     this.partials = new PartialFiles(join(root, PARTIAL_DIR));
   }
 
-  /** Opens or makes the folder and removes what a crash left half-written. */
+  /** Opens or creates the folder and removes what a crash left half-written. */
   static async open(options: FolderArchiveOptions): Promise<FolderArchive> {
     try {
       const made = await mkdir(options.dir, { recursive: true });
@@ -102,7 +105,7 @@ export class FolderArchive implements Archive {
     yield* await this.sizesOf(batch);
   }
 
-  /** A hold is a file beside the archive: it says what was decided; nothing in a folder can enforce it. */
+  /** A hold is a file beside the archive: it records the decision; nothing in a folder can enforce it. */
   async setLegalHold(key: string, on: boolean): Promise<void> {
     assertArchiveKey(key);
     await this.run('legal_hold', `${on ? 'set' : 'lift'} the legal hold on ${key}`, async () => {
@@ -117,7 +120,7 @@ export class FolderArchive implements Archive {
         });
       }
       await this.directories.sync(dirname(hold)).catch((error: unknown) => {
-        // Where no hold was ever set there is no directory either.
+        // Without any hold ever set, the directory does not exist either.
         if (on || !isAbsent(error)) throw error;
       });
     });
@@ -150,11 +153,11 @@ export class FolderArchive implements Archive {
     for (let attempt = 1; ; attempt++) {
       try {
         await this.ensureDirectory(dirname(path));
-        // Looked at first, so that storing again what is there costs no write.
+        // Read first, so that storing an existing object again costs no write.
         const outcome =
           (await lstatOrNull(path)) === null && (await this.linkOnce(bytes, path)) ? 'stored' : 'already';
         if (outcome === 'already') await this.assertSame(key, sha256);
-        // Also when it was there already: whoever put it may have died before this.
+        // Also for an existing file: the process that put it may have died before this.
         await this.directories.sync(dirname(path));
         return outcome;
       } catch (error) {
@@ -164,7 +167,7 @@ export class FolderArchive implements Archive {
     }
   }
 
-  /** False when a file is there already. */
+  /** False when the file already exists. */
   private async linkOnce(bytes: Uint8Array, path: string): Promise<boolean> {
     const partial = await this.partials.write(bytes);
     try {
@@ -192,7 +195,7 @@ export class FolderArchive implements Archive {
     const path = join(this.root, key);
     try {
       await this.assertInside(path, key);
-      // Not blocking: somebody may have put a pipe there.
+      // Not blocking: the file may be a pipe.
       const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
       try {
         const found = await handle.stat();
@@ -227,13 +230,13 @@ export class FolderArchive implements Archive {
     return (await lstatOrNull(path))?.isFile() === true;
   }
 
-  /** Keys have no `..`; a symbolic link to a directory is the one way left to leave the folder. */
+  /** Keys have no `..`; a symbolic link to a directory is the only remaining way out of the folder. */
   private async assertInside(path: string, key: string): Promise<void> {
     const dir = dirname(path);
     if ((await realpath(dir)) !== dir) throw blocked(key);
   }
 
-  /** Makes the directory and its parents, each flushed into its own parent, so that none is lost with its objects. */
+  /** Creates the directory and its parents, each flushed into its own parent, so that none is lost with its objects. */
   private async ensureDirectory(dir: string): Promise<void> {
     if (dir === this.root || this.known.has(dir)) return;
     await this.ensureDirectory(dirname(dir));
@@ -244,7 +247,7 @@ export class FolderArchive implements Archive {
       const found = await lstat(dir);
       if (!found.isDirectory()) throw blocked(dir.slice(this.root.length + 1));
     }
-    // Also when it was there already: whoever made it may have died before this.
+    // Also for an existing directory: the process that made it may have died before this.
     await this.directories.sync(dirname(dir));
     if (this.known.size >= KNOWN_DIRECTORIES) this.known.clear();
     this.known.add(dir);
@@ -266,7 +269,7 @@ export class FolderArchive implements Archive {
       const stem = `${key}/`;
       return (
         (stem.startsWith(prefix) || prefix.startsWith(stem)) &&
-        // Whether anything below can come behind `after`.
+        // Whether anything below can come after `after`.
         (after === undefined || stem > after || after.startsWith(stem))
       );
     };
@@ -276,7 +279,7 @@ export class FolderArchive implements Archive {
         else yield below + entry.name;
       }
     } catch (error) {
-      // A directory that was taken away while it was listed holds nothing any more.
+      // A directory that was removed while it was listed holds nothing any more.
       if (below !== '' && isAbsent(error)) return;
       throw folderFailure(error, `list ${below === '' ? 'the archive' : below}`);
     }
@@ -308,7 +311,7 @@ export class FolderArchive implements Archive {
   }
 }
 
-/** Makes the way to a folder durable, from it up to the first folder that was made for it. */
+/** Makes the path to a folder durable, from it up to the first folder that was made for it. */
 async function syncParents(dir: string, first: string): Promise<void> {
   await syncDirectory(dirname(dir));
   if (dir !== first) await syncParents(dirname(dir), first);

@@ -6,7 +6,7 @@ export function errnoOf(error: unknown): string | undefined {
   return (error as NodeJS.ErrnoException | null)?.code;
 }
 
-/** What the file system said, as an error of the archive; an ArchiveError stays what it is. */
+/** Turns an error of the file system into one of the archive; an ArchiveError stays as it is. */
 export function folderFailure(error: unknown, doing: string): ArchiveError {
   if (error instanceof ArchiveError) return error;
   const errno = errnoOf(error) ?? 'unknown error';

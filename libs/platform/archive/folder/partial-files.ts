@@ -7,14 +7,14 @@ import { errnoOf } from './folder-failure';
 /** Tells this process from an earlier one with the same number, as every container has its process 1. */
 const PROCESS = randomBytes(6).toString('hex');
 const NAME = /^(?<host>.+)~(?<pid>[0-9]+)~(?<process>[0-9a-f]{12})~[0-9]+\.partial$/;
-/** A write takes milliseconds; what another machine left that long ago is not being written any more. */
+/** A write takes milliseconds; a file that another machine left that long ago is no longer being written. */
 const FOREIGN_LEFTOVER_MS = 60 * 60 * 1_000;
 
 let counter = 0;
 
 /**
- * Files under construction, in a folder of their own on the same file system: no reader sees half an object, and what
- * a crash left behind is known as such by its name.
+ * Files under construction, in a folder of their own on the same file system: no reader sees half an object, and a
+ * file that a crash left behind is recognised by its name.
  */
 export class PartialFiles {
   constructor(private readonly dir: string) {}
@@ -30,7 +30,7 @@ export class PartialFiles {
     const handle = await open(path, 'wx', 0o600);
     try {
       await handle.writeFile(bytes);
-      // Explicitly, because the umask would take from a mode given to open.
+      // Explicitly, because the umask would reduce a mode given to open.
       await handle.chmod(0o444);
       await handle.sync();
     } catch (error) {
@@ -49,8 +49,8 @@ export class PartialFiles {
   }
 
   /**
-   * Removes what processes that are gone left behind.
-   * @returns how many. Should one be mistaken for a leftover, its writer notices and writes it again.
+   * Removes what ended processes left behind.
+   * @returns the number removed. The writer of a file that was mistaken for a leftover notices and writes it again.
    */
   async sweep(): Promise<number> {
     let removed = 0;

@@ -55,7 +55,7 @@ describe('the entries of a directory', () => {
     );
     await entries.next();
     expect(asked).toHaveLength(40);
-    // The second batch is read only when the first one was consumed.
+    // The second batch is read only after the first one is consumed.
     for (let n = 0; n < 9; n++) await entries.next();
     expect(asked).toHaveLength(40);
     await entries.next();

@@ -9,7 +9,7 @@ export interface FolderEntry {
 export const BATCH_NAMES = 65_536;
 
 /**
- * The entries of a directory in the order that their keys have: a directory stands where its name with a slash would.
+ * The entries of a directory in the order of their keys: a directory sorts as its name with a slash.
  * A directory of any size takes the memory of one batch; it is read once per batch.
  */
 export async function* sortedEntries(
@@ -27,7 +27,7 @@ export async function* sortedEntries(
   }
 }
 
-/** The first `limit` entries behind `last`, and whether these were all. */
+/** The first `limit` entries after `last`, and whether these were all. */
 async function smallestBehind(
   dir: string,
   last: string | undefined,

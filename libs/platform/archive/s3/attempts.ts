@@ -5,11 +5,11 @@ import { ArchiveError } from '../archive.error';
 export interface AttemptLimits {
   /** Attempts in all, the first one included. */
   attempts: number;
-  /** For one attempt: connecting, sending, the answer and its body. */
+  /** Limit of one attempt: connecting, sending, the answer and its body. */
   timeoutMs: number;
   /** The longest first pause; it doubles with each further one. */
   firstPauseMs: number;
-  /** No pause is longer, also when the server asks for more. */
+  /** No pause is longer, even when the server asks for more. */
   maxPauseMs: number;
 }
 
@@ -29,7 +29,7 @@ export function assertAttemptLimits(limits: AttemptLimits): void {
   }
 }
 
-/** A failure that was not, or could not be, overcome. */
+/** A failure that retries did not, or could not, overcome. */
 export class FinalFailure extends Error {
   constructor(
     readonly failure: S3Failure,
@@ -41,7 +41,7 @@ export class FinalFailure extends Error {
 
 export interface AttemptContext {
   limits: AttemptLimits;
-  /** Aborted on close: no pause and no further attempt then; the one under way ends by itself. */
+  /** Aborted on close: then no pause and no further attempt; the current one ends by itself. */
   closing: AbortSignal;
   /** Texts that no error may hold. */
   secrets: () => readonly string[];
@@ -49,7 +49,7 @@ export interface AttemptContext {
 }
 
 /**
- * Repeats what fails for passing reasons, each attempt within a time of its own.
+ * Repeats what fails for transient reasons, each attempt within its own time limit.
  * @throws FinalFailure
  */
 export async function withAttempts<T>(
@@ -79,7 +79,7 @@ export async function withAttempts<T>(
       random,
     );
   } catch (error) {
-    // Whoever closes in a pause is told what the attempt before it failed with.
+    // A close during a pause reports the failure of the attempt before it.
     throw last ?? error;
   }
 }

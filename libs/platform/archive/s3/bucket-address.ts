@@ -1,11 +1,11 @@
 import { type S3ClientConfig } from '@aws-sdk/client-s3';
 import { ArchiveError } from '../archive.error';
 
-/** Where the objects of a bucket are, and what their signatures have to be for. */
+/** Address of a bucket's objects, and the scope of their signatures. */
 export interface BucketAddress {
   /** https://host or https://host:port. */
   origin: string;
-  /** What comes before a key in the path. */
+  /** Part of the path before a key. */
   pathPrefix: string;
   region: string;
   service: string;
@@ -25,7 +25,7 @@ interface AuthScheme {
 }
 
 const KEY = 'key';
-/** The SDK wants some before it looks for an address, which does not depend on them. */
+/** The SDK wants credentials before it determines an address, which does not depend on them. */
 const NOBODY = { accessKeyId: 'nobody', secretAccessKey: 'nobody' };
 
 /**
@@ -62,7 +62,7 @@ export async function bucketAddress(
   }
   const { request, scheme } = found ?? {};
   if (request === undefined || scheme?.name !== 'sigv4' || scheme.signingRegion === undefined) {
-    // Directory buckets (S3 Express), for one, have neither versions nor object lock.
+    // Directory buckets (S3 Express), for example, have neither versions nor object lock.
     throw new ArchiveError(
       'unsupported',
       `Bucket ${bucket} takes requests signed by ${scheme?.name ?? 'an unknown scheme'} only; the archive needs a general purpose bucket.`,

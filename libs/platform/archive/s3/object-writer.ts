@@ -12,15 +12,15 @@ export interface ObjectWriterOptions {
 }
 
 export interface PutRequest {
-  /** A key of the archive, whose characters mean themselves in a path. */
+  /** A key of the archive; a path needs no escapes for its characters. */
   key: string;
   bytes: Uint8Array;
-  /** Hex, of `bytes`. */
+  /** Hex SHA-256 of `bytes`. */
   sha256: string;
-  /** Beyond those that every put has; names in lower case. */
+  /** Headers beyond those that every put has; names in lower case. */
   headers: Readonly<Record<string, string>>;
   credentials: SigningCredentials;
-  /** The server's time, as far as is known. */
+  /** The server's time, as far as it is known. */
   at: Date;
   signal: AbortSignal;
 }
@@ -30,12 +30,12 @@ export interface PutAnswer {
   checksumSha256: string | undefined;
 }
 
-/** An S3 error has some hundred bytes. What is longer is not from S3, and its connection is given up. */
+/** An S3 error has some hundred bytes. A longer answer is not from S3, and its connection is closed. */
 const MAX_ANSWER_BYTES = 64 * 1024;
 const CONTENT_TYPE = 'application/json';
 
 /**
- * Puts objects into a bucket, and nothing else: one signed request each, the digest that is known already as payload hash
+ * Puts objects into a bucket, and nothing else: one signed request each, with the already known digest as payload hash
  * and as checksum. The SDK does the same for seven times the CPU time, and an archive stores every event.
  */
 export class ObjectWriter {
@@ -55,7 +55,7 @@ export class ObjectWriter {
     });
   }
 
-  /** Stores the object if there is none of this key. @throws S3Refusal, or what the way to the server failed with */
+  /** Stores the object if none has this key. @throws S3Refusal, or the failure of the connection */
   async put({ key, bytes, sha256, headers, credentials, at, signal }: PutRequest): Promise<PutAnswer> {
     const path = this.options.address.pathPrefix + key;
     const signed = this.signer.sign(
@@ -81,13 +81,13 @@ export class ObjectWriter {
     return { checksumSha256: answer.headers['x-amz-checksum-sha256'] };
   }
 
-  /** Ends what is under way, if anything is. */
+  /** Ends all running requests. */
   async close(): Promise<void> {
     await this.http.destroy();
   }
 }
 
-/** An answer that is no success (S3 API reference, "REST error responses"). */
+/** An answer that is not a success (S3 API reference, "REST error responses"). */
 function refusalOf({ status, headers, bytes }: HttpAnswer): S3Refusal {
   const text = bytes.toString();
   const requestId = headers['x-amz-request-id'] ?? elementOf(text, 'RequestId');
@@ -100,7 +100,7 @@ function refusalOf({ status, headers, bytes }: HttpAnswer): S3Refusal {
 
 const ENTITIES: Readonly<Record<string, string>> = { lt: '<', gt: '>', quot: '"', apos: "'", amp: '&' };
 
-/** The text of an element that has nothing but text in it. */
+/** The text of an element that contains only text. */
 function elementOf(xml: string, name: string): string | undefined {
   const text = new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1]?.trim();
   if (text === undefined || text === '') return undefined;

@@ -43,16 +43,16 @@ export interface S3ArchiveOptions {
   /** URL of a server other than AWS; buckets are then addressed by path unless `forcePathStyle` says otherwise. */
   endpoint?: string;
   forcePathStyle?: boolean;
-  /** Left out: what the platform provides (workload identity, instance role, the AWS variables). */
+  /** Default: what the platform provides (workload identity, instance role, the AWS variables). */
   credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
   /** PEM of the CA that signed the endpoint's certificate, when the system does not know it. */
   ca?: string | Buffer;
   /**
-   * The lock of each object; `days` is {@link DEFAULT_RETENTION_DAYS} when left out. Null stores without a lock, for a
+   * The lock of each object; `days` defaults to {@link DEFAULT_RETENTION_DAYS}. Null stores without a lock, for a
    * development bucket that has none; `assertProtected` refuses it.
    */
   retention: { mode: RetentionMode; days?: number } | null;
-  /** Operations under way at once. Default {@link DEFAULT_PARALLEL}. */
+  /** Concurrent operations. Default {@link DEFAULT_PARALLEL}. */
   parallel?: number;
   attempts?: Partial<AttemptLimits>;
   observer?: ArchiveObserver;
@@ -60,13 +60,16 @@ export interface S3ArchiveOptions {
 
 type Sdk = typeof import('@aws-sdk/client-s3');
 
-/** Keys asked for at once; S3's own maximum. */
+/** Keys requested at once; S3's own maximum. */
 const LIST_PAGE = 1_000;
-/** "It exists" and "it does not" in turn can only be a race with whoever hides it; each further round is one more race. */
+/**
+ * "It exists" and "it does not" in turn can only be a race with a process that hides it; each further round is one more
+ * race.
+ */
 const PUT_ROUNDS = 3;
 const CONNECT_TIMEOUT_MS = 3_000;
 const SECRETS_KEPT = 6;
-/** S3 takes requests dated up to 15 minutes from its own time; the SDK, too, leaves smaller differences alone. */
+/** S3 accepts requests dated up to 15 minutes from its own time; the SDK also ignores smaller differences. */
 const CLOCK_SKEW_MS = 5 * 60_000;
 const UNLOCKED = new Set(['NoSuchObjectLockConfiguration', 'ObjectLockConfigurationNotFoundError']);
 
@@ -74,8 +77,8 @@ const UNLOCKED = new Set(['NoSuchObjectLockConfiguration', 'ObjectLockConfigurat
  * An archive in an S3 bucket with versioning and object lock.
  *
  * A put is conditional (`If-None-Match: *`, RFC 9110 section 13.1.2), carries the SHA-256 that the server has to check,
- * and locks the object in the same request. It goes its own way ({@link ObjectWriter}), everything else through the SDK;
- * address, credentials and clock of both are the SDK's.
+ * and locks the object in the same request. {@link ObjectWriter} sends it, the SDK everything else; both use the SDK's
+ * address, credentials and clock.
  */
 export class S3Archive implements Archive {
   private readonly limiter: Limiter;
@@ -105,7 +108,7 @@ export class S3Archive implements Archive {
     });
   }
 
-  /** Loads the SDK, which takes a third of a second and 20 MB, only where there is a bucket. Talks to nobody yet. */
+  /** Loads the SDK, which takes a third of a second and 20 MB, only for a bucket. Contacts no server yet. */
   static async open(options: S3ArchiveOptions): Promise<S3Archive> {
     assertOptions(options);
     const sdk = await import('@aws-sdk/client-s3');
@@ -235,7 +238,7 @@ export class S3Archive implements Archive {
     }
   }
 
-  /** False when an object is there already. */
+  /** False when the object already exists. */
   private async create({ key, bytes, sha256 }: ArchiveObject): Promise<boolean> {
     const answer = await this.call(
       `store ${key}`,
@@ -272,7 +275,7 @@ export class S3Archive implements Archive {
     };
   }
 
-  /** By what the server says its time is, as the SDK does after its own requests. */
+  /** Corrects the clock by the server's time, as the SDK does after its own requests. */
   private correctClock(date: string | undefined): void {
     const { config } = this.client;
     const offset = Date.parse(date ?? '') - Date.now();
@@ -280,14 +283,14 @@ export class S3Archive implements Archive {
   }
 
   /**
-   * An object that is there already may lack its lock: some servers store first and lock then, and may have died in
-   * between. It gets the lock that it should have had; a lock is only ever made longer.
+   * An existing object may lack its lock: some servers store first and lock later, and may have died in between. It
+   * gets the lock that it should have had; a lock is only ever made longer.
    */
   private async ensureLocked(key: string, found: GetObjectCommandOutput): Promise<void> {
     const policy = this.retentionPolicy;
     if (policy === null) return;
     const storedAt = found.LastModified ?? new Date();
-    // Not every server, and no caller without the right, is told the lock with the object.
+    // Not every server returns the lock with the object, and none does to a caller without the right.
     const lock =
       found.ObjectLockMode === undefined
         ? await this.lockOf(key)
@@ -355,7 +358,7 @@ export class S3Archive implements Archive {
     return answer !== 'unlocked' && answer.LegalHold?.Status === 'ON';
   }
 
-  /** The object, its content taken in by `consume` within the attempt; null when there is none. */
+  /** The object; `consume` reads its content within the attempt; null when there is none. */
   private async fetch<T>(
     key: string,
     consume: (body: ObjectBody) => Promise<T>,
@@ -378,7 +381,7 @@ export class S3Archive implements Archive {
     );
   }
 
-  /** Every page is asked for by the last key before it, so that a listing of any length can be taken up again. */
+  /** Requests a page by the last key before it, so that a listing of any length can be resumed. */
   private async page(
     prefix: string,
     after: string | undefined,
@@ -437,14 +440,14 @@ export class S3Archive implements Archive {
     }
   }
 
-  /** The SDK keeps the credentials until they expire; this asks for what it has, which no error may show. */
+  /** The SDK keeps the credentials until they expire; this returns the current ones, which no error may show. */
   private async credentials(): Promise<SigningCredentials> {
     const credentials = await this.client.config.credentials();
     const { accessKeyId, secretAccessKey, sessionToken } = credentials;
     for (const secret of [accessKeyId, secretAccessKey, sessionToken]) {
       if (secret !== undefined) this.secrets.add(secret);
     }
-    // A request may still be under way with the credentials before these; older ones are worth nothing any more.
+    // A request may still be running with the previous credentials; older ones are worthless.
     for (const old of [...this.secrets].slice(0, -SECRETS_KEPT)) this.secrets.delete(old);
     return credentials;
   }
@@ -459,7 +462,7 @@ function isBehind(key: string, other: string): boolean {
   return Buffer.compare(Buffer.from(key), Buffer.from(other)) > 0;
 }
 
-/** Null: no such object. `unlocked`: it, or its bucket, has no lock. */
+/** Null: no such object. `unlocked`: the object, or its bucket, has no lock. */
 function withoutLock(failure: S3Failure): null | 'unlocked' | undefined {
   if (failure.name === 'NoSuchKey') return null;
   if (UNLOCKED.has(failure.name)) return 'unlocked';
@@ -490,9 +493,9 @@ function clientConfig(options: S3ArchiveOptions): S3ClientConfig {
   const agent = { keepAlive: true, maxSockets: sockets };
   return {
     region: options.region,
-    // Attempts are counted and timed in attempts.ts, where their errors are told apart too.
+    // attempts.ts counts and times attempts, and distinguishes their errors.
     maxAttempts: 1,
-    // Only what is asked for: puts bring their own SHA-256.
+    // Only on request: puts bring their own SHA-256.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     // Regions change by configuration only: a redirect would take the archive elsewhere.
     followRegionRedirects: false,

@@ -1,8 +1,9 @@
 import { ArchiveError, type ArchiveErrorCode } from '../archive.error';
 
 /**
- * What an S3 server or the way to it said, and nothing else: the SDK's own errors carry access keys, canonical requests
- * with session tokens, and sockets, none of which may end in a log. It is the `cause` of the archive's error.
+ * Failure of an S3 server or of the connection to it, and nothing else: the SDK's own errors carry access keys,
+ * canonical requests with session tokens, and sockets, none of which may end in a log. It is the `cause` of the
+ * archive's error.
  */
 export class S3Failure extends Error {
   constructor(
@@ -15,14 +16,14 @@ export class S3Failure extends Error {
     readonly requestId: string | undefined,
     /** Worth another attempt. */
     readonly passing: boolean,
-    /** The server asked for this much patience. */
+    /** Wait that the server asked for. */
     readonly retryAfterMs: number | undefined,
   ) {
     super(message);
   }
 }
 
-/** An attempt that was given up. */
+/** An attempt that timed out. */
 export class AttemptTimeout extends Error {
   override readonly name = 'AttemptTimeout';
 }
@@ -59,13 +60,13 @@ const PASSING = new Set([
   'ServiceUnavailable',
   'InternalError',
   'RequestTimeout',
-  // The clock is corrected by the server's answer, so the next attempt is dated right.
+  // The server's answer corrects the clock, so the next attempt has the right date.
   'RequestTimeTooSkewed',
   'ThrottlingException',
   'Throttling',
   'TooManyRequests',
   'OperationAborted',
-  // Another upload of the same key was under way: the next attempt finds its object.
+  // Another upload of the same key was running: the next attempt finds its object.
   'ConditionalRequestConflict',
   // Damaged on the way: the bytes here have been checked.
   'BadDigest',
@@ -74,7 +75,7 @@ const PASSING = new Set([
   // The platform's credential service did not answer.
   'CredentialsProviderError',
 ]);
-/** Credentials that the server does not take; it says so with status 400 as well as 403. */
+/** Credentials that the server does not accept; it says so with status 400 as well as 403. */
 const NOT_ACCEPTED = new Set([
   'InvalidAccessKeyId',
   'SignatureDoesNotMatch',
@@ -84,7 +85,7 @@ const NOT_ACCEPTED = new Set([
   'TokenRefreshRequired',
   'AuthorizationHeaderMalformed',
 ]);
-/** Of the system, where the SDK has nothing but the text left of its error. */
+/** Error code of the system, where the SDK keeps only the text of its error. */
 const ERRNO = /\b(E(?:CONN|HOST|NET|TIMEDOUT|PIPE|AI_|ADDR)[A-Z_]*)\b/;
 const WRAPPED = /^AWS SDK error wrapper for (?:[A-Za-z]*Error: )?/;
 const ACCESS_KEY_ID = /\b(AKIA|ASIA)[0-9A-Z]{16}\b/g;
@@ -113,7 +114,7 @@ export function s3Failure(error: unknown, secrets: readonly string[]): S3Failure
 function isPassing(error: unknown, label: string, status: number | undefined): boolean {
   if (PASSING.has(label)) return true;
   if (isChecksumMismatch(error)) return true;
-  // No answer, or one that broke off: the way to the server failed. Mistakes in the program look different.
+  // No answer, or one that broke off: the connection failed. Mistakes in the program look different.
   if (status === undefined || status < 300) return !(error instanceof TypeError);
   if (status === 501) return false;
   return status >= 500 || status === 429 || status === 408;

@@ -167,7 +167,7 @@ describeWithS3('the S3 archive on a bad day', () => {
     firstMeet(
       { status: 403, code: 'RequestTimeTooSkewed', headers: { date: hourAhead.toUTCString() } },
       { status: 200, headers: { 'x-amz-checksum-sha256': confirmed } },
-      // Asked through the SDK, which has the same clock.
+      // Requested through the SDK, which has the same clock.
       { status: 404, code: 'NoSuchKey' },
     );
     const archive = await openArchive();
@@ -247,7 +247,7 @@ describeWithS3('the S3 archive on a bad day', () => {
     // eslint-disable-next-line no-restricted-properties -- how a platform tells the SDK where it gives out credentials
     const { env } = process;
     env['AWS_CONTAINER_CREDENTIALS_FULL_URI'] = `http://127.0.0.1:${port}/credentials`;
-    // No server here takes such tokens; that the signature is right is shown beside the signer.
+    // No server here accepts such tokens; the signer's own tests show that the signature is right.
     const confirmed = Buffer.from(sha256Hex(bytes), 'hex').toString('base64');
     wire.fate = () => ({ status: 200, headers: { 'x-amz-checksum-sha256': confirmed } });
     try {
@@ -268,7 +268,7 @@ describeWithS3('the S3 archive on a bad day', () => {
       /Credential=([^/]+)/.exec(headers.authorization ?? '')?.[1],
       headers['x-amz-security-token'],
     ]);
-    // What is good for an hour is not asked for again.
+    // Credentials that are valid for an hour are not requested again.
     const [first, second] = [1, 2].map((n) => [`KEY${n}`, `token-of-a-test-${n}`]);
     expect(signedWith).toEqual([first, second, second]);
     expect(asked).toBe(2);
@@ -411,7 +411,7 @@ describeWithS3(
               archive.retention(`audit/${n}.json`),
             ]);
             expect(Buffer.from(stored as Uint8Array).toString()).toBe(`{"n":${n}}`);
-            // Also of those that were stored but not yet locked when it died.
+            // Also for those that were stored but not yet locked when it died.
             expect(retention?.mode).toBe('GOVERNANCE');
           }),
         );

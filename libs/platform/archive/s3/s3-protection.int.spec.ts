@@ -122,7 +122,7 @@ describeWithS3('the protection of archived objects', () => {
     );
     await owner.send(new PutObjectCommand(overwrite));
     expect(await firstVersion(version)).toEqual(bytes);
-    // What lies on top now is noticed by the next one who stores the event.
+    // The next process that stores the event notices what is on top now.
     const archive = await openArchive({ mode: 'GOVERNANCE', days: 1 });
     await expect(archive.putDocument(key, bytes)).rejects.toMatchObject({
       code: 'different_object',
@@ -136,7 +136,7 @@ describeWithS3('the protection of archived objects', () => {
       const VersionId = await locked(mode);
       const version = { Bucket: bucket.name, Key: key, VersionId };
       const sooner = { Mode: mode, RetainUntilDate: new Date(Date.now() + MINUTE_MS) };
-      // On a server of somebody else's the owner may be an account with that right.
+      // On someone else's server the owner may be an account with that right.
       const bypasses = s3().server === undefined && mode === 'GOVERNANCE' ? [false] : [false, true];
       for (const BypassGovernanceRetention of bypasses) {
         const how = { BypassGovernanceRetention };
@@ -191,7 +191,7 @@ describeWithS3('the protection of archived objects', () => {
   });
 
   it('gives its lock to an object that was stored without one', async () => {
-    // As a server leaves it that stores first, locks then, and dies in between.
+    // As left by a server that stores first, locks later, and dies in between.
     await owner.send(new PutObjectCommand({ Bucket: bucket.name, Key: key, Body: bytes }));
     const archive = await openArchive({ mode: 'GOVERNANCE', days: 10 });
     expect((await archive.retention(key))?.mode).toBeNull();
@@ -249,7 +249,7 @@ describeWithS3('the protection of archived objects', () => {
         details: { bucket: open.name, missing },
       });
       for (const what of missing) await expect(refusal).rejects.toThrow(what);
-      // Nothing that was to be locked is taken there.
+      // The bucket accepts no object that was to be locked.
       await expect(archive.putDocument(key, bytes)).rejects.toMatchObject({ code: 'not_protected' });
     });
 

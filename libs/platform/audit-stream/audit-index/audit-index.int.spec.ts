@@ -29,7 +29,7 @@ describe('the audit index', () => {
     await client.connect();
     try {
       const result = (await client.query(sql)) as unknown;
-      // Of several statements, the last one's.
+      // With several statements, the rows of the last one.
       return ([result].flat().at(-1) as { rows: Record<string, unknown>[] }).rows;
     } finally {
       await client.end();
@@ -46,7 +46,7 @@ describe('the audit index', () => {
     }
   }
 
-  /** Applies what the store has and the index has not, in batches. */
+  /** Applies what the store has and the index lacks, in batches. */
   async function catchUp(batch = 7): Promise<void> {
     for (let shard = 0; shard < SHARDS; shard++) {
       for (;;) {
@@ -265,7 +265,7 @@ describe('the audit index', () => {
       kind: 'gap',
       message: expect.stringContaining(`ends at position 0, the indexer's position says ${position.seq}`),
     });
-    // And behind the back of an indexer at work.
+    // And without the knowledge of a running indexer.
     await expect(writer.apply(shard, late)).rejects.toMatchObject({
       kind: 'gap',
       message: expect.stringContaining('./kernel replay --to index'),
@@ -326,7 +326,7 @@ describe('the audit index', () => {
         await rebuild.close();
       }
       expect(await answers(index)).toEqual(before);
-      // And the indexer goes on from there.
+      // And the indexer continues from there.
       await filled.append('thing/late', { late: true });
       await catchUp();
       expect(await answers(index)).toEqual(await answers(filled.store));
@@ -385,7 +385,7 @@ describe('the audit index', () => {
       const rebuild = await begin();
       await addAll(rebuild);
       await rebuild.complete();
-      // Behind, as an older archive is: the indexer goes back with it.
+      // Behind, like an older archive: the indexer goes back with it.
       const shard = filled.store.shardOf('thing/1');
       await filled.append('thing/1', { late: 1 });
       const seen = await writer.position(shard);
@@ -467,7 +467,7 @@ describe('the audit index', () => {
         )
       )[0];
     };
-    // Counters of a session are known when it ends.
+    // The counters of a session are available when it ends.
     await filled.runtime.destroy();
     await filled.worker.destroy();
     const before = await counters();

@@ -13,15 +13,15 @@ import { Database, type DataSource, PostgresError, type Statement } from '#platf
 import { INDEX_CONSUMER } from './index-writer';
 
 export interface AuditIndexOptions {
-  /** Initialised; stays the caller's. A role that may read the index and the positions is enough. */
+  /** Initialised; owned by the caller. A role that may read the index and the positions is enough. */
   readonly dataSource: DataSource;
   readonly shards: number;
   readonly storeTimeoutMs?: number;
-  /** Between looks at the positions while somebody waits for one; default 10 ms. */
+  /** Interval between looks at the positions while a caller waits for one; default 10 ms. */
   readonly lookEveryMs?: number;
 }
 
-/** How far the index has come in a shard. */
+/** Position of the index in a shard. */
 export interface IndexPosition {
   readonly shard: number;
   readonly seq: number;
@@ -33,7 +33,7 @@ const POSITIONS: Statement = {
   text: 'SELECT shard, seq FROM kernel.stream_positions WHERE consumer = $1',
 };
 
-/** The index for those who query it: the lists of the audit module, and other modules' read sides. */
+/** The index for its readers: the lists of the audit module, and other modules' read sides. */
 export class AuditIndex {
   private readonly queries: IndexQueries;
   private readonly database: Database;
@@ -49,14 +49,17 @@ export class AuditIndex {
     return this.options.shards;
   }
 
-  /** In the order and with the cursors of the event store. @throws EventStoreError as `EventStore.query` does */
+  /**
+   * Queries in the order and with the cursors of the event store.
+   * @throws EventStoreError as `EventStore.query` does
+   */
   query(query: EventQuery = {}): Promise<EventPage> {
     return this.queries.query(query);
   }
 
   /**
-   * A page of what comes of the events of a query, without those that `select` leaves out: for lists whose filters ask
-   * for more than an event says. With a page that is short there may still be a next one.
+   * Returns a page of the results of `select` for the events of a query, without those that it leaves out: for lists
+   * whose filters ask for more than an event says. A short page may still have a next one.
    * @throws EventStoreError as `query` does
    */
   search<T>(query: EventQuery, search: EventSearch<T>): Promise<{ found: T[]; nextCursor: string | null }> {
@@ -64,7 +67,7 @@ export class AuditIndex {
   }
 
   /**
-   * Events whose payload names an event (as a cause, in `because`) or an upgrade, the oldest first.
+   * Events whose payload names an event (as a cause, in `because`) or an upgrade, oldest first.
    * @throws EventStoreError `store_unavailable`
    */
   naming(named: Named, limit: number): Promise<StoredEvent[]> {
@@ -78,7 +81,7 @@ export class AuditIndex {
   }
 
   /**
-   * Waits until the index has a position, and says how far it is: less than `seq` when the time ran out.
+   * Waits until the index has a position, and returns its own: less than `seq` when the time ran out.
    * @throws EventStoreError `store_unavailable`
    */
   async reach({ shard, seq }: IndexPosition, timeoutMs: number): Promise<IndexPosition> {
@@ -90,7 +93,7 @@ export class AuditIndex {
     }
   }
 
-  /** One look at a time, for all who wait. */
+  /** Looks at the positions once at a time, for all waiting callers. */
   private look(): Promise<ReadonlyMap<number, number>> {
     this.looking ??= this.read().finally(() => (this.looking = undefined));
     return this.looking;

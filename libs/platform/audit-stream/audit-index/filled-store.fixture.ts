@@ -8,7 +8,7 @@ import { type DivisionOf } from './index-rows';
 
 export const ORIGIN = 'kernel.example.com/test';
 
-/** As the audit module says it. */
+/** Division of an event, as in the audit module. */
 export const divisionOf: DivisionOf = (stream, payload) => {
   const named = payload['division'];
   return stream.startsWith('division/') ? stream.slice(9) : typeof named === 'string' ? named : null;
@@ -22,7 +22,7 @@ export interface FilledStore {
   worker: DataSource;
   signers: SignerEntry[];
   append(stream: string, ...payloads: JsonObject[]): Promise<void>;
-  /** Events of a shard behind a position, as a follower hands them over. */
+  /** Events of a shard after a position, as a follower hands them over. */
   behind(shard: number, position: Pick<StreamPosition, 'seq'>, limit?: number): Promise<VerifiedEvent[]>;
   close(): Promise<void>;
 }

@@ -5,14 +5,14 @@ import { faultOf, INDEX_CONSUMER } from './index-writer';
 import { type DivisionOf, ROW_COLUMNS, rowsFrom, rowValues } from './index-rows';
 
 export interface IndexRebuildOptions {
-  /** Initialised, as the workers' role, without a statement timeout: making the indexes takes its time. */
+  /** Initialised, as the workers' role, without a statement timeout: creating the indexes takes time. */
   readonly dataSource: DataSource;
   readonly origin: string;
   readonly shards: number;
   readonly divisionOf: DivisionOf;
-  /** Throw away what an interrupted rebuild has left, instead of going on with it. */
+  /** Discard what an interrupted rebuild has left, instead of continuing it. */
   readonly fresh?: boolean;
-  /** Silence of the server after which a batch is given up; default 60 s. */
+  /** Silence of the server after which a batch is abandoned; default 60 s. */
   readonly timeoutMs?: number;
 }
 
@@ -22,12 +22,12 @@ export interface RebuiltHead {
   /** 0 when it has no event. */
   readonly seq: number;
   readonly hash: string;
-  /** Of the last event; null when there is none. */
+  /** Time of the last event; null when there is none. */
   readonly ts: string | null;
 }
 
 const BATCH_TIMEOUT_MS = 60_000;
-/** How long readers of the index may be held up behind the swap that waits for one of them. */
+/** Longest delay of the index's readers behind a swap that waits for one of them. */
 const SWAP_LOCK_MS = 2_000;
 const SWAP_ATTEMPTS = 30;
 const LOCK = `hashtextextended('illuvrse-kernel/rebuild-index', 0)`;
@@ -38,9 +38,9 @@ const ADD = {
 };
 
 /**
- * Builds the index anew in a table of its own, and puts it in the place of the one in force in a single transaction:
- * until then readers see the old one, and a rebuild that fails has changed nothing. What an interrupted one has left is
- * gone on with: only verified events get into it, and it says where it ends.
+ * Rebuilds the index in a table of its own, and replaces the active one in a single transaction: until then readers see
+ * the old one, and a rebuild that fails has changed nothing. An interrupted rebuild is continued: its table contains
+ * only verified events, and says where it ends.
  */
 export class IndexRebuild {
   private readonly database: Database;
@@ -52,11 +52,11 @@ export class IndexRebuild {
     this.database = new Database(options.dataSource, options.timeoutMs ?? BATCH_TIMEOUT_MS);
   }
 
-  /** @throws Error when another rebuild is at work */
+  /** @throws Error when another rebuild is running */
   static async begin(options: IndexRebuildOptions): Promise<IndexRebuild> {
     const session = options.dataSource.createQueryRunner();
     try {
-      // Held by the session: gone with this process, however it ends.
+      // Held by the session: it ends with this process, however that ends.
       const [row] = (await session.query(`SELECT pg_try_advisory_lock(${LOCK}) AS held`)) as {
         held: boolean;
       }[];
@@ -72,7 +72,7 @@ export class IndexRebuild {
     }
   }
 
-  /** Where each shard ends so far. */
+  /** Current end of each shard. */
   async heads(): Promise<RebuiltHead[]> {
     const rows = (await this.session.query(
       `SELECT s.shard, last.seq, encode(last.hash, 'hex') AS hash, last.ts
@@ -90,7 +90,7 @@ export class IndexRebuild {
     }));
   }
 
-  /** Of what was built so far. */
+  /** Hashes of events in the table built so far. */
   async storedHashes(shard: number, seqs: readonly number[]): Promise<ReadonlyMap<number, string>> {
     const rows = (await this.session.query(
       `SELECT seq, encode(hash, 'hex') AS hash FROM kernel_index.events_next
@@ -100,7 +100,7 @@ export class IndexRebuild {
     return new Map(rows.map(({ seq, hash }) => [Number(seq), hash]));
   }
 
-  /** Verified events, right behind what is there. @throws IntegrityFault */
+  /** Adds verified events, directly after the existing ones. @throws IntegrityFault */
   async add(shard: number, events: readonly VerifiedEvent[]): Promise<void> {
     if (events.length === 0) return;
     try {
@@ -111,7 +111,7 @@ export class IndexRebuild {
   }
 
   /**
-   * Makes the indexes, which finds ids and places in streams that occur twice, and checks that no stream has a hole.
+   * Creates the indexes, which finds ids and places in streams that occur twice, and checks that no stream has a gap.
    * @throws IntegrityFault
    */
   async complete(): Promise<void> {
@@ -143,9 +143,9 @@ export class IndexRebuild {
   }
 
   /**
-   * Puts the table in force and the indexer's positions at its ends. The indexer may be at work: it finds its position
-   * moved and goes on from the new one.
-   * @param cursors of a source that is the stream itself: where reading goes on, by shard
+   * Makes the table the active one and sets the indexer's positions to its ends. The indexer may be running: it finds
+   * its position moved and continues from the new one.
+   * @param cursors of a source that is the stream itself: where reading continues, by shard
    */
   async swap(cursors: ReadonlyMap<number, string> = new Map()): Promise<void> {
     const values = [INDEX_CONSUMER, JSON.stringify(Object.fromEntries(cursors))];
@@ -163,7 +163,7 @@ export class IndexRebuild {
     }
   }
 
-  /** Ends the rebuild; what was built and not swapped stays for the next one. */
+  /** Ends the rebuild; a table that was built and not swapped stays for the next one. */
   async close(): Promise<void> {
     await this.session.query(`SELECT pg_advisory_unlock(${LOCK})`).catch(() => undefined);
     await this.session.release();

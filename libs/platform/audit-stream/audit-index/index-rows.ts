@@ -61,12 +61,12 @@ export function rowValues(
   ];
 }
 
-/** What JSON makes of U+0000; a backslash before it may make it something else, which costs a look and nothing more. */
+/** JSON's escape of U+0000; a backslash before it may change its meaning, which costs only a look. */
 const ESCAPED_NUL = Buffer.from('\\u0000');
 
 /**
- * PostgreSQL's text and jsonb have no U+0000. For querying, the replacement character stands in its place; the event as
- * it is stays in `canonical`. Null: the payload can be taken as it is.
+ * PostgreSQL's text and jsonb have no U+0000. For queries, the replacement character replaces it; the unchanged event
+ * stays in `canonical`. Null: the payload can be used as it is.
  */
 function queryablePayload(payload: JsonObject, bytes: Uint8Array): string | null {
   if (!Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(ESCAPED_NUL)) return null;

@@ -10,15 +10,15 @@ import { type DivisionOf, ROW_COLUMNS, rowsFrom, rowValues } from './index-rows'
 export const INDEX_CONSUMER = 'indexer';
 
 export interface IndexWriterOptions {
-  /** Initialised, as the workers' role; stays the caller's. */
+  /** Initialised, as the workers' role; owned by the caller. */
   readonly dataSource: DataSource;
   readonly origin: string;
   readonly divisionOf: DivisionOf;
-  /** How long a batch may take before its connection is given up; default as in the event store. */
+  /** Longest duration of a batch before its connection is abandoned; default as in the event store. */
   readonly timeoutMs?: number;
 }
 
-/** Position and effect in one statement, so in one transaction: both or neither. */
+/** Position and effect in one statement, and so in one transaction: both or neither. */
 const APPLY: Statement = {
   name: 'kernel_index_apply',
   text: `
@@ -106,7 +106,7 @@ export class IndexWriter implements ShardHandler {
   };
 }
 
-/** What the table's own guards refuse contradicts the chain; asking again does not help. */
+/** A row that the table's own guards refuse contradicts the chain; a retry does not help. */
 export function faultOf(
   shard: number,
   events: readonly VerifiedEvent[],

@@ -3,14 +3,14 @@ import { CodedError } from '#evidence';
 import { type EventStore } from '#platform/event-store';
 import { type AuditIndex } from './audit-index';
 
-/** How long a read waits for what it reads from to have a position (contract: `Kernel-Min-Position`). */
+/** Longest wait of a read until its source has a position (contract: `Kernel-Min-Position`). */
 const WAIT_MS = 2_000;
 const LOOK_EVERY_MS = 20;
 const POSITION = /^(0|[1-9][0-9]{0,8}):(0|[1-9][0-9]{0,15})$/;
 
 /**
- * - `invalid_position`: no position at all, or one of a shard that is not there
- * - `position_unavailable`: what is read from has not come that far yet
+ * - `invalid_position`: not a position, or one of a shard that does not exist
+ * - `position_unavailable`: the source has not reached the position yet
  */
 export type PositionErrorCode = 'invalid_position' | 'position_unavailable';
 
@@ -22,8 +22,8 @@ interface Position {
 }
 
 /**
- * Read-your-writes: holds a read back until what it reads from has the position that the caller saw. The event store
- * has it at once, the index when the indexer has come that far.
+ * Read-your-writes: delays a read until its source has the position that the caller saw. The event store has it at
+ * once, the index when the indexer has reached it.
  */
 export class PositionReached {
   constructor(
@@ -31,7 +31,7 @@ export class PositionReached {
     private readonly index: AuditIndex,
   ) {}
 
-  /** For what reads the event store. @throws PositionError `invalid_position`, `position_unavailable` after 2 s */
+  /** Waits for the event store. @throws PositionError `invalid_position`, `position_unavailable` after 2 s */
   async committed(wanted: string | undefined): Promise<void> {
     if (wanted === undefined) return;
     const { shard, seq } = parse(wanted);
@@ -50,7 +50,7 @@ export class PositionReached {
     }
   }
 
-  /** For what reads the index. @throws PositionError `invalid_position`, `position_unavailable` after 2 s */
+  /** Waits for the index. @throws PositionError `invalid_position`, `position_unavailable` after 2 s */
   async indexed(wanted: string | undefined): Promise<void> {
     if (wanted === undefined) return;
     const position = parse(wanted);

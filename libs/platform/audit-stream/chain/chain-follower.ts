@@ -10,36 +10,36 @@ import { type StreamPosition, type StreamRecord } from '../audit-stream';
 import { IntegrityFault, type VerifiedEvent } from '../shard-handler';
 import { type TrustedKeys } from './trusted-keys';
 
-/** Hashes of events that were applied before, by seq; what is not known is left out. */
+/** Hashes of events that were applied before, by seq; unknown ones are left out. */
 export type StoredHashes = (shard: number, seqs: readonly number[]) => Promise<ReadonlyMap<number, string>>;
 
 export interface ChainFollowerOptions {
   readonly shard: number;
   readonly origin: string;
   readonly keys: TrustedKeys;
-  /** What was applied last. */
+  /** Last applied position. */
   readonly position: Pick<StreamPosition, 'seq' | 'hash'>;
-  /** To tell a repetition from another event in its place; without it only the last event is compared. */
+  /** Distinguishes a repetition from another event in its place; without it only the last event is compared. */
   readonly storedHashes?: StoredHashes;
 }
 
 export interface FollowedRecords {
-  /** To be applied: each right behind the one before. */
+  /** Events to apply: each directly after the one before. */
   readonly events: readonly VerifiedEvent[];
-  /** Records that were applied before, and are skipped. */
+  /** Number of records that were applied before, and are skipped. */
   readonly repeated: number;
-  /** What stands behind `events` and must not be applied. */
+  /** Fault of the record after `events`, which must not be applied. */
   readonly fault: IntegrityFault | null;
 }
 
 interface Candidate extends VerifiedEvent {
-  /** Place among the records. */
+  /** Index among the records. */
   readonly at: number;
 }
 
 /**
- * Follows the chain of one shard from a position: says of each record that comes from the stream whether it is the
- * next event, signed by a key that was valid there, or a repetition, or wrong. Never goes past what is wrong.
+ * Follows the chain of one shard from a position: decides whether each record of the stream is the next event, signed
+ * by a key that was valid there, or a repetition, or wrong. Never continues past a wrong record.
  */
 export class ChainFollower {
   private readonly inspector: EventInspector;
@@ -52,12 +52,12 @@ export class ChainFollower {
     ({ seq: this.seq, hash: this.hash } = options.position);
   }
 
-  /** Behind which the next event must come. */
+  /** Position that the next event must follow. */
   get position(): { readonly seq: number; readonly hash: string } {
     return { seq: this.seq, hash: this.hash };
   }
 
-  /** One call at a time. What it returns in `events` counts as applied in the next call. */
+  /** Judges records; one call at a time. The next call treats the returned `events` as applied. */
   async follow(records: readonly StreamRecord[]): Promise<FollowedRecords> {
     const base = this.seq;
     const candidates: Candidate[] = [];
@@ -76,7 +76,7 @@ export class ChainFollower {
       }
       const { event } = read;
       if (event.seq <= seq) {
-        // Applied, or in front of us in this very batch.
+        // Applied, or earlier in this very batch.
         const known = event.seq === this.seq ? this.hash : candidates[event.seq - base - 1]?.event.hash;
         if (known === undefined) repeats.push({ at, event });
         else found(at, this.compare(event, known));
@@ -105,7 +105,7 @@ export class ChainFollower {
     return { events, repeated: records.length - candidates.length, fault: stop?.fault ?? null };
   }
 
-  /** What one record is by itself. */
+  /** Reads one record by itself. */
   private read(bytes: Uint8Array, after: number): { event: AuditEvent } | IntegrityFault {
     const { event, facts, faults } = this.inspector.inspectWhole(bytes);
     const [first] = faults;
@@ -179,7 +179,7 @@ export class ChainFollower {
     return this.misusedKey(candidates);
   }
 
-  /** The first event whose key was not valid there, by what is known now. */
+  /** The first event whose key was not valid there, as far as is known now. */
   private misusedKey(candidates: readonly Candidate[]): { at: number; fault: IntegrityFault } | null {
     for (const { at, event } of candidates) {
       const { signerKid: kid, shard, seq, ts } = event;
@@ -194,7 +194,7 @@ export class ChainFollower {
     return null;
   }
 
-  /** In the thread pool, all at once: a batch is bounded. */
+  /** Checks all at once in the thread pool: a batch is bounded. */
   private async checkSignatures(
     candidates: readonly Candidate[],
   ): Promise<{ at: number; fault: IntegrityFault } | null> {

@@ -90,7 +90,7 @@ describe('ChainFollower', () => {
   });
 
   describe('stops, and says why', () => {
-    /** What comes out of a sound chain with one record replaced. */
+    /** Result for a sound chain with one record replaced. */
     async function refused(
       chain: EvidenceChain,
       tamper: (bytes: Uint8Array[]) => void,
@@ -278,7 +278,7 @@ describe('ChainFollower', () => {
       const { follows, readings } = follower(chain, {
         registry,
         now: () => Date.parse('2026-02-01T00:00:00.000Z'),
-        // What is committed between the first reading and the second.
+        // Events committed between the first reading and the second.
         pause: async () => registry.push(...registrar.bytes.slice(1)),
       });
       expect(await follows.follow(records(chain.bytes))).toMatchObject({ fault: null });

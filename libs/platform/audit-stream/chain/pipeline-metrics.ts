@@ -4,13 +4,13 @@ import { type IntegrityFault } from '../shard-handler';
 
 export interface ShardLag {
   readonly shard: number;
-  /** Committed, and not yet here. */
+  /** Number of events committed, and not yet here. */
   readonly events: number;
-  /** Age of the oldest of them, 0 when there is none. */
+  /** Age of the oldest of them; 0 when there are none. */
   readonly seconds: number;
 }
 
-/** Around the promises: an event is in the index after 500 ms, in the archive after 2 s. */
+/** Buckets around the promises: an event is in the index after 500 ms, in the archive after 2 s. */
 const END_TO_END_BUCKETS_S = [
   0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300,
 ];
@@ -19,12 +19,12 @@ export interface PipelineMetricsOptions {
   /** `relay`, or the name of a follower. */
   readonly stage: string;
   readonly registry: Registry;
-  /** Asked at each scrape; when it fails, there are no lag values rather than old ones. */
+  /** Called at each scrape; when it fails, there are no lag values rather than old ones. */
   readonly lag: () => Promise<readonly ShardLag[]>;
   readonly now?: () => number;
 }
 
-/** What a stage of the pipeline tells Prometheus (docs/pipeline.md, metrics). */
+/** Prometheus metrics of a pipeline stage (docs/pipeline.md, metrics). */
 export class PipelineMetrics {
   private readonly endToEnd: Histogram<'stage'>;
   private readonly integrityFailures: Counter<'shard' | 'kind'>;
@@ -37,7 +37,7 @@ export class PipelineMetrics {
     this.now = now;
     const registers = [registry];
     let measuring: Promise<readonly ShardLag[]> | undefined;
-    // Both gauges of a scrape ask at once.
+    // Both gauges of a scrape ask at the same time.
     const measure = (): Promise<readonly ShardLag[]> =>
       (measuring ??= lag()
         .catch(() => [])
@@ -82,7 +82,7 @@ export class PipelineMetrics {
     });
   }
 
-  /** @param ts of the events, as they stand in them */
+  /** @param ts timestamps of the events, unchanged */
   onApplied(ts: Iterable<string>): void {
     const now = this.now();
     for (const at of ts) {
@@ -99,7 +99,7 @@ export class PipelineMetrics {
   }
 }
 
-/** How far a consumer is behind what was committed, by its stored position. */
+/** Lag of a consumer behind the committed events, by its stored position. */
 export async function consumerLag(sql: SqlSource, consumer: string): Promise<ShardLag[]> {
   const rows = (await sql.query(
     `SELECT h.shard, greatest(h.seq - coalesce(p.seq, 0), 0) AS events,

@@ -1,10 +1,10 @@
 import { REGISTRY_TYPES } from '#evidence';
 import { type SqlSource } from '../positions/stream-positions';
 
-/** A registry changes a few times a year; more than this is no registry but an attack or a mistake. */
+/** A registry changes a few times a year; more events than this are an attack or a mistake. */
 const MOST = 10_000;
 
-/** The registry events (docs/spec/signers.md, section 3) that the event store has: canonical bytes, unchecked. */
+/** Registry events (docs/spec/signers.md, section 3) of the event store: canonical bytes, unchecked. */
 export async function registryEventsOf(sql: SqlSource): Promise<Uint8Array[]> {
   const rows = (await sql.query(
     `SELECT canonical FROM kernel.events

@@ -18,7 +18,7 @@ export interface ShardRunnerOptions {
   readonly batchEvents?: number;
   /** How often a stopped shard is tried again from its position; default 60 s. */
   readonly recheckMs?: number;
-  /** Between attempts after a failure that is none of the chain's: from 100 ms, doubled up to 10 s. */
+  /** Pause between attempts after a failure that is not the chain's: from 100 ms, doubled up to 10 s. */
   readonly retryMs?: { readonly first: number; readonly most: number };
 }
 
@@ -27,30 +27,32 @@ const BATCH_EVENTS = 500;
 const RECHECK_MS = 60_000;
 const RETRY_MS = { first: 100, most: 10_000 };
 
-/** How one shard fares. */
+/** State of one shard. */
 export interface ShardState {
   /** Why it stopped; null while it runs. */
   readonly fault: IntegrityFault | null;
-  /** Why it cannot go on right now and tries again; null while it runs. */
+  /** Why it cannot continue right now and tries again; null while it runs. */
   readonly failure: Error | null;
-  /** The position that it was at when it stopped or failed; null: it could not even be read. */
+  /** Position at which it stopped or failed; null: it could not even be read. */
   readonly at: number | null;
 }
 
 const RUNS: ShardState = { fault: null, failure: null, at: null };
 
 /**
- * Has a handler apply the verified events of its shards, each by itself: from the stream to the handler in one hop.
+ * Lets a handler apply the verified events of its shards, each shard by itself: from the stream to the handler in one
+ * hop.
  *
- * A failure (a database that is away) is tried again. What contradicts the chain stops the shard where it is, so that
- * `check` fails, until what is behind the position is in order again: it looks once a minute, and at each start.
+ * A failure (an unreachable database) is tried again. A record that contradicts the chain stops the shard where it is,
+ * so that `check` fails, until the records after the position are in order again: it looks once a minute, and at each
+ * start.
  */
 export class ShardRunner {
   private readonly states = new Map<number, ShardState>();
 
   constructor(private readonly options: ShardRunnerOptions) {}
 
-  /** Resolves when `signal` is aborted and the handler is not at work any more; never rejects. */
+  /** Resolves when `signal` is aborted and the handler no longer runs; never rejects. */
   readonly follow = async (shard: number, handler: ShardHandler, signal: AbortSignal): Promise<void> => {
     const { first, most } = this.options.retryMs ?? RETRY_MS;
     const retry = new GrowingPause(first, most);
@@ -60,7 +62,7 @@ export class ShardRunner {
         await this.subscribe(shard, handler, signal, {
           from: (seq) => {
             at = seq;
-            // What failed with the position in hand is not over because the position can be read.
+            // A failure after the position was read is not over just because the position can be read again.
             if (this.state(shard).at === null || this.state(shard).fault !== null) this.reached(shard, seq);
           },
           applied: (seq) => {
@@ -69,7 +71,7 @@ export class ShardRunner {
             this.reached(shard, seq);
           },
         });
-        // The consumer gave up its subscription without being told to: not at once again.
+        // The consumer ended its subscription without being told to: do not retry at once.
         if (!signal.aborted) await pause(first, signal);
       } catch (error) {
         const fault = asFault(shard, error);
@@ -89,7 +91,7 @@ export class ShardRunner {
     }
   };
 
-  /** @throws Error naming each shard that does not go on, and what to do: a readiness check. */
+  /** @throws Error naming each shard that does not continue, and what to do: a readiness check. */
   async check(): Promise<void> {
     const wrong = [...this.states]
       .sort(([a], [b]) => a - b)
@@ -133,7 +135,7 @@ export class ShardRunner {
     );
   }
 
-  /** In parts; the next is verified while one is applied. */
+  /** Handles records in parts; the next is verified while one is applied. */
   private async handle(
     shard: number,
     records: readonly StreamRecord[],
@@ -167,7 +169,7 @@ export class ShardRunner {
     this.options.logger.info({ shard, records: count }, 'skipped records that were applied before');
   }
 
-  /** All is well up to a position: what went wrong is over, unless that was a fault right behind it. */
+  /** All is well up to a position: an earlier problem is over, unless it was a fault directly after it. */
   private reached(shard: number, seq: number): void {
     const { fault, failure, at } = this.state(shard);
     if (fault === null && failure === null) return;
@@ -194,7 +196,7 @@ export class ShardRunner {
   private failing(shard: number, error: unknown, at: number | null, pauseMs: number): void {
     const failure = error instanceof Error ? error : new Error(String(error));
     const before = this.state(shard);
-    // A stopped shard stays stopped while nobody can look.
+    // A stopped shard stays stopped while it cannot be checked.
     this.states.set(shard, before.fault === null ? { fault: null, failure, at } : { ...before, failure });
     this.options.logger.warn(
       { shard, err: failure, retryMs: Math.round(pauseMs) },
@@ -207,7 +209,7 @@ const ADVICE =
   'Nothing was skipped. Verify the event store (./kernel audit verify), find out who changed the records, then follow ' +
   'docs/pipeline.md, "When a shard stops"; it is tried again by itself.';
 
-/** What stops a shard for good. */
+/** The fault that stops a shard permanently. */
 function asFault(shard: number, error: unknown): IntegrityFault | null {
   if (error instanceof IntegrityFault) return error;
   if (!(error instanceof AuditStreamError) || error.code !== 'records_lost') return null;

@@ -10,7 +10,7 @@ import { TrustedKeys } from './trusted-keys';
 const ORIGIN = 'kernel.example.com/test';
 const k1 = new TestSigner('k1');
 
-/** A topic in memory, in batches: records can be changed under the reader. */
+/** A topic in memory, in batches: records can change while a reader reads. */
 class ScriptedConsumer implements AuditStreamConsumer {
   readonly topics = new Map<number, Uint8Array[]>();
   batch = 10;
@@ -156,7 +156,7 @@ describe('ShardRunner', () => {
   it('reads the position anew when another process was first', async () => {
     const chain = topic(8);
     handler.failures.push(new PositionMoved('another was first'));
-    // That other process applied the first three.
+    // The other process applied the first three.
     handler.applied.set(
       0,
       chain.events.slice(0, 3).map((event, i) => ({

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { type Config, ConfigError, type MemberDefinition, readableFile } from '#platform/process';
 import { EvidenceError, parseSignersFile, type SignerEntry } from '#evidence';
 
-/** What a process that checks signatures trusts: the setting that each of them spreads into its own `defineConfig`. */
+/** Setting for what a process that checks signatures trusts; each spreads it into its own `defineConfig`. */
 export const trustSettings = {
   KERNEL_TRUST_ROOT_FILE: {
     schema: readableFile().optional(),
@@ -15,8 +15,8 @@ export const trustSettings = {
 export type TrustSettings = Config<typeof trustSettings>;
 
 /**
- * The keys of the trust root; null in development without one: the first that registers itself is trusted.
- * @throws ConfigError when it is missing in production, is no signers.json, has no audit key or is another kernel's
+ * Returns the keys of the trust root; null in development without one: the first that registers itself is trusted.
+ * @throws ConfigError when it is missing in production, is not a signers.json, has no audit key or is another kernel's
  */
 export function readTrustRoot(settings: TrustSettings, origin: string): SignerEntry[] | null {
   const { trustRootFile: file, isProduction } = settings;

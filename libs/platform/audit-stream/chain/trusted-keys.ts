@@ -6,7 +6,7 @@ export interface TrustedKeysOptions {
   readonly origin: string;
   /** The trust root, a signers.json; null: the first audit key that registers itself is trusted. */
   readonly roots: readonly SignerEntry[] | null;
-  /** All registry events that are committed, of every shard: bytes that nobody has checked yet. */
+  /** All committed registry events of every shard: unchecked bytes. */
   readonly registryEvents: () => Promise<readonly Uint8Array[]>;
   readonly now?: () => number;
   readonly pause?: (ms: number) => Promise<unknown>;
@@ -14,14 +14,14 @@ export interface TrustedKeysOptions {
 
 /**
  * An event that is this much younger than the last reading of the registry may come after the end of its key in another
- * shard without our knowing, so the registry is read again. Half of what is tolerated between shards anyway
+ * shard without our knowledge, so the registry is read again. Half of what is tolerated between shards anyway
  * (CROSS_SHARD_TOLERANCE_MS): the other half is for the clocks.
  */
 const STALE_MS = 30_000;
-/** A stream that is full of unknown keys must not turn into as many queries. */
+/** A stream that is full of unknown keys must not cause as many queries. */
 const RECONSIDER_PAUSE_MS = 1_000;
 
-/** Which key may sign where, for the followers of all shards: the registry's events may lie in any of them. */
+/** Keys and where each may sign, for the followers of all shards: the registry's events may be in any of them. */
 export class TrustedKeys {
   private readonly trust: KeyTrust;
   private readonly now: () => number;
@@ -35,19 +35,19 @@ export class TrustedKeys {
     this.pause = options.pause ?? delay;
   }
 
-  /** A registry event that came by: in its own shard it counts from its very position on. */
+  /** Takes in a registry event: in its own shard it applies from its very position on. */
   learn(bytes: Uint8Array): void {
     this.trust.learn([bytes]);
   }
 
-  /** Before events are judged: sees to it that no key has ended meanwhile without our knowing. */
+  /** Call before judging events: ensures that no key has ended meanwhile without our knowledge. */
   async prepare(latestTs: string): Promise<void> {
     if (Date.parse(latestTs) > this.readAt + STALE_MS) await this.refresh();
   }
 
   /**
-   * After an event was found to be by a key that is not valid there: the event that makes it valid may be in the store
-   * since the last reading. Judge again then.
+   * Call when the key of an event is not valid there: the event that makes it valid may have entered the store since
+   * the last reading. Then judge again.
    */
   async reconsider(): Promise<void> {
     const wait = this.readAt + RECONSIDER_PAUSE_MS - this.now();
@@ -63,7 +63,7 @@ export class TrustedKeys {
     return this.trust.key(kid);
   }
 
-  /** One reading at a time, whoever asks. */
+  /** Reads the registry once at a time, for all callers. */
   private refresh(): Promise<void> {
     this.reading ??= this.read().finally(() => (this.reading = undefined));
     return this.reading;

@@ -3,13 +3,13 @@ import { type CustomTransportStrategy, Server } from '@nestjs/microservices';
 /**
  * The transport strategy of the apps that follow the stream.
  *
- * Unlike Nest's own Kafka server it waits for the handler and never goes on past a failure: that is for `follow`.
+ * Unlike Nest's own Kafka server it waits for the handler and never continues past a failure: `follow` does that.
  */
 export class AuditStreamServer extends Server implements CustomTransportStrategy {
   private readonly stopping = new AbortController();
   private following: Promise<unknown> = Promise.resolve();
 
-  /** @param follow resolves when `signal` is aborted and nothing of the shard is under way; never rejects */
+  /** @param follow resolves when `signal` is aborted and no work of the shard is running; never rejects */
   constructor(
     private readonly shards: number,
     private readonly follow: (shard: number, signal: AbortSignal) => Promise<void>,
@@ -24,7 +24,7 @@ export class AuditStreamServer extends Server implements CustomTransportStrategy
     callback();
   }
 
-  /** Takes nothing new, and settles when the batches at hand are applied or given up. */
+  /** Accepts nothing new, and settles when the current batches are applied or abandoned. */
   async close(): Promise<void> {
     this.stopping.abort();
     await this.following;

@@ -14,19 +14,22 @@ import { openStreamConsumer } from '../open-stream';
 import { streamSettings } from '../stream-settings';
 import { type FollowedStream, type RunningFollower } from './start-follower';
 
-/** A batch under way per shard would be more than one disk serves; the rest waits its turn. */
+/** One running batch per shard would be more than one disk serves; the others wait their turn. */
 const MAX_CONNECTIONS = 10;
-/** One for registry events, one for /ready, one for what runs beside the stream. */
+/** One for registry events, one for /ready, one for the jobs beside the stream. */
 const SPARE_CONNECTIONS = 3;
 
-/** Whose stream is followed, where it is, what is trusted: settings that followers spread into their own `defineConfig`, first. */
+/**
+ * Settings for the followed stream, its place and its trust root; followers spread them into their own `defineConfig`,
+ * first.
+ */
 export const followerSettings = (done: Parameters<typeof workerSettings>[0]) =>
   ({ ...workerSettings(done), ...streamSettings, ...trustSettings }) as const;
 
 type FollowerMembers = ReturnType<typeof followerSettings> & ReturnType<typeof processSettings>;
 
 export interface FollowerApp<M extends FollowerMembers> extends Pick<AppDefinition<M>, 'config'> {
-  /** Of the app and of its position in the stream. */
+  /** Name of the app and of its position in the stream. */
   readonly name: string;
   readonly explained?: AppDefinition<M>['explained'];
   /** Makes the handler and calls `startFollower`. */

@@ -21,22 +21,22 @@ import { TrustedKeys } from '../chain/trusted-keys';
 import { type ShardHandler } from '../shard-handler';
 import { AuditStreamServer } from './audit-stream.server';
 
-/** What an app does with the stream that it follows. */
+/** Work of an app on the stream that it follows. */
 export interface Follower {
-  /** Its name in kernel.stream_positions, and of its stage in the metrics. */
+  /** Name in kernel.stream_positions, and of its stage in the metrics. */
   readonly name: string;
   readonly handler: ShardHandler;
-  /** Of what was applied, for a handler that keeps them: a repetition is told from a fork. */
+  /** Hashes of applied events, for a handler that keeps them: they distinguish a repetition from a fork. */
   readonly storedHashes?: StoredHashes;
-  /** What must be well, by name, beside database, stream and shards. */
+  /** Further checks, by name, beside database, stream and shards. */
   readonly checks?: Readonly<Record<string, ReadinessCheck>>;
   /** Awaited before the first batch; /health and /ready answer meanwhile. */
   readonly mayBegin?: () => Promise<void>;
-  /** Works on its own beside the stream: started after it, stopped when no batch is at hand any more. */
+  /** Jobs beside the stream: started after it, stopped when no batch is left. */
   readonly beside?: readonly { start(): void; stop(): Promise<void> }[];
 }
 
-/** An opened stream, and where the app that follows it shows how it fares. What was given to it stays open. */
+/** An opened stream, and where its follower shows its state. The follower does not close what it was given. */
 export interface FollowedStream {
   readonly origin: string;
   readonly shards: number;
@@ -54,14 +54,14 @@ export interface FollowedStream {
 
 export interface RunningFollower {
   readonly managementPort: number;
-  /** Turns /ready red, finishes the batches at hand, then ends. */
+  /** Turns /ready red, finishes the current batches, then ends. */
   close(): Promise<void>;
 }
 
 @Module({})
 class FollowerModule {}
 
-/** Has a handler apply the verified events of every shard, and serves metrics and health. */
+/** Lets a handler apply the verified events of every shard, and serves metrics and health. */
 export async function startFollower(stream: FollowedStream, follower: Follower): Promise<RunningFollower> {
   const { origin, shards, dataSource, consumer, roots, logger, registry = processRegistry } = stream;
   const { name, handler, storedHashes, beside = [] } = follower;

@@ -15,9 +15,9 @@ import { eventMark } from '../event-mark';
 export interface KafkaConsumerOptions {
   readonly connection: KafkaConnection;
   readonly topic: string;
-  /** As many as the topic has partitions. */
+  /** Number of the topic's partitions. */
   readonly shards: number;
-  /** The group under which offsets are noted, for tools that show how far behind it is. Nothing is ever read from it. */
+  /** Group under which offsets are noted, for tools that show its lag. Nothing is ever read from it. */
   readonly group: string;
   /** Most bytes of records that are handed over at once. Default {@link DEFAULT_BATCH_BYTES}. */
   readonly batchBytes?: number;
@@ -26,15 +26,15 @@ export interface KafkaConsumerOptions {
 
 /** Some 1,800 events of 560 bytes: large enough for full speed, small enough for one transaction. */
 export const DEFAULT_BATCH_BYTES = 1024 * 1024;
-/** How long a broker holds the answer back when it has nothing; a connection that went silent is noticed after it. */
+/** How long a broker delays an empty answer; a silent connection is noticed after it. */
 const LONG_POLL_MS = 500;
-/** To look at one record: a broker hands out at least one, whatever its size. */
+/** Fetch size for one record: a broker hands out at least one, whatever its size. */
 const ONE_RECORD_BYTES = 1;
 const COMMIT_INTERVAL_MS = 1_000;
 
 /**
- * The workers' side over Kafka. Each subscription reads its partition from where the caller's position says, over
- * connections of its own; no consumer group assigns or hands back anything (docs/adr/0070).
+ * The workers' side over Kafka. Each subscription reads its partition from the caller's position, over connections of
+ * its own; no consumer group assigns or revokes anything (docs/adr/0070).
  */
 export class KafkaConsumer implements AuditStreamConsumer {
   private readonly probe: KafkaProbe;
@@ -74,7 +74,7 @@ export class KafkaConsumer implements AuditStreamConsumer {
   }
 }
 
-/** Passes a handler's failure through the places where the transport's own are caught. */
+/** Carries a handler's failure past the places where the transport's own are caught. */
 class HandlerFailure extends Error {
   constructor(readonly thrown: unknown) {
     super('the handler failed');
@@ -85,7 +85,7 @@ class Subscription {
   private readonly pause = new GrowingPause();
   /** The highest `seq` that was handled. */
   private seq: number;
-  /** Where reading goes on; null when there is no such place, or it turned out to be a wrong one. */
+  /** Where reading continues; null when there is no such place, or it proved wrong. */
   private next: bigint | null;
   /** Tells whether the record right before `next` is the one that it should be. */
   private isBefore: (record: KafkaRecord) => boolean;
@@ -116,7 +116,7 @@ class Subscription {
         if (error instanceof HandlerFailure) throw error.thrown;
         if (this.signal.aborted) return;
         if (!(error instanceof AuditStreamError) || error.code !== 'stream_unavailable') throw error;
-        // The log no longer reaches to where reading was: a matter of finding the place again, not of waiting.
+        // The log no longer contains the place of reading: the place has to be found again; waiting does not help.
         if (kafkaErrorType(error.cause) !== 'OFFSET_OUT_OF_RANGE') {
           this.options.observer?.onInterrupted?.(this.shard, error);
         }
@@ -125,7 +125,7 @@ class Subscription {
     }
   }
 
-  /** For the life of one connection. */
+  /** Reads for the life of one connection. */
   private async readUntilInterrupted(): Promise<void> {
     const { connection, topic, batchBytes = DEFAULT_BATCH_BYTES } = this.options;
     const reader = new PartitionReader(connection, topic, this.shard);
@@ -139,7 +139,7 @@ class Subscription {
         this.pause.reset();
         if (!judged && records[0] !== undefined) this.assertNothingLost(records[0]);
         judged ||= records.length > 0;
-        // A broker hands out what was written at once as a whole.
+        // A broker hands out records that were written together as a whole.
         for (const part of inParts(records, batchBytes)) {
           if (this.signal.aborted) return;
           await this.handOver(part);
@@ -169,9 +169,9 @@ class Subscription {
   }
 
   /**
-   * Where to begin. The cursor counts only if the record before it is the one that was handled last: an offset says
-   * nothing about a topic that was made anew. Otherwise it is the oldest record there is (what the handler has already,
-   * it skips), and the first that comes has to be judged.
+   * Returns where to begin. The cursor counts only if the record before it is the last handled one: an offset says
+   * nothing about a topic that was created again. Otherwise reading begins with the oldest existing record (the handler
+   * skips what it already has), and the first record that comes has to be judged.
    */
   private async start(reader: PartitionReader): Promise<{ offset: bigint; judged: boolean }> {
     const { first, end } = await reader.bounds();
@@ -208,7 +208,7 @@ class Subscription {
     }
   }
 
-  /** Once a second at most, and nobody waits for it: reading does not depend on it. */
+  /** Commits once a second at most, and reading does not wait for it. */
   private commit(reader: PartitionReader): void {
     const { next } = this;
     if (next === null || next === this.committed || this.committing) return;
@@ -240,7 +240,7 @@ export function partitionsMismatch(topic: string, partitions: number, shards: nu
   );
 }
 
-/** An offset of this transport; null for anything else (a position may come from the other transport). */
+/** Returns an offset of this transport; null for anything else (a position may come from the other transport). */
 function cursorOffset(cursor: string | null): bigint | null {
   return cursor !== null && /^\d{1,19}$/.test(cursor) ? BigInt(cursor) : null;
 }
@@ -260,7 +260,7 @@ function* inParts(records: readonly KafkaRecord[], mostBytes: number): Generator
   if (part.length > 0) yield part;
 }
 
-/** Mostly a run of new events; with repetitions among them the last one need not be the highest. */
+/** Records are mostly a run of new events; with repetitions among them the last one need not be the highest. */
 function highestSeq(known: number, records: readonly KafkaRecord[]): number {
   const seqOf = (record: KafkaRecord | undefined): number =>
     record === undefined ? 0 : (eventMark(record.value)?.seq ?? 0);

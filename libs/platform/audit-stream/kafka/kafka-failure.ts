@@ -1,6 +1,6 @@
 import { AuditStreamError } from '../audit-stream.error';
 
-/** The machine word of the Kafka protocol for what went wrong (`OFFSET_OUT_OF_RANGE`), where the broker said one. */
+/** The Kafka protocol's error name (`OFFSET_OUT_OF_RANGE`), where the broker gave one. */
 export function kafkaErrorType(error: unknown): string | undefined {
   for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth++) {
     if ('type' in cause && typeof cause.type === 'string') return cause.type;
@@ -8,7 +8,7 @@ export function kafkaErrorType(error: unknown): string | undefined {
   return undefined;
 }
 
-/** What kafkajs throws, as this lib's error: the first cause says more than "number of retries exceeded". */
+/** Turns an error of kafkajs into this lib's: the first cause says more than "number of retries exceeded". */
 export function kafkaUnavailable(what: string, error: unknown): AuditStreamError {
   if (error instanceof AuditStreamError) return error;
   let said = error;

@@ -31,7 +31,7 @@ async function relay(
   }: {
     from?: number;
     size?: number;
-    /** Called while the first attempt for the records from a number on is under way. */
+    /** Called during the first attempt for the records from a number on. */
     underWay?: (at: number) => void;
   } = {},
 ): Promise<{ failures: number }> {
@@ -54,7 +54,7 @@ async function relay(
   return { failures };
 }
 
-/** Where each record comes for the first time, in that order: what is left when repetitions are skipped. */
+/** The first occurrence of each record, in order: the records without repetitions. */
 function firsts(texts: readonly string[]): string[] {
   return [...new Set(texts)];
 }
@@ -167,7 +167,7 @@ describeWithKafka(
     it('puts a batch in once when only its answer is lost, and nothing new is ever taken for old', async () => {
       const wire = await FaultyWire.open();
       const port = new URL(wire.through('http://127.0.0.1:1')).port;
-      // Clients go where the broker says that it is.
+      // Clients go to the address that the broker announces.
       const kafka = await startTestKafka({
         own: true,
         settings: { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}` },
@@ -181,12 +181,12 @@ describeWithKafka(
         await publisher.prepare();
         await publisher.publish(0, recordsOf(chain, 0, 10));
 
-        // The broker has it, the answer is cut off: asked again under the same numbers, it does not take it twice.
+        // The broker has it, the answer is cut off: on a retry with the same numbers, it does not store it twice.
         const cut = wire.loseAnswerTo(chain.events[10]?.id ?? '');
         await publisher.publish(0, recordsOf(chain, 10, 20));
         await cut;
 
-        // The broker has it, the answer is cut off, and asking again is in vain: the publish fails.
+        // The broker has it, the answer is cut off, and retries do not help: the publish fails.
         wire.refuse();
         const lost = wire.loseAnswerTo(chain.events[20]?.id ?? '');
         await expect(publisher.publish(0, recordsOf(chain, 20, 30))).rejects.toMatchObject({
@@ -194,7 +194,7 @@ describeWithKafka(
         });
         await lost;
         wire.thaw();
-        // Another relay published those meanwhile; this one goes on behind them, with as many records as had failed.
+        // Another relay published those meanwhile; this one continues after them, with as many records as had failed.
         await publisher.publish(0, recordsOf(chain, 30, 40));
         await publisher.publish(0, recordsOf(chain, 40, 60));
 

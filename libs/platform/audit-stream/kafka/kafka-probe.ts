@@ -2,7 +2,7 @@ import { type KafkaConnection } from './kafka-options';
 import { PartitionReader } from './partition-reader';
 import { AuditStreamError } from '../audit-stream.error';
 
-/** A probe is asked every few seconds and has to answer before the one after it. */
+/** A probe runs every few seconds and has to answer before the next one. */
 const CHECK_TIMEOUT_MS = 3_000;
 
 /** Asks whether a topic can be read, over one connection that stays open while all is well. */

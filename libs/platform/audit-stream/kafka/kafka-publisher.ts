@@ -15,17 +15,19 @@ export interface KafkaPublisherOptions {
   readonly topicOptions?: KafkaTopicOptions;
   /** Most records of one producer. Default {@link RECORDS_PER_PRODUCER}. */
   readonly recordsPerProducer?: number;
-  /** What a publish may take, kafkajs's own attempts included. Default {@link PUBLISH_TIMEOUT_MS}. */
+  /** Longest duration of a publish, including kafkajs's own attempts. Default {@link PUBLISH_TIMEOUT_MS}. */
   readonly publishTimeoutMs?: number;
 }
 
-/** One request: half of what a topic takes at most, which leaves room for what Kafka adds. */
+/** Size of one request: half of a topic's maximum, which leaves room for what Kafka adds. */
 const REQUEST_BYTES = 512 * 1024;
-/** Whoever publishes then decides whether to go on. */
+/** The caller then decides whether to continue. */
 const PUBLISH_TIMEOUT_MS = 20_000;
-/** With what is left of the attempts the same records go out again under the same numbers, which the broker knows. */
+/** The remaining attempts send the same records again under the same numbers, which the broker knows. */
 const SEND_RETRIES = 3;
-/** Sequence numbers are 31 bits, and kafkajs does not wrap them the way brokers do: long before, begin anew. */
+/**
+ * Sequence numbers are 31 bits, and kafkajs does not wrap them the way brokers do: a new producer begins long before.
+ */
 const RECORDS_PER_PRODUCER = 1_000_000_000;
 
 interface ShardProducer {
@@ -38,8 +40,9 @@ interface ShardProducer {
  * The relay's side over Kafka: an idempotent producer per shard, acks=all, one request at a time, the partition named
  * with every record.
  *
- * A producer that failed once is thrown away. What it sent may be in the log all the same, and kafkajs gives the next
- * records the numbers of the failed ones: a broker that has those would take new records for repetitions and drop them.
+ * A producer that failed once is discarded. The records that it sent may be in the log anyway, and kafkajs gives the
+ * next records the numbers of the failed ones: a broker that has those would treat new records as repetitions and drop
+ * them.
  */
 export class KafkaPublisher implements AuditStreamPublisher {
   private readonly probe: KafkaProbe;
@@ -117,7 +120,7 @@ export class KafkaPublisher implements AuditStreamPublisher {
       retry: { ...CONNECT_RETRY, retries: SEND_RETRIES },
     });
     const opened = { producer, sockets, sent: 0 };
-    // Known before it is connected, so that it can be given up.
+    // Registered before it is connected, so that it can be abandoned.
     this.producers.set(shard, opened);
     await producer.connect();
     return opened;
@@ -143,7 +146,7 @@ export class KafkaPublisher implements AuditStreamPublisher {
       requestTimeout: REQUEST_TIMEOUT_MS,
       retry: { ...CONNECT_RETRY, retries: brokers.length },
       socketFactory: sockets.factory,
-      // What goes wrong is thrown, and said by whoever catches it.
+      // Failures are thrown, and logged by the code that catches them.
       logLevel: logLevel.NOTHING,
     });
   }

@@ -7,7 +7,7 @@ const KEEP_ALIVE_MS = 30_000;
 
 /**
  * The sockets of one kafkajs client. Its own `disconnect` first waits for answers that a broker may never give; closing
- * the sockets ends every request at once, and what kafkajs might try again by itself finds no way out.
+ * the sockets ends every request at once, and retries of kafkajs itself find no connection.
  */
 export class KafkaSockets {
   private readonly open = new Set<Socket>();
@@ -34,8 +34,8 @@ export class KafkaSockets {
 }
 
 /**
- * After every answer kafkajs 2.2.4 arms a timer for requests that wait, with a time that lies before 1970 when none
- * does; Node.js then warns, and fires it at once. Nothing has to be looked at when nothing waits.
+ * After every answer kafkajs 2.2.4 arms a timer for waiting requests, with a time before 1970 when there are none;
+ * Node.js then warns, and fires it at once. Without waiting requests no check is needed.
  */
 const schedule = RequestQueue.prototype.scheduleCheckPendingRequests;
 RequestQueue.prototype.scheduleCheckPendingRequests = function (this: InstanceType<typeof RequestQueue>) {

@@ -3,11 +3,11 @@ import { partitionsMismatch } from './kafka-consumer';
 import { kafkaErrorType } from './kafka-failure';
 import { AuditStreamError } from '../audit-stream.error';
 
-/** How the topic is made where it is not there. */
+/** Settings for a topic that does not exist yet. */
 export interface KafkaTopicOptions {
-  /** Brokers that store each record. Left out: what the brokers have as their default. */
+  /** Brokers that store each record. Default: the brokers' own. */
   readonly replicationFactor?: number;
-  /** How many of them have to have it before it counts as written. Left out: what the brokers have as their default. */
+  /** How many of them must have it before it counts as written. Default: the brokers' own. */
   readonly minInsyncReplicas?: number;
   /** Age at which records are deleted; -1, the default: never. */
   readonly retentionMs?: number;
@@ -15,11 +15,11 @@ export interface KafkaTopicOptions {
 
 /** The brokers' own default for the replication factor (KIP-464). */
 const BROKERS_DEFAULT = -1;
-/** One batch of records; Kafka's own default, said so that no broker's other one matters. */
+/** Size of one batch of records; Kafka's own default, set so that a broker's different one does not matter. */
 export const MAX_BATCH_BYTES = 1_048_588;
 
 /**
- * Makes the topic with one partition per shard, or refuses one that cannot carry the stream.
+ * Creates the topic with one partition per shard, or refuses one that cannot carry the stream.
  * @throws AuditStreamError `partitions_mismatch`, `misconfigured`; whatever kafkajs throws
  */
 export async function prepareTopic(
@@ -28,7 +28,7 @@ export async function prepareTopic(
   shards: number,
   options: KafkaTopicOptions,
 ): Promise<void> {
-  // Another relay may be making it at this moment: then it is looked at again.
+  // Another relay may be creating it at this moment: then read it again.
   const partitions = (await partitionsOf(admin, topic)) ?? (await create(admin, topic, shards, options));
   if (partitions !== shards) throw partitionsMismatch(topic, partitions, shards);
   await assertKeepsEveryRecord(admin, topic);
@@ -52,7 +52,7 @@ async function create(
 ): Promise<number> {
   const { replicationFactor, minInsyncReplicas, retentionMs = -1 } = options;
   const settings: Record<string, string> = {
-    // Never compacted: all records of a shard have the same key, so that would leave its last one.
+    // Never compacted: all records of a shard have the same key, so compaction would leave only the last one.
     'cleanup.policy': 'delete',
     'retention.ms': String(retentionMs),
     'retention.bytes': '-1',

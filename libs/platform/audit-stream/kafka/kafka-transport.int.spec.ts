@@ -63,7 +63,7 @@ describeWithKafka('the audit stream in Kafka', () => {
     return chain.bytes.slice(from, to).map((bytes, n) => ({ seq: from + n + 1, bytes }));
   }
 
-  /** Writes into a topic as anybody with the rights could. */
+  /** Writes into a topic as anyone with the rights could. */
   async function byHand(topic: string, messages: Message[]): Promise<void> {
     const producer = client().producer({
       allowAutoTopicCreation: false,
@@ -83,7 +83,7 @@ describeWithKafka('the audit stream in Kafka', () => {
 
   async function recreate(topic: string, partitions = 1): Promise<void> {
     await admin.deleteTopics({ topics: [topic] });
-    // The name is free when the deletion is through.
+    // The name is free when the deletion is complete.
     await until(
       () =>
         admin
@@ -270,7 +270,7 @@ describeWithKafka('the audit stream in Kafka', () => {
       const topic = await kafka().createTopic(1);
       const chain = chainOf(30);
       await recreate(topic);
-      // The relay goes on where it was.
+      // The relay continues where it was.
       await publisherOf(topic).publish(0, recordsOf(chain, 18));
       const rest = new Collected(consumerOf(topic), 0, positionIn(chain, 20, '20'));
       expect(await readUntil(rest, textsOf(chain)[29] ?? '')).toEqual(textsOf(chain, 18));
@@ -318,7 +318,7 @@ describeWithKafka('the audit stream in Kafka', () => {
         await expect(collected.ended).rejects.toMatchObject(lost);
         expect(collected.records).toEqual([]);
       }
-      // Nothing is lost for who had read that far, though the record before is gone.
+      // Nothing is lost for a reader that had read that far, though the record before is gone.
       const rest = new Collected(consumerOf(topic), 0, positionIn(chain, 25, '25'));
       expect(await readUntil(rest, textsOf(chain)[29] ?? '')).toEqual(textsOf(chain, 25));
       const later = new Collected(consumerOf(topic), 0, positionIn(chain, 28, '28'));

@@ -1,6 +1,6 @@
 /**
- * The parts of kafkajs below its consumer groups, as far as this lib uses them. kafkajs does not export them; its
- * version is fixed in package.json for that reason (docs/adr/0070).
+ * The parts of kafkajs below its consumer groups that this lib uses. kafkajs does not export them; its version is fixed
+ * in package.json for that reason (docs/adr/0070).
  */
 declare module 'kafkajs/src/cluster' {
   import { type ISocketFactory, type Logger, type RetryOptions, type SASLOptions } from 'kafkajs';
@@ -64,7 +64,7 @@ declare module 'kafkajs/src/cluster' {
     constructor(options: ClusterOptions);
     connect(): Promise<void>;
     disconnect(): Promise<void>;
-    /** Fetches what is known about the topics, and keeps it. */
+    /** Fetches the metadata of the topics, and keeps it. */
     addMultipleTargetTopics(topics: string[]): Promise<void>;
     findTopicPartitionMetadata(topic: string): { partitionId: number; leader: number }[];
     findBroker(of: { nodeId: number | string }): Promise<Broker>;

@@ -6,12 +6,12 @@ import { KafkaSockets } from './kafka-sockets';
 
 type Broker = Awaited<ReturnType<Cluster['findBroker']>>;
 
-/** Times that stand for an end of the log in ListOffsets (Kafka protocol guide). */
+/** Times that mean an end of the log in ListOffsets (Kafka protocol guide). */
 const EARLIEST = -2;
 const LATEST = -1;
-/** Without transactions there is nothing to wait for, and a foreign one that stays open must not hold us up. */
+/** Without transactions there is nothing to wait for, and a foreign open one must not delay us. */
 const READ_UNCOMMITTED = 0;
-/** OffsetCommit of a consumer that is no member of its group. */
+/** OffsetCommit of a consumer that is not a member of its group. */
 const NO_GENERATION = -1;
 
 export interface KafkaRecord {
@@ -21,8 +21,8 @@ export interface KafkaRecord {
 }
 
 /**
- * Reads one partition from where it is told to, over connections of its own, with no consumer group: positions are kept
- * elsewhere. For one connection's life: after any failure, open another one.
+ * Reads one partition from a given offset, over connections of its own, without a consumer group: positions are kept
+ * elsewhere. Lives for one connection: after any failure, open another one.
  */
 export class PartitionReader {
   private readonly sockets = new KafkaSockets();
@@ -55,7 +55,10 @@ export class PartitionReader {
     });
   }
 
-  /** How many partitions the topic has, or null when there is no such topic (yet). @throws AuditStreamError */
+  /**
+   * Opens and returns the number of partitions, or null when the topic does not exist (yet).
+   * @throws AuditStreamError
+   */
   async open(): Promise<number | null> {
     return this.asking('be reached', async () => {
       await this.cluster.connect();
@@ -72,7 +75,7 @@ export class PartitionReader {
     });
   }
 
-  /** The offset of the oldest record there is, and the one that the next record will get. @throws AuditStreamError */
+  /** The offset of the oldest existing record, and the one that the next record will get. @throws AuditStreamError */
   async bounds(): Promise<{ first: bigint; end: bigint }> {
     return this.asking('say where the topic begins and ends', async () => ({
       first: await this.offsetAt(EARLIEST),
@@ -90,7 +93,8 @@ export class PartitionReader {
   }
 
   /**
-   * Records from an offset on, as many whole ones as fit into `maxBytes` but at least one; none when none came in time.
+   * Fetches records from an offset on: as many whole ones as fit into `maxBytes`, at least one; none when none came in
+   * time.
    * @throws AuditStreamError with `details.type` `OFFSET_OUT_OF_RANGE` when the offset is not in the log
    */
   async fetch(offset: bigint, maxBytes: number, maxWaitMs: number): Promise<KafkaRecord[]> {
@@ -114,7 +118,7 @@ export class PartitionReader {
     });
   }
 
-  /** Notes an offset for a group, for tools that show how far behind it is. @throws AuditStreamError */
+  /** Notes an offset for a group, for tools that show its lag. @throws AuditStreamError */
   async commit(groupId: string, offset: bigint): Promise<void> {
     const { topic, partition } = this;
     await this.asking('note the offset of a group', async () => {
@@ -133,7 +137,7 @@ export class PartitionReader {
     });
   }
 
-  /** Ends what is under way, at once. */
+  /** Ends all requests at once. */
   close(): void {
     this.sockets.close();
     // Only its timers are left.

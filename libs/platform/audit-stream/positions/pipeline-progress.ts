@@ -1,13 +1,13 @@
 import { ChannelListener, type Database } from '#platform/postgres';
 
-/** How far an event has come behind the store: in the stream, in the index, in the archive. */
+/** Stage that an event has reached after the store: the stream, the index, the archive. */
 export type PipelineStage = 'published' | 'indexed' | 'archived';
 
 export interface PipelineProgressOptions {
   database: Database;
-  /** How often to look, should a notification get lost; default 500 ms. Only while somebody waits. */
+  /** Interval between looks, in case a notification gets lost; default 500 ms. Only while a request waits. */
   pollMs?: number;
-  /** Who may wait at the same time; default 500. */
+  /** Most requests that may wait at the same time; default 500. */
   maxWaiters?: number;
 }
 
@@ -25,8 +25,8 @@ interface Waiter {
 }
 
 /**
- * Lets requests wait until the pipeline has an event. One question to the database answers all of them, asked when a
- * notification says that something moved, and now and then without one. Positions only rise, so what was seen is kept.
+ * Lets requests wait until the pipeline has an event. One query answers all of them; it runs when a notification says
+ * that something moved, and now and then without one. Positions only rise, so seen ones are kept.
  */
 export class PipelineProgress {
   private readonly seen = new Map<string, number>();
@@ -50,14 +50,14 @@ export class PipelineProgress {
     );
   }
 
-  /** Who waits now. */
+  /** Number of requests that wait now. */
   get depth(): number {
     return this.waiting;
   }
 
   /**
    * True when the stage has the shard's event `seq`; false when `timeoutMs` are over, when `signal` is aborted, or at
-   * once when too many wait already.
+   * once when too many already wait.
    */
   async reached(
     stage: PipelineStage,
@@ -96,13 +96,13 @@ export class PipelineProgress {
     });
   }
 
-  /** Lets go of everyone who waits. */
+  /** Releases all waiting requests. */
   async close(): Promise<void> {
     for (const waiters of this.waiters.values()) for (const waiter of [...waiters]) waiter.resolve(false);
     await this.listener.close();
   }
 
-  /** One look at a time; what comes meanwhile is seen by the next. */
+  /** Looks once at a time; the next look sees later changes. */
   private async look(): Promise<void> {
     if (this.waiting === 0) return;
     this.lookAgain = true;
@@ -111,7 +111,7 @@ export class PipelineProgress {
     try {
       while (this.lookAgain && this.waiting > 0) {
         this.lookAgain = false;
-        // Without the database they wait on, until their time is over.
+        // Without the database they keep waiting, until their time is over.
         const rows = await this.options.database
           .query<{ stage: PipelineStage; shard: number; seq: string }>(POSITIONS, [])
           .catch(() => []);

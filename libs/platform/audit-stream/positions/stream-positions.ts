@@ -2,15 +2,15 @@ import { genesisHash } from '#evidence';
 import { type StreamPosition } from '../audit-stream';
 import { PositionMoved, type VerifiedEvent } from '../shard-handler';
 
-/** Runs one statement and gives its rows: TypeORM's DataSource, EntityManager and QueryRunner do. */
+/** Runs one statement and returns its rows, as TypeORM's DataSource, EntityManager and QueryRunner do. */
 export interface SqlSource {
   query(sql: string, parameters?: unknown[]): Promise<unknown>;
 }
 
 /**
  * Moves a position ($1 consumer, $2 shard) from $3, $4 (seq, hash) to $5..$8 (seq, hash, cursor, time of the event) and
- * returns a row if it was there. One statement: as a part of the one with the effect (`WITH moved AS (...)`), both
- * happen or neither does.
+ * returns a row if it was at the former. As part of the statement with the effect (`WITH moved AS (...)`), both happen
+ * or neither does.
  */
 export const MOVE_POSITION = `
   INSERT INTO kernel.stream_positions AS p (consumer, shard, seq, hash, cursor, event_ts)
@@ -22,7 +22,7 @@ export const MOVE_POSITION = `
     WHERE p.seq = $3 AND p.hash = $4::bytea
   RETURNING p.shard`;
 
-/** Parameters of MOVE_POSITION: from right before the events to the last of them. */
+/** Parameters of MOVE_POSITION: from directly before the events to the last of them. */
 export function movePositionValues(consumer: string, events: readonly VerifiedEvent[]): unknown[] {
   const first = events[0];
   const last = events.at(-1);
@@ -39,7 +39,7 @@ export function movePositionValues(consumer: string, events: readonly VerifiedEv
   ];
 }
 
-/** Where one consumer of the stream stands (table kernel.stream_positions). */
+/** Positions of one consumer of the stream (table kernel.stream_positions). */
 export class StreamPositions {
   constructor(
     private readonly sql: SqlSource,
@@ -57,8 +57,8 @@ export class StreamPositions {
   }
 
   /**
-   * For an effect that lies outside the database and is done: moves over the events.
-   * @throws PositionMoved when it was not right before them
+   * Moves over the events: for an effect that is outside the database and complete.
+   * @throws PositionMoved when the position was not directly before them
    */
   async move(events: readonly VerifiedEvent[]): Promise<void> {
     const moved = (await this.sql.query(

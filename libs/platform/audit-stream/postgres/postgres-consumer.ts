@@ -10,12 +10,14 @@ import {
 import { AuditStreamError } from '../audit-stream.error';
 
 export interface PostgresConsumerOptions {
-  /** Initialised; stays the caller's, who closes it after `close()`. A role that may read chain and cursors is enough. */
+  /**
+   * Initialised; owned by the caller, who closes it after `close()`. A role that may read chain and cursors is enough.
+   */
   readonly dataSource: DataSource;
   readonly shards: number;
   /** Most bytes of records that are handed over at once, rounded up to a whole record. Default 1 MiB. */
   readonly batchBytes?: number;
-  /** How long nothing is looked at when no notification comes. Default as for every tail of the log. */
+  /** Interval between looks when no notification comes. Default as for every tail of the log. */
   readonly pollMs?: number;
   readonly observer?: AuditStreamObserver;
 }
@@ -26,8 +28,8 @@ const BATCH_BYTES = 1024 * 1024;
 const BATCH_RECORDS = 2_000;
 
 /**
- * What lies between a position and the relay's cursor, up to a number of bytes. octet_length() of a large value reads
- * its header only.
+ * Events between a position and the relay's cursor, up to a number of bytes. octet_length() of a large value reads only
+ * its header.
  */
 const PAGE = `
   SELECT seq, canonical FROM (
@@ -41,7 +43,7 @@ const PAGE = `
   ORDER BY seq`;
 
 /**
- * The workers' side over PostgreSQL: the events of the store up to the relay's cursor. Nobody can alter, drop or repeat
+ * The workers' side over PostgreSQL: the events of the store up to the relay's cursor. No one can alter, drop or repeat
  * a record in between, because there is no in between.
  */
 export class PostgresConsumer implements AuditStreamConsumer {
@@ -101,7 +103,7 @@ export class PostgresConsumer implements AuditStreamConsumer {
         continue;
       }
       pause.reset();
-      // Read again: it changes while the query runs.
+      // Check again: it changes while the query runs.
       if (isAborted(signal)) return;
       const last = rows.at(-1);
       if (last === undefined) {
@@ -141,7 +143,7 @@ function isAborted(signal: AbortSignal): boolean {
   return signal.aborted;
 }
 
-/** A server that went silent must not hold up whoever stops: then `otherwise`, and the query ends by itself. */
+/** Returns the query's result, or `otherwise` once aborted: a silent server must not delay a stop. */
 async function unlessAborted<T>(query: Promise<T>, signal: AbortSignal, otherwise: T): Promise<T> {
   let abort: () => void = () => undefined;
   const aborted = new Promise<T>((resolve) => {

@@ -14,7 +14,7 @@ export class PostgresPublisher implements AuditStreamPublisher {
   }
 
   async check(): Promise<void> {
-    // Whoever moves the cursor notices.
+    // The process that moves the cursor notices.
   }
 
   async close(): Promise<void> {

@@ -2,12 +2,15 @@ import { type TLSSocket } from 'node:tls';
 import { type Scope } from './matrix';
 import { type Principal } from './principal';
 
-/** Says who calls and who may use which route. Each app has its own rules, and what they do not permit is refused. */
+/**
+ * Identifies the caller and decides who may use which route. Each app has its own rules; what they do not permit is
+ * refused.
+ */
 export interface AccessRules {
-  /** What a route may declare, besides `public`. */
+  /** Policies that a route may declare, besides `public`. */
   readonly policies: ReadonlySet<string>;
 
-  /** @throws AccessError when the certificate of the connection names nobody */
+  /** @throws AccessError when the certificate of the connection names no one */
   identify(socket: TLSSocket): Principal;
 
   /**

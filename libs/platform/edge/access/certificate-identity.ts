@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { BasicConstraintsExtension, SubjectAlternativeNameExtension, X509Certificate } from '@peculiar/x509';
 import { AccessError } from './access-error';
 
-/** Who a certificate says its holder is; at least one of the two names is there. */
+/** Holder that a certificate names; has at least one of the two names. */
 export interface CertificateIdentity {
   readonly commonName?: string;
   readonly spiffeId?: string;
@@ -21,7 +21,7 @@ const MAX_SPIFFE_ID_BYTES = 2048;
 /**
  * Reads the names of a client certificate from its DER form, field by field: the printable forms that
  * TLS libraries offer can be forged with separators inside a name (CVE-2021-44532, CVE-2021-44533).
- * The caller has checked the chain; here it is only asked what the certificate says.
+ * The caller has checked the chain; this only reads what the certificate says.
  *
  * @throws AccessError `ambiguous_certificate` for two common names, two alternative-name extensions, a
  *   SPIFFE ID that is malformed or not the only URI (X509-SVID section 2), a CA's own certificate.
@@ -30,7 +30,7 @@ export function certificateIdentity(der: Uint8Array): CertificateIdentity {
   try {
     return read(new X509Certificate(new Uint8Array(der)));
   } catch (cause) {
-    // The parser is lazy: what is malformed may come to light with any access.
+    // The parser is lazy: any access may reveal a malformed part.
     throw cause instanceof AccessError ? cause : ambiguous('it cannot be parsed', { cause });
   }
 }
@@ -58,7 +58,7 @@ function commonNameOf(certificate: X509Certificate): string | undefined {
   if (name === undefined) return undefined;
   if (!COMMON_NAME.test(name))
     throw ambiguous('its common name is not 1 to 64 characters of printable ASCII');
-  // A principal's id is one string: a common name must not pass for the SPIFFE ID of somebody else.
+  // A principal's id is one string: a common name must not pass for the SPIFFE ID of someone else.
   if (/^spiffe:/i.test(name)) throw ambiguous('its common name poses as a SPIFFE ID');
   return name;
 }

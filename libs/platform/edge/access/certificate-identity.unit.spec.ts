@@ -11,7 +11,7 @@ beforeAll(async () => {
   ca = await TestCa.create();
 });
 
-/** The name as it is: the generator takes quotes and a leading # in a plain string for notation. */
+/** Passes the name unchanged: the generator treats quotes and a leading # in a plain string as notation. */
 const cn = (...names: string[]): TestCertificateRequest['subject'] => [
   { CN: names.map((utf8String) => ({ utf8String })) },
 ];

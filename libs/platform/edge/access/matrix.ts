@@ -19,8 +19,8 @@ function row(
 }
 
 /**
- * Who may do what by their role. A caller without a role may do none of it, and what is not listed nobody may do.
- * What approvers may do besides, by who they are, is below.
+ * Permissions by role. A caller without a role has none of them, and no one may do what is not listed. What approvers
+ * may also do in person is below.
  */
 export const MATRIX = Object.freeze({
   'audit.read': row('allow', 'own-division', 'allow', 'allow'),
@@ -29,7 +29,7 @@ export const MATRIX = Object.freeze({
   'keys.read': row('allow', 'own-division', 'allow', 'allow'),
   'audit.append': row('allow', 'deny', 'allow', 'deny'),
   'manifest.sign': row('allow', 'own-division', 'allow', 'deny'),
-  /** Checks what the caller brings along and reveals nothing, so any role will do. */
+  /** Checks what the caller sends and reveals nothing, so any role is enough. */
   'manifest.verify': row('allow', 'allow', 'allow', 'allow'),
   'division.read': row('allow', 'own-division', 'allow', 'allow'),
   'division.write': row('allow', 'own-division', 'allow', 'deny'),
@@ -42,10 +42,10 @@ export const MATRIX = Object.freeze({
   'upgrade.apply': row('allow', 'deny', 'allow', 'deny'),
   'upgrade.emergency-apply': row('allow', 'deny', 'deny', 'deny'),
   'upgrade.report-check': row('allow', 'deny', 'allow', 'deny'),
-  /** To approve, reject or ratify: it hangs on the person, and no role gives it. */
+  /** To approve, reject or ratify: it depends on the person, and no role grants it. */
   'upgrade.decide': row('deny', 'deny', 'deny', 'deny'),
   'approver.revoke-key': row('allow', 'deny', 'deny', 'deny'),
-  /** For who is to become an approver; an approver registers their own (below). */
+  /** For a future approver; an approver registers their own (below). */
   'approver.register-credential': row('allow', 'deny', 'deny', 'deny'),
   'notification.read': row('allow', 'deny', 'allow', 'allow'),
   'notification.manage': row('allow', 'deny', 'deny', 'deny'),
@@ -58,8 +58,8 @@ export const MATRIX = Object.freeze({
 export type Action = keyof typeof MATRIX;
 
 /**
- * What a member of the approver pool may do in person, with or without a role: read about upgrades, and decide. Whose
- * name a signature may be in, and whose key may be revoked, is for the handlers. An Auditor never decides.
+ * Actions of a member of the approver pool in person, with or without a role: read about upgrades, and decide. The
+ * handlers decide whose name a signature may be in, and whose key may be revoked. An Auditor never decides.
  */
 export const APPROVER_ACTIONS: ReadonlySet<Action> = new Set<Action>([
   'upgrade.read',
@@ -73,7 +73,7 @@ export function asApprover(principal: Principal, action: Action): boolean {
   return APPROVER_ACTIONS.has(action) && !principal.roles.includes('Auditor');
 }
 
-/** What a permitted caller may touch: everything, or one division alone. */
+/** Extent of what a permitted caller may touch: everything, or one division alone. */
 export type Scope = 'all' | { readonly division: string };
 
 export type Decision =
@@ -98,7 +98,7 @@ export function authorize(principal: Principal, action: Action): Decision {
   return { allowed: false, reason: `"${principal.id}" has ${roles}, which does not permit ${action}` };
 }
 
-/** Whether something that belongs to a division (or, with null, to none) lies within a scope. */
+/** Whether something that belongs to a division (or, with null, to none) is within a scope. */
 export function withinScope(scope: Scope, division: string | null | undefined): boolean {
   return scope === 'all' || scope.division === division;
 }

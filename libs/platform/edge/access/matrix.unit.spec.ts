@@ -3,8 +3,7 @@ import { actorOf, type Principal, type Role } from './principal';
 import { roleBindings, RoleBindings } from './role-bindings';
 
 /**
- * The specification's table of roles, written down here a second time and by hand: a slip in MATRIX must not pass
- * because the test repeats it.
+ * The specification's table of roles, copied here by hand: a slip in MATRIX must not pass because the test repeats it.
  */
 const EXPECTED = `
                           SuperAdmin  DivisionLead  Operator  Auditor  none

@@ -1,12 +1,12 @@
 import 'reflect-metadata';
 import { type Action } from './matrix';
 
-/** What a route asks of its caller: a policy of the app's access rules, or with `public` nothing but the TLS connection. */
+/** Requirement of a route: a policy of the app's access rules, or with `public` only the TLS connection. */
 export type RoutePolicy = string;
 
 const ROUTE_POLICY = Symbol('route policy');
 
-/** For decorators of apps whose rules are not the matrix. */
+/** Declares a policy: for decorators of apps whose rules are not the matrix. */
 export function declarePolicy(policy: RoutePolicy): MethodDecorator {
   return (_target, name, descriptor) => {
     const handler = descriptor.value as object;
@@ -18,10 +18,10 @@ export function declarePolicy(policy: RoutePolicy): MethodDecorator {
   };
 }
 
-/** The route is for callers whose role permits the action. */
+/** Opens the route to callers whose role permits the action. */
 export const Policy = (action: Action): MethodDecorator => declarePolicy(action);
 
-/** The route is for every caller that got through the TLS handshake. */
+/** Opens the route to every caller that completed the TLS handshake. */
 export const PublicRoute = (): MethodDecorator => declarePolicy('public');
 
 /** The declared policy of a controller method; undefined is a mistake, and such a route is refused. */

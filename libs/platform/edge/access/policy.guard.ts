@@ -27,7 +27,7 @@ export class PolicyGuard implements CanActivate {
     return this.admit(context.switchToHttp().getRequest<{ socket: TLSSocket }>(), policy);
   }
 
-  /** For a route whose policy is known. */
+  /** Admits a request to a route whose policy is known. */
   admit(request: { readonly socket: TLSSocket }, policy: string): true | Promise<true> {
     if (policy === 'public') {
       const principal = this.namedCaller(request.socket);

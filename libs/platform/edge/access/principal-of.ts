@@ -7,7 +7,7 @@ import { type RoleBindings } from './role-bindings';
 
 type Known = { principal: Principal; notAfter: number } | { refusal: AccessError };
 
-/** Per set of bindings, then per connection: a certificate is parsed once and not for every request. */
+/** Principals per set of bindings, then per connection: a certificate is parsed once and not for every request. */
 const known = new WeakMap<RoleBindings, WeakMap<object, Known>>();
 
 /**

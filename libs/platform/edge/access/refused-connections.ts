@@ -1,7 +1,7 @@
 /** Connections whose client was refused after their handshake, and why; the reason completes "client certificate: ". */
 const refused = new WeakMap<object, string>();
 
-/** Has everything refused that the connection still sends. */
+/** Refuses everything that the connection still sends. */
 export function refuseConnection(socket: object, reason: string): void {
   refused.set(socket, reason);
 }

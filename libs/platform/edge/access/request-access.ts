@@ -3,7 +3,7 @@ import { AccessError } from './access-error';
 import { type Scope as AccessScope } from './matrix';
 import { type Principal } from './principal';
 
-/** What the guard found out about a request. */
+/** Result of the guard for a request. */
 export interface RequestAccess {
   readonly principal: Principal;
   readonly scope: AccessScope;

@@ -9,13 +9,13 @@ import { type RoleBindings } from './role-bindings';
 /** Whether the principal is a member of the approver pool. */
 export type ApproverCheck = (principalId: string) => Promise<boolean>;
 
-/** The kernel's rules: roles by the matrix, and what approvers may do in person. */
+/** The kernel's rules: roles by the matrix, and the actions of approvers in person. */
 export class RoleAccess implements AccessRules {
   readonly policies: ReadonlySet<string> = new Set(Object.keys(MATRIX));
 
   constructor(
     private readonly bindings: RoleBindings,
-    /** Without it nobody is an approver. */
+    /** Without it no one is an approver. */
     private readonly isApprover: ApproverCheck = () => Promise.resolve(false),
   ) {}
 
@@ -35,7 +35,7 @@ export class RoleAccess implements AccessRules {
     return this.inPerson(principal, refusal);
   }
 
-  /** Only for callers whose role is not enough: nobody else waits for a look at the pool. */
+  /** Called only for callers whose role is not enough: no one else waits for a look at the pool. */
   private async inPerson(principal: Principal, refusal: AccessError): Promise<Scope> {
     if (!(await this.isApprover(principal.id))) throw refusal;
     return 'all';

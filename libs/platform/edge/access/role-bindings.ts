@@ -18,7 +18,7 @@ export const roleBindings = z.array(
 );
 export type RoleBinding = z.output<typeof roleBindings>[number];
 
-/** The bindings in force. Read only; a change of configuration makes a new one. */
+/** The active bindings. Read only; a change of configuration makes a new one. */
 export class RoleBindings {
   private readonly byCommonName = new Map<string, RoleBinding>();
   private readonly bySpiffeId = new Map<string, RoleBinding>();
@@ -45,7 +45,7 @@ export class RoleBindings {
   }
 
   /**
-   * The principal of a verified certificate. A certificate with a SPIFFE ID is known by that alone:
+   * The principal of a verified certificate. Only the SPIFFE ID identifies a certificate that has one:
    * issuers of SVIDs do not vouch for the common name.
    */
   principalFor(identity: CertificateIdentity): Principal {

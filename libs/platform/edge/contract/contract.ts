@@ -11,7 +11,7 @@ export interface PlacedRoute {
 export type RouteMatch = PlacedRoute | { readonly allowed: readonly string[] } | undefined;
 
 interface Template {
-  /** null where a parameter stands. */
+  /** null in the place of a parameter. */
   readonly segments: readonly (string | null)[];
   readonly methods: ReadonlyMap<string, Operation>;
 }
@@ -52,7 +52,7 @@ export class Contract {
    * no case folding, no trailing slash, no dot segments. Path values are still percent-encoded.
    */
   match(method: string, path: string): RouteMatch {
-    // Whoever serves GET serves HEAD (RFC 9110 section 9.1).
+    // A server of GET also serves HEAD (RFC 9110 section 9.1).
     const wanted = method === 'HEAD' ? 'GET' : method;
     const methods = this.plain.get(path);
     if (methods !== undefined) {
@@ -78,8 +78,8 @@ export class Contract {
   }
 
   /**
-   * For tests: is this answer what the document promises for the operation?
-   * @throws HttpEdgeError `answer_differs` saying what is not.
+   * Checks, for tests, that an answer is what the document promises for the operation.
+   * @throws HttpEdgeError `answer_differs` saying what differs.
    */
   assertAnswer(operationId: string, answer: SeenAnswer): void {
     const differs = (why: string): never => {

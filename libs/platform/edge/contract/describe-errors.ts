@@ -1,22 +1,22 @@
 import { type ErrorObject } from 'ajv/dist/2020';
 
 export interface Offence {
-  /** RFC 6901 JSON Pointer of what is wrong. */
+  /** RFC 6901 JSON Pointer to the wrong value. */
   readonly pointer: string;
-  /** What is wrong, and what to do, without the offending value. */
+  /** Problem and remedy, without the offending value. */
   readonly detail: string;
 }
 
-/** One sentence about what failed; where a value had to take one of several forms, what each of them misses. */
+/** Returns one sentence about the failure; where a value had to take one of several forms, what each of them lacks. */
 export function describeErrors(errors: readonly ErrorObject[]): Offence {
   const leaves = errors.filter(
     (error) => error.keyword !== 'oneOf' && error.keyword !== 'anyOf' && error.keyword !== 'if',
   );
   const considered = leaves.length > 0 ? leaves : errors;
-  // The form that got furthest is the one that was meant.
+  // The form that matched furthest is the intended one.
   const deepest = Math.max(...considered.map((error) => error.instancePath.split('/').length));
   const level = considered.filter((error) => error.instancePath.split('/').length === deepest);
-  // A form that only lacks members was hardly begun; one that has a member too many is nearly there.
+  // A form that only lacks members was hardly begun; one with a superfluous member is nearly complete.
   const begun = level.filter((error) => error.keyword !== 'required');
   const nearest = begun.length > 0 ? begun : level;
   const offences = nearest.map(offence);

@@ -11,17 +11,17 @@ type Node = Readonly<Record<string, unknown>>;
 
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
 const COMPONENT_SCHEMA = '#/components/schemas/';
-/** Under this id the compiler knows the document's component schemas; the rest of the document is no schema. */
+/** Id of the document's component schemas in the compiler; the rest of the document is not a schema. */
 const SCHEMAS_ID = 'schemas';
-/** Nesting that a body may have where the document does not say (`x-max-depth`): that of accepted JSON. */
+/** Maximum nesting of a body where the document does not set it (`x-max-depth`): that of accepted JSON. */
 const DEFAULT_MAX_DEPTH = 64;
 const FORMATS = ['uuid', 'date-time'] as const;
 const JSON_TYPE = 'application/json';
 const ACTIONS: ReadonlySet<string> = new Set(Object.keys(MATRIX));
 
 /**
- * Reads and compiles the OpenAPI 3.1 document that every request is checked against. Whatever the edge would not
- * enforce to the letter is refused, so that the document never promises more than the server keeps.
+ * Reads and compiles the OpenAPI 3.1 document that every request is checked against. Refuses everything that the edge
+ * would not enforce to the letter, so that the document never promises more than the server keeps.
  *
  * @param policies what an operation may ask of its caller, besides `public`; default: the actions of the access matrix
  * @throws HttpEdgeError `invalid_contract` saying where in the document and what is wrong.
@@ -81,7 +81,10 @@ function compileContract(document: unknown, policies: ReadonlySet<string>): Cont
 
 class Compiler {
   private readonly ajv: Ajv2020;
-  /** By their text: the same problem is an answer of every operation, and compiling is most of a start. */
+  /**
+   * Validators by the text of their schema: every operation answers with the same problem, and compiling is most of a
+   * start.
+   */
   private readonly compiled = new Map<string, ValidateFunction>();
 
   constructor(
@@ -224,7 +227,7 @@ class Compiler {
     return Object.freeze({ requiredHeaders, content });
   }
 
-  /** Follows local references, and says where the thing itself stands. */
+  /** Follows local references, and returns where the target is. */
   private resolved(value: unknown, at: string): [Node, string] {
     if (!isNode(value)) fail(at, 'is not an object');
     const reference = value['$ref'];

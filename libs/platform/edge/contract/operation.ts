@@ -3,7 +3,7 @@ import { type RoutePolicy } from '../access/policy.decorator';
 
 export type ParameterPlace = 'path' | 'query' | 'header';
 
-/** One parameter: taken from text, turned into the type its schema names, then validated. */
+/** One parameter: taken from text, converted to the type its schema names, then validated. */
 export interface Parameter {
   readonly name: string;
   readonly in: ParameterPlace;
@@ -17,13 +17,13 @@ export interface RequestBody {
   readonly required: boolean;
   /** Deepest nesting that strict parsing lets through (`x-max-depth`). */
   readonly maxDepth: number;
-  /** Largest text of it (`x-max-bytes`), where that is less than the app takes. */
+  /** Largest body (`x-max-bytes`), where that is less than the app accepts. */
   readonly maxBytes: number;
   readonly validate: ValidateFunction;
 }
 
 export interface Response {
-  /** Lower-case names of headers that must be there. */
+  /** Lower-case names of required headers. */
   readonly requiredHeaders: readonly string[];
   /** Media type -> what checks a body of it (each line, for NDJSON); null where the document gives no schema. */
   readonly content: ReadonlyMap<string, ValidateFunction | null>;
@@ -37,12 +37,12 @@ export interface Operation {
   /** Template: `/kernel/audit/{id}`. */
   readonly path: string;
   readonly policy: RoutePolicy;
-  /** Whether it changes anything that a mode may forbid (`x-writes`; by default every method but GET does). */
+  /** Whether it changes anything that a mode may forbid (`x-writes`; by default every method except GET does). */
   readonly writes: boolean;
   readonly pathParameters: readonly Parameter[];
   readonly queryParameters: ReadonlyMap<string, Parameter>;
   readonly headerParameters: readonly Parameter[];
   readonly body: RequestBody | undefined;
-  /** By status, or `default`. */
+  /** Responses by status, or `default`. */
   readonly responses: ReadonlyMap<string, Response>;
 }

@@ -10,7 +10,7 @@ import { contextOf, type RequestContext } from '../request-context';
 import { checkHeaders, parsePath, parseQuery } from './parse-parameters';
 import { readBody, type BodyAccount, type BodyBudget } from './read-body';
 
-/** What the edge has found out before, and what it hands to the handler. */
+/** Earlier findings of the edge, and what it hands to the handler. */
 export interface EdgeRequest extends IncomingMessage {
   socket: TLSSocket;
   edge: BodyAccount & { pathValues: readonly string[] };
@@ -19,14 +19,14 @@ export interface EdgeRequest extends IncomingMessage {
   body: JsonValue | undefined;
 }
 
-/** Reads the bytes of a body; what it throws is the answer. */
+/** Reads the bytes of a body; an error from it is the answer. */
 export type BodyReader = (bytes: Buffer) => unknown;
 
 const JSON_CONTENT_TYPE = /^application\/json(\s*;\s*charset\s*=\s*"?utf-8"?)?\s*$/i;
 
 /**
- * Runs after the PolicyGuard, so that nobody who may not use a route gets its body read: parses and checks
- * parameters, headers and body against the document. What gets through, a handler may rely on.
+ * Parses and checks parameters, headers and body against the document; a handler may rely on what passes. Runs after
+ * the PolicyGuard, so that no body is read for a caller who may not use the route.
  */
 export class InputGuard implements CanActivate {
   constructor(
@@ -38,7 +38,7 @@ export class InputGuard implements CanActivate {
     return this.accept(execution.switchToHttp().getRequest<EdgeRequest>());
   }
 
-  /** @param read in the place of strict JSON and the document's schema */
+  /** @param read replaces strict JSON and the document's schema */
   accept(request: EdgeRequest, read?: BodyReader): true | Promise<true> {
     const context = contextOf(request);
     const operation = context?.operation;

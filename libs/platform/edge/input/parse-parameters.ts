@@ -3,7 +3,7 @@ import { type Operation, type Parameter } from '../contract/operation';
 import { describeErrors } from '../contract/describe-errors';
 import { HttpEdgeError } from '../http-edge.error';
 
-/** In which a request's own header has rules of its own and is never refused. */
+/** Request headers that have rules of their own and are never refused. */
 const LENIENT_HEADERS = new Set(['x-request-id', 'prefer']);
 
 function invalid(parameter: Parameter | { name: string; in: string }, detail: string): HttpEdgeError {
@@ -17,7 +17,7 @@ function invalid(parameter: Parameter | { name: string; in: string }, detail: st
 }
 
 /**
- * Before Express gets to decode them.
+ * Decodes path values before Express does.
  * @throws HttpEdgeError `invalid_request` with the parameter's name.
  */
 export function decodePath(operation: Operation, values: readonly string[]): readonly string[] {
@@ -67,7 +67,7 @@ export function checkHeaders(operation: Operation, headers: IncomingHttpHeaders)
     if (value === undefined) {
       if (parameter.required) throw invalid(parameter, 'is missing; add it.');
     } else if (!LENIENT_HEADERS.has(parameter.name)) {
-      // Node joins a repeated header with ", " and hands over lists for a few: neither fits a single value.
+      // Node joins a repeated header with ", " and returns lists for a few: neither fits a single value.
       converted(parameter, String(value));
     }
   }

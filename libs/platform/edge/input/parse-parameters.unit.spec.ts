@@ -9,7 +9,7 @@ const list = contract.operation('listEvents');
 const key = contract.operation('getKey');
 const sign = contract.operation('signManifest');
 
-/** Whatever comes in: a result, or a refusal that names the parameter. Never another error. */
+/** For any input: a result, or a refusal that names the parameter. Never another error. */
 function refusalOf(act: () => unknown): HttpEdgeError | undefined {
   try {
     act();

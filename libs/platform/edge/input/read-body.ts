@@ -1,10 +1,10 @@
 import { type IncomingMessage } from 'node:http';
 import { HttpEdgeError } from '../http-edge.error';
 
-/** How much of a body that is too large is read and thrown away, so that the client gets to see the refusal. */
+/** Bytes of a too large body that are read and discarded, so that the client sees the refusal. */
 const DISCARD_LIMIT_BYTES = 16 * 1024 * 1024;
 
-/** Bytes of request bodies that are held at the moment, over all requests of one app. */
+/** Bytes of request bodies currently held, over all requests of one app. */
 export class BodyBudget {
   private held = 0;
 
@@ -29,7 +29,7 @@ export class BodyBudget {
   }
 }
 
-/** Gives back what a request took, whatever becomes of it. */
+/** Returns what a request took, however the request ends. */
 export interface BodyAccount {
   bodyBytes: number;
 }
@@ -100,7 +100,10 @@ function tooLarge(limit: number): HttpEdgeError {
   );
 }
 
-/** Closing with unread data would reset the connection and take the answer with it (RFC 9112 section 9.6). */
+/**
+ * Reads on after a refusal: closing with unread data would reset the connection and lose the answer (RFC 9112 section
+ * 9.6).
+ */
 function discard(request: IncomingMessage, alreadyRead: number): void {
   let size = alreadyRead;
   request.on('data', (chunk: Buffer) => {

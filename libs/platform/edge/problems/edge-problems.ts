@@ -3,14 +3,14 @@ import { EvidenceError } from '#evidence';
 import { HttpEdgeError } from '../http-edge.error';
 import { problemsOf, type ErrorProblems } from './problem-map';
 
-/** What formats refuse in what a caller sent; the pointer says where. */
+/** Refusals of a caller's input by the formats; the pointer says where. */
 const MALFORMED = { status: 400, members: ['pointer'] } as const;
 /** The same word for everything that makes a text unacceptable as JSON; `reason` tells them apart. */
 const UNACCEPTABLE_JSON = { ...MALFORMED, word: 'invalid_json', title: 'Unacceptable JSON' } as const;
 /** A code that no request can cause: the kernel's own evidence or keys are at fault. */
 const OUR_FAULT = { status: 500, word: 'internal_error' } as const;
 
-/** The errors of the libs that the edge itself uses. Apps add those of their modules. */
+/** Errors of the libs that the edge itself uses. Apps add those of their modules. */
 export const EDGE_PROBLEMS: readonly ErrorProblems[] = [
   problemsOf(HttpEdgeError, {
     not_found: { status: 404 },

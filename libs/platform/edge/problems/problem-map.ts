@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { CodedError } from '#evidence';
 
-/** How one error code looks from outside. */
+/** One error code as callers see it. */
 export interface ProblemSpec {
   readonly status: number;
   /** The machine word in `error`; default: the code itself. */
@@ -10,7 +10,7 @@ export interface ProblemSpec {
   readonly title?: string;
   /** Seconds; sent as Retry-After. Every 503 has one, by default 1. */
   readonly retryAfter?: number;
-  /** The error's message is for the caller whatever the status: a refusal that somebody foresaw, which no log has to explain. */
+  /** The error's message is for the caller whatever the status: an expected refusal, which no log has to explain. */
   readonly explained?: boolean;
   /** Members of the error's `details` (or of the error itself) that the caller may see. */
   readonly members?: readonly string[];
@@ -32,7 +32,7 @@ export function problemsOf<C extends string>(
   return { errorClass, byCode };
 }
 
-/** From the class and code of an error to the problem that the caller gets: in one place, at the edge. */
+/** Maps the class and code of an error to the problem that the caller gets: in one place, at the edge. */
 export class ProblemMap {
   private readonly byClass = new Map<unknown, Readonly<Record<string, ProblemSpec>>>();
 
@@ -40,7 +40,7 @@ export class ProblemMap {
     for (const { errorClass, byCode } of problems) this.byClass.set(errorClass, byCode);
   }
 
-  /** undefined for an error that nobody foresaw. */
+  /** Returns undefined for an unexpected error. */
   find(error: unknown): (ProblemSpec & { readonly word: string; readonly title: string }) | undefined {
     if (!(error instanceof CodedError)) return undefined;
     const { code } = error as CodedError;

@@ -11,11 +11,11 @@ export const PROBLEM_TYPE_BASE = 'https://illuvrse.dev/kernel/problems/';
 export const PROBLEM_CONTENT_TYPE = 'application/problem+json';
 const DEFAULT_RETRY_AFTER_S = 1;
 
-/** What an app tells its callers beyond what its error codes say. */
+/** Texts of an app for its callers beyond its error codes. */
 export interface ProblemWording {
-  /** For what the caller cannot help, by status; error_id is told besides. */
+  /** Text for faults that the caller cannot help, by status; the answer also has the error_id. */
   fault(status: number): { readonly title?: string; readonly detail?: string };
-  /** Whether the members `instance` and `request_id` are there. */
+  /** Whether answers have the members `instance` and `request_id`. */
   readonly tellsRequest: boolean;
 }
 
@@ -29,7 +29,7 @@ const WORDING: ProblemWording = {
   }),
 };
 
-/** Told of each problem that a caller gets. */
+/** Called with each problem that a caller gets. */
 export type ProblemObserver = (word: string, error: unknown, request: IncomingMessage) => void;
 
 interface Shape {
@@ -37,20 +37,20 @@ interface Shape {
   readonly word: string;
   readonly title: string;
   readonly detail: string | undefined;
-  /** Ours to explain: it gets an id, under which the log has the rest. */
+  /** Our fault: it gets an id, under which the log has the rest. */
   readonly fault: boolean;
   readonly retryAfter: number | undefined;
   readonly members: Readonly<Record<string, unknown>>;
 }
 
-/** Words for what Nest itself throws; the modules throw errors of their own. */
+/** Words for errors of Nest itself; the modules throw errors of their own. */
 const WORDS_BY_STATUS: Readonly<Record<number, string>> = {
   400: 'invalid_request',
   404: 'not_found',
   405: 'method_not_allowed',
 };
 
-/** Turns any error into an RFC 9457 answer. A fault tells the caller an id, and the log everything else. */
+/** Turns any error into an RFC 9457 answer. For a fault, the caller gets an id and the log everything else. */
 export class ProblemWriter {
   constructor(
     private readonly problems: ProblemMap,
@@ -70,7 +70,7 @@ export class ProblemWriter {
       this.log(shape, error, errorId);
     }
     if (response.headersSent) {
-      // Part of the answer is out: the only honest ending is one that cannot be taken for a complete answer.
+      // Part of the answer is sent: the only honest ending is one that cannot be mistaken for a complete answer.
       response.destroy();
       return;
     }
@@ -133,7 +133,7 @@ export class ProblemWriter {
 
   private log(shape: Shape, error: unknown, errorId: string): void {
     const fields = { error_id: errorId, error: shape.word, err: error };
-    // A foreseen refusal for want of a signer or of room is no defect of the program.
+    // An expected refusal for lack of a signer or of room is not a defect of the program.
     if (shape.status === 503) this.logger.warn(fields, 'request refused');
     else this.logger.error(fields, 'request failed');
   }

@@ -2,7 +2,7 @@ import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { Catch, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { type ProblemWriter } from './problem-writer';
 
-/** Whatever a guard or a handler throws becomes a problem. */
+/** Turns every error of a guard or a handler into a problem. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   constructor(private readonly writer: ProblemWriter) {}

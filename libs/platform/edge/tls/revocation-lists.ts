@@ -21,9 +21,9 @@ const CRL_NUMBER_OID = '2.5.29.20';
 /** RFC 5280 section 5.2.4. */
 const DELTA_CRL_OID = '2.5.29.27';
 
-/** The revocation lists of client authorities (RFC 5280, section 5), as far as open connections are checked against them. */
+/** The revocation lists of client authorities (RFC 5280, section 5), for checks of open connections. */
 export class RevocationLists {
-  /** By issuer: serial numbers. */
+  /** Revoked serial numbers by issuer. */
   private readonly revoked = new Map<string, Set<string>>();
   private readonly lists: readonly X509Crl[];
 
@@ -98,7 +98,7 @@ export function readRevocationLists({ ca, crl }: TlsMaterial): readonly Validity
   return lists.validities();
 }
 
-/** The path of a PEM file with revocation lists that are in force now. */
+/** The path of a PEM file with currently valid revocation lists. */
 export function revocationListFile(): SettingType<string> {
   const format = 'the path of a PEM file with revocation lists that are in force';
   return settingType(format, (path) => {

@@ -25,7 +25,7 @@ export const serverTlsSettings = (whose: string) =>
     },
   }) as const satisfies Record<string, MemberDefinition>;
 
-/** The files that these settings name, for a server that follows them: `renew` what they tell of. */
+/** Opens the files that these settings name, for a server that follows them: pass their renewals to `renew`. */
 export function openServerTls(
   use: string,
   {

@@ -32,7 +32,7 @@ interface Authority {
   revoking(...revoked: Authority[]): Promise<string>;
 }
 
-/** An authority, or what one has issued, without files. */
+/** An authority, or a certificate that one issued, without files. */
 async function authority(name: string, by?: Authority, isCa = true): Promise<Authority> {
   const keys = await webcrypto.subtle.generateKey(EC_P256, true, ['sign', 'verify']);
   const certificate: X509Certificate = await X509CertificateGenerator.create(
@@ -66,12 +66,12 @@ async function authority(name: string, by?: Authority, isCa = true): Promise<Aut
   return { certificate, keys, pem: `${certificate.toString('pem')}\n`, keyPem, revoking };
 }
 
-/** A connection of a client that is kept open. */
+/** A client's connection that is kept open. */
 class Connection {
   closed = false;
   received = '';
   session: Buffer | undefined;
-  /** Of the server's certificate. */
+  /** Serial number of the server's certificate. */
   serial: string | undefined;
   readonly ended: Promise<void>;
 
@@ -81,11 +81,11 @@ class Connection {
     socket.on('error', () => undefined);
     this.ended = new Promise((resolve) => socket.once('close', () => resolve()));
     void this.ended.then(() => (this.closed = true));
-    // Of a client, Node gives it once.
+    // On a client, Node returns it once.
     socket.once('secureConnect', () => (this.serial = socket.getPeerX509Certificate()?.serialNumber));
   }
 
-  /** Null when the server did not take it. */
+  /** Returns null when the server did not accept it. */
   static async open(
     port: number,
     ca: string,
@@ -295,10 +295,10 @@ describe('the TLS of a server', () => {
     const bad = await issue('bad');
     await ca.revoke(bad);
     const renewed = await materialOf(await issue('server', 'server'), ca);
-    // The context of a connection is the one of the moment in which it is accepted.
+    // A connection has the context of the moment in which it is accepted.
     server.once('connection', () => tls.renew(renewed));
     expect(await open(bad)).toBeNull();
-    // What came in the same moment is marked, and answers reach nobody.
+    // Requests of the same moment are marked, and their answers reach no one.
     expect(served).not.toContain('/');
   });
 

@@ -19,7 +19,7 @@ export interface ServiceTls {
 /** Longest way from a client's certificate to a root. */
 const MAX_CHAIN = 10;
 
-/** Mutual TLS 1.3. It has no renegotiation: the certificate that a connection began with is the one it keeps. */
+/** Mutual TLS 1.3. It has no renegotiation: a connection keeps the certificate that it began with. */
 export function serverTlsOptions({ cert, key, ca, crl }: ServiceTls) {
   return {
     cert,
@@ -32,24 +32,24 @@ export function serverTlsOptions({ cert, key, ca, crl }: ServiceTls) {
   } satisfies SecureContextOptions & { requestCert: boolean; rejectUnauthorized: boolean };
 }
 
-/** With what Node keeps on it: the answer under way, and the connection under TLS. */
+/** Socket with Node's own members: the current answer, and the connection under TLS. */
 type ServerConnection = TLSSocket & { _httpMessage?: ServerResponse | null; _parent?: object };
 
 /**
- * The TLS of a server that goes on while its material is renewed. New connections get the new certificate and are
+ * The TLS of a server that continues while its material is renewed. New connections get the new certificate and are
  * checked against the new authorities and lists. Open connections stay, except those of clients that would be refused
- * now: these end with the answer that is under way, and what they still send is not served.
+ * now: these end with the current answer, and further requests on them are not served.
  */
 export class ServerTls {
   private readonly connections = new Set<ServerConnection>();
   private renewals = 0;
-  /** How many renewals there had been when a connection was accepted, by what lies under its TLS. */
+  /** Number of renewals when a connection was accepted, by the socket under its TLS. */
   private readonly begun = new WeakMap<object, number>();
-  /** By fingerprint: whether a client certificate is refused under the material in force. */
+  /** Refusals of client certificates under the active material, by fingerprint. */
   private verdicts = new Map<string, string | null>();
   private authorities: readonly X509Certificate[];
   private lists: RevocationLists | undefined;
-  /** Whether the last renewal took authorities away, and whose lists name more than before it. */
+  /** Whether the last renewal removed authorities, and the issuers whose lists grew. */
   private isLess = false;
   private moreRevoked: ReadonlySet<string> = new Set();
 
@@ -64,15 +64,15 @@ export class ServerTls {
     server.on('secureConnection', (socket: ServerConnection) => {
       this.connections.add(socket);
       socket.once('close', () => this.connections.delete(socket));
-      // A handshake is checked against what was in force when it began.
+      // A handshake is checked against the material that was active when it began.
       if (this.begun.get(socket._parent ?? socket) !== this.renewals) this.check(socket);
     });
   }
 
-  /** Puts other material into force. */
+  /** Activates other material. */
   renew(tls: ServiceTls): void {
     const lists = tls.crl === undefined ? undefined : new RevocationLists(tls.crl);
-    // A context has ticket keys of its own: no session of before is resumed past the new lists.
+    // A context has ticket keys of its own: no earlier session is resumed past the new lists.
     this.server.setSecureContext(serverTlsOptions(tls));
     const authorities = certificatesIn(tls.ca);
     const kept = new Set(authorities.map(({ fingerprint256 }) => fingerprint256));
@@ -113,7 +113,7 @@ export class ServerTls {
     const way = this.wayToRoot(certificate, MAX_CHAIN);
     if ([certificate, ...(way ?? [])].some(({ raw }) => this.lists?.revokes(raw))) return 'it is revoked';
     if (way !== undefined) return null;
-    // It came over an authority that its client sent along, and Node does not show a server what that was.
+    // It came through an authority that its client sent along, and Node does not show that one to a server.
     const isIssuedBy = issuerOf(certificate.raw);
     if (!this.isLess && [...this.moreRevoked].every((issuer) => issuer === isIssuedBy)) return null;
     return 'its authority is not accepted any more, or has to be shown anew';

@@ -46,7 +46,7 @@ describe('several writers on one head', () => {
         await Promise.all(
           Array.from({ length: 8 }, async () => {
             for (let i = 0; i < 15; i++) {
-              // Streams of its own, streams that all share, and one that all write to.
+              // Own streams, streams that all share, and one that all write to.
               const stream = [`own-${n}/${i}`, `shared/${i}`, 'one/1'][i % 3];
               const result = await store.append(append(write(stream)));
               if (!result.replayed) for (const { event } of result.events) acknowledged.add(event.id);
@@ -61,7 +61,7 @@ describe('several writers on one head', () => {
     expect(faults).toEqual([]);
     expect(count).toBe(acknowledged.size);
     expect(ids).toEqual(acknowledged);
-    // All had the same to do: nobody is through long before the last.
+    // All had the same work: no writer finishes long before the last.
     expect(Math.min(...lastDone)).toBeGreaterThan(Math.max(...lastDone) / 3);
   });
 
@@ -131,11 +131,11 @@ describe('several writers on one head', () => {
     await until(() => held.length === 2, 'the second group is being signed');
     writeMany(4);
     await until(() => held.length === 3, 'the third group is being signed');
-    // No more groups than that, however many wait.
+    // No more groups than that, however many requests wait.
     writeMany(8);
     await holding.store.heads();
     expect(held.map(({ inputs }) => inputs)).toEqual([1, 4, 4]);
-    // The other way round: what is signed first still comes second.
+    // In reverse: the group that is signed first still comes second.
     for (const { letGo } of held.splice(0).reverse()) letGo();
     await until(() => held.length === 1, 'what waited is being signed');
     held[0]?.letGo();

@@ -47,7 +47,7 @@ describe('append when PostgreSQL fails', () => {
     return { ...store, wire };
   }
 
-  /** A session that may do anything, for as long as the test. */
+  /** A session with all rights, for the duration of the test. */
   async function superuser(): Promise<Client> {
     const client = new Client({ connectionString: database.superuserUrl });
     client.on('error', () => undefined);
@@ -77,7 +77,7 @@ describe('append when PostgreSQL fails', () => {
     expect(await verifyChain(opened.store, [signer.entry])).toMatchObject({ faults: [], count });
   }
 
-  /** Calls back in the middle of a group: after it was read, before it is committed. */
+  /** Options of a store that calls back in the middle of a group: after it was read, before it is committed. */
   function interrupting(interrupt: () => Promise<unknown>): OpenStoreOptions {
     let once = true;
     return {
@@ -219,7 +219,7 @@ describe('append when PostgreSQL fails', () => {
         ['x', 'y', 'z'].map((key) => opened.store.append(keyed(key, append(write('a/1'))))),
       );
       await until(() => waitingOnLock(admin), 'the commit waits for the head row');
-      // The server does not see that nobody listens any more: it goes on waiting, and will commit.
+      // The server does not see that no client listens any more: it keeps waiting, and will commit.
       opened.wire.cut();
       await until(() => waitingOnLock(admin, 2), 'the second attempt waits too');
       await holder.query('ROLLBACK');
@@ -347,7 +347,7 @@ describe('append when PostgreSQL fails', () => {
         answer,
       );
     }
-    // What was not acknowledged is either there with its answer or not at all.
+    // An unacknowledged request is either stored with its answer or not at all.
     const answers = await Promise.all(keys.map((key) => store.findAnswer('service-1', key)));
     expect(answers.filter((answer) => answer !== null)).toHaveLength(count);
   }, 120_000);

@@ -130,7 +130,7 @@ describe('whatever requests come in whatever order', () => {
           }
           if (value.replayed) continue;
           expect(fault).not.toBe('large');
-          // In one piece, in order, where it was said to be, on top of what was expected.
+          // Contiguous, in order, at the announced place, on top of the expected version.
           const [first] = value.events;
           let at = 0;
           for (const { stream: n, expected, events } of writes) {
@@ -144,7 +144,7 @@ describe('whatever requests come in whatever order', () => {
             committed.set(id, hash);
           });
         }
-        // A key that was answered was committed once.
+        // An answered key was committed once.
         const winning = results.filter(
           (result, index) =>
             result.status === 'fulfilled' && !result.value.replayed && steps[index]?.key !== null,

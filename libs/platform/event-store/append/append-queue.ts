@@ -14,7 +14,7 @@ export interface GroupBounds {
 /** Requests of one shard in the order they came, bounded in number and bytes. */
 export class AppendQueue {
   private items: PendingAppend[] = [];
-  /** Items before it have been taken; shifting an array of thousands for each group would cost more. */
+  /** Index of the first item not taken yet; shifting an array of thousands for each group would cost more. */
   private first = 0;
   private nextTicket = 0;
   private bytes = 0;
@@ -59,7 +59,7 @@ export class AppendQueue {
     return group;
   }
 
-  /** Puts requests back where they were: they came before everything that waits. Bounds do not apply. */
+  /** Puts requests back in their place: they came before all waiting ones. Bounds do not apply. */
   putBack(requests: readonly PendingAppend[]): void {
     if (requests.length === 0) return;
     for (const { bytes } of requests) this.bytes += bytes;
@@ -67,7 +67,7 @@ export class AppendQueue {
     this.first = 0;
   }
 
-  /** Takes out what has waited since before `time` (`performance.now()`). */
+  /** Takes out the requests that have waited since before `time` (`performance.now()`). */
   takeOlderThan(time: number): PendingAppend[] {
     const old: PendingAppend[] = [];
     const young: PendingAppend[] = [];

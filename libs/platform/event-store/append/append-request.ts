@@ -12,15 +12,15 @@ import {
   MAX_REQUEST_HASH_BYTES,
 } from '../limits';
 
-/** What of a request does not depend on when it is committed. */
+/** Part of a request that does not depend on the time of its commit. */
 export type PreparedAppend = Omit<
   PendingAppend,
   'enqueuedAt' | 'ticket' | 'uncertain' | 'checkIds' | 'alone' | 'resolve' | 'reject'
 >;
 
 /**
- * Checks everything about a request that can be checked before its group, so that what is wrong with one request is
- * never the trouble of those beside it.
+ * Checks everything about a request that can be checked before its group, so that a fault in one request never affects
+ * those beside it.
  *
  * @throws EventStoreError `invalid_request`, `event_too_large`, `streams_span_shards`; `details.pointer` is a JSON
  * Pointer into the request, or into the event where `details.eventIndex` says which
@@ -34,7 +34,7 @@ export function prepareAppend(
   checkActor(actor);
   const correlationId = uuidOrNull('correlationId', request.correlationId);
   const causationId = uuidOrNull('causationId', request.causationId);
-  // From here on the types may lie: a request may come from code that TypeScript never saw.
+  // From here on the types may be wrong: a request may come from code that TypeScript never saw.
   const writes: readonly StreamWrite[] = Array.isArray(request.writes) ? request.writes : [];
 
   const events: PreparedEvent[] = [];
@@ -132,7 +132,7 @@ function canonicalPayload(payload: JsonObject, index: number): string {
   }
 }
 
-/** Where the offence stands in the event: the fast walk above does not keep track of its way. */
+/** Returns the place of the fault in the event: the fast walk above does not track its path. */
 function offenceIn(payload: JsonObject): string | undefined {
   try {
     assertStrictJson({ payload });
@@ -169,7 +169,7 @@ export function checkAnswerKey(claim: { caller: string; key: string; requestHash
   }
 }
 
-// The names as docs/spec/audit-event.md has them. PostgreSQL would refuse a NUL, and the whole group with it.
+// Names as in docs/spec/audit-event.md. PostgreSQL would refuse a NUL, and the whole group with it.
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const UUID = /^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$/;
 const TYPE = /^[a-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)+$/;

@@ -1,6 +1,6 @@
 import { arrayOfPlain, arrayOfText, type Statement } from '#platform/postgres';
 
-/** A shard and what a group needs to know of it, in one snapshot. */
+/** State of a shard that a group needs, in one snapshot. */
 export interface AppendState {
   head: HeadPosition;
   /** Version of each stream asked for, 0 for a new one. */
@@ -17,7 +17,7 @@ export interface HeadPosition {
   seq: number;
   /** Hex. */
   hash: string;
-  /** Of the last event, milliseconds since 1970; 0 when the shard is empty. */
+  /** Time of the last event, milliseconds since 1970; 0 when the shard is empty. */
   ms: number;
 }
 
@@ -39,7 +39,7 @@ export const APPEND_STATE: Statement = {
 };
 
 export interface AppendStateRow {
-  /** Null when there is no such shard. */
+  /** Null when the shard does not exist. */
   head_seq: string | null;
   head_hash: string;
   head_ms: string | null;
@@ -59,7 +59,7 @@ export function appendStateValues({ shard, streams, claims, ids }: AppendStateRe
   ];
 }
 
-/** Null when there is no such shard. */
+/** Null when the shard does not exist. */
 export function readAppendState(
   row: AppendStateRow | undefined,
   { streams, claims }: AppendStateRequest,

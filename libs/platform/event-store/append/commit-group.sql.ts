@@ -18,13 +18,13 @@ export interface GroupCommit {
     status: number;
     body: Uint8Array;
   }[];
-  /** Age of the answers counts from here; milliseconds since 1970. */
+  /** Start of the answers' age; milliseconds since 1970. */
   now: number;
 }
 
 /**
- * Compares the head and sets it, and only then inserts: when somebody else was first, or the key has ended, nothing is
- * written. Waits for whoever holds the head row. One statement, so by itself one transaction.
+ * Compares the head and sets it, and only then inserts: when another process was first, or the key has ended, nothing
+ * is written. Waits for the holder of the head row. One statement, and so one transaction.
  *
  * Long values travel as one binary parameter, cut up on the server by offset and length: an array of bytea would have
  * to be sent as text, at twice the size.
@@ -56,7 +56,7 @@ export const COMMIT_GROUP: Statement = {
 
 export interface CommitGroupRow {
   moved: boolean;
-  /** The key that signed the group has ended, so it was not moved. */
+  /** The key that signed the group has ended, so the head was not moved. */
   keyEnded: boolean;
 }
 

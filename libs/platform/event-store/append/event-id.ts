@@ -1,7 +1,7 @@
 import { randomFillSync } from 'node:crypto';
 import { v7 } from 'uuid';
 
-/** Random bytes are drawn for this many ids at a time: drawn for each, they cost more than the rest of an append. */
+/** Number of ids per draw of random bytes: a draw for each costs more than the rest of an append. */
 const IDS_PER_DRAW = 256;
 const RANDOM_BYTES = 16;
 
@@ -10,7 +10,7 @@ let used = random.length;
 let msecs = 0;
 let sequence = 0;
 
-/** A UUIDv7 (RFC 9562 section 5.7), greater than every one made before it in this process (section 6.2, method 1). */
+/** Returns a UUIDv7 (RFC 9562 section 5.7), greater than every earlier one of this process (section 6.2, method 1). */
 export function newEventId(): string {
   if (used === random.length) {
     randomFillSync(random);

@@ -17,8 +17,8 @@ export interface NumberedAppend {
 }
 
 /**
- * What a group leaves behind when it commits, for the groups numbered on top of it before it has: until then nobody
- * else can see it.
+ * Result of a group's commit, for the groups numbered on top of it before the commit: until then no one else can see
+ * it.
  */
 export interface Overlay {
   /** Stream -> version after the group. */
@@ -29,21 +29,21 @@ export interface Overlay {
   readonly ids: ReadonlySet<string>;
 }
 
-/** What becomes of the requests of one group. */
+/** Outcome of the requests of one group. */
 export interface NumberedGroup extends Overlay {
   base: HeadPosition;
   head: HeadPosition;
-  /** Position known to be committed when the group was numbered; `base` may lie ahead of it, with groups in flight. */
+  /** Position known to be committed when the group was numbered; `base` may be ahead of it, with groups in flight. */
   committed: number;
   signerKid: string;
   accepted: NumberedAppend[];
-  /** Cannot be, whatever becomes of the group. */
+  /** Refused, whatever the outcome of the group. */
   refused: { pending: PendingAppend; error: EventStoreError }[];
-  /** Cannot be if this group and those before it commit. */
+  /** Refused if this group and those before it commit. */
   refusedIfCommitted: { pending: PendingAppend; error: EventStoreError }[];
-  /** Their key or id is in this group or one before it: to be looked at again when those are settled. */
+  /** Their key or id is in this group or one before it: checked again when those are settled. */
   deferred: PendingAppend[];
-  /** Their key has an answer already. */
+  /** Their key already has an answer. */
   answered: PendingAppend[];
   /** Committed by an earlier attempt whose outcome was unknown. */
   committedBefore: PendingAppend[];
@@ -55,7 +55,7 @@ export interface NumberingContext {
   signerKid: string;
   /** Milliseconds since 1970. */
   now: number;
-  /** What PostgreSQL says. */
+  /** State in PostgreSQL. */
   state: AppendState;
   /** Groups in flight, oldest first, with the head that the last of them will leave. */
   overlays: readonly Overlay[];
@@ -188,7 +188,7 @@ function numberRequest(pending: PendingAppend, context: RequestContext): Numbere
     try {
       sealed = sealEvent(event, origin, prepared.canonicalPayload);
     } catch (error) {
-      // Of this request alone: its numbers are simply not used.
+      // A fault of this request alone: its numbers are simply not used.
       if (!(error instanceof EvidenceError)) throw error;
       return { error: unsealable(error, events.length), tentative: false };
     }
@@ -199,7 +199,10 @@ function numberRequest(pending: PendingAppend, context: RequestContext): Numbere
   return { events, head, versions };
 }
 
-/** An EvidenceError as this lib's own; `pointer` is into the event, `eventIndex` counts through all writes from 0. */
+/**
+ * Turns an EvidenceError into this lib's own; `pointer` is into the event, `eventIndex` counts through all writes from
+ * 0.
+ */
 export function unsealable(error: EvidenceError, index: number): EventStoreError {
   return new EventStoreError(
     error.code === 'event_too_large' ? 'event_too_large' : 'invalid_request',

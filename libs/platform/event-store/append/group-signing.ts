@@ -6,12 +6,12 @@ import { EventStoreError } from '../event-store.error';
 import { type Answer, type EventSigner, type StoredEvent } from '../event-store.types';
 import { MAX_ANSWER_BYTES } from '../limits';
 
-/** A group with everything that will be stored of it. */
+/** A group with everything that will be stored for it. */
 export interface SignedGroup {
   commit: GroupCommit;
   events: Map<PendingAppend, StoredEvent[]>;
   answers: Map<PendingAppend, Answer>;
-  /** Requests whose answer could not be made; without them the rest has to be numbered anew. */
+  /** Requests whose answer could not be made; without them the rest has to be numbered again. */
   spoilt: { pending: PendingAppend; error: EventStoreError }[];
 }
 
@@ -23,18 +23,19 @@ export interface GroupSigningOptions {
   now: () => number;
 }
 
-/** What a signer gets at least, however long the group has waited: many times what one takes that works. */
+/** Minimum time for a signer, however long the group has waited: many times what a working one takes. */
 const MIN_SIGN_MS = 250;
 
-/** As the format has it (docs/spec/audit-event.md). */
+/** Key id as in the format (docs/spec/audit-event.md). */
 const KID = /^[\x21-\x7e]{1,255}$/;
 
-/** The signer, held to its word: in time, one signature for each input, each of them a signature. */
+/** Calls the signer and checks its answer: in time, one signature for each input, each well-formed. */
 export class GroupSigning {
   constructor(private readonly options: GroupSigningOptions) {}
 
   /**
-   * @param after the key that signed what the group comes after; null when it is not known yet, or there is nothing
+   * @param after the key that signed the event before the group; null when it is not known yet, or there is no such
+   * event
    * @throws EventStoreError `signing_unavailable`
    */
   async activeKid(after: string | null = null): Promise<string> {
@@ -108,8 +109,9 @@ export class GroupSigning {
   }
 
   /**
-   * The sign timeout less what the oldest request of the group has waited: when the signer of another process hangs
-   * while that one holds the head row, whoever waited for the row must not begin to wait for the signer all over again.
+   * Returns the sign timeout less the wait of the group's oldest request: when the signer of another process hangs
+   * while that process holds the head row, a writer that waited for the row must not wait for the signer from the
+   * start.
    */
   private timeLeft({ accepted }: NumberedGroup): number {
     const { signTimeoutMs } = this.options;
@@ -117,7 +119,7 @@ export class GroupSigning {
     return Math.max(signTimeoutMs - (performance.now() - oldest), Math.min(MIN_SIGN_MS, signTimeoutMs));
   }
 
-  /** @param withinMs how long it may take */
+  /** @param withinMs longest duration */
   private async bySigner<T>(withinMs: number, call: () => Promise<T>): Promise<T> {
     try {
       return await answerWithin(

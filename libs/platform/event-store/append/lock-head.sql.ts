@@ -1,8 +1,8 @@
 /**
- * Opens a transaction and takes the shard's head row, in one round trip. State is read by a statement after this one:
- * its snapshot must be younger than the lock.
+ * Opens a transaction and locks the shard's head row, in one round trip. A later statement reads the state: its
+ * snapshot must be younger than the lock.
  *
- * Whoever is paused while holding the row loses it when the session times out.
+ * A paused holder of the row loses it when the session times out.
  */
 export function lockHead(shard: number, timeoutMs: number): string {
   return (

@@ -6,10 +6,10 @@ export interface PreparedEvent {
   readonly id: string;
   readonly type: string;
   readonly stream: string;
-  /** Version that the stream must have before this event, or null for whatever comes next. */
+  /** Version that the stream must have before this event, or null for the next one. */
   readonly expectedVersion: number | null;
   readonly payload: JsonObject;
-  /** Its canonical text: that it was checked, and what is stored whatever becomes of the object. */
+  /** Canonical text of the payload: this was checked, and is stored even if the object changes. */
   readonly canonicalPayload: string;
   readonly division: string | null;
 }
@@ -33,9 +33,9 @@ export interface PendingAppend {
   ticket: number;
   /** An earlier attempt may have been committed: look for its ids before anything else. */
   uncertain: boolean;
-  /** A unique index spoke up: look whether the ids exist. */
+  /** A unique index refused: check whether the ids exist. */
   checkIds: boolean;
-  /** Its group failed for a reason that one of its requests must be the cause of: try it by itself. */
+  /** Its group failed, and one of the requests must be the cause: try it by itself. */
   alone: boolean;
   readonly resolve: (result: AppendResult) => void;
   readonly reject: (error: Error) => void;

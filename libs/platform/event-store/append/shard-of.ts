@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
 
 /**
- * Who decides, what they decide and what it changes must be one order and one commit: the streams of these nouns share
- * a shard (docs/adr/0100-governance-has-one-order.md).
+ * Nouns whose streams share a shard: who decides, what they decide and what it changes must be in one order and one
+ * commit (docs/adr/0100-governance-has-one-order.md).
  */
 const GOVERNANCE_NOUNS: ReadonlySet<string> = new Set([
   'upgrade',
   'approver_pool',
   'policy',
   'signer',
-  // What a division may spend, and who in it spends it: docs/adr/0103-divisions-in-the-order-of-governance.md.
+  // The budget of a division, and its spenders: docs/adr/0103-divisions-in-the-order-of-governance.md.
   'division',
   'agent',
   'allocation',
@@ -17,9 +17,9 @@ const GOVERNANCE_NOUNS: ReadonlySet<string> = new Set([
 const GOVERNANCE = 'governance';
 
 /**
- * The shard of a stream, for good: the first four bytes of SHA-256 over the stream's name in UTF-8, read as an
- * unsigned big-endian integer, modulo the number of shards. The streams of
- * governance go by the name `governance` instead. Whoever reads the chain can recompute it.
+ * Returns the permanent shard of a stream: the first four bytes of SHA-256 over the stream's name in UTF-8, read as an
+ * unsigned big-endian integer, modulo the number of shards. The streams of governance use the name `governance`
+ * instead. Any reader of the chain can recompute it.
  */
 export function shardOf(stream: string, shards: number): number {
   if (shards === 1) return 0;

@@ -38,14 +38,14 @@ export interface ShardWriterOptions {
   writing: 'optimistic' | 'locked';
   /** Resolves once the database is known to hold this store's chain. @throws EventStoreError */
   ready: () => Promise<void>;
-  /** Told the new head as soon as it is committed. */
+  /** Called with the new head as soon as it is committed. */
   committed: (head: HeadPosition) => void;
   /** The result of a request that an earlier process or attempt committed. */
   findCommitted: (pending: PendingAppend) => Promise<AppendResult>;
   findAnswered: (pending: PendingAppend) => Promise<AppendResult | null>;
 }
 
-/** Groups without anybody else moving the head before the lock is given up again. */
+/** Number of groups during which no other process moves the head, after which the lock is no longer used. */
 const QUIET_GROUPS = 8;
 /** First pause after a failure of the store; doubled up to the longest. */
 const BACKOFF_MS = 20;
@@ -56,7 +56,7 @@ const LOCK_GRACE_MS = 2_000;
 /** A group on its way: numbered, perhaps being signed, not known to be committed. */
 interface Flight {
   group: NumberedGroup;
-  /** It has its signatures, and waits for its turn to commit or for the commit. */
+  /** It has its signatures, and waits to commit or for the commit. */
   signed: boolean;
   failed: boolean;
   /** True when it was committed on the numbers it had. Never rejects. */
@@ -71,8 +71,8 @@ interface Flight {
  *
  * Optimistic: a group is numbered, hashed and signed against the last known head without holding any lock, then
  * committed by one statement that compares the head first. The next group is numbered on top of it meanwhile. When
- * another process was first, nothing was written; the group is numbered again, now and for a while with the head row
- * locked from the read to the commit, so that each of several writers gets its turn.
+ * another process was first, nothing was written; the group is numbered again, with the head row locked from the read
+ * to the commit for a while, so that each of several writers gets its turn.
  */
 export class ShardWriter {
   private readonly queue: AppendQueue;
@@ -81,14 +81,14 @@ export class ShardWriter {
   private mode: BatchReport['mode'];
   private quietGroups = 0;
   private lastOwnSeq = -1;
-  /** A group is being read and numbered, or held up by a locked one. */
+  /** A group is being read and numbered, or waits for a locked one. */
   private starting = false;
   private scheduled = false;
   private pausedUntil = 0;
   /** `performance.now()` of the first failure of the store since it last worked. */
   private downSince: number | undefined;
   private failures = 0;
-  /** Requests being answered from what is stored. */
+  /** Requests being answered from stored answers. */
   private answering = 0;
   private readonly idleWaiters: (() => void)[] = [];
 
@@ -110,7 +110,7 @@ export class ShardWriter {
     return true;
   }
 
-  /** Resolves when nothing waits and nothing is on its way. */
+  /** Resolves when no request waits and no group is on its way. */
   async drained(): Promise<void> {
     if (this.idle()) return;
     await new Promise<void>((resolve) => this.idleWaiters.push(resolve));
@@ -120,7 +120,7 @@ export class ShardWriter {
     return this.queue.size === 0 && this.flights.length === 0 && !this.starting && this.answering === 0;
   }
 
-  /** After what else came in with this turn of the event loop, so that it is in the same group. */
+  /** Starts a group after this turn of the event loop, so that all requests of the turn are in it. */
   private schedule(): void {
     if (this.scheduled) return;
     this.scheduled = true;
@@ -157,7 +157,7 @@ export class ShardWriter {
     return last.signed || this.queue.size >= startGroupFrom;
   }
 
-  /** Takes a group and brings it as far as the next one may be started on top of it. Never rejects. */
+  /** Takes a group and processes it until the next one may start on top of it. Never rejects. */
   private async startGroup(): Promise<void> {
     const pause = this.pausedUntil - performance.now();
     if (pause > 0) await delay(pause);
@@ -188,7 +188,7 @@ export class ShardWriter {
       this.again('predecessor_failed', requests);
       return;
     }
-    // Groups ahead that this snapshot does not show yet, committed meanwhile or not.
+    // Earlier groups that this snapshot does not show yet, committed meanwhile or not.
     const unseen = ahead.filter(({ group }) => group.head.seq > state.head.seq);
     const group = this.number(requests, state, await this.kidAfter(state, unseen, kid), unseen);
     const flight: Flight = {
@@ -218,7 +218,7 @@ export class ShardWriter {
     const undecided = undecidedOf(group);
     if (undecided.length === 0) {
       this.storeWorks();
-      // Whoever is numbered on top of this group is numbered on top of the one before it.
+      // A group numbered on top of this one is numbered on top of the one before it.
       return predecessor?.settled ?? true;
     }
     let signed: SignedGroup | undefined;
@@ -230,7 +230,7 @@ export class ShardWriter {
       failure = error;
     }
     const signMs = performance.now() - signStart;
-    // Before the predecessor is asked: when the signer hangs, nobody waits for a second timeout.
+    // Before the wait for the predecessor: when the signer hangs, no request waits for a second timeout.
     if (signed === undefined) {
       this.failed(undecided, failure, { sent: false, since: flight.startedAt });
       return false;
@@ -352,15 +352,15 @@ export class ShardWriter {
   }
 
   /**
-   * The key for a group that comes after these: a shard never goes back to a key, whatever this process knows of the
-   * registry. Another look is taken only when the key is not the one that signed last, so once in a rotation.
+   * Returns the key for a group that comes after these: a shard never returns to an earlier key, whatever this process
+   * knows of the registry. Looks again only when the key is not the last signer, so once in a rotation.
    */
   private async kidAfter(state: AppendState, unseen: readonly Flight[], kid: string): Promise<string> {
     const last = unseen.at(-1)?.group.signerKid ?? state.headKid;
     return last === null || last === kid ? kid : await this.signing.activeKid(last);
   }
 
-  /** The key of a group ended before the group was committed: numbered again with the one in force. */
+  /** The key of a group ended before the commit: numbers it again with the active key. */
   private async keyEnded(kid: string, undecided: readonly PendingAppend[]): Promise<void> {
     try {
       await this.signing.keyEnded(kid);
@@ -426,7 +426,10 @@ export class ShardWriter {
     this.failures = 0;
   }
 
-  /** With the head row in hand: has anybody else moved it since? When not for a while, the lock is not needed. */
+  /**
+   * Notes, while holding the head row, whether another process has moved it. After a while without, the lock is not
+   * needed.
+   */
   private noticeOthers(head: HeadPosition): void {
     if (head.seq !== this.lastOwnSeq) this.quietGroups = 0;
     else if (++this.quietGroups >= QUIET_GROUPS) this.mode = this.options.writing;
@@ -446,7 +449,7 @@ export class ShardWriter {
 
   /**
    * @param undecided requests of the group without an answer yet
-   * @param at `sent`: the commit was under way, so its outcome is unknown unless the server said that it rolled back;
+   * @param at `sent`: the commit was sent, so its outcome is unknown unless the server said that it rolled back;
    * `since`: when this attempt began (`performance.now()`)
    */
   private failed(
@@ -482,7 +485,7 @@ export class ShardWriter {
 
   /**
    * The signer has seen events that build on a position after the group's first. Either another process was first, and
-   * the group is numbered again as ever, or the store itself has lost what came after.
+   * the group is numbered again as usual, or the store itself has lost the later events.
    */
   private async behind(undecided: readonly PendingAppend[], cause: EventStoreError): Promise<void> {
     const { database, shard, observer } = this.options;
@@ -508,11 +511,11 @@ export class ShardWriter {
     }
   }
 
-  /** The server rolled the group back for a reason that lies in one of its requests: find which. */
+  /** The server rolled the group back because of one of its requests: finds which. */
   private isolate(undecided: readonly PendingAppend[], error: PostgresError): void {
     const [only] = undecided;
     if (error.code === 'unique_violation' && undecided.some((pending) => !pending.checkIds)) {
-      // An id or a key that somebody else committed since it was looked up; the next look finds it.
+      // An id or a key that another process committed since it was looked up; the next look finds it.
       for (const pending of undecided) pending.checkIds = true;
     } else if (undecided.length > 1) {
       for (const pending of undecided) pending.alone = true;
@@ -527,19 +530,19 @@ export class ShardWriter {
     for (const { pending, error } of refusals) pending.reject(error);
   }
 
-  /** Signer or store are away, or cannot be used. */
+  /** Refuses requests: signer or store are unreachable or unusable. */
   private refuseUnavailable(requests: readonly PendingAppend[], error: EventStoreError): void {
     this.refuse(
       requests.map((pending) => ({ pending, error: pending.uncertain ? outcomeUnknown(error) : error })),
     );
   }
 
-  /** What has waited too long to wait for another timeout. */
+  /** Requests that have waited too long to wait for another timeout. */
   private aged(): PendingAppend[] {
     return this.queue.takeOlderThan(performance.now() - this.options.limits.refuseQueuedAfterMs);
   }
 
-  /** Requests that are in the database already, beside the group: the rest of it does not wait for them. */
+  /** Answers requests that are already in the database, separately: the rest of the group does not wait for them. */
   private answerStored(group: NumberedGroup): void {
     const { findAnswered, findCommitted } = this.options;
     for (const pending of group.answered) void this.answerWith(pending, () => findAnswered(pending));
@@ -594,7 +597,7 @@ function storeBehind(
   );
 }
 
-/** Of a request that an earlier attempt may have committed, or still may. */
+/** Error of a request that an earlier attempt may have committed, or still may. */
 function outcomeUnknown(error: EventStoreError): EventStoreError {
   const { details, cause } = error;
   return new EventStoreError(

@@ -5,12 +5,12 @@ import { decideAnew, isVersionConflict } from './decide-anew';
 import { Turns } from './turns';
 
 /**
- * How often a decision is made anew because somebody else, in another process, was first. Two replicas that contend for
- * the same thing get through in turn; far more than that is a fault.
+ * How often a decision is made again because another process was first. Two replicas that contend for the same thing
+ * succeed in turn; far more attempts than that are a fault.
  */
 const MAX_ATTEMPTS = 20;
 
-/** Decisions about things that others decide about at the same time: each is made on what holds when it is committed. */
+/** Decisions about things that others decide about at the same time: each is based on the state at its commit. */
 export class ContendedDecisions {
   private readonly turns = new Turns();
 
@@ -22,7 +22,7 @@ export class ContendedDecisions {
 
   /**
    * @param about what the decision is about; those about the same thing take turns
-   * @param attempt loads, decides and commits; made anew when another process was first
+   * @param attempt loads, decides and commits; called again when another process was first
    * @throws EventStoreError `contended`, and what `attempt` throws
    */
   async decide(
@@ -44,7 +44,7 @@ export class ContendedDecisions {
             { cause: error },
           );
         }
-        // The same request may have been decided while this one waited, and then of course it is refused a second time.
+        // The same request may have been decided while this one waited, and is then refused the second time.
         const answered = error instanceof this.refusal && (await findStoredAnswer(this.store, idempotency));
         if (answered) return answered;
         throw error;

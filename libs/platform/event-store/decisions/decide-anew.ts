@@ -1,18 +1,18 @@
 import { withRetries } from '#platform/resilience';
 import { EventStoreError } from '../event-store.error';
 
-/** At random up to this: so that two do not meet again and again. */
+/** Longest random pause, so that two processes do not keep meeting. */
 const PAUSE_MS = 15;
 
-/** Whether somebody else was first: the stream is not at the version that the decision was based on. */
+/** Whether another process was first: the stream is not at the version that the decision was based on. */
 export function isVersionConflict(error: unknown): boolean {
   return error instanceof EventStoreError && error.code === 'version_conflict';
 }
 
 /**
- * Makes a decision on what holds when it is committed.
- * @param attempt loads, decides and commits; made anew when somebody else was first
- * @throws EventStoreError `version_conflict` after the last attempt, and what else `attempt` throws
+ * Makes a decision that is based on the state at its commit.
+ * @param attempt loads, decides and commits; called again when another process was first
+ * @throws EventStoreError `version_conflict` after the last attempt, and any other error of `attempt`
  */
 export function decideAnew<T>(maxAttempts: number, attempt: () => Promise<T>): Promise<T> {
   const limits = { attempts: maxAttempts, firstPauseMs: PAUSE_MS, longestPauseMs: PAUSE_MS };

@@ -7,12 +7,12 @@ export interface Folded<S> {
   version: number;
 }
 
-/** States kept; a few kilobytes each. */
+/** Number of states kept; a few kilobytes each. */
 const MAX_KEPT = 1_000;
 
 /**
- * States of streams, folded from the event store. Each load asks the store for what came after the version that is
- * kept, so an account with ten thousand entries costs no more than one with ten, and nothing is ever older than the store.
+ * States of streams, folded from the event store. Each load asks the store for the events after the kept version, so an
+ * account with ten thousand entries costs no more than one with ten, and no state is ever older than the store.
  */
 export class FoldedStreams<S> {
   private readonly kept = new Map<string, Folded<S>>();
@@ -36,7 +36,7 @@ export class FoldedStreams<S> {
   }
 
   private keep(stream: string, folded: Folded<S>): void {
-    // Another load may have come further meanwhile.
+    // Another load may have read further meanwhile.
     const other = this.kept.get(stream);
     this.kept.delete(stream);
     this.kept.set(stream, other !== undefined && other.version > folded.version ? other : folded);

@@ -2,7 +2,7 @@ import { recorded } from '#dev/testing';
 import { type StoredEvent } from '../event-store.types';
 import { FoldedStreams } from './folded-streams';
 
-/** A store with nothing but streams, that says what was asked of it. */
+/** A store with only streams, which records its calls. */
 class Streams {
   readonly asked: [string, number][] = [];
   private readonly streams = new Map<string, StoredEvent[]>();

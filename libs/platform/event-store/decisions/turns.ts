@@ -1,16 +1,16 @@
 import { EventStoreError } from '../event-store.error';
 
-/** How many may wait for one thing in this process; each decision takes a few milliseconds. */
+/** Most decisions that may wait for one thing in this process; each takes a few milliseconds. */
 const MAX_WAITING = 256;
 
 /**
- * Lets decisions about one thing take turns within this process, so that they do not conflict in the store. Other
- * processes are met there, by version.
+ * Lets decisions about one thing take turns within this process, so that they do not conflict in the store. Conflicts
+ * with other processes show there, by version.
  */
 export class Turns {
   private readonly waiting = new Map<string, { last: Promise<unknown>; count: number }>();
 
-  /** @throws EventStoreError `contended` when too many wait already */
+  /** @throws EventStoreError `contended` when too many already wait */
   async take<T>(name: string, work: () => Promise<T>): Promise<T> {
     const line = this.waiting.get(name) ?? { last: Promise.resolve(), count: 0 };
     if (line.count >= MAX_WAITING) {

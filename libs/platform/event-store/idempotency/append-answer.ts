@@ -2,16 +2,16 @@ import { EventStoreError } from '../event-store.error';
 import { type EventStore } from '../event-store';
 import { type AppendRequest, type StoredEvent } from '../event-store.types';
 
-/** A caller's claim to have the same request answered the same way again (the Idempotency-Key header). */
+/** A caller's claim to the same answer for the same request (the Idempotency-Key header). */
 export interface IdempotencyClaim {
   /** Principal id: keys of different callers never meet. */
   caller: string;
   key: string;
-  /** Hex SHA-256 of what was asked; the same key with another hash is refused. */
+  /** Hex SHA-256 of the request; the same key with another hash is refused. */
   requestHash: string;
 }
 
-/** An answer as bytes, so that a repeated request gets the very same ones. */
+/** An answer as bytes, so that a repeated request gets exactly the same ones. */
 export interface AnswerBytes {
   status: number;
   body: Uint8Array;
@@ -44,7 +44,7 @@ export async function appendAndAnswer(
   return { ...given, replayed: false, eventIds: result.events.map(({ event }) => event.id) };
 }
 
-/** The answer that this claim got before, or null. @throws EventStoreError `idempotency_mismatch` */
+/** Returns the earlier answer of this claim, or null. @throws EventStoreError `idempotency_mismatch` */
 export async function findStoredAnswer(
   store: EventStore,
   claim: IdempotencyClaim | null,
@@ -61,7 +61,7 @@ export async function findStoredAnswer(
   return { status: stored.status, body: stored.body, replayed: true, eventIds: [] };
 }
 
-/** For a request that commits no event: the first answer under a claim is the answer from then on. */
+/** Answers a request that commits no event: the first answer under a claim stays its answer. */
 export async function answerOnce(
   store: EventStore,
   claim: IdempotencyClaim | null,

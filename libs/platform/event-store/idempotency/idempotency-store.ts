@@ -18,7 +18,7 @@ interface AnswerRow {
   body: Buffer;
 }
 
-/** Rows removed by one statement: a purge must never hold up the commits beside it. */
+/** Rows removed by one statement: a purge must never delay concurrent commits. */
 const PURGE_BATCH = 500;
 
 const STORED_ANSWER = {
@@ -26,7 +26,7 @@ const STORED_ANSWER = {
   text: 'SELECT request_hash, status, body FROM kernel.stored_answer($1, $2)',
 };
 
-/** Answers by caller and key. Those of appends are written by the append itself. */
+/** Answers by caller and key. Appends write theirs themselves. */
 export class IdempotencyStore {
   constructor(
     private readonly database: Database,
@@ -41,7 +41,7 @@ export class IdempotencyStore {
     return row ? { requestHash: row.request_hash, status: row.status, body: row.body } : null;
   }
 
-  /** The answer that counts, and whether it is this one. Waits for a commit with the same key that is under way. */
+  /** Returns the valid answer, and whether it is this one. Waits for a concurrent commit with the same key. */
   async record(record: AnswerRecord): Promise<{ stored: StoredAnswer; recorded: boolean }> {
     const { caller, key, requestHash, status, body } = record;
     for (;;) {
@@ -57,7 +57,7 @@ export class IdempotencyStore {
     }
   }
 
-  /** Returns how many were forgotten. Several processes may purge at once: what one has removed, the other skips. */
+  /** Returns how many were forgotten. Several processes may purge at once: each skips what another has removed. */
   async purge(signal: AbortSignal): Promise<number> {
     const before = new Date(this.now() - this.retentionMs).toISOString();
     let total = 0;

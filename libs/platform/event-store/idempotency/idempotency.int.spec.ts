@@ -173,7 +173,7 @@ describe('idempotency keys', () => {
         stores.map(({ store }, n) =>
           Promise.all([
             store.append(keyed('k', append(write(streams[n])))),
-            // Beside it in the group, and not to suffer from it.
+            // In the same group, and must not be affected by it.
             store.append(append(write(streams[n]))),
           ]),
         ),

@@ -11,9 +11,9 @@ const SEARCH_BATCH = 50;
 
 interface Page {
   events: StoredEvent[];
-  /** Whether others come behind them. */
+  /** Whether more rows follow. */
   more: boolean;
-  /** Where a query goes on that has given out the first `count` of them. */
+  /** Cursor with which the query continues after the first `count` of them. */
   cursorAfter: (count: number) => string;
 }
 
@@ -26,7 +26,8 @@ export class EventQueries {
   ) {}
 
   /**
-   * In the order of their time, within a shard in the order of `seq` (or, for one stream, of its versions: the same).
+   * Returns events in the order of time, within a shard in the order of `seq` (for one stream, of its versions: the
+   * same).
    */
   async query(query: EventQuery, shardOf: (stream: string) => number): Promise<EventPage> {
     const { events, more, cursorAfter } = await this.page(query, '', shardOf);
@@ -34,8 +35,8 @@ export class EventQueries {
   }
 
   /**
-   * A page of what `select` makes of the events of a query. What it makes null is left out: a filter over what no column
-   * says. A page that has looked at `examine` events ends there, however little it found.
+   * Returns a page of the results of `select` for the events of a query, without nulls: a filter over what no column
+   * has. A page ends after `examine` events, however little it found.
    */
   async search<T>(
     query: EventQuery,
@@ -95,8 +96,8 @@ export class EventQueries {
     const cursorAfter = (count: number): string => {
       const places = new Map(bounds);
       for (const { shard, place } of rows.slice(0, count)) places.set(shard, place);
-      // Newest first: what arrives after this page belongs before it. A shard that gave nothing out yet starts below its
-      // newest row of now, and one without a row has nothing to give at all.
+      // Newest first: events that arrive after this page belong before it. A shard without a returned row starts below
+      // its newest current row, and one without rows has nothing to return.
       if (order === 'newest') {
         for (const shard of shards) {
           if (places.has(shard)) continue;
@@ -110,7 +111,7 @@ export class EventQueries {
   }
 }
 
-/** Values that PostgreSQL takes; times as it understands them. */
+/** Returns values that PostgreSQL accepts, with times in its form. */
 function checkedFilter({ stream, type, actor, division, from, to }: EventFilter): EventFilter {
   const filter: EventFilter = {};
   for (const [name, value] of Object.entries({ stream, type, actor, division })) {

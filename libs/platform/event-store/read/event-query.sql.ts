@@ -1,6 +1,6 @@
 import { type EventQuery } from '../event-store.types';
 
-/** A page per shard: the rows after its bound, one more than the page holds. */
+/** Statement for a page per shard: the rows after its bound, one more than the page holds. */
 export interface QueryStatement {
   text: string;
   values: unknown[];
@@ -8,14 +8,14 @@ export interface QueryStatement {
 
 export type EventFilter = Omit<EventQuery, 'cursor' | 'limit' | 'order'>;
 
-/** Where events are queried: the log itself, or the audit index, which has the same columns and searches. */
+/** Schema of a query: the log itself, or the audit index, which has the same columns and searches. */
 export type QuerySchema = 'kernel' | 'kernel_index';
 
 export interface PageRequest {
   schema: QuerySchema;
   filter: EventFilter;
   order: 'oldest' | 'newest';
-  /** Shard -> last place given out (exclusive); shards left out start at the beginning of the order. */
+  /** Shard -> last returned place (exclusive); omitted shards start at the beginning of the order. */
   bounds: ReadonlyMap<number, number>;
   shards: readonly number[];
   rows: number;
@@ -23,15 +23,15 @@ export interface PageRequest {
 
 export interface PageRow {
   shard: number;
-  /** Place in the order of the query: `seq`, or `stream_version` when the query is for one stream. */
+  /** Place in the order of the query: `seq`, or `stream_version` for a query of one stream. */
   place: string;
   ts_ms: string;
   canonical: Buffer;
 }
 
 /**
- * One lateral scan per shard, each in index order, so that a page costs its rows and not the log. Times become places
- * first, by binary search. A query for one stream runs along the stream's own index.
+ * Builds one lateral scan per shard, each in index order, so that a page costs its rows and not the log. Binary search
+ * turns times into places first. A query for one stream uses the stream's own index.
  */
 export function eventQuery({ schema, filter, order, bounds, shards, rows }: PageRequest): QueryStatement {
   const { stream, type, actor, division, from, to } = filter;

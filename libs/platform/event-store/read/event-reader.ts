@@ -10,7 +10,7 @@ const STREAM_EVENTS = {
   text: 'SELECT canonical FROM kernel.stream_events($1, $2) AS canonical',
 };
 
-/** octet_length() of a large value reads its header only. */
+/** octet_length() of a large value reads only its header. */
 const PAGE = {
   name: 'kernel_page',
   text: `SELECT canonical FROM (
@@ -26,7 +26,7 @@ export class EventReader {
   constructor(private readonly database: Database) {}
 
   async getById(id: string): Promise<StoredEvent | null> {
-    // Anything else is the id of nothing, and PostgreSQL would refuse to compare it.
+    // Anything else is not an id, and PostgreSQL would refuse to compare it.
     if (!UUID.test(id)) return null;
     const [row] = await this.database.query<{ canonical: Buffer | null }>(EVENT_BY_ID, [id]);
     const canonical = row?.canonical;
@@ -47,7 +47,7 @@ export class EventReader {
     return rows.map(storedEvent);
   }
 
-  /** So many events at most, and no further one behind so many canonical bytes. At least one, if there is one. */
+  /** Returns at most so many events, and no further one after so many canonical bytes. At least one, if one exists. */
   async page(
     shard: number,
     afterSeq: number,
@@ -57,7 +57,7 @@ export class EventReader {
     return rows.map(storedEvent);
   }
 
-  /** Of some types alone: along the index of types, however much else the shard holds. */
+  /** Reads events of some types only: along the index of types, however much else the shard contains. */
   async readTypes(
     shard: number,
     afterSeq: number,
@@ -74,7 +74,10 @@ export class EventReader {
     return rows.map(storedEvent);
   }
 
-  /** RFC 6962 leaf hashes of canonical bytes: hashed where the bytes are, so that 32 of each come over the wire. */
+  /**
+   * RFC 6962 leaf hashes of canonical bytes: the server computes them, so that only 32 bytes of each come over the
+   * wire.
+   */
   async leafHashes(shard: number, afterSeq: number, limit: number): Promise<Buffer[]> {
     const rows = await this.database.query<{ leaf: Buffer }>(
       `SELECT sha256('\\x00'::bytea || canonical) AS leaf FROM kernel.events
@@ -92,7 +95,7 @@ export class EventReader {
     return rows.map(storedEvent);
   }
 
-  /** The first position of a shard that is not earlier than a time; one behind the head when there is none. */
+  /** The first position of a shard that is not earlier than a time; one after the head when there is none. */
   async firstSeqAt(shard: number, ts: string): Promise<number> {
     const [row] = await this.database.query<{ seq: string }>(
       'SELECT kernel.first_seq_at($1, $2::timestamptz) AS seq',
@@ -101,7 +104,7 @@ export class EventReader {
     return Number(row?.seq);
   }
 
-  /** What a key signed in a shard from a position on: reads that part of the shard once, on the server. */
+  /** Range that a key signed in a shard from a position on: reads that part of the shard once, on the server. */
   async signedBy(kid: string, shard: number, fromSeq: number): Promise<SignedRange | null> {
     const [row] = await this.database.query<{ first: string | null; last: string; count: string }>(
       `SELECT min(seq) AS first, max(seq) AS last, count(*) AS count

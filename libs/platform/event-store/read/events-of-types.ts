@@ -2,7 +2,7 @@ import { type EventStore } from '../event-store';
 import { type StoredEvent } from '../event-store.types';
 import { MAX_PAGE } from '../limits';
 
-/** Every event of these types, type after type: for what happens a few times a year. */
+/** Every event of these types, type after type: for events that occur a few times a year. */
 export async function eventsOfTypes(
   store: Pick<EventStore, 'query'>,
   types: readonly string[],

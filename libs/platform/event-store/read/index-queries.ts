@@ -9,7 +9,7 @@ import { type Named, namedEvents } from './named-events.sql';
 import { unavailable } from '../tail/event-tail';
 
 export interface IndexQueriesOptions {
-  /** Initialised; stays the caller's. A role that may read the audit index is enough. */
+  /** Initialised; owned by the caller. A role that may read the audit index is enough. */
   dataSource: DataSource;
   shards: number;
   limits?: Partial<Pick<EventStoreLimits, 'storeTimeoutMs'>>;
@@ -34,7 +34,7 @@ export class IndexQueries {
   }
 
   /**
-   * Events whose payload names an event or an upgrade, the oldest first. An upgrade's own events are not among them.
+   * Events whose payload names an event or an upgrade, oldest first. They do not include an upgrade's own events.
    * @throws EventStoreError `store_unavailable`
    */
   async naming(named: Named, limit: number): Promise<StoredEvent[]> {

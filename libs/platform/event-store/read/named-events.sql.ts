@@ -1,11 +1,13 @@
-/** What payloads of events can name: an event, in `because`, or an upgrade, in `upgradeId`, behind a position of its own. */
+/**
+ * Things that payloads can name: an event, in `because`, or an upgrade, in `upgradeId`, after a position of its own.
+ */
 export type Named =
   | { readonly because: string }
   | { readonly upgradeId: string; readonly shard: number; readonly afterSeq: number };
 
 /**
- * Text, so planned each time: the plan depends on how many events name something at all. The first condition is that of
- * the index, which holds no others.
+ * Returns text, so planned each time: the plan depends on how many events name anything at all. The first condition is
+ * that of the index, which contains no others.
  */
 export function namedEvents(named: Named, limit: number): { text: string; values: unknown[] } {
   const select = (condition: string) => `

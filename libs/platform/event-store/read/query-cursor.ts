@@ -3,8 +3,8 @@ import { type EventFilter } from './event-query.sql';
 import { EventStoreError } from '../event-store.error';
 
 /**
- * Where a query stands: the last place given out in each shard. Each shard is a log read in its own order, so nothing
- * is skipped or given twice while events arrive, whatever their clocks say.
+ * Position of a query: the last returned place in each shard. Each shard is a log read in its own order, so nothing is
+ * skipped or returned twice while events arrive, whatever their clocks say.
  */
 export type QueryPlaces = ReadonlyMap<number, number>;
 

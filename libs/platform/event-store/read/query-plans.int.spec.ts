@@ -13,7 +13,7 @@ import {
 const EVENTS = 50_000;
 const ANSWERS = 20_000;
 
-/** Rows that only their columns matter of; the guards hold for them as for any. */
+/** Rows of which only the columns matter; the guards apply to them as to any. */
 const FILL = `
   WITH head AS (SELECT seq FROM kernel.shard_head WHERE shard = 0), moved AS (
     UPDATE kernel.shard_head SET seq = seq + ${EVENTS}, hash = sha256('${EVENTS}'), ts = '2026-02-01' RETURNING shard
@@ -28,7 +28,7 @@ const FILL_ANSWERS = `
   INSERT INTO kernel.idempotency
   SELECT 'service-1', 'old-' || n, 'h', 200, '{}', now() FROM generate_series(1, ${ANSWERS}) n`;
 
-/** What the server did to the two tables that grow, since the counters were last read. */
+/** Work of the server on the two growing tables since the last reading of the counters. */
 interface Work {
   sequentialScans: number;
   /** Rows read, through an index or not. */
@@ -59,7 +59,7 @@ describe('no hot statement scans a table', () => {
     return { sequentialScans: Number(rows[0]?.scans), rows: Number(rows[0]?.rows) };
   }
 
-  /** A session reports what it did when it ends at the latest. */
+  /** Waits for the sessions' end: a session reports its work at its end at the latest. */
   async function sessionsGone(): Promise<void> {
     for (;;) {
       const { rowCount } = await admin.query(

@@ -8,8 +8,8 @@ interface Runner {
 const ACTOR = JSON.stringify({ id: 'replay', kind: 'system', roles: [] });
 
 /**
- * From now on only who restores may append: the trigger on kernel.events refuses everybody else. Whether it was so
- * before. The change is recorded in the chain when the store is whole again.
+ * Allows only the restore to append from now on: the trigger on kernel.events refuses everyone else. Returns whether
+ * this was already so. The chain records the change when the store is complete again.
  */
 export async function beginRestoring(runner: Runner, reason: string): Promise<boolean> {
   const [mode] = (await runner.query('SELECT mode, restoring FROM kernel.mode FOR UPDATE')) as {
@@ -17,7 +17,7 @@ export async function beginRestoring(runner: Runner, reason: string): Promise<bo
     restoring: boolean;
   }[];
   if (mode?.restoring === true) return true;
-  // Whoever is committing a group now is waited for; whoever comes later meets the trigger.
+  // Waits for a running commit of a group; later ones meet the trigger.
   await runner.query('SELECT FROM kernel.shard_head FOR UPDATE');
   await runner.query(
     `UPDATE kernel.mode SET mode = 'safe-mode', restoring = true, reason = $1, actor = $2::jsonb, since = clock_timestamp()`,
@@ -27,7 +27,7 @@ export async function beginRestoring(runner: Runner, reason: string): Promise<bo
   return false;
 }
 
-/** Back to the mode that was in force before. */
+/** Restores the previous mode. */
 export async function endRestoring(runner: Runner, reason: string): Promise<void> {
   const [mode] = (await runner.query('SELECT restoring FROM kernel.mode FOR UPDATE')) as {
     restoring: boolean;
@@ -41,7 +41,7 @@ export async function endRestoring(runner: Runner, reason: string): Promise<void
     `UPDATE kernel.mode SET mode = $3, restoring = false, reason = $1, actor = $2::jsonb, since = clock_timestamp()`,
     [reason, ACTOR, before],
   );
-  // From safe-mode to safe-mode is no change: it was entered by a person, who also leaves it.
+  // From safe-mode to safe-mode is no change: a person entered it, and a person leaves it.
   if (before !== 'safe-mode') await note(runner, 'safe-mode', before, reason);
 }
 

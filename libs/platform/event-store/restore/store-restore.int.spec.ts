@@ -13,7 +13,7 @@ describe('StoreRestore', () => {
   const signer = new InProcessSigner();
   let lost: TestDatabase;
   let database: TestDatabase;
-  /** By shard: what was in the store that was lost. */
+  /** Events of the lost store, by shard. */
   let chain: StoredEvent[][];
   let restores: StoreRestore[];
 

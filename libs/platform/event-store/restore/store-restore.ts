@@ -9,23 +9,23 @@ import { migrate } from '../schema/migrate';
 const CHUNK = 500;
 
 export interface StoreRestoreOptions {
-  /** As the schema's owner. */
+  /** URL of the database, as the schema's owner. */
   ownerUrl: string;
   origin: string;
   shards: number;
-  /** Whose event it is: the one column that is no part of the event's bytes. */
+  /** Division of an event: the one column that is not part of the event's bytes. */
   divisionOf: (event: StoredEvent['event']) => string | null;
-  /** Shown as the reason of the mode that is in force meanwhile, and recorded with it. */
+  /** Reason of the mode during the restore, shown and recorded with it. */
   reason: string;
 }
 
 /**
- * Fills an event store again with events that were its own once. Whoever uses it has verified them; this sees to it
- * that nobody else appends meanwhile, that what is there already is the same, and that nothing else gets in.
+ * Refills an event store with its own earlier events. The caller has verified them; this ensures that no one else
+ * appends meanwhile, that existing events are the same, and that nothing else gets in.
  *
  * An empty database is marked as being restored before anything else happens to it: a kernel that starts on it must not
- * begin a second chain. One that holds events is marked by the first event that is added, so that a mistaken run over a
- * store that is whole changes nothing.
+ * begin a second chain. One with events is marked by the first added event, so that a mistaken run over a complete
+ * store changes nothing.
  */
 export class StoreRestore {
   private constructor(
@@ -36,7 +36,7 @@ export class StoreRestore {
     private readonly ends: Map<number, ShardHead>,
   ) {}
 
-  /** @throws EventStoreError `chain_mismatch`, `invalid_request` when another restore is under way */
+  /** @throws EventStoreError `chain_mismatch`, `invalid_request` when another restore is running */
   static async open(options: StoreRestoreOptions): Promise<StoreRestore> {
     const { ownerUrl, origin, shards, reason } = options;
     await migrate(ownerUrl, { origin, shards, restore: reason });
@@ -68,7 +68,7 @@ export class StoreRestore {
     }
   }
 
-  /** The ends of all shards as they are now. */
+  /** The current ends of all shards. */
   heads(): ShardHead[] {
     return [...this.ends.values()];
   }
@@ -80,8 +80,8 @@ export class StoreRestore {
   }
 
   /**
-   * Events of one shard, in order, from anywhere up to right behind its end: those that are there are compared byte for
-   * byte, the others are added. Returns the first that is another one than the store has, or null.
+   * Adds events of one shard, in order, starting anywhere up to directly after its end: existing ones are compared byte
+   * for byte, the others are added. Returns the first one that differs from the store's, or null.
    */
   async add(shard: number, events: readonly StoredEvent[]): Promise<StoredEvent | null> {
     for (let from = 0; from < events.length; from += CHUNK) {
@@ -95,13 +95,13 @@ export class StoreRestore {
     return null;
   }
 
-  /** Everything is there again: the kernel may go on. */
+  /** Ends the restore: everything exists again, and the kernel may continue. */
   async finish(reason: string): Promise<void> {
     await this.dataSource.transaction((runner) => endRestoring(runner, reason));
   }
 
   async close(): Promise<void> {
-    // The server would let go of it when it notices that the session is over, which may be after the next run has begun.
+    // The server would release it when it notices the end of the session, which may be after the next run has begun.
     await this.lock.query('SELECT pg_advisory_unlock_all()').catch(() => undefined);
     await this.lock.release();
     await this.dataSource.destroy();

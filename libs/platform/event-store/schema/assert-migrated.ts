@@ -4,7 +4,7 @@ import { MIGRATIONS } from './data-source';
 import { EventStoreError } from '../event-store.error';
 import { DEFAULT_LIMITS } from '../limits';
 
-/** Triggers that must be there and always on. */
+/** Triggers that must exist and always be on. */
 const GUARDS = [
   'events_refuse_change',
   'events_refuse_discontinuity',
@@ -26,8 +26,8 @@ export async function assertMigrated(
   dataSource: DataSource,
   expected?: { origin: string; shards: number },
 ): Promise<void> {
-  // Each statement is bounded and gives its connection up when there is no answer: probes come again and again, and
-  // would otherwise hold every connection to a server that went away without a word.
+  // Each statement is bounded and drops its connection without an answer: probes repeat, and would otherwise hold every
+  // connection to a server that silently disappeared.
   const database = new Database(dataSource, DEFAULT_LIMITS.storeTimeoutMs);
   const query = async <T extends object>(sql: string, parameters: unknown[] = []): Promise<T[]> => {
     try {
@@ -41,7 +41,7 @@ export async function assertMigrated(
       );
     }
   };
-  // By the catalogue: looking the table up by name is an error for a role that may not use the schema.
+  // By the catalogue: a lookup of the table by name is an error for a role that may not use the schema.
   const [present] = await query<{ usable: boolean }>(
     `SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS usable
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -13,7 +13,7 @@ import { SignerSwitch1764800000000 } from './migrations/1764800000000-signer-swi
 
 export const SCHEMA = 'kernel';
 
-/** In the order they run. */
+/** Migrations in the order they run. */
 export const MIGRATIONS = [
   EventLog1764000000000,
   Relay1764100000000,

@@ -20,7 +20,7 @@ describe('the schema', () => {
     });
   };
 
-  /** For tests that are refused everything, and so leave no trace. */
+  /** One database for tests in which everything is refused, and which so leave no trace. */
   const allInOneDatabaseWithEvents = (): void => {
     beforeAll(async () => {
       database = await postgres().createDatabase();
@@ -291,7 +291,7 @@ describe('the schema', () => {
   describe('rows only continue a shard', () => {
     allInOneDatabaseWithEvents();
 
-    /** The last row again, as another event at another place. */
+    /** Statement that inserts the last row again, as another event at another place. */
     const insert = (seq: number, version = seq): string =>
       `INSERT INTO kernel.events SELECT shard, ${seq}, gen_random_uuid(), ts, type, 'forged/1', ${version}, actor_id, division, signer_kid, hash, canonical
        FROM kernel.events WHERE seq = 3`;

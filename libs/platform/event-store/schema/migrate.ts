@@ -13,25 +13,25 @@ const LOCK = `hashtextextended('illuvrse-kernel/migrate', 0)`;
 export interface MigrateOptions {
   /** Names this kernel, `kernel.example.com/prod`; under every hash, so fixed for the life of the database. */
   origin: string;
-  /** Fixed too: a stream's shard follows from it. */
+  /** Also fixed: a stream's shard follows from it. */
   shards: number;
   /** An existing role that gets exactly the rights the kernel needs at run time. */
   runtimeRole?: string;
-  /** The same for the workers behind the store. Nothing is granted to a role that is left out. */
+  /** The same for the workers behind the store. Without a role, nothing is granted. */
   workerRole?: string;
   /**
-   * The chain exists already, elsewhere (in the archive): a database without an event is marked as being restored, for
-   * this reason, in the transaction that makes it usable. One that holds events stays as it is.
+   * The chain already exists elsewhere (in the archive): a database without an event is marked as being restored, for
+   * this reason, in the transaction that makes it usable. One with events stays as it is.
    */
   restore?: string;
 }
 
 /**
- * Brings the schema up to date and records origin and shard count. Run as the role that owns the schema; as often as
- * you like, from as many places at once as you like.
+ * Brings the schema up to date and records origin and shard count. Run it as the role that owns the schema, as often
+ * and from as many places at once as you like.
  *
- * @throws EventStoreError `chain_mismatch` when the database holds another chain; `invalid_request` for options that
- * cannot be
+ * @throws EventStoreError `chain_mismatch` when the database holds another chain; `invalid_request` for
+ * impossible options
  */
 export async function migrate(ownerUrl: string, options: MigrateOptions): Promise<void> {
   validate(options);
@@ -39,14 +39,14 @@ export async function migrate(ownerUrl: string, options: MigrateOptions): Promis
     url: ownerUrl,
     poolSize: 3,
     applicationName: 'kernel-migrate',
-    // An index over a long log takes as long as it takes.
+    // An index over a long log may take any time.
     statementTimeoutMs: 0,
   });
   try {
     const runner = dataSource.createQueryRunner();
     try {
       await runner.query(`SELECT pg_advisory_lock(${LOCK})`);
-      // Not IF NOT EXISTS: that wants the right to create schemas even where a DBA has made this one.
+      // Not IF NOT EXISTS: that requires the right to create schemas even where a DBA has created this one.
       const [schema] = (await runner.query(`SELECT to_regnamespace('${SCHEMA}') IS NOT NULL AS there`)) as {
         there: boolean;
       }[];
@@ -69,7 +69,7 @@ export async function migrate(ownerUrl: string, options: MigrateOptions): Promis
 }
 
 function validate({ origin, shards, runtimeRole, workerRole }: MigrateOptions): void {
-  // It stands on a line of its own in every signing input (formats, section 2).
+  // It is on a line of its own in every signing input (formats, section 2).
   if (origin === '' || origin.length > 255 || /[\p{Cc}\s]/u.test(origin)) {
     throw new EventStoreError(
       'invalid_request',

@@ -3,7 +3,7 @@ import { SCHEMA } from './data-source';
 import { EventStoreError } from '../event-store.error';
 import { INDEX_SCHEMA } from './migrations/audit-index.schema';
 
-/** Rights of the kernel's role at run time, whole: what is not here it does not have. */
+/** All rights of the kernel's role at run time: it has no others. */
 const RUNTIME_RIGHTS = [
   'SELECT, INSERT ON kernel.events',
   'SELECT, UPDATE (seq, hash, ts) ON kernel.shard_head',
@@ -33,7 +33,7 @@ const RUNTIME_RIGHTS = [
   'EXECUTE ON FUNCTION kernel_index.first_version_at(text, timestamptz)',
 ];
 
-/** Rights of the role of relay, indexer, archiver and auditor: they read the chain and write only what is theirs. */
+/** Rights of the role of relay, indexer, archiver and auditor: they read the chain and write only their own data. */
 const WORKER_RIGHTS = [
   'SELECT ON kernel.events',
   'SELECT ON kernel.shard_head',
@@ -55,12 +55,12 @@ const WORKER_RIGHTS = [
   'SELECT, INSERT, UPDATE ON kernel.legal_holds',
 ];
 
-/** Rights on the index's tables: those that are there, and those that a rebuild will put in their place. */
+/** Rights on the index's tables: the existing ones, and those that a rebuild will put in their place. */
 const INDEX_RIGHTS = { runtime: 'SELECT', worker: 'SELECT, INSERT' };
 
 const RIGHTS = { runtime: RUNTIME_RIGHTS, worker: WORKER_RIGHTS };
 
-/** Gives a role exactly its rights. @throws EventStoreError `invalid_request` for a role that cannot have them */
+/** Grants a role exactly its rights. @throws EventStoreError `invalid_request` for a role that cannot have them */
 export async function grant(runner: QueryRunner, kind: 'runtime' | 'worker', role: string): Promise<void> {
   const found = (await runner.query(
     `SELECT quote_ident(rolname) AS name, pg_has_role(rolname, current_user, 'MEMBER') AS owns

@@ -3,8 +3,8 @@ import { ChannelListener, type Database } from '#platform/postgres';
 
 const CHANNEL = 'kernel_events';
 /**
- * Notifications of one process at most this often: a notifying transaction holds a lock that all of them share, so it
- * stays out of the commit of the events themselves.
+ * Minimum interval of one process's notifications: a notifying transaction holds a lock that all of them share, so it
+ * is separate from the commit of the events themselves.
  */
 const NOTIFY_INTERVAL_MS = 10;
 
@@ -34,7 +34,7 @@ export class AppendNotifications {
     );
   }
 
-  /** Tells other processes, soon, that this shard grew. Never fails: they poll as well. */
+  /** Tells other processes soon that this shard grew. Never fails: they poll as well. */
   notify(shard: number): void {
     if (this.stopping.signal.aborted) return;
     this.pending.add(shard);
@@ -54,7 +54,7 @@ export class AppendNotifications {
     }
   }
 
-  /** Starts to listen, if it does not yet. */
+  /** Starts to listen, unless it already does. */
   listen(): void {
     this.listener.listen();
   }

@@ -28,9 +28,9 @@ export class EventTail {
   }
 
   /**
-   * Every event of a shard after a position, in `seq` order, without end: pages as they come, each once. Commit order
-   * is `seq` order, so nothing can appear behind the cursor. Ends when `signal` is aborted or this is closed; a
-   * database that is away is waited for.
+   * Yields every event of a shard after a position, in `seq` order, without end: pages as they come, each once. Commit
+   * order is `seq` order, so nothing can appear before the cursor later. Ends when `signal` is aborted or this is
+   * closed; waits for an unreachable database.
    */
   async *follow(
     shard: number,
@@ -56,7 +56,7 @@ export class EventTail {
     }
   }
 
-  /** This process appended: wakes its own tails at once, and those of others soon. */
+  /** Wakes the tails of this process, which appended, at once, and those of others soon. */
   appended(shard: number): void {
     this.wakeUps[shard]?.signal();
     this.notifications.notify(shard);
@@ -69,7 +69,7 @@ export class EventTail {
   }
 }
 
-/** There may be more behind it. */
+/** Whether more events may follow. */
 function isFull(page: readonly StoredEvent[]): boolean {
   return (
     page.length >= MOST.events || page.reduce((sum, { bytes }) => sum + bytes.byteLength, 0) >= MOST.bytes

@@ -132,7 +132,7 @@ describe('tail', () => {
     const [reader, writer] = await Promise.all([open({ limits: { tailPollMs: 50 } }), open()]);
     const tail = follow(reader);
     await until(async () => (await asSuperuser(LISTENERS)) === 1, 'it listens');
-    // Kept from coming back: the role may not connect any more, only stay.
+    // Prevents a reconnect: the role may not open connections any more, only keep them.
     await asSuperuser(`ALTER ROLE ${postgres().runtimeRole} CONNECTION LIMIT 0`);
     try {
       expect(await asSuperuser(TERMINATE_LISTENER)).toBe(1);

@@ -8,16 +8,16 @@ import { type workerSettings } from './worker-settings';
 export type WorkerSettings = Config<ReturnType<typeof workerSettings>>;
 
 export interface WorkerConnection {
-  /** As pg_stat_activity shows it. */
+  /** Name in pg_stat_activity. */
   readonly name: string;
   readonly connections: number;
-  /** For workers some of whose statements look at every row; 0: no limit. */
+  /** Limit for workers with statements that read every row; 0: no limit. */
   readonly statementTimeoutMs?: number;
 }
 
 /**
- * The database of this kernel, as the workers' role.
- * @throws EventStoreError when its schema, its chain or the role's rights are not what they must be
+ * Opens the database of this kernel, as the workers' role.
+ * @throws EventStoreError when its schema, its chain or the role's rights are wrong
  */
 export async function openAsWorker(
   { origin, shards, databaseUrl }: WorkerSettings,

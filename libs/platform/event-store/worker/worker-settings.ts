@@ -1,6 +1,9 @@
 import { matching, type MemberDefinition, url, wholeNumber } from '#platform/process';
 
-/** Whose events a worker works on, and where they are: settings that workers spread into their own `defineConfig`, first. */
+/**
+ * Settings for the kernel of a worker's events, and their place; workers spread them into their own `defineConfig`,
+ * first.
+ */
 export const workerSettings = (done: 'published' | 'indexed' | 'archived' | 'audited') =>
   ({
     KERNEL_ORIGIN: {

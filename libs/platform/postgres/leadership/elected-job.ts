@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { standForElection, type Term } from './stand-for-election';
 
-/** After a look that failed: mostly because the database is away. */
+/** Pause after a failed look: mostly because the database is unreachable. */
 const RETRY_MS = 2_000;
 
-/** A process that may lead. */
+/** A process that may become the leader. */
 export abstract class Candidate {
-  /** Of PostgreSQL itself, not of a pooler. */
+  /** URL of PostgreSQL itself, not of a pooler. */
   abstract readonly databaseUrl: string;
   /** Names this process to people. */
   abstract readonly holder: string;
@@ -14,9 +14,9 @@ export abstract class Candidate {
 
 export interface ElectedJobOptions {
   readonly candidate: Candidate;
-  /** Of the job: one process does it at a time. */
+  /** Name of the job: one process does it at a time. */
   readonly name: string;
-  /** Between two looks. */
+  /** Interval between two looks. */
   readonly everyMs: number;
   readonly logger: { warn(message: string): void; error(message: string): void };
   /** Whether it may work at all now; a mode may forbid it. */
@@ -28,7 +28,7 @@ export interface ElectedJobOptions {
   readonly onTerm: (leading: boolean) => void;
 }
 
-/** A job that one process at a time does, look by look, for as long as it leads. */
+/** A job that one process at a time does, look by look, for as long as it is the leader. */
 export class ElectedJob {
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();

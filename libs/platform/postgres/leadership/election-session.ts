@@ -8,8 +8,8 @@ import { answerWithin } from '#platform/resilience';
 const KEY = `hashtextextended('illuvrse-kernel/leadership/' || $1, 0)`;
 
 /**
- * Lock and epoch in one statement: once the server has it, no freezing of this process leaves a lock without its row.
- * MATERIALIZED, so that the lock is asked for once.
+ * Lock and epoch in one statement: once the server has it, a freeze of this process cannot leave a lock without its
+ * row. MATERIALIZED, so that the lock is requested once.
  */
 const WIN = `
   WITH lock AS MATERIALIZED (SELECT pg_try_advisory_lock(${KEY}) AS taken)
@@ -21,9 +21,9 @@ const WIN = `
   RETURNING epoch`;
 
 /**
- * A holder that let its lease run out is frozen or cut off, while its session and so its lock may live on for as long
- * as TCP keeps them. Only the session that the row names is ended, and only while it holds the lock: not that of who
- * was elected meanwhile. A role may end sessions of its own role.
+ * Ends the session of a holder whose lease has expired: it is frozen or cut off, while its session and so its lock may
+ * live on for as long as TCP keeps them. Ends only the session that the row names, and only while it holds the lock:
+ * not that of a leader elected meanwhile. A role may end sessions of its own role.
  */
 const END_EXPIRED = `
   SELECT pg_terminate_backend(k.pid) AS ended
@@ -38,11 +38,11 @@ const RENEW = `
   WHERE name = $1 AND epoch = $2 AND backend_pid = pg_backend_pid()`;
 
 /**
- * The one session that stands for a candidate. It must reach PostgreSQL itself: a pooler that gives each transaction
- * another session would give the lock to somebody else.
+ * The one session that represents a candidate. It must reach PostgreSQL itself: a pooler that gives each transaction
+ * another session would give the lock to another client.
  */
 export class ElectionSession {
-  /** Settles with the reason when the connection is gone. */
+  /** Settles with the reason when the connection is lost. */
   readonly lost: Promise<string>;
 
   private constructor(
@@ -62,7 +62,7 @@ export class ElectionSession {
       application_name: `leadership ${name}`.slice(0, 63),
       connectionTimeoutMillis: leaseMs,
       keepAlive: true,
-      // The server gives up what this side no longer waits for.
+      // The server cancels statements that this side no longer waits for.
       statement_timeout: leaseMs,
     });
     const session = new ElectionSession(client, name, leaseMs);
@@ -75,19 +75,19 @@ export class ElectionSession {
     return session;
   }
 
-  /** The epoch of the new term, or null while somebody else holds the lock. */
+  /** Returns the epoch of the new term, or null while another candidate holds the lock. */
   async win(holder: string): Promise<number | null> {
     const [row] = await this.query<{ epoch: string }>(WIN, [this.name, holder, this.leaseMs]);
     return row === undefined ? null : Number(row.epoch);
   }
 
-  /** Ends the session of a holder whose lease has run out. Whether there was one. */
+  /** Ends the session of a holder whose lease has expired. Returns whether there was one. */
   async endExpired(): Promise<boolean> {
     const rows = await this.query<{ ended: boolean }>(END_EXPIRED, [this.name]);
     return rows.some(({ ended }) => ended);
   }
 
-  /** False when the term is another's by now. */
+  /** Renews the lease; false when the term is another holder's by now. */
   async renew(epoch: number, withinMs: number): Promise<boolean> {
     const { rowCount } = await this.bounded(
       this.client.query(RENEW, [this.name, epoch, this.leaseMs]),
@@ -96,7 +96,7 @@ export class ElectionSession {
     return rowCount === 1;
   }
 
-  /** Gives the lock back at once; a server that does not answer gets no goodbye. */
+  /** Releases the lock at once; does not wait for a server that does not answer. */
   async close(): Promise<void> {
     await this.bounded(this.client.end(), this.leaseMs).catch(() => undefined);
     this.cut();

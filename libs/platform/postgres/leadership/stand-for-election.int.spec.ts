@@ -4,7 +4,7 @@ import { FaultyWire, type TestDatabase, withOwnPostgres } from '#dev/testing';
 import { ElectionSession } from './election-session';
 import { type ElectionOptions, standForElection, type Term } from './stand-for-election';
 
-/** Short enough to be waited for, long beside a busy machine's pauses. */
+/** Short enough to wait for, long compared with a busy machine's pauses. */
 const LEASE_MS = 1_500;
 
 interface Candidate {
@@ -34,7 +34,7 @@ describe('standForElection', () => {
     await database.drop();
   });
 
-  /** Leads until its term is over, unless told what to do. */
+  /** Stands for election and, unless told what to do, is the leader until its term is over. */
   function stand(
     options: Partial<ElectionOptions> = {},
     lead: (term: Term) => Promise<void> = untilOver,
@@ -149,7 +149,7 @@ describe('standForElection', () => {
   });
 
   it('takes over from a holder that is frozen while its session lives, and fences it', async () => {
-    // What SIGSTOP leaves: a session with the lock, from which nothing comes any more.
+    // Like after SIGSTOP: a session with the lock that sends nothing any more.
     const frozen = await ElectionSession.open(database.workerUrl, 'job', LEASE_MS);
     try {
       expect(await frozen.win('frozen')).toBe(1);
@@ -193,9 +193,9 @@ describe('standForElection', () => {
     const leader = stand();
     await until(() => leader.terms.length === 1, 'a leader');
     const rival = stand();
-    // Somebody wrote an old time; the holder is well and renews long before its lease ends.
+    // Someone wrote an old time; the holder is healthy and renews long before its lease ends.
     await query(`UPDATE kernel.leadership SET backend_pid = 1, expires_at = now() - interval '1 hour'`);
-    // The row no longer names the holder's session: nobody may end it, and the holder itself finds out.
+    // The row no longer names the holder's session: no one may end it, and the holder itself notices.
     await until(() => leader.ended.length === 1, 'the end of the term');
     expect(leader.ended[0]).toBe('another candidate was elected');
     expect(rival.takeOvers).toBe(0);

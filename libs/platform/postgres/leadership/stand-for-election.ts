@@ -2,22 +2,22 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ElectionSession } from './election-session';
 
 /**
- * How long others wait for a holder that went silent. Long beside any pause of a healthy process (garbage collection,
- * a busy machine), short beside what a backlog costs. A holder that was killed is followed at once all the same: its
- * lock goes with its session.
+ * How long others wait for a silent holder. Long compared with any pause of a healthy process (garbage collection, a
+ * busy machine), short compared with the cost of a backlog. A killed holder is replaced at once nevertheless: its lock
+ * ends with its session.
  */
 export const DEFAULT_LEASE_MS = 5_000;
 /** Renewals per lease, so that one may fail. */
 const RENEWALS = 4;
-/** How often a candidate asks for the lock; PostgreSQL tells nobody that one is free without holding a statement open. */
+/** Interval at which a candidate asks for the lock; PostgreSQL announces a free one only to an open statement. */
 const DEFAULT_POLL_MS = 250;
-/** Before standing again. */
+/** Pause before the next candidacy. */
 const RECONNECT_MS = 250;
 
 export interface ElectionOptions {
-  /** Of PostgreSQL itself, not of a pooler; the role may write kernel.leadership. One connection stays open for it. */
+  /** URL of PostgreSQL itself, not of a pooler; the role may write kernel.leadership. One connection stays open. */
   url: string;
-  /** Of the job, `outbox-relay/0`: at most one leads under it. */
+  /** Name of the job, `outbox-relay/0`: it has at most one leader. */
   name: string;
   /** Names this candidate to people. */
   holder: string;
@@ -32,35 +32,35 @@ export interface ElectionObserver {
   onEnded?(term: Term, reason: string): void;
   /** The session of a frozen holder was ended. */
   onTakeOver?(): void;
-  /** PostgreSQL cannot be asked; tried again. */
+  /** PostgreSQL is unreachable; tried again. */
   onUnavailable?(error: Error): void;
 }
 
-/** One time of leading. */
+/** One term as the leader. */
 export interface Term {
   readonly name: string;
   /**
-   * Higher than that of every term before it. Fences: a row that only the leader may change carries the epoch of the
-   * leader that took it up, and each statement compares it. The signal below is a courtesy; this is the guarantee.
+   * Higher than that of every earlier term. Fences: a row that only the leader may change carries the epoch of the
+   * leader that took it over, and each statement compares it. The signal below is a courtesy; this is the guarantee.
    */
   readonly epoch: number;
-  /** Aborted when the term is over: the lease ran out, the session was lost, or the candidate was told to stop. */
+  /** Aborted when the term is over: the lease expired, the session was lost, or the candidate was told to stop. */
   readonly signal: AbortSignal;
-  /** Whether the lease runs by this process's own clock: to be asked right before what cannot be taken back. */
+  /** Whether the lease still runs by this process's own clock: check directly before irreversible steps. */
   holds(): boolean;
 }
 
 /**
  * Waits to be elected, then runs `lead` for as long as the term lasts, again and again until `signal` is aborted.
  *
- * Mutual exclusion is a session advisory lock; the row in kernel.leadership has a lease on top, renewed on that very
- * session. A killed holder loses the lock with its session. A frozen one keeps both, so when its lease has run out the
- * next candidate ends its session and is elected with a higher epoch. Time is the database's for the candidates and a
- * monotonic clock for the holder, which counts from before it asked for the renewal: it stops no later than others
- * start, as long as it runs. A holder that is frozen and woken may act before it notices; the epoch is for that.
+ * Mutual exclusion is a session advisory lock; the row in kernel.leadership adds a lease, renewed on that very session.
+ * A killed holder loses the lock with its session. A frozen one keeps both, so when its lease has expired the next
+ * candidate ends its session and is elected with a higher epoch. Candidates use the database's time; the holder uses a
+ * monotonic clock and counts from before it asked for the renewal: it stops no later than others start, as long as it
+ * runs. A holder that is frozen and woken may act before it notices; the epoch protects against that.
  *
- * A `lead` that resolves before that resigns. What it throws while it holds the term is passed on; what it throws after
- * the term's end is a consequence of it, and the candidate stands again.
+ * A `lead` that resolves before that resigns. An error that it throws during the term is passed on; one after the
+ * term's end is a consequence of it, and the candidate stands again.
  */
 export async function standForElection(
   options: ElectionOptions,
@@ -85,12 +85,12 @@ export async function standForElection(
   }
 }
 
-/** What `lead` threw while it held the term, on its way past the handling of a database that is away. */
+/** Carries an error that `lead` threw during its term past the handling of an unreachable database. */
 class LeaderFailed extends Error {}
 
 interface Victory {
   epoch: number;
-  /** `performance.now()` before it was asked for. */
+  /** `performance.now()` before the request. */
   askedAt: number;
 }
 

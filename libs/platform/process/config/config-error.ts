@@ -1,8 +1,8 @@
 import { CodedError } from '#evidence';
 
-/** What is wrong with one setting, and what to do about it. Never holds the value of a secret. */
+/** Problem with one setting, and its remedy. Never contains the value of a secret. */
 export interface ConfigProblem {
-  /** The variable as it is, or should be, in the environment. */
+  /** Name of the variable as it is, or should be, in the environment. */
   readonly member: string;
   readonly problem: string;
 }

@@ -7,9 +7,9 @@ export interface MemberDefinition {
   readonly schema: z.ZodType<unknown, string | undefined>;
   /** One or two plain sentences for the person who sets it. */
   readonly description: string;
-  /** As it would be written in the environment; goes through the schema like any other value. */
+  /** Default as written in the environment; goes through the schema like any other value. */
   readonly default?: string | number | boolean;
-  /** Of the value, e.g. `ms`, `bytes`. For the documentation only. */
+  /** Unit of the value, e.g. `ms`, `bytes`. For the documentation only. */
   readonly unit?: string;
   /** Never printed; may come from a file, whose path is in `<NAME>_FILE`. */
   readonly secret?: boolean;

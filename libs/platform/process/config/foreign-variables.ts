@@ -1,9 +1,9 @@
 /**
  * KERNEL_ variables that a process may find in its environment without being configured by them.
- * All others that its definition does not know are refused: a misspelt setting must not be ignored.
+ * All others that its definition does not have are refused: a misspelt setting must not be ignored.
  */
 
-/** What `./kernel up` writes to `<state>/kernel.env` for shells and the operator's CLI. */
+/** Variables that `./kernel up` writes to `<state>/kernel.env` for shells and the operator's CLI. */
 const WRITTEN_FOR_SHELLS = [
   /^KERNEL_(API|WEB|MANAGEMENT|SIGNING_PROXY)_URL$/,
   /^KERNEL_ORIGIN$/,
@@ -14,7 +14,7 @@ const WRITTEN_FOR_SHELLS = [
 ];
 
 /**
- * What Kubernetes injects for Services called `kernel` or `kernel-*` (service environment variables,
+ * Variables that Kubernetes injects for Services called `kernel` or `kernel-*` (service environment variables,
  * on by default through `enableServiceLinks`).
  */
 const INJECTED_BY_KUBERNETES = [

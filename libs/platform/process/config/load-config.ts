@@ -13,7 +13,7 @@ import { isForeignVariable } from './foreign-variables';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const ENVIRONMENTS = ['production', 'development', 'test'];
-/** A secret or a binding list; anything larger is the wrong file. */
+/** Largest secret or binding list; anything larger is the wrong file. */
 const MAX_FILE_BYTES = 1024 * 1024;
 
 /**
@@ -138,7 +138,7 @@ function unknownVariables(members: MemberDefinitions, env: Environment): ConfigP
   return problems;
 }
 
-/** The known name with the smallest edit distance, when it is close enough to be a slip of the pen. */
+/** The known name with the smallest edit distance, when it is close enough to be a typing error. */
 function nearest(name: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = 4;
@@ -170,8 +170,8 @@ function quoted(text: string): string {
 }
 
 /**
- * The same for one part of what a process is configured by: settings of other parts, and of other programs that share
- * its environment, are left alone.
+ * Does the same for one part of a process's configuration: ignores settings of other parts, and of other programs that
+ * share its environment.
  * @param instead variables that the program sets itself, from options on its command line
  * @throws ConfigError `invalid_configuration`
  */

@@ -5,7 +5,7 @@ import { certificatesIn, validityOf, whyNotInForce } from '../tls/certificates';
 /** A schema from the text of a variable to T; `format` completes "expected ..." and the documentation. */
 export type SettingType<T> = z.ZodType<T, string>;
 
-/** Makes a setting type of a parser; undefined means that the text does not fit. */
+/** Makes a setting type from a parser; undefined means that the text does not fit. */
 export function settingType<T>(format: string, parse: (text: string) => T | undefined): SettingType<T> {
   return z
     .string()
@@ -34,7 +34,7 @@ export function oneOf<const T extends string>(...words: readonly T[]): SettingTy
   return settingType(`one of ${words.join(', ')}`, (value) => words.find((word) => word === value));
 }
 
-/** `true` or `false`, nothing that merely looks like it. */
+/** `true` or `false`, and nothing similar. */
 export function flag(): SettingType<boolean> {
   return settingType('true or false', (value) =>
     value === 'true' ? true : value === 'false' ? false : undefined,
@@ -85,9 +85,9 @@ export function readableFile(): SettingType<string> {
 }
 
 /**
- * The path of a PEM file with certificates that are in force now: one that has expired, or is not valid yet, would
- * otherwise show in handshakes that fail.
- * @param of a `chain`, of which every certificate has to be in force, or `authorities`, of which one has to be
+ * The path of a PEM file with currently valid certificates: one that has expired, or is not valid yet, would otherwise
+ * show in failed handshakes.
+ * @param of a `chain`, in which every certificate has to be valid, or `authorities`, of which one has to be
  */
 export function certificateFile(of: 'chain' | 'authorities' = 'chain'): SettingType<string> {
   const format = 'the path of a PEM file with certificates that are in force';
@@ -106,7 +106,7 @@ export function certificateFile(of: 'chain' | 'authorities' = 'chain'): SettingT
 
 const isNull = (value: unknown): boolean => value === null;
 
-/** For each certificate in a file why it is not in force, or null when it is. */
+/** Returns for each certificate in a file why it is not valid now, or null when it is. */
 function certificateProblems(path: string): (string | null)[] {
   try {
     const now = Date.now();
@@ -150,7 +150,7 @@ export function list<T>(entry: SettingType<T>, format: string): SettingType<read
   });
 }
 
-/** What the documentation says a value looks like. */
+/** Form of a value, as the documentation describes it. */
 export function formatOf(schema: z.ZodType<unknown, string | undefined>): string {
   const own = schema.meta()?.['format'];
   if (typeof own === 'string') return own;

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** What every log line of a request carries, wherever in the program it is written. */
+/** Fields of every log line of a request, wherever in the program it is written. */
 export interface LogContext {
   readonly requestId: string;
   readonly principalId?: string | undefined;

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildSync } from 'esbuild';
 
-/** Loses nothing when a process ends: lines are buffered, so this needs a process of its own. */
+/** Tests that nothing is lost when a process ends: lines are buffered, so this needs a process of its own. */
 describe('the buffered logger', () => {
   let dir: string;
   beforeAll(() => {

@@ -5,21 +5,21 @@ export type Logger = PinoLogger;
 export type LogLevel = Level | 'silent';
 
 export interface LoggerOptions {
-  /** The process, e.g. `kernel` or `signing-proxy`. */
+  /** Name of the process, e.g. `kernel` or `signing-proxy`. */
   readonly app: string;
   readonly level: LogLevel;
   /** Default: standard output, buffered. Tests pass their own. */
   readonly destination?: DestinationStream;
 }
 
-/** Lines are gathered to this many bytes for one write; measured here a write per line costs three times as much. */
+/** Lines are gathered to this many bytes for one write; measured here, a write per line costs three times as much. */
 const BUFFER_BYTES = 4096;
-/** And are out after this long all the same. */
+/** Lines are written after this long anyway. */
 const FLUSH_MS = 250;
-/** When whoever reads the log stands still, lines beyond this are dropped rather than memory filled. */
+/** When the reader of the log stalls, lines beyond this are dropped rather than filling memory. */
 const MAX_PENDING_BYTES = 16 * 1024 * 1024;
 
-/** Members that hold secrets or callers' content by their very name; the program logs none of them on purpose. */
+/** Members that contain secrets or callers' content by their very name; the program logs none of them on purpose. */
 const REDACTED = [
   'authorization',
   'cookie',
@@ -76,7 +76,7 @@ export function withoutCredentials(text: string): string {
 }
 
 /**
- * Type, code, message, stack and chain of causes of an error, and nothing else that hangs on it:
+ * Type, code, message, stack and chain of causes of an error, and nothing else attached to it:
  * drivers attach queries and parameters to their errors.
  */
 function errorForLog(error: unknown): unknown {

@@ -2,7 +2,7 @@ import { type LoggerService } from '@nestjs/common';
 import { type Level } from 'pino';
 import { type Logger } from './logger';
 
-/** What Nest tells of its own start: for whoever looks for a fault in it. */
+/** Nest's messages about its own start: for a person who looks for a fault in it. */
 const NEST_START = new Set([
   'InstanceLoader',
   'NestFactory',

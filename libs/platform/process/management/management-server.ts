@@ -14,12 +14,12 @@ import { collectDefaultMetrics, register, type Registry } from 'prom-client';
 import { withoutCredentials, type Logger } from '../logs/logger';
 import { NestLogger } from '../logs/nest-logger';
 
-/** Resolves when all is well; what it resolves to is shown. Rejects, with one clear sentence, when not. */
+/** Resolves when all is well, to a value that is shown. Rejects, with one clear sentence, when not. */
 export type ReadinessCheck = (signal: AbortSignal) => Promise<Record<string, unknown> | void>;
 
 export interface ManagementOptions {
   readonly host: string;
-  /** 0 takes a free one. */
+  /** Port; 0 takes a free one. */
   readonly port: number;
   /** Everything without which the process cannot do its work, by name. */
   readonly checks: Readonly<Record<string, ReadinessCheck>>;
@@ -32,15 +32,15 @@ export interface ManagementOptions {
 
 export interface ManagementServer {
   readonly port: number;
-  /** From now on /ready is red, so that no new work is sent here; /health stays green. */
+  /** Turns /ready red, so that no new work is sent here; /health stays green. */
   drain(): void;
   close(): Promise<void>;
 }
 
 const CHECK_TIMEOUT_MS = 1_000;
-/** Many probes at once cost one run of the checks. */
+/** Many concurrent probes cost one run of the checks. */
 const CHECK_CACHE_MS = 200;
-/** Small requests from near by; anything slower is somebody else. */
+/** Limit for small requests from near by; a slower one comes from an unknown client. */
 const REQUEST_TIMEOUT_MS = 5_000;
 
 const STATE = Symbol('management state');
@@ -52,7 +52,7 @@ interface ManagementState {
   lastStatus: string;
 }
 
-/** /health says that the process is alive, /ready that it can work. A failing dependency must not get it restarted. */
+/** /health says that the process is alive, /ready that it can work. A failing dependency must not cause a restart. */
 @Controller()
 class HealthController {
   constructor(
@@ -93,7 +93,7 @@ class HealthController {
     }
   }
 
-  /** One line when it changes, not one per probe. */
+  /** Logs one line when the status changes, not one per probe. */
   private noteStatus(status: string, error?: unknown): void {
     if (status === this.state.lastStatus) return;
     this.state.lastStatus = status;
@@ -105,7 +105,7 @@ class HealthController {
 /** Terminus writes these itself, and fails when a check does too. */
 const TERMINUS_MEMBERS = ['status', 'responseTime', 'cachedResponse'];
 
-/** What a check says goes out over HTTP and into the log, so it must not carry credentials. */
+/** Runs a check; its message is sent over HTTP and logged, so it must not carry credentials. */
 async function safely(check: ReadinessCheck, signal: AbortSignal): Promise<Record<string, unknown>> {
   try {
     const facts = Object.entries((await check(signal)) ?? {});
@@ -134,7 +134,7 @@ function metricsController(registry: Registry): Type {
   return MetricsController;
 }
 
-/** Serves /health, /ready and /metrics over plain HTTP on a port of their own, apart from the callers' way in. */
+/** Serves /health, /ready and /metrics over plain HTTP on a port of their own, separate from the callers'. */
 export async function startManagementServer(options: ManagementOptions): Promise<ManagementServer> {
   const registry = options.registry ?? register;
   if (registry.getSingleMetric('process_cpu_user_seconds_total') === undefined) {

@@ -7,7 +7,7 @@ export interface RequestRecord {
   readonly method: string;
   readonly route: string;
   readonly status: number;
-  /** From when the head of the request had been read to the end of the answer. */
+  /** Time from the end of the request's head to the end of the answer. */
   readonly ms: number;
   readonly principalId?: string | undefined;
   /** Events that the request wrote; the log line names the first and counts them. */
@@ -17,7 +17,7 @@ export interface RequestRecord {
   readonly aborted?: boolean;
 }
 
-/** From 1 ms to 10 s, closest together where the promises lie (40 ms, 100 ms). */
+/** From 1 ms to 10 s, closest together near the promises (40 ms, 100 ms). */
 const LATENCY_BUCKETS_S = [
   0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5,
   10,
@@ -38,7 +38,7 @@ export class RequestObserver {
     registry: Registry = register,
   ) {
     const registers = [registry];
-    // A server that is started anew in its process goes on counting.
+    // A server that is started again in its process continues counting.
     const kept = <C extends { name: string }, M extends Metric>(Kind: new (metric: C) => M, metric: C): M =>
       (registry.getSingleMetric(metric.name) as M | undefined) ?? new Kind(metric);
     this.total = kept(Counter<Label>, {
@@ -99,7 +99,7 @@ export class RequestObserver {
     );
   }
 
-  /** Something was answered by this status before it was a request. */
+  /** Counts an answer with this status to input that never became a request. */
   refusedRaw(status: number): void {
     this.malformed.inc({ status });
     this.logger.debug({ status }, 'refused what is no request');

@@ -3,10 +3,10 @@ import { X509Certificate } from 'node:crypto';
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 const PEM_LIST = /-----BEGIN X509 CRL-----[^-]+-----END X509 CRL-----/g;
 
-/** What has an end: a certificate or a revocation list. Times in milliseconds since the epoch. */
+/** Validity of a certificate or a revocation list. Times in milliseconds since the epoch. */
 export interface Validity {
   readonly kind: 'certificate' | 'revocation list';
-  /** Distinguished name of the holder; of a list, of its issuer. */
+  /** Distinguished name of the holder; for a list, of its issuer. */
   readonly subject: string;
   /** Serial number of a certificate (hexadecimal), number of a list; empty where it has none. */
   readonly serial: string;
@@ -19,7 +19,7 @@ export function certificatesIn(pem: string | Buffer): X509Certificate[] {
   return (pem.toString().match(PEM_CERTIFICATE) ?? []).map((one) => new X509Certificate(one));
 }
 
-/** The revocation lists of a PEM file, each in PEM: OpenSSL reads the first of a text alone. */
+/** The revocation lists of a PEM file, each in PEM: OpenSSL reads only the first of a text. */
 export function revocationListsIn(pem: string | Buffer): string[] {
   return pem.toString().match(PEM_LIST) ?? [];
 }
@@ -35,7 +35,7 @@ export function validityOf(certificate: X509Certificate): Validity {
   };
 }
 
-/** Why something is not in force at a time, as the rest of a sentence; null when it is. */
+/** Returns why something is not valid at a time, as the rest of a sentence; null when it is. */
 export function whyNotInForce({ kind, subject, from, to }: Validity, now: number): string | null {
   const whose = kind === 'certificate' ? `the one of ${subject}` : `the revocation list of ${subject}`;
   if (now > to) return `${whose} expired on ${new Date(to).toISOString()}; renew it`;

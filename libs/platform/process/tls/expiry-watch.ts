@@ -3,9 +3,9 @@ import { type Logger } from '../logs/logger';
 import { type Validity } from './certificates';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** From so long before its end a certificate is logged, once a day. */
+/** Time before its end from which a certificate is logged, once a day. */
 export const WARN_BEFORE_MS = 14 * DAY_MS;
-/** A revocation list lives for days at most, so of it the last part of its life counts. */
+/** A revocation list lives for days at most, so the last part of its life counts. */
 const LIST_WARN_PART = 1 / 4;
 /** An ended list keeps everyone out; its issuer may have more than one to renew. */
 const ENDED_LIST_EVERY_MS = 60 * 60 * 1000;
@@ -13,16 +13,16 @@ const ENDED_LIST_EVERY_MS = 60 * 60 * 1000;
 const MAX_SERIES = 50;
 const MAX_LABEL = 128;
 
-/** Shows in metrics when certificates and revocation lists end, and logs those that are close to it. */
+/** Shows in metrics when certificates and revocation lists expire, and logs those that will soon. */
 export class ExpiryWatch {
   private watched: readonly Validity[] = [];
-  /** When each was logged last. */
+  /** Last log time of each. */
   private logged = new Map<string, number>();
   private readonly certificates: Gauge;
   private readonly lists: Gauge;
 
   constructor(
-    /** What the files are for, as the label `use`: `service_api`, `signing_proxy_client`. */
+    /** Use of the files, as the label `use`: `service_api`, `signing_proxy_client`. */
     private readonly use: string,
     private readonly logger: Logger,
     registry: Registry = register,
@@ -41,7 +41,7 @@ export class ExpiryWatch {
     );
   }
 
-  /** Takes what is in force from now on in place of what was. */
+  /** Watches what is active from now on instead of what was before. */
   watch(validities: readonly Validity[]): void {
     for (const one of this.watched) this.gaugeOf(one).remove(this.labels(one));
     this.watched = [...validities].sort((a, b) => a.to - b.to).slice(0, MAX_SERIES);
@@ -50,7 +50,7 @@ export class ExpiryWatch {
     this.logged = new Map([...this.logged].filter(([id]) => ids.has(id)));
   }
 
-  /** Logs what ends soon or has ended, and was not logged within the last day. */
+  /** Logs what expires soon or has expired, and was not logged within the last day. */
   look(now: number): void {
     for (const one of this.watched) {
       const ended = one.to <= now;
@@ -73,7 +73,7 @@ export class ExpiryWatch {
     }
   }
 
-  /** Takes its series out of the metrics. */
+  /** Removes its series from the metrics. */
   close(): void {
     this.watch([]);
   }
@@ -92,7 +92,7 @@ function idOf({ kind, subject, serial, to }: Validity): string {
   return [kind, subject, serial, to].join('|');
 }
 
-/** The gauge of this name: the files of several uses share one. */
+/** Returns the gauge of this name: the files of several uses share one. */
 export function gauge(registry: Registry, name: string, help: string, labelNames: string[]): Gauge {
   const existing = registry.getSingleMetric(name);
   return existing instanceof Gauge ? existing : new Gauge({ name, help, labelNames, registers: [registry] });

@@ -62,7 +62,7 @@ describe('TLS files', () => {
     opened = files;
     return files;
   };
-  /** Whether `condition` comes true within five seconds. */
+  /** Whether `condition` becomes true within five seconds. */
   const soon = async (condition: () => boolean): Promise<boolean> => {
     for (let n = 0; n < 500 && !condition(); n++) await delay(10);
     return condition();

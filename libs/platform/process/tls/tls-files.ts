@@ -19,20 +19,20 @@ export interface TlsPaths {
   readonly crl?: string | undefined;
 }
 
-/** What the files of `P` hold. */
+/** Contents of the files of `P`. */
 export type TlsMaterial<P extends TlsPaths = TlsPaths> = {
   readonly [M in keyof P]: P[M] extends string ? Buffer : Buffer | undefined;
 };
 
-/** Where TLS material comes from that is renewed while it is used. */
+/** Source of TLS material that is renewed while it is used. */
 export interface TlsRenewals<M = TlsMaterial> {
-  /** Has `listener` told of everything that takes effect from now on. */
+  /** Calls `listener` with everything that takes effect from now on. */
   onRenewal(listener: (material: M) => void): void;
   close(): void;
 }
 
 export interface TlsFilesOptions<P extends TlsPaths> {
-  /** What they are for, in logs and metrics: `service_api`, `signing_proxy_client`. */
+  /** Use of the files, in logs and metrics: `service_api`, `signing_proxy_client`. */
   readonly use: string;
   readonly paths: P;
   readonly logger: Logger;
@@ -44,20 +44,20 @@ export interface TlsFilesOptions<P extends TlsPaths> {
   readonly lookEveryMs?: number;
 }
 
-/** How often the files are read without a sign: inotify misses network file systems and what is exchanged above a folder. */
+/** Interval of reads without a sign: inotify misses network file systems and exchanges above a folder. */
 const LOOK_EVERY_MS = 10_000;
-/** After a sign of a change, for the other files of the set to follow. */
+/** Wait after a sign of a change, for the other files of the set to follow. */
 const SETTLE_MS = 100;
 /** The link that Kubernetes exchanges when a mounted secret changes. */
 const MOUNTED = '..data';
-/** A set that does not fit together for so long is no longer one that is being written. */
+/** A set that does not fit together for so long is no longer being written. */
 const RETRY_MS = 1_000;
 
 /**
  * PEM files that are read again when they change: on a sign from the file system, on SIGHUP, and every ten seconds in
  * any case. The folders are watched and not the files, because secrets are mounted by exchanging a link beside them
  * (`..data`) and renewed by renaming. A set takes effect only as a whole: certificate and key belong together, and all
- * are in force. Until then the one before stays, and the log and `tls_files_refused` say so.
+ * are valid. Until then the previous one stays active, and the log and `tls_files_refused` say so.
  */
 export class TlsFiles<P extends TlsPaths = TlsPaths> implements TlsRenewals<TlsMaterial<P>> {
   private material: TlsMaterial<P>;
@@ -67,7 +67,7 @@ export class TlsFiles<P extends TlsPaths = TlsPaths> implements TlsRenewals<TlsM
   private readonly watchers: FSWatcher[] = [];
   private readonly interval: NodeJS.Timeout;
   private soon: NodeJS.Timeout | undefined;
-  /** Why the files are not taken, and since when (performance.now); undefined while they are in force. */
+  /** Why the files are refused, and since when (performance.now); undefined while they are active. */
   private refused: { reason: string; since: number; said: boolean } | undefined;
 
   /** @throws ConfigError when the files cannot be read or do not fit together */
@@ -97,7 +97,7 @@ export class TlsFiles<P extends TlsPaths = TlsPaths> implements TlsRenewals<TlsM
     process.on('SIGHUP', this.look);
   }
 
-  /** What is in force. */
+  /** Active material. */
   get current(): TlsMaterial<P> {
     return this.material;
   }
@@ -178,12 +178,12 @@ export class TlsFiles<P extends TlsPaths = TlsPaths> implements TlsRenewals<TlsM
       if (problem !== null) problems.push(problem);
     }
     if (problems[0] !== undefined) throw new Error(problems[0]);
-    // Whatever else OpenSSL does not take.
+    // Anything else that OpenSSL does not accept.
     createSecureContext({ cert, key, ca, ...(crl !== undefined && { crl: revocationListsIn(crl) }) });
     return [...own, ...authorities, ...lists];
   }
 
-  /** At first it may be a set of which one file is written and the other is not yet. */
+  /** Refuses the files; at first it may be a set of which only one file is written yet. */
   private refuse(reason: string): void {
     const now = performance.now();
     if (this.refused?.reason !== reason) this.refused = { reason, since: now, said: false };
@@ -205,7 +205,7 @@ export class TlsFiles<P extends TlsPaths = TlsPaths> implements TlsRenewals<TlsM
       const watcher = watch(folder, { persistent: false }, (_, name) => {
         if (name === null || names.has(name)) this.lookSoon(SETTLE_MS);
       });
-      // What inotify does not give, the interval finds.
+      // The interval finds what inotify misses.
       watcher.on('error', () => watcher.close());
       this.watchers.push(watcher);
     } catch (error) {

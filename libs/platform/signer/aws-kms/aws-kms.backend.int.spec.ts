@@ -43,7 +43,7 @@ describe('aws-kms backend', () => {
         (await open({ keys: [{ kid: 'other', purposes: ['audit'], keyId }] })).keys()[0]?.keyVersion,
       ).toBe(key?.id);
     }
-    // The alias now leads elsewhere: what is signed under this name is still signed by this key.
+    // The alias now points elsewhere: signatures under this name still come from this key.
     if (key) key.alias = 'alias/former';
     kms.addKey(KID);
     const [message = Buffer.alloc(0)] = messages(1);

@@ -16,30 +16,30 @@ import { kmsFailure, openingError, signingError } from './kms-failure';
 
 export interface AwsKmsBackendOptions {
   keys: KeyRequest[];
-  /** Left out: what the SDK finds (AWS_REGION, the profile). */
+  /** Default: what the SDK finds (AWS_REGION, the profile). */
   region?: string | undefined;
   /** URL in place of the region's own, for instance of a VPC endpoint. */
   endpoint?: string | undefined;
-  /** Left out: what the SDK's chain finds (environment, profile, web identity, container or instance role). */
+  /** Default: what the SDK's chain finds (environment, profile, web identity, container or instance role). */
   credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
-  /** Calls under way at once, of all batches together. Default {@link DEFAULT_KMS_CONCURRENCY}. */
+  /** Concurrent calls of all batches together. Default {@link DEFAULT_KMS_CONCURRENCY}. */
   concurrency?: number | undefined;
   retries?: Partial<RetryLimits>;
-  /** For one call. Default {@link REQUEST_TIMEOUT_MS}. */
+  /** Limit of one call. Default {@link REQUEST_TIMEOUT_MS}. */
   requestTimeoutMs?: number;
 }
 
 type Sdk = typeof import('@aws-sdk/client-kms');
 
 /**
- * KMS signs one message a call. At some 10 ms a call this is three times the quota of 1,000 signatures a second that an
- * account has in a region: enough to use it up, and not so many that all wait for the same throttling.
+ * KMS signs one message per call. At some 10 ms a call this is three times an account's quota of 1,000 signatures a
+ * second in a region: enough to use it up, and not so many that all wait for the same throttling.
  */
 export const DEFAULT_KMS_CONCURRENCY = 32;
-/** Below the second that a batch has, so that a call that hangs can be made once more. */
+/** Below the second that a batch has, so that a hanging call can be made once more. */
 const REQUEST_TIMEOUT_MS = 600;
 const CONNECT_TIMEOUT_MS = 400;
-/** Nobody waits for the start as for a signature. */
+/** No one waits for the start as for a signature. */
 const OPEN_RETRIES: RetryLimits = { attempts: 5, firstPauseMs: 200, longestPauseMs: 2_000 };
 const KEY_SPEC = 'ECC_NIST_EDWARDS25519';
 /** Pure Ed25519 over the message as it is. ED25519_PH_SHA_512 would be Ed25519ph, which verifiers of the chain refuse. */
@@ -52,7 +52,7 @@ interface HeldKey {
 
 /**
  * Ed25519 keys in AWS KMS, found by id, ARN or alias (default `alias/<kid>`), made there and not imported.
- * Each message is a call of its own: a batch is signed when all of its calls succeeded, and not at all when one did not.
+ * Each message is a call of its own: a batch is signed when all of its calls succeed, and not at all when one fails.
  */
 export class AwsKmsBackend implements SigningBackend {
   readonly name = 'aws-kms';
@@ -77,7 +77,7 @@ export class AwsKmsBackend implements SigningBackend {
    * @throws SignerError `unknown_key`, `key_refused`, `misconfigured`, `signing_unavailable`
    */
   static async open(options: AwsKmsBackendOptions): Promise<AwsKmsBackend> {
-    // Loaded here: it takes a third of a second, and only who has keys in KMS needs it.
+    // Loaded here: it takes a third of a second, and only users of KMS need it.
     const sdk = await import('@aws-sdk/client-kms');
     const backend = new AwsKmsBackend(sdk, new sdk.KMSClient(clientConfig(options)), options);
     try {
@@ -110,7 +110,7 @@ export class AwsKmsBackend implements SigningBackend {
         { index: tooLarge },
       );
     }
-    // One that failed makes the others useless: what waits is not sent, and what is under way is given up.
+    // A failed call makes the others useless: waiting ones are not sent, and running ones are aborted.
     const failed = new AbortController();
     const stop = AbortSignal.any([failed.signal, this.closing.signal, ...(signal ? [signal] : [])]);
     try {

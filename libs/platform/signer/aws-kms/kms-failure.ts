@@ -1,12 +1,12 @@
 import { SignerError } from '../signer.error';
 
-/** What is known of a failed call: the SDK's own errors carry requests with credentials, so they go no further. */
+/** Known facts of a failed call: the SDK's own errors carry requests with credentials, so they are not passed on. */
 export interface KmsFailure {
   /** KMS's word for it, e.g. `ThrottlingException`, or the system's, e.g. `ECONNRESET`. */
   name: string;
   /** For a sentence. */
   text: string;
-  /** Another attempt may end otherwise. */
+  /** Another attempt may succeed. */
   passing: boolean;
 }
 
@@ -17,7 +17,7 @@ interface SdkError {
   $metadata?: { httpStatusCode?: number };
 }
 
-/** They go away by themselves (AWS KMS API reference, "Common errors" and Sign). */
+/** Errors that go away by themselves (AWS KMS API reference, "Common errors" and Sign). */
 const PASSING = new Set([
   'ThrottlingException',
   'LimitExceededException',
@@ -30,7 +30,7 @@ const PASSING = new Set([
   // The SDK takes new ones for the next attempt.
   'ExpiredTokenException',
 ]);
-/** Their texts may quote the request, and with it a session token. */
+/** Errors whose texts may quote the request, and with it a session token. */
 const QUOTING = new Set([
   'InvalidSignatureException',
   'IncompleteSignatureException',
@@ -38,7 +38,7 @@ const QUOTING = new Set([
 ]);
 const LONGEST_TEXT = 300;
 
-/** The SDK puts what it does not take for an Error into one, with the original's words alone. */
+/** The SDK wraps what it does not recognise as an Error in one, with only the original's words. */
 const WRAPPED = /^AWS SDK error wrapper for (\w+): ([^]*)$/;
 
 export function kmsFailure(error: unknown): KmsFailure {
@@ -67,13 +67,13 @@ function unwrapped({ name, message, ...rest }: SdkError): Omit<SdkError, 'name' 
   };
 }
 
-/** Nobody answered, or not KMS itself did. */
+/** Whether no answer came, or not from KMS itself. */
 function isOfTheWay(name: string, code: unknown, status: number | undefined): boolean {
   if (status !== undefined) return status >= 500 || status === 429;
   return name === 'TimeoutError' || (typeof code === 'string' && /^E[A-Z]/.test(code));
 }
 
-/** What becomes of a failure while the backend is opened: most of it stays until somebody changes something. */
+/** Error for a failure while the backend is opened: most failures stay until someone changes something. */
 export function openingError(kid: string, keyId: string, failure: KmsFailure): SignerError {
   const details = { kid, keyId, error: failure.name };
   switch (failure.name) {
@@ -110,7 +110,7 @@ export function openingError(kid: string, keyId: string, failure: KmsFailure): S
   }
 }
 
-/** What becomes of a failure while something is signed: nothing was, and what can be done about it is not here. */
+/** Error for a failure while something is signed: nothing was signed, and the remedy is elsewhere. */
 export function signingError(kid: string, failure: KmsFailure): SignerError {
   const details = { kid, error: failure.name };
   return failure.name === 'ValidationException'

@@ -8,7 +8,7 @@
  * It also gives the module an environment of its own (SoftHSM reads SOFTHSM2_CONF at C_Initialize).
  *
  * This file imports nothing of the project and uses only types that can be erased (no parameter properties): it is
- * compiled with the rest, and in tests Node runs it as it stands.
+ * compiled with the rest, and in tests Node runs it as it is.
  */
 import { readFileSync, statSync } from 'node:fs';
 import type { Handle, PKCS11, Template } from 'pkcs11js';
@@ -44,7 +44,9 @@ export interface SignRequest {
   messages: Uint8Array[];
 }
 
-/** In a token that is open: whether the name is taken, a key pair made (unless it is there), or one that is there checked. */
+/**
+ * Requests to an open token: whether the name is taken, make a key pair (unless it exists), or check an existing one.
+ */
 export type KeyRequest =
   | { op: 'has'; kid: string }
   | { op: 'make'; key: TokenKeyRequest; now: string }
@@ -59,12 +61,12 @@ export interface TokenKey {
   createdAt: string | null;
 }
 
-/** What a token says of itself, and whether it was seen to compute rightly. */
+/** A token's own description, and whether it computed correctly. */
 export interface TokenFacts {
   /** CK_TOKEN_INFO, without the padding. */
   manufacturer: string;
   model: string;
-  /** `passed`, or why the token would not take the known key; a token that computes wrongly is refused. */
+  /** `passed`, or why the token would not accept the known key; a token that computes wrongly is refused. */
   knownVector: string;
 }
 
@@ -74,7 +76,7 @@ export type TokenReply =
 
 /**
  * `misconfigured`, `key_refused`, `unknown_key` and `invalid_request` stay until someone changes something; `token_error` may pass.
- * `lockout` marks the refusals that must not be tried again: tokens lock themselves after a few wrong PINs.
+ * `lockout` marks refusals that must not be retried: tokens lock themselves after a few wrong PINs.
  */
 export interface TokenFailure {
   code: 'misconfigured' | 'key_refused' | 'unknown_key' | 'invalid_request' | 'token_error';
@@ -85,7 +87,7 @@ export interface TokenFailure {
 /** The word that makes this file run as the token process when it is the program's first argument. */
 export const TOKEN_PROCESS_ROLE = 'illuvrse-pkcs11-token';
 
-/** The part of pkcs11js in use, so that a test can stand in for a token that fails. */
+/** The used part of pkcs11js, so that a test can replace it with a failing token. */
 export type Cryptoki = Pick<
   PKCS11,
   | 'C_GetSlotList'
@@ -145,7 +147,7 @@ const ED25519_NAME = Buffer.from('130c656477617264733235353139', 'hex');
 const APPLICATION = 'illuvrse-kernel';
 const SIGNATURE_BYTES = 64;
 
-/** RFC 8032, section 7.1, test 2: published key, message and signature, known to everybody. */
+/** RFC 8032, section 7.1, test 2: published key, message and signature, known to everyone. */
 const KNOWN_VECTOR = {
   seed: Buffer.from('4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb', 'hex'),
   message: Buffer.from('72', 'hex'),
@@ -160,7 +162,7 @@ const LABEL_BYTES = 32;
 /** The message is at fault, not the token: the same would happen in every session. */
 const MESSAGE_REFUSALS = new Set(['CKR_ARGUMENTS_BAD', 'CKR_DATA_INVALID', 'CKR_DATA_LEN_RANGE']);
 
-/** Wrong PIN, and what follows from too many of them: trying again makes it worse. */
+/** Wrong PIN, and the consequences of too many of them: a retry makes it worse. */
 const PIN_REFUSALS = new Set([
   'CKR_PIN_INCORRECT',
   'CKR_PIN_INVALID',
@@ -231,13 +233,13 @@ export function rawPublicKey(point: Buffer): Buffer {
   });
 }
 
-/** One logged-in session with a token. One operation at a time; thrown away after any error. */
+/** One logged-in session with a token. One operation at a time; discarded after any error. */
 export class TokenSession {
   private session: Handle | null = null;
   /** Once set, no login is tried again: a token locks itself after a few wrong PINs. */
   private refusedPin: TokenProcessError | null = null;
   private readonly privateKeys = new Map<string, Handle>();
-  /** Reused for every signature and copied out of: held here so that the module never writes to freed memory. */
+  /** Reused for every signature, which is copied out: held here so that the module never writes to freed memory. */
   private readonly signatureBuffer = Buffer.alloc(SIGNATURE_BYTES);
 
   private readonly cryptoki: Cryptoki;
@@ -281,7 +283,7 @@ export class TokenSession {
     }
     if (sensitive?.[0] !== 1) refuse('is not CKA_SENSITIVE: its value could be read in clear');
     if (extractable?.[0] !== 0) refuse('is CKA_EXTRACTABLE: it could be copied out of the token');
-    // As it is now is not enough: what could leave once may have left.
+    // The current state is not enough: a key that could leave once may have left.
     if (always?.[0] !== 1)
       refuse('was not always sensitive (CKA_ALWAYS_SENSITIVE): its value may have been read');
     if (never?.[0] !== 1) refuse('was extractable before (CKA_NEVER_EXTRACTABLE): a copy of it may exist');
@@ -309,7 +311,7 @@ export class TokenSession {
     return [CKO_PRIVATE_KEY, CKO_PUBLIC_KEY].some((kind) => labelled(this.cryptoki, session, kind, kid) > 0);
   }
 
-  /** Makes the key pair unless it is there, as provisioning does. Everything but this is done in sessions that only read. */
+  /** Makes the key pair unless it exists, as provisioning does. Everything else is done in read-only sessions. */
   make(request: TokenKeyRequest, now: string): void {
     this.opened();
     const session = this.cryptoki.C_OpenSession(
@@ -324,7 +326,7 @@ export class TokenSession {
   }
 
   /**
-   * Has the token sign the known vector with the known key, before any real key is used.
+   * Makes the token sign the known vector with the known key, before any real key is used.
    * @throws TokenProcessError `key_refused` when the token computes another signature
    */
   examine(): TokenFacts {
@@ -335,7 +337,7 @@ export class TokenSession {
     try {
       signature = Buffer.from(this.signKnownVector(session));
     } catch (error) {
-      // Many tokens, those in FIPS mode first, take no key from outside; every key still has its own test.
+      // Many tokens, above all those in FIPS mode, accept no key from outside; every key still has its own test.
       this.discard();
       return { ...facts, knownVector: `not taken (${describe(error)})` };
     }
@@ -348,7 +350,10 @@ export class TokenSession {
     });
   }
 
-  /** The signatures one after the other in one array. An error costs the session; the batch is tried once more in a new one. */
+  /**
+   * Returns the signatures one after the other in one array. An error costs the session; the batch is retried once in a
+   * new one.
+   */
   sign(kid: string, messages: Uint8Array[]): Uint8Array {
     try {
       return this.signInSession(kid, messages);
@@ -375,7 +380,7 @@ export class TokenSession {
     try {
       this.cryptoki.C_CloseSession(this.session);
     } catch {
-      // A session that cannot even be closed is gone already, which is what is wanted.
+      // A session that cannot even be closed is already gone, as wanted.
     }
     this.session = null;
     // Handles of private objects die with the login, which ends with the last session.
@@ -403,7 +408,7 @@ export class TokenSession {
   }
 
   private signKnownVector(session: Handle): Buffer {
-    // A session object: it is gone with the session, should the call that destroys it fail.
+    // A session object: it ends with the session, should the call that destroys it fail.
     const key = this.cryptoki.C_CreateObject(session, [
       { type: CKA_CLASS, value: CKO_PRIVATE_KEY },
       { type: CKA_KEY_TYPE, value: CKK_EC_EDWARDS },
@@ -461,7 +466,7 @@ export class TokenSession {
       .map(({ value }) => value);
   }
 
-  /** What provisioning wrote beside the key; keys made by other tools have none. */
+  /** Record that provisioning wrote beside the key; keys made by other tools have none. */
   private provisioningRecord(session: Handle, kid: string): { createdAt: string; purposes: string[] } | null {
     const [object] = findObjects(this.cryptoki, session, recordTemplate(kid));
     if (!object) return null;
@@ -472,7 +477,7 @@ export class TokenSession {
 
 /**
  * Makes a token with this label in the first uninitialised slot and non-extractable Ed25519 key pairs in it.
- * What exists already is kept, so that it can be run again after it was interrupted.
+ * Keeps what already exists, so that it can be run again after an interruption.
  */
 export function provision(cryptoki: Cryptoki, request: ProvisionRequest): void {
   const { tokenLabel } = request;
@@ -511,7 +516,7 @@ export function provision(cryptoki: Cryptoki, request: ProvisionRequest): void {
 
 function generateKeyPair(cryptoki: Cryptoki, session: Handle, key: TokenKeyRequest, now: string): void {
   const { kid } = key;
-  // The record comes first: a key without one would be taken for a key of another tool, without a date and purposes.
+  // The record comes first: a key without one would be mistaken for another tool's key, without a date and purposes.
   if (findObjects(cryptoki, session, recordTemplate(kid)).length === 0) {
     cryptoki.C_CreateObject(session, [
       ...recordTemplate(kid),
@@ -538,7 +543,7 @@ function generateKeyPair(cryptoki: Cryptoki, session: Handle, key: TokenKeyReque
       { type: CKA_TOKEN, value: true },
       { type: CKA_PRIVATE, value: true },
       { type: CKA_SIGN, value: true },
-      // Both are said outright: tokens differ in what they assume.
+      // Both are explicit: tokens differ in what they assume.
       { type: CKA_SENSITIVE, value: true },
       { type: CKA_EXTRACTABLE, value: false },
       { type: CKA_LABEL, value: kid },
@@ -648,7 +653,7 @@ function failureOf(error: unknown): TokenFailure {
   return { code: 'token_error', message: describe(error) };
 }
 
-/** Serves requests one after the other, in the order they came. */
+/** Serves requests one after the other, in order of arrival. */
 function serve(channel: NodeJS.Process): void {
   let session: TokenSession | null = null;
   const opened = (): TokenSession => {
@@ -690,11 +695,11 @@ function serve(channel: NodeJS.Process): void {
       } catch (error) {
         reply = { id, ok: false, failure: failureOf(error) };
       }
-      // A parent that is gone needs no answer; 'disconnect' ends this process.
+      // A parent that has ended needs no answer; 'disconnect' ends this process.
       channel.send?.(reply, () => undefined);
     });
   });
-  // It lives as long as its parent wants it: a Ctrl-C in the terminal reaches both, and the parent still drains.
+  // It lives as long as its parent wants: a Ctrl-C in the terminal reaches both, and the parent still drains.
   channel.on('disconnect', () => {
     session?.discard();
     channel.exit(0);

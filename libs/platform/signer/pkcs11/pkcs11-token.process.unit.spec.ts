@@ -17,12 +17,12 @@ const CKA_CLASS = 0;
 const CKO_DATA = 0;
 const CKO_PUBLIC_KEY = 2;
 const CKA_VALUE = 0x11;
-/** Handle of the key that a test of the token brought in. */
+/** Handle of the key that a test of the token imported. */
 const IMPORTED = 7;
 /** PrivateKeyInfo of an Ed25519 key up to its seed (RFC 8410 section 7). */
 const PKCS8_ED25519 = Buffer.from('302e020100300506032b657004220420', 'hex');
 
-/** A token in memory that keeps the rule which makes real ones troublesome: after an error a session stays busy. */
+/** A token in memory with the rule that makes real ones troublesome: after an error a session stays busy. */
 class FakeToken {
   readonly pair = generateKeyPairSync('ed25519');
   attributes: Record<number, Buffer> = {
@@ -42,7 +42,7 @@ class FakeToken {
   logins: string[] = [];
   failNext: string[] = [];
   loginError: string | null = null;
-  /** Why it takes no key from outside. */
+  /** Why it accepts no key from outside. */
   importError: string | null = null;
   imported: KeyObject | null = null;
   miscomputes = false;

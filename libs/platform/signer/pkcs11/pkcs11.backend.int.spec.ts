@@ -189,7 +189,7 @@ describeWithSoftHsm('pkcs11 backend', () => {
   });
 
   it('leaves a session in which an operation is stuck', async () => {
-    // On the real module: an operation is begun behind the session's back, as a failed one would leave it.
+    // On the real module: an operation is begun without the session's knowledge, as a failed one would leave it.
     const script = `
       import pkcs11js from 'pkcs11js';
       import { readPin, TokenSession } from ${JSON.stringify(pathToFileURL(join(__dirname, 'pkcs11-token.process.ts')).href)};

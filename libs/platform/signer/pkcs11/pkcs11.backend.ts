@@ -18,25 +18,28 @@ export interface Pkcs11BackendOptions {
   /** The vendor's shared library, for instance /usr/lib/softhsm/libsofthsm2.so. */
   modulePath: string;
   tokenLabel: string;
-  /** Mode 0600. The PIN is read by the token process alone and is never an argument or in an environment. */
+  /** Mode 0600. Only the token process reads the PIN, which is never an argument or in an environment. */
   pinFile: string;
   /** Added to the token process's environment (SoftHSM: SOFTHSM2_CONF). */
   environment?: Record<string, string>;
   keys: KeyRequest[];
   /** Each has its own session; a large batch is split between them. Default {@link DEFAULT_PROCESSES}. */
   processes?: number;
-  /** A token that takes longer for one part of a batch is given up. Default {@link DEFAULT_OPERATION_TIMEOUT_MS}. */
+  /** A token that takes longer for one part of a batch is abandoned. Default {@link DEFAULT_OPERATION_TIMEOUT_MS}. */
   operationTimeoutMs?: number;
   /** Whether NODE_ENV is production. SoftHSM is a token in files, so it is refused there, unless it is allowed. */
   production?: boolean;
   allowSoftHsm?: boolean;
-  /** Told in one sentence what went wrong or came back. */
+  /** Called with one sentence about a failure or a recovery. */
   onTrouble?: (sentence: string) => void;
 }
 
-/** One a core: measured with SoftHSM on two cores, 15,700 signatures/s with one and 29,700/s with two. */
+/** One per core: measured with SoftHSM on two cores, 15,700 signatures/s with one and 29,700/s with two. */
 export const DEFAULT_PROCESSES = 2;
-/** Below this many messages a part, handing it to a second process costs more than it saves (30 us a part, against 70 us a signature). */
+/**
+ * Below this many messages per part, a second process costs more than it saves (30 us a part, against 70 us a
+ * signature).
+ */
 const SMALLEST_PART = 4;
 /** Far above what a full batch takes (512 x 72 us), far below what an operator would wait for a token that hangs. */
 export const DEFAULT_OPERATION_TIMEOUT_MS = 5_000;
@@ -45,7 +48,7 @@ const CLOSE_GRACE_MS = 2_000;
 const RESTART_FIRST_MS = 100;
 const RESTART_LONGEST_MS = 5_000;
 
-/** Failures of a process or a session, which another one may not have. */
+/** Failures of one process or session, which another may not have. */
 const MAY_PASS: ReadonlySet<SignerErrorCode> = new Set(['signing_unavailable', 'token_error']);
 
 interface Seat {
@@ -55,12 +58,12 @@ interface Seat {
   timer: NodeJS.Timeout | null;
 }
 
-/** What SoftHSM 2 says its manufacturer is ("SoftHSM project"). */
+/** Manufacturer that SoftHSM 2 states ("SoftHSM project"). */
 const SOFTHSM = /softhsm/i;
 
 /**
- * Ed25519 keys in a PKCS#11 token, found by label (= kid), which have to be made in it and never able to leave it.
- * A session that answered with an error is thrown away, a process that hangs or dies is replaced.
+ * Ed25519 keys in a PKCS#11 token, found by label (= kid), which must have been made in it and can never leave it.
+ * A session that answered with an error is discarded, a process that hangs or dies is replaced.
  */
 export class Pkcs11Backend implements SigningBackend {
   readonly name = 'pkcs11';
@@ -74,7 +77,7 @@ export class Pkcs11Backend implements SigningBackend {
   };
   private readonly seats: Seat[] = [];
   private infos: KeyInfo[] = [];
-  /** Keys on top of those that it was opened with. */
+  /** Keys added after opening. */
   private readonly added: KeyRequest[] = [];
   private facts: TokenFacts | null = null;
   private closed = false;
@@ -94,7 +97,7 @@ export class Pkcs11Backend implements SigningBackend {
     }
     const backend = new Pkcs11Backend(options);
     try {
-      // The first alone: a wrong PIN is then tried once, not once for each process.
+      // The first by itself: a wrong PIN is then tried once, not once per process.
       for (let n = 0; n < (options.processes ?? DEFAULT_PROCESSES); n++) {
         const seat: Seat = { process: null, ready: false, restartInMs: RESTART_FIRST_MS, timer: null };
         backend.seats.push(seat);
@@ -111,7 +114,7 @@ export class Pkcs11Backend implements SigningBackend {
     return this.infos;
   }
 
-  /** The processes that hold sessions now, for an operator's eyes and for tests. */
+  /** Processes that hold sessions now, for operators and tests. */
   processIds(): number[] {
     return this.seats.flatMap(({ process, ready }) => (ready && process?.pid ? [process.pid] : []));
   }
@@ -161,7 +164,7 @@ export class Pkcs11Backend implements SigningBackend {
     );
   }
 
-  /** Has one process make or check the key, which all others will find, and tests it. */
+  /** Makes one process create or check the key, which all others will find, and tests it. */
   private async hold(
     request: KeyRequest,
     how: { op: 'make'; now: string } | { op: 'take' },
@@ -236,7 +239,7 @@ export class Pkcs11Backend implements SigningBackend {
       );
     } catch (error) {
       this.noteLockout(error);
-      // It failed in a fresh session as well, so the module itself may be in a bad way: start over with a new process.
+      // It also failed in a fresh session, so the module itself may be faulty: start over with a new process.
       if (error instanceof TokenRefusal && (error.code === 'token_error' || error.failure.lockout)) {
         this.trouble(`The token answered with an error: ${error.message}`);
         process.giveUp(error.message);
@@ -276,7 +279,7 @@ export class Pkcs11Backend implements SigningBackend {
       const infos = options.keys.map((request, index) => this.infoOf(request, keys?.[index]));
       for (const info of infos) await this.admit(process, info);
       infos.push(...(await this.takeAdded(process)));
-      // One may have been added since this process was asked; it finds the key when it signs with it.
+      // A key may have been added since this process was asked; it finds the key when it signs with it.
       const since = this.infos.filter(
         ({ kid }) => this.added.some((key) => key.kid === kid) && !infos.some((info) => info.kid === kid),
       );
@@ -291,7 +294,7 @@ export class Pkcs11Backend implements SigningBackend {
     }
   }
 
-  /** One that was destroyed since costs itself and not the others: nobody can take it out of a configuration. */
+  /** A key that was destroyed meanwhile does not affect the others: it cannot be removed from a configuration. */
   private async takeAdded(process: TokenProcess): Promise<KeyInfo[]> {
     const infos: KeyInfo[] = [];
     for (const request of [...this.added]) {
@@ -320,7 +323,7 @@ export class Pkcs11Backend implements SigningBackend {
     );
   }
 
-  /** A key is itself when it signs rightly and has not changed since it was first seen. */
+  /** Checks that a key signs correctly and has not changed since it was first seen. */
   private async admit(process: TokenProcess, info: KeyInfo): Promise<void> {
     const known = this.infos.find(({ kid }) => kid === info.kid);
     if (known && known.publicKeyPem !== info.publicKeyPem) {

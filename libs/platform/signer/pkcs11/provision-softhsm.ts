@@ -6,7 +6,7 @@ import { SignerError } from '../signer.error';
 import { isKeyName, type KeyRequest } from '../signing-backend';
 import { TokenProcess } from './token-process';
 
-/** Where Debian's softhsm2 puts the module. */
+/** Path of the module in Debian's softhsm2. */
 export const DEFAULT_SOFTHSM_MODULE = '/usr/lib/softhsm/libsofthsm2.so';
 const DEFAULT_TOKEN_LABEL = 'illuvrse-kernel';
 const PROVISION_TIMEOUT_MS = 30_000;
@@ -24,7 +24,7 @@ export interface ProvisionSoftHsmOptions {
   now?: () => Date;
 }
 
-/** What Pkcs11Backend.open needs to use the token. */
+/** Settings for Pkcs11Backend.open to use the token. */
 export interface ProvisionedToken {
   modulePath: string;
   tokenLabel: string;
@@ -37,8 +37,8 @@ export interface ProvisionedToken {
 }
 
 /**
- * Makes a SoftHSM token with non-extractable Ed25519 key pairs in a folder of its own, or completes the one that is
- * there: it can be run on every start. For development and tests; a real HSM is initialised by its own tools.
+ * Makes a SoftHSM token with non-extractable Ed25519 key pairs in a folder of its own, or completes an existing one: it
+ * can be run on every start. For development and tests; a real HSM is initialised by its own tools.
  * @throws SignerError `misconfigured` (no module, pkcs11js missing, PIN refused), `token_error`
  */
 export async function provisionSoftHsm(options: ProvisionSoftHsmOptions): Promise<ProvisionedToken> {
@@ -92,7 +92,7 @@ export async function provisionSoftHsm(options: ProvisionSoftHsmOptions): Promis
   return { modulePath, tokenLabel, pinFile, configFile, environment: { SOFTHSM2_CONF: configFile }, keys };
 }
 
-/** Writes a PIN file that does not exist yet; one that does must hold the PIN that was asked for, if one was. */
+/** Writes a PIN file that does not exist yet; an existing one must contain the requested PIN, if there is one. */
 async function writeOnce(path: string, wanted: string | undefined): Promise<void> {
   const draft = `${path}.${randomUUID()}.draft`;
   await writeFile(draft, `${wanted ?? randomPin()}\n`, { mode: 0o600, flag: 'wx' });
@@ -112,7 +112,7 @@ async function writeOnce(path: string, wanted: string | undefined): Promise<void
   }
 }
 
-/** Digits only, since some tokens take nothing else; 10^16 of them are out of reach of the token's few tries. */
+/** Digits only, since some tokens accept nothing else; 10^16 of them are out of reach of the token's few tries. */
 function randomPin(): string {
   return Array.from({ length: 16 }, () => randomInt(10)).join('');
 }

@@ -20,7 +20,7 @@ interface Waiting {
 /** The compiled file in dist/, or in tests the source itself, whose types Node strips. */
 const PROGRAM = join(__dirname, `pkcs11-token.process${extname(__filename)}`);
 
-/** A refusal by the token process, with what the parent needs to decide whether to try again. */
+/** A refusal by the token process, with what the parent needs to decide on a retry. */
 export class TokenRefusal extends SignerError {
   constructor(readonly failure: TokenFailure) {
     super(failure.code, failure.message);
@@ -35,14 +35,14 @@ export class TokenProcess {
   private downBecause: string | null = null;
   private readonly exited: Promise<void>;
   private tellDown: () => void = () => undefined;
-  /** Settles as soon as the process is of no use any more, whatever the reason. */
+  /** Settles as soon as the process is unusable, whatever the reason. */
   readonly down: Promise<void>;
 
   constructor() {
     this.child = fork(PROGRAM, [TOKEN_PROCESS_ROLE], {
       // Typed arrays survive 'advanced' as they are; 'json' would send every byte as a number.
       serialization: 'advanced',
-      // Flags of this process (a debugger's port, a test runner's hooks) are not meant for that one.
+      // Flags of this process (a debugger's port, a test runner's hooks) are not for that one.
       execArgv: PROGRAM.endsWith('.ts') ? ['--disable-warning=MODULE_TYPELESS_PACKAGE_JSON'] : [],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
@@ -69,14 +69,14 @@ export class TokenProcess {
     return this.downBecause === null;
   }
 
-  /** Requests sent and not answered yet. */
+  /** Number of requests sent and not answered yet. */
   get pending(): number {
     return this.waiting.size;
   }
 
   /**
-   * @param timeoutMs after which the process is ended, since a call that hangs in a module cannot be taken back
-   * @throws TokenRefusal when the token says no, SignerError `signing_unavailable` when the process is of no use
+   * @param timeoutMs time after which the process is ended, since a call that hangs in a module cannot be cancelled
+   * @throws TokenRefusal when the token refuses, SignerError `signing_unavailable` when the process is unusable
    */
   ask(request: TokenRequest, timeoutMs: number): Promise<Answer> {
     if (this.downBecause !== null) return Promise.reject(gone(this.downBecause));
@@ -90,7 +90,7 @@ export class TokenProcess {
     return waiting.promise;
   }
 
-  /** Ends it at once; what it was asked and has not answered fails with this reason. */
+  /** Ends it at once; unanswered requests fail with this reason. */
   giveUp(why: string): void {
     if (this.downBecause !== null) return;
     this.downBecause = why;
@@ -103,7 +103,7 @@ export class TokenProcess {
     this.tellDown();
   }
 
-  /** Lets it answer what it was asked, within a limit, then ends it; resolves when it is gone. */
+  /** Lets it answer pending requests, within a limit, then ends it; resolves when it has ended. */
   async close(graceMs: number): Promise<void> {
     const timer = setTimeout(() => {
       this.giveUp('it is closed');

@@ -7,20 +7,20 @@ import { type BackendHealth, type KeyInfo, type KeyRequest, type SigningBackend 
 import { type SignatureRequest, SigningProxyClient, type SigningProxyTls } from '../signing-proxy.client';
 
 export interface ProxyBackendOptions extends SigningProxyTls {
-  /** https://host:port of what answers as openapi/signing-proxy.yaml says. */
+  /** https://host:port of a server of openapi/signing-proxy.yaml. */
   url: string;
-  /** Where certificate, key and authority come from, when they are renewed; closed with the backend. */
+  /** Source of certificate, key and authority, when they are renewed; closed with the backend. */
   renewals?: TlsRenewals<SigningProxyTls>;
   /** The kernel it has to sign for. */
   origin: string;
   keys: KeyRequest[];
-  /** For a whole call. Default {@link DEFAULT_UPSTREAM_TIMEOUT_MS}. */
+  /** Limit of a whole call. Default {@link DEFAULT_UPSTREAM_TIMEOUT_MS}. */
   timeoutMs?: number | undefined;
 }
 
 /** Under the deadline that this proxy gives its backends, which is under that of the callers. */
 export const DEFAULT_UPSTREAM_TIMEOUT_MS = 900;
-/** This proxy bounds what is in progress itself; here it may use what it has let in. */
+/** This proxy itself limits the requests in progress; here it may use all that it has admitted. */
 const MAX_IN_FLIGHT = 8;
 
 interface HeldKey {
@@ -29,9 +29,9 @@ interface HeldKey {
 }
 
 /**
- * Keys behind another signing proxy: any KMS, put behind the small contract of openapi/signing-proxy.yaml. It reads what
- * it signs, so it cannot be handed the self-test of other backends: its own health check signs with each key, and of every
- * answer one signature of each key is verified.
+ * Keys behind another signing proxy: any KMS behind the small contract of openapi/signing-proxy.yaml. That proxy reads
+ * what it signs, so it cannot be given the self-test of other backends: its own health check signs with each key, and
+ * one signature of each key in every answer is verified.
  */
 export class ProxyBackend implements SigningBackend {
   readonly name = 'proxy';

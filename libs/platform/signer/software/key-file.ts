@@ -21,7 +21,7 @@ export interface LoadedKey {
   publicKeyPem: string;
 }
 
-/** What a key file holds. Its purposes are written down with the key, so that configuration alone cannot widen them. */
+/** Contents of a key file. It records the purposes with the key, so that configuration alone cannot widen them. */
 const KeyFile = z.strictObject({
   v: z.literal(1),
   kid: z.string(),
@@ -31,14 +31,14 @@ const KeyFile = z.strictObject({
   privateKeyPem: z.string(),
 });
 
-/** Bits of group and others: a private key is for its owner alone. */
+/** Bits of group and others: a private key is only for its owner. */
 const NOT_OWNER = 0o077;
 
 export function keyFilePath(dir: string, kid: string): string {
   return join(dir, `${kid}.key.json`);
 }
 
-/** Makes the folder (0700) or checks that it is the caller's alone. */
+/** Makes the folder (0700) or checks that only the caller has access to it. */
 export async function ensureKeyFolder(dir: string): Promise<void> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const stat = await lstat(dir);
@@ -52,7 +52,7 @@ export async function loadOrCreateKey(dir: string, request: KeyRequest, now: Dat
   return (await loadKey(path, request)) ?? (await createKey(dir, path, request, now));
 }
 
-/** The key of this kid; null when there is no file. */
+/** Returns the key of this kid; null when there is no file. */
 export function loadKeyOf(dir: string, request: KeyRequest): Promise<LoadedKey | null> {
   return loadKey(keyFilePath(dir, request.kid), request);
 }

@@ -15,7 +15,7 @@ import {
 import { ensureKeyFolder, keyFilePath, loadKeyOf, loadOrCreateKey, type LoadedKey } from './key-file';
 
 export interface SoftwareBackendOptions {
-  /** Folder of the key files; made with 0700 when it is missing. */
+  /** Folder of the key files; created with 0700 when it is missing. */
   dir: string;
   keys: KeyRequest[];
   /** Whether NODE_ENV is production. A private key in a file is a development convenience, so it is refused there. */
@@ -24,13 +24,13 @@ export interface SoftwareBackendOptions {
 }
 
 /**
- * From this many messages the callback API pays. A signature takes 38 us of processor time on this thread and 54 us through
- * the thread pool: on two idle cores a batch of 64 is signed in 1.2 ms by the pool and in 2.0 ms here, on busy ones the
- * pool is the slower one.
+ * Number of messages from which the callback API pays. A signature takes 38 us of processor time on this thread and 54
+ * us through the thread pool: on two idle cores a batch of 64 is signed in 1.2 ms by the pool and in 2.0 ms here, on
+ * busy ones the pool is the slower one.
  */
 const THREAD_POOL_FROM = 64;
 
-/** Ed25519 keys in files, signed with by node:crypto. For development and tests. */
+/** Ed25519 keys in files, used by node:crypto. For development and tests. */
 export class SoftwareBackend implements SigningBackend {
   readonly name = 'software';
   readonly maker: KeyMaker;

@@ -18,7 +18,7 @@ import { VaultTransitBackend, type VaultTransitBackendOptions } from './vault-tr
 const messages = (count: number): Buffer[] =>
   Array.from({ length: count }, (_, n) => Buffer.from(`message ${n}`));
 
-/** What only a real server can show; everything that a server has to be made to do is in the other file, with a fake. */
+/** Tests that only a real server allows; those that need a server to misbehave are in the other file, with a fake. */
 describeWithOpenBao('vault-transit backend at OpenBao', () => {
   let bao: TestOpenBao;
   let said: string[];
@@ -54,7 +54,7 @@ describeWithOpenBao('vault-transit backend at OpenBao', () => {
     const signatures = await backend.sign(info?.kid ?? '', messages(count));
     return messages(count).every((message, n) => verifyEd25519(key, message, signatures[n] ?? message));
   };
-  /** Who has a token now, the administrator aside. */
+  /** Holders of a token now, except the administrator. */
   const tokens = async (): Promise<string[]> => {
     const listed = (await bao.server.ask('GET', 'auth/token/accessors?list=true')) as {
       data: { keys: string[] };
@@ -213,7 +213,8 @@ describeWithOpenBao('vault-transit backend at OpenBao', () => {
     });
 
     it('each time with the one that Kubernetes has put into the pod since', async () => {
-      // OpenBao asks again for the one of the login before it renews a token, and renews none whose pod is gone.
+      // OpenBao checks the login's service account token again before it renews a token, and renews none whose pod is
+      // gone.
       await podRole({ token_ttl: 3, token_max_ttl: 3 });
       const [first, second] = [kubernetes.issue(account), kubernetes.issue(account)];
       await writeFile(jwtFile, first);
@@ -226,7 +227,7 @@ describeWithOpenBao('vault-transit backend at OpenBao', () => {
       }
       expect(await verifies(backend)).toBe(true);
       expect(said).toEqual([]);
-      // And says so once there is none that Kubernetes knows.
+      // And says so once there is none that Kubernetes accepts.
       kubernetes.revoke(second);
       while (said.length === 0) await sleep(50);
       expect(said[0]).toBe('The Vault token was not renewed: Vault answered 403: permission denied');
@@ -268,7 +269,7 @@ describeWithOpenBao('vault-transit backend at OpenBao', () => {
     it('logs in again when it was taken back', async () => {
       const backend = await open(await makeKey('taken-back'));
       const [first] = await tokens();
-      // Refused sooner, a token is held to be one that will be refused again.
+      // A token that is refused sooner is expected to be refused again.
       await sleep(1_000);
       await bao.server.ask('POST', 'auth/token/revoke-accessor', { accessor: first });
       expect(await verifies(backend)).toBe(true);
@@ -320,7 +321,7 @@ describeWithOpenBao('vault-transit backend at OpenBao', () => {
     const [signature = new Uint8Array()] = await both.sign('rotated-v2', [message]);
     expect(second && verifyEd25519(second, message, signature)).toBe(true);
     expect(first && verifyEd25519(first, message, signature)).toBe(false);
-    // Which takes the old one out of use; every message of the batch is refused inside a 200.
+    // This disables the old one; every message of the batch is refused inside a 200.
     await bao.server.ask('POST', `transit/keys/${kid}/config`, { min_encryption_version: 2 });
     await expect(backend.sign(kid, messages(3))).rejects.toMatchObject({
       code: 'signing_unavailable',
@@ -404,7 +405,7 @@ describeWithOpenBao('vault-transit backend at OpenBao', () => {
       const backend = await open(kid, { address, ca, cert: undefined, key: undefined, auth });
       spoiler.spoil = 2;
       expect(await verifies(backend, 5)).toBe(true);
-      // The self-test; the batch; what was spoilt of it, a second time spoilt too; and that again.
+      // The self-test; the batch; its spoilt message, spoilt a second time; and that message again.
       expect(spoiler.batches).toEqual([1, 5, 1, 1]);
       spoiler.spoil = Infinity;
       await expect(backend.sign(kid, messages(5))).rejects.toMatchObject({
@@ -417,7 +418,7 @@ describeWithOpenBao('vault-transit backend at OpenBao', () => {
   });
 });
 
-/** Stands before the server and makes the last message of a batch one that it cannot read, `spoil` times. */
+/** Proxy in front of the server that makes the last message of a batch unreadable, `spoil` times. */
 class Spoiler {
   spoil = 0;
   readonly batches: number[] = [];

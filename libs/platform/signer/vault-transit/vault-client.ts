@@ -4,7 +4,7 @@ import { SignerError, reasonOf } from '../signer.error';
 
 /** PEM. */
 export interface VaultTls {
-  /** The authorities of its certificate, where the system does not know them. */
+  /** The authorities of the server's certificate, where the system does not know them. */
   ca?: string | Buffer | undefined;
   /** The client certificate and its key, for cert auth. */
   cert?: string | Buffer | undefined;
@@ -15,24 +15,24 @@ export interface VaultConnection extends VaultTls {
   /** https://host:port of Vault or OpenBao; http for development servers only. */
   address: string;
   namespace?: string | undefined;
-  /** Where these come from, when they are renewed; closed with the client. */
+  /** Source of these, when they are renewed; closed with the client. */
   renewals?: TlsRenewals<VaultTls> | undefined;
-  /** For one request. Default {@link REQUEST_TIMEOUT_MS}. */
+  /** Limit of one request. Default {@link REQUEST_TIMEOUT_MS}. */
   requestTimeoutMs?: number;
-  /** Requests under way at once. Default {@link DEFAULT_VAULT_CONCURRENCY}. */
+  /** Concurrent requests. Default {@link DEFAULT_VAULT_CONCURRENCY}. */
   concurrency?: number | undefined;
 }
 
 /** A batch is one request, and Vault signs it on one core: a few go side by side. */
 export const DEFAULT_VAULT_CONCURRENCY = 8;
-/** Below the second that a batch has, so that a request that hangs can be made once more. */
+/** Below the second that a batch has, so that a hanging request can be made once more. */
 const REQUEST_TIMEOUT_MS = 600;
 /** 256 signatures are 40 kB; anything much larger is something else. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 /** Sealed, standby and overloaded servers, and those whose replica is behind (Vault HTTP API, "HTTP status codes"). */
 const PASSING = new Set([412, 429, 472, 473, 500, 502, 503, 504]);
 
-/** What Vault said, or that it did not. The token is in none of it. */
+/** Vault's answer, or the lack of one. Never contains the token. */
 export class VaultFailure extends Error {
   override readonly name = 'VaultFailure';
 
@@ -40,9 +40,9 @@ export class VaultFailure extends Error {
     message: string,
     /** Undefined when there was no answer. */
     readonly status: number | undefined,
-    /** Another attempt may end otherwise. */
+    /** Another attempt may succeed. */
     readonly passing: boolean,
-    /** How long it asks to be left alone. */
+    /** Wait that the server asks for. */
     readonly retryAfterMs = 0,
   ) {
     super(message);

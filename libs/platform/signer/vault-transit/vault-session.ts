@@ -3,9 +3,9 @@ import { z } from 'zod';
 import { SignerError, reasonOf } from '../signer.error';
 import { type VaultClient, VaultFailure } from './vault-client';
 
-/** How the process proves to Vault who it is. */
+/** Authentication of the process at Vault. */
 export type VaultAuth =
-  /** A file that somebody else keeps fresh (Vault Agent, a CSI driver): read anew for each token. */
+  /** A file that another program keeps fresh (Vault Agent, a CSI driver): read again for each token. */
   | { method: 'token-file'; file: string }
   /** The service account of the pod. */
   | { method: 'kubernetes'; role: string; jwtFile?: string | undefined; mount?: string | undefined }
@@ -14,13 +14,13 @@ export type VaultAuth =
 
 /** Where Kubernetes puts the token of a pod's service account. */
 export const DEFAULT_JWT_FILE = '/var/run/secrets/kubernetes.io/serviceaccount/token';
-/** Of a token's time, how much passes before it is renewed: what is left is for attempts that fail. */
+/** Part of a token's lifetime before it is renewed: the rest is for failed attempts. */
 const RENEW_AFTER = 2 / 3;
 const RENEW_RETRY_MS = 2_000;
-/** A token that was refused this soon after it was given will be refused again. */
+/** A token that was refused this soon after it was issued will be refused again. */
 const FRESH_LOGIN_MS = 1_000;
 const MAX_TOKEN_BYTES = 64 * 1024;
-/** The longest that setTimeout takes. */
+/** Maximum of setTimeout. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const TRIES_AT_CLOSE_MS = 500;
 
@@ -46,7 +46,7 @@ interface Login {
   at: number;
 }
 
-/** Has a valid token: logs in, renews in time, and logs in again when a token ends or is taken back. */
+/** Keeps a valid token: logs in, renews in time, and logs in again when a token expires or is revoked. */
 export class VaultSession {
   private current: Login | null = null;
   private logging: Promise<Login> | null = null;
@@ -56,7 +56,7 @@ export class VaultSession {
   constructor(
     private readonly client: VaultClient,
     private readonly auth: VaultAuth,
-    /** Told in one sentence what went wrong; never with a token in it. */
+    /** Called with one sentence about a failure; never with a token in it. */
     private readonly onTrouble: (sentence: string) => void = () => undefined,
   ) {}
 
@@ -68,7 +68,7 @@ export class VaultSession {
     return (await this.logging).token;
   }
 
-  /** Vault did not take this token. @returns whether another attempt, with another token, is worth it */
+  /** Notes that Vault did not accept this token. @returns whether another attempt, with another token, is worthwhile */
   refused(token: string): boolean {
     if (this.current?.token !== token) return true;
     if (performance.now() - this.current.at < FRESH_LOGIN_MS) return false;
@@ -76,7 +76,7 @@ export class VaultSession {
     return true;
   }
 
-  /** Gives its own token back, as far as Vault answers in time. */
+  /** Revokes its own token, if Vault answers in time. */
   async close(): Promise<void> {
     const own = this.auth.method === 'token-file' ? null : this.current;
     this.closing.abort();
@@ -130,7 +130,7 @@ export class VaultSession {
   }
 
   private schedule(login: Login, inMs: number): void {
-    // Before the token is used up, and not all replicas in the same moment.
+    // Before the token expires, and not all replicas in the same moment.
     if (login.ttl === 0) return;
     const delay = Math.min(inMs * (0.9 + Math.random() / 10), LONGEST_TIMER_MS);
     this.timer = setTimeout(() => void this.renew(login), delay);
@@ -146,7 +146,7 @@ export class VaultSession {
           token: login.token,
           body: {},
         });
-        // At its maximum lifetime Vault answers with what is left, which is then too little to go on with.
+        // At its maximum lifetime Vault answers with the rest, which is then too little to continue with.
         if (auth.lease_duration > login.ttl / 2 || auth.lease_duration === 0) {
           this.schedule(login, auth.lease_duration * RENEW_AFTER * 1_000);
           return;
@@ -155,7 +155,7 @@ export class VaultSession {
       await this.replace(login);
     } catch (error) {
       let trouble: unknown = error;
-      // Not renewable any more, taken back, or, as OpenBao has it, of a pod that has another service account token by now.
+      // No longer renewable, revoked, or, with OpenBao, of a pod that has another service account token by now.
       if (error instanceof VaultFailure && !error.passing && this.current === login) {
         trouble = await this.replace(login).catch((reason: unknown) => reason);
       }

@@ -146,7 +146,7 @@ describe('vault-transit backend', () => {
 
     it('takes the token that somebody has put into the file since', async () => {
       const file = join(dir, 'token');
-      // Long enough for a busy machine to put the other one there before the first is looked at again.
+      // Long enough for a busy machine to write the other one before the first is checked again.
       await writeFile(file, vault.addToken({ ttl: 6, renewable: false }), { mode: 0o600 });
       const backend = await open({ auth: { method: 'token-file', file } });
       await writeFile(file, vault.addToken({ ttl: 0, renewable: false }));
@@ -160,7 +160,7 @@ describe('vault-transit backend', () => {
       await sleep(1_000);
       vault.tokens.clear();
       expect(await Promise.all(Array.from({ length: 10 }, () => verifies(backend)))).not.toContain(false);
-      // All who were refused share one login.
+      // All refused requests share one login.
       expect(vault.calls['cert/login']).toBe(2);
     });
 

@@ -20,24 +20,24 @@ import { type VaultAuth, VaultSession } from './vault-session';
 
 export interface VaultTransitBackendOptions extends VaultConnection {
   auth: VaultAuth;
-  /** Where the transit engine is mounted. Default `transit`. */
+  /** Mount point of the transit engine. Default `transit`. */
   mount?: string | undefined;
   keys: KeyRequest[];
   retries?: Partial<RetryLimits>;
-  /** Told in one sentence what went wrong. */
+  /** Called with one sentence about a failure. */
   onTrouble?: (sentence: string) => void;
 }
 
-/** Nobody waits for the start as for a signature. */
+/** No one waits for the start as for a signature. */
 const OPEN_RETRIES: RetryLimits = { attempts: 5, firstPauseMs: 200, longestPauseMs: 2_000 };
 /**
  * Messages in one request. OpenBao refuses a body of more than 1,000 strings (`max_request_json_strings` of its listener),
- * and a message is two of them, name and value: 499 is the most that it takes.
+ * and a message is two of them, name and value: 499 is the most that it accepts.
  */
 const MAX_REQUEST_ITEMS = 256;
 const MOUNT = /^[A-Za-z0-9_-]+(?:\/[A-Za-z0-9_-]+)*$/;
 
-/** `GET /v1/transit/keys/:name`; members that are not here are of no interest. */
+/** `GET /v1/transit/keys/:name`; other members are ignored. */
 const KeyAnswer = z.object({
   data: z.object({
     type: z.string(),
@@ -69,7 +69,7 @@ const SIGNATURE = /^[a-z]+:v([1-9][0-9]*):([A-Za-z0-9+/]{85}[AQgw]==)$/;
 
 interface HeldKey {
   info: KeyInfo;
-  /** In the transit engine. */
+  /** Name in the transit engine. */
   name: string;
   version: number;
 }
@@ -79,8 +79,8 @@ class ItemFailure extends Error {}
 
 /**
  * Ed25519 keys in the transit engine of Vault or OpenBao, made there and not exportable. A batch is one request, or two
- * when it is large; items that failed are asked for again, and a batch of which one stays unsigned fails whole. A kid is
- * one version of a key.
+ * when it is large; failed items are requested again, and a batch with one unsigned item fails as a whole. A kid is one
+ * version of a key.
  */
 export class VaultTransitBackend implements SigningBackend {
   readonly name = 'vault-transit';
@@ -187,7 +187,7 @@ export class VaultTransitBackend implements SigningBackend {
     await this.client.close();
   }
 
-  /** Asks for what has no signature yet; what a request brings is kept, whatever becomes of the rest. */
+  /** Requests the missing signatures; keeps those that arrive, whatever becomes of the rest. */
   private async signMissing(
     key: HeldKey,
     messages: readonly Uint8Array[],
@@ -202,7 +202,7 @@ export class VaultTransitBackend implements SigningBackend {
     const failures = (await Promise.allSettled(requests)).flatMap((result) =>
       result.status === 'rejected' ? [result.reason as unknown] : [],
     );
-    // One that another attempt does not change decides.
+    // A permanent failure decides.
     if (failures.length > 0) throw failures.find((failure) => mayPass(failure) === false) ?? failures[0];
   }
 
@@ -238,7 +238,7 @@ export class VaultTransitBackend implements SigningBackend {
     if (why !== undefined) throw new ItemFailure(`a part of the batch failed: ${why.slice(0, 300)}`);
   }
 
-  /** One request with a token; a token that is not taken any more is replaced once. */
+  /** Sends one request with a token; replaces a token that is no longer accepted once. */
   private async asked(
     method: 'GET' | 'POST',
     path: string,
@@ -271,7 +271,7 @@ export class VaultTransitBackend implements SigningBackend {
     if (!this.held.has(kid) && !(await this.exists(kid))) {
       const settings = { type: 'ed25519', derived: false, exportable: false, allow_plaintext_backup: false };
       try {
-        // The engine leaves a key that exists as it is, so that trying again does no harm.
+        // The engine leaves an existing key as it is, so a retry does no harm.
         await withRetries(OPEN_RETRIES, this.closing.signal, mayPass, () =>
           this.asked('POST', `${this.mount}/keys/${encodeURIComponent(kid)}`, this.closing.signal, settings),
         );
@@ -295,7 +295,7 @@ export class VaultTransitBackend implements SigningBackend {
     if (!isKeyName(kid)) throw new SignerError('invalid_request', `"${kid}" cannot be the name of a key`);
     const held = this.held.get(kid);
     if (held) return sameKey(held.info, request);
-    // It was made with one version; whoever rotates it in Vault makes another key, and this one stays what it is.
+    // It was made with one version; a rotation in Vault makes another key, and this one stays as it is.
     return this.admit({ ...request, keyVersion: 1 });
   }
 
@@ -323,7 +323,7 @@ export class VaultTransitBackend implements SigningBackend {
         return signature ?? new Uint8Array(0);
       },
     });
-    // Not before: what is held is offered.
+    // Not before: held keys are offered.
     this.held.set(kid, key);
     return info;
   }

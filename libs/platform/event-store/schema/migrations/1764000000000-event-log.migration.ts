@@ -3,8 +3,8 @@ import { type MigrationInterface, type QueryRunner } from 'typeorm';
 /**
  * The event log: append-only rows, a head per shard, stored answers for idempotency keys.
  *
- * The guards are triggers `ENABLE ALWAYS`, so that neither the owner's own session nor one in replica mode gets past
- * them, and they hold the chain's shape whatever runs above: rows only ever continue a shard, the head only moves
+ * The guards are triggers `ENABLE ALWAYS`, so that neither the owner's own session nor one in replica mode bypasses
+ * them, and they keep the chain's shape whatever code runs above: rows only ever continue a shard, the head only moves
  * forward, and it always names the last row.
  */
 export class EventLog1764000000000 implements MigrationInterface {
@@ -22,7 +22,7 @@ export class EventLog1764000000000 implements MigrationInterface {
 
 /**
  * A session that puts its own operators first must not change what a function compares. And a plan made while a table
- * is nearly empty is kept until the next ANALYZE: it must not be a sequential scan, whatever the table is by then.
+ * is nearly empty is kept until the next ANALYZE: it must not be a sequential scan, whatever the table's size by then.
  */
 const SETTINGS = 'SET search_path = pg_catalog, pg_temp SET enable_seqscan = off';
 
@@ -94,7 +94,7 @@ const GUARDS = [
      FOR EACH STATEMENT EXECUTE FUNCTION kernel.refuse_change()`,
   `ALTER TABLE kernel.shard_head ENABLE ALWAYS TRIGGER shard_head_refuse_change`,
 
-  // Once per statement, over all its rows: contiguous, right after what is there, ending where the head says.
+  // Once per statement, over all its rows: contiguous, directly after the existing ones, ending where the head says.
   `CREATE FUNCTION kernel.refuse_discontinuity() RETURNS trigger LANGUAGE plpgsql ${SETTINGS} AS $$
    DECLARE
      part record;
@@ -132,7 +132,7 @@ const GUARDS = [
      FOR EACH ROW EXECUTE FUNCTION kernel.refuse_head_rewind()`,
   `ALTER TABLE kernel.shard_head ENABLE ALWAYS TRIGGER shard_head_refuse_rewind`,
 
-  // At commit, when the rows are there whichever statement came first.
+  // At commit, when the rows exist whichever statement came first.
   `CREATE FUNCTION kernel.refuse_head_without_event() RETURNS trigger LANGUAGE plpgsql ${SETTINGS} AS $$
    BEGIN
      IF NOT EXISTS
@@ -150,7 +150,7 @@ const GUARDS = [
 
 const FUNCTIONS = [
   // All that a group needs to know before it is numbered, in one round trip and (STABLE) one snapshot. Texts rather
-  // than arrays: one split on the other side is cheaper than parsing an array.
+  // than arrays: one split on the client's side is cheaper than parsing an array.
   `CREATE FUNCTION kernel.append_state(
      in_shard integer, streams text[], callers text[], keys text[], ids uuid[],
      OUT head_seq bigint, OUT head_hash text, OUT head_ms bigint, OUT versions text, OUT claims json, OUT existing text
@@ -178,7 +178,7 @@ const FUNCTIONS = [
          JOIN LATERAL (SELECT e.id FROM kernel.events e WHERE e.id = g.id LIMIT 1) f ON true);
      END IF;
    END $$`,
-  // Reads that are made once or more for a request, as functions so that they can be prepared: see SETTINGS.
+  // Reads made once or more per request, as functions so that they can be prepared: see SETTINGS.
   `CREATE FUNCTION kernel.event_by_id(in_id uuid) RETURNS bytea LANGUAGE sql STABLE ${SETTINGS} AS $$
      SELECT e.canonical FROM kernel.events e WHERE e.id = in_id $$`,
   `CREATE FUNCTION kernel.stream_events(in_stream text, from_version bigint) RETURNS SETOF bytea

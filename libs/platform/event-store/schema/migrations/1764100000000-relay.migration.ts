@@ -1,6 +1,6 @@
 import { type MigrationInterface, type QueryRunner } from 'typeorm';
 
-/** Who leads what, and how far the outbox relay has published each shard. */
+/** Leaders of jobs, and how far the outbox relay has published each shard. */
 export class Relay1764100000000 implements MigrationInterface {
   readonly name = 'Relay1764100000000';
 
@@ -14,12 +14,12 @@ export class Relay1764100000000 implements MigrationInterface {
   }
 }
 
-/** See the migration of the event log: what a session puts first in its search path must not change a comparison. */
+/** See the migration of the event log: a session's own search path must not change a comparison. */
 const SETTINGS = 'SET search_path = pg_catalog, pg_temp';
 
 const LEADERSHIP = [
   // One row per job that runs once (libs/platform/event-store/leadership). The epoch counts elections and is the fencing token; the row
-  // outlives its holder, so that no epoch is ever given out twice.
+  // outlives its holder, so that no epoch is ever issued twice.
   `CREATE TABLE kernel.leadership (
      name text PRIMARY KEY CHECK (name <> ''),
      epoch bigint NOT NULL CHECK (epoch >= 1),
@@ -42,7 +42,7 @@ const LEADERSHIP = [
 
 const CURSORS = [
   // The last event of a shard that the stream is known to have. Without a row nothing was published. The epoch is that
-  // of the relay that may move the row: a statement of an older one finds nothing to update.
+  // of the relay that may move the row: a statement of an older relay finds nothing to update.
   `CREATE TABLE kernel.relay_cursors (
      shard integer PRIMARY KEY,
      seq bigint NOT NULL CHECK (seq >= 0),

@@ -1,7 +1,7 @@
 import { type MigrationInterface, type QueryRunner } from 'typeorm';
 
 /**
- * How far each consumer of the audit stream has come in each shard. A row moves in the transaction of the consumer's
+ * Position of each consumer of the audit stream in each shard. A row moves in the transaction of the consumer's
  * effect, by a statement that compares the position it moves from: two processes of one worker cannot both move it.
  */
 export class StreamPositions1764200000000 implements MigrationInterface {
@@ -18,7 +18,8 @@ export class StreamPositions1764200000000 implements MigrationInterface {
 }
 
 const STATEMENTS = [
-  // Without a row the consumer has nothing yet. It may go back: an index that is rebuilt from an older archive does.
+  // Without a row the consumer has nothing yet. A position may go back: that of an index rebuilt from an older archive
+  // does.
   `CREATE TABLE kernel.stream_positions (
      consumer text NOT NULL CHECK (consumer ~ '^[a-z][a-z-]{0,62}$'),
      shard integer NOT NULL CHECK (shard >= 0),
@@ -29,7 +30,7 @@ const STATEMENTS = [
      updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
      CONSTRAINT stream_positions_pkey PRIMARY KEY (consumer, shard)
    ) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_scale_factor = 0)`,
-  // A wake-up for those who wait for a position (Kernel-Min-Position, Kernel-Await); they poll as well.
+  // A wake-up for requests that wait for a position (Kernel-Min-Position, Kernel-Await); they poll as well.
   `CREATE FUNCTION kernel.notify_position() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
    BEGIN
      PERFORM pg_notify('kernel_positions', NEW.consumer || ':' || NEW.shard);

@@ -1,8 +1,8 @@
 import { type MigrationInterface, type QueryRunner } from 'typeorm';
 
 /**
- * What the legal holds in the chain say, as the archiver has read them, and how far it has carried them out. A
- * projection: it can be emptied when the archiver's position is set back too.
+ * Legal holds in the chain, as the archiver has read them, and how far it has carried them out. A projection: it can be
+ * emptied when the archiver's position is also set back.
  */
 export class LegalHolds1764300000000 implements MigrationInterface {
   readonly name = 'LegalHolds1764300000000';
@@ -17,7 +17,7 @@ export class LegalHolds1764300000000 implements MigrationInterface {
 }
 
 const STATEMENTS = [
-  // One row per range that was ever held; event_seq is where in the stream's shard the last word on it was spoken.
+  // One row per range that was ever held; event_seq is the place of its last event in the stream's shard.
   `CREATE TABLE kernel.legal_holds (
      shard integer NOT NULL CHECK (shard >= 0),
      from_seq bigint NOT NULL CHECK (from_seq >= 1),

@@ -1,6 +1,6 @@
 import { type MigrationInterface, type QueryRunner } from 'typeorm';
 
-/** Who may write: one mode for all kernel processes, and every change of it until it is in the chain. */
+/** Permission to write: one mode for all kernel processes, and every change of it until it is in the chain. */
 export class Modes1764400000000 implements MigrationInterface {
   readonly name = 'Modes1764400000000';
 
@@ -16,7 +16,7 @@ export class Modes1764400000000 implements MigrationInterface {
 }
 
 const STATEMENTS = [
-  // `restoring`: the store is being filled from the archive, and whatever the kernel itself would append now would
+  // `restoring`: the store is being filled from the archive, and any event that the kernel itself appended now would
   // begin a second chain. Only the replay ends it.
   `CREATE TABLE kernel.mode (
      singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
@@ -29,7 +29,7 @@ const STATEMENTS = [
    )`,
   `INSERT INTO kernel.mode (mode, reason, actor, since)
      VALUES ('normal', 'The database was set up.', '{"id":"kernel","kind":"system","roles":[]}', now())`,
-  // The id is that of the event that records the change: however often and from wherever it is tried, the chain takes
+  // The id is that of the event that records the change: however often and from wherever it is tried, the chain accepts
   // an id once.
   `CREATE TABLE kernel.mode_changes (
      n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

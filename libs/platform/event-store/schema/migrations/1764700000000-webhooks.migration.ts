@@ -1,8 +1,8 @@
 import { type MigrationInterface, type QueryRunner } from 'typeorm';
 
 /**
- * Notifications on their way to other systems: a projection of the chain, and how far it has come. Ids follow from their
- * causes, so when it is emptied and made again, receivers know what they have had.
+ * Notifications on their way to other systems: a projection of the chain, and its position. Ids follow from their
+ * causes, so when it is emptied and made again, receivers recognise what they have received.
  */
 export class Webhooks1764700000000 implements MigrationInterface {
   readonly name = 'Webhooks1764700000000';
@@ -19,7 +19,7 @@ export class Webhooks1764700000000 implements MigrationInterface {
 }
 
 const STATEMENTS = [
-  // Without a row nothing was taken in yet. The epoch is that of the leader that may move the row.
+  // Without a row nothing was read yet. The epoch is that of the leader that may move the row.
   `CREATE TABLE kernel.webhook_positions (
      consumer text PRIMARY KEY CHECK (consumer <> ''),
      seq bigint NOT NULL CHECK (seq >= 0),

@@ -1,6 +1,6 @@
 import { type MigrationInterface, type QueryRunner } from 'typeorm';
 
-/** Challenges of credential registrations that are under way: one at a time for each approver and caller. */
+/** Challenges of current credential registrations: one at a time for each approver and caller. */
 export class WebAuthnChallenges1764700100000 implements MigrationInterface {
   readonly name = 'WebAuthnChallenges1764700100000';
 

@@ -1,7 +1,7 @@
 import { type MigrationInterface, type QueryRunner } from 'typeorm';
 import { completeAuditIndex, INDEX_SCHEMA } from './audit-index.schema';
 
-/** The index over what payloads name, in audit indexes from before there was one. */
+/** The index over what payloads name, for audit indexes that predate it. */
 export class NamedEvents1764710000000 implements MigrationInterface {
   readonly name = 'NamedEvents1764710000000';
 
@@ -9,7 +9,7 @@ export class NamedEvents1764710000000 implements MigrationInterface {
     await completeAuditIndex(runner);
   }
 
-  /** A rebuild makes it again; what runs without it is slower and right. */
+  /** A rebuild creates it again; without it queries are slower and still right. */
   async down(runner: QueryRunner): Promise<void> {
     await runner.query(`DROP INDEX IF EXISTS ${INDEX_SCHEMA}.events_named_idx`);
   }

@@ -1,8 +1,8 @@
 import { type MigrationInterface, type QueryRunner } from 'typeorm';
 
 /**
- * What keeps two keys from signing side by side: which key signed the head, for whoever numbers the next group, and which
- * keys have ended, for the statement that commits it. Every registry event is announced.
+ * Keeps two keys from signing side by side: the key that signed the head, for the process that numbers the next group,
+ * and the ended keys, for the statement that commits it. Every registry event is announced.
  */
 export class SignerSwitch1764800000000 implements MigrationInterface {
   readonly name = 'SignerSwitch1764800000000';
@@ -11,7 +11,7 @@ export class SignerSwitch1764800000000 implements MigrationInterface {
     for (const statement of STATEMENTS) await runner.query(statement);
   }
 
-  /** The process that signs next would not know any more which keys have ended. */
+  /** The process that signs next would no longer know which keys have ended. */
   async down(): Promise<void> {
     throw new Error('The fence of ended keys cannot be migrated away.');
   }
@@ -22,8 +22,8 @@ const SETTINGS = 'SET search_path = pg_catalog, pg_temp';
 const STATEMENTS = [
   `CREATE TABLE kernel.ended_signers (kid text PRIMARY KEY, ended_at timestamptz NOT NULL)`,
 
-  // As the owner: the kernel's role reads the table and cannot write it. Payloads are text from the chain, so nothing in
-  // here may fail for what it finds.
+  // As the owner: the kernel's role reads the table and cannot write it. Payloads are text from the chain, so nothing
+  // here may fail because of their content.
   `CREATE FUNCTION kernel.note_signer() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER ${SETTINGS} AS $$
    DECLARE
      kid text;
@@ -48,7 +48,7 @@ const STATEMENTS = [
        FROM kernel.events e WHERE e.type IN ('signer.retired', 'signer.compromised') AND e.stream LIKE 'signer/%') ended
      WHERE kid IS NOT NULL GROUP BY kid`,
 
-  // One more column: the key that signed the head. What runs on the schema from before reads the others by name.
+  // One more column: the key that signed the head. Code for the earlier schema reads the others by name.
   `DROP FUNCTION kernel.append_state(integer, text[], text[], text[], uuid[])`,
   `CREATE FUNCTION kernel.append_state(
      in_shard integer, streams text[], callers text[], keys text[], ids uuid[],

@@ -3,18 +3,18 @@ import { type QueryRunner } from 'typeorm';
 export const INDEX_SCHEMA = 'kernel_index';
 
 /**
- * The audit index: what lists and filters read, filled by apps/indexer and rebuilt by `./kernel replay --to index`. It
- * may be dropped, table or schema, and made anew: nothing is in it that the event log does not have.
+ * The audit index: read by lists and filters, filled by apps/indexer and rebuilt by `./kernel replay --to index`. It
+ * may be dropped, table or schema, and created again: it contains nothing that the event log does not have.
  *
- * Not a part of the migration's own text, because a dropped schema comes back with the next `migrate()`.
+ * Not part of the migration's own text, because the next `migrate()` recreates a dropped schema.
  */
 export async function createAuditIndex(runner: QueryRunner): Promise<void> {
-  // Not IF NOT EXISTS: that wants the right to create schemas even where a DBA has made this one.
+  // Not IF NOT EXISTS: that requires the right to create schemas even where a DBA has created this one.
   if (!(await exists(runner, INDEX_SCHEMA))) await runner.query(`CREATE SCHEMA ${INDEX_SCHEMA}`);
   for (const statement of STATEMENTS) await runner.query(statement);
 }
 
-/** Makes the index anew where somebody dropped it. */
+/** Creates the index again where it was dropped. */
 export async function restoreAuditIndex(runner: QueryRunner): Promise<void> {
   const [found] = (await runner.query(
     `SELECT to_regprocedure('${INDEX_SCHEMA}.rebuild_begin()') IS NOT NULL AS there`,
@@ -22,12 +22,12 @@ export async function restoreAuditIndex(runner: QueryRunner): Promise<void> {
   if (found?.there !== true) await createAuditIndex(runner);
 }
 
-/** Brings an audit index of before up to date: what is missing of its indexes is made, now and at every rebuild. */
+/** Brings an earlier audit index up to date: creates its missing indexes, now and at every rebuild. */
 export async function completeAuditIndex(runner: QueryRunner): Promise<void> {
   const [found] = (await runner.query(
     `SELECT to_regclass('${INDEX_SCHEMA}.events') IS NOT NULL AS there`,
   )) as { there: boolean }[];
-  // Dropped: `restoreAuditIndex` makes all of it.
+  // Dropped: `restoreAuditIndex` creates all of it.
   if (found?.there !== true) return;
   await runner.query(COMPLETE_EVENTS);
   await runner.query(REBUILD_SWAP);
@@ -44,11 +44,11 @@ async function exists(runner: QueryRunner, schema: string): Promise<boolean> {
 /** See the migration of the event log. */
 const SETTINGS = 'SET search_path = pg_catalog, pg_temp';
 const READING = `${SETTINGS} SET enable_seqscan = off`;
-/** Workers may have the index rebuilt, and need not own it for that. */
+/** Workers may rebuild the index without owning it. */
 const AS_OWNER = `SECURITY DEFINER ${SETTINGS}`;
 
-// Over what payloads name there is one index, for finding effects from their causes: `because` names events, `upgradeId` an
-// upgrade. It holds hashes (jsonb_path_ops), so whatever callers put there fits, and only of events that have one of the two.
+// One index covers what payloads name, for finding effects from their causes: `because` names events, `upgradeId` an
+// upgrade. It contains hashes (jsonb_path_ops), so any value of a caller fits, and only of events with one of the two.
 const COMPLETE_EVENTS = `CREATE OR REPLACE FUNCTION kernel_index.complete_events(name text) RETURNS void LANGUAGE plpgsql ${SETTINGS} AS $$
    BEGIN
      EXECUTE format('CREATE UNIQUE INDEX IF NOT EXISTS %I ON kernel_index.%I (id)', name || '_id_key', name);
@@ -64,9 +64,9 @@ const COMPLETE_EVENTS = `CREATE OR REPLACE FUNCTION kernel_index.complete_events
      EXECUTE format('ANALYZE kernel_index.%I', name);
    END $$`;
 
-// Table first, then positions: the order in which an indexer at work locks them. Whoever waits for the table goes on
-// with the new one. A position keeps its cursor if it does not go back: the records behind it are behind the new
-// position too, or skipped.
+// Table first, then positions: the order in which a running indexer locks them. A statement that waits for the table
+// continues with the new one. A position keeps its cursor if it does not go back: the records after it are also after
+// the new position, or skipped.
 const REBUILD_SWAP = `CREATE OR REPLACE FUNCTION kernel_index.rebuild_swap(in_consumer text, cursors jsonb) RETURNS void LANGUAGE plpgsql ${AS_OWNER} AS $$
    BEGIN
      IF to_regclass('kernel_index.events') IS NOT NULL THEN
@@ -94,10 +94,10 @@ const REBUILD_SWAP = `CREATE OR REPLACE FUNCTION kernel_index.rebuild_swap(in_co
    END $$`;
 
 const STATEMENTS = [
-  // The primary key alone: what has to be unique besides is found out when the indexes are made, all at once.
+  // Only the primary key: the later creation of the indexes checks all other uniqueness at once.
   //
   // No GIN index on the whole payload: no filter of the contract looks into it, and one would double the time of an insert.
-  // Whoever adds such a filter adds the index (jsonb_path_ops, for @>) to complete_events, and a migration.
+  // Such a filter needs the index (jsonb_path_ops, for @>) in complete_events, and a migration.
   `CREATE FUNCTION kernel_index.create_events(name text) RETURNS void LANGUAGE plpgsql ${SETTINGS} AS $$
    BEGIN
      EXECUTE format('CREATE TABLE kernel_index.%I (
@@ -118,8 +118,8 @@ const STATEMENTS = [
      ) WITH (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05)', name, name || '_pkey');
    END $$`,
   COMPLETE_EVENTS,
-  // Whatever a position says: rows only continue a shard. Somebody who empties the table finds the indexer stopped, not
-  // an index with a hole.
+  // Whatever a position says: rows only continue a shard. Emptying the table stops the indexer, and does not leave an
+  // index with a gap.
   `CREATE FUNCTION kernel_index.refuse_gap() RETURNS trigger LANGUAGE plpgsql ${READING} AS $$
    DECLARE
      part record;
@@ -176,7 +176,8 @@ const STATEMENTS = [
      RETURN low;
    END $$`,
 
-  // A rebuild fills a table beside the one in force (libs/platform/audit-stream/audit-index). What an interrupted one has left is gone on with.
+  // A rebuild fills a table beside the active one (libs/platform/audit-stream/audit-index). An interrupted one is
+  // continued.
   `CREATE FUNCTION kernel_index.rebuild_begin() RETURNS void LANGUAGE plpgsql ${AS_OWNER} AS $$
    BEGIN
      IF to_regclass('kernel_index.events_next') IS NULL THEN PERFORM kernel_index.create_events('events_next'); END IF;
