@@ -12771,7 +12771,7 @@ var HASH_LENGTH2 = 64;
 // apps/audit-verify/check/pack-facts.ts
 var FIRST_CAPACITY = 2048;
 var FactsPacker = class {
-  /** @param shard leaves out events of other shards, but for what they say of keys */
+  /** @param onlyShard leaves out events of other shards, except for what they say about keys */
   constructor(onlyShard) {
     this.onlyShard = onlyShard;
   }
@@ -13079,7 +13079,7 @@ var DayManifestCheck = class {
   }
   options;
   shards = /* @__PURE__ */ new Map();
-  /** Where the events have come to. */
+  /** Place that the events have reached. */
   current;
   signed;
   count = 0;
@@ -13106,7 +13106,7 @@ var DayManifestCheck = class {
     else manifests.push(manifest);
     return [];
   }
-  /** Between the manifests themselves, once all are there. */
+  /** Checks the manifests against each other, once all are added. */
   checkLinks() {
     const faults = [];
     for (const manifests of this.shards.values()) {
@@ -13124,7 +13124,7 @@ var DayManifestCheck = class {
     }
     return faults;
   }
-  /** The next event, by shard and position. */
+  /** Checks the next event, by shard and position. */
   event(facts) {
     if (this.current?.shard !== facts.shard) {
       this.current = { shard: facts.shard, manifests: this.shards.get(facts.shard) ?? [], at: 0 };
@@ -13143,7 +13143,7 @@ var DayManifestCheck = class {
     manifest.faulty = true;
     return [fault(facts.shard, facts.seq, `${manifest.key}: ${wrong}`, facts.id)];
   }
-  /** What no event said a word about. */
+  /** Finds the manifests whose last event never came. */
   finish() {
     const faults = [];
     for (const manifests of this.shards.values()) {
@@ -13170,7 +13170,7 @@ var DayManifestCheck = class {
       return { document: null, reasons: [`${error.code}: ${error.message}`] };
     }
   }
-  /** Behind the last manifest of the shard: the first such event must be of a later day. */
+  /** Checks an event behind the last manifest of the shard: the first must be of a later day. */
   beyond(facts, last) {
     if (last === void 0 || last.faulty || facts.seq !== last.document.last.seq + 1) return [];
     if (dayOf(facts.ts) > last.document.day) return [];
@@ -13724,7 +13724,7 @@ var ArchiveFolder = class _ArchiveFolder {
     const whole = await isFolder(audit) || await isFolder((0, import_node_path3.join)(dir, "manifests"));
     return whole ? new _ArchiveFolder(audit, dir) : new _ArchiveFolder(dir, null);
   }
-  /** In whatever order the file system gives them. */
+  /** Tasks in the order in which the file system lists the files. */
   async *tasks() {
     if (!await isFolder(this.events)) return;
     let paths = [];

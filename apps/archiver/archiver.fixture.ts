@@ -101,7 +101,7 @@ export interface ArchiverFixture {
   readonly signers: readonly SignerEntry[];
   readonly audit: TestSigner;
   readonly checkpoint: TestSigner;
-  /** What the writers' clock says; the test moves it. */
+  /** Time of the writers' clock; the test moves it. */
   clock: Date;
   append(count?: number, event?: { type?: string; stream?: string; payload?: JsonObject }): Promise<void>;
   /** The events of a shard as they are stored. */
@@ -221,7 +221,7 @@ export async function openFixture(
   return fixture;
 }
 
-/** Waits for a condition; how long it may take is for a machine that is busy with other things. */
+/** Waits for a condition; the time limit allows for a machine that is busy with other things. */
 export async function until(what: string, holds: () => Promise<boolean> | boolean): Promise<void> {
   const deadline = Date.now() + 30_000;
   while (!(await holds())) {

@@ -7,7 +7,7 @@ import { type ArchiverFixture, openFixture, until } from './archiver.fixture';
 
 const postgres = withPostgres();
 
-/** An archive in front of another one: the test says what becomes of a put. */
+/** An archive in front of another one: the test decides what happens to a put. */
 function between(archive: Archive, put: (object: ArchiveObject) => Promise<void>): Archive {
   return new Proxy(archive, {
     get(target, member) {
@@ -70,7 +70,7 @@ describe('the archiver', () => {
     const keys = (await fixture.stored()).map(({ key }) => key);
     let refused = 0;
     const archive = between(fixture.archive, async ({ key }) => {
-      // The sixth one, three times; those behind it go through meanwhile.
+      // Refuses the sixth one three times; those behind it go through meanwhile.
       if (key === keys[5] && refused < 3) {
         refused++;
         expect(await fixture.position()).toBeLessThanOrEqual(5);

@@ -7,10 +7,10 @@ import {
 import { Counter, Gauge, Histogram, type Registry } from '#platform/process';
 import { SignerError } from '#platform/signer';
 
-/** From a folder's millisecond to an S3 server that is about to be given up. */
+/** From one millisecond for a folder to an S3 server that is about to time out. */
 const OPERATION_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-/** What the archiver tells Prometheus besides what every stage of the pipeline does. */
+/** Metrics of the archiver besides those that every stage of the pipeline has. */
 export class ArchiverMetrics implements ArchiveObserver {
   private readonly operations: Histogram<'operation' | 'outcome'>;
   private readonly uploads: Counter<'outcome'>;
@@ -20,7 +20,7 @@ export class ArchiverMetrics implements ArchiveObserver {
   private readonly lastDay: Gauge<'shard'>;
   private readonly holds: Counter<never>;
   private readonly holdFailures: Counter<'kind'>;
-  /** Since when the oldest day without a manifest is over, by shard. */
+  /** Time at which the oldest day without a manifest was over, by shard. */
   private readonly overdueSince = new Map<number, number>();
 
   constructor(registry: Registry, now: () => number = Date.now) {

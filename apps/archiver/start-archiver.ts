@@ -23,17 +23,17 @@ export interface ArchiverOptions extends FollowedStream {
   protectedOnly: boolean;
   proxy: Pick<SigningProxyClient, 'keys' | 'sign'>;
   dayGraceMs: number;
-  /** How often days and holds are looked at without being told; for tests. */
+  /** How often days and holds are checked without being told; for tests. */
   everyMs?: number;
   metrics: ArchiverMetrics;
 }
 
-/** Consumer of kernel.stream_positions. */
+/** Name of this consumer in kernel.stream_positions. */
 export const ARCHIVER = 'archiver';
-/** While the archive does not answer at the start. */
+/** Pause between attempts while the archive does not answer at the start. */
 const PROTECTION_RETRY_MS = 2_000;
 
-/** @throws ArchiveError `not_protected` when only a protected archive will do and this is none */
+/** @throws ArchiveError `not_protected` when a protected archive is required and this is none */
 export async function startArchiver(
   options: ArchiverOptions,
   signal?: AbortSignal,

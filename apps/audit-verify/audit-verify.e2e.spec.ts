@@ -23,7 +23,7 @@ interface Run {
   stderr: string;
 }
 
-/** Runs the committed file as anybody would: copied away from the repository, so that no node_modules is in reach. */
+/** Runs the committed file as anyone would: copied away from the repository, so that no node_modules is in reach. */
 let program: string;
 let dir: string;
 beforeAll(() => {
@@ -84,7 +84,7 @@ describe('audit-verify.js: golden vectors', () => {
     expectHead?: { shard: number; seq: number; hash: string };
     verified: boolean;
     faults: Pick<ChainFault, 'code' | 'shard' | 'seq'>[];
-    /** What is valid only because a later statement stands by it; default none. */
+    /** Events that are valid only because a later statement vouches for them; default none. */
     reattested?: object[];
   }
   const { cases } = JSON.parse(readFileSync(join(VECTORS, 'chains.json'), 'utf8')) as { cases: Case[] };

@@ -48,7 +48,7 @@ function manifestsText({ manifests, signatures }: ChainReport): string {
 }
 
 if (isMainThread) {
-  // Whoever reads the report may stop reading (`| head`); the exit code still tells.
+  // The reader of the report may stop reading (`| head`); the exit code still tells the result.
   process.stdout.on('error', () => undefined);
   main().then(
     (code) => (process.exitCode = code),

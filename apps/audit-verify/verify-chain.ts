@@ -249,7 +249,7 @@ function foldRegistry({ trust, faults, arguments: args }: Run, events: AuditEven
   return ring.registry;
 }
 
-/** The store knows all signer events; a file or folder of which a part is asked for may hold that part alone. */
+/** The store knows all signer events; a file or folder that is verified in part may hold that part alone. */
 function isPartial({ source, from, shard }: Arguments): boolean {
   return source.kind !== 'database' && (from > 1 || shard !== null);
 }
@@ -269,7 +269,7 @@ function conclude({ arguments: args, trust, faults }: Run, verifier: ChainVerifi
   };
 }
 
-/** An empty chain proves nothing: whoever removed everything must not get a good verdict. */
+/** An empty chain proves nothing: anyone who removed everything must not get a good verdict. */
 function nothingToVerify({ shard, from }: Arguments): ChainFault {
   const where = shard === null ? '' : ` of shard ${shard}`;
   const since = from === 1 ? '' : ` from position ${from} on`;

@@ -6,7 +6,7 @@ import { type Audit } from './audit/run-audit';
 
 const OPERATION_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-/** What the auditor tells Prometheus. */
+/** Metrics of the auditor. */
 export class AuditorMetrics implements ArchiveObserver {
   private readonly operations: Histogram<'operation' | 'outcome'>;
   private readonly runs: Counter<'result'>;

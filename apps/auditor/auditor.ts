@@ -33,10 +33,10 @@ export interface AuditResult {
 
 /** One at a time over all auditors: `hashtextextended('illuvrse-kernel/audit', 0)`, computed by the server. */
 const LOCK = `hashtextextended('illuvrse-kernel/audit', 0)`;
-/** The signing proxy is restarted in seconds; what takes longer is for a person, and the next audit. */
+/** The signing proxy restarts in seconds; a longer outage is for a person, and the next audit. */
 const SEAL_PAUSES_MS = [1_000, 5_000, 15_000, 60_000];
 
-/** Carries out audits and spot checks, tells of them, and remembers the last word. */
+/** Runs audits and spot checks, reports them, and remembers the last verdict. */
 export class Auditor {
   private readonly stopping = new AbortController();
   private last: string | null = null;
@@ -44,20 +44,20 @@ export class Auditor {
 
   constructor(private readonly options: AuditorOptions) {}
 
-  /** @throws Error with the last audit's word when that was not clean: a readiness check, so that somebody looks */
+  /** @throws Error with the last audit's verdict when that was not clean: a readiness check, so that a person looks */
   check(): void {
     if (this.last !== null) throw new Error(this.last);
   }
 
   /**
-   * A whole audit with its report.
+   * Runs a whole audit with its report.
    * @throws AuditRefused when another one is under way, or the store is being restored
    */
   audit(): Promise<AuditResult> {
     return this.tracked(this.alone(() => this.auditNow()));
   }
 
-  /** The same for a schedule: tells what went wrong, and does not throw. */
+  /** Runs an audit on schedule: reports what went wrong, and does not throw. */
   async auditOnTime(): Promise<void> {
     try {
       await this.audit();
@@ -91,7 +91,7 @@ export class Auditor {
     }
   }
 
-  /** Gives up what is under way, and waits until it has. */
+  /** Aborts what is under way, and waits until it has ended. */
   async stop(): Promise<void> {
     this.stopping.abort();
     await Promise.allSettled(this.running);

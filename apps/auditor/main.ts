@@ -11,11 +11,11 @@ import { auditorConfig } from './auditor.config';
 import { AuditorMetrics } from './auditor.metrics';
 import { startAuditor } from './start-auditor';
 
-/** One for the lock, one for pages, one for registry events, one for /ready. */
+/** One connection for the lock, one for pages, one for registry events, one for /ready. */
 const CONNECTIONS = 4;
 const EXIT = { clean: 0, findings: 1, failed: 2 } as const;
 
-/** One audit, its result on standard output; otherwise audits by the clock. */
+/** Runs one audit, its result on standard output; otherwise audits on schedule. */
 const once = process.argv.slice(2).includes('--once');
 
 runApp({
@@ -35,7 +35,7 @@ runApp({
     const dataSource = await openAsWorker(config, {
       name: 'auditor',
       connections: CONNECTIONS,
-      // Some statements look at every row there is.
+      // Some statements read every row.
       statementTimeoutMs: 0,
     });
     onStop(() => dataSource.destroy());

@@ -7,7 +7,7 @@ import { type RunningAuditor, startAuditor } from './start-auditor';
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const { KERNEL_AUDIT_TIME, KERNEL_SPOT_CHECK_MINUTES } = auditorConfig.members;
-/** As they are when nothing is set. */
+/** The settings when nothing is set. */
 const DEFAULTS = loadConfig({ members: { KERNEL_AUDIT_TIME, KERNEL_SPOT_CHECK_MINUTES } }, {});
 
 describe('the clock of the auditor', () => {

@@ -25,7 +25,7 @@ export interface RunningAuditor {
 
 const MINUTE_MS = 60_000;
 
-/** Audits by the clock: the whole every day, spot checks in between. */
+/** Audits on schedule: a whole audit every day, spot checks in between. */
 export async function startAuditor(options: AuditorServiceOptions): Promise<RunningAuditor> {
   const { origin, shards, dataSource, auditor, auditTime, spotCheckMinutes, logger } = options;
   const management = await startManagementServer({
@@ -38,7 +38,7 @@ export async function startAuditor(options: AuditorServiceOptions): Promise<Runn
     },
   });
   const [hour, minute] = auditTime.split(':');
-  // `protect`: one that takes longer than a day is not joined by the next.
+  // `protect`: an audit that takes longer than a day is not joined by the next.
   const nightly = new Cron(
     `${Number(minute)} ${Number(hour)} * * *`,
     { timezone: 'UTC', protect: true },

@@ -7,7 +7,7 @@ import {
 } from '#platform/audit-stream';
 import { divisionOf } from '#platform/edge';
 
-/** Follows the stream in every shard, and puts what is verified into the audit index. */
+/** Follows the stream in every shard, and puts verified events into the audit index. */
 export function startIndexer(stream: FollowedStream): Promise<RunningFollower> {
   const { dataSource, origin } = stream;
   const handler = new IndexWriter({ dataSource, origin, divisionOf });

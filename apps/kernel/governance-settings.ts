@@ -13,13 +13,13 @@ type GovernanceSettings = Pick<
   | 'isProduction'
 >;
 
-/** What no setting says alone. @throws ConfigError */
+/** Checks what no single setting shows. @throws ConfigError */
 export function assertGovernanceSettings(config: GovernanceSettings): void {
   assertWebAuthn(config);
   assertWindows(config);
 }
 
-/** Who is told about upgrades, with their secrets. @throws ConfigError */
+/** Endpoints that are told about upgrades, with their secrets. @throws ConfigError */
 export function webhookEndpoints({
   webhooks,
   isProduction,

@@ -33,13 +33,13 @@ import { type KernelConfig } from './kernel.config';
 const HOUR_MS = 60 * 60 * 1_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** What the platform or one module asks, and which part of another module answers. */
+/** Ports that the platform or a module asks, each with the part of another module that answers. */
 const PORTS = [
   // The event store asks who signs, whether it may write, and tells when it is behind what was signed.
   answers(EventSigner, RegisteredKeyEventSigner),
   answers(ModeSource, ModeWatch),
   answers(BehindListener, RestoredStore),
-  // The key registry asks modes to hold writing while keys are in doubt.
+  // The key registry asks modes to hold writes while keys are in doubt.
   answers(WriteHold, ReadOnlyHold),
   // Signing, governance and divisions ask the key registry for signatures and signers.
   answers(ManifestSigner, ProxyManifestSigner),
@@ -70,7 +70,7 @@ class PortsModule implements OnApplicationShutdown {
     return { module: PortsModule, imports, providers, exports: providers.map(({ provide }) => provide) };
   }
 
-  /** When nothing is written any more. */
+  /** Runs when nothing is written any more. */
   async onApplicationShutdown(): Promise<void> {
     await this.proxy.close();
   }
@@ -80,7 +80,7 @@ export interface KernelModuleOptions {
   config: KernelConfig;
   proxy: SigningProxyClient;
   registry: Registry;
-  /** Who is told about upgrades. */
+  /** Endpoints that are told about upgrades. */
   webhooks: readonly WebhookEndpoint[];
   logger: Logger;
 }

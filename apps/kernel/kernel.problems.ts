@@ -14,14 +14,14 @@ const SIGNING_UNAVAILABLE = {
   word: 'signing_unavailable',
   title: 'Signing unavailable',
 } as const;
-/** A mode lasts for minutes at least, and ends by a person. */
+/** A mode lasts for minutes at least, and a person ends it. */
 const MODE_RETRY_S = 30;
 /** Another replica is there, or will be in a moment. */
 const STOPPING = { status: 503, word: 'overloaded', title: 'Overloaded' } as const;
 const MALFORMED = { status: 400, members: ['pointer'] } as const;
 const UNVERIFIED = { status: 400, members: ['reasons'] } as const;
 const CLOSED = { status: 409, members: ['upgradeStatus'] } as const;
-/** What a budget is and what of it is left. */
+/** Members that say what a budget is and how much of it is left. */
 const BALANCE = ['pool', 'budget', 'allocated', 'available'] as const;
 /** No request can cause it: the kernel itself is at fault. */
 const OUR_FAULT = { status: 500, word: 'internal_error' } as const;

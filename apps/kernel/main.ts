@@ -77,8 +77,8 @@ runApp({
       registry: processRegistry,
       checks: {
         postgres: async () => assertMigrated(app.get(DataSource), { origin, shards }),
-        // Every mode serves reads, and all replicas share it: taking them out of service would make an outage of a mode.
-        // Only while the store is rebuilt are reads wrong, because what is there is not all there was.
+        // Every mode serves reads, and all replicas share it: taking them out of service would turn a mode into an
+        // outage. Reads are wrong only while the store is rebuilt, because it does not hold all events yet.
         mode: async () => {
           const { mode, restoring, since } = app.get(ModeWatch).current;
           if (restoring) {

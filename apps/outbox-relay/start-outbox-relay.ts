@@ -8,17 +8,17 @@ import { RelayFault } from './relay/relay-fault';
 import { RelayMetrics } from './relay/relay-metrics';
 import { type RelayObserver, relayShard } from './relay/shard-relay';
 
-/** Between attempts to find the stream at the start. */
+/** Pause between attempts to find the stream at the start. */
 const PREPARE_RETRY_MS = 1_000;
 
 export interface OutboxRelayOptions {
   origin: string;
   shards: number;
-  /** As the workers' role, of PostgreSQL itself: for the sessions of the elections. */
+  /** URL of PostgreSQL itself, as the workers' role: for the sessions of the elections. */
   databaseUrl: string;
-  /** Initialised; stays the caller's. */
+  /** Initialised; the caller owns it. */
   dataSource: DataSource;
-  /** Stays the caller's. */
+  /** The caller owns it. */
   publisher: AuditStreamPublisher;
   leaseMs: number;
   logger: Logger;
@@ -28,13 +28,13 @@ export interface OutboxRelayOptions {
 
 export interface RunningOutboxRelay {
   managementPort: number;
-  /** Rejects when the relay cannot go on in any shard: a stream that does not fit. Never resolves. */
+  /** Rejects when the relay cannot continue in any shard: a stream that does not fit. Never resolves. */
   failed: Promise<never>;
   /** Finishes the batches in flight, resigns everywhere, then ends. */
   close(): Promise<void>;
 }
 
-/** Stands for election in every shard, and publishes those that it leads. */
+/** Stands for election in every shard, and publishes those of which it is the leader. */
 export async function startOutboxRelay(options: OutboxRelayOptions): Promise<RunningOutboxRelay> {
   const { origin, shards, dataSource, publisher, logger, registry = processRegistry } = options;
   const database = new Database(dataSource, DEFAULT_LIMITS.storeTimeoutMs);
@@ -129,7 +129,7 @@ export async function startOutboxRelay(options: OutboxRelayOptions): Promise<Run
   };
 }
 
-/** Waits for a stream that is away; one that does not fit is for a person. False when told to stop meanwhile. */
+/** Waits for an unavailable stream; one that does not fit is for a person. False when told to stop meanwhile. */
 async function prepared(
   publisher: AuditStreamPublisher,
   logger: Logger,

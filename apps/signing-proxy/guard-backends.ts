@@ -2,7 +2,7 @@ import { GuardedBackend, type SigningBackend } from '#platform/signer';
 import { type SigningMetrics } from './signing.metrics';
 import { type SigningProxyOptions } from './signing-proxy.options';
 
-/** Each backend with its deadline, its circuit breaker, and what becomes of its calls in metrics and log. */
+/** Gives each backend its deadline and circuit breaker, and records the results of its calls in metrics and log. */
 export function guardBackends(
   { backends, guard, logger }: SigningProxyOptions,
   metrics: SigningMetrics,

@@ -39,7 +39,7 @@ runApp({
       management: { host: config.managementHost, port: config.managementPort },
       guard: { timeoutMs: config.signerTimeoutMs },
     });
-    // Which closes the backend, the marks and the list of keys after the requests that are under way.
+    // Closes the backend, the marks and the list of keys too, after the requests that are under way.
     close = () => proxy.close();
     tls.onRenewal((renewed) => proxy.renewTls(renewed));
     logger.info(

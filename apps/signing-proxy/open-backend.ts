@@ -120,7 +120,7 @@ function vaultAuth(config: SigningProxyConfig): VaultAuth {
   }
 }
 
-/** What names a key by more than its kid is for backends that take more: elsewhere it would be ignored. */
+/** Refuses members that name a key by more than its kid where the backend would ignore them. */
 function checkKeyNames({ signer, signingKeys }: SigningProxyConfig): void {
   const takes = { keyId: ['aws-kms', 'vault-transit'], keyVersion: ['vault-transit'] } as const;
   for (const key of signingKeys) {
@@ -134,7 +134,7 @@ function checkKeyNames({ signer, signingKeys }: SigningProxyConfig): void {
   }
 }
 
-/** Without TLS anybody on the way could read the token, and answer with signatures. */
+/** Without TLS anyone on the way could read the token, and answer with signatures. */
 function encrypted(
   variable: string,
   value: string | undefined,

@@ -19,7 +19,7 @@ const NOT_PERMITTED = {
   members: MEMBERS,
 };
 
-/** What the edge refuses, in the proxy's words: by the status that it has elsewhere. */
+/** Refusals of the edge in the proxy's words, by the status that they have elsewhere. */
 const EDGE_REFUSALS: Readonly<Record<number, ProblemSpec>> = {
   400: MALFORMED,
   403: NOT_PERMITTED,

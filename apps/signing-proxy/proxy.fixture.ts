@@ -91,7 +91,7 @@ export const auditReportInput = (origin = ORIGIN): Uint8Array =>
     }),
   );
 
-/** The proof that a key of the backend is held, to come in the place of another. */
+/** The proof that a key of the backend is held, to replace another. */
 export const possessionItem = (
   key: Pick<KeyInfo, 'kid' | 'publicKeyPem'>,
   { kid = key.kid, origin = ORIGIN }: { kid?: string; origin?: string } = {},

@@ -26,9 +26,9 @@ export type RefusalContext = {
   kid?: string;
   /** Hex SHA-256 of the refused input. */
   digest?: string;
-  /** The same of all inputs of a request that was refused as a whole. */
+  /** Digests of all inputs of a request that was refused as a whole. */
   digests?: string[];
-  /** Where the mark is that the request would have to be above. */
+  /** The mark that the request would have to be above. */
   mark?: { shard: number; seq: number };
 };
 

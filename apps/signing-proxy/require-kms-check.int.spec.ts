@@ -10,7 +10,7 @@ describe('ci/require_kms_check.sh', () => {
   let fixture: ProxyFixture;
   let dir: string;
   let environment: Record<string, string>;
-  /** What the proxy says of its keys, and of its health. */
+  /** What the proxy says about its keys and its health. */
   let told: (keys: readonly KeyInfo[]) => readonly KeyInfo[];
   let healthy: boolean;
 
@@ -42,7 +42,7 @@ describe('ci/require_kms_check.sh', () => {
     dir = await mkdtemp(join(tmpdir(), 'require-kms-'));
     environment = await operatorEnvironment(fixture, dir);
   });
-  /** The proxy gives one health check to all who ask within half a second. */
+  /** The proxy gives one health check to all callers within half a second. */
   const healthIs = async (ok: boolean): Promise<void> => {
     healthy = ok;
     const ask = () => fixture.call({ method: 'GET', path: '/v1/health' });

@@ -16,11 +16,11 @@ export interface SigningProxyOptions {
   marks?: MarkStore | undefined;
   /** Keys that were made at run time; without it none are. */
   made?: MadeKeys | undefined;
-  /** Common names of the client certificates that may have keys made; nobody by default. */
+  /** Common names of the client certificates that may have keys made; none by default. */
   keyMakers?: readonly string[];
   /** Default {@link DEFAULT_MAX_MADE_KEYS}. */
   maxMadeKeys?: number;
-  /** Common names of the client certificates that may open a restore window; nobody by default. */
+  /** Common names of the client certificates that may open a restore window; none by default. */
   operators?: readonly string[];
 }
 

@@ -39,13 +39,13 @@ export interface RunningSigningProxy {
 /** The program and its contract are of one release. */
 const CONTRACT = require.resolve('#openapi/signing-proxy.yaml');
 
-/** A request is at most a few megabytes from near by. */
+/** A request is at most a few megabytes, from nearby. */
 const REQUEST_TIMEOUT_MS = 10_000;
-/** The document says less for each route. */
+/** The document sets a lower limit for each route. */
 const BODY_LIMIT_BYTES = 4 * 1024 * 1024;
-/** Bodies that are held, together: many times what may be in progress at once. */
+/** All bodies that are held at one time: many times what may be in progress at once. */
 const HELD_BODIES_BYTES = 64 * 1024 * 1024;
-/** For what is being signed at the end; no caller waits that long. */
+/** Time for what is being signed at the end; no caller waits that long. */
 const DRAIN_MS = 5_000;
 /** Each kernel process needs a handful. */
 const MAX_CONNECTIONS = 1_000;
@@ -119,7 +119,7 @@ export async function startSigningProxy(options: SigningProxyServerOptions): Pro
   };
 }
 
-/** A line in the log and a count for each refusal. What was no refusal the edge has logged as a fault. */
+/** A line in the log and a count for each refusal. The edge has logged anything else as a fault. */
 function refusalObserver(
   { clients, logger }: SigningProxyOptions,
   access: ClientAccess,

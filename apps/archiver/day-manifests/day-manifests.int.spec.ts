@@ -52,7 +52,7 @@ describe('day manifests', () => {
     );
   }
 
-  /** The manifests are what the events of the store give, link by link, for exactly these days. */
+  /** Expects the manifests that the events of the store give, link by link, for exactly these days. */
   async function expectManifests(days: string[]): Promise<void> {
     const events = (await fixture.stored()).map(({ bytes }) => parseEvent(bytes));
     const manifests = await read();
@@ -81,7 +81,7 @@ describe('day manifests', () => {
     const archiver = await fixture.start({ dayGraceMs: Number.MAX_SAFE_INTEGER });
     await until('two are written', async () => (await keys()).length === 2);
     await expectManifests(['2026-01-31', '2026-02-01']);
-    // Another process takes up where this one was.
+    // Another process continues where this one was.
     await archiver.close();
     await append('2026-02-06');
     const next = await fixture.start({ dayGraceMs: Number.MAX_SAFE_INTEGER });

@@ -26,22 +26,22 @@ export interface DayManifestsOptions {
   readonly archive: Archive;
   readonly days: ShardDays;
   readonly signer: DocumentSigner;
-  /** Every signer of the registry, to read manifests that are there. */
+  /** Every signer of the registry, to read existing manifests. */
   readonly registered: () => Promise<readonly SignerEntry[]>;
   readonly metrics: Pick<ArchiverMetrics, 'onManifest' | 'onManifestFailure' | 'manifestsAsOf'>;
   readonly logger: Logger;
-  /** How often each shard is looked at without being told of a new day. */
+  /** How often each shard is checked without being told of a new day. */
   readonly everyMs?: number;
   readonly now?: () => Date;
 }
 
-/** The manifest that stands last in the archive. */
+/** The last manifest in the archive. */
 interface LastManifest {
   readonly document: ArchiveDay;
   readonly sha256: string;
 }
 
-/** What contradicts itself; a person has to look, and no manifest is built on top of it. */
+/** A contradiction: a person has to look, and no manifest is built on top of it. */
 export class ManifestFault extends Error {
   override readonly name = 'ManifestFault';
 }
@@ -50,7 +50,7 @@ const EVERY_MS = 30_000;
 
 /**
  * Writes the manifest of each day of each shard once the day is over, each linked to the one before it. Events never
- * wait for it: with the signing proxy away, or no key, manifests come later.
+ * wait for it: without the signing proxy, or without a key, manifests come later.
  */
 export class DayManifests {
   private readonly last = new Map<number, LastManifest | null>();
@@ -82,7 +82,7 @@ export class DayManifests {
     await this.running;
   }
 
-  /** @throws Error naming each shard whose manifests do not go on: for /ready, only what a person has to look at. */
+  /** @throws Error naming each shard whose manifests do not continue: for /ready, only what a person has to look at. */
   check(): void {
     if (this.failing.size > 0) throw new Error([...this.failing.values()].join(' '));
   }
@@ -133,7 +133,7 @@ export class DayManifests {
       const message = error instanceof Error ? error.message : String(error);
       metrics.onManifestFailure(error);
       metrics.manifestsAsOf(shard, this.last.get(shard)?.document.day ?? null, waiting?.overSince ?? null);
-      // What was read of the archive may be what is wrong: read it again the next time.
+      // What was read from the archive may be what is wrong: the next attempt reads it again.
       this.last.delete(shard);
       if (error instanceof ManifestFault) this.failing.set(shard, `Shard ${shard}: ${message}`);
       const level = error instanceof ManifestFault ? 'error' : 'warn';
@@ -177,7 +177,7 @@ export class DayManifests {
         `Event ${shard}:${first.seq} does not follow the last event of the manifest before it: the store and the archive hold different chains.`,
       );
     }
-    // It says what the archive has, so the archive is asked.
+    // The manifest says what the archive has, so the archive is asked.
     await Promise.all([this.assertArchived(first), this.assertArchived(last)]);
     const document: ArchiveDay = {
       origin,
@@ -216,7 +216,7 @@ export class DayManifests {
   }
 }
 
-/** But for when it was signed. */
+/** Compares everything but the time of signing. */
 function saysTheSame(a: ArchiveDay, b: ArchiveDay): boolean {
   const payload = (day: ArchiveDay): string =>
     sha256Hex(documentPayload(ARCHIVE_DAY, { ...day, signedAt: a.signedAt }));

@@ -1,7 +1,7 @@
 import { type ArchiveDay, type AuditEvent, dayOf, parseEvent } from '#evidence';
 import { type SqlSource } from '#platform/audit-stream';
 
-/** A day of a shard that is over: nothing of it can come any more. */
+/** A day of a shard that is over: no event of it can come any more. */
 export interface DayThatIsOver {
   readonly day: string;
   readonly first: AuditEvent;
@@ -11,9 +11,9 @@ export interface DayThatIsOver {
 }
 
 interface Progress {
-  /** Up to where the archive has the shard. */
+  /** Last position of the shard that the archive has. */
   archived: number;
-  /** Of the database server: the one clock that all archivers share. */
+  /** Time of the database server: the one clock that all archivers share. */
   now: number;
 }
 
@@ -24,20 +24,20 @@ export class ShardDays {
   constructor(
     private readonly sql: SqlSource,
     private readonly consumer: string,
-    /** How long after midnight a writer whose clock is behind may still come with an event of the day before. */
+    /** How long after midnight a writer whose clock is behind may still write an event of the day before. */
     private readonly graceMs: number,
   ) {}
 
   /**
    * The first day behind `after` that is over: because the archive has an event of a later day (`ts` never falls within
-   * a shard), or because midnight is past by the grace and the archive has all that there is. Null while none is.
+   * a shard), or because midnight is past by the grace and the archive has every event. Null while no day is over.
    */
   async next(shard: number, after: ArchiveDay | null): Promise<DayThatIsOver | null> {
     const progress = await this.progress(shard);
     const firstSeq = (after?.last.seq ?? 0) + 1;
     if (progress === null || progress.archived < firstSeq) return null;
     const first = await this.event(shard, firstSeq);
-    // An event that came for a day whose manifest was written goes into the next one, where everybody sees it.
+    // An event that came for a day whose manifest was written goes into the next one, where everyone sees it.
     const dayStart =
       after !== null && dayOf(first.ts) <= after.day ? await this.dayBehind(shard, after.day) : first.ts;
     if (dayStart === null) return null;

@@ -8,14 +8,14 @@ import {
 } from '#platform/audit-stream';
 import { type ArchiverMetrics } from '../archiver.metrics';
 
-/** What else has to be known of events before the position may leave them behind. */
+/** Reads what else must be known of events before the position may pass them. */
 export interface EventReader {
   read(events: readonly VerifiedEvent[]): Promise<void>;
 }
 
 /**
- * Stores events in the archive: as many at once as the archive lets in, the position behind them only when all up to
- * it are durable. What was stored without the position having moved is found there by the next attempt.
+ * Stores events in the archive: as many at once as the archive allows; the position moves behind them only when all up
+ * to it are durable. What was stored before the position moved is found there by the next attempt.
  */
 export class ArchiveEvents implements ShardHandler {
   constructor(
@@ -23,7 +23,7 @@ export class ArchiveEvents implements ShardHandler {
     private readonly positions: StreamPositions,
     private readonly holds: EventReader,
     private readonly metrics: Pick<ArchiverMetrics, 'onStored' | 'onFailure'>,
-    /** Told after the position moved. */
+    /** Called after the position moved. */
     private readonly onMoved: (shard: number, last: VerifiedEvent) => void,
   ) {}
 
@@ -46,7 +46,7 @@ export class ArchiveEvents implements ShardHandler {
       outcome.status === 'rejected' ? [{ error: outcome.reason as unknown, event: events[at] }] : [],
     );
     for (const { error } of failures) this.metrics.onFailure(error);
-    // The first one decides, because the position stands right before it.
+    // The first one decides, because the position is right before it.
     const [first] = failures;
     throw faultOf(first?.error, shard, first?.event);
   }
@@ -58,7 +58,7 @@ export class ArchiveEvents implements ShardHandler {
   }
 }
 
-/** Another object under an event's key contradicts the chain; all else may pass. */
+/** Another object under an event's key contradicts the chain; any other failure may pass. */
 function faultOf(error: unknown, shard: number, event: VerifiedEvent | undefined): unknown {
   if (!(error instanceof ArchiveError) || error.code !== 'different_object') return error;
   return new IntegrityFault('different_object', shard, event?.event.seq ?? null, error.message, {

@@ -10,7 +10,7 @@ export interface ApplyHoldsOptions {
   readonly archive: Archive;
   readonly metrics: Pick<ArchiverMetrics, 'onHoldsApplied' | 'onHoldFailure'>;
   readonly logger: Logger;
-  /** How often it looks for what is left to do without being told. */
+  /** How often it looks for pending work without being told. */
   readonly everyMs?: number;
 }
 
@@ -29,7 +29,7 @@ interface HeldEvent {
 
 const LOCK = `hashtextextended('illuvrse-kernel/legal-holds', 0)`;
 const EVERY_MS = 15_000;
-/** Objects between two records of how far it has come. */
+/** Objects between two records of its progress. */
 const CHUNK = 64;
 
 /**
@@ -104,7 +104,7 @@ export class ApplyHolds {
     }
   }
 
-  /** Those that can go on, oldest first: the archiver has the next event of the range. */
+  /** Holds that can continue, oldest first: the archiver has the next event of the range. */
   private async pending(sql: SqlSource): Promise<PendingHold[]> {
     const found = await rows<Record<'from_seq' | 'to_seq' | 'applied_seq', string> & { shard: number }>(
       sql,

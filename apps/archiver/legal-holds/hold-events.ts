@@ -30,7 +30,7 @@ function isInteger(value: unknown, least: number): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= least;
 }
 
-/** Takes the holds that go by into kernel.legal_holds; reading an event again changes nothing. */
+/** Records holds in kernel.legal_holds as their events are read; reading an event again changes nothing. */
 export class HoldEvents implements EventReader {
   constructor(
     private readonly sql: SqlSource,

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 
 const LINE_FEED = 0x0a;
-/** More of a line than this is not kept: no event is as long, and it will be refused for its length. */
+/** Bytes kept of a line: no event is longer, and a longer line is refused for its length. */
 const LONGEST_LINE = 1 << 20;
 const STEP = 1 << 16;
 

@@ -7,10 +7,10 @@ import { readLines } from './check-lines';
 import { FactsPacker } from './pack-facts';
 import { type Task, type TaskResult, type WorkerSetup } from './tasks';
 
-/** Read at once by each worker: enough to hide a cloud store's latency. */
+/** Objects that each worker reads at once: enough to hide a cloud store's latency. */
 const OBJECTS_AT_ONCE = 25;
 
-/** Does the tasks of one worker thread: reads events and checks each by itself. */
+/** Runs the tasks of one worker thread: reads events and checks each by itself. */
 export class TaskChecker {
   private readonly inspector: EventInspector;
   /** For events before the first position to check: their hashes are needed, their signatures are not. */

@@ -33,7 +33,7 @@ interface Manifest {
   sha256: string;
   /** One fault says enough about a day. */
   faulty: boolean;
-  /** Its last event came by. */
+  /** Its last event was seen. */
   ended: boolean;
 }
 
@@ -44,7 +44,7 @@ interface Manifest {
  */
 export class DayManifestCheck {
   private readonly shards = new Map<number, Manifest[]>();
-  /** Where the events have come to. */
+  /** Place that the events have reached. */
   private current: { shard: number; manifests: Manifest[]; at: number } | undefined;
   readonly signed: boolean;
   count = 0;
@@ -79,7 +79,7 @@ export class DayManifestCheck {
     return [];
   }
 
-  /** Between the manifests themselves, once all are there. */
+  /** Checks the manifests against each other, once all are added. */
   checkLinks(): ChainFault[] {
     const faults: ChainFault[] = [];
     for (const manifests of this.shards.values()) {
@@ -98,7 +98,7 @@ export class DayManifestCheck {
     return faults;
   }
 
-  /** The next event, by shard and position. */
+  /** Checks the next event, by shard and position. */
   event(facts: EventFacts): ChainFault[] {
     if (this.current?.shard !== facts.shard) {
       this.current = { shard: facts.shard, manifests: this.shards.get(facts.shard) ?? [], at: 0 };
@@ -118,7 +118,7 @@ export class DayManifestCheck {
     return [fault(facts.shard, facts.seq, `${manifest.key}: ${wrong}`, facts.id)];
   }
 
-  /** What no event said a word about. */
+  /** Finds the manifests whose last event never came. */
   finish(): ChainFault[] {
     const faults: ChainFault[] = [];
     for (const manifests of this.shards.values()) {
@@ -147,7 +147,7 @@ export class DayManifestCheck {
     }
   }
 
-  /** Behind the last manifest of the shard: the first such event must be of a later day. */
+  /** Checks an event behind the last manifest of the shard: the first must be of a later day. */
   private beyond(facts: EventFacts, last: Manifest | undefined): ChainFault[] {
     if (last === undefined || last.faulty || facts.seq !== last.document.last.seq + 1) return [];
     if (dayOf(facts.ts) > last.document.day) return [];

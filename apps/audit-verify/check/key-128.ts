@@ -21,7 +21,7 @@ export function idOfKey(key: Key128): string {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
-/** Other in every run, so that nobody can prepare names that collide. */
+/** Different in every run, so that no one can prepare names that collide. */
 const SEED = new Int32Array(randomBytes(16).buffer.slice(0, 16));
 
 /** A hash of a name: four lanes of multiply and xor that feed each other (after cyrb128), seeded. */

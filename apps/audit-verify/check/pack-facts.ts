@@ -28,7 +28,7 @@ export class FactsPacker {
   private items = 0;
   private bytes = 0;
 
-  /** @param shard leaves out events of other shards, but for what they say of keys */
+  /** @param onlyShard leaves out events of other shards, except for what they say about keys */
   constructor(private readonly onlyShard: number | null) {}
 
   /** @param where see Oddity */

@@ -10,10 +10,10 @@ export interface ChainReport {
   faults: ChainFault[];
   /** More than those listed when there are very many. */
   faultCount: number;
-  /** Among `events`: signed by a key that somebody else may have had, and vouched for by a statement that is valid. */
+  /** Among `events`: signed by a key that others may have had, and vouched for by a statement that is valid. */
   reattested: ReattestedEvents[];
   heads: ShardHead[];
-  /** Of an archive: its day manifests, and whether their signatures were checked. */
+  /** Day manifests of an archive, and whether their signatures were checked. */
   manifests?: { count: number; signatures: boolean };
 }
 
@@ -56,7 +56,7 @@ export function reportLines({ verified, faults, heads, reattested }: ChainReport
   ];
 }
 
-/** Not valid by their own signatures: whoever reads the verdict has to see that. */
+/** Events that are not valid by their own signatures: the reader of the verdict has to see that. */
 function reattestedLine({ kid, shard, from, to, count, by }: ReattestedEvents): string {
   const events = count === 1 ? '1 event' : `${count} events`;
   return printable(
@@ -66,7 +66,7 @@ function reattestedLine({ kid, shard, from, to, count, by }: ReattestedEvents): 
 
 function faultLine({ code, shard, seq, id, message }: ChainFault): string {
   const position = shard === null || seq === null ? 'unknown' : `${shard}:${seq}`;
-  // Names and messages quote what stands in the evidence: nothing of it may move the cursor or start a new line.
+  // Names and messages quote the evidence: none of it may move the cursor or start a new line.
   const event = id ?? (code === 'gap' || code === 'truncation' ? 'missing' : 'unknown');
   return printable(`${code}: event ${event}, position ${position}: ${message}`);
 }

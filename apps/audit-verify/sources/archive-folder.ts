@@ -22,12 +22,12 @@ export class ArchiveFolder {
   static async open(dir: string): Promise<ArchiveFolder> {
     if (!(await isFolder(dir))) throw new UsageError(`--dir ${dir}: there is no such folder.`);
     const audit = join(dir, 'audit');
-    // With manifests it is a whole archive, also when somebody took all events away.
+    // With manifests it is a whole archive, even when someone removed all events.
     const whole = (await isFolder(audit)) || (await isFolder(join(dir, 'manifests')));
     return whole ? new ArchiveFolder(audit, dir) : new ArchiveFolder(dir, null);
   }
 
-  /** In whatever order the file system gives them. */
+  /** Tasks in the order in which the file system lists the files. */
   async *tasks(): AsyncGenerator<Task> {
     if (!(await isFolder(this.events))) return;
     let paths: string[] = [];

@@ -91,7 +91,7 @@ export class EventRows {
         range,
       ));
     } catch (error) {
-      // Bytes that are no UTF-8 text are a fault to report, not a reason to stop.
+      // Bytes that are not UTF-8 text are a fault to report, not a reason to stop.
       if (!isNoUtf8(error)) throw error;
       ({ rows } = await this.query<RawRow>(`SELECT ${COLUMNS}, canonical ${RANGE}`, range));
     }
@@ -99,7 +99,7 @@ export class EventRows {
   }
 
   async close(): Promise<void> {
-    // One that never came about has nothing to end.
+    // A connection that was never made has nothing to end.
     const client = await this.client?.catch(() => undefined);
     await client?.end();
   }
@@ -115,7 +115,7 @@ export class EventRows {
   }
 
   private async connect(): Promise<Client> {
-    // Loaded when a database is read at all: every worker thread would pay for it.
+    // Loaded only when a database is read: otherwise every worker thread would pay for it.
     const { Client } = await import('pg');
     const client = new Client({ connectionString: this.url, application_name: 'audit-verify' });
     // A lost connection rejects the query that is under way; without a listener it would end the process.

@@ -7,7 +7,7 @@ export interface S3Location {
   readonly endpoint: string;
   readonly bucketInPath: boolean;
   readonly bucket: string;
-  /** Of the archive within the bucket: empty, or ends with a slash. */
+  /** Prefix of the archive within the bucket: empty, or ends with a slash. */
   readonly prefix: string;
   readonly region: string;
   /** Null: requests are not signed. */
@@ -65,7 +65,7 @@ function endpointOf(text: string): string {
   return url.origin;
 }
 
-/** Without the slash in front, with one behind. */
+/** Path without a leading slash, with a trailing one. */
 function prefixOf(pathname: string): string {
   const path = decodeURIComponent(pathname).replace(/^\/+/, '').replace(/\/+$/, '');
   return path === '' ? '' : `${path}/`;

@@ -7,11 +7,11 @@ import { type S3Location } from './s3-location';
 const PAGE = 1_000;
 const ATTEMPTS = 5;
 const FIRST_PAUSE_MS = 200;
-/** For one attempt, its body included. */
+/** Time limit for one attempt, its body included. */
 const TIMEOUT_MS = 30_000;
-/** An event has 64 KiB, a manifest less. Of anything larger no more is taken in than shows that it is too large. */
+/** An event has 64 KiB, a manifest less. A larger object is read only far enough to show that it is too large. */
 const MOST_BYTES = 1 << 20;
-/** A page of a thousand keys of 1,024 bytes, each escaped, with what stands around them. */
+/** A page of a thousand keys of 1,024 bytes, each escaped, with the XML around them. */
 const MOST_LIST_BYTES = 1 << 24;
 /** SHA-256 of no body: requests here only read. */
 const EMPTY_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
@@ -42,7 +42,7 @@ export class S3Reader {
       if (bytes === null) throw new UsageError(`There is no bucket ${this.location.bucket}.`);
       const page = readPage(Buffer.from(bytes).toString('utf8'), this.location.bucket);
       for (const key of page.keys) {
-        // Asking on from the last key must lead on, or the listing would never end.
+        // Continuing from the last key must advance, or the listing would never end.
         if (after !== null && Buffer.compare(Buffer.from(key), Buffer.from(after)) <= 0) {
           throw new UsageError(`Bucket ${this.location.bucket} does not list its keys in order.`);
         }
@@ -128,7 +128,7 @@ function adviceFor(code: string): string {
 
 function whyOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  // fetch says "fetch failed", and what is wrong in its cause.
+  // fetch says "fetch failed"; its cause says what is wrong.
   return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message;
 }
 

@@ -3,7 +3,7 @@ import { archiveKey, EvidenceError, parseEvent } from '#evidence';
 import { type Finding } from './finding';
 import { type StoredEvents, type StoredRow } from './stored-events';
 
-/** What keeps an audit from being carried out; anything else that is wrong with an object is a finding. */
+/** Errors that prevent an audit; anything else that is wrong with an object is a finding. */
 const PASSING = new Set(['unavailable', 'access_denied', 'bucket_missing', 'closed', 'unsupported']);
 const KEY =
   /^audit\/(\d{4}\/\d{2}\/\d{2})\/([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\.json$/;
@@ -18,12 +18,12 @@ export class ArchiveCheck {
     private readonly found: (finding: Finding) => void,
   ) {}
 
-  /** Each of these events has its object, and it is these bytes. The archive lets some in at a time. */
+  /** Checks that each of these events has its object, with these bytes. The archive limits the reads at a time. */
   async checkEvents(shard: number, rows: readonly StoredRow[]): Promise<void> {
     await Promise.all(
       rows.map(async ({ seq, id, canonical }) => {
         const key = keyOf(canonical);
-        // Whoever has no key cannot be looked for; that it is no event is found elsewhere.
+        // A row without a key cannot be looked up; another check finds that it is no event.
         if (key === null) return;
         const problem = await this.compare(key, canonical);
         if (problem !== null) this.found({ shard, seq, subject: id, ...problem });
@@ -43,7 +43,10 @@ export class ArchiveCheck {
     }
   }
 
-  /** Each object below audit/ is an event of the store, under its key. @returns how many objects there are */
+  /**
+   * Checks that each object below audit/ is an event of the store, under its key.
+   * @returns how many objects there are
+   */
   async checkObjects(signal: AbortSignal): Promise<number> {
     let objects = 0;
     let keys: { key: string; day: string; id: string }[] = [];

@@ -11,13 +11,13 @@ export interface ChainCheckOptions {
 }
 
 /**
- * Verifies the chain of one shard from the store's rows: what the workers verify, but it goes on behind a fault, so
+ * Verifies the chain of one shard from the store's rows: what the workers verify, but it continues after a fault, so
  * that one does not hide the next.
  */
 export class ChainCheck {
   private follower: ChainFollower;
   private lastTs = '';
-  /** Behind what was seen last. */
+  /** Place behind the last row that was seen. */
   private at: { seq: number; hash: string };
 
   constructor(private readonly options: ChainCheckOptions) {
@@ -29,7 +29,7 @@ export class ChainCheck {
     return this.at;
   }
 
-  /** The next rows, in order. */
+  /** Checks the next rows, in order. */
   async check(rows: readonly StoredRow[]): Promise<void> {
     const { events, fault, repeated } = await this.follower.follow(rows.map(recordOf));
     if (fault === null && repeated === 0 && events.length === rows.length) {
@@ -37,7 +37,7 @@ export class ChainCheck {
       this.sawAll(rows);
       return;
     }
-    // Once more, one by one, from where this page begins.
+    // Again, one by one, from where this page begins.
     this.follower = this.followFrom(this.at);
     for (const row of rows) {
       await this.checkOne(row);
@@ -46,7 +46,7 @@ export class ChainCheck {
     this.follower = this.followFrom(this.at);
   }
 
-  /** One event by itself: all but its link. */
+  /** Checks one event by itself: all but its link. */
   async checkAlone(row: StoredRow): Promise<void> {
     const event = eventOf(row);
     this.follower = this.followFrom({ seq: row.seq - 1, hash: event?.prevHash ?? '' });
@@ -93,7 +93,7 @@ export class ChainCheck {
     this.lastTs = event.ts;
   }
 
-  /** Queries go by the columns, proofs by the bytes: they must say the same. */
+  /** Queries use the columns, proofs the bytes: both must say the same. */
   private checkColumns(row: StoredRow, event: AuditEvent | null): void {
     if (event === null) return;
     const same =

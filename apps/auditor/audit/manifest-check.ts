@@ -16,7 +16,7 @@ import { type Finding } from './finding';
 import { type StoredEvents } from './stored-events';
 
 const DAY_MS = 86_400_000;
-/** How long after its day a manifest must be there, whatever kept the archiver or the signing proxy away. */
+/** Time after its day by which a manifest must exist, whatever delayed the archiver or the signing proxy. */
 const DEADLINE_MS = DAY_MS;
 
 export interface ManifestCheckOptions {

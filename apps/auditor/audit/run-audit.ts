@@ -12,14 +12,14 @@ import { type StoredRow, StoredEvents } from './stored-events';
 export interface AuditOptions {
   readonly origin: string;
   readonly shards: number;
-  /** Its statements may take as long as they take. */
+  /** Data source whose statements have no time limit. */
   readonly dataSource: DataSource;
   readonly archive: Archive;
   /** The trust root; null: the first audit key that registers itself is trusted. */
   readonly roots: readonly SignerEntry[] | null;
   readonly now?: () => Date;
   readonly signal?: AbortSignal;
-  /** Told after each page. */
+  /** Called after each page. */
   readonly onProgress?: (shard: number, seq: number) => void;
 }
 
@@ -51,7 +51,7 @@ export class AuditRefused extends Error {
 
 /** Rows at a time: up to 32 MB of events, and as many reads of the archive. */
 const PAGE = 500;
-/** Of one kind at one place; a thousand more say nothing new, and the rest is counted page by page. */
+/** Findings of one kind at one place; a thousand more say nothing new, and the rest is counted page by page. */
 const MOST = 1_000;
 
 interface Positions {
@@ -62,7 +62,7 @@ interface Positions {
   archived: number;
 }
 
-/** One whole audit: the chain, its two copies, the manifests of days. Memory does not grow with the chain. */
+/** Runs one whole audit: the chain, its two copies, the manifests of days. Memory does not grow with the chain. */
 export async function runAudit(options: AuditOptions): Promise<Audit> {
   const { origin, dataSource, archive, roots, now = () => new Date() } = options;
   const signal = options.signal ?? new AbortController().signal;
@@ -161,7 +161,7 @@ async function assertNotRestoring(dataSource: DataSource): Promise<void> {
   }
 }
 
-/** Copies first: what they have by then is in the store that is read after them. */
+/** Reads the copies first: what they have by then is in the store, which is read after them. */
 async function positionsOf(dataSource: DataSource): Promise<Positions[]> {
   const copies = await dataSource.query<{ consumer: string; shard: number; seq: string }[]>(
     `SELECT consumer, shard, seq FROM kernel.stream_positions WHERE consumer IN ('indexer', 'archiver')`,

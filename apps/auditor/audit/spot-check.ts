@@ -14,11 +14,11 @@ export interface SpotCheckOptions {
   readonly dataSource: DataSource;
   readonly archive: Archive;
   readonly roots: readonly SignerEntry[] | null;
-  /** Of each shard; fewer where there are fewer. */
+  /** Events to check in each shard; fewer where it has fewer. */
   readonly events: number;
 }
 
-/** Checks some events, chosen so that nobody knows which: each by itself, and its copies. */
+/** Checks some events, chosen so that no one can predict which: each by itself, and its copies. */
 export async function spotCheck(options: SpotCheckOptions): Promise<{ events: number; findings: Findings }> {
   const { origin, dataSource, archive, roots } = options;
   const findings = new Findings();
@@ -67,5 +67,5 @@ export async function spotCheck(options: SpotCheckOptions): Promise<{ events: nu
   return { events, findings };
 }
 
-/** What crypto.randomInt takes. */
+/** Largest range that crypto.randomInt takes. */
 const MOST_RANDOM = 2 ** 48 - 2;

@@ -29,8 +29,8 @@ interface RawRow {
 }
 
 /**
- * Rows are compared by the server: what the index repeats of an event, and its canonical bytes. Not its jsonb payload,
- * which is not what answers are made of.
+ * The server compares rows: what the index repeats of an event, and its canonical bytes. It leaves out the jsonb
+ * payload, because no answer is made from it.
  */
 const COLUMNS = `
   e.seq, e.id, e.type, e.stream, e.stream_version, e.actor_id, e.signer_kid, encode(e.hash, 'hex') AS hash, e.canonical,

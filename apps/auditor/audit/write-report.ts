@@ -24,7 +24,7 @@ export function reportBytes({ findings, ...audit }: Audit): Buffer {
 }
 
 /**
- * Writes the report, then its signed seal. The report stands also when nothing can be signed.
+ * Writes the report, then its signed seal. The report is kept even when nothing can be signed.
  * @throws ArchiveError, or SignerError when the seal could not be signed
  */
 export async function writeReport(

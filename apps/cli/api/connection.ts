@@ -29,7 +29,7 @@ const CALLERS = [
   ...Array.from({ length: APPROVER_COUNT }, (_, n) => `approver-${n + 1}`),
 ];
 
-/** The options that say which kernel is meant and as whom it is called. */
+/** Adds the options that name the kernel and the caller. */
 export function withConnectionOptions(command: Command, as = 'operator'): Command {
   return command
     .option('--state <dir>', 'state folder of a kernel that `up` runs (default: .kernel)')
@@ -43,8 +43,8 @@ export function withConnectionOptions(command: Command, as = 'operator'): Comman
 }
 
 /**
- * Where to call, from the nearest source that says it: options, an explicit state folder, the environment, the default
- * state folder. Single options replace single members.
+ * Finds where to call, from the nearest source that says so: options, an explicit state folder, the environment, the
+ * default state folder. Single options replace single members.
  */
 export async function connectionFrom(options: ConnectionOptions): Promise<Connection> {
   const base = await baseConnection(options);
@@ -84,8 +84,8 @@ function present<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], u
 }
 
 /**
- * The variables of kernel.env that describe the kernel which is meant: those of the state folder that is named, else the
- * ones in the environment, else those of the default state folder.
+ * The variables of kernel.env that describe the chosen kernel: those of the named state folder, else those in the
+ * environment, else those of the default state folder.
  * @throws CliError `not_running` when there is no such state folder
  */
 export async function kernelVariables(options: { state?: string }): Promise<Record<string, string>> {

@@ -7,7 +7,7 @@ import { connectionFrom, type ConnectionOptions, withConnectionOptions } from '.
 import { KernelApiClient } from '../api/kernel-api.client';
 import { CliError } from '../cli.error';
 
-/** What the commands have in common that put one question to the API, or ask it for one thing. */
+/** Options of the commands that send one request to the API. */
 export type CallOptions = ConnectionOptions & { json?: true; idempotencyKey?: string };
 
 export function reading(command: Command): Command {
@@ -38,7 +38,7 @@ export function post(options: CallOptions, path: string, body: string): Promise<
   return withClient(options, (client) => client.post(path, body, idempotency(options)));
 }
 
-/** For commands that ask more than once: the connection is closed whatever comes. */
+/** For commands that ask more than once: the connection is closed whatever happens. */
 export async function withClient<T>(
   options: ConnectionOptions,
   use: (client: KernelApiClient) => Promise<T>,
@@ -69,14 +69,14 @@ export async function bytesOf(file: string): Promise<Buffer> {
 }
 
 /**
- * A JSON document as it was written: the kernel is to see what a parser here would have hidden.
+ * Reads a JSON document as it was written: the kernel must see what a parser here would hide.
  * @param file `-` for standard input
  * @param purpose ends the sentence "FILE cannot be ...", such as "proposed"
  */
 export async function documentText(file: string, purpose: string): Promise<string> {
   const source = file === '-' ? await text(process.stdin) : (await bytesOf(file)).toString('utf8');
   try {
-    // One whole JSON value, so that it can stand inside the request's body and nowhere else.
+    // One whole JSON value, so that it cannot leave its place in the request's body.
     parseStrictJson(source);
   } catch (cause) {
     if (!(cause instanceof EvidenceError)) throw cause;

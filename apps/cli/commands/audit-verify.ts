@@ -113,7 +113,7 @@ async function databaseUrlOf(options: VerifyOptions): Promise<string> {
   return url;
 }
 
-/** When it is known; for evidence from elsewhere the caller says it. */
+/** Origin when it is known; for evidence from elsewhere the caller names it. */
 async function originOf(options: VerifyOptions): Promise<string | undefined> {
   try {
     return (await kernelVariables(options))['KERNEL_ORIGIN'];

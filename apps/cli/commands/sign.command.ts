@@ -23,7 +23,7 @@ export function addSign(program: Command): void {
 
 async function sign(file: string, options: SignOptions): Promise<void> {
   const manifest = await documentText(file, 'signed');
-  // The manifest goes as it was written: the kernel is to see what a parser here would have hidden.
+  // The manifest is sent as it was written: the kernel must see what a parser here would hide.
   const answerText = await post(options, '/kernel/sign', `{"manifest":${manifest}}`);
   const answer = JSON.parse(answerText) as SignAnswer;
   const record = answer.signature_record;

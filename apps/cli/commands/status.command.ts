@@ -25,7 +25,7 @@ interface Status {
   shards?: number;
   stream?: string;
   archive?: string;
-  /** The build that its processes run, and whether the sources are other ones by now. */
+  /** The build that its processes run, and whether the sources have changed since. */
   build?: BuildRecord & { folder: string; movedOn: boolean };
   supervisor?: { pid: number; startedAt: string };
   services?: { name: string; state: string; pid: number | null; restarts: number; url: string }[];
@@ -69,7 +69,7 @@ async function statusOf(dir: string): Promise<Status> {
     const alive = service.process !== null && isRunning(service.process);
     return {
       name,
-      // The record may be a moment old, and is of no use when nobody keeps it.
+      // The record may be a moment old, and is of no use when no process updates it.
       state: alive
         ? service.state
         : supervised && service.state !== 'running'

@@ -3,8 +3,8 @@ import { type Cursor } from './relay-cursor';
 import { RelayFault } from './relay-fault';
 
 /**
- * The place after these events, which must come right behind the cursor and link to it. Hashes and signatures are the
- * consumers' to check, who do not trust the store.
+ * The place after these events, which must come right behind the cursor and link to it. Consumers, who do not trust the
+ * store, check hashes and signatures.
  *
  * @throws RelayFault
  */
@@ -32,7 +32,7 @@ export function continued(shard: number, cursor: Cursor, events: readonly Stored
 
 /** Events published at once: bounds memory, and what is repeated after a failure. */
 const BATCH_EVENTS = 500;
-/** Their canonical bytes. */
+/** Canonical bytes of these events. */
 const BATCH_BYTES = 4 * 1024 * 1024;
 
 /** In order, each at most as large as the bounds, at least one event. */

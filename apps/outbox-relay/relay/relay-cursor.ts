@@ -26,7 +26,7 @@ const MOVE = {
     SELECT pg_notify('kernel_stream', shard::text) FROM moved`,
 };
 
-/** Where the stream stands, and the fence around it: the row carries the epoch of the one relay that may move it. */
+/** Position of the stream, and the fence around it: the row carries the epoch of the one relay that may move it. */
 export class RelayCursor {
   constructor(
     private readonly database: Database,
@@ -49,7 +49,7 @@ export class RelayCursor {
   }
 
   /**
-   * Compare and set, in one statement with the wake-up of who waits for the stream. Moving to where it already is in
+   * Compares and sets, in one statement that also wakes those who wait for the stream. Moving to where it already is in
    * this epoch succeeds too: the answer to an earlier attempt may have been lost.
    *
    * @returns false when the row is another term's

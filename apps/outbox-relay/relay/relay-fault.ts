@@ -8,7 +8,7 @@ export class RelayFault extends Error {
   constructor(
     /**
      * `gap`: the next event is missing; `link`: it does not continue the last one; `fork`: the event that was published
-     * last is another one in the store now, or none.
+     * last is a different one in the store now, or missing.
      */
     readonly kind: 'gap' | 'link' | 'fork',
     readonly shard: number,

@@ -10,7 +10,7 @@ const END_TO_END_BUCKETS_S = [
 ];
 
 /**
- * Head and cursor as the database has them, so that every relay reports the lag, also of a shard that none leads. The
+ * Head and cursor as the database has them, so that every relay reports the lag, even of a shard without a leader. The
  * first event that waits says for how long.
  */
 const LAG = {
@@ -28,13 +28,13 @@ interface LagRow {
   seconds: string;
 }
 
-/** One question for both gauges of a scrape. */
+/** One query for both gauges of a scrape. */
 class LagReading {
   private reading: Promise<LagRow[]> | undefined;
 
   constructor(private readonly database: Database) {}
 
-  /** Empty without the database: there is no lag to tell then, and /ready says that it is away. */
+  /** Empty without the database: no lag is known then, and /ready says that the database is unavailable. */
   read(): Promise<LagRow[]> {
     this.reading ??= this.database
       .step<LagRow & object>(LAG, [])
@@ -44,7 +44,7 @@ class LagReading {
   }
 }
 
-/** What the relay tells Prometheus. */
+/** Metrics of the relay. */
 export class RelayMetrics implements RelayObserver {
   private readonly published: Counter<'shard'>;
   private readonly retries: Counter<'shard' | 'step'>;

@@ -10,7 +10,7 @@ import { type RunningOutboxRelay, startOutboxRelay } from '../start-outbox-relay
 
 const ORIGIN = 'kernel.example.com/test';
 
-/** What a stream got, in the order in which it got it. */
+/** Keeps what a stream got, in the order in which it got it. */
 class RecordingStream implements AuditStreamPublisher {
   readonly records: { seq: number; text: string }[] = [];
   /** Answers to the next calls, before the ordinary one. */
@@ -18,7 +18,7 @@ class RecordingStream implements AuditStreamPublisher {
   calls = 0;
   inFlight = 0;
   mostInFlight = 0;
-  /** Held back while set. */
+  /** Holds back what is published while set. */
   gate: Promise<void> | undefined;
 
   prepare(): Promise<void> {

@@ -7,7 +7,7 @@ import { batches, continued } from './continuity';
 import { type Cursor, RelayCursor } from './relay-cursor';
 import { RelayFault } from './relay-fault';
 
-/** Pauses between attempts while stream or database are away; the backlog waits in the store meanwhile. */
+/** Pauses between attempts while stream or database is unavailable; the backlog waits in the store meanwhile. */
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 5_000;
 
@@ -22,7 +22,7 @@ export interface ShardRelayOptions {
 export interface RelayObserver {
   /** These events are in the stream and the cursor is behind them. */
   onPublished(shard: number, events: readonly StoredEvent[]): void;
-  /** Tried again. */
+  /** An attempt failed and is repeated. */
   onRetry(shard: number, what: 'publish' | 'cursor' | 'read', error: Error): void;
 }
 
@@ -48,7 +48,7 @@ export async function relayShard(shard: number, term: Term, options: ShardRelayO
       for await (const page of log.tail(shard, { afterSeq: cursor.seq, signal })) {
         for (const batch of batches(page)) {
           const next = continued(shard, cursor, batch);
-          // Asked last: between here and the stream lies what a freeze can stretch, and what consumers skip then.
+          // Asked last: a freeze can still delay a batch between here and the stream, and consumers skip it then.
           if (!term.holds()) return;
           const records = batch.map(({ event, bytes }) => ({ seq: event.seq, bytes }));
           await attempt('publish', () => publisher.publish(shard, records));
@@ -65,7 +65,7 @@ export async function relayShard(shard: number, term: Term, options: ShardRelayO
   }
 }
 
-/** A database that was restored from an old backup may have gone other ways since: publishing on would fork the stream. */
+/** A database that was restored from an old backup may have diverged since: publishing more would fork the stream. */
 async function assertStillThere(log: EventLog, shard: number, { seq, hash }: Cursor): Promise<void> {
   if (seq === 0) return;
   const [stored] = await log.read(shard, { afterSeq: seq - 1, limit: 1 });
@@ -80,7 +80,7 @@ async function assertStillThere(log: EventLog, shard: number, { seq, hash }: Cur
   );
 }
 
-/** Until it succeeds, meets a fault, or the term is over (then it rejects with the last failure). */
+/** Retries until it succeeds, meets a fault, or the term is over (then it rejects with the last failure). */
 async function retried<T>(
   work: () => Promise<T>,
   failed: (error: Error) => void,

@@ -19,10 +19,10 @@ import { type SigningProxyOptions } from '../signing-proxy.options';
 const POLICIES = ['signatures.ask', 'keys.make', 'restore-windows.open'] as const;
 type ProxyPolicy = (typeof POLICIES)[number];
 
-/** The route is for the clients that the policy names. */
+/** Admits the clients that the policy names to the route. */
 export const Permits = (policy: ProxyPolicy): MethodDecorator => declarePolicy(policy);
 
-/** Nobody has a role here: what counts is the common name. */
+/** No client has a role here: what counts is the common name. */
 const NO_ROLES = new RoleBindings([]);
 
 /** The proxy's rules: lists of common names in its configuration. */

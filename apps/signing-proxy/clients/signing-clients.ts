@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { SIGNING_PURPOSES, type SigningPurpose } from '#platform/signer';
 
-/** Which client certificates may have what signed. Whoever is not named may read public keys and nothing else. */
+/** Client certificates and what each may have signed. A client not named may read public keys and nothing else. */
 export const signingClients = z
   .array(
     z.strictObject({

@@ -6,7 +6,10 @@ import { MadeKey, MadeKeys } from './made-keys';
 
 const KeysFile = z.strictObject({ v: z.literal(1), keys: z.array(MadeKey) });
 
-/** In a file beside the marks, for a single proxy. It is written aside and renamed: a crash leaves the old one or the new one. */
+/**
+ * Made keys in a file beside the marks, for a single proxy. It is written aside and renamed: a crash leaves the old one
+ * or the new one.
+ */
 export class FileMadeKeys extends MadeKeys {
   private readonly path: string;
 

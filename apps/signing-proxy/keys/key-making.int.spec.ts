@@ -93,7 +93,7 @@ describe('POST /v1/keys', () => {
         body: { error: 'key_exists' },
       });
     }
-    // A key file that nobody has named in the configuration.
+    // A key file that the configuration does not name.
     await copyFile(file(kid), file('strange'));
     expect(await make(fixture, { kid: 'strange', purposes: ['audit'] })).toMatchObject({
       status: 409,

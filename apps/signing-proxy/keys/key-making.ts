@@ -9,7 +9,7 @@ import { type MadeKey, type MadeKeys } from './made-keys';
 
 /** Each health check signs with every key, and with a KMS each costs money: enough for years of rotations. */
 export const DEFAULT_MAX_MADE_KEYS = 32;
-/** Somebody who asks for keys that do not exist has the list read this often, and no oftener. */
+/** A caller who asks for keys that do not exist has the list read at most this often. */
 const LOOK_EVERY_MS = 100;
 /** A key that could not be taken up is tried again after this long. */
 const RETRY_MS = 30_000;
@@ -25,10 +25,10 @@ export class KeyMaking {
   private busy = false;
   /** The look that is under way; it never rejects. */
   private running: Promise<void> = Promise.resolve();
-  /** The one that has not begun to read. */
+  /** The look that has not begun to read. */
   private next: Promise<void> | undefined;
   private lookedAt = -Infinity;
-  /** Keys that were made and cannot be used, by name: until when nobody tries again, and why. */
+  /** Keys that were made and cannot be used, by name: until when they are not tried again, and why. */
   private readonly unusable = new Map<string, { until: number; why: string }>();
 
   constructor(@Inject(SIGNING_PROXY_OPTIONS) private readonly options: SigningProxyOptions) {}
@@ -89,7 +89,8 @@ export class KeyMaking {
   }
 
   /**
-   * Takes up what was made: all that was complete when it was called. Who calls while a look is about to begin shares it.
+   * Takes up what was made: all that was complete when it was called. A call that comes while a look is about to begin
+   * shares it.
    * @throws SignerError `signing_unavailable` when the list cannot be read
    */
   async look(): Promise<void> {
@@ -111,7 +112,7 @@ export class KeyMaking {
   }
 
   private async takeUp({ kid, purposes, publicKeyPem }: MadeKey): Promise<void> {
-    // One that is not complete is being made, or will be by whoever asks for it again.
+    // A key that is not complete is being made, or will be when a caller asks for it again.
     if (publicKeyPem === null) return;
     const held = this.held(kid);
     if (held !== undefined) {
@@ -139,7 +140,7 @@ export class KeyMaking {
     this.unusable.set(kid, { until: performance.now() + RETRY_MS, why });
   }
 
-  /** Once it is on the list, what has its name in the backend is ours: before that it must be nobody's. */
+  /** Once it is on the list, what has its name in the backend is ours: before that, no key may have the name. */
   private async begin(maker: KeyMaker, client: string, { kid, purposes }: KeyWanted): Promise<void> {
     const { made, maxMadeKeys = DEFAULT_MAX_MADE_KEYS } = this.options;
     const count = (await made?.all())?.length ?? 0;

@@ -21,7 +21,7 @@ export class KeysController {
     try {
       await this.making.look();
     } catch (error) {
-      // What is held is true all the same.
+      // The keys that are held are right nevertheless.
       this.options.logger.warn(
         { reason: reasonOf(error) },
         'the keys that were made elsewhere are not known',

@@ -5,7 +5,7 @@ import { isKeyName } from '#platform/signer';
 export const MadeKey = z.strictObject({
   kid: z.string().refine(isKeyName),
   purposes: z.array(z.enum(['audit', 'manifest', 'checkpoint'])).min(1),
-  /** Null while it is being made, and when that broke off. */
+  /** Null while it is being made, and when that was interrupted. */
   publicKeyPem: z.string().nullable(),
   madeBy: z.string(),
   /** RFC 3339 */
@@ -15,23 +15,26 @@ export const MadeKey = z.strictObject({
 export type MadeKey = z.infer<typeof MadeKey>;
 
 /**
- * Which keys were made at run time, and for what: what KERNEL_SIGNING_KEYS is for the others. It is kept where the
- * high-water marks are, and shared by the replicas as they are. It holds no secret.
+ * List of the keys that were made at run time, with their purposes, as KERNEL_SIGNING_KEYS is for the others. It is
+ * kept where the high-water marks are, and shared by the replicas in the same way. It holds no secret.
  */
 export abstract class MadeKeys {
   /** In the order in which they were begun. @throws SignerError `signing_unavailable` */
   abstract all(): Promise<MadeKey[]>;
 
   /**
-   * Works while no other process of this kernel makes a key.
-   * @throws SignerError `signing_unavailable` when somebody else goes on for too long
+   * Runs `work` while no other process of this kernel makes a key.
+   * @throws SignerError `signing_unavailable` when another process takes too long
    */
   abstract exclusively<T>(work: () => Promise<T>): Promise<T>;
 
-  /** Notes that a key is about to be made: from here on what has this name in the backend is ours. Durable when it settles. */
+  /**
+   * Notes that a key is about to be made: from here on the key of this name in the backend is ours. Durable when it
+   * settles.
+   */
   abstract begin(key: MadeKey): Promise<void>;
 
-  /** Notes the public key, with which it is complete and will be known again. */
+  /** Notes the public key, which completes the key and by which it is recognised. */
   abstract complete(kid: string, publicKeyPem: string): Promise<void>;
 
   abstract close(): Promise<void>;

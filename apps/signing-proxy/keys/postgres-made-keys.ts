@@ -6,7 +6,7 @@ import { MadeKey, MadeKeys } from './made-keys';
 
 /** One that makes a key and holds the lock, one that reads, one to spare. */
 const CONNECTIONS = 3;
-/** Making a key takes a second or two; who waits for longer than this is told to come again. */
+/** Making a key takes a second or two; a caller that waits longer than this is told to try again. */
 const LOCK_WAIT_MS = 5_000;
 const LOCK_PAUSE_MS = 100;
 
@@ -33,7 +33,7 @@ const COMPLETE = 'UPDATE signing_keys_made SET public_key_pem = $3 WHERE origin 
 const LOCK = `SELECT pg_try_advisory_lock(hashtextextended('illuvrse-kernel/make-key/' || $1, 0)) AS locked`;
 const UNLOCK = `SELECT pg_advisory_unlock(hashtextextended('illuvrse-kernel/make-key/' || $1, 0))`;
 
-/** In the database of the marks, for all replicas. */
+/** Made keys in the database of the marks, for all replicas. */
 export class PostgresMadeKeys extends MadeKeys {
   private closing: Promise<void> | undefined;
 
@@ -45,8 +45,8 @@ export class PostgresMadeKeys extends MadeKeys {
   }
 
   /**
-   * @param needed whether somebody may make keys: the table is made when it is missing
-   * @returns undefined where nobody may, and no key was ever made
+   * @param needed whether anyone may make keys: the table is made when it is missing
+   * @returns undefined where no one may, and no key was ever made
    * @throws SignerError `misconfigured` when the database cannot be used
    */
   static async open(url: string, origin: string, needed: boolean): Promise<PostgresMadeKeys | undefined> {

@@ -18,7 +18,7 @@ import { MarkStore, type RestoreWindow } from './mark-store';
 
 /** A place in the file: a whole one is written at once, so a torn write spoils nothing else. */
 const SLOT_BYTES = 2_048;
-/** As many as a chain may have. */
+/** Most shards that a chain may have. */
 const MAX_SHARDS = 1_024;
 /** Slot 0 says who writes; then two for each shard, written in turn: one of them is always whole. */
 const SLOTS = 1 + 2 * MAX_SHARDS;
@@ -27,17 +27,17 @@ const Record = HighWaterMark.extend({ generation: z.number().int().nonnegative()
 
 interface Kept {
   mark: HighWaterMark;
-  /** Of the newest record in the file. */
+  /** Generation of the newest record in the file. */
   generation: number;
-  /** What is decided and not in the file yet. */
+  /** Something is decided that is not in the file yet. */
   dirty: boolean;
 }
 
 /**
- * Marks in a file of fixed size, for one proxy: whoever began to use it last writes, and the one before signs no more
- * events. Opening alone takes nothing from anybody: a second proxy that ends because its port is taken has used nothing.
- * A record goes into its place with one synchronous write (O_DSYNC) that changes no length, so the file system's journal is not
- * touched; batches that come while one is written share the next write.
+ * Marks in a file of fixed size, for one proxy: the proxy that began to use it last writes, and the one before signs no
+ * more events. Opening alone takes nothing away: a second proxy that ends because its port is taken has used nothing. A
+ * record goes into its place with one synchronous write (O_DSYNC) that changes no length, so the file system's journal
+ * is not touched; batches that come while one is written share the next write.
  */
 export class FileMarks extends MarkStore {
   private readonly shards = new Map<number, Kept>();
@@ -91,7 +91,7 @@ export class FileMarks extends MarkStore {
       }
       return verdict;
     });
-    // Also when nothing moved: what the batch rests on may be on its way to the disk for another one.
+    // Also when nothing moved: what the batch rests on may be on its way to the disk for another batch.
     await this.durable();
     return verdicts;
   }
@@ -182,7 +182,7 @@ export class FileMarks extends MarkStore {
     }
   }
 
-  /** Makes this process the writer, then reads what the one before has written. */
+  /** Makes this process the writer, then reads what the last one has written. */
   private claim(): void {
     writeSync(this.fd, this.owner, 0, SLOT_BYTES, 0);
     for (let slot = 1; slot < SLOTS; slot++) this.read(slot);

@@ -1,6 +1,6 @@
 import { type HighWaterMark } from '#platform/signer';
 
-/** What a batch says of one shard. */
+/** What a batch says about one shard. */
 export interface BatchStart {
   shard: number;
   /** The lowest position in the batch. */
@@ -18,8 +18,8 @@ export function unmarked(shard: number): HighWaterMark {
 
 /**
  * The rule of the high-water mark (docs/signing-proxy.md). The mark is a position on which signed events build: it is
- * committed, so a batch that starts at it or below comes from a database that has lost it, and is refused. Signing again
- * after a commit that failed starts after the mark, since what the commit was to build on is all that it says.
+ * committed, so a batch that starts at it or below comes from a database that has lost it, and is refused. After a
+ * commit that failed, signing again starts after the mark, since the mark says only what that commit was to build on.
  * @param now milliseconds since 1970
  */
 export function judgeStart(mark: HighWaterMark, { start, committed }: BatchStart, now: number): MarkVerdict {

@@ -5,7 +5,7 @@ import { Permits } from '../clients/client-access';
 import { SigningRefusal } from '../refusal';
 import { SIGNING_PROXY_OPTIONS, type SigningProxyOptions } from '../signing-proxy.options';
 
-/** As openapi/signing-proxy.yaml has it. */
+/** Body of the request, as openapi/signing-proxy.yaml defines it. */
 interface WindowRequest {
   shard: number;
   seq: number;

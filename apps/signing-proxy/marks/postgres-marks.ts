@@ -81,7 +81,7 @@ export class PostgresMarks extends MarkStore {
       if (typeof rows[0]?.chain === 'string') {
         throw new Error('it is the database of the event store, and would be put back together with it');
       }
-      // A role without the right to create tables will do when somebody else has made it.
+      // A role without the right to create tables is enough when the table exists.
       if (typeof rows[0]?.marks !== 'string') await pool.query(SETUP);
       return new PostgresMarks(pool, origin, now);
     } catch (error) {
@@ -115,7 +115,7 @@ export class PostgresMarks extends MarkStore {
 
   private async judgeOne(start: BatchStart): Promise<MarkVerdict> {
     const { shard, committed } = start;
-    // Mostly the mark rises, and that is the only statement.
+    // Usually the mark rises, and that is the only statement.
     const raised = await this.query(RAISE, [this.origin, shard, committed, start.start]);
     if (raised.length > 0) {
       return { permitted: true, mark: { shard, seq: committed, window: null }, reopened: false };
@@ -127,7 +127,7 @@ export class PostgresMarks extends MarkStore {
     if (!verdict.permitted || !verdict.reopened) return verdict;
     const window = JSON.stringify(mark.window);
     const used = await this.query(USE_WINDOW, [this.origin, shard, mark.seq, verdict.mark.seq, window]);
-    // Another replica has used it meanwhile: what it left is what counts.
+    // Another replica has used it meanwhile: its result counts.
     return used.length > 0 ? verdict : this.judgeOne(start);
   }
 

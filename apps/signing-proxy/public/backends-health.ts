@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type ProxyHealth } from '#platform/signer';
 import { SIGNING_PROXY_OPTIONS, type SigningProxyOptions } from '../signing-proxy.options';
 
-/** Each check signs with every key: many who ask at once share one. */
+/** Each check signs with every key: callers who ask at the same time share one. */
 const FRESH_MS = 500;
 
 /** Asks every backend whether it would sign now. */

@@ -23,7 +23,7 @@ import { readSignRequest, type SignItem } from './read-sign-request';
 
 /**
  * What may be in progress at once, in inputs. At the slowest backend here (15,000 signatures/s) it is a quarter of a
- * second; callers give up after little more than one, so a longer queue would only sign for nobody.
+ * second; callers give up after little more than one, so a longer queue would only sign for no one.
  */
 const MAX_IN_PROGRESS = 4_096;
 
@@ -126,7 +126,7 @@ export class BatchSigner {
     return undefined;
   }
 
-  /** One that another replica has made a moment ago. */
+  /** A key that another replica made a moment ago. */
   private async newKey(item: SignItem): Promise<HeldKey> {
     try {
       await this.making.look();

@@ -1,7 +1,7 @@
 import { type BatchStart } from '../marks/high-water-mark';
 import { type SignItem } from './read-sign-request';
 
-/** Of a batch, where each shard's part of it starts and what its caller knows to be committed. */
+/** Where each shard's part of a batch starts, and what its caller knows to be committed. */
 export class BatchStarts {
   private readonly shards = new Map<number, { item: SignItem; start: number; committed: number }>();
 
@@ -11,7 +11,7 @@ export class BatchStarts {
 
   add(item: SignItem, { shard, seq }: { shard: number; seq: number }): void {
     const known = this.shards.get(shard);
-    // Who does not say builds on the position before the first.
+    // A caller that does not say builds on the position before the first.
     const committed = item.committed ?? -1;
     if (known === undefined) {
       this.shards.set(shard, { item, start: seq, committed });

@@ -10,13 +10,13 @@ import {
 } from '#evidence';
 import { type SigningPurpose } from '#platform/signer';
 
-/** What an input turned out to be: its origin, and for what has one the place in the chain, for the log. */
+/** Result of reading an input: its origin and, where it has one, its place in the chain, for the log. */
 export interface CheckedInput {
   origin: string;
   position?: string;
-  /** Of an audit event. */
+  /** Place of an audit event. */
   event?: { shard: number; seq: number };
-  /** The key that it speaks of, which is the only one that may sign it. */
+  /** The key that it is about, which is the only one that may sign it. */
   about?: { kid: string; publicKeySha256: string };
 }
 
@@ -46,7 +46,7 @@ export const READ_AS: Record<SigningPurpose, (input: Uint8Array) => CheckedInput
   'audit-report': (input) => ({ origin: parseDocumentSigningInput(AUDIT_REPORT, input).origin }),
 };
 
-/** In words for the caller; anything but an EvidenceError is a fault of ours and not the input's. */
+/** Reason in words for the caller; anything but an EvidenceError is a fault of ours and not the input's. */
 export function whyNot(error: unknown): string {
   if (!(error instanceof EvidenceError)) throw error;
   return error.pointer === undefined ? error.message : `${error.message} (at "${error.pointer}")`;

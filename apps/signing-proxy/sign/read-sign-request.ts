@@ -12,7 +12,7 @@ export interface SignItem {
   purpose: SigningPurpose;
   kid: string;
   input: Buffer;
-  /** Of an audit event: the position of its shard that the caller knows to be committed. */
+  /** For an audit event: the position of its shard that the caller knows to be committed. */
   committed?: number;
 }
 

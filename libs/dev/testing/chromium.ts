@@ -46,8 +46,8 @@ export function describeWithChromium(name: string, suite: () => void): void {
 }
 
 /**
- * A page in a headless Chromium, driven over the DevTools protocol, with a virtual authenticator whose person is always
- * there and verified.
+ * A page in a headless Chromium, driven over the DevTools protocol, with a virtual authenticator whose user is always
+ * present and verified.
  */
 export class BrowserPage {
   private id = 0;

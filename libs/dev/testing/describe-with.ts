@@ -1,9 +1,9 @@
 import { defineConfig, loadConfig, text } from '#platform/process';
 
 export interface RealPart {
-  /** Why it cannot be had here; null when it can. */
+  /** Why it is not available here; null when it is. */
   readonly missing: string | null;
-  /** Somebody has named another one, which this suite cannot use: then not even CI has to run it. */
+  /** Another one is named, which this suite cannot use: then not even CI has to run it. */
   readonly isNamed?: boolean;
 }
 

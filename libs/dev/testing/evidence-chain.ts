@@ -151,13 +151,13 @@ export class EvidenceChain {
     return this.registry('signer.compromised', lost.kid, payload, by);
   }
 
-  /** The range of a statement that stands by what a key signed from one position to another. */
+  /** The range of a statement that vouches for what a key signed from one position to another. */
   range(from: number, to: number, count = to - from + 1): JsonObject {
     const point = (seq: number): JsonObject => ({ seq, hash: this.events[seq - 1]?.hash ?? '' });
     return { shard: this.shard, from: point(from), to: point(to), count };
   }
 
-  /** Lets go of all events but the last, to go on with a chain that is too long for memory. */
+  /** Drops all events but the last, to continue a chain that is too long for memory. */
   forget(): void {
     this.events.splice(0, this.events.length - 1);
     this.bytes.length = 0;

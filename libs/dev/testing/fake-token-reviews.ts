@@ -13,11 +13,11 @@ export interface ServiceAccount {
 }
 
 /**
- * As much of a Kubernetes API server as a Vault asks for when a pod logs in: TokenReview (authentication.k8s.io/v1). It
+ * The part of a Kubernetes API server that a Vault calls when a pod logs in: TokenReview (authentication.k8s.io/v1). It
  * knows the tokens that it has issued, which look like those of a projected service account.
  */
 export class FakeTokenReviews {
-  /** Who may ask: the token of the reviewer. */
+  /** Token of the reviewer, who may ask. */
   readonly reviewer = randomUUID();
   /** Tokens it was asked about, in order. */
   readonly asked: string[] = [];
@@ -71,7 +71,7 @@ export class FakeTokenReviews {
     return token;
   }
 
-  /** Its pod is gone, or the account. */
+  /** Revokes a token: its pod is gone, or the account. */
   revoke(token: string): void {
     this.accounts.delete(token);
   }

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type TLSSocket } from 'node:tls';
 import { CertificateAuthority } from '#dev/devstack';
 
-/** `max_request_json_strings` of OpenBao's listener, where nobody has set another. */
+/** `max_request_json_strings` of OpenBao's listener, where no other is set. */
 const MAX_REQUEST_STRINGS = 1_000;
 const NO_CERTIFICATE = 'no client certificate found';
 

@@ -17,7 +17,7 @@ interface Trap {
 /** A TCP line to a server that can be cut, slow down, go silent, or withhold one message or the answer to it. */
 export class FaultyWire {
   private readonly lines = new Set<Line>();
-  /** That everything is under way, in either direction. */
+  /** Delay of everything, in either direction. */
   private delayMs = 0;
   private newLinesAreSilent = false;
   private newLinesAreRefused = false;
@@ -69,18 +69,18 @@ export class FaultyWire {
     }
   }
 
-  /** Nothing passes on the connections there are, and they stay open; on new ones neither, unless said otherwise. */
+  /** Nothing passes on existing connections, which stay open, nor on new ones, unless said otherwise. */
   freeze({ newConnections = true } = {}): void {
     for (const line of this.lines) line.silent = true;
     this.newLinesAreSilent = newConnections;
   }
 
-  /** From now on everything takes so much longer in either direction, in its order; 0 for at once. */
+  /** From now on everything takes this much longer in either direction, in its order; 0 for at once. */
   slowDown(delayMs: number): void {
     this.delayMs = delayMs;
   }
 
-  /** Closes every new connection as soon as it is there, until `thaw`. Those that there are stay. */
+  /** Closes every new connection at once, until `thaw`. Existing ones stay. */
   refuse(): void {
     this.newLinesAreRefused = true;
   }

@@ -23,7 +23,7 @@ export function describeWithSoftHsm(name: string, suite: () => void): void {
   describeWith({ missing: softHsmMissing() }, name, suite);
 }
 
-/** A key that another tool might have made, with attributes of one's choice. */
+/** A key that another tool might have made, with the given attributes. */
 export function generateTokenKey(
   token: ProvisionedToken,
   kid: string,
@@ -39,7 +39,7 @@ export function generateTokenKey(
   );
 }
 
-/** Runs a few lines with the module as `p`, a session that may write as `session`, and a key of nobody: `seed`, `raw`. */
+/** Runs a few lines with the module as `p`, a session that may write as `session`, and a fresh key: `seed`, `raw`. */
 export async function withTokenSession(token: ProvisionedToken, lines: string): Promise<void> {
   const program = `
     const { generateKeyPairSync } = require('node:crypto');

@@ -17,9 +17,9 @@ interface RequestOptions {
 
 /** What a test lets go wrong on purpose; every default is what a browser and a good authenticator do. */
 export interface Ceremony {
-  /** Of the page. */
+  /** Origin of the page. */
   origin: string;
-  /** Whether the person proved to be themself. */
+  /** Whether the user was verified. */
   verified?: boolean;
   present?: boolean;
   crossOrigin?: boolean;

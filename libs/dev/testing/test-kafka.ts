@@ -17,13 +17,13 @@ import { describeWith } from './describe-with';
 export interface TestKafka {
   /** Bootstrap servers, for clients without TLS. */
   readonly brokers: string[];
-  /** The broker's process; undefined when KAFKA_BROKERS names somebody else's. */
+  /** The broker's process; undefined when KAFKA_BROKERS names another one. */
   readonly server: KafkaServer | undefined;
-  /** A new topic with so many partitions, stored once. It is removed by `stop` where the broker stays. */
+  /** A new topic with this many partitions, stored once. It is removed by `stop` where the broker stays. */
   createTopic(partitions: number, settings?: Readonly<Record<string, string>>): Promise<string>;
   /** A name that no topic has; `stop` removes the topic if there is one by then. */
   topicName(): string;
-  /** Takes the broker and its folder away, or the topics that were made on one that stays. */
+  /** Removes the broker and its folder, or the topics that were made on one that stays. */
   stop(): Promise<void>;
 }
 

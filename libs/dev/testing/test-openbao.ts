@@ -22,18 +22,18 @@ export function describeWithOpenBao(name: string, suite: () => void): void {
 export interface TestOpenBaoOptions {
   /** Names of Ed25519 keys that the client may sign with. */
   kids: readonly string[];
-  /** What names of keys begin with that it may make; default: none. */
+  /** Prefixes of the names of keys that it may make; default: none. */
   makes?: readonly string[];
 }
 
-/** A real OpenBao server in a temp folder on a free port. Killed, it stays so until `server.start()`. */
+/** A real OpenBao server in a temp folder on a free port. Once killed it stays so until `server.start()`. */
 export interface TestOpenBao {
   readonly dir: string;
   readonly server: OpenBaoServer;
   readonly transit: ProvisionedTransit;
-  /** For any other certificate. */
+  /** Issues any other certificate. */
   readonly ca: DevelopmentCa;
-  /** Of the client that may sign, as a backend takes it: PEM. */
+  /** Connection of the client that may sign, as a backend takes it: PEM. */
   readonly connection: { address: string; ca: string; cert: string; key: string };
   /** From now on its client may sign with these keys and no others. */
   allow(kids: readonly string[]): Promise<void>;

@@ -27,7 +27,7 @@ export interface TestDatabase {
 }
 
 export interface CreateDatabaseOptions {
-  /** A copy of that database, schema and rows included; nobody may be connected to it meanwhile. */
+  /** A copy of that database, schema and rows included; no one may be connected to it meanwhile. */
   template?: string;
   /** Prepared once for each key on a server, then copied: a tenth of the time of migrating again. */
   prepared?: {
@@ -46,7 +46,7 @@ export interface TestPostgres extends Pick<
   createDatabase(options?: CreateDatabaseOptions): Promise<TestDatabase>;
 }
 
-/** A server that nobody else uses: it may be killed, stopped, and have its roles altered. */
+/** A server that no one else uses: it may be killed, stopped, and have its roles altered. */
 export interface OwnTestPostgres extends PostgresServer {
   createDatabase: TestPostgres['createDatabase'];
 }
@@ -60,7 +60,7 @@ export interface TestPostgresOptions {
 /** A PostgreSQL server of its own in a temp folder, about a second to start; `stop()` also removes the folder. */
 export async function startTestPostgres(options: TestPostgresOptions = {}): Promise<OwnTestPostgres> {
   const dir = await mkdtemp(join(tmpdir(), 'kernel-test-postgres-'));
-  // As root, PostgreSQL runs as another account, which has to get through; its files are its own all the same.
+  // As root, PostgreSQL runs as another account, which has to get through; its files are still its own.
   await chmod(dir, 0o755);
   guardFolder(dir);
   let server: PostgresServer;

@@ -11,7 +11,7 @@ import { describeWith } from './describe-with';
 interface TestS3Access {
   readonly endpoint: string;
   readonly region: string;
-  /** May do everything that the server allows anybody. */
+  /** May do everything that the server allows anyone. */
   readonly root: S3Credentials;
 }
 
@@ -27,13 +27,13 @@ export interface TestBucket {
 export type BucketProtection = 'object-lock' | 'versioning' | 'none';
 
 export interface TestS3 extends TestS3Access {
-  /** The server's process and folder; undefined when S3_ENDPOINT names somebody else's. */
+  /** The server's process and folder; undefined when S3_ENDPOINT names another one. */
   readonly server: S3Server | undefined;
   /** A new bucket, by default with object lock (which includes versioning). */
   createBucket(protection?: BucketProtection): Promise<TestBucket>;
   /** A plain client, for what the archive never does. Closed by `stop`. */
   client(credentials: S3Credentials, options?: S3ClientConfig): S3Client;
-  /** Takes the server and its folder away. What lies on somebody else's server stays until its retention is over. */
+  /** Removes the server and its folder. What lies on a server elsewhere stays until its retention is over. */
   stop(): Promise<void>;
 }
 

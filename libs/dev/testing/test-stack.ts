@@ -39,8 +39,8 @@ export interface TestStackOptions {
   /** Processes that are killed come back by themselves; default false: the test says when. */
   restart?: boolean;
   /**
-   * Variables of the kernel processes on top of the usual ones (docs/configuration.md); a function gets to know the
-   * URLs of what is started before them, to put something in between.
+   * Variables of the kernel processes on top of the usual ones (docs/configuration.md); a function is given the URLs of
+   * what is started before them, to put something in between.
    */
   kernelVariables?: KernelVariables;
   /**
@@ -51,7 +51,7 @@ export interface TestStackOptions {
   /** Variables of the worker processes on top of the usual ones. `n` counts those of one app from 0. */
   workerVariables?: (app: WorkerName, n: number) => Readonly<Record<string, string>>;
   postgresSettings?: Readonly<Record<string, string>>;
-  /** What the processes are told: default `warn`, and it is in their logs. */
+  /** Log level of the processes; default `warn`. */
   logLevel?: string;
 }
 
@@ -80,9 +80,9 @@ export interface TestStack {
   readonly signingProxyManagementUrl: string;
   readonly kernels: readonly TestKernel[];
   readonly workers: readonly TestWorker[];
-  /** What says where the stream is, and its broker when it is Kafka. */
+  /** Variables for the stream, and its broker when it is Kafka. */
   readonly stream: { environment: StreamEnvironment; server: KafkaServer | undefined };
-  /** What says where the archive is (`archiveSettings` of libs/platform/archive), and its server when it is S3. */
+  /** Variables for the archive (`archiveSettings` of libs/platform/archive), and its server when it is S3. */
   readonly archive: { environment: ArchiveEnvironment; server: S3Server | undefined };
   /** One of the workers: the first of that app, when not said. */
   worker(app: WorkerName, n?: number): TestWorker;

@@ -41,12 +41,12 @@ export class WebhookReceiver {
     return `${this.tls === null ? 'http' : 'https'}://127.0.0.1:${this.port}/hook`;
   }
 
-  /** As it stands in the file of the endpoint's secret. */
+  /** Secret as in the endpoint's file. */
   get secret(): string {
     return `whsec_${this.#key.toString('base64')}`;
   }
 
-  /** On the port that it had before. */
+  /** Listens, on the port that it had before. */
   async listen(): Promise<void> {
     const handle = (request: IncomingMessage, response: ServerResponse) => void this.take(request, response);
     const server = this.tls === null ? createHttpServer(handle) : createHttpsServer(this.tls, handle);
@@ -57,7 +57,7 @@ export class WebhookReceiver {
     this.port = (server.address() as AddressInfo).port;
   }
 
-  /** Nobody listens any more. */
+  /** Stops listening. */
   async stop(): Promise<void> {
     const { server } = this;
     this.server = undefined;
@@ -67,7 +67,7 @@ export class WebhookReceiver {
     await closed;
   }
 
-  /** Waits until enough was received that fits. */
+  /** Waits until enough that fits was received. */
   async until(
     fits: (one: ReceivedWebhook) => boolean,
     count = 1,

@@ -8,8 +8,9 @@ export { workTree };
 let built: Promise<string> | undefined;
 
 /**
- * The build that whole processes are started from: the one that this program is part of (benchmarks), or for tests, which
- * run from the sources, the newest. It is made when the sources changed since; that it is there costs milliseconds.
+ * The build that whole processes are started from: the one that this program is part of (benchmarks), or for tests,
+ * which run from the sources, the newest. It is made when the sources changed since; finding it up to date takes
+ * milliseconds.
  */
 export async function ensureBuilt(): Promise<string> {
   if (programFolder() !== workTree()) return programFolder();

@@ -1,23 +1,12 @@
 /** Basics of every process: validated configuration, logs, metrics, health, start and shutdown. */
-export { logContext, runInLogContext, type LogContext } from './logs/log-context';
-export {
-  createLogger,
-  withoutCredentials,
-  type Logger,
-  type LoggerOptions,
-  type LogLevel,
-} from './logs/logger';
-export {
-  startManagementServer,
-  type ManagementOptions,
-  type ManagementServer,
-  type ReadinessCheck,
-} from './management/management-server';
+export { runInLogContext, type LogContext } from './logs/log-context';
+export { createLogger, type Logger } from './logs/logger';
+export { startManagementServer, type ReadinessCheck } from './management/management-server';
 export { NestLogger } from './logs/nest-logger';
 export { processSettings } from './process-settings';
-export { type AppDefinition, type AppLife, type AppProcess, runApp } from './run-app';
+export { type AppDefinition, type AppLife, runApp } from './run-app';
 export { sizeThreadPool } from './runtime-settings';
-export { RequestObserver, type RequestRecord } from './metrics/request-observer';
+export { RequestObserver } from './metrics/request-observer';
 export {
   InjectMetric,
   makeCounterProvider,
@@ -25,11 +14,10 @@ export {
   makeHistogramProvider,
 } from '@willsoto/nestjs-prometheus';
 export { Counter, Gauge, Histogram, register as processRegistry, Registry } from 'prom-client';
-export { ConfigError, type ConfigErrorCode, type ConfigProblem } from './config/config-error';
+export { ConfigError, type ConfigProblem } from './config/config-error';
 export {
   defineConfig,
   type Config,
-  type ConfigDefinition,
   type ConfigOf,
   type MemberDefinition,
   type MemberDefinitions,
@@ -52,12 +40,5 @@ export {
   wholeNumber,
   type SettingType,
 } from './config/setting-types';
-export { configurationPage } from './config/configuration-page';
 export { certificatesIn, revocationListsIn, type Validity, whyNotInForce } from './tls/certificates';
-export {
-  TlsFiles,
-  type TlsFilesOptions,
-  type TlsMaterial,
-  type TlsPaths,
-  type TlsRenewals,
-} from './tls/tls-files';
+export { TlsFiles, type TlsMaterial, type TlsRenewals } from './tls/tls-files';

@@ -21,7 +21,7 @@ export interface DeliveryObserver {
   onTrouble?(what: string, error: unknown): void;
 }
 
-/** The term of the leader (libs/platform/event-store/leadership). */
+/** The term of the leader (libs/platform/postgres/leadership). */
 export interface DeliveryTerm {
   readonly signal: AbortSignal;
   holds(): boolean;

@@ -60,7 +60,7 @@ async function readSigners(path: string): Promise<SignersFile | undefined> {
   }
 }
 
-/** Whole or not at all: a verifier may read it at any moment. */
+/** Replaces the file whole or not at all: a verifier may read it at any moment. */
 async function replace(path: string, text: string): Promise<void> {
   const draft = join(dirname(path), `.signers-${process.pid}.json`);
   try {

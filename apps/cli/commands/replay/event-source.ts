@@ -1,6 +1,6 @@
 import { type StreamRecord } from '#platform/audit-stream';
 
-/** Where a shard is gone on with. */
+/** Place from which a shard is continued. */
 export interface ReplayHead {
   readonly shard: number;
   /** 0 before the first event. */
@@ -17,20 +17,20 @@ export interface SourceBatch {
   readonly records: readonly StreamRecord[];
 }
 
-/** What events are read from again. Nothing of what it gives has been checked. */
+/** A source that events are read from again. Nothing that it gives has been checked. */
 export interface EventSource {
-  /** For a person: `the archive in /srv/archive`. */
+  /** Name for a person: `the archive in /srv/archive`. */
   readonly name: string;
-  /** Whether a record's cursor is one of the stream that the workers read, so that they can go on from it. */
+  /** Whether a record's cursor is one of the stream that the workers read, so that they can continue from it. */
   readonly isStream: boolean;
 
   /** Every registry event (docs/spec/signers.md, section 3), of all shards. May read the whole source. */
   registryEvents(): Promise<readonly Uint8Array[]>;
 
-  /** How many events there are behind these heads, when that is known. */
+  /** Number of events behind these heads, when that is known. */
   count(behind: readonly ReplayHead[]): Promise<number | null>;
 
-  /** What lies behind the heads, until the source ends. @throws IntegrityFault for what is no event in its right place */
+  /** Events behind the heads, until the source ends. @throws IntegrityFault for what is no event in its right place */
   events(behind: readonly ReplayHead[], signal: AbortSignal): AsyncIterable<SourceBatch>;
 
   close(): Promise<void>;

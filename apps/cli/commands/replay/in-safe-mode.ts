@@ -9,8 +9,8 @@ const reasonFor = (before: KernelMode): string => `The index is rebuilt by repla
 type Api = Pick<KernelApiClient, 'getJson' | 'post'>;
 
 /**
- * Does the work while the kernel is in safe-mode, and puts it back into the mode of before only when the work has
- * succeeded. What an interrupted run has left is gone on with; a safe-mode that a person entered is a person's to leave.
+ * Does the work while the kernel is in safe-mode, and restores the mode of before only when the work has succeeded. The
+ * safe-mode of an interrupted run is continued; a safe-mode that a person entered is for a person to leave.
  */
 export async function inSafeMode<T>(api: Api, work: () => Promise<T>): Promise<T> {
   const before = await enter(api);

@@ -1,9 +1,9 @@
 import { type ReplayProgress } from './replay-events';
 
-/** Between two lines. */
+/** Time between two lines. */
 const EVERY_MS = 2_000;
 
-/** Tells a person now and then how far it is. */
+/** Reports progress to a person now and then. */
 export function progressLines(
   tell: (line: string) => void,
   now: () => number = () => performance.now(),

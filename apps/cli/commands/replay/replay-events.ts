@@ -14,9 +14,9 @@ export interface ReplayOptions {
 
 export interface ReplayProgress {
   readonly step: 'reading keys' | 'verifying' | 'replaying' | 'finishing';
-  /** In this step. */
+  /** Events of this step so far. */
   readonly events: number;
-  /** Of the step, when it is known. */
+  /** Events of the whole step, when known. */
   readonly total: number | null;
 }
 
@@ -29,7 +29,7 @@ export interface ReplayReport {
 
 /**
  * Reads events from a source and puts them into a target, every one of them verified: format, hash, link, key and
- * signature. Nothing of what is wrong, nor what comes after it, gets in.
+ * signature. A wrong event, and everything after it, stays out.
  * @throws IntegrityFault naming the event
  */
 export async function replay(options: ReplayOptions): Promise<ReplayReport> {
@@ -37,7 +37,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayReport> {
   const started = performance.now();
   const heads = await target.heads();
   const registryEvents = once(async () => {
-    // From the beginning of the only shard, each registry event comes by before it is needed.
+    // From the beginning of the only shard, each registry event is read before it is needed.
     if (target.shards === 1 && heads.every(({ seq }) => seq === 0)) return [];
     options.onProgress?.({ step: 'reading keys', events: 0, total: null });
     return source.registryEvents();
@@ -63,7 +63,7 @@ interface Pass extends ReplayOptions {
   add?: (shard: number, events: readonly VerifiedEvent[]) => Promise<void>;
 }
 
-/** One reading of the source. The next batch is read and verified while one is added. */
+/** Reads the source once. The next batch is read and verified while one is added. */
 async function pass(options: Pass): Promise<{ events: number; cursors: Map<number, string> }> {
   const { source, target, roots, step, heads, registryEvents, add, signal } = options;
   const { origin } = target;
@@ -98,7 +98,7 @@ async function pass(options: Pass): Promise<{ events: number; cursors: Map<numbe
       signal.throwIfAborted();
       if (followed.events.length > 0) {
         adding = add?.(shard, followed.events) ?? adding;
-        // Seen by the next `await adding`; until then it is nobody's.
+        // The next `await adding` sees a rejection; until then nothing else handles it.
         adding.catch(() => undefined);
         cursors.set(shard, followed.events.at(-1)?.nextCursor ?? '');
       }

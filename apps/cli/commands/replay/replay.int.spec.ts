@@ -321,7 +321,7 @@ describe('replay to the index', () => {
 
   it('refuses another chain than the one of the event store', async () => {
     const source = await archiveSource();
-    // The same keys, another history: what a copy of the database that went its own way would have archived.
+    // The same keys, another history: what a copy of the database that diverged would have archived.
     await rm(join(dir, 'audit'), { recursive: true });
     const other = await postgres().createDatabase();
     try {

@@ -89,7 +89,7 @@ describe('tests that a change can reach', () => {
     // Named by a test, and by a comment, which does not count.
     ['README.md', [UP]],
     ['docs/notes.md', []],
-    // What every test runs on, and what nothing is known of.
+    // What every test depends on, and a file of which nothing is known.
     ['package.json', [KEY, STORE, SIGN, UP, INDEX]],
     ['compose.yaml', [KEY, STORE, SIGN, UP, INDEX]],
   ])('finds those of %s', (changed, tests) => {

@@ -18,14 +18,14 @@ export async function runDetached(options: UpOptions, say: (line: string) => voi
   if (options.shards !== undefined) args.push('--shards', String(options.shards));
   if (options.stream !== undefined) args.push('--stream', options.stream);
   if (options.archive !== undefined) args.push('--archive', options.archive);
-  // Of this build, whatever is built in the meantime.
+  // The program of this build, whatever is built in the meantime.
   const program = join(programFolder(), 'apps', 'cli', 'main.js');
   const child = spawn(process.execPath, [...process.execArgv, program, ...args], {
     detached: true,
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     // Not the caller's folder, which may be deleted while the kernel runs.
     cwd: workTree(),
-    // Nothing else of this shell sticks to a process that may run for weeks.
+    // A process that may run for weeks takes nothing else from this shell.
     env: { PATH: '/usr/local/bin:/usr/bin:/bin', ...serversToUse(options) },
   });
   const interrupt = () => child.kill('SIGTERM');
@@ -53,7 +53,7 @@ export async function runDetached(options: UpOptions, say: (line: string) => voi
   }
 }
 
-/** The other end: what the supervisor tells the process that started it, as long as that one listens. */
+/** The other end: reports from the supervisor to the process that started it, as long as that one listens. */
 export function reportToParent(): UpReporter & { failed(message: string): Promise<void> } {
   const tell = (message: Message): Promise<void> =>
     new Promise((resolve) => {

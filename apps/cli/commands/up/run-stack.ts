@@ -80,7 +80,7 @@ export async function runStack(options: UpOptions, reporter: UpReporter): Promis
       archive: folder.record.archive,
       ...servers,
       ports,
-      // Also where only the files of the database are there and nothing is in it.
+      // Also where only the files of the database exist and nothing is in it.
       ...(folder.record.establishedAt === null
         ? {}
         : {

@@ -13,13 +13,13 @@ import {
 import { type CliConfig } from '../../cli.config';
 import { CliError } from '../../cli.error';
 
-/** Servers that are there already, used instead of ones that `up` would start. */
+/** Existing servers, used instead of those that `up` would start. */
 export interface Servers {
   brokers?: readonly string[] | undefined;
   bucket?: ForeignBucket | undefined;
 }
 
-/** From the variables of the environment: KAFKA_BROKERS; S3_ENDPOINT with a bucket and its credentials. */
+/** Reads them from the environment: KAFKA_BROKERS; S3_ENDPOINT with a bucket and its credentials. */
 export function serversFrom(config: CliConfig): Servers {
   const { kafkaBrokers, s3Endpoint, s3Bucket, s3Region, s3AccessKeyId, s3SecretAccessKey } = config;
   const brokers = kafkaBrokers === undefined ? {} : { brokers: kafkaBrokers };
@@ -42,7 +42,7 @@ export function serversFrom(config: CliConfig): Servers {
   };
 }
 
-/** Before a state folder remembers a choice that this machine cannot run. @throws DevstackError `tool_missing` */
+/** Refuses what this machine cannot run before a state folder records it. @throws DevstackError `tool_missing` */
 export function assertServersThere(
   { signer, stream, archive }: { signer?: SignerChoice; stream?: StreamChoice; archive?: ArchiveChoice },
   { brokers, bucket }: Servers,
@@ -56,7 +56,7 @@ export function assertServersThere(
   if (missing.length > 0) throw new DevstackError('tool_missing', `${missing.join('; ')}.`);
 }
 
-/** Without the stack's own: a shell that has read kernel.env names those. */
+/** Leaves out the stack's own servers, which a shell that has read kernel.env names. */
 export function foreignServers({ brokers, bucket }: Servers, ports: StackPorts): Servers {
   return {
     ...(brokers === undefined || brokers.join() === `127.0.0.1:${ports.kafka}` ? {} : { brokers }),

@@ -103,7 +103,7 @@ export function addUp(program: Command): void {
     });
 }
 
-/** A second `up` of the same folder changes nothing; for a script that only wants it up, `--detach` is content. */
+/** A second `up` of the same folder changes nothing; with `--detach` it succeeds, for scripts that only want it up. */
 async function isRunningAlready(options: UpOptions, detach: boolean): Promise<boolean> {
   const run = readRun(options.state);
   if (run === undefined || !isRunning(run.supervisor)) return false;

@@ -66,7 +66,7 @@ export async function holdBuild(what: string): Promise<void> {
   if (programFolder() !== workTree()) (await builds()).hold(programFolder(), what);
 }
 
-/** Whether the sources of a work tree are other ones than those of a build; false where there are none to compare. */
+/** Whether the sources of a work tree differ from those of a build; false where there are none to compare. */
 export async function movedOnSince(build: BuildRecord): Promise<boolean> {
   return programFolder() !== workTree() && (await builds()).sourceDigest(workTree()) !== build.digest;
 }

@@ -23,7 +23,7 @@ import {
 const HOUR_MS = 60 * 60 * 1000;
 /** Clocks of containers and hosts differ a little. */
 const BACKDATE_MS = 5 * 60 * 1000;
-/** As OpenSSL reads it (RFC 7468, section 6); the library writes another. */
+/** Label that OpenSSL reads (RFC 7468, section 6); the library writes another. */
 const LIST_LABEL = 'X509 CRL';
 const EC_P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
@@ -40,7 +40,7 @@ export interface IssueRequest extends Validity {
   names?: JsonGeneralNames;
   /** Default: client. */
   usage?: 'client' | 'server';
-  /** Says of itself that it is an authority's. */
+  /** Claims to be an authority's certificate. */
   ca?: boolean;
   /** Added as they are, after the others. */
   extensions?: Extension[];

@@ -74,7 +74,7 @@ export class DevelopmentCa {
     return filesOf(this.dir, 'ca').cert;
   }
 
-  /** The certificates that it has revoked (PEM). The list lasts as long as the authority: nobody renews it. */
+  /** The certificates that it has revoked (PEM). The list lasts as long as the authority: it is never renewed. */
   get crlFile(): string {
     return join(this.dir, 'ca.crl');
   }

@@ -75,7 +75,7 @@ describe('development identities', () => {
       expect(await dial(ours.callers.AUDITOR, '127.0.0.1')).toBe('dev-auditor');
       expect(await dial(undefined, 'localhost')).toBe('refused');
       expect(await dial(foreign.callers.AUDITOR, 'localhost')).toBe('refused');
-      // A server's certificate is none for a client.
+      // A server's certificate is not valid for a client.
       expect(await dial(ours.kernelServer, 'localhost')).toBe('refused');
     } finally {
       await new Promise((resolve) => server.close(resolve));

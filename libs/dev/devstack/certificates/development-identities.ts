@@ -42,7 +42,7 @@ export interface DevelopmentIdentities {
   archiverClient: CertificateFiles;
   auditorClient: CertificateFiles;
   proxyServer: CertificateFiles;
-  /** For a caller of one's own, in tests. */
+  /** Issues certificates for other callers, in tests. */
   ca: DevelopmentCa;
 }
 
@@ -97,7 +97,7 @@ async function ensureApprovalKey(file: string): Promise<void> {
     try {
       if (createPrivateKey(await readFile(file, 'utf8')).asymmetricKeyType === 'ed25519') return;
     } catch {
-      // Falls through to the refusal: an approver's key is never replaced silently, its approvals hang on it.
+      // Falls through to the refusal: an approver's key is never replaced silently, its approvals depend on it.
     }
     throw new DevstackError(
       'state_broken',

@@ -15,7 +15,7 @@ async function writeWhole(file: string, text: string, mode: number): Promise<voi
   const handle = await open(partial, 'r');
   try {
     await handle.sync();
-    // The mode of writeFile counts for new files only, and less the umask.
+    // The mode of writeFile applies to new files only, and the umask reduces it.
     await handle.chmod(mode);
   } finally {
     await handle.close();

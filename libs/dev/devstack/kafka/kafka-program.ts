@@ -48,7 +48,7 @@ function isExecutable(file: string): boolean {
   }
 }
 
-/** By the file `release` that lies in every Java since 9: asking the program itself takes as long as a small test. */
+/** Reads the file `release` that every Java since 9 has: asking the program itself takes as long as a small test. */
 function javaMajor(java: string): number | null {
   try {
     const release = readFileSync(join(dirname(realpathSync(java)), '..', 'release'), 'utf8');

@@ -28,7 +28,7 @@ export interface KafkaServerOptions {
   heapMb?: number;
   /** Broker settings (server.properties) beyond those that are made here. */
   settings?: Readonly<Record<string, string>>;
-  /** A second listener for clients that come by TLS with a name and a password (SASL PLAIN), on a free port. */
+  /** A second listener for clients that connect over TLS with a name and a password (SASL PLAIN), on a free port. */
   secured?: {
     /** PEM: private key (PKCS #8), then the certificate chain. */
     keystoreFile: string;
@@ -36,7 +36,7 @@ export interface KafkaServerOptions {
   };
   /** Start it again when it dies; default true. */
   restart?: boolean;
-  /** Told what happens to the process. */
+  /** Called with what happens to the process. */
   onChange?: (service: SupervisedService, note: string) => void;
 }
 
@@ -50,7 +50,7 @@ export interface KafkaServer {
   readonly restarts: number;
   /** Kills it outright and waits until it is gone. It comes back by itself unless `restart` is off. */
   kill(signal?: NodeJS.Signals): Promise<void>;
-  /** Stops the process where it stands (SIGSTOP): connections stay open and nothing answers, until `thaw`. */
+  /** Suspends the process (SIGSTOP): connections stay open and nothing answers, until `thaw`. */
   freeze(): void;
   thaw(): void;
   /** Settles when it answers. */
@@ -152,7 +152,7 @@ async function startBroker({ options, port, securedPort, log, signal }: BrokerSt
       signal.throwIfAborted();
       await delay(20);
     }
-    // Somebody else's broker may have answered on that port while ours found it taken.
+    // Another broker may have answered on that port while ours found it taken.
     if (child.exit !== undefined) throw startFailure(log, port);
     return child;
   } catch (error) {
@@ -233,7 +233,7 @@ async function serverProperties({ options, port, securedPort, data }: Properties
     'transaction.state.log.num.partitions': '1',
     'share.coordinator.state.topic.replication.factor': '1',
     'share.coordinator.state.topic.min.isr': '1',
-    // Topics are made by whoever knows how many partitions they have to have.
+    // Topics are made by the process that knows how many partitions they must have.
     'auto.create.topics.enable': 'false',
     'group.initial.rebalance.delay.ms': '0',
     // After a kill, the controller lets the broker register again only when the old registration has run out.
@@ -282,7 +282,7 @@ function startFailure(log: BoundedLog, port: number): DevstackError {
 /** Metadata request, version 1, about no topic, from a nameless client (Kafka protocol guide). */
 const METADATA_REQUEST = Buffer.from([0, 0, 0, 14, 0, 3, 0, 1, 0, 0, 0, 1, 255, 255, 0, 0, 0, 0]);
 
-/** Whether the broker is part of its cluster, which is when clients get anywhere: it then names itself. */
+/** Whether the broker is part of its cluster, since only then can clients use it: it then names itself. */
 function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     let answer = Buffer.alloc(0);

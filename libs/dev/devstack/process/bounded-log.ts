@@ -1,17 +1,17 @@
 import { appendFileSync, closeSync, mkdirSync, openSync, renameSync, statSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** One file and its predecessor: a process that logs in a loop cannot fill the disk of whoever left it running. */
+/** One file and its predecessor: a process that logs in a loop cannot fill the disk of the user who left it running. */
 const DEFAULT_MAX_BYTES = 8 * 1024 * 1024;
 const TAIL_LINES = 40;
-/** What is kept of them: lines are cut out when somebody asks, which is seldom, and not at each write. */
+/** Bytes kept in memory: lines are cut out when a caller asks, which is seldom, and not at each write. */
 const TAIL_BYTES = 64 * 1024;
 
 /** An append-only log file that turns over to `<file>.1` when it is full, and remembers its last lines. */
 export class BoundedLog {
   private fd: number | undefined;
   private size = 0;
-  /** The last chunks, at least TAIL_BYTES of them once there was so much. */
+  /** The last chunks, at least TAIL_BYTES of them once that much was written. */
   private recent: Uint8Array[] = [];
   private recentBytes = 0;
   /** Something came before `recent`, so that it need not begin with the beginning of a line. */

@@ -15,7 +15,7 @@ export interface ChildOptions {
   log: BoundedLog;
   /** Run as this account (root only). */
   account?: { uid: number; gid: number } | undefined;
-  /** What asks this program to stop in good order. Default SIGTERM. */
+  /** Signal that asks this program to stop in good order. Default SIGTERM. */
   stopSignal?: NodeJS.Signals;
 }
 

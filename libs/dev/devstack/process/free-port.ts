@@ -10,9 +10,9 @@ export async function freePort(): Promise<number> {
 }
 
 /**
- * Starts a server that listens on ports which `start` chooses, with {@link freePort}; again when one of them was taken
- * before the server was there.
- * @param fixed somebody else has chosen the port: it is that one or none
+ * Starts a server that listens on ports which `start` chooses, with {@link freePort}; tries again when one of them was
+ * taken before the server was there.
+ * @param fixed the port was chosen elsewhere: it is that one or none
  */
 export async function startOnFreePort<T>(start: () => Promise<T>, { fixed = false } = {}): Promise<T> {
   for (let attempt = 1; ; attempt++) {

@@ -17,7 +17,7 @@ export interface ServiceDefinition {
   stopGraceMs: number;
   /** Start it again when it dies; default true. */
   restart?: boolean;
-  /** Told about every change of state, for the process record and the log. */
+  /** Called at every change of state, for the process record and the log. */
   onChange?: (service: SupervisedService, note: string) => void;
 }
 

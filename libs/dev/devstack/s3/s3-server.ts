@@ -32,7 +32,7 @@ export interface S3ServerOptions {
   logFile?: string;
   /** Start it again when it dies; default true. */
   restart?: boolean;
-  /** Told what happens to the process. */
+  /** Called with what happens to the process. */
   onChange?: (service: SupervisedService, note: string) => void;
 }
 
@@ -49,7 +49,7 @@ export interface S3Server {
   readonly restarts: number;
   /** A new account that has no rights but on the buckets it is given, and there cannot lift a retention. */
   addUser(): Promise<S3Credentials>;
-  /** A bucket of that account. With object lock it also keeps versions, for good. */
+  /** A bucket of that account. With object lock it also keeps versions, permanently. */
   createBucket(name: string, options: { owner: S3Credentials; objectLock: boolean }): Promise<void>;
   /** Kills it outright and waits until it is gone. It comes back by itself unless `restart` is off. */
   kill(signal?: NodeJS.Signals): Promise<void>;
@@ -187,7 +187,7 @@ async function startProgram(start: ProgramStart): Promise<RunningChild> {
       ...['--iam-dir', folder.accounts, '--keep-alive', '--quiet'],
       ...['posix', '--versioning-dir', folder.versions, folder.data],
     ],
-    // Secrets go by the environment: arguments are there for everyone to see.
+    // Secrets go through the environment: everyone can see arguments.
     env: { ROOT_ACCESS_KEY_ID: start.root.accessKeyId, ROOT_SECRET_ACCESS_KEY: start.root.secretAccessKey },
     cwd: folder.data,
     log,
@@ -205,7 +205,7 @@ async function startProgram(start: ProgramStart): Promise<RunningChild> {
       start.signal.throwIfAborted();
       await delay(20);
     }
-    // Somebody else's server may have answered on that port while ours found it taken.
+    // Another server may have answered on that port while ours found it taken.
     if (child.exit !== undefined) throw startFailure(log, port);
     return child;
   } catch (error) {

@@ -105,7 +105,7 @@ export function signingProxyEnvironment(p: SigningProxyEnvironment): Record<stri
   };
 }
 
-/** Of the development approvers, how many have to agree. */
+/** Number of development approvers who have to agree. */
 const DEVELOPMENT_THRESHOLD = 3;
 
 /** The development pool: five people, each with an Ed25519 key in a file and a client certificate of their own. */
@@ -130,7 +130,7 @@ export function developmentPool({ approvers }: DevelopmentIdentities): ApproverP
   };
 }
 
-/** Who may do what in the development stack: the callers with a role, by their SPIFFE ids. */
+/** Role bindings of the development stack: the callers with a role, by their SPIFFE ids. */
 export function developmentRoleBindings(): Record<string, string>[] {
   return Object.values(DEVELOPMENT_CALLERS)
     .filter((caller) => 'role' in caller)

@@ -14,7 +14,7 @@ export interface ServiceRecord {
   restarts: number;
 }
 
-/** Who runs a state folder, and which processes belong to it. */
+/** Record of who runs a state folder, and which processes belong to it. */
 export interface RunRecord {
   supervisor: ProcessIdentity;
   startedAt: string;
@@ -84,7 +84,7 @@ export class RunClaim {
   }
 }
 
-/** The record of who runs the folder; undefined when nobody does or nobody can tell. */
+/** The record of who runs the folder; undefined when no one does or that is unknown. */
 export function readRun(dir: string): RunRecord | undefined {
   try {
     const record = JSON.parse(readFileSync(join(dir, FILE), 'utf8')) as RunRecord;

@@ -11,7 +11,7 @@ export const ARCHIVES: readonly ArchiveChoice[] = ['fs', 's3'];
 /** The variables that say where the archive is. */
 export type ArchiveEnvironment = Readonly<Record<string, string>>;
 
-/** A bucket on a server that is there already. */
+/** A bucket on an existing server. */
 export interface ForeignBucket extends S3Credentials {
   endpoint: string;
   region: string;
@@ -21,7 +21,7 @@ export interface ForeignBucket extends S3Credentials {
 export interface StackArchiveOptions {
   dir: string;
   archive: ArchiveChoice;
-  /** Of the S3 server that is started here. */
+  /** Port of the S3 server that is started here. */
   port: number;
   /** Used instead of a server started here. */
   bucket?: ForeignBucket | undefined;
@@ -73,7 +73,7 @@ function bucketEnvironment(bucket: ForeignBucket): ArchiveEnvironment {
   };
 }
 
-/** The account whose bucket it is; the bucket is made before the account is written down, so the file means both. */
+/** The account that owns the bucket; the bucket is made before the account is written down, so the file means both. */
 async function bucketOwner(server: S3Server, file: string): Promise<S3Credentials> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;

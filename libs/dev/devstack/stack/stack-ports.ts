@@ -11,10 +11,10 @@ export interface StackPorts {
   postgres: number;
   /** One entry per worker process. */
   workers: readonly WorkerPorts[];
-  /** Of the broker and of the S3 server, where the stack has them. */
+  /** Ports of the broker and of the S3 server, where the stack has them. */
   kafka: number;
   s3: number;
-  /** Of the server that holds the keys, with the signer `vault-transit`. */
+  /** Port of the server that holds the keys, with the signer `vault-transit`. */
   openBao: number;
 }
 

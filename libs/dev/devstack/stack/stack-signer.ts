@@ -14,7 +14,7 @@ export const SIGNERS: readonly SignerChoice[] = ['software', 'pkcs11', 'vault-tr
 export interface StackSignerOptions {
   dir: string;
   signer: SignerChoice;
-  /** Of the OpenBao server. */
+  /** Port of the OpenBao server. */
   port: number;
   ca: DevelopmentCa;
   restart: boolean;

@@ -11,9 +11,9 @@ export type StreamEnvironment = Readonly<Record<string, string>>;
 export interface StackStreamOptions {
   dir: string;
   stream: StreamChoice;
-  /** Of the broker that is started here. */
+  /** Port of the broker that is started here. */
   port: number;
-  /** Brokers that are there already, used instead. */
+  /** Existing brokers, used instead. */
   brokers?: readonly string[] | undefined;
   restart: boolean;
   onChange?: ((service: SupervisedService, note: string) => void) | undefined;

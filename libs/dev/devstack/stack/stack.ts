@@ -38,9 +38,9 @@ export interface StackOptions {
   archive: ArchiveChoice;
   /** `ports.kernels` and `ports.workers` say how many of each there are. */
   ports: StackPorts;
-  /** With stream `kafka`: brokers that are there already, instead of one that is started here. */
+  /** With stream `kafka`: existing brokers, instead of one that is started here. */
   brokers?: readonly string[] | undefined;
-  /** With archive `s3`: a bucket that is there already, instead of one on a server that is started here. */
+  /** With archive `s3`: an existing bucket, instead of one on a server that is started here. */
   bucket?: ForeignBucket | undefined;
   /** Start processes again when they die; default true. */
   restart?: boolean;
@@ -50,7 +50,7 @@ export interface StackOptions {
   throwaway?: boolean;
   /** Variables of the kernel processes on top of the built-in ones; as a function, of what was started before them. */
   kernelVariables?: KernelVariables;
-  /** Processes that are not started: the caller says when. */
+  /** Processes that are not started: the caller starts them. */
   idle?: readonly ('signing-proxy' | 'kernel' | WorkerName)[];
   /** Variables of the worker processes on top of the built-in ones. */
   workerVariables?: (app: WorkerName, n: number) => Readonly<Record<string, string>>;
@@ -61,9 +61,9 @@ export interface StackOptions {
   restore?: string;
   /** Gives up starting: what runs is stopped and `start` rejects. */
   signal?: AbortSignal;
-  /** Told what happens to the processes. */
+  /** Called with what happens to the processes. */
   onChange?: (service: SupervisedService, note: string) => void;
-  /** Told what is done, for a person who waits. */
+  /** Called with what is being done, for a person who waits. */
   say?: (line: string) => void;
 }
 
@@ -295,7 +295,7 @@ export class Stack {
     }
   }
 
-  /** Callers first, what they call last; each gets its grace. */
+  /** Stops callers first, what they call last; each gets its grace. */
   async stop(): Promise<void> {
     await Promise.all(this.kernels.map(({ service }) => service.stop()));
     await Promise.all(this.workers.map(({ service }) => service.stop()));
@@ -319,7 +319,7 @@ const NODE_FLAGS: Readonly<Record<string, readonly string[]>> = {
 };
 
 interface AppProcess {
-  /** Of the service and its log. */
+  /** Name of the service and its log. */
   name: string;
   /** Its folder below apps/. */
   app: string;
@@ -368,7 +368,7 @@ function appService(options: StackOptions, app: AppProcess): SupervisedService {
           signal.throwIfAborted();
           await delay(40);
         }
-        // Somebody else may have answered on a port that ours found taken.
+        // Another process may have answered on a port that ours found taken.
         if (child.exit !== undefined) throw ended();
         return child;
       } catch (error) {

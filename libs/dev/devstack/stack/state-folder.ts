@@ -77,7 +77,7 @@ export class StateFolder {
     }
   }
 
-  /** Takes up the folder, or makes it with the given choices when it is new. Only for who has claimed it (RunClaim). */
+  /** Takes up the folder, or makes it with the given choices when new. Only for the process with the RunClaim. */
   static async openOrCreate(path: string, wanted: StateChoices): Promise<StateFolder> {
     const dir = resolve(path);
     await StateFolder.check(dir, wanted);
@@ -115,14 +115,14 @@ export class StateFolder {
     return (
       this.current.establishedAt !== null &&
       !existsSync(join(this.postgres, 'data', 'PG_VERSION')) &&
-      // Of a bucket elsewhere nobody here can tell; the replay will.
+      // A bucket elsewhere cannot be checked here; the replay will tell.
       (this.current.archive === 's3' || existsSync(join(this.archive, 'audit')))
     );
   }
 
   /**
-   * A chain without its database, or without the keys that its registry names, is not made anew under the same origin:
-   * that would be another chain that says it is this one.
+   * A chain without its database, or without the keys that its registry names, is not made again under the same origin:
+   * that would be another chain that claims to be this one.
    */
   assertComplete(): void {
     if (this.current.establishedAt === null) return;

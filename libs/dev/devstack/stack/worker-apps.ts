@@ -9,19 +9,19 @@ const HOST = '127.0.0.1';
 export interface WorkerSettings {
   origin: string;
   shards: number;
-  /** As the workers' role. */
+  /** URL of the database, as the workers' role. */
   databaseUrl: string;
   management: number;
   signingProxyUrl: string;
   identities: DevelopmentIdentities;
-  /** Which stream: KERNEL_STREAM and what belongs to it. */
+  /** Stream settings: KERNEL_STREAM and what belongs to it. */
   stream: StreamEnvironment;
-  /** Which archive: KERNEL_ARCHIVE and what belongs to it. */
+  /** Archive settings: KERNEL_ARCHIVE and what belongs to it. */
   archive: ArchiveEnvironment;
 }
 
 interface WorkerApp {
-  /** Of its management port from the port base: part of the launcher's contract. */
+  /** Offset of its management port from the port base: part of the launcher's contract. */
   portOffset: number;
   /** The variables of docs/configuration.md on top of those that every worker has. */
   environment(settings: WorkerSettings): Readonly<Record<string, string>>;

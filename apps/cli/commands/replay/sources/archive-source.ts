@@ -16,7 +16,7 @@ const MOST_WAITING_BYTES = 256 * 1024 * 1024;
 
 const EVENT_KEY = /^audit\/\d{4}\/\d{2}\/\d{2}\/[0-9a-f-]{36}\.json$/;
 
-/** What the order of the archive depends on, of one event. */
+/** Members of one event that the order of the archive depends on. */
 interface ArchivedEvent {
   key: string;
   bytes: Uint8Array;
@@ -39,7 +39,7 @@ export class ArchiveSource implements EventSource {
   async registryEvents(): Promise<Uint8Array[]> {
     const found: Uint8Array[] = [];
     for await (const { bytes } of this.read('audit/', new AbortController().signal)) {
-      // As it stands in canonical bytes, or in the text of a payload, which costs a look.
+      // As written in canonical bytes, or in the text of a payload, which only costs a closer look.
       if (Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes('"stream":"signer/')) {
         found.push(bytes);
       }
@@ -58,7 +58,7 @@ export class ArchiveSource implements EventSource {
     for await (const event of this.read(firstKey(behind), signal)) {
       const order = shards.get(event.shard);
       if (order === undefined) {
-        // Whoever reads says what is wrong with a shard that is not there.
+        // The reader reports a shard that does not exist.
         yield { shard: event.shard, records: [recordOf(event)] };
         continue;
       }
@@ -127,7 +127,7 @@ export class ArchiveSource implements EventSource {
 /** Puts the events of one shard into the order of their positions. */
 class ShardOrder {
   private readonly events = new Map<number, ArchivedEvent>();
-  /** What comes again at a position that is taken: handed over as well, for whoever checks to compare. */
+  /** Events that come again at a position that is taken: handed over as well, so that the reader can compare them. */
   private readonly repeats: ArchivedEvent[] = [];
   private end: number;
   private released: number;

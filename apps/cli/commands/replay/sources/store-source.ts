@@ -6,7 +6,7 @@ import { type EventSource, type ReplayHead, type SourceBatch } from '../event-so
 /** Some 0.7 MB. */
 const PAGE = 1_000;
 
-/** The event store itself. What is appended meanwhile is read too, until nothing more is there. */
+/** The event store itself. What is appended meanwhile is read too, until there is no more. */
 export class StoreSource implements EventSource {
   readonly name = 'the event store';
   readonly isStream = false;

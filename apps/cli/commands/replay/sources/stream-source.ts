@@ -8,7 +8,7 @@ import {
 import { answerWithin } from '#platform/resilience';
 import { type EventSource, type ReplayHead, type SourceBatch } from '../event-source';
 
-/** How long the stream may stay silent before its end, as the relay tells it, counts as not there. */
+/** How long the stream may stay silent before the end that the relay names counts as missing. */
 const SILENCE_MS = 15_000;
 
 /** What one shard's subscription hands over, and when that was taken. */
@@ -80,7 +80,7 @@ export class StreamSource implements EventSource {
       }
     } finally {
       done.abort();
-      // The subscription ends when its handler has: with what was taken, and with what nobody will take.
+      // The subscription ends when its handler has: with what was taken, and with what no one will take.
       release();
       void handed.promise.then(
         (left) => left?.taken(),
@@ -112,7 +112,7 @@ export class StreamSource implements EventSource {
   }
 }
 
-/** 0 for what is no event: whoever verifies says so. */
+/** 0 for what is no event: the verifier says so. */
 function seqOf(bytes: Uint8Array): number {
   const found = /"prevHash":"[0-9a-f]*","seq":(\d{1,15}),"shard":/.exec(Buffer.from(bytes).toString());
   return Number(found?.[1] ?? 0);

@@ -5,11 +5,11 @@ import { type ReplayHead } from '../event-source';
 import { type ReplayedHead, type ReplayTarget } from '../replay-target';
 
 export interface IndexTargetOptions {
-  /** Initialised, as the workers' role, without a statement timeout; stays the caller's. */
+  /** Initialised data source of the workers' role, without a statement timeout; the caller owns it. */
   readonly dataSource: DataSource;
   readonly origin: string;
   readonly shards: number;
-  /** Do not go on with what an interrupted rebuild has left. */
+  /** Do not continue an interrupted rebuild. */
   readonly fresh: boolean;
 }
 
@@ -53,7 +53,7 @@ export class IndexTarget implements ReplayTarget {
     return heads;
   }
 
-  /** A sound chain can still be another one than the store's: of a copy that went its own way. */
+  /** A sound chain can still differ from the store's: it may come from a copy that diverged. */
   private async compareWithStore(): Promise<ReplayedHead[]> {
     const heads = await this.rebuild.heads();
     const rows = await this.options.dataSource.query<{ shard: number; seq: string; hash: string | null }[]>(

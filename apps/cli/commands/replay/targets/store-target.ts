@@ -6,19 +6,19 @@ import { type ReplayHead } from '../event-source';
 import { type ReplayedHead, type ReplayTarget } from '../replay-target';
 
 export interface StoreTargetOptions {
-  /** Of the database, as the schema's owner. */
+  /** URL of the database, as the schema's owner. */
   readonly ownerUrl: string;
   readonly origin: string;
   readonly shards: number;
-  /** For a person: `the archive in /srv/archive`. */
+  /** Name for a person: `the archive in /srv/archive`. */
   readonly sourceName: string;
 }
 
 /**
- * The event store itself, after its database was lost: an empty one, or one that holds the beginning of the chain. Every
- * event is read and verified from the first, whatever the store has already: what is there is compared byte for byte,
- * and only what follows it is added. The kernel is in safe-mode meanwhile, and leaves it when shard by shard the end of
- * the store is the end of the source.
+ * The event store itself, after its database was lost: an empty one, or one that holds the beginning of the chain.
+ * Every event is read and verified from the first, whatever the store has already: existing events are compared byte
+ * for byte, and only what follows them is added. The kernel is in safe-mode meanwhile, and leaves it when in every
+ * shard the end of the store is the end of the source.
  */
 export class StoreTarget implements ReplayTarget {
   readonly name = 'the event store';

@@ -18,7 +18,7 @@ export class Relay1764100000000 implements MigrationInterface {
 const SETTINGS = 'SET search_path = pg_catalog, pg_temp';
 
 const LEADERSHIP = [
-  // One row per job that runs once (libs/platform/event-store/leadership). The epoch counts elections and is the fencing token; the row
+  // One row per job that runs once (libs/platform/postgres/leadership). The epoch counts elections and is the fencing token; the row
   // outlives its holder, so that no epoch is ever issued twice.
   `CREATE TABLE kernel.leadership (
      name text PRIMARY KEY CHECK (name <> ''),
