@@ -21,7 +21,7 @@ export const archiverConfig = defineConfig({
   },
   ...documentSigningSettings(
     'archive-day',
-    'the manifests of days. While it is away they wait, events do not.',
+    'the manifests of days. While it is unavailable they wait, events do not.',
   ),
   ...processSettings(8453),
 });

@@ -80,7 +80,7 @@ export const kernelConfig = defineConfig({
   },
   KMS_ENDPOINT: {
     schema: url('https'),
-    description: 'The signing proxy, or any other that answers as openapi/signing-proxy.yaml says.',
+    description: 'The signing proxy, or any other server that answers as openapi/signing-proxy.yaml says.',
   },
   KMS_CA_FILE: {
     schema: certificateFile('authorities'),
@@ -140,7 +140,7 @@ export const kernelConfig = defineConfig({
   },
   KERNEL_AWAIT_LIMIT: {
     schema: wholeNumber({ min: 1, max: 1_500 }),
-    description: 'Most writes that wait so at the same time; more are answered with 202 at once.',
+    description: 'Most writes that wait this way at the same time; more are answered with 202 at once.',
     default: 500,
   },
   KERNEL_DIRECT_KEY_ROTATION: {
@@ -214,7 +214,7 @@ export const kernelConfig = defineConfig({
       'a list such as [{"name":"on-call","url":"https://hooks.example.com/kernel","secretFile":"/run/secrets/on-call","types":["upgrade.emergency_applied","upgrade.unratified"]}]',
     ),
     description:
-      'Who is told about upgrades, by signed webhooks (docs/governance.md). Each endpoint has a secret in a file of its own: a line with whsec_ and base64, two while it is replaced. Without types it gets every notification; caFile names authorities (PEM) to trust in place of the usual ones.',
+      'Endpoints that are told about upgrades, by signed webhooks (docs/governance.md). Each has a secret in a file of its own: a line with whsec_ and base64, two while it is replaced. Without types it gets every notification; caFile names authorities (PEM) to trust in place of the usual ones.',
     default: '[]',
     fromFile: true,
   },
@@ -233,7 +233,7 @@ export const kernelConfig = defineConfig({
   },
   KERNEL_WEBHOOK_ATTEMPTS: {
     schema: wholeNumber({ min: 1, max: 100 }),
-    description: 'After as many failures a notification goes to the dead letters.',
+    description: 'Number of failures after which a notification goes to the dead letters.',
     default: 12,
   },
   KERNEL_WEBHOOK_EXPIRING_HOURS: {

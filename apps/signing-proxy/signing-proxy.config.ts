@@ -57,7 +57,7 @@ export const signingProxyConfig = defineConfig({
   KERNEL_SIGNING_OPERATORS: {
     schema: json(z.array(z.string().min(1).max(64)), 'a list of common names such as ["ops.example.com"]'),
     description:
-      'Which client certificates, by common name, may open a restore window, so that the chain goes on from a database that was put back to an older state. Not the kernel.',
+      'Which client certificates, by common name, may open a restore window, so that the chain continues from a database that was restored to an older state. Not the kernel.',
     default: '[]',
   },
   KERNEL_SIGNING_KEY_MAKERS: {
@@ -176,7 +176,7 @@ export const signingProxyConfig = defineConfig({
   KERNEL_VAULT_AUTH: {
     schema: oneOf('kubernetes', 'cert', 'token-file').optional(),
     description:
-      'How the proxy logs in: by the service account of its pod, by a client certificate, or with a token that somebody else keeps fresh in a file.',
+      'How the proxy logs in: by the service account of its pod, by a client certificate, or with a token in a file that another program keeps fresh.',
   },
   KERNEL_VAULT_AUTH_MOUNT: {
     schema: text().optional(),
@@ -199,12 +199,12 @@ export const signingProxyConfig = defineConfig({
   KERNEL_VAULT_TOKEN_FILE: {
     schema: path().optional(),
     description:
-      'File with the token, for token-file; not readable by everybody. It is read anew whenever a token is needed.',
+      'File with the token, for token-file; not readable by everyone. It is read again whenever a token is needed.',
   },
   KMS_ENDPOINT: {
     schema: url('https').optional(),
     description:
-      'With KERNEL_SIGNER=proxy: what answers as openapi/signing-proxy.yaml says and holds the keys.',
+      'With KERNEL_SIGNER=proxy: the server that answers as openapi/signing-proxy.yaml says and holds the keys.',
   },
   KMS_CA_FILE: {
     schema: certificateFile('authorities').optional(),

@@ -40,10 +40,10 @@ const LIFE = [
   ['resume', 'running', 'Resumes'],
   ['stop', 'stopped', 'Stops'],
   ['fail', 'failed', 'Records the failure of'],
-  ['retire', 'retired', 'Retires, for good,'],
+  ['retire', 'retired', 'Permanently retires'],
 ] as const;
 
-/** Agents: spawn, show, lead through their life, evaluate. */
+/** Agents: spawn, show, change their state, evaluate. */
 export function addAgent(program: Command): void {
   const agent = program.command('agent').summary('agents of a division: spawn, show, start, stop, evaluate');
 
@@ -85,9 +85,7 @@ export function addAgent(program: Command): void {
     });
 
   reading(agent.command('show'))
-    .description(
-      'Shows an agent: its state, where it can go from there, its latest evaluations, what it holds.',
-    )
+    .description('Shows an agent: its state, the states it can go to, its latest evaluations, what it holds.')
     .argument('<id>', 'the agent')
     .action(async (id: string, options: CallOptions) => {
       const answer = await get(options, `/kernel/agent/${encodeURIComponent(id)}/state`);
@@ -114,7 +112,7 @@ export function addAgent(program: Command): void {
     )
     .option('--score <number>', 'one figure for all of it')
     .option('--source <name>', 'what measured it')
-    .option('--notes <text>', 'what there is to say about it')
+    .option('--notes <text>', 'remarks')
     .action(
       async (
         agentId: string,
@@ -160,7 +158,7 @@ async function spawnBody(options: SpawnOptions): Promise<string> {
     ...(auditId === undefined ? [] : [`"auditId":${JSON.stringify(auditId)}`]),
   ];
   const profile = JSON.stringify({ divisionId: division, id, role, skills: skill, codeRef, owner });
-  // The manifest goes as it was written.
+  // The manifest is sent as it was written.
   return `${profile.slice(0, -1)},"template":{${source.join(',')}}}`;
 }
 

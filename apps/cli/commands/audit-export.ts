@@ -23,7 +23,7 @@ export function addAuditExport(audit: Command): void {
   withConnectionOptions(audit.command('export'))
     .description(
       [
-        'Takes the chain away as canonical events: one per line (standard output, or --out), or one file each in the',
+        'Exports the chain as canonical events: one per line (standard output, or --out), or one file each in the',
         "archive's layout audit/YYYY/MM/DD/<id>.json (--dir). Nothing that exists is ever overwritten.",
       ].join(' '),
     )
@@ -105,7 +105,7 @@ async function toFile(client: KernelApiClient, shards: number[], range: Range, o
   }
 }
 
-/** An event's own words for where it belongs (docs/spec, section 2), checked because they become a path. */
+/** Members that say where an event belongs (docs/spec, section 2), checked because they become a path. */
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const TIME = /^(\d{4})-(\d{2})-(\d{2})T[\d:.]+Z$/;
 
@@ -144,7 +144,7 @@ async function toFolder(
   return { written, present };
 }
 
-/** @returns false when the same bytes are there already */
+/** @returns false when the same bytes exist already */
 async function writeOnce(file: string, bytes: string): Promise<boolean> {
   if (existsSync(file)) {
     if ((await readFile(file, 'utf8')) === bytes) return false;

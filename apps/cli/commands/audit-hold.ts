@@ -28,7 +28,7 @@ export function addAuditHold(audit: Command): void {
     .option('--shard <n>', 'the shard of the range')
     .option('--from <seq>', 'first position of the range')
     .option('--to <seq>', 'last position of the range')
-    .option('--reason <text>', 'why, for whoever reads the chain')
+    .option('--reason <text>', 'why, for readers of the chain')
     .option('--lift', 'lift the hold that was placed on exactly these events')
     .option('--json', "print the kernel's answer as it came")
     .action(async (options: HoldOptions) => {

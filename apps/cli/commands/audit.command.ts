@@ -5,7 +5,7 @@ import { addAuditRun } from './audit-run';
 import { addAuditVerify } from './audit-verify';
 
 export function addAudit(program: Command): void {
-  const audit = program.command('audit').summary('check the chain and its copies, take it away, or hold it');
+  const audit = program.command('audit').summary('check the chain and its copies, export it, or hold it');
   addAuditVerify(audit);
   addAuditExport(audit);
   addAuditHold(audit);

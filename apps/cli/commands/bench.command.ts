@@ -6,7 +6,7 @@ import { programFolder } from '#dev/devstack';
 import { CliError } from '../cli.error';
 import { print, say, table } from '../output/print';
 
-/** What a file test/bench/<name>.bench.ts gives back. */
+/** Result of a file test/bench/<name>.bench.ts. */
 interface BenchResult {
   name: string;
   rows: Record<string, string | number>[];
@@ -22,7 +22,7 @@ export function addBench(program: Command): void {
     .description('Runs all benchmarks, or the ones named, each against a stack of its own on this machine.')
     .argument('[names...]', 'which ones (see --list)')
     .option('--json <file>', 'write the figures there as well')
-    .option('--list', 'only say which there are')
+    .option('--list', 'only list their names')
     .action(async (names: string[], options: { json?: string; list?: true }) => {
       await bench(names, options);
     });
@@ -71,7 +71,7 @@ async function benchmarksIn(folder: string): Promise<string[]> {
   }
 }
 
-/** Figures mean nothing without the machine they are of. */
+/** Figures mean nothing without the machine that they were measured on. */
 function machine(): Record<string, string | number> {
   const processors = cpus();
   return {

@@ -14,8 +14,8 @@ export function addReason(program: Command): void {
       '<node>',
       "an event's id, a stream such as agent/a-1, or the id of an agent, division, upgrade or manifest",
     )
-    .option('--effects', 'what came of it, instead of what it came of')
-    .option('--depth <n>', 'how far to go (default: as far as there are steps)')
+    .option('--effects', 'show what it led to, instead of what led to it')
+    .option('--depth <n>', 'how far to go (default: to the end)')
     .action(async (node: string, options: CallOptions & { effects?: true; depth?: string }) => {
       const direction = options.effects === true ? 'effects' : undefined;
       const path = withQuery(`/kernel/reason/${encodeURIComponent(node)}`, {

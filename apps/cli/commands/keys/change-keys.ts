@@ -21,7 +21,7 @@ import { verifyChain } from '../audit-verify';
 import { updateSignersFile } from './signers-file';
 
 const PURPOSES = ['audit', 'manifest', 'checkpoint'] as const;
-/** How often an upgrade that waits for its quorum is looked at. */
+/** How often an upgrade that waits for its quorum is polled. */
 const POLL_MS = 1_000;
 const DEFAULT_WAIT_MINUTES = 60;
 const KID_OPTION = 'its name (default: the next of the series, v2 after v1)';
@@ -62,7 +62,7 @@ export function addKeyChanges(keys: Command): void {
   withFileOptions(keys.command('rotate'), 'superadmin')
     .description(
       [
-        'Puts a new key in the place of the one in force: one that the signing proxy holds, or with --create one that it',
+        'Replaces the key in force with a new one: one that the signing proxy holds, or with --create one that it',
         'makes now. Where the kernel allows it (KERNEL_DIRECT_KEY_ROTATION) at once; else by an upgrade that is',
         'proposed here, waits for its approvers, and is applied by itself. Ends with signers.json brought up to date',
         'and the chain verified with it.',
@@ -93,7 +93,7 @@ export function addKeyChanges(keys: Command): void {
         if (options.kid !== undefined && options.create !== true) {
           throw new CliError(
             'wrong_usage',
-            '--kid names the key that --create makes; one that is there is --to.',
+            '--kid names the key that --create makes; --to names an existing one.',
           );
         }
         const { from, to } = await withClient(options, async (kernel) => {
@@ -109,7 +109,7 @@ export function addKeyChanges(keys: Command): void {
 
   withFileOptions(keys.command('retire'), 'superadmin')
     .description(
-      'Ends a key that another one has taken the place of, when every process has had time to change over.',
+      'Retires a key that another one has replaced, once every process has had time to change over.',
     )
     .addArgument(new Argument('<kid>', 'the old key'))
     .option('--reason <text>', 'why; goes into the chain', 'rotated')
@@ -136,7 +136,7 @@ export function addKeyChanges(keys: Command): void {
     .addArgument(new Argument('<kid>', 'the key'))
     .requiredOption(
       '--since <where>',
-      'from where on others may have had it: SHARD:SEQ, SEQ (of shard 0), or a time',
+      'since when others may have had it: SHARD:SEQ, SEQ (of shard 0), or a time',
     )
     .requiredOption('--reason <text>', 'what is known; goes into the chain')
     .option(
@@ -223,7 +223,7 @@ async function rotate(
   return { from, to: signer.signer_kid };
 }
 
-/** One that was proposed before is waited for: the command may have been interrupted. */
+/** Accepts an upgrade that was proposed before: the command may have been interrupted. */
 async function propose(kernel: KernelApiClient, upgradeId: string, manifest: object): Promise<void> {
   try {
     await kernel.post('/kernel/upgrade', JSON.stringify({ manifest }));
@@ -261,7 +261,7 @@ async function applied(kernel: KernelApiClient, upgradeId: string, minutes: numb
   }
 }
 
-/** signers.json as the registry is now, and the chain verified with it. */
+/** Brings signers.json up to date with the registry, and verifies the chain with it. */
 async function conclude(options: FileOptions): Promise<void> {
   if (options.out !== undefined) {
     const path = resolve(options.out);

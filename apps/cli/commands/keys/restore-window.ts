@@ -44,8 +44,8 @@ export function addMarks(keys: Command): void {
   withProxyOptions(keys.command('restore-window'), 'superadmin')
     .description(
       [
-        'Lets the chain go on from a database that was put back to an older state: one batch may start below the',
-        "signing proxy's mark, after the head of the restored database. What came after that head is lost for good and",
+        'Lets the chain continue from a database that was restored to an older state: one batch may start below the',
+        "signing proxy's mark, after the head of the restored database. What came after that head is lost and",
         'in no chain any more, so first try ./kernel replay --from archive --to store. Takes a certificate that the',
         'proxy names as an operator (KERNEL_SIGNING_OPERATORS).',
       ].join(' '),

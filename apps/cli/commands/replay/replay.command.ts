@@ -58,7 +58,7 @@ export function addReplay(program: Command): void {
     .description(
       [
         'Reads events again, verifies every hash, link and signature, and rebuilds the index or the event store from them.',
-        'Nothing of it shows before the whole is verified; what an interrupted run has left is gone on with.',
+        'Nothing is visible before everything is verified; an interrupted run is continued.',
         'The index: kernel and indexer may be at work. Needs the database as the workers’ role (DATABASE_URL), or a state',
         'folder of ./kernel up. With --safe-mode the kernel goes into safe-mode first, and leaves it when the index ends',
         'where the source ends; --as, --url, --ca, --cert and --key say which kernel that is.',
@@ -97,7 +97,7 @@ async function runReplay(options: ReplayCommandOptions): Promise<void> {
     throw new CliError(
       'wrong_usage',
       options.fresh === true
-        ? 'Nothing of an event store is thrown away: leave --fresh out, what is there is compared and gone on with.'
+        ? 'An event store is never thrown away: leave --fresh out; existing events are compared and kept.'
         : 'The store cannot be rebuilt from itself; take --from archive or --from kafka.',
     );
   }
@@ -148,7 +148,7 @@ async function runReplay(options: ReplayCommandOptions): Promise<void> {
   }
 }
 
-/** The event store looks after the mode by itself: its database knows it, whether a kernel runs or not. */
+/** The event store manages the mode itself: its database knows it, whether a kernel runs or not. */
 async function meanwhile(
   options: ReplayCommandOptions,
   rebuild: () => Promise<ReplayReport>,
@@ -162,7 +162,7 @@ async function meanwhile(
   }
 }
 
-/** The environment, or that of the state folder that is named, or, where nothing says which database, the default's. */
+/** The environment, or that of the named state folder, or, where nothing names a database, the default folder's. */
 async function variablesOf(options: ReplayCommandOptions): Promise<Variables> {
   const { state } = options;
   if (state === undefined && databaseOf(loadPart(replayConfig), options) !== undefined) return undefined;
@@ -182,7 +182,7 @@ function databaseOf(config: ReplayConfig, { to }: ReplayCommandOptions): string 
   return to === 'store' ? config.databaseOwnerUrl : (config.databaseWorkerUrl ?? config.databaseUrl);
 }
 
-/** Whose chain the database holds; of an empty one, whose it is to hold again. */
+/** Origin and shards of the chain that the database holds; of an empty one, of the chain that it is to hold again. */
 async function chainOf(
   dataSource: DataSource,
   { origin, shards }: ReplayConfig,

@@ -11,7 +11,7 @@ export const replayConfig = defineConfig({
   },
   DATABASE_WORKER_URL: {
     schema: url('postgres', 'postgresql').optional(),
-    description: "The same as the workers' role, when DATABASE_URL is another's.",
+    description: "The same as the workers' role, when DATABASE_URL has another role.",
     secret: true,
   },
   DATABASE_OWNER_URL: {
@@ -21,7 +21,7 @@ export const replayConfig = defineConfig({
   },
   KERNEL_ORIGIN: {
     schema: text().optional(),
-    description: 'The kernel whose database it has to be, or for an empty one becomes again.',
+    description: 'The kernel that the database must belong to, or, when it is empty, is to belong to again.',
   },
   KERNEL_SHARDS: {
     schema: wholeNumber({ min: 1, max: 256 }).optional(),

@@ -84,7 +84,7 @@ async function testsReachedSince(revision: string | undefined): Promise<string[]
     const { stderr } = error as { stderr?: string };
     throw new CliError(
       'failed',
-      `What has changed cannot be found out: ${stderr?.trim() || (error as Error).message}`,
+      `Cannot find out what has changed: ${stderr?.trim() || (error as Error).message}`,
     );
   }
 }
@@ -109,7 +109,7 @@ async function runJest(args: readonly string[]): Promise<JestResult | undefined>
   }
 }
 
-/** Runs with everything it says on stderr: stdout is for the result. */
+/** Runs a program with all its output on stderr: stdout is for the result. */
 async function run(command: string, args: readonly string[]): Promise<number> {
   return await new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: workTree(), stdio: ['ignore', 2, 2] });

@@ -7,7 +7,7 @@ import { withClient } from '../api-calls';
 
 const STATES = ['pending', 'delivered', 'dead'];
 
-/** Who was told, who could not be, and to try those again. */
+/** Notifications: list who was told and who could not be, and send again. */
 export function addNotifications(upgrade: Command): void {
   withConnectionOptions(upgrade.command('notifications'))
     .description(
@@ -48,7 +48,7 @@ export function addNotifications(upgrade: Command): void {
     });
 
   withConnectionOptions(upgrade.command('redeliver'), 'superadmin')
-    .description('Sends a notification again that was given up. Its receiver knows it by its id.')
+    .description('Sends again a notification that was given up. Its receiver recognises it by its id.')
     .argument('<id>', 'the notification')
     .option('--endpoint <name>', 'to this endpoint alone')
     .option('--idempotency-key <key>', 'the same key and request give the same answer again')

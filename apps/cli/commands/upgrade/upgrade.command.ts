@@ -135,7 +135,7 @@ export function addUpgrade(program: Command): void {
     });
 
   writing(upgrade.command('complete'), 'operator')
-    .description('Says how the deployment of an applied upgrade ended.')
+    .description('Reports how the deployment of an applied upgrade ended.')
     .argument('<id>', 'the upgrade')
     .option('--failed', 'it failed (default: it is completed)')
     .option('--detail <text>', 'goes into the chain with it')
@@ -199,13 +199,13 @@ export function addUpgrade(program: Command): void {
     });
 
   withReason(writing(upgrade.command('revoke-key'), 'superadmin'))
-    .description('Makes a key of an approver worthless, at once and for good: by a SuperAdmin, or its owner.')
+    .description('Revokes a key of an approver, at once and permanently: for a SuperAdmin, or its owner.')
     .argument('<approver>', 'whose key')
     .argument('<key-id>', 'which')
     .action(async (approver: string, keyId: string, options: Common & { reason: string }) => {
       const path = `/kernel/approvers/${encodeURIComponent(approver)}/keys/${encodeURIComponent(keyId)}/revoke`;
       const answer = await postText(options, path, JSON.stringify({ reason: options.reason }));
-      print(options.json === true ? answer : `The key ${keyId} of ${approver} counts nowhere any more.`);
+      print(options.json === true ? answer : `The key ${keyId} of ${approver} no longer counts anywhere.`);
     });
 
   addNotifications(upgrade);
@@ -329,7 +329,7 @@ async function confirm(action: ApprovalAction, yes: boolean): Promise<void> {
   if (!process.stdin.isTTY) {
     throw new CliError(
       'wrong_usage',
-      `Nobody can be asked here; read what is above and repeat with --yes to ${action}.`,
+      `No one can be asked here; read the text above and repeat with --yes to ${action}.`,
     );
   }
   const prompt = createInterface({ input: process.stdin, output: process.stderr });
@@ -353,7 +353,7 @@ function describe(upgrade: Upgrade): string {
     ...quorum.notCounted.map(
       ({ approverId, action, reason }) => `            ${approverId} (${action}) does not count: ${reason}`,
     ),
-    ...(quorum.missing > 0 ? [`            can still sign: ${quorum.open.join(', ') || 'nobody'}`] : []),
+    ...(quorum.missing > 0 ? [`            can still sign: ${quorum.open.join(', ') || 'no one'}`] : []),
     ...(upgrade.missingChecks.length > 0 ? [`  checks    missing: ${upgrade.missingChecks.join(', ')}`] : []),
     ...(upgrade.ratifyBy === null ? [] : [`  EMERGENCY to be ratified until ${upgrade.ratifyBy}`]),
   ].join('\n');
