@@ -12,9 +12,9 @@ export interface paths {
         put?: never;
         /**
          * Sign a manifest and record the signature
-         * @description Takes the manifest itself, or for one that is too large to send its digest. The manifest's id is its
-         *     `manifestId`, `id`, `upgradeId` or `name`, the first that is a non-empty string; its version is `version`,
-         *     its kind `kind` or `type`, its division `division`. A DivisionLead signs for their own division only.
+         * @description Takes the manifest itself, or the digest of one that is too large to send. The manifest's id is its `manifestId`,
+         *     `id`, `upgradeId` or `name`, the first that is a non-empty string; its version is `version`, its kind `kind` or
+         *     `type`, its division `division`. A DivisionLead signs for their own division only.
          */
         post: operations["signManifest"];
         delete?: never;
@@ -34,7 +34,7 @@ export interface paths {
         put?: never;
         /**
          * Check a manifest against its envelope
-         * @description Needs nothing of the kernel but its public keys; the same check runs offline.
+         * @description Needs nothing from the kernel but its public keys; the same check runs offline.
          */
         post: operations["verifyManifest"];
         delete?: never;
@@ -60,7 +60,7 @@ export interface paths {
         /**
          * Record one event, or up to 1,000 together
          * @description All or none. Without `stream` an event goes to the caller's own stream. Types and streams whose noun belongs
-         *     to the kernel (`manifest`, `signer`, `upgrade`, ...) are refused. All streams of one request must lie in one shard.
+         *     to the kernel (`manifest`, `signer`, `upgrade`, ...) are refused. All streams of one request must be in one shard.
          *     A canonical event has at most 65,535 bytes.
          */
         post: operations["appendEvents"];
@@ -102,8 +102,9 @@ export interface paths {
         put?: never;
         /**
          * Hold events in the archive beyond their retention, or lift a hold
-         * @description Recorded in the chain as `legal_hold.placed` or `legal_hold.lifted`; the archiver carries it out as it comes to that
-         *     event. An event is held while any hold that covers it is in force; a hold is lifted on the range on which it was placed.
+         * @description Recorded in the chain as `legal_hold.placed` or `legal_hold.lifted`; the archiver carries it out when it comes to
+         *     that event. An event is held while any hold that covers it is in force; a hold is lifted on the range on which it
+         *     was placed.
          */
         post: operations["setLegalHold"];
         delete?: never;
@@ -122,7 +123,7 @@ export interface paths {
         /**
          * The canonical bytes of a range of events
          * @description One canonical event per line, in the order of the chain, for `tools/audit-verify.js`. A connection that ends before
-         *     its last chunk means that the export failed. A DivisionLead gets the events of their own division, which are no
+         *     its last chunk means that the export failed. A DivisionLead gets the events of their own division, which are not a
          *     whole chain.
          */
         get: operations["exportEvents"];
@@ -250,14 +251,14 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Keys that could come in the place of those in force */
+        /** Keys that could replace those in force */
         get: operations["listKeyCandidates"];
         put?: never;
         /**
          * Have the signing backend make a key
-         * @description To rotate to, or to keep for the day on which a key is lost. It is for all that the key in force is for, signs nothing
-         *     until it is registered by a rotation, and is recorded as `signer_key.made`. To ask again for a key by its name gives
-         *     the same key. Where keys are made by an operator the answer is 409 `key_not_made` and says how.
+         * @description For a rotation, or as a reserve for the day on which a key is lost. The key has all purposes of the key in force,
+         *     signs nothing until a rotation registers it, and is recorded as `signer_key.made`. Asking again for a key by its
+         *     name gives the same key. Where an operator makes the keys, the answer is 409 `key_not_made` and says how.
          */
         post: operations["makeKey"];
         delete?: never;
@@ -276,10 +277,10 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Put a new key in the place of the one in force
+         * Replace the key in force with a new one
          * @description For purposes that the configuration names (KERNEL_DIRECT_KEY_ROTATION); for all others it takes an upgrade of type
          *     `signer_rotation`. Both keys are valid until the old one is retired. Every process follows the first that signs with
-         *     the new one, so the two do not take turns.
+         *     the new one, so the two do not alternate.
          */
         post: operations["rotateKey"];
         delete?: never;
@@ -298,9 +299,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * End a key that another one has taken the place of
-         * @description Refused with 409 `overlap` until every process has had time to change over (KERNEL_KEY_OVERLAP_SECONDS). What is
-         *     retired signs nothing any more: the store takes no event by it.
+         * End a key that another one has replaced
+         * @description Refused with 409 `overlap` until every process has had time to change over (KERNEL_KEY_OVERLAP_SECONDS). A retired
+         *     key signs nothing any more: the store takes no event by it.
          */
         post: operations["retireKey"];
         delete?: never;
@@ -320,10 +321,10 @@ export interface paths {
         put?: never;
         /**
          * Cut off a key that others may have
-         * @description One request from the alarm to a kernel that writes again. For an audit key the kernel is read-only meanwhile. Another
-         *     key comes in its place and ends it (`signer.emergency`); then that one signs a statement of which signatures are
-         *     in doubt and which of them the kernel stands by (`signer.compromised`; docs/spec/signers.md, section 5). After a
-         *     failure in between it may be repeated, and goes on where it stopped.
+         * @description One request leads from the alarm to a kernel that writes again. For an audit key the kernel is read-only
+         *     meanwhile. Another key replaces it and ends it (`signer.emergency`); then the new key signs a statement of which
+         *     signatures are in doubt and which of them the kernel stands by (`signer.compromised`; docs/spec/signers.md,
+         *     section 5). After a failure in between it may be repeated, and goes on where it stopped.
          */
         post: operations["compromiseKey"];
         delete?: never;
@@ -358,9 +359,9 @@ export interface paths {
         };
         /**
          * Upgrades, newest first
-         * @description Which there are is read from the index, what holds of each from the event store, the pool and the clock: `status` is
-         *     that of now, so what has expired is found as expired. With a filter that few upgrades match, a page may be short,
-         *     or empty, and have a `nextCursor` all the same: each looks at 200 upgrades.
+         * @description The index says which upgrades exist; the state of each comes from the event store, the pool and the clock:
+         *     `status` is the present one, so an expired upgrade is found as expired. With a filter that few upgrades match, a
+         *     page may be short, or empty, and still have a `nextCursor`: each page looks at 200 upgrades.
          */
         get: operations["listUpgrades"];
         put?: never;
@@ -471,7 +472,8 @@ export interface paths {
         put?: never;
         /**
          * Reject an upgrade, by a signature
-         * @description As approving. More rejections than the pool can spare end the upgrade; the notes are the reason that is shown.
+         * @description As for an approval. More rejections than the pool can spare end the upgrade; the notes are the reason that is
+         *     shown.
          */
         post: operations["rejectUpgrade"];
         delete?: never;
@@ -491,7 +493,7 @@ export interface paths {
         put?: never;
         /**
          * Ratify an upgrade, by a signature
-         * @description As approving, for what was applied in an emergency.
+         * @description As for an approval, of an upgrade that was applied in an emergency.
          */
         post: operations["ratifyUpgrade"];
         delete?: never;
@@ -510,7 +512,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Report how a precondition went
+         * Report the result of a precondition
          * @description For services. The last report of a check counts.
          */
         post: operations["reportCheck"];
@@ -638,7 +640,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Make a key of an approver worthless, at once and for good
+         * Make a key of an approver worthless, at once and permanently
          * @description By a SuperAdmin, or by the approver for keys of their own. It stops counting for pending upgrades too.
          */
         post: operations["revokeApproverKey"];
@@ -659,9 +661,9 @@ export interface paths {
         put?: never;
         /**
          * Begin to register a WebAuthn credential
-         * @description Answers with what the page hands to `PublicKeyCredential.parseCreationOptionsFromJSON`. By the approver in person, or
-         *     by a SuperAdmin for who is to become one. The challenge is for this caller and this approver, counts once and for five
-         *     minutes, and takes the place of an earlier one.
+         * @description Answers with what the page hands to `PublicKeyCredential.parseCreationOptionsFromJSON`. By the approver in person,
+         *     or by a SuperAdmin for a person who is to become one. The challenge is for this caller and this approver, is valid
+         *     once and for five minutes, and replaces an earlier one.
          */
         post: operations["beginCredentialRegistration"];
         delete?: never;
@@ -723,7 +725,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Send a notification again that was given up
+         * Send again a notification that was given up
          * @description Recorded as `notification.redelivery_requested`, then sent with all attempts before it. It keeps its `webhook-id`, by which
          *     its receiver knows whether it has had it.
          */
@@ -743,17 +745,18 @@ export interface paths {
         };
         /**
          * Divisions, newest first
-         * @description Which there are is read from the index, what holds of each from the event store. A DivisionLead sees their own.
+         * @description The index says which exist, the event store the state of each. A DivisionLead sees their own.
          */
         get: operations["listDivisions"];
         put?: never;
         /**
          * Register a division, or update its manifest
-         * @description The body is the manifest. Its `version` is the version that the change is based on, left out for a new division; on
-         *     any other than the one in force it is refused with 409 `version_conflict`. The kernel puts the next version in its
-         *     place, signs the manifest (kind `division-manifest`) and records both in one commit. `budget` is one amount for
-         *     everything, or an amount for each pool; it cannot be cut below what is allocated. `status` `paused` keeps the division
-         *     from new agents and allocations, `retired` for good. A DivisionLead writes their own division only.
+         * @description The body is the manifest. Its `version` is the version that the change is based on, left out for a new division; a
+         *     change based on any version but the one in force is refused with 409 `version_conflict`. The kernel puts the next
+         *     version in its place, signs the manifest (kind `division-manifest`) and records both in one commit. `budget` is
+         *     one amount for everything, or an amount for each pool; it cannot be cut below what is allocated. `status` `paused`
+         *     keeps the division from new agents and allocations, `retired` permanently. A DivisionLead writes their own
+         *     division only.
          */
         post: operations["registerDivision"];
         delete?: never;
@@ -788,7 +791,7 @@ export interface paths {
         };
         /**
          * Agents, newest first
-         * @description Which there are is read from the index, what holds of each from the event store. A DivisionLead sees those of their own division.
+         * @description The index says which exist, the event store the state of each. A DivisionLead sees those of their own division.
          */
         get: operations["listAgents"];
         put?: never;
@@ -834,11 +837,12 @@ export interface paths {
         get: operations["getAgentState"];
         put?: never;
         /**
-         * Lead an agent to another state
+         * Move an agent to another state
          * @description From `spawned` to `running`, `failed`, `retired`; from `running` to `paused`, `stopped`, `failed`; from `paused` to
          *     `running`, `stopped`, `failed`; from `stopped` to `running`, `retired`; from `failed` to `running`, `stopped`, `retired`.
-         *     Any other way is 409 `transition_not_allowed` with those that are; the state it has already is answered as done. Running
-         *     needs an active division. An agent that is retired gives back all that it holds, in the same commit, and stays retired.
+         *     Any other transition is 409 `transition_not_allowed` with the allowed ones; a request for the state that it
+         *     already has is answered as done. Running needs an active division. An agent that is retired gives back all that it
+         *     holds, in the same commit, and stays retired.
          */
         post: operations["changeAgentState"];
         delete?: never;
@@ -856,7 +860,7 @@ export interface paths {
         };
         /**
          * Evaluations, newest first
-         * @description Of one agent, of one division, or of all, from the index. A DivisionLead sees those of their own division.
+         * @description For one agent, for one division or for all, from the index. A DivisionLead sees those of their own division.
          */
         get: operations["listEvals"];
         put?: never;
@@ -882,10 +886,11 @@ export interface paths {
         get: operations["listAllocations"];
         put?: never;
         /**
-         * Grant something of a division's budget, or take it back
+         * Grant part of a division's budget, or take it back
          * @description To an agent of the division, or with `divisionId` alone to the division itself. A positive `delta` grants, a negative one
-         *     takes back. More than is left is refused with 409 `over_budget` and the balance, in whatever order requests come; nobody
-         *     gives back more than they hold (409 `nothing_to_release`). `evalId` names the evaluation that it is granted on.
+         *     takes back. More than is left is refused with 409 `over_budget` and the balance, in whatever order requests come;
+         *     no holder gives back more than it holds (409 `nothing_to_release`). `evalId` names the evaluation that it is
+         *     granted on.
          */
         post: operations["allocate"];
         delete?: never;
@@ -907,9 +912,10 @@ export interface paths {
          *     node is an event's id, a stream such as `agent/a-1` (its slash percent-encoded), or the id of an agent, division, upgrade
          *     or manifest. Events outside the division of a DivisionLead are in the trace with nothing but their position.
          *
-         *     With `direction=effects` it is the events that rest on it, those that rest on them, and so on; of an aggregate, on all
-         *     that it has been. At most 50 of one event, and 200 in all, the nearest first: `truncated` says that there are more, and
-         *     each step can be asked for in turn. Effects are found in the index, some 100 ms behind a write.
+         *     With `direction=effects` the answer has the events that rest on it, those that rest on them, and so on; for an
+         *     aggregate, on any of its events. At most 50 of one event, and 200 in all, the nearest first: `truncated` says that
+         *     there are more, and each step can be asked for in turn. Effects are found in the index, some 100 ms behind a
+         *     write.
          */
         get: operations["getReason"];
         put?: never;
@@ -998,7 +1004,7 @@ export interface components {
         };
         VerifyManifest: {
             manifest: components["schemas"]["JsonObject"];
-            /** @description The envelope as it came. What is wrong with it is the verdict's to say. */
+            /** @description The envelope as it came. The verdict says what is wrong with it. */
             envelope: Record<string, unknown>;
         };
         Verdict: {
@@ -1055,7 +1061,7 @@ export interface components {
             events: components["schemas"]["AuditEvent"][];
             nextCursor: string | null;
         };
-        /** @description Why, for whoever reads the chain. */
+        /** @description The reason, for readers of the chain. */
         HoldReason: string;
         HoldEvent: {
             eventId: components["schemas"]["EventId"];
@@ -1089,7 +1095,7 @@ export interface components {
             toSeq: number;
             inForce: boolean;
             reason: string;
-            /** @description The event that said so last. */
+            /** @description The latest event about the range. */
             eventId: components["schemas"]["EventId"];
             since: components["schemas"]["Time"];
             /** @description Objects of the range that are as they should be. */
@@ -1147,7 +1153,7 @@ export interface components {
         };
         MakeKeyRequest: {
             purpose: components["schemas"]["KeyPurpose"];
-            /** @description Its name; without it the next of the series that the key in force is of (v2 after v1). */
+            /** @description Its name; without it, the next in the series of the key in force (v2 after v1). */
             kid?: components["schemas"]["KeyId"];
         };
         MadeKey: components["schemas"]["Signer"] & {
@@ -1178,7 +1184,7 @@ export interface components {
             reason: string;
         };
         CompromiseKeyRequest: {
-            /** @description From where on others may have had the key, as a position or a time. */
+            /** @description Since when others may have had the key, as a position or a time. */
             since: {
                 shard: number;
                 seq: number;
@@ -1210,7 +1216,7 @@ export interface components {
                 to: components["schemas"]["ChainPoint"];
                 count: number;
             }[];
-            /** @description Where the new key came in; null when it had before. */
+            /** @description Where the new key was registered; null when it already was. */
             emergencyPosition: string | null;
             /** @description Where the statement is. */
             position: string;
@@ -1254,7 +1260,7 @@ export interface components {
         ChangedMode: components["schemas"]["ModeState"] & {
             /**
              * Format: uuid
-             * @description Of the event that records the change; null when the mode was in force already.
+             * @description The event that records the change; null when the mode was in force already.
              */
             auditId: string | null;
             /** @description Null while the event is not in the chain. */
@@ -1268,7 +1274,7 @@ export interface components {
             restoring: boolean;
             signers: components["schemas"]["Signer"][];
             heads: components["schemas"]["Head"][];
-            /** @description Whether signatures can be had now, and from where. */
+            /** @description Whether signatures are available now, and from where. */
             signing: {
                 ok: boolean;
             };
@@ -1296,7 +1302,7 @@ export interface components {
                 autoApply?: boolean;
                 undoes?: components["schemas"]["UpgradeId"];
             };
-            /** @description In whose name; the caller unless given. */
+            /** @description The principal on whose behalf; the caller unless given. */
             submittedBy?: string;
             /** @description Base64. */
             artifact?: string;
@@ -1320,7 +1326,7 @@ export interface components {
             detail?: string;
         };
         ApplyUpgrade: {
-            /** @description In whose name; the caller unless given. */
+            /** @description The principal on whose behalf; the caller unless given. */
             appliedBy?: string;
             /** @description Base64; its SHA-256 must be that of the proposal. */
             artifact?: string;
@@ -1396,10 +1402,10 @@ export interface components {
             action: "approve" | "ratify";
             reached: boolean;
             required: number;
-            /** @description Who counts. */
+            /** @description Approvers that count. */
             approvers: string[];
             missing: number;
-            /** @description Who does not, and why. */
+            /** @description Approvers that do not, and why. */
             notCounted: {
                 approverId: string;
                 keyId: string;
@@ -1407,7 +1413,7 @@ export interface components {
                 /** @enum {string} */
                 reason: "another_action" | "expired" | "not_in_pool" | "not_in_settled_pool" | "key_not_registered" | "key_revoked" | "involved" | "signed_again" | "key_counted_already";
             }[];
-            /** @description Who could still sign. */
+            /** @description Approvers that could still sign. */
             open: string[];
             eligible: number;
         };
@@ -1423,7 +1429,7 @@ export interface components {
         };
         ApplyAnswer: {
             upgrade: components["schemas"]["Upgrade"];
-            /** @description By which it was applied. */
+            /** @description The quorum by which it was applied. */
             quorum: {
                 approvers: string[];
                 required: number;
@@ -1514,7 +1520,7 @@ export interface components {
              *     checkpoint. Empty when none could be signed.
              */
             proofs: string[];
-            /** @description Of the shard when the file was made. */
+            /** @description The head of the shard when the file was made. */
             head: {
                 shard: number;
                 seq: number;
@@ -1562,7 +1568,7 @@ export interface components {
         /** @description The kernel reads the members named here; others are for people and other systems, and are signed with the rest. */
         DivisionManifest: {
             id: components["schemas"]["DivisionId"];
-            /** @description That the change is based on; left out (or 0) for a new division. */
+            /** @description The version that the change is based on; left out (or 0) for a new division. */
             version?: number;
             name?: string | null;
             /**
@@ -1648,13 +1654,13 @@ export interface components {
         Agent: {
             id: components["schemas"]["AgentId"];
             divisionId: components["schemas"]["DivisionId"];
-            /** @description Of the manifest, when the agent was spawned. */
+            /** @description The version of the division's manifest when the agent was spawned. */
             divisionVersion: number;
             state: components["schemas"]["AgentState"];
             since: components["schemas"]["Time"];
-            /** @description Why it is in this state, where somebody said so. */
+            /** @description Why it is in this state, where a reason was given. */
             reason: string | null;
-            /** @description Where it can go from here. */
+            /** @description States that it can change to from here. */
             allowed: components["schemas"]["AgentState"][];
             /** @description How many events its life has had. */
             version: number;
@@ -1688,7 +1694,7 @@ export interface components {
             reason: string | null;
             allowed: components["schemas"]["AgentState"][];
             version: number;
-            /** @description Of the latest evaluation that has one. */
+            /** @description The score of the latest evaluation that has one. */
             score: number | null;
             agent: components["schemas"]["Agent"];
             /** @description The latest 20, newest first. */
@@ -1751,7 +1757,7 @@ export interface components {
             /** @description Other than zero, with at most three decimal places. */
             delta: number;
             reason: string;
-            /** @description In whose name; the caller unless given. */
+            /** @description The principal on whose behalf; the caller unless given. */
             requestedBy?: string;
             evalId?: components["schemas"]["EventId"];
         } | {
@@ -1770,7 +1776,7 @@ export interface components {
             reason: string;
             requestedBy: string;
             evalId: string | null;
-            /** @description What the holder has of the pool after it. */
+            /** @description What the holder then has of the pool. */
             held: number;
             /** @enum {string} */
             status: "granted" | "released";
@@ -1781,7 +1787,7 @@ export interface components {
             /** @constant */
             ok: true;
             allocation: components["schemas"]["Allocation"];
-            /** @description Of the division, after it. */
+            /** @description The division's balances afterwards. */
             balances: components["schemas"]["Balance"][];
             audit_id: components["schemas"]["EventId"];
             position: components["schemas"]["Position"];
@@ -1812,7 +1818,7 @@ export interface components {
                 hash: string | null;
                 /** @description From the node, in causes or effects. */
                 distance: number;
-                /** @description What it rests on. Of causes, those that are there are steps, too. */
+                /** @description What it rests on. Causes that are there are steps, too. */
                 because: {
                     relation: string;
                     id: components["schemas"]["EventId"];
@@ -1827,7 +1833,7 @@ export interface components {
             expiresAt: components["schemas"]["Time"];
         };
         RegisterCredential: {
-            /** @description What the key is to be called; without it, a name is made of approver and credential. */
+            /** @description Name of the key; without it, a name is made from approver and credential. */
             keyId?: components["schemas"]["GovernanceId"];
             /** @description RegistrationResponseJSON (WebAuthn Level 3), as `toJSON` of the new credential gives it. */
             response: {
@@ -1846,7 +1852,7 @@ export interface components {
             approverId: components["schemas"]["GovernanceId"];
             /** @description As a pool holds it (docs/spec/approval.md, section 3). */
             key: Record<string, unknown>;
-            /** @description Of the public key; to compare before a pool with it is approved. */
+            /** @description SHA-256 of the public key; to compare before a pool with it is approved. */
             sha256: string;
             position: components["schemas"]["Position"];
         };
@@ -1860,14 +1866,14 @@ export interface components {
                 subject: string;
                 /** @enum {string} */
                 state: "pending" | "delivered" | "dead";
-                /** @description That were made. */
+                /** @description Attempts made so far. */
                 attempts: number;
                 createdAt: components["schemas"]["Time"];
                 /** @description When it is tried next. */
                 dueAt: string | null;
                 /** @description When it was delivered or given up. */
                 settledAt: string | null;
-                /** @description Of the last answer. */
+                /** @description HTTP status of the last answer. */
                 lastStatus: number | null;
                 lastError: string | null;
             }[];
@@ -1914,7 +1920,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The caller is known by their certificate, and may not do this. A certificate that names nobody may do nothing. */
+        /** @description The caller is known by their certificate, and may not do this. A certificate that names no principal permits nothing. */
         Forbidden: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -1924,7 +1930,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description There is nothing of this name. */
+        /** @description Nothing has this name. */
         NotFound: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -1934,7 +1940,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description What holds now does not allow it; mostly, somebody else was first. */
+        /** @description The present state does not allow it; mostly, another caller was first. */
         Conflict: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -1944,7 +1950,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The request, the manifest or the signature does not fit, or the quorum is not there. */
+        /** @description The request, the manifest or the signature does not fit, or the quorum is not reached. */
         UpgradeRefused: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -1964,7 +1970,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description What holds now does not allow it; `upgradeStatus` says what became of the upgrade, where it is about that. */
+        /** @description The present state does not allow it; `upgradeStatus` says what became of the upgrade, where it is about that. */
         UpgradeConflict: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -2045,7 +2051,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The registry, or the signing backend, is not such that this can be done. */
+        /** @description The state of the registry, or of the signing backend, does not allow it. */
         KeyConflict: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -2090,7 +2096,7 @@ export interface components {
         /**
          * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
          *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
-         *     the answer is the same with status 202; the events are committed all the same.
+         *     the answer is the same with status 202; the events are committed anyway.
          */
         Await: "committed" | "published" | "archived";
         /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
@@ -2275,7 +2281,7 @@ export interface operations {
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
                  *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
-                 *     the answer is the same with status 202; the events are committed all the same.
+                 *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
                 /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
@@ -2431,7 +2437,7 @@ export interface operations {
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
                  *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
-                 *     the answer is the same with status 202; the events are committed all the same.
+                 *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
                 /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
@@ -2564,7 +2570,7 @@ export interface operations {
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
                  *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
-                 *     the answer is the same with status 202; the events are committed all the same.
+                 *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
                 /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
@@ -3012,7 +3018,7 @@ export interface operations {
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
                  *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
-                 *     the answer is the same with status 202; the events are committed all the same.
+                 *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
                 /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
@@ -3076,7 +3082,7 @@ export interface operations {
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
                  *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
-                 *     the answer is the same with status 202; the events are committed all the same.
+                 *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
                 /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
@@ -3214,7 +3220,7 @@ export interface operations {
     listUpgrades: {
         parameters: {
             query?: {
-                /** @description Those of which it holds now. */
+                /** @description Only upgrades with this status now. */
                 status?: components["schemas"]["UpgradeStatus"];
                 type?: components["schemas"]["UpgradeType"];
                 /** @description The `nextCursor` of the page before. */
@@ -3239,7 +3245,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description What holds now. */
+            /** @description The present state. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3269,7 +3275,7 @@ export interface operations {
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
                  *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
-                 *     the answer is the same with status 202; the events are committed all the same.
+                 *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
                 /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
@@ -3343,7 +3349,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description What holds now. */
+            /** @description The present state. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3408,7 +3414,7 @@ export interface operations {
                 action?: "approve" | "reject" | "ratify";
                 /** @description Without it, the first key of the approver that counts. */
                 keyId?: components["schemas"]["GovernanceId"];
-                /** @description Part of what is signed; now, unless given. */
+                /** @description Part of what is signed; the present time unless given. */
                 approvedAt?: components["schemas"]["Time"];
                 /** @description Part of what is signed. */
                 notes?: string;
@@ -3433,7 +3439,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description What holds now. */
+            /** @description The present state. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3464,7 +3470,7 @@ export interface operations {
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
                  *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
-                 *     the answer is the same with status 202; the events are committed all the same.
+                 *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
                 /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
@@ -3530,7 +3536,7 @@ export interface operations {
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
                  *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
-                 *     the answer is the same with status 202; the events are committed all the same.
+                 *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
                 /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
@@ -3596,7 +3602,7 @@ export interface operations {
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
                  *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
-                 *     the answer is the same with status 202; the events are committed all the same.
+                 *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
                 /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
@@ -3662,7 +3668,7 @@ export interface operations {
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
                  *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
-                 *     the answer is the same with status 202; the events are committed all the same.
+                 *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
                 /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
@@ -3728,7 +3734,7 @@ export interface operations {
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
                  *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
-                 *     the answer is the same with status 202; the events are committed all the same.
+                 *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
                 /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
@@ -3794,7 +3800,7 @@ export interface operations {
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
                  *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
-                 *     the answer is the same with status 202; the events are committed all the same.
+                 *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
                 /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
@@ -3860,7 +3866,7 @@ export interface operations {
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
                  *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
-                 *     the answer is the same with status 202; the events are committed all the same.
+                 *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
                 /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
@@ -3926,7 +3932,7 @@ export interface operations {
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
                  *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
-                 *     the answer is the same with status 202; the events are committed all the same.
+                 *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
                 /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
@@ -3992,7 +3998,7 @@ export interface operations {
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
                  *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
-                 *     the answer is the same with status 202; the events are committed all the same.
+                 *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
                 /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
@@ -4066,7 +4072,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description What holds now. */
+            /** @description The present state. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -4096,7 +4102,7 @@ export interface operations {
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
                  *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
-                 *     the answer is the same with status 202; the events are committed all the same.
+                 *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
                 /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
@@ -4210,7 +4216,7 @@ export interface operations {
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
                  *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
-                 *     the answer is the same with status 202; the events are committed all the same.
+                 *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
                 /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
@@ -4312,7 +4318,7 @@ export interface operations {
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
                  *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
-                 *     the answer is the same with status 202; the events are committed all the same.
+                 *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
                 /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
@@ -4331,7 +4337,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    /** @description Of one endpoint alone; without it, wherever it was given up. */
+                    /** @description One endpoint only; without it, every endpoint for which it was given up. */
                     endpoint?: string;
                 };
             };
@@ -4412,7 +4418,7 @@ export interface operations {
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
                  *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
-                 *     the answer is the same with status 202; the events are committed all the same.
+                 *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
                 /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
@@ -4561,7 +4567,7 @@ export interface operations {
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
                  *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
-                 *     the answer is the same with status 202; the events are committed all the same.
+                 *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
                 /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
@@ -4705,7 +4711,7 @@ export interface operations {
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
                  *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
-                 *     the answer is the same with status 202; the events are committed all the same.
+                 *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
                 /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
@@ -4815,7 +4821,7 @@ export interface operations {
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
                  *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
-                 *     the answer is the same with status 202; the events are committed all the same.
+                 *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
                 /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
@@ -4922,7 +4928,7 @@ export interface operations {
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
                  *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
-                 *     the answer is the same with status 202; the events are committed all the same.
+                 *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
                 /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
@@ -4977,7 +4983,7 @@ export interface operations {
         parameters: {
             query?: {
                 direction?: "causes" | "effects";
-                /** @description How far from the node to go, in causes or effects; as far as there are steps, when not said. */
+                /** @description How far from the node to go, in causes or effects; without it, as far as there are steps. */
                 depth?: number;
             };
             header?: {

@@ -36,7 +36,7 @@ export interface paths {
         put?: never;
         /**
          * Make a key
-         * @description For clients that are named in the configuration. The key is made in the backend under a name that nothing has there, tested, and held by every replica from then on, also after a restart; it signs nothing until a kernel registers it. To ask again for the same name and purposes gives the same key. Optional: where the operator makes the keys, the answer is 409 `keys_made_elsewhere`, or 404.
+         * @description For clients that are named in the configuration. The key is made in the backend under a name that is free there, tested, and held by every replica from then on, also after a restart; it signs nothing until a kernel registers it. Asking again for the same name and purposes gives the same key. Optional: where the operator makes the keys, the answer is 409 `keys_made_elsewhere`, or 404.
          */
         post: operations["makeKey"];
         delete?: never;
@@ -54,7 +54,7 @@ export interface paths {
         };
         /**
          * The positions that signed events build on
-         * @description By shard. A batch that starts at such a position or below comes from a database that has lost it, and is refused. Optional: what keeps no marks answers 404, or an empty list.
+         * @description By shard. A batch that starts at such a position or below comes from a database that has lost it, and is refused. Optional: a service that keeps no marks answers 404, or an empty list.
          */
         get: operations["listMarks"];
         put?: never;
@@ -117,14 +117,14 @@ export interface components {
                 kid: components["schemas"]["Kid"];
                 /** @description Base64 (RFC 4648 section 4, with padding) of the 1 to 4,096 bytes to sign. */
                 input: string;
-                /** @description Of an audit event: the position of its shard that the caller knows to be committed, at most 3,072 before it. Without it, the one before the first of the batch. */
+                /** @description For an audit event: the position of its shard that the caller knows to be committed, at most 3,072 before it. Without it, the one before the first of the batch. */
                 committed?: number;
             }[];
         };
         SignAnswer: {
             signatures: {
                 kid: components["schemas"]["Kid"];
-                /** @description Which key material answered under this kid. */
+                /** @description The key material that answered under this kid. */
                 keyVersion: string;
                 /** @description Base64 of the 64 bytes. */
                 signature: string;
@@ -145,7 +145,7 @@ export interface components {
             purposes: ("audit" | "manifest" | "checkpoint")[];
             backend: string;
             /**
-             * @description How the private key is kept. hsm: in a token that it cannot leave; kms: in a key management service, made there and not exportable; softhsm: in a token that is software; software: in a file. A kernel with REQUIRE_KMS=true registers hsm and kms only, and takes an answer without this member for none of them.
+             * @description How the private key is kept. hsm: in a token that it cannot leave; kms: in a key management service, made there and not exportable; softhsm: in a token that is software; software: in a file. A kernel with REQUIRE_KMS=true registers hsm and kms only, and treats an answer without this member as neither.
              * @enum {string}
              */
             protection: "hsm" | "kms" | "softhsm" | "software" | "unstated";
@@ -204,14 +204,14 @@ export interface components {
             error: "malformed_request" | "batch_too_large" | "body_too_large" | "client_not_permitted" | "unknown_purpose" | "unknown_key" | "wrong_key_purpose" | "input_not_of_purpose" | "foreign_origin" | "below_high_water_mark" | "nothing_to_open" | "key_exists" | "too_many_keys" | "keys_made_elsewhere" | "rate_limited" | "not_found" | "overloaded" | "signing_unavailable" | "internal_error";
             /** @description Position in `requests` of the first item that does not fit. */
             index?: number;
-            /** @description Of `below_high_water_mark`, where the mark is. */
+            /** @description Where the mark is, for `below_high_water_mark`. */
             mark?: {
                 shard: number;
                 seq: number;
             };
             /**
              * Format: uuid
-             * @description Where the logs have the rest.
+             * @description The id under which the logs have the rest.
              */
             error_id?: string;
         };
