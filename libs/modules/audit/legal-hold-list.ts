@@ -1,23 +1,6 @@
 import { Injectable } from '@nestjs/common';
+import { type LegalHold } from '#openapi/kernel';
 import { Database } from '#platform/postgres';
-
-/** A range that is or was held, and how far the archive has followed. */
-export interface LegalHold {
-  shard: number;
-  fromSeq: number;
-  toSeq: number;
-  inForce: boolean;
-  reason: string;
-  /** The event that said so last. */
-  eventId: string;
-  since: string;
-  /** Objects of the range that are as they should be. */
-  applied: number;
-  total: number;
-  status: 'applied' | 'pending' | 'failing';
-  /** Why it is failing. */
-  failure: string | null;
-}
 
 interface Row {
   shard: number;

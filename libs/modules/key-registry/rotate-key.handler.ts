@@ -1,4 +1,5 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { type RotatedKey } from '#openapi/kernel';
 import { type SignerPurpose } from '#evidence';
 import { candidates, keyInForce, successorOf } from './domain/candidates';
 import { type KeyCommand } from './domain/key-registry.decider';
@@ -7,16 +8,6 @@ import { type KeyAsking, KeyDecisions } from './key-decisions';
 import { BackendKeys } from './backend-keys';
 import { KeyRegistryOptions } from './key-registry.options';
 import { SigningKeys } from './signing-keys';
-
-export interface RotatedKey {
-  from: string;
-  to: string;
-  auditId: string;
-  /** `"<shard>:<seq>"` */
-  position: string;
-  /** RFC 3339: from when on the old key may be retired. */
-  retireAfter: string;
-}
 
 /** Put a new key in the place of the one in force for a purpose, where that needs no upgrade. */
 export class RotateKey extends Command<RotatedKey> {

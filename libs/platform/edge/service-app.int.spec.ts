@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
@@ -14,6 +15,7 @@ import {
   Param,
   Post,
   Query,
+  Req,
   type Type,
 } from '@nestjs/common';
 import { Agent, request, type Dispatcher } from 'undici';
@@ -28,7 +30,7 @@ import { TestCa, type TestCertificate } from '#dev/testing';
 import { BytesAnswer, NdjsonAnswer } from './answers';
 import { type HttpEdgeError } from './http-edge.error';
 import { problemsOf } from './problems/problem-map';
-import { Context, type RequestContext } from './request-context';
+import { contextOf, type RequestContext } from './request-context';
 import { createServiceApp, type ServiceApp, type ServiceAppOptions } from './service-app';
 
 const DOCUMENT = `
@@ -107,8 +109,9 @@ const inside = {
 class ThingController {
   @Post()
   @Policy('audit.append')
-  create(@Body() body: object, @Caller() caller: Principal, @Context() context: RequestContext): object {
+  create(@Body() body: object, @Caller() caller: Principal, @Req() incoming: IncomingMessage): object {
     inside.handled++;
+    const context = contextOf(incoming) as RequestContext;
     return { hash: context.requestHash, key: context.idempotencyKey, caller: caller.id, body };
   }
 

@@ -1,4 +1,5 @@
 import { type AuditEvent, type JsonObject, type JsonValue } from '#evidence';
+import { type Eval } from '#openapi/kernel';
 import { type AgentState } from './agent';
 
 /** How an agent did, as whoever measured it says. */
@@ -33,14 +34,7 @@ export function decideEval(
   return { type: 'eval.submitted', payload: { agentId: agent.id, division: agent.division, ...report } };
 }
 
-export interface EvalView extends EvalPayload {
-  id: string;
-  submittedAt: string;
-  submittedBy: string;
-  position: string;
-}
-
-export function evalView({ id, ts, actor, shard, seq, payload }: AuditEvent): EvalView {
+export function evalView({ id, ts, actor, shard, seq, payload }: AuditEvent): Eval {
   // The kernel alone writes these streams, and checks what it writes.
   return {
     id,
