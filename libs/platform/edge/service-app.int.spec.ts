@@ -27,7 +27,8 @@ import { RoleBindings } from './access/role-bindings';
 import { CodedError } from '#evidence';
 import { createLogger, Registry } from '#platform/process';
 import { TestCa, type TestCertificate } from '#dev/testing';
-import { BytesAnswer, NdjsonAnswer } from './answers';
+import { type BytesAnswer, NdjsonAnswer } from './answers';
+import { answered } from './asking';
 import { type HttpEdgeError } from './http-edge.error';
 import { problemsOf } from './problems/problem-map';
 import { contextOf, type RequestContext } from './request-context';
@@ -126,7 +127,8 @@ class ThingController {
   @PublicRoute()
   @Header('Cache-Control', 'max-age=60')
   head(): BytesAnswer {
-    return new BytesAnswer(200, Buffer.from('{ "verbatim" : 1 }'));
+    const body = Buffer.from('{ "verbatim" : 1 }');
+    return answered({ status: 200, body, eventIds: ['e-1', 'e-2'] });
   }
 
   @Get('export')
@@ -707,6 +709,12 @@ describe('createServiceApp', () => {
       socket.write('GET /things/export HTTP/1.1\r\nHost: x\r\n\r\n');
       return socket;
     }
+
+    it('names the events of an answer in the log line of its request', async () => {
+      await start();
+      await call('/things/head');
+      expect(await firstRequestLine()).toMatchObject({ route: '/things/head', event_id: 'e-1', events: 2 });
+    });
 
     it('stops reading its source when the reader is gone', async () => {
       await start();
