@@ -16,7 +16,7 @@ export interface EvalReport {
   notes: string | null;
 }
 
-export interface EvalPayload extends EvalReport {
+interface EvalPayload extends EvalReport {
   agentId: string;
   division: string;
 }
