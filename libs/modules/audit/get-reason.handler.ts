@@ -1,43 +1,15 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { type ReasonTrace } from '#openapi/kernel';
 import { assertOwn, divisionOf, type Scope, withinScope } from '#platform/edge';
 import { AuditIndex } from '#platform/audit-stream';
-import { type Actor, type AuditEvent } from '#evidence';
+import { type AuditEvent } from '#evidence';
 import { EventStore, type StoredEvent } from '#platform/event-store';
 import { type Cause, causesOf, hasHistory, noteOf, restsOn } from './domain/causes';
 import { AuditError } from './domain/audit.error';
 
-export interface TraceStep {
-  /** Number from 1, in the order in which the events happened. */
-  step: number;
-  id: string;
-  position: string;
-  ts: string;
-  /** Whether the caller may not read what it belongs to: then only its existence is shown. */
-  withheld: boolean;
-  type: string | null;
-  stream: string | null;
-  actor: Actor | null;
-  /** One line on what happened. */
-  note: string | null;
-  hash: string | null;
-  /** Distance from the node, in causes or effects. */
-  distance: number;
-  because: { relation: string; id: string }[];
-}
-
 /** Back to the causes of something, or on to its effects. */
-export type TraceDirection = 'causes' | 'effects';
-
-export interface ReasonTrace {
-  node: string;
-  direction: TraceDirection;
-  kind: 'event' | 'aggregate';
-  /** The stream of an aggregate, or the event's own. */
-  stream: string;
-  trace: TraceStep[];
-  /** Whether there was more than is shown. */
-  truncated: boolean;
-}
+export type TraceDirection = ReasonTrace['direction'];
+type TraceStep = ReasonTrace['trace'][number];
 
 /** Why something is as it is: the events that it rests on, and those that they rest on; or the other way round. */
 export class GetReason extends Query<ReasonTrace> {

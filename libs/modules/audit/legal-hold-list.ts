@@ -1,23 +1,6 @@
 import { Injectable } from '@nestjs/common';
+import { type LegalHold } from '#openapi/kernel';
 import { Database } from '#platform/postgres';
-
-/** A range that is or was held, and the progress of the archive on it. */
-export interface LegalHold {
-  shard: number;
-  fromSeq: number;
-  toSeq: number;
-  inForce: boolean;
-  reason: string;
-  /** The last event that placed or lifted it. */
-  eventId: string;
-  since: string;
-  /** Number of objects in the range that already have the wanted state. */
-  applied: number;
-  total: number;
-  status: 'applied' | 'pending' | 'failing';
-  /** Reason for its failure. */
-  failure: string | null;
-}
 
 interface Row {
   shard: number;

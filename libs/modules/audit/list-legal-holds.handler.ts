@@ -1,5 +1,6 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { type LegalHold, LegalHoldList } from './legal-hold-list';
+import { type LegalHold } from '#openapi/kernel';
+import { LegalHoldList } from './legal-hold-list';
 
 /** Holds on archived events, the newest first. */
 export class ListLegalHolds extends Query<LegalHold[]> {}

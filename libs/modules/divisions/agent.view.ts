@@ -1,7 +1,8 @@
+import { type Agent } from '#openapi/kernel';
 import { type AgentState, TRANSITIONS } from './domain/agent';
 
 /** An agent as callers see it. */
-export function agentView(agent: AgentState) {
+export function agentView(agent: AgentState): Agent {
   const { id, division, divisionVersion, state, since, reason, version, profile, template } = agent;
   return {
     id,
@@ -10,7 +11,7 @@ export function agentView(agent: AgentState) {
     state,
     since,
     reason,
-    allowed: TRANSITIONS[state],
+    allowed: [...TRANSITIONS[state]],
     version,
     ...profile,
     template,

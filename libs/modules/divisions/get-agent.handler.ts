@@ -1,4 +1,5 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { type Agent, type AgentNow } from '#openapi/kernel';
 import { EventStore } from '#platform/event-store';
 import { assertOwn, type Scope } from '#platform/edge';
 import { agentView } from './agent.view';
@@ -6,26 +7,7 @@ import { DivisionReader } from './division.reader';
 import { holdings } from './domain/account';
 import { agentStream } from './domain/agent';
 import { fromUnits } from './domain/amounts';
-import { evalStream, evalView, type EvalView } from './domain/evaluation';
-
-export type Agent = ReturnType<typeof agentView>;
-
-export interface AgentNow {
-  id: string;
-  divisionId: string;
-  state: string;
-  since: string;
-  reason: string | null;
-  /** States that it can enter from here. */
-  allowed: readonly string[];
-  version: number;
-  /** Score of the last evaluation that has one. */
-  score: number | null;
-  agent: Agent;
-  /** The newest evaluations, newest first. */
-  evals: EvalView[];
-  allocations: { pool: string; held: number }[];
-}
+import { evalStream, evalView } from './domain/evaluation';
 
 export class GetAgent extends Query<Agent> {
   constructor(

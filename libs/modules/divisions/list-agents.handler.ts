@@ -1,16 +1,11 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { type AgentPage } from '#openapi/kernel';
 import { AuditIndex } from '#platform/audit-stream';
 import { mapFew } from '#platform/event-store';
 import { divisionAsked, type Scope } from '#platform/edge';
 import { agentView } from './agent.view';
 import { DivisionReader } from './division.reader';
 import { agentStream } from './domain/agent';
-import { type Agent } from './get-agent.handler';
-
-export interface AgentPage {
-  agents: Agent[];
-  nextCursor: string | null;
-}
 
 /** One page of agents, of one division or of all, the newest first, each as it is now. */
 export class ListAgents extends Query<AgentPage> {

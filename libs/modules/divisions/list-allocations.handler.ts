@@ -1,14 +1,10 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { type AllocationPage } from '#openapi/kernel';
 import { AuditIndex } from '#platform/audit-stream';
 import { assertOwn, type Scope } from '#platform/edge';
 import { allocationView } from './allocation.view';
 import { DivisionReader } from './division.reader';
 import { accountStream } from './domain/account';
-
-export interface AllocationPage {
-  allocations: ReturnType<typeof allocationView>[];
-  nextCursor: string | null;
-}
 
 /** One page of the grants and releases of a division's budget, the newest first. */
 export class ListAllocations extends Query<AllocationPage> {

@@ -1,13 +1,9 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { type EvalPage } from '#openapi/kernel';
 import { AuditIndex } from '#platform/audit-stream';
 import { assertOwn, divisionAsked, type Scope } from '#platform/edge';
 import { DivisionReader } from './division.reader';
-import { evalStream, evalView, type EvalView } from './domain/evaluation';
-
-export interface EvalPage {
-  evals: EvalView[];
-  nextCursor: string | null;
-}
+import { evalStream, evalView } from './domain/evaluation';
 
 /** One page of evaluations, of an agent, of a division or of all, the newest first. */
 export class ListEvals extends Query<EvalPage> {

@@ -1,43 +1,21 @@
 import { createHash } from 'node:crypto';
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { type ApprovalRequest } from '#openapi/kernel';
 import {
   APPROVAL_TYPE,
   type ApprovalAction,
-  type ApprovalRecord,
   approvalRecordBytes,
   approvalSigningInput,
   type ApproverKey,
   base64Url,
   decidingPools,
   findSigner,
-  type JsonObject,
   sha256Hex,
 } from '#evidence';
 import { GovernanceError } from './domain/governance.error';
 import { isAboutPool, recordToSign } from './domain/upgrade.quorum';
 import { GovernanceOptions } from './governance.ports';
 import { GovernanceReader } from './governance.reader';
-
-export interface ApprovalRequest {
-  /** Record with its member `type`: exactly the object that is canonicalised and signed. */
-  record: ApprovalRecord & { type: string };
-  /** Hex SHA-256 of the record's canonical bytes: a second machine recomputes it. */
-  sha256: string;
-  /** Base64 of the bytes that an Ed25519 key signs. */
-  signingInput: string;
-  /** Base64url of the WebAuthn challenge. */
-  challenge: string;
-  /** For `navigator.credentials.get`, when the key is a WebAuthn credential; else null. */
-  credentialRequest: {
-    challenge: string;
-    rpId: string;
-    allowCredentials: { id: string; type: 'public-key' }[];
-    userVerification: 'required';
-    timeout: number;
-  } | null;
-  /** Manifest of which the record's `manifestSha256` is the digest. */
-  manifest: JsonObject;
-}
 
 /** The record for an approver to sign now. */
 export class GetApprovalRequest extends Query<ApprovalRequest> {

@@ -1,23 +1,11 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { type Approver, keyMaterial } from '#evidence';
+import { type Approvers } from '#openapi/kernel';
+import { keyMaterial } from '#evidence';
 import { EventStore } from '#platform/event-store';
 import { statusOf } from './domain/upgrade.quorum';
 import { GovernanceOptions } from './governance.ports';
 import { GovernanceReader } from './governance.reader';
 import { upgradeSummary } from './upgrade.view';
-import { type GovernancePolicy } from './domain/governance.policy';
-
-export interface Approvers {
-  version: number;
-  threshold: number;
-  approvers: (Approver & { revokedKeys: string[] })[];
-  /** Validity of approvals, proposals and ratifications. */
-  policy: GovernancePolicy;
-  /** The upgrade that must be ratified for this pool to stay. */
-  provisional: string | null;
-  /** Proposed changes of the pool that are not settled yet. */
-  pending: ReturnType<typeof upgradeSummary>[];
-}
 
 /** The pool in force, and its pending changes. */
 export class GetApprovers extends Query<Approvers> {}

@@ -1,4 +1,5 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { type CompromisedKey } from '#openapi/kernel';
 import { type ReattestedRange, type SignerEntry } from '#evidence';
 import { EventStore, EventStoreError, type StoredEvent, ModeSource } from '#platform/event-store';
 import { candidates, successorOf } from './domain/candidates';
@@ -15,21 +16,6 @@ import { SigningKeys } from './signing-keys';
 
 /** Start of the doubt about a key: a position of the chain, or a time (RFC 3339). */
 export type Since = { shard: number; seq: number } | { ts: string };
-
-export interface CompromisedKey {
-  kid: string;
-  /** The key that replaces it. */
-  emergencyKid: string;
-  compromisedAt: string;
-  /** The first position in doubt, by shard. */
-  since: { shard: number; seq: number }[];
-  /** Events that the key signed from there on and the kernel confirms; empty for a key that is not an audit key. */
-  reattested: ReattestedRange[];
-  /** Positions of the events that say so. */
-  emergencyPosition: string | null;
-  position: string;
-  mode: 'normal' | 'read-only' | 'safe-mode';
-}
 
 /** Cut off a key that others may have, without losing what it signed before. */
 export class CompromiseKey extends Command<CompromisedKey> {

@@ -1,34 +1,26 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { type SignerEntry, type SignerPurpose } from '#evidence';
+import { type KeyCandidates } from '#openapi/kernel';
+import { type SignerPurpose } from '#evidence';
 import { candidates } from './domain/candidates';
 import { entryOf } from './domain/registration';
 import { BackendKeys } from './backend-keys';
 import { KeyRegistryOptions } from './key-registry.options';
 import { RegisteredSigners } from './registered-signers';
 
-export interface Candidates {
-  /** Keys that the signing backend holds and the registry has never had, as entries of it. */
-  candidates: SignerEntry[];
-  /** The key in force, by purpose. */
-  inForce: Partial<Record<SignerPurpose, string>>;
-  /** Purposes whose keys are rotated without an upgrade. */
-  directRotation: SignerPurpose[];
-}
-
 /** The keys that could replace those in force. */
-export class GetCandidates extends Query<Candidates> {}
+export class GetCandidates extends Query<KeyCandidates> {}
 
 const PURPOSES: readonly SignerPurpose[] = ['audit', 'manifest', 'checkpoint'];
 
 @QueryHandler(GetCandidates)
-export class GetCandidatesHandler implements IQueryHandler<GetCandidates, Candidates> {
+export class GetCandidatesHandler implements IQueryHandler<GetCandidates, KeyCandidates> {
   constructor(
     private readonly backend: BackendKeys,
     private readonly registered: RegisteredSigners,
     private readonly options: KeyRegistryOptions,
   ) {}
 
-  async execute(): Promise<Candidates> {
+  async execute(): Promise<KeyCandidates> {
     const [offered, { state }] = await Promise.all([
       this.backend.keys(),
       this.registered.registry({ fresh: true }),
@@ -37,7 +29,7 @@ export class GetCandidatesHandler implements IQueryHandler<GetCandidates, Candid
     const active = [...state.keys.values()]
       .map(({ entry }) => entry)
       .filter(({ status }) => status === 'active');
-    const inForce: Candidates['inForce'] = {};
+    const inForce: Partial<Record<SignerPurpose, string>> = {};
     for (const purpose of PURPOSES) {
       const kid = active.findLast(({ purposes }) => purposes.includes(purpose))?.signer_kid;
       if (kid !== undefined) inForce[purpose] = kid;

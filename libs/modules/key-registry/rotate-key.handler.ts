@@ -1,4 +1,5 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { type RotatedKey } from '#openapi/kernel';
 import { type SignerPurpose } from '#evidence';
 import { candidates, keyInForce, successorOf } from './domain/candidates';
 import { type KeyCommand } from './domain/key-registry.decider';
@@ -8,17 +9,7 @@ import { BackendKeys } from './backend-keys';
 import { KeyRegistryOptions } from './key-registry.options';
 import { SigningKeys } from './signing-keys';
 
-export interface RotatedKey {
-  from: string;
-  to: string;
-  auditId: string;
-  /** `"<shard>:<seq>"` */
-  position: string;
-  /** Time from which the old key may be retired, RFC 3339. */
-  retireAfter: string;
-}
-
-/** Replace the key in force for a purpose by a new one, where that needs no upgrade. */
+/** Put a new key in the place of the one in force for a purpose, where that needs no upgrade. */
 export class RotateKey extends Command<RotatedKey> {
   constructor(
     readonly purpose: SignerPurpose,

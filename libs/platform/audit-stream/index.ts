@@ -25,4 +25,5 @@ export { streamSettings, streamTopicSettings } from './stream-settings';
 export { AuditIndex } from './audit-index/audit-index';
 export { IndexRebuild } from './audit-index/index-rebuild';
 export { INDEX_CONSUMER, IndexWriter } from './audit-index/index-writer';
+export { MIN_POSITION, ReadsIndex, ReadsStore } from './audit-index/min-position';
 export { PositionError, PositionReached } from './audit-index/position-reached';

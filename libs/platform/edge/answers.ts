@@ -4,6 +4,8 @@ export class BytesAnswer {
     readonly status: number,
     readonly body: Uint8Array,
     readonly contentType: string = 'application/json',
+    /** Events that the request committed, for its log line. */
+    readonly eventIds: readonly string[] = [],
   ) {}
 }
 

@@ -1,9 +1,11 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { type Actor } from '#evidence';
 import { BytesAnswer } from './answers';
+import { type Scope } from './access/matrix';
 import { actorOf, type Principal } from './access/principal';
-import { type RequestContext } from './request-context';
+import { requiredAccess } from './access/request-access';
+import { contextOf, type IdempotencyClaim } from './request-context';
 
-/** Header that makes a read wait for a position. */
-export const MIN_POSITION = 'kernel-min-position';
 /** openapi/kernel.yaml: the page length when a caller names none. */
 const DEFAULT_LIMIT = 50;
 
@@ -16,20 +18,30 @@ export function pageOf({ cursor, limit }: PageParameters): { cursor?: string; li
   return { limit: limit ?? DEFAULT_LIMIT, ...(cursor === undefined ? {} : { cursor }) };
 }
 
-/** Returns who asks for a decision, and how its answer is remembered, in the form of the event store. */
-export function askedBy(caller: Principal, context: RequestContext) {
-  return {
-    actor: actorOf(caller),
-    correlationId: context.correlationId,
-    idempotency: context.idempotencyClaim(),
-  };
+/** Who asks for a decision, what they may touch, and how its answer is remembered, as the event store takes it. */
+export interface Asking {
+  readonly caller: Principal;
+  readonly scope: Scope;
+  readonly actor: Actor;
+  readonly correlationId: string | null;
+  readonly idempotency: IdempotencyClaim | null;
 }
 
-/** Returns a command's answer as it is sent; the log line of the request names the events that it committed. */
-export function answered(
-  context: RequestContext,
-  { status, body, eventIds = [] }: { status: number; body: Uint8Array; eventIds?: readonly string[] },
-): BytesAnswer {
-  context.noteEvents(eventIds);
-  return new BytesAnswer(status, body);
+/** Parameter decorator for commands: `@Asking() asking: Asking`. */
+export const Asking = createParamDecorator((_: unknown, execution: ExecutionContext): Asking => {
+  const { principal: caller, scope } = requiredAccess(execution);
+  const context = contextOf(execution.switchToHttp().getRequest<object>());
+  if (context === undefined)
+    throw new TypeError('@Asking() is used in an app that createServiceApp did not make.');
+  const { correlationId } = context;
+  return { caller, scope, actor: actorOf(caller), correlationId, idempotency: context.idempotencyClaim() };
+});
+
+/** A command's answer as it goes out; the log line of the request names the events that it committed. */
+export function answered(answer: {
+  status: number;
+  body: Uint8Array;
+  eventIds?: readonly string[];
+}): BytesAnswer {
+  return new BytesAnswer(answer.status, answer.body, undefined, answer.eventIds);
 }

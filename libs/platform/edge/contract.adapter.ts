@@ -7,6 +7,7 @@ import { BytesAnswer, NdjsonAnswer } from './answers';
 import { awaitedStatus, type DurabilityWatch } from './await-durability';
 import { type Contract } from './contract/contract';
 import { type Operation } from './contract/operation';
+import { contextOf } from './request-context';
 
 const NEWLINE = Buffer.from('\n');
 
@@ -182,6 +183,7 @@ export class ContractAdapter extends AbstractHttpAdapter<Server, IncomingMessage
   reply(response: ServerResponse, body: unknown, statusCode?: number): unknown {
     if (statusCode !== undefined) response.statusCode = statusCode;
     if (body instanceof BytesAnswer) {
+      if (body.eventIds.length > 0) contextOf(response.req)?.noteEvents(body.eventIds);
       const awaited = this.durability && awaitedStatus(response, body, this.durability);
       if (awaited !== undefined) {
         return awaited.then(

@@ -3,7 +3,7 @@
  * and drain.
  */
 export { BytesAnswer, NdjsonAnswer } from './answers';
-export { answered, askedBy, MIN_POSITION, pageOf, type PageParameters } from './asking';
+export { answered, Asking, pageOf, type PageParameters } from './asking';
 export { Contract } from './contract/contract';
 export { loadContract } from './contract/load-contract';
 export { Direct, type DirectCall } from './direct-route';
@@ -11,7 +11,6 @@ export { HttpEdgeError } from './http-edge.error';
 export { EDGE_PROBLEMS } from './problems/edge-problems';
 export { problemsOf, type ErrorProblems, type ProblemSpec } from './problems/problem-map';
 export { type ProblemObserver, type ProblemWording } from './problems/problem-writer';
-export { Context, RequestContext } from './request-context';
 export { createServiceApp, type ServiceApp } from './service-app';
 export { openServerTls, serverTlsSettings } from './tls/server-tls-settings';
 export { type ServiceTls } from './tls/server-tls';
@@ -20,7 +19,7 @@ export { divisionOf } from './access/event-division';
 export { authorize, scopedDivision, withinScope } from './access/matrix';
 export { assertOwn, divisionAsked } from './access/own-division';
 export { declarePolicy, Policy, PublicRoute } from './access/policy.decorator';
-export { actorOf, type Principal } from './access/principal';
+export { type Principal } from './access/principal';
 export { principalOf } from './access/principal-of';
 export { Caller, Scope } from './access/request-access';
 export { RoleAccess } from './access/role-access';

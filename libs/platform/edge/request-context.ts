@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { type IncomingMessage } from 'node:http';
-import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { type Principal } from './access/principal';
 import { canonicalize, MAX_DEPTH, type JsonValue } from '#evidence';
 import { type LogContext } from '#platform/process';
@@ -95,11 +94,3 @@ export function attachContext(request: IncomingMessage, context: RequestContext)
 export function contextOf(request: object): RequestContext | undefined {
   return (request as CarryingRequest)[CONTEXT];
 }
-
-/** Parameter decorator: the RequestContext. */
-export const Context = createParamDecorator((_: unknown, context: ExecutionContext): RequestContext => {
-  const found = contextOf(context.switchToHttp().getRequest<object>());
-  if (found === undefined)
-    throw new TypeError('@Context() is used in an app that createServiceApp did not make.');
-  return found;
-});

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
@@ -14,6 +15,7 @@ import {
   Param,
   Post,
   Query,
+  Req,
   type Type,
 } from '@nestjs/common';
 import { Agent, request, type Dispatcher } from 'undici';
@@ -25,10 +27,11 @@ import { RoleBindings } from './access/role-bindings';
 import { CodedError } from '#evidence';
 import { createLogger, Registry } from '#platform/process';
 import { TestCa, type TestCertificate } from '#dev/testing';
-import { BytesAnswer, NdjsonAnswer } from './answers';
+import { type BytesAnswer, NdjsonAnswer } from './answers';
+import { answered } from './asking';
 import { type HttpEdgeError } from './http-edge.error';
 import { problemsOf } from './problems/problem-map';
-import { Context, type RequestContext } from './request-context';
+import { contextOf, type RequestContext } from './request-context';
 import { createServiceApp, type ServiceApp, type ServiceAppOptions } from './service-app';
 
 const DOCUMENT = `
@@ -107,8 +110,9 @@ const inside = {
 class ThingController {
   @Post()
   @Policy('audit.append')
-  create(@Body() body: object, @Caller() caller: Principal, @Context() context: RequestContext): object {
+  create(@Body() body: object, @Caller() caller: Principal, @Req() incoming: IncomingMessage): object {
     inside.handled++;
+    const context = contextOf(incoming) as RequestContext;
     return { hash: context.requestHash, key: context.idempotencyKey, caller: caller.id, body };
   }
 
@@ -123,7 +127,8 @@ class ThingController {
   @PublicRoute()
   @Header('Cache-Control', 'max-age=60')
   head(): BytesAnswer {
-    return new BytesAnswer(200, Buffer.from('{ "verbatim" : 1 }'));
+    const body = Buffer.from('{ "verbatim" : 1 }');
+    return answered({ status: 200, body, eventIds: ['e-1', 'e-2'] });
   }
 
   @Get('export')
@@ -704,6 +709,12 @@ describe('createServiceApp', () => {
       socket.write('GET /things/export HTTP/1.1\r\nHost: x\r\n\r\n');
       return socket;
     }
+
+    it('names the events of an answer in the log line of its request', async () => {
+      await start();
+      await call('/things/head');
+      expect(await firstRequestLine()).toMatchObject({ route: '/things/head', event_id: 'e-1', events: 2 });
+    });
 
     it('stops reading its source when the reader is gone', async () => {
       await start();

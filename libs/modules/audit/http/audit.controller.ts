@@ -1,19 +1,7 @@
-import { Body, Controller, Get, Headers, Inject, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, Inject, Param, Post, Query } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
-import {
-  answered,
-  askedBy,
-  BytesAnswer,
-  Caller,
-  Context,
-  MIN_POSITION,
-  NdjsonAnswer,
-  Policy,
-  type Principal,
-  type RequestContext,
-  Scope,
-} from '#platform/edge';
-import { PositionReached } from '#platform/audit-stream';
+import { answered, Asking, BytesAnswer, NdjsonAnswer, Policy, Scope } from '#platform/edge';
+import { ReadsIndex, ReadsStore } from '#platform/audit-stream';
 import { type ShardHead } from '#platform/event-store';
 import { AppendEvents, type CallerEvent } from '../append-events.handler';
 import { GetEvent } from '../get-event.handler';
@@ -29,33 +17,27 @@ export class AuditController {
   constructor(
     @Inject(CommandBus) private readonly commands: CommandBus,
     @Inject(QueryBus) private readonly queries: QueryBus,
-    private readonly position: PositionReached,
   ) {}
 
   @Post()
   @Policy('audit.append')
   async append(
     @Body() body: CallerEvent | { events: CallerEvent[] },
-    @Caller() caller: Principal,
-    @Context() context: RequestContext,
+    @Asking() asking: Asking,
   ): Promise<BytesAnswer> {
     const several = 'events' in body;
     const answer = await this.commands.execute(
-      new AppendEvents(several ? body.events : [body], askedBy(caller, context), (index) =>
+      new AppendEvents(several ? body.events : [body], asking, (index) =>
         several ? `/events/${index}` : '',
       ),
     );
-    return answered(context, answer);
+    return answered(answer);
   }
 
   @Get()
   @Policy('audit.read')
-  async list(
-    @Query() filter: Partial<EventFilter>,
-    @Scope() scope: Scope,
-    @Headers(MIN_POSITION) minPosition?: string,
-  ): Promise<BytesAnswer> {
-    await this.position.indexed(minPosition);
+  @ReadsIndex()
+  async list(@Query() filter: Partial<EventFilter>, @Scope() scope: Scope): Promise<BytesAnswer> {
     const page = await this.queries.execute(
       new ListEvents({ ...filter, limit: filter.limit ?? DEFAULT_LIMIT }, scope),
     );
@@ -71,31 +53,26 @@ export class AuditController {
 
   @Get('head')
   @Policy('audit.read')
-  async heads(@Headers(MIN_POSITION) minPosition?: string): Promise<ShardHead[]> {
-    await this.position.committed(minPosition);
+  @ReadsStore()
+  async heads(): Promise<ShardHead[]> {
     return this.queries.execute(new GetHeads());
   }
 
   @Get('export')
   @Policy('audit.export')
+  @ReadsStore()
   async export(
     @Query() { shard, fromSeq, toSeq }: { shard?: number; fromSeq?: number; toSeq?: number },
     @Scope() scope: Scope,
-    @Headers(MIN_POSITION) minPosition?: string,
   ): Promise<NdjsonAnswer> {
-    await this.position.committed(minPosition);
     const range = { shard: shard ?? 0, fromSeq: fromSeq ?? 1, ...(toSeq === undefined ? {} : { toSeq }) };
     return new NdjsonAnswer(await this.queries.execute(new ExportEvents(range, scope)));
   }
 
   @Get(':id')
   @Policy('audit.read')
-  async event(
-    @Param('id') id: string,
-    @Scope() scope: Scope,
-    @Headers(MIN_POSITION) minPosition?: string,
-  ): Promise<BytesAnswer> {
-    await this.position.committed(minPosition);
+  @ReadsStore()
+  async event(@Param('id') id: string, @Scope() scope: Scope): Promise<BytesAnswer> {
     const { bytes } = await this.queries.execute(new GetEvent(id, scope));
     return new BytesAnswer(200, bytes);
   }

@@ -1,18 +1,8 @@
 import { Body, Controller, Get, Inject, Post } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
-import {
-  answered,
-  askedBy,
-  type BytesAnswer,
-  Caller,
-  Context,
-  Policy,
-  type Principal,
-  type RequestContext,
-} from '#platform/edge';
+import type * as contract from '#openapi/kernel';
+import { answered, Asking, type BytesAnswer, Policy } from '#platform/edge';
 import { SetLegalHold } from '../set-legal-hold.handler';
-import { type EventRange } from '../domain/legal-hold.decider';
-import { type LegalHold } from '../legal-hold-list';
 import { ListLegalHolds } from '../list-legal-holds.handler';
 
 @Controller('kernel/audit/legal-hold')
@@ -25,23 +15,15 @@ export class LegalHoldController {
   @Post()
   @Policy('retention.manage')
   async set(
-    @Body() body: ({ eventId: string } | EventRange) & { hold: boolean; reason: string },
-    @Caller() caller: Principal,
-    @Context() context: RequestContext,
+    @Body() { hold, reason, ...target }: contract.HoldEvent | contract.HoldRange,
+    @Asking() asking: Asking,
   ): Promise<BytesAnswer> {
-    const target =
-      'eventId' in body
-        ? { eventId: body.eventId }
-        : { shard: body.shard, fromSeq: body.fromSeq, toSeq: body.toSeq };
-    const answer = await this.commands.execute(
-      new SetLegalHold(target, body.hold, body.reason, askedBy(caller, context)),
-    );
-    return answered(context, answer);
+    return answered(await this.commands.execute(new SetLegalHold(target, hold, reason, asking)));
   }
 
   @Get()
   @Policy('retention.read')
-  async list(): Promise<{ legalHolds: LegalHold[] }> {
+  async list(): Promise<{ legalHolds: contract.LegalHold[] }> {
     return { legalHolds: await this.queries.execute(new ListLegalHolds()) };
   }
 }

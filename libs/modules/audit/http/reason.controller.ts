@@ -1,8 +1,9 @@
 import { Controller, Get, Headers, Inject, Param, Query } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
-import { MIN_POSITION, Policy, Scope } from '#platform/edge';
-import { PositionReached } from '#platform/audit-stream';
-import { GetReason, type ReasonTrace, type TraceDirection } from '../get-reason.handler';
+import type * as contract from '#openapi/kernel';
+import { Policy, Scope } from '#platform/edge';
+import { MIN_POSITION, PositionReached } from '#platform/audit-stream';
+import { GetReason, type TraceDirection } from '../get-reason.handler';
 
 @Controller('kernel/reason')
 export class ReasonController {
@@ -18,7 +19,7 @@ export class ReasonController {
     @Query() { direction, depth = null }: { direction: TraceDirection; depth?: number | null },
     @Scope() scope: Scope,
     @Headers(MIN_POSITION) minPosition?: string,
-  ): Promise<ReasonTrace> {
+  ): Promise<contract.ReasonTrace> {
     // Events name their causes, and the store has the events; effects must be searched in the index.
     await (direction === 'causes'
       ? this.position.committed(minPosition)

@@ -1,4 +1,5 @@
 import { type AuditEvent, type JsonObject, type JsonValue } from '#evidence';
+import { type Eval } from '#openapi/kernel';
 import { type AgentState } from './agent';
 
 /** Performance of an agent, as reported by its source. */
@@ -15,7 +16,7 @@ export interface EvalReport {
   notes: string | null;
 }
 
-export interface EvalPayload extends EvalReport {
+interface EvalPayload extends EvalReport {
   agentId: string;
   division: string;
 }
@@ -33,14 +34,7 @@ export function decideEval(
   return { type: 'eval.submitted', payload: { agentId: agent.id, division: agent.division, ...report } };
 }
 
-export interface EvalView extends EvalPayload {
-  id: string;
-  submittedAt: string;
-  submittedBy: string;
-  position: string;
-}
-
-export function evalView({ id, ts, actor, shard, seq, payload }: AuditEvent): EvalView {
+export function evalView({ id, ts, actor, shard, seq, payload }: AuditEvent): Eval {
   // Only the kernel writes these streams, and it checks what it writes.
   return {
     id,

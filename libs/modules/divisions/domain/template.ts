@@ -5,6 +5,7 @@ import {
   type JsonObject,
   type JsonValue,
   KERNEL_KINDS,
+  type MANIFEST_PAYLOAD_TYPE,
   parseEnvelope,
   parseManifestStatement,
   type SignerEntry,
@@ -20,7 +21,7 @@ export interface Template {
   sha256: string;
   /** Null when the agent was spawned from the recorded signature alone. */
   manifest: JsonObject | null;
-  envelope: Envelope;
+  envelope: Envelope & { payloadType: typeof MANIFEST_PAYLOAD_TYPE };
   /** The event that recorded the signature. */
   signedBy: string;
 }
@@ -91,7 +92,7 @@ export function templateFor(
     kind,
     sha256,
     manifest,
-    envelope: envelope as unknown as Envelope,
+    envelope: envelope as unknown as Template['envelope'],
     signedBy: eventId,
   };
 }

@@ -1,26 +1,22 @@
-import { Body, Controller, Get, Headers, Inject, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, Inject, Param, Post, Query } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import type * as contract from '#openapi/kernel';
 import {
-  type BytesAnswer,
-  Caller,
-  Context,
-  Policy,
-  type Principal,
-  type RequestContext,
-  Scope,
   answered,
-  askedBy,
-  MIN_POSITION,
+  Asking,
+  type BytesAnswer,
   pageOf,
   type PageParameters,
+  Policy,
+  Scope,
 } from '#platform/edge';
-import { PositionReached } from '#platform/audit-stream';
+import { ReadsIndex, ReadsStore } from '#platform/audit-stream';
 import { newEventId } from '#platform/event-store';
 import { ChangeAgentState } from '../change-agent-state.handler';
 import { SpawnAgent } from '../spawn-agent.handler';
-import { type AgentLifecycleState, type AgentProfile } from '../domain/agent';
-import { type Agent, type AgentNow, GetAgent, GetAgentNow } from '../get-agent.handler';
-import { type AgentPage, ListAgents } from '../list-agents.handler';
+import { type AgentProfile } from '../domain/agent';
+import { GetAgent, GetAgentNow } from '../get-agent.handler';
+import { ListAgents } from '../list-agents.handler';
 import { type TemplateSource } from '../signed-templates';
 
 type SpawnRequest = Partial<AgentProfile> & { id?: string; divisionId: string; template: TemplateSource };
@@ -30,59 +26,41 @@ export class AgentController {
   constructor(
     @Inject(CommandBus) private readonly commands: CommandBus,
     @Inject(QueryBus) private readonly queries: QueryBus,
-    private readonly position: PositionReached,
   ) {}
 
   @Post()
   @Policy('agent.write')
   async spawn(
     @Body() { id, divisionId, template, ...profile }: SpawnRequest,
-    @Caller() caller: Principal,
-    @Scope() scope: Scope,
-    @Context() context: RequestContext,
+    @Asking() asking: Asking,
   ): Promise<BytesAnswer> {
     const { role = null, skills = [], codeRef = null, owner = null, metadata = {} } = profile;
-    const command = new SpawnAgent(
-      id ?? newEventId(),
-      divisionId,
-      template,
-      { role, skills, codeRef, owner, metadata },
-      scope,
-      askedBy(caller, context),
-    );
-    return answered(context, await this.commands.execute(command));
+    const kept = { role, skills, codeRef, owner, metadata };
+    const command = new SpawnAgent(id ?? newEventId(), divisionId, template, kept, asking.scope, asking);
+    return answered(await this.commands.execute(command));
   }
 
   @Get()
   @Policy('agent.read')
+  @ReadsIndex()
   async list(
     @Query() { divisionId, ...page }: PageParameters & { divisionId?: string },
     @Scope() scope: Scope,
-    @Headers(MIN_POSITION) minPosition?: string,
-  ): Promise<AgentPage> {
-    await this.position.indexed(minPosition);
+  ): Promise<contract.AgentPage> {
     return this.queries.execute(new ListAgents(divisionId ?? null, pageOf(page), scope));
   }
 
   @Get(':id')
   @Policy('agent.read')
-  async agent(
-    @Param('id') id: string,
-    @Scope() scope: Scope,
-    @Headers(MIN_POSITION) minPosition?: string,
-  ): Promise<Agent> {
-    await this.position.committed(minPosition);
+  @ReadsStore()
+  async agent(@Param('id') id: string, @Scope() scope: Scope): Promise<contract.Agent> {
     return this.queries.execute(new GetAgent(id, scope));
   }
 
   @Get(':id/state')
   @Policy('agent.read')
-  async state(
-    @Param('id') id: string,
-    @Scope() scope: Scope,
-    @Headers(MIN_POSITION) minPosition?: string,
-  ): Promise<AgentNow> {
-    await this.position.committed(minPosition);
+  @ReadsStore()
+  async state(@Param('id') id: string, @Scope() scope: Scope): Promise<contract.AgentNow> {
     return this.queries.execute(new GetAgentNow(id, scope));
   }
 
@@ -90,12 +68,10 @@ export class AgentController {
   @Policy('agent.write')
   async changeState(
     @Param('id') id: string,
-    @Body() { state, reason }: { state: AgentLifecycleState; reason?: string },
-    @Caller() caller: Principal,
-    @Scope() scope: Scope,
-    @Context() context: RequestContext,
+    @Body() { state, reason }: contract.ChangeAgentState,
+    @Asking() asking: Asking,
   ): Promise<BytesAnswer> {
-    const command = new ChangeAgentState(id, state, reason ?? null, scope, askedBy(caller, context));
-    return answered(context, await this.commands.execute(command));
+    const command = new ChangeAgentState(id, state, reason ?? null, asking.scope, asking);
+    return answered(await this.commands.execute(command));
   }
 }

@@ -1,20 +1,15 @@
-import { Body, Controller, Get, Headers, Inject, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, Inject, Param, Post, Query } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import {
-  type BytesAnswer,
-  Caller,
-  Context,
-  Policy,
-  type Principal,
-  type RequestContext,
-  Scope,
   answered,
-  askedBy,
-  MIN_POSITION,
+  Asking,
+  type BytesAnswer,
   pageOf,
   type PageParameters,
+  Policy,
+  Scope,
 } from '#platform/edge';
-import { PositionReached } from '#platform/audit-stream';
+import { ReadsIndex, ReadsStore } from '#platform/audit-stream';
 import { type JsonObject } from '#evidence';
 import { RegisterDivision } from '../register-division.handler';
 import { type Division, GetDivision } from '../get-division.handler';
@@ -25,41 +20,33 @@ export class DivisionController {
   constructor(
     @Inject(CommandBus) private readonly commands: CommandBus,
     @Inject(QueryBus) private readonly queries: QueryBus,
-    private readonly position: PositionReached,
   ) {}
 
   @Post()
   @Policy('division.write')
   async register(
     @Body() manifest: JsonObject & { id: string },
-    @Caller() caller: Principal,
-    @Scope() scope: Scope,
-    @Context() context: RequestContext,
+    @Asking() asking: Asking,
   ): Promise<BytesAnswer> {
-    const command = new RegisterDivision(manifest, scope, askedBy(caller, context));
-    return answered(context, await this.commands.execute(command));
+    const command = new RegisterDivision(manifest, asking.scope, asking);
+    return answered(await this.commands.execute(command));
   }
 
   @Get()
   @Policy('division.read')
-  async list(
-    @Query() page: PageParameters,
-    @Scope() scope: Scope,
-    @Headers(MIN_POSITION) minPosition?: string,
-  ): Promise<DivisionPage> {
-    await this.position.indexed(minPosition);
+  @ReadsIndex()
+  async list(@Query() page: PageParameters, @Scope() scope: Scope): Promise<DivisionPage> {
     return this.queries.execute(new ListDivisions(pageOf(page), scope));
   }
 
   @Get(':id')
   @Policy('division.read')
+  @ReadsStore()
   async division(
     @Param('id') id: string,
     @Query() { version }: { version?: number },
     @Scope() scope: Scope,
-    @Headers(MIN_POSITION) minPosition?: string,
   ): Promise<Division> {
-    await this.position.committed(minPosition);
     return this.queries.execute(new GetDivision(id, version ?? null, scope));
   }
 }

@@ -1,33 +1,22 @@
-import { Body, Controller, Get, Headers, Inject, Param, Post } from '@nestjs/common';
+import { Body, Controller, Get, Inject, Param, Post } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
-import {
-  authorize,
-  type BytesAnswer,
-  Caller,
-  Context,
-  Policy,
-  type Principal,
-  type RequestContext,
-  answered,
-  askedBy,
-  MIN_POSITION,
-} from '#platform/edge';
-import { PositionReached } from '#platform/audit-stream';
+import type * as contract from '#openapi/kernel';
+import { answered, Asking, authorize, type BytesAnswer, Policy } from '#platform/edge';
+import { ReadsStore } from '#platform/audit-stream';
 import { RevokeApproverKey } from '../revoke-approver-key.handler';
-import { type Approvers, GetApprovers } from '../get-approvers.handler';
+import { GetApprovers } from '../get-approvers.handler';
 
 @Controller('kernel/approvers')
 export class ApproversController {
   constructor(
     @Inject(CommandBus) private readonly commands: CommandBus,
     @Inject(QueryBus) private readonly queries: QueryBus,
-    private readonly position: PositionReached,
   ) {}
 
   @Get()
   @Policy('upgrade.read')
-  async approvers(@Headers(MIN_POSITION) minPosition?: string): Promise<Approvers> {
-    await this.position.committed(minPosition);
+  @ReadsStore()
+  async approvers(): Promise<contract.Approvers> {
     return this.queries.execute(new GetApprovers());
   }
 
@@ -35,12 +24,11 @@ export class ApproversController {
   @Policy('approver.revoke-key')
   async revokeKey(
     @Param() { approverId, keyId }: { approverId: string; keyId: string },
-    @Body() { reason }: { reason: string },
-    @Caller() caller: Principal,
-    @Context() context: RequestContext,
+    @Body() { reason }: contract.Reason,
+    @Asking() asking: Asking,
   ): Promise<BytesAnswer> {
-    const ownOnly = !authorize(caller, 'approver.revoke-key').allowed;
-    const command = new RevokeApproverKey(approverId, keyId, reason, ownOnly, askedBy(caller, context));
-    return answered(context, await this.commands.execute(command));
+    const ownOnly = !authorize(asking.caller, 'approver.revoke-key').allowed;
+    const command = new RevokeApproverKey(approverId, keyId, reason, ownOnly, asking);
+    return answered(await this.commands.execute(command));
   }
 }

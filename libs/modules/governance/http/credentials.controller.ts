@@ -1,17 +1,7 @@
 import { Body, Controller, Inject, Param, Post } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { type RegistrationResponseJSON } from '@simplewebauthn/server';
-import {
-  answered,
-  askedBy,
-  authorize,
-  type BytesAnswer,
-  Caller,
-  Context,
-  Policy,
-  type Principal,
-  type RequestContext,
-} from '#platform/edge';
+import { answered, Asking, authorize, type BytesAnswer, Policy } from '#platform/edge';
 import { answerBytes, answerOnce, EventStore } from '#platform/event-store';
 import { BeginRegistration, RegisterCredential } from '../register-credential.handler';
 import { type Registrant } from '../webauthn/credential-registration';
@@ -25,15 +15,12 @@ export class CredentialsController {
 
   @Post('challenge')
   @Policy('approver.register-credential')
-  async begin(
-    @Param('approverId') approverId: string,
-    @Caller() caller: Principal,
-    @Context() context: RequestContext,
-  ): Promise<BytesAnswer> {
-    const answer = await answerOnce(this.store, context.idempotencyClaim(), async () =>
-      answerBytes(201, await this.commands.execute(new BeginRegistration(registrantOf(approverId, caller)))),
+  async begin(@Param('approverId') approverId: string, @Asking() asking: Asking): Promise<BytesAnswer> {
+    const command = new BeginRegistration(registrantOf(approverId, asking));
+    const answer = await answerOnce(this.store, asking.idempotency, async () =>
+      answerBytes(201, await this.commands.execute(command)),
     );
-    return answered(context, answer);
+    return answered(answer);
   }
 
   @Post('credential')
@@ -41,18 +28,15 @@ export class CredentialsController {
   async register(
     @Param('approverId') approverId: string,
     @Body() { response, keyId }: { response: RegistrationResponseJSON; keyId?: string },
-    @Caller() caller: Principal,
-    @Context() context: RequestContext,
+    @Asking() asking: Asking,
   ): Promise<BytesAnswer> {
     const made = { response, keyId: keyId ?? null };
-    const answer = await this.commands.execute(
-      new RegisterCredential(registrantOf(approverId, caller), made, askedBy(caller, context)),
-    );
-    return answered(context, answer);
+    const command = new RegisterCredential(registrantOf(approverId, asking), made, asking);
+    return answered(await this.commands.execute(command));
   }
 }
 
-function registrantOf(approverId: string, caller: Principal): Registrant {
+function registrantOf(approverId: string, { caller }: Asking): Registrant {
   const ownOnly = !authorize(caller, 'approver.register-credential').allowed;
   return { approverId, principal: caller.id, ownOnly };
 }

@@ -1,21 +1,9 @@
 import { Body, Controller, Get, Inject, Param, Post, Query } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
-import {
-  answered,
-  askedBy,
-  type BytesAnswer,
-  Caller,
-  Context,
-  Policy,
-  type Principal,
-  type RequestContext,
-} from '#platform/edge';
+import { answered, Asking, type BytesAnswer, pageOf, type PageParameters, Policy } from '#platform/edge';
 import { type DeliveryPage, type DeliveryState } from '#platform/webhooks';
 import { RedeliverNotification } from '../redeliver-notification.handler';
 import { ListNotifications } from '../list-notifications.handler';
-
-/** openapi/kernel.yaml: the page length when a caller names none. */
-const DEFAULT_LIMIT = 50;
 
 @Controller('kernel/admin/notifications')
 export class NotificationsController {
@@ -26,12 +14,9 @@ export class NotificationsController {
 
   @Get()
   @Policy('notification.read')
-  async list(
-    @Query() { state, cursor, limit }: { state?: DeliveryState; cursor?: string; limit?: number },
-  ): Promise<DeliveryPage> {
-    return this.queries.execute(
-      new ListNotifications({ state: state ?? null, cursor: cursor ?? null, limit: limit ?? DEFAULT_LIMIT }),
-    );
+  async list(@Query() query: PageParameters & { state?: DeliveryState }): Promise<DeliveryPage> {
+    const { state = null, cursor = null } = query;
+    return this.queries.execute(new ListNotifications({ state, cursor, limit: pageOf(query).limit }));
   }
 
   @Post(':notificationId/redeliver')
@@ -39,10 +24,9 @@ export class NotificationsController {
   async redeliver(
     @Param('notificationId') id: string,
     @Body() { endpoint }: { endpoint?: string },
-    @Caller() caller: Principal,
-    @Context() context: RequestContext,
+    @Asking() asking: Asking,
   ): Promise<BytesAnswer> {
-    const command = new RedeliverNotification(id, endpoint ?? null, askedBy(caller, context));
-    return answered(context, await this.commands.execute(command));
+    const command = new RedeliverNotification(id, endpoint ?? null, asking);
+    return answered(await this.commands.execute(command));
   }
 }

@@ -1,20 +1,9 @@
 import { createHash } from 'node:crypto';
-import { Body, Controller, Get, Headers, Inject, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, Inject, Param, Post, Query } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
-import {
-  type BytesAnswer,
-  Caller,
-  Context,
-  Policy,
-  type Principal,
-  type RequestContext,
-  answered,
-  askedBy,
-  MIN_POSITION,
-  pageOf,
-  type PageParameters,
-} from '#platform/edge';
-import { PositionReached } from '#platform/audit-stream';
+import type * as contract from '#openapi/kernel';
+import { answered, Asking, type BytesAnswer, pageOf, type PageParameters, Policy } from '#platform/edge';
+import { ReadsIndex, ReadsStore } from '#platform/audit-stream';
 import {
   type ApprovalAction,
   base64Decode,
@@ -26,96 +15,63 @@ import { newEventId } from '#platform/event-store';
 import { DecideUpgrade } from '../decide-upgrade.handler';
 import { GovernanceError } from '../domain/governance.error';
 import { type UpgradeCommand } from '../domain/upgrade.decider';
-import { type ApprovalRequest, GetApprovalRequest } from '../get-approval-request.handler';
+import { GetApprovalRequest } from '../get-approval-request.handler';
 import { GetUpgradeEvidence } from '../get-upgrade-evidence.handler';
 import { GetUpgrade, type UpgradeWithTimeline } from '../get-upgrade.handler';
 import { ListUpgrades, type UpgradeFilter, type UpgradePage } from '../list-upgrades.handler';
-
-interface Signing {
-  approverId: string;
-  keyId?: string;
-  approvedAt: string;
-  notes?: string | null;
-  signature: string | WebAuthnAssertion;
-}
 
 @Controller('kernel/upgrade')
 export class UpgradeController {
   constructor(
     @Inject(CommandBus) private readonly commands: CommandBus,
     @Inject(QueryBus) private readonly queries: QueryBus,
-    private readonly position: PositionReached,
   ) {}
 
   @Post()
   @Policy('upgrade.propose')
   async propose(
     @Body() body: { manifest: JsonObject; submittedBy?: string; artifact?: string },
-    @Caller() caller: Principal,
-    @Context() context: RequestContext,
+    @Asking() asking: Asking,
   ): Promise<BytesAnswer> {
-    const { manifest, submittedBy, artifact } = body;
-    const upgradeId = manifest['upgradeId'];
-    return this.decide(
-      // The decider says what is wrong with an invalid id.
-      typeof upgradeId === 'string' && upgradeId !== '' ? upgradeId.slice(0, MAX_ID) : 'unnamed',
-      {
-        kind: 'propose',
-        manifest,
-        artifactSha256: digestOf(artifact),
-        submittedBy: submittedBy ?? null,
-        by: caller.id,
-      },
-      caller,
-      context,
-    );
+    const { manifest, submittedBy = null } = body;
+    const { upgradeId } = manifest;
+    // The decider says what is wrong with an invalid id.
+    const id = typeof upgradeId === 'string' && upgradeId !== '' ? upgradeId.slice(0, MAX_ID) : 'unnamed';
+    const artifactSha256 = digestOf(body.artifact);
+    const by = asking.actor.id;
+    return this.decide(id, { kind: 'propose', manifest, artifactSha256, submittedBy, by }, asking);
   }
 
   @Get()
   @Policy('upgrade.read')
+  @ReadsIndex()
   async list(
     @Query() { status = null, type = null, ...page }: PageParameters & Partial<UpgradeFilter>,
-    @Headers(MIN_POSITION) minPosition?: string,
   ): Promise<UpgradePage> {
-    await this.position.indexed(minPosition);
     return this.queries.execute(new ListUpgrades({ status, type }, pageOf(page)));
   }
 
   @Get(':id')
   @Policy('upgrade.read')
-  async detail(
-    @Param('id') id: string,
-    @Headers(MIN_POSITION) minPosition?: string,
-  ): Promise<UpgradeWithTimeline> {
-    await this.position.committed(minPosition);
+  @ReadsStore()
+  async detail(@Param('id') id: string): Promise<UpgradeWithTimeline> {
     return this.queries.execute(new GetUpgrade(id));
   }
 
   @Get(':id/evidence')
   @Policy('upgrade.read')
-  async evidence(
-    @Param('id') id: string,
-    @Headers(MIN_POSITION) minPosition?: string,
-  ): Promise<UpgradeEvidence> {
-    await this.position.committed(minPosition);
+  @ReadsStore()
+  async evidence(@Param('id') id: string): Promise<UpgradeEvidence> {
     return this.queries.execute(new GetUpgradeEvidence(id));
   }
 
   @Get(':id/approval-request')
   @Policy('upgrade.read')
+  @ReadsStore()
   async approvalRequest(
     @Param('id') id: string,
-    @Query()
-    query: {
-      approverId: string;
-      action?: ApprovalAction;
-      keyId?: string;
-      approvedAt?: string;
-      notes?: string;
-    },
-    @Headers(MIN_POSITION) minPosition?: string,
-  ): Promise<ApprovalRequest> {
-    await this.position.committed(minPosition);
+    @Query() query: contract.operations['getApprovalRequest']['parameters']['query'],
+  ): Promise<contract.ApprovalRequest> {
     const { approverId, action = 'approve', keyId = null, approvedAt = null, notes = null } = query;
     return this.queries.execute(new GetApprovalRequest(id, { approverId, action, keyId, approvedAt, notes }));
   }
@@ -124,104 +80,84 @@ export class UpgradeController {
   @Policy('upgrade.decide')
   async approve(
     @Param('id') id: string,
-    @Body() body: Signing,
-    @Caller() caller: Principal,
-    @Context() context: RequestContext,
+    @Body() body: contract.SignedDecision,
+    @Asking() asking: Asking,
   ): Promise<BytesAnswer> {
-    return this.sign('approve', id, body, caller, context);
+    return this.sign('approve', id, body, asking);
   }
 
   @Post(':id/reject')
   @Policy('upgrade.decide')
   async reject(
     @Param('id') id: string,
-    @Body() body: Signing,
-    @Caller() caller: Principal,
-    @Context() context: RequestContext,
+    @Body() body: contract.SignedDecision,
+    @Asking() asking: Asking,
   ): Promise<BytesAnswer> {
-    return this.sign('reject', id, body, caller, context);
+    return this.sign('reject', id, body, asking);
   }
 
   @Post(':id/ratify')
   @Policy('upgrade.decide')
   async ratify(
     @Param('id') id: string,
-    @Body() body: Signing,
-    @Caller() caller: Principal,
-    @Context() context: RequestContext,
+    @Body() body: contract.SignedDecision,
+    @Asking() asking: Asking,
   ): Promise<BytesAnswer> {
-    return this.sign('ratify', id, body, caller, context);
+    return this.sign('ratify', id, body, asking);
   }
 
   @Post(':id/check')
   @Policy('upgrade.report-check')
   async reportCheck(
     @Param('id') id: string,
-    @Body() { name, passed, detail }: { name: string; passed: boolean; detail?: string },
-    @Caller() caller: Principal,
-    @Context() context: RequestContext,
+    @Body() { name, passed, detail }: contract.CheckReport,
+    @Asking() asking: Asking,
   ): Promise<BytesAnswer> {
-    const byService = caller.kind === 'service';
-    const command = {
-      kind: 'report-check',
-      name,
-      passed,
-      detail: detail ?? null,
-      by: caller.id,
-      byService,
-    } as const;
-    return this.decide(id, command, caller, context);
+    const { id: by, kind } = asking.actor;
+    const report = { name, passed, detail: detail ?? null, by, byService: kind === 'service' };
+    return this.decide(id, { kind: 'report-check', ...report }, asking);
   }
 
   @Post(':id/apply')
   @Policy('upgrade.apply')
   async apply(
     @Param('id') id: string,
-    @Body() body: { appliedBy?: string; artifact?: string } | undefined,
-    @Caller() caller: Principal,
-    @Context() context: RequestContext,
+    @Body() body: contract.ApplyUpgrade | undefined,
+    @Asking() asking: Asking,
   ): Promise<BytesAnswer> {
-    const artifactSha256 = digestOf(body?.artifact);
-    return this.decide(
-      id,
-      { kind: 'apply', artifactSha256, by: body?.appliedBy ?? caller.id },
-      caller,
-      context,
-    );
+    const { artifact, appliedBy: by = asking.actor.id } = body ?? {};
+    return this.decide(id, { kind: 'apply', artifactSha256: digestOf(artifact), by }, asking);
   }
 
   @Post(':id/emergency-apply')
   @Policy('upgrade.emergency-apply')
   async emergencyApply(
     @Param('id') id: string,
-    @Body() { reason }: { reason: string },
-    @Caller() caller: Principal,
-    @Context() context: RequestContext,
+    @Body() { reason }: contract.Reason,
+    @Asking() asking: Asking,
   ): Promise<BytesAnswer> {
-    return this.decide(id, { kind: 'emergency-apply', reason, by: caller.id }, caller, context);
+    return this.decide(id, { kind: 'emergency-apply', reason, by: asking.actor.id }, asking);
   }
 
   @Post(':id/withdraw')
   @Policy('upgrade.propose')
   async withdraw(
     @Param('id') id: string,
-    @Body() { reason }: { reason: string },
-    @Caller() caller: Principal,
-    @Context() context: RequestContext,
+    @Body() { reason }: contract.Reason,
+    @Asking() asking: Asking,
   ): Promise<BytesAnswer> {
-    return this.decide(id, { kind: 'withdraw', reason, by: caller.id }, caller, context);
+    return this.decide(id, { kind: 'withdraw', reason, by: asking.actor.id }, asking);
   }
 
   @Post(':id/complete')
   @Policy('upgrade.apply')
   async complete(
     @Param('id') id: string,
-    @Body() body: { outcome?: 'completed' | 'failed'; detail?: string } | undefined,
-    @Caller() caller: Principal,
-    @Context() context: RequestContext,
+    @Body() body: Partial<contract.CompleteUpgrade> | undefined,
+    @Asking() asking: Asking,
   ): Promise<BytesAnswer> {
     const { outcome = 'completed', detail = null } = body ?? {};
-    return this.decide(id, { kind: 'complete', outcome, detail }, caller, context);
+    return this.decide(id, { kind: 'complete', outcome, detail }, asking);
   }
 
   /** Proposes a rollback, which is itself an upgrade. */
@@ -229,53 +165,30 @@ export class UpgradeController {
   @Policy('upgrade.propose')
   async rollback(
     @Param('id') id: string,
-    @Body() { upgradeId, rationale }: { upgradeId?: string; rationale: string },
-    @Caller() caller: Principal,
-    @Context() context: RequestContext,
+    @Body() { upgradeId, rationale }: contract.ProposeRollback,
+    @Asking() asking: Asking,
   ): Promise<BytesAnswer> {
     const rollbackId = upgradeId ?? `${id.slice(0, MAX_ID - ROLLBACK_SUFFIX.length)}${ROLLBACK_SUFFIX}`;
     const manifest = { upgradeId: rollbackId, type: 'rollback', target: id, undoes: id, rationale };
-    return this.decide(
-      rollbackId,
-      { kind: 'propose', manifest, artifactSha256: null, submittedBy: null, by: caller.id },
-      caller,
-      context,
-    );
+    const by = asking.actor.id;
+    const command = { kind: 'propose', manifest, artifactSha256: null, submittedBy: null, by } as const;
+    return this.decide(rollbackId, command, asking);
   }
 
   private async sign(
     action: ApprovalAction,
     id: string,
-    { approverId, keyId, approvedAt, notes, signature }: Signing,
-    caller: Principal,
-    context: RequestContext,
+    body: contract.SignedDecision,
+    asking: Asking,
   ): Promise<BytesAnswer> {
-    return this.decide(
-      id,
-      {
-        kind: 'sign',
-        action,
-        approverId,
-        keyId: keyId ?? null,
-        approvedAt,
-        notes: notes ?? null,
-        signature: typeof signature === 'string' ? signature : standardBase64(signature),
-        approvalId: newEventId(),
-        by: caller.id,
-      },
-      caller,
-      context,
-    );
+    const { approverId, keyId = null, approvedAt, notes = null } = body;
+    const signature = typeof body.signature === 'string' ? body.signature : standardBase64(body.signature);
+    const signed = { approverId, keyId, approvedAt, notes, signature, approvalId: newEventId() };
+    return this.decide(id, { kind: 'sign', action, ...signed, by: asking.actor.id }, asking);
   }
 
-  private async decide(
-    upgradeId: string,
-    command: UpgradeCommand,
-    caller: Principal,
-    context: RequestContext,
-  ): Promise<BytesAnswer> {
-    const asking = askedBy(caller, context);
-    return answered(context, await this.commands.execute(new DecideUpgrade(upgradeId, command, asking)));
+  private async decide(upgradeId: string, command: UpgradeCommand, asking: Asking): Promise<BytesAnswer> {
+    return answered(await this.commands.execute(new DecideUpgrade(upgradeId, command, asking)));
   }
 }
 

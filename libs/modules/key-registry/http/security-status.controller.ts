@@ -1,25 +1,14 @@
 import { Controller, Get, Inject } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
+import type * as contract from '#openapi/kernel';
 import { PublicRoute } from '#platform/edge';
-import { type SignerEntry } from '#evidence';
-import { EventStore, type ShardHead, ModeSource } from '#platform/event-store';
+import { EventStore, ModeSource } from '#platform/event-store';
 import { BackendKeys } from '../backend-keys';
 import { KeyRegistryOptions } from '../key-registry.options';
 import { GetSigners } from '../get-signers.handler';
 import { SigningKeys } from '../signing-keys';
 
-interface SecurityStatus {
-  origin: string;
-  mode: 'normal' | 'read-only' | 'safe-mode';
-  modeSince: string;
-  /** Whether the store is being rebuilt: reads do not return everything yet. */
-  restoring: boolean;
-  signers: SignerEntry[];
-  heads: ShardHead[];
-  signing: { ok: boolean; detail: string };
-}
-
-/** Security status of this kernel, for anyone who is about to trust it. */
+/** How this kernel stands, for whoever is about to trust it. */
 @Controller('kernel/security')
 export class SecurityStatusController {
   constructor(
@@ -33,7 +22,7 @@ export class SecurityStatusController {
 
   @Get('status')
   @PublicRoute()
-  async status(): Promise<SecurityStatus> {
+  async status(): Promise<contract.SecurityStatus> {
     const [signers, heads, signing] = await Promise.all([
       this.queries.execute(new GetSigners()),
       this.store.heads(),

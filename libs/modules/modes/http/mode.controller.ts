@@ -1,17 +1,10 @@
 import { Body, Controller, Get, Inject, Post } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import {
-  actorOf,
-  BytesAnswer,
-  Caller,
-  Context,
-  Policy,
-  type Principal,
-  type RequestContext,
-} from '#platform/edge';
+import type * as contract from '#openapi/kernel';
+import { answered, Asking, type BytesAnswer, Policy } from '#platform/edge';
 import { answerBytes, answerOnce, EventStore } from '#platform/event-store';
 import { ChangeMode } from '../change-mode.handler';
-import { type KernelMode, type ModeState } from '../domain/kernel-mode';
+import { type ModeState } from '../domain/kernel-mode';
 import { ModeWatch } from '../mode-watch';
 
 @Controller('kernel/admin/mode')
@@ -32,15 +25,15 @@ export class ModeController {
   @Post()
   @Policy('mode.manage')
   async change(
-    @Body() { mode, reason }: { mode: KernelMode; reason: string },
-    @Caller() caller: Principal,
-    @Context() context: RequestContext,
+    @Body() { mode, reason }: contract.ModeRequest,
+    @Asking() asking: Asking,
   ): Promise<BytesAnswer> {
-    const answer = await answerOnce(this.store, context.idempotencyClaim(), async () => {
-      const changed = await this.commands.execute(new ChangeMode(mode, reason, actorOf(caller)));
-      if (changed.auditId !== null && changed.position !== null) context.noteEvents([changed.auditId]);
+    let eventIds: string[] = [];
+    const answer = await answerOnce(this.store, asking.idempotency, async () => {
+      const changed = await this.commands.execute(new ChangeMode(mode, reason, asking.actor));
+      if (changed.auditId !== null && changed.position !== null) eventIds = [changed.auditId];
       return answerBytes(200, changed);
     });
-    return new BytesAnswer(answer.status, answer.body);
+    return answered({ ...answer, eventIds });
   }
 }

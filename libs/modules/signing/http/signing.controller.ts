@@ -1,16 +1,6 @@
 import { Body, Controller, Inject, Post } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
-import {
-  answered,
-  askedBy,
-  type BytesAnswer,
-  Caller,
-  Context,
-  Policy,
-  type Principal,
-  type RequestContext,
-  Scope,
-} from '#platform/edge';
+import { answered, Asking, type BytesAnswer, Policy } from '#platform/edge';
 import { type JsonObject, type JsonValue } from '#evidence';
 import { answerBytes, answerOnce, EventStore } from '#platform/event-store';
 import { SignManifest, type SignRequest } from '../sign-manifest.handler';
@@ -26,25 +16,20 @@ export class SigningController {
 
   @Post('sign')
   @Policy('manifest.sign')
-  async sign(
-    @Body() request: SignRequest,
-    @Caller() caller: Principal,
-    @Scope() scope: Scope,
-    @Context() context: RequestContext,
-  ): Promise<BytesAnswer> {
-    const answer = await this.commands.execute(new SignManifest(request, scope, askedBy(caller, context)));
-    return answered(context, answer);
+  async sign(@Body() request: SignRequest, @Asking() asking: Asking): Promise<BytesAnswer> {
+    const answer = await this.commands.execute(new SignManifest(request, asking.scope, asking));
+    return answered(answer);
   }
 
   @Post('verify')
   @Policy('manifest.verify')
   async verify(
     @Body() { manifest, envelope }: { manifest: JsonObject; envelope: JsonValue },
-    @Context() context: RequestContext,
+    @Asking() asking: Asking,
   ): Promise<BytesAnswer> {
-    const answer = await answerOnce(this.store, context.idempotencyClaim(), async () =>
+    const answer = await answerOnce(this.store, asking.idempotency, async () =>
       answerBytes(200, await this.queries.execute(new VerifyManifest(manifest, envelope))),
     );
-    return answered(context, answer);
+    return answered(answer);
   }
 }

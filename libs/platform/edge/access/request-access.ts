@@ -21,7 +21,7 @@ export function accessOf(request: object): RequestAccess | undefined {
   return (request as CarryingRequest)[ACCESS];
 }
 
-function required(context: ExecutionContext): RequestAccess {
+export function requiredAccess(context: ExecutionContext): RequestAccess {
   const access = accessOf(context.switchToHttp().getRequest<object>());
   if (access !== undefined) return access;
   throw new AccessError(
@@ -32,10 +32,12 @@ function required(context: ExecutionContext): RequestAccess {
 
 /** Parameter decorator: the Principal that is calling. */
 export const Caller = createParamDecorator(
-  (_: unknown, context: ExecutionContext) => required(context).principal,
+  (_: unknown, context: ExecutionContext) => requiredAccess(context).principal,
 );
 
 /** Parameter decorator: what the caller may touch; the handler has to apply it. */
-export const Scope = createParamDecorator((_: unknown, context: ExecutionContext) => required(context).scope);
+export const Scope = createParamDecorator(
+  (_: unknown, context: ExecutionContext) => requiredAccess(context).scope,
+);
 /** Its type bears the same name: `@Scope() scope: Scope`. */
 export type Scope = AccessScope;
