@@ -1,4 +1,5 @@
 /** The test harness: real servers with random ports, whole stacks, certificates, fakes of what cannot run here. */
+export { describeWith } from './describe-with';
 export { EvidenceChain, TestSigner } from './evidence-chain';
 export { FakeAwsKms } from './fake-aws-kms';
 export { FakeTokenReviews } from './fake-token-reviews';

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { transformFile } from '@swc/core';
+import { workTree } from '../build/running-build';
 import { identityOf, isRunning, type ProcessIdentity, signalProcess } from './process-identity';
 
 /** Compiles the files that a plain node process is to run here, in the layout that they have. */
@@ -18,9 +19,19 @@ async function compileTo(dir: string): Promise<void> {
     'process/orphan-guard',
     'process/process-identity',
   ]) {
-    const { code } = await transformFile(join(__dirname, '..', `${file}.ts`), { swcrc: true });
-    await writeFile(join(dir, `${file}.js`), code);
+    await compile(join(__dirname, '..', `${file}.ts`), join(dir, `${file}.js`));
   }
+  // All that these files need of #evidence.
+  await compile(join(workTree(), 'libs/evidence/coded-error.ts'), join(dir, 'coded-error.js'));
+  await writeFile(
+    join(dir, 'package.json'),
+    JSON.stringify({ imports: { '#evidence': './coded-error.js' } }),
+  );
+}
+
+async function compile(source: string, target: string): Promise<void> {
+  const { code } = await transformFile(source, { swcrc: true });
+  await writeFile(target, code);
 }
 
 async function gone(identity: ProcessIdentity): Promise<void> {
