@@ -11879,6 +11879,49 @@ function sameJson(a, b) {
   );
 }
 
+// libs/evidence/chain/identity-check.ts
+var IdentityCheckInMemory = class {
+  /** @param complete the chain is read from position 1, so every stream must start with version 1. */
+  constructor(complete) {
+    this.complete = complete;
+  }
+  complete;
+  ids = /* @__PURE__ */ new Set();
+  streams = /* @__PURE__ */ new Map();
+  see(facts, skipped) {
+    const faults = [];
+    if (!hasIdentity(facts)) return faults;
+    if (this.ids.has(facts.id)) faults.push(faultAt(facts, "duplicate", duplicateId(facts.id)));
+    this.ids.add(facts.id);
+    const last = this.streams.get(facts.stream);
+    const message = streamFault(facts, last ?? null, skipped, this.complete);
+    if (message !== null) faults.push(faultAt(facts, "stream", message));
+    this.streams.set(facts.stream, { shard: facts.shard, version: facts.streamVersion });
+    return faults;
+  }
+  finish() {
+    return [];
+  }
+};
+function hasIdentity({ id, stream, streamVersion }) {
+  return id !== "" && stream !== "" && streamVersion > 0;
+}
+function duplicateId(id) {
+  return `the id ${id} occurs at an earlier position too`;
+}
+function streamFault(facts, last, skipped, complete) {
+  const { shard, stream, streamVersion } = facts;
+  if (last !== null && last.shard !== shard) {
+    return `stream ${stream} is in shard ${last.shard} and in shard ${shard}`;
+  }
+  if (last === null && !complete) return null;
+  const before = last?.version ?? 0;
+  if (streamVersion === before + 1) return null;
+  const jump = streamVersion - before - 1;
+  if (jump > 0 && jump <= skipped) return null;
+  return `stream ${stream} has version ${streamVersion} here, expected ${before + 1}`;
+}
+
 // libs/evidence/chain/chain-sequence.ts
 var MAX_OPEN_GAPS = 1e3;
 var NO_FAULTS = [];
@@ -11982,49 +12025,6 @@ function wrongLink(facts, expected) {
 function gapFault(shard, { first, last }) {
   const message = first === last ? `position ${shard}:${first} is missing` : `positions ${shard}:${first} to ${shard}:${last} are missing`;
   return { code: "gap", shard, seq: first, id: null, message };
-}
-
-// libs/evidence/chain/identity-check.ts
-var IdentityCheckInMemory = class {
-  /** @param complete the chain is read from position 1, so every stream must start with version 1. */
-  constructor(complete) {
-    this.complete = complete;
-  }
-  complete;
-  ids = /* @__PURE__ */ new Set();
-  streams = /* @__PURE__ */ new Map();
-  see(facts, skipped) {
-    const faults = [];
-    if (!hasIdentity(facts)) return faults;
-    if (this.ids.has(facts.id)) faults.push(faultAt(facts, "duplicate", duplicateId(facts.id)));
-    this.ids.add(facts.id);
-    const last = this.streams.get(facts.stream);
-    const message = streamFault(facts, last ?? null, skipped, this.complete);
-    if (message !== null) faults.push(faultAt(facts, "stream", message));
-    this.streams.set(facts.stream, { shard: facts.shard, version: facts.streamVersion });
-    return faults;
-  }
-  finish() {
-    return [];
-  }
-};
-function hasIdentity({ id, stream, streamVersion }) {
-  return id !== "" && stream !== "" && streamVersion > 0;
-}
-function duplicateId(id) {
-  return `the id ${id} occurs at an earlier position too`;
-}
-function streamFault(facts, last, skipped, complete) {
-  const { shard, stream, streamVersion } = facts;
-  if (last !== null && last.shard !== shard) {
-    return `stream ${stream} is in shard ${last.shard} and in shard ${shard}`;
-  }
-  if (last === null && !complete) return null;
-  const before = last?.version ?? 0;
-  if (streamVersion === before + 1) return null;
-  const jump = streamVersion - before - 1;
-  if (jump > 0 && jump <= skipped) return null;
-  return `stream ${stream} has version ${streamVersion} here, expected ${before + 1}`;
 }
 
 // libs/evidence/chain/chain-verifier.ts

@@ -3,29 +3,23 @@
  * signers and chain verification. It runs in Node.js and in browsers: `#evidence-crypto` resolves to the right one.
  */
 export { CodedError } from './coded-error';
-export { EvidenceError, type EvidenceErrorCode, type EvidenceErrorContext } from './evidence.error';
+export { EvidenceError } from './evidence.error';
 export { jsonPointer, MAX_DEPTH, type JsonObject, type JsonValue } from './json/json-value';
-export { parseStrictJson, type StrictJsonOptions } from './json/strict-json.parser';
+export { parseStrictJson } from './json/strict-json.parser';
 export { assertStrictJson } from './json/strict-json.assertion';
 export { canonicalize } from './json/canonical-json';
-export { base64Decode, base64Encode } from './json/base64';
+export { base64Decode } from './json/base64';
 export { printable } from './json/printable-text';
 export {
   archiveKey,
-  isKid,
-  isTimestamp,
   MAX_EVENT_BYTES,
   type Actor,
   type AuditEvent,
   type UnhashedEvent,
 } from './chain/audit-event';
-export { assertOrigin, genesisHash, isOrigin } from './chain/origin';
-export {
-  auditSigningInput,
-  parseAuditSigningInput,
-  type AuditSigningInput,
-} from './chain/audit-signing-input';
-export { canonicalEventBytes, hashEvent, sealEvent, type SealedEvent } from './chain/seal-event';
+export { genesisHash, isOrigin } from './chain/origin';
+export { auditSigningInput, parseAuditSigningInput } from './chain/audit-signing-input';
+export { canonicalEventBytes, hashEvent, sealEvent } from './chain/seal-event';
 export { parseEvent } from './chain/parse-event';
 export {
   buildEnvelope,
@@ -36,7 +30,6 @@ export {
 } from './manifests/dsse';
 export { DEPLOYMENT_AUTHORIZATION, DIVISION_MANIFEST, KERNEL_KINDS } from './manifests/kernel-kinds';
 export {
-  MANIFEST_PREDICATE_TYPE,
   manifestDigest,
   manifestStatement,
   parseManifestSigningInput,
@@ -51,8 +44,6 @@ export {
   parseDocumentSigningInput,
   verifyDocument,
   type DocumentFormat,
-  type DocumentVerdict,
-  type DocumentVerification,
   type KernelDocument,
 } from './chain/kernel-document';
 export {
@@ -60,7 +51,6 @@ export {
   archiveDayKey,
   archiveDayPrefix,
   dayOf,
-  isDay,
   parseArchiveDayKey,
   whyDayNotLinked,
   type ArchiveDay,
@@ -68,11 +58,9 @@ export {
 } from './chain/archive-day';
 export { AUDIT_REPORT, auditReportKeys, type AuditReportSeal } from './chain/audit-report';
 export {
-  APPROVAL_ACTIONS,
   APPROVAL_TYPE,
   approvalRecordBytes,
   approvalSigningInput,
-  isGovernanceId,
   parseApprovalRecord,
   parseApprovalSigningInput,
   readApprovalRecord,
@@ -89,54 +77,39 @@ export {
   type ApproverPool,
   type PoolEvent,
   type PoolState,
-  type VersionedPool,
 } from './approvals/approver-pool';
 export {
   countQuorum,
   decidingPools,
-  eligibleApprovers,
   findSigner,
   isInvolved,
   requiredQuorum,
   type Involved,
-  type NotCountedReason,
   type Quorum,
-  type QuorumQuestion,
 } from './approvals/quorum';
 export {
-  readUpgradeEvidence,
   UPGRADE_EVIDENCE_TYPE,
   verifyUpgradeEvidence,
   type UpgradeEvidence,
   type UpgradeEvidenceApproval,
-  type UpgradeEvidenceVerdict,
 } from './approvals/upgrade-evidence';
 export { readApprovalSignature, verifyApproval, type ApprovalSignature } from './approvals/verify-approval';
-export { base64Url, type WebAuthnAssertion, type WebAuthnCredential } from './approvals/webauthn-assertion';
-export { readCoseKey, type CoseKey } from './keys/cose-key';
+export { base64Url, type WebAuthnAssertion } from './approvals/webauthn-assertion';
 export { inclusionPath, leafHash, nodeHash, rootOf, treeRoot, type Subtree } from './log/merkle-tree';
 export {
   checkpointSigningInput,
-  logName,
   parseCheckpointSigningInput,
-  parseSignedCheckpoint,
   signedCheckpoint,
   type LogCheckpoint,
-  type SignedCheckpoint,
 } from './log/log-checkpoint';
-export { logProofText, parseLogProof, type LogProof } from './log/log-proof';
-export {
-  verifyManifestEnvelope,
-  type ManifestVerdict,
-  type ManifestVerification,
-} from './manifests/verify-envelope';
+export { logProofText, parseLogProof } from './log/log-proof';
+export { verifyManifestEnvelope } from './manifests/verify-envelope';
 export {
   checkedKeyOfPem,
   checkRawPublicKey,
   importPublicKey,
   pemOfRawKey,
   rawKeyOfPem,
-  spkiOfRawKey,
 } from './keys/public-key';
 export {
   jwks,
@@ -147,18 +120,14 @@ export {
   type SignerEntry,
   type SignerPurpose,
   type SignersFile,
-  type SignerStatus,
 } from './keys/signers';
 export {
   evolveKeys,
-  evolveSigners,
   isRegistryEvent,
   NO_KEYS,
   REGISTRY_TYPES,
   registeredSigners,
   samePublicKey,
-  type EventPosition,
-  type KeyDoubt,
   type KeyRegistryState,
   type ReattestedRange,
   type RegisteredKey,
@@ -168,16 +137,10 @@ export {
   signerPossessionInput,
   type SignerPossession,
 } from './keys/signer-possession';
-export {
-  CROSS_SHARD_TOLERANCE_MS,
-  KeyRing,
-  type KeyRingOptions,
-  type KeyUse,
-  type KeyVerdict,
-} from './keys/key-ring';
+export { KeyRing, type KeyUse, type KeyVerdict } from './keys/key-ring';
 export { KeyTrust } from './keys/key-trust';
-export { faultAt, type ChainFault, type ChainFaultCode, type EventFacts } from './chain/chain-fault';
-export { ChainSequence, type ChainSequenceOptions, type ShardHead } from './chain/chain-sequence';
+export { faultAt, type ChainFault, type EventFacts } from './chain/chain-fault';
+export { type ShardHead } from './chain/chain-sequence';
 export {
   duplicateId,
   hasIdentity,
@@ -186,10 +149,5 @@ export {
   type IdentityCheck,
 } from './chain/identity-check';
 export { EventInspector, type Inspection } from './chain/inspect-event';
-export {
-  ChainVerifier,
-  type ChainVerifierOptions,
-  type ExpectedHead,
-  type ReattestedEvents,
-} from './chain/chain-verifier';
+export { ChainVerifier, type ExpectedHead, type ReattestedEvents } from './chain/chain-verifier';
 export { sha256Hex, verifyEd25519, verifyEd25519Async } from '#evidence-crypto';

@@ -12,9 +12,7 @@ export function isForbiddenMember(name: string): boolean {
   return name === 'toJSON' || name === '__proto__';
 }
 
-/**
- * RFC 6901 JSON Pointer. A lone surrogate in a name is shown as U+FFFD, because a pointer is sent as UTF-8.
- */
+/** RFC 6901 JSON Pointer. A lone surrogate in a name is shown as U+FFFD, because a pointer is sent as UTF-8. */
 export function jsonPointer(path: readonly (string | number)[]): string {
   let pointer = '';
   for (const token of path) {

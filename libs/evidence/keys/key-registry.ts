@@ -235,18 +235,3 @@ export function samePublicKey(a: string, b: string): boolean {
   const right = checkedKeyOfPem(b);
   return left.every((byte, i) => right[i] === byte);
 }
-
-/** The same fold for readers that need only the entries, as signers.json shows them. */
-export function evolveSigners(signers: readonly SignerEntry[], event: RegistryEvent): SignerEntry[] {
-  const { shard, seq, ts } = event;
-  const keys = signers.map((entry): [string, RegisteredKey] => [
-    entry.signer_kid,
-    {
-      entry,
-      added: { shard, seq, ts },
-      ended: entry.status === 'active' ? null : { shard, seq, ts },
-      doubt: null,
-    },
-  ]);
-  return registeredSigners(evolveKeys({ keys: new Map(keys) }, event));
-}
