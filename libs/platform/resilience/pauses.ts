@@ -17,6 +17,7 @@ export class GrowingPause {
   constructor(
     private readonly firstMs = 50,
     private readonly longestMs = 2_000,
+    private readonly jitter: (ms: number) => number = halfJitter,
   ) {
     this.next = firstMs;
   }
@@ -33,7 +34,7 @@ export class GrowingPause {
 
   /** Pauses; ends early, and quietly, when aborted. */
   async wait(signal: AbortSignal): Promise<void> {
-    const ms = halfJitter(this.next);
+    const ms = this.jitter(this.next);
     this.next = Math.min(this.next * 2, this.longestMs);
     await pause(ms, signal);
   }

@@ -75,7 +75,8 @@ export class SupervisedService {
   }
 
   private async watch(): Promise<void> {
-    const pause = new GrowingPause(FIRST_BACKOFF_MS, MAX_BACKOFF_MS);
+    // Without jitter: no other supervisor restarts the same service at the same time.
+    const pause = new GrowingPause(FIRST_BACKOFF_MS, MAX_BACKOFF_MS, (ms) => ms);
     for (;;) {
       const child = this.child;
       if (child !== undefined) {
