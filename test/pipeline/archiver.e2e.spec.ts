@@ -48,8 +48,9 @@ async function lag(stack: TestStack): Promise<number> {
   return values.length === 0 ? Infinity : values.reduce((sum, [, value]) => sum + Number(value), 0);
 }
 
+/** Each kill leaves a backlog of the events that were appended while the archiver was away. */
 const caughtUp = (stack: TestStack): Promise<void> =>
-  until('the archiver has caught up', async () => (await lag(stack)) === 0, 60_000);
+  until('the archiver has caught up', async () => (await lag(stack)) === 0, 60_000 + kills * 5_000);
 
 async function signersFile(stack: TestStack): Promise<string> {
   const file = join(stack.dir, 'signers-of-test.json');
