@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { p256 } from '@noble/curves/nist.js';
 import { build } from 'esbuild';
+import { logVectors } from './vectors/log-vectors.mjs';
 
 const root = join(import.meta.dirname, '..');
 const folder = join(root, 'docs', 'spec', 'vectors');
@@ -1974,6 +1975,7 @@ for (const group of [
   keyVectors(),
   chainVectors(),
   await evidenceVectors(),
+  await logVectors({ evidence, keyOf, refusal }),
 ]) {
   for (const [name, content] of Object.entries(group)) {
     files.set(name, typeof content === 'string' ? content : `${JSON.stringify(content, null, 1)}\n`);

@@ -11140,73 +11140,162 @@ function refuse4(code2, message, final) {
   return { valid: false, code: code2, message, final };
 }
 
+// libs/evidence/log/cosignature.ts
+var TIME_BYTES = 8;
+var SIGNATURE_BYTES = 64;
+var encoder8 = new TextEncoder();
+function cosignatureInput(time, text2) {
+  assertTime(time);
+  return encoder8.encode(`cosignature/v1
+time ${time}
+${text2}`);
+}
+function parseTimestampedSignature(bytes) {
+  if (bytes.length !== TIME_BYTES + SIGNATURE_BYTES) return null;
+  const time = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0));
+  return Number.isSafeInteger(time) ? { time, signature: bytes.slice(TIME_BYTES) } : null;
+}
+function assertTime(time) {
+  if (Number.isSafeInteger(time) && time >= 0) return;
+  throw new EvidenceError(
+    "invalid_cosignature",
+    "The time of a cosignature is a whole number of seconds since 1970."
+  );
+}
+
+// libs/evidence/log/signed-note.ts
+var MAX_NOTE = 1e6;
+var MAX_SIGNATURES = 100;
+var KEY_HASH_BYTES = 4;
+var CONTROL_CHARACTER = /[\0-\x09\x0b-\x1f]/;
+var LONE_SURROGATE = new RegExp("\\p{Surrogate}", "u");
+var NAME = /^[^\p{White_Space}+]+$/u;
+var SIGNATURE_LINE = /^\u2014 ([^ ]+) ([A-Za-z0-9+/]+={0,2})$/;
+function isKeyName(name) {
+  return NAME.test(name) && isNoteText(name);
+}
+function parseSignedNote(note) {
+  if (note.length > MAX_NOTE) throw refuse5(`it is longer than ${MAX_NOTE} characters`);
+  const end = note.lastIndexOf("\n\n");
+  if (end < 0) throw refuse5("no empty line parts its text from its signatures");
+  const text2 = note.slice(0, end + 1);
+  if (!isNoteText(text2)) throw refuse5("its text has a control character or is not Unicode");
+  return { text: text2, signatures: parseSignatureLines(note.slice(end + 2)) };
+}
+function parseSignatureLines(lines) {
+  if (!lines.endsWith("\n")) throw refuse5("its signatures do not end with a line feed");
+  const each = lines.slice(0, -1).split("\n");
+  if (each.length > MAX_SIGNATURES) throw refuse5(`it has more than ${MAX_SIGNATURES} signatures`);
+  return each.map((line) => {
+    const [, name, base64] = SIGNATURE_LINE.exec(line) ?? [];
+    const bytes = base64 === void 0 ? null : base64Decode(base64);
+    if (name === void 0 || !isKeyName(name) || bytes === null || bytes.length <= KEY_HASH_BYTES) {
+      throw refuse5(`"${printable(line)}" is no signature line`);
+    }
+    return { name, keyHash: bytes.slice(0, KEY_HASH_BYTES), signature: bytes.slice(KEY_HASH_BYTES) };
+  });
+}
+function isNoteText(text2) {
+  return !CONTROL_CHARACTER.test(text2) && !LONE_SURROGATE.test(text2);
+}
+function refuse5(message) {
+  return new EvidenceError("invalid_note", `This is no signed note: ${message}.`);
+}
+
+// libs/evidence/log/note-key.ts
+var TYPE_BYTE = { ed25519: 1, "cosignature/v1": 4 };
+var encoder9 = new TextEncoder();
+function noteKeyHash(name, raw, type = "ed25519") {
+  const prefix = encoder9.encode(`${name}
+`);
+  const input = new Uint8Array(prefix.length + 1 + raw.length);
+  input.set(prefix);
+  input[prefix.length] = TYPE_BYTE[type];
+  input.set(raw, prefix.length + 1);
+  return Uint8Array.from(sha256(input).subarray(0, 4));
+}
+function signatureBy(key, note) {
+  const hash2 = noteKeyHash(key.name, key.raw, key.type);
+  const lines = note.signatures.filter(({ name, keyHash }) => name === key.name && sameBytes(keyHash, hash2));
+  if (lines.length === 0) return { state: "absent" };
+  const publicKey = importKey(key.raw);
+  let time = null;
+  for (const { signature } of lines) {
+    const read = key.type === "ed25519" ? { time: null, signature } : parseTimestampedSignature(signature);
+    if (read === null) return { state: "wrong" };
+    const input = read.time === null ? encoder9.encode(note.text) : cosignatureInput(read.time, note.text);
+    if (!verifyEd25519(publicKey, input, read.signature)) return { state: "wrong" };
+    if (read.time !== null) time = Math.max(time ?? 0, read.time);
+  }
+  return { state: "signed", time };
+}
+function sameBytes(one, other) {
+  return one.length === other.length && one.every((byte, i) => byte === other[i]);
+}
+
+// libs/evidence/log/tree-head.ts
+var SIZE = /^(0|[1-9][0-9]{0,15})$/;
+function parseTreeSize(text2) {
+  const size = text2 !== void 0 && SIZE.test(text2) ? Number(text2) : NaN;
+  return Number.isSafeInteger(size) ? size : null;
+}
+function parseTreeHash(text2) {
+  const hash2 = text2 === void 0 ? null : base64Decode(text2);
+  return hash2?.length === 32 ? hash2 : null;
+}
+function parseTreeHead(text2) {
+  if (!text2.endsWith("\n")) throw notACheckpoint("its text does not end with a line feed");
+  const [log, sizeLine, rootLine, ...extension] = text2.slice(0, -1).split("\n");
+  if (!log) throw notACheckpoint("its first line names no log");
+  const size = parseTreeSize(sizeLine);
+  if (size === null) throw notACheckpoint("its second line is no size");
+  const root = parseTreeHash(rootLine);
+  if (root === null) throw notACheckpoint("its third line is no SHA-256 in base64");
+  if (extension.includes("")) throw notACheckpoint("one of its further lines is empty");
+  return { log, size, root, extension };
+}
+function notACheckpoint(message, cause) {
+  return new EvidenceError("invalid_checkpoint", `This is no checkpoint of a log: ${message}.`, { cause });
+}
+
 // libs/evidence/log/log-checkpoint.ts
 var LOG = /^(.+)\/log\/(0|[1-9][0-9]{0,3})$/;
-var SIZE = /^(0|[1-9][0-9]{0,15})$/;
-var SIGNATURE2 = /^\u2014 ([^ +]+) ([A-Za-z0-9+/]+={0,2})$/;
-var MAX_SIGNATURES = 16;
-var ED25519 = 1;
-var encoder8 = new TextEncoder();
+var encoder10 = new TextEncoder();
 function logName(origin, shard) {
   return `${origin}/log/${shard}`;
 }
-function noteKeyHash(name, rawKey) {
-  const prefix = encoder8.encode(`${name}
-`);
-  const input = new Uint8Array(prefix.length + 1 + rawKey.length);
-  input.set(prefix);
-  input[prefix.length] = ED25519;
-  input.set(rawKey, prefix.length + 1);
-  return sha256(input).slice(0, 4);
+function checkpointKey({ origin, shard }, publicKeyPem) {
+  return { name: logName(origin, shard), type: "ed25519", raw: checkedKeyOfPem(publicKeyPem) };
 }
 function parseSignedCheckpoint(note) {
-  const end = note.lastIndexOf("\n\n");
-  if (end < 0 || !note.endsWith("\n")) throw refuse5("it is no signed note");
-  const text2 = note.slice(0, end + 1);
-  const lines = note.slice(end + 2, -1).split("\n");
-  if (lines.length > MAX_SIGNATURES) throw refuse5(`it has more than ${MAX_SIGNATURES} signatures`);
-  const signatures = lines.map((line) => {
-    const [, name, base64] = SIGNATURE2.exec(line) ?? [];
-    const bytes = base64 === void 0 ? null : base64Decode(base64);
-    if (name === void 0 || bytes === null || bytes.length < 5)
-      throw refuse5("a line of its signatures does not fit");
-    return { name, keyHash: bytes.slice(0, 4), signature: bytes.slice(4) };
-  });
-  return { ...readText(text2), text: text2, signatures };
+  const { head, ...signed } = parseCheckpointNote(note);
+  return { ...ofOurLog(head), ...signed };
 }
-function whyCheckpointNotSigned({ origin, shard, text: text2, signatures }, keys) {
-  const name = logName(origin, shard);
-  const input = encoder8.encode(text2);
-  for (const key of keys) {
-    const raw = checkedKeyOfPem(key.public_key_pem);
-    const hash2 = noteKeyHash(name, raw);
-    const line = signatures.find(
-      (one) => one.name === name && one.keyHash.every((byte, i) => byte === hash2[i])
-    );
-    if (line === void 0) continue;
-    if (!key.purposes.includes("checkpoint"))
-      return `key_not_valid: ${key.signer_kid} is not a checkpoint key`;
-    if (key.status === "compromised") return `key_not_valid: ${key.signer_kid} is compromised`;
-    if (verifyEd25519(importKey(raw), input, line.signature)) return null;
-    return `signature: not made by ${key.signer_kid} over this checkpoint`;
+function parseCheckpointNote(note) {
+  let signed;
+  try {
+    signed = parseSignedNote(note);
+  } catch (cause) {
+    throw notACheckpoint(cause.message, cause);
+  }
+  return { ...signed, head: parseTreeHead(signed.text) };
+}
+function whyCheckpointNotSigned(checkpoint, keys) {
+  for (const { signer_kid, public_key_pem, purposes, status } of keys) {
+    const { state } = signatureBy(checkpointKey(checkpoint, public_key_pem), checkpoint);
+    if (state === "absent") continue;
+    if (!purposes.includes("checkpoint")) return `key_not_valid: ${signer_kid} is not a checkpoint key`;
+    if (status === "compromised") return `key_not_valid: ${signer_kid} is compromised`;
+    if (state === "signed") return null;
+    return `signature: not made by ${signer_kid} over this checkpoint`;
   }
   return "unknown_key: no known signer has signed the checkpoint";
 }
-function readText(text2) {
-  const [log, size, root, rest, ...more] = text2.split("\n");
-  const [, origin, shard] = LOG.exec(log ?? "") ?? [];
+function ofOurLog({ log, size, root, extension }) {
+  const [, origin, shard] = LOG.exec(log) ?? [];
   if (!isOrigin(origin) || shard === void 0)
-    throw refuse5("its first line names no log, <origin>/log/<shard>");
-  if (size === void 0 || !SIZE.test(size) || !Number.isSafeInteger(Number(size))) {
-    throw refuse5("its second line is no size");
-  }
-  const hash2 = root === void 0 ? null : base64Decode(root);
-  if (hash2?.length !== 32) throw refuse5("its third line is no SHA-256 in base64");
-  if (rest !== "" || more.length > 0) throw refuse5("it must have three lines, nothing else");
-  return { origin, shard: Number(shard), size: Number(size), root: hash2 };
-}
-function refuse5(message) {
-  return new EvidenceError("invalid_checkpoint", `This is no checkpoint of a log: ${message}.`);
+    throw notACheckpoint("its first line names no log, <origin>/log/<shard>");
+  return { origin, shard: Number(shard), size, root, extension };
 }
 
 // libs/evidence/log/merkle-tree.ts
@@ -11254,21 +11343,29 @@ function rootOf({
 
 // libs/evidence/log/log-proof.ts
 var FIRST_LINE = "c2sp.org/tlog-proof@v1";
-var INDEX = /^index (0|[1-9][0-9]{0,15})$/;
+var EXTRA = /^extra (.*)$/;
+var INDEX = /^index (.+)$/;
+var MAX_EXTRA = 65536;
 function parseLogProof(text2) {
   const refuse6 = (message) => new EvidenceError("invalid_log_proof", `This is no proof of inclusion: ${message}.`);
   const end = text2.indexOf("\n\n");
-  const [first, second, ...hashes] = text2.slice(0, Math.max(end, 0)).split("\n");
+  const [first, ...lines] = text2.slice(0, Math.max(end, 0)).split("\n");
   if (first !== FIRST_LINE) throw refuse6(`its first line is not ${FIRST_LINE}`);
-  const index = Number(INDEX.exec(second ?? "")?.[1] ?? NaN);
-  if (!Number.isSafeInteger(index)) throw refuse6("its second line is no index");
+  const base64 = EXTRA.exec(lines[0] ?? "")?.[1];
+  const extra = base64 === void 0 || base64.length > MAX_EXTRA ? null : base64Decode(base64);
+  if (base64 !== void 0 && extra === null) {
+    throw refuse6(`its extra data is not base64, or has more than ${MAX_EXTRA} letters`);
+  }
+  const [indexLine, ...hashes] = base64 === void 0 ? lines : lines.slice(1);
+  const index = parseTreeSize(INDEX.exec(indexLine ?? "")?.[1]);
+  if (index === null) throw refuse6("the line that should give the index does not");
   if (hashes.length > MAX_PATH) throw refuse6(`its path has more than ${MAX_PATH} hashes`);
   const path = hashes.map((line) => {
-    const hash2 = base64Decode(line);
-    if (hash2?.length !== 32) throw refuse6("a line of its path is no SHA-256 in base64");
+    const hash2 = parseTreeHash(line);
+    if (hash2 === null) throw refuse6("a line of its path is no SHA-256 in base64");
     return hash2;
   });
-  return { index, path, checkpoint: parseSignedCheckpoint(text2.slice(end + 2)) };
+  return { index, path, checkpoint: parseSignedCheckpoint(text2.slice(end + 2)), extra };
 }
 function includes(proof, bytes) {
   const { index, path, checkpoint } = proof;
@@ -11878,6 +11975,10 @@ function sameJson(a, b) {
     (name) => Object.hasOwn(b, name) && sameJson(a[name], b[name])
   );
 }
+
+// libs/evidence/log/log-policy.ts
+var encoder11 = new TextEncoder();
+var decoder5 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 // libs/evidence/chain/identity-check.ts
 var IdentityCheckInMemory = class {

@@ -31,6 +31,11 @@ export type EvidenceErrorCode =
   // the transparency log (docs/spec/transparency-log.md)
   | 'invalid_checkpoint'
   | 'invalid_log_proof'
+  | 'invalid_note'
+  | 'invalid_note_key'
+  | 'invalid_cosignature'
+  | 'invalid_log_policy'
+  | 'invalid_witness_request'
   // keys (docs/spec/signers.md)
   | 'invalid_public_key'
   | 'weak_public_key'

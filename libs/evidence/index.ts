@@ -95,14 +95,71 @@ export {
 } from './approvals/upgrade-evidence';
 export { readApprovalSignature, verifyApproval, type ApprovalSignature } from './approvals/verify-approval';
 export { base64Url, type WebAuthnAssertion } from './approvals/webauthn-assertion';
-export { inclusionPath, leafHash, nodeHash, rootOf, treeRoot, type Subtree } from './log/merkle-tree';
 export {
+  consistencyPath,
+  emptyRoot,
+  inclusionPath,
+  isConsistent,
+  leafHash,
+  nodeHash,
+  rootOf,
+  treeRoot,
+  type Subtree,
+  type TreeState,
+} from './log/merkle-tree';
+export {
+  parseSignatureLines,
+  parseSignedNote,
+  signatureLine,
+  signedNote,
+  type NoteSignature,
+  type SignedNote,
+} from './log/signed-note';
+export {
+  isSameKeyPair,
+  noteKeyHash,
+  noteKeyText,
+  parseNoteKey,
+  signatureBy,
+  type NoteKey,
+  type NoteKeyType,
+  type NoteVerdict,
+} from './log/note-key';
+export {
+  cosignatureInput,
+  parseTimestampedSignature,
+  timestampedSignature,
+  type TimestampedSignature,
+} from './log/cosignature';
+export { parseTreeHead, parseTreeSize, treeHeadText, type TreeHead } from './log/tree-head';
+export {
+  checkpointKey,
   checkpointSigningInput,
+  checkpointText,
+  logName,
+  parseCheckpointNote,
   parseCheckpointSigningInput,
+  parseSignedCheckpoint,
   signedCheckpoint,
+  whyCheckpointNotSigned,
   type LogCheckpoint,
+  type SignedCheckpoint,
 } from './log/log-checkpoint';
-export { logProofText, parseLogProof } from './log/log-proof';
+export { includes, logProofText, parseLogProof, type LogProof } from './log/log-proof';
+export {
+  judgeByPolicy,
+  parseLogPolicy,
+  witnessQuorum,
+  type LogPolicy,
+  type PolicyVerdict,
+  type WitnessQuorum,
+} from './log/log-policy';
+export {
+  addCheckpointText,
+  MAX_CONSISTENCY_LINES,
+  parseAddCheckpoint,
+  type AddCheckpoint,
+} from './log/witness-request';
 export { verifyManifestEnvelope } from './manifests/verify-envelope';
 export {
   checkedKeyOfPem,

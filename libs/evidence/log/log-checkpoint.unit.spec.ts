@@ -2,13 +2,13 @@ import { generateKeyPairSync, sign } from 'node:crypto';
 import {
   checkpointSigningInput,
   checkpointText,
-  noteKeyHash,
   parseCheckpointSigningInput,
   parseSignedCheckpoint,
   signedCheckpoint,
   whyCheckpointNotSigned,
 } from './log-checkpoint';
 import { parseLogProof } from './log-proof';
+import { noteKeyHash } from './note-key';
 import { pemOfRawKey } from '../keys/public-key';
 import { type SignerEntry } from '../keys/signers';
 
@@ -62,6 +62,27 @@ describe('a checkpoint of a log', () => {
     expect(judge(`${note}\u2014 witness.example AAAAAAAA\n`, [key()])).toBeNull();
   });
 
+  it('may have further lines for those who read it, and is signed only without', () => {
+    const extended = note.replace('=\n\n', '=\nof another time\n\n');
+    const read = parseSignedCheckpoint(extended);
+    expect(read).toMatchObject({ size: 42, extension: ['of another time'] });
+    expect(whyCheckpointNotSigned(read, [key()])).toContain('signature');
+    const text = `${checkpointText(CHECKPOINT)}of another time\n`;
+    const signed = `${text}\n${note.slice(note.indexOf('\u2014'))}`;
+    expect(() => parseSignedCheckpoint(signed)).not.toThrow();
+    expect(() => parseCheckpointSigningInput(Buffer.from(text))).toThrow('three lines');
+  });
+
+  it('is rejected as a whole when one of several signatures by its key is wrong', () => {
+    const line = note.slice(note.indexOf('\u2014'));
+    expect(judge(note + line, [key()])).toBeNull();
+    const bytes = Buffer.from(line.trim().split(' ')[2] ?? '', 'base64');
+    bytes[40] = (bytes[40] ?? 0) ^ 1;
+    expect(judge(`${note}\u2014 ${line.split(' ')[1]} ${bytes.toString('base64')}\n`, [key()])).toContain(
+      'signature',
+    );
+  });
+
   it.each<[string, string]>([
     ['nothing', ''],
     ['no shard', `kernel.example.com\n42\n${ROOT.toString('base64')}\n`],
@@ -82,7 +103,7 @@ describe('a checkpoint of a log', () => {
     ['no signature', checkpointText(CHECKPOINT)],
     ['a hyphen for a dash', note.replace('\u2014', '-')],
     ['a line that breaks off', note.slice(0, -1)],
-    ['too many signatures', note + note.slice(note.indexOf('\u2014')).repeat(16)],
+    ['too many signatures', note + note.slice(note.indexOf('\u2014')).repeat(100)],
   ])('is no signed note with %s', (_, text) => {
     expect(() => parseSignedCheckpoint(text)).toThrow(
       expect.objectContaining({ code: 'invalid_checkpoint' }),
@@ -94,7 +115,13 @@ describe('a proof of inclusion', () => {
   const hash = ROOT.toString('base64');
   it.each<[string, string]>([
     ['another version', `c2sp.org/tlog-proof@v2\nindex 1\n${hash}\n\n${note}`],
-    ['extra data', `c2sp.org/tlog-proof@v1\nextra AAAA\nindex 1\n${hash}\n\n${note}`],
+    ['extra data that is not base64', `c2sp.org/tlog-proof@v1\nextra AAA\nindex 1\n${hash}\n\n${note}`],
+    [
+      'too much extra data',
+      `c2sp.org/tlog-proof@v1\nextra ${'A'.repeat(65_540)}\nindex 1\n${hash}\n\n${note}`,
+    ],
+    ['extra data twice', `c2sp.org/tlog-proof@v1\nextra AAAA\nextra AAAA\nindex 1\n${hash}\n\n${note}`],
+    ['extra data after the index', `c2sp.org/tlog-proof@v1\nindex 1\nextra AAAA\n${hash}\n\n${note}`],
     ['a negative index', `c2sp.org/tlog-proof@v1\nindex -1\n\n${note}`],
     ['a short hash', `c2sp.org/tlog-proof@v1\nindex 1\nAAAA\n\n${note}`],
     ['too long a path', `c2sp.org/tlog-proof@v1\nindex 1\n${`${hash}\n`.repeat(54)}\n${note}`],
@@ -105,7 +132,13 @@ describe('a proof of inclusion', () => {
 
   it('is read', () => {
     const proof = parseLogProof(`c2sp.org/tlog-proof@v1\nindex 7\n${hash}\n${hash}\n\n${note}`);
-    expect(proof).toMatchObject({ index: 7, checkpoint: { size: 42 } });
+    expect(proof).toMatchObject({ index: 7, checkpoint: { size: 42 }, extra: null });
     expect(proof.path).toHaveLength(2);
+  });
+
+  it('is read with the extra data that some application has put beside it', () => {
+    const text = `c2sp.org/tlog-proof@v1\nextra YSBoaW50\nindex 7\n${hash}\n\n${note}`;
+    expect(Buffer.from(parseLogProof(text).extra ?? []).toString()).toBe('a hint');
+    expect(parseLogProof(text.replace('extra YSBoaW50', 'extra ')).extra).toEqual(new Uint8Array());
   });
 });
