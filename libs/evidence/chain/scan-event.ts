@@ -1,4 +1,14 @@
-import { isKid, isStream, isTimestamp, isType, MAX_EVENT_BYTES, UUID, UUID_V7 } from './audit-event';
+import {
+  isKid,
+  isSignatureText,
+  isStream,
+  isTimestamp,
+  isType,
+  MAX_EVENT_BYTES,
+  SIGNATURE_LENGTH,
+  UUID,
+  UUID_V7,
+} from './audit-event';
 import { type EventFacts } from './chain-fault';
 import { isExactDouble } from '../json/exact-number';
 import { isForbiddenMember, MAX_DEPTH } from '../json/json-value';
@@ -6,19 +16,23 @@ import { isForbiddenMember, MAX_DEPTH } from '../json/json-value';
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
+const COLON = 0x3a;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 const MINUS = 0x2d;
+const DOT = 0x2e;
+const PLUS = 0x2b;
+const SMALL_E = 0x65;
 const ZERO = 0x30;
 const NINE = 0x39;
-/** Integers up to here need no look at their double. */
+/** Integers of this many digits are below 2^53, and written as they are. */
 const SAFE_DIGITS = 15;
 const HASH_LENGTH = 64;
-const SIGNATURE_LENGTH = 88;
 const ID_LENGTH = 36;
 const TS_LENGTH = 24;
+const MAX_NAME = 255;
 
 /** Result of scanning a right event. */
 export interface ScannedEvent {
@@ -33,16 +47,23 @@ export interface ScannedEvent {
 /**
  * Recognises right events several times faster than `parseEventParts`: members of a canonical event are in a known
  * order, and the payload is only looked at, not built. Null means "not certainly right": the caller then parses, which
- * tells what is wrong. `parseEventParts` accepts everything that is accepted here, with the same facts; hash, prevHash
- * and signature are not examined, because their users compare or decode them.
+ * tells what is wrong. `parseEventParts` accepts everything that is accepted here, with the same facts.
+ *
+ * Why that holds: the text is read from left to right without a gap. What separates values is compared with fixed text
+ * (`literal`). Every value is read by a method that checks its first and its last character itself, whoever calls it,
+ * and takes only what the grammar of canonical JSON (RFC 8785) takes there: `plainString` and `unusualString` a string
+ * with its quotes, `fixed` and `name` a string without anything to escape, `integer` and `number` a number in its
+ * shortest form, `object` and `array` their brackets. Every member then passes the predicate of audit-event.ts that the
+ * parser uses. scan-event.unit.spec.ts compares the two on mutated events.
  */
 export class EventScanner {
   private text = '';
   private pos = 0;
   /** Text of the actor last found right: neighbouring events mostly have few actors. */
   private actor = '';
-  private type = '';
-  private kid = '';
+  /** Type and key of the last event found right; null before the first. */
+  private type: string | null = null;
+  private kid: string | null = null;
 
   scan(text: string): ScannedEvent | null {
     // Bytes are counted elsewhere when a text is long enough for that to matter.
@@ -55,20 +76,19 @@ export class EventScanner {
     const hash = this.fixed(',"hash":"', HASH_LENGTH);
     const cut2 = this.pos + 1;
     const id = this.fixed(',"id":"', ID_LENGTH);
-    if (hash === null || id === null || !UUID_V7.test(id)) return null;
-    if (!this.literal(',"payload":') || text.charCodeAt(this.pos) !== OPEN_BRACE || !this.value(1))
-      return null;
+    if (hash === null || !isLowerHex(hash) || id === null || !UUID_V7.test(id)) return null;
+    if (!this.literal(',"payload":') || !this.object(2)) return null;
     const prevHash = this.fixed(',"prevHash":"', HASH_LENGTH);
     const seq = this.integer(',"seq":');
     const shard = this.integer(',"shard":');
-    if (prevHash === null || seq < 1 || shard < 0) return null;
+    if (prevHash === null || !isLowerHex(prevHash) || seq < 1 || shard < 0) return null;
     const cut3 = this.pos + 1;
     const signature = this.fixed(',"signature":"', SIGNATURE_LENGTH);
     const cut4 = this.pos + 1;
-    if (signature === null) return null;
+    if (!isSignatureText(signature)) return null;
     const signerKid = this.name(',"signerKid":"', this.kid);
     if (signerKid === null || (signerKid !== this.kid && !isKid(signerKid))) return null;
-    const stream = this.name(',"stream":"', '');
+    const stream = this.name(',"stream":"', null);
     if (stream === null || !isStream(stream)) return null;
     const streamVersion = this.integer(',"streamVersion":');
     const ts = this.fixed(',"ts":"', TS_LENGTH);
@@ -92,7 +112,10 @@ export class EventScanner {
     return true;
   }
 
-  /** A string of known length without anything to escape; its users look at the characters. */
+  /**
+   * A string of known length; `before` ends with its opening quote. The caller tests the characters by a pattern that
+   * takes neither a quote nor anything to escape.
+   */
   private fixed(before: string, length: number): string | null {
     if (!this.literal(before)) return null;
     const end = this.pos + length;
@@ -102,11 +125,11 @@ export class EventScanner {
     return value;
   }
 
-  /** A plain string; `likely` is its probable value. */
-  private name(before: string, likely: string): string | null {
+  /** A plain string; `before` ends with its opening quote. @param likely its probable value, found plain before */
+  private name(before: string, likely: string | null): string | null {
     if (!this.literal(before)) return null;
     const start = this.pos;
-    if (likely !== '' && this.text.startsWith(likely, start)) {
+    if (likely !== null && this.text.startsWith(likely, start)) {
       const end = start + likely.length;
       if (this.text.charCodeAt(end) === QUOTE) {
         this.pos = end + 1;
@@ -147,21 +170,20 @@ export class EventScanner {
       return true;
     }
     if (!this.literal('{"actor":{"id":')) return false;
-    const start = this.pos + 1;
+    const start = this.pos;
     if (!this.plainString()) return false;
-    const length = this.pos - 1 - start;
-    if (length < 1 || length > 255) return false;
+    const length = this.pos - start - 2;
+    if (length < 1 || length > MAX_NAME) return false;
     if (!this.literal(',"kind":"')) return false;
     if (!this.literal('service"') && !this.literal('human"') && !this.literal('system"')) return false;
     if (!this.literal(',"roles":[')) return false;
-    while (this.text.charCodeAt(this.pos) === QUOTE) {
-      const role = this.pos;
-      if (!this.plainString() || this.pos - role === 2) return false;
-      if (this.text.charCodeAt(this.pos) !== COMMA) break;
-      this.pos++;
-      if (this.text.charCodeAt(this.pos) !== QUOTE) return false;
+    if (!this.literal(']},')) {
+      do {
+        const role = this.pos;
+        if (!this.plainString() || this.pos - role === 2) return false;
+      } while (this.literal(','));
+      if (!this.literal(']},')) return false;
     }
-    if (!this.literal(']},')) return false;
     this.actor = this.text.slice(0, this.pos);
     return true;
   }
@@ -176,8 +198,10 @@ export class EventScanner {
     return this.literal('true') || this.literal('false') || this.literal('null');
   }
 
+  /** @param depth level of the object itself, at most MAX_DEPTH */
   private object(depth: number): boolean {
     const { text } = this;
+    if (text.charCodeAt(this.pos) !== OPEN_BRACE) return false;
     if (text.charCodeAt(++this.pos) === CLOSE_BRACE) {
       this.pos++;
       return true;
@@ -185,11 +209,11 @@ export class EventScanner {
     let before = '';
     for (let first = true; ; first = false) {
       const start = this.pos + 1;
-      if (text.charCodeAt(this.pos) !== QUOTE || !this.plainString()) return false;
+      if (!this.plainString()) return false;
       const name = text.slice(start, this.pos - 1);
       if ((!first && name <= before) || isForbiddenMember(name)) return false;
       before = name;
-      if (text.charCodeAt(this.pos) !== 0x3a) return false;
+      if (text.charCodeAt(this.pos) !== COLON) return false;
       this.pos++;
       if (!this.value(depth)) return false;
       const c = text.charCodeAt(this.pos);
@@ -199,8 +223,10 @@ export class EventScanner {
     }
   }
 
+  /** @param depth level of the array itself, at most MAX_DEPTH */
   private array(depth: number): boolean {
     const { text } = this;
+    if (text.charCodeAt(this.pos) !== OPEN_BRACKET) return false;
     if (text.charCodeAt(++this.pos) === CLOSE_BRACKET) {
       this.pos++;
       return true;
@@ -216,12 +242,14 @@ export class EventScanner {
 
   /** A string without escapes and surrogates, from its opening quote; stops after the closing one. */
   private plainString(): boolean {
+    if (this.text.charCodeAt(this.pos) !== QUOTE) return false;
     const end = this.plainEnd(this.pos + 1);
     if (end < 0) return false;
     this.pos = end + 1;
     return true;
   }
 
+  /** Offset of the closing quote of a string whose characters begin at `start`; -1 when it is not plain. */
   private plainEnd(start: number): number {
     const { text } = this;
     const { length } = text;
@@ -236,6 +264,7 @@ export class EventScanner {
   /** A string with escapes or surrogates: canonical when JSON.stringify makes the same of it. */
   private unusualString(): boolean {
     const { text, pos } = this;
+    if (text.charCodeAt(pos) !== QUOTE) return false;
     let end = text.indexOf('"', pos + 1);
     while (end > 0 && text.charCodeAt(end - 1) === BACKSLASH) {
       let slashes = 1;
@@ -263,12 +292,12 @@ export class EventScanner {
     const first = i;
     let c = text.charCodeAt(i);
     while (c >= ZERO && c <= NINE) c = text.charCodeAt(++i);
-    const simple = c !== 0x2e && c !== 0x65 && i - first <= SAFE_DIGITS;
+    const simple = c !== DOT && c !== SMALL_E && i - first <= SAFE_DIGITS;
     if (simple && i > first && (text.charCodeAt(first) !== ZERO || (i - first === 1 && first === start))) {
       this.pos = i;
       return true;
     }
-    while ((c >= ZERO && c <= NINE) || c === 0x2e || c === 0x65 || c === 0x2b || c === MINUS) {
+    while ((c >= ZERO && c <= NINE) || c === DOT || c === SMALL_E || c === PLUS || c === MINUS) {
       c = text.charCodeAt(++i);
     }
     const token = text.slice(start, i);
@@ -276,6 +305,15 @@ export class EventScanner {
     this.pos = i;
     return isExactDouble(value) && String(value) === token;
   }
+}
+
+/** Lower-case hexadecimal digits only; several times faster than a pattern. */
+function isLowerHex(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c < ZERO || c > 0x66 || (c > NINE && c < 0x61)) return false;
+  }
+  return true;
 }
 
 function utf8Exceeds(text: string, limit: number): boolean {
