@@ -1963,6 +1963,33 @@ function revocationOf(approverId) {
   return { approverId, keyId: key.keyId, keyMaterial: evidence.keyMaterial(key), reason: 'lost' };
 }
 
+// --- published vectors of others -------------------------------------------------------------------------------------
+
+/** Our verdict on each of the signatures in docs/spec/vectors/published. */
+async function publishedVectors() {
+  const published = async (name) => JSON.parse(await readFile(join(folder, 'published', name), 'utf8'));
+  const verdict = (publicKey, message, signature) => {
+    try {
+      const key = evidence.importPublicKey(Buffer.from(publicKey, 'hex'));
+      return evidence.verifyEd25519(key, message, Buffer.from(signature, 'hex'))
+        ? 'valid'
+        : 'invalid_signature';
+    } catch (error) {
+      if (!(error instanceof evidence.EvidenceError)) throw error;
+      return error.code;
+    }
+  };
+  const wycheproof = (await published('wycheproof-ed25519.json')).testGroups.flatMap(({ publicKey, tests }) =>
+    tests.map(({ tcId, msg, sig }) => [tcId, verdict(publicKey.pk, Buffer.from(msg, 'hex'), sig)]),
+  );
+  const edges = (await published('ed25519vectors.json')).map(({ A, R, S, M }) =>
+    verdict(A, Buffer.from(M), R + S),
+  );
+  return {
+    'published/ed25519-verdicts.json': { wycheproof: Object.fromEntries(wycheproof), ed25519vectors: edges },
+  };
+}
+
 // --- files -----------------------------------------------------------------------------------------------------------
 
 const files = new Map();
@@ -1976,6 +2003,7 @@ for (const group of [
   chainVectors(),
   await evidenceVectors(),
   await logVectors({ evidence, keyOf, refusal }),
+  await publishedVectors(),
 ]) {
   for (const [name, content] of Object.entries(group)) {
     files.set(name, typeof content === 'string' ? content : `${JSON.stringify(content, null, 1)}\n`);

@@ -2,6 +2,7 @@ import { ed25519 } from '@noble/curves/ed25519.js';
 import { p256 } from '@noble/curves/nist.js';
 import { sha256, sha512 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
+import { isSoundSignature } from './ed25519-signature';
 
 /**
  * The cryptography of the formats (`#evidence-crypto`) in browsers: the functions of node-crypto.ts. WebCrypto answers
@@ -31,20 +32,19 @@ export function importKey(raw: Uint8Array): PublicKey {
 }
 
 /**
- * Pure Ed25519 (RFC 8032 section 5.1.7) as Node.js judges it: without a cofactor, and R is not of small order. noble's
- * own verify multiplies by the cofactor, and would take signatures that Node.js and WebCrypto refuse.
+ * Pure Ed25519 (RFC 8032 section 5.1.7) as node-crypto.ts judges it: without a cofactor, and only a signature that
+ * `isSoundSignature` takes. noble's own verify multiplies by the cofactor, and would take signatures that Node.js refuses.
  */
 export function verifyEd25519(
   { raw, point }: PublicKey,
   message: Uint8Array,
   signature: Uint8Array,
 ): boolean {
-  if (signature.length !== 64) return false;
+  if (!isSoundSignature(signature)) return false;
   const [R, S] = [signature.subarray(0, 32), numberOf(signature.subarray(32))];
-  if (S >= ed25519.Point.Fn.ORDER) return false;
   const k = ed25519.Point.Fn.create(numberOf(sha512(concatBytes(R, raw, message))));
   const expected = ed25519.Point.BASE.multiplyUnsafe(S).subtract(point.multiplyUnsafe(k));
-  return !expected.isSmallOrder() && expected.toBytes().every((byte, i) => byte === R[i]);
+  return expected.toBytes().every((byte, i) => byte === R[i]);
 }
 
 /** The same by WebCrypto, in parallel with other work; by noble where it has no Ed25519 or the page may not use it. */
@@ -53,6 +53,7 @@ export async function verifyEd25519Async(
   message: Uint8Array,
   signature: Uint8Array,
 ): Promise<boolean> {
+  if (!isSoundSignature(signature)) return false;
   publicKey.imported ??= crypto.subtle
     ?.importKey('raw', publicKey.raw, 'Ed25519', false, ['verify'])
     .catch(() => null);

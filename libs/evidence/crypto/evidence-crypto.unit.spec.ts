@@ -39,6 +39,24 @@ function crafted(
 /** A point of order 8 (the torsion subgroup's generator, as RFC 8032 would encode it). */
 const TORSION = Point.fromHex('c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a');
 
+/** All encodings that decode to a point of small order somewhere, canonical or not (C2SP/CCTV, ed25519). */
+const SMALL_ORDER_ENCODINGS = [
+  '0000000000000000000000000000000000000000000000000000000000000000',
+  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  '0000000000000000000000000000000000000000000000000000000000000080',
+  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff',
+  '0100000000000000000000000000000000000000000000000000000000000000',
+  '0100000000000000000000000000000000000000000000000000000000000080',
+  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff',
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa',
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff',
+];
+
 behaves('node:crypto', nodeCrypto);
 behaves('WebCrypto and noble', browserCrypto);
 
@@ -102,6 +120,30 @@ function behaves<Key>(name: string, crypto: EvidenceCrypto<Key>): void {
         const small = crafted(secret, 0n, extra);
         expect(await judge(small.raw, MESSAGE, small.signature)).toBe(false);
       }
+    });
+
+    it.each(SMALL_ORDER_ENCODINGS)(
+      'takes no signature whose R is the point of small order %s',
+      async (encoded) => {
+        const { raw } = crafted(123_456_789n, 1n);
+        const R = Buffer.from(encoded, 'hex');
+        // S = k a: the equation holds for the neutral element, and once the part of small order is multiplied away for all.
+        const k = Point.Fn.create(
+          numberOf(createHash('sha512').update(R).update(raw).update(MESSAGE).digest()),
+        );
+        const signature = Uint8Array.from([...R, ...little(Point.Fn.create(k * 123_456_789n))]);
+        expect(await judge(raw, MESSAGE, signature)).toBe(false);
+      },
+    );
+
+    it('takes no S that is not below the order', async () => {
+      const { raw, signature } = crafted(123_456_789n, 987_654_321n);
+      const [R, S] = [signature.slice(0, 32), numberOf(signature.slice(32))];
+      for (const more of [1n, 2n, 15n]) {
+        const other = Uint8Array.from([...R, ...little(S + more * Point.Fn.ORDER)]);
+        expect(await judge(raw, MESSAGE, other)).toBe(false);
+      }
+      expect(await judge(raw, MESSAGE, Uint8Array.from([...R, ...little(Point.Fn.ORDER)]))).toBe(false);
     });
 
     it('judges ES256, with either S and in DER alone', () => {

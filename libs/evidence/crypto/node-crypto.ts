@@ -1,4 +1,5 @@
 import { createHash, createPublicKey, hash, verify, type KeyObject } from 'node:crypto';
+import { isSoundSignature } from './ed25519-signature';
 
 /**
  * The cryptography of the formats (`#evidence-crypto`) on node:crypto. browser-crypto.ts has the same functions for
@@ -25,9 +26,12 @@ export function importKey(raw: Uint8Array): PublicKey {
   return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: base64Url(raw) }, format: 'jwk' });
 }
 
-/** Pure Ed25519 (RFC 8032 section 5.1.7, without a cofactor) on the calling thread. */
+/**
+ * Pure Ed25519 (RFC 8032 section 5.1.7, without a cofactor) on the calling thread; refuses what `isSoundSignature`
+ * refuses, whatever this version of Node.js does.
+ */
 export function verifyEd25519(publicKey: PublicKey, message: Uint8Array, signature: Uint8Array): boolean {
-  return verify(null, message, publicKey, signature);
+  return isSoundSignature(signature) && verify(null, message, publicKey, signature);
 }
 
 /** The same in the thread pool: other work goes on, and all cores are used. */
@@ -36,6 +40,7 @@ export function verifyEd25519Async(
   message: Uint8Array,
   signature: Uint8Array,
 ): Promise<boolean> {
+  if (!isSoundSignature(signature)) return Promise.resolve(false);
   return new Promise((resolve, reject) => {
     verify(null, message, publicKey, signature, (error, valid) => {
       if (error === null) resolve(valid);
