@@ -974,6 +974,29 @@ function poolVectors(ed25519, record, passkey) {
     ['an unknown member', but(2, { admin: true })],
     ['an algorithm of its own', but(2, { keys: [{ ...ed25519('x'), algorithm: 'rsa' }] })],
     ['a passkey that is no COSE key', but(2, { keys: [{ ...passkey, publicKey: 'AAAA' }] })],
+    [
+      'a passkey twice, under another credential id',
+      but(1, { keys: [passkey, { ...passkey, keyId: 'other', credentialId: 'AAAA' }] }),
+    ],
+    [
+      'a key of two people, in PEM with other line breaks',
+      but(1, {
+        keys: [
+          {
+            ...ed25519('approver-1-key-1'),
+            keyId: 'other',
+            publicKeyPem: ed25519('approver-1-key-1').publicKeyPem.replace(
+              /(?<=\n)(.{16})(.{16})/,
+              '$1\r\n$2\r\n',
+            ),
+          },
+        ],
+      }),
+    ],
+    ...coseSpellings(passkey).map(([name, publicKey]) => [
+      name,
+      but(2, { keys: [{ ...passkey, publicKey }] }),
+    ]),
   ].map(([name, given]) => {
     try {
       evidence.readApproverPool(given);
@@ -1024,6 +1047,27 @@ function poolVectors(ed25519, record, passkey) {
     ['the proposer, by id', [registered], three, { involved: ['approver-1'] }],
     ['the proposer, by principal', [registered], three, { involved: ['spiffe://example.com/approver-1'] }],
     ['a key revoked since', [registered, revoked(2)], three],
+    [
+      'a revoked passkey that comes back under other names',
+      [
+        registered,
+        event(2, 'key_revoked', {
+          approverId: 'approver-2',
+          keyId: passkey.keyId,
+          keyMaterial: evidence.keyMaterial(passkey),
+          reason: 'lost',
+        }),
+        {
+          ...changed([
+            approver(1),
+            approver(2, [{ ...passkey, keyId: 'approver-2-key-1', credentialId: 'AAAA' }]),
+            approver(3),
+          ]),
+          seq: 3,
+        },
+      ],
+      three,
+    ],
     ['one left the pool', [registered, changed(without1)], three],
     ['one joined the pool', [registered, changed(without1)], [signed(2), signed(3), signed(6)]],
     [
@@ -1076,10 +1120,58 @@ function poolVectors(ed25519, record, passkey) {
   return { 'approver-pools.json': pools, 'quorums.json': quorums };
 }
 
+/** The COSE key of an ES256 passkey in spellings that no authenticator writes; each could pass for another key. */
+function coseSpellings(passkey) {
+  const bytes = Buffer.from(passkey.publicKey, 'base64');
+  const [kty, alg, crv, x, y] = [
+    bytes.subarray(1, 3),
+    bytes.subarray(3, 5),
+    bytes.subarray(5, 7),
+    bytes.subarray(7, 42),
+    bytes.subarray(42),
+  ];
+  const map = (...parts) => Buffer.concat([Buffer.from([0xa5]), ...parts]).toString('base64');
+  const off = Buffer.from(y);
+  off[34] ^= 1;
+  return [
+    ['a passkey whose map begins with alg', map(alg, kty, crv, x, y)],
+    ['a passkey whose map has y before x', map(kty, alg, crv, y, x)],
+    ['a passkey with an integer in two bytes', map(Buffer.from([0x01, 0x18, 0x02]), alg, crv, x, y)],
+    [
+      'a passkey with a length in three bytes',
+      map(kty, alg, crv, Buffer.from([0x21, 0x59, 0x00, 0x20]), x.subarray(3), y),
+    ],
+    [
+      'a passkey with a map of indefinite length',
+      Buffer.concat([Buffer.from([0xbf]), bytes.subarray(1), Buffer.from([0xff])]).toString('base64'),
+    ],
+    [
+      'a passkey with a label twice',
+      Buffer.concat([Buffer.from([0xa6]), bytes.subarray(1), y]).toString('base64'),
+    ],
+    ['a passkey with a byte after it', Buffer.concat([bytes, Buffer.from([0])]).toString('base64')],
+    ['a passkey whose point is not on the curve', map(kty, alg, crv, x, off)],
+  ];
+}
+
 function lacking(value, name) {
   const rest = { ...value };
   delete rest[name];
   return rest;
+}
+
+/** A signature whose R is the neutral element: only the owner of the key can make it, and some verifiers take it. */
+function byNeutral({ seed, publicKey }, message) {
+  const L = 2n ** 252n + 27742317777372353535851937790883648493n;
+  const number = (bytes) => BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`);
+  const half = createHash('sha512').update(Buffer.from(seed, 'hex')).digest().subarray(0, 32);
+  half[0] &= 248;
+  half[31] = (half[31] & 127) | 64;
+  const R = Buffer.alloc(32);
+  R[0] = 1;
+  const k = createHash('sha512').update(R).update(Buffer.from(publicKey, 'hex')).update(message).digest();
+  const S = Buffer.from(((number(k) * number(half)) % L).toString(16).padStart(64, '0'), 'hex').reverse();
+  return Buffer.concat([R, S]).toString('base64');
 }
 
 function keyVectors() {
@@ -1158,6 +1250,11 @@ function keyVectors() {
           valid: false,
         },
         { name: 'all zero', signature: Buffer.alloc(64).toString('base64'), valid: false },
+        {
+          name: 'R neutral, S = k a: the equation holds',
+          signature: byNeutral(AUDIT_1, message),
+          valid: false,
+        },
         {
           name: 'R neutral, S = 0',
           signature: Buffer.concat([Buffer.from(le(1n), 'hex'), Buffer.alloc(32)]).toString('base64'),

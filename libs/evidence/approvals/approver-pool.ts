@@ -73,13 +73,20 @@ export function readApproverPool(value: JsonValue | undefined, base = ''): Appro
   return { threshold: threshold as number, approvers };
 }
 
-/** Identity of a key, independent of its name: base64 of its 32 bytes, or of its COSE encoding. */
+/**
+ * Identity of a key: base64 of the 32 bytes of an Ed25519 key, or of the 64 bytes x || y of an ES256 key. Its name, its
+ * container (PEM, COSE) and its credential say nothing about who it is (docs/spec/approval.md, section 3).
+ */
 export function keyMaterial(key: ApproverKey): string {
-  if (key.algorithm === 'webauthn') {
-    const cose = readCoseKey(base64Decode(key.publicKey) ?? new Uint8Array());
-    return cose.algorithm === 'EdDSA' ? base64Encode(cose.raw) : key.publicKey;
-  }
-  return base64Encode(checkedKeyOfPem(key.publicKeyPem));
+  if (key.algorithm === 'ed25519') return base64Encode(checkedKeyOfPem(key.publicKeyPem));
+  const cose = readCoseKey(base64Decode(key.publicKey) ?? new Uint8Array());
+  return base64Encode(cose.algorithm === 'EdDSA' ? cose.raw : Uint8Array.of(...cose.x, ...cose.y));
+}
+
+/** Whether a text is what `keyMaterial` makes: a revocation of anything else would revoke nothing. */
+function isKeyMaterial(text: string): boolean {
+  const bytes = base64Decode(text);
+  return bytes !== null && (bytes.length === 32 || bytes.length === 64);
 }
 
 function readApprover(value: JsonValue | undefined, base: string): Approver {
@@ -239,6 +246,12 @@ function evolved(state: PoolState | null, event: PoolEvent): PoolState {
       return { ...state, settled: state.inForce, provisional: null };
     case 'approver_pool.key_revoked': {
       const material = text(payload['keyMaterial'], '/keyMaterial');
+      if (!isKeyMaterial(material)) {
+        throw refuse(
+          '/keyMaterial',
+          'it must be base64 of the 32 bytes of an Ed25519 key, or of x and y of an ES256 key',
+        );
+      }
       if (state.revoked.has(material)) return state;
       const reason = text(payload['reason'], '/reason');
       return { ...state, revoked: new Map(state.revoked).set(material, { at: event.ts, reason }) };

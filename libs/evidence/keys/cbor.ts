@@ -4,8 +4,9 @@ import { EvidenceError } from '../evidence.error';
 export type CborScalar = number | string | Uint8Array;
 
 /**
- * Reads one CBOR map of scalars and nothing after it: as much of RFC 8949 as a COSE key needs. Lengths are definite,
- * integers in their shortest form, keys unique (CTAP2 canonical CBOR), so that a key has one spelling.
+ * Reads one CBOR map of scalars and nothing after it: as much of RFC 8949 as a COSE key needs. It must be CTAP2 canonical
+ * CBOR (CTAP 2.1, section 8): definite lengths, integers and lengths in their shortest form, keys unique and in order, so
+ * that a key has one spelling.
  * @throws EvidenceError `invalid_public_key`
  */
 export function readCborMap(bytes: Uint8Array): Map<number | string, CborScalar> {
@@ -13,10 +14,17 @@ export function readCborMap(bytes: Uint8Array): Map<number | string, CborScalar>
   const { major, value: size } = reader.head();
   if (major !== MAP || size > MAX_ENTRIES) throw refuse('it is not a small CBOR map');
   const map = new Map<number | string, CborScalar>();
+  let before: Uint8Array | null = null;
   for (let i = 0; i < size; i++) {
+    const start = reader.offset;
     const key = reader.scalar();
+    const encoded = bytes.subarray(start, reader.offset);
     if (key instanceof Uint8Array) throw refuse('a key of its map is a byte string');
-    if (map.has(key)) throw refuse(`its map has the key ${key} twice`);
+    if (map.has(key)) throw refuse(`its map has the key ${JSON.stringify(key)} twice`);
+    if (before !== null && !follows(before, encoded)) {
+      throw refuse(`the key ${JSON.stringify(key)} of its map is not in the order of CTAP2 canonical CBOR`);
+    }
+    before = encoded;
     map.set(key, reader.scalar());
   }
   if (!reader.atEnd()) throw refuse('something follows its map');
@@ -26,10 +34,23 @@ export function readCborMap(bytes: Uint8Array): Map<number | string, CborScalar>
 const [UNSIGNED, NEGATIVE, BYTES, TEXT, MAP] = [0, 1, 2, 3, 5];
 const MAX_ENTRIES = 16;
 
+/** Order of two encoded keys: by major type, then the shorter one first, then byte by byte. */
+function follows(before: Uint8Array, key: Uint8Array): boolean {
+  const byMajor = ((key[0] ?? 0) >> 5) - ((before[0] ?? 0) >> 5);
+  if (byMajor !== 0) return byMajor > 0;
+  if (key.length !== before.length) return key.length > before.length;
+  const at = key.findIndex((byte, i) => byte !== before[i]);
+  return at >= 0 && (key[at] ?? 0) > (before[at] ?? 0);
+}
+
 class Reader {
   private at = 0;
 
   constructor(private readonly bytes: Uint8Array) {}
+
+  get offset(): number {
+    return this.at;
+  }
 
   atEnd(): boolean {
     return this.at === this.bytes.length;
