@@ -6182,6 +6182,48 @@ function archiveKey(event) {
 
 // libs/evidence/crypto/node-crypto.ts
 var import_node_crypto = require("node:crypto");
+
+// libs/evidence/crypto/ed25519-signature.ts
+var MIDDLE = { first: 1, last: 30 };
+var P_LOW = 237;
+var SIGN = 128;
+var ORDER = fromHex("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010");
+var SMALL_ORDER = [
+  "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+  "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+  "0000000000000000000000000000000000000000000000000000000000000000",
+  "0100000000000000000000000000000000000000000000000000000000000000",
+  "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"
+].map(fromHex);
+function isSoundSignature(signature) {
+  return signature.length === 64 && isBelowOrder(signature) && !isBeyondPrime(signature) && !isSmallOrder(signature);
+}
+function isBelowOrder(signature) {
+  for (let i = 31; i >= 0; i--) {
+    const [s, l] = [signature[32 + i] ?? 0, ORDER[i] ?? 0];
+    if (s !== l) return s < l;
+  }
+  return false;
+}
+function isBeyondPrime(signature) {
+  if (((signature[31] ?? 0) | SIGN) !== 255) return false;
+  for (let i = MIDDLE.last; i >= MIDDLE.first; i--) if (signature[i] !== 255) return false;
+  return (signature[0] ?? 0) >= P_LOW;
+}
+function isSmallOrder(signature) {
+  return SMALL_ORDER.some((y) => {
+    for (let i = 0; i < 31; i++) if (signature[i] !== y[i]) return false;
+    return ((signature[31] ?? 0) & ~SIGN) === y[31];
+  });
+}
+function fromHex(hex) {
+  return Uint8Array.from(
+    { length: hex.length / 2 },
+    (_, i) => Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16)
+  );
+}
+
+// libs/evidence/crypto/node-crypto.ts
 function sha256(data) {
   return (0, import_node_crypto.createHash)("sha256").update(data).digest();
 }
@@ -6192,7 +6234,7 @@ function importKey(raw) {
   return (0, import_node_crypto.createPublicKey)({ key: { kty: "OKP", crv: "Ed25519", x: base64Url(raw) }, format: "jwk" });
 }
 function verifyEd25519(publicKey, message, signature) {
-  return (0, import_node_crypto.verify)(null, message, publicKey, signature);
+  return isSoundSignature(signature) && (0, import_node_crypto.verify)(null, message, publicKey, signature);
 }
 function verifyEs256(x, y, message, signature) {
   const key = { kty: "EC", crv: "P-256", x: base64Url(x), y: base64Url(y) };
@@ -7616,9 +7658,9 @@ var _Field = class {
   ONE = _1n2;
   _lengths;
   _mod;
-  constructor(ORDER, opts = {}) {
-    if (ORDER <= _1n2)
-      throw new Error("invalid field: expected ORDER > 1, got " + ORDER);
+  constructor(ORDER2, opts = {}) {
+    if (ORDER2 <= _1n2)
+      throw new Error("invalid field: expected ORDER > 1, got " + ORDER2);
     let _nbitLength = void 0;
     this.isLE = false;
     if (opts != null && typeof opts === "object") {
@@ -7633,10 +7675,10 @@ var _Field = class {
       if (typeof opts.modFromBytes === "boolean")
         this._mod = opts.modFromBytes;
     }
-    const { nBitLength, nByteLength } = nLength(ORDER, _nbitLength);
+    const { nBitLength, nByteLength } = nLength(ORDER2, _nbitLength);
     if (nByteLength > 2048)
       throw new Error("invalid field: expected ORDER of <= 2048 bytes");
-    this.ORDER = ORDER;
+    this.ORDER = ORDER2;
     this.BITS = nBitLength;
     this.BYTES = nByteLength;
     Object.freeze(this);
@@ -7710,7 +7752,7 @@ var _Field = class {
   }
   fromBytes(bytes, skipValidation = false) {
     abytes2(bytes);
-    const { _lengths: allowedLengths, BYTES: BYTES2, isLE, ORDER, _mod: modFromBytes } = this;
+    const { _lengths: allowedLengths, BYTES: BYTES2, isLE, ORDER: ORDER2, _mod: modFromBytes } = this;
     if (allowedLengths) {
       if (bytes.length < 1 || !allowedLengths.includes(bytes.length) || bytes.length > BYTES2) {
         throw new Error("Field.fromBytes: expected " + allowedLengths + " bytes, got " + bytes.length);
@@ -7723,7 +7765,7 @@ var _Field = class {
       throw new Error("Field.fromBytes: expected " + BYTES2 + " bytes, got " + bytes.length);
     let scalar = isLE ? bytesToNumberLE(bytes) : bytesToNumberBE(bytes);
     if (modFromBytes)
-      scalar = mod(scalar, ORDER);
+      scalar = mod(scalar, ORDER2);
     if (!skipValidation) {
       if (!this.isValid(scalar))
         throw new Error("invalid field element: outside of range 0..ORDER");
@@ -7741,9 +7783,9 @@ var _Field = class {
     return condition ? b : a;
   }
 };
-function Field(ORDER, opts = {}) {
+function Field(ORDER2, opts = {}) {
   Object.freeze(_Field.prototype);
-  return new _Field(ORDER, opts);
+  return new _Field(ORDER2, opts);
 }
 function getFieldBytesLength(fieldOrder) {
   if (typeof fieldOrder !== "bigint")
@@ -10000,10 +10042,17 @@ function readCborMap(bytes) {
   const { major, value: size } = reader.head();
   if (major !== MAP || size > MAX_ENTRIES) throw refuse("it is not a small CBOR map");
   const map = /* @__PURE__ */ new Map();
+  let before = null;
   for (let i = 0; i < size; i++) {
+    const start = reader.offset;
     const key = reader.scalar();
+    const encoded = bytes.subarray(start, reader.offset);
     if (key instanceof Uint8Array) throw refuse("a key of its map is a byte string");
-    if (map.has(key)) throw refuse(`its map has the key ${key} twice`);
+    if (map.has(key)) throw refuse(`its map has the key ${JSON.stringify(key)} twice`);
+    if (before !== null && !follows(before, encoded)) {
+      throw refuse(`the key ${JSON.stringify(key)} of its map is not in the order of CTAP2 canonical CBOR`);
+    }
+    before = encoded;
     map.set(key, reader.scalar());
   }
   if (!reader.atEnd()) throw refuse("something follows its map");
@@ -10011,12 +10060,22 @@ function readCborMap(bytes) {
 }
 var [UNSIGNED, NEGATIVE, BYTES, TEXT, MAP] = [0, 1, 2, 3, 5];
 var MAX_ENTRIES = 16;
+function follows(before, key) {
+  const byMajor = ((key[0] ?? 0) >> 5) - ((before[0] ?? 0) >> 5);
+  if (byMajor !== 0) return byMajor > 0;
+  if (key.length !== before.length) return key.length > before.length;
+  const at2 = key.findIndex((byte, i) => byte !== before[i]);
+  return at2 >= 0 && (key[at2] ?? 0) > (before[at2] ?? 0);
+}
 var Reader = class {
   constructor(bytes) {
     this.bytes = bytes;
   }
   bytes;
   at = 0;
+  get offset() {
+    return this.at;
+  }
   atEnd() {
     return this.at === this.bytes.length;
   }
@@ -10116,11 +10175,13 @@ function readApproverPool(value2, base = "") {
   return { threshold, approvers };
 }
 function keyMaterial(key) {
-  if (key.algorithm === "webauthn") {
-    const cose = readCoseKey(base64Decode(key.publicKey) ?? new Uint8Array());
-    return cose.algorithm === "EdDSA" ? base64Encode(cose.raw) : key.publicKey;
-  }
-  return base64Encode(checkedKeyOfPem(key.publicKeyPem));
+  if (key.algorithm === "ed25519") return base64Encode(checkedKeyOfPem(key.publicKeyPem));
+  const cose = readCoseKey(base64Decode(key.publicKey) ?? new Uint8Array());
+  return base64Encode(cose.algorithm === "EdDSA" ? cose.raw : Uint8Array.of(...cose.x, ...cose.y));
+}
+function isKeyMaterial(text2) {
+  const bytes = base64Decode(text2);
+  return bytes !== null && (bytes.length === 32 || bytes.length === 64);
 }
 function readApprover(value2, base) {
   const { id, name, contact, principals, keys } = members(
@@ -10237,6 +10298,12 @@ function evolved(state, event) {
       return { ...state, settled: state.inForce, provisional: null };
     case "approver_pool.key_revoked": {
       const material = text(payload["keyMaterial"], "/keyMaterial");
+      if (!isKeyMaterial(material)) {
+        throw refuse2(
+          "/keyMaterial",
+          "it must be base64 of the 32 bytes of an Ed25519 key, or of x and y of an ES256 key"
+        );
+      }
       if (state.revoked.has(material)) return state;
       const reason = text(payload["reason"], "/reason");
       return { ...state, revoked: new Map(state.revoked).set(material, { at: event.ts, reason }) };
@@ -10581,25 +10648,30 @@ function samePublicKey(a, b) {
 var QUOTE2 = 34;
 var BACKSLASH2 = 92;
 var COMMA2 = 44;
+var COLON2 = 58;
 var OPEN_BRACE2 = 123;
 var CLOSE_BRACE2 = 125;
 var OPEN_BRACKET2 = 91;
 var CLOSE_BRACKET2 = 93;
 var MINUS2 = 45;
+var DOT2 = 46;
+var PLUS2 = 43;
+var SMALL_E = 101;
 var ZERO2 = 48;
 var NINE2 = 57;
 var SAFE_DIGITS2 = 15;
 var HASH_LENGTH = 64;
-var SIGNATURE_LENGTH2 = 88;
 var ID_LENGTH = 36;
 var TS_LENGTH = 24;
+var MAX_NAME2 = 255;
 var EventScanner = class {
   text = "";
   pos = 0;
   /** Text of the actor last found right: neighbouring events mostly have few actors. */
   actor = "";
-  type = "";
-  kid = "";
+  /** Type and key of the last event found right; null before the first. */
+  type = null;
+  kid = null;
   scan(text2) {
     if (text2.length * 3 > MAX_EVENT_BYTES && utf8Exceeds(text2, MAX_EVENT_BYTES)) return null;
     this.text = text2;
@@ -10610,20 +10682,19 @@ var EventScanner = class {
     const hash2 = this.fixed(',"hash":"', HASH_LENGTH);
     const cut2 = this.pos + 1;
     const id = this.fixed(',"id":"', ID_LENGTH);
-    if (hash2 === null || id === null || !UUID_V7.test(id)) return null;
-    if (!this.literal(',"payload":') || text2.charCodeAt(this.pos) !== OPEN_BRACE2 || !this.value(1))
-      return null;
+    if (hash2 === null || !isLowerHex(hash2) || id === null || !UUID_V7.test(id)) return null;
+    if (!this.literal(',"payload":') || !this.object(2)) return null;
     const prevHash = this.fixed(',"prevHash":"', HASH_LENGTH);
     const seq = this.integer(',"seq":');
     const shard = this.integer(',"shard":');
-    if (prevHash === null || seq < 1 || shard < 0) return null;
+    if (prevHash === null || !isLowerHex(prevHash) || seq < 1 || shard < 0) return null;
     const cut3 = this.pos + 1;
-    const signature = this.fixed(',"signature":"', SIGNATURE_LENGTH2);
+    const signature = this.fixed(',"signature":"', SIGNATURE_LENGTH);
     const cut4 = this.pos + 1;
-    if (signature === null) return null;
+    if (!isSignatureText(signature)) return null;
     const signerKid = this.name(',"signerKid":"', this.kid);
     if (signerKid === null || signerKid !== this.kid && !isKid(signerKid)) return null;
-    const stream = this.name(',"stream":"', "");
+    const stream = this.name(',"stream":"', null);
     if (stream === null || !isStream(stream)) return null;
     const streamVersion = this.integer(',"streamVersion":');
     const ts = this.fixed(',"ts":"', TS_LENGTH);
@@ -10645,7 +10716,10 @@ var EventScanner = class {
     this.pos += expected.length;
     return true;
   }
-  /** A string of known length without anything to escape; its users look at the characters. */
+  /**
+   * A string of known length; `before` ends with its opening quote. The caller tests the characters by a pattern that
+   * takes neither a quote nor anything to escape.
+   */
   fixed(before, length) {
     if (!this.literal(before)) return null;
     const end = this.pos + length;
@@ -10654,11 +10728,11 @@ var EventScanner = class {
     this.pos = end + 1;
     return value2;
   }
-  /** A plain string; `likely` is its probable value. */
+  /** A plain string; `before` ends with its opening quote. @param likely its probable value, found plain before */
   name(before, likely) {
     if (!this.literal(before)) return null;
     const start = this.pos;
-    if (likely !== "" && this.text.startsWith(likely, start)) {
+    if (likely !== null && this.text.startsWith(likely, start)) {
       const end2 = start + likely.length;
       if (this.text.charCodeAt(end2) === QUOTE2) {
         this.pos = end2 + 1;
@@ -10696,21 +10770,20 @@ var EventScanner = class {
       return true;
     }
     if (!this.literal('{"actor":{"id":')) return false;
-    const start = this.pos + 1;
+    const start = this.pos;
     if (!this.plainString()) return false;
-    const length = this.pos - 1 - start;
-    if (length < 1 || length > 255) return false;
+    const length = this.pos - start - 2;
+    if (length < 1 || length > MAX_NAME2) return false;
     if (!this.literal(',"kind":"')) return false;
     if (!this.literal('service"') && !this.literal('human"') && !this.literal('system"')) return false;
     if (!this.literal(',"roles":[')) return false;
-    while (this.text.charCodeAt(this.pos) === QUOTE2) {
-      const role = this.pos;
-      if (!this.plainString() || this.pos - role === 2) return false;
-      if (this.text.charCodeAt(this.pos) !== COMMA2) break;
-      this.pos++;
-      if (this.text.charCodeAt(this.pos) !== QUOTE2) return false;
+    if (!this.literal("]},")) {
+      do {
+        const role = this.pos;
+        if (!this.plainString() || this.pos - role === 2) return false;
+      } while (this.literal(","));
+      if (!this.literal("]},")) return false;
     }
-    if (!this.literal("]},")) return false;
     this.actor = this.text.slice(0, this.pos);
     return true;
   }
@@ -10723,8 +10796,10 @@ var EventScanner = class {
     if (c === MINUS2 || c >= ZERO2 && c <= NINE2) return this.number();
     return this.literal("true") || this.literal("false") || this.literal("null");
   }
+  /** @param depth level of the object itself, at most MAX_DEPTH */
   object(depth) {
     const { text: text2 } = this;
+    if (text2.charCodeAt(this.pos) !== OPEN_BRACE2) return false;
     if (text2.charCodeAt(++this.pos) === CLOSE_BRACE2) {
       this.pos++;
       return true;
@@ -10732,11 +10807,11 @@ var EventScanner = class {
     let before = "";
     for (let first = true; ; first = false) {
       const start = this.pos + 1;
-      if (text2.charCodeAt(this.pos) !== QUOTE2 || !this.plainString()) return false;
+      if (!this.plainString()) return false;
       const name = text2.slice(start, this.pos - 1);
       if (!first && name <= before || isForbiddenMember(name)) return false;
       before = name;
-      if (text2.charCodeAt(this.pos) !== 58) return false;
+      if (text2.charCodeAt(this.pos) !== COLON2) return false;
       this.pos++;
       if (!this.value(depth)) return false;
       const c = text2.charCodeAt(this.pos);
@@ -10745,8 +10820,10 @@ var EventScanner = class {
       if (c !== COMMA2) return false;
     }
   }
+  /** @param depth level of the array itself, at most MAX_DEPTH */
   array(depth) {
     const { text: text2 } = this;
+    if (text2.charCodeAt(this.pos) !== OPEN_BRACKET2) return false;
     if (text2.charCodeAt(++this.pos) === CLOSE_BRACKET2) {
       this.pos++;
       return true;
@@ -10761,11 +10838,13 @@ var EventScanner = class {
   }
   /** A string without escapes and surrogates, from its opening quote; stops after the closing one. */
   plainString() {
+    if (this.text.charCodeAt(this.pos) !== QUOTE2) return false;
     const end = this.plainEnd(this.pos + 1);
     if (end < 0) return false;
     this.pos = end + 1;
     return true;
   }
+  /** Offset of the closing quote of a string whose characters begin at `start`; -1 when it is not plain. */
   plainEnd(start) {
     const { text: text2 } = this;
     const { length } = text2;
@@ -10779,6 +10858,7 @@ var EventScanner = class {
   /** A string with escapes or surrogates: canonical when JSON.stringify makes the same of it. */
   unusualString() {
     const { text: text2, pos } = this;
+    if (text2.charCodeAt(pos) !== QUOTE2) return false;
     let end = text2.indexOf('"', pos + 1);
     while (end > 0 && text2.charCodeAt(end - 1) === BACKSLASH2) {
       let slashes = 1;
@@ -10805,12 +10885,12 @@ var EventScanner = class {
     const first = i;
     let c = text2.charCodeAt(i);
     while (c >= ZERO2 && c <= NINE2) c = text2.charCodeAt(++i);
-    const simple = c !== 46 && c !== 101 && i - first <= SAFE_DIGITS2;
+    const simple = c !== DOT2 && c !== SMALL_E && i - first <= SAFE_DIGITS2;
     if (simple && i > first && (text2.charCodeAt(first) !== ZERO2 || i - first === 1 && first === start)) {
       this.pos = i;
       return true;
     }
-    while (c >= ZERO2 && c <= NINE2 || c === 46 || c === 101 || c === 43 || c === MINUS2) {
+    while (c >= ZERO2 && c <= NINE2 || c === DOT2 || c === SMALL_E || c === PLUS2 || c === MINUS2) {
       c = text2.charCodeAt(++i);
     }
     const token = text2.slice(start, i);
@@ -10819,6 +10899,13 @@ var EventScanner = class {
     return isExactDouble(value2) && String(value2) === token;
   }
 };
+function isLowerHex(text2) {
+  for (let i = 0; i < text2.length; i++) {
+    const c = text2.charCodeAt(i);
+    if (c < ZERO2 || c > 102 || c > NINE2 && c < 97) return false;
+  }
+  return true;
+}
 function utf8Exceeds(text2, limit) {
   return new TextEncoder().encode(text2).length > limit;
 }
@@ -10897,7 +10984,7 @@ var EventInspector = class {
     const scanned = this.scanner.scan(text2);
     if (scanned === null) return null;
     const { facts, hashed, signature } = scanned;
-    if (sha256Hex(hashed) !== facts.hash || !isHex(facts.prevHash)) return null;
+    if (sha256Hex(hashed) !== facts.hash) return null;
     if (!base64DecodeInto(signature, this.signature)) return null;
     return this.checkSignatures && this.signatureFails(facts) ? null : facts;
   }
@@ -10982,13 +11069,6 @@ ${hash2}
 };
 function writeAscii(bytes, at2, text2) {
   for (let i = 0; i < text2.length; i++) bytes[at2 + i] = text2.charCodeAt(i);
-}
-function isHex(text2) {
-  for (let i = 0; i < text2.length; i++) {
-    const c = text2.charCodeAt(i);
-    if (c < 48 || c > 102 || c > 57 && c < 97) return false;
-  }
-  return true;
 }
 function salvage(bytes) {
   let value2;
