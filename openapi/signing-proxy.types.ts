@@ -21,6 +21,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The last checkpoint of each shard's log
+         * @description What a new checkpoint has to continue. Shards without a checkpoint are left out.
+         */
+        get: operations["listCheckpoints"];
+        put?: never;
+        /**
+         * Sign a checkpoint of a shard's log
+         * @description For clients with the purpose `log-checkpoint`. What is signed is the note's text, `<origin>/log/<shard>`, size and root, a line each (docs/spec/transparency-log.md). The last size and root of each shard are remembered, shared by replicas and durable before the answer. A larger size needs a consistency proof (RFC 9162 section 2.1.4) from exactly those, unless it is the first; the same size needs the same root, and gives the same signature again; a smaller one is refused, and so is one beyond the highest position that was signed in the shard.
+         */
+        post: operations["signCheckpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/keys": {
         parameters: {
             query?: never;
@@ -54,7 +78,7 @@ export interface paths {
         };
         /**
          * The positions that signed events build on
-         * @description By shard. A batch that starts at such a position or below comes from a database that has lost it, and is refused. Optional: a service that keeps no marks answers 404, or an empty list.
+         * @description By shard. A batch that starts at such a position or below comes from a database that has lost it, and is refused; so is one that builds on a position above the highest that was signed. Optional: a service that keeps no marks answers 404, or an empty list.
          */
         get: operations["listMarks"];
         put?: never;
@@ -75,8 +99,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Let one batch start below the mark
-         * @description For operators, who are named in the configuration. The first batch that starts after `seq` uses the window up, and the mark follows it.
+         * Let one batch start after a position that is refused
+         * @description For operators, who are named in the configuration. `seq` is the head of the database that may go on: below the mark where it was put back to an older state, above everything that was signed where the marks are lost or new. The first batch that starts after it uses the window up, and the mark follows that batch.
          */
         post: operations["openRestoreWindow"];
         delete?: never;
@@ -113,11 +137,11 @@ export interface components {
         SignRequest: {
             requests: {
                 /** @enum {string} */
-                purpose: "audit-event" | "manifest" | "archive-day" | "audit-report" | "log-checkpoint" | "signer-possession";
+                purpose: "audit-event" | "manifest" | "archive-day" | "audit-report" | "signer-possession";
                 kid: components["schemas"]["Kid"];
                 /** @description Base64 (RFC 4648 section 4, with padding) of the 1 to 4,096 bytes to sign. */
                 input: string;
-                /** @description For an audit event: the position of its shard that the caller knows to be committed, at most 3,072 before it. Without it, the one before the first of the batch. */
+                /** @description For an audit event: the position of its shard that the caller knows to be committed, at most 3,072 before it, and signed before. Without it, the one before the first of the batch. */
                 committed?: number;
             }[];
         };
@@ -128,6 +152,35 @@ export interface components {
                 keyVersion: string;
                 /** @description Base64 of the 64 bytes. */
                 signature: string;
+            }[];
+        };
+        /** @description Base64 (RFC 4648 section 4, with padding) of a SHA-256. */
+        Hash: string;
+        CheckpointRequest: {
+            /** @description Needed where several checkpoint keys are held. */
+            kid?: components["schemas"]["Kid"];
+            shard: number;
+            /** @description Number of entries. */
+            size: number;
+            /** @description Root of the tree of so many leaves. */
+            root: components["schemas"]["Hash"];
+            /** @description Null for the first checkpoint of a shard, and for the last one once more. */
+            consistency: {
+                /** @description Size of the last checkpoint. */
+                from: number;
+                hashes: components["schemas"]["Hash"][];
+            } | null;
+        };
+        CheckpointAnswer: {
+            kid: components["schemas"]["Kid"];
+            /** @description Base64 of the 64 bytes, pure Ed25519 over the note's text. */
+            signature: string;
+        };
+        CheckpointsAnswer: {
+            checkpoints: {
+                shard: number;
+                size: number;
+                root: components["schemas"]["Hash"];
             }[];
         };
         KeysAnswer: {
@@ -164,8 +217,11 @@ export interface components {
         };
         Mark: {
             shard: number;
+            /** @description Signed events build on it. */
             seq: number;
-            /** @description Null, unless a database that was put back to an older state may go on. */
+            /** @description The highest position that was signed. */
+            signed: number;
+            /** @description Null, unless a database that ends elsewhere may go on. */
             window: {
                 /** @description The head of that database. */
                 seq: number;
@@ -177,7 +233,7 @@ export interface components {
         };
         RestoreWindowRequest: {
             shard: number;
-            /** @description The head of the restored database. */
+            /** @description The head of the database that may go on. */
             seq: number;
             /** @description How long the window is open. */
             seconds: number;
@@ -201,7 +257,7 @@ export interface components {
              * @description The machine word.
              * @enum {string}
              */
-            error: "malformed_request" | "batch_too_large" | "body_too_large" | "client_not_permitted" | "unknown_purpose" | "unknown_key" | "wrong_key_purpose" | "input_not_of_purpose" | "foreign_origin" | "below_high_water_mark" | "nothing_to_open" | "key_exists" | "too_many_keys" | "keys_made_elsewhere" | "rate_limited" | "not_found" | "overloaded" | "signing_unavailable" | "internal_error";
+            error: "malformed_request" | "batch_too_large" | "body_too_large" | "client_not_permitted" | "unknown_purpose" | "unknown_key" | "wrong_key_purpose" | "input_not_of_purpose" | "foreign_origin" | "unknown_shard" | "positions_not_consecutive" | "below_high_water_mark" | "position_ahead" | "checkpoint_conflict" | "beyond_committed" | "invalid_consistency" | "nothing_to_open" | "key_exists" | "too_many_keys" | "keys_made_elsewhere" | "rate_limited" | "not_found" | "overloaded" | "signing_unavailable" | "internal_error";
             /** @description Position in `requests` of the first item that does not fit. */
             index?: number;
             /** @description Where the mark is, for `below_high_water_mark`. */
@@ -209,6 +265,15 @@ export interface components {
                 shard: number;
                 seq: number;
             };
+            /** @description The highest position that was signed, for `position_ahead` and `beyond_committed`. */
+            signed?: {
+                shard: number;
+                seq: number;
+            };
+            /** @description Size of the shard's last checkpoint, for `checkpoint_conflict` and `invalid_consistency`. */
+            size?: number;
+            /** @description Its root. */
+            root?: components["schemas"]["Hash"];
             /**
              * Format: uuid
              * @description The id under which the logs have the rest.
@@ -245,6 +310,10 @@ export interface components {
 export type Kid = components['schemas']['Kid'];
 export type SignRequest = components['schemas']['SignRequest'];
 export type SignAnswer = components['schemas']['SignAnswer'];
+export type Hash = components['schemas']['Hash'];
+export type CheckpointRequest = components['schemas']['CheckpointRequest'];
+export type CheckpointAnswer = components['schemas']['CheckpointAnswer'];
+export type CheckpointsAnswer = components['schemas']['CheckpointsAnswer'];
 export type KeysAnswer = components['schemas']['KeysAnswer'];
 export type Key = components['schemas']['Key'];
 export type MakeKeyRequest = components['schemas']['MakeKeyRequest'];
@@ -281,6 +350,62 @@ export interface operations {
             };
             400: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Unavailable"];
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listCheckpoints: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The checkpoints, by shard. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckpointsAnswer"];
+                };
+            };
+            500: components["responses"]["Problem"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    signCheckpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckpointRequest"];
+            };
+        };
+        responses: {
+            /** @description The signature. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckpointAnswer"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
             409: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
@@ -395,6 +520,7 @@ export interface operations {
             };
             400: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
             409: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             500: components["responses"]["Problem"];

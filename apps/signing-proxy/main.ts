@@ -25,6 +25,7 @@ runApp({
     onStop(async () => tls.close());
     const proxy = await startSigningProxy({
       origin: config.origin,
+      shards: config.shards,
       clients: config.signingClients,
       backends: [backend],
       marks,

@@ -7,7 +7,7 @@ import {
 } from '#platform/edge';
 import { SigningRefusal } from './refusal';
 
-const MEMBERS = ['index', 'mark'];
+const MEMBERS = ['index', 'mark', 'signed', 'size', 'root'];
 const UNAVAILABLE = { status: 503, explained: true } as const;
 const OVERLOADED = { ...UNAVAILABLE, title: 'Too much is being signed' } as const;
 const MALFORMED = { status: 400, word: 'malformed_request', title: 'The request is not a signing request' };
@@ -52,12 +52,34 @@ export const PROXY_PROBLEMS: readonly ErrorProblems[] = [
       members: MEMBERS,
     },
     foreign_origin: { status: 422, title: 'The input belongs to another kernel', members: MEMBERS },
+    unknown_shard: { status: 404, title: 'The chain has no such shard', members: MEMBERS },
+    positions_not_consecutive: {
+      status: 422,
+      title: 'The positions of a shard do not follow each other',
+      members: MEMBERS,
+    },
     below_high_water_mark: {
       status: 409,
       title: 'Signed events build on a later position already',
       members: MEMBERS,
     },
-    nothing_to_open: { status: 409, title: 'The mark is not above this position' },
+    position_ahead: {
+      status: 409,
+      title: 'What this builds on was never signed here',
+      members: MEMBERS,
+    },
+    checkpoint_conflict: {
+      status: 409,
+      title: 'The log has another last checkpoint',
+      members: MEMBERS,
+    },
+    beyond_committed: { status: 409, title: 'The log is not this long', members: MEMBERS },
+    invalid_consistency: {
+      status: 400,
+      title: 'The tree does not continue the last one',
+      members: MEMBERS,
+    },
+    nothing_to_open: { status: 409, title: 'Nothing is refused after this position' },
     key_exists: { status: 409, title: 'There is another key of this name' },
     too_many_keys: { status: 409, title: 'As many keys were made as may be' },
     keys_made_elsewhere: { status: 409, title: 'Keys are not made here' },

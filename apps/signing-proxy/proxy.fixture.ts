@@ -34,6 +34,8 @@ import { type MarkStore } from './marks/mark-store';
 import { type RunningSigningProxy, startSigningProxy } from './start-signing-proxy';
 
 export const ORIGIN = 'kernel.example.com/test';
+/** Number of shards of the kernel that the fixture's proxy signs for. */
+export const SHARDS = 4;
 export const AUDIT = 'proxy-audit-v1';
 export const MANIFEST = 'proxy-manifest-v1';
 export const CHECKPOINT = 'proxy-checkpoint-v1';
@@ -44,8 +46,8 @@ export interface WireItem {
   input: string;
 }
 
-export const auditInput = (seq = 1, origin = ORIGIN): Uint8Array =>
-  auditSigningInput({ origin, shard: 0, seq, hash: 'ab'.repeat(32) });
+export const auditInput = (seq = 1, origin = ORIGIN, shard = 0, hash = 'ab'.repeat(32)): Uint8Array =>
+  auditSigningInput({ origin, shard, seq, hash });
 
 export const statement = (origin = ORIGIN): Uint8Array =>
   manifestStatement({
@@ -62,9 +64,9 @@ export const statement = (origin = ORIGIN): Uint8Array =>
 export const manifestInput = (origin = ORIGIN): Uint8Array =>
   dssePae(MANIFEST_PAYLOAD_TYPE, statement(origin));
 
-export const archiveDay = (origin = ORIGIN): ArchiveDay => ({
+export const archiveDay = (origin = ORIGIN, shard = 0): ArchiveDay => ({
   origin,
-  shard: 0,
+  shard,
   day: '2026-01-31',
   count: 41,
   first: { seq: 1, hash: 'ab'.repeat(32) },
@@ -73,8 +75,8 @@ export const archiveDay = (origin = ORIGIN): ArchiveDay => ({
   signedAt: '2026-02-01T00:05:00.000Z',
 });
 
-export const archiveDayInput = (origin = ORIGIN): Uint8Array =>
-  documentSigningInput(ARCHIVE_DAY, documentPayload(ARCHIVE_DAY, archiveDay(origin)));
+export const archiveDayInput = (origin = ORIGIN, shard = 0): Uint8Array =>
+  documentSigningInput(ARCHIVE_DAY, documentPayload(ARCHIVE_DAY, archiveDay(origin, shard)));
 
 export const auditReportInput = (origin = ORIGIN): Uint8Array =>
   documentSigningInput(
@@ -177,6 +179,8 @@ export interface FixtureOptions {
   open?: (dir: string) => Promise<SigningBackend>;
   /** Default: a deadline that no busy machine reaches. */
   guard?: Omit<GuardOptions, 'observer'>;
+  /** Default {@link SHARDS}. */
+  shards?: number;
   /** Default: no marks are kept. */
   marks?: (dir: string) => MarkStore;
   operators?: string[];
@@ -218,6 +222,7 @@ export async function startProxyFixture(options: FixtureOptions = {}): Promise<P
   const start = (port: number) =>
     startSigningProxy({
       origin: ORIGIN,
+      shards: options.shards ?? SHARDS,
       clients: options.clients ?? [{ cn: 'kernel', purposes: [...SIGNING_PURPOSES] }],
       backends: [current()],
       marks: options.marks?.(dir),

@@ -10,7 +10,13 @@ export type RefusalCode =
   | 'wrong_key_purpose'
   | 'input_not_of_purpose'
   | 'foreign_origin'
+  | 'unknown_shard'
+  | 'positions_not_consecutive'
   | 'below_high_water_mark'
+  | 'position_ahead'
+  | 'checkpoint_conflict'
+  | 'beyond_committed'
+  | 'invalid_consistency'
   | 'nothing_to_open'
   | 'key_exists'
   | 'too_many_keys'
@@ -30,6 +36,11 @@ export type RefusalContext = {
   digests?: string[];
   /** The mark that the request would have to be above. */
   mark?: { shard: number; seq: number };
+  /** The highest position that was signed in this shard. */
+  signed?: { shard: number; seq: number };
+  /** The last checkpoint of the shard: size, and root in base64. */
+  size?: number;
+  root?: string;
 };
 
 /** All or none: one item that does not fit refuses the whole request. */

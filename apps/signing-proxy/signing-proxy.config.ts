@@ -34,6 +34,12 @@ export const signingProxyConfig = defineConfig({
     description:
       "The kernel this proxy signs for, exactly as in the kernel's own setting. Inputs of any other are refused.",
   },
+  KERNEL_SHARDS: {
+    schema: wholeNumber({ min: 1, max: 256 }),
+    description:
+      "How many chains the events are spread over, as in the kernel's own setting. Nothing is signed for any other shard.",
+    default: 1,
+  },
   KERNEL_LISTEN_HOST: {
     schema: text(),
     description: 'Address on which the proxy listens.',
@@ -48,7 +54,7 @@ export const signingProxyConfig = defineConfig({
   KERNEL_SIGNING_CLIENTS: {
     schema: json(
       signingClients,
-      'a list such as [{"cn":"kernel","purposes":["audit-event","manifest","log-checkpoint","signer-possession"]}]',
+      'a list such as [{"cn":"kernel","purposes":["audit-event","manifest","signer-possession"]},{"cn":"log-publisher","purposes":["log-checkpoint"]}]',
     ),
     description:
       'Which client certificates, by common name, may have what signed, and with `perSecond` how many signatures a second. A client that is not named may read public keys only.',

@@ -1,5 +1,10 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { CheckpointSigner } from './checkpoints/checkpoint-signer';
+import { CheckpointsController } from './checkpoints/checkpoints.controller';
+import { RateLimit } from './clients/rate-limit';
+import { SigningClients } from './clients/signing-clients';
 import { guardBackends } from './guard-backends';
+import { HeldKeys } from './keys/held-keys';
 import { KeyMaking } from './keys/key-making';
 import { KeysController } from './keys/keys.controller';
 import { MarksController } from './marks/marks.controller';
@@ -15,7 +20,7 @@ export class SigningProxyModule {
   static forRoot(options: SigningProxyOptions): DynamicModule {
     return {
       module: SigningProxyModule,
-      controllers: [SignController, KeysController, PublicController, MarksController],
+      controllers: [SignController, KeysController, PublicController, MarksController, CheckpointsController],
       providers: [
         {
           provide: SIGNING_PROXY_OPTIONS,
@@ -25,8 +30,13 @@ export class SigningProxyModule {
           }),
           inject: [SigningMetrics],
         },
+        { provide: SigningClients, useFactory: () => new SigningClients(options.clients) },
+        // One for all routes: what a client may have in a second is counted together.
+        { provide: RateLimit, useFactory: () => new RateLimit(options.clients) },
         KeyMaking,
+        HeldKeys,
         BatchSigner,
+        CheckpointSigner,
         BackendsHealth,
         ...signingMetricsProviders,
       ],

@@ -7,6 +7,8 @@ import { type MarkStore } from './marks/mark-store';
 export interface SigningProxyOptions {
   /** The kernel this proxy signs for; inputs of any other are refused. */
   origin: string;
+  /** Number of shards of that kernel's chain; inputs of any other shard are refused. */
+  shards: number;
   clients: readonly SigningClient[];
   backends: readonly SigningBackend[];
   /** Deadline and circuit breaker of each backend. */

@@ -8,14 +8,15 @@ import {
   makeGaugeProvider,
   makeHistogramProvider,
 } from '#platform/process';
-import { type SignOutcome } from '#platform/signer';
-import { type SignItem } from './sign/read-sign-request';
+import { type SigningPurpose, type SignOutcome } from '#platform/signer';
 
 const SIGNATURES = 'signing_proxy_signatures_total';
 const REFUSALS = 'signing_proxy_refusals_total';
 const PERMITTED = 'signing_proxy_permitted_total';
 const REFUSED = 'signing_proxy_refused_total';
 const MARK = 'signing_proxy_high_water_mark';
+const HIGHEST = 'signing_proxy_highest_signed';
+const CHECKPOINT_SIZE = 'signing_proxy_checkpoint_size';
 const DURATION = 'signing_proxy_sign_duration_seconds';
 const BACKEND_DURATION = 'signing_proxy_backend_duration_seconds';
 const CIRCUIT = 'signing_proxy_backend_circuit_open';
@@ -36,6 +37,8 @@ export class SigningMetrics {
     @InjectMetric(PERMITTED) private readonly permits: Counter<'client'>,
     @InjectMetric(REFUSED) private readonly refusedOf: Counter<'client'>,
     @InjectMetric(MARK) private readonly marks: Gauge<'shard'>,
+    @InjectMetric(HIGHEST) private readonly highest: Gauge<'shard'>,
+    @InjectMetric(CHECKPOINT_SIZE) private readonly checkpointSize: Gauge<'shard'>,
     @InjectMetric(DURATION) private readonly duration: Histogram<'kid'>,
     @InjectMetric(BACKEND_DURATION) private readonly backendDuration: Histogram<'backend' | 'outcome'>,
     @InjectMetric(CIRCUIT) private readonly circuitOpen: Gauge<'backend'>,
@@ -43,7 +46,7 @@ export class SigningMetrics {
     @InjectMetric(IN_PROGRESS) private readonly progress: Gauge,
   ) {}
 
-  signed(items: readonly SignItem[], client: string): void {
+  signed(items: readonly { kid: string; purpose: SigningPurpose }[], client: string): void {
     this.permits.inc({ client });
     const counts = new Map<string, { kid: string; purpose: string; count: number }>();
     for (const { kid, purpose } of items) {
@@ -62,8 +65,13 @@ export class SigningMetrics {
     this.refusedOf.inc({ client });
   }
 
-  marked(shard: number, seq: number): void {
+  marked(shard: number, { seq, signed }: { seq: number; signed: number }): void {
     this.marks.set({ shard: String(shard) }, seq);
+    this.highest.set({ shard: String(shard) }, signed);
+  }
+
+  checkpointed(shard: number, size: number): void {
+    this.checkpointSize.set({ shard: String(shard) }, size);
   }
 
   keyAnswered(kid: string, seconds: number): void {
@@ -107,6 +115,16 @@ export const signingMetricsProviders: Provider[] = [
   makeGaugeProvider({
     name: MARK,
     help: 'Position on which signed events build, by shard, as this process has last seen it.',
+    labelNames: ['shard'],
+  }),
+  makeGaugeProvider({
+    name: HIGHEST,
+    help: 'Highest position that was signed, by shard, as this process has last seen it.',
+    labelNames: ['shard'],
+  }),
+  makeGaugeProvider({
+    name: CHECKPOINT_SIZE,
+    help: 'Size of the last checkpoint that this process signed, by shard.',
     labelNames: ['shard'],
   }),
   makeHistogramProvider({

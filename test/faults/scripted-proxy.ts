@@ -6,6 +6,9 @@ import { type BackendHealth, type KeyInfo, type SigningBackend, SoftwareBackend 
 import { type TestStack } from '#dev/testing';
 import { startSigningProxy } from '../../apps/signing-proxy/start-signing-proxy';
 
+/** No stack of the tests has more. */
+const MOST_SHARDS = 256;
+
 type Sign = SigningBackend['sign'];
 
 /** The keys of a stack under the test's control: the test decides what happens to each signature. */
@@ -59,6 +62,7 @@ export async function startScriptedProxy(
   const { proxyServer, caCert } = stack.identities;
   return startSigningProxy({
     origin: stack.origin,
+    shards: MOST_SHARDS,
     clients: [{ cn: KERNEL_CLIENT_COMMON_NAME, purposes: ['audit-event', 'manifest'] }],
     backends: [backend],
     logger: createLogger({ app: 'scripted-proxy', level: 'silent' }),

@@ -306,6 +306,7 @@ async function startProxy(dir: string, removeDir: () => Promise<void>): Promise<
   const start = async (port: number) =>
     startSigningProxy({
       origin: ORIGIN,
+      shards: 1,
       clients: [{ cn: 'signing-proxy', purposes: [...SIGNING_PURPOSES] }],
       backends: [await openSoftware(dir)],
       logger: createLogger({ app: 'behind', level: 'silent' }),

@@ -291,6 +291,7 @@ class Front {
     const client = await ca.issueClient('kernel');
     const proxy = await startSigningProxy({
       origin: ORIGIN,
+      shards: 1,
       clients: [{ cn: 'kernel', purposes: [...SIGNING_PURPOSES] }],
       backends: [backend],
       logger: createLogger({ app: 'front', level: 'silent' }),

@@ -17,6 +17,8 @@ import { type ProvisionedToken, provisionSoftHsm, SigningProxyClient } from '#pl
 import { ensureBuilt, workTree } from '#dev/testing';
 
 export const ORIGIN = 'kernel.example.com/proxy-process';
+/** One for each worker of the heaviest test, and more. */
+export const SHARDS = 32;
 export const AUDIT = 'process-audit-v1';
 export const MANIFEST = 'process-manifest-v1';
 
@@ -58,6 +60,7 @@ export class ProxyProcess {
     const environment = {
       NODE_ENV: 'development',
       KERNEL_ORIGIN: ORIGIN,
+      KERNEL_SHARDS: String(SHARDS),
       KERNEL_LISTEN_HOST: '127.0.0.1',
       KERNEL_LISTEN_PORT: String(port),
       KERNEL_MANAGEMENT_HOST: '127.0.0.1',

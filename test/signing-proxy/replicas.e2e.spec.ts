@@ -28,6 +28,13 @@ describe('two signing proxies that share a database', () => {
       KERNEL_SIGNING_MARKS_DATABASE_URL: database.ownerUrl,
       // One certificate is enough here; in production the kernel is not an operator.
       KERNEL_SIGNING_OPERATORS: JSON.stringify([KERNEL_CLIENT_COMMON_NAME]),
+      KERNEL_SIGNING_CLIENTS: JSON.stringify([
+        { cn: KERNEL_CLIENT_COMMON_NAME, purposes: ['audit-event', 'log-checkpoint'] },
+      ]),
+      KERNEL_SIGNING_KEYS: JSON.stringify([
+        { kid: AUDIT, purposes: ['audit'] },
+        { kid: 'process-checkpoint-v1', purposes: ['checkpoint'] },
+      ]),
       KERNEL_SIGNING_KEY_MAKERS: JSON.stringify([KERNEL_CLIENT_COMMON_NAME]),
     };
     // At once, as an orchestrator does: both create the tables.
@@ -48,6 +55,19 @@ describe('two signing proxies that share a database', () => {
     const input = auditSigningInput({ origin: ORIGIN, shard, seq, hash: 'ab'.repeat(32) });
     return by.sign([{ purpose: 'audit-event', kid, input, committed }]);
   };
+  /** Positions of a chain that are signed and not committed yet. */
+  const signRun = (
+    by: SigningProxyClient,
+    from: number,
+    to: number,
+    { shard = SHARD, committed = from - 1 } = {},
+  ) =>
+    by.sign(
+      Array.from({ length: to - from + 1 }, (_, n) => {
+        const input = auditSigningInput({ origin: ORIGIN, shard, seq: from + n, hash: 'ab'.repeat(32) });
+        return { purpose: 'audit-event' as const, kid: AUDIT, input, committed };
+      }),
+    );
   const markOf = async (by: SigningProxyClient, shard = SHARD) =>
     (await by.marks()).find((mark) => mark.shard === shard);
   const below = (seq: number) => ({
@@ -75,7 +95,7 @@ describe('two signing proxies that share a database', () => {
   };
 
   it('refuse what is below the mark that the other one set', async () => {
-    await sign(one, 1);
+    await signRun(one, 1, 200);
     await sign(one, 101);
     await expect(sign(other, 100)).rejects.toMatchObject(below(100));
     await sign(other, 201);
@@ -84,13 +104,14 @@ describe('two signing proxies that share a database', () => {
     await sign(one, 201);
     await sign(other, 201);
     expect([await markOf(one), await markOf(other)]).toEqual(
-      Array.from({ length: 2 }, () => ({ shard: SHARD, seq: 200, window: null })),
+      Array.from({ length: 2 }, () => ({ shard: SHARD, seq: 200, signed: 201, window: null })),
     );
   });
 
   it('keep the highest when both raise it at once', async () => {
     const shard = BUSY_SHARD;
     const positions = Array.from({ length: 60 }, (_, n) => n + 1);
+    await signRun(one, 1, 60, { shard });
     const results = await Promise.allSettled(
       positions.map((seq) => sign(seq % 2 === 0 ? one : other, seq, { shard })),
     );
@@ -100,15 +121,55 @@ describe('two signing proxies that share a database', () => {
     await expect(sign(one, 59, { shard })).rejects.toMatchObject({ code: 'signing_refused' });
   });
 
+  it('refuse a position far ahead of what either has signed, and go on', async () => {
+    const ahead = {
+      code: 'signing_refused',
+      details: { error: 'position_ahead', signed: { shard: SHARD, seq: 201 } },
+    };
+    for (const by of [one, other]) {
+      await expect(sign(by, 100_000)).rejects.toMatchObject(ahead);
+      await expect(sign(by, 203)).rejects.toMatchObject(ahead);
+    }
+    // Groups of one kernel, by turns and out of order.
+    await signRun(other, 221, 240, { committed: 200 });
+    await signRun(one, 201, 220, { committed: 200 });
+    await signRun(one, 241, 260, { committed: 220 });
+    expect(await markOf(other)).toMatchObject({ seq: 220, signed: 260 });
+  });
+
+  it('sign one of two roots of one size that they are asked for at once', async () => {
+    const roots = ['A', 'B'].map((letter) => `${letter.repeat(42)}A=`);
+    for (const shard of [20, 21, 22, 23]) {
+      await signRun(one, 1, 8, { shard });
+      const asked = { shard, size: 8, consistency: null };
+      const answers = await Promise.allSettled(
+        [one, other].map((by, n) => by.signCheckpoint({ ...asked, root: roots[n] ?? '' })),
+      );
+      expect(answers.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+      const root = roots[answers.findIndex(({ status }) => status === 'fulfilled')] ?? '';
+      expect(answers.find(({ status }) => status === 'rejected')).toMatchObject({
+        reason: { code: 'signing_refused', details: { error: 'checkpoint_conflict', size: 8, root } },
+      });
+      for (const by of [one, other]) {
+        expect((await by.lastCheckpoints()).find((last) => last.shard === shard)).toEqual({
+          shard,
+          size: 8,
+          root,
+        });
+      }
+    }
+  });
+
   it('take a window that was opened at one for both, and only once', async () => {
-    await expect(sign(other, 51)).rejects.toMatchObject(below(200));
+    await expect(sign(other, 51)).rejects.toMatchObject(below(220));
     expect(await openWindow(proxies[0], 50)).toBe(201);
     expect((await markOf(other))?.window).toMatchObject({ seq: 50, reason: 'a test' });
-    await expect(sign(one, 50)).rejects.toMatchObject(below(200));
+    await expect(sign(one, 50)).rejects.toMatchObject(below(220));
     await sign(other, 51);
     // It is used up for both, and the mark follows the restored chain.
-    expect(await markOf(one)).toEqual({ shard: SHARD, seq: 50, window: null });
+    expect(await markOf(one)).toEqual({ shard: SHARD, seq: 50, signed: 51, window: null });
     await expect(sign(one, 50)).rejects.toMatchObject(below(50));
+    await signRun(one, 52, 60);
     await sign(one, 61);
     await expect(sign(other, 51)).rejects.toMatchObject(below(60));
   });
@@ -120,16 +181,18 @@ describe('two signing proxies that share a database', () => {
     const publicKey = importPublicKey(asked[0]?.publicKeyPem ?? '');
     const made = await one.makeKey('process-audit-v3', ['audit']);
     // The other one does not know it.
-    await sign(other, 71, { kid: made.kid });
+    await sign(other, 62, { kid: made.kid });
 
     proxies[0].child?.kill('SIGKILL');
     await proxies[0].child?.exited;
-    await sign(other, 72, { kid, committed: 71 });
+    await sign(other, 63, { kid, committed: 62 });
+    await signRun(other, 64, 80);
     await proxies[0].start(settings);
-    const [answer] = await sign(one, 73, { kid, committed: 72 });
-    const input = auditSigningInput({ origin: ORIGIN, shard: SHARD, seq: 73, hash: 'ab'.repeat(32) });
+    const [answer] = await sign(one, 81, { kid, committed: 80 });
+    const input = auditSigningInput({ origin: ORIGIN, shard: SHARD, seq: 81, hash: 'ab'.repeat(32) });
     expect(verifyEd25519(publicKey, input, Buffer.from(answer?.signature ?? '', 'base64'))).toBe(true);
-    await expect(sign(one, 72)).rejects.toMatchObject(below(72));
+    await expect(sign(one, 80)).rejects.toMatchObject(below(80));
+    expect(await one.lastCheckpoints()).toHaveLength(4);
     expect((await one.keys()).map((key) => key.kid)).toEqual((await other.keys()).map((key) => key.kid));
     await expect(one.makeKey(kid, ['manifest'])).rejects.toMatchObject({ code: 'key_refused' });
   });

@@ -10,9 +10,6 @@ import { AUDIT, MANIFEST, ORIGIN, ProxyProcess } from './proxy-process';
 const input = (seq: number, shard = 0): Uint8Array =>
   auditSigningInput({ origin: ORIGIN, shard, seq, hash: 'ab'.repeat(32) });
 
-/** Each load starts above all earlier ones: the proxy signs nothing below what it has signed. */
-let loads = 0;
-
 /** Signs on many connections at once until it is stopped; every signature is verified. */
 class Load {
   signed = 0;
@@ -20,19 +17,19 @@ class Load {
   private stopped = false;
   private readonly running: Promise<unknown>;
 
-  constructor(proxy: ProxyProcess, publicKeyPem: string) {
-    const base = ++loads * 1_000_000;
+  /** @param next the next position of each worker's shard, which goes on from one load to the next */
+  constructor(proxy: ProxyProcess, publicKeyPem: string, next: number[]) {
     const key = importPublicKey(publicKeyPem);
     this.running = proxy.client().then((client) =>
       Promise.all(
         Array.from({ length: 20 }, async (_, worker) => {
-          // Each has its own shard, in which positions ascend.
-          for (let n = 1; !this.stopped; n++) {
-            const bytes = input(base + n, 1 + worker);
+          while (!this.stopped) {
+            const bytes = input((next[worker] ??= 1), 1 + worker);
             try {
               const [answer] = await client.sign([{ purpose: 'audit-event', kid: AUDIT, input: bytes }]);
               expect(verifyEd25519(key, bytes, Buffer.from(answer?.signature ?? '', 'base64'))).toBe(true);
               this.signed++;
+              next[worker]++;
             } catch (error) {
               expect(error).toMatchObject({ code: 'signing_unavailable' });
               this.refused++;
@@ -56,6 +53,7 @@ class Load {
 }
 
 function survives(signer: 'software' | 'pkcs11'): void {
+  const next: number[] = [];
   let proxy: ProxyProcess;
   beforeAll(async () => {
     proxy = await ProxyProcess.prepare(signer);
@@ -69,7 +67,7 @@ function survives(signer: 'software' | 'pkcs11'): void {
       [AUDIT, signer],
       [MANIFEST, signer],
     ]);
-    const load = new Load(proxy, keys[0]?.publicKeyPem ?? '');
+    const load = new Load(proxy, keys[0]?.publicKeyPem ?? '', next);
     await load.progress('signed');
     proxy.child?.kill('SIGKILL');
     await proxy.child?.exited;
@@ -83,7 +81,7 @@ function survives(signer: 'software' | 'pkcs11'): void {
   it('SIGTERM under load: finishes what it is at and ends well', async () => {
     const client = await proxy.client();
     const [key] = await client.keys();
-    const load = new Load(proxy, key?.publicKeyPem ?? '');
+    const load = new Load(proxy, key?.publicKeyPem ?? '', next);
     await load.progress('signed');
     expect(await proxy.child?.stop(10_000)).toEqual({ code: 0, signal: null });
     await load.stop();

@@ -12,9 +12,16 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { HighWaterMark, reasonOf, SignerError } from '#platform/signer';
-import { type BatchStart, judgeStart, type MarkVerdict, unmarked } from './high-water-mark';
-import { MarkStore, type RestoreWindow } from './mark-store';
+import { HighWaterMark, type LastCheckpoint, reasonOf, SignerError, TreeHead } from '#platform/signer';
+import {
+  type BatchStart,
+  judgeStart,
+  type MarkVerdict,
+  opensSomething,
+  signedAtMost,
+  unmarked,
+} from './high-water-mark';
+import { type LogState, MarkStore, type RestoreWindow } from './mark-store';
 
 /** A place in the file: a whole one is written at once, so a torn write spoils nothing else. */
 const SLOT_BYTES = 2_048;
@@ -23,10 +30,17 @@ const MAX_SHARDS = 1_024;
 /** Slot 0 says who writes; then two for each shard, written in turn: one of them is always whole. */
 const SLOTS = 1 + 2 * MAX_SHARDS;
 
-const Record = HighWaterMark.extend({ generation: z.number().int().nonnegative() });
+const Record = HighWaterMark.extend({
+  // Records of earlier versions have neither.
+  signed: HighWaterMark.shape.signed.optional(),
+  checkpoint: TreeHead.nullable().default(null),
+  generation: z.number().int().nonnegative(),
+}).transform(({ signed, ...record }) => ({ ...record, signed: signed ?? signedAtMost(record.seq) }));
 
 interface Kept {
   mark: HighWaterMark;
+  /** The last checkpoint that was signed. */
+  checkpoint: TreeHead | null;
   /** Generation of the newest record in the file. */
   generation: number;
   /** Something is decided that is not in the file yet. */
@@ -85,9 +99,8 @@ export class FileMarks extends MarkStore {
     const verdicts = starts.map((start) => {
       const kept = this.kept(start.shard);
       const verdict = judgeStart(kept.mark, start, now);
-      if (verdict.permitted && verdict.mark.seq !== kept.mark.seq) {
-        kept.mark = verdict.mark;
-        kept.dirty = true;
+      if (verdict.permitted && moved(kept.mark, verdict.mark)) {
+        this.change(start.shard, { mark: verdict.mark });
       }
       return verdict;
     });
@@ -101,14 +114,33 @@ export class FileMarks extends MarkStore {
     return await Promise.resolve([...this.shards.values()].map(({ mark }) => mark).sort(byShard));
   }
 
+  override async checkpoints(): Promise<LastCheckpoint[]> {
+    this.assertOwned();
+    // Not one that a crash could still take back.
+    await this.durable();
+    return [...this.shards.values()]
+      .flatMap(({ mark: { shard }, checkpoint }) => (checkpoint === null ? [] : [{ shard, ...checkpoint }]))
+      .sort(byShard);
+  }
+
+  override async checkpoint(shard: number, decide: (known: LogState) => TreeHead | null): Promise<void> {
+    this.assertOwned();
+    const { mark, checkpoint: last } = this.kept(shard);
+    const chosen = decide({ signed: mark.signed, last });
+    if (chosen !== null && (chosen.size !== last?.size || chosen.root !== last.root)) {
+      this.change(shard, { checkpoint: chosen });
+    }
+    // Also when nothing changed: the same may be on its way to the disk for another request.
+    await this.durable();
+  }
+
   override async open({ shard, ...window }: RestoreWindow): Promise<HighWaterMark | null> {
     this.assertOwned();
     const kept = this.kept(shard);
-    if (kept.mark.seq <= window.seq) return null;
-    kept.mark = { ...kept.mark, window };
-    kept.dirty = true;
+    if (!opensSomething(kept.mark, window.seq)) return null;
+    const { mark } = this.change(shard, { mark: { ...kept.mark, window } });
     await this.durable();
-    return kept.mark;
+    return mark;
   }
 
   override async close(): Promise<void> {
@@ -120,7 +152,11 @@ export class FileMarks extends MarkStore {
 
   private kept(shard: number): Kept {
     if (shard >= MAX_SHARDS) throw new SignerError('misconfigured', `There is no shard ${shard}`);
-    const kept = this.shards.get(shard) ?? { mark: unmarked(shard), generation: 0, dirty: false };
+    return this.shards.get(shard) ?? { mark: unmarked(shard), checkpoint: null, generation: 0, dirty: false };
+  }
+
+  private change(shard: number, change: Partial<Pick<Kept, 'mark' | 'checkpoint'>>): Kept {
+    const kept = Object.assign(this.kept(shard), change, { dirty: true });
     this.shards.set(shard, kept);
     return kept;
   }
@@ -154,7 +190,11 @@ export class FileMarks extends MarkStore {
           const generation = kept.generation + 1;
           kept.dirty = false;
           const slot = 1 + 2 * shard + (generation % 2);
-          await writeAt(this.fd, slotOf({ ...kept.mark, generation }), slot * SLOT_BYTES);
+          await writeAt(
+            this.fd,
+            slotOf({ ...kept.mark, checkpoint: kept.checkpoint, generation }),
+            slot * SLOT_BYTES,
+          );
           // Only now: should it fail, the next attempt must not write over the record that is whole.
           kept.generation = generation;
         }),
@@ -194,10 +234,10 @@ export class FileMarks extends MarkStore {
     if (text === null) return;
     const parsed = Record.safeParse(text);
     if (!parsed.success) return;
-    const { generation, ...mark } = parsed.data;
+    const { generation, checkpoint, ...mark } = parsed.data;
     const known = this.shards.get(mark.shard);
     if (known !== undefined && known.generation >= generation) return;
-    this.shards.set(mark.shard, { mark, generation, dirty: false });
+    this.shards.set(mark.shard, { mark, checkpoint, generation, dirty: false });
   }
 
   /** What a slot holds; null when it was never written or was torn. */
@@ -221,7 +261,11 @@ export class FileMarks extends MarkStore {
   }
 }
 
-function byShard(a: HighWaterMark, b: HighWaterMark): number {
+function moved(before: HighWaterMark, after: HighWaterMark): boolean {
+  return before.seq !== after.seq || before.signed !== after.signed;
+}
+
+function byShard(a: { shard: number }, b: { shard: number }): number {
   return a.shard - b.shard;
 }
 

@@ -3,6 +3,7 @@ import { Caller, type Principal, PublicRoute } from '#platform/edge';
 import { type HighWaterMark, SignerError } from '#platform/signer';
 import { Permits } from '../clients/client-access';
 import { SigningRefusal } from '../refusal';
+import { noSuchShard } from '../sign/batch-signer';
 import { SIGNING_PROXY_OPTIONS, type SigningProxyOptions } from '../signing-proxy.options';
 
 /** Body of the request, as openapi/signing-proxy.yaml defines it. */
@@ -34,7 +35,8 @@ export class MarksController {
     @Caller() { commonName }: Principal,
     @Body() { shard, seq, seconds, reason }: WindowRequest,
   ): Promise<HighWaterMark> {
-    const { marks, logger } = this.options;
+    const { marks, logger, shards } = this.options;
+    if (shard >= shards) throw new SigningRefusal('unknown_shard', noSuchShard(shard, shards));
     const client = String(commonName);
     const until = new Date(Date.now() + seconds * 1_000).toISOString();
     const window = { shard, seq, until, openedBy: client, reason: reason.trim() };
@@ -42,10 +44,10 @@ export class MarksController {
     if (mark === null) {
       throw new SigningRefusal(
         'nothing_to_open',
-        `The mark of shard ${shard} is not above ${seq}: what comes after it is signed as it is`,
+        `Shard ${shard} goes on after ${seq} as it is: the mark is not above it, and what it builds on was signed`,
       );
     }
-    logger.warn({ client, ...mark }, 'a restore window was opened: one batch may start below the mark');
+    logger.warn({ client, ...mark }, 'a restore window was opened: one batch may start after it');
     return mark;
   }
 }

@@ -8,12 +8,11 @@ import {
   MAX_AHEAD_OF_COMMITTED,
   type ProxySignature,
   SignerError,
-  type SigningBackend,
 } from '#platform/signer';
 import { RateLimit } from '../clients/rate-limit';
 import { SigningClients } from '../clients/signing-clients';
-import { KeyMaking } from '../keys/key-making';
-import { type MarkVerdict } from '../marks/high-water-mark';
+import { type HeldKey, HeldKeys } from '../keys/held-keys';
+import { type BatchStart, type MarkVerdict } from '../marks/high-water-mark';
 import { SigningMetrics } from '../signing.metrics';
 import { SIGNING_PROXY_OPTIONS, type SigningProxyOptions } from '../signing-proxy.options';
 import { type RefusalContext, SigningRefusal } from '../refusal';
@@ -30,27 +29,20 @@ const MAX_IN_PROGRESS = 4_096;
 /** The name of a key that does not exist is the caller's text: it goes into the log no longer than a real one. */
 const MAX_LOGGED_KID = 128;
 
-interface HeldKey {
-  info: KeyInfo;
-  backend: SigningBackend;
-}
-
 /** Decides whether a batch may be signed, and has it signed: all of it or nothing. */
 @Injectable()
 export class BatchSigner {
   private readonly logger: Logger;
-  private readonly clients: SigningClients;
-  private readonly rates: RateLimit;
   private inProgress = 0;
 
   constructor(
     @Inject(SIGNING_PROXY_OPTIONS) private readonly options: SigningProxyOptions,
     private readonly metrics: SigningMetrics,
-    private readonly making: KeyMaking,
+    private readonly keys: HeldKeys,
+    private readonly clients: SigningClients,
+    private readonly rates: RateLimit,
   ) {
     this.logger = options.logger;
-    this.clients = new SigningClients(options.clients);
-    this.rates = new RateLimit(options.clients);
   }
 
   /**
@@ -84,7 +76,7 @@ export class BatchSigner {
           `client "${client}" may not sign for ${item.purpose}`,
         );
       }
-      const held = byKey.get(item.kid)?.held ?? this.heldKey(item.kid) ?? (await this.newKey(item));
+      const held = byKey.get(item.kid)?.held ?? this.keys.get(item.kid) ?? (await this.newKey(item));
       const purpose = KEY_PURPOSE_OF[item.purpose];
       if (purpose !== null && !held.info.purposes.includes(purpose)) {
         throw this.refusal('wrong_key_purpose', item, `key ${item.kid} does not serve ${item.purpose}`);
@@ -96,10 +88,15 @@ export class BatchSigner {
       if (group) group.items.push(item);
       else byKey.set(item.kid, { held, items: [item] });
     }
+    const gap = batches.gap();
+    if (gap !== undefined) throw this.refusal('positions_not_consecutive', gap.item, gap.what);
+    const starts = this.startsOf(batches);
+    // Before the marks move: what is refused is not remembered.
+    this.assertRoom(items);
     // Both at once, since each waits for something else; no signature leaves before the marks are on the disk. The marks
     // first: the disk is asked before this thread, or its pool, is busy with signing.
     const [, signatures] = await Promise.all([
-      this.judgeStarts(batches, items),
+      this.judgeStarts(starts, batches, items),
       this.signChecked(items, byKey),
     ]);
     this.metrics.signed(items, client);
@@ -118,23 +115,15 @@ export class BatchSigner {
     return signatures;
   }
 
-  private heldKey(kid: string): HeldKey | undefined {
-    for (const backend of this.options.backends) {
-      const info = backend.keys().find((key) => key.kid === kid);
-      if (info) return { info, backend };
-    }
-    return undefined;
-  }
-
   /** A key that another replica made a moment ago. */
   private async newKey(item: SignItem): Promise<HeldKey> {
+    let held: HeldKey | undefined;
     try {
-      await this.making.look();
+      held = await this.keys.look(item.kid);
     } catch (error) {
       if (!(error instanceof SignerError)) throw error;
       throw this.refusal('signing_unavailable', item, error.message);
     }
-    const held = this.heldKey(item.kid);
     if (held) return held;
     throw this.refusal('unknown_key', item, 'there is no such key here');
   }
@@ -149,7 +138,14 @@ export class BatchSigner {
     if (checked.origin !== this.options.origin) {
       throw this.refusal('foreign_origin', item, `its origin is not ${this.options.origin}`);
     }
-    const { about } = checked;
+    const { about, shard } = checked;
+    if (shard !== undefined && shard >= this.options.shards) {
+      throw this.refusal(
+        'unknown_shard',
+        item,
+        `it is of another chain. ${noSuchShard(shard, this.options.shards)}`,
+      );
+    }
     if (about !== undefined && (about.kid !== key.kid || about.publicKeySha256 !== digestOf(key))) {
       throw this.refusal('input_not_of_purpose', item, `it speaks of another key than ${key.kid} is here`);
     }
@@ -167,16 +163,38 @@ export class BatchSigner {
         );
       }
     }
-    batches.add(item, event);
+    const what = batches.add(item, event);
+    if (what !== undefined) throw this.refusal('positions_not_consecutive', item, what);
   }
 
-  /** @throws SigningRefusal `below_high_water_mark`, `signing_unavailable` when the marks cannot be kept */
-  private async judgeStarts(batches: BatchStarts, items: readonly SignItem[]): Promise<void> {
+  /** Nothing of a batch can be committed before it is signed. */
+  private startsOf(batches: BatchStarts): BatchStart[] {
+    const starts = batches.starts();
+    for (const { shard, start, committed } of starts) {
+      if (committed < start) continue;
+      throw this.refusal(
+        'input_not_of_purpose',
+        batches.lowest(shard).item,
+        `the batch starts at ${shard}:${start} and says that ${shard}:${committed} is committed already`,
+      );
+    }
+    return starts;
+  }
+
+  /**
+   * @throws SigningRefusal `below_high_water_mark`, `position_ahead`, `signing_unavailable` when the marks cannot be
+   *   kept
+   */
+  private async judgeStarts(
+    starts: readonly BatchStart[],
+    batches: BatchStarts,
+    items: readonly SignItem[],
+  ): Promise<void> {
     const { marks } = this.options;
-    if (marks === undefined || batches.size === 0) return;
+    if (marks === undefined || starts.length === 0) return;
     let verdicts: MarkVerdict[];
     try {
-      verdicts = await marks.judge(batches.starts());
+      verdicts = await marks.judge(starts);
     } catch (error) {
       if (!(error instanceof SignerError)) throw error;
       throw new SigningRefusal(
@@ -186,10 +204,18 @@ export class BatchSigner {
         { cause: error },
       );
     }
-    for (const verdict of verdicts) {
-      const { shard, seq } = verdict.mark;
+    for (const [n, verdict] of verdicts.entries()) {
+      const { shard, seq, signed } = verdict.mark;
       if (!verdict.permitted) {
         const { item, start } = batches.lowest(shard);
+        if (verdict.why === 'position_ahead') {
+          throw this.refusal(
+            'position_ahead',
+            item,
+            `position ${shard}:${start} builds on ${shard}:${starts[n]?.committed}, but the highest position signed here is ${shard}:${signed}`,
+            { signed: { shard, seq: signed }, digests: digestsOf(items) },
+          );
+        }
         throw this.refusal(
           'below_high_water_mark',
           item,
@@ -197,9 +223,12 @@ export class BatchSigner {
           { mark: { shard, seq }, digests: digestsOf(items) },
         );
       }
-      this.metrics.marked(shard, seq);
+      this.metrics.marked(shard, { seq, signed });
       if (verdict.reopened) {
-        this.logger.warn({ shard, seq }, 'the restore window was used: the mark follows the restored chain');
+        this.logger.warn(
+          { shard, seq, signed },
+          'the restore window was used: the mark follows the chain of this database',
+        );
       }
     }
   }
@@ -220,17 +249,18 @@ export class BatchSigner {
     });
   }
 
+  /** @throws SigningRefusal `overloaded` */
+  private assertRoom(items: readonly SignItem[]): void {
+    if (this.inProgress + items.length <= MAX_IN_PROGRESS) return;
+    throw new SigningRefusal('overloaded', `${this.inProgress} inputs are being signed; try again shortly`, {
+      digests: digestsOf(items),
+    });
+  }
+
   private async signChecked(
     items: SignItem[],
     byKey: ReadonlyMap<string, { held: HeldKey; items: SignItem[] }>,
   ): Promise<ProxySignature[]> {
-    if (this.inProgress + items.length > MAX_IN_PROGRESS) {
-      throw new SigningRefusal(
-        'overloaded',
-        `${this.inProgress} inputs are being signed; try again shortly`,
-        { digests: digestsOf(items) },
-      );
-    }
     this.inProgress += items.length;
     this.metrics.inProgress(this.inProgress);
     try {
@@ -241,6 +271,8 @@ export class BatchSigner {
           const raw = await held.backend.sign(
             kid,
             group.map(({ input }) => input),
+            undefined,
+            { committed: group.map(({ committed }) => committed) },
           );
           this.metrics.keyAnswered(kid, (performance.now() - started) / 1000);
           group.forEach(({ index }, n) => {
@@ -270,6 +302,11 @@ export class BatchSigner {
       this.metrics.inProgress(this.inProgress);
     }
   }
+}
+
+/** Why a shard is refused, for one who may have configured the proxy wrongly. */
+export function noSuchShard(shard: number, shards: number): string {
+  return `Shard ${shard} does not exist: the chain has ${shards} (KERNEL_SHARDS of the signing proxy)`;
 }
 
 /** Hex SHA-256 of the 32 bytes of the public key. */

@@ -3,17 +3,18 @@ import {
   AUDIT_REPORT,
   EvidenceError,
   parseAuditSigningInput,
-  parseCheckpointSigningInput,
   parseDocumentSigningInput,
   parseManifestSigningInput,
   parseSignerPossessionInput,
 } from '#evidence';
-import { type SigningPurpose } from '#platform/signer';
+import { type BatchPurpose } from '#platform/signer';
 
 /** Result of reading an input: its origin and, where it has one, its place in the chain, for the log. */
 export interface CheckedInput {
   origin: string;
   position?: string;
+  /** The shard that it speaks of. */
+  shard?: number;
   /** Place of an audit event. */
   event?: { shard: number; seq: number };
   /** The key that it is about, which is the only one that may sign it. */
@@ -25,23 +26,19 @@ export interface CheckedInput {
  * when they are exactly what this purpose makes, so a signature can never be taken for one over something else.
  * @throws EvidenceError when the bytes are anything else
  */
-export const READ_AS: Record<SigningPurpose, (input: Uint8Array) => CheckedInput> = {
+export const READ_AS: Record<BatchPurpose, (input: Uint8Array) => CheckedInput> = {
   'audit-event': (input) => {
     const { origin, shard, seq } = parseAuditSigningInput(input);
-    return { origin, position: `${shard}:${seq}`, event: { shard, seq } };
+    return { origin, position: `${shard}:${seq}`, shard, event: { shard, seq } };
   },
   manifest: (input) => ({ origin: parseManifestSigningInput(input).origin }),
   'archive-day': (input) => {
     const { origin, shard, last } = parseDocumentSigningInput(ARCHIVE_DAY, input);
-    return { origin, position: `${shard}:${last.seq}` };
+    return { origin, position: `${shard}:${last.seq}`, shard };
   },
   'signer-possession': (input) => {
     const { origin, kid, publicKeySha256 } = parseSignerPossessionInput(input);
     return { origin, about: { kid, publicKeySha256 } };
-  },
-  'log-checkpoint': (input) => {
-    const { origin, shard, size } = parseCheckpointSigningInput(input);
-    return { origin, position: `${shard}:${size}` };
   },
   'audit-report': (input) => ({ origin: parseDocumentSigningInput(AUDIT_REPORT, input).origin }),
 };

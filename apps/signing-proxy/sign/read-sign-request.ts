@@ -3,13 +3,13 @@ import {
   KEY_PURPOSE_OF,
   MAX_PROXY_BATCH,
   MAX_SIGNING_INPUT_BYTES,
-  type SigningPurpose,
+  type BatchPurpose,
 } from '#platform/signer';
 import { type RefusalCode, SigningRefusal } from '../refusal';
 
 export interface SignItem {
   index: number;
-  purpose: SigningPurpose;
+  purpose: BatchPurpose;
   kid: string;
   input: Buffer;
   /** For an audit event: the position of its shard that the caller knows to be committed. */
@@ -57,6 +57,9 @@ function readItem(item: unknown, index: number): SignItem {
   if (!Object.hasOwn(KEY_PURPOSE_OF, purpose)) {
     return refuse('unknown_purpose', 'nothing is signed for this purpose');
   }
+  if (purpose === 'log-checkpoint') {
+    return refuse('unknown_purpose', 'a checkpoint is signed by POST /v1/checkpoints, with its proof');
+  }
   if (committed !== undefined && (purpose !== 'audit-event' || !isPosition(committed))) {
     return refuse('malformed_request', 'committed is a position, and only audit events have one');
   }
@@ -72,7 +75,7 @@ function readItem(item: unknown, index: number): SignItem {
       { index, purpose, kid, digest: hash('sha256', bytes, 'hex') },
     );
   }
-  const read: SignItem = { index, purpose: purpose as SigningPurpose, kid, input: bytes };
+  const read: SignItem = { index, purpose: purpose as BatchPurpose, kid, input: bytes };
   if (committed !== undefined) read.committed = committed as number;
   return read;
 }

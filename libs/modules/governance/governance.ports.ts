@@ -24,8 +24,19 @@ export abstract class GovernanceOptions {
 /** Signs checkpoints of the log with the checkpoint key in force; bound to the signing proxy by the app. */
 export abstract class CheckpointSigner {
   /**
-   * @returns the signed note
+   * The last checkpoint of the shard that was signed, by whomever; null before the first.
    * @throws SignerError `signing_unavailable`
    */
-  abstract sign(checkpoint: LogCheckpoint): Promise<string>;
+  abstract last(shard: number): Promise<{ size: number } | null>;
+
+  /**
+   * @param consistency proof from the last checkpoint to this one; null where there is none, and for the last once more
+   * @returns the signed note
+   * @throws SignerError `signing_unavailable`, `signing_refused` (with `checkpoint_conflict` in `details.error` when
+   *   another one was signed meanwhile)
+   */
+  abstract sign(
+    checkpoint: LogCheckpoint,
+    consistency: { from: number; hashes: readonly Uint8Array[] } | null,
+  ): Promise<string>;
 }

@@ -1,5 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { checkpointSigningInput, type LogCheckpoint, signedCheckpoint } from '#evidence';
+import {
+  checkpointSigningInput,
+  importPublicKey,
+  type LogCheckpoint,
+  signedCheckpoint,
+  verifyEd25519,
+} from '#evidence';
 import { type EventSigner } from '#platform/event-store';
 import { ManifestSigner, SignerError, SigningProxyClient } from '#platform/signer';
 import { FixedKeyEventSigner, KnownKeySigner } from './fixed-key.signers';
@@ -65,21 +71,40 @@ export class ProxyManifestSigner extends ManifestSigner {
 /** Signs checkpoints of the log with the registered checkpoint key in force. */
 @Injectable()
 export class ProxyCheckpointSigner {
-  private readonly signer: KnownKeySigner;
-
   constructor(
-    proxy: SigningProxyClient,
+    private readonly proxy: Pick<SigningProxyClient, 'lastCheckpoints' | 'signCheckpoint'>,
     private readonly keys: SigningKeys,
-  ) {
-    this.signer = new KnownKeySigner(proxy);
+  ) {}
+
+  async last(shard: number): Promise<{ size: number } | null> {
+    return (await this.proxy.lastCheckpoints()).find((one) => one.shard === shard) ?? null;
   }
 
-  async sign(checkpoint: LogCheckpoint): Promise<string> {
-    const key = this.keys.activeKey('checkpoint');
-    const input = checkpointSigningInput(checkpoint);
-    const [signed] = await noticeWrongKey(this.keys, () => this.signer.sign(key, 'log-checkpoint', [input]));
-    if (!signed) throw new SignerError('signing_unavailable', 'The signing proxy returned no signature.');
-    return signedCheckpoint(checkpoint, key.publicKeyPem, Buffer.from(signed.signature, 'base64'));
+  async sign(
+    checkpoint: LogCheckpoint,
+    consistency: { from: number; hashes: readonly Uint8Array[] } | null,
+  ): Promise<string> {
+    const { kid, publicKeyPem } = this.keys.activeKey('checkpoint');
+    const { shard, size, root } = checkpoint;
+    const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
+    return noticeWrongKey(this.keys, async () => {
+      const signed = await this.proxy.signCheckpoint({
+        kid,
+        shard,
+        size,
+        root: base64(root),
+        consistency: consistency && { from: consistency.from, hashes: consistency.hashes.map(base64) },
+      });
+      const signature = Buffer.from(signed.signature, 'base64');
+      if (verifyEd25519(importPublicKey(publicKeyPem), checkpointSigningInput(checkpoint), signature)) {
+        return signedCheckpoint(checkpoint, publicKeyPem, signature);
+      }
+      throw new SignerError(
+        'signing_unavailable',
+        `The signing proxy signs with another key than the one known as ${kid}; give it back that key`,
+        { reason: 'wrong_key', kid },
+      );
+    });
   }
 }
 

@@ -1,6 +1,13 @@
 import { CircuitBreaker, type CircuitBreakerOptions, stopAfter } from '#platform/resilience';
 import { SignerError, type SignerErrorCode, reasonOf } from './signer.error';
-import { type BackendHealth, type KeyInfo, type KeyMaker, type SigningBackend } from './signing-backend';
+import {
+  type BackendHealth,
+  type CheckpointAuthority,
+  type KeyInfo,
+  type KeyMaker,
+  type SigningBackend,
+  type SigningHints,
+} from './signing-backend';
 
 /** Under the caller's own 1.2 s, so that it gets a reason instead of its own timeout. */
 export const DEFAULT_BACKEND_TIMEOUT_MS = 1_000;
@@ -62,17 +69,41 @@ export class GuardedBackend implements SigningBackend {
     };
   }
 
+  get checkpoints(): CheckpointAuthority | undefined {
+    const { checkpoints } = this.backend;
+    return (
+      checkpoints && {
+        signCheckpoint: async (request) =>
+          this.guarded(1, undefined, () => checkpoints.signCheckpoint(request)),
+        checkpoints: async () => this.within(this.timeoutMs, undefined, () => checkpoints.checkpoints()),
+      }
+    );
+  }
+
   keys(): readonly KeyInfo[] {
     return this.backend.keys();
   }
 
-  async sign(kid: string, messages: readonly Uint8Array[], outer?: AbortSignal): Promise<Uint8Array[]> {
+  sign(
+    kid: string,
+    messages: readonly Uint8Array[],
+    outer?: AbortSignal,
+    hints?: SigningHints,
+  ): Promise<Uint8Array[]> {
+    return this.guarded(messages.length, outer, (signal) => this.backend.sign(kid, messages, signal, hints));
+  }
+
+  private async guarded<T>(
+    messages: number,
+    outer: AbortSignal | undefined,
+    sign: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
     const started = performance.now();
     const seen = (outcome: SignOutcome): void =>
       this.options.observer?.onSign?.({
         backend: this.name,
         outcome,
-        messages: messages.length,
+        messages,
         ms: performance.now() - started,
       });
     const permit = this.circuit.enter();
@@ -85,9 +116,7 @@ export class GuardedBackend implements SigningBackend {
       );
     }
     try {
-      const signatures = await this.within(this.timeoutMs, outer, (signal) =>
-        this.backend.sign(kid, messages, signal),
-      );
+      const signatures = await this.within(this.timeoutMs, outer, sign);
       permit.succeeded();
       seen('signed');
       return signatures;

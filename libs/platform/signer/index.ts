@@ -5,10 +5,12 @@
  */
 export {
   type BackendHealth,
+  type CheckpointSignatureRequest,
   type KeyInfo,
   type KeyMaker,
   type KeyRequest,
   type SigningBackend,
+  type SigningHints,
   isKeyName,
   signingKeys,
 } from './signing-backend';
@@ -45,12 +47,15 @@ export {
   signingProxyTls,
 } from './document-signing-settings';
 export {
+  type BatchPurpose,
   HighWaterMark,
   KEY_PURPOSE_OF,
+  type LastCheckpoint,
   MAX_AHEAD_OF_COMMITTED,
   MAX_PROXY_BATCH,
   MAX_SIGNING_INPUT_BYTES,
   type ProxyHealth,
   SIGNING_PURPOSES,
   type SigningPurpose,
+  TreeHead,
 } from './signing-contract';

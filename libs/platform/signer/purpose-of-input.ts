@@ -1,11 +1,5 @@
-import {
-  ARCHIVE_DAY,
-  AUDIT_REPORT,
-  EvidenceError,
-  MANIFEST_PAYLOAD_TYPE,
-  parseCheckpointSigningInput,
-} from '#evidence';
-import { SIGNING_PURPOSES, type SigningPurpose } from './signing-contract';
+import { ARCHIVE_DAY, AUDIT_REPORT, MANIFEST_PAYLOAD_TYPE } from '#evidence';
+import { type BatchPurpose } from './signing-contract';
 
 /** The domains of inputs that are lines of text (docs/spec/audit-event.md, docs/spec/signers.md section 4). */
 const AUDIT_EVENT_DOMAIN = 'illuvrse-kernel/audit-event/v1\n';
@@ -23,28 +17,19 @@ function begins(domainText: string): Reads {
   return (input) => domain.equals(input.subarray(0, domain.length));
 }
 
-/** A checkpoint begins with the name of its log, which differs for each kernel, so it is parsed. */
-function isCheckpoint(input: Uint8Array): boolean {
-  try {
-    parseCheckpointSigningInput(input);
-    return true;
-  } catch (error) {
-    if (error instanceof EvidenceError) return false;
-    throw error;
-  }
-}
-
 /** The beginning of an input says what it claims to be: that is the purpose of the domains. */
-const CLAIMS: Record<SigningPurpose, Reads> = {
+const CLAIMS: Record<BatchPurpose, Reads> = {
   'audit-event': begins(AUDIT_EVENT_DOMAIN),
   manifest: begins(pae(MANIFEST_PAYLOAD_TYPE)),
   'archive-day': begins(pae(ARCHIVE_DAY.payloadType)),
   'audit-report': begins(pae(AUDIT_REPORT.payloadType)),
   'signer-possession': begins(SIGNER_POSSESSION_DOMAIN),
-  'log-checkpoint': isCheckpoint,
 };
 
-/** The purpose for which another signing proxy may be asked to sign this; undefined for anything else. */
-export function purposeOfInput(input: Uint8Array): SigningPurpose | undefined {
-  return SIGNING_PURPOSES.find((purpose) => CLAIMS[purpose](input));
+/**
+ * The purpose for which another signing proxy may be asked to sign this; undefined for anything else, and for a
+ * checkpoint, which has a request of its own.
+ */
+export function purposeOfInput(input: Uint8Array): BatchPurpose | undefined {
+  return (Object.keys(CLAIMS) as BatchPurpose[]).find((purpose) => CLAIMS[purpose](input));
 }

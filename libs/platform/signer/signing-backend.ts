@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { samePublicKey, type SignerPurpose } from '#evidence';
 import { type KeyProtection } from './key-protection';
 import { SignerError } from './signer.error';
+import { type LastCheckpoint, type TreeHead } from './signing-contract';
 
 /** Public facts about a signing key: everything but the key. */
 export interface KeyInfo {
@@ -91,14 +92,47 @@ export interface SigningBackend {
   /**
    * Returns raw 64-byte signatures in the order of the messages; all or none.
    * @param signal aborted when no caller waits for them any more
+   * @param hints what the caller has said about the messages; for a backend that judges them itself
    * @throws SignerError `unknown_key`, `signing_unavailable`, `token_error`, `closed`
    */
-  sign(kid: string, messages: readonly Uint8Array[], signal?: AbortSignal): Promise<Uint8Array[]>;
+  sign(
+    kid: string,
+    messages: readonly Uint8Array[],
+    signal?: AbortSignal,
+    hints?: SigningHints,
+  ): Promise<Uint8Array[]>;
   /** Signs and verifies a fixed message with each key, so that "ok" means it would sign now. */
   health(): Promise<BackendHealth>;
   close(): Promise<void>;
   /** Maker of keys here; absent, or a sentence on who makes them and how, where the operator does it. */
   readonly maker?: KeyMaker | string | undefined;
+  /** Present where the backend itself remembers the logs: it signs no raw checkpoint. */
+  readonly checkpoints?: CheckpointAuthority | undefined;
+}
+
+export interface SigningHints {
+  /** For each message, where it is an audit event: the position of its shard that is known to be committed. */
+  committed: readonly (number | undefined)[];
+}
+
+/** Asks for a signature over the checkpoint of a shard's log. */
+export interface CheckpointSignatureRequest extends TreeHead {
+  /** The only checkpoint key of the proxy, unless given. */
+  kid?: string | undefined;
+  shard: number;
+  /** Proof that this tree continues the last one (RFC 9162 section 2.1.4), hashes in base64; null for the first. */
+  consistency: { from: number; hashes: readonly string[] } | null;
+}
+
+/** Signs checkpoints and remembers the last of each shard: another signing proxy. */
+export interface CheckpointAuthority {
+  /**
+   * @returns signature over the note's text, base64
+   * @throws SignerError `signing_refused` with the word of the refusal in `details.error`, `signing_unavailable`
+   */
+  signCheckpoint(request: CheckpointSignatureRequest): Promise<string>;
+  /** @throws SignerError `signing_unavailable` */
+  checkpoints(): Promise<LastCheckpoint[]>;
 }
 
 const KID = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/;

@@ -20,6 +20,9 @@ export type SigningPurpose = keyof typeof KEY_PURPOSE_OF;
 
 export const SIGNING_PURPOSES = Object.keys(KEY_PURPOSE_OF) as SigningPurpose[];
 
+/** What is signed in batches, as bytes. A checkpoint has a request of its own, which shows that the log only grew. */
+export type BatchPurpose = Exclude<SigningPurpose, 'log-checkpoint'>;
+
 /** Items in one request: twice what the client sends, so that another client's batches fit as well. */
 export const MAX_PROXY_BATCH = 512;
 
@@ -57,13 +60,39 @@ export const ProblemAnswer = z.object({
   index: z.number().int().nonnegative().optional(),
   /** Position of the mark, for `below_high_water_mark`. */
   mark: z.object({ shard: z.number().int(), seq: z.number().int() }).optional(),
+  /** Highest position that was signed, for `position_ahead` and `beyond_committed`. */
+  signed: z.object({ shard: z.number().int(), seq: z.number().int() }).optional(),
+  /** Last checkpoint of the shard, for `checkpoint_conflict`. */
+  size: z.number().int().nonnegative().optional(),
+  root: z.string().optional(),
 });
+
+/** A size of a shard's log, and the root of its tree: base64 of 32 bytes. */
+export const TreeHead = z.object({ size: z.number().int().nonnegative(), root: z.string() });
+
+export type TreeHead = z.infer<typeof TreeHead>;
+
+/** Last checkpoint of a shard that was signed. */
+export const LastCheckpoint = TreeHead.extend({ shard: z.number().int().nonnegative() });
+
+export type LastCheckpoint = z.infer<typeof LastCheckpoint>;
+
+/** Answer of `GET /v1/checkpoints`. */
+export const CheckpointsAnswer = z.object({ checkpoints: z.array(LastCheckpoint) });
+
+/** Answer of `POST /v1/checkpoints`. */
+export const CheckpointAnswer = z.object({ kid: z.string(), signature: z.string() });
+
+/** Most hashes of a consistency proof between trees of up to 2^53 leaves (RFC 9162 section 2.1.4). */
+export const MAX_CONSISTENCY_HASHES = 64;
 
 /** Position up to which the chain of one shard is known to be built upon. */
 export const HighWaterMark = z.object({
   shard: z.number().int().nonnegative(),
   /** Signed events build on this position: nothing is signed at or below it. */
   seq: z.number().int().nonnegative(),
+  /** Highest position that was signed: nothing is signed that claims to build on a later one. */
+  signed: z.number().int().nonnegative(),
   window: z
     .object({
       /** The head of the restored database. */

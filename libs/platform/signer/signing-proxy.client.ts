@@ -3,18 +3,21 @@ import { type z } from 'zod';
 import { type SignerPurpose, verifyEd25519 } from '#evidence';
 import { type HttpAnswer, HttpClient } from '#platform/http-client';
 import { type TlsRenewals } from '#platform/process';
-import { type KeyInfo } from './signing-backend';
+import { type CheckpointSignatureRequest, type KeyInfo } from './signing-backend';
 import { SignerError, reasonOf } from './signer.error';
 import {
+  type BatchPurpose,
+  CheckpointAnswer,
+  CheckpointsAnswer,
   HealthAnswer,
   type HighWaterMark,
   KeyAnswer,
   KeysAnswer,
+  type LastCheckpoint,
   MarksAnswer,
   MAX_SIGNING_INPUT_BYTES,
   ProblemAnswer,
   type ProxyHealth,
-  type SigningPurpose,
 } from './signing-contract';
 
 /** PEM: the CA that signed the proxy's certificate, and this client's own certificate and key. */
@@ -42,7 +45,7 @@ export interface SigningProxyClientOptions extends SigningProxyTls {
 }
 
 export interface SignatureRequest {
-  purpose: SigningPurpose;
+  purpose: BatchPurpose;
   kid: string;
   /** The exact bytes to sign, at most MAX_SIGNING_INPUT_BYTES. */
   input: Uint8Array;
@@ -268,6 +271,52 @@ export class SigningProxyClient {
       `The signing proxy has made no key: ${problem.detail ?? error}`,
       { status, error },
     );
+  }
+
+  /** The last checkpoint of each shard that the proxy has signed. */
+  async lastCheckpoints(): Promise<LastCheckpoint[]> {
+    const { body } = await this.get('/v1/checkpoints', CheckpointsAnswer, [200]);
+    return body.checkpoints;
+  }
+
+  /**
+   * Has the checkpoint of a shard's log signed. The same request may be repeated: it gives the same signature.
+   * @returns name of the key, and the signature over the note's text in base64
+   * @throws SignerError `signing_refused` with the proxy's word in `details.error`: `checkpoint_conflict` (with the last
+   *   `size` and `root`), `beyond_committed` (with `signed`), `invalid_consistency`, `unknown_shard`,
+   *   `client_not_permitted` and others; `unknown_key`; `signing_unavailable` (try later); `closed`
+   */
+  async signCheckpoint(request: CheckpointSignatureRequest): Promise<{ kid: string; signature: string }> {
+    if (this.closed) throw new SignerError('closed', 'The signing client is closed');
+    const { kid, shard, size, root, consistency } = request;
+    let answer: HttpAnswer;
+    try {
+      answer = await this.http.exchange(
+        {
+          path: '/v1/checkpoints',
+          method: 'POST',
+          headers: JSON_BODY,
+          body: JSON.stringify({ ...(kid !== undefined && { kid }), shard, size, root, consistency }),
+        },
+        { signal: AbortSignal.timeout(this.timeoutMs), maxBytes: MAX_ANSWER_BYTES },
+      );
+    } catch (error) {
+      throw new SignerError(
+        'signing_unavailable',
+        `The signing proxy cannot be reached: ${reasonOf(error)}`,
+        { reason: 'unreachable' },
+        { cause: error },
+      );
+    }
+    const text = answer.bytes.toString();
+    if (answer.status !== 200) throw readProblem(answer.status, text).error;
+    const signed = CheckpointAnswer.safeParse(jsonOf(text));
+    if (!signed.success || !SIGNATURE.test(signed.data.signature)) {
+      throw unusable('it is no signature of 64 bytes in base64');
+    }
+    if (kid !== undefined && signed.data.kid !== kid)
+      throw unusable(`the signature is by another key than ${kid}`);
+    return signed.data;
   }
 
   /** The proxy's own report on its backends; 503 with `ok: false` is also an answer. */
@@ -552,13 +601,7 @@ function spotChecked(batch: Batch, outcome: Outcome): Outcome {
 
 /** Checks only counts and forms: a proxy that answers with something else is useless. */
 function readSignatures(text: string, batch: Batch): Outcome {
-  const invalid = (what: string): Outcome => ({
-    kind: 'unavailable',
-    broken: false,
-    error: new SignerError('signing_unavailable', `The signing proxy's answer is not usable: ${what}`, {
-      reason: 'invalid_answer',
-    }),
-  });
+  const invalid = (what: string): Outcome => ({ kind: 'unavailable', broken: false, error: unusable(what) });
   let signatures: unknown;
   try {
     ({ signatures } = JSON.parse(text) as { signatures: unknown });
@@ -582,6 +625,30 @@ function readSignatures(text: string, batch: Batch): Outcome {
   return { kind: 'signed', signatures: checked };
 }
 
+function unusable(what: string): SignerError {
+  return new SignerError('signing_unavailable', `The signing proxy's answer is not usable: ${what}`, {
+    reason: 'invalid_answer',
+  });
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Advice for refusals that an operator has to end: nothing else makes the next request succeed. */
+function whatToDo({ error, signed }: z.infer<typeof ProblemAnswer>): string {
+  if (error === 'unknown_shard') return '. Give kernel and signing proxy the same KERNEL_SHARDS';
+  if (error !== 'position_ahead' || signed === undefined) return '';
+  return (
+    '. Either the proxy has lost its marks, or this is another database than it signed for. If it is the right one, an ' +
+    `operator says where it ends: ./kernel keys restore-window --shard ${signed.shard} --seq HEAD`
+  );
+}
+
 function problemOf(status: number, text: string): z.infer<typeof ProblemAnswer> {
   try {
     return ProblemAnswer.parse(JSON.parse(text));
@@ -591,9 +658,9 @@ function problemOf(status: number, text: string): z.infer<typeof ProblemAnswer> 
 }
 
 /** 4xx: the proxy will not sign this, now or later. Anything else: it cannot sign at the moment. */
-function readProblem(status: number, text: string): Outcome {
+function readProblem(status: number, text: string): Exclude<Outcome, { kind: 'signed' }> {
   const problem = problemOf(status, text);
-  const said = problem.detail ?? problem.error;
+  const said = (problem.detail ?? problem.error) + whatToDo(problem);
   if (status >= 400 && status < 500 && status !== 408 && status !== 429) {
     const code = problem.error === 'unknown_key' ? 'unknown_key' : 'signing_refused';
     return {
@@ -603,6 +670,9 @@ function readProblem(status: number, text: string): Outcome {
         status,
         error: problem.error,
         ...(problem.mark !== undefined && { mark: problem.mark }),
+        ...(problem.signed !== undefined && { signed: problem.signed }),
+        ...(problem.size !== undefined && { size: problem.size }),
+        ...(problem.root !== undefined && { root: problem.root }),
       }),
     };
   }

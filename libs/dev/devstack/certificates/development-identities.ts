@@ -21,6 +21,7 @@ export type DevelopmentCaller = keyof typeof DEVELOPMENT_CALLERS;
 export const KERNEL_CLIENT_COMMON_NAME = 'kernel';
 export const ARCHIVER_CLIENT_COMMON_NAME = 'archiver';
 export const AUDITOR_CLIENT_COMMON_NAME = 'auditor';
+export const LOG_PUBLISHER_CLIENT_COMMON_NAME = 'log-publisher';
 export const APPROVER_COUNT = 5;
 const TRUST_DOMAIN = 'kernel.localhost';
 const LOOPBACK_HOSTS = ['localhost', '127.0.0.1', '::1'];

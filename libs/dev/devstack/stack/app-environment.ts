@@ -8,6 +8,7 @@ import {
   type DevelopmentIdentities,
   developmentSpiffeId,
   KERNEL_CLIENT_COMMON_NAME,
+  LOG_PUBLISHER_CLIENT_COMMON_NAME,
 } from '../certificates/development-identities';
 
 const HOST = '127.0.0.1';
@@ -65,6 +66,7 @@ export function kernelEnvironment(k: KernelEnvironment): Record<string, string> 
 
 export interface SigningProxyEnvironment {
   origin: string;
+  shards: number;
   port: number;
   management: number;
   identities: DevelopmentIdentities;
@@ -79,6 +81,7 @@ export function signingProxyEnvironment(p: SigningProxyEnvironment): Record<stri
   return {
     NODE_ENV: 'development',
     KERNEL_ORIGIN: p.origin,
+    KERNEL_SHARDS: String(p.shards),
     KERNEL_LISTEN_HOST: HOST,
     KERNEL_LISTEN_PORT: String(p.port),
     KERNEL_MANAGEMENT_HOST: HOST,
@@ -90,8 +93,10 @@ export function signingProxyEnvironment(p: SigningProxyEnvironment): Record<stri
     KERNEL_SIGNING_CLIENTS: JSON.stringify([
       {
         cn: KERNEL_CLIENT_COMMON_NAME,
+        // Checkpoints until the published log has them for the evidence of upgrades.
         purposes: ['audit-event', 'manifest', 'log-checkpoint', 'signer-possession'],
       },
+      { cn: LOG_PUBLISHER_CLIENT_COMMON_NAME, purposes: ['log-checkpoint'] },
       { cn: ARCHIVER_CLIENT_COMMON_NAME, purposes: ['archive-day'] },
       { cn: AUDITOR_CLIENT_COMMON_NAME, purposes: ['audit-report'] },
     ]),

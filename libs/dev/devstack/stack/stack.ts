@@ -155,6 +155,7 @@ export class Stack {
       management: ports.signingProxyManagement,
       env: signingProxyEnvironment({
         origin: options.origin,
+        shards: options.shards,
         port: ports.signingProxy,
         management: ports.signingProxyManagement,
         identities,

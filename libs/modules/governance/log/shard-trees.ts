@@ -1,4 +1,4 @@
-import { inclusionPath, nodeHash, type Subtree, treeRoot } from '#evidence';
+import { consistencyPath, inclusionPath, nodeHash, type Subtree, treeRoot } from '#evidence';
 
 /** Number of leaves in a tile: only the hash of the subtree over each 256 leaves is kept, theirs are read again. */
 const TILE = 256;
@@ -32,6 +32,11 @@ export class ShardTrees {
     const paths: Uint8Array[][] = [];
     for (const index of indexes) paths.push(await inclusionPath(subtree, index, size));
     return { root, paths };
+  }
+
+  /** Proof that the tree of a size continues the one of an earlier size. */
+  async consistency(shard: number, from: number, size: number): Promise<Uint8Array[]> {
+    return consistencyPath(this.subtree(shard, await this.grown(shard, size), size), from, size);
   }
 
   /** Extends the kept tiles, one caller at a time: waiting callers find them ready. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
-import { leafHash, nodeHash, rootOf } from '#evidence';
+import { leafHash, nodeHash, rootOf, isConsistent } from '#evidence';
 import { ShardTrees } from './shard-trees';
 
 const sha256 = (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest();
@@ -38,6 +38,19 @@ describe('the tree of a shard', () => {
         expect(rootOf({ ...proof, index: size })).toBeNull();
       }),
       { numRuns: 60 },
+    );
+  });
+
+  it('continues each of its earlier sizes, as a proof shows', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 1_500 }), fc.nat(), async (size, n) => {
+        const from = 1 + (n % size);
+        const [earlier, later] = [await trees.proofs(0, from, []), await trees.proofs(0, size, [])];
+        const proof = await trees.consistency(0, from, size);
+        expect(isConsistent({ size: from, root: earlier.root }, { size, root: later.root }, proof)).toBe(true);
+        expect(isConsistent({ size: from, root: later.root }, { size, root: earlier.root }, proof)).toBe(from === size);
+      }),
+      { numRuns: 40 },
     );
   });
 

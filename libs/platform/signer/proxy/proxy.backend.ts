@@ -3,7 +3,14 @@ import { importPublicKey } from '#evidence';
 import { type TlsRenewals } from '#platform/process';
 import { purposeOfInput } from '../purpose-of-input';
 import { SignerError, reasonOf } from '../signer.error';
-import { type BackendHealth, type KeyInfo, type KeyRequest, type SigningBackend } from '../signing-backend';
+import {
+  type BackendHealth,
+  type CheckpointAuthority,
+  type KeyInfo,
+  type KeyRequest,
+  type SigningBackend,
+  type SigningHints,
+} from '../signing-backend';
 import { type SignatureRequest, SigningProxyClient, type SigningProxyTls } from '../signing-proxy.client';
 
 export interface ProxyBackendOptions extends SigningProxyTls {
@@ -37,6 +44,11 @@ export class ProxyBackend implements SigningBackend {
   readonly name = 'proxy';
   readonly maker =
     'Keys behind another signing proxy are made by its operator, or by itself (POST /v1/keys there), and named in KERNEL_SIGNING_KEYS here';
+  /** The proxy that has the key is the one that remembers what it signed. */
+  readonly checkpoints: CheckpointAuthority = {
+    signCheckpoint: async (request) => (await this.client.signCheckpoint(request)).signature,
+    checkpoints: () => this.client.lastCheckpoints(),
+  };
   private readonly held = new Map<string, HeldKey>();
   private closed = false;
 
@@ -64,13 +76,27 @@ export class ProxyBackend implements SigningBackend {
     return [...this.held.values()].map(({ info }) => info);
   }
 
-  async sign(kid: string, messages: readonly Uint8Array[]): Promise<Uint8Array[]> {
+  async sign(
+    kid: string,
+    messages: readonly Uint8Array[],
+    _signal?: AbortSignal,
+    hints?: SigningHints,
+  ): Promise<Uint8Array[]> {
     if (this.closed) throw new SignerError('closed', 'The proxy signer is closed');
     const key = this.held.get(kid);
     if (!key) throw new SignerError('unknown_key', `The proxy signer has no key ${kid}`, { kid });
     const requests = messages.map((input, index): SignatureRequest => {
       const purpose = purposeOfInput(input);
-      if (purpose !== undefined) return { purpose, kid, input, publicKey: key.publicKey };
+      const committed = hints?.committed[index];
+      if (purpose !== undefined) {
+        return {
+          purpose,
+          kid,
+          input,
+          publicKey: key.publicKey,
+          ...(purpose === 'audit-event' && committed !== undefined && { committed }),
+        };
+      }
       throw new SignerError('invalid_request', `Message ${index} is nothing that is signed for a purpose`, {
         index,
       });
