@@ -9,7 +9,7 @@ import {
   treeRoot,
   verifyEd25519,
 } from '#evidence';
-import { SIGNING_PURPOSES } from '#platform/signer';
+import { ProxyBackend, SIGNING_PURPOSES } from '#platform/signer';
 import { FileMarks } from '../marks/file-marks';
 import {
   AUDIT,
@@ -219,26 +219,29 @@ describe('checkpoints of the logs', () => {
     });
   });
 
-  it.each<[string, object]>([
-    ['without consistency', { consistency: undefined }],
-    ['with one more member', { note: 'x' }],
-    ['of a broken size', { size: 1.5 }],
-    ['of a negative size', { size: -1 }],
-    ['of a size beyond integers', { size: 2 ** 53 }],
-    ['of a size that is text', { size: '5' }],
-    ['with a root of 31 bytes', { root: base64(Buffer.alloc(31)) }],
-    ['with a root with stray bits', { root: `${'A'.repeat(42)}B=` }],
-    ['with a root in base64url', { root: `${'-'.repeat(42)}A=` }],
-    ['with 65 hashes', { consistency: { from: 1, hashes: new Array(65).fill(`${'A'.repeat(42)}A=`) } }],
-    ['with a hash that is none', { consistency: { from: 1, hashes: ['AAAA'] } }],
-    ['of shard -1', { shard: -1 }],
-    ['of shard 1024', { shard: 1_024 }],
-  ])('are not read from a request %s', async (_what, change) => {
-    expect(await post({ ...(await bodyOf({ size: 5 })), ...change })).toMatchObject({
-      status: 400,
-      body: { error: 'malformed_request' },
-    });
+  it('are not read from a request that is none', async () => {
+    const changes: [string, object][] = [
+      ['without consistency', { consistency: undefined }],
+      ['with one more member', { note: 'x' }],
+      ['of a broken size', { size: 1.5 }],
+      ['of a negative size', { size: -1 }],
+      ['of a size beyond integers', { size: 2 ** 53 }],
+      ['of a size that is text', { size: '5' }],
+      ['with a root of 31 bytes', { root: base64(Buffer.alloc(31)) }],
+      ['with a root with stray bits', { root: `${'A'.repeat(42)}B=` }],
+      ['with a root in base64url', { root: `${'-'.repeat(42)}A=` }],
+      ['with 65 hashes', { consistency: { from: 1, hashes: new Array(65).fill(`${'A'.repeat(42)}A=`) } }],
+      ['with a hash that is none', { consistency: { from: 1, hashes: ['AAAA'] } }],
+      ['of shard -1', { shard: -1 }],
+      ['of shard 1024', { shard: 1_024 }],
+    ];
+    const good = await bodyOf({ size: 5 });
+    for (const [what, change] of changes) {
+      const { status, body } = await post({ ...good, ...change });
+      expect([what, status, body.error]).toEqual([what, 400, 'malformed_request']);
+    }
     expect(await last()).toEqual([]);
+    expect((await post(good)).status).toBe(200);
   });
 
   it('are not signed as bytes, by whatever client, and the answer says where they are', async () => {
@@ -318,6 +321,91 @@ describe('checkpoints of the logs', () => {
       code: 'signing_unavailable',
     });
     await restart();
+  });
+});
+
+describe('checkpoints through a proxy in front of the one that has the keys', () => {
+  let behind: ProxyFixture;
+  let front: ProxyFixture;
+  beforeEach(async () => {
+    behind = await startProxyFixture({
+      marks: (dir) => FileMarks.open(dir),
+      clients: [
+        { cn: 'front', purposes: [...SIGNING_PURPOSES] },
+        { cn: 'kernel', purposes: [...SIGNING_PURPOSES] },
+      ],
+    });
+    const { cert, key } = await behind.as('front');
+    front = await startProxyFixture({
+      marks: (dir) => FileMarks.open(dir),
+      open: () =>
+        ProxyBackend.open({
+          url: behind.url,
+          ca: behind.ca.cert,
+          cert,
+          key,
+          origin: ORIGIN,
+          keys: [
+            { kid: AUDIT, purposes: ['audit'] },
+            { kid: CHECKPOINT, purposes: ['checkpoint'] },
+          ],
+          timeoutMs: 30_000,
+        }),
+    });
+  });
+  afterEach(async () => {
+    await front.stop();
+    await behind.stop();
+  });
+
+  const ask = async (proxy: ProxyFixture, size: number, { from = null as number | null, tree = LOG } = {}) =>
+    proxy.call({
+      path: '/v1/checkpoints',
+      body: JSON.stringify({
+        shard: 0,
+        size,
+        root: base64(await treeRoot(tree, size)),
+        consistency:
+          from === null ? null : { from, hashes: (await consistencyPath(tree, from, size)).map(base64) },
+      }),
+    });
+  const events = (from: number, to: number, committed: number) =>
+    Array.from({ length: to - from + 1 }, (_, n) => ({ ...auditItem(auditInput(from + n)), committed }));
+
+  it('are remembered behind, and its refusals are answered in front', async () => {
+    expect((await front.sign(events(1, 50, 0))).status).toBe(200);
+    expect((await ask(front, 20)).status).toBe(200);
+    const kept = [{ shard: 0, size: 20, root: base64(await treeRoot(LOG, 20)) }];
+    for (const proxy of [front, behind]) {
+      expect((await proxy.call({ method: 'GET', path: '/v1/checkpoints' })).body).toEqual({
+        checkpoints: kept,
+      });
+    }
+    const { root } = kept[0] ?? {};
+    expect(await ask(front, 20, { tree: FORK })).toMatchObject({
+      status: 409,
+      body: { error: 'checkpoint_conflict', size: 20, root },
+    });
+    expect(await ask(front, 30, { from: 20, tree: FORK })).toMatchObject({
+      status: 400,
+      body: { error: 'invalid_consistency' },
+    });
+    expect(await ask(front, 51, { from: 20 })).toMatchObject({
+      status: 409,
+      body: { error: 'beyond_committed', signed: { shard: 0, seq: 50 } },
+    });
+    expect((await ask(front, 50, { from: 20 })).status).toBe(200);
+  });
+
+  it('do not keep groups of events apart that are signed ahead of a commit', async () => {
+    // Out of order, and numbered again after a commit that failed: the proxy behind has to know what is committed.
+    for (const group of [events(51, 90, 0), events(1, 50, 0), events(91, 120, 50), events(51, 100, 50)]) {
+      expect((await front.sign(group)).status).toBe(200);
+    }
+    for (const proxy of [front, behind]) {
+      const { body } = await proxy.call({ method: 'GET', path: '/v1/marks' });
+      expect(body.marks).toEqual([{ shard: 0, seq: 50, signed: 120, window: null }]);
+    }
   });
 });
 

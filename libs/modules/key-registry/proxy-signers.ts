@@ -72,7 +72,7 @@ export class ProxyManifestSigner extends ManifestSigner {
 @Injectable()
 export class ProxyCheckpointSigner {
   constructor(
-    private readonly proxy: Pick<SigningProxyClient, 'lastCheckpoints' | 'signCheckpoint'>,
+    private readonly proxy: SigningProxyClient,
     private readonly keys: SigningKeys,
   ) {}
 

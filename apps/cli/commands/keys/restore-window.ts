@@ -18,7 +18,7 @@ const MAX_MINUTES = 60;
 export function addMarks(keys: Command): void {
   withProxyOptions(keys.command('marks'))
     .description(
-      'Shows the high-water marks of the signing proxy: positions that signed events build on, and below which it signs nothing.',
+      'Shows the high-water marks of the signing proxy: positions that signed events build on, and below which it signs nothing; and the highest position that it has signed.',
     )
     .option('--json', "print the proxy's answer as it came")
     .action(async (options: ConnectionOptions & { json?: true }) => {
@@ -30,9 +30,10 @@ export function addMarks(keys: Command): void {
       const { marks } = JSON.parse(text) as MarksAnswer;
       print(
         table(
-          marks.map(({ shard, seq, window }) => ({
+          marks.map(({ shard, seq, signed, window }) => ({
             shard: String(shard),
             mark: `${shard}:${seq}`,
+            signed: `${shard}:${signed}`,
             window:
               window === null
                 ? ''
@@ -46,12 +47,13 @@ export function addMarks(keys: Command): void {
       [
         'Lets the chain continue from a database that was restored to an older state: one batch may start below the',
         "signing proxy's mark, after the head of the restored database. What came after that head is lost and",
-        'in no chain any more, so first try ./kernel replay --from archive --to store. Takes a certificate that the',
+        'in no chain any more, so first try ./kernel replay --from archive --to store. Also lets an old chain continue',
+        'of which the proxy knows nothing, because its marks are new or lost. Takes a certificate that the',
         'proxy names as an operator (KERNEL_SIGNING_OPERATORS).',
       ].join(' '),
     )
     .requiredOption('--shard <n>', 'which shard')
-    .requiredOption('--seq <n>', 'the head of the restored database in that shard')
+    .requiredOption('--seq <n>', 'the head of the database in that shard')
     .requiredOption('--reason <text>', 'why; goes into the log of the proxy')
     .option('--minutes <n>', `how long it is open, at most ${MAX_MINUTES}`, String(DEFAULT_MINUTES))
     .action(
@@ -65,9 +67,14 @@ export function addMarks(keys: Command): void {
           reason: options.reason,
         });
         const text = await withProxy(options, (proxy) => proxy.post('/v1/restore-windows', body));
-        const { shard, seq, window } = JSON.parse(text) as Mark;
+        const { shard, seq, signed, window } = JSON.parse(text) as Mark;
+        const after = window?.seq ?? 0;
+        const although =
+          after < seq
+            ? `signed events build on ${shard}:${seq}`
+            : `nothing after ${shard}:${signed} was signed here`;
         print(
-          `One batch may start after ${shard}:${window?.seq ?? 0} until ${window?.until ?? ''}, although signed events build on ${shard}:${seq}. Go on with ./kernel mode normal.`,
+          `One batch may start after ${shard}:${after} until ${window?.until ?? ''}, although ${although}. Go on with ./kernel mode normal.`,
         );
       },
     );
