@@ -4,6 +4,7 @@ import { KERNEL_CLIENT_COMMON_NAME } from '#dev/devstack';
 import { createLogger } from '#platform/process';
 import { type BackendHealth, type KeyInfo, type SigningBackend, SoftwareBackend } from '#platform/signer';
 import { type TestStack } from '#dev/testing';
+import { FileMarks } from '../../apps/signing-proxy/marks/file-marks';
 import { startSigningProxy } from '../../apps/signing-proxy/start-signing-proxy';
 
 /** No stack of the tests has more. */
@@ -65,6 +66,8 @@ export async function startScriptedProxy(
     shards: MOST_SHARDS,
     clients: [{ cn: KERNEL_CLIENT_COMMON_NAME, purposes: ['audit-event', 'manifest'] }],
     backends: [backend],
+    // The stack's own: what is signed meanwhile is known to its proxy afterwards.
+    marks: FileMarks.open(join(stack.dir, 'signing-marks')),
     logger: createLogger({ app: 'scripted-proxy', level: 'silent' }),
     host: '127.0.0.1',
     port: Number(new URL(stack.signingProxyUrl).port),

@@ -35,9 +35,7 @@ describe('proofs of inclusion', () => {
       }
       const before = log.signed.at(-1);
       expect(consistency?.from).toBe(before?.size);
-      const continues =
-        before === undefined ||
-        isConsistent(before, checkpoint, consistency?.hashes ?? []);
+      const continues = before === undefined || isConsistent(before, checkpoint, consistency?.hashes ?? []);
       expect(continues).toBe(true);
       log.signed.push(checkpoint);
       const signature = sign(null, checkpointSigningInput(checkpoint), privateKey);

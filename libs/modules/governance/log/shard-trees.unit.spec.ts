@@ -47,8 +47,12 @@ describe('the tree of a shard', () => {
         const from = 1 + (n % size);
         const [earlier, later] = [await trees.proofs(0, from, []), await trees.proofs(0, size, [])];
         const proof = await trees.consistency(0, from, size);
-        expect(isConsistent({ size: from, root: earlier.root }, { size, root: later.root }, proof)).toBe(true);
-        expect(isConsistent({ size: from, root: later.root }, { size, root: earlier.root }, proof)).toBe(from === size);
+        expect(isConsistent({ size: from, root: earlier.root }, { size, root: later.root }, proof)).toBe(
+          true,
+        );
+        expect(isConsistent({ size: from, root: later.root }, { size, root: earlier.root }, proof)).toBe(
+          from === size,
+        );
       }),
       { numRuns: 40 },
     );
