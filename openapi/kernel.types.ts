@@ -2010,7 +2010,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description A defect; `error_id` is found in the logs. */
+        /** @description A defect (`internal_error`), or the database holds a row that this kernel did not write (`integrity`): nothing is answered from it and nothing is built on it. `error_id` is found in the logs. */
         InternalError: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];

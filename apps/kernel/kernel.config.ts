@@ -58,6 +58,16 @@ export const kernelConfig = defineConfig({
       'Most connections this process opens. Appends need one per shard, reads take what is left; more is not faster.',
     default: 10,
   },
+  KERNEL_ROW_KEY_FILE: {
+    schema: readableFile(),
+    description:
+      'The secret that authenticates rows which the kernel acts on later (stored answers, modes): a line with the base64 of 32 random bytes, the same for all kernel processes, and never in the database. While it is replaced, two lines: the first is used, both are accepted.',
+  },
+  KERNEL_TRUST_ROOT_FILE: {
+    schema: readableFile().optional(),
+    description:
+      'A signers.json with the audit keys to trust when events are read from the database; keys that these add to the chain later are trusted too. Without it the audit key that founded the chain is trusted.',
+  },
   KERNEL_API_HOST: {
     schema: text(),
     description: 'Address on which the service API listens.',

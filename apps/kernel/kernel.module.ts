@@ -24,11 +24,13 @@ import {
 import { ModesModule, ModeWatch, ReadOnlyHold, RestoredStore } from '#modules/modes';
 import { SigningModule } from '#modules/signing';
 import { BehindListener, EventSigner, ModeSource } from '#platform/event-store';
+import { readTrustRoot } from '#platform/audit-stream';
 import { KernelStoreModule } from '#platform/kernel-store';
 import { type Logger, Registry } from '#platform/process';
 import { ManifestSigner, SignerSource, SigningProxyClient } from '#platform/signer';
 import { type WebhookEndpoint } from '#platform/webhooks';
 import { type KernelConfig } from './kernel.config';
+import { readRowKey } from './row-key-file';
 
 const HOUR_MS = 60 * 60 * 1_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -90,6 +92,7 @@ export interface KernelModuleOptions {
 export class KernelModule {
   static register({ config, proxy, registry, webhooks, logger }: KernelModuleOptions): DynamicModule {
     const { origin, shards, databaseUrl } = config;
+    const roots = readTrustRoot({ trustRootFile: config.trustRootFile, isProduction: false }, origin);
     const self = { origin, now: () => new Date() };
     const modes = ModesModule.register({ logger });
     const keys = KeyRegistryModule.register({
@@ -111,6 +114,9 @@ export class KernelModule {
           },
           origin,
           shards,
+          rowKey: readRowKey(config.rowKeyFile, origin),
+          roots,
+          logger,
           limits: {
             maxQueuedRequests: config.queueLimit,
             signTimeoutMs: config.kmsTimeoutMs,

@@ -43,6 +43,7 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
     chain_mismatch: { status: 503, word: 'store_unavailable' },
     store_behind: { status: 503, title: 'The database was put back to an older state', retryAfter: 30 },
     contended: { status: 503 },
+    integrity: { status: 500, title: 'The database holds what this kernel did not write' },
     closed: STOPPING,
   }),
   problemsOf(SignerError, {
@@ -63,6 +64,7 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
     read_only: { status: 503, title: 'Read-only', retryAfter: MODE_RETRY_S },
     safe_mode: { status: 503, title: 'Safe mode', retryAfter: MODE_RETRY_S },
     being_restored: { status: 409 },
+    contended: { status: 503, word: 'overloaded' },
   }),
   problemsOf(AuditError, {
     reserved_name: MALFORMED,

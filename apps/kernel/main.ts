@@ -19,6 +19,7 @@ import { PipelineDurability } from '#platform/audit-stream';
 import { ApproverDirectory, FirstPool } from '#modules/governance';
 import { KmsRequirement, SigningKeys } from '#modules/key-registry';
 import { ModeWatch } from '#modules/modes';
+import { IntegrityAlarm } from '#platform/kernel-store';
 import { processRegistry, runApp, startManagementServer } from '#platform/process';
 import { openSigningProxyClient, SignerError } from '#platform/signer';
 import { assertGovernanceSettings, webhookEndpoints } from './governance-settings';
@@ -95,6 +96,11 @@ runApp({
           if (!ok) throw new Error(backends.map(({ name, detail }) => `${name}: ${detail}`).join('; '));
           const problem = app.get(SigningKeys, { strict: false }).problem();
           if (problem !== null) throw new Error(problem);
+        },
+        // A detail and never red: whoever forges a row must not be able to take every replica out of service with it.
+        integrity: async () => {
+          const { found, latest } = app.get(IntegrityAlarm).state;
+          return await Promise.resolve(latest === null ? undefined : { found, ...latest });
         },
         approver_pool: async () => {
           const problem = app.get(FirstPool, { strict: false }).problem();

@@ -1,5 +1,11 @@
 /** Publishes committed events to the audit stream, in order, as the elected leader of each shard. */
-import { AuditStreamError, openStreamPublisher } from '#platform/audit-stream';
+import {
+  AuditStreamError,
+  ChainEventVerifier,
+  openStreamPublisher,
+  readTrustRoot,
+} from '#platform/audit-stream';
+import { divisionOf } from '#platform/edge';
 import { EventStoreError, openAsWorker } from '#platform/event-store';
 import { runApp } from '#platform/process';
 import { outboxRelayConfig } from './outbox-relay.config';
@@ -27,6 +33,12 @@ runApp({
       databaseUrl,
       dataSource,
       publisher,
+      verifier: new ChainEventVerifier({
+        dataSource,
+        origin,
+        roots: readTrustRoot(config, origin),
+        divisionOf,
+      }),
       leaseMs: config.relayLeaseMs,
       logger,
       management: { host: config.managementHost, port: config.managementPort },

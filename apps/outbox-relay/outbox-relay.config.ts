@@ -1,4 +1,4 @@
-import { streamSettings, streamTopicSettings } from '#platform/audit-stream';
+import { streamSettings, streamTopicSettings, trustSettings } from '#platform/audit-stream';
 import { defineConfig, processSettings, wholeNumber } from '#platform/process';
 import { workerSettings } from '#platform/event-store';
 import { DEFAULT_LEASE_MS } from '#platform/postgres';
@@ -15,6 +15,7 @@ export const outboxRelayConfig = defineConfig({
   },
   ...streamSettings,
   ...streamTopicSettings,
+  ...trustSettings,
   KERNEL_RELAY_LEASE_MS: {
     schema: wholeNumber({ min: 500, max: 60_000 }),
     description:

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { assertMigrated, DEFAULT_LIMITS, EventLog } from '#platform/event-store';
+import { assertMigrated, DEFAULT_LIMITS, EventLog, type EventVerifier } from '#platform/event-store';
 import { Database, type DataSource, standForElection } from '#platform/postgres';
 import { AuditStreamError, type AuditStreamPublisher } from '#platform/audit-stream';
 import { type Logger, processRegistry, type Registry, startManagementServer } from '#platform/process';
@@ -21,6 +21,7 @@ export interface OutboxRelayOptions {
   /** The caller owns it. */
   publisher: AuditStreamPublisher;
   leaseMs: number;
+  verifier: Pick<EventVerifier, 'verify'>;
   logger: Logger;
   management: { host: string; port: number };
   registry?: Registry;
@@ -36,7 +37,7 @@ export interface RunningOutboxRelay {
 
 /** Stands for election in every shard, and publishes those of which it is the leader. */
 export async function startOutboxRelay(options: OutboxRelayOptions): Promise<RunningOutboxRelay> {
-  const { origin, shards, dataSource, publisher, logger, registry = processRegistry } = options;
+  const { origin, shards, dataSource, publisher, verifier, logger, registry = processRegistry } = options;
   const database = new Database(dataSource, DEFAULT_LIMITS.storeTimeoutMs);
   const log = new EventLog({ dataSource, shards });
   const metrics = new RelayMetrics(registry, database, shards);
@@ -76,7 +77,7 @@ export async function startOutboxRelay(options: OutboxRelayOptions): Promise<Run
               logger.warn({ shard, reason: message }, 'cannot stand for election'),
           },
         },
-        (term) => relayShard(shard, term, { origin, log, database, publisher, observer }),
+        (term) => relayShard(shard, term, { origin, log, database, publisher, verifier, observer }),
         stopping.signal,
       );
     } catch (error) {

@@ -1,4 +1,3 @@
-import { Client } from 'pg';
 import { type HttpAnswer, withStack } from '#dev/testing';
 import { type ChangedMode, type Mode } from '#openapi/kernel';
 import { ContractClient } from '../contract/contract.client';
@@ -47,16 +46,8 @@ describe('modes', () => {
   }
 
   async function unrecorded(): Promise<number> {
-    const client = new Client({ connectionString: stack().postgres.runtimeUrl });
-    await client.connect();
-    try {
-      const { rows } = await client.query<{ n: string }>(
-        'SELECT count(*) AS n FROM kernel.mode_changes WHERE recorded_at IS NULL',
-      );
-      return Number(rows[0]?.n);
-    } finally {
-      await client.end();
-    }
+    const { text } = await stack().management('/metrics');
+    return Number(/^kernel_mode_changes_unrecorded (\d+)$/m.exec(text)?.[1] ?? Number.NaN);
   }
 
   const refusal = ({ status, headers, json }: HttpAnswer) => ({

@@ -1,6 +1,7 @@
 import { type Command } from 'commander';
 import { addAuditExport } from './audit-export';
 import { addAuditHold } from './audit-hold';
+import { addAuditRepair } from './audit-repair';
 import { addAuditRun } from './audit-run';
 import { addAuditVerify } from './audit-verify';
 
@@ -10,4 +11,5 @@ export function addAudit(program: Command): void {
   addAuditExport(audit);
   addAuditHold(audit);
   addAuditRun(audit);
+  addAuditRepair(audit);
 }

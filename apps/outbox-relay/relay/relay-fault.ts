@@ -8,9 +8,9 @@ export class RelayFault extends Error {
   constructor(
     /**
      * `gap`: the next event is missing; `link`: it does not continue the last one; `fork`: the event that was published
-     * last is a different one in the store now, or missing.
+     * last is a different one in the store now, or missing; `integrity`: the next row is no event of this kernel.
      */
-    readonly kind: 'gap' | 'link' | 'fork',
+    readonly kind: 'gap' | 'link' | 'fork' | 'integrity',
     readonly shard: number,
     readonly seq: number,
     message: string,

@@ -1,6 +1,12 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { Client } from 'pg';
-import { EventLog, EventStore, migrate, openEventStoreDataSource } from '#platform/event-store';
+import {
+  EventLog,
+  EventStore,
+  type EventVerifier,
+  migrate,
+  openEventStoreDataSource,
+} from '#platform/event-store';
 import { Database, type DataSource } from '#platform/postgres';
 import { AuditStreamError, type AuditStreamPublisher, type PublishedEvent } from '#platform/audit-stream';
 import { createLogger, Registry } from '#platform/process';
@@ -50,6 +56,14 @@ class RecordingStream implements AuditStreamPublisher {
     return this.records.map(({ seq }) => seq);
   }
 }
+
+/** Knows one key; the real one is ChainEventVerifier. */
+const GENUINE: Pick<EventVerifier, 'verify'> = {
+  verify: async (events) =>
+    await Promise.resolve(
+      events.every(({ event }) => event.signerKid === 'key-1') ? null : 'its key is not known',
+    ),
+};
 
 describe('the outbox relay', () => {
   const postgres = withPostgres();
@@ -142,6 +156,7 @@ describe('the outbox relay', () => {
         log,
         database: new Database(reading, 4_000),
         publisher,
+        verifier: GENUINE,
         observer: {
           onPublished: () => undefined,
           onRetry: (_, what, { message }) => retries.push(`${what}: ${message}`),
@@ -160,6 +175,7 @@ describe('the outbox relay', () => {
       databaseUrl: database.workerUrl,
       dataSource: reading,
       publisher,
+      verifier: GENUINE,
       leaseMs,
       logger: createLogger({ app: 'relay', level: 'silent' }),
       management: { host: '127.0.0.1', port: 0 },
@@ -287,6 +303,16 @@ describe('the outbox relay', () => {
            '"prevHash":"[0-9a-f]{8}', '"prevHash":"00000000'), 'UTF8') WHERE seq = 3`,
       ],
       /Event 3 of shard 0 .* continues 00000000/,
+    ],
+    [
+      'integrity',
+      'a row that is no event of this kernel',
+      [
+        'ALTER TABLE kernel.events DISABLE TRIGGER USER',
+        `UPDATE kernel.events SET canonical = convert_to(replace(convert_from(canonical, 'UTF8'),
+           '"signerKid":"key-1"', '"signerKid":"key-2"'), 'UTF8') WHERE seq = 2`,
+      ],
+      /after event 0 the store holds a row that is no event of this kernel/,
     ],
     [
       'fork',

@@ -1,5 +1,5 @@
 import { type AuditStreamPublisher } from '#platform/audit-stream';
-import { type EventLog, type StoredEvent } from '#platform/event-store';
+import { type EventLog, type EventVerifier, type StoredEvent } from '#platform/event-store';
 import { type Database, type Term } from '#platform/postgres';
 import { GrowingPause } from '#platform/resilience';
 import { genesisHash } from '#evidence';
@@ -16,6 +16,8 @@ export interface ShardRelayOptions {
   log: EventLog;
   database: Database;
   publisher: AuditStreamPublisher;
+  /** What is in a topic cannot be taken back: nothing is published that is not the kernel's. */
+  verifier: Pick<EventVerifier, 'verify'>;
   observer: RelayObserver;
 }
 
@@ -33,7 +35,7 @@ export interface RelayObserver {
  * Resolves when the term is over. @throws RelayFault
  */
 export async function relayShard(shard: number, term: Term, options: ShardRelayOptions): Promise<void> {
-  const { origin, log, database, publisher, observer } = options;
+  const { origin, log, database, publisher, verifier, observer } = options;
   const { signal } = term;
   const stored = new RelayCursor(database, shard, term.epoch, genesisHash(origin, shard));
   const attempt = <T>(what: 'publish' | 'cursor' | 'read', work: () => Promise<T>): Promise<T> =>
@@ -47,6 +49,7 @@ export async function relayShard(shard: number, term: Term, options: ShardRelayO
       // A new tail after each failure: what was read but not published is read again.
       for await (const page of log.tail(shard, { afterSeq: cursor.seq, signal })) {
         for (const batch of batches(page)) {
+          await attempt('read', () => assertGenuine(shard, cursor, batch, verifier));
           const next = continued(shard, cursor, batch);
           // Asked last: a freeze can still delay a batch between here and the stream, and consumers skip it then.
           if (!term.holds()) return;
@@ -63,6 +66,23 @@ export async function relayShard(shard: number, term: Term, options: ShardRelayO
   } catch (error) {
     if (error instanceof RelayFault || !signal.aborted) throw error;
   }
+}
+
+/** @throws RelayFault for rows that someone else wrote into the log */
+async function assertGenuine(
+  shard: number,
+  { seq }: Cursor,
+  batch: readonly StoredEvent[],
+  verifier: Pick<EventVerifier, 'verify'>,
+): Promise<void> {
+  const wrong = await verifier.verify(batch);
+  if (wrong === null) return;
+  throw new RelayFault(
+    'integrity',
+    shard,
+    seq + 1,
+    `Shard ${shard}: after event ${seq} the store holds a row that is no event of this kernel: ${wrong}. Nothing of it is published; see runbooks/integrity-alarm.md.`,
+  );
 }
 
 /** A database that was restored from an old backup may have diverged since: publishing more would fork the stream. */

@@ -1,6 +1,8 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
-import { Candidate } from '#platform/postgres';
+import { RowKey } from '#platform/event-store';
+import { IntegrityAlarm } from '#platform/kernel-store';
+import { Candidate, Database } from '#platform/postgres';
 import { type DeliveryOptions, WebhookDelivery, WebhookOutbox } from '#platform/webhooks';
 import { ApproverDirectory } from './approver-directory';
 import { BeginRegistrationHandler, RegisterCredentialHandler } from './register-credential.handler';
@@ -59,7 +61,12 @@ export class GovernanceModule {
         UpgradeMetrics,
         NotificationMetrics,
         ChallengeStore,
-        WebhookOutbox,
+        {
+          provide: WebhookOutbox,
+          useFactory: (database: Database, rowKey: RowKey, alarm: IntegrityAlarm) =>
+            new WebhookOutbox(database, rowKey, (fault) => alarm.raise(fault)),
+          inject: [Database, RowKey, IntegrityAlarm],
+        },
         {
           provide: WebhookDelivery,
           useFactory: (outbox: WebhookOutbox, observer: NotificationMetrics) =>

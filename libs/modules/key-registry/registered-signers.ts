@@ -7,7 +7,7 @@ import {
   registeredSigners,
   type SignerEntry,
 } from '#evidence';
-import { EventStore, eventsOfTypes } from '#platform/event-store';
+import { EventStore } from '#platform/event-store';
 import { KeyRegistryOptions } from './key-registry.options';
 
 /** Largest age of the answer; another replica's registration is seen after this time at the latest. */
@@ -48,7 +48,7 @@ export class RegisteredSigners {
   }
 
   private async load(): Promise<Registry> {
-    const events = (await eventsOfTypes(this.store, REGISTRY_TYPES)).map(({ event }) => event);
+    const events = (await this.store.genuineOfTypes(REGISTRY_TYPES)).map(({ event }) => event);
     events.sort((a, b) => a.ts.localeCompare(b.ts) || a.shard - b.shard || a.seq - b.seq);
     const versions = new Map<string, number>();
     for (const { stream, streamVersion } of events) {

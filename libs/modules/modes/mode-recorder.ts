@@ -1,15 +1,33 @@
 import { Injectable } from '@nestjs/common';
-import { EventStore, EventStoreError } from '#platform/event-store';
-import { type ModeChange } from './domain/kernel-mode';
-import { ModeStore } from './mode-store';
+import { type Actor, type JsonObject } from '#evidence';
+import { EventStore, EventStoreError, KERNEL_ACTOR } from '#platform/event-store';
+import { KERNEL_MODES, type KernelMode } from './domain/kernel-mode';
+import { type Repair, type Restore, ModeStore } from './mode-store';
 import { ModeWatch } from './mode-watch';
 
 /** Delay after a failure (mostly: nothing can be signed now). */
 const RETRY_MS = 1_000;
+const MODE_STREAM = 'mode/kernel';
+const STORE_STREAM = 'kernel/store';
+/** Events of the mode that are read at a time to find the latest change; the others are of restores. */
+const PAGE = 20;
+/** A connection as the schema's owner: who held it is what they say, in `statedBy`. */
+const REPAIR: Actor = { id: 'repair', kind: 'system', roles: [] };
+const REPLAY: Actor = { id: 'replay', kind: 'system', roles: [] };
+
+/** An event of a change, or of what the schema's owner did: it has its id before it is recorded. */
+interface Record {
+  readonly id: string;
+  readonly stream: string;
+  readonly type: string;
+  readonly payload: JsonObject;
+  readonly actor: Actor;
+}
 
 /**
  * Records every change of the mode in the chain, in order and exactly once: as soon as it happens, or as soon as
- * signing is possible again. Every kernel process tries; the id of the event decides which was first.
+ * signing is possible again. Every kernel process tries; the id of the event decides which was first. The chain says
+ * what is recorded, and only rows that a kernel authenticated, or that only the schema's owner can write, become events.
  */
 @Injectable()
 export class ModeRecorder {
@@ -17,6 +35,9 @@ export class ModeRecorder {
   private again = false;
   private retry: NodeJS.Timeout | undefined;
   private stopped = false;
+  /** Version of the latest change that is in the chain; undefined: it has to be read. */
+  private recordedUpTo: number | undefined;
+  private readonly recorded = new Set<string>();
   /** Number of changes that are not in the chain yet, as known to this process. */
   unrecorded = 0;
 
@@ -25,6 +46,22 @@ export class ModeRecorder {
     private readonly events: EventStore,
     private readonly watch: ModeWatch,
   ) {}
+
+  /**
+   * Reads the latest change that the chain records: a database that is older than the chain, or was made to look so,
+   * must not loosen the mode. Safe-mode when these events cannot be trusted.
+   */
+  async readChain(): Promise<void> {
+    try {
+      const latest = await this.latestInChain();
+      this.modes.noteChain(latest);
+      this.recordedUpTo = latest?.version ?? 0;
+    } catch (error) {
+      if (!(error instanceof EventStoreError) || error.code !== 'integrity') throw error;
+      this.modes.noteChain({ version: Number.MAX_SAFE_INTEGER, to: 'safe-mode' });
+      this.recordedUpTo = undefined;
+    }
+  }
 
   /** Settles when the pending changes are recorded, or could not be for now. */
   async record(): Promise<void> {
@@ -50,34 +87,107 @@ export class ModeRecorder {
   }
 
   private async recordAll(): Promise<void> {
-    const changes = await this.modes.unrecorded();
-    this.unrecorded = changes.length;
+    const { state, latest } = this.watch.known;
     // An event appended to a store that is being rebuilt would begin a second chain.
-    if (changes.length === 0 || this.watch.current.restoring) return;
-    for (const change of changes) {
-      await this.append(change);
-      await this.modes.recorded(change.eventId);
+    if (state.restoring) {
+      this.recordedUpTo = undefined;
+      return;
+    }
+    if (this.recordedUpTo === undefined) {
+      await this.readChain();
+      await this.watch.look();
+    }
+    if (latest !== null && latest.version > (this.recordedUpTo ?? 0)) await this.recordChanges();
+    const { restores, repairs } = await this.modes.ownerStatements();
+    for (const restore of restores) await this.recordRestore(restore);
+    for (const repair of repairs) await this.append(recordOf(repair));
+    await this.leaveSafeMode(restores);
+  }
+
+  private async recordChanges(): Promise<void> {
+    const changes = await this.modes.changesAfter(this.recordedUpTo ?? 0);
+    this.unrecorded = changes.length;
+    for (const { version, eventId: id, from, to, reason, actor, changedAt } of changes) {
+      const payload = { change: version, from, to, reason, changedAt };
+      await this.append({ id, stream: MODE_STREAM, type: 'mode.changed', payload, actor });
+      this.recordedUpTo = version;
       this.unrecorded--;
     }
   }
 
-  private async append({ eventId, from, to, reason, actor, changedAt }: ModeChange): Promise<void> {
+  /** Records the beginning and the end of a restore, where they changed the mode. */
+  private async recordRestore({
+    begin_id,
+    reason,
+    began_ms,
+    end_id,
+    end_reason,
+    ended_ms,
+  }: Restore): Promise<void> {
+    if (this.recorded.has(end_id ?? begin_id)) return;
+    const changes = await this.modes.changesAfter(0);
+    const before = (ms: number): KernelMode =>
+      changes.findLast(({ changedAt }) => Date.parse(changedAt) <= ms)?.to ?? 'normal';
+    const record = (id: string, from: KernelMode, to: KernelMode, why: string, ms: number): Record => ({
+      id,
+      stream: MODE_STREAM,
+      type: 'mode.changed',
+      payload: { change: null, from, to, reason: why, changedAt: new Date(ms).toISOString() },
+      actor: REPLAY,
+    });
+    const from = before(began_ms);
+    if (from !== 'safe-mode') await this.append(record(begin_id, from, 'safe-mode', reason, began_ms));
+    if (end_id === null || ended_ms === null) return;
+    const to = before(ended_ms);
+    if (to !== 'safe-mode') await this.append(record(end_id, 'safe-mode', to, end_reason ?? '', ended_ms));
+    this.recorded.add(end_id);
+  }
+
+  /** Ends the safe-mode that the kernel entered because events were missing, when a restore has brought them back. */
+  private async leaveSafeMode(restores: readonly Restore[]): Promise<void> {
+    const { latest } = this.watch.known;
+    if (latest?.to !== 'safe-mode' || latest.actor.kind !== 'system' || latest.actor.id !== KERNEL_ACTOR.id)
+      return;
+    const restore = restores.find(
+      ({ end_id, after_change }) => end_id !== null && after_change === latest.eventId,
+    );
+    if (restore === undefined) return;
+    await this.modes.change(latest.from, restore.end_reason ?? 'The store was restored.', REPLAY);
+    await this.watch.look();
+    this.again = true;
+  }
+
+  private async append({ id, stream, type, payload, actor }: Record): Promise<void> {
+    if (this.recorded.has(id)) return;
     try {
       await this.events.append({
         actor,
         whateverTheMode: true,
-        writes: [
-          {
-            stream: 'mode/kernel',
-            expectedVersion: 'any',
-            events: [{ id: eventId, type: 'mode.changed', payload: { from, to, reason, changedAt } }],
-          },
-        ],
+        writes: [{ stream, expectedVersion: 'any', events: [{ id, type, payload }] }],
       });
     } catch (error) {
-      if (error instanceof EventStoreError && error.code === 'duplicate_event_id') return;
-      throw error;
+      if (!(error instanceof EventStoreError && error.code === 'duplicate_event_id')) throw error;
     }
+    this.recorded.add(id);
+  }
+
+  private async latestInChain(): Promise<{ version: number; to: KernelMode } | null> {
+    let cursor: string | undefined;
+    do {
+      const page = await this.events.query({
+        stream: MODE_STREAM,
+        order: 'newest',
+        limit: PAGE,
+        ...(cursor !== undefined && { cursor }),
+      });
+      for (const { event } of page.events) {
+        const { change, to } = event.payload;
+        const mode = KERNEL_MODES.find((one) => one === to);
+        if (typeof change === 'number' && mode !== undefined) return { version: change, to: mode };
+      }
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor !== undefined);
+    return null;
   }
 
   async close(): Promise<void> {
@@ -85,4 +195,31 @@ export class ModeRecorder {
     clearTimeout(this.retry);
     await this.running;
   }
+}
+
+function recordOf({
+  event_id,
+  shard,
+  from_seq,
+  to_seq,
+  removed,
+  reason,
+  actor,
+  repaired_ms,
+}: Repair): Record {
+  return {
+    id: event_id,
+    stream: STORE_STREAM,
+    type: 'store.repaired',
+    payload: {
+      shard,
+      fromSeq: from_seq,
+      toSeq: to_seq,
+      removed,
+      reason,
+      statedBy: actor,
+      repairedAt: new Date(repaired_ms).toISOString(),
+    },
+    actor: REPAIR,
+  };
 }

@@ -1,52 +1,155 @@
 import { Injectable } from '@nestjs/common';
-import { type Actor } from '#evidence';
-import { newEventId } from '#platform/event-store';
+import { type Actor, canonicalize, type JsonObject } from '#evidence';
+import { KERNEL_ACTOR, newEventId, RowKey } from '#platform/event-store';
 import { Database } from '#platform/postgres';
 import { type KernelMode, type ModeChange, type ModeState } from './domain/kernel-mode';
+import { modeInForce } from './domain/mode-in-force';
 import { ModeError } from './domain/mode.error';
 
+/** The copy, and the changes from the newest on. */
 const READ = {
   name: 'mode_read',
-  text: 'SELECT mode, restoring, reason, actor, since FROM kernel.mode',
+  text: `SELECT m.mode, m.restoring, m.reason, m.actor, m.since, m.version AS "copyVersion",
+      (SELECT coalesce(json_agg(c), '[]') FROM (
+         SELECT version, event_id, from_mode, to_mode, reason, actor,
+           (extract(epoch FROM changed_at) * 1000)::bigint AS changed_ms, encode(mac, 'hex') AS mac
+         FROM kernel.mode_changes ORDER BY version DESC, event_id LIMIT $1) c) AS changes
+    FROM kernel.mode m`,
 };
 
-/** Row lock first, so that the second of two simultaneous changes sees the first. */
+/** The copy's row orders simultaneous changes: the second finds another version than it read. */
 const CHANGE = {
   name: 'mode_change',
-  text: `WITH old AS MATERIALIZED (SELECT mode, restoring FROM kernel.mode FOR UPDATE),
-    changed AS (
-      UPDATE kernel.mode m SET mode = $1, reason = $2, actor = $3::jsonb, since = clock_timestamp()
-      FROM old WHERE NOT old.restoring AND old.mode <> $1
-      RETURNING m.since),
+  text: `WITH changed AS (
+      UPDATE kernel.mode SET mode = $3, reason = $4, actor = $5::jsonb, since = $6, version = $1
+      WHERE NOT restoring AND version = $9
+      RETURNING true),
     noted AS (
-      INSERT INTO kernel.mode_changes (event_id, from_mode, to_mode, reason, actor, changed_at)
-      SELECT $4::uuid, old.mode, $1, $2, $3::jsonb, changed.since FROM old, changed
+      INSERT INTO kernel.mode_changes (version, event_id, from_mode, to_mode, reason, actor, changed_at, mac)
+      SELECT $1, $7::uuid, $2, $3, $4, $5::jsonb, $6, $8 FROM changed
       RETURNING event_id)
-    SELECT old.restoring, (SELECT event_id FROM noted) AS "eventId",
-      (SELECT pg_notify('kernel_mode', $1) FROM noted)::text AS told
-    FROM old`,
+    SELECT (SELECT pg_notify('kernel_mode', $3) FROM noted)::text AS told FROM noted`,
 };
 
-const UNRECORDED = {
-  name: 'mode_unrecorded',
-  text: `SELECT event_id AS "eventId", from_mode AS "from", to_mode AS "to", reason, actor, changed_at AS "changedAt"
-    FROM kernel.mode_changes WHERE recorded_at IS NULL ORDER BY n LIMIT 100`,
+const AFTER = {
+  name: 'mode_changes_after',
+  text: `SELECT version, event_id, from_mode, to_mode, reason, actor,
+      (extract(epoch FROM changed_at) * 1000)::bigint AS changed_ms, encode(mac, 'hex') AS mac
+    FROM kernel.mode_changes WHERE (version, event_id) > ($1, $2::uuid) ORDER BY version, event_id LIMIT $3`,
 };
 
-const RECORDED = {
-  name: 'mode_recorded',
-  text: 'UPDATE kernel.mode_changes SET recorded_at = clock_timestamp() WHERE event_id = $1 AND recorded_at IS NULL',
+const STATEMENTS_OF_OWNER = {
+  name: 'mode_owner_statements',
+  text: `SELECT
+      (SELECT coalesce(json_agg(r ORDER BY r.n), '[]') FROM (
+         SELECT n, begin_id, reason, (extract(epoch FROM began_at) * 1000)::bigint AS began_ms, end_id, end_reason,
+           (extract(epoch FROM ended_at) * 1000)::bigint AS ended_ms, after_change
+         FROM kernel.restores ORDER BY n DESC LIMIT $1) r) AS restores,
+      (SELECT coalesce(json_agg(p ORDER BY p.n), '[]') FROM (
+         SELECT n, event_id, shard, from_seq, to_seq, removed, reason, actor,
+           (extract(epoch FROM repaired_at) * 1000)::bigint AS repaired_ms
+         FROM kernel.repairs ORDER BY n DESC LIMIT $1) p) AS repairs`,
 };
 
-/** The mode as all kernel processes share it: one row in PostgreSQL. */
+interface ChangeRow {
+  version: number | string;
+  event_id: string;
+  from_mode: KernelMode;
+  to_mode: KernelMode;
+  reason: string;
+  actor: Actor;
+  changed_ms: number | string;
+  mac: string;
+}
+
+/** A restore of the store, as the schema's owner noted it. */
+export interface Restore {
+  readonly begin_id: string;
+  readonly reason: string;
+  readonly began_ms: number;
+  readonly end_id: string | null;
+  readonly end_reason: string | null;
+  readonly ended_ms: number | null;
+  /** The latest change of the mode when it ended. */
+  readonly after_change: string | null;
+}
+
+/** Rows that were removed from the event log because they were no events of this kernel. */
+export interface Repair {
+  readonly event_id: string;
+  readonly shard: number;
+  readonly from_seq: number;
+  readonly to_seq: number;
+  readonly removed: JsonObject;
+  readonly reason: string;
+  readonly actor: string;
+  readonly repaired_ms: number;
+}
+
+export interface ModeReading {
+  readonly state: ModeState;
+  /** The latest authenticated change. */
+  readonly latest: ModeChange | null;
+  readonly version: number;
+  readonly copyVersion: string;
+  readonly problems: readonly string[];
+}
+
+const PAGE = 20;
+/** Rows searched for an authentic one; more forged ones than this hide what came before. */
+const MOST_ROWS = 1_000;
+const ATTEMPTS = 5;
+const NO_EVENT = '00000000-0000-0000-0000-000000000000';
+const INITIAL_REASON = 'The database was set up.';
+/** Restores and repairs are a handful in the life of a database. */
+const OWNER_STATEMENTS = 50;
+
+/**
+ * The mode as all kernel processes share it. The database orders the changes; that each was made by a kernel is seen
+ * from its MAC.
+ */
 @Injectable()
 export class ModeStore {
-  constructor(readonly database: Database) {}
+  private known: { version: number; to: KernelMode } | null = null;
+  private chain: { version: number; to: KernelMode } | null = null;
 
-  async read(): Promise<ModeState> {
-    const [row] = await this.database.query<ModeState & { since: Date & string }>(READ, []);
-    if (row === undefined) throw new Error('kernel.mode is empty; restore its row.');
-    return { ...row, since: row.since.toISOString() };
+  constructor(
+    readonly database: Database,
+    private readonly rowKey: RowKey,
+  ) {}
+
+  /** Takes in the latest change that the chain records. */
+  noteChain(latest: { version: number; to: KernelMode } | null): void {
+    this.chain = latest;
+  }
+
+  async read(): Promise<ModeReading> {
+    let page: number = PAGE;
+    for (;;) {
+      const [row] = await this.database.query<
+        ModeState & { since: Date & string; copyVersion: string; changes: ChangeRow[] }
+      >(READ, [page]);
+      if (row === undefined) throw new Error('kernel.mode is empty; restore its row.');
+      const { copyVersion, changes, restoring, since } = row;
+      const authentic = changes.map((change) => this.authenticated(change));
+      const latest = authentic.find((change) => change !== null) ?? null;
+      if (latest === null && changes.length === page && page < MOST_ROWS) {
+        page = MOST_ROWS;
+        continue;
+      }
+      const forged = authentic.filter((change) => change === null).length;
+      const hidden = changes.length === page;
+      const facts = { copy: row.mode, latest, forged, hidden, chain: this.chain, known: this.known };
+      // While the store is restored the owner's word holds, which only tightens.
+      const verdict = restoring
+        ? { ...modeInForce({ ...facts, copy: latest?.to ?? 'normal' }), mode: 'safe-mode' as const }
+        : modeInForce(facts);
+      if (latest !== null && latest.version >= (this.known?.version ?? 0)) this.known = latest;
+      const state = restoring
+        ? { mode: row.mode, restoring, reason: row.reason, actor: row.actor, since: since.toISOString() }
+        : stateOf(verdict.mode, latest, verdict.problems, since.toISOString());
+      return { state, latest, version: verdict.version, copyVersion, problems: verdict.problems };
+    }
   }
 
   /**
@@ -55,28 +158,105 @@ export class ModeStore {
    * @throws ModeError `being_restored`
    */
   async change(to: KernelMode, reason: string, actor: Actor): Promise<string | null> {
-    const [row] = await this.database.query<{ restoring: boolean; eventId: string | null }>(CHANGE, [
-      to,
-      reason,
-      JSON.stringify(actor),
-      newEventId(),
-    ]);
-    if (row?.restoring === true) {
-      throw new ModeError(
-        'being_restored',
-        'The store is being rebuilt from the archive; ./kernel replay ends the mode when it has verified the rebuilt head.',
-      );
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const { state, version, copyVersion, problems } = await this.read();
+      if (state.restoring) {
+        throw new ModeError(
+          'being_restored',
+          'The store is being rebuilt from the archive; ./kernel replay ends the mode when it has verified the rebuilt head.',
+        );
+      }
+      if (state.mode === to && problems.length === 0) return null;
+      const change: ModeChange = {
+        version: version + 1,
+        eventId: newEventId(),
+        from: state.mode,
+        to,
+        reason,
+        actor,
+        changedAt: new Date().toISOString(),
+      };
+      const done = await this.database.query(CHANGE, [
+        change.version,
+        change.from,
+        to,
+        reason,
+        JSON.stringify(actor),
+        change.changedAt,
+        change.eventId,
+        this.rowKey.mac('mode_changes', columnsOf(change)),
+        copyVersion,
+      ]);
+      if (done.length > 0) return change.eventId;
     }
-    return row?.eventId ?? null;
+    throw new ModeError(
+      'contended',
+      'Others keep changing the mode at the same time; look at it and try again.',
+    );
   }
 
-  /** Oldest first, at most 100. */
-  async unrecorded(): Promise<ModeChange[]> {
-    const rows = await this.database.query<ModeChange & { changedAt: Date & string }>(UNRECORDED, []);
-    return rows.map((row) => ({ ...row, changedAt: row.changedAt.toISOString() }));
+  /** Authenticated changes after a version, oldest first. */
+  async changesAfter(version: number): Promise<ModeChange[]> {
+    const changes: ModeChange[] = [];
+    let [after, id]: [number | string, string] = [version + 1, NO_EVENT];
+    for (let read = 0; read < MOST_ROWS; read += PAGE) {
+      const rows: ChangeRow[] = await this.database.query<ChangeRow>(AFTER, [after, id, PAGE]);
+      for (const row of rows) {
+        const change = this.authenticated(row);
+        if (change !== null) changes.push(change);
+      }
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < PAGE) break;
+      [after, id] = [last.version, last.event_id];
+    }
+    return changes;
   }
 
-  async recorded(eventId: string): Promise<void> {
-    await this.database.query(RECORDED, [eventId]);
+  /** What the schema's owner stated: only that role can write these tables. Oldest first. */
+  async ownerStatements(): Promise<{ restores: readonly Restore[]; repairs: readonly Repair[] }> {
+    const [row] = await this.database.query<{ restores: Restore[]; repairs: Repair[] }>(STATEMENTS_OF_OWNER, [
+      OWNER_STATEMENTS,
+    ]);
+    return row ?? { restores: [], repairs: [] };
   }
+
+  private authenticated(row: ChangeRow): ModeChange | null {
+    const change: ModeChange = {
+      version: Number(row.version),
+      eventId: row.event_id,
+      from: row.from_mode,
+      to: row.to_mode,
+      reason: row.reason,
+      actor: row.actor,
+      changedAt: new Date(Number(row.changed_ms)).toISOString(),
+    };
+    const mac = Buffer.from(row.mac, 'hex');
+    return Number.isSafeInteger(change.version) &&
+      this.rowKey.verifies('mode_changes', columnsOf(change), mac)
+      ? change
+      : null;
+  }
+}
+
+function columnsOf({ version, eventId, from, to, reason, actor, changedAt }: ModeChange) {
+  return [version, eventId, from, to, reason, canonicalize({ ...actor }), Date.parse(changedAt)];
+}
+
+function stateOf(
+  mode: KernelMode,
+  latest: ModeChange | null,
+  problems: readonly string[],
+  since: string,
+): ModeState {
+  if (latest !== null && latest.to === mode) {
+    const { reason, actor, changedAt } = latest;
+    return { mode, restoring: false, reason, actor, since: changedAt };
+  }
+  const reason =
+    mode === 'normal'
+      ? INITIAL_REASON
+      : problems.length > 0
+        ? problems.join(' ')
+        : 'The chain records a later change of the mode than the database has.';
+  return { mode, restoring: false, reason, actor: KERNEL_ACTOR, since };
 }

@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
+import { IntegrityAlarm } from '#platform/kernel-store';
 import { ChannelListener } from '#platform/postgres';
 import { type ModeState } from './domain/kernel-mode';
 import { ModeError } from './domain/mode.error';
-import { ModeStore } from './mode-store';
+import { type ModeReading, ModeStore } from './mode-store';
 
 /** Interval of looking up the mode, in case a notification gets lost. */
 const POLL_MS = 1_000;
@@ -13,14 +14,17 @@ const POLL_MS = 1_000;
  */
 @Injectable()
 export class ModeWatch {
-  private state: ModeState | undefined;
+  private reading: ModeReading | undefined;
   private timer: NodeJS.Timeout | undefined;
   private looking: Promise<void> | undefined;
   private lookAgain = false;
   private readonly listener: ChannelListener;
   private readonly listeners: ((state: ModeState) => void)[] = [];
 
-  constructor(private readonly store: ModeStore) {
+  constructor(
+    private readonly store: ModeStore,
+    private readonly alarm: IntegrityAlarm,
+  ) {
     const look = (): void => void this.look().catch(() => undefined);
     this.listener = new ChannelListener(store.database, ['kernel_mode'], look, look);
   }
@@ -34,8 +38,13 @@ export class ModeWatch {
   }
 
   get current(): ModeState {
-    if (this.state === undefined) throw new TypeError('The mode is not known before ModeWatch.start().');
-    return this.state;
+    return this.known.state;
+  }
+
+  /** The mode with what it rests on. */
+  get known(): ModeReading {
+    if (this.reading === undefined) throw new TypeError('The mode is not known before ModeWatch.start().');
+    return this.reading;
   }
 
   /** Called with the mode whenever it has been looked up. */
@@ -68,9 +77,10 @@ export class ModeWatch {
       try {
         while (this.lookAgain) {
           this.lookAgain = false;
-          const state = await this.store.read();
-          this.state = state;
-          for (const listener of this.listeners) listener(state);
+          const reading = await this.store.read();
+          this.reading = reading;
+          for (const message of reading.problems) this.alarm.raise({ where: 'mode', message });
+          for (const listener of this.listeners) listener(reading.state);
         }
       } finally {
         this.looking = undefined;

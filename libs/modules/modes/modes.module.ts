@@ -47,6 +47,7 @@ export class ModesModule implements OnModuleInit, OnModuleDestroy {
 
   /** Runs before the first keys register themselves, which some modes forbid. */
   async onModuleInit(): Promise<void> {
+    await this.recorder.readChain();
     await this.watch.start();
     this.watch.onLook(() => void this.recorder.record());
     void this.recorder.record();

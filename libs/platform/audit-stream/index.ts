@@ -15,6 +15,7 @@ export { IntegrityFault, type ShardHandler, type VerifiedEvent } from './shard-h
 export { followerSettings, runFollower } from './follower/run-follower';
 export { type FollowedStream, type RunningFollower, startFollower } from './follower/start-follower';
 export { ChainFollower, type StoredHashes } from './chain/chain-follower';
+export { ChainEventVerifier } from './chain/chain-event-verifier';
 export { registryEventsOf } from './chain/registry-events';
 export { readTrustRoot, trustSettings } from './chain/trust-root';
 export { TrustedKeys } from './chain/trusted-keys';

@@ -17,6 +17,8 @@ import { CodedError } from '#evidence';
  * - `store_behind`: the signer has signed events that build on a later position than the store has; `details` has `head`
  *   and `mark`. The database was restored to an older state, and continuing from it would fork the chain
  * - `contended`: others kept deciding about the same thing, or too many wait for it; try again later
+ * - `integrity`: a row of the database is not what this kernel wrote: forged, or damaged. Nothing is answered from it
+ *   or built on it; `details.where` says of which kind it is
  * - `closed`: the store is shutting down
  */
 export type EventStoreErrorCode =
@@ -34,6 +36,7 @@ export type EventStoreErrorCode =
   | 'chain_mismatch'
   | 'store_behind'
   | 'contended'
+  | 'integrity'
   | 'closed';
 
 export class EventStoreError extends CodedError<EventStoreErrorCode> {}

@@ -1,4 +1,5 @@
 import { type DataSource } from 'typeorm';
+import { type AuditEvent, genesisHash } from '#evidence';
 import { checkAnswerKey, prepareAppend } from './append/append-request';
 import { type HeadPosition } from './append/append-state.sql';
 import { type PendingAppend } from './append/pending-append';
@@ -21,10 +22,14 @@ import {
 } from './event-store.types';
 import { type AnswerRecord, IdempotencyStore, type RecordedAnswer } from './idempotency/idempotency-store';
 import { DEFAULT_LIMITS, type EventStoreLimits, RECENT_HEAD_MS } from './limits';
+import { CheckedReads, type EventVerifier, type Expected } from './integrity/checked-reads';
+import { integrityError, type RowFault } from './integrity/row-fault';
+import { RowKey } from './integrity/row-key';
 import { assertMigrated } from './schema/assert-migrated';
 import { Database, PostgresError } from '#platform/postgres';
 import { EventQueries } from './read/event-queries';
 import { EventReader } from './read/event-reader';
+import { eventsOfTypes } from './read/events-of-types';
 import { EventTail, unavailable } from './tail/event-tail';
 
 export interface EventStoreOptions {
@@ -33,6 +38,10 @@ export interface EventStoreOptions {
   origin: string;
   shards: number;
   signer: EventSigner;
+  /** Authenticates stored answers, shared by all processes; default a new one, whose answers nobody else accepts. */
+  rowKey?: RowKey;
+  /** Checks every event that is read, and the head before anything is built on it; default: nothing is checked. */
+  verifier?: EventVerifier;
   limits?: Partial<EventStoreLimits>;
   observer?: EventStoreObserver;
   /** Called before each append; an error from it refuses the append. */
@@ -62,15 +71,18 @@ export class EventStore {
   private readonly now: () => number;
   private readonly newId: () => string;
   private readonly database: Database;
+  private readonly checked: CheckedReads;
   private readonly reader: EventReader;
   private readonly queries: EventQueries;
+  /** Finds rows without checking them. */
+  private readonly unchecked: EventQueries;
   private readonly idempotency: IdempotencyStore;
   private readonly writers: ShardWriter[];
   private readonly events: EventTail;
   private readonly recentHeads: RecentHead[];
   private readonly purgeTimer: NodeJS.Timeout;
   private readonly stopping = new AbortController();
-  private checked: Promise<void> | undefined;
+  private migrated: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
 
   constructor(private readonly options: EventStoreOptions) {
@@ -82,9 +94,19 @@ export class EventStore {
     this.now = options.now ?? Date.now;
     this.newId = options.newId ?? newEventId;
     this.database = new Database(dataSource, this.limits.storeTimeoutMs);
+    const rowKey = options.rowKey ?? RowKey.random(origin);
+    const onFault = (fault: RowFault): void => this.observer.onIntegrity?.(fault);
+    this.checked = new CheckedReads('event', options.verifier, onFault);
     this.reader = new EventReader(this.database);
-    this.queries = new EventQueries(this.database, shards, 'kernel');
-    this.idempotency = new IdempotencyStore(this.database, this.now, this.limits.idempotencyRetentionMs);
+    this.queries = new EventQueries(this.database, shards, 'kernel', this.checked);
+    this.unchecked = new EventQueries(this.database, shards, 'kernel', new CheckedReads('event', undefined));
+    this.idempotency = new IdempotencyStore(
+      this.database,
+      this.now,
+      this.limits.idempotencyRetentionMs,
+      rowKey,
+      onFault,
+    );
     const each = <T>(make: (shard: number) => T): T[] =>
       Array.from({ length: shards }, (_, shard) => make(shard));
     this.recentHeads = each(() => ({ at: 0 }));
@@ -96,6 +118,7 @@ export class EventStore {
           origin,
           database: this.database,
           signer,
+          rowKey,
           limits: this.limits,
           now: this.now,
           observer: this.observer,
@@ -104,6 +127,7 @@ export class EventStore {
           committed: (head) => this.committed(shard, head),
           findAnswered: (pending) => this.findAnswered(pending),
           findCommitted: (pending) => this.findCommitted(pending),
+          verifyHead: (head) => this.verifyHead(shard, head),
         }),
     );
     this.purgeTimer = setInterval(() => void this.purge(), this.limits.idempotencyPurgeIntervalMs);
@@ -145,16 +169,52 @@ export class EventStore {
 
   /** The stream's events from a version on, in order; empty when there are none. */
   loadStream(stream: string, options: { fromVersion?: number } = {}): Promise<StoredEvent[]> {
-    return this.reading(() => this.reader.loadStream(stream, options.fromVersion ?? 1));
+    const { fromVersion = 1 } = options;
+    return this.reading(() => this.reader.loadStream(stream, fromVersion), {
+      asked: `events of the stream ${stream} from version ${fromVersion} on`,
+      fits: (event, at) => event.stream === stream && event.streamVersion === fromVersion + at,
+    });
   }
 
-  getById(id: string): Promise<StoredEvent | null> {
-    return this.reading(() => this.reader.getById(id));
+  async getById(id: string): Promise<StoredEvent | null> {
+    const found = await this.reading(
+      async () => {
+        const event = await this.reader.getById(id);
+        return event === null ? [] : [event];
+      },
+      { asked: `the event ${id}`, fits: (event) => event.id === id.toLowerCase() },
+    );
+    return found[0] ?? null;
   }
 
   /** A page of events that match, oldest first unless asked otherwise. @throws EventStoreError `invalid_request`, `invalid_cursor` */
   query(query: EventQuery = {}): Promise<EventPage> {
     return this.reading(() => this.queries.query(query, (stream) => this.shardOf(stream)));
+  }
+
+  /**
+   * Every event of these types, type after type, without rows that are no events of this kernel: they are told and have no
+   * say. For what the kernel needs to work at all, such as its registry of keys.
+   */
+  async genuineOfTypes(types: readonly string[]): Promise<StoredEvent[]> {
+    const source = {
+      query: (query: EventQuery) =>
+        this.reading(() => this.unchecked.query(query, (stream) => this.shardOf(stream))),
+    };
+    const found = await eventsOfTypes(source, types);
+    const { verifier } = this.options;
+    if (verifier === undefined || (await verifier.verify(found)) === null) return found;
+    const genuine: StoredEvent[] = [];
+    for (const event of found) {
+      const wrong = await verifier.verify([event]);
+      if (wrong === null) genuine.push(event);
+      else
+        this.observer.onIntegrity?.({
+          where: 'event',
+          message: `A row of type ${types.join(' or ')} is no event of this kernel: ${wrong}.`,
+        });
+    }
+    return genuine;
   }
 
   /**
@@ -204,7 +264,18 @@ export class EventStore {
   ): Promise<StoredEvent[]> {
     this.assertShard(shard);
     const { afterSeq, limit, division } = options;
-    return this.reading(() => this.reader.read(shard, afterSeq, limit, division));
+    return this.reading(
+      () => this.reader.read(shard, afterSeq, limit, division),
+      division === undefined
+        ? inOrder(shard, afterSeq)
+        : {
+            asked: `events of the division ${division} in shard ${shard}`,
+            fits: (event) =>
+              event.shard === shard &&
+              event.seq > afterSeq &&
+              this.options.verifier?.divisionOf(event) === division,
+          },
+    );
   }
 
   /**
@@ -216,7 +287,10 @@ export class EventStore {
   ): Promise<StoredEvent[]> {
     this.assertShard(shard);
     const { afterSeq, types, limit } = options;
-    return this.reading(() => this.reader.readTypes(shard, afterSeq, types, limit));
+    return this.reading(() => this.reader.readTypes(shard, afterSeq, types, limit), {
+      asked: `events of the types ${types.join(', ')} in shard ${shard}`,
+      fits: (event) => event.shard === shard && event.seq > afterSeq && types.includes(event.type),
+    });
   }
 
   /** Leaf hashes of the shard's Merkle tree, for the events after a position, in order. */
@@ -284,13 +358,13 @@ export class EventStore {
   /** Called before the first group: an append to the chain of another origin must not happen. */
   private ready(): Promise<void> {
     const { dataSource, origin, shards } = this.options;
-    this.checked ??= assertMigrated(dataSource, { origin, shards }).catch((error: unknown) => {
-      this.checked = undefined;
+    this.migrated ??= assertMigrated(dataSource, { origin, shards }).catch((error: unknown) => {
+      this.migrated = undefined;
       throw error instanceof EventStoreError && error.code === 'store_unavailable'
         ? new PostgresError('unreachable', error.message, undefined, { cause: error.cause })
         : error;
     });
-    return this.checked;
+    return this.migrated;
   }
 
   private committed(shard: number, { seq, hash }: HeadPosition): void {
@@ -307,7 +381,11 @@ export class EventStore {
   }
 
   private async findCommitted(pending: PendingAppend): Promise<AppendResult> {
-    const events = await this.reader.byIds(pending.events.map(({ id }) => id));
+    const ids = pending.events.map(({ id }) => id);
+    const events = await this.reading(() => this.reader.byIds(ids), {
+      asked: 'the events of an earlier attempt',
+      fits: (event) => ids.includes(event.id),
+    });
     const last = events.at(-1)?.event;
     const { idempotency } = pending;
     const stored = idempotency && (await this.idempotency.find(idempotency.caller, idempotency.key));
@@ -319,9 +397,36 @@ export class EventStore {
     };
   }
 
-  private async reading<T>(read: () => Promise<T>): Promise<T> {
+  /** @throws EventStoreError `integrity` when that event is not this kernel's, or not the one that the head names */
+  private async verifyHead(shard: number, head: HeadPosition): Promise<void> {
+    if (this.options.verifier === undefined) return;
+    const asked = `the head of shard ${shard} at ${head.seq}`;
+    const refuse = (message: string): EventStoreError => {
+      const fault: RowFault = { where: 'head', message };
+      this.observer.onIntegrity?.(fault);
+      return integrityError(fault);
+    };
+    if (head.seq === 0) {
+      if (head.hash === genesisHash(this.origin, shard)) return;
+      throw refuse(`The empty shard ${shard} does not begin with the genesis value of ${this.origin}.`);
+    }
+    const events = await this.reader.read(shard, head.seq - 1, 1);
+    if (events.length === 0) throw refuse(`There is no event at ${shard}:${head.seq}, which the head names.`);
+    const fits = (event: AuditEvent): boolean =>
+      event.shard === shard && event.seq === head.seq && event.hash === head.hash;
+    await this.checked.check(events, { asked, fits }, 'head');
+  }
+
+  private async reading<T>(read: () => Promise<T>): Promise<T>;
+  private async reading<T extends readonly StoredEvent[]>(
+    read: () => Promise<T>,
+    expected: Expected,
+  ): Promise<T>;
+  private async reading<T>(read: () => Promise<T>, expected?: Expected): Promise<T> {
     try {
-      return await read();
+      const found = await read();
+      if (expected === undefined) return found;
+      return (await this.checked.check(found as readonly StoredEvent[], expected)) as T;
     } catch (error) {
       throw error instanceof PostgresError ? unavailable(error) : error;
     }
@@ -342,6 +447,13 @@ export class EventStore {
       `There is no shard ${shard}; there are ${this.shards}, counted from 0.`,
     );
   }
+}
+
+function inOrder(shard: number, afterSeq: number): Expected {
+  return {
+    asked: `events of shard ${shard} after ${afterSeq}`,
+    fits: (event, at) => event.shard === shard && event.seq === afterSeq + 1 + at,
+  };
 }
 
 interface RecentHead {

@@ -1,6 +1,7 @@
 import { type Actor, type AuditEvent, type JsonObject } from '#evidence';
 import { type EventStoreErrorCode } from './event-store.error';
 import { type Behind } from './event-store.ports';
+import { type RowFault } from './integrity/row-fault';
 
 /** The store's interface to the holder of the keys. */
 export abstract class EventSigner {
@@ -175,4 +176,6 @@ export interface EventStoreObserver {
   onRetry?(reason: RetryReason, requests: number): void;
   /** The store ends before a position on which events were already built: it was restored to an older state. */
   onBehind?(behind: Behind): void;
+  /** A row of the database is not what this kernel wrote. */
+  onIntegrity?(fault: RowFault): void;
 }

@@ -41,6 +41,9 @@ export {
   type StreamVersion,
   type StreamWrite,
 } from './event-store.types';
+export { EventVerifier } from './integrity/checked-reads';
+export { integrityError, type RowFault } from './integrity/row-fault';
+export { ROW_KEY_BYTES, RowKey } from './integrity/row-key';
 export { DEFAULT_LIMITS, type EventStoreLimits } from './limits';
 export { IndexQueries } from './read/index-queries';
 export { eventsOfTypes } from './read/events-of-types';
@@ -50,4 +53,5 @@ export { migrate } from './schema/migrate';
 export { assertRuntimeRole } from './schema/role-rights';
 export { openAsWorker } from './worker/open-as-worker';
 export { workerSettings } from './worker/worker-settings';
+export { repairStore, type StoreRepairReport } from './repair/store-repair';
 export { StoreRestore } from './restore/store-restore';

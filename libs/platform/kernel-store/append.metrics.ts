@@ -6,8 +6,10 @@ import {
   type EventStoreErrorCode,
   type EventStoreObserver,
   type RetryReason,
+  type RowFault,
 } from '#platform/event-store';
 import { Counter, Gauge, Histogram, Registry } from '#platform/process';
+import { IntegrityAlarm } from './integrity-alarm';
 
 /** 0.5 ms to 5 s, closest together near the promises (40 ms for a signature, 500 ms for an append). */
 const LATENCY_BUCKETS_S = [
@@ -31,6 +33,7 @@ export class AppendMetrics implements EventStoreObserver {
   constructor(
     registry: Registry,
     private readonly behind: BehindListener,
+    private readonly alarm: IntegrityAlarm,
   ) {
     const registers = [registry];
     const latency = (name: string, help: string) =>
@@ -104,5 +107,9 @@ export class AppendMetrics implements EventStoreObserver {
 
   onBehind(behind: Behind): void {
     this.behind.notice(behind);
+  }
+
+  onIntegrity(fault: RowFault): void {
+    this.alarm.raise(fault);
   }
 }

@@ -8,7 +8,8 @@ import {
   Scope,
 } from '@nestjs/common';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
-import { AuditIndex, PositionReached } from '#platform/audit-stream';
+import { AuditIndex, ChainEventVerifier, PositionReached } from '#platform/audit-stream';
+import { divisionOf } from '#platform/edge';
 import {
   assertMigrated,
   type DataSource,
@@ -20,15 +21,24 @@ import {
   type EventStoreLimits,
   EventStores,
   ModeSource,
+  RowKey,
 } from '#platform/event-store';
 import { Database } from '#platform/postgres';
+import { type SignerEntry } from '#evidence';
+import { type Logger, Registry } from '#platform/process';
 import { AppendMetrics } from './append.metrics';
+import { IntegrityAlarm } from './integrity-alarm';
 
 export interface KernelStoreOptions {
   readonly connection: EventStoreConnection;
   readonly origin: string;
   readonly shards: number;
   readonly limits: Partial<EventStoreLimits>;
+  /** Shared by all kernel processes. */
+  readonly rowKey: RowKey;
+  /** The trust root; null: the first audit key that registered itself is trusted. */
+  readonly roots: readonly SignerEntry[] | null;
+  readonly logger: Logger;
 }
 
 /** The store, its index and its connections, for every module. Needs Registry, EventSigner, ModeSource and BehindListener from a global module. */
@@ -40,14 +50,26 @@ export class KernelStoreModule implements OnModuleInit, BeforeApplicationShutdow
     @Inject(EventStore) private readonly store: EventStore,
   ) {}
 
-  static register({ connection, ...options }: KernelStoreOptions): DynamicModule {
-    const { shards } = options;
+  static register({ connection, roots, logger, ...options }: KernelStoreOptions): DynamicModule {
+    const { origin, shards } = options;
     const dataSourceToken = getDataSourceToken();
     return {
       module: KernelStoreModule,
       imports: [TypeOrmModule.forRoot({ ...eventStoreDataSourceOptions(connection), retryAttempts: 0 })],
       providers: [
         AppendMetrics,
+        { provide: RowKey, useValue: options.rowKey },
+        {
+          provide: IntegrityAlarm,
+          useFactory: (registry: Registry) => new IntegrityAlarm(registry, logger),
+          inject: [Registry],
+        },
+        {
+          provide: ChainEventVerifier,
+          useFactory: (dataSource: DataSource) =>
+            new ChainEventVerifier({ dataSource, origin, roots, divisionOf }),
+          inject: [dataSourceToken],
+        },
         {
           // One for each user: a heavy reader takes no connection that another one needs.
           provide: Database,
@@ -57,9 +79,20 @@ export class KernelStoreModule implements OnModuleInit, BeforeApplicationShutdow
         },
         {
           provide: EventStores,
-          useFactory: (dataSource: DataSource, observer: AppendMetrics, modes: ModeSource) =>
-            new EventStores({ ...options, dataSource, observer, mayAppend: () => modes.assertWritable() }),
-          inject: [dataSourceToken, AppendMetrics, ModeSource],
+          useFactory: (
+            dataSource: DataSource,
+            observer: AppendMetrics,
+            modes: ModeSource,
+            verifier: ChainEventVerifier,
+          ) =>
+            new EventStores({
+              ...options,
+              dataSource,
+              observer,
+              verifier,
+              mayAppend: () => modes.assertWritable(),
+            }),
+          inject: [dataSourceToken, AppendMetrics, ModeSource, ChainEventVerifier],
         },
         {
           provide: EventStore,
@@ -68,8 +101,9 @@ export class KernelStoreModule implements OnModuleInit, BeforeApplicationShutdow
         },
         {
           provide: AuditIndex,
-          useFactory: (dataSource: DataSource) => new AuditIndex({ dataSource, shards }),
-          inject: [dataSourceToken],
+          useFactory: (dataSource: DataSource, verifier: ChainEventVerifier, alarm: IntegrityAlarm) =>
+            new AuditIndex({ dataSource, shards, verifier, onFault: (fault) => alarm.raise(fault) }),
+          inject: [dataSourceToken, ChainEventVerifier, IntegrityAlarm],
         },
         {
           provide: PositionReached,
@@ -77,7 +111,7 @@ export class KernelStoreModule implements OnModuleInit, BeforeApplicationShutdow
           inject: [EventStore, AuditIndex],
         },
       ],
-      exports: [Database, EventStores, EventStore, AuditIndex, PositionReached],
+      exports: [Database, EventStores, EventStore, AuditIndex, PositionReached, RowKey, IntegrityAlarm],
     };
   }
 

@@ -1,4 +1,4 @@
-import { migrate, openEventStoreDataSource } from '#platform/event-store';
+import { migrate, openEventStoreDataSource, RowKey } from '#platform/event-store';
 import { Database, type DataSource } from '#platform/postgres';
 import { TestCa, type TestDatabase, WebhookReceiver, withPostgres } from '#dev/testing';
 import { WebhookDelivery } from './webhook-delivery';
@@ -14,6 +14,7 @@ describe('the delivery of webhooks', () => {
   let database: TestDatabase;
   let dataSource: DataSource;
   let outbox: WebhookOutbox;
+  const faults: string[] = [];
   let receiver: WebhookReceiver;
   const running: { stop(): Promise<void> }[] = [];
   let seq = 0;
@@ -23,7 +24,11 @@ describe('the delivery of webhooks', () => {
     const { runtimeRole } = postgres();
     await migrate(database.ownerUrl, { origin: 'kernel.example.com/hooks', shards: 1, runtimeRole });
     dataSource = await openEventStoreDataSource({ url: database.runtimeUrl, poolSize: 4 });
-    outbox = new WebhookOutbox(new Database(dataSource, 5_000));
+    outbox = new WebhookOutbox(
+      new Database(dataSource, 5_000),
+      RowKey.random('kernel.example.com/hooks'),
+      (fault) => faults.push(fault.message),
+    );
   });
   afterAll(async () => {
     await dataSource.destroy();
@@ -108,6 +113,24 @@ describe('the delivery of webhooks', () => {
       dueAt: null,
     });
     expect(receiver.received).toHaveLength(1);
+  });
+
+  it('sends nothing that no kernel queued, however the row came there', async () => {
+    await queue('msg_genuine', 'a');
+    await dataSource.query(
+      `INSERT INTO kernel.webhook_deliveries (id, endpoint, type, subject, body, mac)
+       SELECT 'msg_forged', endpoint, type, subject, '{"type":"upgrade.applied"}', mac FROM kernel.webhook_deliveries`,
+    );
+    await dataSource.query(
+      `INSERT INTO kernel.webhook_deliveries (id, endpoint, type, subject, body) VALUES ('msg_bare', 'a', 't', 's', '{}')`,
+    );
+    lead(endpointOf('a', receiver));
+    await until('msg_genuine', 'delivered');
+    for (const id of ['msg_forged', 'msg_bare']) {
+      expect((await until(id, 'dead')).lastError).toContain('was not queued by this kernel');
+      expect(faults.join()).toContain(id);
+    }
+    expect(receiver.received.map(({ id }) => id)).toEqual(['msg_genuine']);
   });
 
   it('tries again while the receiver fails, hangs, redirects or is away, under the same id', async () => {

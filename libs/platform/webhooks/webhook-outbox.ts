@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { type RowFault, RowKey } from '#platform/event-store';
 import { Database } from '#platform/postgres';
 import { WebhookError } from './webhook.error';
 
@@ -63,9 +63,9 @@ const COMMIT = `WITH moved AS (
       WHERE p.seq = $2 AND p.epoch <= EXCLUDED.epoch
     RETURNING p.seq),
   queued AS (
-    INSERT INTO kernel.webhook_deliveries (id, endpoint, type, subject, body)
-    SELECT d.id, d.endpoint, d.type, d.subject, d.body
-    FROM moved, json_to_recordset($5::json) AS d(id text, endpoint text, type text, subject text, body text)
+    INSERT INTO kernel.webhook_deliveries (id, endpoint, type, subject, body, mac)
+    SELECT d.id, d.endpoint, d.type, d.subject, d.body, decode(d.mac, 'hex')
+    FROM moved, json_to_recordset($5::json) AS d(id text, endpoint text, type text, subject text, body text, mac text)
     ON CONFLICT DO NOTHING),
   reminded AS (
     INSERT INTO kernel.webhook_reminders (consumer, key, subject, kind, due_at, deadline)
@@ -77,9 +77,9 @@ const COMMIT = `WITH moved AS (
 
 const SETTLE_REMINDER = `WITH gone AS (
     DELETE FROM kernel.webhook_reminders WHERE consumer = $1 AND key = $2 RETURNING key)
-  INSERT INTO kernel.webhook_deliveries (id, endpoint, type, subject, body)
-  SELECT d.id, d.endpoint, d.type, d.subject, d.body
-  FROM gone, json_to_recordset($3::json) AS d(id text, endpoint text, type text, subject text, body text)
+  INSERT INTO kernel.webhook_deliveries (id, endpoint, type, subject, body, mac)
+  SELECT d.id, d.endpoint, d.type, d.subject, d.body, decode(d.mac, 'hex')
+  FROM gone, json_to_recordset($3::json) AS d(id text, endpoint text, type text, subject text, body text, mac text)
   ON CONFLICT DO NOTHING`;
 
 /** How long settled deliveries stay in the list. */
@@ -88,10 +88,18 @@ const KEPT_DEAD = '90 days';
 /** Rows removed by one statement. */
 const PRUNE_BATCH = 500;
 
+function columnsOf({ id, endpoint, type, subject, body }: NewDelivery): string[] {
+  return [id, endpoint, type, subject, body];
+}
+
 /** Deliveries, reminders and positions, in PostgreSQL. */
-@Injectable()
 export class WebhookOutbox {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly rowKey: RowKey,
+    /** Told of deliveries that this kernel did not queue; they are not sent. */
+    private readonly onFault: (fault: RowFault) => void = () => undefined,
+  ) {}
 
   /** Position up to which events were read; null before the first time. */
   async position(consumer: string): Promise<number | null> {
@@ -114,11 +122,20 @@ export class WebhookOutbox {
       from,
       to,
       epoch,
-      JSON.stringify(deliveries),
+      this.authenticated(deliveries),
       JSON.stringify(reminders),
     ]);
     if (moved.length > 0) return;
     throw new WebhookError('overtaken', `another process moved the position of ${consumer} on from ${from}`);
+  }
+
+  private authenticated(deliveries: readonly NewDelivery[]): string {
+    return JSON.stringify(
+      deliveries.map((delivery) => ({
+        ...delivery,
+        mac: this.rowKey.mac('webhook_deliveries', columnsOf(delivery)).toString('hex'),
+      })),
+    );
   }
 
   async dueReminders(consumer: string, now: Date, limit: number): Promise<Reminder[]> {
@@ -138,15 +155,29 @@ export class WebhookOutbox {
 
   /** Forgets a reminder and queues its deliveries, both or neither. */
   async settleReminder(consumer: string, key: string, deliveries: readonly NewDelivery[]): Promise<void> {
-    await this.database.query(SETTLE_REMINDER, [consumer, key, JSON.stringify(deliveries)]);
+    await this.database.query(SETTLE_REMINDER, [consumer, key, this.authenticated(deliveries)]);
   }
 
+  /** Deliveries to try now. One that no kernel queued goes to the dead letters: what is sent is signed. */
   async due(endpoint: string, limit: number): Promise<DueDelivery[]> {
-    return this.database.query<DueDelivery>(
-      `SELECT id, body, type, attempts FROM kernel.webhook_deliveries
+    const rows = await this.database.query<DueDelivery & { subject: string; mac: Buffer | null }>(
+      `SELECT id, body, type, subject, attempts, mac FROM kernel.webhook_deliveries
        WHERE endpoint = $1 AND state = 'pending' AND due_at <= clock_timestamp() ORDER BY due_at, n LIMIT $2`,
       [endpoint, limit],
     );
+    const due: DueDelivery[] = [];
+    for (const { mac, subject, ...delivery } of rows) {
+      const { id, type, body } = delivery;
+      const columns = columnsOf({ id, endpoint, type, subject, body });
+      if (mac !== null && this.rowKey.verifies('webhook_deliveries', columns, mac)) {
+        due.push(delivery);
+        continue;
+      }
+      const message = `The notification ${JSON.stringify(id)} to ${endpoint} was not queued by this kernel.`;
+      this.onFault({ where: 'notification', message });
+      await this.failed(id, endpoint, { status: null, error: message, waitMs: null });
+    }
+    return due;
   }
 
   async delivered(id: string, endpoint: string, status: number): Promise<void> {

@@ -34,6 +34,7 @@ export interface KernelEnvironment {
   web: number;
   signingProxyUrl: string;
   identities: DevelopmentIdentities;
+  rowKeyFile: string;
   openApiPath: string;
 }
 
@@ -44,6 +45,7 @@ export function kernelEnvironment(k: KernelEnvironment): Record<string, string> 
     KERNEL_ORIGIN: k.origin,
     KERNEL_SHARDS: String(k.shards),
     DATABASE_URL: k.databaseUrl,
+    KERNEL_ROW_KEY_FILE: k.rowKeyFile,
     KERNEL_API_HOST: HOST,
     KERNEL_API_PORT: String(k.api),
     KERNEL_MANAGEMENT_HOST: HOST,

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 import { migrate } from '#platform/event-store';
 import { kernelEnvironment, signingProxyEnvironment } from './app-environment';
+import { openRowKey } from './row-key-file';
 import { type ArchiveChoice, type ForeignBucket, type StackArchive, startArchive } from './stack-archive';
 import { type StackPorts } from './stack-ports';
 import { type SignerChoice, type StackSigner, startSigner } from './stack-signer';
@@ -163,6 +164,7 @@ export class Stack {
         signer: signer.environment,
       }),
     });
+    const rowKeyFile = await openRowKey(join(options.dir, 'row.key'));
     const kernels = ports.kernels.map(({ api, management }, n): KernelInstance => {
       const databaseUrl = postgres.runtimeUrl;
       const env = kernelEnvironment({
@@ -174,6 +176,7 @@ export class Stack {
         web: ports.web,
         signingProxyUrl,
         identities,
+        rowKeyFile,
         openApiPath: join(options.programs, 'openapi', 'kernel.yaml'),
       });
       const { kernelVariables } = options;

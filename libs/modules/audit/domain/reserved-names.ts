@@ -14,6 +14,7 @@ export const RESERVED_NOUNS: ReadonlySet<string> = new Set([
   'signer',
   'signer_age',
   'signer_key',
+  'store',
   'upgrade',
 ]);
 

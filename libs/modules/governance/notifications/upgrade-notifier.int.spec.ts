@@ -1,4 +1,4 @@
-import { openEventStoreDataSource } from '#platform/event-store';
+import { openEventStoreDataSource, RowKey } from '#platform/event-store';
 import { Database } from '#platform/postgres';
 import { type TestDatabase, withPostgres } from '#dev/testing';
 import { WebhookOutbox, WebhookSecrets } from '#platform/webhooks';
@@ -18,7 +18,7 @@ describe('the notifier of upgrades', () => {
     governed = await governedDatabase(postgres());
     ({ database } = governed);
     dataSource = await openEventStoreDataSource({ url: database.runtimeUrl, poolSize: 3 });
-    outbox = new WebhookOutbox(new Database(dataSource, 5_000));
+    outbox = new WebhookOutbox(new Database(dataSource, 5_000), RowKey.random('kernel.example.com/test'));
     kernel = await governed.kernel();
   });
   afterEach(async () => {

@@ -19,8 +19,10 @@ export interface ModeState {
   readonly since: string;
 }
 
-/** A change that is not in the chain yet. */
+/** A change of the mode. */
 export interface ModeChange {
+  /** Counts the changes of this kernel, from 1. */
+  readonly version: number;
   /** Id of the event that records it. */
   readonly eventId: string;
   readonly from: KernelMode;

@@ -5,7 +5,9 @@ import {
   type EventQuery,
   type EventSearch,
   EventStoreError,
+  type EventVerifier,
   IndexQueries,
+  type RowFault,
   type Named,
   type StoredEvent,
 } from '#platform/event-store';
@@ -17,6 +19,9 @@ export interface AuditIndexOptions {
   readonly dataSource: DataSource;
   readonly shards: number;
   readonly storeTimeoutMs?: number;
+  /** Checks every event that is read; default: nothing is checked. */
+  readonly verifier?: EventVerifier;
+  readonly onFault?: (fault: RowFault) => void;
   /** Interval between looks at the positions while a caller waits for one; default 10 ms. */
   readonly lookEveryMs?: number;
 }
@@ -41,7 +46,14 @@ export class AuditIndex {
 
   constructor(private readonly options: AuditIndexOptions) {
     const { dataSource, shards, storeTimeoutMs = DEFAULT_LIMITS.storeTimeoutMs } = options;
-    this.queries = new IndexQueries({ dataSource, shards, limits: { storeTimeoutMs } });
+    const { verifier, onFault } = options;
+    this.queries = new IndexQueries({
+      dataSource,
+      shards,
+      limits: { storeTimeoutMs },
+      ...(verifier && { verifier }),
+      ...(onFault && { onFault }),
+    });
     this.database = new Database(dataSource, storeTimeoutMs);
   }
 

@@ -4,16 +4,30 @@ import { type SqlSource } from '../positions/stream-positions';
 /** A registry changes a few times a year; more events than this are an attack or a mistake. */
 const MOST = 10_000;
 
-/** Registry events (docs/spec/signers.md, section 3) of the event store: canonical bytes, unchecked. */
+/**
+ * Registry events (docs/spec/signers.md, section 3) of the event store: canonical bytes, unchecked but for their place.
+ * One that claims another place than its row is left out: it would come before what was registered first.
+ */
 export async function registryEventsOf(sql: SqlSource): Promise<Uint8Array[]> {
   const rows = (await sql.query(
-    `SELECT canonical FROM kernel.events
+    `SELECT shard, seq, canonical FROM kernel.events
      WHERE type = ANY($1) AND stream LIKE 'signer/%'
      ORDER BY shard, seq LIMIT ${MOST + 1}`,
     [REGISTRY_TYPES],
-  )) as { canonical: Buffer }[];
+  )) as { shard: number; seq: string; canonical: Buffer }[];
   if (rows.length > MOST) {
     throw new RangeError(`The event store holds more than ${MOST} registry events; they are not all read.`);
   }
-  return rows.map(({ canonical }) => canonical);
+  return rows
+    .filter(({ shard, seq, canonical }) => claims(canonical, shard, Number(seq)))
+    .map(({ canonical }) => canonical);
+}
+
+function claims(canonical: Buffer, shard: number, seq: number): boolean {
+  try {
+    const event = JSON.parse(canonical.toString('utf8')) as { shard?: unknown; seq?: unknown } | null;
+    return event?.shard === shard && event.seq === seq;
+  } catch {
+    return false;
+  }
 }

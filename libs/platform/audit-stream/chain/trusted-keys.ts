@@ -59,6 +59,18 @@ export class TrustedKeys {
     return this.trust.judge(use);
   }
 
+  /**
+   * Whether a key that is not valid there was so before it was said to be compromised: an auditor doubts what it signed,
+   * and the kernel, which wrote it, still shows it.
+   */
+  isInDoubtOnly(use: KeyUse): boolean {
+    const known = this.trust.registry.keys.get(use.kid);
+    if (known === undefined || known.doubt === null || known.ended === null) return false;
+    const { added, ended } = known;
+    const after = added.shard === use.shard ? use.seq >= added.seq : use.ts >= added.ts;
+    return after && (ended.shard === use.shard ? use.seq <= ended.seq : use.ts <= ended.ts);
+  }
+
   key(kid: string): KeyObject | undefined {
     return this.trust.key(kid);
   }

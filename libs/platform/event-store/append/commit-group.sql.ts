@@ -17,6 +17,8 @@ export interface GroupCommit {
     requestHash: string;
     status: number;
     body: Uint8Array;
+    /** By the row key; see `answerMac`. */
+    mac: Uint8Array;
   }[];
   /** Start of the answers' age; milliseconds since 1970. */
   now: number;
@@ -45,10 +47,11 @@ export const COMMIT_GROUP: Statement = {
       FROM moved, unnest($7::uuid[], $8::text[], $9::text[], $10::bigint[], $11::text[], $12::text[], $16::integer[], $17::integer[])
         WITH ORDINALITY AS e(id, type, stream, stream_version, actor_id, division, start, length, n)
     ), answered AS (
-      INSERT INTO kernel.idempotency (caller, key, request_hash, status, body, created_at)
-      SELECT a.caller, a.key, a.request_hash, a.status, substring($22::bytea FROM a.start FOR a.length), $25
+      INSERT INTO kernel.idempotency (caller, key, request_hash, status, body, created_at, mac)
+      SELECT a.caller, a.key, a.request_hash, a.status, substring($22::bytea FROM a.start FOR a.length), $25,
+             substring($26::bytea FROM (a.n::integer - 1) * 32 + 1 FOR 32)
       FROM moved, unnest($18::text[], $19::text[], $20::text[], $21::integer[], $23::integer[], $24::integer[])
-        AS a(caller, key, request_hash, status, start, length)
+        WITH ORDINALITY AS a(caller, key, request_hash, status, start, length, n)
     )
     SELECT (SELECT shard FROM moved) IS NOT NULL AS moved,
            EXISTS (SELECT FROM kernel.ended_signers s WHERE s.kid = $13) AS "keyEnded"`,
@@ -90,6 +93,7 @@ export function commitGroupValues(group: GroupCommit): unknown[] {
     arrayOfPlain(bodies.starts),
     arrayOfPlain(bodies.lengths),
     new Date(group.now).toISOString(),
+    Buffer.concat(group.answers.map(({ mac }) => mac)),
   ];
 }
 

@@ -93,13 +93,9 @@ export function numberGroup(requests: readonly PendingAppend[], context: Numberi
     }
     const claim = pending.idempotency && claimKey(pending.idempotency.caller, pending.idempotency.key);
     if (claim !== undefined) {
-      const requestHash = state.claims.get(claim);
-      if (requestHash === pending.idempotency?.requestHash) {
+      // Whether it is the same request, and the answer ours, is seen when the answer is read.
+      if (state.claims.has(claim)) {
         group.answered.push(pending);
-        continue;
-      }
-      if (requestHash !== undefined) {
-        group.refused.push({ pending, error: mismatch() });
         continue;
       }
       if (ahead.some((overlay) => overlay.claims.has(claim))) {

@@ -4,6 +4,8 @@ import { type NumberedGroup } from './group-numbering';
 import { type PendingAppend } from './pending-append';
 import { EventStoreError } from '../event-store.error';
 import { type Answer, type EventSigner, type StoredEvent } from '../event-store.types';
+import { answerMac } from '../idempotency/idempotency-store';
+import { type RowKey } from '../integrity/row-key';
 import { MAX_ANSWER_BYTES } from '../limits';
 
 /** A group with everything that will be stored for it. */
@@ -18,6 +20,7 @@ export interface SignedGroup {
 export interface GroupSigningOptions {
   shard: number;
   signer: EventSigner;
+  rowKey: RowKey;
   signTimeoutMs: number;
   /** Milliseconds since 1970. */
   now: () => number;
@@ -62,6 +65,7 @@ export class GroupSigning {
     const signatures = await this.signaturesOf(group);
     const events: GroupCommit['events'][number][] = [];
     const answers: GroupCommit['answers'][number][] = [];
+    const now = this.options.now();
     const signed: SignedGroup = {
       commit: {
         shard: this.options.shard,
@@ -70,7 +74,7 @@ export class GroupSigning {
         signerKid: group.signerKid,
         events,
         answers,
-        now: this.options.now(),
+        now,
       },
       events: new Map(),
       answers: new Map(),
@@ -89,7 +93,8 @@ export class GroupSigning {
       try {
         const answer = checkedAnswer(pending.idempotency.answer(stored));
         signed.answers.set(pending, answer);
-        answers.push({ caller, key, requestHash, ...answer });
+        const row = { caller, key, requestHash, ...answer };
+        answers.push({ ...row, mac: answerMac(this.options.rowKey, row, now) });
       } catch (cause) {
         signed.spoilt.push({ pending, error: answerFailed(cause) });
       }

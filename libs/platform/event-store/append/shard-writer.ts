@@ -22,6 +22,7 @@ import {
   type EventStoreObserver,
   type RetryReason,
 } from '../event-store.types';
+import { type RowKey } from '../integrity/row-key';
 import { type EventStoreLimits } from '../limits';
 import { type Database, postgresError, PostgresError, type Session } from '#platform/postgres';
 
@@ -30,6 +31,7 @@ export interface ShardWriterOptions {
   origin: string;
   database: Database;
   signer: EventSigner;
+  rowKey: RowKey;
   limits: EventStoreLimits;
   /** Milliseconds since 1970. */
   now: () => number;
@@ -42,6 +44,8 @@ export interface ShardWriterOptions {
   committed: (head: HeadPosition) => void;
   /** The result of a request that an earlier process or attempt committed. */
   findCommitted: (pending: PendingAppend) => Promise<AppendResult>;
+  /** Called with a head that this writer did not write, before anything is built on it. @throws EventStoreError `integrity` */
+  verifyHead: (head: HeadPosition) => Promise<void>;
   findAnswered: (pending: PendingAppend) => Promise<AppendResult | null>;
 }
 
@@ -81,6 +85,8 @@ export class ShardWriter {
   private mode: BatchReport['mode'];
   private quietGroups = 0;
   private lastOwnSeq = -1;
+  /** The last head that this writer wrote or verified. */
+  private soundHead: string | undefined;
   /** A group is being read and numbered, or waits for a locked one. */
   private starting = false;
   private scheduled = false;
@@ -95,8 +101,8 @@ export class ShardWriter {
   constructor(private readonly options: ShardWriterOptions) {
     this.queue = new AppendQueue(options.limits);
     this.mode = options.writing;
-    const { shard, signer, now, limits } = options;
-    this.signing = new GroupSigning({ shard, signer, now, signTimeoutMs: limits.signTimeoutMs });
+    const { shard, signer, rowKey, now, limits } = options;
+    this.signing = new GroupSigning({ shard, signer, rowKey, now, signTimeoutMs: limits.signTimeoutMs });
   }
 
   get queueDepth(): number {
@@ -182,6 +188,7 @@ export class ShardWriter {
       database.step<AppendStateRow>(APPEND_STATE, appendStateValues(request)),
     ]);
     const state = this.stateOf(row, request);
+    await this.assertSound(state.head, ahead);
     const readAt = performance.now();
     if (ahead.some(({ failed }) => failed)) {
       // Its requests wait again, and came before these.
@@ -284,6 +291,7 @@ export class ShardWriter {
           const request = this.stateRequest(requests);
           const [row] = await session.query<AppendStateRow>(APPEND_STATE, appendStateValues(request));
           const state = this.stateOf(row, request);
+          await this.assertSound(state.head, []);
           const readAt = performance.now();
           this.noticeOthers(state.head);
           group = this.number(requests, state, await this.kidAfter(state, [], kid), []);
@@ -352,6 +360,17 @@ export class ShardWriter {
   }
 
   /**
+   * Verifies a head that somebody else wrote: the database keeps the shape of the chain, but not that its events are
+   * ours, and a signature on top of anything else would vouch for it.
+   */
+  private async assertSound(head: HeadPosition, ahead: readonly Flight[]): Promise<void> {
+    const name = nameOf(head);
+    if (name === this.soundHead || ahead.some(({ group }) => nameOf(group.head) === name)) return;
+    await this.options.verifyHead(head);
+    this.soundHead = name;
+  }
+
+  /**
    * Returns the key for a group that comes after these: a shard never returns to an earlier key, whatever this process
    * knows of the registry. Looks again only when the key is not the last signer, so once in a rotation.
    */
@@ -394,6 +413,7 @@ export class ShardWriter {
     this.refuse(group.refusedIfCommitted);
     if (group.accepted.length === 0) return;
     this.lastOwnSeq = group.head.seq;
+    this.soundHead = nameOf(group.head);
     committed(group.head);
     const now = performance.now();
     for (const { pending } of group.accepted) {
@@ -566,6 +586,10 @@ export class ShardWriter {
       this.schedule();
     }
   }
+}
+
+function nameOf({ seq, hash }: HeadPosition): string {
+  return `${seq} ${hash}`;
 }
 
 function undecidedOf(group: NumberedGroup): PendingAppend[] {

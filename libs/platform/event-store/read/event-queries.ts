@@ -1,3 +1,4 @@
+import { type CheckedReads, type Expected } from '../integrity/checked-reads';
 import { type Database, isStorable } from '#platform/postgres';
 import { EventStoreError } from '../event-store.error';
 import { type EventPage, type EventQuery, type EventSearch, type StoredEvent } from '../event-store.types';
@@ -23,6 +24,7 @@ export class EventQueries {
     private readonly database: Database,
     private readonly shards: number,
     private readonly schema: QuerySchema,
+    private readonly checked: CheckedReads,
   ) {}
 
   /**
@@ -107,7 +109,24 @@ export class EventQueries {
       }
       return encodeCursor(filter, asked, places);
     };
-    return { events: rows.slice(0, limit).map(storedEvent), more: rows.length > limit, cursorAfter };
+    const events = await this.checked.check(
+      rows.slice(0, limit).map(storedEvent),
+      this.asPlaced(filter, rows),
+    );
+    return { events, more: rows.length > limit, cursorAfter };
+  }
+
+  /** The filter, and the place of each row: a row that repeats an event elsewhere would show it twice. */
+  private asPlaced(filter: EventFilter, rows: readonly { shard: number; place: number }[]): Expected {
+    const { asked, fits } = this.checked.matching(filter);
+    return {
+      asked,
+      fits: (event, at) => {
+        const row = rows[at];
+        const place = filter.stream === undefined ? event.seq : event.streamVersion;
+        return fits(event, at) && event.shard === row?.shard && place === row.place;
+      },
+    };
   }
 }
 

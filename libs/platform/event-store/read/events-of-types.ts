@@ -1,10 +1,9 @@
-import { type EventStore } from '../event-store';
-import { type StoredEvent } from '../event-store.types';
+import { type EventPage, type EventQuery, type StoredEvent } from '../event-store.types';
 import { MAX_PAGE } from '../limits';
 
 /** Every event of these types, type after type: for events that occur a few times a year. */
 export async function eventsOfTypes(
-  store: Pick<EventStore, 'query'>,
+  store: { query(query: EventQuery): Promise<EventPage> },
   types: readonly string[],
 ): Promise<StoredEvent[]> {
   const ofType = async (type: string): Promise<StoredEvent[]> => {

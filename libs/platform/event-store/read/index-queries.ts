@@ -1,6 +1,9 @@
 import { type DataSource } from 'typeorm';
+import { type JsonValue } from '#evidence';
 import { shardOf } from '../append/shard-of';
 import { type EventPage, type EventQuery, type EventSearch, type StoredEvent } from '../event-store.types';
+import { CheckedReads, type EventVerifier } from '../integrity/checked-reads';
+import { type OnRowFault } from '../integrity/row-fault';
 import { DEFAULT_LIMITS, type EventStoreLimits } from '../limits';
 import { Database, PostgresError } from '#platform/postgres';
 import { EventQueries } from './event-queries';
@@ -13,6 +16,9 @@ export interface IndexQueriesOptions {
   dataSource: DataSource;
   shards: number;
   limits?: Partial<Pick<EventStoreLimits, 'storeTimeoutMs'>>;
+  /** Checks every event that is read; default: nothing is checked. */
+  verifier?: EventVerifier;
+  onFault?: OnRowFault;
 }
 
 /** Lists events as `EventStore.query` does, in the same order and with the same cursors, from the audit index. */
@@ -20,12 +26,14 @@ export class IndexQueries {
   private readonly queries: EventQueries;
   private readonly shards: number;
   private readonly database: Database;
+  private readonly checked: CheckedReads;
 
-  constructor({ dataSource, shards, limits }: IndexQueriesOptions) {
+  constructor({ dataSource, shards, limits, verifier, onFault }: IndexQueriesOptions) {
     const { storeTimeoutMs } = { ...DEFAULT_LIMITS, ...limits };
     this.shards = shards;
     this.database = new Database(dataSource, storeTimeoutMs);
-    this.queries = new EventQueries(this.database, shards, 'kernel_index');
+    this.checked = new CheckedReads('index', verifier, onFault);
+    this.queries = new EventQueries(this.database, shards, 'kernel_index', this.checked);
   }
 
   /** @throws EventStoreError `invalid_request`, `invalid_cursor`, `store_unavailable` */
@@ -39,7 +47,14 @@ export class IndexQueries {
    */
   async naming(named: Named, limit: number): Promise<StoredEvent[]> {
     const { text, values } = namedEvents(named, limit);
-    return (await asked(this.database.query<EventRow>(text, values))).map(storedEvent);
+    const events = (await asked(this.database.query<EventRow>(text, values))).map(storedEvent);
+    return this.checked.check(events, {
+      asked: `an event that names ${'because' in named ? named.because : named.upgradeId}`,
+      fits: ({ payload }) =>
+        'because' in named
+          ? namesAsCause(payload['because'], named.because)
+          : payload['upgradeId'] === named.upgradeId,
+    });
   }
 
   /** @throws EventStoreError as `query` does */
@@ -49,6 +64,13 @@ export class IndexQueries {
   ): Promise<{ found: T[]; nextCursor: string | null }> {
     return asked(this.queries.search(query, search, (stream) => shardOf(stream, this.shards)));
   }
+}
+
+function namesAsCause(because: JsonValue | undefined, eventId: string): boolean {
+  if (!Array.isArray(because)) return false;
+  return because.some(
+    (one) => typeof one === 'object' && one !== null && !Array.isArray(one) && one['eventId'] === eventId,
+  );
 }
 
 async function asked<T>(answer: Promise<T>): Promise<T> {

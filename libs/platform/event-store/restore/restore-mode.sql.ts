@@ -9,7 +9,8 @@ const ACTOR = JSON.stringify({ id: 'replay', kind: 'system', roles: [] });
 
 /**
  * Allows only the restore to append from now on: the trigger on kernel.events refuses everyone else. Returns whether
- * this was already so. The chain records the change when the store is complete again.
+ * this was already so. The kernel records it in the chain when the store is complete again: only the owner can write
+ * kernel.restores and kernel.mode.restoring, so the rights say who spoke.
  */
 export async function beginRestoring(runner: Runner, reason: string): Promise<boolean> {
   const [mode] = (await runner.query('SELECT mode, restoring FROM kernel.mode FOR UPDATE')) as {
@@ -23,35 +24,34 @@ export async function beginRestoring(runner: Runner, reason: string): Promise<bo
     `UPDATE kernel.mode SET mode = 'safe-mode', restoring = true, reason = $1, actor = $2::jsonb, since = clock_timestamp()`,
     [reason, ACTOR],
   );
-  await note(runner, String(mode?.mode), 'safe-mode', reason);
+  await runner.query(
+    `INSERT INTO kernel.restores (begin_id, reason, began_at) VALUES ($1, $2, clock_timestamp())`,
+    [newEventId(), reason],
+  );
+  await runner.query(`SELECT pg_notify('kernel_mode', 'safe-mode')`);
   return false;
 }
 
-/** Restores the previous mode. */
+/**
+ * Ends the restore: the mode is again what the latest change says, which the kernel authenticates itself; a person leaves a
+ * safe-mode that a person entered.
+ */
 export async function endRestoring(runner: Runner, reason: string): Promise<void> {
   const [mode] = (await runner.query('SELECT restoring FROM kernel.mode FOR UPDATE')) as {
     restoring: boolean;
   }[];
   if (mode?.restoring !== true) return;
-  const [entered] = (await runner.query(
-    `SELECT from_mode FROM kernel.mode_changes WHERE to_mode = 'safe-mode' ORDER BY n DESC LIMIT 1`,
-  )) as { from_mode: string }[];
-  const before = entered?.from_mode ?? 'normal';
+  const [latest] = (await runner.query(
+    `SELECT event_id, to_mode FROM kernel.mode_changes ORDER BY version DESC LIMIT 1`,
+  )) as { event_id: string; to_mode: string }[];
   await runner.query(
     `UPDATE kernel.mode SET mode = $3, restoring = false, reason = $1, actor = $2::jsonb, since = clock_timestamp()`,
-    [reason, ACTOR, before],
+    [reason, ACTOR, latest?.to_mode ?? 'normal'],
   );
-  // From safe-mode to safe-mode is no change: a person entered it, and a person leaves it.
-  if (before !== 'safe-mode') await note(runner, 'safe-mode', before, reason);
-}
-
-async function note(runner: Runner, from: string, to: string, reason: string): Promise<void> {
-  if (from !== to) {
-    await runner.query(
-      `INSERT INTO kernel.mode_changes (event_id, from_mode, to_mode, reason, actor, changed_at)
-       SELECT $1, $2, $3, $4, $5::jsonb, since FROM kernel.mode`,
-      [newEventId(), from, to, reason, ACTOR],
-    );
-  }
-  await runner.query(`SELECT pg_notify('kernel_mode', $1)`, [to]);
+  await runner.query(
+    `UPDATE kernel.restores SET end_id = $1, end_reason = $2, ended_at = clock_timestamp(), after_change = $3
+     WHERE end_id IS NULL`,
+    [newEventId(), reason, latest?.event_id ?? null],
+  );
+  await runner.query(`SELECT pg_notify('kernel_mode', 'normal')`);
 }

@@ -99,11 +99,11 @@ describe('StoreRestore', () => {
     expect((await verifyChain(kernel.store, [signer.entry])).faults).toEqual([]);
     await kernel.close();
     expect(
-      await query(database, 'SELECT from_mode, to_mode, reason FROM kernel.mode_changes ORDER BY n'),
-    ).toEqual([
-      { from_mode: 'normal', to_mode: 'safe-mode', reason: 'the database was lost' },
-      { from_mode: 'safe-mode', to_mode: 'normal', reason: 'verified' },
-    ]);
+      await query(
+        database,
+        'SELECT reason, end_reason, end_id <> begin_id AS ended FROM kernel.restores ORDER BY n',
+      ),
+    ).toEqual([{ reason: 'the database was lost', end_reason: 'verified', ended: true }]);
   });
 
   it('goes on where it was interrupted, and does again what was done', async () => {

@@ -9,6 +9,7 @@ import { Modes1764400000000 } from './migrations/1764400000000-modes.migration';
 import { Webhooks1764700000000 } from './migrations/1764700000000-webhooks.migration';
 import { WebAuthnChallenges1764700100000 } from './migrations/1764700100000-webauthn-challenges.migration';
 import { NamedEvents1764710000000 } from './migrations/1764710000000-named-events.migration';
+import { AuthenticatedRows1764900000000 } from './migrations/1764900000000-authenticated-rows.migration';
 import { SignerSwitch1764800000000 } from './migrations/1764800000000-signer-switch.migration';
 
 export const SCHEMA = 'kernel';
@@ -25,6 +26,7 @@ export const MIGRATIONS = [
   WebAuthnChallenges1764700100000,
   NamedEvents1764710000000,
   SignerSwitch1764800000000,
+  AuthenticatedRows1764900000000,
 ];
 
 export type EventStoreConnection = PostgresConnection;

@@ -13,8 +13,10 @@ const RUNTIME_RIGHTS = [
   // The kernel's processes elect the coordinator of upgrades among themselves.
   'SELECT, INSERT, UPDATE ON kernel.leadership',
   'SELECT ON kernel.relay_cursors',
-  'SELECT, UPDATE (mode, reason, actor, since) ON kernel.mode',
-  'SELECT, INSERT, UPDATE (recorded_at) ON kernel.mode_changes',
+  'SELECT, UPDATE (mode, reason, actor, since, version) ON kernel.mode',
+  'SELECT, INSERT ON kernel.mode_changes',
+  'SELECT ON kernel.restores',
+  'SELECT ON kernel.repairs',
   'SELECT ON kernel.stream_positions',
   'SELECT ON kernel.legal_holds',
   'SELECT, INSERT, UPDATE, DELETE ON kernel.webhook_deliveries',

@@ -1,0 +1,121 @@
+import { createHash } from 'node:crypto';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
+import { type DataSource, EventVerifier, type StoredEvent } from '#platform/event-store';
+import { Limiter } from '#platform/resilience';
+import {
+  type AuditEvent,
+  auditSigningInput,
+  base64Decode,
+  EventInspector,
+  type SignerEntry,
+  verifyEd25519Async,
+} from '#evidence';
+import { type DivisionOf } from '../audit-index/index-rows';
+import { registryEventsOf } from './registry-events';
+import { TrustedKeys } from './trusted-keys';
+
+export interface ChainEventVerifierOptions {
+  readonly dataSource: DataSource;
+  readonly origin: string;
+  /** The trust root; null: the first audit key that registered itself is trusted, as by the workers. */
+  readonly roots: readonly SignerEntry[] | null;
+  /** Division of an event, for lists of one division. */
+  readonly divisionOf: DivisionOf;
+}
+
+/** Signatures being verified at once, of all requests: they run in the thread pool, which files and TLS share. */
+const PARALLEL = 32;
+/** Events that are parsed and hashed, at about 15 us each, before other requests have their turn. */
+const STRIDE = 50;
+/** Events that are remembered as genuine, by a digest of their bytes: 4 MB at most. */
+const REMEMBERED = 32_768;
+/** A caller waits: keys are looked up again after this, and not after a pause as in a worker. */
+const RECONSIDER_MS = 50;
+
+/**
+ * Verifies events that the kernel reads from its own database: format, hash, signature, and that the key was valid there
+ * (docs/spec/verification.md, section 3). Genuine ones are remembered, so that reading them again costs a digest.
+ */
+export class ChainEventVerifier extends EventVerifier {
+  private readonly keys: TrustedKeys;
+  private readonly inspector: EventInspector;
+  private readonly limiter = new Limiter(PARALLEL);
+  private readonly genuine = new Set<string>();
+
+  constructor(private readonly options: ChainEventVerifierOptions) {
+    super();
+    const { dataSource, origin, roots } = options;
+    this.keys = new TrustedKeys({
+      origin,
+      roots,
+      registryEvents: () => registryEventsOf(dataSource),
+      pause: (ms) => delay(Math.min(ms, RECONSIDER_MS)),
+    });
+    this.inspector = new EventInspector(origin, () => undefined, false);
+  }
+
+  divisionOf({ stream, payload }: AuditEvent): string | null {
+    return this.options.divisionOf(stream, payload);
+  }
+
+  async verify(events: readonly StoredEvent[]): Promise<string | null> {
+    const fresh = events
+      .map(({ bytes }) => ({ bytes, digest: createHash('sha256').update(bytes).digest('base64') }))
+      .filter(({ digest }) => !this.genuine.has(digest));
+    if (fresh.length === 0) return null;
+    const inspected: { event: AuditEvent; digest: string }[] = [];
+    for (const [at, { bytes, digest }] of fresh.entries()) {
+      if (at > 0 && at % STRIDE === 0) await nextTurn();
+      const { event, faults } = this.inspector.inspectWhole(bytes);
+      if (event === null || faults.length > 0) return faults[0]?.message ?? 'it is no event';
+      inspected.push({ event, digest });
+    }
+    const misused = await this.misusedKey(inspected.map(({ event }) => event));
+    if (misused !== null) return misused;
+    const verdicts = await this.limiter.map(inspected, ({ event }) => this.isSigned(event));
+    const forged = inspected[verdicts.indexOf(false)]?.event;
+    if (forged !== undefined) {
+      return `${nameOf(forged)} has no signature by ${forged.signerKid} over its position and hash`;
+    }
+    for (const { digest } of inspected) this.remember(digest);
+    return null;
+  }
+
+  private async misusedKey(events: readonly AuditEvent[]): Promise<string | null> {
+    const latest = events.reduce((ts, event) => (event.ts > ts ? event.ts : ts), '');
+    await this.keys.prepare(latest);
+    if (this.firstMisuse(events) === null) return null;
+    await this.keys.reconsider();
+    return this.firstMisuse(events);
+  }
+
+  private firstMisuse(events: readonly AuditEvent[]): string | null {
+    for (const event of events) {
+      const { signerKid: kid, shard, seq, ts } = event;
+      const verdict = this.keys.judge({ kid, shard, seq, ts });
+      if (verdict.valid || this.keys.isInDoubtOnly({ kid, shard, seq, ts })) continue;
+      return `${nameOf(event)}: ${verdict.message}`;
+    }
+    return null;
+  }
+
+  private async isSigned({ shard, seq, hash, signature, signerKid }: AuditEvent): Promise<boolean> {
+    const key = this.keys.key(signerKid);
+    const bytes = base64Decode(signature);
+    if (key === undefined || bytes === null) return false;
+    const { origin } = this.options;
+    return verifyEd25519Async(key, auditSigningInput({ origin, shard, seq, hash }), bytes);
+  }
+
+  private remember(digest: string): void {
+    if (this.genuine.size >= REMEMBERED) {
+      const [oldest] = this.genuine;
+      if (oldest !== undefined) this.genuine.delete(oldest);
+    }
+    this.genuine.add(digest);
+  }
+}
+
+function nameOf({ id, shard, seq }: AuditEvent): string {
+  return `event ${id} at ${shard}:${seq}`;
+}

@@ -1,0 +1,75 @@
+import { type AuditEvent } from '#evidence';
+import { type EventFilter } from '../read/event-query.sql';
+import { type StoredEvent } from '../event-store.types';
+import { integrityError, type RowFault, type OnRowFault } from './row-fault';
+
+/** Decides whether events are this kernel's own. */
+export abstract class EventVerifier {
+  /** Division of an event as the kernel would store it: the one filter that is not a member of the event. */
+  abstract divisionOf(event: AuditEvent): string | null;
+  /**
+   * Checks format, hash, signature, and that the key was valid there.
+   * @returns what is wrong with the first event that is not this kernel's, or null
+   */
+  abstract verify(events: readonly StoredEvent[]): Promise<string | null>;
+}
+
+/** What was asked for, for the message, and whether an event is that. */
+export interface Expected {
+  readonly asked: string;
+  readonly fits: (event: AuditEvent, at: number) => boolean;
+}
+
+/**
+ * Checks rows before anything rests on them: columns decide which rows are found, and whoever can write to the
+ * database writes columns as they like. So the event itself has to be what was asked for, and has to be genuine.
+ */
+export class CheckedReads {
+  constructor(
+    private readonly where: 'event' | 'index',
+    /** Without one nothing is checked: for readers that verify the whole chain themselves. */
+    readonly verifier: EventVerifier | undefined,
+    private readonly onFault: OnRowFault = () => undefined,
+  ) {}
+
+  /** @returns the events @throws EventStoreError `integrity` */
+  async check<E extends readonly StoredEvent[]>(
+    events: E,
+    { asked, fits }: Expected,
+    where: RowFault['where'] = this.where,
+  ): Promise<E> {
+    if (this.verifier === undefined || events.length === 0) return events;
+    const wrong = await this.verifier.verify(events);
+    if (wrong !== null)
+      throw this.fault({ where, message: `A row found as ${asked} is no event of this kernel: ${wrong}.` });
+    const other = events.find(({ event }, at) => !fits(event, at));
+    if (other !== undefined) {
+      const { id, shard, seq } = other.event;
+      throw this.fault({
+        where,
+        message: `A row found as ${asked} holds another event: ${id} at ${shard}:${seq}.`,
+      });
+    }
+    return events;
+  }
+
+  /** Whether an event matches a query: its own members decide, not the columns that found it. */
+  matching(filter: EventFilter): Expected {
+    const { stream, type, actor, division, from, to } = filter;
+    return {
+      asked: `a match of ${JSON.stringify(filter)}`,
+      fits: (event) =>
+        (stream === undefined || event.stream === stream) &&
+        (type === undefined || event.type === type) &&
+        (actor === undefined || event.actor.id === actor) &&
+        (division === undefined || this.verifier?.divisionOf(event) === division) &&
+        (from === undefined || event.ts >= from) &&
+        (to === undefined || event.ts < to),
+    };
+  }
+
+  private fault(fault: RowFault): Error {
+    this.onFault(fault);
+    return integrityError(fault);
+  }
+}
