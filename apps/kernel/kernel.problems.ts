@@ -75,7 +75,11 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
     ambiguous_node: { status: 409, members: ['nodes'] },
   }),
   problemsOf(PositionError, { invalid_position: { status: 400 }, position_unavailable: { status: 503 } }),
-  problemsOf(SigningError, { manifest_id_too_long: { status: 400 }, reserved_kind: { status: 400 } }),
+  problemsOf(SigningError, {
+    manifest_id_too_long: { status: 400 },
+    reserved_kind: { status: 400 },
+    manifest_required: { status: 403 },
+  }),
   problemsOf(DivisionError, {
     division_not_found: { status: 404 },
     invalid_division: MALFORMED,
