@@ -115,6 +115,7 @@ export class KernelModule {
             maxQueuedRequests: config.queueLimit,
             signTimeoutMs: config.kmsTimeoutMs,
           },
+          maxClockJumpMs: config.maxClockJumpSeconds * 1_000,
         }),
         PortsModule.register({ proxy, registry }, [modes, keys]),
         keys,

@@ -42,6 +42,7 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
     not_migrated: { status: 503, word: 'store_unavailable' },
     chain_mismatch: { status: 503, word: 'store_unavailable' },
     store_behind: { status: 503, title: 'The database was put back to an older state', retryAfter: 30 },
+    clock_jumped: { status: 503, title: 'The clock jumped', retryAfter: 5 },
     contended: { status: 503 },
     closed: STOPPING,
   }),

@@ -1,6 +1,8 @@
 import { type DataSource } from 'typeorm';
 import { checkAnswerKey, prepareAppend } from './append/append-request';
 import { type HeadPosition } from './append/append-state.sql';
+import { ClockGuard } from './append/clock-guard';
+import { DATABASE_TIME, type DatabaseTimeRow } from './append/database-time.sql';
 import { type PendingAppend } from './append/pending-append';
 import { ShardWriter } from './append/shard-writer';
 import { shardOf } from './append/shard-of';
@@ -44,6 +46,13 @@ export interface EventStoreOptions {
   writing?: 'optimistic' | 'locked';
   /** Milliseconds since 1970; default `Date.now`. */
   now?: () => number;
+  /**
+   * By how much the clock may be ahead of the database server's, or jump; beyond that nothing is written. Not compared
+   * when left out.
+   */
+  maxClockJumpMs?: number;
+  /** A clock that no one can set, in milliseconds; default `performance.now`. */
+  monotonic?: () => number;
   /** UUIDv7; default `newEventId`. */
   newId?: () => string;
 }
@@ -62,6 +71,7 @@ export class EventStore {
   private readonly now: () => number;
   private readonly newId: () => string;
   private readonly database: Database;
+  private readonly clock: ClockGuard | null;
   private readonly reader: EventReader;
   private readonly queries: EventQueries;
   private readonly idempotency: IdempotencyStore;
@@ -82,6 +92,7 @@ export class EventStore {
     this.now = options.now ?? Date.now;
     this.newId = options.newId ?? newEventId;
     this.database = new Database(dataSource, this.limits.storeTimeoutMs);
+    this.clock = this.guardedClock();
     this.reader = new EventReader(this.database);
     this.queries = new EventQueries(this.database, shards, 'kernel');
     this.idempotency = new IdempotencyStore(this.database, this.now, this.limits.idempotencyRetentionMs);
@@ -98,6 +109,7 @@ export class EventStore {
           signer,
           limits: this.limits,
           now: this.now,
+          eventTime: () => this.clock?.now() ?? this.now(),
           observer: this.observer,
           writing: options.writing ?? 'optimistic',
           ready: () => this.ready(),
@@ -176,7 +188,7 @@ export class EventStore {
   }
 
   /** The head of a shard as it was at most 250 ms ago, mostly without asking the database. */
-  async recentHead(shard: number): Promise<{ shard: number; seq: number; hash: string }> {
+  async recentHead(shard: number): Promise<{ shard: number } & HeadPosition> {
     this.assertShard(shard);
     const recent = this.recentHeads[shard] as RecentHead;
     if (recent.head && performance.now() - recent.at <= RECENT_HEAD_MS) return { shard, ...recent.head };
@@ -184,17 +196,15 @@ export class EventStore {
     return recent.refresh;
   }
 
-  private async refreshHead(
-    shard: number,
-    recent: RecentHead,
-  ): Promise<{ shard: number; seq: number; hash: string }> {
+  private async refreshHead(shard: number, recent: RecentHead): Promise<{ shard: number } & HeadPosition> {
     const asked = performance.now();
     const found = (await this.heads()).find((head) => head.shard === shard);
     if (!found) throw this.noSuchShard(shard);
-    const { seq, hash } = found;
+    const { seq, hash, ts } = found;
+    const head = { seq, hash, ms: ts === null ? 0 : Date.parse(ts) };
     // Our own commit may have come between question and answer.
-    if (!recent.head || recent.head.seq <= seq) Object.assign(recent, { head: { seq, hash }, at: asked });
-    return { shard, seq, hash };
+    if (!recent.head || recent.head.seq <= seq) Object.assign(recent, { head, at: asked });
+    return { shard, ...head };
   }
 
   /** Events after a position, in `seq` order. */
@@ -265,6 +275,11 @@ export class EventStore {
     return shardOf(stream, this.shards);
   }
 
+  /** Why the clock keeps this store from writing; null when it is right. @throws EventStoreError `store_unavailable` */
+  clockProblem(): Promise<string | null> {
+    return this.reading(async () => (await this.clock?.problem()) ?? null);
+  }
+
   /** Number of waiting requests, in all shards. */
   get queueDepth(): number {
     return this.writers.reduce((sum, { queueDepth }) => sum + queueDepth, 0);
@@ -281,8 +296,10 @@ export class EventStore {
     return this.closing;
   }
 
-  /** Called before the first group: an append to the chain of another origin must not happen. */
-  private ready(): Promise<void> {
+  /**
+   * Called before each group: an append to the chain of another origin must not happen, nor one by a clock that jumped.
+   */
+  private async ready(): Promise<void> {
     const { dataSource, origin, shards } = this.options;
     this.checked ??= assertMigrated(dataSource, { origin, shards }).catch((error: unknown) => {
       this.checked = undefined;
@@ -290,11 +307,28 @@ export class EventStore {
         ? new PostgresError('unreachable', error.message, undefined, { cause: error.cause })
         : error;
     });
-    return this.checked;
+    await this.checked;
+    await this.clock?.settle();
   }
 
-  private committed(shard: number, { seq, hash }: HeadPosition): void {
-    this.recentHeads[shard] = { head: { seq, hash }, at: performance.now() };
+  private guardedClock(): ClockGuard | null {
+    const { maxClockJumpMs: maxJumpMs, monotonic = () => performance.now() } = this.options;
+    if (maxJumpMs === undefined) return null;
+    return new ClockGuard({
+      now: this.now,
+      monotonic,
+      maxJumpMs,
+      databaseTime: async () => {
+        const [row] = await this.database.step<DatabaseTimeRow>(DATABASE_TIME, []);
+        if (row === undefined) throw new PostgresError('unreachable', 'the database gave no time', undefined);
+        return row.ms;
+      },
+      compared: (aheadMs) => this.observer.onClock?.(aheadMs),
+    });
+  }
+
+  private committed(shard: number, head: HeadPosition): void {
+    this.recentHeads[shard] = { head, at: performance.now() };
     this.events.appended(shard);
   }
 
@@ -345,10 +379,10 @@ export class EventStore {
 }
 
 interface RecentHead {
-  head?: { seq: number; hash: string };
+  head?: HeadPosition;
   /** `performance.now()` */
   at: number;
-  refresh?: Promise<{ shard: number; seq: number; hash: string }>;
+  refresh?: Promise<{ shard: number } & HeadPosition>;
 }
 
 function queueFull(shard: number, depth: number): EventStoreError {

@@ -175,4 +175,6 @@ export interface EventStoreObserver {
   onRetry?(reason: RetryReason, requests: number): void;
   /** The store ends before a position on which events were already built: it was restored to an older state. */
   onBehind?(behind: Behind): void;
+  /** How far this process's clock is ahead of the database server's; negative when it is behind. Every few seconds. */
+  onClock?(aheadMs: number): void;
 }

@@ -29,6 +29,8 @@ export interface KernelStoreOptions {
   readonly origin: string;
   readonly shards: number;
   readonly limits: Partial<EventStoreLimits>;
+  /** By how much this process's clock may be ahead of the database server's; beyond that nothing is written. */
+  readonly maxClockJumpMs: number;
 }
 
 /** The store, its index and its connections, for every module. Needs Registry, EventSigner, ModeSource and BehindListener from a global module. */
