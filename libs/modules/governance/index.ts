@@ -8,4 +8,4 @@ export { DEFAULT_POLICY } from './domain/governance.policy';
 export { NOTIFICATIONS } from './domain/upgrade.notifications';
 export { FirstPool } from './first-pool';
 export { GovernanceModule } from './governance.module';
-export { CheckpointSigner, KeyPossession } from './governance.ports';
+export { CheckpointSigner, KeyPossession, SigningKeyRegistry } from './governance.ports';
