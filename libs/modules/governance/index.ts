@@ -3,6 +3,7 @@
  * budgets are libs/modules/divisions.
  */
 export { ApproverDirectory } from './approver-directory';
+export { ableApprovers } from './domain/able-approvers';
 export { GovernanceError } from './domain/governance.error';
 export { DEFAULT_POLICY } from './domain/governance.policy';
 export { NOTIFICATIONS } from './domain/upgrade.notifications';

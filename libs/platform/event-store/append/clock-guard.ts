@@ -62,9 +62,9 @@ export class ClockGuard {
     }
   }
 
-  /** Why nothing can be written now; null when the clock is right. @throws PostgresError */
+  /** Why nothing can be written now; null when the clock is right, as far as the database can be asked. */
   async problem(): Promise<string | null> {
-    await this.settle();
+    await this.settle().catch(() => undefined);
     const aheadMs = this.ahead(this.options.now());
     return aheadMs <= this.options.maxJumpMs ? null : this.reason(aheadMs);
   }

@@ -132,7 +132,9 @@ describe('the clock guard', () => {
     clocks.away = true;
     clocks.pass(HOUR);
     expect(await clocks.write()).toBeNull();
+    expect(await clocks.guard.problem()).toBeNull();
     clocks.here += HOUR;
     expect(() => clocks.guard.now()).toThrow(EventStoreError);
+    expect(await clocks.guard.problem()).toContain('3600 s ahead');
   });
 });
