@@ -14,7 +14,8 @@ export interface paths {
          * Sign a manifest and record the signature
          * @description Takes the manifest itself, or the digest of one that is too large to send. The manifest's id is its `manifestId`,
          *     `id`, `upgradeId` or `name`, the first that is a non-empty string; its version is `version`, its kind `kind` or
-         *     `type`, its division `division`. A DivisionLead signs for their own division only.
+         *     `type`, its division `division` or `divisionId`. A DivisionLead signs manifests of their own division only, and sends
+         *     them: a digest alone is 403 `manifest_required`.
          */
         post: operations["signManifest"];
         delete?: never;
@@ -513,7 +514,7 @@ export interface paths {
         put?: never;
         /**
          * Report the result of a precondition
-         * @description For services. The last report of a check counts.
+         * @description For services, and not for the one that proposed the upgrade (403 `self_check`). The last report of a check counts.
          */
         post: operations["reportCheck"];
         delete?: never;
@@ -533,7 +534,8 @@ export interface paths {
         put?: never;
         /**
          * Apply an upgrade that has its quorum
-         * @description The quorum is counted at this moment. Applied once, however often it is asked for.
+         * @description The quorum is counted at this moment. Applied once, however often it is asked for. What was applied in an emergency and
+         *     is not ratified is 409 `upgrade_already_applied`, with its `upgradeStatus`.
          */
         post: operations["applyUpgrade"];
         delete?: never;
@@ -641,7 +643,9 @@ export interface paths {
         put?: never;
         /**
          * Make a key of an approver worthless, at once and permanently
-         * @description By a SuperAdmin, or by the approver for keys of their own. It stops counting for pending upgrades too.
+         * @description By a SuperAdmin, or by the approver for keys of their own. It stops counting for pending upgrades too. Refused with 409
+         *     `below_threshold` when fewer approvers than the threshold would have a key left: then the key is replaced by an
+         *     upgrade of type `approver_pool`, in an emergency if need be.
          */
         post: operations["revokeApproverKey"];
         delete?: never;
@@ -799,8 +803,8 @@ export interface paths {
          * Spawn an agent of a division from a signed template
          * @description The template is a manifest that this kernel has signed (`POST /kernel/sign`): the manifest with the `envelope` it got,
          *     or with the `auditId` of the event that recorded the signature, or that alone. The signature must verify (400
-         *     `invalid_signature`) and be in the chain (400 `template_not_recorded`); a template that names a division is for agents
-         *     of that division. The division must be active. Without an `id` the agent gets one.
+         *     `invalid_signature`) and be in the chain (400 `template_not_recorded`); its signed statement says which division it is
+         *     for, or all (400 `invalid_template`). The division must be active. Without an `id` the agent gets one.
          */
         post: operations["spawnAgent"];
         delete?: never;
@@ -1302,7 +1306,7 @@ export interface components {
                 autoApply?: boolean;
                 undoes?: components["schemas"]["UpgradeId"];
             };
-            /** @description The principal on whose behalf; the caller unless given. */
+            /** @description In whose name it is proposed, as the caller says; the caller unless given. Recorded beside the caller, and decides nothing. An approver that the caller is not is refused. */
             submittedBy?: string;
             /** @description Base64. */
             artifact?: string;
@@ -1326,7 +1330,7 @@ export interface components {
             detail?: string;
         };
         ApplyUpgrade: {
-            /** @description The principal on whose behalf; the caller unless given. */
+            /** @description In whose name it is applied, as the caller says. Recorded beside the caller, and decides nothing. An approver that the caller is not is refused. */
             appliedBy?: string;
             /** @description Base64; its SHA-256 must be that of the proposal. */
             artifact?: string;
@@ -1357,6 +1361,7 @@ export interface components {
             status: components["schemas"]["UpgradeStatus"];
             /** @description Why it ended, or was applied in an emergency. */
             reason: string | null;
+            /** @description In whose name, as the proposer said. */
             submittedBy: string;
             /** @description The principal that called. */
             proposedBy: string;
@@ -1380,7 +1385,7 @@ export interface components {
                 passed: boolean | null;
             }[];
             missingChecks: string[];
-            /** @description Null before it was applied. */
+            /** @description Null before it was applied. `by` is the principal that called, `claimedBy` in whose name it said that it did. */
             application: Record<string, unknown> | null;
         };
         Approval: {
@@ -1541,7 +1546,7 @@ export interface components {
                 /** @description Ids of keys that do not count any more. */
                 revokedKeys: string[];
             }[];
-            /** @description How long approvals, proposals and ratifications hold, in hours. */
+            /** @description How long approvals, proposals and ratifications hold, in hours. A change that was applied in an emergency shows here when it is ratified. */
             policy: {
                 approvalTtlHours: number;
                 proposalTtlHours: number;

@@ -470,6 +470,7 @@ function manifestVectors() {
     origin: ORIGIN,
     signedAt: '2026-01-31T10:00:00.000Z',
     requestedBy: 'CN=build-service',
+    division: null,
     auditSeqAfter: '0:17',
   };
   const manifests = [
@@ -1044,8 +1045,13 @@ function poolVectors(ed25519, record, passkey) {
     ],
     ['a stranger', [registered], [signed(9), signed(2), signed(3)]],
     ['another key than the registered one', [registered], [signed(1, { keyId: 'x' }), signed(2), signed(3)]],
-    ['the proposer, by id', [registered], three, { involved: ['approver-1'] }],
-    ['the proposer, by principal', [registered], three, { involved: ['spiffe://example.com/approver-1'] }],
+    [
+      'an approver whose id is the principal of someone else',
+      [registered],
+      three,
+      { involved: ['approver-1'] },
+    ],
+    ['the proposer', [registered], three, { involved: ['spiffe://example.com/approver-1'] }],
     ['a key revoked since', [registered, revoked(2)], three],
     [
       'a revoked passkey that comes back under other names',
@@ -1111,7 +1117,7 @@ function poolVectors(ed25519, record, passkey) {
       ...question,
       records,
       pool: events.reduce(evidence.evolvePool, null),
-      involved: { names: new Set(question.involved) },
+      involved: { principals: new Set(question.involved) },
       now: Date.parse(now),
     });
     const not = notCounted.map(({ approverId, reason }) => [approverId, reason]);
@@ -1727,7 +1733,7 @@ class UpgradeChain {
   records = [];
   poolEvents = 0;
 
-  constructor({ actor = ACTOR } = {}) {
+  constructor({ actor = ACTOR, submittedBy = actor.id } = {}) {
     this.chain.addSigner(AUDIT_1);
     this.pool('approver_pool.registered', { version: 1, pool: evidencePool() });
     this.other();
@@ -1738,7 +1744,7 @@ class UpgradeChain {
         manifest: EVIDENCE_MANIFEST,
         manifestSha256: evidence.manifestDigest(EVIDENCE_MANIFEST),
         patchSha256: null,
-        submittedBy: actor.id,
+        submittedBy,
         pool: { version: 1, threshold: 3, size: 5 },
         expiresAt: '2026-03-02T10:00:00.000Z',
         approvalTtlHours: 336,
@@ -1779,12 +1785,12 @@ class UpgradeChain {
   }
 
   /** @param said is in the record, @param signed is signed in its place */
-  approve(n, said = {}, signed = {}) {
+  approve(n, said = {}, signed = {}, type = 'upgrade.approval_given') {
     const record = this.record(n, said);
     const over = { ...record, ...signed };
     const signature =
       n === 2 ? PASSKEY.assert(over) : keyOf(record.keyId).sign(evidence.approvalSigningInput(over));
-    this.append('upgrade.approval_given', {
+    this.append(type, {
       payload: {
         approvalId: `0198f4c2-1b2a-7000-8000-00000000000${n}`,
         record: { type: evidence.APPROVAL_TYPE, ...record },
@@ -1797,8 +1803,16 @@ class UpgradeChain {
     for (const n of people) this.approve(n);
   }
 
-  decide(change = {}) {
-    const decision = {
+  /** An application in an emergency, and its ratification by three of five. */
+  emergency({ actor = ACTOR, appliedBy = actor.id, ratifyBy = '2026-02-02T10:00:00.000Z' } = {}) {
+    const payload = { appliedBy, reason: 'it burns', ratifyBy, effect: null, authorization: null };
+    this.append('upgrade.emergency_applied', { actor, payload });
+    for (const n of [1, 2, 3]) this.approve(n, { action: 'ratify' }, {}, 'upgrade.ratification_given');
+    this.append('upgrade.ratified', { ts: '2026-01-31T10:00:10.500Z', payload: this.decision() });
+  }
+
+  decision(change = {}) {
+    return {
       approvers: ['approver-1', 'approver-2', 'approver-3'],
       required: 3,
       poolVersion: 1,
@@ -1806,6 +1820,10 @@ class UpgradeChain {
       decidedAt: DECIDED_AT,
       ...change,
     };
+  }
+
+  decide(change = {}) {
+    const decision = this.decision(change);
     this.other();
     const ts = '2026-01-31T10:00:10.500Z';
     this.append('upgrade.applied', {
@@ -1851,7 +1869,7 @@ class UpgradeChain {
       pool: of('approver_pool/'),
       signers: of('signer/'),
       approvals: events
-        .filter(({ type }) => type === 'upgrade.approval_given')
+        .filter(({ type }) => type === 'upgrade.approval_given' || type === 'upgrade.ratification_given')
         .map(({ seq, payload }) => ({
           approvalId: payload.approvalId,
           position: `0:${seq}`,
@@ -2025,6 +2043,26 @@ async function evidenceVectors() {
     ],
     ['no JSON', '{"type":', ['invalid_json']],
     ['a member twice', '{"type":1,"type":1}', ['duplicate_member']],
+    [
+      'proposed by another in the name of an approver who counts',
+      await told(whole, { story: { submittedBy: 'approver-3' } }),
+      [],
+    ],
+    [
+      'applied in an emergency in the name of an approver who counts, and ratified',
+      await told((story) => story.emergency({ appliedBy: 'approver-3' })),
+      [],
+    ],
+    [
+      'ratified by one who applied it in an emergency in the name of another',
+      await told((story) => story.emergency({ actor: proposer, appliedBy: 'CN=deployer' })),
+      ['quorum'],
+    ],
+    [
+      'ratified when its time was over',
+      await told((story) => story.emergency({ ratifyBy: DECIDED_AT })),
+      ['time'],
+    ],
   ];
   const signers = evidence.signersJson([AUDIT_1.entry, AUDIT_2.entry, CHECKPOINT.entry], ORIGIN);
   const files = { 'upgrade-evidence/signers.json': signers };

@@ -6370,6 +6370,7 @@ var PREDICATE = {
   manifestId: isName,
   version: (value2) => isName(value2) || typeof value2 === "number" && Number.isSafeInteger(value2),
   kind: (value2) => value2 === null || isName(value2),
+  division: (value2) => value2 === null || isName(value2),
   origin: isOrigin,
   signedAt: isTimestamp,
   requestedBy: isName,
@@ -10353,8 +10354,8 @@ function findSigner(state, approverId, keyId, aboutPool = false) {
   );
   return everywhere ? { approver, key, material } : { refusal: "not_in_settled_pool" };
 }
-function isInvolved({ id, principals }, { names }) {
-  return names.has(id) || principals.some((principal) => names.has(principal));
+function isInvolved({ principals }, involved) {
+  return principals.some((principal) => involved.principals.has(principal));
 }
 function countQuorum(question) {
   const { action, records, pool, involved, aboutPool = false } = question;
@@ -11847,7 +11848,8 @@ var DecisionReplay = class {
       case "upgrade.emergency_applied":
         proposal.emergency = true;
         proposal.records = [];
-        proposal.involved.add(textOf(event.payload["appliedBy"]));
+        proposal.involved.add(event.actor.id);
+        proposal.ratifyBy = Date.parse(textOf(event.payload["ratifyBy"]));
         break;
       case "upgrade.ratified":
         this.decided(event, "ratify", proposal, pool);
@@ -11873,8 +11875,9 @@ var DecisionReplay = class {
       manifestSha256: digest,
       patchSha256: payload["patchSha256"] ?? null,
       threshold: Number(inForce?.["threshold"]),
-      involved: /* @__PURE__ */ new Set([actor.id, textOf(payload["submittedBy"])]),
+      involved: /* @__PURE__ */ new Set([actor.id]),
       emergency: false,
+      ratifyBy: null,
       records: []
     };
     if (this.pool === null) return this.fault(event, "order", "it comes before the pool");
@@ -11938,6 +11941,9 @@ var DecisionReplay = class {
       this.fault(event, "time", `it was decided at ${textOf(decidedAt)} and recorded at ${ts}`);
       return;
     }
+    if (action === "ratify" && !(proposal.ratifyBy !== null && now < proposal.ratifyBy)) {
+      this.fault(event, "time", `it was ratified at ${textOf(decidedAt)}, when its time was over`);
+    }
     if (payload["poolEvents"] !== pool.events) {
       this.fault(
         event,
@@ -11945,7 +11951,7 @@ var DecisionReplay = class {
         `it rests on ${textOf(payload["poolEvents"])} events of the pool, and the file has ${pool.events} before it`
       );
     }
-    const involved = { names: proposal.involved };
+    const involved = { principals: proposal.involved };
     const quorum = countQuorum({
       action,
       records: proposal.records,

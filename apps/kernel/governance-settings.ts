@@ -1,5 +1,5 @@
 import { ConfigError } from '#platform/process';
-import { NOTIFICATIONS } from '#modules/governance';
+import { ableApprovers, NOTIFICATIONS } from '#modules/governance';
 import { openEndpoints, WebhookError, type WebhookEndpoint } from '#platform/webhooks';
 import { type KernelConfig } from './kernel.config';
 
@@ -10,6 +10,7 @@ type GovernanceSettings = Pick<
   | 'approvalTtlHours'
   | 'proposalTtlHours'
   | 'ratificationHours'
+  | 'approverPool'
   | 'isProduction'
 >;
 
@@ -17,6 +18,7 @@ type GovernanceSettings = Pick<
 export function assertGovernanceSettings(config: GovernanceSettings): void {
   assertWebAuthn(config);
   assertWindows(config);
+  assertPool(config);
 }
 
 /** Endpoints that are told about upgrades, with their secrets. @throws ConfigError */
@@ -30,6 +32,18 @@ export function webhookEndpoints({
     if (!(error instanceof WebhookError)) throw error;
     throw new ConfigError('invalid_configuration', [{ member: 'KERNEL_WEBHOOKS', problem: error.message }]);
   }
+}
+
+/** A first pool that can decide nothing could not even be replaced. */
+function assertPool({ approverPool: pool }: GovernanceSettings): void {
+  const able = pool === undefined ? [] : ableApprovers(pool, new Map());
+  if (pool === undefined || able.length >= pool.threshold) return;
+  throw new ConfigError('invalid_configuration', [
+    {
+      member: 'KERNEL_APPROVER_POOL',
+      problem: `has the threshold ${pool.threshold}, and only ${able.length} of its approvers have a principal to call with`,
+    },
+  ]);
 }
 
 function assertWebAuthn({ webauthnRpId: rpId, webauthnOrigins, isProduction }: GovernanceSettings): void {

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { assertGovernanceSettings, webhookEndpoints } from './governance-settings';
 
 const PRODUCTION = {
@@ -20,6 +21,16 @@ const judged = (settings: object, base: object = PRODUCTION) => {
   }
 };
 
+const newKey = () =>
+  generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString();
+const approver = (id: string, principals: string[]) => ({
+  id,
+  name: id,
+  contact: null,
+  principals,
+  keys: [{ keyId: `${id}-1`, algorithm: 'ed25519', publicKeyPem: newKey() }],
+});
+
 describe('settings of governance', () => {
   const DEVELOPMENT = { ...PRODUCTION, isProduction: false };
   const rp = { webauthnRpId: 'example.com' };
@@ -32,6 +43,8 @@ describe('settings of governance', () => {
     ],
   ])('are taken with %s', (_, settings) => {
     expect(judged(settings)).toBeNull();
+    const approverPool = { threshold: 1, approvers: [approver('a', ['a']), approver('b', [])] };
+    expect(judged({ ...settings, approverPool })).toBeNull();
   });
 
   it.each<[string, object, string]>([
@@ -47,6 +60,11 @@ describe('settings of governance', () => {
       'for development only',
     ],
     ['a window of seconds', { approvalTtlHours: 0.001 }, 'must be whole hours in production, not 0.001'],
+    [
+      'a first pool in which too few can call',
+      { approverPool: { threshold: 2, approvers: [approver('a', ['a']), approver('b', [])] } },
+      'only 1 of its approvers have a principal',
+    ],
     ['a window with a fraction', { ratificationHours: 1.5 }, 'KERNEL_RATIFICATION_HOURS'],
   ])('are refused with %s', (_, settings, why) => {
     expect(judged(settings)).toContain(why);

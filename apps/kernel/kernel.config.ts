@@ -141,6 +141,13 @@ export const kernelConfig = defineConfig({
     description: 'Most writes waiting per shard; past it they are refused with 503 and Retry-After.',
     default: 4_096,
   },
+  KERNEL_MAX_CLOCK_JUMP_SECONDS: {
+    schema: wholeNumber({ min: 1, max: 86_400 }),
+    description:
+      "How far this process's clock may be ahead of the database server's, or jump, before its writes are refused as clock_jumped: a time once in the chain cannot be taken back.",
+    default: 60,
+    unit: 's',
+  },
   KERNEL_AWAIT_TIMEOUT_MS: {
     schema: wholeNumber({ min: 100, max: 60_000 }),
     description:

@@ -10,7 +10,7 @@ import {
 } from '@nestjs/common';
 import { AuditModule } from '#modules/audit';
 import { DivisionsModule } from '#modules/divisions';
-import { CheckpointSigner, GovernanceModule, KeyPossession } from '#modules/governance';
+import { CheckpointSigner, GovernanceModule, KeyPossession, SigningKeyRegistry } from '#modules/governance';
 import {
   BackendKeys,
   KeyRegistryModule,
@@ -48,6 +48,7 @@ const PORTS = [
   answers(SignerSource, RegisteredSigners),
   answers(CheckpointSigner, ProxyCheckpointSigner),
   answers(KeyPossession, BackendKeys),
+  answers(SigningKeyRegistry, RegisteredSigners),
 ];
 
 /** The compiler checks that the one does what the other asks. */
@@ -121,6 +122,7 @@ export class KernelModule {
             maxQueuedRequests: config.queueLimit,
             signTimeoutMs: config.kmsTimeoutMs,
           },
+          maxClockJumpMs: config.maxClockJumpSeconds * 1_000,
         }),
         PortsModule.register({ proxy, registry }, [modes, keys]),
         keys,

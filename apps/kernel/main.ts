@@ -4,6 +4,7 @@ import {
   assertRuntimeRole,
   DataSource,
   DEFAULT_LIMITS,
+  EventStore,
   EventStoreError,
 } from '#platform/event-store';
 import { Database, openConnections } from '#platform/postgres';
@@ -78,6 +79,10 @@ runApp({
       registry: processRegistry,
       checks: {
         postgres: async () => assertMigrated(app.get(DataSource), { origin, shards }),
+        clock: async () => {
+          const problem = await app.get(EventStore).clockProblem();
+          if (problem !== null) throw new Error(problem);
+        },
         // Every mode serves reads, and all replicas share it: taking them out of service would turn a mode into an
         // outage. Reads are wrong only while the store is rebuilt, because it does not hold all events yet.
         mode: async () => {

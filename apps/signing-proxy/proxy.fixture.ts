@@ -57,6 +57,7 @@ export const statement = (origin = ORIGIN): Uint8Array =>
     origin,
     signedAt: '2026-01-31T10:00:00.000Z',
     requestedBy: 'deployer',
+    division: null,
     auditSeqAfter: '0:41',
     sha256: 'cd'.repeat(32),
   });

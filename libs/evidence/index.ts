@@ -31,6 +31,7 @@ export {
 export { DEPLOYMENT_AUTHORIZATION, DIVISION_MANIFEST, KERNEL_KINDS } from './manifests/kernel-kinds';
 export {
   manifestDigest,
+  manifestDivision,
   manifestStatement,
   parseManifestSigningInput,
   parseManifestStatement,

@@ -360,8 +360,8 @@ describe.each([
       ({ events, now, involved, required, approvers, notCounted, ...given }) => {
         const pool = events.reduce<PoolState | null>(evolvePool, null);
         if (pool === null) throw new Error('no pool');
-        const names = { names: new Set(involved) };
-        const quorum = countQuorum({ ...given, pool, involved: names, now: Date.parse(now) });
+        const callers = { principals: new Set(involved) };
+        const quorum = countQuorum({ ...given, pool, involved: callers, now: Date.parse(now) });
         expect(quorum.required).toBe(required);
         expect(quorum.approvers).toEqual(approvers);
         expect(quorum.notCounted.map(({ approverId, reason }) => [approverId, reason])).toEqual(notCounted);

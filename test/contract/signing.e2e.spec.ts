@@ -43,6 +43,7 @@ describe('signing a manifest', () => {
         manifestId: MANIFEST.id,
         version: MANIFEST.version,
         kind: MANIFEST.kind,
+        division: null,
         origin: stack().origin,
         signedAt: record['ts'],
         requestedBy: 'spiffe://kernel.localhost/dev-operator',

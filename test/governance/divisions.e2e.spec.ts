@@ -432,6 +432,44 @@ describe('allocations, over mutual TLS', () => {
 });
 
 describe('a DivisionLead, over mutual TLS', () => {
+  it('gets no signature over another division’s manifest, by whatever name it is sent', async () => {
+    const foreign = await division();
+    await register({ id: 'product', budget: 10 });
+    const theirs = { id: nextId('template'), version: '1.0.0', kind: 'agent-template', division: foreign };
+    const digest = { manifestId: theirs.id, version: '1.0.0', sha256: manifestDigest(theirs) };
+    for (const body of [{ ...digest, division: 'product' }, digest]) {
+      expect(refusal(await lead().post('/kernel/sign', body))).toEqual([403, 'manifest_required']);
+    }
+    expect(refusal(await lead().post('/kernel/sign', { manifest: theirs }))).toEqual([403, 'forbidden']);
+
+    // What one who is bound to no division signs by its digest is no template of a division that it is not of.
+    const signed = await operator().post('/kernel/sign', { ...digest, division: 'product' });
+    const { envelope } = signed.json.signature_record as { envelope: JsonObject };
+    const auditId = signed.json.audit_id as string;
+    for (const template of [
+      { manifest: theirs, envelope },
+      { manifest: theirs, auditId },
+    ]) {
+      for (const divisionId of ['product', foreign]) {
+        const spawned = await operator().post('/kernel/agent', { divisionId, template });
+        expect(refusal(spawned)).toEqual([400, 'invalid_template']);
+      }
+    }
+
+    const { division: _, ...named } = theirs;
+    const own = await lead().post('/kernel/sign', { manifest: { ...named, divisionId: 'product' } });
+    const { payload } = own.json.signature_record.envelope as { payload: string };
+    const statement = JSON.parse(Buffer.from(payload, 'base64').toString('utf8')) as {
+      predicate: JsonObject;
+    };
+    expect(statement.predicate['division']).toBe('product');
+    const spawned = await lead().post('/kernel/agent', {
+      divisionId: 'product',
+      template: { auditId: own.json.audit_id as string },
+    });
+    expect(spawned.status).toBe(201);
+  });
+
   it('is limited to the own division in all of it, lists included', async () => {
     const found = await operator().get('/kernel/division/product');
     const version = found.status === 200 ? (found.json.version as number) : 0;

@@ -141,7 +141,7 @@ describe('what time does to upgrades, and the coordinator to what is due', () =>
   it('are applied by the coordinator, once they may be, when they say so', async () => {
     await propose('auto', 'usual', { autoApply: true, preconditions: ['staging'] });
     for (const n of [1, 2, 3]) expect((await person(n).sign('auto')).status).toBe(201);
-    await operator().post('/kernel/upgrade/auto/check', { name: 'staging', passed: true });
+    await superadmin().post('/kernel/upgrade/auto/check', { name: 'staging', passed: true });
     const types = await until('auto', 'applied');
     expect(types.slice(-2)).toEqual(['check_reported', 'applied']);
     const { upgrade, timeline } = await detail('auto');
@@ -231,7 +231,7 @@ describe('what time does to upgrades, and the coordinator to what is due', () =>
         preconditions: ['lab'],
       });
       expect(await signed('cli-auto', [1, 2, 3])).toContain('missing: lab');
-      expect(await kernel(0, 'check', 'cli-auto', 'lab')).toContain('cli-auto (policy)');
+      expect(await as('SUPERADMIN', 0, 'check', 'cli-auto', 'lab')).toContain('cli-auto (policy)');
       expect(typesShown(await shown('cli-auto', 'applied'))?.slice(-2)).toEqual([
         'check_reported',
         'applied',

@@ -276,8 +276,30 @@ describe('upgrades, over mutual TLS', () => {
   it('wait for their checks', async () => {
     const id = await approved({ preconditions: ['staging'] });
     expect((await apply(id)).json).toMatchObject({ error: 'checks_missing', checks: ['staging'] });
-    await operator().post(`/kernel/upgrade/${id}/check`, { name: 'staging', passed: true });
+    const report = { name: 'staging', passed: true };
+    const own = await operator().post(`/kernel/upgrade/${id}/check`, report);
+    expect([own.status, own.json.error]).toEqual([403, 'self_check']);
+    expect((await superadmin().post(`/kernel/upgrade/${id}/check`, report)).status).toBe(200);
     expect((await apply(id)).status).toBe(200);
+  });
+
+  it('are proposed and applied by who calls, whatever name they give', async () => {
+    const id = nextId();
+    const manifest = manifestOf(id);
+    for (const submittedBy of ['approver-1', 'approver-2']) {
+      const refused = await operator().post('/kernel/upgrade', { manifest, submittedBy });
+      expect([refused.status, refused.json.error]).toEqual([403, 'forbidden']);
+    }
+    const proposed = await operator().post('/kernel/upgrade', { manifest, submittedBy: 'the night shift' });
+    const { proposedBy } = proposed.json.upgrade;
+    expect(proposed.json.upgrade).toMatchObject({ submittedBy: 'the night shift' });
+    for (const n of [1, 2, 3]) expect((await person(n).sign(id)).status).toBe(201);
+    const path = `/kernel/upgrade/${id}/apply`;
+    const claimed = await operator().post(path, { appliedBy: 'approver-1' });
+    expect([claimed.status, claimed.json.error]).toEqual([403, 'forbidden']);
+    const applied = await operator().post(path, { appliedBy: 'ada' });
+    expect(applied.json.upgrade.application).toMatchObject({ by: proposedBy, claimedBy: 'ada' });
+    expect((await verifyOffline(id)).code).toBe(0);
   });
 
   it('are compared with the artifact that comes along', async () => {
@@ -302,8 +324,15 @@ describe('upgrades, over mutual TLS', () => {
     );
     const applied = await superadmin().post(`/kernel/upgrade/${id}/emergency-apply`, { reason: 'it burns' });
     expect(applied.json.upgrade).toMatchObject({ status: 'emergency_applied', reason: 'it burns' });
+    const again = await apply(id);
+    expect([again.status, again.json.error, again.json.upgradeStatus]).toEqual([
+      409,
+      'upgrade_already_applied',
+      'emergency_applied',
+    ]);
     for (const n of [3, 4, 5]) expect((await person(n).sign(id, 'ratify')).status).toBe(201);
     expect((await detail(id)).upgrade.status).toBe('ratified');
+    expect((await apply(id)).status).toBe(200);
     const { code, output } = await verifyOffline(id);
     expect([code, output]).toEqual([0, expect.stringContaining('ratified (3 of 3')]);
   });
@@ -351,6 +380,15 @@ describe('upgrades, over mutual TLS', () => {
     expect((await apply(pending)).json).toMatchObject({ error: 'insufficient_quorum', approvals: 1 });
     for (const n of [4, 5]) await person(n).sign(pending);
     expect((await apply(pending)).status).toBe(200);
+    // Nobody alone leaves fewer approvers than the threshold, the owner of the key included.
+    const last = '/kernel/approvers/approver-5/keys/approver-5-key-1/revoke';
+    for (const client of [superadmin(), person(5).client]) {
+      const refused = await client.post(last, { reason: 'stolen' });
+      expect([refused.status, refused.json]).toEqual([
+        409,
+        expect.objectContaining({ error: 'below_threshold', threshold: 3, remaining: 2 }),
+      ]);
+    }
     const { code } = await verifyOffline(pending);
     expect(code).toBe(0);
     const cut = await verifyOffline(pending, (file) => {

@@ -57,6 +57,7 @@ function manifestInput(names: {
       origin: ORIGIN,
       signedAt: '2026-01-31T10:00:00.000Z',
       requestedBy: name(names.requestedBy),
+      division: null,
       auditSeqAfter: '0:41',
       sha256: 'cd'.repeat(32),
     }),

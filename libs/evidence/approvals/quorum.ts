@@ -9,8 +9,11 @@ import {
 
 /** People who have another part in an upgrade, and so have no say in it. */
 export interface Involved {
-  /** Principals and ids of its proposer, of the person they act for, and of who applied it in an emergency. */
-  readonly names: ReadonlySet<string>;
+  /**
+   * Principals that called: to propose it, and to apply it in an emergency. No names that they only claimed: a claim
+   * must not take away the vote of the person that it names.
+   */
+  readonly principals: ReadonlySet<string>;
 }
 
 export interface QuorumQuestion {
@@ -87,8 +90,8 @@ export function findSigner(
   return everywhere ? { approver, key, material } : { refusal: 'not_in_settled_pool' };
 }
 
-export function isInvolved({ id, principals }: Approver, { names }: Involved): boolean {
-  return names.has(id) || principals.some((principal) => names.has(principal));
+export function isInvolved({ principals }: Approver, involved: Involved): boolean {
+  return principals.some((principal) => involved.principals.has(principal));
 }
 
 /** Counts distinct people with distinct keys who may decide now (docs/spec/approval.md, section 5). */

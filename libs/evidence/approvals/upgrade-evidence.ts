@@ -272,6 +272,8 @@ interface Proposal {
   threshold: number;
   involved: Set<string>;
   emergency: boolean;
+  /** Milliseconds since 1970: from then on an emergency application is not ratified any more. */
+  ratifyBy: number | null;
   records: ApprovalRecord[];
 }
 
@@ -325,7 +327,8 @@ class DecisionReplay {
       case 'upgrade.emergency_applied':
         proposal.emergency = true;
         proposal.records = [];
-        proposal.involved.add(textOf(event.payload['appliedBy']));
+        proposal.involved.add(event.actor.id);
+        proposal.ratifyBy = Date.parse(textOf(event.payload['ratifyBy']));
         break;
       case 'upgrade.ratified':
         this.decided(event, 'ratify', proposal, pool);
@@ -352,8 +355,9 @@ class DecisionReplay {
       manifestSha256: digest,
       patchSha256: (payload['patchSha256'] as string | null | undefined) ?? null,
       threshold: Number(inForce?.['threshold']),
-      involved: new Set([actor.id, textOf(payload['submittedBy'])]),
+      involved: new Set([actor.id]),
       emergency: false,
+      ratifyBy: null,
       records: [],
     };
     if (this.pool === null) return this.fault(event, 'order', 'it comes before the pool');
@@ -419,6 +423,9 @@ class DecisionReplay {
       this.fault(event, 'time', `it was decided at ${textOf(decidedAt)} and recorded at ${ts}`);
       return;
     }
+    if (action === 'ratify' && !(proposal.ratifyBy !== null && now < proposal.ratifyBy)) {
+      this.fault(event, 'time', `it was ratified at ${textOf(decidedAt)}, when its time was over`);
+    }
     if (payload['poolEvents'] !== pool.events) {
       this.fault(
         event,
@@ -426,7 +433,7 @@ class DecisionReplay {
         `it rests on ${textOf(payload['poolEvents'])} events of the pool, and the file has ${pool.events} before it`,
       );
     }
-    const involved: Involved = { names: proposal.involved };
+    const involved: Involved = { principals: proposal.involved };
     const quorum = countQuorum({
       action,
       records: proposal.records,

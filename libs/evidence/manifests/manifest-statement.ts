@@ -16,6 +16,8 @@ export interface ManifestStatement {
   manifestId: string;
   version: string | number;
   kind: string | null;
+  /** The division that the manifest names itself to be of; null when it names none. */
+  division: string | null;
   origin: string;
   /** RFC 3339 UTC with milliseconds. */
   signedAt: string;
@@ -34,6 +36,7 @@ const PREDICATE: Record<Exclude<keyof ManifestStatement, 'sha256'>, (value: unkn
   manifestId: isName,
   version: (value) => isName(value) || (typeof value === 'number' && Number.isSafeInteger(value)),
   kind: (value) => value === null || isName(value),
+  division: (value) => value === null || isName(value),
   origin: isOrigin,
   signedAt: isTimestamp,
   requestedBy: isName,
@@ -45,6 +48,12 @@ export function manifestDigest(manifest: JsonValue): string {
   return sha256Hex(canonicalize(manifest));
 }
 
+/** The division that a manifest says it belongs to: its `division` or `divisionId`; null when it says none. */
+export function manifestDivision(manifest: JsonObject): string | null {
+  const named = [manifest['division'], manifest['divisionId']];
+  return named.find((value): value is string => typeof value === 'string' && value !== '') ?? null;
+}
+
 /** Canonical bytes of the in-toto Statement: the payload of the envelope. */
 export function manifestStatement(statement: ManifestStatement): Uint8Array<ArrayBuffer> {
   const value = statementValue(statement);
@@ -53,12 +62,12 @@ export function manifestStatement(statement: ManifestStatement): Uint8Array<Arra
 }
 
 function statementValue({ sha256, ...predicate }: ManifestStatement): JsonObject {
-  const { manifestId, version, kind, origin, signedAt, requestedBy, auditSeqAfter } = predicate;
+  const { manifestId, version, kind, division, origin, signedAt, requestedBy, auditSeqAfter } = predicate;
   return {
     _type: STATEMENT_TYPE,
     subject: [{ name: manifestId, digest: { sha256 } }],
     predicateType: MANIFEST_PREDICATE_TYPE,
-    predicate: { manifestId, version, kind, origin, signedAt, requestedBy, auditSeqAfter },
+    predicate: { manifestId, version, kind, division, origin, signedAt, requestedBy, auditSeqAfter },
   };
 }
 

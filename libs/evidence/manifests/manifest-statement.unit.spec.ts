@@ -10,6 +10,7 @@ const statement: ManifestStatement = {
   manifestId: 'agent-7',
   version: 3,
   kind: null,
+  division: null,
   origin: 'kernel.example.com/prod',
   signedAt: '2026-01-31T10:00:00.000Z',
   requestedBy: 'CN=test',
@@ -35,6 +36,7 @@ describe('manifestStatement', () => {
     ['no version', { version: null }],
     ['an origin with a space', { origin: 'a b' }],
     ['a time without milliseconds', { signedAt: '2026-01-31T10:00:00Z' }],
+    ['a division that is no name', { division: '' }],
     ['a position that is none', { auditSeqAfter: '0' }],
     ['a digest in upper case', { sha256: 'A'.repeat(64) }],
   ])('refuses %s', (_name, change) => {

@@ -95,6 +95,7 @@ export class RegisterDivisionHandler implements ICommandHandler<RegisterDivision
       manifestId: division,
       version: String(version),
       kind: DIVISION_MANIFEST,
+      division,
       sha256: manifestSha256,
       origin: this.options.origin,
       signedAt,

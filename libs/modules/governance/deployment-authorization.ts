@@ -14,6 +14,7 @@ export async function authorizeDeployment(
     manifestId: upgradeId,
     version: typeof version === 'string' && version !== '' && version.length <= 255 ? version : 'unversioned',
     kind: DEPLOYMENT_AUTHORIZATION,
+    division: null,
     sha256: manifestSha256,
   });
   return envelope;

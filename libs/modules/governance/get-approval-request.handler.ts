@@ -44,7 +44,7 @@ export class GetApprovalRequestHandler implements IQueryHandler<GetApprovalReque
   ) {}
 
   async execute({ upgradeId, signing }: GetApprovalRequest): Promise<ApprovalRequest> {
-    const { state } = await this.reader.existing(upgradeId);
+    const { state, events } = await this.reader.existing(upgradeId);
     const { governance } = await this.reader.governance();
     const { approverId, action, notes } = signing;
     const aboutPool = isAboutPool(state, governance.pool);
@@ -68,7 +68,7 @@ export class GetApprovalRequestHandler implements IQueryHandler<GetApprovalReque
       action,
       approverId,
       keyId,
-      approvedAt: signing.approvedAt ?? this.options.now().toISOString(),
+      approvedAt: signing.approvedAt ?? new Date(await this.reader.now(events)).toISOString(),
       notes,
     });
     const input = approvalSigningInput(record);

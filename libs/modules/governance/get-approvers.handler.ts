@@ -3,7 +3,6 @@ import { type Approvers } from '#openapi/kernel';
 import { keyMaterial } from '#evidence';
 import { EventStore } from '#platform/event-store';
 import { statusOf } from './domain/upgrade.quorum';
-import { GovernanceOptions } from './governance.ports';
 import { GovernanceReader } from './governance.reader';
 import { upgradeSummary } from './upgrade.view';
 
@@ -18,7 +17,6 @@ export class GetApproversHandler implements IQueryHandler<GetApprovers, Approver
   constructor(
     private readonly store: EventStore,
     private readonly reader: GovernanceReader,
-    private readonly options: GovernanceOptions,
   ) {}
 
   async execute(): Promise<Approvers> {
@@ -29,12 +27,12 @@ export class GetApproversHandler implements IQueryHandler<GetApprovers, Approver
       order: 'newest',
       limit: RECENT_PROPOSALS,
     });
+    const now = await this.reader.now();
     const pending: Approvers['pending'] = [];
     for (const { event } of events) {
       const manifest = event.payload['manifest'] as { type?: unknown } | undefined;
       if (manifest?.type !== 'approver_pool') continue;
       const { state } = await this.reader.existing(event.stream.slice('upgrade/'.length));
-      const now = this.options.now().getTime();
       if (['proposed', 'approved', 'emergency_applied'].includes(statusOf(state, governance, now))) {
         pending.push(upgradeSummary(state, governance, now));
       }
@@ -46,7 +44,7 @@ export class GetApproversHandler implements IQueryHandler<GetApprovers, Approver
         ...approver,
         revokedKeys: approver.keys.filter((key) => revoked.has(keyMaterial(key))).map(({ keyId }) => keyId),
       })),
-      policy: governance.policy.policy,
+      policy: governance.policy.settled,
       provisional,
       pending,
     };

@@ -1,5 +1,4 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { GovernanceOptions } from './governance.ports';
 import { GovernanceReader } from './governance.reader';
 import { timelineEntry, upgradeDetail } from './upgrade.view';
 
@@ -17,15 +16,12 @@ export class GetUpgrade extends Query<UpgradeWithTimeline> {
 
 @QueryHandler(GetUpgrade)
 export class GetUpgradeHandler implements IQueryHandler<GetUpgrade, UpgradeWithTimeline> {
-  constructor(
-    private readonly reader: GovernanceReader,
-    private readonly options: GovernanceOptions,
-  ) {}
+  constructor(private readonly reader: GovernanceReader) {}
 
   async execute({ upgradeId }: GetUpgrade): Promise<UpgradeWithTimeline> {
     const { state, events } = await this.reader.existing(upgradeId);
     const { governance } = await this.reader.governance();
-    const now = this.options.now().getTime();
+    const now = await this.reader.now(events);
     return { upgrade: upgradeDetail(state, governance, now), timeline: events.map(timelineEntry) };
   }
 }

@@ -1,4 +1,4 @@
-import { type ApproverPool, type LogCheckpoint, type SignerEntry } from '#evidence';
+import { type ApproverPool, type KeyRegistryState, type LogCheckpoint, type SignerEntry } from '#evidence';
 import { type GovernancePolicy } from './domain/governance.policy';
 
 /** Makes a signing key prove that it is held here; bound to the signing proxy by the app. */
@@ -9,6 +9,14 @@ export abstract class KeyPossession {
    * @throws SignerError when the signing backend does not hold the key, or cannot sign now
    */
   abstract prove(replaces: string, to: SignerEntry): Promise<string>;
+}
+
+/** The kernel's own signing keys as the chain registers them; bound to the key registry by the app. */
+export abstract class SigningKeyRegistry {
+  /** @returns the registry right now, and the version of each `signer/...` stream that it was folded from */
+  abstract registry(how: {
+    fresh: true;
+  }): Promise<{ state: KeyRegistryState; versions: ReadonlyMap<string, number> }>;
 }
 
 export abstract class GovernanceOptions {

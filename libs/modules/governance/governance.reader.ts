@@ -1,12 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { evolvePool, POOL_STREAM, type PoolState } from '#evidence';
+import { evolvePool, POOL_STREAM, type PoolState, registeredSigners } from '#evidence';
 import { EventStore, type StoredEvent, type StreamVersion } from '#platform/event-store';
 import { GovernanceError } from './domain/governance.error';
 import { evolvePolicy, initialPolicy, POLICY_STREAM } from './domain/governance.policy';
 import { type Governance } from './domain/plan-effect';
 import { evolveUpgrade, type UpgradeState } from './domain/upgrade.state';
-import { GovernanceOptions } from './governance.ports';
-import { SignerSource } from '#platform/signer';
+import { GovernanceOptions, SigningKeyRegistry } from './governance.ports';
 
 export function upgradeStream(upgradeId: string): string {
   return `upgrade/${upgradeId}`;
@@ -24,7 +23,7 @@ export class GovernanceReader {
   constructor(
     private readonly store: EventStore,
     private readonly options: GovernanceOptions,
-    private readonly signers: SignerSource,
+    private readonly keys: SigningKeyRegistry,
   ) {}
 
   /** The pool with its events; null before the first one is registered. */
@@ -38,13 +37,18 @@ export class GovernanceReader {
 
   /**
    * The state by which upgrades are judged, and the versions of the streams it was read from.
+   * @returns `keyVersions`: of the key registry's streams, on which a change of the kernel's keys rests as well
    * @throws GovernanceError `no_pool`
    */
-  async governance(): Promise<{ governance: Governance; versions: StreamVersion[] }> {
-    const [pool, policyEvents, signers] = await Promise.all([
+  async governance(): Promise<{
+    governance: Governance;
+    versions: StreamVersion[];
+    keyVersions: StreamVersion[];
+  }> {
+    const [pool, policyEvents, keys] = await Promise.all([
       this.pool(),
       this.store.loadStream(POLICY_STREAM),
-      this.signers.signers({ fresh: true }),
+      this.keys.registry({ fresh: true }),
     ]);
     if (pool.state === null) {
       throw new GovernanceError(
@@ -57,11 +61,12 @@ export class GovernanceReader {
       initialPolicy(this.options.policy),
     );
     return {
-      governance: { pool: pool.state, policy, signers },
+      governance: { pool: pool.state, policy, signers: registeredSigners(keys.state) },
       versions: [
         { stream: POOL_STREAM, version: pool.events.length },
         { stream: POLICY_STREAM, version: policyEvents.length },
       ],
+      keyVersions: [...keys.versions].map(([stream, version]) => ({ stream, version })),
     };
   }
 
@@ -72,6 +77,20 @@ export class GovernanceReader {
       null,
     );
     return state === null ? null : { state, events };
+  }
+
+  /**
+   * The time by which upgrades are judged, milliseconds since 1970: the later of the clock, the head of the chain and
+   * the last of `events`. A clock that was once ahead leaves the chain's times ahead, and what the chain has recorded
+   * must not lie in the future of who judges it.
+   */
+  async now(events: readonly StoredEvent[] = []): Promise<number> {
+    const { ms } = await this.store.recentHead(this.store.shardOf(POOL_STREAM));
+    return Math.max(
+      this.options.now().getTime(),
+      ms,
+      ...events.slice(-1).map(({ event }) => Date.parse(event.ts)),
+    );
   }
 
   /** @throws GovernanceError `upgrade_not_found` */

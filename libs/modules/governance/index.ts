@@ -3,9 +3,10 @@
  * budgets are libs/modules/divisions.
  */
 export { ApproverDirectory } from './approver-directory';
+export { ableApprovers } from './domain/able-approvers';
 export { GovernanceError } from './domain/governance.error';
 export { DEFAULT_POLICY } from './domain/governance.policy';
 export { NOTIFICATIONS } from './domain/upgrade.notifications';
 export { FirstPool } from './first-pool';
 export { GovernanceModule } from './governance.module';
-export { CheckpointSigner, KeyPossession } from './governance.ports';
+export { CheckpointSigner, KeyPossession, SigningKeyRegistry } from './governance.ports';

@@ -3,7 +3,6 @@ import { AuditIndex } from '#platform/audit-stream';
 import { mapFew, type StoredEvent } from '#platform/event-store';
 import { type JsonObject } from '#evidence';
 import { type Governance } from './domain/plan-effect';
-import { GovernanceOptions } from './governance.ports';
 import { GovernanceReader } from './governance.reader';
 import { upgradeSummary } from './upgrade.view';
 import { type UpgradeType } from './domain/upgrade.manifest';
@@ -43,16 +42,18 @@ export class ListUpgradesHandler implements IQueryHandler<ListUpgrades, UpgradeP
   constructor(
     private readonly index: AuditIndex,
     private readonly reader: GovernanceReader,
-    private readonly options: GovernanceOptions,
   ) {}
 
   async execute({ filter, page }: ListUpgrades): Promise<UpgradePage> {
     // Read only when there is an upgrade: a kernel without a pool has none, and can say so.
-    let governance: Promise<Governance> | undefined;
+    let judged: Promise<{ governance: Governance; now: number }> | undefined;
     const select = async (events: readonly StoredEvent[]) => {
       if (events.length === 0) return [];
-      governance ??= this.reader.governance().then((read) => read.governance);
-      const by = await governance;
+      judged ??= Promise.all([this.reader.governance(), this.reader.now()]).then(([{ governance }, now]) => ({
+        governance,
+        now,
+      }));
+      const by = await judged;
       return mapFew(events, (proposal) => this.summary(proposal, filter, by));
     };
     const { found, nextCursor } = await this.index.search(
@@ -62,11 +63,15 @@ export class ListUpgradesHandler implements IQueryHandler<ListUpgrades, UpgradeP
     return { upgrades: found, nextCursor };
   }
 
-  private async summary({ event }: StoredEvent, { status, type }: UpgradeFilter, governance: Governance) {
+  private async summary(
+    { event }: StoredEvent,
+    { status, type }: UpgradeFilter,
+    { governance, now }: { governance: Governance; now: number },
+  ) {
     // The proposal fixes it permanently.
     if (type !== null && (event.payload['manifest'] as JsonObject)['type'] !== type) return null;
     const { state } = await this.reader.existing(event.stream.slice('upgrade/'.length));
-    const summary = upgradeSummary(state, governance, this.options.now().getTime());
+    const summary = upgradeSummary(state, governance, now);
     return status === null || summary.status === status ? summary : null;
   }
 }

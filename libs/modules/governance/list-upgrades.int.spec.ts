@@ -24,7 +24,7 @@ describe('the list of upgrades', () => {
     });
     kernel = await governed.kernel();
     const index = new AuditIndex({ dataSource: indexer, shards: SHARDS });
-    list = new ListUpgradesHandler(index, kernel.reader, kernel.options);
+    list = new ListUpgradesHandler(index, kernel.reader);
   });
   afterEach(async () => {
     await governed.close();

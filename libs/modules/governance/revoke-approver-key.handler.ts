@@ -1,17 +1,22 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { decidingPools, keyMaterial, POOL_STREAM } from '#evidence';
+import { POOL_STREAM } from '#evidence';
 import {
   type Asking,
   answerBytes,
   answerOnce,
   appendAndAnswer,
   type CommandAnswer,
+  ContendedDecisions,
   EventStore,
 } from '#platform/event-store';
+import { decideRevocation } from './domain/able-approvers';
 import { GovernanceError } from './domain/governance.error';
 import { GovernanceReader } from './governance.reader';
 
-/** Revoke a key of an approver, at once and permanently. It only takes power away, so it needs no quorum. */
+/**
+ * Revoke a key of an approver, at once and permanently. It only takes power away, so it needs no quorum, as long as
+ * enough approvers for one are left.
+ */
 export class RevokeApproverKey extends Command<CommandAnswer> {
   constructor(
     readonly approverId: string,
@@ -27,26 +32,31 @@ export class RevokeApproverKey extends Command<CommandAnswer> {
 
 @CommandHandler(RevokeApproverKey)
 export class RevokeApproverKeyHandler implements ICommandHandler<RevokeApproverKey, CommandAnswer> {
+  private readonly contended: ContendedDecisions;
+
   constructor(
     private readonly store: EventStore,
     private readonly reader: GovernanceReader,
-  ) {}
+  ) {
+    this.contended = new ContendedDecisions(store, GovernanceError);
+  }
 
-  async execute({ approverId, keyId, reason, ownOnly, asking }: RevokeApproverKey): Promise<CommandAnswer> {
+  async execute(command: RevokeApproverKey): Promise<CommandAnswer> {
+    return this.contended.decide(POOL_STREAM, command.asking.idempotency, () => this.attempt(command));
+  }
+
+  private async attempt({
+    approverId,
+    keyId,
+    reason,
+    ownOnly,
+    asking,
+  }: RevokeApproverKey): Promise<CommandAnswer> {
     const { actor, correlationId, idempotency } = asking;
     const { pool } = (await this.reader.governance()).governance;
-    const approvers = decidingPools(pool).flatMap((one) =>
-      one.pool.approvers.filter(({ id }) => id === approverId),
-    );
-    if (ownOnly && !approvers.some(({ principals }) => principals.includes(actor.id))) {
-      throw new GovernanceError('not_the_approver', `"${actor.id}" is not the approver ${approverId}.`);
-    }
-    const key = approvers.flatMap(({ keys }) => keys).find((candidate) => candidate.keyId === keyId);
-    if (key === undefined) {
-      throw new GovernanceError('key_not_valid', `The approver ${approverId} has no key ${keyId}.`);
-    }
-    const material = keyMaterial(key);
-    if (pool.revoked.has(material)) {
+    const principal = ownOnly ? actor.id : null;
+    const material = decideRevocation(pool, { approverId, keyId, principal });
+    if (material === null) {
       const done = await answerOnce(this.store, idempotency, async () =>
         answerBytes(200, { approverId, keyId, revoked: true }),
       );
@@ -60,8 +70,8 @@ export class RevokeApproverKeyHandler implements ICommandHandler<RevokeApproverK
         writes: [
           {
             stream: POOL_STREAM,
-            // Twice is harmless; another change of the pool must not keep a lost key alive.
-            expectedVersion: 'any',
+            // Two revocations at the same moment must not both be the last one that the pool can take.
+            expectedVersion: pool.events,
             events: [
               {
                 type: 'approver_pool.key_revoked',

@@ -73,13 +73,13 @@ export class UpgradeDecisions {
     asking: Asking,
     answer: (decided: Decided) => AnswerBytes,
   ): Promise<CommandAnswer> {
-    const [loaded, { governance, versions }] = await Promise.all([
+    const [loaded, { governance, versions, keyVersions }] = await Promise.all([
       this.reader.upgrade(upgradeId),
       this.reader.governance(),
     ]);
     const state = loaded?.state ?? null;
     const undone = await this.undone(state, command);
-    const now = this.options.now().getTime();
+    const now = await this.reader.now(loaded?.events);
     const { origin } = this.options;
     let decision: Decision;
     try {
@@ -97,14 +97,16 @@ export class UpgradeDecisions {
     }
     const events = await this.authorized(state, decision, asking, now);
     const effect = await this.counterSigned(state, decision.effect);
-    const writes = writesOf(upgradeId, state, { ...decision, events, effect }, undone, versions);
+    // Whether a key may come or end depends on all others: none of them may end at the same moment.
+    const basis = effect?.stream.startsWith('signer/') ? [...versions, ...keyVersions] : versions;
+    const writes = writesOf(upgradeId, state, { ...decision, events, effect }, undone, basis);
     return appendAndAnswer(
       this.store,
       {
         actor: asking.actor,
         correlationId: asking.correlationId,
         writes,
-        requires: versions.filter(({ stream }) => !writes.some((write) => write.stream === stream)),
+        requires: basis.filter(({ stream }) => !writes.some((write) => write.stream === stream)),
       },
       asking.idempotency,
       (committed, position) => {
@@ -210,8 +212,8 @@ function writesOf(
     const known = versions.find(({ stream }) => stream === effect.stream);
     writes.push({
       stream: effect.stream,
-      // A key that is rotated in is new; one that is retired has its own history.
-      expectedVersion: known?.version ?? (effect.type === 'signer.rotated' ? 0 : 'any'),
+      // A key that is rotated in is new.
+      expectedVersion: known?.version ?? 0,
       events: [{ type: effect.type, payload: effect.payload }],
     });
   }

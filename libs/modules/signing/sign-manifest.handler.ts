@@ -45,7 +45,7 @@ export class SignManifestHandler implements ICommandHandler<SignManifest, Comman
   ) {}
 
   async execute({ request, scope, asking }: SignManifest): Promise<CommandAnswer> {
-    const subject = subjectOf(request);
+    const subject = subjectOf(request, scope);
     const { actor, correlationId, idempotency } = asking;
     assertOwn(scope, subject.division, 'This manifest');
     // A repeated request is answered before anything is signed: no signature may exist without a record.
@@ -56,7 +56,7 @@ export class SignManifestHandler implements ICommandHandler<SignManifest, Comman
     const signedAt = this.options.now().toISOString();
     const { division, ...named } = subject;
     const { keyVersion, envelope } = await signManifest(this.signer, {
-      ...named,
+      ...subject,
       origin: this.options.origin,
       signedAt,
       requestedBy: actor.id,
@@ -94,7 +94,13 @@ export class SignManifestHandler implements ICommandHandler<SignManifest, Comman
   }
 }
 
-function subjectOf(request: SignRequest): ManifestSubject {
+function subjectOf(request: SignRequest, scope: Scope): ManifestSubject {
+  if (scope !== 'all' && !('manifest' in request)) {
+    throw new SigningError(
+      'manifest_required',
+      `A digest does not show that the manifest is of the division ${scope.division}; send the manifest itself.`,
+    );
+  }
   const subject = 'manifest' in request ? subjectOfManifest(request.manifest) : subjectOfReference(request);
   if (subject.manifestId.length > MAX_MANIFEST_ID) {
     throw new SigningError(

@@ -16,6 +16,8 @@ import { CodedError } from '#evidence';
  * - `chain_mismatch`: the database holds the chain of another origin, or another number of shards
  * - `store_behind`: the signer has signed events that build on a later position than the store has; `details` has `head`
  *   and `mark`. The database was restored to an older state, and continuing from it would fork the chain
+ * - `clock_jumped`: this process's clock is further ahead than it may be, and its time must not get into the chain;
+ *   `details` has `aheadMs` and `maxJumpMs`. Writes go on when the clock is right again
  * - `contended`: others kept deciding about the same thing, or too many wait for it; try again later
  * - `integrity`: a row of the database is not what this kernel wrote: forged, or damaged. Nothing is answered from it
  *   or built on it; `details.where` says of which kind it is
@@ -35,6 +37,7 @@ export type EventStoreErrorCode =
   | 'not_migrated'
   | 'chain_mismatch'
   | 'store_behind'
+  | 'clock_jumped'
   | 'contended'
   | 'integrity'
   | 'closed';

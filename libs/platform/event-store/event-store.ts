@@ -2,6 +2,8 @@ import { type DataSource } from 'typeorm';
 import { type AuditEvent, genesisHash } from '#evidence';
 import { checkAnswerKey, prepareAppend } from './append/append-request';
 import { type HeadPosition } from './append/append-state.sql';
+import { ClockGuard } from './append/clock-guard';
+import { DATABASE_TIME, type DatabaseTimeRow } from './append/database-time.sql';
 import { type PendingAppend } from './append/pending-append';
 import { ShardWriter } from './append/shard-writer';
 import { shardOf } from './append/shard-of';
@@ -53,6 +55,13 @@ export interface EventStoreOptions {
   writing?: 'optimistic' | 'locked';
   /** Milliseconds since 1970; default `Date.now`. */
   now?: () => number;
+  /**
+   * By how much the clock may be ahead of the database server's, or jump; beyond that nothing is written. Not compared
+   * when left out.
+   */
+  maxClockJumpMs?: number;
+  /** A clock that no one can set, in milliseconds; default `performance.now`. */
+  monotonic?: () => number;
   /** UUIDv7; default `newEventId`. */
   newId?: () => string;
 }
@@ -72,6 +81,7 @@ export class EventStore {
   private readonly newId: () => string;
   private readonly database: Database;
   private readonly checked: CheckedReads;
+  private readonly clock: ClockGuard | null;
   private readonly reader: EventReader;
   private readonly queries: EventQueries;
   /** Finds rows without checking them. */
@@ -97,6 +107,7 @@ export class EventStore {
     const rowKey = options.rowKey ?? RowKey.random(origin);
     const onFault = (fault: RowFault): void => this.observer.onIntegrity?.(fault);
     this.checked = new CheckedReads('event', options.verifier, onFault);
+    this.clock = this.guardedClock();
     this.reader = new EventReader(this.database);
     this.queries = new EventQueries(this.database, shards, 'kernel', this.checked);
     this.unchecked = new EventQueries(this.database, shards, 'kernel', new CheckedReads('event', undefined));
@@ -121,6 +132,7 @@ export class EventStore {
           rowKey,
           limits: this.limits,
           now: this.now,
+          eventTime: () => this.clock?.now() ?? this.now(),
           observer: this.observer,
           writing: options.writing ?? 'optimistic',
           ready: () => this.ready(),
@@ -236,7 +248,7 @@ export class EventStore {
   }
 
   /** The head of a shard as it was at most 250 ms ago, mostly without asking the database. */
-  async recentHead(shard: number): Promise<{ shard: number; seq: number; hash: string }> {
+  async recentHead(shard: number): Promise<{ shard: number } & HeadPosition> {
     this.assertShard(shard);
     const recent = this.recentHeads[shard] as RecentHead;
     if (recent.head && performance.now() - recent.at <= RECENT_HEAD_MS) return { shard, ...recent.head };
@@ -244,17 +256,15 @@ export class EventStore {
     return recent.refresh;
   }
 
-  private async refreshHead(
-    shard: number,
-    recent: RecentHead,
-  ): Promise<{ shard: number; seq: number; hash: string }> {
+  private async refreshHead(shard: number, recent: RecentHead): Promise<{ shard: number } & HeadPosition> {
     const asked = performance.now();
     const found = (await this.heads()).find((head) => head.shard === shard);
     if (!found) throw this.noSuchShard(shard);
-    const { seq, hash } = found;
+    const { seq, hash, ts } = found;
+    const head = { seq, hash, ms: ts === null ? 0 : Date.parse(ts) };
     // Our own commit may have come between question and answer.
-    if (!recent.head || recent.head.seq <= seq) Object.assign(recent, { head: { seq, hash }, at: asked });
-    return { shard, seq, hash };
+    if (!recent.head || recent.head.seq <= seq) Object.assign(recent, { head, at: asked });
+    return { shard, ...head };
   }
 
   /** Events after a position, in `seq` order. */
@@ -339,6 +349,11 @@ export class EventStore {
     return shardOf(stream, this.shards);
   }
 
+  /** Why the clock keeps this store from writing; null when it is right. */
+  async clockProblem(): Promise<string | null> {
+    return (await this.clock?.problem()) ?? null;
+  }
+
   /** Number of waiting requests, in all shards. */
   get queueDepth(): number {
     return this.writers.reduce((sum, { queueDepth }) => sum + queueDepth, 0);
@@ -355,8 +370,10 @@ export class EventStore {
     return this.closing;
   }
 
-  /** Called before the first group: an append to the chain of another origin must not happen. */
-  private ready(): Promise<void> {
+  /**
+   * Called before each group: an append to the chain of another origin must not happen, nor one by a clock that jumped.
+   */
+  private async ready(): Promise<void> {
     const { dataSource, origin, shards } = this.options;
     this.migrated ??= assertMigrated(dataSource, { origin, shards }).catch((error: unknown) => {
       this.migrated = undefined;
@@ -364,11 +381,28 @@ export class EventStore {
         ? new PostgresError('unreachable', error.message, undefined, { cause: error.cause })
         : error;
     });
-    return this.migrated;
+    await this.migrated;
+    await this.clock?.settle();
   }
 
-  private committed(shard: number, { seq, hash }: HeadPosition): void {
-    this.recentHeads[shard] = { head: { seq, hash }, at: performance.now() };
+  private guardedClock(): ClockGuard | null {
+    const { maxClockJumpMs: maxJumpMs, monotonic = () => performance.now() } = this.options;
+    if (maxJumpMs === undefined) return null;
+    return new ClockGuard({
+      now: this.now,
+      monotonic,
+      maxJumpMs,
+      databaseTime: async () => {
+        const [row] = await this.database.step<DatabaseTimeRow>(DATABASE_TIME, []);
+        if (row === undefined) throw new PostgresError('unreachable', 'the database gave no time', undefined);
+        return row.ms;
+      },
+      compared: (aheadMs) => this.observer.onClock?.(aheadMs),
+    });
+  }
+
+  private committed(shard: number, head: HeadPosition): void {
+    this.recentHeads[shard] = { head, at: performance.now() };
     this.events.appended(shard);
   }
 
@@ -457,10 +491,10 @@ function inOrder(shard: number, afterSeq: number): Expected {
 }
 
 interface RecentHead {
-  head?: { seq: number; hash: string };
+  head?: HeadPosition;
   /** `performance.now()` */
   at: number;
-  refresh?: Promise<{ shard: number; seq: number; hash: string }>;
+  refresh?: Promise<{ shard: number } & HeadPosition>;
 }
 
 function queueFull(shard: number, depth: number): EventStoreError {

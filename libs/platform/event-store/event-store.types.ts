@@ -178,4 +178,6 @@ export interface EventStoreObserver {
   onBehind?(behind: Behind): void;
   /** A row of the database is not what this kernel wrote. */
   onIntegrity?(fault: RowFault): void;
+  /** How far this process's clock is ahead of the database server's; negative when it is behind. Every few seconds. */
+  onClock?(aheadMs: number): void;
 }

@@ -29,6 +29,7 @@ export class AppendMetrics implements EventStoreObserver {
   private readonly queueDepth: Gauge<'shard'>;
   private readonly refusals: Counter<'code'>;
   private readonly retries: Counter<'reason'>;
+  private readonly clockAhead: Gauge;
 
   constructor(
     registry: Registry,
@@ -81,6 +82,15 @@ export class AppendMetrics implements EventStoreObserver {
       labelNames: ['reason'],
       registers,
     });
+    this.clockAhead = new Gauge({
+      name: 'audit_clock_ahead_seconds',
+      help: "How far this process's clock is ahead of the database server's; beyond KERNEL_MAX_CLOCK_JUMP_SECONDS nothing is written.",
+      registers,
+    });
+  }
+
+  onClock(aheadMs: number): void {
+    this.clockAhead.set(aheadMs / 1_000);
   }
 
   onBatch(report: BatchReport): void {

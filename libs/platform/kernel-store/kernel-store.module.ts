@@ -39,6 +39,8 @@ export interface KernelStoreOptions {
   /** The trust root; null: the first audit key that registered itself is trusted. */
   readonly roots: readonly SignerEntry[] | null;
   readonly logger: Logger;
+  /** By how much this process's clock may be ahead of the database server's; beyond that nothing is written. */
+  readonly maxClockJumpMs: number;
 }
 
 /** The store, its index and its connections, for every module. Needs Registry, EventSigner, ModeSource and BehindListener from a global module. */

@@ -48,7 +48,10 @@ export function addUpgrade(program: Command): void {
       'Proposes the upgrade in FILE (a manifest in JSON; - reads standard input). It cannot be changed afterwards.',
     )
     .argument('<file>', 'the manifest')
-    .option('--submitted-by <name>', 'in whose name (default: the caller)')
+    .option(
+      '--submitted-by <name>',
+      'in whose name, for the record (default: the caller); no approver but oneself',
+    )
     .option('--artifact <file>', "what the manifest's patchSha256 is the digest of; the kernel recomputes it")
     .action(async (file: string, options: Common & { submittedBy?: string; artifact?: string }) => {
       const manifest = await documentText(file, 'proposed');
@@ -69,11 +72,11 @@ export function addUpgrade(program: Command): void {
     .action(async (options: ListOptions) => {
       const upgrades = await listUpgrades(options);
       if (upgrades === null) return;
-      const rows = upgrades.map(({ id, type, status, submittedBy, submittedAt }) => ({
+      const rows = upgrades.map(({ id, type, status, proposedBy, submittedAt }) => ({
         id,
         type,
         status,
-        by: submittedBy,
+        by: proposedBy,
         since: submittedAt,
       }));
       print(rows.length === 0 ? 'There are no such upgrades.' : table(rows));
@@ -97,8 +100,10 @@ export function addUpgrade(program: Command): void {
 
   for (const action of ['approve', 'reject', 'ratify'] as const) addSigning(upgrade, action);
 
-  writing(upgrade.command('check'), 'operator')
-    .description('Reports how a precondition of an upgrade went.')
+  writing(upgrade.command('check'), 'superadmin')
+    .description(
+      'Reports how a precondition of an upgrade went: for another service than the one that proposed it.',
+    )
     .argument('<id>', 'the upgrade')
     .argument('<name>', 'the check, as the manifest names it')
     .option('--failed', 'it failed (default: it passed)')
@@ -346,7 +351,7 @@ function describe(upgrade: Upgrade): string {
   return [
     `${upgrade.id} (${upgrade.type}) is ${upgrade.status}`,
     ...(upgrade.reason === null ? [] : [`  reason    ${upgrade.reason}`]),
-    `  proposed  by ${upgrade.submittedBy} at ${upgrade.submittedAt}, expires ${upgrade.expiresAt}`,
+    `  proposed  by ${proposerOf(upgrade)} at ${upgrade.submittedAt}, expires ${upgrade.expiresAt}`,
     `  sha256    ${upgrade.manifestSha256}`,
     ...(upgrade.patchSha256 === null ? [] : [`  artifact  ${upgrade.patchSha256}`]),
     `  quorum    ${quorum.approvers.length} of ${quorum.required}${quorum.approvers.length > 0 ? `: ${quorum.approvers.join(', ')}` : ''}`,
@@ -357,6 +362,11 @@ function describe(upgrade: Upgrade): string {
     ...(upgrade.missingChecks.length > 0 ? [`  checks    missing: ${upgrade.missingChecks.join(', ')}`] : []),
     ...(upgrade.ratifyBy === null ? [] : [`  EMERGENCY to be ratified until ${upgrade.ratifyBy}`]),
   ].join('\n');
+}
+
+/** The caller, and in whose name they said that they propose. */
+function proposerOf({ proposedBy, submittedBy }: Upgrade): string {
+  return submittedBy === proposedBy ? proposedBy : `${proposedBy} (for ${submittedBy}, it says)`;
 }
 
 function lineOf({ ts, type, position, actor }: UpgradeWithTimeline['timeline'][number]): string {

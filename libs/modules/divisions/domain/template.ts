@@ -5,6 +5,7 @@ import {
   type JsonObject,
   type JsonValue,
   KERNEL_KINDS,
+  manifestDivision,
   type MANIFEST_PAYLOAD_TYPE,
   parseEnvelope,
   parseManifestStatement,
@@ -31,7 +32,7 @@ export interface RecordedSignature {
   eventId: string;
   envelope: JsonValue;
   sha256: string;
-  /** Division that the manifest named when it was signed. */
+  /** Division that the event says the manifest is of. */
   division: string | null;
 }
 
@@ -72,7 +73,9 @@ export function assertSigned(
 }
 
 /**
- * A signed manifest as the template of an agent of this division.
+ * A signed manifest as the template of an agent of this division: its signed statement names this division or none, and
+ * the event that recorded it, and the manifest where there is one, say the same. What names none is for agents of all
+ * divisions; only callers who are bound to none get a signature over it.
  * @param signed verified by `assertSigned`
  * @throws DivisionError `invalid_template`
  */
@@ -81,11 +84,16 @@ export function templateFor(
   manifest: JsonObject | null,
   { eventId, envelope, division: signedFor }: RecordedSignature,
 ): Template {
-  const { manifestId, version, kind, sha256 } = statementOf(envelope);
+  const { manifestId, version, kind, sha256, division: named } = statementOf(envelope);
   if (kind !== null && KERNEL_KINDS.has(kind)) {
     throw invalidTemplate(`it is signed as a ${kind}, which is no template`);
   }
-  if (signedFor !== null && signedFor !== division) throw invalidTemplate('it belongs to another division');
+  if (named !== signedFor)
+    throw invalidTemplate('its signature names another division than the event that recorded it');
+  if (manifest !== null && manifestDivision(manifest) !== named) {
+    throw invalidTemplate('it names another division than its signature');
+  }
+  if (named !== null && named !== division) throw invalidTemplate('it belongs to another division');
   return {
     manifestId,
     version,

@@ -30,11 +30,15 @@ const signer = (status: SignerEntry['status'] = 'active'): SignerEntry => ({
   compromisedAt: status === 'compromised' ? '2026-02-01T00:00:00.000Z' : null,
 });
 
-function signed(manifest: JsonObject = MANIFEST, more: { origin?: string; kind?: string } = {}): Envelope {
+function signed(
+  manifest: JsonObject = MANIFEST,
+  more: { origin?: string; kind?: string; division?: string } = {},
+): Envelope {
   const payload = manifestStatement({
     manifestId: 'worker',
     version: '1.0.0',
     kind: more.kind ?? 'agent',
+    division: more.division ?? null,
     sha256: manifestDigest(manifest),
     origin: more.origin ?? ORIGIN,
     signedAt: '2026-03-01T00:00:00.000Z',
@@ -107,8 +111,34 @@ describe('a template', () => {
   });
 
   it('is for the division that it names, or for any', () => {
-    expect(templateFor('p', MANIFEST, record(signed(), 'p')).manifestId).toBe('worker');
-    expect(refusalOf(() => templateFor('p', MANIFEST, record(signed(), 'other')))?.code).toBe(
+    const of = (division: string) => record(signed(MANIFEST, { division }), division);
+    expect(templateFor('p', MANIFEST, record(signed())).manifestId).toBe('worker');
+    expect(templateFor('p', { ...MANIFEST, division: 'p' }, of('p')).manifestId).toBe('worker');
+    expect(templateFor('p', { ...MANIFEST, divisionId: 'p' }, of('p')).manifestId).toBe('worker');
+    expect(templateFor('p', null, of('p')).manifestId).toBe('worker');
+    expect(refusalOf(() => templateFor('p', null, of('other')))?.code).toBe('invalid_template');
+  });
+
+  it.each<[string, JsonObject | null, string | undefined, string | null]>([
+    [
+      'the manifest names another division than the signed statement',
+      { ...MANIFEST, division: 'q' },
+      'p',
+      'p',
+    ],
+    [
+      'the manifest names a division and the signed statement none',
+      { ...MANIFEST, division: 'q' },
+      undefined,
+      null,
+    ],
+    ['the signed statement names a division and the manifest none', MANIFEST, 'p', 'p'],
+    ['the event names another division than the signed statement', null, 'q', 'p'],
+    ['the event names a division and the signed statement none', null, undefined, 'p'],
+    ['the event names none and the signed statement one', null, 'p', null],
+  ])('is refused when %s', (_, manifest, division, recordedFor) => {
+    const envelope = signed(MANIFEST, division === undefined ? {} : { division });
+    expect(refusalOf(() => templateFor('p', manifest, record(envelope, recordedFor)))?.code).toBe(
       'invalid_template',
     );
   });

@@ -5,7 +5,6 @@ import { type Governance } from '../domain/plan-effect';
 import { missingChecks, quorumFor, statusOf } from '../domain/upgrade.quorum';
 import { type UpgradeCommand } from '../domain/upgrade.decider';
 import { type UpgradeState } from '../domain/upgrade.state';
-import { GovernanceOptions } from '../governance.ports';
 import { GovernanceReader } from '../governance.reader';
 import { UpgradeDecisions } from '../upgrade.decisions';
 
@@ -42,7 +41,6 @@ export class UpgradeCoordinator {
     private readonly store: EventStore,
     private readonly reader: GovernanceReader,
     private readonly decisions: UpgradeDecisions,
-    private readonly options: GovernanceOptions,
   ) {}
 
   /** @param holds asked before each decision: a term that is over no longer decides anything */
@@ -60,17 +58,18 @@ export class UpgradeCoordinator {
     if (this.open.size === 0) return pass;
     for (const upgradeId of [...this.open]) {
       if (!holds()) break;
-      const { state } = await this.reader.existing(upgradeId);
+      const { state, events } = await this.reader.existing(upgradeId);
       // Read again for each: the decision before may have changed the pool.
       const { governance } = await this.reader.governance();
-      const due = this.due(state, governance);
+      const now = await this.reader.now(events);
+      const due = this.due(state, governance, now);
       if (due !== null) {
         await this.decide(upgradeId, due, pass);
         // The next pass sees the result.
         pass.open++;
         continue;
       }
-      const status = statusOf(state, governance, this.options.now().getTime());
+      const status = statusOf(state, governance, now);
       if (status === 'emergency_applied') pass.unratified++;
       if (['proposed', 'approved', 'emergency_applied'].includes(status)) pass.open++;
       else this.settle(upgradeId);
@@ -78,8 +77,7 @@ export class UpgradeCoordinator {
     return pass;
   }
 
-  private due(state: UpgradeState, governance: Governance): UpgradeCommand | null {
-    const now = this.options.now().getTime();
+  private due(state: UpgradeState, governance: Governance, now: number): UpgradeCommand | null {
     switch (state.status) {
       case 'proposed':
       case 'approved':
@@ -87,7 +85,7 @@ export class UpgradeCoordinator {
         return state.manifest.autoApply &&
           quorumFor(state, 'approve', governance, now).reached &&
           missingChecks(state).length === 0
-          ? { kind: 'apply', artifactSha256: null, by: KERNEL_ACTOR.id }
+          ? { kind: 'apply', artifactSha256: null, claimedBy: null, by: KERNEL_ACTOR.id }
           : null;
       case 'emergency_applied': {
         const ratifyBy = state.application?.ratifyBy ?? null;

@@ -6,6 +6,7 @@ import { CodedError } from '#evidence';
  * - `patch_mismatch`: the artifact's digest is not the manifest's `patchSha256`
  * - `not_the_approver`: the caller is not the person in whose name the signature is given
  * - `self_approval`: a person who proposed an upgrade, or applied it in an emergency, has no say in it
+ * - `self_check`: a check of an upgrade is reported by another principal than the one that proposed it
  * - `invalid_signature`: the signature is not by a registered key of the approver over exactly this record
  * - `invalid_approved_at`: the time of the signature lies in the future, before the proposal, or too far back
  * - `key_not_valid`: the approver has no such key, or it was revoked
@@ -19,6 +20,8 @@ import { CodedError } from '#evidence';
  * - `not_applied`: only an applied upgrade can be completed or undone
  * - `superseded`: the state it is based on, or undoes, is no longer in force
  * - `unsettled`: a change made in an emergency waits for its ratification first
+ * - `below_threshold`: fewer approvers than the threshold could sign anything afterwards
+ * - `last_key`: it would end the key that a purpose is signed with; rotate to another one first
  * - `invalid_registration`: the authenticator's response is not valid, or its challenge is used up
  * - `credential_registered`: the pool already has this key, or it was revoked
  * - `webauthn_not_configured`: no credentials are registered here
@@ -32,6 +35,7 @@ export type GovernanceErrorCode =
   | 'patch_mismatch'
   | 'not_the_approver'
   | 'self_approval'
+  | 'self_check'
   | 'invalid_signature'
   | 'invalid_approved_at'
   | 'key_not_valid'
@@ -47,6 +51,8 @@ export type GovernanceErrorCode =
   | 'not_applied'
   | 'superseded'
   | 'unsettled'
+  | 'below_threshold'
+  | 'last_key'
   | 'invalid_registration'
   | 'credential_registered'
   | 'webauthn_not_configured'

@@ -22,6 +22,11 @@ export const POLICY_STREAM = 'policy/governance';
 export interface PolicyState {
   version: number;
   policy: GovernancePolicy;
+  /**
+   * The last policy that a quorum agreed to. It differs from `policy` while a change that was applied in an emergency
+   * waits for its ratification: until then it gives every window, so that no emergency lengthens one.
+   */
+  settled: GovernancePolicy;
   previous: GovernancePolicy;
   /** The upgrade that must be ratified for it to stay. */
   provisional: string | null;
@@ -36,7 +41,7 @@ const MEMBERS: readonly (keyof GovernancePolicy)[] = [
 const MAX_HOURS = 366 * 24;
 
 export function initialPolicy(policy: GovernancePolicy): PolicyState {
-  return { version: 0, policy, previous: policy, provisional: null };
+  return { version: 0, policy, settled: policy, previous: policy, provisional: null };
 }
 
 /** Exactly the three members, each a whole number of hours; null when it is not. */
@@ -65,13 +70,15 @@ export function evolvePolicy(
   { type, stream, payload }: Pick<AuditEvent, 'type' | 'stream' | 'payload'>,
 ): PolicyState {
   if (stream !== POLICY_STREAM) return state;
-  if (type === 'policy.confirmed') return { ...state, provisional: null };
+  if (type === 'policy.confirmed') return { ...state, settled: state.policy, provisional: null };
   const policy = type === 'policy.changed' ? recordedPolicy(payload['policy']) : null;
   if (policy === null) return state;
+  const provisional = payload['provisional'] === true ? (payload['upgradeId'] as string) : null;
   return {
     version: state.version + 1,
     policy,
+    settled: provisional === null ? policy : state.settled,
     previous: state.policy,
-    provisional: payload['provisional'] === true ? (payload['upgradeId'] as string) : null,
+    provisional,
   };
 }

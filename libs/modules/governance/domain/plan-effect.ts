@@ -7,6 +7,7 @@ import {
   type PoolState,
   type SignerEntry,
 } from '#evidence';
+import { ableApprovers } from './able-approvers';
 import { GovernanceError } from './governance.error';
 import { POLICY_STREAM, type GovernancePolicy, type PolicyState } from './governance.policy';
 import { type InKernelEffect } from './in-kernel-effect';
@@ -51,7 +52,7 @@ export function planEffect(
           `the pool is at version ${inForce.version}, the proposal was made on ${state.pool.version}`,
         );
       }
-      withoutRevokedKeys(change.pool, governance.pool);
+      usablePool(change.pool, governance.pool);
       return poolChange(governance.pool, change.pool, upgradeId, provisional);
     }
     case 'policy':
@@ -73,7 +74,10 @@ export function planEffect(
   }
 }
 
-/** Plans the reversal of an applied upgrade's effect; null when it had none inside the kernel. */
+/**
+ * Plans the reversal of an applied upgrade's effect; null when it had none inside the kernel.
+ * @throws GovernanceError `not_applied`, `superseded`, `unsettled`, `below_threshold`, `last_key`
+ */
 export function planUndo(
   undone: UpgradeState,
   upgradeId: string,
@@ -91,7 +95,9 @@ export function planUndo(
       if (pool.inForce.version !== effect.version || pool.previous === null) {
         throw superseded(`the pool is at version ${pool.inForce.version}, not at ${effect.version} any more`);
       }
-      return poolChange(pool, pool.previous.pool, upgradeId, false);
+      const { previous } = pool;
+      if (pool.provisional === null) assertAble(previous, pool);
+      return poolChange(pool, previous.pool, upgradeId, false);
     }
     case 'policy': {
       const { policy } = governance;
@@ -102,6 +108,7 @@ export function planUndo(
       return policyChange(policy, policy.previous, upgradeId, false);
     }
     case 'signer_rotation':
+      replaced(effect.to, governance.signers);
       return {
         effect: { kind: 'signer_retirement', kid: effect.to },
         stream: `signer/${effect.to}`,
@@ -133,8 +140,11 @@ export function isUndoable({ status }: UpgradeState): boolean {
   );
 }
 
-/** A pool that names a revoked key would look stronger than it is. */
-export function withoutRevokedKeys(pool: ApproverPool, state: PoolState): void {
+/**
+ * Refuses a pool that names a revoked key, which would look stronger than it is, and one in which fewer people than
+ * the threshold could ever sign.
+ */
+export function usablePool(pool: ApproverPool, state: PoolState): void {
   pool.approvers.forEach((approver, i) =>
     approver.keys.forEach((key, n) => {
       if (!state.revoked.has(keyMaterial(key))) return;
@@ -144,6 +154,45 @@ export function withoutRevokedKeys(pool: ApproverPool, state: PoolState): void {
         { pointer: `/manifest/pool/approvers/${i}/keys/${n}` },
       );
     }),
+  );
+  const able = ableApprovers(pool, state.revoked).length;
+  if (able >= pool.threshold) return;
+  throw new GovernanceError(
+    'invalid_manifest',
+    `The threshold is ${pool.threshold}, and only ${able} of these approvers have a principal to call with.`,
+    { pointer: '/manifest/pool/threshold' },
+  );
+}
+
+/** A pool that comes back has the keys that were revoked since, and must still be able to decide without them. */
+function assertAble({ version, pool }: PoolState['inForce'], { revoked }: PoolState): void {
+  const remaining = ableApprovers(pool, revoked).length;
+  if (remaining >= pool.threshold) return;
+  throw new GovernanceError(
+    'below_threshold',
+    `Only ${remaining} approvers of the pool at version ${version} have a key that is not revoked, and ${pool.threshold} have to sign; propose a new pool.`,
+    { threshold: pool.threshold, remaining },
+  );
+}
+
+/**
+ * Asserts that a key can end: for each of its purposes an active key was registered after it. A shard never goes back
+ * to an earlier key (docs/adr/0132), and a purpose without a key is one in which nothing is signed ever again.
+ * @throws GovernanceError `last_key`, `superseded` when it has ended already
+ */
+export function replaced(kid: string, signers: readonly SignerEntry[]): void {
+  const at = signers.findIndex(({ signer_kid }) => signer_kid === kid);
+  const key = signers[at];
+  if (key === undefined || key.status !== 'active') {
+    throw superseded(`the key ${kid} is ${key?.status ?? 'not registered'} and signs nothing any more`);
+  }
+  const later = signers.slice(at + 1).filter(({ status }) => status === 'active');
+  const purposes = key.purposes.filter((purpose) => !later.some((one) => one.purposes.includes(purpose)));
+  if (purposes.length === 0) return;
+  throw new GovernanceError(
+    'last_key',
+    `${kid} is the key in force for ${purposes.join(' and ')}, and no earlier key comes back: rotate to a new one by an upgrade of type signer_rotation, then undo this.`,
+    { kid, purposes },
   );
 }
 

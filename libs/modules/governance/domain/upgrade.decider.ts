@@ -7,6 +7,7 @@ import {
   isInvolved,
   type JsonObject,
   manifestDigest,
+  type PoolState,
   verifyApproval,
 } from '#evidence';
 import { GovernanceError } from './governance.error';
@@ -17,8 +18,9 @@ import {
   planEffect,
   type PlannedEffect,
   planUndo,
+  replaced,
   rotatable,
-  withoutRevokedKeys,
+  usablePool,
 } from './plan-effect';
 import { invalid, readUpgradeManifest, type UpgradeManifest } from './upgrade.manifest';
 import {
@@ -35,7 +37,10 @@ import { SIGNED_TYPES, type UpgradeEvent, type UpgradeState } from './upgrade.st
 
 /** Everything a decision rests on besides the upgrade itself; no clock, no store. */
 export interface DecisionContext {
-  /** Milliseconds since 1970. */
+  /**
+   * Milliseconds since 1970: the later of the clock and the time of the chain's head. What the chain says was recorded
+   * is past, whatever the clock of this process says.
+   */
   now: number;
   origin: string;
   governance: Governance;
@@ -64,6 +69,7 @@ export type UpgradeCommand =
       manifest: JsonObject;
       /** Hex SHA-256 of the artifact that came with the proposal. */
       artifactSha256: string | null;
+      /** The person in whose name it is proposed, as the caller claims: recorded, and decides nothing. */
       submittedBy: string | null;
       by: string;
     }
@@ -76,7 +82,13 @@ export type UpgradeCommand =
       by: string;
       byService: boolean;
     }
-  | { kind: 'apply'; artifactSha256: string | null; by: string }
+  | {
+      kind: 'apply';
+      artifactSha256: string | null;
+      /** The person in whose name it is applied, as the caller claims. */
+      claimedBy: string | null;
+      by: string;
+    }
   | { kind: 'emergency-apply'; reason: string; by: string }
   | { kind: 'withdraw'; reason: string; by: string }
   | { kind: 'complete'; outcome: 'completed' | 'failed'; detail: string | null }
@@ -149,6 +161,7 @@ function propose(
   }
   const patchSha256 = patchDigest(manifest.patchSha256, artifactSha256);
   const { pool, policy } = governance;
+  honest('/submittedBy', submittedBy, by, pool);
   checkChange(manifest, governance, undone);
   return only({
     type: 'upgrade.proposed',
@@ -163,20 +176,38 @@ function propose(
         threshold: Math.max(...decidingPools(pool).map((one) => one.pool.threshold)),
         size: pool.inForce.pool.approvers.length,
       },
-      expiresAt: iso(now + policy.policy.proposalTtlHours * HOUR_MS),
-      approvalTtlHours: policy.policy.approvalTtlHours,
-      ratificationHours: policy.policy.ratificationHours,
+      expiresAt: iso(now + policy.settled.proposalTtlHours * HOUR_MS),
+      approvalTtlHours: policy.settled.approvalTtlHours,
+      ratificationHours: policy.settled.ratificationHours,
     },
   });
 }
 
+/** Refuses a claim to act for an approver that the caller is not: no one speaks for a person who has a vote. */
+function honest(pointer: string, claimed: string | null, by: string, pool: PoolState): void {
+  if (claimed === null || claimed === by) return;
+  const other = decidingPools(pool)
+    .flatMap((one) => one.pool.approvers)
+    .find(
+      ({ id, principals }) => (id === claimed || principals.includes(claimed)) && !principals.includes(by),
+    );
+  if (other === undefined) return;
+  throw new GovernanceError(
+    'not_the_approver',
+    `"${by}" is not the approver ${other.id}, and cannot act in their name; leave out ${pointer.slice(1)}.`,
+    { pointer },
+  );
+}
+
 /** Refuses now what would certainly be refused at the apply. */
 function checkChange({ change }: UpgradeManifest, governance: Governance, undone: UpgradeState | null): void {
-  if (change.kind === 'approver_pool') withoutRevokedKeys(change.pool, governance.pool);
+  if (change.kind === 'approver_pool') usablePool(change.pool, governance.pool);
   if (change.kind === 'signer_rotation') rotatable(change.from, change.to, governance.signers);
   if (change.kind === 'rollback' && (undone === null || !isUndoable(undone))) {
     throw invalid('/undoes', `${change.undoes} is no upgrade that is in effect`);
   }
+  const effect = change.kind === 'rollback' ? undone?.application?.effect : null;
+  if (effect?.kind === 'signer_rotation') replaced(effect.to, governance.signers);
 }
 
 function patchDigest(claimed: string | null, computed: string | null): string | null {
@@ -247,6 +278,14 @@ function sign(state: UpgradeState, command: SigningCommand, context: DecisionCon
 function signable(state: UpgradeState, action: ApprovalAction, { governance, now }: DecisionContext): void {
   const status = statusOf(state, governance, now);
   const open = status === 'proposed' || status === 'approved';
+  const ratifyBy = state.application?.ratifyBy ?? null;
+  if (status === 'emergency_applied' && ratifyBy !== null && now >= Date.parse(ratifyBy)) {
+    throw new GovernanceError(
+      'upgrade_closed',
+      `It was to be ratified until ${ratifyBy}, and is being undone; propose another one.`,
+      { upgradeStatus: status },
+    );
+  }
   if (action === 'ratify') {
     if (status === 'emergency_applied') return;
     throw new GovernanceError(
@@ -376,6 +415,12 @@ function reportCheck(
       'A check is reported by the service that made it, not by a person.',
     );
   }
+  if (vouchesForItself(state, by, context.governance.pool)) {
+    throw new GovernanceError(
+      'self_check',
+      `"${by}" proposed this upgrade; its checks are made and reported by another service.`,
+    );
+  }
   if (!state.manifest.preconditions.includes(name)) {
     throw new GovernanceError('unknown_check', `The manifest names no precondition "${name}".`, {
       preconditions: state.manifest.preconditions,
@@ -384,13 +429,25 @@ function reportCheck(
   return only({ type: 'upgrade.check_reported', payload: { name, passed, by, detail } });
 }
 
+/** Whether a principal proposed the upgrade, or is said to be the one in whose name, or belongs to the same approver. */
+function vouchesForItself({ proposer, submittedBy }: UpgradeState, by: string, pool: PoolState): boolean {
+  if (by === proposer || by === submittedBy) return true;
+  return decidingPools(pool)
+    .flatMap((one) => one.pool.approvers)
+    .some(({ principals }) => principals.includes(by) && principals.includes(proposer));
+}
+
 function apply(
   state: UpgradeState,
-  { artifactSha256, by }: Extract<UpgradeCommand, { kind: 'apply' }>,
+  { artifactSha256, claimedBy, by }: Extract<UpgradeCommand, { kind: 'apply' }>,
   context: DecisionContext,
 ): Decision {
+  // In effect without anyone's agreement is not what the caller asks for.
+  if (state.status === 'emergency_applied' || state.status === 'rollback_required')
+    throw alreadyApplied(state.status);
   if (isUndoable(state)) return NOTHING;
   const { governance, now, undone } = context;
+  honest('/appliedBy', claimedBy, by, governance.pool);
   stillOpen(state, context);
   const quorum = quorumFor(state, 'approve', governance, now);
   const { approvers, required, missing } = quorum;
@@ -427,6 +484,7 @@ function apply(
         type: 'upgrade.applied',
         payload: {
           appliedBy: by,
+          claimedBy,
           approvers,
           required,
           poolVersion: governance.pool.inForce.version,
@@ -471,7 +529,10 @@ function emergencyApply(
       payload: {
         appliedBy: by,
         reason,
-        ratifyBy: iso(now + state.ratificationHours * HOUR_MS),
+        // Of the windows at the proposal and now the shorter one, and fixed from here on.
+        ratifyBy: iso(
+          now + Math.min(state.ratificationHours, governance.policy.settled.ratificationHours) * HOUR_MS,
+        ),
         effect: planned?.effect ?? null,
         authorization: null,
       },
@@ -525,10 +586,20 @@ function settleEmergency(state: UpgradeState, context: DecisionContext): Decisio
   return rollBack(state, `nobody ratified it until ${ratifyBy}`, context);
 }
 
-/** Undoes an effect inside the kernel; for any other, records that a rollback is required. */
+/**
+ * Undoes an effect inside the kernel; for any other, and for one that cannot be undone without leaving the kernel
+ * unable to sign or to decide, records that a rollback by people is required.
+ */
 function rollBack(state: UpgradeState, reason: string, { governance, now }: DecisionContext): Decision {
-  const planned = planUndo(state, state.upgradeId, governance, now);
-  if (planned === null) return only({ type: 'upgrade.rollback_required', payload: { reason } });
+  const required = (why: string) => only({ type: 'upgrade.rollback_required', payload: { reason: why } });
+  let planned: PlannedEffect | null;
+  try {
+    planned = planUndo(state, state.upgradeId, governance, now);
+  } catch (error) {
+    if (!(error instanceof GovernanceError)) throw error;
+    return required(`${reason}; the kernel cannot undo it: ${error.message}`.slice(0, MAX_REASON));
+  }
+  if (planned === null) return required(reason);
   const { effect } = planned;
   return {
     ...only({ type: 'upgrade.rolled_back', payload: { reason, undoneBy: null, effect } }),
@@ -549,9 +620,10 @@ function closed(status: string): GovernanceError {
 }
 
 function alreadyApplied(status: string): GovernanceError {
+  const waits = status === 'emergency_applied' ? ' without its quorum; ratify or reject it' : '';
   return new GovernanceError(
     'upgrade_already_applied',
-    `This upgrade was applied already and is ${status}.`,
+    `This upgrade was applied already and is ${status}${waits}.`,
     {
       upgradeStatus: status,
     },

@@ -2,7 +2,7 @@ import { DAY, person, poolOf, sha256, signerEntry, UpgradeStory } from '../fixtu
 import { missingChecks, quorumFor } from './upgrade.quorum';
 import { type UpgradeCommand } from './upgrade.decider';
 
-const APPLY: UpgradeCommand = { kind: 'apply', artifactSha256: null, by: 'operator' };
+const APPLY: UpgradeCommand = { kind: 'apply', artifactSha256: null, claimedBy: null, by: 'operator' };
 const types = (events: readonly { type: string }[]) => events.map(({ type }) => type);
 
 describe('an upgrade', () => {
@@ -101,13 +101,34 @@ describe('an upgrade', () => {
       );
       expect(story.refused('u', story.signing('u', 6))).toBe('not_the_approver');
     });
-    it('by who proposed it, or in whose name it was proposed, is refused', () => {
-      story.when('own', story.propose('own', {}, { by: 'principal-1' }));
-      expect(story.refused('own', story.signing('own', 1))).toBe('self_approval');
-      for (const submittedBy of ['person-2', 'principal-2']) {
-        story.when(submittedBy, story.propose(submittedBy, {}, { submittedBy }));
-        expect(story.refused(submittedBy, story.signing(submittedBy, 2))).toBe('self_approval');
+    it('by who proposed it is refused, whatever name they gave', () => {
+      for (const [id, submittedBy] of [
+        ['own', null],
+        ['claimed', 'somebody'],
+        ['person', 'person-1'],
+      ] as const) {
+        story.when(id, story.propose(id, {}, { by: 'principal-1', submittedBy }));
+        expect(story.refused(id, story.signing(id, 1))).toBe('self_approval');
       }
+    });
+    it('is not taken away by a proposal in the name of an approver', () => {
+      for (const submittedBy of ['person-2', 'principal-2']) {
+        expect(story.refused('x', story.propose('x', {}, { submittedBy }))).toBe('not_the_approver');
+      }
+      // Someone who becomes an approver afterwards.
+      story.when('x', story.propose('x', {}, { submittedBy: 'person-6' }));
+      const pool = poolOf(3, story.people.slice(0, 6));
+      story.when('p', story.propose('p', { type: 'approver_pool', pool: pool as never }));
+      story.approve('p', 1, 2, 3);
+      story.apply('p');
+      story.approve('x', 6);
+      expect(quorumFor(story.upgrades.get('x')!, 'approve', story.governance, story.now).approvers).toEqual([
+        'person-6',
+      ]);
+    });
+    it('is not taken away by a caller whose principal is the id of an approver', () => {
+      story.when('x', story.propose('x', {}, { by: 'person-2' }));
+      story.approve('x', 2);
     });
     it('is given once, whatever it says', () => {
       story.approve('u', 1);
@@ -262,9 +283,44 @@ describe('an upgrade', () => {
       story.when('c', check('backup', false));
       expect(story.refused('c', APPLY)).toBe('checks_missing');
       expect(missingChecks(story.upgrades.get('c')!)).toEqual(['backup']);
+      expect(story.refused('c', { ...check('backup', true), by: 'operator' } as UpgradeCommand)).toBe(
+        'self_check',
+      );
       story.when('c', check('backup', true));
       story.apply('c');
       expect(story.status('c')).toBe('applied');
+    });
+    it('has its checks from another than the proposer, or the one in whose name it was proposed', () => {
+      const people = [person(1), person(2), person(3)];
+      people[0]!.approver.principals.push('service-1');
+      const one = new UpgradeStory(people, 2);
+      const report = (by: string): UpgradeCommand => ({
+        kind: 'report-check',
+        name: 'staging',
+        passed: true,
+        detail: null,
+        by,
+        byService: true,
+      });
+      one.when('c', one.propose('c', { preconditions: ['staging'] }, { by: 'ci-1', submittedBy: 'ci-2' }));
+      for (const by of ['ci-1', 'ci-2']) expect(one.refused('c', report(by))).toBe('self_check');
+      one.when('c', report('ci-3'));
+      one.when('d', one.propose('d', { preconditions: ['staging'] }, { by: 'principal-1' }));
+      expect(one.refused('d', report('service-1'))).toBe('self_check');
+      one.when('d', report('ci-1'));
+    });
+    it('records who called beside the name that they gave', () => {
+      story.approve('u', 1, 2, 3);
+      expect(story.refused('u', { ...APPLY, claimedBy: 'person-4' })).toBe('not_the_approver');
+      story.when('u', { ...APPLY, claimedBy: 'the night shift' });
+      expect(story.chain.at(-1)?.payload).toMatchObject({
+        appliedBy: 'operator',
+        claimedBy: 'the night shift',
+      });
+      expect(story.upgrades.get('u')?.application).toMatchObject({
+        by: 'operator',
+        claimedBy: 'the night shift',
+      });
     });
     it('ends well or badly', () => {
       const complete: UpgradeCommand = { kind: 'complete', outcome: 'failed', detail: 'it did not start' };
@@ -309,6 +365,16 @@ describe('an upgrade', () => {
       story.apply('p');
       expect(story.refused('q', APPLY)).toBe('superseded');
     });
+    it('of a pool of people too few of whom can call is refused', () => {
+      const pool = poolOf(3, story.people.slice(0, 4));
+      const silent = {
+        ...pool,
+        approvers: pool.approvers.map((one, i) => (i > 1 ? { ...one, principals: [] } : one)),
+      };
+      expect(story.refused('p', story.propose('p', { type: 'approver_pool', pool: silent as never }))).toBe(
+        'invalid_manifest',
+      );
+    });
     it('of a pool with a revoked key is refused, at proposal and later', () => {
       const pool = poolOf(3, story.people.slice(0, 5)) as never;
       story.when('p', story.propose('p', { type: 'approver_pool', pool }));
@@ -337,6 +403,71 @@ describe('an upgrade', () => {
       ]);
       story.now += 3 * DAY;
       expect(story.when('u', { kind: 'settle-emergency' })).toEqual([]);
+    });
+    it('is not applied by asking for it once more', () => {
+      story.emergency('u');
+      expect(story.refused('u', APPLY)).toBe('upgrade_already_applied');
+      story.now += 2 * DAY;
+      story.when('u', { kind: 'settle-emergency' });
+      expect(story.status('u')).toBe('rollback_required');
+      expect(story.refused('u', APPLY)).toBe('upgrade_already_applied');
+    });
+    it('is not ratified when its time is over, whether or not anyone has recorded that', () => {
+      story.emergency('u');
+      story.now += 2 * DAY;
+      for (const action of ['ratify', 'reject'] as const) {
+        expect(story.refused('u', story.signing('u', 1, action))).toBe('upgrade_closed');
+      }
+    });
+    it('of a policy lengthens no window before it is ratified, its own and that of others included', () => {
+      const policy = { approvalTtlHours: 8_784, proposalTtlHours: 8_784, ratificationHours: 8_784 };
+      story.when('p', story.propose('p', { type: 'policy', policy }));
+      story.emergency('p');
+      story.when('v', story.propose('v'));
+      expect(story.upgrades.get('v')).toMatchObject({
+        approvalTtlHours: 14 * 24,
+        ratificationHours: 48,
+        expiresAt: new Date(story.now + 30 * DAY).toISOString(),
+      });
+      for (const id of ['u', 'v']) story.emergency(id);
+      const inTwoDays = new Date(story.now + 2 * DAY).toISOString();
+      for (const id of ['p', 'u', 'v']) {
+        expect(story.upgrades.get(id)?.application?.ratifyBy).toBe(inTwoDays);
+      }
+      for (const n of [1, 2, 3]) story.when('p', story.signing('p', n, 'ratify'));
+      story.when('w', story.propose('w'));
+      expect(story.upgrades.get('w')).toMatchObject({ ratificationHours: 8_784 });
+    });
+    it('has the shorter of the windows at its proposal and at its application', () => {
+      const policies = { longer: 72, shorter: 24 };
+      for (const [id, ratificationHours] of Object.entries(policies)) {
+        const policy = { approvalTtlHours: 24, proposalTtlHours: 480, ratificationHours };
+        story.when(id, story.propose(id, { type: 'policy', policy }));
+        story.approve(id, 1, 2, 3);
+        story.apply(id);
+        story.when(`${id}-u`, story.propose(`${id}-u`));
+      }
+      for (const id of ['u', 'longer-u', 'shorter-u']) {
+        story.emergency(id);
+        expect(story.upgrades.get(id)?.application?.ratifyBy).toBe(new Date(story.now + DAY).toISOString());
+      }
+    });
+    it('of a signing key is not undone by ending the key in force', () => {
+      const signer = { ...signerEntry('manifest-2') };
+      story.when('r', story.propose('r', { type: 'signer_rotation', from: 'manifest-1', signer }));
+      story.emergency('r');
+      story.now += 2 * DAY;
+      expect(types(story.when('r', { kind: 'settle-emergency' }))).toEqual(['upgrade.rollback_required']);
+      expect(story.upgrades.get('r')?.reason).toContain('manifest-2 is the key in force for manifest');
+      expect(story.governance.signers.at(-1)).toMatchObject({ signer_kid: 'manifest-2', status: 'active' });
+    });
+    it('of a signing key that is rejected keeps the key too', () => {
+      const signer = { ...signerEntry('manifest-2') };
+      story.when('r', story.propose('r', { type: 'signer_rotation', from: 'manifest-1', signer }));
+      story.emergency('r');
+      for (const n of [1, 2, 3]) story.when('r', story.signing('r', n, 'reject'));
+      expect(story.status('r')).toBe('rollback_required');
+      expect(story.governance.signers.at(-1)).toMatchObject({ signer_kid: 'manifest-2', status: 'active' });
     });
     it('does not take approvals for ratifications', () => {
       story.approve('u', 1, 2);
@@ -453,6 +584,45 @@ describe('an upgrade', () => {
       expect(story.governance.policy.policy).toEqual(before);
       expect(story.governance.pool.inForce).toMatchObject({ version: 3, pool: { threshold: 3 } });
       expect([story.status('p'), story.status('q')]).toEqual(['rolled_back', 'rolled_back']);
+    });
+    it('of a rotation goes forward: the key ends when another one has come in its place', () => {
+      const rotate = (id: string, from: string, to: string) => {
+        story.when(id, story.propose(id, { type: 'signer_rotation', from, signer: { ...signerEntry(to) } }));
+        story.approve(id, 1, 2, 3);
+      };
+      rotate('r', 'manifest-1', 'manifest-2');
+      story.apply('r');
+      const rollback = (id: string) => story.propose(id, { type: 'rollback', undoes: 'r' });
+      expect(story.refused('b', rollback('b'))).toBe('last_key');
+      rotate('s', 'manifest-2', 'manifest-3');
+      story.apply('s');
+      story.when('b', rollback('b'));
+      story.approve('b', 1, 2, 3);
+      // At the apply the one that came in its place has ended.
+      const { signers } = story.governance;
+      story.governance = {
+        ...story.governance,
+        signers: signers.map((one) =>
+          one.signer_kid === 'manifest-3' ? { ...one, status: 'compromised' } : one,
+        ),
+      };
+      expect(story.refused('b', APPLY)).toBe('last_key');
+      story.governance = { ...story.governance, signers };
+      story.apply('b');
+      expect(story.governance.signers.map(({ status }) => status)).toEqual(['active', 'retired', 'active']);
+    });
+    it('brings no pool back that could decide nothing any more', () => {
+      const pool = poolOf(
+        3,
+        [1, 2, 3, 6, 7].map((n) => story.people[n - 1]!),
+      );
+      story.when('p', story.propose('p', { type: 'approver_pool', pool: pool as never }));
+      story.approve('p', 1, 2, 3);
+      story.apply('p');
+      for (const n of [4, 5, 1]) story.revokeKey(n);
+      story.when('b', story.propose('b', { type: 'rollback', undoes: 'p' }));
+      for (const n of [2, 3, 6]) story.approve('b', n);
+      expect(story.refused('b', APPLY)).toBe('below_threshold');
     });
     it('is refused when something came after', () => {
       for (const id of ['p', 'q']) {

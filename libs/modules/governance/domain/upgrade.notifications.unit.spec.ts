@@ -48,7 +48,9 @@ describe('who waits for an upgrade is told', () => {
     expect(story.tell('u', story.signing('u', 2))).toEqual(['last_signature_needed']);
     expect(story.tell('u', story.signing('u', 4, 'reject'))).toEqual([]);
     expect(story.tell('u', story.signing('u', 3))).toEqual(['approved']);
-    expect(story.tell('u', { kind: 'apply', artifactSha256: null, by: 'operator' })).toEqual(['applied']);
+    expect(story.tell('u', { kind: 'apply', artifactSha256: null, claimedBy: null, by: 'operator' })).toEqual(
+      ['applied'],
+    );
     expect(story.tell('u', { kind: 'complete', outcome: 'completed', detail: null })).toEqual(['completed']);
   });
 

@@ -186,7 +186,7 @@ function commandOf(story: UpgradeStory, one: Step): [string, UpgradeCommand] | n
     case 'replay':
       return known && one.to !== one.id ? [one.to, story.signing(one.id, one.n)] : null;
     case 'apply':
-      return [one.id, { kind: 'apply', artifactSha256: null, by: 'operator' }];
+      return [one.id, { kind: 'apply', artifactSha256: null, claimedBy: null, by: 'operator' }];
     case 'emergency':
       return [one.id, { kind: 'emergency-apply', reason: 'it burns', by: 'superadmin' }];
     case 'withdraw':

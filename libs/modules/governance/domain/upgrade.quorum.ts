@@ -11,11 +11,14 @@ import {
 import { type Governance } from './plan-effect';
 import { type RecordedStatus, type UpgradeState } from './upgrade.state';
 
-/** Others with a part in the upgrade: its proposer, the person they act for, and who applied it in an emergency. */
-export function involvedIn({ proposer, submittedBy, application }: UpgradeState): Involved {
-  const names = new Set([proposer, submittedBy]);
-  if (application?.emergency) names.add(application.by);
-  return { names };
+/**
+ * The callers with a part in the upgrade: who proposed it, and who applied it in an emergency. In whose name they say
+ * they did is a claim, and takes no one's vote away.
+ */
+export function involvedIn({ proposer, application }: UpgradeState): Involved {
+  const principals = new Set([proposer]);
+  if (application?.emergency) principals.add(application.by);
+  return { principals };
 }
 
 /** Whether this upgrade made the provisional pool: then the settled pool decides whether it stays. */

@@ -42,7 +42,7 @@ export interface UpgradeState {
   manifest: UpgradeManifest;
   manifestSha256: string;
   patchSha256: string | null;
-  /** Person in whose name it was proposed. */
+  /** Person in whose name it was proposed, as the proposer claimed. */
   submittedBy: string;
   /** Principal that called. */
   proposer: string;
@@ -58,7 +58,10 @@ export interface UpgradeState {
   approvals: RecordedApproval[];
   checks: ReadonlyMap<string, { passed: boolean; by: string; at: string; detail: string | null }>;
   application: {
+    /** Principal that called. */
     by: string;
+    /** Person in whose name it was applied, as that principal claimed. */
+    claimedBy: string | null;
     at: string;
     emergency: boolean;
     approvers: string[];
@@ -104,6 +107,7 @@ export type UpgradeEvent =
       type: 'upgrade.applied';
       payload: QuorumPayload & {
         appliedBy: string;
+        claimedBy: string | null;
         effect: InKernelEffect | null;
         authorization: JsonValue;
       };
@@ -207,7 +211,8 @@ function evolved(state: UpgradeState | null, event: RecordedUpgradeEvent): Upgra
         ...state,
         status: 'applied',
         application: {
-          by: payload.appliedBy,
+          by: actor.id,
+          claimedBy: payload.claimedBy,
           at: ts,
           emergency: false,
           approvers: payload.approvers,
@@ -223,7 +228,8 @@ function evolved(state: UpgradeState | null, event: RecordedUpgradeEvent): Upgra
         status: 'emergency_applied',
         reason: payload.reason,
         application: {
-          by: payload.appliedBy,
+          by: actor.id,
+          claimedBy: null,
           at: ts,
           emergency: true,
           approvers: [],

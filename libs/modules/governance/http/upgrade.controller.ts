@@ -125,8 +125,9 @@ export class UpgradeController {
     @Body() body: contract.ApplyUpgrade | undefined,
     @Asking() asking: Asking,
   ): Promise<BytesAnswer> {
-    const { artifact, appliedBy: by = asking.actor.id } = body ?? {};
-    return this.decide(id, { kind: 'apply', artifactSha256: digestOf(artifact), by }, asking);
+    const { artifact, appliedBy: claimedBy = null } = body ?? {};
+    const by = asking.actor.id;
+    return this.decide(id, { kind: 'apply', artifactSha256: digestOf(artifact), claimedBy, by }, asking);
   }
 
   @Post(':id/emergency-apply')

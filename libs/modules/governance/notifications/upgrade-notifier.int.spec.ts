@@ -52,7 +52,7 @@ describe('the notifier of upgrades', () => {
     for (const n of [1, 2, 3]) await kernel.sign('a', n);
     await Promise.allSettled([notifier().pass(2), notifier().pass(2)]);
     await notifier().pass(3);
-    await kernel.decide('a', { kind: 'apply', artifactSha256: null, by: 'operator' });
+    await kernel.decide('a', { kind: 'apply', artifactSha256: null, claimedBy: null, by: 'operator' });
     await notifier().pass(3);
     await notifier().pass(4);
     expect(await told()).toEqual(['a proposed', 'a last_signature_needed', 'a approved', 'a applied']);

@@ -1,4 +1,4 @@
-import { type JsonObject, type JsonValue, manifestDigest } from '#evidence';
+import { type JsonObject, type JsonValue, manifestDigest, manifestDivision } from '#evidence';
 
 /** Subject of a manifest signature: the statement's subject and predicate (docs/spec/manifest-signature.md). */
 export interface ManifestSubject {
@@ -11,7 +11,10 @@ export interface ManifestSubject {
   division: string | null;
 }
 
-/** A manifest too large to send is named only by its digest. */
+/**
+ * A manifest too large to send is named only by its digest. What it says of itself is then the caller's word, so only a
+ * caller who is bound to no division may do this.
+ */
 export interface ManifestReference {
   manifestId: string;
   version: string | number;
@@ -35,7 +38,7 @@ export function subjectOfManifest(manifest: JsonObject): ManifestSubject {
     version: text(manifest['version']) ?? numeral(manifest['version']) ?? UNVERSIONED,
     kind: text(manifest['kind']) ?? text(manifest['type']) ?? DEFAULT_KIND,
     sha256,
-    division: text(manifest['division']) ?? text(manifest['divisionId']),
+    division: manifestDivision(manifest),
   };
 }
 

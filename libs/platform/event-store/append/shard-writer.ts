@@ -35,10 +35,12 @@ export interface ShardWriterOptions {
   limits: EventStoreLimits;
   /** Milliseconds since 1970. */
   now: () => number;
+  /** The same, for the events of a group. @throws EventStoreError `clock_jumped` */
+  eventTime: () => number;
   observer: EventStoreObserver;
   /** How groups are committed; see EventStoreOptions. */
   writing: 'optimistic' | 'locked';
-  /** Resolves once the database is known to hold this store's chain. @throws EventStoreError */
+  /** Resolves once the database is known to hold this store's chain, and the clock was looked at. @throws EventStoreError */
   ready: () => Promise<void>;
   /** Called with the new head as soon as it is committed. */
   committed: (head: HeadPosition) => void;
@@ -395,10 +397,10 @@ export class ShardWriter {
     signerKid: string,
     ahead: readonly Flight[],
   ): NumberedGroup {
-    const { origin, shard, now } = this.options;
+    const { origin, shard, eventTime } = this.options;
     const overlays = ahead.map(({ group }) => group);
     const base = overlays.at(-1)?.head ?? state.head;
-    return numberGroup(requests, { origin, shard, signerKid, now: now(), state, overlays, base });
+    return numberGroup(requests, { origin, shard, signerKid, now: eventTime(), state, overlays, base });
   }
 
   private succeeded(

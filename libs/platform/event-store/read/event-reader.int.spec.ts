@@ -110,7 +110,7 @@ describe('reading', () => {
     for (const { shard, seq, hash, ts } of heads) {
       const last = all.findLast(({ event }) => event.shard === shard)?.event;
       expect({ seq, hash, ts }).toEqual({ seq: last?.seq, hash: last?.hash, ts: last?.ts });
-      expect(await opened.store.recentHead(shard)).toEqual({ shard, seq, hash });
+      expect(await opened.store.recentHead(shard)).toEqual({ shard, seq, hash, ms: Date.parse(ts ?? '') });
     }
     await expect(opened.store.recentHead(9)).rejects.toMatchObject({ code: 'invalid_request' });
   });
