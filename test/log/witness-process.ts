@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -34,6 +34,19 @@ export async function kernelWitness(args: readonly string[]): Promise<CliResult>
   });
 }
 
+/** Runs the witness's own program to its end, as a container would. */
+export async function witnessProgram(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<CliResult> {
+  const program = join(await ensureBuilt(), 'apps/witness/main.js');
+  return new Promise((resolve) => {
+    execFile(process.execPath, [program, ...args], { timeout: 60_000, env }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });
+    });
+  });
+}
+
 /** A witness in a temporary folder, as its own process. */
 export class WitnessProcess {
   private child: RunningChild | null = null;
@@ -49,34 +62,43 @@ export class WitnessProcess {
   static async make(name: string): Promise<WitnessProcess> {
     const dir = await mkdtemp(join(tmpdir(), 'kernel-witness-test-'));
     guardFolder(dir);
-    const { stdout, stderr, code } = await kernelWitness(['init', name, '--dir', join(dir, 'witness')]);
+    const { stdout, stderr, code } = await witnessProgram(['init', name], {
+      KERNEL_WITNESS_DIR: join(dir, 'witness'),
+    });
     if (code !== 0) throw new Error(stderr);
     await mkdir(join(dir, 'logs'));
     return new WitnessProcess(dir, stdout.trim(), new BoundedLog(join(dir, 'logs', 'witness.log')));
+  }
+
+  get settings(): Record<string, string> {
+    return { KERNEL_WITNESS_DIR: this.folder };
+  }
+
+  /** Writes its list of logs. */
+  async know(vkeys: readonly string[]): Promise<void> {
+    await writeFile(join(this.folder, 'logs'), vkeys.map((vkey) => `log ${vkey}\n`).join(''));
   }
 
   get folder(): string {
     return join(this.dir, 'witness');
   }
 
-  /** @param args of `./kernel witness`, beside the folder and the ports */
-  async start(args: readonly string[]): Promise<void> {
+  /** @param vkeys the logs that it knows @param settings more of them */
+  async start(vkeys: readonly string[], settings: Readonly<Record<string, string>> = {}): Promise<void> {
     const [port, management] = [await freePort(), await freePort()];
     this.url = `http://127.0.0.1:${port}`;
     this.managementUrl = `http://127.0.0.1:${management}`;
-    const program = join(await ensureBuilt(), 'apps/cli/main.js');
-    const own = [
-      '--dir',
-      this.folder,
-      '--listen',
-      `127.0.0.1:${port}`,
-      '--management-port',
-      String(management),
-    ];
+    await this.know(vkeys);
     this.child = await startChild({
       command: process.execPath,
-      args: [program, 'witness', ...own, ...args],
-      env: {},
+      args: [join(await ensureBuilt(), 'apps/witness/main.js')],
+      env: {
+        ...this.settings,
+        KERNEL_LISTEN_PORT: String(port),
+        KERNEL_MANAGEMENT_HOST: '127.0.0.1',
+        KERNEL_MANAGEMENT_PORT: String(management),
+        ...settings,
+      },
       cwd: workTree(),
       log: this.log,
     });
@@ -90,6 +112,13 @@ export class WitnessProcess {
 
   async stop(): Promise<void> {
     await this.child?.stop(10_000);
+    this.child = null;
+  }
+
+  /** Ends it at once, as a crash would. */
+  async kill(): Promise<void> {
+    this.child?.kill('SIGKILL');
+    await this.child?.exited;
     this.child = null;
   }
 

@@ -1,10 +1,10 @@
-import { copyFile, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { addCheckpointText, judgeByPolicy, parseLogPolicy } from '#evidence';
 import { HttpWitness } from '#platform/log';
 import { FolderServer, SmallLog } from './small-log';
-import { kernelWitness, WitnessProcess } from './witness-process';
+import { kernelWitness, witnessProgram, WitnessProcess } from './witness-process';
 
 const ORIGIN = 'kernel.example.com/witnessed';
 
@@ -16,7 +16,7 @@ describe('a witness', () => {
 
   beforeAll(async () => {
     witness = await WitnessProcess.make('witness.example.com/w1');
-    await witness.start(['--log', log.vkey]);
+    await witness.start([log.vkey]);
     client = new HttpWitness({ name: 'w1', url: witness.url, vkey: witness.vkey });
   });
   afterAll(async () => {
@@ -37,7 +37,7 @@ describe('a witness', () => {
     expect((await stat(join(witness.folder, 'witness.key'))).mode & 0o777).toBe(0o600);
     expect(witness.vkey).toMatch(/^witness\.example\.com\/w1\+[0-9a-f]{8}\+B[A-Za-z0-9+/]{43}$/);
     const again = await kernelWitness(['init', 'witness.example.com/w2', '--dir', witness.folder]);
-    expect(again.code).not.toBe(0);
+    expect(again.code).toBe(2);
     expect(again.stderr).toContain('has a witness already');
   });
 
@@ -133,38 +133,23 @@ describe('a witness', () => {
     ]);
     expect(second.code).not.toBe(0);
     expect(second.stderr).toContain('a witness runs on this folder');
-    await witness.stop();
-    await witness.start(['--log', log.vkey]);
+    await witness.kill();
+    await witness.start([log.vkey]);
     await client.close();
     client = new HttpWitness({ name: 'w1', url: witness.url, vkey: witness.vkey });
     expect(await ask(100, 0)).toEqual({ conflict: 280 });
   });
 
-  it('refuses a state that is missing, empty, cut off, changed or of another witness', async () => {
+  it('does not start with a state that was put back or damaged, and says what to do', async () => {
     await witness.stop();
     const state = join(witness.folder, 'state');
     const text = await readFile(state, 'utf8');
-    const run = async () => {
-      const { code, stderr } = await kernelWitness(['--dir', witness.folder, '--log', log.vkey]);
-      expect(code).not.toBe(0);
-      expect(stderr.trim().split('\n')).toHaveLength(1);
-      return stderr;
-    };
-    await rm(state);
-    expect(await run()).toContain('is missing');
-    await writeFile(state, '');
-    expect(await run()).toContain('is empty');
-    await writeFile(state, text);
-    await truncate(state, text.length - 20);
-    expect(await run()).toContain('cut off or changed');
-    await writeFile(state, text.replace('\\n280\\n', '\\n100\\n'));
-    expect(await run()).toContain('was changed');
-    const stranger = await WitnessProcess.make('witness.example.com/w9');
-    await copyFile(join(stranger.folder, 'state'), state);
-    expect(await run()).toContain('of another witness');
-    await stranger.remove();
-    await writeFile(state, text);
-    await witness.start(['--log', log.vkey]);
+    await writeFile(state, text.slice(0, -20));
+    const { code, stderr } = await witnessProgram([], witness.settings);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /^witness: The state of the witness, .+ is cut off or changed.+docs\/witness\.md\)\.\n$/,
+    );
   });
 });
 
@@ -177,21 +162,28 @@ describe('a witness that follows a log', () => {
   beforeAll(async () => {
     witness = await WitnessProcess.make('follower.example.com');
     server = await FolderServer.start(join(witness.dir, 'published'));
+    await witness.know([log.vkey]);
   });
   afterAll(async () => {
     await server.stop();
     await witness.remove();
   });
   const once = () =>
-    kernelWitness([
-      ...['--dir', witness.folder, '--log', log.vkey, '--follow', server.url, '--once'],
-      ...['--publish', join(witness.dir, 'cosigned')],
-    ]);
+    witnessProgram(['--once'], {
+      ...witness.settings,
+      KERNEL_WITNESS_FOLLOW: server.url,
+      KERNEL_WITNESS_PUBLISH_DIR: join(witness.dir, 'cosigned'),
+    });
 
   it('checks from its tiles that it continues, and keeps what it cosigned for others', async () => {
     await log.publish(tree());
     expect(await once()).toMatchObject({ code: 0, stdout: `${log.name}: cosigned at size 700\n` });
-    expect(await once()).toMatchObject({ code: 0, stdout: `${log.name}: unchanged at size 700\n` });
+    const { folder } = witness;
+    const args = ['--dir', folder, '--log', log.vkey, '--follow', server.url, '--once'];
+    expect(await kernelWitness(args)).toMatchObject({
+      code: 0,
+      stdout: `${log.name}: unchanged at size 700\n`,
+    });
     await log.grow(70_000).publish(tree());
     expect(await once()).toMatchObject({ code: 0, stdout: `${log.name}: cosigned at size 70000\n` });
     const note = await readFile(join(witness.dir, 'cosigned', encodeURIComponent(log.name)), 'utf8');
@@ -229,7 +221,10 @@ describe('a witness that follows a log', () => {
 
   it('goes on by itself while it serves', async () => {
     await log.publish(tree());
-    await witness.start(['--log', log.vkey, '--follow', server.url, '--interval', '1']);
+    await witness.start([log.vkey], {
+      KERNEL_WITNESS_FOLLOW: server.url,
+      KERNEL_WITNESS_FOLLOW_SECONDS: '1',
+    });
     const size = async () => witness.metric(`witness_log_size{log="${log.name}"}`).catch(() => 0);
     while ((await size()) < 70_002) await sleep(50);
     await log.grow(70_300).publish(tree());
