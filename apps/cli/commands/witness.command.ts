@@ -37,7 +37,10 @@ export function addWitness(program: Command): void {
       ].join(' '),
     )
     .option('--dir <dir>', FOLDER, 'witness')
-    .option('--log <vkeys...>', 'logs to cosign, by their verifier keys (instead of a list)')
+    .option(
+      '--log <vkeys...>',
+      'logs to cosign, by their verifier keys, or @FILE with one (instead of a list)',
+    )
     .option('--logs <file>', 'list of the logs: log <vkey> [<url>] (default: logs in the folder)')
     .option('--follow <url>', 'KERNEL_LOG_URL of a kernel whose logs are followed')
     .option('--follow-ca <file>', 'authorities (PEM) of the servers of followed logs')

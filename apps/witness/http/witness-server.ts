@@ -44,6 +44,8 @@ export async function startWitnessServer(options: WitnessServerOptions): Promise
   const limits = { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS };
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     answer(request, response, options.witness).catch((error: unknown) => {
+      // The caller has gone before the end of its request.
+      if (request.errored !== null) return;
       logger.error({ err: error }, 'a request to the witness failed');
       // The caller asks again; nothing was cosigned that is not on the disk.
       send(response, 500, 'The checkpoint could not be kept, so it is not cosigned; try again later.\n');
