@@ -60,6 +60,8 @@ export class WitnessProcess {
   ) {}
 
   static async make(name: string): Promise<WitnessProcess> {
+    // Before there is a folder that a failing build would leave behind.
+    await ensureBuilt();
     const dir = await mkdtemp(join(tmpdir(), 'kernel-witness-test-'));
     guardFolder(dir);
     const { stdout, stderr, code } = await witnessProgram(['init', name], {
