@@ -15,6 +15,7 @@ import { addStatus } from './commands/status.command';
 import { addTest } from './commands/test/test.command';
 import { addUp } from './commands/up/up.command';
 import { addUpgrade } from './commands/upgrade/upgrade.command';
+import { addWitness } from './commands/witness.command';
 import { versionText } from './output/describe-build';
 import { say } from './output/print';
 
@@ -42,6 +43,7 @@ export function createProgram(): Command {
   addReason(program);
   addMode(program);
   addReplay(program);
+  addWitness(program);
   addTest(program);
   addBench(program);
   forEachCommand(program, (command) => {

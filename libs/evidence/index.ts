@@ -148,6 +148,7 @@ export {
 } from './log/log-checkpoint';
 export { includes, logProofText, parseLogProof, type LogProof } from './log/log-proof';
 export {
+  isQuorum,
   judgeByPolicy,
   parseLogPolicy,
   witnessQuorum,

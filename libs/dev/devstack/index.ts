@@ -45,6 +45,7 @@ export {
   processStart,
   signalProcess,
 } from './process/process-identity';
+export { userCache } from './process/user-cache';
 export { SupervisedService } from './process/supervised-service';
 export { s3ServerMissing } from './s3/s3-program';
 export { type S3Credentials, type S3Server, startS3Server } from './s3/s3-server';

@@ -81,6 +81,11 @@ export function witnessQuorum(vkeys: readonly string[], quorum: number): LogPoli
   return { ...policy, witnesses: policy.witnesses.map((one) => ({ ...one, name: one.key.name })) };
 }
 
+/** Whether the cosignatures of these witnesses, by their names in the policy, are its quorum. */
+export function isQuorum(policy: LogPolicy, names: ReadonlySet<string>): boolean {
+  return isReached(policy.quorum, (witness) => names.has(policy.witnesses[witness]?.name ?? ''));
+}
+
 /**
  * Judges a checkpoint by a policy: signed by one of its logs, under that log's name, and cosigned by its quorum. A
  * signature that is wrong, of a log or witness that the policy knows, spoils the whole checkpoint. Where the policy has

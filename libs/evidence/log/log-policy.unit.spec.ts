@@ -1,6 +1,6 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { cosignatureInput, timestampedSignature } from './cosignature';
-import { judgeByPolicy, parseLogPolicy, witnessQuorum } from './log-policy';
+import { isQuorum, judgeByPolicy, parseLogPolicy, witnessQuorum } from './log-policy';
 import { type NoteKey, noteKeyHash, noteKeyText, type NoteKeyType } from './note-key';
 import { type NoteSignature, signedNote } from './signed-note';
 
@@ -221,6 +221,8 @@ describe('the quorum of a trust root', () => {
       'quorum: cosigned by x1.example of the policy, which asks for 2 of 3 in quorum-of-all',
     );
     expect(judgeByPolicy(witnessQuorum([], 0), note(log)).refusal).toBeNull();
+    expect(isQuorum(policy, new Set(['x1.example', 'x2.example']))).toBe(true);
+    expect(isQuorum(policy, new Set(['x1.example', 'y1.example']))).toBe(false);
   });
 
   it('is refused when it cannot be reached, or counts somebody twice', () => {

@@ -1,0 +1,30 @@
+/** Cosigns the checkpoints of other kernels' logs as long as each continues the one before (c2sp.org/tlog-witness). */
+import { processRegistry, runApp } from '#platform/process';
+import { createWitness } from './create-witness';
+import { startWitness } from './start-witness';
+import { WitnessError } from './witness.error';
+import { witnessConfig } from './witness.config';
+
+const EXIT_FAILED = 2;
+const [verb, name] = process.argv.slice(2);
+
+/** `init NAME` makes key and state, `--once` looks once at each followed log; otherwise it serves until it is told to stop. */
+runApp({
+  name: 'witness',
+  config: witnessConfig,
+  explained: [WitnessError],
+  ...(verb === undefined ? {} : { failureCode: EXIT_FAILED, logLevel: 'error' as const }),
+  async start(config, { logger, onStop, stopping }) {
+    if (verb === 'init') {
+      process.stdout.write(`${await createWitness(config.witnessDir, name ?? '')}\n`);
+      return 0;
+    }
+    return startWitness(config, {
+      logger,
+      onStop,
+      stopping,
+      registry: processRegistry,
+      once: verb === '--once',
+    });
+  },
+});
