@@ -72,6 +72,8 @@ const FOREIGN = keyOf('vector-foreign');
 const CHECKPOINT = keyOf('vector-checkpoint-1', ['checkpoint']);
 const CHECKPOINT_RETIRED = keyOf('vector-checkpoint-0', ['checkpoint']);
 const ORIGIN = 'kernel.example.com/vectors';
+/** Shards of the kernel of the vectors; most of them use only the first. */
+const SHARDS = 2;
 
 const hex = (data) => Buffer.from(data).toString('hex');
 const refusal = (action) => {
@@ -259,9 +261,45 @@ class Chain {
   cases = [];
   versions = new Map();
 
-  constructor(origin = ORIGIN, shard = 0) {
+  constructor(origin = ORIGIN, shard = 0, shards = SHARDS) {
     this.origin = origin;
     this.shard = shard;
+    this.shards = shards;
+    this.all = new Map([[shard, this]]);
+  }
+
+  /** The chain of another shard of the same kernel. */
+  beside(shard) {
+    const other = new Chain(this.origin, shard, this.shards);
+    this.all.set(shard, other);
+    return other;
+  }
+
+  /** The head of every shard now, as a signer event states it. */
+  heads() {
+    return evidence.headsPayload(evidence.emptyHeads(this.origin, this.shards)).map((empty) => {
+      const last = this.all.get(empty.shard)?.events.at(-1);
+      return last === undefined ? empty : { shard: last.shard, seq: last.seq, hash: last.hash };
+    });
+  }
+
+  /** The founding of the kernel with these keys, the first of which signs it. */
+  found(keys = [AUDIT_1], approverPool = null, more = {}) {
+    const { origin, shards } = this;
+    const payload = { ...evidence.foundingPayload({ origin, shards, approverPool }), ...more };
+    this.append({ signer: keys[0], type: 'kernel.founded', stream: 'kernel/founding', payload });
+    for (const key of keys) this.addSigner(key, keys[0]);
+    return this;
+  }
+
+  /** A registry event, with the heads of now unless its payload states others. */
+  registry(type, kid, payload, signer = AUDIT_1) {
+    return this.append({
+      signer,
+      type,
+      stream: `signer/${kid}`,
+      payload: { heads: this.heads(), ...payload },
+    });
   }
 
   append({ signer = AUDIT_1, ...given } = {}) {
@@ -306,23 +344,24 @@ class Chain {
     return done.event;
   }
 
-  addSigner(key, signer = AUDIT_1) {
-    return this.append({
-      signer,
-      type: 'signer.added',
-      stream: `signer/${key.kid}`,
-      payload: { signer: key.entry },
-    });
+  addSigner(key, signer = AUDIT_1, more = {}) {
+    return this.registry('signer.added', key.kid, { signer: key.entry, ...more }, signer);
   }
 
-  endSigner(key, status, signer) {
+  rotateSigner(from, to, counterSignature = possession(from, to)) {
+    const payload = { from: from.kid, to: to.entry, counterSignature };
+    return this.registry(
+      'signer.rotated',
+      from.kid,
+      counterSignature === null ? lacking(payload, 'counterSignature') : payload,
+      from,
+    );
+  }
+
+  endSigner(key, status, signer, more = {}) {
     const at = new Date(Date.parse(this.events.at(-1).ts) + 500).toISOString();
-    return this.append({
-      signer,
-      type: `signer.${status}`,
-      stream: `signer/${key.kid}`,
-      payload: { signer_kid: key.kid, [`${status}At`]: at },
-    });
+    const payload = { signer_kid: key.kid, [`${status}At`]: at, ...more };
+    return this.registry(`signer.${status}`, key.kid, payload, signer);
   }
 
   lines() {
@@ -501,6 +540,20 @@ function manifestVectors() {
     return signedBy(AUDIT_1, AUDIT_1.kid, evidence.dssePae(evidence.MANIFEST_PAYLOAD_TYPE, changed), changed);
   };
   const pretty = Buffer.from(JSON.stringify(JSON.parse(Buffer.from(payload).toString()), null, 1));
+  const urlSafe = ({ payload: text, signatures, ...rest }) => ({
+    ...rest,
+    payload: Buffer.from(text, 'base64').toString('base64url'),
+    signatures: signatures.map(({ keyid, sig }) => ({
+      keyid,
+      sig: Buffer.from(sig, 'base64').toString('base64url'),
+    })),
+  });
+  const ended = (status, until, since = null) => ({
+    ...AUDIT_1.entry,
+    status,
+    [`${status}At`]: '2026-02-01T00:00:00.000Z',
+    span: spanOf([0, 0], until, since),
+  });
   const envelopes = [
     ['valid', envelope, {}],
     ['another manifest', envelope, { manifest: '{"id":"agent-8"}' }],
@@ -530,13 +583,73 @@ function manifestVectors() {
     ['another predicate type', resigned((v) => (v.predicateType = 'https://example.com/other')), {}],
     ['another payload type', { ...envelope, payloadType: 'application/json' }, {}],
     [
-      'URL-safe base64',
-      { ...envelope, signatures: [{ keyid: AUDIT_1.kid, sig: `${'-_'.repeat(43)}==` }] },
+      'a signature of 64 other bytes, in URL-safe base64',
+      { ...envelope, signatures: [{ keyid: AUDIT_1.kid, sig: `${'-_'.repeat(42)}-Q==` }] },
       {},
     ],
     ['no signature', { ...envelope, signatures: [] }, {}],
-    ['a member too many in the envelope', { ...envelope, note: 'unsigned' }, {}],
+    ['a member that DSSE does not know', { ...envelope, note: 'unsigned' }, {}],
+    ['without a keyid', { ...envelope, signatures: [{ sig: envelope.signatures[0].sig }] }, {}],
+    [
+      'without a keyid, signed by a foreign key',
+      { ...envelope, signatures: [{ sig: FOREIGN.sign(pae) }] },
+      {},
+    ],
+    ['in URL-safe base64', urlSafe(envelope), {}],
+    [
+      'beside a signature of somebody else, by a key of another kind',
+      { ...envelope, signatures: [{ keyid: 'elsewhere', sig: 'MAYCAQECAQE=' }, ...envelope.signatures] },
+      {},
+    ],
+    [
+      'sixteen signatures, ours the last',
+      {
+        ...envelope,
+        signatures: [...Array(15).fill({ keyid: 'elsewhere', sig: 'AAAA' }), ...envelope.signatures],
+      },
+      {},
+    ],
+    [
+      'seventeen signatures',
+      {
+        ...envelope,
+        signatures: [...Array(16).fill({ keyid: 'elsewhere', sig: 'AAAA' }), ...envelope.signatures],
+      },
+      {},
+    ],
     ['not an envelope', null, {}],
+    ['by a retired key, without a receipt', envelope, { signers: [ended('retired', [20, 4])] }],
+    ['by a compromised key, without a receipt', envelope, { signers: [ended('compromised', [20, 4])] }],
+    [
+      'by a retired key, recorded where it was valid',
+      envelope,
+      { signers: [ended('retired', [20, 4])], recordedAt: { shard: 1, seq: 4 } },
+    ],
+    [
+      'by a retired key, recorded after its end',
+      envelope,
+      { signers: [ended('retired', [20, 4])], recordedAt: { shard: 1, seq: 5 } },
+    ],
+    [
+      'by a retired key, recorded in a shard that it does not know',
+      envelope,
+      { signers: [ended('retired', [20, 4])], recordedAt: { shard: 2, seq: 1 } },
+    ],
+    [
+      'by a compromised key, recorded before the doubt',
+      envelope,
+      { signers: [ended('compromised', [20, 4], [10, 3])], recordedAt: { shard: 1, seq: 2 } },
+    ],
+    [
+      'by a compromised key, recorded in doubt',
+      envelope,
+      { signers: [ended('compromised', [20, 4], [10, 3])], recordedAt: { shard: 1, seq: 3 } },
+    ],
+    [
+      'by a retired key of which nobody says where it ended',
+      envelope,
+      { signers: [lacking(ended('retired', [20, 4]), 'span')], recordedAt: { shard: 1, seq: 2 } },
+    ],
   ];
   return {
     'manifest-signatures.json': {
@@ -555,17 +668,18 @@ function manifestVectors() {
       signers: keys,
       manifest: manifests[0][1],
       origin: ORIGIN,
-      envelopes: envelopes.map(([name, candidate, { manifest = manifests[0][1], origin = ORIGIN }]) => {
+      envelopes: envelopes.map(([name, candidate, given]) => {
+        const { manifest = manifests[0][1], origin = ORIGIN, signers = keys, ...more } = given;
         const verdict = evidence.verifyManifestEnvelope({
           manifest: evidence.parseStrictJson(manifest),
           envelope: candidate,
-          keys,
+          keys: signers,
           origin,
+          ...more,
         });
         return {
           name,
-          ...(manifest === manifests[0][1] ? {} : { manifest }),
-          ...(origin === ORIGIN ? {} : { origin }),
+          ...given,
           envelope: candidate,
           valid: verdict.valid,
           reasons: verdict.reasons.map((reason) => reason.slice(0, reason.indexOf(':'))),
@@ -573,6 +687,12 @@ function manifestVectors() {
       }),
     },
   };
+}
+
+/** The span of a key: positions of the shards 0, 1, ... */
+function spanOf(after, until = null, since = null) {
+  const list = (positions) => positions?.map((seq, shard) => ({ shard, seq })) ?? null;
+  return { after: list(after), until: list(until), since: list(since) };
 }
 
 /** S + L instead of S: the same signature to a verifier that does not check the range (RFC 8032 section 5.1.7). */
@@ -633,6 +753,7 @@ function documentVectors() {
     ...CHECKPOINT_RETIRED.entry,
     status: 'retired',
     retiredAt: '2026-02-01T00:04:59.000Z',
+    span: spanOf([1, 0], [19, 7]),
   };
   const signers = [CHECKPOINT.entry, retired, AUDIT_1.entry];
   const signed = (value, key = CHECKPOINT, keyid = key.kid, payloadType = ARCHIVE_DAY.payloadType) => {
@@ -649,6 +770,7 @@ function documentVectors() {
     status: 'compromised',
     compromisedAt: '2026-03-01T00:00:00.000Z',
   };
+  const earlier = { ...value, count: 2, last: point(19) };
   const right = signed(value);
   const cases = [
     ['valid', right],
@@ -656,12 +778,28 @@ function documentVectors() {
     ['signed by a key that is not known', signed(value, FOREIGN)],
     ['signed by a foreign key under a known name', signed(value, FOREIGN, CHECKPOINT.kid)],
     ['signed by an audit key', signed(value, AUDIT_1)],
-    ['signed by a key after it retired', signed(value, CHECKPOINT_RETIRED)],
+    ['signed by a retired key, about events after its end', signed(value, CHECKPOINT_RETIRED)],
     [
-      'signed by a key before it retired',
-      signed({ ...value, signedAt: '2026-02-01T00:04:00.000Z' }, CHECKPOINT_RETIRED),
+      'signed by a retired key, about events after its end, with an earlier time',
+      signed({ ...value, signedAt: '2026-01-31T23:00:00.000Z' }, CHECKPOINT_RETIRED),
+    ],
+    ['signed by a retired key, about events before its end', signed(earlier, CHECKPOINT_RETIRED)],
+    [
+      'signed by a retired key of which nobody says where it ended',
+      signed(earlier, CHECKPOINT_RETIRED),
+      [lacking(retired, 'span')],
     ],
     ['signed by a compromised key', right, [compromised]],
+    [
+      'signed by a compromised key, about events before its end',
+      signed(earlier, CHECKPOINT_RETIRED),
+      [{ ...retired, status: 'compromised', compromisedAt: retired.retiredAt }],
+    ],
+    [
+      'signed by a key that knows no such shard',
+      signed({ ...value, shard: 2 }),
+      [{ ...CHECKPOINT.entry, span: spanOf([1, 0]) }],
+    ],
     [
       'the seal of a report in place of a day',
       signed({ type: AUDIT_REPORT.type, ...seal }, CHECKPOINT, CHECKPOINT.kid, AUDIT_REPORT.payloadType),
@@ -1306,69 +1444,68 @@ function possessionRefused() {
   ].map(([name, input]) => ({ name, input }));
 }
 
-/** A chain whose key is stolen after 3: an emergency key takes over, and re-attests 4 and 5, or does not. */
+/**
+ * A chain whose key is stolen after 4: an emergency key takes over, and re-attests 5 to 7, or does not. Shard 1 has
+ * three events by the lost key.
+ */
 function stolen({
   reattested = true,
   hash,
   counterSignature = possession(AUDIT_1, AUDIT_2),
   late = false,
+  since = [
+    { shard: 0, seq: 5 },
+    { shard: 1, seq: 4 },
+  ],
 } = {}) {
-  const chain = new Chain();
-  chain.addSigner(AUDIT_1); // 1
-  for (let seq = 2; seq <= 5; seq++) chain.append(); // 2 to 5
-  const at = chain.events[2].ts;
-  chain.append({
-    type: 'signer.emergency',
-    stream: `signer/${AUDIT_1.kid}`,
-    payload: {
-      from: AUDIT_1.kid,
-      to: AUDIT_2.entry,
-      counterSignature,
-      reason: 'a copy of the key was found',
-      compromisedAt: at,
-    },
-  }); // 6
-  if (late) chain.append(); // 7, by the old key
+  const chain = new Chain().found(); // 1, 2
+  const other = chain.beside(1);
+  for (let n = 0; n < 3; n++) other.append({ stream: 'upgrade/upg-43' });
+  for (let seq = 3; seq <= 6; seq++) chain.append(); // 3 to 6
+  const at = chain.events[3].ts;
+  const reason = 'a copy of the key was found';
+  const emergency = { from: AUDIT_1.kid, to: AUDIT_2.entry, counterSignature, reason, compromisedAt: at };
+  chain.registry('signer.emergency', AUDIT_1.kid, emergency); // 7
+  if (late) chain.append(); // 8, by the old key
   const point = (seq) => ({ seq, hash: chain.events[seq - 1].hash });
-  chain.append({
-    signer: AUDIT_2,
-    type: 'signer.compromised',
-    stream: `signer/${AUDIT_1.kid}`,
-    payload: {
-      signer_kid: AUDIT_1.kid,
-      compromisedAt: at,
-      since: [{ shard: 0, seq: 4 }],
-      reattested: reattested
-        ? [{ shard: 0, from: point(4), to: hash === undefined ? point(6) : { seq: 6, hash }, count: 3 }]
-        : [],
-    },
-  }); // 7
+  const statement = {
+    signer_kid: AUDIT_1.kid,
+    compromisedAt: at,
+    ...(since === null ? {} : { since }),
+    reattested: reattested
+      ? [{ shard: 0, from: point(5), to: hash === undefined ? point(7) : { seq: 7, hash }, count: 3 }]
+      : [],
+  };
+  chain.registry('signer.compromised', AUDIT_1.kid, statement, AUDIT_2); // 8
+  chain.append({ signer: AUDIT_2 }); // 9
+  return { chain, other };
+}
+
+/** Eleven events: the founding, one key rotated away, the work of two streams in between. */
+function story() {
+  const chain = new Chain().found(); // 1, 2
+  chain.append(); // 3
+  chain.append(); // 4
+  chain.append({ stream: 'division/product', type: 'division.registered' }); // 5
+  chain.append(); // 6
+  chain.rotateSigner(AUDIT_1, AUDIT_2); // 7
   chain.append({ signer: AUDIT_2 }); // 8
+  chain.endSigner(AUDIT_1, 'retired', AUDIT_2); // 9
+  chain.append({ signer: AUDIT_2 }); // 10
+  chain.append({ signer: AUDIT_2, stream: 'division/product', type: 'division.renamed' }); // 11
   return chain;
 }
 
-/** Ten events: two keys registered, one rotated away, the work of two streams in between. */
-function story() {
-  const chain = new Chain();
-  chain.addSigner(AUDIT_1); // 1
-  chain.append(); // 2
-  chain.append(); // 3
-  chain.append({ stream: 'division/product', type: 'division.registered' }); // 4
-  chain.append(); // 5
-  chain.append({
-    type: 'signer.rotated',
-    stream: `signer/${AUDIT_1.kid}`,
-    payload: {
-      from: AUDIT_1.kid,
-      to: AUDIT_2.entry,
-      counterSignature: possession(AUDIT_1, AUDIT_2),
-    },
-  }); // 6
-  chain.append({ signer: AUDIT_2 }); // 7
-  chain.endSigner(AUDIT_1, 'retired', AUDIT_2); // 8
-  chain.append({ signer: AUDIT_2 }); // 9
-  chain.append({ signer: AUDIT_2, stream: 'division/product', type: 'division.renamed' }); // 10
-  return chain;
+/** The same with three events in shard 1 before the rotation, one between it and the end of the old key, and more. */
+function storyOfTwo(more = (chain, other) => other.append({ signer: AUDIT_2 })) {
+  const chain = new Chain().found(); // 0:1, 0:2
+  const other = chain.beside(1);
+  for (let n = 0; n < 3; n++) other.append({ stream: 'upgrade/upg-43' }); // 1:1 to 1:3
+  chain.rotateSigner(AUDIT_1, AUDIT_2); // 0:3
+  other.append({ stream: 'upgrade/upg-43' }); // 1:4, still by the old key
+  chain.endSigner(AUDIT_1, 'retired', AUDIT_2); // 0:4
+  more(chain, other);
+  return { chain, other };
 }
 
 const replaced = (lines, seq, line) => lines.map((old, i) => (i === seq - 1 ? line : old));
@@ -1389,175 +1526,200 @@ function patched(chain, seq, members) {
   return evidence.canonicalize({ ...chain.events[seq - 1], ...members });
 }
 
+/** The chains, each with the faults that it has, written by hand. */
 function chainCases() {
   const chain = story();
   const lines = chain.lines();
   const head = chain.events.at(-1);
-  const early = new Chain();
-  early.addSigner(AUDIT_1);
-  early.append({ signer: AUDIT_2 });
-  early.addSigner(AUDIT_2);
-  early.append({ signer: AUDIT_2 });
-  const late = story();
-  late.append({ signer: AUDIT_1 });
-  late.append({ signer: AUDIT_2 });
-  const back = new Chain();
-  back.addSigner(AUDIT_1);
-  back.append();
-  back.append({ ts: '2026-01-31T10:00:01.000Z' });
-  const streams = new Chain();
-  streams.addSigner(AUDIT_1);
-  streams.append({ stream: 'upgrade/a' });
-  streams.append({ stream: 'upgrade/a', streamVersion: 3 });
-  streams.append({ stream: 'upgrade/b', streamVersion: 2 });
-  const sameId = new Chain();
-  const first = sameId.addSigner(AUDIT_1);
-  sameId.append({ id: first.id });
-  const foreign = new Chain();
-  foreign.addSigner(FOREIGN, FOREIGN);
-  foreign.append({ signer: FOREIGN });
-  const wrongPurpose = new Chain();
-  wrongPurpose.addSigner(AUDIT_1);
-  wrongPurpose.addSigner(MANIFEST_ONLY);
-  wrongPurpose.append({ signer: MANIFEST_ONLY });
-  const lost = new Chain();
-  lost.addSigner(AUDIT_1);
-  lost.addSigner(AUDIT_2);
-  lost.append();
-  lost.endSigner(AUDIT_1, 'compromised', AUDIT_2);
-  lost.append();
-  const recovered = new Chain();
-  recovered.addSigner(AUDIT_1);
-  recovered.addSigner(AUDIT_2, AUDIT_2);
-  recovered.append({ signer: AUDIT_2 });
-  const unregistered = new Chain();
-  unregistered.append();
-  unregistered.append({ signer: AUDIT_2 });
-  const impostor = new Chain();
-  impostor.addSigner(AUDIT_1);
-  impostor.append({
-    type: 'signer.added',
-    stream: `signer/${AUDIT_2.kid}`,
-    payload: { signer: { ...AUDIT_2.entry, public_key_pem: FOREIGN.entry.public_key_pem } },
-  });
-  impostor.append({ signer: AUDIT_2 });
-  const contradictory = new Chain();
-  contradictory.addSigner(AUDIT_1);
-  contradictory.endSigner(AUDIT_2, 'retired', AUDIT_1);
-  const rotated = (counterSignature) => {
-    const made = new Chain();
-    made.addSigner(AUDIT_1);
-    made.append({
-      type: 'signer.rotated',
-      stream: `signer/${AUDIT_1.kid}`,
-      payload: {
-        from: AUDIT_1.kid,
-        to: AUDIT_2.entry,
-        ...(counterSignature === undefined ? {} : { counterSignature }),
-      },
-    });
-    made.append({ signer: AUDIT_2 });
-    return made;
+  const founded = () => new Chain().found();
+  const told = (tell, start = founded()) => {
+    tell(start);
+    return start;
   };
-  const reused = new Chain();
-  reused.addSigner(AUDIT_1);
-  reused.append({
-    type: 'signer.added',
-    stream: 'signer/the-same-again',
-    payload: { signer: { ...AUDIT_1.entry, signer_kid: 'the-same-again' } },
+  const both = ({ chain: first, other }) => [...first.lines(), ...other.lines()];
+  const early = told((c) => {
+    c.append({ signer: AUDIT_2 });
+    c.addSigner(AUDIT_2);
+    c.append({ signer: AUDIT_2 });
   });
-  const other = new Chain(ORIGIN, 1);
-  other.append({ stream: 'upgrade/upg-43' });
-  other.append({ stream: 'upgrade/upg-43' });
-  const lateOther = new Chain(ORIGIN, 1);
-  lateOther.append({ stream: 'upgrade/upg-43', ts: '2026-01-31T10:01:08.000Z' });
-  lateOther.append({ stream: 'upgrade/upg-43', ts: '2026-01-31T10:01:08.001Z' });
-  const flipped = lines[3].replace('"seq":4}', '"seq":5}');
-  const rehashed = forged(chain, 4, (e) => (e.payload.seq = 5), FOREIGN);
+  const late = told((c) => {
+    c.append({ signer: AUDIT_1 });
+    c.append({ signer: AUDIT_2 });
+  }, story());
+  const back = told((c) => {
+    c.append();
+    c.append({ ts: '2026-01-31T10:00:01.000Z' });
+  });
+  const streams = told((c) => {
+    c.append({ stream: 'upgrade/a' });
+    c.append({ stream: 'upgrade/a', streamVersion: 3 });
+    c.append({ stream: 'upgrade/b', streamVersion: 2 });
+  });
+  const sameId = told((c) => c.append({ id: c.events[0].id }));
+  const foreign = told((c) => c.append({ signer: FOREIGN }), new Chain().found([FOREIGN]));
+  const wrongPurpose = told((c) => {
+    c.addSigner(MANIFEST_ONLY);
+    c.append({ signer: MANIFEST_ONLY });
+  });
+  const lost = told((c) => {
+    c.addSigner(AUDIT_2);
+    c.append();
+    c.endSigner(AUDIT_1, 'compromised', AUDIT_2, {
+      since: [
+        { shard: 0, seq: 99 },
+        { shard: 1, seq: 99 },
+      ],
+    });
+    c.append();
+  });
+  const recovered = told((c) => {
+    c.addSigner(AUDIT_2, AUDIT_2);
+    c.append({ signer: AUDIT_2 });
+  });
+  const impostor = told((c) => {
+    c.addSigner({
+      kid: AUDIT_2.kid,
+      entry: { ...AUDIT_2.entry, public_key_pem: FOREIGN.entry.public_key_pem },
+    });
+    c.append({ signer: AUDIT_2 });
+  });
+  const contradictory = told((c) => c.endSigner(AUDIT_2, 'retired', AUDIT_1));
+  const rotated = (counterSignature) =>
+    told((c) => {
+      c.rotateSigner(AUDIT_1, AUDIT_2, counterSignature);
+      c.append({ signer: AUDIT_2 });
+    });
+  const reused = told((c) =>
+    c.addSigner({ kid: 'the-same-again', entry: { ...AUDIT_1.entry, signer_kid: 'the-same-again' } }),
+  );
+  const withOther = told((c) => {
+    const other = c.beside(1);
+    other.append({ stream: 'upgrade/upg-43' });
+    other.append({ stream: 'upgrade/upg-43' });
+  });
+  const other = withOther.all.get(1);
+  const two = storyOfTwo();
+  const flipped = lines[4].replace('"seq":5}', '"seq":6}');
+  const rehashed = forged(chain, 5, (e) => (e.payload.seq = 6), FOREIGN);
   const everywhere = (code) => chain.events.map(({ seq }) => fault(code, seq));
+  const reattested = (by) => ({
+    reattested: [
+      {
+        kid: AUDIT_1.kid,
+        shard: 0,
+        from: 5,
+        to: 7,
+        count: 3,
+        by: { shard: 0, seq: by, signerKid: AUDIT_2.kid },
+      },
+    ],
+  });
+  const stranger = (shard, given = {}) => {
+    const lone = new Chain(ORIGIN, shard);
+    lone.append({ stream: 'upgrade/upg-44', ...given });
+    return lone.lines();
+  };
+  /** An addition of AUDIT_2 that states other heads than those of the chain. */
+  const stating = (change) =>
+    told((c) => {
+      const heads = c.heads();
+      change(heads);
+      c.addSigner(AUDIT_2, AUDIT_1, { heads });
+    }, withTwo());
+  const badHeads = [fault('format', 3)];
 
   return [
     ['valid', lines, []],
-    ['flip: a character of the payload of 4', replaced(lines, 4, flipped), [fault('hash', 4)]],
+    ['flip: a character of the payload of 5', replaced(lines, 5, flipped), [fault('hash', 5)]],
     [
-      'flip: a character of prevHash of 4',
-      replaced(lines, 4, patched(chain, 4, { prevHash: chain.events[0].hash })),
-      [fault('hash', 4), fault('link', 4)],
+      'flip: a character of prevHash of 5',
+      replaced(lines, 5, patched(chain, 5, { prevHash: chain.events[0].hash })),
+      [fault('hash', 5), fault('link', 5)],
     ],
     [
-      'flip: a character of the signature of 4',
-      replaced(lines, 4, patched(chain, 4, { signature: chain.events[4].signature })),
-      [fault('signature', 4)],
+      'flip: a character of the signature of 5',
+      replaced(lines, 5, patched(chain, 5, { signature: chain.events[5].signature })),
+      [fault('signature', 5)],
     ],
     [
-      'malleated signature (S + L) of 4',
-      replaced(lines, 4, patched(chain, 4, { signature: malleate(chain.events[3].signature) })),
-      [fault('signature', 4)],
+      'malleated signature (S + L) of 5',
+      replaced(lines, 5, patched(chain, 5, { signature: malleate(chain.events[4].signature) })),
+      [fault('signature', 5)],
     ],
     [
       'payload changed and hashed again, signature left',
-      replaced(lines, 4, patched(chain, 4, { payload: { seq: 5 }, hash: JSON.parse(rehashed).hash })),
-      [fault('signature', 4), fault('link', 5)],
+      replaced(lines, 5, patched(chain, 5, { payload: { seq: 6 }, hash: JSON.parse(rehashed).hash })),
+      [fault('signature', 5), fault('link', 6)],
     ],
     [
       'changed and signed again with a foreign key under the old name',
-      replaced(lines, 4, rehashed),
-      [fault('signature', 4), fault('link', 5)],
+      replaced(lines, 5, rehashed),
+      [fault('signature', 5), fault('link', 6)],
     ],
     [
       'changed and signed again with a foreign key under its own name',
       replaced(
         lines,
-        4,
-        forged(chain, 4, (e) => (e.signerKid = FOREIGN.kid), FOREIGN),
+        5,
+        forged(chain, 5, (e) => (e.signerKid = FOREIGN.kid), FOREIGN),
       ),
-      [fault('unknown_key', 4), fault('link', 5)],
+      [fault('unknown_key', 5), fault('link', 6)],
     ],
-    ['a whole chain by a foreign key', foreign.lines(), [fault('unknown_key', 1), fault('unknown_key', 2)]],
-    ['5 deleted', without(lines, 5), [fault('gap', 5)]],
     [
-      '5 to 7 deleted',
-      without(lines, 5, 6, 7),
-      [fault('gap', 5), fault('key_not_valid', 8), fault('key_not_valid', 9), fault('key_not_valid', 10)],
+      'a whole chain by a foreign key',
+      foreign.lines(),
+      [fault('unknown_key', 1), fault('unknown_key', 2), fault('unknown_key', 3)],
+    ],
+    ['6 deleted', without(lines, 6), [fault('gap', 6)]],
+    [
+      '6 to 8 deleted',
+      without(lines, 6, 7, 8),
+      [fault('gap', 6), fault('key_not_valid', 9), fault('key_not_valid', 10), fault('key_not_valid', 11)],
     ],
     [
       'the first two deleted',
       without(lines, 1, 2),
-      [fault('gap', 1), fault('format', 6), fault('format', 8)],
+      [
+        fault('gap', 1),
+        fault('founding', 1),
+        fault('format', 7),
+        fault('format', 9),
+        ...[3, 4, 5, 6, 7, 8, 9, 10, 11].map((seq) => fault('key_not_valid', seq)),
+      ],
     ],
-    ['from 3, the first two deleted', without(lines, 1, 2, 6, 7, 8, 9, 10), [], { from: 3 }],
-    ['5 and 6 swapped', reordered(lines, 1, 2, 3, 4, 6, 5, 7, 8, 9, 10), [fault('order', 5)]],
+    ['from 4, the whole file', lines, [], { from: 4 }],
+    ['6 and 7 swapped', reordered(lines, 1, 2, 3, 4, 5, 7, 6, 8, 9, 10, 11), [fault('order', 6)]],
     ['in reverse', reordered(lines, 3, 2, 1), [fault('order', 1), fault('order', 2)]],
-    ['5 twice', reordered(lines, 1, 2, 3, 4, 5, 5, 6, 7, 8, 9, 10), [fault('duplicate', 5)]],
+    ['6 twice', reordered(lines, 1, 2, 3, 4, 5, 6, 6, 7, 8, 9, 10, 11), [fault('duplicate', 6)]],
     ['2 again at the end', [...lines, lines[1]], [fault('duplicate', 2)]],
     [
-      'a fork: two events at position 10',
-      [...lines, forged(chain, 10, (e) => (e.payload = { other: true }), AUDIT_2)],
-      [fault('duplicate', 10)],
+      'a fork: two events at position 11',
+      [...lines, forged(chain, 11, (e) => (e.payload = { other: true }), AUDIT_2)],
+      [fault('duplicate', 11)],
     ],
-    ['the same id at two positions', sameId.lines(), [fault('duplicate', 2)]],
+    ['the same id at two positions', sameId.lines(), [fault('duplicate', 3)]],
     [
       'truncated: the last two are missing',
-      lines.slice(0, 8),
-      [fault('truncation', 10)],
-      { expectHead: { shard: 0, seq: 10, hash: head.hash } },
+      lines.slice(0, 9),
+      [fault('truncation', 11)],
+      { expectHead: { shard: 0, seq: 11, hash: head.hash } },
     ],
-    ['truncated, nobody knows the head', lines.slice(0, 8), []],
+    ['truncated, nobody knows the head', lines.slice(0, 9), []],
     [
       'the expected head is there, and more',
       lines,
       [],
-      { expectHead: { shard: 0, seq: 5, hash: chain.events[4].hash } },
+      { expectHead: { shard: 0, seq: 6, hash: chain.events[5].hash } },
     ],
     [
       'another event where the expected head was',
       lines,
-      [fault('truncation', 10)],
-      { expectHead: { shard: 0, seq: 10, hash: chain.events[4].hash } },
+      [fault('truncation', 11)],
+      { expectHead: { shard: 0, seq: 11, hash: chain.events[5].hash } },
     ],
     [
       'the last line broken off',
-      [...lines.slice(0, 9), lines[9].slice(0, 100)],
+      [...lines.slice(0, 10), lines[10].slice(0, 100)],
       [{ code: 'format', shard: null, seq: null }],
     ],
     ['nothing at all', [], [{ code: 'truncation', shard: null, seq: null }]],
@@ -1568,122 +1730,324 @@ function chainCases() {
       { origin: 'kernel.example.com/other' },
     ],
     [
-      'not canonical: white space in 4',
-      replaced(lines, 4, lines[3].replace('"seq":4', '"seq": 4')),
-      [fault('format', 4)],
+      'not canonical: white space in 5',
+      replaced(lines, 5, lines[4].replace('"seq":5', '"seq": 5')),
+      [fault('format', 5)],
     ],
     [
-      'not an event: 4 lacks its type',
-      replaced(lines, 4, lines[3].replace(/"type":"[^"]*",/, '')),
-      [fault('format', 4)],
+      'not an event: 5 lacks its type',
+      replaced(lines, 5, lines[4].replace(/"type":"[^"]*",/, '')),
+      [fault('format', 5)],
     ],
-    ['a key used before it was added', early.lines(), [fault('key_not_valid', 2)]],
-    ['a key used after it was retired', late.lines(), [fault('key_not_valid', 11)]],
-    ['a key used after it was declared compromised', lost.lines(), [fault('key_not_valid', 5)]],
+    ['a key used before it was added', early.lines(), [fault('key_not_valid', 3)]],
+    ['a key used after it was retired', late.lines(), [fault('key_not_valid', 12)]],
+    ['a key used after it was declared compromised', lost.lines(), [fault('key_not_valid', 6)]],
     ['a key of the trust root that registers itself', recovered.lines(), []],
-    ['keys of the trust root, none registered', unregistered.lines(), []],
-    ['a key without the purpose audit', wrongPurpose.lines(), [fault('key_not_valid', 3)]],
+    ['a key without the purpose audit', wrongPurpose.lines(), [fault('key_not_valid', 4)]],
     [
       'the chain registers another public key than signers.json',
       impostor.lines(),
-      [fault('key_not_valid', 3)],
+      [fault('key_not_valid', 4)],
     ],
-    ['the registry retires a key that it does not have', contradictory.lines(), [fault('format', 2)]],
+    ['the registry retires a key that it does not have', contradictory.lines(), [fault('format', 3)]],
     [
       'a rotation without the counter-signature of the new key',
-      rotated(undefined).lines(),
-      [fault('signature', 2), fault('key_not_valid', 3)],
+      rotated(null).lines(),
+      [fault('signature', 3), fault('key_not_valid', 4)],
     ],
     [
       'a rotation counter-signed by another key than the new one',
       rotated(FOREIGN.sign(Buffer.from('other'))).lines(),
-      [fault('signature', 2), fault('key_not_valid', 3)],
+      [fault('signature', 3), fault('key_not_valid', 4)],
     ],
     [
       'a rotation counter-signed for another kernel',
       rotated(possession(AUDIT_1, AUDIT_2, 'kernel.example.com/other')).lines(),
-      [fault('signature', 2), fault('key_not_valid', 3)],
+      [fault('signature', 3), fault('key_not_valid', 4)],
     ],
-    ['a public key that is registered under a second name', reused.lines(), [fault('format', 2)]],
+    ['a public key that is registered under a second name', reused.lines(), [fault('format', 3)]],
     [
       'a stolen key: what it signed since is re-attested by the emergency key',
-      stolen().lines(),
+      both(stolen()),
       [],
-      {
-        reattested: [
-          {
-            kid: AUDIT_1.kid,
-            shard: 0,
-            from: 4,
-            to: 6,
-            count: 3,
-            by: { shard: 0, seq: 7, signerKid: AUDIT_2.kid },
-          },
-        ],
-      },
+      reattested(8),
     ],
     [
       'a stolen key: nobody stands by what it signed since',
-      stolen({ reattested: false }).lines(),
-      [fault('key_not_valid', 4), fault('key_not_valid', 5), fault('key_not_valid', 6)],
+      both(stolen({ reattested: false })),
+      [fault('key_not_valid', 5), fault('key_not_valid', 6), fault('key_not_valid', 7)],
     ],
     [
       'a stolen key: another event was re-attested than the one that is there',
-      stolen({ hash: '0'.repeat(64) }).lines(),
-      [fault('key_not_valid', 6)],
-      {
-        reattested: [
-          {
-            kid: AUDIT_1.kid,
-            shard: 0,
-            from: 4,
-            to: 6,
-            count: 3,
-            by: { shard: 0, seq: 7, signerKid: AUDIT_2.kid },
-          },
-        ],
-      },
+      both(stolen({ hash: '0'.repeat(64) })),
+      [fault('key_not_valid', 7)],
+      reattested(8),
     ],
     [
       'a stolen key: used after the emergency key came in',
-      stolen({ late: true }).lines(),
-      [fault('key_not_valid', 7)],
-      {
-        reattested: [
-          {
-            kid: AUDIT_1.kid,
-            shard: 0,
-            from: 4,
-            to: 6,
-            count: 3,
-            by: { shard: 0, seq: 8, signerKid: AUDIT_2.kid },
-          },
-        ],
-      },
+      both(stolen({ late: true })),
+      [fault('key_not_valid', 8)],
+      reattested(9),
     ],
-    ['time goes back at 3', back.lines(), [fault('time', 3)]],
-    ['stream versions with gaps', streams.lines(), [fault('stream', 3), fault('stream', 4)]],
-    ['two shards, one after the other', [...lines, ...other.lines()], []],
+    [
+      'a stolen key: a shard that the statement does not list is in doubt in all of it',
+      both(stolen({ since: [{ shard: 0, seq: 5 }] })),
+      [1, 2, 3].map((seq) => fault('key_not_valid', seq, 1)),
+      reattested(8),
+    ],
+    [
+      'a stolen key: a statement that says nothing puts all in doubt',
+      both(stolen({ since: null })),
+      [
+        ...[1, 2, 3, 4].map((seq) => fault('key_not_valid', seq)),
+        ...[1, 2, 3].map((seq) => fault('key_not_valid', seq, 1)),
+      ],
+      reattested(8),
+    ],
+    ['time goes back at 4', back.lines(), [fault('time', 4)]],
+    ['stream versions with gaps', streams.lines(), [fault('stream', 4), fault('stream', 5)]],
+    ['two shards, one after the other', [...withOther.lines(), ...other.lines()], []],
     [
       'two shards, interleaved',
-      [other.lines()[0], ...lines.slice(0, 5), other.lines()[1], ...lines.slice(5)],
+      [...two.other.lines().slice(0, 4), ...two.chain.lines(), ...two.other.lines().slice(4)],
+      [],
+    ],
+    ['two shards, each key used where it is valid', both(two), []],
+    [
+      'two shards, the old key used in the other one after its end, with an early ts',
+      both(storyOfTwo((_, o) => o.append({ stream: 'upgrade/upg-43', signer: AUDIT_1 }))),
+      [fault('key_not_valid', 5, 1)],
+    ],
+    [
+      'two shards, the new key used in the other one before it came in',
+      both({
+        ...storyOfTwo((c, o) => {
+          o.events.pop();
+          o.versions.clear();
+        }),
+        other: told((o) => o.append({ signer: AUDIT_2, stream: 'upgrade/upg-43' }), new Chain(ORIGIN, 1)),
+      }),
+      [fault('key_not_valid', 1, 1), fault('truncation', 3, 1), fault('truncation', 4, 1)],
+    ],
+    [
+      'a head that a signer event states is not there: shard 1 ends before it',
+      both(storyOfTwo((_, o) => o.events.pop())),
+      [fault('truncation', 4, 1)],
+    ],
+    [
+      'another event where a signer event states the head of shard 1',
+      [...storyOfTwo(() => undefined).chain.lines(), ...rewritten(storyOfTwo(() => undefined).other).lines()],
+      [fault('truncation', 3, 1), fault('truncation', 4, 1)],
+    ],
+    ['a shard that the kernel does not have', [...lines, ...stranger(5)], [fault('unknown_shard', 1, 5)]],
+    [
+      'a shard that the kernel does not have, dated before everything',
+      [...lines, ...stranger(2, { ts: '2020-01-01T00:00:00.000Z' })],
+      [fault('unknown_shard', 1, 2)],
+    ],
+    [
+      'not founded: it begins with the addition of a key',
+      told((c) => {
+        c.addSigner(AUDIT_1);
+        c.append();
+      }, new Chain()).lines(),
+      [fault('founding', 1)],
+    ],
+    [
+      'not founded: events of the trust root, none registered',
+      told((c) => c.append(), new Chain()).lines(),
+      [fault('founding', 1), fault('key_not_valid', 1)],
+    ],
+    [
+      'an event before the first key is added',
+      told((c) => {
+        c.append({
+          type: 'kernel.founded',
+          stream: 'kernel/founding',
+          payload: evidence.foundingPayload({ origin: ORIGIN, shards: SHARDS, approverPool: null }),
+        });
+        c.append();
+        c.addSigner(AUDIT_1);
+      }, new Chain()).lines(),
+      [fault('key_not_valid', 1), fault('key_not_valid', 2)],
+    ],
+    [
+      'founded by a key that comes in only later',
+      told((c) => {
+        c.append({
+          signer: AUDIT_2,
+          type: 'kernel.founded',
+          stream: 'kernel/founding',
+          payload: evidence.foundingPayload({ origin: ORIGIN, shards: SHARDS, approverPool: null }),
+        });
+        c.addSigner(AUDIT_1);
+        c.append();
+        c.addSigner(AUDIT_2);
+      }, new Chain()).lines(),
+      [fault('key_not_valid', 1)],
+    ],
+    [
+      'founded with two audit keys, of which the second signs',
+      new Chain().found([AUDIT_2, AUDIT_1]).lines(),
       [],
     ],
     [
-      'two shards, a key used in the other 60 s after it was retired, and later',
-      [...lines, ...lateOther.lines()],
-      [fault('key_not_valid', 2, 1)],
+      'founded with another number of shards than the trust root says',
+      new Chain(ORIGIN, 0, 1).found().lines(),
+      [fault('founding', 1)],
     ],
+    [
+      'founded with a pool, and the trust root says none',
+      new Chain().found([AUDIT_1], { version: 1, sha256: 'a'.repeat(64) }).lines(),
+      [fault('founding', 1)],
+    ],
+    [
+      'founded for another kernel',
+      new Chain().found([AUDIT_1], null, { origin: 'kernel.example.com/other' }).lines(),
+      [fault('founding', 1), fault('format', 2), fault('key_not_valid', 1), fault('key_not_valid', 2)],
+    ],
+    [
+      'founded twice',
+      told((c) =>
+        c.append({ stream: 'kernel/founding', type: 'kernel.founded', payload: c.events[0].payload }),
+      ).lines(),
+      [fault('format', 3)],
+    ],
+    [
+      'a registry event in another shard than 0',
+      both(
+        storyOfTwo((c, o) =>
+          o.registry(
+            'signer.added',
+            MANIFEST_ONLY.kid,
+            { signer: MANIFEST_ONLY.entry, heads: c.heads() },
+            AUDIT_2,
+          ),
+        ),
+      ),
+      [fault('format', 5, 1)],
+    ],
+    [
+      'heads: without',
+      told((c) =>
+        c.append({
+          type: 'signer.added',
+          stream: `signer/${AUDIT_2.kid}`,
+          payload: { signer: AUDIT_2.entry },
+        }),
+      ).lines(),
+      badHeads,
+    ],
+    ['heads: a shard missing', stating((heads) => heads.pop()).lines(), badHeads],
+    ['heads: a shard too many', stating((heads) => heads.push({ ...heads[1], shard: 2 })).lines(), badHeads],
+    ['heads: in descending order', stating((heads) => heads.reverse()).lines(), badHeads],
+    [
+      'heads: an upper-case hash',
+      stating((heads) => (heads[1].hash = heads[1].hash.toUpperCase())).lines(),
+      badHeads,
+    ],
+    [
+      'heads: of shard 0 another than its predecessor',
+      stating((heads) => (heads[0].hash = heads[1].hash)).lines(),
+      badHeads,
+    ],
+    [
+      'heads: an empty shard with another hash',
+      stating((heads) => (heads[1].hash = heads[0].hash)).lines(),
+      badHeads,
+    ],
+    [
+      'heads: of an event that is not there',
+      stating((heads) => Object.assign(heads[1], { seq: 7, hash: heads[0].hash })).lines(),
+      [fault('truncation', 7, 1)],
+    ],
+    [
+      'a key that ends itself',
+      told((c) => c.endSigner(AUDIT_1, 'compromised', AUDIT_1)).lines(),
+      [fault('format', 3)],
+    ],
+    ['signers.json with the guide’s members alone', lines, [], { signers: 'guide' }],
+    [
+      'signers.json with the guide’s members alone: a shard that the founding does not name',
+      [...lines, ...stranger(5)],
+      [fault('unknown_shard', 1, 5)],
+      { signers: 'guide' },
+    ],
+    [
+      'signers.json with the guide’s members alone: a part of the evidence',
+      lines.slice(3, 6),
+      [{ code: 'founding', shard: 0, seq: null }, ...[4, 5, 6].map((seq) => fault('key_not_valid', seq))],
+      { signers: 'guide', from: 4 },
+    ],
+    ['spans: the whole chain', lines, [], { signers: 'spans' }],
+    ['spans: a part of the evidence', lines.slice(7), [], { signers: 'spans', from: 8 }],
+    [
+      'spans: a part in which the old key signs after its end',
+      late.lines().slice(10),
+      [fault('key_not_valid', 12)],
+      { signers: 'spans', from: 11 },
+    ],
+    [
+      'spans: a part of shard 1, by a key that ended before it began there',
+      stranger(1),
+      [fault('key_not_valid', 1, 1)],
+      { signers: 'spans', shard: 1 },
+    ],
+    [
+      'spans: the chain adds the key elsewhere',
+      told(
+        (c) => c.rotateSigner(AUDIT_1, AUDIT_2),
+        told((c) => c.append()),
+      ).lines(),
+      [fault('key_not_valid', 4)],
+      { signers: 'spans' },
+    ],
+    [
+      'a key that has ended, and nothing says where',
+      lines.slice(0, 4),
+      [1, 2, 3, 4].map((seq) => fault('key_not_valid', seq)),
+      { signers: 'ended' },
+    ],
+    ['a key that has ended, and the chain says where', lines, [], { signers: 'ended' }],
   ];
 }
 
+/** A founded chain of two shards, the second of them empty. */
+function withTwo() {
+  const chain = new Chain().found();
+  chain.beside(1);
+  return chain;
+}
+
+/** A shard as a thief of its key writes it again: other content, right hashes and links, right signatures. */
+function rewritten(other) {
+  const copy = new Chain(other.origin, other.shard, other.shards);
+  for (const { stream } of other.events) copy.append({ stream, payload: { rewritten: true } });
+  return copy;
+}
+
 function chainVectors() {
-  const signers = evidence.signersJson([AUDIT_1.entry, AUDIT_2.entry, MANIFEST_ONLY.entry], ORIGIN);
-  const files = { 'chains/signers.json': signers };
-  const cases = chainCases().map(([name, lines, faults, options = {}], i) => {
+  const known = { shards: SHARDS, approverPool: null };
+  const entries = [AUDIT_1.entry, AUDIT_2.entry, MANIFEST_ONLY.entry];
+  const retired = { ...AUDIT_1.entry, status: 'retired', retiredAt: '2026-01-31T10:00:08.500Z' };
+  const files = {
+    'chains/signers.json': evidence.signersJson(entries, ORIGIN, known),
+    'chains/signers-guide.json': evidence.signersJson(entries, ORIGIN),
+    'chains/signers-spans.json': evidence.signersJson(
+      [
+        { ...retired, span: spanOf([0, 0], [9, 0]) },
+        { ...AUDIT_2.entry, span: spanOf([6, 0]) },
+      ],
+      ORIGIN,
+      known,
+    ),
+    'chains/signers-ended.json': evidence.signersJson([retired, AUDIT_2.entry], ORIGIN, known),
+  };
+  const cases = chainCases().map(([name, lines, faults, { signers, ...options } = {}], i) => {
     const file = `chains/${String(i + 1).padStart(2, '0')}.ndjson`;
     files[file] = lines.map((line) => `${line}\n`).join('');
-    return { name, file, ...options, verified: faults.length === 0, faults };
+    const trust = signers === undefined ? {} : { signers: `chains/signers-${signers}.json` };
+    return { name, file, ...trust, ...options, verified: faults.length === 0, faults };
   });
   const keys = [AUDIT_1, AUDIT_2, MANIFEST_ONLY, FOREIGN].map(({ kid, seed, publicKey }) => ({
     kid,
@@ -1719,6 +2083,11 @@ function evidencePool() {
   };
 }
 
+/** The first pool as founding and trust root name it. */
+function firstPool() {
+  return { version: 1, sha256: evidence.sha256Hex(evidence.canonicalize(evidencePool())) };
+}
+
 const EVIDENCE_MANIFEST = {
   upgradeId: 'upg-42',
   type: 'code',
@@ -1734,7 +2103,7 @@ class UpgradeChain {
   poolEvents = 0;
 
   constructor({ actor = ACTOR, submittedBy = actor.id } = {}) {
-    this.chain.addSigner(AUDIT_1);
+    this.chain.found([AUDIT_1], firstPool());
     this.pool('approver_pool.registered', { version: 1, pool: evidencePool() });
     this.other();
     this.append('upgrade.proposed', {
@@ -1867,7 +2236,7 @@ class UpgradeChain {
       manifest: EVIDENCE_MANIFEST,
       events: of('upgrade/'),
       pool: of('approver_pool/'),
-      signers: of('signer/'),
+      signers: [...of('kernel/'), ...of('signer/')],
       approvals: events
         .filter(({ type }) => type === 'upgrade.approval_given' || type === 'upgrade.ratification_given')
         .map(({ seq, payload }) => ({
@@ -2064,9 +2433,10 @@ async function evidenceVectors() {
       ['time'],
     ],
   ];
-  const signers = evidence.signersJson([AUDIT_1.entry, AUDIT_2.entry, CHECKPOINT.entry], ORIGIN);
+  const known = { shards: SHARDS, approverPool: firstPool() };
+  const signers = evidence.signersJson([AUDIT_1.entry, AUDIT_2.entry, CHECKPOINT.entry], ORIGIN, known);
   const files = { 'upgrade-evidence/signers.json': signers };
-  const trust = { signers: evidence.parseSigners(Buffer.from(signers)), origin: ORIGIN };
+  const trust = evidence.trustRootOf(evidence.parseSignersFile(Buffer.from(signers)), ORIGIN);
   const entries = cases.map(([name, bundle, faults], i) => {
     const file = `upgrade-evidence/${String(i + 1).padStart(2, '0')}.json`;
     files[file] = typeof bundle === 'string' ? bundle : `${JSON.stringify(bundle, null, 1)}\n`;

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { KeyTrust, registeredSigners, type SignerEntry } from '#evidence';
+import { KeyTrust, spannedSigners, type TrustedSigner } from '#evidence';
 import { type Archive, ArchiveError } from '#platform/archive';
 import {
   type FollowedStream,
@@ -39,10 +39,10 @@ export async function startArchiver(
   signal?: AbortSignal,
 ): Promise<RunningFollower> {
   const { origin, shards, dataSource, archive, logger, metrics, roots } = options;
-  const registered = async (): Promise<SignerEntry[]> => {
+  const registered = async (): Promise<TrustedSigner[]> => {
     const trust = new KeyTrust(origin, roots);
     trust.learn(await registryEventsOf(dataSource));
-    return registeredSigners(trust.registry);
+    return spannedSigners(trust.registry);
   };
   const every = options.everyMs === undefined ? {} : { everyMs: options.everyMs };
   const manifests = new DayManifests({

@@ -40,7 +40,8 @@ export type EvidenceErrorCode =
   | 'invalid_public_key'
   | 'weak_public_key'
   | 'invalid_signers'
-  | 'invalid_registry_event';
+  | 'invalid_registry_event'
+  | 'invalid_founding';
 
 export interface EvidenceErrorContext {
   /** RFC 6901 JSON Pointer of the first offence; '' is the whole document. */

@@ -179,14 +179,30 @@ export {
   type SignerEntry,
   type SignerPurpose,
   type SignersFile,
+  type TrustedSigner,
 } from './keys/signers';
 export {
+  FOUNDING_STREAM,
+  FOUNDING_TYPE,
+  foundingPayload,
+  KERNEL_FORMATS,
+  readFounding,
+  type Founding,
+} from './keys/founding';
+export { type KeySpan, type ShardPosition } from './keys/key-span';
+export { emptyHeads, headsPayload, MAX_SHARDS, type StatedHead } from './keys/shard-heads';
+export { trustRootOf, type FirstPool, type LogTrust, type TrustRoot } from './keys/trust-root';
+export {
   evolveKeys,
+  GOVERNANCE_SHARD,
   isRegistryEvent,
   NO_KEYS,
   REGISTRY_TYPES,
   registeredSigners,
+  spannedSigners,
+  spanOf,
   samePublicKey,
+  type KeyMark,
   type KeyRegistryState,
   type ReattestedRange,
   type RegisteredKey,
@@ -196,7 +212,7 @@ export {
   signerPossessionInput,
   type SignerPossession,
 } from './keys/signer-possession';
-export { KeyRing, type KeyUse, type KeyVerdict } from './keys/key-ring';
+export { KeyRing, type KeyRoots, type KeyUse, type KeyVerdict, type ProvenCheckpoint } from './keys/key-ring';
 export { KeyTrust } from './keys/key-trust';
 export { faultAt, type ChainFault, type EventFacts } from './chain/chain-fault';
 export { type ShardHead } from './chain/chain-sequence';

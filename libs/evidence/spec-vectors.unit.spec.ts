@@ -17,6 +17,7 @@ import {
   type PoolEvent,
   type PoolState,
   type SignerEntry,
+  type TrustedSigner,
   type UnhashedEvent,
 } from './index';
 
@@ -73,12 +74,14 @@ describe.each([
     parseEvent,
     parseManifestSigningInput,
     parseSigners,
+    parseSignersFile,
     parseSignerPossessionInput,
     signerPossessionInput,
     parseStrictJson,
     readApproverPool,
     sealEvent,
     sha256Hex,
+    trustRootOf,
     verifyApproval,
     verifyDocument,
     verifyEd25519,
@@ -209,13 +212,15 @@ describe.each([
     });
 
     const { signers, manifest, origin, envelopes } = vectors<{
-      signers: SignerEntry[];
+      signers: TrustedSigner[];
       manifest: string;
       origin: string;
       envelopes: {
         name: string;
         manifest?: string;
         origin?: string;
+        signers?: TrustedSigner[];
+        recordedAt?: { shard: number; seq: number };
         envelope: unknown;
         valid: boolean;
         reasons: string[];
@@ -226,7 +231,8 @@ describe.each([
         manifest: parseStrictJson(given.manifest ?? manifest),
         origin: given.origin ?? origin,
         envelope: given.envelope,
-        keys: signers,
+        keys: given.signers ?? signers,
+        ...(given.recordedAt === undefined ? {} : { recordedAt: given.recordedAt }),
       });
       expect(verdict.valid).toBe(given.valid);
       expect(verdict.reasons.map((reason) => reason.split(':')[0])).toEqual(given.reasons);
@@ -384,7 +390,7 @@ describe.each([
         log?: object | null;
       }[];
     }>('upgrade-evidence.json');
-    const trust = { origin, signers: parseSigners(readFileSync(join(FOLDER, signers))) };
+    const trust = trustRootOf(parseSignersFile(readFileSync(join(FOLDER, signers))), origin);
 
     it.each(cases)('$name', ({ file, verified, faults, status, approvers, log }) => {
       const verdict = verifyUpgradeEvidence(readFileSync(join(FOLDER, file)), trust);

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type DataSource } from '#platform/postgres';
 import { type Archive } from '#platform/archive';
 import { registryEventsOf, TrustedKeys } from '#platform/audit-stream';
-import { KeyTrust, registeredSigners, type SignerEntry } from '#evidence';
+import { KeyTrust, spannedSigners, type TrustedSigner } from '#evidence';
 import { ArchiveCheck } from './archive-check';
 import { ChainCheck } from './chain-check';
 import { type Finding, Findings } from './finding';
@@ -16,7 +16,7 @@ export interface AuditOptions {
   readonly dataSource: DataSource;
   readonly archive: Archive;
   /** The trust root; null: the first audit key that registers itself is trusted. */
-  readonly roots: readonly SignerEntry[] | null;
+  readonly roots: readonly TrustedSigner[] | null;
   readonly now?: () => Date;
   readonly signal?: AbortSignal;
   /** Called after each page. */
@@ -145,12 +145,12 @@ export async function runAudit(options: AuditOptions): Promise<Audit> {
 /** The signers that the chain registered by keys that are trusted. */
 export async function registeredOf(
   origin: string,
-  roots: readonly SignerEntry[] | null,
+  roots: readonly TrustedSigner[] | null,
   registryEvents: () => Promise<readonly Uint8Array[]>,
-): Promise<SignerEntry[]> {
+): Promise<TrustedSigner[]> {
   const trust = new KeyTrust(origin, roots);
   trust.learn(await registryEvents());
-  return registeredSigners(trust.registry);
+  return spannedSigners(trust.registry);
 }
 
 /** While the store is filled from the archive, everything would be missing there. */

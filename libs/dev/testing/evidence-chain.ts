@@ -1,16 +1,24 @@
 import { createPrivateKey, createPublicKey, randomBytes, sign, type KeyObject } from 'node:crypto';
 import {
+  emptyHeads,
+  foundingPayload,
+  FOUNDING_STREAM,
+  FOUNDING_TYPE,
   genesisHash,
+  headsPayload,
   pemOfRawKey,
   sealEvent,
   sha256Hex,
   signerPossessionInput,
   type Actor,
   type AuditEvent,
+  type FirstPool,
   type JsonObject,
   type JsonValue,
   type SignerEntry,
   type SignerPurpose,
+  type StatedHead,
+  type TrustRoot,
   type UnhashedEvent,
 } from '#evidence';
 
@@ -69,20 +77,74 @@ export interface TestEvent extends Partial<Omit<UnhashedEvent, 'v'>> {
   signer?: TestSigner;
 }
 
+export interface TestKernel {
+  /** How many shards it has; default 1. */
+  shards?: number;
+  firstPool?: FirstPool | null;
+}
+
 const ACTOR: Actor = { id: 'CN=test', kind: 'service', roles: ['Operator'] };
 const START = Date.parse('2026-01-31T10:00:00.000Z');
 
-/** Makes valid chains, without a store: each event follows from the ones before. */
+/**
+ * Makes valid chains, without a store: each event follows from the ones before. The chain of shard 0 begins with the
+ * founding; it makes the chains of the other shards with `beside`, so that signer events can state their heads.
+ */
 export class EvidenceChain {
   readonly events: AuditEvent[] = [];
   readonly bytes: Uint8Array[] = [];
+  readonly shards: number;
+  readonly firstPool: FirstPool | null;
   private readonly versions = new Map<string, number>();
+  private readonly all: Map<number, EvidenceChain>;
 
   constructor(
     readonly signer: TestSigner,
     readonly origin = 'kernel.example.com/test',
     readonly shard = 0,
-  ) {}
+    { shards = shard + 1, firstPool = null }: TestKernel = {},
+  ) {
+    this.shards = shards;
+    this.firstPool = firstPool;
+    this.all = new Map([[shard, this]]);
+  }
+
+  /** The chain of another shard of the same kernel. */
+  beside(shard: number): EvidenceChain {
+    const known = this.all.get(shard);
+    if (known !== undefined) return known;
+    const { shards, firstPool } = this;
+    const chain = new EvidenceChain(this.signer, this.origin, shard, { shards, firstPool });
+    this.all.set(shard, chain);
+    for (const other of this.all.values()) for (const [of, one] of this.all) other.all.set(of, one);
+    return chain;
+  }
+
+  /** The trust root of a verifier who knows these keys and what the kernel was founded with. */
+  trust(...signers: TestSigner[]): TrustRoot {
+    const { origin, shards, firstPool } = this;
+    return { origin, shards, firstPool, signers: signers.map(({ entry }) => entry) };
+  }
+
+  /** The head of every shard now. */
+  heads(): StatedHead[] {
+    return emptyHeads(this.origin, this.shards).map((empty) => {
+      const last = this.all.get(empty.shard)?.events.at(-1);
+      return last === undefined ? empty : { shard: last.shard, seq: last.seq, hash: last.hash };
+    });
+  }
+
+  /** The founding: `kernel.founded`, and the first keys, of which this chain's signer signs it all. */
+  found(keys: readonly TestSigner[] = [this.signer]): this {
+    const { origin, shards, firstPool: approverPool } = this;
+    this.append({
+      type: FOUNDING_TYPE,
+      stream: FOUNDING_STREAM,
+      payload: foundingPayload({ origin, shards, approverPool }),
+    });
+    for (const key of keys) this.addSigner(key);
+    return this;
+  }
 
   /** Appends an event; what is given replaces what would follow from the chain. */
   append({ signer = this.signer, ...given }: TestEvent = {}): AuditEvent {
@@ -123,7 +185,7 @@ export class EvidenceChain {
     return this;
   }
 
-  /** The event with which a registered key adds another, or the first one itself. */
+  /** The event with which a registered key adds another, or one of the first ones in a founding. */
   addSigner(added: TestSigner = this.signer, by: TestSigner = this.signer): AuditEvent {
     return this.registry('signer.added', added.kid, { signer: added.entry as unknown as JsonValue }, by);
   }
@@ -176,8 +238,10 @@ export class EvidenceChain {
     };
   }
 
-  private registry(type: string, kid: string, payload: JsonObject, signer: TestSigner): AuditEvent {
-    return this.append({ type, stream: `signer/${kid}`, payload, signer });
+  /** A registry event, with the heads of now unless its payload states others. */
+  registry(type: string, kid: string, payload: JsonObject, signer: TestSigner): AuditEvent {
+    const stated = { heads: headsPayload(this.heads()), ...payload };
+    return this.append({ type, stream: `signer/${kid}`, payload: stated, signer });
   }
 }
 

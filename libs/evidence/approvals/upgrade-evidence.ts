@@ -18,7 +18,8 @@ import { manifestDigest } from '../manifests/manifest-statement';
 import { parseEvent } from '../chain/parse-event';
 import { checkedKeyOfPem } from '../keys/public-key';
 import { countQuorum, decidingPools, findSigner, type Involved, requiredQuorum } from './quorum';
-import { type SignerEntry } from '../keys/signers';
+import { type TrustedSigner } from '../keys/signers';
+import { type TrustRoot } from '../keys/trust-root';
 import { parseStrictJson } from '../json/strict-json.parser';
 import { readApprovalSignature, verifyApproval } from './verify-approval';
 import { verifyManifestEnvelope } from '../manifests/verify-envelope';
@@ -104,10 +105,8 @@ const GIVEN_TYPES: Record<string, ApprovalAction> = {
  * event of its streams is missing, every approval's signature under the key that the pool had registered, and the
  * quorum at the moment of each decision, counted again. Never throws, whatever the input.
  */
-export function verifyUpgradeEvidence(
-  file: Uint8Array | string,
-  { signers, origin }: { signers: readonly SignerEntry[]; origin: string },
-): UpgradeEvidenceVerdict {
+export function verifyUpgradeEvidence(file: Uint8Array | string, trust: TrustRoot): UpgradeEvidenceVerdict {
+  const { origin } = trust;
   const verdict: UpgradeEvidenceVerdict = {
     upgradeId: null,
     status: null,
@@ -130,8 +129,9 @@ export function verifyUpgradeEvidence(
     verdict.faults.push(`origin: the file is of ${bundle.origin}, not of ${origin}`);
     return verdict;
   }
-  const events = new BundleEvents(origin, signers, verdict);
+  const events = new BundleEvents(trust, verdict);
   events.learn(bundle.signers);
+  const signers = events.signers();
   const pool = events.stream(bundle.pool, POOL_STREAM);
   const upgrade = events.stream(bundle.events, `upgrade/${bundle.upgradeId}`);
   new DecisionReplay(bundle, signers, verdict).run(pool, upgrade);
@@ -196,13 +196,12 @@ class BundleEvents {
   private readonly ring: KeyRing;
 
   constructor(
-    origin: string,
-    roots: readonly SignerEntry[],
+    trust: TrustRoot,
     private readonly verdict: UpgradeEvidenceVerdict,
   ) {
-    this.ring = new KeyRing(roots, { partial: true });
+    this.ring = new KeyRing(trust, { partial: true });
     this.inspector = new EventInspector(
-      origin,
+      trust.origin,
       (kid) => {
         const root = this.ring.root(kid);
         return root === undefined ? undefined : checkedKeyOfPem(root.public_key_pem);
@@ -211,11 +210,15 @@ class BundleEvents {
     );
   }
 
+  /** The keys of the trust root, as far as these events speak of them. */
+  signers(): TrustedSigner[] {
+    return this.ring.signers();
+  }
+
   /** Takes in the registry events that keys of the trust root signed. */
   learn(lines: readonly string[]): void {
-    for (const line of lines) {
-      const event = this.sound(line);
-      if (event === null) continue;
+    const events = lines.flatMap((line) => this.sound(line) ?? []).sort((a, b) => a.seq - b.seq);
+    for (const event of events) {
       try {
         this.ring.apply(event);
       } catch (error) {
@@ -243,8 +246,8 @@ class BundleEvents {
       } else if (before !== undefined && (before.shard !== event.shard || before.seq >= event.seq)) {
         this.fault(event, 'order', `it comes after ${before.shard}:${before.seq} in its stream`);
       }
-      const { kid, shard, seq, ts } = { ...event, kid: event.signerKid };
-      const judged = this.ring.judge({ kid, shard, seq, ts });
+      const { signerKid: kid, shard, seq } = event;
+      const judged = this.ring.judge({ kid, shard, seq });
       if (!judged.valid) this.fault(event, judged.code, judged.message);
       this.verdict.events.push({ shard, seq, hash: event.hash });
       events.push(event);
@@ -285,7 +288,7 @@ class DecisionReplay {
 
   constructor(
     private readonly bundle: UpgradeEvidence,
-    private readonly signers: readonly SignerEntry[],
+    private readonly signers: readonly TrustedSigner[],
     private readonly verdict: UpgradeEvidenceVerdict,
   ) {}
 
@@ -472,6 +475,8 @@ class DecisionReplay {
       envelope,
       keys: this.signers,
       origin: this.bundle.origin,
+      // The authorisation is in the event itself.
+      recordedAt: { shard: event.shard, seq: event.seq },
     });
     if (!valid) for (const reason of reasons) this.fault(event, 'authorization', reason);
   }
@@ -510,7 +515,7 @@ class DecisionReplay {
 /** Every event is in the tree of one checkpoint, which a key of the trust root has signed. */
 function proveInclusion(
   { origin, events, pool, proofs }: UpgradeEvidence,
-  signers: readonly SignerEntry[],
+  signers: readonly TrustedSigner[],
   verdict: UpgradeEvidenceVerdict,
 ): void {
   if (proofs.length === 0) return;

@@ -49,6 +49,7 @@ export const ARCHIVE_DAY: DocumentFormat<ArchiveDay> = {
     if (previous !== null && previous.day >= day) return 'the previous day is not before this one';
     return null;
   },
+  position: ({ shard, last }) => ({ shard, seq: last.seq }),
 };
 
 /**

@@ -47,6 +47,7 @@ export const AUDIT_REPORT: DocumentFormat<AuditReportSeal> = {
       return 'the verdict is not that of the number of findings';
     return signedAt < startedAt ? 'it was signed before it began' : null;
   },
+  position: () => null,
 };
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

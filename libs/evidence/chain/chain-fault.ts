@@ -6,6 +6,8 @@ export type ChainFaultCode =
   | 'duplicate'
   | 'signature'
   | 'unknown_key'
+  | 'unknown_shard'
+  | 'founding'
   | 'key_not_valid'
   | 'format'
   | 'truncation'

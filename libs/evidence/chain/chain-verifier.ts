@@ -2,13 +2,25 @@ import { type AuditEvent } from './audit-event';
 import { faultAt, type ChainFault, type EventFacts } from './chain-fault';
 import { ChainSequence, type ShardHead } from './chain-sequence';
 import { EvidenceError } from '../evidence.error';
+import { FOUNDING_STREAM } from '../keys/founding';
 import { IdentityCheckInMemory, type IdentityCheck } from './identity-check';
 import { EventInspector } from './inspect-event';
-import { isRegistryEvent, NO_KEYS, type KeyRegistryState, type ReattestedRange } from '../keys/key-registry';
-import { KeyRing, type KeyUse, type KeyVerdict } from '../keys/key-ring';
+import {
+  GOVERNANCE_SHARD,
+  isRegistryEvent,
+  NO_KEYS,
+  type KeyRegistryState,
+  type ReattestedRange,
+} from '../keys/key-registry';
+import {
+  KeyRing,
+  type KeyRoots,
+  type KeyUse,
+  type KeyVerdict,
+  type ProvenCheckpoint,
+} from '../keys/key-ring';
 import { assertOrigin, genesisHash } from './origin';
 import { checkedKeyOfPem } from '../keys/public-key';
-import { type SignerEntry } from '../keys/signers';
 
 /** A head that was seen earlier: the chain must still contain it. */
 export interface ExpectedHead {
@@ -18,23 +30,28 @@ export interface ExpectedHead {
   hash: string | null;
 }
 
-export interface ChainVerifierOptions {
-  origin: string;
-  /** The trust root. */
-  signers: readonly SignerEntry[];
+/** The options begin with the trust root. */
+export interface ChainVerifierOptions extends KeyRoots {
   /** First position to check, default 1. */
   from?: number;
   /** Check signatures and key validity, default true; otherwise only the chain is checked. */
   signatures?: boolean;
   /** See ChainSequenceOptions. */
   lateArrivals?: boolean;
-  /** State of the registry, when all of its events are known beforehand. */
+  /** State of the registry, when all of its events are known beforehand: then the heads that they state are checked. */
   registry?: KeyRegistryState;
   /** See KeyRingOptions. */
   partial?: boolean;
+  /** See KeyRingOptions. */
+  checkpoints?: readonly ProvenCheckpoint[];
+  /** The only shard that is read; default null, all. */
+  shard?: number | null;
   /** Default: in memory. */
   identity?: IdentityCheck;
+  /** Heads that were seen earlier, elsewhere than in this evidence: they anchor it. */
   expectedHeads?: readonly ExpectedHead[];
+  /** What the evidence itself says of its heads (a store's own account): must hold, and anchors nothing. */
+  storedHeads?: readonly ExpectedHead[];
 }
 
 /** Events whose signature alone is in doubt, and which a later statement confirms (docs/spec/signers.md). */
@@ -47,6 +64,15 @@ export interface ReattestedEvents {
   count: number;
   /** The event that confirms them, and the key that signed it. */
   by: { shard: number; seq: number; signerKid: string };
+}
+
+/** A head that the chain must contain, and whether it was found. */
+interface SoughtHead extends ExpectedHead {
+  found: boolean;
+  /** Position in shard 0 of the signer event that states it; null: it was expected from outside. */
+  statedBy: number | null;
+  /** It comes from outside the evidence. */
+  anchors: boolean;
 }
 
 /** Uses of a key that only the rest of the chain can justify: the first, and how many more. */
@@ -70,18 +96,28 @@ export class ChainVerifier {
   private readonly signatures: boolean;
   private readonly from: number;
   private readonly deferred = new Map<string, DeferredUse>();
-  private readonly expected: (ExpectedHead & { found: boolean })[];
+  private readonly expected: SoughtHead[];
+  /** Those with a position, by shard and position; the others by hash alone. */
+  private readonly expectedAt = new Map<number, Map<number, SoughtHead[]>>();
+  private readonly expectedAnywhere: SoughtHead[];
+  private readonly partial: boolean;
+  /** The only shard that is read. */
+  private readonly only: number | null;
+  private founded = false;
+  private readonly anchored = new Map<number, number>();
   private readonly doubtful = new Map<ReattestedRange, ReattestedEvents>();
   private events = 0;
 
   constructor(options: ChainVerifierOptions) {
     assertOrigin(options.origin);
-    const { origin, signers } = options;
+    const { origin } = options;
     this.from = options.from ?? 1;
     this.signatures = options.signatures ?? true;
     this.registryIsComplete = options.registry !== undefined;
-    const { partial = false, registry = NO_KEYS } = options;
-    this.ring = new KeyRing(signers, { partial, registry });
+    const { partial = false, registry = NO_KEYS, checkpoints = [] } = options;
+    this.partial = partial;
+    this.only = options.shard ?? null;
+    this.ring = new KeyRing(options, { partial, registry, checkpoints });
     this.inspector = new EventInspector(
       origin,
       (kid) => {
@@ -96,11 +132,56 @@ export class ChainVerifier {
       from: this.from,
       lateArrivals: options.lateArrivals ?? false,
     });
-    this.expected = (options.expectedHeads ?? []).map((head) => ({
-      ...head,
+    this.expected = [
+      ...(options.expectedHeads ?? []).map((head) => ({
+        ...head,
+        found: false,
+        statedBy: null,
+        anchors: true,
+      })),
+      ...(options.storedHeads ?? []).map((head) => ({
+        ...head,
+        found: false,
+        statedBy: null,
+        anchors: false,
+      })),
+      ...(options.registry === undefined || !this.signatures ? [] : this.statedHeads(options.registry)),
+    ];
+    for (const head of this.expected) {
       // The head of an empty shard has position 0 and the genesis value: every chain of this origin contains it.
-      found: head.seq === 0 && (head.hash === null || head.hash === genesisHash(origin, head.shard ?? 0)),
-    }));
+      if (head.seq === 0) {
+        head.found = head.hash === null || head.hash === genesisHash(origin, head.shard ?? 0);
+        if (head.found && head.anchors) this.anchorAt(head.shard ?? 0, 0);
+      } else if (head.seq !== null) this.seek(head.shard ?? 0, head.seq, head);
+    }
+    this.expectedAnywhere = this.expected.filter(({ seq }) => seq === null);
+  }
+
+  /** The heads that signer events state, as far as they lie in what is read. */
+  private statedHeads({ marks }: KeyRegistryState): SoughtHead[] {
+    const isRead = ({ shard, seq }: { shard: number; seq: number }): boolean =>
+      // That of shard 0 is the predecessor, which the link names too.
+      shard !== GOVERNANCE_SHARD && (this.only === null || shard === this.only) && seq >= this.from;
+    return marks.flatMap(({ seq: by, heads }) =>
+      heads.filter(isRead).map((head) => ({ ...head, found: false, statedBy: by, anchors: false })),
+    );
+  }
+
+  private seek(shard: number, seq: number, head: SoughtHead): void {
+    const positions = this.expectedAt.get(shard) ?? new Map<number, SoughtHead[]>();
+    this.expectedAt.set(shard, positions);
+    const there = positions.get(seq);
+    if (there === undefined) positions.set(seq, [head]);
+    else there.push(head);
+  }
+
+  private anchorAt(shard: number, seq: number): void {
+    this.anchored.set(shard, Math.max(seq, this.anchored.get(shard) ?? 0));
+  }
+
+  /** By shard, the last position at which an expected head was found: up to there, others know this chain. */
+  anchors(): ReadonlyMap<number, number> {
+    return this.anchored;
   }
 
   /** Number of events checked. */
@@ -144,12 +225,17 @@ export class ChainVerifier {
    * @param formatted whether its format is right; otherwise its key is not judged
    */
   acceptFacts(facts: EventFacts, faults: readonly ChainFault[], formatted: boolean): readonly ChainFault[] {
+    if (!this.ring.hasShard(facts.shard)) return this.acceptForeign(facts, faults);
     const order = this.sequence.accept(facts);
     // Not checked: it only provides the link of the first checked event.
     if (facts.seq < this.from) return order;
     this.events++;
-    const key = this.signatures && formatted ? this.judge(facts) : null;
+    // Whose key it was is moot when its signature is wrong.
+    const signed = formatted && !faults.some(({ code }) => code === 'signature');
+    const key = this.signatures && signed ? this.judge(facts) : null;
     const head = this.expected.length > 0 ? this.compare(facts) : null;
+    if (facts.seq === 1 && facts.shard === GOVERNANCE_SHARD)
+      this.founded ||= facts.stream === FOUNDING_STREAM;
     if (faults.length === 0 && key === null && head === null) return order;
     return [...faults, ...order, ...(key === null ? [] : [key]), ...(head === null ? [] : [head])];
   }
@@ -162,16 +248,52 @@ export class ChainVerifier {
       const others = more === 0 ? '' : `, and at ${more} later ${more === 1 ? 'position' : 'positions'}`;
       faults.push(faultAt({ ...use, id }, verdict.code, verdict.message + others));
     }
-    for (const { shard, seq, hash, found } of this.expected) {
+    for (const { shard, seq, hash, found, statedBy } of this.expected) {
       if (found) continue;
       const position = seq === null ? '' : ` ${shard ?? 0}:${seq}`;
+      const which =
+        statedBy === null ? 'the expected head' : `the head that ${GOVERNANCE_SHARD}:${statedBy} states,`;
       faults.push({
         code: 'truncation',
         shard,
         seq,
         id: null,
-        message: `the expected head${position}${hash === null ? '' : ` with hash ${hash}`} is not in the chain`,
+        message: `${which}${position}${hash === null ? '' : ` with hash ${hash}`} is not in the chain`,
       });
+    }
+    if (this.signatures) faults.push(...this.whatTheRegistryLacks());
+    return faults;
+  }
+
+  /** An event of a shard that does not exist is no part of the chain: nothing else is asked of it. */
+  private acceptForeign(facts: EventFacts, faults: readonly ChainFault[]): readonly ChainFault[] {
+    this.events++;
+    const message = `there is no shard ${facts.shard}: the kernel has ${this.ring.shards}`;
+    return [...faults, faultAt(facts, 'unknown_shard', message)];
+  }
+
+  private whatTheRegistryLacks(): ChainFault[] {
+    if (this.events === 0) return [];
+    const fault = (code: ChainFault['code'], seq: number | null, message: string): ChainFault => ({
+      code,
+      shard: GOVERNANCE_SHARD,
+      seq,
+      id: null,
+      message,
+    });
+    const faults: ChainFault[] = [];
+    const whole = this.from === 1 && (this.only === null || this.only === GOVERNANCE_SHARD);
+    if (whole && !this.partial && !this.founded) {
+      faults.push(fault('founding', 1, 'the first event of shard 0 is not the founding of the kernel'));
+    } else if (this.ring.shards === null) {
+      const message =
+        'how many shards there are is not known: neither the trust root nor this evidence says it';
+      faults.push(fault('founding', null, message));
+    }
+    const head = this.sequence.heads().find(({ shard }) => shard === GOVERNANCE_SHARD);
+    if (head === undefined || !whole || this.partial) return faults;
+    for (const { seq, message } of this.ring.contradictions(head.seq)) {
+      faults.push(fault('key_not_valid', seq, message));
     }
     return faults;
   }
@@ -183,13 +305,14 @@ export class ChainVerifier {
       return [];
     } catch (error) {
       if (!(error instanceof EvidenceError)) throw error;
-      return [faultAt(event, 'format', `${error.message} (at ${error.pointer ?? '/payload'})`)];
+      const code = error.code === 'invalid_founding' ? 'founding' : 'format';
+      return [faultAt(event, code, `${error.message} (at ${error.pointer ?? '/payload'})`)];
     }
   }
 
   private judge(facts: EventFacts): ChainFault | null {
-    const { shard, seq, ts, id, signerKid: kid } = facts;
-    const use = { kid, shard, seq, ts };
+    const { shard, seq, id, signerKid: kid } = facts;
+    const use = { kid, shard, seq };
     const verdict = this.ring.judge(use);
     if (verdict.valid) {
       const { reattested } = verdict;
@@ -237,20 +360,26 @@ export class ChainVerifier {
 
   /** Ticks off the expected heads; returns a fault when another event is in the place of one. */
   private compare(facts: EventFacts): ChainFault | null {
+    for (const head of this.expectedAnywhere) {
+      if (head.hash !== facts.hash || (head.shard !== null && head.shard !== facts.shard)) continue;
+      head.found = true;
+      if (head.anchors) this.anchorAt(facts.shard, facts.seq);
+    }
     let fault: ChainFault | null = null;
-    for (const head of this.expected) {
-      if (head.found || (head.shard !== null && head.shard !== facts.shard)) continue;
-      if (head.seq === null) {
-        head.found = head.hash === facts.hash;
-      } else if (head.seq === facts.seq) {
-        head.found = true;
-        if (head.hash === null || head.hash === facts.hash) continue;
-        fault = faultAt(
-          facts,
-          'truncation',
-          `the expected head here has hash ${head.hash}, not ${facts.hash}`,
-        );
+    for (const head of this.expectedAt.get(facts.shard)?.get(facts.seq) ?? []) {
+      if (head.found) continue;
+      head.found = true;
+      if (head.hash === null || head.hash === facts.hash) {
+        // Without a hash it says how far the chain went, not what is in it.
+        if (head.anchors && head.hash !== null) this.anchorAt(facts.shard, facts.seq);
+        continue;
       }
+      const { statedBy, hash } = head;
+      const what =
+        statedBy === null
+          ? 'the expected head here has'
+          : `${GOVERNANCE_SHARD}:${statedBy} states that the head here had`;
+      fault = faultAt(facts, 'truncation', `${what} hash ${hash}, not ${facts.hash}`);
     }
     return fault;
   }

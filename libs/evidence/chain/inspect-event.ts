@@ -38,7 +38,10 @@ export class EventInspector {
   inspect(bytes: Uint8Array | string): Inspection {
     const facts = this.factsOfSound(bytes);
     if (facts === null) return this.inspectSlowly(bytes);
-    if (!facts.stream.startsWith('signer/')) return { facts, event: null, formatted: true, faults: [] };
+    const { stream } = facts;
+    if (!stream.startsWith('signer/') && !stream.startsWith('kernel/')) {
+      return { facts, event: null, formatted: true, faults: [] };
+    }
     const event = parseEvent(bytes);
     return { facts, event, formatted: true, faults: this.counterSignatureFaults(event) };
   }

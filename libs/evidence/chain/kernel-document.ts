@@ -1,12 +1,19 @@
 import { importKey, verifyEd25519 } from '#evidence-crypto';
 import { canonicalize } from '../json/canonical-json';
 import { base64Encode } from '../json/base64';
-import { dssePae, type Envelope, parseDssePae, parseEnvelope } from '../manifests/dsse';
+import {
+  dssePae,
+  type Envelope,
+  parseDssePae,
+  type ParsedEnvelope,
+  parseKernelEnvelope,
+} from '../manifests/dsse';
 import { EvidenceError } from '../evidence.error';
 import { exactObject } from '../json/exact-object';
 import { type JsonObject, type JsonValue } from '../json/json-value';
+import { seqIn, type ShardPosition } from '../keys/key-span';
 import { checkedKeyOfPem } from '../keys/public-key';
-import { type SignerEntry } from '../keys/signers';
+import { type TrustedSigner } from '../keys/signers';
 import { parseCanonicalJson } from '../json/strict-json.parser';
 
 /**
@@ -22,6 +29,11 @@ export interface DocumentFormat<T extends KernelDocument> {
   readonly members: { readonly [K in keyof T]: (value: JsonValue | undefined) => boolean };
   /** Checks the members against each other; returns a sentence when they contradict each other. */
   contradiction(document: T): string | null;
+  /**
+   * Latest event of which the document speaks: it was signed after that. Null when it tells no position, so that
+   * nothing shows when it was signed.
+   */
+  position(document: T): ShardPosition | null;
 }
 
 export interface KernelDocument {
@@ -116,7 +128,7 @@ export function documentEnvelope<T extends KernelDocument>(
 export interface DocumentVerification {
   /** The stored bytes. */
   envelope: Uint8Array;
-  keys: readonly SignerEntry[];
+  keys: readonly TrustedSigner[];
   /** The kernel that must have signed. */
   origin: string;
 }
@@ -135,7 +147,7 @@ export function verifyDocument<T extends KernelDocument>(
 ): DocumentVerdict<T> {
   try {
     const { value } = parseCanonicalJson(envelope);
-    const { payloadType, payload, signatures } = parseEnvelope(value);
+    const { payloadType, payload, signatures } = parseKernelEnvelope(value);
     if (payloadType !== format.payloadType) {
       return { document: null, reasons: [`payload_type: the envelope holds ${JSON.stringify(payloadType)}`] };
     }
@@ -143,9 +155,8 @@ export function verifyDocument<T extends KernelDocument>(
     const reasons: string[] = [];
     if (document.origin !== origin) reasons.push(`origin: signed by ${document.origin}, not by ${origin}`);
     const input = dssePae(payloadType, payload);
-    const refusals = signatures.map(({ keyid, sig }) =>
-      whyNotSigned(keys, keyid, sig, input, document.signedAt),
-    );
+    const position = format.position(document);
+    const refusals = signatures.map((signature) => whyNotSigned(keys, signature, input, position));
     if (!refusals.includes(null)) reasons.push(...refusals.filter((reason) => reason !== null));
     return { document, reasons };
   } catch (error) {
@@ -156,26 +167,28 @@ export function verifyDocument<T extends KernelDocument>(
 }
 
 function whyNotSigned(
-  keys: readonly SignerEntry[],
-  keyid: string,
-  sig: Uint8Array,
+  keys: readonly TrustedSigner[],
+  { keyid, sig }: ParsedEnvelope['signatures'][number],
   input: Uint8Array,
-  signedAt: string,
+  position: ShardPosition | null,
 ): string | null {
   const key = keys.find(({ signer_kid }) => signer_kid === keyid);
   if (key === undefined) return `unknown_key: ${keyid} is not a known signer`;
-  if (!key.purposes.includes('checkpoint')) return `key_not_valid: ${keyid} is not a checkpoint key`;
+  const { signer_kid: kid, status, span } = key;
+  if (!key.purposes.includes('checkpoint')) return `key_not_valid: ${kid} is not a checkpoint key`;
   if (!verifyEd25519(importKey(checkedKeyOfPem(key.public_key_pem)), input, sig)) {
-    return `signature: not made by ${keyid} over this document`;
+    return `signature: not made by ${kid} over this document`;
   }
-  // The holder of a compromised key can write any time; a retired key is at least no longer meant to sign.
-  if (key.status === 'compromised') return `key_not_valid: ${keyid} is compromised`;
-  if (key.status === 'retired' && (key.retiredAt === null || signedAt > toUtc(key.retiredAt))) {
-    return `key_not_valid: ${keyid} was retired when it signed (${signedAt})`;
+  // Its holder could have signed it today.
+  if (status === 'compromised') return `key_not_valid: ${kid} is compromised`;
+  if (position !== null && span !== undefined && seqIn(span.after, position.shard) === undefined) {
+    return `key_not_valid: ${kid} signs nothing about shard ${position.shard}`;
   }
-  return null;
-}
-
-function toUtc(time: string): string {
-  return new Date(time).toISOString();
+  if (status === 'active') return null;
+  if (position === null)
+    return `key_not_valid: ${kid} is retired, and nothing shows that it signed this before`;
+  const end = seqIn(span?.until ?? [], position.shard);
+  if (end === undefined) return `key_not_valid: ${kid} is retired, and where it ended is not known`;
+  if (position.seq <= end) return null;
+  return `key_not_valid: ${kid} was retired at ${position.shard}:${end}, before ${position.shard}:${position.seq} that it speaks of`;
 }

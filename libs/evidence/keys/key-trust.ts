@@ -4,11 +4,20 @@ import { auditSigningInput } from '../chain/audit-signing-input';
 import { base64Decode } from '../json/base64';
 import { EvidenceError } from '../evidence.error';
 import { EventInspector } from '../chain/inspect-event';
-import { evolveKeys, isRegistryEvent, NO_KEYS, type KeyRegistryState } from './key-registry';
+import {
+  evolveKeys,
+  isRegistryEvent,
+  NO_KEYS,
+  registeredSigners,
+  type KeyRegistryState,
+} from './key-registry';
 import { KeyRing, type KeyUse, type KeyVerdict } from './key-ring';
 import { checkedKeyOfPem } from './public-key';
 import { counterSignatureHolds } from './signer-possession';
-import { type SignerEntry } from './signers';
+import { type TrustedSigner } from './signers';
+
+/** Ways in which the events at hand could make a founding, at most: each costs some verifications. */
+const MAX_WAYS = 64;
 
 /**
  * The keys trusted by a process that follows the chain for years (docs/pipeline.md, trust): the trust root, and the
@@ -22,13 +31,13 @@ export class KeyTrust {
   private readonly keys = new Map<string, PublicKey>();
   private ring: KeyRing;
 
-  /** @param roots null: the first audit key that registers itself is trusted */
+  /** @param roots null: the keys with which the kernel was founded are trusted */
   constructor(
     private readonly origin: string,
-    private readonly roots: readonly SignerEntry[] | null,
+    private readonly roots: readonly TrustedSigner[] | null,
   ) {
     this.inspector = new EventInspector(origin, () => undefined, false);
-    this.ring = new KeyRing(roots ?? []);
+    this.ring = this.ringOf(new Map((roots ?? []).map((entry) => [entry.signer_kid, entry])), NO_KEYS);
   }
 
   /**
@@ -73,45 +82,99 @@ export class KeyTrust {
 
   /** Folds all events again each time, a handful: a late one may belong before the existing ones. */
   private fold(): void {
+    const events = [...this.known.values()].sort((a, b) => a.seq - b.seq);
     const trusted = new Map((this.roots ?? []).map((entry) => [entry.signer_kid, entry]));
-    this.ring = new KeyRing([...trusted.values()]);
-    let pending = [...this.known.values()].sort(byTime);
-    // In order of time; repeated for events whose signer, by the clocks, was added after them in another shard.
-    for (let before = -1; before !== pending.length;) {
-      before = pending.length;
-      pending = pending.filter((event) => !this.extend(trusted, event));
+    this.ring = this.ringOf(trusted, NO_KEYS);
+    for (const first of events) {
+      const founding = this.founded(first, events, trusted);
+      if (founding === null) continue;
+      this.ring = this.ringOf(trusted, founding);
+      break;
+    }
+    const { foundedUntil } = this.ring.registry;
+    for (const event of events) if (event.seq > foundedUntil) this.extend(trusted, event);
+  }
+
+  /**
+   * The registry after the founding that begins with `first`: it and the additions that are linked to it, as many as are
+   * sound. Null unless each of them is signed by an audit key that they add, and that the trust root has, when there is
+   * one.
+   */
+  private founded(
+    first: AuditEvent,
+    events: readonly AuditEvent[],
+    trusted: Map<string, TrustedSigner>,
+  ): KeyRegistryState | null {
+    const begin = this.evolve(NO_KEYS, first);
+    if (begin?.founding?.origin !== this.origin) return null;
+    let best: KeyRegistryState | null = null;
+    // More than one way only where someone made copies.
+    const ways = [{ run: [first], state: begin }];
+    for (let tried = 0; tried < MAX_WAYS; tried++) {
+      const way = ways.pop();
+      if (way === undefined) break;
+      const { run, state } = way;
+      if (state.foundedUntil > (best?.foundedUntil ?? 1) && this.isSoundFounding(run, state)) best = state;
+      const last = run.at(-1);
+      for (const next of events) {
+        if (next.prevHash !== last?.hash || next.type !== 'signer.added') continue;
+        // Where no trust root says who may found, only the founder adds: anyone can add a key that they sign with.
+        if (this.roots === null && next.signerKid !== first.signerKid) continue;
+        const after = this.evolve(state, next);
+        if (after?.foundedUntil === next.seq) ways.push({ run: [...run, next], state: after });
+      }
+    }
+    for (const { entry } of best?.keys.values() ?? []) {
+      if (!trusted.has(entry.signer_kid)) trusted.set(entry.signer_kid, entry);
+    }
+    return best;
+  }
+
+  private isSoundFounding(run: readonly AuditEvent[], state: KeyRegistryState): boolean {
+    const signers = this.roots ?? registeredSigners(state);
+    const ring = new KeyRing({ origin: this.origin, signers }, { registry: state });
+    return run.every((event) => {
+      const { signerKid: kid, shard, seq } = event;
+      return ring.judge({ kid, shard, seq }).valid && this.signed(event, ring.root(kid));
+    });
+  }
+
+  /** Takes the event in when a trusted key signed it where that key was valid. */
+  private extend(trusted: Map<string, TrustedSigner>, event: AuditEvent): void {
+    const registry = this.evolve(this.ring.registry, event);
+    if (registry === null) return;
+    const kid = addedKid(event);
+    const added = kid === null ? undefined : registry.keys.get(kid)?.entry;
+    const signers = new Map(trusted);
+    if (added !== undefined && !signers.has(added.signer_kid)) signers.set(added.signer_kid, added);
+    // Judged with the event itself taken in: a key of the trust root may sign its own addition.
+    const ring = this.ringOf(signers, registry);
+    const { signerKid, shard, seq } = event;
+    if (!trusted.has(signerKid) || !ring.judge({ kid: signerKid, shard, seq }).valid) return;
+    if (!this.signed(event, signers.get(signerKid))) return;
+    for (const [id, entry] of signers) trusted.set(id, entry);
+    this.ring = ring;
+  }
+
+  /** Null when the event contradicts the registry as known so far, and so changes nothing. */
+  private evolve(state: KeyRegistryState, event: AuditEvent): KeyRegistryState | null {
+    try {
+      return evolveKeys(state, event);
+    } catch (error) {
+      if (error instanceof EvidenceError) return null;
+      throw error;
     }
   }
 
-  /** Whether the event counts. */
-  private extend(trusted: Map<string, SignerEntry>, event: AuditEvent): boolean {
-    const adds = addedKid(event);
-    const first = this.roots === null && trusted.size === 0 && adds === event.signerKid;
-    if (!first && !trusted.has(event.signerKid)) return false;
-    let registry: KeyRegistryState;
-    try {
-      registry = evolveKeys(first ? NO_KEYS : this.ring.registry, event);
-    } catch (error) {
-      // It contradicts the registry as known so far, and so changes nothing.
-      if (error instanceof EvidenceError) return false;
-      throw error;
-    }
-    const added = adds === null ? undefined : registry.keys.get(adds)?.entry;
-    const signers = new Map(trusted);
-    if (added !== undefined && (first || !signers.has(added.signer_kid)))
-      signers.set(added.signer_kid, added);
-    const ring = new KeyRing([...signers.values()], { registry });
-    // Judged with the event itself taken in: a key of the trust root may sign its own addition.
-    const { signerKid: kid, shard, seq, ts } = event;
-    const own = signers.get(kid);
-    if (own === undefined || !ring.judge({ kid, shard, seq, ts }).valid) return false;
-    const key = importKey(checkedKeyOfPem(own.public_key_pem));
-    const input = auditSigningInput({ origin: this.origin, shard, seq, hash: event.hash });
-    const signature = base64Decode(event.signature);
-    if (signature === null || !verifyEd25519(key, input, signature)) return false;
-    for (const [id, entry] of signers) trusted.set(id, entry);
-    this.ring = ring;
-    return true;
+  private signed({ shard, seq, hash, signature }: AuditEvent, signer: TrustedSigner | undefined): boolean {
+    const bytes = base64Decode(signature);
+    if (signer === undefined || bytes === null) return false;
+    const key = importKey(checkedKeyOfPem(signer.public_key_pem));
+    return verifyEd25519(key, auditSigningInput({ origin: this.origin, shard, seq, hash }), bytes);
+  }
+
+  private ringOf(signers: ReadonlyMap<string, TrustedSigner>, registry: KeyRegistryState): KeyRing {
+    return new KeyRing({ origin: this.origin, signers: [...signers.values()] }, { registry });
   }
 }
 
@@ -121,9 +184,4 @@ function addedKid({ type, payload }: AuditEvent): string | null {
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return null;
   const kid = entry['signer_kid'];
   return typeof kid === 'string' ? kid : null;
-}
-
-function byTime(a: AuditEvent, b: AuditEvent): number {
-  if (a.ts !== b.ts) return a.ts < b.ts ? -1 : 1;
-  return a.shard - b.shard || a.seq - b.seq;
 }

@@ -3,7 +3,7 @@ import { type AuditEvent, canonicalEventBytes, KeyTrust } from '../index';
 
 const ORIGIN = 'kernel.example.com/test';
 
-const use = ({ signerKid: kid, shard, seq, ts }: AuditEvent) => ({ kid, shard, seq, ts });
+const use = ({ signerKid: kid, shard, seq }: AuditEvent) => ({ kid, shard, seq });
 
 describe('KeyTrust', () => {
   const k1 = new TestSigner('k1');
@@ -11,9 +11,8 @@ describe('KeyTrust', () => {
   const k3 = new TestSigner('k3');
   const stranger = new TestSigner('stranger');
 
-  it('without a trust root takes the first key that registers itself, and no later one', () => {
-    const chain = new EvidenceChain(k1);
-    chain.addSigner();
+  it('without a trust root takes the keys of the founding, and no later one that nobody adds', () => {
+    const chain = new EvidenceChain(k1).found();
     const forged = chain.addSigner(stranger, stranger);
     const trust = new KeyTrust(ORIGIN, null);
     trust.learn(chain.bytes);
@@ -23,17 +22,30 @@ describe('KeyTrust', () => {
     expect(trust.key('stranger')).toBeUndefined();
   });
 
+  it('takes a founding only whole: an addition whose signature is wrong makes it none', () => {
+    const chain = new EvidenceChain(k1).found([k1, k2]);
+    const [founded, added, last] = chain.events as [AuditEvent, AuditEvent, AuditEvent];
+    const forged = canonicalEventBytes({ ...last, signature: added.signature });
+    const trust = new KeyTrust(ORIGIN, null);
+    trust.learn([canonicalEventBytes(founded)]);
+    expect(trust.judge(use(founded))).toMatchObject({ valid: false });
+    trust.learn([canonicalEventBytes(added), forged]);
+    expect(trust.key('k2')).toBeUndefined();
+    trust.learn(chain.bytes);
+    expect(trust.judge(use(founded))).toEqual({ valid: true });
+    expect(trust.key('k2')).toBeDefined();
+  });
+
   it('with a trust root does not take a chain that begins with another key', () => {
-    const chain = new EvidenceChain(stranger);
-    const first = chain.addSigner();
+    const chain = new EvidenceChain(stranger).found();
+    const first = chain.events[0] as AuditEvent;
     const trust = new KeyTrust(ORIGIN, [k1.entry]);
     trust.learn(chain.bytes);
     expect(trust.judge(use(first))).toMatchObject({ valid: false, code: 'unknown_key' });
   });
 
   it('follows additions and rotations by trusted keys, each from its position on', () => {
-    const chain = new EvidenceChain(k1);
-    chain.addSigner();
+    const chain = new EvidenceChain(k1).found();
     const early = chain.append({ signer: k2 });
     chain.rotateSigner(k1, k2);
     const late = chain.append({ signer: k2 });
@@ -46,8 +58,7 @@ describe('KeyTrust', () => {
   });
 
   it('gives no say to a key that has ended, nor to whom it adds', () => {
-    const chain = new EvidenceChain(k1);
-    chain.addSigner();
+    const chain = new EvidenceChain(k1).found();
     chain.rotateSigner(k1, k2);
     chain.compromiseSigner(k1, k2);
     const added = chain.addSigner(k3, k1);
@@ -59,20 +70,18 @@ describe('KeyTrust', () => {
   });
 
   it('gives no say to an event that is signed by another key than it says, or is altered', () => {
-    const chain = new EvidenceChain(k1);
-    chain.addSigner();
+    const chain = new EvidenceChain(k1).found();
     const added = chain.addSigner(k2);
     const forged = { ...added, signature: (chain.events[0] as AuditEvent).signature };
     const trust = new KeyTrust(ORIGIN, [k1.entry]);
-    trust.learn([...chain.bytes.slice(0, 1), canonicalEventBytes(forged), Buffer.from('{"not":"an event"}')]);
+    trust.learn([...chain.bytes.slice(0, 2), canonicalEventBytes(forged), Buffer.from('{"not":"an event"}')]);
     expect(trust.key('k2')).toBeUndefined();
     trust.learn(chain.bytes);
     expect(trust.key('k2')).toBeDefined();
   });
 
   it('comes to the same whatever order the events come in', () => {
-    const chain = new EvidenceChain(k1);
-    chain.addSigner();
+    const chain = new EvidenceChain(k1).found();
     chain.rotateSigner(k1, k2);
     chain.rotateSigner(k2, k3);
     chain.retireSigner(k1, k3);
@@ -85,8 +94,7 @@ describe('KeyTrust', () => {
   });
 
   it('lets a key of the trust root take over by itself', () => {
-    const chain = new EvidenceChain(k1);
-    chain.addSigner();
+    const chain = new EvidenceChain(k1).found();
     const takeover = chain.addSigner(k2, k2);
     const trust = new KeyTrust(ORIGIN, [k1.entry, k2.entry]);
     trust.learn(chain.bytes);

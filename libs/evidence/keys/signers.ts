@@ -3,8 +3,11 @@ import { base64Encode } from '../json/base64';
 import { EvidenceError } from '../evidence.error';
 import { type JsonObject, type JsonValue } from '../json/json-value';
 import { isOrigin } from '../chain/origin';
+import { type KeySpan, readSpan, spanJson } from './key-span';
 import { checkedKeyOfPem } from './public-key';
+import { isShardCount, MAX_SHARDS } from './shard-heads';
 import { parseStrictJson } from '../json/strict-json.parser';
+import { type FirstPool, type LogTrust, readFirstPool, readLogTrust } from './trust-root';
 
 export type SignerPurpose = 'audit' | 'manifest' | 'checkpoint';
 export type SignerStatus = 'active' | 'retired' | 'compromised';
@@ -23,10 +26,21 @@ export interface SignerEntry {
   compromisedAt: string | null;
 }
 
+/** An entry of signers.json, which may also say where the key signs. */
+export interface TrustedSigner extends SignerEntry {
+  span?: KeySpan;
+}
+
+/** A file with the deployment guide's members has `signers` alone; our own files always have the others too. */
 export interface SignersFile {
-  /** The kernel whose keys these are; our own files always name it. */
+  /** The kernel whose keys these are. */
   origin?: string;
-  signers: SignerEntry[];
+  /** How many shards it has. */
+  shards?: number;
+  /** The approver pool that it was founded with. */
+  approverPool?: FirstPool | null;
+  signers: TrustedSigner[];
+  log?: LogTrust;
 }
 
 const PURPOSES: readonly SignerPurpose[] = ['audit', 'manifest', 'checkpoint'];
@@ -51,7 +65,7 @@ export function parseSignersFile(text: string | Uint8Array): SignersFile {
   if (!isRecord(value) || !Array.isArray(value['signers'])) {
     throw new EvidenceError('invalid_signers', 'signers.json must be { "signers": [...] }.', { pointer: '' });
   }
-  const signers = value['signers'].map((entry, i) => readSigner(entry, `/signers/${i}`));
+  const signers = value['signers'].map((entry, i) => readTrustedSigner(entry, `/signers/${i}`));
   const seen = new Set<string>();
   signers.forEach(({ signer_kid }, i) => {
     if (seen.has(signer_kid)) {
@@ -61,17 +75,35 @@ export function parseSignersFile(text: string | Uint8Array): SignersFile {
     }
     seen.add(signer_kid);
   });
-  const origin = value['origin'];
-  if (origin === undefined) return { signers };
-  if (!isOrigin(origin)) {
-    throw new EvidenceError('invalid_signers', 'The origin in signers.json is not an origin.', {
-      pointer: '/origin',
+  const refuse = (member: string, message: string): EvidenceError =>
+    new EvidenceError('invalid_signers', `The ${member} in signers.json ${message}.`, {
+      pointer: `/${member}`,
     });
+  const file: SignersFile = { signers };
+  const { origin, shards, approverPool, log } = value;
+  if (origin !== undefined) {
+    if (!isOrigin(origin)) throw refuse('origin', 'is not an origin');
+    file.origin = origin;
   }
-  return { origin, signers };
+  if (shards !== undefined) {
+    if (!isShardCount(shards)) throw refuse('shards', `must be an integer from 1 to ${MAX_SHARDS}`);
+    file.shards = shards;
+  }
+  if (approverPool !== undefined) {
+    const pool = readFirstPool(approverPool);
+    if (pool === undefined) throw refuse('approverPool', 'must be { version: 1, sha256 } or null');
+    file.approverPool = pool;
+  }
+  if (log !== undefined) {
+    const trust = readLogTrust(log);
+    if (trust === undefined)
+      throw refuse('log', 'must be { witnesses, quorum }, a quorum that they can make');
+    file.log = trust;
+  }
+  return file;
 }
 
-export function parseSigners(text: string | Uint8Array): SignerEntry[] {
+export function parseSigners(text: string | Uint8Array): TrustedSigner[] {
   return parseSignersFile(text).signers;
 }
 
@@ -134,9 +166,38 @@ export function readSigner(value: JsonValue | undefined, base = ''): SignerEntry
   };
 }
 
-/** Text of a signers.json: two-space JSON with a final line feed, stable for the same input. */
-export function signersJson(signers: readonly SignerEntry[], origin?: string): string {
-  return `${JSON.stringify({ ...(origin === undefined ? {} : { origin }), signers }, null, 2)}\n`;
+function readTrustedSigner(value: JsonValue, base: string): TrustedSigner {
+  const entry = readSigner(value, base);
+  const span = (value as JsonObject)['span'];
+  if (span === undefined) return entry;
+  const read = readSpan(span);
+  if (read !== null) return { ...entry, span: read };
+  throw new EvidenceError(
+    'invalid_signers',
+    `Signer ${entry.signer_kid}: span must be { after, until, since }, each a list of { shard, seq } by ascending shard; until and since may be null.`,
+    { pointer: `${base}/span` },
+  );
+}
+
+/**
+ * Text of a signers.json: two-space JSON with a final line feed, stable for the same input.
+ * @param more the members that a file of the deployment guide lacks
+ */
+export function signersJson(
+  signers: readonly TrustedSigner[],
+  origin?: string,
+  { shards, approverPool, log }: Omit<SignersFile, 'origin' | 'signers'> = {},
+): string {
+  const file = {
+    ...(origin === undefined ? {} : { origin }),
+    ...(shards === undefined ? {} : { shards }),
+    ...(approverPool === undefined ? {} : { approverPool }),
+    signers: signers.map(({ span, ...entry }) =>
+      span === undefined ? entry : { ...entry, span: spanJson(span) },
+    ),
+    ...(log === undefined ? {} : { log: { witnesses: log.witnesses, quorum: log.quorum } }),
+  };
+  return `${JSON.stringify(file, null, 2)}\n`;
 }
 
 /** RFC 7517 key set of RFC 8037 keys; `kid` is the signer_kid. Compromised keys are left out. */

@@ -1,10 +1,11 @@
 import { importKey, verifyEd25519 } from '#evidence-crypto';
-import { MANIFEST_PAYLOAD_TYPE, dssePae, parseEnvelope } from './dsse';
+import { MANIFEST_PAYLOAD_TYPE, dssePae, parseEnvelope, type ParsedEnvelope } from './dsse';
 import { EvidenceError } from '../evidence.error';
 import { type JsonValue } from '../json/json-value';
-import { manifestDigest, parseManifestStatement, type ManifestStatement } from './manifest-statement';
+import { isInDoubt, type ShardPosition, whyOutside } from '../keys/key-span';
+import { manifestDigest, parseManifestStatement } from './manifest-statement';
 import { checkedKeyOfPem } from '../keys/public-key';
-import { type SignerEntry } from '../keys/signers';
+import { type TrustedSigner } from '../keys/signers';
 
 export interface ManifestVerification {
   /** The manifest itself, or its digest when the manifest is not available; one of the two is needed. */
@@ -12,9 +13,14 @@ export interface ManifestVerification {
   /** Hex SHA-256 of the manifest's canonical bytes. */
   sha256?: string;
   envelope: unknown;
-  keys: readonly SignerEntry[];
+  keys: readonly TrustedSigner[];
   /** The kernel that must have signed. */
   origin?: string;
+  /**
+   * Position of the `manifest.signed` event that holds this very envelope, when the caller has proven that it is in the
+   * chain (by a receipt, or by the verified chain itself). Only this vouches for the signature of a key that has ended.
+   */
+  recordedAt?: ShardPosition;
 }
 
 export interface ManifestVerdict {
@@ -30,6 +36,7 @@ export function verifyManifestEnvelope({
   envelope,
   keys,
   origin,
+  recordedAt,
 }: ManifestVerification): ManifestVerdict {
   const reasons: string[] = [];
   try {
@@ -52,7 +59,7 @@ export function verifyManifestEnvelope({
       reasons.push(`origin: signed by ${statement.origin}, not by ${origin}`);
     }
     const input = dssePae(payloadType, payload);
-    const refusals = signatures.map(({ keyid, sig }) => whyNotSigned(keys, keyid, sig, input, statement));
+    const refusals = signatures.map((signature) => whyNotSigned(keys, signature, input, recordedAt));
     if (!refusals.includes(null)) reasons.push(...refusals.filter((reason) => reason !== null));
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
@@ -63,27 +70,47 @@ export function verifyManifestEnvelope({
 }
 
 function whyNotSigned(
-  keys: readonly SignerEntry[],
-  keyid: string,
-  sig: Uint8Array,
+  keys: readonly TrustedSigner[],
+  { keyid, sig }: ParsedEnvelope['signatures'][number],
   input: Uint8Array,
-  statement: ManifestStatement,
+  recordedAt: ShardPosition | undefined,
 ): string | null {
-  const key = keys.find(({ signer_kid }) => signer_kid === keyid);
-  if (key === undefined) return `unknown_key: ${keyid} is not a known signer`;
-  if (!key.purposes.includes('manifest')) return `key_not_valid: ${keyid} is not a manifest key`;
-  const raw = checkedKeyOfPem(key.public_key_pem);
-  if (!verifyEd25519(importKey(raw), input, sig))
-    return `signature: not made by ${keyid} over this statement`;
-  const signedAt = Date.parse(statement.signedAt);
-  if (key.status === 'compromised') {
-    // The holder of the key can write any signedAt: only the audit chain can vouch for an earlier signature.
-    if (key.compromisedAt === null || signedAt >= Date.parse(key.compromisedAt)) {
-      return `key_not_valid: ${keyid} was compromised when it signed (${statement.signedAt})`;
-    }
+  const key =
+    keyid === null
+      ? keys.find((one) => one.purposes.includes('manifest') && isSignedBy(one, input, sig))
+      : keys.find(({ signer_kid }) => signer_kid === keyid);
+  if (key === undefined) {
+    return keyid === null
+      ? 'signature: not made by a known manifest key over this statement'
+      : `unknown_key: ${keyid} is not a known signer`;
   }
-  if (key.status === 'retired' && (key.retiredAt === null || signedAt > Date.parse(key.retiredAt))) {
-    return `key_not_valid: ${keyid} was retired when it signed (${statement.signedAt})`;
+  const { signer_kid: kid } = key;
+  if (!key.purposes.includes('manifest')) return `key_not_valid: ${kid} is not a manifest key`;
+  if (!isSignedBy(key, input, sig)) return `signature: not made by ${kid} over this statement`;
+  return whyKeyDoesNotCount(key, recordedAt);
+}
+
+/**
+ * Why a right signature by this key proves nothing; null when it does. Whoever holds a key writes any `signedAt`, so
+ * that of a key that has ended counts only where the chain has recorded it.
+ */
+function whyKeyDoesNotCount(key: TrustedSigner, recordedAt: ShardPosition | undefined): string | null {
+  const { signer_kid: kid, status, span } = key;
+  if (recordedAt === undefined) {
+    if (status === 'active') return null;
+    return `receipt_needed: ${kid} is ${status}; only a receipt of the manifest.signed event shows that it signed before`;
   }
-  return null;
+  const at = `${recordedAt.shard}:${recordedAt.seq}`;
+  if (span === undefined || (status !== 'active' && span.until === null)) {
+    if (status === 'active') return null;
+    return `key_not_valid: ${kid} is ${status}, and its span, which says where it ended, is missing`;
+  }
+  const outside = whyOutside(span, recordedAt);
+  if (outside !== null) return `key_not_valid: ${kid} ${outside}, and this was recorded at ${at}`;
+  if (!isInDoubt(span, recordedAt)) return null;
+  return `key_not_valid: ${kid} is in doubt at ${at}, where this was recorded`;
+}
+
+function isSignedBy(key: TrustedSigner, input: Uint8Array, sig: Uint8Array): boolean {
+  return sig.length === 64 && verifyEd25519(importKey(checkedKeyOfPem(key.public_key_pem)), input, sig);
 }

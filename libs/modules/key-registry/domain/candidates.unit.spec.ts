@@ -1,21 +1,26 @@
-import { evolveKeys, NO_KEYS, type SignerPurpose, type AuditEvent } from '#evidence';
+import { evolveKeys, type KeyRegistryState, NO_KEYS, type SignerPurpose } from '#evidence';
 import { TestSigner } from '#dev/testing';
 import { keyToMake } from './candidates';
 import { type BackendKey } from './registration';
 
+/** The registry of a kernel of one shard, before its first key. */
+const ONE_SHARD: KeyRegistryState = { ...NO_KEYS, shards: 1 };
+
 const registered = (...keys: [string, SignerPurpose[]][]) =>
   keys.reduce((state, [kid, purposes], n) => {
     const { entry } = new TestSigner(kid, { purposes });
-    const event = {
+    const prevHash = n.toString(16).padStart(64, '0');
+    return evolveKeys(state, {
       type: 'signer.added',
       stream: `signer/${kid}`,
       shard: 0,
       seq: n + 1,
       ts: entry.deployedAt,
-      payload: { signer: entry },
-    };
-    return evolveKeys(state, event as unknown as AuditEvent);
-  }, NO_KEYS);
+      payload: { signer: { ...entry }, heads: [{ shard: 0, seq: n, hash: prevHash }] },
+      signerKid: kid,
+      prevHash,
+    });
+  }, ONE_SHARD);
 const offered = (...kids: string[]): BackendKey[] =>
   kids.map((kid) => ({ kid, keyVersion: '1', publicKeyPem: '', purposes: ['audit'], backend: 'software' }));
 

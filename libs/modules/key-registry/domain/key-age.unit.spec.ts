@@ -10,20 +10,27 @@ const A1 = new TestSigner('a1', { purposes: ['audit'] });
 const A2 = new TestSigner('a2', { purposes: ['audit'] });
 const M1 = new TestSigner('m1', { purposes: ['manifest'] });
 
+/** The registry of a kernel of one shard, folded from these events alone. */
 function registry(...events: [number, string, JsonObject][]): KeyRegistryState {
-  return events.reduce(
-    (state, [at, type, payload], n) =>
-      evolveKeys(state, {
-        type,
-        stream: 'signer/x',
-        payload,
-        shard: 0,
-        seq: n + 1,
-        ts: day(at),
-        signerKid: 'a1',
-      }),
-    NO_KEYS,
-  );
+  return events.reduce(take, { ...NO_KEYS, shards: 1 });
+}
+function take(
+  state: KeyRegistryState,
+  [at, type, payload]: [number, string, JsonObject],
+  n: number,
+): KeyRegistryState {
+  const hash = n.toString(16).padStart(64, '0');
+  const heads = [{ shard: 0, seq: n, hash }];
+  return evolveKeys(state, {
+    type,
+    stream: 'signer/x',
+    payload: { heads, ...payload },
+    shard: 0,
+    seq: n + 1,
+    ts: day(at),
+    signerKid: 'any',
+    prevHash: hash,
+  });
 }
 const added = (at: number, { entry }: TestSigner): [number, string, JsonObject] => [
   at,
@@ -61,15 +68,7 @@ describe('keyAges', () => {
       ['a1', 400, false],
       ['a2', 100, false],
     ]);
-    const retired = evolveKeys(rotated, {
-      type: 'signer.retired',
-      stream: 'signer/a1',
-      payload: { signer_kid: 'a1', retiredAt: day(310) },
-      shard: 0,
-      seq: 9,
-      ts: day(310),
-      signerKid: 'a2',
-    });
+    const retired = take(rotated, [310, 'signer.retired', { signer_kid: 'a1', retiredAt: day(310) }], 8);
     expect(ages(retired, 700)).toEqual([['a2', 400, true]]);
   });
 });

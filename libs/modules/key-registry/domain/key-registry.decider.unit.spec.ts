@@ -14,7 +14,7 @@ const M1 = audit('m1', ['manifest']);
 
 /** A registry and its chain, a second apart. */
 class Registry {
-  state: KeyRegistryState = NO_KEYS;
+  state: KeyRegistryState = { ...NO_KEYS, shards: 1 };
   seq = 0;
 
   constructor(...first: TestSigner[]) {
@@ -29,14 +29,16 @@ class Registry {
 
   take({ stream, type, payload }: Omit<KeyEvent, 'type'> & { type: string }): void {
     const seq = ++this.seq;
+    const prevHash = (seq - 1).toString(16).padStart(64, '0');
     this.state = evolveKeys(this.state, {
       stream,
       type,
-      payload,
+      payload: { heads: [{ shard: 0, seq: seq - 1, hash: prevHash }], ...payload },
       shard: 0,
       seq,
       ts: at(seq),
-      signerKid: 'a1',
+      signerKid: 'any',
+      prevHash,
     });
   }
 

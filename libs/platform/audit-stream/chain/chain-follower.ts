@@ -182,8 +182,8 @@ export class ChainFollower {
   /** The first event whose key was not valid there, as far as is known now. */
   private misusedKey(candidates: readonly Candidate[]): { at: number; fault: IntegrityFault } | null {
     for (const { at, event } of candidates) {
-      const { signerKid: kid, shard, seq, ts } = event;
-      const verdict = this.options.keys.judge({ kid, shard, seq, ts });
+      const { signerKid: kid, shard, seq } = event;
+      const verdict = this.options.keys.judge({ kid, shard, seq });
       if (verdict.valid) continue;
       const message =
         verdict.code === 'unknown_key'

@@ -66,5 +66,6 @@ export const EDGE_PROBLEMS: readonly ErrorProblems[] = [
     invalid_document: OUR_FAULT,
     invalid_signers: OUR_FAULT,
     invalid_registry_event: OUR_FAULT,
+    invalid_founding: OUR_FAULT,
   }),
 ];
