@@ -1,8 +1,9 @@
 import { readFileSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { isOrigin, type ExpectedHead } from '#evidence';
+import { isOrigin, MAX_SHARDS, type ExpectedHead } from '#evidence';
 import { readS3Location, type S3Location } from './sources/s3-location';
+import { readFirstPoolOption, type TrustOptions } from './trust-root';
 import { UsageError } from './usage.error';
 
 export type Source =
@@ -11,11 +12,9 @@ export type Source =
   | { kind: 's3'; location: S3Location }
   | { kind: 'database'; url: string };
 
-export interface Arguments {
-  /** Null only in chain-only mode, which needs no keys. */
-  signers: string | null;
+/** `signers` is null only in chain-only mode, which needs no keys. */
+export interface Arguments extends TrustOptions {
   source: Source;
-  origin: string | null;
   from: number;
   shard: number | null;
   expectedHeads: ExpectedHead[];
@@ -37,6 +36,10 @@ Checks an audit chain with nothing but public keys: format, hash, link, order, t
   --s3-endpoint URL    S3 server for s3:// (default: AWS_ENDPOINT_URL, else AWS)
   --database-url URL   PostgreSQL, table kernel.events
   --origin ORIGIN      the kernel the chain belongs to (default: the member "origin" of signers.json)
+  --shards N           how many shards it has (default: the member "shards")
+  --first-pool POOL    the approver pool it was founded with: SHA-256 of its canonical form, a file with it, or "none"
+                       (default: the member "approverPool"). What nobody says is taken from the founding event of the
+                       chain, and the report says so
   --from SEQ           first position to check in each shard (default 1)
   --shard N            check this shard only
   --expect-head HEAD   a head seen earlier that must still be in the chain: <hash>, <shard>:<seq> or
@@ -46,7 +49,7 @@ Checks an audit chain with nothing but public keys: format, hash, link, order, t
   --json               one JSON object instead of lines
   --help               this text
 
-       node tools/audit-verify.js --upgrade FILE --signers FILE [--origin ORIGIN] [--json]
+       node tools/audit-verify.js --upgrade FILE --signers FILE [--origin ORIGIN] [--shards N] [--first-pool POOL] [--json]
 
 Checks the evidence of one upgrade (GET /kernel/upgrade/{id}/evidence): every event, every approval, the quorum.
 
@@ -67,6 +70,8 @@ export function readArguments(argv: string[]): Arguments | null {
         s3: { type: 'string' },
         's3-endpoint': { type: 'string' },
         origin: { type: 'string' },
+        shards: { type: 'string' },
+        'first-pool': { type: 'string' },
         from: { type: 'string' },
         shard: { type: 'string' },
         'expect-head': { type: 'string', multiple: true },
@@ -87,22 +92,41 @@ export function readArguments(argv: string[]): Arguments | null {
   if (values.signers === undefined && !chainOnly) {
     throw new UsageError('--signers is missing: name the signers.json to trust (or check the --chain-only).');
   }
-  const origin: string | null = values.origin ?? null;
-  if (origin !== null && !isOrigin(origin)) {
-    throw new UsageError(`--origin ${String(origin)} is no origin: it looks like kernel.example.com/prod.`);
-  }
   const from = integer('--from', values.from, 1) ?? 1;
   const shard = integer('--shard', values.shard, 0);
   return {
-    signers: values.signers ?? null,
+    ...trustOptions(values),
     source: oneSource(values.export, values.dir, values['database-url'], values.s3, values['s3-endpoint']),
-    origin,
     from,
     shard,
     expectedHeads: headsToExpect(values['expect-head'] ?? [], from, shard),
     json: values.json ?? false,
     chainOnly,
     jobs: integer('--jobs', values.jobs, 1) ?? availableParallelism(),
+  };
+}
+
+/** What every way to verify is given of the trust root. */
+export function trustOptions(values: {
+  signers?: string | undefined;
+  origin?: string | undefined;
+  shards?: string | undefined;
+  'first-pool'?: string | undefined;
+}): TrustOptions {
+  const origin: string | null = values.origin ?? null;
+  if (origin !== null && !isOrigin(origin)) {
+    throw new UsageError(`--origin ${String(origin)} is no origin: it looks like kernel.example.com/prod.`);
+  }
+  const shards = integer('--shards', values.shards, 1);
+  if (shards !== null && shards > MAX_SHARDS) {
+    throw new UsageError(`--shards must be at most ${MAX_SHARDS}, not ${shards}.`);
+  }
+  const pool = values['first-pool'];
+  return {
+    signers: values.signers ?? null,
+    origin,
+    shards,
+    firstPool: pool === undefined ? null : readFirstPoolOption(pool),
   };
 }
 

@@ -1,29 +1,78 @@
 import { readFileSync } from 'node:fs';
-import { EvidenceError, parseSignersFile, type SignerEntry } from '#evidence';
-import { type Arguments } from './arguments';
+import {
+  canonicalize,
+  EvidenceError,
+  parseSignersFile,
+  parseStrictJson,
+  sha256Hex,
+  trustRootOf,
+  type FirstPool,
+  type SignersFile,
+  type TrustRoot,
+} from '#evidence';
 import { UsageError } from './usage.error';
 
-export interface TrustRoot {
-  origin: string;
-  signers: SignerEntry[];
+/** What a signers.json says, or an option in its place. */
+export interface TrustOptions {
+  /** Path of the signers.json; null: no keys are needed. */
+  signers: string | null;
+  origin: string | null;
+  shards: number | null;
+  /** Null: not given. */
+  firstPool: { pool: FirstPool | null } | null;
 }
 
-/** What the verification trusts: the keys of signers.json and the name of the kernel. */
-export function readTrustRoot({ signers: path, origin }: Pick<Arguments, 'signers' | 'origin'>): TrustRoot {
-  const file = path === null ? { signers: [] } : readSignersFile(path);
+/**
+ * What the verification trusts: the keys of signers.json, the name of the kernel, its number of shards and first pool.
+ * @throws UsageError also when an option contradicts the file
+ */
+export function readTrustRoot({ signers: path, origin, shards, firstPool }: TrustOptions): TrustRoot {
+  const file: SignersFile = path === null ? { signers: [] } : readSignersFile(path);
   const named = origin ?? file.origin;
   if (named === undefined) {
     throw new UsageError(
       'The origin of the chain is not known: give --origin (such as kernel.example.com/prod), or a signers.json that has the member "origin".',
     );
   }
+  const contradicts = (option: string, value: unknown, own: unknown): UsageError =>
+    new UsageError(`${option} ${String(value)} contradicts ${path}, which says ${String(own)}.`);
   if (origin !== null && file.origin !== undefined && file.origin !== origin) {
-    throw new UsageError(`--origin ${origin} contradicts ${path}, which is for ${file.origin}.`);
+    throw contradicts('--origin', origin, file.origin);
   }
-  return { origin: named, signers: file.signers };
+  if (shards !== null) {
+    if (file.shards !== undefined && file.shards !== shards)
+      throw contradicts('--shards', shards, file.shards);
+    file.shards = shards;
+  }
+  if (firstPool !== null) {
+    const [given, own] = [firstPool.pool?.sha256 ?? 'none', file.approverPool?.sha256 ?? 'none'];
+    if (file.approverPool !== undefined && own !== given) throw contradicts('--first-pool', given, own);
+    file.approverPool = firstPool.pool;
+  }
+  return trustRootOf(file, named);
 }
 
-function readSignersFile(path: string): { origin?: string; signers: SignerEntry[] } {
+/** `--first-pool`: the digest of the first pool in hex, `none`, or a file with the pool itself. */
+export function readFirstPoolOption(text: string): { pool: FirstPool | null } {
+  if (text === 'none') return { pool: null };
+  if (/^[0-9a-f]{64}$/.test(text)) return { pool: { version: 1, sha256: text } };
+  let file: Uint8Array;
+  try {
+    file = readFileSync(text);
+  } catch {
+    throw new UsageError(
+      `--first-pool ${text} is neither 64 hexadecimal digits, "none" nor a file with the pool.`,
+    );
+  }
+  try {
+    return { pool: { version: 1, sha256: sha256Hex(canonicalize(parseStrictJson(file))) } };
+  } catch (error) {
+    if (!(error instanceof EvidenceError)) throw error;
+    throw new UsageError(`--first-pool ${text}: ${error.message}`);
+  }
+}
+
+function readSignersFile(path: string): SignersFile {
   let text: Uint8Array;
   try {
     text = readFileSync(path);

@@ -9,7 +9,10 @@ import {
   type ChainFault,
   type EventFacts,
   type ExpectedHead,
+  type Founding,
   type KeyRegistryState,
+  type ShardHead,
+  type TrustRoot,
 } from '#evidence';
 import { type Arguments } from './arguments';
 import { DayManifestCheck } from './check/day-manifests';
@@ -19,14 +22,14 @@ import { SpillingIdentityCheck } from './check/spilling-identity-check';
 import { type Task, type TaskResult, type WorkerSetup } from './check/tasks';
 import { TemporaryFolder } from './check/temporary-folder';
 import { WorkerPool } from './check/worker-pool';
-import { FaultList, type ChainReport } from './report/chain-report';
+import { FaultList, type ChainReport, type UnanchoredEnd } from './report/chain-report';
 import { type ProgressBar } from './report/progress-bar';
 import { bucketManifests, bucketTasks } from './sources/archive-bucket';
 import { ArchiveFolder, type ArchivedManifest } from './sources/archive-folder';
 import { EventRows } from './sources/event-rows';
 import { eventTasks } from './sources/event-tasks';
 import { exportSize, exportTasks, openExport, registryLines } from './sources/export-file';
-import { readTrustRoot, type TrustRoot } from './trust-root';
+import { readTrustRoot } from './trust-root';
 
 interface Run {
   arguments: Arguments;
@@ -35,6 +38,8 @@ interface Run {
   folder: TemporaryFolder;
   faults: FaultList;
   progress: ProgressBar;
+  /** The registry events that were read beforehand, by hash; null: they were not, or with all others. */
+  registered: Set<string> | null;
 }
 
 /**
@@ -60,7 +65,8 @@ export async function verifyChain(
   };
   const pool = new WorkerPool(program, args.jobs, setup);
   try {
-    return await report({ arguments: args, trust, pool, folder, faults: new FaultList(), progress });
+    const faults = new FaultList();
+    return await report({ arguments: args, trust, pool, folder, faults, progress, registered: null });
   } finally {
     await pool.close();
     folder.remove();
@@ -88,10 +94,7 @@ async function verifyExport(run: Run, path: string): Promise<ChainReport> {
   const file = await openExport(path, run.folder);
   const size = exportSize(file);
   run.progress.total = size;
-  const registry = run.arguments.chainOnly
-    ? NO_KEYS
-    : foldRegistry(run, readRegistry(run, registryLines(file)));
-  const verifier = createVerifier(run, registry);
+  const verifier = createVerifier(run, foldBeforehand(run, registryLines(file)));
   let lines = 0;
   for await (const result of run.pool.run(exportTasks(file, size))) {
     acceptAll(run, verifier, result, lines);
@@ -106,15 +109,12 @@ async function verifyDatabase(run: Run, url: string): Promise<ChainReport> {
   try {
     const { shard, from, chainOnly } = run.arguments;
     const heads = (await rows.heads()).filter((head) => shard === null || head.shard === shard);
-    const registry = chainOnly ? NO_KEYS : foldRegistry(run, readRegistry(run, await rows.registry()));
+    const registry = foldBeforehand(run, chainOnly ? [] : await rows.registry());
     run.progress.total = heads.reduce((sum, { last }) => sum + Math.max(0, last - from + 1), 0);
     // The store keeps its own account of every head: the events that it counts must be there.
     const known = heads.flatMap(({ shard: of, head }) => (head === null ? [] : { shard: of, ...head }));
-    const verifier = createVerifier(
-      run,
-      registry,
-      known.filter(({ seq }) => seq >= from),
-    );
+    const stored = known.filter(({ seq }) => seq >= from);
+    const verifier = createVerifier(run, registry, stored);
     for await (const result of run.pool.run(eventTasks(rows, url, heads, from))) {
       acceptAll(run, verifier, result, 0);
       run.progress.advance(result.items, verifier.count);
@@ -128,7 +128,7 @@ async function verifyDatabase(run: Run, url: string): Promise<ChainReport> {
 async function verifyArchive(
   run: Run,
   tasks: AsyncIterable<Task>,
-  manifests: AsyncIterable<ArchivedManifest>,
+  archived: AsyncIterable<ArchivedManifest>,
 ): Promise<ChainReport> {
   const sorted = new SortedRecords(run.folder);
   const registry: AuditEvent[] = [];
@@ -143,33 +143,39 @@ async function verifyArchive(
     run.progress.advance(result.items, items);
   }
   const { shard, from, chainOnly } = run.arguments;
-  const days = new DayManifestCheck({ ...run.trust, signatures: !chainOnly, shard, from });
-  for await (const { key, bytes } of manifests) run.faults.add(days.add(key, bytes));
+  const ring = chainOnly ? null : foldRegistry(run, registry);
+  const signers = ring?.signers() ?? [];
+  const { origin } = run.trust;
+  const days = new DayManifestCheck({ origin, signers, signatures: !chainOnly, shard, from });
+  for await (const { key, bytes } of archived) run.faults.add(days.add(key, bytes));
   run.faults.add(days.checkLinks());
-  const verifier = createVerifier(run, chainOnly ? NO_KEYS : foldRegistry(run, registry));
+  const verifier = createVerifier(run, ring?.registry ?? NO_KEYS);
   for (const { facts, faults, formatted } of sorted.read()) {
     run.faults.add(verifier.acceptFacts(facts, faults, formatted));
     if (formatted) run.faults.add(days.event(facts));
   }
   run.faults.add(days.finish());
-  return { ...conclude(run, verifier), manifests: { count: days.count, signatures: days.signed } };
+  const manifests = { count: days.count, signatures: days.signed };
+  return { ...conclude(run, verifier, days.anchors()), manifests };
 }
 
 function createVerifier(
   { arguments: args, trust, folder }: Run,
   registry: KeyRegistryState,
-  stored: ExpectedHead[] = [],
+  storedHeads: ExpectedHead[] = [],
 ): ChainVerifier {
   return new ChainVerifier({
     ...trust,
     // Rows and files are sorted: a position that is missing there will not come later.
     lateArrivals: args.source.kind === 'export',
     from: args.from,
+    shard: args.shard,
     signatures: !args.chainOnly,
     registry,
     partial: isPartial(args),
     identity: new SpillingIdentityCheck(folder, args.from === 1),
-    expectedHeads: [...args.expectedHeads, ...stored],
+    expectedHeads: args.expectedHeads,
+    storedHeads,
   });
 }
 
@@ -178,6 +184,15 @@ function acceptAll(run: Run, verifier: ChainVerifier, result: TaskResult, linesB
     const found = facts === null ? faults : verifier.acceptFacts(facts, faults, formatted);
     if (found.length > 0) run.faults.add(found);
   });
+  run.faults.add(hiddenFrom(run, result.registry));
+}
+
+/** Registry events that were not among those read beforehand: whoever hid them wants keys to be judged without. */
+function hiddenFrom({ registered, arguments: args }: Run, events: readonly AuditEvent[]): ChainFault[] {
+  if (registered === null) return [];
+  const hidden = events.filter(({ hash, seq }) => seq >= args.from && !registered.has(hash));
+  const message = 'it speaks for the key registry, but the columns of its row do not say so';
+  return hidden.map(({ shard, seq, id }) => ({ code: 'format', shard, seq, id, message }));
 }
 
 type TakeInspected = (
@@ -210,6 +225,14 @@ function eachInspected(
 
 const NO_FAULTS: readonly ChainFault[] = [];
 
+/** The registry from events that are read before all others, so that each use of a key can be judged at once. */
+function foldBeforehand(run: Run, candidates: Iterable<Uint8Array>): KeyRegistryState {
+  if (run.arguments.chainOnly) return NO_KEYS;
+  const events = readRegistry(run, candidates);
+  run.registered = new Set(events.map(({ hash }) => hash));
+  return foldRegistry(run, events).registry;
+}
+
 /** The events among `candidates` that are sound and speak for the registry; what is wrong with others shows later. */
 function readRegistry({ trust }: Run, candidates: Iterable<Uint8Array>): AuditEvent[] {
   const keys = new Map(trust.signers.map(({ signer_kid, public_key_pem }) => [signer_kid, public_key_pem]));
@@ -229,24 +252,21 @@ function readRegistry({ trust }: Run, candidates: Iterable<Uint8Array>): AuditEv
   return events;
 }
 
-/** The registry that the chain's own events make; events by keys outside the trust root have no say. */
-function foldRegistry({ trust, faults, arguments: args }: Run, events: AuditEvent[]): KeyRegistryState {
-  const ring = new KeyRing(trust.signers, { partial: isPartial(args) });
-  const known = events
-    .filter(({ signerKid }) => ring.root(signerKid) !== undefined)
-    .sort((a, b) => (a.ts === b.ts ? a.shard - b.shard || a.seq - b.seq : a.ts < b.ts ? -1 : 1));
-  for (const event of known) {
+/** The keys by the trust root and the chain's own events, in the order of shard 0. */
+function foldRegistry({ trust, faults, arguments: args }: Run, events: AuditEvent[]): KeyRing {
+  const ring = new KeyRing(trust, { partial: isPartial(args) });
+  for (const event of events.sort((a, b) => a.seq - b.seq)) {
     try {
       ring.apply(event);
     } catch (error) {
       if (!(error instanceof EvidenceError)) throw error;
       const { shard, seq, id } = event;
       if (seq < args.from || (args.shard !== null && args.shard !== shard)) continue;
-      const message = `${error.message} (at ${error.pointer ?? '/payload'})`;
-      faults.add([{ code: 'format', shard, seq, id, message }]);
+      const code = error.code === 'invalid_founding' ? 'founding' : 'format';
+      faults.add([{ code, shard, seq, id, message: `${error.message} (at ${error.pointer ?? '/payload'})` }]);
     }
   }
-  return ring.registry;
+  return ring;
 }
 
 /** The store knows all signer events; a file or folder that is verified in part may hold that part alone. */
@@ -254,9 +274,15 @@ function isPartial({ source, from, shard }: Arguments): boolean {
   return source.kind !== 'database' && (from > 1 || shard !== null);
 }
 
-function conclude({ arguments: args, trust, faults }: Run, verifier: ChainVerifier): ChainReport {
+function conclude(
+  { arguments: args, trust, faults }: Run,
+  verifier: ChainVerifier,
+  days: ReadonlyMap<number, number> = new Map(),
+): ChainReport {
   faults.add(verifier.finish());
   if (verifier.count === 0 && faults.count === 0) faults.add([nothingToVerify(args)]);
+  const heads = verifier.heads();
+  const { founding } = verifier.registry;
   return {
     verified: faults.count === 0,
     origin: trust.origin,
@@ -265,8 +291,52 @@ function conclude({ arguments: args, trust, faults }: Run, verifier: ChainVerifi
     faults: faults.sorted(),
     faultCount: faults.count,
     reattested: verifier.reattested(),
-    heads: verifier.heads(),
+    heads,
+    notChecked: notChecked(args, trust, founding),
+    unanchored: unanchored(args, heads, verifier.anchors(), days, trust.shards ?? founding?.shards ?? 0),
   };
+}
+
+/** What the verdict does not say, in sentences. */
+function notChecked(args: Arguments, trust: TrustRoot, founding: Founding | null): string[] {
+  const { from, shard, chainOnly } = args;
+  const sentences: string[] = [];
+  if (chainOnly) sentences.push('signatures and keys (--chain-only)');
+  if (from > 1) sentences.push(`the positions before ${from} (--from)`);
+  if (shard !== null) sentences.push(`other shards than ${shard} (--shard)`);
+  if (founding === null) return sentences;
+  if (trust.shards === undefined) {
+    sentences.push(
+      `whether the kernel has ${founding.shards} shards, as event 0:1 says: signers.json does not say it (--shards)`,
+    );
+  }
+  if (trust.firstPool === undefined) {
+    const pool = founding.approverPool === null ? 'no approver pool' : founding.approverPool.sha256;
+    sentences.push(
+      `whether the kernel was founded with ${pool}, as event 0:1 says: signers.json does not say it (--first-pool)`,
+    );
+  }
+  return sentences;
+}
+
+/** The end of each shard that nothing outside the events vouches for. */
+function unanchored(
+  { shard: only, from }: Arguments,
+  heads: readonly ShardHead[],
+  expected: ReadonlyMap<number, number>,
+  days: ReadonlyMap<number, number>,
+  shards: number,
+): UnanchoredEnd[] {
+  const ends = new Map(heads.map(({ shard, seq }) => [shard, seq]));
+  for (let shard = 0; shard < shards; shard++) if (!ends.has(shard)) ends.set(shard, 0);
+  return [...ends]
+    .sort(([a], [b]) => a - b)
+    .filter(([shard]) => only === null || shard === only)
+    .flatMap(([shard, to]) => {
+      const anchors = [expected.get(shard), days.get(shard)].filter((seq) => seq !== undefined);
+      const up = Math.max(-1, ...anchors);
+      return up >= to ? [] : [{ shard, from: Math.max(up + 1, Math.min(from, to)), to }];
+    });
 }
 
 /** An empty chain proves nothing: anyone who removed everything must not get a good verdict. */

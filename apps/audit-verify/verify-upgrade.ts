@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { isOrigin, printable, verifyUpgradeEvidence } from '#evidence';
+import { printable, verifyUpgradeEvidence } from '#evidence';
+import { trustOptions } from './arguments';
 import { readTrustRoot } from './trust-root';
 import { UsageError } from './usage.error';
 
@@ -15,7 +16,7 @@ export function asksForUpgrade(argv: readonly string[]): boolean {
   return argv.some((argument) => argument === '--upgrade' || argument.startsWith('--upgrade='));
 }
 
-/** `--upgrade FILE --signers FILE [--origin ORIGIN] [--json]`: one file, checked with nothing but public keys. */
+/** `--upgrade FILE --signers FILE [--origin ORIGIN] [--shards N] [--first-pool POOL] [--json]`: one file, checked with nothing but public keys. */
 export function verifyUpgradeFile(argv: readonly string[]): UpgradeReport {
   let values;
   try {
@@ -25,19 +26,18 @@ export function verifyUpgradeFile(argv: readonly string[]): UpgradeReport {
         upgrade: { type: 'string' },
         signers: { type: 'string' },
         origin: { type: 'string' },
+        shards: { type: 'string' },
+        'first-pool': { type: 'string' },
         json: { type: 'boolean' },
       },
     }));
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
-  const { upgrade, signers, origin } = values;
+  const { upgrade, signers } = values;
   if (upgrade === undefined || upgrade === '') throw new UsageError('--upgrade needs a file.');
   if (signers === undefined) throw new UsageError('--signers is missing: name the signers.json to trust.');
-  if (origin !== undefined && !isOrigin(origin)) {
-    throw new UsageError(`--origin ${String(origin)} is no origin: it looks like kernel.example.com/prod.`);
-  }
-  const trust = readTrustRoot({ signers, origin: origin ?? null });
+  const trust = readTrustRoot(trustOptions(values));
   let file: Uint8Array;
   try {
     file = readFileSync(upgrade);

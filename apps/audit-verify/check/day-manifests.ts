@@ -13,12 +13,13 @@ import {
   whyDayNotLinked,
   type ChainFault,
   type EventFacts,
-  type SignerEntry,
+  type TrustedSigner,
 } from '#evidence';
 
 export interface DayManifestsOptions {
   origin: string;
-  signers: readonly SignerEntry[];
+  /** With their spans, as far as trust root and chain tell them. */
+  signers: readonly TrustedSigner[];
   /** False: signatures are not looked at (--chain-only). */
   signatures: boolean;
   /** Only this shard is verified. */
@@ -131,6 +132,17 @@ export class DayManifestCheck {
       }
     }
     return faults;
+  }
+
+  /** By shard, the last position that a signed manifest that holds names. */
+  anchors(): Map<number, number> {
+    const anchors = new Map<number, number>();
+    if (!this.signed) return anchors;
+    for (const [shard, manifests] of this.shards) {
+      const last = manifests.findLast(({ ended, faulty }) => ended && !faulty);
+      if (last !== undefined) anchors.set(shard, last.document.last.seq);
+    }
+    return anchors;
   }
 
   private read(bytes: Uint8Array): { document: ArchiveDay | null; reasons: string[] } {

@@ -15,6 +15,17 @@ export interface ChainReport {
   heads: ShardHead[];
   /** Day manifests of an archive, and whether their signatures were checked. */
   manifests?: { count: number; signatures: boolean };
+  /** What the verdict does not say, in sentences. */
+  notChecked: string[];
+  /** The end of each shard that no expected head, day manifest or checkpoint vouches for. */
+  unanchored: UnanchoredEnd[];
+}
+
+/** Positions of a shard that could be gone, or others, without this verifier seeing it; `to` 0: it is empty. */
+export interface UnanchoredEnd {
+  shard: number;
+  from: number;
+  to: number;
 }
 
 /** Faults kept for the report; the rest is counted. */
@@ -40,20 +51,33 @@ export class FaultList {
 }
 
 /** What goes to standard output: the verdict with each head, or one line per fault. */
-export function reportLines({ verified, faults, heads, reattested }: ChainReport): string[] {
+export function reportLines({ verified, faults, heads, reattested, ...limits }: ChainReport): string[] {
   const doubtful = reattested.map(reattestedLine);
   if (!verified) return [...doubtful, ...faults.map(faultLine)];
+  const before = [...doubtful, ...limitLines(limits)];
   const [first] = heads;
   if (heads.length === 1 && first !== undefined) {
-    return [...doubtful, `Audit chain verified. Head hash: ${first.hash}`];
+    return [...before, `Audit chain verified. Head hash: ${first.hash}`];
   }
   return [
-    ...doubtful,
+    ...before,
     ...heads.map(
       ({ shard, seq, hash }) =>
         `Audit chain verified. Head hash: ${hash} (shard ${shard}, position ${shard}:${seq})`,
     ),
   ];
+}
+
+/** What the verdict below them does not claim. */
+function limitLines({ notChecked, unanchored }: Pick<ChainReport, 'notChecked' | 'unanchored'>): string[] {
+  const lines = notChecked.map((sentence) => printable(`not checked: ${sentence}`));
+  if (unanchored.length === 0) return lines;
+  const ends = unanchored.map(({ shard, from, to }) => {
+    if (to === 0) return `shard ${shard}, of which there is nothing`;
+    return from === to ? `${shard}:${to}` : `${shard}:${from} to ${shard}:${to}`;
+  });
+  const message = `the end is not anchored: no expected head, day manifest or checkpoint vouches for ${ends.join(', ')}`;
+  return [...lines, message];
 }
 
 /** Events that are not valid by their own signatures: the reader of the verdict has to see that. */

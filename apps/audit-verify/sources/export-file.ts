@@ -48,8 +48,8 @@ export function* exportTasks(path: string, size: number): Generator<Task> {
 }
 
 const LINE_FEED = 0x0a;
-/** How a canonical signer event ends: its type is the last member but one. */
-const REGISTRY_END = /"type":"signer\.[a-z]+","v":1\}$/;
+/** How a canonical registry event ends: its type is the last member but one. */
+const REGISTRY_END = /"type":"(?:signer\.[a-z]+|kernel\.founded)","v":1\}$/;
 const LONGEST_END = 48;
 /** No event is longer; of a longer line only the end is looked at. */
 const LONGEST_EVENT = 1 << 16;
