@@ -1976,7 +1976,7 @@ function chainCases() {
     [
       'signers.json with the guide’s members alone: a part of the evidence',
       lines.slice(3, 6),
-      [{ code: 'founding', shard: 0, seq: null }, ...[4, 5, 6].map((seq) => fault('key_not_valid', seq))],
+      [{ code: 'founding', shard: null, seq: null }, ...[4, 5, 6].map((seq) => fault('key_not_valid', seq))],
       { signers: 'guide', from: 4 },
     ],
     ['spans: the whole chain', lines, [], { signers: 'spans' }],

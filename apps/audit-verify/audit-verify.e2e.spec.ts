@@ -79,7 +79,9 @@ describe('audit-verify.js: golden vectors', () => {
   interface Case {
     name: string;
     file: string;
+    signers?: string;
     from?: number;
+    shard?: number;
     origin?: string;
     expectHead?: { shard: number; seq: number; hash: string };
     verified: boolean;
@@ -87,56 +89,141 @@ describe('audit-verify.js: golden vectors', () => {
     /** Events that are valid only because a later statement vouches for them; default none. */
     reattested?: object[];
   }
-  const { cases } = JSON.parse(readFileSync(join(VECTORS, 'chains.json'), 'utf8')) as { cases: Case[] };
+  const vectors = JSON.parse(readFileSync(join(VECTORS, 'chains.json'), 'utf8')) as {
+    signers: string;
+    cases: Case[];
+  };
 
-  it.each(cases)('$name', async ({ file, from, origin, expectHead, verified, faults, reattested = [] }) => {
-    const signers = join(dir, 'signers.json');
-    const trust = JSON.parse(readFileSync(join(VECTORS, 'chains', 'signers.json'), 'utf8')) as object;
-    writeFileSync(signers, JSON.stringify(origin === undefined ? trust : { ...trust, origin }));
-    const args = ['--signers', signers, '--export', join(VECTORS, file), '--jobs', '2'];
-    if (from !== undefined) args.push('--from', String(from));
-    if (expectHead !== undefined) {
-      args.push('--expect-head', `${expectHead.shard}:${expectHead.seq}:${expectHead.hash}`);
-    }
-    const run = await verify(args);
-    expect(run.code).toBe(verified ? 0 : 1);
-    const lines = run.stdout.trimEnd().split('\n');
-    const printed = lines.filter((line) => !line.startsWith('re-attested: '));
-    expect(lines.length - printed.length).toBe(reattested.length);
-    const report = JSON.parse((await verify([...args, '--json'])).stdout) as { reattested: object[] };
-    expect(report.reattested).toEqual(reattested);
-    if (verified) {
-      for (const line of printed) expect(line).toMatch(/^Audit chain verified\. Head hash: [0-9a-f]{64}/);
-      return;
-    }
-    // One line per fault: what is wrong, which event, where, and in words.
-    const named = printed.map((line) => {
-      const [, code, , position] =
-        /^(\w+): event ([0-9a-f-]{36}|missing|unknown), position (\S+): ./.exec(line) ?? [];
-      return `${code} ${position === 'unknown' ? 'null:null' : position}`;
-    });
-    expect(named.sort()).toEqual(brief(faults).sort());
-  });
+  it.each(vectors.cases)(
+    '$name',
+    async ({ file, from, shard, origin, expectHead, verified, faults, ...given }) => {
+      const { reattested = [] } = given;
+      const signers = join(dir, 'signers.json');
+      const own = join(VECTORS, given.signers ?? vectors.signers);
+      const trust = JSON.parse(readFileSync(own, 'utf8')) as object;
+      writeFileSync(signers, JSON.stringify(origin === undefined ? trust : { ...trust, origin }));
+      const args = ['--signers', signers, '--export', join(VECTORS, file), '--jobs', '2'];
+      if (from !== undefined) args.push('--from', String(from));
+      if (shard !== undefined) args.push('--shard', String(shard));
+      if (expectHead !== undefined) {
+        args.push('--expect-head', `${expectHead.shard}:${expectHead.seq}:${expectHead.hash}`);
+      }
+      const run = await verify(args);
+      expect(run.code).toBe(verified ? 0 : 1);
+      const lines = run.stdout.trimEnd().split('\n');
+      const limits = lines.filter((line) => /^(?:not checked|the end is not anchored): /.test(line));
+      const doubtful = lines.filter((line) => line.startsWith('re-attested: '));
+      const printed = lines.filter((line) => !limits.includes(line) && !doubtful.includes(line));
+      expect(doubtful).toHaveLength(reattested.length);
+      const report = JSON.parse((await verify([...args, '--json'])).stdout) as { reattested: object[] };
+      expect(report.reattested).toEqual(reattested);
+      if (verified) {
+        for (const line of printed) expect(line).toMatch(/^Audit chain verified\. Head hash: [0-9a-f]{64}/);
+        return;
+      }
+      // One line per fault: what is wrong, which event, where, and in words.
+      const named = printed.map((line) => {
+        const [, code, , position] =
+          /^(\w+): event ([0-9a-f-]{36}|missing|unknown), position (\S+): ./.exec(line) ?? [];
+        return `${code} ${position === 'unknown' ? 'null:null' : position}`;
+      });
+      expect(named.sort()).toEqual(brief(faults).sort());
+    },
+  );
 });
 
 describe('audit-verify.js', () => {
   const signer = new TestSigner('k1');
   const chain = new EvidenceChain(signer);
+  const two = new EvidenceChain(signer, chain.origin, 0, { shards: 2 });
+  const other = two.beside(1);
   let signers: string;
+  let signersOfTwo: string;
 
   beforeAll(() => {
-    chain.addSigner();
-    chain.appendMany(3_000);
+    chain.found().appendMany(3_000);
+    two.found().appendMany(5);
+    other.append({ stream: 'thing/other' });
     signers = join(dir, 'trust.json');
-    writeFileSync(signers, signersJson([signer.entry], chain.origin));
+    writeFileSync(signers, signersJson([signer.entry], chain.origin, { shards: 1, approverPool: null }));
+    signersOfTwo = join(dir, 'trust-of-two.json');
+    writeFileSync(signersOfTwo, signersJson([signer.entry], chain.origin, { shards: 2, approverPool: null }));
   });
+  const headOf = ({ events }: EvidenceChain) => {
+    const { shard, seq, hash } = events.at(-1) ?? { shard: 0, seq: 0, hash: '' };
+    return ['--expect-head', `${shard}:${seq}:${hash}`];
+  };
 
   it('says exactly what the contract says, on the oldest Node at hand', async () => {
     const node = await oldestNode();
-    const run = await verify(['--signers', signers, '--export', '-'], { node, input: chain.ndjson() });
+    const args = ['--signers', signers, '--export', '-', ...headOf(chain)];
+    const run = await verify(args, { node, input: chain.ndjson() });
     expect(run).toMatchObject({
       code: 0,
       stdout: `Audit chain verified. Head hash: ${chain.events.at(-1)?.hash}\n`,
+    });
+  });
+
+  it('says where the end is not anchored', async () => {
+    const limits = async (...more: string[]): Promise<string | undefined> => {
+      const args = ['--signers', signersOfTwo, '--export', '-', ...more];
+      const run = await verify(args, { input: two.ndjson() + other.ndjson() });
+      expect(run.code).toBe(0);
+      return /^the end is not anchored: .* vouches for (.*)$/m.exec(run.stdout)?.[1];
+    };
+    expect(await limits()).toBe('0:1 to 0:7, 1:1');
+    expect(await limits('--expect-head', `0:5:${two.events[4]?.hash}`)).toBe('0:6 to 0:7, 1:1');
+    expect(await limits(...headOf(two), ...headOf(other))).toBeUndefined();
+    // A position without a hash says how far the chain went, not what is in it.
+    expect(await limits('--expect-head', '0:7', ...headOf(other))).toBe('0:1 to 0:7');
+    expect(await limits('--expect-head', two.events[6]?.hash ?? '', ...headOf(other))).toBeUndefined();
+    const empty = await verify(['--signers', signersOfTwo, '--export', '-', ...headOf(two)], {
+      input: two.ndjson(),
+    });
+    expect(empty.stdout).toContain('vouches for shard 1, of which there is nothing\n');
+  });
+
+  describe('with the members of the deployment guide alone', () => {
+    const guide = (): string => {
+      const path = join(dir, 'guide.json');
+      writeFileSync(path, signersJson([signer.entry]));
+      return path;
+    };
+    const input = (): string => two.ndjson() + other.ndjson();
+
+    it('says what the trust root does not, and takes options for it', async () => {
+      const args = ['--signers', guide(), '--export', '-', '--origin', two.origin];
+      const bare = await verify(args, { input: input() });
+      expect(bare.code).toBe(0);
+      expect(bare.stdout.match(/^not checked: .*$/gm)).toEqual([
+        expect.stringContaining('2 shards, as event 0:1 says'),
+        expect.stringContaining('no approver pool, as event 0:1 says'),
+      ]);
+      const known = await verify([...args, '--shards', '2', '--first-pool', 'none'], { input: input() });
+      expect(known.code).toBe(0);
+      expect(known.stdout).not.toContain('not checked');
+      const wrong = await verify([...args, '--shards', '3'], { input: input() });
+      expect(wrong.code).toBe(1);
+      expect(wrong.stdout).toMatch(/^founding: event \S+, position 0:1: .*2 shards, the trust root says 3/);
+      const pool = await verify([...args, '--first-pool', 'a'.repeat(64)], { input: input() });
+      expect(pool.stdout).toMatch(/^founding: /);
+    });
+
+    it('does not verify a part in which nothing says where a key signs', async () => {
+      const part = two.bytes.slice(3).map((bytes) => `${Buffer.from(bytes).toString()}\n`);
+      const args = ['--signers', guide(), '--export', '-', '--origin', two.origin, '--from', '4'];
+      const run = await verify(args, { input: part.join('') });
+      expect(run.code).toBe(1);
+      expect(run.stdout).toMatch(/^founding: .*how many shards there are is not known/m);
+      expect(run.stdout).toMatch(/^key_not_valid: .*0:4: where k1 signs is not known/m);
+    });
+
+    it('says what a part leaves out', async () => {
+      const args = ['--signers', signersOfTwo, '--export', '-', '--from', '3', '--shard', '0'];
+      const run = await verify(args, { input: input() });
+      expect(run.code).toBe(0);
+      expect(run.stdout).toMatch(/^not checked: the positions before 3/m);
+      expect(run.stdout).toMatch(/^not checked: other shards than 0/m);
     });
   });
 
@@ -157,26 +244,29 @@ describe('audit-verify.js', () => {
   });
 
   it('names each shard head when there are several, and reads one shard when told', async () => {
-    const other = new EvidenceChain(signer, chain.origin, 1);
-    other.append({ stream: 'thing/other' });
     const path = join(dir, 'shards.ndjson');
-    writeFileSync(path, chain.ndjson() + other.ndjson());
-    const both = await verify(['--signers', signers, '--export', path]);
+    writeFileSync(path, two.ndjson() + other.ndjson());
+    const args = ['--signers', signersOfTwo, '--export', path, ...headOf(two), ...headOf(other)];
+    const both = await verify(args);
     expect(both.stdout).toBe(
-      [chain, other]
+      [two, other]
         .map(({ events, shard }) => {
           const head = events.at(-1);
           return `Audit chain verified. Head hash: ${head?.hash} (shard ${shard}, position ${shard}:${head?.seq})\n`;
         })
         .join(''),
     );
-    const one = await verify(['--signers', signers, '--export', path, '--shard', '1']);
-    expect(one.stdout).toBe(`Audit chain verified. Head hash: ${other.events[0]?.hash}\n`);
+    const one = await verify([...args, '--shard', '1']);
+    expect(one.stdout).toBe(
+      `not checked: other shards than 1 (--shard)\nAudit chain verified. Head hash: ${other.events[0]?.hash}\n`,
+    );
   });
 
   it('checks the chain alone without keys', async () => {
     const args = ['--export', '-', '--chain-only', '--origin', chain.origin];
-    expect((await verify(args, { input: chain.ndjson() })).code).toBe(0);
+    const sound = await verify(args, { input: chain.ndjson() });
+    expect(sound.code).toBe(0);
+    expect(sound.stdout).toMatch(/^not checked: signatures and keys \(--chain-only\)\n/);
     const swapped = new EvidenceChain(new TestSigner('k1'), chain.origin);
     swapped.append({ prevHash: 'f'.repeat(64) });
     const run = await verify(args, { input: swapped.ndjson() });
@@ -193,6 +283,16 @@ describe('audit-verify.js', () => {
       'an origin that contradicts the signers',
       () => ['--signers', signers, '--export', '-', '--origin', 'x'],
       /contradicts/,
+    ],
+    [
+      'a number of shards that contradicts the signers',
+      () => ['--signers', signers, '--export', '-', '--shards', '2'],
+      /--shards 2 contradicts .*, which says 1/,
+    ],
+    [
+      'a first pool that is none',
+      () => ['--signers', signers, '--export', '-', '--first-pool', 'x'],
+      /--first-pool x is neither/,
     ],
     [
       'a database that does not answer',
@@ -239,9 +339,8 @@ describe('audit-verify.js', () => {
 
     beforeEach(() => {
       if (small.events.length === 0) {
-        small.addSigner();
         // Two days, so two folders.
-        small.appendMany(20);
+        small.found().appendMany(19);
         small.append({ ts: '2026-02-01T00:00:00.000Z' });
         small.append({ ts: '2026-02-01T00:00:00.001Z' });
       }
@@ -262,7 +361,7 @@ describe('audit-verify.js', () => {
       writeFileSync(join(archive, 'audit', 'README'), 'not an event');
       mkdirSync(join(archive, 'checkpoints'));
       writeFileSync(join(archive, 'checkpoints', 'x.json'), '{}');
-      const run = await verify(['--signers', signers, '--dir', archive]);
+      const run = await verify(['--signers', signers, '--dir', archive, ...headOf(small)]);
       expect(run).toMatchObject({
         code: 0,
         stdout: `Audit chain verified. Head hash: ${small.events.at(-1)?.hash}\n`,

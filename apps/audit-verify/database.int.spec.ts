@@ -16,7 +16,8 @@ const FAR = Number.MAX_SAFE_INTEGER;
 describe('audit-verify.js --database-url', () => {
   const postgres = withPostgres();
   const signer = new TestSigner('k1');
-  const chains = [0, 1].map((shard) => new EvidenceChain(signer, 'kernel.example.com/test', shard));
+  const first = new EvidenceChain(signer, 'kernel.example.com/test', 0, { shards: 2 });
+  const chains = [first, first.beside(1)];
   let dir: string;
   let signers: string;
   let template: TestDatabase;
@@ -25,9 +26,8 @@ describe('audit-verify.js --database-url', () => {
   beforeAll(async () => {
     dir = mkdtempSync(join(tmpdir(), 'audit-verify-database-'));
     signers = join(dir, 'signers.json');
-    writeFileSync(signers, signersJson([signer.entry], 'kernel.example.com/test'));
-    chains[0]?.addSigner();
-    chains[0]?.appendMany(2_500);
+    writeFileSync(signers, signersJson([signer.entry], first.origin, { shards: 2, approverPool: null }));
+    first.found().appendMany(2_499);
     for (let i = 0; i < 3; i++) chains[1]?.append({ stream: 'thing/other', payload: { text: 'Zoë 😀' } });
     template = await postgres().createDatabase();
     await migrate(template.ownerUrl, {
@@ -54,6 +54,12 @@ describe('audit-verify.js --database-url', () => {
   afterEach(() => database.drop());
   afterAll(() => rmSync(dir, { recursive: true }));
 
+  const heads = (): string[] =>
+    chains.flatMap(({ events }) => {
+      const { shard, seq, hash } = events.at(-1) ?? { shard: 0, seq: 0, hash: '' };
+      return ['--expect-head', `${shard}:${seq}:${hash}`];
+    });
+
   function run(...more: string[]): { status: number | null; stdout: string; stderr: string } {
     const args = ['--signers', signers, '--database-url', database.superuserUrl, '--jobs', '2', ...more];
     return spawnSync(process.execPath, [VERIFIER, ...args], { encoding: 'utf8' });
@@ -65,16 +71,19 @@ describe('audit-verify.js --database-url', () => {
   }
 
   it('verifies every shard, or the one that is asked for', () => {
-    const [first, second] = chains.map(({ events }) => events.at(-1));
-    expect(run()).toMatchObject({
-      status: 0,
-      stdout:
-        `Audit chain verified. Head hash: ${first?.hash} (shard 0, position 0:2501)\n` +
-        `Audit chain verified. Head hash: ${second?.hash} (shard 1, position 1:3)\n`,
-    });
-    expect(run('--shard', '1').stdout).toBe(`Audit chain verified. Head hash: ${second?.hash}\n`);
-    expect(run('--from', '2000', '--shard', '0').stdout).toBe(
-      `Audit chain verified. Head hash: ${first?.hash}\n`,
+    const [last, second] = chains.map(({ events }) => events.at(-1));
+    const verdict =
+      `Audit chain verified. Head hash: ${last?.hash} (shard 0, position 0:2501)\n` +
+      `Audit chain verified. Head hash: ${second?.hash} (shard 1, position 1:3)\n`;
+    expect(run(...heads())).toMatchObject({ status: 0, stdout: verdict });
+    // The store's own account of its heads is no anchor: who cuts the chain also cuts that.
+    expect(run().stdout).toBe(
+      'the end is not anchored: no expected head, day manifest or checkpoint vouches for 0:1 to 0:2501, 1:1 to 1:3\n' +
+        verdict,
+    );
+    expect(run('--shard', '1').stdout).toContain(`\nAudit chain verified. Head hash: ${second?.hash}\n`);
+    expect(run('--from', '2000', '--shard', '0').stdout).toContain(
+      `\nAudit chain verified. Head hash: ${last?.hash}\n`,
     );
   });
 
@@ -111,6 +120,13 @@ describe('audit-verify.js --database-url', () => {
     expect(faults()).toEqual([]);
     const head = chains[0]?.events.at(-1);
     expect(faults('--expect-head', `0:${head?.seq}:${head?.hash}`)).toEqual(['truncation 0:2501']);
+  });
+
+  it('finds a registry event that its column hides, so that keys would be judged without it', async () => {
+    await asIntruder(database, (client) =>
+      client.query("UPDATE kernel.events SET type = 'thing.happened' WHERE shard = 0 AND seq = 2"),
+    );
+    expect(faults()).toContain('format 0:2');
   });
 
   it('reads on when a row is no UTF-8', async () => {

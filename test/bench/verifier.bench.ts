@@ -57,9 +57,9 @@ export async function run(): Promise<BenchResult> {
 async function writeChain(file: string, signers: string): Promise<void> {
   const signer = new TestSigner('kernel-audit-ed25519-v1');
   const chain = new EvidenceChain(signer);
-  await writeFile(signers, signersJson([signer.entry], chain.origin));
+  await writeFile(signers, signersJson([signer.entry], chain.origin, { shards: 1, approverPool: null }));
   const out = createWriteStream(file);
-  chain.addSigner();
+  chain.found();
   for (let written = 0; written < EVENTS;) {
     while (chain.bytes.length < 1_000) {
       const id = written + chain.bytes.length;

@@ -27,6 +27,7 @@ const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 
 /** An Ed25519 key for tests, from a seed when it has to be the same every time. */
 export class TestSigner {
+  readonly seed: Uint8Array;
   readonly privateKey: KeyObject;
   readonly rawPublicKey: Buffer;
   readonly entry: SignerEntry;
@@ -36,6 +37,7 @@ export class TestSigner {
     options: { seed?: Uint8Array; purposes?: SignerPurpose[] } = {},
   ) {
     const seed = options.seed ?? randomBytes(32);
+    this.seed = seed;
     this.privateKey = createPrivateKey({
       key: Buffer.concat([PKCS8_PREFIX, seed]),
       format: 'der',
@@ -126,6 +128,29 @@ export class EvidenceChain {
     return { origin, shards, firstPool, signers: signers.map(({ entry }) => entry) };
   }
 
+  /** Copies of the chains of all shards, which go their own way from here on. */
+  fork(): EvidenceChain[] {
+    const { signer, origin, shards, firstPool } = this;
+    const first = new EvidenceChain(signer, origin, 0, { shards, firstPool });
+    for (const [shard, chain] of this.all) {
+      const copy = first.beside(shard);
+      copy.events.push(...chain.events);
+      copy.bytes.push(...chain.bytes);
+      for (const [stream, version] of chain.versions) copy.versions.set(stream, version);
+    }
+    return Array.from({ length: shards }, (_, shard) => first.beside(shard));
+  }
+
+  /** Takes back all events but the first ones. */
+  cut(length: number): this {
+    for (const { stream, streamVersion } of this.events.slice(length).reverse()) {
+      this.versions.set(stream, streamVersion - 1);
+    }
+    this.events.length = Math.min(this.events.length, length);
+    this.bytes.length = this.events.length;
+    return this;
+  }
+
   /** The head of every shard now. */
   heads(): StatedHead[] {
     return emptyHeads(this.origin, this.shards).map((empty) => {
@@ -134,15 +159,22 @@ export class EvidenceChain {
     });
   }
 
-  /** The founding: `kernel.founded`, and the first keys, of which this chain's signer signs it all. */
-  found(keys: readonly TestSigner[] = [this.signer]): this {
+  /**
+   * The founding: `kernel.founded`, and the first keys, of which this chain's signer signs it all.
+   * @param more members that its events have instead of those that follow from the chain
+   */
+  found(keys: readonly TestSigner[] = [this.signer], more: TestEvent = {}): this {
     const { origin, shards, firstPool: approverPool } = this;
     this.append({
       type: FOUNDING_TYPE,
       stream: FOUNDING_STREAM,
       payload: foundingPayload({ origin, shards, approverPool }),
+      ...more,
     });
-    for (const key of keys) this.addSigner(key);
+    for (const { kid, entry } of keys) {
+      const payload = { heads: headsPayload(this.heads()), signer: { ...entry } };
+      this.append({ type: 'signer.added', stream: `signer/${kid}`, payload, ...more });
+    }
     return this;
   }
 

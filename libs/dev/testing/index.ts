@@ -1,4 +1,6 @@
 /** The test harness: real servers with random ports, whole stacks, certificates, fakes of what cannot run here. */
+export { fakesOfAuditKeyThief, RobbedKernel, type Fake, type NamedTrust } from './audit-key-thief';
+export { verifyEvidence, type EvidenceOptions } from './verify-evidence';
 export { describeWith } from './describe-with';
 export { EvidenceChain, TestSigner } from './evidence-chain';
 export { FakeAwsKms } from './fake-aws-kms';

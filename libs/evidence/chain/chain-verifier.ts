@@ -276,7 +276,7 @@ export class ChainVerifier {
     if (this.events === 0) return [];
     const fault = (code: ChainFault['code'], seq: number | null, message: string): ChainFault => ({
       code,
-      shard: GOVERNANCE_SHARD,
+      shard: seq === null ? null : GOVERNANCE_SHARD,
       seq,
       id: null,
       message,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { EvidenceChain, TestSigner } from '#dev/testing';
+import { EvidenceChain, TestSigner, verifyEvidence } from '#dev/testing';
 import { browserBuild } from '../browser-build.fixture';
 import * as door from '../index';
 import {
@@ -10,7 +10,6 @@ import {
   parseEvent,
   parseSignersFile,
   trustRootOf,
-  type AuditEvent,
   type ChainFault,
   type TrustRoot,
 } from '../index';
@@ -37,54 +36,15 @@ const vectors = JSON.parse(readFileSync(join(FOLDER, 'chains.json'), 'utf8')) as
   cases: ChainCase[];
 };
 
-/** Reads the registry first, then the chain, as docs/spec/verification.md demands. */
+/** One expected head, as the vectors have it. */
 function verify(
   lines: readonly string[],
   trust: TrustRoot,
-  { from = 1, shard, expectHead }: Pick<ChainCase, 'from' | 'shard' | 'expectHead'> = {},
-  { ChainVerifier, checkedKeyOfPem, EventInspector, KeyRing }: typeof door = door,
+  { expectHead, ...options }: { from?: number; shard?: number; expectHead?: ExpectedHead } = {},
+  evidence: typeof door = door,
 ): ChainFault[] {
-  const faults: ChainFault[] = [];
-  const partial = from > 1 || shard !== undefined;
-  const ring = new KeyRing(trust, { partial });
-  const inspector = new EventInspector(
-    trust.origin,
-    (kid) => {
-      const root = ring.root(kid);
-      return root === undefined ? undefined : checkedKeyOfPem(root.public_key_pem);
-    },
-    true,
-  );
-  const sound: AuditEvent[] = [];
-  for (const line of lines) {
-    const { event, faults: its } = inspector.inspect(line);
-    if (event !== null && its.length === 0) sound.push(event);
-  }
-  for (const event of sound.sort((a, b) => a.seq - b.seq)) {
-    try {
-      ring.apply(event);
-    } catch (error) {
-      const { shard: of, seq, id } = event;
-      const founding = (error as { code?: string }).code === 'invalid_founding';
-      const code = founding ? 'founding' : 'format';
-      faults.push({ code, shard: of, seq, id, message: String(error) });
-    }
-  }
-  const verifier = new ChainVerifier({
-    ...trust,
-    from,
-    shard: shard ?? null,
-    registry: ring.registry,
-    partial,
-    lateArrivals: true,
-    expectedHeads: expectHead === undefined ? [] : [expectHead],
-  });
-  for (const line of lines) faults.push(...verifier.accept(line));
-  faults.push(...verifier.finish());
-  if (verifier.count === 0 && faults.length === 0) {
-    faults.push({ code: 'truncation', shard: null, seq: null, id: null, message: 'no event' });
-  }
-  return faults;
+  const expectHeads = expectHead === undefined ? [] : [expectHead];
+  return verifyEvidence(lines, trust, { ...options, expectHeads }, evidence);
 }
 
 const brief = (faults: readonly Pick<ChainFault, 'code' | 'shard' | 'seq'>[]): string[] =>

@@ -225,7 +225,9 @@ function added(
   pointer: string,
 ): KeyRegistryState {
   const entry = readSigner(value, pointer);
-  if (entry.status !== 'active') throw refuse(`${pointer}/status`, 'a key that has ended cannot come in');
+  if (entry.status !== 'active' || entry.retiredAt !== null || entry.compromisedAt !== null) {
+    throw refuse(`${pointer}/status`, 'a key that has ended cannot come in');
+  }
   const known = state.keys.get(entry.signer_kid);
   if (known !== undefined) {
     const same = known.ended === null && samePublicKey(known.entry.public_key_pem, entry.public_key_pem);

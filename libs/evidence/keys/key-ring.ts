@@ -131,7 +131,6 @@ export class KeyRing {
     // The founding events vouch for each other: whether their keys are right is asked when all are read.
     if (isFoundingPosition(this.state, event)) return;
     const { signerKid: kid, shard, seq } = event;
-    // Where a key ended that the trust root says has ended, a later registry event may still tell.
     if (!this.judgeBy({ kid, shard, seq }, false).valid) this.state = before;
   }
 
@@ -157,8 +156,11 @@ export class KeyRing {
     return this.judgeBy(use, true);
   }
 
-  /** @param ends whether an end that only the trust root knows, and not its place, counts */
-  private judgeBy(use: KeyUse, ends: boolean): KeyVerdict {
+  /**
+   * @param whole whether the registry is known as far as it goes. While it is folded, later events may still say where a
+   * key ended that the trust root says has ended, and who stands by what is in doubt.
+   */
+  private judgeBy(use: KeyUse, whole: boolean): KeyVerdict {
     const { kid, shard } = use;
     if (!this.hasShard(shard)) {
       return refuse('unknown_shard', `there is no shard ${shard}: the kernel has ${this.shards}`, true);
@@ -169,7 +171,7 @@ export class KeyRing {
       return refuse('key_not_valid', `${kid} is not an audit key (signers.json, purposes)`, true);
     }
     const known = this.state.keys.get(kid);
-    if (known === undefined) return this.judgeUnregistered(root, use);
+    if (known === undefined) return this.judgeUnregistered(root, use, whole);
     if (!samePublicKey(known.entry.public_key_pem, root.public_key_pem)) {
       return refuse(
         'key_not_valid',
@@ -186,9 +188,9 @@ export class KeyRing {
       const message = `${kid} ${outside}: it was added at ${show(known.added)}${end}`;
       return refuse('key_not_valid', message, true);
     }
-    const byRoot = ends || root.span !== undefined ? this.judgeByRoot(root, known, use) : null;
+    const byRoot = this.judgeByRoot(root, known, use, whole);
     if (byRoot !== null) return byRoot;
-    return known.doubt === null ? VALID : this.judgeDoubtful(known.doubt, use);
+    return known.doubt === null || !whole ? VALID : this.judgeDoubtful(known.doubt, use);
   }
 
   private spanOf(key: RegisteredKey): KeySpan {
@@ -198,7 +200,7 @@ export class KeyRing {
   }
 
   /** A key that the evidence, as far as it is read, does not register. */
-  private judgeUnregistered(root: TrustedSigner, use: KeyUse): KeyVerdict {
+  private judgeUnregistered(root: TrustedSigner, use: KeyUse, whole: boolean): KeyVerdict {
     const { signer_kid: kid, span } = root;
     if (this.state.founding !== null || !this.partial) {
       return refuse('key_not_valid', `${kid} is used before it was added to the registry`, false);
@@ -210,25 +212,32 @@ export class KeyRing {
         false,
       );
     }
-    return this.judgeBySpan(root, span, use);
+    return this.judgeBySpan(root, whole ? span : { ...span, since: null }, use);
   }
 
-  /** What the trust root knows of the end of a key beyond what the chain says; null when that allows the use. */
-  private judgeByRoot(root: TrustedSigner, known: RegisteredKey, use: KeyUse): KeyVerdict | null {
+  /**
+   * What the trust root says of a key that the chain has too; null when that allows the use. The stricter of the two
+   * counts: who has the key writes registry events as well.
+   */
+  private judgeByRoot(
+    root: TrustedSigner,
+    known: RegisteredKey,
+    use: KeyUse,
+    whole: boolean,
+  ): KeyVerdict | null {
     const { signer_kid: kid, status, span } = root;
-    const recorded =
-      STATUSES.indexOf(status) <= STATUSES.indexOf(known.entry.status) &&
-      ((span?.since ?? null) === null || known.doubt !== null);
-    if (recorded) return null;
-    if (span === undefined) {
-      return refuse(
-        'key_not_valid',
-        `${kid} is ${status} (signers.json), and neither a span there nor the evidence says where it ended`,
-        false,
-      );
+    if (span !== undefined) {
+      // What is in doubt, and what of that is confirmed, the chain says best.
+      const given = known.doubt === null && whole ? span : { ...span, since: null };
+      const verdict = this.judgeBySpan(root, given, use);
+      return verdict.valid && verdict.logged === undefined ? null : verdict;
     }
-    const verdict = this.judgeBySpan(root, span, use);
-    return verdict.valid ? null : verdict;
+    if (!whole || status === 'active' || isEndWitnessed(known, status)) return null;
+    return refuse(
+      'key_not_valid',
+      `${kid} is ${status} (signers.json), and neither a span there nor another key in the evidence says where it ended`,
+      false,
+    );
   }
 
   private judgeBySpan({ signer_kid: kid, status }: TrustedSigner, span: KeySpan, use: KeyUse): KeyVerdict {
@@ -308,6 +317,14 @@ export class KeyRing {
       return wrong === null ? [] : [{ kid, seq: wrong.seq, message: `${kid}: ${wrong.message}` }];
     });
   }
+}
+
+/**
+ * Whether a key other than the ended one says where it ended. An emergency alone does not count: the counter-signature
+ * in it can be repeated, and the lost key may sign the rest.
+ */
+function isEndWitnessed({ entry, doubt }: RegisteredKey, status: TrustedSigner['status']): boolean {
+  return doubt !== null || (status === 'retired' && entry.retiredAt !== null);
 }
 
 /** From good to bad. */

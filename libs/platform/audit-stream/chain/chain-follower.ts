@@ -170,10 +170,9 @@ export class ChainFollower {
   private async checkKeys(
     candidates: readonly Candidate[],
   ): Promise<{ at: number; fault: IntegrityFault } | null> {
-    const latest = candidates.at(-1)?.event.ts;
-    if (latest === undefined) return null;
+    if (candidates.length === 0) return null;
     const { keys } = this.options;
-    await keys.prepare(latest);
+    await keys.prepare();
     if (this.misusedKey(candidates) === null) return null;
     await keys.reconsider();
     return this.misusedKey(candidates);

@@ -20,7 +20,7 @@ interface Setup extends Partial<Omit<ChainFollowerOptions, 'keys'>> {
 
 function follower(
   chain: EvidenceChain,
-  { registry = chain.bytes.slice(0, 1), now, pause = async () => undefined, ...options }: Setup = {},
+  { registry = chain.bytes.slice(0, 2), now, pause = async () => undefined, ...options }: Setup = {},
 ) {
   let readings = 0;
   const keys = new TrustedKeys({
@@ -45,9 +45,8 @@ function follower(
 }
 
 function chainOf(count: number, shard = 0): EvidenceChain {
-  const chain = new EvidenceChain(k1, ORIGIN, shard);
-  chain.addSigner();
-  return chain.appendMany(count - 1);
+  const chain = new EvidenceChain(k1, ORIGIN, shard, { shards: 2 });
+  return shard === 0 ? chain.found().appendMany(count - 2) : chain.appendMany(count);
 }
 
 describe('ChainFollower', () => {
@@ -174,8 +173,7 @@ describe('ChainFollower', () => {
     });
 
     it('the chain of another origin', async () => {
-      const chain = new EvidenceChain(k1, 'kernel.example.com/other');
-      chain.addSigner();
+      const chain = new EvidenceChain(k1, 'kernel.example.com/other').found();
       expect(await refused(chain, () => undefined)).toMatchObject({
         applied: 0,
         kind: 'link',
@@ -185,9 +183,7 @@ describe('ChainFollower', () => {
 
     it('another event in the place of one that was applied: last, before, and in the batch', async () => {
       const chain = chainOf(5);
-      const twin = new EvidenceChain(k1, ORIGIN);
-      twin.addSigner();
-      twin.appendMany(2);
+      const twin = chainOf(3);
       twin.append({ payload: { other: true } });
       const forked = twin.bytes[3] as Uint8Array;
       expect(await refused(chain, (bytes) => bytes.push(forked))).toMatchObject({
@@ -258,43 +254,45 @@ describe('ChainFollower', () => {
       expect(await follows.follow(records(chain.bytes))).toMatchObject({ fault: null, repeated: 0 });
     });
 
-    it('knows keys that another shard registered, once the store has them', async () => {
-      const registrar = chainOf(1);
+    it('knows keys that the registry has, once the store has them', async () => {
+      const registrar = chainOf(2);
       registrar.rotateSigner(k1, k2);
-      const chain = new EvidenceChain(k2, ORIGIN, 1);
-      chain.appendMany(3);
+      const chain = registrar.beside(1);
+      for (let n = 0; n < 3; n++) chain.append({ signer: k2 });
       const { follows, readings } = follower(chain, { registry: registrar.bytes });
       expect(await follows.follow(records(chain.bytes))).toMatchObject({ fault: null });
       expect(readings()).toBe(1);
     });
 
-    it('knows a key that another shard registered while this one was about to be judged', async () => {
-      const registrar = chainOf(1);
-      const known = [...registrar.bytes];
+    it('knows a key that was registered while an event by it was about to be judged', async () => {
+      const registrar = chainOf(2);
+      const registry = [...registrar.bytes];
       registrar.rotateSigner(k1, k2);
-      const chain = new EvidenceChain(k2, ORIGIN, 1);
-      chain.appendMany(3);
-      const registry = [...known];
+      const chain = registrar.beside(1);
+      for (let n = 0; n < 3; n++) chain.append({ signer: k2 });
       const { follows, readings } = follower(chain, {
         registry,
-        now: () => Date.parse('2026-02-01T00:00:00.000Z'),
+        now: () => 0,
         // Events committed between the first reading and the second.
-        pause: async () => registry.push(...registrar.bytes.slice(1)),
+        pause: async () => registry.push(...registrar.bytes.slice(2)),
       });
       expect(await follows.follow(records(chain.bytes))).toMatchObject({ fault: null });
       expect(readings()).toBe(2);
     });
 
-    it('reads the registry again for young events, and for keys that are not valid, a second apart', async () => {
-      const chain = chainOf(1);
-      let now = Date.parse(chain.events[0]?.ts ?? '');
+    it('reads the registry again after a second, and for keys that are not valid, a second apart', async () => {
+      let now = 0;
       const pauses: number[] = [];
-      const { keys, readings } = follower(chain, { now: () => now, pause: async (ms) => pauses.push(ms) });
-      const later = (ms: number) => new Date(now + ms).toISOString();
-      await keys.prepare(later(0));
-      await keys.prepare(later(30_000));
+      const { keys, readings } = follower(chainOf(2), {
+        now: () => now,
+        pause: async (ms) => pauses.push(ms),
+      });
+      await keys.prepare();
+      now += 999;
+      await keys.prepare();
       expect(readings()).toBe(1);
-      await keys.prepare(later(30_001));
+      now += 1;
+      await keys.prepare();
       expect(readings()).toBe(2);
       now += 400;
       await keys.reconsider();
@@ -305,22 +303,20 @@ describe('ChainFollower', () => {
       expect(pauses).toEqual([600]);
     });
 
-    it('refuses what a key signed after it ended in another shard, beyond what clocks may differ', async () => {
-      const registrar = chainOf(1);
+    it('refuses what a key signed after the position at which it ended, whatever time it says', async () => {
+      const registrar = chainOf(2);
+      const chain = registrar.beside(1).appendMany(3);
       registrar.rotateSigner(k1, k2);
+      chain.append();
       registrar.retireSigner(k1, k2);
-      const chain = new EvidenceChain(k1, ORIGIN, 1);
-      chain.appendMany(3);
-      const at = (ms: number) => new Date(Date.parse(registrar.events[2]?.ts ?? '') + ms).toISOString();
-      chain.append({ ts: at(60_000) });
-      chain.append({ ts: at(60_001) });
+      chain.append({ ts: chain.events.at(-1)?.ts ?? '' });
       const { follows } = follower(chain, { registry: registrar.bytes });
       const { events, fault } = await follows.follow(records(chain.bytes));
       expect(events).toHaveLength(4);
       expect(fault).toMatchObject({
         kind: 'key',
         seq: 5,
-        message: expect.stringContaining('after it was retired'),
+        message: expect.stringContaining('signs nothing after 1:4'),
       });
     });
   });

@@ -98,7 +98,7 @@ describe('ShardRunner', () => {
   });
 
   function run(shards = 1, batchEvents = 4): void {
-    const registry = chains.flatMap((chain) => chain.bytes.slice(0, 1));
+    const registry = chains[0]?.bytes.slice(0, 2) ?? [];
     runner = new ShardRunner({
       origin: ORIGIN,
       consumer,
@@ -122,8 +122,8 @@ describe('ShardRunner', () => {
 
   let chains: EvidenceChain[];
   function topic(events: number, shard = 0): EvidenceChain {
-    const chain = new EvidenceChain(k1, ORIGIN, shard);
-    if (shard === 0) chain.addSigner();
+    const chain = new EvidenceChain(k1, ORIGIN, shard, { shards: 2 });
+    if (shard === 0) chain.found();
     chain.appendMany(events - chain.events.length);
     consumer.topics.set(shard, [...chain.bytes]);
     chains = [...(shard === 0 ? [] : chains), chain];

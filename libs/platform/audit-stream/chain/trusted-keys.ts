@@ -6,22 +6,22 @@ export interface TrustedKeysOptions {
   readonly origin: string;
   /** The trust root, a signers.json; null: the first audit key that registers itself is trusted. */
   readonly roots: readonly SignerEntry[] | null;
-  /** All committed registry events of every shard: unchecked bytes. */
+  /** All committed registry events: unchecked bytes. */
   readonly registryEvents: () => Promise<readonly Uint8Array[]>;
+  /** Milliseconds of a clock of this process that never goes back; only differences count. */
   readonly now?: () => number;
   readonly pause?: (ms: number) => Promise<unknown>;
 }
 
 /**
- * An event that is this much younger than the last reading of the registry may come after the end of its key in another
- * shard without our knowledge, so the registry is read again. Half of what is tolerated between shards anyway
- * (CROSS_SHARD_TOLERANCE_MS): the other half is for the clocks.
+ * Age at which what is known of the registry is read again before events are judged: a key may have ended meanwhile, at a
+ * position before theirs. Measured by this process alone, since an event's own `ts` is whatever its signer wrote.
  */
-const STALE_MS = 30_000;
+const STALE_MS = 1_000;
 /** A stream that is full of unknown keys must not cause as many queries. */
 const RECONSIDER_PAUSE_MS = 1_000;
 
-/** Keys and where each may sign, for the followers of all shards: the registry's events may be in any of them. */
+/** Keys and where each may sign, for the followers of all shards: the registry's events are in shard 0. */
 export class TrustedKeys {
   private readonly trust: KeyTrust;
   private readonly now: () => number;
@@ -31,7 +31,7 @@ export class TrustedKeys {
 
   constructor(private readonly options: TrustedKeysOptions) {
     this.trust = new KeyTrust(options.origin, options.roots);
-    this.now = options.now ?? Date.now;
+    this.now = options.now ?? (() => performance.now());
     this.pause = options.pause ?? delay;
   }
 
@@ -40,9 +40,9 @@ export class TrustedKeys {
     this.trust.learn([bytes]);
   }
 
-  /** Call before judging events: ensures that no key has ended meanwhile without our knowledge. */
-  async prepare(latestTs: string): Promise<void> {
-    if (Date.parse(latestTs) > this.readAt + STALE_MS) await this.refresh();
+  /** Call before judging events: ensures that no key has ended for longer than a second without our knowledge. */
+  async prepare(): Promise<void> {
+    if (this.now() - this.readAt >= STALE_MS) await this.refresh();
   }
 
   /**
