@@ -78,15 +78,9 @@ describe('the auditor', () => {
     archive = await FolderArchive.open({ dir });
     chain = new EvidenceChain(audit, ORIGIN);
     const at = (day: string | undefined, n: number) => `${day}T10:00:00.${String(n).padStart(3, '0')}Z`;
-    for (const [n, signer] of [audit, checkpoint].entries()) {
-      chain.append({
-        type: 'signer.added',
-        stream: `signer/${signer.kid}`,
-        payload: { signer: { ...signer.entry } },
-        ts: at(DAYS[0], n),
-      });
-    }
-    for (const day of DAYS) for (let n = 10; n < 30; n++) chain.append({ ts: at(day, n) });
+    chain.found([audit, checkpoint], { ts: at(DAYS[0], 0) });
+    for (const day of DAYS)
+      for (let n = 10; n < (day === DAYS[0] ? 29 : 30); n++) chain.append({ ts: at(day, n) });
     const events = chain.events.map((event, n) => ({ event, bytes: chain.bytes[n] ?? new Uint8Array() }));
     for (const { event, bytes } of events) await archive.put(archivedEvent(event, bytes));
     const store = await StoreRestore.open({

@@ -69,8 +69,8 @@ describe('the indexer', () => {
     dataSource = await openEventStoreDataSource({ url: database.workerUrl, poolSize: 4 });
     consumer = new ScriptedConsumer();
     index = new AuditIndex({ dataSource, shards: SHARDS });
-    chains = Array.from({ length: SHARDS }, (_, shard) => new EvidenceChain(key, ORIGIN, shard));
-    chains[0]?.addSigner();
+    const first = new EvidenceChain(key, ORIGIN, 0, { shards: SHARDS }).found();
+    chains = Array.from({ length: SHARDS }, (_, shard) => first.beside(shard));
     for (const chain of chains) grow(chain, 120 - chain.events.length);
     publish();
   });

@@ -15,7 +15,7 @@ export interface AuditOptions {
   /** Data source whose statements have no time limit. */
   readonly dataSource: DataSource;
   readonly archive: Archive;
-  /** The trust root; null: the first audit key that registers itself is trusted. */
+  /** The trust root; null: the keys of the founding are trusted. */
   readonly roots: readonly TrustedSigner[] | null;
   readonly now?: () => Date;
   readonly signal?: AbortSignal;

@@ -15,7 +15,7 @@ export type ChainFaultCode =
   | 'time'
   | 'manifest';
 
-/** One thing that is wrong with a chain (docs/spec/verification.md, section 4). */
+/** One thing that is wrong with a chain (docs/spec/verification.md, section 5). */
 export interface ChainFault {
   code: ChainFaultCode;
   /** Null when the bytes at fault do not tell. */

@@ -8,7 +8,7 @@ import { checkedKeyOfPem } from './public-key';
 import { readSigner } from './signers';
 
 /**
- * Statement that a key signs when it replaces another (docs/spec/signers.md, section 4): the party that registers it
+ * Statement that a key signs when it replaces another (docs/spec/signers.md, section 5): the party that registers it
  * holds it, for this kernel and as the replacement of that key.
  */
 export interface SignerPossession {

@@ -4,7 +4,7 @@ import { type GovernancePolicy } from './domain/governance.policy';
 /** Makes a signing key prove that it is held here; bound to the signing proxy by the app. */
 export abstract class KeyPossession {
   /**
-   * The counter-signature with which `to` replaces another key (docs/spec/signers.md, section 4).
+   * The counter-signature with which `to` replaces another key (docs/spec/signers.md, section 5).
    * @param replaces the kid of the other key
    * @throws SignerError when the signing backend does not hold the key, or cannot sign now
    */

@@ -50,7 +50,7 @@ export class BackendKeys {
   }
 
   /**
-   * The counter-signature with which `to` replaces another key (docs/spec/signers.md, section 4).
+   * The counter-signature with which `to` replaces another key (docs/spec/signers.md, section 5).
    * @param replaces the kid of the other key
    * @throws SignerError when the backend does not hold the key, or cannot sign now
    */

@@ -6,7 +6,7 @@ import { type ReplayedHead, type ReplayTarget } from './replay-target';
 export interface ReplayOptions {
   readonly source: EventSource;
   readonly target: ReplayTarget;
-  /** The trust root; null: the first audit key that registers itself is trusted. */
+  /** The trust root; null: the keys of the founding are trusted. */
   readonly roots: readonly SignerEntry[] | null;
   readonly onProgress?: (progress: ReplayProgress) => void;
   readonly signal: AbortSignal;

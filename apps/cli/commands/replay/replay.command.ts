@@ -127,7 +127,7 @@ async function runReplay(options: ReplayCommandOptions): Promise<void> {
     const { origin, shards } = await chainOf(dataSource, config, options);
     const trustRootFile = options.signers ?? config.trustRootFile;
     const roots = readTrustRoot({ trustRootFile, isProduction: config.isProduction }, origin);
-    if (roots === null) say('no trust root (--signers): trusts the first audit key that registers itself');
+    if (roots === null) say('no trust root (--signers): trusts the keys of the founding');
     const place: Place = { variables, options, dataSource, databaseUrl, origin, shards };
     const source = await openSource(place);
     opened.push(source);

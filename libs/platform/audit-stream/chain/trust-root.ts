@@ -7,7 +7,7 @@ export const trustSettings = {
   KERNEL_TRUST_ROOT_FILE: {
     schema: readableFile().optional(),
     description:
-      'A signers.json with the audit keys to trust; keys that these add to the chain later are trusted too. Without it the first audit key that registers itself is trusted, which production refuses.',
+      'A signers.json with the audit keys to trust; keys that these add to the chain later are trusted too. Without it the keys with which the kernel was founded are trusted, which production refuses.',
     inProduction: 'required',
   },
 } as const satisfies Record<string, MemberDefinition>;
@@ -15,7 +15,7 @@ export const trustSettings = {
 export type TrustSettings = Config<typeof trustSettings>;
 
 /**
- * Returns the keys of the trust root; null in development without one: the first that registers itself is trusted.
+ * Returns the keys of the trust root; null in development without one: those of the founding are trusted.
  * @throws ConfigError when it is missing in production, is not a signers.json, has no audit key or is another kernel's
  */
 export function readTrustRoot(settings: TrustSettings, origin: string): SignerEntry[] | null {

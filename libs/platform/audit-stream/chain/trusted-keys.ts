@@ -4,7 +4,7 @@ import { KeyTrust, type KeyUse, type KeyVerdict, type SignerEntry } from '#evide
 
 export interface TrustedKeysOptions {
   readonly origin: string;
-  /** The trust root, a signers.json; null: the first audit key that registers itself is trusted. */
+  /** The trust root, a signers.json; null: the keys of the founding are trusted. */
   readonly roots: readonly SignerEntry[] | null;
   /** All committed registry events: unchecked bytes. */
   readonly registryEvents: () => Promise<readonly Uint8Array[]>;

@@ -43,7 +43,7 @@ export interface FollowedStream {
   /** Initialised, as the workers' role. */
   readonly dataSource: DataSource;
   readonly consumer: AuditStreamConsumer;
-  /** The trust root; null: the first audit key that registers itself is trusted. */
+  /** The trust root; null: the keys of the founding are trusted. */
   readonly roots: readonly SignerEntry[] | null;
   readonly logger: Logger;
   readonly management: { readonly host: string; readonly port: number };

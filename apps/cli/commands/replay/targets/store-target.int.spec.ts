@@ -26,8 +26,8 @@ describe('replay to the event store', () => {
   beforeAll(async () => {
     scratch = await mkdtemp(join(tmpdir(), 'kernel-store-target-'));
     dir = join(scratch, 'archive');
-    chains = Array.from({ length: SHARDS }, (_, shard) => new EvidenceChain(key, ORIGIN, shard));
-    chains[0]?.addSigner();
+    const first = new EvidenceChain(key, ORIGIN, 0, { shards: SHARDS }).found();
+    chains = Array.from({ length: SHARDS }, (_, shard) => first.beside(shard));
     for (const chain of chains) {
       const stream = `thing/of-${chain.shard}`;
       while (chain.events.length < EVENTS) chain.append({ stream });
@@ -192,9 +192,8 @@ describe('replay to the event store', () => {
   it('adds nothing to a store that went its own way', async () => {
     const own = chains;
     const short = join(scratch, 'own-way');
-    const other = new EvidenceChain(key, ORIGIN, 0);
-    other.addSigner();
-    for (let n = 0; n < 50; n++) other.append({ stream: 'thing/other' });
+    const other = new EvidenceChain(key, ORIGIN, 0, { shards: SHARDS }).found();
+    for (let n = 0; n < 49; n++) other.append({ stream: 'thing/other' });
     chains = [other];
     await fill(short, 51);
     chains = own;
