@@ -1,5 +1,12 @@
-import { FOUNDING_STREAM, FOUNDING_TYPE, foundingPayload, headsPayload } from '#evidence';
-import { type ExpectedHead, type JsonObject, type JsonValue, type TrustRoot } from '#evidence';
+import {
+  FOUNDING_STREAM,
+  FOUNDING_TYPE,
+  foundingPayload,
+  headsPayload,
+  type ExpectedHead,
+  type JsonObject,
+  type TrustRoot,
+} from '#evidence';
 import { EvidenceChain, TestSigner, type TestEvent } from './evidence-chain';
 
 /** Evidence that a thief presents. */
@@ -49,9 +56,7 @@ export class RobbedKernel {
     const shards = Array.from({ length: this.shards }, (_, shard) => shard);
     return {
       since: shards.map((shard) => ({ shard, seq: shard === 0 ? 6 : 3 })),
-      reattested: shards.map((shard) =>
-        shard === 0 ? chain.range(6, 9) : chain.beside(shard).range(3, 4),
-      ) as JsonValue,
+      reattested: shards.map((shard) => (shard === 0 ? chain.range(6, 9) : chain.beside(shard).range(3, 4))),
     };
   }
 

@@ -1,4 +1,4 @@
-import { REGISTRY_TYPES } from '#evidence';
+import { FOUNDING_STREAM, GOVERNANCE_SHARD, REGISTRY_TYPES } from '#evidence';
 import { type SqlSource } from '../positions/stream-positions';
 
 /** A registry changes a few times a year; more events than this are an attack or a mistake. */
@@ -11,9 +11,9 @@ const MOST = 10_000;
 export async function registryEventsOf(sql: SqlSource): Promise<Uint8Array[]> {
   const rows = (await sql.query(
     `SELECT shard, seq, canonical FROM kernel.events
-     WHERE type = ANY($1) AND stream LIKE 'signer/%'
-     ORDER BY shard, seq LIMIT ${MOST + 1}`,
-    [REGISTRY_TYPES],
+     WHERE shard = $1 AND type = ANY($2) AND (stream = $3 OR stream LIKE 'signer/%')
+     ORDER BY seq LIMIT ${MOST + 1}`,
+    [GOVERNANCE_SHARD, REGISTRY_TYPES, FOUNDING_STREAM],
   )) as { shard: number; seq: string; canonical: Buffer }[];
   if (rows.length > MOST) {
     throw new RangeError(`The event store holds more than ${MOST} registry events; they are not all read.`);

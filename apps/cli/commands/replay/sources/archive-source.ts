@@ -3,6 +3,9 @@ import { IntegrityFault, type StreamRecord } from '#platform/audit-stream';
 import { archiveKey } from '#evidence';
 import { type EventSource, type ReplayHead, type SourceBatch } from '../event-source';
 
+/** How the streams of the key registry begin, in canonical bytes. */
+const REGISTRY_STREAMS = ['"stream":"signer/', '"stream":"kernel/'];
+
 /** Reads under way at once: enough to hide a bucket's latency. */
 const READ_AHEAD = 64;
 /** Events that are handed over at once. */
@@ -40,9 +43,8 @@ export class ArchiveSource implements EventSource {
     const found: Uint8Array[] = [];
     for await (const { bytes } of this.read('audit/', new AbortController().signal)) {
       // As written in canonical bytes, or in the text of a payload, which only costs a closer look.
-      if (Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes('"stream":"signer/')) {
-        found.push(bytes);
-      }
+      const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+      if (REGISTRY_STREAMS.some((start) => text.includes(start))) found.push(bytes);
     }
     return found;
   }
