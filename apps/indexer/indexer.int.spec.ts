@@ -8,6 +8,7 @@ import {
 import { migrate, openEventStoreDataSource } from '#platform/event-store';
 import { type DataSource } from '#platform/postgres';
 import { createLogger, Registry } from '#platform/process';
+import { type AuditEvent } from '#evidence';
 import { EvidenceChain, migratedBy, type TestDatabase, TestSigner, withOwnPostgres } from '#dev/testing';
 import { startIndexer } from './start-indexer';
 
@@ -62,15 +63,27 @@ async function commit(ownerUrl: string, chain: EvidenceChain, count: number): Pr
       `UPDATE kernel.shard_head SET seq = $2, hash = decode($3, 'hex'), ts = $4 WHERE shard = $1`,
       [chain.shard, count, head?.hash, head?.ts],
     );
-    for (const [i, event] of chain.events.slice(0, count).entries()) {
-      const { shard, seq, id, ts, type, stream, streamVersion, actor, signerKid, hash } = event;
-      await client.query(
-        `INSERT INTO kernel.events
-           (shard, seq, id, ts, type, stream, stream_version, actor_id, signer_kid, hash, canonical)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, decode($10, 'hex'), $11)`,
-        [shard, seq, id, ts, type, stream, streamVersion, actor.id, signerKid, hash, chain.bytes[i]],
-      );
-    }
+    const events = chain.events.slice(0, count);
+    const column = (of: (event: AuditEvent) => unknown): unknown[] => events.map(of);
+    await client.query(
+      `INSERT INTO kernel.events
+         (shard, seq, id, ts, type, stream, stream_version, actor_id, signer_kid, hash, canonical)
+       SELECT $1::integer, e.seq, e.id, e.ts, e.type, e.stream, e.version, 'actor', e.kid, decode(e.hash, 'hex'), e.canonical
+       FROM unnest($2::bigint[], $3::uuid[], $4::timestamptz[], $5::text[], $6::text[], $7::integer[], $8::text[], $9::text[], $10::bytea[])
+         AS e (seq, id, ts, type, stream, version, kid, hash, canonical)`,
+      [
+        chain.shard,
+        column(({ seq }) => seq),
+        column(({ id }) => id),
+        column(({ ts }) => ts),
+        column(({ type }) => type),
+        column(({ stream }) => stream),
+        column(({ streamVersion }) => streamVersion),
+        column(({ signerKid }) => signerKid),
+        column(({ hash }) => hash),
+        chain.bytes.slice(0, count).map((bytes) => Buffer.from(bytes)),
+      ],
+    );
     await client.query('COMMIT');
   } finally {
     await client.end();

@@ -189,9 +189,10 @@ export {
   readFounding,
   type Founding,
 } from './keys/founding';
-export { type KeySpan, type ShardPosition } from './keys/key-span';
+export { whyOutside, type KeySpan, type ShardPosition } from './keys/key-span';
 export { emptyHeads, headsPayload, MAX_SHARDS, type StatedHead } from './keys/shard-heads';
-export { trustRootOf, type FirstPool, type LogTrust, type TrustRoot } from './keys/trust-root';
+export { type FirstPool, type LogTrust } from './keys/trust-members';
+export { trustRootOf, type TrustRoot } from './keys/trust-root';
 export {
   evolveKeys,
   GOVERNANCE_SHARD,

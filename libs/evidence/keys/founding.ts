@@ -3,7 +3,8 @@ import { EvidenceError } from '../evidence.error';
 import { exactObject } from '../json/exact-object';
 import { type JsonObject, type JsonValue } from '../json/json-value';
 import { isShardCount, MAX_SHARDS } from './shard-heads';
-import { type FirstPool, readFirstPool, type TrustRoot } from './trust-root';
+import { type FirstPool, readFirstPool } from './trust-members';
+import { type TrustRoot } from './trust-root';
 
 export const FOUNDING_TYPE = 'kernel.founded';
 export const FOUNDING_STREAM = 'kernel/founding';

@@ -7,7 +7,7 @@ import { type KeySpan, readSpan, spanJson } from './key-span';
 import { checkedKeyOfPem } from './public-key';
 import { isShardCount, MAX_SHARDS } from './shard-heads';
 import { parseStrictJson } from '../json/strict-json.parser';
-import { type FirstPool, type LogTrust, readFirstPool, readLogTrust } from './trust-root';
+import { type FirstPool, type LogTrust, readFirstPool, readLogTrust } from './trust-members';
 
 export type SignerPurpose = 'audit' | 'manifest' | 'checkpoint';
 export type SignerStatus = 'active' | 'retired' | 'compromised';

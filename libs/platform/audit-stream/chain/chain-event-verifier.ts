@@ -82,8 +82,7 @@ export class ChainEventVerifier extends EventVerifier {
   }
 
   private async misusedKey(events: readonly AuditEvent[]): Promise<string | null> {
-    const latest = events.reduce((ts, event) => (event.ts > ts ? event.ts : ts), '');
-    await this.keys.prepare(latest);
+    await this.keys.prepare();
     if (this.firstMisuse(events) === null) return null;
     await this.keys.reconsider();
     return this.firstMisuse(events);
@@ -91,9 +90,9 @@ export class ChainEventVerifier extends EventVerifier {
 
   private firstMisuse(events: readonly AuditEvent[]): string | null {
     for (const event of events) {
-      const { signerKid: kid, shard, seq, ts } = event;
-      const verdict = this.keys.judge({ kid, shard, seq, ts });
-      if (verdict.valid || this.keys.isInDoubtOnly({ kid, shard, seq, ts })) continue;
+      const { signerKid: kid, shard, seq } = event;
+      const verdict = this.keys.judge({ kid, shard, seq });
+      if (verdict.valid || this.keys.isInDoubtOnly({ kid, shard, seq })) continue;
       return `${nameOf(event)}: ${verdict.message}`;
     }
     return null;

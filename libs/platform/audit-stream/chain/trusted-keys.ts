@@ -1,6 +1,6 @@
 import { type KeyObject } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { KeyTrust, type KeyUse, type KeyVerdict, type SignerEntry } from '#evidence';
+import { KeyTrust, type KeyUse, type KeyVerdict, type SignerEntry, spanOf, whyOutside } from '#evidence';
 
 export interface TrustedKeysOptions {
   readonly origin: string;
@@ -65,10 +65,8 @@ export class TrustedKeys {
    */
   isInDoubtOnly(use: KeyUse): boolean {
     const known = this.trust.registry.keys.get(use.kid);
-    if (known === undefined || known.doubt === null || known.ended === null) return false;
-    const { added, ended } = known;
-    const after = added.shard === use.shard ? use.seq >= added.seq : use.ts >= added.ts;
-    return after && (ended.shard === use.shard ? use.seq <= ended.seq : use.ts <= ended.ts);
+    if (known === undefined || known.doubt === null) return false;
+    return whyOutside(spanOf(known), use) === null;
   }
 
   key(kid: string): KeyObject | undefined {
