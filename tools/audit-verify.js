@@ -5385,7 +5385,7 @@ var init_esm = __esm({
 var import_node_worker_threads2 = require("node:worker_threads");
 
 // apps/audit-verify/arguments.ts
-var import_node_fs = require("node:fs");
+var import_node_fs2 = require("node:fs");
 var import_node_os = require("node:os");
 var import_node_util = require("node:util");
 
@@ -6320,35 +6320,66 @@ function dssePae(payloadType, payload) {
   pae.set(payload, head.length);
   return pae;
 }
+var MAX_ENVELOPE_SIGNATURES = 16;
 function parseEnvelope(value2) {
-  const refuse6 = (pointer, message) => new EvidenceError("invalid_envelope", `This is no DSSE envelope: ${message}.`, { pointer });
-  if (!isRecord(value2)) throw refuse6("", "it is not an object");
+  if (!isRecord(value2)) throw refuse("", "it is not an object");
   const { payloadType, payload, signatures } = value2;
-  for (const name of Object.keys(value2)) {
-    if (name !== "payloadType" && name !== "payload" && name !== "signatures") {
-      throw refuse6(`/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`, "it has an unknown member");
-    }
-  }
-  if (typeof payloadType !== "string") throw refuse6("/payloadType", "payloadType must be a string");
-  const bytes = typeof payload === "string" ? base64Decode(payload) : null;
-  if (bytes === null) throw refuse6("/payload", "payload must be standard base64 with padding");
+  if (typeof payloadType !== "string") throw refuse("/payloadType", "payloadType must be a string");
+  const bytes = typeof payload === "string" ? decodeAnyBase64(payload) : null;
+  if (bytes === null) throw refuse("/payload", "payload must be base64");
   if (!Array.isArray(signatures) || signatures.length === 0) {
-    throw refuse6("/signatures", "signatures must be an array with at least one entry");
+    throw refuse("/signatures", "signatures must be an array with at least one entry");
+  }
+  if (signatures.length > MAX_ENVELOPE_SIGNATURES) {
+    throw refuse("/signatures", `it has more than ${MAX_ENVELOPE_SIGNATURES} signatures`);
   }
   return {
     payloadType,
     payload: bytes,
     signatures: signatures.map((entry, i) => {
-      if (!isRecord(entry)) throw refuse6(`/signatures/${i}`, "a signature must be an object");
-      const { keyid, sig } = entry;
-      if (typeof keyid !== "string") throw refuse6(`/signatures/${i}/keyid`, "keyid must be a string");
-      const raw = typeof sig === "string" ? base64Decode(sig) : null;
-      if (raw?.length !== 64) {
-        throw refuse6(`/signatures/${i}/sig`, "sig must be 64 bytes in standard base64 with padding");
+      if (!isRecord(entry)) throw refuse(`/signatures/${i}`, "a signature must be an object");
+      const { keyid = null, sig } = entry;
+      if (keyid !== null && typeof keyid !== "string") {
+        throw refuse(`/signatures/${i}/keyid`, "keyid must be a string");
       }
-      return { keyid, sig: raw };
+      const raw = typeof sig === "string" ? decodeAnyBase64(sig) : null;
+      if (raw === null) throw refuse(`/signatures/${i}/sig`, "sig must be base64");
+      return { keyid: keyid === "" ? null : keyid, sig: raw };
     })
   };
+}
+function parseKernelEnvelope(value2) {
+  if (!isRecord(value2)) throw refuse("", "it is not an object");
+  const { payload, signatures } = value2;
+  refuseUnknown(value2, ["payloadType", "payload", "signatures"], "");
+  if (typeof payload === "string" && base64Decode(payload) === null) {
+    throw refuse("/payload", "payload must be standard base64 with padding");
+  }
+  for (const [i, entry] of (Array.isArray(signatures) ? signatures : []).entries()) {
+    if (!isRecord(entry)) continue;
+    refuseUnknown(entry, ["keyid", "sig"], `/signatures/${i}`);
+    const { keyid, sig } = entry;
+    if (typeof keyid !== "string") throw refuse(`/signatures/${i}/keyid`, "keyid must be a string");
+    if (typeof sig === "string" && base64Decode(sig)?.length === 64) continue;
+    throw refuse(`/signatures/${i}/sig`, "sig must be 64 bytes in standard base64 with padding");
+  }
+  return parseEnvelope(value2);
+}
+function refuseUnknown(value2, names, at2) {
+  const name = Object.keys(value2).find((one) => !names.includes(one));
+  if (name === void 0) return;
+  const pointer = `${at2}/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+  throw refuse(pointer, "it has an unknown member");
+}
+function decodeAnyBase64(text2) {
+  const standard = base64Decode(text2);
+  if (standard !== null || /[+/]/.test(text2)) return standard;
+  const letters = text2.replace(/={1,2}$/, "").replaceAll("-", "+").replaceAll("_", "/");
+  const padded = letters.padEnd(Math.ceil(letters.length / 4) * 4, "=");
+  return text2.endsWith("=") && text2.length !== padded.length ? null : base64Decode(padded);
+}
+function refuse(pointer, message) {
+  return new EvidenceError("invalid_envelope", `This is no DSSE envelope: ${message}.`, { pointer });
 }
 function isRecord(value2) {
   return typeof value2 === "object" && value2 !== null && !Array.isArray(value2);
@@ -6393,40 +6424,81 @@ function parseManifestStatement(payload) {
   return readStatement(value2);
 }
 function readStatement(value2) {
-  const refuse6 = (pointer, message) => new EvidenceError("invalid_statement", `This is no manifest signature statement: ${message}.`, {
+  const refuse8 = (pointer, message) => new EvidenceError("invalid_statement", `This is no manifest signature statement: ${message}.`, {
     pointer
   });
   const root = exactObject(value2, ["_type", "predicate", "predicateType", "subject"]);
   if (root === null)
-    throw refuse6("", "it must have _type, subject, predicateType and predicate, nothing else");
-  if (root["_type"] !== STATEMENT_TYPE) throw refuse6("/_type", `_type must be ${STATEMENT_TYPE}`);
+    throw refuse8("", "it must have _type, subject, predicateType and predicate, nothing else");
+  if (root["_type"] !== STATEMENT_TYPE) throw refuse8("/_type", `_type must be ${STATEMENT_TYPE}`);
   if (root["predicateType"] !== MANIFEST_PREDICATE_TYPE) {
-    throw refuse6("/predicateType", `predicateType must be ${MANIFEST_PREDICATE_TYPE}`);
+    throw refuse8("/predicateType", `predicateType must be ${MANIFEST_PREDICATE_TYPE}`);
   }
   const subjects = root["subject"];
-  if (!Array.isArray(subjects) || subjects.length !== 1) throw refuse6("/subject", "it must have one subject");
+  if (!Array.isArray(subjects) || subjects.length !== 1) throw refuse8("/subject", "it must have one subject");
   const subject = exactObject(subjects[0], ["digest", "name"]);
   const digest = exactObject(subject?.["digest"], ["sha256"]);
   const sha2563 = digest?.["sha256"];
   if (subject === null || typeof sha2563 !== "string" || !HEX_SHA256.test(sha2563)) {
-    throw refuse6(
+    throw refuse8(
       "/subject/0",
       "the subject must be { name, digest: { sha256 } } with the digest in lower-case hex"
     );
   }
   const predicate = exactObject(root["predicate"], Object.keys(PREDICATE));
   if (predicate === null)
-    throw refuse6("/predicate", `it must have ${Object.keys(PREDICATE).join(", ")}, nothing else`);
+    throw refuse8("/predicate", `it must have ${Object.keys(PREDICATE).join(", ")}, nothing else`);
   for (const [name, fits] of Object.entries(PREDICATE)) {
-    if (!fits(predicate[name])) throw refuse6(`/predicate/${name}`, `the value of ${name} does not fit`);
+    if (!fits(predicate[name])) throw refuse8(`/predicate/${name}`, `the value of ${name} does not fit`);
   }
   if (subject["name"] !== predicate["manifestId"]) {
-    throw refuse6("/subject/0/name", "the name of the subject must be the manifestId");
+    throw refuse8("/subject/0/name", "the name of the subject must be the manifestId");
   }
   return { ...predicate, sha256: sha2563 };
 }
 function isName(value2) {
   return typeof value2 === "string" && /^[^\u0000-\u001f\u007f]{1,255}$/.test(value2) && value2.isWellFormed();
+}
+
+// libs/evidence/keys/key-span.ts
+function readSpan(value2) {
+  const span = exactObject(value2, ["after", "until", "since"]);
+  if (span === null) return null;
+  const after = readPositions(span["after"], 0);
+  const until = span["until"] === null ? null : readPositions(span["until"], 0);
+  const since = span["since"] === null ? null : readPositions(span["since"], 1);
+  if (after === void 0 || until === void 0 || since === void 0 || after.length === 0) return null;
+  const unlisted = until?.some(({ shard }) => seqIn(after, shard) === void 0) ?? false;
+  return unlisted || until !== null && until.length !== after.length ? null : { after, until, since };
+}
+function whyOutside({ after, until }, { shard, seq }) {
+  const begin = seqIn(after, shard);
+  if (begin === void 0) return `signs nothing in shard ${shard}`;
+  if (seq <= begin) return `signs in shard ${shard} from ${begin + 1} on`;
+  const end = until === null ? null : seqIn(until, shard) ?? begin;
+  return end !== null && seq > end ? `signs nothing after ${shard}:${end}` : null;
+}
+function isInDoubt({ since }, { shard, seq }) {
+  return since !== null && seq >= (seqIn(since, shard) ?? 1);
+}
+function seqIn(positions, shard) {
+  const there = positions[shard];
+  return (there?.shard === shard ? there : positions.find((one) => one.shard === shard))?.seq;
+}
+function readPositions(value2, least) {
+  if (!Array.isArray(value2)) return void 0;
+  const positions = [];
+  let before = -1;
+  for (const entry of value2) {
+    const { shard, seq } = exactObject(entry, ["shard", "seq"]) ?? {};
+    if (!isCount2(shard, 0) || !isCount2(seq, least) || shard <= before) return void 0;
+    positions.push({ shard, seq });
+    before = shard;
+  }
+  return positions;
+}
+function isCount2(value2, least) {
+  return typeof value2 === "number" && Number.isSafeInteger(value2) && value2 >= least;
 }
 
 // node_modules/@noble/hashes/_u64.js
@@ -8795,24 +8867,24 @@ function parseDocument(format, payload) {
   return readDocument(format, value2);
 }
 function readDocument(format, value2) {
-  const refuse6 = (pointer, message) => new EvidenceError("invalid_document", `This is not ${format.name}: ${message}.`, { pointer });
+  const refuse8 = (pointer, message) => new EvidenceError("invalid_document", `This is not ${format.name}: ${message}.`, { pointer });
   const names = ["type", ...Object.keys(format.members)];
   const root = exactObject(value2, names);
-  if (root === null) throw refuse6("", `it must have ${names.join(", ")}, nothing else`);
-  if (root["type"] !== format.type) throw refuse6("/type", `type must be ${format.type}`);
+  if (root === null) throw refuse8("", `it must have ${names.join(", ")}, nothing else`);
+  if (root["type"] !== format.type) throw refuse8("/type", `type must be ${format.type}`);
   for (const [name, fits] of Object.entries(format.members)) {
-    if (!fits(root[name])) throw refuse6(`/${name}`, `the value of ${name} does not fit`);
+    if (!fits(root[name])) throw refuse8(`/${name}`, `the value of ${name} does not fit`);
   }
   const { type: _, ...members2 } = root;
   const document = members2;
   const wrong = format.contradiction(document);
-  if (wrong !== null) throw refuse6("", wrong);
+  if (wrong !== null) throw refuse8("", wrong);
   return document;
 }
 function verifyDocument(format, { envelope, keys, origin }) {
   try {
     const { value: value2 } = parseCanonicalJson(envelope);
-    const { payloadType, payload, signatures } = parseEnvelope(value2);
+    const { payloadType, payload, signatures } = parseKernelEnvelope(value2);
     if (payloadType !== format.payloadType) {
       return { document: null, reasons: [`payload_type: the envelope holds ${JSON.stringify(payloadType)}`] };
     }
@@ -8820,9 +8892,8 @@ function verifyDocument(format, { envelope, keys, origin }) {
     const reasons = [];
     if (document.origin !== origin) reasons.push(`origin: signed by ${document.origin}, not by ${origin}`);
     const input = dssePae(payloadType, payload);
-    const refusals = signatures.map(
-      ({ keyid, sig }) => whyNotSigned(keys, keyid, sig, input, document.signedAt)
-    );
+    const position = format.position(document);
+    const refusals = signatures.map((signature) => whyNotSigned(keys, signature, input, position));
     if (!refusals.includes(null)) reasons.push(...refusals.filter((reason) => reason !== null));
     return { document, reasons };
   } catch (error) {
@@ -8831,21 +8902,25 @@ function verifyDocument(format, { envelope, keys, origin }) {
     return { document: null, reasons: [`${error.code}: ${error.message}${at2}`] };
   }
 }
-function whyNotSigned(keys, keyid, sig, input, signedAt) {
+function whyNotSigned(keys, { keyid, sig }, input, position) {
   const key = keys.find(({ signer_kid }) => signer_kid === keyid);
   if (key === void 0) return `unknown_key: ${keyid} is not a known signer`;
-  if (!key.purposes.includes("checkpoint")) return `key_not_valid: ${keyid} is not a checkpoint key`;
+  const { signer_kid: kid, status, span } = key;
+  if (!key.purposes.includes("checkpoint")) return `key_not_valid: ${kid} is not a checkpoint key`;
   if (!verifyEd25519(importKey(checkedKeyOfPem(key.public_key_pem)), input, sig)) {
-    return `signature: not made by ${keyid} over this document`;
+    return `signature: not made by ${kid} over this document`;
   }
-  if (key.status === "compromised") return `key_not_valid: ${keyid} is compromised`;
-  if (key.status === "retired" && (key.retiredAt === null || signedAt > toUtc(key.retiredAt))) {
-    return `key_not_valid: ${keyid} was retired when it signed (${signedAt})`;
+  if (status === "compromised") return `key_not_valid: ${kid} is compromised`;
+  if (position !== null && span !== void 0 && seqIn(span.after, position.shard) === void 0) {
+    return `key_not_valid: ${kid} signs nothing about shard ${position.shard}`;
   }
-  return null;
-}
-function toUtc(time) {
-  return new Date(time).toISOString();
+  if (status === "active") return null;
+  if (position === null)
+    return `key_not_valid: ${kid} is retired, and nothing shows that it signed this before`;
+  const end = seqIn(span?.until ?? [], position.shard);
+  if (end === void 0) return `key_not_valid: ${kid} is retired, and where it ended is not known`;
+  if (position.seq <= end) return null;
+  return `key_not_valid: ${kid} was retired at ${position.shard}:${end}, before ${position.shard}:${position.seq} that it speaks of`;
 }
 
 // libs/evidence/chain/archive-day.ts
@@ -8857,7 +8932,7 @@ var ARCHIVE_DAY = {
     origin: isOrigin,
     shard: (value2) => typeof value2 === "number" && value2 >= 0 && Number.isSafeInteger(value2),
     day: isDay,
-    count: isCount2,
+    count: isCount3,
     first: isChainPoint,
     last: isChainPoint,
     previous: isPrevious,
@@ -8871,7 +8946,8 @@ var ARCHIVE_DAY = {
     }
     if (previous !== null && previous.day >= day) return "the previous day is not before this one";
     return null;
-  }
+  },
+  position: ({ shard, last }) => ({ shard, seq: last.seq })
 };
 function whyDayNotLinked({ previous, first }, before) {
   if (before === null) return previous === null ? null : `the manifest of ${previous.day} is missing`;
@@ -8903,12 +8979,12 @@ function dayOf(ts) {
 function isDay(value2) {
   return typeof value2 === "string" && isTimestamp(`${value2}T00:00:00.000Z`);
 }
-function isCount2(value2) {
+function isCount3(value2) {
   return typeof value2 === "number" && value2 >= 1 && Number.isSafeInteger(value2);
 }
 function isChainPoint(value2) {
   const point = exactObject(value2, ["hash", "seq"]);
-  return point !== null && isCount2(point["seq"]) && isSha2562(point["hash"]);
+  return point !== null && isCount3(point["seq"]) && isSha2562(point["hash"]);
 }
 function isPrevious(value2) {
   if (value2 === null) return true;
@@ -8935,8 +9011,8 @@ var MEMBERS2 = {
   action: (value2) => APPROVAL_ACTIONS.includes(value2),
   approverId: isGovernanceId,
   keyId: isGovernanceId,
-  poolVersion: isCount3,
-  threshold: isCount3,
+  poolVersion: isCount4,
+  threshold: isCount4,
   approvedAt: isTimestamp,
   expiresAt: isTimestamp,
   notes: (value2) => value2 === null || typeof value2 === "string" && value2.length <= MAX_NOTES && value2.isWellFormed()
@@ -8959,19 +9035,19 @@ function readApprovalRecord(value2, base = "") {
   return readRecord(value2, base);
 }
 function readRecord(value2, base = "") {
-  const refuse6 = (pointer, message) => new EvidenceError("invalid_approval", `This is no approval record: ${message}.`, {
+  const refuse8 = (pointer, message) => new EvidenceError("invalid_approval", `This is no approval record: ${message}.`, {
     pointer: `${base}${pointer}`
   });
   const root = exactObject(value2, NAMES2);
-  if (root === null) throw refuse6("", `it must have ${NAMES2.join(", ")}, nothing else`);
-  if (root["type"] !== APPROVAL_TYPE) throw refuse6("/type", `type must be ${APPROVAL_TYPE}`);
+  if (root === null) throw refuse8("", `it must have ${NAMES2.join(", ")}, nothing else`);
+  if (root["type"] !== APPROVAL_TYPE) throw refuse8("/type", `type must be ${APPROVAL_TYPE}`);
   for (const [name, fits] of Object.entries(MEMBERS2)) {
-    if (!fits(root[name])) throw refuse6(`/${name}`, `the value of ${name} does not fit`);
+    if (!fits(root[name])) throw refuse8(`/${name}`, `the value of ${name} does not fit`);
   }
   const { type: _, ...members2 } = root;
   const record = members2;
   if (record.expiresAt <= record.approvedAt) {
-    throw refuse6("/expiresAt", "it must expire after it was given");
+    throw refuse8("/expiresAt", "it must expire after it was given");
   }
   return record;
 }
@@ -8981,7 +9057,7 @@ function isGovernanceId(value2) {
 function isSha2563(value2) {
   return typeof value2 === "string" && HEX_SHA256.test(value2);
 }
-function isCount3(value2) {
+function isCount4(value2) {
   return Number.isSafeInteger(value2) && value2 >= 1;
 }
 
@@ -10041,22 +10117,22 @@ var p256 = /* @__PURE__ */ ecdsa(p256_Point, sha2562);
 function readCborMap(bytes) {
   const reader = new Reader(bytes);
   const { major, value: size } = reader.head();
-  if (major !== MAP || size > MAX_ENTRIES) throw refuse("it is not a small CBOR map");
+  if (major !== MAP || size > MAX_ENTRIES) throw refuse2("it is not a small CBOR map");
   const map = /* @__PURE__ */ new Map();
   let before = null;
   for (let i = 0; i < size; i++) {
     const start = reader.offset;
     const key = reader.scalar();
     const encoded = bytes.subarray(start, reader.offset);
-    if (key instanceof Uint8Array) throw refuse("a key of its map is a byte string");
-    if (map.has(key)) throw refuse(`its map has the key ${JSON.stringify(key)} twice`);
+    if (key instanceof Uint8Array) throw refuse2("a key of its map is a byte string");
+    if (map.has(key)) throw refuse2(`its map has the key ${JSON.stringify(key)} twice`);
     if (before !== null && !follows(before, encoded)) {
-      throw refuse(`the key ${JSON.stringify(key)} of its map is not in the order of CTAP2 canonical CBOR`);
+      throw refuse2(`the key ${JSON.stringify(key)} of its map is not in the order of CTAP2 canonical CBOR`);
     }
     before = encoded;
     map.set(key, reader.scalar());
   }
-  if (!reader.atEnd()) throw refuse("something follows its map");
+  if (!reader.atEnd()) throw refuse2("something follows its map");
   return map;
 }
 var [UNSIGNED, NEGATIVE, BYTES, TEXT, MAP] = [0, 1, 2, 3, 5];
@@ -10084,36 +10160,36 @@ var Reader = class {
     const first = this.byte();
     const info = first & 31;
     if (info < 24) return { major: first >> 5, value: info };
-    if (info > 26) throw refuse("a length in it is indefinite or beyond 32 bits");
+    if (info > 26) throw refuse2("a length in it is indefinite or beyond 32 bits");
     const width = 1 << info - 24;
     let value2 = 0;
     for (let i = 0; i < width; i++) value2 = value2 * 256 + this.byte();
     const least = width === 1 ? 24 : width === 2 ? 256 : 65536;
-    if (value2 < least) throw refuse("an integer in it is not in its shortest form");
+    if (value2 < least) throw refuse2("an integer in it is not in its shortest form");
     return { major: first >> 5, value: value2 };
   }
   scalar() {
     const { major, value: value2 } = this.head();
     if (major === UNSIGNED) return value2;
     if (major === NEGATIVE) return -1 - value2;
-    if (major !== BYTES && major !== TEXT) throw refuse("it holds something else than integers and strings");
-    if (this.at + value2 > this.bytes.length) throw refuse("it breaks off");
+    if (major !== BYTES && major !== TEXT) throw refuse2("it holds something else than integers and strings");
+    if (this.at + value2 > this.bytes.length) throw refuse2("it breaks off");
     const field = this.bytes.slice(this.at, this.at + value2);
     this.at += value2;
     if (major === BYTES) return field;
     try {
       return new TextDecoder("utf-8", { fatal: true }).decode(field);
     } catch {
-      throw refuse("a text in it is not UTF-8");
+      throw refuse2("a text in it is not UTF-8");
     }
   }
   byte() {
     const byte = this.bytes[this.at++];
-    if (byte === void 0) throw refuse("it breaks off");
+    if (byte === void 0) throw refuse2("it breaks off");
     return byte;
   }
 };
-function refuse(message) {
+function refuse2(message) {
   return new EvidenceError("invalid_public_key", `This is no COSE key: ${message}.`);
 }
 
@@ -10152,18 +10228,18 @@ function readApproverPool(value2, base = "") {
   const root = members(value2, ["approvers", "threshold"], base);
   const { threshold, approvers: list } = root;
   if (!Array.isArray(list) || list.length === 0 || list.length > MAX_APPROVERS) {
-    throw refuse2(`${base}/approvers`, `a pool has 1 to ${MAX_APPROVERS} approvers`);
+    throw refuse3(`${base}/approvers`, `a pool has 1 to ${MAX_APPROVERS} approvers`);
   }
   const approvers = list.map((entry, i) => readApprover(entry, `${base}/approvers/${i}`));
   if (!Number.isSafeInteger(threshold) || threshold < 1 || threshold > approvers.length) {
-    throw refuse2(`${base}/threshold`, `the threshold is an integer from 1 to the number of approvers`);
+    throw refuse3(`${base}/threshold`, `the threshold is an integer from 1 to the number of approvers`);
   }
   const seen = /* @__PURE__ */ new Map();
   approvers.forEach((approver, i) => {
     const at2 = `${base}/approvers/${i}`;
     const once = (kind, name, pointer) => {
       const owner = seen.get(`${kind} ${name}`);
-      if (owner !== void 0) throw refuse2(pointer, `the ${kind} ${name} occurs twice, first with ${owner}`);
+      if (owner !== void 0) throw refuse3(pointer, `the ${kind} ${name} occurs twice, first with ${owner}`);
       seen.set(`${kind} ${name}`, approver.id);
     };
     once("id", approver.id, `${at2}/id`);
@@ -10191,14 +10267,14 @@ function readApprover(value2, base) {
     base
   );
   if (!isGovernanceId(id))
-    throw refuse2(`${base}/id`, "an id is 1 to 128 characters without control characters");
-  if (!isText(name)) throw refuse2(`${base}/name`, `a name is a text of 1 to ${MAX_TEXT} characters`);
-  if (contact !== null && !isText(contact)) throw refuse2(`${base}/contact`, "contact is a text or null");
+    throw refuse3(`${base}/id`, "an id is 1 to 128 characters without control characters");
+  if (!isText(name)) throw refuse3(`${base}/name`, `a name is a text of 1 to ${MAX_TEXT} characters`);
+  if (contact !== null && !isText(contact)) throw refuse3(`${base}/contact`, "contact is a text or null");
   if (!Array.isArray(principals) || principals.length > MAX_PRINCIPALS || !principals.every(isText)) {
-    throw refuse2(`${base}/principals`, `an approver has at most ${MAX_PRINCIPALS} principals, each a text`);
+    throw refuse3(`${base}/principals`, `an approver has at most ${MAX_PRINCIPALS} principals, each a text`);
   }
   if (!Array.isArray(keys) || keys.length === 0 || keys.length > MAX_KEYS) {
-    throw refuse2(`${base}/keys`, `an approver has 1 to ${MAX_KEYS} keys`);
+    throw refuse3(`${base}/keys`, `an approver has 1 to ${MAX_KEYS} keys`);
   }
   return { id, name, contact, principals, keys: keys.map((key, i) => readKey(key, `${base}/keys/${i}`)) };
 }
@@ -10206,7 +10282,7 @@ function readKey(value2, base) {
   const algorithm = value2?.["algorithm"];
   const ed255192 = algorithm === "ed25519";
   if (!ed255192 && algorithm !== "webauthn") {
-    throw refuse2(`${base}/algorithm`, "the algorithm is ed25519 or webauthn");
+    throw refuse3(`${base}/algorithm`, "the algorithm is ed25519 or webauthn");
   }
   const key = members(
     value2,
@@ -10214,25 +10290,25 @@ function readKey(value2, base) {
     base
   );
   const { keyId } = key;
-  if (!isGovernanceId(keyId)) throw refuse2(`${base}/keyId`, "a keyId is 1 to 128 characters");
+  if (!isGovernanceId(keyId)) throw refuse3(`${base}/keyId`, "a keyId is 1 to 128 characters");
   try {
     if (ed255192) {
       const { publicKeyPem } = key;
       if (typeof publicKeyPem !== "string")
-        throw refuse2(`${base}/publicKeyPem`, "publicKeyPem is a PEM text");
+        throw refuse3(`${base}/publicKeyPem`, "publicKeyPem is a PEM text");
       checkedKeyOfPem(publicKeyPem);
       return { keyId, algorithm, publicKeyPem };
     }
     const { credentialId, publicKey, rpId, origins } = key;
     if (typeof credentialId !== "string" || !isBase64(credentialId)) {
-      throw refuse2(`${base}/credentialId`, "credentialId is base64");
+      throw refuse3(`${base}/credentialId`, "credentialId is base64");
     }
     const cose = typeof publicKey === "string" ? base64Decode(publicKey) : null;
-    if (cose === null) throw refuse2(`${base}/publicKey`, "publicKey is base64 of a COSE key");
+    if (cose === null) throw refuse3(`${base}/publicKey`, "publicKey is base64 of a COSE key");
     readCoseKey(cose);
-    if (!isText(rpId)) throw refuse2(`${base}/rpId`, "rpId is a domain");
+    if (!isText(rpId)) throw refuse3(`${base}/rpId`, "rpId is a domain");
     if (!Array.isArray(origins) || origins.length === 0 || origins.length > 8 || !origins.every(isText)) {
-      throw refuse2(`${base}/origins`, "origins are 1 to 8 web origins");
+      throw refuse3(`${base}/origins`, "origins are 1 to 8 web origins");
     }
     return { keyId, algorithm: "webauthn", credentialId, publicKey, rpId, origins };
   } catch (error) {
@@ -10242,14 +10318,14 @@ function readKey(value2, base) {
 }
 function members(value2, names, base) {
   if (typeof value2 !== "object" || value2 === null || Array.isArray(value2))
-    throw refuse2(base, "it is not an object");
+    throw refuse3(base, "it is not an object");
   const odd = Object.keys(value2).find((name) => !names.includes(name));
-  if (odd !== void 0) throw refuse2(base, `it has an unknown member ${JSON.stringify(odd)}`);
+  if (odd !== void 0) throw refuse3(base, `it has an unknown member ${JSON.stringify(odd)}`);
   const missing = names.find((name) => !Object.hasOwn(value2, name));
-  if (missing !== void 0) throw refuse2(base, `its member ${missing} is missing`);
+  if (missing !== void 0) throw refuse3(base, `its member ${missing} is missing`);
   return value2;
 }
-function refuse2(pointer, message) {
+function refuse3(pointer, message) {
   return new EvidenceError("invalid_pool", `The approver pool does not fit: ${message}.`, { pointer });
 }
 function isText(value2) {
@@ -10268,7 +10344,7 @@ function evolvePool(state, event) {
 function evolved(state, event) {
   const { payload } = event;
   if (event.type === "approver_pool.registered") {
-    if (state !== null) throw refuse2("", "a pool is registered already");
+    if (state !== null) throw refuse3("", "a pool is registered already");
     const first = versioned(payload, 1);
     const registered2 = withKeys(/* @__PURE__ */ new Map(), first.pool, event);
     return {
@@ -10281,7 +10357,7 @@ function evolved(state, event) {
       registered: registered2
     };
   }
-  if (state === null) throw refuse2("", "its first event must be approver_pool.registered");
+  if (state === null) throw refuse3("", "its first event must be approver_pool.registered");
   switch (event.type) {
     case "approver_pool.changed": {
       const inForce = versioned(payload, state.inForce.version + 1);
@@ -10300,7 +10376,7 @@ function evolved(state, event) {
     case "approver_pool.key_revoked": {
       const material = text(payload["keyMaterial"], "/keyMaterial");
       if (!isKeyMaterial(material)) {
-        throw refuse2(
+        throw refuse3(
           "/keyMaterial",
           "it must be base64 of the 32 bytes of an Ed25519 key, or of x and y of an ES256 key"
         );
@@ -10315,7 +10391,7 @@ function evolved(state, event) {
 }
 function versioned(payload, expected) {
   const version = payload["version"];
-  if (version !== expected) throw refuse2("/version", `the version must be ${expected}`);
+  if (version !== expected) throw refuse3("/version", `the version must be ${expected}`);
   return { version: expected, pool: readApproverPool(payload["pool"], "/pool") };
 }
 function withKeys(before, pool, { shard, seq, ts }) {
@@ -10328,7 +10404,7 @@ function withKeys(before, pool, { shard, seq, ts }) {
 }
 function text(value2, pointer) {
   if (typeof value2 === "string" && value2 !== "") return value2;
-  throw refuse2(pointer, "a text is missing");
+  throw refuse3(pointer, "a text is missing");
 }
 
 // libs/evidence/approvals/quorum.ts
@@ -10405,6 +10481,100 @@ function faultAt(facts, code2, message) {
   return { code: code2, shard: facts.shard, seq: facts.seq, id: facts.id === "" ? null : facts.id, message };
 }
 
+// libs/evidence/keys/shard-heads.ts
+var MAX_SHARDS = 256;
+function isShardCount(value2) {
+  return typeof value2 === "number" && Number.isSafeInteger(value2) && value2 >= 1 && value2 <= MAX_SHARDS;
+}
+function readHeads(value2, shards, predecessor) {
+  const refuse8 = (reason) => ({ heads: null, reason });
+  if (!Array.isArray(value2)) return refuse8("heads is missing: the head of every shard");
+  if (value2.length !== shards) return refuse8(`heads must name each of the ${shards} shards once`);
+  const heads = [];
+  for (const [shard, entry] of value2.entries()) {
+    const { seq, hash: hash2, shard: named } = exactObject(entry, ["shard", "seq", "hash"]) ?? {};
+    if (named !== shard) return refuse8(`entry ${shard} of heads must be the head of shard ${shard}`);
+    if (typeof seq !== "number" || !Number.isSafeInteger(seq) || seq < 0) {
+      return refuse8(`the seq of shard ${shard} in heads must be an integer from 0`);
+    }
+    if (typeof hash2 !== "string" || !HEX_SHA256.test(hash2)) {
+      return refuse8(`the hash of shard ${shard} in heads must be 64 lower-case hexadecimal digits`);
+    }
+    heads.push({ shard, seq, hash: hash2 });
+  }
+  const [own] = heads;
+  if (own?.seq !== predecessor.seq || own.hash !== predecessor.hash) {
+    return refuse8(`the head of shard 0 must be the event before this one, ${predecessor.seq}`);
+  }
+  return { heads };
+}
+
+// libs/evidence/keys/trust-members.ts
+function readFirstPool(value2) {
+  if (value2 === null) return null;
+  const { version, sha256: sha2563 } = exactObject(value2, ["version", "sha256"]) ?? {};
+  if (version !== 1 || typeof sha2563 !== "string" || !HEX_SHA256.test(sha2563)) return void 0;
+  return { version, sha256: sha2563 };
+}
+var VKEY = /^[\x21-\x7e]{1,1024}$/;
+var MAX_WITNESSES = 64;
+function readLogTrust(value2) {
+  const { witnesses, quorum } = exactObject(value2, ["witnesses", "quorum"]) ?? {};
+  if (!Array.isArray(witnesses) || witnesses.length > MAX_WITNESSES) return void 0;
+  if (!witnesses.every((key) => typeof key === "string" && VKEY.test(key))) return void 0;
+  if (new Set(witnesses).size !== witnesses.length) return void 0;
+  if (typeof quorum !== "number" || !Number.isSafeInteger(quorum)) return void 0;
+  if (quorum < 0 || quorum > witnesses.length) return void 0;
+  return { witnesses, quorum };
+}
+
+// libs/evidence/keys/founding.ts
+var FOUNDING_TYPE = "kernel.founded";
+var FOUNDING_STREAM = "kernel/founding";
+var KERNEL_FORMATS = [
+  "illuvrse-kernel/audit-event/v1",
+  "illuvrse-kernel/approval/v1",
+  "illuvrse-kernel/signer-possession/v1",
+  "illuvrse-kernel/archive-day/v1",
+  "illuvrse-kernel/audit-report/v1",
+  "https://illuvrse.dev/kernel/manifest-signature/v1"
+];
+var MAX_FORMATS = 64;
+var FORMAT = /^[\x21-\x7e]{1,255}$/;
+function readFounding(payload) {
+  const founding = exactObject(payload, ["origin", "shards", "formats", "approverPool"]);
+  if (founding === null) {
+    throw refuse4("", "it must have origin, shards, formats and approverPool, nothing else");
+  }
+  const { origin, shards, formats } = founding;
+  if (!isOrigin(origin)) throw refuse4("/origin", "origin is no origin");
+  if (!isShardCount(shards)) throw refuse4("/shards", `shards must be an integer from 1 to ${MAX_SHARDS}`);
+  const named = Array.isArray(formats) && formats.length <= MAX_FORMATS && formats.every((format) => typeof format === "string" && FORMAT.test(format));
+  if (!named || formats[0] !== KERNEL_FORMATS[0]) {
+    throw refuse4("/formats", `formats must be a list of names that begins with ${KERNEL_FORMATS[0]}`);
+  }
+  const approverPool = readFirstPool(founding["approverPool"]);
+  if (approverPool === void 0) {
+    throw refuse4("/approverPool", "approverPool must be { version: 1, sha256 } or null");
+  }
+  return { origin, shards, formats, approverPool };
+}
+function whyNotFounded({ origin, shards, approverPool }, trust) {
+  if (origin !== trust.origin) return `it founds ${origin}, the trust root is for ${trust.origin}`;
+  if (trust.shards !== void 0 && shards !== trust.shards) {
+    return `it says ${shards} shards, the trust root says ${trust.shards}`;
+  }
+  const { firstPool } = trust;
+  if (firstPool === void 0 || firstPool?.sha256 === approverPool?.sha256) return null;
+  const named = (pool) => pool === null ? "none" : pool.sha256;
+  return `it names the first approver pool ${named(approverPool)}, the trust root ${named(firstPool)}`;
+}
+function refuse4(pointer, message) {
+  return new EvidenceError("invalid_founding", `This is no founding of a kernel: ${message}.`, {
+    pointer: `/payload${pointer}`
+  });
+}
+
 // libs/evidence/keys/signers.ts
 var PURPOSES = ["audit", "manifest", "checkpoint"];
 var STATUSES = ["active", "retired", "compromised"];
@@ -10424,7 +10594,7 @@ function parseSignersFile(text2) {
   if (!isRecord2(value2) || !Array.isArray(value2["signers"])) {
     throw new EvidenceError("invalid_signers", 'signers.json must be { "signers": [...] }.', { pointer: "" });
   }
-  const signers = value2["signers"].map((entry, i) => readSigner(entry, `/signers/${i}`));
+  const signers = value2["signers"].map((entry, i) => readTrustedSigner(entry, `/signers/${i}`));
   const seen = /* @__PURE__ */ new Set();
   signers.forEach(({ signer_kid }, i) => {
     if (seen.has(signer_kid)) {
@@ -10434,25 +10604,42 @@ function parseSignersFile(text2) {
     }
     seen.add(signer_kid);
   });
-  const origin = value2["origin"];
-  if (origin === void 0) return { signers };
-  if (!isOrigin(origin)) {
-    throw new EvidenceError("invalid_signers", "The origin in signers.json is not an origin.", {
-      pointer: "/origin"
-    });
+  const refuse8 = (member, message) => new EvidenceError("invalid_signers", `The ${member} in signers.json ${message}.`, {
+    pointer: `/${member}`
+  });
+  const file = { signers };
+  const { origin, shards, approverPool, log } = value2;
+  if (origin !== void 0) {
+    if (!isOrigin(origin)) throw refuse8("origin", "is not an origin");
+    file.origin = origin;
   }
-  return { origin, signers };
+  if (shards !== void 0) {
+    if (!isShardCount(shards)) throw refuse8("shards", `must be an integer from 1 to ${MAX_SHARDS}`);
+    file.shards = shards;
+  }
+  if (approverPool !== void 0) {
+    const pool = readFirstPool(approverPool);
+    if (pool === void 0) throw refuse8("approverPool", "must be { version: 1, sha256 } or null");
+    file.approverPool = pool;
+  }
+  if (log !== void 0) {
+    const trust = readLogTrust(log);
+    if (trust === void 0)
+      throw refuse8("log", "must be { witnesses, quorum }, a quorum that they can make");
+    file.log = trust;
+  }
+  return file;
 }
 function readSigner(value2, base = "") {
-  const refuse6 = (member, message, cause) => new EvidenceError("invalid_signers", message, { pointer: `${base}${member}`, cause });
-  if (!isRecord2(value2)) throw refuse6("", "A signer is an object.");
+  const refuse8 = (member, message, cause) => new EvidenceError("invalid_signers", message, { pointer: `${base}${member}`, cause });
+  if (!isRecord2(value2)) throw refuse8("", "A signer is an object.");
   const kid = value2["signer_kid"];
-  if (!isKid(kid)) throw refuse6("/signer_kid", "signer_kid must be printable ASCII without spaces.");
+  if (!isKid(kid)) throw refuse8("/signer_kid", "signer_kid must be printable ASCII without spaces.");
   if (value2["algorithm"] !== "ed25519") {
-    throw refuse6("/algorithm", `Signer ${kid}: the algorithm must be ed25519.`);
+    throw refuse8("/algorithm", `Signer ${kid}: the algorithm must be ed25519.`);
   }
   const pem = value2["public_key_pem"];
-  if (typeof pem !== "string") throw refuse6("/public_key_pem", `Signer ${kid}: public_key_pem is missing.`);
+  if (typeof pem !== "string") throw refuse8("/public_key_pem", `Signer ${kid}: public_key_pem is missing.`);
   try {
     checkedKeyOfPem(pem);
   } catch (cause) {
@@ -10466,23 +10653,23 @@ function readSigner(value2, base = "") {
     const at2 = value2[member];
     if (at2 === void 0 || at2 === null) return null;
     if (typeof at2 !== "string" || !RFC_3339.test(at2) || Number.isNaN(Date.parse(at2))) {
-      throw refuse6(`/${member}`, `Signer ${kid}: ${member} must be an RFC 3339 time or null.`);
+      throw refuse8(`/${member}`, `Signer ${kid}: ${member} must be an RFC 3339 time or null.`);
     }
     return at2;
   };
   const deployedAt = time("deployedAt");
-  if (deployedAt === null) throw refuse6("/deployedAt", `Signer ${kid}: deployedAt is missing.`);
+  if (deployedAt === null) throw refuse8("/deployedAt", `Signer ${kid}: deployedAt is missing.`);
   const description = value2["description"] ?? "";
   if (typeof description !== "string") {
-    throw refuse6("/description", `Signer ${kid}: the description must be a string.`);
+    throw refuse8("/description", `Signer ${kid}: the description must be a string.`);
   }
   const purposes = value2["purposes"] ?? PURPOSES_WHEN_UNSAID;
   if (!Array.isArray(purposes) || !purposes.every(isPurpose)) {
-    throw refuse6("/purposes", `Signer ${kid}: purposes must be of ${PURPOSES.join(", ")}.`);
+    throw refuse8("/purposes", `Signer ${kid}: purposes must be of ${PURPOSES.join(", ")}.`);
   }
   const status = value2["status"] ?? "active";
   if (!isStatus(status))
-    throw refuse6("/status", `Signer ${kid}: status must be one of ${STATUSES.join(", ")}.`);
+    throw refuse8("/status", `Signer ${kid}: status must be one of ${STATUSES.join(", ")}.`);
   return {
     signer_kid: kid,
     algorithm: "ed25519",
@@ -10495,6 +10682,18 @@ function readSigner(value2, base = "") {
     compromisedAt: time("compromisedAt")
   };
 }
+function readTrustedSigner(value2, base) {
+  const entry = readSigner(value2, base);
+  const span = value2["span"];
+  if (span === void 0) return entry;
+  const read = readSpan(span);
+  if (read !== null) return { ...entry, span: read };
+  throw new EvidenceError(
+    "invalid_signers",
+    `Signer ${entry.signer_kid}: span must be { after, until, since }, each a list of { shard, seq } by ascending shard; until and since may be null.`,
+    { pointer: `${base}/span` }
+  );
+}
 function isPurpose(value2) {
   return PURPOSES.includes(value2);
 }
@@ -10506,109 +10705,182 @@ function isRecord2(value2) {
 }
 
 // libs/evidence/keys/key-registry.ts
-var NO_KEYS = { keys: /* @__PURE__ */ new Map() };
+var NO_KEYS = {
+  keys: /* @__PURE__ */ new Map(),
+  founding: null,
+  shards: null,
+  foundedUntil: 0,
+  marks: []
+};
+var GOVERNANCE_SHARD = 0;
 var REGISTRY_TYPES = [
+  FOUNDING_TYPE,
   "signer.added",
   "signer.rotated",
   "signer.emergency",
   "signer.retired",
   "signer.compromised"
 ];
-var TYPES = new Set(REGISTRY_TYPES);
+var SIGNER_TYPES = new Set(REGISTRY_TYPES.filter((type) => type !== FOUNDING_TYPE));
 var MAX_RANGES = 1024;
-function isRegistryEvent(event) {
-  return event.stream.startsWith("signer/") && TYPES.has(event.type);
+function isRegistryEvent({ type, stream }) {
+  return stream === FOUNDING_STREAM || stream.startsWith("signer/") && SIGNER_TYPES.has(type);
+}
+function isFoundingPosition({ foundedUntil }, { shard, seq }) {
+  return shard === GOVERNANCE_SHARD && seq <= foundedUntil;
 }
 function evolveKeys(state, event) {
   if (!isRegistryEvent(event)) return state;
+  if (event.shard !== GOVERNANCE_SHARD) {
+    throw refuse5("", `it is in shard ${event.shard}, and only shard ${GOVERNANCE_SHARD} has the registry`);
+  }
+  if (state.marks.some(({ seq }) => seq === event.seq)) return state;
+  if (event.stream === FOUNDING_STREAM) return founded(state, event);
+  const mark = markOf(state, event);
+  const next = changed(state, event, mark);
+  return { ...next, marks: [...next.marks, mark] };
+}
+function changed(state, event, mark) {
   const { payload } = event;
   switch (event.type) {
     case "signer.added":
-      return added(state, event, payload["signer"], "/payload/signer");
+      return added(state, mark, payload["signer"], "/payload/signer");
     case "signer.rotated":
       registered(state, payload["from"], "/payload/from");
       counterSigned(event);
-      return added(state, event, payload["to"], "/payload/to");
+      return added(state, mark, payload["to"], "/payload/to");
     case "signer.emergency": {
       const kid = registered(state, payload["from"], "/payload/from").entry.signer_kid;
       counterSigned(event);
-      const without = ended(state, event, kid, "compromised", "compromisedAt");
-      return added(without, event, payload["to"], "/payload/to");
+      const without = ended(state, event, mark, kid, "compromised", "compromisedAt");
+      return added(without, mark, payload["to"], "/payload/to");
     }
     case "signer.retired":
-      return ended(state, event, payload["signer_kid"], "retired", "retiredAt");
+      return ended(state, event, mark, payload["signer_kid"], "retired", "retiredAt");
     default:
-      return doubted(ended(state, event, payload["signer_kid"], "compromised", "compromisedAt"), event);
+      return doubted(
+        ended(state, event, mark, payload["signer_kid"], "compromised", "compromisedAt"),
+        event,
+        mark
+      );
   }
 }
-function added(state, event, value2, pointer) {
+function spanOf({ entry, added: begin, founding, ended: end, doubt }) {
+  const first = founding && entry.purposes.includes("audit") ? 0 : begin.seq - 1;
+  return {
+    after: begin.heads.map(({ shard, seq }) => ({ shard, seq: shard === GOVERNANCE_SHARD ? first : seq })),
+    until: end === null ? null : end.heads.map(({ shard, seq }) => ({ shard, seq: shard === GOVERNANCE_SHARD ? end.seq : seq })),
+    since: doubt === null ? null : doubt.by.heads.map(({ shard }) => ({ shard, seq: doubt.since.get(shard) ?? 1 }))
+  };
+}
+function founded(state, event) {
+  if (event.type !== FOUNDING_TYPE || event.seq !== 1) {
+    throw refuse5("", `the stream ${FOUNDING_STREAM} has one event, ${FOUNDING_TYPE} at position 0:1`);
+  }
+  const founding = readFounding(event.payload);
+  const { shard, seq, ts } = event;
+  const mark = { shard, seq, ts, heads: [] };
+  return { ...state, founding, shards: founding.shards, foundedUntil: 1, marks: [...state.marks, mark] };
+}
+function markOf(state, { shard, seq, ts, prevHash, payload }) {
+  if (state.shards === null)
+    throw refuse5("", "the kernel was not founded before it, so that its number of shards is not known");
+  const read = readHeads(payload["heads"], state.shards, { seq: seq - 1, hash: prevHash });
+  if (read.heads === null) throw refuse5("/payload/heads", read.reason);
+  const before = state.marks.at(-1);
+  if (before !== void 0 && before.seq >= seq) {
+    throw refuse5("", `it comes after ${shard}:${before.seq} in the registry`);
+  }
+  const back = read.heads.find((head) => head.seq < (before?.heads[head.shard]?.seq ?? 0));
+  if (back !== void 0) {
+    throw refuse5(
+      `/payload/heads/${back.shard}`,
+      `shard ${back.shard} was already at ${before?.heads[back.shard]?.seq}`
+    );
+  }
+  const wrong = read.heads.find(({ shard: of, seq: at2, hash: hash2 }) => {
+    return at2 === 0 && state.founding !== null && hash2 !== genesisHash(state.founding.origin, of);
+  });
+  if (wrong !== void 0) {
+    throw refuse5(`/payload/heads/${wrong.shard}`, "the head of an empty shard has the genesis hash");
+  }
+  return { shard, seq, ts, heads: read.heads };
+}
+function added(state, mark, value2, pointer) {
   const entry = readSigner(value2, pointer);
+  if (entry.status !== "active" || entry.retiredAt !== null || entry.compromisedAt !== null) {
+    throw refuse5(`${pointer}/status`, "a key that has ended cannot come in");
+  }
   const known = state.keys.get(entry.signer_kid);
   if (known !== void 0) {
     const same = known.ended === null && samePublicKey(known.entry.public_key_pem, entry.public_key_pem);
     if (same) return state;
-    throw refuse3(
+    throw refuse5(
       pointer,
       known.ended === null ? `${entry.signer_kid} is registered with another public key` : `${entry.signer_kid} has ended and must not come back; register a new kid`
     );
   }
   for (const { entry: other } of state.keys.values()) {
     if (!samePublicKey(other.public_key_pem, entry.public_key_pem)) continue;
-    throw refuse3(
+    throw refuse5(
       pointer,
       `${entry.signer_kid} is the same public key as ${other.signer_kid}; make a new key`
     );
   }
-  const { shard, seq, ts } = event;
-  return {
-    keys: new Map(state.keys).set(entry.signer_kid, {
-      entry,
-      added: { shard, seq, ts },
-      ended: null,
-      doubt: null
-    })
-  };
+  const founding = pointer === "/payload/signer" && mark.seq === state.foundedUntil + 1 && state.foundedUntil > 0 && mark.heads.every(({ shard, seq }) => shard === GOVERNANCE_SHARD || seq === 0);
+  const keys = new Map(state.keys).set(entry.signer_kid, {
+    entry,
+    added: mark,
+    founding,
+    ended: null,
+    doubt: null
+  });
+  return { ...state, keys, foundedUntil: founding ? mark.seq : state.foundedUntil };
 }
 function counterSigned({ payload: { counterSignature } }) {
   const signature = typeof counterSignature === "string" ? base64Decode(counterSignature) : null;
   if (signature?.length === 64) return;
-  throw refuse3("/payload/counterSignature", "the counter-signature of the new key is missing");
+  throw refuse5("/payload/counterSignature", "the counter-signature of the new key is missing");
 }
-function ended(state, event, kid, status, member) {
+function ended(state, event, mark, kid, status, member) {
   const known = registered(state, kid, "/payload/signer_kid");
   const at2 = event.payload[member];
   if (typeof at2 !== "string" || Number.isNaN(Date.parse(at2))) {
-    throw refuse3(`/payload/${member}`, `${member} must be an RFC 3339 time`);
+    throw refuse5(`/payload/${member}`, `${member} must be an RFC 3339 time`);
+  }
+  if (event.signerKid === known.entry.signer_kid && event.type !== "signer.emergency") {
+    throw refuse5("", `the end of ${event.signerKid} has to be signed by another key`);
   }
   if (known.entry.status === "compromised" || known.entry.status === status) return state;
-  const { shard, seq, ts } = event;
   return {
+    ...state,
     keys: new Map(state.keys).set(known.entry.signer_kid, {
       ...known,
       entry: { ...known.entry, status, [member]: at2 },
-      ended: known.ended ?? { shard, seq, ts }
+      ended: known.ended ?? mark
     })
   };
 }
-function doubted(state, event) {
-  const { payload, shard, seq, ts, signerKid } = event;
+function doubted(state, event, mark) {
+  const { payload, signerKid } = event;
   const { signer_kid: kid, since, reattested } = payload;
-  if (since === void 0) return state;
   const known = registered(state, kid, "/payload/signer_kid");
   if (known.doubt !== null) return state;
-  const positions = readList(since, "/payload/since", (value2) => {
+  const positions = readList(since ?? [], "/payload/since", (value2) => {
     const one = exactObject(value2, ["shard", "seq"]);
-    return one !== null && isCount4(one["shard"], 0) && isCount4(one["seq"], 1) ? [one["shard"], one["seq"]] : null;
+    return one !== null && isCount5(one["shard"], 0) && isCount5(one["seq"], 1) ? [one["shard"], one["seq"]] : null;
   });
+  const first = new Map(positions);
+  if (first.size !== positions.length) throw refuse5("/payload/since", "it names a shard twice");
   const ranges = readList(reattested ?? [], "/payload/reattested", readRange);
-  const doubt = { since: new Map(positions), reattested: ranges, by: { shard, seq, ts, signerKid } };
-  return { keys: new Map(state.keys).set(known.entry.signer_kid, { ...known, doubt }) };
+  const doubt = { since: first, reattested: ranges, by: { ...mark, signerKid } };
+  return { ...state, keys: new Map(state.keys).set(known.entry.signer_kid, { ...known, doubt }) };
 }
 function readList(value2, pointer, read) {
   const list = Array.isArray(value2) && value2.length <= MAX_RANGES ? value2.map(read) : null;
   const at2 = list?.indexOf(null) ?? -1;
   if (list === null || at2 !== -1) {
-    throw refuse3(at2 === -1 ? pointer : `${pointer}/${at2}`, "it does not say which signatures are in doubt");
+    throw refuse5(at2 === -1 ? pointer : `${pointer}/${at2}`, "it does not say which signatures are in doubt");
   }
   return list;
 }
@@ -10617,23 +10889,23 @@ function readRange(value2) {
   const [from, to] = [range?.["from"], range?.["to"]].map(readPoint);
   if (range === null || !from || !to || from.seq > to.seq) return null;
   const { shard, count: count2 } = range;
-  return isCount4(shard, 0) && isCount4(count2, 1) ? { shard, from, to, count: count2 } : null;
+  return isCount5(shard, 0) && isCount5(count2, 1) ? { shard, from, to, count: count2 } : null;
 }
 function readPoint(value2) {
   const point = exactObject(value2, ["seq", "hash"]);
   if (point === null) return null;
   const { seq, hash: hash2 } = point;
-  return isCount4(seq, 1) && typeof hash2 === "string" && HEX_SHA256.test(hash2) ? { seq, hash: hash2 } : null;
+  return isCount5(seq, 1) && typeof hash2 === "string" && HEX_SHA256.test(hash2) ? { seq, hash: hash2 } : null;
 }
-function isCount4(value2, least) {
+function isCount5(value2, least) {
   return typeof value2 === "number" && Number.isSafeInteger(value2) && value2 >= least;
 }
 function registered(state, kid, pointer) {
   const known = typeof kid === "string" ? state.keys.get(kid) : void 0;
-  if (known === void 0) throw refuse3(pointer, `${JSON.stringify(kid)} is not registered`);
+  if (known === void 0) throw refuse5(pointer, `${JSON.stringify(kid)} is not registered`);
   return known;
 }
-function refuse3(pointer, message) {
+function refuse5(pointer, message) {
   return new EvidenceError("invalid_registry_event", `The registry event does not fit: ${message}.`, {
     pointer
   });
@@ -10963,7 +11235,10 @@ var EventInspector = class {
   inspect(bytes) {
     const facts = this.factsOfSound(bytes);
     if (facts === null) return this.inspectSlowly(bytes);
-    if (!facts.stream.startsWith("signer/")) return { facts, event: null, formatted: true, faults: [] };
+    const { stream } = facts;
+    if (!stream.startsWith("signer/") && !stream.startsWith("kernel/")) {
+      return { facts, event: null, formatted: true, faults: [] };
+    }
     const event = parseEvent(bytes);
     return { facts, event, formatted: true, faults: this.counterSignatureFaults(event) };
   }
@@ -11081,7 +11356,7 @@ function salvage(bytes) {
   if (typeof value2 !== "object" || value2 === null) return null;
   const v = value2;
   const { shard, seq, streamVersion } = v;
-  if (!isCount5(shard, 0) || !isCount5(seq, 1)) return null;
+  if (!isCount6(shard, 0) || !isCount6(seq, 1)) return null;
   const text2 = (name, fits) => {
     const member = v[name];
     return typeof member === "string" && fits(member) ? member : "";
@@ -11093,131 +11368,287 @@ function salvage(bytes) {
     id: text2("id", (id) => UUID_V7.test(id)),
     ts: text2("ts", isTimestamp),
     stream: text2("stream", isStream),
-    streamVersion: isCount5(streamVersion, 1) ? streamVersion : 0,
+    streamVersion: isCount6(streamVersion, 1) ? streamVersion : 0,
     signerKid: text2("signerKid", isKid),
     prevHash: text2("prevHash", isHash),
     hash: text2("hash", isHash)
   };
 }
-function isCount5(value2, least) {
+function isCount6(value2, least) {
   return typeof value2 === "number" && Number.isSafeInteger(value2) && value2 >= least;
 }
 
 // libs/evidence/keys/key-ring.ts
-var CROSS_SHARD_TOLERANCE_MS = 6e4;
-var BEFORE_EVERYTHING = "0000-01-01T00:00:00.000Z";
 var VALID = { valid: true };
 var KeyRing = class {
+  constructor(trust, { partial = false, registry = NO_KEYS, checkpoints = [] } = {}) {
+    this.trust = trust;
+    this.roots = new Map(trust.signers.map((entry) => [entry.signer_kid, entry]));
+    this.partial = partial;
+    this.checkpoints = checkpoints;
+    this.state = { ...registry, shards: registry.shards ?? trust.shards ?? null };
+  }
+  trust;
   roots;
   partial;
+  checkpoints;
+  spans = /* @__PURE__ */ new WeakMap();
   state;
-  constructor(roots, { partial = false, registry = NO_KEYS } = {}) {
-    this.roots = new Map(roots.map((entry) => [entry.signer_kid, entry]));
-    this.partial = partial;
-    this.state = registry;
-  }
   get registry() {
     return this.state;
+  }
+  /** Number of shards by the trust root, or else by the founding; null when neither is known. */
+  get shards() {
+    return this.trust.shards ?? this.state.shards;
   }
   root(kid) {
     return this.roots.get(kid);
   }
-  /** Takes in an event that passed its own checks. @throws EvidenceError as `evolveKeys` does. */
+  /** Whether a shard exists; true when their number is not known. */
+  hasShard(shard) {
+    return this.shards === null || shard < this.shards;
+  }
+  /**
+   * Takes in an event that passed its own checks, in the order of shard 0. One by a key that was not valid there
+   * changes nothing; where it stands, `judge` says what is wrong with it.
+   * @throws EvidenceError as `evolveKeys` does; `invalid_founding` also when the founding contradicts the trust root
+   */
   apply(event) {
-    if (this.partial && isRegistryEvent(event)) this.assumeRegistered(event.payload, event.shard);
-    this.state = evolveKeys(this.state, event);
+    if (!isRegistryEvent(event)) return;
+    const before = this.state;
+    if (this.partial && before.founding === null) this.assumeRegistered(event);
+    try {
+      this.state = evolveKeys(this.state, event);
+    } catch (error) {
+      this.state = before;
+      throw error;
+    }
+    if (before.founding === null && this.state.founding !== null) {
+      const wrong = whyNotFounded(this.state.founding, this.trust);
+      if (wrong !== null) {
+        const message = `The founding is not that of the trust root: ${wrong}.`;
+        throw new EvidenceError("invalid_founding", message, { pointer: "/payload" });
+      }
+    }
+    if (isFoundingPosition(this.state, event)) return;
+    const { signerKid: kid, shard, seq } = event;
+    if (!this.judgeBy({ kid, shard, seq }, false).valid) this.state = before;
   }
   /** Registers a key that this part of the evidence mentions without registering it: it was registered before. */
-  assumeRegistered(payload, shard) {
-    const kid = payload["signer_kid"] ?? payload["from"];
+  assumeRegistered({ type, payload, ts }) {
+    const kid = type === "signer.added" ? void 0 : payload["signer_kid"] ?? payload["from"];
     const root = typeof kid === "string" ? this.roots.get(kid) : void 0;
-    if (root === void 0 || this.state.keys.has(root.signer_kid)) return;
-    const entry = { ...root, status: "active", retiredAt: null, compromisedAt: null };
-    this.state = {
-      keys: new Map(this.state.keys).set(entry.signer_kid, {
-        entry,
-        added: { shard, seq: 0, ts: BEFORE_EVERYTHING },
-        ended: null,
-        doubt: null
-      })
+    if (root?.span === void 0 || this.state.keys.has(root.signer_kid)) return;
+    const { span, ...entry } = root;
+    const heads = span.after.map(({ shard, seq }) => ({ shard, seq, hash: "" }));
+    const key = {
+      entry: { ...entry, status: "active", retiredAt: null, compromisedAt: null },
+      added: { shard: GOVERNANCE_SHARD, seq: (heads[0]?.seq ?? 0) + 1, ts, heads },
+      founding: false,
+      ended: null,
+      doubt: null
     };
+    this.state = { ...this.state, keys: new Map(this.state.keys).set(root.signer_kid, key) };
   }
   /** Whether `use.kid` may have signed the event at that position, as far as is known now. */
   judge(use) {
-    const root = this.roots.get(use.kid);
-    if (root === void 0) return refuse4("unknown_key", `signers.json has no key ${use.kid}`, true);
+    return this.judgeBy(use, true);
+  }
+  /**
+   * @param whole whether the registry is known as far as it goes. While it is folded, later events may still say where a
+   * key ended that the trust root says has ended, and who stands by what is in doubt.
+   */
+  judgeBy(use, whole) {
+    const { kid, shard } = use;
+    if (!this.hasShard(shard)) {
+      return refuse6("unknown_shard", `there is no shard ${shard}: the kernel has ${this.shards}`, true);
+    }
+    const root = this.roots.get(kid);
+    if (root === void 0) return refuse6("unknown_key", `signers.json has no key ${kid}`, true);
     if (!root.purposes.includes("audit")) {
-      return refuse4("key_not_valid", `${use.kid} is not an audit key (signers.json, purposes)`, true);
+      return refuse6("key_not_valid", `${kid} is not an audit key (signers.json, purposes)`, true);
     }
-    const known = this.state.keys.get(use.kid);
-    if (known === void 0) {
-      if (this.partial || this.isBeforeRegistry(use)) return judgeByRoot(root, use);
-      return refuse4("key_not_valid", `${use.kid} is used before it was added to the registry`, false);
-    }
+    const known = this.state.keys.get(kid);
+    if (known === void 0) return this.judgeUnregistered(root, use, whole);
     if (!samePublicKey(known.entry.public_key_pem, root.public_key_pem)) {
-      return refuse4(
+      return refuse6(
         "key_not_valid",
-        `the chain registers another public key for ${use.kid} than signers.json`,
+        `the chain registers another public key for ${kid} than signers.json`,
         true
       );
     }
     if (!known.entry.purposes.includes("audit")) {
-      return refuse4("key_not_valid", `${use.kid} was not registered as an audit key`, true);
+      return refuse6("key_not_valid", `${kid} was not registered as an audit key`, true);
     }
-    if (isBefore(use, known.added) && !this.isBeforeRegistry(use)) {
-      return refuse4("key_not_valid", `${use.kid} is used before it was added at ${show2(known.added)}`, true);
+    const outside = whyOutside(this.spanOf(known), use);
+    if (outside !== null) {
+      const end = known.ended === null ? "" : `, and ${known.entry.status} at ${show2(known.ended)}`;
+      const message = `${kid} ${outside}: it was added at ${show2(known.added)}${end}`;
+      return refuse6("key_not_valid", message, true);
     }
-    if (known.ended === null) return judgeByRoot(root, use);
-    if (isAfter(use, known.ended)) {
-      return refuse4(
+    const byRoot = this.judgeByRoot(root, known, use, whole);
+    if (byRoot !== null) return byRoot;
+    return known.doubt === null || !whole ? VALID : this.judgeDoubtful(known.doubt, use);
+  }
+  spanOf(key) {
+    let span = this.spans.get(key);
+    if (span === void 0) this.spans.set(key, span = spanOf(key));
+    return span;
+  }
+  /** A key that the evidence, as far as it is read, does not register. */
+  judgeUnregistered(root, use, whole) {
+    const { signer_kid: kid, span } = root;
+    if (this.state.founding !== null || !this.partial) {
+      return refuse6("key_not_valid", `${kid} is used before it was added to the registry`, false);
+    }
+    if (span === void 0) {
+      return refuse6(
         "key_not_valid",
-        `${use.kid} is used after it was ${known.entry.status} at ${show2(known.ended)}`,
-        true
+        `where ${kid} signs is not known: signers.json has no span for it, and this part of the evidence no registry`,
+        false
       );
     }
-    return known.doubt === null ? VALID : judgeDoubtful(known.doubt, use);
+    return this.judgeBySpan(root, whole ? span : { ...span, since: null }, use);
   }
-  /** Whether no audit key was registered before this position: then the trust root alone decides. */
-  isBeforeRegistry(use) {
-    for (const { entry, added: added2 } of this.state.keys.values()) {
-      if (!entry.purposes.includes("audit")) continue;
-      if (added2.shard === use.shard ? added2.seq < use.seq : added2.ts < use.ts) return false;
+  /**
+   * What the trust root says of a key that the chain has too; null when that allows the use. The stricter of the two
+   * counts: who has the key writes registry events as well.
+   */
+  judgeByRoot(root, known, use, whole) {
+    const { signer_kid: kid, status, span } = root;
+    if (span !== void 0) {
+      const given = known.doubt === null && whole ? span : { ...span, since: null };
+      const verdict = this.judgeBySpan(root, given, use);
+      return verdict.valid && verdict.logged === void 0 ? null : verdict;
     }
-    return true;
+    if (!whole || status === "active" || isEndWitnessed(known, status)) return null;
+    return refuse6(
+      "key_not_valid",
+      `${kid} is ${status} (signers.json), and neither a span there nor another key in the evidence says where it ended`,
+      false
+    );
+  }
+  judgeBySpan({ signer_kid: kid, status }, span, use) {
+    const { until, since } = span;
+    if (status !== "active" && until === null) {
+      return refuse6("key_not_valid", `${kid} is ${status}, and its span in signers.json does not end`, false);
+    }
+    const outside = whyOutside(span, use);
+    if (outside !== null) {
+      return refuse6("key_not_valid", `${kid} ${outside} (signers.json, span)`, false);
+    }
+    const doubt = since === null ? null : seqIn(since, use.shard) ?? 1;
+    if (doubt === null || use.seq < doubt) return VALID;
+    const logged = this.checkpointOver(use, seqIn(until ?? [], use.shard) ?? 0);
+    if (logged !== void 0) return { valid: true, logged };
+    const message = `${kid} is in doubt from ${use.shard}:${doubt} on (signers.json, span)`;
+    return refuse6("key_not_valid", message, false);
+  }
+  /** A checkpoint that includes the event and was made before the heads at which its key was declared compromised. */
+  checkpointOver({ shard, seq }, head) {
+    return this.checkpoints.find(
+      (one) => one.shard === shard && seq <= one.size && one.size <= head && this.isSoundCheckpointKey(one.kid)
+    );
+  }
+  /** Judges a key that was valid there but that someone else may already have had. */
+  judgeDoubtful({ since, reattested, by }, use) {
+    const from = since.get(use.shard) ?? 1;
+    if (use.seq < from) return VALID;
+    const range = reattested.find(
+      (one) => one.shard === use.shard && one.from.seq <= use.seq && use.seq <= one.to.seq
+    );
+    if (range !== void 0) return { valid: true, reattested: { range, by } };
+    const logged = this.checkpointOver(use, by.heads[use.shard]?.seq ?? 0);
+    if (logged !== void 0) return { valid: true, logged };
+    return refuse6(
+      "key_not_valid",
+      `${use.kid} is in doubt from ${use.shard}:${from} on (says ${show2(by)}), and neither a statement nor the log vouches for this event`,
+      true
+    );
+  }
+  /** Whether a checkpoint key is in the trust root and compromised neither there nor in the chain. */
+  isSoundCheckpointKey(kid) {
+    const root = this.roots.get(kid);
+    if (root === void 0 || !root.purposes.includes("checkpoint")) return false;
+    return root.status !== "compromised" && this.state.keys.get(kid)?.entry.status !== "compromised";
+  }
+  /**
+   * The keys of the trust root as far as trust root and chain know them together: with the worse status of the two, and
+   * the span by the chain where it registers the key.
+   */
+  signers() {
+    return this.trust.signers.map((root) => {
+      const known = this.state.keys.get(root.signer_kid);
+      if (known === void 0 || !samePublicKey(known.entry.public_key_pem, root.public_key_pem)) return root;
+      const { status, retiredAt, compromisedAt } = known.entry;
+      if (STATUSES2.indexOf(root.status) > STATUSES2.indexOf(status)) return root;
+      return { ...root, status, retiredAt, compromisedAt, span: this.spanOf(known) };
+    });
+  }
+  /**
+   * Where the trust root and the chain contradict each other about a key, once all of shard 0 up to `head` is read:
+   * the sentence about each.
+   */
+  contradictions(head) {
+    return this.trust.signers.flatMap((root) => {
+      const { signer_kid: kid, span } = root;
+      if (span === void 0) return [];
+      const wrong = whySpansDiffer(span, this.state.keys.get(kid), head);
+      return wrong === null ? [] : [{ kid, seq: wrong.seq, message: `${kid}: ${wrong.message}` }];
+    });
   }
 };
-function judgeDoubtful({ since, reattested, by }, use) {
-  const from = since.get(use.shard);
-  if (from === void 0 || use.seq < from) return VALID;
-  const range = reattested.find(
-    (one) => one.shard === use.shard && one.from.seq <= use.seq && use.seq <= one.to.seq
-  );
-  if (range !== void 0) return { valid: true, reattested: { range, by } };
-  return refuse4(
-    "key_not_valid",
-    `${use.kid} is compromised since ${use.shard}:${from} (says ${show2(by)}), and nobody re-attested this event`,
-    true
-  );
+function isEndWitnessed({ entry, doubt }, status) {
+  return doubt !== null || status === "retired" && entry.retiredAt !== null;
 }
-function judgeByRoot(root, use) {
-  if (root.status === "active") return VALID;
-  const at2 = root.status === "retired" ? root.retiredAt : root.compromisedAt;
-  if (at2 !== null && Date.parse(use.ts) <= Date.parse(at2) + CROSS_SHARD_TOLERANCE_MS) return VALID;
-  const since = at2 === null ? "" : ` since ${at2}`;
-  return refuse4("key_not_valid", `${use.kid} is ${root.status}${since} (signers.json)`, false);
+var STATUSES2 = ["active", "retired", "compromised"];
+function whySpansDiffer(span, known, head) {
+  const begins = (seqIn(span.after, GOVERNANCE_SHARD) ?? 0) + 1;
+  if (known === void 0) {
+    if (begins > head) return null;
+    return {
+      seq: begins,
+      message: `signers.json says that it was added by ${GOVERNANCE_SHARD}:${begins}, the chain does not add it`
+    };
+  }
+  const own = spanOf(known);
+  if (!samePositions(span.after, own.after)) {
+    return {
+      seq: known.added.seq,
+      message: `signers.json says that it begins elsewhere than where ${show2(known.added)} adds it`
+    };
+  }
+  const until = span.until === null ? null : seqIn(span.until, GOVERNANCE_SHARD) ?? 0;
+  if (span.until !== null && until !== null) {
+    if (known.ended === null) {
+      if (until > head) return null;
+      return {
+        seq: until,
+        message: `signers.json says that ${GOVERNANCE_SHARD}:${until} ends it, the chain does not`
+      };
+    }
+    if (own.until === null || !samePositions(span.until, own.until)) {
+      return {
+        seq: known.ended.seq,
+        message: `signers.json says that it ends elsewhere than where ${show2(known.ended)} ends it`
+      };
+    }
+  }
+  if (span.since !== null && own.since !== null && !samePositions(span.since, own.since)) {
+    return {
+      seq: known.doubt?.by.seq ?? null,
+      message: "signers.json says that it is in doubt from elsewhere than the chain says"
+    };
+  }
+  return null;
 }
-function isBefore(use, mark) {
-  if (use.shard === mark.shard) return use.seq < mark.seq;
-  return Date.parse(use.ts) < Date.parse(mark.ts) - CROSS_SHARD_TOLERANCE_MS;
-}
-function isAfter(use, mark) {
-  if (use.shard === mark.shard) return use.seq > mark.seq;
-  return Date.parse(use.ts) > Date.parse(mark.ts) + CROSS_SHARD_TOLERANCE_MS;
+function samePositions(a, b) {
+  return a.length === b.length && a.every(({ shard, seq }) => seqIn(b, shard) === seq);
 }
 function show2({ shard, seq }) {
   return `${shard}:${seq}`;
 }
-function refuse4(code2, message, final) {
+function refuse6(code2, message, final) {
   return { valid: false, code: code2, message, final };
 }
 
@@ -11256,22 +11687,22 @@ function isKeyName(name) {
   return NAME.test(name) && isNoteText(name);
 }
 function parseSignedNote(note) {
-  if (note.length > MAX_NOTE) throw refuse5(`it is longer than ${MAX_NOTE} characters`);
+  if (note.length > MAX_NOTE) throw refuse7(`it is longer than ${MAX_NOTE} characters`);
   const end = note.lastIndexOf("\n\n");
-  if (end < 0) throw refuse5("no empty line parts its text from its signatures");
+  if (end < 0) throw refuse7("no empty line parts its text from its signatures");
   const text2 = note.slice(0, end + 1);
-  if (!isNoteText(text2)) throw refuse5("its text has a control character or is not Unicode");
+  if (!isNoteText(text2)) throw refuse7("its text has a control character or is not Unicode");
   return { text: text2, signatures: parseSignatureLines(note.slice(end + 2)) };
 }
 function parseSignatureLines(lines) {
-  if (!lines.endsWith("\n")) throw refuse5("its signatures do not end with a line feed");
+  if (!lines.endsWith("\n")) throw refuse7("its signatures do not end with a line feed");
   const each = lines.slice(0, -1).split("\n");
-  if (each.length > MAX_SIGNATURES) throw refuse5(`it has more than ${MAX_SIGNATURES} signatures`);
+  if (each.length > MAX_SIGNATURES) throw refuse7(`it has more than ${MAX_SIGNATURES} signatures`);
   return each.map((line) => {
     const [, name, base64] = SIGNATURE_LINE.exec(line) ?? [];
     const bytes = base64 === void 0 ? null : base64Decode(base64);
     if (name === void 0 || !isKeyName(name) || bytes === null || bytes.length <= KEY_HASH_BYTES) {
-      throw refuse5(`"${printable(line)}" is no signature line`);
+      throw refuse7(`"${printable(line)}" is no signature line`);
     }
     return { name, keyHash: bytes.slice(0, KEY_HASH_BYTES), signature: bytes.slice(KEY_HASH_BYTES) };
   });
@@ -11279,7 +11710,7 @@ function parseSignatureLines(lines) {
 function isNoteText(text2) {
   return !CONTROL_CHARACTER.test(text2) && !LONE_SURROGATE.test(text2);
 }
-function refuse5(message) {
+function refuse7(message) {
   return new EvidenceError("invalid_note", `This is no signed note: ${message}.`);
 }
 
@@ -11428,22 +11859,22 @@ var EXTRA = /^extra (.*)$/;
 var INDEX = /^index (.+)$/;
 var MAX_EXTRA = 65536;
 function parseLogProof(text2) {
-  const refuse6 = (message) => new EvidenceError("invalid_log_proof", `This is no proof of inclusion: ${message}.`);
+  const refuse8 = (message) => new EvidenceError("invalid_log_proof", `This is no proof of inclusion: ${message}.`);
   const end = text2.indexOf("\n\n");
   const [first, ...lines] = text2.slice(0, Math.max(end, 0)).split("\n");
-  if (first !== FIRST_LINE) throw refuse6(`its first line is not ${FIRST_LINE}`);
+  if (first !== FIRST_LINE) throw refuse8(`its first line is not ${FIRST_LINE}`);
   const base64 = EXTRA.exec(lines[0] ?? "")?.[1];
   const extra = base64 === void 0 || base64.length > MAX_EXTRA ? null : base64Decode(base64);
   if (base64 !== void 0 && extra === null) {
-    throw refuse6(`its extra data is not base64, or has more than ${MAX_EXTRA} letters`);
+    throw refuse8(`its extra data is not base64, or has more than ${MAX_EXTRA} letters`);
   }
   const [indexLine, ...hashes] = base64 === void 0 ? lines : lines.slice(1);
   const index = parseTreeSize(INDEX.exec(indexLine ?? "")?.[1]);
-  if (index === null) throw refuse6("the line that should give the index does not");
-  if (hashes.length > MAX_PATH) throw refuse6(`its path has more than ${MAX_PATH} hashes`);
+  if (index === null) throw refuse8("the line that should give the index does not");
+  if (hashes.length > MAX_PATH) throw refuse8(`its path has more than ${MAX_PATH} hashes`);
   const path = hashes.map((line) => {
     const hash2 = parseTreeHash(line);
-    if (hash2 === null) throw refuse6("a line of its path is no SHA-256 in base64");
+    if (hash2 === null) throw refuse8("a line of its path is no SHA-256 in base64");
     return hash2;
   });
   return { index, path, checkpoint: parseSignedCheckpoint(text2.slice(end + 2)), extra };
@@ -11580,7 +12011,8 @@ function verifyManifestEnvelope({
   sha256: sha2563,
   envelope,
   keys,
-  origin
+  origin,
+  recordedAt
 }) {
   const reasons = [];
   try {
@@ -11603,7 +12035,7 @@ function verifyManifestEnvelope({
       reasons.push(`origin: signed by ${statement.origin}, not by ${origin}`);
     }
     const input = dssePae(payloadType, payload);
-    const refusals = signatures.map(({ keyid, sig }) => whyNotSigned2(keys, keyid, sig, input, statement));
+    const refusals = signatures.map((signature) => whyNotSigned2(keys, signature, input, recordedAt));
     if (!refusals.includes(null)) reasons.push(...refusals.filter((reason) => reason !== null));
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
@@ -11612,23 +12044,34 @@ function verifyManifestEnvelope({
   }
   return { valid: reasons.length === 0, reasons };
 }
-function whyNotSigned2(keys, keyid, sig, input, statement) {
-  const key = keys.find(({ signer_kid }) => signer_kid === keyid);
-  if (key === void 0) return `unknown_key: ${keyid} is not a known signer`;
-  if (!key.purposes.includes("manifest")) return `key_not_valid: ${keyid} is not a manifest key`;
-  const raw = checkedKeyOfPem(key.public_key_pem);
-  if (!verifyEd25519(importKey(raw), input, sig))
-    return `signature: not made by ${keyid} over this statement`;
-  const signedAt = Date.parse(statement.signedAt);
-  if (key.status === "compromised") {
-    if (key.compromisedAt === null || signedAt >= Date.parse(key.compromisedAt)) {
-      return `key_not_valid: ${keyid} was compromised when it signed (${statement.signedAt})`;
-    }
+function whyNotSigned2(keys, { keyid, sig }, input, recordedAt) {
+  const key = keyid === null ? keys.find((one) => one.purposes.includes("manifest") && isSignedBy(one, input, sig)) : keys.find(({ signer_kid }) => signer_kid === keyid);
+  if (key === void 0) {
+    return keyid === null ? "signature: not made by a known manifest key over this statement" : `unknown_key: ${keyid} is not a known signer`;
   }
-  if (key.status === "retired" && (key.retiredAt === null || signedAt > Date.parse(key.retiredAt))) {
-    return `key_not_valid: ${keyid} was retired when it signed (${statement.signedAt})`;
+  const { signer_kid: kid } = key;
+  if (!key.purposes.includes("manifest")) return `key_not_valid: ${kid} is not a manifest key`;
+  if (!isSignedBy(key, input, sig)) return `signature: not made by ${kid} over this statement`;
+  return whyKeyDoesNotCount(key, recordedAt);
+}
+function whyKeyDoesNotCount(key, recordedAt) {
+  const { signer_kid: kid, status, span } = key;
+  if (recordedAt === void 0) {
+    if (status === "active") return null;
+    return `receipt_needed: ${kid} is ${status}; only a receipt of the manifest.signed event shows that it signed before`;
   }
-  return null;
+  const at2 = `${recordedAt.shard}:${recordedAt.seq}`;
+  if (span === void 0 || status !== "active" && span.until === null) {
+    if (status === "active") return null;
+    return `key_not_valid: ${kid} is ${status}, and its span, which says where it ended, is missing`;
+  }
+  const outside = whyOutside(span, recordedAt);
+  if (outside !== null) return `key_not_valid: ${kid} ${outside}, and this was recorded at ${at2}`;
+  if (!isInDoubt(span, recordedAt)) return null;
+  return `key_not_valid: ${kid} is in doubt at ${at2}, where this was recorded`;
+}
+function isSignedBy(key, input, sig) {
+  return sig.length === 64 && verifyEd25519(importKey(checkedKeyOfPem(key.public_key_pem)), input, sig);
 }
 
 // libs/evidence/approvals/upgrade-evidence.ts
@@ -11654,7 +12097,8 @@ var GIVEN_TYPES = {
   "upgrade.rejection_given": "reject",
   "upgrade.ratification_given": "ratify"
 };
-function verifyUpgradeEvidence(file, { signers, origin }) {
+function verifyUpgradeEvidence(file, trust) {
+  const { origin } = trust;
   const verdict = {
     upgradeId: null,
     status: null,
@@ -11677,8 +12121,9 @@ function verifyUpgradeEvidence(file, { signers, origin }) {
     verdict.faults.push(`origin: the file is of ${bundle.origin}, not of ${origin}`);
     return verdict;
   }
-  const events = new BundleEvents(origin, signers, verdict);
+  const events = new BundleEvents(trust, verdict);
   events.learn(bundle.signers);
+  const signers = events.signers();
   const pool = events.stream(bundle.pool, POOL_STREAM);
   const upgrade = events.stream(bundle.events, `upgrade/${bundle.upgradeId}`);
   new DecisionReplay(bundle, signers, verdict).run(pool, upgrade);
@@ -11700,44 +12145,44 @@ function readUpgradeEvidence(file) {
     "head",
     "proofs"
   ];
-  const refuse6 = (pointer, message) => new EvidenceError("invalid_upgrade_evidence", `This is no evidence of an upgrade: ${message}.`, {
+  const refuse8 = (pointer, message) => new EvidenceError("invalid_upgrade_evidence", `This is no evidence of an upgrade: ${message}.`, {
     pointer
   });
   const root = exactObject(value2, names);
-  if (root === null) throw refuse6("", `it must have ${names.join(", ")}, nothing else`);
-  if (root["type"] !== UPGRADE_EVIDENCE_TYPE) throw refuse6("/type", `type must be ${UPGRADE_EVIDENCE_TYPE}`);
+  if (root === null) throw refuse8("", `it must have ${names.join(", ")}, nothing else`);
+  if (root["type"] !== UPGRADE_EVIDENCE_TYPE) throw refuse8("/type", `type must be ${UPGRADE_EVIDENCE_TYPE}`);
   for (const name of ["origin", "upgradeId"]) {
-    if (typeof root[name] !== "string") throw refuse6(`/${name}`, `${name} must be a text`);
+    if (typeof root[name] !== "string") throw refuse8(`/${name}`, `${name} must be a text`);
   }
-  if (!isTimestamp(root["issuedAt"])) throw refuse6("/issuedAt", "issuedAt must be a time");
+  if (!isTimestamp(root["issuedAt"])) throw refuse8("/issuedAt", "issuedAt must be a time");
   if (exactObject(root["manifest"], Object.keys(root["manifest"] ?? {})) === null) {
-    throw refuse6("/manifest", "the manifest must be an object");
+    throw refuse8("/manifest", "the manifest must be an object");
   }
   for (const name of ["events", "pool", "signers"]) {
     const list = root[name];
     const fits = Array.isArray(list) && list.length <= MAX_EVENTS && list.every((one) => typeof one === "string");
     if (!fits)
-      throw refuse6(`/${name}`, `${name} must be a list of at most ${MAX_EVENTS} canonical events, as texts`);
+      throw refuse8(`/${name}`, `${name} must be a list of at most ${MAX_EVENTS} canonical events, as texts`);
   }
   const proofs = root["proofs"];
   const proven = Array.isArray(proofs) && proofs.every((one) => typeof one === "string");
   const lists = ["events", "pool"].map((name) => root[name].length);
   if (!proven || proofs.length > 0 && proofs.length !== (lists[0] ?? 0) + (lists[1] ?? 0)) {
-    throw refuse6("/proofs", "proofs must be a list of texts, one for each of events and pool, or empty");
+    throw refuse8("/proofs", "proofs must be a list of texts, one for each of events and pool, or empty");
   }
-  if (!Array.isArray(root["approvals"])) throw refuse6("/approvals", "approvals must be a list");
+  if (!Array.isArray(root["approvals"])) throw refuse8("/approvals", "approvals must be a list");
   const head = exactObject(root["head"], ["shard", "seq", "hash"]);
   if (head === null || !HEX_SHA256.test(textOf(head["hash"]))) {
-    throw refuse6("/head", "head must have shard, seq and hash");
+    throw refuse8("/head", "head must have shard, seq and hash");
   }
   return root;
 }
 var BundleEvents = class {
-  constructor(origin, roots, verdict) {
+  constructor(trust, verdict) {
     this.verdict = verdict;
-    this.ring = new KeyRing(roots, { partial: true });
+    this.ring = new KeyRing(trust, { partial: true });
     this.inspector = new EventInspector(
-      origin,
+      trust.origin,
       (kid) => {
         const root = this.ring.root(kid);
         return root === void 0 ? void 0 : checkedKeyOfPem(root.public_key_pem);
@@ -11748,11 +12193,14 @@ var BundleEvents = class {
   verdict;
   inspector;
   ring;
+  /** The keys of the trust root, as far as these events speak of them. */
+  signers() {
+    return this.ring.signers();
+  }
   /** Takes in the registry events that keys of the trust root signed. */
   learn(lines) {
-    for (const line of lines) {
-      const event = this.sound(line);
-      if (event === null) continue;
+    const events = lines.flatMap((line) => this.sound(line) ?? []).sort((a, b) => a.seq - b.seq);
+    for (const event of events) {
       try {
         this.ring.apply(event);
       } catch (error) {
@@ -11779,8 +12227,8 @@ var BundleEvents = class {
       } else if (before !== void 0 && (before.shard !== event.shard || before.seq >= event.seq)) {
         this.fault(event, "order", `it comes after ${before.shard}:${before.seq} in its stream`);
       }
-      const { kid, shard, seq, ts } = { ...event, kid: event.signerKid };
-      const judged = this.ring.judge({ kid, shard, seq, ts });
+      const { signerKid: kid, shard, seq } = event;
+      const judged = this.ring.judge({ kid, shard, seq });
       if (!judged.valid) this.fault(event, judged.code, judged.message);
       this.verdict.events.push({ shard, seq, hash: event.hash });
       events.push(event);
@@ -11988,7 +12436,9 @@ var DecisionReplay = class {
       manifest: this.bundle.manifest,
       envelope,
       keys: this.signers,
-      origin: this.bundle.origin
+      origin: this.bundle.origin,
+      // The authorisation is in the event itself.
+      recordedAt: { shard: event.shard, seq: event.seq }
     });
     if (!valid) for (const reason of reasons) this.fault(event, "authorization", reason);
   }
@@ -12065,6 +12515,17 @@ function sameJson(a, b) {
 // libs/evidence/log/log-policy.ts
 var encoder11 = new TextEncoder();
 var decoder5 = new TextDecoder("utf-8", { ignoreBOM: true });
+
+// libs/evidence/keys/trust-root.ts
+function trustRootOf({ shards, approverPool, signers, log }, origin) {
+  return {
+    origin,
+    signers,
+    ...shards === void 0 ? {} : { shards },
+    ...approverPool === void 0 ? {} : { firstPool: approverPool },
+    ...log === void 0 ? {} : { log }
+  };
+}
 
 // libs/evidence/chain/identity-check.ts
 var IdentityCheckInMemory = class {
@@ -12225,16 +12686,26 @@ var ChainVerifier = class {
   from;
   deferred = /* @__PURE__ */ new Map();
   expected;
+  /** Those with a position, by shard and position; the others by hash alone. */
+  expectedAt = /* @__PURE__ */ new Map();
+  expectedAnywhere;
+  partial;
+  /** The only shard that is read. */
+  only;
+  founded = false;
+  anchored = /* @__PURE__ */ new Map();
   doubtful = /* @__PURE__ */ new Map();
   events = 0;
   constructor(options) {
     assertOrigin(options.origin);
-    const { origin, signers } = options;
+    const { origin } = options;
     this.from = options.from ?? 1;
     this.signatures = options.signatures ?? true;
     this.registryIsComplete = options.registry !== void 0;
-    const { partial = false, registry = NO_KEYS } = options;
-    this.ring = new KeyRing(signers, { partial, registry });
+    const { partial = false, registry = NO_KEYS, checkpoints = [] } = options;
+    this.partial = partial;
+    this.only = options.shard ?? null;
+    this.ring = new KeyRing(options, { partial, registry, checkpoints });
     this.inspector = new EventInspector(
       origin,
       (kid) => {
@@ -12249,11 +12720,52 @@ var ChainVerifier = class {
       from: this.from,
       lateArrivals: options.lateArrivals ?? false
     });
-    this.expected = (options.expectedHeads ?? []).map((head) => ({
-      ...head,
-      // The head of an empty shard has position 0 and the genesis value: every chain of this origin contains it.
-      found: head.seq === 0 && (head.hash === null || head.hash === genesisHash(origin, head.shard ?? 0))
-    }));
+    this.expected = [
+      ...(options.expectedHeads ?? []).map((head) => ({
+        ...head,
+        found: false,
+        statedBy: null,
+        anchors: true
+      })),
+      ...(options.storedHeads ?? []).map((head) => ({
+        ...head,
+        found: false,
+        statedBy: null,
+        anchors: false
+      })),
+      ...options.registry === void 0 || !this.signatures ? [] : this.statedHeads(options.registry)
+    ];
+    for (const head of this.expected) {
+      if (head.seq === 0) {
+        head.found = head.hash === null || head.hash === genesisHash(origin, head.shard ?? 0);
+        if (head.found && head.anchors) this.anchorAt(head.shard ?? 0, 0);
+      } else if (head.seq !== null) this.seek(head.shard ?? 0, head.seq, head);
+    }
+    this.expectedAnywhere = this.expected.filter(({ seq }) => seq === null);
+  }
+  /** The heads that signer events state, as far as they lie in what is read. */
+  statedHeads({ marks }) {
+    const isRead = ({ shard, seq }) => (
+      // That of shard 0 is the predecessor, which the link names too.
+      shard !== GOVERNANCE_SHARD && (this.only === null || shard === this.only) && seq >= this.from
+    );
+    return marks.flatMap(
+      ({ seq: by, heads }) => heads.filter(isRead).map((head) => ({ ...head, found: false, statedBy: by, anchors: false }))
+    );
+  }
+  seek(shard, seq, head) {
+    const positions = this.expectedAt.get(shard) ?? /* @__PURE__ */ new Map();
+    this.expectedAt.set(shard, positions);
+    const there = positions.get(seq);
+    if (there === void 0) positions.set(seq, [head]);
+    else there.push(head);
+  }
+  anchorAt(shard, seq) {
+    this.anchored.set(shard, Math.max(seq, this.anchored.get(shard) ?? 0));
+  }
+  /** By shard, the last position at which an expected head was found: up to there, others know this chain. */
+  anchors() {
+    return this.anchored;
   }
   /** Number of events checked. */
   get count() {
@@ -12290,11 +12802,15 @@ var ChainVerifier = class {
    * @param formatted whether its format is right; otherwise its key is not judged
    */
   acceptFacts(facts, faults, formatted) {
+    if (!this.ring.hasShard(facts.shard)) return this.acceptForeign(facts, faults);
     const order = this.sequence.accept(facts);
     if (facts.seq < this.from) return order;
     this.events++;
-    const key = this.signatures && formatted ? this.judge(facts) : null;
+    const signed = formatted && !faults.some(({ code: code2 }) => code2 === "signature");
+    const key = this.signatures && signed ? this.judge(facts) : null;
     const head = this.expected.length > 0 ? this.compare(facts) : null;
+    if (facts.seq === 1 && facts.shard === GOVERNANCE_SHARD)
+      this.founded ||= facts.stream === FOUNDING_STREAM;
     if (faults.length === 0 && key === null && head === null) return order;
     return [...faults, ...order, ...key === null ? [] : [key], ...head === null ? [] : [head]];
   }
@@ -12306,16 +12822,48 @@ var ChainVerifier = class {
       const others = more === 0 ? "" : `, and at ${more} later ${more === 1 ? "position" : "positions"}`;
       faults.push(faultAt({ ...use, id }, verdict.code, verdict.message + others));
     }
-    for (const { shard, seq, hash: hash2, found } of this.expected) {
+    for (const { shard, seq, hash: hash2, found, statedBy } of this.expected) {
       if (found) continue;
       const position = seq === null ? "" : ` ${shard ?? 0}:${seq}`;
+      const which = statedBy === null ? "the expected head" : `the head that ${GOVERNANCE_SHARD}:${statedBy} states,`;
       faults.push({
         code: "truncation",
         shard,
         seq,
         id: null,
-        message: `the expected head${position}${hash2 === null ? "" : ` with hash ${hash2}`} is not in the chain`
+        message: `${which}${position}${hash2 === null ? "" : ` with hash ${hash2}`} is not in the chain`
       });
+    }
+    if (this.signatures) faults.push(...this.whatTheRegistryLacks());
+    return faults;
+  }
+  /** An event of a shard that does not exist is no part of the chain: nothing else is asked of it. */
+  acceptForeign(facts, faults) {
+    this.events++;
+    const message = `there is no shard ${facts.shard}: the kernel has ${this.ring.shards}`;
+    return [...faults, faultAt(facts, "unknown_shard", message)];
+  }
+  whatTheRegistryLacks() {
+    if (this.events === 0) return [];
+    const fault2 = (code2, seq, message) => ({
+      code: code2,
+      shard: seq === null ? null : GOVERNANCE_SHARD,
+      seq,
+      id: null,
+      message
+    });
+    const faults = [];
+    const whole = this.from === 1 && (this.only === null || this.only === GOVERNANCE_SHARD);
+    if (whole && !this.partial && !this.founded) {
+      faults.push(fault2("founding", 1, "the first event of shard 0 is not the founding of the kernel"));
+    } else if (this.ring.shards === null) {
+      const message = "how many shards there are is not known: neither the trust root nor this evidence says it";
+      faults.push(fault2("founding", null, message));
+    }
+    const head = this.sequence.heads().find(({ shard }) => shard === GOVERNANCE_SHARD);
+    if (head === void 0 || !whole || this.partial) return faults;
+    for (const { seq, message } of this.ring.contradictions(head.seq)) {
+      faults.push(fault2("key_not_valid", seq, message));
     }
     return faults;
   }
@@ -12326,12 +12874,13 @@ var ChainVerifier = class {
       return [];
     } catch (error) {
       if (!(error instanceof EvidenceError)) throw error;
-      return [faultAt(event, "format", `${error.message} (at ${error.pointer ?? "/payload"})`)];
+      const code2 = error.code === "invalid_founding" ? "founding" : "format";
+      return [faultAt(event, code2, `${error.message} (at ${error.pointer ?? "/payload"})`)];
     }
   }
   judge(facts) {
-    const { shard, seq, ts, id, signerKid: kid } = facts;
-    const use = { kid, shard, seq, ts };
+    const { shard, seq, id, signerKid: kid } = facts;
+    const use = { kid, shard, seq };
     const verdict = this.ring.judge(use);
     if (verdict.valid) {
       const { reattested } = verdict;
@@ -12374,20 +12923,22 @@ var ChainVerifier = class {
   }
   /** Ticks off the expected heads; returns a fault when another event is in the place of one. */
   compare(facts) {
+    for (const head of this.expectedAnywhere) {
+      if (head.hash !== facts.hash || head.shard !== null && head.shard !== facts.shard) continue;
+      head.found = true;
+      if (head.anchors) this.anchorAt(facts.shard, facts.seq);
+    }
     let fault2 = null;
-    for (const head of this.expected) {
-      if (head.found || head.shard !== null && head.shard !== facts.shard) continue;
-      if (head.seq === null) {
-        head.found = head.hash === facts.hash;
-      } else if (head.seq === facts.seq) {
-        head.found = true;
-        if (head.hash === null || head.hash === facts.hash) continue;
-        fault2 = faultAt(
-          facts,
-          "truncation",
-          `the expected head here has hash ${head.hash}, not ${facts.hash}`
-        );
+    for (const head of this.expectedAt.get(facts.shard)?.get(facts.seq) ?? []) {
+      if (head.found) continue;
+      head.found = true;
+      if (head.hash === null || head.hash === facts.hash) {
+        if (head.anchors && head.hash !== null) this.anchorAt(facts.shard, facts.seq);
+        continue;
       }
+      const { statedBy, hash: hash2 } = head;
+      const what = statedBy === null ? "the expected head here has" : `${GOVERNANCE_SHARD}:${statedBy} states that the head here had`;
+      fault2 = faultAt(facts, "truncation", `${what} hash ${hash2}, not ${facts.hash}`);
     }
     return fault2;
   }
@@ -12403,26 +12954,26 @@ var UsageError = class extends CodedError {
 // apps/audit-verify/sources/s3-location.ts
 var BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 function readS3Location(text2, endpoint, env) {
-  const refuse6 = (why) => new UsageError(
+  const refuse8 = (why) => new UsageError(
     `--s3 ${text2} ${why}: it looks like s3://bucket/prefix or https://host:port/bucket/prefix.`
   );
-  if (!URL.canParse(text2)) throw refuse6("is no URL");
+  if (!URL.canParse(text2)) throw refuse8("is no URL");
   const url = new URL(text2);
   if (url.username !== "" || url.password !== "")
-    throw refuse6("has credentials in it, which belong in AWS_*");
-  if (url.search !== "" || url.hash !== "") throw refuse6("has a query");
+    throw refuse8("has credentials in it, which belong in AWS_*");
+  if (url.search !== "" || url.hash !== "") throw refuse8("has a query");
   const shared = { region: regionOf(env), credentials: credentialsOf(env) };
   if (url.protocol === "s3:") {
     const bucket2 = url.host;
-    if (!BUCKET.test(bucket2)) throw refuse6("names no bucket");
+    if (!BUCKET.test(bucket2)) throw refuse8("names no bucket");
     const at2 = endpoint ?? set(env["AWS_ENDPOINT_URL_S3"]) ?? set(env["AWS_ENDPOINT_URL"]);
     const where = at2 === null ? { endpoint: `https://${bucket2}.s3.${shared.region}.amazonaws.com`, bucketInPath: false } : { endpoint: endpointOf(at2), bucketInPath: true };
     return { ...shared, ...where, bucket: bucket2, prefix: prefixOf(url.pathname) };
   }
-  if (url.protocol !== "http:" && url.protocol !== "https:") throw refuse6("has another scheme");
-  if (endpoint !== null) throw refuse6("names its endpoint itself, leave --s3-endpoint out");
+  if (url.protocol !== "http:" && url.protocol !== "https:") throw refuse8("has another scheme");
+  if (endpoint !== null) throw refuse8("names its endpoint itself, leave --s3-endpoint out");
   const [, bucket = "", ...rest] = url.pathname.split("/");
-  if (!BUCKET.test(bucket)) throw refuse6("names no bucket");
+  if (!BUCKET.test(bucket)) throw refuse8("names no bucket");
   return {
     ...shared,
     endpoint: url.origin,
@@ -12458,6 +13009,67 @@ function set(value2) {
   return value2 === void 0 || value2 === "" ? null : value2;
 }
 
+// apps/audit-verify/trust-root.ts
+var import_node_fs = require("node:fs");
+function readTrustRoot({ signers: path, origin, shards, firstPool }) {
+  const file = path === null ? { signers: [] } : readSignersFile(path);
+  const named = origin ?? file.origin;
+  if (named === void 0) {
+    throw new UsageError(
+      'The origin of the chain is not known: give --origin (such as kernel.example.com/prod), or a signers.json that has the member "origin".'
+    );
+  }
+  const contradicts = (option, value2, own) => new UsageError(`${option} ${String(value2)} contradicts ${path}, which says ${String(own)}.`);
+  if (origin !== null && file.origin !== void 0 && file.origin !== origin) {
+    throw contradicts("--origin", origin, file.origin);
+  }
+  if (shards !== null) {
+    if (file.shards !== void 0 && file.shards !== shards)
+      throw contradicts("--shards", shards, file.shards);
+    file.shards = shards;
+  }
+  if (firstPool !== null) {
+    const [given, own] = [firstPool.pool?.sha256 ?? "none", file.approverPool?.sha256 ?? "none"];
+    if (file.approverPool !== void 0 && own !== given) throw contradicts("--first-pool", given, own);
+    file.approverPool = firstPool.pool;
+  }
+  return trustRootOf(file, named);
+}
+function readFirstPoolOption(text2) {
+  if (text2 === "none") return { pool: null };
+  if (/^[0-9a-f]{64}$/.test(text2)) return { pool: { version: 1, sha256: text2 } };
+  let file;
+  try {
+    file = (0, import_node_fs.readFileSync)(text2);
+  } catch {
+    throw new UsageError(
+      `--first-pool ${text2} is neither 64 hexadecimal digits, "none" nor a file with the pool.`
+    );
+  }
+  try {
+    return { pool: { version: 1, sha256: sha256Hex(canonicalize(parseStrictJson(file))) } };
+  } catch (error) {
+    if (!(error instanceof EvidenceError)) throw error;
+    throw new UsageError(`--first-pool ${text2}: ${error.message}`);
+  }
+}
+function readSignersFile(path) {
+  let text2;
+  try {
+    text2 = (0, import_node_fs.readFileSync)(path);
+  } catch (error) {
+    throw new UsageError(`--signers ${path}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  try {
+    return parseSignersFile(text2);
+  } catch (error) {
+    if (!(error instanceof EvidenceError)) throw error;
+    throw new UsageError(
+      `--signers ${path}: ${error.message}${error.pointer ? ` (at ${error.pointer})` : ""}`
+    );
+  }
+}
+
 // apps/audit-verify/arguments.ts
 var USAGE = `Usage: node tools/audit-verify.js --signers FILE (--export FILE | --dir DIR | --s3 URL | --database-url URL) [options]
 
@@ -12472,6 +13084,10 @@ Checks an audit chain with nothing but public keys: format, hash, link, order, t
   --s3-endpoint URL    S3 server for s3:// (default: AWS_ENDPOINT_URL, else AWS)
   --database-url URL   PostgreSQL, table kernel.events
   --origin ORIGIN      the kernel the chain belongs to (default: the member "origin" of signers.json)
+  --shards N           how many shards it has (default: the member "shards")
+  --first-pool POOL    the approver pool it was founded with: SHA-256 of its canonical form, a file with it, or "none"
+                       (default: the member "approverPool"). What nobody says is taken from the founding event of the
+                       chain, and the report says so
   --from SEQ           first position to check in each shard (default 1)
   --shard N            check this shard only
   --expect-head HEAD   a head seen earlier that must still be in the chain: <hash>, <shard>:<seq> or
@@ -12481,7 +13097,7 @@ Checks an audit chain with nothing but public keys: format, hash, link, order, t
   --json               one JSON object instead of lines
   --help               this text
 
-       node tools/audit-verify.js --upgrade FILE --signers FILE [--origin ORIGIN] [--json]
+       node tools/audit-verify.js --upgrade FILE --signers FILE [--origin ORIGIN] [--shards N] [--first-pool POOL] [--json]
 
 Checks the evidence of one upgrade (GET /kernel/upgrade/{id}/evidence): every event, every approval, the quorum.
 
@@ -12500,6 +13116,8 @@ function readArguments(argv) {
         s3: { type: "string" },
         "s3-endpoint": { type: "string" },
         origin: { type: "string" },
+        shards: { type: "string" },
+        "first-pool": { type: "string" },
         from: { type: "string" },
         shard: { type: "string" },
         "expect-head": { type: "string", multiple: true },
@@ -12520,22 +13138,34 @@ function readArguments(argv) {
   if (values.signers === void 0 && !chainOnly) {
     throw new UsageError("--signers is missing: name the signers.json to trust (or check the --chain-only).");
   }
-  const origin = values.origin ?? null;
-  if (origin !== null && !isOrigin(origin)) {
-    throw new UsageError(`--origin ${String(origin)} is no origin: it looks like kernel.example.com/prod.`);
-  }
   const from = integer("--from", values.from, 1) ?? 1;
   const shard = integer("--shard", values.shard, 0);
   return {
-    signers: values.signers ?? null,
+    ...trustOptions(values),
     source: oneSource(values.export, values.dir, values["database-url"], values.s3, values["s3-endpoint"]),
-    origin,
     from,
     shard,
     expectedHeads: headsToExpect(values["expect-head"] ?? [], from, shard),
     json: values.json ?? false,
     chainOnly,
     jobs: integer("--jobs", values.jobs, 1) ?? (0, import_node_os.availableParallelism)()
+  };
+}
+function trustOptions(values) {
+  const origin = values.origin ?? null;
+  if (origin !== null && !isOrigin(origin)) {
+    throw new UsageError(`--origin ${String(origin)} is no origin: it looks like kernel.example.com/prod.`);
+  }
+  const shards = integer("--shards", values.shards, 1);
+  if (shards !== null && shards > MAX_SHARDS) {
+    throw new UsageError(`--shards must be at most ${MAX_SHARDS}, not ${shards}.`);
+  }
+  const pool = values["first-pool"];
+  return {
+    signers: values.signers ?? null,
+    origin,
+    shards,
+    firstPool: pool === void 0 ? null : readFirstPoolOption(pool)
   };
 }
 function oneSource(file, dir, url, s3, endpoint) {
@@ -12579,7 +13209,7 @@ function readExpectedHead(text2) {
     if (shard === void 0) return [{ shard: null, seq: null, hash: hashAlone ?? null }];
     return [{ shard: Number(shard), seq: Number(seq), hash: hashThere ?? null }];
   }
-  if ((0, import_node_fs.statSync)(text2, { throwIfNoEntry: false })?.isFile() !== true) {
+  if ((0, import_node_fs2.statSync)(text2, { throwIfNoEntry: false })?.isFile() !== true) {
     throw new UsageError(
       `--expect-head ${text2} is neither <hash>, <shard>:<seq>, <shard>:<seq>:<hash> nor a file that exists.`
     );
@@ -12589,7 +13219,7 @@ function readExpectedHead(text2) {
 function readHeadsFile(path) {
   let heads;
   try {
-    heads = JSON.parse((0, import_node_fs.readFileSync)(path, "utf8"));
+    heads = JSON.parse((0, import_node_fs2.readFileSync)(path, "utf8"));
   } catch (error) {
     throw new UsageError(`--expect-head ${path}: ${error instanceof Error ? error.message : String(error)}`);
   }
@@ -12604,7 +13234,7 @@ function readHeadsFile(path) {
 }
 
 // apps/audit-verify/check/check-task.ts
-var import_node_fs3 = require("node:fs");
+var import_node_fs4 = require("node:fs");
 var import_node_path = require("node:path");
 
 // apps/audit-verify/sources/event-rows.ts
@@ -12899,12 +13529,12 @@ function decoded(key) {
 }
 
 // apps/audit-verify/check/check-lines.ts
-var import_node_fs2 = require("node:fs");
+var import_node_fs3 = require("node:fs");
 var LINE_FEED = 10;
 var LONGEST_LINE = 1 << 20;
 var STEP = 1 << 16;
 function readLines(path, start, end, each) {
-  const file = (0, import_node_fs2.openSync)(path, "r");
+  const file = (0, import_node_fs3.openSync)(path, "r");
   try {
     const from = Math.max(0, start - 1);
     const chunk = Buffer.allocUnsafe(end - from);
@@ -12925,7 +13555,7 @@ function readLines(path, start, end, each) {
       at2 = feed + 1;
     }
   } finally {
-    (0, import_node_fs2.closeSync)(file);
+    (0, import_node_fs3.closeSync)(file);
   }
 }
 function restOfLine(file, begin, from) {
@@ -12943,7 +13573,7 @@ function restOfLine(file, begin, from) {
 function readFully(file, into, from) {
   let filled = 0;
   while (filled < into.length) {
-    const read = (0, import_node_fs2.readSync)(file, into, filled, into.length - filled, from + filled);
+    const read = (0, import_node_fs3.readSync)(file, into, filled, into.length - filled, from + filled);
     if (read === 0) break;
     filled += read;
   }
@@ -13093,7 +13723,7 @@ var TaskChecker = class {
       }
       case "files":
         for (const path of task.paths) {
-          this.addObject(packer, path, (0, import_node_fs3.readFileSync)((0, import_node_path.join)(task.root, path)));
+          this.addObject(packer, path, (0, import_node_fs4.readFileSync)((0, import_node_path.join)(task.root, path)));
         }
         break;
       case "objects": {
@@ -13196,19 +13826,30 @@ var FaultList = class {
     return this.listed.sort((a, b) => order(a.shard, b.shard) || order(a.seq, b.seq));
   }
 };
-function reportLines({ verified, faults, heads, reattested }) {
+function reportLines({ verified, faults, heads, reattested, ...limits }) {
   const doubtful = reattested.map(reattestedLine);
   if (!verified) return [...doubtful, ...faults.map(faultLine)];
+  const before = [...doubtful, ...limitLines(limits)];
   const [first] = heads;
   if (heads.length === 1 && first !== void 0) {
-    return [...doubtful, `Audit chain verified. Head hash: ${first.hash}`];
+    return [...before, `Audit chain verified. Head hash: ${first.hash}`];
   }
   return [
-    ...doubtful,
+    ...before,
     ...heads.map(
       ({ shard, seq, hash: hash2 }) => `Audit chain verified. Head hash: ${hash2} (shard ${shard}, position ${shard}:${seq})`
     )
   ];
+}
+function limitLines({ notChecked: notChecked2, unanchored: unanchored2 }) {
+  const lines = notChecked2.map((sentence) => printable(`not checked: ${sentence}`));
+  if (unanchored2.length === 0) return lines;
+  const ends = unanchored2.map(({ shard, from, to }) => {
+    if (to === 0) return `shard ${shard}, of which there is nothing`;
+    return from === to ? `${shard}:${to}` : `${shard}:${from} to ${shard}:${to}`;
+  });
+  const message = `the end is not anchored: no expected head, day manifest or checkpoint vouches for ${ends.join(", ")}`;
+  return [...lines, message];
 }
 function reattestedLine({ kid, shard, from, to, count: count2, by }) {
   const events = count2 === 1 ? "1 event" : `${count2} events`;
@@ -13344,6 +13985,16 @@ var DayManifestCheck = class {
     }
     return faults;
   }
+  /** By shard, the last position that a signed manifest that holds names. */
+  anchors() {
+    const anchors = /* @__PURE__ */ new Map();
+    if (!this.signed) return anchors;
+    for (const [shard, manifests] of this.shards) {
+      const last = manifests.findLast(({ ended: ended2, faulty }) => ended2 && !faulty);
+      if (last !== void 0) anchors.set(shard, last.document.last.seq);
+    }
+    return anchors;
+  }
   read(bytes) {
     const { origin, signers } = this.options;
     if (this.signed) return verifyDocument(ARCHIVE_DAY, { envelope: bytes, keys: signers, origin });
@@ -13379,7 +14030,7 @@ function fault(shard, seq, message, id = null) {
 }
 
 // apps/audit-verify/check/sorted-records.ts
-var import_node_fs4 = require("node:fs");
+var import_node_fs5 = require("node:fs");
 var DEFAULT_LIMIT = 1e5;
 var READ_SIZE = 1 << 16;
 var SortedRecords = class {
@@ -13409,14 +14060,14 @@ var SortedRecords = class {
   writeRun() {
     this.buffer.sort(compare);
     const path = this.folder.file();
-    const file = (0, import_node_fs4.openSync)(path, "w");
+    const file = (0, import_node_fs5.openSync)(path, "w");
     for (let i = 0; i < this.buffer.length; i += 1e3) {
       const lines = this.buffer.slice(i, i + 1e3).map((record) => JSON.stringify(record));
       const bytes = Buffer.from(`${lines.join("\n")}
 `);
-      for (let at2 = 0; at2 < bytes.length; ) at2 += (0, import_node_fs4.writeSync)(file, bytes, at2);
+      for (let at2 = 0; at2 < bytes.length; ) at2 += (0, import_node_fs5.writeSync)(file, bytes, at2);
     }
-    (0, import_node_fs4.closeSync)(file);
+    (0, import_node_fs5.closeSync)(file);
     this.runs.push(path);
     this.buffer = [];
   }
@@ -13425,12 +14076,12 @@ function compare(a, b) {
   return a.facts.shard - b.facts.shard || a.facts.seq - b.facts.seq || (a.where < b.where ? -1 : Number(a.where > b.where));
 }
 function* readRun(path) {
-  const file = (0, import_node_fs4.openSync)(path, "r");
+  const file = (0, import_node_fs5.openSync)(path, "r");
   try {
     const chunk = Buffer.allocUnsafe(READ_SIZE);
     let rest = Buffer.alloc(0);
     for (; ; ) {
-      const length = (0, import_node_fs4.readSync)(file, chunk);
+      const length = (0, import_node_fs5.readSync)(file, chunk);
       if (length === 0) return;
       const bytes = Buffer.concat([rest, chunk.subarray(0, length)]);
       const end = bytes.lastIndexOf(10) + 1;
@@ -13440,7 +14091,7 @@ function* readRun(path) {
       }
     }
   } finally {
-    (0, import_node_fs4.closeSync)(file);
+    (0, import_node_fs5.closeSync)(file);
   }
 }
 var Heap = class {
@@ -13598,7 +14249,7 @@ var CompactTable = class {
 };
 
 // apps/audit-verify/check/spill-partitions.ts
-var import_node_fs5 = require("node:fs");
+var import_node_fs6 = require("node:fs");
 var PARTITIONS = 64;
 var BUFFERED = 512;
 var SpillPartitions = class {
@@ -13608,7 +14259,7 @@ var SpillPartitions = class {
     this.partitions = Array.from({ length: PARTITIONS }, () => {
       const buffer = new ArrayBuffer(size * 8 * BUFFERED);
       return {
-        file: (0, import_node_fs5.openSync)(folder.file(), "w+"),
+        file: (0, import_node_fs6.openSync)(folder.file(), "w+"),
         numbers: new Float64Array(buffer),
         words: new Int32Array(buffer),
         bytes: new Uint8Array(buffer),
@@ -13634,7 +14285,7 @@ var SpillPartitions = class {
       partition.at += this.size;
       this.flush(partition);
       yield this.records(partition);
-      (0, import_node_fs5.closeSync)(partition.file);
+      (0, import_node_fs6.closeSync)(partition.file);
     }
   }
   *records(partition) {
@@ -13642,7 +14293,7 @@ var SpillPartitions = class {
     for (let position = 0; ; ) {
       let length = 0;
       for (let read = -1; read !== 0 && length < bytes.length; length += read) {
-        read = (0, import_node_fs5.readSync)(file, bytes, length, bytes.length - length, position + length);
+        read = (0, import_node_fs6.readSync)(file, bytes, length, bytes.length - length, position + length);
       }
       for (partition.at = 0; partition.at * 8 < length; partition.at += this.size) yield partition;
       if (length < bytes.length) return;
@@ -13650,7 +14301,7 @@ var SpillPartitions = class {
     }
   }
   flush({ file, bytes, at: at2 }) {
-    for (let done = 0; done < at2 * 8; ) done += (0, import_node_fs5.writeSync)(file, bytes, done, at2 * 8 - done);
+    for (let done = 0; done < at2 * 8; ) done += (0, import_node_fs6.writeSync)(file, bytes, done, at2 * 8 - done);
   }
 };
 
@@ -13779,7 +14430,7 @@ function readKey2(words, at2, into) {
 }
 
 // apps/audit-verify/check/temporary-folder.ts
-var import_node_fs6 = require("node:fs");
+var import_node_fs7 = require("node:fs");
 var import_node_os2 = require("node:os");
 var import_node_path2 = require("node:path");
 var TemporaryFolder = class {
@@ -13788,7 +14439,7 @@ var TemporaryFolder = class {
   /** Path of a new file. */
   file() {
     if (this.path === void 0) {
-      this.path = (0, import_node_fs6.mkdtempSync)((0, import_node_path2.join)((0, import_node_os2.tmpdir)(), "audit-verify-"));
+      this.path = (0, import_node_fs7.mkdtempSync)((0, import_node_path2.join)((0, import_node_os2.tmpdir)(), "audit-verify-"));
       process.once("exit", () => this.remove());
       for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
         process.once(signal, () => {
@@ -13800,7 +14451,7 @@ var TemporaryFolder = class {
     return (0, import_node_path2.join)(this.path, String(this.files++));
   }
   remove() {
-    if (this.path !== void 0) (0, import_node_fs6.rmSync)(this.path, { recursive: true, force: true });
+    if (this.path !== void 0) (0, import_node_fs7.rmSync)(this.path, { recursive: true, force: true });
     this.path = void 0;
   }
 };
@@ -13958,27 +14609,27 @@ async function* eventTasks(rows, url, heads, from) {
 }
 
 // apps/audit-verify/sources/export-file.ts
-var import_node_fs7 = require("node:fs");
+var import_node_fs8 = require("node:fs");
 var import_promises3 = require("node:stream/promises");
 var TASK_SIZE = 1 << 20;
 var SCAN_SIZE = 1 << 22;
 async function openExport(path, folder) {
   if (path !== "-") {
-    const stat2 = (0, import_node_fs7.statSync)(path, { throwIfNoEntry: false });
+    const stat2 = (0, import_node_fs8.statSync)(path, { throwIfNoEntry: false });
     if (stat2 === void 0) throw new UsageError(`--export ${path}: there is no such file.`);
     if (stat2.isDirectory()) throw new UsageError(`--export ${path} is a folder: for an archive use --dir.`);
     if (stat2.isFile()) return path;
   }
   const copy = folder.file();
-  await (0, import_promises3.pipeline)(path === "-" ? process.stdin : (0, import_node_fs7.createReadStream)(path), (0, import_node_fs7.createWriteStream)(copy));
+  await (0, import_promises3.pipeline)(path === "-" ? process.stdin : (0, import_node_fs8.createReadStream)(path), (0, import_node_fs8.createWriteStream)(copy));
   return copy;
 }
 function exportSize(path) {
-  const file = (0, import_node_fs7.openSync)(path, "r");
+  const file = (0, import_node_fs8.openSync)(path, "r");
   try {
-    return (0, import_node_fs7.fstatSync)(file).size;
+    return (0, import_node_fs8.fstatSync)(file).size;
   } finally {
-    (0, import_node_fs7.closeSync)(file);
+    (0, import_node_fs8.closeSync)(file);
   }
 }
 function* exportTasks(path, size) {
@@ -13987,17 +14638,17 @@ function* exportTasks(path, size) {
   }
 }
 var LINE_FEED2 = 10;
-var REGISTRY_END = /"type":"signer\.[a-z]+","v":1\}$/;
+var REGISTRY_END = /"type":"(?:signer\.[a-z]+|kernel\.founded)","v":1\}$/;
 var LONGEST_END = 48;
 var LONGEST_EVENT = 1 << 16;
 function* registryLines(path) {
-  const file = (0, import_node_fs7.openSync)(path, "r");
+  const file = (0, import_node_fs8.openSync)(path, "r");
   try {
     const buffer = Buffer.allocUnsafe(SCAN_SIZE);
     let position = 0;
     let kept = 0;
     for (; ; ) {
-      const read = (0, import_node_fs7.readSync)(file, buffer, kept, buffer.length - kept, position);
+      const read = (0, import_node_fs8.readSync)(file, buffer, kept, buffer.length - kept, position);
       const length = kept + read;
       let start = 0;
       for (; ; ) {
@@ -14015,39 +14666,7 @@ function* registryLines(path) {
       buffer.copy(buffer, 0, length - kept, length);
     }
   } finally {
-    (0, import_node_fs7.closeSync)(file);
-  }
-}
-
-// apps/audit-verify/trust-root.ts
-var import_node_fs8 = require("node:fs");
-function readTrustRoot({ signers: path, origin }) {
-  const file = path === null ? { signers: [] } : readSignersFile(path);
-  const named = origin ?? file.origin;
-  if (named === void 0) {
-    throw new UsageError(
-      'The origin of the chain is not known: give --origin (such as kernel.example.com/prod), or a signers.json that has the member "origin".'
-    );
-  }
-  if (origin !== null && file.origin !== void 0 && file.origin !== origin) {
-    throw new UsageError(`--origin ${origin} contradicts ${path}, which is for ${file.origin}.`);
-  }
-  return { origin: named, signers: file.signers };
-}
-function readSignersFile(path) {
-  let text2;
-  try {
-    text2 = (0, import_node_fs8.readFileSync)(path);
-  } catch (error) {
-    throw new UsageError(`--signers ${path}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  try {
-    return parseSignersFile(text2);
-  } catch (error) {
-    if (!(error instanceof EvidenceError)) throw error;
-    throw new UsageError(
-      `--signers ${path}: ${error.message}${error.pointer ? ` (at ${error.pointer})` : ""}`
-    );
+    (0, import_node_fs8.closeSync)(file);
   }
 }
 
@@ -14067,7 +14686,8 @@ async function verifyChain(args, program, progress) {
   };
   const pool = new WorkerPool(program, args.jobs, setup);
   try {
-    return await report({ arguments: args, trust, pool, folder, faults: new FaultList(), progress });
+    const faults = new FaultList();
+    return await report({ arguments: args, trust, pool, folder, faults, progress, registered: null });
   } finally {
     await pool.close();
     folder.remove();
@@ -14093,8 +14713,7 @@ async function verifyExport(run, path) {
   const file = await openExport(path, run.folder);
   const size = exportSize(file);
   run.progress.total = size;
-  const registry = run.arguments.chainOnly ? NO_KEYS : foldRegistry(run, readRegistry(run, registryLines(file)));
-  const verifier = createVerifier(run, registry);
+  const verifier = createVerifier(run, foldBeforehand(run, registryLines(file)));
   let lines = 0;
   for await (const result of run.pool.run(exportTasks(file, size))) {
     acceptAll(run, verifier, result, lines);
@@ -14108,14 +14727,11 @@ async function verifyDatabase(run, url) {
   try {
     const { shard, from, chainOnly } = run.arguments;
     const heads = (await rows.heads()).filter((head) => shard === null || head.shard === shard);
-    const registry = chainOnly ? NO_KEYS : foldRegistry(run, readRegistry(run, await rows.registry()));
+    const registry = foldBeforehand(run, chainOnly ? [] : await rows.registry());
     run.progress.total = heads.reduce((sum, { last }) => sum + Math.max(0, last - from + 1), 0);
     const known = heads.flatMap(({ shard: of, head }) => head === null ? [] : { shard: of, ...head });
-    const verifier = createVerifier(
-      run,
-      registry,
-      known.filter(({ seq }) => seq >= from)
-    );
+    const stored = known.filter(({ seq }) => seq >= from);
+    const verifier = createVerifier(run, registry, stored);
     for await (const result of run.pool.run(eventTasks(rows, url, heads, from))) {
       acceptAll(run, verifier, result, 0);
       run.progress.advance(result.items, verifier.count);
@@ -14125,7 +14741,7 @@ async function verifyDatabase(run, url) {
     await rows.close();
   }
 }
-async function verifyArchive(run, tasks, manifests) {
+async function verifyArchive(run, tasks, archived) {
   const sorted = new SortedRecords(run.folder);
   const registry = [];
   let items = 0;
@@ -14139,28 +14755,34 @@ async function verifyArchive(run, tasks, manifests) {
     run.progress.advance(result.items, items);
   }
   const { shard, from, chainOnly } = run.arguments;
-  const days = new DayManifestCheck({ ...run.trust, signatures: !chainOnly, shard, from });
-  for await (const { key, bytes } of manifests) run.faults.add(days.add(key, bytes));
+  const ring = chainOnly ? null : foldRegistry(run, registry);
+  const signers = ring?.signers() ?? [];
+  const { origin } = run.trust;
+  const days = new DayManifestCheck({ origin, signers, signatures: !chainOnly, shard, from });
+  for await (const { key, bytes } of archived) run.faults.add(days.add(key, bytes));
   run.faults.add(days.checkLinks());
-  const verifier = createVerifier(run, chainOnly ? NO_KEYS : foldRegistry(run, registry));
+  const verifier = createVerifier(run, ring?.registry ?? NO_KEYS);
   for (const { facts, faults, formatted } of sorted.read()) {
     run.faults.add(verifier.acceptFacts(facts, faults, formatted));
     if (formatted) run.faults.add(days.event(facts));
   }
   run.faults.add(days.finish());
-  return { ...conclude(run, verifier), manifests: { count: days.count, signatures: days.signed } };
+  const manifests = { count: days.count, signatures: days.signed };
+  return { ...conclude(run, verifier, days.anchors()), manifests };
 }
-function createVerifier({ arguments: args, trust, folder }, registry, stored = []) {
+function createVerifier({ arguments: args, trust, folder }, registry, storedHeads = []) {
   return new ChainVerifier({
     ...trust,
     // Rows and files are sorted: a position that is missing there will not come later.
     lateArrivals: args.source.kind === "export",
     from: args.from,
+    shard: args.shard,
     signatures: !args.chainOnly,
     registry,
     partial: isPartial(args),
     identity: new SpillingIdentityCheck(folder, args.from === 1),
-    expectedHeads: [...args.expectedHeads, ...stored]
+    expectedHeads: args.expectedHeads,
+    storedHeads
   });
 }
 function acceptAll(run, verifier, result, linesBefore) {
@@ -14168,6 +14790,13 @@ function acceptAll(run, verifier, result, linesBefore) {
     const found = facts === null ? faults : verifier.acceptFacts(facts, faults, formatted);
     if (found.length > 0) run.faults.add(found);
   });
+  run.faults.add(hiddenFrom(run, result.registry));
+}
+function hiddenFrom({ registered: registered2, arguments: args }, events) {
+  if (registered2 === null) return [];
+  const hidden = events.filter(({ hash: hash2, seq }) => seq >= args.from && !registered2.has(hash2));
+  const message = "it speaks for the key registry, but the columns of its row do not say so";
+  return hidden.map(({ shard, seq, id }) => ({ code: "format", shard, seq, id, message }));
 }
 function eachInspected({ facts: packed, faults, odd }, linesBefore, take) {
   const reader = new FactsReader(packed);
@@ -14185,6 +14814,12 @@ function eachInspected({ facts: packed, faults, odd }, linesBefore, take) {
   }
 }
 var NO_FAULTS2 = [];
+function foldBeforehand(run, candidates) {
+  if (run.arguments.chainOnly) return NO_KEYS;
+  const events = readRegistry(run, candidates);
+  run.registered = new Set(events.map(({ hash: hash2 }) => hash2));
+  return foldRegistry(run, events).registry;
+}
 function readRegistry({ trust }, candidates) {
   const keys = new Map(trust.signers.map(({ signer_kid, public_key_pem }) => [signer_kid, public_key_pem]));
   const inspector = new EventInspector(
@@ -14203,27 +14838,28 @@ function readRegistry({ trust }, candidates) {
   return events;
 }
 function foldRegistry({ trust, faults, arguments: args }, events) {
-  const ring = new KeyRing(trust.signers, { partial: isPartial(args) });
-  const known = events.filter(({ signerKid }) => ring.root(signerKid) !== void 0).sort((a, b) => a.ts === b.ts ? a.shard - b.shard || a.seq - b.seq : a.ts < b.ts ? -1 : 1);
-  for (const event of known) {
+  const ring = new KeyRing(trust, { partial: isPartial(args) });
+  for (const event of events.sort((a, b) => a.seq - b.seq)) {
     try {
       ring.apply(event);
     } catch (error) {
       if (!(error instanceof EvidenceError)) throw error;
       const { shard, seq, id } = event;
       if (seq < args.from || args.shard !== null && args.shard !== shard) continue;
-      const message = `${error.message} (at ${error.pointer ?? "/payload"})`;
-      faults.add([{ code: "format", shard, seq, id, message }]);
+      const code2 = error.code === "invalid_founding" ? "founding" : "format";
+      faults.add([{ code: code2, shard, seq, id, message: `${error.message} (at ${error.pointer ?? "/payload"})` }]);
     }
   }
-  return ring.registry;
+  return ring;
 }
 function isPartial({ source, from, shard }) {
   return source.kind !== "database" && (from > 1 || shard !== null);
 }
-function conclude({ arguments: args, trust, faults }, verifier) {
+function conclude({ arguments: args, trust, faults }, verifier, days = /* @__PURE__ */ new Map()) {
   faults.add(verifier.finish());
   if (verifier.count === 0 && faults.count === 0) faults.add([nothingToVerify(args)]);
+  const heads = verifier.heads();
+  const { founding } = verifier.registry;
   return {
     verified: faults.count === 0,
     origin: trust.origin,
@@ -14232,8 +14868,39 @@ function conclude({ arguments: args, trust, faults }, verifier) {
     faults: faults.sorted(),
     faultCount: faults.count,
     reattested: verifier.reattested(),
-    heads: verifier.heads()
+    heads,
+    notChecked: notChecked(args, trust, founding),
+    unanchored: unanchored(args, heads, verifier.anchors(), days, trust.shards ?? founding?.shards ?? 0)
   };
+}
+function notChecked(args, trust, founding) {
+  const { from, shard, chainOnly } = args;
+  const sentences = [];
+  if (chainOnly) sentences.push("signatures and keys (--chain-only)");
+  if (from > 1) sentences.push(`the positions before ${from} (--from)`);
+  if (shard !== null) sentences.push(`other shards than ${shard} (--shard)`);
+  if (founding === null) return sentences;
+  if (trust.shards === void 0) {
+    sentences.push(
+      `whether the kernel has ${founding.shards} shards, as event 0:1 says: signers.json does not say it (--shards)`
+    );
+  }
+  if (trust.firstPool === void 0) {
+    const pool = founding.approverPool === null ? "no approver pool" : founding.approverPool.sha256;
+    sentences.push(
+      `whether the kernel was founded with ${pool}, as event 0:1 says: signers.json does not say it (--first-pool)`
+    );
+  }
+  return sentences;
+}
+function unanchored({ shard: only, from }, heads, expected, days, shards) {
+  const ends = new Map(heads.map(({ shard, seq }) => [shard, seq]));
+  for (let shard = 0; shard < shards; shard++) if (!ends.has(shard)) ends.set(shard, 0);
+  return [...ends].sort(([a], [b]) => a - b).filter(([shard]) => only === null || shard === only).flatMap(([shard, to]) => {
+    const anchors = [expected.get(shard), days.get(shard)].filter((seq) => seq !== void 0);
+    const up = Math.max(-1, ...anchors);
+    return up >= to ? [] : [{ shard, from: Math.max(up + 1, Math.min(from, to)), to }];
+  });
 }
 function nothingToVerify({ shard, from }) {
   const where = shard === null ? "" : ` of shard ${shard}`;
@@ -14256,19 +14923,18 @@ function verifyUpgradeFile(argv) {
         upgrade: { type: "string" },
         signers: { type: "string" },
         origin: { type: "string" },
+        shards: { type: "string" },
+        "first-pool": { type: "string" },
         json: { type: "boolean" }
       }
     }));
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
-  const { upgrade, signers, origin } = values;
+  const { upgrade, signers } = values;
   if (upgrade === void 0 || upgrade === "") throw new UsageError("--upgrade needs a file.");
   if (signers === void 0) throw new UsageError("--signers is missing: name the signers.json to trust.");
-  if (origin !== void 0 && !isOrigin(origin)) {
-    throw new UsageError(`--origin ${String(origin)} is no origin: it looks like kernel.example.com/prod.`);
-  }
-  const trust = readTrustRoot({ signers, origin: origin ?? null });
+  const trust = readTrustRoot(trustOptions(values));
   let file;
   try {
     file = (0, import_node_fs9.readFileSync)(upgrade);
