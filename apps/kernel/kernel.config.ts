@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { serverTlsSettings, roleBindings } from '#platform/edge';
+import { MAX_SHARDS } from '#platform/event-store';
 import {
   certificateFile,
   type ConfigOf,
@@ -43,7 +44,7 @@ export const kernelConfig = defineConfig({
       "This kernel's name. It is part of every hash and signature: a chain cannot be passed off as another deployment's, and the name cannot be changed later.",
   },
   KERNEL_SHARDS: {
-    schema: wholeNumber({ min: 1, max: 256 }),
+    schema: wholeNumber({ min: 1, max: MAX_SHARDS }),
     description: 'How many chains the events are spread over. Fixed once the database has been migrated.',
     default: 1,
   },

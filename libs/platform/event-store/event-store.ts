@@ -167,7 +167,7 @@ export class EventStore {
           ticket: 0,
           uncertain: false,
           checkIds: false,
-          alone: false,
+          alone: prepared.statesHeads,
           resolve,
           reject,
         };

@@ -22,6 +22,7 @@ export {
 } from './schema/data-source';
 export { DataSource } from 'typeorm';
 export { newEventId } from './append/event-id';
+export { GOVERNANCE_SHARD } from './append/shard-of';
 export { EventStoreError, type EventStoreErrorCode } from './event-store.error';
 export { EventLog } from './event-log';
 export { EventStore } from './event-store';
@@ -44,7 +45,7 @@ export {
 export { EventVerifier } from './integrity/checked-reads';
 export { integrityError, type RowFault } from './integrity/row-fault';
 export { ROW_KEY_BYTES, RowKey } from './integrity/row-key';
-export { DEFAULT_LIMITS, type EventStoreLimits } from './limits';
+export { DEFAULT_LIMITS, type EventStoreLimits, MAX_SHARDS } from './limits';
 export { IndexQueries } from './read/index-queries';
 export { eventsOfTypes } from './read/events-of-types';
 export { type Named } from './read/named-events.sql';

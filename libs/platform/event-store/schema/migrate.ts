@@ -5,6 +5,7 @@ import { EventStoreError } from '../event-store.error';
 import { restoreAuditIndex } from './migrations/audit-index.schema';
 import { beginRestoring } from '../restore/restore-mode.sql';
 import { type ChainRow, refuseOtherChain } from './assert-migrated';
+import { MAX_SHARDS } from '../limits';
 import { grant } from './role-rights';
 
 /** One migration at a time per database: `hashtext('illuvrse-kernel/migrate')`, computed by the server. */
@@ -76,8 +77,11 @@ function validate({ origin, shards, runtimeRole, workerRole }: MigrateOptions): 
       `The origin ${JSON.stringify(origin)} must be 1 to 255 characters without spaces or control characters.`,
     );
   }
-  if (!Number.isInteger(shards) || shards < 1 || shards > 1024) {
-    throw new EventStoreError('invalid_request', `The number of shards must be 1 to 1024, not ${shards}.`);
+  if (!Number.isInteger(shards) || shards < 1 || shards > MAX_SHARDS) {
+    throw new EventStoreError(
+      'invalid_request',
+      `The number of shards must be 1 to ${MAX_SHARDS}, not ${shards}.`,
+    );
   }
   if (runtimeRole !== undefined && runtimeRole === workerRole) {
     throw new EventStoreError(

@@ -1,4 +1,5 @@
 import { matching, type MemberDefinition, url, wholeNumber } from '#platform/process';
+import { MAX_SHARDS } from '../limits';
 
 /**
  * Settings for the kernel of a worker's events, and their place; workers spread them into their own `defineConfig`,
@@ -11,7 +12,7 @@ export const workerSettings = (done: 'published' | 'indexed' | 'archived' | 'aud
       description: `The kernel whose events are ${done}, exactly as in the kernel's own setting.`,
     },
     KERNEL_SHARDS: {
-      schema: wholeNumber({ min: 1, max: 256 }),
+      schema: wholeNumber({ min: 1, max: MAX_SHARDS }),
       description: "How many chains the events are spread over, as in the kernel's own setting.",
       default: 1,
     },
