@@ -1,12 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import {
-  type Asking,
-  decideAnew,
-  EventStore,
-  type StoredEvent,
-  type StreamVersion,
-} from '#platform/event-store';
-import { decideKeys, type KeyCommand, signerStream } from './domain/key-registry.decider';
+import { type Asking, decideAnew, EventStore, type StoredEvent } from '#platform/event-store';
+import { decideKeys, type KeyCommand } from './domain/key-registry.decider';
 import { KeyRegistryOptions } from './key-registry.options';
 import { RegisteredSigners, type Registry } from './registered-signers';
 
@@ -44,23 +38,13 @@ export class KeyDecisions {
       if (events.length === 0) return [];
       const writes = events.map(({ stream, type, payload }) => ({
         stream,
-        expectedVersion: registry.versions.get(stream) ?? 0,
+        // The fence compares: it changes with every change of the keys, and with nothing else.
+        expectedVersion: 'any' as const,
         events: [{ type, payload }],
       }));
-      const requires = involved(decided, registry).filter(
-        ({ stream }) => !writes.some((write) => write.stream === stream),
-      );
-      const result = await store.append({ actor, correlationId, writes, requires, whateverTheMode });
+      const keysAsOf = registry.fence;
+      const result = await store.append({ actor, correlationId, writes, keysAsOf, whateverTheMode });
       return result.replayed ? [] : result.events;
     });
   }
-}
-
-/** The streams of the keys that the command names. */
-function involved(command: KeyCommand, { versions }: Registry): StreamVersion[] {
-  const kids = 'from' in command ? [command.from, command.to.signer_kid] : [command.kid];
-  return kids.map((kid) => {
-    const stream = signerStream(kid);
-    return { stream, version: versions.get(stream) ?? 0 };
-  });
 }

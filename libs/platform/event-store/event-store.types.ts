@@ -65,6 +65,11 @@ export interface AppendRequest {
    * is committed, or it is refused with `version_conflict`. In the shard of the writes.
    */
   requires?: readonly StreamVersion[];
+  /**
+   * The fence of the keys that the decision was based on (`EventStore.keyFence`): refused with `version_conflict` when
+   * they have changed since.
+   */
+  keysAsOf?: number;
   idempotency?: {
     caller: string;
     key: string;
@@ -78,6 +83,12 @@ export interface AppendRequest {
 export interface StoredEvent {
   readonly event: AuditEvent;
   /** Canonical bytes: what was hashed, signed and stored. */
+  readonly bytes: Uint8Array;
+}
+
+/** Row of the event table, unread: what its bytes say is not known yet. */
+export interface StoredBytes {
+  readonly seq: number;
   readonly bytes: Uint8Array;
 }
 

@@ -38,6 +38,7 @@ export {
   type EventStoreObserver,
   type RetryReason,
   type ShardHead,
+  type StoredBytes,
   type StoredEvent,
   type StreamVersion,
   type StreamWrite,

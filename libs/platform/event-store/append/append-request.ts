@@ -102,6 +102,7 @@ export function prepareAppend(
   }
   if (new Set(givenIds).size < givenIds.length) throw invalid('/writes', 'Two events have the same id.');
   if (idempotency) checkIdempotency(idempotency);
+  const keysAsOf = request.keysAsOf ?? null;
   const statesHeads = events.some((event) => event.statesHeads);
   return {
     shard,
@@ -110,6 +111,7 @@ export function prepareAppend(
     causationId,
     events,
     requires,
+    keysAsOf,
     statesHeads,
     givenIds,
     idempotency,

@@ -170,6 +170,10 @@ function numberRequest(pending: PendingAppend, context: RequestContext): Numbere
     const { version, tentative } = versionOf(stream);
     if (version !== required) return { error: conflict(stream, required, version), tentative };
   }
+  const { keysAsOf } = pending;
+  if (keysAsOf !== null && keysAsOf !== context.state.fence) {
+    return { error: keysChanged(keysAsOf, context.state.fence), tentative: false };
+  }
   for (const prepared of pending.events) {
     const own = versions.get(prepared.stream);
     const { version, tentative } =
@@ -240,6 +244,14 @@ function conflict(stream: string, expected: number, actual: number): EventStoreE
     'version_conflict',
     `Stream ${stream} is at version ${actual}, not at ${expected}; load it again and decide anew.`,
     { stream, expected, actual },
+  );
+}
+
+function keysChanged(expected: number, actual: number): EventStoreError {
+  return new EventStoreError(
+    'version_conflict',
+    `The keys have changed at 0:${actual}, after 0:${expected}; load them again and decide anew.`,
+    { expected, actual },
   );
 }
 

@@ -43,6 +43,7 @@ function request(options: RequestOptions = {}): PendingAppend {
       statesHeads: false,
       division: null,
     })),
+    keysAsOf: null,
     statesHeads: false,
     givenIds: givenIds ?? [],
     requires: requires ?? [],

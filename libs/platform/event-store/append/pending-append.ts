@@ -24,6 +24,8 @@ export interface PendingAppend {
   readonly events: readonly PreparedEvent[];
   /** Versions of other streams that the request was decided on. */
   readonly requires: readonly StreamVersion[];
+  /** The fence of the keys that the request was decided on; null for one that does not depend on keys. */
+  readonly keysAsOf: number | null;
   /** One of its events states the heads of all shards: it is a group of its own, committed under all their locks. */
   readonly statesHeads: boolean;
   /** Ids that the caller chose; those the store makes are new. */
