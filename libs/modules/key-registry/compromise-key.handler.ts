@@ -80,7 +80,6 @@ export class CompromiseKeyHandler implements ICommandHandler<CompromiseKey, Comp
 
   /** The time of a position, or the positions of a time. */
   private async doubtSince(since: Since): Promise<Doubt> {
-    const now = this.options.now().getTime();
     let compromisedAt: string;
     if ('ts' in since) compromisedAt = new Date(since.ts).toISOString();
     else {
@@ -95,7 +94,7 @@ export class CompromiseKeyHandler implements ICommandHandler<CompromiseKey, Comp
       }
       compromisedAt = event.event.ts;
     }
-    if (Date.parse(compromisedAt) > now) {
+    if (Date.parse(compromisedAt) > (await this.decisions.now())) {
       throw new KeyRegistryError('invalid_since', `${compromisedAt} is yet to come.`);
     }
     // A position is exact in its own shard. In the others the clocks of their writers are all there is to go by.

@@ -33,7 +33,7 @@ export class KeyDecisions {
     return decideAnew(MAX_ATTEMPTS, async () => {
       const registry = await this.registered.registry({ fresh: true });
       const decided = await command(registry);
-      const context = { now: this.options.now().getTime(), overlapMs: this.options.overlapMs };
+      const context = { now: await this.now(), overlapMs: this.options.overlapMs };
       const events = decideKeys(registry.state, decided, context);
       if (events.length === 0) return [];
       const writes = events.map(({ stream, type, payload }) => ({
@@ -46,5 +46,15 @@ export class KeyDecisions {
       const result = await store.append({ actor, correlationId, writes, keysAsOf, whateverTheMode });
       return result.replayed ? [] : result.events;
     });
+  }
+
+  /**
+   * The later of this process's clock and the newest event: another process's clock may be ahead of this one, and what it
+   * recorded is not yet to come. Milliseconds since 1970.
+   */
+  async now(): Promise<number> {
+    const heads = await this.store.heads();
+    const newest = heads.map(({ ts }) => (ts === null ? 0 : Date.parse(ts)));
+    return Math.max(this.options.now().getTime(), ...newest);
   }
 }
