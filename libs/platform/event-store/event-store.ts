@@ -321,8 +321,8 @@ export class EventStore {
   }
 
   /**
-   * The fence of the keys: position in shard 0 of the last registry event, 0 before the first. Read before the events, it
-   * tells an append whether the keys are still as they were read (`AppendRequest.keysAsOf`).
+   * The fence of the keys: position in shard 0 of the last registry event; 0 before the first, and in a store filled from
+   * the archive. Read before the events, it tells an append whether the keys are still as they were read (`AppendRequest.keysAsOf`).
    */
   keyFence(): Promise<number> {
     return this.reading(() => this.reader.keyFence());

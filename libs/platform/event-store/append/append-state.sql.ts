@@ -11,7 +11,7 @@ export interface AppendState {
   existingIds: ReadonlySet<string>;
   /** The key that signed the head; null when the shard is empty. */
   headKid: string | null;
-  /** The last change of the keys when the head was read: its position in shard 0, 0 before the first. */
+  /** Position in shard 0 of the last change of the keys; 0 before the first, and in a store filled from the archive. */
   fence: number;
 }
 

@@ -94,7 +94,7 @@ export class EventReader {
     return rows.map(({ seq, canonical }) => ({ seq: Number(seq), bytes: canonical }));
   }
 
-  /** The last change of the keys: its position in shard 0, 0 before the first. */
+  /** See `EventStore.keyFence`. */
   async keyFence(): Promise<number> {
     const [row] = await this.database.query<{ fence: string }>(
       'SELECT fence FROM kernel.shard_head WHERE shard = 0',
