@@ -68,7 +68,10 @@ runApp({
     const { app } = service;
     const { origin, shards } = config;
     await assertRuntimeRole(app.get(DataSource));
-    await assertFoundedAs(app.get(EventStore, { strict: false }), { origin, shards });
+    // While the store is filled from the archive, its first event may come after others.
+    if (!app.get(ModeWatch).current.restoring) {
+      await assertFoundedAs(app.get(EventStore, { strict: false }), { origin, shards });
+    }
     await openConnections(app.get(DataSource));
 
     // Before /ready can be asked: green must mean that a caller who comes now is answered.
