@@ -20,27 +20,22 @@ export async function assertFoundedAs(
   );
 }
 
-/** Refuses to found a kernel in a store that already has events. @throws EventStoreError `chain_mismatch` */
-export async function assertFoundable(store: Pick<EventStore, 'heads'>): Promise<void> {
+/**
+ * What the first event says; null in an empty store.
+ * @throws EventStoreError `chain_mismatch` when the store begins with anything else
+ */
+export async function foundingOf(store: Pick<EventStore, 'read' | 'heads'>): Promise<Founding | null> {
   const filled = (await store.heads()).find(({ seq }) => seq > 0);
-  if (filled !== undefined) throw notFounded(`${filled.shard}:${filled.seq}`);
-}
-
-/** What the first event says; null while there is none. */
-async function foundingOf(store: Pick<EventStore, 'read' | 'heads'>): Promise<Founding | null> {
+  if (filled === undefined) return null;
+  // Whatever was there when the heads were read came after the founding, or with it.
   const [first] = await store.read(GOVERNANCE_SHARD, { afterSeq: 0, limit: 1 });
-  if (first === undefined) {
-    await assertFoundable(store);
-    return null;
-  }
   try {
-    const { type, payload } = first.event;
-    if (type === FOUNDING_TYPE) return readFounding(payload);
+    if (first?.event.type === FOUNDING_TYPE) return readFounding(first.event.payload);
   } catch (error) {
     // Bytes that are no event, or no founding.
     if (!(error instanceof EvidenceError || error instanceof SyntaxError)) throw error;
   }
-  throw notFounded('0:1');
+  throw notFounded(`${filled.shard}:${filled.seq}`);
 }
 
 function notFounded(position: string): EventStoreError {

@@ -3,7 +3,6 @@ import { EventStore, migrate, openEventStoreDataSource } from '#platform/event-s
 import { TestSigner, withPostgres } from '#dev/testing';
 import { type SigningProxyClient } from '#platform/signer';
 import { BackendKeys } from './backend-keys';
-import { entryPayload } from './domain/key-registry.decider';
 import { KeyAgeWatch, REMINDER_MS } from './key-age-watch';
 import { RegisteredSigners } from './registered-signers';
 
@@ -57,7 +56,7 @@ describe('KeyAgeWatch', () => {
           {
             stream: `signer/${key.kid}`,
             expectedVersion: 0,
-            events: [{ type: 'signer.added', payload: { signer: entryPayload(key.entry) } }],
+            events: [{ type: 'signer.added', payload: { signer: { ...key.entry } } }],
           },
         ],
       });

@@ -7,9 +7,9 @@ import {
   type SignerEntry,
 } from '#evidence';
 import { isVersionConflict, KERNEL_ACTOR, type StreamWrite } from '#platform/event-store';
-import { entryPayload, signerStream } from './domain/key-registry.decider';
+import { signerStream } from './domain/key-registry.decider';
 import { type BackendKey } from './domain/registration';
-import { assertFoundable } from './founding';
+import { foundingOf } from './founding';
 import { KeyRegistryOptions } from './key-registry.options';
 import { RegisteredSigners } from './registered-signers';
 import { RegistrationStores } from './registration-stores';
@@ -42,7 +42,8 @@ export class RegisterSignersHandler implements ICommandHandler<RegisterSigners, 
     const { state, fence } = await this.registered.registry({ fresh: true });
     const store = this.stores.signedBy(signedBy);
     try {
-      if (state.founding === null) await assertFoundable(store);
+      // Another replica may have founded it since; it must not be anything else.
+      if (state.founding === null && (await foundingOf(store)) !== null) return;
       await store.append({
         actor: KERNEL_ACTOR,
         writes: [...(state.founding === null ? [this.founding()] : []), ...signers.map(added)],
@@ -69,6 +70,6 @@ function added(signer: SignerEntry): StreamWrite {
   return {
     stream: signerStream(signer.signer_kid),
     expectedVersion: 0,
-    events: [{ type: 'signer.added', payload: { signer: entryPayload(signer) } }],
+    events: [{ type: 'signer.added', payload: { signer: { ...signer } } }],
   };
 }

@@ -12,7 +12,6 @@ import {
 import { SignerError, type SigningProxyClient } from '#platform/signer';
 import { type TestDatabase, TestSigner, withPostgres } from '#dev/testing';
 import { BackendKeys } from './backend-keys';
-import { entryPayload } from './domain/key-registry.decider';
 import { type BackendKey } from './domain/registration';
 import { assertFoundedAs } from './founding';
 import { RegisteredSigners } from './registered-signers';
@@ -99,7 +98,7 @@ describe('the registry of a kernel', () => {
     });
   const replacement = (from: TestSigner, to: TestSigner): JsonObject => ({
     from: from.kid,
-    to: entryPayload(to.entry),
+    to: { ...to.entry },
     counterSignature: to.provePossession(ORIGIN, from.kid),
   });
   const lost = { reason: 'the token broke', compromisedAt: '2026-01-01T00:00:00.000Z' };
@@ -226,7 +225,7 @@ describe('the registry of a kernel', () => {
     ],
     [
       'a key that nobody added',
-      { type: 'signer.added', stream: 'signer/x', payload: { signer: entryPayload(THIEF.entry) } },
+      { type: 'signer.added', stream: 'signer/x', payload: { signer: { ...THIEF.entry } } },
       'thief',
     ],
   ])('does not believe a row with %s', async (_what, over, signerKid) => {

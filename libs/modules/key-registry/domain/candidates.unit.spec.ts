@@ -2,13 +2,12 @@ import { type KeyRegistryState, type SignerPurpose } from '#evidence';
 import { TestSigner } from '#dev/testing';
 import { FoldedRegistry } from '../fixtures/registry-events.fixture';
 import { keyToMake } from './candidates';
-import { entryPayload } from './key-registry.decider';
 import { type BackendKey } from './registration';
 
 const registered = (...keys: [string, SignerPurpose[]][]): KeyRegistryState => {
   const registry = new FoldedRegistry(() => '2026-01-01T00:00:00.000Z');
   for (const [kid, purposes] of keys) {
-    const signer = entryPayload(new TestSigner(kid, { purposes }).entry);
+    const signer = { ...new TestSigner(kid, { purposes }).entry };
     registry.take('signer.added', `signer/${kid}`, { signer });
   }
   return registry.state;

@@ -72,7 +72,7 @@ export function decideKeys(
     case 'rotate': {
       const { from, to, counterSignature } = command;
       replaceable(state, from, to);
-      const payload = { from, to: entryPayload(to), counterSignature };
+      const payload = { from, to: { ...to }, counterSignature };
       return [{ stream: signerStream(to.signer_kid), type: 'signer.rotated', payload }];
     }
     case 'retire':
@@ -83,17 +83,12 @@ export function decideKeys(
       if (lost.entry.status === 'compromised') return [];
       replaceable(state, from, to);
       pastOrNow(compromisedAt, now);
-      const payload = { from, to: entryPayload(to), counterSignature, reason, compromisedAt };
+      const payload = { from, to: { ...to }, counterSignature, reason, compromisedAt };
       return [{ stream: signerStream(from), type: 'signer.emergency', payload }];
     }
     case 'compromise':
       return compromise(state, command, now);
   }
-}
-
-/** An entry as a registry event has it: where the key signs is for the chain to say. */
-export function entryPayload({ span: _, ...entry }: SignerEntry): JsonObject {
-  return entry;
 }
 
 export function signerStream(kid: string): string {

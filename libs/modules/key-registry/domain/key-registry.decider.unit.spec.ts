@@ -1,7 +1,7 @@
 import { registeredSigners, type SignerPurpose } from '#evidence';
 import { TestSigner } from '#dev/testing';
 import { FoldedRegistry } from '../fixtures/registry-events.fixture';
-import { decideKeys, entryPayload, type KeyCommand, type KeyEvent } from './key-registry.decider';
+import { decideKeys, type KeyCommand, type KeyEvent } from './key-registry.decider';
 import { KeyRegistryError } from './key-registry.error';
 
 const START = Date.parse('2026-02-01T10:00:00.000Z');
@@ -18,7 +18,7 @@ class Registry extends FoldedRegistry {
   constructor(...first: TestSigner[]) {
     super((seq) => at(seq - 1));
     for (const { kid, entry } of first) {
-      this.take('signer.added', `signer/${kid}`, { signer: entryPayload(entry) });
+      this.take('signer.added', `signer/${kid}`, { signer: { ...entry } });
     }
   }
 
