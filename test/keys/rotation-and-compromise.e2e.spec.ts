@@ -169,7 +169,7 @@ function rotatesAndRecovers(signer: SignerChoice, apart?: string): void {
       expect(aheadMs > 30 * 60 * 1_000).toBe(apart !== undefined);
       expect(await verified(after, trust)).toMatchObject({
         code: 0,
-        stdout: expect.stringMatching(/^Audit chain verified/),
+        stdout: expect.stringMatching(/^Audit chain verified/m),
       });
       // What was exported before all this still verifies, with the new signers.json too.
       expect(await verified(before, trust)).toMatchObject({ code: 0 });
@@ -215,7 +215,7 @@ function rotatesAndRecovers(signer: SignerChoice, apart?: string): void {
       expect(recorded.map((line) => (JSON.parse(line) as AuditEvent).payload['signer_kid'])).toEqual([MADE]);
       expect(await verified(after, await trustRoot())).toMatchObject({
         code: 0,
-        stdout: expect.stringMatching(/^Audit chain verified/),
+        stdout: expect.stringMatching(/^Audit chain verified/m),
       });
     },
     TIMEOUT_MS,
@@ -270,7 +270,7 @@ function rotatesAndRecovers(signer: SignerChoice, apart?: string): void {
         ]),
       );
       const { code, stdout } = await verified(after, trust);
-      expect(code).toBe(0);
+      expect([code, code === 0 ? '' : stdout.slice(0, 1_000)]).toEqual([0, '']);
       const lines = stdout.trimEnd().split('\n');
       for (const { shard, from, to, count } of done.reattested) {
         expect(lines).toContain(
