@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { serverTlsSettings, roleBindings } from '#platform/edge';
-import { MAX_SHARDS } from '#platform/event-store';
 import {
   certificateFile,
   type ConfigOf,
@@ -18,7 +17,7 @@ import {
   url,
   wholeNumber,
 } from '#platform/process';
-import { type ApproverPool, EvidenceError, type JsonValue, readApproverPool } from '#evidence';
+import { type ApproverPool, EvidenceError, type JsonValue, MAX_SHARDS, readApproverPool } from '#evidence';
 import { DEFAULT_POLICY } from '#modules/governance';
 import { webhookEntries } from '#platform/webhooks';
 

@@ -484,11 +484,9 @@ describe('KeyRing', () => {
     });
 
     it('follows the event that ends a lost key, though that key signed it where it is in doubt', () => {
-      const ring = ringOf([
-        ended(span([0, 0], [20, 8], [14, 7])),
-        signer('k2', { span: span([9, 5]) }),
-        signer('k3', { span: span([19, 8]) }),
-      ]);
+      const k2 = signer('k2', { span: span([9, 5]) });
+      const k3 = signer('k3', { span: span([19, 8]) });
+      const ring = ringOf([ended(span([0, 0], [20, 8], [14, 7])), k2, k3], {});
       for (const one of START) ring.apply(one);
       const emergency = { compromisedAt: at(1), heads: heads(20, 8) };
       ring.apply(replaced('signer.emergency', 'k1', signer('k3'), 20, emergency));

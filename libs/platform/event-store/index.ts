@@ -46,7 +46,7 @@ export {
 export { EventVerifier } from './integrity/checked-reads';
 export { integrityError, type RowFault } from './integrity/row-fault';
 export { ROW_KEY_BYTES, RowKey } from './integrity/row-key';
-export { DEFAULT_LIMITS, type EventStoreLimits, MAX_SHARDS } from './limits';
+export { DEFAULT_LIMITS, type EventStoreLimits } from './limits';
 export { IndexQueries } from './read/index-queries';
 export { eventsOfTypes } from './read/events-of-types';
 export { type Named } from './read/named-events.sql';

@@ -55,11 +55,6 @@ export const DEFAULT_LIMITS: Readonly<EventStoreLimits> = {
   tailPollMs: 1_000,
 };
 
-/**
- * Shards of a chain: the statement that a key is compromised names each with its head, the start of the doubt and a
- * re-attested range, some 350 bytes of the 65,535 that an event may have.
- */
-export const MAX_SHARDS = 128;
 /** Events in one request (contract: `POST /kernel/audit` takes up to 1,000). */
 export const MAX_EVENTS_PER_REQUEST = 1_000;
 /** UTF-8 bytes of an indexed value; an entry of PostgreSQL's B-tree may have 2,704. */

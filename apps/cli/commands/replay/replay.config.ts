@@ -1,6 +1,6 @@
+import { MAX_SHARDS } from '#evidence';
 import { archiveSettings } from '#platform/archive';
 import { streamSettings, trustSettings } from '#platform/audit-stream';
-import { MAX_SHARDS } from '#platform/event-store';
 import { type ConfigOf, defineConfig, text, url, wholeNumber } from '#platform/process';
 
 /** Replay's own settings; those of archive and stream are the workers' (docs/configuration.md), read when they are used. */

@@ -104,7 +104,7 @@ describe('a change of keys', () => {
     return { ...store, keys: signer };
   }
 
-  const entry = (kid: string): JsonObject => ({ ...keys.get(kid)!.entry }) as unknown as JsonObject;
+  const entry = (kid: string): JsonObject => ({ ...keys.get(kid)!.entry });
   const founding = foundingPayload({ origin: ORIGIN, shards: SHARDS, approverPool: null });
   const found = (store: EventStore, kid: string) =>
     store.append(

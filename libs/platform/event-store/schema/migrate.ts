@@ -1,11 +1,10 @@
 import { type QueryRunner } from 'typeorm';
-import { genesisHash } from '#evidence';
+import { genesisHash, MAX_SHARDS } from '#evidence';
 import { openEventStoreDataSource, SCHEMA } from './data-source';
 import { EventStoreError } from '../event-store.error';
 import { restoreAuditIndex } from './migrations/audit-index.schema';
 import { beginRestoring } from '../restore/restore-mode.sql';
 import { type ChainRow, refuseOtherChain } from './assert-migrated';
-import { MAX_SHARDS } from '../limits';
 import { grant } from './role-rights';
 
 /** One migration at a time per database: `hashtext('illuvrse-kernel/migrate')`, computed by the server. */

@@ -1,5 +1,5 @@
+import { MAX_SHARDS } from '#evidence';
 import { matching, type MemberDefinition, url, wholeNumber } from '#platform/process';
-import { MAX_SHARDS } from '../limits';
 
 /**
  * Settings for the kernel of a worker's events, and their place; workers spread them into their own `defineConfig`,
