@@ -20,6 +20,8 @@ const MAX_AGE_MS = 1_000;
 /** The registry as the chain has it. */
 export interface Registry {
   readonly state: KeyRegistryState;
+  /** Version of each `signer/...` stream that it was folded from. */
+  readonly versions: ReadonlyMap<string, number>;
   /** Fence of the keys, at least as old as the state: for `AppendRequest.keysAsOf`. */
   readonly fence: number;
 }
@@ -78,7 +80,12 @@ export class RegisteredSigners {
       refused = this.notFolded(rows);
     }
     this.report(refused);
-    return { state: this.trust.registry, fence };
+    const folded = new Set(this.trust.registry.marks.map(({ seq }) => seq));
+    const versions = new Map<string, number>();
+    for (const { stream, streamVersion } of this.eventsOf(rows.filter(({ seq }) => folded.has(seq)))) {
+      versions.set(stream, streamVersion);
+    }
+    return { state: this.trust.registry, versions, fence };
   }
 
   private notFolded(rows: readonly StoredBytes[]): StoredBytes[] {
