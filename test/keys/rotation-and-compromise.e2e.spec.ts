@@ -49,6 +49,7 @@ function rotatesAndRecovers(signer: SignerChoice, apart?: string): void {
     kernelVariables: (_started, kernel) => ({
       KERNEL_DIRECT_KEY_ROTATION: '["audit","manifest"]',
       KERNEL_KEY_OVERLAP_SECONDS: '1',
+      ...(apart !== undefined && { KERNEL_MAX_CLOCK_JUMP_SECONDS: '7200' }),
       ...(apart !== undefined && kernel === 1 && clockApart(apart)),
     }),
   });
