@@ -1121,8 +1121,41 @@ export interface components {
         Signers: {
             /** @description The kernel whose keys these are. */
             origin?: string;
-            signers: components["schemas"]["Signer"][];
+            /** @description How many shards it has, fixed at its founding. */
+            shards?: number;
+            /** @description The approver pool that it was founded with. Null when it was founded without one. */
+            approverPool?: components["schemas"]["FirstPool"] | null;
+            signers: components["schemas"]["SpannedSigner"][];
+            log?: components["schemas"]["LogTrust"];
         };
+        FirstPool: {
+            /** @constant */
+            version: 1;
+            /** @description Of the canonical bytes of the pool. */
+            sha256: string;
+        };
+        /** @description Whose cosignatures a checkpoint of the log needs. */
+        LogTrust: {
+            /** @description Verifier keys (c2sp.org/signed-note). */
+            witnesses: string[];
+            /** @description How many of them. */
+            quorum: number;
+        };
+        SpannedSigner: components["schemas"]["Signer"] & {
+            span?: components["schemas"]["KeySpan"];
+        };
+        /** @description Where the key signs, shard by shard, at positions after `after` and up to `until`. See docs/spec/signers.md. */
+        KeySpan: {
+            after: components["schemas"]["ShardPositions"];
+            /** @description Null while it has not ended. */
+            until: components["schemas"]["ShardPositions"] | null;
+            /** @description The first position in doubt of each shard. Null when nothing is. */
+            since: components["schemas"]["ShardPositions"] | null;
+        };
+        ShardPositions: {
+            shard: number;
+            seq: number;
+        }[];
         /** @description Public only. Readers ignore members that they do not know. */
         Signer: {
             signer_kid: components["schemas"]["KeyId"];
@@ -2167,6 +2200,11 @@ export type LegalHoldAnswer = components['schemas']['LegalHoldAnswer'];
 export type LegalHold = components['schemas']['LegalHold'];
 export type Head = components['schemas']['Head'];
 export type Signers = components['schemas']['Signers'];
+export type FirstPool = components['schemas']['FirstPool'];
+export type LogTrust = components['schemas']['LogTrust'];
+export type SpannedSigner = components['schemas']['SpannedSigner'];
+export type KeySpan = components['schemas']['KeySpan'];
+export type ShardPositions = components['schemas']['ShardPositions'];
 export type Signer = components['schemas']['Signer'];
 export type RetiredKey = components['schemas']['RetiredKey'];
 export type KeyPurpose = components['schemas']['KeyPurpose'];

@@ -17,7 +17,7 @@ import {
   url,
   wholeNumber,
 } from '#platform/process';
-import { type ApproverPool, EvidenceError, type JsonValue, readApproverPool } from '#evidence';
+import { type ApproverPool, EvidenceError, type JsonValue, MAX_SHARDS, readApproverPool } from '#evidence';
 import { DEFAULT_POLICY } from '#modules/governance';
 import { webhookEntries } from '#platform/webhooks';
 
@@ -43,7 +43,7 @@ export const kernelConfig = defineConfig({
       "This kernel's name. It is part of every hash and signature: a chain cannot be passed off as another deployment's, and the name cannot be changed later.",
   },
   KERNEL_SHARDS: {
-    schema: wholeNumber({ min: 1, max: 256 }),
+    schema: wholeNumber({ min: 1, max: MAX_SHARDS }),
     description: 'How many chains the events are spread over. Fixed once the database has been migrated.',
     default: 1,
   },

@@ -10,7 +10,13 @@ import {
 } from '@nestjs/common';
 import { AuditModule } from '#modules/audit';
 import { DivisionsModule } from '#modules/divisions';
-import { CheckpointSigner, GovernanceModule, KeyPossession, SigningKeyRegistry } from '#modules/governance';
+import {
+  CheckpointSigner,
+  firstPoolOf,
+  GovernanceModule,
+  KeyPossession,
+  SigningKeyRegistry,
+} from '#modules/governance';
 import {
   BackendKeys,
   KeyRegistryModule,
@@ -98,6 +104,8 @@ export class KernelModule {
     const modes = ModesModule.register({ logger });
     const keys = KeyRegistryModule.register({
       ...self,
+      shards,
+      approverPool: firstPoolOf(config.approverPool ?? null),
       firstAuditKid: config.signerId,
       directRotation: config.directKeyRotation,
       overlapMs: config.keyOverlapSeconds * 1_000,

@@ -18,7 +18,7 @@ import {
 } from '#platform/edge';
 import { PipelineDurability } from '#platform/audit-stream';
 import { ApproverDirectory, FirstPool } from '#modules/governance';
-import { KmsRequirement, SigningKeys } from '#modules/key-registry';
+import { assertFoundedAs, KmsRequirement, SigningKeys } from '#modules/key-registry';
 import { ModeWatch } from '#modules/modes';
 import { IntegrityAlarm } from '#platform/kernel-store';
 import { processRegistry, runApp, startManagementServer } from '#platform/process';
@@ -68,6 +68,10 @@ runApp({
     const { app } = service;
     const { origin, shards } = config;
     await assertRuntimeRole(app.get(DataSource));
+    // While the store is filled from the archive, its first event may come after others.
+    if (!app.get(ModeWatch).current.restoring) {
+      await assertFoundedAs(app.get(EventStore, { strict: false }), { origin, shards });
+    }
     await openConnections(app.get(DataSource));
 
     // Before /ready can be asked: green must mean that a caller who comes now is answered.

@@ -1,5 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type AuditEvent, ChainVerifier, type SignerEntry, genesisHash } from '#evidence';
+import {
+  type AuditEvent,
+  canonicalize,
+  ChainVerifier,
+  genesisHash,
+  sha256Hex,
+  type SignerEntry,
+} from '#evidence';
 import { withStack } from '#dev/testing';
 import { type AppendAnswer } from '#openapi/kernel';
 import { ContractClient } from './contract.client';
@@ -19,16 +26,37 @@ describe('the audit log', () => {
       .slice(0, -1)
       .map((line) => JSON.parse(line) as AuditEvent);
 
-  it('begins with the registration of its own keys', async () => {
-    const [first, second] = await exported('?toSeq=2');
-    expect(first).toMatchObject({ seq: 1, type: 'signer.added', prevHash: genesisHash(stack().origin, 0) });
+  it('begins with its founding, and the registration of its own keys', async () => {
+    const [founded, first, second] = await exported('?toSeq=3');
+    const { origin, shards } = stack();
+    expect(founded).toMatchObject({
+      seq: 1,
+      type: 'kernel.founded',
+      stream: 'kernel/founding',
+      prevHash: genesisHash(origin, 0),
+      payload: { origin, shards, approverPool: { version: 1 } },
+    });
+    expect(first).toMatchObject({ seq: 2, type: 'signer.added', prevHash: founded!.hash });
     expect(first!.signerKid).toBe((first!.payload['signer'] as unknown as SignerEntry).signer_kid);
+    expect([founded, second].map((event) => event?.signerKid)).toEqual([first!.signerKid, first!.signerKid]);
     expect(second).toMatchObject({
-      seq: 2,
+      seq: 3,
       type: 'signer.added',
       prevHash: first!.hash,
-      signerKid: first!.signerKid,
+      payload: { heads: [{ shard: 0, seq: 2, hash: first!.hash }] },
     });
+  });
+
+  it('publishes the trust root with what it was founded as, and where each key signs', async () => {
+    const { json } = await client().get('/kernel/keys/signers.json');
+    const [founded] = await exported('?toSeq=1');
+    const { origin, shards, approverPool } = founded!.payload;
+    expect(json).toMatchObject({ origin, shards, approverPool });
+    const [audit, ...others] = json.signers as { span: object }[];
+    expect(audit?.span).toEqual({ after: [{ shard: 0, seq: 0 }], until: null, since: null });
+    expect(others.map(({ span }) => span)).not.toContain(undefined);
+    const pool = (await exported()).find(({ type }) => type === 'approver_pool.registered');
+    expect(approverPool).toEqual({ version: 1, sha256: sha256Hex(canonicalize(pool!.payload['pool']!)) });
   });
 
   it('gives an event back byte for byte, canonical', async () => {

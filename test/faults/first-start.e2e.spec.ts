@@ -55,6 +55,7 @@ describe.each([{ shards: 1 }, { shards: 3 }])(
         expect(events.map(({ type, stream }) => `${type} ${stream}`).sort()).toEqual(
           [
             'approver_pool.registered approver_pool/kernel',
+            'kernel.founded kernel/founding',
             ...KIDS.map((kid) => `signer.added signer/${kid}`),
           ].sort(),
         );

@@ -26,10 +26,10 @@ describe('runbooks/restore-drill.md', () => {
     const { code, stdout, stderr } = await finished(drill);
     expect({ code, stderr }).toMatchObject({ code: 0 });
     expect(stdout).toMatch(
-      /^safe-mode since .* by kernel: The database ends at 0:5, but signed events build on 0:7/m,
+      /^safe-mode since .* by kernel: The database ends at 0:6, but signed events build on 0:8/m,
     );
     expect(stdout).toContain('./kernel replay --from archive --to store');
-    expect(stdout).toMatch(/^0 +0:7/m);
+    expect(stdout).toMatch(/^0 +0:8/m);
     expect(stderr).toContain('(safe_mode,');
     expect(stdout).toMatch(/^Audit chain verified/m);
   }, 300_000);

@@ -25,6 +25,7 @@ export {
   type IssuedCertificate as TestCertificate,
   type IssueRequest as TestCertificateRequest,
 } from '#dev/devstack';
+export { clockApart, describeWithFaketime } from './faketime';
 export { describeWithS3, s3Missing, startTestS3, type TestBucket, withS3 } from './test-s3';
 export {
   describeWithKafka,

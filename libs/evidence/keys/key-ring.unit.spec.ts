@@ -483,6 +483,18 @@ describe('KeyRing', () => {
       expect(verdict(use('k2', 1, 9), ring)).toBe('key_not_valid');
     });
 
+    it('follows the event that ends a lost key, though that key signed it where it is in doubt', () => {
+      const k2 = signer('k2', { span: span([9, 5]) });
+      const k3 = signer('k3', { span: span([19, 8]) });
+      const ring = ringOf([ended(span([0, 0], [20, 8], [14, 7])), k2, k3], {});
+      for (const one of START) ring.apply(one);
+      const emergency = { compromisedAt: at(1), heads: heads(20, 8) };
+      ring.apply(replaced('signer.emergency', 'k1', signer('k3'), 20, emergency));
+      expect(verdict(use('k3', 1, 9), ring)).toBe('valid');
+      // The event itself, and what else the key signed there, waits for a statement.
+      expect(verdict(use('k1', 0, 20), ring)).toBe('key_not_valid');
+    });
+
     it('does not know where a key signs that has none', () => {
       const ring = ringOf([signer('k1')], { partial: true });
       expect(ring.judge(use('k1', 0, 30))).toMatchObject({ valid: false, final: false });

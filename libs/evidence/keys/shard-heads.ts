@@ -12,10 +12,10 @@ export interface StatedHead {
 }
 
 /**
- * Most shards that a kernel may have: a signer event names the head of each, and has to fit into the 65,535 bytes of an
- * event together with the positions of a compromise.
+ * Most shards that a kernel may have: the statement that a key is compromised names each with its head, the start of the
+ * doubt and a re-attested range, some 350 bytes of the 65,535 that an event may have.
  */
-export const MAX_SHARDS = 256;
+export const MAX_SHARDS = 128;
 
 export function isShardCount(value: JsonValue | undefined): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 1 && value <= MAX_SHARDS;

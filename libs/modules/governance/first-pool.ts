@@ -1,12 +1,29 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { type JsonObject, POOL_STREAM } from '#evidence';
+import {
+  type ApproverPool,
+  canonicalize,
+  type FirstPool as FoundingPool,
+  FOUNDING_STREAM,
+  type JsonObject,
+  POOL_STREAM,
+  readFounding,
+  sha256Hex,
+} from '#evidence';
 import { EventStore, isVersionConflict, KERNEL_ACTOR } from '#platform/event-store';
 import { GovernanceOptions } from './governance.ports';
 
 const RETRY_MS = 500;
 
+/** The first approver pool by its digest, as the founding of the kernel names it. */
+export function firstPoolOf(pool: ApproverPool | null): FoundingPool | null {
+  return pool === null
+    ? null
+    : { version: 1, sha256: sha256Hex(canonicalize(pool as unknown as JsonObject)) };
+}
+
 /**
- * Registers the pool of the configuration in a chain that has none. From then on the configuration says nothing about
+ * Registers the pool of the configuration in a chain that has none: the one that the kernel was founded with, since it
+ * is the anchor of every later one (docs/adr/0141-keys-change-under-the-locks-of-all-heads.md). From then on the configuration says nothing about
  * it: the pool changes only by upgrades.
  */
 @Injectable()
@@ -49,11 +66,25 @@ export class FirstPool implements OnApplicationBootstrap, OnModuleDestroy {
     this.timer.unref();
   }
 
+  /** Reason why this pool must not be registered, or not yet. */
+  private async whyNot(): Promise<string | null> {
+    const [first] = await this.store.loadStream(FOUNDING_STREAM);
+    if (first === undefined) return 'the kernel is not founded yet: no key can sign';
+    const { approverPool: founded } = readFounding(first.event.payload);
+    const configured = firstPoolOf(this.options.firstPool);
+    if (founded?.sha256 === configured?.sha256) return null;
+    return founded === null
+      ? 'the kernel was founded without an approver pool, and can never have one; take KERNEL_APPROVER_POOL away, or found a new kernel with it'
+      : `the kernel was founded with the approver pool of SHA-256 ${founded.sha256}, and KERNEL_APPROVER_POOL has ${configured?.sha256}; put the pool of the founding back, and change it by an upgrade`;
+  }
+
   /** Returns false when it must be tried again: mostly because the signing backend is not available yet. */
   private async register(): Promise<boolean> {
     const pool = this.options.firstPool as unknown as JsonObject;
     try {
       if ((await this.store.loadStream(POOL_STREAM)).length === 0) {
+        this.missing = await this.whyNot();
+        if (this.missing !== null) return false;
         await this.store.append({
           actor: KERNEL_ACTOR,
           writes: [

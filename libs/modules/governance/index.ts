@@ -7,6 +7,6 @@ export { ableApprovers } from './domain/able-approvers';
 export { GovernanceError } from './domain/governance.error';
 export { DEFAULT_POLICY } from './domain/governance.policy';
 export { NOTIFICATIONS } from './domain/upgrade.notifications';
-export { FirstPool } from './first-pool';
+export { FirstPool, firstPoolOf } from './first-pool';
 export { GovernanceModule } from './governance.module';
 export { CheckpointSigner, KeyPossession, SigningKeyRegistry } from './governance.ports';

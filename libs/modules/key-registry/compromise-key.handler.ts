@@ -33,6 +33,12 @@ export class CompromiseKey extends Command<CompromisedKey> {
   }
 }
 
+/**
+ * How far the clocks of a shard's writers may have been apart from those of another: the doubt about the other shards
+ * begins so much earlier. It costs only that the kernel stands by more of its own events.
+ */
+const CLOCKS_APART_MS = 2 * 60 * 60 * 1_000;
+
 interface Doubt {
   compromisedAt: string;
   since: { shard: number; seq: number }[];
@@ -74,7 +80,6 @@ export class CompromiseKeyHandler implements ICommandHandler<CompromiseKey, Comp
 
   /** The time of a position, or the positions of a time. */
   private async doubtSince(since: Since): Promise<Doubt> {
-    const now = this.options.now().getTime();
     let compromisedAt: string;
     if ('ts' in since) compromisedAt = new Date(since.ts).toISOString();
     else {
@@ -89,12 +94,17 @@ export class CompromiseKeyHandler implements ICommandHandler<CompromiseKey, Comp
       }
       compromisedAt = event.event.ts;
     }
-    if (Date.parse(compromisedAt) > now) {
+    if (Date.parse(compromisedAt) > (await this.decisions.now())) {
       throw new KeyRegistryError('invalid_since', `${compromisedAt} is yet to come.`);
     }
+    // A position is exact in its own shard. In the others the clocks of their writers are all there is to go by.
+    const elsewhere =
+      'ts' in since
+        ? compromisedAt
+        : new Date(Math.max(0, Date.parse(compromisedAt) - CLOCKS_APART_MS)).toISOString();
     const positions = (await this.store.heads()).map(async ({ shard }) => {
       const exact = 'seq' in since && since.shard === shard;
-      return { shard, seq: exact ? since.seq : await this.store.firstSeqAt(shard, compromisedAt) };
+      return { shard, seq: exact ? since.seq : await this.store.firstSeqAt(shard, elsewhere) };
     });
     return { compromisedAt, since: await Promise.all(positions) };
   }

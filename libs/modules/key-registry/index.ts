@@ -5,6 +5,7 @@
 export { BackendKeys } from './backend-keys';
 export { KeyRegistryModule } from './key-registry.module';
 export { WriteHold } from './key-registry.ports';
+export { assertFoundedAs } from './founding';
 export { KeyRegistryError } from './domain/key-registry.error';
 export { KmsRequirement } from './kms-requirement';
 export { ProxyCheckpointSigner, ProxyManifestSigner, RegisteredKeyEventSigner } from './proxy-signers';

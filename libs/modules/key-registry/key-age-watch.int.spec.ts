@@ -1,5 +1,8 @@
+import { FOUNDING_STREAM, FOUNDING_TYPE, foundingPayload } from '#evidence';
 import { EventStore, migrate, openEventStoreDataSource } from '#platform/event-store';
 import { TestSigner, withPostgres } from '#dev/testing';
+import { type SigningProxyClient } from '#platform/signer';
+import { BackendKeys } from './backend-keys';
 import { KeyAgeWatch, REMINDER_MS } from './key-age-watch';
 import { RegisteredSigners } from './registered-signers';
 
@@ -27,17 +30,29 @@ describe('KeyAgeWatch', () => {
     });
     const options = {
       origin: ORIGIN,
+      shards: 1,
+      approverPool: null,
       directRotation: [],
       overlapMs: 1,
       maxKeyAgeMs: 365 * DAY_MS,
       now: () => new Date(now),
     };
-    const watch = () => new KeyAgeWatch(store, new RegisteredSigners(store, options), options);
+    const backend = new BackendKeys(
+      { keys: () => Promise.reject(new Error('no key is in doubt')) } as unknown as SigningProxyClient,
+      { whyNot: () => null },
+      ORIGIN,
+    );
+    const watch = () => new KeyAgeWatch(store, new RegisteredSigners(store, options, backend), options);
     const reminders = async () => (await store.query({ type: 'signer_age.exceeded' })).events;
     try {
       await store.append({
         actor: { id: 'kernel', kind: 'system', roles: [] },
         writes: [
+          {
+            stream: FOUNDING_STREAM,
+            expectedVersion: 0,
+            events: [{ type: FOUNDING_TYPE, payload: foundingPayload(options) }],
+          },
           {
             stream: `signer/${key.kid}`,
             expectedVersion: 0,

@@ -1,12 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import {
-  type Asking,
-  decideAnew,
-  EventStore,
-  type StoredEvent,
-  type StreamVersion,
-} from '#platform/event-store';
-import { decideKeys, type KeyCommand, signerStream } from './domain/key-registry.decider';
+import { type Asking, decideAnew, EventStore, type StoredEvent } from '#platform/event-store';
+import { decideKeys, type KeyCommand } from './domain/key-registry.decider';
 import { KeyRegistryOptions } from './key-registry.options';
 import { RegisteredSigners, type Registry } from './registered-signers';
 
@@ -39,28 +33,28 @@ export class KeyDecisions {
     return decideAnew(MAX_ATTEMPTS, async () => {
       const registry = await this.registered.registry({ fresh: true });
       const decided = await command(registry);
-      const context = { now: this.options.now().getTime(), overlapMs: this.options.overlapMs };
+      const context = { now: await this.now(), overlapMs: this.options.overlapMs };
       const events = decideKeys(registry.state, decided, context);
       if (events.length === 0) return [];
       const writes = events.map(({ stream, type, payload }) => ({
         stream,
-        expectedVersion: registry.versions.get(stream) ?? 0,
+        // The fence compares: it changes with every change of the keys, and with nothing else.
+        expectedVersion: 'any' as const,
         events: [{ type, payload }],
       }));
-      const requires = involved(decided, registry).filter(
-        ({ stream }) => !writes.some((write) => write.stream === stream),
-      );
-      const result = await store.append({ actor, correlationId, writes, requires, whateverTheMode });
+      const keysAsOf = registry.fence;
+      const result = await store.append({ actor, correlationId, writes, keysAsOf, whateverTheMode });
       return result.replayed ? [] : result.events;
     });
   }
-}
 
-/** The streams of the keys that the command names. */
-function involved(command: KeyCommand, { versions }: Registry): StreamVersion[] {
-  const kids = 'from' in command ? [command.from, command.to.signer_kid] : [command.kid];
-  return kids.map((kid) => {
-    const stream = signerStream(kid);
-    return { stream, version: versions.get(stream) ?? 0 };
-  });
+  /**
+   * The later of this process's clock and the newest event: another process's clock may be ahead of this one, and what it
+   * recorded is not yet to come. Milliseconds since 1970.
+   */
+  async now(): Promise<number> {
+    const heads = await this.store.heads();
+    const newest = heads.map(({ ts }) => (ts === null ? 0 : Date.parse(ts)));
+    return Math.max(this.options.now().getTime(), ...newest);
+  }
 }

@@ -12,7 +12,7 @@ import { SecurityStatusController } from './http/security-status.controller';
 import { KeyAgeWatch } from './key-age-watch';
 import { KeyDecisions } from './key-decisions';
 import { GetCandidatesHandler } from './get-candidates.handler';
-import { GetSignersHandler } from './get-signers.handler';
+import { GetSignersHandler, GetTrustRootHandler } from './get-signers.handler';
 import { BackendKeys } from './backend-keys';
 import { KeyMetrics, SignatureMetrics } from './key.metrics';
 import { KeyRegistryOptions } from './key-registry.options';
@@ -66,6 +66,7 @@ export class KeyRegistryModule implements OnModuleInit, OnModuleDestroy {
         RetireKeyHandler,
         CompromiseKeyHandler,
         GetSignersHandler,
+        GetTrustRootHandler,
         GetCandidatesHandler,
       ],
       exports: [

@@ -1,12 +1,21 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, Gauge, Registry } from '#platform/process';
 import { KeyAgeWatch } from './key-age-watch';
+import { RegisteredSigners } from './registered-signers';
 
 /** Metrics of the keys for Prometheus. */
 @Injectable()
 export class KeyMetrics {
-  constructor(registry: Registry, watch: KeyAgeWatch) {
+  constructor(registry: Registry, watch: KeyAgeWatch, registered: RegisteredSigners) {
     const registers = [registry];
+    new Gauge({
+      name: 'kernel_key_events_refused',
+      help: 'Rows of the event table that say they change the keys and that no key signed. Alert on any.',
+      registers,
+      collect() {
+        this.set(registered.refused);
+      },
+    });
     const labelNames = ['kid', 'purposes'] as const;
     new Gauge({
       name: 'kernel_key_age_seconds',

@@ -34,8 +34,9 @@ export class RegisteredKeyEventSigner implements EventSigner {
     return key.kid;
   }
 
-  async keyEnded(): Promise<void> {
-    await this.keys?.lookAgain();
+  async lookUpKeys(): Promise<void> {
+    if (!this.keys) throw new SignerError('signing_unavailable', 'The kernel is still starting.');
+    await this.keys.knowLatest();
   }
 
   async sign(kid: string, inputs: Uint8Array[], known: { committed: number }): Promise<string[]> {

@@ -1,13 +1,17 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import {
-  evolveKeys,
+  type AuditEvent,
+  EventInspector,
   type KeyRegistryState,
-  NO_KEYS,
+  KeyTrust,
+  readSigner,
   REGISTRY_TYPES,
   registeredSigners,
+  samePublicKey,
   type SignerEntry,
 } from '#evidence';
-import { EventStore } from '#platform/event-store';
+import { EventStore, GOVERNANCE_SHARD, type StoredBytes } from '#platform/event-store';
+import { BackendKeys } from './backend-keys';
 import { KeyRegistryOptions } from './key-registry.options';
 
 /** Largest age of the answer; another replica's registration is seen after this time at the latest. */
@@ -16,20 +20,34 @@ const MAX_AGE_MS = 1_000;
 /** The registry as the chain has it. */
 export interface Registry {
   readonly state: KeyRegistryState;
-  /** Version of each stream that it was folded from. */
+  /** Version of each `signer/...` stream that it was folded from. */
   readonly versions: ReadonlyMap<string, number>;
+  /** Fence of the keys, at least as old as the state: for `AppendRequest.keysAsOf`. */
+  readonly fence: number;
 }
 
-/** The registry, folded from the chain's own events. */
+/**
+ * The registry, folded from the chain's own events. Only from those that verify: whoever can insert a row must not be
+ * able to end or add a key.
+ */
 @Injectable()
 export class RegisteredSigners {
+  private readonly logger = new Logger(RegisteredSigners.name);
   private cached: { at: number; registry: Registry } | undefined;
   private loading: Promise<Registry> | undefined;
+  private trust: KeyTrust;
+  /** Keys that signed their own registration, in the place of a lost one, and are known to be this kernel's. */
+  private vouched: readonly SignerEntry[] = [];
+  /** Positions in shard 0 of rows that say they change the registry and do not verify. */
+  private refusedRows: ReadonlySet<number> = new Set();
 
   constructor(
     private readonly store: EventStore,
     private readonly options: KeyRegistryOptions,
-  ) {}
+    private readonly backend: BackendKeys,
+  ) {
+    this.trust = new KeyTrust(options.origin, null);
+  }
 
   /** @returns every signer ever registered, in order of registration, with its current status */
   async signers(how: { fresh?: boolean } = {}): Promise<SignerEntry[]> {
@@ -47,13 +65,100 @@ export class RegisteredSigners {
     return registry;
   }
 
+  /** How many rows say that they change the registry without being by a key that could. */
+  get refused(): number {
+    return this.refusedRows.size;
+  }
+
   private async load(): Promise<Registry> {
-    const events = (await this.store.genuineOfTypes(REGISTRY_TYPES)).map(({ event }) => event);
-    events.sort((a, b) => a.ts.localeCompare(b.ts) || a.shard - b.shard || a.seq - b.seq);
-    const versions = new Map<string, number>();
-    for (const { stream, streamVersion } of events) {
-      versions.set(stream, Math.max(streamVersion, versions.get(stream) ?? 0));
+    const fence = await this.store.keyFence();
+    const rows = await this.store.rowsOfTypes(GOVERNANCE_SHARD, REGISTRY_TYPES);
+    this.trust.learn(rows.map(({ bytes }) => bytes));
+    let refused = this.notFolded(rows);
+    if (refused.length > 0 && (await this.vouch(rows, refused))) {
+      this.trust.learn(rows.map(({ bytes }) => bytes));
+      refused = this.notFolded(rows);
     }
-    return { state: events.reduce(evolveKeys, NO_KEYS), versions };
+    this.report(refused);
+    const folded = new Set(this.trust.registry.marks.map(({ seq }) => seq));
+    const versions = new Map<string, number>();
+    for (const { stream, streamVersion } of this.eventsOf(rows.filter(({ seq }) => folded.has(seq)))) {
+      versions.set(stream, streamVersion);
+    }
+    return { state: this.trust.registry, versions, fence };
+  }
+
+  private notFolded(rows: readonly StoredBytes[]): StoredBytes[] {
+    const folded = new Set(this.trust.registry.marks.map(({ seq }) => seq));
+    return rows.filter(({ seq }) => !folded.has(seq));
+  }
+
+  /**
+   * The key in the place of a lost one signs its own registration when nothing else can. It counts when the signing
+   * backend holds that key, or when a key that it holds has replaced it since: nobody else could have had it sign.
+   * @returns whether there is a new one
+   */
+  private async vouch(rows: readonly StoredBytes[], refused: readonly StoredBytes[]): Promise<boolean> {
+    const { origin } = this.options;
+    const own = this.eventsOf(refused).filter(
+      (event) => event.type === 'signer.emergency' && entryIn(event)?.signer_kid === event.signerKid,
+    );
+    const unknown = own.filter(({ signerKid }) => !this.vouched.some((one) => one.signer_kid === signerKid));
+    if (unknown.length === 0) return false;
+    const offered = await this.backend.keys();
+    const heirs = new Set<string>();
+    for (const event of this.eventsOf(rows).toReversed()) {
+      const entry = entryIn(event);
+      if (entry === null) continue;
+      const held = offered.some(
+        ({ kid, publicKeyPem }) =>
+          kid === entry.signer_kid && samePublicKey(publicKeyPem, entry.public_key_pem),
+      );
+      if (!held && !heirs.has(entry.signer_kid)) continue;
+      heirs.add(entry.signer_kid);
+      if (typeof event.payload['from'] === 'string') heirs.add(event.payload['from']);
+    }
+    const found = unknown.flatMap((event) => {
+      const entry = entryIn(event);
+      return entry !== null && heirs.has(entry.signer_kid) ? [entry] : [];
+    });
+    if (found.length === 0) return false;
+    this.vouched = [...this.vouched, ...found];
+    const founders = [...this.trust.registry.keys.values()].filter(({ founding }) => founding);
+    const roots = [...founders.map(({ entry }) => ({ ...entry, ...ACTIVE })), ...this.vouched];
+    this.trust = new KeyTrust(origin, roots);
+    return true;
+  }
+
+  /** Those whose format, hash and counter-signature are right. */
+  private eventsOf(rows: readonly StoredBytes[]): AuditEvent[] {
+    const inspector = new EventInspector(this.options.origin, () => undefined, false);
+    return rows.flatMap(({ bytes }) => {
+      const { event, faults } = inspector.inspectWhole(bytes);
+      return event !== null && faults.length === 0 ? [event] : [];
+    });
+  }
+
+  private report(refused: readonly StoredBytes[]): void {
+    for (const { seq } of refused) {
+      if (this.refusedRows.has(seq)) continue;
+      this.logger.error(
+        `the row ${GOVERNANCE_SHARD}:${seq} says that it changes the keys, but no key that could has signed it: ` +
+          'it was put into the database past the kernel (docs/keys.md, rows that no key signed)',
+      );
+    }
+    this.refusedRows = new Set(refused.map(({ seq }) => seq));
+  }
+}
+
+/** As the key was when it came in. */
+const ACTIVE = { status: 'active', retiredAt: null, compromisedAt: null } as const;
+
+/** The key that an event brings in the place of another. */
+function entryIn({ payload }: AuditEvent): SignerEntry | null {
+  try {
+    return readSigner(payload['to']);
+  } catch {
+    return null;
   }
 }

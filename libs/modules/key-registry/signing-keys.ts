@@ -39,6 +39,8 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
   private reason = 'the signing backend has not been asked yet';
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> = Promise.resolve();
+  /** Whether the last comparison read both registry and backend. */
+  private compared = false;
   private again: Promise<void> | undefined;
   private refreshing = false;
   private stopped = false;
@@ -107,6 +109,16 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
     await this.again;
   }
 
+  /**
+   * The same for a caller that must not go on with what was known before.
+   * @throws SignerError `signing_unavailable` when registry or backend could not be read
+   */
+  async knowLatest(): Promise<void> {
+    await this.lookAgain();
+    if (this.compared) return;
+    throw new SignerError('signing_unavailable', `The keys may have changed, and ${this.reason}`);
+  }
+
   /** Reason why a needed purpose has no key, or null when all have one. */
   problem(): string | null {
     return NEEDED_PURPOSES.every((purpose) => this.active.has(purpose)) ? null : this.reason;
@@ -146,9 +158,11 @@ export class SigningKeys implements OnApplicationBootstrap, OnModuleDestroy {
         if (key) this.active.set(purpose, key);
         else this.active.delete(purpose);
       }
+      this.compared = true;
       this.explain(offered, !signers.some(({ purposes }) => purposes.includes('audit')));
     } catch (error) {
-      // Known keys stay in use: the next signature finds out whether they can sign.
+      // Known keys stay in use until a fence says that they may have changed.
+      this.compared = false;
       this.say(error instanceof Error ? error.message : String(error));
     }
   }

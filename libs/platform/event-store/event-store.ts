@@ -20,10 +20,11 @@ import {
   type ShardHead,
   type SignedRange,
   type StoredAnswer,
+  type StoredBytes,
   type StoredEvent,
 } from './event-store.types';
 import { type AnswerRecord, IdempotencyStore, type RecordedAnswer } from './idempotency/idempotency-store';
-import { DEFAULT_LIMITS, type EventStoreLimits, RECENT_HEAD_MS } from './limits';
+import { DEFAULT_LIMITS, type EventStoreLimits, MAX_PAGE, RECENT_HEAD_MS } from './limits';
 import { CheckedReads, type EventVerifier, type Expected } from './integrity/checked-reads';
 import { integrityError, type RowFault } from './integrity/row-fault';
 import { RowKey } from './integrity/row-key';
@@ -167,7 +168,7 @@ export class EventStore {
           ticket: 0,
           uncertain: false,
           checkIds: false,
-          alone: false,
+          alone: prepared.statesHeads,
           resolve,
           reject,
         };
@@ -301,6 +302,30 @@ export class EventStore {
       asked: `events of the types ${types.join(', ')} in shard ${shard}`,
       fits: (event) => event.shard === shard && event.seq > afterSeq && types.includes(event.type),
     });
+  }
+
+  /**
+   * All rows of some types, in `seq` order, unread: for a reader that verifies each event before it believes it. Only
+   * for types that occur a few times a year.
+   */
+  async rowsOfTypes(shard: number, types: readonly string[]): Promise<StoredBytes[]> {
+    this.assertShard(shard);
+    const rows: StoredBytes[] = [];
+    for (let more = true; more;) {
+      const afterSeq = rows.at(-1)?.seq ?? 0;
+      const page = await this.reading(() => this.reader.rowsOfTypes(shard, afterSeq, types, MAX_PAGE));
+      rows.push(...page);
+      more = page.length === MAX_PAGE;
+    }
+    return rows;
+  }
+
+  /**
+   * The fence of the keys: position in shard 0 of the last registry event; 0 before the first, and in a store filled from
+   * the archive. Read before the events, it tells an append whether the keys are still as they were read (`AppendRequest.keysAsOf`).
+   */
+  keyFence(): Promise<number> {
+    return this.reading(() => this.reader.keyFence());
   }
 
   /** Leaf hashes of the shard's Merkle tree, for the events after a position, in order. */

@@ -11,8 +11,11 @@ export abstract class EventSigner {
    * one
    */
   abstract activeKid(after: string | null): Promise<string> | string;
-  /** The key that signed a group has ended: the active one has to be looked up again. */
-  keyEnded?(kid: string): Promise<void>;
+  /**
+   * The keys have changed: looks them up again. Settles when `activeKid` knows everything that was committed before the
+   * call; rejects when they cannot be looked up, and then nothing is signed. Without it, the keys never change.
+   */
+  lookUpKeys?(): Promise<void>;
   /**
    * Base64 Ed25519 signatures, one for each input, in order. Throwing refuses the group as `signing_unavailable`; an
    * EventStoreError `store_behind` says that events were already built on a position after these.
@@ -26,6 +29,10 @@ export interface NewEvent {
   id?: string;
   /** `<noun>.<past participle>` */
   type: string;
+  /**
+   * A registry event (docs/spec/signers.md, section 3) gets the member `heads` at its commit: the head of every shard,
+   * taken while no shard can move.
+   */
   payload: JsonObject;
   /** Division of the event: for scoped reading, not part of the event's bytes. */
   division?: string | null;
@@ -58,6 +65,11 @@ export interface AppendRequest {
    * is committed, or it is refused with `version_conflict`. In the shard of the writes.
    */
   requires?: readonly StreamVersion[];
+  /**
+   * The fence of the keys that the decision was based on (`EventStore.keyFence`): refused with `version_conflict` when
+   * they have changed since.
+   */
+  keysAsOf?: number;
   idempotency?: {
     caller: string;
     key: string;
@@ -71,6 +83,12 @@ export interface AppendRequest {
 export interface StoredEvent {
   readonly event: AuditEvent;
   /** Canonical bytes: what was hashed, signed and stored. */
+  readonly bytes: Uint8Array;
+}
+
+/** Row of the event table, unread: what its bytes say is not known yet. */
+export interface StoredBytes {
+  readonly seq: number;
   readonly bytes: Uint8Array;
 }
 
@@ -165,7 +183,7 @@ export interface BatchReport {
 
 /** Why a group was numbered again. */
 export type RetryReason =
-  'head_moved' | 'key_ended' | 'predecessor_failed' | 'unique_violation' | 'store_error';
+  'head_moved' | 'keys_changed' | 'predecessor_failed' | 'unique_violation' | 'store_error';
 
 /** Observer for metrics. Must not throw. */
 export interface EventStoreObserver {

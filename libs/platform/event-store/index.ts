@@ -22,6 +22,7 @@ export {
 } from './schema/data-source';
 export { DataSource } from 'typeorm';
 export { newEventId } from './append/event-id';
+export { GOVERNANCE_SHARD } from './append/shard-of';
 export { EventStoreError, type EventStoreErrorCode } from './event-store.error';
 export { EventLog } from './event-log';
 export { EventStore } from './event-store';
@@ -37,6 +38,7 @@ export {
   type EventStoreObserver,
   type RetryReason,
   type ShardHead,
+  type StoredBytes,
   type StoredEvent,
   type StreamVersion,
   type StreamWrite,

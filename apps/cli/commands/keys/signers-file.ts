@@ -17,6 +17,14 @@ export async function updateSignersFile(path: string, registry: SignersFile): Pr
       `${path} belongs to ${old.origin}, not to ${registry.origin}; name another file.`,
     );
   }
+  for (const member of ['shards', 'approverPool'] as const) {
+    const [before, now] = [old?.[member], registry[member]].map((value) => JSON.stringify(value));
+    if (before === undefined || now === undefined || before === now) continue;
+    throw new CliError(
+      'file_problem',
+      `${path} says ${member} ${before}, and the kernel says ${now}; both are fixed at the founding, so find out which of the two is right before you trust either.`,
+    );
+  }
   const known = new Map(old?.signers.map((entry) => [entry.signer_kid, entry]));
   const merged: SignerEntry[] = [];
   for (const entry of registry.signers) {
@@ -31,7 +39,14 @@ export async function updateSignersFile(path: string, registry: SignersFile): Pr
   }
   const registered = new Set(registry.signers.map(({ signer_kid }) => signer_kid));
   const kept = old?.signers.filter(({ signer_kid }) => !registered.has(signer_kid)) ?? [];
-  await replace(path, signersJson([...kept, ...merged], registry.origin));
+  // What the kernel does not say (whose cosignatures are needed) stays as people wrote it.
+  const { shards, approverPool, log } = { ...old, ...registry };
+  const more = {
+    ...(shards !== undefined && { shards }),
+    ...(approverPool !== undefined && { approverPool }),
+    ...(log !== undefined && { log }),
+  };
+  await replace(path, signersJson([...kept, ...merged], registry.origin, more));
   return merged.map(({ signer_kid }) => signer_kid).filter((kid) => !known.has(kid));
 }
 

@@ -1,3 +1,4 @@
+import { MAX_SHARDS } from '#evidence';
 import { archiveSettings } from '#platform/archive';
 import { streamSettings, trustSettings } from '#platform/audit-stream';
 import { type ConfigOf, defineConfig, text, url, wholeNumber } from '#platform/process';
@@ -24,7 +25,7 @@ export const replayConfig = defineConfig({
     description: 'The kernel that the database must belong to, or, when it is empty, is to belong to again.',
   },
   KERNEL_SHARDS: {
-    schema: wholeNumber({ min: 1, max: 256 }).optional(),
+    schema: wholeNumber({ min: 1, max: MAX_SHARDS }).optional(),
     description: 'For an empty database: how many chains the events were spread over.',
   },
   ...trustSettings,

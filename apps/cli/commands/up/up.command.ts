@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { MAX_SHARDS } from '#evidence';
 import { loadConfig } from '#platform/process';
 import {
   type ArchiveChoice,
@@ -132,8 +133,8 @@ function portBase(text: string): number {
 
 function shards(text: string): number {
   const value = Number(text);
-  if (!/^\d+$/.test(text) || value < 1 || value > 256) {
-    throw new InvalidArgumentError('It is a number from 1 to 256.');
+  if (!/^\d+$/.test(text) || value < 1 || value > MAX_SHARDS) {
+    throw new InvalidArgumentError(`It is a number from 1 to ${MAX_SHARDS}.`);
   }
   return value;
 }

@@ -1,26 +1,17 @@
-import { evolveKeys, type KeyRegistryState, NO_KEYS, type SignerPurpose } from '#evidence';
+import { type KeyRegistryState, type SignerPurpose } from '#evidence';
 import { TestSigner } from '#dev/testing';
+import { FoldedRegistry } from '../fixtures/registry-events.fixture';
 import { keyToMake } from './candidates';
 import { type BackendKey } from './registration';
 
-/** The registry of a kernel of one shard, before its first key. */
-const ONE_SHARD: KeyRegistryState = { ...NO_KEYS, shards: 1 };
-
-const registered = (...keys: [string, SignerPurpose[]][]) =>
-  keys.reduce((state, [kid, purposes], n) => {
-    const { entry } = new TestSigner(kid, { purposes });
-    const prevHash = n.toString(16).padStart(64, '0');
-    return evolveKeys(state, {
-      type: 'signer.added',
-      stream: `signer/${kid}`,
-      shard: 0,
-      seq: n + 1,
-      ts: entry.deployedAt,
-      payload: { signer: { ...entry }, heads: [{ shard: 0, seq: n, hash: prevHash }] },
-      signerKid: kid,
-      prevHash,
-    });
-  }, ONE_SHARD);
+const registered = (...keys: [string, SignerPurpose[]][]): KeyRegistryState => {
+  const registry = new FoldedRegistry(() => '2026-01-01T00:00:00.000Z');
+  for (const [kid, purposes] of keys) {
+    const signer = { ...new TestSigner(kid, { purposes }).entry };
+    registry.take('signer.added', `signer/${kid}`, { signer });
+  }
+  return registry.state;
+};
 const offered = (...kids: string[]): BackendKey[] =>
   kids.map((kid) => ({ kid, keyVersion: '1', publicKeyPem: '', purposes: ['audit'], backend: 'software' }));
 

@@ -17,7 +17,13 @@ export type KeyCommand =
       /** Signature by the new key over `signerPossessionInput`. */
       counterSignature: string;
     }
-  | { kind: 'retire'; kid: string; reason: string }
+  | {
+      kind: 'retire';
+      kid: string;
+      reason: string;
+      /** Names of the registered keys that the signing backend holds now. */
+      held: ReadonlySet<string>;
+    }
   | {
       kind: 'emergency';
       from: string;
@@ -126,7 +132,7 @@ function replaceable(state: KeyRegistryState, from: string, to: SignerEntry): vo
 
 function retire(
   state: KeyRegistryState,
-  { kid, reason }: Extract<KeyCommand, { kind: 'retire' }>,
+  { kid, reason, held }: Extract<KeyCommand, { kind: 'retire' }>,
   now: number,
   overlapMs: number,
 ): KeyEvent[] {
@@ -135,13 +141,17 @@ function retire(
   const keys = [...state.keys.values()];
   const at = keys.findIndex(({ entry: one }) => one.signer_kid === kid);
   for (const purpose of entry.purposes) {
-    const successor = keys
+    const later = keys
       .slice(at + 1)
-      .find(({ entry: one }) => one.status === 'active' && one.purposes.includes(purpose));
+      .filter(({ entry: one }) => one.status === 'active' && one.purposes.includes(purpose));
+    const successor = later.find(({ entry: one }) => held.has(one.signer_kid));
     if (successor === undefined) {
+      const names = later.map(({ entry: one }) => `"${one.signer_kid}"`).join(', ');
       throw new KeyRegistryError(
         'key_in_force',
-        `"${kid}" is the key in force for ${purpose}; rotate to another one first.`,
+        later.length === 0
+          ? `"${kid}" is the key in force for ${purpose}; rotate to another one first.`
+          : `Nothing could sign for ${purpose} without "${kid}": the signing backend does not hold ${names}; give it that key first.`,
       );
     }
     const since = Date.parse(successor.added.ts);

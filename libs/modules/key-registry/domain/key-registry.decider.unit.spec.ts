@@ -1,5 +1,6 @@
-import { evolveKeys, type KeyRegistryState, NO_KEYS, registeredSigners, type SignerPurpose } from '#evidence';
+import { registeredSigners, type SignerPurpose } from '#evidence';
 import { TestSigner } from '#dev/testing';
+import { FoldedRegistry } from '../fixtures/registry-events.fixture';
 import { decideKeys, type KeyCommand, type KeyEvent } from './key-registry.decider';
 import { KeyRegistryError } from './key-registry.error';
 
@@ -12,46 +13,25 @@ const A1 = audit('a1');
 const A2 = audit('a2');
 const M1 = audit('m1', ['manifest']);
 
-/** A registry and its chain, a second apart. */
-class Registry {
-  state: KeyRegistryState = { ...NO_KEYS, shards: 1 };
-  seq = 0;
-
+/** A registry and its chain, a second apart: the founding is at 0. */
+class Registry extends FoldedRegistry {
   constructor(...first: TestSigner[]) {
+    super((seq) => at(seq - 1));
     for (const { kid, entry } of first) {
-      this.take({
-        stream: `signer/${kid}`,
-        type: 'signer.added',
-        payload: { signer: { ...entry } },
-      });
+      this.take('signer.added', `signer/${kid}`, { signer: { ...entry } });
     }
   }
 
-  take({ stream, type, payload }: Omit<KeyEvent, 'type'> & { type: string }): void {
-    const seq = ++this.seq;
-    const prevHash = (seq - 1).toString(16).padStart(64, '0');
-    this.state = evolveKeys(this.state, {
-      stream,
-      type,
-      payload: { heads: [{ shard: 0, seq: seq - 1, hash: prevHash }], ...payload },
-      shard: 0,
-      seq,
-      ts: at(seq),
-      signerKid: 'any',
-      prevHash,
-    });
-  }
-
-  decide(command: KeyCommand, seconds = this.seq): KeyEvent[] {
+  decide(command: KeyCommand, seconds = this.seq - 1): KeyEvent[] {
     return decideKeys(this.state, command, { now: START + seconds * 1_000, overlapMs: OVERLAP_MS });
   }
 
-  given(command: KeyCommand, seconds = this.seq): this {
-    for (const event of this.decide(command, seconds)) this.take(event);
+  given(command: KeyCommand, seconds = this.seq - 1): this {
+    for (const { type, stream, payload } of this.decide(command, seconds)) this.take(type, stream, payload);
     return this;
   }
 
-  refused(command: KeyCommand, seconds = this.seq): string {
+  refused(command: KeyCommand, seconds = this.seq - 1): string {
     try {
       this.decide(command, seconds);
     } catch (error) {
@@ -78,7 +58,12 @@ const emergency = (from: TestSigner, to: TestSigner, compromisedAt = at(0)): Key
   reason: 'found on a paste site',
   compromisedAt,
 });
-const retire = ({ kid }: TestSigner): KeyCommand => ({ kind: 'retire', kid, reason: 'its year is over' });
+const retire = ({ kid }: TestSigner, held = ['a1', 'a2', 'm1']): KeyCommand => ({
+  kind: 'retire',
+  kid,
+  reason: 'its year is over',
+  held: new Set(held),
+});
 const compromise = ({ kid }: TestSigner): KeyCommand => ({
   kind: 'compromise',
   kid,
@@ -97,10 +82,18 @@ describe('decideKeys', () => {
     expect(registry.statuses()).toEqual(['a1 retired', 'm1 active', 'a2 active']);
   });
 
+  it('retires no key while the backend does not hold the one in its place', () => {
+    const registry = new Registry(A1, M1).given(rotate(A1, A2));
+    const refused = () => registry.decide(retire(A1, ['a1', 'm1']), 3 + 60);
+    expect(refused).toThrow(
+      'Nothing could sign for audit without "a1": the signing backend does not hold "a2"',
+    );
+  });
+
   it('puts an emergency key in the place of a lost one, which ends there, and says then what is in doubt', () => {
     const registry = new Registry(A1, M1).given(emergency(A1, A2));
     expect(registry.statuses()).toEqual(['a1 compromised', 'm1 active', 'a2 active']);
-    expect(registry.state.keys.get('a1')).toMatchObject({ ended: { seq: 3 }, doubt: null });
+    expect(registry.state.keys.get('a1')).toMatchObject({ ended: { seq: 4 }, doubt: null });
     registry.given(compromise(A1));
     expect(registry.state.keys.get('a1')?.doubt?.since).toEqual(new Map([[0, 1]]));
   });

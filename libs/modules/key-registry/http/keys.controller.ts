@@ -4,8 +4,7 @@ import { QueryBus } from '@nestjs/cqrs';
 import { BytesAnswer, Policy, PublicRoute } from '#platform/edge';
 import { jwks, sha256Hex, type SignerEntry, signersJson } from '#evidence';
 import { KeyRegistryError } from '../domain/key-registry.error';
-import { KeyRegistryOptions } from '../key-registry.options';
-import { GetSigners } from '../get-signers.handler';
+import { GetSigners, GetTrustRoot } from '../get-signers.handler';
 
 /**
  * A compromised key may stay in a verifier's cache for a minute. An older copy must be asked for again, which costs an
@@ -16,10 +15,7 @@ const CACHE_CONTROL = 'public, max-age=60, must-revalidate';
 /** The registry requires a role; the public keys in the verifiers' formats require only TLS. */
 @Controller('kernel/keys')
 export class KeysController {
-  constructor(
-    @Inject(QueryBus) private readonly queries: QueryBus,
-    private readonly options: KeyRegistryOptions,
-  ) {}
+  constructor(@Inject(QueryBus) private readonly queries: QueryBus) {}
 
   @Get()
   @Policy('keys.read')
@@ -33,7 +29,8 @@ export class KeysController {
     @Headers('if-none-match') known: string | undefined,
     @Res({ passthrough: true }) response: ServerResponse,
   ): Promise<BytesAnswer> {
-    return cacheable(signersJson(await this.signers(), this.options.origin), known, response);
+    const { origin, signers, ...more } = await this.queries.execute(new GetTrustRoot());
+    return cacheable(signersJson(signers, origin, more), known, response);
   }
 
   @Get('jwks.json')

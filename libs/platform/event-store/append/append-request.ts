@@ -1,4 +1,11 @@
-import { assertStrictJson, canonicalize, EvidenceError, type JsonObject, MAX_EVENT_BYTES } from '#evidence';
+import {
+  assertStrictJson,
+  canonicalize,
+  EvidenceError,
+  isRegistryEvent,
+  type JsonObject,
+  MAX_EVENT_BYTES,
+} from '#evidence';
 import { unsealable } from './group-numbering';
 import { type PendingAppend, type PreparedEvent } from './pending-append';
 import { shardOf } from './shard-of';
@@ -63,6 +70,13 @@ export function prepareAppend(
         throw invalid('/writes', `A request has at most ${MAX_EVENTS_PER_REQUEST} events.`);
       }
       const canonicalPayload = checkEvent(event, at);
+      const statesHeads = stream.startsWith('signer/') && isRegistryEvent({ type: event.type, stream });
+      if (statesHeads && 'heads' in event.payload) {
+        throw new EventStoreError('invalid_request', 'The store itself adds the heads at the commit.', {
+          eventIndex: at,
+          pointer: '/payload/heads',
+        });
+      }
       bytes += Buffer.byteLength(canonicalPayload);
       const id = event.id ?? newId();
       if (event.id !== undefined) givenIds.push(event.id);
@@ -73,6 +87,7 @@ export function prepareAppend(
         expectedVersion: event === given[0] && expectedVersion !== 'any' ? expectedVersion : null,
         payload: event.payload,
         canonicalPayload,
+        statesHeads,
         division: event.division ?? null,
       });
     }
@@ -87,7 +102,21 @@ export function prepareAppend(
   }
   if (new Set(givenIds).size < givenIds.length) throw invalid('/writes', 'Two events have the same id.');
   if (idempotency) checkIdempotency(idempotency);
-  return { shard, actor, correlationId, causationId, events, requires, givenIds, idempotency, bytes };
+  const keysAsOf = request.keysAsOf ?? null;
+  const statesHeads = events.some((event) => event.statesHeads);
+  return {
+    shard,
+    actor,
+    correlationId,
+    causationId,
+    events,
+    requires,
+    keysAsOf,
+    statesHeads,
+    givenIds,
+    idempotency,
+    bytes,
+  };
 }
 
 /** Returns the canonical text of the payload. */

@@ -11,6 +11,8 @@ export interface AppendState {
   existingIds: ReadonlySet<string>;
   /** The key that signed the head; null when the shard is empty. */
   headKid: string | null;
+  /** Position in shard 0 of the last change of the keys; 0 before the first, and in a store filled from the archive. */
+  fence: number;
 }
 
 export interface HeadPosition {
@@ -47,6 +49,7 @@ export interface AppendStateRow {
   claims: [number, string][] | null;
   existing: string | null;
   head_kid: string | null;
+  head_fence: string | null;
 }
 
 export function appendStateValues({ shard, streams, claims, ids }: AppendStateRequest): unknown[] {
@@ -79,5 +82,6 @@ export function readAppendState(
     claims: hashes,
     existingIds: new Set(row.existing?.split(',')),
     headKid: row.head_kid,
+    fence: Number(row.head_fence ?? 0),
   };
 }

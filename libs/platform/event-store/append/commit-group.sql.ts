@@ -10,6 +10,8 @@ export interface GroupCommit {
   /** The head after it. */
   head: HeadPosition;
   signerKid: string;
+  /** The last change of the keys that the signer knew of. */
+  fence: number;
   events: readonly { stored: StoredEvent; division: string | null }[];
   answers: readonly {
     caller: string;
@@ -25,8 +27,9 @@ export interface GroupCommit {
 }
 
 /**
- * Compares the head and sets it, and only then inserts: when another process was first, or the key has ended, nothing
- * is written. Waits for the holder of the head row. One statement, and so one transaction.
+ * Compares the head and sets it, and only then inserts: when another process was first, or the keys have changed,
+ * nothing is written. Waits for the holder of the head row, and then compares with what that one left: everything that
+ * decides is in the row itself. One statement, and so one transaction.
  *
  * Long values travel as one binary parameter, cut up on the server by offset and length: an array of bytea would have
  * to be sent as text, at twice the size.
@@ -36,8 +39,7 @@ export const COMMIT_GROUP: Statement = {
   text: `
     WITH moved AS (
       UPDATE kernel.shard_head SET seq = $4, hash = $5, ts = $6
-      WHERE shard = $1 AND seq = $2 AND hash = $3
-        AND NOT EXISTS (SELECT FROM kernel.ended_signers s WHERE s.kid = $13)
+      WHERE shard = $1 AND seq = $2 AND hash = $3 AND fence = $27
       RETURNING shard
     ), appended AS (
       INSERT INTO kernel.events (shard, seq, id, ts, type, stream, stream_version, actor_id, division, signer_kid, hash, canonical)
@@ -53,14 +55,11 @@ export const COMMIT_GROUP: Statement = {
       FROM moved, unnest($18::text[], $19::text[], $20::text[], $21::integer[], $23::integer[], $24::integer[])
         WITH ORDINALITY AS a(caller, key, request_hash, status, start, length, n)
     )
-    SELECT (SELECT shard FROM moved) IS NOT NULL AS moved,
-           EXISTS (SELECT FROM kernel.ended_signers s WHERE s.kid = $13) AS "keyEnded"`,
+    SELECT (SELECT shard FROM moved) IS NOT NULL AS moved`,
 };
 
 export interface CommitGroupRow {
   moved: boolean;
-  /** The key that signed the group has ended, so the head was not moved. */
-  keyEnded: boolean;
 }
 
 export function commitGroupValues(group: GroupCommit): unknown[] {
@@ -94,6 +93,7 @@ export function commitGroupValues(group: GroupCommit): unknown[] {
     arrayOfPlain(bodies.lengths),
     new Date(group.now).toISOString(),
     Buffer.concat(group.answers.map(({ mac }) => mac)),
+    group.fence,
   ];
 }
 

@@ -1,4 +1,4 @@
-import { EvidenceError, sealEvent, type UnhashedEvent } from '#evidence';
+import { canonicalize, EvidenceError, type JsonObject, sealEvent, type UnhashedEvent } from '#evidence';
 import { type AppendState, claimKey, type HeadPosition } from './append-state.sql';
 import { type PendingAppend, type PreparedEvent } from './pending-append';
 import { EventStoreError } from '../event-store.error';
@@ -36,6 +36,8 @@ export interface NumberedGroup extends Overlay {
   /** Position known to be committed when the group was numbered; `base` may be ahead of it, with groups in flight. */
   committed: number;
   signerKid: string;
+  /** The last change of the keys that the signer knew of. */
+  fence: number;
   accepted: NumberedAppend[];
   /** Refused, whatever the outcome of the group. */
   refused: { pending: PendingAppend; error: EventStoreError }[];
@@ -60,6 +62,16 @@ export interface NumberingContext {
   /** Groups in flight, oldest first, with the head that the last of them will leave. */
   overlays: readonly Overlay[];
   base: HeadPosition;
+  /** The heads of all shards, ascending, while their rows are locked; null for a group that states none. */
+  heads?: readonly ShardPosition[] | null;
+}
+
+/** Position of a shard's head: `seq` 0 and the genesis hash when it is empty. */
+export interface ShardPosition {
+  shard: number;
+  seq: number;
+  /** Hex. */
+  hash: string;
 }
 
 /** Decides each request of a group in turn, as if those before it were committed, and numbers those that fit. */
@@ -73,6 +85,7 @@ export function numberGroup(requests: readonly PendingAppend[], context: Numberi
     head: base,
     committed: state.head.seq,
     signerKid: context.signerKid,
+    fence: state.fence,
     versions,
     claims,
     ids,
@@ -157,6 +170,10 @@ function numberRequest(pending: PendingAppend, context: RequestContext): Numbere
     const { version, tentative } = versionOf(stream);
     if (version !== required) return { error: conflict(stream, required, version), tentative };
   }
+  const { keysAsOf } = pending;
+  if (keysAsOf !== null && keysAsOf !== context.state.fence) {
+    return { error: keysChanged(keysAsOf, context.state.fence), tentative: false };
+  }
   for (const prepared of pending.events) {
     const own = versions.get(prepared.stream);
     const { version, tentative } =
@@ -164,6 +181,7 @@ function numberRequest(pending: PendingAppend, context: RequestContext): Numbere
     if (prepared.expectedVersion !== null && prepared.expectedVersion !== version) {
       return { error: conflict(prepared.stream, prepared.expectedVersion, version), tentative };
     }
+    const { payload, canonicalPayload } = withHeads(prepared, context, head);
     const event: UnhashedEvent = {
       v: 1,
       id: prepared.id,
@@ -174,7 +192,7 @@ function numberRequest(pending: PendingAppend, context: RequestContext): Numbere
       stream: prepared.stream,
       streamVersion: version + 1,
       actor: pending.actor,
-      payload: prepared.payload,
+      payload,
       correlationId: pending.correlationId,
       causationId: pending.causationId,
       signerKid,
@@ -182,7 +200,7 @@ function numberRequest(pending: PendingAppend, context: RequestContext): Numbere
     };
     let sealed: Sealed;
     try {
-      sealed = sealEvent(event, origin, prepared.canonicalPayload);
+      sealed = sealEvent(event, origin, canonicalPayload);
     } catch (error) {
       // A fault of this request alone: its numbers are simply not used.
       if (!(error instanceof EvidenceError)) throw error;
@@ -193,6 +211,19 @@ function numberRequest(pending: PendingAppend, context: RequestContext): Numbere
     head = { seq: event.seq, hash: sealed.hash, ms };
   }
   return { events, head, versions };
+}
+
+/** The payload with the heads that its event states: of its own shard, the event before it. */
+function withHeads(
+  { payload, canonicalPayload, statesHeads }: PreparedEvent,
+  { shard, heads }: RequestContext,
+  before: HeadPosition,
+): { payload: JsonObject; canonicalPayload: string } {
+  if (!statesHeads) return { payload, canonicalPayload };
+  if (!heads) throw new TypeError('an event that states heads was numbered without their locks');
+  const own = { shard, seq: before.seq, hash: before.hash };
+  const stated = { ...payload, heads: heads.map((one) => (one.shard === shard ? own : { ...one })) };
+  return { payload: stated, canonicalPayload: canonicalize(stated, 1) };
 }
 
 /**
@@ -213,6 +244,14 @@ function conflict(stream: string, expected: number, actual: number): EventStoreE
     'version_conflict',
     `Stream ${stream} is at version ${actual}, not at ${expected}; load it again and decide anew.`,
     { stream, expected, actual },
+  );
+}
+
+function keysChanged(expected: number, actual: number): EventStoreError {
+  return new EventStoreError(
+    'version_conflict',
+    `The keys have changed at 0:${actual}, after 0:${expected}; load them again and decide anew.`,
+    { expected, actual },
   );
 }
 

@@ -40,8 +40,11 @@ function request(options: RequestOptions = {}): PendingAppend {
       expectedVersion: n === 0 ? expected : null,
       payload: { n },
       canonicalPayload: `{"n":${n}}`,
+      statesHeads: false,
       division: null,
     })),
+    keysAsOf: null,
+    statesHeads: false,
     givenIds: givenIds ?? [],
     requires: requires ?? [],
     idempotency:
@@ -70,6 +73,7 @@ function state(over: Partial<AppendState> = {}): AppendState {
     claims: new Map(),
     existingIds: new Set(),
     headKid: null,
+    fence: 0,
     ...over,
   };
 }

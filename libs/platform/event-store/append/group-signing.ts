@@ -48,12 +48,10 @@ export class GroupSigning {
     throw signingUnavailable(`the signer named no valid key id (${JSON.stringify(kid)})`);
   }
 
-  /** @throws EventStoreError `signing_unavailable` */
-  async keyEnded(kid: string): Promise<void> {
+  /** Has the signer look up its keys now. @throws EventStoreError `signing_unavailable` */
+  async lookUpKeys(): Promise<void> {
     const { signer, signTimeoutMs } = this.options;
-    await this.bySigner(signTimeoutMs, async () => signer.keyEnded?.(kid));
-    if ((await this.activeKid()) !== kid) return;
-    throw signingUnavailable(`the key ${kid} has ended and no other one is in force`);
+    await this.bySigner(signTimeoutMs, async () => signer.lookUpKeys?.());
   }
 
   /**
@@ -72,6 +70,7 @@ export class GroupSigning {
         base: group.base,
         head: group.head,
         signerKid: group.signerKid,
+        fence: group.fence,
         events,
         answers,
         now,

@@ -5,8 +5,35 @@
  * A paused holder of the row loses it when the session times out.
  */
 export function lockHead(shard: number, timeoutMs: number): string {
-  return (
-    `BEGIN; SET LOCAL idle_in_transaction_session_timeout = ${Math.trunc(timeoutMs)}; ` +
-    `SELECT shard FROM kernel.shard_head WHERE shard = ${Math.trunc(shard)} FOR UPDATE`
-  );
+  return `${begin(timeoutMs)}; SELECT shard FROM kernel.shard_head WHERE shard = ${Math.trunc(shard)} FOR UPDATE`;
+}
+
+/**
+ * The same for the head rows of all shards. Ascending, always: whoever locks more than one does so in this order, and
+ * whoever locks one waits for no other while holding it, so no two can wait for each other.
+ */
+export function lockAllHeads(timeoutMs: number): string {
+  return `${begin(timeoutMs)}; SELECT shard FROM kernel.shard_head ORDER BY shard FOR UPDATE`;
+}
+
+function begin(timeoutMs: number): string {
+  return `BEGIN; SET LOCAL idle_in_transaction_session_timeout = ${Math.trunc(timeoutMs)}`;
+}
+
+/** The heads of all shards, ascending; under `lockAllHeads` they stay so until the commit. */
+export const ALL_HEADS = `SELECT shard, seq, encode(hash, 'hex') AS hash FROM kernel.shard_head ORDER BY shard`;
+
+export interface HeadRow {
+  shard: number;
+  seq: string;
+  hash: string;
+}
+
+/**
+ * Raises the fence of every shard: a group that was numbered before, in whatever process, is no longer committed, and is
+ * numbered again with the key in force. A value in the row that the group's statement updates, since that is all that
+ * PostgreSQL looks at again after a wait for a lock.
+ */
+export function raiseFences(seq: number): string {
+  return `UPDATE kernel.shard_head SET fence = ${Math.trunc(seq)}`;
 }

@@ -11,6 +11,8 @@ export interface PreparedEvent {
   readonly payload: JsonObject;
   /** Canonical text of the payload: this was checked, and is stored even if the object changes. */
   readonly canonicalPayload: string;
+  /** The payload gets the member `heads`, known only under the locks of all heads; without it until then. */
+  readonly statesHeads: boolean;
   readonly division: string | null;
 }
 
@@ -22,6 +24,10 @@ export interface PendingAppend {
   readonly events: readonly PreparedEvent[];
   /** Versions of other streams that the request was decided on. */
   readonly requires: readonly StreamVersion[];
+  /** The fence of the keys that the request was decided on; null for one that does not depend on keys. */
+  readonly keysAsOf: number | null;
+  /** One of its events states the heads of all shards: it is a group of its own, committed under all their locks. */
+  readonly statesHeads: boolean;
   /** Ids that the caller chose; those the store makes are new. */
   readonly givenIds: readonly string[];
   readonly idempotency: AppendRequest['idempotency'] | undefined;

@@ -10,9 +10,9 @@ import {
   readAppendState,
 } from './append-state.sql';
 import { COMMIT_GROUP, type CommitGroupRow, commitGroupValues } from './commit-group.sql';
-import { numberGroup, type NumberedGroup } from './group-numbering';
+import { numberGroup, type NumberedGroup, type ShardPosition } from './group-numbering';
 import { GroupSigning, type SignedGroup } from './group-signing';
-import { lockHead } from './lock-head.sql';
+import { ALL_HEADS, type HeadRow, lockAllHeads, lockHead, raiseFences } from './lock-head.sql';
 import { type PendingAppend } from './pending-append';
 import { EventStoreError } from '../event-store.error';
 import {
@@ -79,6 +79,9 @@ interface Flight {
  * committed by one statement that compares the head first. The next group is numbered on top of it meanwhile. When
  * another process was first, nothing was written; the group is numbered again, with the head row locked from the read
  * to the commit for a while, so that each of several writers gets its turn.
+ *
+ * A change of the keys is a group of its own, numbered, signed and committed while the heads of all shards are locked. It
+ * raises the fence of every shard, and whoever sees a new fence has the signer look up its keys before it numbers.
  */
 export class ShardWriter {
   private readonly queue: AppendQueue;
@@ -89,6 +92,8 @@ export class ShardWriter {
   private lastOwnSeq = -1;
   /** The last head that this writer wrote or verified. */
   private soundHead: string | undefined;
+  /** The fence that the signer has looked up its keys for; undefined before the first group. */
+  private knownFence: number | undefined;
   /** A group is being read and numbered, or waits for a locked one. */
   private starting = false;
   private scheduled = false;
@@ -173,7 +178,8 @@ export class ShardWriter {
     const startedAt = performance.now();
     try {
       await this.options.ready();
-      if (this.mode === 'locked') await this.lockedGroup(requests, startedAt);
+      if (requests.some(({ statesHeads }) => statesHeads)) await this.groupWithHeads(requests, startedAt);
+      else if (this.mode === 'locked') await this.lockedGroup(requests, startedAt);
       else await this.optimisticGroup(requests, startedAt);
     } catch (error) {
       // Nothing of this group was sent for commit yet, whatever failed.
@@ -185,12 +191,11 @@ export class ShardWriter {
     const { database } = this.options;
     const ahead = [...this.flights];
     const request = this.stateRequest(requests);
-    const [kid, [row]] = await Promise.all([
-      this.signing.activeKid(),
-      database.step<AppendStateRow>(APPEND_STATE, appendStateValues(request)),
-    ]);
+    const [row] = await database.step<AppendStateRow>(APPEND_STATE, appendStateValues(request));
     const state = this.stateOf(row, request);
     await this.assertSound(state.head, ahead);
+    if (state.fence !== this.knownFence) await this.lookUpKeys(state.fence);
+    const kid = await this.signing.activeKid();
     const readAt = performance.now();
     if (ahead.some(({ failed }) => failed)) {
       // Its requests wait again, and came before these.
@@ -260,10 +265,6 @@ export class ShardWriter {
         const { database } = this.options;
         const [row] = await database.step<CommitGroupRow>(COMMIT_GROUP, commitGroupValues(signed.commit));
         if (row?.moved !== true) {
-          if (row?.keyEnded === true) {
-            await this.keyEnded(group.signerKid, undecided);
-            return false;
-          }
           this.mode = 'locked';
           this.quietGroups = 0;
           this.again('head_moved', undecided);
@@ -278,25 +279,46 @@ export class ShardWriter {
     return true;
   }
 
-  /** Read, number, sign and commit while holding the head row. */
-  private async lockedGroup(requests: readonly PendingAppend[], startedAt: number): Promise<void> {
+  /** A group of one request, which states the heads of all shards: on top of nothing that is still to be committed. */
+  private async groupWithHeads(requests: readonly PendingAppend[], startedAt: number): Promise<void> {
+    const committed = await Promise.all(this.flights.map(({ settled }) => settled));
+    if (committed.every(Boolean)) await this.lockedGroup(requests, startedAt, true);
+    else this.again('predecessor_failed', requests);
+  }
+
+  /**
+   * Read, number, sign and commit while holding the head row, or with `statesHeads` those of all shards. Under the lock
+   * no second connection is waited for: other writers may have them all, and wait for the lock.
+   */
+  private async lockedGroup(
+    requests: readonly PendingAppend[],
+    startedAt: number,
+    statesHeads = false,
+  ): Promise<void> {
     const { database, shard, limits } = this.options;
+    let newFence: number | undefined;
     const kid = await this.signing.activeKid();
     let undecided: readonly PendingAppend[] = requests;
     let committing = false;
     let group: NumberedGroup | undefined;
     try {
       await database.session(async (session) => {
-        const begin = lockHead(shard, limits.signTimeoutMs + LOCK_GRACE_MS);
-        await session.script(begin);
+        const timeoutMs = limits.signTimeoutMs + LOCK_GRACE_MS;
+        await session.script(statesHeads ? lockAllHeads(timeoutMs) : lockHead(shard, timeoutMs));
         try {
           const request = this.stateRequest(requests);
           const [row] = await session.query<AppendStateRow>(APPEND_STATE, appendStateValues(request));
           const state = this.stateOf(row, request);
           await this.assertSound(state.head, []);
+          if (state.fence !== this.knownFence) {
+            newFence = state.fence;
+            await session.script('ROLLBACK');
+            return;
+          }
+          const heads = statesHeads ? (await session.query<HeadRow>(ALL_HEADS, [])).map(positionOf) : null;
           const readAt = performance.now();
           this.noticeOthers(state.head);
-          group = this.number(requests, state, await this.kidAfter(state, [], kid), []);
+          group = this.number(requests, state, await this.kidAfter(state, [], kid), [], heads);
           const hashedAt = performance.now();
           undecided = undecidedOf(group);
           this.refuse(group.refused);
@@ -311,12 +333,8 @@ export class ShardWriter {
           if (signed.commit.events.length > 0) {
             const values = commitGroupValues(signed.commit);
             const [row] = await session.query<CommitGroupRow>(COMMIT_GROUP, values);
-            if (row?.moved !== true && row?.keyEnded === true) {
-              await session.script('ROLLBACK');
-              await this.keyEnded(group.signerKid, undecided);
-              return;
-            }
             if (row?.moved !== true) throw lockIgnored(shard);
+            if (statesHeads) await session.script(raiseFences(group.head.seq));
           }
           committing = true;
           await session.script('COMMIT');
@@ -330,6 +348,9 @@ export class ShardWriter {
           throw error;
         }
       });
+      if (newFence === undefined) return;
+      await this.lookUpKeys(newFence);
+      this.again('keys_changed', requests);
     } catch (error) {
       this.failed(undecided, error, { sent: committing, since: startedAt });
     } finally {
@@ -381,14 +402,10 @@ export class ShardWriter {
     return last === null || last === kid ? kid : await this.signing.activeKid(last);
   }
 
-  /** The key of a group ended before the commit: numbers it again with the active key. */
-  private async keyEnded(kid: string, undecided: readonly PendingAppend[]): Promise<void> {
-    try {
-      await this.signing.keyEnded(kid);
-      this.again('key_ended', undecided);
-    } catch (error) {
-      this.failed(undecided, error, { sent: false, since: performance.now() });
-    }
+  /** A fence that was seen before the look: what the signer knows afterwards is at least as new as the fence. */
+  private async lookUpKeys(fence: number): Promise<void> {
+    await this.signing.lookUpKeys();
+    this.knownFence = fence;
   }
 
   private number(
@@ -396,11 +413,12 @@ export class ShardWriter {
     state: AppendState,
     signerKid: string,
     ahead: readonly Flight[],
+    heads: readonly ShardPosition[] | null = null,
   ): NumberedGroup {
     const { origin, shard, eventTime } = this.options;
     const overlays = ahead.map(({ group }) => group);
     const base = overlays.at(-1)?.head ?? state.head;
-    return numberGroup(requests, { origin, shard, signerKid, now: eventTime(), state, overlays, base });
+    return numberGroup(requests, { origin, shard, signerKid, now: eventTime(), state, overlays, base, heads });
   }
 
   private succeeded(
@@ -599,6 +617,10 @@ function undecidedOf(group: NumberedGroup): PendingAppend[] {
     ...group.accepted.map(({ pending }) => pending),
     ...group.refusedIfCommitted.map(({ pending }) => pending),
   ];
+}
+
+function positionOf({ shard, seq, hash }: HeadRow): ShardPosition {
+  return { shard, seq: Number(seq), hash };
 }
 
 function storeUnavailable(error: PostgresError): EventStoreError {

@@ -19,7 +19,7 @@ export async function beginRestoring(runner: Runner, reason: string): Promise<bo
   }[];
   if (mode?.restoring === true) return true;
   // Waits for a running commit of a group; later ones meet the trigger.
-  await runner.query('SELECT FROM kernel.shard_head FOR UPDATE');
+  await runner.query('SELECT FROM kernel.shard_head ORDER BY shard FOR UPDATE');
   await runner.query(
     `UPDATE kernel.mode SET mode = 'safe-mode', restoring = true, reason = $1, actor = $2::jsonb, since = clock_timestamp()`,
     [reason, ACTOR],

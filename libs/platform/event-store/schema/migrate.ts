@@ -1,5 +1,5 @@
 import { type QueryRunner } from 'typeorm';
-import { genesisHash } from '#evidence';
+import { genesisHash, MAX_SHARDS } from '#evidence';
 import { openEventStoreDataSource, SCHEMA } from './data-source';
 import { EventStoreError } from '../event-store.error';
 import { restoreAuditIndex } from './migrations/audit-index.schema';
@@ -76,8 +76,11 @@ function validate({ origin, shards, runtimeRole, workerRole }: MigrateOptions): 
       `The origin ${JSON.stringify(origin)} must be 1 to 255 characters without spaces or control characters.`,
     );
   }
-  if (!Number.isInteger(shards) || shards < 1 || shards > 1024) {
-    throw new EventStoreError('invalid_request', `The number of shards must be 1 to 1024, not ${shards}.`);
+  if (!Number.isInteger(shards) || shards < 1 || shards > MAX_SHARDS) {
+    throw new EventStoreError(
+      'invalid_request',
+      `The number of shards must be 1 to ${MAX_SHARDS}, not ${shards}.`,
+    );
   }
   if (runtimeRole !== undefined && runtimeRole === workerRole) {
     throw new EventStoreError(

@@ -6,7 +6,7 @@ import { INDEX_SCHEMA } from './migrations/audit-index.schema';
 /** All rights of the kernel's role at run time: it has no others. */
 const RUNTIME_RIGHTS = [
   'SELECT, INSERT ON kernel.events',
-  'SELECT, UPDATE (seq, hash, ts) ON kernel.shard_head',
+  'SELECT, UPDATE (seq, hash, ts, fence) ON kernel.shard_head',
   'SELECT, INSERT, DELETE ON kernel.idempotency',
   'SELECT ON kernel.chain',
   'SELECT ON kernel.migrations',
@@ -23,7 +23,6 @@ const RUNTIME_RIGHTS = [
   'SELECT, INSERT, DELETE ON kernel.webhook_reminders',
   'SELECT, INSERT, UPDATE ON kernel.webhook_positions',
   'SELECT, INSERT, UPDATE, DELETE ON kernel.webauthn_challenges',
-  'SELECT ON kernel.ended_signers',
   'EXECUTE ON FUNCTION kernel.append_state(integer, text[], text[], text[], uuid[])',
   'EXECUTE ON FUNCTION kernel.event_by_id(uuid)',
   'EXECUTE ON FUNCTION kernel.stream_events(text, bigint)',

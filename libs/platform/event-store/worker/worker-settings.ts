@@ -1,3 +1,4 @@
+import { MAX_SHARDS } from '#evidence';
 import { matching, type MemberDefinition, url, wholeNumber } from '#platform/process';
 
 /**
@@ -11,7 +12,7 @@ export const workerSettings = (done: 'published' | 'indexed' | 'archived' | 'aud
       description: `The kernel whose events are ${done}, exactly as in the kernel's own setting.`,
     },
     KERNEL_SHARDS: {
-      schema: wholeNumber({ min: 1, max: 256 }),
+      schema: wholeNumber({ min: 1, max: MAX_SHARDS }),
       description: "How many chains the events are spread over, as in the kernel's own setting.",
       default: 1,
     },
