@@ -10482,7 +10482,7 @@ function faultAt(facts, code2, message) {
 }
 
 // libs/evidence/keys/shard-heads.ts
-var MAX_SHARDS = 256;
+var MAX_SHARDS = 128;
 function isShardCount(value2) {
   return typeof value2 === "number" && Number.isSafeInteger(value2) && value2 >= 1 && value2 <= MAX_SHARDS;
 }
