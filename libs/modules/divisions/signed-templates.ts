@@ -5,6 +5,7 @@ import { SignerSource } from '#platform/signer';
 import { DivisionError } from './domain/division.error';
 import {
   assertSigned,
+  assertSignedOnce,
   isSameEnvelope,
   recordedSignature,
   type RecordedSignature,
@@ -41,15 +42,16 @@ export class SignedTemplates {
     const { manifest, envelope, auditId } = source;
     if (envelope === undefined) {
       const recorded = await this.recordedBy(auditId);
-      assertSigned(manifest === undefined ? recorded : { manifest }, recorded.envelope, signers, origin);
+      assertSigned(manifest === undefined ? recorded : { manifest }, recorded, signers, origin);
       return templateFor(divisionId, manifest ?? null, recorded);
     }
-    const stream = assertSigned({ manifest }, envelope, signers, origin);
+    const stream = assertSignedOnce({ manifest }, envelope, signers, origin);
     const recorded =
       auditId === undefined ? await this.findRecord(stream, envelope) : await this.recordedBy(auditId);
     if (!isSameEnvelope(recorded.envelope, envelope)) {
       throw notRecorded(`The event ${recorded.eventId} has recorded another signature than this one.`);
     }
+    assertSigned({ manifest }, recorded, signers, origin);
     return templateFor(divisionId, manifest, recorded);
   }
 

@@ -6,9 +6,10 @@ import {
   KeyTrust,
   readSigner,
   REGISTRY_TYPES,
-  registeredSigners,
   samePublicKey,
   type SignerEntry,
+  spannedSigners,
+  type TrustedSigner,
 } from '#evidence';
 import { EventStore, GOVERNANCE_SHARD, type StoredBytes } from '#platform/event-store';
 import { BackendKeys } from './backend-keys';
@@ -49,9 +50,9 @@ export class RegisteredSigners {
     this.trust = new KeyTrust(options.origin, null);
   }
 
-  /** @returns every signer ever registered, in order of registration, with its current status */
-  async signers(how: { fresh?: boolean } = {}): Promise<SignerEntry[]> {
-    return registeredSigners((await this.registry(how)).state);
+  /** @returns every signer ever registered, in order of registration, with its current status and its span */
+  async signers(how: { fresh?: boolean } = {}): Promise<TrustedSigner[]> {
+    return spannedSigners((await this.registry(how)).state);
   }
 
   async registry({ fresh = false } = {}): Promise<Registry> {

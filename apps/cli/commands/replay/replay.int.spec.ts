@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { FOUNDING_STREAM, FOUNDING_TYPE, foundingPayload } from '#evidence';
 import { EventStore, migrate, openEventStoreDataSource } from '#platform/event-store';
 import { type DataSource } from '#platform/postgres';
 import { archivedEvent, FolderArchive } from '#platform/archive';
@@ -57,7 +58,7 @@ describe('replay to the index', () => {
       },
     });
     // Over midnight, with a rotation in the middle: the new key is registered in one shard and signs in all.
-    await append(`signer/${k1.kid}`, 'signer.added', { signer: { ...k1.entry } });
+    await found(store);
     for (let n = 0; n < EVENTS / 2; n++) await append(`thing/${n % 9}`, 'thing.changed', { n });
     await append(`signer/${k1.kid}`, 'signer.rotated', {
       from: k1.kid,
@@ -74,6 +75,22 @@ describe('replay to the index', () => {
     await database.drop();
     await rm(dir, { recursive: true, force: true });
   });
+
+  /** Founds a kernel with the first key. */
+  async function found(chain: EventStore): Promise<void> {
+    const founding = foundingPayload({ origin: ORIGIN, shards: SHARDS, approverPool: null });
+    await chain.append({
+      actor: { id: 'test', kind: 'service', roles: [] },
+      writes: [
+        { stream: FOUNDING_STREAM, expectedVersion: 0, events: [{ type: FOUNDING_TYPE, payload: founding }] },
+        {
+          stream: `signer/${k1.kid}`,
+          expectedVersion: 0,
+          events: [{ type: 'signer.added', payload: { signer: { ...k1.entry } } }],
+        },
+      ],
+    });
+  }
 
   async function append(stream: string, type: string, payload: object): Promise<void> {
     await store.append({
@@ -168,13 +185,13 @@ describe('replay to the index', () => {
       const report = await run(source, { progress });
       await source.close();
       expect(await indexed()).toEqual(await stored());
-      expect(report.events).toBe(EVENTS + 2);
+      expect(report.events).toBe(EVENTS + 3);
       const heads = await store.heads();
       expect(report.heads.map(({ shard, seq, hash, storeSeq }) => ({ shard, seq, hash, storeSeq }))).toEqual(
         heads.map(({ shard, seq, hash }) => ({ shard, seq, hash, storeSeq: seq })),
       );
       expect((await index.positions()).map(({ seq }) => seq)).toEqual(heads.map(({ seq }) => seq));
-      expect(progress.at(-1)).toMatchObject({ step: 'finishing', events: EVENTS + 2 });
+      expect(progress.at(-1)).toMatchObject({ step: 'finishing', events: EVENTS + 3 });
       // Again: from the start, to the same end.
       const again = await SOURCES[name === 'stream' ? 'store' : name]!();
       expect((await run(again)).heads).toEqual(report.heads);
@@ -217,7 +234,7 @@ describe('replay to the index', () => {
     expect(await indexed()).toEqual([]);
     const report = await run(source);
     await source.close();
-    expect(report.events).toBe(EVENTS + 2 - added);
+    expect(report.events).toBe(EVENTS + 3 - added);
     expect(added).toBeGreaterThan(0);
     expect(await indexed()).toEqual(await stored());
   });
@@ -336,16 +353,7 @@ describe('replay to the index', () => {
           sign: async (_kid, inputs) => inputs.map((input) => k1.sign(input)),
         },
       });
-      await elsewhere.append({
-        actor: { id: 'test', kind: 'service', roles: [] },
-        writes: [
-          {
-            stream: `signer/${k1.kid}`,
-            expectedVersion: 'any',
-            events: [{ type: 'signer.added', payload: { signer: { ...k1.entry } } }],
-          },
-        ],
-      });
+      await found(elsewhere);
       const archive = await FolderArchive.open({ dir });
       for (let shard = 0; shard < SHARDS; shard++) {
         for (const { event, bytes } of await elsewhere.read(shard, { afterSeq: 0, limit: 10 })) {

@@ -9,7 +9,8 @@ import {
   type MANIFEST_PAYLOAD_TYPE,
   parseEnvelope,
   parseManifestStatement,
-  type SignerEntry,
+  type ShardPosition,
+  type TrustedSigner,
   verifyManifestEnvelope,
 } from '#evidence';
 import { DivisionError } from './division.error';
@@ -30,6 +31,8 @@ export interface Template {
 /** A manifest signature as the chain has it. */
 export interface RecordedSignature {
   eventId: string;
+  /** Position of the event. */
+  recordedAt: ShardPosition;
   envelope: JsonValue;
   sha256: string;
   /** Division that the event says the manifest is of. */
@@ -37,11 +40,24 @@ export interface RecordedSignature {
 }
 
 /** The signature that an event has recorded; null for an event of anything else. */
-export function recordedSignature({ id, type, stream, payload }: AuditEvent): RecordedSignature | null {
+export function recordedSignature({
+  id,
+  shard,
+  seq,
+  type,
+  stream,
+  payload,
+}: AuditEvent): RecordedSignature | null {
   if (type !== 'manifest.signed' || !stream.startsWith('manifest/')) return null;
   const { envelope, sha256, division } = payload;
   if (envelope === undefined || typeof sha256 !== 'string') return null;
-  return { eventId: id, envelope, sha256, division: typeof division === 'string' ? division : null };
+  return {
+    eventId: id,
+    recordedAt: { shard, seq },
+    envelope,
+    sha256,
+    division: typeof division === 'string' ? division : null,
+  };
 }
 
 /** Whether two envelopes are the same, in whatever order their members came. */
@@ -49,27 +65,46 @@ export function isSameEnvelope(one: JsonValue, other: JsonValue): boolean {
   return canonicalize(one) === canonicalize(other);
 }
 
+/** What has been signed: the manifest, or the hex SHA-256 of its canonical form. */
+export type SignedSubject = { manifest: JsonObject } | { sha256: string };
+
 /**
- * Asserts that this kernel signed exactly this manifest, with a key that was valid then.
- * @param subject the manifest, or the hex SHA-256 of its canonical form
- * @returns the name of the stream in which the chain has recorded it
+ * Asserts that this kernel signed exactly this manifest, with a key that was valid where the signature was recorded.
  * @throws DivisionError `invalid_signature` with the reasons
  */
 export function assertSigned(
-  subject: { manifest: JsonObject } | { sha256: string },
+  subject: SignedSubject,
+  { envelope, recordedAt }: Pick<RecordedSignature, 'envelope' | 'recordedAt'>,
+  keys: readonly TrustedSigner[],
+  origin: string,
+): void {
+  refuseFor(verifyManifestEnvelope({ ...subject, envelope, keys, origin, recordedAt }).reasons);
+}
+
+/**
+ * Asserts the same of a signature that is still to be found in the chain: all but whether its key, if it has ended, was
+ * valid there.
+ * @returns the name of the stream in which the chain has recorded it
+ * @throws DivisionError `invalid_signature` with the reasons
+ */
+export function assertSignedOnce(
+  subject: SignedSubject,
   envelope: JsonValue,
-  signers: readonly SignerEntry[],
+  keys: readonly TrustedSigner[],
   origin: string,
 ): string {
-  const { valid, reasons } = verifyManifestEnvelope({ ...subject, envelope, keys: signers, origin });
-  if (!valid) {
-    throw new DivisionError(
-      'invalid_signature',
-      `The template's signature does not verify: ${reasons.join('; ')}.`,
-      { reasons },
-    );
-  }
+  const { reasons } = verifyManifestEnvelope({ ...subject, envelope, keys, origin });
+  refuseFor(reasons.filter((reason) => !reason.startsWith('receipt_needed:')));
   return `manifest/${statementOf(envelope).manifestId}`;
+}
+
+function refuseFor(reasons: readonly string[]): void {
+  if (reasons.length === 0) return;
+  throw new DivisionError(
+    'invalid_signature',
+    `The template's signature does not verify: ${reasons.join('; ')}.`,
+    { reasons: [...reasons] },
+  );
 }
 
 /**

@@ -8,17 +8,18 @@ import {
   MANIFEST_PAYLOAD_TYPE,
   manifestDigest,
   manifestStatement,
-  type SignerEntry,
+  type TrustedSigner,
 } from '#evidence';
 import { recorded } from '#dev/testing';
 import { refusalOf } from '../fixtures/refusal.fixture';
-import { assertSigned, isSameEnvelope, recordedSignature, templateFor } from './template';
+import { assertSigned, assertSignedOnce, isSameEnvelope, recordedSignature, templateFor } from './template';
 
 const ORIGIN = 'kernel.example.com/test';
 const MANIFEST: JsonObject = { id: 'worker', version: '1.0.0', kind: 'agent' };
 
 const keys = generateKeyPairSync('ed25519');
-const signer = (status: SignerEntry['status'] = 'active'): SignerEntry => ({
+/** Signs in shard 0 after position 2, and until 9 when it has ended. */
+const signer = (status: TrustedSigner['status'] = 'active'): TrustedSigner => ({
   signer_kid: 'manifest-1',
   algorithm: 'ed25519',
   public_key_pem: keys.publicKey.export({ type: 'spki', format: 'pem' }).toString(),
@@ -28,6 +29,11 @@ const signer = (status: SignerEntry['status'] = 'active'): SignerEntry => ({
   status,
   retiredAt: null,
   compromisedAt: status === 'compromised' ? '2026-02-01T00:00:00.000Z' : null,
+  span: {
+    after: [{ shard: 0, seq: 2 }],
+    until: status === 'active' ? null : [{ shard: 0, seq: 9 }],
+    since: status === 'compromised' ? [{ shard: 0, seq: 6 }] : null,
+  },
 });
 
 function signed(
@@ -49,10 +55,15 @@ function signed(
   return buildEnvelope(payload, 'manifest-1', signature);
 }
 const value = (envelope: Envelope): JsonValue => envelope as unknown as JsonValue;
-const refused = (manifest: JsonObject, envelope: unknown, signers = [signer()]) =>
-  refusalOf(() => assertSigned({ manifest }, envelope as JsonValue, signers, ORIGIN));
+const refused = (manifest: JsonObject, envelope: unknown, signers = [signer()], seq = 3) => {
+  const recordedAt = { shard: 0, seq };
+  return refusalOf(() =>
+    assertSigned({ manifest }, { envelope: envelope as JsonValue, recordedAt }, signers, ORIGIN),
+  );
+};
 const record = (envelope: Envelope, division: string | null = null) => ({
   eventId: 'e-1',
+  recordedAt: { shard: 0, seq: 3 },
   envelope: value(envelope),
   sha256: manifestDigest(MANIFEST),
   division,
@@ -60,11 +71,10 @@ const record = (envelope: Envelope, division: string | null = null) => ({
 
 describe('a template', () => {
   it('is what this kernel has signed', () => {
-    const stream = assertSigned({ manifest: MANIFEST }, value(signed()), [signer()], ORIGIN);
-    expect(stream).toBe('manifest/worker');
-    expect(assertSigned({ sha256: manifestDigest(MANIFEST) }, value(signed()), [signer()], ORIGIN)).toBe(
-      stream,
-    );
+    for (const subject of [{ manifest: MANIFEST }, { sha256: manifestDigest(MANIFEST) }]) {
+      expect(assertSignedOnce(subject, value(signed()), [signer()], ORIGIN)).toBe('manifest/worker');
+      expect(() => assertSigned(subject, record(signed()), [signer()], ORIGIN)).not.toThrow();
+    }
     expect(templateFor('p', MANIFEST, record(signed()))).toMatchObject({
       manifestId: 'worker',
       version: '1.0.0',
@@ -83,8 +93,13 @@ describe('a template', () => {
     ],
     ['by an unknown key', () => refused(MANIFEST, signed(), []), 'unknown_key'],
     [
-      'by a key that was compromised then',
-      () => refused(MANIFEST, signed(), [signer('compromised')]),
+      'by a key that had ended where it was recorded',
+      () => refused(MANIFEST, signed(), [signer('retired')], 10),
+      'key_not_valid',
+    ],
+    [
+      'by a compromised key, recorded where that is in doubt',
+      () => refused(MANIFEST, signed(), [signer('compromised')], 6),
       'key_not_valid',
     ],
     [
@@ -101,6 +116,15 @@ describe('a template', () => {
     const refusal = act();
     expect(refusal?.code).toBe('invalid_signature');
     expect((refusal?.details['reasons'] as string[])[0]).toMatch(new RegExp(`^${reason}:`));
+  });
+
+  it('goes on when its key has ended since: where it was recorded decides', () => {
+    for (const status of ['retired', 'compromised'] as const) {
+      expect(assertSignedOnce({ manifest: MANIFEST }, value(signed()), [signer(status)], ORIGIN)).toBe(
+        'manifest/worker',
+      );
+      expect(refused(MANIFEST, signed(), [signer(status)])).toBeNull();
+    }
   });
 
   it('is no other document of the kernel’s', () => {
