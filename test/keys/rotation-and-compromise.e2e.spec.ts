@@ -302,11 +302,16 @@ function rotatesAndRecovers(signer: SignerChoice, apart?: string): void {
   if (signer !== 'software' || apart !== undefined) return;
 
   it('rotates and revokes a manifest key without touching what is recorded', async () => {
-    const sign = async () =>
-      (await admin().post('/kernel/sign', { manifest: { id: 'm', version: '1' } })).json;
-    expect((await sign()).signature_record.signer_id).toBe('kernel-manifest-ed25519-v1');
+    const manifest = { id: 'm', version: '1' };
+    const sign = async () => (await admin().post('/kernel/sign', { manifest })).json;
+    const verdict = async ({ signature_record: { envelope } }: { signature_record: { envelope: unknown } }) =>
+      (await admin().post('/kernel/verify', { manifest, envelope })).json as unknown;
+    const genuine = await sign();
+    expect(genuine.signature_record.signer_id).toBe('kernel-manifest-ed25519-v1');
+    const doubtful = await sign();
+    const [shard, seq] = (doubtful.position as string).split(':').map(Number);
     const done = await admin().post('/kernel/keys/kernel-manifest-ed25519-v1/compromise', {
-      since: { ts: new Date(Date.now() - 1_000).toISOString() },
+      since: { shard, seq },
       reason: 'a copy was found',
     });
     expect(done).toMatchObject({
@@ -314,6 +319,12 @@ function rotatesAndRecovers(signer: SignerChoice, apart?: string): void {
       json: { emergencyKid: 'kernel-manifest-ed25519-v2', reattested: [], mode: 'normal' },
     });
     expect((await sign()).signature_record.signer_id).toBe('kernel-manifest-ed25519-v2');
+    // The chain has the one from before the doubt; the other one's key may have been the thief's by then.
+    expect(await verdict(genuine)).toEqual({ valid: true, reasons: [] });
+    expect(await verdict(doubtful)).toMatchObject({
+      valid: false,
+      reasons: [expect.stringMatching(/^key_not_valid: .* in doubt/)],
+    });
     expect(await verified(await exported(), await trustRoot())).toMatchObject({ code: 0 });
   });
 
