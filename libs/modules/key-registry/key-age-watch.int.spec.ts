@@ -1,4 +1,5 @@
 import { FOUNDING_STREAM, FOUNDING_TYPE, foundingPayload } from '#evidence';
+import { ChainEventVerifier } from '#platform/audit-stream';
 import { EventStore, migrate, openEventStoreDataSource } from '#platform/event-store';
 import { TestSigner, withPostgres } from '#dev/testing';
 import { type SigningProxyClient } from '#platform/signer';
@@ -42,7 +43,14 @@ describe('KeyAgeWatch', () => {
       { whyNot: () => null },
       ORIGIN,
     );
-    const watch = () => new KeyAgeWatch(store, new RegisteredSigners(store, options, backend), options);
+    const verifier = new ChainEventVerifier({
+      dataSource,
+      origin: ORIGIN,
+      roots: null,
+      divisionOf: () => null,
+    });
+    const registered = () => new RegisteredSigners(store, options, backend, verifier);
+    const watch = () => new KeyAgeWatch(store, registered(), options);
     const reminders = async () => (await store.query({ type: 'signer_age.exceeded' })).events;
     try {
       await store.append({

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { Client } from 'pg';
 import { type AuditEvent, EvidenceError, type JsonObject, sealEvent } from '#evidence';
+import { ChainEventVerifier } from '#platform/audit-stream';
 import {
   type DataSource,
   EventStore,
@@ -84,7 +85,13 @@ describe('the registry of a kernel', () => {
       },
     };
     const backend = new BackendKeys(proxy as unknown as SigningProxyClient, { whyNot: () => null }, ORIGIN);
-    const registered = new RegisteredSigners(storeOf(A1), options, backend);
+    const verifier = new ChainEventVerifier({
+      dataSource,
+      origin: ORIGIN,
+      roots: null,
+      divisionOf: () => null,
+    });
+    const registered = new RegisteredSigners(storeOf(A1), options, backend, verifier);
     const stores = { signedBy: () => storeOf(A1) };
     return { registered, handler: new RegisterSignersHandler(stores as never, registered, options) };
   }

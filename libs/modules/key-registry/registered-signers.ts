@@ -11,6 +11,7 @@ import {
   spannedSigners,
   type TrustedSigner,
 } from '#evidence';
+import { ChainEventVerifier } from '#platform/audit-stream';
 import { EventStore, GOVERNANCE_SHARD, type StoredBytes } from '#platform/event-store';
 import { BackendKeys } from './backend-keys';
 import { KeyRegistryOptions } from './key-registry.options';
@@ -46,7 +47,12 @@ export class RegisteredSigners {
     private readonly store: EventStore,
     private readonly options: KeyRegistryOptions,
     private readonly backend: BackendKeys,
+    verifier: ChainEventVerifier,
   ) {
+    verifier.vouchedBy(async () => {
+      await this.registry({ fresh: true });
+      return this.vouched;
+    });
     this.trust = new KeyTrust(options.origin, null);
   }
 

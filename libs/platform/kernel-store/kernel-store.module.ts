@@ -113,7 +113,16 @@ export class KernelStoreModule implements OnModuleInit, BeforeApplicationShutdow
           inject: [EventStore, AuditIndex],
         },
       ],
-      exports: [Database, EventStores, EventStore, AuditIndex, PositionReached, RowKey, IntegrityAlarm],
+      exports: [
+        ChainEventVerifier,
+        Database,
+        EventStores,
+        EventStore,
+        AuditIndex,
+        PositionReached,
+        RowKey,
+        IntegrityAlarm,
+      ],
     };
   }
 

@@ -41,6 +41,7 @@ export class ChainEventVerifier extends EventVerifier {
   private readonly inspector: EventInspector;
   private readonly limiter = new Limiter(PARALLEL);
   private readonly genuine = new Set<string>();
+  private vouched: () => Promise<readonly SignerEntry[]> = () => Promise.resolve([]);
 
   constructor(private readonly options: ChainEventVerifierOptions) {
     super();
@@ -52,6 +53,14 @@ export class ChainEventVerifier extends EventVerifier {
       pause: (ms) => delay(Math.min(ms, RECONSIDER_MS)),
     });
     this.inspector = new EventInspector(origin, () => undefined, false);
+  }
+
+  /**
+   * Names who knows of keys that are this kernel's although no other key of it says so: one that came in the place of a
+   * lost key signs its own coming. Asked when a key is not valid where it signed.
+   */
+  vouchedBy(vouched: () => Promise<readonly SignerEntry[]>): void {
+    this.vouched = vouched;
   }
 
   divisionOf({ stream, payload }: AuditEvent): string | null {
@@ -85,6 +94,9 @@ export class ChainEventVerifier extends EventVerifier {
     await this.keys.prepare();
     if (this.firstMisuse(events) === null) return null;
     await this.keys.reconsider();
+    if (this.firstMisuse(events) === null) return null;
+    const entries = await this.vouched();
+    if (entries.length > 0) await this.keys.vouchFor(entries);
     return this.firstMisuse(events);
   }
 
