@@ -5,16 +5,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { EventStore, migrate, openEventStoreDataSource } from '#platform/event-store';
 import { type DataSource } from '#platform/postgres';
 import { type Archive, FolderArchive } from '#platform/archive';
-import {
-  type AuditStreamConsumer,
-  type RunningFollower,
-  type StreamPosition,
-  type StreamRecord,
-} from '#platform/audit-stream';
+import { type RunningFollower } from '#platform/audit-stream';
 import { type Actor, type JsonObject, type JsonValue, parseEvent, type SignerEntry } from '#evidence';
 import { createLogger, Registry } from '#platform/process';
 import { SignerError, type SigningProxyClient } from '#platform/signer';
-import { migratedBy, type TestDatabase, type TestPostgres, TestSigner } from '#dev/testing';
+import { migratedBy, StoreConsumer, type TestDatabase, type TestPostgres, TestSigner } from '#dev/testing';
 import { ArchiverMetrics } from './archiver.metrics';
 import { type ArchiverOptions, startArchiver } from './start-archiver';
 
@@ -22,38 +17,6 @@ export const ORIGIN = 'kernel.test/archiver';
 const ACTOR: Actor = { id: 'CN=test', kind: 'service', roles: ['Operator'] };
 /** Quick enough for a test, slow enough not to spin. */
 const POLL_MS = 10;
-
-/** Reads the event store itself, as the relay would publish it. */
-class StoreConsumer implements AuditStreamConsumer {
-  constructor(private readonly dataSource: DataSource) {}
-
-  async consume(
-    shard: number,
-    from: StreamPosition,
-    handle: (records: readonly StreamRecord[]) => Promise<void>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    let seq = from.seq;
-    while (!signal.aborted) {
-      const rows = await this.dataSource.query<{ seq: string; canonical: Buffer }[]>(
-        'SELECT seq, canonical FROM kernel.events WHERE shard = $1 AND seq > $2 ORDER BY seq LIMIT 100',
-        [shard, seq],
-      );
-      if (rows.length > 0)
-        await handle(rows.map(({ seq, canonical }) => ({ bytes: canonical, nextCursor: seq })));
-      else await delay(POLL_MS, undefined, { signal }).catch(() => undefined);
-      seq = Number(rows.at(-1)?.seq ?? seq);
-    }
-  }
-
-  check(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
-}
 
 /** A signing proxy within the process; `away` makes it refuse. */
 export class TestProxy implements Pick<SigningProxyClient, 'keys' | 'sign'> {

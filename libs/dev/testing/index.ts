@@ -18,6 +18,7 @@ export {
   withOwnPostgres,
   withPostgres,
 } from './test-postgres';
+export { StoreConsumer } from './store-consumer';
 export { startStack, type TestStack, type TestWorker, withStack } from './test-stack';
 export { ensureBuilt, workTree } from './work-tree';
 export {

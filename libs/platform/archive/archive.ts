@@ -1,5 +1,6 @@
 /**
- * An append-only store of whole objects. It never overwrites, shortens or deletes what was put.
+ * An append-only store of whole objects. It never overwrites, shortens or deletes what was put; only what was written
+ * with `replace` changes.
  *
  * Every write resolves only when the object is durable, and may be repeated: an equal object that already exists is
  * success. All methods throw ArchiveError.
@@ -14,6 +15,12 @@ export interface Archive {
 
   /** Stores what is not an event: day manifests, reports. Computes the digest itself. */
   putDocument(key: string, bytes: Uint8Array): Promise<PutOutcome>;
+
+  /**
+   * Writes the one kind of object that changes, the newest statement about what was put (a checkpoint): as a whole, so
+   * that a reader sees the bytes before or these. Never locked.
+   */
+  replace(object: ReplacedObject): Promise<void>;
 
   /** The bytes, or null when there is no such object. At most MAX_OBJECT_BYTES. */
   get(key: string): Promise<Uint8Array | null>;
@@ -48,6 +55,22 @@ export interface ArchiveObject {
   bytes: Uint8Array;
   /** SHA-256 of `bytes`, 64 lower-case hex digits. */
   sha256: string;
+  /** False for what another object will make superfluous: it is written once too, but not locked. Default true. */
+  locked?: boolean;
+  /** How a web server in front of a bucket announces the object. Default application/json. */
+  served?: ServedAs;
+}
+
+export interface ReplacedObject {
+  key: string;
+  bytes: Uint8Array;
+  served?: ServedAs;
+}
+
+/** Headers that S3 keeps with an object and answers with it; a folder has no place for them. */
+export interface ServedAs {
+  contentType: string;
+  cacheControl: string;
 }
 
 export type PutOutcome = 'stored' | 'already';
@@ -78,7 +101,7 @@ export interface ArchiveObserver {
 }
 
 export interface FinishedOperation {
-  operation: 'put' | 'get' | 'list' | 'legal_hold' | 'retention' | 'assert_protected';
+  operation: 'put' | 'replace' | 'get' | 'list' | 'legal_hold' | 'retention' | 'assert_protected';
   /** `ok` includes `already`; otherwise an ArchiveErrorCode. */
   outcome: string;
   /** Duration without the wait for its turn. */

@@ -8,6 +8,7 @@ export {
   type ArchiveObserver,
   type FinishedOperation,
   type PutOutcome,
+  type ServedAs,
 } from './archive';
 export { archiveSettings } from './archive-settings';
 export { openArchive } from './open-archive';

@@ -11,7 +11,7 @@ export {
   type StreamRecord,
 } from './audit-stream';
 export { AuditStreamError } from './audit-stream.error';
-export { IntegrityFault, type ShardHandler, type VerifiedEvent } from './shard-handler';
+export { IntegrityFault, PositionMoved, type ShardHandler, type VerifiedEvent } from './shard-handler';
 export { followerSettings, runFollower } from './follower/run-follower';
 export { type FollowedStream, type RunningFollower, startFollower } from './follower/start-follower';
 export { ChainFollower, type StoredHashes } from './chain/chain-follower';
@@ -20,7 +20,7 @@ export { registryEventsOf } from './chain/registry-events';
 export { readTrustRoot, trustSettings } from './chain/trust-root';
 export { TrustedKeys } from './chain/trusted-keys';
 export { PipelineDurability } from './positions/pipeline-durability';
-export { type SqlSource, StreamPositions } from './positions/stream-positions';
+export { type ChainPlace, type SqlSource, StreamPositions } from './positions/stream-positions';
 export { openStreamConsumer, openStreamPublisher } from './open-stream';
 export { streamSettings, streamTopicSettings } from './stream-settings';
 export { AuditIndex } from './audit-index/audit-index';

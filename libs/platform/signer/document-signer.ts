@@ -9,6 +9,7 @@ import {
   verifyDocument,
 } from '#evidence';
 import { SignerError } from './signer.error';
+import { type KeyInfo } from './signing-backend';
 import { KEY_PURPOSE_OF, type SigningPurpose } from './signing-contract';
 import { type SigningProxyClient } from './signing-proxy.client';
 
@@ -36,7 +37,8 @@ export class DocumentSigner {
   ): Promise<Uint8Array> {
     const payload = documentPayload(format, document);
     const input = documentSigningInput(format, payload);
-    const key = await this.key();
+    const [registered, held] = await Promise.all([this.registered(), this.proxy.keys()]);
+    const key = registeredCheckpointKey(registered, held);
     const kid = key.signer_kid;
     const publicKey = importPublicKey(key.public_key_pem);
     const [signed] = await this.proxy.sign([{ purpose, kid, input, publicKey }]);
@@ -46,27 +48,33 @@ export class DocumentSigner {
     if (reasons.length === 0) return envelope;
     throw new SignerError('signing_unavailable', `The signature for ${kid} is wrong: ${reasons.join('; ')}`);
   }
+}
 
-  private async key(): Promise<SignerEntry> {
-    const [registered, held] = await Promise.all([this.registered(), this.proxy.keys()]);
-    const registeredKeys = registered.filter(
-      ({ status, purposes }) => status === 'active' && purposes.includes('checkpoint'),
-    );
-    // The newest registration wins: during a rotation's overlap the old key is still active.
-    const key = registeredKeys.findLast((entry) =>
-      held.some(
-        ({ kid, purposes, publicKeyPem }) =>
-          kid === entry.signer_kid &&
-          purposes.includes('checkpoint') &&
-          publicKeyPem.trim() === entry.public_key_pem.trim(),
-      ),
-    );
-    if (key !== undefined) return key;
-    const names = registeredKeys.map(({ signer_kid }) => signer_kid).join(', ') || 'none';
-    throw new SignerError(
-      'signing_unavailable',
-      `No checkpoint key can sign: active in the registry is ${names}, and the signing proxy holds no such key; ` +
-        'name one for "checkpoint" in its KERNEL_SIGNING_KEYS (docs/signing-proxy.md)',
-    );
-  }
+/**
+ * The checkpoint key that is registered as active and that the signing proxy holds.
+ * @throws SignerError `signing_unavailable` when there is none
+ */
+export function registeredCheckpointKey(
+  registered: readonly SignerEntry[],
+  held: readonly KeyInfo[],
+): SignerEntry {
+  const registeredKeys = registered.filter(
+    ({ status, purposes }) => status === 'active' && purposes.includes('checkpoint'),
+  );
+  // The newest registration wins: during a rotation's overlap the old key is still active.
+  const key = registeredKeys.findLast((entry) =>
+    held.some(
+      ({ kid, purposes, publicKeyPem }) =>
+        kid === entry.signer_kid &&
+        purposes.includes('checkpoint') &&
+        publicKeyPem.trim() === entry.public_key_pem.trim(),
+    ),
+  );
+  if (key !== undefined) return key;
+  const names = registeredKeys.map(({ signer_kid }) => signer_kid).join(', ') || 'none';
+  throw new SignerError(
+    'signing_unavailable',
+    `No checkpoint key can sign: active in the registry is ${names}, and the signing proxy holds no such key; ` +
+      'name one for "checkpoint" in its KERNEL_SIGNING_KEYS (docs/signing-proxy.md)',
+  );
 }

@@ -13,7 +13,7 @@ import { SigningProxyClient } from './signing-proxy.client';
 /**
  * Settings with which a worker reaches the signing proxy for its documents; spread into the app's own `defineConfig`.
  */
-export const documentSigningSettings = (purpose: DocumentPurpose, what: string) =>
+export const documentSigningSettings = (purpose: DocumentPurpose | 'log-checkpoint', what: string) =>
   ({
     KMS_ENDPOINT: { schema: url('https'), description: `The signing proxy, for ${what}` },
     KMS_CA_FILE: {

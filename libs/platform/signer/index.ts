@@ -39,7 +39,7 @@ export {
 export { ManifestSigner, signManifest } from './manifest-signer';
 export { signatureRecord } from './signature-record';
 export { SignerSource } from './signer-source';
-export { DocumentSigner } from './document-signer';
+export { DocumentSigner, registeredCheckpointKey } from './document-signer';
 export {
   documentSigningSettings,
   openDocumentProxy,

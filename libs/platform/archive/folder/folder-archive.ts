@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { link, lstat, mkdir, open, realpath, unlink } from 'node:fs/promises';
+import { link, lstat, mkdir, open, realpath, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { sha256Hex } from '#evidence';
 import { type Limiter } from '#platform/resilience';
@@ -16,6 +16,7 @@ import {
   type ListOptions,
   MAX_OBJECT_BYTES,
   type PutOutcome,
+  type ReplacedObject,
   type Retention,
 } from '../archive';
 import { assertArchivable, assertArchiveKey } from '../archive-key';
@@ -89,6 +90,11 @@ export class FolderArchive implements Archive {
     return this.put({ key, bytes, sha256: sha256Hex(bytes) });
   }
 
+  async replace({ key, bytes }: ReplacedObject): Promise<void> {
+    assertArchivable({ key, bytes, sha256: sha256Hex(bytes) });
+    await this.run('replace', `replace ${key}`, () => this.rewrite(key, bytes));
+  }
+
   async get(key: string): Promise<Uint8Array | null> {
     assertArchiveKey(key);
     return this.run('get', `read ${key}`, () => this.read(key));
@@ -160,6 +166,29 @@ export class FolderArchive implements Archive {
         // Also for an existing file: the process that put it may have died before this.
         await this.directories.sync(dirname(path));
         return outcome;
+      } catch (error) {
+        if (!isAbsent(error) || attempt >= WRITE_ATTEMPTS) throw error;
+        this.known.clear();
+      }
+    }
+  }
+
+  /** rename(2) puts a whole file in the place of the other; a link that lies there is replaced, not followed. */
+  private async rewrite(key: string, bytes: Uint8Array): Promise<void> {
+    const path = join(this.root, key);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.ensureDirectory(dirname(path));
+        await this.assertInside(path, key);
+        const partial = await this.partials.write(bytes);
+        try {
+          await rename(partial, path);
+        } catch (error) {
+          await this.partials.remove(partial);
+          throw error;
+        }
+        await this.directories.sync(dirname(path));
+        return;
       } catch (error) {
         if (!isAbsent(error) || attempt >= WRITE_ATTEMPTS) throw error;
         this.known.clear();

@@ -19,6 +19,8 @@ export interface PutRequest {
   sha256: string;
   /** Headers beyond those that every put has; names in lower case. */
   headers: Readonly<Record<string, string>>;
+  /** Whether an object may already have this key; default false. */
+  replaces?: boolean;
   credentials: SigningCredentials;
   /** The server's time, as far as it is known. */
   at: Date;
@@ -55,8 +57,9 @@ export class ObjectWriter {
     });
   }
 
-  /** Stores the object if none has this key. @throws S3Refusal, or the failure of the connection */
-  async put({ key, bytes, sha256, headers, credentials, at, signal }: PutRequest): Promise<PutAnswer> {
+  /** Stores the object; unless it `replaces`, only if none has this key. @throws S3Refusal, or the failure of the connection */
+  async put(put: PutRequest): Promise<PutAnswer> {
+    const { key, bytes, sha256, headers, credentials, at, signal } = put;
     const path = this.options.address.pathPrefix + key;
     const signed = this.signer.sign(
       {
@@ -66,7 +69,7 @@ export class ObjectWriter {
           host: this.host,
           'content-length': String(bytes.length),
           'content-type': CONTENT_TYPE,
-          'if-none-match': '*',
+          ...(put.replaces === true ? {} : { 'if-none-match': '*' }),
           'x-amz-checksum-sha256': Buffer.from(sha256, 'hex').toString('base64'),
           ...headers,
         },

@@ -11,7 +11,7 @@ import {
 } from './attempts';
 import { type BucketAddress, bucketAddress } from './bucket-address';
 import { digestBody, type ObjectBody, readBody } from './object-body';
-import { ObjectWriter } from './object-writer';
+import { ObjectWriter, type PutAnswer, type PutRequest } from './object-writer';
 import { archiveErrorOf, S3Refusal, type S3Failure } from './s3-failure';
 import {
   type Archive,
@@ -22,8 +22,10 @@ import {
   type ListedObject,
   type ListOptions,
   type PutOutcome,
+  type ReplacedObject,
   type Retention,
   type RetentionMode,
+  type ServedAs,
 } from '../archive';
 import { assertArchivable, assertArchiveKey } from '../archive-key';
 import { ArchiveError, differentObject } from '../archive.error';
@@ -126,6 +128,16 @@ export class S3Archive implements Archive {
     return this.put({ key, bytes, sha256: sha256Hex(bytes) });
   }
 
+  async replace({ key, bytes, served }: ReplacedObject): Promise<void> {
+    const sha256 = sha256Hex(bytes);
+    assertArchivable({ key, bytes, sha256 });
+    await this.run('replace', async () => {
+      const headers = servedAs(served);
+      const answer = await this.send({ key, bytes, sha256, headers, replaces: true });
+      await this.assertStored(key, sha256, answer.checksumSha256);
+    });
+  }
+
   async get(key: string): Promise<Uint8Array | null> {
     assertArchiveKey(key);
     return this.run('get', async () => {
@@ -224,7 +236,7 @@ export class S3Archive implements Archive {
         if (there.content !== object.sha256) {
           throw differentObject(object.key, object.sha256, there.content);
         }
-        await this.ensureLocked(object.key, there.output);
+        if (object.locked !== false) await this.ensureLocked(object.key, there.output);
         return 'already';
       }
       if (round >= PUT_ROUNDS) {
@@ -239,27 +251,51 @@ export class S3Archive implements Archive {
   }
 
   /** False when the object already exists. */
-  private async create({ key, bytes, sha256 }: ArchiveObject): Promise<boolean> {
-    const answer = await this.call(
-      `store ${key}`,
-      key,
+  private async create({ key, bytes, sha256, locked = true, served }: ArchiveObject): Promise<boolean> {
+    const headers = (): Record<string, string> => ({
+      ...servedAs(served),
+      ...(locked ? this.lockFromNow() : {}),
+    });
+    const answer = await this.send({ key, bytes, sha256, headers }, (failure) =>
+      failure.status === 412 ? null : undefined,
+    );
+    if (answer === null) return false;
+    await this.assertStored(key, sha256, answer.checksumSha256);
+    return true;
+  }
+
+  /** One put with its retries. Headers as a function are those of each attempt's own time. */
+  private async send<E = never>(
+    {
+      headers,
+      ...put
+    }: Pick<PutRequest, 'key' | 'bytes' | 'sha256' | 'replaces'> & {
+      headers: Record<string, string> | (() => Record<string, string>);
+    },
+    expected: (failure: S3Failure) => E | undefined = () => undefined,
+  ): Promise<PutAnswer | E> {
+    return this.call(
+      `store ${put.key}`,
+      put.key,
       async (signal, credentials) => {
         const at = new Date(Date.now() + this.client.config.systemClockOffset);
-        const headers = this.lockFromNow();
+        const given = typeof headers === 'function' ? headers() : headers;
         try {
-          return await this.writer.put({ key, bytes, sha256, headers, credentials, at, signal });
+          return await this.writer.put({ ...put, headers: given, credentials, at, signal });
         } catch (error) {
           if (error instanceof S3Refusal) this.correctClock(error.$response.headers['date']);
           throw error;
         }
       },
-      (failure) => (failure.status === 412 ? null : undefined),
+      expected,
     );
-    if (answer === null) return false;
-    if (answer.checksumSha256 === Buffer.from(sha256, 'hex').toString('base64')) return true;
-    // A server that does not confirm the checksum may not have looked at it.
+  }
+
+  /** A server that does not confirm the checksum may not have looked at it. */
+  private async assertStored(key: string, sha256: string, confirmed: string | undefined): Promise<void> {
+    if (confirmed === Buffer.from(sha256, 'hex').toString('base64')) return;
     const stored = await this.fetch(key, digestBody);
-    if (stored?.content === sha256) return true;
+    if (stored?.content === sha256) return;
     throw new ArchiveError(
       'corrupt_object',
       `Bucket ${this.options.bucket} stored ${key} with SHA-256 ${stored?.content ?? '(nothing)'} instead of ${sha256}.`,
@@ -509,4 +545,9 @@ function clientConfig(options: S3ArchiveOptions): S3ClientConfig {
       httpsAgent: options.ca === undefined ? agent : { ...agent, ca: options.ca },
     },
   };
+}
+
+function servedAs(served: ServedAs | undefined): Record<string, string> {
+  if (served === undefined) return {};
+  return { 'content-type': served.contentType, 'cache-control': served.cacheControl };
 }

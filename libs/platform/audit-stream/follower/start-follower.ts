@@ -32,6 +32,15 @@ export interface Follower {
   readonly checks?: Readonly<Record<string, ReadinessCheck>>;
   /** Awaited before the first batch; /health and /ready answer meanwhile. */
   readonly mayBegin?: () => Promise<void>;
+  /**
+   * Decides when a shard is followed, for an app of which one process at a time may: calls `follow` as often as it
+   * likes, one call at a time. Resolves when `signal` is aborted and no call runs; never rejects.
+   */
+  readonly whenLeading?: (
+    shard: number,
+    signal: AbortSignal,
+    follow: (signal: AbortSignal) => Promise<void>,
+  ) => Promise<void>;
   /** Jobs beside the stream: started after it, stopped when no batch is left. */
   readonly beside?: readonly { start(): void; stop(): Promise<void> }[];
 }
@@ -75,7 +84,10 @@ export async function startFollower(stream: FollowedStream, follower: Follower):
     ...(stream.recheckMs === undefined ? {} : { recheckMs: stream.recheckMs }),
   });
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(FollowerModule, {
-    strategy: new AuditStreamServer(shards, (shard, signal) => runner.follow(shard, handler, signal)),
+    strategy: new AuditStreamServer(shards, (shard, signal) => {
+      const follow = (until: AbortSignal): Promise<void> => runner.follow(shard, handler, until);
+      return follower.whenLeading?.(shard, signal, follow) ?? follow(signal);
+    }),
     logger: new NestLogger(logger.child({}, { level: 'warn' })),
     abortOnError: false,
   });

@@ -27,17 +27,24 @@ export function movePositionValues(consumer: string, events: readonly VerifiedEv
   const first = events[0];
   const last = events.at(-1);
   if (first === undefined || last === undefined) throw new RangeError('A position moves with an event.');
+  return valuesOfMove(consumer, { seq: first.event.seq - 1, hash: first.event.prevHash }, last);
+}
+
+function valuesOfMove(consumer: string, from: ChainPlace, last: VerifiedEvent): unknown[] {
   return [
     consumer,
-    first.event.shard,
-    first.event.seq - 1,
-    Buffer.from(first.event.prevHash, 'hex'),
+    last.event.shard,
+    from.seq,
+    Buffer.from(from.hash, 'hex'),
     last.event.seq,
     Buffer.from(last.event.hash, 'hex'),
     last.nextCursor,
     last.event.ts,
   ];
 }
+
+/** A place in a shard's chain: what a position says of it. */
+export type ChainPlace = Pick<StreamPosition, 'seq' | 'hash'>;
 
 /** Positions of one consumer of the stream (table kernel.stream_positions). */
 export class StreamPositions {
@@ -67,11 +74,24 @@ export class StreamPositions {
     )) as unknown[];
     if (moved.length === 0) throw positionMoved(this.consumer, events);
   }
+
+  /**
+   * Moves from a place to an event further on, for a consumer that does not keep the events between them.
+   * @throws PositionMoved when the position was not at that place
+   */
+  async moveFrom(from: ChainPlace, last: VerifiedEvent): Promise<void> {
+    const moved = (await this.sql.query(MOVE_POSITION, valuesOfMove(this.consumer, from, last))) as unknown[];
+    if (moved.length === 0) throw movedFrom(this.consumer, last.event.shard, from.seq);
+  }
 }
 
 export function positionMoved(consumer: string, events: readonly VerifiedEvent[]): PositionMoved {
   const { shard = -1, seq = 0 } = events[0]?.event ?? {};
+  return movedFrom(consumer, shard, seq - 1);
+}
+
+function movedFrom(consumer: string, shard: number, seq: number): PositionMoved {
   return new PositionMoved(
-    `The position of ${consumer} in shard ${shard} is no longer ${seq - 1}: another process was first.`,
+    `The position of ${consumer} in shard ${shard} is no longer ${seq}: another process was first.`,
   );
 }

@@ -5,7 +5,7 @@ import { matching, type MemberDefinition, url, wholeNumber } from '#platform/pro
  * Settings for the kernel of a worker's events, and their place; workers spread them into their own `defineConfig`,
  * first.
  */
-export const workerSettings = (done: 'published' | 'indexed' | 'archived' | 'audited') =>
+export const workerSettings = (done: 'published' | 'indexed' | 'archived' | 'logged' | 'audited') =>
   ({
     KERNEL_ORIGIN: {
       schema: matching(/^[a-z0-9]([a-z0-9._/-]{0,253}[a-z0-9])?$/, 'a name such as kernel.example.com/prod'),
