@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { archiveReaderSettings } from '#platform/archive';
 import { serverTlsSettings, roleBindings } from '#platform/edge';
 import {
   certificateFile,
@@ -151,7 +152,7 @@ export const kernelConfig = defineConfig({
   KERNEL_AWAIT_TIMEOUT_MS: {
     schema: wholeNumber({ min: 100, max: 60_000 }),
     description:
-      'How long a write with Kernel-Await waits until it is published or archived before it is answered with 202.',
+      'How long a write with Kernel-Await waits until it is published, archived or in the log before it is answered with 202.',
     default: 10_000,
     unit: 'ms',
   },
@@ -160,6 +161,7 @@ export const kernelConfig = defineConfig({
     description: 'Most writes that wait this way at the same time; more are answered with 202 at once.',
     default: 500,
   },
+  ...archiveReaderSettings('the published log is read for receipts and entry bundles'),
   KERNEL_DIRECT_KEY_ROTATION: {
     schema: json(
       z.array(z.enum(['audit', 'manifest', 'checkpoint'])),

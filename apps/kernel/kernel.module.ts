@@ -29,9 +29,12 @@ import {
 } from '#modules/key-registry';
 import { ModesModule, ModeWatch, ReadOnlyHold, RestoredStore } from '#modules/modes';
 import { SigningModule } from '#modules/signing';
+import { PipelineDurability } from '#platform/audit-stream';
 import { BehindListener, EventSigner, ModeSource } from '#platform/event-store';
 import { readTrustRoot } from '#platform/audit-stream';
 import { KernelStoreModule } from '#platform/kernel-store';
+import { PublishedLog } from '#platform/log';
+import { Database } from '#platform/postgres';
 import { type Logger, Registry } from '#platform/process';
 import { ManifestSigner, SignerSource, SigningProxyClient } from '#platform/signer';
 import { type WebhookEndpoint } from '#platform/webhooks';
@@ -68,12 +71,19 @@ class PortsModule implements OnApplicationShutdown {
   constructor(@Inject(SigningProxyClient) private readonly proxy: SigningProxyClient) {}
 
   static register(
-    { proxy, registry }: Pick<KernelModuleOptions, 'proxy' | 'registry'>,
+    { config, proxy, log, registry }: Pick<KernelModuleOptions, 'config' | 'proxy' | 'log' | 'registry'>,
     imports: DynamicModule[],
   ): DynamicModule {
     const providers = [
       { provide: SigningProxyClient, useValue: proxy },
       { provide: Registry, useValue: registry },
+      { provide: PublishedLog, useValue: log },
+      {
+        provide: PipelineDurability,
+        useFactory: (database: Database) =>
+          new PipelineDurability(database, registry, config.awaitTimeoutMs, config.awaitLimit),
+        inject: [Database],
+      },
       ...PORTS,
     ];
     return { module: PortsModule, imports, providers, exports: providers.map(({ provide }) => provide) };
@@ -88,6 +98,8 @@ class PortsModule implements OnApplicationShutdown {
 export interface KernelModuleOptions {
   config: KernelConfig;
   proxy: SigningProxyClient;
+  /** The published log, for receipts. */
+  log: PublishedLog;
   registry: Registry;
   /** Endpoints that are told about upgrades. */
   webhooks: readonly WebhookEndpoint[];
@@ -97,7 +109,7 @@ export interface KernelModuleOptions {
 /** The kernel's service API: its modules, and what they run on. */
 @Module({})
 export class KernelModule {
-  static register({ config, proxy, registry, webhooks, logger }: KernelModuleOptions): DynamicModule {
+  static register({ config, proxy, log, registry, webhooks, logger }: KernelModuleOptions): DynamicModule {
     const { origin, shards, databaseUrl } = config;
     const roots = readTrustRoot({ trustRootFile: config.trustRootFile, isProduction: false }, origin);
     const self = { origin, now: () => new Date() };
@@ -132,7 +144,7 @@ export class KernelModule {
           },
           maxClockJumpMs: config.maxClockJumpSeconds * 1_000,
         }),
-        PortsModule.register({ proxy, registry }, [modes, keys]),
+        PortsModule.register({ config, proxy, log, registry }, [modes, keys]),
         keys,
         modes,
         AuditModule,

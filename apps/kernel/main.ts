@@ -3,11 +3,10 @@ import {
   assertMigrated,
   assertRuntimeRole,
   DataSource,
-  DEFAULT_LIMITS,
   EventStore,
   EventStoreError,
 } from '#platform/event-store';
-import { Database, openConnections } from '#platform/postgres';
+import { openConnections } from '#platform/postgres';
 import {
   createServiceApp,
   HttpEdgeError,
@@ -16,7 +15,9 @@ import {
   RoleBindings,
   type ServiceApp,
 } from '#platform/edge';
+import { ArchiveError, openArchiveReader } from '#platform/archive';
 import { PipelineDurability } from '#platform/audit-stream';
+import { PublishedLog } from '#platform/log';
 import { ApproverDirectory, FirstPool } from '#modules/governance';
 import { assertFoundedAs, KmsRequirement, SigningKeys } from '#modules/key-registry';
 import { ModeWatch } from '#modules/modes';
@@ -31,7 +32,7 @@ import { KERNEL_PROBLEMS } from './kernel.problems';
 runApp({
   name: 'kernel',
   config: kernelConfig,
-  explained: [EventStoreError, HttpEdgeError, SignerError],
+  explained: [EventStoreError, HttpEdgeError, SignerError, ArchiveError],
   async start(config, { logger, onStop }) {
     assertGovernanceSettings(config);
     const webhooks = webhookEndpoints(config);
@@ -39,8 +40,11 @@ runApp({
     const tls = openServerTls('service_api', config, logger);
     onStop(async () => tls.close());
     await new KmsRequirement(config).assertAtStart(proxy);
+    const archive = await openArchiveReader(config);
+    onStop(async () => archive?.close());
+    const log = new PublishedLog(archive);
     const service: ServiceApp = await createServiceApp(
-      KernelModule.register({ config, proxy, registry: processRegistry, webhooks, logger }),
+      KernelModule.register({ config, proxy, log, registry: processRegistry, webhooks, logger }),
       {
         tls: tls.current,
         access: new RoleAccess(new RoleBindings(config.roleBindings), (principal) =>
@@ -55,13 +59,7 @@ runApp({
           const modes = app.get(ModeWatch);
           return { mode: () => modes.current.mode, assertWritable: () => modes.assertWritable() };
         },
-        durability: (app) =>
-          new PipelineDurability(
-            new Database(app.get(DataSource), DEFAULT_LIMITS.storeTimeoutMs),
-            processRegistry,
-            config.awaitTimeoutMs,
-            config.awaitLimit,
-          ),
+        durability: (app) => app.get(PipelineDurability),
       },
     );
     tls.onRenewal((renewed) => service.renewTls(renewed));

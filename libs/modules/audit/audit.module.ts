@@ -10,20 +10,25 @@ import { ReasonController } from './http/reason.controller';
 import { GetReasonHandler } from './get-reason.handler';
 import { ListEventsHandler } from './list-events.handler';
 import { ExportEventsHandler } from './export-events.handler';
+import { GetEntryBundleHandler } from './get-entry-bundle.handler';
+import { GetReceiptHandler } from './get-receipt.handler';
+import { LogController } from './http/log.controller';
 import { GetHeadsHandler } from './get-heads.handler';
 import { ListLegalHoldsHandler } from './list-legal-holds.handler';
 
-/** Records callers' events and answers questions about the chain. Needs EventStore, Database, AuditIndex and PositionReached from global modules. */
+/** Records callers' events and answers questions about the chain. Needs EventStore, Database, AuditIndex, PositionReached, PublishedLog and PipelineDurability from global modules. */
 @Module({
   imports: [CqrsModule],
   // Before the events, whose route takes any name.
-  controllers: [LegalHoldController, AuditController, ReasonController],
+  controllers: [LegalHoldController, AuditController, ReasonController, LogController],
   providers: [
     LegalHoldList,
     AppendEventsHandler,
     SetLegalHoldHandler,
     GetEventHandler,
     GetReasonHandler,
+    GetReceiptHandler,
+    GetEntryBundleHandler,
     ListEventsHandler,
     GetHeadsHandler,
     ListLegalHoldsHandler,

@@ -18,10 +18,15 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 export class GetEventHandler implements IQueryHandler<GetEvent, StoredEvent> {
   constructor(private readonly store: EventStore) {}
 
-  async execute({ id, scope }: GetEvent): Promise<StoredEvent> {
-    const stored = UUID.test(id) ? await this.store.getById(id) : null;
-    if (stored === null) throw new AuditError('event_not_found', `There is no event ${id}.`);
-    assertOwn(scope, divisionOf(stored.event.stream, stored.event.payload), 'This event');
-    return stored;
+  execute({ id, scope }: GetEvent): Promise<StoredEvent> {
+    return existingEvent(this.store, id, scope);
   }
+}
+
+/** The event, if the caller may see it. @throws AuditError `event_not_found` */
+export async function existingEvent(store: EventStore, id: string, scope: Scope): Promise<StoredEvent> {
+  const stored = UUID.test(id) ? await store.getById(id) : null;
+  if (stored === null) throw new AuditError('event_not_found', `There is no event ${id}.`);
+  assertOwn(scope, divisionOf(stored.event.stream, stored.event.payload), 'This event');
+  return stored;
 }

@@ -64,4 +64,24 @@ export const archiveSettings = {
   },
 } as const satisfies Record<string, MemberDefinition>;
 
+const { KERNEL_ARCHIVE, KERNEL_ARCHIVE_DIR, S3_BUCKET, ...S3_ACCESS } = archiveSettings;
+const { KERNEL_ARCHIVE_RETENTION_MODE: _mode, KERNEL_ARCHIVE_RETENTION_DAYS: _days, ...S3_READ } = S3_ACCESS;
+
+/** Settings for a process that only reads what is beside the archive, and runs without it too. */
+export const archiveReaderSettings = (what: string) =>
+  ({
+    KERNEL_ARCHIVE: {
+      schema: KERNEL_ARCHIVE.schema.optional(),
+      description: `Where the archive is, beside which ${what}: s3, or for development fs.`,
+    },
+    KERNEL_ARCHIVE_DIR,
+    S3_BUCKET: {
+      schema: S3_BUCKET.schema,
+      description: 'Bucket of the archive, for KERNEL_ARCHIVE=s3. It is only read.',
+    },
+    ...S3_READ,
+  }) as const satisfies Record<string, MemberDefinition>;
+
+export type ArchiveReaderSettings = Config<ReturnType<typeof archiveReaderSettings>>;
+
 export type ArchiveSettings = Config<typeof archiveSettings>;

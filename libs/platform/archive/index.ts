@@ -10,8 +10,8 @@ export {
   type PutOutcome,
   type ServedAs,
 } from './archive';
-export { archiveSettings } from './archive-settings';
-export { openArchive } from './open-archive';
+export { archiveReaderSettings, archiveSettings } from './archive-settings';
+export { openArchive, openArchiveReader } from './open-archive';
 export { ArchiveError } from './archive.error';
 export { archivedEvent } from './archive-key';
 export { FolderArchive } from './folder/folder-archive';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { ConfigError, type ConfigProblem } from '#platform/process';
 import { type Archive, type ArchiveObserver } from './archive';
-import { type ArchiveSettings } from './archive-settings';
+import { type ArchiveReaderSettings, type ArchiveSettings } from './archive-settings';
 import { FolderArchive } from './folder/folder-archive';
 import { S3Archive, type S3ArchiveOptions } from './s3/s3-archive';
 
@@ -27,7 +27,35 @@ export async function openArchive(
     : S3Archive.open({ ...s3Options(settings), ...options });
 }
 
+/**
+ * Opens the archive for a process that only reads from it; null when the settings name none.
+ * @throws ConfigError
+ */
+export async function openArchiveReader(settings: ArchiveReaderSettings): Promise<Archive | null> {
+  const { archive } = settings;
+  if (archive === undefined) return null;
+  const problems = placeProblems({ ...settings, archive });
+  if (problems.length > 0) throw new ConfigError('invalid_configuration', problems);
+  return archive === 'fs'
+    ? FolderArchive.open({ dir: settings.archiveDir ?? '' })
+    : S3Archive.open({ ...s3Access(settings), retention: null });
+}
+
 function settingsProblems(settings: ArchiveSettings): ConfigProblem[] {
+  const problems = placeProblems(settings);
+  if (settings.archive === 's3' && settings.isProduction && settings.archiveRetentionMode === 'NONE') {
+    problems.push({
+      member: 'KERNEL_ARCHIVE_RETENTION_MODE',
+      problem: 'NONE is for development only; choose GOVERNANCE or COMPLIANCE',
+    });
+  }
+  return problems;
+}
+
+/** What opening needs to know, with or without writing. */
+type ArchivePlace = Omit<ArchiveReaderSettings, 'archive'> & { readonly archive: 'fs' | 's3' };
+
+function placeProblems(settings: ArchivePlace): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const add = (member: string, problem: string): void => void problems.push({ member, problem });
   const { archive, isProduction, s3AccessKeyId, s3SecretAccessKey } = settings;
@@ -45,9 +73,6 @@ function settingsProblems(settings: ArchiveSettings): ConfigProblem[] {
   if (settings.s3Bucket === undefined) {
     add('S3_BUCKET', 'is missing; name the bucket of the archive');
   }
-  if (isProduction && settings.archiveRetentionMode === 'NONE') {
-    add('KERNEL_ARCHIVE_RETENTION_MODE', 'NONE is for development only; choose GOVERNANCE or COMPLIANCE');
-  }
   if ((s3AccessKeyId === undefined) !== (s3SecretAccessKey === undefined)) {
     const [missing, given] =
       s3AccessKeyId === undefined
@@ -59,7 +84,18 @@ function settingsProblems(settings: ArchiveSettings): ConfigProblem[] {
 }
 
 function s3Options(settings: ArchiveSettings): S3ArchiveOptions {
-  const { s3Endpoint, s3CaFile, s3AccessKeyId, s3SecretAccessKey, archiveRetentionMode } = settings;
+  const { archiveRetentionMode } = settings;
+  return {
+    ...s3Access(settings),
+    retention:
+      archiveRetentionMode === 'NONE'
+        ? null
+        : { mode: archiveRetentionMode, days: settings.archiveRetentionDays },
+  };
+}
+
+function s3Access(settings: Omit<ArchivePlace, 'archive'>): Omit<S3ArchiveOptions, 'retention'> {
+  const { s3Endpoint, s3CaFile, s3AccessKeyId, s3SecretAccessKey } = settings;
   return {
     bucket: settings.s3Bucket ?? '',
     region: settings.s3Region,
@@ -68,9 +104,5 @@ function s3Options(settings: ArchiveSettings): S3ArchiveOptions {
     ...(s3AccessKeyId === undefined || s3SecretAccessKey === undefined
       ? {}
       : { credentials: { accessKeyId: s3AccessKeyId, secretAccessKey: s3SecretAccessKey } }),
-    retention:
-      archiveRetentionMode === 'NONE'
-        ? null
-        : { mode: archiveRetentionMode, days: settings.archiveRetentionDays },
   };
 }

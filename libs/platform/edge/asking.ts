@@ -1,7 +1,9 @@
+import { type ServerResponse } from 'node:http';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { type Actor } from '#evidence';
 import { BytesAnswer } from './answers';
 import { type Scope } from './access/matrix';
+import { waitMsOf } from './await-durability';
 import { actorOf, type Principal } from './access/principal';
 import { requiredAccess } from './access/request-access';
 import { contextOf, type IdempotencyClaim } from './request-context';
@@ -35,6 +37,26 @@ export const Asking = createParamDecorator((_: unknown, execution: ExecutionCont
     throw new TypeError('@Asking() is used in an app that createServiceApp did not make.');
   const { correlationId } = context;
   return { caller, scope, actor: actorOf(caller), correlationId, idempotency: context.idempotencyClaim() };
+});
+
+/** How long a read may wait for what is not there yet, by Kernel-Await and Prefer. */
+export interface Patience {
+  /** At most `maxMs`; 0 when the caller does not wait. */
+  waitMs(maxMs: number): number;
+  /** Aborted when the caller is gone. */
+  readonly gone: AbortSignal;
+}
+
+/** Parameter decorator for reads that wait for a durability: `@AwaitsLog() patience: Patience`. */
+export const AwaitsLog = createParamDecorator((_: unknown, execution: ExecutionContext): Patience => {
+  const response = execution.switchToHttp().getResponse<ServerResponse>();
+  const { headers } = response.req;
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  return {
+    waitMs: (maxMs) => (headers['kernel-await'] === 'logged' ? waitMsOf(headers, maxMs) : 0),
+    gone: gone.signal,
+  };
 });
 
 /** A command's answer as it goes out; the log line of the request names the events that it committed. */

@@ -1,9 +1,11 @@
-import { type ServerResponse } from 'node:http';
+import { type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import { type BytesAnswer } from './answers';
 import { contextOf } from './request-context';
 
 /** Durability beyond the commit that a caller may wait for, in the header Kernel-Await. */
-export type Durability = 'published' | 'archived';
+export type Durability = (typeof DURABILITIES)[number];
+
+const DURABILITIES = ['published', 'archived', 'logged'] as const;
 
 /** Knows how durable events are. */
 export interface DurabilityWatch {
@@ -26,17 +28,22 @@ export function awaitedStatus(
   watch: DurabilityWatch,
 ): Promise<number> | undefined {
   const { headers } = response.req;
-  const wanted = headers['kernel-await'];
-  if (wanted !== 'published' && wanted !== 'archived') return undefined;
+  const wanted = DURABILITIES.find((one) => one === headers['kernel-await']);
+  if (wanted === undefined) return undefined;
   if (contextOf(response.req)?.operation?.writes !== true || answer.status >= 300) return undefined;
   const { position } = JSON.parse(Buffer.from(answer.body).toString('utf8')) as { position?: string };
   if (position === undefined) return undefined;
   const gone = new AbortController();
   response.once('close', () => gone.abort());
-  const waitMs = Math.min(watch.maxWaitMs, preferredWaitMs(headers['prefer']) ?? watch.maxWaitMs);
+  const waitMs = waitMsOf(headers, watch.maxWaitMs);
   return watch
     .reached(wanted, position, waitMs, gone.signal)
     .then((reached) => (reached ? answer.status : 202));
+}
+
+/** How long a request waits: as long as it may, or less by `Prefer`. */
+export function waitMsOf({ prefer }: IncomingHttpHeaders, maxWaitMs: number): number {
+  return Math.min(maxWaitMs, preferredWaitMs(prefer) ?? maxWaitMs);
 }
 
 /** RFC 7240 section 4.3: seconds that the caller is willing to wait. */

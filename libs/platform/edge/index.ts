@@ -3,7 +3,7 @@
  * and drain.
  */
 export { BytesAnswer, NdjsonAnswer } from './answers';
-export { answered, Asking, pageOf, type PageParameters } from './asking';
+export { answered, Asking, AwaitsLog, pageOf, type PageParameters, type Patience } from './asking';
 export { Contract } from './contract/contract';
 export { loadContract } from './contract/load-contract';
 export { Direct, type DirectCall } from './direct-route';

@@ -2,6 +2,7 @@ import { CodedError } from '#evidence';
 
 /**
  * - `invalid_tile_path`: a path that names no object of a log (c2sp.org/tlog-tiles)
+ * - `not_configured`: the process is not told where the log is
  * - `object_missing`: an object that the tree of a published checkpoint needs is not in the storage
  * - `damaged_object`: an object of the log has another length or content than its place says
  * - `quorum_missed`: too few witnesses cosigned a checkpoint in time; it is not published
@@ -12,6 +13,7 @@ import { CodedError } from '#evidence';
  */
 export type LogErrorCode =
   | 'invalid_tile_path'
+  | 'not_configured'
   | 'object_missing'
   | 'damaged_object'
   | 'quorum_missed'

@@ -1,5 +1,6 @@
 import { logProofText, parseSignedCheckpoint } from '#evidence';
 import { type Archive } from '#platform/archive';
+import { LogError } from './log.error';
 import { LogStorage } from './storage/log-storage';
 import { TileCache } from './tree/tile-cache';
 import { TiledTree } from './tree/tiled-tree';
@@ -30,13 +31,21 @@ export class PublishedLog {
   private readonly cache: TileCache;
 
   constructor(
-    private readonly archive: Archive,
+    /** Null where none is configured: then nothing is published as far as is known. */
+    private readonly archive: Archive | null,
     cacheBytes = DEFAULT_CACHE_BYTES,
   ) {
     this.cache = new TileCache(cacheBytes);
   }
 
+  /** @throws LogError `not_configured` */
   storage(shard: number): LogStorage {
+    if (this.archive === null) {
+      throw new LogError(
+        'not_configured',
+        'This kernel is not told where the log is: set KERNEL_ARCHIVE and what belongs to it.',
+      );
+    }
     let storage = this.storages.get(shard);
     if (storage === undefined) {
       storage = new LogStorage(this.archive, shard);
@@ -71,6 +80,9 @@ export class PublishedLog {
     const known = this.checkpoints.get(shard);
     if (known !== undefined && known.size >= size && performance.now() - known.readAt < FRESH_MS)
       return known;
+    // One that is under way may have begun before the checkpoint that is wanted was published.
+    const running = await this.reading.get(shard);
+    if (running !== undefined && running !== null && running.size >= size) return running;
     let reading = this.reading.get(shard);
     if (reading === undefined) {
       reading = this.read(shard).finally(() => this.reading.delete(shard));

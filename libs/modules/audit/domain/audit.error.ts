@@ -4,6 +4,10 @@ export type AuditErrorCode =
   | 'reserved_name'
   | 'event_not_found'
   | 'unknown_shard'
+  // the published log
+  | 'not_in_log_yet'
+  | 'tile_not_found'
+  | 'log_unavailable'
   | 'invalid_range'
   | 'legal_hold_in_force'
   | 'legal_hold_not_in_force'

@@ -1,12 +1,22 @@
 import { Body, Controller, Get, Inject, Param, Post, Query } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
-import { answered, Asking, BytesAnswer, NdjsonAnswer, Policy, Scope } from '#platform/edge';
+import {
+  answered,
+  Asking,
+  AwaitsLog,
+  BytesAnswer,
+  NdjsonAnswer,
+  type Patience,
+  Policy,
+  Scope,
+} from '#platform/edge';
 import { ReadsIndex, ReadsStore } from '#platform/audit-stream';
 import { type ShardHead } from '#platform/event-store';
 import { AppendEvents, type CallerEvent } from '../append-events.handler';
 import { GetEvent } from '../get-event.handler';
 import { type EventFilter, ListEvents } from '../list-events.handler';
 import { ExportEvents } from '../export-events.handler';
+import { GetReceipt } from '../get-receipt.handler';
 import { GetHeads } from '../get-heads.handler';
 
 /** openapi/kernel.yaml: the page length when a caller names none. */
@@ -75,6 +85,18 @@ export class AuditController {
   async event(@Param('id') id: string, @Scope() scope: Scope): Promise<BytesAnswer> {
     const { bytes } = await this.queries.execute(new GetEvent(id, scope));
     return new BytesAnswer(200, bytes);
+  }
+
+  @Get(':id/receipt')
+  @Policy('audit.read')
+  @ReadsStore()
+  async receipt(
+    @Param('id') id: string,
+    @Scope() scope: Scope,
+    @AwaitsLog() patience: Patience,
+  ): Promise<BytesAnswer> {
+    const receipt = await this.queries.execute(new GetReceipt(id, scope, patience));
+    return new BytesAnswer(200, Buffer.from(receipt, 'utf8'), 'text/plain; charset=utf-8');
   }
 }
 

@@ -2,7 +2,7 @@ import { type Database } from '#platform/postgres';
 import { Gauge, type Registry } from '#platform/process';
 import { PipelineProgress, type PipelineStage } from './pipeline-progress';
 
-/** Serves the edge's Kernel-Await from the positions of relay and archiver. */
+/** Serves the edge's Kernel-Await from the positions of relay, archiver and log publisher. */
 export class PipelineDurability {
   private readonly progress: PipelineProgress;
 
@@ -16,7 +16,7 @@ export class PipelineDurability {
     this.progress = progress;
     new Gauge({
       name: 'kernel_await_waiting',
-      help: 'Writes that are committed and wait until they are published or archived (Kernel-Await).',
+      help: 'Writes that are committed and wait until they are published, archived or in the log (Kernel-Await).',
       registers: [registry],
       collect() {
         this.set(progress.depth);

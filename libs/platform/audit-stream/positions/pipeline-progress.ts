@@ -1,7 +1,7 @@
 import { ChannelListener, type Database } from '#platform/postgres';
 
-/** Stage that an event has reached after the store: the stream, the index, the archive. */
-export type PipelineStage = 'published' | 'indexed' | 'archived';
+/** Stage that an event has reached after the store: the stream, the index, the archive, the published log. */
+export type PipelineStage = 'published' | 'indexed' | 'archived' | 'logged';
 
 export interface PipelineProgressOptions {
   database: Database;
@@ -15,8 +15,8 @@ const POSITIONS = {
   name: 'pipeline_positions',
   text: `SELECT 'published' AS stage, shard, seq FROM kernel.relay_cursors
     UNION ALL
-    SELECT CASE consumer WHEN 'indexer' THEN 'indexed' ELSE 'archived' END, shard, seq
-    FROM kernel.stream_positions WHERE consumer IN ('indexer', 'archiver')`,
+    SELECT CASE consumer WHEN 'indexer' THEN 'indexed' WHEN 'archiver' THEN 'archived' ELSE 'logged' END, shard, seq
+    FROM kernel.stream_positions WHERE consumer IN ('indexer', 'archiver', 'log-publisher')`,
 };
 
 interface Waiter {

@@ -25,6 +25,8 @@ function row(
 export const MATRIX = Object.freeze({
   'audit.read': row('allow', 'own-division', 'allow', 'allow'),
   'audit.export': row('allow', 'own-division', 'allow', 'allow'),
+  /** Bundles hold the events of every division. */
+  'log.entries': row('allow', 'deny', 'allow', 'allow'),
   /** Keys belong to no division: a DivisionLead's scope leaves the list whole. */
   'keys.read': row('allow', 'own-division', 'allow', 'allow'),
   'audit.append': row('allow', 'deny', 'allow', 'deny'),

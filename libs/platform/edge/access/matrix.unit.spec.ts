@@ -9,6 +9,7 @@ const EXPECTED = `
                           SuperAdmin  DivisionLead  Operator  Auditor  none
 audit.read                yes         own           yes       yes      no
 audit.export              yes         own           yes       yes      no
+log.entries               yes         no            yes       yes      no
 keys.read                 yes         own           yes       yes      no
 audit.append              yes         no            yes       no       no
 manifest.sign             yes         own           yes       no       no

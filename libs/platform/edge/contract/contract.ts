@@ -99,6 +99,10 @@ export class Contract {
     const validate = response.content.get(type);
     if (validate === undefined) return differs(`the document does not know the content type "${type}"`);
     if (validate === null) return;
+    if (!type.endsWith('json')) {
+      if (!validate(answer.body)) differs('its body is not the text that the document describes');
+      return;
+    }
     const documents = type === 'application/x-ndjson' ? answer.body.split('\n').slice(0, -1) : [answer.body];
     for (const [index, text] of documents.entries()) {
       let value: unknown;
