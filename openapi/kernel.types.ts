@@ -153,6 +153,102 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/kernel/audit/{id}/receipt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The proof that an event is in the published log
+         * @description A `c2sp.org/tlog-proof@v1`: with the event's bytes and the trust root it shows offline that the kernel recorded the
+         *     event and published it, cosigned by its witnesses. It exists when a checkpoint that includes the event is published,
+         *     a second or two after the write; before that the answer is 404 `not_in_log_yet`.
+         */
+        get: operations["getReceipt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/log/{shard}/tile/entries/{a}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A bundle of events of the published log
+         * @description A bundle of up to 256 canonical events of the shard (c2sp.org/tlog-tiles): each after its length, a big-endian
+         *     uint16. The path is the index in groups of three digits, all but the last with an `x` before them, and `.p/<width>`
+         *     behind it for a partial bundle: `000`, `001.p/17`, `x001/234`. So the same object has a path for each number of
+         *     segments. Checkpoints and hash tiles are public, on the listener of the log publisher.
+         */
+        get: operations["getEntryBundle"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/log/{shard}/tile/entries/{a}/{b}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A bundle of events of the published log, by a path of 2 segments */
+        get: operations["getEntryBundle2"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/log/{shard}/tile/entries/{a}/{b}/{c}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A bundle of events of the published log, by a path of 3 segments */
+        get: operations["getEntryBundle3"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/log/{shard}/tile/entries/{a}/{b}/{c}/{d}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A bundle of events of the published log, by a path of 4 segments */
+        get: operations["getEntryBundle4"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/kernel/security/status": {
         parameters: {
             query?: never;
@@ -2133,10 +2229,12 @@ export interface components {
         IdempotencyKey: string;
         /**
          * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
-         *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
+         *     (in the audit stream), `archived`, `logged` (in a published checkpoint of the log). When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
          *     the answer is the same with status 202; the events are committed anyway.
          */
-        Await: "committed" | "published" | "archived";
+        Await: "committed" | "published" | "archived" | "logged";
+        /** @description `logged` waits until the event is in a published checkpoint, as long as a write may wait. */
+        AwaitLog: "committed" | "logged";
         /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
         Prefer: string;
         /**
@@ -2300,6 +2398,7 @@ export type ResponseUpgradeUnavailable = components['responses']['UpgradeUnavail
 export type ParameterIfNoneMatch = components['parameters']['IfNoneMatch'];
 export type ParameterIdempotencyKey = components['parameters']['IdempotencyKey'];
 export type ParameterAwait = components['parameters']['Await'];
+export type ParameterAwaitLog = components['parameters']['AwaitLog'];
 export type ParameterPrefer = components['parameters']['Prefer'];
 export type ParameterMinPosition = components['parameters']['MinPosition'];
 export type ParameterCursor = components['parameters']['Cursor'];
@@ -2323,7 +2422,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
-                 *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
+                 *     (in the audit stream), `archived`, `logged` (in a published checkpoint of the log). When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
                  *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
@@ -2479,7 +2578,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
-                 *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
+                 *     (in the audit stream), `archived`, `logged` (in a published checkpoint of the log). When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
                  *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
@@ -2612,7 +2711,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
-                 *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
+                 *     (in the audit stream), `archived`, `logged` (in a published checkpoint of the log). When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
                  *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
@@ -2738,6 +2837,196 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditEvent"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ReadUnavailable"];
+        };
+    };
+    getReceipt: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `logged` waits until the event is in a published checkpoint, as long as a write may wait. */
+                "Kernel-Await"?: components["parameters"]["AwaitLog"];
+                /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
+                Prefer?: components["parameters"]["Prefer"];
+                /**
+                 * @description Waits up to 2 s until what is read from has this position, then answers 503. Lists are read from the index, which
+                 *     is some 100 ms behind a write and further when the indexer is away; a single event, the heads and the export
+                 *     are read from the event store, which has a position as soon as the write is answered.
+                 */
+                "Kernel-Min-Position"?: components["parameters"]["MinPosition"];
+                /**
+                 * @description Found in the answer and in the logs. Anything but 1 to 128 letters, digits and `._:-` is replaced by an id of
+                 *     the kernel's own.
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The receipt. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ReadUnavailable"];
+        };
+    };
+    getEntryBundle: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Found in the answer and in the logs. Anything but 1 to 128 letters, digits and `._:-` is replaced by an id of
+                 *     the kernel's own.
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                shard: number;
+                a: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bundle. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ReadUnavailable"];
+        };
+    };
+    getEntryBundle2: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Found in the answer and in the logs. Anything but 1 to 128 letters, digits and `._:-` is replaced by an id of
+                 *     the kernel's own.
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                shard: number;
+                a: string;
+                b: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bundle. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ReadUnavailable"];
+        };
+    };
+    getEntryBundle3: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Found in the answer and in the logs. Anything but 1 to 128 letters, digits and `._:-` is replaced by an id of
+                 *     the kernel's own.
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                shard: number;
+                a: string;
+                b: string;
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bundle. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ReadUnavailable"];
+        };
+    };
+    getEntryBundle4: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Found in the answer and in the logs. Anything but 1 to 128 letters, digits and `._:-` is replaced by an id of
+                 *     the kernel's own.
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                shard: number;
+                a: string;
+                b: string;
+                c: string;
+                d: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bundle. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
                 };
             };
             400: components["responses"]["InvalidRequest"];
@@ -3060,7 +3349,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
-                 *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
+                 *     (in the audit stream), `archived`, `logged` (in a published checkpoint of the log). When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
                  *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
@@ -3124,7 +3413,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
-                 *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
+                 *     (in the audit stream), `archived`, `logged` (in a published checkpoint of the log). When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
                  *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
@@ -3317,7 +3606,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
-                 *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
+                 *     (in the audit stream), `archived`, `logged` (in a published checkpoint of the log). When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
                  *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
@@ -3512,7 +3801,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
-                 *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
+                 *     (in the audit stream), `archived`, `logged` (in a published checkpoint of the log). When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
                  *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
@@ -3578,7 +3867,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
-                 *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
+                 *     (in the audit stream), `archived`, `logged` (in a published checkpoint of the log). When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
                  *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
@@ -3644,7 +3933,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
-                 *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
+                 *     (in the audit stream), `archived`, `logged` (in a published checkpoint of the log). When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
                  *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
@@ -3710,7 +3999,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
-                 *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
+                 *     (in the audit stream), `archived`, `logged` (in a published checkpoint of the log). When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
                  *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
@@ -3776,7 +4065,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
-                 *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
+                 *     (in the audit stream), `archived`, `logged` (in a published checkpoint of the log). When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
                  *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
@@ -3842,7 +4131,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
-                 *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
+                 *     (in the audit stream), `archived`, `logged` (in a published checkpoint of the log). When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
                  *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
@@ -3908,7 +4197,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
-                 *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
+                 *     (in the audit stream), `archived`, `logged` (in a published checkpoint of the log). When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
                  *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
@@ -3974,7 +4263,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
-                 *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
+                 *     (in the audit stream), `archived`, `logged` (in a published checkpoint of the log). When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
                  *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
@@ -4040,7 +4329,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
-                 *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
+                 *     (in the audit stream), `archived`, `logged` (in a published checkpoint of the log). When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
                  *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
@@ -4144,7 +4433,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
-                 *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
+                 *     (in the audit stream), `archived`, `logged` (in a published checkpoint of the log). When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
                  *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
@@ -4258,7 +4547,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
-                 *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
+                 *     (in the audit stream), `archived`, `logged` (in a published checkpoint of the log). When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
                  *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
@@ -4360,7 +4649,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
-                 *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
+                 *     (in the audit stream), `archived`, `logged` (in a published checkpoint of the log). When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
                  *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
@@ -4460,7 +4749,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
-                 *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
+                 *     (in the audit stream), `archived`, `logged` (in a published checkpoint of the log). When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
                  *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
@@ -4609,7 +4898,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
-                 *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
+                 *     (in the audit stream), `archived`, `logged` (in a published checkpoint of the log). When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
                  *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
@@ -4753,7 +5042,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
-                 *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
+                 *     (in the audit stream), `archived`, `logged` (in a published checkpoint of the log). When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
                  *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
@@ -4863,7 +5152,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
-                 *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
+                 *     (in the audit stream), `archived`, `logged` (in a published checkpoint of the log). When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
                  *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];
@@ -4970,7 +5259,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /**
                  * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
-                 *     (in the audit stream), `archived`. When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
+                 *     (in the audit stream), `archived`, `logged` (in a published checkpoint of the log). When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
                  *     the answer is the same with status 202; the events are committed anyway.
                  */
                 "Kernel-Await"?: components["parameters"]["Await"];

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   checkpointSigningInput,
+  isConsistent,
   type JsonValue,
   leafHash,
   nodeHash,
   parseSignedCheckpoint,
   signedCheckpoint,
-  verifyConsistency,
 } from '#evidence';
 import { StoreConsumer, migratedBy, type TestDatabase, type TestPostgres, TestSigner } from '#dev/testing';
 import { type Archive, FolderArchive } from '#platform/archive';
@@ -53,8 +53,7 @@ export class TestCheckpointSigner implements CheckpointSigner {
     const last = this.last.get(shard);
     if (last !== undefined && (size !== last.size || !same(root, last.root))) {
       const proven =
-        consistency?.from === last.size &&
-        verifyConsistency(last.size, last.root, size, root, consistency.hashes);
+        consistency?.from === last.size && isConsistent(last, { size, root }, consistency.hashes);
       if (!proven) {
         throw new LogError('checkpoint_conflict', `the last one is of size ${last.size}`, {
           size: last.size,

@@ -65,6 +65,8 @@ export interface TestWorker {
   app: WorkerName;
   process: SupervisedService;
   managementUrl: string;
+  /** Where the log publisher serves the log. */
+  listenUrl: string;
   environment: Readonly<Record<string, string>>;
 }
 
@@ -140,7 +142,11 @@ export async function startStack(options: TestStackOptions = {}): Promise<TestSt
         signingProxyManagement,
         postgres: await freePort(),
         workers: await Promise.all(
-          (options.workers ?? []).map(async (app) => ({ app, management: await freePort() })),
+          (options.workers ?? []).map(async (app) => ({
+            app,
+            management: await freePort(),
+            listen: await freePort(),
+          })),
         ),
         kafka: await freePort(),
         s3: await freePort(),

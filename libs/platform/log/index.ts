@@ -16,7 +16,12 @@ export {
   type CheckpointSigner,
   type SignedTree,
 } from './publishing/checkpoint-signer';
-export { NO_WITNESSES, type WitnessClient, type WitnessPolicy } from './publishing/witness';
+export {
+  type AddCheckpoint,
+  NO_WITNESSES,
+  type WitnessClient,
+  type WitnessPolicy,
+} from './publishing/witness';
 export { DEFAULT_CACHE_BYTES, PublishedLog, type PublishedProofs } from './published-log';
 export {
   HttpWitness,

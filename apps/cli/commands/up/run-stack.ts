@@ -164,7 +164,10 @@ async function assertPortsFree(
   await assertPortFree(ports.signingProxy, 'signing proxy');
   await assertPortFree(ports.postgres, 'PostgreSQL');
   await assertPortFree(ports.signingProxyManagement, "signing proxy's management");
-  for (const { app, management } of ports.workers) await assertPortFree(management, `management of ${app}`);
+  for (const { app, management, listen } of ports.workers) {
+    await assertPortFree(management, `management of ${app}`);
+    if (listen !== undefined) await assertPortFree(listen, app);
+  }
   if (stream === 'kafka' && brokers === undefined) await assertPortFree(ports.kafka, 'Kafka');
   if (archive === 's3' && bucket === undefined) await assertPortFree(ports.s3, 'S3 server');
   if (signer === 'vault-transit') await assertPortFree(ports.openBao, 'OpenBao');
@@ -190,6 +193,8 @@ function environmentOf(folder: StateFolder, stack: Stack): EnvironmentLine[] {
     variable('KERNEL_ORIGIN', options.origin),
     { comment: 'The web UI is not served yet; this is where it will be.' },
     variable('KERNEL_WEB_URL', `http://127.0.0.1:${options.ports.web}`),
+    { comment: 'The public part of the transparency log, without a certificate.' },
+    variable('KERNEL_LOG_URL', stack.workers.find(({ app }) => app === 'log-publisher')?.listenUrl ?? ''),
     { comment: 'The archive, and the stream.' },
     // Also of a bucket: readers look for it, and the folder is then empty.
     variable('KERNEL_ARCHIVE_DIR', folder.archive),

@@ -42,6 +42,7 @@ export interface DevelopmentIdentities {
   kernelClient: CertificateFiles;
   archiverClient: CertificateFiles;
   auditorClient: CertificateFiles;
+  logPublisherClient: CertificateFiles;
   proxyServer: CertificateFiles;
   /** Issues certificates for other callers, in tests. */
   ca: DevelopmentCa;
@@ -89,6 +90,7 @@ export async function openDevelopmentIdentities(
     kernelClient: await client('kernel-client', KERNEL_CLIENT_COMMON_NAME),
     archiverClient: await client('archiver-client', ARCHIVER_CLIENT_COMMON_NAME),
     auditorClient: await client('auditor-client', AUDITOR_CLIENT_COMMON_NAME),
+    logPublisherClient: await client('log-publisher-client', LOG_PUBLISHER_CLIENT_COMMON_NAME),
     proxyServer: await server('signing-proxy-server', 'signing-proxy'),
   };
 }

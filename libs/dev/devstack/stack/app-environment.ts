@@ -33,6 +33,8 @@ export interface KernelEnvironment {
   /** Port of the pages for people: where approvers would use WebAuthn credentials. */
   web: number;
   signingProxyUrl: string;
+  /** The archive, beside which the log is read. */
+  archive: Readonly<Record<string, string>>;
   identities: DevelopmentIdentities;
   rowKeyFile: string;
   openApiPath: string;
@@ -62,6 +64,7 @@ export function kernelEnvironment(k: KernelEnvironment): Record<string, string> 
     KMS_CA_FILE: k.identities.caCert,
     KMS_CLIENT_CERT_FILE: k.identities.kernelClient.cert,
     KMS_CLIENT_KEY_FILE: k.identities.kernelClient.key,
+    ...k.archive,
     OPENAPI_PATH: k.openApiPath,
   };
 }
@@ -95,8 +98,7 @@ export function signingProxyEnvironment(p: SigningProxyEnvironment): Record<stri
     KERNEL_SIGNING_CLIENTS: JSON.stringify([
       {
         cn: KERNEL_CLIENT_COMMON_NAME,
-        // Checkpoints until the published log has them for the evidence of upgrades.
-        purposes: ['audit-event', 'manifest', 'log-checkpoint', 'signer-possession'],
+        purposes: ['audit-event', 'manifest', 'signer-possession'],
       },
       { cn: LOG_PUBLISHER_CLIENT_COMMON_NAME, purposes: ['log-checkpoint'] },
       { cn: ARCHIVER_CLIENT_COMMON_NAME, purposes: ['archive-day'] },

@@ -1,4 +1,4 @@
-import { WORKER_APPS, WORKER_NAMES, type WorkerName } from './worker-apps';
+import { listenOffset, WORKER_APPS, WORKER_NAMES, type WorkerName } from './worker-apps';
 
 /** Every port of a stack on one machine. */
 export interface StackPorts {
@@ -21,17 +21,19 @@ export interface StackPorts {
 export interface WorkerPorts {
   app: WorkerName;
   management: number;
+  /** Of a worker that serves something: the log publisher, the log. */
+  listen?: number;
 }
 
 /** The first of the ports that `--port-base` moves. */
 export const DEFAULT_PORT_BASE = 8440;
 const SIGNING_PROXY_MANAGEMENT = 10;
-/** From here on up to 14: the workers (WORKER_APPS). */
+/** From here on up to 14, and from 18 on: the workers (WORKER_APPS). */
 const KAFKA = 15;
 const S3 = 16;
 const OPENBAO = 17;
 /** The highest offset in use, so that the base can be checked. */
-const HIGHEST_OFFSET = OPENBAO;
+const HIGHEST_OFFSET = 19;
 export const MAX_PORT_BASE = 65_535 - HIGHEST_OFFSET;
 
 /** The offsets are part of the launcher's contract (docs/getting-started.md): scripts and people rely on them. */
@@ -42,7 +44,14 @@ export function portsFrom(base: number): StackPorts {
     signingProxy: base + 5,
     postgres: base + 6,
     signingProxyManagement: base + SIGNING_PROXY_MANAGEMENT,
-    workers: WORKER_NAMES.map((app) => ({ app, management: base + WORKER_APPS[app].portOffset })),
+    workers: WORKER_NAMES.map((app) => {
+      const listen = listenOffset(app);
+      return {
+        app,
+        management: base + WORKER_APPS[app].portOffset,
+        ...(listen === undefined ? {} : { listen: base + listen }),
+      };
+    }),
     kafka: base + KAFKA,
     s3: base + S3,
     openBao: base + OPENBAO,

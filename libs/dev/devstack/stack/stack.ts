@@ -86,6 +86,8 @@ export interface WorkerInstance {
   app: WorkerName;
   service: SupervisedService;
   managementUrl: string;
+  /** Where it serves something to others, where it does. */
+  listenUrl: string;
   /** The whole environment that it was given. */
   environment: Readonly<Record<string, string>>;
 }
@@ -175,6 +177,7 @@ export class Stack {
         management,
         web: ports.web,
         signingProxyUrl,
+        archive: archive.environment,
         identities,
         rowKeyFile,
         openApiPath: join(options.programs, 'openapi', 'kernel.yaml'),
@@ -195,13 +198,14 @@ export class Stack {
         managementUrl: `http://127.0.0.1:${management}`,
       };
     });
-    const workers = ports.workers.map(({ app, management }, at): WorkerInstance => {
+    const workers = ports.workers.map(({ app, management, listen = 0 }, at): WorkerInstance => {
       const n = ports.workers.slice(0, at).filter((other) => other.app === app).length;
       const built = workerEnvironment(app, {
         origin: options.origin,
         shards: options.shards,
         databaseUrl: postgres.workerUrl,
         management,
+        listen,
         signingProxyUrl,
         identities,
         stream: stream.environment,
@@ -217,6 +221,7 @@ export class Stack {
           env,
         }),
         managementUrl: `http://127.0.0.1:${management}`,
+        listenUrl: `http://127.0.0.1:${listen}`,
         environment: env,
       };
     });

@@ -119,7 +119,10 @@ it('puts the ports where the contract says', () => {
     signingProxy: 8445,
     postgres: 8446,
     signingProxyManagement: 8450,
-    workers: expect.arrayContaining([{ app: 'outbox-relay', management: 8451 }]),
+    workers: expect.arrayContaining([
+      { app: 'outbox-relay', management: 8451 },
+      { app: 'log-publisher', management: 8458, listen: 8459 },
+    ]),
     kafka: 8455,
     s3: 8456,
     openBao: 8457,

@@ -12,6 +12,8 @@ export interface WorkerSettings {
   /** URL of the database, as the workers' role. */
   databaseUrl: string;
   management: number;
+  /** Port of what the worker serves to others, where it does. */
+  listen: number;
   signingProxyUrl: string;
   identities: DevelopmentIdentities;
   /** Stream settings: KERNEL_STREAM and what belongs to it. */
@@ -23,6 +25,8 @@ export interface WorkerSettings {
 interface WorkerApp {
   /** Offset of its management port from the port base: part of the launcher's contract. */
   portOffset: number;
+  /** Offset of the port of what it serves to others. */
+  listenOffset?: number;
   /** The variables of docs/configuration.md on top of those that every worker has. */
   environment(settings: WorkerSettings): Readonly<Record<string, string>>;
 }
@@ -53,6 +57,17 @@ export const WORKER_APPS = {
       ...signingClient(signingProxyUrl, identities, identities.archiverClient),
     }),
   },
+  'log-publisher': {
+    portOffset: 18,
+    listenOffset: 19,
+    environment: ({ stream, archive, listen, signingProxyUrl, identities }) => ({
+      ...stream,
+      ...archive,
+      KERNEL_LOG_LISTEN_HOST: HOST,
+      KERNEL_LOG_LISTEN_PORT: String(listen),
+      ...signingClient(signingProxyUrl, identities, identities.logPublisherClient),
+    }),
+  },
   auditor: {
     portOffset: 14,
     environment: ({ archive, signingProxyUrl, identities }) => ({
@@ -64,6 +79,10 @@ export const WORKER_APPS = {
 
 export type WorkerName = keyof typeof WORKER_APPS;
 export const WORKER_NAMES = Object.keys(WORKER_APPS) as readonly WorkerName[];
+
+export function listenOffset(app: WorkerName): number | undefined {
+  return (WORKER_APPS[app] as WorkerApp).listenOffset;
+}
 
 /** The whole environment of a worker process. */
 export function workerEnvironment(app: WorkerName, settings: WorkerSettings): Record<string, string> {

@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { nodeHash } from '#evidence';
+import { emptyRoot, nodeHash } from '#evidence';
 import { perfectRoot } from './perfect-tree';
 import { TILE_WIDTH, type TileName } from './tile-path';
 
@@ -79,6 +78,6 @@ export class RightEdge {
         end -= count;
       }
     }
-    return root ?? createHash('sha256').digest();
+    return root ?? emptyRoot();
   }
 }
