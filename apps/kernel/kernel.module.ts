@@ -10,18 +10,11 @@ import {
 } from '@nestjs/common';
 import { AuditModule } from '#modules/audit';
 import { DivisionsModule } from '#modules/divisions';
-import {
-  CheckpointSigner,
-  firstPoolOf,
-  GovernanceModule,
-  KeyPossession,
-  SigningKeyRegistry,
-} from '#modules/governance';
+import { firstPoolOf, GovernanceModule, KeyPossession, SigningKeyRegistry } from '#modules/governance';
 import {
   BackendKeys,
   KeyRegistryModule,
   KmsRequirement,
-  ProxyCheckpointSigner,
   ProxyManifestSigner,
   RegisteredKeyEventSigner,
   RegisteredSigners,
@@ -55,7 +48,6 @@ const PORTS = [
   // Signing, governance and divisions ask the key registry for signatures and signers.
   answers(ManifestSigner, ProxyManifestSigner),
   answers(SignerSource, RegisteredSigners),
-  answers(CheckpointSigner, ProxyCheckpointSigner),
   answers(KeyPossession, BackendKeys),
   answers(SigningKeyRegistry, RegisteredSigners),
 ];

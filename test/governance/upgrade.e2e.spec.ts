@@ -22,7 +22,7 @@ const manifestOf = (upgradeId: string, more: JsonObject = {}): JsonObject => ({
 const POLICY = { approvalTtlHours: 300, proposalTtlHours: 700, ratificationHours: 40 };
 
 describe('upgrades, over mutual TLS', () => {
-  const stack = withStack({ workers: ['outbox-relay', 'indexer'] });
+  const stack = withStack({ workers: ['outbox-relay', 'indexer', 'log-publisher'] });
   const operator = () => new ContractClient(stack().client('OPERATOR'));
   const superadmin = () => new ContractClient(stack().client('SUPERADMIN'));
   const person = (n: number) => new PersonAtDesk(stack(), n);

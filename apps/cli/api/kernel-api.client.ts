@@ -38,8 +38,8 @@ export class KernelApiClient {
     });
   }
 
-  async get(path: string): Promise<string> {
-    return this.send({ method: 'GET', path });
+  async get(path: string, headers: Record<string, string> = {}): Promise<string> {
+    return this.send({ method: 'GET', path, headers });
   }
 
   async getJson<T>(path: string): Promise<T> {

@@ -1,14 +1,18 @@
 import { type Command } from 'commander';
 import { addAuditExport } from './audit-export';
 import { addAuditHold } from './audit-hold';
+import { addAuditReceipt } from './audit-receipt';
 import { addAuditRepair } from './audit-repair';
 import { addAuditRun } from './audit-run';
 import { addAuditVerify } from './audit-verify';
 
 export function addAudit(program: Command): void {
-  const audit = program.command('audit').summary('check the chain and its copies, export it, or hold it');
+  const audit = program
+    .command('audit')
+    .summary('check the chain and its copies, export it, hold it, or prove that an event is in it');
   addAuditVerify(audit);
   addAuditExport(audit);
+  addAuditReceipt(audit);
   addAuditHold(audit);
   addAuditRun(audit);
   addAuditRepair(audit);

@@ -1,12 +1,12 @@
-import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Command } from 'commander';
 import { type SignAnswer } from '#openapi/kernel';
 import { CliError } from '../cli.error';
 import { print } from '../output/print';
-import { type CallOptions, documentText, post, writing } from './api-calls';
+import { type CallOptions, documentText, idempotency, withClient, writing } from './api-calls';
+import { receiptOf, written } from './audit-receipt';
 
-type SignOptions = CallOptions & { out?: string };
+type SignOptions = CallOptions & { out?: string; receipt?: true };
 
 export function addSign(program: Command): void {
   writing(program.command('sign'))
@@ -16,42 +16,73 @@ export function addSign(program: Command): void {
     )
     .argument('<file>', 'the manifest')
     .option('--out <file>', 'write the DSSE envelope there')
+    .option(
+      '--receipt',
+      'wait until the record is in the published log, and write envelope, event and receipt: FILE.envelope.json, ' +
+        'FILE.event.json and FILE.receipt.txt, or beside --out',
+    )
     .action(async (file: string, options: SignOptions) => {
       await sign(file, options);
     });
 }
 
 async function sign(file: string, options: SignOptions): Promise<void> {
+  const names = filesOf(file, options);
   const manifest = await documentText(file, 'signed');
-  // The manifest is sent as it was written: the kernel must see what a parser here would hide.
-  const answerText = await post(options, '/kernel/sign', `{"manifest":${manifest}}`);
-  const answer = JSON.parse(answerText) as SignAnswer;
-  const record = answer.signature_record;
-  if (options.out !== undefined) {
-    await writeFile(options.out, `${JSON.stringify(record.envelope)}\n`).catch(
-      (cause: NodeJS.ErrnoException) => {
-        throw new CliError(
-          'file_problem',
-          `Signed as ${answer.audit_id}, but ${resolve(options.out ?? '')} cannot be written (${cause.code}).`,
-          {},
-          { cause },
-        );
-      },
+  await withClient(options, async (client) => {
+    // The manifest is sent as it was written: the kernel must see what a parser here would hide.
+    const answerText = await client.post('/kernel/sign', `{"manifest":${manifest}}`, idempotency(options));
+    const answer = JSON.parse(answerText) as SignAnswer;
+    const record = answer.signature_record;
+    try {
+      if (names.envelope !== undefined) await written(names.envelope, `${JSON.stringify(record.envelope)}\n`);
+      if (names.receipt !== undefined) {
+        // The event's bytes exactly: they are what the receipt proves.
+        await written(names.event, await client.get(`/kernel/audit/${answer.audit_id}`));
+        await written(names.receipt, await receiptOf(client, answer.audit_id));
+      }
+    } catch (error) {
+      if (!(error instanceof CliError)) throw error;
+      const said = `Signed as ${answer.audit_id}, but: ${error.message}`;
+      throw new CliError(error.code, said, error.details, { cause: error });
+    }
+    if (options.json === true) {
+      print(answerText);
+      return;
+    }
+    const shown = (name: string, path: string | undefined): string[] =>
+      path === undefined ? [] : [`  ${name.padEnd(9)} ${resolve(path)}`];
+    print(
+      [
+        `Signed ${record.manifest_id} ${record.version}`,
+        `  audit id  ${answer.audit_id}`,
+        `  position  ${answer.position}`,
+        `  sha256    ${record.manifest_sha256}`,
+        `  signer    ${record.signer_id}`,
+        `  time      ${record.ts}`,
+        ...shown('envelope', names.envelope),
+        ...(names.receipt === undefined ? [] : shown('event', names.event)),
+        ...shown('receipt', names.receipt),
+      ].join('\n'),
     );
+  });
+}
+
+interface SignedFiles {
+  envelope: string | undefined;
+  event: string;
+  receipt: string | undefined;
+}
+
+function filesOf(file: string, { out, receipt }: SignOptions): SignedFiles {
+  if (receipt !== true) return { envelope: out, event: '', receipt: undefined };
+  if (file === '-' && out === undefined) {
+    throw new CliError('wrong_usage', 'A manifest from standard input has no name: say where with --out.');
   }
-  if (options.json === true) {
-    print(answerText);
-    return;
-  }
-  print(
-    [
-      `Signed ${record.manifest_id} ${record.version}`,
-      `  audit id  ${answer.audit_id}`,
-      `  position  ${answer.position}`,
-      `  sha256    ${record.manifest_sha256}`,
-      `  signer    ${record.signer_id}`,
-      `  time      ${record.ts}`,
-      ...(options.out === undefined ? [] : [`  envelope  ${resolve(options.out)}`]),
-    ].join('\n'),
-  );
+  const stem = (out ?? file).replace(/\.json$/, '').replace(/\.envelope$/, '');
+  return {
+    envelope: out ?? `${stem}.envelope.json`,
+    event: `${stem}.event.json`,
+    receipt: `${stem}.receipt.txt`,
+  };
 }

@@ -15,8 +15,8 @@ import {
 } from '#evidence';
 import { EventStore, eventsOfTypes, type StoredEvent } from '#platform/event-store';
 import { GovernanceOptions } from './governance.ports';
-import { LogProofs } from './log/log-proofs';
 import { GovernanceReader, upgradeStream } from './governance.reader';
+import { PublishedProofs } from './published-proofs';
 
 /** Everything that proves an upgrade, in one file for `tools/audit-verify.js --upgrade`. */
 export class GetUpgradeEvidence extends Query<UpgradeEvidence> {
@@ -31,7 +31,7 @@ export class GetUpgradeEvidenceHandler implements IQueryHandler<GetUpgradeEviden
     private readonly store: EventStore,
     private readonly reader: GovernanceReader,
     private readonly options: GovernanceOptions,
-    private readonly log: LogProofs,
+    private readonly log: PublishedProofs,
   ) {}
 
   async execute({ upgradeId }: GetUpgradeEvidence): Promise<UpgradeEvidence> {
@@ -42,7 +42,7 @@ export class GetUpgradeEvidenceHandler implements IQueryHandler<GetUpgradeEviden
     const shard = this.store.shardOf(upgradeStream(upgradeId));
     const head = (await this.store.heads()).find((one) => one.shard === shard);
     const seqs = [...events, ...pool.events].map(({ event }) => event.seq);
-    const proven = await this.log.of(shard, seqs);
+    const proofs = await this.log.of(shard, seqs);
     const text = ({ bytes }: StoredEvent) => Buffer.from(bytes).toString('utf8');
     return {
       type: UPGRADE_EVIDENCE_TYPE,
@@ -55,7 +55,7 @@ export class GetUpgradeEvidenceHandler implements IQueryHandler<GetUpgradeEviden
       signers: signers.sort((a, b) => a.event.shard - b.event.shard || a.event.seq - b.event.seq).map(text),
       approvals: approvalsIn([...pool.events, ...events]),
       head: { shard, seq: head?.seq ?? 0, hash: head?.hash ?? '' },
-      proofs: proven?.proofs ?? [],
+      proofs: [...proofs],
     };
   }
 }

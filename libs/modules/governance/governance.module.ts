@@ -19,7 +19,6 @@ import { ApproversController } from './http/approvers.controller';
 import { CredentialsController } from './http/credentials.controller';
 import { NotificationsController } from './http/notifications.controller';
 import { UpgradeController } from './http/upgrade.controller';
-import { LogProofs } from './log/log-proofs';
 import { NotificationTerm } from './notifications/notification-term';
 import { NotificationMetrics } from './notifications/notification.metrics';
 import { NotificationOptions } from './notifications/notification.options';
@@ -29,6 +28,7 @@ import { GetApproversHandler } from './get-approvers.handler';
 import { GetUpgradeEvidenceHandler } from './get-upgrade-evidence.handler';
 import { ListNotificationsHandler } from './list-notifications.handler';
 import { GetUpgradeHandler } from './get-upgrade.handler';
+import { PublishedProofs } from './published-proofs';
 import { ListUpgradesHandler } from './list-upgrades.handler';
 import { UpgradeDecisions } from './upgrade.decisions';
 import { ChallengeStore } from './webauthn/challenge-store';
@@ -43,7 +43,7 @@ export interface GovernanceModuleOptions extends GovernanceOptions {
 
 /**
  * Upgrades and the people who decide about them. Needs EventStore, Database, AuditIndex, PositionReached, Registry,
- * ModeSource, ManifestSigner, SignerSource and the ports of governance.ports.ts from global modules.
+ * ModeSource, ManifestSigner, SignerSource, PublishedLog, PipelineDurability and the ports of governance.ports.ts from global modules.
  */
 @Module({})
 export class GovernanceModule {
@@ -79,7 +79,7 @@ export class GovernanceModule {
         ApproverDirectory,
         UpgradeCoordinator,
         CoordinatorTerm,
-        LogProofs,
+        PublishedProofs,
         UpgradeNotifier,
         NotificationTerm,
         RedeliverNotificationHandler,

@@ -1,4 +1,4 @@
-import { type ApproverPool, type KeyRegistryState, type LogCheckpoint, type SignerEntry } from '#evidence';
+import { type ApproverPool, type KeyRegistryState, type SignerEntry } from '#evidence';
 import { type GovernancePolicy } from './domain/governance.policy';
 
 /** Makes a signing key prove that it is held here; bound to the signing proxy by the app. */
@@ -27,24 +27,4 @@ export abstract class GovernanceOptions {
   /** The pool of a chain that has none yet; null when the deployment names none. */
   abstract readonly firstPool: ApproverPool | null;
   abstract now(): Date;
-}
-
-/** Signs checkpoints of the log with the checkpoint key in force; bound to the signing proxy by the app. */
-export abstract class CheckpointSigner {
-  /**
-   * The last checkpoint of the shard that was signed, by whomever; null before the first.
-   * @throws SignerError `signing_unavailable`
-   */
-  abstract last(shard: number): Promise<{ size: number } | null>;
-
-  /**
-   * @param consistency proof from the last checkpoint to this one; null where there is none, and for the last once more
-   * @returns the signed note
-   * @throws SignerError `signing_unavailable`, `signing_refused` (with `checkpoint_conflict` in `details.error` when
-   *   another one was signed meanwhile)
-   */
-  abstract sign(
-    checkpoint: LogCheckpoint,
-    consistency: { from: number; hashes: readonly Uint8Array[] } | null,
-  ): Promise<string>;
 }

@@ -9,4 +9,4 @@ export { DEFAULT_POLICY } from './domain/governance.policy';
 export { NOTIFICATIONS } from './domain/upgrade.notifications';
 export { FirstPool, firstPoolOf } from './first-pool';
 export { GovernanceModule } from './governance.module';
-export { CheckpointSigner, KeyPossession, SigningKeyRegistry } from './governance.ports';
+export { KeyPossession, SigningKeyRegistry } from './governance.ports';

@@ -8,6 +8,6 @@ export { WriteHold } from './key-registry.ports';
 export { assertFoundedAs } from './founding';
 export { KeyRegistryError } from './domain/key-registry.error';
 export { KmsRequirement } from './kms-requirement';
-export { ProxyCheckpointSigner, ProxyManifestSigner, RegisteredKeyEventSigner } from './proxy-signers';
+export { ProxyManifestSigner, RegisteredKeyEventSigner } from './proxy-signers';
 export { RegisteredSigners } from './registered-signers';
 export { SigningKeys } from './signing-keys';

@@ -17,7 +17,7 @@ import { BackendKeys } from './backend-keys';
 import { KeyMetrics, SignatureMetrics } from './key.metrics';
 import { KeyRegistryOptions } from './key-registry.options';
 import { type KmsRequirement } from './kms-requirement';
-import { ProxyCheckpointSigner, ProxyManifestSigner, RegisteredKeyEventSigner } from './proxy-signers';
+import { ProxyManifestSigner, RegisteredKeyEventSigner } from './proxy-signers';
 import { RegisteredSigners } from './registered-signers';
 import { RegistrationStores } from './registration-stores';
 import { RegistryChanges } from './registry-changes';
@@ -55,7 +55,6 @@ export class KeyRegistryModule implements OnModuleInit, OnModuleDestroy {
         RegistrationStores,
         RegisteredKeyEventSigner,
         ProxyManifestSigner,
-        ProxyCheckpointSigner,
         RegisteredSigners,
         SigningKeys,
         KeyDecisions,
@@ -69,13 +68,7 @@ export class KeyRegistryModule implements OnModuleInit, OnModuleDestroy {
         GetTrustRootHandler,
         GetCandidatesHandler,
       ],
-      exports: [
-        BackendKeys,
-        ProxyCheckpointSigner,
-        ProxyManifestSigner,
-        RegisteredKeyEventSigner,
-        RegisteredSigners,
-      ],
+      exports: [BackendKeys, ProxyManifestSigner, RegisteredKeyEventSigner, RegisteredSigners],
     };
   }
 

@@ -1,11 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import {
-  checkpointSigningInput,
-  importPublicKey,
-  type LogCheckpoint,
-  signedCheckpoint,
-  verifyEd25519,
-} from '#evidence';
 import { type EventSigner } from '#platform/event-store';
 import { ManifestSigner, SignerError, SigningProxyClient } from '#platform/signer';
 import { FixedKeyEventSigner, KnownKeySigner } from './fixed-key.signers';
@@ -66,46 +59,6 @@ export class ProxyManifestSigner extends ManifestSigner {
     if (!signed) throw new SignerError('signing_unavailable', 'The signing proxy returned no signature.');
     this.metrics.onSignatures('manifest', 1);
     return signed;
-  }
-}
-
-/** Signs checkpoints of the log with the registered checkpoint key in force. */
-@Injectable()
-export class ProxyCheckpointSigner {
-  constructor(
-    private readonly proxy: SigningProxyClient,
-    private readonly keys: SigningKeys,
-  ) {}
-
-  async last(shard: number): Promise<{ size: number } | null> {
-    return (await this.proxy.lastCheckpoints()).find((one) => one.shard === shard) ?? null;
-  }
-
-  async sign(
-    checkpoint: LogCheckpoint,
-    consistency: { from: number; hashes: readonly Uint8Array[] } | null,
-  ): Promise<string> {
-    const { kid, publicKeyPem } = this.keys.activeKey('checkpoint');
-    const { shard, size, root } = checkpoint;
-    const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
-    return noticeWrongKey(this.keys, async () => {
-      const signed = await this.proxy.signCheckpoint({
-        kid,
-        shard,
-        size,
-        root: base64(root),
-        consistency: consistency && { from: consistency.from, hashes: consistency.hashes.map(base64) },
-      });
-      const signature = Buffer.from(signed.signature, 'base64');
-      if (verifyEd25519(importPublicKey(publicKeyPem), checkpointSigningInput(checkpoint), signature)) {
-        return signedCheckpoint(checkpoint, publicKeyPem, signature);
-      }
-      throw new SignerError(
-        'signing_unavailable',
-        `The signing proxy signs with another key than the one known as ${kid}; give it back that key`,
-        { reason: 'wrong_key', kid },
-      );
-    });
   }
 }
 

@@ -104,6 +104,38 @@ function behavesAsArchive(open: (options?: OpenOptions) => Promise<Archive>): vo
     expect(sha256Hex(stored)).toBe(winners[0]?.sha256);
   });
 
+  it('replaces a document as a whole, whoever reads meanwhile, and only that way', async () => {
+    const key = `${at}/checkpoint`;
+    const versions = Array.from({ length: 8 }, (_, n) => Buffer.alloc(20_000, n));
+    await archive.replace({ key, bytes: versions[0] as Buffer });
+    const reads = Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const read = Buffer.from((await archive.get(key)) as Uint8Array);
+        return versions.some((version) => version.equals(read));
+      }),
+    );
+    for (const bytes of versions) await archive.replace({ key, bytes });
+    expect(new Set(await reads)).toEqual(new Set([true]));
+    const last = versions.at(-1) as Buffer;
+    expect(Buffer.from((await archive.get(key)) as Uint8Array).equals(last)).toBe(true);
+    expect(await keysOf(archive, key)).toEqual([key]);
+    expect((await archive.retention(key))?.mode).toBeNull();
+    const event = { key: `${at}/event.json`, bytes: Buffer.from('x') };
+    expect(await refusal(archive.replace(event))).toMatchObject({ code: 'invalid_key' });
+    expect(await refusal(archive.putDocument(key, Buffer.from('x')))).toMatchObject({
+      code: 'different_object',
+    });
+  });
+
+  it('stores what it is told not to lock once, too', async () => {
+    const object = { ...objectOf(`${at}/partial`, Buffer.from('1')), locked: false };
+    expect(await archive.put(object)).toBe('stored');
+    expect(await archive.put(object)).toBe('already');
+    expect((await archive.retention(object.key))?.mode).toBeNull();
+    const other = { ...objectOf(object.key, Buffer.from('2')), locked: false };
+    expect(await refusal(archive.put(other))).toMatchObject({ code: 'different_object' });
+  });
+
   it('stores nothing when the digest is not that of the bytes', async () => {
     const object = { ...objectOf(`${at}/wrong.json`, Buffer.from('1')), bytes: Buffer.from('2') };
     expect(await refusal(archive.put(object))).toMatchObject({ code: 'digest_mismatch' });

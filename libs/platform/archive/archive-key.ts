@@ -47,6 +47,16 @@ export function archivedEvent(event: Pick<AuditEvent, 'id' | 'ts'>, bytes: Uint8
 }
 
 /**
+ * The only objects that may be replaced: nothing that was archived has such a key.
+ * @throws ArchiveError `invalid_key`
+ */
+export function assertReplaceable({ key, bytes }: Pick<ArchiveObject, 'key' | 'bytes'>): void {
+  assertArchivable({ key, bytes, sha256: sha256Hex(bytes) });
+  if (key.endsWith('/checkpoint')) return;
+  throw new ArchiveError('invalid_key', `${key} is not replaced: only an object named "checkpoint" is.`, { key });
+}
+
+/**
  * Checks before anything is sent: a digest that does not belong to the bytes is a mistake of the caller, and storing
  * them would make it permanent.
  */

@@ -328,12 +328,6 @@ export class EventStore {
     return this.reading(() => this.reader.keyFence());
   }
 
-  /** Leaf hashes of the shard's Merkle tree, for the events after a position, in order. */
-  async leafHashes(shard: number, options: { afterSeq: number; limit: number }): Promise<Uint8Array[]> {
-    this.assertShard(shard);
-    return this.reading(() => this.reader.leafHashes(shard, options.afterSeq, options.limit));
-  }
-
   /** Every event of a shard after a position, without end; see EventTail.follow. Ends when the store closes, too. */
   async *tail(
     shard: number,

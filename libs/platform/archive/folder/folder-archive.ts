@@ -19,7 +19,7 @@ import {
   type ReplacedObject,
   type Retention,
 } from '../archive';
-import { assertArchivable, assertArchiveKey } from '../archive-key';
+import { assertArchivable, assertArchiveKey, assertReplaceable } from '../archive-key';
 import { ArchiveError, differentObject } from '../archive.error';
 import { observed } from '../observed-operation';
 import { closedError, operationLimit } from '../operation-limit';
@@ -91,7 +91,7 @@ export class FolderArchive implements Archive {
   }
 
   async replace({ key, bytes }: ReplacedObject): Promise<void> {
-    assertArchivable({ key, bytes, sha256: sha256Hex(bytes) });
+    assertReplaceable({ key, bytes });
     await this.run('replace', `replace ${key}`, () => this.rewrite(key, bytes));
   }
 

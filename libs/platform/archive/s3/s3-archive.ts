@@ -27,7 +27,7 @@ import {
   type RetentionMode,
   type ServedAs,
 } from '../archive';
-import { assertArchivable, assertArchiveKey } from '../archive-key';
+import { assertArchivable, assertArchiveKey, assertReplaceable } from '../archive-key';
 import { ArchiveError, differentObject } from '../archive.error';
 import { observed } from '../observed-operation';
 import { closedError, operationLimit } from '../operation-limit';
@@ -129,8 +129,8 @@ export class S3Archive implements Archive {
   }
 
   async replace({ key, bytes, served }: ReplacedObject): Promise<void> {
+    assertReplaceable({ key, bytes });
     const sha256 = sha256Hex(bytes);
-    assertArchivable({ key, bytes, sha256 });
     await this.run('replace', async () => {
       const headers = servedAs(served);
       const answer = await this.send({ key, bytes, sha256, headers, replaces: true });

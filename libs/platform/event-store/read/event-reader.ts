@@ -103,19 +103,6 @@ export class EventReader {
     return Number(row?.fence ?? 0);
   }
 
-  /**
-   * RFC 6962 leaf hashes of canonical bytes: the server computes them, so that only 32 bytes of each come over the
-   * wire.
-   */
-  async leafHashes(shard: number, afterSeq: number, limit: number): Promise<Buffer[]> {
-    const rows = await this.database.query<{ leaf: Buffer }>(
-      `SELECT sha256('\\x00'::bytea || canonical) AS leaf FROM kernel.events
-       WHERE shard = $1 AND seq > $2 ORDER BY seq LIMIT $3`,
-      [shard, afterSeq, limit],
-    );
-    return rows.map(({ leaf }) => leaf);
-  }
-
   async byIds(ids: readonly string[]): Promise<StoredEvent[]> {
     const rows = await this.database.query<EventRow>(
       'SELECT canonical FROM kernel.events WHERE id = ANY ($1) ORDER BY shard, seq',
