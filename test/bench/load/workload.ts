@@ -7,7 +7,9 @@ export type Workload =
   /** POST /kernel/audit with this many events spread over streams. */
   | { kind: 'audit'; events: number }
   /** GET /kernel/audit/{id}, cycling through the ids from a random start. */
-  | { kind: 'fetch'; ids: readonly string[] };
+  | { kind: 'fetch'; ids: readonly string[] }
+  /** GET /kernel/audit/{id}/receipt, likewise. */
+  | { kind: 'receipt'; ids: readonly string[] };
 
 export interface NextRequest {
   method: 'GET' | 'POST';
@@ -37,12 +39,14 @@ export function requestsOf(workload: Workload): () => NextRequest {
         expected: 201,
       });
     }
-    case 'fetch': {
+    case 'fetch':
+    case 'receipt': {
       const { ids } = workload;
+      const behind = workload.kind === 'receipt' ? '/receipt' : '';
       let next = Math.floor(Math.random() * ids.length);
       return () => ({
         method: 'GET',
-        path: `/kernel/audit/${ids[next++ % ids.length]}`,
+        path: `/kernel/audit/${ids[next++ % ids.length]}${behind}`,
         body: null,
         expected: 200,
       });
