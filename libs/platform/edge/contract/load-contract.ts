@@ -93,6 +93,8 @@ class Compiler {
   ) {
     this.ajv = new Ajv2020({ strict: true, allowUnionTypes: true, verbose: true, validateSchema: false });
     for (const format of FORMATS) this.ajv.addFormat(format, fullFormats[format]);
+    // For client generators (OpenAPI Format Registry): any bytes.
+    this.ajv.addFormat('binary', true);
     const components = document['components'];
     const schemas = isNode(components) ? (components['schemas'] ?? {}) : {};
     if (!isNode(schemas)) fail('/components/schemas', 'is not an object');
