@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 import { type EventSigner, EventStore, openEventStoreDataSource } from '#platform/event-store';
 import { SoftwareBackend } from '#platform/signer';
-import { type TestStack } from '#dev/testing';
+import { MtlsClient, type TestStack } from '#dev/testing';
 import { type Signers } from '#openapi/kernel';
 
 const ACTOR = { id: 'bench-seed', kind: 'system', roles: [] } as const;
@@ -46,10 +46,30 @@ export async function seedEvents(stack: TestStack, total: number): Promise<void>
       }
     };
     await Promise.all(Array.from({ length: APPENDS_AT_ONCE }, appendUntilDone));
+    await admit(stack, (await store.heads())[0]?.seq ?? 0);
   } finally {
     await store.close();
     await dataSource.destroy();
     await signer.close();
+  }
+}
+
+/**
+ * Tells the signing proxy where the chain is now: it has not signed these events, and signs nothing that builds on what
+ * nobody signed. An operator opens a window, and the next write goes through it.
+ */
+async function admit(stack: TestStack, seq: number): Promise<void> {
+  const { caCert: ca, callers } = stack.identities;
+  const proxy = new MtlsClient(stack.signingProxyUrl, { ca, identity: callers.SUPERADMIN });
+  try {
+    const window = { shard: 0, seq, seconds: 60, reason: 'the benchmark has filled the store' };
+    const opened = await proxy.post('/v1/restore-windows', window);
+    if (opened.status !== 201) throw new Error(`the proxy opens no window: ${opened.status} ${opened.text}`);
+    const event = { type: 'bench.seeded', payload: { seq } };
+    const written = await stack.client('OPERATOR').post('/kernel/audit', event);
+    if (written.status !== 201) throw new Error(`nothing can be written: ${written.status} ${written.text}`);
+  } finally {
+    await proxy.close();
   }
 }
 
