@@ -1,6 +1,14 @@
 import { archiveSettings } from '#platform/archive';
 import { followerSettings } from '#platform/audit-stream';
-import { defineConfig, port, processSettings, text, wholeNumber } from '#platform/process';
+import {
+  certificateFile,
+  defineConfig,
+  port,
+  processSettings,
+  readableFile,
+  text,
+  wholeNumber,
+} from '#platform/process';
 import { DEFAULT_LEASE_MS } from '#platform/postgres';
 import { documentSigningSettings } from '#platform/signer';
 
@@ -30,6 +38,15 @@ export const logPublisherConfig = defineConfig({
       'Longest time without a new checkpoint, so that cosignatures stay fresh when nothing happens.',
     default: 600,
     unit: 'seconds',
+  },
+  KERNEL_LOG_POLICY_FILE: {
+    schema: readableFile().optional(),
+    description:
+      'Whose cosignatures a checkpoint needs before it is published: a c2sp.org/tlog-policy with the URL of each witness and a quorum. Without it nobody is asked.',
+  },
+  KERNEL_LOG_WITNESS_CA_FILE: {
+    schema: certificateFile('authorities').optional(),
+    description: "The authorities (PEM) of the witnesses' certificates, when the system does not know them.",
   },
   KERNEL_LOG_COSIGN_TIMEOUT_MS: {
     schema: wholeNumber({ min: 100, max: 60_000 }),

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { describeWithS3, withPostgres, withS3 } from '#dev/testing';
 import { type Archive, ArchiveError, S3Archive } from '#platform/archive';
 import {
-  type AddCheckpoint,
   type CheckpointSigner,
   LogStorage,
   type WitnessClient,
   type WitnessPolicy,
+  type WitnessRequest,
 } from '#platform/log';
 import { type LogPublisherFixture, openFixture, until } from './log-publisher.fixture';
 
@@ -310,13 +310,13 @@ describe('cosignatures', () => {
   /** A witness by the rules of c2sp.org/tlog-witness; `answer` decides how long it takes. */
   class TestWitness implements WitnessClient {
     size = 0;
-    asked: AddCheckpoint[] = [];
+    asked: WitnessRequest[] = [];
     constructor(
       readonly name: string,
       private readonly answer: (signal: AbortSignal) => Promise<void> = () => Promise.resolve(),
     ) {}
 
-    async addCheckpoint(request: AddCheckpoint, signal: AbortSignal) {
+    async addCheckpoint(request: WitnessRequest, signal: AbortSignal) {
       this.asked.push(request);
       await this.answer(signal);
       if (request.oldSize !== this.size) return { conflict: this.size };

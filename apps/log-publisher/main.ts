@@ -1,9 +1,10 @@
 /** Publishes the transparency log: tiles and cosigned checkpoints of each shard, as its elected leader. */
-import { KeyTrust, registeredSigners } from '#evidence';
+import { readFileSync } from 'node:fs';
+import { EvidenceError, KeyTrust, parseLogPolicy, registeredSigners } from '#evidence';
 import { ArchiveError, openArchive } from '#platform/archive';
 import { registryEventsOf, runFollower } from '#platform/audit-stream';
-import { NO_WITNESSES } from '#platform/log';
-import { processRegistry } from '#platform/process';
+import { NO_WITNESSES, WitnessError, type WitnessPolicy, witnessPolicy } from '#platform/log';
+import { type Config, ConfigError, processRegistry } from '#platform/process';
 import { openDocumentProxy } from '#platform/signer';
 import { logPublisherConfig } from './log-publisher.config';
 import { LogPublisherMetrics } from './log-publisher.metrics';
@@ -13,7 +14,7 @@ import { LOG_PUBLISHER, startLogPublisher } from './start-log-publisher';
 runFollower({
   name: LOG_PUBLISHER,
   config: logPublisherConfig,
-  explained: [ArchiveError],
+  explained: [ArchiveError, WitnessError],
   async start(config, stream, { logger, onStop }) {
     const { origin, roots, dataSource } = stream;
     const archive = await openArchive(config);
@@ -25,13 +26,15 @@ runFollower({
       trust.learn(await registryEventsOf(dataSource));
       return registeredSigners(trust.registry);
     });
+    const policy = policyOf(config);
+    onStop(() => Promise.all(policy.witnesses.map((witness) => witness.close?.())));
     const publisher = await startLogPublisher({
       ...stream,
       databaseUrl: config.databaseUrl,
       leaseMs: config.logLeaseMs,
       archive,
       signer,
-      policy: NO_WITNESSES,
+      policy,
       cosignTimeoutMs: config.logCosignTimeoutMs,
       everyMs: config.logIntervalMs,
       republishMs: config.logRepublishSeconds * 1_000,
@@ -42,3 +45,19 @@ runFollower({
     return publisher;
   },
 });
+
+/** @throws ConfigError, WitnessError when the policy cannot be used */
+function policyOf(config: Config<(typeof logPublisherConfig)['members']>): WitnessPolicy {
+  const { logPolicyFile: file, logWitnessCaFile: ca } = config;
+  if (file === undefined) return NO_WITNESSES;
+  try {
+    return witnessPolicy(
+      parseLogPolicy(readFileSync(file)),
+      ca === undefined ? {} : { ca: readFileSync(ca) },
+    );
+  } catch (error) {
+    if (!(error instanceof EvidenceError)) throw error;
+    const problem = `is no policy that can be used: ${error.message}`;
+    throw new ConfigError('invalid_configuration', [{ member: 'KERNEL_LOG_POLICY_FILE', problem }]);
+  }
+}

@@ -87,7 +87,10 @@ export class WitnessProcess {
 
   /** @param vkeys the logs that it knows @param settings more of them */
   async start(vkeys: readonly string[], settings: Readonly<Record<string, string>> = {}): Promise<void> {
-    const [port, management] = [await freePort(), await freePort()];
+    const [port, management] = [
+      Number(settings['KERNEL_LISTEN_PORT'] ?? (await freePort())),
+      await freePort(),
+    ];
     this.url = `http://127.0.0.1:${port}`;
     this.managementUrl = `http://127.0.0.1:${management}`;
     await this.know(vkeys);

@@ -16,12 +16,7 @@ export {
   type CheckpointSigner,
   type SignedTree,
 } from './publishing/checkpoint-signer';
-export {
-  type AddCheckpoint,
-  NO_WITNESSES,
-  type WitnessClient,
-  type WitnessPolicy,
-} from './publishing/witness';
+export { NO_WITNESSES, type WitnessClient, type WitnessPolicy, witnessPolicy } from './publishing/witness';
 export { DEFAULT_CACHE_BYTES, PublishedLog, type PublishedProofs } from './published-log';
 export {
   HttpWitness,

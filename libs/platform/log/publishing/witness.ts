@@ -1,21 +1,17 @@
-export interface AddCheckpoint {
-  /** Size that the witness cosigned last; 0 when it is not known. */
-  readonly oldSize: number;
-  /** The proof from there (RFC 9162 section 2.1.4); empty for 0. */
-  readonly consistency: readonly Uint8Array[];
-  /** The signed note. */
-  readonly checkpointNote: string;
-}
+import { isQuorum, type LogPolicy } from '#evidence';
+import {
+  type HttpWitnessOptions,
+  type WitnessAnswer,
+  witnessesOf,
+  type WitnessRequest,
+} from '../witness/http-witness';
 
-/** The witness's lines for the note, or the size at which it is when that is not `oldSize`. */
-export type AddCheckpointAnswer =
-  { readonly cosignatures: readonly string[] } | { readonly conflict: number };
-
-/** A witness of the log (c2sp.org/tlog-witness). */
+/** A witness of the log (c2sp.org/tlog-witness), as the publisher asks it: HttpWitness is one. */
 export interface WitnessClient {
   /** Names it in the policy, in metrics and in the log. */
   readonly name: string;
-  addCheckpoint(request: AddCheckpoint, signal: AbortSignal): Promise<AddCheckpointAnswer>;
+  addCheckpoint(request: WitnessRequest, signal: AbortSignal): Promise<WitnessAnswer>;
+  close?(): Promise<void>;
 }
 
 /** Witnesses, and which of them together are enough. */
@@ -25,3 +21,11 @@ export interface WitnessPolicy {
 }
 
 export const NO_WITNESSES: WitnessPolicy = { witnesses: [], isQuorum: () => true };
+
+/** The witnesses of a c2sp.org/tlog-policy, over HTTP. @throws WitnessError `misconfigured` */
+export function witnessPolicy(
+  policy: LogPolicy,
+  options: Pick<HttpWitnessOptions, 'ca' | 'timeoutMs'> = {},
+): WitnessPolicy {
+  return { witnesses: witnessesOf(policy, options), isQuorum: (names) => isQuorum(policy, names) };
+}
