@@ -96,7 +96,25 @@ const DIVISIONS: Record<string, Row> = {
   getReason: READ,
 };
 
+const NO_LEAD: Row = {
+  SUPERADMIN: 'yes',
+  DIVISION_LEAD: 'no',
+  OPERATOR: 'yes',
+  AUDITOR: 'yes',
+  NOROLE: 'no',
+};
+
+/** The published log. Nothing is published here (test/log), so that only the permission shows. */
+const LOG: Record<string, Row> = {
+  getReceipt: READ,
+  getEntryBundle: NO_LEAD,
+  getEntryBundle2: NO_LEAD,
+  getEntryBundle3: NO_LEAD,
+  getEntryBundle4: NO_LEAD,
+};
+
 const TABLE: Record<string, Row> = {
+  ...LOG,
   ...GOVERNANCE,
   ...DIVISIONS,
   signManifest: { SUPERADMIN: 'yes', DIVISION_LEAD: 'own', OPERATOR: 'yes', AUDITOR: 'no', NOROLE: 'no' },
@@ -322,6 +340,16 @@ describe('roles', () => {
           path: '/kernel/allocate',
           options: { json: { divisionId: division, delta: 1, reason: 'a test' } },
         };
+      case 'getReceipt':
+        return { method: 'GET', path: `/kernel/audit/${events[division]}/receipt` };
+      case 'getEntryBundle':
+        return { method: 'GET', path: '/log/0/tile/entries/000' };
+      case 'getEntryBundle2':
+        return { method: 'GET', path: '/log/0/tile/entries/000.p/1' };
+      case 'getEntryBundle3':
+        return { method: 'GET', path: '/log/0/tile/entries/x001/000.p/1' };
+      case 'getEntryBundle4':
+        return { method: 'GET', path: '/log/0/tile/entries/x001/x000/000.p/1' };
       case 'getReason':
         return { method: 'GET', path: `/kernel/reason/${events[division]}` };
       case 'getUpgrade':
@@ -354,6 +382,7 @@ describe('roles', () => {
         expect(answer.json).toMatchObject({ error: 'forbidden', status: 403 });
       } else if (
         operation in GOVERNANCE ||
+        operation in LOG ||
         (operation in DIVISIONS && method === 'POST') ||
         KEY_CHANGES.has(operation)
       ) {
@@ -371,6 +400,7 @@ describe('roles', () => {
     it.each([
       'signManifest',
       'getEvent',
+      'getReceipt',
       ...Object.keys(DIVISIONS).filter((id) => !['listDivisions', 'listAgents'].includes(id)),
     ])('is refused another division: %s', async (operation) => {
       const { method, path, options } = requestOf(operation, OTHER);
