@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   checkpointSigningInput,
+  FOUNDING_STREAM,
+  FOUNDING_TYPE,
+  foundingPayload,
   isConsistent,
   type JsonValue,
   leafHash,
@@ -204,9 +207,23 @@ export async function openFixture(
       await rm(dir, { recursive: true, force: true });
     },
   };
-  for (const { kid, entry } of [audit, checkpoint]) {
-    await append(`signer/${kid}`, 'signer.added', [{ signer: entry as unknown as JsonValue }]);
-  }
+  await store.append({
+    actor: ACTOR,
+    writes: [
+      {
+        stream: FOUNDING_STREAM,
+        expectedVersion: 0,
+        events: [
+          { type: FOUNDING_TYPE, payload: foundingPayload({ origin: ORIGIN, shards, approverPool: null }) },
+        ],
+      },
+      {
+        stream: `signer/${audit.kid}`,
+        expectedVersion: 0,
+        events: [{ type: 'signer.added', payload: { signer: { ...audit.entry } } }],
+      },
+    ],
+  });
   return fixture;
 }
 
