@@ -27,7 +27,9 @@ runFollower({
       return registeredSigners(trust.registry);
     });
     const policy = policyOf(config);
-    onStop(() => Promise.all(policy.witnesses.map((witness) => witness.close?.())));
+    onStop(async () => {
+      for (const witness of policy.witnesses) await witness.close?.();
+    });
     const publisher = await startLogPublisher({
       ...stream,
       databaseUrl: config.databaseUrl,

@@ -53,7 +53,9 @@ export function archivedEvent(event: Pick<AuditEvent, 'id' | 'ts'>, bytes: Uint8
 export function assertReplaceable({ key, bytes }: Pick<ArchiveObject, 'key' | 'bytes'>): void {
   assertArchivable({ key, bytes, sha256: sha256Hex(bytes) });
   if (key.endsWith('/checkpoint')) return;
-  throw new ArchiveError('invalid_key', `${key} is not replaced: only an object named "checkpoint" is.`, { key });
+  throw new ArchiveError('invalid_key', `${key} is not replaced: only an object named "checkpoint" is.`, {
+    key,
+  });
 }
 
 /**
