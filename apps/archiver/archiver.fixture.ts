@@ -6,7 +6,16 @@ import { EventStore, migrate, openEventStoreDataSource } from '#platform/event-s
 import { type DataSource } from '#platform/postgres';
 import { type Archive, FolderArchive } from '#platform/archive';
 import { type RunningFollower } from '#platform/audit-stream';
-import { type Actor, type JsonObject, type JsonValue, parseEvent, type SignerEntry } from '#evidence';
+import {
+  FOUNDING_STREAM,
+  FOUNDING_TYPE,
+  foundingPayload,
+  type Actor,
+  type JsonObject,
+  type JsonValue,
+  parseEvent,
+  type SignerEntry,
+} from '#evidence';
 import { createLogger, Registry } from '#platform/process';
 import { SignerError, type SigningProxyClient } from '#platform/signer';
 import { migratedBy, StoreConsumer, type TestDatabase, type TestPostgres, TestSigner } from '#dev/testing';
@@ -174,13 +183,26 @@ export async function openFixture(
       sign: (_kid, inputs) => Promise.resolve(inputs.map((input) => audit.sign(input))),
     },
   });
-  for (const { kid, entry } of [audit, checkpoint]) {
-    await fixture.append(1, {
-      type: 'signer.added',
-      stream: `signer/${kid}`,
-      payload: { signer: entry as unknown as JsonValue },
-    });
-  }
+  await store.append({
+    actor: ACTOR,
+    writes: [
+      {
+        stream: FOUNDING_STREAM,
+        expectedVersion: 0,
+        events: [
+          {
+            type: FOUNDING_TYPE,
+            payload: foundingPayload({ origin: ORIGIN, shards, approverPool: null }),
+          },
+        ],
+      },
+      ...[audit, checkpoint].map(({ kid, entry }) => ({
+        stream: `signer/${kid}`,
+        expectedVersion: 0 as const,
+        events: [{ type: 'signer.added', payload: { signer: entry as unknown as JsonValue } }],
+      })),
+    ],
+  });
   return fixture;
 }
 

@@ -55,7 +55,7 @@ describe('the archiver', () => {
     await Promise.all([0, 1].map((shard) => expectArchived(fixture.archive, shard)));
     expect((await ready(archiver.managementPort)).status).toBe(200);
     const metrics = await archiver.registry.metrics();
-    expect(metrics).toContain('archiver_uploads_total{outcome="stored"} 62');
+    expect(metrics).toContain('archiver_uploads_total{outcome="stored"} 63');
     expect(metrics).toContain('kernel_pipeline_lag_events{stage="archiver",shard="0"} 0');
     await archiver.close();
     await fixture.append(10);
@@ -78,7 +78,7 @@ describe('the archiver', () => {
       }
     });
     const archiver = await fixture.start({ archive });
-    await until('all are archived', async () => (await fixture.position()) === 32);
+    await until('all are archived', async () => (await fixture.position()) === 33);
     expect(refused).toBe(3);
     await expectArchived(fixture.archive);
     const metrics = await archiver.registry.metrics();
@@ -106,7 +106,7 @@ describe('the archiver', () => {
     await chmod(file, 0o600);
     await writeFile(file, victim?.bytes ?? '');
     await fixture.start();
-    await until('it goes on', async () => (await fixture.position()) === 12);
+    await until('it goes on', async () => (await fixture.position()) === 13);
     await expectArchived(fixture.archive);
   });
 
@@ -115,7 +115,7 @@ describe('the archiver', () => {
     await fixture.append(40);
     await Promise.all([fixture.start(), fixture.start()]);
     await fixture.append(40);
-    await until('all are archived', async () => (await fixture.position()) === 82);
+    await until('all are archived', async () => (await fixture.position()) === 83);
     await expectArchived(fixture.archive);
   });
 
@@ -154,14 +154,14 @@ describeWithS3(
       const archive = await openBucket();
       const archiver = await fixture.start({ archive, protectedOnly: true });
       await fixture.append(20);
-      await until('the first are archived', async () => (await fixture.position()) === 22);
+      await until('the first are archived', async () => (await fixture.position()) === 23);
       await s3().server?.stop();
       await fixture.append(40);
       await until('/ready is red', async () => (await ready(archiver.managementPort)).status === 503);
       const during = await fixture.position();
-      expect(during).toBe(22);
+      expect(during).toBe(23);
       await s3().server?.start();
-      await until('the backlog is archived', async () => (await fixture.position()) === 62);
+      await until('the backlog is archived', async () => (await fixture.position()) === 63);
       for (const { key, bytes } of await fixture.stored()) {
         expect(Buffer.from((await archive.get(key)) ?? [])).toEqual(bytes);
         expect(await archive.retention(key)).toMatchObject({ mode: 'GOVERNANCE' });

@@ -4,7 +4,12 @@ import {
   auditSigningInput,
   ChainVerifier,
   dssePae,
+  FOUNDING_STREAM,
+  FOUNDING_TYPE,
+  foundingPayload,
   genesisHash,
+  headsPayload,
+  type JsonObject,
   importPublicKey,
   MANIFEST_PAYLOAD_TYPE,
   manifestStatement,
@@ -140,35 +145,45 @@ function behaves(subject: () => BackendSubject): void {
 
   it('signs an event that the verifier accepts', async () => {
     const info = keyOf(backend, AUDIT);
-    const sealed = sealEvent(
-      {
-        v: 1,
-        id: '0198f4c2-1b2a-7000-8000-000000000001',
-        shard: 0,
-        seq: 1,
-        ts: '2026-01-31T10:00:00.000Z',
-        type: 'signer.added',
-        stream: `signer/${info.kid}`,
-        streamVersion: 1,
-        actor: { id: 'kernel', kind: 'system', roles: [] },
-        payload: { signer: { ...entryOf(info) } },
-        correlationId: null,
-        causationId: null,
-        signerKid: info.kid,
-        prevHash: genesisHash(ORIGIN, 0),
-      },
-      ORIGIN,
-    );
-    const [signature] = await backend.sign(info.kid, [sealed.signingInput]);
-    const { bytes } = sealed.finish(Buffer.from(signature ?? []).toString('base64'));
-    const verifier = new ChainVerifier({ origin: ORIGIN, signers: [entryOf(info)] });
-    expect([...verifier.accept(bytes), ...verifier.finish()]).toEqual([]);
+    const lines: Uint8Array[] = [];
+    const record = async (type: string, stream: string, payload: JsonObject, prevHash: string) => {
+      const seq = lines.length + 1;
+      const sealed = sealEvent(
+        {
+          v: 1,
+          id: `0198f4c2-1b2a-7000-8000-00000000000${seq}`,
+          shard: 0,
+          seq,
+          ts: '2026-01-31T10:00:00.000Z',
+          type,
+          stream,
+          streamVersion: 1,
+          actor: { id: 'kernel', kind: 'system', roles: [] },
+          payload,
+          correlationId: null,
+          causationId: null,
+          signerKid: info.kid,
+          prevHash,
+        },
+        ORIGIN,
+      );
+      const [signature] = await backend.sign(info.kid, [sealed.signingInput]);
+      const { event, bytes } = sealed.finish(Buffer.from(signature ?? []).toString('base64'));
+      lines.push(bytes);
+      return event;
+    };
+    const founding = foundingPayload({ origin: ORIGIN, shards: 1, approverPool: null });
+    const { hash } = await record(FOUNDING_TYPE, FOUNDING_STREAM, founding, genesisHash(ORIGIN, 0));
+    const heads = headsPayload([{ shard: 0, seq: 1, hash }]);
+    const added = { signer: { ...entryOf(info) }, heads };
+    await record('signer.added', `signer/${info.kid}`, added, hash);
+    const faults = (signers: SignerEntry[]) => {
+      const verifier = new ChainVerifier({ origin: ORIGIN, signers });
+      return [...lines.flatMap((line) => [...verifier.accept(line)]), ...verifier.finish()];
+    };
+    expect(faults([entryOf(info)])).toEqual([]);
     // The same verifier refuses it with another backend's key under the name.
-    const other = new ChainVerifier({
-      origin: ORIGIN,
-      signers: [entryOf({ ...keyOf(backend, MANIFEST), kid: info.kid })],
-    });
-    expect([...other.accept(bytes), ...other.finish()]).not.toEqual([]);
+    expect(faults([entryOf({ ...keyOf(backend, MANIFEST), kid: info.kid })])).not.toEqual([]);
   });
 
   it('makes keys, or says who does', async () => {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BoundedLog, openDevelopmentIdentities, startChild } from '#dev/devstack';
@@ -40,9 +41,12 @@ describe('a kernel does not start in production', () => {
     proxy = await ProxyProcess.prepare('software');
     await proxy.start();
     const identities = await openDevelopmentIdentities(join(proxy.dir, 'identities'));
+    const rowKey = join(proxy.dir, 'row.key');
+    await writeFile(rowKey, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
     environment = {
       NODE_ENV: 'production',
       KERNEL_ORIGIN: ORIGIN,
+      KERNEL_ROW_KEY_FILE: rowKey,
       // Nothing listens there: every refusal comes before a database is used.
       DATABASE_URL: 'postgres://kernel@127.0.0.1:1/kernel',
       KERNEL_TLS_CERT_FILE: identities.kernelServer.cert,

@@ -110,11 +110,11 @@ describe('day manifests', () => {
     await fixture.append(1);
     // The clock of the database server says today.
     await fixture.start();
-    await until('all is archived', async () => (await fixture.position()) === 3);
+    await until('all is archived', async () => (await fixture.position()) === 4);
     await until('the first day has its own', async () => (await keys()).length === 1);
     // Rounds go by every 20 ms.
     await fixture.append(1);
-    await until('all is archived', async () => (await fixture.position()) === 4);
+    await until('all is archived', async () => (await fixture.position()) === 5);
     expect((await read()).map(({ document }) => document.day)).not.toContain(today);
   });
 
@@ -127,7 +127,7 @@ describe('day manifests', () => {
     await until('the next day is over', async () => (await keys()).length === 2);
     await archiver.close();
     const [first, second] = await read();
-    expect([first?.document.last.seq, second?.document.first.seq, second?.document.count]).toEqual([4, 5, 2]);
+    expect([first?.document.last.seq, second?.document.first.seq, second?.document.count]).toEqual([5, 6, 2]);
     expect(second?.document.day).toBe('2026-02-01');
   });
 
@@ -136,7 +136,7 @@ describe('day manifests', () => {
     await append('2026-01-31', 2);
     await append('2026-02-01', 2);
     const archiver = await fixture.start({ dayGraceMs: Number.MAX_SAFE_INTEGER });
-    await until('all is archived', async () => (await fixture.position()) === 6);
+    await until('all is archived', async () => (await fixture.position()) === 7);
     await until('it says why', async () =>
       (await archiver.registry.metrics()).includes(
         'archiver_day_manifest_failures_total{kind="signing_unavailable"}',
@@ -180,7 +180,7 @@ describe('day manifests', () => {
         'archiver_day_manifest_failures_total{kind="contradiction"}',
       ),
     );
-    await until('events go on', async () => (await fixture.position()) === 7);
+    await until('events go on', async () => (await fixture.position()) === 8);
     expect(await keys()).toHaveLength(1);
   });
 });

@@ -45,10 +45,10 @@ describe('legal holds', () => {
     await hold(true, 3, 150);
     await hold(true, 180);
     const archiver = await fixture.start();
-    await applied(204);
+    await applied(205);
     expect(await held()).toEqual([...Array.from({ length: 148 }, (_, n) => n + 3), 180]);
     await hold(false, 180);
-    await applied(205);
+    await applied(206);
     expect(await held()).not.toContain(180);
     const metrics = await archiver.registry.metrics();
     expect(metrics).toContain('archiver_legal_holds_applied_total 150');
@@ -59,12 +59,12 @@ describe('legal holds', () => {
     await hold(true, 1, 6);
     await hold(true, 4, 8);
     await fixture.start();
-    await applied(14);
-    await hold(false, 1, 6);
     await applied(15);
+    await hold(false, 1, 6);
+    await applied(16);
     expect(await held()).toEqual([4, 5, 6, 7, 8]);
     await hold(false, 4, 8);
-    await applied(16);
+    await applied(17);
     expect(await held()).toEqual([]);
   });
 
@@ -74,11 +74,11 @@ describe('legal holds', () => {
     await hold(false, 2, 3);
     await hold(true, 5);
     const archiver = await fixture.start();
-    await applied(10);
+    await applied(11);
     await archiver.close();
     await fixture.dataSource.query('DELETE FROM kernel.stream_positions');
     await fixture.start();
-    await applied(10);
+    await applied(11);
     expect(await held()).toEqual([5]);
   });
 
@@ -105,7 +105,7 @@ describe('legal holds', () => {
       );
       return row?.failure === 'The right to hold is missing.';
     });
-    await applied(5);
+    await applied(6);
     expect(await held()).toEqual([1]);
     expect(await archiver.registry.metrics()).toContain(
       'archiver_legal_hold_failures_total{kind="access_denied"} 3',
@@ -125,7 +125,7 @@ describe('legal holds', () => {
       payload: { shard: 0, fromSeq: 1, toSeq: 2, reason: 'x' },
     });
     await fixture.start();
-    await applied(7);
+    await applied(8);
     expect(await held()).toEqual([]);
   });
 
@@ -140,10 +140,10 @@ describe('legal holds', () => {
       await fixture.append(4);
       await hold(true, 2, 4);
       await fixture.start({ archive });
-      await applied(7);
+      await applied(8);
       expect(await held(archive)).toEqual([2, 3, 4]);
       await hold(false, 2, 4);
-      await applied(8);
+      await applied(9);
       expect(await held(archive)).toEqual([]);
       await archive.close();
     });
