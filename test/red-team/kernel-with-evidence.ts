@@ -175,7 +175,7 @@ export class KernelWithEvidence {
     format: DocumentFormat<T>,
     signer: TestSigner,
     document: T,
-    { status = 'active' } = {},
+    { status = 'active' }: { status?: SignerEntry['status'] } = {},
   ): string[] {
     return this.faultsOfDocument(format, this.document(format, signer, document), status);
   }

@@ -1,12 +1,12 @@
-import { KEY_FAKES } from './key-fakes';
+import { EVIDENCE_FAKES, fakesBy } from './suite';
 import { KernelWithEvidence } from './kernel-with-evidence';
 import { THIEVES } from './fake';
 
-/** Thieves of private keys, against those who judge by evidence alone. */
-describe.each(Object.entries(THIEVES).filter(([thief]) => KEY_FAKES.some((fake) => fake.thief === thief)))(
+/** Thieves of private keys and of the database, against those who judge by evidence alone. */
+describe.each(Object.keys(THIEVES).filter((thief) => fakesBy(EVIDENCE_FAKES, thief).length > 0))(
   'a thief of %s',
   (thief) => {
-    const fakes = KEY_FAKES.filter((fake) => fake.thief === thief);
+    const fakes = fakesBy(EVIDENCE_FAKES, thief);
 
     it.each(fakes.map((fake) => [fake.name, fake.says, fake] as const))(
       'has nothing accepted: %s (%s)',

@@ -1,0 +1,49 @@
+import { type JsonObject } from '#evidence';
+import { type HttpAnswer } from '#dev/testing';
+import { type LiveKernel } from './live-kernel';
+
+/** What there is to be stolen, by its ids. */
+export interface Story {
+  /** Of the division finance: an agent, the event of its template's signature, the envelope in it, another event. */
+  agent: string;
+  template: string;
+  envelope: JsonObject;
+  event: string;
+  /** A proposed upgrade of an Operator's. */
+  upgrade: string;
+  /** A pool without approver-5, which a SuperAdmin put in place in an emergency. */
+  emergency: string;
+}
+
+/** Two divisions, of which `product` is that of the DivisionLead, and what they have. */
+export async function tellStory(kernel: LiveKernel): Promise<Story> {
+  const operator = kernel.as('OPERATOR');
+  const made = async (path: string, body: JsonObject): Promise<HttpAnswer> => {
+    const answer = await operator.post(path, body);
+    if (answer.status >= 300) throw new Error(`${path}: ${answer.text}`);
+    return answer;
+  };
+  for (const id of ['product', 'finance']) await made('/kernel/division', { id, budget: 100 });
+  const manifest = { id: 'template', version: '1', kind: 'agent-template', division: 'finance' };
+  const signed = (await made('/kernel/sign', { manifest })).json as {
+    audit_id: string;
+    signature_record: { envelope: JsonObject };
+  };
+  const template = { auditId: signed.audit_id };
+  const agent = await made('/kernel/agent', { divisionId: 'finance', template });
+  const event = await made('/kernel/audit', { type: 'thing.changed', payload: { division: 'finance' } });
+  const { approvers } = (await operator.get('/kernel/approvers')).json as { approvers: JsonObject[] };
+  const four = approvers.slice(0, 4).map(({ revokedKeys: _, ...approver }) => approver);
+  const emergency = await kernel.propose({ type: 'approver_pool', pool: { threshold: 3, approvers: four } });
+  const path = `/kernel/upgrade/${emergency}/emergency-apply`;
+  const applied = await kernel.as('SUPERADMIN').post(path, { reason: 'x' });
+  if (applied.status !== 200) throw new Error(`${path}: ${applied.text}`);
+  return {
+    agent: (agent.json as { id: string }).id,
+    template: signed.audit_id,
+    envelope: signed.signature_record.envelope,
+    event: (event.json as { events: { id: string }[] }).events[0]?.id ?? '',
+    upgrade: await kernel.propose(),
+    emergency,
+  };
+}
