@@ -69,14 +69,15 @@ export class LiveKernel {
   }
 
   /** The signing proxy, for whoever has the certificate of one of its clients. */
-  async proxy(client: 'kernel' | 'log-publisher' | 'dev-superadmin'): Promise<MtlsClient> {
+  proxy(client: 'kernel' | 'log-publisher' | 'dev-superadmin'): MtlsClient {
     const { identities, signingProxyUrl } = this.stack;
     const known = this.proxies.get(client);
     if (known !== undefined) return known;
-    const identity =
-      client === 'dev-superadmin'
-        ? identities.callers.SUPERADMIN
-        : await identities.ca.ensure({ name: `${client}-client`, commonName: client, usage: 'client' });
+    const identity = {
+      kernel: identities.kernelClient,
+      'log-publisher': identities.logPublisherClient,
+      'dev-superadmin': identities.callers.SUPERADMIN,
+    }[client];
     const made = new MtlsClient(signingProxyUrl, { ca: identities.caCert, identity });
     this.proxies.set(client, made);
     return made;
@@ -88,7 +89,7 @@ export class LiveKernel {
 
   /** Asks the proxy to sign a batch. @returns the word of its refusal; none when it signed */
   async sign(client: 'kernel' | 'log-publisher', ...requests: Item[]): Promise<string[]> {
-    return refusalOf(await (await this.proxy(client)).post('/v1/sign', { requests }));
+    return refusalOf(await this.proxy(client).post('/v1/sign', { requests }));
   }
 
   /** An event to sign, at a place in the chain. */
@@ -101,7 +102,7 @@ export class LiveKernel {
   async head(): Promise<{ seq: number; signed: number }> {
     const { json } = await this.as('OPERATOR').get('/kernel/audit/head');
     const { seq } = (json as { seq: number }[])[0] ?? { seq: 0 };
-    const marks = await (await this.proxy('kernel')).get('/v1/marks');
+    const marks = await this.proxy('kernel').get('/v1/marks');
     const [mark] = (marks.json as { marks: { signed: number }[] }).marks;
     return { seq, signed: mark?.signed ?? 0 };
   }

@@ -33,7 +33,7 @@ const statement = (origin: string) =>
     auditSeqAfter: '0:1',
     sha256: 'cd'.repeat(32),
   });
-const manifestItem = (origin: string, kid: string = KEYS.manifest): Item =>
+export const manifestItem = (origin: string, kid: string = KEYS.manifest): Item =>
   item('manifest', kid, dssePae(MANIFEST_PAYLOAD_TYPE, statement(origin)));
 
 function dayItem(origin: string): Item {
@@ -223,6 +223,7 @@ const KERNEL_CERTIFICATE: Table<LiveKernel> = [
     (k) => k.sign('kernel', possession(OTHER_KERNEL, 'kernel-audit-ed25519-v2', 'kernel-audit-ed25519-v2')),
   ],
   ['a checkpoint, as bytes', 'unknown_purpose', (k) => k.sign('kernel', checkpointItem(k.origin))],
+  ['a checkpoint', 'client_not_permitted', (k) => checkpoint(k, { as: 'kernel' })],
   ['the manifest of a day', 'client_not_permitted', (k) => k.sign('kernel', dayItem(k.origin))],
   ['the seal of an audit report', 'client_not_permitted', (k) => k.sign('kernel', sealItem(k.origin))],
   [
@@ -246,9 +247,7 @@ const KERNEL_CERTIFICATE: Table<LiveKernel> = [
     'a key under the name of one in use',
     'key_exists',
     async (k) =>
-      refusalOf(
-        await (await k.proxy('kernel')).post('/v1/keys', { kid: KEYS.audit, purposes: ['manifest'] }),
-      ),
+      refusalOf(await k.proxy('kernel').post('/v1/keys', { kid: KEYS.audit, purposes: ['manifest'] })),
   ],
 ];
 
@@ -274,14 +273,12 @@ const PUBLISHER_CERTIFICATE: Table<LiveKernel> = [
     'client_not_permitted',
     async (k) =>
       refusalOf(
-        await (
-          await k.proxy('log-publisher')
-        ).post('/v1/keys', { kid: 'kernel-thief-v1', purposes: ['audit'] }),
+        await k.proxy('log-publisher').post('/v1/keys', { kid: 'kernel-thief-v1', purposes: ['audit'] }),
       ),
   ],
-  ['another root of the published size', 'checkpoint_conflict', (k) => checkpoint(k, { lie: 0 })],
+  ['another root of the published size', 'checkpoint_conflict', (k) => checkpoint(k, { lie: 'start' })],
   ['an older size', 'checkpoint_conflict', (k) => checkpoint(k, { by: -2 })],
-  ['an older size, with another root', 'checkpoint_conflict', (k) => checkpoint(k, { by: -2, lie: 0 })],
+  ['an older size, with another root', 'checkpoint_conflict', (k) => checkpoint(k, { by: -2, lie: 'start' })],
   ['a larger size without a proof', 'checkpoint_conflict', (k) => checkpoint(k, { by: 1, from: null })],
   [
     'a larger size with a proof from elsewhere',
@@ -291,17 +288,17 @@ const PUBLISHER_CERTIFICATE: Table<LiveKernel> = [
   [
     'another history, with its own proof',
     'invalid_consistency',
-    (k) => checkpoint(k, { by: 1, from: 0, lie: 0 }),
+    (k) => checkpoint(k, { by: 1, from: 0, lie: 'start' }),
   ],
   [
     'another history that parts from the genuine one at its last event',
     'invalid_consistency',
-    (k) => checkpoint(k, { by: 1, from: 0, lie: -1 }),
+    (k) => checkpoint(k, { by: 1, from: 0, lie: 'last' }),
   ],
   [
     'another history, with the genuine proof',
     'invalid_consistency',
-    (k) => checkpoint(k, { by: 1, from: 0, lie: 0, genuineProof: true }),
+    (k) => checkpoint(k, { by: 1, from: 0, lie: 'start', genuineProof: true }),
   ],
   ['a log with events that nobody signed', 'beyond_committed', (k) => checkpoint(k, { by: 5_000, from: 0 })],
   ['a log of a shard that does not exist', 'unknown_shard', (k) => checkpoint(k, { shard: 5 })],
@@ -312,7 +309,7 @@ const PUBLISHER_CERTIFICATE: Table<LiveKernel> = [
 
 async function window(k: LiveKernel, client: 'kernel' | 'log-publisher'): Promise<string[]> {
   const body = { shard: 0, seq: 1, seconds: 60, reason: 'a drill' };
-  return refusalOf(await (await k.proxy(client)).post('/v1/restore-windows', body));
+  return refusalOf(await k.proxy(client).post('/v1/restore-windows', body));
 }
 
 /** Leaves of the published log, as they were when the suite had its checkpoint signed. */
@@ -321,7 +318,7 @@ let published: Uint8Array[] = [];
 /** Has the genuine log signed, as the publisher does, but for its last event. */
 export async function publishGenuineLog(k: LiveKernel): Promise<void> {
   const events = await k.events();
-  const last = (await (await k.proxy('log-publisher')).get('/v1/checkpoints')).json as {
+  const last = (await k.proxy('log-publisher').get('/v1/checkpoints')).json as {
     checkpoints: { size: number }[];
   };
   const from = last.checkpoints[0]?.size ?? null;
@@ -340,36 +337,45 @@ interface Asked {
   by?: number;
   /** Where the proof starts, counted from the published size; null: there is none. */
   from?: number | null;
-  /** The first leaf that is another one, counted from the beginning or, when negative, from the published size. */
-  lie?: number;
+  /** Where it stops to be the genuine log: at its first event, at the last published one, or behind that. */
+  lie?: 'start' | 'last' | 'behind';
   genuineProof?: boolean;
   shard?: number;
   kid?: string;
+  as?: 'kernel' | 'log-publisher';
 }
 
 /** Asks for the checkpoint of a log that differs in one way from the genuine one. */
-async function checkpoint(k: LiveKernel, asked: Asked): Promise<string[]> {
-  const { by = 0, from = null, lie, genuineProof = false, shard = 0, kid } = asked;
+export async function checkpoint(k: LiveKernel, asked: Asked): Promise<string[]> {
+  const { by = 0, from = null, lie, genuineProof = false, shard = 0, kid, as = 'log-publisher' } = asked;
   const size = published.length + by;
   const genuine = await k.events();
   while (genuine.length < size) genuine.push(Buffer.from(`event ${genuine.length}`));
-  const first = lie === undefined ? size : lie < 0 ? published.length + lie : lie;
+  const first = { start: 0, last: published.length - 1, behind: published.length, none: size }[lie ?? 'none'];
   const tree = genuine.slice(0, size).map((leaf, i) => (i < first ? leaf : Buffer.from(`lie ${i}`)));
   const start = published.length + (from ?? 0);
-  return ask(k, {
-    ...(kid === undefined ? {} : { kid }),
-    shard,
-    size,
-    root: await rootOf(tree),
-    consistency:
-      from === null
-        ? null
-        : { from: start, hashes: await proofOf(genuineProof ? genuine : tree, start, size) },
-  });
+  return ask(
+    k,
+    {
+      ...(kid === undefined ? {} : { kid }),
+      shard,
+      size,
+      root: await rootOf(tree),
+      consistency:
+        from === null
+          ? null
+          : { from: start, hashes: await proofOf(genuineProof ? genuine : tree, start, size) },
+    },
+    as,
+  );
 }
 
-async function ask(k: LiveKernel, body: object): Promise<string[]> {
-  return refusalOf(await (await k.proxy('log-publisher')).post('/v1/checkpoints', body));
+async function ask(
+  k: LiveKernel,
+  body: object,
+  as: 'kernel' | 'log-publisher' = 'log-publisher',
+): Promise<string[]> {
+  return refusalOf(await k.proxy(as).post('/v1/checkpoints', body));
 }
 
 async function rootOf(leaves: readonly Uint8Array[]): Promise<string> {

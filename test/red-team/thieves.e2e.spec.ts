@@ -6,7 +6,7 @@ import { append, forgedEvent, putBack, wellMade } from './database-fakes';
 import { THIEVES } from './fake';
 import { WITNESS_FAKES, WitnessedLog } from './live-key-fakes';
 import { KEYS, LiveKernel } from './live-kernel';
-import { publishGenuineLog } from './proxy-fakes';
+import { checkpoint, manifestItem, publishGenuineLog } from './proxy-fakes';
 import { fakesBy, LIVE_FAKES } from './suite';
 
 const rows = <T extends { name: string; says: string }>(fakes: readonly T[]) =>
@@ -75,6 +75,19 @@ describe('a running kernel', () => {
       expect(events.filter(({ hash }) => input.includes(hash))).toEqual([]);
     });
 
+    it("the kernel's certificate: a signature over any manifest, which no event records", async () => {
+      expect(await kernel.sign('kernel', manifestItem(kernel.origin))).toEqual([]);
+      const { events } = await expectSoundChain(stack());
+      const recorded = events.filter(({ stream }) => stream === 'manifest/release-7');
+      expect(recorded).toEqual([]);
+    });
+
+    it("the publisher's certificate: something false behind the genuine log, which the publisher finds at once", async () => {
+      expect(await checkpoint(kernel, { by: 1, from: 0, lie: 'behind' })).toEqual([]);
+      expect(await checkpoint(kernel, { by: 1, from: 0 })).toEqual(['checkpoint_conflict']);
+      expect(await checkpoint(kernel, { by: 2, from: 1 })).toEqual(['invalid_consistency']);
+    });
+
     it('an audit key and a database role: a genuine event, on which the proxy lets nobody build', async () => {
       const key = await kernel.stolen(KEYS.audit);
       const before = await kernel.refusals('position_ahead');
@@ -91,7 +104,7 @@ describe('a running kernel', () => {
       }
       expect(await append(kernel)).toEqual(['store_behind']);
       await untilMode('safe-mode');
-      const operator = await kernel.proxy('dev-superadmin');
+      const operator = kernel.proxy('dev-superadmin');
       const opened = { shard: 0, seq, seconds: 60, reason: 'signatures that belong to no event' };
       expect((await operator.post('/v1/restore-windows', opened)).status).toBe(201);
       await changeMode('normal');
