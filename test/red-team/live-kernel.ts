@@ -42,7 +42,8 @@ export class LiveKernel {
   }
 
   async prepare(): Promise<void> {
-    this.told = await tellStory(this);
+    await until('the kernel is ready', async () => (await this.stack.management('/ready')).status === 200);
+    this.told = await tellStory(this.as('OPERATOR'), this.as('SUPERADMIN'), (more) => this.propose(more));
   }
 
   /** Stops the indexer when it has everything, so that what a thief writes to the index is all that is written there. */

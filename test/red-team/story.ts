@@ -1,6 +1,5 @@
 import { type JsonObject } from '#evidence';
-import { type HttpAnswer } from '#dev/testing';
-import { type LiveKernel } from './live-kernel';
+import { type HttpAnswer, type MtlsClient } from '#dev/testing';
 
 /** What there is to be stolen, by its ids. */
 export interface Story {
@@ -15,9 +14,15 @@ export interface Story {
   emergency: string;
 }
 
-/** Two divisions, of which `product` is that of the DivisionLead, and what they have. */
-export async function tellStory(kernel: LiveKernel): Promise<Story> {
-  const operator = kernel.as('OPERATOR');
+/**
+ * Two divisions, of which `product` is that of the DivisionLead, and what they have.
+ * @param propose proposes an upgrade as an Operator, and returns its id
+ */
+export async function tellStory(
+  operator: MtlsClient,
+  superAdmin: MtlsClient,
+  propose: (more?: JsonObject) => Promise<string>,
+): Promise<Story> {
   const made = async (path: string, body: JsonObject): Promise<HttpAnswer> => {
     const answer = await operator.post(path, body);
     if (answer.status >= 300) throw new Error(`${path}: ${answer.text}`);
@@ -34,16 +39,16 @@ export async function tellStory(kernel: LiveKernel): Promise<Story> {
   const event = await made('/kernel/audit', { type: 'thing.changed', payload: { division: 'finance' } });
   const { approvers } = (await operator.get('/kernel/approvers')).json as { approvers: JsonObject[] };
   const four = approvers.slice(0, 4).map(({ revokedKeys: _, ...approver }) => approver);
-  const emergency = await kernel.propose({ type: 'approver_pool', pool: { threshold: 3, approvers: four } });
+  const emergency = await propose({ type: 'approver_pool', pool: { threshold: 3, approvers: four } });
   const path = `/kernel/upgrade/${emergency}/emergency-apply`;
-  const applied = await kernel.as('SUPERADMIN').post(path, { reason: 'x' });
+  const applied = await superAdmin.post(path, { reason: 'x' });
   if (applied.status !== 200) throw new Error(`${path}: ${applied.text}`);
   return {
     agent: (agent.json as { id: string }).id,
     template: signed.audit_id,
     envelope: signed.signature_record.envelope,
     event: (event.json as { events: { id: string }[] }).events[0]?.id ?? '',
-    upgrade: await kernel.propose(),
+    upgrade: await propose(),
     emergency,
   };
 }

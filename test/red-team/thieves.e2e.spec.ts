@@ -14,7 +14,12 @@ const rows = <T extends { name: string; says: string }>(fakes: readonly T[]) =>
 
 /** Thieves of what a running system is made of. All of them come to the same kernel, one after the other. */
 describe('a running kernel', () => {
-  const stack = withStack({ workers: ['outbox-relay', 'indexer'], kernelVariables: { LOG_LEVEL: 'error' } });
+  const stack = withStack({
+    workers: ['outbox-relay', 'indexer', 'log-publisher'],
+    // Until then a thief has its certificate to themselves.
+    idle: ['log-publisher'],
+    kernelVariables: { LOG_LEVEL: 'error' },
+  });
   let kernel: LiveKernel;
   beforeAll(async () => {
     kernel = new LiveKernel(stack());
@@ -35,6 +40,20 @@ describe('a running kernel', () => {
       );
     },
   );
+
+  it('does for a DivisionLead in their own division what it refuses them elsewhere', async () => {
+    const lead = kernel.as('DIVISION_LEAD');
+    const manifest = { id: 'own', version: '1', kind: 'agent-template', division: 'product' };
+    const signed = await lead.post('/kernel/sign', { manifest });
+    expect(signed.status).toBe(200);
+    const template = { auditId: (signed.json as { audit_id: string }).audit_id };
+    const spawned = await lead.post('/kernel/agent', { divisionId: 'product', template });
+    expect(spawned.status).toBe(201);
+    const agentId = (spawned.json as { id: string }).id;
+    expect((await lead.post('/kernel/allocate', { agentId, delta: 1, reason: 'x' })).status).toBe(200);
+    expect((await lead.post('/kernel/division', { id: 'product', budget: 50, version: 1 })).status).toBe(200);
+    expect((await lead.get(`/kernel/agent/${agentId}`)).status).toBe(200);
+  });
 
   it('has a sound chain after all of it, and goes on', async () => {
     expect(await append(kernel)).toEqual([]);
@@ -82,10 +101,21 @@ describe('a running kernel', () => {
       expect(recorded).toEqual([]);
     });
 
-    it("the publisher's certificate: something false behind the genuine log, which the publisher finds at once", async () => {
+    it("the publisher's certificate: something false behind the genuine log, at which the publisher stops", async () => {
       expect(await checkpoint(kernel, { by: 1, from: 0, lie: 'behind' })).toEqual([]);
       expect(await checkpoint(kernel, { by: 1, from: 0 })).toEqual(['checkpoint_conflict']);
       expect(await checkpoint(kernel, { by: 2, from: 1 })).toEqual(['invalid_consistency']);
+      // The rows that were no events have stopped the relay; they are gone.
+      const relay = stack().worker('outbox-relay');
+      await relay.process.kill();
+      await relay.process.start();
+      const publisher = stack().worker('log-publisher');
+      await publisher.process.start();
+      await until('the publisher says so', async () => {
+        const answer = await fetch(`${publisher.managementUrl}/ready`).catch(() => null);
+        return answer?.status === 503 && (await answer.text()).includes('another root at size');
+      });
+      await publisher.process.kill();
     });
 
     it('an audit key and a database role: a genuine event, on which the proxy lets nobody build', async () => {
