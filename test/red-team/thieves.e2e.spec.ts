@@ -61,7 +61,7 @@ describe('a running kernel', () => {
     expect(events.filter(({ type }) => type === 'thing.lied' || type === 'mode.changed')).toEqual([]);
   });
 
-  /** docs/security.md says these with the same words. */
+  /** The rows "Can still do" and "Who says so" of docs/security.md. */
   describe('what they can still do, and who says so', () => {
     const mode = '/kernel/admin/mode';
     const untilMode = (wanted: string) =>
@@ -77,8 +77,9 @@ describe('a running kernel', () => {
     it('a SuperAdmin: an emergency, which is shown as unratified until approvers have ratified it', async () => {
       const { json } = await kernel.as('AUDITOR').get(`/kernel/upgrade/${kernel.story.emergency}`);
       expect((json as { upgrade: { status: string } }).upgrade.status).toBe('emergency_applied');
-      const { text } = await stack().management('/metrics');
-      expect(text).toMatch(/^kernel_upgrades_unratified 1$/m);
+      await until('the metric says so', async () =>
+        /^kernel_upgrades_unratified 1$/m.test((await stack().management('/metrics')).text),
+      );
     });
 
     it("the kernel's certificate: a signature over the next event, whose digest the proxy has logged and no event has", async () => {
