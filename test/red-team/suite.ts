@@ -6,7 +6,7 @@ import { LIVE_KEY_FAKES, WITNESS_FAKES } from './live-key-fakes';
 import { PEOPLE_FAKES } from './people-fakes';
 import { PROXY_FAKES } from './proxy-fakes';
 
-/** Against those who judge by evidence alone. */
+/** Against those who judge by evidence alone. A table in a fixture of another room comes in here, as in key-fakes.ts. */
 export const EVIDENCE_FAKES = [...KEY_FAKES, ...EXPORT_FAKES];
 
 /** Against the kernel, its signing proxy and its database, in the order in which they are presented. */
