@@ -137,7 +137,8 @@ describe('governance against a real store', () => {
         const streams = ['signer/manifest-2', 'signer/manifest-3'];
         const versions = new Map<string, number>();
         for (const stream of streams) versions.set(stream, (await store.loadStream(stream)).length);
-        return { state: { keys: entries() } as never, versions };
+        const state = { keys: entries(), marks: [] } as never;
+        return { state, versions, fence: await store.keyFence() };
       },
     });
     const first = await governed.kernel();

@@ -37,13 +37,15 @@ export class GovernanceReader {
 
   /**
    * The state by which upgrades are judged, and the versions of the streams it was read from.
-   * @returns `keyVersions`: of the key registry's streams, on which a change of the kernel's keys rests as well
+   * @returns `keyVersions`: of the key registry's streams, on which a change of the kernel's keys rests as well;
+   * `keysAsOf`: the fence of the keys, on which a decision rests that says how many events the registry has
    * @throws GovernanceError `no_pool`
    */
   async governance(): Promise<{
     governance: Governance;
     versions: StreamVersion[];
     keyVersions: StreamVersion[];
+    keysAsOf: number;
   }> {
     const [pool, policyEvents, keys] = await Promise.all([
       this.pool(),
@@ -61,12 +63,18 @@ export class GovernanceReader {
       initialPolicy(this.options.policy),
     );
     return {
-      governance: { pool: pool.state, policy, signers: registeredSigners(keys.state) },
+      governance: {
+        pool: pool.state,
+        policy,
+        signers: registeredSigners(keys.state),
+        signerEvents: keys.state.marks.length,
+      },
       versions: [
         { stream: POOL_STREAM, version: pool.events.length },
         { stream: POLICY_STREAM, version: policyEvents.length },
       ],
       keyVersions: [...keys.versions].map(([stream, version]) => ({ stream, version })),
+      keysAsOf: keys.fence,
     };
   }
 
