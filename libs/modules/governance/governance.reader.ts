@@ -1,6 +1,13 @@
 import { Injectable } from '@nestjs/common';
-import { evolvePool, POOL_STREAM, type PoolState, registeredSigners } from '#evidence';
-import { EventStore, type StoredEvent, type StreamVersion } from '#platform/event-store';
+import {
+  evolvePool,
+  GOVERNANCE_SHARD,
+  POOL_STREAM,
+  type PoolState,
+  REGISTRY_TYPES,
+  registeredSigners,
+} from '#evidence';
+import { EventStore, eventsOfTypes, type StoredEvent, type StreamVersion } from '#platform/event-store';
 import { GovernanceError } from './domain/governance.error';
 import { evolvePolicy, initialPolicy, POLICY_STREAM } from './domain/governance.policy';
 import { type Governance } from './domain/plan-effect';
@@ -33,6 +40,17 @@ export class GovernanceReader {
       events,
       state: events.reduce<PoolState | null>((state, { event }) => evolvePool(state, event), null),
     };
+  }
+
+  /** The events that made the key registry, the founding first. */
+  async registryEvents(): Promise<StoredEvent[]> {
+    const { state } = await this.keys.registry({ fresh: true });
+    // Rows that say they change the keys, by whoever could insert them, are no part of it.
+    const folded = new Set(state.marks.map(({ seq }) => seq));
+    const events = await eventsOfTypes(this.store, REGISTRY_TYPES);
+    return events
+      .filter(({ event }) => event.shard === GOVERNANCE_SHARD && folded.has(event.seq))
+      .sort((a, b) => a.event.seq - b.event.seq);
   }
 
   /**
