@@ -1653,7 +1653,7 @@ export interface components {
             }[];
             /**
              * @description For `founded`, then each of `events`, `pool` and `signers`: a c2sp.org/tlog-proof that it is in the log of shard 0,
-             *     up to one published checkpoint with its cosignatures. Empty when none was published yet: then the file verifies only
+             *     up to one published checkpoint with its cosignatures. Empty while no checkpoint that has them all is published: then the file verifies only
              *     with `--without-proofs`, and is called not anchored.
              */
             proofs: string[];
