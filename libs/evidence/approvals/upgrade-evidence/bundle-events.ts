@@ -16,6 +16,8 @@ export class BundleEvents {
   readonly ring: KeyRing;
   private readonly inspector: EventInspector;
   private readonly proven: boolean;
+  /** Those whose format, hash and signature are right. */
+  private readonly sound = new WeakSet<AuditEvent>();
 
   /** @param inclusion null: nothing is proven to be in the log */
   constructor(
@@ -96,6 +98,7 @@ export class BundleEvents {
   }
 
   private apply(event: AuditEvent): void {
+    if (!this.sound.has(event)) return;
     try {
       this.ring.apply(event);
     } catch (error) {
@@ -140,6 +143,7 @@ export class BundleEvents {
       this.faults.add(code, `${shard ?? '?'}:${seq ?? '?'}: ${message}`);
     }
     if (event === null) return null;
+    if (faults.length === 0) this.sound.add(event);
     const { shard, seq, hash } = event;
     if (shard !== GOVERNANCE_SHARD) {
       this.faults.at(event, 'order', `governance is in shard ${GOVERNANCE_SHARD}, and this is in another`);
