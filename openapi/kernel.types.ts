@@ -1634,13 +1634,15 @@ export interface components {
             upgradeId: components["schemas"]["UpgradeId"];
             issuedAt: components["schemas"]["Time"];
             manifest: Record<string, unknown>;
+            /** @description The canonical event 0:1, `kernel.founded`, as text. */
+            founded: string;
             /** @description Canonical events of the upgrade, as texts. */
             events: string[];
             /** @description Those of the approver pool. */
             pool: string[];
-            /** @description Those of the kernel's signing keys. */
+            /** @description Those of the kernel's signing keys, all up to the checkpoint. */
             signers: string[];
-            /** @description Each approval with its key, and where in the chain both were recorded. */
+            /** @description Each approval, rejection and ratification with its key, and where in the chain both were recorded. */
             approvals: {
                 approvalId: components["schemas"]["EventId"];
                 position: components["schemas"]["Position"];
@@ -1650,16 +1652,11 @@ export interface components {
                 keyRegisteredAt: components["schemas"]["Position"];
             }[];
             /**
-             * @description For each of `events`, then each of `pool`: a c2sp.org/tlog-proof that it is in the shard's log, up to one signed
-             *     checkpoint. Empty when none could be signed.
+             * @description For `founded`, then each of `events`, `pool` and `signers`: a c2sp.org/tlog-proof that it is in the log of shard 0,
+             *     up to one published checkpoint with its cosignatures. Empty while no checkpoint that has them all is published: then the file verifies only
+             *     with `--without-proofs`, and is called not anchored.
              */
             proofs: string[];
-            /** @description The head of the shard when the file was made. */
-            head: {
-                shard: number;
-                seq: number;
-                hash: components["schemas"]["Sha256"];
-            };
         };
         Approvers: {
             version: number;

@@ -6385,6 +6385,9 @@ function isRecord(value2) {
   return typeof value2 === "object" && value2 !== null && !Array.isArray(value2);
 }
 
+// libs/evidence/manifests/kernel-kinds.ts
+var DEPLOYMENT_AUTHORIZATION = "deployment-authorization";
+
 // libs/evidence/json/exact-object.ts
 function exactObject(value2, names) {
   if (typeof value2 !== "object" || value2 === null || Array.isArray(value2)) return null;
@@ -6424,35 +6427,35 @@ function parseManifestStatement(payload) {
   return readStatement(value2);
 }
 function readStatement(value2) {
-  const refuse8 = (pointer, message) => new EvidenceError("invalid_statement", `This is no manifest signature statement: ${message}.`, {
+  const refuse10 = (pointer, message) => new EvidenceError("invalid_statement", `This is no manifest signature statement: ${message}.`, {
     pointer
   });
   const root = exactObject(value2, ["_type", "predicate", "predicateType", "subject"]);
   if (root === null)
-    throw refuse8("", "it must have _type, subject, predicateType and predicate, nothing else");
-  if (root["_type"] !== STATEMENT_TYPE) throw refuse8("/_type", `_type must be ${STATEMENT_TYPE}`);
+    throw refuse10("", "it must have _type, subject, predicateType and predicate, nothing else");
+  if (root["_type"] !== STATEMENT_TYPE) throw refuse10("/_type", `_type must be ${STATEMENT_TYPE}`);
   if (root["predicateType"] !== MANIFEST_PREDICATE_TYPE) {
-    throw refuse8("/predicateType", `predicateType must be ${MANIFEST_PREDICATE_TYPE}`);
+    throw refuse10("/predicateType", `predicateType must be ${MANIFEST_PREDICATE_TYPE}`);
   }
   const subjects = root["subject"];
-  if (!Array.isArray(subjects) || subjects.length !== 1) throw refuse8("/subject", "it must have one subject");
+  if (!Array.isArray(subjects) || subjects.length !== 1) throw refuse10("/subject", "it must have one subject");
   const subject = exactObject(subjects[0], ["digest", "name"]);
   const digest = exactObject(subject?.["digest"], ["sha256"]);
   const sha2563 = digest?.["sha256"];
   if (subject === null || typeof sha2563 !== "string" || !HEX_SHA256.test(sha2563)) {
-    throw refuse8(
+    throw refuse10(
       "/subject/0",
       "the subject must be { name, digest: { sha256 } } with the digest in lower-case hex"
     );
   }
   const predicate = exactObject(root["predicate"], Object.keys(PREDICATE));
   if (predicate === null)
-    throw refuse8("/predicate", `it must have ${Object.keys(PREDICATE).join(", ")}, nothing else`);
+    throw refuse10("/predicate", `it must have ${Object.keys(PREDICATE).join(", ")}, nothing else`);
   for (const [name, fits] of Object.entries(PREDICATE)) {
-    if (!fits(predicate[name])) throw refuse8(`/predicate/${name}`, `the value of ${name} does not fit`);
+    if (!fits(predicate[name])) throw refuse10(`/predicate/${name}`, `the value of ${name} does not fit`);
   }
   if (subject["name"] !== predicate["manifestId"]) {
-    throw refuse8("/subject/0/name", "the name of the subject must be the manifestId");
+    throw refuse10("/subject/0/name", "the name of the subject must be the manifestId");
   }
   return { ...predicate, sha256: sha2563 };
 }
@@ -8867,18 +8870,18 @@ function parseDocument(format, payload) {
   return readDocument(format, value2);
 }
 function readDocument(format, value2) {
-  const refuse8 = (pointer, message) => new EvidenceError("invalid_document", `This is not ${format.name}: ${message}.`, { pointer });
+  const refuse10 = (pointer, message) => new EvidenceError("invalid_document", `This is not ${format.name}: ${message}.`, { pointer });
   const names = ["type", ...Object.keys(format.members)];
   const root = exactObject(value2, names);
-  if (root === null) throw refuse8("", `it must have ${names.join(", ")}, nothing else`);
-  if (root["type"] !== format.type) throw refuse8("/type", `type must be ${format.type}`);
+  if (root === null) throw refuse10("", `it must have ${names.join(", ")}, nothing else`);
+  if (root["type"] !== format.type) throw refuse10("/type", `type must be ${format.type}`);
   for (const [name, fits] of Object.entries(format.members)) {
-    if (!fits(root[name])) throw refuse8(`/${name}`, `the value of ${name} does not fit`);
+    if (!fits(root[name])) throw refuse10(`/${name}`, `the value of ${name} does not fit`);
   }
   const { type: _, ...members2 } = root;
   const document = members2;
   const wrong = format.contradiction(document);
-  if (wrong !== null) throw refuse8("", wrong);
+  if (wrong !== null) throw refuse10("", wrong);
   return document;
 }
 function verifyDocument(format, { envelope, keys, origin }) {
@@ -9035,19 +9038,19 @@ function readApprovalRecord(value2, base = "") {
   return readRecord(value2, base);
 }
 function readRecord(value2, base = "") {
-  const refuse8 = (pointer, message) => new EvidenceError("invalid_approval", `This is no approval record: ${message}.`, {
+  const refuse10 = (pointer, message) => new EvidenceError("invalid_approval", `This is no approval record: ${message}.`, {
     pointer: `${base}${pointer}`
   });
   const root = exactObject(value2, NAMES2);
-  if (root === null) throw refuse8("", `it must have ${NAMES2.join(", ")}, nothing else`);
-  if (root["type"] !== APPROVAL_TYPE) throw refuse8("/type", `type must be ${APPROVAL_TYPE}`);
+  if (root === null) throw refuse10("", `it must have ${NAMES2.join(", ")}, nothing else`);
+  if (root["type"] !== APPROVAL_TYPE) throw refuse10("/type", `type must be ${APPROVAL_TYPE}`);
   for (const [name, fits] of Object.entries(MEMBERS2)) {
-    if (!fits(root[name])) throw refuse8(`/${name}`, `the value of ${name} does not fit`);
+    if (!fits(root[name])) throw refuse10(`/${name}`, `the value of ${name} does not fit`);
   }
   const { type: _, ...members2 } = root;
   const record = members2;
   if (record.expiresAt <= record.approvedAt) {
-    throw refuse8("/expiresAt", "it must expire after it was given");
+    throw refuse10("/expiresAt", "it must expire after it was given");
   }
   return record;
 }
@@ -10476,9 +10479,65 @@ function eligibleApprovers(pool, involved, aboutPool = false) {
   ).map(({ id }) => id);
 }
 
-// libs/evidence/chain/chain-fault.ts
-function faultAt(facts, code2, message) {
-  return { code: code2, shard: facts.shard, seq: facts.seq, id: facts.id === "" ? null : facts.id, message };
+// libs/evidence/approvals/upgrade-evidence/upgrade-evidence.ts
+var UPGRADE_EVIDENCE_TYPE = "illuvrse-kernel/upgrade-evidence/v1";
+var MAX_EVENTS = 2e4;
+var MEMBERS3 = [
+  "type",
+  "origin",
+  "upgradeId",
+  "issuedAt",
+  "manifest",
+  "founded",
+  "events",
+  "pool",
+  "signers",
+  "approvals",
+  "proofs"
+];
+function provenEvents({
+  founded: founded2,
+  events,
+  pool,
+  signers
+}) {
+  return [founded2, ...events, ...pool, ...signers];
+}
+function readUpgradeEvidence(file) {
+  const root = exactObject(parseStrictJson(file), MEMBERS3);
+  if (root === null) throw refuse4("", `it must have ${MEMBERS3.join(", ")}, nothing else`);
+  if (root["type"] !== UPGRADE_EVIDENCE_TYPE) throw refuse4("/type", `type must be ${UPGRADE_EVIDENCE_TYPE}`);
+  for (const name of ["origin", "upgradeId", "founded"]) {
+    if (typeof root[name] !== "string") throw refuse4(`/${name}`, `${name} must be a text`);
+  }
+  if (!isTimestamp(root["issuedAt"])) throw refuse4("/issuedAt", "issuedAt must be a time");
+  if (!isObject2(root["manifest"])) throw refuse4("/manifest", "the manifest must be an object");
+  for (const name of ["events", "pool", "signers"]) {
+    if (!isTexts(root[name]) || root[name].length > MAX_EVENTS) {
+      throw refuse4(`/${name}`, `${name} must be a list of at most ${MAX_EVENTS} canonical events, as texts`);
+    }
+  }
+  if (!Array.isArray(root["approvals"])) throw refuse4("/approvals", "approvals must be a list");
+  const { proofs } = root;
+  const evidence = root;
+  if (!isTexts(proofs) || proofs.length > 0 && proofs.length !== provenEvents(evidence).length) {
+    throw refuse4(
+      "/proofs",
+      "proofs must be a list of texts, one for founded and for each of events, pool and signers, or empty"
+    );
+  }
+  return evidence;
+}
+function isObject2(value2) {
+  return typeof value2 === "object" && value2 !== null && !Array.isArray(value2);
+}
+function isTexts(value2) {
+  return Array.isArray(value2) && value2.every((one) => typeof one === "string");
+}
+function refuse4(pointer, message) {
+  return new EvidenceError("invalid_upgrade_evidence", `This is no evidence of an upgrade: ${message}.`, {
+    pointer
+  });
 }
 
 // libs/evidence/keys/shard-heads.ts
@@ -10487,24 +10546,24 @@ function isShardCount(value2) {
   return typeof value2 === "number" && Number.isSafeInteger(value2) && value2 >= 1 && value2 <= MAX_SHARDS;
 }
 function readHeads(value2, shards, predecessor) {
-  const refuse8 = (reason) => ({ heads: null, reason });
-  if (!Array.isArray(value2)) return refuse8("heads is missing: the head of every shard");
-  if (value2.length !== shards) return refuse8(`heads must name each of the ${shards} shards once`);
+  const refuse10 = (reason) => ({ heads: null, reason });
+  if (!Array.isArray(value2)) return refuse10("heads is missing: the head of every shard");
+  if (value2.length !== shards) return refuse10(`heads must name each of the ${shards} shards once`);
   const heads = [];
   for (const [shard, entry] of value2.entries()) {
     const { seq, hash: hash2, shard: named } = exactObject(entry, ["shard", "seq", "hash"]) ?? {};
-    if (named !== shard) return refuse8(`entry ${shard} of heads must be the head of shard ${shard}`);
+    if (named !== shard) return refuse10(`entry ${shard} of heads must be the head of shard ${shard}`);
     if (typeof seq !== "number" || !Number.isSafeInteger(seq) || seq < 0) {
-      return refuse8(`the seq of shard ${shard} in heads must be an integer from 0`);
+      return refuse10(`the seq of shard ${shard} in heads must be an integer from 0`);
     }
     if (typeof hash2 !== "string" || !HEX_SHA256.test(hash2)) {
-      return refuse8(`the hash of shard ${shard} in heads must be 64 lower-case hexadecimal digits`);
+      return refuse10(`the hash of shard ${shard} in heads must be 64 lower-case hexadecimal digits`);
     }
     heads.push({ shard, seq, hash: hash2 });
   }
   const [own] = heads;
   if (own?.seq !== predecessor.seq || own.hash !== predecessor.hash) {
-    return refuse8(`the head of shard 0 must be the event before this one, ${predecessor.seq}`);
+    return refuse10(`the head of shard 0 must be the event before this one, ${predecessor.seq}`);
   }
   return { heads };
 }
@@ -10544,18 +10603,18 @@ var FORMAT = /^[\x21-\x7e]{1,255}$/;
 function readFounding(payload) {
   const founding = exactObject(payload, ["origin", "shards", "formats", "approverPool"]);
   if (founding === null) {
-    throw refuse4("", "it must have origin, shards, formats and approverPool, nothing else");
+    throw refuse5("", "it must have origin, shards, formats and approverPool, nothing else");
   }
   const { origin, shards, formats } = founding;
-  if (!isOrigin(origin)) throw refuse4("/origin", "origin is no origin");
-  if (!isShardCount(shards)) throw refuse4("/shards", `shards must be an integer from 1 to ${MAX_SHARDS}`);
+  if (!isOrigin(origin)) throw refuse5("/origin", "origin is no origin");
+  if (!isShardCount(shards)) throw refuse5("/shards", `shards must be an integer from 1 to ${MAX_SHARDS}`);
   const named = Array.isArray(formats) && formats.length <= MAX_FORMATS && formats.every((format) => typeof format === "string" && FORMAT.test(format));
   if (!named || formats[0] !== KERNEL_FORMATS[0]) {
-    throw refuse4("/formats", `formats must be a list of names that begins with ${KERNEL_FORMATS[0]}`);
+    throw refuse5("/formats", `formats must be a list of names that begins with ${KERNEL_FORMATS[0]}`);
   }
   const approverPool = readFirstPool(founding["approverPool"]);
   if (approverPool === void 0) {
-    throw refuse4("/approverPool", "approverPool must be { version: 1, sha256 } or null");
+    throw refuse5("/approverPool", "approverPool must be { version: 1, sha256 } or null");
   }
   return { origin, shards, formats, approverPool };
 }
@@ -10569,7 +10628,7 @@ function whyNotFounded({ origin, shards, approverPool }, trust) {
   const named = (pool) => pool === null ? "none" : pool.sha256;
   return `it names the first approver pool ${named(approverPool)}, the trust root ${named(firstPool)}`;
 }
-function refuse4(pointer, message) {
+function refuse5(pointer, message) {
   return new EvidenceError("invalid_founding", `This is no founding of a kernel: ${message}.`, {
     pointer: `/payload${pointer}`
   });
@@ -10604,42 +10663,42 @@ function parseSignersFile(text2) {
     }
     seen.add(signer_kid);
   });
-  const refuse8 = (member, message) => new EvidenceError("invalid_signers", `The ${member} in signers.json ${message}.`, {
+  const refuse10 = (member, message) => new EvidenceError("invalid_signers", `The ${member} in signers.json ${message}.`, {
     pointer: `/${member}`
   });
   const file = { signers };
   const { origin, shards, approverPool, log } = value2;
   if (origin !== void 0) {
-    if (!isOrigin(origin)) throw refuse8("origin", "is not an origin");
+    if (!isOrigin(origin)) throw refuse10("origin", "is not an origin");
     file.origin = origin;
   }
   if (shards !== void 0) {
-    if (!isShardCount(shards)) throw refuse8("shards", `must be an integer from 1 to ${MAX_SHARDS}`);
+    if (!isShardCount(shards)) throw refuse10("shards", `must be an integer from 1 to ${MAX_SHARDS}`);
     file.shards = shards;
   }
   if (approverPool !== void 0) {
     const pool = readFirstPool(approverPool);
-    if (pool === void 0) throw refuse8("approverPool", "must be { version: 1, sha256 } or null");
+    if (pool === void 0) throw refuse10("approverPool", "must be { version: 1, sha256 } or null");
     file.approverPool = pool;
   }
   if (log !== void 0) {
     const trust = readLogTrust(log);
     if (trust === void 0)
-      throw refuse8("log", "must be { witnesses, quorum }, a quorum that they can make");
+      throw refuse10("log", "must be { witnesses, quorum }, a quorum that they can make");
     file.log = trust;
   }
   return file;
 }
 function readSigner(value2, base = "") {
-  const refuse8 = (member, message, cause) => new EvidenceError("invalid_signers", message, { pointer: `${base}${member}`, cause });
-  if (!isRecord2(value2)) throw refuse8("", "A signer is an object.");
+  const refuse10 = (member, message, cause) => new EvidenceError("invalid_signers", message, { pointer: `${base}${member}`, cause });
+  if (!isRecord2(value2)) throw refuse10("", "A signer is an object.");
   const kid = value2["signer_kid"];
-  if (!isKid(kid)) throw refuse8("/signer_kid", "signer_kid must be printable ASCII without spaces.");
+  if (!isKid(kid)) throw refuse10("/signer_kid", "signer_kid must be printable ASCII without spaces.");
   if (value2["algorithm"] !== "ed25519") {
-    throw refuse8("/algorithm", `Signer ${kid}: the algorithm must be ed25519.`);
+    throw refuse10("/algorithm", `Signer ${kid}: the algorithm must be ed25519.`);
   }
   const pem = value2["public_key_pem"];
-  if (typeof pem !== "string") throw refuse8("/public_key_pem", `Signer ${kid}: public_key_pem is missing.`);
+  if (typeof pem !== "string") throw refuse10("/public_key_pem", `Signer ${kid}: public_key_pem is missing.`);
   try {
     checkedKeyOfPem(pem);
   } catch (cause) {
@@ -10653,23 +10712,23 @@ function readSigner(value2, base = "") {
     const at2 = value2[member];
     if (at2 === void 0 || at2 === null) return null;
     if (typeof at2 !== "string" || !RFC_3339.test(at2) || Number.isNaN(Date.parse(at2))) {
-      throw refuse8(`/${member}`, `Signer ${kid}: ${member} must be an RFC 3339 time or null.`);
+      throw refuse10(`/${member}`, `Signer ${kid}: ${member} must be an RFC 3339 time or null.`);
     }
     return at2;
   };
   const deployedAt = time("deployedAt");
-  if (deployedAt === null) throw refuse8("/deployedAt", `Signer ${kid}: deployedAt is missing.`);
+  if (deployedAt === null) throw refuse10("/deployedAt", `Signer ${kid}: deployedAt is missing.`);
   const description = value2["description"] ?? "";
   if (typeof description !== "string") {
-    throw refuse8("/description", `Signer ${kid}: the description must be a string.`);
+    throw refuse10("/description", `Signer ${kid}: the description must be a string.`);
   }
   const purposes = value2["purposes"] ?? PURPOSES_WHEN_UNSAID;
   if (!Array.isArray(purposes) || !purposes.every(isPurpose)) {
-    throw refuse8("/purposes", `Signer ${kid}: purposes must be of ${PURPOSES.join(", ")}.`);
+    throw refuse10("/purposes", `Signer ${kid}: purposes must be of ${PURPOSES.join(", ")}.`);
   }
   const status = value2["status"] ?? "active";
   if (!isStatus(status))
-    throw refuse8("/status", `Signer ${kid}: status must be one of ${STATUSES.join(", ")}.`);
+    throw refuse10("/status", `Signer ${kid}: status must be one of ${STATUSES.join(", ")}.`);
   return {
     signer_kid: kid,
     algorithm: "ed25519",
@@ -10732,7 +10791,7 @@ function isFoundingPosition({ foundedUntil }, { shard, seq }) {
 function evolveKeys(state, event) {
   if (!isRegistryEvent(event)) return state;
   if (event.shard !== GOVERNANCE_SHARD) {
-    throw refuse5("", `it is in shard ${event.shard}, and only shard ${GOVERNANCE_SHARD} has the registry`);
+    throw refuse6("", `it is in shard ${event.shard}, and only shard ${GOVERNANCE_SHARD} has the registry`);
   }
   if (state.marks.some(({ seq }) => seq === event.seq)) return state;
   if (event.stream === FOUNDING_STREAM) return founded(state, event);
@@ -10775,7 +10834,7 @@ function spanOf({ entry, added: begin, founding, ended: end, doubt }) {
 }
 function founded(state, event) {
   if (event.type !== FOUNDING_TYPE || event.seq !== 1) {
-    throw refuse5("", `the stream ${FOUNDING_STREAM} has one event, ${FOUNDING_TYPE} at position 0:1`);
+    throw refuse6("", `the stream ${FOUNDING_STREAM} has one event, ${FOUNDING_TYPE} at position 0:1`);
   }
   const founding = readFounding(event.payload);
   const { shard, seq, ts } = event;
@@ -10784,16 +10843,16 @@ function founded(state, event) {
 }
 function markOf(state, { shard, seq, ts, prevHash, payload }) {
   if (state.shards === null)
-    throw refuse5("", "the kernel was not founded before it, so that its number of shards is not known");
+    throw refuse6("", "the kernel was not founded before it, so that its number of shards is not known");
   const read = readHeads(payload["heads"], state.shards, { seq: seq - 1, hash: prevHash });
-  if (read.heads === null) throw refuse5("/payload/heads", read.reason);
+  if (read.heads === null) throw refuse6("/payload/heads", read.reason);
   const before = state.marks.at(-1);
   if (before !== void 0 && before.seq >= seq) {
-    throw refuse5("", `it comes after ${shard}:${before.seq} in the registry`);
+    throw refuse6("", `it comes after ${shard}:${before.seq} in the registry`);
   }
   const back = read.heads.find((head) => head.seq < (before?.heads[head.shard]?.seq ?? 0));
   if (back !== void 0) {
-    throw refuse5(
+    throw refuse6(
       `/payload/heads/${back.shard}`,
       `shard ${back.shard} was already at ${before?.heads[back.shard]?.seq}`
     );
@@ -10802,27 +10861,27 @@ function markOf(state, { shard, seq, ts, prevHash, payload }) {
     return at2 === 0 && state.founding !== null && hash2 !== genesisHash(state.founding.origin, of);
   });
   if (wrong !== void 0) {
-    throw refuse5(`/payload/heads/${wrong.shard}`, "the head of an empty shard has the genesis hash");
+    throw refuse6(`/payload/heads/${wrong.shard}`, "the head of an empty shard has the genesis hash");
   }
   return { shard, seq, ts, heads: read.heads };
 }
 function added(state, mark, value2, pointer) {
   const entry = readSigner(value2, pointer);
   if (entry.status !== "active" || entry.retiredAt !== null || entry.compromisedAt !== null) {
-    throw refuse5(`${pointer}/status`, "a key that has ended cannot come in");
+    throw refuse6(`${pointer}/status`, "a key that has ended cannot come in");
   }
   const known = state.keys.get(entry.signer_kid);
   if (known !== void 0) {
     const same = known.ended === null && samePublicKey(known.entry.public_key_pem, entry.public_key_pem);
     if (same) return state;
-    throw refuse5(
+    throw refuse6(
       pointer,
       known.ended === null ? `${entry.signer_kid} is registered with another public key` : `${entry.signer_kid} has ended and must not come back; register a new kid`
     );
   }
   for (const { entry: other } of state.keys.values()) {
     if (!samePublicKey(other.public_key_pem, entry.public_key_pem)) continue;
-    throw refuse5(
+    throw refuse6(
       pointer,
       `${entry.signer_kid} is the same public key as ${other.signer_kid}; make a new key`
     );
@@ -10840,16 +10899,16 @@ function added(state, mark, value2, pointer) {
 function counterSigned({ payload: { counterSignature } }) {
   const signature = typeof counterSignature === "string" ? base64Decode(counterSignature) : null;
   if (signature?.length === 64) return;
-  throw refuse5("/payload/counterSignature", "the counter-signature of the new key is missing");
+  throw refuse6("/payload/counterSignature", "the counter-signature of the new key is missing");
 }
 function ended(state, event, mark, kid, status, member) {
   const known = registered(state, kid, "/payload/signer_kid");
   const at2 = event.payload[member];
   if (typeof at2 !== "string" || Number.isNaN(Date.parse(at2))) {
-    throw refuse5(`/payload/${member}`, `${member} must be an RFC 3339 time`);
+    throw refuse6(`/payload/${member}`, `${member} must be an RFC 3339 time`);
   }
   if (event.signerKid === known.entry.signer_kid && event.type !== "signer.emergency") {
-    throw refuse5("", `the end of ${event.signerKid} has to be signed by another key`);
+    throw refuse6("", `the end of ${event.signerKid} has to be signed by another key`);
   }
   if (known.entry.status === "compromised" || known.entry.status === status) return state;
   return {
@@ -10871,7 +10930,7 @@ function doubted(state, event, mark) {
     return one !== null && isCount5(one["shard"], 0) && isCount5(one["seq"], 1) ? [one["shard"], one["seq"]] : null;
   });
   const first = new Map(positions);
-  if (first.size !== positions.length) throw refuse5("/payload/since", "it names a shard twice");
+  if (first.size !== positions.length) throw refuse6("/payload/since", "it names a shard twice");
   const ranges = readList(reattested ?? [], "/payload/reattested", readRange);
   const doubt = { since: first, reattested: ranges, by: { ...mark, signerKid } };
   return { ...state, keys: new Map(state.keys).set(known.entry.signer_kid, { ...known, doubt }) };
@@ -10880,7 +10939,7 @@ function readList(value2, pointer, read) {
   const list = Array.isArray(value2) && value2.length <= MAX_RANGES ? value2.map(read) : null;
   const at2 = list?.indexOf(null) ?? -1;
   if (list === null || at2 !== -1) {
-    throw refuse5(at2 === -1 ? pointer : `${pointer}/${at2}`, "it does not say which signatures are in doubt");
+    throw refuse6(at2 === -1 ? pointer : `${pointer}/${at2}`, "it does not say which signatures are in doubt");
   }
   return list;
 }
@@ -10902,10 +10961,10 @@ function isCount5(value2, least) {
 }
 function registered(state, kid, pointer) {
   const known = typeof kid === "string" ? state.keys.get(kid) : void 0;
-  if (known === void 0) throw refuse5(pointer, `${JSON.stringify(kid)} is not registered`);
+  if (known === void 0) throw refuse6(pointer, `${JSON.stringify(kid)} is not registered`);
   return known;
 }
-function refuse5(pointer, message) {
+function refuse6(pointer, message) {
   return new EvidenceError("invalid_registry_event", `The registry event does not fit: ${message}.`, {
     pointer
   });
@@ -10915,6 +10974,509 @@ function samePublicKey(a, b) {
   const left = checkedKeyOfPem(a);
   const right = checkedKeyOfPem(b);
   return left.every((byte, i) => right[i] === byte);
+}
+
+// libs/evidence/log/cosignature.ts
+var TIME_BYTES = 8;
+var SIGNATURE_BYTES = 64;
+var encoder7 = new TextEncoder();
+function cosignatureInput(time, text2) {
+  assertTime(time);
+  return encoder7.encode(`cosignature/v1
+time ${time}
+${text2}`);
+}
+function parseTimestampedSignature(bytes) {
+  if (bytes.length !== TIME_BYTES + SIGNATURE_BYTES) return null;
+  const time = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0));
+  return Number.isSafeInteger(time) ? { time, signature: bytes.slice(TIME_BYTES) } : null;
+}
+function assertTime(time) {
+  if (Number.isSafeInteger(time) && time >= 0) return;
+  throw new EvidenceError(
+    "invalid_cosignature",
+    "The time of a cosignature is a whole number of seconds since 1970."
+  );
+}
+
+// libs/evidence/log/signed-note.ts
+var MAX_NOTE = 1e6;
+var MAX_SIGNATURES = 100;
+var KEY_HASH_BYTES = 4;
+var CONTROL_CHARACTER = /[\0-\x09\x0b-\x1f]/;
+var LONE_SURROGATE = new RegExp("\\p{Surrogate}", "u");
+var NAME = /^[^\p{White_Space}+]+$/u;
+var SIGNATURE_LINE = /^\u2014 ([^ ]+) ([A-Za-z0-9+/]+={0,2})$/;
+function isKeyName(name) {
+  return NAME.test(name) && isNoteText(name);
+}
+function parseSignedNote(note) {
+  if (note.length > MAX_NOTE) throw refuse7(`it is longer than ${MAX_NOTE} characters`);
+  const end = note.lastIndexOf("\n\n");
+  if (end < 0) throw refuse7("no empty line parts its text from its signatures");
+  const text2 = note.slice(0, end + 1);
+  if (!isNoteText(text2)) throw refuse7("its text has a control character or is not Unicode");
+  return { text: text2, signatures: parseSignatureLines(note.slice(end + 2)) };
+}
+function parseSignatureLines(lines) {
+  if (!lines.endsWith("\n")) throw refuse7("its signatures do not end with a line feed");
+  const each = lines.slice(0, -1).split("\n");
+  if (each.length > MAX_SIGNATURES) throw refuse7(`it has more than ${MAX_SIGNATURES} signatures`);
+  return each.map((line) => {
+    const [, name, base64] = SIGNATURE_LINE.exec(line) ?? [];
+    const bytes = base64 === void 0 ? null : base64Decode(base64);
+    if (name === void 0 || !isKeyName(name) || bytes === null || bytes.length <= KEY_HASH_BYTES) {
+      throw refuse7(`"${printable(line)}" is no signature line`);
+    }
+    return { name, keyHash: bytes.slice(0, KEY_HASH_BYTES), signature: bytes.slice(KEY_HASH_BYTES) };
+  });
+}
+function signatureLine({ name, keyHash, signature }) {
+  const bytes = new Uint8Array(keyHash.length + signature.length);
+  bytes.set(keyHash);
+  bytes.set(signature, keyHash.length);
+  return `— ${name} ${base64Encode(bytes)}
+`;
+}
+function signedNote({ text: text2, signatures }) {
+  return `${text2}
+${signatures.map(signatureLine).join("")}`;
+}
+function isNoteText(text2) {
+  return !CONTROL_CHARACTER.test(text2) && !LONE_SURROGATE.test(text2);
+}
+function refuse7(message) {
+  return new EvidenceError("invalid_note", `This is no signed note: ${message}.`);
+}
+
+// libs/evidence/log/note-key.ts
+var TYPE_BYTE = { ed25519: 1, "cosignature/v1": 4 };
+var RAW_KEY_BYTES = 32;
+var VKEY2 = /^([^+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+={0,2})$/;
+var MAX_VKEY = 1024;
+var encoder8 = new TextEncoder();
+function noteKeyHash(name, raw, type = "ed25519") {
+  const prefix = encoder8.encode(`${name}
+`);
+  const input = new Uint8Array(prefix.length + 1 + raw.length);
+  input.set(prefix);
+  input[prefix.length] = TYPE_BYTE[type];
+  input.set(raw, prefix.length + 1);
+  return Uint8Array.from(sha256(input).subarray(0, 4));
+}
+function parseNoteKey(vkey) {
+  const refuse10 = (message) => new EvidenceError(
+    "invalid_note_key",
+    `"${printable(vkey.slice(0, 100))}" is no verifier key: ${message}.`
+  );
+  const [, name, hash2, base64] = vkey.length > MAX_VKEY ? [] : VKEY2.exec(vkey) ?? [];
+  const bytes = base64 === void 0 ? null : base64Decode(base64);
+  if (name === void 0 || !isKeyName(name) || bytes === null) {
+    throw refuse10("it must be <name>+<8 hexadecimal digits>+<base64>");
+  }
+  const type = Object.keys(TYPE_BYTE).find((one) => TYPE_BYTE[one] === bytes[0]);
+  if (type === void 0) {
+    throw refuse10("its kind of signature is neither Ed25519 (0x01) nor a cosignature by Ed25519 (0x04)");
+  }
+  const raw = bytes.slice(1);
+  if (raw.length !== RAW_KEY_BYTES) throw refuse10(`its key has ${raw.length} bytes, not ${RAW_KEY_BYTES}`);
+  if (hexOf(noteKeyHash(name, raw, type)) !== hash2) throw refuse10("its hash is not that of its name and key");
+  checkRawPublicKey(raw);
+  return { name, type, raw };
+}
+function isSameKeyPair(one, other) {
+  return sameBytes(one.raw, other.raw);
+}
+function signatureBy(key, note) {
+  const hash2 = noteKeyHash(key.name, key.raw, key.type);
+  const lines = note.signatures.filter(({ name, keyHash }) => name === key.name && sameBytes(keyHash, hash2));
+  if (lines.length === 0) return { state: "absent" };
+  const publicKey = importKey(key.raw);
+  let time = null;
+  for (const { signature } of lines) {
+    const read = key.type === "ed25519" ? { time: null, signature } : parseTimestampedSignature(signature);
+    if (read === null) return { state: "wrong" };
+    const input = read.time === null ? encoder8.encode(note.text) : cosignatureInput(read.time, note.text);
+    if (!verifyEd25519(publicKey, input, read.signature)) return { state: "wrong" };
+    if (read.time !== null) time = Math.max(time ?? 0, read.time);
+  }
+  return { state: "signed", time };
+}
+function sameBytes(one, other) {
+  return one.length === other.length && one.every((byte, i) => byte === other[i]);
+}
+function hexOf(bytes) {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+// libs/evidence/log/tree-head.ts
+var SIZE = /^(0|[1-9][0-9]{0,15})$/;
+function parseTreeSize(text2) {
+  const size = text2 !== void 0 && SIZE.test(text2) ? Number(text2) : NaN;
+  return Number.isSafeInteger(size) ? size : null;
+}
+function parseTreeHash(text2) {
+  const hash2 = text2 === void 0 ? null : base64Decode(text2);
+  return hash2?.length === 32 ? hash2 : null;
+}
+function parseTreeHead(text2) {
+  if (!text2.endsWith("\n")) throw notACheckpoint("its text does not end with a line feed");
+  const [log, sizeLine, rootLine, ...extension] = text2.slice(0, -1).split("\n");
+  if (!log) throw notACheckpoint("its first line names no log");
+  const size = parseTreeSize(sizeLine);
+  if (size === null) throw notACheckpoint("its second line is no size");
+  const root = parseTreeHash(rootLine);
+  if (root === null) throw notACheckpoint("its third line is no SHA-256 in base64");
+  if (extension.includes("")) throw notACheckpoint("one of its further lines is empty");
+  return { log, size, root, extension };
+}
+function notACheckpoint(message, cause) {
+  return new EvidenceError("invalid_checkpoint", `This is no checkpoint of a log: ${message}.`, { cause });
+}
+
+// libs/evidence/log/log-checkpoint.ts
+var LOG = /^(.+)\/log\/(0|[1-9][0-9]{0,3})$/;
+var encoder9 = new TextEncoder();
+function logName(origin, shard) {
+  return `${origin}/log/${shard}`;
+}
+function checkpointKey({ origin, shard }, publicKeyPem) {
+  return { name: logName(origin, shard), type: "ed25519", raw: checkedKeyOfPem(publicKeyPem) };
+}
+function parseSignedCheckpoint(note) {
+  const { head, ...signed } = parseCheckpointNote(note);
+  return { ...ofOurLog(head), ...signed };
+}
+function parseCheckpointNote(note) {
+  let signed;
+  try {
+    signed = parseSignedNote(note);
+  } catch (cause) {
+    throw notACheckpoint(cause.message, cause);
+  }
+  return { ...signed, head: parseTreeHead(signed.text) };
+}
+function ofOurLog({ log, size, root, extension }) {
+  const [, origin, shard] = LOG.exec(log) ?? [];
+  if (!isOrigin(origin) || shard === void 0)
+    throw notACheckpoint("its first line names no log, <origin>/log/<shard>");
+  return { origin, shard: Number(shard), size, root, extension };
+}
+
+// libs/evidence/log/log-policy.ts
+var MAX_POLICY_BYTES = 262144;
+var MAX_OF_A_KIND = 128;
+var SPACES = /[ \t]+/;
+var THRESHOLD = /^[1-9][0-9]{0,3}$/;
+var NONE = "none";
+var encoder10 = new TextEncoder();
+var decoder3 = new TextDecoder("utf-8", { ignoreBOM: true });
+function parseLogPolicy(bytes) {
+  const octets = typeof bytes === "string" ? encoder10.encode(bytes) : bytes;
+  if (octets.length > MAX_POLICY_BYTES) {
+    throw new EvidenceError("invalid_log_policy", `A policy has at most ${MAX_POLICY_BYTES} bytes.`);
+  }
+  const reader = new PolicyReader();
+  splitLines(octets).forEach((line, i) => {
+    try {
+      reader.take(line);
+    } catch (cause) {
+      const message = cause instanceof EvidenceError ? cause.message : String(cause);
+      throw new EvidenceError("invalid_log_policy", `Line ${i + 1} of the policy: ${message}`, {
+        details: { line: i + 1 },
+        cause
+      });
+    }
+  });
+  return reader.policy();
+}
+function witnessQuorum(vkeys, quorum) {
+  if (!Number.isSafeInteger(quorum) || quorum < 0 || quorum > vkeys.length || vkeys.length > MAX_OF_A_KIND) {
+    throw new EvidenceError(
+      "invalid_log_policy",
+      `The quorum of ${vkeys.length} witnesses is a number from 0 to ${vkeys.length}, and there are at most ${MAX_OF_A_KIND}.`
+    );
+  }
+  const lines = vkeys.map((vkey, i) => `witness w${i} ${vkey}`);
+  if (quorum > 0) lines.push(`group quorum-of-all ${quorum} ${vkeys.map((_, i) => `w${i}`).join(" ")}`);
+  const policy = parseLogPolicy([...lines, `quorum ${quorum > 0 ? "quorum-of-all" : NONE}`, ""].join("\n"));
+  return { ...policy, witnesses: policy.witnesses.map((one) => ({ ...one, name: one.key.name })) };
+}
+function judgeByPolicy(policy, note) {
+  let checkpoint;
+  try {
+    checkpoint = parseCheckpointNote(note);
+  } catch (error) {
+    if (!(error instanceof EvidenceError)) throw error;
+    return { log: null, cosigned: [], refusal: `invalid_checkpoint: ${error.message}` };
+  }
+  const { head } = checkpoint;
+  const wrong = [];
+  let log = null;
+  for (const { key } of policy.logs) {
+    if (key.name !== head.log) continue;
+    const { state } = signatureBy(key, checkpoint);
+    if (state === "wrong") wrong.push(`the log ${key.name}`);
+    if (state === "signed") log = key.name;
+  }
+  const times = policy.witnesses.map(({ name, key }) => {
+    const verdict = signatureBy(key, checkpoint);
+    if (verdict.state === "wrong") wrong.push(`the witness ${name}`);
+    return verdict.state === "signed" ? verdict.time : null;
+  });
+  const cosigned = policy.witnesses.flatMap(({ name }, i) => {
+    const time = times[i] ?? null;
+    return time === null ? [] : [{ name, time }];
+  });
+  return { log, cosigned, refusal: refusalOf(policy, { head, wrong, log, cosigned, times }) };
+}
+function refusalOf(policy, {
+  head,
+  wrong,
+  log,
+  cosigned,
+  times
+}) {
+  if (wrong.length > 0) return `signature: not made by ${wrong.join(", ")} over this checkpoint`;
+  if (policy.logs.length > 0 && log === null) {
+    return `unknown_key: no log of the policy has signed the checkpoint of ${printable(head.log)}`;
+  }
+  if (isReached(policy.quorum, (witness) => (times[witness] ?? null) !== null)) return null;
+  const who = cosigned.length === 0 ? "no witness" : cosigned.map(({ name }) => name).join(", ");
+  return `quorum: cosigned by ${who} of the policy, which asks for ${quorumText(policy, policy.quorum)}`;
+}
+function isReached(quorum, hasCosigned) {
+  if ("none" in quorum) return true;
+  if ("witness" in quorum) return hasCosigned(quorum.witness);
+  return quorum.of.filter((member) => isReached(member, hasCosigned)).length >= quorum.atLeast;
+}
+function quorumText(policy, quorum) {
+  if ("none" in quorum) return "nobody";
+  if ("witness" in quorum) return policy.witnesses[quorum.witness]?.name ?? "?";
+  return `${quorum.atLeast} of ${quorum.of.length} in ${quorum.group}`;
+}
+var PolicyReader = class {
+  logs = [];
+  witnesses = [];
+  names = /* @__PURE__ */ new Map();
+  members = /* @__PURE__ */ new Set();
+  groups = 0;
+  quorum = null;
+  take(line) {
+    const [keyword, ...items] = line.split(SPACES).filter((item) => item !== "");
+    if (keyword === void 0 || keyword.startsWith("#")) return;
+    if (keyword === "log") this.takeLog(items);
+    else if (keyword === "witness") this.takeWitness(items);
+    else if (keyword === "group") this.takeGroup(items);
+    else if (keyword === "quorum") this.takeQuorum(items);
+    else throw refuse8(`it starts with none of log, witness, group, quorum, but with "${shown(keyword)}".`);
+  }
+  policy() {
+    if (this.quorum === null) throw refuse8('The policy has no quorum line; "quorum none" asks for nobody.');
+    return { logs: this.logs, witnesses: this.witnesses, quorum: this.quorum };
+  }
+  takeLog([vkey, url, ...more]) {
+    if (vkey === void 0 || more.length > 0) throw refuse8("a log is given as log <vkey> [<url>].");
+    const key = readKey2(vkey);
+    if (key.type !== "ed25519") {
+      throw refuse8("a witness's kind of key (0x04) is given for a log; a log's is Ed25519 (0x01).");
+    }
+    if (this.logs.some((log) => isSameKeyPair(log.key, key))) {
+      throw refuse8("another log has the same key. For several logs of one key, leave all log lines out.");
+    }
+    bound(this.logs.length, "logs");
+    this.logs.push({ key, url: url === void 0 ? null : shown(url) });
+  }
+  takeWitness([name, vkey, url, ...more]) {
+    if (name === void 0 || vkey === void 0 || more.length > 0) {
+      throw refuse8("a witness is given as witness <name> <vkey> [<url>].");
+    }
+    const key = readKey2(vkey);
+    if (key.type !== "cosignature/v1") {
+      throw refuse8(
+        "a log's kind of key (0x01) is given for a witness; a witness's is for cosignatures (0x04)."
+      );
+    }
+    if (this.witnesses.some((witness) => isSameKeyPair(witness.key, key))) {
+      throw refuse8("another witness has the same key.");
+    }
+    bound(this.witnesses.length, "witnesses");
+    this.define(name, { witness: this.witnesses.length });
+    this.witnesses.push({ name: shown(name), key, url: url === void 0 ? null : shown(url) });
+  }
+  takeGroup([name, threshold, ...members2]) {
+    if (name === void 0 || threshold === void 0 || members2.length === 0) {
+      throw refuse8("a group is given as group <name> all|any|<number> <name>...");
+    }
+    bound(this.groups++, "groups");
+    const of = members2.map((member) => {
+      if (this.members.has(member)) {
+        throw refuse8(`"${shown(member)}" is a member of a group already; each counts in one way alone.`);
+      }
+      this.members.add(member);
+      return this.known(member);
+    });
+    const atLeast = threshold === "all" ? of.length : threshold === "any" ? 1 : THRESHOLD.test(threshold) ? Number(threshold) : 0;
+    if (atLeast < 1 || atLeast > of.length) {
+      throw refuse8(`how many must cosign is all, any or a number from 1 to ${of.length}.`);
+    }
+    this.define(name, { group: shown(name), atLeast, of });
+  }
+  takeQuorum([name, ...more]) {
+    if (name === void 0 || more.length > 0) throw refuse8("the quorum is given as quorum <name>.");
+    if (this.quorum !== null) throw refuse8("the policy has a quorum already.");
+    this.quorum = name === NONE ? { none: true } : this.known(name);
+  }
+  define(name, quorum) {
+    if (name === NONE) throw refuse8('the name "none" has a meaning of its own.');
+    if (this.names.has(name)) throw refuse8(`the name "${shown(name)}" is taken.`);
+    this.names.set(name, quorum);
+  }
+  known(name) {
+    const quorum = this.names.get(name);
+    if (quorum !== void 0) return quorum;
+    throw refuse8(`"${shown(name)}" is no witness or group of a line before it.`);
+  }
+};
+function splitLines(octets) {
+  const lines = [];
+  let line = "";
+  octets.forEach((octet) => {
+    if (octet === 10) {
+      lines.push(line);
+      line = "";
+      return;
+    }
+    if (octet === 127 || octet < 32 && octet !== 9) {
+      throw new EvidenceError(
+        "invalid_log_policy",
+        `Line ${lines.length + 1} of the policy has a control character other than tab.`,
+        { details: { line: lines.length + 1 } }
+      );
+    }
+    line += String.fromCharCode(octet);
+  });
+  if (line !== "") lines.push(line);
+  return lines;
+}
+function readKey2(vkey) {
+  return parseNoteKey(textOf(vkey));
+}
+function shown(item) {
+  return printable(textOf(item));
+}
+function textOf(item) {
+  return decoder3.decode(Uint8Array.from(item, (letter) => letter.charCodeAt(0)));
+}
+function bound(count2, kind) {
+  if (count2 >= MAX_OF_A_KIND) throw refuse8(`the policy has more than ${MAX_OF_A_KIND} ${kind}.`);
+}
+function refuse8(message) {
+  return new EvidenceError("invalid_log_policy", message);
+}
+
+// libs/evidence/log/judge-checkpoint.ts
+function policyOfRoot({ log }) {
+  return log === void 0 || log.quorum === 0 ? null : witnessQuorum(log.witnesses, log.quorum);
+}
+function asksForWitnesses(policy) {
+  return policy !== null && !("none" in policy.quorum);
+}
+function judgeCheckpoint(checkpoint, trust, policy) {
+  const { origin, shard } = checkpoint;
+  if (origin !== trust.origin) {
+    return refused(`origin: the checkpoint is of the kernel ${origin}, not of ${trust.origin}`);
+  }
+  if (trust.shards !== void 0 && shard >= trust.shards) {
+    return refused(`unknown_shard: there is no shard ${shard}: the kernel has ${trust.shards}`);
+  }
+  const { kid, reason } = whoSigned(checkpoint, trust.signers);
+  const reasons = reason === null ? [] : [reason];
+  if (policy === null) return { kid, cosigned: [], reasons };
+  const { cosigned, refusal } = judgeByPolicy(policy, signedNote(checkpoint));
+  return { kid, cosigned, reasons: refusal === null ? reasons : [...reasons, refusal] };
+}
+function whoSigned(checkpoint, signers) {
+  const refusals = [];
+  let kid = null;
+  for (const signer of signers) {
+    const { state } = signatureBy(checkpointKey(checkpoint, signer.public_key_pem), checkpoint);
+    if (state === "absent") continue;
+    if (state === "wrong") {
+      return { kid: null, reason: `signature: not made by ${signer.signer_kid} over this checkpoint` };
+    }
+    const refusal = whyKeyDoesNotCount(signer, checkpoint, signers);
+    if (refusal === null) kid ??= signer.signer_kid;
+    else refusals.push(refusal);
+  }
+  if (kid !== null) return { kid, reason: null };
+  return { kid, reason: refusals[0] ?? "unknown_key: no key of signers.json has signed the checkpoint" };
+}
+function whyKeyDoesNotCount({ signer_kid: kid, purposes, status, span, public_key_pem }, { shard, size }, signers) {
+  if (!purposes.includes("checkpoint")) return `key_not_valid: ${kid} is not a checkpoint key`;
+  const lost = signers.find(
+    (one) => one.status === "compromised" && samePublicKey(one.public_key_pem, public_key_pem)
+  );
+  if (lost !== void 0) return `key_not_valid: ${lost.signer_kid} is compromised`;
+  if (span !== void 0 && seqIn(span.after, shard) === void 0) {
+    return `key_not_valid: ${kid} signs nothing about shard ${shard}`;
+  }
+  const end = seqIn(span?.until ?? [], shard);
+  if (end === void 0) {
+    if (status === "active") return null;
+    return `key_not_valid: ${kid} is ${status}, and signers.json has no span that says where it ended`;
+  }
+  if (size <= end) return null;
+  return `key_not_valid: ${kid} ended at ${shard}:${end}, and the checkpoint has the size ${size}`;
+}
+function refused(reason) {
+  return { kid: null, cosigned: [], reasons: [reason] };
+}
+
+// libs/evidence/approvals/upgrade-evidence/anchoring.ts
+function anchorPool(pool, { firstPool }, faults) {
+  const fault2 = (why) => faults.add("anchor", `the pool is not anchored: ${why}`);
+  const [registered2] = pool;
+  if (firstPool === void 0) return fault2("the trust root does not name the first pool of the kernel");
+  if (firstPool === null) return fault2("by the trust root the kernel was founded without one");
+  if (registered2 === void 0) return;
+  const own = sha256Hex(canonicalize(registered2.payload["pool"] ?? null));
+  if (own !== firstPool.sha256) {
+    fault2(`the first pool of the file is ${own}, that of the trust root ${firstPool.sha256}`);
+  }
+}
+function anchorSigners(ring, { signers }, head, faults) {
+  const leftOut = (why) => faults.add("signers", `signer events are left out: ${why}`);
+  for (const { message } of ring.contradictions(head)) leftOut(message);
+  for (const root of signers) {
+    if (root.span !== void 0) continue;
+    const known = ring.registry.keys.get(root.signer_kid);
+    if (known === void 0) leftOut(`the trust root has ${root.signer_kid}, and no event adds it`);
+    else if (isWorse(root, known.entry.status)) {
+      leftOut(
+        `by the trust root ${root.signer_kid} is ${root.status}, and no event up to ${GOVERNANCE_SHARD}:${head} says so`
+      );
+    }
+  }
+}
+function clearedSigners(ring, size) {
+  const signers = ring.signers();
+  if (size === null) return signers;
+  return signers.map((signer) => {
+    const { span, signer_kid: kid } = signer;
+    if (span === void 0 || span.since === null) return signer;
+    const stated = ring.registry.keys.get(kid)?.doubt?.by.heads ?? span.until ?? [];
+    return size <= (seqIn(stated, GOVERNANCE_SHARD) ?? 0) ? { ...signer, span: { ...span, since: null } } : signer;
+  });
+}
+function isWorse({ status }, known) {
+  const order = ["active", "retired", "compromised"];
+  return order.indexOf(status) > order.indexOf(known);
+}
+
+// libs/evidence/chain/chain-fault.ts
+function faultAt(facts, code2, message) {
+  return { code: code2, shard: facts.shard, seq: facts.seq, id: facts.id === "" ? null : facts.id, message };
 }
 
 // libs/evidence/chain/scan-event.ts
@@ -11185,11 +11747,11 @@ function utf8Exceeds(text2, limit) {
 
 // libs/evidence/keys/signer-possession.ts
 var DOMAIN2 = "illuvrse-kernel/signer-possession/v1";
-var encoder7 = new TextEncoder();
-var decoder3 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+var encoder11 = new TextEncoder();
+var decoder4 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 function signerPossessionInput(of) {
   assertOrigin(of.origin);
-  return encoder7.encode(`${DOMAIN2}
+  return encoder11.encode(`${DOMAIN2}
 ${of.origin}
 ${of.replaces}
 ${of.kid}
@@ -11218,7 +11780,7 @@ function counterSignatureHolds(origin, { type, payload }) {
 }
 
 // libs/evidence/chain/inspect-event.ts
-var decoder4 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+var decoder5 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 var EventInspector = class {
   constructor(origin, publicKey, checkSignatures) {
     this.origin = origin;
@@ -11246,14 +11808,14 @@ var EventInspector = class {
   inspectWhole(bytes) {
     const inspection = this.inspect(bytes);
     if (inspection.event !== null || !inspection.formatted) return inspection;
-    const text2 = typeof bytes === "string" ? bytes : decoder4.decode(bytes);
+    const text2 = typeof bytes === "string" ? bytes : decoder5.decode(bytes);
     return { ...inspection, event: JSON.parse(text2) };
   }
   /** The facts of an event that is right in every way; null when that is not certain. */
   factsOfSound(bytes) {
     let text2;
     try {
-      text2 = typeof bytes === "string" ? bytes : decoder4.decode(bytes);
+      text2 = typeof bytes === "string" ? bytes : decoder5.decode(bytes);
     } catch {
       return null;
     }
@@ -11461,30 +12023,30 @@ var KeyRing = class {
   judgeBy(use, whole) {
     const { kid, shard } = use;
     if (!this.hasShard(shard)) {
-      return refuse6("unknown_shard", `there is no shard ${shard}: the kernel has ${this.shards}`, true);
+      return refuse9("unknown_shard", `there is no shard ${shard}: the kernel has ${this.shards}`, true);
     }
     const root = this.roots.get(kid);
-    if (root === void 0) return refuse6("unknown_key", `signers.json has no key ${kid}`, true);
+    if (root === void 0) return refuse9("unknown_key", `signers.json has no key ${kid}`, true);
     if (!root.purposes.includes("audit")) {
-      return refuse6("key_not_valid", `${kid} is not an audit key (signers.json, purposes)`, true);
+      return refuse9("key_not_valid", `${kid} is not an audit key (signers.json, purposes)`, true);
     }
     const known = this.state.keys.get(kid);
     if (known === void 0) return this.judgeUnregistered(root, use, whole);
     if (!samePublicKey(known.entry.public_key_pem, root.public_key_pem)) {
-      return refuse6(
+      return refuse9(
         "key_not_valid",
         `the chain registers another public key for ${kid} than signers.json`,
         true
       );
     }
     if (!known.entry.purposes.includes("audit")) {
-      return refuse6("key_not_valid", `${kid} was not registered as an audit key`, true);
+      return refuse9("key_not_valid", `${kid} was not registered as an audit key`, true);
     }
     const outside = whyOutside(this.spanOf(known), use);
     if (outside !== null) {
       const end = known.ended === null ? "" : `, and ${known.entry.status} at ${show2(known.ended)}`;
       const message = `${kid} ${outside}: it was added at ${show2(known.added)}${end}`;
-      return refuse6("key_not_valid", message, true);
+      return refuse9("key_not_valid", message, true);
     }
     const byRoot = this.judgeByRoot(root, known, use, whole);
     if (byRoot !== null) return byRoot;
@@ -11499,10 +12061,10 @@ var KeyRing = class {
   judgeUnregistered(root, use, whole) {
     const { signer_kid: kid, span } = root;
     if (this.state.founding !== null || !this.partial) {
-      return refuse6("key_not_valid", `${kid} is used before it was added to the registry`, false);
+      return refuse9("key_not_valid", `${kid} is used before it was added to the registry`, false);
     }
     if (span === void 0) {
-      return refuse6(
+      return refuse9(
         "key_not_valid",
         `where ${kid} signs is not known: signers.json has no span for it, and this part of the evidence no registry`,
         false
@@ -11522,7 +12084,7 @@ var KeyRing = class {
       return verdict.valid && verdict.logged === void 0 ? null : verdict;
     }
     if (!whole || status === "active" || isEndWitnessed(known, status)) return null;
-    return refuse6(
+    return refuse9(
       "key_not_valid",
       `${kid} is ${status} (signers.json), and neither a span there nor another key in the evidence says where it ended`,
       false
@@ -11531,18 +12093,18 @@ var KeyRing = class {
   judgeBySpan({ signer_kid: kid, status }, span, use) {
     const { until, since } = span;
     if (status !== "active" && until === null) {
-      return refuse6("key_not_valid", `${kid} is ${status}, and its span in signers.json does not end`, false);
+      return refuse9("key_not_valid", `${kid} is ${status}, and its span in signers.json does not end`, false);
     }
     const outside = whyOutside(span, use);
     if (outside !== null) {
-      return refuse6("key_not_valid", `${kid} ${outside} (signers.json, span)`, false);
+      return refuse9("key_not_valid", `${kid} ${outside} (signers.json, span)`, false);
     }
     const doubt = since === null ? null : seqIn(since, use.shard) ?? 1;
     if (doubt === null || use.seq < doubt) return VALID;
     const logged = this.checkpointOver(use, seqIn(until ?? [], use.shard) ?? 0);
     if (logged !== void 0) return { valid: true, logged };
     const message = `${kid} is in doubt from ${use.shard}:${doubt} on (signers.json, span)`;
-    return refuse6("key_not_valid", message, false);
+    return refuse9("key_not_valid", message, false);
   }
   /** A checkpoint that includes the event and was made before the heads at which its key was declared compromised. */
   checkpointOver({ shard, seq }, head) {
@@ -11560,7 +12122,7 @@ var KeyRing = class {
     if (range !== void 0) return { valid: true, reattested: { range, by } };
     const logged = this.checkpointOver(use, by.heads[use.shard]?.seq ?? 0);
     if (logged !== void 0) return { valid: true, logged };
-    return refuse6(
+    return refuse9(
       "key_not_valid",
       `${use.kid} is in doubt from ${use.shard}:${from} on (says ${show2(by)}), and neither a statement nor the log vouches for this event`,
       true
@@ -11648,241 +12210,207 @@ function samePositions(a, b) {
 function show2({ shard, seq }) {
   return `${shard}:${seq}`;
 }
-function refuse6(code2, message, final) {
+function refuse9(code2, message, final) {
   return { valid: false, code: code2, message, final };
 }
 
-// libs/evidence/log/cosignature.ts
-var TIME_BYTES = 8;
-var SIGNATURE_BYTES = 64;
-var encoder8 = new TextEncoder();
-function cosignatureInput(time, text2) {
-  assertTime(time);
-  return encoder8.encode(`cosignature/v1
-time ${time}
-${text2}`);
-}
-function parseTimestampedSignature(bytes) {
-  if (bytes.length !== TIME_BYTES + SIGNATURE_BYTES) return null;
-  const time = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0));
-  return Number.isSafeInteger(time) ? { time, signature: bytes.slice(TIME_BYTES) } : null;
-}
-function assertTime(time) {
-  if (Number.isSafeInteger(time) && time >= 0) return;
-  throw new EvidenceError(
-    "invalid_cosignature",
-    "The time of a cosignature is a whole number of seconds since 1970."
-  );
-}
-
-// libs/evidence/log/signed-note.ts
-var MAX_NOTE = 1e6;
-var MAX_SIGNATURES = 100;
-var KEY_HASH_BYTES = 4;
-var CONTROL_CHARACTER = /[\0-\x09\x0b-\x1f]/;
-var LONE_SURROGATE = new RegExp("\\p{Surrogate}", "u");
-var NAME = /^[^\p{White_Space}+]+$/u;
-var SIGNATURE_LINE = /^\u2014 ([^ ]+) ([A-Za-z0-9+/]+={0,2})$/;
-function isKeyName(name) {
-  return NAME.test(name) && isNoteText(name);
-}
-function parseSignedNote(note) {
-  if (note.length > MAX_NOTE) throw refuse7(`it is longer than ${MAX_NOTE} characters`);
-  const end = note.lastIndexOf("\n\n");
-  if (end < 0) throw refuse7("no empty line parts its text from its signatures");
-  const text2 = note.slice(0, end + 1);
-  if (!isNoteText(text2)) throw refuse7("its text has a control character or is not Unicode");
-  return { text: text2, signatures: parseSignatureLines(note.slice(end + 2)) };
-}
-function parseSignatureLines(lines) {
-  if (!lines.endsWith("\n")) throw refuse7("its signatures do not end with a line feed");
-  const each = lines.slice(0, -1).split("\n");
-  if (each.length > MAX_SIGNATURES) throw refuse7(`it has more than ${MAX_SIGNATURES} signatures`);
-  return each.map((line) => {
-    const [, name, base64] = SIGNATURE_LINE.exec(line) ?? [];
-    const bytes = base64 === void 0 ? null : base64Decode(base64);
-    if (name === void 0 || !isKeyName(name) || bytes === null || bytes.length <= KEY_HASH_BYTES) {
-      throw refuse7(`"${printable(line)}" is no signature line`);
+// libs/evidence/approvals/upgrade-evidence/bundle-events.ts
+var BundleEvents = class {
+  /** @param inclusion null: nothing is proven to be in the log */
+  constructor(trust, inclusion, faults) {
+    this.faults = faults;
+    const proven = inclusion?.proven ?? null;
+    const checkpoints = proven === null ? [] : [proven];
+    this.proven = proven !== null;
+    this.ring = new KeyRing(trust, { checkpoints });
+    this.inspector = new EventInspector(
+      trust.origin,
+      (kid) => {
+        const root = this.ring.root(kid);
+        return root === void 0 ? void 0 : checkedKeyOfPem(root.public_key_pem);
+      },
+      true
+    );
+  }
+  faults;
+  /** Positions and hashes of what was read. */
+  heads = [];
+  ring;
+  inspector;
+  proven;
+  /** Those whose format, hash and signature are right. */
+  sound = /* @__PURE__ */ new WeakSet();
+  /** Takes in the founding and the whole registry: which key signs where. */
+  learn(founded2, signers) {
+    const first = this.read(founded2);
+    if (first !== null && first.stream !== FOUNDING_STREAM) {
+      this.faults.at(first, "founding", `it is of the stream ${first.stream}, not the founding`);
     }
-    return { name, keyHash: bytes.slice(0, KEY_HASH_BYTES), signature: bytes.slice(KEY_HASH_BYTES) };
-  });
-}
-function isNoteText(text2) {
-  return !CONTROL_CHARACTER.test(text2) && !LONE_SURROGATE.test(text2);
-}
-function refuse7(message) {
-  return new EvidenceError("invalid_note", `This is no signed note: ${message}.`);
-}
-
-// libs/evidence/log/note-key.ts
-var TYPE_BYTE = { ed25519: 1, "cosignature/v1": 4 };
-var encoder9 = new TextEncoder();
-function noteKeyHash(name, raw, type = "ed25519") {
-  const prefix = encoder9.encode(`${name}
-`);
-  const input = new Uint8Array(prefix.length + 1 + raw.length);
-  input.set(prefix);
-  input[prefix.length] = TYPE_BYTE[type];
-  input.set(raw, prefix.length + 1);
-  return Uint8Array.from(sha256(input).subarray(0, 4));
-}
-function signatureBy(key, note) {
-  const hash2 = noteKeyHash(key.name, key.raw, key.type);
-  const lines = note.signatures.filter(({ name, keyHash }) => name === key.name && sameBytes(keyHash, hash2));
-  if (lines.length === 0) return { state: "absent" };
-  const publicKey = importKey(key.raw);
-  let time = null;
-  for (const { signature } of lines) {
-    const read = key.type === "ed25519" ? { time: null, signature } : parseTimestampedSignature(signature);
-    if (read === null) return { state: "wrong" };
-    const input = read.time === null ? encoder9.encode(note.text) : cosignatureInput(read.time, note.text);
-    if (!verifyEd25519(publicKey, input, read.signature)) return { state: "wrong" };
-    if (read.time !== null) time = Math.max(time ?? 0, read.time);
-  }
-  return { state: "signed", time };
-}
-function sameBytes(one, other) {
-  return one.length === other.length && one.every((byte, i) => byte === other[i]);
-}
-
-// libs/evidence/log/tree-head.ts
-var SIZE = /^(0|[1-9][0-9]{0,15})$/;
-function parseTreeSize(text2) {
-  const size = text2 !== void 0 && SIZE.test(text2) ? Number(text2) : NaN;
-  return Number.isSafeInteger(size) ? size : null;
-}
-function parseTreeHash(text2) {
-  const hash2 = text2 === void 0 ? null : base64Decode(text2);
-  return hash2?.length === 32 ? hash2 : null;
-}
-function parseTreeHead(text2) {
-  if (!text2.endsWith("\n")) throw notACheckpoint("its text does not end with a line feed");
-  const [log, sizeLine, rootLine, ...extension] = text2.slice(0, -1).split("\n");
-  if (!log) throw notACheckpoint("its first line names no log");
-  const size = parseTreeSize(sizeLine);
-  if (size === null) throw notACheckpoint("its second line is no size");
-  const root = parseTreeHash(rootLine);
-  if (root === null) throw notACheckpoint("its third line is no SHA-256 in base64");
-  if (extension.includes("")) throw notACheckpoint("one of its further lines is empty");
-  return { log, size, root, extension };
-}
-function notACheckpoint(message, cause) {
-  return new EvidenceError("invalid_checkpoint", `This is no checkpoint of a log: ${message}.`, { cause });
-}
-
-// libs/evidence/log/log-checkpoint.ts
-var LOG = /^(.+)\/log\/(0|[1-9][0-9]{0,3})$/;
-var encoder10 = new TextEncoder();
-function logName(origin, shard) {
-  return `${origin}/log/${shard}`;
-}
-function checkpointKey({ origin, shard }, publicKeyPem) {
-  return { name: logName(origin, shard), type: "ed25519", raw: checkedKeyOfPem(publicKeyPem) };
-}
-function parseSignedCheckpoint(note) {
-  const { head, ...signed } = parseCheckpointNote(note);
-  return { ...ofOurLog(head), ...signed };
-}
-function parseCheckpointNote(note) {
-  let signed;
-  try {
-    signed = parseSignedNote(note);
-  } catch (cause) {
-    throw notACheckpoint(cause.message, cause);
-  }
-  return { ...signed, head: parseTreeHead(signed.text) };
-}
-function whyCheckpointNotSigned(checkpoint, keys) {
-  for (const { signer_kid, public_key_pem, purposes, status } of keys) {
-    const { state } = signatureBy(checkpointKey(checkpoint, public_key_pem), checkpoint);
-    if (state === "absent") continue;
-    if (!purposes.includes("checkpoint")) return `key_not_valid: ${signer_kid} is not a checkpoint key`;
-    if (status === "compromised") return `key_not_valid: ${signer_kid} is compromised`;
-    if (state === "signed") return null;
-    return `signature: not made by ${signer_kid} over this checkpoint`;
-  }
-  return "unknown_key: no known signer has signed the checkpoint";
-}
-function ofOurLog({ log, size, root, extension }) {
-  const [, origin, shard] = LOG.exec(log) ?? [];
-  if (!isOrigin(origin) || shard === void 0)
-    throw notACheckpoint("its first line names no log, <origin>/log/<shard>");
-  return { origin, shard: Number(shard), size, root, extension };
-}
-
-// libs/evidence/log/merkle-tree.ts
-var [LEAF, NODE] = [0, 1];
-var MAX_PATH = 53;
-function leafHash(data) {
-  const input = new Uint8Array(data.length + 1);
-  input[0] = LEAF;
-  input.set(data, 1);
-  return sha256(input);
-}
-function nodeHash(left, right) {
-  const input = new Uint8Array(65);
-  input[0] = NODE;
-  input.set(left, 1);
-  input.set(right, 33);
-  return sha256(input);
-}
-function rootOf({
-  index,
-  size,
-  leaf,
-  path
-}) {
-  if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size) return null;
-  let node = index;
-  let last = size - 1;
-  let hash2 = leaf;
-  for (const sibling of path) {
-    if (last === 0 || sibling.length !== 32) return null;
-    if (node % 2 === 1 || node === last) {
-      hash2 = nodeHash(sibling, hash2);
-      while (node % 2 === 0 && node !== 0) {
-        node /= 2;
-        last = Math.floor(last / 2);
+    const events = signers.flatMap((line) => this.read(line) ?? []);
+    this.inOrder(first === null ? events : [first, ...events]);
+    const versions = /* @__PURE__ */ new Map();
+    for (const event of events) {
+      const { stream, streamVersion } = event;
+      if (!isRegistryEvent(event) || stream === FOUNDING_STREAM) {
+        this.faults.at(event, "stream", `${event.type} of ${stream} is no event of the key registry`);
+        continue;
       }
-    } else {
-      hash2 = nodeHash(hash2, sibling);
+      const due = (versions.get(stream) ?? 0) + 1;
+      versions.set(stream, streamVersion);
+      if (streamVersion !== due) {
+        this.faults.at(
+          event,
+          "signers",
+          `signer events are left out: it is number ${streamVersion} of ${stream}, and number ${due} was due`
+        );
+      }
     }
-    node = Math.floor(node / 2);
-    last = Math.floor(last / 2);
+    const registry = first === null ? events : [first, ...events];
+    for (const event of registry) this.apply(event);
+    if (this.ring.registry.founding === null) {
+      this.faults.add("founding", "the event 0:1 of the file founds no kernel of the trust root");
+    }
+    for (const event of registry) this.judge(event);
   }
-  return last === 0 ? hash2 : null;
-}
+  /** A whole stream: every version from 1, in the order of the chain. */
+  stream(lines, name) {
+    const events = lines.flatMap((line) => this.read(line) ?? []);
+    if (events.length === 0) this.faults.add("stream", `there is no event of ${name}`);
+    for (const [at2, event] of events.entries()) {
+      if (event.stream !== name) {
+        this.faults.at(event, "stream", `it is of the stream ${event.stream}, not of ${name}`);
+      } else if (event.streamVersion !== at2 + 1) {
+        this.faults.at(
+          event,
+          "stream",
+          `it is number ${event.streamVersion} of ${name}, and number ${at2 + 1} was due`
+        );
+      }
+      this.judge(event);
+    }
+    this.inOrder(events);
+    return events;
+  }
+  /** Number of registry events before a position, the founding included. */
+  registryEventsBefore(seq) {
+    return this.ring.registry.marks.filter((mark) => mark.seq < seq).length;
+  }
+  apply(event) {
+    if (!this.sound.has(event)) return;
+    try {
+      this.ring.apply(event);
+    } catch (error) {
+      if (!(error instanceof EvidenceError)) throw error;
+      this.faults.at(event, error.code === "invalid_founding" ? "founding" : "registry", error.message);
+    }
+  }
+  judge(event) {
+    const { signerKid: kid, shard, seq } = event;
+    const judged = this.ring.judge({ kid, shard, seq });
+    if (!judged.valid) this.faults.at(event, judged.code, judged.message);
+    else if (judged.reattested !== void 0 && !this.isReattested(event, judged.reattested.range)) {
+      this.faults.at(event, "key_not_valid", `${kid} is in doubt there, and the re-attestation is of others`);
+    }
+  }
+  /**
+   * Whether a re-attested range is of the chain that this event is in: the log has both, or the range names the event
+   * itself.
+   */
+  isReattested({ seq, hash: hash2 }, { from, to }) {
+    const ends = [from, to].filter((end) => end.seq === seq);
+    return ends.every((end) => end.hash === hash2) && (this.proven || ends.length > 0);
+  }
+  inOrder(events) {
+    for (const [at2, event] of events.entries()) {
+      const before = events[at2 - 1];
+      if (before !== void 0 && before.seq >= event.seq) {
+        this.faults.at(event, "order", `it comes after ${before.shard}:${before.seq} in the file`);
+      }
+    }
+  }
+  read(line) {
+    const { event, faults } = this.inspector.inspectWhole(line);
+    for (const { code: code2, shard: shard2, seq: seq2, message } of faults) {
+      this.faults.add(code2, `${shard2 ?? "?"}:${seq2 ?? "?"}: ${message}`);
+    }
+    if (event === null) return null;
+    if (faults.length === 0) this.sound.add(event);
+    const { shard, seq, hash: hash2 } = event;
+    if (shard !== GOVERNANCE_SHARD) {
+      this.faults.at(event, "order", `governance is in shard ${GOVERNANCE_SHARD}, and this is in another`);
+    }
+    this.heads.push({ shard, seq, hash: hash2 });
+    return event;
+  }
+};
 
-// libs/evidence/log/log-proof.ts
-var FIRST_LINE = "c2sp.org/tlog-proof@v1";
-var EXTRA = /^extra (.*)$/;
-var INDEX = /^index (.+)$/;
-var MAX_EXTRA = 65536;
-function parseLogProof(text2) {
-  const refuse8 = (message) => new EvidenceError("invalid_log_proof", `This is no proof of inclusion: ${message}.`);
-  const end = text2.indexOf("\n\n");
-  const [first, ...lines] = text2.slice(0, Math.max(end, 0)).split("\n");
-  if (first !== FIRST_LINE) throw refuse8(`its first line is not ${FIRST_LINE}`);
-  const base64 = EXTRA.exec(lines[0] ?? "")?.[1];
-  const extra = base64 === void 0 || base64.length > MAX_EXTRA ? null : base64Decode(base64);
-  if (base64 !== void 0 && extra === null) {
-    throw refuse8(`its extra data is not base64, or has more than ${MAX_EXTRA} letters`);
+// libs/evidence/manifests/verify-envelope.ts
+function verifyManifestEnvelope({
+  manifest,
+  sha256: sha2563,
+  envelope,
+  keys,
+  origin,
+  recordedAt
+}) {
+  const reasons = [];
+  try {
+    const { payloadType, payload, signatures } = parseEnvelope(envelope);
+    if (payloadType !== MANIFEST_PAYLOAD_TYPE) {
+      return { valid: false, reasons: [`payload_type: the envelope holds ${JSON.stringify(payloadType)}`] };
+    }
+    const statement = parseManifestStatement(payload);
+    const digest = manifest === void 0 ? sha2563 : manifestDigest(manifest);
+    if (digest === void 0) reasons.push("digest: neither the manifest nor its SHA-256 was given");
+    else if (digest !== statement.sha256) {
+      reasons.push(
+        `digest: the manifest's SHA-256 is ${digest}, the signed statement says ${statement.sha256}`
+      );
+    }
+    if (manifest !== void 0 && sha2563 !== void 0 && sha2563 !== digest) {
+      reasons.push(`digest: the manifest's SHA-256 is ${digest}, not ${sha2563} as claimed`);
+    }
+    if (origin !== void 0 && statement.origin !== origin) {
+      reasons.push(`origin: signed by ${statement.origin}, not by ${origin}`);
+    }
+    const input = dssePae(payloadType, payload);
+    const refusals = signatures.map((signature) => whyNotSigned2(keys, signature, input, recordedAt));
+    if (!refusals.includes(null)) reasons.push(...refusals.filter((reason) => reason !== null));
+  } catch (error) {
+    if (!(error instanceof EvidenceError)) throw error;
+    const at2 = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
+    reasons.push(`${error.code}: ${error.message}${at2}`);
   }
-  const [indexLine, ...hashes] = base64 === void 0 ? lines : lines.slice(1);
-  const index = parseTreeSize(INDEX.exec(indexLine ?? "")?.[1]);
-  if (index === null) throw refuse8("the line that should give the index does not");
-  if (hashes.length > MAX_PATH) throw refuse8(`its path has more than ${MAX_PATH} hashes`);
-  const path = hashes.map((line) => {
-    const hash2 = parseTreeHash(line);
-    if (hash2 === null) throw refuse8("a line of its path is no SHA-256 in base64");
-    return hash2;
-  });
-  return { index, path, checkpoint: parseSignedCheckpoint(text2.slice(end + 2)), extra };
+  return { valid: reasons.length === 0, reasons };
 }
-function includes(proof, bytes) {
-  const { index, path, checkpoint } = proof;
-  const root = rootOf({ index, size: checkpoint.size, leaf: leafHash(bytes), path });
-  return root !== null && root.every((byte, i) => byte === checkpoint.root[i]);
+function whyNotSigned2(keys, { keyid, sig }, input, recordedAt) {
+  const key = keyid === null ? keys.find((one) => one.purposes.includes("manifest") && isSignedBy(one, input, sig)) : keys.find(({ signer_kid }) => signer_kid === keyid);
+  if (key === void 0) {
+    return keyid === null ? "signature: not made by a known manifest key over this statement" : `unknown_key: ${keyid} is not a known signer`;
+  }
+  const { signer_kid: kid } = key;
+  if (!key.purposes.includes("manifest")) return `key_not_valid: ${kid} is not a manifest key`;
+  if (!isSignedBy(key, input, sig)) return `signature: not made by ${kid} over this statement`;
+  return whyKeyDoesNotCount2(key, recordedAt);
+}
+function whyKeyDoesNotCount2(key, recordedAt) {
+  const { signer_kid: kid, status, span } = key;
+  if (recordedAt === void 0) {
+    if (status === "active") return null;
+    return `receipt_needed: ${kid} is ${status}; only a receipt of the manifest.signed event shows that it signed before`;
+  }
+  const at2 = `${recordedAt.shard}:${recordedAt.seq}`;
+  if (span === void 0 || status !== "active" && span.until === null) {
+    if (status === "active") return null;
+    return `key_not_valid: ${kid} is ${status}, and its span, which says where it ended, is missing`;
+  }
+  const outside = whyOutside(span, recordedAt);
+  if (outside !== null) return `key_not_valid: ${kid} ${outside}, and this was recorded at ${at2}`;
+  if (!isInDoubt(span, recordedAt)) return null;
+  return `key_not_valid: ${kid} is in doubt at ${at2}, where this was recorded`;
+}
+function isSignedBy(key, input, sig) {
+  return sig.length === 64 && verifyEd25519(importKey(checkedKeyOfPem(key.public_key_pem)), input, sig);
 }
 
 // libs/evidence/approvals/webauthn-assertion.ts
@@ -12005,78 +12533,30 @@ function verifyApproval(record, signature, key) {
   return valid ? [] : [`signature: not made by the key ${key.keyId} over this record`];
 }
 
-// libs/evidence/manifests/verify-envelope.ts
-function verifyManifestEnvelope({
-  manifest,
-  sha256: sha2563,
-  envelope,
-  keys,
-  origin,
-  recordedAt
-}) {
-  const reasons = [];
-  try {
-    const { payloadType, payload, signatures } = parseEnvelope(envelope);
-    if (payloadType !== MANIFEST_PAYLOAD_TYPE) {
-      return { valid: false, reasons: [`payload_type: the envelope holds ${JSON.stringify(payloadType)}`] };
-    }
-    const statement = parseManifestStatement(payload);
-    const digest = manifest === void 0 ? sha2563 : manifestDigest(manifest);
-    if (digest === void 0) reasons.push("digest: neither the manifest nor its SHA-256 was given");
-    else if (digest !== statement.sha256) {
-      reasons.push(
-        `digest: the manifest's SHA-256 is ${digest}, the signed statement says ${statement.sha256}`
-      );
-    }
-    if (manifest !== void 0 && sha2563 !== void 0 && sha2563 !== digest) {
-      reasons.push(`digest: the manifest's SHA-256 is ${digest}, not ${sha2563} as claimed`);
-    }
-    if (origin !== void 0 && statement.origin !== origin) {
-      reasons.push(`origin: signed by ${statement.origin}, not by ${origin}`);
-    }
-    const input = dssePae(payloadType, payload);
-    const refusals = signatures.map((signature) => whyNotSigned2(keys, signature, input, recordedAt));
-    if (!refusals.includes(null)) reasons.push(...refusals.filter((reason) => reason !== null));
-  } catch (error) {
-    if (!(error instanceof EvidenceError)) throw error;
-    const at2 = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
-    reasons.push(`${error.code}: ${error.message}${at2}`);
+// libs/evidence/approvals/upgrade-evidence/evidence-faults.ts
+var EvidenceFaults = class {
+  list = [];
+  /** A fault of the file as a whole. */
+  add(code2, message) {
+    this.list.push(`${code2}: ${message}`);
   }
-  return { valid: reasons.length === 0, reasons };
+  /** A fault of one event. */
+  at({ shard, seq }, code2, message) {
+    this.list.push(`${code2}: ${shard}:${seq}: ${message}`);
+  }
+};
+function textOf2(value2) {
+  return typeof value2 === "string" ? value2 : JSON.stringify(value2 ?? null);
 }
-function whyNotSigned2(keys, { keyid, sig }, input, recordedAt) {
-  const key = keyid === null ? keys.find((one) => one.purposes.includes("manifest") && isSignedBy(one, input, sig)) : keys.find(({ signer_kid }) => signer_kid === keyid);
-  if (key === void 0) {
-    return keyid === null ? "signature: not made by a known manifest key over this statement" : `unknown_key: ${keyid} is not a known signer`;
-  }
-  const { signer_kid: kid } = key;
-  if (!key.purposes.includes("manifest")) return `key_not_valid: ${kid} is not a manifest key`;
-  if (!isSignedBy(key, input, sig)) return `signature: not made by ${kid} over this statement`;
-  return whyKeyDoesNotCount(key, recordedAt);
-}
-function whyKeyDoesNotCount(key, recordedAt) {
-  const { signer_kid: kid, status, span } = key;
-  if (recordedAt === void 0) {
-    if (status === "active") return null;
-    return `receipt_needed: ${kid} is ${status}; only a receipt of the manifest.signed event shows that it signed before`;
-  }
-  const at2 = `${recordedAt.shard}:${recordedAt.seq}`;
-  if (span === void 0 || status !== "active" && span.until === null) {
-    if (status === "active") return null;
-    return `key_not_valid: ${kid} is ${status}, and its span, which says where it ended, is missing`;
-  }
-  const outside = whyOutside(span, recordedAt);
-  if (outside !== null) return `key_not_valid: ${kid} ${outside}, and this was recorded at ${at2}`;
-  if (!isInDoubt(span, recordedAt)) return null;
-  return `key_not_valid: ${kid} is in doubt at ${at2}, where this was recorded`;
-}
-function isSignedBy(key, input, sig) {
-  return sig.length === 64 && verifyEd25519(importKey(checkedKeyOfPem(key.public_key_pem)), input, sig);
+function sameJson(a, b) {
+  if (typeof a !== "object" || a === null || typeof b !== "object" || b === null) return a === b;
+  const names = Object.keys(a);
+  return Array.isArray(a) === Array.isArray(b) && names.length === Object.keys(b).length && names.every(
+    (name) => Object.hasOwn(b, name) && sameJson(a[name], b[name])
+  );
 }
 
-// libs/evidence/approvals/upgrade-evidence.ts
-var UPGRADE_EVIDENCE_TYPE = "illuvrse-kernel/upgrade-evidence/v1";
-var MAX_EVENTS = 2e4;
+// libs/evidence/approvals/upgrade-evidence/decision-replay.ts
 var DECISION_DELAY_MS = 5 * 6e4;
 var STATUS_TYPES = {
   "upgrade.proposed": "proposed",
@@ -12097,248 +12577,143 @@ var GIVEN_TYPES = {
   "upgrade.rejection_given": "reject",
   "upgrade.ratification_given": "ratify"
 };
-function verifyUpgradeEvidence(file, trust) {
-  const { origin } = trust;
-  const verdict = {
-    upgradeId: null,
-    status: null,
-    approvers: [],
-    required: null,
-    log: null,
-    events: [],
-    faults: []
-  };
-  let bundle;
-  try {
-    bundle = readUpgradeEvidence(file);
-  } catch (error) {
-    if (!(error instanceof EvidenceError)) throw error;
-    const at2 = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
-    return { ...verdict, faults: [`${error.code}: ${error.message}${at2}`] };
-  }
-  verdict.upgradeId = bundle.upgradeId;
-  if (bundle.origin !== origin) {
-    verdict.faults.push(`origin: the file is of ${bundle.origin}, not of ${origin}`);
-    return verdict;
-  }
-  const events = new BundleEvents(trust, verdict);
-  events.learn(bundle.signers);
-  const signers = events.signers();
-  const pool = events.stream(bundle.pool, POOL_STREAM);
-  const upgrade = events.stream(bundle.events, `upgrade/${bundle.upgradeId}`);
-  new DecisionReplay(bundle, signers, verdict).run(pool, upgrade);
-  proveInclusion(bundle, signers, verdict);
-  return verdict;
-}
-function readUpgradeEvidence(file) {
-  const value2 = parseStrictJson(file);
-  const names = [
-    "type",
-    "origin",
-    "upgradeId",
-    "issuedAt",
-    "manifest",
-    "events",
-    "pool",
-    "signers",
-    "approvals",
-    "head",
-    "proofs"
-  ];
-  const refuse8 = (pointer, message) => new EvidenceError("invalid_upgrade_evidence", `This is no evidence of an upgrade: ${message}.`, {
-    pointer
-  });
-  const root = exactObject(value2, names);
-  if (root === null) throw refuse8("", `it must have ${names.join(", ")}, nothing else`);
-  if (root["type"] !== UPGRADE_EVIDENCE_TYPE) throw refuse8("/type", `type must be ${UPGRADE_EVIDENCE_TYPE}`);
-  for (const name of ["origin", "upgradeId"]) {
-    if (typeof root[name] !== "string") throw refuse8(`/${name}`, `${name} must be a text`);
-  }
-  if (!isTimestamp(root["issuedAt"])) throw refuse8("/issuedAt", "issuedAt must be a time");
-  if (exactObject(root["manifest"], Object.keys(root["manifest"] ?? {})) === null) {
-    throw refuse8("/manifest", "the manifest must be an object");
-  }
-  for (const name of ["events", "pool", "signers"]) {
-    const list = root[name];
-    const fits = Array.isArray(list) && list.length <= MAX_EVENTS && list.every((one) => typeof one === "string");
-    if (!fits)
-      throw refuse8(`/${name}`, `${name} must be a list of at most ${MAX_EVENTS} canonical events, as texts`);
-  }
-  const proofs = root["proofs"];
-  const proven = Array.isArray(proofs) && proofs.every((one) => typeof one === "string");
-  const lists = ["events", "pool"].map((name) => root[name].length);
-  if (!proven || proofs.length > 0 && proofs.length !== (lists[0] ?? 0) + (lists[1] ?? 0)) {
-    throw refuse8("/proofs", "proofs must be a list of texts, one for each of events and pool, or empty");
-  }
-  if (!Array.isArray(root["approvals"])) throw refuse8("/approvals", "approvals must be a list");
-  const head = exactObject(root["head"], ["shard", "seq", "hash"]);
-  if (head === null || !HEX_SHA256.test(textOf(head["hash"]))) {
-    throw refuse8("/head", "head must have shard, seq and hash");
-  }
-  return root;
-}
-var BundleEvents = class {
-  constructor(trust, verdict) {
-    this.verdict = verdict;
-    this.ring = new KeyRing(trust, { partial: true });
-    this.inspector = new EventInspector(
-      trust.origin,
-      (kid) => {
-        const root = this.ring.root(kid);
-        return root === void 0 ? void 0 : checkedKeyOfPem(root.public_key_pem);
-      },
-      true
-    );
-  }
-  verdict;
-  inspector;
-  ring;
-  /** The keys of the trust root, as far as these events speak of them. */
-  signers() {
-    return this.ring.signers();
-  }
-  /** Takes in the registry events that keys of the trust root signed. */
-  learn(lines) {
-    const events = lines.flatMap((line) => this.sound(line) ?? []).sort((a, b) => a.seq - b.seq);
-    for (const event of events) {
-      try {
-        this.ring.apply(event);
-      } catch (error) {
-        if (!(error instanceof EvidenceError)) throw error;
-        this.fault(event, "registry", error.message);
-      }
-    }
-  }
-  /** A whole stream: every version from 1, in the order of the chain. */
-  stream(lines, name) {
-    const events = [];
-    for (const line of lines) {
-      const event = this.sound(line);
-      if (event === null) continue;
-      const before = events.at(-1);
-      if (event.stream !== name)
-        this.fault(event, "stream", `it is of the stream ${event.stream}, not of ${name}`);
-      else if (event.streamVersion !== events.length + 1) {
-        this.fault(
-          event,
-          "stream",
-          `it is number ${event.streamVersion} of ${name}, and number ${events.length + 1} was due`
-        );
-      } else if (before !== void 0 && (before.shard !== event.shard || before.seq >= event.seq)) {
-        this.fault(event, "order", `it comes after ${before.shard}:${before.seq} in its stream`);
-      }
-      const { signerKid: kid, shard, seq } = event;
-      const judged = this.ring.judge({ kid, shard, seq });
-      if (!judged.valid) this.fault(event, judged.code, judged.message);
-      this.verdict.events.push({ shard, seq, hash: event.hash });
-      events.push(event);
-    }
-    if (events.length === 0) this.verdict.faults.push(`stream: there is no event of ${name}`);
-    return events;
-  }
-  sound(line) {
-    const { event, faults } = this.inspector.inspectWhole(line);
-    for (const { code: code2, shard, seq, message } of faults) {
-      this.verdict.faults.push(`${code2}: ${shard ?? "?"}:${seq ?? "?"}: ${message}`);
-    }
-    return event;
-  }
-  fault({ shard, seq }, code2, message) {
-    this.verdict.faults.push(`${code2}: ${shard}:${seq}: ${message}`);
-  }
+var OPEN = [
+  "approved",
+  "rejected",
+  "expired",
+  "withdrawn",
+  "applied",
+  "emergency_applied"
+];
+var IN_EFFECT = ["completed", "failed", "rolled_back", "rollback_required"];
+var FOLLOWING = {
+  proposed: OPEN,
+  approved: OPEN,
+  applied: IN_EFFECT,
+  emergency_applied: ["ratified", "rolled_back", "rollback_required"],
+  ratified: IN_EFFECT,
+  completed: IN_EFFECT,
+  failed: IN_EFFECT,
+  rollback_required: IN_EFFECT
 };
 var DecisionReplay = class {
-  constructor(bundle, signers, verdict) {
+  /**
+   * @param signers by which authorisations are judged
+   * @param registryEventsBefore number of registry events that the file has before a position
+   */
+  constructor(bundle, signers, registryEventsBefore, faults) {
     this.bundle = bundle;
     this.signers = signers;
-    this.verdict = verdict;
+    this.registryEventsBefore = registryEventsBefore;
+    this.faults = faults;
   }
   bundle;
   signers;
-  verdict;
+  registryEventsBefore;
+  faults;
+  outcome = {
+    status: null,
+    emergency: false,
+    approvers: [],
+    required: null,
+    authorized: false
+  };
   pool = null;
   proposal = null;
-  given = /* @__PURE__ */ new Map();
+  given = [];
   run(pool, upgrade) {
-    const ordered = [...pool, ...upgrade].sort((a, b) => a.shard - b.shard || a.seq - b.seq);
-    if (new Set(ordered.map(({ shard }) => shard)).size > 1) {
-      this.verdict.faults.push("order: the events of pool and upgrade lie in different shards");
-    }
-    for (const event of ordered) {
+    for (const event of [...pool, ...upgrade].sort((a, b) => a.shard - b.shard || a.seq - b.seq)) {
       try {
         if (event.stream === POOL_STREAM) this.pool = evolvePool(this.pool, event);
         else this.step(event);
       } catch (error) {
         if (!(error instanceof EvidenceError)) throw error;
-        this.fault(event, error.code, error.message);
+        this.faults.at(event, error.code, error.message);
       }
     }
     this.compareApprovals();
+    return this.outcome;
   }
   step(event) {
-    this.verdict.status = STATUS_TYPES[event.type] ?? this.verdict.status;
+    this.enter(event);
     if (event.type === "upgrade.proposed") {
       this.proposed(event);
       return;
     }
     const { proposal, pool } = this;
     if (proposal === null || pool === null) {
-      this.fault(event, "order", "it comes before proposal and pool");
+      this.faults.at(event, "order", "it comes before proposal and pool");
       return;
     }
     const action = GIVEN_TYPES[event.type];
     if (action !== void 0) this.signed(event, action, proposal, pool);
     switch (event.type) {
       case "upgrade.approved":
-      case "upgrade.applied":
         this.decided(event, "approve", proposal, pool);
         break;
+      case "upgrade.applied":
+        this.decided(event, "approve", proposal, pool);
+        this.authorized(event);
+        break;
+      case "upgrade.rejected":
+        this.decided(event, "reject", proposal, pool);
+        break;
       case "upgrade.emergency_applied":
-        proposal.emergency = true;
+        this.resting(event, pool);
+        this.authorized(event);
+        Object.assign(this.outcome, { emergency: true, approvers: [], required: null });
         proposal.records = [];
         proposal.involved.add(event.actor.id);
-        proposal.ratifyBy = Date.parse(textOf(event.payload["ratifyBy"]));
+        proposal.ratifyBy = Date.parse(textOf2(event.payload["ratifyBy"]));
         break;
       case "upgrade.ratified":
         this.decided(event, "ratify", proposal, pool);
         break;
       default:
     }
-    if (event.type === "upgrade.applied" || event.type === "upgrade.emergency_applied")
-      this.authorized(event);
+  }
+  /** The status that the event gives, which must be one that can come now. */
+  enter(event) {
+    if (!Object.hasOwn(STATUS_TYPES, event.type)) return;
+    const next = STATUS_TYPES[event.type];
+    const { status } = this.outcome;
+    const follows2 = status === null ? next === "proposed" : FOLLOWING[status]?.includes(next) ?? false;
+    if (!follows2) this.faults.at(event, "order", `what is ${status ?? "not proposed"} cannot be ${next}`);
+    this.outcome.status = next;
   }
   proposed(event) {
     const { payload, actor } = event;
     const digest = manifestDigest(this.bundle.manifest);
     const recorded = manifestDigest(payload["manifest"] ?? null);
     if (digest !== payload["manifestSha256"] || recorded !== digest) {
-      this.fault(
+      this.faults.at(
         event,
         "digest",
-        `the manifest's SHA-256 is ${digest}, the proposal says ${textOf(payload["manifestSha256"])}`
+        `the manifest's SHA-256 is ${digest}, the proposal says ${textOf2(payload["manifestSha256"])}`
       );
     }
     const inForce = payload["pool"];
-    this.proposal = {
+    const proposal = {
       manifestSha256: digest,
       patchSha256: payload["patchSha256"] ?? null,
       threshold: Number(inForce?.["threshold"]),
       involved: /* @__PURE__ */ new Set([actor.id]),
-      emergency: false,
       ratifyBy: null,
       records: []
     };
-    if (this.pool === null) return this.fault(event, "order", "it comes before the pool");
-    if (inForce?.["version"] !== this.pool.inForce.version) {
-      this.fault(
+    this.proposal = proposal;
+    const { pool } = this;
+    if (pool === null) return this.faults.at(event, "order", "it comes before the pool");
+    if (inForce?.["version"] !== pool.inForce.version) {
+      this.faults.at(
         event,
         "pool",
-        `it names another pool than version ${this.pool.inForce.version}, which was in force`
+        `it names another pool than version ${pool.inForce.version}, which was in force`
       );
     }
-    const demanded = Math.max(...decidingPools(this.pool).map((one) => one.pool.threshold));
-    if (this.proposal.threshold !== demanded) {
-      this.fault(event, "pool", `it names another threshold than ${demanded}, which was demanded`);
+    const demanded = Math.max(...decidingPools(pool).map((one) => one.pool.threshold));
+    if (proposal.threshold !== demanded) {
+      this.faults.at(event, "pool", `it names another threshold than ${demanded}, which was demanded`);
     }
   }
   signed(event, action, proposal, pool) {
@@ -12357,12 +12732,13 @@ var DecisionReplay = class {
     };
     for (const [name, value2] of Object.entries(expected)) {
       const said = record[name];
-      if (said !== value2)
-        this.fault(event, "record", `its record says ${name} ${String(said)}, not ${String(value2)}`);
+      if (said !== value2) {
+        this.faults.at(event, "record", `its record says ${name} ${String(said)}, not ${String(value2)}`);
+      }
     }
     const signer = findSigner(pool, record.approverId, record.keyId, aboutPool);
     if ("refusal" in signer) {
-      this.fault(
+      this.faults.at(
         event,
         "key",
         `${record.approverId} could not sign with ${record.keyId} (${signer.refusal})`
@@ -12370,14 +12746,17 @@ var DecisionReplay = class {
       return;
     }
     const wrong = verifyApproval(record, signature, signer.key);
-    for (const reason of wrong) this.fault(event, "signature", `${record.approverId}: ${reason}`);
+    for (const reason of wrong) this.faults.at(event, "signature", `${record.approverId}: ${reason}`);
     if (wrong.length > 0) return;
     proposal.records.push(record);
     const registered2 = pool.registered.get(signer.material);
-    this.given.set(textOf(payload["approvalId"]), {
-      event,
+    this.given.push({
+      approvalId: textOf2(payload["approvalId"]),
+      position: `${event.shard}:${event.seq}`,
+      record: payload["record"],
+      signature: payload["signature"] ?? null,
       key: signer.key,
-      registeredAt: registered2 === void 0 ? "" : `${registered2.shard}:${registered2.seq}`
+      keyRegisteredAt: registered2 === void 0 ? "" : `${registered2.shard}:${registered2.seq}`
     });
   }
   decided(event, action, proposal, pool) {
@@ -12385,48 +12764,57 @@ var DecisionReplay = class {
     const decidedAt = payload["decidedAt"];
     const now = typeof decidedAt === "string" && isTimestamp(decidedAt) ? Date.parse(decidedAt) : NaN;
     const delay2 = Date.parse(ts) - now;
+    this.resting(event, pool);
     if (!(delay2 >= 0 && delay2 <= DECISION_DELAY_MS)) {
-      this.fault(event, "time", `it was decided at ${textOf(decidedAt)} and recorded at ${ts}`);
+      this.faults.at(event, "time", `it was decided at ${textOf2(decidedAt)} and recorded at ${ts}`);
       return;
     }
     if (action === "ratify" && !(proposal.ratifyBy !== null && now < proposal.ratifyBy)) {
-      this.fault(event, "time", `it was ratified at ${textOf(decidedAt)}, when its time was over`);
+      this.faults.at(event, "time", `it was ratified at ${textOf2(decidedAt)}, when its time was over`);
     }
-    if (payload["poolEvents"] !== pool.events) {
-      this.fault(
-        event,
-        "pool",
-        `it rests on ${textOf(payload["poolEvents"])} events of the pool, and the file has ${pool.events} before it`
-      );
-    }
-    const involved = { principals: proposal.involved };
     const quorum = countQuorum({
       action,
       records: proposal.records,
       pool,
       threshold: proposal.threshold,
-      involved,
+      involved: { principals: proposal.involved },
       now,
       aboutPool: this.isAboutPool(pool)
     });
-    if (!quorum.reached) {
-      this.fault(
+    if (!isDecided(action, quorum)) {
+      this.faults.at(
         event,
         "quorum",
-        `${quorum.approvers.length} of ${quorum.required} approvals counted (${quorum.approvers.join(", ")})`
+        `${quorum.approvers.length} of ${quorum.required} signatures to ${action} counted (${quorum.approvers.join(", ")})`
       );
     }
-    const said = payload["approvers"];
-    if (!sameJson(said, quorum.approvers)) {
-      this.fault(
+    if (!sameJson(payload["approvers"], quorum.approvers)) {
+      this.faults.at(
         event,
         "quorum",
         `it names other approvers than those that counted: ${quorum.approvers.join(", ")}`
       );
     }
-    if (event.type !== "upgrade.approved") {
-      this.verdict.approvers = quorum.approvers;
-      this.verdict.required = quorum.required;
+    this.outcome.approvers = quorum.approvers;
+    this.outcome.required = action === "reject" ? null : quorum.required;
+  }
+  /** Compares what a decision says that it rests on with what the file has before it. */
+  resting(event, pool) {
+    const { poolEvents, signerEvents } = event.payload;
+    if (poolEvents !== pool.events) {
+      this.faults.at(
+        event,
+        "pool",
+        `it rests on ${textOf2(poolEvents)} events of the pool, and the file has ${pool.events} before it`
+      );
+    }
+    const signers = this.registryEventsBefore(event.seq);
+    if (signerEvents !== signers) {
+      this.faults.at(
+        event,
+        "signers",
+        `signer events are left out: it rests on ${textOf2(signerEvents)} events of the key registry, and the file has ${signers} before it`
+      );
     }
   }
   authorized(event) {
@@ -12440,81 +12828,228 @@ var DecisionReplay = class {
       // The authorisation is in the event itself.
       recordedAt: { shard: event.shard, seq: event.seq }
     });
-    if (!valid) for (const reason of reasons) this.fault(event, "authorization", reason);
+    for (const reason of reasons) this.faults.at(event, "authorization", reason);
+    if (!valid) return;
+    const { kind, manifestId } = parseManifestStatement(parseEnvelope(envelope).payload);
+    if (kind !== DEPLOYMENT_AUTHORIZATION) {
+      this.faults.at(
+        event,
+        "authorization",
+        `it is a statement of the kind ${textOf2(kind)}, not ${DEPLOYMENT_AUTHORIZATION}`
+      );
+    } else if (manifestId !== this.bundle.upgradeId) {
+      this.faults.at(event, "authorization", `it is for ${manifestId}, not for this upgrade`);
+    } else this.outcome.authorized = true;
   }
-  /** Checks that the file shows readers what its events say. */
+  /** Checks that the file shows readers exactly what its events say. */
   compareApprovals() {
-    const shown = this.bundle.approvals;
-    if (shown.length !== this.given.size) {
-      this.verdict.faults.push(
-        `approvals: the file shows ${shown.length}, its events hold ${this.given.size}`
+    const shown2 = this.bundle.approvals;
+    if (shown2.length !== this.given.length) {
+      this.faults.add(
+        "approvals",
+        `the file shows ${shown2.length}, its events hold ${this.given.length} that are signed`
       );
     }
-    for (const [at2, approval] of shown.entries()) {
-      const given = this.given.get(String(approval?.approvalId));
-      const same = given !== void 0 && approval.position === `${given.event.shard}:${given.event.seq}` && approval.keyRegisteredAt === given.registeredAt && sameJson(approval.record, given.event.payload["record"]) && sameJson(approval.signature, given.event.payload["signature"]) && sameJson(approval.key, given.key) && approval.record["type"] === APPROVAL_TYPE;
-      if (!same) this.verdict.faults.push(`approvals: entry ${at2} is not what the events say`);
+    for (const [at2, approval] of shown2.entries()) {
+      if (!sameJson(approval, this.given[at2])) {
+        this.faults.add("approvals", `entry ${at2} is not what the events say`);
+      }
     }
   }
   isAboutPool({ provisional }) {
     return provisional === this.bundle.upgradeId;
   }
-  fault({ shard, seq }, code2, message) {
-    this.verdict.faults.push(`${code2}: ${shard}:${seq}: ${message}`);
-  }
 };
-function proveInclusion({ origin, events, pool, proofs }, signers, verdict) {
-  if (proofs.length === 0) return;
-  const lines = [...events, ...pool];
-  const before = verdict.faults.length;
+function isDecided(action, { reached, approvers, eligible, required }) {
+  return action === "reject" ? approvers.length > eligible - required : reached;
+}
+
+// libs/evidence/log/merkle-tree.ts
+var [LEAF, NODE] = [0, 1];
+var MAX_PATH = 53;
+function leafHash(data) {
+  const input = new Uint8Array(data.length + 1);
+  input[0] = LEAF;
+  input.set(data, 1);
+  return sha256(input);
+}
+function nodeHash(left, right) {
+  const input = new Uint8Array(65);
+  input[0] = NODE;
+  input.set(left, 1);
+  input.set(right, 33);
+  return sha256(input);
+}
+function rootOf({
+  index,
+  size,
+  leaf,
+  path
+}) {
+  if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size) return null;
+  let node = index;
+  let last = size - 1;
+  let hash2 = leaf;
+  for (const sibling of path) {
+    if (last === 0 || sibling.length !== 32) return null;
+    if (node % 2 === 1 || node === last) {
+      hash2 = nodeHash(sibling, hash2);
+      while (node % 2 === 0 && node !== 0) {
+        node /= 2;
+        last = Math.floor(last / 2);
+      }
+    } else {
+      hash2 = nodeHash(hash2, sibling);
+    }
+    node = Math.floor(node / 2);
+    last = Math.floor(last / 2);
+  }
+  return last === 0 ? hash2 : null;
+}
+
+// libs/evidence/log/log-proof.ts
+var FIRST_LINE = "c2sp.org/tlog-proof@v1";
+var EXTRA = /^extra (.*)$/;
+var INDEX = /^index (.+)$/;
+var MAX_EXTRA = 65536;
+function parseLogProof(text2) {
+  const refuse10 = (message) => new EvidenceError("invalid_log_proof", `This is no proof of inclusion: ${message}.`);
+  const end = text2.indexOf("\n\n");
+  const [first, ...lines] = text2.slice(0, Math.max(end, 0)).split("\n");
+  if (first !== FIRST_LINE) throw refuse10(`its first line is not ${FIRST_LINE}`);
+  const base64 = EXTRA.exec(lines[0] ?? "")?.[1];
+  const extra = base64 === void 0 || base64.length > MAX_EXTRA ? null : base64Decode(base64);
+  if (base64 !== void 0 && extra === null) {
+    throw refuse10(`its extra data is not base64, or has more than ${MAX_EXTRA} letters`);
+  }
+  const [indexLine, ...hashes] = base64 === void 0 ? lines : lines.slice(1);
+  const index = parseTreeSize(INDEX.exec(indexLine ?? "")?.[1]);
+  if (index === null) throw refuse10("the line that should give the index does not");
+  if (hashes.length > MAX_PATH) throw refuse10(`its path has more than ${MAX_PATH} hashes`);
+  const path = hashes.map((line) => {
+    const hash2 = parseTreeHash(line);
+    if (hash2 === null) throw refuse10("a line of its path is no SHA-256 in base64");
+    return hash2;
+  });
+  return { index, path, checkpoint: parseSignedCheckpoint(text2.slice(end + 2)), extra };
+}
+function includes(proof, bytes) {
+  const { index, path, checkpoint } = proof;
+  const root = rootOf({ index, size: checkpoint.size, leaf: leafHash(bytes), path });
+  return root !== null && root.every((byte, i) => byte === checkpoint.root[i]);
+}
+
+// libs/evidence/approvals/upgrade-evidence/proven-inclusion.ts
+var encoder12 = new TextEncoder();
+function proveInclusion(file, { origin, signers }, faults) {
+  const checkpoint = commonCheckpoint(file, origin, faults);
+  if (checkpoint === null) return null;
+  const signer = signers.find(
+    (one) => one.purposes.includes("checkpoint") && signatureBy(checkpointKey(checkpoint, one.public_key_pem), checkpoint).state === "signed"
+  );
+  const { shard, size } = checkpoint;
+  return { checkpoint, proven: signer === void 0 ? null : { shard, size, kid: signer.signer_kid } };
+}
+function commonCheckpoint(file, origin, faults) {
+  const before = faults.list.length;
+  const lines = provenEvents(file);
   let first = null;
-  for (const [at2, text2] of proofs.entries()) {
+  for (const [at2, text2] of file.proofs.entries()) {
     const line = lines[at2] ?? "";
     try {
       const proof = parseLogProof(text2);
       const { shard, seq } = parseEvent(line);
-      const { checkpoint: checkpoint2 } = proof;
-      first ??= proof;
-      const fault2 = (message) => verdict.faults.push(`inclusion: ${shard}:${seq}: ${message}`);
-      if (checkpoint2.text !== first.checkpoint.text)
-        fault2("its proof is of another checkpoint than the first one");
-      if (checkpoint2.origin !== origin || checkpoint2.shard !== shard) {
-        fault2(`its proof is of the log ${logName(checkpoint2.origin, checkpoint2.shard)}`);
+      const { checkpoint, index } = proof;
+      first ??= checkpoint;
+      const fault2 = (message) => faults.at({ shard, seq }, "inclusion", message);
+      if (checkpoint.text !== first.text) fault2("its proof is of another checkpoint than the first one");
+      if (checkpoint.origin !== origin || checkpoint.shard !== shard || shard !== GOVERNANCE_SHARD) {
+        fault2(`its proof is of the log ${logName(checkpoint.origin, checkpoint.shard)}`);
       }
-      if (proof.index !== seq - 1) fault2(`its proof is for the index ${proof.index}`);
-      else if (!includes(proof, new TextEncoder().encode(line))) {
+      if (index !== seq - 1) fault2(`its proof is for the index ${index}`);
+      else if (!includes(proof, encoder12.encode(line))) {
         fault2("its proof does not lead to the root of the checkpoint");
       }
     } catch (error) {
       if (!(error instanceof EvidenceError)) throw error;
-      verdict.faults.push(`inclusion: proof ${at2}: ${error.code}: ${error.message}`);
+      faults.add("inclusion", `proof ${at2}: ${error.code}: ${error.message}`);
     }
   }
-  if (first === null) return;
-  const { checkpoint } = first;
-  const refusal = whyCheckpointNotSigned(checkpoint, signers);
-  if (refusal !== null) verdict.faults.push(`inclusion: ${refusal}`);
-  if (verdict.faults.length > before) return;
-  verdict.log = {
-    name: logName(checkpoint.origin, checkpoint.shard),
-    size: checkpoint.size,
-    root: base64Encode(checkpoint.root)
-  };
-}
-function textOf(value2) {
-  return typeof value2 === "string" ? value2 : JSON.stringify(value2 ?? null);
-}
-function sameJson(a, b) {
-  if (typeof a !== "object" || a === null || typeof b !== "object" || b === null) return a === b;
-  const names = Object.keys(a);
-  return Array.isArray(a) === Array.isArray(b) && names.length === Object.keys(b).length && names.every(
-    (name) => Object.hasOwn(b, name) && sameJson(a[name], b[name])
-  );
+  return faults.list.length === before ? first : null;
 }
 
-// libs/evidence/log/log-policy.ts
-var encoder11 = new TextEncoder();
-var decoder5 = new TextDecoder("utf-8", { ignoreBOM: true });
+// libs/evidence/approvals/upgrade-evidence/verify-upgrade-evidence.ts
+function verifyUpgradeEvidence(file, trust, { withoutProofs = false, policy: given = null } = {}) {
+  const faults = new EvidenceFaults();
+  const verdict = {
+    upgradeId: null,
+    status: null,
+    emergency: false,
+    approvers: [],
+    required: null,
+    authorized: false,
+    log: null,
+    events: [],
+    notChecked: [],
+    faults: faults.list
+  };
+  let bundle;
+  let policy;
+  try {
+    bundle = readUpgradeEvidence(file);
+    policy = given ?? policyOfRoot(trust);
+  } catch (error) {
+    if (!(error instanceof EvidenceError)) throw error;
+    const at2 = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
+    faults.add(error.code, `${error.message}${at2}`);
+    return verdict;
+  }
+  verdict.upgradeId = bundle.upgradeId;
+  if (bundle.origin !== trust.origin) {
+    faults.add("origin", `the file is of ${bundle.origin}, not of ${trust.origin}`);
+    return verdict;
+  }
+  verdict.notChecked = notChecked(bundle, trust, policy);
+  if (bundle.proofs.length === 0 && !withoutProofs) {
+    faults.add("inclusion", "the file has no proofs that its events are in the log");
+  }
+  const inclusion = proveInclusion(bundle, trust, faults);
+  const events = new BundleEvents(trust, inclusion, faults);
+  events.learn(bundle.founded, bundle.signers);
+  const pool = events.stream(bundle.pool, POOL_STREAM);
+  const upgrade = events.stream(bundle.events, `upgrade/${bundle.upgradeId}`);
+  verdict.events = events.heads;
+  anchorPool(pool, trust, faults);
+  const head = inclusion?.checkpoint.size ?? Math.max(0, ...events.heads.map(({ seq }) => seq));
+  anchorSigners(events.ring, trust, head, faults);
+  if (inclusion !== null) verdict.log = trustedLog(inclusion, trust, events.ring.signers(), policy, faults);
+  const signers = clearedSigners(events.ring, inclusion?.proven?.size ?? null);
+  const registryBefore = (seq) => events.registryEventsBefore(seq);
+  Object.assign(verdict, new DecisionReplay(bundle, signers, registryBefore, faults).run(pool, upgrade));
+  if (faults.list.length > 0) verdict.log = null;
+  return verdict;
+}
+function trustedLog({ checkpoint }, trust, signers, policy, faults) {
+  const { kid, cosigned, reasons } = judgeCheckpoint(checkpoint, { ...trust, signers }, policy);
+  for (const reason of reasons) faults.add("inclusion", reason);
+  if (kid === null) return null;
+  const { origin, shard, size, root } = checkpoint;
+  return { name: logName(origin, shard), size, root: base64Encode(root), signedBy: kid, cosigned };
+}
+function notChecked({ proofs }, { shards }, policy) {
+  const missing = [];
+  if (shards === void 0) {
+    missing.push("the number of shards: signers.json does not say it, it was taken from the founding event");
+  }
+  if (proofs.length === 0) {
+    missing.push("that the events are in the log: the file has no proofs of inclusion");
+  } else if (!asksForWitnesses(policy)) {
+    missing.push(
+      "cosignatures: neither the trust root nor a policy asks for witnesses, so nobody but the kernel vouches that everyone is shown this log"
+    );
+  }
+  return missing;
+}
 
 // libs/evidence/keys/trust-root.ts
 function trustRootOf({ shards, approverPool, signers, log }, origin) {
@@ -12954,26 +13489,26 @@ var UsageError = class extends CodedError {
 // apps/audit-verify/sources/s3-location.ts
 var BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 function readS3Location(text2, endpoint, env) {
-  const refuse8 = (why) => new UsageError(
+  const refuse10 = (why) => new UsageError(
     `--s3 ${text2} ${why}: it looks like s3://bucket/prefix or https://host:port/bucket/prefix.`
   );
-  if (!URL.canParse(text2)) throw refuse8("is no URL");
+  if (!URL.canParse(text2)) throw refuse10("is no URL");
   const url = new URL(text2);
   if (url.username !== "" || url.password !== "")
-    throw refuse8("has credentials in it, which belong in AWS_*");
-  if (url.search !== "" || url.hash !== "") throw refuse8("has a query");
+    throw refuse10("has credentials in it, which belong in AWS_*");
+  if (url.search !== "" || url.hash !== "") throw refuse10("has a query");
   const shared = { region: regionOf(env), credentials: credentialsOf(env) };
   if (url.protocol === "s3:") {
     const bucket2 = url.host;
-    if (!BUCKET.test(bucket2)) throw refuse8("names no bucket");
+    if (!BUCKET.test(bucket2)) throw refuse10("names no bucket");
     const at2 = endpoint ?? set(env["AWS_ENDPOINT_URL_S3"]) ?? set(env["AWS_ENDPOINT_URL"]);
     const where = at2 === null ? { endpoint: `https://${bucket2}.s3.${shared.region}.amazonaws.com`, bucketInPath: false } : { endpoint: endpointOf(at2), bucketInPath: true };
     return { ...shared, ...where, bucket: bucket2, prefix: prefixOf(url.pathname) };
   }
-  if (url.protocol !== "http:" && url.protocol !== "https:") throw refuse8("has another scheme");
-  if (endpoint !== null) throw refuse8("names its endpoint itself, leave --s3-endpoint out");
+  if (url.protocol !== "http:" && url.protocol !== "https:") throw refuse10("has another scheme");
+  if (endpoint !== null) throw refuse10("names its endpoint itself, leave --s3-endpoint out");
   const [, bucket = "", ...rest] = url.pathname.split("/");
-  if (!BUCKET.test(bucket)) throw refuse8("names no bucket");
+  if (!BUCKET.test(bucket)) throw refuse10("names no bucket");
   return {
     ...shared,
     endpoint: url.origin,
@@ -13097,9 +13632,14 @@ Checks an audit chain with nothing but public keys: format, hash, link, order, t
   --json               one JSON object instead of lines
   --help               this text
 
-       node tools/audit-verify.js --upgrade FILE --signers FILE [--origin ORIGIN] [--shards N] [--first-pool POOL] [--json]
+       node tools/audit-verify.js --upgrade FILE --signers FILE [--origin ORIGIN] [--shards N] [--first-pool POOL]
+                                  [--policy FILE] [--without-proofs] [--json]
 
-Checks the evidence of one upgrade (GET /kernel/upgrade/{id}/evidence): every event, every approval, the quorum.
+Checks the evidence of one upgrade (GET /kernel/upgrade/{id}/evidence): every event and its key, the pool from the first
+one on, every approval, the quorum, and that all of it is in the published log.
+
+  --policy FILE        whose cosignatures the log needs, a c2sp.org/tlog-policy (default: the member "log" of signers.json)
+  --without-proofs     accept a file without proofs that it is in the log; the verdict then says "not anchored"
 
 Exit code 0: verified. 1: faults, one line each. 2: wrong use, or the source cannot be read.
 `;
@@ -13841,8 +14381,8 @@ function reportLines({ verified, faults, heads, reattested, ...limits }) {
     )
   ];
 }
-function limitLines({ notChecked: notChecked2, unanchored: unanchored2 }) {
-  const lines = notChecked2.map((sentence) => printable(`not checked: ${sentence}`));
+function limitLines({ notChecked: notChecked3, unanchored: unanchored2 }) {
+  const lines = notChecked3.map((sentence) => printable(`not checked: ${sentence}`));
   if (unanchored2.length === 0) return lines;
   const ends = unanchored2.map(({ shard, from, to }) => {
     if (to === 0) return `shard ${shard}, of which there is nothing`;
@@ -14351,7 +14891,7 @@ var SpillingIdentityCheck = class {
     for (const records of spill.ids.read()) {
       const ids = new CompactTable();
       for (const { numbers, words, at: at2 } of records) {
-        readKey2(words, at2 * 2, this.id);
+        readKey3(words, at2 * 2, this.id);
         if (ids.swap(this.id, 1) === 0) continue;
         const id = idOfKey(this.id);
         const [shard = 0, seq = 0] = numbers.subarray(at2 + 2, at2 + 4);
@@ -14361,7 +14901,7 @@ var SpillingIdentityCheck = class {
     for (const records of spill.streams.read()) {
       const streams = new CompactTable();
       for (const { numbers, words, at: at2 } of records) {
-        readKey2(words, at2 * 2, this.stream);
+        readKey3(words, at2 * 2, this.stream);
         const seq = numbers[at2 + 5] ?? 0;
         const facts = {
           shard: numbers[at2 + 4] ?? 0,
@@ -14375,7 +14915,7 @@ var SpillingIdentityCheck = class {
         }
         const message = this.streamMessage(streams, this.stream, facts, numbers[at2 + 7] ?? 0);
         if (message === null) continue;
-        const id = idOfKey(readKey2(words, at2 * 2 + 4, this.id));
+        const id = idOfKey(readKey3(words, at2 * 2 + 4, this.id));
         faults.push(faultAt({ shard: facts.shard, seq, id }, "stream", message));
       }
     }
@@ -14424,7 +14964,7 @@ function writeStream(into, stream, id, shard, seq, version, skipped) {
 function writeKey(words, at2, key) {
   for (let i = 0; i < 4; i++) words[at2 + i] = key[i] ?? 0;
 }
-function readKey2(words, at2, into) {
+function readKey3(words, at2, into) {
   for (let i = 0; i < 4; i++) into[i] = words[at2 + i] ?? 0;
   return into;
 }
@@ -14869,11 +15409,11 @@ function conclude({ arguments: args, trust, faults }, verifier, days = /* @__PUR
     faultCount: faults.count,
     reattested: verifier.reattested(),
     heads,
-    notChecked: notChecked(args, trust, founding),
+    notChecked: notChecked2(args, trust, founding),
     unanchored: unanchored(args, heads, verifier.anchors(), days, trust.shards ?? founding?.shards ?? 0)
   };
 }
-function notChecked(args, trust, founding) {
+function notChecked2(args, trust, founding) {
   const { from, shard, chainOnly } = args;
   const sentences = [];
   if (chainOnly) sentences.push("signatures and keys (--chain-only)");
@@ -14925,37 +15465,83 @@ function verifyUpgradeFile(argv) {
         origin: { type: "string" },
         shards: { type: "string" },
         "first-pool": { type: "string" },
+        policy: { type: "string" },
+        "without-proofs": { type: "boolean" },
         json: { type: "boolean" }
       }
     }));
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
-  const { upgrade, signers } = values;
+  const { upgrade, signers, "without-proofs": withoutProofs = false } = values;
   if (upgrade === void 0 || upgrade === "") throw new UsageError("--upgrade needs a file.");
   if (signers === void 0) throw new UsageError("--signers is missing: name the signers.json to trust.");
   const trust = readTrustRoot(trustOptions(values));
-  let file;
-  try {
-    file = (0, import_node_fs9.readFileSync)(upgrade);
-  } catch (error) {
-    throw new UsageError(`--upgrade ${upgrade}: ${error instanceof Error ? error.message : String(error)}`);
+  const policy = values.policy === void 0 ? null : readPolicy(values.policy);
+  const file = fileOf("--upgrade", upgrade);
+  const verdict = verifyUpgradeEvidence(file, trust, { withoutProofs, policy });
+  const verified = verdict.faults.length === 0;
+  if (values.json === true) {
+    return { verified, lines: [JSON.stringify({ verified, anchored: verdict.log !== null, ...verdict })] };
   }
-  const { faults, ...verdict } = verifyUpgradeEvidence(file, trust);
-  const verified = faults.length === 0;
-  if (values.json === true) return { verified, lines: [JSON.stringify({ verified, ...verdict, faults })] };
-  if (!verified) return { verified, lines: faults.map(printable) };
-  const { upgradeId, status, approvers, required, events, log } = verdict;
-  const decided = required === null ? "not decided" : `${approvers.length} of ${required}: ${approvers.join(", ")}`;
+  if (!verified) return { verified, lines: verdict.faults.map(printable) };
+  return { verified, lines: verdictLines(verdict).map(printable) };
+}
+function verdictLines(verdict) {
+  const { upgradeId, events, log, notChecked: notChecked3 } = verdict;
   const last = events.at(-1);
-  return {
-    verified,
-    lines: [
-      printable(`Upgrade ${upgradeId} verified: ${status} (${decided}).`),
-      log === null ? "The file has no proofs of inclusion: check with the chain as a whole that its events are in there." : printable(`All its events are in the log ${log.name} at size ${log.size}, root ${log.root}.`),
-      `Last event ${last?.shard}:${last?.seq}:${last?.hash}, a head to expect of the chain (--expect-head).`
-    ]
-  };
+  const cosigners = log?.cosigned.map(({ name }) => name) ?? [];
+  return [
+    ...notChecked3.map((what) => `not checked: ${what}`),
+    `Upgrade ${upgradeId} verified${log === null ? ", not anchored" : ""}: ${outcomeOf(verdict)}.`,
+    ...log === null ? [] : [
+      `All its events are in the log ${log.name} at size ${log.size}, root ${log.root}, signed by ${log.signedBy}${cosigners.length === 0 ? "" : `, cosigned by ${cosigners.join(", ")}`}.`
+    ],
+    ...verdict.authorized ? ["A manifest key of the kernel has authorised its deployment."] : [],
+    `Last event ${last?.shard}:${last?.seq}:${last?.hash}, a head to expect of the chain (--expect-head); what came later is not in the file.`
+  ];
+}
+function outcomeOf({ status, emergency, approvers, required }) {
+  const people = approvers.join(", ");
+  const decided = required === null ? "not decided" : `${approvers.length} of ${required}: ${people}`;
+  const ratified = `ratified (${decided}) after an emergency application`;
+  const agreed = required === null ? "emergency applied, unratified" : ratified;
+  const applied = emergency ? agreed : `applied (${decided})`;
+  switch (status) {
+    case "applied":
+    case "emergency_applied":
+    case "ratified":
+      return applied;
+    case "completed":
+    case "failed":
+    case "rolled_back":
+    case "rollback_required":
+      return `${status} by the kernel's record; ${applied}`;
+    case "approved":
+      return `approved (${decided})`;
+    case "rejected":
+      return `rejected (by ${people})`;
+    case "expired":
+    case "withdrawn":
+      return `${status} by the kernel's record`;
+    default:
+      return "proposed (not decided)";
+  }
+}
+function readPolicy(path) {
+  try {
+    return parseLogPolicy(fileOf("--policy", path));
+  } catch (error) {
+    if (!(error instanceof EvidenceError)) throw error;
+    throw new UsageError(`--policy ${path}: ${error.message}`);
+  }
+}
+function fileOf(option, path) {
+  try {
+    return (0, import_node_fs9.readFileSync)(path);
+  } catch (error) {
+    throw new UsageError(`${option} ${path}: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 // apps/audit-verify/main.ts

@@ -49,9 +49,14 @@ Checks an audit chain with nothing but public keys: format, hash, link, order, t
   --json               one JSON object instead of lines
   --help               this text
 
-       node tools/audit-verify.js --upgrade FILE --signers FILE [--origin ORIGIN] [--shards N] [--first-pool POOL] [--json]
+       node tools/audit-verify.js --upgrade FILE --signers FILE [--origin ORIGIN] [--shards N] [--first-pool POOL]
+                                  [--policy FILE] [--without-proofs] [--json]
 
-Checks the evidence of one upgrade (GET /kernel/upgrade/{id}/evidence): every event, every approval, the quorum.
+Checks the evidence of one upgrade (GET /kernel/upgrade/{id}/evidence): every event and its key, the pool from the first
+one on, every approval, the quorum, and that all of it is in the published log.
+
+  --policy FILE        whose cosignatures the log needs, a c2sp.org/tlog-policy (default: the member "log" of signers.json)
+  --without-proofs     accept a file without proofs that it is in the log; the verdict then says "not anchored"
 
 Exit code 0: verified. 1: faults, one line each. 2: wrong use, or the source cannot be read.
 `;

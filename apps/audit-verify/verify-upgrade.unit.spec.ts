@@ -11,21 +11,100 @@ const { origin, signers, cases } = JSON.parse(
 ) as {
   origin: string;
   signers: string;
-  cases: { name: string; file: string; verified: boolean; faults: string[]; log?: { root: string } | null }[];
+  cases: {
+    name: string;
+    file: string;
+    signers?: string;
+    withoutProofs?: boolean;
+    verified: boolean;
+    faults: string[];
+    log?: { root: string; cosigned: { name: string }[] } | null;
+  }[];
 };
 const TRUST = ['--signers', join(VECTORS, signers), '--origin', origin];
 
+/** The report about the first case of that name. */
+function reportOn(name: string, ...more: string[]): { verified: boolean; lines: string[] } {
+  const one = cases.find((candidate) => candidate.name === name);
+  if (one === undefined) throw new Error(`There is no case "${name}".`);
+  const trust = one.signers === undefined ? TRUST : ['--signers', join(VECTORS, one.signers)];
+  const options = one.withoutProofs === true ? ['--without-proofs'] : [];
+  return verifyUpgradeFile(['--upgrade', join(VECTORS, one.file), ...trust, ...options, ...more]);
+}
+
 describe('--upgrade', () => {
-  it.each(cases)('$name', ({ file, verified, faults, log }) => {
-    const report = verifyUpgradeFile(['--upgrade', join(VECTORS, file), ...TRUST]);
+  it.each(cases)('$name', ({ name, verified, faults, log }) => {
+    const report = reportOn(name);
     expect(report.verified).toBe(verified);
     if (!verified) {
       expect([...new Set(report.lines.map((line) => line.split(':')[0]))].sort()).toEqual(faults);
       return;
     }
-    expect(report.lines[0]).toMatch(/^Upgrade upg-42 verified: \w+/);
-    expect(report.lines[1]).toContain(log ? `root ${log.root}` : 'no proofs of inclusion');
-    expect(report.lines[2]).toMatch(/^Last event 0:\d+:[0-9a-f]{64}/);
+    const lines = report.lines.filter((line) => !line.startsWith('not checked: '));
+    if (log) {
+      expect(lines[0]).toMatch(/^Upgrade upg-42 verified: \w+/);
+      expect(lines[1]).toContain(`root ${log.root}, signed by vector-checkpoint-1`);
+      expect(report.lines.some((line) => line.includes('cosignatures'))).toBe(log.cosigned.length === 0);
+    } else {
+      expect(lines[0]).toMatch(/^Upgrade upg-42 verified, not anchored: \w+/);
+      expect(report.lines[0]).toContain('has no proofs of inclusion');
+    }
+    expect(lines.at(-1)).toMatch(/^Last event 0:\d+:[0-9a-f]{64}/);
+  });
+
+  it.each([
+    [
+      'applied by three of five, one of them with a passkey',
+      'applied (3 of 3: approver-1, approver-2, approver-3)',
+    ],
+    ['a quorum that is not decided yet', 'proposed (not decided)'],
+    ['applied in an emergency, not ratified', 'emergency applied, unratified'],
+    [
+      'applied in an emergency in the name of an approver who counts, and ratified',
+      'ratified (3 of 3: approver-1, approver-2, approver-3) after an emergency application',
+    ],
+    ['rejected by three of five', 'rejected (by approver-1, approver-2, approver-3)'],
+  ])('says what was decided and no more: %s', (name, outcome) => {
+    expect(reportOn(name).lines).toContain(`Upgrade upg-42 verified: ${outcome}.`);
+  });
+
+  it('says whether its deployment is authorised', () => {
+    const line = 'A manifest key of the kernel has authorised its deployment.';
+    expect(reportOn('with the authorisation to deploy it').lines).toContain(line);
+    expect(reportOn('applied by three of five, one of them with a passkey').lines).not.toContain(line);
+  });
+
+  it('takes what the trust root lacks from options', () => {
+    const name = 'a trust root that does not name the first pool';
+    const { approverPool } = JSON.parse(readFileSync(join(VECTORS, signers), 'utf8')) as {
+      approverPool: { sha256: string };
+    };
+    const pool = ['--first-pool', approverPool.sha256];
+    expect(reportOn(name).lines).toEqual([expect.stringMatching(/^anchor: the pool is not anchored: /)]);
+    expect(reportOn(name, ...pool).lines[0]).toContain('not checked: the number of shards');
+    const report = reportOn(name, ...pool, '--shards', '2');
+    expect(report).toMatchObject({ verified: true });
+    expect(report.lines.join('\n')).not.toContain('number of shards');
+    expect(reportOn(name, '--first-pool', 'a'.repeat(64)).verified).toBe(false);
+  });
+
+  it('asks for the cosignatures of a policy', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'verify-upgrade-'));
+    try {
+      const policy = join(folder, 'policy');
+      const trusted = JSON.parse(
+        readFileSync(join(VECTORS, 'upgrade-evidence', 'signers-witnessed.json'), 'utf8'),
+      ) as { log: { witnesses: string[] } };
+      writeFileSync(policy, `witness w1 ${trusted.log.witnesses[0]}\nquorum w1\n`);
+      const cosigned = reportOn('cosigned as the trust root asks', '--policy', policy);
+      expect(cosigned.lines.join('\n')).toContain('cosigned by w1');
+      const alone = reportOn('applied by three of five, one of them with a passkey', '--policy', policy);
+      expect(alone.lines).toEqual([expect.stringMatching(/^inclusion: .*cosign/)]);
+      writeFileSync(policy, 'quorum w1\n');
+      expect(() => reportOn('cosigned as the trust root asks', '--policy', policy)).toThrow(UsageError);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   it('reports in JSON', () => {
@@ -33,6 +112,7 @@ describe('--upgrade', () => {
     const report = verifyUpgradeFile(['--upgrade', join(VECTORS, first?.file ?? ''), ...TRUST, '--json']);
     expect(JSON.parse(report.lines[0] ?? '')).toMatchObject({
       verified: true,
+      anchored: true,
       upgradeId: 'upg-42',
       status: 'applied',
       approvers: ['approver-1', 'approver-2', 'approver-3'],

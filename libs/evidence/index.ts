@@ -89,11 +89,17 @@ export {
   type Quorum,
 } from './approvals/quorum';
 export {
+  provenEvents,
   UPGRADE_EVIDENCE_TYPE,
-  verifyUpgradeEvidence,
   type UpgradeEvidence,
   type UpgradeEvidenceApproval,
-} from './approvals/upgrade-evidence';
+} from './approvals/upgrade-evidence/upgrade-evidence';
+export { type UpgradeStatus } from './approvals/upgrade-evidence/decision-replay';
+export {
+  verifyUpgradeEvidence,
+  type UpgradeEvidenceOptions,
+  type UpgradeEvidenceVerdict,
+} from './approvals/upgrade-evidence/verify-upgrade-evidence';
 export { readApprovalSignature, verifyApproval, type ApprovalSignature } from './approvals/verify-approval';
 export { base64Url, type WebAuthnAssertion } from './approvals/webauthn-assertion';
 export {

@@ -19,7 +19,12 @@ const SHORT = {
 const LONG = { approvalTtlHours: 100, proposalTtlHours: 200, ratificationHours: 10 };
 
 describe('what time does to upgrades, and the coordinator to what is due', () => {
-  const stack = withStack({ kernels: 2, shards: 3, kernelVariables: (_, n) => (n === 1 ? SHORT : {}) });
+  const stack = withStack({
+    kernels: 2,
+    shards: 3,
+    workers: ['outbox-relay', 'log-publisher'],
+    kernelVariables: (_, n) => (n === 1 ? SHORT : {}),
+  });
   const operator = (kernel = 0) => new ContractClient(stack().client('OPERATOR', { kernel }));
   const superadmin = () => new ContractClient(stack().client('SUPERADMIN'));
   const person = (n: number, kernel = 0) => new PersonAtDesk(stack(), n, { kernel });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type JsonObject, parseEvent, verifyManifestEnvelope } from '#evidence';
@@ -7,7 +7,7 @@ import { withStack } from '#dev/testing';
 import { type UpgradePage } from '#openapi/kernel';
 import { ContractClient } from '../contract/contract.client';
 import { PersonAtDesk } from './approvers';
-import { verifyOffline as verifyUpgrade } from './verify-offline';
+import { verifyFile, verifyOffline as verifyUpgrade } from './verify-offline';
 
 let counter = 0;
 const nextId = () => `upg-${++counter}`;
@@ -48,8 +48,8 @@ describe('upgrades, over mutual TLS', () => {
   const typesOf = async (id: string) =>
     ((await detail(id)).timeline as { type: string }[]).map(({ type }) => type.replace('upgrade.', ''));
 
-  const verifyOffline = (id: string, change?: (file: string) => string) =>
-    verifyUpgrade(operator(), folder, id, change);
+  const verifyOffline = (id: string, change?: (file: string) => string, ...options: string[]) =>
+    verifyUpgrade(operator(), folder, id, change, ...options);
 
   it('has the development pool of five, three of whom have to agree', async () => {
     const { json } = await operator().get('/kernel/approvers');
@@ -156,6 +156,8 @@ describe('upgrades, over mutual TLS', () => {
       origin: string;
       manifest: JsonObject;
       events: string[];
+      pool: string[];
+      signers: string[];
       approvals: { key: JsonObject }[];
       proofs: string[];
     }
@@ -165,10 +167,25 @@ describe('upgrades, over mutual TLS', () => {
         'an event that is missing',
         (b) => {
           b.events.splice(1, 1);
-          b.proofs.splice(1, 1);
+          b.proofs.splice(2, 1);
         },
         'stream',
       ],
+      [
+        'an event of the keys that is missing',
+        (b) => {
+          b.signers.pop();
+          b.proofs.pop();
+        },
+        'signers: signer events are left out',
+      ],
+      [
+        'no event of the keys',
+        (b) => b.proofs.splice(-b.signers.splice(0).length),
+        'signers: signer events are left out',
+      ],
+      ['no proofs', (b) => b.proofs.splice(0), 'inclusion: the file has no proofs'],
+      ['an approval shown twice for another', (b) => (b.approvals[1] = b.approvals[0]!), 'approvals'],
       ['a proof that is missing', (b) => b.proofs.splice(1, 1), 'invalid_upgrade_evidence'],
       ['the proof of another event', (b) => (b.proofs[0] = b.proofs[1] ?? ''), 'inclusion'],
       [
@@ -187,7 +204,33 @@ describe('upgrades, over mutual TLS', () => {
         return JSON.stringify(bundle);
       });
       expect(code).toBe(1);
-      expect(output).toContain(`${fault}:`);
+      expect(output).toContain(fault.includes(':') ? fault : `${fault}:`);
+    });
+
+    it('is anchored in the log and in the first pool', async () => {
+      const id = await approved({}, [1, 2, 3]);
+      await apply(id);
+      const unproven = await verifyOffline(
+        id,
+        (file) => JSON.stringify({ ...(JSON.parse(file) as Bundle), proofs: [] }),
+        '--without-proofs',
+      );
+      expect([unproven.code, unproven.output]).toEqual([
+        0,
+        expect.stringContaining(`Upgrade ${id} verified, not anchored: applied (3 of 3:`),
+      ]);
+      const signers = JSON.parse(await readFile(join(folder, 'signers.json'), 'utf8')) as JsonObject;
+      const { approverPool, ...guide } = signers as { approverPool: { sha256: string } } & JsonObject;
+      const trust = join(folder, 'signers.guide.json');
+      await writeFile(trust, JSON.stringify(guide));
+      const evidence = join(folder, `${id}.json`);
+      await writeFile(evidence, (await operator().get(`/kernel/upgrade/${id}/evidence`)).text);
+      const unanchored = await verifyFile(evidence, trust);
+      expect([unanchored.code, unanchored.output]).toEqual([
+        1,
+        expect.stringContaining('anchor: the pool is not anchored'),
+      ]);
+      expect((await verifyFile(evidence, trust, '--first-pool', approverPool.sha256)).code).toBe(0);
     });
   });
 
@@ -392,10 +435,10 @@ describe('upgrades, over mutual TLS', () => {
     const { code } = await verifyOffline(pending);
     expect(code).toBe(0);
     const cut = await verifyOffline(pending, (file) => {
-      const bundle = JSON.parse(file) as { pool: string[]; proofs: string[] };
+      const bundle = JSON.parse(file) as { events: string[]; pool: string[]; proofs: string[] };
       expect(parseEvent(bundle.pool.at(-1) ?? '').type).toBe('approver_pool.key_revoked');
       bundle.pool.pop();
-      bundle.proofs.pop();
+      bundle.proofs.splice(1 + bundle.events.length + bundle.pool.length, 1);
       return JSON.stringify(bundle);
     });
     expect([cut.code, cut.output]).toEqual([1, expect.stringContaining('pool:')]);

@@ -39,6 +39,7 @@ describe('approvers with WebAuthn credentials', () => {
   const stack = withStack({
     kernels: 2,
     shards: 2,
+    workers: ['outbox-relay', 'log-publisher'],
     kernelVariables: (_, n) => ({
       KERNEL_WEBAUTHN_RP_ID: RP,
       KERNEL_WEBAUTHN_ORIGINS: PAGE,

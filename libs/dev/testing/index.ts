@@ -1,5 +1,14 @@
 /** The test harness: real servers with random ports, whole stacks, certificates, fakes of what cannot run here. */
 export { fakesOfAuditKeyThief, RobbedKernel, type Fake, type NamedTrust } from './audit-key-thief';
+export { ChainLog, signedLine, TestWitness, type CheckpointParts } from './chain-log';
+export { fakesOfUpgradeThief, type FakesOfUpgrade, type FakeUpgrade } from './upgrade-evidence-fakes';
+export {
+  envelopeJson,
+  fixedSigner,
+  TestApprovers,
+  UpgradedKernel,
+  type UpgradedKernelParts,
+} from './upgraded-kernel';
 export { verifyEvidence, type EvidenceOptions } from './verify-evidence';
 export { describeWith } from './describe-with';
 export { EvidenceChain, TestSigner } from './evidence-chain';

@@ -2,20 +2,21 @@ import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import {
   type ApproverKey,
   evolvePool,
+  GOVERNANCE_SHARD,
   type JsonObject,
   type JsonValue,
   keyMaterial,
+  parseLogProof,
   POOL_STREAM,
   type PoolState,
   readApprovalRecord,
-  REGISTRY_TYPES,
   UPGRADE_EVIDENCE_TYPE,
   type UpgradeEvidence,
   type UpgradeEvidenceApproval,
 } from '#evidence';
-import { EventStore, eventsOfTypes, type StoredEvent } from '#platform/event-store';
+import { type StoredEvent } from '#platform/event-store';
 import { GovernanceOptions } from './governance.ports';
-import { GovernanceReader, upgradeStream } from './governance.reader';
+import { GovernanceReader, type LoadedUpgrade } from './governance.reader';
 import { PublishedProofs } from './published-proofs';
 
 /** Everything that proves an upgrade, in one file for `tools/audit-verify.js --upgrade`. */
@@ -25,39 +26,73 @@ export class GetUpgradeEvidence extends Query<UpgradeEvidence> {
   }
 }
 
+/** How often the events are read anew when some came in between them and the checkpoint of their proofs. */
+const MAX_READS = 5;
+
+/** What an upgrade rests on, each list in the order of the chain. */
+interface Basis {
+  upgrade: LoadedUpgrade;
+  pool: StoredEvent[];
+  registry: StoredEvent[];
+}
+
 @QueryHandler(GetUpgradeEvidence)
 export class GetUpgradeEvidenceHandler implements IQueryHandler<GetUpgradeEvidence, UpgradeEvidence> {
   constructor(
-    private readonly store: EventStore,
     private readonly reader: GovernanceReader,
     private readonly options: GovernanceOptions,
     private readonly log: PublishedProofs,
   ) {}
 
   async execute({ upgradeId }: GetUpgradeEvidence): Promise<UpgradeEvidence> {
-    const { state, events } = await this.reader.existing(upgradeId);
-    // After the upgrade: then every event of the pool on which one of its events rests exists.
-    const pool = await this.reader.pool();
-    const signers = await eventsOfTypes(this.store, REGISTRY_TYPES);
-    const shard = this.store.shardOf(upgradeStream(upgradeId));
-    const head = (await this.store.heads()).find((one) => one.shard === shard);
-    const seqs = [...events, ...pool.events].map(({ event }) => event.seq);
-    const proofs = await this.log.of(shard, seqs);
+    let basis = await this.read(upgradeId);
+    let proofs: readonly string[] = [];
+    for (let reads = 1; reads <= MAX_READS; reads++) {
+      const seqs = inOrderOfProofs(basis).map(({ event }) => event.seq);
+      proofs = await this.log.of(GOVERNANCE_SHARD, seqs);
+      const again = await this.read(upgradeId);
+      // The file has every event of its streams up to the checkpoint: one that is missing would look left out.
+      const size = proofs[0] === undefined ? 0 : parseLogProof(proofs[0]).checkpoint.size;
+      if (inOrderOfProofs(again).filter(({ event }) => event.seq <= size).length <= seqs.length) break;
+      basis = again;
+    }
+    return this.evidence(upgradeId, basis, proofs);
+  }
+
+  private async read(upgradeId: string): Promise<Basis> {
+    const upgrade = await this.reader.existing(upgradeId);
+    // After the upgrade: then every event of the pool and the registry on which one of its events rests exists.
+    const [pool, registry] = await Promise.all([this.reader.pool(), this.reader.registryEvents()]);
+    return { upgrade, pool: pool.events, registry };
+  }
+
+  private evidence(
+    upgradeId: string,
+    { upgrade, pool, registry }: Basis,
+    proofs: readonly string[],
+  ): UpgradeEvidence {
     const text = ({ bytes }: StoredEvent) => Buffer.from(bytes).toString('utf8');
+    const [founded, ...signers] = registry.map(text);
     return {
       type: UPGRADE_EVIDENCE_TYPE,
       origin: this.options.origin,
       upgradeId,
       issuedAt: this.options.now().toISOString(),
-      manifest: state.document,
-      events: events.map(text),
-      pool: pool.events.map(text),
-      signers: signers.sort((a, b) => a.event.shard - b.event.shard || a.event.seq - b.event.seq).map(text),
-      approvals: approvalsIn([...pool.events, ...events]),
-      head: { shard, seq: head?.seq ?? 0, hash: head?.hash ?? '' },
+      manifest: upgrade.state.document,
+      founded: founded ?? '',
+      events: upgrade.events.map(text),
+      pool: pool.map(text),
+      signers,
+      approvals: approvalsIn([...pool, ...upgrade.events]),
       proofs: [...proofs],
     };
   }
+}
+
+/** All events of a file, in the order in which it proves them. */
+function inOrderOfProofs({ upgrade, pool, registry }: Basis): StoredEvent[] {
+  const [founded, ...signers] = registry;
+  return [...(founded === undefined ? [] : [founded]), ...upgrade.events, ...pool, ...signers];
 }
 
 /** Each approval with the key as the pool had it then, and the positions at which both came into the chain. */

@@ -1,5 +1,5 @@
-import { type AppendRequest, type EventStore, newEventId } from '#platform/event-store';
-import { type SignerEntry } from '#evidence';
+import { type AppendRequest, type EventStore, newEventId, type StoredEvent } from '#platform/event-store';
+import { NO_KEYS, type SignerEntry } from '#evidence';
 import { type TestDatabase, withPostgres } from '#dev/testing';
 import { GovernanceError } from './domain/governance.error';
 import { signerEntry } from './fixtures/upgrade-story.fixture';
@@ -137,7 +137,8 @@ describe('governance against a real store', () => {
         const streams = ['signer/manifest-2', 'signer/manifest-3'];
         const versions = new Map<string, number>();
         for (const stream of streams) versions.set(stream, (await store.loadStream(stream)).length);
-        return { state: { keys: entries() } as never, versions };
+        const state = { keys: entries(), marks: [] } as never;
+        return { state, versions, fence: await store.keyFence() };
       },
     });
     const first = await governed.kernel();
@@ -181,5 +182,52 @@ describe('governance against a real store', () => {
       ),
     ).toBe('last_key');
     expect(await first.store.loadStream('signer/manifest-2')).toHaveLength(1);
+  });
+
+  it('names exactly as many events of the key registry as there are before a decision', async () => {
+    const SIGNER = 'signer/manifest-9';
+    const first = await governed.kernel();
+    /** Registry events are those of one stream, and of another that comes while the decision is made. */
+    const registry: SigningKeyRegistry = {
+      registry: async () => {
+        const fence = await first.store.keyFence();
+        const events = await first.store.loadStream(SIGNER);
+        return {
+          state: { ...NO_KEYS, marks: events.map(({ event }) => event) } as never,
+          versions: new Map(),
+          fence,
+        };
+      },
+    };
+    const kernel = await governed.kernel(undefined, registry);
+    await kernel.propose('u');
+    for (const n of [1, 2]) await kernel.sign('u', n);
+    let changes = 0;
+    const change = async () => {
+      changes++;
+      await first.store.append({
+        actor: ASKING.actor,
+        writes: [
+          {
+            stream: SIGNER,
+            expectedVersion: 0,
+            events: [
+              {
+                id: newEventId(),
+                type: 'signer.added',
+                payload: { signer: { ...signerEntry('manifest-9') } },
+              },
+            ],
+          },
+        ],
+      });
+    };
+    const slower = await governed.kernel((store) => overtaken(store, change), registry);
+    await slower.sign('u', 3);
+    expect(changes).toBe(1);
+    const [{ event: added }] = (await first.store.loadStream(SIGNER)) as [StoredEvent];
+    const approved = (await first.store.loadStream('upgrade/u')).at(-1)?.event;
+    expect(approved).toMatchObject({ type: 'upgrade.approved', payload: { signerEvents: 1, poolEvents: 1 } });
+    expect(approved?.seq).toBeGreaterThan(added.seq);
   });
 });

@@ -13,10 +13,13 @@ export abstract class KeyPossession {
 
 /** The kernel's own signing keys as the chain registers them; bound to the key registry by the app. */
 export abstract class SigningKeyRegistry {
-  /** @returns the registry right now, and the version of each `signer/...` stream that it was folded from */
+  /**
+   * @returns the registry right now, the version of each `signer/...` stream that it was folded from, and the fence of the
+   * keys (`AppendRequest.keysAsOf`), at least as old as that
+   */
   abstract registry(how: {
     fresh: true;
-  }): Promise<{ state: KeyRegistryState; versions: ReadonlyMap<string, number> }>;
+  }): Promise<{ state: KeyRegistryState; versions: ReadonlyMap<string, number>; fence: number }>;
 }
 
 export abstract class GovernanceOptions {

@@ -1,6 +1,13 @@
 import { Injectable } from '@nestjs/common';
-import { evolvePool, POOL_STREAM, type PoolState, registeredSigners } from '#evidence';
-import { EventStore, type StoredEvent, type StreamVersion } from '#platform/event-store';
+import {
+  evolvePool,
+  GOVERNANCE_SHARD,
+  POOL_STREAM,
+  type PoolState,
+  REGISTRY_TYPES,
+  registeredSigners,
+} from '#evidence';
+import { EventStore, eventsOfTypes, type StoredEvent, type StreamVersion } from '#platform/event-store';
 import { GovernanceError } from './domain/governance.error';
 import { evolvePolicy, initialPolicy, POLICY_STREAM } from './domain/governance.policy';
 import { type Governance } from './domain/plan-effect';
@@ -35,15 +42,28 @@ export class GovernanceReader {
     };
   }
 
+  /** The events that made the key registry, the founding first. */
+  async registryEvents(): Promise<StoredEvent[]> {
+    const { state } = await this.keys.registry({ fresh: true });
+    // Rows that say they change the keys, by whoever could insert them, are no part of it.
+    const folded = new Set(state.marks.map(({ seq }) => seq));
+    const events = await eventsOfTypes(this.store, REGISTRY_TYPES);
+    return events
+      .filter(({ event }) => event.shard === GOVERNANCE_SHARD && folded.has(event.seq))
+      .sort((a, b) => a.event.seq - b.event.seq);
+  }
+
   /**
    * The state by which upgrades are judged, and the versions of the streams it was read from.
-   * @returns `keyVersions`: of the key registry's streams, on which a change of the kernel's keys rests as well
+   * @returns `keyVersions`: of the key registry's streams, on which a change of the kernel's keys rests as well;
+   * `keysAsOf`: the fence of the keys, on which a decision rests that says how many events the registry has
    * @throws GovernanceError `no_pool`
    */
   async governance(): Promise<{
     governance: Governance;
     versions: StreamVersion[];
     keyVersions: StreamVersion[];
+    keysAsOf: number;
   }> {
     const [pool, policyEvents, keys] = await Promise.all([
       this.pool(),
@@ -61,12 +81,18 @@ export class GovernanceReader {
       initialPolicy(this.options.policy),
     );
     return {
-      governance: { pool: pool.state, policy, signers: registeredSigners(keys.state) },
+      governance: {
+        pool: pool.state,
+        policy,
+        signers: registeredSigners(keys.state),
+        signerEvents: keys.state.marks.length,
+      },
       versions: [
         { stream: POOL_STREAM, version: pool.events.length },
         { stream: POLICY_STREAM, version: policyEvents.length },
       ],
       keyVersions: [...keys.versions].map(([stream, version]) => ({ stream, version })),
+      keysAsOf: keys.fence,
     };
   }
 

@@ -73,7 +73,7 @@ export class UpgradeDecisions {
     asking: Asking,
     answer: (decided: Decided) => AnswerBytes,
   ): Promise<CommandAnswer> {
-    const [loaded, { governance, versions, keyVersions }] = await Promise.all([
+    const [loaded, { governance, versions, keyVersions, keysAsOf }] = await Promise.all([
       this.reader.upgrade(upgradeId),
       this.reader.governance(),
     ]);
@@ -107,6 +107,8 @@ export class UpgradeDecisions {
         correlationId: asking.correlationId,
         writes,
         requires: basis.filter(({ stream }) => !writes.some((write) => write.stream === stream)),
+        // What the event says of the registry must hold where it stands.
+        ...(events.some(({ payload }) => 'signerEvents' in payload) ? { keysAsOf } : {}),
       },
       asking.idempotency,
       (committed, position) => {

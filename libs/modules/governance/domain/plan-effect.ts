@@ -18,6 +18,8 @@ export interface Governance {
   pool: PoolState;
   policy: PolicyState;
   signers: readonly SignerEntry[];
+  /** Number of events that made the key registry, the founding included. */
+  signerEvents: number;
 }
 
 /** An effect with the events that bring it about. */

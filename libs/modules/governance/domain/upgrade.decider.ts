@@ -33,7 +33,7 @@ import {
   recordToSign,
   statusOf,
 } from './upgrade.quorum';
-import { SIGNED_TYPES, type UpgradeEvent, type UpgradeState } from './upgrade.state';
+import { type EvidenceBasis, SIGNED_TYPES, type UpgradeEvent, type UpgradeState } from './upgrade.state';
 
 /** Everything a decision rests on besides the upgrade itself; no clock, no store. */
 export interface DecisionContext {
@@ -371,8 +371,8 @@ function outcomeOf(
   const { governance, now } = context;
   const quorum = quorumFor(after, action, governance, now);
   const { approvers, required } = quorum;
-  const { inForce, events: poolEvents } = governance.pool;
-  const decision = { approvers, required, poolVersion: inForce.version, poolEvents, decidedAt: iso(now) };
+  const poolVersion = governance.pool.inForce.version;
+  const decision = { approvers, required, poolVersion, ...basisOf(governance), decidedAt: iso(now) };
   switch (action) {
     case 'approve': {
       const newly = quorum.reached && !quorumFor(before, action, governance, now).reached;
@@ -385,11 +385,15 @@ function outcomeOf(
       if (approvers.length <= quorum.eligible - required) return NOTHING;
       const reason = rejectionReason(after, approvers);
       if (after.status !== 'emergency_applied') {
-        return only({ type: 'upgrade.rejected', payload: { approvers, reason } });
+        return only({ type: 'upgrade.rejected', payload: { ...decision, reason } });
       }
       return rollBack(after, `its ratification was rejected: ${reason}`, context);
     }
   }
+}
+
+function basisOf({ pool, signerEvents }: Governance): EvidenceBasis {
+  return { poolEvents: pool.events, signerEvents };
 }
 
 function rejectionReason({ approvals }: UpgradeState, approvers: readonly string[]): string {
@@ -488,7 +492,7 @@ function apply(
           approvers,
           required,
           poolVersion: governance.pool.inForce.version,
-          poolEvents: governance.pool.events,
+          ...basisOf(governance),
           decidedAt: iso(now),
           effect: planned?.effect ?? null,
           authorization: null,
@@ -529,6 +533,7 @@ function emergencyApply(
       payload: {
         appliedBy: by,
         reason,
+        ...basisOf(governance),
         // Of the windows at the proposal and now the shorter one, and fixed from here on.
         ratifyBy: iso(
           now + Math.min(state.ratificationHours, governance.policy.settled.ratificationHours) * HOUR_MS,

@@ -232,6 +232,11 @@ describe('an upgrade', () => {
       expect(story.status('u')).toBe('proposed');
       const events = story.when('u', story.signing('u', 3, 'reject'));
       expect(types(events)).toEqual(['upgrade.rejection_given', 'upgrade.rejected']);
+      expect(events[1]?.payload).toMatchObject({
+        poolEvents: 1,
+        signerEvents: 2,
+        decidedAt: expect.any(String),
+      });
       expect(story.upgrades.get('u')?.reason).toContain('person-1: no 1; person-2: no 2');
       expect(story.refused('u', story.signing('u', 4))).toBe('upgrade_closed');
       expect(story.refused('u', APPLY)).toBe('upgrade_closed');

@@ -98,7 +98,7 @@ export type UpgradeEvent =
       payload: SignedPayload;
     }
   | { type: 'upgrade.approved' | 'upgrade.ratified'; payload: QuorumPayload }
-  | { type: 'upgrade.rejected'; payload: { approvers: string[]; reason: string } }
+  | { type: 'upgrade.rejected'; payload: QuorumPayload & { reason: string } }
   | {
       type: 'upgrade.check_reported';
       payload: { name: string; passed: boolean; by: string; detail: string | null };
@@ -114,7 +114,7 @@ export type UpgradeEvent =
     }
   | {
       type: 'upgrade.emergency_applied';
-      payload: {
+      payload: EvidenceBasis & {
         appliedBy: string;
         reason: string;
         ratifyBy: string;
@@ -136,12 +136,18 @@ export interface SignedPayload {
   signature: ApprovalSignature;
 }
 
-export interface QuorumPayload {
+/** What evidence has to have before a decision: no earlier change can be left out of it. */
+export interface EvidenceBasis {
+  /** Number of events that had made the pool. */
+  poolEvents: number;
+  /** Number of events that had made the key registry, the founding included. */
+  signerEvents: number;
+}
+
+export interface QuorumPayload extends EvidenceBasis {
   approvers: string[];
   required: number;
   poolVersion: number;
-  /** Number of events that had made the pool: no earlier change can be left out of the evidence. */
-  poolEvents: number;
   /** The moment of the judgement; the event's own `ts` is a little later. */
   decidedAt: string;
 }
