@@ -5,9 +5,16 @@ import {
   type AuditReportSeal,
   parseSignedNote,
   signatureLine,
+  verifyUpgradeEvidence,
   whyDayNotLinked,
 } from '#evidence';
-import { EvidenceChain, fakesOfAuditKeyThief, TestSigner, verifyEvidence } from '#dev/testing';
+import {
+  EvidenceChain,
+  fakesOfAuditKeyThief,
+  fakesOfUpgradeThief,
+  TestSigner,
+  verifyEvidence,
+} from '#dev/testing';
 import { type Fake, fakesOf, type Table } from './fake';
 import { KernelWithEvidence } from './kernel-with-evidence';
 
@@ -675,9 +682,28 @@ const afterTheCompromise: Fake[] = fakesOfAuditKeyThief().flatMap(({ kernel: rob
   })),
 );
 
+const upgrades = fakesOfUpgradeThief();
+
+/** The fakes of the thief of one audit key who makes evidence of upgrades, under trust roots from before the theft was known. */
+const ofUpgrades: Fake[] = upgrades.fakes.map(({ name, file, says }) => {
+  const word = /[a-z_]+/.exec(says.source)?.[0] ?? '';
+  return {
+    thief: 'audit-key' as const,
+    name: `evidence of an upgrade: ${name}`,
+    says: word,
+    present: () => {
+      const refused = upgrades.trusts.every(({ trust }) =>
+        verifyUpgradeEvidence(JSON.stringify(file), trust).faults.some((fault) => says.test(fault)),
+      );
+      return refused ? [word] : [];
+    },
+  };
+});
+
 /** What is judged by evidence alone, with the private keys of a fixture. */
 export const KEY_FAKES: Fake[] = [
   ...afterTheCompromise,
+  ...ofUpgrades,
   ...fakesOf('audit-key', AUDIT_KEY_ELSEWHERE),
   ...fakesOf('manifest-key', MANIFEST_KEY),
   ...fakesOf('checkpoint-key', CHECKPOINT_KEY),
