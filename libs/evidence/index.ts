@@ -152,6 +152,18 @@ export {
   type LogCheckpoint,
   type SignedCheckpoint,
 } from './log/log-checkpoint';
+export {
+  asksForWitnesses,
+  judgeCheckpoint,
+  policyOfRoot,
+  type CheckpointVerdict,
+} from './log/judge-checkpoint';
+export {
+  verifyReceipt,
+  type LogPlace,
+  type ReceiptVerdict,
+  type ReceiptVerification,
+} from './log/verify-receipt';
 export { includes, logProofText, parseLogProof, type LogProof } from './log/log-proof';
 export {
   isQuorum,
@@ -169,6 +181,11 @@ export {
   type AddCheckpoint,
 } from './log/witness-request';
 export { verifyManifestEnvelope } from './manifests/verify-envelope';
+export {
+  verifyRecordedManifest,
+  type RecordedManifestVerdict,
+  type RecordedManifestVerification,
+} from './manifests/verify-recorded-manifest';
 export {
   checkedKeyOfPem,
   checkRawPublicKey,
