@@ -152,6 +152,7 @@ export {
   type LogCheckpoint,
   type SignedCheckpoint,
 } from './log/log-checkpoint';
+export { GrowingTree } from './log/growing-tree';
 export {
   asksForWitnesses,
   judgeCheckpoint,
@@ -248,5 +249,10 @@ export {
   type IdentityCheck,
 } from './chain/identity-check';
 export { EventInspector, type Inspection } from './chain/inspect-event';
-export { ChainVerifier, type ExpectedHead, type ReattestedEvents } from './chain/chain-verifier';
+export {
+  ChainVerifier,
+  type ExpectedHead,
+  type LoggedEvents,
+  type ReattestedEvents,
+} from './chain/chain-verifier';
 export { sha256Hex, verifyEd25519, verifyEd25519Async } from '#evidence-crypto';

@@ -138,7 +138,7 @@ export class LoggedKernel {
   ): void {
     chain.append({
       type: 'manifest.signed',
-      stream: `manifest/${String(manifest['id'])}`,
+      stream: `manifest/${manifest['id'] as string}`,
       signer,
       payload: {
         manifestId: manifest['id'] ?? null,
