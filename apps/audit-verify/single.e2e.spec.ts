@@ -228,11 +228,11 @@ describe('audit-verify.js and the log', () => {
     });
 
     it('is anchored in an archive too', async () => {
-      for (const of of [chain, other]) {
-        of.events.forEach((event, n) => {
+      for (const shard of [chain, other]) {
+        shard.events.forEach((event, n) => {
           const path = join(dir, 'archive', archiveKey(event));
           mkdirSync(dirname(path), { recursive: true });
-          writeFileSync(path, of.bytes[n] ?? '');
+          writeFileSync(path, shard.bytes[n] ?? '');
         });
       }
       const { code, stdout } = await run([

@@ -157,6 +157,7 @@ export class CheckpointCheck {
     return [...this.sought.values()]
       .flat()
       .filter(({ agreed }) => agreed)
+      .sort((a, b) => a.shard - b.shard || a.size - b.size)
       .map(({ agreed: _, ...checkpoint }) => checkpoint);
   }
 

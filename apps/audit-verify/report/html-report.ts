@@ -13,7 +13,7 @@ export interface ReportFacts {
 const STYLE = `
 :root { color-scheme: light; }
 body { font: 15px/1.45 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
+h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h1 code { font-size: inherit; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
 .verdict { border-left: .5rem solid; padding: .75rem 1rem; margin: 1rem 0; font-weight: 600; }
 .good { border-color: #19703a; background: #eef7f0; } .bad { border-color: #b3261e; background: #fcefee; }
 table { border-collapse: collapse; width: 100%; } caption { text-align: left; color: #555; padding-bottom: .25rem; }
@@ -47,8 +47,19 @@ export function htmlReport({ report, madeAt, source }: ReportFacts): string {
       ],
     ),
     section(
+      'Faults',
+      faultCount > faults.length ? `${faultCount} in all; the first ${faults.length} are listed.` : '',
+      ['code', 'position', 'event', 'what is wrong'],
+      faults.map(({ code: kind, shard, seq, id, message }) => [
+        text(kind),
+        text(shard === null || seq === null ? 'unknown' : `${shard}:${seq}`),
+        id === null ? 'unknown' : code(id),
+        text(message),
+      ]),
+    ),
+    section(
       'Heads',
-      'The last event of each shard.',
+      'The last event of each shard that was read.',
       ['shard', 'position', 'time', 'hash', 'event'],
       heads.map(({ shard, seq, ts, hash, id }) => [
         text(String(shard)),
@@ -106,17 +117,6 @@ export function htmlReport({ report, madeAt, source }: ReportFacts): string {
         text(String(count)),
         text(`size ${size}`),
         code(by),
-      ]),
-    ),
-    section(
-      'Faults',
-      faultCount > faults.length ? `${faultCount} in all; the first ${faults.length} are listed.` : '',
-      ['code', 'position', 'event', 'what is wrong'],
-      faults.map(({ code: kind, shard, seq, id, message }) => [
-        text(kind),
-        text(shard === null || seq === null ? 'unknown' : `${shard}:${seq}`),
-        id === null ? 'unknown' : code(id),
-        text(message),
       ]),
     ),
   ];
