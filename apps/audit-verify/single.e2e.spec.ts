@@ -115,20 +115,24 @@ describe('audit-verify.js and the log', () => {
       expect(result.stdout).toMatch(/^not checked: cosignatures of witnesses: /m);
     });
 
-    it.each(
-      fakesOfReceipt(kernel)
-        // Those with a policy of their own are the function's.
-        .filter(({ policy }) => policy === undefined)
-        .map((fake) => [fake.name, fake] as const),
-    )('exits with 1 for one %s', async (_name, { cause, event, receipt, trust: root }) => {
-      const { code, stdout } = await run([
-        ...['--signers', file('fake-signers.json', signersFile(root)), '--receipt', file('receipt', receipt)],
-        ...['--event', file('event.json', event)],
-      ]);
-      expect(code).toBe(1);
-      expect(stdout).toMatch(new RegExp(`^${cause}: `, 'm'));
-      expect(stdout).not.toMatch(/verified/);
-    });
+    it.each(fakesOfReceipt(kernel).map((fake) => [fake.name, fake] as const))(
+      'exits with 1 for one %s',
+      async (_name, { cause, event, receipt, trust: root, policy }) => {
+        const { code, stdout } = await run([
+          ...[
+            '--signers',
+            file('fake-signers.json', signersFile(root)),
+            '--receipt',
+            file('receipt', receipt),
+          ],
+          ...['--event', file('event.json', event)],
+          ...(policy === undefined ? [] : ['--policy', file('policy', policy)]),
+        ]);
+        expect(code).toBe(1);
+        expect(stdout).toMatch(new RegExp(`^${cause}: `, 'm'));
+        expect(stdout).not.toMatch(/verified/);
+      },
+    );
 
     it.each([
       ['the event is missing', ['--receipt', 'receipt'], /--receipt goes with --event, which is missing/],

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   buildEnvelope,
   dssePae,
@@ -9,13 +10,17 @@ import {
   type Envelope,
   type JsonObject,
   type ManifestStatement,
+  type SignerPurpose,
   type TrustRoot,
 } from '#evidence';
 import { ChainLog, TestWitness } from './chain-log';
 import { EvidenceChain, TestSigner } from './evidence-chain';
 
-const key = (kid: string, n: number, purpose: 'audit' | 'manifest' | 'checkpoint'): TestSigner =>
-  new TestSigner(kid, { seed: Buffer.alloc(32, n), purposes: [purpose] });
+/** The key of a name, from a seed that is public: vectors are made of this kernel too. */
+function key(kid: string, purpose: SignerPurpose): TestSigner {
+  const seed = createHash('sha256').update(`illuvrse-kernel test vector key ${kid}`).digest();
+  return new TestSigner(kid, { seed, purposes: [purpose] });
+}
 
 const ORIGIN = 'kernel.example.com/logged';
 const SIGNED_AT = '2026-01-31T10:00:00.000Z';
@@ -26,17 +31,17 @@ const SIGNED_AT = '2026-01-31T10:00:00.000Z';
  */
 export class LoggedKernel {
   /** Audit keys: the first was stolen, and the second took its place. */
-  readonly k1 = key('k1', 11, 'audit');
-  readonly k2 = key('k2', 12, 'audit');
+  readonly k1 = key('k1', 'audit');
+  readonly k2 = key('k2', 'audit');
   /** Checkpoint keys: retired, active, compromised. */
-  readonly c1 = key('c1', 13, 'checkpoint');
-  readonly c2 = key('c2', 14, 'checkpoint');
-  readonly cx = key('cx', 15, 'checkpoint');
+  readonly c1 = key('c1', 'checkpoint');
+  readonly c2 = key('c2', 'checkpoint');
+  readonly cx = key('cx', 'checkpoint');
   /** Manifest keys: retired, active. */
-  readonly m1 = key('m1', 16, 'manifest');
-  readonly m2 = key('m2', 17, 'manifest');
+  readonly m1 = key('m1', 'manifest');
+  readonly m2 = key('m2', 'manifest');
   readonly witnesses = ['w1', 'w2', 'w3'].map(
-    (name, i) => new TestWitness(`${name}.example.org`, key(name, 21 + i, 'checkpoint')),
+    (name) => new TestWitness(`${name}.example.org`, key(name, 'checkpoint')),
   );
   readonly chain: EvidenceChain;
   readonly other: EvidenceChain;
