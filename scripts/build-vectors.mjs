@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { p256 } from '@noble/curves/nist.js';
 import { build } from 'esbuild';
 import { logVectors } from './vectors/log-vectors.mjs';
+import { receiptVectors } from './vectors/receipt-vectors.mjs';
 
 const root = join(import.meta.dirname, '..');
 const folder = join(root, 'docs', 'spec', 'vectors');
@@ -2739,6 +2740,7 @@ for (const group of [
   chainVectors(),
   await evidenceVectors(),
   await logVectors({ evidence, keyOf, refusal }),
+  await receiptVectors(root),
   await publishedVectors(),
 ]) {
   for (const [name, content] of Object.entries(group)) {

@@ -1242,11 +1242,11 @@ var require_utils2 = __commonJS({
       const outer = await md5(Buffer.concat([Buffer.from(inner), salt]));
       return "md5" + outer;
     }
-    async function sha2563(text2) {
-      return await subtleCrypto.digest("SHA-256", text2);
+    async function sha2563(text3) {
+      return await subtleCrypto.digest("SHA-256", text3);
     }
-    async function hashByName(hashName, text2) {
-      return await subtleCrypto.digest(hashName, text2);
+    async function hashByName(hashName, text3) {
+      return await subtleCrypto.digest(hashName, text3);
     }
     async function hmacSha256(keyBuffer, msg) {
       const key = await subtleCrypto.importKey("raw", keyBuffer, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
@@ -1467,21 +1467,21 @@ var require_sasl = __commonJS({
         throw new Error("SASL: SCRAM-SERVER-FINAL-MESSAGE: server signature does not match");
       }
     }
-    function isPrintableChars(text2) {
-      if (typeof text2 !== "string") {
+    function isPrintableChars(text3) {
+      if (typeof text3 !== "string") {
         throw new TypeError("SASL: text must be a string");
       }
-      return text2.split("").map((_, i) => text2.charCodeAt(i)).every((c) => c >= 33 && c <= 43 || c >= 45 && c <= 126);
+      return text3.split("").map((_, i) => text3.charCodeAt(i)).every((c) => c >= 33 && c <= 43 || c >= 45 && c <= 126);
     }
-    function isBase642(text2) {
-      return /^(?:[a-zA-Z0-9+/]{4})*(?:[a-zA-Z0-9+/]{2}==|[a-zA-Z0-9+/]{3}=)?$/.test(text2);
+    function isBase642(text3) {
+      return /^(?:[a-zA-Z0-9+/]{4})*(?:[a-zA-Z0-9+/]{2}==|[a-zA-Z0-9+/]{3}=)?$/.test(text3);
     }
-    function parseAttributePairs(text2) {
-      if (typeof text2 !== "string") {
+    function parseAttributePairs(text3) {
+      if (typeof text3 !== "string") {
         throw new TypeError("SASL: attribute pairs text must be a string");
       }
       return new Map(
-        text2.split(",").map((attrValue) => {
+        text3.split(",").map((attrValue) => {
           if (!/^.=/.test(attrValue)) {
             throw new Error("SASL: Invalid attribute pair entry");
           }
@@ -2363,9 +2363,9 @@ var require_messages = __commonJS({
     };
     exports2.ReadyForQueryMessage = ReadyForQueryMessage;
     var CommandCompleteMessage = class {
-      constructor(length, text2) {
+      constructor(length, text3) {
         this.length = length;
-        this.text = text2;
+        this.text = text3;
         this.name = "commandComplete";
       }
     };
@@ -2479,16 +2479,16 @@ var require_buffer_writer = __commonJS({
         this.offset += size;
         return offset;
       }
-      join(code2) {
-        if (code2) {
-          this.buffer[this.headerPosition] = code2;
+      join(code3) {
+        if (code3) {
+          this.buffer[this.headerPosition] = code3;
           const length = this.offset - (this.headerPosition + 1);
           this.buffer.writeInt32BE(length, this.headerPosition + 1);
         }
-        return this.buffer.slice(code2 ? 0 : 5, this.offset);
+        return this.buffer.slice(code3 ? 0 : 5, this.offset);
       }
-      flush(code2) {
-        const result = this.join(code2);
+      flush(code3) {
+        const result = this.join(code3);
         this.offset = 5;
         this.headerPosition = 0;
         this.buffer = Buffer.allocUnsafe(this.size);
@@ -2546,8 +2546,8 @@ var require_serializer = __commonJS({
         /* code.startup */
       );
     };
-    var query = (text2) => {
-      return writer.addCString(text2).flush(
+    var query = (text3) => {
+      return writer.addCString(text3).flush(
         81
         /* code.query */
       );
@@ -2642,11 +2642,11 @@ var require_serializer = __commonJS({
       buffer.writeInt32BE(secretKey, 12);
       return buffer;
     };
-    var cstringMessage = (code2, string) => {
+    var cstringMessage = (code3, string) => {
       const stringLen = Buffer.byteLength(string);
       const len = 4 + stringLen + 1;
       const buffer = Buffer.allocUnsafe(1 + len);
-      buffer[0] = code2;
+      buffer[0] = code3;
       buffer.writeInt32BE(len, 1);
       buffer.write(string, 5, "utf-8");
       buffer[len] = 0;
@@ -2664,8 +2664,8 @@ var require_serializer = __commonJS({
       return msg.name ? cstringMessage(68, `${msg.type}${msg.name || ""}`) : msg.type === "P" ? emptyDescribePortal : emptyDescribeStatement;
     };
     var close = (msg) => {
-      const text2 = `${msg.type}${msg.name || ""}`;
-      return cstringMessage(67, text2);
+      const text3 = `${msg.type}${msg.name || ""}`;
+      return cstringMessage(67, text3);
     };
     var copyData = (chunk) => {
       return writer.add(chunk).flush(
@@ -2676,7 +2676,7 @@ var require_serializer = __commonJS({
     var copyFail = (message) => {
       return cstringMessage(102, message);
     };
-    var codeOnlyBuffer = (code2) => Buffer.from([code2, 0, 0, 0, 4]);
+    var codeOnlyBuffer = (code3) => Buffer.from([code3, 0, 0, 0, 4]);
     var flushBuffer = codeOnlyBuffer(
       72
       /* code.flush */
@@ -2805,11 +2805,11 @@ var require_parser = __commonJS({
         const bufferFullLength = this.bufferOffset + this.bufferLength;
         let offset = this.bufferOffset;
         while (offset + HEADER_LENGTH <= bufferFullLength) {
-          const code2 = this.buffer[offset];
+          const code3 = this.buffer[offset];
           const length = this.buffer.readUInt32BE(offset + CODE_LENGTH);
           const fullMessageLength = CODE_LENGTH + length;
           if (fullMessageLength + offset <= bufferFullLength) {
-            const message = this.handlePacket(offset + HEADER_LENGTH, code2, length, this.buffer);
+            const message = this.handlePacket(offset + HEADER_LENGTH, code3, length, this.buffer);
             callback(message);
             offset += fullMessageLength;
           } else {
@@ -2852,11 +2852,11 @@ var require_parser = __commonJS({
           this.bufferLength = buffer.byteLength;
         }
       }
-      handlePacket(offset, code2, length, bytes) {
+      handlePacket(offset, code3, length, bytes) {
         const { reader } = this;
         reader.setBuffer(offset, bytes);
         let message;
-        switch (code2) {
+        switch (code3) {
           case 50:
             message = messages_1.bindComplete;
             break;
@@ -2924,7 +2924,7 @@ var require_parser = __commonJS({
             message = parseCopyData(reader, length);
             break;
           default:
-            return new messages_1.DatabaseError("received invalid response: " + code2.toString(16), length, "error");
+            return new messages_1.DatabaseError("received invalid response: " + code3.toString(16), length, "error");
         }
         reader.setBuffer(0, emptyBuffer);
         message.length = length;
@@ -2937,8 +2937,8 @@ var require_parser = __commonJS({
       return new messages_1.ReadyForQueryMessage(LATEINIT_LENGTH, status);
     };
     var parseCommandCompleteMessage = (reader) => {
-      const text2 = reader.cstring();
-      return new messages_1.CommandCompleteMessage(LATEINIT_LENGTH, text2);
+      const text3 = reader.cstring();
+      return new messages_1.CommandCompleteMessage(LATEINIT_LENGTH, text3);
     };
     var parseCopyData = (reader, length) => {
       const chunk = reader.bytes(length - 4);
@@ -3007,12 +3007,12 @@ var require_parser = __commonJS({
       return new messages_1.BackendKeyDataMessage(LATEINIT_LENGTH, processID, secretKey);
     };
     var parseAuthenticationResponse = (reader, length) => {
-      const code2 = reader.int32();
+      const code3 = reader.int32();
       const message = {
         name: "authenticationOk",
         length
       };
-      switch (code2) {
+      switch (code3) {
         case 0:
           break;
         case 3:
@@ -3049,7 +3049,7 @@ var require_parser = __commonJS({
           message.data = reader.string(length - 8);
           break;
         default:
-          throw new Error("Unknown authenticationOk message type " + code2);
+          throw new Error("Unknown authenticationOk message type " + code3);
       }
       return message;
     };
@@ -3316,8 +3316,8 @@ var require_connection = __commonJS({
         }
         return this.stream.write(buffer);
       }
-      query(text2) {
-        this._send(serialize.query(text2));
+      query(text3) {
+        this._send(serialize.query(text3));
       }
       // send parse message
       parse(query) {
@@ -3384,21 +3384,21 @@ var require_split2 = __commonJS({
     var kLast = /* @__PURE__ */ Symbol("last");
     var kDecoder = /* @__PURE__ */ Symbol("decoder");
     function transform(chunk, enc, cb) {
-      let list;
+      let list2;
       if (this.overflow) {
         const buf = this[kDecoder].write(chunk);
-        list = buf.split(this.matcher);
-        if (list.length === 1) return cb();
-        list.shift();
+        list2 = buf.split(this.matcher);
+        if (list2.length === 1) return cb();
+        list2.shift();
         this.overflow = false;
       } else {
         this[kLast] += this[kDecoder].write(chunk);
-        list = this[kLast].split(this.matcher);
+        list2 = this[kLast].split(this.matcher);
       }
-      this[kLast] = list.pop();
-      for (let i = 0; i < list.length; i++) {
+      this[kLast] = list2.pop();
+      for (let i = 0; i < list2.length; i++) {
         try {
-          push(this, this.mapper(list[i]));
+          push(this, this.mapper(list2[i]));
         } catch (error) {
           return cb(error);
         }
@@ -4372,9 +4372,9 @@ var require_pg_pool = __commonJS({
     var EventEmitter = require("events").EventEmitter;
     var NOOP = function() {
     };
-    var removeWhere = (list, predicate) => {
-      const i = list.findIndex(predicate);
-      return i === -1 ? void 0 : list.splice(i, 1)[0];
+    var removeWhere = (list2, predicate) => {
+      const i = list2.findIndex(predicate);
+      return i === -1 ? void 0 : list2.splice(i, 1)[0];
     };
     var IdleItem = class {
       constructor(client, idleListener, timeoutId) {
@@ -4712,9 +4712,9 @@ var require_pg_pool = __commonJS({
         this._idle.push(new IdleItem(client, idleListener, tid));
         this._pulseQueue();
       }
-      query(text2, values, cb) {
-        if (typeof text2 === "function") {
-          const response2 = promisify(this.Promise, text2);
+      query(text3, values, cb) {
+        if (typeof text3 === "function") {
+          const response2 = promisify(this.Promise, text3);
           setImmediate(function() {
             return response2.callback(new Error("Passing a function as the first parameter to pool.query is not supported"));
           });
@@ -4742,7 +4742,7 @@ var require_pg_pool = __commonJS({
           client.once("error", onError);
           this.log("dispatching query");
           try {
-            client.query(text2, values, (err2, res) => {
+            client.query(text3, values, (err2, res) => {
               this.log("query dispatched");
               client.removeListener("error", onError);
               if (clientReleased) {
@@ -5385,15 +5385,15 @@ var init_esm = __esm({
 var import_node_worker_threads2 = require("node:worker_threads");
 
 // apps/audit-verify/arguments.ts
-var import_node_fs2 = require("node:fs");
+var import_node_fs4 = require("node:fs");
 var import_node_os = require("node:os");
 var import_node_util = require("node:util");
 
 // libs/evidence/coded-error.ts
 var CodedError = class extends Error {
-  constructor(code2, message, details = {}, options) {
+  constructor(code3, message, details = {}, options) {
     super(message, options);
-    this.code = code2;
+    this.code = code3;
     this.details = details;
     this.name = new.target.name;
   }
@@ -5404,8 +5404,8 @@ var CodedError = class extends Error {
 // libs/evidence/evidence.error.ts
 var EvidenceError = class extends CodedError {
   pointer;
-  constructor(code2, message, { pointer, details, ...cause } = {}) {
-    super(code2, message, details, cause);
+  constructor(code3, message, { pointer, details, ...cause } = {}) {
+    super(code3, message, details, cause);
     if (pointer !== void 0) this.pointer = pointer;
   }
 };
@@ -5488,27 +5488,27 @@ var decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 function parseStrictJson(input, options) {
   const maxDepth = options?.maxDepth ?? MAX_DEPTH;
   if (typeof input === "string") return new StrictParser(input, maxDepth, false).document();
-  let text2;
+  let text3;
   try {
-    text2 = decoder.decode(input);
+    text3 = decoder.decode(input);
   } catch (cause) {
     throw invalidUtf8(input, maxDepth, cause);
   }
-  return new StrictParser(text2, maxDepth, false).document();
+  return new StrictParser(text3, maxDepth, false).document();
 }
 function parseCanonicalJson(input) {
-  let text2;
-  if (typeof input === "string") text2 = input;
+  let text3;
+  if (typeof input === "string") text3 = input;
   else {
     try {
-      text2 = decoder.decode(input);
+      text3 = decoder.decode(input);
     } catch (cause) {
       throw invalidUtf8(input, MAX_DEPTH, cause);
     }
   }
   const spans = [];
-  const value2 = new StrictParser(text2, MAX_DEPTH, true, spans).document();
-  return { value: value2, text: text2, spans };
+  const value2 = new StrictParser(text3, MAX_DEPTH, true, spans).document();
+  return { value: value2, text: text3, spans };
 }
 function invalidUtf8(bytes, maxDepth, cause) {
   const offset = validUtf8Prefix(bytes);
@@ -5557,8 +5557,8 @@ function validUtf8Prefix(bytes) {
   return i;
 }
 var StrictParser = class {
-  constructor(text2, maxDepth, canonical, spans) {
-    this.text = text2;
+  constructor(text3, maxDepth, canonical, spans) {
+    this.text = text3;
     this.maxDepth = maxDepth;
     this.canonical = canonical;
     this.spans = spans;
@@ -5606,14 +5606,14 @@ var StrictParser = class {
   }
   object() {
     const level = this.enter();
-    const { text: text2, canonical } = this;
+    const { text: text3, canonical } = this;
     const spans = level === 0 ? this.spans : void 0;
     const object = {};
     this.space(level);
-    if (text2.charCodeAt(this.pos) === CLOSE_BRACE) return this.leave(object);
+    if (text3.charCodeAt(this.pos) === CLOSE_BRACE) return this.leave(object);
     let previous;
     for (; ; ) {
-      if (text2.charCodeAt(this.pos) !== QUOTE) this.unexpected("where a member name should start", level);
+      if (text3.charCodeAt(this.pos) !== QUOTE) this.unexpected("where a member name should start", level);
       const start = this.pos;
       const name = this.string(true);
       this.path[level] = name;
@@ -5635,13 +5635,13 @@ var StrictParser = class {
         }
       } else previous = name;
       this.space(this.depth);
-      if (text2.charCodeAt(this.pos) !== COLON) this.unexpected("where a colon should be", this.depth);
+      if (text3.charCodeAt(this.pos) !== COLON) this.unexpected("where a colon should be", this.depth);
       this.pos++;
       this.space(this.depth);
       object[name] = this.value();
       if (spans !== void 0) spans.push(start, this.pos);
       this.space(level);
-      const c = text2.charCodeAt(this.pos);
+      const c = text3.charCodeAt(this.pos);
       if (c === CLOSE_BRACE) return this.leave(object);
       if (c !== COMMA) this.unexpected("where a comma or a closing brace should be", level);
       this.pos++;
@@ -5650,15 +5650,15 @@ var StrictParser = class {
   }
   array() {
     const level = this.enter();
-    const { text: text2 } = this;
+    const { text: text3 } = this;
     const array = [];
     this.space(level);
-    if (text2.charCodeAt(this.pos) === CLOSE_BRACKET) return this.leave(array);
+    if (text3.charCodeAt(this.pos) === CLOSE_BRACKET) return this.leave(array);
     for (; ; ) {
       this.path[level] = array.length;
       array.push(this.value());
       this.space(level);
-      const c = text2.charCodeAt(this.pos);
+      const c = text3.charCodeAt(this.pos);
       if (c === CLOSE_BRACKET) return this.leave(array);
       if (c !== COMMA) this.unexpected("where a comma or a closing bracket should be", level);
       this.pos++;
@@ -5689,15 +5689,15 @@ var StrictParser = class {
     return value2;
   }
   string(isName2) {
-    const { text: text2 } = this;
-    const { length } = text2;
+    const { text: text3 } = this;
+    const { length } = text3;
     const start = this.pos + 1;
     let i = start;
     while (i < length) {
-      const c = text2.charCodeAt(i);
+      const c = text3.charCodeAt(i);
       if (c === QUOTE) {
         this.pos = i + 1;
-        return text2.slice(start, i);
+        return text3.slice(start, i);
       }
       if (c === BACKSLASH || c < 32 || (c & 63488) === 55296) break;
       i++;
@@ -5706,10 +5706,10 @@ var StrictParser = class {
   }
   /** A string with an escape, a surrogate or an error in it. */
   unusualString(start, from, isName2) {
-    const { text: text2 } = this;
-    const { length } = text2;
+    const { text: text3 } = this;
+    const { length } = text3;
     const level = isName2 ? this.depth - 1 : this.depth;
-    let decoded2 = text2.slice(start, from);
+    let decoded2 = text3.slice(start, from);
     let chunk = from;
     let i = from;
     let escaped = false;
@@ -5718,7 +5718,7 @@ var StrictParser = class {
         this.pos = length;
         this.fail("invalid_json", "The document ends inside a string.", level);
       }
-      const c = text2.charCodeAt(i);
+      const c = text3.charCodeAt(i);
       if (c === QUOTE) break;
       if (c < 32) {
         this.pos = i;
@@ -5729,11 +5729,11 @@ var StrictParser = class {
         continue;
       }
       escaped = true;
-      decoded2 += text2.slice(chunk, i);
+      decoded2 += text3.slice(chunk, i);
       this.pos = i;
-      const kind = text2.charCodeAt(i + 1);
+      const kind = text3.charCodeAt(i + 1);
       if (kind === 117) {
-        const digits = text2.slice(i + 2, i + 6);
+        const digits = text3.slice(i + 2, i + 6);
         if (!/^[0-9a-fA-F]{4}$/.test(digits)) {
           if (i + 2 + digits.length >= length) this.pos = length;
           this.fail("invalid_json", "A \\u escape needs four hexadecimal digits.", level);
@@ -5751,7 +5751,7 @@ var StrictParser = class {
       }
       chunk = i;
     }
-    decoded2 += text2.slice(chunk, i);
+    decoded2 += text3.slice(chunk, i);
     this.pos = i + 1;
     if (!decoded2.isWellFormed()) {
       if (isName2) this.path[level] = decoded2;
@@ -5760,28 +5760,28 @@ var StrictParser = class {
         `A ${isName2 ? "member name" : "string"} holds a lone surrogate, which no UTF-8 text can carry; remove it.`
       );
     }
-    if (this.canonical && escaped && JSON.stringify(decoded2) !== text2.slice(start - 1, i + 1)) {
+    if (this.canonical && escaped && JSON.stringify(decoded2) !== text3.slice(start - 1, i + 1)) {
       this.fail("not_canonical", "A string is not escaped as RFC 8785 does.", level);
     }
     return decoded2;
   }
   number() {
-    const { text: text2 } = this;
+    const { text: text3 } = this;
     const start = this.pos;
     let i = start;
-    const negative = text2.charCodeAt(i) === MINUS;
+    const negative = text3.charCodeAt(i) === MINUS;
     if (negative) i++;
     const firstDigit = i;
     let value2 = 0;
-    let c = text2.charCodeAt(i);
+    let c = text3.charCodeAt(i);
     while (c >= ZERO && c <= NINE) {
       value2 = value2 * 10 + (c - ZERO);
-      c = text2.charCodeAt(++i);
+      c = text3.charCodeAt(++i);
     }
     const digits = i - firstDigit;
     this.pos = i;
     if (digits === 0) this.unexpected("where a digit should be", this.depth);
-    if (digits > 1 && text2.charCodeAt(firstDigit) === ZERO) {
+    if (digits > 1 && text3.charCodeAt(firstDigit) === ZERO) {
       this.fail("invalid_json", "A number must not start with a superfluous 0.");
     }
     const integer2 = c !== DOT && c !== 101 && c !== 69;
@@ -5793,21 +5793,21 @@ var StrictParser = class {
   }
   /** A number with a fraction, an exponent, or more digits than are certain to survive. */
   longNumber(start, afterInteger) {
-    const { text: text2 } = this;
+    const { text: text3 } = this;
     let i = afterInteger;
     let simple = false;
-    if (text2.charCodeAt(i) === DOT) {
+    if (text3.charCodeAt(i) === DOT) {
       i = this.digits(i + 1);
       simple = i - start <= SAFE_DIGITS + 1;
     }
-    const c = text2.charCodeAt(i);
+    const c = text3.charCodeAt(i);
     if (c === 101 || c === 69) {
       simple = false;
-      const sign = text2.charCodeAt(i + 1);
+      const sign = text3.charCodeAt(i + 1);
       i = this.digits(sign === PLUS || sign === MINUS ? i + 2 : i + 1);
     }
     this.pos = i;
-    const token = text2.slice(start, i);
+    const token = text3.slice(start, i);
     const value2 = Number(token);
     const why = simple ? null : whyNumberRefused(token, value2);
     if (why !== null) this.fail("number_not_exact", `The number ${why}.`);
@@ -5817,10 +5817,10 @@ var StrictParser = class {
     return value2 === 0 ? 0 : value2;
   }
   digits(from) {
-    const { text: text2 } = this;
+    const { text: text3 } = this;
     let i = from;
-    let c = text2.charCodeAt(i);
-    while (c >= ZERO && c <= NINE) c = text2.charCodeAt(++i);
+    let c = text3.charCodeAt(i);
+    while (c >= ZERO && c <= NINE) c = text3.charCodeAt(++i);
     if (i === from) {
       this.pos = i;
       this.unexpected("where a digit should be", this.depth);
@@ -5828,22 +5828,22 @@ var StrictParser = class {
     return i;
   }
   space(level) {
-    const { text: text2 } = this;
-    let c = text2.charCodeAt(this.pos);
+    const { text: text3 } = this;
+    let c = text3.charCodeAt(this.pos);
     if (c > 32) return;
     while (c === 32 || c === 10 || c === 13 || c === 9) {
       if (this.canonical) this.fail("not_canonical", "Canonical JSON has no white space.", level);
-      c = text2.charCodeAt(++this.pos);
+      c = text3.charCodeAt(++this.pos);
     }
   }
   unexpected(where, level) {
-    const { text: text2, pos } = this;
-    if (pos >= text2.length) this.fail("invalid_json", `The document ends ${where}.`, level);
-    const character = String.fromCodePoint(text2.codePointAt(pos) ?? 0);
+    const { text: text3, pos } = this;
+    if (pos >= text3.length) this.fail("invalid_json", `The document ends ${where}.`, level);
+    const character = String.fromCodePoint(text3.codePointAt(pos) ?? 0);
     this.fail("invalid_json", `Unexpected ${show(character)} ${where} (offset ${pos}).`, level);
   }
-  fail(code2, message, level = this.depth) {
-    throw new EvidenceError(code2, message, { pointer: jsonPointer(this.path.slice(0, level)) });
+  fail(code3, message, level = this.depth) {
+    throw new EvidenceError(code3, message, { pointer: jsonPointer(this.path.slice(0, level)) });
   }
 };
 var ESCAPES = /* @__PURE__ */ new Map([
@@ -5868,8 +5868,8 @@ function assertStrictJson(value2, pointer = "") {
   check(value2, [], pointer);
 }
 function check(value2, path, base) {
-  const fail = (code2, message) => {
-    throw new EvidenceError(code2, message, { pointer: base + jsonPointer(path) });
+  const fail = (code3, message) => {
+    throw new EvidenceError(code3, message, { pointer: base + jsonPointer(path) });
   };
   switch (typeof value2) {
     case "boolean":
@@ -5953,9 +5953,9 @@ function write(value2, depth) {
 function writeArray(array, depth) {
   const { length } = array;
   if (length === 0) return "[]";
-  let text2 = `[${write(array[0], depth)}`;
-  for (let i = 1; i < length; i++) text2 += `,${write(array[i], depth)}`;
-  return `${text2}]`;
+  let text3 = `[${write(array[0], depth)}`;
+  for (let i = 1; i < length; i++) text3 += `,${write(array[i], depth)}`;
+  return `${text3}]`;
 }
 function writeObject(object, depth) {
   const prototype = Object.getPrototypeOf(object);
@@ -5966,13 +5966,13 @@ function writeObject(object, depth) {
   const { length } = names;
   if (length === 0) return "{}";
   sortNames(names);
-  let text2 = "{";
+  let text3 = "{";
   for (let i = 0; i < length; i++) {
     const name = names[i] ?? "";
     if (isForbiddenMember(name)) throw REFUSED;
-    text2 += `${i === 0 ? "" : ","}${quote(name)}:${write(object[name], depth)}`;
+    text3 += `${i === 0 ? "" : ","}${quote(name)}:${write(object[name], depth)}`;
   }
-  return `${text2}}`;
+  return `${text3}}`;
 }
 var FEW_NAMES = 16;
 function sortNames(names) {
@@ -5991,10 +5991,10 @@ function sortNames(names) {
 }
 var LONG = 100;
 var UNUSUAL = /["\\\u0000-\u001f\ud800-\udfff]/;
-function quote(text2) {
-  if (text2.length < LONG && !UNUSUAL.test(text2)) return `"${text2}"`;
-  if (!text2.isWellFormed()) throw REFUSED;
-  return JSON.stringify(text2);
+function quote(text3) {
+  if (text3.length < LONG && !UNUSUAL.test(text3)) return `"${text3}"`;
+  if (!text3.isWellFormed()) throw REFUSED;
+  return JSON.stringify(text3);
 }
 
 // libs/evidence/json/base64.ts
@@ -6007,54 +6007,54 @@ var ascii = new TextDecoder("latin1");
 var SCRATCH = new Uint8Array(4096);
 function base64Encode(bytes) {
   const length = Math.ceil(bytes.length / 3) * 4;
-  const text2 = length <= SCRATCH.length ? SCRATCH.subarray(0, length) : new Uint8Array(length);
+  const text3 = length <= SCRATCH.length ? SCRATCH.subarray(0, length) : new Uint8Array(length);
   let out = 0;
   for (let i = 0; i < bytes.length; i += 3) {
     const n = at(bytes, i) << 16 | at(bytes, i + 1) << 8 | at(bytes, i + 2);
-    text2[out++] = code(n >> 18);
-    text2[out++] = code(n >> 12);
-    text2[out++] = code(n >> 6);
-    text2[out++] = code(n);
+    text3[out++] = code(n >> 18);
+    text3[out++] = code(n >> 12);
+    text3[out++] = code(n >> 6);
+    text3[out++] = code(n);
   }
-  text2.fill(PADDING, out - (3 - bytes.length % 3) % 3);
-  return ascii.decode(text2);
+  text3.fill(PADDING, out - (3 - bytes.length % 3) % 3);
+  return ascii.decode(text3);
 }
-function base64Decode(text2) {
-  const { length } = text2;
+function base64Decode(text3) {
+  const { length } = text3;
   if (length % 4 !== 0) return null;
-  const padding = text2.endsWith("==") ? 2 : text2.endsWith("=") ? 1 : 0;
+  const padding = text3.endsWith("==") ? 2 : text3.endsWith("=") ? 1 : 0;
   const bytes = new Uint8Array(length / 4 * 3 - padding);
-  return base64DecodeInto(text2, bytes) ? bytes : null;
+  return base64DecodeInto(text3, bytes) ? bytes : null;
 }
-function base64DecodeInto(text2, bytes) {
-  const { length } = text2;
+function base64DecodeInto(text3, bytes) {
+  const { length } = text3;
   const padding = length / 4 * 3 - bytes.length;
   if (length % 4 !== 0 || padding < 0 || padding > 2) return false;
-  if (padding > 0 && !text2.endsWith(padding === 2 ? "==" : "=")) return false;
+  if (padding > 0 && !text3.endsWith(padding === 2 ? "==" : "=")) return false;
   const end = length - padding;
   let out = 0;
   let i = 0;
   for (; i + 3 < end; i += 4) {
-    const n = value(text2, i) << 18 | value(text2, i + 1) << 12 | value(text2, i + 2) << 6 | value(text2, i + 3);
+    const n = value(text3, i) << 18 | value(text3, i + 1) << 12 | value(text3, i + 2) << 6 | value(text3, i + 3);
     if (n < 0) return false;
     bytes[out++] = n >> 16;
     bytes[out++] = n >> 8;
     bytes[out++] = n;
   }
   if (padding === 2) {
-    const n = value(text2, i) << 6 | value(text2, i + 1);
+    const n = value(text3, i) << 6 | value(text3, i + 1);
     if (n < 0 || (n & 15) !== 0) return false;
     bytes[out] = n >> 4;
   } else if (padding === 1) {
-    const n = value(text2, i) << 12 | value(text2, i + 1) << 6 | value(text2, i + 2);
+    const n = value(text3, i) << 12 | value(text3, i + 1) << 6 | value(text3, i + 2);
     if (n < 0 || (n & 3) !== 0) return false;
     bytes[out++] = n >> 10;
     bytes[out] = n >> 2;
   }
   return true;
 }
-function value(text2, i) {
-  const c = text2.charCodeAt(i);
+function value(text3, i) {
+  const c = text3.charCodeAt(i);
   return c < 128 ? VALUES[c] ?? -1 : -1;
 }
 function at(bytes, i) {
@@ -6065,8 +6065,8 @@ function code(n) {
 }
 
 // libs/evidence/json/printable-text.ts
-function printable(text2) {
-  return text2.replace(
+function printable(text3) {
+  return text3.replace(
     /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
     (c) => `\\u${(c.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`
   );
@@ -6083,11 +6083,11 @@ var TYPE = /^[a-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)+$/;
 var STREAM = /^[a-z][A-Za-z0-9_-]*\/[^\u0000-\u001f\u007f]+$/;
 var KID = /^[\x21-\x7e]{1,255}$/;
 var MAX_NAME = 255;
-function isTimestamp(text2) {
-  return typeof text2 === "string" && TIMESTAMP.test(text2) && dayExists(text2);
+function isTimestamp(text3) {
+  return typeof text3 === "string" && TIMESTAMP.test(text3) && dayExists(text3);
 }
-function isKid(text2) {
-  return typeof text2 === "string" && KID.test(text2);
+function isKid(text3) {
+  return typeof text3 === "string" && KID.test(text3);
 }
 function dayExists(ts) {
   const day = Number(ts.slice(8, 10));
@@ -6246,8 +6246,8 @@ function base64Url(bytes) {
 
 // libs/evidence/chain/origin.ts
 var ORIGIN = /^[\x21-\x2a\x2c-\x7e]{1,255}$/;
-function isOrigin(text2) {
-  return typeof text2 === "string" && ORIGIN.test(text2);
+function isOrigin(text3) {
+  return typeof text3 === "string" && ORIGIN.test(text3);
 }
 function assertOrigin(origin) {
   if (!isOrigin(origin)) {
@@ -6292,13 +6292,13 @@ function parseEventParts(bytes) {
       pointer: ""
     });
   }
-  const { value: value2, text: text2, spans } = parseCanonicalJson(bytes);
+  const { value: value2, text: text3, spans } = parseCanonicalJson(bytes);
   assertAuditEvent(value2);
   const [hashStart, hashEnd] = [spans[6] ?? 0, spans[7] ?? 0];
   const [signatureStart, signatureEnd] = [spans[18] ?? 0, spans[19] ?? 0];
   return {
     event: value2,
-    hashed: text2.slice(0, hashStart) + text2.slice(hashEnd + 1, signatureStart) + text2.slice(signatureEnd + 1)
+    hashed: text3.slice(0, hashStart) + text3.slice(hashEnd + 1, signatureStart) + text3.slice(signatureEnd + 1)
   };
 }
 function parseEvent(bytes) {
@@ -6365,18 +6365,18 @@ function parseKernelEnvelope(value2) {
   }
   return parseEnvelope(value2);
 }
-function refuseUnknown(value2, names, at2) {
+function refuseUnknown(value2, names, at3) {
   const name = Object.keys(value2).find((one) => !names.includes(one));
   if (name === void 0) return;
-  const pointer = `${at2}/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+  const pointer = `${at3}/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
   throw refuse(pointer, "it has an unknown member");
 }
-function decodeAnyBase64(text2) {
-  const standard = base64Decode(text2);
-  if (standard !== null || /[+/]/.test(text2)) return standard;
-  const letters = text2.replace(/={1,2}$/, "").replaceAll("-", "+").replaceAll("_", "/");
+function decodeAnyBase64(text3) {
+  const standard = base64Decode(text3);
+  if (standard !== null || /[+/]/.test(text3)) return standard;
+  const letters = text3.replace(/={1,2}$/, "").replaceAll("-", "+").replaceAll("_", "/");
   const padded = letters.padEnd(Math.ceil(letters.length / 4) * 4, "=");
-  return text2.endsWith("=") && text2.length !== padded.length ? null : base64Decode(padded);
+  return text3.endsWith("=") && text3.length !== padded.length ? null : base64Decode(padded);
 }
 function refuse(pointer, message) {
   return new EvidenceError("invalid_envelope", `This is no DSSE envelope: ${message}.`, { pointer });
@@ -7472,12 +7472,12 @@ function pow(num, power, modulo) {
     digits.push(Number(power & _15n));
     power >>= _4n;
   }
-  const table = new Array(16);
-  table[0] = _1n2;
-  table[1] = d;
+  const table2 = new Array(16);
+  table2[0] = _1n2;
+  table2[1] = d;
   for (let i = 2; i < 16; i++)
-    table[i] = table[i - 1] * d % modulo;
-  let p = table[digits[digits.length - 1]];
+    table2[i] = table2[i - 1] * d % modulo;
+  let p = table2[digits[digits.length - 1]];
   for (let w = digits.length - 2; w >= 0; w--) {
     p = p * p % modulo;
     p = p * p % modulo;
@@ -7485,7 +7485,7 @@ function pow(num, power, modulo) {
     p = p * p % modulo;
     const digit = digits[w];
     if (digit !== 0)
-      p = p * table[digit] % modulo;
+      p = p * table2[digit] % modulo;
   }
   return p;
 }
@@ -8164,10 +8164,10 @@ var ScalarMultiplier = class {
     const W = FW_WINDOW;
     const size = 1 << W;
     const mask = bitMask(W);
-    const table = new Array(size);
-    table[0] = this.ZERO;
+    const table2 = new Array(size);
+    table2[0] = this.ZERO;
     for (let i = 1; i < size; i++)
-      table[i] = table[i - 1].add(point);
+      table2[i] = table2[i - 1].add(point);
     const windows = Math.ceil(bits / W);
     let acc = this.ZERO;
     for (let window = windows - 1; window >= 0; window--) {
@@ -8175,9 +8175,9 @@ var ScalarMultiplier = class {
         for (let d = 0; d < W; d++)
           acc = acc.double();
       const digit = Number(n >> BigInt(window * W) & mask);
-      let sel = table[0];
+      let sel = table2[0];
       for (let i = 1; i < size; i++)
-        sel = i === digit ? table[i] : sel;
+        sel = i === digit ? table2[i] : sel;
       acc = acc.add(sel);
     }
     return { p: acc, f: acc };
@@ -8901,8 +8901,8 @@ function verifyDocument(format, { envelope, keys, origin }) {
     return { document, reasons };
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
-    const at2 = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
-    return { document: null, reasons: [`${error.code}: ${error.message}${at2}`] };
+    const at3 = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
+    return { document: null, reasons: [`${error.code}: ${error.message}${at3}`] };
   }
 }
 function whyNotSigned(keys, { keyid, sig }, input, position) {
@@ -10144,8 +10144,8 @@ function follows(before, key) {
   const byMajor = ((key[0] ?? 0) >> 5) - ((before[0] ?? 0) >> 5);
   if (byMajor !== 0) return byMajor > 0;
   if (key.length !== before.length) return key.length > before.length;
-  const at2 = key.findIndex((byte, i) => byte !== before[i]);
-  return at2 >= 0 && (key[at2] ?? 0) > (before[at2] ?? 0);
+  const at3 = key.findIndex((byte, i) => byte !== before[i]);
+  return at3 >= 0 && (key[at3] ?? 0) > (before[at3] ?? 0);
 }
 var Reader = class {
   constructor(bytes) {
@@ -10229,27 +10229,27 @@ var MAX_PRINCIPALS = 8;
 var MAX_TEXT = 255;
 function readApproverPool(value2, base = "") {
   const root = members(value2, ["approvers", "threshold"], base);
-  const { threshold, approvers: list } = root;
-  if (!Array.isArray(list) || list.length === 0 || list.length > MAX_APPROVERS) {
+  const { threshold, approvers: list2 } = root;
+  if (!Array.isArray(list2) || list2.length === 0 || list2.length > MAX_APPROVERS) {
     throw refuse3(`${base}/approvers`, `a pool has 1 to ${MAX_APPROVERS} approvers`);
   }
-  const approvers = list.map((entry, i) => readApprover(entry, `${base}/approvers/${i}`));
+  const approvers = list2.map((entry, i) => readApprover(entry, `${base}/approvers/${i}`));
   if (!Number.isSafeInteger(threshold) || threshold < 1 || threshold > approvers.length) {
     throw refuse3(`${base}/threshold`, `the threshold is an integer from 1 to the number of approvers`);
   }
   const seen = /* @__PURE__ */ new Map();
   approvers.forEach((approver, i) => {
-    const at2 = `${base}/approvers/${i}`;
+    const at3 = `${base}/approvers/${i}`;
     const once = (kind, name, pointer) => {
       const owner = seen.get(`${kind} ${name}`);
       if (owner !== void 0) throw refuse3(pointer, `the ${kind} ${name} occurs twice, first with ${owner}`);
       seen.set(`${kind} ${name}`, approver.id);
     };
-    once("id", approver.id, `${at2}/id`);
-    approver.principals.forEach((principal, n) => once("principal", principal, `${at2}/principals/${n}`));
+    once("id", approver.id, `${at3}/id`);
+    approver.principals.forEach((principal, n) => once("principal", principal, `${at3}/principals/${n}`));
     approver.keys.forEach((key, n) => {
-      once("keyId", key.keyId, `${at2}/keys/${n}/keyId`);
-      once("key", keyMaterial(key), `${at2}/keys/${n}`);
+      once("keyId", key.keyId, `${at3}/keys/${n}/keyId`);
+      once("key", keyMaterial(key), `${at3}/keys/${n}`);
     });
   });
   return { threshold, approvers };
@@ -10259,8 +10259,8 @@ function keyMaterial(key) {
   const cose = readCoseKey(base64Decode(key.publicKey) ?? new Uint8Array());
   return base64Encode(cose.algorithm === "EdDSA" ? cose.raw : Uint8Array.of(...cose.x, ...cose.y));
 }
-function isKeyMaterial(text2) {
-  const bytes = base64Decode(text2);
+function isKeyMaterial(text3) {
+  const bytes = base64Decode(text3);
   return bytes !== null && (bytes.length === 32 || bytes.length === 64);
 }
 function readApprover(value2, base) {
@@ -10334,8 +10334,8 @@ function refuse3(pointer, message) {
 function isText(value2) {
   return typeof value2 === "string" && value2.length >= 1 && value2.length <= MAX_TEXT && value2.isWellFormed();
 }
-function isBase64(text2) {
-  const bytes = base64Decode(text2);
+function isBase64(text3) {
+  const bytes = base64Decode(text3);
   return bytes !== null && bytes.length >= 1 && bytes.length <= 1023;
 }
 var POOL_STREAM = "approver_pool/kernel";
@@ -10443,10 +10443,10 @@ function countQuorum(question) {
   const approvers = [];
   const materials = /* @__PURE__ */ new Set();
   const notCounted = [];
-  for (const [at2, record] of records.entries()) {
+  for (const [at3, record] of records.entries()) {
     const reason = (() => {
       if (record.action !== action) return "another_action";
-      if (records.slice(at2 + 1).some(({ approverId: approverId2 }) => approverId2 === record.approverId))
+      if (records.slice(at3 + 1).some(({ approverId: approverId2 }) => approverId2 === record.approverId))
         return "signed_again";
       if (record.expiresAt <= now) return "expired";
       const signer = findSigner(pool, record.approverId, record.keyId, aboutPool);
@@ -10639,10 +10639,10 @@ var PURPOSES = ["audit", "manifest", "checkpoint"];
 var STATUSES = ["active", "retired", "compromised"];
 var PURPOSES_WHEN_UNSAID = ["audit", "manifest"];
 var RFC_3339 = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/;
-function parseSignersFile(text2) {
+function parseSignersFile(text3) {
   let value2;
   try {
-    value2 = parseStrictJson(text2);
+    value2 = parseStrictJson(text3);
   } catch (cause) {
     const error = cause;
     throw new EvidenceError("invalid_signers", `signers.json is not acceptable JSON: ${error.message}`, {
@@ -10709,12 +10709,12 @@ function readSigner(value2, base = "") {
     });
   }
   const time = (member) => {
-    const at2 = value2[member];
-    if (at2 === void 0 || at2 === null) return null;
-    if (typeof at2 !== "string" || !RFC_3339.test(at2) || Number.isNaN(Date.parse(at2))) {
+    const at3 = value2[member];
+    if (at3 === void 0 || at3 === null) return null;
+    if (typeof at3 !== "string" || !RFC_3339.test(at3) || Number.isNaN(Date.parse(at3))) {
       throw refuse10(`/${member}`, `Signer ${kid}: ${member} must be an RFC 3339 time or null.`);
     }
-    return at2;
+    return at3;
   };
   const deployedAt = time("deployedAt");
   if (deployedAt === null) throw refuse10("/deployedAt", `Signer ${kid}: deployedAt is missing.`);
@@ -10745,8 +10745,8 @@ function readTrustedSigner(value2, base) {
   const entry = readSigner(value2, base);
   const span = value2["span"];
   if (span === void 0) return entry;
-  const read = readSpan(span);
-  if (read !== null) return { ...entry, span: read };
+  const read2 = readSpan(span);
+  if (read2 !== null) return { ...entry, span: read2 };
   throw new EvidenceError(
     "invalid_signers",
     `Signer ${entry.signer_kid}: span must be { after, until, since }, each a list of { shard, seq } by ascending shard; until and since may be null.`,
@@ -10844,26 +10844,26 @@ function founded(state, event) {
 function markOf(state, { shard, seq, ts, prevHash, payload }) {
   if (state.shards === null)
     throw refuse6("", "the kernel was not founded before it, so that its number of shards is not known");
-  const read = readHeads(payload["heads"], state.shards, { seq: seq - 1, hash: prevHash });
-  if (read.heads === null) throw refuse6("/payload/heads", read.reason);
+  const read2 = readHeads(payload["heads"], state.shards, { seq: seq - 1, hash: prevHash });
+  if (read2.heads === null) throw refuse6("/payload/heads", read2.reason);
   const before = state.marks.at(-1);
   if (before !== void 0 && before.seq >= seq) {
     throw refuse6("", `it comes after ${shard}:${before.seq} in the registry`);
   }
-  const back = read.heads.find((head) => head.seq < (before?.heads[head.shard]?.seq ?? 0));
+  const back = read2.heads.find((head) => head.seq < (before?.heads[head.shard]?.seq ?? 0));
   if (back !== void 0) {
     throw refuse6(
       `/payload/heads/${back.shard}`,
       `shard ${back.shard} was already at ${before?.heads[back.shard]?.seq}`
     );
   }
-  const wrong = read.heads.find(({ shard: of, seq: at2, hash: hash2 }) => {
-    return at2 === 0 && state.founding !== null && hash2 !== genesisHash(state.founding.origin, of);
+  const wrong = read2.heads.find(({ shard: of, seq: at3, hash: hash2 }) => {
+    return at3 === 0 && state.founding !== null && hash2 !== genesisHash(state.founding.origin, of);
   });
   if (wrong !== void 0) {
     throw refuse6(`/payload/heads/${wrong.shard}`, "the head of an empty shard has the genesis hash");
   }
-  return { shard, seq, ts, heads: read.heads };
+  return { shard, seq, ts, heads: read2.heads };
 }
 function added(state, mark, value2, pointer) {
   const entry = readSigner(value2, pointer);
@@ -10903,8 +10903,8 @@ function counterSigned({ payload: { counterSignature } }) {
 }
 function ended(state, event, mark, kid, status, member) {
   const known = registered(state, kid, "/payload/signer_kid");
-  const at2 = event.payload[member];
-  if (typeof at2 !== "string" || Number.isNaN(Date.parse(at2))) {
+  const at3 = event.payload[member];
+  if (typeof at3 !== "string" || Number.isNaN(Date.parse(at3))) {
     throw refuse6(`/payload/${member}`, `${member} must be an RFC 3339 time`);
   }
   if (event.signerKid === known.entry.signer_kid && event.type !== "signer.emergency") {
@@ -10915,7 +10915,7 @@ function ended(state, event, mark, kid, status, member) {
     ...state,
     keys: new Map(state.keys).set(known.entry.signer_kid, {
       ...known,
-      entry: { ...known.entry, status, [member]: at2 },
+      entry: { ...known.entry, status, [member]: at3 },
       ended: known.ended ?? mark
     })
   };
@@ -10935,13 +10935,13 @@ function doubted(state, event, mark) {
   const doubt = { since: first, reattested: ranges, by: { ...mark, signerKid } };
   return { ...state, keys: new Map(state.keys).set(known.entry.signer_kid, { ...known, doubt }) };
 }
-function readList(value2, pointer, read) {
-  const list = Array.isArray(value2) && value2.length <= MAX_RANGES ? value2.map(read) : null;
-  const at2 = list?.indexOf(null) ?? -1;
-  if (list === null || at2 !== -1) {
-    throw refuse6(at2 === -1 ? pointer : `${pointer}/${at2}`, "it does not say which signatures are in doubt");
+function readList(value2, pointer, read2) {
+  const list2 = Array.isArray(value2) && value2.length <= MAX_RANGES ? value2.map(read2) : null;
+  const at3 = list2?.indexOf(null) ?? -1;
+  if (list2 === null || at3 !== -1) {
+    throw refuse6(at3 === -1 ? pointer : `${pointer}/${at3}`, "it does not say which signatures are in doubt");
   }
-  return list;
+  return list2;
 }
 function readRange(value2) {
   const range = exactObject(value2, ["shard", "from", "to", "count"]);
@@ -10980,11 +10980,11 @@ function samePublicKey(a, b) {
 var TIME_BYTES = 8;
 var SIGNATURE_BYTES = 64;
 var encoder7 = new TextEncoder();
-function cosignatureInput(time, text2) {
+function cosignatureInput(time, text3) {
   assertTime(time);
   return encoder7.encode(`cosignature/v1
 time ${time}
-${text2}`);
+${text3}`);
 }
 function parseTimestampedSignature(bytes) {
   if (bytes.length !== TIME_BYTES + SIGNATURE_BYTES) return null;
@@ -11014,9 +11014,9 @@ function parseSignedNote(note) {
   if (note.length > MAX_NOTE) throw refuse7(`it is longer than ${MAX_NOTE} characters`);
   const end = note.lastIndexOf("\n\n");
   if (end < 0) throw refuse7("no empty line parts its text from its signatures");
-  const text2 = note.slice(0, end + 1);
-  if (!isNoteText(text2)) throw refuse7("its text has a control character or is not Unicode");
-  return { text: text2, signatures: parseSignatureLines(note.slice(end + 2)) };
+  const text3 = note.slice(0, end + 1);
+  if (!isNoteText(text3)) throw refuse7("its text has a control character or is not Unicode");
+  return { text: text3, signatures: parseSignatureLines(note.slice(end + 2)) };
 }
 function parseSignatureLines(lines) {
   if (!lines.endsWith("\n")) throw refuse7("its signatures do not end with a line feed");
@@ -11038,12 +11038,12 @@ function signatureLine({ name, keyHash, signature }) {
   return `— ${name} ${base64Encode(bytes)}
 `;
 }
-function signedNote({ text: text2, signatures }) {
-  return `${text2}
+function signedNote({ text: text3, signatures }) {
+  return `${text3}
 ${signatures.map(signatureLine).join("")}`;
 }
-function isNoteText(text2) {
-  return !CONTROL_CHARACTER.test(text2) && !LONE_SURROGATE.test(text2);
+function isNoteText(text3) {
+  return !CONTROL_CHARACTER.test(text3) && !LONE_SURROGATE.test(text3);
 }
 function refuse7(message) {
   return new EvidenceError("invalid_note", `This is no signed note: ${message}.`);
@@ -11094,11 +11094,11 @@ function signatureBy(key, note) {
   const publicKey = importKey(key.raw);
   let time = null;
   for (const { signature } of lines) {
-    const read = key.type === "ed25519" ? { time: null, signature } : parseTimestampedSignature(signature);
-    if (read === null) return { state: "wrong" };
-    const input = read.time === null ? encoder8.encode(note.text) : cosignatureInput(read.time, note.text);
-    if (!verifyEd25519(publicKey, input, read.signature)) return { state: "wrong" };
-    if (read.time !== null) time = Math.max(time ?? 0, read.time);
+    const read2 = key.type === "ed25519" ? { time: null, signature } : parseTimestampedSignature(signature);
+    if (read2 === null) return { state: "wrong" };
+    const input = read2.time === null ? encoder8.encode(note.text) : cosignatureInput(read2.time, note.text);
+    if (!verifyEd25519(publicKey, input, read2.signature)) return { state: "wrong" };
+    if (read2.time !== null) time = Math.max(time ?? 0, read2.time);
   }
   return { state: "signed", time };
 }
@@ -11111,17 +11111,17 @@ function hexOf(bytes) {
 
 // libs/evidence/log/tree-head.ts
 var SIZE = /^(0|[1-9][0-9]{0,15})$/;
-function parseTreeSize(text2) {
-  const size = text2 !== void 0 && SIZE.test(text2) ? Number(text2) : NaN;
+function parseTreeSize(text3) {
+  const size = text3 !== void 0 && SIZE.test(text3) ? Number(text3) : NaN;
   return Number.isSafeInteger(size) ? size : null;
 }
-function parseTreeHash(text2) {
-  const hash2 = text2 === void 0 ? null : base64Decode(text2);
+function parseTreeHash(text3) {
+  const hash2 = text3 === void 0 ? null : base64Decode(text3);
   return hash2?.length === 32 ? hash2 : null;
 }
-function parseTreeHead(text2) {
-  if (!text2.endsWith("\n")) throw notACheckpoint("its text does not end with a line feed");
-  const [log, sizeLine, rootLine, ...extension] = text2.slice(0, -1).split("\n");
+function parseTreeHead(text3) {
+  if (!text3.endsWith("\n")) throw notACheckpoint("its text does not end with a line feed");
+  const [log, sizeLine, rootLine, ...extension] = text3.slice(0, -1).split("\n");
   if (!log) throw notACheckpoint("its first line names no log");
   const size = parseTreeSize(sizeLine);
   if (size === null) throw notACheckpoint("its second line is no size");
@@ -11435,14 +11435,14 @@ function refused(reason) {
 
 // libs/evidence/approvals/upgrade-evidence/anchoring.ts
 function anchorPool(pool, { firstPool }, faults) {
-  const fault2 = (why) => faults.add("anchor", `the pool is not anchored: ${why}`);
+  const fault3 = (why) => faults.add("anchor", `the pool is not anchored: ${why}`);
   const [registered2] = pool;
-  if (firstPool === void 0) return fault2("the trust root does not name the first pool of the kernel");
-  if (firstPool === null) return fault2("by the trust root the kernel was founded without one");
+  if (firstPool === void 0) return fault3("the trust root does not name the first pool of the kernel");
+  if (firstPool === null) return fault3("by the trust root the kernel was founded without one");
   if (registered2 === void 0) return;
   const own = sha256Hex(canonicalize(registered2.payload["pool"] ?? null));
   if (own !== firstPool.sha256) {
-    fault2(`the first pool of the file is ${own}, that of the trust root ${firstPool.sha256}`);
+    fault3(`the first pool of the file is ${own}, that of the trust root ${firstPool.sha256}`);
   }
 }
 function anchorSigners(ring, { signers }, head, faults) {
@@ -11475,8 +11475,8 @@ function isWorse({ status }, known) {
 }
 
 // libs/evidence/chain/chain-fault.ts
-function faultAt(facts, code2, message) {
-  return { code: code2, shard: facts.shard, seq: facts.seq, id: facts.id === "" ? null : facts.id, message };
+function faultAt(facts, code3, message) {
+  return { code: code3, shard: facts.shard, seq: facts.seq, id: facts.id === "" ? null : facts.id, message };
 }
 
 // libs/evidence/chain/scan-event.ts
@@ -11507,9 +11507,9 @@ var EventScanner = class {
   /** Type and key of the last event found right; null before the first. */
   type = null;
   kid = null;
-  scan(text2) {
-    if (text2.length * 3 > MAX_EVENT_BYTES && utf8Exceeds(text2, MAX_EVENT_BYTES)) return null;
-    this.text = text2;
+  scan(text3) {
+    if (text3.length * 3 > MAX_EVENT_BYTES && utf8Exceeds(text3, MAX_EVENT_BYTES)) return null;
+    this.text = text3;
     this.pos = 0;
     if (!this.readActor() || !this.uuidOrNull('"causationId":') || !this.uuidOrNull(',"correlationId":'))
       return null;
@@ -11536,12 +11536,12 @@ var EventScanner = class {
     if (streamVersion < 1 || ts === null || !isTimestamp(ts)) return null;
     const type = this.name(',"type":"', this.type);
     if (type === null || type !== this.type && !isType(type)) return null;
-    if (!this.literal(',"v":1}') || this.pos !== text2.length) return null;
+    if (!this.literal(',"v":1}') || this.pos !== text3.length) return null;
     this.kid = signerKid;
     this.type = type;
     return {
       facts: { shard, seq, id, ts, stream, streamVersion, signerKid, prevHash, hash: hash2 },
-      hashed: text2.slice(0, cut1) + text2.slice(cut2, cut3) + text2.slice(cut4),
+      hashed: text3.slice(0, cut1) + text3.slice(cut2, cut3) + text3.slice(cut4),
       signature,
       type
     };
@@ -11581,16 +11581,16 @@ var EventScanner = class {
   }
   integer(before) {
     if (!this.literal(before)) return -1;
-    const { text: text2 } = this;
+    const { text: text3 } = this;
     const start = this.pos;
     let value2 = 0;
-    let c = text2.charCodeAt(start);
+    let c = text3.charCodeAt(start);
     while (c >= ZERO2 && c <= NINE2) {
       value2 = value2 * 10 + (c - ZERO2);
-      c = text2.charCodeAt(++this.pos);
+      c = text3.charCodeAt(++this.pos);
     }
     const digits = this.pos - start;
-    if (digits === 0 || digits > SAFE_DIGITS2 || digits > 1 && text2.charCodeAt(start) === ZERO2) return -1;
+    if (digits === 0 || digits > SAFE_DIGITS2 || digits > 1 && text3.charCodeAt(start) === ZERO2) return -1;
     return value2;
   }
   uuidOrNull(before) {
@@ -11633,9 +11633,9 @@ var EventScanner = class {
   }
   /** @param depth level of the object itself, at most MAX_DEPTH */
   object(depth) {
-    const { text: text2 } = this;
-    if (text2.charCodeAt(this.pos) !== OPEN_BRACE2) return false;
-    if (text2.charCodeAt(++this.pos) === CLOSE_BRACE2) {
+    const { text: text3 } = this;
+    if (text3.charCodeAt(this.pos) !== OPEN_BRACE2) return false;
+    if (text3.charCodeAt(++this.pos) === CLOSE_BRACE2) {
       this.pos++;
       return true;
     }
@@ -11643,13 +11643,13 @@ var EventScanner = class {
     for (let first = true; ; first = false) {
       const start = this.pos + 1;
       if (!this.plainString()) return false;
-      const name = text2.slice(start, this.pos - 1);
+      const name = text3.slice(start, this.pos - 1);
       if (!first && name <= before || isForbiddenMember(name)) return false;
       before = name;
-      if (text2.charCodeAt(this.pos) !== COLON2) return false;
+      if (text3.charCodeAt(this.pos) !== COLON2) return false;
       this.pos++;
       if (!this.value(depth)) return false;
-      const c = text2.charCodeAt(this.pos);
+      const c = text3.charCodeAt(this.pos);
       this.pos++;
       if (c === CLOSE_BRACE2) return true;
       if (c !== COMMA2) return false;
@@ -11657,15 +11657,15 @@ var EventScanner = class {
   }
   /** @param depth level of the array itself, at most MAX_DEPTH */
   array(depth) {
-    const { text: text2 } = this;
-    if (text2.charCodeAt(this.pos) !== OPEN_BRACKET2) return false;
-    if (text2.charCodeAt(++this.pos) === CLOSE_BRACKET2) {
+    const { text: text3 } = this;
+    if (text3.charCodeAt(this.pos) !== OPEN_BRACKET2) return false;
+    if (text3.charCodeAt(++this.pos) === CLOSE_BRACKET2) {
       this.pos++;
       return true;
     }
     for (; ; ) {
       if (!this.value(depth)) return false;
-      const c = text2.charCodeAt(this.pos);
+      const c = text3.charCodeAt(this.pos);
       this.pos++;
       if (c === CLOSE_BRACKET2) return true;
       if (c !== COMMA2) return false;
@@ -11681,10 +11681,10 @@ var EventScanner = class {
   }
   /** Offset of the closing quote of a string whose characters begin at `start`; -1 when it is not plain. */
   plainEnd(start) {
-    const { text: text2 } = this;
-    const { length } = text2;
+    const { text: text3 } = this;
+    const { length } = text3;
     for (let i = start; i < length; i++) {
-      const c = text2.charCodeAt(i);
+      const c = text3.charCodeAt(i);
       if (c === QUOTE2) return i;
       if (c === BACKSLASH2 || c < 32 || (c & 63488) === 55296) return -1;
     }
@@ -11692,17 +11692,17 @@ var EventScanner = class {
   }
   /** A string with escapes or surrogates: canonical when JSON.stringify makes the same of it. */
   unusualString() {
-    const { text: text2, pos } = this;
-    if (text2.charCodeAt(pos) !== QUOTE2) return false;
-    let end = text2.indexOf('"', pos + 1);
-    while (end > 0 && text2.charCodeAt(end - 1) === BACKSLASH2) {
+    const { text: text3, pos } = this;
+    if (text3.charCodeAt(pos) !== QUOTE2) return false;
+    let end = text3.indexOf('"', pos + 1);
+    while (end > 0 && text3.charCodeAt(end - 1) === BACKSLASH2) {
       let slashes = 1;
-      while (text2.charCodeAt(end - 1 - slashes) === BACKSLASH2) slashes++;
+      while (text3.charCodeAt(end - 1 - slashes) === BACKSLASH2) slashes++;
       if (slashes % 2 === 0) break;
-      end = text2.indexOf('"', end + 1);
+      end = text3.indexOf('"', end + 1);
     }
     if (end < 0) return false;
-    const token = text2.slice(pos, end + 1);
+    const token = text3.slice(pos, end + 1);
     try {
       const decoded2 = JSON.parse(token);
       if (typeof decoded2 !== "string" || !decoded2.isWellFormed() || JSON.stringify(decoded2) !== token)
@@ -11714,35 +11714,35 @@ var EventScanner = class {
     return true;
   }
   number() {
-    const { text: text2 } = this;
+    const { text: text3 } = this;
     const start = this.pos;
-    let i = text2.charCodeAt(start) === MINUS2 ? start + 1 : start;
+    let i = text3.charCodeAt(start) === MINUS2 ? start + 1 : start;
     const first = i;
-    let c = text2.charCodeAt(i);
-    while (c >= ZERO2 && c <= NINE2) c = text2.charCodeAt(++i);
+    let c = text3.charCodeAt(i);
+    while (c >= ZERO2 && c <= NINE2) c = text3.charCodeAt(++i);
     const simple = c !== DOT2 && c !== SMALL_E && i - first <= SAFE_DIGITS2;
-    if (simple && i > first && (text2.charCodeAt(first) !== ZERO2 || i - first === 1 && first === start)) {
+    if (simple && i > first && (text3.charCodeAt(first) !== ZERO2 || i - first === 1 && first === start)) {
       this.pos = i;
       return true;
     }
     while (c >= ZERO2 && c <= NINE2 || c === DOT2 || c === SMALL_E || c === PLUS2 || c === MINUS2) {
-      c = text2.charCodeAt(++i);
+      c = text3.charCodeAt(++i);
     }
-    const token = text2.slice(start, i);
+    const token = text3.slice(start, i);
     const value2 = Number(token);
     this.pos = i;
     return isExactDouble(value2) && String(value2) === token;
   }
 };
-function isLowerHex(text2) {
-  for (let i = 0; i < text2.length; i++) {
-    const c = text2.charCodeAt(i);
+function isLowerHex(text3) {
+  for (let i = 0; i < text3.length; i++) {
+    const c = text3.charCodeAt(i);
     if (c < ZERO2 || c > 102 || c > NINE2 && c < 97) return false;
   }
   return true;
 }
-function utf8Exceeds(text2, limit) {
-  return new TextEncoder().encode(text2).length > limit;
+function utf8Exceeds(text3, limit) {
+  return new TextEncoder().encode(text3).length > limit;
 }
 
 // libs/evidence/keys/signer-possession.ts
@@ -11808,18 +11808,18 @@ var EventInspector = class {
   inspectWhole(bytes) {
     const inspection = this.inspect(bytes);
     if (inspection.event !== null || !inspection.formatted) return inspection;
-    const text2 = typeof bytes === "string" ? bytes : decoder5.decode(bytes);
-    return { ...inspection, event: JSON.parse(text2) };
+    const text3 = typeof bytes === "string" ? bytes : decoder5.decode(bytes);
+    return { ...inspection, event: JSON.parse(text3) };
   }
   /** The facts of an event that is right in every way; null when that is not certain. */
   factsOfSound(bytes) {
-    let text2;
+    let text3;
     try {
-      text2 = typeof bytes === "string" ? bytes : decoder5.decode(bytes);
+      text3 = typeof bytes === "string" ? bytes : decoder5.decode(bytes);
     } catch {
       return null;
     }
-    const scanned = this.scanner.scan(text2);
+    const scanned = this.scanner.scan(text3);
     if (scanned === null) return null;
     const { facts, hashed, signature } = scanned;
     if (sha256Hex(hashed) !== facts.hash) return null;
@@ -11834,15 +11834,15 @@ var EventInspector = class {
     } catch (error) {
       if (!(error instanceof EvidenceError)) throw error;
       const facts = salvage(bytes);
-      const at2 = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
-      const fault2 = {
+      const at3 = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
+      const fault3 = {
         code: "format",
         shard: facts?.shard ?? null,
         seq: facts?.seq ?? null,
         id: facts === null || facts.id === "" ? null : facts.id,
-        message: `${error.message}${at2}`
+        message: `${error.message}${at3}`
       };
-      return { facts, event: null, formatted: false, faults: [fault2] };
+      return { facts, event: null, formatted: false, faults: [fault3] };
     }
     const faults = [];
     const hash2 = sha256Hex(hashed);
@@ -11905,8 +11905,8 @@ ${hash2}
     return bytes;
   }
 };
-function writeAscii(bytes, at2, text2) {
-  for (let i = 0; i < text2.length; i++) bytes[at2 + i] = text2.charCodeAt(i);
+function writeAscii(bytes, at3, text3) {
+  for (let i = 0; i < text3.length; i++) bytes[at3 + i] = text3.charCodeAt(i);
 }
 function salvage(bytes) {
   let value2;
@@ -11919,7 +11919,7 @@ function salvage(bytes) {
   const v = value2;
   const { shard, seq, streamVersion } = v;
   if (!isCount6(shard, 0) || !isCount6(seq, 1)) return null;
-  const text2 = (name, fits) => {
+  const text3 = (name, fits) => {
     const member = v[name];
     return typeof member === "string" && fits(member) ? member : "";
   };
@@ -11927,13 +11927,13 @@ function salvage(bytes) {
   return {
     shard,
     seq,
-    id: text2("id", (id) => UUID_V7.test(id)),
-    ts: text2("ts", isTimestamp),
-    stream: text2("stream", isStream),
+    id: text3("id", (id) => UUID_V7.test(id)),
+    ts: text3("ts", isTimestamp),
+    stream: text3("stream", isStream),
     streamVersion: isCount6(streamVersion, 1) ? streamVersion : 0,
-    signerKid: text2("signerKid", isKid),
-    prevHash: text2("prevHash", isHash),
-    hash: text2("hash", isHash)
+    signerKid: text3("signerKid", isKid),
+    prevHash: text3("prevHash", isHash),
+    hash: text3("hash", isHash)
   };
 }
 function isCount6(value2, least) {
@@ -12210,8 +12210,8 @@ function samePositions(a, b) {
 function show2({ shard, seq }) {
   return `${shard}:${seq}`;
 }
-function refuse9(code2, message, final) {
-  return { valid: false, code: code2, message, final };
+function refuse9(code3, message, final) {
+  return { valid: false, code: code3, message, final };
 }
 
 // libs/evidence/approvals/upgrade-evidence/bundle-events.ts
@@ -12276,14 +12276,14 @@ var BundleEvents = class {
   stream(lines, name) {
     const events = lines.flatMap((line) => this.read(line) ?? []);
     if (events.length === 0) this.faults.add("stream", `there is no event of ${name}`);
-    for (const [at2, event] of events.entries()) {
+    for (const [at3, event] of events.entries()) {
       if (event.stream !== name) {
         this.faults.at(event, "stream", `it is of the stream ${event.stream}, not of ${name}`);
-      } else if (event.streamVersion !== at2 + 1) {
+      } else if (event.streamVersion !== at3 + 1) {
         this.faults.at(
           event,
           "stream",
-          `it is number ${event.streamVersion} of ${name}, and number ${at2 + 1} was due`
+          `it is number ${event.streamVersion} of ${name}, and number ${at3 + 1} was due`
         );
       }
       this.judge(event);
@@ -12321,8 +12321,8 @@ var BundleEvents = class {
     return ends.every((end) => end.hash === hash2) && (this.proven || ends.length > 0);
   }
   inOrder(events) {
-    for (const [at2, event] of events.entries()) {
-      const before = events[at2 - 1];
+    for (const [at3, event] of events.entries()) {
+      const before = events[at3 - 1];
       if (before !== void 0 && before.seq >= event.seq) {
         this.faults.at(event, "order", `it comes after ${before.shard}:${before.seq} in the file`);
       }
@@ -12330,8 +12330,8 @@ var BundleEvents = class {
   }
   read(line) {
     const { event, faults } = this.inspector.inspectWhole(line);
-    for (const { code: code2, shard: shard2, seq: seq2, message } of faults) {
-      this.faults.add(code2, `${shard2 ?? "?"}:${seq2 ?? "?"}: ${message}`);
+    for (const { code: code3, shard: shard2, seq: seq2, message } of faults) {
+      this.faults.add(code3, `${shard2 ?? "?"}:${seq2 ?? "?"}: ${message}`);
     }
     if (event === null) return null;
     if (faults.length === 0) this.sound.add(event);
@@ -12378,8 +12378,8 @@ function verifyManifestEnvelope({
     if (!refusals.includes(null)) reasons.push(...refusals.filter((reason) => reason !== null));
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
-    const at2 = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
-    reasons.push(`${error.code}: ${error.message}${at2}`);
+    const at3 = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
+    reasons.push(`${error.code}: ${error.message}${at3}`);
   }
   return { valid: reasons.length === 0, reasons };
 }
@@ -12399,15 +12399,15 @@ function whyKeyDoesNotCount2(key, recordedAt) {
     if (status === "active") return null;
     return `receipt_needed: ${kid} is ${status}; only a receipt of the manifest.signed event shows that it signed before`;
   }
-  const at2 = `${recordedAt.shard}:${recordedAt.seq}`;
+  const at3 = `${recordedAt.shard}:${recordedAt.seq}`;
   if (span === void 0 || status !== "active" && span.until === null) {
     if (status === "active") return null;
     return `key_not_valid: ${kid} is ${status}, and its span, which says where it ended, is missing`;
   }
   const outside = whyOutside(span, recordedAt);
-  if (outside !== null) return `key_not_valid: ${kid} ${outside}, and this was recorded at ${at2}`;
+  if (outside !== null) return `key_not_valid: ${kid} ${outside}, and this was recorded at ${at3}`;
   if (!isInDoubt(span, recordedAt)) return null;
-  return `key_not_valid: ${kid} is in doubt at ${at2}, where this was recorded`;
+  return `key_not_valid: ${kid} is in doubt at ${at3}, where this was recorded`;
 }
 function isSignedBy(key, input, sig) {
   return sig.length === 64 && verifyEd25519(importKey(checkedKeyOfPem(key.public_key_pem)), input, sig);
@@ -12537,12 +12537,12 @@ function verifyApproval(record, signature, key) {
 var EvidenceFaults = class {
   list = [];
   /** A fault of the file as a whole. */
-  add(code2, message) {
-    this.list.push(`${code2}: ${message}`);
+  add(code3, message) {
+    this.list.push(`${code3}: ${message}`);
   }
   /** A fault of one event. */
-  at({ shard, seq }, code2, message) {
-    this.list.push(`${code2}: ${shard}:${seq}: ${message}`);
+  at({ shard, seq }, code3, message) {
+    this.list.push(`${code3}: ${shard}:${seq}: ${message}`);
   }
 };
 function textOf2(value2) {
@@ -12850,9 +12850,9 @@ var DecisionReplay = class {
         `the file shows ${shown2.length}, its events hold ${this.given.length} that are signed`
       );
     }
-    for (const [at2, approval] of shown2.entries()) {
-      if (!sameJson(approval, this.given[at2])) {
-        this.faults.add("approvals", `entry ${at2} is not what the events say`);
+    for (const [at3, approval] of shown2.entries()) {
+      if (!sameJson(approval, this.given[at3])) {
+        this.faults.add("approvals", `entry ${at3} is not what the events say`);
       }
     }
   }
@@ -12867,6 +12867,9 @@ function isDecided(action, { reached, approvers, eligible, required }) {
 // libs/evidence/log/merkle-tree.ts
 var [LEAF, NODE] = [0, 1];
 var MAX_PATH = 53;
+function emptyRoot() {
+  return sha256(new Uint8Array());
+}
 function leafHash(data) {
   const input = new Uint8Array(data.length + 1);
   input[0] = LEAF;
@@ -12912,10 +12915,10 @@ var FIRST_LINE = "c2sp.org/tlog-proof@v1";
 var EXTRA = /^extra (.*)$/;
 var INDEX = /^index (.+)$/;
 var MAX_EXTRA = 65536;
-function parseLogProof(text2) {
+function parseLogProof(text3) {
   const refuse10 = (message) => new EvidenceError("invalid_log_proof", `This is no proof of inclusion: ${message}.`);
-  const end = text2.indexOf("\n\n");
-  const [first, ...lines] = text2.slice(0, Math.max(end, 0)).split("\n");
+  const end = text3.indexOf("\n\n");
+  const [first, ...lines] = text3.slice(0, Math.max(end, 0)).split("\n");
   if (first !== FIRST_LINE) throw refuse10(`its first line is not ${FIRST_LINE}`);
   const base64 = EXTRA.exec(lines[0] ?? "")?.[1];
   const extra = base64 === void 0 || base64.length > MAX_EXTRA ? null : base64Decode(base64);
@@ -12931,7 +12934,7 @@ function parseLogProof(text2) {
     if (hash2 === null) throw refuse10("a line of its path is no SHA-256 in base64");
     return hash2;
   });
-  return { index, path, checkpoint: parseSignedCheckpoint(text2.slice(end + 2)), extra };
+  return { index, path, checkpoint: parseSignedCheckpoint(text3.slice(end + 2)), extra };
 }
 function includes(proof, bytes) {
   const { index, path, checkpoint } = proof;
@@ -12954,25 +12957,25 @@ function commonCheckpoint(file, origin, faults) {
   const before = faults.list.length;
   const lines = provenEvents(file);
   let first = null;
-  for (const [at2, text2] of file.proofs.entries()) {
-    const line = lines[at2] ?? "";
+  for (const [at3, text3] of file.proofs.entries()) {
+    const line = lines[at3] ?? "";
     try {
-      const proof = parseLogProof(text2);
+      const proof = parseLogProof(text3);
       const { shard, seq } = parseEvent(line);
       const { checkpoint, index } = proof;
       first ??= checkpoint;
-      const fault2 = (message) => faults.at({ shard, seq }, "inclusion", message);
-      if (checkpoint.text !== first.text) fault2("its proof is of another checkpoint than the first one");
+      const fault3 = (message) => faults.at({ shard, seq }, "inclusion", message);
+      if (checkpoint.text !== first.text) fault3("its proof is of another checkpoint than the first one");
       if (checkpoint.origin !== origin || checkpoint.shard !== shard || shard !== GOVERNANCE_SHARD) {
-        fault2(`its proof is of the log ${logName(checkpoint.origin, checkpoint.shard)}`);
+        fault3(`its proof is of the log ${logName(checkpoint.origin, checkpoint.shard)}`);
       }
-      if (index !== seq - 1) fault2(`its proof is for the index ${index}`);
+      if (index !== seq - 1) fault3(`its proof is for the index ${index}`);
       else if (!includes(proof, encoder12.encode(line))) {
-        fault2("its proof does not lead to the root of the checkpoint");
+        fault3("its proof does not lead to the root of the checkpoint");
       }
     } catch (error) {
       if (!(error instanceof EvidenceError)) throw error;
-      faults.add("inclusion", `proof ${at2}: ${error.code}: ${error.message}`);
+      faults.add("inclusion", `proof ${at3}: ${error.code}: ${error.message}`);
     }
   }
   return faults.list.length === before ? first : null;
@@ -13000,8 +13003,8 @@ function verifyUpgradeEvidence(file, trust, { withoutProofs = false, policy: giv
     policy = given ?? policyOfRoot(trust);
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
-    const at2 = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
-    faults.add(error.code, `${error.message}${at2}`);
+    const at3 = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
+    faults.add(error.code, `${error.message}${at3}`);
     return verdict;
   }
   verdict.upgradeId = bundle.upgradeId;
@@ -13049,6 +13052,254 @@ function notChecked({ proofs }, { shards }, policy) {
     );
   }
   return missing;
+}
+
+// libs/evidence/log/growing-tree.ts
+var GrowingTree = class {
+  /** By level; a level whose bit in the size is 0 has none. */
+  edge = [];
+  leaves = 0;
+  get size() {
+    return this.leaves;
+  }
+  /** @param leaf the hash of a leaf, not its data */
+  append(leaf) {
+    let hash2 = leaf;
+    let level = 0;
+    for (let left = this.edge[0]; left !== void 0; left = this.edge[++level]) {
+      hash2 = nodeHash(left, hash2);
+      this.edge[level] = void 0;
+    }
+    this.edge[level] = hash2;
+    this.leaves++;
+  }
+  root() {
+    let root;
+    for (const left of this.edge) {
+      if (left !== void 0) root = root === void 0 ? left : nodeHash(left, root);
+    }
+    return root ?? emptyRoot();
+  }
+};
+
+// libs/evidence/log/verify-receipt.ts
+var LINE_FEED = 10;
+function verifyReceipt({
+  event: given,
+  receipt,
+  trust,
+  policy,
+  registry
+}) {
+  const verdict = { event: null, log: null, faults: [], checked: [], notChecked: [] };
+  const bytes = given.at(-1) === LINE_FEED ? given.subarray(0, -1) : given;
+  const event = inspect(bytes, trust, verdict);
+  const place = readPlace(receipt, trust, policy, verdict);
+  if (event === null || place === null) return verdict;
+  const shown2 = whyNotShown(place.proof, event, bytes, trust.origin);
+  if (shown2 === null) {
+    verdict.log = place.log;
+    const { name, index, size } = place.log;
+    verdict.checked.push(`the event is in the log ${name} at index ${index} of ${size}`);
+  } else verdict.faults.push(shown2);
+  judgeKey(event, { trust, registry, log: verdict.log }, verdict);
+  verdict.notChecked.push(
+    "the events around it: whether the chain is whole is seen in the chain alone",
+    "ends of keys that this signers.json does not know yet"
+  );
+  return verdict;
+}
+function inspect(bytes, trust, verdict) {
+  const keys = new Map(trust.signers.map(({ signer_kid, public_key_pem }) => [signer_kid, public_key_pem]));
+  const inspector = new EventInspector(
+    trust.origin,
+    (kid) => {
+      const pem = keys.get(kid);
+      return pem === void 0 ? void 0 : checkedKeyOfPem(pem);
+    },
+    true
+  );
+  const { event, faults } = inspector.inspectWhole(bytes);
+  verdict.event = event;
+  verdict.faults.push(...faults.map(({ code: code3, message }) => `${code3}: ${message}`));
+  if (event !== null && faults.length === 0 && keys.has(event.signerKid)) {
+    verdict.checked.push(
+      `the event is canonical, its hash is that of its content, and ${event.signerKid} signed it`
+    );
+  }
+  return event;
+}
+function readPlace(receipt, trust, given, verdict) {
+  try {
+    const proof = parseLogProof(receipt);
+    const policy = given ?? policyOfRoot(trust);
+    const { checkpoint, index } = proof;
+    const { kid, cosigned, reasons } = judgeCheckpoint(checkpoint, trust, policy);
+    verdict.faults.push(...reasons);
+    if (kid === null || reasons.length > 0) return null;
+    const { origin, shard, size, root } = checkpoint;
+    const name = logName(origin, shard);
+    verdict.checked.push(`the checkpoint of ${name} at size ${size} is signed by ${kid}`);
+    if (asksForWitnesses(policy)) {
+      verdict.checked.push(`it is cosigned as asked, by ${cosigned.map((one) => one.name).join(", ")}`);
+    } else {
+      const who = given === void 0 ? "neither signers.json (log) nor a policy asks" : "the policy does not ask";
+      verdict.notChecked.push(`cosignatures of witnesses: ${who} for any`);
+    }
+    return { proof, log: { name, index, size, root: base64Encode(root), kid, cosigned } };
+  } catch (error) {
+    if (!(error instanceof EvidenceError)) throw error;
+    verdict.faults.push(`${error.code}: ${error.message}`);
+    return null;
+  }
+}
+function whyNotShown(proof, { shard, seq }, bytes, origin) {
+  const { checkpoint, index } = proof;
+  if (checkpoint.shard !== shard) {
+    return `proof: the receipt is of the log ${logName(checkpoint.origin, checkpoint.shard)}, the event of ${logName(origin, shard)}`;
+  }
+  if (index !== seq - 1) {
+    return `proof: the receipt is for index ${index}, the event at ${shard}:${seq} has index ${seq - 1}`;
+  }
+  if (includes(proof, bytes)) return null;
+  return `proof: the event is not shown to be at index ${index} under the root of the checkpoint`;
+}
+function judgeKey({ shard, seq, signerKid: kid }, {
+  trust,
+  registry,
+  log
+}, verdict) {
+  const checkpoints = log === null ? [] : [{ shard, size: log.size, kid: log.kid }];
+  const known = registry === void 0 ? {} : { registry };
+  const ring = new KeyRing(trust, { partial: registry === void 0, checkpoints, ...known });
+  if (ring.shards === null) {
+    verdict.faults.push(
+      `unknown_shard: whether there is a shard ${shard} is not known: signers.json does not say how many there are (--shards)`
+    );
+  }
+  const judged = ring.judge({ kid, shard, seq });
+  if (!judged.valid) {
+    verdict.faults.push(`${judged.code}: ${judged.message}`);
+    return;
+  }
+  const by = registry === void 0 ? "its span in signers.json" : "the registry of the chain";
+  verdict.checked.push(
+    judged.logged === void 0 ? `${kid} signs at ${shard}:${seq} by ${by}` : `${kid} is in doubt at ${shard}:${seq}, and the event was in the log, at size ${judged.logged.size}, before ${kid} was declared compromised`
+  );
+}
+
+// libs/evidence/manifests/verify-recorded-manifest.ts
+var RECORD_TYPE = "manifest.signed";
+var REPEATED = ["manifestId", "version", "kind", "division", "sha256"];
+function verifyRecordedManifest({
+  manifest,
+  envelope,
+  record,
+  ...given
+}) {
+  const verdict = {
+    statement: null,
+    recordedAt: null,
+    log: null,
+    faults: [],
+    checked: [],
+    notChecked: []
+  };
+  const document = read("manifest", manifest, verdict);
+  const signed = read("envelope", envelope, verdict);
+  if (document === void 0 || signed === void 0) return verdict;
+  verdict.statement = statementOf(signed);
+  const { trust } = given;
+  const { signers: keys, origin } = trust;
+  if (record === null) {
+    verdict.faults.push(
+      ...verifyManifestEnvelope({ manifest: document, envelope: signed, keys, origin }).reasons
+    );
+    noteSignature(verdict);
+    verdict.notChecked.push("whether and when the kernel has recorded this signature: no receipt was given");
+    return verdict;
+  }
+  const { event, log, faults, checked: checked2, notChecked: notChecked3 } = verifyReceipt({ ...record, ...given });
+  verdict.faults.push(...faults);
+  verdict.checked.push(...checked2);
+  verdict.notChecked.push(...notChecked3);
+  if (event === null || faults.length > 0) return verdict;
+  verdict.log = log;
+  const recorded = whyNotRecorded(event, signed);
+  if (recorded !== null) {
+    verdict.faults.push(recorded);
+    return verdict;
+  }
+  const { shard, seq, id, hash: hash2, payload } = event;
+  verdict.recordedAt = { shard, seq, id, hash: hash2 };
+  const own = payload["envelope"];
+  const { reasons } = verifyManifestEnvelope({
+    manifest: document,
+    envelope: own,
+    keys,
+    origin,
+    recordedAt: { shard, seq }
+  });
+  verdict.faults.push(...reasons);
+  noteSignature(verdict);
+  if (reasons.length === 0)
+    verdict.checked.push(`the event ${id} at ${shard}:${seq} records this very envelope`);
+  return verdict;
+}
+function noteSignature({ faults, statement, checked: checked2 }) {
+  if (faults.length > 0 || statement === null) return;
+  checked2.push(
+    `the manifest has the SHA-256 ${statement.sha256} that was signed, by a manifest key of signers.json`
+  );
+}
+function read(what, text3, verdict) {
+  try {
+    return parseStrictJson(text3);
+  } catch (error) {
+    if (!(error instanceof EvidenceError)) throw error;
+    const at3 = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
+    verdict.faults.push(`${error.code}: the ${what}: ${error.message}${at3}`);
+    return void 0;
+  }
+}
+function statementOf(envelope) {
+  try {
+    return parseManifestStatement(parseEnvelope(envelope).payload);
+  } catch (error) {
+    if (error instanceof EvidenceError) return null;
+    throw error;
+  }
+}
+function whyNotRecorded({ type, stream, shard, seq, payload }, envelope) {
+  if (type !== RECORD_TYPE) return `record: the event is ${type}, not ${RECORD_TYPE}`;
+  let given;
+  let own;
+  let statement;
+  try {
+    given = parseEnvelope(envelope);
+    own = parseEnvelope(payload["envelope"]);
+    statement = parseManifestStatement(own.payload);
+  } catch (error) {
+    if (!(error instanceof EvidenceError)) throw error;
+    return `${error.code}: ${error.message}`;
+  }
+  if (given.payloadType !== own.payloadType || !isSame(given.payload, own.payload)) {
+    return "record: the event records an envelope with another statement";
+  }
+  const missing = own.signatures.find(({ sig }) => !given.signatures.some((one) => isSame(one.sig, sig)));
+  if (missing !== void 0) return "record: the event records another signature over the same statement";
+  const other = REPEATED.find((name) => payload[name] !== statement[name]);
+  if (other !== void 0) {
+    return `record: the event's ${other} is not that of the statement that it records`;
+  }
+  if (stream !== `manifest/${statement.manifestId}`)
+    return `record: the event is of ${stream}, not of this manifest`;
+  const [headShard, head] = statement.auditSeqAfter.split(":").map(Number);
+  if (headShard === shard && head !== void 0 && head < seq) return null;
+  return `record: the statement was signed after ${statement.auditSeqAfter}, which is not before ${shard}:${seq}`;
+}
+function isSame(one, other) {
+  return one.length === other.length && one.every((byte, i) => byte === other[i]);
 }
 
 // libs/evidence/keys/trust-root.ts
@@ -13171,8 +13422,8 @@ var ChainSequence = class {
   /** An event whose position lies behind the head: it fills a gap, or its position was there before. */
   acceptLate(state, facts) {
     const { seq, shard, hash: hash2 } = facts;
-    const at2 = state.gaps.findIndex(({ first, last }) => first <= seq && seq <= last);
-    const gap = state.gaps[at2];
+    const at3 = state.gaps.findIndex(({ first, last }) => first <= seq && seq <= last);
+    const gap = state.gaps[at3];
     if (gap === void 0) {
       const forked = state.head?.seq === seq && state.head.hash !== hash2;
       const message = forked ? `position ${shard}:${seq} is taken by event ${state.head?.id}: the chain forks here` : `position ${shard}:${seq} occurs again`;
@@ -13189,7 +13440,7 @@ var ChainSequence = class {
     const rest = [];
     if (gap.first < seq) rest.push({ ...gap, last: seq - 1, prevHashAfter: facts.prevHash });
     if (seq < gap.last) rest.push({ ...gap, first: seq + 1, hashBefore: hash2 });
-    state.gaps.splice(at2, 1, ...rest);
+    state.gaps.splice(at3, 1, ...rest);
     return faults;
   }
   stateOf(shard) {
@@ -13230,6 +13481,7 @@ var ChainVerifier = class {
   founded = false;
   anchored = /* @__PURE__ */ new Map();
   doubtful = /* @__PURE__ */ new Map();
+  inLog = /* @__PURE__ */ new Map();
   events = 0;
   constructor(options) {
     assertOrigin(options.origin);
@@ -13313,6 +13565,10 @@ var ChainVerifier = class {
   reattested() {
     return [...this.doubtful.values()];
   }
+  /** Events found valid because the log had them in time, in the order in which they were found. */
+  logged() {
+    return [...this.inLog.values()];
+  }
   heads() {
     return this.sequence.heads();
   }
@@ -13341,7 +13597,7 @@ var ChainVerifier = class {
     const order = this.sequence.accept(facts);
     if (facts.seq < this.from) return order;
     this.events++;
-    const signed = formatted && !faults.some(({ code: code2 }) => code2 === "signature");
+    const signed = formatted && !faults.some(({ code: code3 }) => code3 === "signature");
     const key = this.signatures && signed ? this.judge(facts) : null;
     const head = this.expected.length > 0 ? this.compare(facts) : null;
     if (facts.seq === 1 && facts.shard === GOVERNANCE_SHARD)
@@ -13380,8 +13636,8 @@ var ChainVerifier = class {
   }
   whatTheRegistryLacks() {
     if (this.events === 0) return [];
-    const fault2 = (code2, seq, message) => ({
-      code: code2,
+    const fault3 = (code3, seq, message) => ({
+      code: code3,
       shard: seq === null ? null : GOVERNANCE_SHARD,
       seq,
       id: null,
@@ -13390,15 +13646,15 @@ var ChainVerifier = class {
     const faults = [];
     const whole = this.from === 1 && (this.only === null || this.only === GOVERNANCE_SHARD);
     if (whole && !this.partial && !this.founded) {
-      faults.push(fault2("founding", 1, "the first event of shard 0 is not the founding of the kernel"));
+      faults.push(fault3("founding", 1, "the first event of shard 0 is not the founding of the kernel"));
     } else if (this.ring.shards === null) {
       const message = "how many shards there are is not known: neither the trust root nor this evidence says it";
-      faults.push(fault2("founding", null, message));
+      faults.push(fault3("founding", null, message));
     }
     const head = this.sequence.heads().find(({ shard }) => shard === GOVERNANCE_SHARD);
     if (head === void 0 || !whole || this.partial) return faults;
     for (const { seq, message } of this.ring.contradictions(head.seq)) {
-      faults.push(fault2("key_not_valid", seq, message));
+      faults.push(fault3("key_not_valid", seq, message));
     }
     return faults;
   }
@@ -13409,8 +13665,8 @@ var ChainVerifier = class {
       return [];
     } catch (error) {
       if (!(error instanceof EvidenceError)) throw error;
-      const code2 = error.code === "invalid_founding" ? "founding" : "format";
-      return [faultAt(event, code2, `${error.message} (at ${error.pointer ?? "/payload"})`)];
+      const code3 = error.code === "invalid_founding" ? "founding" : "format";
+      return [faultAt(event, code3, `${error.message} (at ${error.pointer ?? "/payload"})`)];
     }
   }
   judge(facts) {
@@ -13418,7 +13674,8 @@ var ChainVerifier = class {
     const use = { kid, shard, seq };
     const verdict = this.ring.judge(use);
     if (verdict.valid) {
-      const { reattested } = verdict;
+      const { reattested, logged } = verdict;
+      if (logged !== void 0) this.noteLogged(use, logged);
       return reattested === void 0 ? null : this.noteReattested(facts, reattested);
     }
     if (verdict.final || this.registryIsComplete) return faultAt(facts, verdict.code, verdict.message);
@@ -13427,6 +13684,17 @@ var ChainVerifier = class {
     if (deferred === void 0) this.deferred.set(key, { use, id, more: 0 });
     else deferred.more++;
     return null;
+  }
+  noteLogged({ kid, shard, seq }, { size, kid: by }) {
+    const key = `${shard} ${size} ${kid}`;
+    const known = this.inLog.get(key);
+    if (known === void 0) {
+      this.inLog.set(key, { kid, shard, from: seq, to: seq, count: 1, size, by });
+      return;
+    }
+    known.from = Math.min(known.from, seq);
+    known.to = Math.max(known.to, seq);
+    known.count++;
   }
   /** Returns a fault when the statement confirms another event at this position. */
   noteReattested({ shard, seq, id, hash: hash2, signerKid: kid }, { range, by }) {
@@ -13463,7 +13731,7 @@ var ChainVerifier = class {
       head.found = true;
       if (head.anchors) this.anchorAt(facts.shard, facts.seq);
     }
-    let fault2 = null;
+    let fault3 = null;
     for (const head of this.expectedAt.get(facts.shard)?.get(facts.seq) ?? []) {
       if (head.found) continue;
       head.found = true;
@@ -13473,11 +13741,14 @@ var ChainVerifier = class {
       }
       const { statedBy, hash: hash2 } = head;
       const what = statedBy === null ? "the expected head here has" : `${GOVERNANCE_SHARD}:${statedBy} states that the head here had`;
-      fault2 = faultAt(facts, "truncation", `${what} hash ${hash2}, not ${facts.hash}`);
+      fault3 = faultAt(facts, "truncation", `${what} hash ${hash2}, not ${facts.hash}`);
     }
-    return fault2;
+    return fault3;
   }
 };
+
+// apps/audit-verify/read-input.ts
+var import_node_fs = require("node:fs");
 
 // apps/audit-verify/usage.error.ts
 var UsageError = class extends CodedError {
@@ -13486,14 +13757,76 @@ var UsageError = class extends CodedError {
   }
 };
 
+// apps/audit-verify/read-input.ts
+var MAX_INPUT_BYTES = 64 * 1024 * 1024;
+function readInput(option, path) {
+  let file;
+  try {
+    file = (0, import_node_fs.openSync)(path, "r");
+    const { size } = (0, import_node_fs.fstatSync)(file);
+    if (size > MAX_INPUT_BYTES) {
+      throw new UsageError(`${option} ${path}: it has ${size} bytes; at most ${MAX_INPUT_BYTES} are read.`);
+    }
+    return (0, import_node_fs.readFileSync)(file);
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(`${option} ${path}: ${error instanceof Error ? error.message : String(error)}`);
+  } finally {
+    if (file !== void 0) (0, import_node_fs.closeSync)(file);
+  }
+}
+function readTextInput(option, path) {
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(readInput(option, path));
+}
+function readPolicyOption(path) {
+  const bytes = readInput("--policy", path);
+  try {
+    return parseLogPolicy(bytes);
+  } catch (error) {
+    if (!(error instanceof EvidenceError)) throw error;
+    throw new UsageError(`--policy ${path}: ${error.message}`);
+  }
+}
+
+// apps/audit-verify/report/report-file.ts
+var import_node_fs2 = require("node:fs");
+var import_node_path = require("node:path");
+var KINDS = { ".html": "html", ".csv": "csv", ".json": "json" };
+function reportKind(path) {
+  const kind = KINDS[(0, import_node_path.extname)(path).toLowerCase()];
+  if (kind !== void 0) return kind;
+  throw new UsageError(`--report ${path}: the name of the file must end with .html, .csv or .json.`);
+}
+function jsonReportPath(path) {
+  if (reportKind(path) === "json") return path;
+  throw new UsageError(
+    `--report ${path}: of one event, signature or upgrade the report is JSON; name a file that ends with .json.`
+  );
+}
+function takeJsonReport(argv) {
+  const at3 = argv.findIndex((argument) => argument === "--report" || argument.startsWith("--report="));
+  if (at3 < 0) return { rest: [...argv], path: null };
+  const inline = argv[at3]?.slice("--report=".length) ?? "";
+  const path = inline === "" ? argv[at3 + 1] : inline;
+  if (path === void 0) throw new UsageError("--report needs the name of a file.");
+  return { rest: argv.toSpliced(at3, inline === "" ? 2 : 1), path: jsonReportPath(path) };
+}
+function writeReport(path, text3) {
+  try {
+    (0, import_node_fs2.writeFileSync)(path, text3, { mode: 384 });
+  } catch (error) {
+    throw new UsageError(`--report ${path}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
 // apps/audit-verify/sources/s3-location.ts
 var BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
-function readS3Location(text2, endpoint, env) {
+function readS3Location(text3, endpoint, env) {
   const refuse10 = (why) => new UsageError(
-    `--s3 ${text2} ${why}: it looks like s3://bucket/prefix or https://host:port/bucket/prefix.`
+    `--s3 ${text3} ${why}: it looks like s3://bucket/prefix or https://host:port/bucket/prefix.`
   );
-  if (!URL.canParse(text2)) throw refuse10("is no URL");
-  const url = new URL(text2);
+  if (!URL.canParse(text3)) throw refuse10("is no URL");
+  const url = new URL(text3);
   if (url.username !== "" || url.password !== "")
     throw refuse10("has credentials in it, which belong in AWS_*");
   if (url.search !== "" || url.hash !== "") throw refuse10("has a query");
@@ -13501,8 +13834,8 @@ function readS3Location(text2, endpoint, env) {
   if (url.protocol === "s3:") {
     const bucket2 = url.host;
     if (!BUCKET.test(bucket2)) throw refuse10("names no bucket");
-    const at2 = endpoint ?? set(env["AWS_ENDPOINT_URL_S3"]) ?? set(env["AWS_ENDPOINT_URL"]);
-    const where = at2 === null ? { endpoint: `https://${bucket2}.s3.${shared.region}.amazonaws.com`, bucketInPath: false } : { endpoint: endpointOf(at2), bucketInPath: true };
+    const at3 = endpoint ?? set(env["AWS_ENDPOINT_URL_S3"]) ?? set(env["AWS_ENDPOINT_URL"]);
+    const where = at3 === null ? { endpoint: `https://${bucket2}.s3.${shared.region}.amazonaws.com`, bucketInPath: false } : { endpoint: endpointOf(at3), bucketInPath: true };
     return { ...shared, ...where, bucket: bucket2, prefix: prefixOf(url.pathname) };
   }
   if (url.protocol !== "http:" && url.protocol !== "https:") throw refuse10("has another scheme");
@@ -13517,10 +13850,10 @@ function readS3Location(text2, endpoint, env) {
     prefix: prefixOf(`/${rest.join("/")}`)
   };
 }
-function endpointOf(text2) {
-  const url = URL.canParse(text2) ? new URL(text2) : null;
+function endpointOf(text3) {
+  const url = URL.canParse(text3) ? new URL(text3) : null;
   if (url === null || !["http:", "https:"].includes(url.protocol) || url.pathname !== "/") {
-    throw new UsageError(`The S3 endpoint ${text2} is no URL such as https://s3.example.com.`);
+    throw new UsageError(`The S3 endpoint ${text3} is no URL such as https://s3.example.com.`);
   }
   return url.origin;
 }
@@ -13545,7 +13878,7 @@ function set(value2) {
 }
 
 // apps/audit-verify/trust-root.ts
-var import_node_fs = require("node:fs");
+var import_node_fs3 = require("node:fs");
 function readTrustRoot({ signers: path, origin, shards, firstPool }) {
   const file = path === null ? { signers: [] } : readSignersFile(path);
   const named = origin ?? file.origin;
@@ -13570,33 +13903,33 @@ function readTrustRoot({ signers: path, origin, shards, firstPool }) {
   }
   return trustRootOf(file, named);
 }
-function readFirstPoolOption(text2) {
-  if (text2 === "none") return { pool: null };
-  if (/^[0-9a-f]{64}$/.test(text2)) return { pool: { version: 1, sha256: text2 } };
+function readFirstPoolOption(text3) {
+  if (text3 === "none") return { pool: null };
+  if (/^[0-9a-f]{64}$/.test(text3)) return { pool: { version: 1, sha256: text3 } };
   let file;
   try {
-    file = (0, import_node_fs.readFileSync)(text2);
+    file = (0, import_node_fs3.readFileSync)(text3);
   } catch {
     throw new UsageError(
-      `--first-pool ${text2} is neither 64 hexadecimal digits, "none" nor a file with the pool.`
+      `--first-pool ${text3} is neither 64 hexadecimal digits, "none" nor a file with the pool.`
     );
   }
   try {
     return { pool: { version: 1, sha256: sha256Hex(canonicalize(parseStrictJson(file))) } };
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
-    throw new UsageError(`--first-pool ${text2}: ${error.message}`);
+    throw new UsageError(`--first-pool ${text3}: ${error.message}`);
   }
 }
 function readSignersFile(path) {
-  let text2;
+  let text3;
   try {
-    text2 = (0, import_node_fs.readFileSync)(path);
+    text3 = (0, import_node_fs3.readFileSync)(path);
   } catch (error) {
     throw new UsageError(`--signers ${path}: ${error instanceof Error ? error.message : String(error)}`);
   }
   try {
-    return parseSignersFile(text2);
+    return parseSignersFile(text3);
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
     throw new UsageError(
@@ -13617,7 +13950,7 @@ Checks an audit chain with nothing but public keys: format, hash, link, order, t
                        credentials from AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
                        (without them it is read anonymously)
   --s3-endpoint URL    S3 server for s3:// (default: AWS_ENDPOINT_URL, else AWS)
-  --database-url URL   PostgreSQL, table kernel.events
+  --database-url URL   PostgreSQL, table kernel.events (default, where nothing else is named: DATABASE_URL)
   --origin ORIGIN      the kernel the chain belongs to (default: the member "origin" of signers.json)
   --shards N           how many shards it has (default: the member "shards")
   --first-pool POOL    the approver pool it was founded with: SHA-256 of its canonical form, a file with it, or "none"
@@ -13627,13 +13960,25 @@ Checks an audit chain with nothing but public keys: format, hash, link, order, t
   --shard N            check this shard only
   --expect-head HEAD   a head seen earlier that must still be in the chain: <hash>, <shard>:<seq> or
                        <shard>:<seq>:<hash>, or a file with the answer of GET /kernel/audit/head; may be repeated
+  --checkpoint FILE    a published checkpoint of a shard's log: the tree of these events must have its root; may be repeated
+  --policy FILE        whose cosignatures a checkpoint needs, as c2sp.org/tlog-policy (default: the member "log")
+  --report FILE        a report to hand on, by the name's end: .html, .csv or .json
   --chain-only         leave signatures and keys out: hashes, links and order alone (--signers may be missing)
   --jobs N             worker threads (default: one per core)
   --json               one JSON object instead of lines
   --help               this text
 
+       node tools/audit-verify.js --signers FILE --receipt FILE --event FILE [options]
+
+Checks one event (GET /kernel/audit/{id}) by its receipt (GET /kernel/audit/{id}/receipt): its signature, and that it is in the log.
+
+       node tools/audit-verify.js --signers FILE --manifest FILE --envelope FILE [--receipt FILE --event FILE] [options]
+
+Checks one manifest signature, with its manifest.signed event and receipt also one by a key that has ended since.
+Both take --policy, --origin, --shards, --json and --report FILE.json.
+
        node tools/audit-verify.js --upgrade FILE --signers FILE [--origin ORIGIN] [--shards N] [--first-pool POOL]
-                                  [--policy FILE] [--without-proofs] [--json]
+                                  [--policy FILE] [--without-proofs] [--json] [--report FILE.json]
 
 Checks the evidence of one upgrade (GET /kernel/upgrade/{id}/evidence): every event and its key, the pool from the first
 one on, every approval, the quorum, and that all of it is in the published log.
@@ -13643,21 +13988,21 @@ one on, every approval, the quorum, and that all of it is in the published log.
 
 Exit code 0: verified. 1: faults, one line each. 2: wrong use, or the source cannot be read.
 `;
-function readArguments(argv) {
+function readArguments(argv, environment) {
   let values;
   try {
     ({ values } = (0, import_node_util.parseArgs)({
       args: argv,
       options: {
-        signers: { type: "string" },
+        ...TRUST_OPTIONS,
         export: { type: "string" },
         dir: { type: "string" },
         "database-url": { type: "string" },
         s3: { type: "string" },
         "s3-endpoint": { type: "string" },
-        origin: { type: "string" },
-        shards: { type: "string" },
-        "first-pool": { type: "string" },
+        checkpoint: { type: "string", multiple: true },
+        policy: { type: "string" },
+        report: { type: "string" },
         from: { type: "string" },
         shard: { type: "string" },
         "expect-head": { type: "string", multiple: true },
@@ -13680,9 +14025,22 @@ function readArguments(argv) {
   }
   const from = integer("--from", values.from, 1) ?? 1;
   const shard = integer("--shard", values.shard, 0);
+  const checkpoints = values.checkpoint ?? [];
+  if (checkpoints.length > 0 && from > 1) {
+    throw new UsageError("--checkpoint speaks of all events of a shard: leave --from out.");
+  }
+  if (checkpoints.length > 0 && chainOnly) {
+    throw new UsageError("--checkpoint is signed: it cannot be checked with --chain-only.");
+  }
+  if (values.policy !== void 0 && checkpoints.length === 0) {
+    throw new UsageError("--policy says whose cosignatures a --checkpoint needs, which is missing.");
+  }
   return {
     ...trustOptions(values),
-    source: oneSource(values.export, values.dir, values["database-url"], values.s3, values["s3-endpoint"]),
+    source: oneSource(values, environment),
+    checkpoints: checkpoints.map((path) => ({ path, note: readTextInput("--checkpoint", path) })),
+    policy: values.policy === void 0 ? null : readPolicyOption(values.policy),
+    report: values.report === void 0 ? null : { path: values.report, kind: reportKind(values.report) },
     from,
     shard,
     expectedHeads: headsToExpect(values["expect-head"] ?? [], from, shard),
@@ -13691,6 +14049,12 @@ function readArguments(argv) {
     jobs: integer("--jobs", values.jobs, 1) ?? (0, import_node_os.availableParallelism)()
   };
 }
+var TRUST_OPTIONS = {
+  signers: { type: "string" },
+  origin: { type: "string" },
+  shards: { type: "string" },
+  "first-pool": { type: "string" }
+};
 function trustOptions(values) {
   const origin = values.origin ?? null;
   if (origin !== null && !isOrigin(origin)) {
@@ -13708,28 +14072,36 @@ function trustOptions(values) {
     firstPool: pool === void 0 ? null : readFirstPoolOption(pool)
   };
 }
-function oneSource(file, dir, url, s3, endpoint) {
+function oneSource({
+  export: file,
+  dir,
+  s3,
+  "database-url": url,
+  "s3-endpoint": endpoint
+}, environment) {
   const given = [];
   if (file !== void 0) given.push({ kind: "export", path: file });
   if (dir !== void 0) given.push({ kind: "dir", path: dir });
   if (url !== void 0) given.push({ kind: "database", url });
   if (s3 !== void 0) {
-    given.push({ kind: "s3", location: readS3Location(s3, endpoint ?? null, process.env) });
+    given.push({ kind: "s3", location: readS3Location(s3, endpoint ?? null, environment) });
   }
+  const fromEnvironment = environment["DATABASE_URL"];
+  if (given.length === 0 && fromEnvironment) given.push({ kind: "database", url: fromEnvironment });
   const [source, ...more] = given;
   if (source === void 0) {
     throw new UsageError(
-      "Nothing to verify: name one of --export FILE, --dir DIR, --s3 URL or --database-url URL."
+      "Nothing to verify: name one of --export FILE, --dir DIR, --s3 URL or --database-url URL, or set DATABASE_URL."
     );
   }
   if (more.length > 0) throw new UsageError("Name only one of --export, --dir, --s3 and --database-url.");
   return source;
 }
-function integer(option, text2, least) {
-  if (text2 === void 0) return null;
-  const value2 = Number(text2);
-  if (!/^\d+$/.test(text2) || !Number.isSafeInteger(value2) || value2 < least) {
-    throw new UsageError(`${option} must be an integer from ${least}, not ${text2}.`);
+function integer(option, text3, least) {
+  if (text3 === void 0) return null;
+  const value2 = Number(text3);
+  if (!/^\d+$/.test(text3) || !Number.isSafeInteger(value2) || value2 < least) {
+    throw new UsageError(`${option} must be an integer from ${least}, not ${text3}.`);
   }
   return value2;
 }
@@ -13742,24 +14114,24 @@ function headsToExpect(texts, from, shard) {
   }
   return heads;
 }
-function readExpectedHead(text2) {
-  const match = /^(?:(\d{1,15}):(\d{1,15})(?::([0-9a-f]{64}))?|([0-9a-f]{64}))$/.exec(text2);
+function readExpectedHead(text3) {
+  const match = /^(?:(\d{1,15}):(\d{1,15})(?::([0-9a-f]{64}))?|([0-9a-f]{64}))$/.exec(text3);
   if (match !== null) {
     const [, shard, seq, hashThere, hashAlone] = match;
     if (shard === void 0) return [{ shard: null, seq: null, hash: hashAlone ?? null }];
     return [{ shard: Number(shard), seq: Number(seq), hash: hashThere ?? null }];
   }
-  if ((0, import_node_fs2.statSync)(text2, { throwIfNoEntry: false })?.isFile() !== true) {
+  if ((0, import_node_fs4.statSync)(text3, { throwIfNoEntry: false })?.isFile() !== true) {
     throw new UsageError(
-      `--expect-head ${text2} is neither <hash>, <shard>:<seq>, <shard>:<seq>:<hash> nor a file that exists.`
+      `--expect-head ${text3} is neither <hash>, <shard>:<seq>, <shard>:<seq>:<hash> nor a file that exists.`
     );
   }
-  return readHeadsFile(text2);
+  return readHeadsFile(text3);
 }
 function readHeadsFile(path) {
   let heads;
   try {
-    heads = JSON.parse((0, import_node_fs2.readFileSync)(path, "utf8"));
+    heads = JSON.parse((0, import_node_fs4.readFileSync)(path, "utf8"));
   } catch (error) {
     throw new UsageError(`--expect-head ${path}: ${error instanceof Error ? error.message : String(error)}`);
   }
@@ -13774,8 +14146,8 @@ function readHeadsFile(path) {
 }
 
 // apps/audit-verify/check/check-task.ts
-var import_node_fs4 = require("node:fs");
-var import_node_path = require("node:path");
+var import_node_fs6 = require("node:fs");
+var import_node_path2 = require("node:path");
 
 // apps/audit-verify/sources/event-rows.ts
 var COLUMNS = "seq, id::text AS id, encode(hash, 'hex') AS hash";
@@ -13840,10 +14212,10 @@ var EventRows = class {
     const client = await this.client?.catch(() => void 0);
     await client?.end();
   }
-  async query(text2, values) {
+  async query(text3, values) {
     try {
       this.client ??= this.connect();
-      return await (await this.client).query(text2, values);
+      return await (await this.client).query(text3, values);
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new UsageError(`The database cannot be read: ${why}`, { cause });
@@ -13870,8 +14242,8 @@ var import_promises = require("node:timers/promises");
 var import_node_crypto2 = require("node:crypto");
 
 // libs/platform/sigv4/uri-encoding.ts
-function uriEncode(text2) {
-  return encodeURIComponent(text2).replace(
+function uriEncode(text3) {
+  return encodeURIComponent(text3).replace(
     /[!'()*]/g,
     (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`
   );
@@ -13891,9 +14263,9 @@ var RequestSigner = class {
   service;
   derived;
   /** @returns the headers to send: those of the request, and the signature with what belongs to it */
-  sign(request, credentials, at2) {
+  sign(request, credentials, at3) {
     const { method, path, query = [], payloadSha256 } = request;
-    const date = at2.toISOString().replace(/[-:]|\.\d{3}/g, "");
+    const date = at3.toISOString().replace(/[-:]|\.\d{3}/g, "");
     const day = date.slice(0, 8);
     const headers = {
       ...request.headers,
@@ -14019,20 +14391,20 @@ var S3Reader = class {
     });
     const bytes = await bodyOf(response, most);
     if (response.status === 200) return bytes;
-    const text2 = Buffer.from(bytes).toString("utf8");
-    const code2 = /<Code>([A-Za-z0-9]+)<\/Code>/.exec(text2)?.[1] ?? `status ${response.status}`;
-    if (code2 === "NoSuchKey" || response.status === 404 && key !== "") return null;
-    if (response.status >= 500 || response.status === 429 || code2 === "RequestTimeout") {
-      throw new PassingFailure(code2);
+    const text3 = Buffer.from(bytes).toString("utf8");
+    const code3 = /<Code>([A-Za-z0-9]+)<\/Code>/.exec(text3)?.[1] ?? `status ${response.status}`;
+    if (code3 === "NoSuchKey" || response.status === 404 && key !== "") return null;
+    if (response.status >= 500 || response.status === 429 || code3 === "RequestTimeout") {
+      throw new PassingFailure(code3);
     }
-    throw new UsageError(`Bucket ${bucket} at ${endpoint} cannot be read: ${code2}.${adviceFor(code2)}`);
+    throw new UsageError(`Bucket ${bucket} at ${endpoint} cannot be read: ${code3}.${adviceFor(code3)}`);
   }
 };
-function adviceFor(code2) {
-  if (/AccessDenied|Signature|AccessKey|Token|status 40[13]/.test(code2)) {
+function adviceFor(code3) {
+  if (/AccessDenied|Signature|AccessKey|Token|status 40[13]/.test(code3)) {
     return " Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION of an account that may list and read it.";
   }
-  if (/Redirect|status 30/.test(code2)) return " Set AWS_REGION to the region of the bucket.";
+  if (/Redirect|status 30/.test(code3)) return " Set AWS_REGION to the region of the bucket.";
   return "";
 }
 function whyOf(error) {
@@ -14069,42 +14441,42 @@ function decoded(key) {
 }
 
 // apps/audit-verify/check/check-lines.ts
-var import_node_fs3 = require("node:fs");
-var LINE_FEED = 10;
+var import_node_fs5 = require("node:fs");
+var LINE_FEED2 = 10;
 var LONGEST_LINE = 1 << 20;
 var STEP = 1 << 16;
 function readLines(path, start, end, each) {
-  const file = (0, import_node_fs3.openSync)(path, "r");
+  const file = (0, import_node_fs5.openSync)(path, "r");
   try {
     const from = Math.max(0, start - 1);
     const chunk = Buffer.allocUnsafe(end - from);
     const length = readFully(file, chunk, from);
-    let at2 = 0;
+    let at3 = 0;
     if (start > 0) {
-      const before = chunk.subarray(0, length).indexOf(LINE_FEED);
+      const before = chunk.subarray(0, length).indexOf(LINE_FEED2);
       if (before < 0) return;
-      at2 = before + 1;
+      at3 = before + 1;
     }
-    while (at2 < length) {
-      const feed = chunk.indexOf(LINE_FEED, at2);
+    while (at3 < length) {
+      const feed = chunk.indexOf(LINE_FEED2, at3);
       if (feed < 0 || feed >= length) {
-        each(restOfLine(file, chunk.subarray(at2, length), from + length));
+        each(restOfLine(file, chunk.subarray(at3, length), from + length));
         return;
       }
-      each(chunk.subarray(at2, feed));
-      at2 = feed + 1;
+      each(chunk.subarray(at3, feed));
+      at3 = feed + 1;
     }
   } finally {
-    (0, import_node_fs3.closeSync)(file);
+    (0, import_node_fs5.closeSync)(file);
   }
 }
 function restOfLine(file, begin, from) {
   const parts = [begin];
   let kept = begin.length;
-  for (let at2 = from; ; at2 += STEP) {
+  for (let at3 = from; ; at3 += STEP) {
     const step = Buffer.allocUnsafe(STEP);
-    const length = readFully(file, step, at2);
-    const feed = step.subarray(0, length).indexOf(LINE_FEED);
+    const length = readFully(file, step, at3);
+    const feed = step.subarray(0, length).indexOf(LINE_FEED2);
     if (kept < LONGEST_LINE) parts.push(step.subarray(0, feed < 0 ? length : feed));
     kept += length;
     if (feed >= 0 || length < STEP) return Buffer.concat(parts);
@@ -14113,9 +14485,9 @@ function restOfLine(file, begin, from) {
 function readFully(file, into, from) {
   let filled = 0;
   while (filled < into.length) {
-    const read = (0, import_node_fs3.readSync)(file, into, filled, into.length - filled, from + filled);
-    if (read === 0) break;
-    filled += read;
+    const read2 = (0, import_node_fs5.readSync)(file, into, filled, into.length - filled, from + filled);
+    if (read2 === 0) break;
+    filled += read2;
   }
   return filled;
 }
@@ -14127,10 +14499,18 @@ var HASH_LENGTH2 = 64;
 
 // apps/audit-verify/check/pack-facts.ts
 var FIRST_CAPACITY = 2048;
+var NO_LEAF = "0".repeat(HASH_LENGTH2);
+function hexLeaf(bytes) {
+  return Buffer.from(leafHash(typeof bytes === "string" ? Buffer.from(bytes) : bytes)).toString("hex");
+}
 var FactsPacker = class {
-  /** @param onlyShard leaves out events of other shards, except for what they say about keys */
-  constructor(onlyShard) {
+  /**
+   * @param onlyShard leaves out events of other shards, except for what they say about keys
+   * @param leaves see WorkerSetup
+   */
+  constructor(onlyShard, leaves = []) {
     this.onlyShard = onlyShard;
+    this.leaves = new Map(leaves);
   }
   onlyShard;
   count = 0;
@@ -14143,14 +14523,20 @@ var FactsPacker = class {
   hash = "";
   prevHash = "";
   streams = "";
+  leaf = "";
+  leaves;
   kids = /* @__PURE__ */ new Map();
   faults = [];
   odd = [];
   registry = [];
   items = 0;
   bytes = 0;
-  /** @param where see Oddity */
-  add({ facts, event, formatted, faults }, where, bytes) {
+  /**
+   * @param where see Oddity
+   * @param read the bytes that were inspected
+   * @param bytes how many count for the progress bar
+   */
+  add({ facts, event, formatted, faults }, where, read2, bytes) {
     this.items++;
     this.bytes += bytes;
     if (event !== null && faults.length === 0 && isRegistryEvent(event)) this.registry.push(event);
@@ -14170,6 +14556,10 @@ var FactsPacker = class {
     this.prevHash += facts.prevHash;
     this.streams += i === 0 ? facts.stream : `
 ${facts.stream}`;
+    if (this.leaves.size > 0) {
+      const wanted = facts.seq <= (this.leaves.get(facts.shard) ?? 0);
+      this.leaf += wanted ? hexLeaf(read2) : NO_LEAF;
+    }
     let kid = this.kids.get(facts.signerKid);
     if (kid === void 0) {
       kid = this.kids.size;
@@ -14179,7 +14569,7 @@ ${facts.stream}`;
     if (faults.length > 0) this.faults.push([i, faults]);
   }
   result() {
-    const { count: count2, id, ts, hash: hash2, prevHash, streams, faults, odd, registry, items, bytes } = this;
+    const { count: count2, id, ts, hash: hash2, prevHash, leaf, streams, faults, odd, registry, items, bytes } = this;
     return {
       facts: {
         count: count2,
@@ -14190,6 +14580,7 @@ ${facts.stream}`;
         ts,
         hash: hash2,
         prevHash,
+        leaf,
         kid: this.kid.slice(0, count2),
         kids: [...this.kids.keys()],
         streams
@@ -14220,6 +14611,11 @@ var FactsReader = class {
   }
   packed;
   streams;
+  /** Leaf hash in hex; null when it was not wanted. */
+  leafAt(i) {
+    const leaf = this.packed.leaf.slice(i * HASH_LENGTH2, (i + 1) * HASH_LENGTH2);
+    return leaf === "" || leaf === NO_LEAF ? null : leaf;
+  }
   at(i) {
     const { packed } = this;
     return {
@@ -14252,24 +14648,24 @@ var TaskChecker = class {
   reader;
   rows;
   async check(task) {
-    const packer = new FactsPacker(this.setup.shard);
+    const packer = new FactsPacker(this.setup.shard, this.setup.leaves);
     switch (task.kind) {
       case "lines": {
         let line = 0;
         readLines(task.path, task.start, task.end, (bytes) => {
-          packer.add(this.inspect(bytes), line++, bytes.length + 1);
+          packer.add(this.inspect(bytes), line++, bytes, bytes.length + 1);
         });
         break;
       }
       case "files":
         for (const path of task.paths) {
-          this.addObject(packer, path, (0, import_node_fs4.readFileSync)((0, import_node_path.join)(task.root, path)));
+          this.addObject(packer, path, (0, import_node_fs6.readFileSync)((0, import_node_path2.join)(task.root, path)));
         }
         break;
       case "objects": {
         const reader = new S3Reader(task.location);
-        for (let at2 = 0; at2 < task.keys.length; at2 += OBJECTS_AT_ONCE) {
-          const keys = task.keys.slice(at2, at2 + OBJECTS_AT_ONCE);
+        for (let at3 = 0; at3 < task.keys.length; at3 += OBJECTS_AT_ONCE) {
+          const keys = task.keys.slice(at3, at3 + OBJECTS_AT_ONCE);
           const objects = await Promise.all(keys.map((key) => reader.object(key)));
           keys.forEach((key, i) => this.addObject(packer, key, objects[i] ?? new Uint8Array()));
         }
@@ -14281,7 +14677,7 @@ var TaskChecker = class {
           const inspection = this.inspect(row.canonical);
           const different = whyDifferent(row, inspection);
           if (different !== null) inspection.faults.push(different);
-          packer.add(inspection, `row ${task.shard}:${row.seq}`, 1);
+          packer.add(inspection, `row ${task.shard}:${row.seq}`, row.canonical, 1);
         }
         break;
     }
@@ -14294,7 +14690,7 @@ var TaskChecker = class {
     const inspection = this.inspect(bytes);
     const misplaced = whyMisplaced(path, inspection);
     if (misplaced !== null) inspection.faults.push(misplaced);
-    packer.add(inspection, path, 1);
+    packer.add(inspection, path, bytes, 1);
   }
   inspect(bytes) {
     if (this.setup.from === 1) return this.inspector.inspect(bytes);
@@ -14356,7 +14752,7 @@ var FaultList = class {
   total = 0;
   add(faults) {
     this.total += faults.length;
-    for (const fault2 of faults) if (this.listed.length < LISTED) this.listed.push(fault2);
+    for (const fault3 of faults) if (this.listed.length < LISTED) this.listed.push(fault3);
   }
   get count() {
     return this.total;
@@ -14366,10 +14762,11 @@ var FaultList = class {
     return this.listed.sort((a, b) => order(a.shard, b.shard) || order(a.seq, b.seq));
   }
 };
-function reportLines({ verified, faults, heads, reattested, ...limits }) {
-  const doubtful = reattested.map(reattestedLine);
+function reportLines(report2) {
+  const { verified, faults, heads, reattested, logged, checkpoints } = report2;
+  const doubtful = [...reattested.map(reattestedLine), ...logged.map(loggedLine)];
   if (!verified) return [...doubtful, ...faults.map(faultLine)];
-  const before = [...doubtful, ...limitLines(limits)];
+  const before = [...doubtful, ...checkpoints.map(checkpointLine), ...limitLines(report2)];
   const [first] = heads;
   if (heads.length === 1 && first !== void 0) {
     return [...before, `Audit chain verified. Head hash: ${first.hash}`];
@@ -14383,13 +14780,26 @@ function reportLines({ verified, faults, heads, reattested, ...limits }) {
 }
 function limitLines({ notChecked: notChecked3, unanchored: unanchored2 }) {
   const lines = notChecked3.map((sentence) => printable(`not checked: ${sentence}`));
-  if (unanchored2.length === 0) return lines;
+  const open = unanchoredSentence(unanchored2);
+  return open === null ? lines : [...lines, open];
+}
+function unanchoredSentence(unanchored2) {
+  if (unanchored2.length === 0) return null;
   const ends = unanchored2.map(({ shard, from, to }) => {
     if (to === 0) return `shard ${shard}, of which there is nothing`;
     return from === to ? `${shard}:${to}` : `${shard}:${from} to ${shard}:${to}`;
   });
-  const message = `the end is not anchored: no expected head, day manifest or checkpoint vouches for ${ends.join(", ")}`;
-  return [...lines, message];
+  return `the end is not anchored: no expected head, day manifest or checkpoint vouches for ${ends.join(", ")}`;
+}
+function checkpointLine({ log, size, kid, cosigned }) {
+  const by = cosigned.length === 0 ? "without cosignatures" : `cosigned by ${cosigned.join(", ")}`;
+  return printable(`in the log: ${log} at size ${size}, signed by ${kid}, ${by}`);
+}
+function loggedLine({ kid, shard, from, to, count: count2, size, by }) {
+  const events = count2 === 1 ? "1 event" : `${count2} events`;
+  return printable(
+    `in the log in time: ${events} by the compromised key ${kid}, positions ${shard}:${from} to ${shard}:${to}; the checkpoint of size ${size} by ${by} is from before its compromise was declared`
+  );
 }
 function reattestedLine({ kid, shard, from, to, count: count2, by }) {
   const events = count2 === 1 ? "1 event" : `${count2} events`;
@@ -14397,10 +14807,10 @@ function reattestedLine({ kid, shard, from, to, count: count2, by }) {
     `re-attested: ${events} by the compromised key ${kid}, positions ${shard}:${from} to ${shard}:${to}; ${by.signerKid} stands by them at ${by.shard}:${by.seq}`
   );
 }
-function faultLine({ code: code2, shard, seq, id, message }) {
+function faultLine({ code: code3, shard, seq, id, message }) {
   const position = shard === null || seq === null ? "unknown" : `${shard}:${seq}`;
-  const event = id ?? (code2 === "gap" || code2 === "truncation" ? "missing" : "unknown");
-  return printable(`${code2}: event ${event}, position ${position}: ${message}`);
+  const event = id ?? (code3 === "gap" || code3 === "truncation" ? "missing" : "unknown");
+  return printable(`${code3}: event ${event}, position ${position}: ${message}`);
 }
 
 // apps/audit-verify/report/progress-bar.ts
@@ -14439,6 +14849,404 @@ function count(n) {
   return n.toLocaleString("en-US");
 }
 
+// apps/audit-verify/report/html-report.ts
+var STYLE = `
+:root { color-scheme: light; }
+body { font: 15px/1.45 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h1 code { font-size: inherit; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
+.verdict { border-left: .5rem solid; padding: .75rem 1rem; margin: 1rem 0; font-weight: 600; }
+.good { border-color: #19703a; background: #eef7f0; } .bad { border-color: #b3261e; background: #fcefee; }
+table { border-collapse: collapse; width: 100%; } caption { text-align: left; color: #555; padding-bottom: .25rem; }
+th, td { text-align: left; vertical-align: top; border-bottom: 1px solid #d0d0d0; padding: .3rem .6rem .3rem 0; }
+th { font-weight: 600; } code { font: 13px/1.4 ui-monospace, monospace; overflow-wrap: anywhere; }
+ul { margin: .25rem 0; padding-left: 1.25rem; } .note { color: #555; }
+@media print {
+  body { margin: 0; max-width: none; font-size: 10pt; } code { font-size: 8.5pt; }
+  thead { display: table-header-group; } tr, .verdict { break-inside: avoid; } h2 { break-after: avoid; }
+  .verdict { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+}
+@page { size: A4; margin: 18mm 15mm; }`;
+function htmlReport({ report: report2, madeAt, source }) {
+  const { verified, origin, events, faults, faultCount, heads, signatures, from } = report2;
+  const title = `Audit chain of ${origin}: ${verified ? "verified" : "not verified"}`;
+  const open = unanchoredSentence(report2.unanchored);
+  const limits = [...report2.notChecked.map((one) => `not checked: ${one}`), ...open === null ? [] : [open]];
+  const body = [
+    `<h1>Audit chain of ${code2(origin)}</h1>`,
+    `<p class="note">Made at ${text2(madeAt)} by audit-verify, from ${text2(source)}.</p>`,
+    `<p class="verdict ${verified ? "good" : "bad"}">${text2(verdictText(report2))}</p>`,
+    table(
+      ["What was checked", ""],
+      [
+        ["events", text2(String(events))],
+        ["from position", text2(String(from))],
+        ["signatures and keys", signatures ? "checked" : "not checked"],
+        ...manifestRow(report2)
+      ]
+    ),
+    section(
+      "Faults",
+      faultCount > faults.length ? `${faultCount} in all; the first ${faults.length} are listed.` : "",
+      ["code", "position", "event", "what is wrong"],
+      faults.map(({ code: kind, shard, seq, id, message }) => [
+        text2(kind),
+        text2(shard === null || seq === null ? "unknown" : `${shard}:${seq}`),
+        id === null ? "unknown" : code2(id),
+        text2(message)
+      ])
+    ),
+    section(
+      "Heads",
+      "The last event of each shard that was read.",
+      ["shard", "position", "time", "hash", "event"],
+      heads.map(({ shard, seq, ts, hash: hash2, id }) => [
+        text2(String(shard)),
+        text2(`${shard}:${seq}`),
+        text2(ts),
+        code2(hash2),
+        code2(id)
+      ])
+    ),
+    section(
+      "Checkpoints",
+      "Published checkpoints of the log with whose roots the events agree.",
+      ["log", "size", "root", "signed by", "cosigned by"],
+      report2.checkpoints.map(({ log, size, root, kid, cosigned }) => [
+        code2(log),
+        text2(String(size)),
+        code2(root),
+        code2(kid),
+        cosigned.length === 0 ? "nobody was asked" : text2(cosigned.join(", "))
+      ])
+    ),
+    `<h2>What this verdict does not say</h2>`,
+    limits.length === 0 ? "<p>Nothing was left out.</p>" : list(limits),
+    section(
+      "Keys",
+      "With which the events were judged: by signers.json, and by the chain where that says more.",
+      ["key", "purposes", "status", "signs", "SHA-256 of the public key"],
+      report2.keys.map(({ kid, purposes, status, span, sha256: sha2563 }) => [
+        code2(kid),
+        text2(purposes.join(", ")),
+        text2(status),
+        spanText(span),
+        code2(sha2563)
+      ])
+    ),
+    section(
+      "Events that hold by a later statement",
+      "Signed by a key that others may have had, and confirmed by the kernel with another.",
+      ["key", "positions", "events", "confirmed at", "by"],
+      report2.reattested.map(({ kid, shard, from: first, to, count: count2, by }) => [
+        code2(kid),
+        text2(`${shard}:${first} to ${shard}:${to}`),
+        text2(String(count2)),
+        text2(`${by.shard}:${by.seq}`),
+        code2(by.signerKid)
+      ])
+    ),
+    section(
+      "Events that hold by the log",
+      "Signed by a key that others may have had, and in the log before its compromise was declared.",
+      ["key", "positions", "events", "checkpoint", "by"],
+      report2.logged.map(({ kid, shard, from: first, to, count: count2, size, by }) => [
+        code2(kid),
+        text2(`${shard}:${first} to ${shard}:${to}`),
+        text2(String(count2)),
+        text2(`size ${size}`),
+        code2(by)
+      ])
+    )
+  ];
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${text2(title)}</title>
+<style>${STYLE}
+</style>
+</head>
+<body>
+${body.filter((part) => part !== "").join("\n")}
+</body>
+</html>
+`;
+}
+function verdictText({ verified, signatures, faultCount, unanchored: unanchored2 }) {
+  if (!verified) return `Not verified: ${faultCount === 1 ? "1 fault" : `${faultCount} faults`}.`;
+  const what = signatures ? "Audit chain verified" : "Audit chain verified without signatures";
+  return unanchored2.length === 0 ? `${what}.` : `${what}; its end is not anchored.`;
+}
+function manifestRow({ manifests }) {
+  if (manifests === void 0) return [];
+  const signed = manifests.signatures ? "with their signatures" : "without their signatures";
+  return [["day manifests", text2(`${manifests.count}, ${signed}`)]];
+}
+function spanText(span) {
+  if (span === null) return "not known where";
+  const each = span.after.map(({ shard, seq }) => {
+    const end = span.until?.find((one) => one.shard === shard)?.seq;
+    const doubt = span.since?.find((one) => one.shard === shard)?.seq;
+    if (end !== void 0 && end <= seq) return `nothing in shard ${shard}`;
+    const to = end === void 0 ? "on" : `to ${shard}:${end}`;
+    return `from ${shard}:${seq + 1} ${to}${doubt === void 0 ? "" : `, in doubt from ${shard}:${doubt} on`}`;
+  });
+  return each.map(text2).join("<br>");
+}
+function section(title, caption, head, rows) {
+  return rows.length === 0 ? "" : `<h2>${text2(title)}</h2>
+${table(head, rows, caption)}`;
+}
+function table(head, rows, caption = "") {
+  const heading = `<thead><tr>${head.map((cell2) => `<th scope="col">${text2(cell2)}</th>`).join("")}</tr></thead>`;
+  const lines = rows.map((row) => `<tr>${row.map((cell2) => `<td>${cell2}</td>`).join("")}</tr>`);
+  const title = caption === "" ? "" : `<caption>${text2(caption)}</caption>
+`;
+  return `<table>
+${title}${heading}
+<tbody>
+${lines.join("\n")}
+</tbody>
+</table>`;
+}
+function list(lines) {
+  return `<ul>
+${lines.map((line) => `<li>${text2(line)}</li>`).join("\n")}
+</ul>`;
+}
+function code2(value2) {
+  return `<code>${text2(value2)}</code>`;
+}
+var ENTITIES = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;"
+};
+function text2(value2) {
+  return printable(value2).replace(/[&<>"']/g, (letter) => ENTITIES[letter] ?? "");
+}
+
+// apps/audit-verify/report/csv-report.ts
+var COLUMNS2 = ["record", "shard", "from", "to", "subject", "detail", "text"];
+function csvReport({ report: report2, madeAt, source }) {
+  const { origin, from, heads, checkpoints, keys, reattested, logged, faults, faultCount } = report2;
+  const rows = [
+    {
+      record: "verdict",
+      from,
+      subject: origin,
+      detail: report2.verified ? "verified" : "not verified",
+      text: verdictText(report2)
+    },
+    { record: "made", subject: madeAt, text: source },
+    { record: "events", detail: report2.events },
+    ...heads.map(({ shard, seq, hash: hash2, id, ts }) => ({
+      record: "head",
+      shard,
+      to: seq,
+      subject: id,
+      detail: hash2,
+      text: ts
+    })),
+    ...checkpoints.map(({ shard, size, root, kid, cosigned }) => ({
+      record: "checkpoint",
+      shard,
+      to: size,
+      subject: kid,
+      detail: root,
+      text: cosigned.join(" ")
+    })),
+    ...keys.flatMap(({ kid, purposes, status, sha256: sha2563, span }) => {
+      const key = { record: "key", subject: kid, detail: sha2563, text: `${status}; ${purposes.join(" ")}` };
+      if (span === null) return [key];
+      return span.after.map(({ shard, seq }) => ({
+        ...key,
+        shard,
+        from: seq + 1,
+        ...at2("to", span.until?.find((one) => one.shard === shard)?.seq)
+      }));
+    }),
+    ...reattested.map(({ kid, shard, from: first, to, count: count2, by }) => ({
+      record: "re-attested",
+      shard,
+      from: first,
+      to,
+      subject: kid,
+      detail: count2,
+      text: `${by.signerKid} at ${by.shard}:${by.seq}`
+    })),
+    ...logged.map(({ kid, shard, from: first, to, count: count2, size, by }) => ({
+      record: "in the log in time",
+      shard,
+      from: first,
+      to,
+      subject: kid,
+      detail: count2,
+      text: `checkpoint of size ${size} by ${by}`
+    })),
+    { record: "faults", detail: faultCount, text: `${faults.length} listed` },
+    ...faults.map(({ code: code3, shard, seq, id, message }) => ({
+      record: "fault",
+      ...at2("shard", shard),
+      ...at2("from", seq),
+      ...at2("to", seq),
+      subject: id ?? "",
+      detail: code3,
+      text: message
+    })),
+    ...report2.notChecked.map((text3) => ({ record: "not checked", text: text3 })),
+    ...report2.unanchored.map(({ shard, from: first, to }) => ({
+      record: "not anchored",
+      shard,
+      from: first,
+      to,
+      text: "no expected head, day manifest or checkpoint vouches for these positions"
+    }))
+  ];
+  const lines = rows.map((row) => COLUMNS2.map((column) => cell(row[column] ?? "")).join(","));
+  return `${[COLUMNS2.join(","), ...lines].join("\r\n")}\r
+`;
+}
+function at2(column, value2) {
+  return value2 === null || value2 === void 0 ? {} : { [column]: value2 };
+}
+function cell(value2) {
+  if (typeof value2 === "number") return String(value2);
+  const clean2 = printable(value2);
+  const safe = /^[=+\-@\t\r]/.test(clean2) ? `'${clean2}` : clean2;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+// apps/audit-verify/check/checkpoints.ts
+var CheckpointCheck = class {
+  /** @throws UsageError for a file that is no checkpoint, or of a shard that is not verified */
+  constructor(options) {
+    this.options = options;
+    this.policy = options.policy ?? rootPolicy(options.trust);
+    this.read = options.files.map(({ path, note }) => {
+      let checkpoint;
+      try {
+        checkpoint = parseSignedCheckpoint(note);
+      } catch (error) {
+        if (!(error instanceof EvidenceError)) throw error;
+        throw new UsageError(`--checkpoint ${path}: ${error.message}`);
+      }
+      if (options.shard !== null && checkpoint.shard !== options.shard) {
+        throw new UsageError(
+          `--checkpoint ${path} is of shard ${checkpoint.shard}, and --shard checks ${options.shard} alone.`
+        );
+      }
+      return { path, checkpoint };
+    });
+  }
+  options;
+  policy;
+  read;
+  sought = /* @__PURE__ */ new Map();
+  trees = /* @__PURE__ */ new Map();
+  /** By shard, the position up to which leaves are needed. */
+  needed() {
+    const needed = /* @__PURE__ */ new Map();
+    for (const { checkpoint } of this.read) {
+      const { shard, size } = checkpoint;
+      needed.set(shard, Math.max(size, needed.get(shard) ?? 0));
+    }
+    return [...needed];
+  }
+  /** Whether they had to be cosigned. */
+  get witnessed() {
+    return asksForWitnesses(this.policy);
+  }
+  /** Checks who signed them. @param signers as trust root and chain know them together */
+  judge(signers) {
+    const faults = [];
+    for (const { path, checkpoint } of this.read) {
+      const { origin, shard, size, root } = checkpoint;
+      const trust = { ...this.options.trust, signers };
+      const { kid, cosigned, reasons } = judgeCheckpoint(checkpoint, trust, this.policy);
+      if (kid === null || reasons.length > 0) {
+        faults.push(fault(shard, size, `${path} does not verify: ${reasons.join("; ")}`));
+        continue;
+      }
+      const sought = {
+        path,
+        log: logName(origin, shard),
+        shard,
+        size,
+        root: Buffer.from(root).toString("hex"),
+        kid,
+        cosigned: cosigned.map(({ name }) => name),
+        agreed: false
+      };
+      const others = this.sought.get(shard);
+      if (others === void 0) this.sought.set(shard, [sought]);
+      else others.push(sought);
+      if (size === 0) faults.push(...this.compare(sought, new GrowingTree()));
+    }
+    return faults;
+  }
+  /** Those whose signatures are right: that the chain agrees shows at the end, or is a fault. */
+  proven() {
+    return [...this.sought.values()].flat().map(({ shard, size, kid }) => ({ shard, size, kid }));
+  }
+  /** The next event of the evidence. @param leaf hex; null for one whose format is wrong */
+  event({ shard, seq }, leaf) {
+    const sought = this.sought.get(shard);
+    if (sought === void 0) return [];
+    let state = this.trees.get(shard);
+    if (state === void 0) this.trees.set(shard, state = { tree: new GrowingTree(), broken: false });
+    if (state.broken || !sought.some(({ size }) => size > (state?.tree.size ?? 0))) return [];
+    if (leaf === null || seq !== state.tree.size + 1) {
+      state.broken = true;
+      return [];
+    }
+    state.tree.append(Buffer.from(leaf, "hex"));
+    const { tree } = state;
+    return sought.filter(({ size }) => size === tree.size).flatMap((one) => this.compare(one, tree));
+  }
+  /** Finds those that could not be compared. */
+  finish() {
+    return [...this.sought.values()].flat().flatMap(({ path, shard, size, agreed }) => {
+      const state = this.trees.get(shard);
+      const reached = state?.tree.size ?? 0;
+      if (agreed || reached >= size) return [];
+      if (state?.broken === true) {
+        const what = `${path} cannot be compared: the events before ${shard}:${size} are not all there in order`;
+        return [fault(shard, size, what)];
+      }
+      const message = `${path} has the size ${size}, the evidence has ${reached} events of the shard`;
+      return [{ code: "truncation", shard, seq: size, id: null, message }];
+    });
+  }
+  /** Those with which the chain agrees. */
+  agreed() {
+    return [...this.sought.values()].flat().filter(({ agreed }) => agreed).sort((a, b) => a.shard - b.shard || a.size - b.size).map(({ agreed: _, ...checkpoint }) => checkpoint);
+  }
+  compare(sought, tree) {
+    const root = Buffer.from(tree.root()).toString("hex");
+    sought.agreed = root === sought.root;
+    if (sought.agreed) return [];
+    const { path, shard, size } = sought;
+    const what = `the tree of the first ${size} events has the root ${root}, ${path} says ${sought.root}`;
+    return [fault(shard, size, what)];
+  }
+};
+function rootPolicy(trust) {
+  try {
+    return policyOfRoot(trust);
+  } catch (error) {
+    if (!(error instanceof EvidenceError)) throw error;
+    throw new UsageError(`The member "log" of signers.json: ${error.message}`);
+  }
+}
+function fault(shard, seq, message) {
+  return { code: "checkpoint", shard, seq, id: null, message };
+}
+
 // apps/audit-verify/check/day-manifests.ts
 var DayManifestCheck = class {
   constructor(options) {
@@ -14454,19 +15262,19 @@ var DayManifestCheck = class {
   /** One object below `manifests/`. */
   add(key, bytes) {
     const place = parseArchiveDayKey(key);
-    if (place === null) return [fault(null, null, `${key} is not the key of a day manifest`)];
+    if (place === null) return [fault2(null, null, `${key} is not the key of a day manifest`)];
     const { shard } = this.options;
     if (shard !== null && place.shard !== shard) return [];
     this.count++;
     const { document, reasons } = this.read(bytes);
     if (document === null || reasons.length > 0) {
       return [
-        fault(place.shard, document?.first.seq ?? null, `${key} does not verify: ${reasons.join("; ")}`)
+        fault2(place.shard, document?.first.seq ?? null, `${key} does not verify: ${reasons.join("; ")}`)
       ];
     }
     if (archiveDayKey(document) !== key) {
       const what = `${document.day} of shard ${document.shard}`;
-      return [fault(place.shard, document.first.seq, `${key} is the manifest of ${what}`)];
+      return [fault2(place.shard, document.first.seq, `${key} is the manifest of ${what}`)];
     }
     const manifest = { document, key, sha256: sha256Hex(bytes), faulty: false, ended: false };
     const manifests = this.shards.get(place.shard);
@@ -14484,7 +15292,7 @@ var DayManifestCheck = class {
         const wrong = whyDayNotLinked(manifest.document, before);
         if (wrong !== null) {
           faults.push(
-            fault(manifest.document.shard, manifest.document.first.seq, `${manifest.key}: ${wrong}`)
+            fault2(manifest.document.shard, manifest.document.first.seq, `${manifest.key}: ${wrong}`)
           );
         }
         before = manifest;
@@ -14509,7 +15317,7 @@ var DayManifestCheck = class {
     const wrong = whyNotOf(document, facts);
     if (wrong === null || manifest.faulty) return [];
     manifest.faulty = true;
-    return [fault(facts.shard, facts.seq, `${manifest.key}: ${wrong}`, facts.id)];
+    return [fault2(facts.shard, facts.seq, `${manifest.key}: ${wrong}`, facts.id)];
   }
   /** Finds the manifests whose last event never came. */
   finish() {
@@ -14519,7 +15327,7 @@ var DayManifestCheck = class {
         if (ended2 || faulty || document.last.seq < this.options.from) continue;
         const { shard, last } = document;
         faults.push(
-          fault(shard, last.seq, `${key} lists events up to ${shard}:${last.seq}, which is not there`)
+          fault2(shard, last.seq, `${key} lists events up to ${shard}:${last.seq}, which is not there`)
         );
       }
     }
@@ -14555,7 +15363,7 @@ var DayManifestCheck = class {
     last.faulty = true;
     const { day } = last.document;
     return [
-      fault(facts.shard, facts.seq, `${last.key}: an event of ${day} or before comes after it`, facts.id)
+      fault2(facts.shard, facts.seq, `${last.key}: an event of ${day} or before comes after it`, facts.id)
     ];
   }
 };
@@ -14565,12 +15373,12 @@ function whyNotOf({ day, first, last }, { seq, hash: hash2, ts }) {
   if (seq === last.seq && hash2 !== last.hash) return "its last event has another hash";
   return null;
 }
-function fault(shard, seq, message, id = null) {
+function fault2(shard, seq, message, id = null) {
   return { code: "manifest", shard, seq, id, message };
 }
 
 // apps/audit-verify/check/sorted-records.ts
-var import_node_fs5 = require("node:fs");
+var import_node_fs7 = require("node:fs");
 var DEFAULT_LIMIT = 1e5;
 var READ_SIZE = 1 << 16;
 var SortedRecords = class {
@@ -14600,14 +15408,14 @@ var SortedRecords = class {
   writeRun() {
     this.buffer.sort(compare);
     const path = this.folder.file();
-    const file = (0, import_node_fs5.openSync)(path, "w");
+    const file = (0, import_node_fs7.openSync)(path, "w");
     for (let i = 0; i < this.buffer.length; i += 1e3) {
       const lines = this.buffer.slice(i, i + 1e3).map((record) => JSON.stringify(record));
       const bytes = Buffer.from(`${lines.join("\n")}
 `);
-      for (let at2 = 0; at2 < bytes.length; ) at2 += (0, import_node_fs5.writeSync)(file, bytes, at2);
+      for (let at3 = 0; at3 < bytes.length; ) at3 += (0, import_node_fs7.writeSync)(file, bytes, at3);
     }
-    (0, import_node_fs5.closeSync)(file);
+    (0, import_node_fs7.closeSync)(file);
     this.runs.push(path);
     this.buffer = [];
   }
@@ -14616,12 +15424,12 @@ function compare(a, b) {
   return a.facts.shard - b.facts.shard || a.facts.seq - b.facts.seq || (a.where < b.where ? -1 : Number(a.where > b.where));
 }
 function* readRun(path) {
-  const file = (0, import_node_fs5.openSync)(path, "r");
+  const file = (0, import_node_fs7.openSync)(path, "r");
   try {
     const chunk = Buffer.allocUnsafe(READ_SIZE);
     let rest = Buffer.alloc(0);
     for (; ; ) {
-      const length = (0, import_node_fs5.readSync)(file, chunk);
+      const length = (0, import_node_fs7.readSync)(file, chunk);
       if (length === 0) return;
       const bytes = Buffer.concat([rest, chunk.subarray(0, length)]);
       const end = bytes.lastIndexOf(10) + 1;
@@ -14631,7 +15439,7 @@ function* readRun(path) {
       }
     }
   } finally {
-    (0, import_node_fs5.closeSync)(file);
+    (0, import_node_fs7.closeSync)(file);
   }
 }
 var Heap = class {
@@ -14749,17 +15557,17 @@ var CompactTable = class {
     const d = key[3] ?? 0;
     for (let slot = spread(a, b, c, d) & mask; ; slot = slot + 1 & mask) {
       const before = values[slot] ?? 0;
-      const at2 = slot * 4;
+      const at3 = slot * 4;
       if (before === 0) {
-        keys[at2] = a;
-        keys[at2 + 1] = b;
-        keys[at2 + 2] = c;
-        keys[at2 + 3] = d;
+        keys[at3] = a;
+        keys[at3 + 1] = b;
+        keys[at3 + 2] = c;
+        keys[at3 + 3] = d;
         values[slot] = value2;
         this.count++;
         return 0;
       }
-      if (keys[at2 + 3] === d && keys[at2] === a && keys[at2 + 1] === b && keys[at2 + 2] === c) {
+      if (keys[at3 + 3] === d && keys[at3] === a && keys[at3 + 1] === b && keys[at3 + 2] === c) {
         values[slot] = value2;
         return before;
       }
@@ -14789,7 +15597,7 @@ var CompactTable = class {
 };
 
 // apps/audit-verify/check/spill-partitions.ts
-var import_node_fs6 = require("node:fs");
+var import_node_fs8 = require("node:fs");
 var PARTITIONS = 64;
 var BUFFERED = 512;
 var SpillPartitions = class {
@@ -14799,7 +15607,7 @@ var SpillPartitions = class {
     this.partitions = Array.from({ length: PARTITIONS }, () => {
       const buffer = new ArrayBuffer(size * 8 * BUFFERED);
       return {
-        file: (0, import_node_fs6.openSync)(folder.file(), "w+"),
+        file: (0, import_node_fs8.openSync)(folder.file(), "w+"),
         numbers: new Float64Array(buffer),
         words: new Int32Array(buffer),
         bytes: new Uint8Array(buffer),
@@ -14825,23 +15633,23 @@ var SpillPartitions = class {
       partition.at += this.size;
       this.flush(partition);
       yield this.records(partition);
-      (0, import_node_fs6.closeSync)(partition.file);
+      (0, import_node_fs8.closeSync)(partition.file);
     }
   }
   *records(partition) {
     const { file, bytes } = partition;
     for (let position = 0; ; ) {
       let length = 0;
-      for (let read = -1; read !== 0 && length < bytes.length; length += read) {
-        read = (0, import_node_fs6.readSync)(file, bytes, length, bytes.length - length, position + length);
+      for (let read2 = -1; read2 !== 0 && length < bytes.length; length += read2) {
+        read2 = (0, import_node_fs8.readSync)(file, bytes, length, bytes.length - length, position + length);
       }
       for (partition.at = 0; partition.at * 8 < length; partition.at += this.size) yield partition;
       if (length < bytes.length) return;
       position += length;
     }
   }
-  flush({ file, bytes, at: at2 }) {
-    for (let done = 0; done < at2 * 8; ) done += (0, import_node_fs6.writeSync)(file, bytes, done, at2 * 8 - done);
+  flush({ file, bytes, at: at3 }) {
+    for (let done = 0; done < at3 * 8; ) done += (0, import_node_fs8.writeSync)(file, bytes, done, at3 * 8 - done);
   }
 };
 
@@ -14890,32 +15698,32 @@ var SpillingIdentityCheck = class {
     const faults = [];
     for (const records of spill.ids.read()) {
       const ids = new CompactTable();
-      for (const { numbers, words, at: at2 } of records) {
-        readKey3(words, at2 * 2, this.id);
+      for (const { numbers, words, at: at3 } of records) {
+        readKey3(words, at3 * 2, this.id);
         if (ids.swap(this.id, 1) === 0) continue;
         const id = idOfKey(this.id);
-        const [shard = 0, seq = 0] = numbers.subarray(at2 + 2, at2 + 4);
+        const [shard = 0, seq = 0] = numbers.subarray(at3 + 2, at3 + 4);
         faults.push(faultAt({ shard, seq, id }, "duplicate", duplicateId(id)));
       }
     }
     for (const records of spill.streams.read()) {
       const streams = new CompactTable();
-      for (const { numbers, words, at: at2 } of records) {
-        readKey3(words, at2 * 2, this.stream);
-        const seq = numbers[at2 + 5] ?? 0;
+      for (const { numbers, words, at: at3 } of records) {
+        readKey3(words, at3 * 2, this.stream);
+        const seq = numbers[at3 + 5] ?? 0;
         const facts = {
-          shard: numbers[at2 + 4] ?? 0,
+          shard: numbers[at3 + 4] ?? 0,
           // Only its hash was kept.
           stream: "of this event",
-          streamVersion: numbers[at2 + 6] ?? 0
+          streamVersion: numbers[at3 + 6] ?? 0
         };
         if (seq === 0) {
           streams.swap(this.stream, pack(facts));
           continue;
         }
-        const message = this.streamMessage(streams, this.stream, facts, numbers[at2 + 7] ?? 0);
+        const message = this.streamMessage(streams, this.stream, facts, numbers[at3 + 7] ?? 0);
         if (message === null) continue;
-        const id = idOfKey(readKey3(words, at2 * 2 + 4, this.id));
+        const id = idOfKey(readKey3(words, at3 * 2 + 4, this.id));
         faults.push(faultAt({ shard: facts.shard, seq, id }, "stream", message));
       }
     }
@@ -14947,39 +15755,39 @@ function spreadOf(key) {
   return spread(key[0] ?? 0, key[1] ?? 0, key[2] ?? 0, key[3] ?? 0);
 }
 function writeId(into, id, shard, seq) {
-  const { numbers, words, at: at2 } = into.next(spreadOf(id));
-  writeKey(words, at2 * 2, id);
-  numbers[at2 + 2] = shard;
-  numbers[at2 + 3] = seq;
+  const { numbers, words, at: at3 } = into.next(spreadOf(id));
+  writeKey(words, at3 * 2, id);
+  numbers[at3 + 2] = shard;
+  numbers[at3 + 3] = seq;
 }
 function writeStream(into, stream, id, shard, seq, version, skipped) {
-  const { numbers, words, at: at2 } = into.next(spreadOf(stream));
-  writeKey(words, at2 * 2, stream);
-  writeKey(words, at2 * 2 + 4, id);
-  numbers[at2 + 4] = shard;
-  numbers[at2 + 5] = seq;
-  numbers[at2 + 6] = version;
-  numbers[at2 + 7] = skipped;
+  const { numbers, words, at: at3 } = into.next(spreadOf(stream));
+  writeKey(words, at3 * 2, stream);
+  writeKey(words, at3 * 2 + 4, id);
+  numbers[at3 + 4] = shard;
+  numbers[at3 + 5] = seq;
+  numbers[at3 + 6] = version;
+  numbers[at3 + 7] = skipped;
 }
-function writeKey(words, at2, key) {
-  for (let i = 0; i < 4; i++) words[at2 + i] = key[i] ?? 0;
+function writeKey(words, at3, key) {
+  for (let i = 0; i < 4; i++) words[at3 + i] = key[i] ?? 0;
 }
-function readKey3(words, at2, into) {
-  for (let i = 0; i < 4; i++) into[i] = words[at2 + i] ?? 0;
+function readKey3(words, at3, into) {
+  for (let i = 0; i < 4; i++) into[i] = words[at3 + i] ?? 0;
   return into;
 }
 
 // apps/audit-verify/check/temporary-folder.ts
-var import_node_fs7 = require("node:fs");
+var import_node_fs9 = require("node:fs");
 var import_node_os2 = require("node:os");
-var import_node_path2 = require("node:path");
+var import_node_path3 = require("node:path");
 var TemporaryFolder = class {
   path;
   files = 0;
   /** Path of a new file. */
   file() {
     if (this.path === void 0) {
-      this.path = (0, import_node_fs7.mkdtempSync)((0, import_node_path2.join)((0, import_node_os2.tmpdir)(), "audit-verify-"));
+      this.path = (0, import_node_fs9.mkdtempSync)((0, import_node_path3.join)((0, import_node_os2.tmpdir)(), "audit-verify-"));
       process.once("exit", () => this.remove());
       for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
         process.once(signal, () => {
@@ -14988,10 +15796,10 @@ var TemporaryFolder = class {
         });
       }
     }
-    return (0, import_node_path2.join)(this.path, String(this.files++));
+    return (0, import_node_path3.join)(this.path, String(this.files++));
   }
   remove() {
-    if (this.path !== void 0) (0, import_node_fs7.rmSync)(this.path, { recursive: true, force: true });
+    if (this.path !== void 0) (0, import_node_fs9.rmSync)(this.path, { recursive: true, force: true });
     this.path = void 0;
   }
 };
@@ -15036,7 +15844,7 @@ var WorkerPool = class {
       else asked?.reject(Object.assign(new Error(answer.message), { stack: answer.stack }));
     });
     entry.worker.on("error", fail);
-    entry.worker.on("exit", (code2) => fail(new Error(`A worker thread ended with code ${code2}.`)));
+    entry.worker.on("exit", (code3) => fail(new Error(`A worker thread ended with code ${code3}.`)));
     return entry;
   }
   submit(task) {
@@ -15074,20 +15882,20 @@ async function* bucketTasks(location) {
 }
 async function* bucketManifests(location) {
   const reader = new S3Reader(location);
-  const read = (keys2) => Promise.all(keys2.map(async (key) => ({ key, bytes: await reader.object(key) ?? new Uint8Array() })));
+  const read2 = (keys2) => Promise.all(keys2.map(async (key) => ({ key, bytes: await reader.object(key) ?? new Uint8Array() })));
   let keys = [];
   for await (const key of reader.keys("manifests/")) {
     keys.push(key);
     if (keys.length < MANIFESTS_AT_ONCE) continue;
-    yield* await read(keys);
+    yield* await read2(keys);
     keys = [];
   }
-  yield* await read(keys);
+  yield* await read2(keys);
 }
 
 // apps/audit-verify/sources/archive-folder.ts
 var import_promises2 = require("node:fs/promises");
-var import_node_path3 = require("node:path");
+var import_node_path4 = require("node:path");
 var TASK_FILES = 500;
 var ArchiveFolder = class _ArchiveFolder {
   constructor(events, root) {
@@ -15098,8 +15906,8 @@ var ArchiveFolder = class _ArchiveFolder {
   root;
   static async open(dir) {
     if (!await isFolder(dir)) throw new UsageError(`--dir ${dir}: there is no such folder.`);
-    const audit = (0, import_node_path3.join)(dir, "audit");
-    const whole = await isFolder(audit) || await isFolder((0, import_node_path3.join)(dir, "manifests"));
+    const audit = (0, import_node_path4.join)(dir, "audit");
+    const whole = await isFolder(audit) || await isFolder((0, import_node_path4.join)(dir, "manifests"));
     return whole ? new _ArchiveFolder(audit, dir) : new _ArchiveFolder(dir, null);
   }
   /** Tasks in the order in which the file system lists the files. */
@@ -15116,9 +15924,9 @@ var ArchiveFolder = class _ArchiveFolder {
     if (paths.length > 0) yield { kind: "files", root: this.events, paths };
   }
   async *manifests() {
-    if (this.root === null || !await isFolder((0, import_node_path3.join)(this.root, "manifests"))) return;
-    for await (const path of jsonFiles((0, import_node_path3.join)(this.root, "manifests"), "")) {
-      yield { key: `manifests/${path}`, bytes: await (0, import_promises2.readFile)((0, import_node_path3.join)(this.root, "manifests", path)) };
+    if (this.root === null || !await isFolder((0, import_node_path4.join)(this.root, "manifests"))) return;
+    for await (const path of jsonFiles((0, import_node_path4.join)(this.root, "manifests"), "")) {
+      yield { key: `manifests/${path}`, bytes: await (0, import_promises2.readFile)((0, import_node_path4.join)(this.root, "manifests", path)) };
     }
   }
 };
@@ -15129,7 +15937,7 @@ async function isFolder(path) {
   );
 }
 async function* jsonFiles(root, below) {
-  for await (const entry of await (0, import_promises2.opendir)((0, import_node_path3.join)(root, below))) {
+  for await (const entry of await (0, import_promises2.opendir)((0, import_node_path4.join)(root, below))) {
     const path = below === "" ? entry.name : `${below}/${entry.name}`;
     if (entry.isDirectory()) yield* jsonFiles(root, path);
     else if (entry.name.endsWith(".json")) yield path;
@@ -15149,27 +15957,27 @@ async function* eventTasks(rows, url, heads, from) {
 }
 
 // apps/audit-verify/sources/export-file.ts
-var import_node_fs8 = require("node:fs");
+var import_node_fs10 = require("node:fs");
 var import_promises3 = require("node:stream/promises");
 var TASK_SIZE = 1 << 20;
 var SCAN_SIZE = 1 << 22;
 async function openExport(path, folder) {
   if (path !== "-") {
-    const stat2 = (0, import_node_fs8.statSync)(path, { throwIfNoEntry: false });
+    const stat2 = (0, import_node_fs10.statSync)(path, { throwIfNoEntry: false });
     if (stat2 === void 0) throw new UsageError(`--export ${path}: there is no such file.`);
     if (stat2.isDirectory()) throw new UsageError(`--export ${path} is a folder: for an archive use --dir.`);
     if (stat2.isFile()) return path;
   }
   const copy = folder.file();
-  await (0, import_promises3.pipeline)(path === "-" ? process.stdin : (0, import_node_fs8.createReadStream)(path), (0, import_node_fs8.createWriteStream)(copy));
+  await (0, import_promises3.pipeline)(path === "-" ? process.stdin : (0, import_node_fs10.createReadStream)(path), (0, import_node_fs10.createWriteStream)(copy));
   return copy;
 }
 function exportSize(path) {
-  const file = (0, import_node_fs8.openSync)(path, "r");
+  const file = (0, import_node_fs10.openSync)(path, "r");
   try {
-    return (0, import_node_fs8.fstatSync)(file).size;
+    return (0, import_node_fs10.fstatSync)(file).size;
   } finally {
-    (0, import_node_fs8.closeSync)(file);
+    (0, import_node_fs10.closeSync)(file);
   }
 }
 function* exportTasks(path, size) {
@@ -15177,42 +15985,44 @@ function* exportTasks(path, size) {
     yield { kind: "lines", path, start, end: Math.min(start + TASK_SIZE, size) };
   }
 }
-var LINE_FEED2 = 10;
+var LINE_FEED3 = 10;
 var REGISTRY_END = /"type":"(?:signer\.[a-z]+|kernel\.founded)","v":1\}$/;
 var LONGEST_END = 48;
 var LONGEST_EVENT = 1 << 16;
 function* registryLines(path) {
-  const file = (0, import_node_fs8.openSync)(path, "r");
+  const file = (0, import_node_fs10.openSync)(path, "r");
   try {
     const buffer = Buffer.allocUnsafe(SCAN_SIZE);
     let position = 0;
     let kept = 0;
     for (; ; ) {
-      const read = (0, import_node_fs8.readSync)(file, buffer, kept, buffer.length - kept, position);
-      const length = kept + read;
+      const read2 = (0, import_node_fs10.readSync)(file, buffer, kept, buffer.length - kept, position);
+      const length = kept + read2;
       let start = 0;
       for (; ; ) {
-        const feed = buffer.indexOf(LINE_FEED2, start);
+        const feed = buffer.indexOf(LINE_FEED3, start);
         const end = feed >= 0 && feed < length ? feed : length;
-        if (end === length && read > 0) break;
+        if (end === length && read2 > 0) break;
         if (REGISTRY_END.test(buffer.toString("latin1", Math.max(start, end - LONGEST_END), end))) {
           yield Buffer.from(buffer.subarray(start, end));
         }
         start = end + 1;
         if (end === length) return;
       }
-      position += read;
+      position += read2;
       kept = Math.min(length - start, LONGEST_EVENT);
       buffer.copy(buffer, 0, length - kept, length);
     }
   } finally {
-    (0, import_node_fs8.closeSync)(file);
+    (0, import_node_fs10.closeSync)(file);
   }
 }
 
 // apps/audit-verify/verify-chain.ts
 async function verifyChain(args, program, progress) {
   const trust = readTrustRoot(args);
+  const { checkpoints: files, policy, shard } = args;
+  const checkpoints = new CheckpointCheck({ files, trust, policy, shard });
   const folder = new TemporaryFolder();
   const setup = {
     origin: trust.origin,
@@ -15221,13 +16031,23 @@ async function verifyChain(args, program, progress) {
       checkedKeyOfPem(public_key_pem)
     ]),
     checkSignatures: !args.chainOnly,
-    shard: args.shard,
+    shard,
+    leaves: checkpoints.needed(),
     from: args.from
   };
   const pool = new WorkerPool(program, args.jobs, setup);
   try {
     const faults = new FaultList();
-    return await report({ arguments: args, trust, pool, folder, faults, progress, registered: null });
+    return await report({
+      arguments: args,
+      trust,
+      pool,
+      folder,
+      faults,
+      checkpoints,
+      progress,
+      registered: null
+    });
   } finally {
     await pool.close();
     folder.remove();
@@ -15286,9 +16106,9 @@ async function verifyArchive(run, tasks, archived) {
   const registry = [];
   let items = 0;
   for await (const result of run.pool.run(tasks)) {
-    eachInspected(result, 0, (facts, faults, formatted, where) => {
+    eachInspected(result, 0, (facts, faults, formatted, where, leaf) => {
       if (facts === null) run.faults.add(faults);
-      else sorted.add({ facts, faults, formatted, where });
+      else sorted.add({ facts, faults, formatted, where, ...leaf === null ? {} : { leaf } });
     });
     registry.push(...result.registry);
     items += result.items;
@@ -15301,16 +16121,18 @@ async function verifyArchive(run, tasks, archived) {
   const days = new DayManifestCheck({ origin, signers, signatures: !chainOnly, shard, from });
   for await (const { key, bytes } of archived) run.faults.add(days.add(key, bytes));
   run.faults.add(days.checkLinks());
-  const verifier = createVerifier(run, ring?.registry ?? NO_KEYS);
-  for (const { facts, faults, formatted } of sorted.read()) {
+  const verifier = createVerifier(run, ring);
+  for (const { facts, faults, formatted, leaf = null } of sorted.read()) {
     run.faults.add(verifier.acceptFacts(facts, faults, formatted));
+    run.faults.add(run.checkpoints.event(facts, leaf));
     if (formatted) run.faults.add(days.event(facts));
   }
   run.faults.add(days.finish());
   const manifests = { count: days.count, signatures: days.signed };
   return { ...conclude(run, verifier, days.anchors()), manifests };
 }
-function createVerifier({ arguments: args, trust, folder }, registry, storedHeads = []) {
+function createVerifier({ arguments: args, trust, folder, checkpoints, faults }, ring, storedHeads = []) {
+  if (ring !== null) faults.add(checkpoints.judge(ring.signers()));
   return new ChainVerifier({
     ...trust,
     // Rows and files are sorted: a position that is missing there will not come later.
@@ -15318,7 +16140,8 @@ function createVerifier({ arguments: args, trust, folder }, registry, storedHead
     from: args.from,
     shard: args.shard,
     signatures: !args.chainOnly,
-    registry,
+    registry: ring?.registry ?? NO_KEYS,
+    checkpoints: checkpoints.proven(),
     partial: isPartial(args),
     identity: new SpillingIdentityCheck(folder, args.from === 1),
     expectedHeads: args.expectedHeads,
@@ -15326,9 +16149,10 @@ function createVerifier({ arguments: args, trust, folder }, registry, storedHead
   });
 }
 function acceptAll(run, verifier, result, linesBefore) {
-  eachInspected(result, linesBefore, (facts, faults, formatted) => {
+  eachInspected(result, linesBefore, (facts, faults, formatted, _where, leaf) => {
     const found = facts === null ? faults : verifier.acceptFacts(facts, faults, formatted);
     if (found.length > 0) run.faults.add(found);
+    if (facts !== null) run.faults.add(run.checkpoints.event(facts, leaf));
   });
   run.faults.add(hiddenFrom(run, result.registry));
 }
@@ -15345,20 +16169,20 @@ function eachInspected({ facts: packed, faults, odd }, linesBefore, take) {
   for (let i = 0; i <= packed.count; i++) {
     for (let o = odd[next]; o !== void 0 && o.before === i; o = odd[++next]) {
       const where = typeof o.where === "number" ? `line ${linesBefore + o.where + 1}` : o.where;
-      const located = o.faults.map((fault2) => ({ ...fault2, message: `${where}: ${fault2.message}` }));
-      take(o.facts, located, false, where);
+      const located = o.faults.map((fault3) => ({ ...fault3, message: `${where}: ${fault3.message}` }));
+      take(o.facts, located, false, where, null);
     }
     if (i === packed.count) return;
     const facts = reader.at(i);
-    take(facts, faultsAt.get(i) ?? NO_FAULTS2, true, facts.id);
+    take(facts, faultsAt.get(i) ?? NO_FAULTS2, true, facts.id, reader.leafAt(i));
   }
 }
 var NO_FAULTS2 = [];
 function foldBeforehand(run, candidates) {
-  if (run.arguments.chainOnly) return NO_KEYS;
+  if (run.arguments.chainOnly) return null;
   const events = readRegistry(run, candidates);
   run.registered = new Set(events.map(({ hash: hash2 }) => hash2));
-  return foldRegistry(run, events).registry;
+  return foldRegistry(run, events);
 }
 function readRegistry({ trust }, candidates) {
   const keys = new Map(trust.signers.map(({ signer_kid, public_key_pem }) => [signer_kid, public_key_pem]));
@@ -15386,8 +16210,8 @@ function foldRegistry({ trust, faults, arguments: args }, events) {
       if (!(error instanceof EvidenceError)) throw error;
       const { shard, seq, id } = event;
       if (seq < args.from || args.shard !== null && args.shard !== shard) continue;
-      const code2 = error.code === "invalid_founding" ? "founding" : "format";
-      faults.add([{ code: code2, shard, seq, id, message: `${error.message} (at ${error.pointer ?? "/payload"})` }]);
+      const code3 = error.code === "invalid_founding" ? "founding" : "format";
+      faults.add([{ code: code3, shard, seq, id, message: `${error.message} (at ${error.pointer ?? "/payload"})` }]);
     }
   }
   return ring;
@@ -15395,10 +16219,13 @@ function foldRegistry({ trust, faults, arguments: args }, events) {
 function isPartial({ source, from, shard }) {
   return source.kind !== "database" && (from > 1 || shard !== null);
 }
-function conclude({ arguments: args, trust, faults }, verifier, days = /* @__PURE__ */ new Map()) {
+function conclude({ arguments: args, trust, faults, checkpoints }, verifier, days = /* @__PURE__ */ new Map()) {
   faults.add(verifier.finish());
+  faults.add(checkpoints.finish());
   if (verifier.count === 0 && faults.count === 0) faults.add([nothingToVerify(args)]);
   const heads = verifier.heads();
+  const agreed = checkpoints.agreed();
+  const anchors = [verifier.anchors(), days, new Map(agreed.map(({ shard, size }) => [shard, size]))];
   const { founding } = verifier.registry;
   return {
     verified: faults.count === 0,
@@ -15409,16 +16236,24 @@ function conclude({ arguments: args, trust, faults }, verifier, days = /* @__PUR
     faultCount: faults.count,
     reattested: verifier.reattested(),
     heads,
-    notChecked: notChecked2(args, trust, founding),
-    unanchored: unanchored(args, heads, verifier.anchors(), days, trust.shards ?? founding?.shards ?? 0)
+    notChecked: notChecked2(args, trust, founding, checkpoints.witnessed),
+    unanchored: unanchored(args, heads, anchors, trust.shards ?? founding?.shards ?? 0),
+    from: args.from,
+    checkpoints: agreed,
+    logged: verifier.logged(),
+    keys: keysOf(trust, verifier.registry, args)
   };
 }
-function notChecked2(args, trust, founding) {
+function notChecked2(args, trust, founding, witnessed) {
   const { from, shard, chainOnly } = args;
   const sentences = [];
   if (chainOnly) sentences.push("signatures and keys (--chain-only)");
   if (from > 1) sentences.push(`the positions before ${from} (--from)`);
   if (shard !== null) sentences.push(`other shards than ${shard} (--shard)`);
+  if (args.checkpoints.length > 0 && !witnessed) {
+    const who = args.policy === null ? "signers.json (log) asks for none" : "the policy asks for none";
+    sentences.push(`cosignatures of the checkpoints: ${who}`);
+  }
   if (founding === null) return sentences;
   if (trust.shards === void 0) {
     sentences.push(
@@ -15433,12 +16268,21 @@ function notChecked2(args, trust, founding) {
   }
   return sentences;
 }
-function unanchored({ shard: only, from }, heads, expected, days, shards) {
+function keysOf(trust, registry, { chainOnly }) {
+  if (chainOnly) return [];
+  return new KeyRing(trust, { registry }).signers().map(({ signer_kid: kid, purposes, status, span, ...key }) => ({
+    kid,
+    purposes,
+    status,
+    sha256: sha256Hex(checkedKeyOfPem(key.public_key_pem)),
+    span: span ?? null
+  }));
+}
+function unanchored({ shard: only, from }, heads, anchors, shards) {
   const ends = new Map(heads.map(({ shard, seq }) => [shard, seq]));
   for (let shard = 0; shard < shards; shard++) if (!ends.has(shard)) ends.set(shard, 0);
   return [...ends].sort(([a], [b]) => a - b).filter(([shard]) => only === null || shard === only).flatMap(([shard, to]) => {
-    const anchors = [expected.get(shard), days.get(shard)].filter((seq) => seq !== void 0);
-    const up = Math.max(-1, ...anchors);
+    const up = Math.max(-1, ...anchors.map((one) => one.get(shard) ?? -1));
     return up >= to ? [] : [{ shard, from: Math.max(up + 1, Math.min(from, to)), to }];
   });
 }
@@ -15448,16 +16292,112 @@ function nothingToVerify({ shard, from }) {
   return { code: "truncation", shard, seq: null, id: null, message: `there is no event${where}${since}` };
 }
 
-// apps/audit-verify/verify-upgrade.ts
-var import_node_fs9 = require("node:fs");
+// apps/audit-verify/verify-single.ts
 var import_node_util2 = require("node:util");
+var SINGLE = ["--receipt", "--event", "--manifest", "--envelope"];
+function asksForSingle(argv) {
+  return argv.some((argument) => SINGLE.some((name) => argument === name || argument.startsWith(`${name}=`)));
+}
+function verifySingle(argv) {
+  let values;
+  try {
+    ({ values } = (0, import_node_util2.parseArgs)({
+      args: [...argv],
+      options: {
+        ...TRUST_OPTIONS,
+        receipt: { type: "string" },
+        event: { type: "string" },
+        manifest: { type: "string" },
+        envelope: { type: "string" },
+        policy: { type: "string" },
+        report: { type: "string" },
+        json: { type: "boolean" }
+      }
+    }));
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+  if (values.signers === void 0) {
+    throw new UsageError("--signers is missing: name the signers.json to trust.");
+  }
+  const reportPath = values.report === void 0 ? null : jsonReportPath(values.report);
+  const record = pair("--receipt", values.receipt, "--event", values.event);
+  const signature = pair("--manifest", values.manifest, "--envelope", values.envelope);
+  if (values.policy !== void 0 && record === null) {
+    throw new UsageError(
+      "--policy says whose cosignatures a --receipt's checkpoint needs, which is missing."
+    );
+  }
+  const trust = readTrustRoot(trustOptions(values));
+  const given = {
+    trust,
+    ...values.policy === void 0 ? {} : { policy: readPolicyOption(values.policy) }
+  };
+  const files = record && {
+    receipt: readTextInput("--receipt", record[0]),
+    event: readInput("--event", record[1])
+  };
+  const judged = judge(signature, files, given);
+  const { verdict, sentence } = judged;
+  const verified = verdict.faults.length === 0;
+  const json = JSON.stringify({ verified, origin: trust.origin, ...verdict });
+  if (reportPath !== null) writeReport(reportPath, `${json}
+`);
+  if (values.json === true) return { verified, lines: [json] };
+  if (!verified) return { verified, lines: verdict.faults.map(printable) };
+  const lines = [
+    ...verdict.checked.map((what) => `checked: ${what}`),
+    ...verdict.notChecked.map((what) => `not checked: ${what}`),
+    sentence
+  ];
+  return { verified, lines: lines.map(printable) };
+}
+function judge(signature, record, given) {
+  if (signature !== null) {
+    const [manifest, envelope] = signature;
+    const files = {
+      manifest: readInput("--manifest", manifest),
+      envelope: readInput("--envelope", envelope)
+    };
+    return ofManifest(verifyRecordedManifest({ ...files, record, ...given }));
+  }
+  if (record === null) throw new UsageError("Nothing to verify: name --receipt FILE and --event FILE.");
+  return ofEvent(verifyReceipt({ ...record, ...given }));
+}
+function ofEvent(verdict) {
+  const { event, log } = verdict;
+  const sentence = event === null || log === null ? "" : `Event verified: ${event.id}, ${event.type}, position ${event.shard}:${event.seq}, hash ${event.hash}; ${placeText(log)}.`;
+  return { verdict, sentence };
+}
+function ofManifest(verdict) {
+  const { statement, recordedAt, log } = verdict;
+  if (statement === null) return { verdict, sentence: "" };
+  const { manifestId, version, sha256: sha2563 } = statement;
+  const where = recordedAt === null || log === null ? "not shown to be recorded" : `recorded at ${recordedAt.shard}:${recordedAt.seq} by event ${recordedAt.id}; ${placeText(log)}`;
+  const sentence = `Manifest signature verified: ${manifestId}, version ${version}, SHA-256 ${sha2563}; ${where}.`;
+  return { verdict, sentence };
+}
+function placeText({ name, size, cosigned }) {
+  const by = cosigned.map((witness) => witness.name).join(", ");
+  return `in the log ${name} at size ${size}, ${by === "" ? "without cosignatures" : `cosigned by ${by}`}`;
+}
+function pair(one, first, other, second) {
+  if (first !== void 0 && second !== void 0) return [first, second];
+  if (first === void 0 && second === void 0) return null;
+  const [given, missing] = first === void 0 ? [other, one] : [one, other];
+  throw new UsageError(`${given} goes with ${missing}, which is missing.`);
+}
+
+// apps/audit-verify/verify-upgrade.ts
+var import_node_fs11 = require("node:fs");
+var import_node_util3 = require("node:util");
 function asksForUpgrade(argv) {
   return argv.some((argument) => argument === "--upgrade" || argument.startsWith("--upgrade="));
 }
 function verifyUpgradeFile(argv) {
   let values;
   try {
-    ({ values } = (0, import_node_util2.parseArgs)({
+    ({ values } = (0, import_node_util3.parseArgs)({
       args: [...argv],
       options: {
         upgrade: { type: "string" },
@@ -15538,7 +16478,7 @@ function readPolicy(path) {
 }
 function fileOf(option, path) {
   try {
-    return (0, import_node_fs9.readFileSync)(path);
+    return (0, import_node_fs11.readFileSync)(path);
   } catch (error) {
     throw new UsageError(`${option} ${path}: ${error instanceof Error ? error.message : String(error)}`);
   }
@@ -15548,13 +16488,26 @@ function fileOf(option, path) {
 var EXIT = { verified: 0, faults: 1, usage: 2 };
 async function main() {
   const argv = process.argv.slice(2);
-  if (asksForUpgrade(argv) && !argv.includes("--help")) {
-    const { verified, lines: lines2 } = verifyUpgradeFile(argv);
+  if (argv.includes("--help")) {
+    process.stdout.write(USAGE);
+    return EXIT.verified;
+  }
+  if (asksForUpgrade(argv)) {
+    const { rest, path } = takeJsonReport(argv);
+    const { verified, lines: lines2 } = verifyUpgradeFile(rest);
+    if (path !== null) writeReport(path, `${verifyUpgradeFile([...rest, "--json"]).lines.join("\n")}
+`);
     process.stdout.write(`${lines2.join("\n")}
 `);
     return verified ? EXIT.verified : EXIT.faults;
   }
-  const args = readArguments(argv.filter((argument) => !argument.startsWith("--upgrade")));
+  if (asksForSingle(argv)) {
+    const { verified, lines: lines2 } = verifySingle(argv);
+    process.stdout.write(`${lines2.join("\n")}
+`);
+    return verified ? EXIT.verified : EXIT.faults;
+  }
+  const args = readArguments(argv, process.env);
   if (args === null) {
     process.stdout.write(USAGE);
     return EXIT.verified;
@@ -15562,6 +16515,7 @@ async function main() {
   const started = performance.now();
   const report2 = await verifyChain(args, __filename, new ProgressBar(process.stderr));
   const seconds = (performance.now() - started) / 1e3;
+  if (args.report !== null) writeReport(args.report.path, reportText(args, report2));
   const lines = args.json ? [JSON.stringify({ ...report2, seconds })] : reportLines(report2);
   process.stdout.write(`${lines.join("\n")}
 `);
@@ -15576,6 +16530,19 @@ async function main() {
   }
   return report2.verified ? EXIT.verified : EXIT.faults;
 }
+function reportText({ source, report: file }, report2) {
+  const facts = { report: report2, madeAt: (/* @__PURE__ */ new Date()).toISOString(), source: SOURCES[source.kind] };
+  if (file?.kind === "html") return htmlReport(facts);
+  if (file?.kind === "csv") return csvReport(facts);
+  return `${JSON.stringify({ madeAt: facts.madeAt, source: facts.source, ...report2 }, null, 2)}
+`;
+}
+var SOURCES = {
+  export: "an export",
+  dir: "an archive in a folder",
+  s3: "an archive in a bucket",
+  database: "the event store"
+};
 function manifestsText({ manifests, signatures }) {
   if (manifests === void 0 || manifests.count === 0) return "";
   const unsigned = manifests.signatures || !signatures ? "" : " (unsigned: the signers have no checkpoint key)";
@@ -15585,13 +16552,13 @@ function manifestsText({ manifests, signatures }) {
 if (import_node_worker_threads2.isMainThread) {
   process.stdout.on("error", () => void 0);
   main().then(
-    (code2) => process.exitCode = code2,
+    (code3) => process.exitCode = code3,
     (error) => {
       process.exitCode = EXIT.usage;
-      const text2 = error instanceof Error ? error.message : String(error);
-      if (error instanceof UsageError) process.stderr.write(`audit-verify: ${text2}
+      const text3 = error instanceof Error ? error.message : String(error);
+      if (error instanceof UsageError) process.stderr.write(`audit-verify: ${text3}
 `);
-      else process.stderr.write(`audit-verify failed: ${error instanceof Error ? error.stack : text2}
+      else process.stderr.write(`audit-verify failed: ${error instanceof Error ? error.stack : text3}
 `);
     }
   );

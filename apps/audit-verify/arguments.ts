@@ -1,7 +1,9 @@
 import { readFileSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { isOrigin, MAX_SHARDS, type ExpectedHead } from '#evidence';
+import { isOrigin, MAX_SHARDS, type ExpectedHead, type LogPolicy } from '#evidence';
+import { readPolicyOption, readTextInput } from './read-input';
+import { reportKind, type ReportKind } from './report/report-file';
 import { readS3Location, type S3Location } from './sources/s3-location';
 import { readFirstPoolOption, type TrustOptions } from './trust-root';
 import { UsageError } from './usage.error';
@@ -21,6 +23,11 @@ export interface Arguments extends TrustOptions {
   json: boolean;
   chainOnly: boolean;
   jobs: number;
+  /** Published checkpoints that the chain must agree with. */
+  checkpoints: { path: string; note: string }[];
+  /** Whose cosignatures they need, in place of what the trust root says. */
+  policy: LogPolicy | null;
+  report: { path: string; kind: ReportKind } | null;
 }
 
 export const USAGE = `Usage: node tools/audit-verify.js --signers FILE (--export FILE | --dir DIR | --s3 URL | --database-url URL) [options]
@@ -34,7 +41,7 @@ Checks an audit chain with nothing but public keys: format, hash, link, order, t
                        credentials from AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
                        (without them it is read anonymously)
   --s3-endpoint URL    S3 server for s3:// (default: AWS_ENDPOINT_URL, else AWS)
-  --database-url URL   PostgreSQL, table kernel.events
+  --database-url URL   PostgreSQL, table kernel.events (default, where nothing else is named: DATABASE_URL)
   --origin ORIGIN      the kernel the chain belongs to (default: the member "origin" of signers.json)
   --shards N           how many shards it has (default: the member "shards")
   --first-pool POOL    the approver pool it was founded with: SHA-256 of its canonical form, a file with it, or "none"
@@ -44,13 +51,25 @@ Checks an audit chain with nothing but public keys: format, hash, link, order, t
   --shard N            check this shard only
   --expect-head HEAD   a head seen earlier that must still be in the chain: <hash>, <shard>:<seq> or
                        <shard>:<seq>:<hash>, or a file with the answer of GET /kernel/audit/head; may be repeated
+  --checkpoint FILE    a published checkpoint of a shard's log: the tree of these events must have its root; may be repeated
+  --policy FILE        whose cosignatures a checkpoint needs, as c2sp.org/tlog-policy (default: the member "log")
+  --report FILE        a report to hand on, by the name's end: .html, .csv or .json
   --chain-only         leave signatures and keys out: hashes, links and order alone (--signers may be missing)
   --jobs N             worker threads (default: one per core)
   --json               one JSON object instead of lines
   --help               this text
 
+       node tools/audit-verify.js --signers FILE --receipt FILE --event FILE [options]
+
+Checks one event (GET /kernel/audit/{id}) by its receipt (GET /kernel/audit/{id}/receipt): its signature, and that it is in the log.
+
+       node tools/audit-verify.js --signers FILE --manifest FILE --envelope FILE [--receipt FILE --event FILE] [options]
+
+Checks one manifest signature, with its manifest.signed event and receipt also one by a key that has ended since.
+Both take --policy, --origin, --shards, --json and --report FILE.json.
+
        node tools/audit-verify.js --upgrade FILE --signers FILE [--origin ORIGIN] [--shards N] [--first-pool POOL]
-                                  [--policy FILE] [--without-proofs] [--json]
+                                  [--policy FILE] [--without-proofs] [--json] [--report FILE.json]
 
 Checks the evidence of one upgrade (GET /kernel/upgrade/{id}/evidence): every event and its key, the pool from the first
 one on, every approval, the quorum, and that all of it is in the published log.
@@ -61,22 +80,26 @@ one on, every approval, the quorum, and that all of it is in the published log.
 Exit code 0: verified. 1: faults, one line each. 2: wrong use, or the source cannot be read.
 `;
 
-/** @returns null when only help is asked for */
-export function readArguments(argv: string[]): Arguments | null {
+/**
+ * Reads the command line of a chain's verification.
+ * @param environment AWS's own variables, and DATABASE_URL
+ * @returns null when only help is asked for
+ */
+export function readArguments(argv: string[], environment: NodeJS.ProcessEnv): Arguments | null {
   let values;
   try {
     ({ values } = parseArgs({
       args: argv,
       options: {
-        signers: { type: 'string' },
+        ...TRUST_OPTIONS,
         export: { type: 'string' },
         dir: { type: 'string' },
         'database-url': { type: 'string' },
         s3: { type: 'string' },
         's3-endpoint': { type: 'string' },
-        origin: { type: 'string' },
-        shards: { type: 'string' },
-        'first-pool': { type: 'string' },
+        checkpoint: { type: 'string', multiple: true },
+        policy: { type: 'string' },
+        report: { type: 'string' },
         from: { type: 'string' },
         shard: { type: 'string' },
         'expect-head': { type: 'string', multiple: true },
@@ -99,9 +122,22 @@ export function readArguments(argv: string[]): Arguments | null {
   }
   const from = integer('--from', values.from, 1) ?? 1;
   const shard = integer('--shard', values.shard, 0);
+  const checkpoints = values.checkpoint ?? [];
+  if (checkpoints.length > 0 && from > 1) {
+    throw new UsageError('--checkpoint speaks of all events of a shard: leave --from out.');
+  }
+  if (checkpoints.length > 0 && chainOnly) {
+    throw new UsageError('--checkpoint is signed: it cannot be checked with --chain-only.');
+  }
+  if (values.policy !== undefined && checkpoints.length === 0) {
+    throw new UsageError('--policy says whose cosignatures a --checkpoint needs, which is missing.');
+  }
   return {
     ...trustOptions(values),
-    source: oneSource(values.export, values.dir, values['database-url'], values.s3, values['s3-endpoint']),
+    source: oneSource(values, environment),
+    checkpoints: checkpoints.map((path) => ({ path, note: readTextInput('--checkpoint', path) })),
+    policy: values.policy === undefined ? null : readPolicyOption(values.policy),
+    report: values.report === undefined ? null : { path: values.report, kind: reportKind(values.report) },
     from,
     shard,
     expectedHeads: headsToExpect(values['expect-head'] ?? [], from, shard),
@@ -110,6 +146,14 @@ export function readArguments(argv: string[]): Arguments | null {
     jobs: integer('--jobs', values.jobs, 1) ?? availableParallelism(),
   };
 }
+
+/** Options of every way to verify that say what to trust. */
+export const TRUST_OPTIONS = {
+  signers: { type: 'string' },
+  origin: { type: 'string' },
+  shards: { type: 'string' },
+  'first-pool': { type: 'string' },
+} as const;
 
 /** What every way to verify is given of the trust root. */
 export function trustOptions(values: {
@@ -136,24 +180,29 @@ export function trustOptions(values: {
 }
 
 function oneSource(
-  file: string | undefined,
-  dir: string | undefined,
-  url: string | undefined,
-  s3: string | undefined,
-  endpoint: string | undefined,
+  {
+    export: file,
+    dir,
+    s3,
+    'database-url': url,
+    's3-endpoint': endpoint,
+  }: Partial<Record<'export' | 'dir' | 's3' | 'database-url' | 's3-endpoint', string | undefined>>,
+  environment: NodeJS.ProcessEnv,
 ): Source {
   const given: Source[] = [];
   if (file !== undefined) given.push({ kind: 'export', path: file });
   if (dir !== undefined) given.push({ kind: 'dir', path: dir });
   if (url !== undefined) given.push({ kind: 'database', url });
   if (s3 !== undefined) {
-    // eslint-disable-next-line no-restricted-properties -- AWS's own variables; this program has no other settings
-    given.push({ kind: 's3', location: readS3Location(s3, endpoint ?? null, process.env) });
+    given.push({ kind: 's3', location: readS3Location(s3, endpoint ?? null, environment) });
   }
+  // It stands for nothing but an option that is not there: who names an archive means the archive.
+  const fromEnvironment = environment['DATABASE_URL'];
+  if (given.length === 0 && fromEnvironment) given.push({ kind: 'database', url: fromEnvironment });
   const [source, ...more] = given;
   if (source === undefined) {
     throw new UsageError(
-      'Nothing to verify: name one of --export FILE, --dir DIR, --s3 URL or --database-url URL.',
+      'Nothing to verify: name one of --export FILE, --dir DIR, --s3 URL or --database-url URL, or set DATABASE_URL.',
     );
   }
   if (more.length > 0) throw new UsageError('Name only one of --export, --dir, --s3 and --database-url.');

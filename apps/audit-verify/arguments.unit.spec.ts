@@ -1,8 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readArguments } from './arguments';
+import { readArguments as read } from './arguments';
 import { UsageError } from './usage.error';
+
+const readArguments = (argv: string[], environment: NodeJS.ProcessEnv = {}) => read(argv, environment);
 
 const HASH = '0123456789abcdef'.repeat(4);
 const base = ['--signers', 's.json', '--export', '-'];
@@ -49,9 +51,23 @@ describe('readArguments', () => {
       /names its endpoint itself/,
     ],
     ['no jobs', [...base, '--jobs', '0'], /--jobs/],
+    ['a checkpoint over a part', [...base, '--checkpoint', 'c', '--from', '2'], /leave --from out/],
+    ['a checkpoint without keys', [...base, '--checkpoint', 'c', '--chain-only'], /--chain-only/],
+    ['a policy for nothing', [...base, '--policy', 'p'], /--checkpoint needs, which is missing/],
+    ['a checkpoint that is not there', [...base, '--checkpoint', '/none'], /--checkpoint \/none: .*ENOENT/],
+    ['a report of another kind', [...base, '--report', 'r.pdf'], /must end with .html, .csv or .json/],
   ])('refuses %s', (_name, argv, message) => {
     expect(() => readArguments(argv)).toThrow(UsageError);
     expect(() => readArguments(argv)).toThrow(message);
+  });
+
+  it('takes the database of the environment where nothing else is named', () => {
+    const environment = { DATABASE_URL: 'postgres://host/kernel' };
+    expect(readArguments(['--signers', 's.json'], environment)).toMatchObject({
+      source: { kind: 'database', url: 'postgres://host/kernel' },
+    });
+    expect(readArguments(base, environment)).toMatchObject({ source: { kind: 'export', path: '-' } });
+    expect(() => readArguments(['--signers', 's.json'], { DATABASE_URL: '' })).toThrow(/or set DATABASE_URL/);
   });
 
   it('needs no signers to check the chain alone', () => {

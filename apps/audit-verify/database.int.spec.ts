@@ -87,6 +87,14 @@ describe('audit-verify.js --database-url', () => {
     );
   });
 
+  it('reads the database that DATABASE_URL names where nothing else is named', () => {
+    const options = { encoding: 'utf8', env: { DATABASE_URL: database.superuserUrl } } as const;
+    const args = [VERIFIER, '--signers', signers, '--jobs', '1', ...heads()];
+    const { status, stdout } = spawnSync(process.execPath, args, options);
+    expect({ status, lines: stdout.trimEnd().split('\n').length }).toEqual({ status: 0, lines: 2 });
+    expect(stdout).toContain(`Head hash: ${chains[0]?.events.at(-1)?.hash} `);
+  });
+
   it('finds a payload, a hash column and a position column that were changed', async () => {
     await asIntruder(database, async (client) => {
       await client.query(

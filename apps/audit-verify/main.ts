@@ -1,24 +1,40 @@
 /** Verifies evidence offline, with public keys alone; built into tools/audit-verify.js. */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
-import { readArguments, USAGE } from './arguments';
+import { type Arguments, readArguments, USAGE } from './arguments';
 import { serveTasks } from './check/check.worker';
 import { type WorkerSetup } from './check/tasks';
 import { type ChainReport, reportLines } from './report/chain-report';
 import { count, ProgressBar } from './report/progress-bar';
+import { csvReport } from './report/csv-report';
+import { htmlReport } from './report/html-report';
+import { takeJsonReport, writeReport } from './report/report-file';
 import { UsageError } from './usage.error';
 import { verifyChain } from './verify-chain';
+import { asksForSingle, verifySingle } from './verify-single';
 import { asksForUpgrade, verifyUpgradeFile } from './verify-upgrade';
 
 const EXIT = { verified: 0, faults: 1, usage: 2 } as const;
 
 async function main(): Promise<number> {
   const argv = process.argv.slice(2);
-  if (asksForUpgrade(argv) && !argv.includes('--help')) {
-    const { verified, lines } = verifyUpgradeFile(argv);
+  if (argv.includes('--help')) {
+    process.stdout.write(USAGE);
+    return EXIT.verified;
+  }
+  if (asksForUpgrade(argv)) {
+    const { rest, path } = takeJsonReport(argv);
+    const { verified, lines } = verifyUpgradeFile(rest);
+    if (path !== null) writeReport(path, `${verifyUpgradeFile([...rest, '--json']).lines.join('\n')}\n`);
     process.stdout.write(`${lines.join('\n')}\n`);
     return verified ? EXIT.verified : EXIT.faults;
   }
-  const args = readArguments(argv.filter((argument) => !argument.startsWith('--upgrade')));
+  if (asksForSingle(argv)) {
+    const { verified, lines } = verifySingle(argv);
+    process.stdout.write(`${lines.join('\n')}\n`);
+    return verified ? EXIT.verified : EXIT.faults;
+  }
+  // eslint-disable-next-line no-restricted-properties -- this program has no configuration but its arguments
+  const args = readArguments(argv, process.env);
   if (args === null) {
     process.stdout.write(USAGE);
     return EXIT.verified;
@@ -26,6 +42,7 @@ async function main(): Promise<number> {
   const started = performance.now();
   const report = await verifyChain(args, __filename, new ProgressBar(process.stderr));
   const seconds = (performance.now() - started) / 1_000;
+  if (args.report !== null) writeReport(args.report.path, reportText(args, report));
   const lines = args.json ? [JSON.stringify({ ...report, seconds })] : reportLines(report);
   process.stdout.write(`${lines.join('\n')}\n`);
   if (!args.json) {
@@ -38,6 +55,22 @@ async function main(): Promise<number> {
   }
   return report.verified ? EXIT.verified : EXIT.faults;
 }
+
+/** What an auditor hands on. */
+function reportText({ source, report: file }: Arguments, report: ChainReport): string {
+  const facts = { report, madeAt: new Date().toISOString(), source: SOURCES[source.kind] };
+  if (file?.kind === 'html') return htmlReport(facts);
+  if (file?.kind === 'csv') return csvReport(facts);
+  return `${JSON.stringify({ madeAt: facts.madeAt, source: facts.source, ...report }, null, 2)}\n`;
+}
+
+/** Words for where events were read; a URL may have a password in it. */
+const SOURCES: Readonly<Record<Arguments['source']['kind'], string>> = {
+  export: 'an export',
+  dir: 'an archive in a folder',
+  s3: 'an archive in a bucket',
+  database: 'the event store',
+};
 
 function manifestsText({ manifests, signatures }: ChainReport): string {
   if (manifests === undefined || manifests.count === 0) return '';

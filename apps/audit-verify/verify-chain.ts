@@ -12,9 +12,11 @@ import {
   type Founding,
   type KeyRegistryState,
   type ShardHead,
+  sha256Hex,
   type TrustRoot,
 } from '#evidence';
 import { type Arguments } from './arguments';
+import { CheckpointCheck } from './check/checkpoints';
 import { DayManifestCheck } from './check/day-manifests';
 import { FactsReader } from './check/pack-facts';
 import { SortedRecords } from './check/sorted-records';
@@ -22,7 +24,7 @@ import { SpillingIdentityCheck } from './check/spilling-identity-check';
 import { type Task, type TaskResult, type WorkerSetup } from './check/tasks';
 import { TemporaryFolder } from './check/temporary-folder';
 import { WorkerPool } from './check/worker-pool';
-import { FaultList, type ChainReport, type UnanchoredEnd } from './report/chain-report';
+import { FaultList, type ChainReport, type ReportedKey, type UnanchoredEnd } from './report/chain-report';
 import { type ProgressBar } from './report/progress-bar';
 import { bucketManifests, bucketTasks } from './sources/archive-bucket';
 import { ArchiveFolder, type ArchivedManifest } from './sources/archive-folder';
@@ -37,6 +39,7 @@ interface Run {
   pool: WorkerPool;
   folder: TemporaryFolder;
   faults: FaultList;
+  checkpoints: CheckpointCheck;
   progress: ProgressBar;
   /** The registry events that were read beforehand, by hash; null: they were not, or with all others. */
   registered: Set<string> | null;
@@ -52,6 +55,8 @@ export async function verifyChain(
   progress: ProgressBar,
 ): Promise<ChainReport> {
   const trust = readTrustRoot(args);
+  const { checkpoints: files, policy, shard } = args;
+  const checkpoints = new CheckpointCheck({ files, trust, policy, shard });
   const folder = new TemporaryFolder();
   const setup: WorkerSetup = {
     origin: trust.origin,
@@ -60,13 +65,23 @@ export async function verifyChain(
       checkedKeyOfPem(public_key_pem),
     ]),
     checkSignatures: !args.chainOnly,
-    shard: args.shard,
+    shard,
+    leaves: checkpoints.needed(),
     from: args.from,
   };
   const pool = new WorkerPool(program, args.jobs, setup);
   try {
     const faults = new FaultList();
-    return await report({ arguments: args, trust, pool, folder, faults, progress, registered: null });
+    return await report({
+      arguments: args,
+      trust,
+      pool,
+      folder,
+      faults,
+      checkpoints,
+      progress,
+      registered: null,
+    });
   } finally {
     await pool.close();
     folder.remove();
@@ -134,9 +149,9 @@ async function verifyArchive(
   const registry: AuditEvent[] = [];
   let items = 0;
   for await (const result of run.pool.run(tasks)) {
-    eachInspected(result, 0, (facts, faults, formatted, where) => {
+    eachInspected(result, 0, (facts, faults, formatted, where, leaf) => {
       if (facts === null) run.faults.add(faults);
-      else sorted.add({ facts, faults, formatted, where });
+      else sorted.add({ facts, faults, formatted, where, ...(leaf === null ? {} : { leaf }) });
     });
     registry.push(...result.registry);
     items += result.items;
@@ -149,9 +164,10 @@ async function verifyArchive(
   const days = new DayManifestCheck({ origin, signers, signatures: !chainOnly, shard, from });
   for await (const { key, bytes } of archived) run.faults.add(days.add(key, bytes));
   run.faults.add(days.checkLinks());
-  const verifier = createVerifier(run, ring?.registry ?? NO_KEYS);
-  for (const { facts, faults, formatted } of sorted.read()) {
+  const verifier = createVerifier(run, ring);
+  for (const { facts, faults, formatted, leaf = null } of sorted.read()) {
     run.faults.add(verifier.acceptFacts(facts, faults, formatted));
+    run.faults.add(run.checkpoints.event(facts, leaf));
     if (formatted) run.faults.add(days.event(facts));
   }
   run.faults.add(days.finish());
@@ -159,11 +175,13 @@ async function verifyArchive(
   return { ...conclude(run, verifier, days.anchors()), manifests };
 }
 
+/** @param ring the keys by the whole registry; null: only the chain is checked */
 function createVerifier(
-  { arguments: args, trust, folder }: Run,
-  registry: KeyRegistryState,
+  { arguments: args, trust, folder, checkpoints, faults }: Run,
+  ring: KeyRing | null,
   storedHeads: ExpectedHead[] = [],
 ): ChainVerifier {
+  if (ring !== null) faults.add(checkpoints.judge(ring.signers()));
   return new ChainVerifier({
     ...trust,
     // Rows and files are sorted: a position that is missing there will not come later.
@@ -171,7 +189,8 @@ function createVerifier(
     from: args.from,
     shard: args.shard,
     signatures: !args.chainOnly,
-    registry,
+    registry: ring?.registry ?? NO_KEYS,
+    checkpoints: checkpoints.proven(),
     partial: isPartial(args),
     identity: new SpillingIdentityCheck(folder, args.from === 1),
     expectedHeads: args.expectedHeads,
@@ -180,9 +199,10 @@ function createVerifier(
 }
 
 function acceptAll(run: Run, verifier: ChainVerifier, result: TaskResult, linesBefore: number): void {
-  eachInspected(result, linesBefore, (facts, faults, formatted) => {
+  eachInspected(result, linesBefore, (facts, faults, formatted, _where, leaf) => {
     const found = facts === null ? faults : verifier.acceptFacts(facts, faults, formatted);
     if (found.length > 0) run.faults.add(found);
+    if (facts !== null) run.faults.add(run.checkpoints.event(facts, leaf));
   });
   run.faults.add(hiddenFrom(run, result.registry));
 }
@@ -200,6 +220,8 @@ type TakeInspected = (
   faults: readonly ChainFault[],
   formatted: boolean,
   where: string,
+  /** Leaf hash of the log in hex, where it is wanted and the format is right. */
+  leaf: string | null,
 ) => void;
 
 /** Packed events and odd ones, in the order in which they were read. */
@@ -215,22 +237,22 @@ function eachInspected(
     for (let o = odd[next]; o !== undefined && o.before === i; o = odd[++next]) {
       const where = typeof o.where === 'number' ? `line ${linesBefore + o.where + 1}` : o.where;
       const located = o.faults.map((fault) => ({ ...fault, message: `${where}: ${fault.message}` }));
-      take(o.facts, located, false, where);
+      take(o.facts, located, false, where, null);
     }
     if (i === packed.count) return;
     const facts = reader.at(i);
-    take(facts, faultsAt.get(i) ?? NO_FAULTS, true, facts.id);
+    take(facts, faultsAt.get(i) ?? NO_FAULTS, true, facts.id, reader.leafAt(i));
   }
 }
 
 const NO_FAULTS: readonly ChainFault[] = [];
 
-/** The registry from events that are read before all others, so that each use of a key can be judged at once. */
-function foldBeforehand(run: Run, candidates: Iterable<Uint8Array>): KeyRegistryState {
-  if (run.arguments.chainOnly) return NO_KEYS;
+/** The keys by events that are read before all others, so that each use of a key can be judged at once. */
+function foldBeforehand(run: Run, candidates: Iterable<Uint8Array>): KeyRing | null {
+  if (run.arguments.chainOnly) return null;
   const events = readRegistry(run, candidates);
   run.registered = new Set(events.map(({ hash }) => hash));
-  return foldRegistry(run, events).registry;
+  return foldRegistry(run, events);
 }
 
 /** The events among `candidates` that are sound and speak for the registry; what is wrong with others shows later. */
@@ -275,13 +297,16 @@ function isPartial({ source, from, shard }: Arguments): boolean {
 }
 
 function conclude(
-  { arguments: args, trust, faults }: Run,
+  { arguments: args, trust, faults, checkpoints }: Run,
   verifier: ChainVerifier,
   days: ReadonlyMap<number, number> = new Map(),
 ): ChainReport {
   faults.add(verifier.finish());
+  faults.add(checkpoints.finish());
   if (verifier.count === 0 && faults.count === 0) faults.add([nothingToVerify(args)]);
   const heads = verifier.heads();
+  const agreed = checkpoints.agreed();
+  const anchors = [verifier.anchors(), days, new Map(agreed.map(({ shard, size }) => [shard, size]))];
   const { founding } = verifier.registry;
   return {
     verified: faults.count === 0,
@@ -292,18 +317,31 @@ function conclude(
     faultCount: faults.count,
     reattested: verifier.reattested(),
     heads,
-    notChecked: notChecked(args, trust, founding),
-    unanchored: unanchored(args, heads, verifier.anchors(), days, trust.shards ?? founding?.shards ?? 0),
+    notChecked: notChecked(args, trust, founding, checkpoints.witnessed),
+    unanchored: unanchored(args, heads, anchors, trust.shards ?? founding?.shards ?? 0),
+    from: args.from,
+    checkpoints: agreed,
+    logged: verifier.logged(),
+    keys: keysOf(trust, verifier.registry, args),
   };
 }
 
 /** What the verdict does not say, in sentences. */
-function notChecked(args: Arguments, trust: TrustRoot, founding: Founding | null): string[] {
+function notChecked(
+  args: Arguments,
+  trust: TrustRoot,
+  founding: Founding | null,
+  witnessed: boolean,
+): string[] {
   const { from, shard, chainOnly } = args;
   const sentences: string[] = [];
   if (chainOnly) sentences.push('signatures and keys (--chain-only)');
   if (from > 1) sentences.push(`the positions before ${from} (--from)`);
   if (shard !== null) sentences.push(`other shards than ${shard} (--shard)`);
+  if (args.checkpoints.length > 0 && !witnessed) {
+    const who = args.policy === null ? 'signers.json (log) asks for none' : 'the policy asks for none';
+    sentences.push(`cosignatures of the checkpoints: ${who}`);
+  }
   if (founding === null) return sentences;
   if (trust.shards === undefined) {
     sentences.push(
@@ -319,12 +357,25 @@ function notChecked(args: Arguments, trust: TrustRoot, founding: Founding | null
   return sentences;
 }
 
+/** The keys with which the chain was judged, as trust root and chain know them together. */
+function keysOf(trust: TrustRoot, registry: KeyRegistryState, { chainOnly }: Arguments): ReportedKey[] {
+  if (chainOnly) return [];
+  return new KeyRing(trust, { registry })
+    .signers()
+    .map(({ signer_kid: kid, purposes, status, span, ...key }) => ({
+      kid,
+      purposes,
+      status,
+      sha256: sha256Hex(checkedKeyOfPem(key.public_key_pem)),
+      span: span ?? null,
+    }));
+}
+
 /** The end of each shard that nothing outside the events vouches for. */
 function unanchored(
   { shard: only, from }: Arguments,
   heads: readonly ShardHead[],
-  expected: ReadonlyMap<number, number>,
-  days: ReadonlyMap<number, number>,
+  anchors: readonly ReadonlyMap<number, number>[],
   shards: number,
 ): UnanchoredEnd[] {
   const ends = new Map(heads.map(({ shard, seq }) => [shard, seq]));
@@ -333,8 +384,7 @@ function unanchored(
     .sort(([a], [b]) => a - b)
     .filter(([shard]) => only === null || shard === only)
     .flatMap(([shard, to]) => {
-      const anchors = [expected.get(shard), days.get(shard)].filter((seq) => seq !== undefined);
-      const up = Math.max(-1, ...anchors);
+      const up = Math.max(-1, ...anchors.map((one) => one.get(shard) ?? -1));
       return up >= to ? [] : [{ shard, from: Math.max(up + 1, Math.min(from, to)), to }];
     });
 }

@@ -152,6 +152,19 @@ export {
   type LogCheckpoint,
   type SignedCheckpoint,
 } from './log/log-checkpoint';
+export { GrowingTree } from './log/growing-tree';
+export {
+  asksForWitnesses,
+  judgeCheckpoint,
+  policyOfRoot,
+  type CheckpointVerdict,
+} from './log/judge-checkpoint';
+export {
+  verifyReceipt,
+  type LogPlace,
+  type ReceiptVerdict,
+  type ReceiptVerification,
+} from './log/verify-receipt';
 export { includes, logProofText, parseLogProof, type LogProof } from './log/log-proof';
 export {
   isQuorum,
@@ -169,6 +182,11 @@ export {
   type AddCheckpoint,
 } from './log/witness-request';
 export { verifyManifestEnvelope } from './manifests/verify-envelope';
+export {
+  verifyRecordedManifest,
+  type RecordedManifestVerdict,
+  type RecordedManifestVerification,
+} from './manifests/verify-recorded-manifest';
 export {
   checkedKeyOfPem,
   checkRawPublicKey,
@@ -231,5 +249,10 @@ export {
   type IdentityCheck,
 } from './chain/identity-check';
 export { EventInspector, type Inspection } from './chain/inspect-event';
-export { ChainVerifier, type ExpectedHead, type ReattestedEvents } from './chain/chain-verifier';
+export {
+  ChainVerifier,
+  type ExpectedHead,
+  type LoggedEvents,
+  type ReattestedEvents,
+} from './chain/chain-verifier';
 export { sha256Hex, verifyEd25519, verifyEd25519Async } from '#evidence-crypto';

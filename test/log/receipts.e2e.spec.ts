@@ -12,7 +12,7 @@ import {
   checkpointKey,
   parseSigners,
 } from '#evidence';
-import { ensureBuilt, type HttpAnswer, withStack } from '#dev/testing';
+import { ensureBuilt, type HttpAnswer, withStack, workTree } from '#dev/testing';
 import { type AppendAnswer } from '#openapi/kernel';
 import { ContractClient } from '../contract/contract.client';
 
@@ -154,5 +154,47 @@ describe('receipts', () => {
     await cli('audit', 'receipt', id, '--out', out);
     await expectProves(await readFile(out, 'utf8'), event);
     expect(await cli('audit', 'receipt', id)).toContain('c2sp.org/tlog-proof@v1\n');
+
+    // Then without the kernel: the committed verifier, these files and the public keys.
+    const signers = join(folder, 'signers.json');
+    await writeFile(signers, (await operator().get('/kernel/keys/signers.json')).text);
+    const record = ['--event', join(folder, 'release.event.json'), '--receipt', out];
+    const { shard, seq } = parseEvent(event);
+    const position = `${shard}:${seq}`;
+    expect(await verified('--signers', signers, ...record)).toContain(
+      `Event verified: ${id}, manifest.signed, position ${position}, `,
+    );
+    const signature = ['--manifest', manifest, '--envelope', join(folder, 'release.envelope.json')];
+    expect(await verified('--signers', signers, ...signature, ...record)).toContain(
+      `; recorded at ${position} by event ${id}; in the log ${stack().origin}/log/${shard} at size `,
+    );
   });
+
+  it('and checkpoints anchor the whole chain', async () => {
+    await written(3);
+    const signers = join(folder, 'signers.json');
+    await writeFile(signers, (await operator().get('/kernel/keys/signers.json')).text);
+    const checkpoints = await Promise.all(
+      [0, 1].map(async (shard) => {
+        const path = join(folder, `checkpoint-${shard}`);
+        const published = await fetch(`${stack().worker('log-publisher').listenUrl}/log/${shard}/checkpoint`);
+        await writeFile(path, await published.text());
+        return path;
+      }),
+    );
+    const report = join(folder, 'report.html');
+    const said = await verified(
+      ...['--signers', signers, '--database-url', stack().postgres.ownerUrl, '--jobs', '1'],
+      ...checkpoints.flatMap((path) => ['--checkpoint', path]),
+      ...['--report', report],
+    );
+    for (const shard of [0, 1]) expect(said).toContain(`in the log: ${stack().origin}/log/${shard} at size `);
+    expect(await readFile(report, 'utf8')).toContain('Audit chain verified');
+  });
+
+  /** What tools/audit-verify.js says when it exits with 0. */
+  async function verified(...args: string[]): Promise<string> {
+    const program = join(workTree(), 'tools', 'audit-verify.js');
+    return (await promisify(execFile)(process.execPath, [program, ...args], { env: {}, cwd: folder })).stdout;
+  }
 });

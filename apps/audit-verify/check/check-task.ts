@@ -25,12 +25,12 @@ export class TaskChecker {
   }
 
   async check(task: Task): Promise<TaskResult> {
-    const packer = new FactsPacker(this.setup.shard);
+    const packer = new FactsPacker(this.setup.shard, this.setup.leaves);
     switch (task.kind) {
       case 'lines': {
         let line = 0;
         readLines(task.path, task.start, task.end, (bytes) => {
-          packer.add(this.inspect(bytes), line++, bytes.length + 1);
+          packer.add(this.inspect(bytes), line++, bytes, bytes.length + 1);
         });
         break;
       }
@@ -55,7 +55,7 @@ export class TaskChecker {
           const inspection = this.inspect(row.canonical);
           const different = whyDifferent(row, inspection);
           if (different !== null) inspection.faults.push(different);
-          packer.add(inspection, `row ${task.shard}:${row.seq}`, 1);
+          packer.add(inspection, `row ${task.shard}:${row.seq}`, row.canonical, 1);
         }
         break;
     }
@@ -70,7 +70,7 @@ export class TaskChecker {
     const inspection = this.inspect(bytes);
     const misplaced = whyMisplaced(path, inspection);
     if (misplaced !== null) inspection.faults.push(misplaced);
-    packer.add(inspection, path, 1);
+    packer.add(inspection, path, bytes, 1);
   }
 
   private inspect(bytes: Uint8Array | string): Inspection {

@@ -1,13 +1,28 @@
 import {
   isRegistryEvent,
+  leafHash,
   type AuditEvent,
   type ChainFault,
   type EventFacts,
   type Inspection,
 } from '#evidence';
-import { HASH_LENGTH, ID_LENGTH, type Oddity, type PackedFacts, type TaskResult, TS_LENGTH } from './tasks';
+import {
+  HASH_LENGTH,
+  ID_LENGTH,
+  type Oddity,
+  type PackedFacts,
+  type TaskResult,
+  TS_LENGTH,
+  type WorkerSetup,
+} from './tasks';
 
 const FIRST_CAPACITY = 2_048;
+/** In the place of a leaf that nobody wants. */
+const NO_LEAF = '0'.repeat(HASH_LENGTH);
+
+function hexLeaf(bytes: Uint8Array | string): string {
+  return Buffer.from(leafHash(typeof bytes === 'string' ? Buffer.from(bytes) : bytes)).toString('hex');
+}
 
 /** Collects inspected events into a TaskResult. */
 export class FactsPacker {
@@ -21,6 +36,8 @@ export class FactsPacker {
   private hash = '';
   private prevHash = '';
   private streams = '';
+  private leaf = '';
+  private readonly leaves: ReadonlyMap<number, number>;
   private readonly kids = new Map<string, number>();
   private readonly faults: [number, ChainFault[]][] = [];
   private readonly odd: Oddity[] = [];
@@ -28,11 +45,28 @@ export class FactsPacker {
   private items = 0;
   private bytes = 0;
 
-  /** @param onlyShard leaves out events of other shards, except for what they say about keys */
-  constructor(private readonly onlyShard: number | null) {}
+  /**
+   * @param onlyShard leaves out events of other shards, except for what they say about keys
+   * @param leaves see WorkerSetup
+   */
+  constructor(
+    private readonly onlyShard: number | null,
+    leaves: WorkerSetup['leaves'] = [],
+  ) {
+    this.leaves = new Map(leaves);
+  }
 
-  /** @param where see Oddity */
-  add({ facts, event, formatted, faults }: Inspection, where: string | number, bytes: number): void {
+  /**
+   * @param where see Oddity
+   * @param read the bytes that were inspected
+   * @param bytes how many count for the progress bar
+   */
+  add(
+    { facts, event, formatted, faults }: Inspection,
+    where: string | number,
+    read: Uint8Array | string,
+    bytes: number,
+  ): void {
     this.items++;
     this.bytes += bytes;
     if (event !== null && faults.length === 0 && isRegistryEvent(event)) this.registry.push(event);
@@ -51,6 +85,10 @@ export class FactsPacker {
     this.hash += facts.hash;
     this.prevHash += facts.prevHash;
     this.streams += i === 0 ? facts.stream : `\n${facts.stream}`;
+    if (this.leaves.size > 0) {
+      const wanted = facts.seq <= (this.leaves.get(facts.shard) ?? 0);
+      this.leaf += wanted ? hexLeaf(read) : NO_LEAF;
+    }
     let kid = this.kids.get(facts.signerKid);
     if (kid === undefined) {
       kid = this.kids.size;
@@ -61,7 +99,7 @@ export class FactsPacker {
   }
 
   result(): TaskResult {
-    const { count, id, ts, hash, prevHash, streams, faults, odd, registry, items, bytes } = this;
+    const { count, id, ts, hash, prevHash, leaf, streams, faults, odd, registry, items, bytes } = this;
     return {
       facts: {
         count,
@@ -72,6 +110,7 @@ export class FactsPacker {
         ts,
         hash,
         prevHash,
+        leaf,
         kid: this.kid.slice(0, count),
         kids: [...this.kids.keys()],
         streams,
@@ -103,6 +142,12 @@ export class FactsReader {
 
   constructor(private readonly packed: PackedFacts) {
     this.streams = packed.streams.split('\n');
+  }
+
+  /** Leaf hash in hex; null when it was not wanted. */
+  leafAt(i: number): string | null {
+    const leaf = this.packed.leaf.slice(i * HASH_LENGTH, (i + 1) * HASH_LENGTH);
+    return leaf === '' || leaf === NO_LEAF ? null : leaf;
   }
 
   at(i: number): EventFacts {

@@ -7,6 +7,8 @@ export interface FactsRecord {
   facts: EventFacts;
   faults: readonly ChainFault[];
   formatted: boolean;
+  /** Leaf hash of the log in hex, where it is wanted. */
+  leaf?: string;
   /** Settles the order of two at the same position. */
   where: string;
 }

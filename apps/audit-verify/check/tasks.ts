@@ -19,6 +19,8 @@ export interface WorkerSetup {
   checkSignatures: boolean;
   /** Leave out events of other shards. */
   shard: number | null;
+  /** Shards of whose events the leaves of the log's tree are wanted, and up to which position. */
+  leaves: [shard: number, upTo: number][];
   /** Events before this position are read, but their signatures are not checked. */
   from: number;
 }
@@ -36,6 +38,8 @@ export interface PackedFacts {
   ts: string;
   hash: string;
   prevHash: string;
+  /** Leaf hashes of the log in hex, of all events or, when nobody wants them, of none. */
+  leaf: string;
   /** Index into kids. */
   kid: Uint32Array;
   kids: string[];

@@ -26,6 +26,11 @@ export interface VerifyOptions extends ConnectionOptions {
   from?: string;
   shard?: string;
   expectHead?: string[];
+  shards?: string;
+  firstPool?: string;
+  checkpoint?: string[];
+  policy?: string;
+  report?: string;
   chainOnly?: true;
   jobs?: string;
   json?: true;
@@ -52,6 +57,17 @@ export function addAuditVerify(audit: Command): void {
       '--expect-head <heads...>',
       'heads seen earlier that must still be in the chain, or a file with them',
     )
+    .option('--shards <n>', 'how many shards it has, where signers.json does not say it')
+    .option(
+      '--first-pool <pool>',
+      'the approver pool it was founded with, where signers.json does not say it',
+    )
+    .option(
+      '--checkpoint <files...>',
+      "published checkpoints of the shards' logs with which the chain must agree",
+    )
+    .option('--policy <file>', 'whose cosignatures they need (c2sp.org/tlog-policy)')
+    .option('--report <file>', 'write a report to hand on: .html, .csv or .json')
     .option('--chain-only', 'hashes, links and order, without signatures')
     .option('--jobs <n>', 'worker threads (default: one per core)')
     .option('--json', 'print the result as JSON')
@@ -90,10 +106,15 @@ export async function verifyChain(options: VerifyOptions): Promise<number> {
       '--shard': options.shard,
       '--jobs': options.jobs,
       '--s3-endpoint': options.s3Endpoint,
+      '--shards': options.shards,
+      '--first-pool': options.firstPool,
+      '--policy': options.policy,
+      '--report': options.report,
     })) {
       if (value !== undefined) args.push(flag, value);
     }
     for (const head of options.expectHead ?? []) args.push('--expect-head', head);
+    for (const file of options.checkpoint ?? []) args.push('--checkpoint', file);
     if (options.chainOnly === true) args.push('--chain-only');
     if (options.json === true) args.push('--json');
     return await runTool(tool, args);

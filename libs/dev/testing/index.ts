@@ -9,6 +9,8 @@ export {
   UpgradedKernel,
   type UpgradedKernelParts,
 } from './upgraded-kernel';
+export { LoggedKernel } from './logged-kernel';
+export { fakesOfManifest, fakesOfReceipt, type FakeManifest, type FakeReceipt } from './receipt-fakes';
 export { verifyEvidence, type EvidenceOptions } from './verify-evidence';
 export { describeWith } from './describe-with';
 export { EvidenceChain, TestSigner } from './evidence-chain';

@@ -13,7 +13,8 @@ export type ChainFaultCode =
   | 'truncation'
   | 'stream'
   | 'time'
-  | 'manifest';
+  | 'manifest'
+  | 'checkpoint';
 
 /** One thing that is wrong with a chain (docs/spec/verification.md, section 5). */
 export interface ChainFault {

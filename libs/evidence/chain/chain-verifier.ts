@@ -66,6 +66,19 @@ export interface ReattestedEvents {
   by: { shard: number; seq: number; signerKid: string };
 }
 
+/** Events whose signature alone is in doubt, and which were in the log before their key was declared compromised. */
+export interface LoggedEvents {
+  kid: string;
+  shard: number;
+  /** First and last position found. */
+  from: number;
+  to: number;
+  count: number;
+  /** Size of the checkpoint that vouches for them, and the key that signed it. */
+  size: number;
+  by: string;
+}
+
 /** A head that the chain must contain, and whether it was found. */
 interface SoughtHead extends ExpectedHead {
   found: boolean;
@@ -106,6 +119,7 @@ export class ChainVerifier {
   private founded = false;
   private readonly anchored = new Map<number, number>();
   private readonly doubtful = new Map<ReattestedRange, ReattestedEvents>();
+  private readonly inLog = new Map<string, LoggedEvents>();
   private events = 0;
 
   constructor(options: ChainVerifierOptions) {
@@ -196,6 +210,11 @@ export class ChainVerifier {
   /** Events found valid because they were re-attested, in the order in which they were found. */
   reattested(): ReattestedEvents[] {
     return [...this.doubtful.values()];
+  }
+
+  /** Events found valid because the log had them in time, in the order in which they were found. */
+  logged(): LoggedEvents[] {
+    return [...this.inLog.values()];
   }
 
   heads(): ShardHead[] {
@@ -315,7 +334,8 @@ export class ChainVerifier {
     const use = { kid, shard, seq };
     const verdict = this.ring.judge(use);
     if (verdict.valid) {
-      const { reattested } = verdict;
+      const { reattested, logged } = verdict;
+      if (logged !== undefined) this.noteLogged(use, logged);
       return reattested === undefined ? null : this.noteReattested(facts, reattested);
     }
     if (verdict.final || this.registryIsComplete) return faultAt(facts, verdict.code, verdict.message);
@@ -324,6 +344,18 @@ export class ChainVerifier {
     if (deferred === undefined) this.deferred.set(key, { use, id, more: 0 });
     else deferred.more++;
     return null;
+  }
+
+  private noteLogged({ kid, shard, seq }: KeyUse, { size, kid: by }: ProvenCheckpoint): void {
+    const key = `${shard} ${size} ${kid}`;
+    const known = this.inLog.get(key);
+    if (known === undefined) {
+      this.inLog.set(key, { kid, shard, from: seq, to: seq, count: 1, size, by });
+      return;
+    }
+    known.from = Math.min(known.from, seq);
+    known.to = Math.max(known.to, seq);
+    known.count++;
   }
 
   /** Returns a fault when the statement confirms another event at this position. */
