@@ -36,6 +36,9 @@ describeWithSoftHsm('what was wrong with the predecessor', () => {
     kernelVariables: ({ databaseUrl }, kernel) => ({
       NODE_ENV: 'production',
       KERNEL_ALLOW_SOFTHSM: 'true',
+      // The folder of the development log is refused in production; without an archive there are no receipts.
+      KERNEL_ARCHIVE: '',
+      KERNEL_ARCHIVE_DIR: '',
       KERNEL_WEBAUTHN_RP_ID: 'kernel.test',
       KERNEL_WEBAUTHN_ORIGINS: 'https://kernel.test',
       ...(kernel === UNMIGRATED && { DATABASE_URL: inDatabase(databaseUrl, 'unmigrated') }),

@@ -418,7 +418,16 @@ export class ShardWriter {
     const { origin, shard, eventTime } = this.options;
     const overlays = ahead.map(({ group }) => group);
     const base = overlays.at(-1)?.head ?? state.head;
-    return numberGroup(requests, { origin, shard, signerKid, now: eventTime(), state, overlays, base, heads });
+    return numberGroup(requests, {
+      origin,
+      shard,
+      signerKid,
+      now: eventTime(),
+      state,
+      overlays,
+      base,
+      heads,
+    });
   }
 
   private succeeded(
