@@ -32,7 +32,7 @@ export function asksForWitnesses(policy: LogPolicy | null): policy is LogPolicy 
 
 /**
  * Judges a checkpoint: of this kernel and a shard that it has, signed by a checkpoint key of the trust root that may
- * still say so, cosigned as the policy asks (docs/spec/transparency-log.md, sections 3 and 6).
+ * still say so, cosigned as the policy asks (docs/spec/transparency-log.md, sections 3 and 7).
  * @param trust its signers with their spans, as far as trust root and chain tell them
  * @param policy null: nobody has to cosign
  */
