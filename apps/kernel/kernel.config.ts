@@ -69,6 +69,11 @@ export const kernelConfig = defineConfig({
     description:
       'A signers.json with the audit keys to trust when events are read from the database; keys that these add to the chain later are trusted too. Without it the audit key that founded the chain is trusted.',
   },
+  KERNEL_LOG_POLICY_FILE: {
+    schema: readableFile().optional(),
+    description:
+      'The c2sp.org/tlog-policy that the log publisher obeys: signers.json tells verifiers to ask for the same cosignatures. Without it they are told to ask for none.',
+  },
   KERNEL_API_HOST: {
     schema: text(),
     description: 'Address on which the service API listens.',

@@ -32,6 +32,7 @@ import { type Logger, Registry } from '#platform/process';
 import { ManifestSigner, SignerSource, SigningProxyClient } from '#platform/signer';
 import { type WebhookEndpoint } from '#platform/webhooks';
 import { type KernelConfig } from './kernel.config';
+import { readLogTrust } from './log-policy-file';
 import { readRowKey } from './row-key-file';
 
 const HOUR_MS = 60 * 60 * 1_000;
@@ -110,6 +111,7 @@ export class KernelModule {
       ...self,
       shards,
       approverPool: firstPoolOf(config.approverPool ?? null),
+      log: readLogTrust(config.logPolicyFile),
       firstAuditKid: config.signerId,
       directRotation: config.directKeyRotation,
       overlapMs: config.keyOverlapSeconds * 1_000,

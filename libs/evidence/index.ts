@@ -170,6 +170,7 @@ export {
   isQuorum,
   judgeByPolicy,
   parseLogPolicy,
+  logTrustOf,
   witnessQuorum,
   type LogPolicy,
   type PolicyVerdict,

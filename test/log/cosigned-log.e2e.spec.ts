@@ -12,7 +12,8 @@ import {
   parseSigners,
 } from '#evidence';
 import { startStack, type TestStack } from '#dev/testing';
-import { type AppendAnswer } from '#openapi/kernel';
+import { type AppendAnswer, type Signers } from '#openapi/kernel';
+import { until } from '../faults/until';
 import { WitnessProcess } from './witness-process';
 
 const LOGGED = { headers: { 'kernel-await': 'logged', prefer: 'wait=20' } };
@@ -28,16 +29,22 @@ describe('a log with two witnesses of its own kind', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'kernel-cosigned-'));
     policyFile = join(folder, 'policy');
+    const told = join(folder, 'policy-without-addresses');
+    for (const name of ['w1.example.org/w', 'w2.example.org/w'])
+      witnesses.push(await WitnessProcess.make(name));
+    await writeFile(told, policy());
     stack = await startStack({
       workers: ['outbox-relay', 'log-publisher'],
       idle: ['log-publisher'],
-      kernelVariables: { KERNEL_AWAIT_TIMEOUT_MS: '30000' },
+      kernelVariables: { KERNEL_AWAIT_TIMEOUT_MS: '30000', KERNEL_LOG_POLICY_FILE: told },
       workerVariables: (app) => (app === 'log-publisher' ? { KERNEL_LOG_POLICY_FILE: policyFile } : {}),
     });
-    for (const name of ['w1.example.org/w', 'w2.example.org/w'])
-      witnesses.push(await WitnessProcess.make(name));
-    const signers = parseSigners((await stack.client('AUDITOR').get('/kernel/keys/signers.json')).text);
-    const pem = signers.find(({ purposes }) => purposes.includes('checkpoint'))?.public_key_pem ?? '';
+    let pem = '';
+    await until('the kernel has registered its keys', async () => {
+      const { text } = await stack.client('AUDITOR').get('/kernel/keys/signers.json');
+      pem = parseSigners(text).find(({ purposes }) => purposes.includes('checkpoint'))?.public_key_pem ?? '';
+      return pem !== '';
+    });
     const raw = Buffer.from(pem.replaceAll(/-----[A-Z ]+-----|\s/g, ''), 'base64').subarray(-32);
     vkey = noteKeyText({ name: logName(stack.origin, 0), type: 'ed25519', raw });
     for (const witness of witnesses) await witness.start([vkey]);
@@ -51,8 +58,9 @@ describe('a log with two witnesses of its own kind', () => {
     await rm(folder, { recursive: true, force: true });
   }, 60_000);
 
+  /** With the addresses of the witnesses once they run. */
   function policy(): string {
-    const lines = witnesses.map(({ vkey, url }, n) => `witness w${n + 1} ${vkey} ${url}`);
+    const lines = witnesses.map(({ vkey, url }, n) => `witness w${n + 1} ${vkey} ${url}`.trimEnd());
     return [...lines, 'group both all w1 w2', 'quorum both', ''].join('\n');
   }
 
@@ -72,6 +80,11 @@ describe('a log with two witnesses of its own kind', () => {
     const verdict = judgeByPolicy(parseLogPolicy(`log ${vkey}\n${policy()}`), note);
     expect(verdict).toMatchObject({ log: parseNoteKey(vkey).name, refusal: null });
     expect(verdict.cosigned.map(({ name }) => name).sort()).toEqual(['w1', 'w2']);
+  });
+
+  it('tells verifiers in signers.json to ask for both', async () => {
+    const { log } = (await stack.client('AUDITOR').get('/kernel/keys/signers.json')).json as Signers;
+    expect(log).toEqual({ witnesses: witnesses.map((witness) => witness.vkey), quorum: 2 });
   });
 
   it('publishes nothing new while the quorum is missing, and everything once it is back', async () => {

@@ -1,7 +1,8 @@
 import { EvidenceError } from '../evidence.error';
 import { printable } from '../json/printable-text';
 import { parseCheckpointNote } from './log-checkpoint';
-import { isSameKeyPair, type NoteKey, parseNoteKey, signatureBy } from './note-key';
+import { isSameKeyPair, type NoteKey, noteKeyText, parseNoteKey, signatureBy } from './note-key';
+import { type LogTrust } from '../keys/trust-members';
 import { type TreeHead } from './tree-head';
 
 /** Rule for trusting a checkpoint: whose logs, and which witnesses must have cosigned it (c2sp.org/tlog-policy). */
@@ -79,6 +80,24 @@ export function witnessQuorum(vkeys: readonly string[], quorum: number): LogPoli
   const policy = parseLogPolicy([...lines, `quorum ${quorum > 0 ? 'quorum-of-all' : NONE}`, ''].join('\n'));
   // Their own names say more than the names that the lines had to have.
   return { ...policy, witnesses: policy.witnesses.map((one) => ({ ...one, name: one.key.name })) };
+}
+
+/**
+ * The same for a signers.json (`log`); undefined when the policy asks for nobody.
+ * @throws EvidenceError `invalid_log_policy` when it has groups of groups: those have no such short form
+ */
+export function logTrustOf({ witnesses, quorum }: LogPolicy): LogTrust | undefined {
+  if ('none' in quorum) return undefined;
+  const members = 'group' in quorum ? quorum.of : [quorum];
+  const vkeys = members.map((member) => {
+    const witness = 'witness' in member ? witnesses[member.witness] : undefined;
+    if (witness !== undefined) return noteKeyText(witness.key);
+    throw new EvidenceError(
+      'invalid_log_policy',
+      'A signers.json names a number of witnesses, and this policy asks for groups of groups.',
+    );
+  });
+  return { witnesses: vkeys, quorum: 'group' in quorum ? quorum.atLeast : 1 };
 }
 
 /** Whether the cosignatures of these witnesses, by their names in the policy, are its quorum. */

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { cosignatureInput, timestampedSignature } from './cosignature';
-import { isQuorum, judgeByPolicy, parseLogPolicy, witnessQuorum } from './log-policy';
+import { isQuorum, judgeByPolicy, logTrustOf, parseLogPolicy, witnessQuorum } from './log-policy';
 import { type NoteKey, noteKeyHash, noteKeyText, type NoteKeyType } from './note-key';
 import { type NoteSignature, signedNote } from './signed-note';
 
@@ -210,6 +210,19 @@ describe('a policy', () => {
 });
 
 describe('the quorum of a trust root', () => {
+  it('is what a signers.json says, and back', () => {
+    const { vkey: a } = x1;
+    const { vkey: b } = x2;
+    expect(logTrustOf(witnessQuorum([a, b], 1))).toEqual({ witnesses: [a, b], quorum: 1 });
+    expect(logTrustOf(parseLogPolicy(`witness one ${a}\nquorum one\n`))).toEqual({
+      witnesses: [a],
+      quorum: 1,
+    });
+    expect(logTrustOf(witnessQuorum([a, b], 0))).toBeUndefined();
+    const nested = `witness one ${a}\nwitness two ${b}\ngroup in 1 one two\ngroup out 1 in\nquorum out\n`;
+    expect(() => logTrustOf(parseLogPolicy(nested))).toThrow(/groups of groups/);
+  });
+
   it('is so many of its witnesses, of whichever logs', () => {
     const policy = witnessQuorum([x1.vkey, x2.vkey, x3.vkey], 2);
     expect(judgeByPolicy(policy, note(log, x1, x3))).toEqual({

@@ -27,9 +27,9 @@ export class GetTrustRootHandler implements IQueryHandler<GetTrustRoot> {
 
   async execute(): Promise<SignersFile & { origin: string }> {
     const { state } = await this.registered.registry();
-    const { origin } = this.options;
+    const { origin, log } = this.options;
     // Before the founding it is what the founding will say.
     const { shards, approverPool } = state.founding ?? this.options;
-    return { origin, shards, approverPool, signers: spannedSigners(state) };
+    return { origin, shards, approverPool, signers: spannedSigners(state), ...(log && { log }) };
   }
 }
