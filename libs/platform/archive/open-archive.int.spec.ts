@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig, loadConfig } from '#platform/process';
-import { archiveSettings } from './archive-settings';
+import { archiveReaderSettings, archiveSettings } from './archive-settings';
 import { FolderArchive } from './folder/folder-archive';
-import { openArchive } from './open-archive';
+import { openArchive, openArchiveReader } from './open-archive';
 import { S3Archive } from './s3/s3-archive';
 
 const definition = defineConfig(archiveSettings);
@@ -63,5 +63,24 @@ describe('openArchive', () => {
   it('refuses the folder of a development archive in production', () => {
     const env = { ...production, ...S3, KERNEL_ARCHIVE_DIR: dir };
     expect(() => loadConfig(definition, env)).toThrow(/KERNEL_ARCHIVE_DIR: is for development only/);
+  });
+});
+
+describe('openArchiveReader', () => {
+  const reader = defineConfig(archiveReaderSettings('something is'));
+  const read = async (env: Record<string, string>) => openArchiveReader(loadConfig(reader, env));
+
+  it('opens a bucket with credentials, of which the secret is not enumerable', async () => {
+    const archive = await read({ ...S3, S3_ACCESS_KEY_ID: 'id', S3_SECRET_ACCESS_KEY: 'hidden-secret' });
+    expect(archive).toBeInstanceOf(S3Archive);
+    await archive?.close();
+  });
+
+  it('opens nothing where no archive is named', async () => {
+    expect(await read({})).toBeNull();
+  });
+
+  it('refuses half of the credentials', async () => {
+    await expect(read({ ...S3, S3_ACCESS_KEY_ID: 'id' })).rejects.toThrow(/S3_SECRET_ACCESS_KEY: is missing/);
   });
 });

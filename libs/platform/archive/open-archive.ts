@@ -34,7 +34,7 @@ export async function openArchive(
 export async function openArchiveReader(settings: ArchiveReaderSettings): Promise<Archive | null> {
   const { archive } = settings;
   if (archive === undefined) return null;
-  const problems = placeProblems({ ...settings, archive });
+  const problems = placeProblems(archive, settings);
   if (problems.length > 0) throw new ConfigError('invalid_configuration', problems);
   return archive === 'fs'
     ? FolderArchive.open({ dir: settings.archiveDir ?? '' })
@@ -42,7 +42,7 @@ export async function openArchiveReader(settings: ArchiveReaderSettings): Promis
 }
 
 function settingsProblems(settings: ArchiveSettings): ConfigProblem[] {
-  const problems = placeProblems(settings);
+  const problems = placeProblems(settings.archive, settings);
   if (settings.archive === 's3' && settings.isProduction && settings.archiveRetentionMode === 'NONE') {
     problems.push({
       member: 'KERNEL_ARCHIVE_RETENTION_MODE',
@@ -53,12 +53,12 @@ function settingsProblems(settings: ArchiveSettings): ConfigProblem[] {
 }
 
 /** What opening needs to know, with or without writing. */
-type ArchivePlace = Omit<ArchiveReaderSettings, 'archive'> & { readonly archive: 'fs' | 's3' };
+type ArchivePlace = Omit<ArchiveReaderSettings, 'archive'>;
 
-function placeProblems(settings: ArchivePlace): ConfigProblem[] {
+function placeProblems(archive: 'fs' | 's3', settings: ArchivePlace): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const add = (member: string, problem: string): void => void problems.push({ member, problem });
-  const { archive, isProduction, s3AccessKeyId, s3SecretAccessKey } = settings;
+  const { isProduction, s3AccessKeyId, s3SecretAccessKey } = settings;
   if (archive === 'fs') {
     if (isProduction) {
       add(
