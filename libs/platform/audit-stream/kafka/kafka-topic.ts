@@ -1,4 +1,5 @@
 import { type Admin, ConfigResourceTypes } from 'kafkajs';
+import { withRetries } from '#platform/resilience';
 import { partitionsMismatch } from './kafka-consumer';
 import { kafkaErrorType } from './kafka-failure';
 import { AuditStreamError } from '../audit-stream.error';
@@ -18,6 +19,10 @@ const BROKERS_DEFAULT = -1;
 /** Size of one batch of records; Kafka's own default, set so that a broker's different one does not matter. */
 export const MAX_BATCH_BYTES = 1_048_588;
 
+/** About four seconds in all. */
+const SPREADING = { attempts: 20, firstPauseMs: 50, longestPauseMs: 500 };
+const UNHEARD_OF: ReadonlySet<string> = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE']);
+
 /**
  * Creates the topic with one partition per shard, or refuses one that cannot carry the stream.
  * @throws AuditStreamError `partitions_mismatch`, `misconfigured`; whatever kafkajs throws
@@ -28,16 +33,40 @@ export async function prepareTopic(
   shards: number,
   options: KafkaTopicOptions,
 ): Promise<void> {
-  // Another relay may be creating it at this moment: then read it again.
-  const partitions = (await partitionsOf(admin, topic)) ?? (await create(admin, topic, shards, options));
+  let partitions = await partitionsOf(admin, topic);
+  if (partitions === null) {
+    // Another relay may be creating it at this moment: then read it again.
+    await whileSpreading(() => create(admin, topic, shards, options));
+    partitions = await whileSpreading(() => existingPartitionsOf(admin, topic));
+  }
   if (partitions !== shards) throw partitionsMismatch(topic, partitions, shards);
-  await assertKeepsEveryRecord(admin, topic);
+  await whileSpreading(() => assertKeepsEveryRecord(admin, topic));
+}
+
+/** Repeats what asks a broker that has not heard of a new topic yet: it learns of it a moment after the controller. */
+function whileSpreading<T>(attempt: () => Promise<T>): Promise<T> {
+  return withRetries(
+    SPREADING,
+    undefined,
+    (error) => UNHEARD_OF.has(kafkaErrorType(error) ?? '') || error instanceof NotThereYet,
+    attempt,
+  );
+}
+
+class NotThereYet extends Error {}
+
+async function existingPartitionsOf(admin: Admin, topic: string): Promise<number> {
+  const partitions = await partitionsOf(admin, topic);
+  if (partitions === null)
+    throw new NotThereYet(`Kafka's topic ${topic} was created, and no broker has it yet.`);
+  return partitions;
 }
 
 async function partitionsOf(admin: Admin, topic: string): Promise<number | null> {
   try {
     const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
-    return topics[0]?.partitions.length ?? null;
+    const partitions = topics[0]?.partitions.length ?? 0;
+    return partitions === 0 ? null : partitions;
   } catch (error) {
     if (kafkaErrorType(error) === 'UNKNOWN_TOPIC_OR_PARTITION') return null;
     throw error;
@@ -49,7 +78,7 @@ async function create(
   topic: string,
   shards: number,
   options: KafkaTopicOptions,
-): Promise<number> {
+): Promise<void> {
   const { replicationFactor, minInsyncReplicas, retentionMs = -1 } = options;
   const settings: Record<string, string> = {
     // Never compacted: all records of a shard have the same key, so compaction would leave only the last one.
@@ -71,7 +100,6 @@ async function create(
       },
     ],
   });
-  return (await partitionsOf(admin, topic)) ?? 0;
 }
 
 /** A compacted topic keeps one record per key, which is one per shard. */
