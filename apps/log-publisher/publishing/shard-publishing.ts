@@ -59,6 +59,8 @@ export class ShardPublishing {
   private wake = Promise.withResolvers<void>();
   private fault: IntegrityFault | null = null;
   private failure: Error | null = null;
+  /** Size of the signed tree that the stream has not reached, as last told; 0: none. */
+  private waiting = 0;
 
   constructor(private readonly options: ShardPublishingOptions) {
     this.log = GrowingLog.empty(options.storage);
@@ -136,6 +138,21 @@ export class ShardPublishing {
       throw new Error(`Shard ${shard} has no new checkpoint: ${this.failure.message}`);
   }
 
+  /**
+   * Notes that the stream is behind what is signed already. That is no failure of the publisher: it has caught up soon
+   * after a start, and the kernel says when the store was put back to an older state.
+   */
+  private waitsFor(signedSize: number, size: number): void {
+    this.failure = null;
+    if (this.waiting === signedSize) return;
+    this.waiting = signedSize;
+    const { logger, shard } = this.options;
+    logger.warn(
+      { shard, signedSize, size },
+      'waits: the signing proxy has signed a larger tree than the stream has given so far',
+    );
+  }
+
   /** Resolves when `signal` is aborted, or when what is in hand has to be read again. */
   private async publishRounds(signal: AbortSignal, holds: () => boolean): Promise<void> {
     const { everyMs, republishMs, lookMs, metrics, logger, shard } = this.options;
@@ -199,11 +216,11 @@ export class ShardPublishing {
     try {
       const published = await publisher.publish(this.log, holds);
       if (published.outcome === 'behind') {
-        this.failure = new Error(
-          `the signing proxy has signed a tree of ${published.signedSize} events, and the stream has only given ${published.size} so far`,
-        );
+        this.waitsFor(published.signedSize, published.size);
         return false;
       }
+      this.failure = null;
+      this.waiting = 0;
       metrics.onPublished(shard, published.size, times);
       if (last === null || last.event.seq <= this.moved.seq) return true;
       await positions.moveFrom(this.moved, last);
