@@ -11003,7 +11003,7 @@ function assertTime(time) {
 var MAX_NOTE = 1e6;
 var MAX_SIGNATURES = 100;
 var KEY_HASH_BYTES = 4;
-var CONTROL_CHARACTER = /[\0-\x09\x0b-\x1f]/;
+var CONTROL_CHARACTER = /[^\n\x20-\u{10ffff}]/u;
 var LONE_SURROGATE = new RegExp("\\p{Surrogate}", "u");
 var NAME = /^[^\p{White_Space}+]+$/u;
 var SIGNATURE_LINE = /^\u2014 ([^ ]+) ([A-Za-z0-9+/]+={0,2})$/;

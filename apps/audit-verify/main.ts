@@ -33,7 +33,7 @@ async function main(): Promise<number> {
     process.stdout.write(`${lines.join('\n')}\n`);
     return verified ? EXIT.verified : EXIT.faults;
   }
-  // eslint-disable-next-line no-restricted-properties -- this program has no configuration but its arguments
+  // eslint-disable-next-line no-restricted-properties -- DATABASE_URL and AWS's own variables, which stand in for arguments; there are no other settings
   const args = readArguments(argv, process.env);
   if (args === null) {
     process.stdout.write(USAGE);

@@ -195,7 +195,7 @@ describe('audit-verify.js and the log', () => {
       ...['--signers', signers, '--export', file(name, text), '--jobs', '2'],
     ];
     const checkpoint = (name: string, note: string): string[] => ['--checkpoint', file(name, note)];
-    /** Of what k1 signed in doubt, before it was declared compromised. */
+    /** Checkpoints that include what k1 signed in doubt, from before it was declared compromised. */
     const inTime = (): string[] => [
       ...checkpoint('before-0', log.checkpoint({ size: 17 })),
       ...checkpoint('before-1', otherLog.checkpoint({ size: 4 })),

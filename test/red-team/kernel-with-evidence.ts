@@ -72,7 +72,7 @@ export class KernelWithEvidence {
     signer: seeded(n),
   }));
   readonly chain = new EvidenceChain(this.audit, ORIGIN).found().appendMany(LENGTH - 2);
-  /** Of someone who wants to see checkpoints of this log alone, cosigned by two of the three witnesses. */
+  /** A reader's policy: checkpoints of this log alone, cosigned by two of the three witnesses. */
   readonly policy = parseLogPolicy(
     [
       `log ${noteKeyText({ name: logName(ORIGIN, 0), type: 'ed25519', raw: this.checkpoint.rawPublicKey })}`,

@@ -3,10 +3,13 @@ import { type HttpAnswer, type MtlsClient } from '#dev/testing';
 
 /** What there is to be stolen, by its ids. */
 export interface Story {
-  /** Of the division finance: an agent, the event of its template's signature, the envelope in it, another event. */
+  /** An agent of the division finance. */
   agent: string;
+  /** The event that recorded the signature of its template. */
   template: string;
+  /** The envelope in that event. */
   envelope: JsonObject;
+  /** Another event of the division. */
   event: string;
   /** A proposed upgrade of an Operator's. */
   upgrade: string;

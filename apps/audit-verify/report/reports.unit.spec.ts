@@ -52,8 +52,7 @@ describe('a report as a page', () => {
 
   it('loads nothing, runs nothing, and takes nothing of the evidence for markup', () => {
     expect(page).not.toMatch(/<script|<img|<link|src=|href=|url\(/i);
-    // eslint-disable-next-line no-control-regex -- what must not be in there
-    expect(page).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
+    expect(page.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
     expect(page).toContain('&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;');
     expect(page).toContain(`default-src 'none'`);
   });
@@ -94,8 +93,7 @@ describe('a report as a table', () => {
     expect(lines[0]).toBe('record,shard,from,to,subject,detail,text');
     const fault = lines.find((line) => line.startsWith('fault,'));
     expect(fault).toMatch(/^fault,0,7,7,019c1320-0000-7000-8000-000000000001,format,"'=1\+1""<script>/);
-    // eslint-disable-next-line no-control-regex -- what must not be in there
-    expect(table).not.toMatch(/[\u0000-\u0009\u000b\u000c\u000e-\u001f]/);
+    expect(table.replaceAll('\r\n', '')).not.toMatch(/\p{Cc}/u);
     expect(table).not.toMatch(/(^|,)"?[=+@-]/m);
   });
 

@@ -77,7 +77,7 @@ export class LogFollower {
         ? this.taken(answer, 'unchanged')
         : { outcome: 'refused', message: answer.message };
     }
-    // Of a smaller tree there is nothing to prove: the witness says what it thinks of it.
+    // A smaller tree needs no proof: the witness says what it thinks of it.
     const tree = remote.tree(head.size, signal);
     if (last.size === 0 && head.size > 0) {
       const root = await treeRoot(tree, head.size);

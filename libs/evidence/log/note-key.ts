@@ -98,7 +98,7 @@ export function signatureBy(key: NoteKey, note: SignedNote): NoteVerdict {
   const lines = note.signatures.filter(({ name, keyHash }) => name === key.name && sameBytes(keyHash, hash));
   if (lines.length === 0) return { state: 'absent' };
   const publicKey = importKey(key.raw);
-  // Of several cosignatures the latest one says the most.
+  // The latest of several cosignatures says the most.
   let time: number | null = null;
   for (const { signature } of lines) {
     const read = key.type === 'ed25519' ? { time: null, signature } : parseTimestampedSignature(signature);

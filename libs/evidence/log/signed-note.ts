@@ -24,8 +24,8 @@ const MAX_NOTE = 1_000_000;
 /** Most signature lines that are read; 16 must be (c2sp.org/signed-note), Go's note package reads 100. */
 const MAX_SIGNATURES = 100;
 const KEY_HASH_BYTES = 4;
-// eslint-disable-next-line no-control-regex -- they are what a note must not have
-const CONTROL_CHARACTER = /[\0-\x09\x0b-\x1f]/;
+/** A character below U+0020 other than the line feed (c2sp.org/signed-note). */
+const CONTROL_CHARACTER = /[^\n\x20-\u{10ffff}]/u;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 const NAME = /^[^\p{White_Space}+]+$/u;
 const SIGNATURE_LINE = /^\u2014 ([^ ]+) ([A-Za-z0-9+/]+={0,2})$/;

@@ -21,7 +21,7 @@ export interface StackPorts {
 export interface WorkerPorts {
   app: WorkerName;
   management: number;
-  /** Of a worker that serves something: the log publisher, the log. */
+  /** Port on which a worker serves readers, where it does: the log publisher serves the log. */
   listen?: number;
 }
 

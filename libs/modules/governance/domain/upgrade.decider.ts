@@ -534,7 +534,7 @@ function emergencyApply(
         appliedBy: by,
         reason,
         ...basisOf(governance),
-        // Of the windows at the proposal and now the shorter one, and fixed from here on.
+        // The shorter one of the windows at the proposal and now, fixed from here on.
         ratifyBy: iso(
           now + Math.min(state.ratificationHours, governance.policy.settled.ratificationHours) * HOUR_MS,
         ),
