@@ -27,7 +27,7 @@ describe('development identities', () => {
     expect(operator.subjectAltName).toBe('URI:spiffe://kernel.localhost/dev-operator');
     expect((await certificate(identities.kernelServer)).subjectAltName).toContain('IP Address:127.0.0.1');
     const keys = (await readdir(dir)).filter((name) => name.endsWith('.key'));
-    expect(keys).toHaveLength(1 + 5 + 2 * 5 + 5);
+    expect(keys).toHaveLength(1 + 5 + 2 * 5 + 6);
     for (const key of keys) expect((await stat(join(dir, key))).mode & 0o777).toBe(0o600);
     expect(identities.approvers.map((a) => a.id)).toEqual([1, 2, 3, 4, 5].map((n) => `approver-${n}`));
     for (const { approvalKey } of identities.approvers) {
