@@ -283,8 +283,10 @@ function foldRegistry({ trust, faults, arguments: args }: Run, events: AuditEven
     } catch (error) {
       if (!(error instanceof EvidenceError)) throw error;
       const { shard, seq, id } = event;
-      if (seq < args.from || (args.shard !== null && args.shard !== shard)) continue;
       const code = error.code === 'invalid_founding' ? 'founding' : 'format';
+      // Every key rests on the founding, whatever part of the chain is asked for.
+      const asked = seq >= args.from && (args.shard === null || args.shard === shard);
+      if (!asked && code !== 'founding') continue;
       faults.add([{ code, shard, seq, id, message: `${error.message} (at ${error.pointer ?? '/payload'})` }]);
     }
   }

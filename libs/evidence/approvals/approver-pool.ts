@@ -78,6 +78,15 @@ export function readApproverPool(value: JsonValue | undefined, base = ''): Appro
  * container (PEM, COSE) and its credential say nothing about who it is (docs/spec/approval.md, section 3).
  */
 export function keyMaterial(key: ApproverKey): string {
+  let material = materials.get(key);
+  if (material === undefined) materials.set(key, (material = materialOf(key)));
+  return material;
+}
+
+/** Reading a COSE key takes checks on its curve, and each counting of a quorum asks for every key of the pool. */
+const materials = new WeakMap<ApproverKey, string>();
+
+function materialOf(key: ApproverKey): string {
   if (key.algorithm === 'ed25519') return base64Encode(checkedKeyOfPem(key.publicKeyPem));
   const cose = readCoseKey(base64Decode(key.publicKey) ?? new Uint8Array());
   return base64Encode(cose.algorithm === 'EdDSA' ? cose.raw : Uint8Array.of(...cose.x, ...cose.y));

@@ -102,12 +102,12 @@ export function countQuorum(question: QuorumQuestion): Quorum {
   const approvers: string[] = [];
   const materials = new Set<string>();
   const notCounted: Quorum['notCounted'] = [];
+  const newest = new Map(records.map(({ approverId }, at) => [approverId, at]));
   for (const [at, record] of records.entries()) {
     const reason = ((): NotCountedReason | null => {
       if (record.action !== action) return 'another_action';
       // The newest signature of a person is the one that counts.
-      if (records.slice(at + 1).some(({ approverId }) => approverId === record.approverId))
-        return 'signed_again';
+      if (newest.get(record.approverId) !== at) return 'signed_again';
       if (record.expiresAt <= now) return 'expired';
       const signer = findSigner(pool, record.approverId, record.keyId, aboutPool);
       if ('refusal' in signer) return signer.refusal;

@@ -132,6 +132,13 @@ describe('readCoseKey', () => {
 });
 
 describe('rawKeyOfPem', () => {
+  it('refuses a long text without end, which took hours once', () => {
+    const spaces = ' '.repeat(60_000);
+    for (const text of [`-----BEGIN PUBLIC KEY-----${spaces}`, `-----BEGIN PUBLIC KEY-----\nA${spaces}=`]) {
+      expect(() => rawKeyOfPem(text)).toThrow(/no PEM public key/);
+    }
+  });
+
   const pem = pemOfRawKey(ED25519);
   const base64 = pem.split('\n')[1] ?? '';
   const wrapped = (text: string): string => `-----BEGIN PUBLIC KEY-----\n${text}\n-----END PUBLIC KEY-----\n`;

@@ -96,6 +96,8 @@ export const REGISTRY_TYPES = [
 const SIGNER_TYPES: ReadonlySet<string> = new Set(REGISTRY_TYPES.filter((type) => type !== FOUNDING_TYPE));
 /** A key signs in some shards, and a shard's part in doubt is one range, or a few around events of other keys. */
 const MAX_RANGES = 1_024;
+/** A key a month for forty years; each addition is compared with every key before it. */
+const MAX_KEYS = 512;
 
 /** Whether an event speaks for the registry: in the stream of the founding, or a signer type in `signer/<kid>`. */
 export function isRegistryEvent({ type, stream }: Pick<AuditEvent, 'type' | 'stream'>): boolean {
@@ -238,6 +240,9 @@ function added(
         ? `${entry.signer_kid} is registered with another public key`
         : `${entry.signer_kid} has ended and must not come back; register a new kid`,
     );
+  }
+  if (state.keys.size >= MAX_KEYS) {
+    throw refuse(pointer, `the registry has ${MAX_KEYS} keys, the most that there may be`);
   }
   for (const { entry: other } of state.keys.values()) {
     if (!samePublicKey(other.public_key_pem, entry.public_key_pem)) continue;

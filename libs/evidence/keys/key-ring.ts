@@ -112,7 +112,8 @@ export class KeyRing {
    * @throws EvidenceError as `evolveKeys` does; `invalid_founding` also when the founding contradicts the trust root
    */
   apply(event: RegistryEvent): void {
-    if (!isRegistryEvent(event)) return;
+    // A key that the trust root does not have says nothing, at the founding neither.
+    if (!isRegistryEvent(event) || !this.roots.has(event.signerKid)) return;
     const before = this.state;
     if (this.partial && before.founding === null) this.assumeRegistered(event);
     try {

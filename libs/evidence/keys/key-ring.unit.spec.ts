@@ -317,6 +317,15 @@ describe('KeyRing', () => {
     expect(verdict(given)).toBe(expected);
   });
 
+  it('takes in nothing by a key that the trust root does not have, at the founding neither', () => {
+    const ring = ringOf(roots, {});
+    ring.apply({ ...FOUNDED, signerKid: 'k9' });
+    expect(ring.registry.founding).toBeNull();
+    ring.apply(FOUNDED);
+    ring.apply({ ...added(signer('k3'), 2), signerKid: 'k9' });
+    expect([...ring.registry.keys.keys()]).toEqual([]);
+  });
+
   it('accepts nothing before the registry', () => {
     expect(verdict(use('k2', 0, 5), ringOf(roots, {}))).toBe('key_not_valid');
     expect(verdict(use('k2', 0, 1), ringOf(roots, { registry: fold(...START) }))).toBe('key_not_valid');

@@ -14,7 +14,7 @@ import {
 import { KeyRing, type KeyUse, type KeyVerdict } from './key-ring';
 import { checkedKeyOfPem } from './public-key';
 import { counterSignatureHolds } from './signer-possession';
-import { type TrustedSigner } from './signers';
+import { type SignerEntry, type TrustedSigner } from './signers';
 
 /** Ways in which the events at hand could make a founding, at most: each costs some verifications. */
 const MAX_WAYS = 64;
@@ -29,6 +29,7 @@ export class KeyTrust {
   private readonly inspector: EventInspector;
   private readonly known = new Map<string, AuditEvent>();
   private readonly keys = new Map<string, PublicKey>();
+  private vouched: readonly TrustedSigner[] = [];
   private ring: KeyRing;
 
   /** @param roots null: the keys with which the kernel was founded are trusted */
@@ -59,6 +60,15 @@ export class KeyTrust {
     if (news) this.fold();
   }
 
+  /**
+   * Trusts these keys as well, in the place of those vouched for before: one that came in the place of a lost key signs
+   * its own coming. Who founded the kernel stays as it is.
+   */
+  vouchFor(entries: readonly SignerEntry[]): void {
+    this.vouched = entries;
+    this.fold();
+  }
+
   /** Whether `use.kid` may have signed there, as far as is known now. */
   judge(use: KeyUse): KeyVerdict {
     return this.ring.judge(use);
@@ -83,7 +93,9 @@ export class KeyTrust {
   /** Folds all events again each time, a handful: a late one may belong before the existing ones. */
   private fold(): void {
     const events = [...this.known.values()].sort((a, b) => a.seq - b.seq);
-    const trusted = new Map((this.roots ?? []).map((entry) => [entry.signer_kid, entry]));
+    const trusted = new Map(
+      [...this.vouched, ...(this.roots ?? [])].map((entry) => [entry.signer_kid, entry]),
+    );
     this.ring = this.ringOf(trusted, NO_KEYS);
     for (const first of events) {
       const founding = this.founded(first, events, trusted);

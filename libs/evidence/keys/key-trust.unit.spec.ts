@@ -100,4 +100,17 @@ describe('KeyTrust', () => {
     trust.learn(chain.bytes);
     expect(trust.judge(use(takeover))).toEqual({ valid: true });
   });
+
+  it('believes whom it is told to vouch for, at once and as often as told, and keeps who founded', () => {
+    const chain = new EvidenceChain(k1).found();
+    const takeover = chain.emergencySigner(k1, k2, k2);
+    const trust = new KeyTrust(ORIGIN, null);
+    trust.learn(chain.bytes);
+    expect(trust.judge(use(takeover))).toMatchObject({ valid: false });
+    for (let told = 0; told < 2; told++) {
+      trust.vouchFor([k2.entry]);
+      expect(trust.judge(use(takeover))).toEqual({ valid: true });
+      expect(trust.judge(use(chain.events[0] as AuditEvent))).toEqual({ valid: true });
+    }
+  });
 });

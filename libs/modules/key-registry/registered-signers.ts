@@ -37,7 +37,7 @@ export class RegisteredSigners {
   private readonly logger = new Logger(RegisteredSigners.name);
   private cached: { at: number; registry: Registry } | undefined;
   private loading: Promise<Registry> | undefined;
-  private trust: KeyTrust;
+  private readonly trust: KeyTrust;
   /** Keys that signed their own registration, in the place of a lost one, and are known to be this kernel's. */
   private vouched: readonly SignerEntry[] = [];
   /** Positions in shard 0 of rows that say they change the registry and do not verify. */
@@ -83,7 +83,6 @@ export class RegisteredSigners {
     this.trust.learn(rows.map(({ bytes }) => bytes));
     let refused = this.notFolded(rows);
     if (refused.length > 0 && (await this.vouch(rows, refused))) {
-      this.trust.learn(rows.map(({ bytes }) => bytes));
       refused = this.notFolded(rows);
     }
     this.report(refused);
@@ -106,7 +105,6 @@ export class RegisteredSigners {
    * @returns whether there is a new one
    */
   private async vouch(rows: readonly StoredBytes[], refused: readonly StoredBytes[]): Promise<boolean> {
-    const { origin } = this.options;
     const own = this.eventsOf(refused).filter(
       (event) => event.type === 'signer.emergency' && entryIn(event)?.signer_kid === event.signerKid,
     );
@@ -131,9 +129,7 @@ export class RegisteredSigners {
     });
     if (found.length === 0) return false;
     this.vouched = [...this.vouched, ...found];
-    const founders = [...this.trust.registry.keys.values()].filter(({ founding }) => founding);
-    const roots = [...founders.map(({ entry }) => ({ ...entry, ...ACTIVE })), ...this.vouched];
-    this.trust = new KeyTrust(origin, roots);
+    this.trust.vouchFor(this.vouched);
     return true;
   }
 
@@ -157,9 +153,6 @@ export class RegisteredSigners {
     this.refusedRows = new Set(refused.map(({ seq }) => seq));
   }
 }
-
-/** As the key was when it came in. */
-const ACTIVE = { status: 'active', retiredAt: null, compromisedAt: null } as const;
 
 /** The key that an event brings in the place of another. */
 function entryIn({ payload }: AuditEvent): SignerEntry | null {

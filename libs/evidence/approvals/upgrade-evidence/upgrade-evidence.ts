@@ -43,7 +43,7 @@ export interface UpgradeEvidenceApproval {
 }
 
 /** A bundle of a pool of 50 with a hundred changes stays below this; anything larger is an attack, not evidence. */
-const MAX_EVENTS = 20_000;
+const MAX_EVENTS = 5_000;
 const MEMBERS = [
   'type',
   'origin',

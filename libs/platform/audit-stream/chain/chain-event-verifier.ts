@@ -96,7 +96,7 @@ export class ChainEventVerifier extends EventVerifier {
     await this.keys.reconsider();
     if (this.firstMisuse(events) === null) return null;
     const entries = await this.vouched();
-    if (entries.length > 0) await this.keys.vouchFor(entries);
+    if (entries.length > 0) this.keys.vouchFor(entries);
     return this.firstMisuse(events);
   }
 

@@ -18,14 +18,12 @@ export interface TrustedKeysOptions {
  * position before theirs. Measured by this process alone, since an event's own `ts` is whatever its signer wrote.
  */
 const STALE_MS = 1_000;
-/** As a key was when it came in. */
-const ACTIVE = { status: 'active', retiredAt: null, compromisedAt: null } as const;
 /** A stream that is full of unknown keys must not cause as many queries. */
 const RECONSIDER_PAUSE_MS = 1_000;
 
 /** Keys and where each may sign, for the followers of all shards: the registry's events are in shard 0. */
 export class TrustedKeys {
-  private trust: KeyTrust;
+  private readonly trust: KeyTrust;
   private readonly now: () => number;
   private readonly pause: (ms: number) => Promise<unknown>;
   private readAt = Number.NEGATIVE_INFINITY;
@@ -60,14 +58,8 @@ export class TrustedKeys {
   /**
    * Trusts these keys as well, whatever the chain says of how they came in. The founding stays what the chain says.
    */
-  async vouchFor(entries: readonly SignerEntry[]): Promise<void> {
-    const { origin, roots } = this.options;
-    const founders = [...this.trust.registry.keys.values()].filter(({ founding }) => founding);
-    this.trust = new KeyTrust(origin, [
-      ...(roots ?? founders.map(({ entry }) => ({ ...entry, ...ACTIVE }))),
-      ...entries.filter(({ signer_kid: kid }) => !roots?.some((root) => root.signer_kid === kid)),
-    ]);
-    await this.refresh();
+  vouchFor(entries: readonly SignerEntry[]): void {
+    this.trust.vouchFor(entries);
   }
 
   judge(use: KeyUse): KeyVerdict {
@@ -96,7 +88,8 @@ export class TrustedKeys {
 
   private async read(): Promise<void> {
     const asked = this.now();
-    this.trust.learn(await this.options.registryEvents());
+    const events = await this.options.registryEvents();
+    this.trust.learn(events);
     this.readAt = asked;
   }
 }
