@@ -8805,9 +8805,11 @@ var ed25519 = /* @__PURE__ */ ed({});
 
 // libs/evidence/keys/public-key.ts
 var SPKI_PREFIX = Uint8Array.of(48, 42, 48, 5, 6, 3, 43, 101, 112, 3, 33, 0);
-var PEM = /^\s*-----BEGIN PUBLIC KEY-----\s+([A-Za-z0-9+/=\s]+?)\s*-----END PUBLIC KEY-----\s*$/;
+var MAX_PEM = 1024;
+var PEM = /^\s*-----BEGIN PUBLIC KEY-----(\s[A-Za-z0-9+/=\s]*)-----END PUBLIC KEY-----\s*$/;
 function rawKeyOfPem(pem) {
-  const der = base64Decode(PEM.exec(pem)?.[1]?.replace(/\s/g, "") ?? "!");
+  const body = pem.length > MAX_PEM ? void 0 : PEM.exec(pem)?.[1];
+  const der = base64Decode(body?.replace(/\s/g, "") ?? "!");
   if (der === null) {
     throw new EvidenceError("invalid_public_key", "This is no PEM public key (BEGIN PUBLIC KEY).");
   }
@@ -10255,6 +10257,12 @@ function readApproverPool(value2, base = "") {
   return { threshold, approvers };
 }
 function keyMaterial(key) {
+  let material = materials.get(key);
+  if (material === void 0) materials.set(key, material = materialOf(key));
+  return material;
+}
+var materials = /* @__PURE__ */ new WeakMap();
+function materialOf(key) {
   if (key.algorithm === "ed25519") return base64Encode(checkedKeyOfPem(key.publicKeyPem));
   const cose = readCoseKey(base64Decode(key.publicKey) ?? new Uint8Array());
   return base64Encode(cose.algorithm === "EdDSA" ? cose.raw : Uint8Array.of(...cose.x, ...cose.y));
@@ -10441,19 +10449,19 @@ function countQuorum(question) {
   const required = requiredQuorum(pool, question.threshold, aboutPool);
   const now = new Date(question.now).toISOString();
   const approvers = [];
-  const materials = /* @__PURE__ */ new Set();
+  const materials2 = /* @__PURE__ */ new Set();
   const notCounted = [];
+  const newest = new Map(records.map(({ approverId }, at3) => [approverId, at3]));
   for (const [at3, record] of records.entries()) {
     const reason = (() => {
       if (record.action !== action) return "another_action";
-      if (records.slice(at3 + 1).some(({ approverId: approverId2 }) => approverId2 === record.approverId))
-        return "signed_again";
+      if (newest.get(record.approverId) !== at3) return "signed_again";
       if (record.expiresAt <= now) return "expired";
       const signer = findSigner(pool, record.approverId, record.keyId, aboutPool);
       if ("refusal" in signer) return signer.refusal;
       if (isInvolved(signer.approver, involved)) return "involved";
-      if (materials.has(signer.material)) return "key_counted_already";
-      materials.add(signer.material);
+      if (materials2.has(signer.material)) return "key_counted_already";
+      materials2.add(signer.material);
       return null;
     })();
     const { approverId, keyId } = record;
@@ -10481,7 +10489,7 @@ function eligibleApprovers(pool, involved, aboutPool = false) {
 
 // libs/evidence/approvals/upgrade-evidence/upgrade-evidence.ts
 var UPGRADE_EVIDENCE_TYPE = "illuvrse-kernel/upgrade-evidence/v1";
-var MAX_EVENTS = 2e4;
+var MAX_EVENTS = 5e3;
 var MEMBERS3 = [
   "type",
   "origin",
@@ -10782,6 +10790,7 @@ var REGISTRY_TYPES = [
 ];
 var SIGNER_TYPES = new Set(REGISTRY_TYPES.filter((type) => type !== FOUNDING_TYPE));
 var MAX_RANGES = 1024;
+var MAX_KEYS2 = 512;
 function isRegistryEvent({ type, stream }) {
   return stream === FOUNDING_STREAM || stream.startsWith("signer/") && SIGNER_TYPES.has(type);
 }
@@ -10878,6 +10887,9 @@ function added(state, mark, value2, pointer) {
       pointer,
       known.ended === null ? `${entry.signer_kid} is registered with another public key` : `${entry.signer_kid} has ended and must not come back; register a new kid`
     );
+  }
+  if (state.keys.size >= MAX_KEYS2) {
+    throw refuse6(pointer, `the registry has ${MAX_KEYS2} keys, the most that there may be`);
   }
   for (const { entry: other } of state.keys.values()) {
     if (!samePublicKey(other.public_key_pem, entry.public_key_pem)) continue;
@@ -11976,7 +11988,7 @@ var KeyRing = class {
    * @throws EvidenceError as `evolveKeys` does; `invalid_founding` also when the founding contradicts the trust root
    */
   apply(event) {
-    if (!isRegistryEvent(event)) return;
+    if (!isRegistryEvent(event) || !this.roots.has(event.signerKid)) return;
     const before = this.state;
     if (this.partial && before.founding === null) this.assumeRegistered(event);
     try {
@@ -16209,8 +16221,9 @@ function foldRegistry({ trust, faults, arguments: args }, events) {
     } catch (error) {
       if (!(error instanceof EvidenceError)) throw error;
       const { shard, seq, id } = event;
-      if (seq < args.from || args.shard !== null && args.shard !== shard) continue;
       const code3 = error.code === "invalid_founding" ? "founding" : "format";
+      const asked = seq >= args.from && (args.shard === null || args.shard === shard);
+      if (!asked && code3 !== "founding") continue;
       faults.add([{ code: code3, shard, seq, id, message: `${error.message} (at ${error.pointer ?? "/payload"})` }]);
     }
   }
