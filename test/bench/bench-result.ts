@@ -4,3 +4,11 @@ export interface BenchResult {
   rows: Record<string, string | number>[];
   notes: string[];
 }
+
+/** What `./kernel bench` was told beside the names; only `stack` asks. */
+export interface BenchOptions {
+  /** Servers of others to measure in turn with the kernel: `openbao`, `tessera`. */
+  peers: readonly string[];
+  kernels: number;
+  shards: number;
+}

@@ -1,7 +1,7 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { arch, cpus, platform, release, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { programFolder } from '#dev/devstack';
 import { CliError } from '../cli.error';
 import { print, say, table } from '../output/print';
@@ -13,7 +13,17 @@ interface BenchResult {
   notes: string[];
 }
 
+interface Options {
+  json?: string;
+  list?: true;
+  peer: string[];
+  kernels: number;
+  shards: number;
+}
+
 const ENDING = '.bench.js';
+const MOST_SHARDS = 256;
+const MOST_KERNELS = 8;
 
 export function addBench(program: Command): void {
   program
@@ -23,12 +33,27 @@ export function addBench(program: Command): void {
     .argument('[names...]', 'which ones (see --list)')
     .option('--json <file>', 'write the figures there as well')
     .option('--list', 'only list their names')
-    .action(async (names: string[], options: { json?: string; list?: true }) => {
+    .option('--peer <name>', 'stack: measure openbao or tessera in turn (may be repeated)', collect, [])
+    .option('--kernels <n>', 'stack: kernel processes on the one database', upTo(MOST_KERNELS), 1)
+    .option('--shards <n>', 'stack: shards of the chain', upTo(MOST_SHARDS), 1)
+    .action(async (names: string[], options: Options) => {
       await bench(names, options);
     });
 }
 
-async function bench(names: readonly string[], options: { json?: string; list?: true }): Promise<void> {
+function collect(name: string, before: string[]): string[] {
+  return [...before, name];
+}
+
+function upTo(most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (Number.isInteger(value) && value >= 1 && value <= most) return value;
+    throw new InvalidArgumentError(`It is a number from 1 to ${most}.`);
+  };
+}
+
+async function bench(names: readonly string[], options: Options): Promise<void> {
   const folder = join(programFolder(), 'test', 'bench');
   const known = await benchmarksIn(folder);
   if (options.list === true) {
@@ -46,8 +71,14 @@ async function bench(names: readonly string[], options: { json?: string; list?: 
   const results: BenchResult[] = [];
   for (const name of names.length === 0 ? known : names) {
     say(`benchmark ${name}`);
-    const benchmark = (await import(join(folder, `${name}${ENDING}`))) as { run(): Promise<BenchResult> };
-    const result = await benchmark.run();
+    const benchmark = (await import(join(folder, `${name}${ENDING}`))) as {
+      run(options: { peers: readonly string[]; kernels: number; shards: number }): Promise<BenchResult>;
+    };
+    const result = await benchmark.run({
+      peers: options.peer,
+      kernels: options.kernels,
+      shards: options.shards,
+    });
     results.push(result);
     print(`\n${result.name}\n\n${table(result.rows)}\n`);
     for (const note of result.notes) print(`  ${note}`);

@@ -29,10 +29,12 @@ class Latencies {
 }
 
 async function run(job: LoadJob): Promise<LoadReport> {
-  const tls = { ca: readFileSync(job.ca), cert: readFileSync(job.cert), key: readFileSync(job.key) };
+  const connect = Object.fromEntries(
+    Object.entries(job.tls ?? {}).map(([name, file]) => [name, readFileSync(file)]),
+  );
   const clients = Array.from(
     { length: job.concurrency },
-    () => new Client(job.url, { pipelining: 1, connect: tls }),
+    () => new Client(job.url, { pipelining: 1, connect }),
   );
   const next = requestsOf(job.workload);
   const latencies = new Latencies();
@@ -49,7 +51,7 @@ async function run(job: LoadJob): Promise<LoadReport> {
           resolve();
           return;
         }
-        const { method, path, body, expected } = next();
+        const { method, path, body, expected, headers = [] } = next();
         sent += 1;
         const startedAt = performance.now();
         let status = 0;
@@ -76,7 +78,7 @@ async function run(job: LoadJob): Promise<LoadReport> {
         client.dispatch(
           body === null
             ? { method, path }
-            : { method, path, body, headers: ['content-type', 'application/json'] },
+            : { method, path, body, headers: ['content-type', 'application/json', ...headers] },
           handler,
         );
       };

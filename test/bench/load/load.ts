@@ -4,12 +4,10 @@ import { type CertificateFiles } from '#dev/devstack';
 import { type Workload } from './workload';
 
 export interface LoadJob {
-  /** https://host:port */
+  /** https://host:port, or http://host:port of a server that knows no TLS. */
   url: string;
   /** Paths of PEM files: the server's authority, the caller's certificate and key. */
-  ca: string;
-  cert: string;
-  key: string;
+  tls: { ca: string; cert?: string; key?: string } | null;
   /** Callers, each with one connection and one request at a time. */
   concurrency: number;
   warmUpMs: number;
@@ -70,5 +68,5 @@ export function loadOn(
   { url, caCert, caller }: LoadTarget,
   load: Pick<LoadJob, 'concurrency' | 'warmUpMs' | 'measureMs' | 'workload'>,
 ): Promise<LoadReport> {
-  return putLoad({ url, ca: caCert, cert: caller.cert, key: caller.key, ...load });
+  return putLoad({ url, tls: { ca: caCert, cert: caller.cert, key: caller.key }, ...load });
 }

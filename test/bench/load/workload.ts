@@ -9,18 +9,26 @@ export type Workload =
   /** GET /kernel/audit/{id}, cycling through the ids from a random start. */
   | { kind: 'fetch'; ids: readonly string[] }
   /** GET /kernel/audit/{id}/receipt, likewise. */
-  | { kind: 'receipt'; ids: readonly string[] };
+  | { kind: 'receipt'; ids: readonly string[] }
+  /** POST of the same manifests' digests to a transit engine (Vault, OpenBao): `path` names the key. */
+  | { kind: 'transit'; path: string; token: string }
+  /** POST /add of a Tessera log with an entry about as large as an event. */
+  | { kind: 'tessera' };
 
 export interface NextRequest {
   method: 'GET' | 'POST';
   path: string;
   body: string | Buffer | null;
+  /** Beside the media type: names and values in turn. */
+  headers?: string[];
   /** Any other status counts as an error. */
   expected: number;
 }
 
 /** Bodies prepared for a batch workload: building a new one each time would measure the generator. */
 const PREPARED_BATCHES = 32;
+/** Bytes of an entry of another log: those of an event of the batches. */
+const ENTRY_BYTES = 900;
 /** Streams that batches write to. */
 const STREAMS = 2_000;
 
@@ -39,6 +47,18 @@ export function requestsOf(workload: Workload): () => NextRequest {
         expected: 201,
       });
     }
+    case 'transit': {
+      const headers = ['x-vault-token', workload.token];
+      return () => ({
+        method: 'POST',
+        path: workload.path,
+        body: `{"input":"${randomBytes(32).toString('base64')}"}`,
+        headers,
+        expected: 200,
+      });
+    }
+    case 'tessera':
+      return () => ({ method: 'POST', path: '/add', body: randomBytes(ENTRY_BYTES), expected: 200 });
     case 'fetch':
     case 'receipt': {
       const { ids } = workload;

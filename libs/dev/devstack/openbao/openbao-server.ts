@@ -30,6 +30,8 @@ export interface OpenBaoOptions {
   port?: number;
   /** Where the server's own log goes; default `<dir>/openbao.log`. */
   logFile?: string;
+  /** Where it writes down each request and answer (its file audit device); default: nowhere. */
+  auditFile?: string;
   /** Start it again when it dies; default true. */
   restart?: boolean;
   /** It is thrown away afterwards: `stop` ends it without a graceful shutdown. */
@@ -90,7 +92,7 @@ export async function startOpenBao(options: OpenBaoOptions): Promise<OpenBaoServ
       const api = new OpenBaoApi(`https://${HOST}:${port}`, ca);
       const vault = new Opener(dir, api);
       const config = join(dir, 'server.json');
-      await writePrivate(config, configuration(join(dir, 'data'), port, tls));
+      await writePrivate(config, configuration(join(dir, 'data'), port, tls, options.auditFile));
       const service = new SupervisedService({
         name: 'openbao',
         stopGraceMs: options.throwaway === true ? 0 : STOP_GRACE_MS,
@@ -130,7 +132,12 @@ function serverOf(
   };
 }
 
-function configuration(data: string, port: number, tls: { cert: string; key: string }): string {
+function configuration(
+  data: string,
+  port: number,
+  tls: { cert: string; key: string },
+  auditFile: string | undefined,
+): string {
   return JSON.stringify(
     {
       storage: { raft: { path: data, node_id: 'kernel', performance_multiplier: 1 } },
@@ -147,6 +154,10 @@ function configuration(data: string, port: number, tls: { cert: string; key: str
       ],
       api_addr: `https://${HOST}:${port}`,
       cluster_addr: MEMBER,
+      // Devices are declared: from 2.4 on the API makes none.
+      ...(auditFile === undefined
+        ? {}
+        : { audit: [{ type: 'file', path: 'file', options: { file_path: auditFile } }] }),
       ui: false,
       log_level: 'warn',
     },
