@@ -6079,11 +6079,6 @@ function printable(text3) {
   );
 }
 
-// libs/evidence/json/count.ts
-function isCount(value2, least) {
-  return typeof value2 === "number" && value2 >= least && Number.isSafeInteger(value2);
-}
-
 // libs/evidence/json/time.ts
 var DATE = String.raw`\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])`;
 var TIME = String.raw`(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d`;
@@ -6102,6 +6097,11 @@ function dayExists(ts) {
   if (month !== 2) return day <= 30 || [1, 3, 5, 7, 8, 10, 12].includes(month);
   const year = Number(ts.slice(0, 4));
   return day === 29 && year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+}
+
+// libs/evidence/json/count.ts
+function isCount(value2, least) {
+  return typeof value2 === "number" && value2 >= least && Number.isSafeInteger(value2);
 }
 
 // libs/evidence/chain/audit-event.ts

@@ -18,6 +18,7 @@ import { withClient } from '../api-calls';
 import { verifyChain } from '../audit-verify';
 import { EventsInDoubt } from './events-in-doubt';
 import { updateSignersFile } from './signers-file';
+import { sinceOf } from './since';
 
 const PURPOSES = ['audit', 'manifest', 'checkpoint'] as const;
 /** How often an upgrade that waits for its quorum is polled. */
@@ -304,16 +305,6 @@ function describe({ kid, emergencyKid, compromisedAt, reattested, position, mode
     ...ranges,
     `The kernel is ${mode}.`,
   ].join('\n');
-}
-
-function sinceOf(text: string): object {
-  const position = /^(?:(\d{1,4}):)?(\d{1,15})$/.exec(text);
-  if (position !== null) return { shard: Number(position[1] ?? 0), seq: Number(position[2]) };
-  const ts = new Date(text);
-  if (Number.isNaN(ts.getTime())) {
-    throw new CliError('wrong_usage', '--since takes a position (0:1041) or a time (2026-05-03T14:00:00Z).');
-  }
-  return { ts: ts.toISOString() };
 }
 
 function minutesOf(text: string): number {
