@@ -8,7 +8,7 @@ import { documentVectors } from './vectors/document-vectors.mjs';
 import { eventVectors } from './vectors/event-vectors.mjs';
 import { jsonVectors } from './vectors/json-vectors.mjs';
 import { keyVectors } from './vectors/key-vectors.mjs';
-import { evidence, folder, keyOf, refusal, root } from './vectors/vector-kernel.mjs';
+import { folder } from './vectors/vector-kernel.mjs';
 import { logVectors } from './vectors/log-vectors.mjs';
 import { manifestVectors } from './vectors/manifest-vectors.mjs';
 import { publishedVectors } from './vectors/published-vectors.mjs';
@@ -25,8 +25,8 @@ for (const group of [
   keyVectors(),
   chainVectors(),
   await evidenceVectors(),
-  await logVectors({ evidence, keyOf, refusal }),
-  await receiptVectors(root),
+  await logVectors(),
+  await receiptVectors(),
   await publishedVectors(),
 ]) {
   for (const [name, content] of Object.entries(group)) {

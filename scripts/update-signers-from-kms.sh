@@ -145,6 +145,14 @@ for (const { kid, pem, purposes, backend, createdAt } of held) {
     compromisedAt: null,
   });
 }
+const names = new Map();
+for (const { signer_kid, public_key_pem } of signers) {
+  const pem = canonicalPem(public_key_pem, `${signer_kid} in ${OUT}`);
+  if (names.has(pem)) {
+    fail(`${signer_kid} is the same key as ${names.get(pem)}, and a key has one name: remove one of them; nothing was changed`);
+  }
+  names.set(pem, signer_kid);
+}
 writeFileSync(DRAFT, `${JSON.stringify({ origin, ...file, signers }, null, 2)}\n`);
 process.stdout.write(report.map((line) => `${line}\n`).join(''));
 PROGRAM

@@ -159,7 +159,7 @@ var require_postgres_date = __commonJS({
   "node_modules/postgres-date/index.js"(exports2, module2) {
     "use strict";
     var DATE_TIME = /(\d{1,})-(\d{2})-(\d{2}) (\d{2}):(\d{2}):(\d{2})(\.\d{1,})?.*?( BC)?$/;
-    var DATE = /^(\d{1,})-(\d{2})-(\d{2})( BC)?$/;
+    var DATE2 = /^(\d{1,})-(\d{2})-(\d{2})( BC)?$/;
     var TIME_ZONE = /([Z+-])(\d{2})?:?(\d{2})?:?(\d{2})?/;
     var INFINITY = /^-?infinity$/;
     module2.exports = function parseDate(isoDate) {
@@ -201,7 +201,7 @@ var require_postgres_date = __commonJS({
       return date;
     };
     function getDate(isoDate) {
-      var matches = DATE.exec(isoDate);
+      var matches = DATE2.exec(isoDate);
       if (!matches) {
         return;
       }
@@ -313,8 +313,8 @@ var require_postgres_interval = __commonJS({
     var YEAR = NUMBER + "\\s+years?";
     var MONTH = NUMBER + "\\s+mons?";
     var DAY = NUMBER + "\\s+days?";
-    var TIME = "([+-])?([\\d]*):(\\d\\d):(\\d\\d)\\.?(\\d{1,6})?";
-    var INTERVAL = new RegExp([YEAR, MONTH, DAY, TIME].map(function(regexString) {
+    var TIME2 = "([+-])?([\\d]*):(\\d\\d):(\\d\\d)\\.?(\\d{1,6})?";
+    var INTERVAL = new RegExp([YEAR, MONTH, DAY, TIME2].map(function(regexString) {
       return "(" + regexString + ")?";
     }).join("\\s*"));
     var positions = {
@@ -5408,6 +5408,10 @@ var EvidenceError = class extends CodedError {
     super(code3, message, details, cause);
     if (pointer !== void 0) this.pointer = pointer;
   }
+  /** The message with the place, as verdicts have it. */
+  get located() {
+    return this.pointer === void 0 || this.pointer === "" ? this.message : `${this.message} (at ${this.pointer})`;
+  }
 };
 
 // libs/evidence/json/json-value.ts
@@ -6053,6 +6057,9 @@ function base64DecodeInto(text3, bytes) {
   }
   return true;
 }
+function base64Url(bytes) {
+  return base64Encode(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
 function value(text3, i) {
   const c = text3.charCodeAt(i);
   return c < 128 ? VALUES[c] ?? -1 : -1;
@@ -6072,22 +6079,16 @@ function printable(text3) {
   );
 }
 
-// libs/evidence/chain/audit-event.ts
-var MAX_EVENT_BYTES = 65535;
-var SIGNATURE_LENGTH = 88;
-var UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
-var UUID = /^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$/;
-var HEX_SHA256 = /^[0-9a-f]{64}$/;
-var TIMESTAMP = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
-var TYPE = /^[a-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)+$/;
-var STREAM = /^[a-z][A-Za-z0-9_-]*\/[^\u0000-\u001f\u007f]+$/;
-var KID = /^[\x21-\x7e]{1,255}$/;
-var MAX_NAME = 255;
-function isTimestamp(text3) {
-  return typeof text3 === "string" && TIMESTAMP.test(text3) && dayExists(text3);
+// libs/evidence/json/time.ts
+var DATE = String.raw`\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])`;
+var TIME = String.raw`(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d`;
+var TIMESTAMP = new RegExp(`^${DATE}T${TIME}\\.\\d{3}Z$`);
+var RFC_3339 = new RegExp(`^${DATE}T${TIME}(?:\\.\\d+)?(?:Z|[+-](?:[01]\\d|2[0-3]):[0-5]\\d)$`);
+function isTimestamp(value2) {
+  return typeof value2 === "string" && TIMESTAMP.test(value2) && dayExists(value2);
 }
-function isKid(text3) {
-  return typeof text3 === "string" && KID.test(text3);
+function isRfc3339(value2) {
+  return typeof value2 === "string" && RFC_3339.test(value2) && dayExists(value2);
 }
 function dayExists(ts) {
   const day = Number(ts.slice(8, 10));
@@ -6097,6 +6098,25 @@ function dayExists(ts) {
   const year = Number(ts.slice(0, 4));
   return day === 29 && year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
 }
+
+// libs/evidence/json/count.ts
+function isCount(value2, least) {
+  return typeof value2 === "number" && value2 >= least && Number.isSafeInteger(value2);
+}
+
+// libs/evidence/chain/audit-event.ts
+var MAX_EVENT_BYTES = 65535;
+var SIGNATURE_LENGTH = 88;
+var UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+var UUID = /^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$/;
+var HEX_SHA256 = /^[0-9a-f]{64}$/;
+var TYPE = /^[a-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)+$/;
+var STREAM = /^[a-z][A-Za-z0-9_-]*\/[^\u0000-\u001f\u007f]+$/;
+var KID = /^[\x21-\x7e]{1,255}$/;
+var MAX_NAME = 255;
+function isKid(text3) {
+  return typeof text3 === "string" && KID.test(text3);
+}
 var MEMBERS = [
   ["actor", isActor, "an object { id, kind: service|human|system, roles: [string] }"],
   ["causationId", isUuidOrNull, "a UUID or null"],
@@ -6105,12 +6125,12 @@ var MEMBERS = [
   ["id", (value2) => typeof value2 === "string" && UUID_V7.test(value2), "a lower-case UUIDv7"],
   ["payload", isObject, "an object"],
   ["prevHash", isSha256, "64 lower-case hexadecimal digits"],
-  ["seq", isCount, "an integer from 1"],
-  ["shard", isShard, "an integer from 0"],
+  ["seq", (value2) => isCount(value2, 1), "an integer from 1"],
+  ["shard", (value2) => isCount(value2, 0), "an integer from 0"],
   ["signature", isSignatureText, "64 bytes in base64 with padding"],
   ["signerKid", isKid, "1 to 255 printable ASCII characters without spaces"],
   ["stream", isStream, "<aggregate>/<id>, at most 255 characters"],
-  ["streamVersion", isCount, "an integer from 1"],
+  ["streamVersion", (value2) => isCount(value2, 1), "an integer from 1"],
   ["ts", isTimestamp, "RFC 3339 UTC with milliseconds"],
   ["type", isType, "<noun>.<past participle>, at most 255 characters"],
   ["v", (value2) => value2 === 1, "1"]
@@ -6159,12 +6179,6 @@ function isUuidOrNull(value2) {
 }
 function isSha256(value2) {
   return typeof value2 === "string" && HEX_SHA256.test(value2);
-}
-function isCount(value2) {
-  return typeof value2 === "number" && value2 >= 1 && Number.isSafeInteger(value2);
-}
-function isShard(value2) {
-  return typeof value2 === "number" && value2 >= 0 && Number.isSafeInteger(value2);
 }
 var SIGNATURE = /^[A-Za-z0-9+/]{85}[AQgw]==$/;
 function isSignatureText(value2) {
@@ -6231,16 +6245,16 @@ function sha256Hex(data) {
   return typeof import_node_crypto.hash === "function" ? (0, import_node_crypto.hash)("sha256", data, "hex") : (0, import_node_crypto.createHash)("sha256").update(data).digest("hex");
 }
 function importKey(raw) {
-  return (0, import_node_crypto.createPublicKey)({ key: { kty: "OKP", crv: "Ed25519", x: base64Url(raw) }, format: "jwk" });
+  return (0, import_node_crypto.createPublicKey)({ key: { kty: "OKP", crv: "Ed25519", x: base64Url2(raw) }, format: "jwk" });
 }
 function verifyEd25519(publicKey, message, signature) {
   return isSoundSignature(signature) && (0, import_node_crypto.verify)(null, message, publicKey, signature);
 }
 function verifyEs256(x, y, message, signature) {
-  const key = { kty: "EC", crv: "P-256", x: base64Url(x), y: base64Url(y) };
+  const key = { kty: "EC", crv: "P-256", x: base64Url2(x), y: base64Url2(y) };
   return (0, import_node_crypto.verify)("sha256", message, (0, import_node_crypto.createPublicKey)({ key, format: "jwk" }), signature);
 }
-function base64Url(bytes) {
+function base64Url2(bytes) {
   return Buffer.from(bytes).toString("base64url");
 }
 
@@ -6494,14 +6508,112 @@ function readPositions(value2, least) {
   let before = -1;
   for (const entry of value2) {
     const { shard, seq } = exactObject(entry, ["shard", "seq"]) ?? {};
-    if (!isCount2(shard, 0) || !isCount2(seq, least) || shard <= before) return void 0;
+    if (!isCount(shard, 0) || !isCount(seq, least) || shard <= before) return void 0;
     positions.push({ shard, seq });
     before = shard;
   }
   return positions;
 }
-function isCount2(value2, least) {
-  return typeof value2 === "number" && Number.isSafeInteger(value2) && value2 >= least;
+
+// libs/evidence/keys/shard-heads.ts
+var MAX_SHARDS = 128;
+function isShardCount(value2) {
+  return typeof value2 === "number" && Number.isSafeInteger(value2) && value2 >= 1 && value2 <= MAX_SHARDS;
+}
+function readHeads(value2, shards, predecessor) {
+  const refuse10 = (reason) => ({ heads: null, reason });
+  if (!Array.isArray(value2)) return refuse10("heads is missing: the head of every shard");
+  if (value2.length !== shards) return refuse10(`heads must name each of the ${shards} shards once`);
+  const heads = [];
+  for (const [shard, entry] of value2.entries()) {
+    const { seq, hash: hash2, shard: named } = exactObject(entry, ["shard", "seq", "hash"]) ?? {};
+    if (named !== shard) return refuse10(`entry ${shard} of heads must be the head of shard ${shard}`);
+    if (typeof seq !== "number" || !Number.isSafeInteger(seq) || seq < 0) {
+      return refuse10(`the seq of shard ${shard} in heads must be an integer from 0`);
+    }
+    if (typeof hash2 !== "string" || !HEX_SHA256.test(hash2)) {
+      return refuse10(`the hash of shard ${shard} in heads must be 64 lower-case hexadecimal digits`);
+    }
+    heads.push({ shard, seq, hash: hash2 });
+  }
+  const [own] = heads;
+  if (own?.seq !== predecessor.seq || own.hash !== predecessor.hash) {
+    return refuse10(`the head of shard 0 must be the event before this one, ${predecessor.seq}`);
+  }
+  return { heads };
+}
+
+// libs/evidence/keys/trust-members.ts
+function readFirstPool(value2) {
+  if (value2 === null) return null;
+  const { version, sha256: sha2563 } = exactObject(value2, ["version", "sha256"]) ?? {};
+  if (version !== 1 || typeof sha2563 !== "string" || !HEX_SHA256.test(sha2563)) return void 0;
+  return { version, sha256: sha2563 };
+}
+var VKEY = /^[\x21-\x7e]{1,1024}$/;
+var MAX_WITNESSES = 64;
+function whyNoWitnesses(witnesses) {
+  if (witnesses.length > MAX_WITNESSES) {
+    return `it names at most ${MAX_WITNESSES} witnesses, and these are ${witnesses.length}`;
+  }
+  if (!witnesses.every((key) => typeof key === "string" && VKEY.test(key))) {
+    return "the key of a witness in it is at most 1024 letters of printable ASCII";
+  }
+  return new Set(witnesses).size === witnesses.length ? null : "it names no witness twice";
+}
+function readLogTrust(value2) {
+  const { witnesses, quorum } = exactObject(value2, ["witnesses", "quorum"]) ?? {};
+  if (!Array.isArray(witnesses) || whyNoWitnesses(witnesses) !== null) return void 0;
+  if (typeof quorum !== "number" || !Number.isSafeInteger(quorum)) return void 0;
+  if (quorum < 0 || quorum > witnesses.length) return void 0;
+  return { witnesses, quorum };
+}
+
+// libs/evidence/keys/founding.ts
+var FOUNDING_TYPE = "kernel.founded";
+var FOUNDING_STREAM = "kernel/founding";
+var KERNEL_FORMATS = [
+  "illuvrse-kernel/audit-event/v1",
+  "illuvrse-kernel/approval/v1",
+  "illuvrse-kernel/signer-possession/v1",
+  "illuvrse-kernel/archive-day/v1",
+  "illuvrse-kernel/audit-report/v1",
+  "https://illuvrse.dev/kernel/manifest-signature/v1"
+];
+var MAX_FORMATS = 64;
+var FORMAT = /^[\x21-\x7e]{1,255}$/;
+function readFounding(payload) {
+  const founding = exactObject(payload, ["origin", "shards", "formats", "approverPool"]);
+  if (founding === null) {
+    throw refuse2("", "it must have origin, shards, formats and approverPool, nothing else");
+  }
+  const { origin, shards, formats } = founding;
+  if (!isOrigin(origin)) throw refuse2("/origin", "origin is no origin");
+  if (!isShardCount(shards)) throw refuse2("/shards", `shards must be an integer from 1 to ${MAX_SHARDS}`);
+  const named = Array.isArray(formats) && formats.length <= MAX_FORMATS && formats.every((format) => typeof format === "string" && FORMAT.test(format));
+  if (!named || formats[0] !== KERNEL_FORMATS[0]) {
+    throw refuse2("/formats", `formats must be a list of names that begins with ${KERNEL_FORMATS[0]}`);
+  }
+  const approverPool = readFirstPool(founding["approverPool"]);
+  if (approverPool === void 0) {
+    throw refuse2("/approverPool", "approverPool must be { version: 1, sha256 } or null");
+  }
+  return { origin, shards, formats, approverPool };
+}
+function whyNotFounded({ origin, shards, approverPool }, trust) {
+  if (origin !== trust.origin) return `it founds ${origin}, the trust root is for ${trust.origin}`;
+  if (trust.shards !== void 0 && shards !== trust.shards) {
+    return `it says ${shards} shards, the trust root says ${trust.shards}`;
+  }
+  const { firstPool } = trust;
+  if (firstPool === void 0 || firstPool?.sha256 === approverPool?.sha256) return null;
+  const named = (pool) => pool === null ? "none" : pool.sha256;
+  return `it names the first approver pool ${named(approverPool)}, the trust root ${named(firstPool)}`;
+}
+function refuse2(pointer, message) {
+  return new EvidenceError("invalid_founding", `This is no founding of a kernel: ${message}.`, {
+    pointer: `/payload${pointer}`
+  });
 }
 
 // node_modules/@noble/hashes/_u64.js
@@ -8856,6 +8968,388 @@ function checkedKeyOfPem(pem) {
   return raw;
 }
 
+// libs/evidence/keys/signers.ts
+var PURPOSES = ["audit", "manifest", "checkpoint"];
+var STATUSES = ["active", "retired", "compromised"];
+var PURPOSES_WHEN_UNSAID = ["audit", "manifest"];
+function parseSignersFile(text3) {
+  let value2;
+  try {
+    value2 = parseStrictJson(text3);
+  } catch (cause) {
+    const error = cause;
+    throw new EvidenceError("invalid_signers", `signers.json is not acceptable JSON: ${error.message}`, {
+      ...error.pointer === void 0 ? {} : { pointer: error.pointer },
+      cause
+    });
+  }
+  if (!isRecord2(value2) || !Array.isArray(value2["signers"])) {
+    throw new EvidenceError("invalid_signers", 'signers.json must be { "signers": [...] }.', { pointer: "" });
+  }
+  const signers = value2["signers"].map((entry, i) => readTrustedSigner(entry, `/signers/${i}`));
+  const seen = /* @__PURE__ */ new Set();
+  signers.forEach(({ signer_kid }, i) => {
+    if (seen.has(signer_kid)) {
+      throw new EvidenceError("invalid_signers", `signer_kid ${signer_kid} occurs twice in signers.json.`, {
+        pointer: `/signers/${i}/signer_kid`
+      });
+    }
+    seen.add(signer_kid);
+  });
+  refuseSharedKeys(signers);
+  const refuse10 = (member, message) => new EvidenceError("invalid_signers", `The ${member} in signers.json ${message}.`, {
+    pointer: `/${member}`
+  });
+  const file = { signers };
+  const { origin, shards, approverPool, log } = value2;
+  if (origin !== void 0) {
+    if (!isOrigin(origin)) throw refuse10("origin", "is not an origin");
+    file.origin = origin;
+  }
+  if (shards !== void 0) {
+    if (!isShardCount(shards)) throw refuse10("shards", `must be an integer from 1 to ${MAX_SHARDS}`);
+    file.shards = shards;
+  }
+  if (approverPool !== void 0) {
+    const pool = readFirstPool(approverPool);
+    if (pool === void 0) throw refuse10("approverPool", "must be { version: 1, sha256 } or null");
+    file.approverPool = pool;
+  }
+  if (log !== void 0) {
+    const trust = readLogTrust(log);
+    if (trust === void 0)
+      throw refuse10("log", "must be { witnesses, quorum }, a quorum that they can make");
+    file.log = trust;
+  }
+  return file;
+}
+function refuseSharedKeys(signers) {
+  const owners = /* @__PURE__ */ new Map();
+  signers.forEach(({ signer_kid, public_key_pem }, i) => {
+    const raw = base64Url(checkedKeyOfPem(public_key_pem));
+    const owner = owners.get(raw);
+    if (owner !== void 0) {
+      throw new EvidenceError(
+        "invalid_signers",
+        `${signer_kid} is the same public key as ${owner} in signers.json.`,
+        { pointer: `/signers/${i}/public_key_pem` }
+      );
+    }
+    owners.set(raw, signer_kid);
+  });
+}
+function readSigner(value2, base = "") {
+  const refuse10 = (member, message, cause) => new EvidenceError("invalid_signers", message, { pointer: `${base}${member}`, cause });
+  if (!isRecord2(value2)) throw refuse10("", "A signer is an object.");
+  const kid = value2["signer_kid"];
+  if (!isKid(kid)) throw refuse10("/signer_kid", "signer_kid must be printable ASCII without spaces.");
+  if (value2["algorithm"] !== "ed25519") {
+    throw refuse10("/algorithm", `Signer ${kid}: the algorithm must be ed25519.`);
+  }
+  const pem = value2["public_key_pem"];
+  if (typeof pem !== "string") throw refuse10("/public_key_pem", `Signer ${kid}: public_key_pem is missing.`);
+  try {
+    checkedKeyOfPem(pem);
+  } catch (cause) {
+    if (!(cause instanceof EvidenceError)) throw cause;
+    throw new EvidenceError(cause.code, `Signer ${kid}: ${cause.message}`, {
+      pointer: `${base}/public_key_pem`,
+      cause
+    });
+  }
+  const time = (member) => {
+    const at3 = value2[member];
+    if (at3 === void 0 || at3 === null) return null;
+    if (!isRfc3339(at3)) {
+      throw refuse10(`/${member}`, `Signer ${kid}: ${member} must be an RFC 3339 time or null.`);
+    }
+    return at3;
+  };
+  const deployedAt = time("deployedAt");
+  if (deployedAt === null) throw refuse10("/deployedAt", `Signer ${kid}: deployedAt is missing.`);
+  const description = value2["description"] ?? "";
+  if (typeof description !== "string") {
+    throw refuse10("/description", `Signer ${kid}: the description must be a string.`);
+  }
+  const purposes = value2["purposes"] ?? PURPOSES_WHEN_UNSAID;
+  if (!Array.isArray(purposes) || !purposes.every(isPurpose)) {
+    throw refuse10("/purposes", `Signer ${kid}: purposes must be of ${PURPOSES.join(", ")}.`);
+  }
+  const status = value2["status"] ?? "active";
+  if (!isStatus(status))
+    throw refuse10("/status", `Signer ${kid}: status must be one of ${STATUSES.join(", ")}.`);
+  return {
+    signer_kid: kid,
+    algorithm: "ed25519",
+    public_key_pem: pem,
+    deployedAt,
+    description,
+    purposes: [...purposes],
+    status,
+    retiredAt: time("retiredAt"),
+    compromisedAt: time("compromisedAt")
+  };
+}
+function readTrustedSigner(value2, base) {
+  const entry = readSigner(value2, base);
+  const span = value2["span"];
+  if (span === void 0) return entry;
+  const read2 = readSpan(span);
+  if (read2 !== null) return { ...entry, span: read2 };
+  throw new EvidenceError(
+    "invalid_signers",
+    `Signer ${entry.signer_kid}: span must be { after, until, since }, each a list of { shard, seq } by ascending shard; until and since may be null.`,
+    { pointer: `${base}/span` }
+  );
+}
+function isPurpose(value2) {
+  return PURPOSES.includes(value2);
+}
+function isStatus(value2) {
+  return STATUSES.includes(value2);
+}
+function isRecord2(value2) {
+  return typeof value2 === "object" && value2 !== null && !Array.isArray(value2);
+}
+
+// libs/evidence/keys/key-registry.ts
+var NO_KEYS = {
+  keys: /* @__PURE__ */ new Map(),
+  founding: null,
+  shards: null,
+  foundedUntil: 0,
+  marks: []
+};
+var GOVERNANCE_SHARD = 0;
+var REGISTRY_TYPES = [
+  FOUNDING_TYPE,
+  "signer.added",
+  "signer.rotated",
+  "signer.emergency",
+  "signer.retired",
+  "signer.compromised"
+];
+var SIGNER_TYPES = new Set(REGISTRY_TYPES.filter((type) => type !== FOUNDING_TYPE));
+var MAX_RANGES = 1024;
+var MAX_KEYS = 512;
+function isRegistryEvent({ type, stream }) {
+  return stream === FOUNDING_STREAM || stream.startsWith("signer/") && SIGNER_TYPES.has(type);
+}
+function isFoundingPosition({ foundedUntil }, { shard, seq }) {
+  return shard === GOVERNANCE_SHARD && seq <= foundedUntil;
+}
+function evolveKeys(state, event) {
+  if (!isRegistryEvent(event)) return state;
+  if (event.shard !== GOVERNANCE_SHARD) {
+    throw refuse3("", `it is in shard ${event.shard}, and only shard ${GOVERNANCE_SHARD} has the registry`);
+  }
+  if (state.marks.some(({ seq }) => seq === event.seq)) return state;
+  if (event.stream === FOUNDING_STREAM) return founded(state, event);
+  const mark = markOf(state, event);
+  const next = changed(state, event, mark);
+  return { ...next, marks: [...next.marks, mark] };
+}
+function changed(state, event, mark) {
+  const { payload } = event;
+  switch (event.type) {
+    case "signer.added":
+      return added(state, mark, payload["signer"], "/payload/signer");
+    case "signer.rotated":
+      registered(state, payload["from"], "/payload/from");
+      counterSigned(event);
+      return added(state, mark, payload["to"], "/payload/to");
+    case "signer.emergency": {
+      const kid = registered(state, payload["from"], "/payload/from").entry.signer_kid;
+      counterSigned(event);
+      const without = ended(state, event, mark, kid, "compromised", "compromisedAt");
+      return added(without, mark, payload["to"], "/payload/to");
+    }
+    case "signer.retired":
+      return ended(state, event, mark, payload["signer_kid"], "retired", "retiredAt");
+    default:
+      return doubted(
+        ended(state, event, mark, payload["signer_kid"], "compromised", "compromisedAt"),
+        event,
+        mark
+      );
+  }
+}
+function spanOf({ entry, added: begin, founding, ended: end, doubt }) {
+  const first = founding && entry.purposes.includes("audit") ? 0 : begin.seq - 1;
+  return {
+    after: begin.heads.map(({ shard, seq }) => ({ shard, seq: shard === GOVERNANCE_SHARD ? first : seq })),
+    until: end === null ? null : end.heads.map(({ shard, seq }) => ({ shard, seq: shard === GOVERNANCE_SHARD ? end.seq : seq })),
+    since: doubt === null ? null : doubt.by.heads.map(({ shard }) => ({ shard, seq: doubt.since.get(shard) ?? 1 }))
+  };
+}
+function founded(state, event) {
+  if (event.type !== FOUNDING_TYPE || event.seq !== 1) {
+    throw refuse3("", `the stream ${FOUNDING_STREAM} has one event, ${FOUNDING_TYPE} at position 0:1`);
+  }
+  const founding = readFounding(event.payload);
+  const { shard, seq, ts } = event;
+  const mark = { shard, seq, ts, heads: [] };
+  return { ...state, founding, shards: founding.shards, foundedUntil: 1, marks: [...state.marks, mark] };
+}
+function markOf(state, { shard, seq, ts, prevHash, payload }) {
+  if (state.shards === null)
+    throw refuse3("", "the kernel was not founded before it, so that its number of shards is not known");
+  const read2 = readHeads(payload["heads"], state.shards, { seq: seq - 1, hash: prevHash });
+  if (read2.heads === null) throw refuse3("/payload/heads", read2.reason);
+  const before = state.marks.at(-1);
+  if (before !== void 0 && before.seq >= seq) {
+    throw refuse3("", `it comes after ${shard}:${before.seq} in the registry`);
+  }
+  const back = read2.heads.find((head) => head.seq < (before?.heads[head.shard]?.seq ?? 0));
+  if (back !== void 0) {
+    throw refuse3(
+      `/payload/heads/${back.shard}`,
+      `shard ${back.shard} was already at ${before?.heads[back.shard]?.seq}`
+    );
+  }
+  const wrong = read2.heads.find(({ shard: of, seq: at3, hash: hash2 }) => {
+    return at3 === 0 && state.founding !== null && hash2 !== genesisHash(state.founding.origin, of);
+  });
+  if (wrong !== void 0) {
+    throw refuse3(`/payload/heads/${wrong.shard}`, "the head of an empty shard has the genesis hash");
+  }
+  return { shard, seq, ts, heads: read2.heads };
+}
+function added(state, mark, value2, pointer) {
+  const entry = readSigner(value2, pointer);
+  if (entry.status !== "active" || entry.retiredAt !== null || entry.compromisedAt !== null) {
+    throw refuse3(`${pointer}/status`, "a key that has ended cannot come in");
+  }
+  const known = state.keys.get(entry.signer_kid);
+  if (known !== void 0) {
+    const same = known.ended === null && samePublicKey(known.entry.public_key_pem, entry.public_key_pem);
+    if (same) return state;
+    throw refuse3(
+      pointer,
+      known.ended === null ? `${entry.signer_kid} is registered with another public key` : `${entry.signer_kid} has ended and must not come back; register a new kid`
+    );
+  }
+  if (state.keys.size >= MAX_KEYS) {
+    throw refuse3(pointer, `the registry has ${MAX_KEYS} keys, the most that there may be`);
+  }
+  for (const { entry: other } of state.keys.values()) {
+    if (!samePublicKey(other.public_key_pem, entry.public_key_pem)) continue;
+    throw refuse3(
+      pointer,
+      `${entry.signer_kid} is the same public key as ${other.signer_kid}; make a new key`
+    );
+  }
+  const founding = pointer === "/payload/signer" && mark.seq === state.foundedUntil + 1 && state.foundedUntil > 0 && mark.heads.every(({ shard, seq }) => shard === GOVERNANCE_SHARD || seq === 0);
+  const keys = new Map(state.keys).set(entry.signer_kid, {
+    entry,
+    added: mark,
+    founding,
+    ended: null,
+    doubt: null
+  });
+  return { ...state, keys, foundedUntil: founding ? mark.seq : state.foundedUntil };
+}
+function counterSigned({ payload: { counterSignature } }) {
+  const signature = typeof counterSignature === "string" ? base64Decode(counterSignature) : null;
+  if (signature?.length === 64) return;
+  throw refuse3("/payload/counterSignature", "the counter-signature of the new key is missing");
+}
+function ended(state, event, mark, kid, status, member) {
+  const known = registered(state, kid, "/payload/signer_kid");
+  const at3 = event.payload[member];
+  if (!isRfc3339(at3)) {
+    throw refuse3(`/payload/${member}`, `${member} must be an RFC 3339 time`);
+  }
+  if (event.signerKid === known.entry.signer_kid && event.type !== "signer.emergency") {
+    throw refuse3("", `the end of ${event.signerKid} has to be signed by another key`);
+  }
+  if (known.entry.status === "compromised" || known.entry.status === status) return state;
+  return {
+    ...state,
+    keys: new Map(state.keys).set(known.entry.signer_kid, {
+      ...known,
+      entry: { ...known.entry, status, [member]: at3 },
+      ended: known.ended ?? mark
+    })
+  };
+}
+function doubted(state, event, mark) {
+  const { payload, signerKid } = event;
+  const { signer_kid: kid, since, reattested } = payload;
+  const known = registered(state, kid, "/payload/signer_kid");
+  if (known.doubt !== null) return state;
+  const positions = readList(since ?? [], "/payload/since", (value2) => {
+    const one = exactObject(value2, ["shard", "seq"]);
+    return one !== null && isCount(one["shard"], 0) && isCount(one["seq"], 1) ? [one["shard"], one["seq"]] : null;
+  });
+  const first = new Map(positions);
+  if (first.size !== positions.length) throw refuse3("/payload/since", "it names a shard twice");
+  const ranges = readList(reattested ?? [], "/payload/reattested", readRange);
+  const doubt = { since: first, reattested: ranges, by: { ...mark, signerKid } };
+  return { ...state, keys: new Map(state.keys).set(known.entry.signer_kid, { ...known, doubt }) };
+}
+function readList(value2, pointer, read2) {
+  const list2 = Array.isArray(value2) && value2.length <= MAX_RANGES ? value2.map(read2) : null;
+  const at3 = list2?.indexOf(null) ?? -1;
+  if (list2 === null || at3 !== -1) {
+    throw refuse3(at3 === -1 ? pointer : `${pointer}/${at3}`, "it does not say which signatures are in doubt");
+  }
+  return list2;
+}
+function readRange(value2) {
+  const range = exactObject(value2, ["shard", "from", "to", "count"]);
+  const [from, to] = [range?.["from"], range?.["to"]].map(readPoint);
+  if (range === null || !from || !to || from.seq > to.seq) return null;
+  const { shard, count: count2 } = range;
+  return isCount(shard, 0) && isCount(count2, 1) ? { shard, from, to, count: count2 } : null;
+}
+function readPoint(value2) {
+  const point = exactObject(value2, ["seq", "hash"]);
+  if (point === null) return null;
+  const { seq, hash: hash2 } = point;
+  return isCount(seq, 1) && typeof hash2 === "string" && HEX_SHA256.test(hash2) ? { seq, hash: hash2 } : null;
+}
+function registered(state, kid, pointer) {
+  const known = typeof kid === "string" ? state.keys.get(kid) : void 0;
+  if (known === void 0) throw refuse3(pointer, `${JSON.stringify(kid)} is not registered`);
+  return known;
+}
+function refuse3(pointer, message) {
+  return new EvidenceError("invalid_registry_event", `The registry event does not fit: ${message}.`, {
+    pointer
+  });
+}
+function samePublicKey(a, b) {
+  if (a === b) return true;
+  const left = checkedKeyOfPem(a);
+  const right = checkedKeyOfPem(b);
+  return left.every((byte, i) => right[i] === byte);
+}
+
+// libs/evidence/keys/checkpoint-key.ts
+function whyCheckpointKeyDoesNotCount({ signer_kid: kid, purposes, status, span, public_key_pem }, position, signers) {
+  if (!purposes.includes("checkpoint")) return `key_not_valid: ${kid} is not a checkpoint key`;
+  const lost = signers.find(
+    (one) => one.status === "compromised" && samePublicKey(one.public_key_pem, public_key_pem)
+  );
+  if (lost !== void 0) return `key_not_valid: ${lost.signer_kid} is compromised`;
+  if (position === null) {
+    if (status === "active" && (span === void 0 || span.until === null)) return null;
+    return `key_not_valid: ${kid} has ended, and nothing shows that it signed this before`;
+  }
+  const { shard, seq } = position;
+  if (span !== void 0 && seqIn(span.after, shard) === void 0) {
+    return `key_not_valid: ${kid} signs nothing about shard ${shard}`;
+  }
+  const end = seqIn(span?.until ?? [], shard);
+  if (end === void 0) {
+    if (status === "active") return null;
+    return `key_not_valid: ${kid} is ${status}, and signers.json has no span that says where it ended`;
+  }
+  if (seq <= end) return null;
+  return `key_not_valid: ${kid} ended at ${shard}:${end}, before ${shard}:${seq} of which it speaks`;
+}
+
 // libs/evidence/chain/kernel-document.ts
 var encoder5 = new TextEncoder();
 function parseDocument(format, payload) {
@@ -8903,29 +9397,16 @@ function verifyDocument(format, { envelope, keys, origin }) {
     return { document, reasons };
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
-    const at3 = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
-    return { document: null, reasons: [`${error.code}: ${error.message}${at3}`] };
+    return { document: null, reasons: [`${error.code}: ${error.located}`] };
   }
 }
 function whyNotSigned(keys, { keyid, sig }, input, position) {
   const key = keys.find(({ signer_kid }) => signer_kid === keyid);
   if (key === void 0) return `unknown_key: ${keyid} is not a known signer`;
-  const { signer_kid: kid, status, span } = key;
-  if (!key.purposes.includes("checkpoint")) return `key_not_valid: ${kid} is not a checkpoint key`;
-  if (!verifyEd25519(importKey(checkedKeyOfPem(key.public_key_pem)), input, sig)) {
-    return `signature: not made by ${kid} over this document`;
+  if (key.purposes.includes("checkpoint") && !verifyEd25519(importKey(checkedKeyOfPem(key.public_key_pem)), input, sig)) {
+    return `signature: not made by ${keyid} over this document`;
   }
-  if (status === "compromised") return `key_not_valid: ${kid} is compromised`;
-  if (position !== null && span !== void 0 && seqIn(span.after, position.shard) === void 0) {
-    return `key_not_valid: ${kid} signs nothing about shard ${position.shard}`;
-  }
-  if (status === "active") return null;
-  if (position === null)
-    return `key_not_valid: ${kid} is retired, and nothing shows that it signed this before`;
-  const end = seqIn(span?.until ?? [], position.shard);
-  if (end === void 0) return `key_not_valid: ${kid} is retired, and where it ended is not known`;
-  if (position.seq <= end) return null;
-  return `key_not_valid: ${kid} was retired at ${position.shard}:${end}, before ${position.shard}:${position.seq} that it speaks of`;
+  return whyCheckpointKeyDoesNotCount(key, position, keys);
 }
 
 // libs/evidence/chain/archive-day.ts
@@ -8937,7 +9418,7 @@ var ARCHIVE_DAY = {
     origin: isOrigin,
     shard: (value2) => typeof value2 === "number" && value2 >= 0 && Number.isSafeInteger(value2),
     day: isDay,
-    count: isCount3,
+    count: (value2) => isCount(value2, 1),
     first: isChainPoint,
     last: isChainPoint,
     previous: isPrevious,
@@ -8984,12 +9465,9 @@ function dayOf(ts) {
 function isDay(value2) {
   return typeof value2 === "string" && isTimestamp(`${value2}T00:00:00.000Z`);
 }
-function isCount3(value2) {
-  return typeof value2 === "number" && value2 >= 1 && Number.isSafeInteger(value2);
-}
 function isChainPoint(value2) {
   const point = exactObject(value2, ["hash", "seq"]);
-  return point !== null && isCount3(point["seq"]) && isSha2562(point["hash"]);
+  return point !== null && isCount(point["seq"], 1) && isSha2562(point["hash"]);
 }
 function isPrevious(value2) {
   if (value2 === null) return true;
@@ -9016,8 +9494,8 @@ var MEMBERS2 = {
   action: (value2) => APPROVAL_ACTIONS.includes(value2),
   approverId: isGovernanceId,
   keyId: isGovernanceId,
-  poolVersion: isCount4,
-  threshold: isCount4,
+  poolVersion: (value2) => isCount(value2, 1),
+  threshold: (value2) => isCount(value2, 1),
   approvedAt: isTimestamp,
   expiresAt: isTimestamp,
   notes: (value2) => value2 === null || typeof value2 === "string" && value2.length <= MAX_NOTES && value2.isWellFormed()
@@ -9061,9 +9539,6 @@ function isGovernanceId(value2) {
 }
 function isSha2563(value2) {
   return typeof value2 === "string" && HEX_SHA256.test(value2);
-}
-function isCount4(value2) {
-  return Number.isSafeInteger(value2) && value2 >= 1;
 }
 
 // node_modules/@noble/hashes/hmac.js
@@ -10122,22 +10597,22 @@ var p256 = /* @__PURE__ */ ecdsa(p256_Point, sha2562);
 function readCborMap(bytes) {
   const reader = new Reader(bytes);
   const { major, value: size } = reader.head();
-  if (major !== MAP || size > MAX_ENTRIES) throw refuse2("it is not a small CBOR map");
+  if (major !== MAP || size > MAX_ENTRIES) throw refuse4("it is not a small CBOR map");
   const map = /* @__PURE__ */ new Map();
   let before = null;
   for (let i = 0; i < size; i++) {
     const start = reader.offset;
     const key = reader.scalar();
     const encoded = bytes.subarray(start, reader.offset);
-    if (key instanceof Uint8Array) throw refuse2("a key of its map is a byte string");
-    if (map.has(key)) throw refuse2(`its map has the key ${JSON.stringify(key)} twice`);
+    if (key instanceof Uint8Array) throw refuse4("a key of its map is a byte string");
+    if (map.has(key)) throw refuse4(`its map has the key ${JSON.stringify(key)} twice`);
     if (before !== null && !follows(before, encoded)) {
-      throw refuse2(`the key ${JSON.stringify(key)} of its map is not in the order of CTAP2 canonical CBOR`);
+      throw refuse4(`the key ${JSON.stringify(key)} of its map is not in the order of CTAP2 canonical CBOR`);
     }
     before = encoded;
     map.set(key, reader.scalar());
   }
-  if (!reader.atEnd()) throw refuse2("something follows its map");
+  if (!reader.atEnd()) throw refuse4("something follows its map");
   return map;
 }
 var [UNSIGNED, NEGATIVE, BYTES, TEXT, MAP] = [0, 1, 2, 3, 5];
@@ -10165,36 +10640,36 @@ var Reader = class {
     const first = this.byte();
     const info = first & 31;
     if (info < 24) return { major: first >> 5, value: info };
-    if (info > 26) throw refuse2("a length in it is indefinite or beyond 32 bits");
+    if (info > 26) throw refuse4("a length in it is indefinite or beyond 32 bits");
     const width = 1 << info - 24;
     let value2 = 0;
     for (let i = 0; i < width; i++) value2 = value2 * 256 + this.byte();
     const least = width === 1 ? 24 : width === 2 ? 256 : 65536;
-    if (value2 < least) throw refuse2("an integer in it is not in its shortest form");
+    if (value2 < least) throw refuse4("an integer in it is not in its shortest form");
     return { major: first >> 5, value: value2 };
   }
   scalar() {
     const { major, value: value2 } = this.head();
     if (major === UNSIGNED) return value2;
     if (major === NEGATIVE) return -1 - value2;
-    if (major !== BYTES && major !== TEXT) throw refuse2("it holds something else than integers and strings");
-    if (this.at + value2 > this.bytes.length) throw refuse2("it breaks off");
+    if (major !== BYTES && major !== TEXT) throw refuse4("it holds something else than integers and strings");
+    if (this.at + value2 > this.bytes.length) throw refuse4("it breaks off");
     const field = this.bytes.slice(this.at, this.at + value2);
     this.at += value2;
     if (major === BYTES) return field;
     try {
       return new TextDecoder("utf-8", { fatal: true }).decode(field);
     } catch {
-      throw refuse2("a text in it is not UTF-8");
+      throw refuse4("a text in it is not UTF-8");
     }
   }
   byte() {
     const byte = this.bytes[this.at++];
-    if (byte === void 0) throw refuse2("it breaks off");
+    if (byte === void 0) throw refuse4("it breaks off");
     return byte;
   }
 };
-function refuse2(message) {
+function refuse4(message) {
   return new EvidenceError("invalid_public_key", `This is no COSE key: ${message}.`);
 }
 
@@ -10226,25 +10701,25 @@ function readCoseKey(bytes) {
 
 // libs/evidence/approvals/approver-pool.ts
 var MAX_APPROVERS = 50;
-var MAX_KEYS = 8;
+var MAX_KEYS2 = 8;
 var MAX_PRINCIPALS = 8;
 var MAX_TEXT = 255;
 function readApproverPool(value2, base = "") {
   const root = members(value2, ["approvers", "threshold"], base);
   const { threshold, approvers: list2 } = root;
   if (!Array.isArray(list2) || list2.length === 0 || list2.length > MAX_APPROVERS) {
-    throw refuse3(`${base}/approvers`, `a pool has 1 to ${MAX_APPROVERS} approvers`);
+    throw refuse5(`${base}/approvers`, `a pool has 1 to ${MAX_APPROVERS} approvers`);
   }
   const approvers = list2.map((entry, i) => readApprover(entry, `${base}/approvers/${i}`));
   if (!Number.isSafeInteger(threshold) || threshold < 1 || threshold > approvers.length) {
-    throw refuse3(`${base}/threshold`, `the threshold is an integer from 1 to the number of approvers`);
+    throw refuse5(`${base}/threshold`, `the threshold is an integer from 1 to the number of approvers`);
   }
   const seen = /* @__PURE__ */ new Map();
   approvers.forEach((approver, i) => {
     const at3 = `${base}/approvers/${i}`;
     const once = (kind, name, pointer) => {
       const owner = seen.get(`${kind} ${name}`);
-      if (owner !== void 0) throw refuse3(pointer, `the ${kind} ${name} occurs twice, first with ${owner}`);
+      if (owner !== void 0) throw refuse5(pointer, `the ${kind} ${name} occurs twice, first with ${owner}`);
       seen.set(`${kind} ${name}`, approver.id);
     };
     once("id", approver.id, `${at3}/id`);
@@ -10278,14 +10753,14 @@ function readApprover(value2, base) {
     base
   );
   if (!isGovernanceId(id))
-    throw refuse3(`${base}/id`, "an id is 1 to 128 characters without control characters");
-  if (!isText(name)) throw refuse3(`${base}/name`, `a name is a text of 1 to ${MAX_TEXT} characters`);
-  if (contact !== null && !isText(contact)) throw refuse3(`${base}/contact`, "contact is a text or null");
+    throw refuse5(`${base}/id`, "an id is 1 to 128 characters without control characters");
+  if (!isText(name)) throw refuse5(`${base}/name`, `a name is a text of 1 to ${MAX_TEXT} characters`);
+  if (contact !== null && !isText(contact)) throw refuse5(`${base}/contact`, "contact is a text or null");
   if (!Array.isArray(principals) || principals.length > MAX_PRINCIPALS || !principals.every(isText)) {
-    throw refuse3(`${base}/principals`, `an approver has at most ${MAX_PRINCIPALS} principals, each a text`);
+    throw refuse5(`${base}/principals`, `an approver has at most ${MAX_PRINCIPALS} principals, each a text`);
   }
-  if (!Array.isArray(keys) || keys.length === 0 || keys.length > MAX_KEYS) {
-    throw refuse3(`${base}/keys`, `an approver has 1 to ${MAX_KEYS} keys`);
+  if (!Array.isArray(keys) || keys.length === 0 || keys.length > MAX_KEYS2) {
+    throw refuse5(`${base}/keys`, `an approver has 1 to ${MAX_KEYS2} keys`);
   }
   return { id, name, contact, principals, keys: keys.map((key, i) => readKey(key, `${base}/keys/${i}`)) };
 }
@@ -10293,7 +10768,7 @@ function readKey(value2, base) {
   const algorithm = value2?.["algorithm"];
   const ed255192 = algorithm === "ed25519";
   if (!ed255192 && algorithm !== "webauthn") {
-    throw refuse3(`${base}/algorithm`, "the algorithm is ed25519 or webauthn");
+    throw refuse5(`${base}/algorithm`, "the algorithm is ed25519 or webauthn");
   }
   const key = members(
     value2,
@@ -10301,25 +10776,25 @@ function readKey(value2, base) {
     base
   );
   const { keyId } = key;
-  if (!isGovernanceId(keyId)) throw refuse3(`${base}/keyId`, "a keyId is 1 to 128 characters");
+  if (!isGovernanceId(keyId)) throw refuse5(`${base}/keyId`, "a keyId is 1 to 128 characters");
   try {
     if (ed255192) {
       const { publicKeyPem } = key;
       if (typeof publicKeyPem !== "string")
-        throw refuse3(`${base}/publicKeyPem`, "publicKeyPem is a PEM text");
+        throw refuse5(`${base}/publicKeyPem`, "publicKeyPem is a PEM text");
       checkedKeyOfPem(publicKeyPem);
       return { keyId, algorithm, publicKeyPem };
     }
     const { credentialId, publicKey, rpId, origins } = key;
     if (typeof credentialId !== "string" || !isBase64(credentialId)) {
-      throw refuse3(`${base}/credentialId`, "credentialId is base64");
+      throw refuse5(`${base}/credentialId`, "credentialId is base64");
     }
     const cose = typeof publicKey === "string" ? base64Decode(publicKey) : null;
-    if (cose === null) throw refuse3(`${base}/publicKey`, "publicKey is base64 of a COSE key");
+    if (cose === null) throw refuse5(`${base}/publicKey`, "publicKey is base64 of a COSE key");
     readCoseKey(cose);
-    if (!isText(rpId)) throw refuse3(`${base}/rpId`, "rpId is a domain");
+    if (!isText(rpId)) throw refuse5(`${base}/rpId`, "rpId is a domain");
     if (!Array.isArray(origins) || origins.length === 0 || origins.length > 8 || !origins.every(isText)) {
-      throw refuse3(`${base}/origins`, "origins are 1 to 8 web origins");
+      throw refuse5(`${base}/origins`, "origins are 1 to 8 web origins");
     }
     return { keyId, algorithm: "webauthn", credentialId, publicKey, rpId, origins };
   } catch (error) {
@@ -10329,14 +10804,14 @@ function readKey(value2, base) {
 }
 function members(value2, names, base) {
   if (typeof value2 !== "object" || value2 === null || Array.isArray(value2))
-    throw refuse3(base, "it is not an object");
+    throw refuse5(base, "it is not an object");
   const odd = Object.keys(value2).find((name) => !names.includes(name));
-  if (odd !== void 0) throw refuse3(base, `it has an unknown member ${JSON.stringify(odd)}`);
+  if (odd !== void 0) throw refuse5(base, `it has an unknown member ${JSON.stringify(odd)}`);
   const missing = names.find((name) => !Object.hasOwn(value2, name));
-  if (missing !== void 0) throw refuse3(base, `its member ${missing} is missing`);
+  if (missing !== void 0) throw refuse5(base, `its member ${missing} is missing`);
   return value2;
 }
-function refuse3(pointer, message) {
+function refuse5(pointer, message) {
   return new EvidenceError("invalid_pool", `The approver pool does not fit: ${message}.`, { pointer });
 }
 function isText(value2) {
@@ -10355,7 +10830,7 @@ function evolvePool(state, event) {
 function evolved(state, event) {
   const { payload } = event;
   if (event.type === "approver_pool.registered") {
-    if (state !== null) throw refuse3("", "a pool is registered already");
+    if (state !== null) throw refuse5("", "a pool is registered already");
     const first = versioned(payload, 1);
     const registered2 = withKeys(/* @__PURE__ */ new Map(), first.pool, event);
     return {
@@ -10368,7 +10843,7 @@ function evolved(state, event) {
       registered: registered2
     };
   }
-  if (state === null) throw refuse3("", "its first event must be approver_pool.registered");
+  if (state === null) throw refuse5("", "its first event must be approver_pool.registered");
   switch (event.type) {
     case "approver_pool.changed": {
       const inForce = versioned(payload, state.inForce.version + 1);
@@ -10387,7 +10862,7 @@ function evolved(state, event) {
     case "approver_pool.key_revoked": {
       const material = text(payload["keyMaterial"], "/keyMaterial");
       if (!isKeyMaterial(material)) {
-        throw refuse3(
+        throw refuse5(
           "/keyMaterial",
           "it must be base64 of the 32 bytes of an Ed25519 key, or of x and y of an ES256 key"
         );
@@ -10402,7 +10877,7 @@ function evolved(state, event) {
 }
 function versioned(payload, expected) {
   const version = payload["version"];
-  if (version !== expected) throw refuse3("/version", `the version must be ${expected}`);
+  if (version !== expected) throw refuse5("/version", `the version must be ${expected}`);
   return { version: expected, pool: readApproverPool(payload["pool"], "/pool") };
 }
 function withKeys(before, pool, { shard, seq, ts }) {
@@ -10415,7 +10890,7 @@ function withKeys(before, pool, { shard, seq, ts }) {
 }
 function text(value2, pointer) {
   if (typeof value2 === "string" && value2 !== "") return value2;
-  throw refuse3(pointer, "a text is missing");
+  throw refuse5(pointer, "a text is missing");
 }
 
 // libs/evidence/approvals/quorum.ts
@@ -10513,23 +10988,23 @@ function provenEvents({
 }
 function readUpgradeEvidence(file) {
   const root = exactObject(parseStrictJson(file), MEMBERS3);
-  if (root === null) throw refuse4("", `it must have ${MEMBERS3.join(", ")}, nothing else`);
-  if (root["type"] !== UPGRADE_EVIDENCE_TYPE) throw refuse4("/type", `type must be ${UPGRADE_EVIDENCE_TYPE}`);
+  if (root === null) throw refuse6("", `it must have ${MEMBERS3.join(", ")}, nothing else`);
+  if (root["type"] !== UPGRADE_EVIDENCE_TYPE) throw refuse6("/type", `type must be ${UPGRADE_EVIDENCE_TYPE}`);
   for (const name of ["origin", "upgradeId", "founded"]) {
-    if (typeof root[name] !== "string") throw refuse4(`/${name}`, `${name} must be a text`);
+    if (typeof root[name] !== "string") throw refuse6(`/${name}`, `${name} must be a text`);
   }
-  if (!isTimestamp(root["issuedAt"])) throw refuse4("/issuedAt", "issuedAt must be a time");
-  if (!isObject2(root["manifest"])) throw refuse4("/manifest", "the manifest must be an object");
+  if (!isTimestamp(root["issuedAt"])) throw refuse6("/issuedAt", "issuedAt must be a time");
+  if (!isObject2(root["manifest"])) throw refuse6("/manifest", "the manifest must be an object");
   for (const name of ["events", "pool", "signers"]) {
     if (!isTexts(root[name]) || root[name].length > MAX_EVENTS) {
-      throw refuse4(`/${name}`, `${name} must be a list of at most ${MAX_EVENTS} canonical events, as texts`);
+      throw refuse6(`/${name}`, `${name} must be a list of at most ${MAX_EVENTS} canonical events, as texts`);
     }
   }
-  if (!Array.isArray(root["approvals"])) throw refuse4("/approvals", "approvals must be a list");
+  if (!Array.isArray(root["approvals"])) throw refuse6("/approvals", "approvals must be a list");
   const { proofs } = root;
   const evidence = root;
   if (!isTexts(proofs) || proofs.length > 0 && proofs.length !== provenEvents(evidence).length) {
-    throw refuse4(
+    throw refuse6(
       "/proofs",
       "proofs must be a list of texts, one for founded and for each of events, pool and signers, or empty"
     );
@@ -10542,450 +11017,15 @@ function isObject2(value2) {
 function isTexts(value2) {
   return Array.isArray(value2) && value2.every((one) => typeof one === "string");
 }
-function refuse4(pointer, message) {
+function refuse6(pointer, message) {
   return new EvidenceError("invalid_upgrade_evidence", `This is no evidence of an upgrade: ${message}.`, {
     pointer
   });
 }
 
-// libs/evidence/keys/shard-heads.ts
-var MAX_SHARDS = 128;
-function isShardCount(value2) {
-  return typeof value2 === "number" && Number.isSafeInteger(value2) && value2 >= 1 && value2 <= MAX_SHARDS;
-}
-function readHeads(value2, shards, predecessor) {
-  const refuse10 = (reason) => ({ heads: null, reason });
-  if (!Array.isArray(value2)) return refuse10("heads is missing: the head of every shard");
-  if (value2.length !== shards) return refuse10(`heads must name each of the ${shards} shards once`);
-  const heads = [];
-  for (const [shard, entry] of value2.entries()) {
-    const { seq, hash: hash2, shard: named } = exactObject(entry, ["shard", "seq", "hash"]) ?? {};
-    if (named !== shard) return refuse10(`entry ${shard} of heads must be the head of shard ${shard}`);
-    if (typeof seq !== "number" || !Number.isSafeInteger(seq) || seq < 0) {
-      return refuse10(`the seq of shard ${shard} in heads must be an integer from 0`);
-    }
-    if (typeof hash2 !== "string" || !HEX_SHA256.test(hash2)) {
-      return refuse10(`the hash of shard ${shard} in heads must be 64 lower-case hexadecimal digits`);
-    }
-    heads.push({ shard, seq, hash: hash2 });
-  }
-  const [own] = heads;
-  if (own?.seq !== predecessor.seq || own.hash !== predecessor.hash) {
-    return refuse10(`the head of shard 0 must be the event before this one, ${predecessor.seq}`);
-  }
-  return { heads };
-}
-
-// libs/evidence/keys/trust-members.ts
-function readFirstPool(value2) {
-  if (value2 === null) return null;
-  const { version, sha256: sha2563 } = exactObject(value2, ["version", "sha256"]) ?? {};
-  if (version !== 1 || typeof sha2563 !== "string" || !HEX_SHA256.test(sha2563)) return void 0;
-  return { version, sha256: sha2563 };
-}
-var VKEY = /^[\x21-\x7e]{1,1024}$/;
-var MAX_WITNESSES = 64;
-function readLogTrust(value2) {
-  const { witnesses, quorum } = exactObject(value2, ["witnesses", "quorum"]) ?? {};
-  if (!Array.isArray(witnesses) || witnesses.length > MAX_WITNESSES) return void 0;
-  if (!witnesses.every((key) => typeof key === "string" && VKEY.test(key))) return void 0;
-  if (new Set(witnesses).size !== witnesses.length) return void 0;
-  if (typeof quorum !== "number" || !Number.isSafeInteger(quorum)) return void 0;
-  if (quorum < 0 || quorum > witnesses.length) return void 0;
-  return { witnesses, quorum };
-}
-
-// libs/evidence/keys/founding.ts
-var FOUNDING_TYPE = "kernel.founded";
-var FOUNDING_STREAM = "kernel/founding";
-var KERNEL_FORMATS = [
-  "illuvrse-kernel/audit-event/v1",
-  "illuvrse-kernel/approval/v1",
-  "illuvrse-kernel/signer-possession/v1",
-  "illuvrse-kernel/archive-day/v1",
-  "illuvrse-kernel/audit-report/v1",
-  "https://illuvrse.dev/kernel/manifest-signature/v1"
-];
-var MAX_FORMATS = 64;
-var FORMAT = /^[\x21-\x7e]{1,255}$/;
-function readFounding(payload) {
-  const founding = exactObject(payload, ["origin", "shards", "formats", "approverPool"]);
-  if (founding === null) {
-    throw refuse5("", "it must have origin, shards, formats and approverPool, nothing else");
-  }
-  const { origin, shards, formats } = founding;
-  if (!isOrigin(origin)) throw refuse5("/origin", "origin is no origin");
-  if (!isShardCount(shards)) throw refuse5("/shards", `shards must be an integer from 1 to ${MAX_SHARDS}`);
-  const named = Array.isArray(formats) && formats.length <= MAX_FORMATS && formats.every((format) => typeof format === "string" && FORMAT.test(format));
-  if (!named || formats[0] !== KERNEL_FORMATS[0]) {
-    throw refuse5("/formats", `formats must be a list of names that begins with ${KERNEL_FORMATS[0]}`);
-  }
-  const approverPool = readFirstPool(founding["approverPool"]);
-  if (approverPool === void 0) {
-    throw refuse5("/approverPool", "approverPool must be { version: 1, sha256 } or null");
-  }
-  return { origin, shards, formats, approverPool };
-}
-function whyNotFounded({ origin, shards, approverPool }, trust) {
-  if (origin !== trust.origin) return `it founds ${origin}, the trust root is for ${trust.origin}`;
-  if (trust.shards !== void 0 && shards !== trust.shards) {
-    return `it says ${shards} shards, the trust root says ${trust.shards}`;
-  }
-  const { firstPool } = trust;
-  if (firstPool === void 0 || firstPool?.sha256 === approverPool?.sha256) return null;
-  const named = (pool) => pool === null ? "none" : pool.sha256;
-  return `it names the first approver pool ${named(approverPool)}, the trust root ${named(firstPool)}`;
-}
-function refuse5(pointer, message) {
-  return new EvidenceError("invalid_founding", `This is no founding of a kernel: ${message}.`, {
-    pointer: `/payload${pointer}`
-  });
-}
-
-// libs/evidence/keys/signers.ts
-var PURPOSES = ["audit", "manifest", "checkpoint"];
-var STATUSES = ["active", "retired", "compromised"];
-var PURPOSES_WHEN_UNSAID = ["audit", "manifest"];
-var RFC_3339 = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/;
-function parseSignersFile(text3) {
-  let value2;
-  try {
-    value2 = parseStrictJson(text3);
-  } catch (cause) {
-    const error = cause;
-    throw new EvidenceError("invalid_signers", `signers.json is not acceptable JSON: ${error.message}`, {
-      ...error.pointer === void 0 ? {} : { pointer: error.pointer },
-      cause
-    });
-  }
-  if (!isRecord2(value2) || !Array.isArray(value2["signers"])) {
-    throw new EvidenceError("invalid_signers", 'signers.json must be { "signers": [...] }.', { pointer: "" });
-  }
-  const signers = value2["signers"].map((entry, i) => readTrustedSigner(entry, `/signers/${i}`));
-  const seen = /* @__PURE__ */ new Set();
-  signers.forEach(({ signer_kid }, i) => {
-    if (seen.has(signer_kid)) {
-      throw new EvidenceError("invalid_signers", `signer_kid ${signer_kid} occurs twice in signers.json.`, {
-        pointer: `/signers/${i}/signer_kid`
-      });
-    }
-    seen.add(signer_kid);
-  });
-  const refuse10 = (member, message) => new EvidenceError("invalid_signers", `The ${member} in signers.json ${message}.`, {
-    pointer: `/${member}`
-  });
-  const file = { signers };
-  const { origin, shards, approverPool, log } = value2;
-  if (origin !== void 0) {
-    if (!isOrigin(origin)) throw refuse10("origin", "is not an origin");
-    file.origin = origin;
-  }
-  if (shards !== void 0) {
-    if (!isShardCount(shards)) throw refuse10("shards", `must be an integer from 1 to ${MAX_SHARDS}`);
-    file.shards = shards;
-  }
-  if (approverPool !== void 0) {
-    const pool = readFirstPool(approverPool);
-    if (pool === void 0) throw refuse10("approverPool", "must be { version: 1, sha256 } or null");
-    file.approverPool = pool;
-  }
-  if (log !== void 0) {
-    const trust = readLogTrust(log);
-    if (trust === void 0)
-      throw refuse10("log", "must be { witnesses, quorum }, a quorum that they can make");
-    file.log = trust;
-  }
-  return file;
-}
-function readSigner(value2, base = "") {
-  const refuse10 = (member, message, cause) => new EvidenceError("invalid_signers", message, { pointer: `${base}${member}`, cause });
-  if (!isRecord2(value2)) throw refuse10("", "A signer is an object.");
-  const kid = value2["signer_kid"];
-  if (!isKid(kid)) throw refuse10("/signer_kid", "signer_kid must be printable ASCII without spaces.");
-  if (value2["algorithm"] !== "ed25519") {
-    throw refuse10("/algorithm", `Signer ${kid}: the algorithm must be ed25519.`);
-  }
-  const pem = value2["public_key_pem"];
-  if (typeof pem !== "string") throw refuse10("/public_key_pem", `Signer ${kid}: public_key_pem is missing.`);
-  try {
-    checkedKeyOfPem(pem);
-  } catch (cause) {
-    if (!(cause instanceof EvidenceError)) throw cause;
-    throw new EvidenceError(cause.code, `Signer ${kid}: ${cause.message}`, {
-      pointer: `${base}/public_key_pem`,
-      cause
-    });
-  }
-  const time = (member) => {
-    const at3 = value2[member];
-    if (at3 === void 0 || at3 === null) return null;
-    if (typeof at3 !== "string" || !RFC_3339.test(at3) || Number.isNaN(Date.parse(at3))) {
-      throw refuse10(`/${member}`, `Signer ${kid}: ${member} must be an RFC 3339 time or null.`);
-    }
-    return at3;
-  };
-  const deployedAt = time("deployedAt");
-  if (deployedAt === null) throw refuse10("/deployedAt", `Signer ${kid}: deployedAt is missing.`);
-  const description = value2["description"] ?? "";
-  if (typeof description !== "string") {
-    throw refuse10("/description", `Signer ${kid}: the description must be a string.`);
-  }
-  const purposes = value2["purposes"] ?? PURPOSES_WHEN_UNSAID;
-  if (!Array.isArray(purposes) || !purposes.every(isPurpose)) {
-    throw refuse10("/purposes", `Signer ${kid}: purposes must be of ${PURPOSES.join(", ")}.`);
-  }
-  const status = value2["status"] ?? "active";
-  if (!isStatus(status))
-    throw refuse10("/status", `Signer ${kid}: status must be one of ${STATUSES.join(", ")}.`);
-  return {
-    signer_kid: kid,
-    algorithm: "ed25519",
-    public_key_pem: pem,
-    deployedAt,
-    description,
-    purposes: [...purposes],
-    status,
-    retiredAt: time("retiredAt"),
-    compromisedAt: time("compromisedAt")
-  };
-}
-function readTrustedSigner(value2, base) {
-  const entry = readSigner(value2, base);
-  const span = value2["span"];
-  if (span === void 0) return entry;
-  const read2 = readSpan(span);
-  if (read2 !== null) return { ...entry, span: read2 };
-  throw new EvidenceError(
-    "invalid_signers",
-    `Signer ${entry.signer_kid}: span must be { after, until, since }, each a list of { shard, seq } by ascending shard; until and since may be null.`,
-    { pointer: `${base}/span` }
-  );
-}
-function isPurpose(value2) {
-  return PURPOSES.includes(value2);
-}
-function isStatus(value2) {
-  return STATUSES.includes(value2);
-}
-function isRecord2(value2) {
-  return typeof value2 === "object" && value2 !== null && !Array.isArray(value2);
-}
-
-// libs/evidence/keys/key-registry.ts
-var NO_KEYS = {
-  keys: /* @__PURE__ */ new Map(),
-  founding: null,
-  shards: null,
-  foundedUntil: 0,
-  marks: []
-};
-var GOVERNANCE_SHARD = 0;
-var REGISTRY_TYPES = [
-  FOUNDING_TYPE,
-  "signer.added",
-  "signer.rotated",
-  "signer.emergency",
-  "signer.retired",
-  "signer.compromised"
-];
-var SIGNER_TYPES = new Set(REGISTRY_TYPES.filter((type) => type !== FOUNDING_TYPE));
-var MAX_RANGES = 1024;
-var MAX_KEYS2 = 512;
-function isRegistryEvent({ type, stream }) {
-  return stream === FOUNDING_STREAM || stream.startsWith("signer/") && SIGNER_TYPES.has(type);
-}
-function isFoundingPosition({ foundedUntil }, { shard, seq }) {
-  return shard === GOVERNANCE_SHARD && seq <= foundedUntil;
-}
-function evolveKeys(state, event) {
-  if (!isRegistryEvent(event)) return state;
-  if (event.shard !== GOVERNANCE_SHARD) {
-    throw refuse6("", `it is in shard ${event.shard}, and only shard ${GOVERNANCE_SHARD} has the registry`);
-  }
-  if (state.marks.some(({ seq }) => seq === event.seq)) return state;
-  if (event.stream === FOUNDING_STREAM) return founded(state, event);
-  const mark = markOf(state, event);
-  const next = changed(state, event, mark);
-  return { ...next, marks: [...next.marks, mark] };
-}
-function changed(state, event, mark) {
-  const { payload } = event;
-  switch (event.type) {
-    case "signer.added":
-      return added(state, mark, payload["signer"], "/payload/signer");
-    case "signer.rotated":
-      registered(state, payload["from"], "/payload/from");
-      counterSigned(event);
-      return added(state, mark, payload["to"], "/payload/to");
-    case "signer.emergency": {
-      const kid = registered(state, payload["from"], "/payload/from").entry.signer_kid;
-      counterSigned(event);
-      const without = ended(state, event, mark, kid, "compromised", "compromisedAt");
-      return added(without, mark, payload["to"], "/payload/to");
-    }
-    case "signer.retired":
-      return ended(state, event, mark, payload["signer_kid"], "retired", "retiredAt");
-    default:
-      return doubted(
-        ended(state, event, mark, payload["signer_kid"], "compromised", "compromisedAt"),
-        event,
-        mark
-      );
-  }
-}
-function spanOf({ entry, added: begin, founding, ended: end, doubt }) {
-  const first = founding && entry.purposes.includes("audit") ? 0 : begin.seq - 1;
-  return {
-    after: begin.heads.map(({ shard, seq }) => ({ shard, seq: shard === GOVERNANCE_SHARD ? first : seq })),
-    until: end === null ? null : end.heads.map(({ shard, seq }) => ({ shard, seq: shard === GOVERNANCE_SHARD ? end.seq : seq })),
-    since: doubt === null ? null : doubt.by.heads.map(({ shard }) => ({ shard, seq: doubt.since.get(shard) ?? 1 }))
-  };
-}
-function founded(state, event) {
-  if (event.type !== FOUNDING_TYPE || event.seq !== 1) {
-    throw refuse6("", `the stream ${FOUNDING_STREAM} has one event, ${FOUNDING_TYPE} at position 0:1`);
-  }
-  const founding = readFounding(event.payload);
-  const { shard, seq, ts } = event;
-  const mark = { shard, seq, ts, heads: [] };
-  return { ...state, founding, shards: founding.shards, foundedUntil: 1, marks: [...state.marks, mark] };
-}
-function markOf(state, { shard, seq, ts, prevHash, payload }) {
-  if (state.shards === null)
-    throw refuse6("", "the kernel was not founded before it, so that its number of shards is not known");
-  const read2 = readHeads(payload["heads"], state.shards, { seq: seq - 1, hash: prevHash });
-  if (read2.heads === null) throw refuse6("/payload/heads", read2.reason);
-  const before = state.marks.at(-1);
-  if (before !== void 0 && before.seq >= seq) {
-    throw refuse6("", `it comes after ${shard}:${before.seq} in the registry`);
-  }
-  const back = read2.heads.find((head) => head.seq < (before?.heads[head.shard]?.seq ?? 0));
-  if (back !== void 0) {
-    throw refuse6(
-      `/payload/heads/${back.shard}`,
-      `shard ${back.shard} was already at ${before?.heads[back.shard]?.seq}`
-    );
-  }
-  const wrong = read2.heads.find(({ shard: of, seq: at3, hash: hash2 }) => {
-    return at3 === 0 && state.founding !== null && hash2 !== genesisHash(state.founding.origin, of);
-  });
-  if (wrong !== void 0) {
-    throw refuse6(`/payload/heads/${wrong.shard}`, "the head of an empty shard has the genesis hash");
-  }
-  return { shard, seq, ts, heads: read2.heads };
-}
-function added(state, mark, value2, pointer) {
-  const entry = readSigner(value2, pointer);
-  if (entry.status !== "active" || entry.retiredAt !== null || entry.compromisedAt !== null) {
-    throw refuse6(`${pointer}/status`, "a key that has ended cannot come in");
-  }
-  const known = state.keys.get(entry.signer_kid);
-  if (known !== void 0) {
-    const same = known.ended === null && samePublicKey(known.entry.public_key_pem, entry.public_key_pem);
-    if (same) return state;
-    throw refuse6(
-      pointer,
-      known.ended === null ? `${entry.signer_kid} is registered with another public key` : `${entry.signer_kid} has ended and must not come back; register a new kid`
-    );
-  }
-  if (state.keys.size >= MAX_KEYS2) {
-    throw refuse6(pointer, `the registry has ${MAX_KEYS2} keys, the most that there may be`);
-  }
-  for (const { entry: other } of state.keys.values()) {
-    if (!samePublicKey(other.public_key_pem, entry.public_key_pem)) continue;
-    throw refuse6(
-      pointer,
-      `${entry.signer_kid} is the same public key as ${other.signer_kid}; make a new key`
-    );
-  }
-  const founding = pointer === "/payload/signer" && mark.seq === state.foundedUntil + 1 && state.foundedUntil > 0 && mark.heads.every(({ shard, seq }) => shard === GOVERNANCE_SHARD || seq === 0);
-  const keys = new Map(state.keys).set(entry.signer_kid, {
-    entry,
-    added: mark,
-    founding,
-    ended: null,
-    doubt: null
-  });
-  return { ...state, keys, foundedUntil: founding ? mark.seq : state.foundedUntil };
-}
-function counterSigned({ payload: { counterSignature } }) {
-  const signature = typeof counterSignature === "string" ? base64Decode(counterSignature) : null;
-  if (signature?.length === 64) return;
-  throw refuse6("/payload/counterSignature", "the counter-signature of the new key is missing");
-}
-function ended(state, event, mark, kid, status, member) {
-  const known = registered(state, kid, "/payload/signer_kid");
-  const at3 = event.payload[member];
-  if (typeof at3 !== "string" || Number.isNaN(Date.parse(at3))) {
-    throw refuse6(`/payload/${member}`, `${member} must be an RFC 3339 time`);
-  }
-  if (event.signerKid === known.entry.signer_kid && event.type !== "signer.emergency") {
-    throw refuse6("", `the end of ${event.signerKid} has to be signed by another key`);
-  }
-  if (known.entry.status === "compromised" || known.entry.status === status) return state;
-  return {
-    ...state,
-    keys: new Map(state.keys).set(known.entry.signer_kid, {
-      ...known,
-      entry: { ...known.entry, status, [member]: at3 },
-      ended: known.ended ?? mark
-    })
-  };
-}
-function doubted(state, event, mark) {
-  const { payload, signerKid } = event;
-  const { signer_kid: kid, since, reattested } = payload;
-  const known = registered(state, kid, "/payload/signer_kid");
-  if (known.doubt !== null) return state;
-  const positions = readList(since ?? [], "/payload/since", (value2) => {
-    const one = exactObject(value2, ["shard", "seq"]);
-    return one !== null && isCount5(one["shard"], 0) && isCount5(one["seq"], 1) ? [one["shard"], one["seq"]] : null;
-  });
-  const first = new Map(positions);
-  if (first.size !== positions.length) throw refuse6("/payload/since", "it names a shard twice");
-  const ranges = readList(reattested ?? [], "/payload/reattested", readRange);
-  const doubt = { since: first, reattested: ranges, by: { ...mark, signerKid } };
-  return { ...state, keys: new Map(state.keys).set(known.entry.signer_kid, { ...known, doubt }) };
-}
-function readList(value2, pointer, read2) {
-  const list2 = Array.isArray(value2) && value2.length <= MAX_RANGES ? value2.map(read2) : null;
-  const at3 = list2?.indexOf(null) ?? -1;
-  if (list2 === null || at3 !== -1) {
-    throw refuse6(at3 === -1 ? pointer : `${pointer}/${at3}`, "it does not say which signatures are in doubt");
-  }
-  return list2;
-}
-function readRange(value2) {
-  const range = exactObject(value2, ["shard", "from", "to", "count"]);
-  const [from, to] = [range?.["from"], range?.["to"]].map(readPoint);
-  if (range === null || !from || !to || from.seq > to.seq) return null;
-  const { shard, count: count2 } = range;
-  return isCount5(shard, 0) && isCount5(count2, 1) ? { shard, from, to, count: count2 } : null;
-}
-function readPoint(value2) {
-  const point = exactObject(value2, ["seq", "hash"]);
-  if (point === null) return null;
-  const { seq, hash: hash2 } = point;
-  return isCount5(seq, 1) && typeof hash2 === "string" && HEX_SHA256.test(hash2) ? { seq, hash: hash2 } : null;
-}
-function isCount5(value2, least) {
-  return typeof value2 === "number" && Number.isSafeInteger(value2) && value2 >= least;
-}
-function registered(state, kid, pointer) {
-  const known = typeof kid === "string" ? state.keys.get(kid) : void 0;
-  if (known === void 0) throw refuse6(pointer, `${JSON.stringify(kid)} is not registered`);
-  return known;
-}
-function refuse6(pointer, message) {
-  return new EvidenceError("invalid_registry_event", `The registry event does not fit: ${message}.`, {
-    pointer
-  });
-}
-function samePublicKey(a, b) {
-  if (a === b) return true;
-  const left = checkedKeyOfPem(a);
-  const right = checkedKeyOfPem(b);
-  return left.every((byte, i) => right[i] === byte);
+// libs/evidence/json/same-bytes.ts
+function sameBytes(one, other) {
+  return one.length === other.length && one.every((byte, i) => byte === other[i]);
 }
 
 // libs/evidence/log/cosignature.ts
@@ -11113,9 +11153,6 @@ function signatureBy(key, note) {
     if (read2.time !== null) time = Math.max(time ?? 0, read2.time);
   }
   return { state: "signed", time };
-}
-function sameBytes(one, other) {
-  return one.length === other.length && one.every((byte, i) => byte === other[i]);
 }
 function hexOf(bytes) {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -11409,6 +11446,7 @@ function judgeCheckpoint(checkpoint, trust, policy) {
   return { kid, cosigned, reasons: refusal === null ? reasons : [...reasons, refusal] };
 }
 function whoSigned(checkpoint, signers) {
+  const { shard, size } = checkpoint;
   const refusals = [];
   let kid = null;
   for (const signer of signers) {
@@ -11417,29 +11455,12 @@ function whoSigned(checkpoint, signers) {
     if (state === "wrong") {
       return { kid: null, reason: `signature: not made by ${signer.signer_kid} over this checkpoint` };
     }
-    const refusal = whyKeyDoesNotCount(signer, checkpoint, signers);
+    const refusal = whyCheckpointKeyDoesNotCount(signer, { shard, seq: size }, signers);
     if (refusal === null) kid ??= signer.signer_kid;
     else refusals.push(refusal);
   }
   if (kid !== null) return { kid, reason: null };
   return { kid, reason: refusals[0] ?? "unknown_key: no key of signers.json has signed the checkpoint" };
-}
-function whyKeyDoesNotCount({ signer_kid: kid, purposes, status, span, public_key_pem }, { shard, size }, signers) {
-  if (!purposes.includes("checkpoint")) return `key_not_valid: ${kid} is not a checkpoint key`;
-  const lost = signers.find(
-    (one) => one.status === "compromised" && samePublicKey(one.public_key_pem, public_key_pem)
-  );
-  if (lost !== void 0) return `key_not_valid: ${lost.signer_kid} is compromised`;
-  if (span !== void 0 && seqIn(span.after, shard) === void 0) {
-    return `key_not_valid: ${kid} signs nothing about shard ${shard}`;
-  }
-  const end = seqIn(span?.until ?? [], shard);
-  if (end === void 0) {
-    if (status === "active") return null;
-    return `key_not_valid: ${kid} is ${status}, and signers.json has no span that says where it ended`;
-  }
-  if (size <= end) return null;
-  return `key_not_valid: ${kid} ended at ${shard}:${end}, and the checkpoint has the size ${size}`;
 }
 function refused(reason) {
   return { kid: null, cosigned: [], reasons: [reason] };
@@ -11793,7 +11814,7 @@ function counterSignatureHolds(origin, { type, payload }) {
 
 // libs/evidence/chain/inspect-event.ts
 var decoder5 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-var EventInspector = class {
+var EventInspector = class _EventInspector {
   constructor(origin, publicKey, checkSignatures) {
     this.origin = origin;
     this.publicKey = publicKey;
@@ -11806,6 +11827,15 @@ var EventInspector = class {
   scanner = new EventScanner();
   signature = new Uint8Array(64);
   inputs = new SigningInputs();
+  /** An inspector that knows the keys of a trust root. */
+  static of({ origin, signers }, checkSignatures = true) {
+    const pems = new Map(signers.map(({ signer_kid, public_key_pem }) => [signer_kid, public_key_pem]));
+    const publicKey = (kid) => {
+      const pem = pems.get(kid);
+      return pem === void 0 ? void 0 : checkedKeyOfPem(pem);
+    };
+    return new _EventInspector(origin, publicKey, checkSignatures);
+  }
   inspect(bytes) {
     const facts = this.factsOfSound(bytes);
     if (facts === null) return this.inspectSlowly(bytes);
@@ -11846,13 +11876,12 @@ var EventInspector = class {
     } catch (error) {
       if (!(error instanceof EvidenceError)) throw error;
       const facts = salvage(bytes);
-      const at3 = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
       const fault3 = {
         code: "format",
         shard: facts?.shard ?? null,
         seq: facts?.seq ?? null,
         id: facts === null || facts.id === "" ? null : facts.id,
-        message: `${error.message}${at3}`
+        message: error.located
       };
       return { facts, event: null, formatted: false, faults: [fault3] };
     }
@@ -11930,7 +11959,7 @@ function salvage(bytes) {
   if (typeof value2 !== "object" || value2 === null) return null;
   const v = value2;
   const { shard, seq, streamVersion } = v;
-  if (!isCount6(shard, 0) || !isCount6(seq, 1)) return null;
+  if (!isCount(shard, 0) || !isCount(seq, 1)) return null;
   const text3 = (name, fits) => {
     const member = v[name];
     return typeof member === "string" && fits(member) ? member : "";
@@ -11942,14 +11971,11 @@ function salvage(bytes) {
     id: text3("id", (id) => UUID_V7.test(id)),
     ts: text3("ts", isTimestamp),
     stream: text3("stream", isStream),
-    streamVersion: isCount6(streamVersion, 1) ? streamVersion : 0,
+    streamVersion: isCount(streamVersion, 1) ? streamVersion : 0,
     signerKid: text3("signerKid", isKid),
     prevHash: text3("prevHash", isHash),
     hash: text3("hash", isHash)
   };
-}
-function isCount6(value2, least) {
-  return typeof value2 === "number" && Number.isSafeInteger(value2) && value2 >= least;
 }
 
 // libs/evidence/keys/key-ring.ts
@@ -12235,14 +12261,7 @@ var BundleEvents = class {
     const checkpoints = proven === null ? [] : [proven];
     this.proven = proven !== null;
     this.ring = new KeyRing(trust, { checkpoints });
-    this.inspector = new EventInspector(
-      trust.origin,
-      (kid) => {
-        const root = this.ring.root(kid);
-        return root === void 0 ? void 0 : checkedKeyOfPem(root.public_key_pem);
-      },
-      true
-    );
+    this.inspector = EventInspector.of(trust);
   }
   faults;
   /** Positions and hashes of what was read. */
@@ -12390,8 +12409,7 @@ function verifyManifestEnvelope({
     if (!refusals.includes(null)) reasons.push(...refusals.filter((reason) => reason !== null));
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
-    const at3 = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
-    reasons.push(`${error.code}: ${error.message}${at3}`);
+    reasons.push(`${error.code}: ${error.located}`);
   }
   return { valid: reasons.length === 0, reasons };
 }
@@ -12403,9 +12421,9 @@ function whyNotSigned2(keys, { keyid, sig }, input, recordedAt) {
   const { signer_kid: kid } = key;
   if (!key.purposes.includes("manifest")) return `key_not_valid: ${kid} is not a manifest key`;
   if (!isSignedBy(key, input, sig)) return `signature: not made by ${kid} over this statement`;
-  return whyKeyDoesNotCount2(key, recordedAt);
+  return whyKeyDoesNotCount(key, recordedAt);
 }
-function whyKeyDoesNotCount2(key, recordedAt) {
+function whyKeyDoesNotCount(key, recordedAt) {
   const { signer_kid: kid, status, span } = key;
   if (recordedAt === void 0) {
     if (status === "active") return null;
@@ -12481,7 +12499,7 @@ function judgeClientData(bytes, { origins }, challenge) {
   if (value2["type"] !== "webauthn.get") {
     reasons.push(`client_data: the ceremony is ${JSON.stringify(value2["type"] ?? null)}, not "webauthn.get"`);
   }
-  if (value2["challenge"] !== base64Url2(challenge)) {
+  if (value2["challenge"] !== base64Url(challenge)) {
     reasons.push("challenge: the assertion is over another challenge than the SHA-256 of this record");
   }
   const origin = value2["origin"];
@@ -12508,9 +12526,6 @@ function judgeAuthenticatorData(bytes, { rpId }) {
     reasons.push("authenticator_data: its length does not fit its flags");
   }
   return reasons;
-}
-function base64Url2(bytes) {
-  return base64Encode(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
 // libs/evidence/approvals/verify-approval.ts
@@ -12676,7 +12691,7 @@ var DecisionReplay = class {
         Object.assign(this.outcome, { emergency: true, approvers: [], required: null });
         proposal.records = [];
         proposal.involved.add(event.actor.id);
-        proposal.ratifyBy = Date.parse(textOf2(event.payload["ratifyBy"]));
+        proposal.ratifyBy = timeOf(event.payload["ratifyBy"]);
         break;
       case "upgrade.ratified":
         this.decided(event, "ratify", proposal, pool);
@@ -12774,7 +12789,7 @@ var DecisionReplay = class {
   decided(event, action, proposal, pool) {
     const { payload, ts } = event;
     const decidedAt = payload["decidedAt"];
-    const now = typeof decidedAt === "string" && isTimestamp(decidedAt) ? Date.parse(decidedAt) : NaN;
+    const now = timeOf(decidedAt) ?? NaN;
     const delay2 = Date.parse(ts) - now;
     this.resting(event, pool);
     if (!(delay2 >= 0 && delay2 <= DECISION_DELAY_MS)) {
@@ -12872,6 +12887,9 @@ var DecisionReplay = class {
     return provisional === this.bundle.upgradeId;
   }
 };
+function timeOf(value2) {
+  return isTimestamp(value2) ? Date.parse(value2) : null;
+}
 function isDecided(action, { reached, approvers, eligible, required }) {
   return action === "reject" ? approvers.length > eligible - required : reached;
 }
@@ -12951,7 +12969,7 @@ function parseLogProof(text3) {
 function includes(proof, bytes) {
   const { index, path, checkpoint } = proof;
   const root = rootOf({ index, size: checkpoint.size, leaf: leafHash(bytes), path });
-  return root !== null && root.every((byte, i) => byte === checkpoint.root[i]);
+  return root !== null && sameBytes(root, checkpoint.root);
 }
 
 // libs/evidence/approvals/upgrade-evidence/proven-inclusion.ts
@@ -13015,8 +13033,7 @@ function verifyUpgradeEvidence(file, trust, { withoutProofs = false, policy: giv
     policy = given ?? policyOfRoot(trust);
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
-    const at3 = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
-    faults.add(error.code, `${error.message}${at3}`);
+    faults.add(error.code, error.located);
     return verdict;
   }
   verdict.upgradeId = bundle.upgradeId;
@@ -13096,13 +13113,7 @@ var GrowingTree = class {
 
 // libs/evidence/log/verify-receipt.ts
 var LINE_FEED = 10;
-function verifyReceipt({
-  event: given,
-  receipt,
-  trust,
-  policy,
-  registry
-}) {
+function verifyReceipt({ event: given, receipt, trust, policy }) {
   const verdict = { event: null, log: null, faults: [], checked: [], notChecked: [] };
   const bytes = given.at(-1) === LINE_FEED ? given.subarray(0, -1) : given;
   const event = inspect(bytes, trust, verdict);
@@ -13114,7 +13125,7 @@ function verifyReceipt({
     const { name, index, size } = place.log;
     verdict.checked.push(`the event is in the log ${name} at index ${index} of ${size}`);
   } else verdict.faults.push(shown2);
-  judgeKey(event, { trust, registry, log: verdict.log }, verdict);
+  judgeKey(event, trust, verdict);
   verdict.notChecked.push(
     "the events around it: whether the chain is whole is seen in the chain alone",
     "ends of keys that this signers.json does not know yet"
@@ -13122,19 +13133,10 @@ function verifyReceipt({
   return verdict;
 }
 function inspect(bytes, trust, verdict) {
-  const keys = new Map(trust.signers.map(({ signer_kid, public_key_pem }) => [signer_kid, public_key_pem]));
-  const inspector = new EventInspector(
-    trust.origin,
-    (kid) => {
-      const pem = keys.get(kid);
-      return pem === void 0 ? void 0 : checkedKeyOfPem(pem);
-    },
-    true
-  );
-  const { event, faults } = inspector.inspectWhole(bytes);
+  const { event, faults } = EventInspector.of(trust).inspectWhole(bytes);
   verdict.event = event;
   verdict.faults.push(...faults.map(({ code: code3, message }) => `${code3}: ${message}`));
-  if (event !== null && faults.length === 0 && keys.has(event.signerKid)) {
+  if (event !== null && faults.length === 0 && trust.signers.some(({ signer_kid }) => signer_kid === event.signerKid)) {
     verdict.checked.push(
       `the event is canonical, its hash is that of its content, and ${event.signerKid} signed it`
     );
@@ -13176,14 +13178,10 @@ function whyNotShown(proof, { shard, seq }, bytes, origin) {
   if (includes(proof, bytes)) return null;
   return `proof: the event is not shown to be at index ${index} under the root of the checkpoint`;
 }
-function judgeKey({ shard, seq, signerKid: kid }, {
-  trust,
-  registry,
-  log
-}, verdict) {
+function judgeKey({ shard, seq, signerKid: kid }, trust, verdict) {
+  const { log } = verdict;
   const checkpoints = log === null ? [] : [{ shard, size: log.size, kid: log.kid }];
-  const known = registry === void 0 ? {} : { registry };
-  const ring = new KeyRing(trust, { partial: registry === void 0, checkpoints, ...known });
+  const ring = new KeyRing(trust, { partial: true, checkpoints });
   if (ring.shards === null) {
     verdict.faults.push(
       `unknown_shard: whether there is a shard ${shard} is not known: signers.json does not say how many there are (--shards)`
@@ -13194,9 +13192,8 @@ function judgeKey({ shard, seq, signerKid: kid }, {
     verdict.faults.push(`${judged.code}: ${judged.message}`);
     return;
   }
-  const by = registry === void 0 ? "its span in signers.json" : "the registry of the chain";
   verdict.checked.push(
-    judged.logged === void 0 ? `${kid} signs at ${shard}:${seq} by ${by}` : `${kid} is in doubt at ${shard}:${seq}, and the event was in the log, at size ${judged.logged.size}, before ${kid} was declared compromised`
+    judged.logged === void 0 ? `${kid} signs at ${shard}:${seq} by its span in signers.json` : `${kid} is in doubt at ${shard}:${seq}, and the event was in the log, at size ${judged.logged.size}, before ${kid} was declared compromised`
   );
 }
 
@@ -13269,8 +13266,7 @@ function read(what, text3, verdict) {
     return parseStrictJson(text3);
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
-    const at3 = error.pointer === void 0 || error.pointer === "" ? "" : ` (at ${error.pointer})`;
-    verdict.faults.push(`${error.code}: the ${what}: ${error.message}${at3}`);
+    verdict.faults.push(`${error.code}: the ${what}: ${error.located}`);
     return void 0;
   }
 }
@@ -13295,10 +13291,10 @@ function whyNotRecorded({ type, stream, shard, seq, payload }, envelope) {
     if (!(error instanceof EvidenceError)) throw error;
     return `${error.code}: ${error.message}`;
   }
-  if (given.payloadType !== own.payloadType || !isSame(given.payload, own.payload)) {
+  if (given.payloadType !== own.payloadType || !sameBytes(given.payload, own.payload)) {
     return "record: the event records an envelope with another statement";
   }
-  const missing = own.signatures.find(({ sig }) => !given.signatures.some((one) => isSame(one.sig, sig)));
+  const missing = own.signatures.find(({ sig }) => !given.signatures.some((one) => sameBytes(one.sig, sig)));
   if (missing !== void 0) return "record: the event records another signature over the same statement";
   const other = REPEATED.find((name) => payload[name] !== statement[name]);
   if (other !== void 0) {
@@ -13309,9 +13305,6 @@ function whyNotRecorded({ type, stream, shard, seq, payload }, envelope) {
   const [headShard, head] = statement.auditSeqAfter.split(":").map(Number);
   if (headShard === shard && head !== void 0 && head < seq) return null;
   return `record: the statement was signed after ${statement.auditSeqAfter}, which is not before ${shard}:${seq}`;
-}
-function isSame(one, other) {
-  return one.length === other.length && one.every((byte, i) => byte === other[i]);
 }
 
 // libs/evidence/keys/trust-root.ts
@@ -13505,14 +13498,7 @@ var ChainVerifier = class {
     this.partial = partial;
     this.only = options.shard ?? null;
     this.ring = new KeyRing(options, { partial, registry, checkpoints });
-    this.inspector = new EventInspector(
-      origin,
-      (kid) => {
-        const root = this.ring.root(kid);
-        return root === void 0 ? void 0 : checkedKeyOfPem(root.public_key_pem);
-      },
-      this.signatures
-    );
+    this.inspector = EventInspector.of(options, this.signatures);
     this.sequence = new ChainSequence({
       genesisHash: (shard) => genesisHash(origin, shard),
       identity: options.identity ?? new IdentityCheckInMemory(this.from === 1),
@@ -13814,14 +13800,6 @@ function jsonReportPath(path) {
   throw new UsageError(
     `--report ${path}: of one event, signature or upgrade the report is JSON; name a file that ends with .json.`
   );
-}
-function takeJsonReport(argv) {
-  const at3 = argv.findIndex((argument) => argument === "--report" || argument.startsWith("--report="));
-  if (at3 < 0) return { rest: [...argv], path: null };
-  const inline = argv[at3]?.slice("--report=".length) ?? "";
-  const path = inline === "" ? argv[at3 + 1] : inline;
-  if (path === void 0) throw new UsageError("--report needs the name of a file.");
-  return { rest: argv.toSpliced(at3, inline === "" ? 2 : 1), path: jsonReportPath(path) };
 }
 function writeReport(path, text3) {
   try {
@@ -16197,15 +16175,7 @@ function foldBeforehand(run, candidates) {
   return foldRegistry(run, events);
 }
 function readRegistry({ trust }, candidates) {
-  const keys = new Map(trust.signers.map(({ signer_kid, public_key_pem }) => [signer_kid, public_key_pem]));
-  const inspector = new EventInspector(
-    trust.origin,
-    (kid) => {
-      const pem = keys.get(kid);
-      return pem === void 0 ? void 0 : checkedKeyOfPem(pem);
-    },
-    true
-  );
+  const inspector = EventInspector.of(trust);
   const events = [];
   for (const bytes of candidates) {
     const { event, faults } = inspector.inspect(bytes);
@@ -16420,6 +16390,7 @@ function verifyUpgradeFile(argv) {
         "first-pool": { type: "string" },
         policy: { type: "string" },
         "without-proofs": { type: "boolean" },
+        report: { type: "string" },
         json: { type: "boolean" }
       }
     }));
@@ -16429,14 +16400,16 @@ function verifyUpgradeFile(argv) {
   const { upgrade, signers, "without-proofs": withoutProofs = false } = values;
   if (upgrade === void 0 || upgrade === "") throw new UsageError("--upgrade needs a file.");
   if (signers === void 0) throw new UsageError("--signers is missing: name the signers.json to trust.");
+  const reportPath = values.report === void 0 ? null : jsonReportPath(values.report);
   const trust = readTrustRoot(trustOptions(values));
   const policy = values.policy === void 0 ? null : readPolicy(values.policy);
   const file = fileOf("--upgrade", upgrade);
   const verdict = verifyUpgradeEvidence(file, trust, { withoutProofs, policy });
   const verified = verdict.faults.length === 0;
-  if (values.json === true) {
-    return { verified, lines: [JSON.stringify({ verified, anchored: verdict.log !== null, ...verdict })] };
-  }
+  const json = JSON.stringify({ verified, anchored: verdict.log !== null, ...verdict });
+  if (reportPath !== null) writeReport(reportPath, `${json}
+`);
+  if (values.json === true) return { verified, lines: [json] };
   if (!verified) return { verified, lines: verdict.faults.map(printable) };
   return { verified, lines: verdictLines(verdict).map(printable) };
 }
@@ -16506,10 +16479,7 @@ async function main() {
     return EXIT.verified;
   }
   if (asksForUpgrade(argv)) {
-    const { rest, path } = takeJsonReport(argv);
-    const { verified, lines: lines2 } = verifyUpgradeFile(rest);
-    if (path !== null) writeReport(path, `${verifyUpgradeFile([...rest, "--json"]).lines.join("\n")}
-`);
+    const { verified, lines: lines2 } = verifyUpgradeFile(argv);
     process.stdout.write(`${lines2.join("\n")}
 `);
     return verified ? EXIT.verified : EXIT.faults;

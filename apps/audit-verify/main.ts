@@ -7,7 +7,7 @@ import { type ChainReport, reportLines } from './report/chain-report';
 import { count, ProgressBar } from './report/progress-bar';
 import { csvReport } from './report/csv-report';
 import { htmlReport } from './report/html-report';
-import { takeJsonReport, writeReport } from './report/report-file';
+import { writeReport } from './report/report-file';
 import { UsageError } from './usage.error';
 import { verifyChain } from './verify-chain';
 import { asksForSingle, verifySingle } from './verify-single';
@@ -22,9 +22,7 @@ async function main(): Promise<number> {
     return EXIT.verified;
   }
   if (asksForUpgrade(argv)) {
-    const { rest, path } = takeJsonReport(argv);
-    const { verified, lines } = verifyUpgradeFile(rest);
-    if (path !== null) writeReport(path, `${verifyUpgradeFile([...rest, '--json']).lines.join('\n')}\n`);
+    const { verified, lines } = verifyUpgradeFile(argv);
     process.stdout.write(`${lines.join('\n')}\n`);
     return verified ? EXIT.verified : EXIT.faults;
   }

@@ -257,15 +257,7 @@ function foldBeforehand(run: Run, candidates: Iterable<Uint8Array>): KeyRing | n
 
 /** The events among `candidates` that are sound and speak for the registry; what is wrong with others shows later. */
 function readRegistry({ trust }: Run, candidates: Iterable<Uint8Array>): AuditEvent[] {
-  const keys = new Map(trust.signers.map(({ signer_kid, public_key_pem }) => [signer_kid, public_key_pem]));
-  const inspector = new EventInspector(
-    trust.origin,
-    (kid) => {
-      const pem = keys.get(kid);
-      return pem === undefined ? undefined : checkedKeyOfPem(pem);
-    },
-    true,
-  );
+  const inspector = EventInspector.of(trust);
   const events: AuditEvent[] = [];
   for (const bytes of candidates) {
     const { event, faults } = inspector.inspect(bytes);

@@ -9,6 +9,7 @@ import {
   type UpgradeEvidenceVerdict,
 } from '#evidence';
 import { trustOptions } from './arguments';
+import { jsonReportPath, writeReport } from './report/report-file';
 import { readTrustRoot } from './trust-root';
 import { UsageError } from './usage.error';
 
@@ -25,7 +26,7 @@ export function asksForUpgrade(argv: readonly string[]): boolean {
 
 /**
  * `--upgrade FILE --signers FILE [--origin ORIGIN] [--shards N] [--first-pool POOL] [--policy FILE] [--without-proofs]
- * [--json]`: one file, checked with nothing but the trust root.
+ * [--report FILE] [--json]`: one file, checked with nothing but the trust root.
  */
 export function verifyUpgradeFile(argv: readonly string[]): UpgradeReport {
   let values;
@@ -40,6 +41,7 @@ export function verifyUpgradeFile(argv: readonly string[]): UpgradeReport {
         'first-pool': { type: 'string' },
         policy: { type: 'string' },
         'without-proofs': { type: 'boolean' },
+        report: { type: 'string' },
         json: { type: 'boolean' },
       },
     }));
@@ -49,14 +51,15 @@ export function verifyUpgradeFile(argv: readonly string[]): UpgradeReport {
   const { upgrade, signers, 'without-proofs': withoutProofs = false } = values;
   if (upgrade === undefined || upgrade === '') throw new UsageError('--upgrade needs a file.');
   if (signers === undefined) throw new UsageError('--signers is missing: name the signers.json to trust.');
+  const reportPath = values.report === undefined ? null : jsonReportPath(values.report);
   const trust = readTrustRoot(trustOptions(values));
   const policy = values.policy === undefined ? null : readPolicy(values.policy);
   const file = fileOf('--upgrade', upgrade);
   const verdict = verifyUpgradeEvidence(file, trust, { withoutProofs, policy });
   const verified = verdict.faults.length === 0;
-  if (values.json === true) {
-    return { verified, lines: [JSON.stringify({ verified, anchored: verdict.log !== null, ...verdict })] };
-  }
+  const json = JSON.stringify({ verified, anchored: verdict.log !== null, ...verdict });
+  if (reportPath !== null) writeReport(reportPath, `${json}\n`);
+  if (values.json === true) return { verified, lines: [json] };
   if (!verified) return { verified, lines: verdict.faults.map(printable) };
   return { verified, lines: verdictLines(verdict).map(printable) };
 }

@@ -122,6 +122,20 @@ describe('--upgrade', () => {
     });
   });
 
+  it('writes the JSON to a report as well', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'verify-upgrade-'));
+    try {
+      const [{ name } = { name: '' }] = cases;
+      const path = join(folder, 'report.json');
+      const { lines } = reportOn(name, '--report', path);
+      expect(readFileSync(path, 'utf8')).toBe(`${reportOn(name, '--json').lines.join('\n')}\n`);
+      expect(lines.join('\n')).toContain('Upgrade upg-42 verified');
+      expect(() => reportOn(name, '--report', join(folder, 'r.html'))).toThrow(/ends with .json/);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
   it('is used with a file and a trust root', () => {
     expect(() => verifyUpgradeFile(['--upgrade', 'x'])).toThrow(UsageError);
     expect(() => verifyUpgradeFile(['--upgrade', '/nowhere', ...TRUST])).toThrow('/nowhere');

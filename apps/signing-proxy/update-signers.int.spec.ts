@@ -125,6 +125,17 @@ describe('scripts/update-signers-from-kms.sh', () => {
     expect((await read()).signers.map(({ signer_kid }) => signer_kid)).toEqual([AUDIT, MANIFEST, CHECKPOINT]);
   });
 
+  it('refuses a file that has one of the keys under another name, which no verifier would read', async () => {
+    const [key] = fixture.backend.keys();
+    const value = { origin: ORIGIN, signers: [{ ...old, public_key_pem: key?.publicKeyPem }] };
+    await write(value);
+    expect(await run()).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`${AUDIT} is the same key as ${old.signer_kid}`),
+    });
+    expect(JSON.parse(await readFile(out, 'utf8'))).toEqual(value);
+  });
+
   it('completes a file in the deployment guide’s first format', async () => {
     const [key] = fixture.backend.keys();
     const entry = {

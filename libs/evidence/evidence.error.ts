@@ -62,4 +62,11 @@ export class EvidenceError extends CodedError<EvidenceErrorCode> {
     super(code, message, details, cause);
     if (pointer !== undefined) this.pointer = pointer;
   }
+
+  /** The message with the place, as verdicts have it. */
+  get located(): string {
+    return this.pointer === undefined || this.pointer === ''
+      ? this.message
+      : `${this.message} (at ${this.pointer})`;
+  }
 }

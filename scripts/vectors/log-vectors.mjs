@@ -1,16 +1,12 @@
 // The vectors of the transparency log (docs/spec/transparency-log.md) that scripts/build-vectors.mjs writes. What other
 // libraries made stands in log-go.json, which test/log/go/vectors prints.
+import { evidence, keyOf, refusal } from './vector-kernel.mjs';
 
 const LOG = 'kernel.example.com/vectors/log/0';
 /** A moment in 2026, so that the vectors are the same tomorrow. */
 const TIME = 1_780_000_000;
 
-/**
- * @param evidence the door of libs/evidence
- * @param keyOf key of a name, from a seed that is public
- * @param refusal code with which an action is refused
- */
-export async function logVectors({ evidence, keyOf, refusal }) {
+export async function logVectors() {
   const party = (kid, name, type) => {
     const key = keyOf(kid);
     const raw = Buffer.from(key.publicKey, 'hex');
@@ -157,13 +153,13 @@ export async function logVectors({ evidence, keyOf, refusal }) {
       refused: refusedNotes,
       refusedKeys: keys,
     },
-    'log-consistency.json': await consistencyVectors(evidence),
+    'log-consistency.json': await consistencyVectors(),
     'log-policies.json': { judged, refused: refusedPolicies },
   };
 }
 
 /** Trees whose leaf n is the text "leaf n", as those of log-go.json. */
-async function consistencyVectors(evidence) {
+async function consistencyVectors() {
   const hashOf = (level, index) =>
     level === 0
       ? evidence.leafHash(Buffer.from(`leaf ${index}`))

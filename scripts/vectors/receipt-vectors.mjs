@@ -1,14 +1,13 @@
 // The vectors of events and signatures that are checked alone (docs/spec/verification.md, section 6): what a kernel in a test
 // has published, and what others could try to pass off in its name.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
+import { bundle } from './vector-kernel.mjs';
 
-/** @param root folder of the repository */
-export async function receiptVectors(root) {
-  const { evidence, LoggedKernel, fakesOfReceipt, fakesOfManifest } = await load(root);
+export async function receiptVectors() {
+  // Of one bundle with the evidence: the kernel of the tests is made of the same classes.
+  const { evidence, LoggedKernel, fakesOfReceipt, fakesOfManifest } = await bundle(`
+    export * as evidence from './libs/evidence/index.ts';
+    export { LoggedKernel } from './libs/dev/testing/logged-kernel.ts';
+    export { fakesOfManifest, fakesOfReceipt } from './libs/dev/testing/receipt-fakes.ts';`);
   const kernel = new LoggedKernel();
   const trust = kernel.trust();
   const signersOf = ({ signers, origin, shards, firstPool, log }) =>
@@ -100,35 +99,6 @@ export async function receiptVectors(root) {
       ].map(manifest),
     },
   };
-}
-
-/** Bundles the kernel of the tests and libs/evidence, which are TypeScript. */
-async function load(root) {
-  const dir = await mkdtemp(join(tmpdir(), 'receipt-vectors-'));
-  const outfile = join(dir, 'kernel.cjs');
-  try {
-    await build({
-      absWorkingDir: root,
-      stdin: {
-        contents: `
-          export * as evidence from './libs/evidence/index.ts';
-          export { LoggedKernel } from './libs/dev/testing/logged-kernel.ts';
-          export { fakesOfManifest, fakesOfReceipt } from './libs/dev/testing/receipt-fakes.ts';`,
-        resolveDir: root,
-        loader: 'ts',
-      },
-      bundle: true,
-      alias: {
-        '#evidence': './libs/evidence/index.ts',
-        '#evidence-crypto': './libs/evidence/crypto/node-crypto.ts',
-      },
-      platform: 'node',
-      outfile,
-    });
-    return (await import(pathToFileURL(outfile).href)).default;
-  } finally {
-    await rm(dir, { recursive: true, force: true });
-  }
 }
 
 function same(one, other) {

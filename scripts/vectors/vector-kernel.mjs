@@ -9,18 +9,22 @@ import { build } from 'esbuild';
 export const root = join(import.meta.dirname, '..', '..');
 /** docs/spec/vectors */
 export const folder = join(root, 'docs', 'spec', 'vectors');
-export const evidence = await loadEvidence();
+/** The door of libs/evidence. */
+export const evidence = await bundle("export * from './libs/evidence/index.ts';");
 
-/** Bundles libs/evidence, which is TypeScript, into a temporary module, so that no build has to run first. */
-async function loadEvidence() {
+/** Bundles TypeScript of the repository into a temporary module, so that no build has to run first. */
+export async function bundle(contents) {
   const dir = await mkdtemp(join(tmpdir(), 'vectors-'));
-  const outfile = join(dir, 'evidence.cjs');
+  const outfile = join(dir, 'bundle.cjs');
   try {
     await build({
       absWorkingDir: root,
-      entryPoints: ['libs/evidence/index.ts'],
+      stdin: { contents, resolveDir: root, loader: 'ts' },
       bundle: true,
-      alias: { '#evidence-crypto': './libs/evidence/crypto/node-crypto.ts' },
+      alias: {
+        '#evidence': './libs/evidence/index.ts',
+        '#evidence-crypto': './libs/evidence/crypto/node-crypto.ts',
+      },
       platform: 'node',
       outfile,
     });

@@ -1,5 +1,6 @@
 /** Who has something that they should not have, or abuses what they were given. docs/security.md has a section for each. */
 export const THIEVES = {
+  'what-is-public': 'Nothing but what is public',
   'audit-key': 'One audit key',
   'manifest-key': 'One manifest key',
   'checkpoint-key': 'One checkpoint key',

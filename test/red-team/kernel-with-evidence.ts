@@ -36,10 +36,9 @@ import {
   treeRoot,
   type TrustedSigner,
   type TrustRoot,
-  judgeByPolicy,
+  judgeCheckpoint,
   verifyDocument,
   verifyManifestEnvelope,
-  whyCheckpointNotSigned,
 } from '#evidence';
 import { EvidenceChain, TestSigner, verifyEvidence, type EvidenceOptions } from '#dev/testing';
 import { wordsOf } from './fake';
@@ -221,8 +220,8 @@ export class KernelWithEvidence {
     } catch (error) {
       return [(error as { code: string }).code];
     }
-    const { refusal } = judgeByPolicy(this.policy, note);
-    return wordsOf(whyCheckpointNotSigned(signed, this.keys(status)), refusal);
+    const { reasons } = judgeCheckpoint(signed, { ...this.trust(), signers: this.keys(status) }, this.policy);
+    return wordsOf(...reasons);
   }
 
   /**

@@ -369,7 +369,7 @@ const CHECKPOINT_KEY: Table = [
   ],
   [
     "a checkpoint of another kernel's log",
-    'unknown_key',
+    'origin',
     async () => {
       const note = await kernel.note(events, { origin: 'kernel.example.com/other' });
       return kernel.noteFaults(`${note}${kernel.cosignature(note, 0)}${kernel.cosignature(note, 1)}`);
@@ -377,7 +377,7 @@ const CHECKPOINT_KEY: Table = [
   ],
   [
     'a checkpoint of a shard that the kernel does not have',
-    'unknown_key',
+    'unknown_shard',
     async () => {
       const note = await kernel.note(events, { shard: 5 });
       return kernel.noteFaults(`${note}${kernel.cosignature(note, 0)}${kernel.cosignature(note, 1)}`);

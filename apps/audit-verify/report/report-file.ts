@@ -22,20 +22,6 @@ export function jsonReportPath(path: string): string {
   );
 }
 
-/**
- * Takes `--report` out of a command line whose other options are read elsewhere.
- * @returns the rest, and the path of a report in JSON; null when none is asked for
- * @throws UsageError
- */
-export function takeJsonReport(argv: readonly string[]): { rest: string[]; path: string | null } {
-  const at = argv.findIndex((argument) => argument === '--report' || argument.startsWith('--report='));
-  if (at < 0) return { rest: [...argv], path: null };
-  const inline = argv[at]?.slice('--report='.length) ?? '';
-  const path = inline === '' ? argv[at + 1] : inline;
-  if (path === undefined) throw new UsageError('--report needs the name of a file.');
-  return { rest: argv.toSpliced(at, inline === '' ? 2 : 1), path: jsonReportPath(path) };
-}
-
 /** Writes a report; it may name people, so others than its owner cannot read it. @throws UsageError */
 export function writeReport(path: string, text: string): void {
   try {

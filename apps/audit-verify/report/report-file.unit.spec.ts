@@ -1,4 +1,4 @@
-import { jsonReportPath, reportKind, takeJsonReport } from './report-file';
+import { jsonReportPath, reportKind } from './report-file';
 
 describe('the file of a report', () => {
   it.each([
@@ -14,17 +14,5 @@ describe('the file of a report', () => {
   it('is JSON where there is only that', () => {
     expect(jsonReportPath('r.json')).toBe('r.json');
     expect(() => jsonReportPath('r.html')).toThrow(/name a file that ends with .json/);
-  });
-
-  it.each([
-    [['--upgrade', 'u', '--report', 'r.json', '--json'], ['--upgrade', 'u', '--json'], 'r.json'],
-    [['--report=r.json', '--upgrade', 'u'], ['--upgrade', 'u'], 'r.json'],
-    [['--upgrade', 'u'], ['--upgrade', 'u'], null],
-  ])('is taken out of %j', (argv, rest, path) => {
-    expect(takeJsonReport(argv)).toEqual({ rest, path });
-  });
-
-  it('has a name', () => {
-    expect(() => takeJsonReport(['--upgrade', 'u', '--report'])).toThrow(/needs the name of a file/);
   });
 });

@@ -60,6 +60,9 @@ export async function connectionFrom(options: ConnectionOptions): Promise<Connec
       throw new CliError('file_problem', `--${name}: ${resolve(value)} does not exist.`);
     }
   }
+  if (!URL.canParse(connection.url ?? '')) {
+    throw new CliError('wrong_usage', `--url ${connection.url} is no URL; it looks like https://HOST:PORT.`);
+  }
   return connection as Connection;
 }
 

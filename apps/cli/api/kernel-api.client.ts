@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { type Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { HttpClient, type HttpRequest } from '#platform/http-client';
 import { type Connection } from './connection';
@@ -50,7 +50,7 @@ export class KernelApiClient {
   async stream(path: string): Promise<Readable> {
     const { status, body } = await this.reached(() => this.http.stream({ method: 'GET', path }));
     if (status >= 400) throw refusal(this.who, status, await text(body));
-    return body;
+    return Readable.from(this.arriving(body), { objectMode: false });
   }
 
   async post(path: string, body: string, headers: Record<string, string> = {}): Promise<string> {
@@ -70,6 +70,15 @@ export class KernelApiClient {
     const { status, bytes } = await this.reached(() => this.http.exchange(request, { maxBytes: Infinity }));
     if (status >= 400) throw refusal(this.who, status, bytes.toString());
     return bytes.toString();
+  }
+
+  /** A connection that breaks is told as such, and not taken for a fault of the file that is being written. */
+  private async *arriving(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    try {
+      yield* body;
+    } catch (cause) {
+      throw unreachable(this.connection.url, cause);
+    }
   }
 
   private async reached<T>(ask: () => Promise<T>): Promise<T> {

@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream, existsSync } from 'node:fs';
 import { link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
 import { type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Command } from 'commander';
 import { connectionFrom, type ConnectionOptions, withConnectionOptions } from '../api/connection';
+import { eventLines } from '../api/event-lines';
 import { KernelApiClient } from '../api/kernel-api.client';
 import { CliError } from '../cli.error';
 import { say } from '../output/print';
@@ -120,10 +120,8 @@ async function toFolder(
   let written = 0;
   let present = 0;
   for (const shard of shards) {
-    const lines = createInterface({ input: await events(client, shard, range), crlfDelay: Infinity });
-    for await (const line of lines) {
-      if (line === '') continue;
-      const { id, ts } = JSON.parse(line) as { id: string; ts: string };
+    for await (const line of eventLines(await events(client, shard, range))) {
+      const { id, ts } = JSON.parse(line.toString()) as { id: string; ts: string };
       const date = TIME.exec(ts);
       if (!ID.test(id) || date === null) {
         throw new CliError('failed', `The kernel sent an event with the id "${id}" and the time "${ts}".`);
@@ -145,9 +143,9 @@ async function toFolder(
 }
 
 /** @returns false when the same bytes exist already */
-async function writeOnce(file: string, bytes: string): Promise<boolean> {
+async function writeOnce(file: string, bytes: Buffer): Promise<boolean> {
   if (existsSync(file)) {
-    if ((await readFile(file, 'utf8')) === bytes) return false;
+    if (bytes.equals(await readFile(file))) return false;
     throw different(file);
   }
   const partial = `${file}.${randomBytes(4).toString('hex')}.partial`;

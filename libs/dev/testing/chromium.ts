@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { defineConfig, loadConfig, text } from '#platform/process';
+import { describeWith } from './describe-with';
 
 /** Debian's names for it. */
 const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome'];
@@ -21,28 +21,11 @@ function findChromium(): string | undefined {
 
 const program = findChromium();
 
-/**
- * A suite that needs a real browser. Where there is none the suite is skipped with the reason in its name; with CI=true
- * that is a failure, so that no run passes for want of what it should have tested.
- */
+/** A suite that needs a real browser, see describeWith. */
 export function describeWithChromium(name: string, suite: () => void): void {
-  if (program !== undefined) {
-    describe(name, suite);
-    return;
-  }
-  const missing = `there is no ${PROGRAMS.join(', ')} (Debian: apt-get install chromium)`;
-  const { ci } = loadConfig(
-    defineConfig({ CI: { schema: text().optional(), description: 'Set by CI systems.' } }),
-  );
-  if (ci === 'true' || ci === '1') {
-    describe(name, () => {
-      it('has what it needs', () => {
-        throw new Error(`CI has to run this suite, but ${missing}`);
-      });
-    });
-    return;
-  }
-  describe.skip(`${name} (skipped: ${missing})`, suite);
+  const missing =
+    program === undefined ? `there is no ${PROGRAMS.join(', ')} (Debian: apt-get install chromium)` : null;
+  describeWith({ missing }, name, suite);
 }
 
 /**

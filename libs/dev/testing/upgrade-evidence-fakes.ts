@@ -526,6 +526,8 @@ function ofEvents(kernel: UpgradedKernel): FakeUpgrade[] {
     });
   const late = emergency('2026-01-31T10:00:10.000Z');
   for (const n of [1, 2, 3]) late.give(n, 'ratify');
+  const vague = emergency('Feb 2, 2026 10:00 UTC');
+  for (const n of [1, 2, 3]) vague.give(n, 'ratify');
   const thin = emergency('2026-02-02T10:00:00.000Z').give(1, 'ratify');
   const mine = fixedSigner('k9', 220, 'audit');
   const added = kernel.fork(8);
@@ -611,6 +613,12 @@ function ofEvents(kernel: UpgradedKernel): FakeUpgrade[] {
     {
       name: 'ratified too late',
       file: noProofs(late.decide('upgrade.ratified')),
+      says: /^time: .*its time was over/,
+      ...always,
+    },
+    {
+      name: 'ratified until a time that is no RFC 3339',
+      file: noProofs(vague.decide('upgrade.ratified')),
       says: /^time: .*its time was over/,
       ...always,
     },

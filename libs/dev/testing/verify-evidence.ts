@@ -1,6 +1,5 @@
 import {
   ChainVerifier,
-  checkedKeyOfPem,
   EventInspector,
   EvidenceError,
   KeyRing,
@@ -19,12 +18,11 @@ export interface EvidenceOptions {
 }
 
 /** What an implementation of the evidence offers; tests pass others than Node's. */
-export type EvidenceDoor = Pick<
-  { ChainVerifier: typeof ChainVerifier; EventInspector: typeof EventInspector; KeyRing: typeof KeyRing } & {
-    checkedKeyOfPem: typeof checkedKeyOfPem;
-  },
-  'ChainVerifier' | 'EventInspector' | 'KeyRing' | 'checkedKeyOfPem'
->;
+export interface EvidenceDoor {
+  ChainVerifier: typeof ChainVerifier;
+  EventInspector: typeof EventInspector;
+  KeyRing: typeof KeyRing;
+}
 
 /**
  * Verifies canonical events as docs/spec/verification.md demands: the registry first, then the chain. Returns every
@@ -34,19 +32,12 @@ export function verifyEvidence(
   lines: readonly (string | Uint8Array)[],
   trust: TrustRoot,
   { from = 1, shard, expectHeads = [], checkpoints = [] }: EvidenceOptions = {},
-  door: EvidenceDoor = { ChainVerifier, EventInspector, KeyRing, checkedKeyOfPem },
+  door: EvidenceDoor = { ChainVerifier, EventInspector, KeyRing },
 ): ChainFault[] {
   const faults: ChainFault[] = [];
   const partial = from > 1 || shard !== undefined;
   const ring = new door.KeyRing(trust, { partial });
-  const inspector = new door.EventInspector(
-    trust.origin,
-    (kid) => {
-      const root = ring.root(kid);
-      return root === undefined ? undefined : door.checkedKeyOfPem(root.public_key_pem);
-    },
-    true,
-  );
+  const inspector = door.EventInspector.of(trust);
   const sound: AuditEvent[] = [];
   for (const line of lines) {
     const { event, faults: its } = inspector.inspect(line);

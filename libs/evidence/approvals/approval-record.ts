@@ -1,4 +1,6 @@
-import { HEX_SHA256, isTimestamp } from '../chain/audit-event';
+import { HEX_SHA256 } from '../chain/audit-event';
+import { isTimestamp } from '../json/time';
+import { isCount } from '../json/count';
 import { canonicalize } from '../json/canonical-json';
 import { EvidenceError } from '../evidence.error';
 import { exactObject } from '../json/exact-object';
@@ -48,8 +50,8 @@ const MEMBERS: Record<keyof ApprovalRecord, (value: JsonValue | undefined) => bo
   action: (value) => APPROVAL_ACTIONS.includes(value as ApprovalAction),
   approverId: isGovernanceId,
   keyId: isGovernanceId,
-  poolVersion: isCount,
-  threshold: isCount,
+  poolVersion: (value) => isCount(value, 1),
+  threshold: (value) => isCount(value, 1),
   approvedAt: isTimestamp,
   expiresAt: isTimestamp,
   notes: (value) =>
@@ -138,8 +140,4 @@ export function isGovernanceId(value: unknown): value is string {
 
 function isSha256(value: unknown): boolean {
   return typeof value === 'string' && HEX_SHA256.test(value);
-}
-
-function isCount(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= 1;
 }

@@ -1,5 +1,5 @@
 import { importKey, sha256, verifyEd25519, verifyEs256 } from '#evidence-crypto';
-import { base64Decode, base64Encode } from '../json/base64';
+import { base64Decode, base64Url } from '../json/base64';
 import { type CoseKey, readCoseKey } from '../keys/cose-key';
 import { EvidenceError } from '../evidence.error';
 import { type JsonValue } from '../json/json-value';
@@ -129,9 +129,4 @@ function judgeAuthenticatorData(bytes: Uint8Array, { rpId }: WebAuthnCredential)
     reasons.push('authenticator_data: its length does not fit its flags');
   }
   return reasons;
-}
-
-/** Base64 for the URL, without padding (RFC 4648 section 5), as WebAuthn writes it. */
-export function base64Url(bytes: Uint8Array): string {
-  return base64Encode(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }

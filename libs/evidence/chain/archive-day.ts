@@ -1,4 +1,6 @@
-import { HEX_SHA256, isTimestamp } from './audit-event';
+import { HEX_SHA256 } from './audit-event';
+import { isTimestamp } from '../json/time';
+import { isCount } from '../json/count';
 import { exactObject } from '../json/exact-object';
 import { type JsonValue } from '../json/json-value';
 import { type DocumentFormat, type KernelDocument } from './kernel-document';
@@ -34,7 +36,7 @@ export const ARCHIVE_DAY: DocumentFormat<ArchiveDay> = {
     origin: isOrigin,
     shard: (value) => typeof value === 'number' && value >= 0 && Number.isSafeInteger(value),
     day: isDay,
-    count: isCount,
+    count: (value) => isCount(value, 1),
     first: isChainPoint,
     last: isChainPoint,
     previous: isPrevious,
@@ -100,13 +102,9 @@ export function isDay(value: unknown): value is string {
   return typeof value === 'string' && isTimestamp(`${value}T00:00:00.000Z`);
 }
 
-function isCount(value: JsonValue | undefined): boolean {
-  return typeof value === 'number' && value >= 1 && Number.isSafeInteger(value);
-}
-
 function isChainPoint(value: JsonValue | undefined): boolean {
   const point = exactObject(value, ['hash', 'seq']);
-  return point !== null && isCount(point['seq']) && isSha256(point['hash']);
+  return point !== null && isCount(point['seq'], 1) && isSha256(point['hash']);
 }
 
 function isPrevious(value: JsonValue | undefined): boolean {

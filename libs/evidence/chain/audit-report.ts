@@ -1,4 +1,5 @@
-import { HEX_SHA256, isTimestamp } from './audit-event';
+import { HEX_SHA256 } from './audit-event';
+import { isTimestamp } from '../json/time';
 import { exactObject } from '../json/exact-object';
 import { type JsonValue } from '../json/json-value';
 import { type DocumentFormat, type KernelDocument } from './kernel-document';

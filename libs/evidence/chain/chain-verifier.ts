@@ -20,7 +20,6 @@ import {
   type ProvenCheckpoint,
 } from '../keys/key-ring';
 import { assertOrigin, genesisHash } from './origin';
-import { checkedKeyOfPem } from '../keys/public-key';
 
 /** A head that was seen earlier: the chain must still contain it. */
 export interface ExpectedHead {
@@ -132,14 +131,7 @@ export class ChainVerifier {
     this.partial = partial;
     this.only = options.shard ?? null;
     this.ring = new KeyRing(options, { partial, registry, checkpoints });
-    this.inspector = new EventInspector(
-      origin,
-      (kid) => {
-        const root = this.ring.root(kid);
-        return root === undefined ? undefined : checkedKeyOfPem(root.public_key_pem);
-      },
-      this.signatures,
-    );
+    this.inspector = EventInspector.of(options, this.signatures);
     this.sequence = new ChainSequence({
       genesisHash: (shard) => genesisHash(origin, shard),
       identity: options.identity ?? new IdentityCheckInMemory(this.from === 1),

@@ -1,10 +1,14 @@
 import { importKey, type PublicKey, sha256Hex, verifyEd25519 } from '#evidence-crypto';
-import { HEX_SHA256, isKid, isStream, isTimestamp, UUID_V7, type AuditEvent } from './audit-event';
+import { HEX_SHA256, isKid, isStream, UUID_V7, type AuditEvent } from './audit-event';
+import { isTimestamp } from '../json/time';
 import { signingText } from './audit-signing-input';
+import { isCount } from '../json/count';
 import { base64DecodeInto } from '../json/base64';
 import { faultAt, type ChainFault, type EventFacts } from './chain-fault';
 import { EvidenceError } from '../evidence.error';
 import { isRegistryEvent } from '../keys/key-registry';
+import { checkedKeyOfPem } from '../keys/public-key';
+import { type TrustRoot } from '../keys/trust-root';
 import { parseEvent, parseEventParts } from './parse-event';
 import { EventScanner } from './scan-event';
 import { counterSignatureHolds } from '../keys/signer-possession';
@@ -34,6 +38,19 @@ export class EventInspector {
     private readonly publicKey: (kid: string) => Uint8Array | undefined,
     private readonly checkSignatures: boolean,
   ) {}
+
+  /** An inspector that knows the keys of a trust root. */
+  static of(
+    { origin, signers }: Pick<TrustRoot, 'origin' | 'signers'>,
+    checkSignatures = true,
+  ): EventInspector {
+    const pems = new Map(signers.map(({ signer_kid, public_key_pem }) => [signer_kid, public_key_pem]));
+    const publicKey = (kid: string): Uint8Array | undefined => {
+      const pem = pems.get(kid);
+      return pem === undefined ? undefined : checkedKeyOfPem(pem);
+    };
+    return new EventInspector(origin, publicKey, checkSignatures);
+  }
 
   inspect(bytes: Uint8Array | string): Inspection {
     const facts = this.factsOfSound(bytes);
@@ -79,13 +96,12 @@ export class EventInspector {
     } catch (error) {
       if (!(error instanceof EvidenceError)) throw error;
       const facts = salvage(bytes);
-      const at = error.pointer === undefined || error.pointer === '' ? '' : ` (at ${error.pointer})`;
       const fault: ChainFault = {
         code: 'format',
         shard: facts?.shard ?? null,
         seq: facts?.seq ?? null,
         id: facts === null || facts.id === '' ? null : facts.id,
-        message: `${error.message}${at}`,
+        message: error.located,
       };
       return { facts, event: null, formatted: false, faults: [fault] };
     }
@@ -191,8 +207,4 @@ function salvage(bytes: Uint8Array | string): EventFacts | null {
     prevHash: text('prevHash', isHash),
     hash: text('hash', isHash),
   };
-}
-
-function isCount(value: unknown, least: number): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= least;
 }

@@ -11,7 +11,8 @@ import {
 import { EvidenceError } from '../evidence.error';
 import { exactObject } from '../json/exact-object';
 import { type JsonObject, type JsonValue } from '../json/json-value';
-import { seqIn, type ShardPosition } from '../keys/key-span';
+import { whyCheckpointKeyDoesNotCount } from '../keys/checkpoint-key';
+import { type ShardPosition } from '../keys/key-span';
 import { checkedKeyOfPem } from '../keys/public-key';
 import { type TrustedSigner } from '../keys/signers';
 import { parseCanonicalJson } from '../json/strict-json.parser';
@@ -161,8 +162,7 @@ export function verifyDocument<T extends KernelDocument>(
     return { document, reasons };
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
-    const at = error.pointer === undefined || error.pointer === '' ? '' : ` (at ${error.pointer})`;
-    return { document: null, reasons: [`${error.code}: ${error.message}${at}`] };
+    return { document: null, reasons: [`${error.code}: ${error.located}`] };
   }
 }
 
@@ -174,21 +174,11 @@ function whyNotSigned(
 ): string | null {
   const key = keys.find(({ signer_kid }) => signer_kid === keyid);
   if (key === undefined) return `unknown_key: ${keyid} is not a known signer`;
-  const { signer_kid: kid, status, span } = key;
-  if (!key.purposes.includes('checkpoint')) return `key_not_valid: ${kid} is not a checkpoint key`;
-  if (!verifyEd25519(importKey(checkedKeyOfPem(key.public_key_pem)), input, sig)) {
-    return `signature: not made by ${kid} over this document`;
+  if (
+    key.purposes.includes('checkpoint') &&
+    !verifyEd25519(importKey(checkedKeyOfPem(key.public_key_pem)), input, sig)
+  ) {
+    return `signature: not made by ${keyid} over this document`;
   }
-  // Its holder could have signed it today.
-  if (status === 'compromised') return `key_not_valid: ${kid} is compromised`;
-  if (position !== null && span !== undefined && seqIn(span.after, position.shard) === undefined) {
-    return `key_not_valid: ${kid} signs nothing about shard ${position.shard}`;
-  }
-  if (status === 'active') return null;
-  if (position === null)
-    return `key_not_valid: ${kid} is retired, and nothing shows that it signed this before`;
-  const end = seqIn(span?.until ?? [], position.shard);
-  if (end === undefined) return `key_not_valid: ${kid} is retired, and where it ended is not known`;
-  if (position.seq <= end) return null;
-  return `key_not_valid: ${kid} was retired at ${position.shard}:${end}, before ${position.shard}:${position.seq} that it speaks of`;
+  return whyCheckpointKeyDoesNotCount(key, position, keys);
 }

@@ -2,13 +2,13 @@ import {
   isKid,
   isSignatureText,
   isStream,
-  isTimestamp,
   isType,
   MAX_EVENT_BYTES,
   SIGNATURE_LENGTH,
   UUID,
   UUID_V7,
 } from './audit-event';
+import { isTimestamp } from '../json/time';
 import { type EventFacts } from './chain-fault';
 import { isExactDouble } from '../json/exact-number';
 import { isForbiddenMember, MAX_DEPTH } from '../json/json-value';

@@ -66,6 +66,11 @@ export function base64DecodeInto(text: string, bytes: Uint8Array): boolean {
   return true;
 }
 
+/** The alphabet for URLs, without padding (RFC 4648 section 5), as JWK and WebAuthn write it. */
+export function base64Url(bytes: Uint8Array): string {
+  return base64Encode(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+}
+
 /** Six bits, or -1, which keeps every number it is put into negative. */
 function value(text: string, i: number): number {
   const c = text.charCodeAt(i);

@@ -1,5 +1,7 @@
 import { HEX_SHA256, type AuditEvent } from '../chain/audit-event';
 import { genesisHash } from '../chain/origin';
+import { isCount } from '../json/count';
+import { isRfc3339 } from '../json/time';
 import { base64Decode } from '../json/base64';
 import { EvidenceError } from '../evidence.error';
 import { exactObject } from '../json/exact-object';
@@ -284,7 +286,7 @@ function ended(
 ): KeyRegistryState {
   const known = registered(state, kid, '/payload/signer_kid');
   const at = event.payload[member];
-  if (typeof at !== 'string' || Number.isNaN(Date.parse(at))) {
+  if (!isRfc3339(at)) {
     throw refuse(`/payload/${member}`, `${member} must be an RFC 3339 time`);
   }
   if (event.signerKid === known.entry.signer_kid && event.type !== 'signer.emergency') {
@@ -344,10 +346,6 @@ function readPoint(value: JsonValue | undefined): { seq: number; hash: string } 
   if (point === null) return null;
   const { seq, hash } = point;
   return isCount(seq, 1) && typeof hash === 'string' && HEX_SHA256.test(hash) ? { seq, hash } : null;
-}
-
-function isCount(value: JsonValue | undefined, least: number): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= least;
 }
 
 function registered(state: KeyRegistryState, kid: JsonValue | undefined, pointer: string): RegisteredKey {

@@ -166,6 +166,11 @@ describe('evolveKeys', () => {
       event('signer.retired', { signer_kid: 'k1' }, 3, { signerKid: 'k2' }),
       '/payload/retiredAt',
     ],
+    [
+      'an end at a time that is no RFC 3339',
+      retired('k1', 3, { retiredAt: 'Jan 31, 2026 10:00 UTC' }, 'k2'),
+      '/payload/retiredAt',
+    ],
     ['a signer without a name', event('signer.added', { signer: {} }, 3), '/payload/signer/signer_kid'],
     ['a signer that has ended', added(signer('k2', { status: 'retired' }), 3), '/payload/signer/status'],
     ['a key that ends itself', retired('k1', 3, {}, 'k1'), ''],

@@ -1,3 +1,4 @@
+import { isCount } from '../json/count';
 import { exactObject } from '../json/exact-object';
 import { type JsonObject, type JsonValue } from '../json/json-value';
 
@@ -76,8 +77,4 @@ function readPositions(value: JsonValue | undefined, least: number): ShardPositi
     before = shard;
   }
   return positions;
-}
-
-function isCount(value: JsonValue | undefined, least: number): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= least;
 }

@@ -1,7 +1,8 @@
 import { isKid } from '../chain/audit-event';
-import { base64Encode } from '../json/base64';
+import { base64Url } from '../json/base64';
 import { EvidenceError } from '../evidence.error';
 import { type JsonObject, type JsonValue } from '../json/json-value';
+import { isRfc3339 } from '../json/time';
 import { isOrigin } from '../chain/origin';
 import { type KeySpan, readSpan, spanJson } from './key-span';
 import { checkedKeyOfPem } from './public-key';
@@ -47,8 +48,6 @@ const PURPOSES: readonly SignerPurpose[] = ['audit', 'manifest', 'checkpoint'];
 const STATUSES: readonly SignerStatus[] = ['active', 'retired', 'compromised'];
 /** An entry in the deployment guide's first format says nothing about purposes: its key signed both. */
 const PURPOSES_WHEN_UNSAID: SignerPurpose[] = ['audit', 'manifest'];
-const RFC_3339 =
-  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/;
 
 /** Reads the text of a signers.json. Refuses malformed entries and weak keys, naming the entry. */
 export function parseSignersFile(text: string | Uint8Array): SignersFile {
@@ -75,6 +74,7 @@ export function parseSignersFile(text: string | Uint8Array): SignersFile {
     }
     seen.add(signer_kid);
   });
+  refuseSharedKeys(signers);
   const refuse = (member: string, message: string): EvidenceError =>
     new EvidenceError('invalid_signers', `The ${member} in signers.json ${message}.`, {
       pointer: `/${member}`,
@@ -101,6 +101,23 @@ export function parseSignersFile(text: string | Uint8Array): SignersFile {
     file.log = trust;
   }
   return file;
+}
+
+/** With two names, a key could go on under one after it ended under the other. */
+function refuseSharedKeys(signers: readonly TrustedSigner[]): void {
+  const owners = new Map<string, string>();
+  signers.forEach(({ signer_kid, public_key_pem }, i) => {
+    const raw = base64Url(checkedKeyOfPem(public_key_pem));
+    const owner = owners.get(raw);
+    if (owner !== undefined) {
+      throw new EvidenceError(
+        'invalid_signers',
+        `${signer_kid} is the same public key as ${owner} in signers.json.`,
+        { pointer: `/signers/${i}/public_key_pem` },
+      );
+    }
+    owners.set(raw, signer_kid);
+  });
 }
 
 export function parseSigners(text: string | Uint8Array): TrustedSigner[] {
@@ -135,7 +152,7 @@ export function readSigner(value: JsonValue | undefined, base = ''): SignerEntry
   const time = (member: string): string | null => {
     const at = value[member];
     if (at === undefined || at === null) return null;
-    if (typeof at !== 'string' || !RFC_3339.test(at) || Number.isNaN(Date.parse(at))) {
+    if (!isRfc3339(at)) {
       throw refuse(`/${member}`, `Signer ${kid}: ${member} must be an RFC 3339 time or null.`);
     }
     return at;
@@ -214,10 +231,6 @@ export function jwks(signers: readonly SignerEntry[]): { keys: JsonObject[] } {
         alg: 'EdDSA',
       })),
   };
-}
-
-function base64Url(bytes: Uint8Array): string {
-  return base64Encode(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }
 
 function isPurpose(value: unknown): value is SignerPurpose {

@@ -59,12 +59,27 @@ describe('signers.json', () => {
     ['duplicate members', '{"signers":[],"signers":[]}', 'invalid_signers', '/signers'],
     ['no list', '{}', 'invalid_signers', ''],
     ['the same kid twice', signersJson([entry, entry]), 'invalid_signers', '/signers/1/signer_kid'],
+    [
+      'one public key under two kids, in two spellings',
+      signersJson([
+        entry,
+        { ...entry, signer_kid: 'again', public_key_pem: entry.public_key_pem.replaceAll('\n', '\r\n') },
+      ]),
+      'invalid_signers',
+      '/signers/1/public_key_pem',
+    ],
     ['an origin that is none', '{"signers":[],"origin":"a b"}', 'invalid_signers', '/origin'],
     ['another algorithm', wrong({ algorithm: 'rsa' }), 'invalid_signers', '/signers/0/algorithm'],
     ['a kid with a space', wrong({ signer_kid: 'a b' }), 'invalid_signers', '/signers/0/signer_kid'],
     ['an unknown purpose', wrong({ purposes: ['audit', 'all'] }), 'invalid_signers', '/signers/0/purposes'],
     ['an unknown status', wrong({ status: 'gone' }), 'invalid_signers', '/signers/0/status'],
     ['a time that is none', wrong({ retiredAt: 'yesterday' }), 'invalid_signers', '/signers/0/retiredAt'],
+    [
+      'a day that its month does not have',
+      wrong({ retiredAt: '2026-02-31T00:00:00Z' }),
+      'invalid_signers',
+      '/signers/0/retiredAt',
+    ],
     ['no deployedAt', wrong({ deployedAt: null }), 'invalid_signers', '/signers/0/deployedAt'],
     ['no PEM', wrong({ public_key_pem: 'x' }), 'invalid_public_key', '/signers/0/public_key_pem'],
     [

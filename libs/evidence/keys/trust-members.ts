@@ -28,12 +28,21 @@ export function readFirstPool(value: JsonValue | undefined): FirstPool | null | 
 const VKEY = /^[\x21-\x7e]{1,1024}$/;
 const MAX_WITNESSES = 64;
 
+/** Why these witnesses cannot stand in a signers.json; null when they can. */
+export function whyNoWitnesses(witnesses: readonly JsonValue[]): string | null {
+  if (witnesses.length > MAX_WITNESSES) {
+    return `it names at most ${MAX_WITNESSES} witnesses, and these are ${witnesses.length}`;
+  }
+  if (!witnesses.every((key) => typeof key === 'string' && VKEY.test(key))) {
+    return 'the key of a witness in it is at most 1024 letters of printable ASCII';
+  }
+  return new Set(witnesses).size === witnesses.length ? null : 'it names no witness twice';
+}
+
 /** Reads `{ witnesses, quorum }`; undefined when it is anything else. The keys are read where they are used. */
 export function readLogTrust(value: JsonValue): LogTrust | undefined {
   const { witnesses, quorum } = exactObject(value, ['witnesses', 'quorum']) ?? {};
-  if (!Array.isArray(witnesses) || witnesses.length > MAX_WITNESSES) return undefined;
-  if (!witnesses.every((key) => typeof key === 'string' && VKEY.test(key))) return undefined;
-  if (new Set(witnesses).size !== witnesses.length) return undefined;
+  if (!Array.isArray(witnesses) || whyNoWitnesses(witnesses) !== null) return undefined;
   if (typeof quorum !== 'number' || !Number.isSafeInteger(quorum)) return undefined;
   if (quorum < 0 || quorum > witnesses.length) return undefined;
   return { witnesses: witnesses as string[], quorum };

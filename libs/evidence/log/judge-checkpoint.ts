@@ -1,5 +1,4 @@
-import { seqIn } from '../keys/key-span';
-import { samePublicKey } from '../keys/key-registry';
+import { whyCheckpointKeyDoesNotCount } from '../keys/checkpoint-key';
 import { type TrustedSigner } from '../keys/signers';
 import { type TrustRoot } from '../keys/trust-root';
 import { checkpointKey, type SignedCheckpoint } from './log-checkpoint';
@@ -60,6 +59,7 @@ function whoSigned(
   checkpoint: SignedCheckpoint,
   signers: readonly TrustedSigner[],
 ): { kid: string | null; reason: string | null } {
+  const { shard, size } = checkpoint;
   const refusals: string[] = [];
   let kid: string | null = null;
   for (const signer of signers) {
@@ -68,36 +68,12 @@ function whoSigned(
     if (state === 'wrong') {
       return { kid: null, reason: `signature: not made by ${signer.signer_kid} over this checkpoint` };
     }
-    const refusal = whyKeyDoesNotCount(signer, checkpoint, signers);
+    const refusal = whyCheckpointKeyDoesNotCount(signer, { shard, seq: size }, signers);
     if (refusal === null) kid ??= signer.signer_kid;
     else refusals.push(refusal);
   }
   if (kid !== null) return { kid, reason: null };
   return { kid, reason: refusals[0] ?? 'unknown_key: no key of signers.json has signed the checkpoint' };
-}
-
-/** A checkpoint names no time: whoever has the key could have signed it today, as large as they like. */
-function whyKeyDoesNotCount(
-  { signer_kid: kid, purposes, status, span, public_key_pem }: TrustedSigner,
-  { shard, size }: SignedCheckpoint,
-  signers: readonly TrustedSigner[],
-): string | null {
-  if (!purposes.includes('checkpoint')) return `key_not_valid: ${kid} is not a checkpoint key`;
-  // One key under two names is lost under both.
-  const lost = signers.find(
-    (one) => one.status === 'compromised' && samePublicKey(one.public_key_pem, public_key_pem),
-  );
-  if (lost !== undefined) return `key_not_valid: ${lost.signer_kid} is compromised`;
-  if (span !== undefined && seqIn(span.after, shard) === undefined) {
-    return `key_not_valid: ${kid} signs nothing about shard ${shard}`;
-  }
-  const end = seqIn(span?.until ?? [], shard);
-  if (end === undefined) {
-    if (status === 'active') return null;
-    return `key_not_valid: ${kid} is ${status}, and signers.json has no span that says where it ended`;
-  }
-  if (size <= end) return null;
-  return `key_not_valid: ${kid} ended at ${shard}:${end}, and the checkpoint has the size ${size}`;
 }
 
 function refused(reason: string): CheckpointVerdict {

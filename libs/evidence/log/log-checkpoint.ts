@@ -1,8 +1,7 @@
 import { EvidenceError } from '../evidence.error';
 import { isOrigin } from '../chain/origin';
 import { checkedKeyOfPem } from '../keys/public-key';
-import { type SignerEntry } from '../keys/signers';
-import { type NoteKey, noteKeyHash, signatureBy } from './note-key';
+import { type NoteKey, noteKeyHash } from './note-key';
 import { parseSignedNote, type SignedNote, signedNote } from './signed-note';
 import { notACheckpoint, parseTreeHead, type TreeHead, treeHeadText } from './tree-head';
 
@@ -94,26 +93,6 @@ export function parseCheckpointNote(note: string): SignedNote & { head: TreeHead
     throw notACheckpoint((cause as EvidenceError).message, cause);
   }
   return { ...signed, head: parseTreeHead(signed.text) };
-}
-
-/**
- * Whether a checkpoint is signed by a key that speaks for the kernel.
- * @returns the reason why it is not, with a stable word and a colon; null when it is
- */
-export function whyCheckpointNotSigned(
-  checkpoint: SignedCheckpoint,
-  keys: readonly SignerEntry[],
-): string | null {
-  for (const { signer_kid, public_key_pem, purposes, status } of keys) {
-    const { state } = signatureBy(checkpointKey(checkpoint, public_key_pem), checkpoint);
-    if (state === 'absent') continue;
-    if (!purposes.includes('checkpoint')) return `key_not_valid: ${signer_kid} is not a checkpoint key`;
-    // It says nothing about time: the holder of a compromised key could have signed it today.
-    if (status === 'compromised') return `key_not_valid: ${signer_kid} is compromised`;
-    if (state === 'signed') return null;
-    return `signature: not made by ${signer_kid} over this checkpoint`;
-  }
-  return 'unknown_key: no known signer has signed the checkpoint';
 }
 
 function ofOurLog({ log, size, root, extension }: TreeHead): LogCheckpoint & { extension: string[] } {

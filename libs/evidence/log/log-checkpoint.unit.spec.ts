@@ -5,12 +5,13 @@ import {
   parseCheckpointSigningInput,
   parseSignedCheckpoint,
   signedCheckpoint,
-  whyCheckpointNotSigned,
 } from './log-checkpoint';
 import { parseLogProof } from './log-proof';
 import { noteKeyHash } from './note-key';
 import { pemOfRawKey } from '../keys/public-key';
-import { type SignerEntry } from '../keys/signers';
+import { type KeySpan } from '../keys/key-span';
+import { type TrustedSigner } from '../keys/signers';
+import { judgeCheckpoint } from './judge-checkpoint';
 
 const ROOT = Buffer.alloc(32, 9);
 const CHECKPOINT = { origin: 'kernel.example.com/prod', shard: 3, size: 42, root: ROOT };
@@ -21,7 +22,7 @@ const note = signedCheckpoint(
   pemOfRawKey(raw),
   sign(null, checkpointSigningInput(CHECKPOINT), privateKey),
 );
-const key = (change: Partial<SignerEntry> = {}): SignerEntry => ({
+const key = (change: Partial<TrustedSigner> = {}): TrustedSigner => ({
   signer_kid: 'checkpoint-1',
   algorithm: 'ed25519',
   public_key_pem: pemOfRawKey(raw),
@@ -33,8 +34,10 @@ const key = (change: Partial<SignerEntry> = {}): SignerEntry => ({
   compromisedAt: null,
   ...change,
 });
-const judge = (text: string, keys: SignerEntry[]) =>
-  whyCheckpointNotSigned(parseSignedCheckpoint(text), keys);
+const judge = (text: string, signers: TrustedSigner[]): string | null => {
+  const trust = { origin: CHECKPOINT.origin, signers };
+  return judgeCheckpoint(parseSignedCheckpoint(text), trust, null).reasons[0] ?? null;
+};
 
 describe('a checkpoint of a log', () => {
   it('is a signed note as C2SP has it', () => {
@@ -53,7 +56,15 @@ describe('a checkpoint of a log', () => {
 
   it('is signed by a checkpoint key that is trusted', () => {
     expect(judge(note, [key()])).toBeNull();
-    expect(judge(note, [key({ status: 'retired', retiredAt: '2026-02-01T00:00:00.000Z' })])).toBeNull();
+    const retired = { status: 'retired', retiredAt: '2026-02-01T00:00:00.000Z' } as const;
+    const endingAt = (seq: number): KeySpan => ({
+      after: [{ shard: 3, seq: 0 }],
+      until: [{ shard: 3, seq }],
+      since: null,
+    });
+    expect(judge(note, [key({ ...retired, span: endingAt(42) })])).toBeNull();
+    expect(judge(note, [key({ ...retired, span: endingAt(41) })])).toContain('key_not_valid');
+    expect(judge(note, [key(retired)])).toContain('key_not_valid');
     expect(judge(note, [])).toContain('unknown_key');
     expect(judge(note, [key({ purposes: ['audit'] })])).toContain('key_not_valid');
     expect(judge(note, [key({ status: 'compromised' })])).toContain('key_not_valid');
@@ -66,7 +77,7 @@ describe('a checkpoint of a log', () => {
     const extended = note.replace('=\n\n', '=\nof another time\n\n');
     const read = parseSignedCheckpoint(extended);
     expect(read).toMatchObject({ size: 42, extension: ['of another time'] });
-    expect(whyCheckpointNotSigned(read, [key()])).toContain('signature');
+    expect(judge(extended, [key()])).toContain('signature');
     const text = `${checkpointText(CHECKPOINT)}of another time\n`;
     const signed = `${text}\n${note.slice(note.indexOf('\u2014'))}`;
     expect(() => parseSignedCheckpoint(signed)).not.toThrow();

@@ -2,7 +2,7 @@ import { EvidenceError } from '../evidence.error';
 import { printable } from '../json/printable-text';
 import { parseCheckpointNote } from './log-checkpoint';
 import { isSameKeyPair, type NoteKey, noteKeyText, parseNoteKey, signatureBy } from './note-key';
-import { type LogTrust } from '../keys/trust-members';
+import { type LogTrust, whyNoWitnesses } from '../keys/trust-members';
 import { type TreeHead } from './tree-head';
 
 /** Rule for trusting a checkpoint: whose logs, and which witnesses must have cosigned it (c2sp.org/tlog-policy). */
@@ -84,7 +84,8 @@ export function witnessQuorum(vkeys: readonly string[], quorum: number): LogPoli
 
 /**
  * The same for a signers.json (`log`); undefined when the policy asks for nobody.
- * @throws EvidenceError `invalid_log_policy` when it has groups of groups: those have no such short form
+ * @throws EvidenceError `invalid_log_policy` for groups of groups, which have no such short form, and for witnesses that
+ * no reader of a signers.json takes
  */
 export function logTrustOf({ witnesses, quorum }: LogPolicy): LogTrust | undefined {
   if ('none' in quorum) return undefined;
@@ -97,6 +98,10 @@ export function logTrustOf({ witnesses, quorum }: LogPolicy): LogTrust | undefin
       'A signers.json names a number of witnesses, and this policy asks for groups of groups.',
     );
   });
+  const refusal = whyNoWitnesses(vkeys);
+  if (refusal !== null) {
+    throw new EvidenceError('invalid_log_policy', `The policy does not fit into a signers.json: ${refusal}.`);
+  }
   return { witnesses: vkeys, quorum: 'group' in quorum ? quorum.atLeast : 1 };
 }
 

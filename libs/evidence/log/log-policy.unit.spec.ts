@@ -1,5 +1,6 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { cosignatureInput, timestampedSignature } from './cosignature';
+import { parseSignersFile, signersJson } from '../keys/signers';
 import { isQuorum, judgeByPolicy, logTrustOf, parseLogPolicy, witnessQuorum } from './log-policy';
 import { type NoteKey, noteKeyHash, noteKeyText, type NoteKeyType } from './note-key';
 import { type NoteSignature, signedNote } from './signed-note';
@@ -221,6 +222,16 @@ describe('the quorum of a trust root', () => {
     expect(logTrustOf(witnessQuorum([a, b], 0))).toBeUndefined();
     const nested = `witness one ${a}\nwitness two ${b}\ngroup in 1 one two\ngroup out 1 in\nquorum out\n`;
     expect(() => logTrustOf(parseLogPolicy(nested))).toThrow(/groups of groups/);
+  });
+
+  it('is written for a signers.json only as one that its reader takes', () => {
+    const many = Array.from({ length: 65 }, (_, n) => party(`w${n}.example`, 'cosignature/v1').vkey);
+    const all = many.slice(0, 64);
+    const trust = logTrustOf(witnessQuorum(all, 33));
+    expect(parseSignersFile(signersJson([], undefined, trust && { log: trust })).log).toEqual(trust);
+    expect(() => logTrustOf(witnessQuorum(many, 33))).toThrow(/at most 64 witnesses, and these are 65/);
+    const named = (name: string) => logTrustOf(witnessQuorum([party(name, 'cosignature/v1').vkey], 1));
+    expect(() => named('w\u00f6rth.example')).toThrow(/printable ASCII/);
   });
 
   it('is so many of its witnesses, of whichever logs', () => {

@@ -1,4 +1,5 @@
 import { base64Decode, base64Encode } from '../json/base64';
+import { sameBytes } from '../json/same-bytes';
 import { EvidenceError } from '../evidence.error';
 import { parseSignedCheckpoint, type SignedCheckpoint } from './log-checkpoint';
 import { leafHash, MAX_PATH, rootOf } from './merkle-tree';
@@ -52,10 +53,10 @@ export function parseLogProof(text: string): LogProof {
 
 /**
  * Whether the proof shows these bytes at its index of the tree of its checkpoint. Who signed the checkpoint is another
- * question (`whyCheckpointNotSigned`).
+ * question (`judgeCheckpoint`).
  */
 export function includes(proof: LogProof, bytes: Uint8Array): boolean {
   const { index, path, checkpoint } = proof;
   const root = rootOf({ index, size: checkpoint.size, leaf: leafHash(bytes), path });
-  return root !== null && root.every((byte, i) => byte === checkpoint.root[i]);
+  return root !== null && sameBytes(root, checkpoint.root);
 }

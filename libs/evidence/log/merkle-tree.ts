@@ -1,4 +1,5 @@
 import { sha256 } from '#evidence-crypto';
+import { sameBytes } from '../json/same-bytes';
 
 /** The Merkle tree of a shard (RFC 6962 section 2.1): its leaves are the canonical bytes of its events, in order. */
 
@@ -77,8 +78,8 @@ export function rootOf({
  */
 export function isConsistent(first: TreeState, second: TreeState, path: readonly Uint8Array[]): boolean {
   if (!isSize(first.size) || !isSize(second.size) || first.size > second.size) return false;
-  if (first.size === 0 && !isSameHash(first.root, emptyRoot())) return false;
-  if (first.size === second.size) return path.length === 0 && isSameHash(first.root, second.root);
+  if (first.size === 0 && !sameBytes(first.root, emptyRoot())) return false;
+  if (first.size === second.size) return path.length === 0 && sameBytes(first.root, second.root);
   if (first.size === 0) return path.length === 0;
   // Not with shifts: those have 32 bits.
   let node = first.size - 1;
@@ -106,7 +107,7 @@ export function isConsistent(first: TreeState, second: TreeState, path: readonly
     node = Math.floor(node / 2);
     last = Math.floor(last / 2);
   }
-  return last === 0 && isSameHash(before, first.root) && isSameHash(after, second.root);
+  return last === 0 && sameBytes(before, first.root) && sameBytes(after, second.root);
 }
 
 /** Hashes of perfect subtrees: the one at `level` with the leaves from `index * 2^level` on. */
@@ -172,8 +173,4 @@ function splitOf(count: number): number {
 
 function isSize(size: number): boolean {
   return Number.isSafeInteger(size) && size >= 0;
-}
-
-function isSameHash(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((byte, i) => byte === other[i]);
 }

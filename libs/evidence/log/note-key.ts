@@ -1,6 +1,7 @@
 import { importKey, sha256, verifyEd25519 } from '#evidence-crypto';
 import { base64Decode, base64Encode } from '../json/base64';
 import { EvidenceError } from '../evidence.error';
+import { sameBytes } from '../json/same-bytes';
 import { printable } from '../json/printable-text';
 import { checkRawPublicKey } from '../keys/public-key';
 import { cosignatureInput, parseTimestampedSignature } from './cosignature';
@@ -108,10 +109,6 @@ export function signatureBy(key: NoteKey, note: SignedNote): NoteVerdict {
     if (read.time !== null) time = Math.max(time ?? 0, read.time);
   }
   return { state: 'signed', time };
-}
-
-function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((byte, i) => byte === other[i]);
 }
 
 function hexOf(bytes: Uint8Array): string {

@@ -3,8 +3,6 @@ import { EventInspector } from '../chain/inspect-event';
 import { EvidenceError } from '../evidence.error';
 import { base64Encode } from '../json/base64';
 import { KeyRing, type ProvenCheckpoint } from '../keys/key-ring';
-import { type KeyRegistryState } from '../keys/key-registry';
-import { checkedKeyOfPem } from '../keys/public-key';
 import { type TrustRoot } from '../keys/trust-root';
 import { asksForWitnesses, judgeCheckpoint, policyOfRoot } from './judge-checkpoint';
 import { logName } from './log-checkpoint';
@@ -20,8 +18,6 @@ export interface ReceiptVerification {
   trust: TrustRoot;
   /** Whose cosignatures are needed, in place of what the trust root says; `quorum none` asks for nobody. */
   policy?: LogPolicy;
-  /** The registry of the chain, when the caller has verified it; otherwise the spans in the trust root decide alone. */
-  registry?: KeyRegistryState;
 }
 
 /** The log in which the event is shown to be. */
@@ -56,13 +52,7 @@ const LINE_FEED = 0x0a;
  * 6): its bytes, its signature, that its key signs at that position, and that it is in the log of a shard up to a
  * checkpoint that is signed, and cosigned where that is asked for. Never throws, whatever the input.
  */
-export function verifyReceipt({
-  event: given,
-  receipt,
-  trust,
-  policy,
-  registry,
-}: ReceiptVerification): ReceiptVerdict {
+export function verifyReceipt({ event: given, receipt, trust, policy }: ReceiptVerification): ReceiptVerdict {
   const verdict: ReceiptVerdict = { event: null, log: null, faults: [], checked: [], notChecked: [] };
   const bytes = given.at(-1) === LINE_FEED ? given.subarray(0, -1) : given;
   const event = inspect(bytes, trust, verdict);
@@ -74,7 +64,7 @@ export function verifyReceipt({
     const { name, index, size } = place.log;
     verdict.checked.push(`the event is in the log ${name} at index ${index} of ${size}`);
   } else verdict.faults.push(shown);
-  judgeKey(event, { trust, registry, log: verdict.log }, verdict);
+  judgeKey(event, trust, verdict);
   verdict.notChecked.push(
     'the events around it: whether the chain is whole is seen in the chain alone',
     'ends of keys that this signers.json does not know yet',
@@ -84,19 +74,14 @@ export function verifyReceipt({
 
 /** Reads the event and checks it by itself: canonical, hash, signature. */
 function inspect(bytes: Uint8Array, trust: TrustRoot, verdict: ReceiptVerdict): AuditEvent | null {
-  const keys = new Map(trust.signers.map(({ signer_kid, public_key_pem }) => [signer_kid, public_key_pem]));
-  const inspector = new EventInspector(
-    trust.origin,
-    (kid) => {
-      const pem = keys.get(kid);
-      return pem === undefined ? undefined : checkedKeyOfPem(pem);
-    },
-    true,
-  );
-  const { event, faults } = inspector.inspectWhole(bytes);
+  const { event, faults } = EventInspector.of(trust).inspectWhole(bytes);
   verdict.event = event;
   verdict.faults.push(...faults.map(({ code, message }) => `${code}: ${message}`));
-  if (event !== null && faults.length === 0 && keys.has(event.signerKid)) {
+  if (
+    event !== null &&
+    faults.length === 0 &&
+    trust.signers.some(({ signer_kid }) => signer_kid === event.signerKid)
+  ) {
     verdict.checked.push(
       `the event is canonical, its hash is that of its content, and ${event.signerKid} signed it`,
     );
@@ -154,19 +139,15 @@ function whyNotShown(
   return `proof: the event is not shown to be at index ${index} under the root of the checkpoint`;
 }
 
-/** Whether the event's key signs at its position: by span, by the registry where there is one. */
+/** Judges whether the event's key signs at its position, by the spans in the trust root alone. */
 function judgeKey(
   { shard, seq, signerKid: kid }: AuditEvent,
-  {
-    trust,
-    registry,
-    log,
-  }: { trust: TrustRoot; registry: KeyRegistryState | undefined; log: LogPlace | null },
+  trust: TrustRoot,
   verdict: ReceiptVerdict,
 ): void {
+  const { log } = verdict;
   const checkpoints: ProvenCheckpoint[] = log === null ? [] : [{ shard, size: log.size, kid: log.kid }];
-  const known = registry === undefined ? {} : { registry };
-  const ring = new KeyRing(trust, { partial: registry === undefined, checkpoints, ...known });
+  const ring = new KeyRing(trust, { partial: true, checkpoints });
   if (ring.shards === null) {
     verdict.faults.push(
       `unknown_shard: whether there is a shard ${shard} is not known: signers.json does not say how many there are (--shards)`,
@@ -177,10 +158,9 @@ function judgeKey(
     verdict.faults.push(`${judged.code}: ${judged.message}`);
     return;
   }
-  const by = registry === undefined ? 'its span in signers.json' : 'the registry of the chain';
   verdict.checked.push(
     judged.logged === undefined
-      ? `${kid} signs at ${shard}:${seq} by ${by}`
+      ? `${kid} signs at ${shard}:${seq} by its span in signers.json`
       : `${kid} is in doubt at ${shard}:${seq}, and the event was in the log, at size ${judged.logged.size}, before ${kid} was declared compromised`,
   );
 }

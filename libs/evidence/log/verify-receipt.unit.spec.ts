@@ -1,6 +1,4 @@
 import { fakesOfReceipt, LoggedKernel } from '#dev/testing';
-import { KeyRing } from '../keys/key-ring';
-import { type KeyRegistryState } from '../keys/key-registry';
 import { parseLogPolicy } from './log-policy';
 import { verifyReceipt } from './verify-receipt';
 
@@ -84,33 +82,24 @@ describe('one event with its receipt', () => {
     expect(place?.cosigned.map(({ name }) => name)).toEqual(['third']);
   });
 
-  describe('by a trust root without spans', () => {
-    const plain = {
-      ...trust,
-      signers: trust.signers.map(({ span: _, ...one }) => ({ ...one, status: 'active' as const })),
-    };
-    const judged = (seq: number, registry?: KeyRegistryState) =>
-      verifyReceipt({
-        event: kernel.at(seq),
-        receipt: log.receipt(seq),
-        trust: plain,
-        ...(registry === undefined ? {} : { registry }),
-      });
-
-    it('is verified with the registry of the chain alone', () => {
-      const ring = new KeyRing(plain);
-      for (const event of kernel.chain.events) ring.apply(event);
-      expect(judged(20, ring.registry)).toMatchObject({
-        faults: [],
-        checked: expect.arrayContaining(['k2 signs at 0:20 by the registry of the chain']) as string[],
-      });
-      expect(judged(16, ring.registry).faults).toEqual([
-        expect.stringMatching(/^key_not_valid: k1 is in doubt/),
-      ]);
-      expect(judged(20).faults).toEqual([
-        expect.stringMatching(/^key_not_valid: where k2 signs is not known/),
-      ]);
+  it('is not verified when the key of its checkpoint is lost under a second name', () => {
+    const again = { ...kernel.c2.entry, signer_kid: 'c2-again', status: 'compromised' as const };
+    const { faults } = verifyReceipt({
+      event: kernel.at(20),
+      receipt: log.receipt(20),
+      trust: { ...trust, signers: [...trust.signers, again] },
     });
+    expect(faults).toEqual(['key_not_valid: c2-again is compromised']);
+  });
+
+  it('is not verified by a trust root without spans', () => {
+    const signers = trust.signers.map(({ span: _, ...one }) => ({ ...one, status: 'active' as const }));
+    const { faults } = verifyReceipt({
+      event: kernel.at(20),
+      receipt: log.receipt(20),
+      trust: { ...trust, signers },
+    });
+    expect(faults).toEqual([expect.stringMatching(/^key_not_valid: where k2 signs is not known/)]);
   });
 
   describe('is not verified when it is fake:', () => {

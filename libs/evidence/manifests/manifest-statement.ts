@@ -1,5 +1,6 @@
 import { sha256Hex } from '#evidence-crypto';
-import { HEX_SHA256, isTimestamp } from '../chain/audit-event';
+import { HEX_SHA256 } from '../chain/audit-event';
+import { isTimestamp } from '../json/time';
 import { canonicalize } from '../json/canonical-json';
 import { MANIFEST_PAYLOAD_TYPE, parseDssePae } from './dsse';
 import { EvidenceError } from '../evidence.error';

@@ -63,8 +63,7 @@ export function verifyManifestEnvelope({
     if (!refusals.includes(null)) reasons.push(...refusals.filter((reason) => reason !== null));
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
-    const at = error.pointer === undefined || error.pointer === '' ? '' : ` (at ${error.pointer})`;
-    reasons.push(`${error.code}: ${error.message}${at}`);
+    reasons.push(`${error.code}: ${error.located}`);
   }
   return { valid: reasons.length === 0, reasons };
 }

@@ -1,10 +1,10 @@
 import { type AuditEvent } from '../chain/audit-event';
 import { EvidenceError } from '../evidence.error';
 import { type JsonValue } from '../json/json-value';
+import { sameBytes } from '../json/same-bytes';
 import { parseStrictJson } from '../json/strict-json.parser';
 import { type LogPolicy } from '../log/log-policy';
 import { type LogPlace, verifyReceipt } from '../log/verify-receipt';
-import { type KeyRegistryState } from '../keys/key-registry';
 import { type TrustRoot } from '../keys/trust-root';
 import { parseEnvelope, type ParsedEnvelope } from './dsse';
 import { type ManifestStatement, parseManifestStatement } from './manifest-statement';
@@ -21,8 +21,6 @@ export interface RecordedManifestVerification {
   trust: TrustRoot;
   /** See ReceiptVerification. */
   policy?: LogPolicy;
-  /** See ReceiptVerification. */
-  registry?: KeyRegistryState;
 }
 
 export interface RecordedManifestVerdict {
@@ -121,8 +119,7 @@ function read(
     return parseStrictJson(text);
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
-    const at = error.pointer === undefined || error.pointer === '' ? '' : ` (at ${error.pointer})`;
-    verdict.faults.push(`${error.code}: the ${what}: ${error.message}${at}`);
+    verdict.faults.push(`${error.code}: the ${what}: ${error.located}`);
     return undefined;
   }
 }
@@ -153,10 +150,10 @@ function whyNotRecorded(
     if (!(error instanceof EvidenceError)) throw error;
     return `${error.code}: ${error.message}`;
   }
-  if (given.payloadType !== own.payloadType || !isSame(given.payload, own.payload)) {
+  if (given.payloadType !== own.payloadType || !sameBytes(given.payload, own.payload)) {
     return 'record: the event records an envelope with another statement';
   }
-  const missing = own.signatures.find(({ sig }) => !given.signatures.some((one) => isSame(one.sig, sig)));
+  const missing = own.signatures.find(({ sig }) => !given.signatures.some((one) => sameBytes(one.sig, sig)));
   if (missing !== undefined) return 'record: the event records another signature over the same statement';
   const other = REPEATED.find((name) => payload[name] !== statement[name]);
   if (other !== undefined) {
@@ -167,8 +164,4 @@ function whyNotRecorded(
   const [headShard, head] = statement.auditSeqAfter.split(':').map(Number);
   if (headShard === shard && head !== undefined && head < seq) return null;
   return `record: the statement was signed after ${statement.auditSeqAfter}, which is not before ${shard}:${seq}`;
-}
-
-function isSame(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((byte, i) => byte === other[i]);
 }

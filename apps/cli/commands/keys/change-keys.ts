@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Argument, type Command, Option } from 'commander';
@@ -18,7 +16,9 @@ import { CliError } from '../../cli.error';
 import { print, say, table } from '../../output/print';
 import { withClient } from '../api-calls';
 import { verifyChain } from '../audit-verify';
+import { EventsInDoubt } from './events-in-doubt';
 import { updateSignersFile } from './signers-file';
+import { sinceOf } from './since';
 
 const PURPOSES = ['audit', 'manifest', 'checkpoint'] as const;
 /** How often an upgrade that waits for its quorum is polled. */
@@ -162,13 +162,17 @@ export function addKeyChanges(keys: Command): void {
           ...(options.emergency !== undefined && { emergencyKid: options.emergency }),
           ...(options.stayReadOnly === true && { stayReadOnly: true }),
         });
-        const done = await withClient(options, async (kernel) => {
-          const path = `/kernel/keys/${encodeURIComponent(kid)}/compromise`;
-          const answer = JSON.parse(await kernel.post(path, body)) as CompromisedKey;
-          if (options.list !== undefined) await listDoubtful(kernel, answer, resolve(options.list));
-          return answer;
-        });
-        print(describe(done));
+        const list = options.list === undefined ? null : await EventsInDoubt.open(resolve(options.list));
+        try {
+          await withClient(options, async (kernel) => {
+            const path = `/kernel/keys/${encodeURIComponent(kid)}/compromise`;
+            const done = JSON.parse(await kernel.post(path, body)) as CompromisedKey;
+            print(describe(done));
+            if (list !== null) await listDoubtful(kernel, done, list);
+          });
+        } finally {
+          await list?.close();
+        }
         await conclude(options);
       },
     );
@@ -276,34 +280,17 @@ async function conclude(options: FileOptions): Promise<void> {
   });
 }
 
-/** Events of the ranges by that key, as the export has them. */
+/** Writes the events of the ranges by that key. */
 async function listDoubtful(
   kernel: KernelApiClient,
   { kid, reattested }: CompromisedKey,
-  path: string,
+  file: EventsInDoubt,
 ): Promise<void> {
-  const file = createWriteStream(path, { mode: 0o600 });
-  let count = 0;
   for (const { shard, from, to } of reattested) {
-    const body = await kernel.stream(
-      `/kernel/audit/export?shard=${shard}&fromSeq=${from.seq}&toSeq=${to.seq}`,
-    );
-    let rest = '';
-    for await (const chunk of body) {
-      const lines = (rest + String(chunk)).split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) {
-        if (!line.includes(`"signerKid":${JSON.stringify(kid)}`)) continue;
-        count++;
-        if (!file.write(`${line}\n`)) await once(file, 'drain');
-      }
-    }
+    const path = `/kernel/audit/export?shard=${shard}&fromSeq=${from.seq}&toSeq=${to.seq}`;
+    await file.take(kid, await kernel.stream(path));
   }
-  await new Promise<void>((done, failed) => {
-    file.once('error', failed);
-    file.end(done);
-  });
-  say(`${count} events in doubt are in ${path}`);
+  say(`${file.count} events in doubt are in ${file.path}`);
 }
 
 function describe({ kid, emergencyKid, compromisedAt, reattested, position, mode }: CompromisedKey): string {
@@ -318,16 +305,6 @@ function describe({ kid, emergencyKid, compromisedAt, reattested, position, mode
     ...ranges,
     `The kernel is ${mode}.`,
   ].join('\n');
-}
-
-function sinceOf(text: string): object {
-  const position = /^(?:(\d{1,4}):)?(\d{1,15})$/.exec(text);
-  if (position !== null) return { shard: Number(position[1] ?? 0), seq: Number(position[2]) };
-  const ts = new Date(text);
-  if (Number.isNaN(ts.getTime())) {
-    throw new CliError('wrong_usage', '--since takes a position (0:1041) or a time (2026-05-03T14:00:00Z).');
-  }
-  return { ts: ts.toISOString() };
 }
 
 function minutesOf(text: string): number {

@@ -7,7 +7,8 @@ import { CliError } from '../../cli.error';
  * Brings a signers.json up to date with the registry: status and times as the kernel has them now. Keys that only the
  * file knows stay, since evidence that they signed must remain verifiable; so does what people noted about a key.
  * @returns the kids that are new in it
- * @throws CliError when the file is another kernel's, or has another public key under a registered name
+ * @throws CliError when the file is another kernel's, has another public key under a registered name, or a registered key
+ * under another name
  */
 export async function updateSignersFile(path: string, registry: SignersFile): Promise<string[]> {
   const old = await readSigners(path);
@@ -39,6 +40,14 @@ export async function updateSignersFile(path: string, registry: SignersFile): Pr
   }
   const registered = new Set(registry.signers.map(({ signer_kid }) => signer_kid));
   const kept = old?.signers.filter(({ signer_kid }) => !registered.has(signer_kid)) ?? [];
+  for (const { signer_kid, public_key_pem } of kept) {
+    const same = merged.find((one) => samePublicKey(one.public_key_pem, public_key_pem));
+    if (same === undefined) continue;
+    throw new CliError(
+      'file_problem',
+      `${path} has the public key of ${same.signer_kid} under the name ${signer_kid}, and a key has one name; remove that entry.`,
+    );
+  }
   // What the kernel does not say (whose cosignatures are needed) stays as people wrote it.
   const { shards, approverPool, log } = { ...old, ...registry };
   const more = {

@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { createInterface } from 'node:readline/promises';
 import { type Command } from 'commander';
 import { type ApprovalAction, approvalSigningInput } from '#evidence';
 import {
@@ -30,6 +29,7 @@ import {
 } from '../api-calls';
 import { describeRequest, differenceFromForce, fetchRequest } from './approval';
 import { type ApproverKeyOptions, openApproverKey } from './approver-key';
+import { consent } from './consent';
 import { addNotifications } from './notifications';
 
 type Common = CallOptions;
@@ -337,13 +337,7 @@ async function confirm(action: ApprovalAction, yes: boolean): Promise<void> {
       `No one can be asked here; read the text above and repeat with --yes to ${action}.`,
     );
   }
-  const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = await prompt.question(`\nSign this to ${action}? [y/N] `);
-    if (!/^y(es)?$/i.test(answer.trim())) throw new CliError('failed', 'Nothing was signed.');
-  } finally {
-    prompt.close();
-  }
+  await consent(`\nSign this to ${action}? [y/N] `, process.stdin, process.stderr);
 }
 
 function describe(upgrade: Upgrade): string {

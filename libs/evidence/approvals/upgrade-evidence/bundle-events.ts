@@ -4,7 +4,6 @@ import { EvidenceError } from '../../evidence.error';
 import { FOUNDING_STREAM } from '../../keys/founding';
 import { GOVERNANCE_SHARD, isRegistryEvent } from '../../keys/key-registry';
 import { KeyRing } from '../../keys/key-ring';
-import { checkedKeyOfPem } from '../../keys/public-key';
 import { type TrustRoot } from '../../keys/trust-root';
 import { type EvidenceFaults } from './evidence-faults';
 import { type Inclusion } from './proven-inclusion';
@@ -29,14 +28,7 @@ export class BundleEvents {
     const checkpoints = proven === null ? [] : [proven];
     this.proven = proven !== null;
     this.ring = new KeyRing(trust, { checkpoints });
-    this.inspector = new EventInspector(
-      trust.origin,
-      (kid) => {
-        const root = this.ring.root(kid);
-        return root === undefined ? undefined : checkedKeyOfPem(root.public_key_pem);
-      },
-      true,
-    );
+    this.inspector = EventInspector.of(trust);
   }
 
   /** Takes in the founding and the whole registry: which key signs where. */

@@ -1,4 +1,5 @@
-import { isTimestamp, type AuditEvent } from '../../chain/audit-event';
+import { type AuditEvent } from '../../chain/audit-event';
+import { isTimestamp } from '../../json/time';
 import { EvidenceError } from '../../evidence.error';
 import { type JsonObject, type JsonValue } from '../../json/json-value';
 import { type TrustedSigner } from '../../keys/signers';
@@ -150,7 +151,7 @@ export class DecisionReplay {
         Object.assign(this.outcome, { emergency: true, approvers: [], required: null });
         proposal.records = [];
         proposal.involved.add(event.actor.id);
-        proposal.ratifyBy = Date.parse(textOf(event.payload['ratifyBy']));
+        proposal.ratifyBy = timeOf(event.payload['ratifyBy']);
         break;
       case 'upgrade.ratified':
         this.decided(event, 'ratify', proposal, pool);
@@ -252,7 +253,7 @@ export class DecisionReplay {
   private decided(event: AuditEvent, action: ApprovalAction, proposal: Proposal, pool: PoolState): void {
     const { payload, ts } = event;
     const decidedAt = payload['decidedAt'];
-    const now = typeof decidedAt === 'string' && isTimestamp(decidedAt) ? Date.parse(decidedAt) : NaN;
+    const now = timeOf(decidedAt) ?? NaN;
     const delay = Date.parse(ts) - now;
     this.resting(event, pool);
     if (!(delay >= 0 && delay <= DECISION_DELAY_MS)) {
@@ -353,6 +354,11 @@ export class DecisionReplay {
   private isAboutPool({ provisional }: PoolState): boolean {
     return provisional === this.bundle.upgradeId;
   }
+}
+
+/** POSIX milliseconds; null for what is no time as the kernel writes it. */
+function timeOf(value: unknown): number | null {
+  return isTimestamp(value) ? Date.parse(value) : null;
 }
 
 /** Whether the signatures decide: enough of them, or so many against that there cannot be enough any more. */

@@ -1,4 +1,4 @@
-import { isTimestamp } from '../../chain/audit-event';
+import { isTimestamp } from '../../json/time';
 import { EvidenceError } from '../../evidence.error';
 import { exactObject } from '../../json/exact-object';
 import { type JsonObject, type JsonValue } from '../../json/json-value';

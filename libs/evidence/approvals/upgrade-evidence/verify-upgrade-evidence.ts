@@ -73,8 +73,7 @@ export function verifyUpgradeEvidence(
     policy = given ?? policyOfRoot(trust);
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
-    const at = error.pointer === undefined || error.pointer === '' ? '' : ` (at ${error.pointer})`;
-    faults.add(error.code, `${error.message}${at}`);
+    faults.add(error.code, error.located);
     return verdict;
   }
   verdict.upgradeId = bundle.upgradeId;
