@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
 import {
   base64Decode,
   canonicalize,
@@ -25,8 +25,10 @@ export interface Cosigned {
 export const STATE_FORMAT = 'illuvrse-kernel/witness-state/v1';
 /** Logs that a witness knows; each checkpoint rewrites the state of all of them. */
 export const MAX_LOGS = 1_024;
-/** A checkpoint of at most 4 KiB for each of them. */
-const MAX_STATE_BYTES = 8 * 1_024 * 1_024;
+/** Largest checkpoint that is cosigned, with the signatures of the log and the witness. */
+export const MAX_NOTE_BYTES = 4_096;
+/** The largest checkpoint of each log and its name, which is in there too; JSON writes some bytes as two. */
+const MAX_STATE_BYTES = MAX_LOGS * 2 * (MAX_NOTE_BYTES + MAX_NOTE_BYTES) + 4_096;
 
 /**
  * The last checkpoint that the witness cosigned of each log, in one file that its key has sealed. Losing it, or going
@@ -49,8 +51,14 @@ export class WitnessState {
     const lock = await lockFile(`${path}.lock`);
     try {
       const file = await open(path, 'wx', 0o600);
-      await file.close();
-      await replaceFile(path, sealed(key, new Map()));
+      try {
+        await file.close();
+        await replaceFile(path, sealed(key, new Map()));
+      } catch (error) {
+        // An empty file would be in the way of another attempt.
+        await unlink(path);
+        throw error;
+      }
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException;
       throw new WitnessError(
