@@ -10,9 +10,9 @@ import {
   type TreeHead,
   verifyEd25519,
 } from '#evidence';
+import { replaceFile } from '#platform/process';
 import { type WitnessKey } from '../key/witness-key';
-import { WitnessError } from '../witness.error';
-import { replaceFile } from './durable-file';
+import { WitnessFolderError } from '../witness-folder.error';
 import { lockFile } from './folder-lock';
 
 /** What the witness cosigned last of a log. */
@@ -46,7 +46,7 @@ export class WitnessState {
     private readonly logs: Map<string, Cosigned>,
   ) {}
 
-  /** Makes the state of a witness that has cosigned nothing. @throws WitnessError `state_refused`, `in_use` */
+  /** Makes the state of a witness that has cosigned nothing. @throws WitnessFolderError `state_refused`, `in_use` */
   static async create(path: string, key: WitnessKey): Promise<void> {
     const lock = await lockFile(`${path}.lock`);
     try {
@@ -61,7 +61,7 @@ export class WitnessState {
       }
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException;
-      throw new WitnessError(
+      throw new WitnessFolderError(
         'state_refused',
         code === 'EEXIST' ? `${path} exists and is not overwritten.` : `${path} cannot be made (${code}).`,
         { path },
@@ -72,7 +72,7 @@ export class WitnessState {
     }
   }
 
-  /** Takes the lock and reads the file. @throws WitnessError `state_refused`, `in_use` */
+  /** Takes the lock and reads the file. @throws WitnessFolderError `state_refused`, `in_use` */
   static async open(path: string, key: WitnessKey): Promise<WitnessState> {
     const lock = await lockFile(`${path}.lock`);
     try {
@@ -91,7 +91,7 @@ export class WitnessState {
   async put(log: string, cosigned: Cosigned): Promise<void> {
     const before = this.logs.get(log);
     if (before === undefined && this.logs.size >= MAX_LOGS) {
-      throw new WitnessError('state_refused', `The state has ${MAX_LOGS} logs, which is the most.`);
+      throw new WitnessFolderError('state_refused', `The state has ${MAX_LOGS} logs, which is the most.`);
     }
     this.logs.set(log, cosigned);
     try {
@@ -147,7 +147,7 @@ async function textOf(path: string): Promise<string> {
       await handle.close();
     }
   } catch (cause) {
-    if (cause instanceof WitnessError) throw cause;
+    if (cause instanceof WitnessFolderError) throw cause;
     const { code } = cause as NodeJS.ErrnoException;
     throw refuse(path, code === 'ENOENT' ? 'is missing' : `cannot be read (${code})`, cause);
   }
@@ -181,8 +181,8 @@ function unsealed(path: string, key: WitnessKey, text: string): Map<string, Cosi
   return logs;
 }
 
-function refuse(path: string, what: string, cause?: unknown): WitnessError {
-  return new WitnessError(
+function refuse(path: string, what: string, cause?: unknown): WitnessFolderError {
+  return new WitnessFolderError(
     'state_refused',
     `The state of the witness, ${path}, ${what}. Without it the witness could cosign a second view of a log: put the newest copy back if nothing was cosigned since, or make a new witness with a key of its own (docs/witness.md).`,
     { path },
