@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type DataSource } from '#platform/postgres';
 import { type Archive } from '#platform/archive';
-import { registryEventsOf } from '#platform/audit-stream';
-import { type SignerEntry } from '#evidence';
+import { registryOfChain } from '#platform/audit-stream';
+import { type SignerEntry, spannedSigners } from '#evidence';
 import { type Logger } from '#platform/process';
 import { DocumentSigner, SignerError, type SigningProxyClient } from '#platform/signer';
-import { type Audit, AuditRefused, registeredOf, runAudit } from './audit/run-audit';
+import { type Audit, AuditRefused, runAudit } from './audit/run-audit';
 import { spotCheck } from './audit/spot-check';
 import { writeReport, type WrittenReport } from './audit/write-report';
 import { type AuditorMetrics } from './auditor.metrics';
@@ -125,7 +125,7 @@ export class Auditor {
 
   private async report(audit: Audit): Promise<WrittenReport | null> {
     const { origin, archive, proxy, dataSource, roots, metrics, logger, now } = this.options;
-    const registered = () => registeredOf(origin, roots, () => registryEventsOf(dataSource));
+    const registered = async () => spannedSigners(await registryOfChain({ origin, roots }, dataSource));
     const signer = new DocumentSigner(proxy, registered);
     const pauses = [...(this.options.sealPausesMs ?? SEAL_PAUSES_MS)];
     for (;;) {

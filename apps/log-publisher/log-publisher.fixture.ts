@@ -179,6 +179,8 @@ export async function openFixture(
         leaseMs: 2_000,
         consumer: new StoreConsumer(dataSource),
         archive,
+        readers: archive,
+        protectedOnly: false,
         signer,
         policy: NO_WITNESSES,
         cosignTimeoutMs: 500,

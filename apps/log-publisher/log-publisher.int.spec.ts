@@ -240,6 +240,12 @@ describe('the log publisher', () => {
     expect(fixture.signer.signed.at(-1)?.size).toBe(22);
   });
 
+  it('publishes nothing in production where what is archived can be changed', async () => {
+    fixture = await openFixture(postgres());
+    await expect(fixture.start({ protectedOnly: true })).rejects.toMatchObject({ code: 'not_protected' });
+    expect(await fixture.published()).toBeNull();
+  });
+
   it('waits for a signer that is away, and is ready again after it', async () => {
     fixture = await openFixture(postgres());
     fixture.signer.away = true;

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { genesisHash } from '#evidence';
-import { type Archive } from '#platform/archive';
+import { type Archive, ArchiveProtection } from '#platform/archive';
 import {
   type FollowedStream,
   type RunningFollower,
@@ -18,12 +18,17 @@ import { standForElection } from '#platform/postgres';
 import { startLogServer } from './http/log-server';
 import { type LogPublisherMetrics } from './log-publisher.metrics';
 import { ShardPublishing } from './publishing/shard-publishing';
+import { toldWitnesses } from './publishing/told-witnesses';
 
 export interface LogPublisherOptions extends FollowedStream {
   /** URL of PostgreSQL itself, as the workers' role: for the sessions of the elections. */
   readonly databaseUrl: string;
   readonly leaseMs: number;
   readonly archive: Archive;
+  /** The same for the public, so that those who read do not take the turns of what is published. */
+  readonly readers: Archive;
+  /** Nothing is published before the archive has proved that it cannot be changed. */
+  readonly protectedOnly: boolean;
   readonly signer: CheckpointSigner;
   readonly policy: WitnessPolicy;
   readonly cosignTimeoutMs: number;
@@ -47,17 +52,25 @@ const CACHE_BYTES = 8 * 1024 * 1024;
 const LOOK_MS = 10_000;
 const RECHECK_MS = 60_000;
 
-/** Stands for election in every shard, and publishes the logs of those of which it is the leader. */
-export async function startLogPublisher(options: LogPublisherOptions): Promise<RunningLogPublisher> {
+/**
+ * Stands for election in every shard, and publishes the logs of those of which it is the leader.
+ * @param signal ends the wait for the archive
+ * @throws ArchiveError `not_protected` when a protected archive is required and this is none
+ */
+export async function startLogPublisher(
+  options: LogPublisherOptions,
+  signal?: AbortSignal,
+): Promise<RunningLogPublisher> {
   const { origin, shards, dataSource, archive, metrics, logger, listen } = options;
   const cache = new TileCache(CACHE_BYTES);
   const positions = new StreamPositions(dataSource, LOG_PUBLISHER, origin);
+  const protection = new ArchiveProtection(archive, options.protectedOnly, logger);
   const publishers: CheckpointPublisher[] = [];
   const publishing = Array.from({ length: shards }, (_, shard) => {
     const storage = new LogStorage(archive, shard);
     const { signer, policy, cosignTimeoutMs, everyMs, republishMs } = options;
     const { lookMs = LOOK_MS, recheckMs = RECHECK_MS } = options;
-    const observer = metrics.observer(shard);
+    const observer = toldWitnesses(shard, logger, metrics.observer(shard));
     const publisher = new CheckpointPublisher({ storage, signer, policy, cosignTimeoutMs, cache, observer });
     publishers.push(publisher);
     return new ShardPublishing({
@@ -75,7 +88,7 @@ export async function startLogPublisher(options: LogPublisherOptions): Promise<R
     });
   });
   const of = (shard: number): ShardPublishing => publishing[shard] as ShardPublishing;
-  const server = await startLogServer({ archive, shards, ...listen, logger });
+  const server = await startLogServer({ archive: options.readers, shards, ...listen, logger });
   try {
     const follower = await startFollower(options, {
       name: LOG_PUBLISHER,
@@ -83,7 +96,11 @@ export async function startLogPublisher(options: LogPublisherOptions): Promise<R
         position: (shard) => of(shard).position(),
         apply: (shard, events) => of(shard).apply(events),
       },
-      checks: { log: async () => Promise.resolve(publishing.forEach((one) => one.check())) },
+      checks: {
+        archive: async () => protection.check(),
+        log: async () => Promise.resolve(publishing.forEach((one) => one.check())),
+      },
+      mayBegin: () => protection.proved(signal),
       whenLeading: (shard, signal, follow) =>
         standForElection(
           {

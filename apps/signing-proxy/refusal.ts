@@ -45,3 +45,8 @@ export type RefusalContext = {
 
 /** All or none: one item that does not fit refuses the whole request. */
 export class SigningRefusal extends CodedError<RefusalCode> {}
+
+/** Why a shard is refused, for one who may have configured the proxy wrongly. */
+export function noSuchShard(shard: number, shards: number): string {
+  return `Shard ${shard} does not exist: the chain has ${shards} (KERNEL_SHARDS of the signing proxy)`;
+}

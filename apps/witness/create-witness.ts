@@ -10,7 +10,7 @@ const LOGS = `# The logs that this witness cosigns, one line for each key: log <
 /**
  * Makes the folder of a new witness: its key, its state, and a list of logs to fill in.
  * @returns the witness's vkey, for those who are to trust it
- * @throws WitnessError when the folder has a witness already
+ * @throws WitnessFolderError when the folder has a witness already
  */
 export async function createWitness(dir: string, name: string): Promise<string> {
   await mkdir(dir, { recursive: true, mode: 0o700 });

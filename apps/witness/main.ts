@@ -2,7 +2,7 @@
 import { processRegistry, runApp } from '#platform/process';
 import { createWitness } from './create-witness';
 import { startWitness } from './start-witness';
-import { WitnessError } from './witness.error';
+import { WitnessFolderError } from './witness-folder.error';
 import { witnessConfig } from './witness.config';
 
 const EXIT_FAILED = 2;
@@ -12,7 +12,7 @@ const [verb, name] = process.argv.slice(2);
 runApp({
   name: 'witness',
   config: witnessConfig,
-  explained: [WitnessError],
+  explained: [WitnessFolderError],
   ...(verb === undefined ? {} : { failureCode: EXIT_FAILED, logLevel: 'error' as const }),
   async start(config, { logger, onStop, stopping }) {
     if (verb === 'init') {

@@ -7,7 +7,7 @@ import { RemoteLog } from './follow/remote-log';
 import { startWitnessServer } from './http/witness-server';
 import { loadWitnessKey } from './key/witness-key';
 import { WitnessState } from './state/witness-state';
-import { WitnessError } from './witness.error';
+import { WitnessFolderError } from './witness-folder.error';
 import { witnessFiles } from './witness-files';
 import { type WitnessConfig } from './witness.config';
 import { WitnessMetrics } from './witness.metrics';
@@ -29,7 +29,10 @@ export async function startWitness(config: WitnessConfig, life: WitnessLife): Pr
   const list = config.witnessLogs ?? files.logs;
   const logs = parseKnownLogs(await textOf(list), config.witnessFollow ?? null);
   if (logs.size === 0) {
-    throw new WitnessError('logs_refused', `${list} names no log: add a line "log <vkey> [<url>]" for each.`);
+    throw new WitnessFolderError(
+      'logs_refused',
+      `${list} names no log: add a line "log <vkey> [<url>]" for each.`,
+    );
   }
   const state = await WitnessState.open(files.state, key);
   onStop(() => state.close());
@@ -93,7 +96,7 @@ export async function startWitness(config: WitnessConfig, life: WitnessLife): Pr
 
 async function lookOnce(followers: readonly LogFollower[], signal: AbortSignal): Promise<number> {
   if (followers.length === 0) {
-    throw new WitnessError(
+    throw new WitnessFolderError(
       'wrong_usage',
       'No log has a URL to look at: give it in the list of logs, or with --follow.',
     );
@@ -117,7 +120,7 @@ async function lookOnce(followers: readonly LogFollower[], signal: AbortSignal):
 function tlsOf({ tlsCertFile, tlsKeyFile }: WitnessConfig, { logger, onStop, registry }: WitnessLife) {
   if (tlsCertFile === undefined && tlsKeyFile === undefined) return null;
   if (tlsCertFile === undefined || tlsKeyFile === undefined) {
-    throw new WitnessError(
+    throw new WitnessFolderError(
       'wrong_usage',
       'KERNEL_TLS_CERT_FILE and KERNEL_TLS_KEY_FILE belong together; one of them is missing.',
     );
@@ -133,7 +136,7 @@ async function textOf(path: string): Promise<string> {
     return await readFile(path, 'utf8');
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    throw new WitnessError(
+    throw new WitnessFolderError(
       'logs_refused',
       `The list of logs, ${path}, cannot be read (${code}).`,
       { path },

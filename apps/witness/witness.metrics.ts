@@ -11,8 +11,8 @@ const RESULTS: readonly ('cosigned' | Refusal)[] = [
   'split_view',
   'inconsistent',
 ];
-/** What no honest log does. */
-const ALARMS: readonly string[] = ['split_view', 'inconsistent'];
+/** What only the log's key can have made: two signed roots of one size. */
+const ALARM: Refusal = 'split_view';
 
 /** Metrics of the witness; the labels are names of logs that it knows. */
 export class WitnessMetrics implements WitnessObserver {
@@ -37,7 +37,7 @@ export class WitnessMetrics implements WitnessObserver {
     });
     this.alarm = new Gauge({
       name: 'witness_log_inconsistent',
-      help: 'Whether the log has signed something that contradicts what was cosigned (1), since this process started.',
+      help: 'Whether the log has signed another root of a size that was cosigned (1), since this process started.',
       labelNames: ['log'],
       registers,
     });
@@ -57,7 +57,7 @@ export class WitnessMetrics implements WitnessObserver {
     this.checkpoints.inc({ log: log ?? '', result });
     if (log === null) return;
     if (size !== null) this.size.set({ log }, size);
-    if (ALARMS.includes(result)) this.alarm.set({ log }, 1);
+    if (result === ALARM) this.alarm.set({ log }, 1);
   }
 
   onLook(log: string, result: string): void {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type DataSource } from '#platform/postgres';
 import { type Archive } from '#platform/archive';
-import { registryEventsOf, TrustedKeys } from '#platform/audit-stream';
-import { KeyTrust, spannedSigners, type TrustedSigner } from '#evidence';
+import { registryEventsOf, registryOfChain, TrustedKeys } from '#platform/audit-stream';
+import { spannedSigners, type TrustedSigner } from '#evidence';
 import { ArchiveCheck } from './archive-check';
 import { ChainCheck } from './chain-check';
 import { type Finding, Findings } from './finding';
@@ -77,7 +77,7 @@ export async function runAudit(options: AuditOptions): Promise<Audit> {
     origin,
     archive,
     stored,
-    signers: await registeredOf(origin, roots, registryEvents),
+    signers: spannedSigners(await registryOfChain({ origin, roots }, dataSource)),
     found,
     now,
   });
@@ -140,17 +140,6 @@ export async function runAudit(options: AuditOptions): Promise<Audit> {
     shards,
     findings,
   };
-}
-
-/** The signers that the chain registered by keys that are trusted. */
-export async function registeredOf(
-  origin: string,
-  roots: readonly TrustedSigner[] | null,
-  registryEvents: () => Promise<readonly Uint8Array[]>,
-): Promise<TrustedSigner[]> {
-  const trust = new KeyTrust(origin, roots);
-  trust.learn(await registryEvents());
-  return spannedSigners(trust.registry);
 }
 
 /** While the store is filled from the archive, everything would be missing there. */

@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Command } from 'commander';
+import { syncFolder } from '#platform/process';
 import { connectionFrom, type ConnectionOptions, withConnectionOptions } from '../api/connection';
 import { eventLines } from '../api/event-lines';
 import { KernelApiClient } from '../api/kernel-api.client';
@@ -183,15 +184,6 @@ async function sameContent(a: string, b: string): Promise<boolean> {
     if (next.done === true || !chunk.equals(next.value)) return false;
   }
   return true;
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 function different(file: string): CliError {

@@ -8,13 +8,20 @@ import {
 import { type CheckpointRequest, type CheckpointSigner, LogError, type SignedTree } from '#platform/log';
 import { registeredCheckpointKey, SignerError, type SigningProxyClient } from '#platform/signer';
 
+/** How long the key is used before registry and proxy are asked again which it is. */
+const KEY_MS = 10_000;
+
 /** Has checkpoints signed by the signing proxy, with the registered checkpoint key that it holds. */
 export class ProxyCheckpointSigner implements CheckpointSigner {
+  private key: { readonly entry: SignerEntry; readonly readAt: number } | null = null;
+
   constructor(
     private readonly origin: string,
     private readonly proxy: Pick<SigningProxyClient, 'keys' | 'lastCheckpoints' | 'signCheckpoint'>,
     /** Returns the current registry, in the order of registration. */
     private readonly registered: () => Promise<readonly SignerEntry[]>,
+    /** Milliseconds of a clock that never goes back. */
+    private readonly now: () => number = () => performance.now(),
   ) {}
 
   async lastSigned(): Promise<SignedTree[]> {
@@ -22,10 +29,19 @@ export class ProxyCheckpointSigner implements CheckpointSigner {
     return last.map(({ shard, size, root }) => ({ shard, size, root: Buffer.from(root, 'base64') }));
   }
 
-  async sign({ shard, size, root, consistency }: CheckpointRequest): Promise<string> {
+  async sign(request: CheckpointRequest): Promise<string> {
+    try {
+      return await this.signWith(request);
+    } catch (error) {
+      // It may be the key that is wrong by now.
+      this.key = null;
+      throw error;
+    }
+  }
+
+  private async signWith({ shard, size, root, consistency }: CheckpointRequest): Promise<string> {
     return explained(async () => {
-      const [registered, held] = await Promise.all([this.registered(), this.proxy.keys()]);
-      const key = registeredCheckpointKey(registered, held);
+      const key = await this.currentKey();
       const answer = await this.proxy.signCheckpoint({
         kid: key.signer_kid,
         shard,
@@ -45,6 +61,15 @@ export class ProxyCheckpointSigner implements CheckpointSigner {
         `The signing proxy signs with another key than the one registered as ${key.signer_kid}; give it back that key.`,
       );
     });
+  }
+
+  /** The same for all shards. */
+  private async currentKey(): Promise<SignerEntry> {
+    if (this.key !== null && this.now() - this.key.readAt < KEY_MS) return this.key.entry;
+    const readAt = this.now();
+    const [registered, held] = await Promise.all([this.registered(), this.proxy.keys()]);
+    this.key = { entry: registeredCheckpointKey(registered, held), readAt };
+    return this.key.entry;
   }
 }
 

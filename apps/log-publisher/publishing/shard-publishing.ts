@@ -40,6 +40,18 @@ const RETRY_MS = { first: 250, most: 10_000 };
 /** Times of events that wait for their checkpoint; while the log catches up, a sample of them. */
 const MOST_TIMES = 10_000;
 
+/** Why there is no new checkpoint. */
+type Trouble =
+  /** What contradicts the chain or the published log: over when something is published. */
+  | { readonly kind: 'fault'; readonly error: IntegrityFault }
+  /** What may pass by itself. */
+  | { readonly kind: 'failure'; readonly error: Error; readonly retryMs: number }
+  /**
+   * The stream has not reached what is signed already. That is no failure of the publisher: it has caught up soon after a
+   * start, and the kernel says when the store was put back to an older state.
+   */
+  | { readonly kind: 'behind'; readonly size: number; readonly signedSize: number };
+
 /**
  * Publishes the log of one shard while this process leads it.
  *
@@ -57,10 +69,7 @@ export class ShardPublishing {
   private times: number[] = [];
   private round: Promise<unknown> = Promise.resolve();
   private wake = Promise.withResolvers<void>();
-  private fault: IntegrityFault | null = null;
-  private failure: Error | null = null;
-  /** Size of the signed tree that the stream has not reached, as last told; 0: none. */
-  private waiting = 0;
+  private trouble: Trouble | null = null;
 
   constructor(private readonly options: ShardPublishingOptions) {
     this.log = GrowingLog.empty(options.storage);
@@ -70,12 +79,13 @@ export class ShardPublishing {
   /** Opens the log where it was published, or makes it again from the first event when it is not there. */
   async position(): Promise<StreamPosition> {
     const { shard, storage, positions, logger, genesisHash } = this.options;
+    // No round begins with the log in hand any more; one that is under way may still move the position.
+    this.putAway();
     await this.round;
+    // It has put back what it could not publish.
+    this.putAway();
     const stored = await positions.read(shard);
-    this.last = null;
-    this.times = [];
     this.stored = this.moved = stored;
-    this.log = GrowingLog.empty(storage);
     try {
       const log = await GrowingLog.open(storage, stored.seq);
       await this.assertIsOf(stored);
@@ -121,47 +131,68 @@ export class ShardPublishing {
     while (!signal.aborted) {
       const session = new AbortController();
       this.options.publisher.begin();
+      // What is in hand may be older than what another process has published.
+      this.putAway();
       const until = AbortSignal.any([signal, session.signal]);
       const publishing = this.publishRounds(until, holds).finally(() => session.abort());
       await Promise.all([follow(until), publishing]);
-      if (this.fault !== null) await pause(this.options.recheckMs, signal);
+      if (this.trouble?.kind === 'fault') await pause(this.options.recheckMs, signal);
     }
-    this.fault = null;
-    this.failure = null;
+    this.trouble = null;
   }
 
   /** @throws Error with the reason why nothing is published: a readiness check */
   check(): void {
-    const { shard } = this.options;
-    if (this.fault !== null) throw this.fault;
-    if (this.failure !== null)
-      throw new Error(`Shard ${shard} has no new checkpoint: ${this.failure.message}`);
+    const { trouble } = this;
+    if (trouble?.kind === 'fault') throw trouble.error;
+    if (trouble?.kind === 'failure') {
+      throw new Error(`Shard ${this.options.shard} has no new checkpoint: ${trouble.error.message}`);
+    }
   }
 
-  /**
-   * Notes that the stream is behind what is signed already. That is no failure of the publisher: it has caught up soon
-   * after a start, and the kernel says when the store was put back to an older state.
-   */
-  private waitsFor(signedSize: number, size: number): void {
-    this.failure = null;
-    if (this.waiting === signedSize) return;
-    this.waiting = signedSize;
+  /** Nothing is in hand until the position is read. */
+  private putAway(): void {
+    this.log = GrowingLog.empty(this.options.storage);
+    this.last = null;
+    this.times = [];
+  }
+
+  /** The one place that decides what is wrong now, and whether that is news. */
+  private is(now: Trouble | null): void {
     const { logger, shard } = this.options;
-    logger.warn(
-      { shard, signedSize, size },
-      'waits: the signing proxy has signed a larger tree than the stream has given so far',
-    );
+    const before = this.trouble;
+    // A fault ends when something is published: behind the tree that showed it, it is only out of sight.
+    if (before?.kind === 'fault' && now?.kind === 'behind') return;
+    if (before?.kind !== 'fault' || now?.kind !== 'failure') this.trouble = now;
+    switch (now?.kind) {
+      case undefined:
+        if (before !== null) logger.info({ shard }, 'publishes again');
+        return;
+      case 'fault':
+        if (before?.kind === 'fault' && before.error.message === now.error.message) return;
+        logger.error({ shard, kind: now.error.kind, err: now.error }, 'the log of the shard stops');
+        return;
+      case 'failure':
+        logger.warn({ shard, err: now.error, retryMs: now.retryMs }, 'could not publish; tries again');
+        return;
+      case 'behind':
+        if (before?.kind === 'behind' && before.signedSize === now.signedSize) return;
+        logger.warn(
+          { shard, signedSize: now.signedSize, size: now.size },
+          'waits: the signing proxy has signed a larger tree than the stream has given so far',
+        );
+    }
   }
 
   /** Resolves when `signal` is aborted, or when what is in hand has to be read again. */
   private async publishRounds(signal: AbortSignal, holds: () => boolean): Promise<void> {
-    const { everyMs, republishMs, lookMs, metrics, logger, shard } = this.options;
+    const { everyMs, republishMs, lookMs, metrics, shard } = this.options;
     const retry = new GrowingPause(RETRY_MS.first, RETRY_MS.most);
     let publishedAt = Number.NEGATIVE_INFINITY;
     for (;;) {
       const idle = this.last === null;
       const waitMs = (idle ? publishedAt + republishMs : publishedAt + everyMs) - performance.now();
-      if (idle && (waitMs > 0 || this.log.size === 0)) {
+      if (this.log.size === 0 || (idle && waitMs > 0)) {
         await Promise.race([
           pause(Math.min(Math.max(waitMs, 0) || republishMs, lookMs), signal),
           this.wake.promise,
@@ -175,62 +206,58 @@ export class ShardPublishing {
       try {
         const round = this.publish(holds, began < publishedAt + republishMs);
         this.round = round.catch(() => undefined);
-        const published = await round;
+        const outcome = await round;
         retry.reset();
-        if (published) publishedAt = began;
-        if (published && this.failure !== null) logger.info({ shard }, 'publishes again');
-        if (published) this.fault = this.failure = null;
+        if (outcome === 'published') publishedAt = began;
+        if (outcome === 'behind') await pause(everyMs, signal);
+        else this.is(null);
       } catch (error) {
         const known = this.faultOf(error);
         metrics.onFailure(shard, known);
         if (known instanceof PositionMoved) return;
-        if (known instanceof IntegrityFault) {
-          if (this.fault?.message !== known.message) {
-            logger.error({ shard, kind: known.kind, err: known }, 'the log of the shard stops');
-          }
-          this.fault = known;
-          return;
-        }
-        if (!signal.aborted) {
-          this.failure = known;
-          logger.warn(
-            { shard, err: known, retryMs: Math.round(retry.nextMs) },
-            'could not publish; tries again',
-          );
-          await retry.wait(signal);
-        }
+        if (known instanceof IntegrityFault) return this.is({ kind: 'fault', error: known });
+        if (signal.aborted) continue;
+        this.is({ kind: 'failure', error: known, retryMs: Math.round(retry.nextMs) });
+        await retry.wait(signal);
       }
     }
   }
 
-  /**
-   * Publishes what is new; what is not, unless it is published already and `whenMissing`.
-   * @returns whether there is a new checkpoint
-   */
-  private async publish(holds: () => boolean, whenMissing: boolean): Promise<boolean> {
+  /** Publishes what is new; what is not, unless it is published already and `whenMissing`. */
+  private async publish(
+    holds: () => boolean,
+    whenMissing: boolean,
+  ): Promise<'published' | 'unchanged' | 'behind'> {
     const { publisher, positions, metrics, shard } = this.options;
+    const { log } = this;
+    if (this.last === null && whenMissing && (await publisher.isPublished())) return 'unchanged';
+    // With what came while it was looked at.
     const { last, times } = this;
-    if (last === null && whenMissing && (await publisher.isPublished())) return false;
     this.last = null;
     this.times = [];
     try {
-      const published = await publisher.publish(this.log, holds);
+      const published = await publisher.publish(log, holds);
       if (published.outcome === 'behind') {
-        this.waitsFor(published.signedSize, published.size);
-        return false;
+        this.putBack(last, times);
+        const { size, signedSize } = published;
+        this.is({ kind: 'behind', size, signedSize });
+        return 'behind';
       }
-      this.failure = null;
-      this.waiting = 0;
       metrics.onPublished(shard, published.size, times);
-      if (last === null || last.event.seq <= this.moved.seq) return true;
+      if (last === null || last.event.seq <= this.moved.seq) return 'published';
       await positions.moveFrom(this.moved, last);
       this.moved = { seq: last.event.seq, hash: last.event.hash };
-      return true;
+      return 'published';
     } catch (error) {
-      this.last ??= last;
-      this.times = [...times, ...this.times].slice(0, MOST_TIMES);
+      this.putBack(last, times);
       throw error;
     }
+  }
+
+  /** What was not published is published with what came meanwhile. */
+  private putBack(last: VerifiedEvent | null, times: readonly number[]): void {
+    this.last ??= last;
+    this.times = [...times, ...this.times].slice(0, MOST_TIMES);
   }
 
   /** The stored log ends with the event of the position. */

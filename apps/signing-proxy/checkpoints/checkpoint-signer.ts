@@ -6,11 +6,10 @@ import { RateLimit } from '../clients/rate-limit';
 import { SigningClients } from '../clients/signing-clients';
 import { type HeldKey, HeldKeys } from '../keys/held-keys';
 import { type MarkStore } from '../marks/mark-store';
-import { SigningRefusal } from '../refusal';
-import { noSuchShard } from '../sign/batch-signer';
+import { noSuchShard, SigningRefusal } from '../refusal';
 import { SigningMetrics } from '../signing.metrics';
 import { SIGNING_PROXY_OPTIONS, type SigningProxyOptions } from '../signing-proxy.options';
-import { type CheckpointAsked, judgeCheckpoint } from './judge-checkpoint';
+import { type CheckpointAsked, assertContinues } from './assert-continues';
 
 const PURPOSE = 'log-checkpoint';
 /** Refusals of a signing proxy behind this one, which are answered as they came. */
@@ -94,14 +93,14 @@ export class CheckpointSigner {
     if (backend.checkpoints !== undefined) {
       // It has the key, so what it remembers is what counts; two memories could only disagree.
       await marks?.checkpoint(asked.shard, ({ signed }) => {
-        judgeCheckpoint({ signed, last: null }, asked);
+        assertContinues({ signed, last: null }, asked);
         return null;
       });
       return backend.checkpoints.signCheckpoint({ ...asked, kid });
     }
     const state = kept(marks);
     await state.checkpoint(asked.shard, (known) => {
-      judgeCheckpoint(known, asked);
+      assertContinues(known, asked);
       return null;
     });
     const [raw] = await backend.sign(kid, [input]);
@@ -110,7 +109,7 @@ export class CheckpointSigner {
     }
     // The signature leaves only when this is durable, and only if nobody has decided otherwise meanwhile.
     await state.checkpoint(asked.shard, (known) => {
-      judgeCheckpoint(known, asked);
+      assertContinues(known, asked);
       return { size: asked.size, root: asked.root };
     });
     return Buffer.from(raw).toString('base64');

@@ -1,6 +1,7 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { replaceFile } from '#platform/process';
 import { reasonOf, SignerError } from '#platform/signer';
 import { MadeKey, MadeKeys } from './made-keys';
 
@@ -52,23 +53,9 @@ export class FileMadeKeys extends MadeKeys {
   }
 
   private async write(keys: MadeKey[]): Promise<void> {
-    const draft = `${this.path}.draft`;
     try {
       await mkdir(this.dir, { recursive: true, mode: 0o700 });
-      const file = await open(draft, 'w', 0o600);
-      try {
-        await file.writeFile(`${JSON.stringify({ v: 1, keys }, null, 2)}\n`);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(draft, this.path);
-      const folder = await open(this.dir, 'r');
-      try {
-        await folder.sync();
-      } finally {
-        await folder.close();
-      }
+      await replaceFile(this.path, `${JSON.stringify({ v: 1, keys }, null, 2)}\n`);
     } catch (error) {
       throw this.unusable('written', error);
     }

@@ -184,7 +184,8 @@ export class FileMarks extends MarkStore {
   private async flush(): Promise<void> {
     const dirty = [...this.shards.values()].filter((kept) => kept.dirty);
     try {
-      await Promise.all(
+      // All have ended before another flush writes into the same slots.
+      const writes = await Promise.allSettled(
         dirty.map(async (kept) => {
           const { shard } = kept.mark;
           const generation = kept.generation + 1;
@@ -199,6 +200,8 @@ export class FileMarks extends MarkStore {
           kept.generation = generation;
         }),
       );
+      const failed = writes.find((write) => write.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
     } catch (error) {
       for (const kept of dirty) kept.dirty = true;
       throw new SignerError(

@@ -2,8 +2,7 @@ import { Body, Controller, Get, HttpCode, Inject, Post } from '@nestjs/common';
 import { Caller, type Principal, PublicRoute } from '#platform/edge';
 import { type HighWaterMark, SignerError } from '#platform/signer';
 import { Permits } from '../clients/client-access';
-import { SigningRefusal } from '../refusal';
-import { noSuchShard } from '../sign/batch-signer';
+import { noSuchShard, SigningRefusal } from '../refusal';
 import { SIGNING_PROXY_OPTIONS, type SigningProxyOptions } from '../signing-proxy.options';
 
 /** Body of the request, as openapi/signing-proxy.yaml defines it. */

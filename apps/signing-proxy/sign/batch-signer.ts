@@ -15,7 +15,7 @@ import { type HeldKey, HeldKeys } from '../keys/held-keys';
 import { type BatchStart, type MarkVerdict } from '../marks/high-water-mark';
 import { SigningMetrics } from '../signing.metrics';
 import { SIGNING_PROXY_OPTIONS, type SigningProxyOptions } from '../signing-proxy.options';
-import { type RefusalContext, SigningRefusal } from '../refusal';
+import { noSuchShard, type RefusalContext, SigningRefusal } from '../refusal';
 import { BatchStarts } from './batch-starts';
 import { type CheckedInput, READ_AS, whyNot } from './check-input';
 import { readSignRequest, type SignItem } from './read-sign-request';
@@ -302,11 +302,6 @@ export class BatchSigner {
       this.metrics.inProgress(this.inProgress);
     }
   }
-}
-
-/** Why a shard is refused, for one who may have configured the proxy wrongly. */
-export function noSuchShard(shard: number, shards: number): string {
-  return `Shard ${shard} does not exist: the chain has ${shards} (KERNEL_SHARDS of the signing proxy)`;
 }
 
 /** Hex SHA-256 of the 32 bytes of the public key. */

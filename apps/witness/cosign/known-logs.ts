@@ -1,6 +1,6 @@
 import { EvidenceError, isSameKeyPair, type NoteKey, parseNoteKey } from '#evidence';
 import { MAX_LOGS } from '../state/witness-state';
-import { WitnessError } from '../witness.error';
+import { WitnessFolderError } from '../witness-folder.error';
 
 /** A log that the witness cosigns. */
 export interface KnownLog {
@@ -20,13 +20,13 @@ const SHARD = /\/log\/(0|[1-9][0-9]{0,3})$/;
  * Reads the list of logs: a line for each key, `log <vkey> [<url>]`; empty lines and lines that start with # are
  * skipped.
  * @param follow the KERNEL_LOG_URL at which logs of kernels without a URL of their own are followed
- * @throws WitnessError `logs_refused`, with the line
+ * @throws WitnessFolderError `logs_refused`, with the line
  */
 export function parseKnownLogs(text: string, follow: string | null = null): Map<string, KnownLog> {
   const logs = new Map<string, KnownLog>();
   text.split('\n').forEach((line, i) => {
     const refuse = (what: string, cause?: unknown) =>
-      new WitnessError(
+      new WitnessFolderError(
         'logs_refused',
         `Line ${i + 1} of the list of logs: ${what}`,
         { line: i + 1 },

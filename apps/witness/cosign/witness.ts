@@ -2,6 +2,8 @@ import {
   EvidenceError,
   emptyRoot,
   isConsistent,
+  type NoteKey,
+  type NoteSignature,
   parseAddCheckpoint,
   parseCheckpointNote,
   printable,
@@ -14,7 +16,7 @@ import {
 } from '#evidence';
 import { type Logger } from '#platform/process';
 import { type WitnessKey } from '../key/witness-key';
-import { type Cosigned, type WitnessState } from '../state/witness-state';
+import { type Cosigned, MAX_NOTE_BYTES, type WitnessState } from '../state/witness-state';
 import { type KnownLog } from './known-logs';
 
 /** Why a checkpoint is not cosigned. */
@@ -30,7 +32,7 @@ export type Refusal =
   | 'smaller'
   /** Its root is another one than that of the same size before: the log shows two views. */
   | 'split_view'
-  /** Its tree does not begin with the one that was cosigned last. */
+  /** The proof does not show that its tree begins with the one that was cosigned last: it may be the proof that is wrong. */
   | 'inconsistent';
 
 export type Answer =
@@ -149,15 +151,10 @@ export class Witness {
       );
     }
     if (!isConsistent(last, head, consistency)) {
-      this.options.logger.error(
-        {
-          log: known.name,
-          from: last.size,
-          size: head.size,
-          cosigned: cosigned?.note ?? null,
-          submitted: note,
-        },
-        'a checkpoint that its log has signed is not shown to continue the one that was cosigned',
+      // No proof of anything: whoever has a genuine checkpoint can submit it with a proof of their own making.
+      this.options.logger.warn(
+        { log: known.name, from: last.size, size: head.size },
+        'a checkpoint was submitted without a proof that it continues the one that was cosigned',
       );
       return this.refuse(
         known.name,
@@ -167,8 +164,12 @@ export class Witness {
     }
     const { key, state, now = Date.now, observer } = this.options;
     const signature = key.cosign(signed.text, Math.floor(now() / 1_000));
-    const logs = signed.signatures.filter(({ name }) => name === known.name);
-    const whole = signedNote({ text: signed.text, signatures: [...logs, signature] });
+    // Anyone can add further lines in the log's name.
+    const byLog = signed.signatures.filter((one) => isBy(known.keys, signed.text, one));
+    const whole = signedNote({ text: signed.text, signatures: [...byLog, signature] });
+    if (Buffer.byteLength(whole) > MAX_NOTE_BYTES) {
+      return this.refuse(known.name, 'malformed', `A checkpoint has at most ${MAX_NOTE_BYTES} bytes.`);
+    }
     // The same tree again needs no write: what the cosignature says of it is on the disk.
     if (cosigned === null || head.size > last.size) await state.put(known.name, { head, note: whole });
     observer.onAnswer(known.name, 'cosigned', head.size);
@@ -192,6 +193,10 @@ export class Witness {
       if (this.turns.get(log) === settled) this.turns.delete(log);
     }
   }
+}
+
+function isBy(keys: readonly NoteKey[], text: string, signature: NoteSignature): boolean {
+  return keys.some((key) => signatureBy(key, { text, signatures: [signature] }).state === 'signed');
 }
 
 function sameBytes(one: Uint8Array, other: Uint8Array): boolean {

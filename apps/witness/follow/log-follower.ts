@@ -1,9 +1,8 @@
 import { join } from 'node:path';
-import { consistencyPath, EvidenceError, parseCheckpointNote, treeRoot } from '#evidence';
-import { type Logger } from '#platform/process';
+import { EvidenceError, parseCheckpointNote } from '#evidence';
+import { type Logger, replaceFile } from '#platform/process';
 import { pause } from '#platform/resilience';
 import { type Answer, type Witness } from '../cosign/witness';
-import { replaceFile } from '../state/durable-file';
 import { type RemoteLog, RemoteLogError } from './remote-log';
 
 /** What one look at a log came to. */
@@ -80,7 +79,7 @@ export class LogFollower {
     // A smaller tree needs no proof: the witness says what it thinks of it.
     const tree = remote.tree(head.size, signal);
     if (last.size === 0 && head.size > 0) {
-      const root = await treeRoot(tree, head.size);
+      const root = await tree.root();
       if (!root.every((byte, i) => byte === head.root[i])) {
         return {
           outcome: 'refused',
@@ -89,7 +88,7 @@ export class LogFollower {
       }
     }
     const from = Math.min(last.size, head.size);
-    const answer = await witness.cosign(note, from, await consistencyPath(tree, from, head.size));
+    const answer = await witness.cosign(note, from, await tree.consistency(from));
     if (answer.cosigned) return this.taken(answer, 'cosigned');
     // Somebody has submitted a newer one meanwhile: the next look sees more.
     if (answer.refusal === 'old_size') return { outcome: 'failed', message: answer.message };

@@ -1,12 +1,12 @@
-import { nodeHash, type Subtree } from '#evidence';
 import { HttpClient } from '#platform/http-client';
+import { TILE_WIDTH, TileCache, TiledTree, type TileName, tilePath } from '#platform/log';
 
 /** Fault of the server of a followed log; the message says what was asked of it. */
 export class RemoteLogError extends Error {}
 
 const HASH_BYTES = 32;
-const TILE_HEIGHT = 8;
-const TILE_WIDTH = 256;
+/** Far more than the tiles that a root and a proof need. */
+const CACHE_BYTES = 8 * 1024 * 1024;
 const MAX_CHECKPOINT_BYTES = 65_536;
 const TIMEOUT_MS = 10_000;
 const CONNECTIONS = 4;
@@ -44,41 +44,32 @@ export class RemoteLog {
   }
 
   /**
-   * Hashes of subtrees of the tree of a size, out of its tiles; each tile is fetched once. Whatever the server answers,
-   * a proof made of it is checked against roots that the log has signed.
+   * The tree of a size, out of its tiles; each tile is fetched once. Whatever the server answers, a proof made of it is
+   * checked against roots that the log has signed.
    */
-  tree(size: number, signal: AbortSignal): Subtree {
-    const tiles = new Map<string, Promise<Uint8Array>>();
-    return async (level, index) => {
-      const height = level % TILE_HEIGHT;
-      const tileLevel = (level - height) / TILE_HEIGHT;
-      const first = index * 2 ** height;
-      const tile = Math.floor(first / TILE_WIDTH);
-      const key = `${tileLevel}/${tile}`;
-      let hashes = tiles.get(key);
-      if (hashes === undefined) {
-        hashes = this.tile(size, tileLevel, tile, signal);
-        tiles.set(key, hashes);
-      }
-      const at = (first - tile * TILE_WIDTH) * HASH_BYTES;
-      return perfectRoot((await hashes).subarray(at, at + 2 ** height * HASH_BYTES));
-    };
+  tree(size: number, signal: AbortSignal): TiledTree {
+    // The tiles of one log: a server may serve others to those who ask next.
+    return new TiledTree(
+      { shard: 0, hashTile: (name) => this.tile(name, signal) },
+      new TileCache(CACHE_BYTES),
+      size,
+    );
   }
 
   close(): Promise<void> {
     return this.http.destroy();
   }
 
-  private async tile(size: number, level: number, index: number, signal: AbortSignal): Promise<Uint8Array> {
-    const width = Math.min(Math.floor(size / TILE_WIDTH ** level) - index * TILE_WIDTH, TILE_WIDTH);
-    const path = `tile/${level}/${tileIndex(index)}`;
+  private async tile(name: TileName, signal: AbortSignal): Promise<Uint8Array> {
+    const { width } = name;
+    const full = tilePath({ ...name, width: TILE_WIDTH });
     const whole = TILE_WIDTH * HASH_BYTES;
-    let bytes = await this.get(width === TILE_WIDTH ? path : `${path}.p/${width}`, whole, signal);
+    let bytes = await this.get(tilePath(name), whole, signal);
     // A partial tile may be gone when the full one is there (c2sp.org/tlog-tiles, "Partial Tiles").
-    if (bytes === null && width < TILE_WIDTH) bytes = await this.get(path, whole, signal);
-    if (bytes === null) throw new RemoteLogError(`the log has no ${path} of ${width} hashes (404)`);
+    if (bytes === null && width < TILE_WIDTH) bytes = await this.get(full, whole, signal);
+    if (bytes === null) throw new RemoteLogError(`the log has no ${full} of ${width} hashes (404)`);
     if (bytes.length !== width * HASH_BYTES && bytes.length !== whole) {
-      throw new RemoteLogError(`${path} has ${bytes.length} bytes, not those of ${width} hashes`);
+      throw new RemoteLogError(`${full} has ${bytes.length} bytes, not those of ${width} hashes`);
     }
     return bytes.subarray(0, width * HASH_BYTES);
   }
@@ -105,18 +96,4 @@ export class RemoteLog {
       throw new RemoteLogError(`${path} could not be fetched: ${why}`, { cause });
     }
   }
-}
-
-/** 1234067 is x001/x234/067 (c2sp.org/tlog-tiles). */
-function tileIndex(index: number): string {
-  const digits = String(index);
-  const groups = digits.padStart(Math.ceil(digits.length / 3) * 3, '0').match(/.{3}/g) ?? [];
-  return groups.map((group, i) => (i < groups.length - 1 ? `x${group}` : group)).join('/');
-}
-
-/** Root over hashes whose number is a power of two. */
-function perfectRoot(hashes: Uint8Array): Uint8Array {
-  if (hashes.length === HASH_BYTES) return hashes;
-  const middle = hashes.length / 2;
-  return nodeHash(perfectRoot(hashes.subarray(0, middle)), perfectRoot(hashes.subarray(middle)));
 }

@@ -10,8 +10,8 @@ import {
   type NoteSignature,
   timestampedSignature,
 } from '#evidence';
-import { WitnessError } from '../witness.error';
-import { syncFolder } from '../state/durable-file';
+import { syncFolder } from '#platform/process';
+import { WitnessFolderError } from '../witness-folder.error';
 
 /** The key of a witness, which stays inside: it makes cosignatures and seals the state, and signs nothing else. */
 export class WitnessKey {
@@ -54,7 +54,7 @@ const COSIGNATURE = 0x04;
 const SEED_BYTES = 32;
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 
-/** Makes a key of this name in a new file with mode 0600. @throws WitnessError `key_refused` */
+/** Makes a key of this name in a new file with mode 0600. @throws WitnessFolderError `key_refused` */
 export async function createWitnessKey(path: string, name: string): Promise<WitnessKey> {
   const seed = randomBytes(SEED_BYTES);
   const key = keyOf(name, seed);
@@ -62,7 +62,7 @@ export async function createWitnessKey(path: string, name: string): Promise<Witn
   try {
     vkey = key.vkey;
   } catch (cause) {
-    throw new WitnessError('key_refused', (cause as Error).message, {}, { cause });
+    throw new WitnessFolderError('key_refused', (cause as Error).message, {}, { cause });
   }
   const hash = vkey.split('+')[1];
   const bytes = Buffer.concat([Buffer.of(COSIGNATURE), seed]).toString('base64');
@@ -71,7 +71,7 @@ export async function createWitnessKey(path: string, name: string): Promise<Witn
     handle = await open(path, 'wx', 0o600);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    throw new WitnessError(
+    throw new WitnessFolderError(
       'key_refused',
       code === 'EEXIST'
         ? `${path} exists: this folder has a witness already. A second key is made in a folder of its own.`
@@ -93,10 +93,10 @@ export async function createWitnessKey(path: string, name: string): Promise<Witn
   return key;
 }
 
-/** Reads the key. @throws WitnessError `key_refused`, never with a part of the file */
+/** Reads the key. @throws WitnessFolderError `key_refused`, never with a part of the file */
 export async function loadWitnessKey(path: string): Promise<WitnessKey> {
   const refuse = (what: string, cause?: unknown) =>
-    new WitnessError('key_refused', `The key of the witness, ${path}, ${what}.`, { path }, { cause });
+    new WitnessFolderError('key_refused', `The key of the witness, ${path}, ${what}.`, { path }, { cause });
   let text: string;
   try {
     const handle = await open(path, 'r');
@@ -111,7 +111,7 @@ export async function loadWitnessKey(path: string): Promise<WitnessKey> {
       await handle.close();
     }
   } catch (cause) {
-    if (cause instanceof WitnessError) throw cause;
+    if (cause instanceof WitnessFolderError) throw cause;
     const { code } = cause as NodeJS.ErrnoException;
     throw refuse(
       code === 'ENOENT' ? 'is missing; ./kernel witness init makes one' : `cannot be read (${code})`,

@@ -1,5 +1,16 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import { chmod, copyFile, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -45,6 +56,17 @@ describe('the state of a witness', () => {
     await expect(WitnessState.open(path, key)).rejects.toMatchObject({ code: 'state_refused' });
     return WitnessState.open(path, key).catch((error: Error) => error.message);
   };
+
+  it('leaves no half of itself where it could not be made', async () => {
+    const elsewhere = join(dir, 'elsewhere');
+    // In the way of the first write.
+    await mkdir(join(elsewhere, 'state.new'), { recursive: true });
+    await expect(createWitness(elsewhere, 'witness.example.com')).rejects.toMatchObject({
+      code: 'state_refused',
+    });
+    await rm(join(elsewhere, 'state.new'), { recursive: true });
+    expect(await createWitness(elsewhere, 'witness.example.com')).toContain('witness.example.com+');
+  });
 
   it('has the last checkpoint of each log when it is opened again, and leaves no other files', async () => {
     const [zero, one] = [cosigned(key, 3, 0), cosigned(key, 9, 1)];

@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
 import {
   base64Decode,
   canonicalize,
@@ -10,9 +10,9 @@ import {
   type TreeHead,
   verifyEd25519,
 } from '#evidence';
+import { replaceFile } from '#platform/process';
 import { type WitnessKey } from '../key/witness-key';
-import { WitnessError } from '../witness.error';
-import { replaceFile } from './durable-file';
+import { WitnessFolderError } from '../witness-folder.error';
 import { lockFile } from './folder-lock';
 
 /** What the witness cosigned last of a log. */
@@ -25,8 +25,10 @@ export interface Cosigned {
 export const STATE_FORMAT = 'illuvrse-kernel/witness-state/v1';
 /** Logs that a witness knows; each checkpoint rewrites the state of all of them. */
 export const MAX_LOGS = 1_024;
-/** A checkpoint of at most 4 KiB for each of them. */
-const MAX_STATE_BYTES = 8 * 1_024 * 1_024;
+/** Largest checkpoint that is cosigned, with the signatures of the log and the witness. */
+export const MAX_NOTE_BYTES = 4_096;
+/** The largest checkpoint of each log and its name, which is in there too; JSON writes some bytes as two. */
+const MAX_STATE_BYTES = MAX_LOGS * 2 * (MAX_NOTE_BYTES + MAX_NOTE_BYTES) + 4_096;
 
 /**
  * The last checkpoint that the witness cosigned of each log, in one file that its key has sealed. Losing it, or going
@@ -44,16 +46,22 @@ export class WitnessState {
     private readonly logs: Map<string, Cosigned>,
   ) {}
 
-  /** Makes the state of a witness that has cosigned nothing. @throws WitnessError `state_refused`, `in_use` */
+  /** Makes the state of a witness that has cosigned nothing. @throws WitnessFolderError `state_refused`, `in_use` */
   static async create(path: string, key: WitnessKey): Promise<void> {
     const lock = await lockFile(`${path}.lock`);
     try {
       const file = await open(path, 'wx', 0o600);
-      await file.close();
-      await replaceFile(path, sealed(key, new Map()));
+      try {
+        await file.close();
+        await replaceFile(path, sealed(key, new Map()));
+      } catch (error) {
+        // An empty file would be in the way of another attempt.
+        await unlink(path);
+        throw error;
+      }
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException;
-      throw new WitnessError(
+      throw new WitnessFolderError(
         'state_refused',
         code === 'EEXIST' ? `${path} exists and is not overwritten.` : `${path} cannot be made (${code}).`,
         { path },
@@ -64,7 +72,7 @@ export class WitnessState {
     }
   }
 
-  /** Takes the lock and reads the file. @throws WitnessError `state_refused`, `in_use` */
+  /** Takes the lock and reads the file. @throws WitnessFolderError `state_refused`, `in_use` */
   static async open(path: string, key: WitnessKey): Promise<WitnessState> {
     const lock = await lockFile(`${path}.lock`);
     try {
@@ -83,7 +91,7 @@ export class WitnessState {
   async put(log: string, cosigned: Cosigned): Promise<void> {
     const before = this.logs.get(log);
     if (before === undefined && this.logs.size >= MAX_LOGS) {
-      throw new WitnessError('state_refused', `The state has ${MAX_LOGS} logs, which is the most.`);
+      throw new WitnessFolderError('state_refused', `The state has ${MAX_LOGS} logs, which is the most.`);
     }
     this.logs.set(log, cosigned);
     try {
@@ -139,7 +147,7 @@ async function textOf(path: string): Promise<string> {
       await handle.close();
     }
   } catch (cause) {
-    if (cause instanceof WitnessError) throw cause;
+    if (cause instanceof WitnessFolderError) throw cause;
     const { code } = cause as NodeJS.ErrnoException;
     throw refuse(path, code === 'ENOENT' ? 'is missing' : `cannot be read (${code})`, cause);
   }
@@ -173,8 +181,8 @@ function unsealed(path: string, key: WitnessKey, text: string): Map<string, Cosi
   return logs;
 }
 
-function refuse(path: string, what: string, cause?: unknown): WitnessError {
-  return new WitnessError(
+function refuse(path: string, what: string, cause?: unknown): WitnessFolderError {
+  return new WitnessFolderError(
     'state_refused',
     `The state of the witness, ${path}, ${what}. Without it the witness could cosign a second view of a log: put the newest copy back if nothing was cosigned since, or make a new witness with a key of its own (docs/witness.md).`,
     { path },

@@ -16,3 +16,4 @@ export { ArchiveError } from './archive.error';
 export { archivedEvent } from './archive-key';
 export { FolderArchive } from './folder/folder-archive';
 export { S3Archive } from './s3/s3-archive';
+export { ArchiveProtection } from './archive-protection';

@@ -17,6 +17,7 @@ export { type FollowedStream, type RunningFollower, startFollower } from './foll
 export { ChainFollower, type StoredHashes } from './chain/chain-follower';
 export { ChainEventVerifier } from './chain/chain-event-verifier';
 export { registryEventsOf } from './chain/registry-events';
+export { registryOfChain } from './chain/registry-of-chain';
 export { readTrustRoot, trustSettings } from './chain/trust-root';
 export { TrustedKeys } from './chain/trusted-keys';
 export { PipelineDurability } from './positions/pipeline-durability';

@@ -42,3 +42,4 @@ export {
 } from './config/setting-types';
 export { certificatesIn, revocationListsIn, type Validity, whyNotInForce } from './tls/certificates';
 export { TlsFiles, type TlsMaterial, type TlsRenewals } from './tls/tls-files';
+export { replaceFile, syncFolder } from './files/durable-file';

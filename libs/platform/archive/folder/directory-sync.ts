@@ -1,14 +1,4 @@
-import { open } from 'node:fs/promises';
-
-/** Makes a directory's entries durable (fsync, POSIX.1-2017). */
-export async function syncDirectory(dir: string): Promise<void> {
-  const handle = await open(dir, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
+import { syncFolder } from '#platform/process';
 
 /**
  * Directory flushes shared among the callers that wait for one: a flush covers every entry made before it began, so
@@ -32,7 +22,7 @@ export class DirectorySync {
   private async after(running: Promise<void> | undefined, dir: string): Promise<void> {
     await running?.catch(() => undefined);
     this.next.delete(dir);
-    const flush = syncDirectory(dir);
+    const flush = syncFolder(dir);
     this.running.set(dir, flush);
     try {
       await flush;

@@ -3,7 +3,8 @@ import { link, lstat, mkdir, open, realpath, rename, unlink } from 'node:fs/prom
 import { dirname, join } from 'node:path';
 import { sha256Hex } from '#evidence';
 import { type Limiter } from '#platform/resilience';
-import { DirectorySync, syncDirectory } from './directory-sync';
+import { syncFolder } from '#platform/process';
+import { DirectorySync } from './directory-sync';
 import { errnoOf, folderFailure } from './folder-failure';
 import { PartialFiles } from './partial-files';
 import { type FolderEntry, sortedEntries } from './sorted-entries';
@@ -342,7 +343,7 @@ export class FolderArchive implements Archive {
 
 /** Makes the path to a folder durable, from it up to the first folder that was made for it. */
 async function syncParents(dir: string, first: string): Promise<void> {
-  await syncDirectory(dirname(dir));
+  await syncFolder(dirname(dir));
   if (dir !== first) await syncParents(dirname(dir), first);
 }
 

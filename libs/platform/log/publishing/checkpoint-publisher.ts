@@ -1,15 +1,17 @@
 import { LogError } from '../log.error';
 import { type LogStorage } from '../storage/log-storage';
 import { type TileCache } from '../tree/tile-cache';
-import { TiledTree } from '../tree/tiled-tree';
+import { keepTile, TiledTree } from '../tree/tiled-tree';
 import { type CheckpointSigner, type SignedTree } from './checkpoint-signer';
 import { Cosigning, type CosigningObserver } from './cosigning';
-import { type GrowingLog } from './growing-log';
+import { type GrowingLog, type LogSnapshot } from './growing-log';
 import { type WitnessPolicy } from './witness';
 
 export interface PublisherObserver extends CosigningObserver {
   /** Objects that were not there before. */
   onObjects?(count: number): void;
+  /** Cosignatures that came late could not be added to the published checkpoint; the next one has its own. */
+  onNotAdded?(witness: string, error: unknown): void;
 }
 
 export interface CheckpointPublisherOptions {
@@ -26,6 +28,19 @@ export type PublishOutcome =
   /** The signer has signed a larger tree: nothing is published before the log has reached it. */
   | { readonly outcome: 'behind'; readonly size: number; readonly signedSize: number };
 
+/** The last tree that was signed, and the log that it was made of when it was made here: that leads to it. */
+interface LastSigned {
+  readonly tree: SignedTree | null;
+  readonly log: GrowingLog | null;
+}
+
+interface Published {
+  readonly note: string;
+  readonly lines: Lines;
+  /** Whether this process may still replace what is published. */
+  readonly mayPublish: () => boolean;
+}
+
 /**
  * Publishes the checkpoints of one shard's log, in the one order in which a crash at any point leaves no hole and no
  * fork: the objects of a tree are durable before its checkpoint is signed, and what is published was signed by a signer
@@ -34,9 +49,10 @@ export type PublishOutcome =
  */
 export class CheckpointPublisher {
   private readonly cosigning: Cosigning;
-  private last: SignedTree | null = null;
+  /** Null while the signer has to be asked. */
+  private last: LastSigned | null = null;
   /** The published note and its cosignatures: those that came late are added to it. */
-  private published: { note: string; lines: Lines } | null = null;
+  private published: Published | null = null;
   private late: Promise<void> = Promise.resolve();
 
   constructor(private readonly options: CheckpointPublisherOptions) {
@@ -50,22 +66,22 @@ export class CheckpointPublisher {
    * @throws ArchiveError, LogError; what is published stays as it was
    */
   async publish(log: GrowingLog, mayPublish: () => boolean): Promise<PublishOutcome> {
-    const { storage, cache, observer } = this.options;
-    const { size, root, partial } = log.snapshot();
-    let objects = await log.write();
-    const outcomes = await Promise.all(partial.map((object) => storage.put(object)));
-    objects += outcomes.filter((outcome) => outcome === 'stored').length;
-    if (objects > 0) observer?.onObjects?.(objects);
-
-    const last = (this.last ??= await this.lastSigned());
-    if (last !== null && last.size > size) return { outcome: 'behind', size, signedSize: last.size };
+    const { storage, cache } = this.options;
+    const last = (this.last ??= { tree: await this.lastSigned(), log: null });
+    // Before anything is stored: a tree that gets no checkpoint needs no partial tiles.
+    if (last.tree !== null && last.tree.size > log.size) {
+      return { outcome: 'behind', size: log.size, signedSize: last.tree.size };
+    }
+    const snapshot = log.snapshot();
+    await this.store(log, snapshot);
+    const { size, root } = snapshot;
     const tree = new TiledTree(storage, cache, size);
-    if (last !== null) await this.assertContinues(tree, root, last);
+    if (last.tree !== null && last.log !== log) await this.assertContinues(tree, root, last.tree);
     const consistency =
-      last === null || last.size === size
+      last.tree === null || last.tree.size === size
         ? null
-        : { from: last.size, hashes: await tree.consistency(last.size) };
-    const note = await this.signed({ shard: storage.shard, size, root }, consistency);
+        : { from: last.tree.size, hashes: await tree.consistency(last.tree.size) };
+    const note = await this.signed(log, { shard: storage.shard, size, root }, consistency);
     // Later cosignatures go into the new note only, or they would bring back the old one.
     this.published = null;
     const lines = await this.cosigning.collect({ note, size, consistency: (from) => tree.consistency(from) });
@@ -74,7 +90,7 @@ export class CheckpointPublisher {
       throw new LogError('signing_unavailable', 'Another process leads the shard by now; it publishes.');
     }
     await storage.publish(cosigned(note, lines));
-    this.published = { note, lines };
+    this.published = { note, lines, mayPublish };
     return { outcome: 'published', size };
   }
 
@@ -96,13 +112,24 @@ export class CheckpointPublisher {
     this.cosigning.stop();
   }
 
+  /** Settles when every object of the tree is durable. */
+  private async store(log: GrowingLog, { partial }: LogSnapshot): Promise<void> {
+    const { storage, cache, observer } = this.options;
+    const { stored, written } = await log.write();
+    const outcomes = await Promise.all(partial.map((object) => storage.put(object)));
+    for (const object of [...written, ...partial]) keepTile(cache, storage.shard, object);
+    const objects = stored + outcomes.filter((outcome) => outcome === 'stored').length;
+    if (objects > 0) observer?.onObjects?.(objects);
+  }
+
   private async signed(
+    log: GrowingLog,
     tree: SignedTree,
     consistency: { from: number; hashes: Uint8Array[] } | null,
   ): Promise<string> {
     try {
       const note = await this.options.signer.sign({ ...tree, consistency });
-      this.last = tree;
+      this.last = { tree, log };
       return note;
     } catch (error) {
       // It may have signed, or another process may have asked it: it says what is last.
@@ -138,13 +165,14 @@ export class CheckpointPublisher {
     this.late = this.late
       .then(async () => {
         const { published } = this;
-        if (published?.note !== note) return;
+        // Another process that leads by now may have published a newer one.
+        if (published?.note !== note || !published.mayPublish()) return;
         const all = new Map(published.lines).set(witness, lines);
         await this.options.storage.publish(cosigned(note, all));
-        this.published = { note, lines: all };
+        // Meanwhile a newer one may be under way, or the publisher have begun anew.
+        if (this.published === published) this.published = { ...published, lines: all };
       })
-      // It was published without them; the next checkpoint has its own.
-      .catch((error: unknown) => this.options.observer?.onFailed?.('late', error));
+      .catch((error: unknown) => this.options.observer?.onNotAdded?.(witness, error));
   }
 }
 

@@ -1,5 +1,7 @@
 import { LogError } from '../log.error';
-import { type WitnessClient, type WitnessPolicy } from './witness';
+import { type WitnessAnswer, type WitnessRequest } from '../witness/http-witness';
+import { WitnessError } from '../witness/witness.error';
+import { requestTimeoutMs, type WitnessClient, type WitnessPolicy } from './witness';
 
 export interface CosignRequest {
   /** The signed note of a tree of this size. */
@@ -25,8 +27,6 @@ export interface CosigningOptions {
 
 /** A witness that is at another size says so once; a second time it moved meanwhile. */
 const ATTEMPTS = 3;
-/** A request to a witness ends after this many times what a checkpoint waits: then the next may begin. */
-const PATIENCE = 5;
 
 /**
  * Cosignatures for the checkpoints of one log. Each witness has one request under way at a time, and of what waits only
@@ -105,7 +105,7 @@ export class Cosigning {
         this.options.observer?.onCosigned?.(lane.witness.name, performance.now() - began);
         job.done(lines);
       } catch (error) {
-        this.options.observer?.onFailed?.(lane.witness.name, error);
+        if (!this.stopping.signal.aborted) this.options.observer?.onFailed?.(lane.witness.name, error);
         job.done(null);
       }
     }
@@ -113,23 +113,35 @@ export class Cosigning {
   }
 
   private async cosigned(lane: Lane, job: Job): Promise<readonly string[]> {
-    const { timeoutMs } = this.options;
+    const { name } = lane.witness;
     for (let attempt = 1; ; attempt++) {
       const oldSize = lane.size;
       const consistency = oldSize === 0 ? [] : await job.consistency(oldSize);
-      const signal = AbortSignal.any([this.stopping.signal, AbortSignal.timeout(timeoutMs * PATIENCE)]);
-      const request = { oldSize, consistency, checkpointNote: job.note };
-      const answer = await lane.witness.addCheckpoint(request, signal);
+      const answer = await this.asked(lane, { oldSize, consistency, checkpointNote: job.note });
       if ('cosignatures' in answer) {
         lane.size = job.size;
         return answer.cosignatures;
       }
       if (answer.conflict > job.size || attempt === ATTEMPTS) {
-        throw new Error(
-          `${lane.witness.name} is at size ${answer.conflict} and does not cosign a tree of ${job.size}`,
+        throw new WitnessError(
+          'refused',
+          `The witness ${name} is at size ${answer.conflict} and does not cosign a tree of ${job.size}.`,
+          { witness: name, size: answer.conflict },
         );
       }
       lane.size = answer.conflict;
+    }
+  }
+
+  private async asked({ witness }: Lane, request: WitnessRequest): Promise<WitnessAnswer> {
+    const ms = requestTimeoutMs(this.options.timeoutMs);
+    const timeout = AbortSignal.timeout(ms);
+    try {
+      return await witness.addCheckpoint(request, AbortSignal.any([this.stopping.signal, timeout]));
+    } catch (cause) {
+      if (!timeout.aborted || this.stopping.signal.aborted) throw cause;
+      const what = `The witness ${witness.name} could not be asked: no answer within ${ms} ms.`;
+      throw new WitnessError('unreachable', what, { witness: witness.name }, { cause });
     }
   }
 }

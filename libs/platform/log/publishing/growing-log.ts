@@ -80,11 +80,12 @@ export class GrowingLog {
 
   /**
    * Settles when every full object up to now is durable. What fails stays to be written by the next call.
-   * @returns the number of objects that were not there before
+   * @returns the objects, and how many of them were not there before
    * @throws ArchiveError
    */
-  async write(): Promise<number> {
+  async write(): Promise<{ stored: number; written: readonly LogObject[] }> {
     let stored = 0;
+    let written: readonly LogObject[] = [];
     const turn = this.writing.then(async () => {
       const objects = this.pending;
       this.pending = [];
@@ -93,11 +94,12 @@ export class GrowingLog {
       stored = done.filter((one) => one.status === 'fulfilled' && one.value === 'stored').length;
       const failed = done.flatMap((one, i) => (one.status === 'rejected' ? [i] : []));
       for (const i of failed) this.add(objects[i] as LogObject);
+      written = objects;
       if (failed.length > 0) throw (done[failed[0] as number] as PromiseRejectedResult).reason;
     });
     this.writing = turn.catch(() => undefined);
     await turn;
-    return stored;
+    return { stored, written };
   }
 
   private add(object: LogObject): void {

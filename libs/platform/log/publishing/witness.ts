@@ -22,10 +22,27 @@ export interface WitnessPolicy {
 
 export const NO_WITNESSES: WitnessPolicy = { witnesses: [], isQuorum: () => true };
 
-/** The witnesses of a c2sp.org/tlog-policy, over HTTP. @throws WitnessError `misconfigured` */
+/** A request to a witness ends after this many times what a checkpoint waits: then the next may begin. */
+const PATIENCE = 5;
+
+/** How long one request to a witness may take, where a checkpoint waits that long for its quorum. */
+export function requestTimeoutMs(cosignTimeoutMs: number): number {
+  return cosignTimeoutMs * PATIENCE;
+}
+
+/**
+ * The witnesses of a c2sp.org/tlog-policy, over HTTP.
+ * @param options `cosignTimeoutMs` is how long a checkpoint waits for its quorum
+ * @throws WitnessError `misconfigured`
+ */
 export function witnessPolicy(
   policy: LogPolicy,
-  options: Pick<HttpWitnessOptions, 'ca' | 'timeoutMs'> = {},
+  options: Pick<HttpWitnessOptions, 'ca'> & { readonly cosignTimeoutMs: number },
 ): WitnessPolicy {
-  return { witnesses: witnessesOf(policy, options), isQuorum: (names) => isQuorum(policy, names) };
+  const { cosignTimeoutMs, ...rest } = options;
+  const timeoutMs = requestTimeoutMs(cosignTimeoutMs);
+  return {
+    witnesses: witnessesOf(policy, { ...rest, timeoutMs }),
+    isQuorum: (names) => isQuorum(policy, names),
+  };
 }

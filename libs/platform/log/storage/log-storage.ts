@@ -30,7 +30,7 @@ export class LogStorage {
   private readonly prefix: string;
 
   constructor(
-    private readonly archive: Archive,
+    private readonly archive: Pick<Archive, 'put' | 'get' | 'replace'>,
     readonly shard: number,
   ) {
     this.prefix = `log/${shard}/`;

@@ -1,18 +1,6 @@
 import { nodeHash } from '#evidence';
 
-/** The hashes of every level over a number of hashes that is a power of two: the given ones first, the root last. */
-export function perfectLevels(hashes: readonly Uint8Array[]): Uint8Array[][] {
-  const levels = [[...hashes]];
-  for (let below = hashes; below.length > 1; below = levels.at(-1) as Uint8Array[]) {
-    const level: Uint8Array[] = [];
-    for (let i = 0; i < below.length; i += 2) {
-      level.push(nodeHash(below[i] as Uint8Array, below[i + 1] as Uint8Array));
-    }
-    levels.push(level);
-  }
-  return levels;
-}
-
+/** The root over a number of hashes that is a power of two. */
 export function perfectRoot(hashes: readonly Uint8Array[]): Uint8Array {
   let level = hashes;
   while (level.length > 1) {

@@ -49,7 +49,7 @@ export class TiledTree {
 
   private async tile(level: number, index: number): Promise<ExpandedTile> {
     const name = { level, index, width: widthIn(this.size, level, index) };
-    const key = `${this.source.shard}/${tilePath(name)}`;
+    const key = keyOf(this.source.shard, name);
     const cached = this.cache.get(key);
     if (cached !== undefined) return cached;
     let reading = this.reading.get(key);
@@ -65,4 +65,17 @@ export class TiledTree {
     this.cache.put(key, expanded);
     return expanded;
   }
+}
+
+/** Keeps a tile that was just stored: the proofs of the next trees need it. Bundles have no part in proofs. */
+export function keepTile(
+  cache: TileCache,
+  shard: number,
+  { name, bytes }: { readonly name: TileName; readonly bytes: Uint8Array },
+): void {
+  if (name.level !== 'entries') cache.put(keyOf(shard, name), ExpandedTile.of(bytes));
+}
+
+function keyOf(shard: number, name: TileName): string {
+  return `${shard}/${tilePath(name)}`;
 }

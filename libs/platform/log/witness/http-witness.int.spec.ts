@@ -11,6 +11,7 @@ import {
   signatureLine,
   timestampedSignature,
 } from '#evidence';
+import { witnessPolicy } from '../publishing/witness';
 import { HttpWitness, witnessesOf } from './http-witness';
 
 const TEXT = `kernel.example.com/log/0\n9\n${Buffer.alloc(32, 3).toString('base64')}\n`;
@@ -110,6 +111,19 @@ describe('a witness that is asked over HTTP', () => {
     const stopping = new AbortController();
     respond = () => stopping.abort(new Error('not wanted any more'));
     await expect(client.addCheckpoint(REQUEST, stopping.signal)).rejects.toThrow('not wanted any more');
+  });
+
+  it('has five times as long as a checkpoint waits for its quorum', async () => {
+    const policy = parseLogPolicy(`witness w ${own.vkey} ${url}\nquorum w\n`);
+    const {
+      witnesses: [witness],
+    } = witnessPolicy(policy, { cosignTimeoutMs: 20 });
+    respond = () => undefined;
+    await expect(witness?.addCheckpoint(REQUEST, new AbortController().signal)).rejects.toMatchObject({
+      code: 'unreachable',
+      message: 'The witness w could not be asked: no answer within 100 ms.',
+    });
+    await witness?.close?.();
   });
 
   it.each([

@@ -10,6 +10,7 @@ import { link, lstat, mkdir, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type SignerPurpose } from '#evidence';
+import { syncFolder } from '#platform/process';
 import { SignerError, reasonOf } from '../signer.error';
 import { type KeyRequest } from '../signing-backend';
 
@@ -135,12 +136,7 @@ async function createKey(dir: string, path: string, request: KeyRequest, now: Da
   } finally {
     await unlink(draft);
   }
-  const folder = await open(dir, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
+  await syncFolder(dir);
   const loaded = await loadKey(path, request);
   if (!loaded) throw refused(path, 'vanished while it was being created');
   return loaded;

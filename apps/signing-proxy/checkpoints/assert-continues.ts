@@ -23,7 +23,7 @@ const EMPTY_ROOT = Buffer.from(emptyRoot()).toString('base64');
  * continues exactly the last one that was signed, and none is longer than what was signed of the shard.
  * @throws SigningRefusal `checkpoint_conflict`, `beyond_committed`, `invalid_consistency`
  */
-export function judgeCheckpoint({ signed, last }: LogState, asked: CheckpointAsked): void {
+export function assertContinues({ signed, last }: LogState, asked: CheckpointAsked): void {
   const { shard, size, root, consistency } = asked;
   if (last !== null && size <= last.size) {
     if (size === last.size && root === last.root) return;

@@ -1,7 +1,8 @@
 import { CodedError } from '#evidence';
 
 /** - `in_use`: another process has the lock on the state. */
-export type WitnessErrorCode = 'key_refused' | 'state_refused' | 'in_use' | 'logs_refused' | 'wrong_usage';
+export type WitnessFolderErrorCode =
+  'key_refused' | 'state_refused' | 'in_use' | 'logs_refused' | 'wrong_usage';
 
 /** Fault of the folder that a witness works in, or of its use; the message is for the operator. */
-export class WitnessError extends CodedError<WitnessErrorCode> {}
+export class WitnessFolderError extends CodedError<WitnessFolderErrorCode> {}
