@@ -1,5 +1,4 @@
 import { type DataSource } from 'typeorm';
-import { type AuditEvent, genesisHash } from '#evidence';
 import { checkAnswerKey, prepareAppend } from './append/append-request';
 import { type HeadPosition } from './append/append-state.sql';
 import { ClockGuard } from './append/clock-guard';
@@ -26,7 +25,8 @@ import {
 import { type AnswerRecord, IdempotencyStore, type RecordedAnswer } from './idempotency/idempotency-store';
 import { DEFAULT_LIMITS, type EventStoreLimits, MAX_PAGE, RECENT_HEAD_MS } from './limits';
 import { CheckedReads, type EventVerifier, type Expected } from './integrity/checked-reads';
-import { integrityError, type RowFault } from './integrity/row-fault';
+import { CheckedHead } from './integrity/checked-head';
+import { type RowFault } from './integrity/row-fault';
 import { RowKey } from './integrity/row-key';
 import { assertMigrated } from './schema/assert-migrated';
 import { Database, PostgresError } from '#platform/postgres';
@@ -140,7 +140,13 @@ export class EventStore {
           committed: (head) => this.committed(shard, head),
           findAnswered: (pending) => this.findAnswered(pending),
           findCommitted: (pending) => this.findCommitted(pending),
-          verifyHead: (head) => this.verifyHead(shard, head),
+          checkedHead: new CheckedHead({
+            shard,
+            origin,
+            reader: this.reader,
+            checked: this.checked,
+            onFault,
+          }),
         }),
     );
     this.purgeTimer = setInterval(() => void this.purge(), this.limits.idempotencyPurgeIntervalMs);
@@ -448,26 +454,6 @@ export class EventStore {
       position: `${last?.shard ?? 0}:${last?.seq ?? 0}`,
       ...(stored && { answer: { status: stored.status, body: stored.body } }),
     };
-  }
-
-  /** @throws EventStoreError `integrity` when that event is not this kernel's, or not the one that the head names */
-  private async verifyHead(shard: number, head: HeadPosition): Promise<void> {
-    if (this.options.verifier === undefined) return;
-    const asked = `the head of shard ${shard} at ${head.seq}`;
-    const refuse = (message: string): EventStoreError => {
-      const fault: RowFault = { where: 'head', message };
-      this.observer.onIntegrity?.(fault);
-      return integrityError(fault);
-    };
-    if (head.seq === 0) {
-      if (head.hash === genesisHash(this.origin, shard)) return;
-      throw refuse(`The empty shard ${shard} does not begin with the genesis value of ${this.origin}.`);
-    }
-    const events = await this.reader.read(shard, head.seq - 1, 1);
-    if (events.length === 0) throw refuse(`There is no event at ${shard}:${head.seq}, which the head names.`);
-    const fits = (event: AuditEvent): boolean =>
-      event.shard === shard && event.seq === head.seq && event.hash === head.hash;
-    await this.checked.check(events, { asked, fits }, 'head');
   }
 
   private async reading<T>(read: () => Promise<T>): Promise<T>;

@@ -1,7 +1,14 @@
 import { Client } from 'pg';
 import { withPostgres } from '#dev/testing';
 import { raiseFences } from './lock-head.sql';
-import { append, migrated, openStore, type OpenStore, type StoreDatabase, write } from '../fixtures/store.fixture';
+import {
+  append,
+  migrated,
+  openStore,
+  type OpenStore,
+  type StoreDatabase,
+  write,
+} from '../fixtures/store.fixture';
 
 const SHARDS = 4;
 
