@@ -37,6 +37,8 @@ export class ModeRecorder {
   private stopped = false;
   /** Version of the latest change that is in the chain; undefined: it has to be read. */
   private recordedUpTo: number | undefined;
+  /** What the schema's owner had said, and the latest change, when both were last acted on. */
+  private heard: string | undefined;
   private readonly recorded = new Set<string>();
   /** Number of changes that are not in the chain yet, as known to this process. */
   unrecorded = 0;
@@ -93,12 +95,16 @@ export class ModeRecorder {
       return;
     }
     const recordedUpTo = this.recordedUpTo ?? (await this.readAgain());
-    const { latest } = this.watch.known;
+    const { latest, ownerSaid } = this.watch.known;
     if (latest !== null && latest.version > recordedUpTo) await this.recordChanges(recordedUpTo);
+    // Asked after every look, so every second.
+    const heard = `${ownerSaid} ${latest?.eventId}`;
+    if (heard === this.heard) return;
     const { restores, repairs } = await this.modes.ownerStatements();
     for (const restore of restores) await this.recordRestore(restore);
     for (const repair of repairs) await this.append(recordOf(repair));
     await this.leaveSafeMode(restores);
+    this.heard = heard;
   }
 
   /** @returns the version up to which the chain records changes @throws while that cannot be trusted: a retry has its pause */

@@ -6,14 +6,15 @@ import { type KernelMode, type ModeChange, type ModeState } from './domain/kerne
 import { type ChainMode, modeInForce } from './domain/mode-in-force';
 import { ModeError } from './domain/mode.error';
 
-/** The copy, and the changes from the newest on. */
+/** The copy, the changes from the newest on, and how much the schema's owner has stated. */
 const READ = {
   name: 'mode_read',
   text: `SELECT m.mode, m.restoring, m.reason, m.actor, m.since, m.version AS "copyVersion",
       (SELECT coalesce(json_agg(c), '[]') FROM (
          SELECT version, event_id, from_mode, to_mode, reason, actor,
            (extract(epoch FROM changed_at) * 1000)::bigint AS changed_ms, encode(mac, 'hex') AS mac
-         FROM kernel.mode_changes ORDER BY version DESC, event_id LIMIT $1) c) AS changes
+         FROM kernel.mode_changes ORDER BY version DESC, event_id LIMIT $1) c) AS changes,
+      (SELECT count(*) || ' ' || count(end_id) FROM kernel.restores) || ' ' || (SELECT count(*) FROM kernel.repairs) AS "ownerSaid"
     FROM kernel.mode m`,
 };
 
@@ -94,6 +95,8 @@ export interface ModeReading {
   /** The row that other processes read, and the owner's programs. */
   readonly copy: KernelMode;
   readonly copyVersion: string;
+  /** Another text whenever there is another statement of the owner. */
+  readonly ownerSaid: string;
   readonly problems: readonly string[];
 }
 
@@ -131,10 +134,10 @@ export class ModeStore {
       // As they are before the question: its answer may be older than what another one has told meanwhile.
       const { known, chain } = this;
       const [row] = await this.database.query<
-        ModeState & { since: Date & string; copyVersion: string; changes: ChangeRow[] }
+        ModeState & { since: Date & string; copyVersion: string; changes: ChangeRow[]; ownerSaid: string }
       >(READ, [page]);
       if (row === undefined) throw new Error('kernel.mode is empty; restore its row.');
-      const { copyVersion, changes, restoring, since } = row;
+      const { copyVersion, changes, restoring, since, ownerSaid } = row;
       const authentic = changes.map((change) => this.authenticated(change));
       const latest = authentic.find((change) => change !== null) ?? null;
       if (latest === null && changes.length === page && page < MOST_ROWS) {
@@ -153,7 +156,7 @@ export class ModeStore {
         ? { mode: row.mode, restoring, reason: row.reason, actor: row.actor, since: since.toISOString() }
         : stateOf({ ...verdict, latest, chain, since: since.toISOString() });
       const { version, problems } = verdict;
-      return { state, latest, version, copy: row.mode, copyVersion, problems };
+      return { state, latest, version, copy: row.mode, copyVersion, ownerSaid, problems };
     }
   }
 

@@ -1,6 +1,5 @@
 import { type Actor } from '#evidence';
-import { EventStoreError, RowKey } from '#platform/event-store';
-import { type EventStore } from '#platform/event-store';
+import { type EventStore, EventStoreError, RowKey } from '#platform/event-store';
 import { type IntegrityAlarm } from '#platform/kernel-store';
 import { FakeModeTables } from './fixtures/mode-tables.fixture';
 import { ModeRecorder } from './mode-recorder';
@@ -72,6 +71,26 @@ describe('the mode', () => {
     await recorder.record();
     expect(read).toBe(1);
     expect(watch.current.mode).toBe('safe-mode');
+    await recorder.close();
+  });
+
+  it('has the owner asked only when there is another statement, or another change', async () => {
+    const events = {
+      query: async () => ({ events: [], nextCursor: null }),
+      append: async () => undefined,
+    } as unknown as EventStore;
+    const watch = watchOf();
+    const recorder = new ModeRecorder(modes, events, watch);
+    const record = async (): Promise<number> => {
+      await watch.look();
+      await recorder.record();
+      return tables.askedOwner;
+    };
+    expect([await record(), await record()]).toEqual([1, 1]);
+    tables.ownerSaid = '0 0 1';
+    expect([await record(), await record()]).toEqual([2, 2]);
+    await modes.change('read-only', 'maintenance', ADA);
+    expect([await record(), await record()]).toEqual([3, 3]);
     await recorder.close();
   });
 });
