@@ -32,7 +32,6 @@ import { assertMigrated } from './schema/assert-migrated';
 import { Database, PostgresError } from '#platform/postgres';
 import { EventQueries } from './read/event-queries';
 import { EventReader } from './read/event-reader';
-import { eventsOfTypes } from './read/events-of-types';
 import { EventTail, unavailable } from './tail/event-tail';
 
 export interface EventStoreOptions {
@@ -85,8 +84,6 @@ export class EventStore {
   private readonly clock: ClockGuard | null;
   private readonly reader: EventReader;
   private readonly queries: EventQueries;
-  /** Finds rows without checking them. */
-  private readonly unchecked: EventQueries;
   private readonly idempotency: IdempotencyStore;
   private readonly writers: ShardWriter[];
   private readonly events: EventTail;
@@ -111,7 +108,6 @@ export class EventStore {
     this.clock = this.guardedClock();
     this.reader = new EventReader(this.database);
     this.queries = new EventQueries(this.database, shards, 'kernel', this.checked);
-    this.unchecked = new EventQueries(this.database, shards, 'kernel', new CheckedReads('event', undefined));
     this.idempotency = new IdempotencyStore(
       this.database,
       this.now,
@@ -212,31 +208,6 @@ export class EventStore {
   }
 
   /**
-   * Every event of these types, type after type, without rows that are no events of this kernel: they are told and have no
-   * say. For what the kernel needs to work at all, such as its registry of keys.
-   */
-  async genuineOfTypes(types: readonly string[]): Promise<StoredEvent[]> {
-    const source = {
-      query: (query: EventQuery) =>
-        this.reading(() => this.unchecked.query(query, (stream) => this.shardOf(stream))),
-    };
-    const found = await eventsOfTypes(source, types);
-    const { verifier } = this.options;
-    if (verifier === undefined || (await verifier.verify(found)) === null) return found;
-    const genuine: StoredEvent[] = [];
-    for (const event of found) {
-      const wrong = await verifier.verify([event]);
-      if (wrong === null) genuine.push(event);
-      else
-        this.observer.onIntegrity?.({
-          where: 'event',
-          message: `A row of type ${types.join(' or ')} is no event of this kernel: ${wrong}.`,
-        });
-    }
-    return genuine;
-  }
-
-  /**
    * The first position of a shard that is not earlier than a time (RFC 3339); one after the head when there is none.
    */
   async firstSeqAt(shard: number, ts: string): Promise<number> {
@@ -244,10 +215,31 @@ export class EventStore {
     return this.reading(() => this.reader.firstSeqAt(shard, ts));
   }
 
-  /** Range that a key signed in a shard from a position on; null when it signed nothing. */
+  /**
+   * Range that a key signed in a shard from a position on; null when it signed nothing. Both ends are events that verify, and
+   * so are all between them: nothing is built on a row that does not.
+   * @throws EventStoreError `integrity`
+   */
   async signedBy(kid: string, shard: number, fromSeq: number): Promise<SignedRange | null> {
     this.assertShard(shard);
-    return this.reading(() => this.reader.signedBy(kid, shard, fromSeq));
+    const rows = await this.reading(() => this.reader.rowsSignedBy(kid, shard, fromSeq));
+    if (rows === null) return null;
+    const [from, to] = await Promise.all(
+      [rows.first, rows.last].map((seq) => this.signedAt(kid, shard, seq)),
+    );
+    return from && to ? { shard, from, to, count: rows.count } : null;
+  }
+
+  private async signedAt(
+    kid: string,
+    shard: number,
+    seq: number,
+  ): Promise<{ seq: number; hash: string } | undefined> {
+    const [found] = await this.reading(() => this.reader.read(shard, seq - 1, 1), {
+      asked: `an event that ${kid} signed at ${shard}:${seq}`,
+      fits: (event) => event.shard === shard && event.seq === seq && event.signerKid === kid,
+    });
+    return found && { seq, hash: found.event.hash };
   }
 
   heads(): Promise<ShardHead[]> {
