@@ -32,7 +32,8 @@ import { assertMigrated } from './schema/assert-migrated';
 import { Database, PostgresError } from '#platform/postgres';
 import { EventQueries } from './read/event-queries';
 import { EventReader } from './read/event-reader';
-import { EventTail, unavailable } from './tail/event-tail';
+import { AppendNotifications } from './tail/append-notifications';
+import { unavailable } from './tail/event-tail';
 
 export interface EventStoreOptions {
   /** Initialised; owned by the caller, who closes it after `close()`. */
@@ -86,7 +87,7 @@ export class EventStore {
   private readonly queries: EventQueries;
   private readonly idempotency: IdempotencyStore;
   private readonly writers: ShardWriter[];
-  private readonly events: EventTail;
+  private readonly notifications: AppendNotifications;
   private readonly recentHeads: RecentHead[];
   private readonly purgeTimer: NodeJS.Timeout;
   private readonly stopping = new AbortController();
@@ -118,7 +119,7 @@ export class EventStore {
     const each = <T>(make: (shard: number) => T): T[] =>
       Array.from({ length: shards }, (_, shard) => make(shard));
     this.recentHeads = each(() => ({ at: 0 }));
-    this.events = new EventTail(this.database, this.reader, shards, this.limits.tailPollMs);
+    this.notifications = new AppendNotifications(this.database);
     this.writers = each(
       (shard) =>
         new ShardWriter({
@@ -326,16 +327,6 @@ export class EventStore {
     return this.reading(() => this.reader.keyFence());
   }
 
-  /** Every event of a shard after a position, without end; see EventTail.follow. Ends when the store closes, too. */
-  async *tail(
-    shard: number,
-    options: { afterSeq: number; signal: AbortSignal },
-  ): AsyncGenerator<StoredEvent[], void> {
-    this.assertShard(shard);
-    this.assertOpen();
-    yield* this.events.follow(shard, options);
-  }
-
   /** Stored answer of an idempotency key. */
   findAnswer(caller: string, key: string): Promise<StoredAnswer | null> {
     return this.reading(() => this.idempotency.find(caller, key));
@@ -376,13 +367,13 @@ export class EventStore {
     return this.writers.reduce((sum, { queueDepth }) => sum + queueDepth, 0);
   }
 
-  /** Accepts nothing new, finishes its requests, ends every tail. */
+  /** Accepts nothing new, and finishes its requests. */
   close(): Promise<void> {
     this.closing ??= (async () => {
       clearInterval(this.purgeTimer);
       await Promise.all(this.writers.map((writer) => writer.drained()));
       this.stopping.abort();
-      await this.events.close();
+      await this.notifications.close();
     })();
     return this.closing;
   }
@@ -420,7 +411,7 @@ export class EventStore {
 
   private committed(shard: number, head: HeadPosition): void {
     this.recentHeads[shard] = { head, at: performance.now() };
-    this.events.appended(shard);
+    this.notifications.notify(shard);
   }
 
   private async findAnswered({ idempotency }: PendingAppend): Promise<AppendResult | null> {
