@@ -19,11 +19,10 @@ import {
   type ShardHead,
   type SignedRange,
   type StoredAnswer,
-  type StoredBytes,
   type StoredEvent,
 } from './event-store.types';
 import { type AnswerRecord, IdempotencyStore, type RecordedAnswer } from './idempotency/idempotency-store';
-import { DEFAULT_LIMITS, type EventStoreLimits, MAX_PAGE, RECENT_HEAD_MS } from './limits';
+import { DEFAULT_LIMITS, type EventStoreLimits, RECENT_HEAD_MS } from './limits';
 import { CheckedReads, type EventVerifier, type Expected } from './integrity/checked-reads';
 import { CheckedHead } from './integrity/checked-head';
 import { type RowFault } from './integrity/row-fault';
@@ -32,6 +31,7 @@ import { assertMigrated } from './schema/assert-migrated';
 import { Database, PostgresError } from '#platform/postgres';
 import { EventQueries } from './read/event-queries';
 import { EventReader } from './read/event-reader';
+import { type RegistryRow, registryRowsOf } from './read/registry-rows';
 import { AppendNotifications } from './tail/append-notifications';
 import { unavailable } from './tail/event-tail';
 
@@ -303,20 +303,9 @@ export class EventStore {
     });
   }
 
-  /**
-   * All rows of some types, in `seq` order, unread: for a reader that verifies each event before it believes it. Only
-   * for types that occur a few times a year.
-   */
-  async rowsOfTypes(shard: number, types: readonly string[]): Promise<StoredBytes[]> {
-    this.assertShard(shard);
-    const rows: StoredBytes[] = [];
-    for (let more = true; more;) {
-      const afterSeq = rows.at(-1)?.seq ?? 0;
-      const page = await this.reading(() => this.reader.rowsOfTypes(shard, afterSeq, types, MAX_PAGE));
-      rows.push(...page);
-      more = page.length === MAX_PAGE;
-    }
-    return rows;
+  /** All rows that say they change the keys, unread: for a reader that verifies each event before it believes it. */
+  registryRows(): Promise<RegistryRow[]> {
+    return this.reading(() => registryRowsOf((sql, values) => this.database.query(sql, values)));
   }
 
   /**

@@ -1,5 +1,5 @@
 import { type EventRow, storedEvent } from './event-row';
-import { type ShardHead, type StoredBytes, type StoredEvent } from '../event-store.types';
+import { type ShardHead, type StoredEvent } from '../event-store.types';
 import { type Database, isStorable } from '#platform/postgres';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -72,26 +72,6 @@ export class EventReader {
       [shard, afterSeq, types, limit],
     );
     return rows.map(storedEvent);
-  }
-
-  /**
-   * Reads rows of some types by their columns and as they are: nothing in the bytes is relied on, not even that they are
-   * an event.
-   */
-  async rowsOfTypes(
-    shard: number,
-    afterSeq: number,
-    types: readonly string[],
-    limit: number,
-  ): Promise<StoredBytes[]> {
-    const rows = await this.database.query<EventRow & { seq: string }>(
-      `SELECT p.seq, p.canonical FROM unnest($3::text[]) AS t(type), LATERAL (
-         SELECT e.seq, e.canonical FROM kernel.events e
-         WHERE e.type = t.type AND e.shard = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $4) p
-       ORDER BY p.seq LIMIT $4`,
-      [shard, afterSeq, types, limit],
-    );
-    return rows.map(({ seq, canonical }) => ({ seq: Number(seq), bytes: canonical }));
   }
 
   /** See `EventStore.keyFence`. */

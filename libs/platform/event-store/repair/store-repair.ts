@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type QueryRunner } from 'typeorm';
-import { genesisHash } from '#evidence';
+import { genesisHash, GOVERNANCE_SHARD } from '#evidence';
 import { newEventId } from '../append/event-id';
-import { GOVERNANCE_SHARD } from '../append/shard-of';
 import { type EventVerifier } from '../integrity/checked-reads';
 import { EventStoreError } from '../event-store.error';
 import { storedEvent } from '../read/event-row';
