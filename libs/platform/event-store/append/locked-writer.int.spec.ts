@@ -11,6 +11,7 @@ import {
   write,
 } from '../fixtures/store.fixture';
 import { EventVerifier } from '../integrity/checked-reads';
+import { EventStoreError } from '../event-store.error';
 import { type StoredEvent } from '../event-store.types';
 
 const SHARDS = 2;
@@ -130,5 +131,24 @@ describe('a writer that holds the head row', () => {
       message: expect.stringContaining('the registry is away'),
     });
     expect((await other.store.heads())[0]).toMatchObject({ seq: 1 });
+  });
+
+  it('does not ask a signer in a busy loop that goes on saying that others are ahead', async () => {
+    const asked: number[] = [];
+    const held = await open({
+      signer: {
+        activeKid: () => first.kid,
+        sign: async (kid, inputs) => {
+          asked.push(performance.now());
+          if (asked.length <= 20) throw new EventStoreError('store_behind', 'others are ahead', { mark: 0 });
+          return first.sign(kid, inputs);
+        },
+      },
+    });
+    await held.store.append(append(write('upgrade/1')));
+    expect(held.retries).toEqual(Array.from({ length: 20 }, () => 'head_moved'));
+    // From some refusals in a row on, each has its pause.
+    const pauses = asked.slice(1).map((at, n) => at - asked[n]!);
+    expect(Math.min(...pauses.slice(10))).toBeGreaterThan(15);
   });
 });

@@ -108,6 +108,8 @@ export class ShardWriter {
   /** `performance.now()` of the first failure of the store since it last worked. */
   private downSince: number | undefined;
   private failures = 0;
+  /** How often the signer has said that others are ahead, since the last group. */
+  private behindInARow = 0;
   /** Requests being answered from stored answers. */
   private answering = 0;
   private readonly idleWaiters: (() => void)[] = [];
@@ -515,6 +517,7 @@ export class ShardWriter {
   private storeWorks(): void {
     this.downSince = undefined;
     this.failures = 0;
+    this.behindInARow = 0;
   }
 
   /**
@@ -587,6 +590,8 @@ export class ShardWriter {
       const head = this.stateOf(row, request).head.seq;
       const mark = Number(cause.details['mark']);
       if (head >= mark) {
+        // Others get their turn at most a few times in a row: a signer that goes on saying so is not asked in a busy loop.
+        if (++this.behindInARow > QUIET_GROUPS) this.pausedUntil = performance.now() + BACKOFF_MS;
         this.mode = 'locked';
         this.quietGroups = 0;
         this.again('head_moved', undecided);
