@@ -22,7 +22,7 @@ import {
   type StoredEvent,
 } from './event-store.types';
 import { type AnswerRecord, IdempotencyStore, type RecordedAnswer } from './idempotency/idempotency-store';
-import { DEFAULT_LIMITS, type EventStoreLimits, RECENT_HEAD_MS } from './limits';
+import { DEFAULT_LIMITS, type EventStoreLimits } from './limits';
 import { CheckedReads, type EventVerifier, type Expected } from './integrity/checked-reads';
 import { CheckedHead } from './integrity/checked-head';
 import { type RowFault } from './integrity/row-fault';
@@ -31,6 +31,7 @@ import { assertMigrated } from './schema/assert-migrated';
 import { Database, PostgresError } from '#platform/postgres';
 import { EventQueries } from './read/event-queries';
 import { EventReader } from './read/event-reader';
+import { RecentHeads } from './read/recent-heads';
 import { type RegistryRow, registryRowsOf } from './read/registry-rows';
 import { AppendNotifications } from './tail/append-notifications';
 import { unavailable } from './tail/event-tail';
@@ -88,7 +89,7 @@ export class EventStore {
   private readonly idempotency: IdempotencyStore;
   private readonly writers: ShardWriter[];
   private readonly notifications: AppendNotifications;
-  private readonly recentHeads: RecentHead[];
+  private readonly recentHeads: RecentHeads;
   private readonly purgeTimer: NodeJS.Timeout;
   private readonly stopping = new AbortController();
   private migrated: Promise<void> | undefined;
@@ -116,12 +117,11 @@ export class EventStore {
       rowKey,
       onFault,
     );
-    const each = <T>(make: (shard: number) => T): T[] =>
-      Array.from({ length: shards }, (_, shard) => make(shard));
-    this.recentHeads = each(() => ({ at: 0 }));
+    this.recentHeads = new RecentHeads(shards, () => this.heads());
     this.notifications = new AppendNotifications(this.database);
-    this.writers = each(
-      (shard) =>
+    this.writers = Array.from(
+      { length: shards },
+      (_, shard) =>
         new ShardWriter({
           shard,
           origin,
@@ -250,20 +250,8 @@ export class EventStore {
   /** The head of a shard as it was at most 250 ms ago, mostly without asking the database. */
   async recentHead(shard: number): Promise<{ shard: number } & HeadPosition> {
     this.assertShard(shard);
-    const recent = this.recentHeads[shard] as RecentHead;
-    if (recent.head && performance.now() - recent.at <= RECENT_HEAD_MS) return { shard, ...recent.head };
-    recent.refresh ??= this.refreshHead(shard, recent).finally(() => delete recent.refresh);
-    return recent.refresh;
-  }
-
-  private async refreshHead(shard: number, recent: RecentHead): Promise<{ shard: number } & HeadPosition> {
-    const asked = performance.now();
-    const found = (await this.heads()).find((head) => head.shard === shard);
-    if (!found) throw this.noSuchShard(shard);
-    const { seq, hash, ts } = found;
-    const head = { seq, hash, ms: ts === null ? 0 : Date.parse(ts) };
-    // Our own commit may have come between question and answer.
-    if (!recent.head || recent.head.seq <= seq) Object.assign(recent, { head, at: asked });
+    const head = await this.recentHeads.of(shard);
+    if (head === null) throw this.noSuchShard(shard);
     return { shard, ...head };
   }
 
@@ -399,7 +387,7 @@ export class EventStore {
   }
 
   private committed(shard: number, head: HeadPosition): void {
-    this.recentHeads[shard] = { head, at: performance.now() };
+    this.recentHeads.committed(shard, head);
     this.notifications.notify(shard);
   }
 
@@ -465,13 +453,6 @@ function inOrder(shard: number, afterSeq: number): Expected {
     asked: `events of shard ${shard} after ${afterSeq}`,
     fits: (event, at) => event.shard === shard && event.seq === afterSeq + 1 + at,
   };
-}
-
-interface RecentHead {
-  head?: HeadPosition;
-  /** `performance.now()` */
-  at: number;
-  refresh?: Promise<{ shard: number } & HeadPosition>;
 }
 
 function queueFull(shard: number, depth: number): EventStoreError {
