@@ -67,7 +67,7 @@ export const kernelConfig = defineConfig({
   KERNEL_TRUST_ROOT_FILE: {
     schema: readableFile().optional(),
     description:
-      'A signers.json with the audit keys to trust when events are read from the database; keys that these add to the chain later are trusted too. Without it the audit key that founded the chain is trusted.',
+      'A signers.json with the audit keys to trust when events are read from the database; keys that these add to the chain later are trusted too. Without it the keys with which the kernel was founded are trusted: before its founding there is no such file.',
   },
   KERNEL_LOG_POLICY_FILE: {
     schema: readableFile().optional(),

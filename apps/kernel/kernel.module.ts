@@ -24,7 +24,7 @@ import { ModesModule, ModeWatch, ReadOnlyHold, RestoredStore } from '#modules/mo
 import { SigningModule } from '#modules/signing';
 import { PipelineDurability } from '#platform/audit-stream';
 import { BehindListener, EventSigner, ModeSource } from '#platform/event-store';
-import { readTrustRoot } from '#platform/audit-stream';
+import { trustRootIn } from '#platform/audit-stream';
 import { KernelStoreModule } from '#platform/kernel-store';
 import { PublishedLog } from '#platform/log';
 import { Database } from '#platform/postgres';
@@ -104,12 +104,14 @@ export interface KernelModuleOptions {
 export class KernelModule {
   static register({ config, proxy, log, registry, webhooks, logger }: KernelModuleOptions): DynamicModule {
     const { origin, shards, databaseUrl } = config;
-    const roots = readTrustRoot({ trustRootFile: config.trustRootFile, isProduction: false }, origin);
+    // Optional in production too: this process makes the keys that the file names, at the founding.
+    const roots = config.trustRootFile === undefined ? null : trustRootIn(config.trustRootFile, origin);
     const self = { origin, now: () => new Date() };
     const modes = ModesModule.register({ logger });
     const keys = KeyRegistryModule.register({
       ...self,
       shards,
+      roots,
       approverPool: firstPoolOf(config.approverPool ?? null),
       log: readLogTrust(config.logPolicyFile),
       firstAuditKid: config.signerId,

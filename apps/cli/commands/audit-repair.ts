@@ -81,7 +81,7 @@ async function run(options: RepairCommandOptions): Promise<StoreRepairReport> {
     }
     const trustRootFile = options.signers ?? config.trustRootFile;
     const roots = readTrustRoot({ trustRootFile, isProduction: config.isProduction }, origin);
-    if (roots === null) say('no trust root (--signers): trusts the audit key that founded the chain');
+    if (roots === null) say('no trust root (--signers): trusts the keys with which the kernel was founded');
     const { shard, from: fromSeq, reason, by: statedBy = userInfo().username } = options;
     return await repairStore({
       ownerUrl,

@@ -194,7 +194,6 @@ describe('governance against a real store', () => {
         const events = await first.store.loadStream(SIGNER);
         return {
           state: { ...NO_KEYS, marks: events.map(({ event }) => event) } as never,
-          versions: new Map(),
           fence,
         };
       },

@@ -14,12 +14,9 @@ export abstract class KeyPossession {
 /** The kernel's own signing keys as the chain registers them; bound to the key registry by the app. */
 export abstract class SigningKeyRegistry {
   /**
-   * @returns the registry right now, the version of each `signer/...` stream that it was folded from, and the fence of the
-   * keys (`AppendRequest.keysAsOf`), at least as old as that
+   * @returns the registry right now, and the fence of the keys (`AppendRequest.keysAsOf`), at least as old as that
    */
-  abstract registry(how: {
-    fresh: true;
-  }): Promise<{ state: KeyRegistryState; versions: ReadonlyMap<string, number>; fence: number }>;
+  abstract registry(how: { fresh: true }): Promise<{ state: KeyRegistryState; fence: number }>;
 }
 
 export abstract class GovernanceOptions {

@@ -55,14 +55,13 @@ export class GovernanceReader {
 
   /**
    * The state by which upgrades are judged, and the versions of the streams it was read from.
-   * @returns `keyVersions`: of the key registry's streams, on which a change of the kernel's keys rests as well;
-   * `keysAsOf`: the fence of the keys, on which a decision rests that says how many events the registry has
+   * @returns `keysAsOf`: the fence of the keys, on which a change of them rests, and a decision that says how many events
+   * their registry has
    * @throws GovernanceError `no_pool`
    */
   async governance(): Promise<{
     governance: Governance;
     versions: StreamVersion[];
-    keyVersions: StreamVersion[];
     keysAsOf: number;
   }> {
     const [pool, policyEvents, keys] = await Promise.all([
@@ -91,7 +90,6 @@ export class GovernanceReader {
         { stream: POOL_STREAM, version: pool.events.length },
         { stream: POLICY_STREAM, version: policyEvents.length },
       ],
-      keyVersions: [...keys.versions].map(([stream, version]) => ({ stream, version })),
       keysAsOf: keys.fence,
     };
   }

@@ -73,7 +73,7 @@ export class UpgradeDecisions {
     asking: Asking,
     answer: (decided: Decided) => AnswerBytes,
   ): Promise<CommandAnswer> {
-    const [loaded, { governance, versions, keyVersions, keysAsOf }] = await Promise.all([
+    const [loaded, { governance, versions, keysAsOf }] = await Promise.all([
       this.reader.upgrade(upgradeId),
       this.reader.governance(),
     ]);
@@ -97,18 +97,17 @@ export class UpgradeDecisions {
     }
     const events = await this.authorized(state, decision, asking, now);
     const effect = await this.counterSigned(state, decision.effect);
-    // Whether a key may come or end depends on all others: none of them may end at the same moment.
-    const basis = effect?.stream.startsWith('signer/') ? [...versions, ...keyVersions] : versions;
-    const writes = writesOf(upgradeId, state, { ...decision, events, effect }, undone, basis);
+    const writes = writesOf(upgradeId, state, { ...decision, events, effect }, undone, versions);
+    // Whether a key may come or end depends on all others, and what an event says of the registry must hold where it stands.
+    const onKeys = changesKeys(effect) || events.some(({ payload }) => 'signerEvents' in payload);
     return appendAndAnswer(
       this.store,
       {
         actor: asking.actor,
         correlationId: asking.correlationId,
         writes,
-        requires: basis.filter(({ stream }) => !writes.some((write) => write.stream === stream)),
-        // What the event says of the registry must hold where it stands.
-        ...(events.some(({ payload }) => 'signerEvents' in payload) ? { keysAsOf } : {}),
+        requires: versions.filter(({ stream }) => !writes.some((write) => write.stream === stream)),
+        ...(onKeys ? { keysAsOf } : {}),
       },
       asking.idempotency,
       (committed, position) => {
@@ -199,6 +198,10 @@ export class UpgradeDecisions {
   }
 }
 
+function changesKeys(effect: Decision['effect']): boolean {
+  return effect?.stream.startsWith('signer/') === true;
+}
+
 function writesOf(
   upgradeId: string,
   state: UpgradeState | null,
@@ -214,8 +217,8 @@ function writesOf(
     const known = versions.find(({ stream }) => stream === effect.stream);
     writes.push({
       stream: effect.stream,
-      // A key that is rotated in is new.
-      expectedVersion: known?.version ?? 0,
+      // Of keys the fence compares: it changes with every change of them.
+      expectedVersion: changesKeys(effect) ? 'any' : (known?.version ?? 0),
       events: [{ type: effect.type, payload: effect.payload }],
     });
   }

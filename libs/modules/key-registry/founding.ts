@@ -1,5 +1,5 @@
-import { EvidenceError, type Founding, FOUNDING_TYPE, readFounding } from '#evidence';
-import { type EventStore, EventStoreError, GOVERNANCE_SHARD } from '#platform/event-store';
+import { EvidenceError, type Founding, FOUNDING_TYPE, GOVERNANCE_SHARD, readFounding } from '#evidence';
+import { type EventStore, EventStoreError } from '#platform/event-store';
 
 /**
  * Refuses to run on a chain that another kernel founded, or nobody. Both are fixed for ever: under every hash lies the

@@ -32,6 +32,7 @@ describe('KeyAgeWatch', () => {
     const options = {
       origin: ORIGIN,
       shards: 1,
+      roots: null,
       approverPool: null,
       directRotation: [],
       overlapMs: 1,

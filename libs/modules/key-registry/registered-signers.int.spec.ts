@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { Client } from 'pg';
-import { type AuditEvent, EvidenceError, type JsonObject, sealEvent } from '#evidence';
+import { type AuditEvent, EvidenceError, type JsonObject, sealEvent, type SignerEntry } from '#evidence';
 import { ChainEventVerifier } from '#platform/audit-stream';
 import {
   type DataSource,
@@ -71,13 +71,14 @@ describe('the registry of a kernel', () => {
   const options = {
     origin: ORIGIN,
     shards: SHARDS,
+    roots: null,
     approverPool: { version: 1 as const, sha256: 'ab'.repeat(32) },
     directRotation: [],
     overlapMs: 1,
     maxKeyAgeMs: 1,
     now: () => new Date(),
   };
-  function process() {
+  function process(roots: readonly SignerEntry[] | null = null) {
     const proxy = {
       keys: async () => {
         if (offered instanceof Error) throw offered;
@@ -88,10 +89,10 @@ describe('the registry of a kernel', () => {
     const verifier = new ChainEventVerifier({
       dataSource,
       origin: ORIGIN,
-      roots: null,
+      roots,
       divisionOf: () => null,
     });
-    const registered = new RegisteredSigners(storeOf(A1), options, backend, verifier);
+    const registered = new RegisteredSigners(storeOf(A1), { ...options, roots }, backend, verifier);
     const stores = { signedBy: () => storeOf(A1) };
     return { registered, handler: new RegisterSignersHandler(stores as never, registered, options) };
   }
@@ -280,6 +281,12 @@ describe('the registry of a kernel', () => {
     offered = new SignerError('signing_unavailable', 'The proxy is away.');
     await expect(statuses(process())).rejects.toThrow('The proxy is away.');
     expect(await statuses(one)).toEqual(['a1 compromised', 'm1 active', 'a2 active', 'a3 active']);
+  });
+
+  it('knows no keys of a founding that the trust root does not have', async () => {
+    await found(process());
+    expect(await statuses(process([A1.entry, M1.entry]))).toEqual(['a1 active', 'm1 active']);
+    expect(await statuses(process([A2.entry]))).toEqual([]);
   });
 
   it('refuses a weak key before it is in the chain', async () => {

@@ -2,17 +2,17 @@ import { Injectable, Logger } from '@nestjs/common';
 import {
   type AuditEvent,
   EventInspector,
+  GOVERNANCE_SHARD,
   type KeyRegistryState,
   KeyTrust,
   readSigner,
-  REGISTRY_TYPES,
   samePublicKey,
   type SignerEntry,
   spannedSigners,
   type TrustedSigner,
 } from '#evidence';
 import { ChainEventVerifier } from '#platform/audit-stream';
-import { EventStore, GOVERNANCE_SHARD, type StoredBytes } from '#platform/event-store';
+import { EventStore, type RegistryRow } from '#platform/event-store';
 import { BackendKeys } from './backend-keys';
 import { KeyRegistryOptions } from './key-registry.options';
 
@@ -22,8 +22,6 @@ const MAX_AGE_MS = 1_000;
 /** The registry as the chain has it. */
 export interface Registry {
   readonly state: KeyRegistryState;
-  /** Version of each `signer/...` stream that it was folded from. */
-  readonly versions: ReadonlyMap<string, number>;
   /** Fence of the keys, at least as old as the state: for `AppendRequest.keysAsOf`. */
   readonly fence: number;
 }
@@ -53,7 +51,7 @@ export class RegisteredSigners {
       await this.registry({ fresh: true });
       return this.vouched;
     });
-    this.trust = new KeyTrust(options.origin, null);
+    this.trust = new KeyTrust(options.origin, options.roots);
   }
 
   /** @returns every signer ever registered, in order of registration, with its current status and its span */
@@ -79,22 +77,17 @@ export class RegisteredSigners {
 
   private async load(): Promise<Registry> {
     const fence = await this.store.keyFence();
-    const rows = await this.store.rowsOfTypes(GOVERNANCE_SHARD, REGISTRY_TYPES);
+    const rows = await this.store.registryRows();
     this.trust.learn(rows.map(({ bytes }) => bytes));
     let refused = this.notFolded(rows);
     if (refused.length > 0 && (await this.vouch(rows, refused))) {
       refused = this.notFolded(rows);
     }
     this.report(refused);
-    const folded = new Set(this.trust.registry.marks.map(({ seq }) => seq));
-    const versions = new Map<string, number>();
-    for (const { stream, streamVersion } of this.eventsOf(rows.filter(({ seq }) => folded.has(seq)))) {
-      versions.set(stream, streamVersion);
-    }
-    return { state: this.trust.registry, versions, fence };
+    return { state: this.trust.registry, fence };
   }
 
-  private notFolded(rows: readonly StoredBytes[]): StoredBytes[] {
+  private notFolded(rows: readonly RegistryRow[]): RegistryRow[] {
     const folded = new Set(this.trust.registry.marks.map(({ seq }) => seq));
     return rows.filter(({ seq }) => !folded.has(seq));
   }
@@ -104,7 +97,7 @@ export class RegisteredSigners {
    * backend holds that key, or when a key that it holds has replaced it since: nobody else could have had it sign.
    * @returns whether there is a new one
    */
-  private async vouch(rows: readonly StoredBytes[], refused: readonly StoredBytes[]): Promise<boolean> {
+  private async vouch(rows: readonly RegistryRow[], refused: readonly RegistryRow[]): Promise<boolean> {
     const own = this.eventsOf(refused).filter(
       (event) => event.type === 'signer.emergency' && entryIn(event)?.signer_kid === event.signerKid,
     );
@@ -134,7 +127,7 @@ export class RegisteredSigners {
   }
 
   /** Those whose format, hash and counter-signature are right. */
-  private eventsOf(rows: readonly StoredBytes[]): AuditEvent[] {
+  private eventsOf(rows: readonly RegistryRow[]): AuditEvent[] {
     const inspector = new EventInspector(this.options.origin, () => undefined, false);
     return rows.flatMap(({ bytes }) => {
       const { event, faults } = inspector.inspectWhole(bytes);
@@ -142,7 +135,7 @@ export class RegisteredSigners {
     });
   }
 
-  private report(refused: readonly StoredBytes[]): void {
+  private report(refused: readonly RegistryRow[]): void {
     for (const { seq } of refused) {
       if (this.refusedRows.has(seq)) continue;
       this.logger.error(

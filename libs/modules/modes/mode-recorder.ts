@@ -37,6 +37,8 @@ export class ModeRecorder {
   private stopped = false;
   /** Version of the latest change that is in the chain; undefined: it has to be read. */
   private recordedUpTo: number | undefined;
+  /** What the schema's owner had said, and the latest change, when both were last acted on. */
+  private heard: string | undefined;
   private readonly recorded = new Set<string>();
   /** Number of changes that are not in the chain yet, as known to this process. */
   unrecorded = 0;
@@ -58,7 +60,7 @@ export class ModeRecorder {
       this.recordedUpTo = latest?.version ?? 0;
     } catch (error) {
       if (!(error instanceof EventStoreError) || error.code !== 'integrity') throw error;
-      this.modes.noteChain({ version: Number.MAX_SAFE_INTEGER, to: 'safe-mode' });
+      this.modes.noteChain('untrusted');
       this.recordedUpTo = undefined;
     }
   }
@@ -87,25 +89,34 @@ export class ModeRecorder {
   }
 
   private async recordAll(): Promise<void> {
-    const { state, latest } = this.watch.known;
     // An event appended to a store that is being rebuilt would begin a second chain.
-    if (state.restoring) {
+    if (this.watch.current.restoring) {
       this.recordedUpTo = undefined;
       return;
     }
-    if (this.recordedUpTo === undefined) {
-      await this.readChain();
-      await this.watch.look();
-    }
-    if (latest !== null && latest.version > (this.recordedUpTo ?? 0)) await this.recordChanges();
+    const recordedUpTo = this.recordedUpTo ?? (await this.readAgain());
+    const { latest, ownerSaid } = this.watch.known;
+    if (latest !== null && latest.version > recordedUpTo) await this.recordChanges(recordedUpTo);
+    // Asked after every look, so every second.
+    const heard = `${ownerSaid} ${latest?.eventId}`;
+    if (heard === this.heard) return;
     const { restores, repairs } = await this.modes.ownerStatements();
     for (const restore of restores) await this.recordRestore(restore);
     for (const repair of repairs) await this.append(recordOf(repair));
     await this.leaveSafeMode(restores);
+    this.heard = heard;
   }
 
-  private async recordChanges(): Promise<void> {
-    const changes = await this.modes.changesAfter(this.recordedUpTo ?? 0);
+  /** @returns the version up to which the chain records changes @throws while that cannot be trusted: a retry has its pause */
+  private async readAgain(): Promise<number> {
+    await this.readChain();
+    await this.watch.look();
+    if (this.recordedUpTo !== undefined) return this.recordedUpTo;
+    throw new Error('What the chain records of the mode cannot be trusted.');
+  }
+
+  private async recordChanges(recordedUpTo: number): Promise<void> {
+    const changes = await this.modes.changesAfter(recordedUpTo);
     this.unrecorded = changes.length;
     for (const { version, eventId: id, from, to, reason, actor, changedAt } of changes) {
       const payload = { change: version, from, to, reason, changedAt };

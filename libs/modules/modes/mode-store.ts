@@ -3,17 +3,18 @@ import { type Actor, canonicalize, type JsonObject } from '#evidence';
 import { KERNEL_ACTOR, newEventId, RowKey } from '#platform/event-store';
 import { Database } from '#platform/postgres';
 import { type KernelMode, type ModeChange, type ModeState } from './domain/kernel-mode';
-import { modeInForce } from './domain/mode-in-force';
+import { type ChainMode, modeInForce } from './domain/mode-in-force';
 import { ModeError } from './domain/mode.error';
 
-/** The copy, and the changes from the newest on. */
+/** The copy, the changes from the newest on, and how much the schema's owner has stated. */
 const READ = {
   name: 'mode_read',
   text: `SELECT m.mode, m.restoring, m.reason, m.actor, m.since, m.version AS "copyVersion",
       (SELECT coalesce(json_agg(c), '[]') FROM (
          SELECT version, event_id, from_mode, to_mode, reason, actor,
            (extract(epoch FROM changed_at) * 1000)::bigint AS changed_ms, encode(mac, 'hex') AS mac
-         FROM kernel.mode_changes ORDER BY version DESC, event_id LIMIT $1) c) AS changes
+         FROM kernel.mode_changes ORDER BY version DESC, event_id LIMIT $1) c) AS changes,
+      (SELECT count(*) || ' ' || count(end_id) FROM kernel.restores) || ' ' || (SELECT count(*) FROM kernel.repairs) AS "ownerSaid"
     FROM kernel.mode m`,
 };
 
@@ -91,7 +92,11 @@ export interface ModeReading {
   /** The latest authenticated change. */
   readonly latest: ModeChange | null;
   readonly version: number;
+  /** The row that other processes read, and the owner's programs. */
+  readonly copy: KernelMode;
   readonly copyVersion: string;
+  /** Another text whenever there is another statement of the owner. */
+  readonly ownerSaid: string;
   readonly problems: readonly string[];
 }
 
@@ -111,26 +116,28 @@ const OWNER_STATEMENTS = 50;
 @Injectable()
 export class ModeStore {
   private known: { version: number; to: KernelMode } | null = null;
-  private chain: { version: number; to: KernelMode } | null = null;
+  private chain: ChainMode = null;
 
   constructor(
     readonly database: Database,
     private readonly rowKey: RowKey,
   ) {}
 
-  /** Takes in the latest change that the chain records. */
-  noteChain(latest: { version: number; to: KernelMode } | null): void {
-    this.chain = latest;
+  /** Takes in what the chain records. */
+  noteChain(chain: ChainMode): void {
+    this.chain = chain;
   }
 
   async read(): Promise<ModeReading> {
     let page: number = PAGE;
     for (;;) {
+      // As they are before the question: its answer may be older than what another one has told meanwhile.
+      const { known, chain } = this;
       const [row] = await this.database.query<
-        ModeState & { since: Date & string; copyVersion: string; changes: ChangeRow[] }
+        ModeState & { since: Date & string; copyVersion: string; changes: ChangeRow[]; ownerSaid: string }
       >(READ, [page]);
       if (row === undefined) throw new Error('kernel.mode is empty; restore its row.');
-      const { copyVersion, changes, restoring, since } = row;
+      const { copyVersion, changes, restoring, since, ownerSaid } = row;
       const authentic = changes.map((change) => this.authenticated(change));
       const latest = authentic.find((change) => change !== null) ?? null;
       if (latest === null && changes.length === page && page < MOST_ROWS) {
@@ -139,7 +146,7 @@ export class ModeStore {
       }
       const forged = authentic.filter((change) => change === null).length;
       const hidden = changes.length === page;
-      const facts = { copy: row.mode, latest, forged, hidden, chain: this.chain, known: this.known };
+      const facts = { copy: row.mode, latest, forged, hidden, chain, known };
       // While the store is restored the owner's word holds, which only tightens.
       const verdict = restoring
         ? { ...modeInForce({ ...facts, copy: latest?.to ?? 'normal' }), mode: 'safe-mode' as const }
@@ -147,26 +154,28 @@ export class ModeStore {
       if (latest !== null && latest.version >= (this.known?.version ?? 0)) this.known = latest;
       const state = restoring
         ? { mode: row.mode, restoring, reason: row.reason, actor: row.actor, since: since.toISOString() }
-        : stateOf(verdict.mode, latest, verdict.problems, since.toISOString());
-      return { state, latest, version: verdict.version, copyVersion, problems: verdict.problems };
+        : stateOf({ ...verdict, latest, chain, since: since.toISOString() });
+      const { version, problems } = verdict;
+      return { state, latest, version, copy: row.mode, copyVersion, ownerSaid, problems };
     }
   }
 
   /**
-   * Changes the mode for everyone; nothing changes if it is already in force.
+   * Changes the mode for everyone; nothing changes if it is already in force, and the copy says so too: a mode that follows
+   * from something else than a change is in force without anyone having said so.
    * @returns the id of the event that will record it, or null when nothing changed
    * @throws ModeError `being_restored`
    */
   async change(to: KernelMode, reason: string, actor: Actor): Promise<string | null> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const { state, version, copyVersion, problems } = await this.read();
+      const { state, version, copy, copyVersion, problems } = await this.read();
       if (state.restoring) {
         throw new ModeError(
           'being_restored',
           'The store is being rebuilt from the archive; ./kernel replay ends the mode when it has verified the rebuilt head.',
         );
       }
-      if (state.mode === to && problems.length === 0) return null;
+      if (state.mode === to && copy === to && problems.length === 0) return null;
       const change: ModeChange = {
         version: version + 1,
         eventId: newEventId(),
@@ -242,21 +251,31 @@ function columnsOf({ version, eventId, from, to, reason, actor, changedAt }: Mod
   return [version, eventId, from, to, reason, canonicalize({ ...actor }), Date.parse(changedAt)];
 }
 
-function stateOf(
-  mode: KernelMode,
-  latest: ModeChange | null,
-  problems: readonly string[],
-  since: string,
-): ModeState {
+function stateOf({
+  mode,
+  latest,
+  chain,
+  problems,
+  since,
+}: {
+  mode: KernelMode;
+  latest: ModeChange | null;
+  chain: ChainMode;
+  problems: readonly string[];
+  since: string;
+}): ModeState {
   if (latest !== null && latest.to === mode) {
     const { reason, actor, changedAt } = latest;
     return { mode, restoring: false, reason, actor, since: changedAt };
   }
-  const reason =
-    mode === 'normal'
-      ? INITIAL_REASON
-      : problems.length > 0
-        ? problems.join(' ')
-        : 'The chain records a later change of the mode than the database has.';
-  return { mode, restoring: false, reason, actor: KERNEL_ACTOR, since };
+  return { mode, restoring: false, reason: reasonOf(mode, chain, problems), actor: KERNEL_ACTOR, since };
+}
+
+/** The reason of a mode that no change put into force. */
+function reasonOf(mode: KernelMode, chain: ChainMode, problems: readonly string[]): string {
+  if (mode === 'normal') return INITIAL_REASON;
+  if (problems.length > 0) return problems.join(' ');
+  return chain === 'untrusted'
+    ? 'What the chain records of the mode is no event of this kernel (runbooks/integrity-alarm.md).'
+    : 'The chain records a later change of the mode than the database has.';
 }

@@ -18,7 +18,7 @@ export { ChainFollower, type StoredHashes } from './chain/chain-follower';
 export { ChainEventVerifier } from './chain/chain-event-verifier';
 export { registryEventsOf } from './chain/registry-events';
 export { registryOfChain } from './chain/registry-of-chain';
-export { readTrustRoot, trustSettings } from './chain/trust-root';
+export { readTrustRoot, trustRootIn, trustSettings } from './chain/trust-root';
 export { TrustedKeys } from './chain/trusted-keys';
 export { PipelineDurability } from './positions/pipeline-durability';
 export { type ChainPlace, type SqlSource, StreamPositions } from './positions/stream-positions';

@@ -1,5 +1,4 @@
 import { type DataSource } from 'typeorm';
-import { type AuditEvent, genesisHash } from '#evidence';
 import { checkAnswerKey, prepareAppend } from './append/append-request';
 import { type HeadPosition } from './append/append-state.sql';
 import { ClockGuard } from './append/clock-guard';
@@ -20,20 +19,22 @@ import {
   type ShardHead,
   type SignedRange,
   type StoredAnswer,
-  type StoredBytes,
   type StoredEvent,
 } from './event-store.types';
 import { type AnswerRecord, IdempotencyStore, type RecordedAnswer } from './idempotency/idempotency-store';
-import { DEFAULT_LIMITS, type EventStoreLimits, MAX_PAGE, RECENT_HEAD_MS } from './limits';
+import { DEFAULT_LIMITS, type EventStoreLimits } from './limits';
 import { CheckedReads, type EventVerifier, type Expected } from './integrity/checked-reads';
-import { integrityError, type RowFault } from './integrity/row-fault';
+import { CheckedHead } from './integrity/checked-head';
+import { type RowFault } from './integrity/row-fault';
 import { RowKey } from './integrity/row-key';
 import { assertMigrated } from './schema/assert-migrated';
 import { Database, PostgresError } from '#platform/postgres';
 import { EventQueries } from './read/event-queries';
 import { EventReader } from './read/event-reader';
-import { eventsOfTypes } from './read/events-of-types';
-import { EventTail, unavailable } from './tail/event-tail';
+import { RecentHeads } from './read/recent-heads';
+import { type RegistryRow, registryRowsOf } from './read/registry-rows';
+import { AppendNotifications } from './tail/append-notifications';
+import { unavailable } from './tail/event-tail';
 
 export interface EventStoreOptions {
   /** Initialised; owned by the caller, who closes it after `close()`. */
@@ -85,12 +86,10 @@ export class EventStore {
   private readonly clock: ClockGuard | null;
   private readonly reader: EventReader;
   private readonly queries: EventQueries;
-  /** Finds rows without checking them. */
-  private readonly unchecked: EventQueries;
   private readonly idempotency: IdempotencyStore;
   private readonly writers: ShardWriter[];
-  private readonly events: EventTail;
-  private readonly recentHeads: RecentHead[];
+  private readonly notifications: AppendNotifications;
+  private readonly recentHeads: RecentHeads;
   private readonly purgeTimer: NodeJS.Timeout;
   private readonly stopping = new AbortController();
   private migrated: Promise<void> | undefined;
@@ -111,7 +110,6 @@ export class EventStore {
     this.clock = this.guardedClock();
     this.reader = new EventReader(this.database);
     this.queries = new EventQueries(this.database, shards, 'kernel', this.checked);
-    this.unchecked = new EventQueries(this.database, shards, 'kernel', new CheckedReads('event', undefined));
     this.idempotency = new IdempotencyStore(
       this.database,
       this.now,
@@ -119,12 +117,11 @@ export class EventStore {
       rowKey,
       onFault,
     );
-    const each = <T>(make: (shard: number) => T): T[] =>
-      Array.from({ length: shards }, (_, shard) => make(shard));
-    this.recentHeads = each(() => ({ at: 0 }));
-    this.events = new EventTail(this.database, this.reader, shards, this.limits.tailPollMs);
-    this.writers = each(
-      (shard) =>
+    this.recentHeads = new RecentHeads(shards, () => this.heads());
+    this.notifications = new AppendNotifications(this.database);
+    this.writers = Array.from(
+      { length: shards },
+      (_, shard) =>
         new ShardWriter({
           shard,
           origin,
@@ -140,7 +137,13 @@ export class EventStore {
           committed: (head) => this.committed(shard, head),
           findAnswered: (pending) => this.findAnswered(pending),
           findCommitted: (pending) => this.findCommitted(pending),
-          verifyHead: (head) => this.verifyHead(shard, head),
+          checkedHead: new CheckedHead({
+            shard,
+            origin,
+            reader: this.reader,
+            checked: this.checked,
+            onFault,
+          }),
         }),
     );
     this.purgeTimer = setInterval(() => void this.purge(), this.limits.idempotencyPurgeIntervalMs);
@@ -206,31 +209,6 @@ export class EventStore {
   }
 
   /**
-   * Every event of these types, type after type, without rows that are no events of this kernel: they are told and have no
-   * say. For what the kernel needs to work at all, such as its registry of keys.
-   */
-  async genuineOfTypes(types: readonly string[]): Promise<StoredEvent[]> {
-    const source = {
-      query: (query: EventQuery) =>
-        this.reading(() => this.unchecked.query(query, (stream) => this.shardOf(stream))),
-    };
-    const found = await eventsOfTypes(source, types);
-    const { verifier } = this.options;
-    if (verifier === undefined || (await verifier.verify(found)) === null) return found;
-    const genuine: StoredEvent[] = [];
-    for (const event of found) {
-      const wrong = await verifier.verify([event]);
-      if (wrong === null) genuine.push(event);
-      else
-        this.observer.onIntegrity?.({
-          where: 'event',
-          message: `A row of type ${types.join(' or ')} is no event of this kernel: ${wrong}.`,
-        });
-    }
-    return genuine;
-  }
-
-  /**
    * The first position of a shard that is not earlier than a time (RFC 3339); one after the head when there is none.
    */
   async firstSeqAt(shard: number, ts: string): Promise<number> {
@@ -238,10 +216,31 @@ export class EventStore {
     return this.reading(() => this.reader.firstSeqAt(shard, ts));
   }
 
-  /** Range that a key signed in a shard from a position on; null when it signed nothing. */
+  /**
+   * Range that a key signed in a shard from a position on; null when it signed nothing. Both ends are events that verify, and
+   * so are all between them: nothing is built on a row that does not.
+   * @throws EventStoreError `integrity`
+   */
   async signedBy(kid: string, shard: number, fromSeq: number): Promise<SignedRange | null> {
     this.assertShard(shard);
-    return this.reading(() => this.reader.signedBy(kid, shard, fromSeq));
+    const rows = await this.reading(() => this.reader.rowsSignedBy(kid, shard, fromSeq));
+    if (rows === null) return null;
+    const [from, to] = await Promise.all(
+      [rows.first, rows.last].map((seq) => this.signedAt(kid, shard, seq)),
+    );
+    return from && to ? { shard, from, to, count: rows.count } : null;
+  }
+
+  private async signedAt(
+    kid: string,
+    shard: number,
+    seq: number,
+  ): Promise<{ seq: number; hash: string } | undefined> {
+    const [found] = await this.reading(() => this.reader.read(shard, seq - 1, 1), {
+      asked: `an event that ${kid} signed at ${shard}:${seq}`,
+      fits: (event) => event.shard === shard && event.seq === seq && event.signerKid === kid,
+    });
+    return found && { seq, hash: found.event.hash };
   }
 
   heads(): Promise<ShardHead[]> {
@@ -251,20 +250,8 @@ export class EventStore {
   /** The head of a shard as it was at most 250 ms ago, mostly without asking the database. */
   async recentHead(shard: number): Promise<{ shard: number } & HeadPosition> {
     this.assertShard(shard);
-    const recent = this.recentHeads[shard] as RecentHead;
-    if (recent.head && performance.now() - recent.at <= RECENT_HEAD_MS) return { shard, ...recent.head };
-    recent.refresh ??= this.refreshHead(shard, recent).finally(() => delete recent.refresh);
-    return recent.refresh;
-  }
-
-  private async refreshHead(shard: number, recent: RecentHead): Promise<{ shard: number } & HeadPosition> {
-    const asked = performance.now();
-    const found = (await this.heads()).find((head) => head.shard === shard);
-    if (!found) throw this.noSuchShard(shard);
-    const { seq, hash, ts } = found;
-    const head = { seq, hash, ms: ts === null ? 0 : Date.parse(ts) };
-    // Our own commit may have come between question and answer.
-    if (!recent.head || recent.head.seq <= seq) Object.assign(recent, { head, at: asked });
+    const head = await this.recentHeads.of(shard);
+    if (head === null) throw this.noSuchShard(shard);
     return { shard, ...head };
   }
 
@@ -304,20 +291,9 @@ export class EventStore {
     });
   }
 
-  /**
-   * All rows of some types, in `seq` order, unread: for a reader that verifies each event before it believes it. Only
-   * for types that occur a few times a year.
-   */
-  async rowsOfTypes(shard: number, types: readonly string[]): Promise<StoredBytes[]> {
-    this.assertShard(shard);
-    const rows: StoredBytes[] = [];
-    for (let more = true; more;) {
-      const afterSeq = rows.at(-1)?.seq ?? 0;
-      const page = await this.reading(() => this.reader.rowsOfTypes(shard, afterSeq, types, MAX_PAGE));
-      rows.push(...page);
-      more = page.length === MAX_PAGE;
-    }
-    return rows;
+  /** All rows that say they change the keys, unread: for a reader that verifies each event before it believes it. */
+  registryRows(): Promise<RegistryRow[]> {
+    return this.reading(() => registryRowsOf((sql, values) => this.database.query(sql, values)));
   }
 
   /**
@@ -326,16 +302,6 @@ export class EventStore {
    */
   keyFence(): Promise<number> {
     return this.reading(() => this.reader.keyFence());
-  }
-
-  /** Every event of a shard after a position, without end; see EventTail.follow. Ends when the store closes, too. */
-  async *tail(
-    shard: number,
-    options: { afterSeq: number; signal: AbortSignal },
-  ): AsyncGenerator<StoredEvent[], void> {
-    this.assertShard(shard);
-    this.assertOpen();
-    yield* this.events.follow(shard, options);
   }
 
   /** Stored answer of an idempotency key. */
@@ -378,13 +344,13 @@ export class EventStore {
     return this.writers.reduce((sum, { queueDepth }) => sum + queueDepth, 0);
   }
 
-  /** Accepts nothing new, finishes its requests, ends every tail. */
+  /** Accepts nothing new, and finishes its requests. */
   close(): Promise<void> {
     this.closing ??= (async () => {
       clearInterval(this.purgeTimer);
       await Promise.all(this.writers.map((writer) => writer.drained()));
       this.stopping.abort();
-      await this.events.close();
+      await this.notifications.close();
     })();
     return this.closing;
   }
@@ -421,8 +387,8 @@ export class EventStore {
   }
 
   private committed(shard: number, head: HeadPosition): void {
-    this.recentHeads[shard] = { head, at: performance.now() };
-    this.events.appended(shard);
+    this.recentHeads.committed(shard, head);
+    this.notifications.notify(shard);
   }
 
   private async findAnswered({ idempotency }: PendingAppend): Promise<AppendResult | null> {
@@ -448,26 +414,6 @@ export class EventStore {
       position: `${last?.shard ?? 0}:${last?.seq ?? 0}`,
       ...(stored && { answer: { status: stored.status, body: stored.body } }),
     };
-  }
-
-  /** @throws EventStoreError `integrity` when that event is not this kernel's, or not the one that the head names */
-  private async verifyHead(shard: number, head: HeadPosition): Promise<void> {
-    if (this.options.verifier === undefined) return;
-    const asked = `the head of shard ${shard} at ${head.seq}`;
-    const refuse = (message: string): EventStoreError => {
-      const fault: RowFault = { where: 'head', message };
-      this.observer.onIntegrity?.(fault);
-      return integrityError(fault);
-    };
-    if (head.seq === 0) {
-      if (head.hash === genesisHash(this.origin, shard)) return;
-      throw refuse(`The empty shard ${shard} does not begin with the genesis value of ${this.origin}.`);
-    }
-    const events = await this.reader.read(shard, head.seq - 1, 1);
-    if (events.length === 0) throw refuse(`There is no event at ${shard}:${head.seq}, which the head names.`);
-    const fits = (event: AuditEvent): boolean =>
-      event.shard === shard && event.seq === head.seq && event.hash === head.hash;
-    await this.checked.check(events, { asked, fits }, 'head');
   }
 
   private async reading<T>(read: () => Promise<T>): Promise<T>;
@@ -507,13 +453,6 @@ function inOrder(shard: number, afterSeq: number): Expected {
     asked: `events of shard ${shard} after ${afterSeq}`,
     fits: (event, at) => event.shard === shard && event.seq === afterSeq + 1 + at,
   };
-}
-
-interface RecentHead {
-  head?: HeadPosition;
-  /** `performance.now()` */
-  at: number;
-  refresh?: Promise<{ shard: number } & HeadPosition>;
 }
 
 function queueFull(shard: number, depth: number): EventStoreError {

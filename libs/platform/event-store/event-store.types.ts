@@ -86,12 +86,6 @@ export interface StoredEvent {
   readonly bytes: Uint8Array;
 }
 
-/** Row of the event table, unread: what its bytes say is not known yet. */
-export interface StoredBytes {
-  readonly seq: number;
-  readonly bytes: Uint8Array;
-}
-
 export interface Answer {
   status: number;
   body: Uint8Array;

@@ -22,7 +22,6 @@ export {
 } from './schema/data-source';
 export { DataSource } from 'typeorm';
 export { newEventId } from './append/event-id';
-export { GOVERNANCE_SHARD } from './append/shard-of';
 export { EventStoreError, type EventStoreErrorCode } from './event-store.error';
 export { EventLog } from './event-log';
 export { EventStore } from './event-store';
@@ -38,7 +37,6 @@ export {
   type EventStoreObserver,
   type RetryReason,
   type ShardHead,
-  type StoredBytes,
   type StoredEvent,
   type StreamVersion,
   type StreamWrite,
@@ -48,6 +46,7 @@ export { integrityError, type RowFault } from './integrity/row-fault';
 export { ROW_KEY_BYTES, RowKey } from './integrity/row-key';
 export { DEFAULT_LIMITS, type EventStoreLimits } from './limits';
 export { IndexQueries } from './read/index-queries';
+export { type RegistryRow, registryRowsOf } from './read/registry-rows';
 export { eventsOfTypes } from './read/events-of-types';
 export { type Named } from './read/named-events.sql';
 export { assertMigrated } from './schema/assert-migrated';

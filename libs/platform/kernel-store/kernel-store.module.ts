@@ -36,7 +36,7 @@ export interface KernelStoreOptions {
   readonly limits: Partial<EventStoreLimits>;
   /** Shared by all kernel processes. */
   readonly rowKey: RowKey;
-  /** The trust root; null: the first audit key that registered itself is trusted. */
+  /** The trust root; null: the keys with which the kernel was founded are trusted. */
   readonly roots: readonly SignerEntry[] | null;
   readonly logger: Logger;
   /** By how much this process's clock may be ahead of the database server's; beyond that nothing is written. */

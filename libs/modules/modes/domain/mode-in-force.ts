@@ -1,5 +1,8 @@
 import { type KernelMode, KERNEL_MODES, type ModeChange } from './kernel-mode';
 
+/** The latest change that the chain records, null before the first; untrusted: the rows that would say it are not genuine. */
+export type ChainMode = { readonly version: number; readonly to: KernelMode } | 'untrusted' | null;
+
 /** What is known about the mode, from places that different parties can write. */
 export interface ModeFacts {
   /** The row that other processes read: anyone who can write to the database can change it. */
@@ -10,8 +13,8 @@ export interface ModeFacts {
   readonly forged: number;
   /** So many rows that not all were looked at: authentic ones may be out of sight behind forged ones. */
   readonly hidden: boolean;
-  /** The latest change that the chain records, as far as it was read. */
-  readonly chain: { readonly version: number; readonly to: KernelMode } | null;
+  /** What the chain records, as far as it was read. */
+  readonly chain: ChainMode;
   /** The latest change that this process has seen. */
   readonly known: { readonly version: number; readonly to: KernelMode } | null;
 }
@@ -48,9 +51,11 @@ export function modeInForce({ copy, latest, forged, hidden, chain, known }: Mode
     problems.push(`kernel.mode_changes has lost change ${known.version}, which said ${known.to}.`);
     mode = tighter(mode, known.to);
   }
+  if (chain === 'untrusted') mode = 'safe-mode';
   // A database that was restored to an older state: nothing is forged, and what the chain says holds.
-  if (chain !== null && chain.version > version) mode = tighter(mode, chain.to);
-  return { mode, version: Math.max(version, chain?.version ?? 0, known?.version ?? 0), problems };
+  else if (chain !== null && chain.version > version) mode = tighter(mode, chain.to);
+  const inChain = chain === 'untrusted' ? 0 : (chain?.version ?? 0);
+  return { mode, version: Math.max(version, inChain, known?.version ?? 0), problems };
 }
 
 function tighter(a: KernelMode, b: KernelMode): KernelMode {

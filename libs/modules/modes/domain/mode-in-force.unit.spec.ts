@@ -52,6 +52,15 @@ describe('modeInForce', () => {
     });
   });
 
+  it('is safe-mode while the chain is untrusted, without a version that no change could follow', () => {
+    expect(judge({ chain: 'untrusted' })).toEqual({ mode: 'safe-mode', version: 0, problems: [] });
+    expect(judge({ latest: { version: 5, to: 'normal' }, chain: 'untrusted' })).toEqual({
+      mode: 'safe-mode',
+      version: 5,
+      problems: [],
+    });
+  });
+
   it('is not loosened by the chain, and forged rows beside the latest change are not obeyed', () => {
     const chain = { version: 7, to: 'normal' } as const;
     expect(judge({ copy: 'safe-mode', latest: SAFE, chain }).mode).toBe('safe-mode');

@@ -17,7 +17,7 @@ import { TrustedKeys } from './trusted-keys';
 export interface ChainEventVerifierOptions {
   readonly dataSource: DataSource;
   readonly origin: string;
-  /** The trust root; null: the first audit key that registered itself is trusted, as by the workers. */
+  /** The trust root; null: the keys with which the kernel was founded are trusted, as by the workers. */
   readonly roots: readonly SignerEntry[] | null;
   /** Division of an event, for lists of one division. */
   readonly divisionOf: DivisionOf;
@@ -67,7 +67,11 @@ export class ChainEventVerifier extends EventVerifier {
     return this.options.divisionOf(stream, payload);
   }
 
-  async verify(events: readonly StoredEvent[]): Promise<string | null> {
+  prepare(): Promise<void> {
+    return this.keys.prepare();
+  }
+
+  async verify(events: readonly StoredEvent[], { lookUp } = { lookUp: true }): Promise<string | null> {
     const fresh = events
       .map(({ bytes }) => ({ bytes, digest: createHash('sha256').update(bytes).digest('base64') }))
       .filter(({ digest }) => !this.genuine.has(digest));
@@ -79,7 +83,8 @@ export class ChainEventVerifier extends EventVerifier {
       if (event === null || faults.length > 0) return faults[0]?.message ?? 'it is no event';
       inspected.push({ event, digest });
     }
-    const misused = await this.misusedKey(inspected.map(({ event }) => event));
+    const judged = inspected.map(({ event }) => event);
+    const misused = lookUp ? await this.misusedKey(judged) : this.firstMisuse(judged);
     if (misused !== null) return misused;
     const verdicts = await this.limiter.map(inspected, ({ event }) => this.isSigned(event));
     const forged = inspected[verdicts.indexOf(false)]?.event;

@@ -20,14 +20,18 @@ export type TrustSettings = Config<typeof trustSettings>;
  */
 export function readTrustRoot(settings: TrustSettings, origin: string): SignerEntry[] | null {
   const { trustRootFile: file, isProduction } = settings;
-  const refuse = (problem: string): ConfigError =>
-    new ConfigError('invalid_configuration', [{ member: 'KERNEL_TRUST_ROOT_FILE', problem }]);
-  if (file === undefined) {
-    if (!isProduction) return null;
-    throw refuse(
-      'is missing; whoever writes first must not be trusted in production: name the signers.json that auditors use',
-    );
-  }
+  if (file !== undefined) return trustRootIn(file, origin);
+  if (!isProduction) return null;
+  throw refuse(
+    'is missing; whoever writes first must not be trusted in production: name the signers.json that auditors use',
+  );
+}
+
+/**
+ * Returns the keys of a trust root's file.
+ * @throws ConfigError when it is not a signers.json, has no audit key or is another kernel's
+ */
+export function trustRootIn(file: string, origin: string): SignerEntry[] {
   let root: ReturnType<typeof parseSignersFile>;
   try {
     root = parseSignersFile(readFileSync(file));
@@ -42,4 +46,8 @@ export function readTrustRoot(settings: TrustSettings, origin: string): SignerEn
     throw refuse('has no key with the purpose audit; nothing could be verified');
   }
   return root.signers;
+}
+
+function refuse(problem: string): ConfigError {
+  return new ConfigError('invalid_configuration', [{ member: 'KERNEL_TRUST_ROOT_FILE', problem }]);
 }

@@ -146,10 +146,12 @@ describe('several writers on one head', () => {
 
   it('number a group again when somebody else was first, and go back to the optimistic way when they are gone', async () => {
     let gate: Promise<void> | undefined;
+    let signing = 0;
     const held = await open({
       signer: {
         activeKid: () => signer.kid,
         sign: async (kid, inputs) => {
+          signing++;
           await gate;
           return signer.sign(kid, inputs);
         },
@@ -160,7 +162,7 @@ describe('several writers on one head', () => {
     let letGo: () => void = () => undefined;
     gate = new Promise((resolve) => (letGo = resolve));
     const late = [held.store.append(append(write('late/1')))];
-    await until(() => held.store.queueDepth === 0, 'the first group is on its way');
+    await until(() => signing === 1, 'the first group is numbered');
     late.push(held.store.append(append(write('late/1', { expectedVersion: 1 }))));
     await other.store.append(append(write('early/1')));
     gate = undefined;

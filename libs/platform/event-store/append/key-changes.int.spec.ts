@@ -216,6 +216,7 @@ describe('a change of keys', () => {
     await found(store, kids[0]!);
     const thing = `thing/${[...Array(50).keys()].find((n) => store.shardOf(`thing/${n}`) === 2)}`;
     await store.append(append(write(thing)));
+    await store.append(append(write('upgrade/1')));
     const [looks, before] = [signer.looks, retries.length];
 
     const [other, watch] = [1, 2].map(() => new Client({ connectionString: database.runtimeUrl })) as [
@@ -233,7 +234,7 @@ describe('a change of keys', () => {
         );
         return rows.length === 1;
       }, 'the group waits for the head');
-      await other.query(raiseFences(7));
+      await other.query(raiseFences(3));
       await other.query('COMMIT');
       await appended;
     } finally {
@@ -266,13 +267,16 @@ describe('a change of keys', () => {
     });
   });
 
-  it('has fences that only rise, and that need no event', async () => {
+  it('has fences that only rise, also where the shard is empty', async () => {
+    const { store } = await open();
+    await found(store, kids[0]!);
+    await store.append(append(write('upgrade/1')));
     const client = new Client({ connectionString: database.runtimeUrl });
     await client.connect();
     try {
-      await client.query(raiseFences(5));
-      await expect(client.query(raiseFences(4))).rejects.toThrow(
-        'the fence of shard 0 only rises (from 5 to 4)',
+      await client.query(raiseFences(3));
+      await expect(client.query(raiseFences(2))).rejects.toThrow(
+        'the fence of shard 0 only rises (from 3 to 2)',
       );
       await expect(client.query('UPDATE kernel.shard_head SET seq = seq, fence = fence')).rejects.toThrow(
         'only moves forward',

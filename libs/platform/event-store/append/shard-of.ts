@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { GOVERNANCE_SHARD } from '#evidence';
 
 /**
  * Nouns whose streams lie in shard 0: who decides, what they decide and what it changes must be in one order and one
@@ -16,9 +17,6 @@ const GOVERNANCE_NOUNS: ReadonlySet<string> = new Set([
   'agent',
   'allocation',
 ]);
-/** The shard of governance: the founding, every key, every decision. */
-export const GOVERNANCE_SHARD = 0;
-
 /**
  * Returns the permanent shard of a stream: that of governance for its nouns, otherwise the first four bytes of SHA-256
  * over the stream's name in UTF-8, read as an unsigned big-endian integer, modulo the number of shards. Any reader of

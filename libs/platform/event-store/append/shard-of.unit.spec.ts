@@ -1,4 +1,5 @@
-import { GOVERNANCE_SHARD, shardOf } from './shard-of';
+import { GOVERNANCE_SHARD } from '#evidence';
+import { shardOf } from './shard-of';
 
 describe('shardOf', () => {
   it('is fixed: an event never moves to another shard', () => {

@@ -12,7 +12,7 @@ import {
 import { COMMIT_GROUP, type CommitGroupRow, commitGroupValues } from './commit-group.sql';
 import { numberGroup, type NumberedGroup, type ShardPosition } from './group-numbering';
 import { GroupSigning, type SignedGroup } from './group-signing';
-import { ALL_HEADS, type HeadRow, lockAllHeads, lockHead, raiseFences } from './lock-head.sql';
+import { HEAD_EVENT, type HeadRow, lockAllHeads, lockHead, raiseFences } from './lock-head.sql';
 import { type PendingAppend } from './pending-append';
 import { EventStoreError } from '../event-store.error';
 import {
@@ -22,8 +22,10 @@ import {
   type EventStoreObserver,
   type RetryReason,
 } from '../event-store.types';
+import { type CheckedHead } from '../integrity/checked-head';
 import { type RowKey } from '../integrity/row-key';
 import { type EventStoreLimits } from '../limits';
+import { type EventRow, storedEvent } from '../read/event-row';
 import { type Database, postgresError, PostgresError, type Session } from '#platform/postgres';
 
 export interface ShardWriterOptions {
@@ -46,8 +48,8 @@ export interface ShardWriterOptions {
   committed: (head: HeadPosition) => void;
   /** The result of a request that an earlier process or attempt committed. */
   findCommitted: (pending: PendingAppend) => Promise<AppendResult>;
-  /** Called with a head that this writer did not write, before anything is built on it. @throws EventStoreError `integrity` */
-  verifyHead: (head: HeadPosition) => Promise<void>;
+  /** Says whether a head that this writer did not write is this kernel's. */
+  checkedHead: Pick<CheckedHead, 'prepare' | 'isKnown' | 'verify'>;
   findAnswered: (pending: PendingAppend) => Promise<AppendResult | null>;
 }
 
@@ -72,6 +74,9 @@ interface Flight {
   hashMs: number;
 }
 
+/** What a locked group may not go on without: a look at the keys, at the head, or at the key that comes after one. */
+type Missing = { fence: number } | { head: HeadPosition } | { after: string };
+
 /**
  * Group commit for one shard.
  *
@@ -92,6 +97,8 @@ export class ShardWriter {
   private lastOwnSeq = -1;
   /** The last head that this writer wrote or verified. */
   private soundHead: string | undefined;
+  /** The key that signed the last head that this writer has seen. */
+  private headKid: string | null = null;
   /** The fence that the signer has looked up its keys for; undefined before the first group. */
   private knownFence: number | undefined;
   /** A group is being read and numbered, or waits for a locked one. */
@@ -101,6 +108,8 @@ export class ShardWriter {
   /** `performance.now()` of the first failure of the store since it last worked. */
   private downSince: number | undefined;
   private failures = 0;
+  /** How often the signer has said that others are ahead, since the last group. */
+  private behindInARow = 0;
   /** Requests being answered from stored answers. */
   private answering = 0;
   private readonly idleWaiters: (() => void)[] = [];
@@ -194,6 +203,7 @@ export class ShardWriter {
     const [row] = await database.step<AppendStateRow>(APPEND_STATE, appendStateValues(request));
     const state = this.stateOf(row, request);
     await this.assertSound(state.head, ahead);
+    this.headKid = state.headKid;
     if (state.fence !== this.knownFence) await this.lookUpKeys(state.fence);
     const kid = await this.signing.activeKid();
     const readAt = performance.now();
@@ -288,37 +298,39 @@ export class ShardWriter {
 
   /**
    * Read, number, sign and commit while holding the head row, or with `statesHeads` those of all shards. Under the lock
-   * no second connection is waited for: other writers may have them all, and wait for the lock.
+   * nothing is waited for but this connection and the signatures: other writers may have all other connections, and wait
+   * for the lock. What has to be looked up first is looked up without it, and the group begins again.
    */
   private async lockedGroup(
     requests: readonly PendingAppend[],
     startedAt: number,
     statesHeads = false,
   ): Promise<void> {
-    const { database, shard, limits } = this.options;
-    let newFence: number | undefined;
-    const kid = await this.signing.activeKid();
+    const { database, shard, limits, checkedHead } = this.options;
     let undecided: readonly PendingAppend[] = requests;
     let committing = false;
     let group: NumberedGroup | undefined;
     try {
-      await database.session(async (session) => {
+      const after = this.headKid;
+      const kid = await this.signing.activeKid(after);
+      await checkedHead.prepare();
+      const missing = await database.session(async (session): Promise<Missing | null> => {
         const timeoutMs = limits.signTimeoutMs + LOCK_GRACE_MS;
-        await session.script(statesHeads ? lockAllHeads(timeoutMs) : lockHead(shard, timeoutMs));
+        const locked = await session.script<HeadRow>(
+          statesHeads ? lockAllHeads(timeoutMs) : lockHead(shard, timeoutMs),
+        );
         try {
           const request = this.stateRequest(requests);
           const [row] = await session.query<AppendStateRow>(APPEND_STATE, appendStateValues(request));
           const state = this.stateOf(row, request);
-          await this.assertSound(state.head, []);
-          if (state.fence !== this.knownFence) {
-            newFence = state.fence;
+          const lacking = await this.missingFor(state, { kid, after }, session);
+          if (lacking !== null) {
             await session.script('ROLLBACK');
-            return;
+            return lacking;
           }
-          const heads = statesHeads ? (await session.query<HeadRow>(ALL_HEADS, [])).map(positionOf) : null;
           const readAt = performance.now();
           this.noticeOthers(state.head);
-          group = this.number(requests, state, await this.kidAfter(state, [], kid), [], heads);
+          group = this.number(requests, state, kid, [], statesHeads ? locked.map(positionOf) : null);
           const hashedAt = performance.now();
           undecided = undecidedOf(group);
           this.refuse(group.refused);
@@ -328,34 +340,68 @@ export class ShardWriter {
           if (signed.spoilt.length > 0) {
             await session.script('ROLLBACK');
             this.dropSpoilt(signed, undecided);
-            return;
+            return null;
           }
+          let end = 'COMMIT';
           if (signed.commit.events.length > 0) {
             const values = commitGroupValues(signed.commit);
             const [row] = await session.query<CommitGroupRow>(COMMIT_GROUP, values);
             if (row?.moved !== true) throw lockIgnored(shard);
-            if (statesHeads) await session.script(raiseFences(group.head.seq));
+            if (statesHeads) end = `${raiseFences(group.head.seq)}; COMMIT`;
           }
           committing = true;
-          await session.script('COMMIT');
+          await session.script(end);
           const times = { startedAt, readMs: readAt - startedAt, hashMs: hashedAt - readAt };
           this.succeeded({ group, ...times }, signed, 'locked', {
             signMs: signedAt - hashedAt,
             commitMs: performance.now() - signedAt,
           });
+          return null;
         } catch (error) {
           await rollBack(session);
           throw error;
         }
       });
-      if (newFence === undefined) return;
-      await this.lookUpKeys(newFence);
-      this.again('keys_changed', requests);
+      if (missing !== null) await this.lookUp(missing, requests);
     } catch (error) {
       this.failed(undecided, error, { sent: committing, since: startedAt });
     } finally {
       this.queue.putBack(group?.deferred ?? []);
     }
+  }
+
+  /**
+   * What has to be looked up before this writer may build on a head whose row it holds; null mostly. Waits for nothing but
+   * that row's session.
+   * @param key the key for the next group, and the one that it was asked to come after
+   */
+  private async missingFor(
+    { head, headKid, fence }: AppendState,
+    key: { kid: string; after: string | null },
+    session: Session,
+  ): Promise<Missing | null> {
+    if (fence !== this.knownFence) return { fence };
+    if (!(await this.isKnown(head, session))) return { head };
+    this.headKid = headKid;
+    // A shard never returns to an earlier key: which comes after this one, the signer may have to look up.
+    return headKid === null || headKid === key.kid || headKid === key.after ? null : { after: headKid };
+  }
+
+  private async isKnown(head: HeadPosition, session: Session): Promise<boolean> {
+    if (nameOf(head) === this.soundHead) return true;
+    const { shard, checkedHead } = this.options;
+    const [row] = head.seq === 0 ? [] : await session.query<EventRow>(HEAD_EVENT, [shard, head.seq]);
+    if (!(await checkedHead.isKnown(head, row === undefined ? null : storedEvent(row)))) return false;
+    this.soundHead = nameOf(head);
+    return true;
+  }
+
+  /** Looks up what a group lacked under the lock, and has it begin again. */
+  private async lookUp(missing: Missing, requests: readonly PendingAppend[]): Promise<void> {
+    if ('fence' in missing) await this.lookUpKeys(missing.fence);
+    if ('head' in missing) await this.assertSound(missing.head, []);
+    // The key is asked for again anyway, now after the one that signed the head.
+    this.again('head' in missing ? 'head_moved' : 'keys_changed', requests);
   }
 
   private stateRequest(requests: readonly PendingAppend[]): AppendStateRequest {
@@ -382,14 +428,11 @@ export class ShardWriter {
     );
   }
 
-  /**
-   * Verifies a head that somebody else wrote: the database keeps the shape of the chain, but not that its events are
-   * ours, and a signature on top of anything else would vouch for it.
-   */
+  /** Verifies a head that somebody else wrote. @throws EventStoreError `integrity` */
   private async assertSound(head: HeadPosition, ahead: readonly Flight[]): Promise<void> {
     const name = nameOf(head);
     if (name === this.soundHead || ahead.some(({ group }) => nameOf(group.head) === name)) return;
-    await this.options.verifyHead(head);
+    await this.options.checkedHead.verify(head);
     this.soundHead = name;
   }
 
@@ -443,6 +486,7 @@ export class ShardWriter {
     if (group.accepted.length === 0) return;
     this.lastOwnSeq = group.head.seq;
     this.soundHead = nameOf(group.head);
+    this.headKid = group.signerKid;
     committed(group.head);
     const now = performance.now();
     for (const { pending } of group.accepted) {
@@ -473,6 +517,7 @@ export class ShardWriter {
   private storeWorks(): void {
     this.downSince = undefined;
     this.failures = 0;
+    this.behindInARow = 0;
   }
 
   /**
@@ -545,6 +590,8 @@ export class ShardWriter {
       const head = this.stateOf(row, request).head.seq;
       const mark = Number(cause.details['mark']);
       if (head >= mark) {
+        // Others get their turn at most a few times in a row: a signer that goes on saying so is not asked in a busy loop.
+        if (++this.behindInARow > QUIET_GROUPS) this.pausedUntil = performance.now() + BACKOFF_MS;
         this.mode = 'locked';
         this.quietGroups = 0;
         this.again('head_moved', undecided);

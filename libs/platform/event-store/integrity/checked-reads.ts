@@ -8,10 +8,17 @@ export abstract class EventVerifier {
   /** Division of an event as the kernel would store it: the one filter that is not a member of the event. */
   abstract divisionOf(event: AuditEvent): string | null;
   /**
+   * Looks the keys up again when what is known of them is old: before events are verified without a look.
+   * @throws when they cannot be looked up
+   */
+  abstract prepare(): Promise<void>;
+  /**
    * Checks format, hash, signature, and that the key was valid there.
+   * @param how `lookUp: false`: judges by the keys that are known, and waits for nothing but the processor: for a caller that
+   * holds what a look-up may have to wait for
    * @returns what is wrong with the first event that is not this kernel's, or null
    */
-  abstract verify(events: readonly StoredEvent[]): Promise<string | null>;
+  abstract verify(events: readonly StoredEvent[], how?: { lookUp: boolean }): Promise<string | null>;
 }
 
 /** What was asked for, for the message, and whether an event is that. */
@@ -51,6 +58,16 @@ export class CheckedReads {
       });
     }
     return events;
+  }
+
+  /**
+   * Whether the events are known to be genuine and what was asked for. Looks nothing up and tells nobody: when they are not,
+   * `check` says why.
+   */
+  async areKnown(events: readonly StoredEvent[], { fits }: Expected): Promise<boolean> {
+    if (this.verifier === undefined) return true;
+    const wrong = await this.verifier.verify(events, { lookUp: false });
+    return wrong === null && events.every(({ event }, at) => fits(event, at));
   }
 
   /** Whether an event matches a query: its own members decide, not the columns that found it. */

@@ -1,5 +1,5 @@
 import { type EventRow, storedEvent } from './event-row';
-import { type ShardHead, type SignedRange, type StoredBytes, type StoredEvent } from '../event-store.types';
+import { type ShardHead, type StoredEvent } from '../event-store.types';
 import { type Database, isStorable } from '#platform/postgres';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -74,26 +74,6 @@ export class EventReader {
     return rows.map(storedEvent);
   }
 
-  /**
-   * Reads rows of some types by their columns and as they are: nothing in the bytes is relied on, not even that they are
-   * an event.
-   */
-  async rowsOfTypes(
-    shard: number,
-    afterSeq: number,
-    types: readonly string[],
-    limit: number,
-  ): Promise<StoredBytes[]> {
-    const rows = await this.database.query<EventRow & { seq: string }>(
-      `SELECT p.seq, p.canonical FROM unnest($3::text[]) AS t(type), LATERAL (
-         SELECT e.seq, e.canonical FROM kernel.events e
-         WHERE e.type = t.type AND e.shard = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $4) p
-       ORDER BY p.seq LIMIT $4`,
-      [shard, afterSeq, types, limit],
-    );
-    return rows.map(({ seq, canonical }) => ({ seq: Number(seq), bytes: canonical }));
-  }
-
   /** See `EventStore.keyFence`. */
   async keyFence(): Promise<number> {
     const [row] = await this.database.query<{ fence: string }>(
@@ -120,26 +100,19 @@ export class EventReader {
     return Number(row?.seq);
   }
 
-  /** Range that a key signed in a shard from a position on: reads that part of the shard once, on the server. */
-  async signedBy(kid: string, shard: number, fromSeq: number): Promise<SignedRange | null> {
+  /** Positions of the first and the last row that says a key signed it, and how many do: reads that part of the shard once, on the server. */
+  async rowsSignedBy(
+    kid: string,
+    shard: number,
+    fromSeq: number,
+  ): Promise<{ first: number; last: number; count: number } | null> {
     const [row] = await this.database.query<{ first: string | null; last: string; count: string }>(
       `SELECT min(seq) AS first, max(seq) AS last, count(*) AS count
        FROM kernel.events WHERE shard = $1 AND seq >= $2 AND signer_kid = $3`,
       [shard, fromSeq, kid],
     );
     if (row === undefined || row.first === null) return null;
-    const { first, last, count } = row;
-    const ends = await this.database.query<{ seq: string; hash: string }>(
-      `SELECT seq, encode(hash, 'hex') AS hash FROM kernel.events WHERE shard = $1 AND seq IN ($2, $3) ORDER BY seq`,
-      [shard, first, last],
-    );
-    const hashAt = (seq: string): string => ends.find((one) => one.seq === seq)?.hash ?? '';
-    return {
-      shard,
-      from: { seq: Number(first), hash: hashAt(first) },
-      to: { seq: Number(last), hash: hashAt(last) },
-      count: Number(count),
-    };
+    return { first: Number(row.first), last: Number(row.last), count: Number(row.count) };
   }
 
   async heads(): Promise<ShardHead[]> {

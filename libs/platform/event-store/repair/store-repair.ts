@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type QueryRunner } from 'typeorm';
-import { genesisHash } from '#evidence';
+import { genesisHash, GOVERNANCE_SHARD } from '#evidence';
 import { newEventId } from '../append/event-id';
 import { type EventVerifier } from '../integrity/checked-reads';
 import { EventStoreError } from '../event-store.error';
@@ -51,8 +51,8 @@ interface Row {
 
 /**
  * Removes rows at the end of a shard that are no events of this kernel: someone wrote them with the rights of the kernel's
- * role, and the kernel refuses to build on them. In one transaction: the rows, the head, the relay's cursor, and the
- * statement from which the kernel makes its signed record.
+ * role, and the kernel refuses to build on them. In one transaction: the rows, the head, the fences, the relay's cursor, and
+ * the statement from which the kernel makes its signed record.
  *
  * @throws EventStoreError `invalid_request` when the kernel is not in safe-mode, a row to remove is a genuine event, or the one
  * before them is not
@@ -65,37 +65,55 @@ export async function repairStore(options: StoreRepairOptions): Promise<StoreRep
     statementTimeoutMs: 0,
   });
   try {
+    const look = dataSource.createQueryRunner();
+    let ending: Ending;
+    try {
+      ending = await endingOf(look, options);
+    } finally {
+      await look.release();
+    }
+    // Verifying and keeping may take long, and is done before anything is locked.
+    await assertForged(ending, options);
+    const lines = ending.rows.map((row) => lineOf(options.shard, row)).join('');
+    await options.keep(lines);
     return await dataSource.transaction(({ queryRunner }) => {
       if (queryRunner === undefined) throw new TypeError('The transaction has no session.');
-      return repair(queryRunner, options);
+      return repair(queryRunner, options, ending, lines);
     });
   } finally {
     await dataSource.destroy();
   }
 }
 
-async function repair(runner: QueryRunner, options: StoreRepairOptions): Promise<StoreRepairReport> {
-  const { origin, shard, fromSeq, reason, statedBy } = options;
-  await assertSafeMode(runner);
-  const [head] = await query<{ seq: string }>(
-    runner,
-    'SELECT seq FROM kernel.shard_head WHERE shard = $1 FOR UPDATE',
-    [shard],
-  );
+/** The end of a shard, from the first row to remove on, and the row before that. */
+interface Ending {
+  readonly before: Row | undefined;
+  readonly rows: readonly Row[];
+}
+
+async function endingOf(runner: QueryRunner, { shard, fromSeq }: StoreRepairOptions): Promise<Ending> {
+  assertSafeMode(await modeOf(runner, ''));
+  const [head] = await query<{ seq: string }>(runner, 'SELECT seq FROM kernel.shard_head WHERE shard = $1', [
+    shard,
+  ]);
   if (head === undefined) throw refuse(`There is no shard ${shard}.`);
   const rows = await query<Row>(
     runner,
     `SELECT seq, id, type, stream, signer_kid, hash, ts, canonical FROM kernel.events
-     WHERE shard = $1 AND seq >= $2 ORDER BY seq LIMIT ${MOST_ROWS + 1}`,
+     WHERE shard = $1 AND seq >= $2 ORDER BY seq LIMIT ${MOST_ROWS + 2}`,
     [shard, Math.max(1, fromSeq - 1)],
   );
   const before = fromSeq > 1 ? rows.shift() : undefined;
-  const last = rows.at(-1);
-  if (last === undefined || (fromSeq > 1 && Number(before?.seq) !== fromSeq - 1)) {
+  if (rows.length === 0 || (fromSeq > 1 && Number(before?.seq) !== fromSeq - 1)) {
     throw refuse(`Shard ${shard} ends at ${head.seq}; there is nothing at ${shard}:${fromSeq}.`);
   }
   if (rows.length > MOST_ROWS)
     throw refuse(`More than ${MOST_ROWS} rows follow ${shard}:${fromSeq}; begin later.`);
+  return { before, rows };
+}
+
+async function assertForged({ before, rows }: Ending, options: StoreRepairOptions): Promise<void> {
+  const { shard } = options;
   if (before !== undefined && !(await isGenuine(options, before))) {
     throw refuse(`${shard}:${before.seq} is no event of this kernel either; begin there or before it.`);
   }
@@ -103,14 +121,26 @@ async function repair(runner: QueryRunner, options: StoreRepairOptions): Promise
     if (!(await isGenuine(options, row))) continue;
     throw refuse(`${shard}:${row.seq} is an event of this kernel (${row.id}); events are never removed.`);
   }
-  const lines = rows.map((row) => lineOf(shard, row)).join('');
-  await options.keep(lines);
+}
+
+async function repair(
+  runner: QueryRunner,
+  options: StoreRepairOptions,
+  { before, rows }: Ending,
+  lines: string,
+): Promise<StoreRepairReport> {
+  const { origin, shard, fromSeq, reason, statedBy } = options;
+  assertSafeMode(await modeOf(runner, 'FOR UPDATE'));
+  // All of them, since the fence of each is put back, and in the order in which everyone locks them.
+  await runner.query('SELECT FROM kernel.shard_head ORDER BY shard FOR UPDATE');
+  await assertUnchanged(runner, shard, fromSeq, rows);
   const end =
     before === undefined
       ? { seq: 0, hash: Buffer.from(genesisHash(origin, shard), 'hex'), ts: null }
       : { seq: Number(before.seq), hash: before.hash, ts: before.ts };
   await remove(runner, shard, fromSeq, end);
   const eventId = newEventId();
+  const toSeq = Number(rows.at(-1)?.seq);
   const removed = {
     count: rows.length,
     sha256: createHash('sha256').update(lines).digest('hex'),
@@ -121,23 +151,41 @@ async function repair(runner: QueryRunner, options: StoreRepairOptions): Promise
   await runner.query(
     `INSERT INTO kernel.repairs (event_id, shard, from_seq, to_seq, removed, reason, actor, repaired_at)
      VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, clock_timestamp())`,
-    [eventId, shard, fromSeq, last.seq, JSON.stringify(removed), reason, statedBy],
+    [eventId, shard, fromSeq, toSeq, JSON.stringify(removed), reason, statedBy],
   );
   await runner.query(`SELECT pg_notify('kernel_mode', 'safe-mode')`);
-  return {
-    shard,
-    fromSeq,
-    toSeq: Number(last.seq),
-    head: { seq: end.seq, hash: end.hash.toString('hex') },
-    eventId,
-  };
+  return { shard, fromSeq, toSeq, head: { seq: end.seq, hash: end.hash.toString('hex') }, eventId };
 }
 
-async function assertSafeMode(runner: QueryRunner): Promise<void> {
-  const [mode] = await query<{ mode: string; restoring: boolean }>(
+/** What was looked at is still all that is there, byte for byte: only that is known to be forged. */
+async function assertUnchanged(
+  runner: QueryRunner,
+  shard: number,
+  fromSeq: number,
+  rows: readonly Row[],
+): Promise<void> {
+  const [now] = await query<{ count: string; sha256: string | null }>(
     runner,
-    'SELECT mode, restoring FROM kernel.mode FOR UPDATE',
+    `SELECT count(*), encode(sha256(string_agg(sha256(canonical), ''::bytea ORDER BY seq)), 'hex') AS sha256
+     FROM kernel.events WHERE shard = $1 AND seq >= $2`,
+    [shard, fromSeq],
   );
+  const seen = createHash('sha256');
+  for (const { canonical } of rows) seen.update(createHash('sha256').update(canonical).digest());
+  if (Number(now?.count) === rows.length && now?.sha256 === seen.digest('hex')) return;
+  throw refuse(`The end of shard ${shard} has changed meanwhile; run this again.`);
+}
+
+interface Mode {
+  mode: string;
+  restoring: boolean;
+}
+
+async function modeOf(runner: QueryRunner, lock: 'FOR UPDATE' | ''): Promise<Mode | undefined> {
+  return (await query<Mode>(runner, `SELECT mode, restoring FROM kernel.mode ${lock}`))[0];
+}
+
+function assertSafeMode(mode: Mode | undefined): void {
   if (mode?.restoring === true) throw refuse('The store is being restored; let that end first.');
   if (mode?.mode === 'safe-mode') return;
   throw refuse('The kernel is not in safe-mode: ./kernel mode safe-mode --reason ..., then run this again.');
@@ -171,6 +219,12 @@ async function remove(
     end.hash,
     end.ts,
   ]);
+  // Rows that are gone may have raised it, and then no change of the keys could until as many events have come.
+  await runner.query(
+    `UPDATE kernel.shard_head SET fence = LEAST(fence, coalesce(
+       (SELECT max(e.seq) FROM kernel.events e WHERE e.shard = $1 AND e.stream LIKE 'signer/%'), 0))`,
+    [GOVERNANCE_SHARD],
+  );
   await runner.query(
     `UPDATE kernel.relay_cursors SET seq = $2, hash = $3, event_ts = $4, updated_at = clock_timestamp()
      WHERE shard = $1 AND seq > $2`,

@@ -8,33 +8,15 @@ const CHANNEL = 'kernel_events';
  */
 const NOTIFY_INTERVAL_MS = 10;
 
-/**
- * `LISTEN`/`NOTIFY` between processes, as a wake-up only: a lost one costs a poll interval, never an event. One
- * connection for all tails of this process, opened with the first of them, opened again whenever it is lost.
- */
+/** Tells the tails of all processes which shards grew, as a wake-up only: a lost one costs a poll interval, never an event. */
 export class AppendNotifications {
   private readonly pending = new Set<number>();
   private notifying: Promise<void> | undefined;
-  private readonly listener: ChannelListener;
   private readonly stopping = new AbortController();
 
-  constructor(
-    private readonly database: Database,
-    onAppend: (shard: number) => void,
-    /** See ChannelListener. */
-    onListening: () => void,
-  ) {
-    this.listener = new ChannelListener(
-      database,
-      [CHANNEL],
-      (_, shards) => {
-        for (const shard of shards.split(',')) onAppend(Number(shard));
-      },
-      onListening,
-    );
-  }
+  constructor(private readonly database: Database) {}
 
-  /** Tells other processes soon that this shard grew. Never fails: they poll as well. */
+  /** Tells soon that this shard grew. Never fails: tails poll as well. */
   notify(shard: number): void {
     if (this.stopping.signal.aborted) return;
     this.pending.add(shard);
@@ -50,21 +32,31 @@ export class AppendNotifications {
       await this.database
         .step({ name: 'kernel_notify', text: 'SELECT pg_notify($1, $2)' }, [CHANNEL, shards])
         .catch(() => undefined);
-      await this.pause(NOTIFY_INTERVAL_MS);
+      await delay(NOTIFY_INTERVAL_MS, undefined, { signal: this.stopping.signal }).catch(() => undefined);
     }
-  }
-
-  /** Starts to listen, unless it already does. */
-  listen(): void {
-    this.listener.listen();
-  }
-
-  private async pause(ms: number): Promise<void> {
-    await delay(ms, undefined, { signal: this.stopping.signal }).catch(() => undefined);
   }
 
   async close(): Promise<void> {
     this.stopping.abort();
-    await Promise.all([this.notifying, this.listener.close()]);
+    await this.notifying;
   }
+}
+
+/**
+ * The other end of the notifications: one connection for all tails of a process.
+ * @param onListening see ChannelListener
+ */
+export function listenForAppends(
+  database: Database,
+  onAppend: (shard: number) => void,
+  onListening: () => void,
+): ChannelListener {
+  return new ChannelListener(
+    database,
+    [CHANNEL],
+    (_, shards) => {
+      for (const shard of shards.split(',')) onAppend(Number(shard));
+    },
+    onListening,
+  );
 }

@@ -1,5 +1,5 @@
-import { AppendNotifications } from './append-notifications';
-import { type Database, PostgresError, WakeUp } from '#platform/postgres';
+import { type ChannelListener, type Database, PostgresError, WakeUp } from '#platform/postgres';
+import { listenForAppends } from './append-notifications';
 import { EventStoreError } from '../event-store.error';
 import { type StoredEvent } from '../event-store.types';
 import { TAIL_PAGE, TAIL_PAGE_BYTES } from '../limits';
@@ -7,10 +7,10 @@ import { type EventReader } from '../read/event-reader';
 
 const MOST = { events: TAIL_PAGE, bytes: TAIL_PAGE_BYTES };
 
-/** Follows the log, woken by appends of this and of other processes. */
+/** Follows the log, woken by appends of any process. */
 export class EventTail {
   private readonly wakeUps: WakeUp[];
-  private readonly notifications: AppendNotifications;
+  private readonly appends: ChannelListener;
   private readonly stopping = new AbortController();
 
   constructor(
@@ -20,7 +20,7 @@ export class EventTail {
     private readonly pollMs: number,
   ) {
     this.wakeUps = Array.from({ length: shards }, () => new WakeUp());
-    this.notifications = new AppendNotifications(
+    this.appends = listenForAppends(
       database,
       (shard) => this.wakeUps[shard]?.signal(),
       () => this.wakeUps.forEach((wakeUp) => wakeUp.signal()),
@@ -38,7 +38,7 @@ export class EventTail {
   ): AsyncGenerator<StoredEvent[], void> {
     const signal = AbortSignal.any([options.signal, this.stopping.signal]);
     const wakeUp = this.wakeUps[shard] as WakeUp;
-    this.notifications.listen();
+    this.appends.listen();
     let { afterSeq } = options;
     while (!signal.aborted) {
       const mark = wakeUp.mark;
@@ -56,16 +56,10 @@ export class EventTail {
     }
   }
 
-  /** Wakes the tails of this process, which appended, at once, and those of others soon. */
-  appended(shard: number): void {
-    this.wakeUps[shard]?.signal();
-    this.notifications.notify(shard);
-  }
-
   /** Ends every tail. */
   async close(): Promise<void> {
     this.stopping.abort();
-    await this.notifications.close();
+    await this.appends.close();
   }
 }
 

@@ -1,6 +1,7 @@
 import { Client } from 'pg';
 import { withOwnPostgres } from '#dev/testing';
 import { type AuditEvent } from '#evidence';
+import { EventLog } from '../event-log';
 import { TAIL_PAGE_BYTES } from '../limits';
 import {
   append,
@@ -14,10 +15,13 @@ import {
   write,
 } from '../fixtures/store.fixture';
 
+/** A store to write to, and the log to follow, over one pool. */
+type Following = OpenStore & { log: EventLog };
+
 describe('tail', () => {
   const postgres = withOwnPostgres();
   let database: StoreDatabase & { superuserUrl: string; drop(): Promise<void> };
-  let opened: OpenStore[];
+  let opened: Following[];
 
   beforeEach(async () => {
     database = await migrated(postgres());
@@ -28,21 +32,28 @@ describe('tail', () => {
     await database.drop();
   });
 
-  async function open(options: OpenStoreOptions = {}): Promise<OpenStore> {
+  async function open(options: OpenStoreOptions = {}): Promise<Following> {
     const store = await openStore(database, options);
-    opened.push(store);
-    return store;
+    const { dataSource } = store;
+    const log = new EventLog({ dataSource, shards: 1, ...(options.limits && { limits: options.limits }) });
+    const close = async (): Promise<void> => {
+      await log.close();
+      await store.close();
+    };
+    const both = { ...store, log, close };
+    opened.push(both);
+    return both;
   }
 
   /** Follows in the background. */
   function follow(
-    { store }: OpenStore,
+    { log }: Following,
     afterSeq = 0,
   ): { seen: AuditEvent[]; ended: Promise<void>; stop: () => void } {
     const seen: AuditEvent[] = [];
     const abort = new AbortController();
     const ended = (async () => {
-      for await (const page of store.tail(0, { afterSeq, signal: abort.signal })) {
+      for await (const page of log.tail(0, { afterSeq, signal: abort.signal })) {
         seen.push(...page.map(({ event }) => event));
       }
     })();
@@ -79,14 +90,14 @@ describe('tail', () => {
 
   it('hands over no more than some megabytes at a time, and does not wait between them', async () => {
     // A lost notification would be noticed only after a minute.
-    const { store } = await open({ limits: { tailPollMs: 60_000 } });
+    const { store, log } = await open({ limits: { tailPollMs: 60_000 } });
     const large = event({ text: 'x'.repeat(60_000) });
     for (let n = 0; n < 2; n += 1) {
       await store.append(append(write('a/1', { events: Array.from({ length: 60 }, () => large) })));
     }
     const pages: { events: number; bytes: number }[] = [];
     const abort = new AbortController();
-    for await (const page of store.tail(0, { afterSeq: 0, signal: abort.signal })) {
+    for await (const page of log.tail(0, { afterSeq: 0, signal: abort.signal })) {
       pages.push({
         events: page.length,
         bytes: page.reduce((sum, { bytes }) => sum + bytes.byteLength, 0),
@@ -178,12 +189,12 @@ describe('tail', () => {
     await tail.ended;
   });
 
-  it('ends when the store closes', async () => {
+  it('ends when the log closes', async () => {
     const reader = await open();
     const tail = follow(reader);
     await reader.store.append(append());
     await until(() => tail.seen.length === 1, 'the first');
-    await reader.close();
+    await reader.log.close();
     await tail.ended;
   });
 });

@@ -149,35 +149,6 @@ const GUARDS = [
 ];
 
 const FUNCTIONS = [
-  // All that a group needs to know before it is numbered, in one round trip and (STABLE) one snapshot. Texts rather
-  // than arrays: one split on the client's side is cheaper than parsing an array.
-  `CREATE FUNCTION kernel.append_state(
-     in_shard integer, streams text[], callers text[], keys text[], ids uuid[],
-     OUT head_seq bigint, OUT head_hash text, OUT head_ms bigint, OUT versions text, OUT claims json, OUT existing text
-   ) LANGUAGE plpgsql STABLE ${SETTINGS} AS $$
-   BEGIN
-     SELECT h.seq, encode(h.hash, 'hex'), extract(epoch FROM h.ts) * 1000
-       INTO head_seq, head_hash, head_ms
-       FROM kernel.shard_head h WHERE h.shard = in_shard;
-     versions := (
-       SELECT string_agg(coalesce(v.version, 0)::text, ',' ORDER BY s.n)
-       FROM unnest(streams) WITH ORDINALITY AS s(name, n)
-       LEFT JOIN LATERAL (SELECT e.stream_version AS version FROM kernel.events e WHERE e.stream = s.name
-                          ORDER BY e.stream_version DESC LIMIT 1) v ON true);
-     IF cardinality(callers) > 0 THEN
-       claims := (
-         SELECT json_agg(json_build_array(k.n, i.request_hash))
-         FROM unnest(callers, keys) WITH ORDINALITY AS k(caller, key, n)
-         JOIN LATERAL (SELECT a.request_hash FROM kernel.idempotency a
-                       WHERE a.caller = k.caller AND a.key = k.key LIMIT 1) i ON true);
-     END IF;
-     IF cardinality(ids) > 0 THEN
-       existing := (
-         SELECT string_agg(f.id::text, ',')
-         FROM unnest(ids) AS g(id)
-         JOIN LATERAL (SELECT e.id FROM kernel.events e WHERE e.id = g.id LIMIT 1) f ON true);
-     END IF;
-   END $$`,
   // Reads made once or more per request, as functions so that they can be prepared: see SETTINGS.
   `CREATE FUNCTION kernel.event_by_id(in_id uuid) RETURNS bytea LANGUAGE sql STABLE ${SETTINGS} AS $$
      SELECT e.canonical FROM kernel.events e WHERE e.id = in_id $$`,

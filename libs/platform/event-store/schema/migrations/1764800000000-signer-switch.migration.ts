@@ -1,9 +1,6 @@
 import { type MigrationInterface, type QueryRunner } from 'typeorm';
 
-/**
- * Keeps two keys from signing side by side: the key that signed the head, for the process that numbers the next group,
- * and the ended keys, for the statement that commits it. Every registry event is announced.
- */
+/** Notes the keys that have ended, for the statement that commits a group. Every registry event is announced. */
 export class SignerSwitch1764800000000 implements MigrationInterface {
   readonly name = 'SignerSwitch1764800000000';
 
@@ -47,37 +44,4 @@ const STATEMENTS = [
        SELECT convert_from(e.canonical, 'UTF8')::jsonb -> 'payload' ->> 'signer_kid' AS kid, e.ts
        FROM kernel.events e WHERE e.type IN ('signer.retired', 'signer.compromised') AND e.stream LIKE 'signer/%') ended
      WHERE kid IS NOT NULL GROUP BY kid`,
-
-  // One more column: the key that signed the head. Code for the earlier schema reads the others by name.
-  `DROP FUNCTION kernel.append_state(integer, text[], text[], text[], uuid[])`,
-  `CREATE FUNCTION kernel.append_state(
-     in_shard integer, streams text[], callers text[], keys text[], ids uuid[],
-     OUT head_seq bigint, OUT head_hash text, OUT head_ms bigint, OUT versions text, OUT claims json, OUT existing text,
-     OUT head_kid text
-   ) LANGUAGE plpgsql STABLE ${SETTINGS} SET enable_seqscan = off AS $$
-   BEGIN
-     SELECT h.seq, encode(h.hash, 'hex'), extract(epoch FROM h.ts) * 1000
-       INTO head_seq, head_hash, head_ms
-       FROM kernel.shard_head h WHERE h.shard = in_shard;
-     head_kid := (SELECT e.signer_kid FROM kernel.events e WHERE e.shard = in_shard AND e.seq = head_seq);
-     versions := (
-       SELECT string_agg(coalesce(v.version, 0)::text, ',' ORDER BY s.n)
-       FROM unnest(streams) WITH ORDINALITY AS s(name, n)
-       LEFT JOIN LATERAL (SELECT e.stream_version AS version FROM kernel.events e WHERE e.stream = s.name
-                          ORDER BY e.stream_version DESC LIMIT 1) v ON true);
-     IF cardinality(callers) > 0 THEN
-       claims := (
-         SELECT json_agg(json_build_array(k.n, i.request_hash))
-         FROM unnest(callers, keys) WITH ORDINALITY AS k(caller, key, n)
-         JOIN LATERAL (SELECT a.request_hash FROM kernel.idempotency a
-                       WHERE a.caller = k.caller AND a.key = k.key LIMIT 1) i ON true);
-     END IF;
-     IF cardinality(ids) > 0 THEN
-       existing := (
-         SELECT string_agg(f.id::text, ',')
-         FROM unnest(ids) AS g(id)
-         JOIN LATERAL (SELECT e.id FROM kernel.events e WHERE e.id = g.id LIMIT 1) f ON true);
-     END IF;
-   END $$`,
-  `REVOKE ALL ON FUNCTION kernel.append_state FROM PUBLIC`,
 ];
