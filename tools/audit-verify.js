@@ -6099,6 +6099,174 @@ function dayExists(ts) {
   return day === 29 && year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
 }
 
+// libs/evidence/crypto/node-crypto.ts
+var import_node_crypto = require("node:crypto");
+
+// libs/evidence/json/hex.ts
+var DIGITS = "0123456789abcdef";
+function hexEncode(bytes) {
+  let text3 = "";
+  for (const byte of bytes) text3 += `${DIGITS[byte >> 4]}${DIGITS[byte & 15]}`;
+  return text3;
+}
+function hexDecode(text3) {
+  const bytes = new Uint8Array(text3.length / 2);
+  hexDecodeInto(text3, bytes);
+  return bytes;
+}
+function hexDecodeInto(text3, bytes) {
+  for (let n = 0; n < bytes.length; n++) {
+    bytes[n] = nibble(text3.charCodeAt(2 * n)) << 4 | nibble(text3.charCodeAt(2 * n + 1));
+  }
+}
+function nibble(code3) {
+  return code3 < 58 ? code3 - 48 : (code3 | 32) - 87;
+}
+
+// libs/evidence/crypto/ed25519-signature.ts
+var MIDDLE = { first: 1, last: 30 };
+var P_LOW = 237;
+var SIGN = 128;
+var ORDER = hexDecode("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010");
+var SMALL_ORDER = [
+  "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+  "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+  "0000000000000000000000000000000000000000000000000000000000000000",
+  "0100000000000000000000000000000000000000000000000000000000000000",
+  "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"
+].map(hexDecode);
+function isSoundSignature(signature) {
+  return signature.length === 64 && isBelowOrder(signature) && !isBeyondPrime(signature) && !isSmallOrder(signature);
+}
+function isBelowOrder(signature) {
+  for (let i = 31; i >= 0; i--) {
+    const [s, l] = [signature[32 + i] ?? 0, ORDER[i] ?? 0];
+    if (s !== l) return s < l;
+  }
+  return false;
+}
+function isBeyondPrime(signature) {
+  if (((signature[31] ?? 0) | SIGN) !== 255) return false;
+  for (let i = MIDDLE.last; i >= MIDDLE.first; i--) if (signature[i] !== 255) return false;
+  return (signature[0] ?? 0) >= P_LOW;
+}
+function isSmallOrder(signature) {
+  return SMALL_ORDER.some((y) => {
+    for (let i = 0; i < 31; i++) if (signature[i] !== y[i]) return false;
+    return ((signature[31] ?? 0) & ~SIGN) === y[31];
+  });
+}
+
+// libs/evidence/crypto/node-crypto.ts
+function sha256(data) {
+  return (0, import_node_crypto.createHash)("sha256").update(data).digest();
+}
+function sha256Hex(data) {
+  return typeof import_node_crypto.hash === "function" ? (0, import_node_crypto.hash)("sha256", data, "hex") : (0, import_node_crypto.createHash)("sha256").update(data).digest("hex");
+}
+function sha256Base64(data) {
+  return typeof import_node_crypto.hash === "function" ? (0, import_node_crypto.hash)("sha256", data, "base64") : (0, import_node_crypto.createHash)("sha256").update(data).digest("base64");
+}
+function importKey(raw) {
+  return (0, import_node_crypto.createPublicKey)({ key: { kty: "OKP", crv: "Ed25519", x: base64Url2(raw) }, format: "jwk" });
+}
+function verifyEd25519(publicKey, message, signature) {
+  return isSoundSignature(signature) && (0, import_node_crypto.verify)(null, message, publicKey, signature);
+}
+function verifyEs256(x, y, message, signature) {
+  const key = { kty: "EC", crv: "P-256", x: base64Url2(x), y: base64Url2(y) };
+  return (0, import_node_crypto.verify)("sha256", message, (0, import_node_crypto.createPublicKey)({ key, format: "jwk" }), signature);
+}
+function base64Url2(bytes) {
+  return Buffer.from(bytes).toString("base64url");
+}
+
+// libs/evidence/chain/event-group.ts
+var MAX_GROUP_EVENTS = 1024;
+var MAX_GROUP_PATH = 10;
+var MAX_GROUP_LENGTH = '"group":{"count":1024,"first":9007199254740991,"path":[]},'.length + MAX_GROUP_PATH * (44 + '"",'.length) - 1;
+var HASH = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/;
+function isGroupHash(text3) {
+  return typeof text3 === "string" && HASH.test(text3);
+}
+function isEventGroup(value2, seq) {
+  if (typeof value2 !== "object" || value2 === null || Array.isArray(value2)) return false;
+  const { first, count: count2, path, ...others } = value2;
+  if (Object.keys(others).length > 0) return false;
+  if (typeof first !== "number" || typeof count2 !== "number" || !isRange(first, count2)) return false;
+  if (!Array.isArray(path) || seq < first || seq >= first + count2) return false;
+  return path.length === pathLength(seq - first, count2) && path.every(isGroupHash);
+}
+function isRange(first, count2) {
+  if (!Number.isInteger(count2) || count2 < 1 || count2 > MAX_GROUP_EVENTS) return false;
+  return Number.isInteger(first) && first >= 1 && first <= Number.MAX_SAFE_INTEGER - (count2 - 1);
+}
+function pathLength(index, count2) {
+  let length = 0;
+  for (let [node, last] = [index, count2 - 1]; last > 0; node >>= 1, last >>= 1) {
+    if (node % 2 === 1 || node !== last) length++;
+  }
+  return length;
+}
+var GroupNodes = class {
+  constructor(count2) {
+    this.count = count2;
+  }
+  count;
+  /** By level, by index: base64. */
+  known = [];
+  root = "";
+  /** Ends where it comes to a node that is known, if all of the path above is known too. */
+  climb({ seq, hash: hash2, group: { first, path } }) {
+    const nodes = [];
+    let value2 = groupLeaf(hash2);
+    let step = 0;
+    let level = 0;
+    let index = seq - first;
+    for (let last = this.count - 1; last > 0; last >>= 1, index >>= 1, level++) {
+      if (this.known[level]?.[index] === value2 && this.knowsPath(path, { step, level, index, last })) {
+        return { root: this.root, nodes };
+      }
+      nodes.push({ level, index, value: value2 });
+      if (index % 2 === 0 && index === last) continue;
+      const sibling = path[step++] ?? "";
+      nodes.push({ level, index: index ^ 1, value: sibling });
+      value2 = index % 2 === 1 ? groupNode(sibling, value2) : groupNode(value2, sibling);
+    }
+    return { root: hexOfBase64(value2), nodes };
+  }
+  /** Takes over what led to the root that is right. */
+  learn({ root, nodes }) {
+    this.root = root;
+    for (const { level, index, value: value2 } of nodes) (this.known[level] ??= [])[index] = value2;
+  }
+  knowsPath(path, from) {
+    let { step, level } = from;
+    for (let { index, last } = from; last > 0; last >>= 1, index >>= 1, level++) {
+      if (index % 2 === 0 && index === last) continue;
+      if (this.known[level]?.[index ^ 1] !== path[step++]) return false;
+    }
+    return true;
+  }
+};
+var leafInput = new Uint8Array(33);
+var leafData = leafInput.subarray(1);
+var nodeInput = new Uint8Array(65).fill(1, 0, 1);
+var nodeLeft = nodeInput.subarray(1, 33);
+var nodeRight = nodeInput.subarray(33);
+function groupLeaf(hash2) {
+  hexDecodeInto(hash2, leafData);
+  return sha256Base64(leafInput);
+}
+function groupNode(left, right) {
+  base64DecodeInto(left, nodeLeft);
+  base64DecodeInto(right, nodeRight);
+  return sha256Base64(nodeInput);
+}
+function hexOfBase64(text3) {
+  return hexEncode(base64Decode(text3) ?? new Uint8Array());
+}
+
 // libs/evidence/json/count.ts
 function isCount(value2, least) {
   return typeof value2 === "number" && value2 >= least && Number.isSafeInteger(value2);
@@ -6121,6 +6289,7 @@ var MEMBERS = [
   ["actor", isActor, "an object { id, kind: service|human|system, roles: [string] }"],
   ["causationId", isUuidOrNull, "a UUID or null"],
   ["correlationId", isUuidOrNull, "a UUID or null"],
+  ["group", isObject, "an object { count, first, path } of the group that was signed"],
   ["hash", isSha256, "64 lower-case hexadecimal digits"],
   ["id", (value2) => typeof value2 === "string" && UUID_V7.test(value2), "a lower-case UUIDv7"],
   ["payload", isObject, "an object"],
@@ -6149,6 +6318,13 @@ function assertAuditEvent(value2) {
         { pointer: `/${name}` }
       );
     }
+  }
+  if (!isEventGroup(value2["group"], value2["seq"])) {
+    throw new EvidenceError(
+      "invalid_event",
+      `The member group of an audit event is wrong: it must be { count, first, path }, with count from 1 to ${MAX_GROUP_EVENTS}, the event's seq in the group, and the audit path that an event there has.`,
+      { pointer: "/group" }
+    );
   }
   assertNoOtherMember(value2);
 }
@@ -6194,70 +6370,6 @@ function archiveKey(event) {
   return `audit/${event.ts.slice(0, 4)}/${event.ts.slice(5, 7)}/${event.ts.slice(8, 10)}/${event.id}.json`;
 }
 
-// libs/evidence/crypto/node-crypto.ts
-var import_node_crypto = require("node:crypto");
-
-// libs/evidence/crypto/ed25519-signature.ts
-var MIDDLE = { first: 1, last: 30 };
-var P_LOW = 237;
-var SIGN = 128;
-var ORDER = fromHex("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010");
-var SMALL_ORDER = [
-  "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
-  "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
-  "0000000000000000000000000000000000000000000000000000000000000000",
-  "0100000000000000000000000000000000000000000000000000000000000000",
-  "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"
-].map(fromHex);
-function isSoundSignature(signature) {
-  return signature.length === 64 && isBelowOrder(signature) && !isBeyondPrime(signature) && !isSmallOrder(signature);
-}
-function isBelowOrder(signature) {
-  for (let i = 31; i >= 0; i--) {
-    const [s, l] = [signature[32 + i] ?? 0, ORDER[i] ?? 0];
-    if (s !== l) return s < l;
-  }
-  return false;
-}
-function isBeyondPrime(signature) {
-  if (((signature[31] ?? 0) | SIGN) !== 255) return false;
-  for (let i = MIDDLE.last; i >= MIDDLE.first; i--) if (signature[i] !== 255) return false;
-  return (signature[0] ?? 0) >= P_LOW;
-}
-function isSmallOrder(signature) {
-  return SMALL_ORDER.some((y) => {
-    for (let i = 0; i < 31; i++) if (signature[i] !== y[i]) return false;
-    return ((signature[31] ?? 0) & ~SIGN) === y[31];
-  });
-}
-function fromHex(hex) {
-  return Uint8Array.from(
-    { length: hex.length / 2 },
-    (_, i) => Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16)
-  );
-}
-
-// libs/evidence/crypto/node-crypto.ts
-function sha256(data) {
-  return (0, import_node_crypto.createHash)("sha256").update(data).digest();
-}
-function sha256Hex(data) {
-  return typeof import_node_crypto.hash === "function" ? (0, import_node_crypto.hash)("sha256", data, "hex") : (0, import_node_crypto.createHash)("sha256").update(data).digest("hex");
-}
-function importKey(raw) {
-  return (0, import_node_crypto.createPublicKey)({ key: { kty: "OKP", crv: "Ed25519", x: base64Url2(raw) }, format: "jwk" });
-}
-function verifyEd25519(publicKey, message, signature) {
-  return isSoundSignature(signature) && (0, import_node_crypto.verify)(null, message, publicKey, signature);
-}
-function verifyEs256(x, y, message, signature) {
-  const key = { kty: "EC", crv: "P-256", x: base64Url2(x), y: base64Url2(y) };
-  return (0, import_node_crypto.verify)("sha256", message, (0, import_node_crypto.createPublicKey)({ key, format: "jwk" }), signature);
-}
-function base64Url2(bytes) {
-  return Buffer.from(bytes).toString("base64url");
-}
-
 // libs/evidence/chain/origin.ts
 var ORIGIN = /^[\x21-\x2a\x2c-\x7e]{1,255}$/;
 function isOrigin(text3) {
@@ -6283,20 +6395,25 @@ ${shard}
 }
 
 // libs/evidence/chain/audit-signing-input.ts
-var DOMAIN = "illuvrse-kernel/audit-event/v1";
+var DOMAIN = "illuvrse-kernel/audit-group/v1";
 var encoder = new TextEncoder();
 var decoder2 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-function signingText({ origin, shard, seq, hash: hash2 }) {
+function auditGroupInput(of) {
+  assertOrigin(of.origin);
+  return encoder.encode(signingText(of));
+}
+function signingText({ origin, shard, first, count: count2, root }) {
   return `${DOMAIN}
 ${origin}
 ${shard}
-${seq}
-${hash2}
+${first}
+${count2}
+${root}
 `;
 }
 
 // libs/evidence/chain/seal-event.ts
-var SPLICED_LENGTH = `"hash":"${"0".repeat(64)}","signature":"${"0".repeat(SIGNATURE_LENGTH)}",`.length;
+var HASH_AND_SIGNATURE = `"hash":"${"0".repeat(64)}","signature":"${"0".repeat(SIGNATURE_LENGTH)}",`.length;
 var encoder2 = new TextEncoder();
 
 // libs/evidence/chain/parse-event.ts
@@ -6308,11 +6425,11 @@ function parseEventParts(bytes) {
   }
   const { value: value2, text: text3, spans } = parseCanonicalJson(bytes);
   assertAuditEvent(value2);
-  const [hashStart, hashEnd] = [spans[6] ?? 0, spans[7] ?? 0];
-  const [signatureStart, signatureEnd] = [spans[18] ?? 0, spans[19] ?? 0];
+  const [groupStart, hashEnd] = [spans[6] ?? 0, spans[9] ?? 0];
+  const [signatureStart, signatureEnd] = [spans[20] ?? 0, spans[21] ?? 0];
   return {
     event: value2,
-    hashed: text3.slice(0, hashStart) + text3.slice(hashEnd + 1, signatureStart) + text3.slice(signatureEnd + 1)
+    hashed: text3.slice(0, groupStart) + text3.slice(hashEnd + 1, signatureStart) + text3.slice(signatureEnd + 1)
   };
 }
 function parseEvent(bytes) {
@@ -6573,7 +6690,7 @@ function readLogTrust(value2) {
 var FOUNDING_TYPE = "kernel.founded";
 var FOUNDING_STREAM = "kernel/founding";
 var KERNEL_FORMATS = [
-  "illuvrse-kernel/audit-event/v1",
+  "illuvrse-kernel/audit-group/v1",
   "illuvrse-kernel/approval/v1",
   "illuvrse-kernel/signer-possession/v1",
   "illuvrse-kernel/archive-day/v1",
@@ -11132,7 +11249,8 @@ function parseNoteKey(vkey) {
   }
   const raw = bytes.slice(1);
   if (raw.length !== RAW_KEY_BYTES) throw refuse10(`its key has ${raw.length} bytes, not ${RAW_KEY_BYTES}`);
-  if (hexOf(noteKeyHash(name, raw, type)) !== hash2) throw refuse10("its hash is not that of its name and key");
+  if (hexEncode(noteKeyHash(name, raw, type)) !== hash2)
+    throw refuse10("its hash is not that of its name and key");
   checkRawPublicKey(raw);
   return { name, type, raw };
 }
@@ -11153,9 +11271,6 @@ function signatureBy(key, note) {
     if (read2.time !== null) time = Math.max(time ?? 0, read2.time);
   }
   return { state: "signed", time };
-}
-function hexOf(bytes) {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 // libs/evidence/log/tree-head.ts
@@ -11529,6 +11644,7 @@ var ZERO2 = 48;
 var NINE2 = 57;
 var SAFE_DIGITS2 = 15;
 var HASH_LENGTH = 64;
+var GROUP_HASH_LENGTH = 44;
 var ID_LENGTH = 36;
 var TS_LENGTH = 24;
 var MAX_NAME2 = 255;
@@ -11547,6 +11663,8 @@ var EventScanner = class {
     if (!this.readActor() || !this.uuidOrNull('"causationId":') || !this.uuidOrNull(',"correlationId":'))
       return null;
     const cut1 = this.pos + 1;
+    const group = this.readGroup();
+    if (group === null) return null;
     const hash2 = this.fixed(',"hash":"', HASH_LENGTH);
     const cut2 = this.pos + 1;
     const id = this.fixed(',"id":"', ID_LENGTH);
@@ -11556,6 +11674,7 @@ var EventScanner = class {
     const seq = this.integer(',"seq":');
     const shard = this.integer(',"shard":');
     if (prevHash === null || !isLowerHex(prevHash) || seq < 1 || shard < 0) return null;
+    if (!isEventGroup(group, seq)) return null;
     const cut3 = this.pos + 1;
     const signature = this.fixed(',"signature":"', SIGNATURE_LENGTH);
     const cut4 = this.pos + 1;
@@ -11573,11 +11692,25 @@ var EventScanner = class {
     this.kid = signerKid;
     this.type = type;
     return {
+      group,
       facts: { shard, seq, id, ts, stream, streamVersion, signerKid, prevHash, hash: hash2 },
       hashed: text3.slice(0, cut1) + text3.slice(cut2, cut3) + text3.slice(cut4),
       signature,
       type
     };
+  }
+  /** The member `group`, with texts of the right length for hashes: the caller tests it with `isEventGroup`. */
+  readGroup() {
+    const count2 = this.integer(',"group":{"count":');
+    const first = this.integer(',"first":');
+    if (count2 < 0 || first < 0 || !this.literal(',"path":[')) return null;
+    const path = [];
+    while (!this.literal("]}")) {
+      const hash2 = this.fixed(path.length === 0 ? '"' : ',"', GROUP_HASH_LENGTH);
+      if (hash2 === null) return null;
+      path.push(hash2);
+    }
+    return { first, count: count2, path };
   }
   literal(expected) {
     if (!this.text.startsWith(expected, this.pos)) return false;
@@ -11813,6 +11946,7 @@ function counterSignatureHolds(origin, { type, payload }) {
 }
 
 // libs/evidence/chain/inspect-event.ts
+var MAX_SHARDS2 = 256;
 var decoder5 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 var EventInspector = class _EventInspector {
   constructor(origin, publicKey, checkSignatures) {
@@ -11826,7 +11960,8 @@ var EventInspector = class _EventInspector {
   keys = /* @__PURE__ */ new Map();
   scanner = new EventScanner();
   signature = new Uint8Array(64);
-  inputs = new SigningInputs();
+  /** The last group of a shard whose signature was right. */
+  groups = /* @__PURE__ */ new Map();
   /** An inspector that knows the keys of a trust root. */
   static of({ origin, signers }, checkSignatures = true) {
     const pems = new Map(signers.map(({ signer_kid, public_key_pem }) => [signer_kid, public_key_pem]));
@@ -11863,10 +11998,10 @@ var EventInspector = class _EventInspector {
     }
     const scanned = this.scanner.scan(text3);
     if (scanned === null) return null;
-    const { facts, hashed, signature } = scanned;
+    const { facts, group, hashed, signature } = scanned;
     if (sha256Hex(hashed) !== facts.hash) return null;
     if (!base64DecodeInto(signature, this.signature)) return null;
-    return this.checkSignatures && this.signatureFails(facts) ? null : facts;
+    return this.checkSignatures && this.signatureFails(facts, group, signature) ? null : facts;
   }
   inspectSlowly(bytes) {
     let event;
@@ -11891,8 +12026,8 @@ var EventInspector = class _EventInspector {
       faults.push(faultAt(event, "hash", `the event says hash ${event.hash}, its content has ${hash2}`));
     }
     base64DecodeInto(event.signature, this.signature);
-    if (this.checkSignatures && this.signatureFails(event)) {
-      const message = `the signature is not one by ${event.signerKid} over this position and hash`;
+    if (this.checkSignatures && this.signatureFails(event, event.group, event.signature)) {
+      const message = `the signature is not one by ${event.signerKid} over the group that this position and hash lead to`;
       faults.push(faultAt(event, "signature", message));
     }
     if (faults.length === 0) faults.push(...this.counterSignatureFaults(event));
@@ -11904,11 +12039,31 @@ var EventInspector = class _EventInspector {
     if (counterSignatureHolds(this.origin, event)) return [];
     return [faultAt(event, "signature", "the counter-signature is not one by the key that comes in")];
   }
-  /** Whether `this.signature` is not a signature over the event's signing input; false when its key is unknown. */
-  signatureFails({ signerKid, shard, seq, hash: hash2 }) {
-    const key = this.key(signerKid);
+  /**
+   * Whether `this.signature` is not a signature over the group that an event's hash and path lead to; false when its key
+   * is unknown. One signature stands for the whole group, so it is verified once.
+   */
+  signatureFails(facts, group, signature) {
+    const { signerKid: kid, shard } = facts;
+    const key = this.key(kid);
     if (key === null) return false;
-    return !verifyEd25519(key, this.inputs.of(this.origin, shard, seq, hash2), this.signature);
+    const event = { seq: facts.seq, hash: facts.hash, group };
+    const { first, count: count2 } = group;
+    const last = this.groups.get(shard);
+    const same = last !== void 0 && last.first === first && last.count === count2 && last.kid === kid && last.signature === signature;
+    const nodes = same ? last.nodes : new GroupNodes(count2);
+    const climb = nodes.climb(event);
+    if (same && climb.root === last.root) {
+      nodes.learn(climb);
+      return false;
+    }
+    const input = auditGroupInput({ origin: this.origin, shard, first, count: count2, root: climb.root });
+    if (!verifyEd25519(key, input, this.signature)) return true;
+    if (this.groups.size >= MAX_SHARDS2) this.groups.clear();
+    const fresh = new GroupNodes(count2);
+    fresh.learn(climb);
+    this.groups.set(shard, { kid, first, count: count2, signature, root: climb.root, nodes: fresh });
+    return false;
   }
   key(kid) {
     let key = this.keys.get(kid);
@@ -11920,35 +12075,6 @@ var EventInspector = class _EventInspector {
     return key;
   }
 };
-var SigningInputs = class {
-  byLength = /* @__PURE__ */ new Map();
-  origin = "";
-  shard = -1;
-  head = "";
-  of(origin, shard, seq, hash2) {
-    if (origin !== this.origin || shard !== this.shard) {
-      this.origin = origin;
-      this.shard = shard;
-      this.head = signingText({ origin, shard, seq: 0, hash: "" }).slice(0, -3);
-      this.byLength.clear();
-    }
-    const tail = `${seq}
-${hash2}
-`;
-    const length = this.head.length + tail.length;
-    let bytes = this.byLength.get(length);
-    if (bytes === void 0) {
-      bytes = new Uint8Array(length);
-      writeAscii(bytes, 0, this.head);
-      this.byLength.set(length, bytes);
-    }
-    writeAscii(bytes, this.head.length, tail);
-    return bytes;
-  }
-};
-function writeAscii(bytes, at3, text3) {
-  for (let i = 0; i < text3.length; i++) bytes[at3 + i] = text3.charCodeAt(i);
-}
 function salvage(bytes) {
   let value2;
   try {

@@ -18,7 +18,14 @@ import {
   url,
   wholeNumber,
 } from '#platform/process';
-import { type ApproverPool, EvidenceError, type JsonValue, MAX_SHARDS, readApproverPool } from '#evidence';
+import {
+  type ApproverPool,
+  EvidenceError,
+  type JsonValue,
+  MAX_GROUP_EVENTS,
+  MAX_SHARDS,
+  readApproverPool,
+} from '#evidence';
 import { DEFAULT_POLICY } from '#modules/governance';
 import { webhookEntries } from '#platform/webhooks';
 
@@ -113,6 +120,12 @@ export const kernelConfig = defineConfig({
       'How long a signature may take in all before a write is refused as signing_unavailable. What waits in line answers within half a second more, so the default keeps the promise of 2 s.',
     default: 1_200,
     unit: 'ms',
+  },
+  KERNEL_MAX_EVENTS_PER_SIGNATURE: {
+    schema: wholeNumber({ min: 1, max: MAX_GROUP_EVENTS }),
+    description:
+      'How many events that are committed together one signature may be over (docs/spec/audit-event.md, section 4); 1 gives each event a signature of its own. What an HSM or a KMS signs, and what it costs, goes down by as much.',
+    default: MAX_GROUP_EVENTS,
   },
   REQUIRE_KMS: {
     schema: flag().optional(),

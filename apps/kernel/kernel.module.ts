@@ -137,6 +137,7 @@ export class KernelModule {
           limits: {
             maxQueuedRequests: config.queueLimit,
             signTimeoutMs: config.kmsTimeoutMs,
+            maxEventsPerSignature: config.maxEventsPerSignature,
           },
           maxClockJumpMs: config.maxClockJumpSeconds * 1_000,
         }),

@@ -19,7 +19,14 @@ export {
   type UnhashedEvent,
 } from './chain/audit-event';
 export { genesisHash, isOrigin } from './chain/origin';
-export { auditSigningInput, parseAuditSigningInput } from './chain/audit-signing-input';
+export {
+  auditGroupInput,
+  auditSigningInput,
+  inputOfEvent,
+  parseAuditSigningInput,
+} from './chain/audit-signing-input';
+export { groupTree, MAX_GROUP_EVENTS } from './chain/event-group';
+export { distinctSignatures, type SignatureCheck } from './chain/distinct-signatures';
 export { canonicalEventBytes, hashEvent, sealEvent } from './chain/seal-event';
 export { parseEvent } from './chain/parse-event';
 export {

@@ -10,6 +10,7 @@ import {
   type ApprovalSignature,
   type ApproverKey,
   type ArchiveDay,
+  type AuditEvent,
   type AuditReportSeal,
   type Envelope,
   type JsonValue,
@@ -48,7 +49,7 @@ describe.each([
     AUDIT_REPORT,
     archiveDayKey,
     auditReportKeys,
-    auditSigningInput,
+    auditGroupInput,
     base64Decode,
     buildEnvelope,
     canonicalEventBytes,
@@ -62,7 +63,9 @@ describe.each([
     EvidenceError,
     evolvePool,
     genesisHash,
+    groupTree,
     hashEvent,
+    inputOfEvent,
     importPublicKey,
     MANIFEST_PAYLOAD_TYPE,
     manifestDigest,
@@ -127,8 +130,9 @@ describe.each([
     interface EventVector {
       origin: string;
       event: UnhashedEvent;
-      canonicalWithoutHashAndSignature: string;
+      canonicalWithoutGroupHashAndSignature: string;
       hash: string;
+      group: AuditEvent['group'];
       signingInput: string;
       signerKid: string;
       signature: string;
@@ -145,24 +149,36 @@ describe.each([
     });
 
     it.each(events)('seals $event.type at $event.seq', (vector) => {
-      const { origin, event, hash, signature, canonical } = vector;
-      expect(canonicalize(event as never)).toBe(vector.canonicalWithoutHashAndSignature);
+      const { origin, event, hash, group, signature, canonical } = vector;
+      expect(canonicalize(event as never)).toBe(vector.canonicalWithoutGroupHashAndSignature);
       expect(hashEvent(event)).toBe(hash);
       const sealed = sealEvent(event, origin);
       expect(sealed.hash).toBe(hash);
-      expect(Buffer.from(sealed.signingInput).toString()).toBe(vector.signingInput);
+      const finished = sealed.finish(signature, group);
+      const input = inputOfEvent(origin, finished.event);
+      expect(Buffer.from(input).toString()).toBe(vector.signingInput);
       const key = keys.find(({ kid }) => kid === vector.signerKid);
-      expect(sign(null, sealed.signingInput, privateKey(key?.seed ?? '')).toString('base64')).toBe(signature);
-      const finished = sealed.finish(signature);
+      expect(sign(null, input, privateKey(key?.seed ?? '')).toString('base64')).toBe(signature);
       expect(Buffer.from(finished.bytes).toString()).toBe(canonical);
       expect(Buffer.from(canonicalEventBytes(finished.event)).toString()).toBe(canonical);
-      expect(parseEvent(Buffer.from(canonical))).toEqual({ ...event, hash, signature });
+      expect(parseEvent(Buffer.from(canonical))).toEqual({ ...event, group, hash, signature });
     });
 
-    it.each(events)('reads the signing input of $event.seq', ({ origin, event, hash, signingInput }) => {
-      const parts = { origin, shard: event.shard, seq: event.seq, hash };
-      expect(parseAuditSigningInput(Buffer.from(signingInput))).toEqual(parts);
-      expect(Buffer.from(auditSigningInput(parts)).toString()).toBe(signingInput);
+    it.each(events)('reads the signing input of $event.seq', ({ origin, event, group, signingInput }) => {
+      const parts = parseAuditSigningInput(Buffer.from(signingInput));
+      const { first, count } = group;
+      expect(parts).toEqual({ origin, shard: event.shard, first, count, root: expect.any(String) });
+      expect(Buffer.from(auditGroupInput(parts)).toString()).toBe(signingInput);
+    });
+
+    it('makes the path of each event of a group', () => {
+      const groups = Map.groupBy(events, ({ signingInput }) => signingInput);
+      for (const [input, members] of groups) {
+        const { root, paths } = groupTree(members.map(({ hash }) => hash));
+        expect(parseAuditSigningInput(Buffer.from(input)).root).toBe(root);
+        expect(members.map(({ group }) => group.path)).toEqual(paths);
+      }
+      expect([...groups.values()].map(({ length }) => length)).toEqual(expect.arrayContaining([1, 2, 3, 9]));
     });
 
     interface RefusedEvent {

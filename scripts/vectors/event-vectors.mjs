@@ -15,6 +15,7 @@ export const ACTOR = { id: 'CN=build-service', kind: 'service', roles: ['Operato
 
 export function withoutHash(event) {
   const rest = { ...event };
+  delete rest.group;
   delete rest.hash;
   delete rest.signature;
   return rest;
@@ -67,8 +68,42 @@ export class Chain {
     });
   }
 
-  append({ signer = AUDIT_1, ...given } = {}) {
-    const last = this.events.at(-1);
+  append(given = {}) {
+    return this.appendGroup([given])[0];
+  }
+
+  /** Events that are signed together, by the signer of the first. */
+  appendGroup(all) {
+    const signer = all[0].signer ?? AUDIT_1;
+    const first = (this.events.at(-1)?.seq ?? 0) + 1;
+    const drafts = [];
+    for (const given of all) drafts.push(this.draft({ ...given, signer }, drafts.at(-1)));
+    const { root, paths } = evidence.groupTree(drafts.map(({ sealed }) => sealed.hash));
+    const place = { origin: this.origin, shard: this.shard, first, count: all.length, root };
+    const input = evidence.auditGroupInput(place);
+    const signature = signer.sign(input);
+    return drafts.map(({ sealed }, n) => {
+      const group = { first, count: all.length, path: paths[n] };
+      const done = sealed.finish(signature, group);
+      const unhashed = withoutHash(done.event);
+      this.cases.push({
+        event: unhashed,
+        canonicalWithoutGroupHashAndSignature: evidence.canonicalize(unhashed),
+        hash: sealed.hash,
+        group,
+        signingInput: Buffer.from(input).toString(),
+        signerKid: signer.kid,
+        signature,
+        canonical: Buffer.from(done.bytes).toString(),
+      });
+      this.events.push(done.event);
+      return done.event;
+    });
+  }
+
+  /** An event on top of the chain, or of a draft, that is not signed yet. */
+  draft({ signer, ...given }, before) {
+    const last = before === undefined ? this.events.at(-1) : { ...before.event, hash: before.sealed.hash };
     const seq = (last?.seq ?? 0) + 1;
     const stream = given.stream ?? 'upgrade/upg-42';
     const streamVersion = (this.versions.get(stream) ?? 0) + 1;
@@ -92,21 +127,7 @@ export class Chain {
       prevHash: last?.hash ?? evidence.genesisHash(this.origin, this.shard),
       ...given,
     };
-    const sealed = evidence.sealEvent(event, this.origin);
-    const signature = signer.sign(sealed.signingInput);
-    const done = sealed.finish(signature);
-    const unhashed = withoutHash(done.event);
-    this.cases.push({
-      event: unhashed,
-      canonicalWithoutHashAndSignature: evidence.canonicalize(unhashed),
-      hash: sealed.hash,
-      signingInput: Buffer.from(sealed.signingInput).toString(),
-      signerKid: signer.kid,
-      signature,
-      canonical: Buffer.from(done.bytes).toString(),
-    });
-    this.events.push(done.event);
-    return done.event;
+    return { event, sealed: evidence.sealEvent(event, this.origin) };
   }
 
   addSigner(key, signer = AUDIT_1, more = {}) {
@@ -134,6 +155,9 @@ export class Chain {
   }
 }
 
+/** Trees of every shape near a power of two. */
+const GROUP_SIZES = [2, 3, 4, 5, 7, 8, 9];
+
 export function eventVectors() {
   const chain = new Chain();
   chain.addSigner(AUDIT_1);
@@ -150,6 +174,9 @@ export function eventVectors() {
     causationId: '018F4B6E-0000-4000-8000-00000000ABCD',
   });
   chain.append({ stream: 'upgrade/Ünïcode id', payload: {} });
+  for (const size of GROUP_SIZES) {
+    chain.appendGroup(Array.from({ length: size }, (_, n) => ({ payload: { group: size, n } })));
+  }
   const other = new Chain('a', 17);
   other.append({ signer: AUDIT_2 });
   return {
@@ -206,6 +233,20 @@ function refusedEvents(line) {
     ['payload that is an array', changed((e) => (e.payload = []))],
     ['correlationId that is no UUID', changed((e) => (e.correlationId = 'abc'))],
     ['upper-case hash', changed((e) => (e.hash = e.hash.toUpperCase()))],
+    ['no group', changed((e) => delete e.group)],
+    ['group of none', changed((e) => (e.group.count = 0))],
+    ['group of 1,025', changed((e) => (e.group.count = 1_025))],
+    ['group that begins after the event', changed((e) => (e.group.first = 3))],
+    ['group that ends before the event', changed((e) => (e.group.first = 1))],
+    ['group that begins at 0', changed((e) => (e.group = { ...e.group, first: 0, count: 3 }))],
+    ['path that is too short', changed((e) => (e.group.count = 2))],
+    ['path that is too long', changed((e) => (e.group.path = [`${'A'.repeat(43)}=`]))],
+    [
+      'path with stray bits',
+      changed((e) => (e.group = { ...e.group, count: 2, path: [`${'A'.repeat(42)}B=`] })),
+    ],
+    ['path in hex', changed((e) => (e.group = { ...e.group, count: 2, path: ['ab'.repeat(32)] }))],
+    ['group with a member too many', changed((e) => (e.group.root = ''))],
     ['short prevHash', changed((e) => (e.prevHash = e.prevHash.slice(1)))],
     ['signature without padding', changed((e) => (e.signature = e.signature.slice(0, -2)))],
     [
@@ -237,24 +278,29 @@ function compact(input) {
 }
 
 function refusedSigningInputs(right) {
-  const [domain, origin, shard, seq, hash] = right.split('\n');
+  const [domain, origin, shard, seq, count, hash] = right.split('\n');
   const lines = (...parts) => `${parts.join('\n')}\n`;
   const cases = [
-    ['other domain', lines('illuvrse-kernel/audit-event/v2', origin, shard, seq, hash)],
-    ['approval', lines('illuvrse-kernel/approval/v1', origin, shard, seq, hash)],
+    ['other domain', lines('illuvrse-kernel/audit-group/v2', origin, shard, seq, count, hash)],
+    ['a domain of events', lines('illuvrse-kernel/audit-event/v1', origin, shard, seq, hash)],
+    ['approval', lines('illuvrse-kernel/approval/v1', origin, shard, seq, count, hash)],
     ['no line feed at the end', right.slice(0, -1)],
     ['a line too many', `${right}x\n`],
-    ['a line too few', lines(domain, origin, shard, seq)],
+    ['a line too few', lines(domain, origin, shard, seq, count)],
     ['carriage returns', right.replaceAll('\n', '\r\n')],
-    ['empty origin', lines(domain, '', shard, seq, hash)],
-    ['origin with a space', lines(domain, 'a b', shard, seq, hash)],
-    ['shard with a leading zero', lines(domain, origin, '00', seq, hash)],
-    ['negative shard', lines(domain, origin, '-1', seq, hash)],
-    ['position 0', lines(domain, origin, shard, '0', hash)],
-    ['position beyond 2^53 - 1', lines(domain, origin, shard, '9007199254740992', hash)],
-    ['position with an exponent', lines(domain, origin, shard, '1e0', hash)],
-    ['upper-case hash', lines(domain, origin, shard, seq, hash.toUpperCase())],
-    ['short hash', lines(domain, origin, shard, seq, hash.slice(2))],
+    ['empty origin', lines(domain, '', shard, seq, count, hash)],
+    ['origin with a space', lines(domain, 'a b', shard, seq, count, hash)],
+    ['shard with a leading zero', lines(domain, origin, '00', seq, count, hash)],
+    ['negative shard', lines(domain, origin, '-1', seq, count, hash)],
+    ['position 0', lines(domain, origin, shard, '0', count, hash)],
+    ['position beyond 2^53 - 1', lines(domain, origin, shard, '9007199254740992', count, hash)],
+    ['position with an exponent', lines(domain, origin, shard, '1e0', count, hash)],
+    ['group of none', lines(domain, origin, shard, seq, '0', hash)],
+    ['group of 1,025', lines(domain, origin, shard, seq, '1025', hash)],
+    ['group of 01', lines(domain, origin, shard, seq, '01', hash)],
+    ['group beyond 2^53 - 1', lines(domain, origin, shard, '9007199254740991', '2', hash)],
+    ['upper-case hash', lines(domain, origin, shard, seq, count, hash.toUpperCase())],
+    ['short hash', lines(domain, origin, shard, seq, count, hash.slice(2))],
     ['empty', ''],
   ];
   return cases.map(([name, input]) => ({

@@ -81,15 +81,15 @@ export class BatchSigner {
       if (purpose !== null && !held.info.purposes.includes(purpose)) {
         throw this.refusal('wrong_key_purpose', item, `key ${item.kid} does not serve ${item.purpose}`);
       }
-      const { position, event } = this.checkInput(item, held.info);
+      const { position, events } = this.checkInput(item, held.info);
       if (position !== undefined) positions.push(position);
-      if (event !== undefined) this.note(batches, item, event);
+      if (events !== undefined) this.note(batches, item, events);
       const group = byKey.get(item.kid);
       if (group) group.items.push(item);
       else byKey.set(item.kid, { held, items: [item] });
     }
-    const gap = batches.gap();
-    if (gap !== undefined) throw this.refusal('positions_not_consecutive', gap.item, gap.what);
+    const wrong = batches.irregular();
+    if (wrong !== undefined) throw this.refusal('positions_not_consecutive', wrong.item, wrong.what);
     const starts = this.startsOf(batches);
     // Before the marks move: what is refused is not remembered.
     this.assertRoom(items);
@@ -152,19 +152,18 @@ export class BatchSigner {
     return checked;
   }
 
-  private note(batches: BatchStarts, item: SignItem, event: { shard: number; seq: number }): void {
+  private note(batches: BatchStarts, item: SignItem, events: NonNullable<CheckedInput['events']>): void {
+    const { first, last } = events;
     if (item.committed !== undefined) {
-      const ahead = event.seq - 1 - item.committed;
-      if (ahead < 0 || ahead > MAX_AHEAD_OF_COMMITTED) {
+      if (first <= item.committed || last - 1 - item.committed > MAX_AHEAD_OF_COMMITTED) {
         throw this.refusal(
           'input_not_of_purpose',
           item,
-          `position ${event.seq} does not follow within ${MAX_AHEAD_OF_COMMITTED} events from ${item.committed}, which it says is committed`,
+          `position ${first === last ? first : `${first}-${last}`} does not follow within ${MAX_AHEAD_OF_COMMITTED} events from ${item.committed}, which it says is committed`,
         );
       }
     }
-    const what = batches.add(item, event);
-    if (what !== undefined) throw this.refusal('positions_not_consecutive', item, what);
+    batches.add(item, events);
   }
 
   /** Nothing of a batch can be committed before it is signed. */

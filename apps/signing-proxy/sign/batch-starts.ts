@@ -2,17 +2,20 @@ import { hash } from 'node:crypto';
 import { type BatchStart } from '../marks/high-water-mark';
 import { type SignItem } from './read-sign-request';
 
-interface Part {
-  /** What the shard's part of the batch starts with. */
+/** The positions that one input is over. */
+interface Run {
   item: SignItem;
-  start: number;
-  end: number;
+  first: number;
+  last: number;
+}
+
+interface Part {
+  /** In the order of the batch. */
+  runs: Run[];
+  /** Each run so far begins where the one before it ended. */
+  inOrder: boolean;
   /** What the caller says is committed; -1 unless it says. */
   committed: number;
-  /** The inputs by position, from the first that did not follow the one before it. */
-  byPosition: Map<number, SignItem> | undefined;
-  /** In order, while each follows the one before. */
-  items: SignItem[];
 }
 
 /** Each shard's part of a batch: where it starts and ends, and what its caller knows to be committed. */
@@ -23,58 +26,66 @@ export class BatchStarts {
     return this.shards.size;
   }
 
-  /** @returns why the input cannot be in the batch; undefined when it can */
-  add(item: SignItem, { shard, seq }: { shard: number; seq: number }): string | undefined {
-    const part = this.shards.get(shard);
-    const committed = item.committed ?? -1;
-    if (part === undefined) {
-      const items = [item];
-      this.shards.set(shard, { item, start: seq, end: seq, committed, byPosition: undefined, items });
-      return undefined;
-    }
-    part.committed = Math.max(part.committed, committed);
-    if (part.byPosition === undefined && seq === part.end + 1) {
-      part.end = seq;
-      part.items.push(item);
-      return undefined;
-    }
-    // Several groups of a kernel may come in one batch, in any order.
-    part.byPosition ??= new Map(part.items.map((one, n) => [part.start + n, one]));
-    const other = part.byPosition.get(seq);
-    if (other !== undefined && !other.input.equals(item.input)) {
-      return `position ${shard}:${seq} is in the batch with two hashes (SHA-256 of the other input ${hash('sha256', other.input, 'hex')})`;
-    }
-    part.byPosition.set(seq, item);
-    if (seq < part.start) part.item = item;
-    part.start = Math.min(part.start, seq);
-    part.end = Math.max(part.end, seq);
-    return undefined;
+  /** Takes in an input over the positions from `first` to `last`. */
+  add(item: SignItem, { shard, first, last }: { shard: number; first: number; last: number }): void {
+    const part = this.shards.get(shard) ?? { runs: [], inOrder: true, committed: -1 };
+    this.shards.set(shard, part);
+    part.committed = Math.max(part.committed, item.committed ?? -1);
+    const before = part.runs.at(-1);
+    if (before !== undefined && first !== before.last + 1) part.inOrder = false;
+    part.runs.push({ item, first, last });
   }
 
-  /** @returns the first shard whose positions have a gap, with a sentence; undefined when there is none */
-  gap(): { item: SignItem; what: string } | undefined {
-    for (const [shard, { item, start, end, byPosition }] of this.shards) {
-      if (byPosition === undefined || byPosition.size === end - start + 1) continue;
-      const what = `positions ${shard}:${start} to ${shard}:${end} are not all in the batch; events of a shard are signed in one run`;
-      return { item, what };
+  /**
+   * The first input that does not make its shard's positions one run, with a sentence; undefined when there is none.
+   * Several groups of a kernel may come in one batch, in any order; the same input may come twice.
+   */
+  irregular(): { item: SignItem; what: string } | undefined {
+    for (const [shard, part] of this.shards) {
+      if (part.inOrder) continue;
+      part.runs.sort((a, b) => a.first - b.first || a.last - b.last);
+      const runs = part.runs.filter(
+        ({ item, first }, n) =>
+          !(first === part.runs[n - 1]?.first && item.input.equals(part.runs[n - 1]?.item.input ?? NONE)),
+      );
+      for (const [n, { item, first }] of runs.entries()) {
+        const before = runs[n - 1];
+        if (before === undefined || first === before.last + 1) continue;
+        if (first <= before.last) {
+          const other = hash('sha256', before.item.input, 'hex');
+          return {
+            item,
+            what: `position ${shard}:${first} is in the batch with two hashes (SHA-256 of the other input ${other})`,
+          };
+        }
+        return {
+          item,
+          what: `positions ${shard}:${before.last + 1} to ${shard}:${first - 1} are not in the batch; events of a shard are signed in one run`,
+        };
+      }
     }
     return undefined;
   }
 
   starts(): BatchStart[] {
-    return [...this.shards].map(([shard, { start, end, committed }]) => ({
-      shard,
-      start,
-      end,
+    return [...this.shards].map(([shard, { runs, committed }]) => {
+      const start = runs.reduce((least, { first }) => Math.min(least, first), Infinity);
+      const end = runs.reduce((most, { last }) => Math.max(most, last), 0);
       // A caller that does not say builds on the position before the first.
-      committed: committed === -1 ? start - 1 : committed,
-    }));
+      return { shard, start, end, committed: committed === -1 ? start - 1 : committed };
+    });
   }
 
   /** What the shard's part of the batch starts with. */
   lowest(shard: number): { item: SignItem; start: number } {
-    const lowest = this.shards.get(shard);
+    const runs = this.shards.get(shard)?.runs ?? [];
+    const lowest = runs.reduce<Run | undefined>(
+      (low, run) => (low === undefined || run.first < low.first ? run : low),
+      undefined,
+    );
     if (lowest === undefined) throw new TypeError(`nothing of shard ${shard} is in the batch`);
-    return lowest;
+    return { item: lowest.item, start: lowest.first };
   }
 }
+
+const NONE = new Uint8Array();

@@ -15,8 +15,8 @@ export interface CheckedInput {
   position?: string;
   /** The shard that it speaks of. */
   shard?: number;
-  /** Place of an audit event. */
-  event?: { shard: number; seq: number };
+  /** Places of the audit events that it is over. */
+  events?: { shard: number; first: number; last: number };
   /** The key that it is about, which is the only one that may sign it. */
   about?: { kid: string; publicKeySha256: string };
 }
@@ -28,8 +28,10 @@ export interface CheckedInput {
  */
 export const READ_AS: Record<BatchPurpose, (input: Uint8Array) => CheckedInput> = {
   'audit-event': (input) => {
-    const { origin, shard, seq } = parseAuditSigningInput(input);
-    return { origin, position: `${shard}:${seq}`, shard, event: { shard, seq } };
+    const { origin, shard, first, count } = parseAuditSigningInput(input);
+    const last = first + count - 1;
+    const position = count === 1 ? `${shard}:${first}` : `${shard}:${first}-${last}`;
+    return { origin, position, shard, events: { shard, first, last } };
   },
   manifest: (input) => ({ origin: parseManifestSigningInput(input).origin }),
   'archive-day': (input) => {

@@ -22,6 +22,7 @@ export function recorded(
     causationId: null,
     signerKid: 'audit-1',
     prevHash: '',
+    group: { first: streamVersion, count: 1, path: [] },
     hash: '',
     signature: '',
   };

@@ -1,4 +1,5 @@
 import { EvidenceError } from '../evidence.error';
+import { isEventGroup, MAX_GROUP_EVENTS, type EventGroup } from './event-group';
 import { isCount } from '../json/count';
 import { isTimestamp } from '../json/time';
 import { type JsonObject, type JsonValue } from '../json/json-value';
@@ -31,13 +32,15 @@ export interface AuditEvent {
   signerKid: string;
   /** Hex SHA-256. */
   prevHash: string;
-  /** Hex SHA-256 of the canonical event without `hash` and `signature`. */
+  /** The events that were signed with it. */
+  group: EventGroup;
+  /** Hex SHA-256 of the canonical event without `group`, `hash` and `signature`. */
   hash: string;
-  /** Base64 Ed25519 over the signing input. */
+  /** Base64 Ed25519 over the signing input of the group. */
   signature: string;
 }
 
-export type UnhashedEvent = Omit<AuditEvent, 'hash' | 'signature'>;
+export type UnhashedEvent = Omit<AuditEvent, 'group' | 'hash' | 'signature'>;
 
 /** A canonical event must fit a tile entry of the transparency log (c2sp.org/tlog-tiles: a 16-bit length). */
 export const MAX_EVENT_BYTES = 65_535;
@@ -63,6 +66,7 @@ const MEMBERS: readonly [name: keyof AuditEvent, fits: (value: unknown) => boole
   ['actor', isActor, 'an object { id, kind: service|human|system, roles: [string] }'],
   ['causationId', isUuidOrNull, 'a UUID or null'],
   ['correlationId', isUuidOrNull, 'a UUID or null'],
+  ['group', isObject, 'an object { count, first, path } of the group that was signed'],
   ['hash', isSha256, '64 lower-case hexadecimal digits'],
   ['id', (value) => typeof value === 'string' && UUID_V7.test(value), 'a lower-case UUIDv7'],
   ['payload', isObject, 'an object'],
@@ -94,13 +98,20 @@ export function assertAuditEvent(value: JsonValue): asserts value is JsonValue &
       );
     }
   }
+  if (!isEventGroup(value['group'], value['seq'] as number)) {
+    throw new EvidenceError(
+      'invalid_event',
+      `The member group of an audit event is wrong: it must be { count, first, path }, with count from 1 to ${MAX_GROUP_EVENTS}, the event's seq in the group, and the audit path that an event there has.`,
+      { pointer: '/group' },
+    );
+  }
   assertNoOtherMember(value);
 }
 
-/** The same for an event that has no hash and signature yet. */
+/** The same for an event that has no group, hash and signature yet. */
 export function assertUnhashedEvent(value: JsonObject): asserts value is JsonObject & UnhashedEvent {
   for (const [name, fits, expected] of MEMBERS) {
-    if (name === 'hash' || name === 'signature') continue;
+    if (name === 'group' || name === 'hash' || name === 'signature') continue;
     if (!fits(value[name])) {
       throw new EvidenceError('invalid_event', `The member ${name} of an audit event must be ${expected}.`, {
         pointer: `/${name}`,

@@ -1,50 +1,86 @@
 import { HEX_SHA256 } from './audit-event';
 import { EvidenceError } from '../evidence.error';
+import { groupRoot, isRange, MAX_GROUP_EVENTS, type GroupedEvent } from './event-group';
 import { assertOrigin, isOrigin } from './origin';
 
-/** The signed part of an event: its place and its content, bound to one kernel. */
+/** What an audit key signs: the place of a group of events and their content, bound to one kernel. */
 export interface AuditSigningInput {
   origin: string;
   shard: number;
-  seq: number;
-  /** Hex SHA-256 of the canonical event without hash and signature. */
-  hash: string;
+  /** Position of the first event. */
+  first: number;
+  /** How many, 1 to MAX_GROUP_EVENTS. */
+  count: number;
+  /** Hex root of the tree over the hashes of the events. */
+  root: string;
 }
 
-const DOMAIN = 'illuvrse-kernel/audit-event/v1';
+const DOMAIN = 'illuvrse-kernel/audit-group/v1';
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** The bytes an audit key signs (docs/spec/audit-event.md, section 4). */
-export function auditSigningInput(of: AuditSigningInput): Uint8Array<ArrayBuffer> {
+export function auditGroupInput(of: AuditSigningInput): Uint8Array<ArrayBuffer> {
   assertOrigin(of.origin);
   return encoder.encode(signingText(of));
 }
 
-export function signingText({ origin, shard, seq, hash }: AuditSigningInput): string {
-  return `${DOMAIN}\n${origin}\n${shard}\n${seq}\n${hash}\n`;
+/** The same for an event that is signed by itself: a group of one. @param of `hash` in hex */
+export function auditSigningInput(of: {
+  origin: string;
+  shard: number;
+  seq: number;
+  hash: string;
+}): Uint8Array<ArrayBuffer> {
+  const { origin, shard, seq, hash } = of;
+  return inputOfEvent(origin, { shard, seq, hash, group: { first: seq, count: 1, path: [] } });
 }
 
-/** Reads a signing input back. Refuses anything that `auditSigningInput` would not have made. */
+/** The bytes that the signature of an event is over. @param event its format is right */
+export function inputOfEvent(
+  origin: string,
+  event: GroupedEvent & { shard: number },
+): Uint8Array<ArrayBuffer> {
+  const { shard, group } = event;
+  return auditGroupInput({
+    origin,
+    shard,
+    first: group.first,
+    count: group.count,
+    root: groupRoot(event),
+  });
+}
+
+export function signingText({ origin, shard, first, count, root }: AuditSigningInput): string {
+  return `${DOMAIN}\n${origin}\n${shard}\n${first}\n${count}\n${root}\n`;
+}
+
+/** Reads a signing input back. Refuses anything that `auditGroupInput` would not have made. */
 export function parseAuditSigningInput(bytes: Uint8Array): AuditSigningInput {
   const refuse = (why: string, cause?: unknown): EvidenceError =>
-    new EvidenceError('invalid_signing_input', `This is no audit event signing input: ${why}.`, { cause });
+    new EvidenceError('invalid_signing_input', `This is no signing input of audit events: ${why}.`, {
+      cause,
+    });
   let text: string;
   try {
     text = decoder.decode(bytes);
   } catch (cause) {
     throw refuse('it is not UTF-8', cause);
   }
-  const [domain, origin, shardText, seqText, hash, rest, ...more] = text.split('\n');
+  const [domain, origin, shardText, firstText, countText, root, rest, ...more] = text.split('\n');
   if (domain !== DOMAIN) throw refuse(`its first line is not ${DOMAIN}`);
-  if (rest !== '' || more.length > 0) throw refuse('it must have five lines, each ended by a line feed');
+  if (rest !== '' || more.length > 0) throw refuse('it must have six lines, each ended by a line feed');
   if (!isOrigin(origin)) throw refuse('its second line is no origin');
   const shard = parseInteger(shardText);
   if (shard === null) throw refuse('its third line is no shard number');
-  const seq = parseInteger(seqText);
-  if (seq === null || seq < 1) throw refuse('its fourth line is no position');
-  if (hash === undefined || !HEX_SHA256.test(hash)) throw refuse('its fifth line is no SHA-256 in hex');
-  return { origin, shard, seq, hash };
+  const first = parseInteger(firstText);
+  if (first === null || first < 1) throw refuse('its fourth line is no position');
+  const count = parseInteger(countText);
+  if (count === null || !isRange(first, count)) {
+    throw refuse(`its fifth line is no number of events from 1 to ${MAX_GROUP_EVENTS}`);
+  }
+  if (root === undefined || !HEX_SHA256.test(root)) throw refuse('its sixth line is no SHA-256 in hex');
+  return { origin, shard, first, count, root };
 }
 
 /** A plain decimal below 2^53 without sign or leading zeros. */

@@ -1,10 +1,11 @@
 import { importKey, type PublicKey, sha256Hex, verifyEd25519 } from '#evidence-crypto';
 import { HEX_SHA256, isKid, isStream, UUID_V7, type AuditEvent } from './audit-event';
 import { isTimestamp } from '../json/time';
-import { signingText } from './audit-signing-input';
+import { auditGroupInput } from './audit-signing-input';
 import { isCount } from '../json/count';
 import { base64DecodeInto } from '../json/base64';
 import { faultAt, type ChainFault, type EventFacts } from './chain-fault';
+import { GroupNodes, type EventGroup } from './event-group';
 import { EvidenceError } from '../evidence.error';
 import { isRegistryEvent } from '../keys/key-registry';
 import { checkedKeyOfPem } from '../keys/public-key';
@@ -23,6 +24,19 @@ export interface Inspection {
   faults: ChainFault[];
 }
 
+/** Most shards that a kernel has; events may name others. */
+const MAX_SHARDS = 256;
+
+interface SignedGroup {
+  kid: string;
+  first: number;
+  count: number;
+  signature: string;
+  /** Hex. */
+  root: string;
+  nodes: GroupNodes;
+}
+
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** The checks that need only one event: format, hash, signature. */
@@ -30,7 +44,8 @@ export class EventInspector {
   private readonly keys = new Map<string, PublicKey | null>();
   private readonly scanner = new EventScanner();
   private readonly signature = new Uint8Array(64);
-  private readonly inputs = new SigningInputs();
+  /** The last group of a shard whose signature was right. */
+  private readonly groups = new Map<number, SignedGroup>();
 
   constructor(
     private readonly origin: string,
@@ -82,10 +97,10 @@ export class EventInspector {
     }
     const scanned = this.scanner.scan(text);
     if (scanned === null) return null;
-    const { facts, hashed, signature } = scanned;
+    const { facts, group, hashed, signature } = scanned;
     if (sha256Hex(hashed) !== facts.hash) return null;
     if (!base64DecodeInto(signature, this.signature)) return null;
-    return this.checkSignatures && this.signatureFails(facts) ? null : facts;
+    return this.checkSignatures && this.signatureFails(facts, group, signature) ? null : facts;
   }
 
   private inspectSlowly(bytes: Uint8Array | string): Inspection {
@@ -111,8 +126,8 @@ export class EventInspector {
       faults.push(faultAt(event, 'hash', `the event says hash ${event.hash}, its content has ${hash}`));
     }
     base64DecodeInto(event.signature, this.signature);
-    if (this.checkSignatures && this.signatureFails(event)) {
-      const message = `the signature is not one by ${event.signerKid} over this position and hash`;
+    if (this.checkSignatures && this.signatureFails(event, event.group, event.signature)) {
+      const message = `the signature is not one by ${event.signerKid} over the group that this position and hash lead to`;
       faults.push(faultAt(event, 'signature', message));
     }
     // An event already found wrong has no say, whatever else is wrong with it.
@@ -127,11 +142,36 @@ export class EventInspector {
     return [faultAt(event, 'signature', 'the counter-signature is not one by the key that comes in')];
   }
 
-  /** Whether `this.signature` is not a signature over the event's signing input; false when its key is unknown. */
-  private signatureFails({ signerKid, shard, seq, hash }: EventFacts): boolean {
-    const key = this.key(signerKid);
+  /**
+   * Whether `this.signature` is not a signature over the group that an event's hash and path lead to; false when its key
+   * is unknown. One signature stands for the whole group, so it is verified once.
+   */
+  private signatureFails(facts: EventFacts, group: EventGroup, signature: string): boolean {
+    const { signerKid: kid, shard } = facts;
+    const key = this.key(kid);
     if (key === null) return false;
-    return !verifyEd25519(key, this.inputs.of(this.origin, shard, seq, hash), this.signature);
+    const event = { seq: facts.seq, hash: facts.hash, group };
+    const { first, count } = group;
+    const last = this.groups.get(shard);
+    const same =
+      last !== undefined &&
+      last.first === first &&
+      last.count === count &&
+      last.kid === kid &&
+      last.signature === signature;
+    const nodes = same ? last.nodes : new GroupNodes(count);
+    const climb = nodes.climb(event);
+    if (same && climb.root === last.root) {
+      nodes.learn(climb);
+      return false;
+    }
+    const input = auditGroupInput({ origin: this.origin, shard, first, count, root: climb.root });
+    if (!verifyEd25519(key, input, this.signature)) return true;
+    if (this.groups.size >= MAX_SHARDS) this.groups.clear();
+    const fresh = new GroupNodes(count);
+    fresh.learn(climb);
+    this.groups.set(shard, { kid, first, count, signature, root: climb.root, nodes: fresh });
+    return false;
   }
 
   private key(kid: string): PublicKey | null {
@@ -143,40 +183,6 @@ export class EventInspector {
     }
     return key;
   }
-}
-
-/**
- * Makes signing inputs without allocating each one: consecutive positions differ in a few characters, so the last input
- * of the same length is overwritten.
- */
-class SigningInputs {
-  private readonly byLength = new Map<number, Uint8Array>();
-  private origin = '';
-  private shard = -1;
-  private head = '';
-
-  of(origin: string, shard: number, seq: number, hash: string): Uint8Array {
-    if (origin !== this.origin || shard !== this.shard) {
-      this.origin = origin;
-      this.shard = shard;
-      this.head = signingText({ origin, shard, seq: 0, hash: '' }).slice(0, -3);
-      this.byLength.clear();
-    }
-    const tail = `${seq}\n${hash}\n`;
-    const length = this.head.length + tail.length;
-    let bytes = this.byLength.get(length);
-    if (bytes === undefined) {
-      bytes = new Uint8Array(length);
-      writeAscii(bytes, 0, this.head);
-      this.byLength.set(length, bytes);
-    }
-    writeAscii(bytes, this.head.length, tail);
-    return bytes;
-  }
-}
-
-function writeAscii(bytes: Uint8Array, at: number, text: string): void {
-  for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i);
 }
 
 /** Position and links of an event whose format is wrong, so that its neighbours are not blamed for it. */

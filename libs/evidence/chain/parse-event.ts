@@ -4,7 +4,7 @@ import { parseCanonicalJson } from '../json/strict-json.parser';
 
 export interface ParsedEvent {
   event: AuditEvent;
-  /** The canonical text without `hash` and `signature`: the input of the hash. */
+  /** The canonical text without `group`, `hash` and `signature`: the input of the hash. */
   hashed: string;
 }
 
@@ -20,12 +20,13 @@ export function parseEventParts(bytes: Uint8Array | string): ParsedEvent {
   }
   const { value, text, spans } = parseCanonicalJson(bytes);
   assertAuditEvent(value);
-  // The members are known and sorted: hash is the fourth and signature the tenth, and a comma follows each.
-  const [hashStart, hashEnd] = [spans[6] ?? 0, spans[7] ?? 0];
-  const [signatureStart, signatureEnd] = [spans[18] ?? 0, spans[19] ?? 0];
+  // The members are known and sorted: group and hash are the fourth and fifth, signature the eleventh; a comma follows each.
+  const [groupStart, hashEnd] = [spans[6] ?? 0, spans[9] ?? 0];
+  const [signatureStart, signatureEnd] = [spans[20] ?? 0, spans[21] ?? 0];
   return {
     event: value,
-    hashed: text.slice(0, hashStart) + text.slice(hashEnd + 1, signatureStart) + text.slice(signatureEnd + 1),
+    hashed:
+      text.slice(0, groupStart) + text.slice(hashEnd + 1, signatureStart) + text.slice(signatureEnd + 1),
   };
 }
 

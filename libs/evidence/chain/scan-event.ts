@@ -10,6 +10,7 @@ import {
 } from './audit-event';
 import { isTimestamp } from '../json/time';
 import { type EventFacts } from './chain-fault';
+import { isEventGroup, type EventGroup } from './event-group';
 import { isExactDouble } from '../json/exact-number';
 import { isForbiddenMember, MAX_DEPTH } from '../json/json-value';
 
@@ -30,6 +31,8 @@ const NINE = 0x39;
 /** Integers of this many digits are below 2^53, and written as they are. */
 const SAFE_DIGITS = 15;
 const HASH_LENGTH = 64;
+/** 32 bytes in base64. */
+const GROUP_HASH_LENGTH = 44;
 const ID_LENGTH = 36;
 const TS_LENGTH = 24;
 const MAX_NAME = 255;
@@ -37,7 +40,8 @@ const MAX_NAME = 255;
 /** Result of scanning a right event. */
 export interface ScannedEvent {
   facts: EventFacts;
-  /** The canonical text without hash and signature. */
+  group: EventGroup;
+  /** The canonical text without group, hash and signature. */
   hashed: string;
   /** The 88 characters, not decoded yet. */
   signature: string;
@@ -73,6 +77,8 @@ export class EventScanner {
     if (!this.readActor() || !this.uuidOrNull('"causationId":') || !this.uuidOrNull(',"correlationId":'))
       return null;
     const cut1 = this.pos + 1;
+    const group = this.readGroup();
+    if (group === null) return null;
     const hash = this.fixed(',"hash":"', HASH_LENGTH);
     const cut2 = this.pos + 1;
     const id = this.fixed(',"id":"', ID_LENGTH);
@@ -82,6 +88,7 @@ export class EventScanner {
     const seq = this.integer(',"seq":');
     const shard = this.integer(',"shard":');
     if (prevHash === null || !isLowerHex(prevHash) || seq < 1 || shard < 0) return null;
+    if (!isEventGroup(group, seq)) return null;
     const cut3 = this.pos + 1;
     const signature = this.fixed(',"signature":"', SIGNATURE_LENGTH);
     const cut4 = this.pos + 1;
@@ -99,11 +106,26 @@ export class EventScanner {
     this.kid = signerKid;
     this.type = type;
     return {
+      group,
       facts: { shard, seq, id, ts, stream, streamVersion, signerKid, prevHash, hash },
       hashed: text.slice(0, cut1) + text.slice(cut2, cut3) + text.slice(cut4),
       signature,
       type,
     };
+  }
+
+  /** The member `group`, with texts of the right length for hashes: the caller tests it with `isEventGroup`. */
+  private readGroup(): EventGroup | null {
+    const count = this.integer(',"group":{"count":');
+    const first = this.integer(',"first":');
+    if (count < 0 || first < 0 || !this.literal(',"path":[')) return null;
+    const path: string[] = [];
+    while (!this.literal(']}')) {
+      const hash = this.fixed(path.length === 0 ? '"' : ',"', GROUP_HASH_LENGTH);
+      if (hash === null) return null;
+      path.push(hash);
+    }
+    return { first, count, path };
   }
 
   private literal(expected: string): boolean {

@@ -105,6 +105,20 @@ describe('sealEvent', () => {
     );
   });
 
+  it('leaves room for the longest group where the event may be signed with others', () => {
+    const group = { first: 1, count: 1_024, path: Array<string>(10).fill(`${'A'.repeat(43)}=`) };
+    const make = (length: number): Uint8Array =>
+      sealEvent({ ...sample(), payload: { text: 'x'.repeat(length) } }, ORIGIN, { grouped: true }).finish(
+        SIGNATURE,
+        group,
+      ).bytes;
+    const free = MAX_EVENT_BYTES - make(0).length;
+    // The room is for the largest positions too.
+    const longest = '9007199254740991'.length - '1'.length;
+    expect(make(free - longest)).toHaveLength(MAX_EVENT_BYTES - longest);
+    expect(refusal(() => make(free - longest + 1))?.code).toBe('event_too_large');
+  });
+
   it.each<[string, Partial<Record<keyof UnhashedEvent, unknown>>, string, string]>([
     ['a lone surrogate', { payload: { a: ['\ud800'] } }, 'lone_surrogate', '/payload/a/0'],
     ['an inexact number', { payload: { n: 2 ** 53 } }, 'number_not_exact', '/payload/n'],

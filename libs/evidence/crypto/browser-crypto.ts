@@ -2,6 +2,7 @@ import { ed25519 } from '@noble/curves/ed25519.js';
 import { p256 } from '@noble/curves/nist.js';
 import { sha256, sha512 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
+import { base64Encode } from '../json/base64';
 import { isSoundSignature } from './ed25519-signature';
 
 /**
@@ -24,6 +25,11 @@ export { sha256 };
 /** Lower-case hex SHA-256; a string is hashed as its UTF-8 bytes. */
 export function sha256Hex(data: string | Uint8Array): string {
   return bytesToHex(sha256(typeof data === 'string' ? utf8ToBytes(data) : data));
+}
+
+/** SHA-256 in base64, for callers that compare and hash again. */
+export function sha256Base64(data: Uint8Array): string {
+  return base64Encode(sha256(data));
 }
 
 /** Takes the 32 raw bytes of an Ed25519 key that passed `checkRawPublicKey`: a weak one is not refused here. */

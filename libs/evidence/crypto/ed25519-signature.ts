@@ -1,3 +1,5 @@
+import { hexDecode } from '../json/hex';
+
 /**
  * What every runtime must refuse about a signature's own bytes before it looks at key and message. Runtimes differ there:
  * Node.js 24 refuses an R of small order, Node.js 20 and 22 take it, browsers differ. A verdict on evidence must not
@@ -10,7 +12,7 @@ const P_LOW = 0xed;
 const SIGN = 0x80;
 
 /** The curve's order L = 2^252 + 27742317777372353535851937790883648493 (RFC 8032 section 5.1), little-endian. */
-const ORDER = fromHex('edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010');
+const ORDER = hexDecode('edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010');
 
 /**
  * The y coordinates of the eight points of small order, canonical: two of order 8, then 0 (order 4), 1 (the neutral
@@ -23,7 +25,7 @@ const SMALL_ORDER = [
   '0000000000000000000000000000000000000000000000000000000000000000',
   '0100000000000000000000000000000000000000000000000000000000000000',
   'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-].map(fromHex);
+].map(hexDecode);
 
 /**
  * Whether the bytes can be a signature: 64 of them, R canonical (y < p, RFC 8032 section 5.1.3) and not of small order,
@@ -57,10 +59,4 @@ function isSmallOrder(signature: Uint8Array): boolean {
     for (let i = 0; i < 31; i++) if (signature[i] !== y[i]) return false;
     return ((signature[31] ?? 0) & ~SIGN) === y[31];
   });
-}
-
-function fromHex(hex: string): Uint8Array {
-  return Uint8Array.from({ length: hex.length / 2 }, (_, i) =>
-    Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16),
-  );
 }

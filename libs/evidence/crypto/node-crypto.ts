@@ -21,6 +21,13 @@ export function sha256Hex(data: string | Uint8Array): string {
     : createHash('sha256').update(data).digest('hex');
 }
 
+/** SHA-256 in base64, for callers that compare and hash again. */
+export function sha256Base64(data: Uint8Array): string {
+  return typeof hash === 'function'
+    ? hash('sha256', data, 'base64')
+    : createHash('sha256').update(data).digest('base64');
+}
+
 /** Takes the 32 raw bytes of an Ed25519 key that passed `checkRawPublicKey`: a weak one is not refused here. */
 export function importKey(raw: Uint8Array): PublicKey {
   return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: base64Url(raw) }, format: 'jwk' });

@@ -1,4 +1,5 @@
 import { type UnhashedEvent } from '../chain/audit-event';
+import { isRange, MAX_GROUP_EVENTS, pathLength, type EventGroup } from '../chain/event-group';
 import { sealEvent } from '../chain/seal-event';
 import { base64Encode } from '../json/base64';
 import { type JsonObject, type JsonValue } from '../json/json-value';
@@ -32,9 +33,20 @@ const NUMBERS = [
 /** Canonical texts of valid events that differ in every member; their signatures are random bytes. */
 export function eventCorpus(count: number, random: Random): string[] {
   return Array.from({ length: count }, () => {
-    const { finish } = sealEvent(anyEvent(random), FUZZ_ORIGIN);
-    return decoder.decode(finish(base64Encode(random.bytes(64))).bytes);
+    const event = anyEvent(random);
+    const { finish } = sealEvent(event, FUZZ_ORIGIN, { grouped: true });
+    return decoder.decode(finish(base64Encode(random.bytes(64)), anyGroup(event.seq, random)).bytes);
   });
+}
+
+/** A group around a position; its path is random bytes of the right length. */
+function anyGroup(seq: number, random: Random): EventGroup {
+  const index = Math.min(random.pick([0, 0, 1, 6, 1_023]), seq - 1);
+  const count = Math.min(index + random.pick([1, 1, 2, 50]), MAX_GROUP_EVENTS);
+  const first = seq - index;
+  if (!isRange(first, count)) return { first: seq, count: 1, path: [] };
+  const path = Array.from({ length: pathLength(index, count) }, () => base64Encode(random.bytes(32)));
+  return { first, count, path };
 }
 
 function anyEvent(random: Random): UnhashedEvent {

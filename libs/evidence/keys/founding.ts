@@ -11,7 +11,7 @@ export const FOUNDING_STREAM = 'kernel/founding';
 
 /** The formats of this version, as a founding names them: the domains of what is signed. */
 export const KERNEL_FORMATS: readonly string[] = [
-  'illuvrse-kernel/audit-event/v1',
+  'illuvrse-kernel/audit-group/v1',
   'illuvrse-kernel/approval/v1',
   'illuvrse-kernel/signer-possession/v1',
   'illuvrse-kernel/archive-day/v1',

@@ -1,6 +1,6 @@
 import { importKey, type PublicKey, verifyEd25519 } from '#evidence-crypto';
 import { type AuditEvent } from '../chain/audit-event';
-import { auditSigningInput } from '../chain/audit-signing-input';
+import { inputOfEvent } from '../chain/audit-signing-input';
 import { base64Decode } from '../json/base64';
 import { EvidenceError } from '../evidence.error';
 import { EventInspector } from '../chain/inspect-event';
@@ -178,11 +178,11 @@ export class KeyTrust {
     }
   }
 
-  private signed({ shard, seq, hash, signature }: AuditEvent, signer: TrustedSigner | undefined): boolean {
-    const bytes = base64Decode(signature);
+  private signed(event: AuditEvent, signer: TrustedSigner | undefined): boolean {
+    const bytes = base64Decode(event.signature);
     if (signer === undefined || bytes === null) return false;
     const key = importKey(checkedKeyOfPem(signer.public_key_pem));
-    return verifyEd25519(key, auditSigningInput({ origin: this.origin, shard, seq, hash }), bytes);
+    return verifyEd25519(key, inputOfEvent(this.origin, event), bytes);
   }
 
   private ringOf(signers: ReadonlyMap<string, TrustedSigner>, registry: KeyRegistryState): KeyRing {

@@ -103,7 +103,7 @@ describe('a checkpoint of a log', () => {
     ['a short root', `k/log/3\n42\nAAAA\n`],
     ['a fourth line', `k/log/3\n42\n${ROOT.toString('base64')}\nmore\n`],
     ['no last line feed', `k/log/3\n42\n${ROOT.toString('base64')}`],
-    ['an audit signing input', 'illuvrse-kernel/audit-event/v1\nk\n0\n1\nabc\n'],
+    ['an audit signing input', 'illuvrse-kernel/audit-group/v1\nk\n0\n1\nabc\n'],
   ])('is not signed when it has %s', (_, text) => {
     expect(() => parseCheckpointSigningInput(Buffer.from(text))).toThrow(
       expect.objectContaining({ code: 'invalid_checkpoint' }),

@@ -1,5 +1,6 @@
 import { importKey, sha256, verifyEd25519 } from '#evidence-crypto';
 import { base64Decode, base64Encode } from '../json/base64';
+import { hexEncode } from '../json/hex';
 import { EvidenceError } from '../evidence.error';
 import { sameBytes } from '../json/same-bytes';
 import { printable } from '../json/printable-text';
@@ -66,7 +67,8 @@ export function parseNoteKey(vkey: string): NoteKey {
   }
   const raw = bytes.slice(1);
   if (raw.length !== RAW_KEY_BYTES) throw refuse(`its key has ${raw.length} bytes, not ${RAW_KEY_BYTES}`);
-  if (hexOf(noteKeyHash(name, raw, type)) !== hash) throw refuse('its hash is not that of its name and key');
+  if (hexEncode(noteKeyHash(name, raw, type)) !== hash)
+    throw refuse('its hash is not that of its name and key');
   checkRawPublicKey(raw);
   return { name, type, raw };
 }
@@ -82,7 +84,7 @@ export function noteKeyText({ name, type, raw }: NoteKey): string {
   const bytes = new Uint8Array(1 + raw.length);
   bytes[0] = TYPE_BYTE[type];
   bytes.set(raw, 1);
-  return `${name}+${hexOf(noteKeyHash(name, raw, type))}+${base64Encode(bytes)}`;
+  return `${name}+${hexEncode(noteKeyHash(name, raw, type))}+${base64Encode(bytes)}`;
 }
 
 /** Whether two texts of keys are of one key pair, whatever its names and types are. */
@@ -109,8 +111,4 @@ export function signatureBy(key: NoteKey, note: SignedNote): NoteVerdict {
     if (read.time !== null) time = Math.max(time ?? 0, read.time);
   }
   return { state: 'signed', time };
-}
-
-function hexOf(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

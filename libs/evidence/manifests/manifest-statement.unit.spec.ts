@@ -79,7 +79,7 @@ describe('parseManifestSigningInput', () => {
     ['another payload type', dssePae('application/json', payload)],
     ['bytes behind it', Buffer.concat([right, Buffer.from(' ')])],
     ['a byte less', right.subarray(0, -1)],
-    ['an audit event signing input', Buffer.from('illuvrse-kernel/audit-event/v1\na\n0\n1\n')],
+    ['an audit event signing input', Buffer.from('illuvrse-kernel/audit-group/v1\na\n0\n1\n')],
     ['nothing', Buffer.alloc(0)],
   ])('refuses %s', (_name, input) => {
     expect(code(() => parseManifestSigningInput(input))).toBe('invalid_signing_input');

@@ -182,7 +182,7 @@ describe('the registry of a kernel', () => {
     expect(events[0]?.payload).toEqual({
       origin: ORIGIN,
       shards: SHARDS,
-      formats: expect.arrayContaining(['illuvrse-kernel/audit-event/v1']),
+      formats: expect.arrayContaining(['illuvrse-kernel/audit-group/v1']),
       approverPool: options.approverPool,
     });
     const [own, other] = (events[2]?.payload['heads'] ?? []) as JsonObject[];

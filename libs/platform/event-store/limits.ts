@@ -1,3 +1,5 @@
+import { MAX_GROUP_EVENTS } from '#evidence';
+
 /** Limits of the append path. Each is a default of `EventStoreOptions.limits`. */
 export interface EventStoreLimits {
   /** Most requests that may wait per shard; Tessera pushes back at the same number. */
@@ -11,6 +13,11 @@ export interface EventStoreLimits {
   maxGroupRequests: number;
   /** Events in one group, so that signing does not make everyone wait for one bulk writer. */
   maxGroupEvents: number;
+  /**
+   * Events that one signature may be over, 1 to MAX_GROUP_EVENTS: a group with more gets several, in one call of the
+   * signer.
+   */
+  maxEventsPerSignature: number;
   /** Bytes of payload in one group: one statement carries them all. */
   maxGroupBytes: number;
   /** Groups numbered ahead of the one being committed, including that one. */
@@ -44,6 +51,7 @@ export const DEFAULT_LIMITS: Readonly<EventStoreLimits> = {
   maxQueuedBytes: 64 * 1024 * 1024,
   maxGroupRequests: 256,
   maxGroupEvents: 512,
+  maxEventsPerSignature: MAX_GROUP_EVENTS,
   maxGroupBytes: 8 * 1024 * 1024,
   maxGroupsInFlight: 3,
   startGroupFrom: 16,

@@ -2,7 +2,7 @@ import { ARCHIVE_DAY, AUDIT_REPORT, MANIFEST_PAYLOAD_TYPE } from '#evidence';
 import { type BatchPurpose } from './signing-contract';
 
 /** The domains of inputs that are lines of text (docs/spec/audit-event.md, docs/spec/signers.md section 4). */
-const AUDIT_EVENT_DOMAIN = 'illuvrse-kernel/audit-event/v1\n';
+const AUDIT_EVENT_DOMAIN = 'illuvrse-kernel/audit-group/v1\n';
 const SIGNER_POSSESSION_DOMAIN = 'illuvrse-kernel/signer-possession/v1\n';
 
 /** DSSE pre-authentication encoding up to the length of its payload. */

@@ -33,7 +33,7 @@ describe('purposeOfInput', () => {
   it.each([
     ['nothing', Buffer.alloc(0)],
     ['a self-test', Buffer.from('illuvrse-kernel/key-self-test/v1\nk\n')],
-    ['the beginning of a domain', Buffer.from('illuvrse-kernel/audit-event/v1')],
+    ['the beginning of a domain', Buffer.from('illuvrse-kernel/audit-group/v1')],
     [
       'a checkpoint, which has a request of its own',
       checkpointSigningInput({ origin: ORIGIN, shard: 0, size: 41, root: new Uint8Array(32) }),

@@ -4,9 +4,9 @@ import { type DataSource, EventVerifier, type StoredEvent } from '#platform/even
 import { Limiter } from '#platform/resilience';
 import {
   type AuditEvent,
-  auditSigningInput,
-  base64Decode,
+  distinctSignatures,
   EventInspector,
+  type SignatureCheck,
   type SignerEntry,
   verifyEd25519Async,
 } from '#evidence';
@@ -86,10 +86,14 @@ export class ChainEventVerifier extends EventVerifier {
     const judged = inspected.map(({ event }) => event);
     const misused = lookUp ? await this.misusedKey(judged) : this.firstMisuse(judged);
     if (misused !== null) return misused;
-    const verdicts = await this.limiter.map(inspected, ({ event }) => this.isSigned(event));
-    const forged = inspected[verdicts.indexOf(false)]?.event;
+    const { checks, checkOf } = distinctSignatures(
+      this.options.origin,
+      inspected.map(({ event }) => event),
+    );
+    const verdicts = await this.limiter.map(checks, (check) => this.isSigned(check));
+    const forged = inspected[checkOf.findIndex((check) => verdicts[check] !== true)]?.event;
     if (forged !== undefined) {
-      return `${nameOf(forged)} has no signature by ${forged.signerKid} over its position and hash`;
+      return `${nameOf(forged)} has no signature by ${forged.signerKid} over the group that its position and hash lead to`;
     }
     for (const { digest } of inspected) this.remember(digest);
     return null;
@@ -115,12 +119,9 @@ export class ChainEventVerifier extends EventVerifier {
     return null;
   }
 
-  private async isSigned({ shard, seq, hash, signature, signerKid }: AuditEvent): Promise<boolean> {
-    const key = this.keys.key(signerKid);
-    const bytes = base64Decode(signature);
-    if (key === undefined || bytes === null) return false;
-    const { origin } = this.options;
-    return verifyEd25519Async(key, auditSigningInput({ origin, shard, seq, hash }), bytes);
+  private async isSigned({ kid, input, signature }: SignatureCheck): Promise<boolean> {
+    const key = this.keys.key(kid);
+    return key !== undefined && verifyEd25519Async(key, input, signature);
   }
 
   private remember(digest: string): void {

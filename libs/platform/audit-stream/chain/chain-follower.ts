@@ -1,7 +1,6 @@
 import {
   type AuditEvent,
-  auditSigningInput,
-  base64Decode,
+  distinctSignatures,
   EventInspector,
   isRegistryEvent,
   verifyEd25519Async,
@@ -198,17 +197,19 @@ export class ChainFollower {
     candidates: readonly Candidate[],
   ): Promise<{ at: number; fault: IntegrityFault } | null> {
     const { origin, keys } = this.options;
+    const { checks, checkOf } = distinctSignatures(
+      origin,
+      candidates.map(({ event }) => event),
+    );
     const verdicts = await Promise.all(
-      candidates.map(async ({ event: { shard, seq, hash, signature, signerKid } }) => {
-        const key = keys.key(signerKid);
-        const bytes = base64Decode(signature);
-        if (key === undefined || bytes === null) return false;
-        return verifyEd25519Async(key, auditSigningInput({ origin, shard, seq, hash }), bytes);
+      checks.map(async ({ kid, input, signature }) => {
+        const key = keys.key(kid);
+        return key !== undefined && verifyEd25519Async(key, input, signature);
       }),
     );
-    const wrong = candidates[verdicts.indexOf(false)];
+    const wrong = candidates[checkOf.findIndex((check) => verdicts[check] !== true)];
     if (wrong === undefined) return null;
-    const message = `its signature is not one by ${wrong.event.signerKid} over this position and hash`;
+    const message = `its signature is not one by ${wrong.event.signerKid} over the group that this position and hash lead to`;
     return { at: wrong.at, fault: this.fault('signature', wrong.event, message) };
   }
 

@@ -1,3 +1,4 @@
+import { parseAuditSigningInput } from '#evidence';
 import { withPostgres } from '#dev/testing';
 import { InProcessSigner } from '../fixtures/in-process-signer.fixture';
 import {
@@ -11,6 +12,11 @@ import {
   verifyChain,
   write,
 } from '../fixtures/store.fixture';
+
+/** How many events an input is over. */
+function countOf(input: Uint8Array): number {
+  return parseAuditSigningInput(input).count;
+}
 
 describe('several writers on one head', () => {
   const postgres = withPostgres();
@@ -107,12 +113,12 @@ describe('several writers on one head', () => {
   });
 
   it('have a large group signed beside the one before it, and a small one wait for it', async () => {
-    const held: { inputs: number; letGo: () => void }[] = [];
+    const held: { events: number[]; letGo: () => void }[] = [];
     const holding = await open({
       signer: {
         activeKid: () => signer.kid,
         sign: async (kid, inputs) => {
-          await new Promise<void>((letGo) => held.push({ inputs: inputs.length, letGo }));
+          await new Promise<void>((letGo) => held.push({ events: inputs.map(countOf), letGo }));
           return signer.sign(kid, inputs);
         },
       },
@@ -134,7 +140,7 @@ describe('several writers on one head', () => {
     // No more groups than that, however many requests wait.
     writeMany(8);
     await holding.store.heads();
-    expect(held.map(({ inputs }) => inputs)).toEqual([1, 4, 4]);
+    expect(held.map(({ events }) => events)).toEqual([[1], [4], [4]]);
     // In reverse: the group that is signed first still comes second.
     for (const { letGo } of held.splice(0).reverse()) letGo();
     await until(() => held.length === 1, 'what waited is being signed');

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
+import { EventInspector } from '#evidence';
 import { withPostgres } from '#dev/testing';
 import { InProcessSigner } from '../fixtures/in-process-signer.fixture';
 import {
@@ -44,6 +45,39 @@ describe('append', () => {
     opened.push(store);
     return store;
   }
+
+  it.each([
+    ['one signature for all events', 1_024, [[1, 10]]],
+    [
+      'a signature for so many as are allowed',
+      4,
+      [
+        [1, 4],
+        [5, 4],
+        [9, 2],
+      ],
+    ],
+    ['a signature for each event', 1, Array.from({ length: 10 }, (_, n) => [n + 1, 1])],
+  ])('makes %s of a group, each of which verifies by itself', async (_, maxEventsPerSignature, groups) => {
+    const signer = new InProcessSigner();
+    const { store } = await open({ signer, limits: { maxEventsPerSignature } });
+    const events = Array.from({ length: 10 }, (__, n) => event({ n }));
+    const result = committed(await store.append(append(write('order/1', { events }))));
+    const made = result.events.map(({ event: { group } }) => group);
+    expect([...new Set(made.map(({ first, count }) => `${first} ${count}`))]).toEqual(
+      groups.map(([first, count]) => `${first} ${count}`),
+    );
+    expect(new Set(result.events.map(({ event: { signature } }) => signature)).size).toBe(groups.length);
+    const inspector = EventInspector.of({ origin: store.origin, signers: [signer.entry] });
+    // In any order, and each one with what is known of no other.
+    for (const { bytes } of result.events.toReversed()) {
+      expect(inspector.inspect(bytes).faults).toEqual([]);
+      expect(
+        EventInspector.of({ origin: store.origin, signers: [signer.entry] }).inspect(bytes).faults,
+      ).toEqual([]);
+    }
+    expect(await verifyChain(store, [signer.entry])).toMatchObject({ faults: [], count: 10 });
+  });
 
   it('commits a signed, chained event and gives it back byte for byte', async () => {
     const { store, signer } = await open({ now: () => Date.UTC(2026, 0, 31, 10) });

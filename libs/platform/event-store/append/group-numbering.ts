@@ -200,7 +200,7 @@ function numberRequest(pending: PendingAppend, context: RequestContext): Numbere
     };
     let sealed: Sealed;
     try {
-      sealed = sealEvent(event, origin, canonicalPayload);
+      sealed = sealEvent(event, origin, { payload: canonicalPayload, grouped: true });
     } catch (error) {
       // A fault of this request alone: its numbers are simply not used.
       if (!(error instanceof EvidenceError)) throw error;

@@ -1,6 +1,7 @@
+import { auditGroupInput, groupTree } from '#evidence';
 import { answerWithin } from '#platform/resilience';
 import { type GroupCommit } from './commit-group.sql';
-import { type NumberedGroup } from './group-numbering';
+import { type NumberedEvent, type NumberedGroup } from './group-numbering';
 import { type PendingAppend } from './pending-append';
 import { EventStoreError } from '../event-store.error';
 import { type Answer, type EventSigner, type StoredEvent } from '../event-store.types';
@@ -18,8 +19,11 @@ export interface SignedGroup {
 }
 
 export interface GroupSigningOptions {
+  origin: string;
   shard: number;
   signer: EventSigner;
+  /** Events that one signature may be over. */
+  maxEventsPerSignature: number;
   rowKey: RowKey;
   signTimeoutMs: number;
   /** Milliseconds since 1970. */
@@ -31,6 +35,13 @@ const MIN_SIGN_MS = 250;
 
 /** Key id as in the format (docs/spec/audit-event.md). */
 const KID = /^[\x21-\x7e]{1,255}$/;
+
+/** Events that are signed together: a signature, and the path of each event to what it is over. */
+interface SignedRun {
+  signature: string | undefined;
+  first: number;
+  paths: string[][];
+}
 
 /** Calls the signer and checks its answer: in time, one signature for each input, each well-formed. */
 export class GroupSigning {
@@ -55,12 +66,13 @@ export class GroupSigning {
   }
 
   /**
-   * One call for all events of the group, then the answers of its requests.
+   * One call for the signatures of the group, mostly a single one over all of its events, then the answers of its
+   * requests.
    *
    * @throws EventStoreError `signing_unavailable`, `store_behind`
    */
   async sign(group: NumberedGroup): Promise<SignedGroup> {
-    const signatures = await this.signaturesOf(group);
+    const runs = await this.signaturesOf(group);
     const events: GroupCommit['events'][number][] = [];
     const answers: GroupCommit['answers'][number][] = [];
     const now = this.options.now();
@@ -79,11 +91,13 @@ export class GroupSigning {
       answers: new Map(),
       spoilt: [],
     };
+    const { maxEventsPerSignature: most } = this.options;
     let next = 0;
     for (const { pending, events: numbered } of group.accepted) {
-      const stored = numbered.map(({ sealed, prepared: { division } }) => {
-        const event = finish(sealed, signatures[next++]);
-        events.push({ stored: event, division });
+      const stored = numbered.map((one) => {
+        const event = finish(one, runs[Math.floor(next / most)], next % most);
+        next++;
+        events.push({ stored: event, division: one.prepared.division });
         return event;
       });
       signed.events.set(pending, stored);
@@ -101,13 +115,28 @@ export class GroupSigning {
     return signed;
   }
 
-  private async signaturesOf(group: NumberedGroup): Promise<string[]> {
-    const inputs = group.accepted.flatMap(({ events }) => events.map(({ sealed }) => sealed.signingInput));
-    if (inputs.length === 0) return [];
+  private async signaturesOf(group: NumberedGroup): Promise<SignedRun[]> {
+    const { origin, shard, maxEventsPerSignature: most, signer } = this.options;
+    const events = group.accepted.flatMap(({ events }): NumberedEvent[] => events);
+    const runs: { input: Uint8Array; first: number; paths: string[][] }[] = [];
+    for (let n = 0; n < events.length; n += most) {
+      const hashes = events.slice(n, n + most).map(({ sealed }) => sealed.hash);
+      const { root, paths } = groupTree(hashes);
+      const first = group.base.seq + 1 + n;
+      runs.push({
+        input: auditGroupInput({ origin, shard, first, count: hashes.length, root }),
+        first,
+        paths,
+      });
+    }
+    if (runs.length === 0) return [];
+    const inputs = runs.map(({ input }) => input);
     const signatures: unknown = await this.bySigner(this.timeLeft(group), () =>
-      this.options.signer.sign(group.signerKid, inputs, { committed: group.committed }),
+      signer.sign(group.signerKid, inputs, { committed: group.committed }),
     );
-    if (Array.isArray(signatures) && signatures.length === inputs.length) return signatures as string[];
+    if (Array.isArray(signatures) && signatures.length === inputs.length) {
+      return runs.map(({ first, paths }, n) => ({ signature: (signatures as string[])[n], first, paths }));
+    }
     const got = Array.isArray(signatures) ? signatures.length : 'no';
     throw signingUnavailable(`the signer returned ${got} signatures for ${inputs.length} inputs`);
   }
@@ -140,12 +169,11 @@ export class GroupSigning {
   }
 }
 
-function finish(
-  sealed: { finish(signature: string): StoredEvent },
-  signature: string | undefined,
-): StoredEvent {
+/** @param n which event of the run */
+function finish({ sealed }: NumberedEvent, run: SignedRun | undefined, n: number): StoredEvent {
   try {
-    return sealed.finish(signature ?? '');
+    const { first = 0, paths = [], signature = '' } = run ?? {};
+    return sealed.finish(signature, { first, count: paths.length, path: paths[n] ?? [] });
   } catch (cause) {
     throw signingUnavailable('the signer returned something that is no Ed25519 signature', cause);
   }

@@ -117,8 +117,17 @@ export class ShardWriter {
   constructor(private readonly options: ShardWriterOptions) {
     this.queue = new AppendQueue(options.limits);
     this.mode = options.writing;
-    const { shard, signer, rowKey, now, limits } = options;
-    this.signing = new GroupSigning({ shard, signer, rowKey, now, signTimeoutMs: limits.signTimeoutMs });
+    const { origin, shard, signer, rowKey, now, limits } = options;
+    const { signTimeoutMs, maxEventsPerSignature } = limits;
+    this.signing = new GroupSigning({
+      origin,
+      shard,
+      signer,
+      rowKey,
+      now,
+      signTimeoutMs,
+      maxEventsPerSignature,
+    });
   }
 
   get queueDepth(): number {
