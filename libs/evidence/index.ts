@@ -27,7 +27,7 @@ export {
 } from './chain/audit-signing-input';
 export { groupTree, MAX_GROUP_EVENTS } from './chain/event-group';
 export { distinctSignatures, type SignatureCheck } from './chain/distinct-signatures';
-export { canonicalEventBytes, hashEvent, sealEvent } from './chain/seal-event';
+export { canonicalEventBytes, hashEvent, sealEvent, type SealedEvent } from './chain/seal-event';
 export { parseEvent } from './chain/parse-event';
 export {
   buildEnvelope,

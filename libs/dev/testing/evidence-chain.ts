@@ -1,10 +1,12 @@
 import { createPrivateKey, createPublicKey, randomBytes, sign, type KeyObject } from 'node:crypto';
 import {
+  auditGroupInput,
   emptyHeads,
   foundingPayload,
   FOUNDING_STREAM,
   FOUNDING_TYPE,
   genesisHash,
+  groupTree,
   headsPayload,
   pemOfRawKey,
   sealEvent,
@@ -15,6 +17,7 @@ import {
   type FirstPool,
   type JsonObject,
   type JsonValue,
+  type SealedEvent,
   type SignerEntry,
   type SignerPurpose,
   type StatedHead,
@@ -179,8 +182,37 @@ export class EvidenceChain {
   }
 
   /** Appends an event; what is given replaces what would follow from the chain. */
-  append({ signer = this.signer, ...given }: TestEvent = {}): AuditEvent {
-    const last = this.events.at(-1);
+  append(given: TestEvent = {}): AuditEvent {
+    return this.appendTogether([given])[0] as AuditEvent;
+  }
+
+  /** The same for events that are signed together, by the signer of the first. */
+  appendTogether(all: readonly TestEvent[]): AuditEvent[] {
+    const signer = all[0]?.signer ?? this.signer;
+    const drafts: { seq: number; sealed: SealedEvent }[] = [];
+    for (const given of all) drafts.push(this.draft({ ...given, signer }, drafts.at(-1)));
+    const first = drafts[0]?.seq ?? 0;
+    const { root, paths } = groupTree(drafts.map(({ sealed }) => sealed.hash));
+    const { origin, shard } = this;
+    const signature = signer.sign(
+      auditGroupInput({ origin, shard: all[0]?.shard ?? shard, first, count: all.length, root }),
+    );
+    return drafts.map(({ sealed }, n) => {
+      const group = { first, count: all.length, path: paths[n] ?? [] };
+      const { event, bytes } = sealed.finish(signature, group);
+      this.events.push(event);
+      this.bytes.push(bytes);
+      return event;
+    });
+  }
+
+  /** An event on top of the chain, or of a draft, that is not signed yet. */
+  private draft(
+    { signer = this.signer, ...given }: TestEvent,
+    before: { seq: number; sealed: SealedEvent } | undefined,
+  ): { seq: number; sealed: SealedEvent } {
+    const head = this.events.at(-1);
+    const last = before === undefined ? head : { seq: before.seq, hash: before.sealed.hash };
     const seq = given.seq ?? (last?.seq ?? 0) + 1;
     const stream = given.stream ?? `thing/${seq % 7}`;
     const streamVersion = given.streamVersion ?? (this.versions.get(stream) ?? 0) + 1;
@@ -206,10 +238,7 @@ export class EvidenceChain {
       },
       this.origin,
     );
-    const { event, bytes } = sealed.finish(signer.sign(sealed.signingInput));
-    this.events.push(event);
-    this.bytes.push(bytes);
-    return event;
+    return { seq, sealed };
   }
 
   appendMany(count: number): this {
