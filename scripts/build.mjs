@@ -3,7 +3,8 @@
 // scripts/prepare.mjs calls it; people use ./kernel or `npm run build`.
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
-import { transformFile } from '@swc/core';
+import { transform } from '@swc/core';
+import { swcOptions } from './swc-options.cjs';
 
 const root = join(import.meta.dirname, '..');
 const [out] = process.argv.slice(2);
@@ -22,7 +23,12 @@ async function sources(dir) {
 
 async function compile(file) {
   const target = join(out, relative(root, file)).replace(/\.ts$/, '.js');
-  const { code, map } = await transformFile(file, { sourceMaps: true, swcrc: true });
+  const source = await readFile(file, 'utf8');
+  const { code, map } = await transform(source, {
+    ...swcOptions(file, source),
+    filename: file,
+    swcrc: false,
+  });
   await mkdir(dirname(target), { recursive: true });
   await writeFile(target, `${code}\n//# sourceMappingURL=${basename(target)}.map\n`);
   if (map) await writeFile(`${target}.map`, map);
