@@ -180,7 +180,7 @@ export class Stack {
         archive: archive.environment,
         identities,
         rowKeyFile,
-        openApiPath: join(options.programs, 'openapi', 'kernel.yaml'),
+        openApiPath: join(options.programs, 'openapi', 'kernel.json'),
       });
       const { kernelVariables } = options;
       const added =
