@@ -14,7 +14,7 @@ const project = (reach) => ({
   testEnvironment: 'node',
   roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/test'],
   testRegex: `\\.${reach}\\.spec\\.ts$`,
-  transform: { '^.+\\.ts$': '@swc/jest' },
+  transform: { '^.+\\.ts$': '<rootDir>/scripts/jest/compile.cjs' },
   ...(reach === 'unit'
     ? {}
     : {

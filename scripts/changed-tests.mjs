@@ -16,7 +16,7 @@ const [root, asked] = process.argv.slice(2);
 /** Files that every test depends on. */
 const EVERYTHING = [
   /^(package\.json|package-lock\.json|\.npmrc|\.nvmrc|\.swcrc|jest\.config\.cjs|kernel)$/,
-  /^scripts\/(jest\/|(build|prepare|launcher)\.mjs$)/,
+  /^scripts\/(jest\/|(build|prepare|launcher)\.mjs$|swc-options\.cjs$)/,
 ];
 /** Files that no program reads, and no test unless its text names them. */
 const SILENT = [

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  compileCache,
   BoundedLog,
   freePort,
   guardFolder,
@@ -41,9 +42,14 @@ export async function witnessProgram(
 ): Promise<CliResult> {
   const program = join(await ensureBuilt(), 'apps/witness/main.js');
   return new Promise((resolve) => {
-    execFile(process.execPath, [program, ...args], { timeout: 60_000, env }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });
-    });
+    execFile(
+      process.execPath,
+      [program, ...args],
+      { timeout: 60_000, env: { ...env, ...compileCache() } },
+      (error, stdout, stderr) => {
+        resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });
+      },
+    );
   });
 }
 
@@ -99,6 +105,7 @@ export class WitnessProcess {
       args: [join(await ensureBuilt(), 'apps/witness/main.js')],
       env: {
         ...this.settings,
+        ...compileCache(),
         KERNEL_LISTEN_PORT: String(port),
         KERNEL_MANAGEMENT_HOST: '127.0.0.1',
         KERNEL_MANAGEMENT_PORT: String(management),

@@ -13,6 +13,7 @@ import {
   verifyDocument,
   type AuditEvent,
 } from '#evidence';
+import { compileCache } from '#dev/devstack';
 import { type TestStack, withStack, workTree } from '#dev/testing';
 import { until } from '../faults/until';
 
@@ -27,7 +28,7 @@ async function audit(stack: TestStack): Promise<Run> {
   const run = promisify(execFile)(
     process.execPath,
     [join(workTree(), 'dist', 'apps', 'auditor', 'main.js'), '--once'],
-    { env: { ...stack.worker('auditor').environment } },
+    { env: { ...stack.worker('auditor').environment, ...compileCache() } },
   );
   return run.then(
     ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import { Client } from 'pg';
 import { type AuditEvent } from '#evidence';
+import { compileCache } from '#dev/devstack';
 import { describeWithKafka, type TestStack, withStack, workTree } from '#dev/testing';
 import { loadFaultSettings, timeoutOf } from '../faults/fault.config';
 import { until } from '../faults/until';
@@ -90,6 +91,7 @@ async function replayIndex(
         DATABASE_URL: stack.postgres.workerUrl,
         KERNEL_ORIGIN: stack.origin,
         ...stack.stream.environment,
+        ...compileCache(),
       },
     },
   );

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BoundedLog, openDevelopmentIdentities, startChild } from '#dev/devstack';
+import { BoundedLog, compileCache, openDevelopmentIdentities, startChild } from '#dev/devstack';
 import { describeWithSoftHsm, generateTokenKey, TestCa, workTree } from '#dev/testing';
 import { AUDIT, MANIFEST, ORIGIN, ProxyProcess } from './proxy-process';
 
@@ -21,7 +21,7 @@ async function refusalOf(
   const child = await startChild({
     command: process.execPath,
     args: [join(workTree(), 'dist/apps', app, 'main.js')],
-    env: Object.fromEntries(set),
+    env: { ...Object.fromEntries(set), ...compileCache() },
     cwd: dir,
     log,
   });

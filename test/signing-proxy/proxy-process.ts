@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  compileCache,
   BoundedLog,
   type DevelopmentIdentities,
   freePort,
@@ -117,7 +118,10 @@ export class ProxyProcess {
     this.child = await startChild({
       command: process.execPath,
       args: [join(workTree(), 'dist/apps/signing-proxy/main.js')],
-      env: Object.fromEntries(merged.filter((entry): entry is [string, string] => entry[1] !== undefined)),
+      env: {
+        ...Object.fromEntries(merged.filter((entry): entry is [string, string] => entry[1] !== undefined)),
+        ...compileCache(),
+      },
       cwd: this.dir,
       log: this.output,
     });

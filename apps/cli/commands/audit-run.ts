@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Command } from 'commander';
-import { programFolder, readEnvironmentFile, StateFolder } from '#dev/devstack';
+import { compileCache, programFolder, readEnvironmentFile, StateFolder } from '#dev/devstack';
 import { CliError } from '../cli.error';
 import { defaultState } from '../default-state';
 
@@ -33,7 +33,7 @@ async function run(dir: string): Promise<number> {
   const program = join(programFolder(), 'apps', 'auditor', 'main.js');
   return await new Promise((done, fail) => {
     const child = spawn(process.execPath, ['--enable-source-maps', program, '--once'], {
-      env,
+      env: { ...env, ...compileCache() },
       stdio: 'inherit',
     });
     child.once('error', fail);

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Command } from 'commander';
-import { programFolder } from '#dev/devstack';
+import { compileCache, programFolder } from '#dev/devstack';
 import { CliError } from '../cli.error';
 
 interface WitnessOptions {
@@ -111,7 +111,7 @@ async function run(args: readonly string[], settings: Record<string, string | un
   const program = join(programFolder(), 'apps', 'witness', 'main.js');
   const env = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
   const child = spawn(process.execPath, ['--enable-source-maps', program, ...args], {
-    env,
+    env: { ...env, ...compileCache() },
     stdio: 'inherit',
   });
   const forward = (signal: NodeJS.Signals): void => void child.kill(signal);

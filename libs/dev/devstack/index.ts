@@ -1,6 +1,7 @@
 /** Runs the whole kernel on one machine: embedded servers, development CA, supervised processes. */
 export {
   type BuildRecord,
+  compileCache,
   holdBuild,
   movedOnSince,
   programFolder,

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { programFolder, workTree } from '#dev/devstack';
+import { compileCache, programFolder, workTree } from '#dev/devstack';
 import { type UpOptions, type UpReporter, type UpSummary } from './run-stack';
 import { serversToUse } from './servers';
 import { CliError } from '../../cli.error';
@@ -26,7 +26,7 @@ export async function runDetached(options: UpOptions, say: (line: string) => voi
     // Not the caller's folder, which may be deleted while the kernel runs.
     cwd: workTree(),
     // A process that may run for weeks takes nothing else from this shell.
-    env: { PATH: '/usr/local/bin:/usr/bin:/bin', ...serversToUse(options) },
+    env: { PATH: '/usr/local/bin:/usr/bin:/bin', ...compileCache(), ...serversToUse(options) },
   });
   const interrupt = () => child.kill('SIGTERM');
   process.once('SIGINT', interrupt);

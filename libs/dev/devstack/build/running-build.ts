@@ -41,6 +41,14 @@ export function workTree(): string {
     : folder;
 }
 
+/**
+ * A variable for the processes of a build: where they keep what V8 has compiled. Compiling the same libraries again is
+ * half of the time of a start.
+ */
+export function compileCache(): { NODE_COMPILE_CACHE: string } {
+  return { NODE_COMPILE_CACHE: join(workTree(), '.build', 'compile-cache') };
+}
+
 /** The build that this program is part of; undefined where it runs from the sources. */
 export function runningBuild(): BuildRecord | undefined {
   try {

@@ -15,7 +15,7 @@ import {
   type DevelopmentIdentities,
   openDevelopmentIdentities,
 } from '../certificates/development-identities';
-import { workTree } from '../build/running-build';
+import { compileCache } from '../build/running-build';
 import { DevstackError } from '../devstack.error';
 import { type PostgresServer, startPostgres } from '../postgres/postgres-server';
 import { BoundedLog } from '../process/bounded-log';
@@ -180,7 +180,7 @@ export class Stack {
         archive: archive.environment,
         identities,
         rowKeyFile,
-        openApiPath: join(options.programs, 'openapi', 'kernel.yaml'),
+        openApiPath: join(options.programs, 'openapi', 'kernel.json'),
       });
       const { kernelVariables } = options;
       const added =
@@ -343,6 +343,7 @@ function logFile(options: StackOptions, name: string): string {
 function appService(options: StackOptions, app: AppProcess): SupervisedService {
   const log = new BoundedLog(logFile(options, app.name));
   const entry = join(options.programs, 'apps', app.app, 'main.js');
+  const sourceMaps = join(options.programs, 'libs', 'dev', 'devstack', 'process', 'source-maps.js');
   return new SupervisedService({
     name: app.name,
     stopGraceMs: STOP_GRACE_MS,
@@ -351,9 +352,8 @@ function appService(options: StackOptions, app: AppProcess): SupervisedService {
     async start(signal) {
       const child = await startChild({
         command: process.execPath,
-        args: [...(NODE_FLAGS[app.app] ?? []), '--enable-source-maps', entry],
-        // Compiling the same libraries again is half of the time of a start.
-        env: { ...app.env, NODE_COMPILE_CACHE: join(workTree(), '.build', 'compile-cache') },
+        args: [...(NODE_FLAGS[app.app] ?? []), '--require', sourceMaps, entry],
+        env: { ...app.env, ...compileCache() },
         cwd: options.programs,
         log,
       });

@@ -96,9 +96,10 @@ export class Contract {
       return;
     }
     const type = String(answer.headers['content-type']).split(';', 1)[0] ?? '';
-    const validate = response.content.get(type);
-    if (validate === undefined) return differs(`the document does not know the content type "${type}"`);
-    if (validate === null) return;
+    const validator = response.content.get(type);
+    if (validator === undefined) return differs(`the document does not know the content type "${type}"`);
+    if (validator === null) return;
+    const validate = validator();
     if (!type.endsWith('json')) {
       if (!validate(answer.body)) differs('its body is not the text that the document describes');
       return;

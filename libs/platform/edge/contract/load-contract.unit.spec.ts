@@ -20,6 +20,13 @@ describe('openapi/kernel.yaml', () => {
     expect(result).toMatchObject({ valid: true });
   });
 
+  it('has schemas of answers that compile', () => {
+    const answers = contract.operations.flatMap(({ responses }) => [...responses.values()]);
+    const validators = answers.flatMap(({ content }) => [...content.values()]);
+    expect(validators.length).toBeGreaterThan(100);
+    for (const validator of validators) validator?.();
+  });
+
   it('takes an Idempotency-Key on every POST, and tells every answer’s request id', () => {
     for (const operation of contract.operations) {
       const headers = operation.headerParameters.map(({ name }) => name);
@@ -148,14 +155,37 @@ components: { schemas: { Id: { type: string, format: uuid } } }
     dir = mkdtempSync(join(tmpdir(), 'contract-'));
   });
   afterAll(() => rmSync(dir, { recursive: true }));
-  const load = (text: string): Contract => {
-    const path = join(dir, 'openapi.yaml');
+  const load = (text: string, name = 'openapi.yaml'): Contract => {
+    const path = join(dir, name);
     writeFileSync(path, text);
     return loadContract(path);
   };
 
   it('loads a good document', () => {
     expect(load(GOOD).operations).toHaveLength(1);
+  });
+
+  it('loads the same from JSON, and refuses a member twice there too', () => {
+    const json = JSON.stringify(parse(GOOD));
+    const [operation] = load(json, 'openapi.json').operations;
+    expect(operation).toMatchObject({ id: 'a', method: 'GET', path: '/a/{id}' });
+    expect(operation?.pathParameters[0]?.validate('x')).toBe(false);
+    const twice = json.replace('"version":"1"', '"version":"1","version":"2"');
+    expect(() => load(twice, 'openapi.json')).toThrow('OPENAPI_PATH');
+  });
+
+  it('compiles the schema of an answer when it is asked for, and says then what is wrong with it', () => {
+    const answer = (schema: string) =>
+      GOOD.replace(
+        'description: ok',
+        `description: ok, content: { application/json: { schema: ${schema} } }`,
+      );
+    const validator = (text: string) =>
+      load(text).operations[0]?.responses.get('200')?.content.get('application/json');
+    expect(validator(answer('{ type: string }'))?.()('x')).toBe(true);
+    const wrong = validator(answer('{ type: string, maxLenght: 5 }'));
+    expect(() => wrong?.()).toThrow('unknown keyword');
+    expect(() => load(answer('[]'))).toThrow('is not an object');
   });
 
   it.each<[string, (text: string) => string, string]>([
@@ -193,7 +223,11 @@ components: { schemas: { Id: { type: string, format: uuid } } }
     ],
     ['an unknown schema keyword', (t) => t.replace('format: uuid', 'maxLenght: 5'), 'unknown keyword'],
     ['an unknown format', (t) => t.replace('format: uuid', 'format: uuidd'), 'unknown format'],
-    ['an unknown type', (t) => t.replace('type: string', 'type: strung'), 'type must be JSONType'],
+    [
+      'an unknown type',
+      (t) => t.replace('type: string', 'type: strung'),
+      'must be of type string, integer or boolean',
+    ],
     ['a cookie parameter', (t) => t.replace('in: path', 'in: cookie'), 'must be in path, query or header'],
     ['an unknown method', (t) => t.replace('get:', 'got:'), 'is not an HTTP method'],
     ['no response', (t) => t.replace(/responses:.*\n/, 'responses: {}\n'), 'has no response'],

@@ -25,8 +25,11 @@ export interface RequestBody {
 export interface Response {
   /** Lower-case names of required headers. */
   readonly requiredHeaders: readonly string[];
-  /** Media type -> what checks a body of it (each line, for NDJSON); null where the document gives no schema. */
-  readonly content: ReadonlyMap<string, ValidateFunction | null>;
+  /**
+   * Media type -> what checks a body of it (each line, for NDJSON), compiled when it is first asked for; null where the
+   * document gives no schema.
+   */
+  readonly content: ReadonlyMap<string, (() => ValidateFunction) | null>;
 }
 
 /** One operation of the OpenAPI document, ready for use. */
