@@ -30,14 +30,28 @@ function randomFrom(seed: number): (below: number) => number {
 /** A follower of a shard's log: it knows the checkpoints that it saw, and nothing else. */
 class Follower {
   readonly seen: SignedCheckpoint[] = [];
+  private looking = false;
 
   constructor(
     private readonly url: () => string,
     private readonly shard: number,
   ) {}
 
-  /** Reads the checkpoint; a publisher that is down just now is no news. */
+  /**
+   * Reads the checkpoint, one at a time: of two requests at once the older answer may come last. A publisher that is down
+   * just now is no news.
+   */
   async look(): Promise<void> {
+    if (this.looking) return;
+    this.looking = true;
+    try {
+      await this.read();
+    } finally {
+      this.looking = false;
+    }
+  }
+
+  private async read(): Promise<void> {
     const answer = await fetch(`${this.url()}/log/${this.shard}/checkpoint`).catch(() => undefined);
     if (answer?.status !== 200) return;
     const checkpoint = parseSignedCheckpoint(await answer.text());
