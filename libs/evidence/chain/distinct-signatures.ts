@@ -1,5 +1,6 @@
 import { type AuditEvent } from './audit-event';
-import { inputOfEvent } from './audit-signing-input';
+import { auditGroupInput } from './audit-signing-input';
+import { GroupNodes } from './event-group';
 import { base64Decode } from '../json/base64';
 
 /** A signature to verify, for all events of a group. */
@@ -9,8 +10,17 @@ export interface SignatureCheck {
   signature: Uint8Array<ArrayBuffer>;
 }
 
+/** Events that say the same of their group, and whose paths lead to one root. */
+interface SameGroup {
+  root: string;
+  nodes: GroupNodes;
+  /** Which check. */
+  number: number;
+}
+
 /**
- * The signatures of some events, each once: those of a group have one in common.
+ * The signatures of some events, each once: those of a group have one in common. Nodes that lead to a root do so whether
+ * or not its signature turns out to be right, so paths are not hashed again where they are the same.
  * @param events their format is right
  * @returns the checks, and for each event which of them it depends on
  */
@@ -19,21 +29,26 @@ export function distinctSignatures(
   events: readonly AuditEvent[],
 ): { checks: SignatureCheck[]; checkOf: number[] } {
   const checks: SignatureCheck[] = [];
-  const numbers = new Map<string, number>();
-  const decoder = new TextDecoder('latin1');
+  const groups = new Map<string, SameGroup[]>();
   const checkOf = events.map((event) => {
-    const input = inputOfEvent(origin, event);
-    const name = `${event.signerKid} ${event.signature} ${decoder.decode(input)}`;
-    let number = numbers.get(name);
-    if (number === undefined) {
-      number = checks.length;
-      numbers.set(name, number);
-      checks.push({
-        kid: event.signerKid,
-        input,
-        signature: base64Decode(event.signature) ?? new Uint8Array(),
-      });
+    const { shard, signerKid: kid, signature } = event;
+    const { first, count } = event.group;
+    const name = `${kid} ${signature} ${shard} ${first} ${count}`;
+    const same = groups.get(name) ?? [];
+    groups.set(name, same);
+    const climb = (same[0]?.nodes ?? new GroupNodes(count)).climb(event);
+    const known = same.find(({ root }) => root === climb.root);
+    if (known !== undefined) {
+      // Of another root than the first, nodes are not kept: one of the two is forged.
+      if (known === same[0]) known.nodes.learn(climb);
+      return known.number;
     }
+    const nodes = new GroupNodes(count);
+    nodes.learn(climb);
+    const number = checks.length;
+    same.push({ root: climb.root, nodes, number });
+    const input = auditGroupInput({ origin, shard, first, count, root: climb.root });
+    checks.push({ kid, input, signature: base64Decode(signature) ?? new Uint8Array() });
     return number;
   });
   return { checks, checkOf };
