@@ -1148,8 +1148,15 @@ export interface components {
             causationId: string | null;
             signerKid: components["schemas"]["KeyId"];
             prevHash: components["schemas"]["Sha256"];
+            group: components["schemas"]["EventGroup"];
             hash: components["schemas"]["Sha256"];
             signature: components["schemas"]["Signature"];
+        };
+        /** @description The events that were signed together, and this event's audit path in the Merkle tree over their hashes (docs/spec/audit-event.md, section 4). */
+        EventGroup: {
+            first: number;
+            count: number;
+            path: string[];
         };
         Actor: {
             id: components["schemas"]["ActorId"];
@@ -2286,6 +2293,7 @@ export type NewEvent = components['schemas']['NewEvent'];
 export type NewEvents = components['schemas']['NewEvents'];
 export type AppendAnswer = components['schemas']['AppendAnswer'];
 export type AuditEvent = components['schemas']['AuditEvent'];
+export type EventGroup = components['schemas']['EventGroup'];
 export type Actor = components['schemas']['Actor'];
 export type EventPage = components['schemas']['EventPage'];
 export type HoldReason = components['schemas']['HoldReason'];
