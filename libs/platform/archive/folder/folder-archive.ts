@@ -1,5 +1,5 @@
-import { constants } from 'node:fs';
-import { link, lstat, mkdir, open, realpath, rename, unlink } from 'node:fs/promises';
+import { constants, linkSync, lstatSync } from 'node:fs';
+import { lstat, mkdir, open, realpath, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { sha256Hex } from '#evidence';
 import { type Limiter } from '#platform/resilience';
@@ -161,8 +161,7 @@ export class FolderArchive implements Archive {
       try {
         await this.ensureDirectory(dirname(path));
         // Read first, so that storing an existing object again costs no write.
-        const outcome =
-          (await lstatOrNull(path)) === null && (await this.linkOnce(bytes, path)) ? 'stored' : 'already';
+        const outcome = !isThere(path) && (await this.linkOnce(bytes, path)) ? 'stored' : 'already';
         if (outcome === 'already') await this.assertSame(key, sha256);
         // Also for an existing file: the process that put it may have died before this.
         await this.directories.sync(dirname(path));
@@ -185,7 +184,7 @@ export class FolderArchive implements Archive {
         try {
           await rename(partial, path);
         } catch (error) {
-          await this.partials.remove(partial);
+          this.partials.remove(partial);
           throw error;
         }
         await this.directories.sync(dirname(path));
@@ -201,13 +200,13 @@ export class FolderArchive implements Archive {
   private async linkOnce(bytes: Uint8Array, path: string): Promise<boolean> {
     const partial = await this.partials.write(bytes);
     try {
-      await link(partial, path);
+      linkSync(partial, path);
       return true;
     } catch (error) {
       if (errnoOf(error) !== 'EEXIST') throw error;
       return false;
     } finally {
-      await this.partials.remove(partial);
+      this.partials.remove(partial);
     }
   }
 
@@ -350,6 +349,16 @@ async function syncParents(dir: string, first: string): Promise<void> {
 function isAbsent(error: unknown): boolean {
   const errno = errnoOf(error);
   return errno === 'ENOENT' || errno === 'ENOTDIR';
+}
+
+/** On this thread: for the usual case of a new object, which it answers in microseconds. */
+function isThere(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    if (isAbsent(error)) return false;
+    throw error;
+  }
 }
 
 async function lstatOrNull(path: string): Promise<Awaited<ReturnType<typeof lstat>> | null> {
