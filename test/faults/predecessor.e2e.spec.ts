@@ -70,7 +70,7 @@ describeWithSoftHsm('what was wrong with the predecessor', () => {
       expect(tampered(({ actor }) => ({ actor: { ...actor, id: 'somebody-else' } }))).toEqual(['hash']);
       // With a hash that fits the changed time, the signature does not.
       const resealed = tampered((event) => {
-        const { hash: _, signature: __, ...unhashed } = { ...event, ts: later(event.ts) };
+        const { group: _, hash: __, signature: ___, ...unhashed } = { ...event, ts: later(event.ts) };
         return { ...unhashed, hash: createHash('sha256').update(JSON.stringify(unhashed)).digest('hex') };
       });
       expect(resealed).toEqual(['signature']);

@@ -219,7 +219,7 @@ function withOtherEvent(bundle: Record<string, JsonValue>, random: Random): Json
       string,
       JsonValue
     >;
-    const { hash: _, signature: __, ...hashed } = other;
+    const { group: _, hash: __, signature: ___, ...hashed } = other;
     list[at] = evidence.canonicalize({ ...other, hash: evidence.sha256Hex(evidence.canonicalize(hashed)) });
   } catch {
     // A line that is no event, or a value that no JSON can hold.
