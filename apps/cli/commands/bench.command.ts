@@ -3,6 +3,7 @@ import { arch, cpus, platform, release, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { programFolder } from '#dev/devstack';
+import { MAX_SHARDS } from '#evidence';
 import { CliError } from '../cli.error';
 import { print, say, table } from '../output/print';
 
@@ -22,7 +23,6 @@ interface Options {
 }
 
 const ENDING = '.bench.js';
-const MOST_SHARDS = 256;
 const MOST_KERNELS = 8;
 
 export function addBench(program: Command): void {
@@ -35,7 +35,7 @@ export function addBench(program: Command): void {
     .option('--list', 'only list their names')
     .option('--peer <name>', 'stack: measure openbao or tessera in turn (may be repeated)', collect, [])
     .option('--kernels <n>', 'stack: kernel processes on the one database', upTo(MOST_KERNELS), 1)
-    .option('--shards <n>', 'stack: shards of the chain', upTo(MOST_SHARDS), 1)
+    .option('--shards <n>', 'stack: shards of the chain', upTo(MAX_SHARDS), 1)
     .action(async (names: string[], options: Options) => {
       await bench(names, options);
     });
