@@ -1,15 +1,12 @@
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
-import { MemoryArchive, TestSigner } from '#dev/testing';
-import { genesisHash } from '#evidence';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { TestSigner } from '#dev/testing';
+import { genesisHash, GrowingTree, leafHash } from '#evidence';
+import { FolderArchive } from '#platform/archive';
 import { type StreamPositions, type VerifiedEvent } from '#platform/audit-stream';
-import {
-  CheckpointPublisher,
-  GrowingLog,
-  LogStorage,
-  NO_WITNESSES,
-  type SignedTree,
-  TileCache,
-} from '#platform/log';
+import { CheckpointPublisher, LogStorage, NO_WITNESSES, type SignedTree, TileCache } from '#platform/log';
 import { type Logger, Registry } from '#platform/process';
 import { ORIGIN, TestCheckpointSigner, until } from '../log-publisher.fixture';
 import { LogPublisherMetrics } from '../log-publisher.metrics';
@@ -26,22 +23,29 @@ const events = (from: number, to: number): VerifiedEvent[] =>
   Array.from({ length: to - from + 1 }, (_, i) => eventAt(from + i));
 
 function treeOf(size: number): SignedTree {
-  const log = GrowingLog.empty(new LogStorage(new MemoryArchive(), 0));
-  for (const { bytes } of events(1, size)) log.append(bytes);
-  return { shard: 0, size, root: log.snapshot().root };
+  const tree = new GrowingTree();
+  for (const { bytes } of events(1, size)) tree.append(leafHash(bytes));
+  return { shard: 0, size, root: tree.root() };
 }
 
 describe('the publishing of a shard', () => {
-  const archive = () => new MemoryArchive();
+  let dir: string;
+  let archive: FolderArchive;
   let stopping: AbortController;
   let leading: Promise<void>;
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'shard-publishing-'));
+    archive = await FolderArchive.open({ dir });
+  });
   afterEach(async () => {
     stopping.abort();
     await leading;
+    await archive.close();
+    await rm(dir, { recursive: true });
   });
 
-  function publishing(objects = archive()) {
-    const storage = new LogStorage(objects, 0);
+  function publishing() {
+    const storage = new LogStorage(archive, 0);
     const signer = new TestCheckpointSigner(new TestSigner('checkpoint-1', { purposes: ['checkpoint'] }));
     const cache = new TileCache(1 << 20);
     const publisher = new CheckpointPublisher({
@@ -116,8 +120,7 @@ describe('the publishing of a shard', () => {
   }
 
   it('waits for the stream where a larger tree is signed: it stores nothing of it, and forgets no event', async () => {
-    const objects = archive();
-    const { shard, signer, position, registry, rounds, said, lead } = publishing(objects);
+    const { shard, signer, position, registry, rounds, said, lead } = publishing();
     signer.last.set(0, treeOf(10));
     await lead(async () => {
       await shard.position();
@@ -126,7 +129,9 @@ describe('the publishing of a shard', () => {
       const before = rounds();
       await delay(EVERY_MS / 2);
       expect(rounds() - before).toBeLessThanOrEqual(1);
-      expect([...objects.objects.keys()]).toEqual([]);
+      const stored: string[] = [];
+      for await (const { key } of archive.list('log/')) stored.push(key);
+      expect(stored).toEqual([]);
       await shard.apply(events(4, 10));
     });
     await until('it is published', () => position.seq === 10);

@@ -19,7 +19,6 @@ export { FakeTokenReviews } from './fake-token-reviews';
 export { FakeTransit } from './fake-transit';
 export { FaultyWire } from './faulty-wire';
 export { recorded } from './recorded-event';
-export { MemoryArchive } from './memory-archive';
 export { type HttpAnswer, MtlsClient, type RequestOptions } from './mtls-client';
 export { describeWithSoftHsm, generateTokenKey, runWithToken, withTokenSession } from './softhsm';
 export {

@@ -1,24 +1,55 @@
+import { Client } from 'pg';
 import { type Actor } from '#evidence';
-import { type EventStore, EventStoreError, RowKey } from '#platform/event-store';
+import { type TestDatabase, withPostgres } from '#dev/testing';
+import {
+  type DataSource,
+  type EventStore,
+  EventStoreError,
+  migrate,
+  openEventStoreDataSource,
+  RowKey,
+} from '#platform/event-store';
 import { type IntegrityAlarm } from '#platform/kernel-store';
-import { FakeModeTables } from './fixtures/mode-tables.fixture';
 import { ModeRecorder } from './mode-recorder';
 import { ModeStore } from './mode-store';
 import { ModeWatch } from './mode-watch';
+import { WatchedDatabase } from './watched-database.fixture';
 
+const ORIGIN = 'kernel.example.com/test';
 const ADA: Actor = { id: 'ada', kind: 'human', roles: ['SuperAdmin'] };
+/** Names of statements of ModeStore. */
+const [READ, OWNER_STATEMENTS] = ['mode_read', 'mode_owner_statements'];
 
 describe('the mode', () => {
-  const rowKey = RowKey.random('kernel.example.com/test');
-  let tables: FakeModeTables;
+  const postgres = withPostgres();
+  const rowKey = RowKey.random(ORIGIN);
+  let database: TestDatabase;
+  let dataSource: DataSource;
+  let owner: Client;
+  let watched: WatchedDatabase;
   let modes: ModeStore;
   let raised: string[];
 
-  beforeEach(() => {
-    tables = new FakeModeTables();
-    modes = new ModeStore(tables.database, rowKey);
+  beforeEach(async () => {
+    database = await postgres().createDatabase();
+    await migrate(database.ownerUrl, { origin: ORIGIN, shards: 1, runtimeRole: postgres().runtimeRole });
+    dataSource = await openEventStoreDataSource({ url: database.runtimeUrl, poolSize: 4 });
+    owner = new Client({ connectionString: database.ownerUrl });
+    await owner.connect();
+    watched = new WatchedDatabase(dataSource, 5_000);
+    modes = new ModeStore(watched, rowKey);
     raised = [];
   });
+  afterEach(async () => {
+    await owner.end();
+    await dataSource.destroy();
+    await database.drop();
+  });
+
+  /** The row that the owner's programs ask, `audit repair` among them. */
+  async function copy(): Promise<unknown> {
+    return (await owner.query<{ mode: string }>('SELECT mode FROM kernel.mode')).rows[0]?.mode;
+  }
 
   const watchOf = (): ModeWatch =>
     new ModeWatch(modes, { raise: ({ message }) => void raised.push(message) } as IntegrityAlarm);
@@ -30,10 +61,9 @@ describe('the mode', () => {
       mode: 'safe-mode',
       reason: expect.stringContaining('no event of this kernel'),
     });
-    // audit repair asks the copy.
-    expect(tables.copy).toBe('normal');
+    expect(await copy()).toBe('normal');
     expect(await modes.change('safe-mode', 'integrity alarm', ADA)).not.toBeNull();
-    expect(tables.copy).toBe('safe-mode');
+    expect(await copy()).toBe('safe-mode');
     expect(await modes.change('safe-mode', 'once more', ADA)).toBeNull();
     expect((await modes.read()).version).toBe(1);
     modes.noteChain(null);
@@ -44,9 +74,9 @@ describe('the mode', () => {
   it('is not said to have lost a change that came while an older answer was on its way', async () => {
     const watch = watchOf();
     await watch.look();
-    const late = tables.holdNextRead();
+    const late = watched.holdAnswer(READ);
     const older = modes.read();
-    await late.asked;
+    await late.answered;
     await modes.change('read-only', 'maintenance', ADA);
     expect((await modes.read()).state.mode).toBe('read-only');
     late.letGo();
@@ -84,10 +114,13 @@ describe('the mode', () => {
     const record = async (): Promise<number> => {
       await watch.look();
       await recorder.record();
-      return tables.askedOwner;
+      return watched.count(OWNER_STATEMENTS);
     };
     expect([await record(), await record()]).toEqual([1, 1]);
-    tables.ownerSaid = '0 0 1';
+    await owner.query(
+      `INSERT INTO kernel.repairs (event_id, shard, from_seq, to_seq, removed, reason, actor, repaired_at)
+       VALUES (gen_random_uuid(), 0, 2, 2, '{"count":1}', 'forged', 'root', clock_timestamp())`,
+    );
     expect([await record(), await record()]).toEqual([2, 2]);
     await modes.change('read-only', 'maintenance', ADA);
     expect([await record(), await record()]).toEqual([3, 3]);
