@@ -4,18 +4,11 @@
 # test/bench/peers/tessera.ts knows the same folder.
 set -eu
 
-if [ -n "${XDG_CACHE_HOME:-}" ]; then
-  cache=$XDG_CACHE_HOME
-elif [ -n "${HOME:-}" ]; then
-  cache=$HOME/.cache
-else
-  echo 'install-bench-peers: neither XDG_CACHE_HOME nor HOME is set' >&2
-  exit 1
-fi
+. "$(dirname -- "$0")/user-cache.sh"
 sources=$(CDPATH='' cd -- "$(dirname -- "$0")/../test/bench/peers/tessera" && pwd -P)
 # Changed sources are built into another folder.
 digest=$(cd "$sources" && cat go.mod go.sum main.go | { sha256sum 2>/dev/null || shasum -a 256; } | cut -c 1-12)
-target=$cache/illuvrse-kernel/tessera-$digest
+target=$cache/tessera-$digest
 
 if [ ! -x "$target/tessera" ]; then
   command -v go >/dev/null 2>&1 || {
@@ -23,7 +16,7 @@ if [ ! -x "$target/tessera" ]; then
     exit 1
   }
   echo "building the server around Tessera (a minute)" >&2
-  mkdir -p "$cache/illuvrse-kernel"
+  mkdir -p "$cache"
   # Built in another folder and then moved: another build may be running, or this one may be interrupted.
   partial=$(mktemp -d "$target.XXXXXX")
   trap 'rm -rf "$partial"' EXIT

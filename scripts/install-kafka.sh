@@ -8,15 +8,8 @@ version=4.4.0
 # Kafka logs through slf4j 1.7 and leaves the choice of the logger to its operator.
 slf4j=1.7.36
 
-if [ -n "${XDG_CACHE_HOME:-}" ]; then
-  cache=$XDG_CACHE_HOME
-elif [ -n "${HOME:-}" ]; then
-  cache=$HOME/.cache
-else
-  echo 'install-kafka: neither XDG_CACHE_HOME nor HOME is set' >&2
-  exit 1
-fi
-target=$cache/illuvrse-kernel/kafka-$version
+. "$(dirname -- "$0")/user-cache.sh"
+target=$cache/kafka-$version
 
 if [ ! -d "$target" ]; then
   for program in mvn java; do
@@ -26,7 +19,7 @@ if [ ! -d "$target" ]; then
     }
   done
   echo "fetching Apache Kafka $version (some 45 MB)" >&2
-  mkdir -p "$cache/illuvrse-kernel"
+  mkdir -p "$cache"
   # Filled in another folder and then renamed: another installation may be running, or this one may be interrupted.
   partial=$(mktemp -d "$target.XXXXXX")
   trap 'rm -rf "$partial"' EXIT

@@ -10,15 +10,8 @@ x86_64=db79307a35a21e59753ae5e8bb45f0ff3f71e04bfa3d3627bf984e4b77bb7866
 arm64=d0a2173b914657ef72a5a5a5ae3baaf9855be1ffd9a98019b307bf97c1d1b40d
 darwin_arm64=5e6bfd9ac57c0d1a0060fd91493ad5d1bb161ed09bb0dc54b315f1327fa2aa7c
 
-if [ -n "${XDG_CACHE_HOME:-}" ]; then
-  cache=$XDG_CACHE_HOME
-elif [ -n "${HOME:-}" ]; then
-  cache=$HOME/.cache
-else
-  echo 'install-openbao: neither XDG_CACHE_HOME nor HOME is set' >&2
-  exit 1
-fi
-target=$cache/illuvrse-kernel/openbao-$version
+. "$(dirname -- "$0")/user-cache.sh"
+target=$cache/openbao-$version
 
 if [ ! -x "$target/bao" ]; then
   case "$(uname -s) $(uname -m)" in
@@ -35,7 +28,7 @@ if [ ! -x "$target/bao" ]; then
     exit 1
   }
   echo "fetching OpenBao $version (some 75 MB)" >&2
-  mkdir -p "$cache/illuvrse-kernel"
+  mkdir -p "$cache"
   # Filled in another folder and then moved: another installation may be running, or this one may be interrupted.
   partial=$(mktemp -d "$target.XXXXXX")
   trap 'rm -rf "$partial"' EXIT

@@ -5,15 +5,8 @@ set -eu
 
 version=1.8.0
 
-if [ -n "${XDG_CACHE_HOME:-}" ]; then
-  cache=$XDG_CACHE_HOME
-elif [ -n "${HOME:-}" ]; then
-  cache=$HOME/.cache
-else
-  echo 'install-s3-server: neither XDG_CACHE_HOME nor HOME is set' >&2
-  exit 1
-fi
-target=$cache/illuvrse-kernel/versitygw-$version
+. "$(dirname -- "$0")/user-cache.sh"
+target=$cache/versitygw-$version
 
 if [ ! -x "$target/versitygw" ]; then
   command -v go >/dev/null 2>&1 || {
@@ -21,7 +14,7 @@ if [ ! -x "$target/versitygw" ]; then
     exit 1
   }
   echo "building versitygw $version (a minute or two)" >&2
-  mkdir -p "$cache/illuvrse-kernel"
+  mkdir -p "$cache"
   # Built in another folder and then moved: another build may be running, or this one may be interrupted.
   partial=$(mktemp -d "$target.XXXXXX")
   trap 'rm -rf "$partial"' EXIT

@@ -7,19 +7,12 @@ set -eu
 litewitness=0.6.1
 fsck=1.0.4
 
-if [ -n "${XDG_CACHE_HOME:-}" ]; then
-  cache=$XDG_CACHE_HOME
-elif [ -n "${HOME:-}" ]; then
-  cache=$HOME/.cache
-else
-  echo 'install-tlog-tools: neither XDG_CACHE_HOME nor HOME is set' >&2
-  exit 1
-fi
+. "$(dirname -- "$0")/user-cache.sh"
 sources=$(CDPATH='' cd -- "$(dirname -- "$0")/../test/log/go" && pwd -P)
 # Changed sources are built into another folder.
 digest=$(cd "$sources" && cat go.mod go.sum follow/main.go receipt/main.go witnessclient/main.go |
   { sha256sum 2>/dev/null || shasum -a 256; } | cut -c 1-12)
-target=$cache/illuvrse-kernel/tlog-tools-$litewitness-$fsck-$digest
+target=$cache/tlog-tools-$litewitness-$fsck-$digest
 
 if [ ! -x "$target/litewitness" ]; then
   command -v go >/dev/null 2>&1 || {
@@ -27,7 +20,7 @@ if [ ! -x "$target/litewitness" ]; then
     exit 1
   }
   echo "building litewitness $litewitness, fsck $fsck and test/log/go (a minute or two)" >&2
-  mkdir -p "$cache/illuvrse-kernel"
+  mkdir -p "$cache"
   # Built in another folder and then moved: another build may be running, or this one may be interrupted.
   partial=$(mktemp -d "$target.XXXXXX")
   trap 'rm -rf "$partial"' EXIT
