@@ -6079,6 +6079,11 @@ function printable(text3) {
   );
 }
 
+// libs/evidence/json/same-bytes.ts
+function sameBytes(one, other) {
+  return one.length === other.length && one.every((byte, i) => byte === other[i]);
+}
+
 // libs/evidence/json/time.ts
 var DATE = String.raw`\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])`;
 var TIME = String.raw`(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d`;
@@ -6399,17 +6404,15 @@ var DOMAIN = "illuvrse-kernel/audit-group/v1";
 var encoder = new TextEncoder();
 var decoder2 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 function auditGroupInput(of) {
-  assertOrigin(of.origin);
-  return encoder.encode(signingText(of));
-}
-function signingText({ origin, shard, first, count: count2, root }) {
-  return `${DOMAIN}
+  const { origin, shard, first, count: count2, root } = of;
+  assertOrigin(origin);
+  return encoder.encode(`${DOMAIN}
 ${origin}
 ${shard}
 ${first}
 ${count2}
 ${root}
-`;
+`);
 }
 
 // libs/evidence/chain/seal-event.ts
@@ -11140,11 +11143,6 @@ function refuse6(pointer, message) {
   });
 }
 
-// libs/evidence/json/same-bytes.ts
-function sameBytes(one, other) {
-  return one.length === other.length && one.every((byte, i) => byte === other[i]);
-}
-
 // libs/evidence/log/cosignature.ts
 var TIME_BYTES = 8;
 var SIGNATURE_BYTES = 64;
@@ -11946,7 +11944,6 @@ function counterSignatureHolds(origin, { type, payload }) {
 }
 
 // libs/evidence/chain/inspect-event.ts
-var MAX_SHARDS2 = 256;
 var decoder5 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 var EventInspector = class _EventInspector {
   constructor(origin, publicKey, checkSignatures) {
@@ -12059,7 +12056,7 @@ var EventInspector = class _EventInspector {
     }
     const input = auditGroupInput({ origin: this.origin, shard, first, count: count2, root: climb.root });
     if (!verifyEd25519(key, input, this.signature)) return true;
-    if (this.groups.size >= MAX_SHARDS2) this.groups.clear();
+    if (this.groups.size >= MAX_SHARDS) this.groups.clear();
     const fresh = new GroupNodes(count2);
     fresh.learn(climb);
     this.groups.set(shard, { kid, first, count: count2, signature, root: climb.root, nodes: fresh });

@@ -10,6 +10,7 @@ export { assertStrictJson } from './json/strict-json.assertion';
 export { canonicalize } from './json/canonical-json';
 export { base64Decode, base64Url } from './json/base64';
 export { printable } from './json/printable-text';
+export { sameBytes } from './json/same-bytes';
 export { isRfc3339 } from './json/time';
 export {
   archiveKey,

@@ -17,9 +17,9 @@ import { loadBenchConfig } from './bench.config';
 import { type BenchResult } from './bench-result';
 import { round } from './bench-stack';
 import { collectedHeap, INSPECTED } from './machine/collected-heap';
-import { cpuSecondsOf } from './machine/process-cpu';
 import { MIB, residentBytes, slope } from './machine/resident-memory';
 import { quantile } from './quantile';
+import { cpuOfStack } from './stack/stack-cpu';
 
 /** Events in one request: callers collect events into batches, as a platform's workers do. */
 const BATCH = 10;
@@ -159,22 +159,8 @@ async function measureStack(
 
 /** CPU seconds used so far by every process of the stack, and by this one, which generates the load. */
 function cpuOf(stack: TestStack): Map<string, number> {
-  const pids: [string, number | undefined][] = [
-    ...stack.workers.map(({ app, process: service }): [string, number | undefined] => [
-      app,
-      service.current?.pid,
-    ]),
-    ['kernel', stack.kernels[0]?.process.current?.pid],
-    ['signing-proxy', stack.signingProxy.current?.pid],
-    ['postgres', stack.postgres.pid],
-    ['kafka', stack.stream.server?.pid],
-    ['s3', stack.archive.server?.pid],
-  ];
-  const found = pids.flatMap(([name, pid]): [string, number][] =>
-    pid === undefined ? [] : [[name, cpuSecondsOf(pid) ?? 0]],
-  );
   const { user, system } = process.cpuUsage();
-  return new Map([...found, ['load', (user + system) / 1e6]]);
+  return new Map([...cpuOfStack(stack), ['load', (user + system) / 1e6]]);
 }
 
 /** The index dropped and rebuilt from the store, as an operator does it. */

@@ -1,15 +1,12 @@
 import { availableParallelism } from 'node:os';
-import { type TestStack } from '#dev/testing';
 import { type BenchConfig, loadBenchConfig } from './bench.config';
 import { type BenchResult } from './bench-result';
 import { operatorOf, percent, round, softHsmMissing, startBenchStack, warmUp } from './bench-stack';
 import { loadOn, type LoadReport } from './load/load';
 import { bareSoftHsm, EmptyHandler, measureLimits } from './machine/limits';
-import { cpuSecondsOf } from './machine/process-cpu';
+import { cpuOfStack } from './stack/stack-cpu';
 
 const CONCURRENCY = [1, 16, 50, 100, 200];
-/** One signature over the manifest, one over the audit event. */
-const SIGNATURES_PER_REQUEST = 2;
 const LIMIT_MS = 2_000;
 /** The concurrency at which each process's CPU use is reported. */
 const CPU_AT = 50;
@@ -22,7 +19,7 @@ export async function run(): Promise<BenchResult> {
     rows: [],
     notes: [
       'of empty: share of the rate of an mTLS server that does nothing, same generator, same connections.',
-      `of Ed25519: signatures made (2 a request) as a share of what node:crypto alone makes on ${availableParallelism()} cores.`,
+      `Ed25519/s: signatures that node:crypto alone makes on ${availableParallelism()} cores; a request needs one, and a share of its group's.`,
       'x commits: rate as a multiple of single-row INSERTs that are each flushed to disk, on one connection.',
       'Latencies are in ms. Load generator, kernel, signing proxy and PostgreSQL share the cores.',
     ],
@@ -60,7 +57,7 @@ async function measure(
       const measureMs = config.benchSeconds * 1_000;
       for (const concurrency of config.benchConcurrency ?? CONCURRENCY) {
         const bare = await empty.measure(concurrency, LIMIT_MS);
-        const cpuBefore = cpuOf(stack);
+        const cpuBefore = cpuOfStack(stack);
         const load = await loadOn(target, {
           concurrency,
           warmUpMs: measureMs / 3,
@@ -68,7 +65,7 @@ async function measure(
           workload: { kind: 'sign' },
         });
         if (load.firstError !== undefined) notes.push(`${signer} at ${concurrency}: ${load.firstError}`);
-        if (concurrency === CPU_AT) notes.push(cpuNote(signer, load, cpuBefore, cpuOf(stack)));
+        if (concurrency === CPU_AT) notes.push(cpuNote(signer, load, cpuBefore, cpuOfStack(stack)));
         rows.push({
           signer,
           concurrent: concurrency,
@@ -81,7 +78,6 @@ async function measure(
           'empty mTLS/s': Math.round(bare.perSecond),
           'of empty': percent(load.perSecond, bare.perSecond),
           'Ed25519/s': Math.round(limits.ed25519),
-          'of Ed25519': percent(load.perSecond * SIGNATURES_PER_REQUEST, limits.ed25519),
           'commits/s': Math.round(limits.commits),
           'x commits': round(load.perSecond / limits.commits),
         });
@@ -95,29 +91,18 @@ async function measure(
   return rows;
 }
 
-interface CpuTimes {
-  kernel: number | null;
-  'signing proxy': number | null;
-  PostgreSQL: number | null;
-}
-
-function cpuOf(stack: TestStack): CpuTimes {
-  const of = (pid: number | undefined): number | null => (pid === undefined ? null : cpuSecondsOf(pid));
-  return {
-    kernel: of(stack.kernels[0]?.process.current?.pid),
-    'signing proxy': of(stack.signingProxy.current?.pid),
-    PostgreSQL: of(stack.postgres.pid),
-  };
-}
-
 /** CPU time of each process per request, over both warm-up and measurement. */
-function cpuNote(signer: string, load: LoadReport, before: CpuTimes, after: CpuTimes): string {
+function cpuNote(
+  signer: string,
+  load: LoadReport,
+  before: ReadonlyMap<string, number>,
+  after: ReadonlyMap<string, number>,
+): string {
   const microseconds = (seconds: number, requests: number): string =>
     `${Math.round((seconds / requests) * 1e6)} us`;
-  const parts = (Object.keys(after) as (keyof CpuTimes)[]).flatMap((name) => {
-    const [from, to] = [before[name], after[name]];
-    return from === null || to === null ? [] : [`${name} ${microseconds(to - from, load.sent)}`];
-  });
+  const parts = [...after].map(
+    ([name, to]) => `${name} ${microseconds(to - (before.get(name) ?? 0), load.sent)}`,
+  );
   parts.push(`load generator ${microseconds(load.cpuSeconds, load.requests)}`);
   return `CPU time a request, ${signer} at ${CPU_AT}: ${parts.join(', ')}.`;
 }

@@ -22,10 +22,6 @@ interface Part {
 export class BatchStarts {
   private readonly shards = new Map<number, Part>();
 
-  get size(): number {
-    return this.shards.size;
-  }
-
   /** Takes in an input over the positions from `first` to `last`. */
   add(item: SignItem, { shard, first, last }: { shard: number; first: number; last: number }): void {
     const part = this.shards.get(shard) ?? { runs: [], inOrder: true, committed: -1 };
@@ -41,27 +37,23 @@ export class BatchStarts {
    * Several groups of a kernel may come in one batch, in any order; the same input may come twice.
    */
   irregular(): { item: SignItem; what: string } | undefined {
-    for (const [shard, part] of this.shards) {
-      if (part.inOrder) continue;
-      part.runs.sort((a, b) => a.first - b.first || a.last - b.last);
-      const runs = part.runs.filter(
-        ({ item, first }, n) =>
-          !(first === part.runs[n - 1]?.first && item.input.equals(part.runs[n - 1]?.item.input ?? NONE)),
-      );
-      for (const [n, { item, first }] of runs.entries()) {
-        const before = runs[n - 1];
-        if (before === undefined || first === before.last + 1) continue;
-        if (first <= before.last) {
-          const other = hash('sha256', before.item.input, 'hex');
-          return {
-            item,
-            what: `position ${shard}:${first} is in the batch with two hashes (SHA-256 of the other input ${other})`,
-          };
+    for (const [shard, { runs, inOrder }] of this.shards) {
+      if (inOrder) continue;
+      let before: Run | undefined;
+      for (const run of runs.toSorted((a, b) => a.first - b.first || a.last - b.last)) {
+        const { item, first } = run;
+        if (before === undefined || first === before.last + 1) {
+          before = run;
+          continue;
         }
-        return {
-          item,
-          what: `positions ${shard}:${before.last + 1} to ${shard}:${first - 1} are not in the batch; events of a shard are signed in one run`,
-        };
+        if (first > before.last) {
+          const what = `positions ${shard}:${before.last + 1} to ${shard}:${first - 1} are not in the batch; events of a shard are signed in one run`;
+          return { item, what };
+        }
+        if (item.input.equals(before.item.input)) continue;
+        const other = hash('sha256', before.item.input, 'hex');
+        const what = `position ${shard}:${first} is in the batch with two hashes (SHA-256 of the other input ${other})`;
+        return { item, what };
       }
     }
     return undefined;
@@ -87,5 +79,3 @@ export class BatchStarts {
     return { item: lowest.item, start: lowest.first };
   }
 }
-
-const NONE = new Uint8Array();

@@ -7,6 +7,7 @@ import {
   parseAddCheckpoint,
   parseCheckpointNote,
   printable,
+  sameBytes,
   signatureBy,
   signatureLine,
   type SignedNote,
@@ -197,8 +198,4 @@ export class Witness {
 
 function isBy(keys: readonly NoteKey[], text: string, signature: NoteSignature): boolean {
   return keys.some((key) => signatureBy(key, { text, signatures: [signature] }).state === 'signed');
-}
-
-function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((byte, i) => byte === other[i]);
 }

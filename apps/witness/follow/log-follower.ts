@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { EvidenceError, parseCheckpointNote } from '#evidence';
+import { EvidenceError, parseCheckpointNote, sameBytes } from '#evidence';
 import { type Logger, replaceFile } from '#platform/process';
 import { pause } from '#platform/resilience';
 import { type Answer, type Witness } from '../cosign/witness';
@@ -80,7 +80,7 @@ export class LogFollower {
     const tree = remote.tree(head.size, signal);
     if (last.size === 0 && head.size > 0) {
       const root = await tree.root();
-      if (!root.every((byte, i) => byte === head.root[i])) {
+      if (!sameBytes(root, head.root)) {
         return {
           outcome: 'refused',
           message: `its tiles do not lead to the root of its checkpoint of size ${head.size}`,

@@ -21,8 +21,9 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** The bytes an audit key signs (docs/spec/audit-event.md, section 4). */
 export function auditGroupInput(of: AuditSigningInput): Uint8Array<ArrayBuffer> {
-  assertOrigin(of.origin);
-  return encoder.encode(signingText(of));
+  const { origin, shard, first, count, root } = of;
+  assertOrigin(origin);
+  return encoder.encode(`${DOMAIN}\n${origin}\n${shard}\n${first}\n${count}\n${root}\n`);
 }
 
 /** The same for an event that is signed by itself: a group of one. @param of `hash` in hex */
@@ -49,10 +50,6 @@ export function inputOfEvent(
     count: group.count,
     root: groupRoot(event),
   });
-}
-
-export function signingText({ origin, shard, first, count, root }: AuditSigningInput): string {
-  return `${DOMAIN}\n${origin}\n${shard}\n${first}\n${count}\n${root}\n`;
 }
 
 /** Reads a signing input back. Refuses anything that `auditGroupInput` would not have made. */

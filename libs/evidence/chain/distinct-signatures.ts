@@ -39,7 +39,7 @@ export function distinctSignatures(
     const climb = (same[0]?.nodes ?? new GroupNodes(count)).climb(event);
     const known = same.find(({ root }) => root === climb.root);
     if (known !== undefined) {
-      // Of another root than the first, nodes are not kept: one of the two is forged.
+      // The nodes of a second root are not kept: one of the two is forged.
       if (known === same[0]) known.nodes.learn(climb);
       return known.number;
     }

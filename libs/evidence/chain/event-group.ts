@@ -34,7 +34,7 @@ export const MAX_GROUP_LENGTH =
 /** 32 bytes in base64: 42 characters, one that carries four bits, and the padding. */
 const HASH = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/;
 
-export function isGroupHash(text: unknown): text is string {
+function isGroupHash(text: unknown): text is string {
   return typeof text === 'string' && HASH.test(text);
 }
 

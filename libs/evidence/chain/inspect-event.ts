@@ -9,6 +9,7 @@ import { GroupNodes, type EventGroup } from './event-group';
 import { EvidenceError } from '../evidence.error';
 import { isRegistryEvent } from '../keys/key-registry';
 import { checkedKeyOfPem } from '../keys/public-key';
+import { MAX_SHARDS } from '../keys/shard-heads';
 import { type TrustRoot } from '../keys/trust-root';
 import { parseEvent, parseEventParts } from './parse-event';
 import { EventScanner } from './scan-event';
@@ -23,9 +24,6 @@ export interface Inspection {
   event: AuditEvent | null;
   faults: ChainFault[];
 }
-
-/** Most shards that a kernel has; events may name others. */
-const MAX_SHARDS = 256;
 
 interface SignedGroup {
   kid: string;
@@ -167,6 +165,7 @@ export class EventInspector {
     }
     const input = auditGroupInput({ origin: this.origin, shard, first, count, root: climb.root });
     if (!verifyEd25519(key, input, this.signature)) return true;
+    // Events may name shards that there are not.
     if (this.groups.size >= MAX_SHARDS) this.groups.clear();
     const fresh = new GroupNodes(count);
     fresh.learn(climb);

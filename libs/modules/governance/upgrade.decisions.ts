@@ -217,7 +217,7 @@ function writesOf(
     const known = versions.find(({ stream }) => stream === effect.stream);
     writes.push({
       stream: effect.stream,
-      // Of keys the fence compares: it changes with every change of them.
+      // The fence compares the keys: it changes with every change of them.
       expectedVersion: changesKeys(effect) ? 'any' : (known?.version ?? 0),
       events: [{ type: effect.type, payload: effect.payload }],
     });

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Client } from 'pg';
 import { type TestStack } from '#dev/testing';
 import { metricsOf } from '../machine/metrics';
-import { cpuSecondsOf } from '../machine/process-cpu';
+import { cpuOfStack } from './stack-cpu';
 
 const POLL_MS = 20;
 const SETTLE_MS = 600_000;
@@ -18,7 +18,7 @@ export interface Reading {
   signatures: number;
 }
 
-/** Of one event: microseconds and bytes; flushes and signatures for a hundred events. */
+/** What an event costs: microseconds and bytes each, flushes and signatures for a hundred. */
 export interface EventCost {
   cpu: { all: number; by: Record<string, number> };
   walBytes: number;
@@ -48,31 +48,12 @@ export class StackUsage {
   }
 
   async now(): Promise<Reading> {
-    const { stack } = this;
-    const pids = new Map<string, (number | undefined)[]>([
-      ['kernel', stack.kernels.map(({ process: { current } }) => current?.pid)],
-      ['proxy', [stack.signingProxy.current?.pid]],
-      ['postgres', [stack.postgres.pid]],
-      ['kafka', [stack.stream.server?.pid]],
-      ['s3', [stack.archive.server?.pid]],
-    ]);
-    for (const {
-      app,
-      process: { current },
-    } of stack.workers) {
-      pids.set(app, [...(pids.get(app) ?? []), current?.pid]);
-    }
-    const cpu = new Map<string, number>();
-    for (const [name, all] of pids) {
-      const seconds = all.flatMap((pid) => (pid === undefined ? [] : (cpuSecondsOf(pid) ?? [])));
-      if (seconds.length > 0) cpu.set(name, total(seconds));
-    }
     const { rows } = await this.database.query<{ wal: string }>(
       `SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0') AS wal`,
     );
-    const metrics = await metricsOf(`${stack.signingProxyManagementUrl}/metrics`);
+    const metrics = await metricsOf(`${this.stack.signingProxyManagementUrl}/metrics`);
     return {
-      cpu,
+      cpu: cpuOfStack(this.stack),
       walBytes: Number(rows[0]?.wal),
       flushes: await this.flushes(),
       signatures: metrics.value(SIGNATURES),

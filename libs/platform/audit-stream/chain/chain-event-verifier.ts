@@ -86,12 +86,9 @@ export class ChainEventVerifier extends EventVerifier {
     const judged = inspected.map(({ event }) => event);
     const misused = lookUp ? await this.misusedKey(judged) : this.firstMisuse(judged);
     if (misused !== null) return misused;
-    const { checks, checkOf } = distinctSignatures(
-      this.options.origin,
-      inspected.map(({ event }) => event),
-    );
+    const { checks, checkOf } = distinctSignatures(this.options.origin, judged);
     const verdicts = await this.limiter.map(checks, (check) => this.isSigned(check));
-    const forged = inspected[checkOf.findIndex((check) => verdicts[check] !== true)]?.event;
+    const forged = judged[checkOf.findIndex((check) => verdicts[check] !== true)];
     if (forged !== undefined) {
       return `${nameOf(forged)} has no signature by ${forged.signerKid} over the group that its position and hash lead to`;
     }

@@ -1,4 +1,4 @@
-import { auditGroupInput, groupTree } from '#evidence';
+import { type AuditEvent, auditGroupInput, groupTree } from '#evidence';
 import { answerWithin } from '#platform/resilience';
 import { type GroupCommit } from './commit-group.sql';
 import { type NumberedEvent, type NumberedGroup } from './group-numbering';
@@ -36,12 +36,8 @@ const MIN_SIGN_MS = 250;
 /** Key id as in the format (docs/spec/audit-event.md). */
 const KID = /^[\x21-\x7e]{1,255}$/;
 
-/** Events that are signed together: a signature, and the path of each event to what it is over. */
-interface SignedRun {
-  signature: string | undefined;
-  first: number;
-  paths: string[][];
-}
+/** What completes an event: the signature, and the event's place in what it is over. */
+type Seal = Pick<AuditEvent, 'group' | 'signature'>;
 
 /** Calls the signer and checks its answer: in time, one signature for each input, each well-formed. */
 export class GroupSigning {
@@ -72,7 +68,7 @@ export class GroupSigning {
    * @throws EventStoreError `signing_unavailable`, `store_behind`
    */
   async sign(group: NumberedGroup): Promise<SignedGroup> {
-    const runs = await this.signaturesOf(group);
+    const seals = await this.sealsOf(group);
     const events: GroupCommit['events'][number][] = [];
     const answers: GroupCommit['answers'][number][] = [];
     const now = this.options.now();
@@ -91,12 +87,10 @@ export class GroupSigning {
       answers: new Map(),
       spoilt: [],
     };
-    const { maxEventsPerSignature: most } = this.options;
     let next = 0;
     for (const { pending, events: numbered } of group.accepted) {
       const stored = numbered.map((one) => {
-        const event = finish(one, runs[Math.floor(next / most)], next % most);
-        next++;
+        const event = finish(one, seals[next++]);
         events.push({ stored: event, division: one.prepared.division });
         return event;
       });
@@ -115,28 +109,27 @@ export class GroupSigning {
     return signed;
   }
 
-  private async signaturesOf(group: NumberedGroup): Promise<SignedRun[]> {
-    const { origin, shard, maxEventsPerSignature: most, signer } = this.options;
-    const events = group.accepted.flatMap(({ events }): NumberedEvent[] => events);
-    const runs: { input: Uint8Array; first: number; paths: string[][] }[] = [];
-    for (let n = 0; n < events.length; n += most) {
-      const hashes = events.slice(n, n + most).map(({ sealed }) => sealed.hash);
-      const { root, paths } = groupTree(hashes);
-      const first = group.base.seq + 1 + n;
-      runs.push({
-        input: auditGroupInput({ origin, shard, first, count: hashes.length, root }),
-        first,
-        paths,
-      });
+  /** Signs the events in runs of so many as one signature may be over. @returns what completes each event, in order */
+  private async sealsOf(group: NumberedGroup): Promise<Seal[]> {
+    const { origin, shard, maxEventsPerSignature: most } = this.options;
+    const hashes = group.accepted.flatMap(({ events }) => events.map(({ sealed }) => sealed.hash));
+    const inputs: Uint8Array[] = [];
+    const places: { input: number; group: AuditEvent['group'] }[] = [];
+    for (let n = 0; n < hashes.length; n += most) {
+      const { root, paths } = groupTree(hashes.slice(n, n + most));
+      const [first, count] = [group.base.seq + 1 + n, paths.length];
+      for (const path of paths) places.push({ input: inputs.length, group: { first, count, path } });
+      inputs.push(auditGroupInput({ origin, shard, first, count, root }));
     }
-    if (runs.length === 0) return [];
-    const inputs = runs.map(({ input }) => input);
+    const signatures = inputs.length === 0 ? [] : await this.signaturesOf(group, inputs);
+    return places.map((place) => ({ group: place.group, signature: signatures[place.input] ?? '' }));
+  }
+
+  private async signaturesOf(group: NumberedGroup, inputs: Uint8Array[]): Promise<string[]> {
     const signatures: unknown = await this.bySigner(this.timeLeft(group), () =>
-      signer.sign(group.signerKid, inputs, { committed: group.committed }),
+      this.options.signer.sign(group.signerKid, inputs, { committed: group.committed }),
     );
-    if (Array.isArray(signatures) && signatures.length === inputs.length) {
-      return runs.map(({ first, paths }, n) => ({ signature: (signatures as string[])[n], first, paths }));
-    }
+    if (Array.isArray(signatures) && signatures.length === inputs.length) return signatures as string[];
     const got = Array.isArray(signatures) ? signatures.length : 'no';
     throw signingUnavailable(`the signer returned ${got} signatures for ${inputs.length} inputs`);
   }
@@ -169,11 +162,9 @@ export class GroupSigning {
   }
 }
 
-/** @param n which event of the run */
-function finish({ sealed }: NumberedEvent, run: SignedRun | undefined, n: number): StoredEvent {
+function finish({ sealed }: NumberedEvent, seal: Seal | undefined): StoredEvent {
   try {
-    const { first = 0, paths = [], signature = '' } = run ?? {};
-    return sealed.finish(signature, { first, count: paths.length, path: paths[n] ?? [] });
+    return sealed.finish(seal?.signature ?? '', seal?.group);
   } catch (cause) {
     throw signingUnavailable('the signer returned something that is no Ed25519 signature', cause);
   }
