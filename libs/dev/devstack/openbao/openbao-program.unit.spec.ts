@@ -8,7 +8,7 @@ describe('the OpenBao program', () => {
 
   it('is looked for where the script puts it, in the version that the script fetches', () => {
     expect(/^version=(.+)$/m.exec(script)?.[1]).toBe(OPENBAO_VERSION);
-    expect(script).toContain('target=$cache/illuvrse-kernel/openbao-$version');
+    expect(script).toContain('/user-cache.sh"\ntarget=$cache/openbao-$version');
     expect(openBaoProgram()).toMatch(
       new RegExp(`/illuvrse-kernel/openbao-${OPENBAO_VERSION.replaceAll('.', '\\.')}/bao$`),
     );
