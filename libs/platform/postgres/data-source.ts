@@ -10,6 +10,11 @@ export interface PostgresConnection {
   connectTimeoutMs?: number;
   /** The server cancels a statement after this; default 5,000 ms, a little later than the store does. 0: never. */
   statementTimeoutMs?: number;
+  /**
+   * False: a commit does not wait until it is on disk (synchronous_commit). Only for what is done again when a crash of the
+   * server takes it back; what was committed after it is then taken back too. Default true.
+   */
+  waitForDisk?: boolean;
 }
 
 /** Contents of the database under one schema. */
@@ -45,6 +50,7 @@ export function dataSourceOptions(
       statement_timeout: connection.statementTimeoutMs ?? 5_000,
       // A process that is paused while it holds a shard's head must not stop every other writer permanently.
       idle_in_transaction_session_timeout: 10_000,
+      ...(connection.waitForDisk === false && { options: '-c synchronous_commit=off' }),
     },
   };
 }

@@ -27,6 +27,9 @@ export async function openAsWorker(
     url: databaseUrl,
     poolSize: connections,
     applicationName: name,
+    // A position that a crash of the server takes back is behind what was done, and that is done again: all workers
+    // repeat what they find done. So they leave the disk to the writers, whose callers wait for it.
+    waitForDisk: false,
     ...(statementTimeoutMs === undefined ? {} : { statementTimeoutMs }),
   });
   try {
