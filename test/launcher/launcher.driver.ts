@@ -115,10 +115,10 @@ export async function gone(...processes: ProcessIdentity[]): Promise<void> {
   await until(() => !processes.some(isRunning));
 }
 
-/** A base whose ports are free now; far from the default, where a person may have a kernel running. */
+/** A base whose ports are free now; far from the default, where a person may have a kernel running, and from freePort's. */
 async function freePortBase(): Promise<number> {
   for (;;) {
-    const base = 20_000 + Math.floor(Math.random() * 600) * 20;
+    const base = 10_000 + Math.floor(Math.random() * 480) * 20;
     try {
       for (let offset = 0; offset <= 17; offset += 1) await assertPortFree(base + offset, 'test');
       return base;

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { parseEvent } from '#evidence';
 import { ArchiveError } from '#platform/archive';
 import {
@@ -32,8 +31,6 @@ export interface ShardPublishingOptions {
   readonly recheckMs: number;
 }
 
-/** So many events at once, and more are there to be read: the log catches up. */
-const FULL_BATCH = 250;
 /** Full tiles and bundles that wait in memory; more make the stream wait. */
 const MAX_PENDING_BYTES = 8 * 1024 * 1024;
 const RETRY_MS = { first: 250, most: 10_000 };
@@ -118,8 +115,6 @@ export class ShardPublishing {
     } catch (error) {
       throw this.faultOf(error);
     }
-    // What comes within a tenth of the interval is read and checked together, at a third of the cost.
-    if (events.length < FULL_BATCH) await delay(this.options.everyMs / 10);
   }
 
   /** Follows the stream and publishes, until `signal` is aborted. Never rejects. */

@@ -31,7 +31,7 @@ export function continued(shard: number, cursor: Cursor, events: readonly Stored
 }
 
 /** Events published at once: bounds memory, and what is repeated after a failure. */
-const BATCH_EVENTS = 500;
+export const BATCH_EVENTS = 500;
 /** Canonical bytes of these events. */
 const BATCH_BYTES = 4 * 1024 * 1024;
 

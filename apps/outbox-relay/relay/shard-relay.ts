@@ -1,15 +1,17 @@
 import { type AuditStreamPublisher } from '#platform/audit-stream';
 import { type EventLog, type EventVerifier, type StoredEvent } from '#platform/event-store';
 import { type Database, type Term } from '#platform/postgres';
-import { GrowingPause } from '#platform/resilience';
+import { GrowingPause, Pace } from '#platform/resilience';
 import { genesisHash } from '#evidence';
-import { batches, continued } from './continuity';
+import { BATCH_EVENTS, batches, continued } from './continuity';
 import { type Cursor, RelayCursor } from './relay-cursor';
 import { RelayFault } from './relay-fault';
 
 /** Pauses between attempts while stream or database is unavailable; the backlog waits in the store meanwhile. */
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 5_000;
+/** Least time between two batches that are not full: half of what its readers wait, since they follow it. */
+const PACE_MS = 25;
 
 export interface ShardRelayOptions {
   origin: string;
@@ -38,6 +40,7 @@ export async function relayShard(shard: number, term: Term, options: ShardRelayO
   const { origin, log, database, publisher, verifier, observer } = options;
   const { signal } = term;
   const stored = new RelayCursor(database, shard, term.epoch, genesisHash(origin, shard));
+  const pace = new Pace(PACE_MS);
   const attempt = <T>(what: 'publish' | 'cursor' | 'read', work: () => Promise<T>): Promise<T> =>
     retried(work, (error) => observer.onRetry(shard, what, error), signal);
   try {
@@ -48,6 +51,7 @@ export async function relayShard(shard: number, term: Term, options: ShardRelayO
     while (!signal.aborted) {
       // A new tail after each failure: what was read but not published is read again.
       for await (const page of log.tail(shard, { afterSeq: cursor.seq, signal })) {
+        pace.begin();
         for (const batch of batches(page)) {
           await attempt('read', () => assertGenuine(shard, cursor, batch, verifier));
           const next = continued(shard, cursor, batch);
@@ -61,6 +65,7 @@ export async function relayShard(shard: number, term: Term, options: ShardRelayO
           cursor = next;
           observer.onPublished(shard, batch);
         }
+        if (page.length < BATCH_EVENTS) await pace.rest(signal);
       }
     }
   } catch (error) {

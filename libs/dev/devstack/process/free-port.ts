@@ -1,12 +1,33 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import { DevstackError } from '../devstack.error';
 
 /** Another process may take a port between the moment it was found free and the moment the server listens on it. */
 const PORT_ATTEMPTS = 3;
 
-/** A TCP port on the loopback address that nothing listens on at this moment. */
+/**
+ * Below the ports that Linux gives to outgoing connections (32768 on): a port of theirs that is free now may be the end of
+ * some connection by the time the server listens.
+ */
+const PORTS = { first: 20_000, end: 32_768 };
+const CHOICES = 100;
+/** What this process has given out: the server of each may not listen yet. */
+const given = new Set<number>();
+
+/** A TCP port on the loopback address that nothing listens on at this moment, and that this process gave to no one else. */
 export async function freePort(): Promise<number> {
-  return await listenOnce(0);
+  for (let choice = 1; ; choice++) {
+    const port = randomInt(PORTS.first, PORTS.end);
+    if (given.has(port)) continue;
+    try {
+      await listenOnce(port);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || choice === CHOICES) throw error;
+      continue;
+    }
+    given.add(port);
+    return port;
+  }
 }
 
 /**
@@ -41,14 +62,10 @@ export async function assertPortFree(port: number, purpose: string): Promise<voi
   }
 }
 
-function listenOnce(port: number): Promise<number> {
+function listenOnce(port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);
-    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => {
-      const address = server.address();
-      const bound = typeof address === 'object' && address !== null ? address.port : port;
-      server.close(() => resolve(bound));
-    });
+    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve()));
   });
 }

@@ -97,7 +97,7 @@ describe('ShardRunner', () => {
     await Promise.all(ends);
   });
 
-  function run(shards = 1, batchEvents = 4): void {
+  function run(shards = 1, batchEvents = 4, paceMs = 0): void {
     const registry = chains[0]?.bytes.slice(0, 2) ?? [];
     runner = new ShardRunner({
       origin: ORIGIN,
@@ -114,6 +114,7 @@ describe('ShardRunner', () => {
         onRepeats: (_, count) => (repeats += count),
       },
       batchEvents,
+      paceMs,
       recheckMs: 5,
       retryMs: { first: 1, most: 4 },
     });
@@ -131,6 +132,28 @@ describe('ShardRunner', () => {
   }
   const seqs = (shard = 0) => handler.applied.get(shard)?.map(({ event }) => event.seq);
   const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
+
+  it('asks for no more within its pace after a batch that was not full, and stops all the same', async () => {
+    const hour = 60 * 60 * 1_000;
+    consumer.batch = 8;
+    topic(15);
+    run(1, 8, hour);
+    // The first batch is full and the next comes at once; behind it nothing is asked for.
+    await until(() => handler.count(0) === 15);
+    topic(16);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(seqs()).toEqual(upTo(15));
+  });
+
+  it('goes on at once after a batch of large events', async () => {
+    consumer.batch = 3;
+    const chain = topic(2);
+    for (let n = 0; n < 36; n++) chain.append({ payload: { text: 'x'.repeat(40_000) } });
+    consumer.batch = 20;
+    consumer.topics.set(0, [...chain.bytes]);
+    run(1, 500, 60 * 60 * 1_000);
+    await until(() => handler.count(0) === 38);
+  });
 
   it('applies everything once, in order, in bounded parts', async () => {
     topic(25);

@@ -26,6 +26,8 @@ export interface Follower {
   /** Name in kernel.stream_positions, and of its stage in the metrics. */
   readonly name: string;
   readonly handler: ShardHandler;
+  /** Least time between two batches that are not full; default as the runner's. */
+  readonly paceMs?: number;
   /** Hashes of applied events, for a handler that keeps them: they distinguish a repetition from a fork. */
   readonly storedHashes?: StoredHashes;
   /** Further checks, by name, beside database, stream and shards. */
@@ -73,7 +75,7 @@ class FollowerModule {}
 /** Lets a handler apply the verified events of every shard, and serves metrics and health. */
 export async function startFollower(stream: FollowedStream, follower: Follower): Promise<RunningFollower> {
   const { origin, shards, dataSource, consumer, roots, logger, registry = processRegistry } = stream;
-  const { name, handler, storedHashes, beside = [] } = follower;
+  const { name, handler, storedHashes, paceMs, beside = [] } = follower;
   const runner = new ShardRunner({
     origin,
     consumer,
@@ -81,6 +83,7 @@ export async function startFollower(stream: FollowedStream, follower: Follower):
     logger,
     metrics: new PipelineMetrics({ stage: name, registry, lag: () => consumerLag(dataSource, name) }),
     ...(storedHashes === undefined ? {} : { storedHashes }),
+    ...(paceMs === undefined ? {} : { paceMs }),
     ...(stream.recheckMs === undefined ? {} : { recheckMs: stream.recheckMs }),
   });
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(FollowerModule, {

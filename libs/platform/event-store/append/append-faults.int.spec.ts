@@ -304,7 +304,16 @@ describe('append when PostgreSQL fails', () => {
         ),
       'it works again',
     );
-    expect((await verifyChain(opened.store, [signer.entry])).faults).toEqual([]);
+    let faults: unknown[] | undefined;
+    // Its connections, which may take a third of a second at most, are not all there yet.
+    await until(async () => {
+      faults = await verifyChain(opened.store, [signer.entry]).then(
+        (verified) => verified.faults,
+        () => undefined,
+      );
+      return faults !== undefined;
+    }, 'the chain can be read');
+    expect(faults).toEqual([]);
   });
 
   it('keeps every acknowledged event when the server is killed under load, and goes on when it is back', async () => {
