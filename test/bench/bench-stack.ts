@@ -7,9 +7,13 @@ import { loadOn, type LoadReport, type LoadTarget } from './load/load';
 const FIRST_WARM_UP_MS = 15_000;
 
 /** The real processes as `./kernel up` starts them: validation, roles, logs and metrics on, fsync on. */
-export async function startBenchStack(signer: SignerChoice): Promise<TestStack> {
+export async function startBenchStack(
+  signer: SignerChoice,
+  workers: NonNullable<Parameters<typeof startStack>[0]>['workers'] = [],
+): Promise<TestStack> {
   return startStack({
     signer,
+    workers,
     logLevel: 'info',
     // The same as libs/dev/devstack sets for `./kernel up`.
     postgresSettings: { shared_buffers: '256MB' },

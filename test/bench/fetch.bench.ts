@@ -1,9 +1,12 @@
+import { Client } from 'pg';
+import { type TestStack } from '#dev/testing';
 import { loadBenchConfig } from './bench.config';
 import { type BenchResult } from './bench-result';
 import { assertNoErrors, operatorOf, percent, round, startBenchStack, warmUp } from './bench-stack';
 import { loadOn, type LoadReport, type LoadTarget } from './load/load';
 import { EmptyHandler } from './machine/limits';
 import { sampleIds, seedEvents, settle } from './seed/seed-events';
+import { caughtUp } from './stack/stack-usage';
 
 const SMALL = 10_000;
 const FETCHERS = 16;
@@ -12,12 +15,15 @@ const SAMPLED_IDS = 20_000;
 /** The median counts: a single round could coincide with a checkpoint. */
 const ROUNDS = 3;
 const LIMIT_MS = 2_000;
+/** The indexer takes some ten thousand seeded events a second. */
+const CATCH_UP_MS = 6 * 60 * 60 * 1_000;
+const SEEDED_TYPE = 'order.allocated';
 
-/** Reading one event, and appending, with few and with many events in the store. */
+/** Reading an event, the newest page and a receipt, and appending, with few and with many events in store, index and log. */
 export async function run(): Promise<BenchResult> {
   const config = loadBenchConfig();
   const measureMs = config.benchSeconds * 1_000;
-  const stack = await startBenchStack('software');
+  const stack = await startBenchStack('software', ['outbox-relay', 'indexer', 'log-publisher']);
   try {
     const target = operatorOf(stack);
     const empty = await EmptyHandler.start({
@@ -31,6 +37,7 @@ export async function run(): Promise<BenchResult> {
       let smallSign: LoadReport | undefined;
       for (const events of [SMALL, config.benchEvents]) {
         await seedEvents(stack, events);
+        await behindTheLoad(stack);
         await settle(stack);
         const bare = await empty.measure(FETCHERS, LIMIT_MS);
         const ids = await sampleIds(stack, SAMPLED_IDS);
@@ -41,6 +48,10 @@ export async function run(): Promise<BenchResult> {
           'empty mTLS/s': Math.round(bare.perSecond),
           'of empty': percent(fetched.perSecond, bare.perSecond),
         });
+        const list = await middleOf(target, 1, measureMs, { kind: 'list', type: SEEDED_TYPE });
+        rows.push({ what: 'GET /kernel/audit', ...figures(events, 1, list) });
+        const receipts = await middleOf(target, FETCHERS, measureMs, { kind: 'receipt', ids });
+        rows.push({ what: 'GET /kernel/audit/{id}/receipt', ...figures(events, FETCHERS, receipts) });
         const signed = await middleOf(target, SIGNERS, measureMs, { kind: 'sign' });
         smallSign ??= signed;
         rows.push({
@@ -55,6 +66,7 @@ export async function run(): Promise<BenchResult> {
         rows: rows.sort((a, b) => String(a['what']).localeCompare(String(b['what']))),
         notes: [
           `Each row is the middle one of ${ROUNDS} rounds by p95. Latencies are in ms.`,
+          'GET /kernel/audit: the newest 50, and the newest 50 of one type, in turn.',
           `Ids are ${SAMPLED_IDS} spread evenly over the whole log.`,
           'Ratios are against the row with the smaller log.',
         ],
@@ -64,6 +76,17 @@ export async function run(): Promise<BenchResult> {
     }
   } finally {
     await stack.stop();
+  }
+}
+
+/** Index and log have everything too. */
+async function behindTheLoad(stack: TestStack): Promise<void> {
+  const database = new Client({ connectionString: stack.postgres.superuserUrl });
+  await database.connect();
+  try {
+    await caughtUp(database, ['indexer', 'log-publisher'], CATCH_UP_MS);
+  } finally {
+    await database.end();
   }
 }
 

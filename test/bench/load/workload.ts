@@ -10,6 +10,8 @@ export type Workload =
   | { kind: 'fetch'; ids: readonly string[] }
   /** GET /kernel/audit/{id}/receipt, likewise. */
   | { kind: 'receipt'; ids: readonly string[] }
+  /** GET /kernel/audit: the newest page as a person sees it, of one type of event in turn with all. */
+  | { kind: 'list'; type: string }
   /** POST of the same manifests' digests to a transit engine (Vault, OpenBao): `path` names the key. */
   | { kind: 'transit'; path: string; token: string }
   /** POST /add of a Tessera log with an entry about as large as an event. */
@@ -59,6 +61,11 @@ export function requestsOf(workload: Workload): () => NextRequest {
     }
     case 'tessera':
       return () => ({ method: 'POST', path: '/add', body: randomBytes(ENTRY_BYTES), expected: 200 });
+    case 'list': {
+      const paths = ['/kernel/audit?limit=50', `/kernel/audit?limit=50&type=${workload.type}`];
+      let next = 0;
+      return () => ({ method: 'GET', path: paths[next++ % paths.length] ?? '', body: null, expected: 200 });
+    }
     case 'fetch':
     case 'receipt': {
       const { ids } = workload;

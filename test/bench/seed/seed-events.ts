@@ -64,7 +64,10 @@ async function admit(stack: TestStack, seq: number): Promise<void> {
   try {
     const window = { shard: 0, seq, seconds: 60, reason: 'the benchmark has filled the store' };
     const opened = await proxy.post('/v1/restore-windows', window);
-    if (opened.status !== 201) throw new Error(`the proxy opens no window: ${opened.status} ${opened.text}`);
+    // The log's publisher may have had a checkpoint over them signed already.
+    const needless = (opened.json as { error?: string } | undefined)?.error === 'nothing_to_open';
+    if (opened.status !== 201 && !needless)
+      throw new Error(`the proxy opens no window: ${opened.status} ${opened.text}`);
     const event = { type: 'bench.seeded', payload: { seq } };
     const written = await stack.client('OPERATOR').post('/kernel/audit', event);
     if (written.status !== 201) throw new Error(`nothing can be written: ${written.status} ${written.text}`);
@@ -134,7 +137,7 @@ export async function sampleIds(stack: TestStack, count: number): Promise<string
 /** Settles a bulk load: everything is flushed and analysed and no vacuum runs, as during a normal day. */
 export async function settle(stack: TestStack): Promise<void> {
   await asSuperuser(stack, async (client) => {
-    await client.query('VACUUM (ANALYZE) kernel.events');
+    await client.query('VACUUM (ANALYZE) kernel.events, kernel_index.events');
     await client.query('CHECKPOINT');
     for (;;) {
       const { rows } = await client.query(

@@ -6,6 +6,7 @@ import { cpuOfStack } from './stack-cpu';
 
 const POLL_MS = 20;
 const SETTLE_MS = 600_000;
+const ALL = ['indexer', 'archiver', 'log-publisher'];
 const SIGNATURES = 'signing_proxy_signatures_total';
 
 /** What a stack has used up to a moment. */
@@ -37,26 +38,19 @@ export class StackUsage {
   ) {}
 
   /** Resolves when relay, index, archive and log have every event of every shard. @returns milliseconds waited */
-  async settled(): Promise<number> {
-    const began = performance.now();
-    while (!(await this.caughtUp())) {
-      if (performance.now() - began > SETTLE_MS)
-        throw new Error(`the workers are behind after ${SETTLE_MS} ms`);
-      await delay(POLL_MS);
-    }
-    return performance.now() - began;
+  settled(): Promise<number> {
+    return caughtUp(this.database, ALL, SETTLE_MS);
   }
 
   async now(): Promise<Reading> {
     const { rows } = await this.database.query<{ wal: string }>(
       `SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0') AS wal`,
     );
-    const metrics = await metricsOf(`${this.stack.signingProxyManagementUrl}/metrics`);
     return {
       cpu: cpuOfStack(this.stack),
       walBytes: Number(rows[0]?.wal),
       flushes: await this.flushes(),
-      signatures: metrics.value(SIGNATURES),
+      signatures: await signaturesOf(this.stack),
     };
   }
 
@@ -79,20 +73,6 @@ export class StackUsage {
     };
   }
 
-  private async caughtUp(): Promise<boolean> {
-    const { rows } = await this.database.query<{ behind: string }>({
-      name: 'bench_behind',
-      text: `
-        SELECT count(*) AS behind
-        FROM kernel.shard_head h
-        CROSS JOIN unnest(ARRAY['indexer', 'archiver', 'log-publisher']) AS c (consumer)
-        LEFT JOIN kernel.stream_positions p ON p.consumer = c.consumer AND p.shard = h.shard
-        LEFT JOIN kernel.relay_cursors r ON r.shard = h.shard
-        WHERE least(coalesce(p.seq, 0), coalesce(r.seq, 0)) < h.seq`,
-    });
-    return Number(rows[0]?.behind) === 0;
-  }
-
   /** Flushes of the log, which PostgreSQL counts in pg_stat_io from version 18 on. */
   private async flushes(): Promise<number | null> {
     const { rows } = await this.database.query<{ n: string | null }>(
@@ -101,6 +81,41 @@ export class StackUsage {
     const n = rows[0]?.n ?? null;
     return n === null ? null : Number(n);
   }
+}
+
+/**
+ * Resolves when the relay and these consumers have every event of every shard.
+ * @returns milliseconds waited
+ * @throws Error when they are behind after `atMostMs`
+ */
+export async function caughtUp(
+  database: Client,
+  consumers: readonly string[],
+  atMostMs: number,
+): Promise<number> {
+  const began = performance.now();
+  for (;;) {
+    const { rows } = await database.query<{ behind: string }>({
+      name: 'bench_behind',
+      text: `
+        SELECT count(*) AS behind
+        FROM kernel.shard_head h
+        CROSS JOIN unnest($1::text[]) AS c (consumer)
+        LEFT JOIN kernel.stream_positions p ON p.consumer = c.consumer AND p.shard = h.shard
+        LEFT JOIN kernel.relay_cursors r ON r.shard = h.shard
+        WHERE least(coalesce(p.seq, 0), coalesce(r.seq, 0)) < h.seq`,
+      values: [consumers],
+    });
+    const waited = performance.now() - began;
+    if (Number(rows[0]?.behind) === 0) return waited;
+    if (waited > atMostMs) throw new Error(`${consumers.join(', ')}: behind after ${atMostMs} ms`);
+    await delay(POLL_MS);
+  }
+}
+
+/** Signatures that the stack's own signing proxy has made. */
+export async function signaturesOf(stack: TestStack): Promise<number> {
+  return (await metricsOf(`${stack.signingProxyManagementUrl}/metrics`)).value(SIGNATURES);
 }
 
 function total(numbers: readonly number[]): number {
