@@ -1,7 +1,10 @@
 import { defineConfig, flag, loadConfig, wholeNumber } from '#platform/process';
 
-/** Enough to see that a part comes back; rare races need the many rounds of the nightly run. */
-const ROUNDS = { daily: 3, nightly: 50 };
+/**
+ * Some 50 and 500 kills over all processes and tests: enough to see that a part comes back, and the many that rare races
+ * need.
+ */
+const ROUNDS = { daily: 5, nightly: 50 };
 /** Longer than the Kafka and S3 clients retry one request, and long enough for a backlog. */
 const OUTAGE_SECONDS = { daily: 5, nightly: 60 };
 
@@ -14,7 +17,7 @@ const faultConfig = defineConfig({
   },
   FAULT_ROUNDS: {
     schema: wholeNumber({ min: 1, max: 10_000 }).optional(),
-    description: 'How many times a process is killed under load; default 3, in the nightly run 50.',
+    description: 'How many times a process is killed under load; default 5, in the nightly run 50.',
   },
   FAULT_OUTAGE_SECONDS: {
     schema: wholeNumber({ min: 1, max: 3_600 }).optional(),

@@ -11,7 +11,9 @@ const WRITERS = 6;
 const PAUSE_MS = 120;
 /** Most acknowledged requests between two kills, so that kills hit any point of a batch. */
 const MOST_BETWEEN = 12;
-const { rounds: kills, seed = randomInt(1, 2 ** 31) } = loadFaultSettings();
+const { rounds, seed = randomInt(1, 2 ** 31) } = loadFaultSettings();
+/** Four workers share them. */
+const kills = rounds * 2;
 jest.setTimeout(timeoutOf(kills, 30_000));
 
 /** mulberry32: small, seeded, good enough to choose victims. */

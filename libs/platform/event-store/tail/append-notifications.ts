@@ -6,7 +6,7 @@ const CHANNEL = 'kernel_events';
  * Minimum interval of one process's notifications: a notifying transaction holds a lock that all of them share, so it
  * is separate from the commit of the events themselves.
  */
-const NOTIFY_INTERVAL_MS = 10;
+const NOTIFY_INTERVAL_MS = 25;
 
 /** Tells the tails of all processes which shards grew, as a wake-up only: a lost one costs a poll interval, never an event. */
 export class AppendNotifications {
