@@ -159,11 +159,11 @@ export class ApplyHolds {
       sql,
       `SELECT e.seq, e.canonical,
               EXISTS (SELECT FROM kernel.legal_holds h
-                      WHERE h.shard = e.shard AND h.in_force AND e.seq BETWEEN h.from_seq AND h.to_seq) AS held
-       FROM kernel.events e
-       WHERE e.shard = $1 AND e.seq > $2 AND e.seq <= $3
+                      WHERE h.shard = $1 AND h.in_force AND e.seq BETWEEN h.from_seq AND h.to_seq) AS held
+       FROM kernel.shard_events($1, $2, ${CHUNK}, NULL) e
+       WHERE e.seq <= $3
          AND e.seq <= (SELECT p.seq FROM kernel.stream_positions p WHERE p.consumer = 'archiver' AND p.shard = $1)
-       ORDER BY e.seq LIMIT ${CHUNK}`,
+       ORDER BY e.seq`,
       [hold.shard, hold.appliedSeq, hold.toSeq],
     );
     return found.map(({ seq, held, canonical }) => ({ seq: Number(seq), held, canonical }));

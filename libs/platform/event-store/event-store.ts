@@ -28,7 +28,8 @@ import { CheckedHead } from './integrity/checked-head';
 import { type RowFault } from './integrity/row-fault';
 import { RowKey } from './integrity/row-key';
 import { assertMigrated } from './schema/assert-migrated';
-import { Database, PostgresError } from '#platform/postgres';
+import { makePartitions, partitionRooms } from './partitions/make-partitions.sql';
+import { Database, postgresError, PostgresError } from '#platform/postgres';
 import { EventQueries } from './read/event-queries';
 import { EventReader } from './read/event-reader';
 import { RecentHeads } from './read/recent-heads';
@@ -91,6 +92,7 @@ export class EventStore {
   private readonly notifications: AppendNotifications;
   private readonly recentHeads: RecentHeads;
   private readonly purgeTimer: NodeJS.Timeout;
+  private readonly partitionTimer: NodeJS.Timeout;
   private readonly stopping = new AbortController();
   private migrated: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
@@ -135,6 +137,7 @@ export class EventStore {
           writing: options.writing ?? 'optimistic',
           ready: () => this.ready(),
           committed: (head) => this.committed(shard, head),
+          makePartitions: () => makePartitions(this.database),
           findAnswered: (pending) => this.findAnswered(pending),
           findCommitted: (pending) => this.findCommitted(pending),
           checkedHead: new CheckedHead({
@@ -148,6 +151,8 @@ export class EventStore {
     );
     this.purgeTimer = setInterval(() => void this.purge(), this.limits.idempotencyPurgeIntervalMs);
     this.purgeTimer.unref();
+    this.partitionTimer = setInterval(() => void this.keepRoom(), this.limits.partitionIntervalMs);
+    this.partitionTimer.unref();
   }
 
   /**
@@ -330,6 +335,24 @@ export class EventStore {
     await this.purgeAnswers().catch(() => undefined);
   }
 
+  /**
+   * Makes the partitions that are due, and tells the observer how much room there is; runs by itself every few seconds. A
+   * group that finds none makes its own, so a failure here stops nothing yet.
+   */
+  async keepRoom(): Promise<void> {
+    let failure: PostgresError | null = null;
+    try {
+      await makePartitions(this.database);
+    } catch (error) {
+      failure = postgresError(error, 'unreachable');
+    }
+    const rooms = await partitionRooms(this.database).catch((error: unknown) => {
+      failure ??= postgresError(error, 'unreachable');
+      return [];
+    });
+    this.observer.onPartitions?.(rooms, failure);
+  }
+
   shardOf(stream: string): number {
     return shardOf(stream, this.shards);
   }
@@ -348,6 +371,7 @@ export class EventStore {
   close(): Promise<void> {
     this.closing ??= (async () => {
       clearInterval(this.purgeTimer);
+      clearInterval(this.partitionTimer);
       await Promise.all(this.writers.map((writer) => writer.drained()));
       this.stopping.abort();
       await this.notifications.close();

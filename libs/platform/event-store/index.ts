@@ -35,6 +35,7 @@ export {
   type EventSearch,
   EventSigner,
   type EventStoreObserver,
+  type PartitionRoom,
   type RetryReason,
   type ShardHead,
   type StoredEvent,

@@ -48,6 +48,8 @@ export interface ShardWriterOptions {
   committed: (head: HeadPosition) => void;
   /** The result of a request that an earlier process or attempt committed. */
   findCommitted: (pending: PendingAppend) => Promise<AppendResult>;
+  /** Makes the partitions that are due. @throws PostgresError */
+  makePartitions: () => Promise<void>;
   /** Says whether a head that this writer did not write is this kernel's. */
   checkedHead: Pick<CheckedHead, 'prepare' | 'isKnown' | 'verify'>;
   findAnswered: (pending: PendingAppend) => Promise<AppendResult | null>;
@@ -570,20 +572,47 @@ export class ShardWriter {
       return;
     }
     const error = cause instanceof PostgresError ? cause : undefined;
+    if (error?.code === 'no_partition') {
+      void this.makeRoom(undecided, error, at);
+      return;
+    }
     if (error === undefined || error.code === 'refused' || error.code === 'unique_violation') {
       this.isolate(undecided, error ?? postgresError(cause, 'unreachable'));
       return;
     }
     if (at.sent && error.code === 'lost') for (const pending of undecided) pending.uncertain = true;
+    this.tryLater(undecided, error, at.since);
+  }
+
+  /** Again after a pause, until the store has failed for too long. */
+  private tryLater(undecided: readonly PendingAppend[], error: PostgresError, since: number): void {
     const now = performance.now();
-    this.downSince ??= at.since;
+    this.downSince ??= since;
     const backoff = Math.min(MAX_BACKOFF_MS, BACKOFF_MS * 2 ** this.failures++);
     this.pausedUntil = now + backoff;
     if (now - this.downSince < this.options.limits.storeTimeoutMs) {
-      this.again('store_error', undecided);
+      this.again(error.code === 'no_partition' ? 'no_partition' : 'store_error', undecided);
       return;
     }
     this.refuseUnavailable([...undecided, ...this.aged()], storeUnavailable(error));
+  }
+
+  /** Partitions are made long before they are needed; a group that comes before them makes its own. */
+  private async makeRoom(
+    undecided: readonly PendingAppend[],
+    cause: PostgresError,
+    { since }: { since: number },
+  ): Promise<void> {
+    this.answering++;
+    try {
+      await this.options.makePartitions();
+      this.tryLater(undecided, cause, since);
+    } catch (error) {
+      this.tryLater(undecided, error instanceof PostgresError ? error : cause, since);
+    } finally {
+      this.answering--;
+      this.schedule();
+    }
   }
 
   /**
