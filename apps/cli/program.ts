@@ -8,6 +8,7 @@ import { addDivision } from './commands/division.command';
 import { addDown } from './commands/down.command';
 import { addKeys } from './commands/keys.command';
 import { addMode } from './commands/mode.command';
+import { addPartitions } from './commands/partitions/partitions.command';
 import { addReason } from './commands/reason.command';
 import { addReplay } from './commands/replay/replay.command';
 import { addSign } from './commands/sign.command';
@@ -43,6 +44,7 @@ export function createProgram(): Command {
   addReason(program);
   addMode(program);
   addReplay(program);
+  addPartitions(program);
   addWitness(program);
   addTest(program);
   addBench(program);

@@ -208,7 +208,10 @@ export class EventStore {
     return found[0] ?? null;
   }
 
-  /** A page of events that match, oldest first unless asked otherwise. @throws EventStoreError `invalid_request`, `invalid_cursor` */
+  /**
+   * A page of events that match, oldest first unless asked otherwise. Without a stream, what was detached from the log is not
+   * among them, unless it is of a stream that stays (docs/adr/0163-a-partition-is-detached-when-all-else-has-it.md): the
+   * audit index lists everything. @throws EventStoreError `invalid_request`, `invalid_cursor` */
   query(query: EventQuery = {}): Promise<EventPage> {
     return this.reading(() => this.queries.query(query, (stream) => this.shardOf(stream)));
   }
@@ -258,6 +261,13 @@ export class EventStore {
     const head = await this.recentHeads.of(shard);
     if (head === null) throw this.noSuchShard(shard);
     return { shard, ...head };
+  }
+
+  /** The event at a position; null when there is none. */
+  async at(shard: number, seq: number): Promise<StoredEvent | null> {
+    this.assertShard(shard);
+    const found = await this.reading(() => this.reader.at(shard, seq), inOrder(shard, seq - 1));
+    return found[0] ?? null;
   }
 
   /** Events after a position, in `seq` order. */

@@ -55,5 +55,11 @@ export { migrate } from './schema/migrate';
 export { assertRuntimeRole } from './schema/role-rights';
 export { openAsWorker } from './worker/open-as-worker';
 export { workerSettings } from './worker/worker-settings';
+export {
+  detachPartitions,
+  type DetachReport,
+  type PublishedCheckpoint,
+} from './partitions/detach-partitions';
+export { listPartitions, type ListedPartition } from './partitions/list-partitions';
 export { repairStore, type StoreRepairReport } from './repair/store-repair';
 export { StoreRestore } from './restore/store-restore';

@@ -38,6 +38,14 @@ export class EventReader {
     return (await this.database.query<EventRow>(STREAM_EVENTS, [stream, fromVersion])).map(storedEvent);
   }
 
+  async at(shard: number, seq: number): Promise<StoredEvent[]> {
+    const rows = await this.database.query<EventRow>('SELECT canonical FROM kernel.event_at($1, $2)', [
+      shard,
+      seq,
+    ]);
+    return rows.map(storedEvent);
+  }
+
   async read(shard: number, afterSeq: number, limit: number, division?: string): Promise<StoredEvent[]> {
     const rows = await this.database.query<EventRow>(
       'SELECT canonical FROM kernel.shard_events($1, $2, $3, $4) ORDER BY seq',
