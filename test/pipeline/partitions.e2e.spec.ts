@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { Client } from 'pg';
 import { archiveKey } from '#evidence';
 import { withStack, workTree } from '#dev/testing';
 import { type AppendAnswer } from '#openapi/kernel';
@@ -68,15 +69,17 @@ describe('partitions that are detached from a running kernel', () => {
   }
 
   async function caughtUp(): Promise<void> {
-    await until('index, archive and log have everything', async () => {
-      const { status } = await stack()
-        .client('OPERATOR')
-        .post(
-          '/kernel/audit',
-          { type: 'thing.changed', payload: {} },
-          { headers: { 'kernel-await': 'archived,logged', prefer: 'wait=30' } },
-        );
-      return status === 201;
+    for (const durable of ['archived', 'logged']) {
+      const event = { type: 'thing.changed', payload: {} };
+      const headers = { 'kernel-await': durable, prefer: 'wait=30' };
+      const { status } = await stack().client('OPERATOR').post('/kernel/audit', event, { headers });
+      expect(status).toBe(201);
+    }
+    await until('the index has everything', async () => {
+      const { rows } = await asOwner(
+        `SELECT FROM kernel.shard_head h JOIN kernel.stream_positions p USING (shard, seq) WHERE p.consumer = 'indexer'`,
+      );
+      return rows.length === 1;
     });
   }
 
@@ -133,6 +136,9 @@ describe('partitions that are detached from a running kernel', () => {
 
   it('leave, are recorded, and every read and proof goes on', async () => {
     const before = await everything();
+    expect(before).toMatchObject({ reason: 200, export: true });
+    const statuses = [...before.byId, before.list, before.first].map((answer) => answer.slice(0, 3));
+    expect(new Set([...statuses, ...before.receipts.map(String)])).toEqual(new Set(['200']));
     const dry = await detach('--dry-run');
     expect(dry).toMatchObject({ code: 0, stderr: expect.stringContaining('could detach 0:1 to 0:100') });
     const done = await detach();
@@ -222,7 +228,6 @@ describe('partitions that are detached from a running kernel', () => {
   });
 
   async function asOwner(sql: string): Promise<{ rows: unknown[] }> {
-    const { Client } = await import('pg');
     const client = new Client({ connectionString: stack().postgres.ownerUrl });
     await client.connect();
     try {

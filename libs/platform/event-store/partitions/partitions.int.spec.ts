@@ -148,6 +148,19 @@ describe('the partitions of the event log', () => {
     expect((await verifyChain(store.store, [signer.entry])).faults).toEqual([]);
   });
 
+  it('do not hide a gap from a reader', async () => {
+    const store = await open();
+    for (let n = 0; n < 5; n++) await fill(store, 9);
+    await run(
+      database.ownerUrl,
+      'ALTER TABLE kernel.events DISABLE TRIGGER events_refuse_change',
+      'DELETE FROM kernel.events WHERE seq BETWEEN 4 AND 40',
+    );
+    const after = await store.store.read(0, { afterSeq: 3, limit: 5 });
+    expect(after.map(({ event: { seq } }) => seq)).toEqual([41, 42, 43, 44, 45]);
+    expect(await store.store.read(0, { afterSeq: 45, limit: 5 })).toEqual([]);
+  });
+
   it('are not the bounds of what is unique', async () => {
     const store = await open();
     const id = '01900000-0000-7000-8000-000000000001';

@@ -206,6 +206,7 @@ export const DETACHED_READS = [
    RETURNS TABLE (seq bigint, canonical bytea) LANGUAGE plpgsql STABLE ${SETTINGS} AS $$
    DECLARE
      until bigint := kernel.attached_from(in_shard);
+     after_attached bigint := greatest(after_seq, until - 1);
      given integer := 0;
    BEGIN
      IF after_seq + 1 < until THEN
@@ -217,11 +218,19 @@ export const DETACHED_READS = [
        GET DIAGNOSTICS given = ROW_COUNT;
      END IF;
      IF in_division IS NULL THEN
+       -- Positions have no gap, so the end is known: only partitions up to there are opened.
        RETURN QUERY SELECT e.seq, e.canonical FROM kernel.events e
-         WHERE e.shard = in_shard AND e.seq > greatest(after_seq, until - 1) ORDER BY e.seq LIMIT most - given;
+         WHERE e.shard = in_shard AND e.seq > after_attached AND e.seq <= after_attached + most - given
+         ORDER BY e.seq;
+       -- Unless rows were removed, of which the reader must see that they are missing.
+       IF NOT FOUND AND given < most
+         AND (SELECT h.seq FROM kernel.shard_head h WHERE h.shard = in_shard) > after_attached THEN
+         RETURN QUERY SELECT e.seq, e.canonical FROM kernel.events e
+           WHERE e.shard = in_shard AND e.seq > after_attached ORDER BY e.seq LIMIT most - given;
+       END IF;
      ELSE
        RETURN QUERY SELECT e.seq, e.canonical FROM kernel.events e
-         WHERE e.shard = in_shard AND e.seq > greatest(after_seq, until - 1) AND e.division = in_division
+         WHERE e.shard = in_shard AND e.seq > after_attached AND e.division = in_division
          ORDER BY e.seq LIMIT most - given;
      END IF;
    END $$`,
