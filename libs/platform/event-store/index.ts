@@ -22,6 +22,7 @@ export {
 } from './schema/data-source';
 export { DataSource } from 'typeorm';
 export { newEventId } from './append/event-id';
+export { shardOf } from './append/shard-of';
 export { EventStoreError, type EventStoreErrorCode } from './event-store.error';
 export { EventLog } from './event-log';
 export { EventStore } from './event-store';
