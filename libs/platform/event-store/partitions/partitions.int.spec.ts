@@ -12,6 +12,7 @@ import {
 } from '../fixtures/store.fixture';
 import { InProcessSigner } from '../fixtures/in-process-signer.fixture';
 import { EventStore } from '../event-store';
+import { assertRuntimeRole } from '../schema/role-rights';
 import { assertMigrated } from '../schema/assert-migrated';
 import { migrate } from '../schema/migrate';
 import { type PartitionRoom } from '../event-store.types';
@@ -246,6 +247,19 @@ describe('the partitions of the event log', () => {
       await expect(run(database.workerUrl, 'SELECT kernel.make_partitions()')).rejects.toMatchObject({
         code: '42501',
       });
+    });
+
+    it('or the kernel does not start: a role that was given a right on one', async () => {
+      const { dataSource } = opened[0] as OpenStore;
+      await assertRuntimeRole(dataSource);
+      await run(database.ownerUrl, `GRANT INSERT ON kernel.events_0_21 TO ${postgres().runtimeRole}`);
+      await expect(assertRuntimeRole(dataSource)).rejects.toMatchObject({
+        code: 'not_migrated',
+        details: { powers: ['INSERT'] },
+      });
+      // Migrating again takes away what nobody should have.
+      await prepare({ shards: 2 });
+      await assertRuntimeRole(dataSource);
     });
 
     it.each(['partition_refuse_change', 'events_note_signer'])(

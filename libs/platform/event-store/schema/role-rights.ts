@@ -139,16 +139,22 @@ async function assertPowerless(
   grantedAs: 'runtimeRole' | 'workerRole',
 ): Promise<void> {
   const [role] = await dataSource.query<{ name: string; powers: string[] }[]>(
-    `SELECT current_user AS name, array_remove(ARRAY[
-       CASE WHEN r.rolsuper THEN 'superuser' END,
-       CASE WHEN pg_has_role(current_user, c.relowner, 'MEMBER') THEN 'owner' END,
-       CASE WHEN has_table_privilege(c.oid, 'UPDATE') OR has_any_column_privilege(c.oid, 'UPDATE') THEN 'UPDATE' END,
-       CASE WHEN has_table_privilege(c.oid, 'DELETE') THEN 'DELETE' END,
-       CASE WHEN has_table_privilege(c.oid, 'TRUNCATE') THEN 'TRUNCATE' END,
-       CASE WHEN has_table_privilege(c.oid, 'TRIGGER') THEN 'TRIGGER' END,
-       CASE WHEN $1 AND has_table_privilege(c.oid, 'INSERT') THEN 'INSERT' END
-     ], NULL) AS powers
-     FROM pg_class c, pg_roles r WHERE c.oid = 'kernel.events'::regclass AND r.rolname = current_user`,
+    `WITH tables AS (
+       SELECT 'kernel.events'::regclass::oid AS oid UNION ALL SELECT 'kernel.event_keys'::regclass
+       UNION ALL SELECT inhrelid FROM pg_inherits WHERE inhparent = 'kernel.events'::regclass
+     ), powers AS (
+       SELECT unnest(ARRAY[
+         CASE WHEN r.rolsuper THEN 'superuser' END,
+         CASE WHEN pg_has_role(current_user, c.relowner, 'MEMBER') THEN 'owner' END,
+         CASE WHEN has_table_privilege(c.oid, 'UPDATE') OR has_any_column_privilege(c.oid, 'UPDATE') THEN 'UPDATE' END,
+         CASE WHEN has_table_privilege(c.oid, 'DELETE') THEN 'DELETE' END,
+         CASE WHEN has_table_privilege(c.oid, 'TRUNCATE') THEN 'TRUNCATE' END,
+         CASE WHEN has_table_privilege(c.oid, 'TRIGGER') THEN 'TRIGGER' END,
+         CASE WHEN ($1 OR c.oid <> 'kernel.events'::regclass) AND has_table_privilege(c.oid, 'INSERT') THEN 'INSERT' END
+       ]) AS power
+       FROM tables t JOIN pg_class c ON c.oid = t.oid, pg_roles r WHERE r.rolname = current_user
+     )
+     SELECT current_user AS name, array(SELECT DISTINCT power FROM powers WHERE power IS NOT NULL ORDER BY power) AS powers`,
     [grantedAs === 'workerRole'],
   );
   if (role && role.powers.length === 0) return;
