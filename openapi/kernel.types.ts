@@ -1040,7 +1040,10 @@ export interface components {
         Signature: string;
         /** @description "<shard>:<seq>" */
         Position: string;
-        /** @description RFC 3339 in UTC with milliseconds */
+        /**
+         * Format: date-time
+         * @description RFC 3339 in UTC with milliseconds
+         */
         Time: string;
         /**
          * Format: date-time

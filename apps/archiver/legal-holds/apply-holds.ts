@@ -2,7 +2,7 @@ import { type Archive } from '#platform/archive';
 import { type SqlSource } from '#platform/audit-stream';
 import { archiveKey, parseEvent } from '#evidence';
 import { type Logger } from '#platform/process';
-import { type DataSource } from '#platform/postgres';
+import { type DataSource, storable } from '#platform/postgres';
 import { type ArchiverMetrics } from '../archiver.metrics';
 
 export interface ApplyHoldsOptions {
@@ -175,5 +175,5 @@ async function rows<T>(from: SqlSource, sql: string, parameters: unknown[] = [])
 }
 
 function messageOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).slice(0, 1_000);
+  return storable((error instanceof Error ? error.message : String(error)).slice(0, 1_000));
 }

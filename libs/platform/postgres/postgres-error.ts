@@ -6,10 +6,11 @@ import { CodedError } from '#evidence';
  * - `busy`: the server rolled back, and a retry may succeed (deadlock, failover, out of connections)
  * - `unique_violation`: rolled back; `constraint` says which
  * - `no_partition`: rolled back; the table has no partition for a row
+ * - `invalid_value`: rolled back; a value is none of its type (SQLSTATE class 22), which says nothing about the server
  * - `refused`: rolled back; a retry will not help
  */
 export type PostgresErrorCode =
-  'unreachable' | 'lost' | 'busy' | 'unique_violation' | 'no_partition' | 'refused';
+  'unreachable' | 'lost' | 'busy' | 'unique_violation' | 'no_partition' | 'invalid_value' | 'refused';
 
 /** A failure of PostgreSQL, classified by what is known about the outcome. */
 export class PostgresError extends CodedError<PostgresErrorCode> {
@@ -46,6 +47,7 @@ export function postgresError(cause: unknown, otherwise: 'unreachable' | 'lost' 
     if (code === '23514' && constraint === undefined) {
       return new PostgresError('no_partition', text, undefined, { cause });
     }
+    if (code.startsWith('22')) return new PostgresError('invalid_value', text, constraint, { cause });
     const kind = BUSY.some((pattern) => pattern.test(code)) ? 'busy' : 'refused';
     return new PostgresError(kind, text, constraint, { cause });
   }

@@ -26,7 +26,14 @@ import { type CheckedHead } from '../integrity/checked-head';
 import { type RowKey } from '../integrity/row-key';
 import { type EventStoreLimits } from '../limits';
 import { type EventRow, storedEvent } from '../read/event-row';
-import { type Database, postgresError, PostgresError, type Session } from '#platform/postgres';
+import { invalidValue } from '../tail/event-tail';
+import {
+  type Database,
+  postgresError,
+  PostgresError,
+  type PostgresErrorCode,
+  type Session,
+} from '#platform/postgres';
 
 export interface ShardWriterOptions {
   shard: number;
@@ -57,6 +64,12 @@ export interface ShardWriterOptions {
 
 /** Number of groups during which no other process moves the head, after which the lock is no longer used. */
 const QUIET_GROUPS = 8;
+/** Failures of a group that one of its requests causes, whoever it is beside. */
+const OF_ONE_REQUEST: ReadonlySet<PostgresErrorCode> = new Set([
+  'refused',
+  'invalid_value',
+  'unique_violation',
+]);
 /** First pause after a failure of the store; doubled up to the longest. */
 const BACKOFF_MS = 20;
 const MAX_BACKOFF_MS = 250;
@@ -576,7 +589,7 @@ export class ShardWriter {
       void this.makeRoom(undecided, error, at);
       return;
     }
-    if (error === undefined || error.code === 'refused' || error.code === 'unique_violation') {
+    if (error === undefined || OF_ONE_REQUEST.has(error.code)) {
       this.isolate(undecided, error ?? postgresError(cause, 'unreachable'));
       return;
     }
@@ -654,7 +667,10 @@ export class ShardWriter {
     } else if (undecided.length > 1) {
       for (const pending of undecided) pending.alone = true;
     } else if (only) {
-      this.refuseUnavailable([only], storeUnavailable(error));
+      this.refuseUnavailable(
+        [only],
+        error.code === 'invalid_value' ? invalidValue(error) : storeUnavailable(error),
+      );
       return;
     }
     this.again(error.code === 'unique_violation' ? 'unique_violation' : 'store_error', undecided);
