@@ -6104,6 +6104,10 @@ function dayExists(ts) {
   return day === 29 && year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
 }
 
+// libs/evidence/json/instant.ts
+var FIRST_INSTANT = Date.parse("0001-01-01T00:00:00Z");
+var LAST_INSTANT = Date.parse("9999-12-31T23:59:59.999Z");
+
 // libs/evidence/crypto/node-crypto.ts
 var import_node_crypto = require("node:crypto");
 
