@@ -13,15 +13,14 @@ const settings = defineConfig({
   NIGHTLY: { schema: flag(), description: '20,000 random events, others each night.', default: false },
   PIPELINE_EVENTS: {
     schema: wholeNumber({ min: 100, max: 1_000_000 }).optional(),
-    description:
-      'Random events that go through the whole pipeline; default 1,500, in the nightly run 20,000.',
+    description: 'Random events that go through the whole pipeline; default 600, in the nightly run 20,000.',
   },
   FUZZ_SEED: {
     schema: wholeNumber({ min: 1, max: 2_147_483_647 }).optional(),
     description: 'Repeats the events of an earlier run, which names its seed when it fails.',
   },
 });
-const { nightly, pipelineEvents: EVENTS = nightly ? 20_000 : 1_500, fuzzSeed } = loadConfig(settings);
+const { nightly, pipelineEvents: EVENTS = nightly ? 20_000 : 600, fuzzSeed } = loadConfig(settings);
 const SEED = fuzzSeed ?? (nightly ? 1 + (Date.now() % 2_147_483_647) : 1);
 /** Events between two commands of the kernel's own: holds, upgrades, divisions, signatures. */
 const EVENTS_PER_COMMAND = 50;
