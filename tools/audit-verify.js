@@ -5491,14 +5491,16 @@ var SAFE_DIGITS = 15;
 var decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 function parseStrictJson(input, options) {
   const maxDepth = options?.maxDepth ?? MAX_DEPTH;
-  if (typeof input === "string") return new StrictParser(input, maxDepth, false).document();
+  const maxValues = options?.maxValues ?? Infinity;
+  if (typeof input === "string")
+    return new StrictParser(input, maxDepth, false, void 0, maxValues).document();
   let text3;
   try {
     text3 = decoder.decode(input);
   } catch (cause) {
     throw invalidUtf8(input, maxDepth, cause);
   }
-  return new StrictParser(text3, maxDepth, false).document();
+  return new StrictParser(text3, maxDepth, false, void 0, maxValues).document();
 }
 function parseCanonicalJson(input) {
   let text3;
@@ -5561,18 +5563,21 @@ function validUtf8Prefix(bytes) {
   return i;
 }
 var StrictParser = class {
-  constructor(text3, maxDepth, canonical, spans) {
+  constructor(text3, maxDepth, canonical, spans, maxValues = Infinity) {
     this.text = text3;
     this.maxDepth = maxDepth;
     this.canonical = canonical;
     this.spans = spans;
+    this.maxValues = maxValues;
   }
   text;
   maxDepth;
   canonical;
   spans;
+  maxValues;
   pos = 0;
   depth = 0;
+  values = 0;
   /** Name or index of the value being read, per level. */
   path = [];
   document() {
@@ -5589,6 +5594,12 @@ var StrictParser = class {
     return this.pos >= this.text.length;
   }
   value() {
+    if (++this.values > this.maxValues) {
+      this.fail(
+        "too_many_values",
+        `The document has more than ${this.maxValues} values; send fewer at a time.`
+      );
+    }
     const c = this.text.charCodeAt(this.pos);
     switch (c) {
       case QUOTE:

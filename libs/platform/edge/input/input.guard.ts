@@ -94,7 +94,10 @@ export class InputGuard implements CanActivate {
       request.body = read(bytes) as JsonValue;
       return true;
     }
-    const body = parseStrictJson(bytes, { maxDepth: expected.maxDepth });
+    const body = parseStrictJson(bytes, {
+      maxDepth: expected.maxDepth,
+      maxValues: expected.maxValues,
+    });
     if (!expected.validate(body)) {
       const { pointer, detail } = describeErrors(expected.validate.errors ?? []);
       throw new HttpEdgeError('invalid_request', detail, { pointer, operation: context.operation?.id });

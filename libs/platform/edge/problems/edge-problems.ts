@@ -49,6 +49,7 @@ export const EDGE_PROBLEMS: readonly ErrorProblems[] = [
     forbidden_member: UNACCEPTABLE_JSON,
     not_json: UNACCEPTABLE_JSON,
     not_canonical: UNACCEPTABLE_JSON,
+    too_many_values: { status: 413, word: 'payload_too_large', members: ['pointer', 'limit'] },
     event_too_large: { status: 413, members: ['pointer'] },
     invalid_statement: MALFORMED,
     invalid_envelope: MALFORMED,
