@@ -26,6 +26,19 @@ describe('postgresError', () => {
     });
   });
 
+  it('tells a row without a partition from a check that failed, which has a name', () => {
+    const failed = {
+      code: '23514',
+      severity: 'ERROR',
+      message: 'no partition of relation "events" found for row',
+    };
+    expect(postgresError(failed).code).toBe('no_partition');
+    expect(postgresError({ ...failed, constraint: 'events_seq_check' })).toMatchObject({
+      code: 'refused',
+      constraint: 'events_seq_check',
+    });
+  });
+
   it('leaves the outcome open when the session ended, whatever the reason given', () => {
     expect(postgresError(fromServer('57P01', 'FATAL')).code).toBe('lost');
     expect(postgresError(fromServer('XX000', 'PANIC')).code).toBe('lost');

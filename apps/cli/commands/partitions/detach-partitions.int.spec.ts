@@ -456,9 +456,12 @@ describe('detaching partitions', () => {
     // Reads and appends go on while a run waits for the reader, and it ends when that does.
     const again = detach(41);
     await write('thing/3', [{ type: 'thing.changed', payload: {} }]);
+    // Into the next partition, which is made while the run waits.
+    for (let n = 0; n < 15; n++) await write('thing/3', [{ type: 'thing.changed', payload: { n } }]);
     await reader.query('COMMIT');
     expect(await again).toMatchObject({ toSeq: 40, kept: 3 });
     await reader.end();
-    expect(await store.read(0, { afterSeq: 0, limit: 1_000 })).toHaveLength(EVENTS + 1);
+    expect(await store.read(0, { afterSeq: 0, limit: 1_000 })).toHaveLength(EVENTS + 16);
+    expect(await partitions()).toContain('events_0_101 written');
   });
 });

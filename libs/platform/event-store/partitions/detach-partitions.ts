@@ -285,8 +285,8 @@ async function detach(runner: QueryRunner, change: Change): Promise<{ kept: numb
   const { shard, fromSeq, toSeq, partitions, earlierKept } = plan;
   await runner.startTransaction();
   try {
-    // With makers of partitions and other runs; the log itself is locked last.
-    await runner.query(`SELECT pg_advisory_xact_lock(hashtextextended('illuvrse-kernel/partitions', 0))`);
+    // One run at a time. Partitions may be made meanwhile: a shard must not run out of room because of a detachment.
+    await runner.query(`SELECT pg_advisory_xact_lock(hashtextextended('illuvrse-kernel/detach', 0))`);
     const now = await planOf(runner, change);
     if (now.fromSeq !== fromSeq || now.partitions.join() !== partitions.join()) {
       throw refuse(`The partitions of shard ${shard} have changed meanwhile; run this again.`);
