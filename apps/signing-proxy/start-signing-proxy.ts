@@ -1,5 +1,4 @@
 import { type Server } from 'node:https';
-import { type TLSSocket } from 'node:tls';
 import {
   type Contract,
   createServiceApp,
@@ -127,7 +126,7 @@ function refusalObserver(
 ): ProblemObserver {
   const nameOf = (request: Parameters<ProblemObserver>[2]): string | undefined => {
     try {
-      return access.identify(request.socket as TLSSocket).commonName;
+      return access.identify(request).commonName;
     } catch {
       return undefined;
     }

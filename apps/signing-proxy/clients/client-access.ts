@@ -1,6 +1,7 @@
 import { type TLSSocket } from 'node:tls';
 import {
   type AccessRules,
+  type CallingRequest,
   declarePolicy,
   type Principal,
   principalOf,
@@ -31,8 +32,8 @@ export class ClientAccess implements AccessRules {
 
   constructor(private readonly options: Pick<SigningProxyOptions, 'keyMakers' | 'operators'>) {}
 
-  identify(socket: TLSSocket): Principal {
-    return principalOf(socket, NO_ROLES);
+  identify({ socket }: Pick<CallingRequest, 'socket'>): Principal {
+    return principalOf(socket as TLSSocket, NO_ROLES);
   }
 
   /** @throws SigningRefusal `client_not_permitted` */

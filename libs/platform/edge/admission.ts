@@ -4,6 +4,8 @@ import { type RequestObserver, runInLogContext } from '#platform/process';
 import { type Contract, type PlacedRoute } from './contract/contract';
 import { type Operation } from './contract/operation';
 import { HttpEdgeError } from './http-edge.error';
+import { type AccessRules } from './access/access-rules';
+import { judgeBy } from './access/rules-of-listener';
 import { type BodyBudget } from './input/read-body';
 import { type EdgeRequest } from './input/input.guard';
 import { decodePath } from './input/parse-parameters';
@@ -36,9 +38,24 @@ export interface AdmissionOptions {
   readonly maxConcurrent: number;
   /** Runs the operation's handler. */
   readonly dispatch: (operation: Operation, request: IncomingMessage, response: ServerResponse) => void;
-  /** Answers requests that the document does not describe; without it they get "not found". */
-  readonly site?: RequestListener | undefined;
 }
+
+/** One of an app's listeners, as admission tells them apart. */
+export interface Door {
+  /** Rules for who may use which route, where they are not those of the app. */
+  readonly access?: AccessRules;
+  /** Answers requests that the document does not describe; without it they get "not found". */
+  readonly site?: RequestListener;
+  /** Scheme under which the listener is reached. */
+  readonly scheme: 'https' | 'http';
+}
+
+/** The listener for services: mutual TLS, and nothing but the document's operations. */
+export const SERVICE_DOOR: Door = Object.freeze({ scheme: 'https' });
+
+/** Headers of a listener that browsers must not be told to reach by TLS alone. */
+const PLAIN_HEADERS = new Map(SECURITY_HEADERS);
+PLAIN_HEADERS.delete('Strict-Transport-Security');
 
 /** First to see a request: gives it an id and a context, finds its operation, and limits the number of requests. */
 export class Admission {
@@ -58,12 +75,19 @@ export class Admission {
     return this.running;
   }
 
-  readonly admit = (request: IncomingMessage, response: ServerResponse): void => {
+  /** @returns what serves the requests of one listener */
+  at(door: Door): RequestListener {
+    return (request, response) => this.admit(request, response, door);
+  }
+
+  private admit(request: IncomingMessage, response: ServerResponse, door: Door): void {
+    const { access, site } = door;
     const context = new RequestContext(requestIdOf(request), request);
     attachContext(request, context);
     const edge: EdgeRequest['edge'] = { bodyBytes: 0, pathValues: [] };
     (request as EdgeRequest).edge = edge;
-    response.setHeaders(SECURITY_HEADERS);
+    if (access !== undefined) judgeBy(access, request);
+    response.setHeaders(door.scheme === 'https' ? SECURITY_HEADERS : PLAIN_HEADERS);
     response.setHeader('X-Request-Id', context.requestId);
     if (this.gate !== undefined) response.setHeader('Kernel-Mode', this.gate.mode());
     if (this.draining !== undefined) response.setHeader('Connection', 'close');
@@ -72,13 +96,14 @@ export class Admission {
     this.options.observer.setInFlight(++this.running);
 
     runInLogContext(context, () => {
-      const { site, writer } = this.options;
+      const { writer } = this.options;
       let operation: Operation;
       try {
-        const match = this.place(request, response);
+        const match = this.place(request, response, door);
         if (match === undefined) {
           if (site !== undefined) {
             edge.proceed?.();
+            edge.site = true;
             return site(request, response);
           }
           throw new HttpEdgeError('not_found', 'There is no such route; the OpenAPI document lists them.');
@@ -91,15 +116,15 @@ export class Admission {
       }
       this.options.dispatch(operation, request, response);
     });
-  };
+  }
 
-  private place(request: IncomingMessage, response: ServerResponse): PlacedRoute | undefined {
+  private place(request: IncomingMessage, response: ServerResponse, door: Door): PlacedRoute | undefined {
     if (this.running > this.options.maxConcurrent) {
       throw new HttpEdgeError('overloaded', 'As many requests are running as this process takes at a time.', {
         limit: this.options.maxConcurrent,
       });
     }
-    const url = this.targetOf(request, response);
+    const url = this.targetOf(request, response, door);
     if (url === '*') {
       response.setHeader('Allow', [...this.options.contract.methods].join(', '));
       throw new HttpEdgeError('method_not_allowed', 'There is nothing to ask of the server as a whole.');
@@ -116,9 +141,9 @@ export class Admission {
   }
 
   /** The target in origin-form, in the request from then on too. @throws HttpEdgeError */
-  private targetOf(request: IncomingMessage, response: ServerResponse): string {
+  private targetOf(request: IncomingMessage, response: ServerResponse, { scheme }: Door): string {
     try {
-      return (request.url = originFormOf(request));
+      return (request.url = originFormOf(request, scheme));
     } catch (error) {
       // What follows a message whose form is not understood may be part of it.
       response.setHeader('Connection', 'close');
@@ -154,7 +179,7 @@ export class Admission {
     this.options.observer.answered({
       requestId: context.requestId,
       method: KNOWN_METHODS.has(method) ? method : 'other',
-      route: context.operation?.path ?? (this.options.site === undefined ? UNKNOWN_ROUTE : SITE_ROUTE),
+      route: context.operation?.path ?? (request.edge.site === true ? SITE_ROUTE : UNKNOWN_ROUTE),
       status: response.headersSent ? response.statusCode : 499,
       ms: performance.now() - context.startedAt,
       principalId: context.principalId,

@@ -36,7 +36,7 @@ export interface ContractAdapterOptions extends StreamOptions {
 /**
  * Nest's HTTP adapter with the OpenAPI document as its router (docs/adr/0008): the document names the operation of a
  * request, and the adapter looks up the handler that Nest made for it. Middleware belongs to pages, which have a
- * listener of their own (`ServiceAppOptions.site`); an app that asks for it here does not start, rather than have it
+ * listener of their own (`WebListener.site`); an app that asks for it here does not start, rather than have it
  * silently not run.
  */
 export class ContractAdapter extends AbstractHttpAdapter<Server, IncomingMessage, ServerResponse> {

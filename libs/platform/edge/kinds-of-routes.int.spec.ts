@@ -22,6 +22,10 @@ import { CodedError } from '#evidence';
 import { TestCa } from '#dev/testing';
 import { createLogger, Registry } from '#platform/process';
 import { Policy, PublicRoute } from './access/policy.decorator';
+import { AccessError } from './access/access-error';
+import { type CallingRequest } from './access/access-rules';
+import { PersonAccess } from './access/person-access';
+import { type Principal, type Role } from './access/principal';
 import { RoleAccess } from './access/role-access';
 import { RoleBindings } from './access/role-bindings';
 import { Direct, type DirectCall } from './direct-route';
@@ -183,7 +187,7 @@ describe('a service app', () => {
     });
   });
 
-  describe('with a site beside the API', () => {
+  describe('with a listener for people', () => {
     let pages: INestApplication;
     /** Contents of a session, by a middleware of Express and one of Nest. */
     type SiteRequest = { ranFirst?: boolean; user?: string };
@@ -225,31 +229,65 @@ describe('a service app', () => {
     });
     afterEach(() => pages.close());
 
-    it('serves there what the document does not describe, with middleware of every kind', async () => {
+    const ORIGIN = 'http://kernel.test';
+    /** Answers by the header, so that a test says who is signed in; a real one asks for the session. */
+    const people = {
+      bearsToken: ({ headers }: CallingRequest) => headers.authorization !== undefined,
+      personOf: async ({ headers }: CallingRequest): Promise<Principal> => {
+        await Promise.resolve();
+        const { cookie, authorization } = headers;
+        const role = (cookie ?? authorization) as Role | undefined;
+        if (role === undefined) throw new AccessError('sign_in_required', 'Sign in.');
+        return { id: `https://idp.test#${role}`, kind: 'human', roles: role === ('none' as Role) ? [] : [role] };
+      },
+    };
+    const startWithWeb = async () => {
+      const roles = new RoleAccess(new RoleBindings([{ cn: 'operator', role: 'Operator' }]));
       const site = pages.getHttpAdapter().getInstance() as RequestListener;
-      const nobody = await (await start({ site }))('nobody');
-      const answer = await nobody.get('/auth/callback?code=1');
+      const access = new PersonAccess(roles, people, ORIGIN);
+      const services = await start({ access: roles, web: () => ({ access, site, origin: ORIGIN }) });
+      const port = await service?.web?.listen(0, '127.0.0.1');
+      return { services, web: agent(`http://127.0.0.1:${port}`) };
+    };
+
+    it('serves there what the document does not describe, with middleware of every kind', async () => {
+      const { services, web } = await startWithWeb();
+      const answer = await web.get('/auth/callback?code=1');
       expect([answer.status, answer.body]).toEqual([200, { user: 'alice', ranFirst: true }]);
       expect(answer.headers).toMatchObject({
         'content-security-policy': "default-src 'self'",
         'x-request-id': expect.any(String),
       });
-      expect((await nobody.get('/nothing')).body).toMatchObject({ statusCode: 404 });
+      expect(answer.headers).not.toHaveProperty('strict-transport-security');
+      expect((await web.get('/nothing')).body).toMatchObject({ statusCode: 404 });
       const metrics = await registry.metrics();
       expect(metrics).toContain('http_requests_total{method="GET",route="site",status="200"} 1');
+      const nobody = await services('nobody');
+      expect((await nobody.get('/auth/callback?code=1')).body).toMatchObject({ error: 'not_found' });
     });
 
-    it('leaves the API as it is', async () => {
-      const site = pages.getHttpAdapter().getInstance() as RequestListener;
-      const as = await start({ site });
-      const nobody = await as('nobody');
-      expect((await nobody.post('/checked').send({ n: 1 })).body).toMatchObject({ error: 'forbidden' });
-      expect((await nobody.get('/checked')).body).toMatchObject({ error: 'method_not_allowed' });
-      const answer = await (await as('operator')).post('/checked').send({ n: 1 });
-      expect([answer.status, answer.headers['content-security-policy']]).toEqual([
-        202,
-        "default-src 'none'; frame-ancestors 'none'",
-      ]);
+    it('judges callers of the same operations by the rules of the listener', async () => {
+      const { services, web } = await startWithWeb();
+      const send = (headers: Record<string, string>) => web.post('/checked').set(headers).send({ n: 1 });
+      const ours = { origin: ORIGIN };
+      expect((await send(ours)).body).toMatchObject({ status: 401, error: 'sign_in_required' });
+      expect((await send(ours)).headers['www-authenticate']).toBe('Bearer');
+      expect((await send({ ...ours, cookie: 'none' })).body).toMatchObject({ error: 'forbidden' });
+      expect((await send({ cookie: 'Operator' })).body).toMatchObject({ error: 'foreign_origin' });
+      for (const origin of ['null', 'http://kernel.test.evil', 'https://kernel.test', `${ORIGIN}/`]) {
+        expect((await send({ origin, cookie: 'Operator' })).body).toMatchObject({
+          status: 403,
+          error: 'foreign_origin',
+        });
+      }
+      expect((await send({ authorization: 'Operator' })).status).toBe(202);
+      const answer = await send({ ...ours, cookie: 'Operator' });
+      expect([answer.status, answer.body]).toMatchObject([202, { caller: 'https://idp.test#Operator' }]);
+
+      const nobody = await services('nobody');
+      const posing = await nobody.post('/checked').set({ ...ours, cookie: 'Operator' }).send({ n: 1 });
+      expect(posing.body).toMatchObject({ error: 'forbidden' });
+      expect((await (await services('operator')).post('/checked').send({ n: 1 })).status).toBe(202);
     });
   });
 

@@ -14,7 +14,7 @@ const ABSOLUTE = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#]*)([^#]*)$/;
  * @throws HttpEdgeError `invalid_request`, `uri_too_long`, `misdirected_request`, `expectation_failed`, `not_implemented`,
  *   `http_version_not_supported`
  */
-export function originFormOf(request: IncomingMessage): string {
+export function originFormOf(request: IncomingMessage, scheme: 'https' | 'http' = 'https'): string {
   const { url = '', httpVersionMajor, httpVersionMinor, headers } = request;
   if (httpVersionMajor !== 1) {
     throw new HttpEdgeError('http_version_not_supported', 'This server speaks HTTP/1.1.');
@@ -40,7 +40,7 @@ export function originFormOf(request: IncomingMessage): string {
     throw new HttpEdgeError('expectation_failed', 'The only expectation that is met is 100-continue.');
   }
   if (url === '*' && request.method === 'OPTIONS') return url;
-  return url.startsWith('/') ? url : fromAbsolute(url);
+  return url.startsWith('/') ? url : fromAbsolute(url, scheme);
 }
 
 /** Whether the client waits for 100 before it sends its body; HTTP/1.0 does not know it. */
@@ -74,13 +74,13 @@ function assertHost({ rawHeaders }: IncomingMessage, mayLack: boolean): void {
 }
 
 /** RFC 9112 section 3.2.2: a server takes the absolute form too, and then leaves Host aside. */
-function fromAbsolute(url: string): string {
+function fromAbsolute(url: string, served: string): string {
   const [, scheme, authority = '', rest = ''] = ABSOLUTE.exec(url) ?? [];
   if (scheme === undefined) {
     throw new HttpEdgeError('invalid_request', 'The target of the request is neither a path nor a URL.');
   }
-  if (scheme.toLowerCase() !== 'https') {
-    throw new HttpEdgeError('misdirected_request', `This server answers https, not ${scheme.slice(0, 20)}.`);
+  if (scheme.toLowerCase() !== served) {
+    throw new HttpEdgeError('misdirected_request', `This server answers ${served}, not ${scheme.slice(0, 20)}.`);
   }
   if (!HOST.test(authority)) {
     throw new HttpEdgeError('invalid_request', 'The target of the request is a URL without a host.');

@@ -1,4 +1,4 @@
-import { type RequestListener } from 'node:http';
+import { type Server as HttpServer } from 'node:http';
 import { type Server } from 'node:https';
 import { type AddressInfo } from 'node:net';
 import { type TLSSocket } from 'node:tls';
@@ -7,7 +7,7 @@ import { NestFactory } from '@nestjs/core';
 import { type AccessRules } from './access/access-rules';
 import { PolicyGuard } from './access/policy.guard';
 import { NestLogger, RequestObserver, type Logger, type Registry } from '#platform/process';
-import { Admission } from './admission';
+import { Admission, SERVICE_DOOR } from './admission';
 import { type DurabilityWatch } from './await-durability';
 import { loadContract } from './contract/load-contract';
 import { type Contract } from './contract/contract';
@@ -23,6 +23,7 @@ import { ModeGuard, type WriteGate } from './mode.guard';
 import { answerRawRefusals } from './raw-refusals';
 import { assertRouteParity, controllerRoutes } from './route-parity';
 import { ServerTls, serverTlsOptions, type ServiceTls } from './tls/server-tls';
+import { openWebServer, type OpenWebServer, type WebListener, type WebServer } from './web-listener';
 
 export interface ServiceLimits {
   /** Largest body. */
@@ -75,12 +76,8 @@ export interface ServiceAppOptions {
   readonly wording?: ProblemWording;
   readonly onProblem?: ProblemObserver;
   readonly limits?: Partial<ServiceLimits>;
-  /**
-   * Answers requests that the document does not describe, for instance sign-in and pages: an Express app, or a separate
-   * Nest app on Nest's adapter for Express. Middleware, sessions and passport work there as usual; of the edge's checks
-   * only the limit on concurrent requests applies to it.
-   */
-  readonly site?: RequestListener;
+  /** Returns the listener for people, made of the app's modules. Without it there is none. */
+  readonly web?: (app: INestApplication) => WebListener | undefined | Promise<WebListener | undefined>;
   /** Returns the gate that refuses writes by the mode, from the app's modules. */
   readonly gate?: (app: INestApplication) => WriteGate;
   /** Returns the watch that serves the header Kernel-Await, from the app's modules. */
@@ -93,6 +90,8 @@ export interface ServiceApp {
   readonly app: INestApplication;
   readonly contract: Contract;
   readonly server: Server;
+  /** The listener for people. */
+  readonly web: WebServer | undefined;
   /** Resolves with the port, once connections are accepted. */
   listen(port: number, host: string): Promise<number>;
   /**
@@ -130,7 +129,7 @@ export async function createServiceApp(
   const adapter: ContractAdapter = new ContractAdapter({
     stalledReaderMs: limits.stalledReaderMs,
     onFailure: (error, response) => writer.write(error, response.req, response),
-    admit: (request, response) => admission.admit(request, response),
+    admit: (request, response) => services(request, response),
   });
   const admission = new Admission({
     contract,
@@ -139,8 +138,8 @@ export async function createServiceApp(
     budget,
     maxConcurrent: limits.concurrentRequests,
     dispatch: (operation, request, response) => adapter.dispatch(operation, request, response),
-    site: options.site,
   });
+  const services = admission.at(SERVICE_DOOR);
   const httpsOptions = {
     ...serverTlsOptions(options.tls),
     handshakeTimeout: limits.handshakeTimeoutMs,
@@ -160,6 +159,7 @@ export async function createServiceApp(
     httpsOptions,
   });
   let gate: WriteGate | undefined;
+  let web: OpenWebServer | undefined;
   const guards = {
     policy: new PolicyGuard(options.access),
     mode: new ModeGuard(() => gate),
@@ -176,6 +176,13 @@ export async function createServiceApp(
     adapter.durability = options.durability?.(app);
     gate = options.gate?.(app);
     admission.gate = gate;
+    const listener = await options.web?.(app);
+    if (listener !== undefined) {
+      const scheme = listener.origin.startsWith('https:') ? 'https' : 'http';
+      const { access, site } = listener;
+      const admit = admission.at({ access, site, scheme });
+      web = openWebServer({ listener, limits, checkMs: TIMEOUT_CHECK_MS, admit, logger: options.logger, observer });
+    }
   } catch (error) {
     // The modules may already hold connections; the reason of the failed start matters more than a failure to close
     // them.
@@ -195,6 +202,7 @@ export async function createServiceApp(
     app,
     contract,
     server,
+    web,
     renewTls: (renewed) => tls.renew(renewed),
     listen: async (port, host) => {
       await app.listen(port, host);
@@ -202,25 +210,31 @@ export async function createServiceApp(
     },
     close: async (drainMs = 10_000) => {
       await adapter.durability?.release();
-      await close(app, server, admission, drainMs);
+      const servers: HttpServer[] = web === undefined ? [server] : [server, web.server];
+      await close(app, servers, admission, drainMs);
     },
   };
 }
 
 async function close(
   app: INestApplication,
-  server: Server,
+  servers: readonly HttpServer[],
   admission: Admission,
   drainMs: number,
 ): Promise<void> {
   // A keep-alive connection becomes idle only when its last answer is sent.
-  admission.drain(() => server.closeIdleConnections());
-  if (server.listening) {
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    server.closeIdleConnections();
-    const deadline = setTimeout(() => server.closeAllConnections(), drainMs);
-    await closed;
-    clearTimeout(deadline);
-  }
+  admission.drain(() => {
+    for (const server of servers) server.closeIdleConnections();
+  });
+  await Promise.all(servers.map((server) => closeServer(server, drainMs)));
   await app.close();
+}
+
+async function closeServer(server: HttpServer, drainMs: number): Promise<void> {
+  if (!server.listening) return;
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const deadline = setTimeout(() => server.closeAllConnections(), drainMs);
+  await closed;
+  clearTimeout(deadline);
 }

@@ -1,6 +1,6 @@
 import { type TLSSocket } from 'node:tls';
 import { AccessError } from './access-error';
-import { type AccessRules } from './access-rules';
+import { type AccessRules, type CallingRequest } from './access-rules';
 import { type Action, asApprover, authorize, MATRIX, type Scope } from './matrix';
 import { type Principal } from './principal';
 import { principalOf } from './principal-of';
@@ -19,15 +19,16 @@ export class RoleAccess implements AccessRules {
     private readonly isApprover: ApproverCheck = () => Promise.resolve(false),
   ) {}
 
-  identify(socket: TLSSocket): Principal {
-    return principalOf(socket, this.bindings);
+  identify({ socket }: Pick<CallingRequest, 'socket'>): Principal {
+    return principalOf(socket as TLSSocket, this.bindings);
   }
 
   permit(principal: Principal, policy: string): Scope | Promise<Scope> {
     const action = policy as Action;
     const decision = authorize(principal, action);
     if (decision.allowed) return decision.scope;
-    const refusal = new AccessError('forbidden', `Not permitted: ${decision.reason}.`, {
+    const why = principal.roleless === undefined ? '' : ` ${principal.roleless}`;
+    const refusal = new AccessError('forbidden', `Not permitted: ${decision.reason}.${why}`, {
       principal: principal.id,
       action,
     });

@@ -4,7 +4,7 @@ import { type CertificateIdentity } from './certificate-identity';
 import { ROLES, type Principal } from './principal';
 
 const role = z.enum(ROLES);
-const division = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'expected a division id');
+export const divisionId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'expected a division id');
 
 /**
  * Configuration: `[{ "cn": "release-bot", "role": "Operator" }, { "spiffe": "spiffe://prod/lead", "role": "DivisionLead", "division": "product" }]`.
@@ -12,8 +12,8 @@ const division = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'expecte
  */
 export const roleBindings = z.array(
   z.union([
-    z.strictObject({ cn: z.string().min(1).max(64), role, division: division.optional() }),
-    z.strictObject({ spiffe: z.string().startsWith('spiffe://'), role, division: division.optional() }),
+    z.strictObject({ cn: z.string().min(1).max(64), role, division: divisionId.optional() }),
+    z.strictObject({ spiffe: z.string().startsWith('spiffe://'), role, division: divisionId.optional() }),
   ]),
 );
 export type RoleBinding = z.output<typeof roleBindings>[number];

@@ -139,6 +139,8 @@ class Compiler {
     }
     const writes = node['x-writes'];
     if (writes !== undefined && typeof writes !== 'boolean') fail(`${at}/x-writes`, 'must be true or false');
+    const freshSignIn = node['x-fresh-sign-in'] ?? false;
+    if (typeof freshSignIn !== 'boolean') fail(`${at}/x-fresh-sign-in`, 'must be true or false');
     const parameters = [
       ...this.parameters(item['parameters'], `${itemAt}/parameters`),
       ...this.parameters(node['parameters'], `${at}/parameters`),
@@ -157,6 +159,7 @@ class Compiler {
       path,
       policy,
       writes: writes ?? method !== 'get',
+      freshSignIn,
       pathParameters,
       queryParameters: new Map(parameters.filter((p) => p.in === 'query').map((p) => [p.name, p])),
       headerParameters: parameters.filter((p) => p.in === 'header'),

@@ -44,6 +44,8 @@ export interface Operation {
   readonly policy: RoutePolicy;
   /** Whether it changes anything that a mode may forbid (`x-writes`; by default every method except GET does). */
   readonly writes: boolean;
+  /** Whether a person needs a sign-in of the last minutes for it (`x-fresh-sign-in`). */
+  readonly freshSignIn: boolean;
   readonly pathParameters: readonly Parameter[];
   readonly queryParameters: ReadonlyMap<string, Parameter>;
   readonly headerParameters: readonly Parameter[];

@@ -17,6 +17,8 @@ export interface EdgeRequest extends IncomingMessage {
     pathValues: readonly string[];
     /** Has the client send its body, where it waits to be told (RFC 9110 section 10.1.1). */
     proceed?: () => void;
+    /** Whether pages answer it, and not an operation of the document. */
+    site?: boolean;
   };
   params: Record<string, unknown>;
   query: Record<string, unknown>;

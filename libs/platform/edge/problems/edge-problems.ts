@@ -1,5 +1,6 @@
 import { AccessError } from '../access/access-error';
 import { EvidenceError } from '#evidence';
+import { FRESH_SIGN_IN_S } from '../access/person-access';
 import { HttpEdgeError } from '../http-edge.error';
 import { problemsOf, type ErrorProblems } from './problem-map';
 
@@ -9,6 +10,9 @@ const MALFORMED = { status: 400, members: ['pointer'] } as const;
 const UNACCEPTABLE_JSON = { ...MALFORMED, word: 'invalid_json', title: 'Unacceptable JSON' } as const;
 /** A code that no request can cause: the kernel's own evidence or keys are at fault. */
 const OUR_FAULT = { status: 500, word: 'internal_error' } as const;
+
+/** RFC 9470: the same person, authenticated again. */
+const STEP_UP = `Bearer error="insufficient_user_authentication", max_age=${FRESH_SIGN_IN_S}`;
 
 /** Errors of the libs that the edge itself uses. Apps add those of their modules. */
 export const EDGE_PROBLEMS: readonly ErrorProblems[] = [
@@ -35,6 +39,11 @@ export const EDGE_PROBLEMS: readonly ErrorProblems[] = [
     certificate_expired: { status: 403 },
     certificate_refused: { status: 403 },
     not_authenticated: { status: 403 },
+    sign_in_required: { status: 401, challenge: 'Bearer' },
+    invalid_token: { status: 401, challenge: 'Bearer error="invalid_token"' },
+    reauthentication_required: { status: 401, challenge: STEP_UP, members: ['maxAgeSeconds'] },
+    foreign_origin: { status: 403 },
+    sign_in_unavailable: { status: 503, explained: true },
     undeclared_policy: OUR_FAULT,
     invalid_bindings: OUR_FAULT,
   }),

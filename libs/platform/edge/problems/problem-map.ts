@@ -10,6 +10,8 @@ export interface ProblemSpec {
   readonly title?: string;
   /** Seconds; sent as Retry-After. Every 503 has one, by default 1. */
   readonly retryAfter?: number;
+  /** Sent as WWW-Authenticate; every 401 has one (RFC 9110 section 15.5.2). */
+  readonly challenge?: string;
   /** The error's message is for the caller whatever the status: an expected refusal, which no log has to explain. */
   readonly explained?: boolean;
   /** Explained, and also found in the log under an error_id, as every 5xx that says what the server lacks for good. */

@@ -42,6 +42,7 @@ interface Shape {
   /** Gets an id, and a line in the log. */
   readonly traced: boolean;
   readonly retryAfter: number | undefined;
+  readonly challenge?: string | undefined;
   readonly members: Readonly<Record<string, unknown>>;
 }
 
@@ -91,6 +92,7 @@ export class ProblemWriter {
     response.setHeader('Content-Type', PROBLEM_CONTENT_TYPE);
     response.setHeader('Cache-Control', 'no-store');
     if (shape.retryAfter !== undefined) response.setHeader('Retry-After', String(shape.retryAfter));
+    if (shape.challenge !== undefined) response.setHeader('WWW-Authenticate', shape.challenge);
     response.end(body);
   }
 
@@ -110,6 +112,7 @@ export class ProblemWriter {
         fault,
         traced: spec.traced === true,
         retryAfter,
+        challenge: spec.challenge,
         members: pick(coded, spec.members ?? []),
       };
     }
