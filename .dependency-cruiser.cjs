@@ -12,8 +12,14 @@ const OWNERS = [
   { packages: 'pg', room: '^(libs/platform/postgres|apps/audit-verify)/' },
   { packages: '@nestjs/typeorm', room: '^libs/platform/kernel-store/' },
   { packages: 'ajv|ajv-formats', room: '^libs/platform/edge/' },
-  // The management server; the service API runs on the edge's own adapter (docs/adr/0008).
-  { packages: '@nestjs/platform-express|express', room: '^libs/platform/process/' },
+  // The management server, and the pages of sign-in; the API runs on the edge's own adapter (docs/adr/0008).
+  { packages: '@nestjs/platform-express|express', room: '^libs/(platform/process|modules/people)/' },
+  {
+    packages:
+      'passport|passport-openidconnect|@nestjs/passport|openid-client|jose|express-session|express-rate-limit|cookie|cookie-signature',
+    room: '^libs/modules/people/',
+  },
+  { packages: 'oidc-provider', room: '^libs/dev/devstack/' },
   { packages: '@nestjs/microservices', room: '^libs/platform/audit-stream/' },
   { packages: 'kafkajs', room: '^libs/platform/audit-stream/' },
   { packages: 'undici', room: '^libs/platform/http-client/' },

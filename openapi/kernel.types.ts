@@ -290,6 +290,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/kernel/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sessions of people who are signed in
+         * @description The caller's own, or everyone's for a SuperAdmin, in the order of their beginnings. Services have none.
+         */
+        get: operations["listSessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/kernel/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End a session
+         * @description One of the caller's own, or anyone's for a SuperAdmin. In force when this is answered, in every kernel process; it is
+         *     recorded as `session.closed`, at once or, when nothing can be signed, as soon as something can.
+         */
+        delete: operations["endSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/kernel/keys": {
         parameters: {
             query?: never;
@@ -1030,6 +1071,35 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description A session of a person. Its id opens nothing. */
+        Session: {
+            /** Format: uuid */
+            id: string;
+            /** @description `<issuer>#<sub>` */
+            principal: string;
+            name: string | null;
+            roles: ("SuperAdmin" | "DivisionLead" | "Operator" | "Auditor")[];
+            division: string | null;
+            /** Format: date-time */
+            authenticatedAt: string | null;
+            /** Format: date-time */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description To the minute or so.
+             */
+            seenAt: string;
+            /**
+             * Format: date-time
+             * @description When it ends without a request.
+             */
+            idleEndsAt: string;
+            /**
+             * Format: date-time
+             * @description When it ends in any case.
+             */
+            endsAt: string;
+        };
         /** @description Any JSON object. */
         JsonObject: Record<string, unknown>;
         /** @description 1 to 240 characters */
@@ -2062,6 +2132,19 @@ export interface components {
     };
     responses: {
         /**
+         * @description Only on the listener for people. `sign_in_required`: nobody is signed in, or the session has ended. `invalid_token`:
+         *     the access token is not acceptable. `reauthentication_required`: the sign-in is older than `maxAgeSeconds`.
+         */
+        SignInRequired: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
          * @description `invalid_json`: no acceptable JSON, `pointer` says where. `invalid_request`: acceptable JSON, or a parameter,
          *     that does not fit this document. The others name one rule each.
          */
@@ -2074,7 +2157,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The caller is known by their certificate, and may not do this. A certificate that names no principal permits nothing. */
+        /** @description The caller is known, and may not do this. A certificate that names no principal permits nothing; `foreign_origin` is a page that is not the kernel's own. */
         Forbidden: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -2294,6 +2377,7 @@ export interface components {
     };
     pathItems: never;
 }
+export type Session = components['schemas']['Session'];
 export type JsonObject = components['schemas']['JsonObject'];
 export type ManifestId = components['schemas']['ManifestId'];
 export type Sha256 = components['schemas']['Sha256'];
@@ -2410,6 +2494,7 @@ export type RegisteredCredential = components['schemas']['RegisteredCredential']
 export type NotificationPage = components['schemas']['NotificationPage'];
 export type RedeliveryAnswer = components['schemas']['RedeliveryAnswer'];
 export type Problem = components['schemas']['Problem'];
+export type ResponseSignInRequired = components['responses']['SignInRequired'];
 export type ResponseInvalidRequest = components['responses']['InvalidRequest'];
 export type ResponseForbidden = components['responses']['Forbidden'];
 export type ResponseNotFound = components['responses']['NotFound'];
@@ -2497,6 +2582,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
@@ -2543,6 +2629,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -2596,6 +2683,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
@@ -2656,6 +2744,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
@@ -2698,6 +2787,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
@@ -2732,6 +2822,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
@@ -2792,6 +2883,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
@@ -2840,6 +2932,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             431: components["responses"]["HeadersTooLarge"];
@@ -2881,6 +2974,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             431: components["responses"]["HeadersTooLarge"];
@@ -2926,6 +3020,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             431: components["responses"]["HeadersTooLarge"];
@@ -2962,6 +3057,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             431: components["responses"]["HeadersTooLarge"];
@@ -2999,6 +3095,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             431: components["responses"]["HeadersTooLarge"];
@@ -3037,6 +3134,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             431: components["responses"]["HeadersTooLarge"];
@@ -3076,6 +3174,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             431: components["responses"]["HeadersTooLarge"];
@@ -3140,6 +3239,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
@@ -3182,11 +3282,95 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             409: components["responses"]["BeingRestored"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["IdempotencyMismatch"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ReadUnavailable"];
+        };
+    };
+    listSessions: {
+        parameters: {
+            query?: {
+                /** @description `nextCursor` of the page before. */
+                cursor?: string;
+                /** @description Most sessions of a page. */
+                limit?: number;
+            };
+            header?: {
+                /**
+                 * @description Found in the answer and in the logs. Anything but 1 to 128 letters, digits and `._:-` is replaced by an id of
+                 *     the kernel's own.
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of sessions. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        sessions: components["schemas"]["Session"][];
+                        nextCursor: string | null;
+                    };
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
+            403: components["responses"]["Forbidden"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ReadUnavailable"];
+        };
+    };
+    endSession: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Found in the answer and in the logs. Anything but 1 to 128 letters, digits and `._:-` is replaced by an id of
+                 *     the kernel's own.
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description Id of the session, as the list names it. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ended. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Format: uuid */
+                        id: string;
+                        /** @constant */
+                        ended: true;
+                    };
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ReadUnavailable"];
@@ -3218,6 +3402,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
@@ -3340,6 +3525,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
@@ -3382,6 +3568,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidKeyChange"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             409: components["responses"]["KeyConflict"];
             413: components["responses"]["TooLarge"];
@@ -3446,6 +3633,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidKeyChange"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["KeyConflict"];
@@ -3513,6 +3701,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidKeyChange"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["KeyConflict"];
@@ -3562,6 +3751,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidKeyChange"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["KeyConflict"];
@@ -3601,6 +3791,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             431: components["responses"]["HeadersTooLarge"];
@@ -3647,6 +3838,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             409: components["responses"]["UpgradeConflict"];
             431: components["responses"]["HeadersTooLarge"];
@@ -3708,6 +3900,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["UpgradeRefused"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["UpgradeForbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["UpgradeConflict"];
@@ -3753,6 +3946,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["UpgradeConflict"];
@@ -3795,6 +3989,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             431: components["responses"]["HeadersTooLarge"];
@@ -3845,6 +4040,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["UpgradeRefused"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["UpgradeConflict"];
@@ -3909,6 +4105,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["UpgradeRefused"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["UpgradeForbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["UpgradeConflict"];
@@ -3976,6 +4173,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["UpgradeRefused"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["UpgradeForbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["UpgradeConflict"];
@@ -4043,6 +4241,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["UpgradeRefused"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["UpgradeForbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["UpgradeConflict"];
@@ -4110,6 +4309,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["UpgradeRefused"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["UpgradeForbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["UpgradeConflict"];
@@ -4177,6 +4377,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["UpgradeRefused"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["UpgradeForbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["UpgradeConflict"];
@@ -4244,6 +4445,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["UpgradeRefused"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["UpgradeForbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["UpgradeConflict"];
@@ -4311,6 +4513,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["UpgradeRefused"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["UpgradeForbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["UpgradeConflict"];
@@ -4378,6 +4581,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["UpgradeRefused"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["UpgradeForbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["UpgradeConflict"];
@@ -4445,6 +4649,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["UpgradeRefused"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["UpgradeForbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["UpgradeConflict"];
@@ -4488,6 +4693,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             409: components["responses"]["UpgradeConflict"];
             431: components["responses"]["HeadersTooLarge"];
@@ -4552,6 +4758,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["UpgradeRefused"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["UpgradeForbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["UpgradeConflict"];
@@ -4601,6 +4808,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["UpgradeForbidden"];
             409: components["responses"]["UpgradeConflict"];
             413: components["responses"]["TooLarge"];
@@ -4667,6 +4875,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["UpgradeRefused"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["UpgradeForbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["UpgradeConflict"];
@@ -4709,6 +4918,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
@@ -4764,6 +4974,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
@@ -4811,6 +5022,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
@@ -4871,6 +5083,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
@@ -4919,6 +5132,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             431: components["responses"]["HeadersTooLarge"];
@@ -4963,6 +5177,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
@@ -5023,6 +5238,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
@@ -5068,6 +5284,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             431: components["responses"]["HeadersTooLarge"];
@@ -5109,6 +5326,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             431: components["responses"]["HeadersTooLarge"];
@@ -5172,6 +5390,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
@@ -5221,6 +5440,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             431: components["responses"]["HeadersTooLarge"];
@@ -5282,6 +5502,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
@@ -5330,6 +5551,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             431: components["responses"]["HeadersTooLarge"];
@@ -5391,6 +5613,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
@@ -5440,6 +5663,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];

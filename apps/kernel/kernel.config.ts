@@ -27,6 +27,7 @@ import {
   readApproverPool,
 } from '#evidence';
 import { DEFAULT_POLICY } from '#modules/governance';
+import { peopleSettings } from '#modules/people';
 import { webhookEntries } from '#platform/webhooks';
 
 /** The format of docs/spec/approval.md, section 3, read by the code that reads it from the chain. */
@@ -69,7 +70,7 @@ export const kernelConfig = defineConfig({
   KERNEL_ROW_KEY_FILE: {
     schema: readableFile(),
     description:
-      'The secret that authenticates rows which the kernel acts on later (stored answers, modes): a line with the base64 of 32 random bytes, the same for all kernel processes, and never in the database. While it is replaced, two lines: the first is used, both are accepted.',
+      'The secret that authenticates rows which the kernel acts on later (stored answers, modes, sessions): a line with the base64 of 32 random bytes, the same for all kernel processes, and never in the database. While it is replaced, two lines: the first is used, both are accepted.',
   },
   KERNEL_TRUST_ROOT_FILE: {
     schema: readableFile().optional(),
@@ -280,6 +281,7 @@ export const kernelConfig = defineConfig({
     default: 48,
     unit: 'h',
   },
+  ...peopleSettings,
   ...processSettings(8444),
 });
 

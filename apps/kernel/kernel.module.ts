@@ -8,9 +8,16 @@ import {
   type OnApplicationShutdown,
   type Type,
 } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 import { AuditModule } from '#modules/audit';
 import { DivisionsModule } from '#modules/divisions';
-import { firstPoolOf, GovernanceModule, KeyPossession, SigningKeyRegistry } from '#modules/governance';
+import {
+  ApproverDirectory,
+  firstPoolOf,
+  GovernanceModule,
+  KeyPossession,
+  SigningKeyRegistry,
+} from '#modules/governance';
 import {
   BackendKeys,
   KeyRegistryModule,
@@ -21,6 +28,7 @@ import {
   WriteHold,
 } from '#modules/key-registry';
 import { ModesModule, ModeWatch, ReadOnlyHold, RestoredStore } from '#modules/modes';
+import { ApproverNames, ChainOpen, PeopleModule, type PeopleOptions } from '#modules/people';
 import { SigningModule } from '#modules/signing';
 import { PipelineDurability } from '#platform/audit-stream';
 import { BehindListener, EventSigner, ModeSource } from '#platform/event-store';
@@ -88,6 +96,33 @@ class PortsModule implements OnApplicationShutdown {
   }
 }
 
+/** What sign-in asks of modes and governance, once it asks. */
+@Global()
+@Module({
+  providers: [
+    {
+      provide: ChainOpen,
+      useFactory: (modules: ModuleRef): ChainOpen => ({
+        assertOpen() {
+          if (modules.get(ModeWatch, { strict: false }).current.restoring) {
+            throw new Error('the store is being rebuilt from the archive');
+          }
+        },
+      }),
+      inject: [ModuleRef],
+    },
+    {
+      provide: ApproverNames,
+      useFactory: (modules: ModuleRef): ApproverNames => ({
+        approverOf: (principal) => modules.get(ApproverDirectory, { strict: false }).approverOf(principal),
+      }),
+      inject: [ModuleRef],
+    },
+  ],
+  exports: [ChainOpen, ApproverNames],
+})
+class PeoplePortsModule {}
+
 export interface KernelModuleOptions {
   config: KernelConfig;
   proxy: SigningProxyClient;
@@ -96,13 +131,23 @@ export interface KernelModuleOptions {
   registry: Registry;
   /** Endpoints that are told about upgrades. */
   webhooks: readonly WebhookEndpoint[];
+  /** How people sign in, where there is a listener for them. */
+  people: PeopleOptions | undefined;
   logger: Logger;
 }
 
 /** The kernel's service API: its modules, and what they run on. */
 @Module({})
 export class KernelModule {
-  static register({ config, proxy, log, registry, webhooks, logger }: KernelModuleOptions): DynamicModule {
+  static register({
+    config,
+    proxy,
+    log,
+    registry,
+    webhooks,
+    people,
+    logger,
+  }: KernelModuleOptions): DynamicModule {
     const { origin, shards, databaseUrl } = config;
     // Optional in production too: this process makes the keys that the file names, at the founding.
     const roots = config.trustRootFile === undefined ? null : trustRootIn(config.trustRootFile, origin);
@@ -142,6 +187,8 @@ export class KernelModule {
           maxClockJumpMs: config.maxClockJumpSeconds * 1_000,
         }),
         PortsModule.register({ config, proxy, log, registry }, [modes, keys]),
+        PeoplePortsModule,
+        PeopleModule.register({ options: people, logger }),
         keys,
         modes,
         AuditModule,

@@ -6,6 +6,7 @@ import { GovernanceError } from '#modules/governance';
 import { type ErrorProblems, problemsOf } from '#platform/edge';
 import { KeyRegistryError } from '#modules/key-registry';
 import { ModeError } from '#modules/modes';
+import { PeopleError } from '#modules/people';
 import { SignerError } from '#platform/signer';
 import { SigningError } from '#modules/signing';
 
@@ -140,6 +141,25 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
     credential_registered: { status: 409 },
     webauthn_not_configured: { status: 409 },
     no_pool: { status: 409 },
+  }),
+  problemsOf(PeopleError, {
+    session_not_found: { status: 404 },
+    session_changed: { status: 409 },
+    // Of the pages of sign-in, which answer by themselves (libs/modules/people/http/site.filter.ts).
+    provider_unavailable: OUR_FAULT,
+    keys_rotated: OUR_FAULT,
+    provider_refused: OUR_FAULT,
+    state_mismatch: OUR_FAULT,
+    issuer_mismatch: OUR_FAULT,
+    code_refused: OUR_FAULT,
+    invalid_id_token: OUR_FAULT,
+    clock_skew: OUR_FAULT,
+    not_reauthenticated: OUR_FAULT,
+    ambiguous_roles: OUR_FAULT,
+    invalid_logout_token: OUR_FAULT,
+    invalid_access_token: OUR_FAULT,
+    not_recordable: OUR_FAULT,
+    too_many_sign_ins: OUR_FAULT,
   }),
   problemsOf(KeyRegistryError, {
     signer_not_found: { status: 404 },

@@ -11,6 +11,7 @@ import {
   createServiceApp,
   HttpEdgeError,
   openServerTls,
+  PersonAccess,
   RoleAccess,
   RoleBindings,
   type ServiceApp,
@@ -21,8 +22,9 @@ import { PublishedLog } from '#platform/log';
 import { ApproverDirectory, FirstPool } from '#modules/governance';
 import { assertFoundedAs, KmsRequirement, SigningKeys } from '#modules/key-registry';
 import { ModeWatch } from '#modules/modes';
+import { People, peopleOptions, PeopleSite } from '#modules/people';
 import { IntegrityAlarm, PartitionWatch } from '#platform/kernel-store';
-import { processRegistry, runApp, startManagementServer } from '#platform/process';
+import { processRegistry, runApp, startManagementServer, TlsFiles } from '#platform/process';
 import { openSigningProxyClient, SignerError } from '#platform/signer';
 import { assertGovernanceSettings, webhookEndpoints } from './governance-settings';
 import { kernelConfig } from './kernel.config';
@@ -36,6 +38,13 @@ runApp({
   async start(config, { logger, onStop }) {
     assertGovernanceSettings(config);
     const webhooks = webhookEndpoints(config);
+    const people = peopleOptions(config);
+    const { webTlsCertFile: cert, webTlsKeyFile: key } = config;
+    const webTls =
+      people === undefined || cert === undefined || key === undefined
+        ? undefined
+        : new TlsFiles({ use: 'web', paths: { cert, key }, logger });
+    onStop(async () => webTls?.close());
     const proxy = openSigningProxyClient(config, { logger, timeoutMs: config.kmsTimeoutMs });
     const tls = openServerTls('service_api', config, logger);
     onStop(async () => tls.close());
@@ -43,13 +52,14 @@ runApp({
     const archive = await openArchiveReader(config);
     onStop(async () => archive?.close());
     const log = new PublishedLog(archive);
+    const roles = new RoleAccess(new RoleBindings(config.roleBindings), (principal) =>
+      service.app.get(ApproverDirectory, { strict: false }).isApprover(principal),
+    );
     const service: ServiceApp = await createServiceApp(
-      KernelModule.register({ config, proxy, log, registry: processRegistry, webhooks, logger }),
+      KernelModule.register({ config, proxy, log, registry: processRegistry, webhooks, people, logger }),
       {
         tls: tls.current,
-        access: new RoleAccess(new RoleBindings(config.roleBindings), (principal) =>
-          service.app.get(ApproverDirectory, { strict: false }).isApprover(principal),
-        ),
+        access: roles,
         openapiPath: config.openapiPath,
         logger,
         problems: KERNEL_PROBLEMS,
@@ -60,9 +70,17 @@ runApp({
           return { mode: () => modes.current.mode, assertWritable: () => modes.assertWritable() };
         },
         durability: (app) => app.get(PipelineDurability),
+        web: async (app) =>
+          people && {
+            origin: people.origin,
+            access: new PersonAccess(roles, app.get(People, { strict: false }), people.origin),
+            site: await app.get(PeopleSite, { strict: false }).open(),
+            tls: webTls?.current,
+          },
       },
     );
     tls.onRenewal((renewed) => service.renewTls(renewed));
+    webTls?.onRenewal((renewed) => service.web?.renewTls(renewed));
     const { app } = service;
     const { origin, shards } = config;
     await assertRuntimeRole(app.get(DataSource));
@@ -74,6 +92,7 @@ runApp({
 
     // Before /ready can be asked: green must mean that a caller who comes now is answered.
     const port = await service.listen(config.apiPort, config.apiHost);
+    const webPort = await service.web?.listen(config.webPort ?? 0, config.webHost);
     const management = await startManagementServer({
       host: config.managementHost,
       port: config.managementPort,
@@ -122,7 +141,7 @@ runApp({
         },
       },
     });
-    logger.info({ port, managementPort: management.port, origin }, 'kernel listens');
+    logger.info({ port, webPort, managementPort: management.port, origin }, 'kernel listens');
 
     onStop(async () => {
       management.drain();

@@ -21,7 +21,12 @@ export { divisionOf } from './access/event-division';
 export { authorize, scopedDivision, withinScope } from './access/matrix';
 export { assertOwn, divisionAsked } from './access/own-division';
 export { declarePolicy, Policy, PublicRoute } from './access/policy.decorator';
-export { assertOwnOrigin, FRESH_SIGN_IN_S, PersonAccess, type PersonIdentifier } from './access/person-access';
+export {
+  assertOwnOrigin,
+  FRESH_SIGN_IN_S,
+  PersonAccess,
+  type PersonIdentifier,
+} from './access/person-access';
 export { actorOf, type Principal, type Role, ROLES } from './access/principal';
 export { principalOf } from './access/principal-of';
 export { Caller, Scope } from './access/request-access';

@@ -238,7 +238,11 @@ describe('a service app', () => {
         const { cookie, authorization } = headers;
         const role = (cookie ?? authorization) as Role | undefined;
         if (role === undefined) throw new AccessError('sign_in_required', 'Sign in.');
-        return { id: `https://idp.test#${role}`, kind: 'human', roles: role === ('none' as Role) ? [] : [role] };
+        return {
+          id: `https://idp.test#${role}`,
+          kind: 'human',
+          roles: role === ('none' as Role) ? [] : [role],
+        };
       },
     };
     const startWithWeb = async () => {
@@ -285,7 +289,10 @@ describe('a service app', () => {
       expect([answer.status, answer.body]).toMatchObject([202, { caller: 'https://idp.test#Operator' }]);
 
       const nobody = await services('nobody');
-      const posing = await nobody.post('/checked').set({ ...ours, cookie: 'Operator' }).send({ n: 1 });
+      const posing = await nobody
+        .post('/checked')
+        .set({ ...ours, cookie: 'Operator' })
+        .send({ n: 1 });
       expect(posing.body).toMatchObject({ error: 'forbidden' });
       expect((await (await services('operator')).post('/checked').send({ n: 1 })).status).toBe(202);
     });

@@ -80,7 +80,10 @@ function fromAbsolute(url: string, served: string): string {
     throw new HttpEdgeError('invalid_request', 'The target of the request is neither a path nor a URL.');
   }
   if (scheme.toLowerCase() !== served) {
-    throw new HttpEdgeError('misdirected_request', `This server answers ${served}, not ${scheme.slice(0, 20)}.`);
+    throw new HttpEdgeError(
+      'misdirected_request',
+      `This server answers ${served}, not ${scheme.slice(0, 20)}.`,
+    );
   }
   if (!HOST.test(authority)) {
     throw new HttpEdgeError('invalid_request', 'The target of the request is a URL without a host.');

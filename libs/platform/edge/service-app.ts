@@ -181,7 +181,14 @@ export async function createServiceApp(
       const scheme = listener.origin.startsWith('https:') ? 'https' : 'http';
       const { access, site } = listener;
       const admit = admission.at({ access, site, scheme });
-      web = openWebServer({ listener, limits, checkMs: TIMEOUT_CHECK_MS, admit, logger: options.logger, observer });
+      web = openWebServer({
+        listener,
+        limits,
+        checkMs: TIMEOUT_CHECK_MS,
+        admit,
+        logger: options.logger,
+        observer,
+      });
     }
   } catch (error) {
     // The modules may already hold connections; the reason of the failed start matters more than a failure to close

@@ -11,6 +11,7 @@ export const RESERVED_NOUNS: ReadonlySet<string> = new Set([
   'mode',
   'notification',
   'policy',
+  'session',
   'signer',
   'signer_age',
   'signer_key',

@@ -53,6 +53,8 @@ export const MATRIX = Object.freeze({
   'notification.manage': row('allow', 'deny', 'deny', 'deny'),
   'keys.manage': row('allow', 'deny', 'deny', 'deny'),
   'mode.manage': row('allow', 'deny', 'deny', 'deny'),
+  /** One's own sessions; a SuperAdmin's reach is everyone's, which the handlers decide. */
+  'session.manage': row('allow', 'allow', 'allow', 'allow'),
   'retention.read': row('allow', 'deny', 'allow', 'allow'),
   'retention.manage': row('allow', 'deny', 'deny', 'deny'),
 });
@@ -68,6 +70,7 @@ export const APPROVER_ACTIONS: ReadonlySet<Action> = new Set<Action>([
   'upgrade.decide',
   'approver.revoke-key',
   'approver.register-credential',
+  'session.manage',
 ]);
 
 /** Whether being an approver could permit the action to this caller. */

@@ -34,13 +34,22 @@ describe('PersonAccess', () => {
     return incoming;
   };
 
-  it.each(['POST', 'PUT', 'PATCH', 'DELETE', 'PROPFIND', ''])('asks for our own Origin with %p', async (method) => {
-    expect(await codeOf(access.identify(request(method)))).toBe('foreign_origin');
-    expect(await codeOf(access.identify(request(method, { origin: 'https://evil.example' })))).toBe('foreign_origin');
-    expect(await codeOf(access.identify(request(method, { origin: ORIGIN.toUpperCase() })))).toBe('foreign_origin');
-    expect(await codeOf(access.identify(request(method, { referer: `${ORIGIN}/` })))).toBe('foreign_origin');
-    expect(await codeOf(access.identify(request(method, { origin: ORIGIN })))).toBe('none');
-  });
+  it.each(['POST', 'PUT', 'PATCH', 'DELETE', 'PROPFIND', ''])(
+    'asks for our own Origin with %p',
+    async (method) => {
+      expect(await codeOf(access.identify(request(method)))).toBe('foreign_origin');
+      expect(await codeOf(access.identify(request(method, { origin: 'https://evil.example' })))).toBe(
+        'foreign_origin',
+      );
+      expect(await codeOf(access.identify(request(method, { origin: ORIGIN.toUpperCase() })))).toBe(
+        'foreign_origin',
+      );
+      expect(await codeOf(access.identify(request(method, { referer: `${ORIGIN}/` })))).toBe(
+        'foreign_origin',
+      );
+      expect(await codeOf(access.identify(request(method, { origin: ORIGIN })))).toBe('none');
+    },
+  );
 
   it.each(['GET', 'HEAD'])('asks for none with %s', async (method) => {
     expect(await codeOf(access.identify(request(method)))).toBe('none');
@@ -48,7 +57,11 @@ describe('PersonAccess', () => {
 
   it.each([
     ['without a time of sign-in', () => undefined, 'reauthentication_required'],
-    ['after a sign-in of long ago', () => Date.now() - (FRESH_SIGN_IN_S + 1) * 1_000, 'reauthentication_required'],
+    [
+      'after a sign-in of long ago',
+      () => Date.now() - (FRESH_SIGN_IN_S + 1) * 1_000,
+      'reauthentication_required',
+    ],
     ['after one of just now', () => Date.now() - 1_000, 'none'],
   ])('judges a dangerous command %s', async (_, at, code) => {
     authenticatedAt = at();

@@ -1,7 +1,7 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
 
 /** Tables whose rows carry a MAC. */
-export type AuthenticatedTable = 'idempotency' | 'mode_changes' | 'webhook_deliveries';
+export type AuthenticatedTable = 'idempotency' | 'mode_changes' | 'sessions' | 'webhook_deliveries';
 
 /** A column of a row: bigint columns are numbers below 2^53, times are milliseconds since 1970. */
 export type RowColumn = string | number | Uint8Array;
@@ -9,6 +9,7 @@ export type RowColumn = string | number | Uint8Array;
 const DOMAIN = 'illuvrse-kernel/row/v1';
 /** Bytes of a key, and of a MAC (HMAC-SHA-256, RFC 2104). */
 export const ROW_KEY_BYTES = 32;
+const DERIVED_DOMAIN = 'illuvrse-kernel/derived/v1';
 /** The one in use, and the one before it while it is replaced. */
 const MAX_KEYS = 2;
 
@@ -58,6 +59,15 @@ export class RowKey {
   verifies(table: AuthenticatedTable, columns: readonly RowColumn[], mac: Uint8Array): boolean {
     if (mac.length !== ROW_KEY_BYTES) return false;
     return this.keys.some((key) => timingSafeEqual(this.compute(key, table, columns), mac));
+  }
+
+  /**
+   * Secrets of 32 bytes for one other purpose, the same in every kernel process (HKDF-SHA-256, RFC 5869): the first is
+   * used, each is accepted. None tells anything about a key or about another purpose's secret.
+   */
+  derive(purpose: string): Buffer[] {
+    const info = `${DERIVED_DOMAIN}\n${this.origin}\n${purpose}`;
+    return this.keys.map((key) => Buffer.from(hkdfSync('sha256', key, '', info, ROW_KEY_BYTES)));
   }
 
   /** Every column with its type and length before it: no two rows have the same encoding. */

@@ -12,6 +12,7 @@ import { NamedEvents1764710000000 } from './migrations/1764710000000-named-event
 import { AuthenticatedRows1764900000000 } from './migrations/1764900000000-authenticated-rows.migration';
 import { SignerSwitch1764800000000 } from './migrations/1764800000000-signer-switch.migration';
 import { KeyFence1764900100000 } from './migrations/1764900100000-key-fence.migration';
+import { Sessions1764950000000 } from './migrations/1764950000000-sessions.migration';
 
 export const SCHEMA = 'kernel';
 
@@ -29,6 +30,7 @@ export const MIGRATIONS = [
   SignerSwitch1764800000000,
   AuthenticatedRows1764900000000,
   KeyFence1764900100000,
+  Sessions1764950000000,
 ];
 
 export type EventStoreConnection = PostgresConnection;

@@ -40,6 +40,8 @@ const RUNTIME_RIGHTS = [
   'SELECT, INSERT, DELETE ON kernel.webhook_reminders',
   'SELECT, INSERT, UPDATE ON kernel.webhook_positions',
   'SELECT, INSERT, UPDATE, DELETE ON kernel.webauthn_challenges',
+  'SELECT, INSERT, UPDATE, DELETE ON kernel.sessions',
+  'SELECT, INSERT, DELETE ON kernel.logout_tokens',
   'EXECUTE ON FUNCTION kernel.append_state(integer, text[], text[], text[], uuid[])',
   'EXECUTE ON FUNCTION kernel.event_by_id(uuid)',
   'EXECUTE ON FUNCTION kernel.stream_events(text, bigint)',
