@@ -25,6 +25,18 @@ export {
 } from './certificates/development-identities';
 export { DevstackError } from './devstack.error';
 export { type PostgresLogin, type PostgresServer, startPostgres } from './postgres/postgres-server';
+export {
+  DEVELOPMENT_PEOPLE,
+  DEVELOPMENT_ROLES,
+  type DevelopmentPerson,
+} from './identity-provider/development-people';
+export { DEVELOPMENT_CLIENT_ID } from './identity-provider/development-provider-client';
+export {
+  type IdentityProviderSecrets,
+  newSigningKey,
+  openIdentityProviderSecrets,
+} from './identity-provider/identity-provider-secrets';
+export { type StackIdentityProvider } from './identity-provider/identity-provider-service';
 export { kafkaMissing } from './kafka/kafka-program';
 export { type KafkaServer, type KafkaServerOptions, startKafkaServer } from './kafka/kafka-server';
 export { OPENBAO_VERSION, openBaoMissing } from './openbao/openbao-program';

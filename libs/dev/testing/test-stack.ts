@@ -53,6 +53,8 @@ export interface TestStackOptions {
   /** Variables of the worker processes on top of the usual ones. `n` counts those of one app from 0. */
   workerVariables?: (app: WorkerName, n: number) => Readonly<Record<string, string>>;
   postgresSettings?: Readonly<Record<string, string>>;
+  /** Have a listener for people, and the development identity provider; default false. */
+  people?: boolean;
   /** Log level of the processes; default `warn`. */
   logLevel?: string;
 }
@@ -84,6 +86,8 @@ export interface TestStack {
   readonly signingProxyManagementUrl: string;
   readonly kernels: readonly TestKernel[];
   readonly workers: readonly TestWorker[];
+  /** Where people sign in; with `people`. */
+  readonly web: { origin: string; issuer: string; provider: SupervisedService; clientSecret: string } | undefined;
   /** Variables for the stream, and its broker when it is Kafka. */
   readonly stream: { environment: StreamEnvironment; server: KafkaServer | undefined };
   /** Variables for the archive (`archiveSettings` of libs/platform/archive), and its server when it is S3. */
@@ -106,6 +110,13 @@ export interface TestStack {
   whenReady(): Promise<void>;
   /** Stops every process and removes the folder. */
   stop(): Promise<void>;
+}
+
+function webOf({ identityProvider }: Stack): TestStack['web'] {
+  if (identityProvider === undefined) return undefined;
+  const { issuer, service, environment } = identityProvider;
+  const { KERNEL_WEB_ORIGIN: origin = '', KERNEL_OIDC_CLIENT_SECRET: clientSecret = '' } = environment;
+  return { origin, issuer, provider: service, clientSecret };
 }
 
 /**
@@ -141,6 +152,7 @@ export async function startStack(options: TestStackOptions = {}): Promise<TestSt
       ports: {
         kernels: kernelPorts,
         web: await freePort(),
+        identityProvider: await freePort(),
         signingProxy: await freePort(),
         signingProxyManagement,
         postgres: await freePort(),
@@ -155,6 +167,7 @@ export async function startStack(options: TestStackOptions = {}): Promise<TestSt
         s3: await freePort(),
         openBao: await freePort(),
       },
+      people: options.people ?? false,
       postgresSettings: { shared_buffers: '128MB', ...options.postgresSettings },
       kernelVariables: (started, kernel) => ({
         KERNEL_LOG_LEVEL: options.logLevel ?? 'warn',
@@ -188,6 +201,7 @@ export async function startStack(options: TestStackOptions = {}): Promise<TestSt
     signingProxyManagementUrl: `http://127.0.0.1:${signingProxyManagement}`,
     kernels: stack.kernels.map(({ service, ...urls }) => ({ process: service, ...urls })),
     workers,
+    web: webOf(stack),
     stream: stack.stream,
     archive: stack.archive,
     worker(app, n = 0) {

@@ -22,6 +22,7 @@ export function nextSteps(summary: UpSummary, { stopWith }: { stopWith: string }
     `ready after ${summary.seconds.toFixed(1)} s`,
     '',
     `  API            ${summary.apiUrl} (mutual TLS)`,
+    `  web            ${summary.webUrl} (people, in a browser)`,
     `  management     ${summary.managementUrl} (/health, /ready, /metrics)`,
     `  signing proxy  ${summary.signingProxyUrl} (mutual TLS)`,
     `  origin         ${summary.origin}`,
@@ -33,6 +34,8 @@ export function nextSteps(summary: UpSummary, { stopWith }: { stopWith: string }
     `  ./kernel status${state}`,
     '',
     `Stop it with ${stop}.`,
+    '',
+    `Open ${summary.webUrl} in a browser to sign in (as anyone: the identity provider is for development).`,
   ].join('\n');
 }
 

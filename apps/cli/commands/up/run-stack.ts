@@ -30,6 +30,8 @@ export interface UpSummary {
   dir: string;
   origin: string;
   apiUrl: string;
+  /** For people, in a browser. */
+  webUrl: string;
   managementUrl: string;
   signingProxyUrl: string;
   environmentFile: string;
@@ -114,6 +116,7 @@ export async function runStack(options: UpOptions, reporter: UpReporter): Promis
         dir: folder.dir,
         origin: folder.record.origin,
         apiUrl: kernel?.apiUrl ?? '',
+        webUrl: `http://localhost:${ports.web}`,
         managementUrl: kernel?.managementUrl ?? '',
         signingProxyUrl: stack.signingProxyUrl,
         environmentFile: folder.environmentFile,
@@ -161,6 +164,8 @@ async function assertPortsFree(
     await assertPortFree(api, 'service API');
     await assertPortFree(management, 'management');
   }
+  await assertPortFree(ports.web, 'pages for people');
+  await assertPortFree(ports.identityProvider, 'identity provider');
   await assertPortFree(ports.signingProxy, 'signing proxy');
   await assertPortFree(ports.postgres, 'PostgreSQL');
   await assertPortFree(ports.signingProxyManagement, "signing proxy's management");
@@ -191,8 +196,9 @@ function environmentOf(folder: StateFolder, stack: Stack): EnvironmentLine[] {
     variable('KERNEL_MANAGEMENT_URL', kernel?.managementUrl ?? ''),
     variable('KERNEL_SIGNING_PROXY_URL', stack.signingProxyUrl),
     variable('KERNEL_ORIGIN', options.origin),
-    { comment: 'The web UI is not served yet; this is where it will be.' },
-    variable('KERNEL_WEB_URL', `http://127.0.0.1:${options.ports.web}`),
+    { comment: 'The pages for people, and the identity provider at which they sign in.' },
+    variable('KERNEL_WEB_URL', `http://localhost:${options.ports.web}`),
+    variable('KERNEL_OIDC_ISSUER', stack.identityProvider?.issuer ?? ''),
     { comment: 'The public part of the transparency log, without a certificate.' },
     variable('KERNEL_LOG_URL', stack.workers.find(({ app }) => app === 'log-publisher')?.listenUrl ?? ''),
     { comment: 'The archive, and the stream.' },

@@ -30,8 +30,12 @@ export interface KernelEnvironment {
   databaseUrl: string;
   api: number;
   management: number;
-  /** Port of the pages for people: where approvers would use WebAuthn credentials. */
+  /** Port of the pages for people: where approvers use WebAuthn credentials. */
   web: number;
+  /** Variables of the listener for people, where there is one. */
+  people: Readonly<Record<string, string>>;
+  /** The identity provider that approvers sign in at. */
+  issuer: string | undefined;
   signingProxyUrl: string;
   /** The archive, beside which the log is read. */
   archive: Readonly<Record<string, string>>;
@@ -59,11 +63,12 @@ export function kernelEnvironment(k: KernelEnvironment): Record<string, string> 
     KERNEL_ROLE_BINDINGS: JSON.stringify(developmentRoleBindings()),
     KERNEL_WEBAUTHN_RP_ID: 'localhost',
     KERNEL_WEBAUTHN_ORIGINS: `http://localhost:${k.web}`,
-    KERNEL_APPROVER_POOL: JSON.stringify(developmentPool(k.identities)),
+    KERNEL_APPROVER_POOL: JSON.stringify(developmentPool(k.identities, k.issuer)),
     KMS_ENDPOINT: k.signingProxyUrl,
     KMS_CA_FILE: k.identities.caCert,
     KMS_CLIENT_CERT_FILE: k.identities.kernelClient.cert,
     KMS_CLIENT_KEY_FILE: k.identities.kernelClient.key,
+    ...k.people,
     ...k.archive,
     OPENAPI_PATH: k.openApiPath,
   };
@@ -117,15 +122,18 @@ export function signingProxyEnvironment(p: SigningProxyEnvironment): Record<stri
 /** Number of development approvers who have to agree. */
 const DEVELOPMENT_THRESHOLD = 3;
 
-/** The development pool: five people, each with an Ed25519 key in a file and a client certificate of their own. */
-export function developmentPool({ approvers }: DevelopmentIdentities): ApproverPool {
+/**
+ * The development pool: five people, each with an Ed25519 key in a file, a client certificate of their own and a button at
+ * the identity provider.
+ */
+export function developmentPool({ approvers }: DevelopmentIdentities, issuer?: string): ApproverPool {
   return {
     threshold: DEVELOPMENT_THRESHOLD,
     approvers: approvers.map(({ id, commonName, approvalKey }) => ({
       id,
       name: `Development approver ${id}`,
       contact: null,
-      principals: [developmentSpiffeId(commonName)],
+      principals: [developmentSpiffeId(commonName), ...(issuer === undefined ? [] : [`${issuer}#${id}`])],
       keys: [
         {
           keyId: `${id}-key-1`,

@@ -4,8 +4,10 @@ import { listenOffset, WORKER_APPS, WORKER_NAMES, type WorkerName } from './work
 export interface StackPorts {
   /** One entry per kernel process. */
   kernels: readonly { api: number; management: number }[];
-  /** Web front for people; nothing listens there yet. */
+  /** Port of the listener for people. */
   web: number;
+  /** Port of the development identity provider. */
+  identityProvider: number;
   signingProxy: number;
   signingProxyManagement: number;
   postgres: number;
@@ -43,6 +45,7 @@ export function portsFrom(base: number): StackPorts {
     kernels: [{ api: base + 3, management: base + 4 }],
     signingProxy: base + 5,
     postgres: base + 6,
+    identityProvider: base + 7,
     signingProxyManagement: base + SIGNING_PROXY_MANAGEMENT,
     workers: WORKER_NAMES.map((app) => {
       const listen = listenOffset(app);

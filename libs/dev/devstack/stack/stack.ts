@@ -16,6 +16,7 @@ import {
   openDevelopmentIdentities,
 } from '../certificates/development-identities';
 import { compileCache } from '../build/running-build';
+import { type StackIdentityProvider, startIdentityProvider } from '../identity-provider/identity-provider-service';
 import { DevstackError } from '../devstack.error';
 import { type PostgresServer, startPostgres } from '../postgres/postgres-server';
 import { BoundedLog } from '../process/bounded-log';
@@ -53,6 +54,8 @@ export interface StackOptions {
   throwaway?: boolean;
   /** Variables of the kernel processes on top of the built-in ones; as a function, of what was started before them. */
   kernelVariables?: KernelVariables;
+  /** Have a listener for people, and an identity provider for them; default true. */
+  people?: boolean;
   /** Processes that are not started: the caller starts them. */
   idle?: readonly ('signing-proxy' | 'kernel' | WorkerName)[];
   /** Variables of the worker processes on top of the built-in ones. */
@@ -107,6 +110,7 @@ export class Stack {
     readonly stream: StackStream,
     readonly archive: StackArchive,
     readonly signer: StackSigner,
+    readonly identityProvider: StackIdentityProvider | undefined,
   ) {}
 
   /** Starts everything that shall not stay idle, in order; when one thing fails, nothing is left running. */
@@ -133,7 +137,8 @@ export class Stack {
     };
     let signer: StackSigner | undefined;
     let stream: StackStream | undefined;
-    let archive: StackArchive;
+    let archive: StackArchive | undefined;
+    let identityProvider: StackIdentityProvider | undefined;
     try {
       if (options.signer === 'vault-transit') say('starting OpenBao');
       signer = await startSigner({
@@ -148,8 +153,16 @@ export class Stack {
       stream = await startStream({ ...servers, stream: options.stream, port: ports.kafka, brokers });
       if (options.archive === 's3' && bucket === undefined) say('starting the S3 server');
       archive = await startArchive({ ...servers, archive: options.archive, port: ports.s3, bucket });
+      if (options.people !== false) {
+        identityProvider = await startIdentityProvider({
+          ...servers,
+          programs: options.programs,
+          port: ports.identityProvider,
+          web: ports.web,
+        });
+      }
     } catch (error) {
-      await Promise.all([signer?.server?.stop(), stream?.server?.stop()]);
+      await Promise.all([signer?.server?.stop(), stream?.server?.stop(), archive?.server?.stop()]);
       await postgres.stop();
       throw error;
     }
@@ -178,6 +191,9 @@ export class Stack {
         api,
         management,
         web: ports.web,
+        // One kernel alone can listen on the one port.
+        people: n === 0 ? (identityProvider?.environment ?? {}) : {},
+        issuer: identityProvider?.issuer,
         signingProxyUrl,
         archive: archive.environment,
         identities,
@@ -238,6 +254,7 @@ export class Stack {
       stream,
       archive,
       signer,
+      identityProvider,
     );
     const giveUp = () => void stack.stop();
     options.signal?.addEventListener('abort', giveUp);
@@ -312,6 +329,7 @@ export class Stack {
     await Promise.all(this.kernels.map(({ service }) => service.stop()));
     await Promise.all(this.workers.map(({ service }) => service.stop()));
     await this.signingProxy.stop();
+    await this.identityProvider?.service.stop();
     await Promise.all([this.signer.server?.stop(), this.stream.server?.stop(), this.archive.server?.stop()]);
     await this.postgres.stop();
   }

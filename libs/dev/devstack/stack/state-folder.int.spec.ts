@@ -118,6 +118,7 @@ it('puts the ports where the contract says', () => {
     kernels: [{ api: 8443, management: 8444 }],
     signingProxy: 8445,
     postgres: 8446,
+    identityProvider: 8447,
     signingProxyManagement: 8450,
     workers: expect.arrayContaining([
       { app: 'outbox-relay', management: 8451 },
