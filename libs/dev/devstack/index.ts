@@ -30,6 +30,11 @@ export {
   DEVELOPMENT_ROLES,
   type DevelopmentPerson,
 } from './identity-provider/development-people';
+export {
+  type DevelopmentProvider,
+  type DevelopmentProviderOptions,
+  startDevelopmentProvider,
+} from './identity-provider/development-provider';
 export { DEVELOPMENT_CLIENT_ID } from './identity-provider/development-provider-client';
 export {
   type IdentityProviderSecrets,

@@ -52,6 +52,7 @@ export class PeopleSite implements OnModuleDestroy {
   async open(): Promise<RequestListener> {
     const server = express();
     server.disable('x-powered-by');
+    server.disable('etag');
     server.set('trust proxy', this.options.trustedProxies);
     // Nested members and lists are no parameters of ours.
     server.set('query parser', 'simple');

@@ -25,6 +25,8 @@ const UNKNOWN = 'https://undiscovered.invalid/';
 
 /** Where the browser goes after its answer: the session that knew it is replaced by another one. */
 const returns = new WeakMap<Request, string>();
+/** Verified answers. By request: the mixin of Nest calls `validate` on the strategy, and not on passport's copy of it. */
+const verified = new WeakMap<Request, SignedIn>();
 
 export function takenReturn(request: Request): string {
   return returns.get(request) ?? '/';
@@ -56,9 +58,9 @@ interface Internals {
  */
 @Injectable()
 export class OidcStrategy extends PassportStrategy(Strategy, OIDC, true) {
-  /** Passport makes an object of this for each request: these two belong to one sign-in. */
+  /** Passport makes an object of this for each request: these belong to one sign-in. */
   private begun?: PendingSignIn;
-  private done?: SignedIn;
+  private challenge: { code_challenge?: string; code_challenge_method?: string } = {};
 
   constructor(
     private readonly provider: IdentityProvider,
@@ -91,14 +93,15 @@ export class OidcStrategy extends PassportStrategy(Strategy, OIDC, true) {
 
   /** Called by passport with what `answered` verified. */
   validate(
-    _request: Request,
+    request: Request,
     _issuer: string,
     _profile: object,
     _context: object,
     _idToken: string,
   ): SignedIn {
-    if (this.done === undefined) throw new TypeError('passport went on without a verified answer');
-    return this.done;
+    const done = verified.get(request);
+    if (done === undefined) throw new TypeError('passport went on without a verified answer');
+    return done;
   }
 
   /** Parameters of the request to the provider that the library does not know. */
@@ -112,8 +115,6 @@ export class OidcStrategy extends PassportStrategy(Strategy, OIDC, true) {
       ...(begun?.fresh === true && { prompt: 'login' }),
     };
   }
-
-  private challenge: { code_challenge?: string; code_challenge_method?: string } = {};
 
   private async begin(request: Request, { returnTo = '/', fresh = false }: SignInOptions): Promise<void> {
     await this.pointAtProvider();
@@ -144,7 +145,7 @@ export class OidcStrategy extends PassportStrategy(Strategy, OIDC, true) {
     await this.pointAtProvider();
     const answer = new URL(request.originalUrl, this.options.origin);
     const done = await this.provider.signIn(answer, state as string, pending);
-    this.done = done;
+    verified.set(request, done);
     this.begun = pending;
     this.useState({ verify: (_request, _state, callback) => callback(null, { nonce: pending.nonce }) });
     const internals = this as unknown as Internals;

@@ -51,7 +51,10 @@ export async function verifyToken(
     const { payload, protectedHeader } = await jwtVerify(token, keys, options);
     const type = protectedHeader.typ?.toLowerCase().replace(/^application\//, '');
     if (!rules.types.includes(type)) throw refuse(`its type is ${JSON.stringify(type ?? null)}`);
-    if (payload.sub !== undefined && !SUBJECT.test(payload.sub)) throw refuse('its subject is malformed');
+    const subject: unknown = payload.sub;
+    if (subject !== undefined && (typeof subject !== 'string' || !SUBJECT.test(subject))) {
+      throw refuse('its subject is malformed');
+    }
     return payload;
   } catch (error) {
     if (error instanceof PeopleError) throw error;
