@@ -50,3 +50,4 @@ export { describeWithOpenBao, startTestOpenBao, type TestOpenBao } from './test-
 export { type ReceivedWebhook, WebhookReceiver } from './webhook-receiver';
 export { type Ceremony, SoftwareAuthenticator } from './software-authenticator';
 export { BrowserPage, describeWithChromium } from './chromium';
+export { SessionClient, TestBrowser } from './test-browser';

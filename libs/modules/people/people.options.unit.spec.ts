@@ -25,7 +25,7 @@ const problemsOf = (environment: Record<string, string>): string[] => {
     return [];
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return error.problems.map(({ member }) => member);
+    return error.details.problems.map(({ member }) => member);
   }
 };
 
