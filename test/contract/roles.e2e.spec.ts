@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DevelopmentCaller } from '#dev/devstack';
-import { MtlsClient, TestCa, withStack } from '#dev/testing';
+import { MtlsClient, SessionClient, TestCa, withStack } from '#dev/testing';
 import { ContractClient, kernelContract } from './contract.client';
 import { sampleRequest } from './sample-requests';
 
@@ -114,7 +114,11 @@ const LOG: Record<string, Row> = {
   getEntryBundle4: NO_LEAD,
 };
 
+/** One's own sessions; the one that is to be ended does not exist. */
+const SESSIONS: Record<string, Row> = { listSessions: ANY_ROLE, endSession: ANY_ROLE };
+
 const TABLE: Record<string, Row> = {
+  ...SESSIONS,
   ...LOG,
   ...GOVERNANCE,
   ...DIVISIONS,
@@ -145,6 +149,14 @@ const TABLE: Record<string, Row> = {
 const KEY_CHANGES = new Set(['makeKey', 'rotateKey', 'retireKey', 'compromiseKey']);
 
 const CALLERS: DevelopmentCaller[] = ['SUPERADMIN', 'DIVISION_LEAD', 'OPERATOR', 'AUDITOR', 'NOROLE'];
+/** Names at the development identity provider. */
+const PEOPLE: Record<DevelopmentCaller, string> = {
+  SUPERADMIN: 'superadmin',
+  DIVISION_LEAD: 'lead',
+  OPERATOR: 'operator',
+  AUDITOR: 'auditor',
+  NOROLE: 'norole',
+};
 const OPERATION_IDS = Object.keys(TABLE);
 /** Division of the development DivisionLead. */
 const OWN = 'product';
@@ -153,7 +165,8 @@ const OTHER = 'finance';
 const HANDSHAKE_REFUSED = /certificate|unknown ca|other side closed|ECONNRESET|socket/i;
 
 describe('roles', () => {
-  const stack = withStack({ workers: ['outbox-relay', 'indexer'] });
+  const stack = withStack({ workers: ['outbox-relay', 'indexer'], people: true });
+  const sessions = new Map<DevelopmentCaller, SessionClient>();
   let folder: string;
   /** Ids of events of each division. */
   const events: Record<string, string> = {};
@@ -165,6 +178,9 @@ describe('roles', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'kernel-test-roles-'));
     const operator = stack().client('OPERATOR');
+    for (const caller of CALLERS) {
+      sessions.set(caller, await SessionClient.signedIn(stack().web?.origin ?? '', PEOPLE[caller]));
+    }
     for (const division of [OWN, OTHER]) {
       const answer = await operator.post('/kernel/division', { id: division, budget: 100 });
       expect(answer.status).toBe(200);
@@ -190,10 +206,19 @@ describe('roles', () => {
     expect(new Set(OPERATION_IDS)).toEqual(new Set(ids));
   });
 
+  /** A person's session is judged like the certificate of a service with the same role. */
+  const WAYS = ['mutual TLS', 'a session'] as const;
+  const EACH = CALLERS.flatMap((caller) => WAYS.map((way) => [caller, way] as const));
+  const as = (caller: DevelopmentCaller, way: (typeof WAYS)[number]): ContractClient => {
+    const session = sessions.get(caller);
+    if (way === 'a session' && session !== undefined) return new ContractClient(session);
+    return new ContractClient(stack().client(caller));
+  };
+
   describe.each(OPERATION_IDS)('%s', (operation) => {
-    it.each(CALLERS)('%s', async (caller) => {
+    it.each(EACH)('%s by %s', async (caller, way) => {
       const { method, path, options } = sampleRequest(operation, about(OWN));
-      const answer = await new ContractClient(stack().client(caller)).request(method, path, options);
+      const answer = await as(caller, way).request(method, path, options);
       const expected = TABLE[operation]?.[caller];
       if (expected === 'no') {
         expect(answer.status).toBe(403);
@@ -201,6 +226,7 @@ describe('roles', () => {
       } else if (
         operation in GOVERNANCE ||
         operation in LOG ||
+        operation === 'endSession' ||
         (operation in DIVISIONS && method === 'POST') ||
         KEY_CHANGES.has(operation)
       ) {

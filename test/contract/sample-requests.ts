@@ -4,7 +4,7 @@ import { kernelContract } from './contract.client';
 
 /** A request that fits the document. */
 export interface SampleRequest {
-  method: 'GET' | 'POST';
+  method: 'GET' | 'POST' | 'DELETE';
   path: string;
   options?: RequestOptions;
 }
@@ -73,6 +73,10 @@ export function sampleRequest(operation: string, { division, event, agent }: Sam
         path: '/kernel/admin/mode',
         options: { json: { mode: 'normal', reason: 'a test' } },
       };
+    case 'listSessions':
+      return { method: 'GET', path: '/kernel/sessions' };
+    case 'endSession':
+      return { method: 'DELETE', path: `/kernel/sessions/${randomUUID()}` };
     case 'listKeys':
       return { method: 'GET', path: '/kernel/keys' };
     case 'getKey':

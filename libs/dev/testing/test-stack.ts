@@ -87,7 +87,8 @@ export interface TestStack {
   readonly kernels: readonly TestKernel[];
   readonly workers: readonly TestWorker[];
   /** Where people sign in; with `people`. */
-  readonly web: { origin: string; issuer: string; provider: SupervisedService; clientSecret: string } | undefined;
+  readonly web:
+    { origin: string; issuer: string; provider: SupervisedService; clientSecret: string } | undefined;
   /** Variables for the stream, and its broker when it is Kafka. */
   readonly stream: { environment: StreamEnvironment; server: KafkaServer | undefined };
   /** Variables for the archive (`archiveSettings` of libs/platform/archive), and its server when it is S3. */

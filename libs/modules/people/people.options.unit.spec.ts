@@ -51,18 +51,46 @@ describe('the settings of sign-in', () => {
       { KERNEL_WEB_PORT: '8440' },
       ['KERNEL_WEB_ORIGIN', 'KERNEL_OIDC_ISSUER', 'KERNEL_OIDC_CLIENT_ID', 'KERNEL_OIDC_CLIENT_SECRET'],
     ],
-    ['pages without TLS in production', { ...PRODUCTION, KERNEL_WEB_ORIGIN: 'http://kernel.example.com' }, ['KERNEL_WEB_ORIGIN']],
+    [
+      'pages without TLS in production',
+      { ...PRODUCTION, KERNEL_WEB_ORIGIN: 'http://kernel.example.com' },
+      ['KERNEL_WEB_ORIGIN'],
+    ],
     [
       'https that ends nowhere',
       { ...PRODUCTION, KERNEL_WEB_BEHIND_TLS_PROXY: 'false' },
       ['KERNEL_WEB_TLS_CERT_FILE'],
     ],
-    ['an origin with a path', { ...DEVELOPMENT, KERNEL_WEB_ORIGIN: 'http://localhost:8440/' }, ['KERNEL_WEB_ORIGIN']],
-    ['a provider without TLS in production', { ...PRODUCTION, KERNEL_OIDC_ISSUER: 'http://127.0.0.1:8447' }, ['KERNEL_OIDC_ISSUER']],
-    ['a provider without TLS elsewhere', { ...DEVELOPMENT, KERNEL_OIDC_ISSUER: 'http://idp.example.com' }, ['KERNEL_OIDC_ISSUER']],
-    ['an issuer with a fragment', { ...PRODUCTION, KERNEL_OIDC_ISSUER: 'https://idp.example.com#x' }, ['KERNEL_OIDC_ISSUER']],
-    ['an algorithm without a signature', { ...DEVELOPMENT, KERNEL_OIDC_ALGORITHMS: 'none' }, ['KERNEL_OIDC_ALGORITHMS']],
-    ['an algorithm with a shared secret', { ...DEVELOPMENT, KERNEL_OIDC_ALGORITHMS: 'HS256' }, ['KERNEL_OIDC_ALGORITHMS']],
+    [
+      'an origin with a path',
+      { ...DEVELOPMENT, KERNEL_WEB_ORIGIN: 'http://localhost:8440/' },
+      ['KERNEL_WEB_ORIGIN'],
+    ],
+    [
+      'a provider without TLS in production',
+      { ...PRODUCTION, KERNEL_OIDC_ISSUER: 'http://127.0.0.1:8447' },
+      ['KERNEL_OIDC_ISSUER'],
+    ],
+    [
+      'a provider without TLS elsewhere',
+      { ...DEVELOPMENT, KERNEL_OIDC_ISSUER: 'http://idp.example.com' },
+      ['KERNEL_OIDC_ISSUER'],
+    ],
+    [
+      'an issuer with a fragment',
+      { ...PRODUCTION, KERNEL_OIDC_ISSUER: 'https://idp.example.com#x' },
+      ['KERNEL_OIDC_ISSUER'],
+    ],
+    [
+      'an algorithm without a signature',
+      { ...DEVELOPMENT, KERNEL_OIDC_ALGORITHMS: 'none' },
+      ['KERNEL_OIDC_ALGORITHMS'],
+    ],
+    [
+      'an algorithm with a shared secret',
+      { ...DEVELOPMENT, KERNEL_OIDC_ALGORITHMS: 'HS256' },
+      ['KERNEL_OIDC_ALGORITHMS'],
+    ],
     [
       'a lead without a division',
       { ...DEVELOPMENT, KERNEL_OIDC_ROLES: '[{"claim":"/groups","value":"x","role":"DivisionLead"}]' },
@@ -70,7 +98,10 @@ describe('the settings of sign-in', () => {
     ],
     [
       'a division of another role',
-      { ...DEVELOPMENT, KERNEL_OIDC_ROLES: '[{"claim":"/groups","value":"x","role":"Operator","division":"a"}]' },
+      {
+        ...DEVELOPMENT,
+        KERNEL_OIDC_ROLES: '[{"claim":"/groups","value":"x","role":"Operator","division":"a"}]',
+      },
       ['KERNEL_OIDC_ROLES'],
     ],
     [

@@ -8,9 +8,11 @@ export interface DevelopmentPerson {
   readonly division?: string;
 }
 
-const APPROVERS = [1, 2, 3, 4, 5].map(
-  (n): DevelopmentPerson => ({ sub: `approver-${n}`, name: `Approver ${n}`, groups: ['kernel-approvers'] }),
-);
+const APPROVERS = [1, 2, 3, 4, 5].map((n): DevelopmentPerson => ({
+  sub: `approver-${n}`,
+  name: `Approver ${n}`,
+  groups: ['kernel-approvers'],
+}));
 
 /** People of the development stack, with the roles of the client certificates of the same names. */
 export const DEVELOPMENT_PEOPLE: readonly DevelopmentPerson[] = [

@@ -226,7 +226,9 @@ function escaped(text: string): string {
 }
 
 function send(response: ServerResponse, status: number, html: string): void {
-  response.writeHead(status, { 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': 'no-store' }).end(html);
+  response
+    .writeHead(status, { 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': 'no-store' })
+    .end(html);
 }
 
 async function listen(server: Server, port: number): Promise<number> {

@@ -16,7 +16,10 @@ import {
   openDevelopmentIdentities,
 } from '../certificates/development-identities';
 import { compileCache } from '../build/running-build';
-import { type StackIdentityProvider, startIdentityProvider } from '../identity-provider/identity-provider-service';
+import {
+  type StackIdentityProvider,
+  startIdentityProvider,
+} from '../identity-provider/identity-provider-service';
 import { DevstackError } from '../devstack.error';
 import { type PostgresServer, startPostgres } from '../postgres/postgres-server';
 import { BoundedLog } from '../process/bounded-log';

@@ -19,7 +19,12 @@ describe('roles of claims', () => {
     ['a group as a text', { groups: 'operators' }, ['Operator'], null],
     ['two groups of one role', { groups: ['operators', 'ops', 'others'] }, ['Operator'], null],
     ['a lead of a division', { groups: ['product-leads'] }, ['DivisionLead'], 'product'],
-    ['a division by a claim', { realm_access: { roles: ['lead'] }, division: 'retail' }, ['DivisionLead'], 'retail'],
+    [
+      'a division by a claim',
+      { realm_access: { roles: ['lead'] }, division: 'retail' },
+      ['DivisionLead'],
+      'retail',
+    ],
   ])('gives one for %s', (_, claims, roles, division) => {
     expect(rolesOf(claims)).toEqual({ roles, division, roleless: null });
   });
@@ -45,7 +50,11 @@ describe('roles of claims', () => {
   it('refuses a person with several roles, unless roles are united', () => {
     const claims = { groups: ['operators', 'admins'] };
     expect(rolesOf(claims)).toEqual({ refused: expect.stringContaining('SuperAdmin, Operator') as string });
-    expect(rolesOf(claims, true)).toEqual({ roles: ['SuperAdmin', 'Operator'], division: null, roleless: null });
+    expect(rolesOf(claims, true)).toEqual({
+      roles: ['SuperAdmin', 'Operator'],
+      division: null,
+      roleless: null,
+    });
   });
 
   it.each([false, true])('never gives two divisions (united: %p)', (union) => {

@@ -3,9 +3,12 @@ import { safeReturn } from './safe-return';
 const ORIGIN = 'https://kernel.example.com';
 
 describe('the page after sign-in', () => {
-  it.each(['/', '/upgrades/upg-1?tab=diff#top', '/a%20b', '/authors', '/kernels'])('is %s where it was asked', (page) => {
-    expect(safeReturn(page, ORIGIN)).toBe(page);
-  });
+  it.each(['/', '/upgrades/upg-1?tab=diff#top', '/a%20b', '/authors', '/kernels'])(
+    'is %s where it was asked',
+    (page) => {
+      expect(safeReturn(page, ORIGIN)).toBe(page);
+    },
+  );
 
   it.each([
     'https://evil.example/',

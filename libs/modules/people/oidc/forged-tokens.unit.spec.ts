@@ -112,7 +112,9 @@ describe('tokens', () => {
 
   it.each(KINDS)('of the kind %s are accepted as the provider makes them', async (kind) => {
     expect(await verdict(kind, await made(kind))).toBe('accepted');
-    expect(await verdict(kind, await made(kind, {}, { key: rsa.privateKey, alg: 'RS256', kid: 'rsa' }))).toBe('accepted');
+    expect(await verdict(kind, await made(kind, {}, { key: rsa.privateKey, alg: 'RS256', kid: 'rsa' }))).toBe(
+      'accepted',
+    );
   });
 
   const base64 = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -129,14 +131,24 @@ describe('tokens', () => {
 
   type Forger = (kind: Kind) => Promise<string> | string;
   const FORGERIES: Record<string, Forger> = {
-    'no signature, alg none': async (kind) => `${split(withHeader(await made(kind), { alg: 'none' })).slice(0, 2).join('.')}.`,
+    'no signature, alg none': async (kind) =>
+      `${split(withHeader(await made(kind), { alg: 'none' }))
+        .slice(0, 2)
+        .join('.')}.`,
     'alg none in another case': async (kind) => withHeader(await made(kind), { alg: 'nOnE' }),
     'alg none with the old signature': async (kind) => withHeader(await made(kind), { alg: 'none' }),
-    'an empty signature': async (kind) => `${split(await made(kind)).slice(0, 2).join('.')}.`,
-    'two parts': async (kind) => split(await made(kind)).slice(0, 2).join('.'),
+    'an empty signature': async (kind) =>
+      `${split(await made(kind))
+        .slice(0, 2)
+        .join('.')}.`,
+    'two parts': async (kind) =>
+      split(await made(kind))
+        .slice(0, 2)
+        .join('.'),
     'four parts': async (kind) => `${await made(kind)}.x`,
     'a signature by a foreign key under our key id': (kind) => made(kind, {}, { key: foreign.privateKey }),
-    'a signature by a key that is not published': (kind) => made(kind, {}, { key: foreign.privateKey, kid: 'foreign' }),
+    'a signature by a key that is not published': (kind) =>
+      made(kind, {}, { key: foreign.privateKey, kid: 'foreign' }),
     'a key of its own in the header': async (kind) =>
       made(kind, {}, { key: foreign.privateKey, jwk: await exportJWK(foreign.publicKey) }),
     'a key by a URL in the header': (kind) =>
@@ -156,7 +168,10 @@ describe('tokens', () => {
     'an ES256 signature in DER': async (kind) =>
       resigned(await made(kind), {}, (input) => sign('sha256', Buffer.from(input), es.privateKey)),
     'a signature of zeros': async (kind) => resigned(await made(kind), {}, () => Buffer.alloc(64)),
-    'a critical extension': async (kind) => made(kind, {}, { crit: ['x'], x: 1 }).catch(async () => withHeader(await made(kind), { crit: ['x'], x: 1 })),
+    'a critical extension': async (kind) =>
+      made(kind, {}, { crit: ['x'], x: 1 }).catch(async () =>
+        withHeader(await made(kind), { crit: ['x'], x: 1 }),
+      ),
     'another subject under an old signature': async (kind) => {
       const [header, body, signature] = split(await made(kind));
       const claims = JSON.parse(Buffer.from(body, 'base64url').toString()) as Claims;
@@ -186,7 +201,9 @@ describe('tokens', () => {
     nothing: () => '',
   };
 
-  const CASES = KINDS.flatMap((kind) => Object.entries(FORGERIES).map(([what, forge]) => [kind, what, forge] as const));
+  const CASES = KINDS.flatMap((kind) =>
+    Object.entries(FORGERIES).map(([what, forge]) => [kind, what, forge] as const),
+  );
 
   it('are forged in at least 60 ways', () => {
     expect(CASES.length).toBeGreaterThanOrEqual(60);
@@ -242,7 +259,8 @@ describe('tokens', () => {
   });
 
   it('say what a person can do about it', async () => {
-    const codeOf = async (change: Claims, header: Claims = {}) => verdict('ID token', await made('ID token', change, header));
+    const codeOf = async (change: Claims, header: Claims = {}) =>
+      verdict('ID token', await made('ID token', change, header));
     expect(await codeOf({ iat: now() + 120 })).toBe('PeopleError:clock_skew');
     expect(await codeOf({}, { key: foreign.privateKey, kid: 'new' })).toBe('PeopleError:keys_rotated');
     expect(await codeOf({ exp: now() - 31 })).toBe('PeopleError:invalid_id_token');
@@ -253,7 +271,9 @@ describe('tokens', () => {
   });
 
   it('within the tolerance of clocks are accepted, and a clock that is ahead makes no sign-in fresher', async () => {
-    expect(await verdict('ID token', await made('ID token', { exp: now() - 20, iat: now() - 60 }))).toBe('accepted');
+    expect(await verdict('ID token', await made('ID token', { exp: now() - 20, iat: now() - 60 }))).toBe(
+      'accepted',
+    );
     const ahead = await made('ID token', { iat: now() + 20, auth_time: now() + 10_000 });
     const person = await personOfIdToken(ahead, keys, RULES, PENDING);
     expect(person.authenticatedAt).toBeLessThanOrEqual(Date.now());

@@ -52,7 +52,10 @@ describe('SessionCookie', () => {
     ['another cookie', 'other=1'],
     ['the name without its prefix', `kernel-session=${encodeURIComponent('s:x')}`],
     ['an unsigned token', '__Host-kernel-session=token-1'],
-    ['a signature of another secret', `__Host-kernel-session=${encodeURIComponent(`s:${sign('token-1', 'x')}`)}`],
+    [
+      'a signature of another secret',
+      `__Host-kernel-session=${encodeURIComponent(`s:${sign('token-1', 'x')}`)}`,
+    ],
     ['no signature', '__Host-kernel-session=s%3Atoken-1'],
     ['an empty signature', '__Host-kernel-session=s%3Atoken-1.'],
     ['nothing', '__Host-kernel-session='],

@@ -1,0 +1,221 @@
+import { importJWK, type JWK, SignJWT } from 'jose';
+import { newSigningKey, startDevelopmentProvider } from '#dev/devstack';
+import { type TestBrowser, type TestDatabase, withPostgres } from '#dev/testing';
+import { type AccessError } from '#platform/edge';
+import { migrate } from '#platform/event-store';
+import { TestPeople } from './fixtures/people.fixture';
+import { type PeopleOptions } from './people.options';
+
+const ORIGIN = 'kernel.example.com/test';
+const LOGOUT = 'http://schemas.openid.net/event/backchannel-logout';
+
+describe('the identity provider', () => {
+  const postgres = withPostgres();
+  let database: TestDatabase;
+  let people: TestPeople;
+  let browser: TestBrowser;
+
+  beforeAll(async () => {
+    database = await postgres().createDatabase();
+    await migrate(database.ownerUrl, { origin: ORIGIN, shards: 1, runtimeRole: postgres().runtimeRole });
+  });
+  afterAll(() => database.drop());
+  const start = async (over: Partial<PeopleOptions> = {}) => {
+    people = await TestPeople.start(database, over);
+    browser = people.browser();
+  };
+  afterEach(async () => {
+    await people.dataSource.query('DELETE FROM kernel.sessions');
+    await people.dataSource.query('DELETE FROM kernel.logout_tokens');
+    await people.close();
+  });
+
+  /** Another provider at the same place, which remembers nothing. */
+  const replaceProvider = async (keys = people.secrets.keys) => {
+    const port = people.idp?.port ?? 0;
+    await people.idp?.close();
+    const secrets = { ...people.secrets, keys };
+    people.idp = await startDevelopmentProvider({ port, webOrigin: people.options.origin, secrets });
+  };
+  /** A token that the provider might have made. */
+  const minted = async (claims: object, typ: string): Promise<string> => {
+    const jwk = people.secrets.keys[0] as JWK;
+    const now = Math.floor(Date.now() / 1_000);
+    return new SignJWT({ iss: people.options.issuer, iat: now, exp: now + 120, ...claims })
+      .setProtectedHeader({ alg: 'ES256', kid: jwk.kid ?? '', typ })
+      .sign(await importJWK(jwk, 'ES256'));
+  };
+  const statusOf = async (of: TestBrowser = browser) => (await of.get('/auth/session')).status;
+  const ends = () =>
+    people.events.filter(({ type }) => type === 'session.closed').map(({ payload }) => payload['reason']);
+  const rotate = async () => replaceProvider([newSigningKey()]);
+
+  it('may change its keys: at most one sign-in has to be repeated', async () => {
+    await start();
+    await browser.signIn('operator');
+    await rotate();
+    const other = people.browser();
+    let answer = await other.signIn('auditor');
+    if (answer.status !== 303) {
+      expect([answer.status, await answer.text()]).toEqual([401, expect.stringContaining('Try again')]);
+      await new Promise((resolve) => setTimeout(resolve, 2_100));
+      answer = await other.signIn('auditor');
+    }
+    expect(answer.status).toBe(303);
+    expect(await statusOf()).toBe(200);
+  });
+
+  describe('asked again for a session', () => {
+    it('may be away: the session goes on', async () => {
+      await start({ refreshMs: 1 });
+      await browser.signIn('operator');
+      await people.idp?.close();
+      expect(await statusOf()).toBe(200);
+      expect(ends()).toEqual([]);
+    });
+
+    it('says that the person is who they were', async () => {
+      await start({ refreshMs: 1 });
+      await browser.signIn('operator');
+      for (let n = 0; n < 3; n++) {
+        expect(await statusOf()).toBe(200);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      expect(ends()).toEqual([]);
+    });
+
+    it('ends the session when it no longer knows it, once', async () => {
+      await start({ refreshMs: 1 });
+      await browser.signIn('operator');
+      await replaceProvider();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      await Promise.all([1, 2, 3].map(() => statusOf()));
+      expect(await statusOf()).toBe(401);
+      expect(ends()).toEqual(['refused_by_provider']);
+    });
+  });
+
+  describe('back-channel logout', () => {
+    const logout = (token: string) =>
+      fetch(`${people.options.origin}/auth/backchannel-logout`, {
+        method: 'POST',
+        body: new URLSearchParams({ logout_token: token }),
+      });
+    const token = (claims: object = {}) =>
+      minted(
+        {
+          aud: people.options.clientId,
+          jti: `j-${Math.random()}`,
+          sub: 'operator',
+          events: { [LOGOUT]: {} },
+          ...claims,
+        },
+        'logout+jwt',
+      );
+
+    it('ends all sessions of a person, at once and recorded', async () => {
+      await start();
+      const [other, auditor] = [people.browser(), people.browser()];
+      await browser.signIn('operator');
+      await other.signIn('operator');
+      await auditor.signIn('auditor');
+      const answer = await logout(await token());
+      expect([answer.status, answer.headers.get('cache-control')]).toEqual([200, 'no-store']);
+      expect([await statusOf(), await statusOf(other), await statusOf(auditor)]).toEqual([401, 401, 200]);
+      expect(ends()).toEqual(['signed_out_at_provider', 'signed_out_at_provider']);
+    });
+
+    it('comes from the provider itself when a person signs out there', async () => {
+      await start();
+      await browser.signIn('operator');
+      const answer = await browser.post('/auth/logout', {}, { accept: 'application/json' });
+      const { location } = (await answer.json()) as { location: string };
+      const other = people.browser();
+      expect(await statusOf(other)).toBe(401);
+      const page = await browser.get(location);
+      expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('op.logoutForm')]);
+    });
+
+    it('takes a token once', async () => {
+      await start();
+      const once = await token();
+      expect((await logout(once)).status).toBe(200);
+      await browser.signIn('operator');
+      const again = await logout(once);
+      expect([again.status, await again.json()]).toMatchObject([400, { error: 'invalid_request' }]);
+      expect(await statusOf()).toBe(200);
+    });
+
+    it.each<[string, object]>([
+      ['of another audience', { aud: 'other' }],
+      ['of another issuer', { iss: 'https://evil.example' }],
+      ['with a nonce', { nonce: 'n' }],
+      ['without the event', { events: {} }],
+      ['that has expired', { exp: 1 }],
+    ])('refuses a token %s, and records it', async (_, claims) => {
+      await start();
+      await browser.signIn('operator');
+      expect((await logout(await token(claims))).status).toBe(400);
+      expect(await statusOf()).toBe(200);
+      expect(people.events.at(-1)).toMatchObject({ type: 'session.refused' });
+    });
+
+    it.each(['', 'not a token', 'x'.repeat(40_000)])('refuses a body that has no token', async (text) => {
+      await start();
+      expect((await logout(text)).status).toBeGreaterThanOrEqual(400);
+      expect((await logout(text)).status).toBeLessThan(500);
+    });
+  });
+
+  describe('access tokens', () => {
+    const accessToken = (claims: object = {}) =>
+      minted(
+        {
+          aud: people.options.origin,
+          sub: 'operator',
+          client_id: 'script',
+          jti: 'j',
+          groups: ['kernel-operators'],
+          ...claims,
+        },
+        'at+jwt',
+      );
+    const personOf = (authorization: string) =>
+      people.people.personOf({ socket: {}, method: 'GET', headers: { authorization } });
+    const codeOf = (authorization: string) =>
+      personOf(authorization).then(
+        ({ id }) => id,
+        (error: AccessError) => error.code,
+      );
+
+    it('name a person with a role', async () => {
+      await start();
+      expect(await personOf(`Bearer ${await accessToken()}`)).toMatchObject({
+        id: `${people.options.issuer}#operator`,
+        kind: 'human',
+        roles: ['Operator'],
+      });
+    });
+
+    it('are refused when they are forged, and where none are configured', async () => {
+      await start();
+      expect(await codeOf('Bearer x.y.z')).toBe('invalid_token');
+      expect(await codeOf('Bearer ')).toBe('invalid_token');
+      expect(await codeOf(`Bearer ${await accessToken({ aud: 'other' })}`)).toBe('invalid_token');
+      await people.close();
+      await start({ tokenAudience: undefined });
+      expect(await codeOf(`Bearer ${await accessToken()}`)).toBe('sign_in_required');
+    });
+  });
+
+  it('ends sessions by their limits, and records it', async () => {
+    await start({ session: { idleMs: 60_000, absoluteMs: 3_600_000 } });
+    await browser.signIn('operator');
+    await people.sweep.sweep(Date.now() + 61_000);
+    expect(ends()).toEqual(['idle']);
+    expect(await statusOf()).toBe(401);
+    await browser.signIn('operator');
+    await people.sweep.sweep(Date.now() + 3_700_000);
+    expect(ends()).toEqual(['idle', 'too_old']);
+  });
+});
