@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type ApprovalAction, type ApprovalRecord, approvalSigningInput } from '#evidence';
-import { type HttpAnswer, type TestStack } from '#dev/testing';
+import { type HttpAnswer, type SessionClient, type TestStack } from '#dev/testing';
 import { ContractClient } from '../contract/contract.client';
 
 /** One of the development approvers, with their key and their own certificate. */
@@ -10,12 +10,13 @@ export class PersonAtDesk {
   readonly client: ContractClient;
   private readonly key: KeyObject;
 
-  constructor(stack: TestStack, n: number, options: { kernel?: number } = {}) {
+  /** @param session calls by the person's session instead of their certificate */
+  constructor(stack: TestStack, n: number, options: { kernel?: number; session?: SessionClient } = {}) {
     const approver = stack.identities.approvers[n - 1];
     if (approver === undefined) throw new Error(`there is no approver ${n}`);
     this.id = approver.id;
     this.key = createPrivateKey(readFileSync(approver.approvalKey, 'utf8'));
-    this.client = new ContractClient(stack.client(approver.tls, options));
+    this.client = new ContractClient(options.session ?? stack.client(approver.tls, options));
   }
 
   /** Fetches the record to sign. */
