@@ -71,7 +71,7 @@ export class AuthController {
   @Get('logout')
   askLogout(@Res() response: Response): void {
     const form = '<form method="post" action="/auth/logout"><button type="submit">Sign out</button></form>';
-    sendPage(response, 200, 'Sign out', form);
+    sendPage(response, 200, 'Sign out', form, this.provider.endSessionOrigin());
   }
 
   /** Ends the session here at once, and says where the provider's own is ended (RP-Initiated Logout 1.0). */

@@ -2,13 +2,17 @@ import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
 import { type Request, type Response } from 'express';
 import { AccessError } from '#platform/edge';
 import { principalIdOf } from '../domain/person-session';
+import { IdentityProvider } from '../oidc/identity-provider';
 import { People } from '../sessions/people';
 import { escaped, sendPage } from './site-page';
 
 /** The page to begin at: who is signed in, as what. */
 @Controller()
 export class HomeController {
-  constructor(@Inject(People) private readonly people: People) {}
+  constructor(
+    @Inject(People) private readonly people: People,
+    @Inject(IdentityProvider) private readonly provider: IdentityProvider,
+  ) {}
 
   @Get()
   async home(@Req() request: Request, @Res() response: Response): Promise<void> {
@@ -21,7 +25,7 @@ export class HomeController {
       const body =
         `<p>You are signed in as ${escaped(who)}.</p>\n<p>${escaped(what)}</p>\n` +
         '<form method="post" action="/auth/logout"><button type="submit">Sign out</button></form>';
-      sendPage(response, 200, 'Illuvrse kernel', body);
+      sendPage(response, 200, 'Illuvrse kernel', body, this.provider.endSessionOrigin());
     } catch (error) {
       if (!(error instanceof AccessError) || error.code !== 'sign_in_required') throw error;
       sendPage(response, 200, 'Illuvrse kernel', '<p><a href="/auth/login">Sign in</a></p>');

@@ -1,7 +1,7 @@
 import { type Response } from 'express';
 
-/** Nothing but the page's own text; a form may go to us alone. */
-const CSP = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+/** Nothing but the page's own text; a form may go to us alone, and on from us where the page says. */
+const CSP = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
 
 /** Text within HTML, or within an attribute in double quotes. */
 export function escaped(text: string): string {
@@ -13,11 +13,21 @@ export function escaped(text: string): string {
     .replaceAll("'", '&#39;');
 }
 
-/** A page of sentences, which needs neither script nor style. @param body HTML whose texts are escaped */
-export function sendPage(response: Response, status: number, title: string, body: string): void {
+/**
+ * A page of sentences, which needs neither script nor style.
+ * @param body HTML whose texts are escaped
+ * @param formGoesOnTo origin to which our answer to a form of the page leads: browsers hold the redirect to the policy too
+ */
+export function sendPage(
+  response: Response,
+  status: number,
+  title: string,
+  body: string,
+  formGoesOnTo: string | null = null,
+): void {
   response
     .status(status)
-    .set('Content-Security-Policy', CSP)
+    .set('Content-Security-Policy', formGoesOnTo === null ? CSP : `${CSP} ${formGoesOnTo}`)
     .set('Cache-Control', 'no-store')
     .type('html')
     .send(

@@ -88,11 +88,20 @@ export class IdentityProvider implements OnModuleInit, OnModuleDestroy {
     this.http = boundedFetch({ ca: options.ca, timeoutMs: ANSWER_MS, maxBytes: MAX_ANSWER_BYTES });
   }
 
+  private readonly fetch: typeof globalThis.fetch = (url, init = {}) => {
+    const { signal } = this.stopped;
+    return this.http.fetch(url, {
+      ...init,
+      signal: init.signal ? AbortSignal.any([init.signal, signal]) : signal,
+    });
+  };
+
   onModuleInit(): void {
     this.loop = this.keepDiscovering();
   }
 
   async onModuleDestroy(): Promise<void> {
+    // Also ends what is being asked.
     this.stopped.abort();
     await this.loop;
     await this.http.close();
@@ -188,6 +197,12 @@ export class IdentityProvider implements OnModuleInit, OnModuleDestroy {
     }).href;
   }
 
+  /** Origin of that page. */
+  endSessionOrigin(): string | null {
+    const endpoint = this.known?.config.serverMetadata().end_session_endpoint;
+    return endpoint !== undefined && URL.canParse(endpoint) ? new URL(endpoint).origin : null;
+  }
+
   private async judged(token: string, keys: JWTVerifyGetKey, pending: PendingSignIn | null): Promise<Person> {
     try {
       return await personOfIdToken(token, keys, this.rules(), pending);
@@ -249,7 +264,7 @@ export class IdentityProvider implements OnModuleInit, OnModuleDestroy {
       authentication(clientSecret),
       {
         timeout: ANSWER_MS / 1_000,
-        [customFetch]: this.http.fetch as never,
+        [customFetch]: this.fetch as never,
         ...(isDevelopment && { execute: [allowInsecureRequests] }),
       },
     );
@@ -271,7 +286,7 @@ export class IdentityProvider implements OnModuleInit, OnModuleDestroy {
         cooldownDuration: KEYS_COOLDOWN_MS,
         cacheMaxAge: KEYS_MAX_AGE_MS,
         timeoutDuration: ANSWER_MS,
-        [joseFetch]: this.http.fetch as never,
+        [joseFetch]: this.fetch as never,
       });
     this.known = { config, keys, jwksUri };
     this.metrics.providerKnown();
