@@ -34,6 +34,7 @@ export interface SessionLimits {
 
 /** How long the provider's answer may take: a person may have to find a phone. */
 export const SIGN_IN_MS = 10 * 60 * 1_000;
+export const SIGN_IN_LIMITS: SessionLimits = { idleMs: SIGN_IN_MS, absoluteMs: SIGN_IN_MS };
 
 /** When a session was begun and when it ends. */
 export interface SessionTimes {

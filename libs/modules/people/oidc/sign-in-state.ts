@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { type Request } from 'express';
+import { newEventId } from '#platform/event-store';
 import { PeopleError } from '../domain/people.error';
-import { type PendingSignIn, SIGN_IN_MS } from '../domain/person-session';
+import { newTimes, type PendingSignIn, SIGN_IN_LIMITS, SIGN_IN_MS } from '../domain/person-session';
 import '../sessions/session-content';
 
 /** Tabs of one browser in which a sign-in is begun at the same time. */
@@ -14,6 +15,8 @@ export async function rememberSignIn(request: Request, pending: PendingSignIn): 
     .filter(([, { startedAt }]) => Date.now() - startedAt < SIGN_IN_MS)
     .slice(1 - MOST_BEGUN);
   request.session.signIns = Object.fromEntries([...begun, [state, pending]]);
+  // Before express-session compares the session with what was saved, or it would be written a second time.
+  request.session.row ??= { id: newEventId(), ...newTimes(Date.now(), SIGN_IN_LIMITS) };
   await saved(request);
   return state;
 }

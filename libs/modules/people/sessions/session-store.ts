@@ -1,7 +1,7 @@
 import { type Request } from 'express';
 import session, { type SessionData } from 'express-session';
 import { newEventId } from '#platform/event-store';
-import { endedBy, newTimes, seen, type SessionLimits, SIGN_IN_MS } from '../domain/person-session';
+import { endedBy, newTimes, seen, type SessionLimits, SIGN_IN_LIMITS } from '../domain/person-session';
 import './session-content';
 import { type SessionTable, tokenHashOf } from './session-table';
 
@@ -67,7 +67,7 @@ export class SessionStore extends session.Store {
     const before = this.versions.get(versioned) ?? 0;
     const { cookie, signIns, person, tokens } = data;
     if (before === 0 && person === undefined) await this.table.assertRoomForSignIn();
-    const limits = person === undefined ? { idleMs: SIGN_IN_MS, absoluteMs: SIGN_IN_MS } : this.limits;
+    const limits = person === undefined ? SIGN_IN_LIMITS : this.limits;
     // The times are the table's, whatever a page did with the session's cookie.
     const row = (data.row ??= { id: newEventId(), ...newTimes(this.now(), limits) });
     await this.table.write({
