@@ -50,4 +50,10 @@ export { describeWithOpenBao, startTestOpenBao, type TestOpenBao } from './test-
 export { type ReceivedWebhook, WebhookReceiver } from './webhook-receiver';
 export { type Ceremony, SoftwareAuthenticator } from './software-authenticator';
 export { BrowserPage, describeWithChromium } from './chromium';
+export {
+  describeWithKeycloak,
+  KEYCLOAK_START_MS,
+  startTestKeycloak,
+  type TestKeycloak,
+} from './test-keycloak';
 export { SessionClient, TestBrowser } from './test-browser';
