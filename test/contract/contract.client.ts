@@ -1,12 +1,6 @@
 import { type Dispatcher } from 'undici';
 import { type Contract, loadContract } from '#platform/edge';
-import {
-  type HttpAnswer,
-  type MtlsClient,
-  type RequestOptions,
-  type SessionClient,
-  workTree,
-} from '#dev/testing';
+import { type HttpAnswer, type MtlsClient, type RequestOptions, workTree } from '#dev/testing';
 import { join } from 'node:path';
 
 let contract: Contract | undefined;
@@ -19,7 +13,7 @@ export function kernelContract(): Contract {
 
 /** A client that checks every answer against openapi/kernel.yaml: status, headers, content type and body. */
 export class ContractClient {
-  constructor(private readonly client: Pick<MtlsClient, 'request'> | SessionClient) {}
+  constructor(private readonly client: Pick<MtlsClient, 'request'>) {}
 
   get(path: string, options: RequestOptions = {}): Promise<HttpAnswer> {
     return this.request('GET', path, options);

@@ -113,7 +113,7 @@ describe('the worst request of a route', () => {
   describe('is bounded by the document:', () => {
     const sent = new ContractClient({
       request: (method, path, options) => admin().request(method, path, options),
-    } as ReturnType<typeof admin>);
+    });
     const signature = { keyid: 'k', sig: 'AAAA' };
     it.each([
       ['17 signatures', { signatures: Array(17).fill(signature) }, '/envelope/signatures'],

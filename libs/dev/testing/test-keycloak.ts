@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BoundedLog, freePort, guardFolder, releaseFolder, startChild, userCache } from '#dev/devstack';
+import { defineConfig, loadConfig, text } from '#platform/process';
 import { describeWith } from './describe-with';
 
 /** scripts/install-keycloak.sh fetches the same version. */
@@ -13,6 +14,8 @@ export const KEYCLOAK_START_MS = 480_000;
 const STOP_GRACE_MS = 20_000;
 const REALM = 'kernel';
 const PASSWORD = 'a password for tests';
+
+const settings = defineConfig({ PATH: { schema: text().optional(), description: 'Where programs are.' } });
 
 function keycloakFolder(): string {
   return join(userCache(), `keycloak-${VERSION}`);
@@ -75,7 +78,7 @@ export async function startTestKeycloak(options: {
       `--hostname=${origin}`,
       '--health-enabled=true',
     ],
-    env: { PATH: process.env['PATH'] ?? '', HOME: dir, JAVA_OPTS: '-Xms64m -Xmx512m' },
+    env: { PATH: loadConfig(settings).path ?? '', HOME: dir, JAVA_OPTS: '-Xms64m -Xmx512m' },
     cwd: home,
     log,
   });

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { type Configuration, type KoaContextWithOIDC, Provider } from 'oidc-provider';
+import { defineConfig, loadConfig } from '#platform/process';
 import { DevstackError } from '../devstack.error';
 import { DEVELOPMENT_PEOPLE, type DevelopmentPerson } from './development-people';
 import { DEVELOPMENT_CLIENT_ID } from './development-provider-client';
@@ -39,15 +40,17 @@ export interface DevelopmentProvider {
 export async function startDevelopmentProvider(
   options: DevelopmentProviderOptions,
 ): Promise<DevelopmentProvider> {
-  if (process.env['NODE_ENV'] === 'production') {
+  if (loadConfig(defineConfig({})).isProduction) {
     throw new DevstackError(
       'unsupported_option',
       'The development identity provider signs anyone in as anyone and is refused in production; set KERNEL_OIDC_ISSUER to a real one.',
     );
   }
-  let provider: Provider | undefined;
+  // Its issuer has the port, which is known once the server listens.
+  const started: { provider?: Provider } = {};
   const people = options.people ?? DEVELOPMENT_PEOPLE;
   const server = createServer((request, response) => {
+    const { provider } = started;
     if (provider === undefined) return void response.writeHead(503).end();
     const asked = /^\/interaction\/[\w-]{1,64}$/.test(request.url?.split('?', 1)[0] ?? '');
     if (asked) void choosePerson(provider, people, request, response);
@@ -55,7 +58,7 @@ export async function startDevelopmentProvider(
   });
   const port = await listen(server, options.port);
   const issuer = options.issuer ?? `http://${HOST}:${port}`;
-  provider = new Provider(issuer, configuration(options, people, issuer));
+  started.provider = new Provider(issuer, configuration(options, people, issuer));
   return {
     issuer,
     port,
@@ -89,7 +92,7 @@ function configuration(
         id_token_signed_response_alg: 'ES256',
       },
     ],
-    jwks: { keys: secrets.keys as never },
+    jwks: { keys: secrets.keys },
     cookies: { keys: [secrets.cookieKey] },
     scopes: SCOPES,
     claims: { openid: ['sub', 'sid', 'auth_time'], profile: ['name'], groups: ['groups', 'division'] },
@@ -103,7 +106,7 @@ function configuration(
       rpInitiatedLogout: { enabled: true, logoutSource, postLogoutSuccessSource },
       resourceIndicators: {
         enabled: true,
-        defaultResource: () => undefined as never,
+        defaultResource: () => undefined,
         getResourceServerInfo: (_context, resource) => {
           if (resource !== audience) throw new Error('unknown resource');
           return { scope: 'groups', audience, accessTokenFormat: 'jwt', jwt: { sign: { alg: 'ES256' } } };

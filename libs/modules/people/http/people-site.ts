@@ -65,7 +65,7 @@ export class PeopleSite implements OnModuleDestroy {
     app.useGlobalFilters(new SiteFilter(this.options, this.records, this.logger));
     await app.init();
     this.app = app;
-    return server as unknown as RequestListener;
+    return server;
   }
 
   async onModuleDestroy(): Promise<void> {

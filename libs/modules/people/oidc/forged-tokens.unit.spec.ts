@@ -87,13 +87,13 @@ describe('tokens', () => {
   async function made(
     kind: Kind,
     change: Claims = {},
-    { key = es.privateKey as KeyObject, ...header }: { key?: KeyObject } & Claims = {},
+    { key = es.privateKey, ...header }: { key?: KeyObject } & Claims = {},
   ): Promise<string> {
     const claims = Object.fromEntries(
       Object.entries({ ...claimsOf[kind](), ...change }).filter(([, value]) => value !== undefined),
     );
     return new SignJWT(claims)
-      .setProtectedHeader({ alg: 'ES256', kid: 'es', typ: typeOf[kind], ...header } as never)
+      .setProtectedHeader({ alg: 'ES256', kid: 'es', typ: typeOf[kind], ...header })
       .sign(key);
   }
 

@@ -286,7 +286,7 @@ export class IdentityProvider implements OnModuleInit, OnModuleDestroy {
         cooldownDuration: KEYS_COOLDOWN_MS,
         cacheMaxAge: KEYS_MAX_AGE_MS,
         timeoutDuration: ANSWER_MS,
-        [joseFetch]: this.fetch as never,
+        [joseFetch]: this.fetch,
       });
     this.known = { config, keys, jwksUri };
     this.metrics.providerKnown();

@@ -79,14 +79,16 @@ export class OidcStrategy extends PassportStrategy(Strategy, OIDC, true) {
       skipUserProfile: true,
       passReqToCallback: true,
       // The state is ours: the store of the library keeps one a session, and no verifier.
-      store: { store: () => undefined, verify: () => undefined } as never,
-    } as never);
+      store: { store: () => undefined, verify: () => undefined },
+    });
   }
 
   override authenticate(request: Request, options: SignInOptions = {}): void {
     const isAnswer = request.path === CALLBACK_PATH;
     (isAnswer ? this.answered(request) : this.begin(request, options)).then(
-      () => super.authenticate(request, options as never),
+      () => {
+        super.authenticate(request, options as never);
+      },
       (error: unknown) => this.error(error as Error),
     );
   }

@@ -52,8 +52,9 @@ function mismatch(cause?: unknown): PeopleError {
 
 export function saved({ session }: Request): Promise<void> {
   return new Promise((resolve, reject) => {
-    session.save((error: unknown) =>
-      error === undefined || error === null ? resolve() : reject(error as Error),
-    );
+    session.save((error?: Error | null) => {
+      if (error === undefined || error === null) resolve();
+      else reject(error);
+    });
   });
 }

@@ -58,8 +58,9 @@ export class OpenSession {
 
 function regenerated({ session }: Request): Promise<void> {
   return new Promise((resolve, reject) => {
-    session.regenerate((error: unknown) =>
-      error === undefined || error === null ? resolve() : reject(error as Error),
-    );
+    session.regenerate((error?: Error | null) => {
+      if (error === undefined || error === null) resolve();
+      else reject(error);
+    });
   });
 }

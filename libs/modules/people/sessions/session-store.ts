@@ -50,7 +50,7 @@ export class SessionStore extends session.Store {
   /** express-session makes a Session of what `get` found: the version goes with it, and not into what is kept. */
   override createSession(request: Request, data: SessionData): session.Session & SessionData {
     const { version = 0, ...kept } = data as Stored;
-    const made = super.createSession(request, kept as SessionData);
+    const made = super.createSession(request, kept);
     this.versions.set(made, version);
     return made;
   }
