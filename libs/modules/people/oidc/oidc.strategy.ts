@@ -87,7 +87,7 @@ export class OidcStrategy extends PassportStrategy(Strategy, OIDC, true) {
     const isAnswer = request.path === CALLBACK_PATH;
     (isAnswer ? this.answered(request) : this.begin(request, options)).then(
       () => {
-        super.authenticate(request, options as never);
+        super.authenticate(request, options);
       },
       (error: unknown) => this.error(error as Error),
     );
