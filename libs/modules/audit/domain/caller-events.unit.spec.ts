@@ -7,6 +7,7 @@ describe('names that only the kernel uses', () => {
     'signer.added',
     'approver_pool.changed',
     'mode.entered',
+    'session.opened',
     'upgrade.dreamed_of',
     'agent.spawned',
     'agent.spawned.v2',
@@ -20,6 +21,7 @@ describe('names that only the kernel uses', () => {
   it.each([
     'upgrade/1',
     'kernel/x',
+    'session/refused',
     'manifest/m',
     'agent/a',
     'allocation/product',

@@ -34,6 +34,7 @@ keys.manage               yes         no            no        no       no
 mode.manage               yes         no            no        no       no
 retention.read            yes         no            yes       yes      no
 retention.manage          yes         no            no        no       no
+session.manage            yes         yes           yes       yes      no
 `;
 const [head = [], ...rows] = EXPECTED.trim()
   .split('\n')
