@@ -2,7 +2,7 @@
 import { ArchiveError, openArchive } from '#platform/archive';
 import { readTrustRoot } from '#platform/audit-stream';
 import { EventStoreError, openAsWorker } from '#platform/event-store';
-import { processRegistry, runApp } from '#platform/process';
+import { managementOf, processRegistry, runApp } from '#platform/process';
 import { openDocumentProxy } from '#platform/signer';
 import { auditSummary } from './audit-summary';
 import { AuditRefused } from './audit/run-audit';
@@ -65,7 +65,7 @@ runApp({
       spotCheckMinutes: config.spotCheckMinutes,
       registry: processRegistry,
       logger,
-      management: { host: config.managementHost, port: config.managementPort },
+      management: managementOf(config),
     });
     onStop(() => service.close());
     logger.info({ managementPort: service.managementPort, origin, shards }, 'auditor is up');

@@ -22,7 +22,7 @@ import { ApproverDirectory, FirstPool } from '#modules/governance';
 import { assertFoundedAs, KmsRequirement, SigningKeys } from '#modules/key-registry';
 import { ModeWatch } from '#modules/modes';
 import { IntegrityAlarm, PartitionWatch } from '#platform/kernel-store';
-import { processRegistry, runApp, startManagementServer } from '#platform/process';
+import { managementOf, processRegistry, runApp, startManagementServer } from '#platform/process';
 import { openSigningProxyClient, SignerError } from '#platform/signer';
 import { assertGovernanceSettings, webhookEndpoints } from './governance-settings';
 import { kernelConfig } from './kernel.config';
@@ -75,8 +75,7 @@ runApp({
     // Before /ready can be asked: green must mean that a caller who comes now is answered.
     const port = await service.listen(config.apiPort, config.apiHost);
     const management = await startManagementServer({
-      host: config.managementHost,
-      port: config.managementPort,
+      ...managementOf(config),
       logger,
       registry: processRegistry,
       checks: {

@@ -1,5 +1,11 @@
 import { mkdir, readFile } from 'node:fs/promises';
-import { type AppLife, type Registry, startManagementServer, TlsFiles } from '#platform/process';
+import {
+  type AppLife,
+  managementOf,
+  type Registry,
+  startManagementServer,
+  TlsFiles,
+} from '#platform/process';
 import { parseKnownLogs } from './cosign/known-logs';
 import { Witness } from './cosign/witness';
 import { LogFollower } from './follow/log-follower';
@@ -71,8 +77,7 @@ export async function startWitness(config: WitnessConfig, life: WitnessLife): Pr
   onStop(() => server.close());
   tls?.onRenewal((renewed) => server.renewTls(renewed));
   const management = await startManagementServer({
-    host: config.managementHost,
-    port: config.managementPort,
+    ...managementOf(config),
     logger,
     registry,
     checks: {},

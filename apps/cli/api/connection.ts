@@ -112,5 +112,12 @@ export async function kernelVariables(options: { state?: string }): Promise<Reco
       `There is no kernel in ${dir}; start one with ./kernel up --detach, or name one with --state or --url.`,
     );
   }
-  return await readEnvironmentFile(file);
+  const variables = await readEnvironmentFile(file);
+  if (variables['KERNEL_API_URL'] === undefined) {
+    throw new CliError(
+      'file_problem',
+      `${file} is damaged: it names no kernel. ./kernel down and ./kernel up write it again.`,
+    );
+  }
+  return variables;
 }

@@ -92,10 +92,23 @@ export class DevelopmentCa {
     await writePublic(this.crlFile, await this.authority.revocationList(serials, this.now()));
   }
 
-  /** The serial numbers on the list; undefined when there is none, or it is of another authority. */
+  /**
+   * The serial numbers on the list; undefined when there is none, or it is of another authority.
+   * @throws DevstackError `state_broken` for a list that cannot be read: a new one would let in whom it kept out
+   */
   private async readList(): Promise<string[] | undefined> {
-    const list = await readFile(this.crlFile, 'utf8').catch(() => undefined);
-    return list === undefined ? undefined : this.authority.revokedBy(list);
+    const list = await readFile(this.crlFile, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (list === undefined) return undefined;
+    const revoked = await this.authority.revokedBy(list);
+    if (revoked !== 'no list') return revoked;
+    throw new DevstackError(
+      'state_broken',
+      `${this.crlFile} is no list of revoked certificates; restore it, or delete it to revoke nothing.`,
+      { file: this.crlFile },
+    );
   }
 
   /** The files of a certificate; issues it when it is missing, about to expire, damaged or of another authority. */

@@ -11,6 +11,7 @@ import { BoundedLog } from '../process/bounded-log';
 import { type RunningChild, startChild } from '../process/child-process';
 import { assertPortFree, freePort, startOnFreePort } from '../process/free-port';
 import { SupervisedService } from '../process/supervised-service';
+import { readSecrets } from '../stack/secrets-file';
 
 const HOST = '127.0.0.1';
 const START_TIMEOUT_MS = 30_000;
@@ -198,18 +199,13 @@ class Opener {
   }
 
   async secrets(): Promise<Secrets> {
-    let text: string;
-    try {
-      text = await readFile(this.file, 'utf8');
-    } catch (cause) {
-      throw new DevstackError(
-        'state_broken',
-        `${this.file} is missing, without which nobody can unseal the keys in ${this.dir}; restore it, or choose another folder with --state.`,
-        { file: this.file },
-        { cause },
-      );
-    }
-    return JSON.parse(text) as Secrets;
+    const kept = await readSecrets(this.file, ['unsealKey', 'rootToken'], 'what unseals the signing keys');
+    if (kept !== undefined) return kept;
+    throw new DevstackError(
+      'state_broken',
+      `${this.file} is missing, without which nobody can unseal the keys in ${this.dir}; restore it, or choose another folder with --state.`,
+      { file: this.file },
+    );
   }
 
   private async initialise(): Promise<void> {

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -11,6 +11,7 @@ import { BoundedLog } from '../process/bounded-log';
 import { type RunningChild, startChild } from '../process/child-process';
 import { freePort, startOnFreePort } from '../process/free-port';
 import { SupervisedService } from '../process/supervised-service';
+import { readSecrets } from '../stack/secrets-file';
 
 const HOST = '127.0.0.1';
 const REGION = 'us-east-1';
@@ -238,11 +239,12 @@ async function answers(endpoint: string): Promise<boolean> {
 
 /** Those of an earlier run, or new ones: no two servers have the same. */
 async function rootCredentials(file: string): Promise<S3Credentials> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8')) as S3Credentials;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
+  const kept = await readSecrets(
+    file,
+    ['accessKeyId', 'secretAccessKey'],
+    'the credentials of the S3 server',
+  );
+  if (kept !== undefined) return kept;
   const made = newCredentials();
   await writePrivate(file, `${JSON.stringify(made)}\n`);
   return made;

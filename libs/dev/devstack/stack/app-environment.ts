@@ -27,6 +27,8 @@ export const SIGNING_KEYS: readonly { kid: string; purpose: SignerPurpose }[] = 
 export interface KernelEnvironment {
   origin: string;
   shards: number;
+  /** The state folder, whose disk everything is on. */
+  folder: string;
   databaseUrl: string;
   api: number;
   management: number;
@@ -52,6 +54,7 @@ export function kernelEnvironment(k: KernelEnvironment): Record<string, string> 
     KERNEL_API_PORT: String(k.api),
     KERNEL_MANAGEMENT_HOST: HOST,
     KERNEL_MANAGEMENT_PORT: String(k.management),
+    KERNEL_DISK_FOLDER: k.folder,
     KERNEL_TLS_CERT_FILE: k.identities.kernelServer.cert,
     KERNEL_TLS_KEY_FILE: k.identities.kernelServer.key,
     KERNEL_TLS_CLIENT_CA_FILE: k.identities.caCert,
@@ -72,6 +75,8 @@ export function kernelEnvironment(k: KernelEnvironment): Record<string, string> 
 export interface SigningProxyEnvironment {
   origin: string;
   shards: number;
+  /** As of the kernel. */
+  folder: string;
   port: number;
   management: number;
   identities: DevelopmentIdentities;
@@ -91,6 +96,7 @@ export function signingProxyEnvironment(p: SigningProxyEnvironment): Record<stri
     KERNEL_LISTEN_PORT: String(p.port),
     KERNEL_MANAGEMENT_HOST: HOST,
     KERNEL_MANAGEMENT_PORT: String(p.management),
+    KERNEL_DISK_FOLDER: p.folder,
     KERNEL_TLS_CERT_FILE: p.identities.proxyServer.cert,
     KERNEL_TLS_KEY_FILE: p.identities.proxyServer.key,
     KERNEL_TLS_CLIENT_CA_FILE: p.identities.caCert,

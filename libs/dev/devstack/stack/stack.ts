@@ -116,6 +116,7 @@ export class Stack {
     await mkdir(join(options.dir, 'logs'), { recursive: true });
     say('preparing keys and certificates');
     const identities = await openDevelopmentIdentities(join(options.dir, 'identities'));
+    const rowKeyFile = await openRowKey(join(options.dir, 'row.key'));
     say('starting PostgreSQL');
     const postgres = await startPostgres({
       dir: join(options.dir, 'postgres'),
@@ -161,6 +162,7 @@ export class Stack {
       env: signingProxyEnvironment({
         origin: options.origin,
         shards: options.shards,
+        folder: options.dir,
         port: ports.signingProxy,
         management: ports.signingProxyManagement,
         identities,
@@ -168,12 +170,12 @@ export class Stack {
         signer: signer.environment,
       }),
     });
-    const rowKeyFile = await openRowKey(join(options.dir, 'row.key'));
     const kernels = ports.kernels.map(({ api, management }, n): KernelInstance => {
       const databaseUrl = postgres.runtimeUrl;
       const env = kernelEnvironment({
         origin: options.origin,
         shards: options.shards,
+        folder: options.dir,
         databaseUrl,
         api,
         management,
@@ -205,6 +207,7 @@ export class Stack {
       const built = workerEnvironment(app, {
         origin: options.origin,
         shards: options.shards,
+        folder: options.dir,
         databaseUrl: postgres.workerUrl,
         management,
         listen,

@@ -6,6 +6,7 @@ import { ARCHIVES, type ArchiveChoice } from './stack-archive';
 import { DEFAULT_PORT_BASE } from './stack-ports';
 import { type SignerChoice, SIGNERS } from './stack-signer';
 import { STREAMS, type StreamChoice } from './stack-stream';
+import { diskProblem } from '#platform/process';
 import { writePrivate } from '../certificates/private-file';
 import { DevstackError } from '../devstack.error';
 
@@ -54,6 +55,8 @@ export class StateFolder {
   static async check(path: string, wanted: StateChoices): Promise<void> {
     const dir = resolve(path);
     await makeWritable(dir);
+    const full = await diskProblem(dir);
+    if (full !== null) throw new DevstackError('disk_full', full, { dir });
     const existing = await readRecord(dir);
     if (existing === undefined) {
       const foreign = (await readdir(dir)).filter((name) => name !== 'logs' && !name.startsWith('run.json'));
@@ -129,6 +132,8 @@ export class StateFolder {
     const needed = {
       ...(this.isDatabaseLost ? {} : { 'the database': join(this.postgres, 'data', 'PG_VERSION') }),
       ...this.signingKeyPaths,
+      ...(this.isDatabaseLost ? {} : { 'what authenticates the rows of the database': this.rowKey }),
+      'what the signing proxy remembers': join(this.signingMarks, 'high-water-marks'),
     };
     for (const [what, path] of Object.entries(needed)) {
       if (existsSync(path)) continue;
@@ -162,6 +167,12 @@ export class StateFolder {
   }
   get signingKeys(): string {
     return join(this.dir, 'signing-keys');
+  }
+  get signingMarks(): string {
+    return join(this.dir, 'signing-marks');
+  }
+  get rowKey(): string {
+    return join(this.dir, 'row.key');
   }
   get softHsm(): string {
     return join(this.dir, 'softhsm');
