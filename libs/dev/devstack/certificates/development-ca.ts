@@ -1,11 +1,12 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type JsonGeneralName } from '@peculiar/x509';
 import { CertificateAuthority, type Validity } from './certificate-authority';
 import { writePrivate, writePublic } from './private-file';
 import { DevstackError } from '../devstack.error';
+import { makeFolder } from '../process/folder';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** The CA is put into trust settings by hand, so it lasts; what it signs is renewed by every `up`. */
@@ -49,7 +50,7 @@ export class DevelopmentCa {
   }
 
   private static async openKey(dir: string, now: () => Date): Promise<DevelopmentCa> {
-    await mkdir(dir, { recursive: true, mode: 0o755 });
+    await makeFolder(dir, 0o755);
     const files = filesOf(dir, 'ca');
     const existing = await readPair(files);
     if (existing !== undefined && !expiresWithin(existing.cert, RENEW_CA_BEFORE_DAYS, now())) {

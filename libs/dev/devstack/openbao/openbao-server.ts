@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { OpenBaoApi, type OpenBaoMethod } from './openbao-api';
@@ -9,6 +9,7 @@ import { writePrivate } from '../certificates/private-file';
 import { DevstackError } from '../devstack.error';
 import { BoundedLog } from '../process/bounded-log';
 import { type RunningChild, startChild } from '../process/child-process';
+import { makeFolder } from '../process/folder';
 import { assertPortFree, freePort, startOnFreePort } from '../process/free-port';
 import { SupervisedService } from '../process/supervised-service';
 import { readSecrets } from '../stack/secrets-file';
@@ -76,7 +77,8 @@ export async function startOpenBao(options: OpenBaoOptions): Promise<OpenBaoServ
   const missing = openBaoMissing();
   if (missing !== null) throw new DevstackError('tool_missing', `There is no OpenBao here: ${missing}.`);
   const dir = resolve(options.dir);
-  await mkdir(join(dir, 'data'), { recursive: true, mode: 0o700 });
+  await makeFolder(dir, 0o700);
+  await makeFolder(join(dir, 'data'), 0o700);
   const tls = await options.ca.ensure({
     name: 'openbao-server',
     commonName: 'openbao',

@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -9,6 +8,7 @@ import { writePrivate } from '../certificates/private-file';
 import { DevstackError } from '../devstack.error';
 import { BoundedLog } from '../process/bounded-log';
 import { type RunningChild, startChild } from '../process/child-process';
+import { makeFolder } from '../process/folder';
 import { freePort, startOnFreePort } from '../process/free-port';
 import { SupervisedService } from '../process/supervised-service';
 import { readSecrets } from '../stack/secrets-file';
@@ -75,8 +75,8 @@ export async function startS3Server(options: S3ServerOptions): Promise<S3Server>
     versions: join(options.dir, 'versions'),
     accounts: join(options.dir, 'accounts'),
   };
-  await mkdir(options.dir, { recursive: true, mode: 0o700 });
-  for (const dir of Object.values(folder)) await mkdir(dir, { recursive: true, mode: 0o700 });
+  await makeFolder(options.dir, 0o700);
+  for (const dir of Object.values(folder)) await makeFolder(dir, 0o700);
   const root = await rootCredentials(join(options.dir, 'root-credentials.json'));
   const log = new BoundedLog(options.logFile ?? join(options.dir, 's3.log'));
 

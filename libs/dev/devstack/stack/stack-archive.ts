@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { readSecrets } from './secrets-file';
 import { writePrivate } from '../certificates/private-file';
 import { type SupervisedService } from '../process/supervised-service';
+import { makeFolder } from '../process/folder';
 import { type S3Credentials, type S3Server, startS3Server } from '../s3/s3-server';
 
 export type ArchiveChoice = 'fs' | 's3';
@@ -38,7 +39,10 @@ const BUCKET = 'kernel-archive';
 
 export async function startArchive(options: StackArchiveOptions): Promise<StackArchive> {
   if (options.archive === 'fs') {
-    const environment = { KERNEL_ARCHIVE: 'fs', KERNEL_ARCHIVE_DIR: join(options.dir, 'archive') };
+    const dir = join(options.dir, 'archive');
+    // Also of a folder whose archive was made when its files were for everyone.
+    await makeFolder(dir, 0o700);
+    const environment = { KERNEL_ARCHIVE: 'fs', KERNEL_ARCHIVE_DIR: dir };
     return { environment, server: undefined };
   }
   if (options.bucket !== undefined)

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -20,6 +19,7 @@ import { DevstackError } from '../devstack.error';
 import { type PostgresServer, startPostgres } from '../postgres/postgres-server';
 import { BoundedLog } from '../process/bounded-log';
 import { startChild } from '../process/child-process';
+import { makeFolder } from '../process/folder';
 import { SupervisedService } from '../process/supervised-service';
 
 /** Start of a Nest process on a machine that is busy with other things. */
@@ -113,7 +113,7 @@ export class Stack {
   static async start(options: StackOptions): Promise<Stack> {
     const say = options.say ?? (() => undefined);
     const { ports } = options;
-    await mkdir(join(options.dir, 'logs'), { recursive: true });
+    await makeFolder(join(options.dir, 'logs'), 0o700);
     say('preparing keys and certificates');
     const identities = await openDevelopmentIdentities(join(options.dir, 'identities'));
     const rowKeyFile = await openRowKey(join(options.dir, 'row.key'));
@@ -124,6 +124,8 @@ export class Stack {
       logFile: join(options.dir, 'logs', 'postgres.log'),
       throwaway: options.throwaway === true,
       restart: options.restart !== false,
+      say,
+      signal: options.signal,
       ...(options.postgresSettings === undefined ? {} : { settings: options.postgresSettings }),
       ...(options.onChange === undefined ? {} : { onChange: options.onChange }),
     });

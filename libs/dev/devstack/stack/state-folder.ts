@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { access, constants, mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { access, chmod, constants, mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ARCHIVES, type ArchiveChoice } from './stack-archive';
 import { DEFAULT_PORT_BASE } from './stack-ports';
@@ -223,9 +223,13 @@ async function makeWritable(dir: string): Promise<void> {
 async function makeFolders(dir: string): Promise<void> {
   if (existsSync(dir)) return;
   await makeFolders(dirname(dir));
-  await mkdir(dir, { mode: 0o755 }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error;
-  });
+  try {
+    await mkdir(dir, { mode: 0o755 });
+    // Not what the umask leaves of it: PostgreSQL's account has to get in. What is secret below has modes of its own.
+    await chmod(dir, 0o755);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }
 
 async function readRecord(dir: string): Promise<StateRecord | undefined> {
