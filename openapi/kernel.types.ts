@@ -1554,7 +1554,10 @@ export interface components {
             poolVersion: number;
             recordedAt: components["schemas"]["Time"];
         };
-        /** @description Counted now; docs/spec/approval.md, section 5. */
+        /**
+         * @description While it is open: counted now (docs/spec/approval.md, section 5). Afterwards: by what it was decided. After an emergency it is
+         *     the quorum of the ratification.
+         */
         Quorum: {
             /** @enum {string} */
             action: "approve" | "ratify";
@@ -1571,9 +1574,15 @@ export interface components {
                 /** @enum {string} */
                 reason: "another_action" | "expired" | "not_in_pool" | "not_in_settled_pool" | "key_not_registered" | "key_revoked" | "involved" | "signed_again" | "key_counted_already";
             }[];
-            /** @description Approvers that could still sign. */
+            /** @description Approvers that could still sign. None when it is decided or over. */
             open: string[];
             eligible: number;
+            /** @description Who rejects, and how many have to; the others are then too few. */
+            rejection: {
+                approvers: string[];
+                required: number;
+                missing: number;
+            };
         };
         UpgradeAnswer: {
             upgrade: components["schemas"]["Upgrade"];
@@ -1685,17 +1694,7 @@ export interface components {
         Approvers: {
             version: number;
             threshold: number;
-            approvers: {
-                id: string;
-                name: string;
-                contact: string | null;
-                principals: string[];
-                keys: {
-                    keyId: string;
-                }[];
-                /** @description Ids of keys that do not count any more. */
-                revokedKeys: string[];
-            }[];
+            approvers: components["schemas"]["PoolMember"][];
             /** @description How long approvals, proposals and ratifications hold, in hours. A change that was applied in an emergency shows here when it is ratified. */
             policy: {
                 approvalTtlHours: number;
@@ -1704,8 +1703,25 @@ export interface components {
             };
             /** @description The upgrade that has to be ratified for this pool to stay. */
             provisional: string | null;
+            /** @description While a pool is in force provisionally, the one before it, which decides whether it stays. Null otherwise. */
+            settled: {
+                version: number;
+                threshold: number;
+                approvers: components["schemas"]["PoolMember"][];
+            } | null;
             /** @description Proposed changes of the pool. */
             pending: components["schemas"]["UpgradeSummary"][];
+        };
+        PoolMember: {
+            id: string;
+            name: string;
+            contact: string | null;
+            principals: string[];
+            keys: {
+                keyId: string;
+            }[];
+            /** @description Ids of keys that do not count any more. */
+            revokedKeys: string[];
         };
         RevokedKey: {
             approverId: string;
@@ -2376,6 +2392,7 @@ export type UpgradeWithTimeline = components['schemas']['UpgradeWithTimeline'];
 export type ApprovalRequest = components['schemas']['ApprovalRequest'];
 export type UpgradeEvidence = components['schemas']['UpgradeEvidence'];
 export type Approvers = components['schemas']['Approvers'];
+export type PoolMember = components['schemas']['PoolMember'];
 export type RevokedKey = components['schemas']['RevokedKey'];
 export type DivisionId = components['schemas']['DivisionId'];
 export type Pool = components['schemas']['Pool'];

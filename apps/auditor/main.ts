@@ -16,7 +16,8 @@ const CONNECTIONS = 4;
 const EXIT = { clean: 0, findings: 1, failed: 2 } as const;
 
 /** Runs one audit, its result on standard output; otherwise audits on schedule. */
-const once = process.argv.slice(2).includes('--once');
+const args = process.argv.slice(2);
+const once = args.includes('--once');
 
 runApp({
   name: 'auditor',
@@ -53,7 +54,8 @@ runApp({
     onStop(() => auditor.stop());
     if (once) {
       const result = await auditor.audit();
-      process.stdout.write(`${auditSummary(result).join('\n')}\n`);
+      const text = args.includes('--json') ? JSON.stringify(result) : auditSummary(result).join('\n');
+      process.stdout.write(`${text}\n`);
       return EXIT[result.audit.verdict];
     }
     const service = await startAuditor({

@@ -5,6 +5,7 @@ import { addAgent } from './commands/agent.command';
 import { addAllocation } from './commands/allocation.command';
 import { addAudit } from './commands/audit.command';
 import { addBench } from './commands/bench.command';
+import { addCompletion } from './commands/completion.command';
 import { addDivision } from './commands/division.command';
 import { addDown } from './commands/down.command';
 import { addKeys } from './commands/keys.command';
@@ -51,6 +52,7 @@ export function createProgram(): Command {
   addWitness(program);
   addTest(program);
   addBench(program);
+  addCompletion(program);
   forEachCommand(program, (command) => {
     command.exitOverride();
     // Every complaint is one line in this program's own words, written at the end (runCli).
