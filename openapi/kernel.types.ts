@@ -2074,6 +2074,20 @@ export interface components {
             pointer?: string;
             /** @description The path, query or header parameter at fault. */
             parameter?: string;
+            /** @description Of `read_only` and `safe_mode`: the mode in force. */
+            mode?: string;
+            /** @description Of `read_only` and `safe_mode`: since when it is. */
+            since?: string;
+            /** @description Of `read_only` and `safe_mode`: who put it into force. */
+            by?: string;
+            /** @description Of `read_only` and `safe_mode`: why, as recorded. Of `signing_unavailable`: in a word, where it is known. */
+            reason?: string;
+            /** @description Of `safe_mode`: whether the store is being rebuilt. */
+            restoring?: boolean;
+            /** @description Of `position_unavailable`: the position that was asked for. */
+            wanted?: string;
+            /** @description Of `position_unavailable`: the position that is there. */
+            reached?: string;
         };
     };
     responses: {

@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path';
 import { type Command } from 'commander';
 import { type Mark, type MarksAnswer } from '#openapi/signing-proxy';
 import {
@@ -113,7 +114,11 @@ async function proxyConnection(options: ConnectionOptions): Promise<Connection> 
   const connection = await connectionFrom(options);
   if (options.url !== undefined) return connection;
   const { KERNEL_SIGNING_PROXY_URL: url } = await kernelVariables(options);
-  if (url !== undefined) return { ...connection, url };
+  if (url !== undefined) {
+    const { logFile, ...rest } = connection;
+    const ownLog = logFile === undefined ? {} : { logFile: join(dirname(logFile), 'signing-proxy.log') };
+    return { ...rest, url, ...ownLog };
+  }
   throw new CliError(
     'wrong_usage',
     'KERNEL_SIGNING_PROXY_URL is missing: name the signing proxy with --url.',
