@@ -465,7 +465,7 @@ export interface paths {
         /**
          * Propose an upgrade
          * @description The manifest cannot change any more: every approval is over its digest. `type` says what it is: `code` and `manifest`
-         *     need a `target` and yield a signed deployment authorisation when they are applied; `approver_pool` carries the new
+         *     need a `target` and yield a signed deployment authorisation when they are applied, as do types of the organisation's own; `approver_pool` carries the new
          *     `pool`, `policy` the new `policy`, `signer_rotation` the keys `from` and `signer`, `rollback` what it `undoes`, and
          *     they take effect in the commit that applies them. `preconditions` names checks that must have been reported as passed;
          *     with `autoApply` the coordinator applies it as soon as it may be. Where an `artifact` comes along (base64), its SHA-256
@@ -1440,8 +1440,11 @@ export interface components {
         UpgradeId: string;
         /** @description 1 to 128 characters without control characters */
         GovernanceId: string;
-        /** @enum {string} */
-        UpgradeType: "code" | "manifest" | "policy" | "rollback" | "approver_pool" | "signer_rotation";
+        /**
+         * @description `code`, `manifest`, `policy`, `rollback`, `approver_pool`, `signer_rotation`, or a type of the organisation's own that
+         *     `KERNEL_UPGRADE_TYPES` allows; such a one is treated as `code` is, and needs no `target`.
+         */
+        UpgradeType: string;
         /** @enum {string} */
         UpgradeStatus: "proposed" | "approved" | "rejected" | "expired" | "withdrawn" | "applied" | "emergency_applied" | "ratified" | "rollback_required" | "completed" | "failed" | "rolled_back";
         ProposeUpgrade: {

@@ -70,7 +70,7 @@ describe('the first approver pool', () => {
       origin: ORIGIN,
       policy: DEFAULT_POLICY,
       firstPool,
-      now: () => new Date(),
+      ownTypes: null, now: () => new Date(),
     });
     pool.onApplicationBootstrap();
     while (!settled(pool.problem())) await new Promise((resolve) => setTimeout(resolve, 5));

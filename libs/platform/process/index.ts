@@ -31,6 +31,7 @@ export {
   matching,
   oneOf,
   path,
+  pattern,
   port,
   readableFile,
   settingType,

@@ -32,6 +32,7 @@ import { dangerous, type DangerOptions, mayGoOn } from '../dangerous';
 import { describeRequest, differenceFromForce, fetchRequest } from './approval';
 import { type ApproverKeyOptions, openApproverKey } from './approver-key';
 import { consent } from './consent';
+import { addPool } from './edit-pool';
 import { addNotifications } from './notifications';
 
 type Common = CallOptions;
@@ -225,6 +226,7 @@ export function addUpgrade(program: Command): void {
       print(options.json === true ? answer : `The key ${keyId} of ${approver} no longer counts anywhere.`);
     });
 
+  addPool(upgrade);
   addNotifications(upgrade);
 }
 

@@ -62,6 +62,8 @@ export function kernelEnvironment(k: KernelEnvironment): Record<string, string> 
     KERNEL_ROLE_BINDINGS: JSON.stringify(developmentRoleBindings()),
     KERNEL_WEBAUTHN_RP_ID: 'localhost',
     KERNEL_WEBAUTHN_ORIGINS: `http://localhost:${k.web}`,
+    // Words of two or more parts, as organisations have them; a misspelt `code` is none.
+    KERNEL_UPGRADE_TYPES: '[a-z][a-z0-9]*(_[a-z0-9]+)+',
     KERNEL_APPROVER_POOL: JSON.stringify(developmentPool(k.identities)),
     KMS_ENDPOINT: k.signingProxyUrl,
     KMS_CA_FILE: k.identities.caCert,
