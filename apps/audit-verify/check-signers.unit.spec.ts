@@ -12,7 +12,10 @@ describe('--signers alone', () => {
     dir = mkdtempSync(join(tmpdir(), 'check-signers-'));
     file = join(dir, 'signers.json');
     const { origin, signers, shards, firstPool } = new UpgradedKernel().trust();
-    writeFileSync(file, signersJson([...signers], origin, { shards: shards ?? 1, approverPool: firstPool ?? null }));
+    writeFileSync(
+      file,
+      signersJson([...signers], origin, { shards: shards ?? 1, approverPool: firstPool ?? null }),
+    );
   });
   afterAll(() => rmSync(dir, { recursive: true }));
 

@@ -24,6 +24,7 @@ const DANGEROUS = [
   'keys retire',
   'keys rotate',
   'mode',
+  'partitions detach',
   'upgrade approve',
   'upgrade emergency-apply',
   'upgrade ratify',
