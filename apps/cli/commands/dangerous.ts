@@ -1,6 +1,6 @@
 import { type Command } from 'commander';
 import { CliError } from '../cli.error';
-import { print } from '../output/print';
+import { note, print, questions } from '../output/print';
 import { consent } from './upgrade/consent';
 
 export interface DangerOptions {
@@ -41,7 +41,7 @@ export async function mayGoOn(
       `${effects.join(' ')} No one can be asked here; repeat with --yes, or with --dry-run to look first.`,
     );
   }
-  const question = `${effects.join('\n')}\nGo on? [y/N] `;
-  await consent(question, process.stdin, process.stderr, 'Nothing was done.');
+  note(effects.join('\n'));
+  await consent('Go on? [y/N] ', process.stdin, questions, 'Nothing was done.');
   return true;
 }

@@ -70,7 +70,8 @@ describe('the first approver pool', () => {
       origin: ORIGIN,
       policy: DEFAULT_POLICY,
       firstPool,
-      ownTypes: null, now: () => new Date(),
+      ownTypes: null,
+      now: () => new Date(),
     });
     pool.onApplicationBootstrap();
     while (!settled(pool.problem())) await new Promise((resolve) => setTimeout(resolve, 5));
