@@ -16690,7 +16690,7 @@ async function main() {
   if (asksForSigners(argv, environment)) {
     process.stdout.write(`${describeSigners(argv).join("\n")}
 `);
-    return EXIT.verified;
+    return EXIT.usage;
   }
   const args = readArguments(argv, environment);
   if (args === null) {

@@ -36,7 +36,8 @@ async function main(): Promise<number> {
   const environment = process.env;
   if (asksForSigners(argv, environment)) {
     process.stdout.write(`${describeSigners(argv).join('\n')}\n`);
-    return EXIT.verified;
+    // A script that forgets its source must not pass.
+    return EXIT.usage;
   }
   const args = readArguments(argv, environment);
   if (args === null) {
