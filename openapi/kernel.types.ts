@@ -71,6 +71,35 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/kernel/audit/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Events as they come
+         * @description Server-sent events (HTML Living Standard, section 9.2): each message is one event, the canonical bytes in `data`, as
+         *     soon as lists have it. `id` is where the stream stands, one position for each shard (`0:17`, or `0:17,1:4`); a client that
+         *     sends the last one in `Last-Event-ID`, as EventSource does by itself, goes on there, at this process or another, without
+         *     a gap and without an event twice. Shards that an id does not name are read from their beginning, so `0:0` asks for
+         *     everything. Without an id the stream begins now, or at `from`. A message with an id and no data moves the id on and
+         *     is no event; there is one at the beginning, and one every 15 s when nothing else comes.
+         *
+         *     A stream ends after 10 minutes, and when the process stops: connect again. While the database is away the stream stays and
+         *     waits. A caller may have 20 streams open, a process 200; beyond that the answer is 503 `overloaded`. A reader that takes
+         *     nothing for a minute is dropped. A DivisionLead sees the events of their own division.
+         */
+        get: operations["streamEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/kernel/audit/head": {
         parameters: {
             query?: never;
@@ -1042,6 +1071,8 @@ export interface components {
         Position: string;
         /** @description RFC 3339 in UTC with milliseconds */
         Time: string;
+        /** @description positions, one for each shard, such as 0:17 or 0:17,1:4 */
+        StreamId: string;
         /**
          * Format: date-time
          * @description an RFC 3339 time with its offset, such as 2026-01-31T10:00:00Z
@@ -2250,6 +2281,24 @@ export interface components {
         AwaitLog: "committed" | "logged";
         /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
         Prefer: string;
+        FilterStream: components["schemas"]["StreamName"];
+        FilterType: components["schemas"]["EventType"];
+        /** @description The actor's id. */
+        FilterActor: components["schemas"]["ActorId"];
+        /** @description The digest of a manifest: every signature of it that the kernel made, whoever asked for it and whatever name the manifest had. */
+        FilterSha256: components["schemas"]["Sha256"];
+        /** @description The audit key that signed the event. */
+        FilterSignerKid: components["schemas"]["KeyId"];
+        /** @description The `correlationId` that the request brought in `X-Request-Id`, or got. */
+        FilterCorrelationId: string;
+        /** @description The division of the event. A DivisionLead may name only their own. */
+        FilterDivision: components["schemas"]["DivisionId"];
+        /** @description How the stream begins, from its aggregate and the slash on, such as `invoice/` or `invoice/2026-`. */
+        FilterSubject: string;
+        /** @description Events at or after this time. */
+        FilterFrom: components["schemas"]["QueryTime"];
+        /** @description Events before this time. */
+        FilterTo: components["schemas"]["QueryTime"];
         /**
          * @description Waits up to 2 s until what is read from has this position, then answers 503. Lists are read from the index, which
          *     is some 100 ms behind a write and further when the indexer is away; a single event, the heads and the export
@@ -2284,6 +2333,7 @@ export type Sha256 = components['schemas']['Sha256'];
 export type Signature = components['schemas']['Signature'];
 export type Position = components['schemas']['Position'];
 export type Time = components['schemas']['Time'];
+export type StreamId = components['schemas']['StreamId'];
 export type QueryTime = components['schemas']['QueryTime'];
 export type EventId = components['schemas']['EventId'];
 export type EventType = components['schemas']['EventType'];
@@ -2415,6 +2465,16 @@ export type ParameterIdempotencyKey = components['parameters']['IdempotencyKey']
 export type ParameterAwait = components['parameters']['Await'];
 export type ParameterAwaitLog = components['parameters']['AwaitLog'];
 export type ParameterPrefer = components['parameters']['Prefer'];
+export type ParameterFilterStream = components['parameters']['FilterStream'];
+export type ParameterFilterType = components['parameters']['FilterType'];
+export type ParameterFilterActor = components['parameters']['FilterActor'];
+export type ParameterFilterSha256 = components['parameters']['FilterSha256'];
+export type ParameterFilterSignerKid = components['parameters']['FilterSignerKid'];
+export type ParameterFilterCorrelationId = components['parameters']['FilterCorrelationId'];
+export type ParameterFilterDivision = components['parameters']['FilterDivision'];
+export type ParameterFilterSubject = components['parameters']['FilterSubject'];
+export type ParameterFilterFrom = components['parameters']['FilterFrom'];
+export type ParameterFilterTo = components['parameters']['FilterTo'];
 export type ParameterMinPosition = components['parameters']['MinPosition'];
 export type ParameterCursor = components['parameters']['Cursor'];
 export type ParameterPageLimit = components['parameters']['PageLimit'];
@@ -2537,14 +2597,24 @@ export interface operations {
     listEvents: {
         parameters: {
             query?: {
-                stream?: components["schemas"]["StreamName"];
-                type?: components["schemas"]["EventType"];
+                stream?: components["parameters"]["FilterStream"];
+                type?: components["parameters"]["FilterType"];
                 /** @description The actor's id. */
-                actor?: components["schemas"]["ActorId"];
+                actor?: components["parameters"]["FilterActor"];
+                /** @description The digest of a manifest: every signature of it that the kernel made, whoever asked for it and whatever name the manifest had. */
+                sha256?: components["parameters"]["FilterSha256"];
+                /** @description The audit key that signed the event. */
+                signerKid?: components["parameters"]["FilterSignerKid"];
+                /** @description The `correlationId` that the request brought in `X-Request-Id`, or got. */
+                correlationId?: components["parameters"]["FilterCorrelationId"];
+                /** @description The division of the event. A DivisionLead may name only their own. */
+                division?: components["parameters"]["FilterDivision"];
+                /** @description How the stream begins, from its aggregate and the slash on, such as `invoice/` or `invoice/2026-`. */
+                subject?: components["parameters"]["FilterSubject"];
                 /** @description Events at or after this time. */
-                from?: components["schemas"]["QueryTime"];
+                from?: components["parameters"]["FilterFrom"];
                 /** @description Events before this time. */
-                to?: components["schemas"]["QueryTime"];
+                to?: components["parameters"]["FilterTo"];
                 /** @description The `nextCursor` of the page before. */
                 cursor?: string;
                 limit?: number;
@@ -2646,6 +2716,60 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["WriteUnavailable"];
+        };
+    };
+    streamEvents: {
+        parameters: {
+            query?: {
+                stream?: components["parameters"]["FilterStream"];
+                type?: components["parameters"]["FilterType"];
+                /** @description The actor's id. */
+                actor?: components["parameters"]["FilterActor"];
+                /** @description The digest of a manifest: every signature of it that the kernel made, whoever asked for it and whatever name the manifest had. */
+                sha256?: components["parameters"]["FilterSha256"];
+                /** @description The audit key that signed the event. */
+                signerKid?: components["parameters"]["FilterSignerKid"];
+                /** @description The `correlationId` that the request brought in `X-Request-Id`, or got. */
+                correlationId?: components["parameters"]["FilterCorrelationId"];
+                /** @description The division of the event. A DivisionLead may name only their own. */
+                division?: components["parameters"]["FilterDivision"];
+                /** @description How the stream begins, from its aggregate and the slash on, such as `invoice/` or `invoice/2026-`. */
+                subject?: components["parameters"]["FilterSubject"];
+                /** @description Events at or after this time. */
+                from?: components["parameters"]["FilterFrom"];
+                /** @description Events before this time. */
+                to?: components["parameters"]["FilterTo"];
+                /** @description The same for clients that cannot set the header; the header wins. */
+                after?: components["schemas"]["StreamId"];
+            };
+            header?: {
+                /** @description The `id` of the last message that the client has. */
+                "Last-Event-ID"?: components["schemas"]["StreamId"];
+                /**
+                 * @description Found in the answer and in the logs. Anything but 1 to 128 letters, digits and `._:-` is replaced by an id of
+                 *     the kernel's own.
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            403: components["responses"]["Forbidden"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ReadUnavailable"];
         };
     };
     getHeads: {

@@ -199,6 +199,7 @@ export async function createServiceApp(
       return (server.address() as AddressInfo).port;
     },
     close: async (drainMs = 10_000) => {
+      adapter.endStreams();
       await adapter.durability?.release();
       await close(app, server, admission, drainMs);
     },
