@@ -107,7 +107,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The last event of each shard */
+        /**
+         * The last event of each shard
+         * @description Position, hash and time of the last event of each shard, from the event store.
+         */
         get: operations["getHeads"];
         put?: never;
         post?: never;
@@ -172,7 +175,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One event */
+        /**
+         * One event
+         * @description The canonical bytes of one event, from the event store: there as soon as its write was answered.
+         */
         get: operations["getEvent"];
         put?: never;
         post?: never;
@@ -234,7 +240,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A bundle of events of the published log, by a path of 2 segments */
+        /**
+         * A bundle of events of the published log, by a path of 2 segments
+         * @description As with one segment, for bundles whose index has more digits.
+         */
         get: operations["getEntryBundle2"];
         put?: never;
         post?: never;
@@ -251,7 +260,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A bundle of events of the published log, by a path of 3 segments */
+        /**
+         * A bundle of events of the published log, by a path of 3 segments
+         * @description As with one segment, for bundles whose index has more digits.
+         */
         get: operations["getEntryBundle3"];
         put?: never;
         post?: never;
@@ -268,7 +280,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A bundle of events of the published log, by a path of 4 segments */
+        /**
+         * A bundle of events of the published log, by a path of 4 segments
+         * @description As with one segment, for bundles whose index has more digits.
+         */
         get: operations["getEntryBundle4"];
         put?: never;
         post?: never;
@@ -285,7 +300,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Mode, signers, chain heads and the health of the signing backends */
+        /**
+         * Mode, signers, chain heads and the health of the signing backends
+         * @description Mode, public keys, chain heads and the health of the signing backend. Needs no role.
+         */
         get: operations["getSecurityStatus"];
         put?: never;
         post?: never;
@@ -302,7 +320,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The mode in force, who put it into force and why */
+        /**
+         * The mode in force, who put it into force and why
+         * @description The mode of the kernel, who set it, when and why.
+         */
         get: operations["getMode"];
         put?: never;
         /**
@@ -326,7 +347,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Every key of the registry */
+        /**
+         * Every key of the registry
+         * @description Every key that the kernel knows or knew, and where each is valid. Needs no role.
+         */
         get: operations["listKeys"];
         put?: never;
         post?: never;
@@ -343,7 +367,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The trust root for verifiers, as a file */
+        /**
+         * The trust root for verifiers, as a file
+         * @description The file that verifiers read (docs/spec/signers.md): what to trust, and from where to where. Needs no role.
+         */
         get: operations["getSignersFile"];
         put?: never;
         post?: never;
@@ -360,7 +387,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The same keys as a JWK Set (RFC 7517, RFC 8037) */
+        /**
+         * The same keys as a JWK Set (RFC 7517, RFC 8037)
+         * @description The same keys as a JSON Web Key Set (RFC 7517, RFC 8037). Needs no role.
+         */
         get: operations["getJwks"];
         put?: never;
         post?: never;
@@ -377,7 +407,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Keys that could replace those in force */
+        /**
+         * Keys that could replace those in force
+         * @description Keys that the signing backend has and the registry does not.
+         */
         get: operations["listKeyCandidates"];
         put?: never;
         /**
@@ -466,7 +499,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One key of the registry */
+        /**
+         * One key of the registry
+         * @description One key of the registry. Needs no role.
+         */
         get: operations["getKey"];
         put?: never;
         post?: never;
@@ -514,7 +550,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One upgrade with who signed, who counts and who does not, what is missing, and everything that happened */
+        /**
+         * One upgrade with who signed, who counts and who does not, what is missing, and everything that happened
+         * @description One upgrade with its approvals, its quorum and its timeline.
+         */
         get: operations["getUpgrade"];
         put?: never;
         post?: never;
@@ -698,7 +737,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Withdraw a proposal of one's own */
+        /**
+         * Withdraw a proposal of one's own
+         * @description Ends an upgrade that was not applied; it is not decided on any more.
+         */
         post: operations["withdrawUpgrade"];
         delete?: never;
         options?: never;
@@ -715,7 +757,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Say how the deployment of an applied upgrade ended */
+        /**
+         * Say how the deployment of an applied upgrade ended
+         * @description Records that an applied upgrade was carried out.
+         */
         post: operations["completeUpgrade"];
         delete?: never;
         options?: never;
@@ -732,7 +777,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Propose to undo an upgrade */
+        /**
+         * Propose to undo an upgrade
+         * @description Proposes an upgrade that takes an applied one back; it is decided on as any other.
+         */
         post: operations["proposeRollback"];
         delete?: never;
         options?: never;
@@ -747,7 +795,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The pool in force, and what is under way */
+        /**
+         * The pool in force, and what is under way
+         * @description The approver pool in force, and changes that are being decided on.
+         */
         get: operations["getApprovers"];
         put?: never;
         post?: never;
@@ -901,7 +952,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One division with its signed manifest and what is left of its budget */
+        /**
+         * One division with its signed manifest and what is left of its budget
+         * @description One division as it is now, with its budget.
+         */
         get: operations["getDivision"];
         put?: never;
         post?: never;
@@ -945,7 +999,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One agent */
+        /**
+         * One agent
+         * @description One agent, with the template that it was made from.
+         */
         get: operations["getAgent"];
         put?: never;
         post?: never;
@@ -962,7 +1019,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** An agent's state, its latest evaluations and what it holds */
+        /**
+         * An agent's state, its latest evaluations and what it holds
+         * @description The state of an agent, and what it may become.
+         */
         get: operations["getAgentState"];
         put?: never;
         /**
@@ -993,7 +1053,10 @@ export interface paths {
          */
         get: operations["listEvals"];
         put?: never;
-        /** Record how an agent did */
+        /**
+         * Record how an agent did
+         * @description Records what an evaluation of an agent measured.
+         */
         post: operations["submitEval"];
         delete?: never;
         options?: never;
@@ -1060,7 +1123,9 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /** @description Any JSON object. */
-        JsonObject: Record<string, unknown>;
+        JsonObject: {
+            [key: string]: unknown;
+        };
         /** @description 1 to 240 characters */
         ManifestId: string;
         /** @description 64 lower-case hexadecimal digits */
@@ -1090,8 +1155,6 @@ export interface components {
         ActorId: string;
         /** @description 1 to 128 letters, digits and "._:-" */
         KeyId: string;
-        /** @enum {string} */
-        Role: "SuperAdmin" | "DivisionLead" | "Operator" | "Auditor";
         SignManifest: {
             manifest: components["schemas"]["JsonObject"];
         };
@@ -1136,7 +1199,9 @@ export interface components {
         VerifyManifest: {
             manifest: components["schemas"]["JsonObject"];
             /** @description The envelope as it came. The verdict says what is wrong with it. */
-            envelope: Record<string, unknown>;
+            envelope: {
+                [key: string]: unknown;
+            };
         };
         Verdict: {
             valid: boolean;
@@ -1522,7 +1587,9 @@ export interface components {
             id: string;
             upgradeId: components["schemas"]["UpgradeId"];
             type: string;
-            manifest: Record<string, unknown>;
+            manifest: {
+                [key: string]: unknown;
+            };
             manifestSha256: components["schemas"]["Sha256"];
             patchSha256: string | null;
             status: components["schemas"]["UpgradeStatus"];
@@ -1623,7 +1690,9 @@ export interface components {
                 actor: components["schemas"]["Actor"];
                 position: components["schemas"]["Position"];
                 hash: components["schemas"]["Sha256"];
-                payload: Record<string, unknown>;
+                payload: {
+                    [key: string]: unknown;
+                };
             }[];
         };
         ApprovalRequest: {
@@ -1663,7 +1732,9 @@ export interface components {
                 userVerification: "required";
                 timeout: number;
             };
-            manifest: Record<string, unknown>;
+            manifest: {
+                [key: string]: unknown;
+            };
         };
         UpgradeEvidence: {
             /** @constant */
@@ -1671,7 +1742,9 @@ export interface components {
             origin: string;
             upgradeId: components["schemas"]["UpgradeId"];
             issuedAt: components["schemas"]["Time"];
-            manifest: Record<string, unknown>;
+            manifest: {
+                [key: string]: unknown;
+            };
             /** @description The canonical event 0:1, `kernel.founded`, as text. */
             founded: string;
             /** @description Canonical events of the upgrade, as texts. */
@@ -1684,9 +1757,13 @@ export interface components {
             approvals: {
                 approvalId: components["schemas"]["EventId"];
                 position: components["schemas"]["Position"];
-                record: Record<string, unknown>;
+                record: {
+                    [key: string]: unknown;
+                };
                 signature: string | Record<string, unknown>;
-                key: Record<string, unknown>;
+                key: {
+                    [key: string]: unknown;
+                };
                 keyRegisteredAt: components["schemas"]["Position"];
             }[];
             /**
@@ -1753,7 +1830,9 @@ export interface components {
             goals?: unknown[];
             kpis?: unknown[];
             policies?: unknown[];
-            metadata?: Record<string, unknown>;
+            metadata?: {
+                [key: string]: unknown;
+            };
         };
         Balance: {
             /** @description Null for all pools together. */
@@ -1769,7 +1848,9 @@ export interface components {
             status: "active" | "paused" | "retired";
             version: number;
             /** @description As it was signed, its version included. */
-            manifest: Record<string, unknown>;
+            manifest: {
+                [key: string]: unknown;
+            };
             manifestSha256: components["schemas"]["Sha256"];
             /** @description One for a budget for everything, else one for each pool. */
             balances: components["schemas"]["Balance"][];
@@ -1797,7 +1878,9 @@ export interface components {
             template: {
                 manifest: components["schemas"]["JsonObject"];
                 /** @description As `POST /kernel/sign` answered it. */
-                envelope: Record<string, unknown>;
+                envelope: {
+                    [key: string]: unknown;
+                };
                 auditId?: components["schemas"]["EventId"];
             } | {
                 manifest?: components["schemas"]["JsonObject"];
@@ -1808,7 +1891,9 @@ export interface components {
             /** @description Where its code is, such as a git URL or an image. */
             codeRef?: string;
             owner?: string;
-            metadata?: Record<string, unknown>;
+            metadata?: {
+                [key: string]: unknown;
+            };
         };
         Template: {
             manifestId: string;
@@ -1837,7 +1922,9 @@ export interface components {
             skills: string[];
             codeRef: string | null;
             owner: string | null;
-            metadata: Record<string, unknown>;
+            metadata: {
+                [key: string]: unknown;
+            };
             template: components["schemas"]["Template"];
             spawnedAt: components["schemas"]["Time"];
             spawnedBy: string;
@@ -1892,7 +1979,9 @@ export interface components {
             id: components["schemas"]["EventId"];
             agentId: components["schemas"]["AgentId"];
             division: components["schemas"]["DivisionId"];
-            metricSet: Record<string, unknown>;
+            metricSet: {
+                [key: string]: unknown;
+            };
             score: number | null;
             source: string | null;
             window: string | null;
@@ -1998,7 +2087,9 @@ export interface components {
         };
         RegistrationChallenge: {
             /** @description PublicKeyCredentialCreationOptionsJSON (WebAuthn Level 3). */
-            options: Record<string, unknown>;
+            options: {
+                [key: string]: unknown;
+            };
             expiresAt: components["schemas"]["Time"];
         };
         RegisterCredential: {
@@ -2020,7 +2111,9 @@ export interface components {
         RegisteredCredential: {
             approverId: components["schemas"]["GovernanceId"];
             /** @description As a pool holds it (docs/spec/approval.md, section 3). */
-            key: Record<string, unknown>;
+            key: {
+                [key: string]: unknown;
+            };
             /** @description SHA-256 of the public key; to compare before a pool with it is approved. */
             sha256: string;
             position: components["schemas"]["Position"];
@@ -2340,7 +2433,6 @@ export type EventType = components['schemas']['EventType'];
 export type StreamName = components['schemas']['StreamName'];
 export type ActorId = components['schemas']['ActorId'];
 export type KeyId = components['schemas']['KeyId'];
-export type Role = components['schemas']['Role'];
 export type SignManifest = components['schemas']['SignManifest'];
 export type SignDigest = components['schemas']['SignDigest'];
 export type SignAnswer = components['schemas']['SignAnswer'];
@@ -2514,6 +2606,16 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "manifest": {
+                 *         "id": "billing-service",
+                 *         "version": "1.4.0",
+                 *         "kind": "release",
+                 *         "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["SignManifest"] | components["schemas"]["SignDigest"];
             };
         };
@@ -2525,6 +2627,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "signature_record": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "manifest_id": "billing-service",
+                     *         "signer_id": "manifest-2026-1",
+                     *         "algorithm": "ed25519",
+                     *         "key_version": "1",
+                     *         "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *         "version": "1.4.0",
+                     *         "ts": "2026-01-31T10:00:00.000Z",
+                     *         "manifest_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "envelope": {
+                     *           "payloadType": "application/vnd.in-toto+json",
+                     *           "payload": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "signatures": [
+                     *             {
+                     *               "keyid": "manifest-2026-1",
+                     *               "sig": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                     *             }
+                     *           ]
+                     *         }
+                     *       },
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["SignAnswer"];
                 };
             };
@@ -2570,6 +2699,17 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "manifest": {
+                 *         "id": "billing-service",
+                 *         "version": "1.4.0",
+                 *         "kind": "release",
+                 *         "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                 *       },
+                 *       "envelope": {}
+                 *     }
+                 */
                 "application/json": components["schemas"]["VerifyManifest"];
             };
         };
@@ -2581,6 +2721,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "valid": true,
+                     *       "reasons": [
+                     *         "case 17"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Verdict"];
                 };
             };
@@ -2644,6 +2792,45 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "events": [
+                     *         {
+                     *           "v": 1,
+                     *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "shard": 0,
+                     *           "seq": 17,
+                     *           "ts": "2026-01-31T10:00:00.000Z",
+                     *           "type": "invoice.paid",
+                     *           "stream": "invoice/2026-17",
+                     *           "streamVersion": 1,
+                     *           "actor": {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "kind": "service",
+                     *             "roles": [
+                     *               "Operator"
+                     *             ]
+                     *           },
+                     *           "payload": {
+                     *             "amount": 125,
+                     *             "currency": "EUR"
+                     *           },
+                     *           "correlationId": "0198c0de-0000-7000-8000-000000000001",
+                     *           "causationId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "signerKid": "audit-2026-1",
+                     *           "prevHash": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *           "group": {
+                     *             "first": 1,
+                     *             "count": 1,
+                     *             "path": []
+                     *           },
+                     *           "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                     *         }
+                     *       ],
+                     *       "nextCursor": "2026-01-31T10:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["EventPage"];
                 };
             };
@@ -2683,6 +2870,16 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "type": "invoice.paid",
+                 *       "payload": {
+                 *         "amount": 125,
+                 *         "currency": "EUR"
+                 *       },
+                 *       "stream": "invoice/2026-17"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewEvent"] | components["schemas"]["NewEvents"];
             };
         };
@@ -2694,6 +2891,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "events": [
+                     *         {
+                     *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "shard": 0,
+                     *           "seq": 17,
+                     *           "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         }
+                     *       ],
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AppendAnswer"];
                 };
             };
@@ -2800,6 +3010,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "shard": 0,
+                     *         "seq": 17,
+                     *         "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "ts": "2026-01-31T10:00:00.000Z"
+                     *       }
+                     *     ]
+                     */
                     "application/json": components["schemas"]["Head"][];
                 };
             };
@@ -2832,6 +3052,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "legalHolds": [
+                     *         {
+                     *           "shard": 0,
+                     *           "fromSeq": 1,
+                     *           "toSeq": 1,
+                     *           "inForce": true,
+                     *           "reason": "case 17",
+                     *           "eventId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "since": "2026-01-31T10:00:00.000Z",
+                     *           "applied": 1,
+                     *           "total": 1,
+                     *           "status": "applied",
+                     *           "failure": "2026-01-31T10:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         legalHolds: components["schemas"]["LegalHold"][];
                     };
@@ -2873,6 +3112,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "eventId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                 *       "hold": true,
+                 *       "reason": "case 17"
+                 *     }
+                 */
                 "application/json": components["schemas"]["HoldEvent"] | components["schemas"]["HoldRange"];
             };
         };
@@ -2884,6 +3130,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "legalHold": {
+                     *         "eventId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "shard": 0,
+                     *         "fromSeq": 1,
+                     *         "toSeq": 1,
+                     *         "inForce": true,
+                     *         "reason": "case 17"
+                     *       },
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["LegalHoldAnswer"];
                 };
             };
@@ -2983,6 +3242,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "v": 1,
+                     *       "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "shard": 0,
+                     *       "seq": 17,
+                     *       "ts": "2026-01-31T10:00:00.000Z",
+                     *       "type": "invoice.paid",
+                     *       "stream": "invoice/2026-17",
+                     *       "streamVersion": 1,
+                     *       "actor": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "kind": "service",
+                     *         "roles": [
+                     *           "Operator"
+                     *         ]
+                     *       },
+                     *       "payload": {
+                     *         "amount": 125,
+                     *         "currency": "EUR"
+                     *       },
+                     *       "correlationId": "0198c0de-0000-7000-8000-000000000001",
+                     *       "causationId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "signerKid": "audit-2026-1",
+                     *       "prevHash": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *       "group": {
+                     *         "first": 1,
+                     *         "count": 1,
+                     *         "path": []
+                     *       },
+                     *       "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuditEvent"];
                 };
             };
@@ -3211,6 +3504,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "origin": "kernel.example.com/prod",
+                     *       "mode": "normal",
+                     *       "modeSince": "2026-01-31T10:00:00.000Z",
+                     *       "restoring": true,
+                     *       "signers": [
+                     *         {
+                     *           "signer_kid": "2026-01-31T10:00:00.000Z",
+                     *           "algorithm": "ed25519",
+                     *           "public_key_pem": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n",
+                     *           "deployedAt": "2026-01-31T10:00:00.000Z",
+                     *           "description": "2026-01-31T10:00:00.000Z",
+                     *           "purposes": [
+                     *             "audit"
+                     *           ],
+                     *           "status": "active",
+                     *           "retiredAt": "2026-01-31T10:00:00.000Z",
+                     *           "compromisedAt": "2026-01-31T10:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "heads": [
+                     *         {
+                     *           "shard": 0,
+                     *           "seq": 17,
+                     *           "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "ts": "2026-01-31T10:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "signing": {
+                     *         "ok": true
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["SecurityStatus"];
                 };
             };
@@ -3242,6 +3569,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "mode": "normal",
+                     *       "restoring": true,
+                     *       "reason": "case 17",
+                     *       "actor": {},
+                     *       "since": "2026-01-31T10:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ModeState"];
                 };
             };
@@ -3273,6 +3609,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "mode": "normal",
+                 *       "reason": "case 17"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ModeRequest"];
             };
         };
@@ -3284,6 +3626,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "mode": "normal",
+                     *       "restoring": true,
+                     *       "reason": "case 17",
+                     *       "actor": {},
+                     *       "since": "2026-01-31T10:00:00.000Z",
+                     *       "auditId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ChangedMode"];
                 };
             };
@@ -3320,6 +3673,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "origin": "kernel.example.com/prod",
+                     *       "shards": 1,
+                     *       "approverPool": {
+                     *         "version": 1,
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *       },
+                     *       "signers": [
+                     *         {
+                     *           "signer_kid": "2026-01-31T10:00:00.000Z",
+                     *           "algorithm": "ed25519",
+                     *           "public_key_pem": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n",
+                     *           "deployedAt": "2026-01-31T10:00:00.000Z",
+                     *           "description": "2026-01-31T10:00:00.000Z",
+                     *           "purposes": [
+                     *             "audit"
+                     *           ],
+                     *           "status": "active",
+                     *           "retiredAt": "2026-01-31T10:00:00.000Z",
+                     *           "compromisedAt": "2026-01-31T10:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "log": {
+                     *         "witnesses": [
+                     *           "2026-01-31T10:00:00.000Z"
+                     *         ],
+                     *         "quorum": 1
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Signers"];
                 };
             };
@@ -3356,6 +3740,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "origin": "kernel.example.com/prod",
+                     *       "shards": 1,
+                     *       "approverPool": {
+                     *         "version": 1,
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *       },
+                     *       "signers": [
+                     *         {
+                     *           "signer_kid": "2026-01-31T10:00:00.000Z",
+                     *           "algorithm": "ed25519",
+                     *           "public_key_pem": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n",
+                     *           "deployedAt": "2026-01-31T10:00:00.000Z",
+                     *           "description": "2026-01-31T10:00:00.000Z",
+                     *           "purposes": [
+                     *             "audit"
+                     *           ],
+                     *           "status": "active",
+                     *           "retiredAt": "2026-01-31T10:00:00.000Z",
+                     *           "compromisedAt": "2026-01-31T10:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "log": {
+                     *         "witnesses": [
+                     *           "2026-01-31T10:00:00.000Z"
+                     *         ],
+                     *         "quorum": 1
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Signers"];
                 };
             };
@@ -3401,6 +3816,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "keys": [
+                     *         {
+                     *           "kty": "OKP",
+                     *           "crv": "Ed25519",
+                     *           "kid": "audit-2026-1",
+                     *           "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["JwkSet"];
                 };
             };
@@ -3442,6 +3869,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "candidates": [
+                     *         {
+                     *           "signer_kid": "2026-01-31T10:00:00.000Z",
+                     *           "algorithm": "ed25519",
+                     *           "public_key_pem": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n",
+                     *           "deployedAt": "2026-01-31T10:00:00.000Z",
+                     *           "description": "2026-01-31T10:00:00.000Z",
+                     *           "purposes": [
+                     *             "audit"
+                     *           ],
+                     *           "status": "active",
+                     *           "retiredAt": "2026-01-31T10:00:00.000Z",
+                     *           "compromisedAt": "2026-01-31T10:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "inForce": {},
+                     *       "directRotation": [
+                     *         "audit"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["KeyCandidates"];
                 };
             };
@@ -3473,6 +3923,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "purpose": "audit",
+                 *       "kid": "audit-2026-1"
+                 *     }
+                 */
                 "application/json": components["schemas"]["MakeKeyRequest"];
             };
         };
@@ -3484,6 +3940,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "signer_kid": "2026-01-31T10:00:00.000Z",
+                     *       "algorithm": "ed25519",
+                     *       "public_key_pem": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n",
+                     *       "deployedAt": "2026-01-31T10:00:00.000Z",
+                     *       "description": "2026-01-31T10:00:00.000Z",
+                     *       "purposes": [
+                     *         "audit"
+                     *       ],
+                     *       "status": "active",
+                     *       "retiredAt": "2026-01-31T10:00:00.000Z",
+                     *       "compromisedAt": "2026-01-31T10:00:00.000Z",
+                     *       "auditId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["MadeKey"];
                 };
             };
@@ -3527,6 +4000,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "purpose": "audit",
+                 *       "to": "2026-01-31T10:00:00.000Z"
+                 *     }
+                 */
                 "application/json": components["schemas"]["RotateKeyRequest"];
             };
         };
@@ -3538,6 +4017,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "from": "2026-01-31T10:00:00.000Z",
+                     *       "to": "2026-01-31T10:00:00.000Z",
+                     *       "auditId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "position": "0:17",
+                     *       "retireAfter": "2026-01-31T10:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RotatedKey"];
                 };
             };
@@ -3594,6 +4082,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": "case 17"
+                 *     }
+                 */
                 "application/json": components["schemas"]["KeyReason"];
             };
         };
@@ -3605,6 +4098,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "signer_kid": "2026-01-31T10:00:00.000Z",
+                     *       "algorithm": "ed25519",
+                     *       "public_key_pem": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n",
+                     *       "deployedAt": "2026-01-31T10:00:00.000Z",
+                     *       "description": "2026-01-31T10:00:00.000Z",
+                     *       "purposes": [
+                     *         "audit"
+                     *       ],
+                     *       "status": "active",
+                     *       "retiredAt": "2026-01-31T10:00:00.000Z",
+                     *       "compromisedAt": "2026-01-31T10:00:00.000Z",
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RetiredKey"];
                 };
             };
@@ -3653,6 +4162,17 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "since": {
+                 *         "shard": 0,
+                 *         "seq": 17
+                 *       },
+                 *       "reason": "case 17",
+                 *       "emergencyKid": "2026-01-31T10:00:00.000Z",
+                 *       "stayReadOnly": true
+                 *     }
+                 */
                 "application/json": components["schemas"]["CompromiseKeyRequest"];
             };
         };
@@ -3664,6 +4184,36 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "kid": "audit-2026-1",
+                     *       "emergencyKid": "2026-01-31T10:00:00.000Z",
+                     *       "compromisedAt": "2026-01-31T10:00:00.000Z",
+                     *       "since": [
+                     *         {
+                     *           "shard": 0,
+                     *           "seq": 17
+                     *         }
+                     *       ],
+                     *       "reattested": [
+                     *         {
+                     *           "shard": 0,
+                     *           "from": {
+                     *             "seq": 17,
+                     *             "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *           },
+                     *           "to": {
+                     *             "seq": 17,
+                     *             "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *           },
+                     *           "count": 1
+                     *         }
+                     *       ],
+                     *       "emergencyPosition": "2026-01-31T10:00:00.000Z",
+                     *       "position": "0:17",
+                     *       "mode": "normal"
+                     *     }
+                     */
                     "application/json": components["schemas"]["CompromisedKey"];
                 };
             };
@@ -3703,6 +4253,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "signer_kid": "2026-01-31T10:00:00.000Z",
+                     *       "algorithm": "ed25519",
+                     *       "public_key_pem": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n",
+                     *       "deployedAt": "2026-01-31T10:00:00.000Z",
+                     *       "description": "2026-01-31T10:00:00.000Z",
+                     *       "purposes": [
+                     *         "audit"
+                     *       ],
+                     *       "status": "active",
+                     *       "retiredAt": "2026-01-31T10:00:00.000Z",
+                     *       "compromisedAt": "2026-01-31T10:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Signer"];
                 };
             };
@@ -3749,6 +4314,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "upgrades": [
+                     *         {
+                     *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "upgradeId": "billing-1.4.0",
+                     *           "type": "invoice.paid",
+                     *           "manifest": {
+                     *             "id": "billing-service",
+                     *             "version": "1.4.0",
+                     *             "kind": "release",
+                     *             "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *           },
+                     *           "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "patchSha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *           "status": "proposed",
+                     *           "reason": "case 17",
+                     *           "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *           "proposedBy": "2026-01-31T10:00:00.000Z",
+                     *           "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *           "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *           "ratifyBy": "2026-01-31T10:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "nextCursor": "2026-01-31T10:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["UpgradePage"];
                 };
             };
@@ -3789,6 +4381,17 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "manifest": {
+                 *         "upgradeId": "billing-1.4.0",
+                 *         "type": "code",
+                 *         "rationale": "Fixes the rounding of invoices."
+                 *       },
+                 *       "submittedBy": "spiffe://kernel.example.com/deploy",
+                 *       "artifact": "2026-01-31T10:00:00.000Z"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ProposeUpgrade"];
             };
         };
@@ -3800,6 +4403,81 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "upgrade": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "upgradeId": "billing-1.4.0",
+                     *         "type": "invoice.paid",
+                     *         "manifest": {
+                     *           "id": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         },
+                     *         "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "patchSha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *         "status": "proposed",
+                     *         "reason": "case 17",
+                     *         "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *         "proposedBy": "2026-01-31T10:00:00.000Z",
+                     *         "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "ratifyBy": "2026-01-31T10:00:00.000Z",
+                     *         "pool": {
+                     *           "version": 1,
+                     *           "threshold": 1,
+                     *           "size": 1
+                     *         },
+                     *         "approvals": [
+                     *           {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "approverId": "anna",
+                     *             "keyId": "anna-1",
+                     *             "action": "approve",
+                     *             "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *             "notes": "Reviewed with the team.",
+                     *             "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *             "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *             "poolVersion": 1,
+                     *             "recordedAt": "2026-01-31T10:00:00.000Z"
+                     *           }
+                     *         ],
+                     *         "quorum": {
+                     *           "action": "approve",
+                     *           "reached": true,
+                     *           "required": 1,
+                     *           "approvers": [
+                     *             "2026-01-31T10:00:00.000Z"
+                     *           ],
+                     *           "missing": 1,
+                     *           "notCounted": [
+                     *             {
+                     *               "approverId": "anna",
+                     *               "keyId": "anna-1",
+                     *               "action": "2026-01-31T10:00:00.000Z",
+                     *               "reason": "another_action"
+                     *             }
+                     *           ],
+                     *           "open": [
+                     *             "2026-01-31T10:00:00.000Z"
+                     *           ],
+                     *           "eligible": 1
+                     *         },
+                     *         "preconditions": [
+                     *           {
+                     *             "name": "Product",
+                     *             "passed": true
+                     *           }
+                     *         ],
+                     *         "missingChecks": [
+                     *           "2026-01-31T10:00:00.000Z"
+                     *         ],
+                     *         "application": {}
+                     *       },
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["UpgradeAnswer"];
                 };
             };
@@ -3855,6 +4533,100 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "upgrade": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "upgradeId": "billing-1.4.0",
+                     *         "type": "invoice.paid",
+                     *         "manifest": {
+                     *           "id": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         },
+                     *         "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "patchSha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *         "status": "proposed",
+                     *         "reason": "case 17",
+                     *         "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *         "proposedBy": "2026-01-31T10:00:00.000Z",
+                     *         "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "ratifyBy": "2026-01-31T10:00:00.000Z",
+                     *         "pool": {
+                     *           "version": 1,
+                     *           "threshold": 1,
+                     *           "size": 1
+                     *         },
+                     *         "approvals": [
+                     *           {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "approverId": "anna",
+                     *             "keyId": "anna-1",
+                     *             "action": "approve",
+                     *             "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *             "notes": "Reviewed with the team.",
+                     *             "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *             "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *             "poolVersion": 1,
+                     *             "recordedAt": "2026-01-31T10:00:00.000Z"
+                     *           }
+                     *         ],
+                     *         "quorum": {
+                     *           "action": "approve",
+                     *           "reached": true,
+                     *           "required": 1,
+                     *           "approvers": [
+                     *             "2026-01-31T10:00:00.000Z"
+                     *           ],
+                     *           "missing": 1,
+                     *           "notCounted": [
+                     *             {
+                     *               "approverId": "anna",
+                     *               "keyId": "anna-1",
+                     *               "action": "2026-01-31T10:00:00.000Z",
+                     *               "reason": "another_action"
+                     *             }
+                     *           ],
+                     *           "open": [
+                     *             "2026-01-31T10:00:00.000Z"
+                     *           ],
+                     *           "eligible": 1
+                     *         },
+                     *         "preconditions": [
+                     *           {
+                     *             "name": "Product",
+                     *             "passed": true
+                     *           }
+                     *         ],
+                     *         "missingChecks": [
+                     *           "2026-01-31T10:00:00.000Z"
+                     *         ],
+                     *         "application": {}
+                     *       },
+                     *       "timeline": [
+                     *         {
+                     *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "type": "invoice.paid",
+                     *           "ts": "2026-01-31T10:00:00.000Z",
+                     *           "actor": {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "kind": "service",
+                     *             "roles": [
+                     *               "Operator"
+                     *             ]
+                     *           },
+                     *           "position": "0:17",
+                     *           "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "payload": {
+                     *             "amount": 125,
+                     *             "currency": "EUR"
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["UpgradeWithTimeline"];
                 };
             };
@@ -3897,6 +4669,43 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "illuvrse-kernel/upgrade-evidence/v1",
+                     *       "origin": "kernel.example.com/prod",
+                     *       "upgradeId": "billing-1.4.0",
+                     *       "issuedAt": "2026-01-31T10:00:00.000Z",
+                     *       "manifest": {
+                     *         "id": "billing-service",
+                     *         "version": "1.4.0",
+                     *         "kind": "release",
+                     *         "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *       },
+                     *       "founded": "2026-01-31T10:00:00.000Z",
+                     *       "events": [
+                     *         "2026-01-31T10:00:00.000Z"
+                     *       ],
+                     *       "pool": [
+                     *         "2026-01-31T10:00:00.000Z"
+                     *       ],
+                     *       "signers": [
+                     *         "2026-01-31T10:00:00.000Z"
+                     *       ],
+                     *       "approvals": [
+                     *         {
+                     *           "approvalId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "position": "0:17",
+                     *           "record": {},
+                     *           "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *           "key": {},
+                     *           "keyRegisteredAt": "0:17"
+                     *         }
+                     *       ],
+                     *       "proofs": [
+                     *         "2026-01-31T10:00:00.000Z"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["UpgradeEvidence"];
                 };
             };
@@ -3947,6 +4756,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "record": {
+                     *         "type": "illuvrse-kernel/approval/v1",
+                     *         "origin": "kernel.example.com/prod",
+                     *         "upgradeId": "billing-1.4.0",
+                     *         "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "patchSha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *         "action": "approve",
+                     *         "approverId": "anna",
+                     *         "keyId": "anna-1",
+                     *         "poolVersion": 1,
+                     *         "threshold": 1,
+                     *         "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "notes": "Reviewed with the team."
+                     *       },
+                     *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "signingInput": "2026-01-31T10:00:00.000Z",
+                     *       "challenge": "2026-01-31T10:00:00.000Z",
+                     *       "credentialRequest": null,
+                     *       "manifest": {
+                     *         "id": "billing-service",
+                     *         "version": "1.4.0",
+                     *         "kind": "release",
+                     *         "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApprovalRequest"];
                 };
             };
@@ -3990,6 +4828,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "approverId": "anna",
+                 *       "keyId": "anna-1",
+                 *       "approvedAt": "2026-01-31T10:00:00.000Z",
+                 *       "notes": "Reviewed with the team.",
+                 *       "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                 *     }
+                 */
                 "application/json": components["schemas"]["SignedDecision"];
             };
         };
@@ -4001,6 +4848,114 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "approval": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "approverId": "anna",
+                     *         "keyId": "anna-1",
+                     *         "action": "approve",
+                     *         "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *         "notes": "Reviewed with the team.",
+                     *         "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "poolVersion": 1,
+                     *         "recordedAt": "2026-01-31T10:00:00.000Z"
+                     *       },
+                     *       "upgrade": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "upgradeId": "billing-1.4.0",
+                     *         "type": "invoice.paid",
+                     *         "manifest": {
+                     *           "id": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         },
+                     *         "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "patchSha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *         "status": "proposed",
+                     *         "reason": "case 17",
+                     *         "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *         "proposedBy": "2026-01-31T10:00:00.000Z",
+                     *         "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "ratifyBy": "2026-01-31T10:00:00.000Z",
+                     *         "pool": {
+                     *           "version": 1,
+                     *           "threshold": 1,
+                     *           "size": 1
+                     *         },
+                     *         "approvals": [
+                     *           {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "approverId": "anna",
+                     *             "keyId": "anna-1",
+                     *             "action": "approve",
+                     *             "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *             "notes": "Reviewed with the team.",
+                     *             "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *             "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *             "poolVersion": 1,
+                     *             "recordedAt": "2026-01-31T10:00:00.000Z"
+                     *           }
+                     *         ],
+                     *         "quorum": {
+                     *           "action": "approve",
+                     *           "reached": true,
+                     *           "required": 1,
+                     *           "approvers": [
+                     *             "2026-01-31T10:00:00.000Z"
+                     *           ],
+                     *           "missing": 1,
+                     *           "notCounted": [
+                     *             {
+                     *               "approverId": "anna",
+                     *               "keyId": "anna-1",
+                     *               "action": "2026-01-31T10:00:00.000Z",
+                     *               "reason": "another_action"
+                     *             }
+                     *           ],
+                     *           "open": [
+                     *             "2026-01-31T10:00:00.000Z"
+                     *           ],
+                     *           "eligible": 1
+                     *         },
+                     *         "preconditions": [
+                     *           {
+                     *             "name": "Product",
+                     *             "passed": true
+                     *           }
+                     *         ],
+                     *         "missingChecks": [
+                     *           "2026-01-31T10:00:00.000Z"
+                     *         ],
+                     *         "application": {}
+                     *       },
+                     *       "quorum": {
+                     *         "action": "approve",
+                     *         "reached": true,
+                     *         "required": 1,
+                     *         "approvers": [
+                     *           "2026-01-31T10:00:00.000Z"
+                     *         ],
+                     *         "missing": 1,
+                     *         "notCounted": [
+                     *           {
+                     *             "approverId": "anna",
+                     *             "keyId": "anna-1",
+                     *             "action": "2026-01-31T10:00:00.000Z",
+                     *             "reason": "another_action"
+                     *           }
+                     *         ],
+                     *         "open": [
+                     *           "2026-01-31T10:00:00.000Z"
+                     *         ],
+                     *         "eligible": 1
+                     *       },
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApprovalAnswer"];
                 };
             };
@@ -4057,6 +5012,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "approverId": "anna",
+                 *       "keyId": "anna-1",
+                 *       "approvedAt": "2026-01-31T10:00:00.000Z",
+                 *       "notes": "Reviewed with the team.",
+                 *       "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                 *     }
+                 */
                 "application/json": components["schemas"]["SignedDecision"];
             };
         };
@@ -4068,6 +5032,114 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "approval": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "approverId": "anna",
+                     *         "keyId": "anna-1",
+                     *         "action": "approve",
+                     *         "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *         "notes": "Reviewed with the team.",
+                     *         "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "poolVersion": 1,
+                     *         "recordedAt": "2026-01-31T10:00:00.000Z"
+                     *       },
+                     *       "upgrade": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "upgradeId": "billing-1.4.0",
+                     *         "type": "invoice.paid",
+                     *         "manifest": {
+                     *           "id": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         },
+                     *         "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "patchSha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *         "status": "proposed",
+                     *         "reason": "case 17",
+                     *         "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *         "proposedBy": "2026-01-31T10:00:00.000Z",
+                     *         "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "ratifyBy": "2026-01-31T10:00:00.000Z",
+                     *         "pool": {
+                     *           "version": 1,
+                     *           "threshold": 1,
+                     *           "size": 1
+                     *         },
+                     *         "approvals": [
+                     *           {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "approverId": "anna",
+                     *             "keyId": "anna-1",
+                     *             "action": "approve",
+                     *             "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *             "notes": "Reviewed with the team.",
+                     *             "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *             "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *             "poolVersion": 1,
+                     *             "recordedAt": "2026-01-31T10:00:00.000Z"
+                     *           }
+                     *         ],
+                     *         "quorum": {
+                     *           "action": "approve",
+                     *           "reached": true,
+                     *           "required": 1,
+                     *           "approvers": [
+                     *             "2026-01-31T10:00:00.000Z"
+                     *           ],
+                     *           "missing": 1,
+                     *           "notCounted": [
+                     *             {
+                     *               "approverId": "anna",
+                     *               "keyId": "anna-1",
+                     *               "action": "2026-01-31T10:00:00.000Z",
+                     *               "reason": "another_action"
+                     *             }
+                     *           ],
+                     *           "open": [
+                     *             "2026-01-31T10:00:00.000Z"
+                     *           ],
+                     *           "eligible": 1
+                     *         },
+                     *         "preconditions": [
+                     *           {
+                     *             "name": "Product",
+                     *             "passed": true
+                     *           }
+                     *         ],
+                     *         "missingChecks": [
+                     *           "2026-01-31T10:00:00.000Z"
+                     *         ],
+                     *         "application": {}
+                     *       },
+                     *       "quorum": {
+                     *         "action": "approve",
+                     *         "reached": true,
+                     *         "required": 1,
+                     *         "approvers": [
+                     *           "2026-01-31T10:00:00.000Z"
+                     *         ],
+                     *         "missing": 1,
+                     *         "notCounted": [
+                     *           {
+                     *             "approverId": "anna",
+                     *             "keyId": "anna-1",
+                     *             "action": "2026-01-31T10:00:00.000Z",
+                     *             "reason": "another_action"
+                     *           }
+                     *         ],
+                     *         "open": [
+                     *           "2026-01-31T10:00:00.000Z"
+                     *         ],
+                     *         "eligible": 1
+                     *       },
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApprovalAnswer"];
                 };
             };
@@ -4124,6 +5196,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "approverId": "anna",
+                 *       "keyId": "anna-1",
+                 *       "approvedAt": "2026-01-31T10:00:00.000Z",
+                 *       "notes": "Reviewed with the team.",
+                 *       "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                 *     }
+                 */
                 "application/json": components["schemas"]["SignedDecision"];
             };
         };
@@ -4135,6 +5216,114 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "approval": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "approverId": "anna",
+                     *         "keyId": "anna-1",
+                     *         "action": "approve",
+                     *         "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *         "notes": "Reviewed with the team.",
+                     *         "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "poolVersion": 1,
+                     *         "recordedAt": "2026-01-31T10:00:00.000Z"
+                     *       },
+                     *       "upgrade": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "upgradeId": "billing-1.4.0",
+                     *         "type": "invoice.paid",
+                     *         "manifest": {
+                     *           "id": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         },
+                     *         "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "patchSha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *         "status": "proposed",
+                     *         "reason": "case 17",
+                     *         "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *         "proposedBy": "2026-01-31T10:00:00.000Z",
+                     *         "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "ratifyBy": "2026-01-31T10:00:00.000Z",
+                     *         "pool": {
+                     *           "version": 1,
+                     *           "threshold": 1,
+                     *           "size": 1
+                     *         },
+                     *         "approvals": [
+                     *           {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "approverId": "anna",
+                     *             "keyId": "anna-1",
+                     *             "action": "approve",
+                     *             "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *             "notes": "Reviewed with the team.",
+                     *             "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *             "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *             "poolVersion": 1,
+                     *             "recordedAt": "2026-01-31T10:00:00.000Z"
+                     *           }
+                     *         ],
+                     *         "quorum": {
+                     *           "action": "approve",
+                     *           "reached": true,
+                     *           "required": 1,
+                     *           "approvers": [
+                     *             "2026-01-31T10:00:00.000Z"
+                     *           ],
+                     *           "missing": 1,
+                     *           "notCounted": [
+                     *             {
+                     *               "approverId": "anna",
+                     *               "keyId": "anna-1",
+                     *               "action": "2026-01-31T10:00:00.000Z",
+                     *               "reason": "another_action"
+                     *             }
+                     *           ],
+                     *           "open": [
+                     *             "2026-01-31T10:00:00.000Z"
+                     *           ],
+                     *           "eligible": 1
+                     *         },
+                     *         "preconditions": [
+                     *           {
+                     *             "name": "Product",
+                     *             "passed": true
+                     *           }
+                     *         ],
+                     *         "missingChecks": [
+                     *           "2026-01-31T10:00:00.000Z"
+                     *         ],
+                     *         "application": {}
+                     *       },
+                     *       "quorum": {
+                     *         "action": "approve",
+                     *         "reached": true,
+                     *         "required": 1,
+                     *         "approvers": [
+                     *           "2026-01-31T10:00:00.000Z"
+                     *         ],
+                     *         "missing": 1,
+                     *         "notCounted": [
+                     *           {
+                     *             "approverId": "anna",
+                     *             "keyId": "anna-1",
+                     *             "action": "2026-01-31T10:00:00.000Z",
+                     *             "reason": "another_action"
+                     *           }
+                     *         ],
+                     *         "open": [
+                     *           "2026-01-31T10:00:00.000Z"
+                     *         ],
+                     *         "eligible": 1
+                     *       },
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApprovalAnswer"];
                 };
             };
@@ -4191,6 +5380,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "Product",
+                 *       "passed": true,
+                 *       "detail": "2026-01-31T10:00:00.000Z"
+                 *     }
+                 */
                 "application/json": components["schemas"]["CheckReport"];
             };
         };
@@ -4202,6 +5398,81 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "upgrade": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "upgradeId": "billing-1.4.0",
+                     *         "type": "invoice.paid",
+                     *         "manifest": {
+                     *           "id": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         },
+                     *         "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "patchSha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *         "status": "proposed",
+                     *         "reason": "case 17",
+                     *         "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *         "proposedBy": "2026-01-31T10:00:00.000Z",
+                     *         "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "ratifyBy": "2026-01-31T10:00:00.000Z",
+                     *         "pool": {
+                     *           "version": 1,
+                     *           "threshold": 1,
+                     *           "size": 1
+                     *         },
+                     *         "approvals": [
+                     *           {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "approverId": "anna",
+                     *             "keyId": "anna-1",
+                     *             "action": "approve",
+                     *             "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *             "notes": "Reviewed with the team.",
+                     *             "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *             "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *             "poolVersion": 1,
+                     *             "recordedAt": "2026-01-31T10:00:00.000Z"
+                     *           }
+                     *         ],
+                     *         "quorum": {
+                     *           "action": "approve",
+                     *           "reached": true,
+                     *           "required": 1,
+                     *           "approvers": [
+                     *             "2026-01-31T10:00:00.000Z"
+                     *           ],
+                     *           "missing": 1,
+                     *           "notCounted": [
+                     *             {
+                     *               "approverId": "anna",
+                     *               "keyId": "anna-1",
+                     *               "action": "2026-01-31T10:00:00.000Z",
+                     *               "reason": "another_action"
+                     *             }
+                     *           ],
+                     *           "open": [
+                     *             "2026-01-31T10:00:00.000Z"
+                     *           ],
+                     *           "eligible": 1
+                     *         },
+                     *         "preconditions": [
+                     *           {
+                     *             "name": "Product",
+                     *             "passed": true
+                     *           }
+                     *         ],
+                     *         "missingChecks": [
+                     *           "2026-01-31T10:00:00.000Z"
+                     *         ],
+                     *         "application": {}
+                     *       },
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["UpgradeAnswer"];
                 };
             };
@@ -4258,6 +5529,12 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "appliedBy": "spiffe://kernel.example.com/deploy",
+                 *       "artifact": "2026-01-31T10:00:00.000Z"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ApplyUpgrade"];
             };
         };
@@ -4269,6 +5546,87 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "upgrade": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "upgradeId": "billing-1.4.0",
+                     *         "type": "invoice.paid",
+                     *         "manifest": {
+                     *           "id": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         },
+                     *         "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "patchSha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *         "status": "proposed",
+                     *         "reason": "case 17",
+                     *         "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *         "proposedBy": "2026-01-31T10:00:00.000Z",
+                     *         "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "ratifyBy": "2026-01-31T10:00:00.000Z",
+                     *         "pool": {
+                     *           "version": 1,
+                     *           "threshold": 1,
+                     *           "size": 1
+                     *         },
+                     *         "approvals": [
+                     *           {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "approverId": "anna",
+                     *             "keyId": "anna-1",
+                     *             "action": "approve",
+                     *             "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *             "notes": "Reviewed with the team.",
+                     *             "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *             "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *             "poolVersion": 1,
+                     *             "recordedAt": "2026-01-31T10:00:00.000Z"
+                     *           }
+                     *         ],
+                     *         "quorum": {
+                     *           "action": "approve",
+                     *           "reached": true,
+                     *           "required": 1,
+                     *           "approvers": [
+                     *             "2026-01-31T10:00:00.000Z"
+                     *           ],
+                     *           "missing": 1,
+                     *           "notCounted": [
+                     *             {
+                     *               "approverId": "anna",
+                     *               "keyId": "anna-1",
+                     *               "action": "2026-01-31T10:00:00.000Z",
+                     *               "reason": "another_action"
+                     *             }
+                     *           ],
+                     *           "open": [
+                     *             "2026-01-31T10:00:00.000Z"
+                     *           ],
+                     *           "eligible": 1
+                     *         },
+                     *         "preconditions": [
+                     *           {
+                     *             "name": "Product",
+                     *             "passed": true
+                     *           }
+                     *         ],
+                     *         "missingChecks": [
+                     *           "2026-01-31T10:00:00.000Z"
+                     *         ],
+                     *         "application": {}
+                     *       },
+                     *       "quorum": {
+                     *         "approvers": [
+                     *           "2026-01-31T10:00:00.000Z"
+                     *         ],
+                     *         "required": 1
+                     *       },
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApplyAnswer"];
                 };
             };
@@ -4325,6 +5683,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": "case 17"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Reason"];
             };
         };
@@ -4336,6 +5699,81 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "upgrade": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "upgradeId": "billing-1.4.0",
+                     *         "type": "invoice.paid",
+                     *         "manifest": {
+                     *           "id": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         },
+                     *         "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "patchSha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *         "status": "proposed",
+                     *         "reason": "case 17",
+                     *         "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *         "proposedBy": "2026-01-31T10:00:00.000Z",
+                     *         "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "ratifyBy": "2026-01-31T10:00:00.000Z",
+                     *         "pool": {
+                     *           "version": 1,
+                     *           "threshold": 1,
+                     *           "size": 1
+                     *         },
+                     *         "approvals": [
+                     *           {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "approverId": "anna",
+                     *             "keyId": "anna-1",
+                     *             "action": "approve",
+                     *             "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *             "notes": "Reviewed with the team.",
+                     *             "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *             "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *             "poolVersion": 1,
+                     *             "recordedAt": "2026-01-31T10:00:00.000Z"
+                     *           }
+                     *         ],
+                     *         "quorum": {
+                     *           "action": "approve",
+                     *           "reached": true,
+                     *           "required": 1,
+                     *           "approvers": [
+                     *             "2026-01-31T10:00:00.000Z"
+                     *           ],
+                     *           "missing": 1,
+                     *           "notCounted": [
+                     *             {
+                     *               "approverId": "anna",
+                     *               "keyId": "anna-1",
+                     *               "action": "2026-01-31T10:00:00.000Z",
+                     *               "reason": "another_action"
+                     *             }
+                     *           ],
+                     *           "open": [
+                     *             "2026-01-31T10:00:00.000Z"
+                     *           ],
+                     *           "eligible": 1
+                     *         },
+                     *         "preconditions": [
+                     *           {
+                     *             "name": "Product",
+                     *             "passed": true
+                     *           }
+                     *         ],
+                     *         "missingChecks": [
+                     *           "2026-01-31T10:00:00.000Z"
+                     *         ],
+                     *         "application": {}
+                     *       },
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["UpgradeAnswer"];
                 };
             };
@@ -4392,6 +5830,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": "case 17"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Reason"];
             };
         };
@@ -4403,6 +5846,81 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "upgrade": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "upgradeId": "billing-1.4.0",
+                     *         "type": "invoice.paid",
+                     *         "manifest": {
+                     *           "id": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         },
+                     *         "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "patchSha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *         "status": "proposed",
+                     *         "reason": "case 17",
+                     *         "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *         "proposedBy": "2026-01-31T10:00:00.000Z",
+                     *         "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "ratifyBy": "2026-01-31T10:00:00.000Z",
+                     *         "pool": {
+                     *           "version": 1,
+                     *           "threshold": 1,
+                     *           "size": 1
+                     *         },
+                     *         "approvals": [
+                     *           {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "approverId": "anna",
+                     *             "keyId": "anna-1",
+                     *             "action": "approve",
+                     *             "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *             "notes": "Reviewed with the team.",
+                     *             "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *             "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *             "poolVersion": 1,
+                     *             "recordedAt": "2026-01-31T10:00:00.000Z"
+                     *           }
+                     *         ],
+                     *         "quorum": {
+                     *           "action": "approve",
+                     *           "reached": true,
+                     *           "required": 1,
+                     *           "approvers": [
+                     *             "2026-01-31T10:00:00.000Z"
+                     *           ],
+                     *           "missing": 1,
+                     *           "notCounted": [
+                     *             {
+                     *               "approverId": "anna",
+                     *               "keyId": "anna-1",
+                     *               "action": "2026-01-31T10:00:00.000Z",
+                     *               "reason": "another_action"
+                     *             }
+                     *           ],
+                     *           "open": [
+                     *             "2026-01-31T10:00:00.000Z"
+                     *           ],
+                     *           "eligible": 1
+                     *         },
+                     *         "preconditions": [
+                     *           {
+                     *             "name": "Product",
+                     *             "passed": true
+                     *           }
+                     *         ],
+                     *         "missingChecks": [
+                     *           "2026-01-31T10:00:00.000Z"
+                     *         ],
+                     *         "application": {}
+                     *       },
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["UpgradeAnswer"];
                 };
             };
@@ -4459,6 +5977,12 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "outcome": "completed",
+                 *       "detail": "2026-01-31T10:00:00.000Z"
+                 *     }
+                 */
                 "application/json": components["schemas"]["CompleteUpgrade"];
             };
         };
@@ -4470,6 +5994,81 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "upgrade": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "upgradeId": "billing-1.4.0",
+                     *         "type": "invoice.paid",
+                     *         "manifest": {
+                     *           "id": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         },
+                     *         "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "patchSha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *         "status": "proposed",
+                     *         "reason": "case 17",
+                     *         "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *         "proposedBy": "2026-01-31T10:00:00.000Z",
+                     *         "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "ratifyBy": "2026-01-31T10:00:00.000Z",
+                     *         "pool": {
+                     *           "version": 1,
+                     *           "threshold": 1,
+                     *           "size": 1
+                     *         },
+                     *         "approvals": [
+                     *           {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "approverId": "anna",
+                     *             "keyId": "anna-1",
+                     *             "action": "approve",
+                     *             "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *             "notes": "Reviewed with the team.",
+                     *             "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *             "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *             "poolVersion": 1,
+                     *             "recordedAt": "2026-01-31T10:00:00.000Z"
+                     *           }
+                     *         ],
+                     *         "quorum": {
+                     *           "action": "approve",
+                     *           "reached": true,
+                     *           "required": 1,
+                     *           "approvers": [
+                     *             "2026-01-31T10:00:00.000Z"
+                     *           ],
+                     *           "missing": 1,
+                     *           "notCounted": [
+                     *             {
+                     *               "approverId": "anna",
+                     *               "keyId": "anna-1",
+                     *               "action": "2026-01-31T10:00:00.000Z",
+                     *               "reason": "another_action"
+                     *             }
+                     *           ],
+                     *           "open": [
+                     *             "2026-01-31T10:00:00.000Z"
+                     *           ],
+                     *           "eligible": 1
+                     *         },
+                     *         "preconditions": [
+                     *           {
+                     *             "name": "Product",
+                     *             "passed": true
+                     *           }
+                     *         ],
+                     *         "missingChecks": [
+                     *           "2026-01-31T10:00:00.000Z"
+                     *         ],
+                     *         "application": {}
+                     *       },
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["UpgradeAnswer"];
                 };
             };
@@ -4526,6 +6125,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "upgradeId": "billing-1.4.0",
+                 *       "rationale": "Fixes the rounding of invoices."
+                 *     }
+                 */
                 "application/json": components["schemas"]["ProposeRollback"];
             };
         };
@@ -4537,6 +6142,81 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "upgrade": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "upgradeId": "billing-1.4.0",
+                     *         "type": "invoice.paid",
+                     *         "manifest": {
+                     *           "id": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         },
+                     *         "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "patchSha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *         "status": "proposed",
+                     *         "reason": "case 17",
+                     *         "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *         "proposedBy": "2026-01-31T10:00:00.000Z",
+                     *         "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "ratifyBy": "2026-01-31T10:00:00.000Z",
+                     *         "pool": {
+                     *           "version": 1,
+                     *           "threshold": 1,
+                     *           "size": 1
+                     *         },
+                     *         "approvals": [
+                     *           {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "approverId": "anna",
+                     *             "keyId": "anna-1",
+                     *             "action": "approve",
+                     *             "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *             "notes": "Reviewed with the team.",
+                     *             "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *             "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *             "poolVersion": 1,
+                     *             "recordedAt": "2026-01-31T10:00:00.000Z"
+                     *           }
+                     *         ],
+                     *         "quorum": {
+                     *           "action": "approve",
+                     *           "reached": true,
+                     *           "required": 1,
+                     *           "approvers": [
+                     *             "2026-01-31T10:00:00.000Z"
+                     *           ],
+                     *           "missing": 1,
+                     *           "notCounted": [
+                     *             {
+                     *               "approverId": "anna",
+                     *               "keyId": "anna-1",
+                     *               "action": "2026-01-31T10:00:00.000Z",
+                     *               "reason": "another_action"
+                     *             }
+                     *           ],
+                     *           "open": [
+                     *             "2026-01-31T10:00:00.000Z"
+                     *           ],
+                     *           "eligible": 1
+                     *         },
+                     *         "preconditions": [
+                     *           {
+                     *             "name": "Product",
+                     *             "passed": true
+                     *           }
+                     *         ],
+                     *         "missingChecks": [
+                     *           "2026-01-31T10:00:00.000Z"
+                     *         ],
+                     *         "application": {}
+                     *       },
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["UpgradeAnswer"];
                 };
             };
@@ -4590,6 +6270,58 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "version": 1,
+                     *       "threshold": 1,
+                     *       "approvers": [
+                     *         {
+                     *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "name": "Product",
+                     *           "contact": "2026-01-31T10:00:00.000Z",
+                     *           "principals": [
+                     *             "2026-01-31T10:00:00.000Z"
+                     *           ],
+                     *           "keys": [
+                     *             {
+                     *               "keyId": "anna-1"
+                     *             }
+                     *           ],
+                     *           "revokedKeys": [
+                     *             "2026-01-31T10:00:00.000Z"
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "policy": {
+                     *         "approvalTtlHours": 1,
+                     *         "proposalTtlHours": 1,
+                     *         "ratificationHours": 1
+                     *       },
+                     *       "provisional": "2026-01-31T10:00:00.000Z",
+                     *       "pending": [
+                     *         {
+                     *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "upgradeId": "billing-1.4.0",
+                     *           "type": "invoice.paid",
+                     *           "manifest": {
+                     *             "id": "billing-service",
+                     *             "version": "1.4.0",
+                     *             "kind": "release",
+                     *             "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *           },
+                     *           "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "patchSha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *           "status": "proposed",
+                     *           "reason": "case 17",
+                     *           "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *           "proposedBy": "2026-01-31T10:00:00.000Z",
+                     *           "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *           "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *           "ratifyBy": "2026-01-31T10:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Approvers"];
                 };
             };
@@ -4633,6 +6365,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": "case 17"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Reason"];
             };
         };
@@ -4644,6 +6381,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "approverId": "anna",
+                     *       "keyId": "anna-1",
+                     *       "revoked": true,
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RevokedKey"];
                 };
             };
@@ -4692,6 +6437,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": Record<string, unknown>;
             };
         };
@@ -4703,6 +6449,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "options": {},
+                     *       "expiresAt": "2026-01-31T10:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RegistrationChallenge"];
                 };
             };
@@ -4748,6 +6500,20 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "keyId": "anna-1",
+                 *       "response": {
+                 *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                 *         "rawId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                 *         "type": "public-key",
+                 *         "response": {
+                 *           "clientDataJSON": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                 *           "attestationObject": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                 *         }
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["RegisterCredential"];
             };
         };
@@ -4759,6 +6525,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "approverId": "anna",
+                     *       "key": {},
+                     *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RegisteredCredential"];
                 };
             };
@@ -4811,6 +6585,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "deliveries": [
+                     *         {
+                     *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "endpoint": "2026-01-31T10:00:00.000Z",
+                     *           "type": "invoice.paid",
+                     *           "subject": "2026-01-31T10:00:00.000Z",
+                     *           "state": "pending",
+                     *           "attempts": 1,
+                     *           "createdAt": "2026-01-31T10:00:00.000Z",
+                     *           "dueAt": "2026-01-31T10:00:00.000Z",
+                     *           "settledAt": "2026-01-31T10:00:00.000Z",
+                     *           "lastStatus": 1,
+                     *           "lastError": "2026-01-31T10:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "nextCursor": "2026-01-31T10:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["NotificationPage"];
                 };
             };
@@ -4852,6 +6646,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "endpoint": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                 *     }
+                 */
                 "application/json": {
                     /** @description One endpoint only; without it, every endpoint for which it was given up. */
                     endpoint?: string;
@@ -4866,6 +6665,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "endpoints": [
+                     *         "2026-01-31T10:00:00.000Z"
+                     *       ],
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RedeliveryAnswer"];
                 };
             };
@@ -4913,6 +6721,59 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "divisions": [
+                     *         {
+                     *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "name": "Product",
+                     *           "status": "active",
+                     *           "version": 1,
+                     *           "manifest": {
+                     *             "id": "billing-service",
+                     *             "version": "1.4.0",
+                     *             "kind": "release",
+                     *             "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *           },
+                     *           "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "balances": [
+                     *             {
+                     *               "pool": "2026-01-31T10:00:00.000Z",
+                     *               "budget": 1,
+                     *               "allocated": 1,
+                     *               "available": 1
+                     *             }
+                     *           ],
+                     *           "registeredAt": "2026-01-31T10:00:00.000Z",
+                     *           "updatedAt": "2026-01-31T10:00:00.000Z",
+                     *           "updatedBy": "2026-01-31T10:00:00.000Z",
+                     *           "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "signature_record": {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "manifest_id": "billing-service",
+                     *             "signer_id": "manifest-2026-1",
+                     *             "algorithm": "ed25519",
+                     *             "key_version": "1",
+                     *             "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *             "version": "1.4.0",
+                     *             "ts": "2026-01-31T10:00:00.000Z",
+                     *             "manifest_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *             "envelope": {
+                     *               "payloadType": "application/vnd.in-toto+json",
+                     *               "payload": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *               "signatures": [
+                     *                 {
+                     *                   "keyid": "manifest-2026-1",
+                     *                   "sig": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                     *                 }
+                     *               ]
+                     *             }
+                     *           }
+                     *         }
+                     *       ],
+                     *       "nextCursor": "2026-01-31T10:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["DivisionPage"];
                 };
             };
@@ -4952,6 +6813,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                 *     }
+                 */
                 "application/json": components["schemas"]["DivisionManifest"];
             };
         };
@@ -4963,6 +6829,55 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "name": "Product",
+                     *       "status": "active",
+                     *       "version": 1,
+                     *       "manifest": {
+                     *         "id": "billing-service",
+                     *         "version": "1.4.0",
+                     *         "kind": "release",
+                     *         "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *       },
+                     *       "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "balances": [
+                     *         {
+                     *           "pool": "2026-01-31T10:00:00.000Z",
+                     *           "budget": 1,
+                     *           "allocated": 1,
+                     *           "available": 1
+                     *         }
+                     *       ],
+                     *       "registeredAt": "2026-01-31T10:00:00.000Z",
+                     *       "updatedAt": "2026-01-31T10:00:00.000Z",
+                     *       "updatedBy": "2026-01-31T10:00:00.000Z",
+                     *       "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "signature_record": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "manifest_id": "billing-service",
+                     *         "signer_id": "manifest-2026-1",
+                     *         "algorithm": "ed25519",
+                     *         "key_version": "1",
+                     *         "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *         "version": "1.4.0",
+                     *         "ts": "2026-01-31T10:00:00.000Z",
+                     *         "manifest_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "envelope": {
+                     *           "payloadType": "application/vnd.in-toto+json",
+                     *           "payload": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "signatures": [
+                     *             {
+                     *               "keyid": "manifest-2026-1",
+                     *               "sig": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                     *             }
+                     *           ]
+                     *         }
+                     *       },
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["WrittenDivision"];
                 };
             };
@@ -5021,6 +6936,54 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "name": "Product",
+                     *       "status": "active",
+                     *       "version": 1,
+                     *       "manifest": {
+                     *         "id": "billing-service",
+                     *         "version": "1.4.0",
+                     *         "kind": "release",
+                     *         "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *       },
+                     *       "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "balances": [
+                     *         {
+                     *           "pool": "2026-01-31T10:00:00.000Z",
+                     *           "budget": 1,
+                     *           "allocated": 1,
+                     *           "available": 1
+                     *         }
+                     *       ],
+                     *       "registeredAt": "2026-01-31T10:00:00.000Z",
+                     *       "updatedAt": "2026-01-31T10:00:00.000Z",
+                     *       "updatedBy": "2026-01-31T10:00:00.000Z",
+                     *       "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "signature_record": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "manifest_id": "billing-service",
+                     *         "signer_id": "manifest-2026-1",
+                     *         "algorithm": "ed25519",
+                     *         "key_version": "1",
+                     *         "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *         "version": "1.4.0",
+                     *         "ts": "2026-01-31T10:00:00.000Z",
+                     *         "manifest_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "envelope": {
+                     *           "payloadType": "application/vnd.in-toto+json",
+                     *           "payload": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "signatures": [
+                     *             {
+                     *               "keyid": "manifest-2026-1",
+                     *               "sig": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                     *             }
+                     *           ]
+                     *         }
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Division"];
                 };
             };
@@ -5065,6 +7028,58 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "agents": [
+                     *         {
+                     *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "divisionId": "product",
+                     *           "divisionVersion": 1,
+                     *           "state": "spawned",
+                     *           "since": "2026-01-31T10:00:00.000Z",
+                     *           "reason": "case 17",
+                     *           "allowed": [
+                     *             "spawned"
+                     *           ],
+                     *           "version": 1,
+                     *           "role": "2026-01-31T10:00:00.000Z",
+                     *           "skills": [
+                     *             "2026-01-31T10:00:00.000Z"
+                     *           ],
+                     *           "codeRef": "2026-01-31T10:00:00.000Z",
+                     *           "owner": "2026-01-31T10:00:00.000Z",
+                     *           "metadata": {},
+                     *           "template": {
+                     *             "manifestId": "billing-service",
+                     *             "version": "1.4.0",
+                     *             "kind": "release",
+                     *             "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *             "manifest": {
+                     *               "id": "billing-service",
+                     *               "version": "1.4.0",
+                     *               "kind": "release",
+                     *               "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *             },
+                     *             "envelope": {
+                     *               "payloadType": "application/vnd.in-toto+json",
+                     *               "payload": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *               "signatures": [
+                     *                 {
+                     *                   "keyid": "manifest-2026-1",
+                     *                   "sig": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                     *                 }
+                     *               ]
+                     *             },
+                     *             "signedBy": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                     *           },
+                     *           "spawnedAt": "2026-01-31T10:00:00.000Z",
+                     *           "spawnedBy": "2026-01-31T10:00:00.000Z",
+                     *           "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                     *         }
+                     *       ],
+                     *       "nextCursor": "2026-01-31T10:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AgentPage"];
                 };
             };
@@ -5104,6 +7119,20 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "divisionId": "product",
+                 *       "template": {
+                 *         "manifest": {
+                 *           "id": "billing-service",
+                 *           "version": "1.4.0",
+                 *           "kind": "release",
+                 *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                 *         },
+                 *         "envelope": {}
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["SpawnAgent"];
             };
         };
@@ -5115,6 +7144,54 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "divisionId": "product",
+                     *       "divisionVersion": 1,
+                     *       "state": "spawned",
+                     *       "since": "2026-01-31T10:00:00.000Z",
+                     *       "reason": "case 17",
+                     *       "allowed": [
+                     *         "spawned"
+                     *       ],
+                     *       "version": 1,
+                     *       "role": "2026-01-31T10:00:00.000Z",
+                     *       "skills": [
+                     *         "2026-01-31T10:00:00.000Z"
+                     *       ],
+                     *       "codeRef": "2026-01-31T10:00:00.000Z",
+                     *       "owner": "2026-01-31T10:00:00.000Z",
+                     *       "metadata": {},
+                     *       "template": {
+                     *         "manifestId": "billing-service",
+                     *         "version": "1.4.0",
+                     *         "kind": "release",
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "manifest": {
+                     *           "id": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         },
+                     *         "envelope": {
+                     *           "payloadType": "application/vnd.in-toto+json",
+                     *           "payload": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "signatures": [
+                     *             {
+                     *               "keyid": "manifest-2026-1",
+                     *               "sig": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                     *             }
+                     *           ]
+                     *         },
+                     *         "signedBy": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                     *       },
+                     *       "spawnedAt": "2026-01-31T10:00:00.000Z",
+                     *       "spawnedBy": "2026-01-31T10:00:00.000Z",
+                     *       "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["WrittenAgent"];
                 };
             };
@@ -5170,6 +7247,53 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "divisionId": "product",
+                     *       "divisionVersion": 1,
+                     *       "state": "spawned",
+                     *       "since": "2026-01-31T10:00:00.000Z",
+                     *       "reason": "case 17",
+                     *       "allowed": [
+                     *         "spawned"
+                     *       ],
+                     *       "version": 1,
+                     *       "role": "2026-01-31T10:00:00.000Z",
+                     *       "skills": [
+                     *         "2026-01-31T10:00:00.000Z"
+                     *       ],
+                     *       "codeRef": "2026-01-31T10:00:00.000Z",
+                     *       "owner": "2026-01-31T10:00:00.000Z",
+                     *       "metadata": {},
+                     *       "template": {
+                     *         "manifestId": "billing-service",
+                     *         "version": "1.4.0",
+                     *         "kind": "release",
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "manifest": {
+                     *           "id": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         },
+                     *         "envelope": {
+                     *           "payloadType": "application/vnd.in-toto+json",
+                     *           "payload": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "signatures": [
+                     *             {
+                     *               "keyid": "manifest-2026-1",
+                     *               "sig": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                     *             }
+                     *           ]
+                     *         },
+                     *         "signedBy": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                     *       },
+                     *       "spawnedAt": "2026-01-31T10:00:00.000Z",
+                     *       "spawnedBy": "2026-01-31T10:00:00.000Z",
+                     *       "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Agent"];
                 };
             };
@@ -5211,6 +7335,87 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "divisionId": "product",
+                     *       "state": "spawned",
+                     *       "since": "2026-01-31T10:00:00.000Z",
+                     *       "reason": "case 17",
+                     *       "allowed": [
+                     *         "spawned"
+                     *       ],
+                     *       "version": 1,
+                     *       "score": 1,
+                     *       "agent": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "divisionId": "product",
+                     *         "divisionVersion": 1,
+                     *         "state": "spawned",
+                     *         "since": "2026-01-31T10:00:00.000Z",
+                     *         "reason": "case 17",
+                     *         "allowed": [
+                     *           "spawned"
+                     *         ],
+                     *         "version": 1,
+                     *         "role": "2026-01-31T10:00:00.000Z",
+                     *         "skills": [
+                     *           "2026-01-31T10:00:00.000Z"
+                     *         ],
+                     *         "codeRef": "2026-01-31T10:00:00.000Z",
+                     *         "owner": "2026-01-31T10:00:00.000Z",
+                     *         "metadata": {},
+                     *         "template": {
+                     *           "manifestId": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "manifest": {
+                     *             "id": "billing-service",
+                     *             "version": "1.4.0",
+                     *             "kind": "release",
+                     *             "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *           },
+                     *           "envelope": {
+                     *             "payloadType": "application/vnd.in-toto+json",
+                     *             "payload": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *             "signatures": [
+                     *               {
+                     *                 "keyid": "manifest-2026-1",
+                     *                 "sig": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                     *               }
+                     *             ]
+                     *           },
+                     *           "signedBy": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                     *         },
+                     *         "spawnedAt": "2026-01-31T10:00:00.000Z",
+                     *         "spawnedBy": "2026-01-31T10:00:00.000Z",
+                     *         "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                     *       },
+                     *       "evals": [
+                     *         {
+                     *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "agentId": "agent-17",
+                     *           "division": "product",
+                     *           "metricSet": {},
+                     *           "score": 1,
+                     *           "source": "2026-01-31T10:00:00.000Z",
+                     *           "window": "2026-01-31T10:00:00.000Z",
+                     *           "timestamp": "2026-01-31T10:00:00.000Z",
+                     *           "notes": "Reviewed with the team.",
+                     *           "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *           "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *           "position": "0:17"
+                     *         }
+                     *       ],
+                     *       "allocations": [
+                     *         {
+                     *           "pool": "2026-01-31T10:00:00.000Z",
+                     *           "held": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["AgentNow"];
                 };
             };
@@ -5253,6 +7458,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "state": "running",
+                 *       "reason": "case 17"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ChangeAgentState"];
             };
         };
@@ -5264,6 +7475,54 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "divisionId": "product",
+                     *       "divisionVersion": 1,
+                     *       "state": "spawned",
+                     *       "since": "2026-01-31T10:00:00.000Z",
+                     *       "reason": "case 17",
+                     *       "allowed": [
+                     *         "spawned"
+                     *       ],
+                     *       "version": 1,
+                     *       "role": "2026-01-31T10:00:00.000Z",
+                     *       "skills": [
+                     *         "2026-01-31T10:00:00.000Z"
+                     *       ],
+                     *       "codeRef": "2026-01-31T10:00:00.000Z",
+                     *       "owner": "2026-01-31T10:00:00.000Z",
+                     *       "metadata": {},
+                     *       "template": {
+                     *         "manifestId": "billing-service",
+                     *         "version": "1.4.0",
+                     *         "kind": "release",
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "manifest": {
+                     *           "id": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         },
+                     *         "envelope": {
+                     *           "payloadType": "application/vnd.in-toto+json",
+                     *           "payload": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "signatures": [
+                     *             {
+                     *               "keyid": "manifest-2026-1",
+                     *               "sig": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                     *             }
+                     *           ]
+                     *         },
+                     *         "signedBy": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                     *       },
+                     *       "spawnedAt": "2026-01-31T10:00:00.000Z",
+                     *       "spawnedBy": "2026-01-31T10:00:00.000Z",
+                     *       "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["WrittenAgent"];
                 };
             };
@@ -5323,6 +7582,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "evals": [
+                     *         {
+                     *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "agentId": "agent-17",
+                     *           "division": "product",
+                     *           "metricSet": {},
+                     *           "score": 1,
+                     *           "source": "2026-01-31T10:00:00.000Z",
+                     *           "window": "2026-01-31T10:00:00.000Z",
+                     *           "timestamp": "2026-01-31T10:00:00.000Z",
+                     *           "notes": "Reviewed with the team.",
+                     *           "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *           "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *           "position": "0:17"
+                     *         }
+                     *       ],
+                     *       "nextCursor": "2026-01-31T10:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["EvalPage"];
                 };
             };
@@ -5363,6 +7643,19 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "agentId": "agent-17",
+                 *       "metricSet": {
+                 *         "success": 1
+                 *       },
+                 *       "score": 1,
+                 *       "source": "2026-01-31T10:00:00.000Z",
+                 *       "window": "2026-01-31T10:00:00.000Z",
+                 *       "timestamp": "2026-01-31T10:00:00.000Z",
+                 *       "notes": "Reviewed with the team."
+                 *     }
+                 */
                 "application/json": components["schemas"]["SubmitEval"];
             };
         };
@@ -5374,6 +7667,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ok": true,
+                     *       "eval_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["EvalAnswer"];
                 };
             };
@@ -5432,6 +7733,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "allocations": [
+                     *         {
+                     *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "entityId": "2026-01-31T10:00:00.000Z",
+                     *           "divisionId": "product",
+                     *           "agentId": "agent-17",
+                     *           "pool": "2026-01-31T10:00:00.000Z",
+                     *           "delta": 1,
+                     *           "reason": "case 17",
+                     *           "requestedBy": "2026-01-31T10:00:00.000Z",
+                     *           "evalId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "held": 1,
+                     *           "status": "granted",
+                     *           "ts": "2026-01-31T10:00:00.000Z",
+                     *           "position": "0:17"
+                     *         }
+                     *       ],
+                     *       "nextCursor": "2026-01-31T10:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AllocationPage"];
                 };
             };
@@ -5472,6 +7795,17 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "agentId": "agent-17",
+                 *       "divisionId": "product",
+                 *       "pool": "2026-01-31T10:00:00.000Z",
+                 *       "delta": 1,
+                 *       "reason": "case 17",
+                 *       "requestedBy": "2026-01-31T10:00:00.000Z",
+                 *       "evalId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Allocate"];
             };
         };
@@ -5483,6 +7817,36 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ok": true,
+                     *       "allocation": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "entityId": "2026-01-31T10:00:00.000Z",
+                     *         "divisionId": "product",
+                     *         "agentId": "agent-17",
+                     *         "pool": "2026-01-31T10:00:00.000Z",
+                     *         "delta": 1,
+                     *         "reason": "case 17",
+                     *         "requestedBy": "2026-01-31T10:00:00.000Z",
+                     *         "evalId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "held": 1,
+                     *         "status": "granted",
+                     *         "ts": "2026-01-31T10:00:00.000Z",
+                     *         "position": "0:17"
+                     *       },
+                     *       "balances": [
+                     *         {
+                     *           "pool": "2026-01-31T10:00:00.000Z",
+                     *           "budget": 1,
+                     *           "allocated": 1,
+                     *           "available": 1
+                     *         }
+                     *       ],
+                     *       "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AllocateAnswer"];
                 };
             };
@@ -5542,6 +7906,42 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "node": "2026-01-31T10:00:00.000Z",
+                     *       "direction": "causes",
+                     *       "kind": "event",
+                     *       "stream": "invoice/2026-17",
+                     *       "trace": [
+                     *         {
+                     *           "step": 1,
+                     *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "position": "0:17",
+                     *           "ts": "2026-01-31T10:00:00.000Z",
+                     *           "withheld": true,
+                     *           "type": "invoice.paid",
+                     *           "stream": "invoice/2026-17",
+                     *           "actor": {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "kind": "service",
+                     *             "roles": [
+                     *               "Operator"
+                     *             ]
+                     *           },
+                     *           "note": "2026-01-31T10:00:00.000Z",
+                     *           "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "distance": 1,
+                     *           "because": [
+                     *             {
+                     *               "relation": "2026-01-31T10:00:00.000Z",
+                     *               "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "truncated": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["ReasonTrace"];
                 };
             };

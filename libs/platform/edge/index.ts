@@ -18,6 +18,7 @@ export { type AccessRules } from './access/access-rules';
 export { divisionOf } from './access/event-division';
 export { authorize, scopedDivision, withinScope } from './access/matrix';
 export { assertOwn, divisionAsked } from './access/own-division';
+export { apiPages } from './pages/api-pages';
 export { declarePolicy, Policy, PublicRoute } from './access/policy.decorator';
 export { type Principal } from './access/principal';
 export { principalOf } from './access/principal-of';
