@@ -210,7 +210,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/log/{shard}/tile/entries/{a}": {
+    "/log/{shard}/tile/entries/{first}": {
         parameters: {
             query?: never;
             header?: never;
@@ -233,7 +233,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/log/{shard}/tile/entries/{a}/{b}": {
+    "/log/{shard}/tile/entries/{first}/{second}": {
         parameters: {
             query?: never;
             header?: never;
@@ -253,7 +253,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/log/{shard}/tile/entries/{a}/{b}/{c}": {
+    "/log/{shard}/tile/entries/{first}/{second}/{third}": {
         parameters: {
             query?: never;
             header?: never;
@@ -273,7 +273,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/log/{shard}/tile/entries/{a}/{b}/{c}/{d}": {
+    "/log/{shard}/tile/entries/{first}/{second}/{third}/{fourth}": {
         parameters: {
             query?: never;
             header?: never;
@@ -1155,6 +1155,9 @@ export interface components {
         ActorId: string;
         /** @description 1 to 128 letters, digits and "._:-" */
         KeyId: string;
+        SignRequest: components["schemas"]["SignManifest"] | components["schemas"]["SignDigest"];
+        AppendRequest: components["schemas"]["NewEvent"] | components["schemas"]["NewEvents"];
+        LegalHoldRequest: components["schemas"]["HoldEvent"] | components["schemas"]["HoldRange"];
         SignManifest: {
             manifest: components["schemas"]["JsonObject"];
         };
@@ -1529,7 +1532,9 @@ export interface components {
                 upgradeId: components["schemas"]["UpgradeId"];
                 type: components["schemas"]["UpgradeType"];
                 /** @description What it changes. */
-                target?: string | Record<string, unknown>;
+                target?: string | {
+                    [key: string]: unknown;
+                };
                 /** @description Why. */
                 rationale: string;
                 /** @description 64 lower-case hexadecimal digits */
@@ -1628,7 +1633,9 @@ export interface components {
             keyId: string;
             /** @enum {string} */
             action: "approve" | "reject" | "ratify";
-            signature: string | Record<string, unknown>;
+            signature: string | {
+                [key: string]: unknown;
+            };
             notes: string | null;
             approvedAt: components["schemas"]["Time"];
             expiresAt: components["schemas"]["Time"];
@@ -1760,7 +1767,9 @@ export interface components {
                 record: {
                     [key: string]: unknown;
                 };
-                signature: string | Record<string, unknown>;
+                signature: string | {
+                    [key: string]: unknown;
+                };
                 key: {
                     [key: string]: unknown;
                 };
@@ -1847,7 +1856,10 @@ export interface components {
             /** @enum {string} */
             status: "active" | "paused" | "retired";
             version: number;
-            /** @description As it was signed, its version included. */
+            /**
+             * SignedDivisionManifest
+             * @description As it was signed, its version included.
+             */
             manifest: {
                 [key: string]: unknown;
             };
@@ -2433,6 +2445,9 @@ export type EventType = components['schemas']['EventType'];
 export type StreamName = components['schemas']['StreamName'];
 export type ActorId = components['schemas']['ActorId'];
 export type KeyId = components['schemas']['KeyId'];
+export type SignRequest = components['schemas']['SignRequest'];
+export type AppendRequest = components['schemas']['AppendRequest'];
+export type LegalHoldRequest = components['schemas']['LegalHoldRequest'];
 export type SignManifest = components['schemas']['SignManifest'];
 export type SignDigest = components['schemas']['SignDigest'];
 export type SignAnswer = components['schemas']['SignAnswer'];
@@ -2616,7 +2631,7 @@ export interface operations {
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["SignManifest"] | components["schemas"]["SignDigest"];
+                "application/json": components["schemas"]["SignRequest"];
             };
         };
         responses: {
@@ -2880,7 +2895,7 @@ export interface operations {
                  *       "stream": "invoice/2026-17"
                  *     }
                  */
-                "application/json": components["schemas"]["NewEvent"] | components["schemas"]["NewEvents"];
+                "application/json": components["schemas"]["AppendRequest"];
             };
         };
         responses: {
@@ -3119,7 +3134,7 @@ export interface operations {
                  *       "reason": "case 17"
                  *     }
                  */
-                "application/json": components["schemas"]["HoldEvent"] | components["schemas"]["HoldRange"];
+                "application/json": components["schemas"]["LegalHoldRequest"];
             };
         };
         responses: {
@@ -3344,7 +3359,7 @@ export interface operations {
             };
             path: {
                 shard: number;
-                a: string;
+                first: string;
             };
             cookie?: never;
         };
@@ -3380,8 +3395,8 @@ export interface operations {
             };
             path: {
                 shard: number;
-                a: string;
-                b: string;
+                first: string;
+                second: string;
             };
             cookie?: never;
         };
@@ -3417,9 +3432,9 @@ export interface operations {
             };
             path: {
                 shard: number;
-                a: string;
-                b: string;
-                c: string;
+                first: string;
+                second: string;
+                third: string;
             };
             cookie?: never;
         };
@@ -3455,10 +3470,10 @@ export interface operations {
             };
             path: {
                 shard: number;
-                a: string;
-                b: string;
-                c: string;
-                d: string;
+                first: string;
+                second: string;
+                third: string;
+                fourth: string;
             };
             cookie?: never;
         };
