@@ -12,6 +12,7 @@ export default tseslint.config(
   {
     ignores: [
       'dist',
+      'clients/typescript/dist/',
       '.build/',
       'coverage/',
       '.kernel/',
