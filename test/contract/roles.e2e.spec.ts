@@ -121,6 +121,7 @@ const TABLE: Record<string, Row> = {
   verifyManifest: ANY_ROLE,
   appendEvents: { SUPERADMIN: 'yes', DIVISION_LEAD: 'no', OPERATOR: 'yes', AUDITOR: 'no', NOROLE: 'no' },
   listEvents: READ,
+  streamEvents: READ,
   getEvent: READ,
   getHeads: READ,
   setLegalHold: { SUPERADMIN: 'yes', DIVISION_LEAD: 'no', OPERATOR: 'no', AUDITOR: 'no', NOROLE: 'no' },
@@ -213,6 +214,8 @@ describe('roles', () => {
         };
       case 'listEvents':
         return { method: 'GET', path: '/kernel/audit' };
+      case 'streamEvents':
+        return { method: 'GET', path: '/kernel/audit/stream' };
       case 'getEvent':
         return { method: 'GET', path: `/kernel/audit/${events[division]}` };
       case 'getHeads':
@@ -375,6 +378,13 @@ describe('roles', () => {
   describe.each(OPERATION_IDS)('%s', (operation) => {
     it.each(CALLERS)('%s', async (caller) => {
       const { method, path, options } = requestOf(operation, OWN);
+      if (operation === 'streamEvents' && TABLE[operation]?.[caller] !== 'no') {
+        // Its answer does not end by itself.
+        const { statusCode, body } = await stack().client(caller).stream(path);
+        expect(statusCode).toBe(200);
+        body.on('error', () => undefined).destroy();
+        return;
+      }
       const answer = await new ContractClient(stack().client(caller)).request(method, path, options);
       const expected = TABLE[operation]?.[caller];
       if (expected === 'no') {
