@@ -8,6 +8,13 @@ const readsEnvironment = {
   message: 'The environment is read once, in libs/platform/process/config (docs/configuration.md).',
 };
 
+const writesUnescaped = ['stdout', 'stderr'].map((property) => ({
+  object: 'process',
+  property,
+  message:
+    'The CLI writes through apps/cli/output/print, which escapes what a terminal would obey; read what is shown with shown().',
+}));
+
 export default tseslint.config(
   {
     ignores: [
@@ -49,6 +56,11 @@ export default tseslint.config(
     // Nest reads constructor parameter types at run time, so those imports must stay values.
     files: ['apps/**/*.ts', 'libs/**/*.ts'],
     rules: { '@typescript-eslint/consistent-type-imports': 'off' },
+  },
+  {
+    files: ['apps/cli/**/*.ts'],
+    ignores: ['apps/cli/output/**', '**/*.spec.ts'],
+    rules: { 'no-restricted-properties': ['error', readsEnvironment, ...writesUnescaped] },
   },
   { files: ['libs/platform/process/config/**/*.ts'], rules: { 'no-restricted-properties': 'off' } },
   {

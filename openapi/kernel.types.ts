@@ -1134,7 +1134,10 @@ export interface components {
         Signature: string;
         /** @description "<shard>:<seq>" */
         Position: string;
-        /** @description RFC 3339 in UTC with milliseconds */
+        /**
+         * Format: date-time
+         * @description RFC 3339 in UTC with milliseconds
+         */
         Time: string;
         /** @description positions, one for each shard, such as 0:17 or 0:17,1:4 */
         StreamId: string;
@@ -1199,12 +1202,24 @@ export interface components {
                 sig: components["schemas"]["Signature"];
             }[];
         };
+        /**
+         * @description A DSSE envelope as it came; the verdict says what is wrong with it. The statement that the kernel signs has at most
+         *     4,096 bytes, and others may have signed beside it.
+         */
+        GivenEnvelope: {
+            payloadType?: string;
+            /** @description Base64, at most 8,192 characters. */
+            payload?: string;
+            signatures?: components["schemas"]["GivenSignature"][];
+        };
+        GivenSignature: {
+            keyid?: string | null;
+            /** @description Base64; keys of others may be of any kind. */
+            sig?: string;
+        };
         VerifyManifest: {
             manifest: components["schemas"]["JsonObject"];
-            /** @description The envelope as it came. The verdict says what is wrong with it. */
-            envelope: {
-                [key: string]: unknown;
-            };
+            envelope: components["schemas"]["GivenEnvelope"];
         };
         Verdict: {
             valid: boolean;
@@ -1889,10 +1904,7 @@ export interface components {
             divisionId: components["schemas"]["DivisionId"];
             template: {
                 manifest: components["schemas"]["JsonObject"];
-                /** @description As `POST /kernel/sign` answered it. */
-                envelope: {
-                    [key: string]: unknown;
-                };
+                envelope: components["schemas"]["GivenEnvelope"];
                 auditId?: components["schemas"]["EventId"];
             } | {
                 manifest?: components["schemas"]["JsonObject"];
@@ -2453,6 +2465,8 @@ export type SignDigest = components['schemas']['SignDigest'];
 export type SignAnswer = components['schemas']['SignAnswer'];
 export type SignatureRecord = components['schemas']['SignatureRecord'];
 export type Envelope = components['schemas']['Envelope'];
+export type GivenEnvelope = components['schemas']['GivenEnvelope'];
+export type GivenSignature = components['schemas']['GivenSignature'];
 export type VerifyManifest = components['schemas']['VerifyManifest'];
 export type Verdict = components['schemas']['Verdict'];
 export type NewEvent = components['schemas']['NewEvent'];

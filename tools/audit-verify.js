@@ -5491,14 +5491,16 @@ var SAFE_DIGITS = 15;
 var decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 function parseStrictJson(input, options) {
   const maxDepth = options?.maxDepth ?? MAX_DEPTH;
-  if (typeof input === "string") return new StrictParser(input, maxDepth, false).document();
+  const maxValues = options?.maxValues ?? Infinity;
+  if (typeof input === "string")
+    return new StrictParser(input, maxDepth, false, void 0, maxValues).document();
   let text3;
   try {
     text3 = decoder.decode(input);
   } catch (cause) {
     throw invalidUtf8(input, maxDepth, cause);
   }
-  return new StrictParser(text3, maxDepth, false).document();
+  return new StrictParser(text3, maxDepth, false, void 0, maxValues).document();
 }
 function parseCanonicalJson(input) {
   let text3;
@@ -5561,18 +5563,21 @@ function validUtf8Prefix(bytes) {
   return i;
 }
 var StrictParser = class {
-  constructor(text3, maxDepth, canonical, spans) {
+  constructor(text3, maxDepth, canonical, spans, maxValues = Infinity) {
     this.text = text3;
     this.maxDepth = maxDepth;
     this.canonical = canonical;
     this.spans = spans;
+    this.maxValues = maxValues;
   }
   text;
   maxDepth;
   canonical;
   spans;
+  maxValues;
   pos = 0;
   depth = 0;
+  values = 0;
   /** Name or index of the value being read, per level. */
   path = [];
   document() {
@@ -5589,6 +5594,12 @@ var StrictParser = class {
     return this.pos >= this.text.length;
   }
   value() {
+    if (++this.values > this.maxValues) {
+      this.fail(
+        "too_many_values",
+        `The document has more than ${this.maxValues} values; send fewer at a time.`
+      );
+    }
     const c = this.text.charCodeAt(this.pos);
     switch (c) {
       case QUOTE:
@@ -6103,6 +6114,10 @@ function dayExists(ts) {
   const year = Number(ts.slice(0, 4));
   return day === 29 && year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
 }
+
+// libs/evidence/json/instant.ts
+var FIRST_INSTANT = Date.parse("0001-01-01T00:00:00Z");
+var LAST_INSTANT = Date.parse("9999-12-31T23:59:59.999Z");
 
 // libs/evidence/crypto/node-crypto.ts
 var import_node_crypto = require("node:crypto");
@@ -14264,7 +14279,11 @@ var import_node_path2 = require("node:path");
 
 // apps/audit-verify/sources/event-rows.ts
 var COLUMNS = "seq, id::text AS id, encode(hash, 'hex') AS hash";
-var RANGE = "FROM kernel.events WHERE shard = $1 AND seq BETWEEN $2 AND $3 ORDER BY seq";
+var LOG2 = "kernel.events";
+var logAndIndex = (detached) => `(
+  SELECT shard, seq, id, hash, canonical FROM kernel.events WHERE seq > ${detached}
+  UNION ALL
+  SELECT shard, seq, id, hash, canonical FROM kernel_index.events WHERE seq <= ${detached}) rows`;
 var HEADS = `
   WITH RECURSIVE shards AS (
     (SELECT shard FROM kernel.events ORDER BY shard LIMIT 1)
@@ -14273,7 +14292,8 @@ var HEADS = `
     FROM shards s WHERE s.shard IS NOT NULL
   )
   SELECT coalesce(s.shard, h.shard) AS shard, h.seq AS head_seq, encode(h.hash, 'hex') AS head_hash,
-    (SELECT max(e.seq) FROM kernel.events e WHERE e.shard = coalesce(s.shard, h.shard)) AS last
+    (SELECT max(e.seq) FROM kernel.events e WHERE e.shard = coalesce(s.shard, h.shard)) AS last,
+    (SELECT max(d.to_seq) FROM kernel.detachments d WHERE d.shard = coalesce(s.shard, h.shard)) AS detached
   FROM (SELECT shard FROM shards WHERE shard IS NOT NULL) s
   FULL JOIN (SELECT * FROM kernel.shard_head WHERE seq > 0) h ON h.shard = s.shard
   ORDER BY 1`;
@@ -14283,11 +14303,13 @@ var EventRows = class {
   }
   url;
   client;
+  /** What to select a shard's rows from. */
+  sources = /* @__PURE__ */ new Map();
   async heads() {
     const { rows } = await this.query(HEADS, []);
-    return rows.map(({ shard, head_seq, head_hash, last }) => ({
+    return rows.map(({ shard, head_seq, head_hash, last, detached }) => ({
       shard,
-      last: Number(last ?? 0),
+      last: Math.max(Number(last ?? 0), Number(detached ?? 0)),
       head: head_seq === null || head_hash === null ? null : { seq: Number(head_seq), hash: head_hash }
     }));
   }
@@ -14302,24 +14324,39 @@ var EventRows = class {
   /** Position of the last of `count` rows from `first` on; the highest possible one when there are fewer. */
   async endOfPage(shard, first, count2) {
     const { rows } = await this.query(
-      "SELECT seq FROM kernel.events WHERE shard = $1 AND seq >= $2 ORDER BY seq OFFSET $3 LIMIT 1",
+      `SELECT seq FROM ${await this.source(shard)} WHERE shard = $1 AND seq >= $2 ORDER BY seq OFFSET $3 LIMIT 1`,
       [shard, first, count2 - 1]
     );
     return rows[0] === void 0 ? Number.MAX_SAFE_INTEGER : Number(rows[0].seq);
   }
   async read(shard, first, last) {
     const range = [shard, first, last];
+    const from = `FROM ${await this.source(shard)} WHERE shard = $1 AND seq BETWEEN $2 AND $3 ORDER BY seq`;
     let rows;
     try {
       ({ rows } = await this.query(
-        `SELECT ${COLUMNS}, convert_from(canonical, 'UTF8') AS canonical ${RANGE}`,
+        `SELECT ${COLUMNS}, convert_from(canonical, 'UTF8') AS canonical ${from}`,
         range
       ));
     } catch (error) {
       if (!isNoUtf8(error)) throw error;
-      ({ rows } = await this.query(`SELECT ${COLUMNS}, canonical ${RANGE}`, range));
+      ({ rows } = await this.query(`SELECT ${COLUMNS}, canonical ${from}`, range));
     }
     return rows.map(({ seq, id, hash: hash2, canonical }) => ({ shard, seq: Number(seq), id, hash: hash2, canonical }));
+  }
+  source(shard) {
+    let source = this.sources.get(shard);
+    if (source === void 0) {
+      source = this.query(
+        "SELECT max(to_seq) AS detached FROM kernel.detachments WHERE shard = $1",
+        [shard]
+      ).then(({ rows }) => {
+        const detached = Number(rows[0]?.detached ?? 0);
+        return detached === 0 ? LOG2 : logAndIndex(detached);
+      });
+      this.sources.set(shard, source);
+    }
+    return source;
   }
   async close() {
     const client = await this.client?.catch(() => void 0);

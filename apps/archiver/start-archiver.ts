@@ -1,5 +1,5 @@
 import { spannedSigners, type TrustedSigner } from '#evidence';
-import { type Archive, ArchiveProtection } from '#platform/archive';
+import { type Archive, ArchiveProtection, ArchiveWatch } from '#platform/archive';
 import {
   type FollowedStream,
   registryOfChain,
@@ -51,7 +51,9 @@ export async function startArchiver(
   });
   const holds = new ApplyHolds({ dataSource, archive, metrics, logger, ...every });
   const protection = new ArchiveProtection(archive, options.protectedOnly, logger);
-  return startFollower(options, {
+  const watch = new ArchiveWatch(archive, logger);
+  watch.start();
+  const follower = startFollower(options, {
     name: ARCHIVER,
     handler: new ArchiveEvents(
       archive,
@@ -61,10 +63,14 @@ export async function startArchiver(
       (shard, { event }) => manifests.onArchived(shard, event.ts),
     ),
     checks: {
-      archive: async () => protection.check(),
+      archive: async () => {
+        watch.check();
+        protection.check();
+      },
       day_manifests: async () => manifests.check(),
     },
     mayBegin: () => protection.proved(signal),
     beside: [manifests, holds],
   });
+  return watch.during(follower);
 }

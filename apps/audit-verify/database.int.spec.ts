@@ -104,6 +104,9 @@ describe('audit-verify.js --database-url', () => {
       await client.query(
         "UPDATE kernel.events SET hash = decode(repeat('00', 32), 'hex') WHERE shard = 0 AND seq = 800",
       );
+      await client.query(
+        `CREATE TABLE far PARTITION OF kernel.events FOR VALUES FROM (0, ${FAR}) TO (0, ${FAR}::bigint + 1)`,
+      );
       await client.query(`UPDATE kernel.events SET seq = ${FAR} WHERE shard = 0 AND seq = 900`);
     });
     expect(faults()).toEqual(['hash 0:700', 'format 0:800', 'gap 0:900', 'order 0:900', `format 0:${FAR}`]);

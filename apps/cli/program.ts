@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { printable } from '#evidence';
 import { CliError } from './cli.error';
 import { addAgent } from './commands/agent.command';
 import { addAllocation } from './commands/allocation.command';
@@ -8,6 +9,7 @@ import { addDivision } from './commands/division.command';
 import { addDown } from './commands/down.command';
 import { addKeys } from './commands/keys.command';
 import { addMode } from './commands/mode.command';
+import { addPartitions } from './commands/partitions/partitions.command';
 import { addReason } from './commands/reason.command';
 import { addReplay } from './commands/replay/replay.command';
 import { addSign } from './commands/sign.command';
@@ -17,7 +19,7 @@ import { addUp } from './commands/up/up.command';
 import { addUpgrade } from './commands/upgrade/upgrade.command';
 import { addWitness } from './commands/witness.command';
 import { versionText } from './output/describe-build';
-import { say } from './output/print';
+import { note, say } from './output/print';
 
 const EXIT_FAILED = 1;
 const EXIT_WRONG_USAGE = 2;
@@ -43,6 +45,7 @@ export function createProgram(): Command {
   addReason(program);
   addMode(program);
   addReplay(program);
+  addPartitions(program);
   addWitness(program);
   addTest(program);
   addBench(program);
@@ -59,11 +62,11 @@ export async function runCli(args: readonly string[]): Promise<number> {
   const program = createProgram();
   const [verb] = args;
   if (verb === undefined) {
-    process.stderr.write(program.helpInformation());
+    note(program.helpInformation().trimEnd());
     return EXIT_WRONG_USAGE;
   }
   if (!verb.startsWith('-') && verb !== 'help' && !program.commands.some((c) => c.name() === verb)) {
-    say(`There is no command "${verb}"; ./kernel help lists what there is.`);
+    say(`There is no command "${printable(verb)}"; ./kernel help lists what there is.`);
     return EXIT_WRONG_USAGE;
   }
   try {

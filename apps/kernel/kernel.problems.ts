@@ -37,6 +37,7 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
     streams_span_shards: { status: 400, members: ['pointer'] },
     duplicate_event_id: { status: 409 },
     store_unavailable: { status: 503 },
+    invalid_value: OUR_FAULT,
     invalid_request: MALFORMED,
     invalid_cursor: { status: 400, word: 'invalid_request' },
     not_migrated: { status: 503, word: 'store_unavailable' },

@@ -22,7 +22,7 @@ import { PublishedLog } from '#platform/log';
 import { ApproverDirectory, FirstPool } from '#modules/governance';
 import { assertFoundedAs, KmsRequirement, SigningKeys } from '#modules/key-registry';
 import { ModeWatch } from '#modules/modes';
-import { IntegrityAlarm } from '#platform/kernel-store';
+import { IntegrityAlarm, PartitionWatch } from '#platform/kernel-store';
 import { processRegistry, runApp, startManagementServer } from '#platform/process';
 import { openSigningProxyClient, SignerError } from '#platform/signer';
 import { assertGovernanceSettings, webhookEndpoints } from './governance-settings';
@@ -110,6 +110,12 @@ runApp({
         integrity: async () => {
           const { found, latest } = app.get(IntegrityAlarm).state;
           return await Promise.resolve(latest === null ? undefined : { found, ...latest });
+        },
+        // A detail for the same reason: until the room is used up everything works, in every replica.
+        partitions: async () => {
+          const { tightest, failure } = app.get(PartitionWatch).state;
+          const detail = { ...tightest, ...(failure !== null && { failure }) };
+          return await Promise.resolve(tightest === null && failure === null ? undefined : detail);
         },
         approver_pool: async () => {
           const problem = app.get(FirstPool, { strict: false }).problem();

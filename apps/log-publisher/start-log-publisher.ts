@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { genesisHash } from '#evidence';
-import { type Archive, ArchiveProtection } from '#platform/archive';
+import { type Archive, ArchiveProtection, ArchiveWatch } from '#platform/archive';
 import {
   type FollowedStream,
   type RunningFollower,
@@ -65,6 +65,7 @@ export async function startLogPublisher(
   const cache = new TileCache(CACHE_BYTES);
   const positions = new StreamPositions(dataSource, LOG_PUBLISHER, origin);
   const protection = new ArchiveProtection(archive, options.protectedOnly, logger);
+  const watch = new ArchiveWatch(archive, logger);
   const publishers: CheckpointPublisher[] = [];
   const publishing = Array.from({ length: shards }, (_, shard) => {
     const storage = new LogStorage(archive, shard);
@@ -90,6 +91,7 @@ export async function startLogPublisher(
   const of = (shard: number): ShardPublishing => publishing[shard] as ShardPublishing;
   const server = await startLogServer({ archive: options.readers, shards, ...listen, logger });
   try {
+    watch.start();
     const follower = await startFollower(options, {
       name: LOG_PUBLISHER,
       // A tenth of the interval: reading and checking together costs a third.
@@ -99,7 +101,10 @@ export async function startLogPublisher(
         apply: (shard, events) => of(shard).apply(events),
       },
       checks: {
-        archive: async () => protection.check(),
+        archive: async () => {
+          watch.check();
+          protection.check();
+        },
         log: async () => Promise.resolve(publishing.forEach((one) => one.check())),
       },
       mayBegin: () => protection.proved(signal),
@@ -133,12 +138,14 @@ export async function startLogPublisher(
       managementPort: follower.managementPort,
       logPort: server.port,
       async close() {
+        await watch.stop();
         await follower.close();
         for (const publisher of publishers) publisher.stop();
         await server.close();
       },
     };
   } catch (error) {
+    await watch.stop();
     await server.close();
     throw error;
   }

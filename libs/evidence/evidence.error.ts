@@ -13,6 +13,8 @@ export type EvidenceErrorCode =
   | 'forbidden_member'
   | 'not_json'
   | 'not_canonical'
+  // a limit that the reader sets, not the format
+  | 'too_many_values'
   // audit events (docs/spec/audit-event.md)
   | 'invalid_event'
   | 'event_too_large'

@@ -11,4 +11,6 @@ export interface BenchOptions {
   peers: readonly string[];
   kernels: number;
   shards: number;
+  /** Each kernel is asked to write to shards of its own only. */
+  affinity: boolean;
 }

@@ -20,10 +20,10 @@ export async function startBenchStack(
   });
 }
 
-/** A client of the kernel's API whose caller may do everything that is measured. */
+/** A client of the API, of every kernel in turn, whose caller may do everything that is measured. */
 export function operatorOf(stack: TestStack): LoadTarget {
   return {
-    url: stack.kernels[0]?.apiUrl ?? '',
+    url: stack.kernels.map(({ apiUrl }) => apiUrl),
     caCert: stack.identities.caCert,
     caller: stack.identities.callers.OPERATOR,
   };

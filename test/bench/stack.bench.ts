@@ -58,12 +58,13 @@ export async function run(options: BenchOptions): Promise<BenchResult> {
     return peer;
   });
   const result: BenchResult = {
-    name: `stack: every process, ${options.kernels} kernel(s), ${options.shards} shard(s)`,
+    name: `stack: every process, ${options.kernels} kernel(s), ${options.shards} shard(s)${options.affinity ? ', each kernel with shards of its own' : ''}`,
     rows: [],
     notes: [
       'events/s: acknowledged by the kernel; ms of a request. CPU us an event, warm-up and the way to index, archive and log included:',
       'all (load generator excepted), then by process. lag: s from the last answer until relay, index, archive and log had the last event.',
-      "WAL: bytes of PostgreSQL's log an event; flush, sigs: flushes of that log and signatures of the proxy for 100 events.",
+      "WAL: bytes of PostgreSQL's log an event; flush, sigs, groups: flushes of that log, signatures of the proxy and committed groups for 100 events;",
+      'again: groups numbered again, mostly because another kernel was first, for 100 that were committed.',
       'Load generator, all processes and the servers of others share the cores.',
     ],
   };
@@ -127,6 +128,8 @@ async function measure(
           warmUpMs: measureMs / 3,
           measureMs,
           workload: cell.workload,
+          shards: options.shards,
+          affinity: options.affinity,
         });
         const lag = await usage.settled();
         const used = StackUsage.between(before, await usage.now(), load.sent * cell.events);
@@ -141,6 +144,8 @@ async function measure(
           WAL: used.walBytes,
           flush: used.flushes ?? '-',
           sigs: used.signatures,
+          groups: used.groups,
+          again: used.again,
           by: Object.entries(used.cpu.by)
             .map(([name, us]) => `${name} ${us}`)
             .join(', '),

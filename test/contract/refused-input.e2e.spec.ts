@@ -97,6 +97,15 @@ describe('refused input', () => {
         201,
       );
     });
+    it.each(['a\\u0000b', 'x'.repeat(5_000)])('a division that is none', (division) =>
+      refused('/kernel/audit', {
+        name: '',
+        body: inPayload(`{"division":"${division}"}`),
+        status: 400,
+        error: 'invalid_request',
+        pointer: '/payload/division',
+      }),
+    );
     it('an event of 70 KB', () =>
       refused('/kernel/audit', {
         name: '',

@@ -3,8 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DevelopmentCaller } from '#dev/devstack';
-import { MtlsClient, type RequestOptions, TestCa, withStack } from '#dev/testing';
+import { MtlsClient, TestCa, withStack } from '#dev/testing';
 import { ContractClient, kernelContract } from './contract.client';
+import { sampleRequest } from './sample-requests';
 
 /**
  * Every route of the OpenAPI document for every kind of caller. The table is written from the specification
@@ -144,27 +145,11 @@ const TABLE: Record<string, Row> = {
 /** Called for keys that do not exist: only the permission is tested here. */
 const KEY_CHANGES = new Set(['makeKey', 'rotateKey', 'retireKey', 'compromiseKey']);
 
-const SIGNATURE = { approverId: 'x', approvedAt: '2026-01-01T00:00:00.000Z', signature: 'AAAA' };
-const UPGRADE_BODIES: Record<string, object> = {
-  approveUpgrade: SIGNATURE,
-  rejectUpgrade: SIGNATURE,
-  ratifyUpgrade: SIGNATURE,
-  reportCheck: { name: 'x', passed: true },
-  applyUpgrade: {},
-  emergencyApplyUpgrade: { reason: 'x' },
-  withdrawUpgrade: { reason: 'x' },
-  completeUpgrade: {},
-  proposeRollback: { rationale: 'x' },
-};
-
 const CALLERS: DevelopmentCaller[] = ['SUPERADMIN', 'DIVISION_LEAD', 'OPERATOR', 'AUDITOR', 'NOROLE'];
 const OPERATION_IDS = Object.keys(TABLE);
 /** Division of the development DivisionLead. */
 const OWN = 'product';
 const OTHER = 'finance';
-/** A version that nothing has. */
-const STALE = 999;
-
 /** In TLS 1.3 the client learns of it late: it may see the alert, or a connection closed before any answer. */
 const HANDSHAKE_REFUSED = /certificate|unknown ca|other side closed|ECONNRESET|socket/i;
 
@@ -195,180 +180,11 @@ describe('roles', () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  /** A valid request for each operation, about something of the given division where it has one. */
-  function requestOf(
-    operation: string,
-    division: string,
-  ): { method: 'GET' | 'POST'; path: string; options?: RequestOptions } {
-    const manifest = { id: 'm', version: 1, division };
-    switch (operation) {
-      case 'signManifest':
-        return { method: 'POST', path: '/kernel/sign', options: { json: { manifest } } };
-      case 'verifyManifest':
-        return { method: 'POST', path: '/kernel/verify', options: { json: { manifest, envelope: {} } } };
-      case 'appendEvents':
-        return {
-          method: 'POST',
-          path: '/kernel/audit',
-          options: { json: { type: 'door.opened', payload: { division } } },
-        };
-      case 'listEvents':
-        return { method: 'GET', path: '/kernel/audit' };
-      case 'streamEvents':
-        return { method: 'GET', path: '/kernel/audit/stream' };
-      case 'getEvent':
-        return { method: 'GET', path: `/kernel/audit/${events[division]}` };
-      case 'getHeads':
-        return { method: 'GET', path: '/kernel/audit/head' };
-      case 'setLegalHold':
-        return {
-          method: 'POST',
-          path: '/kernel/audit/legal-hold',
-          options: { json: { eventId: events[division], hold: true, reason: 'case 17' } },
-        };
-      case 'listLegalHolds':
-        return { method: 'GET', path: '/kernel/audit/legal-hold' };
-      case 'exportEvents':
-        return { method: 'GET', path: '/kernel/audit/export' };
-      case 'getMode':
-        return { method: 'GET', path: '/kernel/admin/mode' };
-      case 'changeMode':
-        // The policy in force: only the permission is tested here.
-        return {
-          method: 'POST',
-          path: '/kernel/admin/mode',
-          options: { json: { mode: 'normal', reason: 'a test' } },
-        };
-      case 'listKeys':
-        return { method: 'GET', path: '/kernel/keys' };
-      case 'getKey':
-        return { method: 'GET', path: '/kernel/keys/kernel-audit-ed25519-v1' };
-      case 'listKeyCandidates':
-        return { method: 'GET', path: '/kernel/keys/candidates' };
-      case 'makeKey':
-        return {
-          method: 'POST',
-          path: '/kernel/keys/candidates',
-          options: { json: { purpose: 'manifest', kid: 'kernel-manifest-ed25519-v1' } },
-        };
-      case 'rotateKey':
-        return { method: 'POST', path: '/kernel/keys/rotate', options: { json: { purpose: 'audit' } } };
-      case 'retireKey':
-        return { method: 'POST', path: '/kernel/keys/none/retire', options: { json: { reason: 'x' } } };
-      case 'compromiseKey':
-        return {
-          method: 'POST',
-          path: '/kernel/keys/none/compromise',
-          options: { json: { since: { shard: 0, seq: 1 }, reason: 'x' } },
-        };
-      case 'getSecurityStatus':
-        return { method: 'GET', path: '/kernel/security/status' };
-      case 'getSignersFile':
-        return { method: 'GET', path: '/kernel/keys/signers.json' };
-      case 'getJwks':
-        return { method: 'GET', path: '/kernel/keys/jwks.json' };
-      case 'listUpgrades':
-        return { method: 'GET', path: '/kernel/upgrade' };
-      case 'proposeUpgrade': {
-        const upgrade = { upgradeId: randomUUID(), type: 'code', target: 'x', rationale: 'a test' };
-        return { method: 'POST', path: '/kernel/upgrade', options: { json: { manifest: upgrade } } };
-      }
-      case 'getApprovers':
-        return { method: 'GET', path: '/kernel/approvers' };
-      case 'revokeApproverKey':
-        return {
-          method: 'POST',
-          path: '/kernel/approvers/nobody/keys/none/revoke',
-          options: { json: { reason: 'a test' } },
-        };
-      case 'listDivisions':
-        return { method: 'GET', path: '/kernel/division' };
-      case 'registerDivision':
-        return {
-          method: 'POST',
-          path: '/kernel/division',
-          options: { json: { id: division, version: STALE } },
-        };
-      case 'getDivision':
-        return { method: 'GET', path: `/kernel/division/${division}` };
-      case 'beginCredentialRegistration':
-        return { method: 'POST', path: '/kernel/approvers/nobody/webauthn/challenge', options: {} };
-      case 'registerCredential': {
-        const response = { clientDataJSON: 'AAAA', attestationObject: 'AAAA' };
-        return {
-          method: 'POST',
-          path: '/kernel/approvers/nobody/webauthn/credential',
-          options: { json: { response: { id: 'AAAA', rawId: 'AAAA', type: 'public-key', response } } },
-        };
-      }
-      case 'listNotifications':
-        return { method: 'GET', path: '/kernel/admin/notifications' };
-      case 'redeliverNotification':
-        return {
-          method: 'POST',
-          path: `/kernel/admin/notifications/msg_${'0'.repeat(32)}/redeliver`,
-          options: { json: {} },
-        };
-      case 'listAgents':
-        return { method: 'GET', path: '/kernel/agent' };
-      case 'spawnAgent':
-        return {
-          method: 'POST',
-          path: '/kernel/agent',
-          options: { json: { divisionId: division, template: { auditId: randomUUID() } } },
-        };
-      case 'getAgent':
-        return { method: 'GET', path: `/kernel/agent/${agents[division]}` };
-      case 'getAgentState':
-        return { method: 'GET', path: `/kernel/agent/${agents[division]}/state` };
-      case 'changeAgentState':
-        return {
-          method: 'POST',
-          path: `/kernel/agent/${agents[division]}/state`,
-          options: { json: { state: 'paused' } },
-        };
-      case 'listEvals':
-        return { method: 'GET', path: `/kernel/eval?divisionId=${division}` };
-      case 'submitEval':
-        return {
-          method: 'POST',
-          path: '/kernel/eval',
-          options: { json: { agentId: agents[division], metricSet: { taskSuccess: 1 } } },
-        };
-      case 'listAllocations':
-        return { method: 'GET', path: `/kernel/allocate?divisionId=${division}` };
-      case 'allocate':
-        return {
-          method: 'POST',
-          path: '/kernel/allocate',
-          options: { json: { divisionId: division, delta: 1, reason: 'a test' } },
-        };
-      case 'getReceipt':
-        return { method: 'GET', path: `/kernel/audit/${events[division]}/receipt` };
-      case 'getEntryBundle':
-        return { method: 'GET', path: '/log/0/tile/entries/000' };
-      case 'getEntryBundle2':
-        return { method: 'GET', path: '/log/0/tile/entries/000.p/1' };
-      case 'getEntryBundle3':
-        return { method: 'GET', path: '/log/0/tile/entries/x001/000.p/1' };
-      case 'getEntryBundle4':
-        return { method: 'GET', path: '/log/0/tile/entries/x001/x000/000.p/1' };
-      case 'getReason':
-        return { method: 'GET', path: `/kernel/reason/${events[division]}` };
-      case 'getUpgrade':
-        return { method: 'GET', path: '/kernel/upgrade/none' };
-      case 'getUpgradeEvidence':
-        return { method: 'GET', path: '/kernel/upgrade/none/evidence' };
-      case 'getApprovalRequest':
-        return { method: 'GET', path: '/kernel/upgrade/none/approval-request?approverId=x' };
-      default: {
-        const found = kernelContract().operations.find(({ id }) => id === operation);
-        const json = UPGRADE_BODIES[operation];
-        if (found === undefined || json === undefined) throw new Error(`no request for ${operation}`);
-        return { method: 'POST', path: found.path.replace('{id}', 'none'), options: { json } };
-      }
-    }
-  }
+  const about = (division: string) => ({
+    division,
+    event: String(events[division]),
+    agent: String(agents[division]),
+  });
 
   it('covers every operation of the document', () => {
     const ids = kernelContract().operations.map(({ id }) => id);
@@ -377,14 +193,7 @@ describe('roles', () => {
 
   describe.each(OPERATION_IDS)('%s', (operation) => {
     it.each(CALLERS)('%s', async (caller) => {
-      const { method, path, options } = requestOf(operation, OWN);
-      if (operation === 'streamEvents' && TABLE[operation]?.[caller] !== 'no') {
-        // Its answer does not end by itself.
-        const { statusCode, body } = await stack().client(caller).stream(path);
-        expect(statusCode).toBe(200);
-        body.on('error', () => undefined).destroy();
-        return;
-      }
+      const { method, path, options } = sampleRequest(operation, about(OWN));
       const answer = await new ContractClient(stack().client(caller)).request(method, path, options);
       const expected = TABLE[operation]?.[caller];
       if (expected === 'no') {
@@ -413,7 +222,7 @@ describe('roles', () => {
       'getReceipt',
       ...Object.keys(DIVISIONS).filter((id) => !['listDivisions', 'listAgents'].includes(id)),
     ])('is refused another division: %s', async (operation) => {
-      const { method, path, options } = requestOf(operation, OTHER);
+      const { method, path, options } = sampleRequest(operation, about(OTHER));
       const answer = await lead().request(method, path, options);
       expect(answer.status).toBe(403);
       expect(answer.json.error).toBe('forbidden');

@@ -1,7 +1,5 @@
-import { execFile } from 'node:child_process';
 import { chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { Client } from 'pg';
 import {
   AUDIT_REPORT,
@@ -13,35 +11,12 @@ import {
   verifyDocument,
   type AuditEvent,
 } from '#evidence';
-import { compileCache } from '#dev/devstack';
-import { type TestStack, withStack, workTree } from '#dev/testing';
+import { withStack } from '#dev/testing';
 import { until } from '../faults/until';
-
-interface Run {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-/** One audit, as `./kernel audit run` runs it. */
-async function audit(stack: TestStack): Promise<Run> {
-  const run = promisify(execFile)(
-    process.execPath,
-    [join(workTree(), 'dist', 'apps', 'auditor', 'main.js'), '--once'],
-    { env: { ...stack.worker('auditor').environment, ...compileCache() } },
-  );
-  return run.then(
-    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
-    (error: Error & { code?: number; stdout?: string; stderr?: string }) => ({
-      code: error.code ?? -1,
-      stdout: error.stdout ?? '',
-      stderr: error.stderr ?? '',
-    }),
-  );
-}
+import { type AuditRun, runAudit } from './run-audit';
 
 /** `kind place` of each finding. */
-function findings({ stdout }: Run): string[] {
+function findings({ stdout }: AuditRun): string[] {
   return [...stdout.matchAll(/^([a-z_]+): (\S+): /gm)].map(([, kind, place]) => `${kind} ${place}`).sort();
 }
 
@@ -90,7 +65,7 @@ describe('the auditor', () => {
   afterAll(() => database.end());
 
   it('has nothing to complain about, and leaves a report with a signed seal in the archive', async () => {
-    const run = await audit(stack());
+    const run = await runAudit(stack());
     expect(run).toMatchObject({ code: 0, stderr: '' });
     const count = (await events(0)).length + (await events(1)).length;
     expect(run.stdout).toContain(`clean, ${count} events, ${count} objects, `);
@@ -135,7 +110,7 @@ describe('the auditor', () => {
       for (const [file, bytes] of kept) await writeFile(file, bytes);
       for (const file of made.splice(0)) await rm(file, { force: true });
       kept.clear();
-      expect(await audit(stack())).toMatchObject({ code: 0, stderr: '' });
+      expect(await runAudit(stack())).toMatchObject({ code: 0, stderr: '' });
     });
 
     it('an object that was changed, taken away, added', async () => {
@@ -147,7 +122,7 @@ describe('the auditor', () => {
       const foreign = archive(archiveKey({ ...fifth, id: '01a21234-0000-7000-8000-00000000000f' }));
       await writeFile(foreign, '{}');
       made.push(foreign);
-      const run = await audit(stack());
+      const run = await runAudit(stack());
       expect(run.code).toBe(1);
       expect(findings(run)).toEqual([
         'archive_different 0:3',
@@ -176,7 +151,7 @@ describe('the auditor', () => {
          SELECT (jsonb_populate_record(e, jsonb_build_object('seq', 1000000, 'id', gen_random_uuid(), 'stream_version', 1000000))).*
          FROM kernel_index.events e WHERE shard = 0 AND seq = 7`,
       );
-      const run = await audit(stack());
+      const run = await runAudit(stack());
       await database.query('DELETE FROM kernel_index.events WHERE shard = 0 AND seq IN (5, 1000000)');
       await database.query('INSERT INTO kernel_index.events SELECT * FROM kept');
       await database.query('RESET session_replication_role');
@@ -194,7 +169,7 @@ describe('the auditor', () => {
         `CREATE TABLE kept AS SELECT * FROM kernel_index.events WHERE shard = 0 AND seq = 5`,
       );
       await database.query(`UPDATE kernel_index.events SET ${column} = ${value} WHERE shard = 0 AND seq = 5`);
-      const run = await audit(stack());
+      const run = await runAudit(stack());
       await database.query(
         `UPDATE kernel_index.events e SET ${column} = kept.${column} FROM kept WHERE e.shard = 0 AND e.seq = 5`,
       );
@@ -216,12 +191,12 @@ describe('the auditor', () => {
     }
 
     /** Tampers, audits, and undoes it. */
-    async function auditTampered(seq: number, tamper: string, values: unknown[] = []): Promise<Run> {
+    async function auditTampered(seq: number, tamper: string, values: unknown[] = []): Promise<AuditRun> {
       await unguarded(
         [`CREATE TABLE kept AS SELECT * FROM kernel.events WHERE shard = 0 AND seq = ${seq}`],
         [tamper, values],
       );
-      const run = await audit(stack());
+      const run = await runAudit(stack());
       await unguarded(
         [`DELETE FROM kernel.events WHERE shard = 0 AND seq = ${seq}`],
         ['INSERT INTO kernel.events SELECT * FROM kept'],
@@ -266,7 +241,7 @@ describe('the auditor', () => {
     const lock = new Client({ connectionString: superuserUrl() });
     await lock.connect();
     await lock.query(`SELECT pg_advisory_lock(hashtextextended('illuvrse-kernel/audit', 0))`);
-    const run = await audit(stack());
+    const run = await runAudit(stack());
     await lock.end();
     expect(run).toMatchObject({ code: 2, stderr: 'auditor: Another audit is under way.\n' });
   });

@@ -7,7 +7,7 @@ import { type Fake, fakesOf, type Table } from './fake';
 import { type LiveKernel, refusalOf } from './live-kernel';
 
 /** PostgreSQL: insufficient_privilege, and restrict_violation of the guards. */
-const [NO_RIGHT, GUARD] = ['42501', '23001'];
+const [NO_RIGHT, GUARD, NO_PARTITION] = ['42501', '23001', '23514'];
 /** Each guard is ENABLE ALWAYS, so that it is the owner alone who gets past it, by switching it off. */
 const OFF = 'ALTER TABLE kernel.events DISABLE TRIGGER ALL';
 const ON = [
@@ -17,6 +17,8 @@ const ON = [
        EXECUTE format('ALTER TABLE kernel.events ENABLE ALWAYS TRIGGER %I', t.tgname);
      END LOOP; END $$`,
 ];
+const KEYS_OFF = 'ALTER TABLE kernel.event_keys DISABLE TRIGGER ALL';
+const KEYS_ON = 'ALTER TABLE kernel.event_keys ENABLE ALWAYS TRIGGER event_keys_refuse_change';
 const forHeads = (text: string): string => text.replaceAll('kernel.events', 'kernel.shard_head');
 
 /** A row of the event log like the last one, but for some columns. */
@@ -128,14 +130,15 @@ export async function forgedEvent(
 /** Takes the last events away with the guards off, so that this position is the head again. */
 export async function putBack(k: LiveKernel, seq: number): Promise<void> {
   await k.transaction('ownerUrl', async (client) => {
-    for (const text of [OFF, forHeads(OFF)]) await client.query(text);
+    for (const text of [OFF, forHeads(OFF), KEYS_OFF]) await client.query(text);
     await client.query('DELETE FROM kernel.events WHERE shard = 0 AND seq > $1', [seq]);
+    await client.query('DELETE FROM kernel.event_keys WHERE shard = 0 AND seq > $1', [seq]);
     await client.query(
       `UPDATE kernel.shard_head h SET seq = e.seq, hash = e.hash, ts = e.ts
        FROM kernel.events e WHERE e.shard = h.shard AND h.shard = 0 AND e.seq = $1`,
       [seq],
     );
-    for (const text of [...ON, ...ON.map(forHeads)]) await client.query(text);
+    for (const text of [...ON, ...ON.map(forHeads), KEYS_ON]) await client.query(text);
   });
 }
 
@@ -192,7 +195,7 @@ const RUNTIME_ROLE: Table<LiveKernel> = [
   ['an event behind a gap', GUARD, runtime(likeTheLast(`'seq', seq + 2`))],
   ['an event behind the head', GUARD, runtime(likeTheLast(`'seq', seq + 1`))],
   ['an event in the place of another', '23505', runtime(likeTheLast(`'seq', seq`))],
-  ['an event of another shard', GUARD, runtime(likeTheLast(`'shard', 7, 'seq', 1`))],
+  ['an event of another shard', NO_PARTITION, runtime(likeTheLast(`'shard', 7, 'seq', 1`))],
   ['another origin of the chain', NO_RIGHT, runtime(`UPDATE kernel.chain SET origin = 'x'`)],
   ['another past of the mode', NO_RIGHT, runtime(`UPDATE kernel.mode_changes SET to_mode = 'normal'`)],
   ['no past of the mode', NO_RIGHT, runtime('DELETE FROM kernel.mode_changes')],
@@ -372,11 +375,15 @@ const OWNER_ROLE: Table<LiveKernel> = [
     'integrity',
     async (k) => {
       const id = randomUUID();
-      return behindTheGuards(
-        k,
-        `UPDATE kernel.events SET id = '${id}' WHERE id = '${k.story.event}'`,
-        `UPDATE kernel.events SET id = '${k.story.event}' WHERE id = '${id}'`,
-        async () => refusalOf(await k.as('AUDITOR').get(`/kernel/audit/${id}`)),
+      const rename = (from: string, to: string): string =>
+        [
+          KEYS_OFF,
+          `UPDATE kernel.events SET id = '${to}' WHERE id = '${from}'`,
+          `UPDATE kernel.event_keys SET id = '${to}' WHERE id = '${from}'`,
+          KEYS_ON,
+        ].join('; ');
+      return behindTheGuards(k, rename(k.story.event, id), rename(id, k.story.event), async () =>
+        refusalOf(await k.as('AUDITOR').get(`/kernel/audit/${id}`)),
       );
     },
   ],

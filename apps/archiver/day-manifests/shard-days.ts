@@ -83,10 +83,9 @@ export class ShardDays {
   }
 
   private async eventOrNull(shard: number, seq: number): Promise<AuditEvent | null> {
-    const [row] = (await this.sql.query('SELECT canonical FROM kernel.events WHERE shard = $1 AND seq = $2', [
-      shard,
-      seq,
-    ])) as { canonical: Buffer }[];
+    const [row] = (await this.sql.query('SELECT canonical FROM kernel.event_at($1, $2)', [shard, seq])) as {
+      canonical: Buffer;
+    }[];
     return row === undefined ? null : parseEvent(row.canonical);
   }
 }

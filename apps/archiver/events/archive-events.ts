@@ -58,9 +58,11 @@ export class ArchiveEvents implements ShardHandler {
   }
 }
 
+const CONTRADICTIONS: ReadonlySet<string> = new Set(['different_object', 'object_covered']);
+
 /** Another object under an event's key contradicts the chain; any other failure may pass. */
 function faultOf(error: unknown, shard: number, event: VerifiedEvent | undefined): unknown {
-  if (!(error instanceof ArchiveError) || error.code !== 'different_object') return error;
+  if (!(error instanceof ArchiveError) || !CONTRADICTIONS.has(error.code)) return error;
   return new IntegrityFault('different_object', shard, event?.event.seq ?? null, error.message, {
     cause: error,
   });

@@ -2,7 +2,7 @@ import { type Archive } from '#platform/archive';
 import { type SqlSource } from '#platform/audit-stream';
 import { archiveKey, parseEvent } from '#evidence';
 import { type Logger } from '#platform/process';
-import { type DataSource } from '#platform/postgres';
+import { type DataSource, storable } from '#platform/postgres';
 import { type ArchiverMetrics } from '../archiver.metrics';
 
 export interface ApplyHoldsOptions {
@@ -159,11 +159,11 @@ export class ApplyHolds {
       sql,
       `SELECT e.seq, e.canonical,
               EXISTS (SELECT FROM kernel.legal_holds h
-                      WHERE h.shard = e.shard AND h.in_force AND e.seq BETWEEN h.from_seq AND h.to_seq) AS held
-       FROM kernel.events e
-       WHERE e.shard = $1 AND e.seq > $2 AND e.seq <= $3
+                      WHERE h.shard = $1 AND h.in_force AND e.seq BETWEEN h.from_seq AND h.to_seq) AS held
+       FROM kernel.shard_events($1, $2, ${CHUNK}, NULL) e
+       WHERE e.seq <= $3
          AND e.seq <= (SELECT p.seq FROM kernel.stream_positions p WHERE p.consumer = 'archiver' AND p.shard = $1)
-       ORDER BY e.seq LIMIT ${CHUNK}`,
+       ORDER BY e.seq`,
       [hold.shard, hold.appliedSeq, hold.toSeq],
     );
     return found.map(({ seq, held, canonical }) => ({ seq: Number(seq), held, canonical }));
@@ -175,5 +175,5 @@ async function rows<T>(from: SqlSource, sql: string, parameters: unknown[] = [])
 }
 
 function messageOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).slice(0, 1_000);
+  return storable((error instanceof Error ? error.message : String(error)).slice(0, 1_000));
 }

@@ -1,5 +1,6 @@
 import { type SqlSource, type VerifiedEvent } from '#platform/audit-stream';
-import { type AuditEvent } from '#evidence';
+import { type AuditEvent, MAX_SHARDS } from '#evidence';
+import { storable } from '#platform/postgres';
 import { type EventReader } from '../events/archive-events';
 
 /** What an event of a stream `legal_hold/<shard>:<from>-<to>` says (docs/spec/archive.md, section 5). */
@@ -21,7 +22,8 @@ export function readHoldEvent({ type, stream, payload }: AuditEvent): HoldEvent 
   const inForce = TYPES.get(type);
   if (inForce === undefined) return null;
   const { shard, fromSeq, toSeq, reason } = payload;
-  if (!isInteger(shard, 0) || !isInteger(fromSeq, 1) || !isInteger(toSeq, fromSeq)) return null;
+  if (!isInteger(shard, 0) || shard >= MAX_SHARDS || !isInteger(fromSeq, 1) || !isInteger(toSeq, fromSeq))
+    return null;
   if (typeof reason !== 'string' || stream !== `legal_hold/${shard}:${fromSeq}-${toSeq}`) return null;
   return { shard, fromSeq, toSeq, inForce, reason };
 }
@@ -56,7 +58,7 @@ export class HoldEvents implements EventReader {
           hold.fromSeq,
           hold.toSeq,
           hold.inForce,
-          hold.reason,
+          storable(hold.reason),
           event.id,
           event.shard,
           event.seq,

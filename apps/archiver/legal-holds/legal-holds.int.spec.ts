@@ -112,6 +112,33 @@ describe('legal holds', () => {
     );
   });
 
+  it.each([
+    ['U+0000', 'case\u000017', 'case\ufffd17'],
+    ['every control character', '\u0001\r\u001b[2J\u009b', '\u0001\r\u001b[2J\u009b'],
+    ['60 KB', 'x'.repeat(60_000), 'x'.repeat(60_000)],
+  ])('are placed for a reason with %s', async (_what, reason, noted) => {
+    await fixture.append(2);
+    const payload = { shard: 0, fromSeq: 1, toSeq: 2, reason };
+    await fixture.append(1, { type: 'legal_hold.placed', stream: 'legal_hold/0:1-2', payload });
+    await fixture.start();
+    await applied(6);
+    expect(await held()).toEqual([1, 2]);
+    const rows = await fixture.dataSource.query<object[]>('SELECT reason FROM kernel.legal_holds');
+    expect(rows).toEqual([{ reason: noted }]);
+  });
+
+  it('are not taken from events whose numbers no column holds', async () => {
+    await fixture.append(2);
+    for (const shard of [128, 2 ** 31, 2 ** 53 - 1]) {
+      const payload = { shard, fromSeq: 1, toSeq: 2 ** 53 - 1, reason: 'x' };
+      const stream = `legal_hold/${shard}:1-${2 ** 53 - 1}`;
+      await fixture.append(1, { type: 'legal_hold.placed', stream, payload });
+    }
+    await fixture.start();
+    await until('the events are archived', async () => (await fixture.position()) === 8);
+    expect(await fixture.dataSource.query('SELECT * FROM kernel.legal_holds')).toEqual([]);
+  });
+
   it('are not taken from events that only look like them', async () => {
     await fixture.append(3);
     await fixture.append(1, {

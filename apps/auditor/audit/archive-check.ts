@@ -1,5 +1,5 @@
-import { type Archive, ArchiveError } from '#platform/archive';
-import { archiveKey, EvidenceError, parseEvent } from '#evidence';
+import { type Archive, ArchiveError, coverOf } from '#platform/archive';
+import { archiveKey, EvidenceError, parseEvent, sha256Hex } from '#evidence';
 import { type Finding } from './finding';
 import { type StoredEvents, type StoredRow } from './stored-events';
 
@@ -34,9 +34,17 @@ export class ArchiveCheck {
   private async compare(key: string, canonical: Buffer): Promise<Pick<Finding, 'kind' | 'message'> | null> {
     try {
       const bytes = await this.archive.get(key);
-      if (bytes === null) return { kind: 'archive_missing', message: `there is no ${key} in the archive` };
-      if (canonical.equals(bytes)) return null;
-      return { kind: 'archive_different', message: `${key} has other bytes than the event store` };
+      if (bytes !== null && canonical.equals(bytes)) return null;
+      // The versions of a bucket say whether the archived object is still there, and what hides it.
+      const cover = await coverOf(this.archive, key, sha256Hex(canonical));
+      if (bytes === null) {
+        const message = cover?.message ?? `there is no ${key} in the archive`;
+        return { kind: 'archive_missing', message };
+      }
+      return {
+        kind: 'archive_different',
+        message: cover?.message ?? `${key} has other bytes than the event store`,
+      };
     } catch (error) {
       if (!(error instanceof ArchiveError) || PASSING.has(error.code)) throw error;
       return { kind: 'archive_different', message: error.message };

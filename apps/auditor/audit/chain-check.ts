@@ -108,6 +108,8 @@ export class ChainCheck {
       event.hash === row.hash;
     if (!same)
       this.found('columns', row, 'the columns of its row say something else than its canonical bytes');
+    if (!row.keyed)
+      this.found('columns', row, 'the key of its id does not lead to it, or names another stream or version');
   }
 
   private followFrom(position: { seq: number; hash: string }): ChainFollower {

@@ -1,7 +1,7 @@
 /**
  * - of the chain in the event store, as the workers' checks name it: `format`, `hash`, `link`, `gap`, `fork`, `signature`,
- *   `key`, `wrong_shard`; `time` (falls), `stream` (a version is missing), `columns` (they differ from the canonical
- *   bytes), `head` (the store's account of a head is not where its events end)
+ *   `key`, `wrong_shard`; `time` (falls), `stream` (a version is missing), `columns` (they, or the event's key,
+ *   differ from the canonical bytes), `head` (the store's account of a head is not where its events end)
  * - of the copies: `<copy>_missing`, `<copy>_different`, `<copy>_extra`
  * - of the manifests of days: `manifest`, `manifest_missing`
  */

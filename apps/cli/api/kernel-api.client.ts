@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { printable } from '#evidence';
 import { HttpClient, type HttpRequest } from '#platform/http-client';
 import { type Connection } from './connection';
 import { CliError } from '../cli.error';
+import { shown } from '../output/shown';
 
 /** Longest wait for the first byte of an answer. */
 const ANSWER_TIMEOUT_MS = 30_000;
@@ -111,9 +113,9 @@ interface Problem {
 function refusal(who: string, status: number, body: string): CliError {
   let problem: Problem;
   try {
-    problem = JSON.parse(body) as Problem;
+    problem = shown<Problem>(body);
   } catch {
-    problem = { detail: body.slice(0, 300) };
+    problem = { detail: printable(body.slice(0, 300)) };
   }
   const reason = problem.detail ?? problem.title ?? 'no reason given';
   const where =

@@ -9,6 +9,7 @@ import {
 } from '#openapi/kernel';
 import { CliError } from '../cli.error';
 import { print, table } from '../output/print';
+import { shown } from '../output/shown';
 import {
   type CallOptions,
   documentText,
@@ -62,7 +63,7 @@ export function addAgent(program: Command): void {
     .option('--owner <name>', 'who answers for it')
     .action(async (options: SpawnOptions) => {
       const answer = await post(options, '/kernel/agent', await spawnBody(options));
-      print(options.json === true ? answer : describe(JSON.parse(answer) as Agent));
+      print(options.json === true ? answer : describe(shown<Agent>(answer)));
     });
 
   reading(agent.command('list'))
@@ -73,7 +74,7 @@ export function addAgent(program: Command): void {
       const { division: divisionId, limit } = options;
       const answer = await get(options, withQuery('/kernel/agent', { divisionId, limit }));
       if (options.json === true) return print(answer);
-      const { agents } = JSON.parse(answer) as AgentPage;
+      const { agents } = shown<AgentPage>(answer);
       const rows = agents.map(({ id, divisionId: division, state, since, role }) => ({
         id,
         division,
@@ -89,7 +90,7 @@ export function addAgent(program: Command): void {
     .argument('<id>', 'the agent')
     .action(async (id: string, options: CallOptions) => {
       const answer = await get(options, `/kernel/agent/${encodeURIComponent(id)}/state`);
-      print(options.json === true ? answer : describeNow(JSON.parse(answer) as AgentNow));
+      print(options.json === true ? answer : describeNow(shown<AgentNow>(answer)));
     });
 
   for (const [verb, state, words] of LIFE) {
@@ -99,7 +100,7 @@ export function addAgent(program: Command): void {
       .action(async (id: string, options: CallOptions & { reason: string }) => {
         const path = `/kernel/agent/${encodeURIComponent(id)}/state`;
         const answer = await post(options, path, JSON.stringify({ state, reason: options.reason }));
-        print(options.json === true ? answer : describe(JSON.parse(answer) as Agent));
+        print(options.json === true ? answer : describe(shown<Agent>(answer)));
       });
   }
 
@@ -123,7 +124,7 @@ export function addAgent(program: Command): void {
         const body = { agentId, metricSet: metricsOf(metric), score, source, notes };
         const answer = await post(options, '/kernel/eval', JSON.stringify(body));
         if (options.json === true) return print(answer);
-        const { eval_id: id, position } = JSON.parse(answer) as EvalAnswer;
+        const { eval_id: id, position } = shown<EvalAnswer>(answer);
         print(`Recorded evaluation ${id} at ${position}.`);
       },
     );
@@ -137,7 +138,7 @@ export function addAgent(program: Command): void {
       const { agent: agentId, division: divisionId, limit } = options;
       const answer = await get(options, withQuery('/kernel/eval', { agentId, divisionId, limit }));
       if (options.json === true) return print(answer);
-      const { evals } = JSON.parse(answer) as EvalPage;
+      const { evals } = shown<EvalPage>(answer);
       print(evals.length === 0 ? 'There are no evaluations.' : table(evals.map(evalRow)));
     });
 }

@@ -2,6 +2,7 @@ import { type Command } from 'commander';
 import { type AllocateAnswer, type AllocationPage } from '#openapi/kernel';
 import { CliError } from '../cli.error';
 import { print, table } from '../output/print';
+import { shown } from '../output/shown';
 import { type CallOptions, get, numberOf, post, reading, withQuery, withReason, writing } from './api-calls';
 import { describeBalances } from './division.command';
 
@@ -43,7 +44,7 @@ export function addAllocation(program: Command): void {
       const { division: divisionId, limit } = options;
       const answer = await get(options, withQuery('/kernel/allocate', { divisionId, limit }));
       if (options.json === true) return print(answer);
-      const { allocations } = JSON.parse(answer) as AllocationPage;
+      const { allocations } = shown<AllocationPage>(answer);
       const rows = allocations.map(({ ts, entityId, pool, delta, held, requestedBy, reason }) => ({
         at: ts,
         to: entityId,
@@ -65,7 +66,7 @@ async function allocate(delta: number, options: AllocateOptions): Promise<void> 
   const body = JSON.stringify({ agentId, divisionId, pool, delta, reason, evalId });
   const answer = await post(options, '/kernel/allocate', body);
   if (options.json === true) return print(answer);
-  const { allocation, balances } = JSON.parse(answer) as AllocateAnswer;
+  const { allocation, balances } = shown<AllocateAnswer>(answer);
   print(
     [
       `${allocation.entityId} holds ${allocation.held} of the pool ${allocation.pool}`,

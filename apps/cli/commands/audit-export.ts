@@ -10,7 +10,7 @@ import { connectionFrom, type ConnectionOptions, withConnectionOptions } from '.
 import { eventLines } from '../api/event-lines';
 import { KernelApiClient } from '../api/kernel-api.client';
 import { CliError } from '../cli.error';
-import { say } from '../output/print';
+import { printStream, say } from '../output/print';
 
 interface ExportOptions extends ConnectionOptions {
   shard?: string;
@@ -58,7 +58,7 @@ async function exportChain(options: ExportOptions): Promise<void> {
       say(`exported to ${resolve(options.out)}`);
     } else {
       for (const shard of shards) {
-        await pipeline(await events(client, shard, query), process.stdout, { end: false });
+        await printStream(await events(client, shard, query));
       }
     }
   } finally {

@@ -4,6 +4,7 @@ import { connectionFrom, type ConnectionOptions, withConnectionOptions } from '.
 import { KernelApiClient } from '../api/kernel-api.client';
 import { CliError } from '../cli.error';
 import { print } from '../output/print';
+import { shown } from '../output/shown';
 
 interface HoldOptions extends ConnectionOptions {
   event?: string;
@@ -57,7 +58,7 @@ async function set(client: KernelApiClient, target: object, options: HoldOptions
     print(answer);
     return;
   }
-  const { legalHold, position } = JSON.parse(answer) as LegalHoldAnswer;
+  const { legalHold, position } = shown<LegalHoldAnswer>(answer);
   const what = legalHold.inForce ? 'Held' : 'Lifted the hold on';
   print(`${what} ${rangeText(legalHold)}, recorded at ${position}; the archive follows.`);
 }
@@ -68,7 +69,7 @@ async function list(client: KernelApiClient, options: HoldOptions): Promise<void
     print(answer);
     return;
   }
-  const { legalHolds } = JSON.parse(answer) as { legalHolds: LegalHold[] };
+  const { legalHolds } = shown<{ legalHolds: LegalHold[] }>(answer);
   if (legalHolds.length === 0) {
     print('No event is or was held.');
     return;

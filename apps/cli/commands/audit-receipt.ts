@@ -1,10 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { Readable } from 'node:stream';
 import { type Command } from 'commander';
 import { type ConnectionOptions, withConnectionOptions } from '../api/connection';
 import { type KernelApiClient } from '../api/kernel-api.client';
 import { CliError } from '../cli.error';
-import { print } from '../output/print';
+import { print, printStream } from '../output/print';
 import { withClient } from './api-calls';
 
 type ReceiptOptions = ConnectionOptions & { out?: string };
@@ -23,7 +24,7 @@ export function addAuditReceipt(audit: Command): void {
     .option('--out <file>', 'write the receipt there')
     .action(async (id: string, options: ReceiptOptions) => {
       const receipt = await withClient(options, (client) => receiptOf(client, id));
-      if (options.out === undefined) process.stdout.write(receipt);
+      if (options.out === undefined) await printStream(Readable.from([receipt]));
       else {
         await written(options.out, receipt);
         print(`Receipt of ${id}: ${resolve(options.out)}`);

@@ -1,31 +1,18 @@
 import { open } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { userInfo } from 'node:os';
-import { type Command, InvalidArgumentError } from 'commander';
-import { ChainEventVerifier, readTrustRoot } from '#platform/audit-stream';
-import { divisionOf } from '#platform/edge';
-import {
-  EventStoreError,
-  openEventStoreDataSource,
-  repairStore,
-  type StoreRepairReport,
-} from '#platform/event-store';
-import { type Environment, loadPart } from '#platform/process';
-import { readEnvironmentFile, StateFolder } from '#dev/devstack';
+import { type Command } from 'commander';
+import { repairStore, type StoreRepairReport } from '#platform/event-store';
 import { CliError } from '../cli.error';
-import { defaultState } from '../default-state';
 import { print, say } from '../output/print';
-import { replayConfig } from './replay/replay.config';
+import { asOwner, type OwnerOptions, wholeFrom } from './as-owner';
 
-interface RepairCommandOptions {
+interface RepairCommandOptions extends OwnerOptions {
   shard: number;
   from: number;
   reason: string;
   out: string;
   by?: string;
-  signers?: string;
-  state?: string;
 }
 
 export function addAuditRepair(audit: Command): void {
@@ -59,61 +46,19 @@ export function addAuditRepair(audit: Command): void {
 }
 
 async function run(options: RepairCommandOptions): Promise<StoreRepairReport> {
-  const config = loadPart(replayConfig, await variablesOf(options));
-  const ownerUrl = config.databaseOwnerUrl;
-  if (ownerUrl === undefined) {
-    throw new CliError('wrong_usage', 'The database is not named: set DATABASE_OWNER_URL.');
-  }
-  const dataSource = await openEventStoreDataSource({
-    url: ownerUrl,
-    poolSize: 2,
-    applicationName: 'kernel-repair',
-  });
-  try {
-    const [chain] = await dataSource.query<{ origin: string }[]>('SELECT origin FROM kernel.chain');
-    if (chain === undefined) throw new CliError('failed', 'The database does not say whose chain it holds.');
-    const { origin } = chain;
-    if (config.origin !== undefined && config.origin !== origin) {
-      throw new CliError(
-        'wrong_usage',
-        `The database holds the chain of ${origin}, not of ${config.origin}.`,
-      );
-    }
-    const trustRootFile = options.signers ?? config.trustRootFile;
-    const roots = readTrustRoot({ trustRootFile, isProduction: config.isProduction }, origin);
-    if (roots === null) say('no trust root (--signers): trusts the keys with which the kernel was founded');
-    const { shard, from: fromSeq, reason, by: statedBy = userInfo().username } = options;
-    return await repairStore({
+  const { shard, from: fromSeq, reason, by: statedBy = userInfo().username } = options;
+  return asOwner(options, 'kernel-repair', ({ ownerUrl, origin, verifier }) =>
+    repairStore({
       ownerUrl,
       origin,
       shard,
       fromSeq,
       reason,
       statedBy,
-      verifier: new ChainEventVerifier({ dataSource, origin, roots, divisionOf }),
+      verifier,
       keep: (lines) => keep(resolve(options.out), lines),
-    });
-  } catch (error) {
-    if (error instanceof EventStoreError && error.code === 'invalid_request') {
-      throw new CliError('failed', `${error.message} Nothing was changed.`, {}, { cause: error });
-    }
-    throw error;
-  } finally {
-    await dataSource.destroy();
-  }
-}
-
-async function variablesOf({ state }: RepairCommandOptions): Promise<Environment | undefined> {
-  if (state === undefined && loadPart(replayConfig).databaseOwnerUrl !== undefined) return undefined;
-  const dir = resolve(state ?? defaultState());
-  const file = (await StateFolder.find(dir))?.environmentFile ?? join(dir, 'kernel.env');
-  if (!existsSync(file)) {
-    throw new CliError(
-      'not_running',
-      `There is no kernel in ${dir}; name the database in DATABASE_OWNER_URL, or a state folder with --state.`,
-    );
-  }
-  return readEnvironmentFile(file);
+    }),
+  );
 }
 
 /** On disk before a row is removed, and never over an existing file. */
@@ -127,12 +72,4 @@ async function keep(file: string, lines: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-function wholeFrom(least: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^\d{1,15}$/.test(text) && value >= least) return value;
-    throw new InvalidArgumentError(`It must be a whole number from ${least} on.`);
-  };
 }

@@ -20,6 +20,7 @@ interface Options {
   peer: string[];
   kernels: number;
   shards: number;
+  affinity?: true;
 }
 
 const ENDING = '.bench.js';
@@ -36,6 +37,7 @@ export function addBench(program: Command): void {
     .option('--peer <name>', 'stack: measure openbao or tessera in turn (may be repeated)', collect, [])
     .option('--kernels <n>', 'stack: kernel processes on the one database', upTo(MOST_KERNELS), 1)
     .option('--shards <n>', 'stack: shards of the chain', upTo(MAX_SHARDS), 1)
+    .option('--affinity', 'stack: each kernel is asked to write to shards of its own only')
     .action(async (names: string[], options: Options) => {
       await bench(names, options);
     });
@@ -72,12 +74,18 @@ async function bench(names: readonly string[], options: Options): Promise<void> 
   for (const name of names.length === 0 ? known : names) {
     say(`benchmark ${name}`);
     const benchmark = (await import(join(folder, `${name}${ENDING}`))) as {
-      run(options: { peers: readonly string[]; kernels: number; shards: number }): Promise<BenchResult>;
+      run(options: {
+        peers: readonly string[];
+        kernels: number;
+        shards: number;
+        affinity: boolean;
+      }): Promise<BenchResult>;
     };
     const result = await benchmark.run({
       peers: options.peer,
       kernels: options.kernels,
       shards: options.shards,
+      affinity: options.affinity === true,
     });
     results.push(result);
     print(`\n${result.name}\n\n${table(result.rows)}\n`);

@@ -1,6 +1,7 @@
 import { type Command } from 'commander';
 import { type Balance, type Division, type DivisionPage } from '#openapi/kernel';
 import { print, table } from '../output/print';
+import { shown } from '../output/shown';
 import { type CallOptions, documentText, get, post, reading, withQuery, writing } from './api-calls';
 
 /** Divisions: register, update, show. */
@@ -14,7 +15,7 @@ export function addDivision(program: Command): void {
     .argument('<file>', 'the manifest')
     .action(async (file: string, options: CallOptions) => {
       const answer = await post(options, '/kernel/division', await documentText(file, 'registered'));
-      print(options.json === true ? answer : describe(JSON.parse(answer) as Division));
+      print(options.json === true ? answer : describe(shown<Division>(answer)));
     });
 
   reading(division.command('list'))
@@ -23,7 +24,7 @@ export function addDivision(program: Command): void {
     .action(async (options: CallOptions & { limit: string }) => {
       const answer = await get(options, withQuery('/kernel/division', { limit: options.limit }));
       if (options.json === true) return print(answer);
-      const { divisions } = JSON.parse(answer) as DivisionPage;
+      const { divisions } = shown<DivisionPage>(answer);
       const rows = divisions.map(({ id, name, status, version, updatedAt, updatedBy }) => ({
         id,
         name: name ?? '',
@@ -43,8 +44,8 @@ export function addDivision(program: Command): void {
       const path = withQuery(`/kernel/division/${encodeURIComponent(id)}`, { version: options.at });
       const answer = await get(options, path);
       if (options.json === true) return print(answer);
-      const shown = JSON.parse(answer) as Division;
-      print(`${describe(shown)}\n\n${JSON.stringify(shown.manifest, null, 2)}`);
+      const { manifest } = JSON.parse(answer) as Division;
+      print(`${describe(shown<Division>(answer))}\n\n${JSON.stringify(manifest, null, 2)}`);
     });
 }
 

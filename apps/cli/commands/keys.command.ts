@@ -3,6 +3,7 @@ import { type Signers } from '#openapi/kernel';
 import { connectionFrom, type ConnectionOptions, withConnectionOptions } from '../api/connection';
 import { KernelApiClient } from '../api/kernel-api.client';
 import { print, table } from '../output/print';
+import { shown } from '../output/shown';
 import { addKeyChanges } from './keys/change-keys';
 import { addMarks } from './keys/restore-window';
 
@@ -20,7 +21,7 @@ export function addKeys(program: Command): void {
       }
       print(
         table(
-          (JSON.parse(answer) as Signers).signers.map((key) => ({
+          shown<Signers>(answer).signers.map((key) => ({
             kid: key.signer_kid,
             purposes: key.purposes.join(','),
             status: key.status,

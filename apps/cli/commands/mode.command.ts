@@ -5,6 +5,7 @@ import { connectionFrom, type ConnectionOptions, withConnectionOptions } from '.
 import { KernelApiClient } from '../api/kernel-api.client';
 import { CliError } from '../cli.error';
 import { print } from '../output/print';
+import { shown } from '../output/shown';
 
 const PATH = '/kernel/admin/mode';
 
@@ -42,7 +43,7 @@ export function addMode(program: Command): void {
             mode === undefined
               ? await client.get(PATH)
               : await client.post(PATH, JSON.stringify({ mode, reason: options.reason }));
-          print(options.json === true ? text : describe(JSON.parse(text) as ModeState));
+          print(options.json === true ? text : describe(shown<ModeState>(text)));
         } finally {
           await client.close();
         }

@@ -1,6 +1,7 @@
 import { type Command } from 'commander';
 import { type ReasonTrace } from '#openapi/kernel';
 import { print } from '../output/print';
+import { shown } from '../output/shown';
 import { type CallOptions, get, reading, withQuery } from './api-calls';
 
 /** Why something is as it is. */
@@ -23,7 +24,7 @@ export function addReason(program: Command): void {
         depth: options.depth,
       });
       const answer = await get(options, path);
-      print(options.json === true ? answer : describe(JSON.parse(answer) as ReasonTrace));
+      print(options.json === true ? answer : describe(shown<ReasonTrace>(answer)));
     });
 }
 

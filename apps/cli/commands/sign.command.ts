@@ -3,6 +3,7 @@ import { type Command } from 'commander';
 import { type SignAnswer } from '#openapi/kernel';
 import { CliError } from '../cli.error';
 import { print } from '../output/print';
+import { shown } from '../output/shown';
 import { type CallOptions, documentText, idempotency, withClient, writing } from './api-calls';
 import { receiptOf, written } from './audit-receipt';
 
@@ -50,19 +51,20 @@ async function sign(file: string, options: SignOptions): Promise<void> {
       print(answerText);
       return;
     }
-    const shown = (name: string, path: string | undefined): string[] =>
+    const fileLine = (name: string, path: string | undefined): string[] =>
       path === undefined ? [] : [`  ${name.padEnd(9)} ${resolve(path)}`];
+    const { manifest_id: id, version } = shown<SignAnswer>(answerText).signature_record;
     print(
       [
-        `Signed ${record.manifest_id} ${record.version}`,
+        `Signed ${id} ${version}`,
         `  audit id  ${answer.audit_id}`,
         `  position  ${answer.position}`,
         `  sha256    ${record.manifest_sha256}`,
         `  signer    ${record.signer_id}`,
         `  time      ${record.ts}`,
-        ...shown('envelope', names.envelope),
-        ...(names.receipt === undefined ? [] : shown('event', names.event)),
-        ...shown('receipt', names.receipt),
+        ...fileLine('envelope', names.envelope),
+        ...(names.receipt === undefined ? [] : fileLine('event', names.event)),
+        ...fileLine('receipt', names.receipt),
       ].join('\n'),
     );
   });

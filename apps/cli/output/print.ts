@@ -1,11 +1,34 @@
+import { type Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { terminalSafe } from './terminal-safe';
+
 /** Results go to stdout, so that they can be piped; what is said about them goes to stderr. */
 export function print(text: string): void {
-  process.stdout.write(`${text}\n`);
+  process.stdout.write(`${terminalSafe(text)}\n`);
 }
 
 export function say(line: string): void {
-  process.stderr.write(`kernel: ${line}\n`);
+  process.stderr.write(`kernel: ${terminalSafe(line)}\n`);
 }
+
+/** Several lines beside the result, without a name before them: help, or what a person reads before a question. */
+export function note(text: string): void {
+  process.stderr.write(`${terminalSafe(text)}\n`);
+}
+
+/** Writes UTF-8 as it comes, which has to arrive unchanged in a file or a pipe; escaped where a person reads it. */
+export async function printStream(bytes: Readable): Promise<void> {
+  if (!process.stdout.isTTY) return pipeline(bytes, process.stdout, { end: false });
+  const decoder = new TextDecoder();
+  const escaping = new Transform({
+    transform: (chunk: Uint8Array, _encoding, done) =>
+      done(null, terminalSafe(decoder.decode(chunk, { stream: true }))),
+  });
+  return pipeline(bytes, escaping, process.stdout, { end: false });
+}
+
+/** Where questions are asked. */
+export const questions: NodeJS.WritableStream = process.stderr;
 
 /** Columns of equal width, numbers to the right, two spaces between. */
 export function table(rows: readonly Readonly<Record<string, string | number>>[]): string {

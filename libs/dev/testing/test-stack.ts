@@ -36,6 +36,8 @@ export interface TestStackOptions {
   /** Default `fs`; with `s3` a server of its own is started (guard the suite with describeWithS3). */
   archive?: ArchiveChoice;
   shards?: number;
+  /** Events in a partition of the event log; default as in production. */
+  partitionEvents?: number;
   /** Processes that are killed come back by themselves; default false: the test says when. */
   restart?: boolean;
   /**
@@ -130,6 +132,7 @@ export async function startStack(options: TestStackOptions = {}): Promise<TestSt
       programs,
       origin: 'kernel.test/stack',
       shards: options.shards ?? 1,
+      partitionEvents: options.partitionEvents,
       signer: options.signer ?? 'software',
       stream: options.stream ?? 'postgres',
       archive: options.archive ?? 'fs',

@@ -5,6 +5,11 @@ import { isForbiddenMember, jsonPointer, MAX_DEPTH, type JsonObject, type JsonVa
 export interface StrictJsonOptions {
   /** Deepest nesting allowed, default 64. A body that wraps a hashed document may allow its own levels on top. */
   maxDepth?: number;
+  /**
+   * Most values (members and elements count, at every level) that are read, default any number: what a reader is willing to
+   * do for one document. A document of `[]` after `[]` costs a hundred times what a text of its length does.
+   */
+  maxValues?: number;
 }
 
 const QUOTE = 0x22;
@@ -33,14 +38,16 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  */
 export function parseStrictJson(input: Uint8Array | string, options?: StrictJsonOptions): JsonValue {
   const maxDepth = options?.maxDepth ?? MAX_DEPTH;
-  if (typeof input === 'string') return new StrictParser(input, maxDepth, false).document();
+  const maxValues = options?.maxValues ?? Infinity;
+  if (typeof input === 'string')
+    return new StrictParser(input, maxDepth, false, undefined, maxValues).document();
   let text: string;
   try {
     text = decoder.decode(input);
   } catch (cause) {
     throw invalidUtf8(input, maxDepth, cause);
   }
-  return new StrictParser(text, maxDepth, false).document();
+  return new StrictParser(text, maxDepth, false, undefined, maxValues).document();
 }
 
 export interface CanonicalDocument {
@@ -125,6 +132,7 @@ function validUtf8Prefix(bytes: Uint8Array): number {
 class StrictParser {
   private pos = 0;
   private depth = 0;
+  private values = 0;
   /** Name or index of the value being read, per level. */
   private readonly path: (string | number)[] = [];
 
@@ -134,6 +142,7 @@ class StrictParser {
     /** Whether to refuse everything that canonicalising would change. */
     private readonly canonical: boolean,
     private readonly spans?: number[],
+    private readonly maxValues = Infinity,
   ) {}
 
   document(): JsonValue {
@@ -152,6 +161,12 @@ class StrictParser {
   }
 
   private value(): JsonValue {
+    if (++this.values > this.maxValues) {
+      this.fail(
+        'too_many_values',
+        `The document has more than ${this.maxValues} values; send fewer at a time.`,
+      );
+    }
     const c = this.text.charCodeAt(this.pos);
     switch (c) {
       case QUOTE:

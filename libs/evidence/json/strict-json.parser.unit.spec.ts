@@ -238,3 +238,14 @@ describe('parseCanonicalJson', () => {
     );
   });
 });
+
+it('reads as many values as its caller allows, wherever they are', () => {
+  const text = '{"a":[1,{"b":2},[]],"c":null}';
+  expect(parseStrictJson(text, { maxValues: 7 })).toEqual(JSON.parse(text));
+  expect(parseStrictJson(Buffer.from(text), { maxValues: 7 })).toEqual(JSON.parse(text));
+  for (const input of [text, Buffer.from(text)]) {
+    expect(() => parseStrictJson(input, { maxValues: 6 })).toThrow(
+      expect.objectContaining({ code: 'too_many_values', pointer: '/c' }),
+    );
+  }
+});

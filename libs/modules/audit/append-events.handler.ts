@@ -70,9 +70,14 @@ function inRequest(error: unknown, { events, pointerOf }: AppendEvents): unknown
   const { eventIndex, pointer = '' } = error.details;
   if (typeof eventIndex !== 'number' || events[eventIndex] === undefined) return error;
   // The event as a whole is too large, wherever most of its bytes are.
-  const within = error.code === 'event_too_large' ? '' : String(pointer);
+  const within = error.code === 'event_too_large' ? '' : inCallersEvent(String(pointer));
   const details = { ...error.details, pointer: `${pointerOf(eventIndex)}${within}` };
   return new EventStoreError(error.code, error.message, details, { cause: error });
+}
+
+/** The division of a caller's event is what its payload names. */
+function inCallersEvent(pointer: string): string {
+  return pointer === '/division' ? '/payload/division' : pointer;
 }
 
 function refuseReserved(event: CallerEvent, stream: string, pointer: string): void {

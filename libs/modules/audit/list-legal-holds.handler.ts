@@ -1,7 +1,9 @@
+import { type JsonValue } from '#evidence';
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { type LegalHold } from '#openapi/kernel';
 import { IntegrityAlarm } from '#platform/kernel-store';
 import { EventStore, integrityError, mapFew, type RowFault } from '#platform/event-store';
+import { storable } from '#platform/postgres';
 import { evolveLegalHold, legalHoldStream, NEVER_HELD } from './domain/legal-hold.decider';
 import { LegalHoldList } from './legal-hold-list';
 
@@ -44,7 +46,7 @@ export class ListLegalHoldsHandler implements IQueryHandler<ListLegalHolds, Lega
     const fits =
       stated !== undefined &&
       evolveLegalHold(NEVER_HELD, stated).inForce === inForce &&
-      stated.payload['reason'] === reason &&
+      isReason(stated.payload['reason'], reason) &&
       stated.ts === since;
     if (fits) return;
     const fault: RowFault = {
@@ -54,4 +56,9 @@ export class ListLegalHoldsHandler implements IQueryHandler<ListLegalHolds, Lega
     this.alarm.raise(fault);
     throw integrityError(fault);
   }
+}
+
+/** Whether the row has the reason that the event states, as far as PostgreSQL can store it. */
+function isReason(stated: JsonValue | undefined, noted: string): boolean {
+  return typeof stated === 'string' && storable(stated) === noted;
 }

@@ -7,7 +7,7 @@ import { type EventStore, EventStoreError } from '#platform/event-store';
  * @throws EventStoreError `chain_mismatch`, `store_unavailable`
  */
 export async function assertFoundedAs(
-  store: Pick<EventStore, 'read' | 'heads'>,
+  store: Pick<EventStore, 'at' | 'heads'>,
   { origin, shards }: { origin: string; shards: number },
 ): Promise<void> {
   const founding = await foundingOf(store);
@@ -24,11 +24,11 @@ export async function assertFoundedAs(
  * What the first event says; null in an empty store.
  * @throws EventStoreError `chain_mismatch` when the store begins with anything else
  */
-export async function foundingOf(store: Pick<EventStore, 'read' | 'heads'>): Promise<Founding | null> {
+export async function foundingOf(store: Pick<EventStore, 'at' | 'heads'>): Promise<Founding | null> {
   const filled = (await store.heads()).find(({ seq }) => seq > 0);
   if (filled === undefined) return null;
   // Whatever was there when the heads were read came after the founding, or with it.
-  const [first] = await store.read(GOVERNANCE_SHARD, { afterSeq: 0, limit: 1 });
+  const first = await store.at(GOVERNANCE_SHARD, 1);
   try {
     if (first?.event.type === FOUNDING_TYPE) return readFounding(first.event.payload);
   } catch (error) {

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { type Actor, type JsonObject } from '#evidence';
 import { EventStore, EventStoreError, KERNEL_ACTOR } from '#platform/event-store';
 import { KERNEL_MODES, type KernelMode } from './domain/kernel-mode';
-import { type Repair, type Restore, ModeStore } from './mode-store';
+import { type Detachment, type Repair, type Restore, ModeStore } from './mode-store';
 import { ModeWatch } from './mode-watch';
 
 /** Delay after a failure (mostly: nothing can be signed now). */
@@ -13,6 +13,7 @@ const STORE_STREAM = 'kernel/store';
 const PAGE = 20;
 /** A connection as the schema's owner: who held it is what they say, in `statedBy`. */
 const REPAIR: Actor = { id: 'repair', kind: 'system', roles: [] };
+const PARTITIONS: Actor = { id: 'partitions', kind: 'system', roles: [] };
 const REPLAY: Actor = { id: 'replay', kind: 'system', roles: [] };
 
 /** An event of a change, or of what the schema's owner did: it has its id before it is recorded. */
@@ -100,9 +101,10 @@ export class ModeRecorder {
     // Asked after every look, so every second.
     const heard = `${ownerSaid} ${latest?.eventId}`;
     if (heard === this.heard) return;
-    const { restores, repairs } = await this.modes.ownerStatements();
+    const { restores, repairs, detachments } = await this.modes.ownerStatements();
     for (const restore of restores) await this.recordRestore(restore);
     for (const repair of repairs) await this.append(recordOf(repair));
+    for (const detachment of detachments) await this.append(recordOfDetachment(detachment));
     await this.leaveSafeMode(restores);
     this.heard = heard;
   }
@@ -232,5 +234,24 @@ function recordOf({
       repairedAt: new Date(repaired_ms).toISOString(),
     },
     actor: REPAIR,
+  };
+}
+
+function recordOfDetachment(detachment: Detachment): Record {
+  const { event_id, shard, from_seq, to_seq, summary, reason, actor, detached_ms } = detachment;
+  return {
+    id: event_id,
+    stream: STORE_STREAM,
+    type: 'store.detached',
+    payload: {
+      shard,
+      fromSeq: from_seq,
+      toSeq: to_seq,
+      ...summary,
+      reason,
+      statedBy: actor,
+      detachedAt: new Date(detached_ms).toISOString(),
+    },
+    actor: PARTITIONS,
   };
 }

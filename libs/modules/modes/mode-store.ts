@@ -14,7 +14,8 @@ const READ = {
          SELECT version, event_id, from_mode, to_mode, reason, actor,
            (extract(epoch FROM changed_at) * 1000)::bigint AS changed_ms, encode(mac, 'hex') AS mac
          FROM kernel.mode_changes ORDER BY version DESC, event_id LIMIT $1) c) AS changes,
-      (SELECT count(*) || ' ' || count(end_id) FROM kernel.restores) || ' ' || (SELECT count(*) FROM kernel.repairs) AS "ownerSaid"
+      (SELECT count(*) || ' ' || count(end_id) FROM kernel.restores) || ' ' || (SELECT count(*) FROM kernel.repairs)
+        || ' ' || (SELECT count(*) FROM kernel.detachments) AS "ownerSaid"
     FROM kernel.mode m`,
 };
 
@@ -49,7 +50,11 @@ const STATEMENTS_OF_OWNER = {
       (SELECT coalesce(json_agg(p ORDER BY p.n), '[]') FROM (
          SELECT n, event_id, shard, from_seq, to_seq, removed, reason, actor,
            (extract(epoch FROM repaired_at) * 1000)::bigint AS repaired_ms
-         FROM kernel.repairs ORDER BY n DESC LIMIT $1) p) AS repairs`,
+         FROM kernel.repairs ORDER BY n DESC LIMIT $1) p) AS repairs,
+      (SELECT coalesce(json_agg(d ORDER BY d.detached_ms), '[]') FROM (
+         SELECT event_id, shard, from_seq, to_seq, summary, reason, actor,
+           (extract(epoch FROM detached_at) * 1000)::bigint AS detached_ms
+         FROM kernel.detachments ORDER BY detached_at DESC LIMIT $1) d) AS detachments`,
 };
 
 interface ChangeRow {
@@ -87,6 +92,25 @@ export interface Repair {
   readonly repaired_ms: number;
 }
 
+/** Partitions that were detached from the event log. */
+export interface Detachment {
+  readonly event_id: string;
+  readonly shard: number;
+  readonly from_seq: number;
+  readonly to_seq: number;
+  readonly summary: JsonObject;
+  readonly reason: string;
+  readonly actor: string;
+  readonly detached_ms: number;
+}
+
+/** What the schema's owner stated, each kind oldest first. */
+export interface OwnerStatements {
+  readonly restores: readonly Restore[];
+  readonly repairs: readonly Repair[];
+  readonly detachments: readonly Detachment[];
+}
+
 export interface ModeReading {
   readonly state: ModeState;
   /** The latest authenticated change. */
@@ -106,7 +130,7 @@ const MOST_ROWS = 1_000;
 const ATTEMPTS = 5;
 const NO_EVENT = '00000000-0000-0000-0000-000000000000';
 const INITIAL_REASON = 'The database was set up.';
-/** Restores and repairs are a handful in the life of a database. */
+/** Restores and repairs are a handful in the life of a database, and a detachment is recorded within a second or so. */
 const OWNER_STATEMENTS = 50;
 
 /**
@@ -222,11 +246,9 @@ export class ModeStore {
   }
 
   /** What the schema's owner stated: only that role can write these tables. Oldest first. */
-  async ownerStatements(): Promise<{ restores: readonly Restore[]; repairs: readonly Repair[] }> {
-    const [row] = await this.database.query<{ restores: Restore[]; repairs: Repair[] }>(STATEMENTS_OF_OWNER, [
-      OWNER_STATEMENTS,
-    ]);
-    return row ?? { restores: [], repairs: [] };
+  async ownerStatements(): Promise<OwnerStatements> {
+    const [row] = await this.database.query<OwnerStatements>(STATEMENTS_OF_OWNER, [OWNER_STATEMENTS]);
+    return row ?? { restores: [], repairs: [], detachments: [] };
   }
 
   private authenticated(row: ChangeRow): ModeChange | null {

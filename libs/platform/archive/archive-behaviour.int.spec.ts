@@ -8,6 +8,7 @@ import { type Archive, type ArchiveObject, type ArchiveObserver, type FinishedOp
 import { archivedEvent } from './archive-key';
 import { type ArchiveError } from './archive.error';
 import { FolderArchive } from './folder/folder-archive';
+import { coverOf } from './covered-object';
 import { S3Archive } from './s3/s3-archive';
 
 interface OpenOptions {
@@ -233,6 +234,18 @@ function behavesAsArchive(open: (options?: OpenOptions) => Promise<Archive>): vo
       if (first.length === 3) break;
     }
     expect(first).toEqual(keys.slice(0, 3));
+  });
+
+  it('shows what is stored under a key, and can be reached', async () => {
+    const key = `${at}/versions.json`;
+    expect(await archive.versions(key)).toEqual([]);
+    await archive.putDocument(key, Buffer.from('{}'));
+    expect(await archive.versions(key)).toEqual([
+      expect.objectContaining({ sha256: sha256Hex(Buffer.from('{}')) }),
+    ]);
+    expect(await coverOf(archive, key, sha256Hex(Buffer.from('{}')))).toBeNull();
+    expect(await coverOf(archive, key, 'ab'.repeat(32))).toBeNull();
+    await archive.reach(AbortSignal.timeout(10_000));
   });
 
   it('tells the observer how each operation ended', async () => {

@@ -13,6 +13,8 @@ import { CodedError } from '#evidence';
  * - `invalid_key`: not a key of this archive (archive-key.ts)
  * - `path_escape`: a symbolic link, or something else that is no plain folder or file, lies on the way to the object
  * - `object_hidden`: the object was hidden by a delete marker; its versions still exist
+ * - `object_covered`: another object lies on top of the archived one, which is still there as an earlier version; an
+ *   integrity alarm. `details` has `key`, `expected`, `found` and `version`, that of the archived one
  * - `access_denied`: the credentials or file permissions do not allow it
  * - `unsupported`: the server lacks something that the archive needs
  * - `unavailable`: unreachable, overloaded or out of space, even after the retries; whether a write took place is not
@@ -31,6 +33,7 @@ export type ArchiveErrorCode =
   | 'invalid_key'
   | 'path_escape'
   | 'object_hidden'
+  | 'object_covered'
   | 'access_denied'
   | 'unsupported'
   | 'unavailable'

@@ -41,6 +41,18 @@ export interface Archive {
   retention(key: string): Promise<Retention | null>;
 
   /**
+   * What was ever stored under a key, from the newest on, delete markers included: to explain an object that is not the one
+   * that was archived. At most MAX_VERSIONS.
+   */
+  versions(key: string): Promise<ObjectVersion[]>;
+
+  /**
+   * One look whether the store answers at all, beside the operations that run; what it answers to them is their matter.
+   * @throws ArchiveError `unavailable`, `bucket_missing`
+   */
+  reach(signal: AbortSignal): Promise<void>;
+
+  /**
    * Settles when objects in this archive cannot be changed or deleted before their time: for production.
    * @throws ArchiveError `not_protected`, with everything that is missing
    */
@@ -73,6 +85,14 @@ export interface ServedAs {
   cacheControl: string;
 }
 
+/** A version of an object, or the marker of its deletion. */
+export interface ObjectVersion {
+  id: string;
+  storedAt: Date | null;
+  /** SHA-256 of its bytes, hex; null for a delete marker. */
+  sha256: string | null;
+}
+
 export type PutOutcome = 'stored' | 'already';
 
 export interface ListOptions {
@@ -101,7 +121,8 @@ export interface ArchiveObserver {
 }
 
 export interface FinishedOperation {
-  operation: 'put' | 'replace' | 'get' | 'list' | 'legal_hold' | 'retention' | 'assert_protected';
+  operation:
+    'put' | 'replace' | 'get' | 'list' | 'legal_hold' | 'retention' | 'versions' | 'assert_protected';
   /** `ok` includes `already`; otherwise an ArchiveErrorCode. */
   outcome: string;
   /** Duration without the wait for its turn. */
@@ -113,3 +134,6 @@ export const MAX_OBJECT_BYTES = 64 * 1024 * 1024;
 
 /** Concurrent operations. Enough to hide a cloud store's latency; the rest wait their turn. */
 export const DEFAULT_PARALLEL = 32;
+
+/** Versions of one object that are looked at; an archived object has one. */
+export const MAX_VERSIONS = 20;

@@ -17,3 +17,5 @@ export { archivedEvent } from './archive-key';
 export { FolderArchive } from './folder/folder-archive';
 export { S3Archive } from './s3/s3-archive';
 export { ArchiveProtection } from './archive-protection';
+export { ArchiveWatch } from './archive-watch';
+export { coverOf } from './covered-object';

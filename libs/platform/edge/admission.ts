@@ -11,6 +11,7 @@ import { type StaticPages } from './pages/static-pages';
 import { type ProblemWriter } from './problems/problem-writer';
 import { type WriteGate } from './mode.guard';
 import { attachContext, contextOf, RequestContext } from './request-context';
+import { expectsContinue, originFormOf } from './request-form';
 
 /** A plain token: nothing that could break out of a log line or a header. */
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
@@ -63,12 +64,13 @@ export class Admission {
   readonly admit = (request: IncomingMessage, response: ServerResponse): void => {
     const context = new RequestContext(requestIdOf(request), request);
     attachContext(request, context);
-    const edge = { bodyBytes: 0, pathValues: [] as readonly string[] };
+    const edge: EdgeRequest['edge'] = { bodyBytes: 0, pathValues: [] };
     (request as EdgeRequest).edge = edge;
     response.setHeaders(SECURITY_HEADERS);
     response.setHeader('X-Request-Id', context.requestId);
     if (this.gate !== undefined) response.setHeader('Kernel-Mode', this.gate.mode());
     if (this.draining !== undefined) response.setHeader('Connection', 'close');
+    if (expectsContinue(request)) this.awaitBody(edge, response);
     response.on('close', this.onClose);
     this.options.observer.setInFlight(++this.running);
 
@@ -78,8 +80,14 @@ export class Admission {
       try {
         const match = this.place(request, response);
         if (match === undefined) {
-          if (pages?.answer(request, response) === true) return;
-          if (site !== undefined) return site(request, response);
+          if (pages?.answer(request, response) === true) {
+            edge.proceed?.();
+            return;
+          }
+          if (site !== undefined) {
+            edge.proceed?.();
+            return site(request, response);
+          }
           throw new HttpEdgeError('not_found', 'There is no such route; the OpenAPI document lists them.');
         }
         operation = context.operation = match.operation;
@@ -98,7 +106,11 @@ export class Admission {
         limit: this.options.maxConcurrent,
       });
     }
-    const url = request.url ?? '';
+    const url = this.targetOf(request, response);
+    if (url === '*') {
+      response.setHeader('Allow', [...this.options.contract.methods].join(', '));
+      throw new HttpEdgeError('method_not_allowed', 'There is nothing to ask of the server as a whole.');
+    }
     const mark = url.indexOf('?');
     const path = mark < 0 ? url : url.slice(0, mark);
     const match = this.options.contract.match(request.method ?? '', path);
@@ -108,6 +120,27 @@ export class Admission {
       throw new HttpEdgeError('method_not_allowed', `This route answers ${methods}.`);
     }
     return match;
+  }
+
+  /** The target in origin-form, in the request from then on too. @throws HttpEdgeError */
+  private targetOf(request: IncomingMessage, response: ServerResponse): string {
+    try {
+      return (request.url = originFormOf(request));
+    } catch (error) {
+      // What follows a message whose form is not understood may be part of it.
+      response.setHeader('Connection', 'close');
+      throw error;
+    }
+  }
+
+  /** Has the body sent only when it is read; an answer before that ends the connection, on which it may still come. */
+  private awaitBody(edge: EdgeRequest['edge'], response: ServerResponse): void {
+    response.setHeader('Connection', 'close');
+    edge.proceed = () => {
+      delete edge.proceed;
+      if (this.draining === undefined) response.removeHeader('Connection');
+      response.writeContinue();
+    };
   }
 
   /** One function for all responses instead of one for each; `this` is the response. */

@@ -103,6 +103,10 @@ export class ContractAdapter extends AbstractHttpAdapter<Server, IncomingMessage
 
   initHttpServer(options: NestApplicationOptions): void {
     this.httpServer = createServer(options.httpsOptions as ServerOptions, this.edge.admit);
+    // Node would tell a client to send its body before anyone has looked at the request, and would answer an unknown
+    // expectation without a problem.
+    this.httpServer.on('checkContinue', this.edge.admit);
+    this.httpServer.on('checkExpectation', this.edge.admit);
   }
 
   override listen(...args: unknown[]): Server {
@@ -258,6 +262,8 @@ function notHere(what: string): TypeError {
 
 function sendBytes(response: ServerResponse, answer: BytesAnswer, status: number): ServerResponse {
   response.statusCode = status;
+  // RFC 9110 section 8.6: a length in it would be taken for that of what the caller has.
+  if (status === 304) return response.end();
   return send(response, answer.contentType, answer.body);
 }
 

@@ -12,6 +12,12 @@ export type HttpEdgeErrorCode =
   | 'payload_too_large'
   | 'request_aborted'
   | 'overloaded'
+  // forms of HTTP itself (RFC 9110, RFC 9112)
+  | 'uri_too_long'
+  | 'misdirected_request'
+  | 'expectation_failed'
+  | 'not_implemented'
+  | 'http_version_not_supported'
   // the document is missing, is not a valid OpenAPI 3.1 document, or says something that the edge cannot enforce
   | 'invalid_contract'
   // the controllers and the document do not describe the same routes with the same policies

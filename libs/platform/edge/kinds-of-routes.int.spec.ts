@@ -28,7 +28,7 @@ import { Direct, type DirectCall } from './direct-route';
 import { problemsOf } from './problems/problem-map';
 import { createServiceApp, type ServiceApp, type ServiceAppOptions } from './service-app';
 
-const BODY = `{ type: object, required: [n], additionalProperties: false, properties: { n: { type: integer } } }`;
+const BODY = `{ type: object, required: [n], additionalProperties: false, properties: { n: { type: integer, minimum: -1000, maximum: 1000 } } }`;
 const operation = (id: string, policy: string, more = ''): string =>
   `{ operationId: ${id}, x-policy: ${policy}, ${more} responses: { '200': { description: ok } } }`;
 const body = `requestBody: { required: true, x-max-bytes: 100, content: { application/json: { schema: ${BODY} } } },`;
@@ -38,7 +38,7 @@ info: { title: test, version: '1' }
 paths:
   /checked: { post: ${operation('checked', 'audit.append', body)} }
   /read/{id}:
-    parameters: [{ name: id, in: path, required: true, schema: { type: string } }]
+    parameters: [{ name: id, in: path, required: true, schema: { type: string, maxLength: 64, pattern: '^[ -~]+$' } }]
     post: ${operation('read', 'audit.append', body)}
 `;
 

@@ -57,7 +57,7 @@ paths:
               additionalProperties: false
               properties:
                 thing: { type: object }
-                size: { type: integer, minimum: 1 }
+                size: { type: integer, minimum: 1, maximum: 1000 }
       responses:
         '201':
           description: made
@@ -70,7 +70,7 @@ paths:
       parameters:
         - { name: limit, in: query, schema: { type: integer, minimum: 1, maximum: 1000, default: 100 } }
         - { name: all, in: query, schema: { type: boolean } }
-        - { name: name, in: query, schema: { type: string, minLength: 1 } }
+        - { name: name, in: query, schema: { type: string, minLength: 1, maxLength: 64, pattern: '^[^\\x00]*$' } }
       responses: { '200': { description: list } }
   /things/head:
     get: { operationId: head, x-policy: public, responses: { '200': { description: head } } }
@@ -80,13 +80,13 @@ paths:
     get:
       operationId: getThing
       x-policy: audit.read
-      parameters: [{ name: id, in: path, required: true, schema: { type: string, pattern: '^[a-z%/ ]+$' } }]
+      parameters: [{ name: id, in: path, required: true, schema: { type: string, maxLength: 64, pattern: '^[a-z%/ ]+$' } }]
       responses: { '200': { description: thing } }
   /fail/{how}:
     post:
       operationId: fail
       x-policy: audit.read
-      parameters: [{ name: how, in: path, required: true, schema: { type: string } }]
+      parameters: [{ name: how, in: path, required: true, schema: { type: string, maxLength: 64, pattern: '^[a-z-]+$' } }]
       responses: { '200': { description: never } }
 `;
 

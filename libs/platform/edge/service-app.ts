@@ -154,6 +154,8 @@ export async function createServiceApp(
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     connectionsCheckingInterval: TIMEOUT_CHECK_MS,
     noDelay: true,
+    // Admission answers it, with a problem.
+    requireHostHeader: false,
   };
   const app = await NestFactory.create(module, adapter, {
     logger: new NestLogger(options.logger),
@@ -188,7 +190,7 @@ export async function createServiceApp(
   const server = app.getHttpServer() as Server;
   server.maxConnections = limits.connections;
   const tls = new ServerTls(server, options.tls, options.logger);
-  answerRawRefusals(server, (status) => observer.refusedRaw(status));
+  answerRawRefusals(server, options.logger, (status) => observer.refusedRaw(status));
   server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
     observer.handshakeFailed(socket.remoteAddress, error);
   });

@@ -10,6 +10,8 @@ import { CodedError } from '#evidence';
  * - `duplicate_event_id`: an event with this id exists
  * - `store_unavailable`: PostgreSQL is unreachable or refuses; whether the write was committed is not known unless
  *   `details.committed` is false. The same Idempotency-Key gives the answer once it is back
+ * - `invalid_value`: PostgreSQL refuses a value as none of its type, and has rolled back: a defect, because what callers
+ *   give is checked before
  * - `invalid_request`: the request is wrong; `details.pointer` says where
  * - `invalid_cursor`: a page cursor that this store did not issue, or issued for another query
  * - `not_migrated`: the schema is missing, older than this code, or its guards are off
@@ -32,6 +34,7 @@ export type EventStoreErrorCode =
   | 'streams_span_shards'
   | 'duplicate_event_id'
   | 'store_unavailable'
+  | 'invalid_value'
   | 'invalid_request'
   | 'invalid_cursor'
   | 'not_migrated'

@@ -28,7 +28,8 @@ import { CheckedHead } from './integrity/checked-head';
 import { type RowFault } from './integrity/row-fault';
 import { RowKey } from './integrity/row-key';
 import { assertMigrated } from './schema/assert-migrated';
-import { Database, PostgresError } from '#platform/postgres';
+import { makePartitions, partitionRooms } from './partitions/make-partitions.sql';
+import { Database, postgresError, PostgresError } from '#platform/postgres';
 import { EventQueries } from './read/event-queries';
 import { EventReader } from './read/event-reader';
 import { RecentHeads } from './read/recent-heads';
@@ -91,6 +92,7 @@ export class EventStore {
   private readonly notifications: AppendNotifications;
   private readonly recentHeads: RecentHeads;
   private readonly purgeTimer: NodeJS.Timeout;
+  private readonly partitionTimer: NodeJS.Timeout;
   private readonly stopping = new AbortController();
   private migrated: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
@@ -135,6 +137,7 @@ export class EventStore {
           writing: options.writing ?? 'optimistic',
           ready: () => this.ready(),
           committed: (head) => this.committed(shard, head),
+          makePartitions: () => makePartitions(this.database),
           findAnswered: (pending) => this.findAnswered(pending),
           findCommitted: (pending) => this.findCommitted(pending),
           checkedHead: new CheckedHead({
@@ -148,6 +151,8 @@ export class EventStore {
     );
     this.purgeTimer = setInterval(() => void this.purge(), this.limits.idempotencyPurgeIntervalMs);
     this.purgeTimer.unref();
+    this.partitionTimer = setInterval(() => void this.keepRoom(), this.limits.partitionIntervalMs);
+    this.partitionTimer.unref();
   }
 
   /**
@@ -203,7 +208,10 @@ export class EventStore {
     return found[0] ?? null;
   }
 
-  /** A page of events that match, oldest first unless asked otherwise. @throws EventStoreError `invalid_request`, `invalid_cursor` */
+  /**
+   * A page of events that match, oldest first unless asked otherwise. Without a stream, what was detached from the log is not
+   * among them, unless it is of a stream that stays (docs/adr/0163-a-partition-is-detached-when-all-else-has-it.md): the
+   * audit index lists everything. @throws EventStoreError `invalid_request`, `invalid_cursor` */
   query(query: EventQuery = {}): Promise<EventPage> {
     return this.reading(() => this.queries.query(query, (stream) => this.shardOf(stream)));
   }
@@ -253,6 +261,13 @@ export class EventStore {
     const head = await this.recentHeads.of(shard);
     if (head === null) throw this.noSuchShard(shard);
     return { shard, ...head };
+  }
+
+  /** The event at a position; null when there is none. */
+  async at(shard: number, seq: number): Promise<StoredEvent | null> {
+    this.assertShard(shard);
+    const found = await this.reading(() => this.reader.at(shard, seq), inOrder(shard, seq - 1));
+    return found[0] ?? null;
   }
 
   /** Events after a position, in `seq` order. */
@@ -330,6 +345,24 @@ export class EventStore {
     await this.purgeAnswers().catch(() => undefined);
   }
 
+  /**
+   * Makes the partitions that are due, and tells the observer how much room there is; runs by itself every few seconds. A
+   * group that finds none makes its own, so a failure here stops nothing yet.
+   */
+  async keepRoom(): Promise<void> {
+    let failure: PostgresError | null = null;
+    try {
+      await makePartitions(this.database);
+    } catch (error) {
+      failure = postgresError(error, 'unreachable');
+    }
+    const rooms = await partitionRooms(this.database).catch((error: unknown) => {
+      failure ??= postgresError(error, 'unreachable');
+      return [];
+    });
+    this.observer.onPartitions?.(rooms, failure);
+  }
+
   shardOf(stream: string): number {
     return shardOf(stream, this.shards);
   }
@@ -348,6 +381,7 @@ export class EventStore {
   close(): Promise<void> {
     this.closing ??= (async () => {
       clearInterval(this.purgeTimer);
+      clearInterval(this.partitionTimer);
       await Promise.all(this.writers.map((writer) => writer.drained()));
       this.stopping.abort();
       await this.notifications.close();

@@ -2,6 +2,7 @@ import { type Actor, type AuditEvent, type JsonObject } from '#evidence';
 import { type EventStoreErrorCode } from './event-store.error';
 import { type Behind } from './event-store.ports';
 import { type RowFault } from './integrity/row-fault';
+import { type PostgresError } from '#platform/postgres';
 
 /** The store's interface to the holder of the keys. */
 export abstract class EventSigner {
@@ -190,7 +191,15 @@ export interface BatchReport {
 
 /** Why a group was numbered again. */
 export type RetryReason =
-  'head_moved' | 'keys_changed' | 'predecessor_failed' | 'unique_violation' | 'store_error';
+  'head_moved' | 'keys_changed' | 'predecessor_failed' | 'unique_violation' | 'no_partition' | 'store_error';
+
+/** Number of events that the existing partitions of a shard still have room for. */
+export interface PartitionRoom {
+  readonly shard: number;
+  readonly room: number;
+  /** Events in one partition. */
+  readonly size: number;
+}
 
 /** Observer for metrics. Must not throw. */
 export interface EventStoreObserver {
@@ -203,6 +212,8 @@ export interface EventStoreObserver {
   onBehind?(behind: Behind): void;
   /** A row of the database is not what this kernel wrote. */
   onIntegrity?(fault: RowFault): void;
+  /** Room in the partitions of each shard, and why more could not be made. Every few seconds. */
+  onPartitions?(rooms: readonly PartitionRoom[], failure: PostgresError | null): void;
   /** How far this process's clock is ahead of the database server's; negative when it is behind. Every few seconds. */
   onClock?(aheadMs: number): void;
 }

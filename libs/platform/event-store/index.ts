@@ -22,6 +22,7 @@ export {
 } from './schema/data-source';
 export { DataSource } from 'typeorm';
 export { newEventId } from './append/event-id';
+export { shardOf } from './append/shard-of';
 export { EventStoreError, type EventStoreErrorCode } from './event-store.error';
 export { EventLog } from './event-log';
 export { EventStore } from './event-store';
@@ -37,6 +38,7 @@ export {
   type EventStoreObserver,
   type IndexFilters,
   type IndexQuery,
+  type PartitionRoom,
   type RetryReason,
   type ShardHead,
   type StoredEvent,
@@ -58,5 +60,11 @@ export { migrate } from './schema/migrate';
 export { assertRuntimeRole } from './schema/role-rights';
 export { openAsWorker } from './worker/open-as-worker';
 export { workerSettings } from './worker/worker-settings';
+export {
+  detachPartitions,
+  type DetachReport,
+  type PublishedCheckpoint,
+} from './partitions/detach-partitions';
+export { listPartitions, type ListedPartition } from './partitions/list-partitions';
 export { repairStore, type StoreRepairReport } from './repair/store-repair';
 export { StoreRestore } from './restore/store-restore';

@@ -42,6 +42,8 @@ export interface EventStoreLimits {
   idempotencyRetentionMs: number;
   /** Interval of the search for expired keys. */
   idempotencyPurgeIntervalMs: number;
+  /** Interval at which the partitions that are due are made. */
+  partitionIntervalMs: number;
   /** Interval at which a tail looks for itself, in case a notification gets lost. */
   tailPollMs: number;
 }
@@ -60,6 +62,7 @@ export const DEFAULT_LIMITS: Readonly<EventStoreLimits> = {
   refuseQueuedAfterMs: 250,
   idempotencyRetentionMs: 24 * 60 * 60 * 1_000,
   idempotencyPurgeIntervalMs: 60_000,
+  partitionIntervalMs: 10_000,
   tailPollMs: 1_000,
 };
 

@@ -5,11 +5,13 @@ import {
   BehindListener,
   type EventStoreErrorCode,
   type EventStoreObserver,
+  type PartitionRoom,
   type RetryReason,
   type RowFault,
 } from '#platform/event-store';
 import { Counter, Gauge, Histogram, Registry } from '#platform/process';
 import { IntegrityAlarm } from './integrity-alarm';
+import { PartitionWatch } from './partition-watch';
 
 /** 0.5 ms to 5 s, closest together near the promises (40 ms for a signature, 500 ms for an append). */
 const LATENCY_BUCKETS_S = [
@@ -35,6 +37,7 @@ export class AppendMetrics implements EventStoreObserver {
     registry: Registry,
     private readonly behind: BehindListener,
     private readonly alarm: IntegrityAlarm,
+    private readonly partitions: PartitionWatch,
   ) {
     const registers = [registry];
     const latency = (name: string, help: string) =>
@@ -91,6 +94,10 @@ export class AppendMetrics implements EventStoreObserver {
 
   onClock(aheadMs: number): void {
     this.clockAhead.set(aheadMs / 1_000);
+  }
+
+  onPartitions(rooms: readonly PartitionRoom[], failure: Error | null): void {
+    this.partitions.note(rooms, failure);
   }
 
   onBatch(report: BatchReport): void {

@@ -3,4 +3,5 @@
  * module. The store itself is libs/platform/event-store, which the workers open without Nest.
  */
 export { IntegrityAlarm } from './integrity-alarm';
+export { type PartitionState, PartitionWatch } from './partition-watch';
 export { KernelStoreModule } from './kernel-store.module';

@@ -28,6 +28,7 @@ import { type SignerEntry } from '#evidence';
 import { type Logger, Registry } from '#platform/process';
 import { AppendMetrics } from './append.metrics';
 import { IntegrityAlarm } from './integrity-alarm';
+import { PartitionWatch } from './partition-watch';
 
 export interface KernelStoreOptions {
   readonly connection: EventStoreConnection;
@@ -64,6 +65,11 @@ export class KernelStoreModule implements OnModuleInit, BeforeApplicationShutdow
         {
           provide: IntegrityAlarm,
           useFactory: (registry: Registry) => new IntegrityAlarm(registry, logger),
+          inject: [Registry],
+        },
+        {
+          provide: PartitionWatch,
+          useFactory: (registry: Registry) => new PartitionWatch(registry, logger),
           inject: [Registry],
         },
         {
@@ -122,6 +128,7 @@ export class KernelStoreModule implements OnModuleInit, BeforeApplicationShutdow
         PositionReached,
         RowKey,
         IntegrityAlarm,
+        PartitionWatch,
       ],
     };
   }

@@ -75,6 +75,16 @@ describe('Database', () => {
       expect(await pid()).toBe(before);
     }));
 
+  it.each([
+    ['a text with U+0000', 'SELECT $1::text', 'a\0'],
+    ['a time before the first year', 'SELECT $1::timestamptz', '0000-12-31T18:30:00.000Z'],
+    ['a number out of its range', 'SELECT $1::integer', '4294967296'],
+  ])('tells %s from a server that is away', (_what, statement, value) =>
+    withDatabase({ poolSize: 1 }, async (database) => {
+      await expect(database.query(statement, [value])).rejects.toMatchObject({ code: 'invalid_value' });
+    }),
+  );
+
   it('gives up a connection on which the server went silent', () =>
     withDatabase({ poolSize: 1, timeoutMs: 200 }, async (database) => {
       await expect(database.query('SELECT pg_sleep(10)', [])).rejects.toMatchObject({ code: 'lost' });

@@ -170,6 +170,11 @@ export function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0');
 }
 
+/** A text as PostgreSQL can store it: the replacement character stands for what no text of it holds. */
+export function storable(text: string): string {
+  return text.toWellFormed().replaceAll('\0', '\ufffd');
+}
+
 /** Closes the socket without the goodbye that a silent server would never answer. */
 export function cutConnection(client: ClientBase): void {
   (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();

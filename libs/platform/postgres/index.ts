@@ -8,9 +8,17 @@ export { type DataSource, type QueryRunner } from 'typeorm';
 export { arrayOfPlain, arrayOfText } from './array-literal';
 export { ChannelListener } from './channel-listener';
 export { dataSourceOptions, openDataSource, type PostgresConnection } from './data-source';
-export { Database, isStorable, openConnections, poolOf, type Session, type Statement } from './database';
+export {
+  Database,
+  isStorable,
+  openConnections,
+  poolOf,
+  storable,
+  type Session,
+  type Statement,
+} from './database';
 export { Candidate, ElectedJob } from './leadership/elected-job';
 export { DEFAULT_LEASE_MS, standForElection, type Term } from './leadership/stand-for-election';
 export { openPool } from './pool';
-export { PostgresError, postgresError } from './postgres-error';
+export { PostgresError, postgresError, type PostgresErrorCode } from './postgres-error';
 export { WakeUp } from './wake-up';

@@ -8,7 +8,10 @@ describe('postgresError', () => {
     ['23505', 'unique_violation'],
     ['23001', 'refused'],
     ['42501', 'refused'],
-    ['22P05', 'refused'],
+    ['22021', 'invalid_value'],
+    ['22P05', 'invalid_value'],
+    ['22008', 'invalid_value'],
+    ['22003', 'invalid_value'],
     ['40001', 'busy'],
     ['40P01', 'busy'],
     ['53300', 'busy'],
@@ -20,6 +23,19 @@ describe('postgresError', () => {
       code: kind,
       message: 'said so',
       constraint: 'some_key',
+    });
+  });
+
+  it('tells a row without a partition from a check that failed, which has a name', () => {
+    const failed = {
+      code: '23514',
+      severity: 'ERROR',
+      message: 'no partition of relation "events" found for row',
+    };
+    expect(postgresError(failed).code).toBe('no_partition');
+    expect(postgresError({ ...failed, constraint: 'events_seq_check' })).toMatchObject({
+      code: 'refused',
+      constraint: 'events_seq_check',
     });
   });
 

@@ -1,5 +1,5 @@
 import { type RowFault, RowKey } from '#platform/event-store';
-import { Database } from '#platform/postgres';
+import { Database, storable } from '#platform/postgres';
 import { WebhookError } from './webhook.error';
 
 export type DeliveryState = 'pending' | 'delivered' | 'dead';
@@ -201,7 +201,7 @@ export class WebhookOutbox {
          settled_at = CASE WHEN $5::float8 IS NULL THEN clock_timestamp() END,
          due_at = clock_timestamp() + coalesce($5::float8, 0) * interval '1 millisecond'
        WHERE id = $1 AND endpoint = $2 AND state = 'pending'`,
-      [id, endpoint, status, error, waitMs],
+      [id, endpoint, status, storable(error), waitMs],
     );
   }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Client, type Dispatcher } from 'undici';
 import { type LoadJob, type LoadReport } from './load';
-import { requestsOf } from './workload';
+import { type NextRequest, requestsOf } from './workload';
 import { quantile } from '../quantile';
 
 /**
@@ -32,11 +32,17 @@ async function run(job: LoadJob): Promise<LoadReport> {
   const connect = Object.fromEntries(
     Object.entries(job.tls ?? {}).map(([name, file]) => [name, readFileSync(file)]),
   );
+  const urls = [job.url].flat();
   const clients = Array.from(
     { length: job.concurrency },
-    () => new Client(job.url, { pipelining: 1, connect }),
+    (_, n) => new Client(urls[n % urls.length] ?? '', { pipelining: 1, connect }),
   );
-  const next = requestsOf(job.workload);
+  const { shards = 1, affinity = false } = job;
+  const all = Array.from({ length: shards }, (_, shard) => shard);
+  const makers = urls.map((_, n) => {
+    const own = affinity ? all.filter((shard) => shard % urls.length === n) : all;
+    return requestsOf(job.workload, { shards, among: own.length > 0 ? own : all });
+  });
   const latencies = new Latencies();
   let firstError: string | undefined;
   let errors = 0;
@@ -44,7 +50,7 @@ async function run(job: LoadJob): Promise<LoadReport> {
   let measuring = false;
   let stopping = false;
 
-  const caller = (client: Client): Promise<void> =>
+  const caller = (client: Client, next: () => NextRequest): Promise<void> =>
     new Promise((resolve) => {
       const send = (): void => {
         if (stopping) {
@@ -89,7 +95,7 @@ async function run(job: LoadJob): Promise<LoadReport> {
       send();
     });
 
-  const callers = clients.map(caller);
+  const callers = clients.map((client, n) => caller(client, makers[n % makers.length] as () => NextRequest));
   await elapsed(job.warmUpMs);
   measuring = true;
   const from = performance.now();

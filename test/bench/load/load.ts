@@ -4,8 +4,8 @@ import { type CertificateFiles } from '#dev/devstack';
 import { type Workload } from './workload';
 
 export interface LoadJob {
-  /** https://host:port, or http://host:port of a server that knows no TLS. */
-  url: string;
+  /** https://host:port, or http://host:port of a server that knows no TLS; of several, callers take them in turn. */
+  url: string | readonly string[];
   /** Paths of PEM files: the server's authority, the caller's certificate and key. */
   tls: { ca: string; cert?: string; key?: string } | null;
   /** Callers, each with one connection and one request at a time. */
@@ -13,6 +13,10 @@ export interface LoadJob {
   warmUpMs: number;
   measureMs: number;
   workload: Workload;
+  /** How many shards the kernel has; default 1. */
+  shards?: number;
+  /** Each server gets requests for shards of its own only, as if one kernel wrote to each shard. */
+  affinity?: boolean;
 }
 
 /** Latencies in milliseconds, from handing a request to the connection to the end of its answer. */
@@ -57,16 +61,16 @@ export async function putLoad(job: LoadJob): Promise<LoadReport> {
   }
 }
 
-/** The server and the caller's identity. */
+/** The server, or all replicas of it, and the caller's identity. */
 export interface LoadTarget {
-  url: string;
+  url: string | readonly string[];
   caCert: string;
   caller: CertificateFiles;
 }
 
 export function loadOn(
   { url, caCert, caller }: LoadTarget,
-  load: Pick<LoadJob, 'concurrency' | 'warmUpMs' | 'measureMs' | 'workload'>,
+  load: Pick<LoadJob, 'concurrency' | 'warmUpMs' | 'measureMs' | 'workload' | 'shards' | 'affinity'>,
 ): Promise<LoadReport> {
   return putLoad({ url, tls: { ca: caCert, cert: caller.cert, key: caller.key }, ...load });
 }

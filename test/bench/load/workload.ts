@@ -1,4 +1,5 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
+import { shardOf } from '#platform/event-store';
 
 /** Requests that a load generator sends. Plain data, since it is passed to another process. */
 export type Workload =
@@ -34,13 +35,23 @@ const ENTRY_BYTES = 900;
 /** Streams that batches write to. */
 const STREAMS = 2_000;
 
+/** Shards that a caller's requests are for. */
+export interface Placing {
+  /** How many the kernel has. */
+  readonly shards: number;
+  /** The ones of this caller. */
+  readonly among: readonly number[];
+}
+
+const ONE_SHARD: Placing = { shards: 1, among: [0] };
+
 /** Returns a function that makes one request after another. */
-export function requestsOf(workload: Workload): () => NextRequest {
+export function requestsOf(workload: Workload, placing = ONE_SHARD): () => NextRequest {
   switch (workload.kind) {
     case 'sign':
-      return () => ({ method: 'POST', path: '/kernel/sign', body: manifestBody(), expected: 200 });
+      return () => ({ method: 'POST', path: '/kernel/sign', body: manifestBody(placing), expected: 200 });
     case 'audit': {
-      const bodies = Array.from({ length: PREPARED_BATCHES }, () => batchBody(workload.events));
+      const bodies = Array.from({ length: PREPARED_BATCHES }, () => batchBody(workload.events, placing));
       let next = 0;
       return () => ({
         method: 'POST',
@@ -82,16 +93,22 @@ export function requestsOf(workload: Workload): () => NextRequest {
 }
 
 /** About 560 bytes: an agent's manifest with a random id, so that no index profits from neighbouring names. */
-function manifestBody(): string {
-  const id = randomBytes(12).toString('hex');
+function manifestBody({ shards, among }: Placing): string {
+  let id: string;
+  do id = randomBytes(12).toString('hex');
+  while (!among.includes(shardOf(`manifest/agent-${id}`, shards)));
   return `{"manifest":{"manifestId":"agent-${id}","version":"1.4.${id.charCodeAt(0)}","kind":"agent","target":"catalog-ranker","rationale":"Raise the learning rate of the ranking stage after the offline evaluation of week 46; the change is reversible and limited to the experiment named below.","limits":{"cpu":4,"memoryGiB":16,"budgetPerDay":120.5,"regions":["eu-central","us-east"]},"inputs":[{"name":"catalog","sha256":"${id}${id}0123456789abcdef"},{"name":"weights","sha256":"fedcba9876543210${id}${id}"}],"enabled":true,"expires":"2027-01-31T10:00:00.000Z"}}`;
 }
 
-/** Events with about 250 bytes of payload. */
-function batchBody(events: number): Buffer {
+/** Events with about 250 bytes of payload, in streams of one shard, as the events of a request must be. */
+function batchBody(events: number, { shards, among }: Placing): Buffer {
+  const shard = among[randomInt(among.length)];
+  const streams = Array.from({ length: STREAMS }, (_, n) => `order/${n}`).filter(
+    (stream) => shardOf(stream, shards) === shard,
+  );
   const list = Array.from({ length: events }, () => {
     const id = randomBytes(8).toString('hex');
-    const stream = `order/${Math.floor(Math.random() * STREAMS)}`;
+    const stream = streams[randomInt(streams.length)];
     return `{"type":"order.allocated","stream":"${stream}","payload":{"order":"${id}","warehouse":"hamburg-2","lines":[{"sku":"A-${id}","quantity":3},{"sku":"B-${id}","quantity":1}],"carrier":"rail","promisedBy":"2026-12-01T12:00:00.000Z","note":"allocated by the nightly run, no manual change"}}`;
   });
   return Buffer.from(`{"events":[${list.join(',')}]}`);

@@ -17,14 +17,20 @@ export interface Reading {
   /** Null where PostgreSQL does not count them. */
   flushes: number | null;
   signatures: number;
+  /** Groups that the kernels committed, and groups that they numbered again. */
+  groups: number;
+  again: number;
 }
 
-/** What an event costs: microseconds and bytes each, flushes and signatures for a hundred. */
+/** What an event costs: microseconds and bytes each, flushes, signatures and groups for a hundred. */
 export interface EventCost {
   cpu: { all: number; by: Record<string, number> };
   walBytes: number;
   flushes: number | null;
   signatures: number;
+  groups: number;
+  /** Groups numbered again, mostly because another kernel was first; for a hundred that were committed. */
+  again: number;
 }
 
 /**
@@ -46,11 +52,16 @@ export class StackUsage {
     const { rows } = await this.database.query<{ wal: string }>(
       `SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0') AS wal`,
     );
+    const kernels = await Promise.all(
+      this.stack.kernels.map(({ managementUrl }) => metricsOf(`${managementUrl}/metrics`)),
+    );
     return {
       cpu: cpuOfStack(this.stack),
       walBytes: Number(rows[0]?.wal),
       flushes: await this.flushes(),
       signatures: await signaturesOf(this.stack),
+      groups: total(kernels.map((kernel) => kernel.value('audit_batch_events_count'))),
+      again: total(kernels.map((kernel) => kernel.value('audit_group_retries_total'))),
     };
   }
 
@@ -70,6 +81,9 @@ export class StackUsage {
       flushes:
         after.flushes === null || before.flushes === null ? null : hundred(after.flushes, before.flushes),
       signatures: hundred(after.signatures, before.signatures),
+      groups: hundred(after.groups, before.groups),
+      again:
+        Math.round(((after.again - before.again) / Math.max(1, after.groups - before.groups)) * 1_000) / 10,
     };
   }
 

@@ -10,6 +10,7 @@ import {
 import { KernelApiClient } from '../../api/kernel-api.client';
 import { CliError } from '../../cli.error';
 import { print, table } from '../../output/print';
+import { shown } from '../../output/shown';
 
 const DEFAULT_MINUTES = 10;
 const MAX_MINUTES = 60;
@@ -27,7 +28,7 @@ export function addMarks(keys: Command): void {
         print(text);
         return;
       }
-      const { marks } = JSON.parse(text) as MarksAnswer;
+      const { marks } = shown<MarksAnswer>(text);
       print(
         table(
           marks.map(({ shard, seq, signed, window }) => ({
@@ -67,7 +68,7 @@ export function addMarks(keys: Command): void {
           reason: options.reason,
         });
         const text = await withProxy(options, (proxy) => proxy.post('/v1/restore-windows', body));
-        const { shard, seq, signed, window } = JSON.parse(text) as Mark;
+        const { shard, seq, signed, window } = shown<Mark>(text);
         const after = window?.seq ?? 0;
         const although =
           after < seq

@@ -3,7 +3,6 @@ import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { assertMigrated, openEventStoreDataSource } from '#platform/event-store';
 import { type DataSource } from '#platform/postgres';
-import { openArchive } from '#platform/archive';
 import { type Environment, loadPart } from '#platform/process';
 import { AuditStreamError, IntegrityFault, openStreamConsumer, readTrustRoot } from '#platform/audit-stream';
 import { readEnvironmentFile, StateFolder } from '#dev/devstack';
@@ -15,7 +14,8 @@ import { defaultState } from '../../default-state';
 import { type EventSource } from './event-source';
 import { inSafeMode } from './in-safe-mode';
 import { replay, type ReplayReport } from './replay-events';
-import { replayArchiveConfig, replayConfig, type ReplayConfig, replayStreamConfig } from './replay.config';
+import { openNamedArchive } from './open-named-archive';
+import { replayConfig, type ReplayConfig, replayStreamConfig } from './replay.config';
 import { progressLines } from './progress-lines';
 import { type ReplayTarget } from './replay-target';
 import { ArchiveSource } from './sources/archive-source';
@@ -223,24 +223,11 @@ async function openSource({ variables, options, dataSource, shards }: Place): Pr
       return new StreamSource(consumer, dataSource, `the topic ${settings.kafkaTopic}`);
     }
     case 'archive': {
-      const { archiveDir } = options;
-      const folder = archiveDir === undefined ? {} : { KERNEL_ARCHIVE: 'fs', KERNEL_ARCHIVE_DIR: archiveDir };
-      const settings = loadPart(replayArchiveConfig, variables, folder);
-      const isFolder = settings.archive === 'fs';
-      // Opening a folder that is not there would make it.
-      if (isFolder && settings.archiveDir !== undefined && !existsSync(settings.archiveDir)) {
-        throw new CliError('file_problem', `There is no archive in ${resolve(settings.archiveDir)}.`);
-      }
-      const name = isFolder
-        ? `the archive in ${settings.archiveDir}`
-        : `the archive in bucket ${settings.s3Bucket}`;
-      return new ArchiveSource(await openArchive(settings, { parallel: READS }), name);
+      const { archive, name } = await openNamedArchive(variables, options.archiveDir);
+      return new ArchiveSource(archive, name);
     }
   }
 }
-
-/** Operations on the archive at once. */
-const READS = 64;
 
 async function openTarget(
   { options, dataSource, databaseUrl, origin, shards }: Place,

@@ -6,6 +6,7 @@ import {
   type JsonObject,
   manifestDigest,
   parseStrictJson,
+  printable,
   readApprovalRecord,
   sha256Hex,
 } from '#evidence';
@@ -100,7 +101,7 @@ export function describeRequest(
     `  record    sha256 ${sha256}  (${APPROVAL_TYPE})`,
     '',
     `Pool version ${record.poolVersion}, ${record.threshold} approvals needed. The signature counts until ${record.expiresAt}.`,
-    ...(record.notes === null ? [] : [`Notes: ${record.notes}`]),
+    ...(record.notes === null ? [] : [`Notes: ${printable(record.notes)}`]),
   ].join('\n');
 }
 

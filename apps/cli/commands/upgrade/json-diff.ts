@@ -1,4 +1,4 @@
-import { type JsonValue, jsonPointer } from '#evidence';
+import { type JsonValue, jsonPointer, printable } from '#evidence';
 
 /**
  * What is different between two documents, one line for each value: `- pointer: old`, `+ pointer: new`. Entries of a
@@ -11,8 +11,8 @@ export function jsonDiff(before: JsonValue, after: JsonValue): string[] {
   for (const path of [...new Set([...old.keys(), ...fresh.keys()])].sort()) {
     const [was, is] = [old.get(path), fresh.get(path)];
     if (was === is) continue;
-    if (was !== undefined) lines.push(`- ${path}: ${was}`);
-    if (is !== undefined) lines.push(`+ ${path}: ${is}`);
+    if (was !== undefined) lines.push(`- ${printable(path)}: ${was}`);
+    if (is !== undefined) lines.push(`+ ${printable(path)}: ${is}`);
   }
   return lines;
 }

@@ -3,6 +3,7 @@ import { type NotificationPage, type RedeliveryAnswer } from '#openapi/kernel';
 import { type ConnectionOptions, withConnectionOptions } from '../../api/connection';
 import { CliError } from '../../cli.error';
 import { print, table } from '../../output/print';
+import { shown } from '../../output/shown';
 import { withClient } from '../api-calls';
 
 const STATES = ['pending', 'delivered', 'dead'];
@@ -28,7 +29,7 @@ export function addNotifications(upgrade: Command): void {
         client.get(`/kernel/admin/notifications?${query.toString()}`),
       );
       if (options.json === true) return print(answer);
-      const { deliveries } = JSON.parse(answer) as NotificationPage;
+      const { deliveries } = shown<NotificationPage>(answer);
       print(
         deliveries.length === 0
           ? 'There are no such notifications.'
@@ -67,7 +68,7 @@ export function addNotifications(upgrade: Command): void {
           ),
         );
         if (options.json === true) return print(answer);
-        const { endpoints } = JSON.parse(answer) as RedeliveryAnswer;
+        const { endpoints } = shown<RedeliveryAnswer>(answer);
         print(`${id} is on its way to ${endpoints.join(', ')}.`);
       },
     );

@@ -13,7 +13,8 @@ import {
 import { connectionFrom, kernelVariables } from '../../api/connection';
 import { KernelApiClient } from '../../api/kernel-api.client';
 import { CliError } from '../../cli.error';
-import { print, say, table } from '../../output/print';
+import { note, print, questions, say, table } from '../../output/print';
+import { shown } from '../../output/shown';
 import {
   bytesOf,
   type CallOptions,
@@ -90,12 +91,9 @@ export function addUpgrade(program: Command): void {
     .action(async (id: string, options: Common) => {
       const answer = await get(options, `/kernel/upgrade/${encodeURIComponent(id)}`);
       if (options.json === true) return print(answer);
-      const { upgrade: shown, timeline } = JSON.parse(answer) as UpgradeWithTimeline;
-      print(
-        [describe(shown), '', JSON.stringify(shown.manifest, null, 2), '', ...timeline.map(lineOf)].join(
-          '\n',
-        ),
-      );
+      const { upgrade: one, timeline } = shown<UpgradeWithTimeline>(answer);
+      const { manifest } = (JSON.parse(answer) as UpgradeWithTimeline).upgrade;
+      print([describe(one), '', JSON.stringify(manifest, null, 2), '', ...timeline.map(lineOf)].join('\n'));
     });
 
   for (const action of ['approve', 'reject', 'ratify'] as const) addSigning(upgrade, action);
@@ -188,7 +186,7 @@ export function addUpgrade(program: Command): void {
     .action(async (options: Common) => {
       const answer = await get(options, '/kernel/approvers');
       if (options.json === true) return print(answer);
-      const pool = JSON.parse(answer) as Approvers;
+      const pool = shown<Approvers>(answer);
       print(`Pool version ${pool.version}: ${pool.threshold} of ${pool.approvers.length} have to agree.`);
       print(
         table(
@@ -238,7 +236,7 @@ async function listUpgrades({
         print(answer);
         return null;
       }
-      const { upgrades, nextCursor } = JSON.parse(answer) as UpgradePage;
+      const { upgrades, nextCursor } = shown<UpgradePage>(answer);
       found.push(...upgrades);
       // With a filter that few match, a page may be short and not the last.
       if (nextCursor === null) return found;
@@ -288,9 +286,7 @@ async function signDecision(id: string, action: ApprovalAction, options: Signing
       notes: options.notes,
       origin: who.origin,
     });
-    process.stderr.write(
-      `${describeRequest(request, await differenceFromForce(client, request.manifest))}\n`,
-    );
+    note(describeRequest(request, await differenceFromForce(client, request.manifest)));
     await confirm(action, options.yes === true);
     const { approverId, keyId, approvedAt, notes } = request.record;
     const key = await openApproverKey(who.key);
@@ -306,7 +302,7 @@ async function signDecision(id: string, action: ApprovalAction, options: Signing
       JSON.stringify({ approverId, keyId, approvedAt, ...(notes === null ? {} : { notes }), signature }),
       idempotency(options),
     );
-    print(options.json === true ? answer : describe((JSON.parse(answer) as UpgradeAnswer).upgrade));
+    print(options.json === true ? answer : describe(shown<UpgradeAnswer>(answer).upgrade));
   } finally {
     await client.close();
   }
@@ -337,7 +333,7 @@ async function confirm(action: ApprovalAction, yes: boolean): Promise<void> {
       `No one can be asked here; read the text above and repeat with --yes to ${action}.`,
     );
   }
-  await consent(`\nSign this to ${action}? [y/N] `, process.stdin, process.stderr);
+  await consent(`\nSign this to ${action}? [y/N] `, process.stdin, questions);
 }
 
 function describe(upgrade: Upgrade): string {
@@ -373,5 +369,5 @@ function pathOf(id: string, verb: string): string {
 
 async function post(options: Common, path: string, body: string): Promise<void> {
   const answer = await postText(options, path, body);
-  print(options.json === true ? answer : describe((JSON.parse(answer) as UpgradeAnswer).upgrade));
+  print(options.json === true ? answer : describe(shown<UpgradeAnswer>(answer).upgrade));
 }

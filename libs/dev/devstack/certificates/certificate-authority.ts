@@ -40,6 +40,8 @@ export interface IssueRequest extends Validity {
   names?: JsonGeneralNames;
   /** Default: client. */
   usage?: 'client' | 'server';
+  /** Bits of RFC 5280 section 4.2.1.3; null: without the extension. Default: digitalSignature. */
+  keyUsage?: number | null;
   /** Claims to be an authority's certificate. */
   ca?: boolean;
   /** Added as they are, after the others. */
@@ -100,6 +102,7 @@ export class CertificateAuthority {
 
   async issue(request: IssueRequest): Promise<IssuedCertificate> {
     const { subject, names = [], usage, ca = false, extensions = [] } = request;
+    const { keyUsage = KeyUsageFlags.digitalSignature } = request;
     const keys = await newKeys();
     const certificate = await X509CertificateGenerator.create(
       {
@@ -112,7 +115,7 @@ export class CertificateAuthority {
         signingKey: this.signingKey,
         extensions: [
           new BasicConstraintsExtension(ca, undefined, true),
-          new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+          ...(keyUsage === null ? [] : [new KeyUsagesExtension(keyUsage, true)]),
           new ExtendedKeyUsageExtension([
             usage === 'server' ? ExtendedKeyUsage.serverAuth : ExtendedKeyUsage.clientAuth,
           ]),

@@ -34,6 +34,8 @@ export interface StackOptions {
   programs: string;
   origin: string;
   shards: number;
+  /** Events in a partition of the event log; default as in production. */
+  partitionEvents?: number | undefined;
   signer: SignerChoice;
   stream: StreamChoice;
   archive: ArchiveChoice;
@@ -247,6 +249,7 @@ export class Stack {
         shards: options.shards,
         runtimeRole: postgres.runtimeRole,
         workerRole: postgres.workerRole,
+        ...(options.partitionEvents === undefined ? {} : { partitionEvents: options.partitionEvents }),
         ...(options.restore === undefined ? {} : { restore: options.restore }),
       });
       options.signal?.throwIfAborted();

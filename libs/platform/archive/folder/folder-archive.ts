@@ -1,5 +1,5 @@
 import { constants, linkSync, lstatSync } from 'node:fs';
-import { lstat, mkdir, open, realpath, rename, unlink } from 'node:fs/promises';
+import { access, lstat, mkdir, open, realpath, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { sha256Hex } from '#evidence';
 import { type Limiter } from '#platform/resilience';
@@ -16,6 +16,7 @@ import {
   type ListedObject,
   type ListOptions,
   MAX_OBJECT_BYTES,
+  type ObjectVersion,
   type PutOutcome,
   type ReplacedObject,
   type Retention,
@@ -139,6 +140,20 @@ export class FolderArchive implements Archive {
       if (!(await this.has(key))) return null;
       return { mode: null, retainUntil: null, legalHold: (await lstatOrNull(this.holdOf(key))) !== null };
     });
+  }
+
+  /** A folder keeps one. */
+  async versions(key: string): Promise<ObjectVersion[]> {
+    const bytes = await this.get(key);
+    return bytes === null ? [] : [{ id: 'null', storedAt: null, sha256: sha256Hex(bytes) }];
+  }
+
+  async reach(): Promise<void> {
+    try {
+      await access(this.root, constants.R_OK | constants.X_OK);
+    } catch (error) {
+      throw folderFailure(error, `reach the archive ${this.root}`);
+    }
   }
 
   async assertProtected(): Promise<void> {

@@ -12,7 +12,7 @@ import {
 import { type BucketAddress, bucketAddress } from './bucket-address';
 import { digestBody, type ObjectBody, readBody } from './object-body';
 import { ObjectWriter, type PutAnswer, type PutRequest } from './object-writer';
-import { archiveErrorOf, S3Refusal, type S3Failure } from './s3-failure';
+import { archiveErrorOf, s3Failure, S3Refusal, type S3Failure } from './s3-failure';
 import {
   type Archive,
   type ArchiveObject,
@@ -21,6 +21,8 @@ import {
   type FinishedOperation,
   type ListedObject,
   type ListOptions,
+  MAX_VERSIONS,
+  type ObjectVersion,
   type PutOutcome,
   type ReplacedObject,
   type Retention,
@@ -29,6 +31,7 @@ import {
 } from '../archive';
 import { assertArchivable, assertArchiveKey, assertReplaceable } from '../archive-key';
 import { ArchiveError, differentObject } from '../archive.error';
+import { coverOf } from '../covered-object';
 import { observed } from '../observed-operation';
 import { closedError, operationLimit } from '../operation-limit';
 import {
@@ -89,6 +92,7 @@ export class S3Archive implements Archive {
   private readonly retentionPolicy: RetentionPolicy | null;
   private readonly secrets = new Set<string>();
   private readonly writer: ObjectWriter;
+  private prober: S3Client | undefined;
 
   private constructor(
     private readonly sdk: Sdk,
@@ -189,6 +193,68 @@ export class S3Archive implements Archive {
     });
   }
 
+  async versions(key: string): Promise<ObjectVersion[]> {
+    assertArchiveKey(key);
+    return this.run('versions', () => this.lookAtVersions(key));
+  }
+
+  private async lookAtVersions(key: string): Promise<ObjectVersion[]> {
+    const listed = await this.call(`list the versions of ${key}`, key, (abortSignal) =>
+      this.client.send(
+        new this.sdk.ListObjectVersionsCommand({
+          Bucket: this.options.bucket,
+          Prefix: key,
+          MaxKeys: LIST_PAGE,
+        }),
+        { abortSignal },
+      ),
+    );
+    // A prefix: longer keys begin with it too.
+    const own = <T extends { Key?: string | undefined }>(found: readonly T[] | undefined): T[] =>
+      (found ?? []).filter(({ Key }) => Key === key);
+    const found = [
+      ...own(listed.Versions).map((version) => ({ ...version, isMarker: false })),
+      ...own(listed.DeleteMarkers).map((marker) => ({ ...marker, isMarker: true })),
+    ].sort(
+      (a, b) =>
+        Number(b.IsLatest === true) - Number(a.IsLatest === true) ||
+        (b.LastModified?.getTime() ?? 0) - (a.LastModified?.getTime() ?? 0),
+    );
+    const versions: ObjectVersion[] = [];
+    for (const { VersionId: id = 'null', LastModified, isMarker } of found.slice(0, MAX_VERSIONS)) {
+      const content = isMarker ? null : await this.fetch(key, digestBody, id);
+      versions.push({ id, storedAt: LastModified ?? null, sha256: content?.content ?? null });
+    }
+    return versions;
+  }
+
+  async reach(signal: AbortSignal): Promise<void> {
+    try {
+      await this.probe().send(new this.sdk.HeadBucketCommand({ Bucket: this.options.bucket }), {
+        abortSignal: signal,
+      });
+    } catch (error) {
+      const failure = s3Failure(error, [...this.secrets]);
+      // A refusal is an answer too, and whoever is refused says so; there is no archive only where there is no bucket.
+      if (!failure.passing && failure.status !== 404) return;
+      const missing = failure.status === 404;
+      throw new ArchiveError(
+        missing ? 'bucket_missing' : 'unavailable',
+        `Bucket ${this.options.bucket} ${missing ? 'is not there' : 'does not answer'}: ${failure.message} (${failure.name}).`,
+        { bucket: this.options.bucket, s3: failure.name, status: failure.status ?? null },
+      );
+    }
+  }
+
+  /** A client with a connection of its own: those of the operations may all hang. */
+  private probe(): S3Client {
+    this.prober ??= new this.sdk.S3Client({
+      ...clientConfig({ ...this.options, parallel: 1 }),
+      credentials: this.client.config.credentials,
+    });
+    return this.prober;
+  }
+
   async assertProtected(): Promise<void> {
     await this.run('assert_protected', async () => {
       const { bucket } = this.options;
@@ -225,6 +291,7 @@ export class S3Archive implements Archive {
     this.closing.abort();
     await this.limiter.close(closedError);
     this.client.destroy();
+    this.prober?.destroy();
     await this.writer.close();
   }
 
@@ -234,12 +301,21 @@ export class S3Archive implements Archive {
       const there = await this.fetch(object.key, digestBody);
       if (there !== null) {
         if (there.content !== object.sha256) {
-          throw differentObject(object.key, object.sha256, there.content);
+          throw (
+            (await coverOf({ versions: (key) => this.lookAtVersions(key) }, object.key, object.sha256)) ??
+            differentObject(object.key, object.sha256, there.content)
+          );
         }
         if (object.locked !== false) await this.ensureLocked(object.key, there.output);
         return 'already';
       }
       if (round >= PUT_ROUNDS) {
+        const cover = await coverOf(
+          { versions: (key) => this.lookAtVersions(key) },
+          object.key,
+          object.sha256,
+        );
+        if (cover !== null) throw cover;
         throw new ArchiveError(
           'object_hidden',
           `Bucket ${this.options.bucket} neither takes ${object.key} nor has it: a delete marker hides it. ` +
@@ -398,6 +474,7 @@ export class S3Archive implements Archive {
   private async fetch<T>(
     key: string,
     consume: (body: ObjectBody) => Promise<T>,
+    version?: string,
   ): Promise<{ output: GetObjectCommandOutput; content: T } | null> {
     return this.call(
       `read ${key}`,
@@ -407,6 +484,7 @@ export class S3Archive implements Archive {
           new this.sdk.GetObjectCommand({
             Bucket: this.options.bucket,
             Key: key,
+            ...(version === undefined ? {} : { VersionId: version }),
             ChecksumMode: 'ENABLED',
           }),
           { abortSignal },

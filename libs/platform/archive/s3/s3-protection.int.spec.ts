@@ -125,7 +125,7 @@ describeWithS3('the protection of archived objects', () => {
     // The next process that stores the event notices what is on top now.
     const archive = await openArchive({ mode: 'GOVERNANCE', days: 1 });
     await expect(archive.putDocument(key, bytes)).rejects.toMatchObject({
-      code: 'different_object',
+      code: 'object_covered',
       details: { found: sha256Hex(Buffer.from('something else')) },
     });
   });
@@ -324,11 +324,44 @@ describeWithS3(
         .client(bucket.owner)
         .send(new DeleteObjectCommand({ Bucket: bucket.name, Key: hidden }));
       expect(await archive.get(hidden)).toBeNull();
+      const [marker, below] = await archive.versions(hidden);
+      expect([marker?.sha256, below?.sha256]).toEqual([null, sha256Hex(bytes)]);
       // Here the marker alone makes the condition fail; AWS would store a new version.
       await expect(archive.putDocument(hidden, bytes)).rejects.toMatchObject({
         code: 'object_hidden',
-        details: { key: hidden },
+        message: expect.stringMatching(/hidden by a delete marker, version .* below is the archived one/),
+        details: { key: hidden, marker: marker?.id, version: below?.id },
       });
+    });
+
+    it('is told when a foreign object lies on top of the archived one, and which version that is', async () => {
+      const covered = 'audit/2026/11/23/covered.json';
+      const bytes = Buffer.from('{"archived":true}');
+      await archive.putDocument(covered, bytes);
+      // A key that begins with the same text is another object.
+      await archive.putDocument(`${covered}.json`, bytes);
+      const account = s3().client(bucket.owner);
+      await account.send(
+        new PutObjectCommand({ Bucket: bucket.name, Key: covered, Body: '{"archived":false}' }),
+      );
+      const versions = await archive.versions(covered);
+      expect(versions.map(({ sha256 }) => sha256)).toEqual([
+        sha256Hex(Buffer.from('{"archived":false}')),
+        sha256Hex(bytes),
+      ]);
+      await expect(archive.putDocument(covered, bytes)).rejects.toMatchObject({
+        code: 'object_covered',
+        message: expect.stringContaining('is still there below it'),
+        details: { key: covered, expected: sha256Hex(bytes), version: versions[1]?.id },
+      });
+      // Without the archived bytes in any version it is another object, as before.
+      await expect(archive.putDocument(covered, Buffer.from('{}'))).rejects.toMatchObject({
+        code: 'different_object',
+      });
+      await account.send(
+        new DeleteObjectCommand({ Bucket: bucket.name, Key: covered, VersionId: String(versions[0]?.id) }),
+      );
+      expect(await archive.putDocument(covered, bytes)).toBe('already');
     });
   },
   { own: true },

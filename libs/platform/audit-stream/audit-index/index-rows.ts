@@ -1,6 +1,6 @@
 import { type VerifiedEvent } from '../shard-handler';
 import { signedDigest } from '#platform/event-store';
-import { arrayOfPlain, arrayOfText } from '#platform/postgres';
+import { arrayOfPlain, arrayOfText, storable } from '#platform/postgres';
 import { type JsonObject, type JsonValue } from '#evidence';
 
 /** The division that an event belongs to, which decides who may see it in a list. */
@@ -85,8 +85,4 @@ function withoutNul(value: JsonValue): JsonValue {
   return Object.fromEntries(
     Object.entries(value).map(([name, member]) => [storable(name), withoutNul(member)]),
   );
-}
-
-function storable(text: string): string {
-  return text.includes('\0') ? text.replaceAll('\0', '\ufffd') : text;
 }

@@ -35,10 +35,8 @@ const PAGE = `
   SELECT seq, canonical FROM (
     SELECT seq, canonical, sum(octet_length(canonical)) OVER (ORDER BY seq) - octet_length(canonical) AS before
     FROM (
-      SELECT e.seq, e.canonical FROM kernel.events e
-      WHERE e.shard = $1 AND e.seq > $2
-        AND e.seq <= (SELECT c.seq FROM kernel.relay_cursors c WHERE c.shard = $1)
-      ORDER BY e.seq LIMIT ${BATCH_RECORDS}) published) page
+      SELECT e.seq, e.canonical FROM kernel.shard_events($1, $2, ${BATCH_RECORDS}, NULL) e
+      WHERE e.seq <= (SELECT c.seq FROM kernel.relay_cursors c WHERE c.shard = $1)) published) page
   WHERE before < $3
   ORDER BY seq`;
 

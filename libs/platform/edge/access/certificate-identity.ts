@@ -1,5 +1,11 @@
 import 'reflect-metadata';
-import { BasicConstraintsExtension, SubjectAlternativeNameExtension, X509Certificate } from '@peculiar/x509';
+import {
+  BasicConstraintsExtension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  SubjectAlternativeNameExtension,
+  X509Certificate,
+} from '@peculiar/x509';
 import { AccessError } from './access-error';
 
 /** Holder that a certificate names; has at least one of the two names. */
@@ -11,6 +17,7 @@ export interface CertificateIdentity {
 }
 
 const COMMON_NAME_OID = '2.5.4.3';
+const KEY_USAGE_OID = '2.5.29.15';
 const SUBJECT_ALTERNATIVE_NAME_OID = '2.5.29.17';
 /** Printable ASCII, at most 64 characters (X.520 ub-common-name); a name that looks like another is refused. */
 const COMMON_NAME = /^(?! )[\x20-\x7e]{1,64}(?<! )$/;
@@ -24,7 +31,8 @@ const MAX_SPIFFE_ID_BYTES = 2048;
  * The caller has checked the chain; this only reads what the certificate says.
  *
  * @throws AccessError `ambiguous_certificate` for two common names, two alternative-name extensions, a
- *   SPIFFE ID that is malformed or not the only URI (X509-SVID section 2), a CA's own certificate.
+ *   SPIFFE ID that is malformed or not the only URI (X509-SVID section 2) or in a certificate without the key usage of a
+ *   leaf (section 4.3), a CA's own certificate.
  */
 export function certificateIdentity(der: Uint8Array): CertificateIdentity {
   try {
@@ -40,6 +48,7 @@ function read(certificate: X509Certificate): CertificateIdentity {
     throw ambiguous('it is the certificate of a CA, not of a caller');
   }
   const spiffeId = spiffeIdOf(certificate);
+  if (spiffeId !== undefined) assertLeafUsage(certificate);
   const commonName = commonNameOf(certificate);
   if (spiffeId === undefined && commonName === undefined) {
     throw ambiguous('it has neither a common name nor a SPIFFE ID');
@@ -49,6 +58,20 @@ function read(certificate: X509Certificate): CertificateIdentity {
     ...(spiffeId !== undefined && { spiffeId }),
     notAfter: certificate.notAfter.getTime(),
   };
+}
+
+/** X509-SVID sections 4.3 and 5.2: the key of a leaf makes signatures, and never those of an authority. */
+function assertLeafUsage(certificate: X509Certificate): void {
+  const extensions = certificate.extensions.filter((e) => e.type === KEY_USAGE_OID);
+  if (extensions.length > 1) throw ambiguous('it has two key usage extensions');
+  const [extension] = extensions;
+  const usages = extension instanceof KeyUsagesExtension ? extension.usages : 0;
+  if ((usages & KeyUsageFlags.digitalSignature) === 0) {
+    throw ambiguous('it has a SPIFFE ID, and no key usage digitalSignature');
+  }
+  if ((usages & (KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign)) !== 0) {
+    throw ambiguous('it has a SPIFFE ID, and the key usage of an authority (keyCertSign or cRLSign)');
+  }
 }
 
 function commonNameOf(certificate: X509Certificate): string | undefined {

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { Extension, Name, SubjectAlternativeNameExtension } from '@peculiar/x509';
+import { Extension, KeyUsageFlags, Name, SubjectAlternativeNameExtension } from '@peculiar/x509';
 import { TestCa, type TestCertificateRequest } from '#dev/testing';
 import { type AccessError } from './access-error';
 import { certificateIdentity } from './certificate-identity';
@@ -89,6 +89,25 @@ describe('certificateIdentity', () => {
     ];
     expect(await identityOf({ subject: [{ O: ['Acme'] }], names })).toEqual({
       spiffeId: 'spiffe://prod.example/ns/ci/sa/bot',
+    });
+  });
+
+  it.each([
+    ['no key usage', null, 'no key usage digitalSignature'],
+    ['keyEncipherment alone', KeyUsageFlags.keyEncipherment, 'no key usage digitalSignature'],
+    ['keyCertSign', KeyUsageFlags.digitalSignature | KeyUsageFlags.keyCertSign, 'of an authority'],
+    ['cRLSign', KeyUsageFlags.digitalSignature | KeyUsageFlags.cRLSign, 'of an authority'],
+  ])('refuses a SPIFFE ID in a certificate with %s', async (_, keyUsage, why) => {
+    expect(await refusalOf({ ...uri('spiffe://prod/bot'), keyUsage })).toContain(why);
+    // Without a SPIFFE ID it is no X.509-SVID.
+    expect(await identityOf({ subject: cn('bot'), keyUsage })).toEqual({ commonName: 'bot' });
+  });
+
+  it('takes the key usages that an X.509-SVID may have beside digitalSignature', async () => {
+    const keyUsage =
+      KeyUsageFlags.digitalSignature | KeyUsageFlags.keyEncipherment | KeyUsageFlags.keyAgreement;
+    expect(await identityOf({ ...uri('spiffe://prod/bot'), keyUsage })).toMatchObject({
+      spiffeId: 'spiffe://prod/bot',
     });
   });
 

@@ -31,8 +31,13 @@ const NO_VALUES: readonly string[] = [];
 export class Contract {
   private readonly plain = new Map<string, Map<string, Operation>>();
   private readonly templates: Template[] = [];
+  /** Of all operations. */
+  readonly methods: ReadonlySet<string>;
 
   constructor(readonly operations: readonly Operation[]) {
+    this.methods = new Set(
+      operations.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method])),
+    );
     const byPath = new Map<string, Map<string, Operation>>();
     for (const operation of operations) {
       const methods = byPath.get(operation.path) ?? new Map<string, Operation>();

@@ -1,4 +1,5 @@
 import { type ErrorObject } from 'ajv/dist/2020';
+import { ANY_TEXT } from './request-bounds';
 
 export interface Offence {
   /** RFC 6901 JSON Pointer to the wrong value. */
@@ -77,15 +78,25 @@ function offence(error: ErrorObject): Offence {
     case 'const':
       return { pointer: at, detail: sentence(`must be ${JSON.stringify(params['allowedValue'])}`) };
     case 'pattern':
+      if (params['pattern'] === ANY_TEXT) {
+        return { pointer: at, detail: sentence('holds the character U+0000, which no text may; remove it') };
+      }
+      return unexpectedForm(error);
     case 'format':
-    case 'not': {
-      const { description } = (error.parentSchema ?? {}) as { description?: unknown };
-      const expected = typeof description === 'string' ? description : error.message;
-      return { pointer: at, detail: sentence(`does not have the expected form: ${expected ?? ''}`) };
-    }
+    case 'not':
+      return unexpectedForm(error);
     default:
       return { pointer: at, detail: sentence(error.message ?? 'does not fit') };
   }
+}
+
+function unexpectedForm(error: ErrorObject): Offence {
+  const { description } = (error.parentSchema ?? {}) as { description?: unknown };
+  const expected = typeof description === 'string' ? description : error.message;
+  return {
+    pointer: error.instancePath,
+    detail: sentence(`does not have the expected form: ${expected ?? ''}`),
+  };
 }
 
 function child(pointer: string, name: string): string {

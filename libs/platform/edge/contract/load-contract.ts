@@ -2,10 +2,11 @@ import { readFileSync } from 'node:fs';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020';
 import { fullFormats } from 'ajv-formats/dist/formats';
 import { parseDocument } from 'yaml';
-import { parseStrictJson } from '#evidence';
+import { isInstant, parseStrictJson } from '#evidence';
 import { MATRIX } from '../access/matrix';
 import { HttpEdgeError } from '../http-edge.error';
 import { Contract } from './contract';
+import { unboundedPart } from './request-bounds';
 import { type Operation, type Parameter, type RequestBody, type Response } from './operation';
 
 type Node = Readonly<Record<string, unknown>>;
@@ -14,9 +15,12 @@ const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'tr
 const COMPONENT_SCHEMA = '#/components/schemas/';
 /** Id of the document's component schemas in the compiler; the rest of the document is not a schema. */
 const SCHEMAS_ID = 'schemas';
+/**
+ * Most values in a body where the document does not set it (`x-max-values`): the event loop reads some 3 million a second.
+ */
+const DEFAULT_MAX_VALUES = 200_000;
 /** Maximum nesting of a body where the document does not set it (`x-max-depth`): that of accepted JSON. */
 const DEFAULT_MAX_DEPTH = 64;
-const FORMATS = ['uuid', 'date-time'] as const;
 const JSON_TYPE = 'application/json';
 const ACTIONS: ReadonlySet<string> = new Set(Object.keys(MATRIX));
 
@@ -112,7 +116,9 @@ class Compiler {
     private readonly policies: ReadonlySet<string>,
   ) {
     this.ajv = new Ajv2020({ strict: true, allowUnionTypes: true, verbose: true, validateSchema: false });
-    for (const format of FORMATS) this.ajv.addFormat(format, fullFormats[format]);
+    this.ajv.addFormat('uuid', fullFormats.uuid);
+    // A leap second, and years that only an offset leads to, are no values of a database's types.
+    this.ajv.addFormat('date-time', isInstant);
     // For client generators (OpenAPI Format Registry): any bytes.
     this.ajv.addFormat('binary', true);
     const components = document['components'];
@@ -182,6 +188,7 @@ class Compiler {
       if (where !== 'path' && where !== 'query' && where !== 'header')
         fail(place, 'must be in path, query or header');
       const [plain] = this.resolved(schema, `${place}/schema`);
+      this.assertBounded(schema, `${place}/schema`);
       const type = plain['type'];
       if (type !== 'string' && type !== 'integer' && type !== 'boolean') {
         fail(`${place}/schema`, 'must be of type string, integer or boolean');
@@ -204,9 +211,11 @@ class Compiler {
     if (!isNode(content) || Object.keys(content).join() !== JSON_TYPE || !isNode(content[JSON_TYPE])) {
       fail(`${place}/content`, `must be ${JSON_TYPE} alone`);
     }
+    this.assertBounded(content[JSON_TYPE]['schema'], `${place}/content/${escaped(JSON_TYPE)}/schema`);
     return Object.freeze({
       required: node['required'] === true,
       maxDepth: count(node['x-max-depth'] ?? DEFAULT_MAX_DEPTH, `${place}/x-max-depth`),
+      maxValues: count(node['x-max-values'] ?? DEFAULT_MAX_VALUES, `${place}/x-max-values`),
       maxBytes: count(node['x-max-bytes'] ?? Number.MAX_SAFE_INTEGER, `${place}/x-max-bytes`),
       validate: this.compile(content[JSON_TYPE]['schema'], `${place}/content/${escaped(JSON_TYPE)}/schema`),
     });
@@ -243,6 +252,11 @@ class Compiler {
       if (header['required'] === true) requiredHeaders.push(name.toLowerCase());
     }
     return Object.freeze({ requiredHeaders, content });
+  }
+
+  private assertBounded(schema: unknown, at: string): void {
+    const offence = unboundedPart(schema, at, (value, place) => this.resolved(value, place));
+    if (offence !== null) fail(offence.at, offence.why);
   }
 
   /** Follows local references, and returns where the target is. */

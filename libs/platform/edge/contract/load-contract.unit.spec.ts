@@ -223,8 +223,16 @@ components: { schemas: { Id: { type: string, format: uuid } } }
       (t) => t.replace("'#/comp", "'other.yaml#/comp"),
       'refers to another document',
     ],
-    ['an unknown schema keyword', (t) => t.replace('format: uuid', 'maxLenght: 5'), 'unknown keyword'],
-    ['an unknown format', (t) => t.replace('format: uuid', 'format: uuidd'), 'unknown format'],
+    [
+      'an unknown schema keyword',
+      (t) => t.replace('format: uuid', 'format: uuid, maxLenght: 5'),
+      'unknown keyword',
+    ],
+    [
+      'an unknown format',
+      (t) => t.replace('format: uuid', "format: uuidd, maxLength: 5, pattern: '^[a-z]$$'"),
+      'unknown format',
+    ],
     [
       'an unknown type',
       (t) => t.replace('type: string', 'type: strung'),
@@ -243,5 +251,89 @@ components: { schemas: { Id: { type: string, format: uuid } } }
     expect(text).not.toBe(GOOD);
     expect(() => load(text)).toThrow(words);
     expect(() => load(text)).toThrow('OPENAPI_PATH');
+  });
+
+  describe('refuses a request without bounds:', () => {
+    const withId = (schema: string): string => GOOD.replace('{ type: string, format: uuid }', () => schema);
+    const withBody = (schema: string): string =>
+      GOOD.replace(
+        'x-policy: public',
+        () => `x-policy: public\n      requestBody: { content: { application/json: { schema: ${schema} } } }`,
+      );
+    const text = String.raw`{ type: string, maxLength: 9, pattern: '^[^\x00]*$' }`;
+
+    it.each([
+      ['a text', withId(`{ type: string, pattern: '^a$' }`), 'is a text without maxLength'],
+      ['a text of any character', withId('{ type: string, maxLength: 9 }'), 'may hold U+0000'],
+      ...[
+        '^.*$',
+        '[a-z]+',
+        '^[a-z]+',
+        '^[^a]*$',
+        String.raw`^[\x00-z]*$`,
+        String.raw`^\S+$`,
+        String.raw`^[\S]+$`,
+        String.raw`^\x00$`,
+        '^[a-z]+|[^a-z]+$',
+      ].map((pattern) => [
+        `a text by the pattern ${pattern}`,
+        withId(`{ type: string, maxLength: 9, pattern: '${pattern}' }`),
+        'may hold U+0000',
+      ]),
+      ['an integer', withId('{ type: integer, minimum: 1 }'), 'is an integer without minimum and maximum'],
+      ['a list', withBody(`{ type: array, items: ${text} }`), 'schema is a list without maxItems'],
+      [
+        'a list in a list of forms',
+        withBody(`{ oneOf: [${text}, { type: object, properties: { a: { type: array } } }] }`),
+        'schema/oneOf/1/properties/a is a list without maxItems',
+      ],
+      [
+        'a map',
+        withBody(`{ type: object, additionalProperties: ${text} }`),
+        'schema is a map without maxProperties',
+      ],
+      [
+        'an item',
+        withBody('{ type: array, maxItems: 3, items: { type: string } }'),
+        'schema/items is a text without maxLength',
+      ],
+      [
+        'a name',
+        withBody(
+          `{ type: object, maxProperties: 3, additionalProperties: ${text}, propertyNames: { type: string } }`,
+        ),
+        'schema/propertyNames is a text without maxLength',
+      ],
+    ])('%s', (_, document, words) => expect(() => load(document)).toThrow(words));
+
+    it.each([
+      text,
+      '{ type: string, enum: [a, b] }',
+      '{ const: a }',
+      '{ type: string, format: date-time }',
+      `{ type: string, maxLength: 9, pattern: '^(a|b)[0-9.:]{0,3}(\\.v[1-9])?$' }`,
+      String.raw`{ type: string, maxLength: 9, pattern: '^[^\x00-\x1f\x7f]+$' }`,
+      '{ type: object }',
+      '{ type: object, properties: { any: { type: object } } }',
+      `{ type: array, maxItems: 3, items: ${text} }`,
+    ])('but not %s', (schema) => {
+      expect(load(withBody(schema)).operations).toHaveLength(1);
+    });
+  });
+
+  it.each([
+    ['2026-01-31T10:00:00Z', true],
+    ['2026-01-31t10:00:00.123456789z', true],
+    ['0001-01-01T00:00:00Z', true],
+    ['9999-12-31T23:59:59.999Z', true],
+    ['0001-01-01T00:00:00+05:30', false],
+    ['0000-06-01T00:00:00Z', false],
+    ['9999-12-31T23:59:59-00:01', false],
+    ['2026-02-30T00:00:00Z', false],
+    ['2016-12-31T23:59:60Z', false],
+    ['2026-01-31', false],
+  ])('takes the time %s: %s', (time, taken) => {
+    const [operation] = load(GOOD.replace('format: uuid', 'format: date-time')).operations;
+    expect(operation?.pathParameters[0]?.validate(time)).toBe(taken);
   });
 });

@@ -17,6 +17,8 @@ export interface RequestBody {
   readonly required: boolean;
   /** Deepest nesting that strict parsing lets through (`x-max-depth`). */
   readonly maxDepth: number;
+  /** Most values in a body (`x-max-values`). */
+  readonly maxValues: number;
   /** Largest body (`x-max-bytes`), where that is less than the app accepts. */
   readonly maxBytes: number;
   readonly validate: ValidateFunction;

@@ -8,12 +8,16 @@ import { describeErrors } from '../contract/describe-errors';
 import { HttpEdgeError } from '../http-edge.error';
 import { contextOf, type RequestContext } from '../request-context';
 import { checkHeaders, parsePath, parseQuery } from './parse-parameters';
-import { readBody, type BodyAccount, type BodyBudget } from './read-body';
+import { assertFits, readBody, type BodyAccount, type BodyBudget } from './read-body';
 
 /** Earlier findings of the edge, and what it hands to the handler. */
 export interface EdgeRequest extends IncomingMessage {
   socket: TLSSocket;
-  edge: BodyAccount & { pathValues: readonly string[] };
+  edge: BodyAccount & {
+    pathValues: readonly string[];
+    /** Has the client send its body, where it waits to be told (RFC 9110 section 10.1.1). */
+    proceed?: () => void;
+  };
   params: Record<string, unknown>;
   query: Record<string, unknown>;
   body: JsonValue | undefined;
@@ -83,12 +87,17 @@ export class InputGuard implements CanActivate {
     }
     requireJson(request);
     const limit = Math.min(this.bodyLimit, expected.maxBytes);
+    assertFits(request, limit);
+    request.edge.proceed?.();
     const bytes = await readBody(request, limit, this.budget, request.edge);
     if (read !== undefined) {
       request.body = read(bytes) as JsonValue;
       return true;
     }
-    const body = parseStrictJson(bytes, { maxDepth: expected.maxDepth });
+    const body = parseStrictJson(bytes, {
+      maxDepth: expected.maxDepth,
+      maxValues: expected.maxValues,
+    });
     if (!expected.validate(body)) {
       const { pointer, detail } = describeErrors(expected.validate.errors ?? []);
       throw new HttpEdgeError('invalid_request', detail, { pointer, operation: context.operation?.id });

@@ -35,6 +35,16 @@ export interface BodyAccount {
 }
 
 /**
+ * Refuses a body that is too large as soon as its length is known.
+ * @throws HttpEdgeError `payload_too_large`
+ */
+export function assertFits(request: IncomingMessage, limit: number): void {
+  if (Number(request.headers['content-length'] ?? 0) <= limit) return;
+  discard(request, 0);
+  throw tooLarge(limit);
+}
+
+/**
  * Reads a body of at most `limit` bytes.
  * @throws HttpEdgeError `payload_too_large`, `overloaded`, `request_aborted`.
  */
@@ -48,12 +58,6 @@ export function readBody(
     const chunks: Buffer[] = [];
     let size = 0;
 
-    const declared = Number(request.headers['content-length'] ?? 0);
-    if (declared > limit) {
-      discard(request, 0);
-      reject(tooLarge(limit));
-      return;
-    }
     const stop = (): void => {
       request.off('data', onData);
       request.off('end', onEnd);

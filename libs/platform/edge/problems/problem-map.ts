@@ -12,6 +12,8 @@ export interface ProblemSpec {
   readonly retryAfter?: number;
   /** The error's message is for the caller whatever the status: an expected refusal, which no log has to explain. */
   readonly explained?: boolean;
+  /** Explained, and also found in the log under an error_id, as every 5xx that says what the server lacks for good. */
+  readonly traced?: boolean;
   /** Members of the error's `details` (or of the error itself) that the caller may see. */
   readonly members?: readonly string[];
 }

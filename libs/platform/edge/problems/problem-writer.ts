@@ -39,6 +39,8 @@ interface Shape {
   readonly detail: string | undefined;
   /** Our fault: it gets an id, under which the log has the rest. */
   readonly fault: boolean;
+  /** Gets an id, and a line in the log. */
+  readonly traced: boolean;
   readonly retryAfter: number | undefined;
   readonly members: Readonly<Record<string, unknown>>;
 }
@@ -64,7 +66,7 @@ export class ProblemWriter {
     const context = contextOf(request);
     let errorId: string | undefined;
     this.observe(shape.word, error, request);
-    if (shape.fault) {
+    if (shape.traced) {
       errorId = randomUUID();
       if (context !== undefined) context.errorId = errorId;
       this.log(shape, error, errorId);
@@ -97,7 +99,7 @@ export class ProblemWriter {
     if (spec !== undefined) {
       const coded = error as CodedError;
       // What went wrong inside is for the log; `details` of a 5xx are not for the caller either.
-      const fault = spec.status >= 500 && spec.explained !== true;
+      const fault = spec.status >= 500 && spec.explained !== true && spec.traced !== true;
       const retryAfter = spec.retryAfter ?? (spec.status === 503 ? DEFAULT_RETRY_AFTER_S : undefined);
       if (fault) return this.fault(spec.status, spec.word, spec.title, retryAfter);
       return {
@@ -106,6 +108,7 @@ export class ProblemWriter {
         title: spec.title,
         detail: coded.message,
         fault,
+        traced: spec.traced === true,
         retryAfter,
         members: pick(coded, spec.members ?? []),
       };
@@ -119,6 +122,7 @@ export class ProblemWriter {
         title: error.message,
         detail: error.message,
         fault: false,
+        traced: false,
         retryAfter: undefined,
         members: {},
       };
@@ -128,13 +132,13 @@ export class ProblemWriter {
 
   private fault(status: number, word: string, title: string, retryAfter: number | undefined): Shape {
     const { detail, ...worded } = this.wording.fault(status);
-    return { status, word, title, detail, retryAfter, fault: true, members: {}, ...worded };
+    return { status, word, title, detail, retryAfter, fault: true, traced: true, members: {}, ...worded };
   }
 
   private log(shape: Shape, error: unknown, errorId: string): void {
     const fields = { error_id: errorId, error: shape.word, err: error };
     // An expected refusal for lack of a signer or of room is not a defect of the program.
-    if (shape.status === 503) this.logger.warn(fields, 'request refused');
+    if (shape.status === 503 || !shape.fault) this.logger.warn(fields, 'request refused');
     else this.logger.error(fields, 'request failed');
   }
 }

@@ -6,7 +6,7 @@ import { GOVERNANCE_SHARD } from '#evidence';
  * commit (docs/adr/0100-governance-has-one-order.md), and that order must be where every reader looks for it
  * (docs/adr/0141-keys-change-under-the-locks-of-all-heads.md).
  */
-const GOVERNANCE_NOUNS: ReadonlySet<string> = new Set([
+export const GOVERNANCE_NOUNS: ReadonlySet<string> = new Set([
   'upgrade',
   'approver_pool',
   'policy',

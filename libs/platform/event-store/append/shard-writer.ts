@@ -26,7 +26,14 @@ import { type CheckedHead } from '../integrity/checked-head';
 import { type RowKey } from '../integrity/row-key';
 import { type EventStoreLimits } from '../limits';
 import { type EventRow, storedEvent } from '../read/event-row';
-import { type Database, postgresError, PostgresError, type Session } from '#platform/postgres';
+import { invalidValue } from '../tail/event-tail';
+import {
+  type Database,
+  postgresError,
+  PostgresError,
+  type PostgresErrorCode,
+  type Session,
+} from '#platform/postgres';
 
 export interface ShardWriterOptions {
   shard: number;
@@ -48,6 +55,8 @@ export interface ShardWriterOptions {
   committed: (head: HeadPosition) => void;
   /** The result of a request that an earlier process or attempt committed. */
   findCommitted: (pending: PendingAppend) => Promise<AppendResult>;
+  /** Makes the partitions that are due. @throws PostgresError */
+  makePartitions: () => Promise<void>;
   /** Says whether a head that this writer did not write is this kernel's. */
   checkedHead: Pick<CheckedHead, 'prepare' | 'isKnown' | 'verify'>;
   findAnswered: (pending: PendingAppend) => Promise<AppendResult | null>;
@@ -55,6 +64,12 @@ export interface ShardWriterOptions {
 
 /** Number of groups during which no other process moves the head, after which the lock is no longer used. */
 const QUIET_GROUPS = 8;
+/** Failures of a group that one of its requests causes, whoever it is beside. */
+const OF_ONE_REQUEST: ReadonlySet<PostgresErrorCode> = new Set([
+  'refused',
+  'invalid_value',
+  'unique_violation',
+]);
 /** First pause after a failure of the store; doubled up to the longest. */
 const BACKOFF_MS = 20;
 const MAX_BACKOFF_MS = 250;
@@ -570,20 +585,47 @@ export class ShardWriter {
       return;
     }
     const error = cause instanceof PostgresError ? cause : undefined;
-    if (error === undefined || error.code === 'refused' || error.code === 'unique_violation') {
+    if (error?.code === 'no_partition') {
+      void this.makeRoom(undecided, error, at);
+      return;
+    }
+    if (error === undefined || OF_ONE_REQUEST.has(error.code)) {
       this.isolate(undecided, error ?? postgresError(cause, 'unreachable'));
       return;
     }
     if (at.sent && error.code === 'lost') for (const pending of undecided) pending.uncertain = true;
+    this.tryLater(undecided, error, at.since);
+  }
+
+  /** Again after a pause, until the store has failed for too long. */
+  private tryLater(undecided: readonly PendingAppend[], error: PostgresError, since: number): void {
     const now = performance.now();
-    this.downSince ??= at.since;
+    this.downSince ??= since;
     const backoff = Math.min(MAX_BACKOFF_MS, BACKOFF_MS * 2 ** this.failures++);
     this.pausedUntil = now + backoff;
     if (now - this.downSince < this.options.limits.storeTimeoutMs) {
-      this.again('store_error', undecided);
+      this.again(error.code === 'no_partition' ? 'no_partition' : 'store_error', undecided);
       return;
     }
     this.refuseUnavailable([...undecided, ...this.aged()], storeUnavailable(error));
+  }
+
+  /** Partitions are made long before they are needed; a group that comes before them makes its own. */
+  private async makeRoom(
+    undecided: readonly PendingAppend[],
+    cause: PostgresError,
+    { since }: { since: number },
+  ): Promise<void> {
+    this.answering++;
+    try {
+      await this.options.makePartitions();
+      this.tryLater(undecided, cause, since);
+    } catch (error) {
+      this.tryLater(undecided, error instanceof PostgresError ? error : cause, since);
+    } finally {
+      this.answering--;
+      this.schedule();
+    }
   }
 
   /**
@@ -625,7 +667,10 @@ export class ShardWriter {
     } else if (undecided.length > 1) {
       for (const pending of undecided) pending.alone = true;
     } else if (only) {
-      this.refuseUnavailable([only], storeUnavailable(error));
+      this.refuseUnavailable(
+        [only],
+        error.code === 'invalid_value' ? invalidValue(error) : storeUnavailable(error),
+      );
       return;
     }
     this.again(error.code === 'unique_violation' ? 'unique_violation' : 'store_error', undecided);

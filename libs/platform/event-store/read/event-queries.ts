@@ -1,3 +1,4 @@
+import { isInstant } from '#evidence';
 import { type CheckedReads, type Expected } from '../integrity/checked-reads';
 import { type Database, isStorable } from '#platform/postgres';
 import { EventStoreError } from '../event-store.error';
@@ -215,15 +216,15 @@ function checkedFilter({
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-/** RFC 3339 section 5.6: a date and a time with its offset; both letters may be lower case. */
-const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
 
 function instant(name: string, value: string): string {
-  const date = new Date(RFC_3339.test(value) ? value.toUpperCase() : NaN);
-  if (Number.isNaN(date.getTime())) {
-    throw invalid(`/${name}`, `${name} must be an RFC 3339 time such as 2026-01-31T10:00:00Z.`);
+  if (!isInstant(value)) {
+    throw invalid(
+      `/${name}`,
+      `${name} must be an RFC 3339 time such as 2026-01-31T10:00:00Z, in the years 1 to 9999 of UTC.`,
+    );
   }
-  return date.toISOString();
+  return new Date(value.toUpperCase()).toISOString();
 }
 
 function invalid(pointer: string, message: string): EventStoreError {

@@ -34,7 +34,8 @@ export interface PageRow {
 
 /**
  * Builds one lateral scan per shard, each in index order, so that a page costs its rows and not the log. Binary search
- * turns times into places first. A query for one stream uses the stream's own index.
+ * turns times into places first. A query for one stream uses the stream's own index: in the log that is the table of keys,
+ * which also has what was detached.
  */
 export function eventQuery({
   schema,
@@ -53,12 +54,14 @@ export function eventQuery({
   ];
   const bind = (value: unknown): string => `$${values.push(value)}`;
   const place = stream === undefined || bySeq === true ? 'seq' : 'stream_version';
-  const where = [`e.${place} ${order === 'oldest' ? '>' : '<'} s.bound`];
-  if (place === 'seq') where.push('e.shard = s.shard');
-  if (stream !== undefined && place === 'seq') {
+  const byKeys = stream !== undefined && schema === 'kernel';
+  const key = byKeys ? 'k' : 'e';
+  const where = [`${key}.${place} ${order === 'oldest' ? '>' : '<'} s.bound`];
+  if (place === 'seq') where.push(`${key}.shard = s.shard`);
+  if (stream !== undefined && place === 'seq' && !byKeys) {
     // The collation of the index that has a stream's events of a shard in their order.
     where.push(`(e.stream COLLATE "C") = ${bind(stream)}`);
-  } else if (stream !== undefined) where.push(`e.stream = ${bind(stream)}`);
+  } else if (stream !== undefined) where.push(`${key}.stream = ${bind(stream)}`);
   if (type !== undefined) where.push(`e.type = ${bind(type)}`);
   if (actor !== undefined) where.push(`e.actor_id = ${bind(actor)}`);
   if (division !== undefined) where.push(`e.division = ${bind(division)}`);
@@ -74,17 +77,17 @@ export function eventQuery({
     stream === undefined || place === 'seq'
       ? `(SELECT ${schema}.first_seq_at(s.shard, ${bind(time)}::timestamptz))`
       : `(SELECT ${schema}.first_version_at(${bind(stream)}, ${bind(time)}::timestamptz))`;
-  if (from !== undefined) where.push(`e.${place} >= ${firstAt(from)}`);
-  if (to !== undefined) where.push(`e.${place} < ${firstAt(to)}`);
+  if (from !== undefined) where.push(`${key}.${place} >= ${firstAt(from)}`);
+  if (to !== undefined) where.push(`${key}.${place} < ${firstAt(to)}`);
   return {
     text: `
       SELECT p.shard, p.place, p.ts_ms, p.canonical
       FROM unnest($1::integer[], $2::bigint[]) AS s(shard, bound),
       LATERAL (
-        SELECT e.shard, e.${place} AS place, (extract(epoch FROM e.ts) * 1000)::bigint AS ts_ms, e.canonical
-        FROM ${schema}.events e
+        SELECT ${key}.shard, ${key}.${place} AS place, (extract(epoch FROM e.ts) * 1000)::bigint AS ts_ms, e.canonical
+        FROM ${byKeys ? 'kernel.event_keys k, kernel.event_at(k.shard, k.seq) e' : `${schema}.events e`}
         WHERE ${where.join(' AND ')}
-        ORDER BY e.${place} ${order === 'oldest' ? 'ASC' : 'DESC'}
+        ORDER BY ${key}.${place} ${order === 'oldest' ? 'ASC' : 'DESC'}
         LIMIT $3
       ) p`,
     values,

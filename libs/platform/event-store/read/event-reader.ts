@@ -16,7 +16,7 @@ const PAGE = {
   text: `SELECT canonical FROM (
       SELECT seq, canonical, sum(octet_length(canonical)) OVER (ORDER BY seq) - octet_length(canonical) AS before
       FROM (
-        SELECT seq, canonical FROM kernel.events WHERE shard = $1 AND seq > $2 ORDER BY seq LIMIT $3) ahead) page
+        SELECT seq, canonical FROM kernel.shard_events($1, $2, $3, NULL)) ahead) page
     WHERE before < $4
     ORDER BY seq`,
 };
@@ -38,11 +38,18 @@ export class EventReader {
     return (await this.database.query<EventRow>(STREAM_EVENTS, [stream, fromVersion])).map(storedEvent);
   }
 
+  async at(shard: number, seq: number): Promise<StoredEvent[]> {
+    const rows = await this.database.query<EventRow>('SELECT canonical FROM kernel.event_at($1, $2)', [
+      shard,
+      seq,
+    ]);
+    return rows.map(storedEvent);
+  }
+
   async read(shard: number, afterSeq: number, limit: number, division?: string): Promise<StoredEvent[]> {
     const rows = await this.database.query<EventRow>(
-      `SELECT canonical FROM kernel.events WHERE shard = $1 AND seq > $2 ${division === undefined ? '' : 'AND division = $4'}
-       ORDER BY seq LIMIT $3`,
-      [shard, afterSeq, limit, ...(division === undefined ? [] : [division])],
+      'SELECT canonical FROM kernel.shard_events($1, $2, $3, $4) ORDER BY seq',
+      [shard, afterSeq, limit, division ?? null],
     );
     return rows.map(storedEvent);
   }
@@ -57,7 +64,10 @@ export class EventReader {
     return rows.map(storedEvent);
   }
 
-  /** Reads events of some types only: along the index of types, however much else the shard contains. */
+  /**
+   * Reads events of some types only: along the index of types, however much else the shard contains. Of a partition that was
+   * detached, only the streams that stay are there (docs/adr/0163-a-partition-is-detached-when-all-else-has-it.md).
+   */
   async readTypes(
     shard: number,
     afterSeq: number,
@@ -85,7 +95,8 @@ export class EventReader {
 
   async byIds(ids: readonly string[]): Promise<StoredEvent[]> {
     const rows = await this.database.query<EventRow>(
-      'SELECT canonical FROM kernel.events WHERE id = ANY ($1) ORDER BY shard, seq',
+      `SELECT e.canonical FROM kernel.event_keys k, kernel.event_at(k.shard, k.seq) e
+       WHERE k.id = ANY ($1) ORDER BY k.shard, k.seq`,
       [ids],
     );
     return rows.map(storedEvent);
@@ -107,8 +118,7 @@ export class EventReader {
     fromSeq: number,
   ): Promise<{ first: number; last: number; count: number } | null> {
     const [row] = await this.database.query<{ first: string | null; last: string; count: string }>(
-      `SELECT min(seq) AS first, max(seq) AS last, count(*) AS count
-       FROM kernel.events WHERE shard = $1 AND seq >= $2 AND signer_kid = $3`,
+      'SELECT first, last, count FROM kernel.signed_range($1, $2, $3)',
       [shard, fromSeq, kid],
     );
     if (row === undefined || row.first === null) return null;

@@ -138,7 +138,7 @@ async function repair(
     before === undefined
       ? { seq: 0, hash: Buffer.from(genesisHash(origin, shard), 'hex'), ts: null }
       : { seq: Number(before.seq), hash: before.hash, ts: before.ts };
-  await remove(runner, shard, fromSeq, end);
+  await remove(runner, { shard, fromSeq, end, ids: rows.map(({ id }) => id) });
   const eventId = newEventId();
   const toSeq = Number(rows.at(-1)?.seq);
   const removed = {
@@ -197,15 +197,20 @@ async function isGenuine({ verifier, shard }: StoreRepairOptions, row: Row): Pro
   return stored.event.shard === shard && stored.event.seq === Number(row.seq);
 }
 
+interface Removal {
+  shard: number;
+  fromSeq: number;
+  /** The head after it. */
+  end: { seq: number; hash: Buffer; ts: Date | null };
+  /** Ids of the rows. */
+  ids: string[];
+}
+
 /** The guards refuse this to every role: only the owner can switch them off, and here they are off inside one transaction. */
-async function remove(
-  runner: QueryRunner,
-  shard: number,
-  fromSeq: number,
-  end: { seq: number; hash: Buffer; ts: Date | null },
-): Promise<void> {
+async function remove(runner: QueryRunner, { shard, fromSeq, end, ids }: Removal): Promise<void> {
   const guards = [
     ['events', 'events_refuse_change', 'ENABLE ALWAYS'],
+    ['event_keys', 'event_keys_refuse_change', 'ENABLE ALWAYS'],
     ['shard_head', 'shard_head_refuse_rewind', 'ENABLE ALWAYS'],
     ['shard_head', 'shard_head_names_an_event', 'ENABLE ALWAYS'],
     ['relay_cursors', 'relay_cursors_refuse_rewind', 'ENABLE'],
@@ -213,6 +218,11 @@ async function remove(
   for (const [table, guard] of guards)
     await runner.query(`ALTER TABLE kernel.${table} DISABLE TRIGGER ${guard}`);
   await runner.query('DELETE FROM kernel.events WHERE shard = $1 AND seq >= $2', [shard, fromSeq]);
+  // By id, and only those of this place: another event may have an id that a removed row repeats.
+  await runner.query(
+    'DELETE FROM kernel.event_keys WHERE id = ANY ($1::uuid[]) AND shard = $2 AND seq >= $3',
+    [ids, shard, fromSeq],
+  );
   await runner.query('UPDATE kernel.shard_head SET seq = $2, hash = $3, ts = $4 WHERE shard = $1', [
     shard,
     end.seq,

@@ -117,8 +117,8 @@ export class StoreRestore {
     const [first] = events;
     if (first === undefined) return null;
     const rows = await this.dataSource.query<{ canonical: Buffer }[]>(
-      'SELECT canonical FROM kernel.events WHERE shard = $1 AND seq >= $2 ORDER BY seq LIMIT $3',
-      [shard, first.event.seq, events.length],
+      'SELECT canonical FROM kernel.shard_events($1, $2, $3, NULL) ORDER BY seq',
+      [shard, first.event.seq - 1, events.length],
     );
     return events.find(({ bytes }, at) => rows[at]?.canonical.equals(bytes) !== true) ?? null;
   }
@@ -126,6 +126,7 @@ export class StoreRestore {
   private async append(end: ShardHead, events: readonly StoredEvent[]): Promise<void> {
     const last = events.at(-1)?.event;
     if (last === undefined) return;
+    await this.dataSource.query('SELECT kernel.make_partitions()');
     await this.dataSource.transaction(async (runner) => {
       await beginRestoring(runner, this.options.reason);
       await runner.query(`SELECT set_config('kernel.restore', 'on', true)`);

@@ -8,6 +8,8 @@ import { DEFAULT_LIMITS } from '../limits';
 const GUARDS = [
   'events_refuse_change',
   'events_refuse_discontinuity',
+  'events_keep_keys',
+  'event_keys_refuse_change',
   'chain_refuse_change',
   'shard_head_refuse_change',
   'shard_head_refuse_rewind',
@@ -71,6 +73,20 @@ export async function assertMigrated(
       'not_migrated',
       `The guard(s) ${off.join(', ')} of the event log are missing or switched off; find out who did that, then restore them with ALTER TABLE ... ENABLE ALWAYS TRIGGER.`,
       { off },
+    );
+  }
+  // Of each partition, whenever it was made: it has its own, and clones of those for each row.
+  const [open] = await query<{ names: string[] | null }>(
+    `SELECT array_agg(i.inhrelid::regclass::text ORDER BY i.inhrelid::regclass::text) AS names FROM pg_inherits i
+     JOIN pg_class e ON e.oid = i.inhparent AND e.relname = 'events' JOIN pg_namespace n ON n.oid = e.relnamespace AND n.nspname = 'kernel'
+     WHERE (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = i.inhrelid AND t.tgenabled = 'A'
+            AND t.tgname IN ('partition_refuse_change', 'events_note_signer')) < 2`,
+  );
+  if (open?.names) {
+    throw new EventStoreError(
+      'not_migrated',
+      `The guards of the partition(s) ${open.names.join(', ')} of the event log are missing or switched off; find out who did that, then restore them with ALTER TABLE ... ENABLE ALWAYS TRIGGER.`,
+      { off: open.names },
     );
   }
   if (expected) {

@@ -3,6 +3,7 @@ import { genesisHash, MAX_SHARDS } from '#evidence';
 import { openEventStoreDataSource, SCHEMA } from './data-source';
 import { EventStoreError } from '../event-store.error';
 import { restoreAuditIndex } from './migrations/audit-index.schema';
+import { PARTITION_EVENTS } from './migrations/partitions.schema';
 import { beginRestoring } from '../restore/restore-mode.sql';
 import { type ChainRow, refuseOtherChain } from './assert-migrated';
 import { grant } from './role-rights';
@@ -19,6 +20,8 @@ export interface MigrateOptions {
   runtimeRole?: string;
   /** The same for the workers behind the store. Without a role, nothing is granted. */
   workerRole?: string;
+  /** Events in each partition that is made from now on; unless given it stays as it is, at first 5,000,000. */
+  partitionEvents?: number;
   /**
    * The chain already exists elsewhere (in the archive): a database without an event is marked as being restored, for
    * this reason, in the transaction that makes it usable. One with events stays as it is.
@@ -55,6 +58,10 @@ export async function migrate(ownerUrl: string, options: MigrateOptions): Promis
       await inTransaction(runner, async () => {
         await restoreAuditIndex(runner);
         await recordChain(runner, options);
+        if (options.partitionEvents !== undefined) {
+          await runner.query('UPDATE kernel.partitioning SET events = $1', [options.partitionEvents]);
+        }
+        await runner.query('SELECT kernel.make_partitions()');
         if (options.restore !== undefined) await restoreIfEmpty(runner, options.restore);
         if (options.runtimeRole !== undefined) await grant(runner, 'runtime', options.runtimeRole);
         if (options.workerRole !== undefined) await grant(runner, 'worker', options.workerRole);
@@ -68,7 +75,7 @@ export async function migrate(ownerUrl: string, options: MigrateOptions): Promis
   }
 }
 
-function validate({ origin, shards, runtimeRole, workerRole }: MigrateOptions): void {
+function validate({ origin, shards, runtimeRole, workerRole, partitionEvents }: MigrateOptions): void {
   // It is on a line of its own in every signing input (formats, section 2).
   if (origin === '' || origin.length > 255 || /[\p{Cc}\s]/u.test(origin)) {
     throw new EventStoreError(
@@ -80,6 +87,16 @@ function validate({ origin, shards, runtimeRole, workerRole }: MigrateOptions): 
     throw new EventStoreError(
       'invalid_request',
       `The number of shards must be 1 to ${MAX_SHARDS}, not ${shards}.`,
+    );
+  }
+  const { least, most } = PARTITION_EVENTS;
+  if (
+    partitionEvents !== undefined &&
+    !(Number.isInteger(partitionEvents) && partitionEvents >= least && partitionEvents <= most)
+  ) {
+    throw new EventStoreError(
+      'invalid_request',
+      `A partition must have room for ${least} to ${most} events, not ${partitionEvents}.`,
     );
   }
   if (runtimeRole !== undefined && runtimeRole === workerRole) {

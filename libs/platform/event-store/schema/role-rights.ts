@@ -3,9 +3,26 @@ import { SCHEMA } from './data-source';
 import { EventStoreError } from '../event-store.error';
 import { INDEX_SCHEMA } from './migrations/audit-index.schema';
 
+/** Functions that read events, whether their partition is attached or not. */
+const READS = [
+  'kernel.attached_from(integer)',
+  'kernel.indexed_until(integer)',
+  'kernel.event_at(integer, bigint)',
+  'kernel.shard_events(integer, bigint, integer, text)',
+  'kernel.signed_range(integer, bigint, text)',
+  'kernel.first_seq_at(integer, timestamptz)',
+  'kernel.partition_room()',
+].map((name) => `EXECUTE ON FUNCTION ${name}`);
+
 /** All rights of the kernel's role at run time: it has no others. */
 const RUNTIME_RIGHTS = [
+  // On the whole table alone: a partition has no rights of its own to give.
   'SELECT, INSERT ON kernel.events',
+  'SELECT ON kernel.event_keys',
+  'SELECT ON kernel.partitions',
+  'SELECT ON kernel.partitioning',
+  'SELECT ON kernel.detachments',
+  'EXECUTE ON FUNCTION kernel.make_partitions()',
   'SELECT, UPDATE (seq, hash, ts, fence) ON kernel.shard_head',
   'SELECT, INSERT, DELETE ON kernel.idempotency',
   'SELECT ON kernel.chain',
@@ -27,7 +44,7 @@ const RUNTIME_RIGHTS = [
   'EXECUTE ON FUNCTION kernel.event_by_id(uuid)',
   'EXECUTE ON FUNCTION kernel.stream_events(text, bigint)',
   'EXECUTE ON FUNCTION kernel.stored_answer(text, text)',
-  'EXECUTE ON FUNCTION kernel.first_seq_at(integer, timestamptz)',
+  ...READS,
   'EXECUTE ON FUNCTION kernel.first_version_at(text, timestamptz)',
   `USAGE ON SCHEMA ${INDEX_SCHEMA}`,
   'EXECUTE ON FUNCTION kernel_index.first_seq_at(integer, timestamptz)',
@@ -37,11 +54,13 @@ const RUNTIME_RIGHTS = [
 /** Rights of the role of relay, indexer, archiver and auditor: they read the chain and write only their own data. */
 const WORKER_RIGHTS = [
   'SELECT ON kernel.events',
+  'SELECT ON kernel.event_keys',
+  'SELECT ON kernel.detachments',
   'SELECT ON kernel.shard_head',
   'SELECT ON kernel.chain',
   'SELECT ON kernel.migrations',
   'EXECUTE ON FUNCTION kernel.event_by_id(uuid)',
-  'EXECUTE ON FUNCTION kernel.first_seq_at(integer, timestamptz)',
+  ...READS,
   'SELECT ON kernel.mode',
   'SELECT, INSERT, UPDATE ON kernel.leadership',
   'SELECT, INSERT, UPDATE ON kernel.relay_cursors',
@@ -120,16 +139,22 @@ async function assertPowerless(
   grantedAs: 'runtimeRole' | 'workerRole',
 ): Promise<void> {
   const [role] = await dataSource.query<{ name: string; powers: string[] }[]>(
-    `SELECT current_user AS name, array_remove(ARRAY[
-       CASE WHEN r.rolsuper THEN 'superuser' END,
-       CASE WHEN pg_has_role(current_user, c.relowner, 'MEMBER') THEN 'owner' END,
-       CASE WHEN has_table_privilege(c.oid, 'UPDATE') OR has_any_column_privilege(c.oid, 'UPDATE') THEN 'UPDATE' END,
-       CASE WHEN has_table_privilege(c.oid, 'DELETE') THEN 'DELETE' END,
-       CASE WHEN has_table_privilege(c.oid, 'TRUNCATE') THEN 'TRUNCATE' END,
-       CASE WHEN has_table_privilege(c.oid, 'TRIGGER') THEN 'TRIGGER' END,
-       CASE WHEN $1 AND has_table_privilege(c.oid, 'INSERT') THEN 'INSERT' END
-     ], NULL) AS powers
-     FROM pg_class c, pg_roles r WHERE c.oid = 'kernel.events'::regclass AND r.rolname = current_user`,
+    `WITH tables AS (
+       SELECT 'kernel.events'::regclass::oid AS oid UNION ALL SELECT 'kernel.event_keys'::regclass
+       UNION ALL SELECT inhrelid FROM pg_inherits WHERE inhparent = 'kernel.events'::regclass
+     ), powers AS (
+       SELECT unnest(ARRAY[
+         CASE WHEN r.rolsuper THEN 'superuser' END,
+         CASE WHEN pg_has_role(current_user, c.relowner, 'MEMBER') THEN 'owner' END,
+         CASE WHEN has_table_privilege(c.oid, 'UPDATE') OR has_any_column_privilege(c.oid, 'UPDATE') THEN 'UPDATE' END,
+         CASE WHEN has_table_privilege(c.oid, 'DELETE') THEN 'DELETE' END,
+         CASE WHEN has_table_privilege(c.oid, 'TRUNCATE') THEN 'TRUNCATE' END,
+         CASE WHEN has_table_privilege(c.oid, 'TRIGGER') THEN 'TRIGGER' END,
+         CASE WHEN ($1 OR c.oid <> 'kernel.events'::regclass) AND has_table_privilege(c.oid, 'INSERT') THEN 'INSERT' END
+       ]) AS power
+       FROM tables t JOIN pg_class c ON c.oid = t.oid, pg_roles r WHERE r.rolname = current_user
+     )
+     SELECT current_user AS name, array(SELECT DISTINCT power FROM powers WHERE power IS NOT NULL ORDER BY power) AS powers`,
     [grantedAs === 'workerRole'],
   );
   if (role && role.powers.length === 0) return;

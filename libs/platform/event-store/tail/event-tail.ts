@@ -1,4 +1,10 @@
-import { type ChannelListener, type Database, PostgresError, WakeUp } from '#platform/postgres';
+import {
+  type ChannelListener,
+  type Database,
+  PostgresError,
+  type PostgresErrorCode,
+  WakeUp,
+} from '#platform/postgres';
 import { listenForAppends } from './append-notifications';
 import { EventStoreError } from '../event-store.error';
 import { type StoredEvent } from '../event-store.types';
@@ -6,6 +12,9 @@ import { TAIL_PAGE, TAIL_PAGE_BYTES } from '../limits';
 import { type EventReader } from '../read/event-reader';
 
 const MOST = { events: TAIL_PAGE, bytes: TAIL_PAGE_BYTES };
+
+/** Failures that end by themselves. */
+const PASSING: ReadonlySet<PostgresErrorCode> = new Set(['unreachable', 'lost', 'busy']);
 
 /** Follows the log, woken by appends of any process. */
 export class EventTail {
@@ -43,7 +52,7 @@ export class EventTail {
     while (!signal.aborted) {
       const mark = wakeUp.mark;
       const page = await this.reader.page(shard, afterSeq, MOST).catch((error: unknown) => {
-        if (error instanceof PostgresError && error.code !== 'refused') return [];
+        if (error instanceof PostgresError && PASSING.has(error.code)) return [];
         throw unavailable(error);
       });
       if (signal.aborted) return;
@@ -71,10 +80,21 @@ function isFull(page: readonly StoredEvent[]): boolean {
 }
 
 export function unavailable(cause: unknown): EventStoreError {
+  if (cause instanceof PostgresError && cause.code === 'invalid_value') return invalidValue(cause);
   return new EventStoreError(
     'store_unavailable',
     `PostgreSQL is not available: ${(cause as Error)?.message ?? String(cause)}.`,
     {},
+    { cause },
+  );
+}
+
+/** A value that the database does not take, whatever its state: no retry helps, and it is not unavailable. */
+export function invalidValue(cause: PostgresError): EventStoreError {
+  return new EventStoreError(
+    'invalid_value',
+    `PostgreSQL refuses a value: ${cause.message}.`,
+    { committed: false },
     { cause },
   );
 }

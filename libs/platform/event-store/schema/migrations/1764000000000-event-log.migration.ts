@@ -1,7 +1,9 @@
 import { type MigrationInterface, type QueryRunner } from 'typeorm';
+import { DETACHED_READS, EVENT_KEYS, KEYS_KEPT, PARTITIONING } from './partitions.schema';
 
 /**
- * The event log: append-only rows, a head per shard, stored answers for idempotency keys.
+ * The event log: append-only rows in partitions, the keys of all events, a head per shard, stored answers for idempotency
+ * keys.
  *
  * The guards are triggers `ENABLE ALWAYS`, so that neither the owner's own session nor one in replica mode bypasses
  * them, and they keep the chain's shape whatever code runs above: rows only ever continue a shard, the head only moves
@@ -11,7 +13,7 @@ export class EventLog1764000000000 implements MigrationInterface {
   readonly name = 'EventLog1764000000000';
 
   async up(runner: QueryRunner): Promise<void> {
-    for (const statement of [...TABLES, ...GUARDS, ...FUNCTIONS]) await runner.query(statement);
+    for (const statement of STATEMENTS) await runner.query(statement);
   }
 
   /** There is no way back from the log of what happened. */
@@ -21,10 +23,12 @@ export class EventLog1764000000000 implements MigrationInterface {
 }
 
 /**
- * A session that puts its own operators first must not change what a function compares. And a plan made while a table
- * is nearly empty is kept until the next ANALYZE: it must not be a sequential scan, whatever the table's size by then.
+ * A session that puts its own operators first must not change what a function compares. A plan made while a table is
+ * nearly empty is kept until the next ANALYZE: it must not be a sequential scan, whatever the table's size by then. And a
+ * plan is made once and looks for its partitions when it runs: planning anew costs more than such a read.
  */
-const SETTINGS = 'SET search_path = pg_catalog, pg_temp SET enable_seqscan = off';
+const SETTINGS =
+  'SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET plan_cache_mode = force_generic_plan';
 
 const TABLES = [
   `CREATE TABLE kernel.chain (
@@ -47,17 +51,14 @@ const TABLES = [
      signer_kid text NOT NULL,
      hash bytea NOT NULL CHECK (octet_length(hash) = 32),
      canonical bytea NOT NULL CHECK (octet_length(canonical) <= 65535),
-     CONSTRAINT events_pkey PRIMARY KEY (shard, seq),
-     CONSTRAINT events_id_key UNIQUE (id),
-     CONSTRAINT events_stream_version_key UNIQUE (stream, stream_version)
-   )`,
+     CONSTRAINT events_pkey PRIMARY KEY (shard, seq)
+   ) PARTITION BY RANGE (shard, seq)`,
   // Audit queries page through one value in seq order. Time needs no index: it only ever rises within a shard, so
   // kernel.first_seq_at finds its place in the primary key.
   `CREATE INDEX events_type_idx ON kernel.events (type, shard, seq)`,
   `CREATE INDEX events_actor_idx ON kernel.events (actor_id, shard, seq)`,
   `CREATE INDEX events_division_idx ON kernel.events (division, shard, seq) WHERE division IS NOT NULL`,
-  // Rows never change, so vacuum has only to freeze them and to keep the visibility map for insert-only tables.
-  `ALTER TABLE kernel.events SET (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05)`,
+  ...EVENT_KEYS,
 
   // One row per shard, updated with every group: free room on its page keeps those updates off the index (HOT).
   `CREATE TABLE kernel.shard_head (
@@ -85,7 +86,7 @@ const GUARDS = [
      RAISE EXCEPTION '% on %.% is refused: this table only ever grows', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME
        USING ERRCODE = 'restrict_violation';
    END $$`,
-  ...['events', 'chain'].flatMap((table) => [
+  ...['events', 'event_keys', 'chain'].flatMap((table) => [
     `CREATE TRIGGER ${table}_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON kernel.${table}
        FOR EACH STATEMENT EXECUTE FUNCTION kernel.refuse_change()`,
     `ALTER TABLE kernel.${table} ENABLE ALWAYS TRIGGER ${table}_refuse_change`,
@@ -93,6 +94,8 @@ const GUARDS = [
   `CREATE TRIGGER shard_head_refuse_change BEFORE DELETE OR TRUNCATE ON kernel.shard_head
      FOR EACH STATEMENT EXECUTE FUNCTION kernel.refuse_change()`,
   `ALTER TABLE kernel.shard_head ENABLE ALWAYS TRIGGER shard_head_refuse_change`,
+
+  ...KEYS_KEPT,
 
   // Once per statement, over all its rows: contiguous, directly after the existing ones, ending where the head says.
   `CREATE FUNCTION kernel.refuse_discontinuity() RETURNS trigger LANGUAGE plpgsql ${SETTINGS} AS $$
@@ -150,49 +153,11 @@ const GUARDS = [
 
 const FUNCTIONS = [
   // Reads made once or more per request, as functions so that they can be prepared: see SETTINGS.
-  `CREATE FUNCTION kernel.event_by_id(in_id uuid) RETURNS bytea LANGUAGE sql STABLE ${SETTINGS} AS $$
-     SELECT e.canonical FROM kernel.events e WHERE e.id = in_id $$`,
-  `CREATE FUNCTION kernel.stream_events(in_stream text, from_version bigint) RETURNS SETOF bytea
-   LANGUAGE sql STABLE ${SETTINGS} AS $$
-     SELECT e.canonical FROM kernel.events e WHERE e.stream = in_stream AND e.stream_version >= from_version
-     ORDER BY e.stream_version $$`,
   `CREATE FUNCTION kernel.stored_answer(in_caller text, in_key text)
    RETURNS TABLE (request_hash text, status integer, body bytea) LANGUAGE sql STABLE ${SETTINGS} AS $$
      SELECT i.request_hash, i.status, i.body FROM kernel.idempotency i WHERE i.caller = in_caller AND i.key = in_key $$`,
-
-  // Binary search over the primary key: ts never falls as seq rises. Some 20 probes for a million events.
-  `CREATE FUNCTION kernel.first_seq_at(in_shard integer, at timestamptz) RETURNS bigint
-   LANGUAGE plpgsql STABLE PARALLEL SAFE ${SETTINGS} AS $$
-   DECLARE
-     low bigint := 1;
-     high bigint := coalesce((SELECT h.seq FROM kernel.shard_head h WHERE h.shard = in_shard), 0) + 1;
-     middle bigint;
-   BEGIN
-     WHILE low < high LOOP
-       middle := (low + high) / 2;
-       IF (SELECT e.ts FROM kernel.events e WHERE e.shard = in_shard AND e.seq = middle) < at
-       THEN low := middle + 1;
-       ELSE high := middle;
-       END IF;
-     END LOOP;
-     RETURN low;
-   END $$`,
-  `CREATE FUNCTION kernel.first_version_at(in_stream text, at timestamptz) RETURNS bigint
-   LANGUAGE plpgsql STABLE PARALLEL SAFE ${SETTINGS} AS $$
-   DECLARE
-     low bigint := 1;
-     high bigint := coalesce((SELECT e.stream_version FROM kernel.events e WHERE e.stream = in_stream
-                              ORDER BY e.stream_version DESC LIMIT 1), 0) + 1;
-     middle bigint;
-   BEGIN
-     WHILE low < high LOOP
-       middle := (low + high) / 2;
-       IF (SELECT e.ts FROM kernel.events e WHERE e.stream = in_stream AND e.stream_version = middle) < at
-       THEN low := middle + 1;
-       ELSE high := middle;
-       END IF;
-     END LOOP;
-     RETURN low;
-   END $$`,
-  `REVOKE ALL ON ALL FUNCTIONS IN SCHEMA kernel FROM PUBLIC`,
 ];
+
+const REVOKED = 'REVOKE ALL ON ALL FUNCTIONS IN SCHEMA kernel FROM PUBLIC';
+
+const STATEMENTS = [...TABLES, ...GUARDS, ...FUNCTIONS, ...PARTITIONING, ...DETACHED_READS, REVOKED];

@@ -1,8 +1,10 @@
 /**
  * A session that puts its own operators first must not change what the function compares. And a plan made while a table is
- * nearly empty is kept until the next ANALYZE: it must not be a sequential scan, whatever the table's size by then.
+ * nearly empty is kept until the next ANALYZE: it must not be a sequential scan, whatever the table's size by then. Nor is it
+ * made anew: partitions are looked for when it runs.
  */
-const SETTINGS = 'SET search_path = pg_catalog, pg_temp SET enable_seqscan = off';
+const SETTINGS =
+  'SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET plan_cache_mode = force_generic_plan';
 
 /**
  * Makes the function that reads all that a group needs to know before it is numbered, in one round trip and (STABLE) one
@@ -26,11 +28,11 @@ export const APPEND_STATE_FUNCTION = `
     versions := (
       SELECT string_agg(coalesce(
           CASE WHEN v.shard <> in_shard
-          THEN (SELECT max(e.stream_version) FROM kernel.events e WHERE e.stream = s.name AND e.shard = in_shard)
+          THEN (SELECT max(k.stream_version) FROM kernel.event_keys k WHERE k.stream = s.name AND k.shard = in_shard)
           ELSE v.version END, 0)::text, ',' ORDER BY s.n)
       FROM unnest(streams) WITH ORDINALITY AS s(name, n)
-      LEFT JOIN LATERAL (SELECT e.shard, e.stream_version AS version FROM kernel.events e
-                         WHERE e.stream = s.name ORDER BY e.stream_version DESC LIMIT 1) v ON true);
+      LEFT JOIN LATERAL (SELECT k.shard, k.stream_version AS version FROM kernel.event_keys k
+                         WHERE k.stream = s.name ORDER BY k.stream_version DESC LIMIT 1) v ON true);
     IF cardinality(callers) > 0 THEN
       claims := (
         SELECT json_agg(json_build_array(k.n, i.request_hash))
@@ -42,6 +44,6 @@ export const APPEND_STATE_FUNCTION = `
       existing := (
         SELECT string_agg(f.id::text, ',')
         FROM unnest(ids) AS g(id)
-        JOIN LATERAL (SELECT e.id FROM kernel.events e WHERE e.id = g.id LIMIT 1) f ON true);
+        JOIN LATERAL (SELECT k.id FROM kernel.event_keys k WHERE k.id = g.id LIMIT 1) f ON true);
     END IF;
   END $$`;
