@@ -85,6 +85,8 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
     reserved_name: MALFORMED,
     event_not_found: { status: 404 },
     unknown_shard: { status: 404 },
+    too_many_streams: { status: 503, word: 'overloaded', title: 'Too many streams', retryAfter: 10 },
+    invalid_event_id: { status: 400, word: 'invalid_position' },
     not_in_log_yet: { status: 404, title: 'Not in the log yet' },
     tile_not_found: { status: 404 },
     log_unavailable: { status: 503 },

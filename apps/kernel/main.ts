@@ -8,6 +8,7 @@ import {
 } from '#platform/event-store';
 import { openConnections } from '#platform/postgres';
 import {
+  apiPages,
   createServiceApp,
   HttpEdgeError,
   openServerTls,
@@ -51,6 +52,7 @@ runApp({
           service.app.get(ApproverDirectory, { strict: false }).isApprover(principal),
         ),
         openapiPath: config.openapiPath,
+        pages: apiPages(config.openapiPath),
         logger,
         problems: KERNEL_PROBLEMS,
         limits: { bodyBytes: config.bodyLimitBytes },

@@ -7,6 +7,7 @@ import { HttpEdgeError } from './http-edge.error';
 import { type BodyBudget } from './input/read-body';
 import { type EdgeRequest } from './input/input.guard';
 import { decodePath } from './input/parse-parameters';
+import { type StaticPages } from './pages/static-pages';
 import { type ProblemWriter } from './problems/problem-writer';
 import { type WriteGate } from './mode.guard';
 import { attachContext, contextOf, RequestContext } from './request-context';
@@ -36,6 +37,8 @@ export interface AdmissionOptions {
   readonly maxConcurrent: number;
   /** Runs the operation's handler. */
   readonly dispatch: (operation: Operation, request: IncomingMessage, response: ServerResponse) => void;
+  /** Pages for everyone, beside the document. */
+  readonly pages?: StaticPages | undefined;
   /** Answers requests that the document does not describe; without it they get "not found". */
   readonly site?: RequestListener | undefined;
 }
@@ -72,11 +75,15 @@ export class Admission {
     this.options.observer.setInFlight(++this.running);
 
     runInLogContext(context, () => {
-      const { site, writer } = this.options;
+      const { pages, site, writer } = this.options;
       let operation: Operation;
       try {
         const match = this.place(request, response);
         if (match === undefined) {
+          if (pages?.answer(request, response) === true) {
+            edge.proceed?.();
+            return;
+          }
           if (site !== undefined) {
             edge.proceed?.();
             return site(request, response);

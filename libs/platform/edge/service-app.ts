@@ -20,6 +20,7 @@ import { ProblemMap, type ErrorProblems } from './problems/problem-map';
 import { ProblemFilter } from './problems/problem.filter';
 import { type ProblemObserver, ProblemWriter, type ProblemWording } from './problems/problem-writer';
 import { ModeGuard, type WriteGate } from './mode.guard';
+import { type StaticPages } from './pages/static-pages';
 import { answerRawRefusals } from './raw-refusals';
 import { assertRouteParity, controllerRoutes } from './route-parity';
 import { ServerTls, serverTlsOptions, type ServiceTls } from './tls/server-tls';
@@ -75,6 +76,8 @@ export interface ServiceAppOptions {
   readonly wording?: ProblemWording;
   readonly onProblem?: ProblemObserver;
   readonly limits?: Partial<ServiceLimits>;
+  /** Pages that everyone with a connection may read (`apiPages`). */
+  readonly pages?: StaticPages;
   /**
    * Answers requests that the document does not describe, for instance sign-in and pages: an Express app, or a separate
    * Nest app on Nest's adapter for Express. Middleware, sessions and passport work there as usual; of the edge's checks
@@ -139,6 +142,7 @@ export async function createServiceApp(
     budget,
     maxConcurrent: limits.concurrentRequests,
     dispatch: (operation, request, response) => adapter.dispatch(operation, request, response),
+    pages: options.pages,
     site: options.site,
   });
   const httpsOptions = {
@@ -201,6 +205,7 @@ export async function createServiceApp(
       return (server.address() as AddressInfo).port;
     },
     close: async (drainMs = 10_000) => {
+      adapter.endStreams();
       await adapter.durability?.release();
       await close(app, server, admission, drainMs);
     },
