@@ -2891,7 +2891,7 @@ export interface operations {
                      *           "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
                      *         }
                      *       ],
-                     *       "nextCursor": "2026-01-31T10:00:00.000Z"
+                     *       "nextCursor": "MDoxNw"
                      *     }
                      */
                     "application/json": components["schemas"]["EventPage"];
@@ -3130,7 +3130,7 @@ export interface operations {
                      *           "applied": 1,
                      *           "total": 1,
                      *           "status": "applied",
-                     *           "failure": "2026-01-31T10:00:00.000Z"
+                     *           "failure": "The window has passed."
                      *         }
                      *       ]
                      *     }
@@ -3576,11 +3576,11 @@ export interface operations {
                      *       "restoring": true,
                      *       "signers": [
                      *         {
-                     *           "signer_kid": "2026-01-31T10:00:00.000Z",
+                     *           "signer_kid": "kernel-manifest-ed25519-v1",
                      *           "algorithm": "ed25519",
                      *           "public_key_pem": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n",
                      *           "deployedAt": "2026-01-31T10:00:00.000Z",
-                     *           "description": "2026-01-31T10:00:00.000Z",
+                     *           "description": "Ranks the catalog",
                      *           "purposes": [
                      *             "audit"
                      *           ],
@@ -3747,11 +3747,11 @@ export interface operations {
                      *       },
                      *       "signers": [
                      *         {
-                     *           "signer_kid": "2026-01-31T10:00:00.000Z",
+                     *           "signer_kid": "kernel-manifest-ed25519-v1",
                      *           "algorithm": "ed25519",
                      *           "public_key_pem": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n",
                      *           "deployedAt": "2026-01-31T10:00:00.000Z",
-                     *           "description": "2026-01-31T10:00:00.000Z",
+                     *           "description": "Ranks the catalog",
                      *           "purposes": [
                      *             "audit"
                      *           ],
@@ -3762,7 +3762,7 @@ export interface operations {
                      *       ],
                      *       "log": {
                      *         "witnesses": [
-                     *           "2026-01-31T10:00:00.000Z"
+                     *           "witness.example.com+3a1f26b1+ARpc2QcUPDhMQegwxbzhiqiBfsVk/pqo4y0cBHrGpq4v"
                      *         ],
                      *         "quorum": 1
                      *       }
@@ -3814,11 +3814,11 @@ export interface operations {
                      *       },
                      *       "signers": [
                      *         {
-                     *           "signer_kid": "2026-01-31T10:00:00.000Z",
+                     *           "signer_kid": "kernel-manifest-ed25519-v1",
                      *           "algorithm": "ed25519",
                      *           "public_key_pem": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n",
                      *           "deployedAt": "2026-01-31T10:00:00.000Z",
-                     *           "description": "2026-01-31T10:00:00.000Z",
+                     *           "description": "Ranks the catalog",
                      *           "purposes": [
                      *             "audit"
                      *           ],
@@ -3829,7 +3829,7 @@ export interface operations {
                      *       ],
                      *       "log": {
                      *         "witnesses": [
-                     *           "2026-01-31T10:00:00.000Z"
+                     *           "witness.example.com+3a1f26b1+ARpc2QcUPDhMQegwxbzhiqiBfsVk/pqo4y0cBHrGpq4v"
                      *         ],
                      *         "quorum": 1
                      *       }
@@ -3937,11 +3937,11 @@ export interface operations {
                      * @example {
                      *       "candidates": [
                      *         {
-                     *           "signer_kid": "2026-01-31T10:00:00.000Z",
+                     *           "signer_kid": "kernel-manifest-ed25519-v1",
                      *           "algorithm": "ed25519",
                      *           "public_key_pem": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n",
                      *           "deployedAt": "2026-01-31T10:00:00.000Z",
-                     *           "description": "2026-01-31T10:00:00.000Z",
+                     *           "description": "Ranks the catalog",
                      *           "purposes": [
                      *             "audit"
                      *           ],
@@ -4006,11 +4006,11 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "signer_kid": "2026-01-31T10:00:00.000Z",
+                     *       "signer_kid": "kernel-manifest-ed25519-v1",
                      *       "algorithm": "ed25519",
                      *       "public_key_pem": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n",
                      *       "deployedAt": "2026-01-31T10:00:00.000Z",
-                     *       "description": "2026-01-31T10:00:00.000Z",
+                     *       "description": "Ranks the catalog",
                      *       "purposes": [
                      *         "audit"
                      *       ],
@@ -4067,7 +4067,7 @@ export interface operations {
                 /**
                  * @example {
                  *       "purpose": "audit",
-                 *       "to": "2026-01-31T10:00:00.000Z"
+                 *       "to": "kernel-audit-ed25519-v2"
                  *     }
                  */
                 "application/json": components["schemas"]["RotateKeyRequest"];
@@ -4083,8 +4083,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "from": "2026-01-31T10:00:00.000Z",
-                     *       "to": "2026-01-31T10:00:00.000Z",
+                     *       "from": "kernel-audit-ed25519-v1",
+                     *       "to": "kernel-audit-ed25519-v2",
                      *       "auditId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
                      *       "position": "0:17",
                      *       "retireAfter": "2026-01-31T10:00:00.000Z"
@@ -4164,11 +4164,11 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "signer_kid": "2026-01-31T10:00:00.000Z",
+                     *       "signer_kid": "kernel-manifest-ed25519-v1",
                      *       "algorithm": "ed25519",
                      *       "public_key_pem": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n",
                      *       "deployedAt": "2026-01-31T10:00:00.000Z",
-                     *       "description": "2026-01-31T10:00:00.000Z",
+                     *       "description": "Ranks the catalog",
                      *       "purposes": [
                      *         "audit"
                      *       ],
@@ -4233,7 +4233,7 @@ export interface operations {
                  *         "seq": 17
                  *       },
                  *       "reason": "case 17",
-                 *       "emergencyKid": "2026-01-31T10:00:00.000Z",
+                 *       "emergencyKid": "kernel-audit-ed25519-v2",
                  *       "stayReadOnly": true
                  *     }
                  */
@@ -4251,7 +4251,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "kid": "audit-2026-1",
-                     *       "emergencyKid": "2026-01-31T10:00:00.000Z",
+                     *       "emergencyKid": "kernel-audit-ed25519-v2",
                      *       "compromisedAt": "2026-01-31T10:00:00.000Z",
                      *       "since": [
                      *         {
@@ -4273,7 +4273,7 @@ export interface operations {
                      *           "count": 1
                      *         }
                      *       ],
-                     *       "emergencyPosition": "2026-01-31T10:00:00.000Z",
+                     *       "emergencyPosition": "0:16",
                      *       "position": "0:17",
                      *       "mode": "normal"
                      *     }
@@ -4319,11 +4319,11 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "signer_kid": "2026-01-31T10:00:00.000Z",
+                     *       "signer_kid": "kernel-manifest-ed25519-v1",
                      *       "algorithm": "ed25519",
                      *       "public_key_pem": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n",
                      *       "deployedAt": "2026-01-31T10:00:00.000Z",
-                     *       "description": "2026-01-31T10:00:00.000Z",
+                     *       "description": "Ranks the catalog",
                      *       "purposes": [
                      *         "audit"
                      *       ],
@@ -4396,13 +4396,13 @@ export interface operations {
                      *           "status": "proposed",
                      *           "reason": "case 17",
                      *           "submittedBy": "spiffe://kernel.example.com/deploy",
-                     *           "proposedBy": "2026-01-31T10:00:00.000Z",
+                     *           "proposedBy": "spiffe://kernel.example.com/deploy",
                      *           "submittedAt": "2026-01-31T10:00:00.000Z",
                      *           "expiresAt": "2026-01-31T10:00:00.000Z",
                      *           "ratifyBy": "2026-01-31T10:00:00.000Z"
                      *         }
                      *       ],
-                     *       "nextCursor": "2026-01-31T10:00:00.000Z"
+                     *       "nextCursor": "MDoxNw"
                      *     }
                      */
                     "application/json": components["schemas"]["UpgradePage"];
@@ -4453,7 +4453,7 @@ export interface operations {
                  *         "rationale": "Fixes the rounding of invoices."
                  *       },
                  *       "submittedBy": "spiffe://kernel.example.com/deploy",
-                 *       "artifact": "2026-01-31T10:00:00.000Z"
+                 *       "artifact": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                  *     }
                  */
                 "application/json": components["schemas"]["ProposeUpgrade"];
@@ -4484,7 +4484,7 @@ export interface operations {
                      *         "status": "proposed",
                      *         "reason": "case 17",
                      *         "submittedBy": "spiffe://kernel.example.com/deploy",
-                     *         "proposedBy": "2026-01-31T10:00:00.000Z",
+                     *         "proposedBy": "spiffe://kernel.example.com/deploy",
                      *         "submittedAt": "2026-01-31T10:00:00.000Z",
                      *         "expiresAt": "2026-01-31T10:00:00.000Z",
                      *         "ratifyBy": "2026-01-31T10:00:00.000Z",
@@ -4512,21 +4512,26 @@ export interface operations {
                      *           "reached": true,
                      *           "required": 1,
                      *           "approvers": [
-                     *             "2026-01-31T10:00:00.000Z"
+                     *             "anna"
                      *           ],
                      *           "missing": 1,
                      *           "notCounted": [
                      *             {
                      *               "approverId": "anna",
                      *               "keyId": "anna-1",
-                     *               "action": "2026-01-31T10:00:00.000Z",
+                     *               "action": "reject",
                      *               "reason": "another_action"
                      *             }
                      *           ],
                      *           "open": [
-                     *             "2026-01-31T10:00:00.000Z"
+                     *             "eve"
                      *           ],
-                     *           "eligible": 1
+                     *           "eligible": 5,
+                     *           "rejection": {
+                     *             "approvers": [],
+                     *             "required": 3,
+                     *             "missing": 3
+                     *           }
                      *         },
                      *         "preconditions": [
                      *           {
@@ -4535,7 +4540,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "missingChecks": [
-                     *           "2026-01-31T10:00:00.000Z"
+                     *           "smoke-test"
                      *         ],
                      *         "application": {}
                      *       },
@@ -4614,7 +4619,7 @@ export interface operations {
                      *         "status": "proposed",
                      *         "reason": "case 17",
                      *         "submittedBy": "spiffe://kernel.example.com/deploy",
-                     *         "proposedBy": "2026-01-31T10:00:00.000Z",
+                     *         "proposedBy": "spiffe://kernel.example.com/deploy",
                      *         "submittedAt": "2026-01-31T10:00:00.000Z",
                      *         "expiresAt": "2026-01-31T10:00:00.000Z",
                      *         "ratifyBy": "2026-01-31T10:00:00.000Z",
@@ -4642,21 +4647,26 @@ export interface operations {
                      *           "reached": true,
                      *           "required": 1,
                      *           "approvers": [
-                     *             "2026-01-31T10:00:00.000Z"
+                     *             "anna"
                      *           ],
                      *           "missing": 1,
                      *           "notCounted": [
                      *             {
                      *               "approverId": "anna",
                      *               "keyId": "anna-1",
-                     *               "action": "2026-01-31T10:00:00.000Z",
+                     *               "action": "reject",
                      *               "reason": "another_action"
                      *             }
                      *           ],
                      *           "open": [
-                     *             "2026-01-31T10:00:00.000Z"
+                     *             "eve"
                      *           ],
-                     *           "eligible": 1
+                     *           "eligible": 5,
+                     *           "rejection": {
+                     *             "approvers": [],
+                     *             "required": 3,
+                     *             "missing": 3
+                     *           }
                      *         },
                      *         "preconditions": [
                      *           {
@@ -4665,7 +4675,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "missingChecks": [
-                     *           "2026-01-31T10:00:00.000Z"
+                     *           "smoke-test"
                      *         ],
                      *         "application": {}
                      *       },
@@ -4745,15 +4755,15 @@ export interface operations {
                      *         "kind": "release",
                      *         "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *       },
-                     *       "founded": "2026-01-31T10:00:00.000Z",
+                     *       "founded": "{\"shard\":0,\"seq\":1,\"type\":\"kernel.founded\"}",
                      *       "events": [
-                     *         "2026-01-31T10:00:00.000Z"
+                     *         "{\"shard\":0,\"seq\":17,\"type\":\"upgrade.applied\"}"
                      *       ],
                      *       "pool": [
-                     *         "2026-01-31T10:00:00.000Z"
+                     *         "{\"shard\":0,\"seq\":4,\"type\":\"approver_pool.changed\"}"
                      *       ],
                      *       "signers": [
-                     *         "2026-01-31T10:00:00.000Z"
+                     *         "{\"shard\":0,\"seq\":17,\"type\":\"upgrade.applied\"}"
                      *       ],
                      *       "approvals": [
                      *         {
@@ -4766,7 +4776,7 @@ export interface operations {
                      *         }
                      *       ],
                      *       "proofs": [
-                     *         "2026-01-31T10:00:00.000Z"
+                     *         "c2sp.org/tlog-proof@v1"
                      *       ]
                      *     }
                      */
@@ -4838,8 +4848,8 @@ export interface operations {
                      *         "notes": "Reviewed with the team."
                      *       },
                      *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "signingInput": "2026-01-31T10:00:00.000Z",
-                     *       "challenge": "2026-01-31T10:00:00.000Z",
+                     *       "signingInput": "eyJhY3Rpb24iOiJhcHByb3ZlIn0=",
+                     *       "challenge": "n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg",
                      *       "credentialRequest": null,
                      *       "manifest": {
                      *         "id": "billing-service",
@@ -4941,7 +4951,7 @@ export interface operations {
                      *         "status": "proposed",
                      *         "reason": "case 17",
                      *         "submittedBy": "spiffe://kernel.example.com/deploy",
-                     *         "proposedBy": "2026-01-31T10:00:00.000Z",
+                     *         "proposedBy": "spiffe://kernel.example.com/deploy",
                      *         "submittedAt": "2026-01-31T10:00:00.000Z",
                      *         "expiresAt": "2026-01-31T10:00:00.000Z",
                      *         "ratifyBy": "2026-01-31T10:00:00.000Z",
@@ -4969,21 +4979,26 @@ export interface operations {
                      *           "reached": true,
                      *           "required": 1,
                      *           "approvers": [
-                     *             "2026-01-31T10:00:00.000Z"
+                     *             "anna"
                      *           ],
                      *           "missing": 1,
                      *           "notCounted": [
                      *             {
                      *               "approverId": "anna",
                      *               "keyId": "anna-1",
-                     *               "action": "2026-01-31T10:00:00.000Z",
+                     *               "action": "reject",
                      *               "reason": "another_action"
                      *             }
                      *           ],
                      *           "open": [
-                     *             "2026-01-31T10:00:00.000Z"
+                     *             "eve"
                      *           ],
-                     *           "eligible": 1
+                     *           "eligible": 5,
+                     *           "rejection": {
+                     *             "approvers": [],
+                     *             "required": 3,
+                     *             "missing": 3
+                     *           }
                      *         },
                      *         "preconditions": [
                      *           {
@@ -4992,7 +5007,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "missingChecks": [
-                     *           "2026-01-31T10:00:00.000Z"
+                     *           "smoke-test"
                      *         ],
                      *         "application": {}
                      *       },
@@ -5001,21 +5016,26 @@ export interface operations {
                      *         "reached": true,
                      *         "required": 1,
                      *         "approvers": [
-                     *           "2026-01-31T10:00:00.000Z"
+                     *           "anna"
                      *         ],
                      *         "missing": 1,
                      *         "notCounted": [
                      *           {
                      *             "approverId": "anna",
                      *             "keyId": "anna-1",
-                     *             "action": "2026-01-31T10:00:00.000Z",
+                     *             "action": "reject",
                      *             "reason": "another_action"
                      *           }
                      *         ],
                      *         "open": [
-                     *           "2026-01-31T10:00:00.000Z"
+                     *           "eve"
                      *         ],
-                     *         "eligible": 1
+                     *         "eligible": 5,
+                     *         "rejection": {
+                     *           "approvers": [],
+                     *           "required": 3,
+                     *           "missing": 3
+                     *         }
                      *       },
                      *       "position": "0:17"
                      *     }
@@ -5125,7 +5145,7 @@ export interface operations {
                      *         "status": "proposed",
                      *         "reason": "case 17",
                      *         "submittedBy": "spiffe://kernel.example.com/deploy",
-                     *         "proposedBy": "2026-01-31T10:00:00.000Z",
+                     *         "proposedBy": "spiffe://kernel.example.com/deploy",
                      *         "submittedAt": "2026-01-31T10:00:00.000Z",
                      *         "expiresAt": "2026-01-31T10:00:00.000Z",
                      *         "ratifyBy": "2026-01-31T10:00:00.000Z",
@@ -5153,21 +5173,26 @@ export interface operations {
                      *           "reached": true,
                      *           "required": 1,
                      *           "approvers": [
-                     *             "2026-01-31T10:00:00.000Z"
+                     *             "anna"
                      *           ],
                      *           "missing": 1,
                      *           "notCounted": [
                      *             {
                      *               "approverId": "anna",
                      *               "keyId": "anna-1",
-                     *               "action": "2026-01-31T10:00:00.000Z",
+                     *               "action": "reject",
                      *               "reason": "another_action"
                      *             }
                      *           ],
                      *           "open": [
-                     *             "2026-01-31T10:00:00.000Z"
+                     *             "eve"
                      *           ],
-                     *           "eligible": 1
+                     *           "eligible": 5,
+                     *           "rejection": {
+                     *             "approvers": [],
+                     *             "required": 3,
+                     *             "missing": 3
+                     *           }
                      *         },
                      *         "preconditions": [
                      *           {
@@ -5176,7 +5201,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "missingChecks": [
-                     *           "2026-01-31T10:00:00.000Z"
+                     *           "smoke-test"
                      *         ],
                      *         "application": {}
                      *       },
@@ -5185,21 +5210,26 @@ export interface operations {
                      *         "reached": true,
                      *         "required": 1,
                      *         "approvers": [
-                     *           "2026-01-31T10:00:00.000Z"
+                     *           "anna"
                      *         ],
                      *         "missing": 1,
                      *         "notCounted": [
                      *           {
                      *             "approverId": "anna",
                      *             "keyId": "anna-1",
-                     *             "action": "2026-01-31T10:00:00.000Z",
+                     *             "action": "reject",
                      *             "reason": "another_action"
                      *           }
                      *         ],
                      *         "open": [
-                     *           "2026-01-31T10:00:00.000Z"
+                     *           "eve"
                      *         ],
-                     *         "eligible": 1
+                     *         "eligible": 5,
+                     *         "rejection": {
+                     *           "approvers": [],
+                     *           "required": 3,
+                     *           "missing": 3
+                     *         }
                      *       },
                      *       "position": "0:17"
                      *     }
@@ -5309,7 +5339,7 @@ export interface operations {
                      *         "status": "proposed",
                      *         "reason": "case 17",
                      *         "submittedBy": "spiffe://kernel.example.com/deploy",
-                     *         "proposedBy": "2026-01-31T10:00:00.000Z",
+                     *         "proposedBy": "spiffe://kernel.example.com/deploy",
                      *         "submittedAt": "2026-01-31T10:00:00.000Z",
                      *         "expiresAt": "2026-01-31T10:00:00.000Z",
                      *         "ratifyBy": "2026-01-31T10:00:00.000Z",
@@ -5337,21 +5367,26 @@ export interface operations {
                      *           "reached": true,
                      *           "required": 1,
                      *           "approvers": [
-                     *             "2026-01-31T10:00:00.000Z"
+                     *             "anna"
                      *           ],
                      *           "missing": 1,
                      *           "notCounted": [
                      *             {
                      *               "approverId": "anna",
                      *               "keyId": "anna-1",
-                     *               "action": "2026-01-31T10:00:00.000Z",
+                     *               "action": "reject",
                      *               "reason": "another_action"
                      *             }
                      *           ],
                      *           "open": [
-                     *             "2026-01-31T10:00:00.000Z"
+                     *             "eve"
                      *           ],
-                     *           "eligible": 1
+                     *           "eligible": 5,
+                     *           "rejection": {
+                     *             "approvers": [],
+                     *             "required": 3,
+                     *             "missing": 3
+                     *           }
                      *         },
                      *         "preconditions": [
                      *           {
@@ -5360,7 +5395,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "missingChecks": [
-                     *           "2026-01-31T10:00:00.000Z"
+                     *           "smoke-test"
                      *         ],
                      *         "application": {}
                      *       },
@@ -5369,21 +5404,26 @@ export interface operations {
                      *         "reached": true,
                      *         "required": 1,
                      *         "approvers": [
-                     *           "2026-01-31T10:00:00.000Z"
+                     *           "anna"
                      *         ],
                      *         "missing": 1,
                      *         "notCounted": [
                      *           {
                      *             "approverId": "anna",
                      *             "keyId": "anna-1",
-                     *             "action": "2026-01-31T10:00:00.000Z",
+                     *             "action": "reject",
                      *             "reason": "another_action"
                      *           }
                      *         ],
                      *         "open": [
-                     *           "2026-01-31T10:00:00.000Z"
+                     *           "eve"
                      *         ],
-                     *         "eligible": 1
+                     *         "eligible": 5,
+                     *         "rejection": {
+                     *           "approvers": [],
+                     *           "required": 3,
+                     *           "missing": 3
+                     *         }
                      *       },
                      *       "position": "0:17"
                      *     }
@@ -5448,7 +5488,7 @@ export interface operations {
                  * @example {
                  *       "name": "Product",
                  *       "passed": true,
-                 *       "detail": "2026-01-31T10:00:00.000Z"
+                 *       "detail": "All 214 tests passed."
                  *     }
                  */
                 "application/json": components["schemas"]["CheckReport"];
@@ -5479,7 +5519,7 @@ export interface operations {
                      *         "status": "proposed",
                      *         "reason": "case 17",
                      *         "submittedBy": "spiffe://kernel.example.com/deploy",
-                     *         "proposedBy": "2026-01-31T10:00:00.000Z",
+                     *         "proposedBy": "spiffe://kernel.example.com/deploy",
                      *         "submittedAt": "2026-01-31T10:00:00.000Z",
                      *         "expiresAt": "2026-01-31T10:00:00.000Z",
                      *         "ratifyBy": "2026-01-31T10:00:00.000Z",
@@ -5507,21 +5547,26 @@ export interface operations {
                      *           "reached": true,
                      *           "required": 1,
                      *           "approvers": [
-                     *             "2026-01-31T10:00:00.000Z"
+                     *             "anna"
                      *           ],
                      *           "missing": 1,
                      *           "notCounted": [
                      *             {
                      *               "approverId": "anna",
                      *               "keyId": "anna-1",
-                     *               "action": "2026-01-31T10:00:00.000Z",
+                     *               "action": "reject",
                      *               "reason": "another_action"
                      *             }
                      *           ],
                      *           "open": [
-                     *             "2026-01-31T10:00:00.000Z"
+                     *             "eve"
                      *           ],
-                     *           "eligible": 1
+                     *           "eligible": 5,
+                     *           "rejection": {
+                     *             "approvers": [],
+                     *             "required": 3,
+                     *             "missing": 3
+                     *           }
                      *         },
                      *         "preconditions": [
                      *           {
@@ -5530,7 +5575,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "missingChecks": [
-                     *           "2026-01-31T10:00:00.000Z"
+                     *           "smoke-test"
                      *         ],
                      *         "application": {}
                      *       },
@@ -5596,7 +5641,7 @@ export interface operations {
                 /**
                  * @example {
                  *       "appliedBy": "spiffe://kernel.example.com/deploy",
-                 *       "artifact": "2026-01-31T10:00:00.000Z"
+                 *       "artifact": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                  *     }
                  */
                 "application/json": components["schemas"]["ApplyUpgrade"];
@@ -5627,7 +5672,7 @@ export interface operations {
                      *         "status": "proposed",
                      *         "reason": "case 17",
                      *         "submittedBy": "spiffe://kernel.example.com/deploy",
-                     *         "proposedBy": "2026-01-31T10:00:00.000Z",
+                     *         "proposedBy": "spiffe://kernel.example.com/deploy",
                      *         "submittedAt": "2026-01-31T10:00:00.000Z",
                      *         "expiresAt": "2026-01-31T10:00:00.000Z",
                      *         "ratifyBy": "2026-01-31T10:00:00.000Z",
@@ -5655,21 +5700,26 @@ export interface operations {
                      *           "reached": true,
                      *           "required": 1,
                      *           "approvers": [
-                     *             "2026-01-31T10:00:00.000Z"
+                     *             "anna"
                      *           ],
                      *           "missing": 1,
                      *           "notCounted": [
                      *             {
                      *               "approverId": "anna",
                      *               "keyId": "anna-1",
-                     *               "action": "2026-01-31T10:00:00.000Z",
+                     *               "action": "reject",
                      *               "reason": "another_action"
                      *             }
                      *           ],
                      *           "open": [
-                     *             "2026-01-31T10:00:00.000Z"
+                     *             "eve"
                      *           ],
-                     *           "eligible": 1
+                     *           "eligible": 5,
+                     *           "rejection": {
+                     *             "approvers": [],
+                     *             "required": 3,
+                     *             "missing": 3
+                     *           }
                      *         },
                      *         "preconditions": [
                      *           {
@@ -5678,13 +5728,13 @@ export interface operations {
                      *           }
                      *         ],
                      *         "missingChecks": [
-                     *           "2026-01-31T10:00:00.000Z"
+                     *           "smoke-test"
                      *         ],
                      *         "application": {}
                      *       },
                      *       "quorum": {
                      *         "approvers": [
-                     *           "2026-01-31T10:00:00.000Z"
+                     *           "anna"
                      *         ],
                      *         "required": 1
                      *       },
@@ -5780,7 +5830,7 @@ export interface operations {
                      *         "status": "proposed",
                      *         "reason": "case 17",
                      *         "submittedBy": "spiffe://kernel.example.com/deploy",
-                     *         "proposedBy": "2026-01-31T10:00:00.000Z",
+                     *         "proposedBy": "spiffe://kernel.example.com/deploy",
                      *         "submittedAt": "2026-01-31T10:00:00.000Z",
                      *         "expiresAt": "2026-01-31T10:00:00.000Z",
                      *         "ratifyBy": "2026-01-31T10:00:00.000Z",
@@ -5808,21 +5858,26 @@ export interface operations {
                      *           "reached": true,
                      *           "required": 1,
                      *           "approvers": [
-                     *             "2026-01-31T10:00:00.000Z"
+                     *             "anna"
                      *           ],
                      *           "missing": 1,
                      *           "notCounted": [
                      *             {
                      *               "approverId": "anna",
                      *               "keyId": "anna-1",
-                     *               "action": "2026-01-31T10:00:00.000Z",
+                     *               "action": "reject",
                      *               "reason": "another_action"
                      *             }
                      *           ],
                      *           "open": [
-                     *             "2026-01-31T10:00:00.000Z"
+                     *             "eve"
                      *           ],
-                     *           "eligible": 1
+                     *           "eligible": 5,
+                     *           "rejection": {
+                     *             "approvers": [],
+                     *             "required": 3,
+                     *             "missing": 3
+                     *           }
                      *         },
                      *         "preconditions": [
                      *           {
@@ -5831,7 +5886,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "missingChecks": [
-                     *           "2026-01-31T10:00:00.000Z"
+                     *           "smoke-test"
                      *         ],
                      *         "application": {}
                      *       },
@@ -5927,7 +5982,7 @@ export interface operations {
                      *         "status": "proposed",
                      *         "reason": "case 17",
                      *         "submittedBy": "spiffe://kernel.example.com/deploy",
-                     *         "proposedBy": "2026-01-31T10:00:00.000Z",
+                     *         "proposedBy": "spiffe://kernel.example.com/deploy",
                      *         "submittedAt": "2026-01-31T10:00:00.000Z",
                      *         "expiresAt": "2026-01-31T10:00:00.000Z",
                      *         "ratifyBy": "2026-01-31T10:00:00.000Z",
@@ -5955,21 +6010,26 @@ export interface operations {
                      *           "reached": true,
                      *           "required": 1,
                      *           "approvers": [
-                     *             "2026-01-31T10:00:00.000Z"
+                     *             "anna"
                      *           ],
                      *           "missing": 1,
                      *           "notCounted": [
                      *             {
                      *               "approverId": "anna",
                      *               "keyId": "anna-1",
-                     *               "action": "2026-01-31T10:00:00.000Z",
+                     *               "action": "reject",
                      *               "reason": "another_action"
                      *             }
                      *           ],
                      *           "open": [
-                     *             "2026-01-31T10:00:00.000Z"
+                     *             "eve"
                      *           ],
-                     *           "eligible": 1
+                     *           "eligible": 5,
+                     *           "rejection": {
+                     *             "approvers": [],
+                     *             "required": 3,
+                     *             "missing": 3
+                     *           }
                      *         },
                      *         "preconditions": [
                      *           {
@@ -5978,7 +6038,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "missingChecks": [
-                     *           "2026-01-31T10:00:00.000Z"
+                     *           "smoke-test"
                      *         ],
                      *         "application": {}
                      *       },
@@ -6044,7 +6104,7 @@ export interface operations {
                 /**
                  * @example {
                  *       "outcome": "completed",
-                 *       "detail": "2026-01-31T10:00:00.000Z"
+                 *       "detail": "All 214 tests passed."
                  *     }
                  */
                 "application/json": components["schemas"]["CompleteUpgrade"];
@@ -6075,7 +6135,7 @@ export interface operations {
                      *         "status": "proposed",
                      *         "reason": "case 17",
                      *         "submittedBy": "spiffe://kernel.example.com/deploy",
-                     *         "proposedBy": "2026-01-31T10:00:00.000Z",
+                     *         "proposedBy": "spiffe://kernel.example.com/deploy",
                      *         "submittedAt": "2026-01-31T10:00:00.000Z",
                      *         "expiresAt": "2026-01-31T10:00:00.000Z",
                      *         "ratifyBy": "2026-01-31T10:00:00.000Z",
@@ -6103,21 +6163,26 @@ export interface operations {
                      *           "reached": true,
                      *           "required": 1,
                      *           "approvers": [
-                     *             "2026-01-31T10:00:00.000Z"
+                     *             "anna"
                      *           ],
                      *           "missing": 1,
                      *           "notCounted": [
                      *             {
                      *               "approverId": "anna",
                      *               "keyId": "anna-1",
-                     *               "action": "2026-01-31T10:00:00.000Z",
+                     *               "action": "reject",
                      *               "reason": "another_action"
                      *             }
                      *           ],
                      *           "open": [
-                     *             "2026-01-31T10:00:00.000Z"
+                     *             "eve"
                      *           ],
-                     *           "eligible": 1
+                     *           "eligible": 5,
+                     *           "rejection": {
+                     *             "approvers": [],
+                     *             "required": 3,
+                     *             "missing": 3
+                     *           }
                      *         },
                      *         "preconditions": [
                      *           {
@@ -6126,7 +6191,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "missingChecks": [
-                     *           "2026-01-31T10:00:00.000Z"
+                     *           "smoke-test"
                      *         ],
                      *         "application": {}
                      *       },
@@ -6223,7 +6288,7 @@ export interface operations {
                      *         "status": "proposed",
                      *         "reason": "case 17",
                      *         "submittedBy": "spiffe://kernel.example.com/deploy",
-                     *         "proposedBy": "2026-01-31T10:00:00.000Z",
+                     *         "proposedBy": "spiffe://kernel.example.com/deploy",
                      *         "submittedAt": "2026-01-31T10:00:00.000Z",
                      *         "expiresAt": "2026-01-31T10:00:00.000Z",
                      *         "ratifyBy": "2026-01-31T10:00:00.000Z",
@@ -6251,21 +6316,26 @@ export interface operations {
                      *           "reached": true,
                      *           "required": 1,
                      *           "approvers": [
-                     *             "2026-01-31T10:00:00.000Z"
+                     *             "anna"
                      *           ],
                      *           "missing": 1,
                      *           "notCounted": [
                      *             {
                      *               "approverId": "anna",
                      *               "keyId": "anna-1",
-                     *               "action": "2026-01-31T10:00:00.000Z",
+                     *               "action": "reject",
                      *               "reason": "another_action"
                      *             }
                      *           ],
                      *           "open": [
-                     *             "2026-01-31T10:00:00.000Z"
+                     *             "eve"
                      *           ],
-                     *           "eligible": 1
+                     *           "eligible": 5,
+                     *           "rejection": {
+                     *             "approvers": [],
+                     *             "required": 3,
+                     *             "missing": 3
+                     *           }
                      *         },
                      *         "preconditions": [
                      *           {
@@ -6274,7 +6344,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "missingChecks": [
-                     *           "2026-01-31T10:00:00.000Z"
+                     *           "smoke-test"
                      *         ],
                      *         "application": {}
                      *       },
@@ -6342,9 +6412,9 @@ export interface operations {
                      *         {
                      *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
                      *           "name": "Product",
-                     *           "contact": "2026-01-31T10:00:00.000Z",
+                     *           "contact": "anna@example.com",
                      *           "principals": [
-                     *             "2026-01-31T10:00:00.000Z"
+                     *             "spiffe://kernel.example.com/anna"
                      *           ],
                      *           "keys": [
                      *             {
@@ -6352,7 +6422,7 @@ export interface operations {
                      *             }
                      *           ],
                      *           "revokedKeys": [
-                     *             "2026-01-31T10:00:00.000Z"
+                     *             "anna-0"
                      *           ]
                      *         }
                      *       ],
@@ -6361,7 +6431,8 @@ export interface operations {
                      *         "proposalTtlHours": 1,
                      *         "ratificationHours": 1
                      *       },
-                     *       "provisional": "2026-01-31T10:00:00.000Z",
+                     *       "provisional": null,
+                     *       "settled": null,
                      *       "pending": [
                      *         {
                      *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
@@ -6378,7 +6449,7 @@ export interface operations {
                      *           "status": "proposed",
                      *           "reason": "case 17",
                      *           "submittedBy": "spiffe://kernel.example.com/deploy",
-                     *           "proposedBy": "2026-01-31T10:00:00.000Z",
+                     *           "proposedBy": "spiffe://kernel.example.com/deploy",
                      *           "submittedAt": "2026-01-31T10:00:00.000Z",
                      *           "expiresAt": "2026-01-31T10:00:00.000Z",
                      *           "ratifyBy": "2026-01-31T10:00:00.000Z"
@@ -6654,19 +6725,19 @@ export interface operations {
                      *       "deliveries": [
                      *         {
                      *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
-                     *           "endpoint": "2026-01-31T10:00:00.000Z",
+                     *           "endpoint": "on-call",
                      *           "type": "invoice.paid",
-                     *           "subject": "2026-01-31T10:00:00.000Z",
+                     *           "subject": "upgrade/release-7",
                      *           "state": "pending",
                      *           "attempts": 1,
                      *           "createdAt": "2026-01-31T10:00:00.000Z",
                      *           "dueAt": "2026-01-31T10:00:00.000Z",
                      *           "settledAt": "2026-01-31T10:00:00.000Z",
                      *           "lastStatus": 1,
-                     *           "lastError": "2026-01-31T10:00:00.000Z"
+                     *           "lastError": "connect ECONNREFUSED 203.0.113.7:443"
                      *         }
                      *       ],
-                     *       "nextCursor": "2026-01-31T10:00:00.000Z"
+                     *       "nextCursor": "MDoxNw"
                      *     }
                      */
                     "application/json": components["schemas"]["NotificationPage"];
@@ -6733,7 +6804,7 @@ export interface operations {
                      * @example {
                      *       "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
                      *       "endpoints": [
-                     *         "2026-01-31T10:00:00.000Z"
+                     *         "on-call"
                      *       ],
                      *       "position": "0:17"
                      *     }
@@ -6802,7 +6873,7 @@ export interface operations {
                      *           "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *           "balances": [
                      *             {
-                     *               "pool": "2026-01-31T10:00:00.000Z",
+                     *               "pool": "gpu-hours",
                      *               "budget": 1,
                      *               "allocated": 1,
                      *               "available": 1
@@ -6810,7 +6881,7 @@ export interface operations {
                      *           ],
                      *           "registeredAt": "2026-01-31T10:00:00.000Z",
                      *           "updatedAt": "2026-01-31T10:00:00.000Z",
-                     *           "updatedBy": "2026-01-31T10:00:00.000Z",
+                     *           "updatedBy": "spiffe://kernel.example.com/deploy",
                      *           "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
                      *           "signature_record": {
                      *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
@@ -6835,7 +6906,7 @@ export interface operations {
                      *           }
                      *         }
                      *       ],
-                     *       "nextCursor": "2026-01-31T10:00:00.000Z"
+                     *       "nextCursor": "MDoxNw"
                      *     }
                      */
                     "application/json": components["schemas"]["DivisionPage"];
@@ -6908,7 +6979,7 @@ export interface operations {
                      *       "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "balances": [
                      *         {
-                     *           "pool": "2026-01-31T10:00:00.000Z",
+                     *           "pool": "gpu-hours",
                      *           "budget": 1,
                      *           "allocated": 1,
                      *           "available": 1
@@ -6916,7 +6987,7 @@ export interface operations {
                      *       ],
                      *       "registeredAt": "2026-01-31T10:00:00.000Z",
                      *       "updatedAt": "2026-01-31T10:00:00.000Z",
-                     *       "updatedBy": "2026-01-31T10:00:00.000Z",
+                     *       "updatedBy": "spiffe://kernel.example.com/deploy",
                      *       "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
                      *       "signature_record": {
                      *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
@@ -7015,7 +7086,7 @@ export interface operations {
                      *       "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "balances": [
                      *         {
-                     *           "pool": "2026-01-31T10:00:00.000Z",
+                     *           "pool": "gpu-hours",
                      *           "budget": 1,
                      *           "allocated": 1,
                      *           "available": 1
@@ -7023,7 +7094,7 @@ export interface operations {
                      *       ],
                      *       "registeredAt": "2026-01-31T10:00:00.000Z",
                      *       "updatedAt": "2026-01-31T10:00:00.000Z",
-                     *       "updatedBy": "2026-01-31T10:00:00.000Z",
+                     *       "updatedBy": "spiffe://kernel.example.com/deploy",
                      *       "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
                      *       "signature_record": {
                      *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
@@ -7106,12 +7177,12 @@ export interface operations {
                      *             "spawned"
                      *           ],
                      *           "version": 1,
-                     *           "role": "2026-01-31T10:00:00.000Z",
+                     *           "role": "ranker",
                      *           "skills": [
-                     *             "2026-01-31T10:00:00.000Z"
+                     *             "ranking"
                      *           ],
-                     *           "codeRef": "2026-01-31T10:00:00.000Z",
-                     *           "owner": "2026-01-31T10:00:00.000Z",
+                     *           "codeRef": "git:4b825dc",
+                     *           "owner": "anna",
                      *           "metadata": {},
                      *           "template": {
                      *             "manifestId": "billing-service",
@@ -7137,11 +7208,11 @@ export interface operations {
                      *             "signedBy": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
                      *           },
                      *           "spawnedAt": "2026-01-31T10:00:00.000Z",
-                     *           "spawnedBy": "2026-01-31T10:00:00.000Z",
+                     *           "spawnedBy": "spiffe://kernel.example.com/deploy",
                      *           "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
                      *         }
                      *       ],
-                     *       "nextCursor": "2026-01-31T10:00:00.000Z"
+                     *       "nextCursor": "MDoxNw"
                      *     }
                      */
                     "application/json": components["schemas"]["AgentPage"];
@@ -7220,12 +7291,12 @@ export interface operations {
                      *         "spawned"
                      *       ],
                      *       "version": 1,
-                     *       "role": "2026-01-31T10:00:00.000Z",
+                     *       "role": "ranker",
                      *       "skills": [
-                     *         "2026-01-31T10:00:00.000Z"
+                     *         "ranking"
                      *       ],
-                     *       "codeRef": "2026-01-31T10:00:00.000Z",
-                     *       "owner": "2026-01-31T10:00:00.000Z",
+                     *       "codeRef": "git:4b825dc",
+                     *       "owner": "anna",
                      *       "metadata": {},
                      *       "template": {
                      *         "manifestId": "billing-service",
@@ -7251,7 +7322,7 @@ export interface operations {
                      *         "signedBy": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
                      *       },
                      *       "spawnedAt": "2026-01-31T10:00:00.000Z",
-                     *       "spawnedBy": "2026-01-31T10:00:00.000Z",
+                     *       "spawnedBy": "spiffe://kernel.example.com/deploy",
                      *       "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
                      *       "position": "0:17"
                      *     }
@@ -7323,12 +7394,12 @@ export interface operations {
                      *         "spawned"
                      *       ],
                      *       "version": 1,
-                     *       "role": "2026-01-31T10:00:00.000Z",
+                     *       "role": "ranker",
                      *       "skills": [
-                     *         "2026-01-31T10:00:00.000Z"
+                     *         "ranking"
                      *       ],
-                     *       "codeRef": "2026-01-31T10:00:00.000Z",
-                     *       "owner": "2026-01-31T10:00:00.000Z",
+                     *       "codeRef": "git:4b825dc",
+                     *       "owner": "anna",
                      *       "metadata": {},
                      *       "template": {
                      *         "manifestId": "billing-service",
@@ -7354,7 +7425,7 @@ export interface operations {
                      *         "signedBy": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
                      *       },
                      *       "spawnedAt": "2026-01-31T10:00:00.000Z",
-                     *       "spawnedBy": "2026-01-31T10:00:00.000Z",
+                     *       "spawnedBy": "spiffe://kernel.example.com/deploy",
                      *       "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
                      *     }
                      */
@@ -7422,12 +7493,12 @@ export interface operations {
                      *           "spawned"
                      *         ],
                      *         "version": 1,
-                     *         "role": "2026-01-31T10:00:00.000Z",
+                     *         "role": "ranker",
                      *         "skills": [
-                     *           "2026-01-31T10:00:00.000Z"
+                     *           "ranking"
                      *         ],
-                     *         "codeRef": "2026-01-31T10:00:00.000Z",
-                     *         "owner": "2026-01-31T10:00:00.000Z",
+                     *         "codeRef": "git:4b825dc",
+                     *         "owner": "anna",
                      *         "metadata": {},
                      *         "template": {
                      *           "manifestId": "billing-service",
@@ -7453,7 +7524,7 @@ export interface operations {
                      *           "signedBy": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
                      *         },
                      *         "spawnedAt": "2026-01-31T10:00:00.000Z",
-                     *         "spawnedBy": "2026-01-31T10:00:00.000Z",
+                     *         "spawnedBy": "spiffe://kernel.example.com/deploy",
                      *         "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
                      *       },
                      *       "evals": [
@@ -7463,8 +7534,8 @@ export interface operations {
                      *           "division": "product",
                      *           "metricSet": {},
                      *           "score": 1,
-                     *           "source": "2026-01-31T10:00:00.000Z",
-                     *           "window": "2026-01-31T10:00:00.000Z",
+                     *           "source": "nightly-benchmark",
+                     *           "window": "2026-01",
                      *           "timestamp": "2026-01-31T10:00:00.000Z",
                      *           "notes": "Reviewed with the team.",
                      *           "submittedAt": "2026-01-31T10:00:00.000Z",
@@ -7474,7 +7545,7 @@ export interface operations {
                      *       ],
                      *       "allocations": [
                      *         {
-                     *           "pool": "2026-01-31T10:00:00.000Z",
+                     *           "pool": "gpu-hours",
                      *           "held": 1
                      *         }
                      *       ]
@@ -7551,12 +7622,12 @@ export interface operations {
                      *         "spawned"
                      *       ],
                      *       "version": 1,
-                     *       "role": "2026-01-31T10:00:00.000Z",
+                     *       "role": "ranker",
                      *       "skills": [
-                     *         "2026-01-31T10:00:00.000Z"
+                     *         "ranking"
                      *       ],
-                     *       "codeRef": "2026-01-31T10:00:00.000Z",
-                     *       "owner": "2026-01-31T10:00:00.000Z",
+                     *       "codeRef": "git:4b825dc",
+                     *       "owner": "anna",
                      *       "metadata": {},
                      *       "template": {
                      *         "manifestId": "billing-service",
@@ -7582,7 +7653,7 @@ export interface operations {
                      *         "signedBy": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
                      *       },
                      *       "spawnedAt": "2026-01-31T10:00:00.000Z",
-                     *       "spawnedBy": "2026-01-31T10:00:00.000Z",
+                     *       "spawnedBy": "spiffe://kernel.example.com/deploy",
                      *       "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
                      *       "position": "0:17"
                      *     }
@@ -7655,8 +7726,8 @@ export interface operations {
                      *           "division": "product",
                      *           "metricSet": {},
                      *           "score": 1,
-                     *           "source": "2026-01-31T10:00:00.000Z",
-                     *           "window": "2026-01-31T10:00:00.000Z",
+                     *           "source": "nightly-benchmark",
+                     *           "window": "2026-01",
                      *           "timestamp": "2026-01-31T10:00:00.000Z",
                      *           "notes": "Reviewed with the team.",
                      *           "submittedAt": "2026-01-31T10:00:00.000Z",
@@ -7664,7 +7735,7 @@ export interface operations {
                      *           "position": "0:17"
                      *         }
                      *       ],
-                     *       "nextCursor": "2026-01-31T10:00:00.000Z"
+                     *       "nextCursor": "MDoxNw"
                      *     }
                      */
                     "application/json": components["schemas"]["EvalPage"];
@@ -7714,8 +7785,8 @@ export interface operations {
                  *         "success": 1
                  *       },
                  *       "score": 1,
-                 *       "source": "2026-01-31T10:00:00.000Z",
-                 *       "window": "2026-01-31T10:00:00.000Z",
+                 *       "source": "nightly-benchmark",
+                 *       "window": "2026-01",
                  *       "timestamp": "2026-01-31T10:00:00.000Z",
                  *       "notes": "Reviewed with the team."
                  *     }
@@ -7802,13 +7873,13 @@ export interface operations {
                      *       "allocations": [
                      *         {
                      *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
-                     *           "entityId": "2026-01-31T10:00:00.000Z",
+                     *           "entityId": "ranker-7",
                      *           "divisionId": "product",
                      *           "agentId": "agent-17",
-                     *           "pool": "2026-01-31T10:00:00.000Z",
+                     *           "pool": "gpu-hours",
                      *           "delta": 1,
                      *           "reason": "case 17",
-                     *           "requestedBy": "2026-01-31T10:00:00.000Z",
+                     *           "requestedBy": "spiffe://kernel.example.com/deploy",
                      *           "evalId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
                      *           "held": 1,
                      *           "status": "granted",
@@ -7816,7 +7887,7 @@ export interface operations {
                      *           "position": "0:17"
                      *         }
                      *       ],
-                     *       "nextCursor": "2026-01-31T10:00:00.000Z"
+                     *       "nextCursor": "MDoxNw"
                      *     }
                      */
                     "application/json": components["schemas"]["AllocationPage"];
@@ -7863,10 +7934,10 @@ export interface operations {
                  * @example {
                  *       "agentId": "agent-17",
                  *       "divisionId": "product",
-                 *       "pool": "2026-01-31T10:00:00.000Z",
+                 *       "pool": "gpu-hours",
                  *       "delta": 1,
                  *       "reason": "case 17",
-                 *       "requestedBy": "2026-01-31T10:00:00.000Z",
+                 *       "requestedBy": "spiffe://kernel.example.com/deploy",
                  *       "evalId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
                  *     }
                  */
@@ -7886,13 +7957,13 @@ export interface operations {
                      *       "ok": true,
                      *       "allocation": {
                      *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
-                     *         "entityId": "2026-01-31T10:00:00.000Z",
+                     *         "entityId": "ranker-7",
                      *         "divisionId": "product",
                      *         "agentId": "agent-17",
-                     *         "pool": "2026-01-31T10:00:00.000Z",
+                     *         "pool": "gpu-hours",
                      *         "delta": 1,
                      *         "reason": "case 17",
-                     *         "requestedBy": "2026-01-31T10:00:00.000Z",
+                     *         "requestedBy": "spiffe://kernel.example.com/deploy",
                      *         "evalId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
                      *         "held": 1,
                      *         "status": "granted",
@@ -7901,7 +7972,7 @@ export interface operations {
                      *       },
                      *       "balances": [
                      *         {
-                     *           "pool": "2026-01-31T10:00:00.000Z",
+                     *           "pool": "gpu-hours",
                      *           "budget": 1,
                      *           "allocated": 1,
                      *           "available": 1
@@ -7972,7 +8043,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "node": "2026-01-31T10:00:00.000Z",
+                     *       "node": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
                      *       "direction": "causes",
                      *       "kind": "event",
                      *       "stream": "invoice/2026-17",
@@ -7992,12 +8063,12 @@ export interface operations {
                      *               "Operator"
                      *             ]
                      *           },
-                     *           "note": "2026-01-31T10:00:00.000Z",
+                     *           "note": "Approved by three of five.",
                      *           "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *           "distance": 1,
                      *           "because": [
                      *             {
-                     *               "relation": "2026-01-31T10:00:00.000Z",
+                     *               "relation": "approval",
                      *               "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
                      *             }
                      *           ]
