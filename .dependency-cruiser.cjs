@@ -25,6 +25,7 @@ const OWNERS = [
   { packages: 'undici', room: '^libs/platform/http-client/' },
   { packages: 'tweetnacl', room: '^libs/platform/signer/' },
   { packages: 'json-canonicalize', room: '^libs/evidence/' },
+  { packages: 'swagger-ui-dist', room: '^libs/platform/edge/' },
   { packages: 'p-limit', room: '^libs/platform/resilience/' },
   { packages: '@aws-sdk/client-s3', room: '^libs/platform/archive/' },
   { packages: '@aws-sdk/client-kms|pkcs11js', room: '^libs/platform/signer/' },

@@ -19,6 +19,7 @@ export default tseslint.config(
   {
     ignores: [
       'dist',
+      'clients/typescript/dist/',
       '.build/',
       'coverage/',
       '.kernel/',

@@ -12,8 +12,8 @@ KMS_ENDPOINT is not set, does not answer, holds a key that is not kept in an HSM
 says that it cannot sign.
 
 Environment (the variables of the kernel process, or those of kernel.env):
-  REQUIRE_KMS             true or false
-  KMS_ENDPOINT            the signing proxy, https; there is no other name for it here
+  REQUIRE_KMS or REQUIRE_SIGNING_PROXY    true or false; one that is true is enough
+  KMS_ENDPOINT or SIGNING_PROXY_URL       the signing proxy, https; when both are set, the same
   SIGNER_ID               a key that has to be there, for audit
   KERNEL_ALLOW_SOFTHSM    true takes a SoftHSM token for an HSM: for staging
   KMS_CA_FILE or KERNEL_CA_CERT                     authority of its certificate (PEM file)
@@ -40,19 +40,23 @@ case ${1:-} in
     fail "unknown argument: $1" 2
     ;;
 esac
-for flag in "REQUIRE_KMS=${REQUIRE_KMS:-}" "KERNEL_ALLOW_SOFTHSM=${KERNEL_ALLOW_SOFTHSM:-}"; do
+for flag in "REQUIRE_KMS=${REQUIRE_KMS:-}" "REQUIRE_SIGNING_PROXY=${REQUIRE_SIGNING_PROXY:-}" "KERNEL_ALLOW_SOFTHSM=${KERNEL_ALLOW_SOFTHSM:-}"; do
   case ${flag#*=} in
     '' | true | false) ;;
     # Denied by default: a gate that took "True" or "1" for "no" would be open.
     *) fail "${flag%%=*} has to be true or false, not ${flag#*=}" 2 ;;
   esac
 done
-if [ "${REQUIRE_KMS:-false}" = false ]; then
+if [ "${REQUIRE_KMS:-false}" = false ] && [ "${REQUIRE_SIGNING_PROXY:-false}" = false ]; then
   echo 'REQUIRE_KMS is not true: a KMS is not required here'
   exit 0
 fi
-[ -n "${KMS_ENDPOINT:-}" ] ||
-  fail 'REQUIRE_KMS=true, but KMS_ENDPOINT is not set: set it to the signing proxy'
+if [ -n "${KMS_ENDPOINT:-}" ] && [ -n "${SIGNING_PROXY_URL:-}" ] && [ "$KMS_ENDPOINT" != "$SIGNING_PROXY_URL" ]; then
+  fail "KMS_ENDPOINT and SIGNING_PROXY_URL name two signing proxies ($KMS_ENDPOINT, $SIGNING_PROXY_URL): one of them is not checked" 2
+fi
+KMS_ENDPOINT=${KMS_ENDPOINT:-${SIGNING_PROXY_URL:-}}
+[ -n "$KMS_ENDPOINT" ] ||
+  fail 'a KMS is required (REQUIRE_KMS=true), but KMS_ENDPOINT is not set: set it to the signing proxy'
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 . "$root/scripts/signing-proxy-connection.sh"

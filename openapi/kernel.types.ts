@@ -71,6 +71,35 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/kernel/audit/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Events as they come
+         * @description Server-sent events (HTML Living Standard, section 9.2): each message is one event, the canonical bytes in `data`, as
+         *     soon as lists have it. `id` is where the stream stands, one position for each shard (`0:17`, or `0:17,1:4`); a client that
+         *     sends the last one in `Last-Event-ID`, as EventSource does by itself, goes on there, at this process or another, without
+         *     a gap and without an event twice. Shards that an id does not name are read from their beginning, so `0:0` asks for
+         *     everything. Without an id the stream begins now, or at `from`. A message with an id and no data moves the id on and
+         *     is no event; there is one at the beginning, and one every 15 s when nothing else comes.
+         *
+         *     A stream ends after 10 minutes, and when the process stops: connect again. While the database is away the stream stays and
+         *     waits. A caller may have 20 streams open, a process 200; beyond that the answer is 503 `overloaded`. A reader that takes
+         *     nothing for a minute is dropped. A DivisionLead sees the events of their own division.
+         */
+        get: operations["streamEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/kernel/audit/head": {
         parameters: {
             query?: never;
@@ -78,7 +107,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The last event of each shard */
+        /**
+         * The last event of each shard
+         * @description Position, hash and time of the last event of each shard, from the event store.
+         */
         get: operations["getHeads"];
         put?: never;
         post?: never;
@@ -143,7 +175,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One event */
+        /**
+         * One event
+         * @description The canonical bytes of one event, from the event store: there as soon as its write was answered.
+         */
         get: operations["getEvent"];
         put?: never;
         post?: never;
@@ -175,7 +210,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/log/{shard}/tile/entries/{a}": {
+    "/log/{shard}/tile/entries/{first}": {
         parameters: {
             query?: never;
             header?: never;
@@ -198,14 +233,17 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/log/{shard}/tile/entries/{a}/{b}": {
+    "/log/{shard}/tile/entries/{first}/{second}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** A bundle of events of the published log, by a path of 2 segments */
+        /**
+         * A bundle of events of the published log, by a path of 2 segments
+         * @description As with one segment, for bundles whose index has more digits.
+         */
         get: operations["getEntryBundle2"];
         put?: never;
         post?: never;
@@ -215,14 +253,17 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/log/{shard}/tile/entries/{a}/{b}/{c}": {
+    "/log/{shard}/tile/entries/{first}/{second}/{third}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** A bundle of events of the published log, by a path of 3 segments */
+        /**
+         * A bundle of events of the published log, by a path of 3 segments
+         * @description As with one segment, for bundles whose index has more digits.
+         */
         get: operations["getEntryBundle3"];
         put?: never;
         post?: never;
@@ -232,14 +273,17 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/log/{shard}/tile/entries/{a}/{b}/{c}/{d}": {
+    "/log/{shard}/tile/entries/{first}/{second}/{third}/{fourth}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** A bundle of events of the published log, by a path of 4 segments */
+        /**
+         * A bundle of events of the published log, by a path of 4 segments
+         * @description As with one segment, for bundles whose index has more digits.
+         */
         get: operations["getEntryBundle4"];
         put?: never;
         post?: never;
@@ -256,7 +300,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Mode, signers, chain heads and the health of the signing backends */
+        /**
+         * Mode, signers, chain heads and the health of the signing backends
+         * @description Mode, public keys, chain heads and the health of the signing backend. Needs no role.
+         */
         get: operations["getSecurityStatus"];
         put?: never;
         post?: never;
@@ -273,7 +320,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The mode in force, who put it into force and why */
+        /**
+         * The mode in force, who put it into force and why
+         * @description The mode of the kernel, who set it, when and why.
+         */
         get: operations["getMode"];
         put?: never;
         /**
@@ -338,7 +388,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Every key of the registry */
+        /**
+         * Every key of the registry
+         * @description Every key that the kernel knows or knew, and where each is valid. Needs no role.
+         */
         get: operations["listKeys"];
         put?: never;
         post?: never;
@@ -355,7 +408,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The trust root for verifiers, as a file */
+        /**
+         * The trust root for verifiers, as a file
+         * @description The file that verifiers read (docs/spec/signers.md): what to trust, and from where to where. Needs no role.
+         */
         get: operations["getSignersFile"];
         put?: never;
         post?: never;
@@ -372,7 +428,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The same keys as a JWK Set (RFC 7517, RFC 8037) */
+        /**
+         * The same keys as a JWK Set (RFC 7517, RFC 8037)
+         * @description The same keys as a JSON Web Key Set (RFC 7517, RFC 8037). Needs no role.
+         */
         get: operations["getJwks"];
         put?: never;
         post?: never;
@@ -389,7 +448,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Keys that could replace those in force */
+        /**
+         * Keys that could replace those in force
+         * @description Keys that the signing backend has and the registry does not.
+         */
         get: operations["listKeyCandidates"];
         put?: never;
         /**
@@ -478,7 +540,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One key of the registry */
+        /**
+         * One key of the registry
+         * @description One key of the registry. Needs no role.
+         */
         get: operations["getKey"];
         put?: never;
         post?: never;
@@ -506,7 +571,7 @@ export interface paths {
         /**
          * Propose an upgrade
          * @description The manifest cannot change any more: every approval is over its digest. `type` says what it is: `code` and `manifest`
-         *     need a `target` and yield a signed deployment authorisation when they are applied; `approver_pool` carries the new
+         *     need a `target` and yield a signed deployment authorisation when they are applied, as do types of the organisation's own; `approver_pool` carries the new
          *     `pool`, `policy` the new `policy`, `signer_rotation` the keys `from` and `signer`, `rollback` what it `undoes`, and
          *     they take effect in the commit that applies them. `preconditions` names checks that must have been reported as passed;
          *     with `autoApply` the coordinator applies it as soon as it may be. Where an `artifact` comes along (base64), its SHA-256
@@ -526,7 +591,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One upgrade with who signed, who counts and who does not, what is missing, and everything that happened */
+        /**
+         * One upgrade with who signed, who counts and who does not, what is missing, and everything that happened
+         * @description One upgrade with its approvals, its quorum and its timeline.
+         */
         get: operations["getUpgrade"];
         put?: never;
         post?: never;
@@ -710,7 +778,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Withdraw a proposal of one's own */
+        /**
+         * Withdraw a proposal of one's own
+         * @description Ends an upgrade that was not applied; it is not decided on any more.
+         */
         post: operations["withdrawUpgrade"];
         delete?: never;
         options?: never;
@@ -727,7 +798,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Say how the deployment of an applied upgrade ended */
+        /**
+         * Say how the deployment of an applied upgrade ended
+         * @description Records that an applied upgrade was carried out.
+         */
         post: operations["completeUpgrade"];
         delete?: never;
         options?: never;
@@ -744,7 +818,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Propose to undo an upgrade */
+        /**
+         * Propose to undo an upgrade
+         * @description Proposes an upgrade that takes an applied one back; it is decided on as any other.
+         */
         post: operations["proposeRollback"];
         delete?: never;
         options?: never;
@@ -759,7 +836,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The pool in force, and what is under way */
+        /**
+         * The pool in force, and what is under way
+         * @description The approver pool in force, and changes that are being decided on.
+         */
         get: operations["getApprovers"];
         put?: never;
         post?: never;
@@ -913,7 +993,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One division with its signed manifest and what is left of its budget */
+        /**
+         * One division with its signed manifest and what is left of its budget
+         * @description One division as it is now, with its budget.
+         */
         get: operations["getDivision"];
         put?: never;
         post?: never;
@@ -957,7 +1040,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One agent */
+        /**
+         * One agent
+         * @description One agent, with the template that it was made from.
+         */
         get: operations["getAgent"];
         put?: never;
         post?: never;
@@ -974,7 +1060,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** An agent's state, its latest evaluations and what it holds */
+        /**
+         * An agent's state, its latest evaluations and what it holds
+         * @description The state of an agent, and what it may become.
+         */
         get: operations["getAgentState"];
         put?: never;
         /**
@@ -1005,7 +1094,10 @@ export interface paths {
          */
         get: operations["listEvals"];
         put?: never;
-        /** Record how an agent did */
+        /**
+         * Record how an agent did
+         * @description Records what an evaluation of an agent measured.
+         */
         post: operations["submitEval"];
         delete?: never;
         options?: never;
@@ -1101,7 +1193,9 @@ export interface components {
             endsAt: string;
         };
         /** @description Any JSON object. */
-        JsonObject: Record<string, unknown>;
+        JsonObject: {
+            [key: string]: unknown;
+        };
         /** @description 1 to 240 characters */
         ManifestId: string;
         /** @description 64 lower-case hexadecimal digits */
@@ -1115,6 +1209,8 @@ export interface components {
          * @description RFC 3339 in UTC with milliseconds
          */
         Time: string;
+        /** @description positions, one for each shard, such as 0:17 or 0:17,1:4 */
+        StreamId: string;
         /**
          * Format: date-time
          * @description an RFC 3339 time with its offset, such as 2026-01-31T10:00:00Z
@@ -1132,8 +1228,9 @@ export interface components {
         ActorId: string;
         /** @description 1 to 128 letters, digits and "._:-" */
         KeyId: string;
-        /** @enum {string} */
-        Role: "SuperAdmin" | "DivisionLead" | "Operator" | "Auditor";
+        SignRequest: components["schemas"]["SignManifest"] | components["schemas"]["SignDigest"];
+        AppendRequest: components["schemas"]["NewEvent"] | components["schemas"]["NewEvents"];
+        LegalHoldRequest: components["schemas"]["HoldEvent"] | components["schemas"]["HoldRange"];
         SignManifest: {
             manifest: components["schemas"]["JsonObject"];
         };
@@ -1510,8 +1607,11 @@ export interface components {
         UpgradeId: string;
         /** @description 1 to 128 characters without control characters */
         GovernanceId: string;
-        /** @enum {string} */
-        UpgradeType: "code" | "manifest" | "policy" | "rollback" | "approver_pool" | "signer_rotation";
+        /**
+         * @description `code`, `manifest`, `policy`, `rollback`, `approver_pool`, `signer_rotation`, or a type of the organisation's own that
+         *     `KERNEL_UPGRADE_TYPES` allows; such a one is treated as `code` is, and needs no `target`.
+         */
+        UpgradeType: string;
         /** @enum {string} */
         UpgradeStatus: "proposed" | "approved" | "rejected" | "expired" | "withdrawn" | "applied" | "emergency_applied" | "ratified" | "rollback_required" | "completed" | "failed" | "rolled_back";
         ProposeUpgrade: {
@@ -1520,7 +1620,9 @@ export interface components {
                 upgradeId: components["schemas"]["UpgradeId"];
                 type: components["schemas"]["UpgradeType"];
                 /** @description What it changes. */
-                target?: string | Record<string, unknown>;
+                target?: string | {
+                    [key: string]: unknown;
+                };
                 /** @description Why. */
                 rationale: string;
                 /** @description 64 lower-case hexadecimal digits */
@@ -1578,7 +1680,9 @@ export interface components {
             id: string;
             upgradeId: components["schemas"]["UpgradeId"];
             type: string;
-            manifest: Record<string, unknown>;
+            manifest: {
+                [key: string]: unknown;
+            };
             manifestSha256: components["schemas"]["Sha256"];
             patchSha256: string | null;
             status: components["schemas"]["UpgradeStatus"];
@@ -1617,14 +1721,19 @@ export interface components {
             keyId: string;
             /** @enum {string} */
             action: "approve" | "reject" | "ratify";
-            signature: string | Record<string, unknown>;
+            signature: string | {
+                [key: string]: unknown;
+            };
             notes: string | null;
             approvedAt: components["schemas"]["Time"];
             expiresAt: components["schemas"]["Time"];
             poolVersion: number;
             recordedAt: components["schemas"]["Time"];
         };
-        /** @description Counted now; docs/spec/approval.md, section 5. */
+        /**
+         * @description While it is open: counted now (docs/spec/approval.md, section 5). Afterwards: by what it was decided. After an emergency it is
+         *     the quorum of the ratification.
+         */
         Quorum: {
             /** @enum {string} */
             action: "approve" | "ratify";
@@ -1641,9 +1750,15 @@ export interface components {
                 /** @enum {string} */
                 reason: "another_action" | "expired" | "not_in_pool" | "not_in_settled_pool" | "key_not_registered" | "key_revoked" | "involved" | "signed_again" | "key_counted_already";
             }[];
-            /** @description Approvers that could still sign. */
+            /** @description Approvers that could still sign. None when it is decided or over. */
             open: string[];
             eligible: number;
+            /** @description Who rejects, and how many have to; the others are then too few. */
+            rejection: {
+                approvers: string[];
+                required: number;
+                missing: number;
+            };
         };
         UpgradeAnswer: {
             upgrade: components["schemas"]["Upgrade"];
@@ -1679,7 +1794,9 @@ export interface components {
                 actor: components["schemas"]["Actor"];
                 position: components["schemas"]["Position"];
                 hash: components["schemas"]["Sha256"];
-                payload: Record<string, unknown>;
+                payload: {
+                    [key: string]: unknown;
+                };
             }[];
         };
         ApprovalRequest: {
@@ -1719,7 +1836,9 @@ export interface components {
                 userVerification: "required";
                 timeout: number;
             };
-            manifest: Record<string, unknown>;
+            manifest: {
+                [key: string]: unknown;
+            };
         };
         UpgradeEvidence: {
             /** @constant */
@@ -1727,7 +1846,9 @@ export interface components {
             origin: string;
             upgradeId: components["schemas"]["UpgradeId"];
             issuedAt: components["schemas"]["Time"];
-            manifest: Record<string, unknown>;
+            manifest: {
+                [key: string]: unknown;
+            };
             /** @description The canonical event 0:1, `kernel.founded`, as text. */
             founded: string;
             /** @description Canonical events of the upgrade, as texts. */
@@ -1740,9 +1861,15 @@ export interface components {
             approvals: {
                 approvalId: components["schemas"]["EventId"];
                 position: components["schemas"]["Position"];
-                record: Record<string, unknown>;
-                signature: string | Record<string, unknown>;
-                key: Record<string, unknown>;
+                record: {
+                    [key: string]: unknown;
+                };
+                signature: string | {
+                    [key: string]: unknown;
+                };
+                key: {
+                    [key: string]: unknown;
+                };
                 keyRegisteredAt: components["schemas"]["Position"];
             }[];
             /**
@@ -1755,17 +1882,7 @@ export interface components {
         Approvers: {
             version: number;
             threshold: number;
-            approvers: {
-                id: string;
-                name: string;
-                contact: string | null;
-                principals: string[];
-                keys: {
-                    keyId: string;
-                }[];
-                /** @description Ids of keys that do not count any more. */
-                revokedKeys: string[];
-            }[];
+            approvers: components["schemas"]["PoolMember"][];
             /** @description How long approvals, proposals and ratifications hold, in hours. A change that was applied in an emergency shows here when it is ratified. */
             policy: {
                 approvalTtlHours: number;
@@ -1774,8 +1891,25 @@ export interface components {
             };
             /** @description The upgrade that has to be ratified for this pool to stay. */
             provisional: string | null;
+            /** @description While a pool is in force provisionally, the one before it, which decides whether it stays. Null otherwise. */
+            settled: {
+                version: number;
+                threshold: number;
+                approvers: components["schemas"]["PoolMember"][];
+            } | null;
             /** @description Proposed changes of the pool. */
             pending: components["schemas"]["UpgradeSummary"][];
+        };
+        PoolMember: {
+            id: string;
+            name: string;
+            contact: string | null;
+            principals: string[];
+            keys: {
+                keyId: string;
+            }[];
+            /** @description Ids of keys that do not count any more. */
+            revokedKeys: string[];
         };
         RevokedKey: {
             approverId: string;
@@ -1809,7 +1943,9 @@ export interface components {
             goals?: unknown[];
             kpis?: unknown[];
             policies?: unknown[];
-            metadata?: Record<string, unknown>;
+            metadata?: {
+                [key: string]: unknown;
+            };
         };
         Balance: {
             /** @description Null for all pools together. */
@@ -1824,8 +1960,13 @@ export interface components {
             /** @enum {string} */
             status: "active" | "paused" | "retired";
             version: number;
-            /** @description As it was signed, its version included. */
-            manifest: Record<string, unknown>;
+            /**
+             * SignedDivisionManifest
+             * @description As it was signed, its version included.
+             */
+            manifest: {
+                [key: string]: unknown;
+            };
             manifestSha256: components["schemas"]["Sha256"];
             /** @description One for a budget for everything, else one for each pool. */
             balances: components["schemas"]["Balance"][];
@@ -1863,7 +2004,9 @@ export interface components {
             /** @description Where its code is, such as a git URL or an image. */
             codeRef?: string;
             owner?: string;
-            metadata?: Record<string, unknown>;
+            metadata?: {
+                [key: string]: unknown;
+            };
         };
         Template: {
             manifestId: string;
@@ -1892,7 +2035,9 @@ export interface components {
             skills: string[];
             codeRef: string | null;
             owner: string | null;
-            metadata: Record<string, unknown>;
+            metadata: {
+                [key: string]: unknown;
+            };
             template: components["schemas"]["Template"];
             spawnedAt: components["schemas"]["Time"];
             spawnedBy: string;
@@ -1947,7 +2092,9 @@ export interface components {
             id: components["schemas"]["EventId"];
             agentId: components["schemas"]["AgentId"];
             division: components["schemas"]["DivisionId"];
-            metricSet: Record<string, unknown>;
+            metricSet: {
+                [key: string]: unknown;
+            };
             score: number | null;
             source: string | null;
             window: string | null;
@@ -2053,7 +2200,9 @@ export interface components {
         };
         RegistrationChallenge: {
             /** @description PublicKeyCredentialCreationOptionsJSON (WebAuthn Level 3). */
-            options: Record<string, unknown>;
+            options: {
+                [key: string]: unknown;
+            };
             expiresAt: components["schemas"]["Time"];
         };
         RegisterCredential: {
@@ -2075,7 +2224,9 @@ export interface components {
         RegisteredCredential: {
             approverId: components["schemas"]["GovernanceId"];
             /** @description As a pool holds it (docs/spec/approval.md, section 3). */
-            key: Record<string, unknown>;
+            key: {
+                [key: string]: unknown;
+            };
             /** @description SHA-256 of the public key; to compare before a pool with it is approved. */
             sha256: string;
             position: components["schemas"]["Position"];
@@ -2128,6 +2279,20 @@ export interface components {
             pointer?: string;
             /** @description The path, query or header parameter at fault. */
             parameter?: string;
+            /** @description Of `read_only` and `safe_mode`: the mode in force. */
+            mode?: string;
+            /** @description Of `read_only` and `safe_mode`: since when it is. */
+            since?: string;
+            /** @description Of `read_only` and `safe_mode`: who put it into force. */
+            by?: string;
+            /** @description Of `read_only` and `safe_mode`: why, as recorded. Of `signing_unavailable`: in a word, where it is known. */
+            reason?: string;
+            /** @description Of `safe_mode`: whether the store is being rebuilt. */
+            restoring?: boolean;
+            /** @description Of `position_unavailable`: the position that was asked for. */
+            wanted?: string;
+            /** @description Of `position_unavailable`: the position that is there. */
+            reached?: string;
         };
     };
     responses: {
@@ -2349,6 +2514,24 @@ export interface components {
         AwaitLog: "committed" | "logged";
         /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
         Prefer: string;
+        FilterStream: components["schemas"]["StreamName"];
+        FilterType: components["schemas"]["EventType"];
+        /** @description The actor's id. */
+        FilterActor: components["schemas"]["ActorId"];
+        /** @description The digest of a manifest: every signature of it that the kernel made, whoever asked for it and whatever name the manifest had. */
+        FilterSha256: components["schemas"]["Sha256"];
+        /** @description The audit key that signed the event. */
+        FilterSignerKid: components["schemas"]["KeyId"];
+        /** @description The `correlationId` that the request brought in `X-Request-Id`, or got. */
+        FilterCorrelationId: string;
+        /** @description The division of the event. A DivisionLead may name only their own. */
+        FilterDivision: components["schemas"]["DivisionId"];
+        /** @description How the stream begins, from its aggregate and the slash on, such as `invoice/` or `invoice/2026-`. */
+        FilterSubject: string;
+        /** @description Events at or after this time. */
+        FilterFrom: components["schemas"]["QueryTime"];
+        /** @description Events before this time. */
+        FilterTo: components["schemas"]["QueryTime"];
         /**
          * @description Waits up to 2 s until what is read from has this position, then answers 503. Lists are read from the index, which
          *     is some 100 ms behind a write and further when the indexer is away; a single event, the heads and the export
@@ -2384,13 +2567,16 @@ export type Sha256 = components['schemas']['Sha256'];
 export type Signature = components['schemas']['Signature'];
 export type Position = components['schemas']['Position'];
 export type Time = components['schemas']['Time'];
+export type StreamId = components['schemas']['StreamId'];
 export type QueryTime = components['schemas']['QueryTime'];
 export type EventId = components['schemas']['EventId'];
 export type EventType = components['schemas']['EventType'];
 export type StreamName = components['schemas']['StreamName'];
 export type ActorId = components['schemas']['ActorId'];
 export type KeyId = components['schemas']['KeyId'];
-export type Role = components['schemas']['Role'];
+export type SignRequest = components['schemas']['SignRequest'];
+export type AppendRequest = components['schemas']['AppendRequest'];
+export type LegalHoldRequest = components['schemas']['LegalHoldRequest'];
 export type SignManifest = components['schemas']['SignManifest'];
 export type SignDigest = components['schemas']['SignDigest'];
 export type SignAnswer = components['schemas']['SignAnswer'];
@@ -2460,6 +2646,7 @@ export type UpgradeWithTimeline = components['schemas']['UpgradeWithTimeline'];
 export type ApprovalRequest = components['schemas']['ApprovalRequest'];
 export type UpgradeEvidence = components['schemas']['UpgradeEvidence'];
 export type Approvers = components['schemas']['Approvers'];
+export type PoolMember = components['schemas']['PoolMember'];
 export type RevokedKey = components['schemas']['RevokedKey'];
 export type DivisionId = components['schemas']['DivisionId'];
 export type Pool = components['schemas']['Pool'];
@@ -2518,6 +2705,16 @@ export type ParameterIdempotencyKey = components['parameters']['IdempotencyKey']
 export type ParameterAwait = components['parameters']['Await'];
 export type ParameterAwaitLog = components['parameters']['AwaitLog'];
 export type ParameterPrefer = components['parameters']['Prefer'];
+export type ParameterFilterStream = components['parameters']['FilterStream'];
+export type ParameterFilterType = components['parameters']['FilterType'];
+export type ParameterFilterActor = components['parameters']['FilterActor'];
+export type ParameterFilterSha256 = components['parameters']['FilterSha256'];
+export type ParameterFilterSignerKid = components['parameters']['FilterSignerKid'];
+export type ParameterFilterCorrelationId = components['parameters']['FilterCorrelationId'];
+export type ParameterFilterDivision = components['parameters']['FilterDivision'];
+export type ParameterFilterSubject = components['parameters']['FilterSubject'];
+export type ParameterFilterFrom = components['parameters']['FilterFrom'];
+export type ParameterFilterTo = components['parameters']['FilterTo'];
 export type ParameterMinPosition = components['parameters']['MinPosition'];
 export type ParameterCursor = components['parameters']['Cursor'];
 export type ParameterPageLimit = components['parameters']['PageLimit'];
@@ -2557,7 +2754,17 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["SignManifest"] | components["schemas"]["SignDigest"];
+                /**
+                 * @example {
+                 *       "manifest": {
+                 *         "id": "billing-service",
+                 *         "version": "1.4.0",
+                 *         "kind": "release",
+                 *         "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["SignRequest"];
             };
         };
         responses: {
@@ -2568,6 +2775,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "signature_record": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "manifest_id": "billing-service",
+                     *         "signer_id": "manifest-2026-1",
+                     *         "algorithm": "ed25519",
+                     *         "key_version": "1",
+                     *         "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *         "version": "1.4.0",
+                     *         "ts": "2026-01-31T10:00:00.000Z",
+                     *         "manifest_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "envelope": {
+                     *           "payloadType": "application/vnd.in-toto+json",
+                     *           "payload": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "signatures": [
+                     *             {
+                     *               "keyid": "manifest-2026-1",
+                     *               "sig": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                     *             }
+                     *           ]
+                     *         }
+                     *       },
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["SignAnswer"];
                 };
             };
@@ -2614,6 +2848,17 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "manifest": {
+                 *         "id": "billing-service",
+                 *         "version": "1.4.0",
+                 *         "kind": "release",
+                 *         "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                 *       },
+                 *       "envelope": {}
+                 *     }
+                 */
                 "application/json": components["schemas"]["VerifyManifest"];
             };
         };
@@ -2625,6 +2870,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "valid": true,
+                     *       "reasons": [
+                     *         "case 17"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Verdict"];
                 };
             };
@@ -2642,14 +2895,24 @@ export interface operations {
     listEvents: {
         parameters: {
             query?: {
-                stream?: components["schemas"]["StreamName"];
-                type?: components["schemas"]["EventType"];
+                stream?: components["parameters"]["FilterStream"];
+                type?: components["parameters"]["FilterType"];
                 /** @description The actor's id. */
-                actor?: components["schemas"]["ActorId"];
+                actor?: components["parameters"]["FilterActor"];
+                /** @description The digest of a manifest: every signature of it that the kernel made, whoever asked for it and whatever name the manifest had. */
+                sha256?: components["parameters"]["FilterSha256"];
+                /** @description The audit key that signed the event. */
+                signerKid?: components["parameters"]["FilterSignerKid"];
+                /** @description The `correlationId` that the request brought in `X-Request-Id`, or got. */
+                correlationId?: components["parameters"]["FilterCorrelationId"];
+                /** @description The division of the event. A DivisionLead may name only their own. */
+                division?: components["parameters"]["FilterDivision"];
+                /** @description How the stream begins, from its aggregate and the slash on, such as `invoice/` or `invoice/2026-`. */
+                subject?: components["parameters"]["FilterSubject"];
                 /** @description Events at or after this time. */
-                from?: components["schemas"]["QueryTime"];
+                from?: components["parameters"]["FilterFrom"];
                 /** @description Events before this time. */
-                to?: components["schemas"]["QueryTime"];
+                to?: components["parameters"]["FilterTo"];
                 /** @description The `nextCursor` of the page before. */
                 cursor?: string;
                 limit?: number;
@@ -2679,6 +2942,45 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "events": [
+                     *         {
+                     *           "v": 1,
+                     *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "shard": 0,
+                     *           "seq": 17,
+                     *           "ts": "2026-01-31T10:00:00.000Z",
+                     *           "type": "invoice.paid",
+                     *           "stream": "invoice/2026-17",
+                     *           "streamVersion": 1,
+                     *           "actor": {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "kind": "service",
+                     *             "roles": [
+                     *               "Operator"
+                     *             ]
+                     *           },
+                     *           "payload": {
+                     *             "amount": 125,
+                     *             "currency": "EUR"
+                     *           },
+                     *           "correlationId": "0198c0de-0000-7000-8000-000000000001",
+                     *           "causationId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "signerKid": "audit-2026-1",
+                     *           "prevHash": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *           "group": {
+                     *             "first": 1,
+                     *             "count": 1,
+                     *             "path": []
+                     *           },
+                     *           "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                     *         }
+                     *       ],
+                     *       "nextCursor": "MDoxNw"
+                     *     }
+                     */
                     "application/json": components["schemas"]["EventPage"];
                 };
             };
@@ -2719,7 +3021,17 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewEvent"] | components["schemas"]["NewEvents"];
+                /**
+                 * @example {
+                 *       "type": "invoice.paid",
+                 *       "payload": {
+                 *         "amount": 125,
+                 *         "currency": "EUR"
+                 *       },
+                 *       "stream": "invoice/2026-17"
+                 *     }
+                 */
+                "application/json": components["schemas"]["AppendRequest"];
             };
         };
         responses: {
@@ -2730,6 +3042,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "events": [
+                     *         {
+                     *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "shard": 0,
+                     *           "seq": 17,
+                     *           "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         }
+                     *       ],
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AppendAnswer"];
                 };
             };
@@ -2753,6 +3078,62 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["WriteUnavailable"];
+        };
+    };
+    streamEvents: {
+        parameters: {
+            query?: {
+                stream?: components["parameters"]["FilterStream"];
+                type?: components["parameters"]["FilterType"];
+                /** @description The actor's id. */
+                actor?: components["parameters"]["FilterActor"];
+                /** @description The digest of a manifest: every signature of it that the kernel made, whoever asked for it and whatever name the manifest had. */
+                sha256?: components["parameters"]["FilterSha256"];
+                /** @description The audit key that signed the event. */
+                signerKid?: components["parameters"]["FilterSignerKid"];
+                /** @description The `correlationId` that the request brought in `X-Request-Id`, or got. */
+                correlationId?: components["parameters"]["FilterCorrelationId"];
+                /** @description The division of the event. A DivisionLead may name only their own. */
+                division?: components["parameters"]["FilterDivision"];
+                /** @description How the stream begins, from its aggregate and the slash on, such as `invoice/` or `invoice/2026-`. */
+                subject?: components["parameters"]["FilterSubject"];
+                /** @description Events at or after this time. */
+                from?: components["parameters"]["FilterFrom"];
+                /** @description Events before this time. */
+                to?: components["parameters"]["FilterTo"];
+                /** @description The same for clients that cannot set the header; the header wins. */
+                after?: components["schemas"]["StreamId"];
+            };
+            header?: {
+                /** @description The `id` of the last message that the client has. */
+                "Last-Event-ID"?: components["schemas"]["StreamId"];
+                /**
+                 * @description Found in the answer and in the logs. Anything but 1 to 128 letters, digits and `._:-` is replaced by an id of
+                 *     the kernel's own.
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
+            403: components["responses"]["Forbidden"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ReadUnavailable"];
         };
     };
     getHeads: {
@@ -2783,6 +3164,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "shard": 0,
+                     *         "seq": 17,
+                     *         "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "ts": "2026-01-31T10:00:00.000Z"
+                     *       }
+                     *     ]
+                     */
                     "application/json": components["schemas"]["Head"][];
                 };
             };
@@ -2816,6 +3207,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "legalHolds": [
+                     *         {
+                     *           "shard": 0,
+                     *           "fromSeq": 1,
+                     *           "toSeq": 1,
+                     *           "inForce": true,
+                     *           "reason": "case 17",
+                     *           "eventId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "since": "2026-01-31T10:00:00.000Z",
+                     *           "applied": 1,
+                     *           "total": 1,
+                     *           "status": "applied",
+                     *           "failure": "The window has passed."
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         legalHolds: components["schemas"]["LegalHold"][];
                     };
@@ -2858,7 +3268,14 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["HoldEvent"] | components["schemas"]["HoldRange"];
+                /**
+                 * @example {
+                 *       "eventId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                 *       "hold": true,
+                 *       "reason": "case 17"
+                 *     }
+                 */
+                "application/json": components["schemas"]["LegalHoldRequest"];
             };
         };
         responses: {
@@ -2869,6 +3286,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "legalHold": {
+                     *         "eventId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "shard": 0,
+                     *         "fromSeq": 1,
+                     *         "toSeq": 1,
+                     *         "inForce": true,
+                     *         "reason": "case 17"
+                     *       },
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["LegalHoldAnswer"];
                 };
             };
@@ -2970,6 +3400,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "v": 1,
+                     *       "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "shard": 0,
+                     *       "seq": 17,
+                     *       "ts": "2026-01-31T10:00:00.000Z",
+                     *       "type": "invoice.paid",
+                     *       "stream": "invoice/2026-17",
+                     *       "streamVersion": 1,
+                     *       "actor": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "kind": "service",
+                     *         "roles": [
+                     *           "Operator"
+                     *         ]
+                     *       },
+                     *       "payload": {
+                     *         "amount": 125,
+                     *         "currency": "EUR"
+                     *       },
+                     *       "correlationId": "0198c0de-0000-7000-8000-000000000001",
+                     *       "causationId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "signerKid": "audit-2026-1",
+                     *       "prevHash": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *       "group": {
+                     *         "first": 1,
+                     *         "count": 1,
+                     *         "path": []
+                     *       },
+                     *       "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuditEvent"];
                 };
             };
@@ -3040,7 +3504,7 @@ export interface operations {
             };
             path: {
                 shard: number;
-                a: string;
+                first: string;
             };
             cookie?: never;
         };
@@ -3077,8 +3541,8 @@ export interface operations {
             };
             path: {
                 shard: number;
-                a: string;
-                b: string;
+                first: string;
+                second: string;
             };
             cookie?: never;
         };
@@ -3115,9 +3579,9 @@ export interface operations {
             };
             path: {
                 shard: number;
-                a: string;
-                b: string;
-                c: string;
+                first: string;
+                second: string;
+                third: string;
             };
             cookie?: never;
         };
@@ -3154,10 +3618,10 @@ export interface operations {
             };
             path: {
                 shard: number;
-                a: string;
-                b: string;
-                c: string;
-                d: string;
+                first: string;
+                second: string;
+                third: string;
+                fourth: string;
             };
             cookie?: never;
         };
@@ -3204,6 +3668,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "origin": "kernel.example.com/prod",
+                     *       "mode": "normal",
+                     *       "modeSince": "2026-01-31T10:00:00.000Z",
+                     *       "restoring": true,
+                     *       "signers": [
+                     *         {
+                     *           "signer_kid": "kernel-manifest-ed25519-v1",
+                     *           "algorithm": "ed25519",
+                     *           "public_key_pem": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n",
+                     *           "deployedAt": "2026-01-31T10:00:00.000Z",
+                     *           "description": "Ranks the catalog",
+                     *           "purposes": [
+                     *             "audit"
+                     *           ],
+                     *           "status": "active",
+                     *           "retiredAt": "2026-01-31T10:00:00.000Z",
+                     *           "compromisedAt": "2026-01-31T10:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "heads": [
+                     *         {
+                     *           "shard": 0,
+                     *           "seq": 17,
+                     *           "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "ts": "2026-01-31T10:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "signing": {
+                     *         "ok": true
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["SecurityStatus"];
                 };
             };
@@ -3235,6 +3733,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "mode": "normal",
+                     *       "restoring": true,
+                     *       "reason": "case 17",
+                     *       "actor": {},
+                     *       "since": "2026-01-31T10:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ModeState"];
                 };
             };
@@ -3267,6 +3774,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "mode": "normal",
+                 *       "reason": "case 17"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ModeRequest"];
             };
         };
@@ -3278,6 +3791,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "mode": "normal",
+                     *       "restoring": true,
+                     *       "reason": "case 17",
+                     *       "actor": {},
+                     *       "since": "2026-01-31T10:00:00.000Z",
+                     *       "auditId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ChangedMode"];
                 };
             };
@@ -3398,6 +3922,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "origin": "kernel.example.com/prod",
+                     *       "shards": 1,
+                     *       "approverPool": {
+                     *         "version": 1,
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *       },
+                     *       "signers": [
+                     *         {
+                     *           "signer_kid": "kernel-manifest-ed25519-v1",
+                     *           "algorithm": "ed25519",
+                     *           "public_key_pem": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n",
+                     *           "deployedAt": "2026-01-31T10:00:00.000Z",
+                     *           "description": "Ranks the catalog",
+                     *           "purposes": [
+                     *             "audit"
+                     *           ],
+                     *           "status": "active",
+                     *           "retiredAt": "2026-01-31T10:00:00.000Z",
+                     *           "compromisedAt": "2026-01-31T10:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "log": {
+                     *         "witnesses": [
+                     *           "witness.example.com+3a1f26b1+ARpc2QcUPDhMQegwxbzhiqiBfsVk/pqo4y0cBHrGpq4v"
+                     *         ],
+                     *         "quorum": 1
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Signers"];
                 };
             };
@@ -3435,6 +3990,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "origin": "kernel.example.com/prod",
+                     *       "shards": 1,
+                     *       "approverPool": {
+                     *         "version": 1,
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *       },
+                     *       "signers": [
+                     *         {
+                     *           "signer_kid": "kernel-manifest-ed25519-v1",
+                     *           "algorithm": "ed25519",
+                     *           "public_key_pem": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n",
+                     *           "deployedAt": "2026-01-31T10:00:00.000Z",
+                     *           "description": "Ranks the catalog",
+                     *           "purposes": [
+                     *             "audit"
+                     *           ],
+                     *           "status": "active",
+                     *           "retiredAt": "2026-01-31T10:00:00.000Z",
+                     *           "compromisedAt": "2026-01-31T10:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "log": {
+                     *         "witnesses": [
+                     *           "witness.example.com+3a1f26b1+ARpc2QcUPDhMQegwxbzhiqiBfsVk/pqo4y0cBHrGpq4v"
+                     *         ],
+                     *         "quorum": 1
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Signers"];
                 };
             };
@@ -3480,6 +4066,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "keys": [
+                     *         {
+                     *           "kty": "OKP",
+                     *           "crv": "Ed25519",
+                     *           "kid": "audit-2026-1",
+                     *           "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["JwkSet"];
                 };
             };
@@ -3521,6 +4119,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "candidates": [
+                     *         {
+                     *           "signer_kid": "kernel-manifest-ed25519-v1",
+                     *           "algorithm": "ed25519",
+                     *           "public_key_pem": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n",
+                     *           "deployedAt": "2026-01-31T10:00:00.000Z",
+                     *           "description": "Ranks the catalog",
+                     *           "purposes": [
+                     *             "audit"
+                     *           ],
+                     *           "status": "active",
+                     *           "retiredAt": "2026-01-31T10:00:00.000Z",
+                     *           "compromisedAt": "2026-01-31T10:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "inForce": {},
+                     *       "directRotation": [
+                     *         "audit"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["KeyCandidates"];
                 };
             };
@@ -3553,6 +4174,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "purpose": "audit",
+                 *       "kid": "audit-2026-1"
+                 *     }
+                 */
                 "application/json": components["schemas"]["MakeKeyRequest"];
             };
         };
@@ -3564,6 +4191,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "signer_kid": "kernel-manifest-ed25519-v1",
+                     *       "algorithm": "ed25519",
+                     *       "public_key_pem": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n",
+                     *       "deployedAt": "2026-01-31T10:00:00.000Z",
+                     *       "description": "Ranks the catalog",
+                     *       "purposes": [
+                     *         "audit"
+                     *       ],
+                     *       "status": "active",
+                     *       "retiredAt": "2026-01-31T10:00:00.000Z",
+                     *       "compromisedAt": "2026-01-31T10:00:00.000Z",
+                     *       "auditId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["MadeKey"];
                 };
             };
@@ -3608,6 +4252,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "purpose": "audit",
+                 *       "to": "kernel-audit-ed25519-v2"
+                 *     }
+                 */
                 "application/json": components["schemas"]["RotateKeyRequest"];
             };
         };
@@ -3619,6 +4269,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "from": "kernel-audit-ed25519-v1",
+                     *       "to": "kernel-audit-ed25519-v2",
+                     *       "auditId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "position": "0:17",
+                     *       "retireAfter": "2026-01-31T10:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RotatedKey"];
                 };
             };
@@ -3676,6 +4335,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": "case 17"
+                 *     }
+                 */
                 "application/json": components["schemas"]["KeyReason"];
             };
         };
@@ -3687,6 +4351,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "signer_kid": "kernel-manifest-ed25519-v1",
+                     *       "algorithm": "ed25519",
+                     *       "public_key_pem": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n",
+                     *       "deployedAt": "2026-01-31T10:00:00.000Z",
+                     *       "description": "Ranks the catalog",
+                     *       "purposes": [
+                     *         "audit"
+                     *       ],
+                     *       "status": "active",
+                     *       "retiredAt": "2026-01-31T10:00:00.000Z",
+                     *       "compromisedAt": "2026-01-31T10:00:00.000Z",
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RetiredKey"];
                 };
             };
@@ -3736,6 +4416,17 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "since": {
+                 *         "shard": 0,
+                 *         "seq": 17
+                 *       },
+                 *       "reason": "case 17",
+                 *       "emergencyKid": "kernel-audit-ed25519-v2",
+                 *       "stayReadOnly": true
+                 *     }
+                 */
                 "application/json": components["schemas"]["CompromiseKeyRequest"];
             };
         };
@@ -3747,6 +4438,36 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "kid": "audit-2026-1",
+                     *       "emergencyKid": "kernel-audit-ed25519-v2",
+                     *       "compromisedAt": "2026-01-31T10:00:00.000Z",
+                     *       "since": [
+                     *         {
+                     *           "shard": 0,
+                     *           "seq": 17
+                     *         }
+                     *       ],
+                     *       "reattested": [
+                     *         {
+                     *           "shard": 0,
+                     *           "from": {
+                     *             "seq": 17,
+                     *             "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *           },
+                     *           "to": {
+                     *             "seq": 17,
+                     *             "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *           },
+                     *           "count": 1
+                     *         }
+                     *       ],
+                     *       "emergencyPosition": "0:16",
+                     *       "position": "0:17",
+                     *       "mode": "normal"
+                     *     }
+                     */
                     "application/json": components["schemas"]["CompromisedKey"];
                 };
             };
@@ -3787,6 +4508,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "signer_kid": "kernel-manifest-ed25519-v1",
+                     *       "algorithm": "ed25519",
+                     *       "public_key_pem": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n",
+                     *       "deployedAt": "2026-01-31T10:00:00.000Z",
+                     *       "description": "Ranks the catalog",
+                     *       "purposes": [
+                     *         "audit"
+                     *       ],
+                     *       "status": "active",
+                     *       "retiredAt": "2026-01-31T10:00:00.000Z",
+                     *       "compromisedAt": "2026-01-31T10:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Signer"];
                 };
             };
@@ -3834,6 +4570,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "upgrades": [
+                     *         {
+                     *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "upgradeId": "billing-1.4.0",
+                     *           "type": "invoice.paid",
+                     *           "manifest": {
+                     *             "id": "billing-service",
+                     *             "version": "1.4.0",
+                     *             "kind": "release",
+                     *             "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *           },
+                     *           "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "patchSha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *           "status": "proposed",
+                     *           "reason": "case 17",
+                     *           "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *           "proposedBy": "spiffe://kernel.example.com/deploy",
+                     *           "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *           "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *           "ratifyBy": "2026-01-31T10:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "nextCursor": "MDoxNw"
+                     *     }
+                     */
                     "application/json": components["schemas"]["UpgradePage"];
                 };
             };
@@ -3875,6 +4638,17 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "manifest": {
+                 *         "upgradeId": "billing-1.4.0",
+                 *         "type": "code",
+                 *         "rationale": "Fixes the rounding of invoices."
+                 *       },
+                 *       "submittedBy": "spiffe://kernel.example.com/deploy",
+                 *       "artifact": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ProposeUpgrade"];
             };
         };
@@ -3886,6 +4660,86 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "upgrade": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "upgradeId": "billing-1.4.0",
+                     *         "type": "invoice.paid",
+                     *         "manifest": {
+                     *           "id": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         },
+                     *         "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "patchSha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *         "status": "proposed",
+                     *         "reason": "case 17",
+                     *         "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *         "proposedBy": "spiffe://kernel.example.com/deploy",
+                     *         "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "ratifyBy": "2026-01-31T10:00:00.000Z",
+                     *         "pool": {
+                     *           "version": 1,
+                     *           "threshold": 1,
+                     *           "size": 1
+                     *         },
+                     *         "approvals": [
+                     *           {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "approverId": "anna",
+                     *             "keyId": "anna-1",
+                     *             "action": "approve",
+                     *             "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *             "notes": "Reviewed with the team.",
+                     *             "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *             "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *             "poolVersion": 1,
+                     *             "recordedAt": "2026-01-31T10:00:00.000Z"
+                     *           }
+                     *         ],
+                     *         "quorum": {
+                     *           "action": "approve",
+                     *           "reached": true,
+                     *           "required": 1,
+                     *           "approvers": [
+                     *             "anna"
+                     *           ],
+                     *           "missing": 1,
+                     *           "notCounted": [
+                     *             {
+                     *               "approverId": "anna",
+                     *               "keyId": "anna-1",
+                     *               "action": "reject",
+                     *               "reason": "another_action"
+                     *             }
+                     *           ],
+                     *           "open": [
+                     *             "eve"
+                     *           ],
+                     *           "eligible": 5,
+                     *           "rejection": {
+                     *             "approvers": [],
+                     *             "required": 3,
+                     *             "missing": 3
+                     *           }
+                     *         },
+                     *         "preconditions": [
+                     *           {
+                     *             "name": "Product",
+                     *             "passed": true
+                     *           }
+                     *         ],
+                     *         "missingChecks": [
+                     *           "smoke-test"
+                     *         ],
+                     *         "application": {}
+                     *       },
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["UpgradeAnswer"];
                 };
             };
@@ -3942,6 +4796,105 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "upgrade": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "upgradeId": "billing-1.4.0",
+                     *         "type": "invoice.paid",
+                     *         "manifest": {
+                     *           "id": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         },
+                     *         "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "patchSha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *         "status": "proposed",
+                     *         "reason": "case 17",
+                     *         "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *         "proposedBy": "spiffe://kernel.example.com/deploy",
+                     *         "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "ratifyBy": "2026-01-31T10:00:00.000Z",
+                     *         "pool": {
+                     *           "version": 1,
+                     *           "threshold": 1,
+                     *           "size": 1
+                     *         },
+                     *         "approvals": [
+                     *           {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "approverId": "anna",
+                     *             "keyId": "anna-1",
+                     *             "action": "approve",
+                     *             "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *             "notes": "Reviewed with the team.",
+                     *             "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *             "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *             "poolVersion": 1,
+                     *             "recordedAt": "2026-01-31T10:00:00.000Z"
+                     *           }
+                     *         ],
+                     *         "quorum": {
+                     *           "action": "approve",
+                     *           "reached": true,
+                     *           "required": 1,
+                     *           "approvers": [
+                     *             "anna"
+                     *           ],
+                     *           "missing": 1,
+                     *           "notCounted": [
+                     *             {
+                     *               "approverId": "anna",
+                     *               "keyId": "anna-1",
+                     *               "action": "reject",
+                     *               "reason": "another_action"
+                     *             }
+                     *           ],
+                     *           "open": [
+                     *             "eve"
+                     *           ],
+                     *           "eligible": 5,
+                     *           "rejection": {
+                     *             "approvers": [],
+                     *             "required": 3,
+                     *             "missing": 3
+                     *           }
+                     *         },
+                     *         "preconditions": [
+                     *           {
+                     *             "name": "Product",
+                     *             "passed": true
+                     *           }
+                     *         ],
+                     *         "missingChecks": [
+                     *           "smoke-test"
+                     *         ],
+                     *         "application": {}
+                     *       },
+                     *       "timeline": [
+                     *         {
+                     *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "type": "invoice.paid",
+                     *           "ts": "2026-01-31T10:00:00.000Z",
+                     *           "actor": {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "kind": "service",
+                     *             "roles": [
+                     *               "Operator"
+                     *             ]
+                     *           },
+                     *           "position": "0:17",
+                     *           "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "payload": {
+                     *             "amount": 125,
+                     *             "currency": "EUR"
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["UpgradeWithTimeline"];
                 };
             };
@@ -3985,6 +4938,43 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "illuvrse-kernel/upgrade-evidence/v1",
+                     *       "origin": "kernel.example.com/prod",
+                     *       "upgradeId": "billing-1.4.0",
+                     *       "issuedAt": "2026-01-31T10:00:00.000Z",
+                     *       "manifest": {
+                     *         "id": "billing-service",
+                     *         "version": "1.4.0",
+                     *         "kind": "release",
+                     *         "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *       },
+                     *       "founded": "{\"shard\":0,\"seq\":1,\"type\":\"kernel.founded\"}",
+                     *       "events": [
+                     *         "{\"shard\":0,\"seq\":17,\"type\":\"upgrade.applied\"}"
+                     *       ],
+                     *       "pool": [
+                     *         "{\"shard\":0,\"seq\":4,\"type\":\"approver_pool.changed\"}"
+                     *       ],
+                     *       "signers": [
+                     *         "{\"shard\":0,\"seq\":17,\"type\":\"upgrade.applied\"}"
+                     *       ],
+                     *       "approvals": [
+                     *         {
+                     *           "approvalId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "position": "0:17",
+                     *           "record": {},
+                     *           "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *           "key": {},
+                     *           "keyRegisteredAt": "0:17"
+                     *         }
+                     *       ],
+                     *       "proofs": [
+                     *         "c2sp.org/tlog-proof@v1"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["UpgradeEvidence"];
                 };
             };
@@ -4036,6 +5026,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "record": {
+                     *         "type": "illuvrse-kernel/approval/v1",
+                     *         "origin": "kernel.example.com/prod",
+                     *         "upgradeId": "billing-1.4.0",
+                     *         "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "patchSha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *         "action": "approve",
+                     *         "approverId": "anna",
+                     *         "keyId": "anna-1",
+                     *         "poolVersion": 1,
+                     *         "threshold": 1,
+                     *         "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "notes": "Reviewed with the team."
+                     *       },
+                     *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "signingInput": "eyJhY3Rpb24iOiJhcHByb3ZlIn0=",
+                     *       "challenge": "n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg",
+                     *       "credentialRequest": null,
+                     *       "manifest": {
+                     *         "id": "billing-service",
+                     *         "version": "1.4.0",
+                     *         "kind": "release",
+                     *         "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApprovalRequest"];
                 };
             };
@@ -4080,6 +5099,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "approverId": "anna",
+                 *       "keyId": "anna-1",
+                 *       "approvedAt": "2026-01-31T10:00:00.000Z",
+                 *       "notes": "Reviewed with the team.",
+                 *       "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                 *     }
+                 */
                 "application/json": components["schemas"]["SignedDecision"];
             };
         };
@@ -4091,6 +5119,124 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "approval": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "approverId": "anna",
+                     *         "keyId": "anna-1",
+                     *         "action": "approve",
+                     *         "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *         "notes": "Reviewed with the team.",
+                     *         "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "poolVersion": 1,
+                     *         "recordedAt": "2026-01-31T10:00:00.000Z"
+                     *       },
+                     *       "upgrade": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "upgradeId": "billing-1.4.0",
+                     *         "type": "invoice.paid",
+                     *         "manifest": {
+                     *           "id": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         },
+                     *         "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "patchSha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *         "status": "proposed",
+                     *         "reason": "case 17",
+                     *         "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *         "proposedBy": "spiffe://kernel.example.com/deploy",
+                     *         "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "ratifyBy": "2026-01-31T10:00:00.000Z",
+                     *         "pool": {
+                     *           "version": 1,
+                     *           "threshold": 1,
+                     *           "size": 1
+                     *         },
+                     *         "approvals": [
+                     *           {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "approverId": "anna",
+                     *             "keyId": "anna-1",
+                     *             "action": "approve",
+                     *             "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *             "notes": "Reviewed with the team.",
+                     *             "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *             "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *             "poolVersion": 1,
+                     *             "recordedAt": "2026-01-31T10:00:00.000Z"
+                     *           }
+                     *         ],
+                     *         "quorum": {
+                     *           "action": "approve",
+                     *           "reached": true,
+                     *           "required": 1,
+                     *           "approvers": [
+                     *             "anna"
+                     *           ],
+                     *           "missing": 1,
+                     *           "notCounted": [
+                     *             {
+                     *               "approverId": "anna",
+                     *               "keyId": "anna-1",
+                     *               "action": "reject",
+                     *               "reason": "another_action"
+                     *             }
+                     *           ],
+                     *           "open": [
+                     *             "eve"
+                     *           ],
+                     *           "eligible": 5,
+                     *           "rejection": {
+                     *             "approvers": [],
+                     *             "required": 3,
+                     *             "missing": 3
+                     *           }
+                     *         },
+                     *         "preconditions": [
+                     *           {
+                     *             "name": "Product",
+                     *             "passed": true
+                     *           }
+                     *         ],
+                     *         "missingChecks": [
+                     *           "smoke-test"
+                     *         ],
+                     *         "application": {}
+                     *       },
+                     *       "quorum": {
+                     *         "action": "approve",
+                     *         "reached": true,
+                     *         "required": 1,
+                     *         "approvers": [
+                     *           "anna"
+                     *         ],
+                     *         "missing": 1,
+                     *         "notCounted": [
+                     *           {
+                     *             "approverId": "anna",
+                     *             "keyId": "anna-1",
+                     *             "action": "reject",
+                     *             "reason": "another_action"
+                     *           }
+                     *         ],
+                     *         "open": [
+                     *           "eve"
+                     *         ],
+                     *         "eligible": 5,
+                     *         "rejection": {
+                     *           "approvers": [],
+                     *           "required": 3,
+                     *           "missing": 3
+                     *         }
+                     *       },
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApprovalAnswer"];
                 };
             };
@@ -4148,6 +5294,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "approverId": "anna",
+                 *       "keyId": "anna-1",
+                 *       "approvedAt": "2026-01-31T10:00:00.000Z",
+                 *       "notes": "Reviewed with the team.",
+                 *       "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                 *     }
+                 */
                 "application/json": components["schemas"]["SignedDecision"];
             };
         };
@@ -4159,6 +5314,124 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "approval": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "approverId": "anna",
+                     *         "keyId": "anna-1",
+                     *         "action": "approve",
+                     *         "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *         "notes": "Reviewed with the team.",
+                     *         "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "poolVersion": 1,
+                     *         "recordedAt": "2026-01-31T10:00:00.000Z"
+                     *       },
+                     *       "upgrade": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "upgradeId": "billing-1.4.0",
+                     *         "type": "invoice.paid",
+                     *         "manifest": {
+                     *           "id": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         },
+                     *         "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "patchSha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *         "status": "proposed",
+                     *         "reason": "case 17",
+                     *         "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *         "proposedBy": "spiffe://kernel.example.com/deploy",
+                     *         "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "ratifyBy": "2026-01-31T10:00:00.000Z",
+                     *         "pool": {
+                     *           "version": 1,
+                     *           "threshold": 1,
+                     *           "size": 1
+                     *         },
+                     *         "approvals": [
+                     *           {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "approverId": "anna",
+                     *             "keyId": "anna-1",
+                     *             "action": "approve",
+                     *             "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *             "notes": "Reviewed with the team.",
+                     *             "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *             "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *             "poolVersion": 1,
+                     *             "recordedAt": "2026-01-31T10:00:00.000Z"
+                     *           }
+                     *         ],
+                     *         "quorum": {
+                     *           "action": "approve",
+                     *           "reached": true,
+                     *           "required": 1,
+                     *           "approvers": [
+                     *             "anna"
+                     *           ],
+                     *           "missing": 1,
+                     *           "notCounted": [
+                     *             {
+                     *               "approverId": "anna",
+                     *               "keyId": "anna-1",
+                     *               "action": "reject",
+                     *               "reason": "another_action"
+                     *             }
+                     *           ],
+                     *           "open": [
+                     *             "eve"
+                     *           ],
+                     *           "eligible": 5,
+                     *           "rejection": {
+                     *             "approvers": [],
+                     *             "required": 3,
+                     *             "missing": 3
+                     *           }
+                     *         },
+                     *         "preconditions": [
+                     *           {
+                     *             "name": "Product",
+                     *             "passed": true
+                     *           }
+                     *         ],
+                     *         "missingChecks": [
+                     *           "smoke-test"
+                     *         ],
+                     *         "application": {}
+                     *       },
+                     *       "quorum": {
+                     *         "action": "approve",
+                     *         "reached": true,
+                     *         "required": 1,
+                     *         "approvers": [
+                     *           "anna"
+                     *         ],
+                     *         "missing": 1,
+                     *         "notCounted": [
+                     *           {
+                     *             "approverId": "anna",
+                     *             "keyId": "anna-1",
+                     *             "action": "reject",
+                     *             "reason": "another_action"
+                     *           }
+                     *         ],
+                     *         "open": [
+                     *           "eve"
+                     *         ],
+                     *         "eligible": 5,
+                     *         "rejection": {
+                     *           "approvers": [],
+                     *           "required": 3,
+                     *           "missing": 3
+                     *         }
+                     *       },
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApprovalAnswer"];
                 };
             };
@@ -4216,6 +5489,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "approverId": "anna",
+                 *       "keyId": "anna-1",
+                 *       "approvedAt": "2026-01-31T10:00:00.000Z",
+                 *       "notes": "Reviewed with the team.",
+                 *       "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                 *     }
+                 */
                 "application/json": components["schemas"]["SignedDecision"];
             };
         };
@@ -4227,6 +5509,124 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "approval": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "approverId": "anna",
+                     *         "keyId": "anna-1",
+                     *         "action": "approve",
+                     *         "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *         "notes": "Reviewed with the team.",
+                     *         "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "poolVersion": 1,
+                     *         "recordedAt": "2026-01-31T10:00:00.000Z"
+                     *       },
+                     *       "upgrade": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "upgradeId": "billing-1.4.0",
+                     *         "type": "invoice.paid",
+                     *         "manifest": {
+                     *           "id": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         },
+                     *         "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "patchSha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *         "status": "proposed",
+                     *         "reason": "case 17",
+                     *         "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *         "proposedBy": "spiffe://kernel.example.com/deploy",
+                     *         "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "ratifyBy": "2026-01-31T10:00:00.000Z",
+                     *         "pool": {
+                     *           "version": 1,
+                     *           "threshold": 1,
+                     *           "size": 1
+                     *         },
+                     *         "approvals": [
+                     *           {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "approverId": "anna",
+                     *             "keyId": "anna-1",
+                     *             "action": "approve",
+                     *             "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *             "notes": "Reviewed with the team.",
+                     *             "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *             "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *             "poolVersion": 1,
+                     *             "recordedAt": "2026-01-31T10:00:00.000Z"
+                     *           }
+                     *         ],
+                     *         "quorum": {
+                     *           "action": "approve",
+                     *           "reached": true,
+                     *           "required": 1,
+                     *           "approvers": [
+                     *             "anna"
+                     *           ],
+                     *           "missing": 1,
+                     *           "notCounted": [
+                     *             {
+                     *               "approverId": "anna",
+                     *               "keyId": "anna-1",
+                     *               "action": "reject",
+                     *               "reason": "another_action"
+                     *             }
+                     *           ],
+                     *           "open": [
+                     *             "eve"
+                     *           ],
+                     *           "eligible": 5,
+                     *           "rejection": {
+                     *             "approvers": [],
+                     *             "required": 3,
+                     *             "missing": 3
+                     *           }
+                     *         },
+                     *         "preconditions": [
+                     *           {
+                     *             "name": "Product",
+                     *             "passed": true
+                     *           }
+                     *         ],
+                     *         "missingChecks": [
+                     *           "smoke-test"
+                     *         ],
+                     *         "application": {}
+                     *       },
+                     *       "quorum": {
+                     *         "action": "approve",
+                     *         "reached": true,
+                     *         "required": 1,
+                     *         "approvers": [
+                     *           "anna"
+                     *         ],
+                     *         "missing": 1,
+                     *         "notCounted": [
+                     *           {
+                     *             "approverId": "anna",
+                     *             "keyId": "anna-1",
+                     *             "action": "reject",
+                     *             "reason": "another_action"
+                     *           }
+                     *         ],
+                     *         "open": [
+                     *           "eve"
+                     *         ],
+                     *         "eligible": 5,
+                     *         "rejection": {
+                     *           "approvers": [],
+                     *           "required": 3,
+                     *           "missing": 3
+                     *         }
+                     *       },
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApprovalAnswer"];
                 };
             };
@@ -4284,6 +5684,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "Product",
+                 *       "passed": true,
+                 *       "detail": "All 214 tests passed."
+                 *     }
+                 */
                 "application/json": components["schemas"]["CheckReport"];
             };
         };
@@ -4295,6 +5702,86 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "upgrade": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "upgradeId": "billing-1.4.0",
+                     *         "type": "invoice.paid",
+                     *         "manifest": {
+                     *           "id": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         },
+                     *         "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "patchSha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *         "status": "proposed",
+                     *         "reason": "case 17",
+                     *         "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *         "proposedBy": "spiffe://kernel.example.com/deploy",
+                     *         "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "ratifyBy": "2026-01-31T10:00:00.000Z",
+                     *         "pool": {
+                     *           "version": 1,
+                     *           "threshold": 1,
+                     *           "size": 1
+                     *         },
+                     *         "approvals": [
+                     *           {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "approverId": "anna",
+                     *             "keyId": "anna-1",
+                     *             "action": "approve",
+                     *             "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *             "notes": "Reviewed with the team.",
+                     *             "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *             "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *             "poolVersion": 1,
+                     *             "recordedAt": "2026-01-31T10:00:00.000Z"
+                     *           }
+                     *         ],
+                     *         "quorum": {
+                     *           "action": "approve",
+                     *           "reached": true,
+                     *           "required": 1,
+                     *           "approvers": [
+                     *             "anna"
+                     *           ],
+                     *           "missing": 1,
+                     *           "notCounted": [
+                     *             {
+                     *               "approverId": "anna",
+                     *               "keyId": "anna-1",
+                     *               "action": "reject",
+                     *               "reason": "another_action"
+                     *             }
+                     *           ],
+                     *           "open": [
+                     *             "eve"
+                     *           ],
+                     *           "eligible": 5,
+                     *           "rejection": {
+                     *             "approvers": [],
+                     *             "required": 3,
+                     *             "missing": 3
+                     *           }
+                     *         },
+                     *         "preconditions": [
+                     *           {
+                     *             "name": "Product",
+                     *             "passed": true
+                     *           }
+                     *         ],
+                     *         "missingChecks": [
+                     *           "smoke-test"
+                     *         ],
+                     *         "application": {}
+                     *       },
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["UpgradeAnswer"];
                 };
             };
@@ -4352,6 +5839,12 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "appliedBy": "spiffe://kernel.example.com/deploy",
+                 *       "artifact": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ApplyUpgrade"];
             };
         };
@@ -4363,6 +5856,92 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "upgrade": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "upgradeId": "billing-1.4.0",
+                     *         "type": "invoice.paid",
+                     *         "manifest": {
+                     *           "id": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         },
+                     *         "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "patchSha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *         "status": "proposed",
+                     *         "reason": "case 17",
+                     *         "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *         "proposedBy": "spiffe://kernel.example.com/deploy",
+                     *         "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "ratifyBy": "2026-01-31T10:00:00.000Z",
+                     *         "pool": {
+                     *           "version": 1,
+                     *           "threshold": 1,
+                     *           "size": 1
+                     *         },
+                     *         "approvals": [
+                     *           {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "approverId": "anna",
+                     *             "keyId": "anna-1",
+                     *             "action": "approve",
+                     *             "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *             "notes": "Reviewed with the team.",
+                     *             "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *             "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *             "poolVersion": 1,
+                     *             "recordedAt": "2026-01-31T10:00:00.000Z"
+                     *           }
+                     *         ],
+                     *         "quorum": {
+                     *           "action": "approve",
+                     *           "reached": true,
+                     *           "required": 1,
+                     *           "approvers": [
+                     *             "anna"
+                     *           ],
+                     *           "missing": 1,
+                     *           "notCounted": [
+                     *             {
+                     *               "approverId": "anna",
+                     *               "keyId": "anna-1",
+                     *               "action": "reject",
+                     *               "reason": "another_action"
+                     *             }
+                     *           ],
+                     *           "open": [
+                     *             "eve"
+                     *           ],
+                     *           "eligible": 5,
+                     *           "rejection": {
+                     *             "approvers": [],
+                     *             "required": 3,
+                     *             "missing": 3
+                     *           }
+                     *         },
+                     *         "preconditions": [
+                     *           {
+                     *             "name": "Product",
+                     *             "passed": true
+                     *           }
+                     *         ],
+                     *         "missingChecks": [
+                     *           "smoke-test"
+                     *         ],
+                     *         "application": {}
+                     *       },
+                     *       "quorum": {
+                     *         "approvers": [
+                     *           "anna"
+                     *         ],
+                     *         "required": 1
+                     *       },
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApplyAnswer"];
                 };
             };
@@ -4420,6 +5999,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": "case 17"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Reason"];
             };
         };
@@ -4431,6 +6015,86 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "upgrade": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "upgradeId": "billing-1.4.0",
+                     *         "type": "invoice.paid",
+                     *         "manifest": {
+                     *           "id": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         },
+                     *         "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "patchSha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *         "status": "proposed",
+                     *         "reason": "case 17",
+                     *         "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *         "proposedBy": "spiffe://kernel.example.com/deploy",
+                     *         "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "ratifyBy": "2026-01-31T10:00:00.000Z",
+                     *         "pool": {
+                     *           "version": 1,
+                     *           "threshold": 1,
+                     *           "size": 1
+                     *         },
+                     *         "approvals": [
+                     *           {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "approverId": "anna",
+                     *             "keyId": "anna-1",
+                     *             "action": "approve",
+                     *             "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *             "notes": "Reviewed with the team.",
+                     *             "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *             "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *             "poolVersion": 1,
+                     *             "recordedAt": "2026-01-31T10:00:00.000Z"
+                     *           }
+                     *         ],
+                     *         "quorum": {
+                     *           "action": "approve",
+                     *           "reached": true,
+                     *           "required": 1,
+                     *           "approvers": [
+                     *             "anna"
+                     *           ],
+                     *           "missing": 1,
+                     *           "notCounted": [
+                     *             {
+                     *               "approverId": "anna",
+                     *               "keyId": "anna-1",
+                     *               "action": "reject",
+                     *               "reason": "another_action"
+                     *             }
+                     *           ],
+                     *           "open": [
+                     *             "eve"
+                     *           ],
+                     *           "eligible": 5,
+                     *           "rejection": {
+                     *             "approvers": [],
+                     *             "required": 3,
+                     *             "missing": 3
+                     *           }
+                     *         },
+                     *         "preconditions": [
+                     *           {
+                     *             "name": "Product",
+                     *             "passed": true
+                     *           }
+                     *         ],
+                     *         "missingChecks": [
+                     *           "smoke-test"
+                     *         ],
+                     *         "application": {}
+                     *       },
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["UpgradeAnswer"];
                 };
             };
@@ -4488,6 +6152,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": "case 17"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Reason"];
             };
         };
@@ -4499,6 +6168,86 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "upgrade": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "upgradeId": "billing-1.4.0",
+                     *         "type": "invoice.paid",
+                     *         "manifest": {
+                     *           "id": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         },
+                     *         "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "patchSha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *         "status": "proposed",
+                     *         "reason": "case 17",
+                     *         "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *         "proposedBy": "spiffe://kernel.example.com/deploy",
+                     *         "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "ratifyBy": "2026-01-31T10:00:00.000Z",
+                     *         "pool": {
+                     *           "version": 1,
+                     *           "threshold": 1,
+                     *           "size": 1
+                     *         },
+                     *         "approvals": [
+                     *           {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "approverId": "anna",
+                     *             "keyId": "anna-1",
+                     *             "action": "approve",
+                     *             "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *             "notes": "Reviewed with the team.",
+                     *             "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *             "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *             "poolVersion": 1,
+                     *             "recordedAt": "2026-01-31T10:00:00.000Z"
+                     *           }
+                     *         ],
+                     *         "quorum": {
+                     *           "action": "approve",
+                     *           "reached": true,
+                     *           "required": 1,
+                     *           "approvers": [
+                     *             "anna"
+                     *           ],
+                     *           "missing": 1,
+                     *           "notCounted": [
+                     *             {
+                     *               "approverId": "anna",
+                     *               "keyId": "anna-1",
+                     *               "action": "reject",
+                     *               "reason": "another_action"
+                     *             }
+                     *           ],
+                     *           "open": [
+                     *             "eve"
+                     *           ],
+                     *           "eligible": 5,
+                     *           "rejection": {
+                     *             "approvers": [],
+                     *             "required": 3,
+                     *             "missing": 3
+                     *           }
+                     *         },
+                     *         "preconditions": [
+                     *           {
+                     *             "name": "Product",
+                     *             "passed": true
+                     *           }
+                     *         ],
+                     *         "missingChecks": [
+                     *           "smoke-test"
+                     *         ],
+                     *         "application": {}
+                     *       },
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["UpgradeAnswer"];
                 };
             };
@@ -4556,6 +6305,12 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "outcome": "completed",
+                 *       "detail": "All 214 tests passed."
+                 *     }
+                 */
                 "application/json": components["schemas"]["CompleteUpgrade"];
             };
         };
@@ -4567,6 +6322,86 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "upgrade": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "upgradeId": "billing-1.4.0",
+                     *         "type": "invoice.paid",
+                     *         "manifest": {
+                     *           "id": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         },
+                     *         "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "patchSha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *         "status": "proposed",
+                     *         "reason": "case 17",
+                     *         "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *         "proposedBy": "spiffe://kernel.example.com/deploy",
+                     *         "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "ratifyBy": "2026-01-31T10:00:00.000Z",
+                     *         "pool": {
+                     *           "version": 1,
+                     *           "threshold": 1,
+                     *           "size": 1
+                     *         },
+                     *         "approvals": [
+                     *           {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "approverId": "anna",
+                     *             "keyId": "anna-1",
+                     *             "action": "approve",
+                     *             "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *             "notes": "Reviewed with the team.",
+                     *             "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *             "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *             "poolVersion": 1,
+                     *             "recordedAt": "2026-01-31T10:00:00.000Z"
+                     *           }
+                     *         ],
+                     *         "quorum": {
+                     *           "action": "approve",
+                     *           "reached": true,
+                     *           "required": 1,
+                     *           "approvers": [
+                     *             "anna"
+                     *           ],
+                     *           "missing": 1,
+                     *           "notCounted": [
+                     *             {
+                     *               "approverId": "anna",
+                     *               "keyId": "anna-1",
+                     *               "action": "reject",
+                     *               "reason": "another_action"
+                     *             }
+                     *           ],
+                     *           "open": [
+                     *             "eve"
+                     *           ],
+                     *           "eligible": 5,
+                     *           "rejection": {
+                     *             "approvers": [],
+                     *             "required": 3,
+                     *             "missing": 3
+                     *           }
+                     *         },
+                     *         "preconditions": [
+                     *           {
+                     *             "name": "Product",
+                     *             "passed": true
+                     *           }
+                     *         ],
+                     *         "missingChecks": [
+                     *           "smoke-test"
+                     *         ],
+                     *         "application": {}
+                     *       },
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["UpgradeAnswer"];
                 };
             };
@@ -4624,6 +6459,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "upgradeId": "billing-1.4.0",
+                 *       "rationale": "Fixes the rounding of invoices."
+                 *     }
+                 */
                 "application/json": components["schemas"]["ProposeRollback"];
             };
         };
@@ -4635,6 +6476,86 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "upgrade": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "upgradeId": "billing-1.4.0",
+                     *         "type": "invoice.paid",
+                     *         "manifest": {
+                     *           "id": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         },
+                     *         "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "patchSha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *         "status": "proposed",
+                     *         "reason": "case 17",
+                     *         "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *         "proposedBy": "spiffe://kernel.example.com/deploy",
+                     *         "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *         "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *         "ratifyBy": "2026-01-31T10:00:00.000Z",
+                     *         "pool": {
+                     *           "version": 1,
+                     *           "threshold": 1,
+                     *           "size": 1
+                     *         },
+                     *         "approvals": [
+                     *           {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "approverId": "anna",
+                     *             "keyId": "anna-1",
+                     *             "action": "approve",
+                     *             "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *             "notes": "Reviewed with the team.",
+                     *             "approvedAt": "2026-01-31T10:00:00.000Z",
+                     *             "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *             "poolVersion": 1,
+                     *             "recordedAt": "2026-01-31T10:00:00.000Z"
+                     *           }
+                     *         ],
+                     *         "quorum": {
+                     *           "action": "approve",
+                     *           "reached": true,
+                     *           "required": 1,
+                     *           "approvers": [
+                     *             "anna"
+                     *           ],
+                     *           "missing": 1,
+                     *           "notCounted": [
+                     *             {
+                     *               "approverId": "anna",
+                     *               "keyId": "anna-1",
+                     *               "action": "reject",
+                     *               "reason": "another_action"
+                     *             }
+                     *           ],
+                     *           "open": [
+                     *             "eve"
+                     *           ],
+                     *           "eligible": 5,
+                     *           "rejection": {
+                     *             "approvers": [],
+                     *             "required": 3,
+                     *             "missing": 3
+                     *           }
+                     *         },
+                     *         "preconditions": [
+                     *           {
+                     *             "name": "Product",
+                     *             "passed": true
+                     *           }
+                     *         ],
+                     *         "missingChecks": [
+                     *           "smoke-test"
+                     *         ],
+                     *         "application": {}
+                     *       },
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["UpgradeAnswer"];
                 };
             };
@@ -4689,6 +6610,59 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "version": 1,
+                     *       "threshold": 1,
+                     *       "approvers": [
+                     *         {
+                     *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "name": "Product",
+                     *           "contact": "anna@example.com",
+                     *           "principals": [
+                     *             "spiffe://kernel.example.com/anna"
+                     *           ],
+                     *           "keys": [
+                     *             {
+                     *               "keyId": "anna-1"
+                     *             }
+                     *           ],
+                     *           "revokedKeys": [
+                     *             "anna-0"
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "policy": {
+                     *         "approvalTtlHours": 1,
+                     *         "proposalTtlHours": 1,
+                     *         "ratificationHours": 1
+                     *       },
+                     *       "provisional": null,
+                     *       "settled": null,
+                     *       "pending": [
+                     *         {
+                     *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "upgradeId": "billing-1.4.0",
+                     *           "type": "invoice.paid",
+                     *           "manifest": {
+                     *             "id": "billing-service",
+                     *             "version": "1.4.0",
+                     *             "kind": "release",
+                     *             "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *           },
+                     *           "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "patchSha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *           "status": "proposed",
+                     *           "reason": "case 17",
+                     *           "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *           "proposedBy": "spiffe://kernel.example.com/deploy",
+                     *           "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *           "expiresAt": "2026-01-31T10:00:00.000Z",
+                     *           "ratifyBy": "2026-01-31T10:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Approvers"];
                 };
             };
@@ -4733,6 +6707,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": "case 17"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Reason"];
             };
         };
@@ -4744,6 +6723,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "approverId": "anna",
+                     *       "keyId": "anna-1",
+                     *       "revoked": true,
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RevokedKey"];
                 };
             };
@@ -4793,6 +6780,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": Record<string, unknown>;
             };
         };
@@ -4804,6 +6792,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "options": {},
+                     *       "expiresAt": "2026-01-31T10:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RegistrationChallenge"];
                 };
             };
@@ -4850,6 +6844,20 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "keyId": "anna-1",
+                 *       "response": {
+                 *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                 *         "rawId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                 *         "type": "public-key",
+                 *         "response": {
+                 *           "clientDataJSON": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                 *           "attestationObject": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                 *         }
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["RegisterCredential"];
             };
         };
@@ -4861,6 +6869,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "approverId": "anna",
+                     *       "key": {},
+                     *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RegisteredCredential"];
                 };
             };
@@ -4914,6 +6930,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "deliveries": [
+                     *         {
+                     *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "endpoint": "on-call",
+                     *           "type": "invoice.paid",
+                     *           "subject": "upgrade/release-7",
+                     *           "state": "pending",
+                     *           "attempts": 1,
+                     *           "createdAt": "2026-01-31T10:00:00.000Z",
+                     *           "dueAt": "2026-01-31T10:00:00.000Z",
+                     *           "settledAt": "2026-01-31T10:00:00.000Z",
+                     *           "lastStatus": 1,
+                     *           "lastError": "connect ECONNREFUSED 203.0.113.7:443"
+                     *         }
+                     *       ],
+                     *       "nextCursor": "MDoxNw"
+                     *     }
+                     */
                     "application/json": components["schemas"]["NotificationPage"];
                 };
             };
@@ -4956,6 +6992,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "endpoint": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                 *     }
+                 */
                 "application/json": {
                     /** @description One endpoint only; without it, every endpoint for which it was given up. */
                     endpoint?: string;
@@ -4970,6 +7011,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "endpoints": [
+                     *         "on-call"
+                     *       ],
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RedeliveryAnswer"];
                 };
             };
@@ -5018,6 +7068,59 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "divisions": [
+                     *         {
+                     *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "name": "Product",
+                     *           "status": "active",
+                     *           "version": 1,
+                     *           "manifest": {
+                     *             "id": "billing-service",
+                     *             "version": "1.4.0",
+                     *             "kind": "release",
+                     *             "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *           },
+                     *           "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "balances": [
+                     *             {
+                     *               "pool": "gpu-hours",
+                     *               "budget": 1,
+                     *               "allocated": 1,
+                     *               "available": 1
+                     *             }
+                     *           ],
+                     *           "registeredAt": "2026-01-31T10:00:00.000Z",
+                     *           "updatedAt": "2026-01-31T10:00:00.000Z",
+                     *           "updatedBy": "spiffe://kernel.example.com/deploy",
+                     *           "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "signature_record": {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "manifest_id": "billing-service",
+                     *             "signer_id": "manifest-2026-1",
+                     *             "algorithm": "ed25519",
+                     *             "key_version": "1",
+                     *             "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *             "version": "1.4.0",
+                     *             "ts": "2026-01-31T10:00:00.000Z",
+                     *             "manifest_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *             "envelope": {
+                     *               "payloadType": "application/vnd.in-toto+json",
+                     *               "payload": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *               "signatures": [
+                     *                 {
+                     *                   "keyid": "manifest-2026-1",
+                     *                   "sig": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                     *                 }
+                     *               ]
+                     *             }
+                     *           }
+                     *         }
+                     *       ],
+                     *       "nextCursor": "MDoxNw"
+                     *     }
+                     */
                     "application/json": components["schemas"]["DivisionPage"];
                 };
             };
@@ -5058,6 +7161,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                 *     }
+                 */
                 "application/json": components["schemas"]["DivisionManifest"];
             };
         };
@@ -5069,6 +7177,55 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "name": "Product",
+                     *       "status": "active",
+                     *       "version": 1,
+                     *       "manifest": {
+                     *         "id": "billing-service",
+                     *         "version": "1.4.0",
+                     *         "kind": "release",
+                     *         "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *       },
+                     *       "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "balances": [
+                     *         {
+                     *           "pool": "gpu-hours",
+                     *           "budget": 1,
+                     *           "allocated": 1,
+                     *           "available": 1
+                     *         }
+                     *       ],
+                     *       "registeredAt": "2026-01-31T10:00:00.000Z",
+                     *       "updatedAt": "2026-01-31T10:00:00.000Z",
+                     *       "updatedBy": "spiffe://kernel.example.com/deploy",
+                     *       "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "signature_record": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "manifest_id": "billing-service",
+                     *         "signer_id": "manifest-2026-1",
+                     *         "algorithm": "ed25519",
+                     *         "key_version": "1",
+                     *         "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *         "version": "1.4.0",
+                     *         "ts": "2026-01-31T10:00:00.000Z",
+                     *         "manifest_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "envelope": {
+                     *           "payloadType": "application/vnd.in-toto+json",
+                     *           "payload": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "signatures": [
+                     *             {
+                     *               "keyid": "manifest-2026-1",
+                     *               "sig": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                     *             }
+                     *           ]
+                     *         }
+                     *       },
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["WrittenDivision"];
                 };
             };
@@ -5128,6 +7285,54 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "name": "Product",
+                     *       "status": "active",
+                     *       "version": 1,
+                     *       "manifest": {
+                     *         "id": "billing-service",
+                     *         "version": "1.4.0",
+                     *         "kind": "release",
+                     *         "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *       },
+                     *       "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "balances": [
+                     *         {
+                     *           "pool": "gpu-hours",
+                     *           "budget": 1,
+                     *           "allocated": 1,
+                     *           "available": 1
+                     *         }
+                     *       ],
+                     *       "registeredAt": "2026-01-31T10:00:00.000Z",
+                     *       "updatedAt": "2026-01-31T10:00:00.000Z",
+                     *       "updatedBy": "spiffe://kernel.example.com/deploy",
+                     *       "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "signature_record": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "manifest_id": "billing-service",
+                     *         "signer_id": "manifest-2026-1",
+                     *         "algorithm": "ed25519",
+                     *         "key_version": "1",
+                     *         "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+                     *         "version": "1.4.0",
+                     *         "ts": "2026-01-31T10:00:00.000Z",
+                     *         "manifest_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "envelope": {
+                     *           "payloadType": "application/vnd.in-toto+json",
+                     *           "payload": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "signatures": [
+                     *             {
+                     *               "keyid": "manifest-2026-1",
+                     *               "sig": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                     *             }
+                     *           ]
+                     *         }
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Division"];
                 };
             };
@@ -5173,6 +7378,58 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "agents": [
+                     *         {
+                     *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "divisionId": "product",
+                     *           "divisionVersion": 1,
+                     *           "state": "spawned",
+                     *           "since": "2026-01-31T10:00:00.000Z",
+                     *           "reason": "case 17",
+                     *           "allowed": [
+                     *             "spawned"
+                     *           ],
+                     *           "version": 1,
+                     *           "role": "ranker",
+                     *           "skills": [
+                     *             "ranking"
+                     *           ],
+                     *           "codeRef": "git:4b825dc",
+                     *           "owner": "anna",
+                     *           "metadata": {},
+                     *           "template": {
+                     *             "manifestId": "billing-service",
+                     *             "version": "1.4.0",
+                     *             "kind": "release",
+                     *             "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *             "manifest": {
+                     *               "id": "billing-service",
+                     *               "version": "1.4.0",
+                     *               "kind": "release",
+                     *               "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *             },
+                     *             "envelope": {
+                     *               "payloadType": "application/vnd.in-toto+json",
+                     *               "payload": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *               "signatures": [
+                     *                 {
+                     *                   "keyid": "manifest-2026-1",
+                     *                   "sig": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                     *                 }
+                     *               ]
+                     *             },
+                     *             "signedBy": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                     *           },
+                     *           "spawnedAt": "2026-01-31T10:00:00.000Z",
+                     *           "spawnedBy": "spiffe://kernel.example.com/deploy",
+                     *           "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                     *         }
+                     *       ],
+                     *       "nextCursor": "MDoxNw"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AgentPage"];
                 };
             };
@@ -5213,6 +7470,20 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "divisionId": "product",
+                 *       "template": {
+                 *         "manifest": {
+                 *           "id": "billing-service",
+                 *           "version": "1.4.0",
+                 *           "kind": "release",
+                 *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                 *         },
+                 *         "envelope": {}
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["SpawnAgent"];
             };
         };
@@ -5224,6 +7495,54 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "divisionId": "product",
+                     *       "divisionVersion": 1,
+                     *       "state": "spawned",
+                     *       "since": "2026-01-31T10:00:00.000Z",
+                     *       "reason": "case 17",
+                     *       "allowed": [
+                     *         "spawned"
+                     *       ],
+                     *       "version": 1,
+                     *       "role": "ranker",
+                     *       "skills": [
+                     *         "ranking"
+                     *       ],
+                     *       "codeRef": "git:4b825dc",
+                     *       "owner": "anna",
+                     *       "metadata": {},
+                     *       "template": {
+                     *         "manifestId": "billing-service",
+                     *         "version": "1.4.0",
+                     *         "kind": "release",
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "manifest": {
+                     *           "id": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         },
+                     *         "envelope": {
+                     *           "payloadType": "application/vnd.in-toto+json",
+                     *           "payload": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "signatures": [
+                     *             {
+                     *               "keyid": "manifest-2026-1",
+                     *               "sig": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                     *             }
+                     *           ]
+                     *         },
+                     *         "signedBy": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                     *       },
+                     *       "spawnedAt": "2026-01-31T10:00:00.000Z",
+                     *       "spawnedBy": "spiffe://kernel.example.com/deploy",
+                     *       "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["WrittenAgent"];
                 };
             };
@@ -5280,6 +7599,53 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "divisionId": "product",
+                     *       "divisionVersion": 1,
+                     *       "state": "spawned",
+                     *       "since": "2026-01-31T10:00:00.000Z",
+                     *       "reason": "case 17",
+                     *       "allowed": [
+                     *         "spawned"
+                     *       ],
+                     *       "version": 1,
+                     *       "role": "ranker",
+                     *       "skills": [
+                     *         "ranking"
+                     *       ],
+                     *       "codeRef": "git:4b825dc",
+                     *       "owner": "anna",
+                     *       "metadata": {},
+                     *       "template": {
+                     *         "manifestId": "billing-service",
+                     *         "version": "1.4.0",
+                     *         "kind": "release",
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "manifest": {
+                     *           "id": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         },
+                     *         "envelope": {
+                     *           "payloadType": "application/vnd.in-toto+json",
+                     *           "payload": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "signatures": [
+                     *             {
+                     *               "keyid": "manifest-2026-1",
+                     *               "sig": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                     *             }
+                     *           ]
+                     *         },
+                     *         "signedBy": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                     *       },
+                     *       "spawnedAt": "2026-01-31T10:00:00.000Z",
+                     *       "spawnedBy": "spiffe://kernel.example.com/deploy",
+                     *       "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Agent"];
                 };
             };
@@ -5322,6 +7688,87 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "divisionId": "product",
+                     *       "state": "spawned",
+                     *       "since": "2026-01-31T10:00:00.000Z",
+                     *       "reason": "case 17",
+                     *       "allowed": [
+                     *         "spawned"
+                     *       ],
+                     *       "version": 1,
+                     *       "score": 1,
+                     *       "agent": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "divisionId": "product",
+                     *         "divisionVersion": 1,
+                     *         "state": "spawned",
+                     *         "since": "2026-01-31T10:00:00.000Z",
+                     *         "reason": "case 17",
+                     *         "allowed": [
+                     *           "spawned"
+                     *         ],
+                     *         "version": 1,
+                     *         "role": "ranker",
+                     *         "skills": [
+                     *           "ranking"
+                     *         ],
+                     *         "codeRef": "git:4b825dc",
+                     *         "owner": "anna",
+                     *         "metadata": {},
+                     *         "template": {
+                     *           "manifestId": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "manifest": {
+                     *             "id": "billing-service",
+                     *             "version": "1.4.0",
+                     *             "kind": "release",
+                     *             "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *           },
+                     *           "envelope": {
+                     *             "payloadType": "application/vnd.in-toto+json",
+                     *             "payload": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *             "signatures": [
+                     *               {
+                     *                 "keyid": "manifest-2026-1",
+                     *                 "sig": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                     *               }
+                     *             ]
+                     *           },
+                     *           "signedBy": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                     *         },
+                     *         "spawnedAt": "2026-01-31T10:00:00.000Z",
+                     *         "spawnedBy": "spiffe://kernel.example.com/deploy",
+                     *         "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                     *       },
+                     *       "evals": [
+                     *         {
+                     *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "agentId": "agent-17",
+                     *           "division": "product",
+                     *           "metricSet": {},
+                     *           "score": 1,
+                     *           "source": "nightly-benchmark",
+                     *           "window": "2026-01",
+                     *           "timestamp": "2026-01-31T10:00:00.000Z",
+                     *           "notes": "Reviewed with the team.",
+                     *           "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *           "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *           "position": "0:17"
+                     *         }
+                     *       ],
+                     *       "allocations": [
+                     *         {
+                     *           "pool": "gpu-hours",
+                     *           "held": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["AgentNow"];
                 };
             };
@@ -5365,6 +7812,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "state": "running",
+                 *       "reason": "case 17"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ChangeAgentState"];
             };
         };
@@ -5376,6 +7829,54 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "divisionId": "product",
+                     *       "divisionVersion": 1,
+                     *       "state": "spawned",
+                     *       "since": "2026-01-31T10:00:00.000Z",
+                     *       "reason": "case 17",
+                     *       "allowed": [
+                     *         "spawned"
+                     *       ],
+                     *       "version": 1,
+                     *       "role": "ranker",
+                     *       "skills": [
+                     *         "ranking"
+                     *       ],
+                     *       "codeRef": "git:4b825dc",
+                     *       "owner": "anna",
+                     *       "metadata": {},
+                     *       "template": {
+                     *         "manifestId": "billing-service",
+                     *         "version": "1.4.0",
+                     *         "kind": "release",
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "manifest": {
+                     *           "id": "billing-service",
+                     *           "version": "1.4.0",
+                     *           "kind": "release",
+                     *           "image": "registry.example.com/billing@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         },
+                     *         "envelope": {
+                     *           "payloadType": "application/vnd.in-toto+json",
+                     *           "payload": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "signatures": [
+                     *             {
+                     *               "keyid": "manifest-2026-1",
+                     *               "sig": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                     *             }
+                     *           ]
+                     *         },
+                     *         "signedBy": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                     *       },
+                     *       "spawnedAt": "2026-01-31T10:00:00.000Z",
+                     *       "spawnedBy": "spiffe://kernel.example.com/deploy",
+                     *       "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["WrittenAgent"];
                 };
             };
@@ -5436,6 +7937,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "evals": [
+                     *         {
+                     *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "agentId": "agent-17",
+                     *           "division": "product",
+                     *           "metricSet": {},
+                     *           "score": 1,
+                     *           "source": "nightly-benchmark",
+                     *           "window": "2026-01",
+                     *           "timestamp": "2026-01-31T10:00:00.000Z",
+                     *           "notes": "Reviewed with the team.",
+                     *           "submittedAt": "2026-01-31T10:00:00.000Z",
+                     *           "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *           "position": "0:17"
+                     *         }
+                     *       ],
+                     *       "nextCursor": "MDoxNw"
+                     *     }
+                     */
                     "application/json": components["schemas"]["EvalPage"];
                 };
             };
@@ -5477,6 +7999,19 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "agentId": "agent-17",
+                 *       "metricSet": {
+                 *         "success": 1
+                 *       },
+                 *       "score": 1,
+                 *       "source": "nightly-benchmark",
+                 *       "window": "2026-01",
+                 *       "timestamp": "2026-01-31T10:00:00.000Z",
+                 *       "notes": "Reviewed with the team."
+                 *     }
+                 */
                 "application/json": components["schemas"]["SubmitEval"];
             };
         };
@@ -5488,6 +8023,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ok": true,
+                     *       "eval_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["EvalAnswer"];
                 };
             };
@@ -5547,6 +8090,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "allocations": [
+                     *         {
+                     *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "entityId": "ranker-7",
+                     *           "divisionId": "product",
+                     *           "agentId": "agent-17",
+                     *           "pool": "gpu-hours",
+                     *           "delta": 1,
+                     *           "reason": "case 17",
+                     *           "requestedBy": "spiffe://kernel.example.com/deploy",
+                     *           "evalId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "held": 1,
+                     *           "status": "granted",
+                     *           "ts": "2026-01-31T10:00:00.000Z",
+                     *           "position": "0:17"
+                     *         }
+                     *       ],
+                     *       "nextCursor": "MDoxNw"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AllocationPage"];
                 };
             };
@@ -5588,6 +8153,17 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "agentId": "agent-17",
+                 *       "divisionId": "product",
+                 *       "pool": "gpu-hours",
+                 *       "delta": 1,
+                 *       "reason": "case 17",
+                 *       "requestedBy": "spiffe://kernel.example.com/deploy",
+                 *       "evalId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Allocate"];
             };
         };
@@ -5599,6 +8175,36 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ok": true,
+                     *       "allocation": {
+                     *         "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "entityId": "ranker-7",
+                     *         "divisionId": "product",
+                     *         "agentId": "agent-17",
+                     *         "pool": "gpu-hours",
+                     *         "delta": 1,
+                     *         "reason": "case 17",
+                     *         "requestedBy": "spiffe://kernel.example.com/deploy",
+                     *         "evalId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *         "held": 1,
+                     *         "status": "granted",
+                     *         "ts": "2026-01-31T10:00:00.000Z",
+                     *         "position": "0:17"
+                     *       },
+                     *       "balances": [
+                     *         {
+                     *           "pool": "gpu-hours",
+                     *           "budget": 1,
+                     *           "allocated": 1,
+                     *           "available": 1
+                     *         }
+                     *       ],
+                     *       "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "position": "0:17"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AllocateAnswer"];
                 };
             };
@@ -5659,6 +8265,42 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "node": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "direction": "causes",
+                     *       "kind": "event",
+                     *       "stream": "invoice/2026-17",
+                     *       "trace": [
+                     *         {
+                     *           "step": 1,
+                     *           "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "position": "0:17",
+                     *           "ts": "2026-01-31T10:00:00.000Z",
+                     *           "withheld": true,
+                     *           "type": "invoice.paid",
+                     *           "stream": "invoice/2026-17",
+                     *           "actor": {
+                     *             "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *             "kind": "service",
+                     *             "roles": [
+                     *               "Operator"
+                     *             ]
+                     *           },
+                     *           "note": "Approved by three of five.",
+                     *           "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "distance": 1,
+                     *           "because": [
+                     *             {
+                     *               "relation": "approval",
+                     *               "id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "truncated": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["ReasonTrace"];
                 };
             };

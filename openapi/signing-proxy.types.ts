@@ -335,6 +335,17 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "requests": [
+                 *         {
+                 *           "purpose": "audit-event",
+                 *           "kid": "audit-2026-1",
+                 *           "input": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["SignRequest"];
             };
         };
@@ -345,6 +356,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "signatures": [
+                     *         {
+                     *           "kid": "audit-2026-1",
+                     *           "keyVersion": "1",
+                     *           "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["SignAnswer"];
                 };
             };
@@ -374,9 +396,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "checkpoints": [
+                     *         {
+                     *           "shard": 0,
+                     *           "size": 1,
+                     *           "root": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["CheckpointsAnswer"];
                 };
             };
+            403: components["responses"]["Problem"];
             500: components["responses"]["Problem"];
             503: components["responses"]["Unavailable"];
         };
@@ -390,6 +424,20 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "kid": "audit-2026-1",
+                 *       "shard": 0,
+                 *       "size": 1,
+                 *       "root": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+                 *       "consistency": {
+                 *         "from": 1,
+                 *         "hashes": [
+                 *           "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+                 *         ]
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["CheckpointRequest"];
             };
         };
@@ -400,6 +448,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "kid": "audit-2026-1",
+                     *       "signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+                     *     }
+                     */
                     "application/json": components["schemas"]["CheckpointAnswer"];
                 };
             };
@@ -429,9 +483,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "origin": "kernel.example.com/prod",
+                     *       "keys": [
+                     *         {
+                     *           "kid": "audit-2026-1",
+                     *           "keyVersion": "1",
+                     *           "algorithm": "ed25519",
+                     *           "publicKeyPem": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n",
+                     *           "purposes": [
+                     *             "audit"
+                     *           ],
+                     *           "backend": "2026-01-31T10:00:00.000Z",
+                     *           "protection": "hsm",
+                     *           "createdAt": "2026-01-31T10:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["KeysAnswer"];
                 };
             };
+            403: components["responses"]["Problem"];
             500: components["responses"]["Problem"];
         };
     };
@@ -444,6 +518,14 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "kid": "audit-2026-1",
+                 *       "purposes": [
+                 *         "audit"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["MakeKeyRequest"];
             };
         };
@@ -454,6 +536,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "kid": "audit-2026-1",
+                     *       "keyVersion": "1",
+                     *       "algorithm": "ed25519",
+                     *       "publicKeyPem": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n",
+                     *       "purposes": [
+                     *         "audit"
+                     *       ],
+                     *       "backend": "2026-01-31T10:00:00.000Z",
+                     *       "protection": "hsm",
+                     *       "createdAt": "2026-01-31T10:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Key"];
                 };
             };
@@ -489,9 +585,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "marks": [
+                     *         {
+                     *           "shard": 0,
+                     *           "seq": 17,
+                     *           "signed": 1,
+                     *           "window": {
+                     *             "seq": 17,
+                     *             "until": "2026-01-31T10:00:00.000Z",
+                     *             "openedBy": "2026-01-31T10:00:00.000Z",
+                     *             "reason": "case 17"
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["MarksAnswer"];
                 };
             };
+            403: components["responses"]["Problem"];
             500: components["responses"]["Problem"];
             503: components["responses"]["Unavailable"];
         };
@@ -505,6 +619,14 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "shard": 0,
+                 *       "seq": 17,
+                 *       "seconds": 1,
+                 *       "reason": "case 17"
+                 *     }
+                 */
                 "application/json": components["schemas"]["RestoreWindowRequest"];
             };
         };
@@ -515,6 +637,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "shard": 0,
+                     *       "seq": 17,
+                     *       "signed": 1,
+                     *       "window": {
+                     *         "seq": 17,
+                     *         "until": "2026-01-31T10:00:00.000Z",
+                     *         "openedBy": "2026-01-31T10:00:00.000Z",
+                     *         "reason": "case 17"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Mark"];
                 };
             };
@@ -542,9 +677,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ok": true,
+                     *       "backends": [
+                     *         {
+                     *           "name": "Product",
+                     *           "ok": true,
+                     *           "detail": "2026-01-31T10:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["HealthAnswer"];
                 };
             };
+            403: components["responses"]["Problem"];
             /** @description At least one does not. */
             503: {
                 headers: {

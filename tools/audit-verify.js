@@ -14049,6 +14049,9 @@ function readFirstPoolOption(text3) {
     throw new UsageError(`--first-pool ${text3}: ${error.message}`);
   }
 }
+function signersIn(path) {
+  return readSignersFile(path).signers;
+}
 function readSignersFile(path) {
   let text3;
   try {
@@ -14057,7 +14060,13 @@ function readSignersFile(path) {
     throw new UsageError(`--signers ${path}: ${error instanceof Error ? error.message : String(error)}`);
   }
   try {
-    return parseSignersFile(text3);
+    const file = parseSignersFile(text3);
+    if (file.signers.length === 0) {
+      throw new UsageError(
+        `--signers ${path} has no keys yet: fill it with ./kernel keys signers > FILE, or scripts/update-signers-from-kms.sh.`
+      );
+    }
+    return file;
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
     throw new UsageError(
@@ -14071,7 +14080,7 @@ var USAGE = `Usage: node tools/audit-verify.js --signers FILE (--export FILE | -
 
 Checks an audit chain with nothing but public keys: format, hash, link, order, time, stream and signature of every event.
 
-  --signers FILE       signers.json, the trust root
+  --signers FILE       signers.json, the trust root; alone, it says what is in the file
   --export FILE        canonical events, one per line; - reads standard input
   --dir DIR            an archive folder: audit/YYYY/MM/DD/<id>.json below it, and its day manifests
   --s3 URL             an archive in a bucket: s3://bucket/prefix, or https://host:port/bucket/prefix; region and
@@ -14271,6 +14280,33 @@ function readHeadsFile(path) {
     }
     return { shard, seq, hash: hash2 };
   });
+}
+
+// apps/audit-verify/check-signers.ts
+var import_node_util2 = require("node:util");
+function asksForSigners(argv, environment) {
+  if (environment["DATABASE_URL"]) return false;
+  const names = argv.filter((argument) => argument.startsWith("--")).map((argument) => argument.split("=", 1)[0]);
+  const known = Object.keys(TRUST_OPTIONS).map((name) => `--${name}`);
+  return names.includes("--signers") && names.every((name) => known.includes(name ?? ""));
+}
+function describeSigners(argv) {
+  let values;
+  try {
+    ({ values } = (0, import_node_util2.parseArgs)({ args: [...argv], options: TRUST_OPTIONS }));
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+  const options = trustOptions(values);
+  const { origin } = readTrustRoot(options);
+  const signers = signersIn(options.signers ?? "");
+  return [
+    `${options.signers} is a trust root of ${origin}: ${signers.length} ${signers.length === 1 ? "key" : "keys"}`,
+    ...signers.map(
+      ({ signer_kid, purposes, status, deployedAt }) => `  ${signer_kid}: ${purposes.join(" and ")}, ${status}, since ${deployedAt}`
+    ),
+    "No chain was checked: name one with --export FILE, --dir DIR, --s3 URL or --database-url URL."
+  ];
 }
 
 // apps/audit-verify/check/check-task.ts
@@ -16436,7 +16472,7 @@ function nothingToVerify({ shard, from }) {
 }
 
 // apps/audit-verify/verify-single.ts
-var import_node_util2 = require("node:util");
+var import_node_util3 = require("node:util");
 var SINGLE = ["--receipt", "--event", "--manifest", "--envelope"];
 function asksForSingle(argv) {
   return argv.some((argument) => SINGLE.some((name) => argument === name || argument.startsWith(`${name}=`)));
@@ -16444,7 +16480,7 @@ function asksForSingle(argv) {
 function verifySingle(argv) {
   let values;
   try {
-    ({ values } = (0, import_node_util2.parseArgs)({
+    ({ values } = (0, import_node_util3.parseArgs)({
       args: [...argv],
       options: {
         ...TRUST_OPTIONS,
@@ -16533,14 +16569,14 @@ function pair(one, first, other, second) {
 
 // apps/audit-verify/verify-upgrade.ts
 var import_node_fs11 = require("node:fs");
-var import_node_util3 = require("node:util");
+var import_node_util4 = require("node:util");
 function asksForUpgrade(argv) {
   return argv.some((argument) => argument === "--upgrade" || argument.startsWith("--upgrade="));
 }
 function verifyUpgradeFile(argv) {
   let values;
   try {
-    ({ values } = (0, import_node_util3.parseArgs)({
+    ({ values } = (0, import_node_util4.parseArgs)({
       args: [...argv],
       options: {
         upgrade: { type: "string" },
@@ -16650,7 +16686,13 @@ async function main() {
 `);
     return verified ? EXIT.verified : EXIT.faults;
   }
-  const args = readArguments(argv, process.env);
+  const environment = process.env;
+  if (asksForSigners(argv, environment)) {
+    process.stdout.write(`${describeSigners(argv).join("\n")}
+`);
+    return EXIT.usage;
+  }
+  const args = readArguments(argv, environment);
   if (args === null) {
     process.stdout.write(USAGE);
     return EXIT.verified;

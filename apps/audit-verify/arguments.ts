@@ -34,7 +34,7 @@ export const USAGE = `Usage: node tools/audit-verify.js --signers FILE (--export
 
 Checks an audit chain with nothing but public keys: format, hash, link, order, time, stream and signature of every event.
 
-  --signers FILE       signers.json, the trust root
+  --signers FILE       signers.json, the trust root; alone, it says what is in the file
   --export FILE        canonical events, one per line; - reads standard input
   --dir DIR            an archive folder: audit/YYYY/MM/DD/<id>.json below it, and its day manifests
   --s3 URL             an archive in a bucket: s3://bucket/prefix, or https://host:port/bucket/prefix; region and

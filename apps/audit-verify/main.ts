@@ -1,6 +1,7 @@
 /** Verifies evidence offline, with public keys alone; built into tools/audit-verify.js. */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { type Arguments, readArguments, USAGE } from './arguments';
+import { asksForSigners, describeSigners } from './check-signers';
 import { serveTasks } from './check/check.worker';
 import { type WorkerSetup } from './check/tasks';
 import { type ChainReport, reportLines } from './report/chain-report';
@@ -32,7 +33,13 @@ async function main(): Promise<number> {
     return verified ? EXIT.verified : EXIT.faults;
   }
   // eslint-disable-next-line no-restricted-properties -- DATABASE_URL and AWS's own variables, which stand in for arguments; there are no other settings
-  const args = readArguments(argv, process.env);
+  const environment = process.env;
+  if (asksForSigners(argv, environment)) {
+    process.stdout.write(`${describeSigners(argv).join('\n')}\n`);
+    // A script that forgets its source must not pass.
+    return EXIT.usage;
+  }
+  const args = readArguments(argv, environment);
   if (args === null) {
     process.stdout.write(USAGE);
     return EXIT.verified;

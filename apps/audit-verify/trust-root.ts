@@ -72,6 +72,11 @@ export function readFirstPoolOption(text: string): { pool: FirstPool | null } {
   }
 }
 
+/** The keys of a signers.json. @throws UsageError */
+export function signersIn(path: string): SignersFile['signers'] {
+  return readSignersFile(path).signers;
+}
+
 function readSignersFile(path: string): SignersFile {
   let text: Uint8Array;
   try {
@@ -80,7 +85,14 @@ function readSignersFile(path: string): SignersFile {
     throw new UsageError(`--signers ${path}: ${error instanceof Error ? error.message : String(error)}`);
   }
   try {
-    return parseSignersFile(text);
+    const file = parseSignersFile(text);
+    // As it is committed in tools/: keys are no part of the sources.
+    if (file.signers.length === 0) {
+      throw new UsageError(
+        `--signers ${path} has no keys yet: fill it with ./kernel keys signers > FILE, or scripts/update-signers-from-kms.sh.`,
+      );
+    }
+    return file;
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
     throw new UsageError(

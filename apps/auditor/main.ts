@@ -2,7 +2,7 @@
 import { ArchiveError, openArchive } from '#platform/archive';
 import { readTrustRoot } from '#platform/audit-stream';
 import { EventStoreError, openAsWorker } from '#platform/event-store';
-import { processRegistry, runApp } from '#platform/process';
+import { managementOf, processRegistry, runApp } from '#platform/process';
 import { openDocumentProxy } from '#platform/signer';
 import { auditSummary } from './audit-summary';
 import { AuditRefused } from './audit/run-audit';
@@ -16,7 +16,8 @@ const CONNECTIONS = 4;
 const EXIT = { clean: 0, findings: 1, failed: 2 } as const;
 
 /** Runs one audit, its result on standard output; otherwise audits on schedule. */
-const once = process.argv.slice(2).includes('--once');
+const args = process.argv.slice(2);
+const once = args.includes('--once');
 
 runApp({
   name: 'auditor',
@@ -53,7 +54,8 @@ runApp({
     onStop(() => auditor.stop());
     if (once) {
       const result = await auditor.audit();
-      process.stdout.write(`${auditSummary(result).join('\n')}\n`);
+      const text = args.includes('--json') ? JSON.stringify(result) : auditSummary(result).join('\n');
+      process.stdout.write(`${text}\n`);
       return EXIT[result.audit.verdict];
     }
     const service = await startAuditor({
@@ -65,7 +67,7 @@ runApp({
       spotCheckMinutes: config.spotCheckMinutes,
       registry: processRegistry,
       logger,
-      management: { host: config.managementHost, port: config.managementPort },
+      management: managementOf(config),
     });
     onStop(() => service.close());
     logger.info({ managementPort: service.managementPort, origin, shards }, 'auditor is up');

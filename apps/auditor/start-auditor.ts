@@ -1,7 +1,7 @@
 import { Cron } from 'croner';
 import { assertMigrated } from '#platform/event-store';
 import { type DataSource } from '#platform/postgres';
-import { type Logger, type Registry, startManagementServer } from '#platform/process';
+import { type Logger, type ManagementPlace, type Registry, startManagementServer } from '#platform/process';
 import { type Auditor } from './auditor';
 
 export interface AuditorServiceOptions {
@@ -15,7 +15,7 @@ export interface AuditorServiceOptions {
   spotCheckMinutes: number;
   registry: Registry;
   logger: Logger;
-  management: { host: string; port: number };
+  management: ManagementPlace;
 }
 
 export interface RunningAuditor {

@@ -5,6 +5,7 @@ import { addAgent } from './commands/agent.command';
 import { addAllocation } from './commands/allocation.command';
 import { addAudit } from './commands/audit.command';
 import { addBench } from './commands/bench.command';
+import { addCompletion } from './commands/completion.command';
 import { addDivision } from './commands/division.command';
 import { addDown } from './commands/down.command';
 import { addKeys } from './commands/keys.command';
@@ -21,6 +22,8 @@ import { addWitness } from './commands/witness.command';
 import { versionText } from './output/describe-build';
 import { note, say } from './output/print';
 
+/** Of the system: no space left on the disk, or in the account's share of it. Its message names the file. */
+const NO_ROOM = ['ENOSPC', 'EDQUOT'];
 const EXIT_FAILED = 1;
 const EXIT_WRONG_USAGE = 2;
 
@@ -49,6 +52,7 @@ export function createProgram(): Command {
   addWitness(program);
   addTest(program);
   addBench(program);
+  addCompletion(program);
   forEachCommand(program, (command) => {
     command.exitOverride();
     // Every complaint is one line in this program's own words, written at the end (runCli).
@@ -90,7 +94,8 @@ function complain(error: unknown): number {
   }
   // A code that is a word is one of ours: the message is for a person. Anything else is a fault and keeps its stack.
   const { code, message, stack } = error as Error & { code?: unknown };
-  say(typeof code === 'string' && /^[a-z_]+$/.test(code) ? message : (stack ?? String(error)));
+  if (typeof code === 'string' && NO_ROOM.includes(code)) say(sentence(message));
+  else say(typeof code === 'string' && /^[a-z_]+$/.test(code) ? message : (stack ?? String(error)));
   return EXIT_FAILED;
 }
 

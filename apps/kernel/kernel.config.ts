@@ -11,6 +11,7 @@ import {
   list,
   matching,
   path,
+  pattern,
   port,
   processSettings,
   readableFile,
@@ -212,6 +213,11 @@ export const kernelConfig = defineConfig({
     description:
       'Who decides about upgrades (docs/spec/approval.md). Registered at the first start, where the chain has no pool yet; after that it says nothing, because the pool changes by upgrades alone. Without it there are no upgrades.',
     fromFile: true,
+  },
+  KERNEL_UPGRADE_TYPES: {
+    schema: pattern().optional(),
+    description:
+      'Types of upgrades that the organisation has beside the kernel’s own, such as `policy_activation`: a regular expression for the whole word. They are treated as `code` is: the kernel changes nothing in itself, and signs a deployment authorisation.',
   },
   KERNEL_APPROVAL_TTL_HOURS: {
     schema: hours(),

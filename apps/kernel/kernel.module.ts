@@ -201,6 +201,7 @@ export class KernelModule {
             ratificationHours: config.ratificationHours,
           },
           firstPool: config.approverPool ?? null,
+          ownTypes: config.upgradeTypes ?? null,
           candidate: { databaseUrl, holder: `kernel ${hostname()} ${process.pid}` },
           webauthn: { rpId: config.webauthnRpId ?? null, origins: config.webauthnOrigins ?? [] },
           notifications: {

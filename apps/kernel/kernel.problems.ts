@@ -14,7 +14,14 @@ const SIGNING_UNAVAILABLE = {
   status: 503,
   word: 'signing_unavailable',
   title: 'Signing unavailable',
+  // Not the error's message, which names machines behind the kernel.
+  detail:
+    'Nothing can be signed now, so nothing was written: the signing proxy, or the keys behind it, cannot be reached, or refuse. ' +
+    'The check signing_proxy of the kernel’s /ready says which; error_id finds the request in its log. Try again after Retry-After seconds.',
+  members: ['reason'],
 } as const;
+/** What the caller gets of a mode: which, since when, by whom, why. */
+const MODE = { status: 503, told: true, members: ['mode', 'since', 'by', 'reason', 'restoring'] } as const;
 /** A mode lasts for minutes at least, and a person ends it. */
 const MODE_RETRY_S = 30;
 /** Another replica is there, or will be in a moment. */
@@ -44,7 +51,13 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
     not_migrated: { status: 503, word: 'store_unavailable' },
     chain_mismatch: { status: 503, word: 'store_unavailable' },
     store_behind: { status: 503, title: 'The database was put back to an older state', retryAfter: 30 },
-    clock_jumped: { status: 503, title: 'The clock jumped', retryAfter: 5 },
+    clock_jumped: {
+      status: 503,
+      title: 'The clock jumped',
+      retryAfter: 5,
+      told: true,
+      members: ['aheadMs', 'maxJumpMs'],
+    },
     contended: { status: 503 },
     integrity: { status: 500, title: 'The database holds what this kernel did not write' },
     closed: STOPPING,
@@ -64,8 +77,8 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
     token_error: OUR_FAULT,
   }),
   problemsOf(ModeError, {
-    read_only: { status: 503, title: 'Read-only', retryAfter: MODE_RETRY_S },
-    safe_mode: { status: 503, title: 'Safe mode', retryAfter: MODE_RETRY_S },
+    read_only: { ...MODE, title: 'Read-only', retryAfter: MODE_RETRY_S },
+    safe_mode: { ...MODE, title: 'Safe mode', retryAfter: MODE_RETRY_S },
     being_restored: { status: 409 },
     contended: { status: 503, word: 'overloaded' },
   }),
@@ -73,6 +86,8 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
     reserved_name: MALFORMED,
     event_not_found: { status: 404 },
     unknown_shard: { status: 404 },
+    too_many_streams: { status: 503, word: 'overloaded', title: 'Too many streams', retryAfter: 10 },
+    invalid_event_id: { status: 400, word: 'invalid_position' },
     not_in_log_yet: { status: 404, title: 'Not in the log yet' },
     tile_not_found: { status: 404 },
     log_unavailable: { status: 503 },
@@ -82,7 +97,10 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
     node_not_found: { status: 404 },
     ambiguous_node: { status: 409, members: ['nodes'] },
   }),
-  problemsOf(PositionError, { invalid_position: { status: 400 }, position_unavailable: { status: 503 } }),
+  problemsOf(PositionError, {
+    invalid_position: { status: 400 },
+    position_unavailable: { status: 503, told: true, members: ['wanted', 'reached'] },
+  }),
   problemsOf(SigningError, {
     manifest_id_too_long: { status: 400 },
     reserved_kind: { status: 400 },

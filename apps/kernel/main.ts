@@ -8,6 +8,7 @@ import {
 } from '#platform/event-store';
 import { openConnections } from '#platform/postgres';
 import {
+  apiPages,
   createServiceApp,
   HttpEdgeError,
   openServerTls,
@@ -24,7 +25,7 @@ import { assertFoundedAs, KmsRequirement, SigningKeys } from '#modules/key-regis
 import { ModeWatch } from '#modules/modes';
 import { People, peopleOptions, PeopleSite } from '#modules/people';
 import { IntegrityAlarm, PartitionWatch } from '#platform/kernel-store';
-import { processRegistry, runApp, startManagementServer, TlsFiles } from '#platform/process';
+import { managementOf, processRegistry, runApp, startManagementServer, TlsFiles } from '#platform/process';
 import { openSigningProxyClient, SignerError } from '#platform/signer';
 import { assertGovernanceSettings, webhookEndpoints } from './governance-settings';
 import { kernelConfig } from './kernel.config';
@@ -61,6 +62,7 @@ runApp({
         tls: tls.current,
         access: roles,
         openapiPath: config.openapiPath,
+        pages: apiPages(config.openapiPath),
         logger,
         problems: KERNEL_PROBLEMS,
         limits: { bodyBytes: config.bodyLimitBytes },
@@ -94,8 +96,7 @@ runApp({
     const port = await service.listen(config.apiPort, config.apiHost);
     const webPort = await service.web?.listen(config.webPort ?? 0, config.webHost);
     const management = await startManagementServer({
-      host: config.managementHost,
-      port: config.managementPort,
+      ...managementOf(config),
       logger,
       registry: processRegistry,
       checks: {

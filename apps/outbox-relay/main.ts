@@ -7,7 +7,7 @@ import {
 } from '#platform/audit-stream';
 import { divisionOf } from '#platform/edge';
 import { EventStoreError, openAsWorker } from '#platform/event-store';
-import { runApp } from '#platform/process';
+import { managementOf, runApp } from '#platform/process';
 import { outboxRelayConfig } from './outbox-relay.config';
 import { startOutboxRelay } from './start-outbox-relay';
 
@@ -41,7 +41,7 @@ runApp({
       }),
       leaseMs: config.relayLeaseMs,
       logger,
-      management: { host: config.managementHost, port: config.managementPort },
+      management: managementOf(config),
     });
     onStop(() => relay.close());
     logger.info({ managementPort: relay.managementPort, origin, shards }, 'outbox relay is up');

@@ -3,7 +3,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { assertMigrated, DEFAULT_LIMITS, EventLog, type EventVerifier } from '#platform/event-store';
 import { Database, type DataSource, standForElection } from '#platform/postgres';
 import { AuditStreamError, type AuditStreamPublisher } from '#platform/audit-stream';
-import { type Logger, processRegistry, type Registry, startManagementServer } from '#platform/process';
+import {
+  type Logger,
+  type ManagementPlace,
+  processRegistry,
+  type Registry,
+  startManagementServer,
+} from '#platform/process';
 import { RelayFault } from './relay/relay-fault';
 import { RelayMetrics } from './relay/relay-metrics';
 import { type RelayObserver, relayShard } from './relay/shard-relay';
@@ -23,7 +29,7 @@ export interface OutboxRelayOptions {
   leaseMs: number;
   verifier: Pick<EventVerifier, 'verify'>;
   logger: Logger;
-  management: { host: string; port: number };
+  management: ManagementPlace;
   registry?: Registry;
 }
 

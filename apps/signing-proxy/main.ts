@@ -1,6 +1,6 @@
 /** Holds the signing backends, the only process that reaches the keys; signs what parses as its purpose. */
 import { openServerTls } from '#platform/edge';
-import { runApp, sizeThreadPool } from '#platform/process';
+import { managementOf, runApp, sizeThreadPool } from '#platform/process';
 import { SignerError } from '#platform/signer';
 import { openMadeKeys } from './keys/open-made-keys';
 import { openMarks } from './marks/open-marks';
@@ -37,7 +37,7 @@ runApp({
       host: config.listenHost,
       port: config.listenPort,
       tls: tls.current,
-      management: { host: config.managementHost, port: config.managementPort },
+      management: managementOf(config),
       guard: { timeoutMs: config.signerTimeoutMs },
     });
     // Closes the backend, the marks and the list of keys too, after the requests that are under way.

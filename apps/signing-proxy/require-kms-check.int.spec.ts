@@ -69,6 +69,15 @@ describe('ci/require_kms_check.sh', () => {
     });
   });
 
+  it('goes by the other names of the same settings too', async () => {
+    const others = { REQUIRE_KMS: '', KMS_ENDPOINT: '', REQUIRE_SIGNING_PROXY: 'true' };
+    expect(await check({ ...others, SIGNING_PROXY_URL: fixture.url })).toMatchObject({ code: 0, stderr: '' });
+    told = keptAs('software');
+    expect((await check({ ...others, SIGNING_PROXY_URL: fixture.url })).code).toBe(1);
+    expect((await check({ ...others, REQUIRE_KMS: 'false', SIGNING_PROXY_URL: fixture.url })).code).toBe(1);
+    expect(await check(others)).toMatchObject({ code: 1, stderr: expect.stringContaining('is not set') });
+  });
+
   it('passes when all keys are in an HSM or a KMS', async () => {
     told = keptAs('hsm', 'kms');
     const { code, stdout, stderr } = await check({ SIGNER_ID: AUDIT });
@@ -122,6 +131,13 @@ describe('ci/require_kms_check.sh', () => {
 
   it.each([
     ['REQUIRE_KMS is neither', { REQUIRE_KMS: 'True' }, [], /REQUIRE_KMS has to be true or false/],
+    [
+      'REQUIRE_SIGNING_PROXY is neither',
+      { REQUIRE_SIGNING_PROXY: '1' },
+      [],
+      /REQUIRE_SIGNING_PROXY has to be/,
+    ],
+    ['two proxies are named', { SIGNING_PROXY_URL: 'https://elsewhere' }, [], /name two signing proxies/],
     ['the allowance is neither', { KERNEL_ALLOW_SOFTHSM: 'yes' }, [], /KERNEL_ALLOW_SOFTHSM/],
     ['there is no certificate', { KERNEL_OPERATOR_CERT: '' }, [], /KERNEL_OPERATOR_CERT/],
     ['there is an argument', {}, ['--now'], /unknown argument: --now/],

@@ -6,7 +6,7 @@ import {
   type ServiceApp,
   type ServiceTls,
 } from '#platform/edge';
-import { startManagementServer } from '#platform/process';
+import { type ManagementPlace, startManagementServer } from '#platform/process';
 import { ClientAccess } from './clients/client-access';
 import { KeyMaking } from './keys/key-making';
 import { BackendsHealth } from './public/backends-health';
@@ -21,7 +21,7 @@ export interface SigningProxyServerOptions extends SigningProxyOptions {
   /** 0 takes a free one. */
   port: number;
   tls: ServiceTls;
-  management: { host: string; port: number };
+  management: ManagementPlace;
 }
 
 export interface RunningSigningProxy {

@@ -6,7 +6,9 @@ import { WitnessFolderError } from './witness-folder.error';
 import { witnessConfig } from './witness.config';
 
 const EXIT_FAILED = 2;
-const [verb, name] = process.argv.slice(2);
+const args = process.argv.slice(2);
+const json = args.includes('--json');
+const [verb, name] = args.filter((arg) => arg !== '--json');
 
 /** `init NAME` makes key and state, `--once` looks once at each followed log; otherwise it serves until it is told to stop. */
 runApp({
@@ -16,7 +18,8 @@ runApp({
   ...(verb === undefined ? {} : { failureCode: EXIT_FAILED, logLevel: 'error' as const }),
   async start(config, { logger, onStop, stopping }) {
     if (verb === 'init') {
-      process.stdout.write(`${await createWitness(config.witnessDir, name ?? '')}\n`);
+      const vkey = await createWitness(config.witnessDir, name ?? '');
+      process.stdout.write(`${json ? JSON.stringify({ vkey }) : vkey}\n`);
       return 0;
     }
     return startWitness(config, {
@@ -25,6 +28,7 @@ runApp({
       stopping,
       registry: processRegistry,
       once: verb === '--once',
+      json,
     });
   },
 });

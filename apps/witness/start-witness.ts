@@ -1,5 +1,11 @@
 import { mkdir, readFile } from 'node:fs/promises';
-import { type AppLife, type Registry, startManagementServer, TlsFiles } from '#platform/process';
+import {
+  type AppLife,
+  managementOf,
+  type Registry,
+  startManagementServer,
+  TlsFiles,
+} from '#platform/process';
 import { parseKnownLogs } from './cosign/known-logs';
 import { Witness } from './cosign/witness';
 import { LogFollower } from './follow/log-follower';
@@ -19,6 +25,8 @@ export interface WitnessLife extends Pick<AppLife, 'logger' | 'onStop' | 'stoppi
   registry: Registry;
   /** Look once at each followed log, and serve nobody. */
   once: boolean;
+  /** With `once`: a line of JSON for each log. */
+  json: boolean;
 }
 
 /** @returns the exit code when it looked once; undefined when it serves and follows */
@@ -56,7 +64,7 @@ export async function startWitness(config: WitnessConfig, life: WitnessLife): Pr
       logger,
     });
   });
-  if (life.once) return lookOnce(followers, stopping);
+  if (life.once) return lookOnce(followers, life.json, stopping);
 
   const following = followers.map((follower) => follower.run(stopping));
   onStop(() => Promise.all(following));
@@ -71,8 +79,7 @@ export async function startWitness(config: WitnessConfig, life: WitnessLife): Pr
   onStop(() => server.close());
   tls?.onRenewal((renewed) => server.renewTls(renewed));
   const management = await startManagementServer({
-    host: config.managementHost,
-    port: config.managementPort,
+    ...managementOf(config),
     logger,
     registry,
     checks: {},
@@ -94,7 +101,11 @@ export async function startWitness(config: WitnessConfig, life: WitnessLife): Pr
   return undefined;
 }
 
-async function lookOnce(followers: readonly LogFollower[], signal: AbortSignal): Promise<number> {
+async function lookOnce(
+  followers: readonly LogFollower[],
+  json: boolean,
+  signal: AbortSignal,
+): Promise<number> {
   if (followers.length === 0) {
     throw new WitnessFolderError(
       'wrong_usage',
@@ -106,9 +117,11 @@ async function lookOnce(followers: readonly LogFollower[], signal: AbortSignal):
     const look = await follower.look(signal);
     const { log } = follower;
     process.stdout.write(
-      'size' in look
-        ? `${log}: ${look.outcome} at size ${look.size}\n`
-        : `${log}: ${look.outcome}: ${look.message}\n`,
+      json
+        ? `${JSON.stringify({ log, ...look })}\n`
+        : 'size' in look
+          ? `${log}: ${look.outcome} at size ${look.size}\n`
+          : `${log}: ${look.outcome}: ${look.message}\n`,
     );
     // A log that is refused is worse than one that cannot be read.
     if (look.outcome === 'refused') code = EXIT.refused;

@@ -158,6 +158,12 @@ describe('the audit log', () => {
     });
     expect([never.status, never.json.error]).toEqual([503, 'position_unavailable']);
     expect(never.headers['retry-after']).toBe('1');
+    expect(never.json).toMatchObject({
+      detail: `Position 0:999999 is not there yet; the head is ${never.json.reached}.`,
+      wanted: '0:999999',
+      reached: expect.stringMatching(/^0:\d+$/),
+      error_id: expect.any(String),
+    });
     const wrong = await client().get('/kernel/audit/head', { headers: { 'kernel-min-position': '7:1' } });
     expect(wrong.json.error).toBe('invalid_position');
   });
@@ -177,6 +183,7 @@ describe('the audit log', () => {
     const held = await list(at(second!));
     expect([held.status, held.json.error]).toEqual([503, 'position_unavailable']);
     expect(held.headers['retry-after']).toBe('1');
+    expect(held.json).toMatchObject({ wanted: `0:${second!.seq}`, reached: `0:${first!.seq}` });
     expect((await client().get(`/kernel/audit/${second!.id}`, { headers: at(second!) })).status).toBe(200);
 
     await indexer.process.start();

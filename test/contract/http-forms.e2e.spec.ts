@@ -233,7 +233,8 @@ describe('HTTP', () => {
 
     it.each(
       kernelContract()
-        .operations.filter(({ method }) => method === 'GET')
+        // An answer that does not end cannot be waited for.
+        .operations.filter(({ method, id }) => method === 'GET' && id !== 'streamEvents')
         .map(({ id }) => id),
     )('HEAD is GET without content: %s', async (id) => {
       const about = { division: 'none', event: '0190b6a0-0000-7000-8000-000000000000', agent: 'none' };

@@ -126,6 +126,7 @@ const TABLE: Record<string, Row> = {
   verifyManifest: ANY_ROLE,
   appendEvents: { SUPERADMIN: 'yes', DIVISION_LEAD: 'no', OPERATOR: 'yes', AUDITOR: 'no', NOROLE: 'no' },
   listEvents: READ,
+  streamEvents: READ,
   getEvent: READ,
   getHeads: READ,
   setLegalHold: { SUPERADMIN: 'yes', DIVISION_LEAD: 'no', OPERATOR: 'no', AUDITOR: 'no', NOROLE: 'no' },
@@ -218,6 +219,19 @@ describe('roles', () => {
   describe.each(OPERATION_IDS)('%s', (operation) => {
     it.each(EACH)('%s by %s', async (caller, way) => {
       const { method, path, options } = sampleRequest(operation, about(OWN));
+      if (operation === 'streamEvents' && TABLE[operation]?.[caller] !== 'no') {
+        // Its answer does not end by itself.
+        if (way === 'a session') {
+          const streamed = await sessions.get(caller)?.browser.send(path);
+          expect(streamed?.status).toBe(200);
+          await streamed?.body?.cancel();
+          return;
+        }
+        const { statusCode, body } = await stack().client(caller).stream(path);
+        expect(statusCode).toBe(200);
+        body.on('error', () => undefined).destroy();
+        return;
+      }
       const answer = await as(caller, way).request(method, path, options);
       const expected = TABLE[operation]?.[caller];
       if (expected === 'no') {

@@ -50,6 +50,8 @@ export function sampleRequest(operation: string, { division, event, agent }: Sam
       };
     case 'listEvents':
       return { method: 'GET', path: '/kernel/audit' };
+    case 'streamEvents':
+      return { method: 'GET', path: '/kernel/audit/stream' };
     case 'getEvent':
       return { method: 'GET', path: `/kernel/audit/${event}` };
     case 'getHeads':

@@ -208,7 +208,7 @@ describe('a thief with the password of a database role', () => {
         ];
         const { stdout, stderr } = await promisify(execFile)(
           process.execPath,
-          [program, 'audit', 'repair', ...args],
+          [program, 'audit', 'repair', '--yes', ...args],
           {
             env: { DATABASE_OWNER_URL: ownerUrl },
           },

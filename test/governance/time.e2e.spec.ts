@@ -209,7 +209,7 @@ describe('what time does to upgrades, and the coordinator to what is due', () =>
       await proposed(1, 'cli-fire-outside');
       await signed('cli-late', [1]);
       for (const id of ['cli-fire', 'cli-fire-outside']) {
-        const applied = await as('SUPERADMIN', 1, 'emergency-apply', id, '--reason', 'it burns');
+        const applied = await as('SUPERADMIN', 1, 'emergency-apply', id, '--reason', 'it burns', '--yes');
         expect(applied).toContain('EMERGENCY to be ratified until');
       }
       await signed('cli-fire', [1, 2], 'ratify');

@@ -30,6 +30,7 @@ const PACKAGES = [
   '@aws-sdk/client-kms',
   '@simplewebauthn/server',
   'p-limit',
+  'swagger-ui-dist',
   'tweetnacl',
   'json-canonicalize',
 ];
@@ -85,6 +86,7 @@ const FORBIDDEN: readonly (readonly [file: string, content: string, rule: string
   ['libs/platform/sigv4/x.ts', `import 'pino';`, 'sigv4-without-packages'],
   ['libs/platform/archive/own-undici.ts', `import 'undici';`, 'one-owner-of-undici'],
   ['libs/platform/archive/own-p-limit.ts', `import 'p-limit';`, 'one-owner-of-p-limit'],
+  ['libs/platform/archive/own-pages.ts', `import 'swagger-ui-dist';`, 'one-owner-of-swagger-ui-dist'],
   ['libs/evidence/chain/own-tweetnacl.ts', `import 'tweetnacl';`, 'one-owner-of-tweetnacl'],
   ['apps/kernel/own-jcs.ts', `import 'json-canonicalize';`, 'one-owner-of-json-canonicalize'],
   ['libs/modules/audit/own-typeorm.ts', `import 'typeorm';`, 'one-owner-of-typeorm'],

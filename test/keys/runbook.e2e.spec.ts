@@ -42,6 +42,7 @@ describe('./kernel keys', () => {
       '--purpose',
       'audit',
       '--create',
+      '--yes',
       '--out',
       signers,
     ]);
@@ -66,7 +67,7 @@ describe('./kernel keys', () => {
     expect(JSON.parse(await readFile(signers, 'utf8')).signers).toContainEqual(
       expect.objectContaining({ signer_kid: 'kernel-audit-ed25519-v4', status: 'active' }),
     );
-    expect(await launcher.on('keys retire', 'kernel-audit-ed25519-v1')).toMatchObject({
+    expect(await launcher.on('keys retire', 'kernel-audit-ed25519-v1', '--yes')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('(overlap)'),
     });
@@ -85,7 +86,7 @@ describe('./kernel keys', () => {
       'tools/signers.json': signers,
       'events-in-doubt.ndjson': list,
     });
-    const done = await launcher.run([...step, '--state', launcher.state]);
+    const done = await launcher.run([...step, '--yes', '--state', launcher.state]);
     expect(done).toMatchObject({ code: 0, stdout: expect.stringContaining('Audit chain verified') });
     expect(done.stdout).toContain('kernel-audit-ed25519-v4 is cut off');
     expect(done.stdout).toMatch(/^re-attested: \d+ events? by the compromised key kernel-audit-ed25519-v4/m);
@@ -108,6 +109,7 @@ describe('./kernel keys', () => {
     const head = (await events()).length;
     const refused = await launcher.on(
       'keys restore-window',
+      '--yes',
       '--shard',
       '0',
       '--seq',
@@ -118,6 +120,7 @@ describe('./kernel keys', () => {
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('(nothing_to_open)') });
     const asOperator = await launcher.on(
       'keys restore-window',
+      '--yes',
       ...['--shard', '0', '--seq', '1', '--reason', 'x', '--as', 'operator'],
     );
     expect(asOperator).toMatchObject({ code: 1, stderr: expect.stringContaining('(client_not_permitted)') });

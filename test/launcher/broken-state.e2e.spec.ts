@@ -1,4 +1,4 @@
-import { cp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, rename, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Launcher } from './launcher.driver';
 
@@ -67,6 +67,19 @@ describe('./kernel up on a state folder that is not whole', () => {
       cut('identities/approver-2-approval.key'),
       /approver-2-approval\.key is not an Ed25519 private key/,
     ],
+    ['the key of the rows is cut off', cut('row.key'), /row\.key is no key of the database's rows/],
+    ['the key of the rows is gone', remove('row.key'), /row\.key is missing, and with it what authenticates/],
+    ['the list of revocations is cut off', cut('identities/ca.crl'), /ca\.crl is no list of revoked cert/],
+    [
+      'what was signed is forgotten',
+      remove('signing-marks'),
+      /high-water-marks is missing, and with it what the signing proxy remembers/,
+    ],
+    [
+      'what was signed is cut off',
+      cut('signing-marks/high-water-marks'),
+      /high-water-marks is cut short or no file of marks: it has 20 bytes.*bring it back as it was/,
+    ],
   ])('says in one sentence that %s, and leaves nothing running', async (_, damage, sentence) => {
     const mend = await damage();
     try {
@@ -82,6 +95,28 @@ describe('./kernel up on a state folder that is not whole', () => {
     } finally {
       await mend();
     }
+  });
+
+  it('does not start beside what may run, when the record of it cannot be read', async () => {
+    await writeFile(at('run.json'), '');
+    for (const verb of ['up --detach', 'status', 'down']) {
+      expect(await launcher.on(verb)).toMatchObject({
+        code: 1,
+        stdout: '',
+        stderr: expect.stringMatching(/^kernel: .*run\.json is damaged, so it is not known what runs/),
+      });
+    }
+    // Left from before the machine was started: nothing of it can run.
+    await utimes(at('run.json'), 1, 1);
+    expect((await launcher.on('down')).stdout).toContain('Nothing to stop');
+  });
+
+  it('says that kernel.env is damaged, and what writes it again', async () => {
+    await writeFile(at('kernel.env'), '');
+    expect(await launcher.on('keys')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/kernel\.env is damaged: it names no kernel\. \.\/kernel down and/),
+    });
   });
 
   it('starts on it when it is mended, and makes certificates and kernel.env again', async () => {

@@ -68,8 +68,13 @@ export class Launcher {
     throw new Error(`./kernel up ended with ${result.code}:\n${result.stdout}${result.stderr}`);
   }
 
-  start(args: readonly string[], options: { cwd?: string; env?: Record<string, string> } = {}): ChildProcess {
-    return spawn(this.script, args, {
+  /** @param program what is started; default ./kernel */
+  start(
+    args: readonly string[],
+    options: { cwd?: string; env?: Record<string, string> } = {},
+    program = this.script,
+  ): ChildProcess {
+    return spawn(program, args, {
       cwd: options.cwd ?? this.scratch,
       stdio: 'pipe',
       ...(options.env === undefined ? {} : { env: options.env }),

@@ -102,15 +102,37 @@ describe('./kernel upgrade', () => {
       const args = ['--as', `approver-${n}`, '--yes', '--notes', `no ${n}`];
       expect((await upgrade('reject', 'cli-no', ...args)).code).toBe(0);
     }
-    expect((await upgrade('show', 'cli-no')).stdout).toContain('cli-no (code) is rejected');
+    const rejected = (await upgrade('show', 'cli-no')).stdout;
+    expect(rejected).toContain('cli-no (code) is rejected');
+    expect(rejected).toContain('rejected  3 of 3: approver-1, approver-2, approver-3');
+    expect(rejected).not.toMatch(/does not count|can still sign/);
     await propose({ upgradeId: 'cli-back', type: 'code', target: 'api', rationale: 'x' });
-    expect((await upgrade('withdraw', 'cli-back', '--reason', 'no')).stdout).toContain('is withdrawn');
+    expect((await upgrade('withdraw', 'cli-back', '--reason', 'no', '--yes')).stdout).toContain(
+      'is withdrawn',
+    );
     await propose({ upgradeId: 'cli-fire', type: 'code', target: 'api', rationale: 'x' });
-    const fire = await upgrade('emergency-apply', 'cli-fire', '--reason', 'it burns');
+    const look = await upgrade('emergency-apply', 'cli-fire', '--reason', 'it burns', '--dry-run');
+    expect(look).toMatchObject({ code: 0, stdout: expect.stringContaining('with 0 of 3 approvals') });
+    expect(await upgrade('emergency-apply', 'cli-fire', '--reason', 'it burns')).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringMatching(/No one can be asked here; repeat with --yes/),
+    });
+    expect((await upgrade('show', 'cli-fire')).stdout).toContain('cli-fire (code) is proposed');
+    const fire = await upgrade('emergency-apply', 'cli-fire', '--reason', 'it burns', '--yes');
     expect(fire.stdout).toContain('EMERGENCY to be ratified until');
+    // Compared with what was applied to the same target before, not with itself.
+    const asked = await upgrade('ratify', 'cli-fire', '--as', 'approver-1', '--dry-run');
+    expect(asked.stderr).toContain('- /rationale: "a fix"\n  + /rationale: "x"');
+    expect(asked.stdout).toMatch(
+      /^Nothing was done\. Without --dry-run:\n {2}approver-1 signs this to ratify/,
+    );
     for (const n of [1, 2, 3]) {
       expect((await upgrade('ratify', 'cli-fire', '--as', `approver-${n}`, '--yes')).code).toBe(0);
     }
+    const ratified = (await upgrade('show', 'cli-fire')).stdout;
+    expect(ratified).toContain('ratified  3 of 3: approver-1, approver-2, approver-3');
+    expect(ratified).not.toContain('can still sign');
     expect((await upgrade('list')).stdout).toMatch(/cli-fire +code +ratified/);
     expect((await upgrade('list', '--status', 'withdrawn')).stdout).toMatch(/^id .*\n-.*\ncli-back .*\n$/);
     const page = await upgrade('list', '--type', 'code', '--limit', '1');

@@ -71,6 +71,7 @@ describe('./kernel refuses in one sentence', () => {
       'replay',
       'test',
       'bench',
+      'completion',
     ];
     for (const verb of verbs) {
       expect(result.stderr).toContain(`\n  ${verb} `);

@@ -160,6 +160,24 @@ describe('the auditor', () => {
       expect(findings(run)).toEqual(['index_different 0:5', 'index_extra 0:1000000', 'index_missing 0:6']);
     });
 
+    it.each([
+      ['division', `'elsewhere'`],
+      ['correlation_id', 'gen_random_uuid()'],
+      ['sha256', `sha256('another')`],
+    ])('a column of the index that decides what is found: %s', async (column, value) => {
+      await database.query(
+        `CREATE TABLE kept AS SELECT * FROM kernel_index.events WHERE shard = 0 AND seq = 5`,
+      );
+      await database.query(`UPDATE kernel_index.events SET ${column} = ${value} WHERE shard = 0 AND seq = 5`);
+      const run = await runAudit(stack());
+      await database.query(
+        `UPDATE kernel_index.events e SET ${column} = kept.${column} FROM kept WHERE e.shard = 0 AND e.seq = 5`,
+      );
+      await database.query('DROP TABLE kept');
+      expect(run.code).toBe(1);
+      expect(findings(run)).toEqual(['index_different 0:5']);
+    });
+
     /** Does to the event log what only a superuser could, with its guards off meanwhile. */
     async function unguarded(...statements: [sql: string, values?: unknown[]][]): Promise<void> {
       const { rows } = await database.query<{ tgname: string }>(

@@ -71,6 +71,14 @@ describe('modes', () => {
         ] as const) {
           const answer = await caller('OPERATOR', kernel).post(path, body);
           expect(refusal(answer)).toEqual({ status: 503, retryAfter: '30', error });
+          // Which, since when, by whom and why: the caller need not ask who runs the kernel.
+          const by = expect.stringContaining('dev-superadmin') as string;
+          expect(answer.json).toMatchObject({ mode, since: entered.since, by, reason: `to be ${mode}` });
+          expect((answer.json as { detail: string }).detail).toMatch(
+            new RegExp(
+              `^The kernel is (in )?${mode} since ${entered.since}, by \\S*dev-superadmin: to be ${mode}\\. It `,
+            ),
+          );
         }
         expect((await caller('AUDITOR', kernel).get('/kernel/audit/head')).status).toBe(200);
         expect((await caller('AUDITOR', kernel).post('/kernel/audit', EVENT)).status).toBe(403);

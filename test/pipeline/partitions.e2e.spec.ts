@@ -53,7 +53,19 @@ describe('partitions that are detached from a running kernel', () => {
     return (JSON.parse(stdout) as Listed[]).map(({ name, state }) => `${name} ${state}`);
   };
   const detach = (...more: string[]): Promise<Run> =>
-    partitions('detach', '--shard', '0', '--below', '120', '--reason', 'CHG-7', '--by', 'ada', ...more);
+    partitions(
+      'detach',
+      '--shard',
+      '0',
+      '--below',
+      '120',
+      '--reason',
+      'CHG-7',
+      '--by',
+      'ada',
+      '--yes',
+      ...more,
+    );
 
   async function write(count: number): Promise<void> {
     for (let n = 0; n < count; n += 25) {

@@ -1,4 +1,7 @@
+import { type AuditEvent } from '#evidence';
 import { type SqlSource } from '#platform/audit-stream';
+import { divisionOf } from '#platform/edge';
+import { signedDigest } from '#platform/event-store';
 
 /** An event of the store beside its copy in the index. */
 export interface StoredRow {
@@ -29,15 +32,20 @@ interface RawRow {
   canonical: Buffer;
   indexed: StoredRow['indexed'];
   keyed: boolean;
+  indexed_division: string | null;
+  indexed_correlation: string | null;
+  indexed_sha256: string | null;
 }
 
 /**
- * The server compares rows: what the index repeats of an event, and its canonical bytes. It leaves out the jsonb
- * payload, because no answer is made from it. Where a partition was detached, the index's rows are all that the database
+ * The server compares rows: what the index repeats of an event, and its canonical bytes. Columns of the index that the
+ * store lacks are compared with the event here: one that was changed would hide an event from a filter. The jsonb payload
+ * is left out, because no answer is made from it. Where a partition was detached, the index's rows are all that the database
  * has: they are checked as the event store's are, and compared with the archive.
  */
 const COLUMNS = `
   e.seq, e.id, e.type, e.stream, e.stream_version, e.actor_id, e.signer_kid, encode(e.hash, 'hex') AS hash, e.canonical,
+  i.division AS indexed_division, i.correlation_id AS indexed_correlation, encode(i.sha256, 'hex') AS indexed_sha256,
   CASE WHEN i.seq IS NULL THEN 'missing'
        WHEN (i.id, i.type, i.stream, i.stream_version, i.actor_id, i.ts, i.signer_kid, i.hash, i.canonical)
           = (e.id, e.type, e.stream, e.stream_version, e.actor_id, e.ts, e.signer_kid, e.hash, e.canonical)
@@ -116,12 +124,38 @@ export class StoredEvents {
 
   private async rows(sql: string, parameters: unknown[]): Promise<StoredRow[]> {
     const rows = (await this.sql.query(sql, parameters)) as RawRow[];
-    return rows.map(({ seq, stream_version, actor_id, signer_kid, ...row }) => ({
-      ...row,
-      seq: Number(seq),
-      streamVersion: Number(stream_version),
-      actorId: actor_id,
-      signerKid: signer_kid,
-    }));
+    return rows.map((raw) => {
+      const { seq, stream_version, actor_id, signer_kid, id, type, stream, hash, canonical } = raw;
+      return {
+        id,
+        type,
+        stream,
+        hash,
+        canonical,
+        keyed: raw.keyed,
+        indexed: raw.indexed === 'equal' && !filtersAgree(raw) ? 'different' : raw.indexed,
+        seq: Number(seq),
+        streamVersion: Number(stream_version),
+        actorId: actor_id,
+        signerKid: signer_kid,
+      };
+    });
   }
+}
+
+/** Whether the index finds an event by what it says. An event that is no JSON is a fault of the chain, found elsewhere. */
+function filtersAgree(row: RawRow): boolean {
+  let event: AuditEvent;
+  try {
+    event = JSON.parse(row.canonical.toString()) as AuditEvent;
+  } catch {
+    return true;
+  }
+  const { stream, payload, correlationId } = event;
+  if (typeof payload !== 'object') return true;
+  return (
+    row.indexed_division === (divisionOf(stream, payload)?.replaceAll('\0', '\ufffd') ?? null) &&
+    row.indexed_correlation === (correlationId?.toLowerCase() ?? null) &&
+    row.indexed_sha256 === signedDigest(event)
+  );
 }

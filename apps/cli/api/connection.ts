@@ -13,6 +13,8 @@ export interface Connection {
   ca: string;
   cert: string;
   key: string;
+  /** The log of who answers, of a kernel that `up` runs. */
+  logFile?: string;
 }
 
 export interface ConnectionOptions {
@@ -63,7 +65,15 @@ export async function connectionFrom(options: ConnectionOptions): Promise<Connec
   if (!URL.canParse(connection.url ?? '')) {
     throw new CliError('wrong_usage', `--url ${connection.url} is no URL; it looks like https://HOST:PORT.`);
   }
-  return connection as Connection;
+  const logFile = options.url === undefined ? await logOf(options) : undefined;
+  return { ...(connection as Connection), ...(logFile === undefined ? {} : { logFile }) };
+}
+
+/** The kernel's log, where the connection comes from a state folder. */
+async function logOf({ state }: ConnectionOptions): Promise<string | undefined> {
+  if (state === undefined && loadConfig(cliConfig).apiUrl !== undefined) return undefined;
+  const folder = await StateFolder.find(resolve(state ?? defaultState()));
+  return folder === undefined ? undefined : join(folder.logs, 'kernel.log');
 }
 
 async function baseConnection(options: ConnectionOptions): Promise<Partial<Connection>> {
@@ -112,5 +122,12 @@ export async function kernelVariables(options: { state?: string }): Promise<Reco
       `There is no kernel in ${dir}; start one with ./kernel up --detach, or name one with --state or --url.`,
     );
   }
-  return await readEnvironmentFile(file);
+  const variables = await readEnvironmentFile(file);
+  if (variables['KERNEL_API_URL'] === undefined) {
+    throw new CliError(
+      'file_problem',
+      `${file} is damaged: it names no kernel. ./kernel down and ./kernel up write it again.`,
+    );
+  }
+  return variables;
 }

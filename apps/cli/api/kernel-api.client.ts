@@ -51,7 +51,7 @@ export class KernelApiClient {
   /** The body as it arrives. */
   async stream(path: string): Promise<Readable> {
     const { status, body } = await this.reached(() => this.http.stream({ method: 'GET', path }));
-    if (status >= 400) throw refusal(this.who, status, await text(body));
+    if (status >= 400) throw this.refusal(status, {}, await text(body));
     return Readable.from(this.arriving(body), { objectMode: false });
   }
 
@@ -69,9 +69,23 @@ export class KernelApiClient {
   }
 
   private async send(request: HttpRequest): Promise<string> {
-    const { status, bytes } = await this.reached(() => this.http.exchange(request, { maxBytes: Infinity }));
-    if (status >= 400) throw refusal(this.who, status, bytes.toString());
+    const { status, headers, bytes } = await this.reached(() =>
+      this.http.exchange(request, { maxBytes: Infinity }),
+    );
+    if (status >= 400) throw this.refusal(status, headers, bytes.toString());
     return bytes.toString();
+  }
+
+  private refusal(status: number, headers: Readonly<Record<string, unknown>>, body: string): CliError {
+    const refused = refusal(this.who, status, body);
+    const seconds = headers['retry-after'];
+    const { logFile } = this.connection;
+    const more = [
+      ...(typeof seconds === 'string' && /^\d{1,6}$/.test(seconds) ? [`Try again in ${seconds} s.`] : []),
+      ...(status >= 500 && logFile !== undefined ? [`Its log: ${logFile}`] : []),
+    ];
+    if (more.length === 0) return refused;
+    return new CliError(refused.code, [refused.message, ...more].join(' '), refused.details);
   }
 
   /** A connection that breaks is told as such, and not taken for a fault of the file that is being written. */

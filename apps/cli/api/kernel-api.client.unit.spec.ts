@@ -16,7 +16,14 @@ describe('a call of the API', () => {
     file = join(folder, 'unused.pem');
     writeFileSync(file, '');
     // The kernel answers over TLS alone; what is tested here lies above that.
-    server = createServer((_, response) => {
+    server = createServer(({ url: path }, response) => {
+      if (path === '/refused') {
+        response.writeHead(503, { 'retry-after': '30' });
+        response.end(
+          JSON.stringify({ error: 'read_only', error_id: 'e-1', detail: 'The kernel is read-only.' }),
+        );
+        return;
+      }
       response.writeHead(200);
       response.write('{"n":1}\n', () => response.socket?.destroy());
     });
@@ -43,6 +50,24 @@ describe('a call of the API', () => {
     } finally {
       await client.close();
     }
+  });
+
+  it('that is refused for now says for how long, and where its log is', async () => {
+    const connection = { url, ca: file, cert: file, key: file };
+    const message = async (more: object): Promise<string> => {
+      const client = new KernelApiClient({ ...connection, ...more });
+      try {
+        return await client.get('/refused').then(String, (error: Error) => error.message);
+      } finally {
+        await client.close();
+      }
+    };
+    const said =
+      'The kernel answered 503 (read_only, error_id e-1): The kernel is read-only. Try again in 30 s.';
+    expect(await message({})).toBe(said);
+    expect(await message({ logFile: '/state/logs/kernel.log' })).toBe(
+      `${said} Its log: /state/logs/kernel.log`,
+    );
   });
 
   it('to what is no URL is refused in one sentence', async () => {

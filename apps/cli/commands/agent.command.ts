@@ -21,6 +21,7 @@ import {
   withReason,
   writing,
 } from './api-calls';
+import { dangerous, type DangerOptions, mayGoOn } from './dangerous';
 
 interface SpawnOptions extends CallOptions {
   division: string;
@@ -94,10 +95,13 @@ export function addAgent(program: Command): void {
     });
 
   for (const [verb, state, words] of LIFE) {
-    withReason(writing(agent.command(verb)))
+    const command = withReason(writing(agent.command(verb)));
+    (verb === 'retire' ? dangerous(command) : command)
       .description(`${words} an agent.`)
       .argument('<id>', 'the agent')
-      .action(async (id: string, options: CallOptions & { reason: string }) => {
+      .action(async (id: string, options: CallOptions & DangerOptions & { reason: string }) => {
+        const effects = [`The agent ${id} is retired for ever, and gives back what it holds.`];
+        if (verb === 'retire' && !(await mayGoOn(options, effects))) return;
         const path = `/kernel/agent/${encodeURIComponent(id)}/state`;
         const answer = await post(options, path, JSON.stringify({ state, reason: options.reason }));
         print(options.json === true ? answer : describe(shown<Agent>(answer)));

@@ -10,7 +10,7 @@ import { connectionFrom, type ConnectionOptions, withConnectionOptions } from '.
 import { eventLines } from '../api/event-lines';
 import { KernelApiClient } from '../api/kernel-api.client';
 import { CliError } from '../cli.error';
-import { printStream, say } from '../output/print';
+import { print, printStream, say } from '../output/print';
 
 interface ExportOptions extends ConnectionOptions {
   shard?: string;
@@ -18,6 +18,7 @@ interface ExportOptions extends ConnectionOptions {
   to?: string;
   out?: string;
   dir?: string;
+  json?: true;
 }
 
 export function addAuditExport(audit: Command): void {
@@ -33,6 +34,7 @@ export function addAuditExport(audit: Command): void {
     .option('--to <seq>', 'last position')
     .option('--out <file>', 'write NDJSON there')
     .option('--dir <dir>', 'write one file per event below this folder')
+    .option('--json', 'print as JSON what was written; without --out and --dir the export is JSON itself')
     .action(async (options: ExportOptions) => {
       await exportChain(options);
     });
@@ -53,9 +55,11 @@ async function exportChain(options: ExportOptions): Promise<void> {
     if (options.dir !== undefined) {
       const { written, present } = await toFolder(client, shards, query, options.dir);
       say(`${written} events written to ${resolve(options.dir)}, ${present} were there already`);
+      if (options.json === true) print(JSON.stringify({ dir: resolve(options.dir), written, present }));
     } else if (options.out !== undefined) {
       await toFile(client, shards, query, options.out);
       say(`exported to ${resolve(options.out)}`);
+      if (options.json === true) print(JSON.stringify({ out: resolve(options.out) }));
     } else {
       for (const shard of shards) {
         await printStream(await events(client, shard, query));

@@ -5,21 +5,21 @@ import { KernelApiClient } from '../api/kernel-api.client';
 import { CliError } from '../cli.error';
 import { print } from '../output/print';
 import { shown } from '../output/shown';
+import { dangerous, type DangerOptions, mayGoOn } from './dangerous';
 
-interface HoldOptions extends ConnectionOptions {
+interface HoldOptions extends ConnectionOptions, DangerOptions {
   event?: string;
   shard?: string;
   from?: string;
   to?: string;
   lift?: true;
   reason?: string;
-  json?: true;
 }
 
 const ROUTE = '/kernel/audit/legal-hold';
 
 export function addAuditHold(audit: Command): void {
-  withConnectionOptions(audit.command('hold'))
+  dangerous(withConnectionOptions(audit.command('hold')))
     .summary('hold archived events beyond their retention')
     .description(
       'Holds an event, or a range of a shard, in the archive beyond its retention, or lifts such a hold; both are recorded in the chain. ' +
@@ -41,6 +41,14 @@ async function hold(options: HoldOptions): Promise<void> {
   const target = targetOf(options);
   if (target !== null && options.reason === undefined) {
     throw new CliError('wrong_usage', '--reason is missing: say why, it goes into the chain.');
+  }
+  if (target !== null && (options.lift === true || options.dryRun === true)) {
+    const effects = [
+      options.lift === true
+        ? `The hold on ${JSON.stringify(target)} ends: what is past its retention may be deleted from then on.`
+        : `${JSON.stringify(target)} is held in the archive until someone lifts the hold.`,
+    ];
+    if (!(await mayGoOn(options, effects))) return;
   }
   const client = new KernelApiClient(await connectionFrom(options));
   try {

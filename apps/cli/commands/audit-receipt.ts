@@ -8,7 +8,7 @@ import { CliError } from '../cli.error';
 import { print, printStream } from '../output/print';
 import { withClient } from './api-calls';
 
-type ReceiptOptions = ConnectionOptions & { out?: string };
+type ReceiptOptions = ConnectionOptions & { out?: string; json?: true };
 
 /** The kernel answers after its own limit, 10 s unless configured otherwise; then it is asked again. */
 const ATTEMPTS = 3;
@@ -22,12 +22,16 @@ export function addAuditReceipt(audit: Command): void {
     )
     .argument('<id>', 'the event')
     .option('--out <file>', 'write the receipt there')
+    .option('--json', 'print it, or where it is, as JSON')
     .action(async (id: string, options: ReceiptOptions) => {
       const receipt = await withClient(options, (client) => receiptOf(client, id));
-      if (options.out === undefined) await printStream(Readable.from([receipt]));
+      const { out } = options;
+      if (out !== undefined) await written(out, receipt);
+      if (options.json === true) {
+        print(JSON.stringify(out === undefined ? { id, receipt } : { id, out: resolve(out) }));
+      } else if (out === undefined) await printStream(Readable.from([receipt]));
       else {
-        await written(options.out, receipt);
-        print(`Receipt of ${id}: ${resolve(options.out)}`);
+        print(`Receipt of ${id}: ${resolve(out)}`);
       }
     });
 }

@@ -6,8 +6,9 @@ import { repairStore, type StoreRepairReport } from '#platform/event-store';
 import { CliError } from '../cli.error';
 import { print, say } from '../output/print';
 import { asOwner, type OwnerOptions, wholeFrom } from './as-owner';
+import { dangerous, type DangerOptions, mayGoOn } from './dangerous';
 
-interface RepairCommandOptions extends OwnerOptions {
+interface RepairCommandOptions extends OwnerOptions, DangerOptions {
   shard: number;
   from: number;
   reason: string;
@@ -16,8 +17,7 @@ interface RepairCommandOptions extends OwnerOptions {
 }
 
 export function addAuditRepair(audit: Command): void {
-  audit
-    .command('repair')
+  dangerous(audit.command('repair'))
     .summary('remove rows from the end of a shard that are no events of this kernel')
     .description(
       [
@@ -35,7 +35,13 @@ export function addAuditRepair(audit: Command): void {
     .option('--by <name>', 'who does it; it is recorded (default: the account that runs this)')
     .option('--signers <file>', 'signers.json, the trust root (default: KERNEL_TRUST_ROOT_FILE)')
     .option('--state <dir>', 'state folder of a kernel that `up` runs')
+    .option('--json', 'as without it: the result is JSON')
     .action(async (options: RepairCommandOptions) => {
+      const effects = [
+        `The rows of shard ${options.shard} from position ${options.from} on are removed from the event log, if each of them fails verification.`,
+        `They are kept in ${resolve(options.out)}.`,
+      ];
+      if (!(await mayGoOn(options, effects))) return;
       const { shard, fromSeq, toSeq, head, eventId } = await run(options);
       say(`removed ${shard}:${fromSeq} to ${shard}:${toSeq}, kept in ${resolve(options.out)}`);
       say(

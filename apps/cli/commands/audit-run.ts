@@ -15,12 +15,13 @@ export function addAuditRun(audit: Command): void {
         'report in the archive. Exit code 1 when it finds anything, 2 when it cannot be carried out.',
     )
     .option('--state <dir>', 'state folder of a kernel that `up` runs (default: .kernel)')
-    .action(async ({ state }: { state?: string }) => {
-      process.exitCode = await run(resolve(state ?? defaultState()));
+    .option('--json', 'print the result as JSON')
+    .action(async ({ state, json }: { state?: string; json?: true }) => {
+      process.exitCode = await run(resolve(state ?? defaultState()), json === true ? ['--json'] : []);
     });
 }
 
-async function run(dir: string): Promise<number> {
+async function run(dir: string, args: readonly string[]): Promise<number> {
   const file = (await StateFolder.find(dir))?.auditorEnvironmentFile;
   if (file === undefined || !existsSync(file)) {
     throw new CliError(
@@ -32,7 +33,7 @@ async function run(dir: string): Promise<number> {
   const env = await readEnvironmentFile(file);
   const program = join(programFolder(), 'apps', 'auditor', 'main.js');
   return await new Promise((done, fail) => {
-    const child = spawn(process.execPath, ['--enable-source-maps', program, '--once'], {
+    const child = spawn(process.execPath, ['--enable-source-maps', program, '--once', ...args], {
       env: { ...env, ...compileCache() },
       stdio: 'inherit',
     });

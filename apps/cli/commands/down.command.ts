@@ -16,8 +16,13 @@ export function addDown(program: Command): void {
       'Stops the kernel of a state folder: every process that `up` started there, and nothing else.',
     )
     .option('--state <dir>', 'the state folder (default: .kernel)')
-    .action(async (options: { state?: string }) => {
-      print(await stop(resolve(options.state ?? defaultState())));
+    .option('--json', 'print it as JSON')
+    .action(async (options: { state?: string; json?: true }) => {
+      const state = resolve(options.state ?? defaultState());
+      const said = await stop(state);
+      print(
+        options.json === true ? JSON.stringify({ state, stopped: !said.startsWith('Nothing'), said }) : said,
+      );
     });
 }
 

@@ -19,12 +19,14 @@ export function addKeys(program: Command): void {
         print(answer);
         return;
       }
+      const { signers } = shown<Signers>(answer);
       print(
         table(
-          shown<Signers>(answer).signers.map((key) => ({
+          signers.map((key) => ({
             kid: key.signer_kid,
             purposes: key.purposes.join(','),
             status: key.status,
+            signs: signsNow(key, signers).join(',') || '-',
             since: key.deployedAt,
             description: key.description,
           })),
@@ -34,22 +36,35 @@ export function addKeys(program: Command): void {
   withConnectionOptions(keys.command('show'))
     .description('Shows one key with everything the registry says of it.')
     .argument('<kid>', 'name of the key')
-    .action(async (kid: string, options: ConnectionOptions) => {
+    .option('--json', "print the kernel's answer as it came")
+    .action(async (kid: string, options: ConnectionOptions & { json?: true }) => {
       const answer = await fetchText(options, `/kernel/keys/${encodeURIComponent(kid)}`);
+      if (options.json === true) return print(answer);
       print(JSON.stringify(JSON.parse(answer), null, 2));
     });
   withConnectionOptions(keys.command('signers'))
     .description('Prints signers.json, the trust root of tools/audit-verify.js.')
+    .option('--json', 'as without it: it is JSON')
     .action(async (options: ConnectionOptions) => {
       print((await fetchText(options, '/kernel/keys/signers.json')).trimEnd());
     });
   withConnectionOptions(keys.command('jwks'))
     .description('Prints the keys as a JWK set (RFC 7517, RFC 8037).')
+    .option('--json', 'as without it: it is JSON')
     .action(async (options: ConnectionOptions) => {
       print((await fetchText(options, '/kernel/keys/jwks.json')).trimEnd());
     });
   addKeyChanges(keys);
   addMarks(keys);
+}
+
+/** The purposes that a key signs for now: of the active keys of a purpose, the one that was registered last. */
+function signsNow(key: Signers['signers'][number], signers: Signers['signers']): string[] {
+  return key.purposes.filter(
+    (purpose) =>
+      signers.findLast(({ status, purposes }) => status === 'active' && purposes.includes(purpose))
+        ?.signer_kid === key.signer_kid,
+  );
 }
 
 async function fetchText(options: ConnectionOptions, path: string): Promise<string> {

@@ -6,12 +6,19 @@ import { KernelApiClient } from '../api/kernel-api.client';
 import { CliError } from '../cli.error';
 import { print } from '../output/print';
 import { shown } from '../output/shown';
+import { dangerous, type DangerOptions, mayGoOn } from './dangerous';
 
 const PATH = '/kernel/admin/mode';
 
+const EFFECT: Readonly<Record<KernelMode, string>> = {
+  normal: 'writes and signatures are answered.',
+  'read-only': 'every write and every signature is refused (503), reads go on.',
+  'safe-mode': 'every write and every signature is refused (503), reads go on.',
+};
+
 /** Shows or changes the mode: who may write. */
 export function addMode(program: Command): void {
-  withConnectionOptions(program.command('mode'), 'superadmin')
+  dangerous(withConnectionOptions(program.command('mode'), 'superadmin'))
     .summary('show or change the mode: normal, read-only, safe-mode')
     .description(
       [
@@ -24,7 +31,10 @@ export function addMode(program: Command): void {
     .option('--reason <text>', 'why; goes into the chain with the change')
     .option('--json', "print the kernel's answer as it came")
     .action(
-      async (mode: KernelMode | undefined, options: ConnectionOptions & { reason?: string; json?: true }) => {
+      async (
+        mode: KernelMode | undefined,
+        options: ConnectionOptions & DangerOptions & { reason?: string },
+      ) => {
         if (mode !== undefined && (options.reason ?? '').trim() === '') {
           throw new CliError(
             'wrong_usage',
@@ -39,6 +49,11 @@ export function addMode(program: Command): void {
         }
         const client = new KernelApiClient(await connectionFrom(options));
         try {
+          if (mode !== undefined) {
+            const now = await client.getJson<ModeState>(PATH);
+            if (!(await mayGoOn(options, [`All kernels go from ${now.mode} to ${mode}: ${EFFECT[mode]}`])))
+              return;
+          }
           const text =
             mode === undefined
               ? await client.get(PATH)

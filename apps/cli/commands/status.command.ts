@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { type Command } from 'commander';
+import { diskProblem } from '#platform/process';
 import {
   type BuildRecord,
   isRunning,
@@ -20,6 +21,8 @@ interface Status {
   ready: boolean;
   /** Why it is not ready, when it runs. */
   reason?: string;
+  /** Why nothing can be written into the folder for want of room; whether or not it runs. */
+  disk?: string;
   origin?: string;
   signer?: string;
   shards?: number;
@@ -49,7 +52,11 @@ async function statusOf(dir: string): Promise<Status> {
   const folder = await StateFolder.find(dir);
   if (folder === undefined) return { state: dir, running: false, ready: false };
   const { origin, signer, shards, stream, archive, portBase } = folder.record;
-  const known = { state: dir, origin, signer, shards, stream, archive };
+  const disk = await diskProblem(dir);
+  const known = {
+    ...{ state: dir, origin, signer, shards, stream, archive },
+    ...(disk === null ? {} : { disk }),
+  };
   const run = readRun(dir);
   const supervised = run !== undefined && isRunning(run.supervisor);
   const ports = portsFrom(portBase);
@@ -87,7 +94,9 @@ async function statusOf(dir: string): Promise<Status> {
       return answer.status === 200 ? [] : [`${app}: ${readinessProblem(answer)}`];
     }),
   );
-  const reason = problems.flat().join('; ');
+  // The processes that answer say the same; on a full disk perhaps none of them does.
+  const found = problems.flat().filter((problem) => disk === null || !problem.includes(disk));
+  const reason = [...(disk === null ? [] : [disk.replace(/\.$/, '')]), ...found].join('; ');
   return {
     ...known,
     running: true,
@@ -109,7 +118,7 @@ function describe(status: Status): string {
   if (!status.running) {
     lines.push(
       left.length === 0
-        ? 'Not running.'
+        ? `Not running.${status.disk === undefined ? '' : ` ${status.disk}`}`
         : `The supervisor is gone but ${left.map(({ name, pid }) => `${name} (process ${pid})`).join(', ')} still runs; ./kernel down ends it.`,
     );
     return lines.join('\n');

@@ -19,6 +19,7 @@ interface WitnessOptions {
   tlsKey?: string;
   managementPort?: string;
   once?: true;
+  json?: true;
 }
 
 const FOLDER = 'folder of the witness: its key, its state, and the list of logs';
@@ -51,6 +52,7 @@ export function addWitness(program: Command): void {
     .option('--tls-key <file>', 'its private key (PEM)')
     .option('--management-port <port>', 'port of /health, /ready and /metrics (default: 8471)')
     .option('--once', 'look once at each followed log, and serve nobody')
+    .option('--json', 'with --once: print a line of JSON for each log')
     .action(async (options: WitnessOptions) => {
       process.exitCode = await serve(options);
     });
@@ -59,10 +61,14 @@ export function addWitness(program: Command): void {
     .argument('<name>', 'name of the witness, a URL without its scheme: witness.example.com/w1')
     .summary('make the key and the state of a new witness, and print its verifier key')
     .option('--dir <dir>', FOLDER, 'witness')
+    .option('--json', 'print it as JSON')
     .action(async (name: string, _: unknown, command: Command) => {
       // The option is the group's too, which takes it first.
-      const { dir } = command.optsWithGlobals<WitnessOptions>();
-      process.exitCode = await run(['init', name], { KERNEL_WITNESS_DIR: resolve(dir) });
+      const options = command.optsWithGlobals<WitnessOptions>();
+      const { dir } = options;
+      process.exitCode = await run(['init', name, ...jsonFlag(options)], {
+        KERNEL_WITNESS_DIR: resolve(dir),
+      });
     });
 }
 
@@ -82,7 +88,7 @@ async function serve(options: WitnessOptions): Promise<number> {
       const lines = await Promise.all(options.log.map(vkeyOf));
       await writeFile(logs, lines.map((vkey) => `log ${vkey}\n`).join(''));
     }
-    return await run(options.once === true ? ['--once'] : [], {
+    return await run([...(options.once === true ? ['--once'] : []), ...jsonFlag(options)], {
       KERNEL_WITNESS_DIR: resolve(options.dir),
       KERNEL_WITNESS_LOGS: logs && resolve(logs),
       KERNEL_WITNESS_FOLLOW: options.follow,
@@ -99,6 +105,10 @@ async function serve(options: WitnessOptions): Promise<number> {
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+function jsonFlag({ json }: WitnessOptions): string[] {
+  return json === true ? ['--json'] : [];
 }
 
 /** A verifier key, or the content of a file that has one (`@FILE`). */

@@ -64,7 +64,7 @@ export class FileMadeKeys extends MadeKeys {
   private unusable(what: string, cause: unknown): SignerError {
     return new SignerError(
       'signing_unavailable',
-      `The list of keys that were made, ${this.path}, cannot be ${what}: ${reasonOf(cause)}`,
+      `The list of keys that were made, ${this.path}, cannot be ${what}: ${reasonOf(cause)}. Bring it back as it was: without it the keys in it are not found again.`,
       {},
       { cause },
     );

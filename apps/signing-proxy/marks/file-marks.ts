@@ -2,13 +2,16 @@ import { hash, randomUUID } from 'node:crypto';
 import {
   closeSync,
   constants,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  linkSync,
   mkdirSync,
   openSync,
   readSync,
-  statSync,
-  writeSync,
-  fsyncSync,
+  unlinkSync,
   write,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -78,9 +81,15 @@ export class FileMarks extends MarkStore {
     const path = join(dir, 'high-water-marks');
     try {
       mkdirSync(dir, { recursive: true, mode: 0o700 });
-      const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_DSYNC, 0o600);
+      make(dir, path);
+      const fd = openSync(path, constants.O_RDWR | constants.O_DSYNC);
       const marks = new FileMarks(path, fd, now);
-      marks.prepare();
+      try {
+        marks.readAll();
+      } catch (error) {
+        closeSync(fd);
+        throw error;
+      }
       return marks;
     } catch (error) {
       if (error instanceof SignerError) throw error;
@@ -213,43 +222,70 @@ export class FileMarks extends MarkStore {
     }
   }
 
-  /** The file at its full size. */
-  private prepare(): void {
-    const { size } = statSync(this.path);
-    if (size !== 0 && size !== SLOTS * SLOT_BYTES) {
-      throw new SignerError('misconfigured', `${this.path} is no file of high-water marks; move it away`);
-    }
-    if (size === 0) {
-      writeSync(this.fd, Buffer.alloc(SLOTS * SLOT_BYTES), 0, SLOTS * SLOT_BYTES, 0);
-      fsyncSync(this.fd);
-    }
-  }
-
   /** Makes this process the writer, then reads what the last one has written. */
   private claim(): void {
     writeSync(this.fd, this.owner, 0, SLOT_BYTES, 0);
-    for (let slot = 1; slot < SLOTS; slot++) this.read(slot);
+    this.readAll();
     this.claimed = true;
   }
 
-  private read(slot: number): void {
-    const text = this.slot(slot);
-    if (text === null) return;
-    const parsed = Record.safeParse(text);
-    if (!parsed.success) return;
-    const { generation, checkpoint, ...mark } = parsed.data;
-    const known = this.shards.get(mark.shard);
-    if (known !== undefined && known.generation >= generation) return;
-    this.shards.set(mark.shard, { mark, checkpoint, generation, dirty: false });
+  /**
+   * Reads the whole file, and refuses one that is not as a proxy leaves it. To take it as new would let this kernel's chain
+   * be signed from anywhere. A crash spoils one of a shard's two slots at most, that of the record which nobody was told of.
+   * @throws SignerError `misconfigured`
+   */
+  private readAll(): void {
+    const { size } = fstatSync(this.fd);
+    if (size === 0) throw this.refused('is empty');
+    if (size !== SLOTS * SLOT_BYTES) {
+      throw this.refused(`is cut short or no file of marks: it has ${size} bytes, not ${SLOTS * SLOT_BYTES}`);
+    }
+    const file = Buffer.alloc(size);
+    if (readSync(this.fd, file, 0, size, 0) !== size) throw this.refused('cannot be read as a whole');
+    const slot = (n: number): unknown => valueOf(file.subarray(n * SLOT_BYTES, (n + 1) * SLOT_BYTES));
+    const owner = slot(0);
+    if (owner === NEVER_WRITTEN || owner === DAMAGED)
+      throw this.refused('was changed: it does not say who writes it');
+    for (let shard = 0; shard < MAX_SHARDS; shard++)
+      this.take(shard, slot(1 + 2 * shard), slot(2 + 2 * shard));
   }
 
-  /** What a slot holds; null when it was never written or was torn. */
-  private slot(slot: number): unknown {
-    const bytes = Buffer.alloc(SLOT_BYTES);
-    readSync(this.fd, bytes, 0, SLOT_BYTES, slot * SLOT_BYTES);
-    const [digest, text] = bytes.toString('utf8').split('\n');
-    if (text === undefined || hash('sha256', text, 'hex') !== digest) return null;
-    return JSON.parse(text) as unknown;
+  private take(shard: number, ...slots: readonly unknown[]): void {
+    const records = slots.map((slot) => {
+      if (slot === NEVER_WRITTEN || slot === DAMAGED) return null;
+      const parsed = Record.safeParse(slot);
+      return parsed.success && parsed.data.shard === shard ? parsed.data : null;
+    });
+    const newest = records
+      .filter((record) => record !== null)
+      .reduce<z.output<typeof Record> | null>(
+        (best, record) => (best === null || record.generation > best.generation ? record : best),
+        null,
+      );
+    if (newest === null) {
+      if (slots.every((slot) => slot === NEVER_WRITTEN)) return;
+      // Its first record alone may be one that a crash tore: nothing was signed on it.
+      if (slots[0] !== NEVER_WRITTEN || slots[1] !== DAMAGED) {
+        throw this.refused(`was changed: what it says of shard ${shard} cannot be read`);
+      }
+      return;
+    }
+    // From the second record on both slots are written.
+    if (newest.generation > 1 && slots.includes(NEVER_WRITTEN)) {
+      throw this.refused(`was changed: a record of shard ${shard} is gone`);
+    }
+    const { generation, checkpoint, ...mark } = newest;
+    const known = this.shards.get(shard);
+    if (known !== undefined && known.generation >= generation) return;
+    this.shards.set(shard, { mark, checkpoint, generation, dirty: false });
+  }
+
+  private refused(what: string): SignerError {
+    return new SignerError(
+      'misconfigured',
+      `${this.path} ${what}. It is what this proxy remembers of all that it signed, and is never taken as new: bring it back as it was. ` +
+        'Where that cannot be, move it away and follow "The proxy knows nothing of this chain" in runbooks/restore-drill.md',
+    );
   }
 
   private assertOwned(): void {
@@ -261,6 +297,45 @@ export class FileMarks extends MarkStore {
       'signing_unavailable',
       `Another signing proxy uses the high-water marks in ${this.path}; replicas share them in a database (KERNEL_SIGNING_MARKS_DATABASE_URL)`,
     );
+  }
+}
+
+/** What a slot holds: its value, or that it was never written, or that it cannot be read. */
+const NEVER_WRITTEN = Symbol('never written');
+const DAMAGED = Symbol('damaged');
+const ZEROS = Buffer.alloc(SLOT_BYTES);
+
+function valueOf(slot: Buffer): unknown {
+  if (slot.equals(ZEROS)) return NEVER_WRITTEN;
+  const [digest, text] = slot.toString('utf8').split('\n');
+  return text !== undefined && hash('sha256', text, 'hex') === digest
+    ? (JSON.parse(text) as unknown)
+    : DAMAGED;
+}
+
+/** Makes the file at its full size, whole or not at all: an empty one is then never a new one. */
+function make(dir: string, path: string): void {
+  if (existsSync(path)) return;
+  const draft = `${path}.${randomUUID()}.draft`;
+  const fd = openSync(draft, 'wx', 0o600);
+  try {
+    const file = Buffer.alloc(SLOTS * SLOT_BYTES);
+    slotOf({ owner: null }).copy(file);
+    for (let at = 0; at < file.length;) at += writeSync(fd, file, at);
+    fsyncSync(fd);
+    // Of two proxies that start at once one makes it.
+    linkSync(draft, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    closeSync(fd);
+    unlinkSync(draft);
+  }
+  const folder = openSync(dir, 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
   }
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, open, rm } from 'node:fs/promises';
+import { mkdtemp, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestDatabase, withPostgres } from '#dev/testing';
@@ -257,10 +257,15 @@ describe('high-water marks in a file', () => {
     await first.judge([{ shard: 0, start: 1, end: 20, committed: 0 }]);
     await first.close();
     const file = await open(join(dir, 'high-water-marks'), 'r+');
-    for (const slot of [1, 2]) await file.write(Buffer.alloc(2_048), 0, 2_048, slot * 2_048);
-    const record = JSON.stringify({ shard: 0, seq: 20, window: null, generation: 4 });
-    const text = `${createHash('sha256').update(record).digest('hex')}\n${record}\n`;
-    await file.write(text, 1 * 2_048);
+    for (const [slot, seq, generation] of [
+      [2, 10, 3],
+      [1, 20, 4],
+    ] as const) {
+      await file.write(Buffer.alloc(2_048), 0, 2_048, slot * 2_048);
+      const record = JSON.stringify({ shard: 0, seq, window: null, generation });
+      const text = `${createHash('sha256').update(record).digest('hex')}\n${record}\n`;
+      await file.write(text, slot * 2_048);
+    }
     await file.close();
     const marks = FileMarks.open(dir);
     expect(await marks.marks()).toEqual([{ shard: 0, seq: 20, signed: 20 + 3_073, window: null }]);
@@ -270,11 +275,41 @@ describe('high-water marks in a file', () => {
     await marks.close();
   });
 
-  it('are refused when the file is something else', async () => {
-    const file = await open(join(dir, 'high-water-marks'), 'w');
-    await file.write('hello');
-    await file.close();
-    expect(() => FileMarks.open(dir)).toThrow(/is no file of high-water marks/);
+  it('are made whole or not at all', async () => {
+    await FileMarks.open(dir).close();
+    expect(await readdir(dir)).toEqual(['high-water-marks']);
+    expect((await stat(join(dir, 'high-water-marks'))).mode & 0o777).toBe(0o600);
+    // Opened, and never used: still no file of an earlier time.
+    expect(await FileMarks.open(dir).marks()).toEqual([]);
+  });
+
+  const slots = (bytes: Buffer, ...which: number[]) => {
+    for (const slot of which) bytes.fill(0, slot * 2_048, (slot + 1) * 2_048);
+    return bytes;
+  };
+  it.each<[string, (bytes: Buffer) => Buffer, RegExp]>([
+    ['empty', () => Buffer.alloc(0), /high-water-marks is empty\. .*never taken as new: bring it back/],
+    ['cut short', (bytes) => bytes.subarray(0, 6_000), /is cut short or no file of marks: it has 6000 bytes/],
+    ['something else', () => Buffer.from('hello'), /no file of marks/],
+    ['all zeros', (bytes) => Buffer.alloc(bytes.length), /was changed: it does not say who writes it/],
+    [
+      'without both records of a shard',
+      (bytes) => Buffer.from(bytes.toString('latin1').replaceAll('"seq":', '"sEq":'), 'latin1'),
+      /was changed: what it says of shard 0 cannot be read/,
+    ],
+    ['without one of its records', (bytes) => slots(bytes, 1), /was changed: a record of shard 0 is gone/],
+    ['without the other one', (bytes) => slots(bytes, 2), /was changed: a record of shard 0 is gone/],
+  ])('are refused with what to do, and not changed, when the file is %s', async (_, damage, sentence) => {
+    const path = join(dir, 'high-water-marks');
+    const marks = FileMarks.open(dir);
+    for (const start of [1, 11, 21]) {
+      await marks.judge([{ shard: 0, start, end: start + 9, committed: start - 1 }]);
+    }
+    await marks.close();
+    const damaged = Buffer.from(damage(await readFile(path)));
+    await writeFile(path, damaged);
+    expect(() => FileMarks.open(dir)).toThrow(sentence);
+    expect((await readFile(path)).equals(damaged)).toBe(true);
   });
 });
 

@@ -2,6 +2,7 @@ import { CodedError } from '#evidence';
 
 export type DevstackErrorCode =
   | 'already_running'
+  | 'disk_full'
   | 'no_system_user'
   | 'no_write_permission'
   | 'port_in_use'

@@ -88,9 +88,19 @@ export class MtlsClient {
     };
   }
 
-  /** The answer as a stream, for exports. */
-  stream(path: string): Promise<Dispatcher.ResponseData> {
-    return request(new URL(path, this.url), { dispatcher: this.agent, method: 'GET' });
+  /** The head of an answer, and its body as it comes: for exports, and for answers that do not end by themselves. */
+  stream(
+    path: string,
+    headers: Record<string, string> = {},
+    signal?: AbortSignal,
+  ): Promise<Dispatcher.ResponseData> {
+    return request(new URL(path, this.url), {
+      dispatcher: this.agent,
+      method: 'GET',
+      headers,
+      bodyTimeout: 0,
+      ...(signal && { signal }),
+    });
   }
 
   async close(): Promise<void> {

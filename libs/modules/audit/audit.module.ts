@@ -8,6 +8,8 @@ import { LegalHoldController } from './http/legal-hold.controller';
 import { GetEventHandler } from './get-event.handler';
 import { ReasonController } from './http/reason.controller';
 import { GetReasonHandler } from './get-reason.handler';
+import { StreamEventsHandler } from './stream-events.handler';
+import { StreamReaders } from './stream-readers';
 import { ListEventsHandler } from './list-events.handler';
 import { ExportEventsHandler } from './export-events.handler';
 import { GetEntryBundleHandler } from './get-entry-bundle.handler';
@@ -16,7 +18,7 @@ import { LogController } from './http/log.controller';
 import { GetHeadsHandler } from './get-heads.handler';
 import { ListLegalHoldsHandler } from './list-legal-holds.handler';
 
-/** Records callers' events and answers questions about the chain. Needs EventStore, Database, AuditIndex, PositionReached, PublishedLog and PipelineDurability from global modules. */
+/** Records callers' events and answers questions about the chain. Needs Registry, EventStore, Database, AuditIndex, PositionReached, PublishedLog and PipelineDurability from global modules. */
 @Module({
   imports: [CqrsModule],
   // Before the events, whose route takes any name.
@@ -30,6 +32,8 @@ import { ListLegalHoldsHandler } from './list-legal-holds.handler';
     GetReceiptHandler,
     GetEntryBundleHandler,
     ListEventsHandler,
+    StreamEventsHandler,
+    StreamReaders,
     GetHeadsHandler,
     ListLegalHoldsHandler,
     ExportEventsHandler,

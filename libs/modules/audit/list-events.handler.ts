@@ -1,12 +1,13 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { type Scope, scopedDivision } from '#platform/edge';
+import { divisionAsked, type Scope } from '#platform/edge';
 import { AuditIndex } from '#platform/audit-stream';
-import { type EventPage } from '#platform/event-store';
+import { type EventPage, type IndexFilters } from '#platform/event-store';
 
-export interface EventFilter {
+export interface EventFilter extends IndexFilters {
   stream?: string;
   type?: string;
   actor?: string;
+  division?: string;
   /** RFC 3339, inclusive. */
   from?: string;
   /** RFC 3339, exclusive. */
@@ -30,7 +31,7 @@ export class ListEvents extends Query<EventPage> {
 export class ListEventsHandler implements IQueryHandler<ListEvents, EventPage> {
   constructor(private readonly index: AuditIndex) {}
 
-  async execute({ filter, scope }: ListEvents): Promise<EventPage> {
-    return this.index.query({ ...filter, ...scopedDivision(scope) });
+  async execute({ filter: { division, ...filter }, scope }: ListEvents): Promise<EventPage> {
+    return this.index.query({ ...filter, ...divisionAsked(scope, division ?? null) });
   }
 }

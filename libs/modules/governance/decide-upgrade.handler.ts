@@ -2,7 +2,8 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { type AnswerBytes, answerBytes, type Asking, type CommandAnswer } from '#platform/event-store';
 import { type UpgradeCommand } from './domain/upgrade.decider';
 import { type Decided, UpgradeDecisions } from './upgrade.decisions';
-import { approvalView, quorumOf, upgradeDetail } from './upgrade.view';
+import { shownQuorum } from './domain/upgrade.quorum';
+import { approvalView, upgradeDetail } from './upgrade.view';
 
 /** Put a command to an upgrade: propose, sign, apply and so on (domain/upgrade.decider.ts). */
 export class DecideUpgrade extends Command<CommandAnswer> {
@@ -34,7 +35,7 @@ function answerTo(command: UpgradeCommand, { state, governance, now, position }:
     case 'sign': {
       const given = state.approvals.find(({ id }) => id === command.approvalId);
       const approval = given === undefined ? null : approvalView(given);
-      return answerBytes(201, { approval, upgrade, quorum: quorumOf(state, governance, now), ...written });
+      return answerBytes(201, { approval, upgrade, quorum: shownQuorum(state, governance, now), ...written });
     }
     case 'apply': {
       const { approvers, required } = state.application ?? { approvers: [], required: state.pool.threshold };

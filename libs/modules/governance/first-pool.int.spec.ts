@@ -70,6 +70,7 @@ describe('the first approver pool', () => {
       origin: ORIGIN,
       policy: DEFAULT_POLICY,
       firstPool,
+      ownTypes: null,
       now: () => new Date(),
     });
     pool.onApplicationBootstrap();

@@ -1,6 +1,6 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { type Approvers } from '#openapi/kernel';
-import { keyMaterial } from '#evidence';
+import { type ApproverPool, keyMaterial } from '#evidence';
 import { EventStore } from '#platform/event-store';
 import { statusOf } from './domain/upgrade.quorum';
 import { GovernanceReader } from './governance.reader';
@@ -21,7 +21,12 @@ export class GetApproversHandler implements IQueryHandler<GetApprovers, Approver
 
   async execute(): Promise<Approvers> {
     const { governance } = await this.reader.governance();
-    const { inForce, provisional, revoked } = governance.pool;
+    const { inForce, settled, provisional, revoked } = governance.pool;
+    const peopleOf = ({ approvers }: ApproverPool) =>
+      approvers.map((approver) => ({
+        ...approver,
+        revokedKeys: approver.keys.filter((key) => revoked.has(keyMaterial(key))).map(({ keyId }) => keyId),
+      }));
     const { events } = await this.store.query({
       type: 'upgrade.proposed',
       order: 'newest',
@@ -40,12 +45,17 @@ export class GetApproversHandler implements IQueryHandler<GetApprovers, Approver
     return {
       version: inForce.version,
       threshold: inForce.pool.threshold,
-      approvers: inForce.pool.approvers.map((approver) => ({
-        ...approver,
-        revokedKeys: approver.keys.filter((key) => revoked.has(keyMaterial(key))).map(({ keyId }) => keyId),
-      })),
+      approvers: peopleOf(inForce.pool),
       policy: governance.policy.settled,
       provisional,
+      settled:
+        provisional === null
+          ? null
+          : {
+              version: settled.version,
+              threshold: settled.pool.threshold,
+              approvers: peopleOf(settled.pool),
+            },
       pending,
     };
   }

@@ -26,5 +26,7 @@ export abstract class GovernanceOptions {
   abstract readonly policy: GovernancePolicy;
   /** The pool of a chain that has none yet; null when the deployment names none. */
   abstract readonly firstPool: ApproverPool | null;
+  /** Types of upgrades that the organisation has beside the kernel's own; null: none. */
+  abstract readonly ownTypes: RegExp | null;
   abstract now(): Date;
 }

@@ -80,10 +80,10 @@ export class UpgradeDecisions {
     const state = loaded?.state ?? null;
     const undone = await this.undone(state, command);
     const now = await this.reader.now(loaded?.events);
-    const { origin } = this.options;
+    const { origin, ownTypes } = this.options;
     let decision: Decision;
     try {
-      decision = decideUpgrade(state, command, { now, origin, governance, undone });
+      decision = decideUpgrade(state, command, { now, origin, ownTypes, governance, undone });
     } catch (error) {
       if (error instanceof GovernanceError && state !== null)
         await this.recordRefusal(state, command, error, asking);

@@ -1,7 +1,6 @@
-import { type ApprovalAction, type Quorum } from '#evidence';
 import { type StoredEvent } from '#platform/event-store';
 import { type Governance } from './domain/plan-effect';
-import { missingChecks, phaseOf, quorumFor, statusOf } from './domain/upgrade.quorum';
+import { missingChecks, shownQuorum, statusOf } from './domain/upgrade.quorum';
 import { type RecordedApproval, type UpgradeState } from './domain/upgrade.state';
 
 /** One signature, as callers see it. */
@@ -47,7 +46,7 @@ export function upgradeDetail(state: UpgradeState, governance: Governance, now: 
     ...upgradeSummary(state, governance, now),
     pool: state.pool,
     approvals: state.approvals.map(approvalView),
-    quorum: quorumOf(state, governance, now),
+    quorum: shownQuorum(state, governance, now),
     preconditions: state.manifest.preconditions.map((name) => {
       const check = state.checks.get(name);
       return check === undefined ? { name, passed: null } : { name, ...check };
@@ -55,16 +54,6 @@ export function upgradeDetail(state: UpgradeState, governance: Governance, now: 
     missingChecks: missingChecks(state),
     application,
   };
-}
-
-/** The quorum that matters now: for the application, or for its ratification. */
-export function quorumOf(
-  state: UpgradeState,
-  governance: Governance,
-  now: number,
-): Quorum & { action: ApprovalAction } {
-  const action = phaseOf(state) === 'ratification' ? 'ratify' : 'approve';
-  return { action, ...quorumFor(state, action, governance, now) };
 }
 
 export function timelineEntry({ event }: StoredEvent) {

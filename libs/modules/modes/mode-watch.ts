@@ -54,19 +54,20 @@ export class ModeWatch {
 
   /** Guards actions that require writes to be allowed. @throws ModeError `read_only`, `safe_mode` */
   assertWritable(): void {
-    const { mode, restoring } = this.current;
+    const { mode, restoring, since, actor, reason } = this.current;
     if (mode === 'normal') return;
-    if (mode === 'read-only') {
-      throw new ModeError(
-        'read_only',
-        'The kernel is read-only: it takes no writes until the mode is changed.',
-      );
-    }
+    const [code, effect] =
+      mode === 'read-only'
+        ? (['read_only', 'takes no writes until the mode is changed'] as const)
+        : ([
+            'safe_mode',
+            `signs and writes nothing ${restoring ? 'while its store is rebuilt from the archive' : 'until the mode is changed'}`,
+          ] as const);
+    const why = /[.!?]$/.test(reason) ? reason : `${reason}.`;
     throw new ModeError(
-      'safe_mode',
-      restoring
-        ? 'The kernel is in safe-mode while its store is rebuilt from the archive: it signs and writes nothing.'
-        : 'The kernel is in safe-mode: it signs and writes nothing until the mode is changed.',
+      code,
+      `The kernel is ${mode === 'read-only' ? mode : `in ${mode}`} since ${since}, by ${String(actor.id)}: ${why} It ${effect}.`,
+      { mode, since, by: actor.id, reason, restoring },
     );
   }
 

@@ -9,6 +9,7 @@ import { judgeBy } from './access/rules-of-listener';
 import { type BodyBudget } from './input/read-body';
 import { type EdgeRequest } from './input/input.guard';
 import { decodePath } from './input/parse-parameters';
+import { type StaticPages } from './pages/static-pages';
 import { type ProblemWriter } from './problems/problem-writer';
 import { type WriteGate } from './mode.guard';
 import { attachContext, contextOf, RequestContext } from './request-context';
@@ -38,6 +39,8 @@ export interface AdmissionOptions {
   readonly maxConcurrent: number;
   /** Runs the operation's handler. */
   readonly dispatch: (operation: Operation, request: IncomingMessage, response: ServerResponse) => void;
+  /** Pages for everyone, beside the document. */
+  readonly pages?: StaticPages | undefined;
 }
 
 /** One of an app's listeners, as admission tells them apart. */
@@ -96,11 +99,15 @@ export class Admission {
     this.options.observer.setInFlight(++this.running);
 
     runInLogContext(context, () => {
-      const { writer } = this.options;
+      const { pages, writer } = this.options;
       let operation: Operation;
       try {
         const match = this.place(request, response, door);
         if (match === undefined) {
+          if (pages?.answer(request, response) === true) {
+            edge.proceed?.();
+            return;
+          }
           if (site !== undefined) {
             edge.proceed?.();
             edge.site = true;

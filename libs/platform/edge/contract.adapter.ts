@@ -3,7 +3,7 @@ import { type IncomingMessage, type RequestListener, type ServerResponse } from 
 import { createServer, type Server, type ServerOptions } from 'node:https';
 import { type NestApplicationOptions } from '@nestjs/common';
 import { AbstractHttpAdapter } from '@nestjs/core';
-import { BytesAnswer, NdjsonAnswer } from './answers';
+import { BytesAnswer, EventStreamAnswer, NdjsonAnswer } from './answers';
 import { awaitedStatus, type DurabilityWatch } from './await-durability';
 import { type Contract } from './contract/contract';
 import { type Operation } from './contract/operation';
@@ -45,6 +45,7 @@ export class ContractAdapter extends AbstractHttpAdapter<Server, IncomingMessage
   private operations: ReadonlyMap<Operation, RouteHandler> = new Map();
   /** For callers that wait until their events are published or archived; set once the app's modules exist. */
   durability: DurabilityWatch | undefined;
+  private readonly stopping = new AbortController();
 
   constructor(private readonly edge: ContractAdapterOptions) {
     super();
@@ -93,6 +94,11 @@ export class ContractAdapter extends AbstractHttpAdapter<Server, IncomingMessage
       handler(request, response, () => failed(new TypeError('a handler passed its request on'))).catch(
         failed,
       );
+  }
+
+  /** Ends what would never end by itself: event streams. Their readers go on at another process. */
+  endStreams(): void {
+    this.stopping.abort();
   }
 
   initHttpServer(options: NestApplicationOptions): void {
@@ -203,9 +209,51 @@ export class ContractAdapter extends AbstractHttpAdapter<Server, IncomingMessage
         onFailure(error, response),
       );
     }
+    if (body instanceof EventStreamAnswer) {
+      const { stalledReaderMs, onFailure } = this.edge;
+      return sendFrames(response, body, stalledReaderMs, this.stopping.signal).catch((error: unknown) =>
+        onFailure(error, response),
+      );
+    }
     if (body === undefined || body === null) return response.end();
     return send(response, 'application/json', JSON.stringify(body));
   }
+}
+
+/** Waits for a slow reader, and drops one that takes nothing. */
+async function sendFrames(
+  response: ServerResponse,
+  { frames }: EventStreamAnswer,
+  stalledReaderMs: number,
+  stopping: AbortSignal,
+): Promise<void> {
+  setContentType(response, 'text/event-stream');
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  const ended = AbortSignal.any([gone.signal, stopping]);
+  const source = frames(ended)[Symbol.asyncIterator]();
+  // The source is begun and ended all the same: it may hold something for its reader.
+  if (response.destroyed || response.req.method === 'HEAD') {
+    gone.abort();
+    await source.next();
+    await source.return?.();
+    response.end();
+    return;
+  }
+  // Proxies must not collect it; the connection serves nothing else after it.
+  response.setHeader('X-Accel-Buffering', 'no');
+  response.setTimeout(stalledReaderMs, () => response.destroy());
+  response.flushHeaders();
+  for await (const frame of { [Symbol.asyncIterator]: () => source }) {
+    if (ended.aborted) break;
+    if (response.write(frame)) continue;
+    try {
+      await once(response, 'drain', { signal: gone.signal });
+    } catch {
+      return;
+    }
+  }
+  response.end();
 }
 
 function notHere(what: string): TypeError {

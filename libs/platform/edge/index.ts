@@ -2,7 +2,7 @@
  * The HTTPS edge of every app with an API: mutual TLS, the OpenAPI contract as router, access policy, problems, limits
  * and drain.
  */
-export { BytesAnswer, NdjsonAnswer } from './answers';
+export { BytesAnswer, EventStreamAnswer, NdjsonAnswer } from './answers';
 export { answered, Asking, AwaitsLog, pageOf, type PageParameters, type Patience } from './asking';
 export { Contract } from './contract/contract';
 export { loadContract } from './contract/load-contract';
@@ -20,6 +20,7 @@ export { type AccessRules, type CallingRequest } from './access/access-rules';
 export { divisionOf } from './access/event-division';
 export { authorize, scopedDivision, withinScope } from './access/matrix';
 export { assertOwn, divisionAsked } from './access/own-division';
+export { apiPages } from './pages/api-pages';
 export { declarePolicy, Policy, PublicRoute } from './access/policy.decorator';
 export {
   assertOwnOrigin,

@@ -20,6 +20,7 @@ import { ProblemMap, type ErrorProblems } from './problems/problem-map';
 import { ProblemFilter } from './problems/problem.filter';
 import { type ProblemObserver, ProblemWriter, type ProblemWording } from './problems/problem-writer';
 import { ModeGuard, type WriteGate } from './mode.guard';
+import { type StaticPages } from './pages/static-pages';
 import { answerRawRefusals } from './raw-refusals';
 import { assertRouteParity, controllerRoutes } from './route-parity';
 import { ServerTls, serverTlsOptions, type ServiceTls } from './tls/server-tls';
@@ -76,6 +77,8 @@ export interface ServiceAppOptions {
   readonly wording?: ProblemWording;
   readonly onProblem?: ProblemObserver;
   readonly limits?: Partial<ServiceLimits>;
+  /** Pages that everyone with a connection may read (`apiPages`). */
+  readonly pages?: StaticPages;
   /** Returns the listener for people, made of the app's modules. Without it there is none. */
   readonly web?: (app: INestApplication) => WebListener | undefined | Promise<WebListener | undefined>;
   /** Returns the gate that refuses writes by the mode, from the app's modules. */
@@ -138,6 +141,7 @@ export async function createServiceApp(
     budget,
     maxConcurrent: limits.concurrentRequests,
     dispatch: (operation, request, response) => adapter.dispatch(operation, request, response),
+    pages: options.pages,
   });
   const services = admission.at(SERVICE_DOOR);
   const httpsOptions = {
@@ -216,6 +220,7 @@ export async function createServiceApp(
       return (server.address() as AddressInfo).port;
     },
     close: async (drainMs = 10_000) => {
+      adapter.endStreams();
       await adapter.durability?.release();
       const servers: HttpServer[] = web === undefined ? [server] : [server, web.server];
       await close(app, servers, admission, drainMs);

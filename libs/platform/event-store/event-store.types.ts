@@ -143,6 +143,19 @@ export interface EventQuery {
   limit?: number;
 }
 
+/** What the audit index finds beyond the filters of the event store (docs/adr/0173). */
+export interface IndexFilters {
+  /** Hex SHA-256 of a manifest: its signatures. */
+  sha256?: string;
+  /** Key that signed the event itself. */
+  signerKid?: string;
+  correlationId?: string;
+  /** How the stream begins: an aggregate with its slash, then any beginning of an id. */
+  subject?: string;
+}
+
+export type IndexQuery = EventQuery & IndexFilters;
+
 export interface EventPage {
   events: StoredEvent[];
   /** Null on the last page. */

@@ -36,6 +36,8 @@ export {
   type EventSearch,
   EventSigner,
   type EventStoreObserver,
+  type IndexFilters,
+  type IndexQuery,
   type PartitionRoom,
   type RetryReason,
   type ShardHead,
@@ -47,10 +49,12 @@ export { EventVerifier } from './integrity/checked-reads';
 export { integrityError, type RowFault } from './integrity/row-fault';
 export { ROW_KEY_BYTES, RowKey } from './integrity/row-key';
 export { DEFAULT_LIMITS, type EventStoreLimits } from './limits';
+export { type EventFilter } from './read/event-query.sql';
 export { IndexQueries } from './read/index-queries';
 export { type RegistryRow, registryRowsOf } from './read/registry-rows';
 export { eventsOfTypes } from './read/events-of-types';
 export { type Named } from './read/named-events.sql';
+export { signedDigest } from './read/signed-digest';
 export { assertMigrated } from './schema/assert-migrated';
 export { migrate } from './schema/migrate';
 export { assertRuntimeRole } from './schema/role-rights';

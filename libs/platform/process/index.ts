@@ -3,7 +3,7 @@ export { runInLogContext, type LogContext } from './logs/log-context';
 export { createLogger, type Logger } from './logs/logger';
 export { startManagementServer, type ReadinessCheck } from './management/management-server';
 export { NestLogger } from './logs/nest-logger';
-export { processSettings } from './process-settings';
+export { type ManagementPlace, managementOf, processSettings } from './process-settings';
 export { type AppDefinition, type AppLife, runApp } from './run-app';
 export { sizeThreadPool } from './runtime-settings';
 export { RequestObserver } from './metrics/request-observer';
@@ -31,6 +31,7 @@ export {
   matching,
   oneOf,
   path,
+  pattern,
   port,
   readableFile,
   settingType,
@@ -43,3 +44,4 @@ export {
 export { certificatesIn, revocationListsIn, type Validity, whyNotInForce } from './tls/certificates';
 export { TlsFiles, type TlsMaterial, type TlsRenewals } from './tls/tls-files';
 export { replaceFile, syncFolder } from './files/durable-file';
+export { diskProblem } from './files/disk-room';

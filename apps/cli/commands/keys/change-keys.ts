@@ -15,6 +15,7 @@ import { KernelApiClient } from '../../api/kernel-api.client';
 import { CliError } from '../../cli.error';
 import { print, say, table } from '../../output/print';
 import { withClient } from '../api-calls';
+import { dangerous, type DangerOptions, mayGoOn } from '../dangerous';
 import { verifyChain } from '../audit-verify';
 import { EventsInDoubt } from './events-in-doubt';
 import { updateSignersFile } from './signers-file';
@@ -26,7 +27,7 @@ const POLL_MS = 1_000;
 const DEFAULT_WAIT_MINUTES = 60;
 const KID_OPTION = 'its name (default: the next of the series, v2 after v1)';
 
-type FileOptions = ConnectionOptions & { out?: string; verify: boolean };
+type FileOptions = ConnectionOptions & DangerOptions & { out?: string; verify: boolean };
 
 /** Changes of the registry: rotate, retire, compromise. */
 export function addKeyChanges(keys: Command): void {
@@ -34,10 +35,11 @@ export function addKeyChanges(keys: Command): void {
     .description(
       'Lists the keys that the signing proxy holds and that were never registered: what can be rotated to.',
     )
-    .action(async (options: ConnectionOptions) => {
-      const found = await withClient(options, (kernel) =>
-        kernel.getJson<KeyCandidates>('/kernel/keys/candidates'),
-      );
+    .option('--json', "print the kernel's answer as it came")
+    .action(async (options: ConnectionOptions & { json?: true }) => {
+      const answer = await withClient(options, (kernel) => kernel.get('/kernel/keys/candidates'));
+      if (options.json === true) return print(answer);
+      const found = JSON.parse(answer) as KeyCandidates;
       const rows = found.candidates.map(({ signer_kid, purposes }) => ({
         kid: signer_kid,
         purposes: purposes.join(','),
@@ -55,11 +57,13 @@ export function addKeyChanges(keys: Command): void {
     )
     .addOption(purposeOption())
     .option('--kid <name>', KID_OPTION)
-    .action(async (options: ConnectionOptions & { purpose: KeyPurpose; kid?: string }) => {
-      print(describeMade(await withClient(options, (kernel) => makeKey(kernel, options))));
+    .option('--json', 'print it as JSON')
+    .action(async (options: ConnectionOptions & { purpose: KeyPurpose; kid?: string; json?: true }) => {
+      const made = await withClient(options, (kernel) => makeKey(kernel, options));
+      print(options.json === true ? JSON.stringify(made) : describeMade(made));
     });
 
-  withFileOptions(keys.command('rotate'), 'superadmin')
+  dangerous(withFileOptions(keys.command('rotate'), 'superadmin'))
     .description(
       [
         'Replaces the key in force with a new one: one that the signing proxy holds, or with --create one that it',
@@ -96,6 +100,8 @@ export function addKeyChanges(keys: Command): void {
             '--kid names the key that --create makes; --to names an existing one.',
           );
         }
+        const effects = await withClient(options, (kernel) => effectsOfRotation(kernel, options));
+        if (!(await mayGoOn(options, effects))) return;
         const { from, to } = await withClient(options, async (kernel) => {
           if (options.create !== true) return rotate(kernel, options);
           const made = await makeKey(kernel, options);
@@ -103,28 +109,35 @@ export function addKeyChanges(keys: Command): void {
           return rotate(kernel, { ...options, to: made.signer_kid });
         });
         say(`${to} signs in the place of ${from}, which stays valid until ./kernel keys retire ${from}`);
+        if (options.json === true) print(JSON.stringify({ from, to }));
         await conclude(options);
       },
     );
 
-  withFileOptions(keys.command('retire'), 'superadmin')
+  dangerous(withFileOptions(keys.command('retire'), 'superadmin'))
     .description(
       'Retires a key that another one has replaced, once every process has had time to change over.',
     )
     .addArgument(new Argument('<kid>', 'the old key'))
     .option('--reason <text>', 'why; goes into the chain', 'rotated')
     .action(async (kid: string, options: FileOptions & { reason: string }) => {
-      await withClient(options, (kernel) =>
+      const effects = [
+        `${kid} signs nothing any more and never comes back; what it signed stays valid.`,
+        'A process that has not changed over to the new key yet fails until it has.',
+      ];
+      if (!(await mayGoOn(options, effects))) return;
+      const answer = await withClient(options, (kernel) =>
         kernel.post(
           `/kernel/keys/${encodeURIComponent(kid)}/retire`,
           JSON.stringify({ reason: options.reason }),
         ),
       );
       say(`${kid} is retired`);
+      if (options.json === true) print(answer);
       await conclude(options);
     });
 
-  withFileOptions(keys.command('compromise'), 'superadmin')
+  dangerous(withFileOptions(keys.command('compromise'), 'superadmin'))
     .description(
       [
         'Cuts off a key that others may have, in one step: no writes while it lasts (of an audit key), another key in its',
@@ -162,12 +175,18 @@ export function addKeyChanges(keys: Command): void {
           ...(options.emergency !== undefined && { emergencyKid: options.emergency }),
           ...(options.stayReadOnly === true && { stayReadOnly: true }),
         });
+        const effects = [
+          `${kid} is cut off at once and for ever: nothing that it signed from ${options.since} on counts by itself.`,
+          `${options.emergency ?? 'The first candidate that fits'} signs in its place; writes wait meanwhile${options.stayReadOnly === true ? ', and the kernel stays read-only' : ''}.`,
+        ];
+        if (!(await mayGoOn(options, effects))) return;
         const list = options.list === undefined ? null : await EventsInDoubt.open(resolve(options.list));
         try {
           await withClient(options, async (kernel) => {
             const path = `/kernel/keys/${encodeURIComponent(kid)}/compromise`;
-            const done = JSON.parse(await kernel.post(path, body)) as CompromisedKey;
-            print(describe(done));
+            const answer = await kernel.post(path, body);
+            const done = JSON.parse(answer) as CompromisedKey;
+            print(options.json === true ? answer : describe(done));
             if (list !== null) await listDoubtful(kernel, done, list);
           });
         } finally {
@@ -225,6 +244,23 @@ async function rotate(
   say(`upgrade ${upgradeId} is proposed; approvers sign it with ./kernel upgrade approve ${upgradeId}`);
   await applied(kernel, upgradeId, minutesOf(options.minutes));
   return { from, to: signer.signer_kid };
+}
+
+async function effectsOfRotation(
+  kernel: KernelApiClient,
+  { purpose, to, create, kid }: { purpose: KeyPurpose; to?: string; create?: true; kid?: string },
+): Promise<string[]> {
+  const { candidates, inForce, directRotation } =
+    await kernel.getJson<KeyCandidates>('/kernel/keys/candidates');
+  const named = to ?? candidates.find(({ purposes }) => purposes.includes(purpose as never))?.signer_kid;
+  const next =
+    create === true ? `a new key${kid === undefined ? '' : ` ${kid}`}` : (named ?? 'no key that there is');
+  return [
+    `The ${purpose} key ${inForce[purpose] ?? '(none)'} is replaced by ${next}; a shard never goes back to an earlier key.`,
+    directRotation.includes(purpose)
+      ? 'It is done at once (KERNEL_DIRECT_KEY_ROTATION).'
+      : 'An upgrade is proposed, and applied by itself when its approvers have signed.',
+  ];
 }
 
 /** Accepts an upgrade that was proposed before: the command may have been interrupted. */
@@ -319,5 +355,6 @@ function purposeOption(): Option {
 function withFileOptions(command: Command, as: string): Command {
   return withConnectionOptions(command, as)
     .option('--out <file>', 'signers.json to bring up to date, such as tools/signers.json')
-    .option('--no-verify', 'leave out the verification at the end');
+    .option('--no-verify', 'leave out the verification at the end')
+    .option('--json', 'print the result as JSON, and that of the verification after it');
 }

@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path';
 import { type Command } from 'commander';
 import { type Mark, type MarksAnswer } from '#openapi/signing-proxy';
 import {
@@ -11,6 +12,7 @@ import { KernelApiClient } from '../../api/kernel-api.client';
 import { CliError } from '../../cli.error';
 import { print, table } from '../../output/print';
 import { shown } from '../../output/shown';
+import { dangerous, type DangerOptions, mayGoOn } from '../dangerous';
 
 const DEFAULT_MINUTES = 10;
 const MAX_MINUTES = 60;
@@ -43,7 +45,7 @@ export function addMarks(keys: Command): void {
         ),
       );
     });
-  withProxyOptions(keys.command('restore-window'), 'superadmin')
+  dangerous(withProxyOptions(keys.command('restore-window'), 'superadmin'))
     .description(
       [
         'Lets the chain continue from a database that was restored to an older state: one batch may start below the',
@@ -56,10 +58,12 @@ export function addMarks(keys: Command): void {
     .requiredOption('--shard <n>', 'which shard')
     .requiredOption('--seq <n>', 'the head of the database in that shard')
     .requiredOption('--reason <text>', 'why; goes into the log of the proxy')
+    .option('--json', "print the signing proxy's answer as it came")
     .option('--minutes <n>', `how long it is open, at most ${MAX_MINUTES}`, String(DEFAULT_MINUTES))
     .action(
       async (
-        options: ConnectionOptions & { shard: string; seq: string; reason: string; minutes: string },
+        options: ConnectionOptions &
+          DangerOptions & { shard: string; seq: string; reason: string; minutes: string },
       ) => {
         const body = JSON.stringify({
           shard: wholeNumber('--shard', options.shard, 0),
@@ -67,7 +71,12 @@ export function addMarks(keys: Command): void {
           seconds: wholeNumber('--minutes', options.minutes, 1, MAX_MINUTES) * 60,
           reason: options.reason,
         });
+        const effects = [
+          `For ${options.minutes} minutes the chain may go on after ${options.shard}:${options.seq}, once; what came after that position is given up for ever.`,
+        ];
+        if (!(await mayGoOn(options, effects))) return;
         const text = await withProxy(options, (proxy) => proxy.post('/v1/restore-windows', body));
+        if (options.json === true) return print(text);
         const { shard, seq, signed, window } = shown<Mark>(text);
         const after = window?.seq ?? 0;
         const although =
@@ -105,7 +114,11 @@ async function proxyConnection(options: ConnectionOptions): Promise<Connection> 
   const connection = await connectionFrom(options);
   if (options.url !== undefined) return connection;
   const { KERNEL_SIGNING_PROXY_URL: url } = await kernelVariables(options);
-  if (url !== undefined) return { ...connection, url };
+  if (url !== undefined) {
+    const { logFile, ...rest } = connection;
+    const ownLog = logFile === undefined ? {} : { logFile: join(dirname(logFile), 'signing-proxy.log') };
+    return { ...rest, url, ...ownLog };
+  }
   throw new CliError(
     'wrong_usage',
     'KERNEL_SIGNING_PROXY_URL is missing: name the signing proxy with --url.',

@@ -3,17 +3,17 @@ import { type Command } from 'commander';
 import { detachPartitions, type DetachReport, listPartitions } from '#platform/event-store';
 import { print, say, table } from '../../output/print';
 import { asOwner, type OwnerOptions, wholeFrom } from '../as-owner';
+import { dangerous, type DangerOptions, mayGoOn } from '../dangerous';
 import { openNamedArchive } from '../replay/open-named-archive';
 import { archivedCopies } from './archived-copies';
 import { publishedCheckpoints } from './published-checkpoints';
 
-interface DetachCommandOptions extends OwnerOptions {
+interface DetachCommandOptions extends OwnerOptions, DangerOptions {
   shard: number;
   below: number;
   reason: string;
   by?: string;
   archiveDir?: string;
-  dryRun?: true;
 }
 
 export function addPartitions(program: Command): void {
@@ -32,8 +32,10 @@ export function addPartitions(program: Command): void {
       if (options.json === true) print(JSON.stringify(listed, null, 2));
       else print(table(listed.map(({ bytes, ...row }) => ({ ...row, MB: (bytes / 1e6).toFixed(1) }))));
     });
-  withOwnerOptions(
-    partitions.command('detach').summary('take the oldest partitions of a shard out of the log'),
+  dangerous(
+    withOwnerOptions(
+      partitions.command('detach').summary('take the oldest partitions of a shard out of the log'),
+    ),
   )
     .description(
       [
@@ -49,8 +51,13 @@ export function addPartitions(program: Command): void {
     .requiredOption('--reason <text>', 'why; it is recorded')
     .option('--by <name>', 'who does it; it is recorded (default: the account that runs this)')
     .option('--archive-dir <dir>', 'an archive in a folder (default: KERNEL_ARCHIVE and what belongs to it)')
-    .option('--dry-run', 'look at everything and change nothing')
+    .option('--json', 'as without it: the result is JSON')
     .action(async (options: DetachCommandOptions) => {
+      // Its own --dry-run looks at everything, as the command itself does before it changes anything.
+      const effects = [
+        `The partitions of shard ${options.shard} below position ${options.below} are dropped from the event log, if all else has what is in them.`,
+      ];
+      if (options.dryRun !== true && !(await mayGoOn(options, effects))) return;
       const report = await detach(options);
       const { shard, fromSeq, toSeq, partitions: names, kept } = report;
       const range = `${shard}:${fromSeq} to ${shard}:${toSeq} (${names.join(', ')})`;

@@ -26,19 +26,24 @@ export function addTest(program: Command): void {
       '--changed [revision]',
       'only the tests that a change since that revision can reach, without the checks; default: since the branch left main',
     )
+    .option('--json', 'print the counts as JSON, in the place of the last line')
     .allowUnknownOption()
-    .action(async (args: string[], options: { changed?: string | true }) => {
-      process.exitCode = await runTests(args, options.changed);
+    .action(async (args: string[], options: { changed?: string | true; json?: true }) => {
+      process.exitCode = await runTests(args, options.changed, options.json === true);
     });
 }
 
-async function runTests(args: readonly string[], changed: string | true | undefined): Promise<number> {
+async function runTests(
+  args: readonly string[],
+  changed: string | true | undefined,
+  json: boolean,
+): Promise<number> {
   const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
   let chosen: readonly string[] = args;
   if (changed !== undefined) {
     const reached = await testsReachedSince(changed === true ? undefined : changed);
     if (reached.length === 0) {
-      print(closingLine(counts));
+      print(json ? JSON.stringify(counts) : closingLine(counts));
       return 0;
     }
     chosen = ['--runTestsByPath', ...args, ...reached];
@@ -65,7 +70,7 @@ async function runTests(args: readonly string[], changed: string | true | undefi
     say('Jest gave no result');
     counts.failed += 1;
   }
-  print(closingLine(counts));
+  print(json ? JSON.stringify(counts) : closingLine(counts));
   return sound && counts.failed === 0 ? 0 : 1;
 }
 

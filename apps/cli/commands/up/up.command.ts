@@ -18,7 +18,7 @@ import {
   STREAMS,
 } from '#dev/devstack';
 import { runDetached, reportToParent } from './detached';
-import { runStack, type UpOptions } from './run-stack';
+import { runStack, type UpOptions, type UpSummary } from './run-stack';
 import { nextSteps } from './next-steps';
 import { assertServersThere, serversFrom } from './servers';
 import { cliConfig } from '../../cli.config';
@@ -28,6 +28,7 @@ import { defaultState } from '../../default-state';
 
 interface Flags {
   detach?: true;
+  json?: true;
   state?: string;
   portBase?: number;
   signer?: SignerChoice;
@@ -63,6 +64,7 @@ export function addUp(program: Command): void {
     )
     .addOption(new Option('--signer <kind>', 'where private keys live (default: software)').choices(SIGNERS))
     .option('--shards <n>', 'number of chains (default: 1)', shards)
+    .option('--json', 'print where it is as JSON, when it is ready')
     .addOption(new Option('--supervisor').hideHelp())
     .action(async (flags: Flags) => {
       const config = loadConfig(cliConfig);
@@ -92,16 +94,20 @@ export function addUp(program: Command): void {
         });
       } else if (flags.detach === true) {
         const summary = await runDetached(options, say);
-        print(nextSteps(summary, { stopWith: './kernel down' }));
+        print(shown(summary, flags, './kernel down'));
         // It runs, but a script that waits for a kernel has none.
         if (summary.restoring) process.exitCode = 1;
       } else {
         await runStack(options, {
           say,
-          ready: (summary) => print(nextSteps(summary, { stopWith: 'Ctrl-C' })),
+          ready: (summary) => print(shown(summary, flags, 'Ctrl-C')),
         });
       }
     });
+}
+
+function shown(summary: UpSummary, { json }: Flags, stopWith: string): string {
+  return json === true ? JSON.stringify(summary) : nextSteps(summary, { stopWith });
 }
 
 /** A second `up` of the same folder changes nothing; with `--detach` it succeeds, for scripts that only want it up. */

@@ -105,20 +105,32 @@ export function describeRequest(
   ].join('\n');
 }
 
-/** What the manifest changes against what is in force; null when nothing of that kind is. */
+interface PoolInForce {
+  threshold: number;
+  approvers: JsonObject[];
+}
+
+/**
+ * What the manifest changes against what is in force, or was before the manifest was applied in an emergency; null when there is
+ * nothing of that kind.
+ */
 export async function differenceFromForce(
   client: KernelApiClient,
   manifest: JsonObject,
 ): Promise<string[] | null> {
   switch (manifest['type']) {
     case 'approver_pool': {
-      const { threshold, approvers } = await client.getJson<{ threshold: number; approvers: JsonObject[] }>(
-        '/kernel/approvers',
-      );
+      const found = await client.getJson<
+        PoolInForce & { provisional: string | null; settled: PoolInForce | null }
+      >('/kernel/approvers');
+      // Applied in an emergency it is in force itself; what it changes is the pool before it.
+      const before = found.provisional === manifest['upgradeId'] ? found.settled : null;
+      const { threshold, approvers } = before ?? found;
       const people = approvers.map(({ revokedKeys: _, ...approver }) => approver);
       return jsonDiff({ threshold, approvers: people }, manifest['pool'] ?? null);
     }
     case 'policy': {
+      // The settled one: also where an emergency has put another into force.
       const { policy } = await client.getJson<{ policy: JsonObject }>('/kernel/approvers');
       return jsonDiff(policy, manifest['policy'] ?? null);
     }
@@ -141,6 +153,8 @@ async function differenceFromLast(client: KernelApiClient, manifest: JsonObject)
   const target = JSON.stringify(manifest['target'] ?? null);
   const last = upgrades.find(
     (upgrade) =>
+      // What was applied in an emergency is among them, and is not what it is compared with.
+      upgrade.manifest['upgradeId'] !== manifest['upgradeId'] &&
       IN_FORCE.has(upgrade.status) &&
       upgrade.manifest['type'] === type &&
       JSON.stringify(upgrade.manifest['target'] ?? null) === target,

@@ -9,6 +9,7 @@ export async function consent(
   question: string,
   input: NodeJS.ReadableStream,
   output: NodeJS.WritableStream,
+  refused = 'Nothing was signed.',
 ): Promise<void> {
   const prompt = createInterface({ input, output });
   const ended = new AbortController();
@@ -18,7 +19,7 @@ export async function consent(
       if (ended.signal.aborted) return '';
       throw error;
     });
-    if (!/^y(es)?$/i.test(answer.trim())) throw new CliError('failed', 'Nothing was signed.');
+    if (!/^y(es)?$/i.test(answer.trim())) throw new CliError('failed', refused);
   } finally {
     prompt.close();
   }

@@ -28,15 +28,17 @@ import {
   withReason,
   writing,
 } from '../api-calls';
+import { dangerous, type DangerOptions, mayGoOn } from '../dangerous';
 import { describeRequest, differenceFromForce, fetchRequest } from './approval';
 import { type ApproverKeyOptions, openApproverKey } from './approver-key';
 import { consent } from './consent';
+import { addPool } from './edit-pool';
 import { addNotifications } from './notifications';
 
 type Common = CallOptions;
 type ListOptions = Common & { status?: string; type?: string; limit: string; cursor?: string };
 type SigningOptions = Common &
-  ApproverKeyOptions & { approver?: string; keyId?: string; notes?: string; origin?: string; yes?: true };
+  ApproverKeyOptions & { approver?: string; keyId?: string; notes?: string; origin?: string } & DangerOptions;
 
 /** Upgrades: propose, decide by signature, apply, prove. */
 export function addUpgrade(program: Command): void {
@@ -121,19 +123,28 @@ export function addUpgrade(program: Command): void {
       await post(options, pathOf(id, 'apply'), JSON.stringify({ artifact }));
     });
 
-  withReason(writing(upgrade.command('emergency-apply'), 'superadmin'))
+  dangerous(withReason(writing(upgrade.command('emergency-apply'), 'superadmin')))
     .description(
       'Applies an upgrade at once, without a quorum; it has to be ratified afterwards. For a SuperAdmin.',
     )
     .argument('<id>', 'the upgrade')
-    .action(async (id: string, options: Common & { reason: string }) => {
+    .action(async (id: string, options: Common & DangerOptions & { reason: string }) => {
+      const { upgrade: found } = JSON.parse(
+        await get(options, `/kernel/upgrade/${encodeURIComponent(id)}`),
+      ) as UpgradeAnswer;
+      const effects = [
+        `${id} (${found.type}, ${found.status}) takes effect at once, with ${found.quorum.approvers.length} of ${found.quorum.required} approvals.`,
+        'Everyone sees it as an emergency; it is rolled back, or has to be, when it is not ratified in time.',
+      ];
+      if (!(await mayGoOn(options, effects))) return;
       await post(options, pathOf(id, 'emergency-apply'), JSON.stringify({ reason: options.reason }));
     });
 
-  withReason(writing(upgrade.command('withdraw'), 'operator'))
+  dangerous(withReason(writing(upgrade.command('withdraw'), 'operator')))
     .description('Withdraws a proposal of one’s own.')
     .argument('<id>', 'the upgrade')
-    .action(async (id: string, options: Common & { reason: string }) => {
+    .action(async (id: string, options: Common & DangerOptions & { reason: string }) => {
+      if (!(await mayGoOn(options, [`The proposal ${id} ends, with the signatures that it has.`]))) return;
       await post(options, pathOf(id, 'withdraw'), JSON.stringify({ reason: options.reason }));
     });
 
@@ -201,16 +212,21 @@ export function addUpgrade(program: Command): void {
       );
     });
 
-  withReason(writing(upgrade.command('revoke-key'), 'superadmin'))
+  dangerous(withReason(writing(upgrade.command('revoke-key'), 'superadmin')))
     .description('Revokes a key of an approver, at once and permanently: for a SuperAdmin, or its owner.')
     .argument('<approver>', 'whose key')
     .argument('<key-id>', 'which')
-    .action(async (approver: string, keyId: string, options: Common & { reason: string }) => {
+    .action(async (approver: string, keyId: string, options: Common & DangerOptions & { reason: string }) => {
+      const effects = [
+        `The key ${keyId} of ${approver} never counts again, in any pool and for any upgrade.`,
+      ];
+      if (!(await mayGoOn(options, effects))) return;
       const path = `/kernel/approvers/${encodeURIComponent(approver)}/keys/${encodeURIComponent(keyId)}/revoke`;
       const answer = await postText(options, path, JSON.stringify({ reason: options.reason }));
       print(options.json === true ? answer : `The key ${keyId} of ${approver} no longer counts anywhere.`);
     });
 
+  addPool(upgrade);
   addNotifications(upgrade);
 }
 
@@ -250,7 +266,7 @@ async function listUpgrades({
 
 function addSigning(upgrade: Command, action: ApprovalAction): void {
   const words = { approve: 'Approves', reject: 'Rejects', ratify: 'Ratifies, after an emergency,' }[action];
-  writing(upgrade.command(action), 'approver-1')
+  dangerous(writing(upgrade.command(action), 'approver-1'))
     .description(
       `${words} an upgrade by a signature: shows what is signed, with digests recomputed here and the difference from what is in force, then signs it with your key.`,
     )
@@ -268,7 +284,6 @@ function addSigning(upgrade: Command, action: ApprovalAction): void {
     .option('--key-id <id>', 'which registered key that is (default: your first one that counts)')
     .option('--notes <text>', 'what you have to say; signed and recorded')
     .option('--origin <name>', 'the kernel that must be meant (with a state folder: its own)')
-    .option('--yes', 'do not ask before signing')
     .action(async (id: string, options: SigningOptions) => {
       await signDecision(id, action, options);
     });
@@ -287,6 +302,11 @@ async function signDecision(id: string, action: ApprovalAction, options: Signing
       origin: who.origin,
     });
     note(describeRequest(request, await differenceFromForce(client, request.manifest)));
+    const effects = [`${request.record.approverId} signs this to ${action} ${id}, once and for all to see.`];
+    if (options.dryRun === true) {
+      await mayGoOn(options, effects);
+      return;
+    }
     await confirm(action, options.yes === true);
     const { approverId, keyId, approvedAt, notes } = request.record;
     const key = await openApproverKey(who.key);
@@ -344,14 +364,30 @@ function describe(upgrade: Upgrade): string {
     `  proposed  by ${proposerOf(upgrade)} at ${upgrade.submittedAt}, expires ${upgrade.expiresAt}`,
     `  sha256    ${upgrade.manifestSha256}`,
     ...(upgrade.patchSha256 === null ? [] : [`  artifact  ${upgrade.patchSha256}`]),
-    `  quorum    ${quorum.approvers.length} of ${quorum.required}${quorum.approvers.length > 0 ? `: ${quorum.approvers.join(', ')}` : ''}`,
+    `  ${quorum.action === 'ratify' ? 'ratified' : 'quorum  '}  ${quorum.approvers.length} of ${quorum.required}${listOf(quorum.approvers)}`,
+    ...(quorum.rejection.approvers.length === 0
+      ? []
+      : [
+          `  rejected  ${quorum.rejection.approvers.length} of ${quorum.rejection.required}${listOf(quorum.rejection.approvers)}`,
+        ]),
     ...quorum.notCounted.map(
       ({ approverId, action, reason }) => `            ${approverId} (${action}) does not count: ${reason}`,
     ),
-    ...(quorum.missing > 0 ? [`            can still sign: ${quorum.open.join(', ') || 'no one'}`] : []),
+    ...(isOpen(upgrade) && quorum.missing > 0
+      ? [`            can still sign: ${quorum.open.join(', ') || 'no one'}`]
+      : []),
     ...(upgrade.missingChecks.length > 0 ? [`  checks    missing: ${upgrade.missingChecks.join(', ')}`] : []),
     ...(upgrade.ratifyBy === null ? [] : [`  EMERGENCY to be ratified until ${upgrade.ratifyBy}`]),
   ].join('\n');
+}
+
+/** `: a, b`; nothing of no one. */
+function listOf(names: readonly string[]): string {
+  return names.length === 0 ? '' : `: ${names.join(', ')}`;
+}
+
+function isOpen({ status }: Upgrade): boolean {
+  return ['proposed', 'approved', 'emergency_applied'].includes(status);
 }
 
 /** The caller, and in whose name they said that they propose. */

@@ -151,15 +151,16 @@ export class CertificateAuthority {
     return `${PemConverter.encode(list.rawData, LIST_LABEL)}\n`;
   }
 
-  /** The serial numbers (hex) of a list; undefined when it is not a list of this authority. */
-  async revokedBy(list: string): Promise<string[] | undefined> {
+  /** The serial numbers (hex) of a list; undefined when it is a list of another authority. */
+  async revokedBy(list: string): Promise<string[] | 'no list' | undefined> {
+    let crl: X509Crl;
     try {
-      const crl = new X509Crl(PemConverter.decodeFirst(list));
-      if (!(await crl.verify({ publicKey: this.certificate }, webcrypto))) return undefined;
-      return crl.entries.map(({ serialNumber: serial }) => serial);
+      crl = new X509Crl(PemConverter.decodeFirst(list));
     } catch {
-      return undefined;
+      return 'no list';
     }
+    const isOwn = await crl.verify({ publicKey: this.certificate }, webcrypto).catch(() => false);
+    return isOwn ? crl.entries.map(({ serialNumber: serial }) => serial) : undefined;
   }
 
   /** A server's certificate for 127.0.0.1 and localhost. */

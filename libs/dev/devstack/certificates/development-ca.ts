@@ -1,11 +1,12 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type JsonGeneralName } from '@peculiar/x509';
 import { CertificateAuthority, type Validity } from './certificate-authority';
 import { writePrivate, writePublic } from './private-file';
 import { DevstackError } from '../devstack.error';
+import { makeFolder } from '../process/folder';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** The CA is put into trust settings by hand, so it lasts; what it signs is renewed by every `up`. */
@@ -49,7 +50,7 @@ export class DevelopmentCa {
   }
 
   private static async openKey(dir: string, now: () => Date): Promise<DevelopmentCa> {
-    await mkdir(dir, { recursive: true, mode: 0o755 });
+    await makeFolder(dir, 0o755);
     const files = filesOf(dir, 'ca');
     const existing = await readPair(files);
     if (existing !== undefined && !expiresWithin(existing.cert, RENEW_CA_BEFORE_DAYS, now())) {
@@ -92,10 +93,23 @@ export class DevelopmentCa {
     await writePublic(this.crlFile, await this.authority.revocationList(serials, this.now()));
   }
 
-  /** The serial numbers on the list; undefined when there is none, or it is of another authority. */
+  /**
+   * The serial numbers on the list; undefined when there is none, or it is of another authority.
+   * @throws DevstackError `state_broken` for a list that cannot be read: a new one would let in whom it kept out
+   */
   private async readList(): Promise<string[] | undefined> {
-    const list = await readFile(this.crlFile, 'utf8').catch(() => undefined);
-    return list === undefined ? undefined : this.authority.revokedBy(list);
+    const list = await readFile(this.crlFile, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (list === undefined) return undefined;
+    const revoked = await this.authority.revokedBy(list);
+    if (revoked !== 'no list') return revoked;
+    throw new DevstackError(
+      'state_broken',
+      `${this.crlFile} is no list of revoked certificates; restore it, or delete it to revoke nothing.`,
+      { file: this.crlFile },
+    );
   }
 
   /** The files of a certificate; issues it when it is missing, about to expire, damaged or of another authority. */

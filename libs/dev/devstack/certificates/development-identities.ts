@@ -1,6 +1,6 @@
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type CertificateFiles, DevelopmentCa } from './development-ca';
 import { writePrivate } from './private-file';
@@ -58,7 +58,6 @@ export async function openDevelopmentIdentities(
   dir: string,
   now: () => Date = () => new Date(),
 ): Promise<DevelopmentIdentities> {
-  await mkdir(dir, { recursive: true, mode: 0o755 });
   const ca = await DevelopmentCa.open(dir, now);
   const client = (name: string, commonName: string) =>
     ca.ensure({ name, commonName, usage: 'client', uri: developmentSpiffeId(commonName) });

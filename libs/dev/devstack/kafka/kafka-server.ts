@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,6 +8,7 @@ import { javaProgram, kafkaJars, kafkaMissing } from './kafka-program';
 import { DevstackError } from '../devstack.error';
 import { BoundedLog } from '../process/bounded-log';
 import { type RunningChild, startChild } from '../process/child-process';
+import { makeFolder } from '../process/folder';
 import { assertPortFree, freePort, startOnFreePort } from '../process/free-port';
 import { SupervisedService } from '../process/supervised-service';
 
@@ -68,7 +69,7 @@ export interface KafkaServer {
 export async function startKafkaServer(options: KafkaServerOptions): Promise<KafkaServer> {
   const missing = kafkaMissing();
   if (missing !== null) throw new DevstackError('tool_missing', `There is no Kafka broker here: ${missing}.`);
-  await mkdir(options.dir, { recursive: true, mode: 0o700 });
+  await makeFolder(options.dir, 0o700);
   const log = new BoundedLog(options.logFile ?? join(options.dir, 'kafka.log'));
 
   if (options.port !== undefined) await assertPortFree(options.port, 'Kafka');

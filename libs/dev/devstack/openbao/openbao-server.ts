@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { OpenBaoApi, type OpenBaoMethod } from './openbao-api';
@@ -9,8 +9,10 @@ import { writePrivate } from '../certificates/private-file';
 import { DevstackError } from '../devstack.error';
 import { BoundedLog } from '../process/bounded-log';
 import { type RunningChild, startChild } from '../process/child-process';
+import { makeFolder } from '../process/folder';
 import { assertPortFree, freePort, startOnFreePort } from '../process/free-port';
 import { SupervisedService } from '../process/supervised-service';
+import { readSecrets } from '../stack/secrets-file';
 
 const HOST = '127.0.0.1';
 const START_TIMEOUT_MS = 30_000;
@@ -75,7 +77,8 @@ export async function startOpenBao(options: OpenBaoOptions): Promise<OpenBaoServ
   const missing = openBaoMissing();
   if (missing !== null) throw new DevstackError('tool_missing', `There is no OpenBao here: ${missing}.`);
   const dir = resolve(options.dir);
-  await mkdir(join(dir, 'data'), { recursive: true, mode: 0o700 });
+  await makeFolder(dir, 0o700);
+  await makeFolder(join(dir, 'data'), 0o700);
   const tls = await options.ca.ensure({
     name: 'openbao-server',
     commonName: 'openbao',
@@ -198,18 +201,13 @@ class Opener {
   }
 
   async secrets(): Promise<Secrets> {
-    let text: string;
-    try {
-      text = await readFile(this.file, 'utf8');
-    } catch (cause) {
-      throw new DevstackError(
-        'state_broken',
-        `${this.file} is missing, without which nobody can unseal the keys in ${this.dir}; restore it, or choose another folder with --state.`,
-        { file: this.file },
-        { cause },
-      );
-    }
-    return JSON.parse(text) as Secrets;
+    const kept = await readSecrets(this.file, ['unsealKey', 'rootToken'], 'what unseals the signing keys');
+    if (kept !== undefined) return kept;
+    throw new DevstackError(
+      'state_broken',
+      `${this.file} is missing, without which nobody can unseal the keys in ${this.dir}; restore it, or choose another folder with --state.`,
+      { file: this.file },
+    );
   }
 
   private async initialise(): Promise<void> {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { cp, lstat, mkdir, readFile, rename, rm, symlink } from 'node:fs/promises';
+import { chmod, cp, lstat, mkdir, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { reachableBy, type SystemAccount } from './system-account';
@@ -33,7 +33,7 @@ export async function locateBinaries(account: SystemAccount | undefined): Promis
   };
   let native = join(packageRoot, 'native');
   await restoreLinks(packageRoot);
-  if (account !== undefined && !(await reachableBy(native, account))) {
+  if (account !== undefined && !(await usableBy(native, account))) {
     native = await copyOnce(native, manifest.version);
   }
   return {
@@ -57,11 +57,23 @@ async function restoreLinks(packageRoot: string): Promise<void> {
   }
 }
 
+/** npm leaves of the modes what the umask lets through, so that the folders may be open and the programs in them not. */
+async function usableBy(native: string, account: SystemAccount): Promise<boolean> {
+  const bin = join(native, 'bin');
+  if (!(await reachableBy(bin, account))) return false;
+  const programs = await Promise.all(['initdb', 'postgres'].map((name) => stat(join(bin, name))));
+  return programs.every(({ mode }) => (mode & 0o005) === 0o005);
+}
+
 async function copyOnce(native: string, version: string): Promise<string> {
   const target = join(await rootOwnedBase(), `postgres-${version}-${process.arch}`);
-  if (existsSync(target)) return target;
+  if (existsSync(target)) {
+    await openToAll(target);
+    return target;
+  }
   const partial = `${target}.${process.pid}.partial`;
   await cp(native, partial, { recursive: true, verbatimSymlinks: true });
+  await openToAll(partial);
   try {
     await rename(partial, target);
   } catch (error) {
@@ -72,18 +84,37 @@ async function copyOnce(native: string, version: string): Promise<string> {
   return target;
 }
 
+/** Lets everyone read a copy and run its programs, as `chmod -R go+rX,go-w` does. */
+async function openToAll(folder: string): Promise<void> {
+  const entries = await readdir(folder, { withFileTypes: true, recursive: true });
+  const paths = entries
+    .filter((entry) => entry.isFile() || entry.isDirectory())
+    .map((entry) => join(entry.parentPath, entry.name));
+  for (const path of [folder, ...paths]) {
+    const { mode } = await stat(path);
+    const wanted = (mode & 0o100) === 0 ? 0o644 : 0o755;
+    if ((mode & 0o777) !== wanted) await chmod(path, wanted);
+  }
+}
+
+const BASES = ['/var/lib', '/var/tmp', tmpdir()];
+
 /** A folder that only root writes to and everyone may enter, for what lies out of reach of the server's account. */
-export async function rootOwnedBase(): Promise<string> {
+export async function rootOwnedBase(parents: readonly string[] = BASES): Promise<string> {
   let last: unknown;
-  for (const parent of ['/var/lib', '/var/tmp', tmpdir()]) {
+  for (const parent of parents) {
     const base = join(parent, 'illuvrse-kernel-dev');
     try {
       await mkdir(base, { mode: 0o755 }).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== 'EEXIST') throw error;
       });
-      const stat = await lstat(base);
+      const found = await lstat(base);
       // In a folder that everyone may write to, another user could have put it there first.
-      if (stat.isDirectory() && stat.uid === 0 && (stat.mode & 0o022) === 0) return base;
+      if (found.isDirectory() && found.uid === 0 && (found.mode & 0o022) === 0) {
+        // What a umask has taken away, at this start or at an earlier one.
+        if ((found.mode & 0o777) !== 0o755) await chmod(base, 0o755);
+        return base;
+      }
       last = new Error(`${base} is not a folder that only root can write to`);
     } catch (error) {
       last = error;

@@ -1,21 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, realpathSync } from 'node:fs';
-import {
-  chown,
-  lstat,
-  mkdir,
-  readdir,
-  readFile,
-  readlink,
-  rename,
-  rm,
-  symlink,
-  writeFile,
-} from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { chown, lstat, readdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { rootOwnedBase } from './postgres-binaries';
 import { reachableBy, type SystemAccount } from './system-account';
 import { DevstackError } from '../devstack.error';
+import { makeFolder } from '../process/folder';
 
 export interface PostgresPasswords {
   superuser: string;
@@ -38,10 +28,11 @@ export interface PostgresFolder {
  * the folder (it lies in root's home), `data` is a link to a folder outside that it owns.
  */
 export async function openFolder(dir: string, account: SystemAccount | undefined): Promise<PostgresFolder> {
-  await mkdir(dir, { recursive: true, mode: 0o755 });
+  await makeFolder(dir, 0o755);
   const passwordFile = join(dir, 'passwords.json');
   const data = await placeOfData(dir, account);
   const initialised = existsSync(join(data, 'PG_VERSION'));
+  await mendModes(data, initialised, account);
   if (!initialised && existsSync(data) && (await readdir(data)).length > 0) {
     throw new DevstackError(
       'state_broken',
@@ -111,19 +102,37 @@ async function placeOfData(dir: string, account: SystemAccount | undefined): Pro
   if (existsSync(local)) return realpathSync(local);
   if (account === undefined || (await reachableBy(dir, account))) return local;
   const base = join(await rootOwnedBase(), 'clusters');
-  await mkdir(base, { recursive: true, mode: 0o755 });
+  await makeFolder(base, 0o755);
   await removeAbandoned(base);
   const outside = join(base, createHash('sha256').update(resolve(dir)).digest('hex').slice(0, 24));
   // What is left there belongs to an earlier folder of the same name that was deleted.
   await rm(outside, { recursive: true, force: true });
-  await mkdir(outside, { mode: 0o755 });
+  await makeFolder(outside, 0o755);
   await writeFile(join(outside, 'belongs-to'), local);
   const data = join(outside, 'data');
-  await mkdir(data, { mode: 0o700 });
+  await makeFolder(data, 0o700);
   await chown(data, account.uid, account.gid);
   await rm(local, { force: true });
   await symlink(data, local);
   return data;
+}
+
+/** PostgreSQL starts only on a folder of mode 0700 that its account can reach. */
+async function mendModes(
+  data: string,
+  initialised: boolean,
+  account: SystemAccount | undefined,
+): Promise<void> {
+  if (initialised) await makeFolder(data, 0o700);
+  const parent = dirname(data);
+  if (account === undefined || (await reachableBy(parent, account))) return;
+  await makeFolder(parent, 0o755);
+  if (await reachableBy(parent, account)) return;
+  throw new DevstackError(
+    'state_broken',
+    `PostgreSQL runs as the account ${account.name}, which may not enter ${parent}; let it in (chmod o+x on each folder of that path), or choose another folder with --state.`,
+    { data, account: account.name },
+  );
 }
 
 /** Clusters outside whose state folder was deleted: deleting that folder must delete the data too, if a little later. */

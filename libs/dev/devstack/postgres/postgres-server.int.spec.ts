@@ -1,7 +1,20 @@
-import { chmod, mkdir, mkdtemp, readFile, readlink, rm, stat } from 'node:fs/promises';
+import {
+  appendFile,
+  chmod,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readlink,
+  realpath,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
+import { rootOwnedBase } from './postgres-binaries';
 import { type PostgresServer, startPostgres } from './postgres-server';
 import { identityOf, isRunning } from '../process/process-identity';
 
@@ -110,6 +123,80 @@ describe('startPostgres', () => {
       expect(mode & 0o777).toBe(0o700);
     },
   );
+
+  asRoot.each([0o077, 0o000, 0o027])(
+    'makes what its account needs whatever the umask is (%o)',
+    async (mask) => {
+      const before = process.umask(mask);
+      try {
+        const hidden = join(base, 'hidden');
+        await mkdir(hidden, { mode: 0o700 });
+        for (const dir of [join(base, 'open'), join(hidden, 'pg')]) {
+          server = await startPostgres({ dir, throwaway: true });
+          await server.stop();
+          const data = await realpath(join(dir, 'data'));
+          expect([(await stat(dir)).mode & 0o777, (await stat(data)).mode & 0o777]).toEqual([0o755, 0o700]);
+          // Found wrong, it is mended.
+          await chmod(dir, 0o700);
+          await chmod(data, 0o755);
+          server = await startPostgres({ dir });
+          expect(await query(server.runtimeUrl, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+          await server.stop();
+        }
+        await chmod(base, 0o700);
+        await expect(startPostgres({ dir: join(base, 'open') })).rejects.toMatchObject({
+          code: 'state_broken',
+          message: expect.stringMatching(/which may not enter .*open; let it in \(chmod o\+x/),
+        });
+        // The folder outside was made by another start, under another umask.
+        const shared = await rootOwnedBase([base]);
+        await chmod(shared, 0o700);
+        expect(await rootOwnedBase([base])).toBe(shared);
+        expect((await stat(shared)).mode & 0o777).toBe(0o755);
+      } finally {
+        process.umask(before);
+        server = undefined;
+      }
+    },
+  );
+
+  it('waits for a database in recovery, says so, and changes nothing in it before', async () => {
+    const dir = join(base, 'pg');
+    server = await startPostgres({ dir, throwaway: true });
+    await query(server.ownerUrl, 'CREATE TABLE kept (n int); INSERT INTO kept VALUES (9)');
+    await server.stop();
+    const { port, superuserUrl } = server;
+    await writeFile(join(dir, 'data', 'standby.signal'), '');
+    await appendFile(join(dir, 'data', 'postgresql.auto.conf'), "restore_command = 'false'\n");
+
+    const said: string[] = [];
+    const stopped = new AbortController();
+    const start = (signal: AbortSignal) =>
+      startPostgres({
+        dir,
+        port,
+        say: (line) => said.push(line),
+        signal,
+        startTimeoutMs: 3_000,
+        restart: false,
+      });
+    const given = start(stopped.signal);
+    const inRecovery = async () => {
+      while (said.length === 0) await delay(20);
+      expect(said.splice(0)).toEqual(['PostgreSQL is in recovery; waiting until it is promoted']);
+    };
+    await inRecovery();
+    stopped.abort();
+    await expect(given).rejects.toThrow(/abort/);
+
+    const started = start(new AbortController().signal);
+    await inRecovery();
+    // Longer than a server may be silent.
+    await delay(3_500);
+    expect(await query(superuserUrl, 'SELECT pg_promote() AS promoted')).toEqual([{ promoted: true }]);
+    server = await started;
+    expect(await query(server.ownerUrl, 'SELECT n FROM kept')).toEqual([{ n: 9 }]);
+  });
 
   it('names a taken port, a folder that is no cluster and lost passwords in one sentence', async () => {
     const dir = join(base, 'pg');

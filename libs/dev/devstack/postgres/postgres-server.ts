@@ -22,7 +22,7 @@ export const DATABASE = 'kernel';
 const SUPERUSER = 'postgres';
 const HOST = '127.0.0.1';
 
-/** Recovery after a kill under load replays up to max_wal_size of log. */
+/** Without any answer. A server that says that it recovers is waited for, however long it takes. */
 const START_TIMEOUT_MS = 60_000;
 /** Fast shutdown disconnects everyone and writes a checkpoint. */
 const STOP_GRACE_MS = 15_000;
@@ -76,6 +76,12 @@ export interface PostgresOptions {
   throwaway?: boolean;
   /** Called with what happens to the process. */
   onChange?: (service: SupervisedService, note: string) => void;
+  /** Called with what is waited for. */
+  say?: (line: string) => void;
+  /** Gives up starting. */
+  signal?: AbortSignal | undefined;
+  /** How long it may say nothing at its start; for tests. */
+  startTimeoutMs?: number;
 }
 
 export type PostgresLogin = 'owner' | 'runtime' | 'worker' | 'superuser';
@@ -131,7 +137,12 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
     restart: options.restart !== false,
     ...(options.onChange === undefined ? {} : { onChange: options.onChange }),
     start: (signal) =>
-      startServer({ binaries, folder, account, log, port, settings: options.settings ?? {}, url, signal }),
+      startServer({
+        ...{ binaries, folder, account, log, port, url, say: options.say ?? (() => undefined) },
+        settings: options.settings ?? {},
+        timeoutMs: options.startTimeoutMs ?? START_TIMEOUT_MS,
+        signal: options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]),
+      }),
   });
 
   const server: PostgresServer = {
@@ -156,7 +167,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
     kill: (signal) => service.kill(signal),
     async whenReady(timeoutMs = START_TIMEOUT_MS) {
       const deadline = Date.now() + timeoutMs;
-      while (!(await accepts(url('superuser', SUPERUSER)))) {
+      while ((await stateAt(url('superuser', SUPERUSER))) !== 'open') {
         if (Date.now() > deadline) {
           throw new DevstackError('postgres_failed', `PostgreSQL did not come back within ${timeoutMs} ms.`);
         }
@@ -238,6 +249,8 @@ interface ServerStart {
   port: number;
   settings: Readonly<Record<string, string>>;
   url: (role: PostgresLogin, database: string) => string;
+  say: (line: string) => void;
+  timeoutMs: number;
   signal: AbortSignal;
 }
 
@@ -258,17 +271,7 @@ async function startServer(start: ServerStart): Promise<RunningChild> {
       stopSignal: 'SIGINT',
     });
     try {
-      while (!(await accepts(start.url('superuser', SUPERUSER)))) {
-        if (child.exit !== undefined) throw startFailure(log, port);
-        if (Date.now() > deadline) {
-          throw new DevstackError(
-            'postgres_failed',
-            `PostgreSQL did not start within ${START_TIMEOUT_MS} ms.`,
-          );
-        }
-        start.signal.throwIfAborted();
-        await delay(20);
-      }
+      await untilOpen(start, child);
       // Another server may have answered on that port while ours found it taken.
       if (child.exit !== undefined) throw startFailure(log, port);
       await ensureRoles(start);
@@ -286,6 +289,44 @@ async function startServer(start: ServerStart): Promise<RunningChild> {
 }
 
 class OldSessionsLeft extends DevstackError {}
+
+/** What a server says of itself: nothing, that it recovers, that it holds at the target of its recovery, or that it can be used. */
+type ServerState = 'silent' | 'starting' | 'recovering' | 'paused' | 'open';
+
+const WAITING: Readonly<Partial<Record<ServerState, string>>> = {
+  starting: 'PostgreSQL replays its log; waiting until it has',
+  recovering: 'PostgreSQL is in recovery; waiting until it is promoted',
+  paused:
+    'PostgreSQL has paused at the target of its recovery; waiting until it is told to go on (SELECT pg_wal_replay_resume())',
+};
+/** A start in this time needs no explanation. */
+const QUIET_MS = 2_000;
+
+/** Waits until the server takes writes. It counts no time in which the server says that it recovers. */
+async function untilOpen(
+  { url, log, port, timeoutMs, signal, say }: ServerStart,
+  child: RunningChild,
+): Promise<void> {
+  const started = Date.now();
+  let lastSign = started;
+  let said: ServerState = 'silent';
+  for (;;) {
+    const state = await stateAt(url('superuser', SUPERUSER));
+    if (state === 'open') return;
+    if (child.exit !== undefined) throw startFailure(log, port);
+    if (state !== 'silent') lastSign = Date.now();
+    if (Date.now() - lastSign > timeoutMs) {
+      throw new DevstackError('postgres_failed', `PostgreSQL did not start within ${timeoutMs} ms.`);
+    }
+    const line = WAITING[state];
+    if (line !== undefined && state !== said && (state !== 'starting' || Date.now() - started > QUIET_MS)) {
+      said = state;
+      say(line);
+    }
+    signal.throwIfAborted();
+    await delay(20);
+  }
+}
 
 function startFailure(log: BoundedLog, port: number): DevstackError {
   const lines = log.tail(12);
@@ -330,25 +371,29 @@ async function clearPostmasterLock(data: string): Promise<void> {
   }
 }
 
-async function accepts(url: string): Promise<boolean> {
+async function stateAt(url: string): Promise<ServerState> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: 2_000 });
   client.on('error', () => undefined);
   try {
     await client.connect();
-    return true;
+    const { rows } = await client.query<{ state: ServerState }>(
+      `SELECT CASE WHEN NOT pg_is_in_recovery() THEN 'open' WHEN pg_is_wal_replay_paused() THEN 'paused' ELSE 'recovering' END AS state`,
+    );
+    return rows[0]?.state ?? 'silent';
   } catch (error) {
+    const { code } = error as { code?: string };
+    // cannot_connect_now: it starts, recovers without answering reads, or stops.
+    if (code === '57P03') return 'starting';
     // A wrong password means that the server of another folder listens there.
-    if ((error as { code?: string }).code === '28P01') {
+    if (code === '28P01') {
       throw new DevstackError(
         'port_in_use',
         'Another PostgreSQL server listens on the port of this one.',
         {},
-        {
-          cause: error,
-        },
+        { cause: error },
       );
     }
-    return false;
+    return 'silent';
   } finally {
     await client.end().catch(() => undefined);
   }

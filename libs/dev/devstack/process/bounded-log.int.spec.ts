@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BoundedLog } from './bounded-log';
@@ -51,6 +52,40 @@ describe('BoundedLog', () => {
     const tail = log.tail();
     expect(tail.length).toBeGreaterThanOrEqual(5);
     expect(tail).toEqual(Array.from(tail, (_, n) => `${100 - tail.length + n} ${long}`));
+    log.close();
+  });
+
+  /** Stands for a full disk that one can make and take away: a link to the device whose writes are all ENOSPC. */
+  const onFullDisk = existsSync('/dev/full') ? it : it.skip;
+
+  onFullDisk('counts what a full disk did not take, says so when there is room, and goes on', async () => {
+    const file = join(dir, 'app.log');
+    await symlink('/dev/full', file);
+    const log = new BoundedLog(file, 1_000);
+    log.write('one of these is lost\n');
+    log.write('and this one\n');
+    // What is remembered is what a message about a failed start shows.
+    expect(log.tail()).toEqual(['one of these is lost', 'and this one']);
+    await rm(file);
+    // Opened anew, as after a turn of the file.
+    (log as unknown as { release(): void }).release();
+    log.write('there is room\n');
+    expect(await readFile(file, 'utf8')).toMatch(
+      /^\n\S+Z 34 bytes of this log could not be written \(ENOSPC\)\nthere is room\n$/,
+    );
+    log.close();
+  });
+
+  it('ends nothing when its folder is gone, and is there again when that is', async () => {
+    const file = join(dir, 'logs', 'app.log');
+    const log = new BoundedLog(file, 100);
+    log.write(`${'x'.repeat(60)}\n`);
+    await rm(join(dir, 'logs'), { recursive: true });
+    log.write(`${'y'.repeat(60)}\n`);
+    log.write('z\n');
+    await mkdir(join(dir, 'logs'));
+    log.write('again\n');
+    expect(await readFile(file, 'utf8')).toMatch(/63 bytes of this log .* \(ENOENT\)\nagain\n$/);
     log.close();
   });
 });

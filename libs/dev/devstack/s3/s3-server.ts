@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -9,8 +8,10 @@ import { writePrivate } from '../certificates/private-file';
 import { DevstackError } from '../devstack.error';
 import { BoundedLog } from '../process/bounded-log';
 import { type RunningChild, startChild } from '../process/child-process';
+import { makeFolder } from '../process/folder';
 import { freePort, startOnFreePort } from '../process/free-port';
 import { SupervisedService } from '../process/supervised-service';
+import { readSecrets } from '../stack/secrets-file';
 
 const HOST = '127.0.0.1';
 const REGION = 'us-east-1';
@@ -74,8 +75,8 @@ export async function startS3Server(options: S3ServerOptions): Promise<S3Server>
     versions: join(options.dir, 'versions'),
     accounts: join(options.dir, 'accounts'),
   };
-  await mkdir(options.dir, { recursive: true, mode: 0o700 });
-  for (const dir of Object.values(folder)) await mkdir(dir, { recursive: true, mode: 0o700 });
+  await makeFolder(options.dir, 0o700);
+  for (const dir of Object.values(folder)) await makeFolder(dir, 0o700);
   const root = await rootCredentials(join(options.dir, 'root-credentials.json'));
   const log = new BoundedLog(options.logFile ?? join(options.dir, 's3.log'));
 
@@ -238,11 +239,12 @@ async function answers(endpoint: string): Promise<boolean> {
 
 /** Those of an earlier run, or new ones: no two servers have the same. */
 async function rootCredentials(file: string): Promise<S3Credentials> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8')) as S3Credentials;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
+  const kept = await readSecrets(
+    file,
+    ['accessKeyId', 'secretAccessKey'],
+    'the credentials of the S3 server',
+  );
+  if (kept !== undefined) return kept;
   const made = newCredentials();
   await writePrivate(file, `${JSON.stringify(made)}\n`);
   return made;

@@ -27,6 +27,8 @@ export const SIGNING_KEYS: readonly { kid: string; purpose: SignerPurpose }[] = 
 export interface KernelEnvironment {
   origin: string;
   shards: number;
+  /** The state folder, whose disk everything is on. */
+  folder: string;
   databaseUrl: string;
   api: number;
   management: number;
@@ -56,6 +58,7 @@ export function kernelEnvironment(k: KernelEnvironment): Record<string, string> 
     KERNEL_API_PORT: String(k.api),
     KERNEL_MANAGEMENT_HOST: HOST,
     KERNEL_MANAGEMENT_PORT: String(k.management),
+    KERNEL_DISK_FOLDER: k.folder,
     KERNEL_TLS_CERT_FILE: k.identities.kernelServer.cert,
     KERNEL_TLS_KEY_FILE: k.identities.kernelServer.key,
     KERNEL_TLS_CLIENT_CA_FILE: k.identities.caCert,
@@ -63,6 +66,8 @@ export function kernelEnvironment(k: KernelEnvironment): Record<string, string> 
     KERNEL_ROLE_BINDINGS: JSON.stringify(developmentRoleBindings()),
     KERNEL_WEBAUTHN_RP_ID: 'localhost',
     KERNEL_WEBAUTHN_ORIGINS: `http://localhost:${k.web}`,
+    // Words of two or more parts, as organisations have them; a misspelt `code` is none.
+    KERNEL_UPGRADE_TYPES: '[a-z][a-z0-9]*(_[a-z0-9]+)+',
     KERNEL_APPROVER_POOL: JSON.stringify(developmentPool(k.identities, k.issuer)),
     KMS_ENDPOINT: k.signingProxyUrl,
     KMS_CA_FILE: k.identities.caCert,
@@ -77,6 +82,8 @@ export function kernelEnvironment(k: KernelEnvironment): Record<string, string> 
 export interface SigningProxyEnvironment {
   origin: string;
   shards: number;
+  /** As of the kernel. */
+  folder: string;
   port: number;
   management: number;
   identities: DevelopmentIdentities;
@@ -96,6 +103,7 @@ export function signingProxyEnvironment(p: SigningProxyEnvironment): Record<stri
     KERNEL_LISTEN_PORT: String(p.port),
     KERNEL_MANAGEMENT_HOST: HOST,
     KERNEL_MANAGEMENT_PORT: String(p.management),
+    KERNEL_DISK_FOLDER: p.folder,
     KERNEL_TLS_CERT_FILE: p.identities.proxyServer.cert,
     KERNEL_TLS_KEY_FILE: p.identities.proxyServer.key,
     KERNEL_TLS_CLIENT_CA_FILE: p.identities.caCert,

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type BuildRecord, programFolder, runningBuild } from '../build/running-build';
@@ -24,12 +25,16 @@ export interface RunRecord {
 }
 
 const FILE = 'run.json';
+/** Pause before a record that could not be written is tried again. */
+const SAVE_AGAIN_MS = 1_000;
 
 /**
  * The claim of one supervisor on a state folder: `run.json`, which appears whole or not at all and tells a later `up`
  * or `down` which processes are left when the supervisor was killed.
  */
 export class RunClaim {
+  private again: NodeJS.Timeout | undefined;
+
   private constructor(
     private readonly file: string,
     private record: RunRecord,
@@ -74,23 +79,60 @@ export class RunClaim {
 
   update(name: string, service: ServiceRecord): void {
     this.record = { ...this.record, services: { ...this.record.services, [name]: service } };
+    this.save();
+  }
+
+  /** A full disk is no reason to end what runs: it is written as soon as it can be. */
+  private save(): void {
+    clearTimeout(this.again);
     const partial = `${this.file}.partial`;
-    writeFileSync(partial, `${JSON.stringify(this.record, null, 2)}\n`, { mode: 0o600 });
-    renameSync(partial, this.file);
+    try {
+      writeFileSync(partial, `${JSON.stringify(this.record, null, 2)}\n`, { mode: 0o600 });
+      renameSync(partial, this.file);
+    } catch {
+      rmSync(partial, { force: true });
+      this.again = setTimeout(() => this.save(), SAVE_AGAIN_MS).unref();
+    }
   }
 
   release(): void {
+    clearTimeout(this.again);
     rmSync(this.file, { force: true });
   }
 }
 
-/** The record of who runs the folder; undefined when no one does or that is unknown. */
+/**
+ * The record of who runs the folder; undefined when no one does.
+ * @throws DevstackError `state_broken` when there is a record that cannot be read: something may run
+ */
 export function readRun(dir: string): RunRecord | undefined {
+  const file = join(dir, FILE);
+  let text: string;
+  let writtenAt: number;
   try {
-    const record = JSON.parse(readFileSync(join(dir, FILE), 'utf8')) as RunRecord;
-    return typeof record.supervisor.pid === 'number' && typeof record.services === 'object'
-      ? record
-      : undefined;
+    text = readFileSync(file, 'utf8');
+    writtenAt = statSync(file).mtimeMs;
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw new DevstackError('no_write_permission', `${file} cannot be read (${code}).`, { file }, { cause });
+  }
+  const record = parsed(text);
+  if (record !== undefined) return record;
+  // What ran before the machine was started runs no more. A loss of power may leave an empty file.
+  if (writtenAt < Date.now() - uptime() * 1_000) return undefined;
+  throw new DevstackError(
+    'state_broken',
+    `${file} is damaged, so it is not known what runs from ${dir}; end what does (ps -ef), then delete that file.`,
+    { file },
+  );
+}
+
+function parsed(text: string): RunRecord | undefined {
+  try {
+    const { supervisor, services, ...record } = JSON.parse(text) as RunRecord;
+    const isSound = typeof supervisor.pid === 'number' && typeof services === 'object' && services !== null;
+    return isSound ? { ...record, supervisor, services } : undefined;
   } catch {
     return undefined;
   }

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readSecrets } from './secrets-file';
 import { writePrivate } from '../certificates/private-file';
-import { DevstackError } from '../devstack.error';
 import { type SupervisedService } from '../process/supervised-service';
+import { makeFolder } from '../process/folder';
 import { type S3Credentials, type S3Server, startS3Server } from '../s3/s3-server';
 
 export type ArchiveChoice = 'fs' | 's3';
@@ -39,7 +39,10 @@ const BUCKET = 'kernel-archive';
 
 export async function startArchive(options: StackArchiveOptions): Promise<StackArchive> {
   if (options.archive === 'fs') {
-    const environment = { KERNEL_ARCHIVE: 'fs', KERNEL_ARCHIVE_DIR: join(options.dir, 'archive') };
+    const dir = join(options.dir, 'archive');
+    // Also of a folder whose archive was made when its files were for everyone.
+    await makeFolder(dir, 0o700);
+    const environment = { KERNEL_ARCHIVE: 'fs', KERNEL_ARCHIVE_DIR: dir };
     return { environment, server: undefined };
   }
   if (options.bucket !== undefined)
@@ -75,23 +78,12 @@ function bucketEnvironment(bucket: ForeignBucket): ArchiveEnvironment {
 
 /** The account that owns the bucket; the bucket is made before the account is written down, so the file means both. */
 async function bucketOwner(server: S3Server, file: string): Promise<S3Credentials> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
-  if (text !== undefined) {
-    try {
-      const { accessKeyId, secretAccessKey } = JSON.parse(text) as S3Credentials;
-      return { accessKeyId, secretAccessKey };
-    } catch (cause) {
-      throw new DevstackError(
-        'state_broken',
-        `${file} cannot be read as the credentials of the archive's bucket; restore it, or choose another folder with --state.`,
-        { file },
-        { cause },
-      );
-    }
-  }
+  const kept = await readSecrets(
+    file,
+    ['accessKeyId', 'secretAccessKey'],
+    "the credentials of the archive's bucket",
+  );
+  if (kept !== undefined) return kept;
   const owner = await server.addUser();
   await server.createBucket(BUCKET, { owner, objectLock: true });
   await writePrivate(file, `${JSON.stringify(owner, null, 2)}\n`);

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -24,6 +23,7 @@ import { DevstackError } from '../devstack.error';
 import { type PostgresServer, startPostgres } from '../postgres/postgres-server';
 import { BoundedLog } from '../process/bounded-log';
 import { startChild } from '../process/child-process';
+import { makeFolder } from '../process/folder';
 import { SupervisedService } from '../process/supervised-service';
 
 /** Start of a Nest process on a machine that is busy with other things. */
@@ -120,9 +120,10 @@ export class Stack {
   static async start(options: StackOptions): Promise<Stack> {
     const say = options.say ?? (() => undefined);
     const { ports } = options;
-    await mkdir(join(options.dir, 'logs'), { recursive: true });
+    await makeFolder(join(options.dir, 'logs'), 0o700);
     say('preparing keys and certificates');
     const identities = await openDevelopmentIdentities(join(options.dir, 'identities'));
+    const rowKeyFile = await openRowKey(join(options.dir, 'row.key'));
     say('starting PostgreSQL');
     const postgres = await startPostgres({
       dir: join(options.dir, 'postgres'),
@@ -130,6 +131,8 @@ export class Stack {
       logFile: join(options.dir, 'logs', 'postgres.log'),
       throwaway: options.throwaway === true,
       restart: options.restart !== false,
+      say,
+      signal: options.signal,
       ...(options.postgresSettings === undefined ? {} : { settings: options.postgresSettings }),
       ...(options.onChange === undefined ? {} : { onChange: options.onChange }),
     });
@@ -177,6 +180,7 @@ export class Stack {
       env: signingProxyEnvironment({
         origin: options.origin,
         shards: options.shards,
+        folder: options.dir,
         port: ports.signingProxy,
         management: ports.signingProxyManagement,
         identities,
@@ -184,12 +188,12 @@ export class Stack {
         signer: signer.environment,
       }),
     });
-    const rowKeyFile = await openRowKey(join(options.dir, 'row.key'));
     const kernels = ports.kernels.map(({ api, management }, n): KernelInstance => {
       const databaseUrl = postgres.runtimeUrl;
       const env = kernelEnvironment({
         origin: options.origin,
         shards: options.shards,
+        folder: options.dir,
         databaseUrl,
         api,
         management,
@@ -224,6 +228,7 @@ export class Stack {
       const built = workerEnvironment(app, {
         origin: options.origin,
         shards: options.shards,
+        folder: options.dir,
         databaseUrl: postgres.workerUrl,
         management,
         listen,

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeWith } from '#dev/testing';
@@ -63,6 +63,11 @@ describe('StateFolder', () => {
     await writeFile(join(dir, 'postgres', 'data', 'PG_VERSION'), '18\n');
     expect(() => reopened.assertComplete()).toThrow(/signing-keys is missing, and with it the signing keys/);
     await mkdir(join(dir, 'signing-keys'));
+    expect(() => reopened.assertComplete()).toThrow(/row\.key is missing, and with it what authenticates/);
+    await writeFile(join(dir, 'row.key'), '');
+    expect(() => reopened.assertComplete()).toThrow(/marks is missing, and with it what the signing proxy/);
+    await mkdir(join(dir, 'signing-marks'));
+    await writeFile(join(dir, 'signing-marks', 'high-water-marks'), '');
     reopened.assertComplete();
     expect(reopened.isDatabaseLost).toBe(false);
   });
@@ -77,7 +82,7 @@ describe('StateFolder', () => {
     await writeFile(join(dir, 'openbao', 'data', 'vault.db'), '');
     expect(() => folder.assertComplete()).toThrow(/unseal\.json is missing, and with it what unseals/);
     await writeFile(join(dir, 'openbao', 'unseal.json'), '{}');
-    folder.assertComplete();
+    expect(() => folder.assertComplete()).toThrow(/row\.key is missing/);
   });
 
   it('writes nothing while it checks', async () => {
@@ -173,8 +178,24 @@ describe('RunClaim', () => {
     }
   });
 
-  it('does not stumble over a record that a crash cut off', async () => {
+  it.each(['', '{ "superv', '{}', 'null'])(
+    'is not taken beside what a damaged record (%j) hides',
+    async (text) => {
+      await writeFile(join(dir, 'run.json'), text);
+      const damaged = {
+        code: 'state_broken',
+        message: expect.stringMatching(/it is not known what runs from/),
+      };
+      expect(() => readRun(dir)).toThrow(/run\.json is damaged/);
+      await expect(RunClaim.take(dir)).rejects.toMatchObject(damaged);
+      await expect(endLeftovers(dir)).rejects.toMatchObject(damaged);
+      expect(await readFile(join(dir, 'run.json'), 'utf8')).toBe(text);
+    },
+  );
+
+  it('does not stumble over a record that the machine was switched off on', async () => {
     await writeFile(join(dir, 'run.json'), '{ "superv');
+    await utimes(join(dir, 'run.json'), 1, 1);
     expect(readRun(dir)).toBeUndefined();
     expect(await endLeftovers(dir)).toEqual([]);
     (await RunClaim.take(dir)).claim.release();

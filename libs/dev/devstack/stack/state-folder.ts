@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { access, constants, mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { access, chmod, constants, mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ARCHIVES, type ArchiveChoice } from './stack-archive';
 import { DEFAULT_PORT_BASE } from './stack-ports';
 import { type SignerChoice, SIGNERS } from './stack-signer';
 import { STREAMS, type StreamChoice } from './stack-stream';
+import { diskProblem } from '#platform/process';
 import { writePrivate } from '../certificates/private-file';
 import { DevstackError } from '../devstack.error';
 
@@ -54,6 +55,8 @@ export class StateFolder {
   static async check(path: string, wanted: StateChoices): Promise<void> {
     const dir = resolve(path);
     await makeWritable(dir);
+    const full = await diskProblem(dir);
+    if (full !== null) throw new DevstackError('disk_full', full, { dir });
     const existing = await readRecord(dir);
     if (existing === undefined) {
       const foreign = (await readdir(dir)).filter((name) => name !== 'logs' && !name.startsWith('run.json'));
@@ -129,6 +132,8 @@ export class StateFolder {
     const needed = {
       ...(this.isDatabaseLost ? {} : { 'the database': join(this.postgres, 'data', 'PG_VERSION') }),
       ...this.signingKeyPaths,
+      ...(this.isDatabaseLost ? {} : { 'what authenticates the rows of the database': this.rowKey }),
+      'what the signing proxy remembers': join(this.signingMarks, 'high-water-marks'),
     };
     for (const [what, path] of Object.entries(needed)) {
       if (existsSync(path)) continue;
@@ -162,6 +167,12 @@ export class StateFolder {
   }
   get signingKeys(): string {
     return join(this.dir, 'signing-keys');
+  }
+  get signingMarks(): string {
+    return join(this.dir, 'signing-marks');
+  }
+  get rowKey(): string {
+    return join(this.dir, 'row.key');
   }
   get softHsm(): string {
     return join(this.dir, 'softhsm');
@@ -212,9 +223,13 @@ async function makeWritable(dir: string): Promise<void> {
 async function makeFolders(dir: string): Promise<void> {
   if (existsSync(dir)) return;
   await makeFolders(dirname(dir));
-  await mkdir(dir, { mode: 0o755 }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error;
-  });
+  try {
+    await mkdir(dir, { mode: 0o755 });
+    // Not what the umask leaves of it: PostgreSQL's account has to get in. What is secret below has modes of its own.
+    await chmod(dir, 0o755);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }
 
 async function readRecord(dir: string): Promise<StateRecord | undefined> {

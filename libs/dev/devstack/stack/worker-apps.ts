@@ -9,6 +9,8 @@ const HOST = '127.0.0.1';
 export interface WorkerSettings {
   origin: string;
   shards: number;
+  /** The state folder, whose disk everything is on. */
+  folder: string;
   /** URL of the database, as the workers' role. */
   databaseUrl: string;
   management: number;
@@ -93,6 +95,7 @@ export function workerEnvironment(app: WorkerName, settings: WorkerSettings): Re
     DATABASE_URL: settings.databaseUrl,
     KERNEL_MANAGEMENT_HOST: HOST,
     KERNEL_MANAGEMENT_PORT: String(settings.management),
+    KERNEL_DISK_FOLDER: settings.folder,
     ...(WORKER_APPS[app] as WorkerApp).environment(settings),
   };
 }

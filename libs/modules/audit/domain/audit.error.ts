@@ -4,6 +4,8 @@ export type AuditErrorCode =
   | 'reserved_name'
   | 'event_not_found'
   | 'unknown_shard'
+  | 'too_many_streams'
+  | 'invalid_event_id'
   // the published log
   | 'not_in_log_yet'
   | 'tile_not_found'

@@ -12,11 +12,17 @@ describe('names that only the kernel uses', () => {
     'agent.spawned',
     'agent.spawned.v2',
     'division.updated',
+    'policy.changed',
+    'policy.confirmed.v2',
   ])('the type %s is reserved', (type) => expect(isReservedType(type)).toBe(true));
-  it.each(['manifests.signed', 'door.opened', 'agent.pinged', 'agent.spawned-again', 'division.met'])(
-    'the type %s is free',
-    (type) => expect(isReservedType(type)).toBe(false),
-  );
+  it.each([
+    'manifests.signed',
+    'door.opened',
+    'agent.pinged',
+    'agent.spawned-again',
+    'division.met',
+    'policy.decision',
+  ])('the type %s is free', (type) => expect(isReservedType(type)).toBe(false));
 
   it.each([
     'upgrade/1',
@@ -27,6 +33,7 @@ describe('names that only the kernel uses', () => {
     'allocation/product',
     'division/product',
     'eval/a',
+    'policy/kernel',
   ])('the stream %s is reserved', (stream) => expect(isReservedStream(stream)).toBe(true));
   it.each(['signers/1', 'upgrades/1', 'divisions/product', 'agents/a', 'caller/agent/a'])(
     'the stream %s is free',

@@ -10,7 +10,6 @@ export const RESERVED_NOUNS: ReadonlySet<string> = new Set([
   'manifest',
   'mode',
   'notification',
-  'policy',
   'session',
   'signer',
   'signer_age',
@@ -23,7 +22,13 @@ export const RESERVED_NOUNS: ReadonlySet<string> = new Set([
  * Nouns whose streams are the kernel's, while callers have facts of their own about such things (`agent.pinged`): only
  * the types that the kernel itself writes are refused.
  */
-const RESERVED_STREAM_NOUNS: ReadonlySet<string> = new Set(['agent', 'allocation', 'division', 'eval']);
+const RESERVED_STREAM_NOUNS: ReadonlySet<string> = new Set([
+  'agent',
+  'allocation',
+  'division',
+  'eval',
+  'policy',
+]);
 export const RESERVED_TYPES: ReadonlySet<string> = new Set([
   'agent.failed',
   'agent.paused',
@@ -37,6 +42,8 @@ export const RESERVED_TYPES: ReadonlySet<string> = new Set([
   'division.registered',
   'division.updated',
   'eval.submitted',
+  'policy.changed',
+  'policy.confirmed',
 ]);
 
 /** The noun of an event type (`manifest.signed` -> `manifest`) or of a stream (`upgrade/upg-42` -> `upgrade`). */

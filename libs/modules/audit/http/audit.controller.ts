@@ -1,13 +1,16 @@
-import { Body, Controller, Get, Inject, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, Headers, Inject, Param, Post, Query } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import {
   answered,
   Asking,
   AwaitsLog,
   BytesAnswer,
+  Caller,
+  EventStreamAnswer,
   NdjsonAnswer,
   type Patience,
   Policy,
+  type Principal,
   Scope,
 } from '#platform/edge';
 import { ReadsIndex, ReadsStore } from '#platform/audit-stream';
@@ -16,6 +19,7 @@ import { AppendEvents, type CallerEvent } from '../append-events.handler';
 import { GetEvent } from '../get-event.handler';
 import { type EventFilter, ListEvents } from '../list-events.handler';
 import { ExportEvents } from '../export-events.handler';
+import { StreamEvents } from '../stream-events.handler';
 import { GetReceipt } from '../get-receipt.handler';
 import { GetHeads } from '../get-heads.handler';
 
@@ -58,6 +62,20 @@ export class AuditController {
         ...page.events.flatMap(({ bytes }, index) => (index === 0 ? [bytes] : [COMMA, bytes])),
         Buffer.from(`],"nextCursor":${JSON.stringify(page.nextCursor)}}`),
       ]),
+    );
+  }
+
+  @Get('stream')
+  @Policy('audit.read')
+  async stream(
+    @Query() { after, ...filter }: Partial<EventFilter> & { after?: string },
+    @Caller() principal: Principal,
+    @Scope() scope: Scope,
+    @Headers('last-event-id') lastEventId?: string,
+  ): Promise<EventStreamAnswer> {
+    const last = lastEventId ?? after ?? null;
+    return new EventStreamAnswer(
+      await this.queries.execute(new StreamEvents(filter, last, principal, scope)),
     );
   }
 

@@ -22,7 +22,7 @@ import {
   rotatable,
   usablePool,
 } from './plan-effect';
-import { invalid, readUpgradeManifest, type UpgradeManifest } from './upgrade.manifest';
+import { assertKnownType, invalid, readUpgradeManifest, type UpgradeManifest } from './upgrade.manifest';
 import {
   HOUR_MS,
   involvedIn,
@@ -43,6 +43,8 @@ export interface DecisionContext {
    */
   now: number;
   origin: string;
+  /** Types of upgrades that the organisation has beside the kernel's own; null: none. */
+  ownTypes: RegExp | null;
   governance: Governance;
   /** For a rollback: the upgrade that it undoes, if it exists. */
   undone: UpgradeState | null;
@@ -146,9 +148,10 @@ function only(...events: UpgradeEvent[]): Decision {
 function propose(
   state: UpgradeState | null,
   { manifest: document, artifactSha256, submittedBy, by }: Extract<UpgradeCommand, { kind: 'propose' }>,
-  { now, governance, undone }: DecisionContext,
+  { now, governance, undone, ownTypes }: DecisionContext,
 ): Decision {
   const manifest = readUpgradeManifest(document);
+  assertKnownType(manifest, ownTypes);
   const { upgradeId } = manifest;
   if (state !== null) {
     throw new GovernanceError(

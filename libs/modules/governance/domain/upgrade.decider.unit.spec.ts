@@ -553,6 +553,28 @@ describe('an upgrade', () => {
     });
   });
 
+  describe('a type of the organisation’s own', () => {
+    const activation = { type: 'policy_activation', policy: { id: 'p-7' } };
+    it('is refused where none is configured, and when it is not one of them', () => {
+      expect(story.refused('o', story.propose('o', activation))).toBe('invalid_manifest');
+      story.ownTypes = /^(?:[a-z]+_activation)$/u;
+      expect(story.refused('o', story.propose('o', { type: 'polcy' }))).toBe('invalid_manifest');
+      expect(story.refused('o', story.propose('o', { type: 'Policy_activation' }))).toBe('invalid_manifest');
+    });
+    it('is decided as code is, and stays valid when the configuration changes', () => {
+      story.ownTypes = /^(?:[a-z]+_activation)$/u;
+      story.when('o', story.propose('o', activation));
+      story.ownTypes = null;
+      story.approve('o', 1, 2, 3);
+      story.apply('o');
+      expect(story.upgrades.get('o')).toMatchObject({
+        status: 'applied',
+        manifest: { type: 'policy_activation', change: { kind: 'outside' } },
+        application: { effect: null },
+      });
+    });
+  });
+
   describe('rollback', () => {
     it('is an upgrade of its own that names what it undoes', () => {
       story.approve('u', 1, 2, 3);

@@ -18,7 +18,10 @@ export const UPGRADE_TYPES = [
   'approver_pool',
   'signer_rotation',
 ] as const;
-export type UpgradeType = (typeof UPGRADE_TYPES)[number];
+/** One of the kernel's own types, or a kind of change that only the organisation knows. */
+export type UpgradeType = string;
+/** The form of any type. Which ones may be proposed is for the configuration to say: what is in the chain stays valid. */
+const TYPE = /^[a-z][a-z0-9_.-]{0,63}$/;
 
 /** The part of a manifest that the kernel itself uses; the rest is for the people who read it. */
 export interface UpgradeManifest {
@@ -51,8 +54,8 @@ export function readUpgradeManifest(manifest: JsonObject): UpgradeManifest {
   if (typeof upgradeId !== 'string' || !UPGRADE_ID.test(upgradeId)) {
     throw invalid('/upgradeId', 'upgradeId is 1 to 128 letters, digits and "._:-"');
   }
-  if (!UPGRADE_TYPES.includes(type as UpgradeType)) {
-    throw invalid('/type', `type is one of ${UPGRADE_TYPES.join(', ')}`);
+  if (typeof type !== 'string' || !TYPE.test(type)) {
+    throw invalid('/type', `type is one of ${UPGRADE_TYPES.join(', ')}, or one of the organisation's own`);
   }
   if (typeof rationale !== 'string' || rationale.trim() === '' || rationale.length > MAX_RATIONALE) {
     throw invalid('/rationale', `rationale says why, in 1 to ${MAX_RATIONALE} characters`);
@@ -67,12 +70,12 @@ export function readUpgradeManifest(manifest: JsonObject): UpgradeManifest {
   }
   return {
     upgradeId,
-    type: type as UpgradeType,
+    type,
     rationale,
     patchSha256: patchSha256 ?? null,
     preconditions: readPreconditions(preconditions),
     autoApply: autoApply ?? false,
-    change: readChange(type as UpgradeType, manifest),
+    change: readChange(type, manifest),
   };
 }
 
@@ -120,7 +123,22 @@ function readChange(type: UpgradeType, manifest: JsonObject): UpgradeManifest['c
       }
       return { kind: 'rollback', undoes };
     }
+    // A change of the organisation's own, outside the kernel as code is; what it changes may be in members of its own.
+    default:
+      return { kind: 'outside' };
   }
+}
+
+/**
+ * Refuses a type that is neither the kernel's nor one that the configuration allows: a misspelt one must not be taken for
+ * a change outside the kernel.
+ */
+export function assertKnownType({ type }: UpgradeManifest, own: RegExp | null): void {
+  if ((UPGRADE_TYPES as readonly string[]).includes(type) || own?.test(type) === true) return;
+  throw invalid(
+    '/type',
+    `type is one of ${UPGRADE_TYPES.join(', ')}${own === null ? ' (KERNEL_UPGRADE_TYPES allows others)' : `, or matches ${own.source}`}`,
+  );
 }
 
 function within<T>(base: string, read: () => T): T {

@@ -1,5 +1,5 @@
 import { type AuditEvent, type JsonObject, type PoolState } from '#evidence';
-import { phaseOf, quorumFor, statusOf } from './upgrade.quorum';
+import { phaseOf, quorumFor, shownQuorum, statusOf } from './upgrade.quorum';
 import { type RecordedStatus, type UpgradeState } from './upgrade.state';
 
 /** Notifications about upgrades for other systems. */
@@ -150,8 +150,7 @@ export function expiring(
 
 /** Content of a notification. The manifest itself stays in the kernel, which checks who reads it. */
 function factsOf(state: UpgradeState, pool: PoolState, now: number, origin: string): JsonObject {
-  const action = phaseOf(state) === 'ratification' ? 'ratify' : 'approve';
-  const { required, missing, approvers, open } = quorumFor(state, action, { pool }, now);
+  const { action, required, missing, approvers, open } = shownQuorum(state, { pool }, now);
   return {
     origin,
     upgradeId: state.upgradeId,

@@ -39,15 +39,78 @@ export function quorumFor(
   now: number,
 ): Quorum {
   const phase = phaseOf(state);
+  const approvals = state.approvals.filter((one) => one.phase === phase);
+  return countFor({ ...state, approvals }, action, { pool }, now);
+}
+
+/** Counts the signatures that the state holds, whatever they are about. */
+function countFor(
+  state: UpgradeState,
+  action: ApprovalAction,
+  { pool }: Pick<Governance, 'pool'>,
+  now: number,
+): Quorum {
   return countQuorum({
     action,
-    records: state.approvals.filter((one) => one.phase === phase).map(({ record }) => record),
+    records: state.approvals.map(({ record }) => record),
     pool,
     threshold: state.pool.threshold,
     involved: involvedIn(state),
     now,
     aboutPool: isAboutPool(state, pool),
   });
+}
+
+/** A quorum as people read it: what decides, what rejects, and who can still sign. */
+export interface ShownQuorum extends Quorum {
+  action: 'approve' | 'ratify';
+  /** Who rejects, and how many have to, so that the others are too few. */
+  rejection: { approvers: string[]; required: number; missing: number };
+}
+
+/**
+ * The quorum that matters: for the application or its ratification while that is open, and afterwards the one by which it was
+ * decided. What was decided is not counted again: signatures expire, and pools change.
+ */
+export function shownQuorum(
+  state: UpgradeState,
+  governance: Pick<Governance, 'pool'>,
+  now: number,
+): ShownQuorum {
+  const { application } = state;
+  const action = application?.emergency === true ? 'ratify' : 'approve';
+  const phase = action === 'ratify' ? 'ratification' : 'decision';
+  const inPhase = { ...state, approvals: state.approvals.filter((one) => one.phase === phase) };
+  const counted = countFor(inPhase, action, governance, now);
+  const rejecting = countFor(inPhase, 'reject', governance, now);
+  const status = statusOf(state, governance, now);
+  const isOpen = ['proposed', 'approved', 'emergency_applied'].includes(status);
+  const isDecided =
+    application !== null && status !== 'emergency_applied' && application.approvers.length > 0;
+  const required = isDecided ? application.required : counted.required;
+  const approvers = isDecided ? application.approvers : counted.approvers;
+  const missing = Math.max(0, required - approvers.length);
+  const rejections = Math.max(1, rejecting.eligible - required + 1);
+  return {
+    ...counted,
+    action,
+    required,
+    approvers,
+    missing,
+    reached: missing === 0,
+    // A signature for something else is shown where it counts.
+    notCounted: counted.notCounted.filter(
+      ({ approverId, reason }) =>
+        reason !== 'another_action' && !(isDecided && application.approvers.includes(approverId)),
+    ),
+    // A signature that stands is not changed.
+    open: isOpen ? counted.open.filter((id) => !rejecting.approvers.includes(id)) : [],
+    rejection: {
+      approvers: rejecting.approvers,
+      required: rejections,
+      missing: isOpen ? Math.max(0, rejections - rejecting.approvers.length) : 0,
+    },
+  };
 }
 
 /** The record that an approver signs now; the same bytes on every machine that has the manifest. */

@@ -14,7 +14,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { sha256Hex } from '#evidence';
 import { ensureBuilt, workTree } from '#dev/testing';
@@ -55,7 +55,11 @@ describe('the folder archive', () => {
     await archive.putDocument(KEY, BYTES);
     expect(await readFile(path(KEY))).toEqual(BYTES);
     const { mode, nlink } = await stat(path(KEY));
-    expect((mode & 0o777).toString(8)).toBe('444');
+    expect((mode & 0o777).toString(8)).toBe('400');
+    for (let folder = KEY; folder !== '.';) {
+      folder = dirname(folder);
+      expect((await stat(path(folder))).mode & 0o777).toBe(0o700);
+    }
     expect(nlink).toBe(1);
     expect(await readdir(incoming())).toEqual([]);
   });

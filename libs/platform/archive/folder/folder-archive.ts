@@ -37,6 +37,8 @@ export interface FolderArchiveOptions {
 /** The archive's own folders; no key begins with a dot. */
 const PARTIAL_DIR = '.incoming';
 const HOLDS_DIR = '.holds';
+/** Events hold what callers wrote: they are for the account that keeps the archive. */
+const FOLDER_MODE = 0o700;
 /**
  * A file that vanished between two steps was swept or removed by another process; two attempts suffice, three are
  * generous.
@@ -71,7 +73,7 @@ export class FolderArchive implements Archive {
   /** Opens or creates the folder and removes what a crash left half-written. */
   static async open(options: FolderArchiveOptions): Promise<FolderArchive> {
     try {
-      const made = await mkdir(options.dir, { recursive: true });
+      const made = await mkdir(options.dir, { recursive: true, mode: FOLDER_MODE });
       const root = await realpath(options.dir);
       if (made !== undefined) await syncParents(root, await realpath(made));
       const archive = new FolderArchive(root, options);
@@ -285,7 +287,7 @@ export class FolderArchive implements Archive {
     if (dir === this.root || this.known.has(dir)) return;
     await this.ensureDirectory(dirname(dir));
     try {
-      await mkdir(dir);
+      await mkdir(dir, { mode: FOLDER_MODE });
     } catch (error) {
       if (errnoOf(error) !== 'EEXIST') throw error;
       const found = await lstat(dir);

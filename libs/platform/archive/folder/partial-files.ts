@@ -39,7 +39,7 @@ export class PartialFiles {
     try {
       writeFileSync(fd, bytes);
       // Explicitly, because the umask would reduce a mode given to open.
-      fchmodSync(fd, 0o444);
+      fchmodSync(fd, 0o400);
       await flush(fd);
     } catch (error) {
       this.remove(path);

@@ -1,5 +1,6 @@
-import { type EventQuery, migrate } from '#platform/event-store';
+import { type EventQuery, type IndexQuery, migrate } from '#platform/event-store';
 import { PositionMoved } from '../shard-handler';
+import { type AuditEvent } from '#evidence';
 import { withPostgres } from '#dev/testing';
 import { Client } from 'pg';
 import { AuditIndex } from './audit-index';
@@ -184,6 +185,136 @@ describe('the audit index', () => {
         `SELECT to_regclass('kernel_index.events_named_idx') IS NOT NULL AS there`,
       );
       expect(found).toEqual({ there: true });
+    });
+  });
+
+  describe('finds what the event store has no index for', () => {
+    const digest = (n: number): string => String(n).padStart(64, '0');
+    const requests = ['0b6f1f0e-0000-4000-8000-000000000001', '0b6f1f0e-0000-4000-8000-000000000002'];
+
+    /** Signatures of three digests, what callers say of them, and requests, over all shards. */
+    async function fillVaried(): Promise<void> {
+      for (let n = 0; n < 24; n++) {
+        await filled.record(
+          { stream: `manifest/m-${n % 5}`, type: 'manifest.signed', payload: { sha256: digest(n % 3), n } },
+          requests[n % 4],
+        );
+        await filled.record({
+          stream: `report/${n % 2 ? 'a/' : 'b/'}${n % 7}`,
+          type: 'report.made',
+          payload: { sha256: digest(1), n },
+        });
+      }
+      await filled.record({
+        stream: 'manifest/odd',
+        type: 'manifest.signed',
+        payload: { sha256: 'none', n: -1 },
+      });
+    }
+
+    const EVERYTHING: [IndexQuery, (event: AuditEvent) => boolean][] = [
+      [{ sha256: digest(1) }, (e) => e.type === 'manifest.signed' && e.payload['sha256'] === digest(1)],
+      [{ sha256: digest(9) }, () => false],
+      [{ signerKid: 'audit-1' }, () => true],
+      [{ signerKid: 'audit-2' }, () => false],
+      [{ correlationId: requests[1] as string }, (e) => e.correlationId === requests[1]],
+      [{ correlationId: (requests[0] as string).toUpperCase() }, (e) => e.correlationId === requests[0]],
+      [{ subject: 'report/' }, (e) => e.stream.startsWith('report/')],
+      [{ subject: 'report/a/' }, (e) => e.stream.startsWith('report/a/')],
+      [{ subject: 'report/a/3' }, (e) => e.stream === 'report/a/3'],
+      [{ subject: 'manifest/m-1' }, (e) => e.stream === 'manifest/m-1'],
+      [{ subject: 'repor/' }, () => false],
+      [{ subject: 'report/%' }, () => false],
+      [
+        { subject: 'manifest/', sha256: digest(2), correlationId: requests[0] as string },
+        (e) => e.payload['sha256'] === digest(2) && e.correlationId === requests[0],
+      ],
+    ];
+
+    /** Positions, over all pages. */
+    async function found(query: IndexQuery): Promise<string[]> {
+      const positions: string[] = [];
+      for (let cursor: string | undefined; ;) {
+        const page = await index.query({ ...query, limit: 5, ...(cursor !== undefined && { cursor }) });
+        positions.push(...page.events.map(({ event: { shard, seq } }) => `${shard}:${seq}`));
+        if (page.nextCursor === null) return positions.sort();
+        cursor = page.nextCursor;
+      }
+    }
+
+    async function expectComplete(): Promise<void> {
+      const { events } = await filled.store.query({ limit: 1_000 });
+      for (const [query, fits] of EVERYTHING) {
+        const expected = events
+          .filter(({ event }) => fits(event))
+          .map(({ event: e }) => `${e.shard}:${e.seq}`);
+        expect([query, await found(query)]).toEqual([query, expected.sort()]);
+      }
+    }
+
+    it('by digest, key, request and beginning of a stream: each match once, nothing left out', async () => {
+      await fillVaried();
+      await catchUp();
+      await expectComplete();
+    });
+
+    it('the same after a rebuild', async () => {
+      await fillVaried();
+      const rebuild = await IndexRebuild.begin({
+        dataSource: filled.worker,
+        origin: ORIGIN,
+        shards: SHARDS,
+        divisionOf,
+      });
+      for (const head of await rebuild.heads())
+        await rebuild.add(head.shard, await filled.behind(head.shard, head));
+      await rebuild.complete();
+      await rebuild.swap();
+      await rebuild.close();
+      await expectComplete();
+    });
+
+    it('the same in an index from before, which the migration fills', async () => {
+      await fillVaried();
+      await filled.record(
+        { stream: 'report/nul', type: 'report.made', payload: { nul: '\0 \\u0000' } },
+        requests[1],
+      );
+      await catchUp();
+      const { database } = filled;
+      await as(
+        database.superuserUrl,
+        `ALTER TABLE kernel_index.events DROP COLUMN sha256, DROP COLUMN correlation_id;
+         DROP INDEX kernel_index.events_signer_idx, kernel_index.events_aggregate_idx, kernel_index.events_subject_idx;
+         CREATE TABLE kernel_index.events_next (LIKE kernel_index.events);
+         DELETE FROM kernel.migrations WHERE name = 'IndexFilters1764910000000'`,
+      );
+      const { runtimeRole, workerRole } = postgres();
+      await migrate(database.ownerUrl, { origin: ORIGIN, shards: SHARDS, runtimeRole, workerRole });
+      await expectComplete();
+      await fillVaried();
+      await catchUp();
+      await expectComplete();
+    });
+
+    it('and refuses filters that no event could match, and a cursor of other ones', async () => {
+      for (const query of [
+        { sha256: 'A' },
+        { correlationId: 'x' },
+        { subject: 'report' },
+        { subject: 'a/\0' },
+      ]) {
+        await expect(index.query(query)).rejects.toMatchObject({
+          code: 'invalid_request',
+          details: { pointer: `/${Object.keys(query)[0]}` },
+        });
+      }
+      await fillVaried();
+      await catchUp();
+      const { nextCursor } = await index.query({ sha256: digest(1), limit: 1 });
+      await expect(index.query({ sha256: digest(2), cursor: nextCursor as string })).rejects.toMatchObject({
+        code: 'invalid_cursor',
+      });
     });
   });
 

@@ -1,12 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   DEFAULT_LIMITS,
+  type EventFilter,
   type EventPage,
-  type EventQuery,
   type EventSearch,
   EventStoreError,
   type EventVerifier,
   IndexQueries,
+  type IndexQuery,
   type RowFault,
   type Named,
   type StoredEvent,
@@ -65,7 +66,7 @@ export class AuditIndex {
    * Queries in the order and with the cursors of the event store.
    * @throws EventStoreError as `EventStore.query` does
    */
-  query(query: EventQuery = {}): Promise<EventPage> {
+  query(query: IndexQuery = {}): Promise<EventPage> {
     return this.queries.query(query);
   }
 
@@ -74,7 +75,7 @@ export class AuditIndex {
    * whose filters ask for more than an event says. A short page may still have a next one.
    * @throws EventStoreError as `query` does
    */
-  search<T>(query: EventQuery, search: EventSearch<T>): Promise<{ found: T[]; nextCursor: string | null }> {
+  search<T>(query: IndexQuery, search: EventSearch<T>): Promise<{ found: T[]; nextCursor: string | null }> {
     return this.queries.search(query, search);
   }
 
@@ -84,6 +85,37 @@ export class AuditIndex {
    */
   naming(named: Named, limit: number): Promise<StoredEvent[]> {
     return this.queries.naming(named, limit);
+  }
+
+  /**
+   * Returns the next events that match, at most `limit` of each shard, and the places after which the ones behind them are:
+   * shards are followed past what does not match.
+   * @param places seq of each shard; shards without one are read from their beginning
+   * @throws EventStoreError `invalid_request`, `store_unavailable`
+   */
+  async after(
+    filter: EventFilter,
+    places: ReadonlyMap<number, number>,
+    limit: number,
+  ): Promise<{ events: StoredEvent[]; places: Map<number, number>; more: boolean }> {
+    // Before the events: all that the index has up to there is in the answer, or behind a full shard.
+    const positions = await this.positions();
+    const reached = new Map(places);
+    if (positions.every(({ shard, seq }) => seq <= (places.get(shard) ?? 0))) {
+      return { events: [], places: reached, more: false };
+    }
+    const events = await this.queries.after(filter, places, limit);
+    const counts = new Map<number, number>();
+    for (const { event } of events) {
+      counts.set(event.shard, (counts.get(event.shard) ?? 0) + 1);
+      reached.set(event.shard, event.seq);
+    }
+    let more = false;
+    for (const { shard, seq } of positions) {
+      if (counts.get(shard) === limit) more = true;
+      else reached.set(shard, Math.max(seq, reached.get(shard) ?? 0));
+    }
+    return { events, places: reached, more };
   }
 
   /** @throws EventStoreError `store_unavailable` */

@@ -22,6 +22,8 @@ export interface FilledStore {
   worker: DataSource;
   signers: SignerEntry[];
   append(stream: string, ...payloads: JsonObject[]): Promise<void>;
+  /** One event of any type. */
+  record(event: { stream: string; type: string; payload: JsonObject }, correlationId?: string): Promise<void>;
   /** Events of a shard after a position, as a follower hands them over. */
   behind(shard: number, position: Pick<StreamPosition, 'seq'>, limit?: number): Promise<VerifiedEvent[]>;
   close(): Promise<void>;
@@ -72,6 +74,19 @@ export async function openFilledStore(postgres: TestPostgres, shards = 1): Promi
       const type = `thing.${['made', 'changed', 'removed'][appended % 3]}`;
       const events = payloads.map((payload) => ({ type, payload, division: divisionOf(stream, payload) }));
       await write({ stream, expectedVersion: 'any', events }, `actor-${appended++ % 4}`);
+    },
+    async record({ stream, type, payload }, correlationId) {
+      await store.append({
+        actor: { id: 'actor-0', kind: 'service', roles: [] },
+        correlationId: correlationId ?? null,
+        writes: [
+          {
+            stream,
+            expectedVersion: 'any',
+            events: [{ type, payload, division: divisionOf(stream, payload) }],
+          },
+        ],
+      });
     },
     async behind(shard, { seq }, limit = 1_000) {
       const found = await store.read(shard, { afterSeq: seq, limit });

@@ -1,4 +1,5 @@
 import { type VerifiedEvent } from '../shard-handler';
+import { signedDigest } from '#platform/event-store';
 import { arrayOfPlain, arrayOfText, storable } from '#platform/postgres';
 import { type JsonObject, type JsonValue } from '#evidence';
 
@@ -18,14 +19,16 @@ export function rowsFrom(first: number): string {
            CASE WHEN e.payload IS NULL
              THEN convert_from(substring(${$(10)}::bytea FROM e.start FOR e.length), 'UTF8')::jsonb -> 'payload'
              ELSE e.payload::jsonb END,
-           substring(${$(10)}::bytea FROM e.start FOR e.length)
+           substring(${$(10)}::bytea FROM e.start FOR e.length), e.correlation_id, decode(e.sha256, 'hex')
     FROM unnest(${$(1)}::uuid[], ${$(2)}::bigint[], ${$(3)}::text[], ${$(4)}::text[], ${$(5)}::bigint[], ${$(6)}::text[],
-                ${$(7)}::timestamptz[], ${$(8)}::text[], ${$(11)}::text[], ${$(12)}::text[], ${$(13)}::integer[], ${$(14)}::integer[])
-      WITH ORDINALITY AS e(id, seq, type, stream, stream_version, actor_id, ts, signer_kid, division, payload, start, length, n)`;
+                ${$(7)}::timestamptz[], ${$(8)}::text[], ${$(11)}::text[], ${$(12)}::text[], ${$(13)}::integer[], ${$(14)}::integer[],
+                ${$(15)}::uuid[], ${$(16)}::text[])
+      WITH ORDINALITY AS e(id, seq, type, stream, stream_version, actor_id, ts, signer_kid, division, payload, start, length,
+                              correlation_id, sha256, n)`;
 }
 
 export const ROW_COLUMNS =
-  '(id, shard, seq, type, stream, stream_version, actor_id, ts, signer_kid, division, hash, payload, canonical)';
+  '(id, shard, seq, type, stream, stream_version, actor_id, ts, signer_kid, division, hash, payload, canonical, correlation_id, sha256)';
 
 /** Parameters of `rowsFrom`. */
 export function rowValues(
@@ -58,6 +61,8 @@ export function rowValues(
     arrayOfText(verified.map(({ event, bytes }) => queryablePayload(event.payload, bytes))),
     arrayOfPlain(starts),
     arrayOfPlain(verified.map(({ bytes }) => bytes.length)),
+    arrayOfPlain(events.map(({ correlationId }) => correlationId ?? 'NULL')),
+    arrayOfPlain(events.map((event) => signedDigest(event) ?? 'NULL')),
   ];
 }
 

@@ -44,6 +44,7 @@ export class PositionReached {
         throw new PositionError(
           'position_unavailable',
           `Position ${wanted} is not there yet; the head is ${shard}:${head.seq}.`,
+          { wanted, reached: `${shard}:${head.seq}` },
         );
       }
       await delay(LOOK_EVERY_MS);
@@ -60,6 +61,7 @@ export class PositionReached {
     throw new PositionError(
       'position_unavailable',
       `Position ${wanted} is not in the index yet; the index is at ${shard}:${seq}.`,
+      { wanted, reached: `${shard}:${seq}` },
     );
   }
 }

@@ -3,6 +3,7 @@ import {
   type AppDefinition,
   type AppLife,
   type Config,
+  managementOf,
   type MemberDefinitions,
   type processSettings,
   runApp,
@@ -45,7 +46,7 @@ export function runFollower<M extends FollowerMembers & MemberDefinitions>(app: 
     explained: [EventStoreError, AuditStreamError, ...explained],
     async start(loaded, life) {
       const settings = loaded as unknown as Config<FollowerMembers>;
-      const { origin, shards, managementHost: host, managementPort: port } = settings;
+      const { origin, shards } = settings;
       const { logger, onStop } = life;
       const roots = readTrustRoot(settings, origin);
       const connections = Math.min(shards + SPARE_CONNECTIONS, MAX_CONNECTIONS);
@@ -54,7 +55,8 @@ export function runFollower<M extends FollowerMembers & MemberDefinitions>(app: 
       const observer = loggedInterruptions(logger);
       const consumer = openStreamConsumer(settings, { consumer: name, shards, dataSource, observer, logger });
       onStop(() => consumer.close());
-      const stream = { origin, shards, dataSource, consumer, roots, logger, management: { host, port } };
+      const management = managementOf(settings);
+      const stream = { origin, shards, dataSource, consumer, roots, logger, management };
       const follower = await app.start(loaded, stream, life);
       onStop(() => follower.close());
       logger.info({ managementPort: follower.managementPort, origin, shards }, `${name} is up`);

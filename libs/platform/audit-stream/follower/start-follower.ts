@@ -6,6 +6,7 @@ import { assertMigrated } from '#platform/event-store';
 import { type DataSource } from '#platform/postgres';
 import {
   type Logger,
+  type ManagementPlace,
   NestLogger,
   processRegistry,
   type ReadinessCheck,
@@ -57,7 +58,7 @@ export interface FollowedStream {
   /** The trust root; null: the keys of the founding are trusted. */
   readonly roots: readonly SignerEntry[] | null;
   readonly logger: Logger;
-  readonly management: { readonly host: string; readonly port: number };
+  readonly management: ManagementPlace;
   readonly registry?: Registry;
   /** How often a shard that stopped is tried again. */
   readonly recheckMs?: number;

@@ -20,7 +20,7 @@ export function describeErrors(errors: readonly ErrorObject[]): Offence {
   // A form that only lacks members was hardly begun; one with a superfluous member is nearly complete.
   const begun = level.filter((error) => error.keyword !== 'required');
   const nearest = begun.length > 0 ? begun : level;
-  const offences = nearest.map(offence);
+  const offences = withTypesTogether(nearest).map(offence);
   const [first] = offences;
   if (first === undefined) return { pointer: '', detail: 'The value does not fit.' };
   const details = [...new Set(offences.map(({ detail }) => detail))];
@@ -35,6 +35,17 @@ export function describeErrors(errors: readonly ErrorObject[]): Offence {
     pointer: pointers.size === 1 ? first.pointer : (nearest[0]?.instancePath ?? ''),
     detail: details.map((detail) => detail.replace(/\.$/, '')).join(', or: ') + '.',
   };
+}
+
+/** One failure for the types that a value may have, each of which is a form of its own. */
+function withTypesTogether(errors: readonly ErrorObject[]): ErrorObject[] {
+  const [first, ...others] = errors.filter(({ keyword }) => keyword === 'type');
+  if (first === undefined || others.some(({ instancePath }) => instancePath !== first.instancePath)) {
+    return [...errors];
+  }
+  const types = [first, ...others].flatMap(({ params }) => params['type'] as string | string[]);
+  const together = { ...first, params: { type: [...new Set(types)] } };
+  return errors.flatMap((error) => (error === first ? [together] : error.keyword === 'type' ? [] : [error]));
 }
 
 function offence(error: ErrorObject): Offence {

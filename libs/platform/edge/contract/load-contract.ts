@@ -34,6 +34,19 @@ const ACTIONS: ReadonlySet<string> = new Set(Object.keys(MATRIX));
  * @throws HttpEdgeError `invalid_contract` saying where in the document and what is wrong.
  */
 export function loadContract(path: string, policies: ReadonlySet<string> = ACTIONS): Contract {
+  const document = readContractDocument(path);
+  try {
+    return compileContract(document, policies);
+  } catch (cause) {
+    throw invalid(path, cause instanceof Error ? cause.message : String(cause), cause);
+  }
+}
+
+/**
+ * The document as it is, unchecked.
+ * @throws HttpEdgeError `invalid_contract`
+ */
+export function readContractDocument(path: string): unknown {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -45,7 +58,7 @@ export function loadContract(path: string, policies: ReadonlySet<string> = ACTIO
     );
   }
   try {
-    return compileContract(path.endsWith('.json') ? parseStrictJson(text) : parseYaml(text), policies);
+    return path.endsWith('.json') ? parseStrictJson(text) : parseYaml(text);
   } catch (cause) {
     throw invalid(path, cause instanceof Error ? cause.message : String(cause), cause);
   }

@@ -8,6 +8,7 @@ import { describeErrors } from '../contract/describe-errors';
 import { HttpEdgeError } from '../http-edge.error';
 import { contextOf, type RequestContext } from '../request-context';
 import { checkHeaders, parsePath, parseQuery } from './parse-parameters';
+import { problemsWith } from './absent-members';
 import { assertFits, readBody, type BodyAccount, type BodyBudget } from './read-body';
 
 /** Earlier findings of the edge, and what it hands to the handler. */
@@ -100,8 +101,9 @@ export class InputGuard implements CanActivate {
       maxDepth: expected.maxDepth,
       maxValues: expected.maxValues,
     });
-    if (!expected.validate(body)) {
-      const { pointer, detail } = describeErrors(expected.validate.errors ?? []);
+    const problems = problemsWith(expected.validate, body);
+    if (problems !== null) {
+      const { pointer, detail } = describeErrors(problems);
       throw new HttpEdgeError('invalid_request', detail, { pointer, operation: context.operation?.id });
     }
     request.body = body;

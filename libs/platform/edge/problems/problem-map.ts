@@ -16,6 +16,13 @@ export interface ProblemSpec {
   readonly explained?: boolean;
   /** Explained, and also found in the log under an error_id, as every 5xx that says what the server lacks for good. */
   readonly traced?: boolean;
+  /**
+   * A fault that has a cause which the caller may know: its message and `members` are sent, beside the id under which the log
+   * has the rest.
+   */
+  readonly told?: boolean;
+  /** Instead of the general sentence about a fault, where the error's own message is not for the caller. */
+  readonly detail?: string;
   /** Members of the error's `details` (or of the error itself) that the caller may see. */
   readonly members?: readonly string[];
 }

@@ -103,7 +103,15 @@ export class ProblemWriter {
       // What went wrong inside is for the log; `details` of a 5xx are not for the caller either.
       const fault = spec.status >= 500 && spec.explained !== true && spec.traced !== true;
       const retryAfter = spec.retryAfter ?? (spec.status === 503 ? DEFAULT_RETRY_AFTER_S : undefined);
-      if (fault) return this.fault(spec.status, spec.word, spec.title, retryAfter);
+      if (fault) {
+        const general = this.fault(spec.status, spec.word, spec.title, retryAfter);
+        const told = spec.told === true;
+        return {
+          ...general,
+          detail: told ? coded.message : (spec.detail ?? general.detail),
+          members: told || spec.detail !== undefined ? pick(coded, spec.members ?? []) : {},
+        };
+      }
       return {
         status: spec.status,
         word: spec.word,

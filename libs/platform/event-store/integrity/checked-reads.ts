@@ -1,6 +1,7 @@
 import { type AuditEvent } from '#evidence';
 import { type EventFilter } from '../read/event-query.sql';
 import { type StoredEvent } from '../event-store.types';
+import { signedDigest } from '../read/signed-digest';
 import { integrityError, type RowFault, type OnRowFault } from './row-fault';
 
 /** Decides whether events are this kernel's own. */
@@ -72,7 +73,7 @@ export class CheckedReads {
 
   /** Whether an event matches a query: its own members decide, not the columns that found it. */
   matching(filter: EventFilter): Expected {
-    const { stream, type, actor, division, from, to } = filter;
+    const { stream, type, actor, division, from, to, sha256, signerKid, correlationId, subject } = filter;
     return {
       asked: `a match of ${JSON.stringify(filter)}`,
       fits: (event) =>
@@ -80,6 +81,10 @@ export class CheckedReads {
         (type === undefined || event.type === type) &&
         (actor === undefined || event.actor.id === actor) &&
         (division === undefined || this.verifier?.divisionOf(event) === division) &&
+        (sha256 === undefined || signedDigest(event) === sha256) &&
+        (signerKid === undefined || event.signerKid === signerKid) &&
+        (correlationId === undefined || event.correlationId?.toLowerCase() === correlationId) &&
+        (subject === undefined || event.stream.startsWith(subject)) &&
         (from === undefined || event.ts >= from) &&
         (to === undefined || event.ts < to),
     };

@@ -2,10 +2,11 @@ import { isInstant } from '#evidence';
 import { type CheckedReads, type Expected } from '../integrity/checked-reads';
 import { type Database, isStorable } from '#platform/postgres';
 import { EventStoreError } from '../event-store.error';
-import { type EventPage, type EventQuery, type EventSearch, type StoredEvent } from '../event-store.types';
+import { type EventPage, type EventSearch, type IndexQuery, type StoredEvent } from '../event-store.types';
 import { DEFAULT_PAGE, MAX_PAGE } from '../limits';
 import { eventQuery, type EventFilter, type PageRow, type QuerySchema } from './event-query.sql';
 import { storedEvent } from './event-row';
+import { SHA256_HEX } from './signed-digest';
 import { decodeCursor, encodeCursor } from './query-cursor';
 
 /** Events that a search takes from the database at a time. */
@@ -32,7 +33,7 @@ export class EventQueries {
    * Returns events in the order of time, within a shard in the order of `seq` (for one stream, of its versions: the
    * same).
    */
-  async query(query: EventQuery, shardOf: (stream: string) => number): Promise<EventPage> {
+  async query(query: IndexQuery, shardOf: (stream: string) => number): Promise<EventPage> {
     const { events, more, cursorAfter } = await this.page(query, '', shardOf);
     return { events, nextCursor: more ? cursorAfter(events.length) : null };
   }
@@ -42,7 +43,7 @@ export class EventQueries {
    * has. A page ends after `examine` events, however little it found.
    */
   async search<T>(
-    query: EventQuery,
+    query: IndexQuery,
     { select, asks, examine }: EventSearch<T>,
     shardOf: (stream: string) => number,
   ): Promise<{ found: T[]; nextCursor: string | null }> {
@@ -70,7 +71,35 @@ export class EventQueries {
     return { found, nextCursor: cursor ?? null };
   }
 
-  private async page(query: EventQuery, asks: string, shardOf: (stream: string) => number): Promise<Page> {
+  /**
+   * Returns the next events after a place in each shard, at most `limit` of each shard, in the order of time, within a shard in
+   * that of `seq`.
+   */
+  async after(
+    filter: EventFilter,
+    places: ReadonlyMap<number, number>,
+    limit: number,
+    shardOf: (stream: string) => number,
+  ): Promise<StoredEvent[]> {
+    const asked = checkedFilter(filter);
+    const { text, values } = eventQuery({
+      schema: this.schema,
+      filter: asked,
+      order: 'oldest',
+      bounds: places,
+      shards: this.shardsOf(asked, shardOf),
+      rows: limit,
+      bySeq: true,
+    });
+    const rows = placed(await this.database.query<PageRow>(text, values), 1);
+    return this.checked.check(rows.map(storedEvent), this.asPlaced(asked, rows, true));
+  }
+
+  private shardsOf({ stream }: EventFilter, shardOf: (stream: string) => number): number[] {
+    return stream === undefined ? [...Array(this.shards).keys()] : [shardOf(stream)];
+  }
+
+  private async page(query: IndexQuery, asks: string, shardOf: (stream: string) => number): Promise<Page> {
     const { cursor, limit = DEFAULT_PAGE, order = 'oldest', ...rest } = query;
     if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE) {
       throw invalid('/limit', `The limit must be an integer from 1 to ${MAX_PAGE}.`);
@@ -80,7 +109,7 @@ export class EventQueries {
     const asked = order + asks;
     const bounds =
       cursor === undefined ? new Map<number, number>() : decodeCursor(cursor, filter, asked, this.shards);
-    const shards = filter.stream === undefined ? [...Array(this.shards).keys()] : [shardOf(filter.stream)];
+    const shards = this.shardsOf(filter, shardOf);
     const { text, values } = eventQuery({
       schema: this.schema,
       filter,
@@ -89,13 +118,7 @@ export class EventQueries {
       shards,
       rows: limit + 1,
     });
-    const rows = (await this.database.query<PageRow>(text, values)).map((row) => ({
-      ...row,
-      place: Number(row.place),
-      ms: Number(row.ts_ms),
-    }));
-    const direction = order === 'oldest' ? 1 : -1;
-    rows.sort((a, b) => direction * (a.ms - b.ms || a.shard - b.shard || a.place - b.place));
+    const rows = placed(await this.database.query<PageRow>(text, values), order === 'oldest' ? 1 : -1);
     const cursorAfter = (count: number): string => {
       const places = new Map(bounds);
       for (const { shard, place } of rows.slice(0, count)) places.set(shard, place);
@@ -118,23 +141,67 @@ export class EventQueries {
   }
 
   /** The filter, and the place of each row: a row that repeats an event elsewhere would show it twice. */
-  private asPlaced(filter: EventFilter, rows: readonly { shard: number; place: number }[]): Expected {
+  private asPlaced(
+    filter: EventFilter,
+    rows: readonly { shard: number; place: number }[],
+    bySeq = false,
+  ): Expected {
     const { asked, fits } = this.checked.matching(filter);
     return {
       asked,
       fits: (event, at) => {
         const row = rows[at];
-        const place = filter.stream === undefined ? event.seq : event.streamVersion;
+        const place = filter.stream === undefined || bySeq ? event.seq : event.streamVersion;
         return fits(event, at) && event.shard === row?.shard && place === row.place;
       },
     };
   }
 }
 
+/** Rows of all shards in the order of time. */
+function placed(rows: readonly PageRow[], direction: 1 | -1) {
+  return rows
+    .map((row) => ({ ...row, place: Number(row.place), ms: Number(row.ts_ms) }))
+    .sort((a, b) => direction * (a.ms - b.ms || a.shard - b.shard || a.place - b.place));
+}
+
 /** Returns values that PostgreSQL accepts, with times in its form. */
-function checkedFilter({ stream, type, actor, division, from, to }: EventFilter): EventFilter {
+function checkedFilter({
+  stream,
+  type,
+  actor,
+  division,
+  from,
+  to,
+  sha256,
+  signerKid,
+  correlationId,
+  subject,
+}: EventFilter): EventFilter {
   const filter: EventFilter = {};
-  for (const [name, value] of Object.entries({ stream, type, actor, division })) {
+  if (sha256 !== undefined && !SHA256_HEX.test(sha256)) {
+    throw invalid('/sha256', 'sha256 must be 64 lower-case hexadecimal digits.');
+  }
+  if (correlationId !== undefined && !UUID.test(correlationId)) {
+    throw invalid('/correlationId', 'correlationId must be a UUID.');
+  }
+  if (subject?.includes('/') === false) {
+    throw invalid(
+      '/subject',
+      'subject must be an aggregate with its slash, such as "invoice/" or "invoice/2026-".',
+    );
+  }
+  const texts = {
+    stream,
+    type,
+    actor,
+    division,
+    sha256,
+    signerKid,
+    correlationId: correlationId?.toLowerCase(),
+    subject,
+  };
+  for (const [name, value] of Object.entries(texts)) {
     if (value === undefined) continue;
     if (typeof value !== 'string' || !isStorable(value)) {
       throw invalid(`/${name}`, `The filter ${name} is no text that an event could hold.`);
@@ -147,6 +214,8 @@ function checkedFilter({ stream, type, actor, division, from, to }: EventFilter)
   }
   return filter;
 }
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 function instant(name: string, value: string): string {
   if (!isInstant(value)) {

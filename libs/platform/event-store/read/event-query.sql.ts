@@ -1,4 +1,4 @@
-import { type EventQuery } from '../event-store.types';
+import { type IndexFilters, type EventQuery } from '../event-store.types';
 
 /** Statement for a page per shard: the rows after its bound, one more than the page holds. */
 export interface QueryStatement {
@@ -6,7 +6,8 @@ export interface QueryStatement {
   values: unknown[];
 }
 
-export type EventFilter = Omit<EventQuery, 'cursor' | 'limit' | 'order'>;
+/** The members of `IndexFilters` are for the index alone: the event store has no columns for them. */
+export type EventFilter = Omit<EventQuery, 'cursor' | 'limit' | 'order'> & IndexFilters;
 
 /** Schema of a query: the log itself, or the audit index, which has the same columns and searches. */
 export type QuerySchema = 'kernel' | 'kernel_index';
@@ -19,6 +20,8 @@ export interface PageRequest {
   bounds: ReadonlyMap<number, number>;
   shards: readonly number[];
   rows: number;
+  /** The place of an event is its `seq`, also in a query of one stream: for readers that follow whole shards. */
+  bySeq?: boolean;
 }
 
 export interface PageRow {
@@ -34,25 +37,44 @@ export interface PageRow {
  * turns times into places first. A query for one stream uses the stream's own index: in the log that is the table of keys,
  * which also has what was detached.
  */
-export function eventQuery({ schema, filter, order, bounds, shards, rows }: PageRequest): QueryStatement {
-  const { stream, type, actor, division, from, to } = filter;
+export function eventQuery({
+  schema,
+  filter,
+  order,
+  bounds,
+  shards,
+  rows,
+  bySeq,
+}: PageRequest): QueryStatement {
+  const { stream, type, actor, division, from, to, sha256, signerKid, correlationId, subject } = filter;
   const values: unknown[] = [
     shards,
     shards.map((shard) => bounds.get(shard) ?? (order === 'oldest' ? 0 : Number.MAX_SAFE_INTEGER)),
     rows,
   ];
   const bind = (value: unknown): string => `$${values.push(value)}`;
-  const place = stream === undefined ? 'seq' : 'stream_version';
+  const place = stream === undefined || bySeq === true ? 'seq' : 'stream_version';
   const byKeys = stream !== undefined && schema === 'kernel';
   const key = byKeys ? 'k' : 'e';
   const where = [`${key}.${place} ${order === 'oldest' ? '>' : '<'} s.bound`];
-  if (stream === undefined) where.push('e.shard = s.shard');
-  else where.push(`${key}.stream = ${bind(stream)}`);
+  if (place === 'seq') where.push(`${key}.shard = s.shard`);
+  if (stream !== undefined && place === 'seq' && !byKeys) {
+    // The collation of the index that has a stream's events of a shard in their order.
+    where.push(`(e.stream COLLATE "C") = ${bind(stream)}`);
+  } else if (stream !== undefined) where.push(`${key}.stream = ${bind(stream)}`);
   if (type !== undefined) where.push(`e.type = ${bind(type)}`);
   if (actor !== undefined) where.push(`e.actor_id = ${bind(actor)}`);
   if (division !== undefined) where.push(`e.division = ${bind(division)}`);
+  if (sha256 !== undefined) where.push(`e.sha256 = decode(${bind(sha256)}, 'hex')`);
+  if (signerKid !== undefined) where.push(`e.signer_kid = ${bind(signerKid)}`);
+  if (correlationId !== undefined) where.push(`e.correlation_id = ${bind(correlationId)}::uuid`);
+  if (subject !== undefined) {
+    // Two conditions, one for each of two indexes: a whole aggregate is read in its order, a few of its streams by name.
+    where.push(`split_part(e.stream, '/', 1) = ${bind(subject.slice(0, subject.indexOf('/')))}`);
+    where.push(`(e.stream COLLATE "C") ^@ ${bind(subject)}`);
+  }
   const firstAt = (time: string): string =>
-    stream === undefined
+    stream === undefined || place === 'seq'
       ? `(SELECT ${schema}.first_seq_at(s.shard, ${bind(time)}::timestamptz))`
       : `(SELECT ${schema}.first_version_at(${bind(stream)}, ${bind(time)}::timestamptz))`;
   if (from !== undefined) where.push(`${key}.${place} >= ${firstAt(from)}`);

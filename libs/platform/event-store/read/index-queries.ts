@@ -1,11 +1,12 @@
 import { type DataSource } from 'typeorm';
 import { type JsonValue } from '#evidence';
 import { shardOf } from '../append/shard-of';
-import { type EventPage, type EventQuery, type EventSearch, type StoredEvent } from '../event-store.types';
+import { type EventPage, type EventSearch, type IndexQuery, type StoredEvent } from '../event-store.types';
 import { CheckedReads, type EventVerifier } from '../integrity/checked-reads';
 import { type OnRowFault } from '../integrity/row-fault';
 import { DEFAULT_LIMITS, type EventStoreLimits } from '../limits';
 import { Database, PostgresError } from '#platform/postgres';
+import { type EventFilter } from './event-query.sql';
 import { EventQueries } from './event-queries';
 import { type EventRow, storedEvent } from './event-row';
 import { type Named, namedEvents } from './named-events.sql';
@@ -37,7 +38,7 @@ export class IndexQueries {
   }
 
   /** @throws EventStoreError `invalid_request`, `invalid_cursor`, `store_unavailable` */
-  async query(query: EventQuery = {}): Promise<EventPage> {
+  async query(query: IndexQuery = {}): Promise<EventPage> {
     return asked(this.queries.query(query, (stream) => shardOf(stream, this.shards)));
   }
 
@@ -57,9 +58,21 @@ export class IndexQueries {
     });
   }
 
+  /**
+   * The next events after a place in each shard, at most `limit` of each.
+   * @throws EventStoreError `invalid_request`, `store_unavailable`
+   */
+  async after(
+    filter: EventFilter,
+    places: ReadonlyMap<number, number>,
+    limit: number,
+  ): Promise<StoredEvent[]> {
+    return asked(this.queries.after(filter, places, limit, (stream) => shardOf(stream, this.shards)));
+  }
+
   /** @throws EventStoreError as `query` does */
   async search<T>(
-    query: EventQuery,
+    query: IndexQuery,
     search: EventSearch<T>,
   ): Promise<{ found: T[]; nextCursor: string | null }> {
     return asked(this.queries.search(query, search, (stream) => shardOf(stream, this.shards)));

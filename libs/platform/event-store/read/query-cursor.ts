@@ -49,8 +49,12 @@ function isPlace(entry: unknown, shards: number): entry is [number, number] {
   return counts && (shard as number) < shards;
 }
 
-function queryDigest({ stream, type, actor, division, from, to }: EventFilter, order: string): string {
+function queryDigest(filter: EventFilter, order: string): string {
+  const { stream, type, actor, division, from, to, sha256, signerKid, correlationId, subject } = filter;
   const members = [stream, type, actor, division, from, to].map((member) => member ?? null);
+  // Added only where they are used, so that cursors from before they existed continue.
+  const ofIndex = [sha256, signerKid, correlationId, subject].map((member) => member ?? null);
+  if (ofIndex.some((member) => member !== null)) members.push(...ofIndex);
   return createHash('sha256')
     .update(JSON.stringify([...members, order]))
     .digest('base64url')

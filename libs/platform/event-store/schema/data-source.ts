@@ -11,6 +11,7 @@ import { WebAuthnChallenges1764700100000 } from './migrations/1764700100000-weba
 import { NamedEvents1764710000000 } from './migrations/1764710000000-named-events.migration';
 import { AuthenticatedRows1764900000000 } from './migrations/1764900000000-authenticated-rows.migration';
 import { SignerSwitch1764800000000 } from './migrations/1764800000000-signer-switch.migration';
+import { IndexFilters1764910000000 } from './migrations/1764910000000-index-filters.migration';
 import { KeyFence1764900100000 } from './migrations/1764900100000-key-fence.migration';
 import { Sessions1764950000000 } from './migrations/1764950000000-sessions.migration';
 
@@ -30,6 +31,7 @@ export const MIGRATIONS = [
   SignerSwitch1764800000000,
   AuthenticatedRows1764900000000,
   KeyFence1764900100000,
+  IndexFilters1764910000000,
   Sessions1764950000000,
 ];
 

@@ -29,6 +29,17 @@ export function matching(pattern: RegExp, format: string): SettingType<string> {
   return settingType(format, (value) => (pattern.test(value) ? value : undefined));
 }
 
+/** A regular expression (ECMAScript) for a whole text. */
+export function pattern(): SettingType<RegExp> {
+  return settingType('a regular expression', (value) => {
+    try {
+      return new RegExp(`^(?:${value})$`, 'u');
+    } catch {
+      return undefined;
+    }
+  });
+}
+
 /** One of the given words. */
 export function oneOf<const T extends string>(...words: readonly T[]): SettingType<T> {
   return settingType(`one of ${words.join(', ')}`, (value) => words.find((word) => word === value));

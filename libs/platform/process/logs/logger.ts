@@ -1,5 +1,6 @@
 import { pino, stdSerializers, type DestinationStream, type Level, type Logger as PinoLogger } from 'pino';
 import { logContext } from './log-context';
+import { LogOutput } from './log-output';
 
 export type Logger = PinoLogger;
 export type LogLevel = Level | 'silent';
@@ -12,12 +13,8 @@ export interface LoggerOptions {
   readonly destination?: DestinationStream;
 }
 
-/** Lines are gathered to this many bytes for one write; measured here, a write per line costs three times as much. */
-const BUFFER_BYTES = 4096;
-/** Lines are written after this long anyway. */
-const FLUSH_MS = 250;
-/** When the reader of the log stalls, lines beyond this are dropped rather than filling memory. */
-const MAX_PENDING_BYTES = 16 * 1024 * 1024;
+const STANDARD_OUTPUT = 1;
+let standardOutput: LogOutput | undefined;
 
 /** Members that contain secrets or callers' content by their very name; the program logs none of them on purpose. */
 const REDACTED = [
@@ -39,15 +36,7 @@ const REDACTED = [
  * Payloads of requests and events are never logged: ids are enough to find them.
  */
 export function createLogger(options: LoggerOptions): Logger {
-  const destination =
-    options.destination ??
-    pino.destination({
-      dest: 1,
-      sync: false,
-      minLength: BUFFER_BYTES,
-      periodicFlush: FLUSH_MS,
-      maxLength: MAX_PENDING_BYTES,
-    });
+  const destination = options.destination ?? (standardOutput ??= new LogOutput(STANDARD_OUTPUT));
   return pino(
     {
       level: options.level,

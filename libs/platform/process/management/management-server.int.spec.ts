@@ -15,7 +15,7 @@ describe('the management server', () => {
   let server: ManagementServer;
   let registry: Registry;
 
-  async function start(checks: Record<string, ReadinessCheck>): Promise<void> {
+  async function start(checks: Record<string, ReadinessCheck>, diskFolder?: string): Promise<void> {
     lines.length = 0;
     registry = new Registry();
     server = await startManagementServer({
@@ -25,6 +25,7 @@ describe('the management server', () => {
       logger,
       registry,
       checkTimeoutMs: 50,
+      diskFolder,
     });
   }
   interface Body {
@@ -49,6 +50,17 @@ describe('the management server', () => {
     expect(body.details['postgres']).toMatchObject({ status: 'up', migrations: 3 });
     expect(headers.get('cache-control')).toBe('no-store');
     expect(headers.get('x-powered-by')).toBeNull();
+  });
+
+  it('is ready while the disk of its folder has room', async () => {
+    // How it looks without room: test/launcher/full-disk.e2e.spec.ts.
+    await start({}, __dirname);
+    expect((await get('/ready')).body.details['disk']).toMatchObject({ status: 'up' });
+    await server.close();
+    await start({}, '/nowhere/at all');
+    expect((await get('/ready')).body.error['disk']?.message).toBe(
+      'The disk of /nowhere/at all cannot be examined (ENOENT).',
+    );
   });
 
   it('says which check failed and why, without credentials, and stays alive', async () => {

@@ -11,16 +11,15 @@ import {
 } from '@nestjs/terminus';
 import { PrometheusModule } from '@willsoto/nestjs-prometheus';
 import { collectDefaultMetrics, register, type Registry } from 'prom-client';
+import { diskProblem } from '../files/disk-room';
 import { withoutCredentials, type Logger } from '../logs/logger';
 import { NestLogger } from '../logs/nest-logger';
+import { type ManagementPlace } from '../process-settings';
 
 /** Resolves when all is well, to a value that is shown. Rejects, with one clear sentence, when not. */
 export type ReadinessCheck = (signal: AbortSignal) => Promise<Record<string, unknown> | void>;
 
-export interface ManagementOptions {
-  readonly host: string;
-  /** Port; 0 takes a free one. */
-  readonly port: number;
+export interface ManagementOptions extends ManagementPlace {
   /** Everything without which the process cannot do its work, by name. */
   readonly checks: Readonly<Record<string, ReadinessCheck>>;
   readonly logger: Logger;
@@ -116,6 +115,16 @@ async function safely(check: ReadinessCheck, signal: AbortSignal): Promise<Recor
   }
 }
 
+/** First of all checks: what else fails on a full disk fails because of it. */
+function diskCheck(folder: string | undefined): Readonly<Record<string, ReadinessCheck>> {
+  if (folder === undefined) return {};
+  const disk: ReadinessCheck = async () => {
+    const problem = await diskProblem(folder);
+    if (problem !== null) throw new Error(problem);
+  };
+  return { disk };
+}
+
 function failing(error: unknown): unknown {
   if (!(error instanceof HttpException)) return undefined;
   return (error.getResponse() as { error?: unknown }).error;
@@ -141,7 +150,7 @@ export async function startManagementServer(options: ManagementOptions): Promise
     collectDefaultMetrics({ register: registry });
   }
   const state: ManagementState = {
-    checks: options.checks,
+    checks: { ...diskCheck(options.diskFolder), ...options.checks },
     checkTimeoutMs: options.checkTimeoutMs ?? CHECK_TIMEOUT_MS,
     logger: options.logger,
     draining: false,

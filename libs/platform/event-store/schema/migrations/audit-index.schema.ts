@@ -29,9 +29,31 @@ export async function completeAuditIndex(runner: QueryRunner): Promise<void> {
   )) as { there: boolean }[];
   // Dropped: `restoreAuditIndex` creates all of it.
   if (found?.there !== true) return;
+  // What an interrupted rebuild left has the columns of its time, and cannot take the place of the table any more.
+  await runner.query(`DROP TABLE IF EXISTS ${INDEX_SCHEMA}.events_next`);
+  await addFilterColumns(runner);
+  await runner.query(CREATE_EVENTS);
   await runner.query(COMPLETE_EVENTS);
   await runner.query(REBUILD_SWAP);
   await runner.query(`SELECT kernel_index.complete_events('events')`);
+}
+
+/** Adds the columns that filters of later versions need, and fills them from the events that are there. */
+async function addFilterColumns(runner: QueryRunner): Promise<void> {
+  const [found] = (await runner.query(
+    `SELECT FROM pg_attribute WHERE attrelid = '${INDEX_SCHEMA}.events'::regclass AND attname = 'sha256' AND NOT attisdropped`,
+  )) as object[];
+  if (found !== undefined) return;
+  await runner.query(
+    `ALTER TABLE ${INDEX_SCHEMA}.events ADD COLUMN correlation_id uuid, ADD COLUMN sha256 bytea`,
+  );
+  // jsonb has no U+0000; neither member can hold one, so what is put in its place does not matter.
+  await runner.query(
+    `UPDATE ${INDEX_SCHEMA}.events e SET
+       correlation_id = (replace(convert_from(e.canonical, 'UTF8'), '\\u0000', '\\ufffd')::jsonb ->> 'correlationId')::uuid,
+       sha256 = CASE WHEN e.type = 'manifest.signed' AND e.payload ->> 'sha256' ~ '^[0-9a-f]{64}$'
+                THEN decode(e.payload ->> 'sha256', 'hex') END`,
+  );
 }
 
 async function exists(runner: QueryRunner, schema: string): Promise<boolean> {
@@ -47,6 +69,32 @@ const READING = `${SETTINGS} SET enable_seqscan = off`;
 /** Workers may rebuild the index without owning it. */
 const AS_OWNER = `SECURITY DEFINER ${SETTINGS}`;
 
+// Only the primary key: the later creation of the indexes checks all other uniqueness at once.
+//
+// No GIN index on the whole payload: no filter of the contract looks into it, and one would double the time of an insert.
+// Such a filter needs the index (jsonb_path_ops, for @>) in complete_events, and a migration.
+const CREATE_EVENTS = `CREATE OR REPLACE FUNCTION kernel_index.create_events(name text) RETURNS void LANGUAGE plpgsql ${SETTINGS} AS $$
+   BEGIN
+     EXECUTE format('CREATE TABLE kernel_index.%I (
+       id uuid NOT NULL,
+       shard integer NOT NULL,
+       seq bigint NOT NULL CHECK (seq >= 1),
+       type text NOT NULL,
+       stream text NOT NULL,
+       stream_version bigint NOT NULL,
+       actor_id text NOT NULL,
+       ts timestamptz NOT NULL,
+       signer_kid text NOT NULL,
+       division text,
+       hash bytea NOT NULL CHECK (octet_length(hash) = 32),
+       payload jsonb NOT NULL,
+       canonical bytea NOT NULL,
+       correlation_id uuid,
+       sha256 bytea,
+       CONSTRAINT %I PRIMARY KEY (shard, seq)
+     ) WITH (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05)', name, name || '_pkey');
+   END $$`;
+
 // One index covers what payloads name, for finding effects from their causes: `because` names events, `upgradeId` an
 // upgrade. It contains hashes (jsonb_path_ops), so any value of a caller fits, and only of events with one of the two.
 const COMPLETE_EVENTS = `CREATE OR REPLACE FUNCTION kernel_index.complete_events(name text) RETURNS void LANGUAGE plpgsql ${SETTINGS} AS $$
@@ -56,6 +104,11 @@ const COMPLETE_EVENTS = `CREATE OR REPLACE FUNCTION kernel_index.complete_events
      EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON kernel_index.%I (type, shard, seq)', name || '_type_idx', name);
      EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON kernel_index.%I (actor_id, shard, seq)', name || '_actor_idx', name);
      EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON kernel_index.%I (division, shard, seq) WHERE division IS NOT NULL', name || '_division_idx', name);
+     EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON kernel_index.%I (sha256, shard, seq) WHERE sha256 IS NOT NULL', name || '_sha256_idx', name);
+     EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON kernel_index.%I (signer_kid, shard, seq)', name || '_signer_idx', name);
+     EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON kernel_index.%I (correlation_id, shard, seq) WHERE correlation_id IS NOT NULL', name || '_correlation_idx', name);
+     EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON kernel_index.%I (split_part(stream, ''/'', 1), shard, seq)', name || '_aggregate_idx', name);
+     EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON kernel_index.%I (shard, stream COLLATE "C", seq)', name || '_subject_idx', name);
      EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON kernel_index.%I
        USING gin ((payload -> ''because'') jsonb_path_ops, (payload -> ''upgradeId'') jsonb_path_ops)
        WHERE payload ?| ARRAY[''because'', ''upgradeId'']', name || '_named_idx', name);
@@ -91,32 +144,15 @@ const REBUILD_SWAP = `CREATE OR REPLACE FUNCTION kernel_index.rebuild_swap(in_co
      ALTER INDEX kernel_index.events_next_actor_idx RENAME TO events_actor_idx;
      ALTER INDEX kernel_index.events_next_division_idx RENAME TO events_division_idx;
      ALTER INDEX kernel_index.events_next_named_idx RENAME TO events_named_idx;
+     ALTER INDEX kernel_index.events_next_sha256_idx RENAME TO events_sha256_idx;
+     ALTER INDEX kernel_index.events_next_signer_idx RENAME TO events_signer_idx;
+     ALTER INDEX kernel_index.events_next_correlation_idx RENAME TO events_correlation_idx;
+     ALTER INDEX kernel_index.events_next_aggregate_idx RENAME TO events_aggregate_idx;
+     ALTER INDEX kernel_index.events_next_subject_idx RENAME TO events_subject_idx;
    END $$`;
 
 const STATEMENTS = [
-  // Only the primary key: the later creation of the indexes checks all other uniqueness at once.
-  //
-  // No GIN index on the whole payload: no filter of the contract looks into it, and one would double the time of an insert.
-  // Such a filter needs the index (jsonb_path_ops, for @>) in complete_events, and a migration.
-  `CREATE FUNCTION kernel_index.create_events(name text) RETURNS void LANGUAGE plpgsql ${SETTINGS} AS $$
-   BEGIN
-     EXECUTE format('CREATE TABLE kernel_index.%I (
-       id uuid NOT NULL,
-       shard integer NOT NULL,
-       seq bigint NOT NULL CHECK (seq >= 1),
-       type text NOT NULL,
-       stream text NOT NULL,
-       stream_version bigint NOT NULL,
-       actor_id text NOT NULL,
-       ts timestamptz NOT NULL,
-       signer_kid text NOT NULL,
-       division text,
-       hash bytea NOT NULL CHECK (octet_length(hash) = 32),
-       payload jsonb NOT NULL,
-       canonical bytea NOT NULL,
-       CONSTRAINT %I PRIMARY KEY (shard, seq)
-     ) WITH (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05)', name, name || '_pkey');
-   END $$`,
+  CREATE_EVENTS,
   COMPLETE_EVENTS,
   // Whatever a position says: rows only continue a shard. Emptying the table stops the indexer, and does not leave an
   // index with a gap.
