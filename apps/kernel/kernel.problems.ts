@@ -162,8 +162,8 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
   }),
   problemsOf(PeopleError, {
     session_not_found: { status: 404 },
-    session_changed: { status: 409 },
     // Of the pages of sign-in, which answer by themselves (libs/modules/people/http/site.filter.ts).
+    session_changed: OUR_FAULT,
     provider_unavailable: OUR_FAULT,
     keys_rotated: OUR_FAULT,
     provider_refused: OUR_FAULT,

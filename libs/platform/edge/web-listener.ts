@@ -5,7 +5,7 @@ import { type Socket } from 'node:net';
 import { type Logger, type RequestObserver } from '#platform/process';
 import { type AccessRules } from './access/access-rules';
 import { answerRawRefusals } from './raw-refusals';
-import { type ServiceLimits } from './service-app';
+import { type ServiceLimits } from './service-limits';
 
 /** PEM, as text or bytes. */
 export interface WebTls {
