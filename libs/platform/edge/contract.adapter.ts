@@ -3,6 +3,7 @@ import { type IncomingMessage, type RequestListener, type ServerResponse } from 
 import { createServer, type Server, type ServerOptions } from 'node:https';
 import { type NestApplicationOptions } from '@nestjs/common';
 import { AbstractHttpAdapter } from '@nestjs/core';
+import { whilePermitted } from './access/while-permitted';
 import { BytesAnswer, EventStreamAnswer, NdjsonAnswer } from './answers';
 import { awaitedStatus, type DurabilityWatch } from './await-durability';
 import { type Contract } from './contract/contract';
@@ -230,7 +231,7 @@ async function sendFrames(
   setContentType(response, 'text/event-stream');
   const gone = new AbortController();
   response.once('close', () => gone.abort());
-  const ended = AbortSignal.any([gone.signal, stopping]);
+  const ended = AbortSignal.any([gone.signal, stopping, whilePermitted(response.req, gone.signal)]);
   const source = frames(ended)[Symbol.asyncIterator]();
   // The source is begun and ended all the same: it may hold something for its reader.
   if (response.destroyed || response.req.method === 'HEAD') {

@@ -31,6 +31,7 @@ export interface SignedInPerson {
 @Injectable()
 export class People implements PersonIdentifier {
   readonly cookie: SessionCookie;
+  private readonly seen = new WeakSet<object>();
 
   constructor(
     rowKey: RowKey,
@@ -48,12 +49,15 @@ export class People implements PersonIdentifier {
 
   async personOf(request: CallingRequest): Promise<Principal> {
     if (this.bearsToken(request)) return this.byToken(request.headers.authorization ?? '');
-    const { person, roles } = await this.signedIn(request.headers.cookie);
+    // A stream that is asked for again is no sign of a person.
+    const isFirst = !this.seen.has(request);
+    this.seen.add(request);
+    const { person, roles } = await this.signedIn(request.headers.cookie, isFirst);
     return principalOf(person, roles);
   }
 
   /** The session of a cookie. @throws AccessError `sign_in_required`, `sign_in_unavailable` */
-  async signedIn(cookie: string | undefined): Promise<SignedInPerson> {
+  async signedIn(cookie: string | undefined, movesIdleEnd = true): Promise<SignedInPerson> {
     const token = this.cookie.tokenOf(cookie);
     const session = token === null ? null : await this.find(token);
     const now = Date.now();
@@ -65,7 +69,7 @@ export class People implements PersonIdentifier {
     const roles = mapRoles(current.roleClaims, this.options.mapping);
     // The rules were changed since this person signed in.
     if ('refused' in roles) throw new AccessError('sign_in_required', `${roles.refused} Sign in again.`);
-    if (now - session.seenAt >= SEEN_EVERY_MS) this.moveIdleEnd(session, now);
+    if (movesIdleEnd && now - session.seenAt >= SEEN_EVERY_MS) this.moveIdleEnd(session, now);
     return { session, person: current, roles };
   }
 
