@@ -28,15 +28,15 @@ describe('sessions in PostgreSQL', () => {
     database = await postgres().createDatabase();
     await migrate(database.ownerUrl, { origin: ORIGIN, shards: 1, runtimeRole: postgres().runtimeRole });
     dataSource = await openEventStoreDataSource({ url: database.runtimeUrl, poolSize: 4 });
-    thief = new Client({ connectionString: database.runtimeUrl });
-    await thief.connect();
   });
   beforeEach(async () => {
     alarms = [];
+    thief = new Client({ connectionString: database.runtimeUrl });
+    await thief.connect();
     await thief.query('DELETE FROM kernel.sessions');
   });
+  afterEach(() => thief.end());
   afterAll(async () => {
-    await thief.end();
     await dataSource.destroy();
     await database.drop();
   });
