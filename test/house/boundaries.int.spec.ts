@@ -31,6 +31,8 @@ const PACKAGES = [
   '@simplewebauthn/server',
   'p-limit',
   'swagger-ui-dist',
+  'passport',
+  'oidc-provider',
   'tweetnacl',
   'json-canonicalize',
 ];
@@ -87,6 +89,8 @@ const FORBIDDEN: readonly (readonly [file: string, content: string, rule: string
   ['libs/platform/archive/own-undici.ts', `import 'undici';`, 'one-owner-of-undici'],
   ['libs/platform/archive/own-p-limit.ts', `import 'p-limit';`, 'one-owner-of-p-limit'],
   ['libs/platform/archive/own-pages.ts', `import 'swagger-ui-dist';`, 'one-owner-of-swagger-ui-dist'],
+  ['libs/platform/archive/own-passport.ts', `import 'passport';`, 'one-owner-of-passport'],
+  ['libs/platform/archive/own-oidc-provider.ts', `import 'oidc-provider';`, 'one-owner-of-oidc-provider'],
   ['libs/evidence/chain/own-tweetnacl.ts', `import 'tweetnacl';`, 'one-owner-of-tweetnacl'],
   ['apps/kernel/own-jcs.ts', `import 'json-canonicalize';`, 'one-owner-of-json-canonicalize'],
   ['libs/modules/audit/own-typeorm.ts', `import 'typeorm';`, 'one-owner-of-typeorm'],
