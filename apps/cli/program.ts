@@ -3,7 +3,7 @@ import { printable } from '#evidence';
 import { CliError } from './cli.error';
 import { addAgent } from './commands/agent.command';
 import { addAllocation } from './commands/allocation.command';
-import { addAudit } from './commands/audit.command';
+import { addAudit } from './commands/audit/audit.command';
 import { addBench } from './commands/bench.command';
 import { addCompletion } from './commands/completion.command';
 import { addDivision } from './commands/division.command';
@@ -22,7 +22,7 @@ import { addWitness } from './commands/witness.command';
 import { versionText } from './output/describe-build';
 import { note, say } from './output/print';
 
-/** Of the system: no space left on the disk, or in the account's share of it. Its message names the file. */
+/** The system has no space left on the disk, or in the account's share of it. Its message names the file. */
 const NO_ROOM = ['ENOSPC', 'EDQUOT'];
 const EXIT_FAILED = 1;
 const EXIT_WRONG_USAGE = 2;

@@ -5,8 +5,7 @@ const ESC = '\u001b';
 /** Goes up, clears the line, and says something else; the last turns the rest of the line around. */
 const FORGED = `mallory${ESC}[1A${ESC}[2K\r\n  quorum    5 of 5\u009b2J\u202e`;
 /** Everything but printable text and the ends of this program's own lines. */
-// eslint-disable-next-line no-control-regex -- the line feed is the one that the program itself writes
-const OBEYED = /(?!\u000a)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+const OBEYED = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
 describe('what others wrote, as ./kernel shows it', () => {
   const stack = withStack();

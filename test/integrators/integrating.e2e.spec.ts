@@ -15,6 +15,11 @@ interface Block {
 }
 
 /** The fenced blocks of a page, in order. */
+/** One word of the shell. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
 function blocksOf(page: string): Block[] {
   return [...page.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(([, language = '', text = '']) => ({
     language,
@@ -36,7 +41,21 @@ describe('docs/integrating.md', () => {
     await mkdir(folder);
     const blocks = blocksOf(await readFile(join(workTree(), 'docs', 'integrating.md'), 'utf8'));
     // A program says its name in its first line; the shell's blocks use what is there before them.
-    const script = ['set -euo pipefail'];
+    const { identities, kernels } = stack();
+    const { cert, key } = identities.callers.OPERATOR;
+    const settings = {
+      kernel: workTree(),
+      KERNEL_API_URL: kernels[0]?.apiUrl ?? '',
+      KERNEL_CA_CERT: identities.caCert,
+      KERNEL_OPERATOR_CERT: cert,
+      KERNEL_OPERATOR_KEY: key,
+    };
+    const script = [
+      'set -euo pipefail',
+      // The Node that runs the tests, whichever the shell would find.
+      `export PATH=${quoted(dirname(process.execPath))}:"$PATH"`,
+      ...Object.entries(settings).map(([name, value]) => `export ${name}=${quoted(value)}`),
+    ];
     for (const { language, text } of blocks) {
       if (language === 'sh') {
         script.push(text);
@@ -47,19 +66,7 @@ describe('docs/integrating.md', () => {
       await writeFile(join(folder, name), text);
     }
     await writeFile(join(folder, 'blocks.sh'), script.join('\n'));
-    const { identities, kernels } = stack();
-    const { cert, key } = identities.callers.OPERATOR;
-    const env = {
-      ...process.env, // eslint-disable-line no-restricted-properties -- programs need their usual environment
-      // The Node that runs the tests, whichever the shell would find.
-      PATH: `${dirname(process.execPath)}:${process.env['PATH']}`, // eslint-disable-line no-restricted-properties -- as above
-      kernel: workTree(),
-      KERNEL_API_URL: kernels[0]?.apiUrl,
-      KERNEL_CA_CERT: identities.caCert,
-      KERNEL_OPERATOR_CERT: cert,
-      KERNEL_OPERATOR_KEY: key,
-    };
-    await run('bash', ['-x', 'blocks.sh'], { cwd: folder, env, timeout: TIMEOUT_MS, maxBuffer: 2 ** 26 })
+    await run('bash', ['-x', 'blocks.sh'], { cwd: folder, timeout: TIMEOUT_MS, maxBuffer: 2 ** 26 })
       .catch((error: Error & { stdout: string; stderr: string }) => {
         throw new Error(
           `${error.message.slice(0, 200)}\n${error.stdout.slice(-2_000)}\n${error.stderr.slice(-4_000)}`,

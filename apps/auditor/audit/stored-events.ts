@@ -2,6 +2,7 @@ import { type AuditEvent } from '#evidence';
 import { type SqlSource } from '#platform/audit-stream';
 import { divisionOf } from '#platform/edge';
 import { signedDigest } from '#platform/event-store';
+import { storable } from '#platform/postgres';
 
 /** An event of the store beside its copy in the index. */
 export interface StoredRow {
@@ -153,8 +154,9 @@ function filtersAgree(row: RawRow): boolean {
   }
   const { stream, payload, correlationId } = event;
   if (typeof payload !== 'object') return true;
+  const division = divisionOf(stream, payload);
   return (
-    row.indexed_division === (divisionOf(stream, payload)?.replaceAll('\0', '\ufffd') ?? null) &&
+    row.indexed_division === (division === null ? null : storable(division)) &&
     row.indexed_correlation === (correlationId?.toLowerCase() ?? null) &&
     row.indexed_sha256 === signedDigest(event)
   );

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { ChainEventVerifier, readTrustRoot } from '#platform/audit-stream';
 import { divisionOf } from '#platform/edge';
 import { EventStoreError, openEventStoreDataSource } from '#platform/event-store';
@@ -16,6 +16,13 @@ import { replayConfig } from './replay/replay.config';
 export interface OwnerOptions {
   signers?: string;
   state?: string;
+}
+
+/** Options of a command that does something as the schema's owner. */
+export function withOwnerOptions(command: Command): Command {
+  return command
+    .option('--signers <file>', 'signers.json, the trust root (default: KERNEL_TRUST_ROOT_FILE)')
+    .option('--state <dir>', 'state folder of a kernel that `up` runs');
 }
 
 /** A kernel's database, as the schema's owner. */

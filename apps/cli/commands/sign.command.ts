@@ -5,7 +5,7 @@ import { CliError } from '../cli.error';
 import { print } from '../output/print';
 import { shown } from '../output/shown';
 import { type CallOptions, documentText, idempotency, withClient, writing } from './api-calls';
-import { receiptOf, written } from './audit-receipt';
+import { receiptOf, written } from './audit/audit-receipt';
 
 type SignOptions = CallOptions & { out?: string; receipt?: true };
 

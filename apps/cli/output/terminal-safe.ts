@@ -8,8 +8,8 @@ export function terminalSafe(text: string): string {
   );
 }
 
-// eslint-disable-next-line no-control-regex -- the line feed ends this program's own lines
-const OBEYED = /(?!\u000a)[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu;
+/** All but the line feed, which ends this program's own lines. */
+const OBEYED = /(?!\n)[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu;
 
 function escapeOf(unit: number): string {
   return `\\u${unit.toString(16).padStart(4, '0')}`;

@@ -211,7 +211,9 @@ export class EventStore {
   /**
    * A page of events that match, oldest first unless asked otherwise. Without a stream, what was detached from the log is not
    * among them, unless it is of a stream that stays (docs/adr/0163-a-partition-is-detached-when-all-else-has-it.md): the
-   * audit index lists everything. @throws EventStoreError `invalid_request`, `invalid_cursor` */
+   * audit index lists everything.
+   * @throws EventStoreError `invalid_request`, `invalid_cursor`
+   */
   query(query: EventQuery = {}): Promise<EventPage> {
     return this.reading(() => this.queries.query(query, (stream) => this.shardOf(stream)));
   }

@@ -16,7 +16,7 @@ import { CliError } from '../../cli.error';
 import { print, say, table } from '../../output/print';
 import { withClient } from '../api-calls';
 import { dangerous, type DangerOptions, mayGoOn } from '../dangerous';
-import { verifyChain } from '../audit-verify';
+import { verifyChain } from '../audit/audit-verify';
 import { EventsInDoubt } from './events-in-doubt';
 import { updateSignersFile } from './signers-file';
 import { sinceOf } from './since';

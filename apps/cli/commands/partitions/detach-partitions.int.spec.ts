@@ -24,7 +24,7 @@ import { publishedCheckpoints } from './published-checkpoints';
 
 const ORIGIN = 'kernel.test/partitions';
 const SIZE = 20;
-/** Of shard 0, in four full partitions and one that is written to. */
+/** Shard 0 has them in four full partitions and one that is written to. */
 const EVENTS = 90;
 
 describe('detaching partitions', () => {

@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 import { type Command } from 'commander';
 import { detachPartitions, type DetachReport, listPartitions } from '#platform/event-store';
 import { print, say, table } from '../../output/print';
-import { asOwner, type OwnerOptions, wholeFrom } from '../as-owner';
+import { asOwner, type OwnerOptions, wholeFrom, withOwnerOptions } from '../as-owner';
 import { dangerous, type DangerOptions, mayGoOn } from '../dangerous';
 import { openNamedArchive } from '../replay/open-named-archive';
 import { archivedCopies } from './archived-copies';
@@ -68,12 +68,6 @@ export function addPartitions(program: Command): void {
       );
       print(JSON.stringify(report));
     });
-}
-
-function withOwnerOptions(command: Command): Command {
-  return command
-    .option('--signers <file>', 'signers.json, the trust root (default: KERNEL_TRUST_ROOT_FILE)')
-    .option('--state <dir>', 'state folder of a kernel that `up` runs');
 }
 
 async function detach(options: DetachCommandOptions): Promise<DetachReport> {

@@ -31,7 +31,7 @@ const NO_VALUES: readonly string[] = [];
 export class Contract {
   private readonly plain = new Map<string, Map<string, Operation>>();
   private readonly templates: Template[] = [];
-  /** Of all operations. */
+  /** HTTP methods that some operation answers. */
   readonly methods: ReadonlySet<string>;
 
   constructor(readonly operations: readonly Operation[]) {

@@ -14,11 +14,9 @@ export interface ProblemSpec {
   readonly challenge?: string;
   /** The error's message is for the caller whatever the status: an expected refusal, which no log has to explain. */
   readonly explained?: boolean;
-  /** Explained, and also found in the log under an error_id, as every 5xx that says what the server lacks for good. */
-  readonly traced?: boolean;
   /**
-   * A fault that has a cause which the caller may know: its message and `members` are sent, beside the id under which the log
-   * has the rest.
+   * What the server lacks has a cause that the caller may know: the error's message and `members` are sent, beside the id under
+   * which the log has the rest.
    */
   readonly told?: boolean;
   /** Instead of the general sentence about a fault, where the error's own message is not for the caller. */

@@ -101,16 +101,12 @@ export class ProblemWriter {
     if (spec !== undefined) {
       const coded = error as CodedError;
       // What went wrong inside is for the log; `details` of a 5xx are not for the caller either.
-      const fault = spec.status >= 500 && spec.explained !== true && spec.traced !== true;
+      const fault = spec.status >= 500 && spec.explained !== true && spec.told !== true;
       const retryAfter = spec.retryAfter ?? (spec.status === 503 ? DEFAULT_RETRY_AFTER_S : undefined);
       if (fault) {
         const general = this.fault(spec.status, spec.word, spec.title, retryAfter);
-        const told = spec.told === true;
-        return {
-          ...general,
-          detail: told ? coded.message : (spec.detail ?? general.detail),
-          members: told || spec.detail !== undefined ? pick(coded, spec.members ?? []) : {},
-        };
+        if (spec.detail === undefined) return general;
+        return { ...general, detail: spec.detail, members: pick(coded, spec.members ?? []) };
       }
       return {
         status: spec.status,
@@ -118,7 +114,7 @@ export class ProblemWriter {
         title: spec.title,
         detail: coded.message,
         fault,
-        traced: spec.traced === true,
+        traced: spec.told === true,
         retryAfter,
         challenge: spec.challenge,
         members: pick(coded, spec.members ?? []),

@@ -1,4 +1,3 @@
-import { Client } from 'pg';
 import { type TestDatabase, withPostgres } from '#dev/testing';
 import {
   append,
@@ -6,12 +5,12 @@ import {
   openStore,
   type OpenStore,
   ORIGIN,
+  run,
   until,
   verifyChain,
   write,
 } from '../fixtures/store.fixture';
 import { InProcessSigner } from '../fixtures/in-process-signer.fixture';
-import { EventStore } from '../event-store';
 import { assertRuntimeRole } from '../schema/role-rights';
 import { assertMigrated } from '../schema/assert-migrated';
 import { migrate } from '../schema/migrate';
@@ -57,19 +56,6 @@ describe('the partitions of the event log', () => {
     return store;
   }
 
-  async function run(url: string, ...statements: string[]): Promise<Record<string, unknown>[]> {
-    const client = new Client({ connectionString: url });
-    await client.connect();
-    try {
-      let rows: Record<string, unknown>[] = [];
-      for (const statement of statements)
-        rows = (await client.query<Record<string, unknown>>(statement)).rows;
-      return rows;
-    } finally {
-      await client.end();
-    }
-  }
-
   const ofShard = (shard: number) =>
     run(
       database.runtimeUrl,
@@ -95,12 +81,7 @@ describe('the partitions of the event log', () => {
 
   it('are made by the timer, which says how much room there is', async () => {
     const rooms: (readonly PartitionRoom[])[] = [];
-    const { dataSource } = await open();
-    const store = new EventStore({
-      origin: ORIGIN,
-      shards: 2,
-      dataSource,
-      signer,
+    const { store } = await open({
       limits: { partitionIntervalMs: 20 },
       observer: { onPartitions: (seen) => rooms.push(seen) },
     });
@@ -108,7 +89,6 @@ describe('the partitions of the event log', () => {
     await until(async () => (await ofShard(0)).length === 2, 'the second partition');
     await until(() => rooms.at(-1)?.[0]?.room === 25, 'the room that it gives');
     expect(rooms.at(-1)?.[1]).toEqual({ shard: 1, room: 20, size: SIZE });
-    await store.close();
   });
 
   it('are no bound for a group, a stream or a read', async () => {
@@ -284,12 +264,7 @@ describe('the partitions of the event log', () => {
       `REVOKE EXECUTE ON FUNCTION kernel.make_partitions() FROM ${postgres().runtimeRole}`,
     );
     const seen: (Error | null)[] = [];
-    const { dataSource } = await open();
-    const store = new EventStore({
-      origin: ORIGIN,
-      shards: 2,
-      dataSource,
-      signer,
+    const { store } = await open({
       limits: { storeTimeoutMs: 400 },
       observer: { onPartitions: (_, failure) => seen.push(failure) },
     });
@@ -317,7 +292,6 @@ describe('the partitions of the event log', () => {
     await store.keepRoom();
     expect(seen.at(-1)).toBeNull();
     expect((await store.heads())[0]?.seq).toBe(21);
-    await store.close();
   });
 
   it('have the size that they are told, from then on, within bounds', async () => {

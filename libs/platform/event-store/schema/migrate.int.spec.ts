@@ -1,8 +1,7 @@
-import { Client } from 'pg';
 import { genesisHash } from '#evidence';
 import { type TestDatabase, withPostgres } from '#dev/testing';
 import { MIGRATIONS, openEventStoreDataSource } from './data-source';
-import { append, keyed, openStore, ORIGIN, write } from '../fixtures/store.fixture';
+import { append, keyed, openStore, ORIGIN, run, write } from '../fixtures/store.fixture';
 import { assertMigrated } from './assert-migrated';
 import { migrate } from './migrate';
 import { assertRuntimeRole, assertWorkerRole } from './role-rights';
@@ -30,19 +29,6 @@ describe('the schema', () => {
       await database.drop();
     });
   };
-
-  async function run(url: string, ...statements: string[]): Promise<Record<string, unknown>[]> {
-    const client = new Client({ connectionString: url });
-    await client.connect();
-    try {
-      let rows: Record<string, unknown>[] = [];
-      for (const statement of statements)
-        rows = (await client.query<Record<string, unknown>>(statement)).rows;
-      return rows;
-    } finally {
-      await client.end();
-    }
-  }
 
   async function withDataSource<T>(
     url: string,

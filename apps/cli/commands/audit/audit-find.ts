@@ -1,11 +1,12 @@
 import { type Command } from 'commander';
-import { manifestDigest, parseStrictJson, printable } from '#evidence';
+import { manifestDigest, parseStrictJson } from '#evidence';
 import { type AuditEvent, type EventPage } from '#openapi/kernel';
-import { type ConnectionOptions } from '../api/connection';
-import { type KernelApiClient } from '../api/kernel-api.client';
-import { CliError } from '../cli.error';
-import { print, say } from '../output/print';
-import { documentText, numberOf, reading, withClient, withQuery } from './api-calls';
+import { type ConnectionOptions } from '../../api/connection';
+import { type KernelApiClient } from '../../api/kernel-api.client';
+import { CliError } from '../../cli.error';
+import { print, say } from '../../output/print';
+import { shown } from '../../output/shown';
+import { documentText, numberOf, reading, withClient, withQuery } from '../api-calls';
 
 /** Filters of the list, as options of the command. */
 interface Filters {
@@ -95,7 +96,8 @@ async function list(
   for (let cursor: string | undefined; ;) {
     const limit = String(Math.min(PAGE, most - count));
     const path = withQuery('/kernel/audit', { ...filters, limit, cursor });
-    const { events, nextCursor } = JSON.parse(await client.get(path, headers)) as EventPage;
+    const page = await client.get(path, headers);
+    const { events, nextCursor } = json === true ? (JSON.parse(page) as EventPage) : shown<EventPage>(page);
     for (const event of events) print(json === true ? JSON.stringify(event) : describe(event));
     count += events.length;
     if (nextCursor === null || count >= most) return { count, more: nextCursor !== null };
@@ -105,5 +107,5 @@ async function list(
 
 function describe({ ts, shard, seq, type, stream, actor, id, payload }: AuditEvent): string {
   const signed = typeof payload['sha256'] === 'string' ? `  sha256:${payload['sha256']}` : '';
-  return printable(`${ts}  ${shard}:${seq}  ${id}  ${type}  ${stream}  by ${actor.id}${signed}`);
+  return `${ts}  ${shard}:${seq}  ${id}  ${type}  ${stream}  by ${actor.id}${signed}`;
 }

@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Command } from 'commander';
 import { compileCache, programFolder, readEnvironmentFile, StateFolder } from '#dev/devstack';
-import { CliError } from '../cli.error';
-import { defaultState } from '../default-state';
+import { CliError } from '../../cli.error';
+import { defaultState } from '../../default-state';
 
 export function addAuditRun(audit: Command): void {
   audit

@@ -6,11 +6,11 @@ import { type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Command } from 'commander';
 import { syncFolder } from '#platform/process';
-import { connectionFrom, type ConnectionOptions, withConnectionOptions } from '../api/connection';
-import { eventLines } from '../api/event-lines';
-import { KernelApiClient } from '../api/kernel-api.client';
-import { CliError } from '../cli.error';
-import { print, printStream, say } from '../output/print';
+import { connectionFrom, type ConnectionOptions, withConnectionOptions } from '../../api/connection';
+import { eventLines } from '../../api/event-lines';
+import { KernelApiClient } from '../../api/kernel-api.client';
+import { CliError } from '../../cli.error';
+import { print, printStream, say } from '../../output/print';
 
 interface ExportOptions extends ConnectionOptions {
   shard?: string;

@@ -3,10 +3,10 @@ import { resolve } from 'node:path';
 import { userInfo } from 'node:os';
 import { type Command } from 'commander';
 import { repairStore, type StoreRepairReport } from '#platform/event-store';
-import { CliError } from '../cli.error';
-import { print, say } from '../output/print';
-import { asOwner, type OwnerOptions, wholeFrom } from './as-owner';
-import { dangerous, type DangerOptions, mayGoOn } from './dangerous';
+import { CliError } from '../../cli.error';
+import { print, say } from '../../output/print';
+import { asOwner, type OwnerOptions, wholeFrom, withOwnerOptions } from '../as-owner';
+import { dangerous, type DangerOptions, mayGoOn } from '../dangerous';
 
 interface RepairCommandOptions extends OwnerOptions, DangerOptions {
   shard: number;
@@ -17,8 +17,13 @@ interface RepairCommandOptions extends OwnerOptions, DangerOptions {
 }
 
 export function addAuditRepair(audit: Command): void {
-  dangerous(audit.command('repair'))
-    .summary('remove rows from the end of a shard that are no events of this kernel')
+  dangerous(
+    withOwnerOptions(
+      audit
+        .command('repair')
+        .summary('remove rows from the end of a shard that are no events of this kernel'),
+    ),
+  )
     .description(
       [
         'For the alarm "integrity" (runbooks/integrity-alarm.md): someone wrote rows into the event log with the rights of the',
@@ -33,8 +38,6 @@ export function addAuditRepair(audit: Command): void {
     .requiredOption('--reason <text>', 'why; it is recorded')
     .requiredOption('--out <file>', 'new file for what is removed, a line of JSON for each row')
     .option('--by <name>', 'who does it; it is recorded (default: the account that runs this)')
-    .option('--signers <file>', 'signers.json, the trust root (default: KERNEL_TRUST_ROOT_FILE)')
-    .option('--state <dir>', 'state folder of a kernel that `up` runs')
     .option('--json', 'as without it: the result is JSON')
     .action(async (options: RepairCommandOptions) => {
       const effects = [

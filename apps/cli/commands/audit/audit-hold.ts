@@ -1,11 +1,11 @@
 import { type Command } from 'commander';
 import { type LegalHold, type LegalHoldAnswer } from '#openapi/kernel';
-import { connectionFrom, type ConnectionOptions, withConnectionOptions } from '../api/connection';
-import { KernelApiClient } from '../api/kernel-api.client';
-import { CliError } from '../cli.error';
-import { print } from '../output/print';
-import { shown } from '../output/shown';
-import { dangerous, type DangerOptions, mayGoOn } from './dangerous';
+import { connectionFrom, type ConnectionOptions, withConnectionOptions } from '../../api/connection';
+import { KernelApiClient } from '../../api/kernel-api.client';
+import { CliError } from '../../cli.error';
+import { print } from '../../output/print';
+import { shown } from '../../output/shown';
+import { dangerous, type DangerOptions, mayGoOn } from '../dangerous';
 
 interface HoldOptions extends ConnectionOptions, DangerOptions {
   event?: string;

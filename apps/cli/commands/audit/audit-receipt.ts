@@ -2,11 +2,11 @@ import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { type Command } from 'commander';
-import { type ConnectionOptions, withConnectionOptions } from '../api/connection';
-import { type KernelApiClient } from '../api/kernel-api.client';
-import { CliError } from '../cli.error';
-import { print, printStream } from '../output/print';
-import { withClient } from './api-calls';
+import { type ConnectionOptions, withConnectionOptions } from '../../api/connection';
+import { type KernelApiClient } from '../../api/kernel-api.client';
+import { CliError } from '../../cli.error';
+import { print, printStream } from '../../output/print';
+import { withClient } from '../api-calls';
 
 type ReceiptOptions = ConnectionOptions & { out?: string; json?: true };
 

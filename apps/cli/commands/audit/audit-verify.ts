@@ -10,10 +10,10 @@ import {
   type ConnectionOptions,
   kernelVariables,
   withConnectionOptions,
-} from '../api/connection';
-import { KernelApiClient } from '../api/kernel-api.client';
-import { CliError } from '../cli.error';
-import { say } from '../output/print';
+} from '../../api/connection';
+import { KernelApiClient } from '../../api/kernel-api.client';
+import { CliError } from '../../cli.error';
+import { say } from '../../output/print';
 
 export interface VerifyOptions extends ConnectionOptions {
   signers?: string;
