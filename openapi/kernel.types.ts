@@ -3844,6 +3844,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "sessions": [
+                     *         {
+                     *           "id": "0190b6a0-0000-7000-8000-000000000000",
+                     *           "principal": "https://idp.example.com#ada",
+                     *           "name": "Ada Lovelace",
+                     *           "roles": [
+                     *             "Operator"
+                     *           ],
+                     *           "division": null,
+                     *           "authenticatedAt": "2026-11-30T08:00:00.000Z",
+                     *           "createdAt": "2026-11-30T08:00:01.000Z",
+                     *           "seenAt": "2026-11-30T09:12:00.000Z",
+                     *           "idleEndsAt": "2026-11-30T09:42:00.000Z",
+                     *           "endsAt": "2026-11-30T20:00:01.000Z"
+                     *         }
+                     *       ],
+                     *       "nextCursor": null
+                     *     }
+                     */
                     "application/json": {
                         sessions: components["schemas"]["Session"][];
                         nextCursor: string | null;
@@ -3883,6 +3904,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0190b6a0-0000-7000-8000-000000000000",
+                     *       "ended": true
+                     *     }
+                     */
                     "application/json": {
                         /** Format: uuid */
                         id: string;

@@ -43,7 +43,7 @@ export const EDGE_PROBLEMS: readonly ErrorProblems[] = [
     invalid_token: { status: 401, challenge: 'Bearer error="invalid_token"' },
     reauthentication_required: { status: 401, challenge: STEP_UP, members: ['maxAgeSeconds'] },
     foreign_origin: { status: 403 },
-    sign_in_unavailable: { status: 503, traced: true },
+    sign_in_unavailable: { status: 503, told: true },
     undeclared_policy: OUR_FAULT,
     invalid_bindings: OUR_FAULT,
   }),
