@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BoundedLog, freePort, guardFolder, releaseFolder, startChild, userCache } from '#dev/devstack';
-import { defineConfig, loadConfig, text } from '#platform/process';
+import { defineConfig, flag, loadConfig, text } from '#platform/process';
 import { describeWith } from './describe-with';
 
 /** scripts/install-keycloak.sh fetches the same version. */
@@ -15,18 +15,25 @@ const STOP_GRACE_MS = 20_000;
 const REALM = 'kernel';
 const PASSWORD = 'a password for tests';
 
-const settings = defineConfig({ PATH: { schema: text().optional(), description: 'Where programs are.' } });
+const ADMIN = 'admin';
+
+const settings = defineConfig({
+  PATH: { schema: text().optional(), description: 'Where programs are.' },
+  NIGHTLY: { schema: flag(), description: 'Sign-in at a real Keycloak too.', default: false },
+});
 
 function keycloakFolder(): string {
   return join(userCache(), `keycloak-${VERSION}`);
 }
 
-/** A suite that needs a real Keycloak: nightly, so that no other run fails for want of it. */
+/** A suite that needs a real Keycloak: nightly, since the server takes minutes to start. */
 export function describeWithKeycloak(name: string, suite: () => void): void {
-  const missing = existsSync(keycloakFolder())
+  const { nightly } = loadConfig(settings);
+  const absent = existsSync(keycloakFolder())
     ? null
     : `Keycloak ${VERSION} is not installed (scripts/install-keycloak.sh fetches it with Maven)`;
-  describeWith({ missing, isNamed: true }, name, suite);
+  const missing = nightly ? absent : 'it runs with NIGHTLY=true';
+  describeWith({ missing, isNamed: !nightly }, name, suite);
 }
 
 export interface KeycloakPerson {
@@ -43,6 +50,8 @@ export interface TestKeycloak {
     authorization: URL,
     person: string,
   ): Promise<URL>;
+  /** Signs with a new key from now on; the one before stays published, as Keycloak rotates. */
+  rotateKeys(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -78,7 +87,13 @@ export async function startTestKeycloak(options: {
       `--hostname=${origin}`,
       '--health-enabled=true',
     ],
-    env: { PATH: loadConfig(settings).path ?? '', HOME: dir, JAVA_OPTS: '-Xms64m -Xmx512m' },
+    env: {
+      PATH: loadConfig(settings).path ?? '',
+      HOME: dir,
+      JAVA_OPTS: '-Xms64m -Xmx512m',
+      KC_BOOTSTRAP_ADMIN_USERNAME: ADMIN,
+      KC_BOOTSTRAP_ADMIN_PASSWORD: PASSWORD,
+    },
     cwd: home,
     log,
   });
@@ -99,7 +114,33 @@ export async function startTestKeycloak(options: {
     await stop();
     throw new Error(`Keycloak did not start:\n${lines}`);
   }
-  return { issuer, stop, signIn };
+  let rotations = 0;
+  return { issuer, stop, signIn, rotateKeys: () => rotateKeys(origin, ++rotations) };
+}
+
+/** By the admin API, as an operator does: a key of a higher priority. */
+async function rotateKeys(origin: string, n: number): Promise<void> {
+  const login = await fetch(`${origin}/realms/master/protocol/openid-connect/token`, {
+    method: 'POST',
+    body: new URLSearchParams({
+      grant_type: 'password',
+      client_id: 'admin-cli',
+      username: ADMIN,
+      password: PASSWORD,
+    }),
+  });
+  const { access_token: token } = (await login.json()) as { access_token: string };
+  const answer = await fetch(`${origin}/admin/realms/${REALM}/components`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({
+      name: `rotated-${n}`,
+      providerId: 'rsa-generated',
+      providerType: 'org.keycloak.keys.KeyProvider',
+      config: { priority: [String(1_000 + n)], keySize: ['2048'], algorithm: ['RS256'] },
+    }),
+  });
+  if (answer.status !== 201) throw new Error(`no new key: ${answer.status} ${await answer.text()}`);
 }
 
 async function signIn(

@@ -9,7 +9,7 @@ import {
   withPostgres,
 } from '#dev/testing';
 import { migrate } from '#platform/event-store';
-import { TestPeople } from './fixtures/people.fixture';
+import { TestPeople, until } from './fixtures/people.fixture';
 
 const ORIGIN = 'kernel.example.com/test';
 const SECRET = 'a-secret-of-the-client';
@@ -90,19 +90,39 @@ describeWithKeycloak('sign-in at Keycloak', () => {
     expect((await browser.get(callback.href)).status).toBe(303);
   });
 
-  it('ends the session there, and is told so by the back channel', async () => {
+  it('changes its keys without a failed sign-in', async () => {
+    await signIn('operator');
+    for (const person of ['auditor', 'lead']) {
+      await keycloak.rotateKeys();
+      browser = people.browser();
+      expect([person, (await signIn(person)).status]).toEqual([person, 303]);
+      expect(await session()).toMatchObject({ issuer: keycloak.issuer });
+    }
+  });
+
+  it('ends the session there, and tells so by the back channel: other sessions of that sign-in end too', async () => {
     await signIn('operator');
     const other = people.browser();
-    other.sessionCookie = browser.sessionCookie;
-    // The kernel's own end does not matter here: the provider has to end the other session of the same sign-in.
-    await signIn('operator');
+    other.adopt(browser, keycloak.issuer);
+    const callback = await keycloak.signIn(
+      (url, init) => other.send(url, init),
+      await other.begin(),
+      'operator',
+    );
+    expect((await other.get(callback.href)).status).toBe(303);
+    const elsewhere = people.browser();
+    const apart = await keycloak.signIn(
+      (url, init) => elsewhere.send(url, init),
+      await elsewhere.begin(),
+      'operator',
+    );
+    expect((await elsewhere.get(apart.href)).status).toBe(303);
     const answer = await browser.post('/auth/logout', {}, { accept: 'application/json' });
     const { location } = (await answer.json()) as { location: string };
     expect((await browser.get(location)).status).toBe(302);
-    const deadline = Date.now() + 10_000;
-    while (!people.types.includes('session.closed') && Date.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    await until(() => people.ends.includes('signed_out_at_provider'));
     expect((await other.get('/auth/session')).status).toBe(401);
+    expect((await elsewhere.get('/auth/session')).status).toBe(200);
+    expect(people.ends.filter((reason) => reason === 'signed_out_at_provider')).toHaveLength(1);
   });
 });

@@ -1,6 +1,6 @@
 import { type TestBrowser, type TestDatabase, withPostgres } from '#dev/testing';
 import { migrate } from '#platform/event-store';
-import { TestPeople } from './fixtures/people.fixture';
+import { TestPeople, until } from './fixtures/people.fixture';
 import { MOST_SESSIONS } from './sessions/open-session';
 
 const ORIGIN = 'kernel.example.com/test';
@@ -150,6 +150,15 @@ describe('sign-in', () => {
     ['another code', (url) => url.searchParams.set('code', 'x'), 401, 'code_refused'],
     ['two codes', (url) => url.searchParams.append('code', 'x'), 401, 'code_refused'],
     ['a refusal', (url) => url.searchParams.set('error', 'access_denied'), 403, 'provider_refused'],
+    [
+      'a refusal of another issuer',
+      (url) => {
+        url.searchParams.set('error', 'access_denied');
+        url.searchParams.set('iss', 'https://evil.example');
+      },
+      400,
+      'issuer_mismatch',
+    ],
     ['a failure', (url) => url.searchParams.set('error', 'server_error'), 503, 'provider_unavailable'],
   ])('refuses an answer with %s, and records it', async (_, change, status, reason) => {
     const callback = await browser.choose(await browser.begin(), 'operator');
@@ -199,6 +208,20 @@ describe('sign-in', () => {
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '5']);
     people.chainFails = false;
     expect(await sessionOf(browser)).toMatchObject({ status: 401 });
+  });
+
+  it('records the end of the session before even when the new one cannot be recorded', async () => {
+    await browser.signIn('operator');
+    const { sessionId } = await sessionOf(browser);
+    const callback = await browser.choose(await browser.begin(), 'operator');
+    people.chainFails = true;
+    expect((await browser.get(callback.href)).status).toBe(503);
+    people.chainFails = false;
+    await until(() => people.ends.length > 0);
+    expect(people.events.at(-1)).toMatchObject({
+      type: 'session.closed',
+      payload: { sessionId, reason: 'replaced' },
+    });
   });
 
   it('signs out here at once, by our own page alone, and says where to sign out at the provider', async () => {

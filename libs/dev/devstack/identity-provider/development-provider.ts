@@ -134,11 +134,15 @@ function configuration(
       RefreshToken: 24 * HOUR_S,
       Session: 24 * HOUR_S,
     },
-    // It would not call a kernel on this machine.
-    fetch: (url: URL | string, init: RequestInit) => {
-      const { signal: _, ...rest } = init;
-      return fetch(url, { ...rest, signal: AbortSignal.timeout(5_000) });
-    },
+    // Its own dispatcher would not call a kernel on this machine.
+    fetch: (url: URL | string, { method, headers, body, redirect }: RequestInit) =>
+      fetch(url, {
+        ...(method !== undefined && { method }),
+        ...(headers !== undefined && { headers }),
+        ...(body !== undefined && { body }),
+        ...(redirect !== undefined && { redirect }),
+        signal: AbortSignal.timeout(5_000),
+      }),
     renderError: (context, { error, error_description: why }) => {
       context.type = 'html';
       context.body = page('Not signed in', `<p>${escaped(`${error}: ${why ?? ''}`)}</p>`);

@@ -36,6 +36,10 @@ const REDISCOVER_MS = 60 * 60 * 1_000;
  * succeeds at once; not 0, or strangers' tokens would make requests without end.
  */
 const KEYS_COOLDOWN_MS = 2_000;
+/** How often a failure makes its endpoints be asked for again: they may have moved, or it may just be away. */
+const FAILED_COOLDOWN_MS = 2_000;
+/** Longest refresh token that is kept: with the rest of a session it has to fit into a row. */
+const MAX_REFRESH_TOKEN_LENGTH = 8 * 1_024;
 /** A provider that has no key for longer than this has withdrawn it. */
 const KEYS_MAX_AGE_MS = 10 * 60 * 1_000;
 
@@ -76,6 +80,8 @@ export interface ProviderEndpoints {
 export class IdentityProvider implements OnModuleInit, OnModuleDestroy {
   private known: Discovered | undefined;
   private asking: Promise<Discovered> | undefined;
+  /** When its endpoints were last asked for, by performance.now. */
+  private askedAt = -Infinity;
   private readonly stopped = new AbortController();
   private readonly http;
   private loop: Promise<void> | undefined;
@@ -118,6 +124,14 @@ export class IdentityProvider implements OnModuleInit, OnModuleDestroy {
   }
 
   /**
+   * Refuses an answer that another provider gave, whether it brings a code or an error.
+   * @throws PeopleError `issuer_mismatch`
+   */
+  async assertAnswered(answer: URL): Promise<void> {
+    assertAnswerFrom(answer, (await this.discovered()).config);
+  }
+
+  /**
    * Exchanges the code of an answer for tokens and judges them.
    * @param answer the callback's URL with everything that the browser brought
    * @throws PeopleError
@@ -137,6 +151,7 @@ export class IdentityProvider implements OnModuleInit, OnModuleDestroy {
       throw this.explained(error);
     }
     const { id_token: idToken, access_token: accessToken, refresh_token: refreshToken = null } = tokens;
+    assertRefreshTokenFits(refreshToken);
     if (idToken === undefined) {
       throw new PeopleError('invalid_id_token', 'The identity provider answered without an ID token.');
     }
@@ -159,6 +174,7 @@ export class IdentityProvider implements OnModuleInit, OnModuleDestroy {
       throw this.explained(error);
     }
     const { id_token: idToken = null, refresh_token: next = refreshToken } = tokens;
+    assertRefreshTokenFits(next);
     if (idToken === null) return { person: before, idToken, refreshToken: next };
     const person = await this.judged(idToken, keys, null);
     // OpenID Connect Core section 12.2.
@@ -203,12 +219,23 @@ export class IdentityProvider implements OnModuleInit, OnModuleDestroy {
     return endpoint !== undefined && URL.canParse(endpoint) ? new URL(endpoint).origin : null;
   }
 
+  /**
+   * The person of a token that the provider itself gave us. A key that is not known is looked for once more when the keys may
+   * be fetched again: the provider changed them within the last seconds, and neither code nor refresh token is good twice.
+   */
   private async judged(token: string, keys: JWTVerifyGetKey, pending: PendingSignIn | null): Promise<Person> {
+    const judge = () => personOfIdToken(token, keys, this.rules(), pending);
     try {
-      return await personOfIdToken(token, keys, this.rules(), pending);
+      return await judge().catch(async (error: unknown) => {
+        if (!(error instanceof PeopleError) || error.code !== 'keys_rotated') throw error;
+        await pause(KEYS_COOLDOWN_MS, this.stopped.signal);
+        return judge();
+      });
     } catch (error) {
-      if (error instanceof PeopleError && error.code === 'provider_unavailable')
+      if (error instanceof PeopleError && error.code === 'provider_unavailable') {
         this.metrics.providerFailed('keys');
+        this.lookAgain();
+      }
       throw error;
     }
   }
@@ -239,14 +266,25 @@ export class IdentityProvider implements OnModuleInit, OnModuleDestroy {
         await pause(REDISCOVER_MS, signal);
       } catch (error) {
         if (signal.aborted) return;
-        this.metrics.providerFailed('discovery');
-        this.logger.warn(
-          { err: error, issuer: this.options.issuer, known: this.known !== undefined },
-          'the identity provider does not say where its endpoints are',
-        );
+        this.notFound(error);
         await growing.wait(signal);
       }
     }
+  }
+
+  /** After a failure that may come from endpoints that have moved; no one waits for it. */
+  private lookAgain(): void {
+    if (this.stopped.signal.aborted || performance.now() - this.askedAt < FAILED_COOLDOWN_MS) return;
+    this.discover().catch((error: unknown) => this.notFound(error));
+  }
+
+  private notFound(error: unknown): void {
+    if (this.stopped.signal.aborted) return;
+    this.metrics.providerFailed('discovery');
+    this.logger.warn(
+      { err: error, issuer: this.options.issuer, known: this.known !== undefined },
+      'the identity provider does not say where its endpoints are',
+    );
   }
 
   private discover(): Promise<Discovered> {
@@ -255,6 +293,7 @@ export class IdentityProvider implements OnModuleInit, OnModuleDestroy {
   }
 
   private async ask(): Promise<Discovered> {
+    this.askedAt = performance.now();
     const { issuer, clientId, clientSecret, clientAuth, clockToleranceS, isDevelopment } = this.options;
     const authentication = clientAuth === 'client_secret_post' ? ClientSecretPost : ClientSecretBasic;
     const config = await discovery(
@@ -304,7 +343,8 @@ export class IdentityProvider implements OnModuleInit, OnModuleDestroy {
       );
     }
     if (error instanceof ResponseBodyError) {
-      if (error.status >= 500 || error.error === 'temporarily_unavailable') return this.away(error);
+      const isForNow = error.status >= 500 || error.status === 408 || error.status === 429;
+      if (isForNow || error.error === 'temporarily_unavailable') return this.away(error);
       return new PeopleError(
         'code_refused',
         'The identity provider does not accept this sign-in any more: it was used before, or took too long. Sign in again.',
@@ -334,6 +374,7 @@ export class IdentityProvider implements OnModuleInit, OnModuleDestroy {
 
   private away(cause: unknown): PeopleError {
     this.metrics.providerFailed('token');
+    this.lookAgain();
     return unavailable(cause);
   }
 }
@@ -346,6 +387,14 @@ function assertAnswerFrom({ searchParams }: URL, config: Configuration): void {
   throw new PeopleError(
     'issuer_mismatch',
     'The answer did not come from the identity provider that was asked. Sign in again; if this happens again, tell whoever operates this kernel.',
+  );
+}
+
+function assertRefreshTokenFits(token: string | null): void {
+  if (token === null || token.length <= MAX_REFRESH_TOKEN_LENGTH) return;
+  throw new PeopleError(
+    'invalid_id_token',
+    'The identity provider gave a refresh token that is longer than this kernel keeps. Tell whoever operates them.',
   );
 }
 

@@ -140,12 +140,15 @@ export class OidcStrategy extends PassportStrategy(Strategy, OIDC, true) {
     const { state, code, error } = request.query;
     const pending = await takeSignIn(request, state);
     returns.set(request, pending.returnTo);
-    if (typeof error === 'string') throw refusedByProvider(error);
+    const answer = new URL(request.originalUrl, this.options.origin);
+    if (typeof error === 'string') {
+      await this.provider.assertAnswered(answer);
+      throw refusedByProvider(error);
+    }
     if (typeof code !== 'string') {
       throw new PeopleError('code_refused', 'The identity provider answered without a code. Sign in again.');
     }
     await this.pointAtProvider();
-    const answer = new URL(request.originalUrl, this.options.origin);
     const done = await this.provider.signIn(answer, state as string, pending);
     verified.set(request, done);
     this.begun = pending;

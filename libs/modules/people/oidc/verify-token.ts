@@ -62,6 +62,13 @@ export async function verifyToken(
   }
 }
 
+/** Codes of jose for keys that cannot be fetched: not in time, not with 200, not as a set of keys. */
+const KEYS_AWAY: ReadonlySet<string> = new Set([
+  errors.JWKSTimeout.code,
+  errors.JWKSInvalid.code,
+  errors.JOSEError.code,
+]);
+
 function explained(
   error: unknown,
   { what }: TokenFailure,
@@ -76,7 +83,7 @@ function explained(
       options,
     );
   }
-  if (error instanceof errors.JWKSTimeout || !(error instanceof errors.JOSEError)) {
+  if (!(error instanceof errors.JOSEError) || KEYS_AWAY.has(error.code)) {
     return new PeopleError(
       'provider_unavailable',
       'The identity provider does not answer, so no one can sign in at the moment. Try again in a minute.',

@@ -33,11 +33,12 @@ export class OpenSession {
     const before = request.session.person === undefined ? undefined : request.session.row?.id;
     // Another token than the one with which the sign-in was begun: whoever planted that one has nothing (session fixation).
     await regenerated(request);
+    const actor = personActor(person, roles.roles);
+    // It has ended by now, whether or not there will be another one.
+    if (before !== undefined) this.records.closed([{ id: before, why: 'replaced', actor }]);
     const now = Date.now();
     const row = { id: newEventId(), ...newTimes(now, this.options.session) };
     await this.records.opened(row, person, roles);
-    const actor = personActor(person, roles.roles);
-    if (before !== undefined) this.records.closed([{ id: before, why: 'replaced', actor }]);
     const refreshAt = refreshToken === null ? null : now + this.options.refreshMs;
     Object.assign(request.session, { row, person, tokens: { idToken, refreshToken, refreshAt } });
     try {

@@ -111,6 +111,40 @@ describe('sessions in PostgreSQL', () => {
     expect(alarms.join()).toContain('was not written by this kernel');
   });
 
+  it('that were ended, and put back by whoever kept the row, are none once the end is in the chain', async () => {
+    const { token, row } = await kept();
+    const { rows } = await thief.query<{ row: unknown }>('SELECT to_jsonb(s) AS row FROM kernel.sessions s');
+    await table().remove(token);
+    await thief.query(
+      'INSERT INTO kernel.sessions SELECT * FROM jsonb_populate_record(NULL::kernel.sessions, $1)',
+      [rows[0]?.row],
+    );
+    // The row is genuine: until its end is recorded, it is what it was.
+    expect(await table().find(token)).toEqual(row);
+    const owner = new Client({ connectionString: database.ownerUrl });
+    await owner.connect();
+    for (const version of [1, 2]) {
+      await owner.query(
+        `INSERT INTO kernel.event_keys (id, seq, stream_version, shard, stream)
+         VALUES ($1, $2, $2, 0, $3)`,
+        [newEventId(), version, `session/${row.id}`],
+      );
+      expect(await table().find(token)).toEqual(version === 1 ? row : null);
+    }
+    await owner.end();
+    await expect(thief.query('DELETE FROM kernel.event_keys')).rejects.toThrow('permission denied');
+    expect(alarms).toEqual([]);
+  });
+
+  it('are not those of another person, whatever the server answers', async () => {
+    const [own] = [await kept(), await kept({ person: { iss: ISSUER, sub: 'root', sid: null } })];
+    const { rows } = await thief.query(`SELECT * FROM kernel.sessions WHERE sub = 'root'`);
+    const lying = { query: () => Promise.resolve(rows) } as unknown as Database;
+    const alarm = { raise: ({ message }) => void alarms.push(message) } as IntegrityAlarm;
+    expect(await new SessionTable(lying, rowKey, alarm).find(own.token)).toBeNull();
+    expect(alarms.join()).toContain('is another than the one that was asked for');
+  });
+
   it('cannot be made of two others', async () => {
     const [own, admin] = [await kept(), await kept({ person: { iss: ISSUER, sub: 'root', sid: null } })];
     await thief.query(

@@ -39,7 +39,15 @@ interface Row {
 const COLUMNS =
   'token_hash, id, kind, iss, sub, sid, version, created_ms, seen_ms, idle_ends_ms, ends_ms, sealed, mac';
 
-const FIND = { name: 'session_find', text: `SELECT ${COLUMNS} FROM kernel.sessions WHERE token_hash = $1` };
+/**
+ * A session's stream has its opening and, once it is recorded, its end: a row with both was put back. The database's own
+ * role can neither remove nor move the keys of events (role-rights.ts).
+ */
+const FIND = {
+  name: 'session_find',
+  text: `SELECT ${COLUMNS} FROM kernel.sessions s WHERE token_hash = $1 AND NOT EXISTS (
+      SELECT FROM kernel.event_keys k WHERE k.stream = 'session/' || s.id AND k.stream_version > 1)`,
+};
 const INSERT = {
   name: 'session_insert',
   text: `INSERT INTO kernel.sessions (${COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
@@ -96,8 +104,8 @@ export function tokenHashOf(token: string): Buffer {
 }
 
 /**
- * Sessions in PostgreSQL; every method throws EventStoreError `store_unavailable` while it is away. A row counts only when its MAC is right: those that this kernel did not write are reported, and
- * are no sessions.
+ * Sessions in PostgreSQL; every method throws EventStoreError `store_unavailable` while it is away. A row counts only when
+ * its MAC is right: those that this kernel did not write are reported, and are no sessions.
  */
 @Injectable()
 export class SessionTable {
@@ -112,8 +120,17 @@ export class SessionTable {
   }
 
   async find(token: string): Promise<SessionRow | null> {
-    const [row] = await this.query<Row>(FIND, [tokenHashOf(token)]);
-    return row === undefined ? null : this.authentic(row);
+    const asked = tokenHashOf(token);
+    const [row] = await this.query<Row>(FIND, [asked]);
+    if (row === undefined) return null;
+    const found = this.authentic(row);
+    if (found === null || asked.equals(found.tokenHash)) return found;
+    // A genuine row of someone else: a database that answers another question than it was asked.
+    this.alarm.raise({
+      where: 'session',
+      message: `The session ${JSON.stringify(row.id)} is another than the one that was asked for.`,
+    });
+    return null;
   }
 
   /** @throws PeopleError `too_many_sign_ins` */
