@@ -198,7 +198,7 @@ export class Stack {
         api,
         management,
         web: ports.web,
-        // One kernel alone can listen on the one port.
+        // One kernel alone can listen on the port that is the origin.
         people: n === 0 ? (identityProvider?.environment ?? {}) : {},
         issuer: identityProvider?.issuer,
         signingProxyUrl,
