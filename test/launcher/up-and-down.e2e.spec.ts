@@ -18,7 +18,16 @@ const SERVICES = ['postgres', 'signing-proxy', 'kernel'];
 
 /** Every name that the contract promises in kernel.env. */
 const PROMISED = [
-  ...['API_URL', 'WEB_URL', 'MANAGEMENT_URL', 'SIGNING_PROXY_URL', 'ORIGIN', 'CA_CERT', 'ARCHIVE_DIR'],
+  ...[
+    'API_URL',
+    'WEB_URL',
+    'IDENTITY_PROVIDER_URL',
+    'MANAGEMENT_URL',
+    'SIGNING_PROXY_URL',
+    'ORIGIN',
+    'CA_CERT',
+    'ARCHIVE_DIR',
+  ],
   ...['OPERATOR', 'SUPERADMIN', 'DIVISION_LEAD', 'AUDITOR', 'NOROLE'].flatMap((n) => [
     `${n}_CERT`,
     `${n}_KEY`,

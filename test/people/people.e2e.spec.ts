@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Client } from 'pg';
 import { importJWK, type JWK, SignJWT } from 'jose';
 import { SessionClient, TestBrowser, withStack } from '#dev/testing';
 import { type IdentityProviderSecrets } from '#dev/devstack';
 import { ContractClient, kernelContract } from '../contract/contract.client';
+import { until } from '../faults/until';
 import { PersonAtDesk } from '../governance/approvers';
 
 describe('people', () => {
@@ -17,7 +19,8 @@ describe('people', () => {
     const operator = await checked('operator');
     const answer = await operator.post('/kernel/audit', { type: 'door.opened', payload: {} });
     expect(answer.status).toBe(201);
-    const { json } = await operator.get(`/kernel/audit/${answer.json.id as string}`);
+    const [{ id }] = answer.json.events as [{ id: string }];
+    const { json } = await operator.get(`/kernel/audit/${id}`);
     expect(json.actor).toEqual({ id: `${issuer()}#operator`, kind: 'human', roles: ['Operator'] });
   });
 
@@ -128,6 +131,30 @@ describe('people', () => {
       expect(await stack().log('kernel')).not.toContain(cookie);
     });
 
+    it('that ended are not brought back by a thief of the database who kept the row and has the cookie', async () => {
+      const auditor = await signedIn('auditor');
+      const { sessionId } = (await auditor.get('/auth/session')).json as { sessionId: string };
+      const thief = new Client({ connectionString: stack().postgres.runtimeUrl });
+      await thief.connect();
+      const row = 'SELECT to_jsonb(s) AS row FROM kernel.sessions s WHERE id = $1';
+      const [kept] = (await thief.query<{ row: object }>(row, [sessionId])).rows;
+      const cookie = auditor.browser.sessionCookie;
+      expect((await auditor.browser.post('/auth/logout')).status).toBe(303);
+      const stream = `session/${sessionId}`;
+      await until('the end is in the chain', async () => {
+        const { rows } = await thief.query('SELECT FROM kernel.event_keys WHERE stream = $1', [stream]);
+        return rows.length === 2;
+      });
+      await thief.query(
+        'INSERT INTO kernel.sessions SELECT * FROM jsonb_populate_record(NULL::kernel.sessions, $1)',
+        [kept?.row],
+      );
+      auditor.browser.sessionCookie = cookie;
+      expect((await auditor.get('/kernel/keys')).status).toBe(401);
+      expect((await auditor.get('/auth/session')).status).toBe(401);
+      await thief.end();
+    });
+
     it('cannot be told by a caller to have happened', async () => {
       const answer = await stack()
         .client('OPERATOR')
@@ -223,6 +250,31 @@ describe('people', () => {
     const auditor = await checked('auditor');
     expect((await auditor.post('/kernel/upgrade/upg-people/approve', foreign)).json).toMatchObject({
       status: 403,
+    });
+  });
+
+  describe('who are approvers', () => {
+    const KEY = '/kernel/approvers/approver-2/keys/approver-2-key-1/revoke';
+    const signature = {
+      approverId: 'approver-2',
+      keyId: 'approver-2-key-1',
+      approvedAt: new Date().toISOString(),
+      signature: Buffer.alloc(64, 1).toString('base64'),
+    };
+
+    it.each<[string, string, object]>([
+      ['approve', '/kernel/upgrade/upg-people/approve', signature],
+      ['reject', '/kernel/upgrade/upg-people/reject', signature],
+      ['ratify', '/kernel/upgrade/upg-people/ratify', signature],
+      ['revoke the key', KEY, { reason: 'x' }],
+      ['begin a credential', '/kernel/approvers/approver-2/webauthn/challenge', {}],
+    ])('cannot %s as another approver', async (_, path, body) => {
+      const one = await checked('approver-1');
+      const answer = await one.post(path, body);
+      expect(answer.json).toMatchObject({ status: 403, error: 'forbidden' });
+      // As it is refused to whoever has the certificate.
+      const { json } = await new PersonAtDesk(stack(), 1).client.post(path, body);
+      expect(json).toMatchObject({ status: 403, error: 'forbidden', detail: answer.json.detail });
     });
   });
 

@@ -3,7 +3,19 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describeWith } from './describe-with';
+
+/** Longest wait for a page. */
+const PAGE_MS = 20_000;
+
+export interface BrowserCookie {
+  readonly name: string;
+  readonly domain: string;
+  readonly httpOnly: boolean;
+  readonly secure: boolean;
+  readonly sameSite?: string;
+}
 
 /** Debian's names for it. */
 const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome'];
@@ -123,6 +135,51 @@ export class BrowserPage {
       throw new Error(exceptionDetails.exception?.description ?? 'the page threw something');
     }
     return result.value;
+  }
+
+  /** Opens another page, and waits until it is there. */
+  async goTo(url: string): Promise<void> {
+    const { errorText } = await this.call<{ errorText?: string }>('Page.navigate', { url });
+    if (errorText !== undefined) throw new Error(`${url}: ${errorText}`);
+  }
+
+  /** Presses the button or follows the link with this text, as soon as the page has it. */
+  async press(label: string): Promise<void> {
+    const text = JSON.stringify(label);
+    await this.until(
+      `the button ${text}`,
+      `(() => {
+        const found = [...document.querySelectorAll('button, a')].find((one) => one.textContent.trim() === ${text});
+        found?.click();
+        return found !== undefined;
+      })()`,
+    );
+  }
+
+  /** The page's address and text, once the text contains this. */
+  async shows(text: string): Promise<{ url: string; text: string }> {
+    await this.until(
+      `the text ${JSON.stringify(text)}`,
+      `document.readyState === 'complete' && document.body.innerText.includes(${JSON.stringify(text)})`,
+    );
+    return this.run('({ url: location.href, text: document.body.innerText })');
+  }
+
+  /** Cookies of the browser, those too that no script sees. */
+  async cookies(): Promise<BrowserCookie[]> {
+    return (await this.call<{ cookies: BrowserCookie[] }>('Storage.getCookies')).cookies;
+  }
+
+  /** Waits until an expression is true. While one page gives way to the next, there is none to ask. */
+  private async until(what: string, expression: string): Promise<void> {
+    const deadline = Date.now() + PAGE_MS;
+    while (!(await this.run<boolean>(expression).catch(() => false))) {
+      if (Date.now() > deadline) {
+        const text = await this.run<string>('location.href + "\\n" + document.body.innerText');
+        throw new Error(`the page does not show ${what}: ${text.slice(0, 500)}`);
+      }
+      await delay(50);
+    }
   }
 
   async close(): Promise<void> {

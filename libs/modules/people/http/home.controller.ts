@@ -28,7 +28,10 @@ export class HomeController {
       sendPage(response, 200, 'Illuvrse kernel', body, this.provider.endSessionOrigin());
     } catch (error) {
       if (!(error instanceof AccessError) || error.code !== 'sign_in_required') throw error;
-      sendPage(response, 200, 'Illuvrse kernel', '<p><a href="/auth/login">Sign in</a></p>');
+      // A cookie that is genuine and names no session any more: it ended by its limits, or someone ended it.
+      const hasEnded = this.people.cookie.tokenOf(request.headers.cookie) !== null;
+      const why = hasEnded ? '<p>Your session has ended, or you did not finish signing in.</p>\n' : '';
+      sendPage(response, 200, 'Illuvrse kernel', `${why}<p><a href="/auth/login">Sign in</a></p>`);
     }
   }
 }

@@ -28,6 +28,8 @@ export function sendPage(
   response
     .status(status)
     .set('Content-Security-Policy', formGoesOnTo === null ? CSP : `${CSP} ${formGoesOnTo}`)
+    // Without any referrer, browsers send a form with `Origin: null`, and we take our own Origin alone.
+    .set('Referrer-Policy', 'same-origin')
     .set('Cache-Control', 'no-store')
     .type('html')
     .send(

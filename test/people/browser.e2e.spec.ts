@@ -1,0 +1,120 @@
+import { BrowserPage, describeWithChromium, withStack } from '#dev/testing';
+import { Launcher } from '../launcher/launcher.driver';
+
+const HOME = 'Illuvrse kernel';
+
+/** The button of a person on the development provider's page. */
+async function signIn(page: BrowserPage, person: string): Promise<void> {
+  await page.press('Sign in');
+  await page.shows('This identity provider is for development');
+  await page.press(person);
+}
+
+describeWithChromium('a person in a browser', () => {
+  describe('at the URL that ./kernel up prints', () => {
+    let launcher: Launcher;
+    let printed: string;
+    let page: BrowserPage;
+
+    beforeAll(async () => {
+      launcher = await Launcher.create();
+      const { stdout } = await launcher.upReady();
+      const [, url = ''] = /^Open (\S+) in a browser to sign in/m.exec(stdout) ?? [];
+      printed = url;
+      page = await BrowserPage.open(printed);
+    }, 180_000);
+    afterAll(async () => {
+      await page.close();
+      await launcher.stop();
+    }, 60_000);
+
+    it('signs in by a button, sees who they are, and signs out here and there', async () => {
+      expect((await page.shows(HOME)).url).toBe(`${printed}/`);
+      await signIn(page, 'lead');
+      const { url, text } = await page.shows('You are signed in as Division Lead');
+      expect(url).toBe(`${printed}/`);
+      expect(text).toContain('Your role: DivisionLead of division product.');
+
+      const cookie = (await page.cookies()).find(({ name }) => name === 'kernel-session');
+      expect(cookie).toMatchObject({ domain: 'localhost', httpOnly: true, sameSite: 'Lax' });
+      expect(await page.run('document.cookie')).toBe('');
+      // The page's policy lets no script fetch anything, not even what was injected into it.
+      await expect(page.run(`fetch('/auth/session')`)).rejects.toThrow('Failed to fetch');
+      await page.goTo(`${printed}/auth/session`);
+      expect((await page.shows('DivisionLead')).text).toContain('#lead');
+      await page.goTo(printed);
+
+      await page.press('Sign out');
+      await page.shows('Sign out of the development identity provider too?');
+      await page.press('Sign out');
+      await page.shows('Sign in');
+      expect((await page.cookies()).filter(({ name }) => name === 'kernel-session')).toEqual([]);
+      await page.goTo(`${printed}/auth/session`);
+      expect((await page.shows('You are not signed in')).text).toContain('Nobody is signed in');
+    });
+
+    it('is asked by the provider again after both sign-outs, and may be someone else', async () => {
+      await page.goTo(printed);
+      await signIn(page, 'approver-2');
+      const { text } = await page.shows('You are signed in as Approver 2');
+      expect(text).toContain(
+        'None of the groups or roles that the identity provider names for you has a role here',
+      );
+      await page.goTo(`${printed}/auth/logout`);
+      await page.press('Sign out');
+      await page.shows('Sign out of the development identity provider too?');
+      await page.press('Sign out');
+      await page.shows('Sign in');
+    });
+
+    it.each([
+      ['/auth/callback?code=x&state=y', 'This answer belongs to no sign-in that was begun in this browser'],
+      ['/auth/callback?error=access_denied', 'This answer belongs to no sign-in'],
+    ])('is told in a sentence why %s is refused, and can begin again from there', async (path, sentence) => {
+      await page.goTo(printed + path);
+      await page.shows(sentence);
+      await page.press('Sign in again');
+      await page.shows('This identity provider is for development');
+    });
+  });
+
+  describe('whose session has ended', () => {
+    // 3.6 seconds in all.
+    const stack = withStack({ people: true, kernelVariables: { KERNEL_SESSION_MAX_HOURS: '0.001' } });
+    let page: BrowserPage;
+    beforeAll(async () => {
+      page = await BrowserPage.open(stack().web?.origin ?? '');
+    });
+    afterAll(() => page.close());
+    const origin = () => stack().web?.origin ?? '';
+
+    it('by its limit is told so, and signs in again', async () => {
+      await signIn(page, 'auditor');
+      await page.shows('You are signed in as Auditor');
+      for (;;) {
+        await page.goTo(origin());
+        if ((await page.shows(HOME)).text.includes('Your session has ended')) break;
+      }
+      await page.goTo(`${origin()}/auth/session`);
+      await page.shows('Nobody is signed in, or the session has ended');
+      await page.press('Sign in again');
+      // The provider still knows them: no button.
+      await page.shows('You are signed in as Auditor');
+    });
+
+    it('or who comes while the provider is away is told to wait, and can sign in when it is back', async () => {
+      const { provider } = stack().web ?? {};
+      const [kernel] = stack().kernels;
+      await provider?.stop();
+      await kernel?.process.stop();
+      await kernel?.process.start();
+      await page.goTo(`${origin()}/auth/login`);
+      await page.shows('The identity provider does not answer, so no one can sign in at the moment.');
+      await provider?.start();
+      await page.press('Sign in again');
+      await page.shows('This identity provider is for development');
+      await page.press('operator');
+      await page.shows('You are signed in as Operator');
+    });
+  });
+});
