@@ -11,7 +11,8 @@ describe('fifty approvals and applications of one upgrade at the same time, over
     for (let round = 0; round < 3; round++) {
       const id = `contended-${round}`;
       const manifest = { upgradeId: id, type: 'code', target: 'x', rationale: 'because' };
-      await operators[0]!.post('/kernel/upgrade', { manifest });
+      const submitted = await operators[0]!.post('/kernel/upgrade', { manifest });
+      expect(submitted).toMatchObject({ status: 201 });
       const approvals = await Promise.all(
         Array.from({ length: 25 }, async (_, n) => {
           const person = new PersonAtDesk(stack(), (n % 5) + 1, { kernel: n % 2 });

@@ -60,7 +60,12 @@ describeWithS3(
         await until('both are ready again', async () =>
           (await Promise.all(WORKERS.map(ready))).every(({ status }) => status === 200),
         );
-        for (const app of WORKERS) expect(await stack().log(app)).toContain('the archive answers again');
+        // A line reaches the file after the worker wrote it, which may be after /ready answered.
+        await until('the logs say that', async () =>
+          (await Promise.all(WORKERS.map((app) => lines(app, 'the archive answers again')))).every(
+            (count, at) => count === Number(before[at]) + 1,
+          ),
+        );
         const written = await stack()
           .client('OPERATOR')
           .post(

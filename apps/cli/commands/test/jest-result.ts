@@ -15,5 +15,7 @@ export interface JestFile {
   /** Milliseconds since 1970; both 0 when the file could not be run. */
   startTime: number;
   endTime: number;
+  /** `failed` also when the file could not be run, or did not end well after its tests. */
+  status: 'passed' | 'failed' | 'skipped' | 'pending';
   assertionResults: readonly { status: string; ancestorTitles: readonly string[]; title: string }[];
 }

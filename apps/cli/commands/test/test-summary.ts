@@ -21,6 +21,52 @@ export function countsOf(result: JestResult): Counts {
   };
 }
 
+/** Paths of the files with a failed test, and of those that could not be run. */
+export function failedFiles(result: JestResult): string[] {
+  return result.testResults.filter(({ status }) => status === 'failed').map(({ name }) => name);
+}
+
+/** The result of a run of which some files were run once more: those count as the second run says. */
+export function withSecondTry(first: JestResult, second: JestResult): JestResult {
+  const again = new Set(second.testResults.map(({ name }) => name));
+  const testResults = [...first.testResults.filter(({ name }) => !again.has(name)), ...second.testResults];
+  const count = (...wanted: string[]) =>
+    testResults.reduce(
+      (sum, { assertionResults }) =>
+        sum + assertionResults.filter(({ status }) => wanted.includes(status)).length,
+      0,
+    );
+  const failed = testResults.filter(({ status }) => status === 'failed');
+  return {
+    success: failed.length === 0,
+    numPassedTests: count('passed'),
+    numFailedTests: count('failed'),
+    numPendingTests: count('pending', 'disabled'),
+    numTodoTests: count('todo'),
+    numRuntimeErrorTestSuites: failed.filter((file) => failedTests(file).length === 0).length,
+    testResults,
+  };
+}
+
+/** One line for each file that failed in the first run and passed in the second. */
+export function unstableLines(first: JestResult, whole: JestResult, root: string): string[] {
+  const passed = new Set(
+    whole.testResults.filter(({ status }) => status === 'passed').map(({ name }) => name),
+  );
+  return first.testResults
+    .filter(({ status, name }) => status === 'failed' && passed.has(name))
+    .map((file) => {
+      const what = failedTests(file).join('; ') || 'could not be run';
+      return `unstable: ${relative(root, file.name)} failed with the other files beside it (${what}) and passed alone`;
+    });
+}
+
+function failedTests({ assertionResults }: JestFile): string[] {
+  return assertionResults
+    .filter(({ status }) => status === 'failed')
+    .map(({ ancestorTitles, title }) => [...ancestorTitles, title].join(' '));
+}
+
 /** The line that every run ends with. */
 export function closingLine({ passed, failed, skipped }: Counts): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
@@ -74,6 +120,6 @@ function secondsOf({ startTime, endTime }: JestFile): number {
   return (endTime - startTime) / 1_000;
 }
 
-function numberOf(count: number, what: string): string {
+export function numberOf(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? '' : 's'}`;
 }

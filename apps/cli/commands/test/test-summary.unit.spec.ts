@@ -1,5 +1,13 @@
 import { type JestFile, type JestResult } from './jest-result';
-import { closingLine, countsOf, skippedLines, slowestLines } from './test-summary';
+import {
+  closingLine,
+  countsOf,
+  failedFiles,
+  skippedLines,
+  slowestLines,
+  unstableLines,
+  withSecondTry,
+} from './test-summary';
 
 const ROOT = '/tree';
 
@@ -24,6 +32,7 @@ function file(name: string, seconds: number, ...tests: [status: string, ...title
     name: `${ROOT}/${name}`,
     startTime: seconds === 0 ? 0 : 1_000,
     endTime: seconds === 0 ? 0 : 1_000 + seconds * 1_000,
+    status: seconds === 0 || tests.some(([status]) => status === 'failed') ? 'failed' : 'passed',
     assertionResults: tests.map(([status, ...titles]) => ({
       status,
       ancestorTitles: titles.slice(0, -1),
@@ -86,5 +95,38 @@ describe('the end of a test run', () => {
     ]);
     expect(lines.at(-1)).toBe('    3.0 s  2.spec.ts');
     expect(slowestLines(resultOf(file('a', 5)), ROOT)).toEqual([]);
+  });
+});
+
+describe('a second try', () => {
+  it('takes the place of the first, of the files that it ran', () => {
+    const first = resultOf(
+      file('a', 1, ['passed', 'x'], ['failed', 'y']),
+      file('b', 1, ['failed', 'x']),
+      file('broken', 0),
+      file('c', 1, ['passed', 'x'], ['todo', 'z']),
+    );
+    expect(failedFiles(first)).toEqual(['/tree/a', '/tree/b', '/tree/broken']);
+    const second = resultOf(
+      file('a', 1, ['passed', 'x'], ['passed', 'y']),
+      file('b', 1, ['failed', 'x']),
+      file('broken', 1, ['passed', 'x'], ['passed', 'y']),
+    );
+    const whole = withSecondTry(first, second);
+    expect(countsOf(whole)).toEqual({ passed: 5, failed: 1, skipped: 1 });
+    expect(whole.success).toBe(false);
+    expect(whole.testResults).toHaveLength(4);
+    expect(unstableLines(first, whole, ROOT)).toEqual([
+      'unstable: a failed with the other files beside it (y) and passed alone',
+      'unstable: broken failed with the other files beside it (could not be run) and passed alone',
+    ]);
+    expect(withSecondTry(first, resultOf(file('a', 1, ['passed', 'x']))).success).toBe(false);
+  });
+
+  it('ends well when nothing fails in it', () => {
+    const first = resultOf(file('a', 1, ['failed', 'y']), file('c', 1, ['passed', 'x']));
+    const whole = withSecondTry(first, resultOf(file('a', 1, ['passed', 'y'])));
+    expect(whole.success).toBe(true);
+    expect(countsOf(whole)).toEqual({ passed: 2, failed: 0, skipped: 0 });
   });
 });

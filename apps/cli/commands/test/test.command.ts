@@ -6,9 +6,28 @@ import { promisify } from 'node:util';
 import { type Command } from 'commander';
 import { workTree } from '#dev/devstack';
 import { type JestResult } from './jest-result';
-import { closingLine, type Counts, countsOf, skippedLines, slowestLines } from './test-summary';
+import {
+  closingLine,
+  type Counts,
+  countsOf,
+  failedFiles,
+  numberOf,
+  skippedLines,
+  slowestLines,
+  unstableLines,
+  withSecondTry,
+} from './test-summary';
 import { CliError } from '../../cli.error';
 import { print, say } from '../../output/print';
+
+/** More files than these do not fail by chance: a second try would only take time. */
+const MOST_TRIED_AGAIN = 5;
+
+interface TestOptions {
+  changed?: string | true;
+  secondTry?: true;
+  json?: true;
+}
 
 /** Runs the tests as they are run everywhere; ends with the line `N passed, N failed` (`, N skipped`). */
 export function addTest(program: Command): void {
@@ -26,18 +45,19 @@ export function addTest(program: Command): void {
       '--changed [revision]',
       'only the tests that a change since that revision can reach, without the checks; default: since the branch left main',
     )
+    .option(
+      '--second-try',
+      `run files that fail once more, alone, when they are at most ${MOST_TRIED_AGAIN}; names those that pass then`,
+    )
     .option('--json', 'print the counts as JSON, in the place of the last line')
     .allowUnknownOption()
-    .action(async (args: string[], options: { changed?: string | true; json?: true }) => {
-      process.exitCode = await runTests(args, options.changed, options.json === true);
+    .action(async (args: string[], options: TestOptions) => {
+      process.exitCode = await runTests(args, options);
     });
 }
 
-async function runTests(
-  args: readonly string[],
-  changed: string | true | undefined,
-  json: boolean,
-): Promise<number> {
+async function runTests(args: readonly string[], options: TestOptions): Promise<number> {
+  const { changed, json = false } = options;
   const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
   let chosen: readonly string[] = args;
   if (changed !== undefined) {
@@ -54,7 +74,8 @@ async function runTests(
     else counts.failed += 1;
     say(ok ? 'the checks pass' : 'the checks fail');
   }
-  const result = await runJest(chosen);
+  const first = await runJest(chosen);
+  const result = first !== undefined && options.secondTry ? await tryAgain(first) : first;
   let sound = result !== undefined;
   if (result !== undefined) {
     const { passed, failed, skipped } = countsOf(result);
@@ -66,12 +87,22 @@ async function runTests(
     const byName = args.some((arg) => /^(-t|--testNamePattern)(=|$)/.test(arg));
     for (const line of slowestLines(result, workTree())) say(line);
     for (const line of skippedLines(result, workTree(), byName)) say(line);
+    if (first !== undefined) for (const line of unstableLines(first, result, workTree())) say(line);
   } else {
     say('Jest gave no result');
     counts.failed += 1;
   }
   print(json ? JSON.stringify(counts) : closingLine(counts));
   return sound && counts.failed === 0 ? 0 : 1;
+}
+
+/** What Jest says after a second run of the files that failed, each with the machine for itself. */
+async function tryAgain(first: JestResult): Promise<JestResult> {
+  const failed = failedFiles(first);
+  if (failed.length === 0 || failed.length > MOST_TRIED_AGAIN) return first;
+  say(`${numberOf(failed.length, 'test file')} failed; runs each once more, alone`);
+  const second = await runJest(['--runInBand', '--runTestsByPath', ...failed]);
+  return second === undefined ? first : withSecondTry(first, second);
 }
 
 /** Test files, relative to the work tree; says which they are and why. */
