@@ -83,6 +83,8 @@ function commonNameOf(certificate: X509Certificate): string | undefined {
     throw ambiguous('its common name is not 1 to 64 characters of printable ASCII');
   // A principal's id is one string: a common name must not pass for the SPIFFE ID of someone else.
   if (/^spiffe:/i.test(name)) throw ambiguous('its common name poses as a SPIFFE ID');
+  // `<issuer>#<sub>`: approvers and events name people so, who sign in and have no certificate.
+  if (/^https?:/i.test(name)) throw ambiguous('its common name poses as a person of an identity provider');
   return name;
 }
 

@@ -77,6 +77,13 @@ describe('certificateIdentity', () => {
     },
   );
 
+  it.each(['https://idp.example.com#approver-1', 'http://127.0.0.1:8447#superadmin', 'HTTPS://idp#x'])(
+    'refuses the common name %s, which poses as a person',
+    async (name) => {
+      expect(await refusalOf({ subject: cn(name) })).toContain('poses as a person');
+    },
+  );
+
   it('refuses a common name that poses as a SPIFFE ID', async () => {
     expect(await refusalOf({ subject: [{ CN: ['spiffe://prod/admin'] }] })).toContain('poses');
     expect(await refusalOf({ subject: [{ CN: ['SPIFFE://prod/admin'] }] })).toContain('poses');
