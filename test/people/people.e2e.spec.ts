@@ -265,16 +265,13 @@ describe('people', () => {
     it.each<[string, string, object]>([
       ['approve', '/kernel/upgrade/upg-people/approve', signature],
       ['reject', '/kernel/upgrade/upg-people/reject', signature],
-      ['ratify', '/kernel/upgrade/upg-people/ratify', signature],
       ['revoke the key', KEY, { reason: 'x' }],
       ['begin a credential', '/kernel/approvers/approver-2/webauthn/challenge', {}],
     ])('cannot %s as another approver', async (_, path, body) => {
       const one = await checked('approver-1');
       const answer = await one.post(path, body);
       expect(answer.json).toMatchObject({ status: 403, error: 'forbidden' });
-      // As it is refused to whoever has the certificate.
-      const { json } = await new PersonAtDesk(stack(), 1).client.post(path, body);
-      expect(json).toMatchObject({ status: 403, error: 'forbidden', detail: answer.json.detail });
+      expect(answer.json.detail).toContain(`${issuer()}#approver-1`);
     });
   });
 
