@@ -210,7 +210,7 @@ describe('the identity provider', () => {
       ],
       [
         'by a key that is not published',
-        () => minted({ aud: people.options.clientId, ...GENUINE }, 'logout+jwt', newSigningKey() as JWK),
+        () => minted({ aud: people.options.clientId, ...GENUINE }, 'logout+jwt', newSigningKey()),
       ],
       ['of other claims', (genuine) => withPart(genuine, 1, { sub: 'auditor' })],
       [
