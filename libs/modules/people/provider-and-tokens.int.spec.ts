@@ -309,10 +309,12 @@ describe('the identity provider', () => {
     await start({ session: { idleMs: 60_000, absoluteMs: 3_600_000 } });
     await browser.signIn('operator');
     await people.sweep.sweep(Date.now() + 61_000);
+    await until(() => ends().length > 0);
     expect(ends()).toEqual(['idle']);
     expect(await statusOf()).toBe(401);
     await browser.signIn('operator');
     await people.sweep.sweep(Date.now() + 3_700_000);
+    await until(() => ends().length > 1);
     expect(ends()).toEqual(['idle', 'too_old']);
   });
 });
