@@ -286,6 +286,19 @@ export const kernelConfig = defineConfig({
     default: 48,
     unit: 'h',
   },
+  KERNEL_WEBHOOK_NETWORKS: {
+    schema: list(
+      matching(/^[0-9a-fA-F.:]+\/\d{1,3}$/, 'a network such as 10.20.0.0/16'),
+      'networks such as 10.20.0.0/16,fd00:20::/32',
+    ).optional(),
+    description:
+      'Networks that webhooks may lead to although they are not public. Without it, private, loopback and link-local addresses are refused, when a webhook is subscribed and at each connection.',
+  },
+  KERNEL_WEBHOOK_CA_FILE: {
+    schema: certificateFile('authorities').optional(),
+    description:
+      'Authorities (PEM) of the certificates of webhooks, beside the usual ones: for receivers inside the organisation.',
+  },
   ...processSettings(8444),
 });
 

@@ -22,6 +22,7 @@ import {
 } from '#modules/key-registry';
 import { ModesModule, ModeWatch, ReadOnlyHold, RestoredStore } from '#modules/modes';
 import { SigningModule } from '#modules/signing';
+import { WebhooksModule } from '#modules/webhooks';
 import { PipelineDurability } from '#platform/audit-stream';
 import { BehindListener, EventSigner, ModeSource } from '#platform/event-store';
 import { trustRootIn } from '#platform/audit-stream';
@@ -34,6 +35,7 @@ import { type WebhookEndpoint } from '#platform/webhooks';
 import { type KernelConfig } from './kernel.config';
 import { readLogTrust } from './log-policy-file';
 import { readRowKey } from './row-key-file';
+import { webhookTargets } from './webhook-targets';
 
 const HOUR_MS = 60 * 60 * 1_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -107,6 +109,7 @@ export class KernelModule {
     // Optional in production too: this process makes the keys that the file names, at the founding.
     const roots = config.trustRootFile === undefined ? null : trustRootIn(config.trustRootFile, origin);
     const self = { origin, now: () => new Date() };
+    const candidate = { databaseUrl, holder: `kernel ${hostname()} ${process.pid}` };
     const modes = ModesModule.register({ logger });
     const keys = KeyRegistryModule.register({
       ...self,
@@ -155,7 +158,7 @@ export class KernelModule {
           },
           firstPool: config.approverPool ?? null,
           ownTypes: config.upgradeTypes ?? null,
-          candidate: { databaseUrl, holder: `kernel ${hostname()} ${process.pid}` },
+          candidate,
           webauthn: { rpId: config.webauthnRpId ?? null, origins: config.webauthnOrigins ?? [] },
           notifications: {
             endpoints: webhooks,
@@ -165,6 +168,13 @@ export class KernelModule {
           },
         }),
         DivisionsModule.register(self),
+        WebhooksModule.register({
+          ...self,
+          ...webhookTargets(config),
+          candidate,
+          timeoutMs: config.webhookTimeoutMs,
+          schedule: { firstMs: config.webhookRetryMs, attempts: config.webhookAttempts },
+        }),
       ],
     };
   }

@@ -8,6 +8,7 @@ import { KeyRegistryError } from '#modules/key-registry';
 import { ModeError } from '#modules/modes';
 import { SignerError } from '#platform/signer';
 import { SigningError } from '#modules/signing';
+import { WebhooksError } from '#modules/webhooks';
 
 const SIGNING_UNAVAILABLE = {
   status: 503,
@@ -158,6 +159,13 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
     credential_registered: { status: 409 },
     webauthn_not_configured: { status: 409 },
     no_pool: { status: 409 },
+  }),
+  problemsOf(WebhooksError, {
+    webhook_not_found: { status: 404 },
+    too_many_webhooks: { status: 409 },
+    invalid_target: MALFORMED,
+    event_not_for_webhook: { status: 404, members: ['eventId'] },
+    webhook_backlog_full: { status: 409 },
   }),
   problemsOf(KeyRegistryError, {
     signer_not_found: { status: 404 },

@@ -1,12 +1,15 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
 
 /** Tables whose rows carry a MAC. */
-export type AuthenticatedTable = 'idempotency' | 'mode_changes' | 'webhook_deliveries';
+export type AuthenticatedTable = 'idempotency' | 'mode_changes' | 'webhook_deliveries' | 'webhook_places';
 
 /** A column of a row: bigint columns are numbers below 2^53, times are milliseconds since 1970. */
 export type RowColumn = string | number | Uint8Array;
 
 const DOMAIN = 'illuvrse-kernel/row/v1';
+const DERIVED_DOMAIN = 'illuvrse-kernel/derived/v1';
+/** Bytes of a key's id: says which of the keys it is, and nothing about it. */
+const KEY_ID_BYTES = 8;
 /** Bytes of a key, and of a MAC (HMAC-SHA-256, RFC 2104). */
 export const ROW_KEY_BYTES = 32;
 /** The one in use, and the one before it while it is replaced. */
@@ -58,6 +61,29 @@ export class RowKey {
   verifies(table: AuthenticatedTable, columns: readonly RowColumn[], mac: Uint8Array): boolean {
     if (mac.length !== ROW_KEY_BYTES) return false;
     return this.keys.some((key) => timingSafeEqual(this.compute(key, table, columns), mac));
+  }
+
+  /** Id of the key in use, by which `derive` finds it later. */
+  get keyId(): string {
+    return this.idOf(this.keys[0] as Buffer);
+  }
+
+  /**
+   * Derives a secret for one use (HKDF-SHA-256, RFC 5869): the same for the same words, on every process that has the key.
+   * @param keyId the key to derive from @param salt of this secret alone @param info what the secret is for
+   * @returns 32 bytes; null when that key is no longer in the file
+   */
+  derive(keyId: string, salt: Uint8Array, info: string): Buffer | null {
+    const key = this.keys.find((one) => this.idOf(one) === keyId);
+    return key === undefined ? null : this.expand(key, salt, info, ROW_KEY_BYTES);
+  }
+
+  private idOf(key: Buffer): string {
+    return this.expand(key, new Uint8Array(), 'key-id', KEY_ID_BYTES).toString('hex');
+  }
+
+  private expand(key: Buffer, salt: Uint8Array, info: string, bytes: number): Buffer {
+    return Buffer.from(hkdfSync('sha256', key, salt, `${DERIVED_DOMAIN}\n${this.origin}\n${info}`, bytes));
   }
 
   /** Every column with its type and length before it: no two rows have the same encoding. */
