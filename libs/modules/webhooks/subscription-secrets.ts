@@ -31,7 +31,10 @@ export class SubscriptionSecrets {
 
   /** What signs at a time: the secret, and the one before it until its end. Null when neither can be derived. */
   signing({ id, secret, previous }: Subscription, now: Date): WebhookSecrets | null {
-    const sources = [secret, ...(previous !== null && now < new Date(previous.until) ? [previous.secret] : [])];
+    const sources = [
+      secret,
+      ...(previous !== null && now < new Date(previous.until) ? [previous.secret] : []),
+    ];
     const texts = sources.flatMap((source) => this.text(id, source) ?? []);
     return texts.length === 0 ? null : WebhookSecrets.parse(texts.join('\n'));
   }

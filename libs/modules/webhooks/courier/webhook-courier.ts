@@ -96,7 +96,10 @@ export class WebhookCourier {
       for (const [id, { lane }] of this.lanes) {
         const { places } = lane;
         if (places === null) continue;
-        const events = positions.reduce((sum, { shard, seq }) => sum + Math.max(0, seq - (places[shard] ?? 0)), 0);
+        const events = positions.reduce(
+          (sum, { shard, seq }) => sum + Math.max(0, seq - (places[shard] ?? 0)),
+          0,
+        );
         behind.set(id, events);
       }
       this.metrics.onBacklog(await this.retries.backlog(), behind);

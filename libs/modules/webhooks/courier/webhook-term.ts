@@ -13,12 +13,7 @@ const LOOK_EVERY_MS = 500;
 export class WebhookTerm implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly job: ElectedJob;
 
-  constructor(
-    courier: WebhookCourier,
-    candidate: Candidate,
-    modes: ModeSource,
-    metrics: WebhookMetrics,
-  ) {
+  constructor(courier: WebhookCourier, candidate: Candidate, modes: ModeSource, metrics: WebhookMetrics) {
     this.job = new ElectedJob({
       candidate,
       name: 'webhooks',

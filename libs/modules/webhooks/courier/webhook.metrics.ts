@@ -61,10 +61,7 @@ export class WebhookMetrics implements LaneObserver {
     }
   }
 
-  onBacklog(
-    backlog: Awaited<ReturnType<RetryList['backlog']>>,
-    behind: ReadonlyMap<string, number>,
-  ): void {
+  onBacklog(backlog: Awaited<ReturnType<RetryList['backlog']>>, behind: ReadonlyMap<string, number>): void {
     this.undelivered.reset();
     for (const { subscription: webhook, state, count } of backlog) {
       this.undelivered.set({ webhook, state }, count);

@@ -46,7 +46,13 @@ export type Subscriptions = ReadonlyMap<string, Subscription>;
 export const NO_SUBSCRIPTIONS: Subscriptions = new Map();
 
 export type SubscriptionCommand =
-  | { kind: 'subscribe'; id: string; target: Target; startsAfter: number[]; secret: Omit<SecretSource, 'version'> }
+  | {
+      kind: 'subscribe';
+      id: string;
+      target: Target;
+      startsAfter: number[];
+      secret: Omit<SecretSource, 'version'>;
+    }
   | { kind: 'change'; id: string; change: Partial<Target> }
   | { kind: 'rotate'; id: string; secret: Omit<SecretSource, 'version'>; previousUntil: string }
   | { kind: 'unsubscribe'; id: string }
@@ -89,7 +95,10 @@ export function decideSubscription(state: Subscriptions, command: SubscriptionCo
       return { type: 'webhook.changed', payload: { id, ...stated({ ...subscription, ...command.change }) } };
     case 'rotate': {
       const secret = { version: subscription.secret.version + 1, ...command.secret };
-      return { type: 'webhook.secret_rotated', payload: { id, secret, previousUntil: command.previousUntil } };
+      return {
+        type: 'webhook.secret_rotated',
+        payload: { id, secret, previousUntil: command.previousUntil },
+      };
     }
     case 'unsubscribe':
       return { type: 'webhook.unsubscribed', payload: { id } };
@@ -112,7 +121,8 @@ export function targetUrl(text: string): URL {
   if (!URL.canParse(text)) throw refuse('it is no URL');
   const url = new URL(text);
   if (url.protocol !== 'https:') throw refuse('it must begin with https:');
-  if (url.username !== '' || url.password !== '') throw refuse('it must hold no credentials, the chain shows it');
+  if (url.username !== '' || url.password !== '')
+    throw refuse('it must hold no credentials, the chain shows it');
   if (url.hash !== '') throw refuse('a fragment is never sent');
   if (url.href.length > MAX_URL) throw refuse(`it has more than ${MAX_URL} characters`);
   return url;
