@@ -8,7 +8,6 @@ import {
   ContendedDecisions,
   EventStore,
 } from '#platform/event-store';
-import { AuditIndex } from '#platform/audit-stream';
 import { AddressError } from '#platform/http-client';
 import { EVERYTHING, type WebhookFilter } from './domain/filter';
 import {
@@ -64,7 +63,6 @@ export class ChangeWebhookHandler implements ICommandHandler<ChangeWebhook, Comm
 
   constructor(
     private readonly store: EventStore,
-    private readonly index: AuditIndex,
     private readonly reader: SubscriptionReader,
     private readonly secrets: SubscriptionSecrets,
     private readonly options: WebhooksOptions,
@@ -90,7 +88,7 @@ export class ChangeWebhookHandler implements ICommandHandler<ChangeWebhook, Comm
           kind: 'subscribe',
           id: `wh_${randomBytes(ID_BYTES).toString('hex')}`,
           target: { url, description, filter: { ...EVERYTHING, ...filter }, status },
-          startsAfter: (await this.index.positions()).map(({ seq }) => seq),
+          startsAfter: await this.heads(),
           secret: this.secrets.fresh(),
         };
       }
@@ -116,6 +114,12 @@ export class ChangeWebhookHandler implements ICommandHandler<ChangeWebhook, Comm
       case 'unsubscribe':
         return request;
     }
+  }
+
+  /** The position of each shard, in their order. */
+  private async heads(): Promise<number[]> {
+    const heads = await this.store.heads();
+    return heads.sort((a, b) => a.shard - b.shard).map(({ seq }) => seq);
   }
 
   /** Where it leads now; each connection is judged again. @throws WebhooksError `invalid_target` */

@@ -1,4 +1,4 @@
-import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, Inject, Param, Post, Query } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ReadsStore } from '#platform/audit-stream';
 import { answered, Asking, type BytesAnswer, pageOf, type PageParameters, Policy } from '#platform/edge';
@@ -9,7 +9,7 @@ import { GetWebhook, ListWebhooks } from '../list-webhooks.handler';
 import { RedeliverEvents } from '../redeliver-events.handler';
 import { type Webhook } from '../webhook.view';
 
-type Body_<K extends WebhookRequest['kind']> = Omit<Extract<WebhookRequest, { kind: K }>, 'kind' | 'id'>;
+type Asked<K extends WebhookRequest['kind']> = Omit<Extract<WebhookRequest, { kind: K }>, 'kind' | 'id'>;
 
 /** openapi/kernel.yaml: how long the secret before a rotation signs as well, when the caller does not say. */
 const OVERLAP_S = 86_400;
@@ -30,7 +30,7 @@ export class WebhooksController {
 
   @Post()
   @Policy('webhook.manage')
-  async subscribe(@Body() body: Body_<'subscribe'>, @Asking() asking: Asking): Promise<BytesAnswer> {
+  async subscribe(@Body() body: Asked<'subscribe'>, @Asking() asking: Asking): Promise<BytesAnswer> {
     return this.change({ kind: 'subscribe', ...body }, asking);
   }
 
@@ -42,29 +42,27 @@ export class WebhooksController {
   }
 
   @Post(':webhookId')
-  @HttpCode(200)
   @Policy('webhook.manage')
   async update(
     @Param('webhookId') id: string,
-    @Body() body: Body_<'change'>,
+    @Body() body: Asked<'change'>,
     @Asking() asking: Asking,
   ): Promise<BytesAnswer> {
     return this.change({ kind: 'change', id, ...body }, asking);
   }
 
   @Post(':webhookId/rotate-secret')
-  @HttpCode(200)
   @Policy('webhook.manage')
   async rotate(
     @Param('webhookId') id: string,
-    @Body() { overlapSeconds = OVERLAP_S }: { overlapSeconds?: number },
+    @Body() body: { overlapSeconds?: number } | undefined,
     @Asking() asking: Asking,
   ): Promise<BytesAnswer> {
+    const overlapSeconds = body?.overlapSeconds ?? OVERLAP_S;
     return this.change({ kind: 'rotate', id, overlapSeconds }, asking);
   }
 
   @Post(':webhookId/remove')
-  @HttpCode(200)
   @Policy('webhook.manage')
   async remove(@Param('webhookId') id: string, @Asking() asking: Asking): Promise<BytesAnswer> {
     return this.change({ kind: 'unsubscribe', id }, asking);
@@ -81,14 +79,13 @@ export class WebhooksController {
   }
 
   @Post(':webhookId/redeliver')
-  @HttpCode(202)
   @Policy('webhook.manage')
   async redeliver(
     @Param('webhookId') id: string,
-    @Body() { eventIds }: { eventIds?: string[] },
+    @Body() body: { eventIds?: string[] } | undefined,
     @Asking() asking: Asking,
   ): Promise<BytesAnswer> {
-    return answered(await this.commands.execute(new RedeliverEvents(id, eventIds ?? null, asking)));
+    return answered(await this.commands.execute(new RedeliverEvents(id, body?.eventIds ?? null, asking)));
   }
 
   private async change(request: WebhookRequest, asking: Asking): Promise<BytesAnswer> {
