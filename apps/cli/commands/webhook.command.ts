@@ -115,15 +115,15 @@ function addChanging(webhook: Command): void {
   withFilter(writing(webhook.command('update'), WRITER))
     .description('Changes what is given. Options about events replace the whole filter.')
     .argument('<id>', 'the webhook')
-    .option('--url <url>', 'send to this address')
+    .option('--to <url>', 'send to this address')
     .option('--description <text>', 'for people')
     .option('--all-events', 'let everything through')
     .action(
       async (
         id: string,
-        options: CallOptions & FilterOptions & { url?: string; description?: string; allEvents?: true },
+        options: CallOptions & FilterOptions & { to?: string; description?: string; allEvents?: true },
       ) => {
-        const { url, description, allEvents } = options;
+        const { to: url, description, allEvents } = options;
         const filter = filterOf(options);
         if (filter !== undefined && allEvents === true) {
           throw new CliError('wrong_usage', '--all-events goes with no other option about events.');
