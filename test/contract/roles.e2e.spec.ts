@@ -114,8 +114,21 @@ const LOG: Record<string, Row> = {
   getEntryBundle4: NO_LEAD,
 };
 
+/** Of a webhook that is not there, so that only the permission shows. */
+const WEBHOOKS: Record<string, Row> = {
+  listWebhooks: NO_LEAD,
+  getWebhook: NO_LEAD,
+  listWebhookDeliveries: NO_LEAD,
+  subscribeWebhook: SUPERADMIN_ONLY,
+  changeWebhook: SUPERADMIN_ONLY,
+  rotateWebhookSecret: SUPERADMIN_ONLY,
+  removeWebhook: SUPERADMIN_ONLY,
+  redeliverToWebhook: SUPERADMIN_ONLY,
+};
+
 const TABLE: Record<string, Row> = {
   ...LOG,
+  ...WEBHOOKS,
   ...GOVERNANCE,
   ...DIVISIONS,
   signManifest: { SUPERADMIN: 'yes', DIVISION_LEAD: 'own', OPERATOR: 'yes', AUDITOR: 'no', NOROLE: 'no' },
