@@ -28,6 +28,7 @@ import { RedeliverEvents, RedeliverEventsHandler } from '../redeliver-events.han
 import { SubscriptionReader } from '../subscription.reader';
 import { SubscriptionSecrets } from '../subscription-secrets';
 import { type WebhooksOptions } from '../webhooks.options';
+import { MAX_PENDING } from './delivery-lane';
 import { WebhookCourier } from './webhook-courier';
 import { WebhookMetrics } from './webhook.metrics';
 
@@ -314,6 +315,41 @@ describe('the delivery of events to webhooks', () => {
     await happen('order.placed', 'order/2');
     await delay(300);
     expect(ids(to)).toEqual(sent);
+  });
+
+  it('leaves events in the chain while too many wait for a receiver, and goes on after that', async () => {
+    const one = kernel();
+    const [full, other] = [await receiver(), await receiver()];
+    const { id } = await one.subscribe(full, { subject: 'invoice/' });
+    await one.subscribe(other, { subject: 'invoice/' });
+    await runtime.query(
+      `INSERT INTO kernel.webhook_retries (subscription, event_id, type, due_at)
+       SELECT $1, gen_random_uuid(), 'invoice.paid', now() + interval '1 day' FROM generate_series(1, $2::integer)`,
+      [id, MAX_PENDING],
+    );
+    one.lead();
+    const event = await happen('invoice.paid', 'invoice/1');
+    await other.until((webhook) => webhook.id === event);
+    await delay(700);
+    expect(full.received).toEqual([]);
+    expect(await retries.pending(id)).toBe(MAX_PENDING);
+    await runtime.query('DELETE FROM kernel.webhook_retries WHERE subscription = $1', [id]);
+    await full.until((webhook) => webhook.id === event);
+  });
+
+  it('lets a receiver that refuses everything rest', async () => {
+    const one = kernel({ schedule: { firstMs: 60_000, factor: 1, mostMs: 60_000, attempts: 3 } });
+    const to = await receiver();
+    const { id } = await one.subscribe(to, { subject: 'invoice/' });
+    to.mood = { status: 503 };
+    one.lead();
+    const first = await happen('invoice.paid', 'invoice/1');
+    await until(id, 'pending', 1);
+    const second = await happen('invoice.paid', 'invoice/2');
+    await to.until((webhook) => webhook.id === second);
+    const at = (event: string) => to.received.find((webhook) => webhook.id === event)?.at ?? 0;
+    // At least half of the first pause.
+    expect(at(second) - at(first)).toBeGreaterThanOrEqual(450);
   });
 
   it('follows no redirect', async () => {

@@ -3,7 +3,7 @@ import { divisionOf } from '#platform/edge';
 import { EventStore, type StoredEvent } from '#platform/event-store';
 import { type HttpClient } from '#platform/http-client';
 import { WakeUp } from '#platform/postgres';
-import { halfJitter, Limiter } from '#platform/resilience';
+import { halfJitter, Limiter, pause } from '#platform/resilience';
 import {
   clientFor,
   DEFAULT_SCHEDULE,
@@ -34,6 +34,8 @@ const NOTE_EVERY_MS = 10_000;
 /** A receiver that refuses everything gets no further new events for a while, up to the longer time. */
 const [HOLD_MS, LONGEST_HOLD_MS] = [1_000, 5 * 60_000];
 
+const UNREADABLE = 'the event could not be read; the log of the kernel says why';
+
 export interface LaneObserver {
   onAttempt(webhook: string, outcome: 'delivered' | 'failed' | 'dead', ms: number): void;
   /** Failures of this side; tried again. */
@@ -47,8 +49,9 @@ export interface LaneParts {
   readonly secrets: SubscriptionSecrets;
   readonly options: WebhooksOptions;
   readonly observer: LaneObserver;
-  /** Shared by all lanes: requests of callers must find a connection, too. */
+  /** Shared by all lanes: requests of callers must find a connection, and the processor, too. */
   readonly reads: Limiter;
+  readonly pages: Limiter;
   readonly mayWork: () => boolean;
   readonly wakeUp: WakeUp;
 }
@@ -116,12 +119,20 @@ export class DeliveryLane {
 
   /** Tries failed deliveries that are due. @returns whether there may be more */
   private async retry(http: HttpClient, signal: AbortSignal): Promise<boolean> {
-    const { retries, store, reads } = this.parts;
+    const { retries, store, reads, observer } = this.parts;
     const { id, filter } = this.subscription;
     const due = await retries.due(id, PARALLEL);
     await Promise.all(
       due.map(async ({ eventId, attempts }) => {
-        const event = await reads.run(() => store.getById(eventId));
+        let event: StoredEvent | null;
+        try {
+          event = await reads.run(() => store.getById(eventId));
+        } catch (error) {
+          // One that cannot be read, or does not verify, must not stop those behind it.
+          observer.onTrouble(`read the event ${eventId} for ${id}`, error);
+          const waitMs = waitAfter(attempts + 1, this.schedule, null);
+          return retries.failed(id, { eventId, type: '', status: null, error: UNREADABLE, waitMs });
+        }
         // The row is only a hint: what is sent is an event of the chain that the subscription asks for.
         if (event === null || !fits(filter, event.event, divisionOf)) return retries.settled(id, eventId);
         const outcome = await this.post(event, attempts, http, signal);
@@ -136,11 +147,10 @@ export class DeliveryLane {
   /** Sends the next events. @returns whether there may be more */
   private async forward(place: readonly number[], http: HttpClient, signal: AbortSignal): Promise<boolean> {
     if (performance.now() < this.heldUntil) return false;
-    const { index, retries, reads } = this.parts;
+    const { retries } = this.parts;
     const { id, filter } = this.subscription;
     const limit = Math.max(1, Math.floor(PAGE / place.length));
-    const before = new Map(place.entries());
-    const page = await reads.run(() => index.after(indexFilter(filter), before, limit), { signal });
+    const page = await this.page(place, limit, signal);
     const events = page.events.filter(({ event }) => fits(filter, event, divisionOf));
     if (events.length > 0 && (await retries.pending(id)) >= MAX_PENDING) {
       this.heldUntil = performance.now() + HOLD_MS * 5;
@@ -159,6 +169,21 @@ export class DeliveryLane {
     this.place = places;
     this.hold(events.length > 0 && failed.length === events.length, events.length > 0);
     return page.more;
+  }
+
+  /** Pages are read one at a time for all lanes, and half of the time none: each event of a page is verified. */
+  private page(place: readonly number[], limit: number, signal: AbortSignal) {
+    const { index, pages } = this.parts;
+    const filter = indexFilter(this.subscription.filter);
+    return pages.run(
+      async () => {
+        const startedAt = performance.now();
+        const page = await index.after(filter, new Map(place.entries()), limit);
+        if (page.events.length > 0) await pause(performance.now() - startedAt, signal);
+        return page;
+      },
+      { signal },
+    );
   }
 
   private hold(refusedAll: boolean, sent: boolean): void {

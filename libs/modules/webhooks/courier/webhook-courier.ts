@@ -10,7 +10,7 @@ import { WebhooksOptions } from '../webhooks.options';
 import { DeliveryLane, type LaneParts } from './delivery-lane';
 import { WebhookMetrics } from './webhook.metrics';
 
-/** Reads of all lanes at a time. */
+/** Look-ups of single events by all lanes at a time. */
 const READS = 3;
 const COUNT_EVERY_MS = 5_000;
 const PRUNE_EVERY_MS = 60_000;
@@ -43,9 +43,20 @@ export class WebhookCourier {
     private readonly metrics: WebhookMetrics,
   ) {
     const mayWork = () => modes.current.mode !== 'safe-mode';
-    const reads = new Limiter(READS);
+    const [reads, pages] = [new Limiter(READS), new Limiter(1)];
     const { wakeUp } = this;
-    this.parts = { index, store, retries, secrets, options, observer: metrics, reads, mayWork, wakeUp };
+    this.parts = {
+      index,
+      store,
+      retries,
+      secrets,
+      options,
+      observer: metrics,
+      reads,
+      pages,
+      mayWork,
+      wakeUp,
+    };
   }
 
   /** Something is due. */
