@@ -70,7 +70,7 @@ export const kernelConfig = defineConfig({
   KERNEL_ROW_KEY_FILE: {
     schema: readableFile(),
     description:
-      'The secret that authenticates rows which the kernel acts on later (stored answers, modes): a line with the base64 of 32 random bytes, the same for all kernel processes, and never in the database. While it is replaced, two lines: the first is used, both are accepted.',
+      'The secret that authenticates rows which the kernel acts on later (stored answers, modes), and that the secrets of webhooks are derived from: a line with the base64 of 32 random bytes, the same for all kernel processes, and never in the database. While it is replaced, two lines: the first is used, both are accepted.',
   },
   KERNEL_TRUST_ROOT_FILE: {
     schema: readableFile().optional(),
@@ -263,20 +263,21 @@ export const kernelConfig = defineConfig({
   },
   KERNEL_WEBHOOK_TIMEOUT_MS: {
     schema: wholeNumber({ min: 100, max: 60_000 }),
-    description: 'How long a receiver may take to accept a notification.',
+    description: 'How long a receiver may take to accept a notification, or an event.',
     default: 10_000,
     unit: 'ms',
   },
   KERNEL_WEBHOOK_RETRY_MS: {
     schema: wholeNumber({ min: 10, max: 3_600_000 }),
     description:
-      'About how long after the first failure a notification is sent again. Each further wait is four times as long, up to six hours.',
+      'About how long after the first failure a notification, or an event to a webhook, is sent again. Each further wait is four times as long, up to six hours.',
     default: 5_000,
     unit: 'ms',
   },
   KERNEL_WEBHOOK_ATTEMPTS: {
     schema: wholeNumber({ min: 1, max: 100 }),
-    description: 'Number of failures after which a notification goes to the dead letters.',
+    description:
+      'Number of failures after which a notification, or an event to a webhook, goes to the dead letters.',
     default: 12,
   },
   KERNEL_WEBHOOK_EXPIRING_HOURS: {
