@@ -166,7 +166,7 @@ export class HttpClient {
 
 /** Connects only where the policy lets it: by the name's addresses before, and by the socket's after it. */
 function guarded(options: buildConnector.BuildOptions, addresses: AddressPolicy): buildConnector.connector {
-  const connect = buildConnector({ ...options, lookup: addresses.lookup } as buildConnector.BuildOptions);
+  const connect = buildConnector({ ...options, lookup: addresses.lookup });
   return (target, done) => {
     const refuse = (work: () => void): Error | null => {
       try {

@@ -233,9 +233,9 @@ describe('the delivery of events to webhooks', () => {
   it('has the secret nowhere but in the answer', async () => {
     const { signingSecret, id } = await kernel().subscribe(await receiver());
     const { signingSecret: next } = await kernel().change({ kind: 'rotate', id, overlapSeconds: 60 });
-    const tables = (await runtime.query(
+    const tables = await runtime.query<{ all: string }[]>(
       `SELECT string_agg(e.canonical::text || convert_from(e.canonical, 'UTF8'), ' ') AS all FROM kernel.events e`,
-    )) as { all: string }[];
+    );
     for (const secret of [signingSecret, next]) {
       const base64 = secret.replace('whsec_', '');
       expect(tables[0]?.all).not.toContain(base64);
@@ -252,9 +252,9 @@ describe('the delivery of events to webhooks', () => {
     expect(Buffer.from(again.body)).toEqual(Buffer.from(first.body));
     const { id, signingSecret } = JSON.parse(Buffer.from(first.body).toString()) as Subscribed;
     expect(signingSecret).toMatch(/^whsec_/);
-    const [row] = (await runtime.query(
+    const [row] = await runtime.query<{ body: string }[]>(
       `SELECT convert_from((kernel.stored_answer('root', 'subscribe-1')).body, 'UTF8') AS body`,
-    )) as { body: string }[];
+    );
     expect(row?.body).toContain(id);
     expect(row?.body).not.toContain('whsec_');
     await one.change({ kind: 'rotate', id, overlapSeconds: 0 });

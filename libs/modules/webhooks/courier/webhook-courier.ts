@@ -19,7 +19,7 @@ interface RunningLane {
   lane: DeliveryLane;
   /** The event that made the subscription as this lane knows it. */
   eventId: string;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** Keeps a lane for each active subscription, as the chain has them, for as long as this process is the leader. */
