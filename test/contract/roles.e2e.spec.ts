@@ -222,6 +222,7 @@ describe('roles', () => {
       } else if (
         operation in GOVERNANCE ||
         operation in LOG ||
+        operation in WEBHOOKS ||
         (operation in DIVISIONS && method === 'POST') ||
         KEY_CHANGES.has(operation)
       ) {
