@@ -1,4 +1,4 @@
-import { type AuditEvent, type JsonObject } from '#evidence';
+import { type AuditEvent, type JsonObject, type JsonValue } from '#evidence';
 import { type WebhookFilter } from './filter';
 import { WebhooksError } from './webhooks.error';
 
@@ -129,8 +129,8 @@ export function targetUrl(text: string): URL {
 }
 
 /**
- * Subscriptions after an event of their stream. What no SuperAdmin said is passed over: before the noun was the kernel's
- * own, whoever could append could write there.
+ * Subscriptions after an event of their stream. What no SuperAdmin said, and what is no subscription, is passed over: before
+ * the noun was the kernel's own, whoever could append could write there what they liked.
  */
 export function evolveSubscriptions(state: Subscriptions, event: AuditEvent): Subscriptions {
   const { type, payload, ts, actor, id: eventId } = event;
@@ -140,7 +140,7 @@ export function evolveSubscriptions(state: Subscriptions, event: AuditEvent): Su
   const updated = { updatedAt: ts, updatedBy: actor.id, eventId };
   const put = (subscription: Subscription): Subscriptions => new Map(state).set(id, subscription);
   if (type === 'webhook.subscribed') {
-    // Only the kernel writes this stream, and it checks what it writes.
+    if (!isSubscription(payload)) return state;
     const said = payload as unknown as Target & { startsAfter: number[]; secret: SecretSource };
     const { url, description, filter, status, startsAfter, secret } = said;
     return put({
@@ -165,4 +165,29 @@ export function evolveSubscriptions(state: Subscriptions, event: AuditEvent): Su
     return left;
   }
   return state;
+}
+
+/** Whether it has the members of a subscription, each of its kind: the kernel has checked the rest before it wrote it. */
+function isSubscription({ id, url, filter, startsAfter, secret }: JsonObject): boolean {
+  if (!isText(id) || !isText(url) || !isObject(filter) || !isObject(secret)) return false;
+  const { types, subject, division, actor } = filter;
+  const { version, salt, keyId } = secret;
+  return (
+    URL.canParse(url) &&
+    (types === null || (Array.isArray(types) && types.every(isText))) &&
+    [subject, division, actor].every((member) => member === null || isText(member)) &&
+    Array.isArray(startsAfter) &&
+    startsAfter.every((seq) => Number.isSafeInteger(seq)) &&
+    Number.isSafeInteger(version) &&
+    isText(salt) &&
+    isText(keyId)
+  );
+}
+
+function isText(value: JsonValue | undefined): value is string {
+  return typeof value === 'string';
+}
+
+function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

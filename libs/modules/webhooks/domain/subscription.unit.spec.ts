@@ -86,6 +86,22 @@ describe('subscriptions', () => {
   });
 
   it.each([
+    ['id', 7],
+    ['url', 'nowhere'],
+    ['filter', null],
+    ['filter', { ...EVERYTHING, types: 'invoice.paid' }],
+    ['filter', { ...EVERYTHING, subject: 1 }],
+    ['startsAfter', 0],
+    ['startsAfter', ['0']],
+    ['secret', 'whsec_x'],
+    ['secret', { version: 1, salt: null, keyId: 'k1' }],
+  ])('are not made by what was written before the noun was reserved: %s %j', (member, value) => {
+    const { type, payload } = decideSubscription(NO_SUBSCRIPTIONS, subscribe('early'));
+    const event = by('SuperAdmin', recorded(type, { ...payload, [member]: value }, 1));
+    expect(evolveSubscriptions(NO_SUBSCRIPTIONS, event).size).toBe(0);
+  });
+
+  it.each([
     ['http://hooks.example.com/', 'https'],
     ['file:///etc/passwd', 'https'],
     ['https://user:secret@hooks.example.com/', 'credentials'],
