@@ -16,16 +16,15 @@ export const EVERYTHING: Readonly<WebhookFilter> = Object.freeze({
   actor: null,
 });
 
-/** The part of a filter that the index can apply; `fits` does the rest. */
+/** A filter as the index takes it. */
 export function indexFilter({ types, subject, division, actor }: WebhookFilter): {
-  type?: string;
+  types?: string[];
   subject?: string;
   division?: string;
   actor?: string;
 } {
-  const [only] = types ?? [];
   return {
-    ...(types?.length === 1 && only !== undefined && { type: only }),
+    ...(types !== null && { types }),
     ...(subject !== null && { subject }),
     ...(division !== null && { division }),
     ...(actor !== null && { actor }),

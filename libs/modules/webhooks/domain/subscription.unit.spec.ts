@@ -137,11 +137,11 @@ describe('a filter', () => {
     expect(indexFilter(EVERYTHING)).toEqual({});
     const some = { types: ['invoice.paid'], subject: 'invoice/', division: 'sales', actor: 'a' };
     expect(indexFilter(some)).toEqual({
-      type: 'invoice.paid',
+      types: ['invoice.paid'],
       subject: 'invoice/',
       division: 'sales',
       actor: 'a',
     });
-    expect(indexFilter({ ...EVERYTHING, types: ['a.b', 'a.c'] })).toEqual({});
+    expect(indexFilter({ ...EVERYTHING, types: ['a.b', 'a.c'] })).toEqual({ types: ['a.b', 'a.c'] });
   });
 });
