@@ -1,4 +1,4 @@
-import { lookup } from 'node:dns';
+import { lookup, type LookupAddress } from 'node:dns';
 import { BlockList, isIP, isIPv6, type LookupFunction } from 'node:net';
 import { CodedError } from '#evidence';
 
@@ -30,7 +30,7 @@ const SPECIAL_V4 = [
 ];
 /** All of IPv6 that is not global unicast (RFC 4291 section 2.4). */
 const GLOBAL_V6 = '2000::/3';
-/** Within it: protocol assignments and Teredo, documentation, 6to4, which leads to an IPv4 address, and SRv6. */
+/** Within it: protocol assignments and Teredo, documentation, and 6to4, which leads to an IPv4 address. */
 const SPECIAL_V6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'];
 
 /**
@@ -40,6 +40,8 @@ const SPECIAL_V6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'];
  */
 export class AddressPolicy {
   private readonly allowed: BlockList;
+  /** Look-ups under way, by host: one that hangs must not take the threads that all look-ups share. */
+  private readonly asked = new Map<string, Promise<LookupAddress[]>>();
 
   /** @param networks such as 10.20.0.0/16 @throws AddressError `invalid_network` */
   constructor(networks: readonly string[]) {
@@ -63,9 +65,17 @@ export class AddressPolicy {
    * @param host a name, or an address with or without brackets
    * @throws AddressError `address_refused`, `name_unknown`
    */
-  resolve(host: string): Promise<{ address: string; family: number }[]> {
+  resolve(host: string): Promise<LookupAddress[]> {
+    const bare = unbracketed(host);
+    const before = this.asked.get(bare);
+    if (before !== undefined) return before;
+    const asking = this.lookUp(bare).finally(() => this.asked.delete(bare));
+    this.asked.set(bare, asking);
+    return asking;
+  }
+
+  private lookUp(bare: string): Promise<LookupAddress[]> {
     return new Promise((settle, reject) => {
-      const bare = unbracketed(host);
       lookup(bare, { all: true }, (error, found) => {
         if (error !== null || found.length === 0) {
           return reject(

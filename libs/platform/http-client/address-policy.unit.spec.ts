@@ -58,6 +58,11 @@ describe('the addresses that requests may go to', () => {
     await expect(publicOnly.resolve('[::1]')).rejects.toMatchObject({ code: 'address_refused' });
     await expect(publicOnly.resolve('nothing.invalid')).rejects.toMatchObject({ code: 'name_unknown' });
     const local = new AddressPolicy(['127.0.0.0/8', '::1/128']);
+    // One look-up for all who ask at a time, and another for those who ask later.
+    const asked = local.resolve('localhost');
+    expect(local.resolve('localhost')).toBe(asked);
+    await asked;
+    expect(local.resolve('localhost')).not.toBe(asked);
     expect((await local.resolve('localhost')).length).toBeGreaterThan(0);
   });
 });
