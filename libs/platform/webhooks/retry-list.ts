@@ -40,8 +40,9 @@ export interface RetryPage {
 /** Dead letters of a subscription that are kept, the newest: who needs older ones reads the chain. */
 const MAX_DEAD = 10_000;
 const KEPT_DEAD = '90 days';
-/** Rows removed by one statement. */
+/** Rows removed by one statement, and statements at a time: more than lanes can fill between two of them. */
 const PRUNE_BATCH = 1_000;
+const MAX_BATCHES = 1_000;
 const MAX_SHARDS = 65_536;
 
 /** Places move, and failures are noted, in one statement, and only by the leader with the highest epoch. */
@@ -94,7 +95,7 @@ export class RetryList {
     ]);
     this.onFault({
       where: 'webhook',
-      message: `The place of the webhook ${subscription} was not written by this kernel; its events are sent from its beginning.`,
+      message: `The place of the webhook ${subscription} was not written by this kernel; events may be sent to it again.`,
     });
     return null;
   }
@@ -229,20 +230,29 @@ export class RetryList {
     await this.database.query('DELETE FROM kernel.webhook_places WHERE subscription <> ALL ($1::text[])', [
       subscriptions,
     ]);
-    await this.database.query(
-      `DELETE FROM kernel.webhook_retries WHERE n IN (
-         SELECT n FROM kernel.webhook_retries
-         WHERE subscription <> ALL ($1::text[])
-            OR (state = 'dead' AND died_at < clock_timestamp() - $2::interval) LIMIT $3)`,
-      [subscriptions, KEPT_DEAD, PRUNE_BATCH],
+    await this.removeAll(
+      `subscription <> ALL ($1::text[]) OR (state = 'dead' AND died_at < clock_timestamp() - $2::interval)`,
+      [subscriptions, KEPT_DEAD],
     );
     for (const subscription of subscriptions) {
-      await this.database.query(
-        `DELETE FROM kernel.webhook_retries WHERE n IN (
-           SELECT n FROM kernel.webhook_retries WHERE subscription = $1 AND state = 'dead'
-           ORDER BY n DESC OFFSET $2 LIMIT $3)`,
-        [subscription, MAX_DEAD, PRUNE_BATCH],
+      await this.removeAll(`subscription = $1 AND state = 'dead' ORDER BY n DESC OFFSET $2`, [
+        subscription,
+        MAX_DEAD,
+      ]);
+    }
+  }
+
+  /** Removes the rows that a condition with two values selects, a batch at a time. */
+  private async removeAll(condition: string, values: readonly [unknown, unknown]): Promise<void> {
+    for (let batch = 0; batch < MAX_BATCHES; batch++) {
+      const removed = await this.database.query<{ count: string }>(
+        `WITH gone AS (
+           DELETE FROM kernel.webhook_retries
+           WHERE n IN (SELECT n FROM kernel.webhook_retries WHERE ${condition} LIMIT $3) RETURNING 1)
+         SELECT count(*) FROM gone`,
+        [...values, PRUNE_BATCH],
       );
+      if (Number(removed[0]?.count ?? 0) < PRUNE_BATCH) return;
     }
   }
 }

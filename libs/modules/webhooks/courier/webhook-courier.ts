@@ -77,17 +77,20 @@ export class WebhookCourier {
       if (subscription.status !== 'active' || this.lanes.has(id) || term.signal.aborted) continue;
       const lane = new DeliveryLane(subscription, term.epoch, this.parts);
       const stopping = new AbortController();
-      const ended = lane
-        .run(AbortSignal.any([term.signal, stopping.signal]))
-        .catch((error: unknown) => this.logger.error(`the lane of ${id} ended: ${String(error)}`));
-      this.lanes.set(id, {
+      const running: RunningLane = {
         lane,
         eventId: subscription.eventId,
         stop: () => {
           stopping.abort();
           return ended;
         },
-      });
+      };
+      const ended = lane
+        .run(AbortSignal.any([term.signal, stopping.signal]))
+        .catch((error: unknown) => this.logger.error(`the lane of ${id} ended: ${String(error)}`))
+        // The next look begins another.
+        .finally(() => this.lanes.get(id) === running && this.lanes.delete(id));
+      this.lanes.set(id, running);
     }
     await this.keepHouse([...state.keys()]);
   }
