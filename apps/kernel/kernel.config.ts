@@ -298,7 +298,7 @@ export const kernelConfig = defineConfig({
   KERNEL_WEBHOOK_CA_FILE: {
     schema: certificateFile('authorities').optional(),
     description:
-      'Authorities (PEM) of the certificates of webhooks, beside the usual ones: for receivers inside the organisation.',
+      'Authorities (PEM) of the certificates of webhooks, beside the usual ones: for receivers inside the organisation. Read again when it changes.',
   },
   ...processSettings(8444),
 });

@@ -35,7 +35,7 @@ import { type WebhookEndpoint } from '#platform/webhooks';
 import { type KernelConfig } from './kernel.config';
 import { readLogTrust } from './log-policy-file';
 import { readRowKey } from './row-key-file';
-import { webhookTargets } from './webhook-targets';
+import { type WebhookTargets } from './webhook-targets';
 
 const HOUR_MS = 60 * 60 * 1_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -98,13 +98,16 @@ export interface KernelModuleOptions {
   registry: Registry;
   /** Endpoints that are told about upgrades. */
   webhooks: readonly WebhookEndpoint[];
+  /** Where webhooks may lead to. */
+  webhookTargets: WebhookTargets;
   logger: Logger;
 }
 
 /** The kernel's service API: its modules, and what they run on. */
 @Module({})
 export class KernelModule {
-  static register({ config, proxy, log, registry, webhooks, logger }: KernelModuleOptions): DynamicModule {
+  static register(options: KernelModuleOptions): DynamicModule {
+    const { config, proxy, log, registry, webhooks, webhookTargets, logger } = options;
     const { origin, shards, databaseUrl } = config;
     // Optional in production too: this process makes the keys that the file names, at the founding.
     const roots = config.trustRootFile === undefined ? null : trustRootIn(config.trustRootFile, origin);
@@ -170,7 +173,8 @@ export class KernelModule {
         DivisionsModule.register(self),
         WebhooksModule.register({
           ...self,
-          ...webhookTargets(config),
+          addresses: webhookTargets.addresses,
+          ca: webhookTargets.ca,
           candidate,
           timeoutMs: config.webhookTimeoutMs,
           schedule: { firstMs: config.webhookRetryMs, attempts: config.webhookAttempts },

@@ -29,6 +29,7 @@ import { assertGovernanceSettings, webhookEndpoints } from './governance-setting
 import { kernelConfig } from './kernel.config';
 import { KernelModule } from './kernel.module';
 import { KERNEL_PROBLEMS } from './kernel.problems';
+import { openWebhookTargets } from './webhook-targets';
 
 runApp({
   name: 'kernel',
@@ -40,12 +41,22 @@ runApp({
     const proxy = openSigningProxyClient(config, { logger, timeoutMs: config.kmsTimeoutMs });
     const tls = openServerTls('service_api', config, logger);
     onStop(async () => tls.close());
+    const webhookTargets = openWebhookTargets(config, logger);
+    onStop(async () => webhookTargets.close());
     await new KmsRequirement(config).assertAtStart(proxy);
     const archive = await openArchiveReader(config);
     onStop(async () => archive?.close());
     const log = new PublishedLog(archive);
     const service: ServiceApp = await createServiceApp(
-      KernelModule.register({ config, proxy, log, registry: processRegistry, webhooks, logger }),
+      KernelModule.register({
+        config,
+        proxy,
+        log,
+        registry: processRegistry,
+        webhooks,
+        webhookTargets,
+        logger,
+      }),
       {
         tls: tls.current,
         access: new RoleAccess(new RoleBindings(config.roleBindings), (principal) =>

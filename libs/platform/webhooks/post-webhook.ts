@@ -1,4 +1,4 @@
-import { type AddressPolicy, HttpClient } from '#platform/http-client';
+import { type AddressPolicy, type ClientTls, HttpClient } from '#platform/http-client';
 import { type WebhookEndpoint } from './webhook-endpoint';
 
 export type Outcome =
@@ -29,12 +29,17 @@ export function clientFor(
 ): HttpClient {
   return new HttpClient({
     origin: new URL(url).origin,
-    tls: ca === null ? {} : { ca },
+    tls: trusting(ca),
     connections,
     connectTimeoutMs: timeoutMs,
     idleTimeoutMs: timeoutMs,
     ...(addresses && { addresses }),
   });
+}
+
+/** For `HttpClient.renew`. @param ca authorities (PEM); null: the usual ones */
+export function trusting(ca: string | Buffer | null): ClientTls {
+  return ca === null ? {} : { ca };
 }
 
 /**

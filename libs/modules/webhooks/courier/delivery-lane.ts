@@ -12,6 +12,7 @@ import {
   postWebhook,
   RetryList,
   type RetrySchedule,
+  trusting,
   waitAfter,
   WebhookError,
 } from '#platform/webhooks';
@@ -64,6 +65,8 @@ export class DeliveryLane {
   private readonly schedule: RetrySchedule;
   private readonly turns = new Limiter(PARALLEL);
   private place: number[] | null = null;
+  /** Another wrote the row of the place: it is looked at before anything more is sent. */
+  private overtaken = false;
   private notedAt = 0;
   private refusals = 0;
   private heldUntil = 0;
@@ -84,22 +87,26 @@ export class DeliveryLane {
   async run(signal: AbortSignal): Promise<void> {
     const { wakeUp, mayWork, options, observer } = this.parts;
     const { url, id } = this.subscription;
-    const http = clientFor({ url, ca: options.ca }, options.timeoutMs, PARALLEL, options.addresses);
+    let ca = options.ca();
+    const http = clientFor({ url, ca }, options.timeoutMs, PARALLEL, options.addresses);
     try {
       while (!signal.aborted) {
         const { mark } = wakeUp;
         let more = false;
         try {
+          if (ca !== options.ca()) {
+            ca = options.ca();
+            http.renew(trusting(ca));
+          }
           if (mayWork()) {
-            this.place ??= await this.start();
+            const place = await this.start();
             const retried = await this.retry(http, signal);
-            more = (await this.forward(this.place, http, signal)) || retried;
+            more = (await this.forward(place, http, signal)) || retried;
           }
         } catch (error) {
-          // A later leader has taken over: this term ends by itself.
-          if (!(error instanceof WebhookError && error.code === 'overtaken') && !signal.aborted) {
-            observer.onTrouble(`deliver to ${id}`, error);
-          }
+          // By a later leader, then this term ends by itself; or by a forged row, which `start` removes.
+          if (error instanceof WebhookError && error.code === 'overtaken') this.overtaken = true;
+          else if (!signal.aborted) observer.onTrouble(`deliver to ${id}`, error);
         }
         if (!more) await wakeUp.wait(mark, POLL_MS, signal);
       }
@@ -109,12 +116,14 @@ export class DeliveryLane {
   }
 
   private async start(): Promise<number[]> {
+    if (this.place !== null && !this.overtaken) return this.place;
     const { retries } = this.parts;
     const { id, startsAfter } = this.subscription;
-    const place = (await retries.places(id)) ?? startsAfter;
+    const place = (await retries.places(id)) ?? this.place ?? startsAfter;
     // Noted anew, by this epoch and with the row key that is in use now.
     await retries.move(id, { places: place, epoch: this.epoch }, []);
-    return place;
+    this.overtaken = false;
+    return (this.place = place);
   }
 
   /** Tries failed deliveries that are due. @returns whether there may be more */
