@@ -957,6 +957,145 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/kernel/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Webhooks that are subscribed
+         * @description All of them, in the order of their creation: there are at most 32. No secret is shown.
+         */
+        get: operations["listWebhooks"];
+        put?: never;
+        /**
+         * Subscribe a webhook to events
+         * @description Each event that the filter lets through is sent to `url` as a CloudEvent (structured mode, JSON), signed by the rules of
+         *     Standard Webhooks with the `signingSecret` of the answer. It is shown here, to a repetition of this request, and never
+         *     again. Sending begins with the events after this request.
+         *
+         *     `url` is https, and every address of its name is public, or in a network that the configuration allows: 400
+         *     `invalid_target`. This is looked at again at each connection. Recorded as `webhook.subscribed`, with the `url`: do not
+         *     put a secret into it.
+         */
+        post: operations["subscribeWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/kernel/webhooks/{webhookId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A webhook
+         * @description As it is now, without its secret.
+         */
+        get: operations["getWebhook"];
+        put?: never;
+        /**
+         * Change, pause or resume a webhook
+         * @description Only what is given changes; a `filter` replaces the whole filter. A paused webhook keeps its place: when it is `active`
+         *     again, what came meanwhile is sent. Recorded as `webhook.changed`.
+         */
+        post: operations["changeWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/kernel/webhooks/{webhookId}/rotate-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a webhook another secret
+         * @description The answer shows it once. Until `overlapSeconds` are over, each delivery has a signature by either secret, so that the
+         *     receiver can change over; 0 ends the secret before it at once. A rotation during an overlap ends the older of the two.
+         *     Recorded as `webhook.secret_rotated`.
+         */
+        post: operations["rotateWebhookSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/kernel/webhooks/{webhookId}/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove a webhook
+         * @description Nothing more is sent, and its dead letters are forgotten. Recorded as `webhook.unsubscribed`.
+         */
+        post: operations["removeWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/kernel/webhooks/{webhookId}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Events that a webhook has not taken
+         * @description Those whose delivery failed, newest first: `pending` ones are tried again, `dead` ones were given up (dead letters). What was
+         *     delivered, and what was not tried yet, is not here.
+         */
+        get: operations["listWebhookDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/kernel/webhooks/{webhookId}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send events to a webhook again
+         * @description The named events, delivered before or not, that its filter lets through; without `eventIds`, all dead letters. Each keeps its
+         *     `webhook-id`, by which the receiver knows whether it has had it. Recorded as `webhook.redelivery_requested`.
+         */
+        post: operations["redeliverToWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/kernel/division": {
         parameters: {
             query?: never;
@@ -2259,6 +2398,145 @@ export interface components {
             endpoints: string[];
             position: components["schemas"]["Position"];
         };
+        /** @description wh_ and 24 hexadecimal digits */
+        WebhookId: string;
+        /** @description an https URL without credentials and fragment */
+        WebhookUrl: string;
+        /** @description The events that fit every member that is not null. */
+        WebhookFilter: {
+            types: components["schemas"]["EventType"][] | null;
+            /** @description How the stream begins. */
+            subject: string | null;
+            division: string | null;
+            actor: string | null;
+        };
+        /** @description The events that fit every member; none lets everything through. */
+        WebhookFilterRequest: {
+            types?: components["schemas"]["EventType"][];
+            /** @description How the stream begins, from its aggregate and the slash on, such as `invoice/` or `invoice/2026-`. */
+            subject?: string;
+            division?: components["schemas"]["DivisionId"];
+            actor?: components["schemas"]["ActorId"];
+        };
+        WebhookDescription: string;
+        NewWebhook: {
+            url: components["schemas"]["WebhookUrl"];
+            description?: components["schemas"]["WebhookDescription"];
+            filter?: components["schemas"]["WebhookFilterRequest"];
+            /**
+             * @description Default: active.
+             * @enum {string}
+             */
+            status?: "active" | "paused";
+        };
+        WebhookChange: {
+            url?: components["schemas"]["WebhookUrl"];
+            description?: components["schemas"]["WebhookDescription"];
+            filter?: components["schemas"]["WebhookFilterRequest"];
+            /** @enum {string} */
+            status?: "active" | "paused";
+        };
+        Webhook: {
+            id: components["schemas"]["WebhookId"];
+            url: string;
+            description: string | null;
+            filter: components["schemas"]["WebhookFilter"];
+            /** @enum {string} */
+            status: "active" | "paused";
+            secret: {
+                /** @description 1 and one more for each rotation. */
+                version: number;
+                since: components["schemas"]["Time"];
+                /** @description Until when the secret before it signs as well. */
+                previousUntil: string | null;
+                /** @description Its secret comes from a row key that is being replaced, or is gone; rotate it. */
+                rotate: boolean;
+            };
+            createdAt: components["schemas"]["Time"];
+            createdBy: components["schemas"]["ActorId"];
+            updatedAt: components["schemas"]["Time"];
+            updatedBy: components["schemas"]["ActorId"];
+            audit_id: components["schemas"]["EventId"];
+        };
+        WrittenWebhook: {
+            id: components["schemas"]["WebhookId"];
+            url: string;
+            description: string | null;
+            filter: components["schemas"]["WebhookFilter"];
+            /** @enum {string} */
+            status: "active" | "paused";
+            secret: {
+                /** @description 1 and one more for each rotation. */
+                version: number;
+                since: components["schemas"]["Time"];
+                /** @description Until when the secret before it signs as well. */
+                previousUntil: string | null;
+                /** @description Its secret comes from a row key that is being replaced, or is gone; rotate it. */
+                rotate: boolean;
+            };
+            createdAt: components["schemas"]["Time"];
+            createdBy: components["schemas"]["ActorId"];
+            updatedAt: components["schemas"]["Time"];
+            updatedBy: components["schemas"]["ActorId"];
+            audit_id: components["schemas"]["EventId"];
+            position: components["schemas"]["Position"];
+        };
+        WebhookWithSecret: {
+            id: components["schemas"]["WebhookId"];
+            url: string;
+            description: string | null;
+            filter: components["schemas"]["WebhookFilter"];
+            /** @enum {string} */
+            status: "active" | "paused";
+            secret: {
+                /** @description 1 and one more for each rotation. */
+                version: number;
+                since: components["schemas"]["Time"];
+                /** @description Until when the secret before it signs as well. */
+                previousUntil: string | null;
+                /** @description Its secret comes from a row key that is being replaced, or is gone; rotate it. */
+                rotate: boolean;
+            };
+            createdAt: components["schemas"]["Time"];
+            createdBy: components["schemas"]["ActorId"];
+            updatedAt: components["schemas"]["Time"];
+            updatedBy: components["schemas"]["ActorId"];
+            audit_id: components["schemas"]["EventId"];
+            position: components["schemas"]["Position"];
+            /**
+             * @description `whsec_` and base64, for the receiver. Null when the answer of an earlier request is repeated and the secret has been
+             *     replaced since.
+             */
+            signingSecret: string | null;
+        };
+        WebhookList: {
+            webhooks: components["schemas"]["Webhook"][];
+        };
+        WebhookDeliveryPage: {
+            deliveries: {
+                eventId: components["schemas"]["EventId"];
+                type: string;
+                /** @enum {string} */
+                state: "pending" | "dead";
+                /** @description Attempts made so far. */
+                attempts: number;
+                createdAt: components["schemas"]["Time"];
+                /** @description When it is tried next. */
+                dueAt: string | null;
+                /** @description When it was given up. */
+                diedAt: string | null;
+                /** @description HTTP status of the last answer. */
+                lastStatus: number | null;
+                lastError: string | null;
+            }[];
+            nextCursor: string | null;
+        };
+        WebhookRedelivery: {
+            id: components["schemas"]["WebhookId"];
+            /** @description Null: all that were given up. */
+            eventIds: components["schemas"]["EventId"][] | null;
+            position: components["schemas"]["Position"];
+        };
         /** @description RFC 9457. Further members depend on `error`. */
         Problem: {
             type: string;
@@ -2680,6 +2958,19 @@ export type Base64Url = components['schemas']['Base64Url'];
 export type RegisteredCredential = components['schemas']['RegisteredCredential'];
 export type NotificationPage = components['schemas']['NotificationPage'];
 export type RedeliveryAnswer = components['schemas']['RedeliveryAnswer'];
+export type WebhookId = components['schemas']['WebhookId'];
+export type WebhookUrl = components['schemas']['WebhookUrl'];
+export type WebhookFilter = components['schemas']['WebhookFilter'];
+export type WebhookFilterRequest = components['schemas']['WebhookFilterRequest'];
+export type WebhookDescription = components['schemas']['WebhookDescription'];
+export type NewWebhook = components['schemas']['NewWebhook'];
+export type WebhookChange = components['schemas']['WebhookChange'];
+export type Webhook = components['schemas']['Webhook'];
+export type WrittenWebhook = components['schemas']['WrittenWebhook'];
+export type WebhookWithSecret = components['schemas']['WebhookWithSecret'];
+export type WebhookList = components['schemas']['WebhookList'];
+export type WebhookDeliveryPage = components['schemas']['WebhookDeliveryPage'];
+export type WebhookRedelivery = components['schemas']['WebhookRedelivery'];
 export type Problem = components['schemas']['Problem'];
 export type ResponseSignInRequired = components['responses']['SignInRequired'];
 export type ResponseInvalidRequest = components['responses']['InvalidRequest'];
@@ -7048,6 +7339,688 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["RedeliveryAnswer"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["WriteUnavailable"];
+        };
+    };
+    listWebhooks: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Waits up to 2 s until what is read from has this position, then answers 503. Lists are read from the index, which
+                 *     is some 100 ms behind a write and further when the indexer is away; a single event, the heads and the export
+                 *     are read from the event store, which has a position as soon as the write is answered.
+                 */
+                "Kernel-Min-Position"?: components["parameters"]["MinPosition"];
+                /**
+                 * @description Found in the answer and in the logs. Anything but 1 to 128 letters, digits and `._:-` is replaced by an id of
+                 *     the kernel's own.
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhooks. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "webhooks": [
+                     *         {
+                     *           "id": "wh_0a1b2c3d4e5f60718293a4b5",
+                     *           "url": "https://hooks.example.com/kernel",
+                     *           "description": "Books what was paid",
+                     *           "filter": {
+                     *             "types": [
+                     *               "invoice.paid"
+                     *             ],
+                     *             "subject": null,
+                     *             "division": null,
+                     *             "actor": null
+                     *           },
+                     *           "status": "active",
+                     *           "secret": {
+                     *             "version": 1,
+                     *             "since": "2026-01-31T10:00:00.000Z",
+                     *             "previousUntil": null,
+                     *             "rotate": false
+                     *           },
+                     *           "createdAt": "2026-01-31T10:00:00.000Z",
+                     *           "createdBy": "spiffe://kernel.example.com/superadmin",
+                     *           "updatedAt": "2026-01-31T10:00:00.000Z",
+                     *           "updatedBy": "spiffe://kernel.example.com/superadmin",
+                     *           "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookList"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
+            403: components["responses"]["Forbidden"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ReadUnavailable"];
+        };
+    };
+    subscribeWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes a request safe to repeat: the same key and body from the same caller give the same answer, byte for byte.
+                 *     The body is compared in canonical form (RFC 8785). Another body is refused with 422. Quotes, where there
+                 *     are any, are part of the key.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /**
+                 * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
+                 *     (in the audit stream), `archived`, `logged` (in a published checkpoint of the log). When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
+                 *     the answer is the same with status 202; the events are committed anyway.
+                 */
+                "Kernel-Await"?: components["parameters"]["Await"];
+                /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
+                Prefer?: components["parameters"]["Prefer"];
+                /**
+                 * @description Found in the answer and in the logs. Anything but 1 to 128 letters, digits and `._:-` is replaced by an id of
+                 *     the kernel's own.
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "url": "https://hooks.example.com/kernel",
+                 *       "filter": {
+                 *         "types": [
+                 *           "invoice.paid"
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewWebhook"];
+            };
+        };
+        responses: {
+            /** @description Subscribed, recorded and committed. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "wh_0a1b2c3d4e5f60718293a4b5",
+                     *       "url": "https://hooks.example.com/kernel",
+                     *       "description": "Books what was paid",
+                     *       "filter": {
+                     *         "types": [
+                     *           "invoice.paid"
+                     *         ],
+                     *         "subject": null,
+                     *         "division": null,
+                     *         "actor": null
+                     *       },
+                     *       "status": "active",
+                     *       "secret": {
+                     *         "version": 1,
+                     *         "since": "2026-01-31T10:00:00.000Z",
+                     *         "previousUntil": null,
+                     *         "rotate": false
+                     *       },
+                     *       "createdAt": "2026-01-31T10:00:00.000Z",
+                     *       "createdBy": "spiffe://kernel.example.com/superadmin",
+                     *       "updatedAt": "2026-01-31T10:00:00.000Z",
+                     *       "updatedBy": "spiffe://kernel.example.com/superadmin",
+                     *       "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "position": "0:17",
+                     *       "signingSecret": "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookWithSecret"];
+                };
+            };
+            /** @description Committed, but not yet as durable as Kernel-Await asked for when the wait ran out. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookWithSecret"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["WriteUnavailable"];
+        };
+    };
+    getWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Waits up to 2 s until what is read from has this position, then answers 503. Lists are read from the index, which
+                 *     is some 100 ms behind a write and further when the indexer is away; a single event, the heads and the export
+                 *     are read from the event store, which has a position as soon as the write is answered.
+                 */
+                "Kernel-Min-Position"?: components["parameters"]["MinPosition"];
+                /**
+                 * @description Found in the answer and in the logs. Anything but 1 to 128 letters, digits and `._:-` is replaced by an id of
+                 *     the kernel's own.
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                webhookId: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "wh_0a1b2c3d4e5f60718293a4b5",
+                     *       "url": "https://hooks.example.com/kernel",
+                     *       "description": "Books what was paid",
+                     *       "filter": {
+                     *         "types": [
+                     *           "invoice.paid"
+                     *         ],
+                     *         "subject": null,
+                     *         "division": null,
+                     *         "actor": null
+                     *       },
+                     *       "status": "active",
+                     *       "secret": {
+                     *         "version": 1,
+                     *         "since": "2026-01-31T10:00:00.000Z",
+                     *         "previousUntil": null,
+                     *         "rotate": false
+                     *       },
+                     *       "createdAt": "2026-01-31T10:00:00.000Z",
+                     *       "createdBy": "spiffe://kernel.example.com/superadmin",
+                     *       "updatedAt": "2026-01-31T10:00:00.000Z",
+                     *       "updatedBy": "spiffe://kernel.example.com/superadmin",
+                     *       "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ReadUnavailable"];
+        };
+    };
+    changeWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes a request safe to repeat: the same key and body from the same caller give the same answer, byte for byte.
+                 *     The body is compared in canonical form (RFC 8785). Another body is refused with 422. Quotes, where there
+                 *     are any, are part of the key.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /**
+                 * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
+                 *     (in the audit stream), `archived`, `logged` (in a published checkpoint of the log). When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
+                 *     the answer is the same with status 202; the events are committed anyway.
+                 */
+                "Kernel-Await"?: components["parameters"]["Await"];
+                /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
+                Prefer?: components["parameters"]["Prefer"];
+                /**
+                 * @description Found in the answer and in the logs. Anything but 1 to 128 letters, digits and `._:-` is replaced by an id of
+                 *     the kernel's own.
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                webhookId: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "status": "paused"
+                 *     }
+                 */
+                "application/json": components["schemas"]["WebhookChange"];
+            };
+        };
+        responses: {
+            /** @description Recorded and committed. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "wh_0a1b2c3d4e5f60718293a4b5",
+                     *       "url": "https://hooks.example.com/kernel",
+                     *       "description": "Books what was paid",
+                     *       "filter": {
+                     *         "types": [
+                     *           "invoice.paid"
+                     *         ],
+                     *         "subject": null,
+                     *         "division": null,
+                     *         "actor": null
+                     *       },
+                     *       "status": "active",
+                     *       "secret": {
+                     *         "version": 1,
+                     *         "since": "2026-01-31T10:00:00.000Z",
+                     *         "previousUntil": null,
+                     *         "rotate": false
+                     *       },
+                     *       "createdAt": "2026-01-31T10:00:00.000Z",
+                     *       "createdBy": "spiffe://kernel.example.com/superadmin",
+                     *       "updatedAt": "2026-01-31T10:00:00.000Z",
+                     *       "updatedBy": "spiffe://kernel.example.com/superadmin",
+                     *       "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "position": "0:17"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WrittenWebhook"];
+                };
+            };
+            /** @description Committed, but not yet as durable as Kernel-Await asked for when the wait ran out. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WrittenWebhook"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["WriteUnavailable"];
+        };
+    };
+    rotateWebhookSecret: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes a request safe to repeat: the same key and body from the same caller give the same answer, byte for byte.
+                 *     The body is compared in canonical form (RFC 8785). Another body is refused with 422. Quotes, where there
+                 *     are any, are part of the key.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /**
+                 * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
+                 *     (in the audit stream), `archived`, `logged` (in a published checkpoint of the log). When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
+                 *     the answer is the same with status 202; the events are committed anyway.
+                 */
+                "Kernel-Await"?: components["parameters"]["Await"];
+                /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
+                Prefer?: components["parameters"]["Prefer"];
+                /**
+                 * @description Found in the answer and in the logs. Anything but 1 to 128 letters, digits and `._:-` is replaced by an id of
+                 *     the kernel's own.
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                webhookId: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "overlapSeconds": 3600
+                 *     }
+                 */
+                "application/json": {
+                    /** @default 86400 */
+                    overlapSeconds?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Recorded and committed. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "wh_0a1b2c3d4e5f60718293a4b5",
+                     *       "url": "https://hooks.example.com/kernel",
+                     *       "description": "Books what was paid",
+                     *       "filter": {
+                     *         "types": [
+                     *           "invoice.paid"
+                     *         ],
+                     *         "subject": null,
+                     *         "division": null,
+                     *         "actor": null
+                     *       },
+                     *       "status": "active",
+                     *       "secret": {
+                     *         "version": 1,
+                     *         "since": "2026-01-31T10:00:00.000Z",
+                     *         "previousUntil": null,
+                     *         "rotate": false
+                     *       },
+                     *       "createdAt": "2026-01-31T10:00:00.000Z",
+                     *       "createdBy": "spiffe://kernel.example.com/superadmin",
+                     *       "updatedAt": "2026-01-31T10:00:00.000Z",
+                     *       "updatedBy": "spiffe://kernel.example.com/superadmin",
+                     *       "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "position": "0:17",
+                     *       "signingSecret": "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookWithSecret"];
+                };
+            };
+            /** @description Committed, but not yet as durable as Kernel-Await asked for when the wait ran out. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookWithSecret"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["WriteUnavailable"];
+        };
+    };
+    removeWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes a request safe to repeat: the same key and body from the same caller give the same answer, byte for byte.
+                 *     The body is compared in canonical form (RFC 8785). Another body is refused with 422. Quotes, where there
+                 *     are any, are part of the key.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /**
+                 * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
+                 *     (in the audit stream), `archived`, `logged` (in a published checkpoint of the log). When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
+                 *     the answer is the same with status 202; the events are committed anyway.
+                 */
+                "Kernel-Await"?: components["parameters"]["Await"];
+                /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
+                Prefer?: components["parameters"]["Prefer"];
+                /**
+                 * @description Found in the answer and in the logs. Anything but 1 to 128 letters, digits and `._:-` is replaced by an id of
+                 *     the kernel's own.
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                webhookId: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /** @example {} */
+                "application/json": Record<string, unknown>;
+            };
+        };
+        responses: {
+            /** @description Recorded and committed; as it was. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "wh_0a1b2c3d4e5f60718293a4b5",
+                     *       "url": "https://hooks.example.com/kernel",
+                     *       "description": "Books what was paid",
+                     *       "filter": {
+                     *         "types": [
+                     *           "invoice.paid"
+                     *         ],
+                     *         "subject": null,
+                     *         "division": null,
+                     *         "actor": null
+                     *       },
+                     *       "status": "active",
+                     *       "secret": {
+                     *         "version": 1,
+                     *         "since": "2026-01-31T10:00:00.000Z",
+                     *         "previousUntil": null,
+                     *         "rotate": false
+                     *       },
+                     *       "createdAt": "2026-01-31T10:00:00.000Z",
+                     *       "createdBy": "spiffe://kernel.example.com/superadmin",
+                     *       "updatedAt": "2026-01-31T10:00:00.000Z",
+                     *       "updatedBy": "spiffe://kernel.example.com/superadmin",
+                     *       "audit_id": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *       "position": "0:17"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WrittenWebhook"];
+                };
+            };
+            /** @description Committed, but not yet as durable as Kernel-Await asked for when the wait ran out. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WrittenWebhook"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["WriteUnavailable"];
+        };
+    };
+    listWebhookDeliveries: {
+        parameters: {
+            query?: {
+                state?: "pending" | "dead";
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+                limit?: components["parameters"]["PageLimit"];
+            };
+            header?: {
+                /**
+                 * @description Found in the answer and in the logs. Anything but 1 to 128 letters, digits and `._:-` is replaced by an id of
+                 *     the kernel's own.
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                webhookId: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of them. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "deliveries": [
+                     *         {
+                     *           "eventId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *           "type": "invoice.paid",
+                     *           "state": "pending",
+                     *           "attempts": 1,
+                     *           "createdAt": "2026-01-31T10:00:00.000Z",
+                     *           "dueAt": "2026-01-31T10:00:05.000Z",
+                     *           "diedAt": null,
+                     *           "lastStatus": null,
+                     *           "lastError": "connect ECONNREFUSED 203.0.113.7:443"
+                     *         }
+                     *       ],
+                     *       "nextCursor": "17"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookDeliveryPage"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ReadUnavailable"];
+        };
+    };
+    redeliverToWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes a request safe to repeat: the same key and body from the same caller give the same answer, byte for byte.
+                 *     The body is compared in canonical form (RFC 8785). Another body is refused with 422. Quotes, where there
+                 *     are any, are part of the key.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /**
+                 * @description Answers only when the events are that durable: `committed` (in the store and on disk, the default), `published`
+                 *     (in the audit stream), `archived`, `logged` (in a published checkpoint of the log). When the wait runs out (10 s unless configured otherwise, or less by `Prefer`)
+                 *     the answer is the same with status 202; the events are committed anyway.
+                 */
+                "Kernel-Await"?: components["parameters"]["Await"];
+                /** @description `wait=<seconds>` (RFC 7240) shortens the wait of Kernel-Await. Anything else is ignored. */
+                Prefer?: components["parameters"]["Prefer"];
+                /**
+                 * @description Found in the answer and in the logs. Anything but 1 to 128 letters, digits and `._:-` is replaced by an id of
+                 *     the kernel's own.
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                webhookId: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "eventIds": [
+                 *         "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                 *       ]
+                 *     }
+                 */
+                "application/json": {
+                    eventIds?: components["schemas"]["EventId"][];
+                };
+            };
+        };
+        responses: {
+            /** @description Recorded and committed; they are on their way. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "wh_0a1b2c3d4e5f60718293a4b5",
+                     *       "eventIds": [
+                     *         "0198c0de-7a3b-7c4d-8e5f-0123456789ab"
+                     *       ],
+                     *       "position": "0:17"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookRedelivery"];
                 };
             };
             400: components["responses"]["InvalidRequest"];

@@ -18,6 +18,7 @@ import { addStatus } from './commands/status.command';
 import { addTest } from './commands/test/test.command';
 import { addUp } from './commands/up/up.command';
 import { addUpgrade } from './commands/upgrade/upgrade.command';
+import { addWebhook } from './commands/webhook.command';
 import { addWitness } from './commands/witness.command';
 import { versionText } from './output/describe-build';
 import { note, say } from './output/print';
@@ -45,6 +46,7 @@ export function createProgram(): Command {
   addDivision(program);
   addAgent(program);
   addAllocation(program);
+  addWebhook(program);
   addReason(program);
   addMode(program);
   addReplay(program);

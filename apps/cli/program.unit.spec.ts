@@ -31,6 +31,8 @@ const DANGEROUS = [
   'upgrade reject',
   'upgrade revoke-key',
   'upgrade withdraw',
+  'webhook remove',
+  'webhook rotate-secret',
 ];
 
 describe('every command', () => {

@@ -71,7 +71,7 @@ export const kernelConfig = defineConfig({
   KERNEL_ROW_KEY_FILE: {
     schema: readableFile(),
     description:
-      'The secret that authenticates rows which the kernel acts on later (stored answers, modes, sessions): a line with the base64 of 32 random bytes, the same for all kernel processes, and never in the database. While it is replaced, two lines: the first is used, both are accepted.',
+      'The secret that authenticates rows which the kernel acts on later (stored answers, modes, sessions), and that the secrets of webhooks and sessions are derived from: a line with the base64 of 32 random bytes, the same for all kernel processes, and never in the database. While it is replaced, two lines: the first is used, both are accepted.',
   },
   KERNEL_TRUST_ROOT_FILE: {
     schema: readableFile().optional(),
@@ -264,20 +264,21 @@ export const kernelConfig = defineConfig({
   },
   KERNEL_WEBHOOK_TIMEOUT_MS: {
     schema: wholeNumber({ min: 100, max: 60_000 }),
-    description: 'How long a receiver may take to accept a notification.',
+    description: 'How long a receiver may take to accept a notification, or an event.',
     default: 10_000,
     unit: 'ms',
   },
   KERNEL_WEBHOOK_RETRY_MS: {
     schema: wholeNumber({ min: 10, max: 3_600_000 }),
     description:
-      'About how long after the first failure a notification is sent again. Each further wait is four times as long, up to six hours.',
+      'About how long after the first failure a notification, or an event to a webhook, is sent again. Each further wait is four times as long, up to six hours.',
     default: 5_000,
     unit: 'ms',
   },
   KERNEL_WEBHOOK_ATTEMPTS: {
     schema: wholeNumber({ min: 1, max: 100 }),
-    description: 'Number of failures after which a notification goes to the dead letters.',
+    description:
+      'Number of failures after which a notification, or an event to a webhook, goes to the dead letters.',
     default: 12,
   },
   KERNEL_WEBHOOK_EXPIRING_HOURS: {
@@ -286,6 +287,19 @@ export const kernelConfig = defineConfig({
       'How long before its end a proposal or a ratification is announced as expiring, but never in the first three quarters of its time.',
     default: 48,
     unit: 'h',
+  },
+  KERNEL_WEBHOOK_NETWORKS: {
+    schema: list(
+      matching(/^[0-9a-fA-F.:]+\/\d{1,3}$/, 'a network such as 10.20.0.0/16'),
+      'networks such as 10.20.0.0/16,fd00:20::/32',
+    ).optional(),
+    description:
+      'Networks that webhooks may lead to although they are not public. Without it, private, loopback and link-local addresses are refused, when a webhook is subscribed and at each connection.',
+  },
+  KERNEL_WEBHOOK_CA_FILE: {
+    schema: certificateFile('authorities').optional(),
+    description:
+      'Authorities (PEM) of the certificates of webhooks, beside the usual ones: for receivers inside the organisation. Read again when it changes.',
   },
   ...peopleSettings,
   ...processSettings(8444),

@@ -30,6 +30,7 @@ import {
 import { ModesModule, ModeWatch, ReadOnlyHold, RestoredStore } from '#modules/modes';
 import { ApproverNames, ChainOpen, PeopleModule, type PeopleOptions } from '#modules/people';
 import { SigningModule } from '#modules/signing';
+import { WebhooksModule } from '#modules/webhooks';
 import { PipelineDurability } from '#platform/audit-stream';
 import { BehindListener, EventSigner, ModeSource } from '#platform/event-store';
 import { trustRootIn } from '#platform/audit-stream';
@@ -42,6 +43,7 @@ import { type WebhookEndpoint } from '#platform/webhooks';
 import { type KernelConfig } from './kernel.config';
 import { readLogTrust } from './log-policy-file';
 import { readRowKey } from './row-key-file';
+import { type WebhookTargets } from './webhook-targets';
 
 const HOUR_MS = 60 * 60 * 1_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -131,6 +133,8 @@ export interface KernelModuleOptions {
   registry: Registry;
   /** Endpoints that are told about upgrades. */
   webhooks: readonly WebhookEndpoint[];
+  /** Where webhooks may lead to. */
+  webhookTargets: WebhookTargets;
   /** How people sign in, where there is a listener for them. */
   people: PeopleOptions | undefined;
   logger: Logger;
@@ -139,19 +143,13 @@ export interface KernelModuleOptions {
 /** The kernel's service API: its modules, and what they run on. */
 @Module({})
 export class KernelModule {
-  static register({
-    config,
-    proxy,
-    log,
-    registry,
-    webhooks,
-    people,
-    logger,
-  }: KernelModuleOptions): DynamicModule {
+  static register(options: KernelModuleOptions): DynamicModule {
+    const { config, proxy, log, registry, webhooks, webhookTargets, people, logger } = options;
     const { origin, shards, databaseUrl } = config;
     // Optional in production too: this process makes the keys that the file names, at the founding.
     const roots = config.trustRootFile === undefined ? null : trustRootIn(config.trustRootFile, origin);
     const self = { origin, now: () => new Date() };
+    const candidate = { databaseUrl, holder: `kernel ${hostname()} ${process.pid}` };
     const modes = ModesModule.register({ logger });
     const keys = KeyRegistryModule.register({
       ...self,
@@ -202,7 +200,7 @@ export class KernelModule {
           },
           firstPool: config.approverPool ?? null,
           ownTypes: config.upgradeTypes ?? null,
-          candidate: { databaseUrl, holder: `kernel ${hostname()} ${process.pid}` },
+          candidate,
           webauthn: { rpId: config.webauthnRpId ?? null, origins: config.webauthnOrigins ?? [] },
           notifications: {
             endpoints: webhooks,
@@ -212,6 +210,14 @@ export class KernelModule {
           },
         }),
         DivisionsModule.register(self),
+        WebhooksModule.register({
+          ...self,
+          addresses: webhookTargets.addresses,
+          ca: webhookTargets.ca,
+          candidate,
+          timeoutMs: config.webhookTimeoutMs,
+          schedule: { firstMs: config.webhookRetryMs, attempts: config.webhookAttempts },
+        }),
       ],
     };
   }

@@ -9,6 +9,7 @@ import { ModeError } from '#modules/modes';
 import { PeopleError } from '#modules/people';
 import { SignerError } from '#platform/signer';
 import { SigningError } from '#modules/signing';
+import { WebhooksError } from '#modules/webhooks';
 
 const SIGNING_UNAVAILABLE = {
   status: 503,
@@ -178,6 +179,13 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
     invalid_access_token: OUR_FAULT,
     not_recordable: OUR_FAULT,
     too_many_sign_ins: OUR_FAULT,
+  }),
+  problemsOf(WebhooksError, {
+    webhook_not_found: { status: 404 },
+    too_many_webhooks: { status: 409 },
+    invalid_target: MALFORMED,
+    event_not_for_webhook: { status: 404, members: ['eventId'] },
+    webhook_backlog_full: { status: 409 },
   }),
   problemsOf(KeyRegistryError, {
     signer_not_found: { status: 404 },

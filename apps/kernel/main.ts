@@ -31,6 +31,7 @@ import { assertGovernanceSettings, webhookEndpoints } from './governance-setting
 import { kernelConfig } from './kernel.config';
 import { KernelModule } from './kernel.module';
 import { KERNEL_PROBLEMS } from './kernel.problems';
+import { openWebhookTargets } from './webhook-targets';
 
 runApp({
   name: 'kernel',
@@ -49,6 +50,8 @@ runApp({
     const proxy = openSigningProxyClient(config, { logger, timeoutMs: config.kmsTimeoutMs });
     const tls = openServerTls('service_api', config, logger);
     onStop(async () => tls.close());
+    const webhookTargets = openWebhookTargets(config, logger);
+    onStop(async () => webhookTargets.close());
     await new KmsRequirement(config).assertAtStart(proxy);
     const archive = await openArchiveReader(config);
     onStop(async () => archive?.close());
@@ -57,7 +60,16 @@ runApp({
       service.app.get(ApproverDirectory, { strict: false }).isApprover(principal),
     );
     const service: ServiceApp = await createServiceApp(
-      KernelModule.register({ config, proxy, log, registry: processRegistry, webhooks, people, logger }),
+      KernelModule.register({
+        config,
+        proxy,
+        log,
+        registry: processRegistry,
+        webhooks,
+        webhookTargets,
+        people,
+        logger,
+      }),
       {
         tls: tls.current,
         access: roles,

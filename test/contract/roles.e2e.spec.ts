@@ -116,10 +116,22 @@ const LOG: Record<string, Row> = {
 
 /** One's own sessions; the one that is to be ended does not exist. */
 const SESSIONS: Record<string, Row> = { listSessions: ANY_ROLE, endSession: ANY_ROLE };
+/** Of a webhook that is not there, so that only the permission shows. */
+const WEBHOOKS: Record<string, Row> = {
+  listWebhooks: NO_LEAD,
+  getWebhook: NO_LEAD,
+  listWebhookDeliveries: NO_LEAD,
+  subscribeWebhook: SUPERADMIN_ONLY,
+  changeWebhook: SUPERADMIN_ONLY,
+  rotateWebhookSecret: SUPERADMIN_ONLY,
+  removeWebhook: SUPERADMIN_ONLY,
+  redeliverToWebhook: SUPERADMIN_ONLY,
+};
 
 const TABLE: Record<string, Row> = {
   ...SESSIONS,
   ...LOG,
+  ...WEBHOOKS,
   ...GOVERNANCE,
   ...DIVISIONS,
   signManifest: { SUPERADMIN: 'yes', DIVISION_LEAD: 'own', OPERATOR: 'yes', AUDITOR: 'no', NOROLE: 'no' },
@@ -244,6 +256,7 @@ describe('roles', () => {
         operation in GOVERNANCE ||
         operation in LOG ||
         operation === 'endSession' ||
+        operation in WEBHOOKS ||
         (operation in DIVISIONS && method === 'POST') ||
         KEY_CHANGES.has(operation)
       ) {

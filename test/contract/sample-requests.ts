@@ -31,6 +31,7 @@ const UPGRADE_BODIES: Record<string, object> = {
   proposeRollback: { rationale: 'x' },
 };
 
+const NO_WEBHOOK = `/kernel/webhooks/wh_${'0'.repeat(24)}`;
 /** A version that nothing has. */
 const STALE = 999;
 
@@ -149,6 +150,23 @@ export function sampleRequest(operation: string, { division, event, agent }: Sam
         path: `/kernel/admin/notifications/msg_${'0'.repeat(32)}/redeliver`,
         options: { json: {} },
       };
+    case 'listWebhooks':
+      return { method: 'GET', path: '/kernel/webhooks' };
+    case 'subscribeWebhook':
+      // An address that is refused: only the permission is tested here.
+      return { method: 'POST', path: '/kernel/webhooks', options: { json: { url: 'https://127.0.0.1/' } } };
+    case 'getWebhook':
+      return { method: 'GET', path: NO_WEBHOOK };
+    case 'changeWebhook':
+      return { method: 'POST', path: NO_WEBHOOK, options: { json: { status: 'paused' } } };
+    case 'rotateWebhookSecret':
+      return { method: 'POST', path: `${NO_WEBHOOK}/rotate-secret`, options: { json: {} } };
+    case 'removeWebhook':
+      return { method: 'POST', path: `${NO_WEBHOOK}/remove`, options: { json: {} } };
+    case 'listWebhookDeliveries':
+      return { method: 'GET', path: `${NO_WEBHOOK}/deliveries` };
+    case 'redeliverToWebhook':
+      return { method: 'POST', path: `${NO_WEBHOOK}/redeliver`, options: { json: {} } };
     case 'listAgents':
       return { method: 'GET', path: '/kernel/agent' };
     case 'spawnAgent':

@@ -49,6 +49,10 @@ describe('docs/integrating.md', () => {
       KERNEL_CA_CERT: identities.caCert,
       KERNEL_OPERATOR_CERT: cert,
       KERNEL_OPERATOR_KEY: key,
+      KERNEL_SUPERADMIN_CERT: identities.callers.SUPERADMIN.cert,
+      KERNEL_SUPERADMIN_KEY: identities.callers.SUPERADMIN.key,
+      RECEIVER_CERT: identities.kernelServer.cert,
+      RECEIVER_KEY: identities.kernelServer.key,
     };
     const script = [
       'set -euo pipefail',
@@ -104,6 +108,18 @@ describe('docs/integrating.md', () => {
     const options = ['--noEmit', '--strict', '--target', 'es2024', '--module', 'nodenext', '--skipLibCheck'];
     const types = ['--typeRoots', join(workTree(), 'node_modules', '@types'), '--types', 'node'];
     await run(process.execPath, [tsc, ...options, ...types, 'integrate.mts'], { cwd: folder });
+  });
+
+  it('is called by a webhook, whose signature the library of Standard Webhooks verifies', async () => {
+    expect(await said('received.txt')).toBe('received invoice.booked invoice/2026-17 { account: 4400 }\n');
+    expect(await json('dead.json')).toEqual({ deliveries: [], nextCursor: null });
+    expect(await json('redelivery.json')).toMatchObject({ eventIds: null });
+    const [made, rotated] = [await json('webhook.json'), await json('rotated.json')];
+    expect(rotated).toMatchObject({ id: made.id, secret: { version: 2 } });
+    expect(rotated.signingSecret).toMatch(/^whsec_/);
+    expect(rotated.signingSecret).not.toBe(made.signingSecret);
+    expect(await json('paused.json')).toMatchObject({ id: made.id, status: 'paused' });
+    expect(await json('removed.json')).toMatchObject({ id: made.id });
   });
 
   it('does so with the client that is generated for Python', async () => {

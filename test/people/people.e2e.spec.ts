@@ -220,11 +220,14 @@ describe('people', () => {
         .sort();
       expect(ids).toEqual([
         'changeMode',
+        'changeWebhook',
         'compromiseKey',
         'emergencyApplyUpgrade',
         'retireKey',
         'revokeApproverKey',
+        'rotateWebhookSecret',
         'setLegalHold',
+        'subscribeWebhook',
       ]);
     });
   });

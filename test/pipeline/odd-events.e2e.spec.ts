@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
+import { Webhook } from 'standardwebhooks';
 import { describeWithKafka, describeWithS3, type MtlsClient, WebhookReceiver, withStack } from '#dev/testing';
 import { type Head, type LegalHold } from '#openapi/kernel';
 import { defineConfig, flag, loadConfig, wholeNumber } from '#platform/process';
@@ -67,6 +68,9 @@ describeWithS3(`${EVENTS} legal random events (FUZZ_SEED=${SEED})`, () => {
     let operator: MtlsClient;
     let admin: MtlsClient;
     let database: Client;
+    /** Subscribed to all types before the first event. */
+    let hook: WebhookReceiver;
+    let webhook: { id: string; signingSecret: string };
     const upgrades: string[] = [];
     const holds: { shard: number; fromSeq: number; toSeq: number; reason: string }[] = [];
 
@@ -114,10 +118,21 @@ describeWithS3(`${EVENTS} legal random events (FUZZ_SEED=${SEED})`, () => {
       // The stack goes down before this connection does.
       database.on('error', () => undefined);
       await database.connect();
+      const { cert, key } = stack().identities.kernelServer;
+      hook = await WebhookReceiver.start({
+        cert: readFileSync(cert, 'utf8'),
+        key: readFileSync(key, 'utf8'),
+      });
+      const subscribed = await admin.post('/kernel/webhooks', { url: hook.url });
+      expect(subscribed.status).toBe(201);
+      webhook = subscribed.json as typeof webhook;
       await inParallel(oddEvents(EVENTS, SEED), record);
       await inParallel(oddTexts(Math.ceil(EVENTS / EVENTS_PER_COMMAND), SEED), command);
     }, TIME_LIMIT_MS);
-    afterAll(() => database.end());
+    afterAll(async () => {
+      await hook.stop();
+      await database.end();
+    });
 
     it(
       'come through the relay, the index, the archive and the log up to the head',
@@ -218,6 +233,52 @@ describeWithS3(`${EVENTS} legal random events (FUZZ_SEED=${SEED})`, () => {
       const left = await rows(`SELECT id FROM kernel.webhook_deliveries WHERE state = 'dead'`);
       expect(left).toEqual([]);
     }, 180_000);
+
+    it(
+      'are sent to a webhook of all types, each as it is in the chain, or are in its dead letters',
+      async () => {
+        const wanted = new Map(
+          (
+            await rows<{ id: string; canonical: Buffer }>(
+              `SELECT id, canonical FROM kernel.events WHERE ts >= (
+                 SELECT ts FROM kernel.events WHERE type = 'webhook.subscribed')`,
+            )
+          ).map(({ id, canonical }) => [id, canonical.toString('utf8')]),
+        );
+        expect(wanted.size).toBeGreaterThanOrEqual(EVENTS);
+        const dead = async (): Promise<string[]> =>
+          (
+            await rows<{ id: string }>(
+              `SELECT event_id AS id FROM kernel.webhook_retries WHERE state = 'dead'`,
+            )
+          ).map(({ id }) => id);
+        const left = async (): Promise<string[]> => {
+          const had = new Set([...hook.received.map(({ id }) => id), ...(await dead())]);
+          return [...wanted.keys()].filter((id) => !had.has(id));
+        };
+        let last: string[] = [];
+        await until(
+          'every event was sent',
+          async () => (last = await left()).length === 0,
+          TIME_LIMIT_MS,
+        ).catch((error: unknown) => {
+          throw new Error(`${String(error)}: ${last.length} are left, ${last.slice(0, 5).join(', ')}`);
+        });
+        // The receiver takes everything.
+        expect(await dead()).toEqual([]);
+        const verifier = new Webhook(webhook.signingSecret);
+        for (const { id, raw } of hook.received) {
+          if (!wanted.has(id)) continue;
+          expect(raw.text.endsWith(`,"data":${wanted.get(id)}}`)).toBe(true);
+          // Not by `verify`: what came first is older than the five minutes that it lets through.
+          const at = new Date(Number(raw.headers['webhook-timestamp']) * 1_000);
+          expect(raw.headers['webhook-signature']).toBe(verifier.sign(id, at, raw.text));
+        }
+        const pending = await rows(`SELECT event_id FROM kernel.webhook_retries WHERE state = 'pending'`);
+        expect(pending).toEqual([]);
+      },
+      TIME_LIMIT_MS,
+    );
 
     it('leave every process ready', async () => {
       const urls = [...stack().workers, ...stack().kernels].map(({ managementUrl }) => managementUrl);

@@ -285,6 +285,8 @@ const WORKER_ROLE: Table<LiveKernel> = [
   ['an answer that the kernel never gave', NO_RIGHT, worker('INSERT INTO kernel.idempotency DEFAULT VALUES')],
   ['the answers to others', NO_RIGHT, worker('SELECT * FROM kernel.idempotency')],
   ['a notification', NO_RIGHT, worker('INSERT INTO kernel.webhook_deliveries DEFAULT VALUES')],
+  ['an event for a webhook', NO_RIGHT, worker('INSERT INTO kernel.webhook_retries DEFAULT VALUES')],
+  ['how far a webhook is', NO_RIGHT, worker('DELETE FROM kernel.webhook_places')],
   ['the challenge of a credential', NO_RIGHT, worker('SELECT * FROM kernel.webauthn_challenges')],
   [
     'a repair that was none',

@@ -11,6 +11,8 @@ export interface ReceivedWebhook {
   signatures: string[];
   body: { type: string; timestamp: string; data: Record<string, unknown> };
   at: number;
+  /** As it came, for other verifiers. */
+  raw: { headers: Record<string, string>; text: string };
 }
 
 /** What the receiver does with a request: answer with a status and headers, hang, or drop the connection. */
@@ -101,7 +103,18 @@ export class WebhookReceiver {
       return one.startsWith('v1,') && given.length === expected.length && timingSafeEqual(given, expected);
     });
     const body = JSON.parse(text) as ReceivedWebhook['body'];
-    this.received.push({ id, type: body.type, authentic: signed && fresh, signatures, body, at: Date.now() });
+    const headers = Object.fromEntries(
+      Object.entries(request.headers).map(([name, value]) => [name, String(value)]),
+    );
+    this.received.push({
+      id,
+      type: body.type,
+      authentic: signed && fresh,
+      signatures,
+      body,
+      at: Date.now(),
+      raw: { headers, text },
+    });
     const { mood } = this;
     if (mood === 'hang') return;
     if (mood === 'drop') {

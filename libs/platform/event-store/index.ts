@@ -49,7 +49,7 @@ export { EventVerifier } from './integrity/checked-reads';
 export { integrityError, type RowFault } from './integrity/row-fault';
 export { ROW_KEY_BYTES, RowKey } from './integrity/row-key';
 export { DEFAULT_LIMITS, type EventStoreLimits } from './limits';
-export { type EventFilter } from './read/event-query.sql';
+export { type EventFilter, type FollowedFilter } from './read/event-query.sql';
 export { IndexQueries } from './read/index-queries';
 export { type RegistryRow, registryRowsOf } from './read/registry-rows';
 export { eventsOfTypes } from './read/events-of-types';

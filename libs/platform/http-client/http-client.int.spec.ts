@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { type AddressInfo } from 'node:net';
+import { type AddressInfo, type LookupFunction } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { AddressPolicy } from './address-policy';
 import { HttpClient } from './http-client';
 
 describe('HttpClient', () => {
@@ -129,5 +130,59 @@ describe('HttpClient', () => {
     const { status, body } = await client.stream(GET);
     expect(status).toBe(200);
     expect(await text(body)).toHaveLength(1_000_000);
+  });
+
+  it('connects only to the addresses that it may, by name and by number', async () => {
+    let reached = 0;
+    answer = (_, response) => {
+      reached++;
+      response.end();
+    };
+    const { port } = server.address() as AddressInfo;
+    const through = async (host: string, networks: string[]) => {
+      const guarded = new HttpClient({
+        origin: `http://${host}:${port}`,
+        connections: 1,
+        connectTimeoutMs: 5_000,
+        addresses: new AddressPolicy(networks),
+      });
+      try {
+        return (await guarded.exchange(GET, { maxBytes: 100 })).status;
+      } finally {
+        await guarded.destroy();
+      }
+    };
+    for (const host of ['127.0.0.1', 'localhost', '2130706433', '[::ffff:127.0.0.1]']) {
+      await expect(through(host, ['10.0.0.0/8'])).rejects.toMatchObject({ code: 'address_refused' });
+    }
+    expect(reached).toBe(0);
+    expect(await through('127.0.0.1', ['127.0.0.0/8'])).toBe(200);
+    expect(await through('localhost', ['127.0.0.0/8', '::1/128'])).toBe(200);
+  });
+
+  it('sends nothing to an address that a name was not judged by', async () => {
+    let reached = 0;
+    answer = (_, response) => {
+      reached++;
+      response.end();
+    };
+    /** A resolver that answers otherwise than it was judged, as if the name led elsewhere a moment later. */
+    class Rebinding extends AddressPolicy {
+      override get lookup(): LookupFunction {
+        return (_, { all }, done) => {
+          if (all === true) done(null, [{ address: '127.0.0.1', family: 4 }]);
+          else done(null, '127.0.0.1', 4);
+        };
+      }
+    }
+    const guarded = new HttpClient({
+      origin: `http://hooks.example.com:${(server.address() as AddressInfo).port}`,
+      connections: 1,
+      connectTimeoutMs: 5_000,
+      addresses: new Rebinding([]),
+    });
+    await expect(guarded.exchange(GET, { maxBytes: 100 })).rejects.toMatchObject({ code: 'address_refused' });
+    await guarded.destroy();
+    expect(reached).toBe(0);
   });
 });

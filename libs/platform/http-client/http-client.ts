@@ -1,5 +1,7 @@
+import { isIP } from 'node:net';
 import { type Readable } from 'node:stream';
-import { type Dispatcher, Pool } from 'undici';
+import { buildConnector, type Dispatcher, Pool } from 'undici';
+import { type AddressPolicy, unbracketed } from './address-policy';
 
 /** PEM. */
 export interface ClientTls {
@@ -21,6 +23,8 @@ export interface HttpClientOptions {
   idleTimeoutMs?: number;
   /** How long an unused connection is kept. Default 4 s. */
   keepAliveMs?: number;
+  /** Addresses that a connection may be made to. Default: all. */
+  addresses?: AddressPolicy;
 }
 
 export interface HttpRequest {
@@ -139,6 +143,15 @@ export class HttpClient {
 
   private open({ ca, cert, key }: ClientTls): Pool {
     const { origin, connections, connectTimeoutMs, idleTimeoutMs = 0, keepAliveMs = 4_000 } = this.options;
+    const { addresses } = this.options;
+    const connect = {
+      timeout: connectTimeoutMs,
+      rejectUnauthorized: true,
+      minVersion: 'TLSv1.2',
+      ...(ca === undefined ? {} : { ca }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+    } as const;
     return new Pool(origin, {
       connections,
       pipelining: 1,
@@ -146,14 +159,33 @@ export class HttpClient {
       keepAliveTimeout: keepAliveMs,
       headersTimeout: idleTimeoutMs,
       bodyTimeout: idleTimeoutMs,
-      connect: {
-        timeout: connectTimeoutMs,
-        rejectUnauthorized: true,
-        minVersion: 'TLSv1.2',
-        ...(ca === undefined ? {} : { ca }),
-        ...(cert === undefined ? {} : { cert }),
-        ...(key === undefined ? {} : { key }),
-      },
+      connect: addresses === undefined ? connect : guarded(connect, addresses),
     });
   }
+}
+
+/** Connects only where the policy lets it: by the name's addresses before, and by the socket's after it. */
+function guarded(options: buildConnector.BuildOptions, addresses: AddressPolicy): buildConnector.connector {
+  const connect = buildConnector({ ...options, lookup: addresses.lookup });
+  return (target, done) => {
+    const refuse = (work: () => void): Error | null => {
+      try {
+        work();
+        return null;
+      } catch (error) {
+        return error as Error;
+      }
+    };
+    // An address in the place of a name is connected to without a look-up.
+    const host = unbracketed(target.hostname);
+    const before = isIP(host) === 0 ? null : refuse(() => addresses.assert(host));
+    if (before !== null) return done(before, null);
+    connect(target, (...[error, socket]) => {
+      if (error !== null) return done(error, null);
+      const after = refuse(() => addresses.assert(socket.remoteAddress));
+      if (after === null) return done(null, socket);
+      socket.destroy();
+      done(after, null);
+    });
+  };
 }

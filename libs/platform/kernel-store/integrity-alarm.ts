@@ -24,7 +24,16 @@ export class IntegrityAlarm {
       labelNames: ['where'],
       registers: [registry],
     });
-    for (const where of ['event', 'index', 'head', 'answer', 'mode', 'hold', 'notification'] as const) {
+    for (const where of [
+      'event',
+      'index',
+      'head',
+      'answer',
+      'mode',
+      'hold',
+      'notification',
+      'webhook',
+    ] as const) {
       this.faults.inc({ where }, 0);
     }
   }

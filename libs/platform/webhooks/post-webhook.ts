@@ -1,4 +1,4 @@
-import { HttpClient } from '#platform/http-client';
+import { type AddressPolicy, type ClientTls, HttpClient } from '#platform/http-client';
 import { type WebhookEndpoint } from './webhook-endpoint';
 
 export type Outcome =
@@ -17,15 +17,29 @@ export type Outcome =
 const MAX_ANSWER_BYTES = 16_384;
 const MAX_ERROR = 200;
 
-/** Client with an endpoint's connections: few, and none kept for long. */
-export function clientFor({ url, ca }: WebhookEndpoint, timeoutMs: number, connections: number): HttpClient {
+/**
+ * Client with an endpoint's connections: few, and none kept for long.
+ * @param addresses where they may go; default: everywhere, for endpoints of the configuration
+ */
+export function clientFor(
+  { url, ca }: Pick<WebhookEndpoint, 'url' | 'ca'>,
+  timeoutMs: number,
+  connections: number,
+  addresses?: AddressPolicy,
+): HttpClient {
   return new HttpClient({
     origin: new URL(url).origin,
-    tls: ca === null ? {} : { ca },
+    tls: trusting(ca),
     connections,
     connectTimeoutMs: timeoutMs,
     idleTimeoutMs: timeoutMs,
+    ...(addresses && { addresses }),
   });
+}
+
+/** For `HttpClient.renew`. @param ca authorities (PEM); null: the usual ones */
+export function trusting(ca: string | Buffer | null): ClientTls {
+  return ca === null ? {} : { ca };
 }
 
 /**
@@ -33,8 +47,8 @@ export function clientFor({ url, ca }: WebhookEndpoint, timeoutMs: number, conne
  * followed: a signed body goes where the configuration says, and nowhere else. Never throws.
  */
 export async function postWebhook(
-  { url, secrets }: WebhookEndpoint,
-  { id, body }: { id: string; body: string },
+  { url, secrets }: Pick<WebhookEndpoint, 'url' | 'secrets'>,
+  { id, body, contentType = 'application/json' }: { id: string; body: string; contentType?: string },
   { http, timeoutMs, signal }: { http: HttpClient; timeoutMs: number; signal: AbortSignal },
 ): Promise<Outcome> {
   const timestampS = Math.floor(Date.now() / 1_000);
@@ -46,7 +60,7 @@ export async function postWebhook(
         method: 'POST',
         path: pathname + search,
         headers: {
-          'content-type': 'application/json',
+          'content-type': contentType,
           'user-agent': 'illuvrse-kernel',
           'webhook-id': id,
           'webhook-timestamp': String(timestampS),

@@ -68,6 +68,9 @@ export function kernelEnvironment(k: KernelEnvironment): Record<string, string> 
     KERNEL_WEBAUTHN_ORIGINS: `http://localhost:${k.web}`,
     // Words of two or more parts, as organisations have them; a misspelt `code` is none.
     KERNEL_UPGRADE_TYPES: '[a-z][a-z0-9]*(_[a-z0-9]+)+',
+    // Receivers of webhooks on this machine, with certificates of the development CA.
+    KERNEL_WEBHOOK_NETWORKS: '127.0.0.0/8,::1/128',
+    KERNEL_WEBHOOK_CA_FILE: k.identities.caCert,
     KERNEL_APPROVER_POOL: JSON.stringify(developmentPool(k.identities, k.issuer)),
     KMS_ENDPOINT: k.signingProxyUrl,
     KMS_CA_FILE: k.identities.caCert,

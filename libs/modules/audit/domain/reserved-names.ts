@@ -16,6 +16,7 @@ export const RESERVED_NOUNS: ReadonlySet<string> = new Set([
   'signer_key',
   'store',
   'upgrade',
+  'webhook',
 ]);
 
 /**

@@ -40,7 +40,7 @@ export class People implements PersonIdentifier {
     private readonly refresh: SessionRefresh,
     private readonly provider: IdentityProvider,
   ) {
-    this.cookie = new SessionCookie(options.origin.startsWith('https:'), rowKey.derive('session cookie'));
+    this.cookie = new SessionCookie(options.origin.startsWith('https:'), rowKey.secretsFor('session cookie'));
   }
 
   bearsToken({ headers }: CallingRequest): boolean {

@@ -34,7 +34,7 @@ describe('SessionSeal', () => {
 
 describe('SessionCookie', () => {
   const key = RowKey.random('kernel.example.com/test');
-  const cookie = new SessionCookie(true, key.derive('session cookie'));
+  const cookie = new SessionCookie(true, key.secretsFor('session cookie'));
   const signed = (token: string, secret = cookie.texts[0] ?? '') => `s:${sign(token, secret)}`;
 
   it('has the prefix __Host- over TLS alone', () => {

@@ -116,7 +116,7 @@ export class SessionTable {
     private readonly rowKey: RowKey,
     private readonly alarm: IntegrityAlarm,
   ) {
-    this.seal = new SessionSeal(rowKey.derive('session content'));
+    this.seal = new SessionSeal(rowKey.secretsFor('session content'));
   }
 
   async find(token: string): Promise<SessionRow | null> {

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   DEFAULT_LIMITS,
-  type EventFilter,
   type EventPage,
   type EventSearch,
   EventStoreError,
   type EventVerifier,
+  type FollowedFilter,
   IndexQueries,
   type IndexQuery,
   type RowFault,
@@ -94,7 +94,7 @@ export class AuditIndex {
    * @throws EventStoreError `invalid_request`, `store_unavailable`
    */
   async after(
-    filter: EventFilter,
+    filter: FollowedFilter,
     places: ReadonlyMap<number, number>,
     limit: number,
   ): Promise<{ events: StoredEvent[]; places: Map<number, number>; more: boolean }> {

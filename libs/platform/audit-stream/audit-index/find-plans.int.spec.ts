@@ -1,5 +1,11 @@
 import { Client } from 'pg';
-import { type IndexQuery, migrate, openEventStoreDataSource } from '#platform/event-store';
+import {
+  type FollowedFilter,
+  IndexQueries,
+  type IndexQuery,
+  migrate,
+  openEventStoreDataSource,
+} from '#platform/event-store';
 import { migratedBy, type TestDatabase, withOwnPostgres } from '#dev/testing';
 import { AuditIndex } from './audit-index';
 
@@ -99,5 +105,29 @@ describe('finding among a million events', () => {
     const after = await rowsRead();
     // Four pages of one row more than the limit, and some for rows between.
     expect(after - before).toBeLessThan(4 * (LIMIT + 1 + extra) + 40);
+  });
+
+  it.each<[string, FollowedFilter, number, number]>([
+    // The common type is nine of ten; `manifest.signed` one of ten, `never.came` none.
+    ['several types, from the beginning', { types: ['manifest.signed', 'common.came'] }, 0, LIMIT],
+    ['several types, at the end', { types: ['manifest.signed', 'common.came'] }, EVENTS - 5, 5],
+    ['types of which one never came', { types: ['manifest.signed', 'never.came'] }, 0, LIMIT],
+    ['types that never came', { types: ['never.came', 'other.came'] }, 0, 0],
+    ['a type that is named twice', { types: ['manifest.signed', 'manifest.signed'] }, 0, LIMIT],
+  ])('following %s: as many rows as are returned', async (_, filter, place, count) => {
+    const before = await rowsRead();
+    const runtime = await openEventStoreDataSource({
+      url: database.runtimeUrl,
+      applicationName: 'find-plans',
+      poolSize: 1,
+    });
+    try {
+      const queries = new IndexQueries({ dataSource: runtime, shards: 1 });
+      expect(await queries.after(filter, new Map([[0, place]]), LIMIT)).toHaveLength(count);
+    } finally {
+      await runtime.destroy();
+    }
+    // A page of each type.
+    expect((await rowsRead()) - before).toBeLessThanOrEqual(2 * (LIMIT + 1));
   });
 });

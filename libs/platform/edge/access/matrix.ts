@@ -51,6 +51,9 @@ export const MATRIX = Object.freeze({
   'approver.register-credential': row('allow', 'deny', 'deny', 'deny'),
   'notification.read': row('allow', 'deny', 'allow', 'allow'),
   'notification.manage': row('allow', 'deny', 'deny', 'deny'),
+  'webhook.read': row('allow', 'deny', 'allow', 'allow'),
+  /** A webhook gets the events of every division. */
+  'webhook.manage': row('allow', 'deny', 'deny', 'deny'),
   'keys.manage': row('allow', 'deny', 'deny', 'deny'),
   'mode.manage': row('allow', 'deny', 'deny', 'deny'),
   /** One's own sessions; a SuperAdmin's reach is everyone's, which the handlers decide. */

@@ -30,6 +30,8 @@ notification.read         yes         no            yes       yes      no
 notification.manage       yes         no            no        no       no
 upgrade.apply             yes         no            yes       no       no
 upgrade.emergency-apply   yes         no            no        no       no
+webhook.read              yes         no            yes       yes      no
+webhook.manage            yes         no            no        no       no
 keys.manage               yes         no            no        no       no
 mode.manage               yes         no            no        no       no
 retention.read            yes         no            yes       yes      no

@@ -1,5 +1,5 @@
 import { type AuditEvent } from '#evidence';
-import { type EventFilter } from '../read/event-query.sql';
+import { type FollowedFilter } from '../read/event-query.sql';
 import { type StoredEvent } from '../event-store.types';
 import { signedDigest } from '../read/signed-digest';
 import { integrityError, type RowFault, type OnRowFault } from './row-fault';
@@ -72,13 +72,15 @@ export class CheckedReads {
   }
 
   /** Whether an event matches a query: its own members decide, not the columns that found it. */
-  matching(filter: EventFilter): Expected {
-    const { stream, type, actor, division, from, to, sha256, signerKid, correlationId, subject } = filter;
+  matching(filter: FollowedFilter): Expected {
+    const { stream, type, types, actor, division, from, to, sha256, signerKid, correlationId, subject } =
+      filter;
     return {
       asked: `a match of ${JSON.stringify(filter)}`,
       fits: (event) =>
         (stream === undefined || event.stream === stream) &&
         (type === undefined || event.type === type) &&
+        (types === undefined || types.includes(event.type)) &&
         (actor === undefined || event.actor.id === actor) &&
         (division === undefined || this.verifier?.divisionOf(event) === division) &&
         (sha256 === undefined || signedDigest(event) === sha256) &&

@@ -1,15 +1,18 @@
 import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
 
 /** Tables whose rows carry a MAC. */
-export type AuthenticatedTable = 'idempotency' | 'mode_changes' | 'sessions' | 'webhook_deliveries';
+export type AuthenticatedTable =
+  'idempotency' | 'mode_changes' | 'sessions' | 'webhook_deliveries' | 'webhook_places';
 
 /** A column of a row: bigint columns are numbers below 2^53, times are milliseconds since 1970. */
 export type RowColumn = string | number | Uint8Array;
 
 const DOMAIN = 'illuvrse-kernel/row/v1';
+const DERIVED_DOMAIN = 'illuvrse-kernel/derived/v1';
+/** Bytes of a key's id: says which of the keys it is, and nothing about it. */
+const KEY_ID_BYTES = 8;
 /** Bytes of a key, and of a MAC (HMAC-SHA-256, RFC 2104). */
 export const ROW_KEY_BYTES = 32;
-const DERIVED_DOMAIN = 'illuvrse-kernel/derived/v1';
 /** The one in use, and the one before it while it is replaced. */
 const MAX_KEYS = 2;
 
@@ -62,12 +65,34 @@ export class RowKey {
   }
 
   /**
-   * Secrets of 32 bytes for one other purpose, the same in every kernel process (HKDF-SHA-256, RFC 5869): the first is
-   * used, each is accepted. None tells anything about a key or about another purpose's secret.
+   * Secrets of 32 bytes for one purpose of every process, without an id to keep: the first is used, each is accepted. None
+   * tells anything about a key or about another purpose's secret.
    */
-  derive(purpose: string): Buffer[] {
-    const info = `${DERIVED_DOMAIN}\n${this.origin}\n${purpose}`;
-    return this.keys.map((key) => Buffer.from(hkdfSync('sha256', key, '', info, ROW_KEY_BYTES)));
+  secretsFor(purpose: string): Buffer[] {
+    return this.keys.map((key) => this.expand(key, new Uint8Array(), purpose, ROW_KEY_BYTES));
+  }
+
+  /** Id of the key in use, by which `derive` finds it later. */
+  get keyId(): string {
+    return this.idOf(this.keys[0] as Buffer);
+  }
+
+  /**
+   * Derives a secret for one use (HKDF-SHA-256, RFC 5869): the same for the same words, on every process that has the key.
+   * @param keyId the key to derive from @param salt of this secret alone @param info what the secret is for
+   * @returns 32 bytes; null when that key is no longer in the file
+   */
+  derive(keyId: string, salt: Uint8Array, info: string): Buffer | null {
+    const key = this.keys.find((one) => this.idOf(one) === keyId);
+    return key === undefined ? null : this.expand(key, salt, info, ROW_KEY_BYTES);
+  }
+
+  private idOf(key: Buffer): string {
+    return this.expand(key, new Uint8Array(), 'key-id', KEY_ID_BYTES).toString('hex');
+  }
+
+  private expand(key: Buffer, salt: Uint8Array, info: string, bytes: number): Buffer {
+    return Buffer.from(hkdfSync('sha256', key, salt, `${DERIVED_DOMAIN}\n${this.origin}\n${info}`, bytes));
   }
 
   /** Every column with its type and length before it: no two rows have the same encoding. */

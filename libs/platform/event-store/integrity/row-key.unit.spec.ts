@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { RowKey } from './row-key';
 
 const ORIGIN = 'kernel.example.com/test';
@@ -47,6 +47,25 @@ describe('RowKey', () => {
     ]);
     expect(RowKey.parse(next, ORIGIN).verifies('mode_changes', ['a'], made)).toBe(true);
     expect(key.verifies('mode_changes', ['a'], made)).toBe(false);
+  });
+
+  it('derives secrets by HKDF-SHA-256, of the key that the id names, and of no other', () => {
+    const salt = randomBytes(32);
+    const info = 'illuvrse-kernel/derived/v1\nkernel.example.com/test\na use';
+    const expected = Buffer.from(hkdfSync('sha256', Buffer.from(secret, 'base64'), salt, info, 32));
+    expect(key.derive(key.keyId, salt, 'a use')).toEqual(expected);
+    expect(key.keyId).toMatch(/^[0-9a-f]{16}$/);
+    const next = line();
+    const both = RowKey.parse(`${next}\n${secret}\n`, ORIGIN);
+    expect(both.keyId).not.toBe(key.keyId);
+    expect(both.derive(key.keyId, salt, 'a use')).toEqual(expected);
+    expect(RowKey.parse(next, ORIGIN).derive(key.keyId, salt, 'a use')).toBeNull();
+    for (const other of [
+      key.derive(key.keyId, salt, 'other'),
+      key.derive(key.keyId, randomBytes(32), 'a use'),
+    ]) {
+      expect(other).not.toEqual(expected);
+    }
   });
 
   it.each([

@@ -4,7 +4,7 @@ import { type Database, isStorable } from '#platform/postgres';
 import { EventStoreError } from '../event-store.error';
 import { type EventPage, type EventSearch, type IndexQuery, type StoredEvent } from '../event-store.types';
 import { DEFAULT_PAGE, MAX_PAGE } from '../limits';
-import { eventQuery, type EventFilter, type PageRow, type QuerySchema } from './event-query.sql';
+import { eventQuery, type FollowedFilter, type PageRow, type QuerySchema } from './event-query.sql';
 import { storedEvent } from './event-row';
 import { SHA256_HEX } from './signed-digest';
 import { decodeCursor, encodeCursor } from './query-cursor';
@@ -76,7 +76,7 @@ export class EventQueries {
    * that of `seq`.
    */
   async after(
-    filter: EventFilter,
+    filter: FollowedFilter,
     places: ReadonlyMap<number, number>,
     limit: number,
     shardOf: (stream: string) => number,
@@ -95,7 +95,7 @@ export class EventQueries {
     return this.checked.check(rows.map(storedEvent), this.asPlaced(asked, rows, true));
   }
 
-  private shardsOf({ stream }: EventFilter, shardOf: (stream: string) => number): number[] {
+  private shardsOf({ stream }: FollowedFilter, shardOf: (stream: string) => number): number[] {
     return stream === undefined ? [...Array(this.shards).keys()] : [shardOf(stream)];
   }
 
@@ -142,7 +142,7 @@ export class EventQueries {
 
   /** The filter, and the place of each row: a row that repeats an event elsewhere would show it twice. */
   private asPlaced(
-    filter: EventFilter,
+    filter: FollowedFilter,
     rows: readonly { shard: number; place: number }[],
     bySeq = false,
   ): Expected {
@@ -169,6 +169,7 @@ function placed(rows: readonly PageRow[], direction: 1 | -1) {
 function checkedFilter({
   stream,
   type,
+  types,
   actor,
   division,
   from,
@@ -177,8 +178,8 @@ function checkedFilter({
   signerKid,
   correlationId,
   subject,
-}: EventFilter): EventFilter {
-  const filter: EventFilter = {};
+}: FollowedFilter): FollowedFilter {
+  const filter: FollowedFilter = {};
   if (sha256 !== undefined && !SHA256_HEX.test(sha256)) {
     throw invalid('/sha256', 'sha256 must be 64 lower-case hexadecimal digits.');
   }
@@ -207,6 +208,12 @@ function checkedFilter({
       throw invalid(`/${name}`, `The filter ${name} is no text that an event could hold.`);
     }
     filter[name as 'stream'] = value;
+  }
+  if (types !== undefined) {
+    if (!types.every(isStorable)) {
+      throw invalid('/types', 'The filter types has a text that no event could hold.');
+    }
+    filter.types = types;
   }
   for (const [name, value] of Object.entries({ from, to })) {
     if (value === undefined) continue;

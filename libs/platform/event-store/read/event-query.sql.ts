@@ -9,12 +9,15 @@ export interface QueryStatement {
 /** The members of `IndexFilters` are for the index alone: the event store has no columns for them. */
 export type EventFilter = Omit<EventQuery, 'cursor' | 'limit' | 'order'> & IndexFilters;
 
+/** What readers ask for who follow whole shards and get no cursors: also events of several types. */
+export type FollowedFilter = EventFilter & { types?: readonly string[] };
+
 /** Schema of a query: the log itself, or the audit index, which has the same columns and searches. */
 export type QuerySchema = 'kernel' | 'kernel_index';
 
 export interface PageRequest {
   schema: QuerySchema;
-  filter: EventFilter;
+  filter: FollowedFilter;
   order: 'oldest' | 'newest';
   /** Shard -> last returned place (exclusive); omitted shards start at the beginning of the order. */
   bounds: ReadonlyMap<number, number>;
@@ -34,7 +37,8 @@ export interface PageRow {
 
 /**
  * Builds one lateral scan per shard, each in index order, so that a page costs its rows and not the log. Binary search
- * turns times into places first. A query for one stream uses the stream's own index: in the log that is the table of keys,
+ * turns times into places first. Of several types, each is read in the order of its own index, as far as the page needs.
+ * A query for one stream uses the stream's own index: in the log that is the table of keys,
  * which also has what was detached.
  */
 export function eventQuery({
@@ -46,7 +50,8 @@ export function eventQuery({
   rows,
   bySeq,
 }: PageRequest): QueryStatement {
-  const { stream, type, actor, division, from, to, sha256, signerKid, correlationId, subject } = filter;
+  const { stream, type, types, actor, division, from, to, sha256, signerKid, correlationId, subject } =
+    filter;
   const values: unknown[] = [
     shards,
     shards.map((shard) => bounds.get(shard) ?? (order === 'oldest' ? 0 : Number.MAX_SAFE_INTEGER)),
@@ -63,6 +68,7 @@ export function eventQuery({
     where.push(`(e.stream COLLATE "C") = ${bind(stream)}`);
   } else if (stream !== undefined) where.push(`${key}.stream = ${bind(stream)}`);
   if (type !== undefined) where.push(`e.type = ${bind(type)}`);
+  if (types !== undefined) where.push('e.type = t.type');
   if (actor !== undefined) where.push(`e.actor_id = ${bind(actor)}`);
   if (division !== undefined) where.push(`e.division = ${bind(division)}`);
   if (sha256 !== undefined) where.push(`e.sha256 = decode(${bind(sha256)}, 'hex')`);
@@ -79,16 +85,25 @@ export function eventQuery({
       : `(SELECT ${schema}.first_version_at(${bind(stream)}, ${bind(time)}::timestamptz))`;
   if (from !== undefined) where.push(`${key}.${place} >= ${firstAt(from)}`);
   if (to !== undefined) where.push(`${key}.${place} < ${firstAt(to)}`);
+  const direction = order === 'oldest' ? 'ASC' : 'DESC';
+  const scan = `
+        SELECT ${key}.shard, ${key}.${place} AS place, (extract(epoch FROM e.ts) * 1000)::bigint AS ts_ms, e.canonical
+        FROM ${byKeys ? 'kernel.event_keys k, kernel.event_at(k.shard, k.seq) e' : `${schema}.events e`}
+        WHERE ${where.join(' AND ')}
+        ORDER BY ${key}.${place} ${direction}
+        LIMIT $3`;
+  const scans =
+    types === undefined
+      ? scan
+      : `
+        SELECT o.* FROM unnest(${bind([...new Set(types)])}::text[]) AS t(type), LATERAL (${scan}) o
+        ORDER BY o.place ${direction}
+        LIMIT $3`;
   return {
     text: `
       SELECT p.shard, p.place, p.ts_ms, p.canonical
       FROM unnest($1::integer[], $2::bigint[]) AS s(shard, bound),
-      LATERAL (
-        SELECT ${key}.shard, ${key}.${place} AS place, (extract(epoch FROM e.ts) * 1000)::bigint AS ts_ms, e.canonical
-        FROM ${byKeys ? 'kernel.event_keys k, kernel.event_at(k.shard, k.seq) e' : `${schema}.events e`}
-        WHERE ${where.join(' AND ')}
-        ORDER BY ${key}.${place} ${order === 'oldest' ? 'ASC' : 'DESC'}
-        LIMIT $3
+      LATERAL (${scans}
       ) p`,
     values,
   };

@@ -6,7 +6,7 @@ import { CheckedReads, type EventVerifier } from '../integrity/checked-reads';
 import { type OnRowFault } from '../integrity/row-fault';
 import { DEFAULT_LIMITS, type EventStoreLimits } from '../limits';
 import { Database, PostgresError } from '#platform/postgres';
-import { type EventFilter } from './event-query.sql';
+import { type FollowedFilter } from './event-query.sql';
 import { EventQueries } from './event-queries';
 import { type EventRow, storedEvent } from './event-row';
 import { type Named, namedEvents } from './named-events.sql';
@@ -63,7 +63,7 @@ export class IndexQueries {
    * @throws EventStoreError `invalid_request`, `store_unavailable`
    */
   async after(
-    filter: EventFilter,
+    filter: FollowedFilter,
     places: ReadonlyMap<number, number>,
     limit: number,
   ): Promise<StoredEvent[]> {

@@ -12,6 +12,7 @@ import { NamedEvents1764710000000 } from './migrations/1764710000000-named-event
 import { AuthenticatedRows1764900000000 } from './migrations/1764900000000-authenticated-rows.migration';
 import { SignerSwitch1764800000000 } from './migrations/1764800000000-signer-switch.migration';
 import { IndexFilters1764910000000 } from './migrations/1764910000000-index-filters.migration';
+import { WebhookSubscriptions1764920000000 } from './migrations/1764920000000-webhook-subscriptions.migration';
 import { KeyFence1764900100000 } from './migrations/1764900100000-key-fence.migration';
 import { Sessions1764950000000 } from './migrations/1764950000000-sessions.migration';
 
@@ -32,6 +33,7 @@ export const MIGRATIONS = [
   AuthenticatedRows1764900000000,
   KeyFence1764900100000,
   IndexFilters1764910000000,
+  WebhookSubscriptions1764920000000,
   Sessions1764950000000,
 ];
 

@@ -39,6 +39,8 @@ const RUNTIME_RIGHTS = [
   'SELECT, INSERT, UPDATE, DELETE ON kernel.webhook_deliveries',
   'SELECT, INSERT, DELETE ON kernel.webhook_reminders',
   'SELECT, INSERT, UPDATE ON kernel.webhook_positions',
+  'SELECT, INSERT, UPDATE, DELETE ON kernel.webhook_places',
+  'SELECT, INSERT, UPDATE, DELETE ON kernel.webhook_retries',
   'SELECT, INSERT, UPDATE, DELETE ON kernel.webauthn_challenges',
   'SELECT, INSERT, UPDATE, DELETE ON kernel.sessions',
   'SELECT, INSERT, DELETE ON kernel.logout_tokens',

@@ -9,17 +9,17 @@ describe('secrets derived from a row key', () => {
   const key = RowKey.parse(`${first}\n${second}\n`, ORIGIN);
 
   it('are the same in every process, one for each key of the file, the one in use first', () => {
-    const [used, accepted, ...others] = key.derive('a');
+    const [used, accepted, ...others] = key.secretsFor('a');
     expect(others).toEqual([]);
-    expect(used).toEqual(RowKey.parse(first, ORIGIN).derive('a')[0]);
-    expect(accepted).toEqual(RowKey.parse(second, ORIGIN).derive('a')[0]);
+    expect(used).toEqual(RowKey.parse(first, ORIGIN).secretsFor('a')[0]);
+    expect(accepted).toEqual(RowKey.parse(second, ORIGIN).secretsFor('a')[0]);
     expect(used).toHaveLength(32);
   });
 
   it('differ by purpose and by origin, and are no MAC', () => {
-    const [used] = key.derive('a');
-    expect(key.derive('b')[0]).not.toEqual(used);
-    expect(RowKey.parse(first, 'kernel.example.com/other').derive('a')[0]).not.toEqual(used);
+    const [used] = key.secretsFor('a');
+    expect(key.secretsFor('b')[0]).not.toEqual(used);
+    expect(RowKey.parse(first, 'kernel.example.com/other').secretsFor('a')[0]).not.toEqual(used);
     expect(key.mac('sessions', ['a'])).not.toEqual(used);
   });
 });
