@@ -1741,6 +1741,10 @@ export interface components {
             signing: {
                 ok: boolean;
             };
+            /** @description The admin UI that this process serves to people: the SHA-256 of its `/bundle.json`, which lists the SHA-256 of each of its files. Null where it serves none. */
+            adminUi: {
+                sha256: components["schemas"]["Sha256"];
+            } | null;
         };
         /** @description 1 to 128 letters, digits and "._:-" */
         UpgradeId: string;
@@ -3990,6 +3994,9 @@ export interface operations {
                      *       ],
                      *       "signing": {
                      *         "ok": true
+                     *       },
+                     *       "adminUi": {
+                     *         "sha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
                      *       }
                      *     }
                      */

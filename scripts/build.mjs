@@ -1,10 +1,11 @@
-// Compiles apps/, libs/ and test/ with SWC into the given folder (`npm run check:types` checks types), and
-// copies what they read at run time: the result needs no sources beside it.
+// Compiles apps/, libs/ and test/ with SWC into the given folder (`npm run check:types` checks types), bundles the admin
+// UI, and copies what they read at run time: the result needs no sources beside it.
 // scripts/prepare.mjs calls it; people use ./kernel or `npm run build`.
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { transform } from '@swc/core';
 import { parse } from 'yaml';
+import { buildAdminUi } from './build-admin-ui.mjs';
 import { swcOptions } from './swc-options.cjs';
 
 const root = join(import.meta.dirname, '..');
@@ -14,12 +15,16 @@ if (out === undefined) {
   process.exit(2);
 }
 
+/** Runs in browsers, and is bundled for them. */
+const ADMIN_UI = join(root, 'apps', 'admin-ui');
+
 /** Every .ts source below dir except tests, their fixtures and declarations. */
 async function sources(dir) {
   const entries = await readdir(dir, { recursive: true, withFileTypes: true });
   return entries
     .filter((e) => e.isFile() && e.name.endsWith('.ts') && !/\.(spec|fixture|d)\.ts$/.test(e.name))
-    .map((e) => join(e.parentPath, e.name));
+    .map((e) => join(e.parentPath, e.name))
+    .filter((file) => !file.startsWith(ADMIN_UI));
 }
 
 async function compile(file) {
@@ -70,11 +75,18 @@ function manifestOf(manifest) {
   };
 }
 
+// Beside SWC's: both have threads of their own.
+const adminUi = buildAdminUi(join(out, 'admin-ui')).then(
+  () => null,
+  (error) => error,
+);
 const files = (await Promise.all(['apps', 'libs', 'test'].map((d) => sources(join(root, d))))).flat();
 const results = await Promise.allSettled(files.map(compile));
 const complaints = results.flatMap((result, n) =>
   result.status === 'rejected' ? [complaint(files[n], result.reason)] : [],
 );
+const adminUiError = await adminUi;
+if (adminUiError !== null) complaints.push(`apps/admin-ui: ${adminUiError.message}`);
 if (complaints.length > 0) {
   console.error(complaints.join('\n\n'));
   process.exit(1);

@@ -151,6 +151,12 @@ export const kernelConfig = defineConfig({
       'The OpenAPI document that every request is checked against. Missing or invalid, it stops the start.',
     default: 'openapi/kernel.yaml',
   },
+  KERNEL_ADMIN_UI_FOLDER: {
+    schema: path(),
+    description:
+      'The admin UI as it was built, for the listener for people. In production a missing or changed file of it stops the start; in development there is a plain page instead.',
+    default: 'admin-ui',
+  },
   KERNEL_BODY_LIMIT_BYTES: {
     schema: wholeNumber({ min: 65_536, max: 67_108_864 }),
     description: 'Largest request body.',

@@ -32,6 +32,7 @@ import { ApproverNames, ChainOpen, PeopleModule, type PeopleOptions } from '#mod
 import { SigningModule } from '#modules/signing';
 import { WebhooksModule } from '#modules/webhooks';
 import { PipelineDurability } from '#platform/audit-stream';
+import { type WebBundle } from '#platform/edge';
 import { BehindListener, EventSigner, ModeSource } from '#platform/event-store';
 import { trustRootIn } from '#platform/audit-stream';
 import { KernelStoreModule } from '#platform/kernel-store';
@@ -137,6 +138,8 @@ export interface KernelModuleOptions {
   webhookTargets: WebhookTargets;
   /** How people sign in, where there is a listener for them. */
   people: PeopleOptions | undefined;
+  /** The admin UI that this process serves. */
+  adminUi: WebBundle | undefined;
   logger: Logger;
 }
 
@@ -144,7 +147,7 @@ export interface KernelModuleOptions {
 @Module({})
 export class KernelModule {
   static register(options: KernelModuleOptions): DynamicModule {
-    const { config, proxy, log, registry, webhooks, webhookTargets, people, logger } = options;
+    const { config, proxy, log, registry, webhooks, webhookTargets, people, adminUi, logger } = options;
     const { origin, shards, databaseUrl } = config;
     // Optional in production too: this process makes the keys that the file names, at the founding.
     const roots = config.trustRootFile === undefined ? null : trustRootIn(config.trustRootFile, origin);
@@ -162,6 +165,7 @@ export class KernelModule {
       overlapMs: config.keyOverlapSeconds * 1_000,
       maxKeyAgeMs: config.keyMaxAgeDays * DAY_MS,
       requirement: new KmsRequirement(config),
+      adminUiSha256: adminUi?.sha256 ?? null,
     });
     return {
       module: KernelModule,

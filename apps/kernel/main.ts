@@ -16,6 +16,7 @@ import {
   RoleAccess,
   RoleBindings,
   type ServiceApp,
+  WebAppPages,
 } from '#platform/edge';
 import { ArchiveError, openArchiveReader } from '#platform/archive';
 import { PipelineDurability } from '#platform/audit-stream';
@@ -28,6 +29,7 @@ import { IntegrityAlarm, PartitionWatch } from '#platform/kernel-store';
 import { managementOf, processRegistry, runApp, startManagementServer, TlsFiles } from '#platform/process';
 import { openSigningProxyClient, SignerError } from '#platform/signer';
 import { assertGovernanceSettings, webhookEndpoints } from './governance-settings';
+import { readAdminUi } from './admin-ui';
 import { kernelConfig } from './kernel.config';
 import { KernelModule } from './kernel.module';
 import { KERNEL_PROBLEMS } from './kernel.problems';
@@ -47,6 +49,7 @@ runApp({
         ? undefined
         : new TlsFiles({ use: 'web', paths: { cert, key }, logger });
     onStop(async () => webTls?.close());
+    const adminUi = people && (await readAdminUi(config, logger));
     const proxy = openSigningProxyClient(config, { logger, timeoutMs: config.kmsTimeoutMs });
     const tls = openServerTls('service_api', config, logger);
     onStop(async () => tls.close());
@@ -68,6 +71,7 @@ runApp({
         webhooks,
         webhookTargets,
         people,
+        adminUi,
         logger,
       }),
       {
@@ -84,13 +88,16 @@ runApp({
           return { mode: () => modes.current.mode, assertWritable: () => modes.assertWritable() };
         },
         durability: (app) => app.get(PipelineDurability),
-        web: async (app) =>
-          people && {
+        web: async (app) => {
+          if (people === undefined) return undefined;
+          const signIn = await app.get(PeopleSite, { strict: false }).open();
+          return {
             origin: people.origin,
             access: new PersonAccess(roles, app.get(People, { strict: false }), people.origin),
-            site: await app.get(PeopleSite, { strict: false }).open(),
+            site: adminUi === undefined ? signIn : new WebAppPages(adminUi).before(signIn),
             tls: webTls?.current,
-          },
+          };
+        },
       },
     );
     tls.onRenewal((renewed) => service.renewTls(renewed));

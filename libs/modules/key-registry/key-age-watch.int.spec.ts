@@ -35,6 +35,7 @@ describe('KeyAgeWatch', () => {
       roots: null,
       approverPool: null,
       directRotation: [],
+      adminUiSha256: null,
       overlapMs: 1,
       maxKeyAgeMs: 365 * DAY_MS,
       now: () => new Date(now),

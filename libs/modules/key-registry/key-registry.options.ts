@@ -17,5 +17,7 @@ export abstract class KeyRegistryOptions {
   abstract readonly overlapMs: number;
   /** Age at which a key is due for rotation. */
   abstract readonly maxKeyAgeMs: number;
+  /** SHA-256 of the admin UI that this process serves, in hex; null where it serves none. */
+  abstract readonly adminUiSha256: string | null;
   abstract now(): Date;
 }

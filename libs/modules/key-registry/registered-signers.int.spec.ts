@@ -74,6 +74,7 @@ describe('the registry of a kernel', () => {
     roots: null,
     approverPool: { version: 1 as const, sha256: 'ab'.repeat(32) },
     directRotation: [],
+    adminUiSha256: null,
     overlapMs: 1,
     maxKeyAgeMs: 1,
     now: () => new Date(),

@@ -1,7 +1,7 @@
 import { CodedError } from '#evidence';
 
 /**
- * Refusals of the edge itself, before or instead of a handler, and (the last three) faults that stop a start or a test.
+ * Refusals of the edge itself, before or instead of a handler, and (the last four) faults that stop a start or a test.
  * Each of the first group is also the word in the problem's `error` member.
  */
 export type HttpEdgeErrorCode =
@@ -23,6 +23,8 @@ export type HttpEdgeErrorCode =
   // the controllers and the document do not describe the same routes with the same policies
   | 'routes_differ'
   // an answer is not what the document promises
-  | 'answer_differs';
+  | 'answer_differs'
+  // the files of the admin UI are not there, or not those that were built
+  | 'invalid_bundle';
 
 export class HttpEdgeError extends CodedError<HttpEdgeErrorCode> {}

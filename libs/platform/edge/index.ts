@@ -18,9 +18,11 @@ export { type WebListener, type WebServer, type WebTls } from './web-listener';
 export { AccessError } from './access/access-error';
 export { type AccessRules, type CallingRequest } from './access/access-rules';
 export { divisionOf } from './access/event-division';
-export { authorize, scopedDivision, withinScope } from './access/matrix';
+export { type Action, authorize, permittedActions, scopedDivision, withinScope } from './access/matrix';
 export { assertOwn, divisionAsked } from './access/own-division';
 export { apiPages } from './pages/api-pages';
+export { NONCE_MARK, WebAppPages } from './pages/web-app-pages';
+export { readWebBundle, type BundleFile, type WebBundle } from './pages/web-bundle';
 export { declarePolicy, Policy, PublicRoute } from './access/policy.decorator';
 export {
   assertOwnOrigin,

@@ -29,7 +29,9 @@ export class SecurityStatusController {
       this.signing(),
     ]);
     const { mode, since, restoring } = this.modes.current;
-    return { origin: this.options.origin, mode, modeSince: since, restoring, signers, heads, signing };
+    const { origin, adminUiSha256 } = this.options;
+    const adminUi = adminUiSha256 === null ? null : { sha256: adminUiSha256 };
+    return { origin, mode, modeSince: since, restoring, signers, heads, signing, adminUi };
   }
 
   /** Faults are reported without addresses or credentials: this route requires no role. */

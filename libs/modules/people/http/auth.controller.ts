@@ -1,6 +1,6 @@
 import { Controller, Get, HttpCode, Inject, Post, Req, Res, UseGuards } from '@nestjs/common';
 import { type Request, type Response } from 'express';
-import { assertOwnOrigin } from '#platform/edge';
+import { assertOwnOrigin, permittedActions } from '#platform/edge';
 import { ApproverNames } from '../people.ports';
 import { PeopleError } from '../domain/people.error';
 import { principalIdOf } from '../domain/person-session';
@@ -11,7 +11,7 @@ import { PeopleOptions } from '../people.options';
 import { LogoutTokens } from '../sessions/logout-tokens';
 import { instant } from '../sessions/list-sessions.handler';
 import { OpenSession } from '../sessions/open-session';
-import { People } from '../sessions/people';
+import { People, principalOf } from '../sessions/people';
 import { type SessionContent } from '../sessions/session-content';
 import { personActor, SessionRecords } from '../sessions/session-records';
 import { type SessionRow, SessionTable } from '../sessions/session-table';
@@ -51,6 +51,7 @@ export class AuthController {
   async session(@Req() request: Request, @Res() response: Response): Promise<void> {
     const { session, person, roles } = await this.people.signedIn(request.headers.cookie);
     const principal = principalIdOf(person);
+    const approverId = await this.approvers.approverOf(principal);
     response.json({
       principal,
       issuer: person.iss,
@@ -58,8 +59,9 @@ export class AuthController {
       name: person.name,
       roles: roles.roles,
       division: roles.division,
-      approverId: await this.approvers.approverOf(principal),
+      approverId,
       roleless: roles.roleless,
+      permits: permittedActions(principalOf(person, roles), approverId !== null),
       sessionId: session.id,
       authenticatedAt: instant(person.authenticatedAt),
       idleEndsAt: instant(session.idleEndsAt),

@@ -122,7 +122,8 @@ function signInRequired(): AccessError {
   );
 }
 
-function principalOf(person: Person, { roles, division, roleless }: SignedInPerson['roles']): Principal {
+/** The person as the rules see them. */
+export function principalOf(person: Person, { roles, division, roleless }: SignedInPerson['roles']): Principal {
   return Object.freeze({
     id: principalIdOf(person),
     kind: 'human',

@@ -106,6 +106,23 @@ export function authorize(principal: Principal, action: Action): Decision {
   return { allowed: false, reason: `"${principal.id}" has ${roles}, which does not permit ${action}` };
 }
 
+/**
+ * Everything that a caller may do, and how far: for pages, which show what is of use to someone. Each request is decided
+ * by `authorize` again.
+ */
+export function permittedActions(
+  principal: Principal,
+  isApprover: boolean,
+): Partial<Record<Action, 'all' | 'own-division'>> {
+  const permitted: Partial<Record<Action, 'all' | 'own-division'>> = {};
+  for (const action of Object.keys(MATRIX) as Action[]) {
+    const decision = authorize(principal, action);
+    if (decision.allowed) permitted[action] = decision.scope === 'all' ? 'all' : 'own-division';
+    else if (isApprover && asApprover(principal, action)) permitted[action] = 'all';
+  }
+  return permitted;
+}
+
 /** Whether something that belongs to a division (or, with null, to none) is within a scope. */
 export function withinScope(scope: Scope, division: string | null | undefined): boolean {
   return scope === 'all' || scope.division === division;

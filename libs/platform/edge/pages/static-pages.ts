@@ -62,7 +62,7 @@ export class StaticPages {
 }
 
 /** RFC 9110 section 13.1.2, by weak comparison. */
-function matches(header: string | undefined, tag: string): boolean {
+export function matches(header: string | undefined, tag: string): boolean {
   if (header === undefined) return false;
   return header.trim() === '*' || header.split(',').some((one) => one.trim().replace(/^W\//, '') === tag);
 }

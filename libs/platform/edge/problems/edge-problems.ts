@@ -32,6 +32,7 @@ export const EDGE_PROBLEMS: readonly ErrorProblems[] = [
     invalid_contract: OUR_FAULT,
     routes_differ: OUR_FAULT,
     answer_differs: OUR_FAULT,
+    invalid_bundle: OUR_FAULT,
   }),
   problemsOf(AccessError, {
     forbidden: { status: 403 },
