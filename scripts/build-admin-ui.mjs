@@ -71,7 +71,7 @@ async function bundle(out) {
   await build({
     root: SOURCES,
     configFile: false,
-    envFile: false,
+    envDir: false,
     logLevel: 'warn',
     mode: 'production',
     // index.html's own place: every path of the UI gets the same page.
@@ -97,6 +97,12 @@ async function bundle(out) {
       modulePreload: { polyfill: false },
       chunkSizeWarningLimit: CHUNK_WARNING_KB,
       reportCompressedSize: false,
+      rolldownOptions: {
+        onLog: (level, log, handle) => {
+          // A mark for frameworks that render on a server, in every file of some packages.
+          if (log.code !== 'MODULE_LEVEL_DIRECTIVE') handle(level, log);
+        },
+      },
       // The licenses of what is within; goes with the files.
       license: { fileName: 'licenses.md' },
     },

@@ -83,12 +83,7 @@ export class WebAppPages {
     send(request, response, html);
   }
 
-  private sendFile(
-    path: string,
-    file: BundleFile,
-    request: IncomingMessage,
-    response: ServerResponse,
-  ): void {
+  private sendFile(path: string, file: BundleFile, request: IncomingMessage, response: ServerResponse): void {
     const zipped = takesGzip(request);
     const tag = `"${file.sha256}${zipped ? '-gzip' : ''}"`;
     response.setHeader('ETag', tag);

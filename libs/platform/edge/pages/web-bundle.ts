@@ -42,7 +42,9 @@ export async function readWebBundle(folder: string): Promise<WebBundle> {
   const list = await read(folder, LIST);
   const sha256 = sha256Hex(list);
   // Readable for everyone, so that what is served can be compared with what was built.
-  const files = new Map<string, BundleFile>([[LIST, { bytes: list, contentType: 'application/json', sha256 }]]);
+  const files = new Map<string, BundleFile>([
+    [LIST, { bytes: list, contentType: 'application/json', sha256 }],
+  ]);
   for (const { path, sha256: built } of listedIn(list, folder)) {
     const contentType = TYPES[extname(path)];
     if (contentType === undefined) throw invalid(folder, `${path} is of no kind that a page consists of`);

@@ -1,0 +1,96 @@
+import { parsed, problemOf, send } from './client';
+import { ApiProblem, isPassing } from './problem';
+
+/** One message; `data` is null where it only says where the stream stands. */
+export interface StreamMessage {
+  readonly id: string | null;
+  readonly data: string | null;
+}
+
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 30_000;
+/** The kernel sends something every 15 s; a stream on which nothing comes for three times that is dead. */
+const SILENCE_MS = 45_000;
+/** Longest message that is kept, in UTF-16 code units: an event has at most 8 MiB. */
+const MAX_MESSAGE = 16 * 2 ** 20;
+
+/** Splits a stream of server-sent events (HTML Living Standard, section 9.2) as the kernel writes them. */
+export class MessageSplitter {
+  private rest = '';
+
+  add(text: string): StreamMessage[] {
+    const parts = (this.rest + text).split('\n\n');
+    this.rest = parts.pop() ?? '';
+    if (this.rest.length > MAX_MESSAGE) throw new Error('a message of the stream is too long');
+    return parts.map((part) => {
+      const lines = part.split('\n');
+      const field = (name: string) =>
+        lines.filter((line) => line.startsWith(`${name}: `)).map((line) => line.slice(name.length + 2));
+      const data = field('data');
+      return { id: field('id').at(-1) ?? null, data: data.length === 0 ? null : data.join('\n') };
+    });
+  }
+}
+
+/**
+ * Follows events as they come, from now on, until the signal is aborted; after an interruption it goes on where it was. A
+ * stream does not keep a session from ending, and ends with it.
+ *
+ * By `fetch` and not by EventSource, which does not tell why a stream is refused and swallows messages without data.
+ * @param path of the stream, with its filters
+ * @throws ApiProblem when the stream is refused for good
+ */
+export async function followEvents(
+  path: string,
+  onMessages: (messages: readonly StreamMessage[]) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  let last: string | null = null;
+  let pause = FIRST_PAUSE_MS;
+  while (!signal.aborted) {
+    try {
+      await once(path, last, signal, (messages) => {
+        pause = FIRST_PAUSE_MS;
+        last = messages.findLast(({ id }) => id !== null)?.id ?? last;
+        onMessages(messages);
+      });
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof ApiProblem && !isPassing(error)) throw error;
+    }
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, pause);
+      signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+    });
+    pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
+  }
+}
+
+async function once(
+  path: string,
+  after: string | null,
+  signal: AbortSignal,
+  onMessages: (messages: readonly StreamMessage[]) => void,
+): Promise<void> {
+  const silent = new AbortController();
+  const either = AbortSignal.any([signal, silent.signal]);
+  const headers: Record<string, string> = { Accept: 'text/event-stream' };
+  if (after !== null) headers['Last-Event-ID'] = after;
+  let timer = setTimeout(() => silent.abort(), SILENCE_MS);
+  try {
+    const response = await send(path, { headers, signal: either });
+    if (!response.ok || response.body === null) throw problemOf(response, parsed(await response.text()));
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    const splitter = new MessageSplitter();
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      clearTimeout(timer);
+      timer = setTimeout(() => silent.abort(), SILENCE_MS);
+      const messages = splitter.add(value);
+      if (messages.length > 0) onMessages(messages);
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,6 @@
+/** Files that the bundler takes for their effect or by their address. */
+declare module '*.css';
+declare module '*.svg' {
+  const address: string;
+  export default address;
+}

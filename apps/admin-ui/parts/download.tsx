@@ -1,0 +1,30 @@
+import { Button } from '@mantine/core';
+import { type ReactNode } from 'react';
+
+/** Saves a text that is already here, byte for byte (UTF-8), under a name. */
+export function Download({
+  text,
+  name,
+  type,
+  children,
+}: {
+  text: string;
+  name: string;
+  type: string;
+  children: string;
+}): ReactNode {
+  const save = () => {
+    const address = URL.createObjectURL(new Blob([text], { type }));
+    const link = document.createElement('a');
+    link.href = address;
+    link.download = name;
+    link.click();
+    // The browser has begun to read it by then.
+    setTimeout(() => URL.revokeObjectURL(address), 10_000);
+  };
+  return (
+    <Button variant="default" size="compact-sm" onClick={save}>
+      {children}
+    </Button>
+  );
+}

@@ -1,0 +1,32 @@
+import { createRouter } from '@tanstack/react-router';
+import { Loading } from './parts/states';
+import { auditRoutes } from './screens/audit/audit.routes';
+import { overviewRoutes } from './screens/overview/overview.routes';
+import { FailedScreen, rootRoute } from './shell/root.route';
+
+/** Texts as they are: an address is to be read, and to be written by others. */
+function parseSearch(text: string): Record<string, string> {
+  return Object.fromEntries(new URLSearchParams(text));
+}
+
+function stringifySearch(search: Record<string, unknown>): string {
+  const entries = Object.entries(search).flatMap(([name, value]) =>
+    value === undefined || value === null || value === '' ? [] : [[name, String(value as string | number)]],
+  );
+  return entries.length === 0 ? '' : `?${new URLSearchParams(entries).toString()}`;
+}
+
+export const router = createRouter({
+  // A screen adds its routes here, and its entry in shell/navigation.ts.
+  routeTree: rootRoute.addChildren([...overviewRoutes, ...auditRoutes]),
+  parseSearch,
+  stringifySearch,
+  defaultPendingComponent: Loading,
+  defaultErrorComponent: FailedScreen,
+});
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}

@@ -1,0 +1,178 @@
+import { Badge, Group, Switch, Text } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { getRouteApi, useNavigate } from '@tanstack/react-router';
+import { type ReactNode, useCallback, useState } from 'react';
+import { type AuditEvent } from '../../api/queries';
+import { CursorPaging } from '../../parts/cursor-table';
+import { Empty, Loaded, PageTitle } from '../../parts/states';
+import { permitted, useSession } from '../../session/session';
+import { Permitted } from '../../shell/permitted';
+import { EventTable } from './event-table';
+import { eventsQuery, newestQuery } from './event-queries';
+import { FilterForm } from './filter-form';
+import { filterQuery, type Filters } from './filters';
+import { type Live, useLiveEvents } from './live-events';
+import { SearchLine } from './search-line';
+
+const route = getRouteApi('/audit');
+
+export function AuditScreen(): ReactNode {
+  return (
+    <Permitted action="audit.read" title="Audit">
+      <Explorer />
+    </Permitted>
+  );
+}
+
+function Explorer(): ReactNode {
+  const filters = route.useSearch();
+  const session = useSession();
+  const { cursor, ...conditions } = filters;
+  const isFiltered = Object.keys(conditions).length > 0;
+  // Without a filter the newest come first; a lead sees a part of the chain, which only the index knows.
+  const showsNewest = !isFiltered && permitted(session, 'audit.export') === 'all';
+  return (
+    <>
+      <PageTitle>Audit</PageTitle>
+      <SearchLine />
+      {/* A form of its own for each address: what is typed belongs to what is seen. */}
+      <FilterForm key={filterQuery(filters)} filters={filters} />
+      {showsNewest ? <Newest cursor={cursor} /> : <Found filters={filters} />}
+    </>
+  );
+}
+
+/** Beside what was read, without what is in both. */
+function withLive(live: Live, read: readonly AuditEvent[]): AuditEvent[] {
+  const known = new Set(live.events.map(({ id }) => id));
+  return [...live.events, ...read.filter(({ id }) => !known.has(id))];
+}
+
+function Newest({ cursor }: { cursor: string | undefined }): ReactNode {
+  const navigate = useNavigate();
+  const [wantsLive, setWantsLive] = useState(true);
+  const query = useQuery(newestQuery(cursor));
+  const { refetch } = query;
+  const isFirst = cursor === undefined;
+  const read = useCallback(() => void refetch(), [refetch]);
+  const live = useLiveEvents(isFirst && wantsLive ? '' : null, read);
+  const go = (next: string | undefined) =>
+    void navigate({ to: '/audit', search: next === undefined ? {} : { cursor: next } });
+  return (
+    <>
+      <ListHead
+        title={isFirst ? 'Newest events' : 'Older events'}
+        live={isFirst ? live : null}
+        wantsLive={wantsLive}
+        setWantsLive={setWantsLive}
+      />
+      <Loaded query={query} what="Reading the newest events">
+        {({ events, nextCursor }) => {
+          const all = isFirst ? withLive(live, events) : events;
+          if (all.length === 0) return <Empty title="Nothing was recorded yet" />;
+          return (
+            <>
+              <EventTable events={all} caption="Events, newest first" />
+              <CursorPaging cursor={cursor} nextCursor={nextCursor} count={all.length} what="event" go={go} />
+            </>
+          );
+        }}
+      </Loaded>
+    </>
+  );
+}
+
+function Found({ filters }: { filters: Filters }): ReactNode {
+  const navigate = useNavigate();
+  const [wantsLive, setWantsLive] = useState(false);
+  const query = useQuery(eventsQuery(filters));
+  const read = useCallback(() => undefined, []);
+  const live = useLiveEvents(wantsLive ? filterQuery(filters) : null, read);
+  const go = (cursor: string | undefined) => {
+    const { cursor: _, ...rest } = filters;
+    void navigate({ to: '/audit', search: cursor === undefined ? rest : { ...rest, cursor } });
+  };
+  return (
+    <>
+      <ListHead
+        title="Matching events, oldest first"
+        live={live}
+        wantsLive={wantsLive}
+        setWantsLive={setWantsLive}
+      />
+      {wantsLive && live.events.length > 0 && (
+        <EventTable events={live.events} caption="Events as they come, newest first" />
+      )}
+      {wantsLive && live.events.length === 0 && (
+        <Empty title="Waiting for matching events">They appear here as they are recorded.</Empty>
+      )}
+      <Loaded query={query} what="Looking in the index">
+        {({ events, nextCursor }) =>
+          events.length === 0 ? (
+            <Empty title="No event matches">
+              Take a filter away, or widen the time. The index is a moment behind what was just recorded.
+            </Empty>
+          ) : (
+            <>
+              <EventTable events={events} caption="Matching events, oldest first" />
+              <CursorPaging
+                cursor={filters.cursor}
+                nextCursor={nextCursor}
+                count={events.length}
+                what="event"
+                go={go}
+              />
+            </>
+          )
+        }
+      </Loaded>
+    </>
+  );
+}
+
+const LIVE_TEXTS = {
+  off: 'Live is paused',
+  connecting: 'Connecting',
+  on: 'Live',
+  refused: 'The kernel refuses the stream',
+};
+
+function ListHead({
+  title,
+  live,
+  wantsLive,
+  setWantsLive,
+}: {
+  title: string;
+  live: Live | null;
+  wantsLive: boolean;
+  setWantsLive: (wants: boolean) => void;
+}): ReactNode {
+  return (
+    <Group justify="space-between" mt="lg" mb="xs">
+      <Text component="h2" fw={650} size="lg" m={0}>
+        {title}
+      </Text>
+      {live !== null && (
+        <Group gap="sm">
+          {wantsLive && (
+            <Badge
+              variant="outline"
+              color={live.state === 'on' ? 'teal' : 'gray'}
+              role="status"
+              autoContrast
+              styles={{ label: { color: 'var(--mantine-color-text)' } }}
+            >
+              {LIVE_TEXTS[live.state]}
+            </Badge>
+          )}
+          <Switch
+            label="As they come"
+            checked={wantsLive}
+            onChange={({ currentTarget }) => setWantsLive(currentTarget.checked)}
+          />
+        </Group>
+      )}
+    </Group>
+  );
+}

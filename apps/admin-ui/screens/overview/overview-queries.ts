@@ -1,0 +1,105 @@
+import { queryOptions } from '@tanstack/react-query';
+import { parseLogProof } from '#evidence';
+import { answered, answeredText, api } from '../../api/client';
+import { ApiProblem } from '../../api/problem';
+import { whileAttended } from '../../api/attention';
+
+const LAG_EVERY_MS = 15_000;
+/** How far back an event is looked for whose receipt shows the newest checkpoint. */
+const LOOK_BACK_MS = 60_000;
+
+export interface IndexLag {
+  readonly shard: number;
+  /** Events that lists do not show yet. */
+  readonly events: number;
+}
+
+interface Head {
+  readonly shard: number;
+  readonly seq: number;
+  readonly ts: string | null;
+}
+
+/** How far lists are behind what was recorded: asked by `Kernel-Min-Position`, whose refusal says where the index is. */
+export function indexLagQuery(heads: readonly Head[]) {
+  return queryOptions({
+    queryKey: ['index-lag', heads.length],
+    queryFn: ({ signal }) => Promise.all(heads.map((head) => lagOf(head, signal))),
+    refetchInterval: whileAttended(LAG_EVERY_MS),
+    enabled: heads.length > 0,
+  });
+}
+
+async function lagOf({ shard, seq }: Head, signal: AbortSignal): Promise<IndexLag> {
+  if (seq === 0) return { shard, events: 0 };
+  try {
+    await answered(
+      api.GET('/kernel/audit', {
+        params: { query: { limit: 1 }, header: { 'Kernel-Min-Position': `${shard}:${seq}` } },
+        signal,
+      }),
+    );
+    return { shard, events: 0 };
+  } catch (error) {
+    if (!(error instanceof ApiProblem) || error.word !== 'position_unavailable') throw error;
+    const [, reached = Number.NaN] = (error.body.reached ?? '').split(':').map(Number);
+    if (Number.isNaN(reached)) throw error;
+    return { shard, events: Math.max(0, seq - reached) };
+  }
+}
+
+export interface PublishedHead {
+  readonly shard: number;
+  /** Leaves of the newest checkpoint: the position up to which events are published. */
+  readonly size: number;
+  /** Names of those who signed it besides the kernel. */
+  readonly witnesses: readonly string[];
+  /** When the youngest cosignature was made. */
+  readonly cosignedAt: string | null;
+}
+
+/** The newest checkpoint of a shard's log, as a receipt shows it; null: no recent event has one. */
+export function publishedQuery(head: Head) {
+  return queryOptions({
+    queryKey: ['published', head.shard],
+    queryFn: ({ signal }) => publishedHead(head, signal),
+    refetchInterval: whileAttended(LAG_EVERY_MS),
+    enabled: head.ts !== null,
+  });
+}
+
+async function publishedHead({ shard, ts }: Head, signal: AbortSignal): Promise<PublishedHead | null> {
+  const from = new Date(Date.parse(ts ?? '') - LOOK_BACK_MS).toISOString();
+  const { events } = await answered(
+    api.GET('/kernel/audit', { params: { query: { from, limit: 200 } }, signal }),
+  );
+  const own = events.filter((event) => event.shard === shard);
+  // The newest first; the oldest where that is not published yet. Each receipt is up to the newest checkpoint.
+  for (const event of [own.at(-1), own.at(0)]) {
+    if (event === undefined) continue;
+    try {
+      return readReceipt(await answeredText(`/kernel/audit/${event.id}/receipt`, signal));
+    } catch (error) {
+      if (!(error instanceof ApiProblem) || error.status !== 404) throw error;
+    }
+  }
+  return null;
+}
+
+function readReceipt(text: string): PublishedHead {
+  const { checkpoint } = parseLogProof(text);
+  const own = `${checkpoint.origin}/log/${checkpoint.shard}`;
+  const others = checkpoint.signatures.filter(({ name }) => name !== own);
+  const times = others.flatMap(({ signature }) => {
+    // Cosignature v1: 8 bytes of POSIX seconds, then the signature (c2sp.org/tlog-cosignature).
+    if (signature.length !== 72) return [];
+    return [Number(new DataView(signature.buffer, signature.byteOffset).getBigUint64(0))];
+  });
+  const youngest = Math.max(...times);
+  return {
+    shard: checkpoint.shard,
+    size: checkpoint.size,
+    witnesses: others.map(({ name }) => name),
+    cosignedAt: times.length === 0 ? null : new Date(youngest * 1_000).toISOString(),
+  };
+}

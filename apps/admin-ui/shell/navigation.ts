@@ -1,0 +1,19 @@
+import { type Action, permitted, type Session } from '../session/session';
+
+/** An entry of the navigation. A new screen adds itself here, and its routes in router.tsx. */
+export interface NavigationEntry {
+  readonly label: string;
+  readonly to: string;
+  /** The right without which the screen has nothing to show; null: it has something for everyone. */
+  readonly needs: Action | null;
+}
+
+export const NAVIGATION: readonly NavigationEntry[] = [
+  { label: 'Overview', to: '/', needs: null },
+  { label: 'Audit', to: '/audit', needs: 'audit.read' },
+];
+
+/** What is of use to this person. The others are reached by their address, and say why they are closed. */
+export function navigationFor(session: Session): NavigationEntry[] {
+  return NAVIGATION.filter(({ needs }) => needs === null || permitted(session, needs) !== false);
+}

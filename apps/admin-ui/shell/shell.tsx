@@ -1,0 +1,203 @@
+import {
+  ActionIcon,
+  AppShell,
+  Burger,
+  Button,
+  Group,
+  Menu,
+  NavLink,
+  SegmentedControl,
+  Stack,
+  Text,
+  useComputedColorScheme,
+  useMantineColorScheme,
+} from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { Link, Outlet, useRouterState } from '@tanstack/react-router';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
+import { told } from '../api/problem';
+import { Time, useTimes, type Zone } from '../parts/times';
+import { shownName, signOut, useSession } from '../session/session';
+import { Banners } from './banners';
+import { MoonIcon, PersonIcon, SunIcon } from './icons';
+import { NAVIGATION, navigationFor } from './navigation';
+import { useLiveUpgrades } from './live-upgrades';
+
+/** Frame of every screen: who is signed in, where one can go, and what everyone has to know. */
+export function Shell(): ReactNode {
+  const session = useSession();
+  const [isOpen, { toggle, close }] = useDisclosure(false);
+  const path = useRouterState({ select: ({ location }) => location.pathname });
+  useLiveUpgrades();
+  useNewPage(path, close);
+
+  return (
+    <AppShell
+      header={{ height: 56 }}
+      navbar={{ width: 220, breakpoint: 'sm', collapsed: { mobile: !isOpen } }}
+      padding={{ base: 'md', sm: 'lg' }}
+    >
+      <a className="skip-link" href="#content" onClick={skip}>
+        Skip to the content
+      </a>
+      <AppShell.Header>
+        <Group h="100%" px="md" justify="space-between" wrap="nowrap">
+          <Group gap="sm" wrap="nowrap">
+            <Burger
+              opened={isOpen}
+              onClick={toggle}
+              hiddenFrom="sm"
+              size="sm"
+              aria-label={isOpen ? 'Close the navigation' : 'Open the navigation'}
+              aria-expanded={isOpen}
+              aria-controls="navigation"
+            />
+            <Text fw={700} component={Link} to="/" c="inherit" td="none">
+              Illuvrse kernel
+            </Text>
+          </Group>
+          <Group gap="xs" wrap="nowrap">
+            <SchemeButton />
+            <PersonMenu />
+          </Group>
+        </Group>
+      </AppShell.Header>
+      <AppShell.Navbar p="sm" id="navigation" aria-label="Screens">
+        <Stack gap={4} component="ul" m={0} p={0} style={{ listStyle: 'none' }}>
+          {navigationFor(session).map(({ label, to }) => {
+            const isHere = to === '/' ? path === '/' : path === to || path.startsWith(`${to}/`);
+            return (
+              <li key={to}>
+                <NavLink
+                  component={Link}
+                  to={to}
+                  label={label}
+                  active={isHere}
+                  variant="filled"
+                  aria-current={isHere ? 'page' : undefined}
+                />
+              </li>
+            );
+          })}
+        </Stack>
+      </AppShell.Navbar>
+      <AppShell.Main>
+        <Banners />
+        <div id="content" tabIndex={-1}>
+          <Outlet />
+        </div>
+      </AppShell.Main>
+    </AppShell>
+  );
+}
+
+function skip(event: { preventDefault: () => void }): void {
+  event.preventDefault();
+  document.getElementById('content')?.focus();
+}
+
+/** A new page is told to those who do not see it: by the window's title, and by the focus on its heading. */
+function useNewPage(path: string, close: () => void): void {
+  const first = useRef(true);
+  useEffect(() => {
+    const entry = NAVIGATION.find(({ to }) => to !== '/' && path.startsWith(to)) ?? NAVIGATION[0];
+    document.title =
+      path === '/' || entry === undefined ? 'Illuvrse kernel' : `${entry.label} · Illuvrse kernel`;
+    if (first.current) {
+      first.current = false;
+      return;
+    }
+    close();
+    (document.getElementById('page-title') ?? document.getElementById('content'))?.focus();
+    scrollTo(0, 0);
+    // Whether the navigation is open has no say in it.
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- `close` is new at each render
+  }, [path]);
+}
+
+function SchemeButton(): ReactNode {
+  const { setColorScheme } = useMantineColorScheme();
+  const scheme = useComputedColorScheme('light');
+  const other = scheme === 'dark' ? 'light' : 'dark';
+  return (
+    <ActionIcon
+      variant="default"
+      size="lg"
+      aria-label={`Use ${other} colours`}
+      onClick={() => setColorScheme(other)}
+    >
+      {scheme === 'dark' ? <SunIcon /> : <MoonIcon />}
+    </ActionIcon>
+  );
+}
+
+function PersonMenu(): ReactNode {
+  const session = useSession();
+  const { zone, setZone } = useTimes();
+  const [problem, setProblem] = useState<string | null>(null);
+  const roles = session.roles.length === 0 ? 'no role' : session.roles.join(', ');
+  return (
+    <Menu position="bottom-end" width={290} closeOnItemClick={false}>
+      <Menu.Target>
+        <Button
+          variant="default"
+          size="sm"
+          leftSection={<PersonIcon />}
+          aria-label={`${shownName(session)}, ${roles}: account and sign-out`}
+        >
+          <Text span size="sm" truncate maw={{ base: 90, sm: 200 }}>
+            {shownName(session)}
+          </Text>
+        </Button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Stack gap={2} px="sm" py="xs">
+          <Text fw={600} className="breaks">
+            {shownName(session)}
+          </Text>
+          <Text size="sm" c="dimmed" className="breaks">
+            {session.principal}
+          </Text>
+          <Text size="sm">
+            Role: {roles}
+            {session.division !== null && ` of division ${session.division}`}
+          </Text>
+          {session.approverId !== null && <Text size="sm">Approver: {session.approverId}</Text>}
+          <Text size="sm" c="dimmed">
+            Signed in until <Time at={session.until} />
+          </Text>
+        </Stack>
+        <Menu.Divider />
+        <Stack gap={6} px="sm" py="xs">
+          <Text size="sm" id="zone-label">
+            Times
+          </Text>
+          <SegmentedControl
+            aria-labelledby="zone-label"
+            size="xs"
+            value={zone}
+            onChange={(value) => setZone(value as Zone)}
+            data={[
+              { label: 'This device', value: 'local' },
+              { label: 'UTC', value: 'utc' },
+            ]}
+          />
+        </Stack>
+        <Menu.Divider />
+        <Menu.Item
+          onClick={() => {
+            setProblem(null);
+            signOut().catch((error: unknown) => setProblem(told(error).detail));
+          }}
+        >
+          Sign out
+        </Menu.Item>
+        {problem !== null && (
+          <Text size="sm" px="sm" pb="xs" role="alert">
+            You are still signed in: {problem}
+          </Text>
+        )}
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
