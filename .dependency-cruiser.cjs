@@ -35,6 +35,12 @@ const OWNERS = [
   },
   { packages: '@simplewebauthn/server', room: '^libs/modules/governance/' },
   { packages: 'commander', room: '^apps/cli/' },
+  // Bundled at the build, so nothing of them is in node_modules of an image.
+  {
+    packages: 'react|react-dom|@mantine/[^/]+|@tanstack/[^/]+|uplot|get-nonce|openapi-fetch',
+    room: '^apps/admin-ui/',
+  },
+  { packages: 'playwright-core|axe-core', room: '^libs/dev/testing/' },
 ];
 
 module.exports = {
@@ -77,6 +83,20 @@ module.exports = {
       severity: 'error',
       from: { path: '^(apps/audit-verify|libs/platform/sigv4)/', pathNot: TESTS },
       to: { path: '^libs/', pathNot: '^libs/(evidence|platform/sigv4)/' },
+    },
+    {
+      name: 'admin-ui-stands-alone',
+      comment:
+        'It runs in browsers: it knows the API by the contract, and of libs only what has no dependencies.',
+      severity: 'error',
+      from: { path: '^apps/admin-ui/' },
+      to: { path: '^libs/', pathNot: '^libs/evidence/' },
+    },
+    {
+      name: 'admin-ui-in-browsers',
+      severity: 'error',
+      from: { path: '^apps/admin-ui/', pathNot: TESTS },
+      to: { dependencyTypes: ['core'] },
     },
     {
       name: 'sigv4-without-packages',
@@ -151,7 +171,7 @@ module.exports = {
     {
       name: 'not-to-dev-dep',
       severity: 'error',
-      from: { path: '^(apps|libs)/', pathNot: TESTS },
+      from: { path: '^(apps|libs)/', pathNot: [...TESTS, '^apps/admin-ui/'] },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },

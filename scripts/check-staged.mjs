@@ -30,7 +30,7 @@ const results = [
   passes(
     ['eslint', 'bin', 'eslint.js'],
     ['--max-warnings', '0', '--no-warn-ignored'],
-    staged.filter((file) => /\.(ts|mjs|cjs|js)$/.test(file)),
+    staged.filter((file) => /\.(tsx?|mjs|cjs|js)$/.test(file)),
   ),
 ];
 if (results.includes(false)) process.exitCode = 1;

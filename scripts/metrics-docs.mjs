@@ -158,8 +158,8 @@ const cell = (text) => text.replaceAll('|', '\\|');
 const known = new Map();
 const processes = [];
 for (const app of (await readdir(join(root, 'apps'))).sort()) {
-  // Commands end; nobody scrapes them.
-  if (app === 'cli' || app === 'audit-verify') continue;
+  // Commands end, and pages run in browsers; nobody scrapes them.
+  if (['cli', 'audit-verify', 'admin-ui'].includes(app)) continue;
   const metrics = [];
   for (const file of await filesOf(app)) {
     if (!known.has(file)) {

@@ -35,6 +35,8 @@ const PACKAGES = [
   'oidc-provider',
   'tweetnacl',
   'json-canonicalize',
+  'react',
+  'playwright-core',
 ];
 
 /** A small tree that keeps every rule. */
@@ -55,6 +57,7 @@ const HOUSE: Readonly<Record<string, string>> = {
   'libs/dev/testing/index.ts': `import '#dev/devstack';\nexport const testing = 1;`,
   'libs/platform/archive/archive.fixture.ts': `export const fixture = 1;`,
   'libs/modules/audit/audit.unit.spec.ts': `import '#dev/testing';\nimport '#modules/signing';\nimport 'fast-check';`,
+  'apps/admin-ui/main.ts': `import 'react';\nimport '#evidence';`,
   'apps/kernel/main.ts': `import '#modules/audit';\nimport '#modules/signing';\nimport '#platform/edge';`,
   'apps/cli/main.ts': `import 'commander';\nimport '#dev/devstack';`,
   'test/pipeline/whole.e2e.spec.ts': `import 'pg';\nimport '#dev/testing';`,
@@ -85,6 +88,8 @@ const FORBIDDEN: readonly (readonly [file: string, content: string, rule: string
   ['libs/modules/audit/t.ts', `import './u';`, 'no-circular'],
   ['apps/audit-verify/v.ts', `import '#platform/archive';`, 'verifier-stands-alone'],
   ['libs/platform/sigv4/w.ts', `import '#platform/archive';`, 'verifier-stands-alone'],
+  ['apps/admin-ui/a.ts', `import '#platform/edge';`, 'admin-ui-stands-alone'],
+  ['apps/admin-ui/b.ts', `import 'node:crypto';`, 'admin-ui-in-browsers'],
   ['libs/platform/sigv4/x.ts', `import 'pino';`, 'sigv4-without-packages'],
   ['libs/platform/archive/own-undici.ts', `import 'undici';`, 'one-owner-of-undici'],
   ['libs/platform/archive/own-p-limit.ts', `import 'p-limit';`, 'one-owner-of-p-limit'],
@@ -112,6 +117,8 @@ const FORBIDDEN: readonly (readonly [file: string, content: string, rule: string
   ['apps/kernel/own-prom-client.ts', `import 'prom-client';`, 'one-owner-of-prom-client'],
   ['apps/kernel/own-nest-typeorm.ts', `import '@nestjs/typeorm';`, 'one-owner-of-nestjstypeorm'],
   ['apps/kernel/own-ajv.ts', `import 'ajv';`, 'one-owner-of-ajv'],
+  ['apps/kernel/own-react.ts', `import 'react';`, 'one-owner-of-react'],
+  ['libs/platform/edge/own-playwright.ts', `import 'playwright-core';`, 'one-owner-of-playwright-core'],
   ['apps/kernel/own-commander.ts', `import 'commander';`, 'one-owner-of-commander'],
   [
     'libs/modules/audit/own-webauthn.ts',

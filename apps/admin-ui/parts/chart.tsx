@@ -2,6 +2,7 @@ import 'uplot/dist/uPlot.min.css';
 import { useComputedColorScheme } from '@mantine/core';
 import { type ReactNode, useEffect, useRef } from 'react';
 import uPlot from 'uplot';
+import { timeText } from './time-text';
 import { useTimes } from './times';
 
 const HEIGHT = 120;
@@ -43,12 +44,14 @@ export function Chart({
         height: HEIGHT,
         legend: { show: false },
         cursor: { show: false },
-        ...(zone === 'utc' && {
-          tzDate: (seconds: number) => uPlot.tzDate(new Date(seconds * 1_000), 'Etc/UTC'),
-        }),
         scales: { y: { range: (_, __, most) => [0, Math.max(most, 1)] } },
         axes: [
-          { ...axis, space: 80 },
+          {
+            ...axis,
+            space: 80,
+            values: (_, splits) =>
+              splits.map((seconds) => timeText(new Date(seconds * 1_000).toISOString(), zone).slice(11, 19)),
+          },
           { ...axis, size: 44, space: 34 },
         ],
         series: [{}, { stroke: line, width: 1.5, points: { show: false } }],

@@ -30,6 +30,7 @@ export function CopyButton({
     <Button
       size="compact-xs"
       variant="default"
+      style={{ flexShrink: 0 }}
       aria-label={state === 'idle' ? `Copy ${what}` : label}
       onClick={() => void copied(text).then((isDone) => setState(isDone ? 'done' : 'refused'))}
       {...rest}

@@ -7,6 +7,8 @@ export interface Column<Row> {
   /** Left out where there is little room. */
   readonly isExtra?: boolean;
   readonly isNumber?: boolean;
+  /** Short values that are read as one. */
+  readonly isWhole?: boolean;
 }
 
 /** A table for one page of a list; long or wide, it scrolls by itself and not the page. */
@@ -24,11 +26,9 @@ export function DataTable<Row>({
 }): ReactNode {
   const from = (column: Column<Row>) => (column.isExtra === true ? { visibleFrom: 'md' as const } : {});
   return (
-    <Table.ScrollContainer
-      minWidth={320}
-      scrollAreaProps={{ viewportProps: { tabIndex: 0, role: 'region', 'aria-label': caption } }}
-    >
-      <Table verticalSpacing="xs" highlightOnHover aria-label={caption}>
+    // Scrolls sideways where it is wider than the page, so it has to be reached by keyboard (WCAG 2.1.1).
+    <div className="scroll-x" tabIndex={0} role="region" aria-label={caption}>
+      <Table verticalSpacing="xs" highlightOnHover>
         <Table.Thead>
           <Table.Tr>
             {columns.map((column) => (
@@ -50,6 +50,7 @@ export function DataTable<Row>({
                 <Table.Td
                   key={column.title}
                   {...(column.isNumber === true && { ta: 'right' as const, className: 'numbers' })}
+                  {...(column.isWhole === true && { style: { whiteSpace: 'nowrap' } })}
                   {...from(column)}
                 >
                   {column.cell(row)}
@@ -59,7 +60,7 @@ export function DataTable<Row>({
           ))}
         </Table.Tbody>
       </Table>
-    </Table.ScrollContainer>
+    </div>
   );
 }
 

@@ -7,7 +7,16 @@ import { visibleText } from './visible-text';
 const MAX_SHOWN = 200_000;
 
 /** A text as it is, to read and to copy; characters that cannot be seen are written as their codes. */
-export function RawText({ text, what }: { text: string; what: string }): ReactNode {
+export function RawText({
+  text,
+  what,
+  children,
+}: {
+  text: string;
+  what: string;
+  /** More buttons beside the one that copies. */
+  children?: ReactNode;
+}): ReactNode {
   const shown = text.length > MAX_SHOWN ? text.slice(0, MAX_SHOWN) : text;
   return (
     <Stack gap="xs">
@@ -17,6 +26,7 @@ export function RawText({ text, what }: { text: string; what: string }): ReactNo
       </pre>
       <Group gap="sm">
         <CopyButton text={text} what={what} size="compact-sm" />
+        {children}
         {shown !== text && (
           <Text size="sm" c="dimmed">
             Only the first {MAX_SHOWN.toLocaleString('en')} characters are shown; the copy has all of them.

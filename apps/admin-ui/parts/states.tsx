@@ -18,7 +18,7 @@ export function Loading({ what = 'Loading' }: { what?: string }): ReactNode {
 /** Nothing is there, and what would put something there. */
 export function Empty({ title, children }: { title: string; children?: ReactNode }): ReactNode {
   return (
-    <Stack gap={4} py="lg" align="center">
+    <Stack gap={4} py="sm" align="center">
       <Text fw={600}>{title}</Text>
       {children !== undefined && (
         <Text c="dimmed" ta="center" maw={520}>

@@ -4,8 +4,8 @@ import {
   Burger,
   Button,
   Group,
-  Menu,
   NavLink,
+  Popover,
   SegmentedControl,
   Stack,
   Text,
@@ -13,10 +13,12 @@ import {
   useMantineColorScheme,
 } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
+import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet, useRouterState } from '@tanstack/react-router';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { told } from '../api/problem';
-import { Time, useTimes, type Zone } from '../parts/times';
+import { statusQuery } from '../api/queries';
+import { Time, useTimes } from '../parts/times';
 import { shownName, signOut, useSession } from '../session/session';
 import { Banners } from './banners';
 import { MoonIcon, PersonIcon, SunIcon } from './icons';
@@ -55,15 +57,16 @@ export function Shell(): ReactNode {
             <Text fw={700} component={Link} to="/" c="inherit" td="none">
               Illuvrse kernel
             </Text>
+            <Origin />
           </Group>
           <Group gap="xs" wrap="nowrap">
             <SchemeButton />
-            <PersonMenu />
+            <Account />
           </Group>
         </Group>
       </AppShell.Header>
       <AppShell.Navbar p="sm" id="navigation" aria-label="Screens">
-        <Stack gap={4} component="ul" m={0} p={0} style={{ listStyle: 'none' }}>
+        <Stack gap={4} component="ul" m={0} p={0} className="plain-list">
           {navigationFor(session).map(({ label, to }) => {
             const isHere = to === '/' ? path === '/' : path === to || path.startsWith(`${to}/`);
             return (
@@ -74,6 +77,7 @@ export function Shell(): ReactNode {
                   label={label}
                   active={isHere}
                   variant="filled"
+                  className="navigation-entry"
                   aria-current={isHere ? 'page' : undefined}
                 />
               </li>
@@ -88,6 +92,16 @@ export function Shell(): ReactNode {
         </div>
       </AppShell.Main>
     </AppShell>
+  );
+}
+
+/** Which kernel this is: people look after several. */
+function Origin(): ReactNode {
+  const { data } = useQuery(statusQuery);
+  return (
+    <Text size="sm" c="dimmed" visibleFrom="sm" truncate>
+      {data?.origin}
+    </Text>
   );
 }
 
@@ -131,14 +145,15 @@ function SchemeButton(): ReactNode {
   );
 }
 
-function PersonMenu(): ReactNode {
+/** Who is signed in, and how times are shown. */
+function Account(): ReactNode {
   const session = useSession();
   const { zone, setZone } = useTimes();
   const [problem, setProblem] = useState<string | null>(null);
   const roles = session.roles.length === 0 ? 'no role' : session.roles.join(', ');
   return (
-    <Menu position="bottom-end" width={290} closeOnItemClick={false}>
-      <Menu.Target>
+    <Popover position="bottom-end" width={290} trapFocus withinPortal={false}>
+      <Popover.Target>
         <Button
           variant="default"
           size="sm"
@@ -149,55 +164,57 @@ function PersonMenu(): ReactNode {
             {shownName(session)}
           </Text>
         </Button>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Stack gap={2} px="sm" py="xs">
-          <Text fw={600} className="breaks">
-            {shownName(session)}
-          </Text>
-          <Text size="sm" c="dimmed" className="breaks">
-            {session.principal}
-          </Text>
-          <Text size="sm">
-            Role: {roles}
-            {session.division !== null && ` of division ${session.division}`}
-          </Text>
-          {session.approverId !== null && <Text size="sm">Approver: {session.approverId}</Text>}
-          <Text size="sm" c="dimmed">
-            Signed in until <Time at={session.until} />
-          </Text>
+      </Popover.Target>
+      <Popover.Dropdown aria-label="Account">
+        <Stack gap="sm">
+          <Stack gap={2}>
+            <Text fw={600} className="breaks">
+              {shownName(session)}
+            </Text>
+            <Text size="sm" c="dimmed" className="breaks">
+              {session.principal}
+            </Text>
+            <Text size="sm">
+              Role: {roles}
+              {session.division !== null && ` of division ${session.division}`}
+            </Text>
+            {session.approverId !== null && <Text size="sm">Approver: {session.approverId}</Text>}
+            <Text size="sm" c="dimmed">
+              Signed in until <Time at={session.until} />
+            </Text>
+          </Stack>
+          <Stack gap={4}>
+            <Text size="sm" id="zone-label">
+              Times
+            </Text>
+            <SegmentedControl
+              aria-labelledby="zone-label"
+              size="xs"
+              value={zone}
+              onChange={(value) => setZone(value)}
+              data={[
+                { label: 'This device', value: 'local' },
+                { label: 'UTC', value: 'utc' },
+              ]}
+            />
+          </Stack>
+          <Button
+            variant="default"
+            size="sm"
+            onClick={() => {
+              setProblem(null);
+              signOut().catch((error: unknown) => setProblem(told(error).detail));
+            }}
+          >
+            Sign out
+          </Button>
+          {problem !== null && (
+            <Text size="sm" role="alert">
+              You are still signed in: {problem}
+            </Text>
+          )}
         </Stack>
-        <Menu.Divider />
-        <Stack gap={6} px="sm" py="xs">
-          <Text size="sm" id="zone-label">
-            Times
-          </Text>
-          <SegmentedControl
-            aria-labelledby="zone-label"
-            size="xs"
-            value={zone}
-            onChange={(value) => setZone(value as Zone)}
-            data={[
-              { label: 'This device', value: 'local' },
-              { label: 'UTC', value: 'utc' },
-            ]}
-          />
-        </Stack>
-        <Menu.Divider />
-        <Menu.Item
-          onClick={() => {
-            setProblem(null);
-            signOut().catch((error: unknown) => setProblem(told(error).detail));
-          }}
-        >
-          Sign out
-        </Menu.Item>
-        {problem !== null && (
-          <Text size="sm" px="sm" pb="xs" role="alert">
-            You are still signed in: {problem}
-          </Text>
-        )}
-      </Menu.Dropdown>
-    </Menu>
+      </Popover.Dropdown>
+    </Popover>
   );
 }

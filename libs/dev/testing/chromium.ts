@@ -21,17 +21,19 @@ export interface BrowserCookie {
 const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome'];
 
 function findChromium(): string | undefined {
-  return PROGRAMS.find((program) => {
+  for (const program of PROGRAMS) {
     try {
-      execFileSync(program, ['--version'], { stdio: 'ignore' });
-      return true;
+      return execFileSync('sh', ['-c', `command -v ${program}`], { encoding: 'utf8' }).trim();
     } catch {
-      return false;
+      // Another name, then.
     }
-  });
+  }
+  return undefined;
 }
 
-const program = findChromium();
+/** Absolute path of the browser; undefined where there is none. */
+export const chromiumProgram = findChromium();
+const program = chromiumProgram;
 
 /** A suite that needs a real browser, see describeWith. */
 export function describeWithChromium(name: string, suite: () => void): void {

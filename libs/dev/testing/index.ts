@@ -50,6 +50,7 @@ export { describeWithOpenBao, startTestOpenBao, type TestOpenBao } from './test-
 export { type ReceivedWebhook, WebhookReceiver } from './webhook-receiver';
 export { type Ceremony, SoftwareAuthenticator } from './software-authenticator';
 export { BrowserPage, describeWithChromium } from './chromium';
+export { type OpenPage, PeopleAtBrowsers, type ViewOptions } from './people-at-browsers';
 export {
   describeWithKeycloak,
   KEYCLOAK_START_MS,

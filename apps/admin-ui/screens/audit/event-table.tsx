@@ -7,16 +7,23 @@ import { visibleText } from '../../parts/visible-text';
 import { PageLink } from '../../parts/page-link';
 
 const COLUMNS: readonly Column<AuditEvent>[] = [
-  { title: 'Time', cell: ({ ts }) => <Time at={ts} /> },
+  { title: 'Time', isExtra: true, isWhole: true, cell: ({ ts }) => <Time at={ts} /> },
   {
-    title: 'Type',
-    cell: ({ id, type }) => (
-      <PageLink to="/audit/$id" params={{ id }} className="breaks">
-        {type}
-      </PageLink>
+    title: 'Event',
+    cell: ({ id, ts, type, stream }) => (
+      <>
+        <Text size="xs" c="dimmed" hiddenFrom="md">
+          <Time at={ts} />
+        </Text>
+        <PageLink to="/audit/$id" params={{ id }} className="breaks" fw={600}>
+          {type}
+        </PageLink>
+        <Text size="xs" c="dimmed" className="breaks">
+          {visibleText(stream)}
+        </Text>
+      </>
     ),
   },
-  { title: 'Stream', cell: ({ stream }) => <span className="breaks">{visibleText(stream)}</span> },
   { title: 'Actor', isExtra: true, cell: ({ actor }) => <ActorText actor={actor} /> },
   { title: 'Position', isExtra: true, isNumber: true, cell: ({ shard, seq }) => `${shard}:${seq}` },
 ];

@@ -1,4 +1,4 @@
-import { Badge, Button, Card, Group, SimpleGrid, Stack, Text } from '@mantine/core';
+import { Button, Card, Group, SimpleGrid, Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { type ReactNode, useState } from 'react';
@@ -57,12 +57,11 @@ function EventPage(): ReactNode {
                 without this page:{' '}
                 <span className="mono">node tools/audit-verify.js --event FILE --receipt FILE</span>.
               </Text>
-              <RawText text={text} what="Canonical bytes" />
-              <Group mt="xs">
+              <RawText text={text} what="Canonical bytes">
                 <Download text={text} name={`${event.id}.event.json`} type="application/json">
                   Download the event
                 </Download>
-              </Group>
+              </RawText>
             </Part>
             <Part title="Published log">
               <Receipt id={event.id} />
@@ -108,9 +107,9 @@ function Facts({ event }: { event: AuditEvent }): ReactNode {
         <PageLink to="/audit" search={{ stream }}>
           {visibleText(stream)}
         </PageLink>{' '}
-        <Badge variant="outline" color="gray" styles={{ label: { color: 'var(--mantine-color-text)' } }}>
+        <Text span inherit c="dimmed">
           version {streamVersion}
-        </Badge>
+        </Text>
       </dd>
       <dt>Actor</dt>
       <dd>
@@ -211,12 +210,11 @@ function Receipt({ id }: { id: string }): ReactNode {
             The receipt: the proof that this event is in the published log, with the checkpoint and its
             cosignatures.
           </Text>
-          <RawText text={receipt} what="Receipt" />
-          <Group mt="xs">
+          <RawText text={receipt} what="Receipt">
             <Download text={receipt} name={`${id}.receipt.txt`} type="text/plain">
               Download the receipt
             </Download>
-          </Group>
+          </RawText>
         </>
       )}
     </Loaded>

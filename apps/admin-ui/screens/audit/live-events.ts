@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'react';
 import { useAttended } from '../../api/attention';
-import { followEvents, type StreamMessage } from '../../api/event-stream';
+import { followEvents } from '../../api/event-stream';
+import { type StreamMessage } from '../../api/message-splitter';
 import { type AuditEvent } from '../../api/queries';
 
 /** Most events that are kept: a page that is open for hours stays as it was. */
@@ -14,7 +15,10 @@ export interface Live {
   readonly state: 'off' | 'connecting' | 'on' | 'refused';
 }
 
-const OFF: Live = { events: [], state: 'off' };
+interface State extends Live {
+  /** What it was read for. */
+  readonly query: string | null;
+}
 
 /**
  * Events as they come, while somebody is at the page.
@@ -23,12 +27,9 @@ const OFF: Live = { events: [], state: 'off' };
  */
 export function useLiveEvents(query: string | null, onStart: () => void): Live {
   const attended = useAttended();
-  const [live, setLive] = useState<Live>(OFF);
+  const [live, setLive] = useState<State>({ query: null, events: [], state: 'off' });
   useEffect(() => {
-    if (query === null || !attended) {
-      setLive(({ events }) => ({ events: query === null ? [] : events, state: 'off' }));
-      return undefined;
-    }
+    if (query === null || !attended) return undefined;
     const gone = new AbortController();
     let waiting: AuditEvent[] = [];
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -36,24 +37,30 @@ export function useLiveEvents(query: string | null, onStart: () => void): Live {
       timer = undefined;
       const come = waiting.reverse();
       waiting = [];
-      setLive(({ events }) => ({ events: [...come, ...events].slice(0, MOST), state: 'on' }));
+      setLive(({ events }) => ({ query, events: [...come, ...events].slice(0, MOST), state: 'on' }));
     };
     let isFirst = true;
     const onMessages = (messages: readonly StreamMessage[]) => {
+      if (isFirst) {
+        isFirst = false;
+        // What came before an interruption is in the list by now, and what came in it too.
+        setLive({ query, events: [], state: 'on' });
+        onStart();
+      }
       for (const { data } of messages) if (data !== null) waiting.push(JSON.parse(data) as AuditEvent);
       // What comes faster than it is drawn would not be seen.
       if (waiting.length > MOST) waiting = waiting.slice(-MOST);
-      timer ??= setTimeout(draw, DRAW_MS);
-      if (isFirst) onStart();
-      isFirst = false;
+      if (waiting.length > 0) timer ??= setTimeout(draw, DRAW_MS);
     };
-    setLive({ events: [], state: 'connecting' });
     const path = `/kernel/audit/stream${query === '' ? '' : `?${query}`}`;
-    followEvents(path, onMessages, gone.signal).catch(() => setLive({ events: [], state: 'refused' }));
+    followEvents(path, onMessages, gone.signal).catch(() => setLive({ query, events: [], state: 'refused' }));
     return () => {
       gone.abort();
       clearTimeout(timer);
     };
   }, [query, attended, onStart]);
-  return live;
+
+  if (query === null) return { events: [], state: 'off' };
+  if (live.query !== query) return { events: [], state: attended ? 'connecting' : 'off' };
+  return { events: live.events, state: attended ? live.state : 'off' };
 }

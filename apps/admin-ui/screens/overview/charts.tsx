@@ -1,6 +1,7 @@
 import { SimpleGrid, Text } from '@mantine/core';
 import { type ReactNode, useMemo } from 'react';
-import { rates, useSamples } from '../../api/status-samples';
+import { rates } from '../../api/rates';
+import { useSamples } from '../../api/status-samples';
 import { Chart, round } from '../../parts/chart';
 import { Empty } from '../../parts/states';
 import { Panel } from './panel';

@@ -56,7 +56,7 @@ export function WaitsForMe(): ReactNode {
             : 'No upgrade needs you at the moment.'}
         </Empty>
       )}
-      <Stack gap="xs" component="ul" m={0} p={0} style={{ listStyle: 'none' }}>
+      <Stack gap="xs" component="ul" m={0} p={0} className="plain-list">
         {items.map(({ upgrade, what, until }) => (
           <li key={upgrade.upgradeId}>
             <Group justify="space-between" gap="sm">

@@ -123,7 +123,10 @@ function signInRequired(): AccessError {
 }
 
 /** The person as the rules see them. */
-export function principalOf(person: Person, { roles, division, roleless }: SignedInPerson['roles']): Principal {
+export function principalOf(
+  person: Person,
+  { roles, division, roleless }: SignedInPerson['roles'],
+): Principal {
   return Object.freeze({
     id: principalIdOf(person),
     kind: 'human',
