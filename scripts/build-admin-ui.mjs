@@ -65,7 +65,10 @@ async function removeOld(newest) {
   for (const old of byAge.slice(KEPT - 1)) await rm(old, { recursive: true, force: true });
 }
 
-async function bundle(out) {
+/** The bundle of the sources as they are, past the cache. The same sources make the same files, wherever and by whomever. */
+export async function bundle(out) {
+  // Packages are bundled for this environment, and tests build too.
+  process.env.NODE_ENV = 'production';
   const { build } = await import('vite');
   await mkdir(out, { recursive: true });
   await build({

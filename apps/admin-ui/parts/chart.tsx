@@ -49,10 +49,11 @@ export function Chart({
           {
             ...axis,
             space: 80,
+            size: 26,
             values: (_, splits) =>
               splits.map((seconds) => timeText(new Date(seconds * 1_000).toISOString(), zone).slice(11, 19)),
           },
-          { ...axis, size: 44, space: 34 },
+          { ...axis, size: 44, space: 28 },
         ],
         series: [{}, { stroke: line, width: 1.5, points: { show: false } }],
       },

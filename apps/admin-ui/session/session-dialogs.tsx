@@ -1,6 +1,7 @@
-import { Button, Group, Modal, Stack, Text } from '@mantine/core';
+import { Button, Text } from '@mantine/core';
 import { type ReactNode } from 'react';
 import { noteWantsFresh, useConnection } from '../api/connection';
+import { Question } from '../parts/question';
 import { signInAddress } from './session';
 
 /** What stands over the page when somebody has to sign in again: it comes back to this place, with what was typed. */
@@ -8,46 +9,37 @@ export function SessionDialogs({ ended }: { ended: boolean }): ReactNode {
   const { wantsFresh } = useConnection();
   return (
     <>
-      <Modal
-        opened={ended}
-        onClose={() => undefined}
-        withCloseButton={false}
-        closeOnEscape={false}
-        closeOnClickOutside={false}
+      <Question
         title="Your session has ended"
-        centered
+        opened={ended}
+        buttons={
+          <Button component="a" href={signInAddress()} data-autofocus>
+            Sign in again
+          </Button>
+        }
       >
-        <Stack>
-          <Text>Sign in again to go on here. What you have typed is kept.</Text>
-          <Group justify="flex-end">
-            <Button component="a" href={signInAddress()} data-autofocus>
-              Sign in again
-            </Button>
-          </Group>
-        </Stack>
-      </Modal>
-      <Modal
-        opened={wantsFresh && !ended}
-        onClose={() => noteWantsFresh(false)}
+        <Text>Sign in again to go on here. What you have typed is kept.</Text>
+      </Question>
+      <Question
         title="Sign in once more"
-        closeButtonProps={{ 'aria-label': 'Close' }}
-        centered
-      >
-        <Stack>
-          <Text>
-            This command needs a sign-in of the last five minutes. Nothing was done. Sign in again, then press
-            the button once more; what you have typed is kept.
-          </Text>
-          <Group justify="flex-end">
+        opened={wantsFresh && !ended}
+        close={() => noteWantsFresh(false)}
+        buttons={
+          <>
             <Button variant="default" onClick={() => noteWantsFresh(false)}>
               Not now
             </Button>
             <Button component="a" href={signInAddress({ fresh: true })} data-autofocus>
               Sign in again
             </Button>
-          </Group>
-        </Stack>
-      </Modal>
+          </>
+        }
+      >
+        <Text>
+          This command needs a sign-in of the last five minutes. Nothing was done. Sign in again, then press
+          the button once more; what you have typed is kept.
+        </Text>
+      </Question>
     </>
   );
 }

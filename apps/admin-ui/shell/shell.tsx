@@ -54,7 +54,7 @@ export function Shell(): ReactNode {
               aria-expanded={isOpen}
               aria-controls="navigation"
             />
-            <Text fw={700} component={Link} to="/" c="inherit" td="none">
+            <Text fw={700} component={Link} to="/" c="inherit" td="none" truncate>
               Illuvrse kernel
             </Text>
             <Origin />
@@ -150,6 +150,7 @@ function Account(): ReactNode {
   const session = useSession();
   const { zone, setZone } = useTimes();
   const [problem, setProblem] = useState<string | null>(null);
+  const [isLeaving, setLeaving] = useState(false);
   const roles = session.roles.length === 0 ? 'no role' : session.roles.join(', ');
   return (
     <Popover position="bottom-end" width={290} trapFocus withinPortal={false}>
@@ -160,7 +161,7 @@ function Account(): ReactNode {
           leftSection={<PersonIcon />}
           aria-label={`${shownName(session)}, ${roles}: account and sign-out`}
         >
-          <Text span size="sm" truncate maw={{ base: 90, sm: 200 }}>
+          <Text span size="sm" truncate maw={{ base: 72, sm: 200 }}>
             {shownName(session)}
           </Text>
         </Button>
@@ -201,9 +202,14 @@ function Account(): ReactNode {
           <Button
             variant="default"
             size="sm"
+            loading={isLeaving}
             onClick={() => {
               setProblem(null);
-              signOut().catch((error: unknown) => setProblem(told(error).detail));
+              setLeaving(true);
+              signOut().catch((error: unknown) => {
+                setProblem(told(error).detail);
+                setLeaving(false);
+              });
             }}
           >
             Sign out

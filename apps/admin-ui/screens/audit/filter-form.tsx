@@ -45,7 +45,7 @@ export function FilterForm({ filters }: { filters: Filters }): ReactNode {
               void navigate({ to: '/audit', search: {} });
             }}
           >
-            Take all away
+            Clear filters
           </Button>
         )}
       </Group>

@@ -1,0 +1,270 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  describeWithChromium,
+  type OpenPage,
+  PeopleAtBrowsers,
+  type ViewOptions,
+  withStack,
+  workTree,
+} from '#dev/testing';
+import { PersonAtDesk } from '../governance/approvers';
+
+/** Screenshots, kept with the builds: to be looked at. */
+const SCREENS = join(workTree(), '.build', 'admin-ui-screens');
+
+const VIEWS: readonly (ViewOptions & { name: string })[] = [
+  { name: 'wide-light', width: 1280, height: 900, colorScheme: 'light' },
+  { name: 'wide-dark', width: 1280, height: 900, colorScheme: 'dark' },
+  { name: 'phone-light', width: 390, height: 844, colorScheme: 'light' },
+  { name: 'phone-dark', width: 390, height: 844, colorScheme: 'dark' },
+];
+
+type Role = 'superadmin' | 'lead' | 'operator' | 'auditor' | 'norole' | 'approver-1';
+const ROLES: readonly Role[] = ['superadmin', 'lead', 'operator', 'auditor', 'norole', 'approver-1'];
+const READS_EVERYTHING: readonly Role[] = ['superadmin', 'operator', 'auditor'];
+
+describeWithChromium('the screens of the admin UI', () => {
+  const stack = withStack({
+    workers: ['outbox-relay', 'indexer', 'log-publisher'],
+    people: true,
+    restart: false,
+  });
+  let people: PeopleAtBrowsers;
+  let eventId: string;
+
+  beforeAll(async () => {
+    mkdirSync(SCREENS, { recursive: true });
+    const operator = stack().client('OPERATOR');
+    for (let n = 1; n <= 60; n += 1) {
+      await operator.post('/kernel/audit', {
+        type: 'invoice.paid',
+        stream: `invoice/2026-${n}`,
+        payload: { amount: 12 * n, currency: 'EUR', note: n === 60 ? 'pay\u202e05.1 to me' : 'as agreed' },
+      });
+    }
+    const answer = await operator.post('/kernel/audit', { type: 'door.opened', payload: { door: 'north' } });
+    eventId = (answer.json as { events: { id: string }[] }).events[0]?.id ?? '';
+    for (const upgradeId of ['billing-1.4.0', 'billing-1.5.0']) {
+      const manifest = { upgradeId, type: 'code', target: 'kernel-api', rationale: 'a fix' };
+      await operator.post('/kernel/upgrade', { manifest });
+    }
+    for (const n of [2, 3, 4]) await new PersonAtDesk(stack(), n).sign('billing-1.5.0');
+    people = await PeopleAtBrowsers.start(stack().web?.origin ?? '');
+  }, 180_000);
+  afterAll(() => people.close());
+
+  /** A person's page, one for each role and view. */
+  const opened = new Map<string, Promise<OpenPage>>();
+  const pageOf = (role: Role, view = VIEWS[0]): Promise<OpenPage> => {
+    const key = `${role} ${view?.name}`;
+    const found = opened.get(key) ?? people.signIn(role, '/', view);
+    opened.set(key, found);
+    return found;
+  };
+
+  /** What is wrong with what is seen: for people with a screen reader, and for the page's policy. */
+  const faults = async (open: OpenPage): Promise<string[]> => [
+    ...(await open.problems()),
+    ...(await open.violations()),
+  ];
+
+  interface Screen {
+    readonly name: string;
+    readonly path: () => string;
+    /** The person whose screen it is in the pictures. */
+    readonly role: Role;
+    /** Waits until everything is there. */
+    readonly shown: (open: OpenPage) => Promise<void>;
+  }
+
+  const heading = ({ page }: OpenPage, name: string) =>
+    page.getByRole('heading', { name, exact: true }).waitFor();
+  const text = ({ page }: OpenPage, value: string | RegExp) => page.getByText(value).first().waitFor();
+
+  const SCREEN_LIST: readonly Screen[] = [
+    {
+      name: 'overview',
+      path: () => '/',
+      role: 'superadmin',
+      shown: async (open) => {
+        await text(open, /The index has every event/);
+        await text(open, /events published/);
+        await text(open, 'Apply: its quorum is reached');
+        // Three samples, one every five seconds.
+        await open.page.getByRole('img', { name: /^Events a second: now/ }).waitFor();
+      },
+    },
+    {
+      name: 'overview-approver',
+      path: () => '/',
+      role: 'approver-1',
+      shown: (open) => text(open, 'Approve or reject'),
+    },
+    {
+      name: 'overview-without-role',
+      path: () => '/',
+      role: 'norole',
+      shown: (open) => text(open, 'You have no role here'),
+    },
+    {
+      name: 'audit',
+      path: () => '/audit',
+      role: 'auditor',
+      shown: async (open) => {
+        await text(open, 'Live');
+        await open.page.getByRole('link', { name: 'door.opened' }).waitFor();
+      },
+    },
+    {
+      name: 'audit-filtered',
+      path: () => '/audit?type=invoice.paid',
+      role: 'auditor',
+      shown: async (open) => {
+        await text(open, '50 events on this page');
+        await open.page.getByLabel('Type', { exact: true }).waitFor();
+      },
+    },
+    {
+      name: 'audit-nothing-found',
+      path: () => '/audit?type=never.happened',
+      role: 'auditor',
+      shown: (open) => text(open, 'No event matches'),
+    },
+    {
+      name: 'audit-forbidden',
+      path: () => '/audit',
+      role: 'norole',
+      shown: (open) => text(open, 'You may not see this'),
+    },
+    {
+      name: 'event',
+      path: () => `/audit/${eventId}`,
+      role: 'auditor',
+      shown: async (open) => {
+        await heading(open, 'door.opened');
+        await text(open, 'c2sp.org/tlog-proof@v1');
+      },
+    },
+    {
+      name: 'event-not-there',
+      path: () => '/audit/0198c0de-7a3b-7c4d-8e5f-0123456789ab',
+      role: 'auditor',
+      shown: (open) => text(open, 'There is no event with this id'),
+    },
+    {
+      name: 'no-such-page',
+      path: () => '/there/is/no/such',
+      role: 'auditor',
+      shown: (open) => heading(open, 'There is no such page'),
+    },
+  ];
+
+  describe.each(VIEWS)('$name', (view) => {
+    it('sign-in', async () => {
+      const open = await people.open(view);
+      await open.page.goto('/audit');
+      await open.page.getByRole('link', { name: 'Sign in' }).waitFor();
+      await open.page.screenshot({ path: join(SCREENS, `sign-in-${view.name}.png`), fullPage: true });
+      expect(await faults(open)).toEqual([]);
+    });
+
+    it.each(SCREEN_LIST)('$name', async ({ name, path, role, shown }) => {
+      const open = await pageOf(role, view);
+      await open.page.goto(path());
+      await shown(open);
+      await open.page.screenshot({ path: join(SCREENS, `${name}-${view.name}.png`), fullPage: true });
+      expect(await faults(open)).toEqual([]);
+      // A phone scrolls down a page, and never to the side.
+      const wider = await open.page.evaluate<number>(
+        'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+      );
+      expect(wider).toBe(0);
+    });
+
+    it('navigation and account', async () => {
+      const open = await pageOf('superadmin', view);
+      await open.page.goto('/');
+      await heading(open, 'Overview');
+      if (view.width === 390) {
+        await open.page.getByRole('button', { name: 'Open the navigation' }).click();
+        await open.page.getByRole('link', { name: 'Audit', exact: true }).waitFor();
+        await open.page.screenshot({ path: join(SCREENS, `navigation-${view.name}.png`) });
+        expect(await faults(open)).toEqual([]);
+        await open.page.getByRole('button', { name: 'Close the navigation' }).click();
+      }
+      await open.page.getByRole('button', { name: /account and sign-out/ }).click();
+      await open.page.getByRole('button', { name: 'Sign out' }).waitFor();
+      await open.page.screenshot({ path: join(SCREENS, `account-${view.name}.png`) });
+      expect(await faults(open)).toEqual([]);
+    });
+  });
+
+  describe.each(ROLES)('for %s', (role) => {
+    it('the navigation has what is of use', async () => {
+      const open = await pageOf(role);
+      await open.page.goto('/');
+      await heading(open, 'Overview');
+      const links = await open.page
+        .getByRole('navigation', { name: 'Screens' })
+        .getByRole('link')
+        .allTextContents();
+      const reads = [...READS_EVERYTHING, 'lead'].includes(role);
+      expect(links).toEqual(reads ? ['Overview', 'Audit'] : ['Overview']);
+    });
+
+    it('the account says who they are', async () => {
+      const { page } = await pageOf(role);
+      const account = page.getByRole('button', { name: /account and sign-out/ });
+      await account.click();
+      const said = await page.getByRole('dialog', { name: 'Account' }).innerText();
+      const expected: Record<Role, string> = {
+        superadmin: 'Role: SuperAdmin',
+        lead: 'Role: DivisionLead of division product',
+        operator: 'Role: Operator',
+        auditor: 'Role: Auditor',
+        norole: 'Role: no role',
+        'approver-1': 'Approver: ',
+      };
+      expect(said).toContain(expected[role]);
+      await page.keyboard.press('Escape');
+    });
+
+    it('the overview shows what they may see', async () => {
+      const open = await pageOf(role);
+      await open.page.goto('/');
+      await heading(open, 'The chain');
+      await heading(open, 'Signing');
+      const seen = async (name: string) =>
+        (await open.page.getByRole('heading', { name, exact: true }).count()) > 0;
+      expect(await seen('Published log')).toBe(READS_EVERYTHING.includes(role));
+      expect(await seen('Waits for you')).toBe(role !== 'norole');
+      expect(await open.problems()).toEqual([]);
+    });
+
+    it('the audit explorer shows what they may see', async () => {
+      const open = await pageOf(role);
+      await open.page.goto('/audit');
+      await heading(open, 'Audit');
+      if (READS_EVERYTHING.includes(role)) {
+        await open.page.getByRole('link', { name: 'door.opened' }).waitFor();
+      } else if (role === 'lead') {
+        // Of what was recorded, their own sign-ins alone belong to the division.
+        await open.page.getByRole('link', { name: 'session.opened' }).first().waitFor();
+        expect(await open.page.getByRole('link', { name: 'door.opened' }).count()).toBe(0);
+      } else {
+        await text(open, 'You may not see this');
+        expect(await open.page.getByRole('table').count()).toBe(0);
+      }
+      expect(await open.problems()).toEqual([]);
+    });
+  });
+
+  it('show characters that hide', async () => {
+    const { page } = await pageOf('auditor');
+    await page.goto('/audit?stream=invoice%2F2026-60');
+    await page.getByRole('link', { name: 'invoice.paid' }).click();
+    const payload = page.getByRole('region', { name: 'Payload' });
+    expect(await payload.innerText()).toContain('pay\\u202e05.1 to me');
+  });
+});
