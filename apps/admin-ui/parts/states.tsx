@@ -1,4 +1,4 @@
-import { Alert, Button, Center, Group, Loader, Stack, Text, Title } from '@mantine/core';
+import { Alert, Button, Center, Group, Loader, Stack, Text } from '@mantine/core';
 import { type UseQueryResult } from '@tanstack/react-query';
 import { type ReactNode } from 'react';
 import { ApiProblem, told, Unreachable } from '../api/problem';
@@ -93,17 +93,5 @@ export function Loaded<T>({
       )}
       {children(data)}
     </>
-  );
-}
-
-/** The heading of a screen: the one h1 of the page. */
-export function PageTitle({ children, aside }: { children: string; aside?: ReactNode }): ReactNode {
-  return (
-    <Group justify="space-between" align="center" mb="lg" gap="sm">
-      <Title order={1} size="h2" tabIndex={-1} id="page-title">
-        {children}
-      </Title>
-      {aside}
-    </Group>
   );
 }

@@ -1,6 +1,6 @@
 import { Text } from '@mantine/core';
 import { type ReactNode } from 'react';
-import { PageTitle } from '../parts/states';
+import { PageTitle } from '../parts/page-title';
 import { PageLink } from '../parts/page-link';
 
 export function NotFound(): ReactNode {

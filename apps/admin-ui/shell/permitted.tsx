@@ -1,5 +1,6 @@
 import { type ReactNode } from 'react';
-import { Forbidden, PageTitle } from '../parts/states';
+import { PageTitle } from '../parts/page-title';
+import { Forbidden } from '../parts/states';
 import { type Action, useSession, whyNot } from '../session/session';
 
 /** A screen for those who have a right; others are told what they lack. The kernel decides again at each request. */

@@ -15,14 +15,14 @@ import {
 import { useDisclosure } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet, useRouterState } from '@tanstack/react-router';
-import { type ReactNode, useEffect, useRef, useState } from 'react';
+import { type ReactNode, useEffect, useState } from 'react';
 import { told } from '../api/problem';
 import { statusQuery } from '../api/queries';
 import { Time, useTimes } from '../parts/times';
 import { shownName, signOut, useSession } from '../session/session';
 import { Banners } from './banners';
 import { MoonIcon, PersonIcon, SunIcon } from './icons';
-import { NAVIGATION, navigationFor } from './navigation';
+import { navigationFor } from './navigation';
 import { useLiveUpgrades } from './live-upgrades';
 
 /** Frame of every screen: who is signed in, where one can go, and what everyone has to know. */
@@ -31,7 +31,8 @@ export function Shell(): ReactNode {
   const [isOpen, { toggle, close }] = useDisclosure(false);
   const path = useRouterState({ select: ({ location }) => location.pathname });
   useLiveUpgrades();
-  useNewPage(path, close);
+  // On a phone the navigation lies over the page.
+  useEffect(close, [path, close]);
 
   return (
     <AppShell
@@ -108,25 +109,6 @@ function Origin(): ReactNode {
 function skip(event: { preventDefault: () => void }): void {
   event.preventDefault();
   document.getElementById('content')?.focus();
-}
-
-/** A new page is told to those who do not see it: by the window's title, and by the focus on its heading. */
-function useNewPage(path: string, close: () => void): void {
-  const first = useRef(true);
-  useEffect(() => {
-    const entry = NAVIGATION.find(({ to }) => to !== '/' && path.startsWith(to)) ?? NAVIGATION[0];
-    document.title =
-      path === '/' || entry === undefined ? 'Illuvrse kernel' : `${entry.label} · Illuvrse kernel`;
-    if (first.current) {
-      first.current = false;
-      return;
-    }
-    close();
-    (document.getElementById('page-title') ?? document.getElementById('content'))?.focus();
-    scrollTo(0, 0);
-    // Whether the navigation is open has no say in it.
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- `close` is new at each render
-  }, [path]);
 }
 
 function SchemeButton(): ReactNode {
