@@ -11,7 +11,13 @@ const SOURCES = join(root, 'apps', 'admin-ui');
 /** Beside the packages, which it depends on as much: where they are replaced, it is gone. */
 const CACHE = join(root, 'node_modules', '.cache', 'admin-ui');
 /** What the bundle is made of. The packages stand in the lock file. */
-const INPUTS = ['apps/admin-ui', 'libs/evidence', 'package-lock.json', 'scripts/build-admin-ui.mjs'];
+const INPUTS = [
+  'apps/admin-ui',
+  'libs/evidence',
+  'package-lock.json',
+  'scripts/build-admin-ui.mjs',
+  'tsconfig.json',
+];
 /** Bundles kept in the cache. */
 const KEPT = 4;
 /** Browsers with import of modules, `:focus-visible`, `structuredClone` and Ed25519 to come: two years and younger. */

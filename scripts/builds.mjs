@@ -28,6 +28,7 @@ const INPUTS = [
   'openapi',
   'tools',
   '.swcrc',
+  'tsconfig.json',
   'package.json',
   'package-lock.json',
 ];

@@ -8,7 +8,7 @@ import { finished, type Result } from './launcher.driver';
 /** Parts of the work tree that ./kernel needs, apart from node_modules. */
 const NEEDED = [
   ...['kernel', 'scripts', 'apps', 'libs', 'openapi', 'tools'],
-  ...['package.json', 'package-lock.json', '.npmrc', '.swcrc'],
+  ...['package.json', 'package-lock.json', '.npmrc', '.swcrc', 'tsconfig.json'],
 ];
 
 /** A copy of the work tree as a new clone would have it, with the installed packages of this one. */

@@ -1,4 +1,12 @@
-import { authorize, MATRIX, scopedDivision, withinScope, type Action } from './matrix';
+import {
+  type Action,
+  APPROVER_ACTIONS,
+  authorize,
+  MATRIX,
+  permittedActions,
+  scopedDivision,
+  withinScope,
+} from './matrix';
 import { actorOf, type Principal, type Role } from './principal';
 import { roleBindings, RoleBindings } from './role-bindings';
 
@@ -61,6 +69,27 @@ describe('the matrix', () => {
     const seen = !decision.allowed ? 'no' : decision.scope === 'all' ? 'yes' : 'own';
     expect(seen).toBe(expected);
     if (decision.allowed && decision.scope !== 'all') expect(decision.scope).toEqual({ division: 'product' });
+  });
+
+  it.each(['SuperAdmin', 'DivisionLead', 'Operator', 'Auditor', 'none'])(
+    'tells %s everything that is decided so, and nothing else',
+    (role) => {
+      const roles = role === 'none' ? [] : [role as Role];
+      const caller = principal(roles, role === 'DivisionLead' ? 'product' : undefined);
+      const expected = cases
+        .filter(([, of, cell]) => of === role && cell !== 'no')
+        .map(([action, , cell]) => [action, cell === 'own' ? 'own-division' : 'all']);
+      expect(permittedActions(caller, false)).toEqual(Object.fromEntries(expected));
+    },
+  );
+
+  it('tells an approver what they do in person, and an Auditor never', () => {
+    const inPerson = Object.fromEntries([...APPROVER_ACTIONS].map((action) => [action, 'all']));
+    expect(permittedActions(principal([]), true)).toEqual(inPerson);
+    expect(permittedActions(principal(['Operator']), true)).toMatchObject(inPerson);
+    expect(permittedActions(principal(['Auditor']), true)).toEqual(
+      permittedActions(principal(['Auditor']), false),
+    );
   });
 
   it('takes the widest of several roles', () => {
