@@ -31,11 +31,11 @@ const STEPS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
 ];
 const words = new Intl.RelativeTimeFormat('en', { numeric: 'always', style: 'long' });
 
-/** `5 minutes ago`, `in 3 hours`. */
+/** `5 minutes ago`, `in 47 hours`: in a unit of which there are two at least, since `in 1 day` could be nearly two. */
 export function ageText(instant: string, now: number): string {
   const seconds = Math.round((Date.parse(instant) - now) / 1_000);
   if (Number.isNaN(seconds)) return instant;
   if (Math.abs(seconds) < 1) return 'now';
-  const [unit, size] = STEPS.find(([, length]) => Math.abs(seconds) >= length) ?? ['second', 1];
+  const [unit, size] = STEPS.find(([, length]) => Math.abs(seconds) >= 2 * length) ?? ['second', 1];
   return words.format(Math.trunc(seconds / size), unit);
 }

@@ -24,10 +24,12 @@ describe('a time', () => {
     [0, 'now'],
     [-1_400, '1 second ago'],
     [-59_000, '59 seconds ago'],
-    [-90_000, '1 minute ago'],
+    [-90_000, '90 seconds ago'],
+    [-150_000, '2 minutes ago'],
     [-7_200_000, '2 hours ago'],
     [-3 * 86_400_000, '3 days ago'],
-    [3_600_000, 'in 1 hour'],
+    [3_600_000, 'in 60 minutes'],
+    [47.9 * 3_600_000, 'in 47 hours'],
   ])('%i ms away is %s', (offset, said) => {
     const now = Date.parse(AT);
     expect(ageText(new Date(now + offset).toISOString(), now)).toBe(said);

@@ -5,7 +5,7 @@ import { useConnection, useOnline } from '../api/connection';
 import { modeQuery, statusQuery, upgradesQuery } from '../api/queries';
 import { Age, Time } from '../parts/times';
 import { permitted, useSession } from '../session/session';
-import { PageLink } from '../parts/page-link';
+import { UpgradeLink } from '../parts/upgrade-link';
 
 /** What stands on every page as long as it holds. */
 export function Banners(): ReactNode {
@@ -90,10 +90,7 @@ function EmergencyBanner(): ReactNode {
       <Stack gap={2}>
         {open.slice(0, 3).map((upgrade) => (
           <Text size="sm" key={upgrade.upgradeId} className="breaks">
-            <PageLink to="/audit" search={{ stream: `upgrade/${upgrade.upgradeId}` }}>
-              {upgrade.upgradeId}
-            </PageLink>{' '}
-            was applied without a quorum and is in force.
+            <UpgradeLink id={upgrade.upgradeId} /> was applied without a quorum and is in force.
             {upgrade.ratifyBy !== null && (
               <>
                 {' '}

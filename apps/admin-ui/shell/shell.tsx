@@ -39,6 +39,7 @@ export function Shell(): ReactNode {
       header={{ height: 56 }}
       navbar={{ width: 220, breakpoint: 'sm', collapsed: { mobile: !isOpen } }}
       padding={{ base: 'md', sm: 'lg' }}
+      transitionDuration={0}
     >
       <a className="skip-link" href="#content" onClick={skip}>
         Skip to the content

@@ -72,7 +72,7 @@ function LogLine({
   if (seq === 0) return <Text>Shard {shard}: nothing was recorded yet.</Text>;
   if (data === undefined)
     return error === null && isPending ? <Loading what="Asking the log" /> : <Failure error={error} />;
-  if (data === null) return <Text>Shard {shard}: no event of the last minute is published yet.</Text>;
+  if (data === null) return <Text>Shard {shard}: its newest events are in no published log yet.</Text>;
   const behind = Math.max(0, seq - data.size);
   return (
     <div>

@@ -6,7 +6,7 @@ import { Empty, Failure, Loading } from '../../parts/states';
 import { Age } from '../../parts/times';
 import { permitted, useSession } from '../../session/session';
 import { Panel } from './panel';
-import { PageLink } from '../../parts/page-link';
+import { UpgradeLink } from '../../parts/upgrade-link';
 
 /** Most upgrades that are looked at one by one: whether somebody has signed is in each alone. */
 const MOST_LOOKED_AT = 10;
@@ -61,11 +61,7 @@ export function WaitsForMe(): ReactNode {
           <li key={upgrade.upgradeId}>
             <Group justify="space-between" gap="sm">
               <Text className="breaks">
-                {what}:{' '}
-                <PageLink to="/audit" search={{ stream: `upgrade/${upgrade.upgradeId}` }}>
-                  {upgrade.upgradeId}
-                </PageLink>{' '}
-                ({upgrade.type})
+                {what}: <UpgradeLink id={upgrade.upgradeId} /> ({upgrade.type})
               </Text>
               {until !== null && (
                 <Text size="sm" c="dimmed">
