@@ -144,7 +144,7 @@ function Account(): ReactNode {
           leftSection={<PersonIcon />}
           aria-label={`${shownName(session)}, ${roles}: account and sign-out`}
         >
-          <Text span size="sm" truncate maw={{ base: 72, sm: 200 }}>
+          <Text span size="sm" truncate className="account-name">
             {shownName(session)}
           </Text>
         </Button>
