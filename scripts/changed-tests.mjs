@@ -4,6 +4,7 @@
 // - a test reaches what it imports, directly or indirectly;
 // - a test that starts processes reaches what the started apps import; the apps are read from the text of the test and
 //   of what it imports outside libs/, and where the text names none, every app;
+// - a file of the admin UI reaches the tests that look at its pages in a browser;
 // - a file that is no module (a contract, a runbook, a test vector) stands for the modules whose text names it or its folder;
 // - a change to what every test runs on (dependencies, compiler, launcher) reaches every test.
 import { execFileSync } from 'node:child_process';
@@ -25,6 +26,8 @@ const SILENT = [
   /\.types\.ts$/,
   /^(LICENSE|\.editorconfig|\.gitattributes|\.gitignore|\.prettierignore|\.prettierrc\.json|eslint\.config\.mjs|\.dependency-cruiser\.cjs|tsconfig\.json)$/,
 ];
+const ADMIN_UI = /^apps\/admin-ui\/(?!.*\.spec\.ts$)/;
+const LOOKS_AT_PAGES = /\b(PeopleAtBrowsers\.start|BrowserPage\.open)\(/;
 const SPEC = /\.(unit|int|e2e)\.spec\.ts$/;
 const TEST = /\.(spec|fixture)\.ts$|^test\//;
 const STARTS_STACK = /\b(withStack|startStack)\(/;
@@ -184,6 +187,11 @@ const everything = changed.find((file) => EVERYTHING.some((pattern) => pattern.t
 const touched = new Map();
 let unknown;
 for (const file of changed) {
+  if (ADMIN_UI.test(file)) {
+    for (const one of sources.filter((source) => SPEC.test(source))) {
+      if (LOOKS_AT_PAGES.test(uncommented.get(one))) touched.set(one, file);
+    }
+  }
   if (known.has(file)) {
     touched.set(file, file);
   } else if (!/^(apps|libs|test)\/.*\.ts$/.test(file)) {
