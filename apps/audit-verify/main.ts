@@ -3,7 +3,7 @@ import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { type Arguments, readArguments, USAGE } from './arguments';
 import { asksForSigners, describeSigners } from './check-signers';
 import { serveTasks } from './check/check.worker';
-import { type WorkerSetup } from './check/tasks';
+import { type InspectionSetup } from './verdict/inspected/inspected-events';
 import { type ChainReport, reportLines } from './report/chain-report';
 import { count, ProgressBar } from './report/progress-bar';
 import { csvReport } from './report/csv-report';
@@ -98,5 +98,5 @@ if (isMainThread) {
     },
   );
 } else if (parentPort !== null) {
-  serveTasks(parentPort, workerData as WorkerSetup);
+  serveTasks(parentPort, workerData as InspectionSetup);
 }
