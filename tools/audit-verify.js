@@ -14088,6 +14088,31 @@ function readSignersFile(path) {
   return signersFileOf(path, text3);
 }
 
+// apps/audit-verify/verdict/expected-heads.ts
+function expectedHeadOf(text3) {
+  const match = /^(?:(\d{1,15}):(\d{1,15})(?::([0-9a-f]{64}))?|([0-9a-f]{64}))$/.exec(text3);
+  if (match === null) return null;
+  const [, shard, seq, hashThere, hashAlone] = match;
+  if (shard === void 0) return { shard: null, seq: null, hash: hashAlone ?? null };
+  return { shard: Number(shard), seq: Number(seq), hash: hashThere ?? null };
+}
+function expectedHeadsOf(path, text3) {
+  let heads;
+  try {
+    heads = JSON.parse(text3);
+  } catch (error) {
+    throw new UsageError(`--expect-head ${path}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (!Array.isArray(heads)) throw new UsageError(`--expect-head ${path}: it must be a JSON array of heads.`);
+  return heads.map((head) => {
+    const { shard, seq, hash: hash2 } = head ?? {};
+    if (typeof shard !== "number" || typeof seq !== "number" || typeof hash2 !== "string") {
+      throw new UsageError(`--expect-head ${path}: every head needs shard, seq and hash.`);
+    }
+    return { shard, seq, hash: hash2 };
+  });
+}
+
 // apps/audit-verify/arguments.ts
 var USAGE = `Usage: node tools/audit-verify.js --signers FILE (--export FILE | --dir DIR | --s3 URL | --database-url URL) [options]
 
@@ -14265,34 +14290,14 @@ function headsToExpect(texts, from, shard) {
   return heads;
 }
 function readExpectedHead(text3) {
-  const match = /^(?:(\d{1,15}):(\d{1,15})(?::([0-9a-f]{64}))?|([0-9a-f]{64}))$/.exec(text3);
-  if (match !== null) {
-    const [, shard, seq, hashThere, hashAlone] = match;
-    if (shard === void 0) return [{ shard: null, seq: null, hash: hashAlone ?? null }];
-    return [{ shard: Number(shard), seq: Number(seq), hash: hashThere ?? null }];
-  }
+  const head = expectedHeadOf(text3);
+  if (head !== null) return [head];
   if ((0, import_node_fs4.statSync)(text3, { throwIfNoEntry: false })?.isFile() !== true) {
     throw new UsageError(
       `--expect-head ${text3} is neither <hash>, <shard>:<seq>, <shard>:<seq>:<hash> nor a file that exists.`
     );
   }
-  return readHeadsFile(text3);
-}
-function readHeadsFile(path) {
-  let heads;
-  try {
-    heads = JSON.parse((0, import_node_fs4.readFileSync)(path, "utf8"));
-  } catch (error) {
-    throw new UsageError(`--expect-head ${path}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  if (!Array.isArray(heads)) throw new UsageError(`--expect-head ${path}: it must be a JSON array of heads.`);
-  return heads.map((head) => {
-    const { shard, seq, hash: hash2 } = head ?? {};
-    if (typeof shard !== "number" || typeof seq !== "number" || typeof hash2 !== "string") {
-      throw new UsageError(`--expect-head ${path}: every head needs shard, seq and hash.`);
-    }
-    return { shard, seq, hash: hash2 };
-  });
+  return expectedHeadsOf(text3, (0, import_node_fs4.readFileSync)(text3, "utf8"));
 }
 
 // apps/audit-verify/check-signers.ts
@@ -15060,7 +15065,7 @@ function count(n) {
 }
 
 // apps/audit-verify/report/html-report.ts
-var STYLE = `
+var REPORT_STYLE = `
 :root { color-scheme: light; }
 body { font: 15px/1.45 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h1 code { font-size: inherit; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
@@ -15076,9 +15081,27 @@ ul { margin: .25rem 0; padding-left: 1.25rem; } .note { color: #555; }
   .verdict { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 @page { size: A4; margin: 18mm 15mm; }`;
-function htmlReport({ report: report2, madeAt, source }) {
-  const { verified, origin, events, faults, faultCount, heads, signatures, from } = report2;
+function htmlReport(facts) {
+  const { origin, verified } = facts.report;
   const title = `Audit chain of ${origin}: ${verified ? "verified" : "not verified"}`;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${text2(title)}</title>
+<style>${REPORT_STYLE}
+</style>
+</head>
+<body>
+${reportBody(facts)}
+</body>
+</html>
+`;
+}
+function reportBody({ report: report2, madeAt, source }) {
+  const { verified, origin, events, faults, faultCount, heads, signatures, from } = report2;
   const open = unanchoredSentence(report2.unanchored);
   const limits = [...report2.notChecked.map((one) => `not checked: ${one}`), ...open === null ? [] : [open]];
   const body = [
@@ -15168,21 +15191,7 @@ function htmlReport({ report: report2, madeAt, source }) {
       ])
     )
   ];
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${text2(title)}</title>
-<style>${STYLE}
-</style>
-</head>
-<body>
-${body.filter((part) => part !== "").join("\n")}
-</body>
-</html>
-`;
+  return body.filter((part) => part !== "").join("\n");
 }
 function verdictText({ verified, signatures, faultCount, unanchored: unanchored2 }) {
   if (!verified) return `Not verified: ${faultCount === 1 ? "1 fault" : `${faultCount} faults`}.`;
@@ -15815,6 +15824,15 @@ async function* eventTasks(rows, url, heads, from) {
 // apps/audit-verify/sources/export-file.ts
 var import_node_fs10 = require("node:fs");
 var import_promises3 = require("node:stream/promises");
+
+// apps/audit-verify/verdict/inspected/registry-line.ts
+var REGISTRY_END = /"type":"(?:signer\.[a-z]+|kernel\.founded)","v":1\}$/;
+var LONGEST_END = 48;
+function endsLikeRegistryEvent(end) {
+  return REGISTRY_END.test(end);
+}
+
+// apps/audit-verify/sources/export-file.ts
 var TASK_SIZE = 1 << 20;
 var SCAN_SIZE = 1 << 22;
 async function openExport(path, folder) {
@@ -15842,8 +15860,6 @@ function* exportTasks(path, size) {
   }
 }
 var LINE_FEED3 = 10;
-var REGISTRY_END = /"type":"(?:signer\.[a-z]+|kernel\.founded)","v":1\}$/;
-var LONGEST_END = 48;
 var LONGEST_EVENT = 1 << 16;
 function* registryLines(path) {
   const file = (0, import_node_fs10.openSync)(path, "r");
@@ -15859,7 +15875,7 @@ function* registryLines(path) {
         const feed = buffer.indexOf(LINE_FEED3, start);
         const end = feed >= 0 && feed < length ? feed : length;
         if (end === length && read2 > 0) break;
-        if (REGISTRY_END.test(buffer.toString("latin1", Math.max(start, end - LONGEST_END), end))) {
+        if (endsLikeRegistryEvent(buffer.toString("latin1", Math.max(start, end - LONGEST_END), end))) {
           yield Buffer.from(buffer.subarray(start, end));
         }
         start = end + 1;

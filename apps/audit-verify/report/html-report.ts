@@ -10,7 +10,8 @@ export interface ReportFacts {
   source: string;
 }
 
-const STYLE = `
+/** The look of a report, on a screen and on paper. */
+export const REPORT_STYLE = `
 :root { color-scheme: light; }
 body { font: 15px/1.45 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h1 code { font-size: inherit; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
@@ -28,9 +29,29 @@ ul { margin: .25rem 0; padding-left: 1.25rem; } .note { color: #555; }
 @page { size: A4; margin: 18mm 15mm; }`;
 
 /** A page that stands for itself: no script, nothing that is loaded, every text of the evidence escaped. */
-export function htmlReport({ report, madeAt, source }: ReportFacts): string {
-  const { verified, origin, events, faults, faultCount, heads, signatures, from } = report;
+export function htmlReport(facts: ReportFacts): string {
+  const { origin, verified } = facts.report;
   const title = `Audit chain of ${origin}: ${verified ? 'verified' : 'not verified'}`;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${text(title)}</title>
+<style>${REPORT_STYLE}
+</style>
+</head>
+<body>
+${reportBody(facts)}
+</body>
+</html>
+`;
+}
+
+/** The content of that page, as HTML. */
+export function reportBody({ report, madeAt, source }: ReportFacts): string {
+  const { verified, origin, events, faults, faultCount, heads, signatures, from } = report;
   const open = unanchoredSentence(report.unanchored);
   const limits = [...report.notChecked.map((one) => `not checked: ${one}`), ...(open === null ? [] : [open])];
   const body = [
@@ -120,21 +141,7 @@ export function htmlReport({ report, madeAt, source }: ReportFacts): string {
       ]),
     ),
   ];
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${text(title)}</title>
-<style>${STYLE}
-</style>
-</head>
-<body>
-${body.filter((part) => part !== '').join('\n')}
-</body>
-</html>
-`;
+  return body.filter((part) => part !== '').join('\n');
 }
 
 /** The verdict in one sentence, which claims no more than the lines on standard output do. */
