@@ -1,4 +1,4 @@
-/** Verifies evidence offline, with public keys alone; built into tools/audit-verify.js. */
+/** Verifies evidence offline, with public keys alone; built into tools/audit-verify.js and tools/verify.html. */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { type Arguments, readArguments, USAGE } from './arguments';
 import { asksForSigners, describeSigners } from './check-signers';

@@ -112,7 +112,7 @@ describeWithChromium('tools/verify.html, opened from a disk', () => {
         ['audit-verify.js', '--jobs', '1', ...args],
         { cwd: dir, maxBuffer: 2 ** 26 },
         (error, stdout) => {
-          if (error !== null && typeof error.code !== 'number') reject(error);
+          if (error !== null && typeof error.code !== 'number') reject(new Error(error.message));
           else resolve({ code: Number(error?.code ?? 0), stdout: stdout.trimEnd() });
         },
       );

@@ -30,7 +30,7 @@ export class InspectionPorts implements Inspectors {
     return this.entries.length * 2;
   }
 
-  inspect = async (lines: Uint8Array<ArrayBuffer>, setup: InspectionSetup): Promise<TaskResult> => {
+  async inspect(lines: Uint8Array<ArrayBuffer>, setup: InspectionSetup): Promise<TaskResult> {
     if (this.told !== setup) for (const { port } of this.entries) send(port, { setup });
     this.told = setup;
     const entry = this.entries.reduce((least, one) =>
@@ -39,7 +39,7 @@ export class InspectionPorts implements Inspectors {
     const result = new Promise<TaskResult>((resolve, reject) => entry.waiting.push({ resolve, reject }));
     send(entry.port, { lines }, [lines.buffer]);
     return await result;
-  };
+  }
 }
 
 function send(port: MessagePort, request: InspectionRequest, transfer: Transferable[] = []): void {

@@ -19,7 +19,7 @@ h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h1 code { font-size: inherit; } h2
 .good { border-color: #19703a; background: #eef7f0; } .bad { border-color: #b3261e; background: #fcefee; }
 table { border-collapse: collapse; width: 100%; } caption { text-align: left; color: #555; padding-bottom: .25rem; }
 th, td { text-align: left; vertical-align: top; border-bottom: 1px solid #d0d0d0; padding: .3rem .6rem .3rem 0; }
-th { font-weight: 600; } code { font: 13px/1.4 ui-monospace, monospace; overflow-wrap: anywhere; }
+th { font-weight: 600; } td { overflow-wrap: anywhere; } code { font: 13px/1.4 ui-monospace, monospace; overflow-wrap: anywhere; }
 ul { margin: .25rem 0; padding-left: 1.25rem; } .note { color: #555; }
 @media print {
   body { margin: 0; max-width: none; font-size: 10pt; } code { font-size: 8.5pt; }
@@ -59,7 +59,7 @@ export function reportBody({ report, madeAt, source }: ReportFacts): string {
     `<p class="note">Made at ${text(madeAt)} by audit-verify, from ${text(source)}.</p>`,
     `<p class="verdict ${verified ? 'good' : 'bad'}">${text(verdictText(report))}</p>`,
     table(
-      ['What was checked', ''],
+      ['What was checked', 'how far'],
       [
         ['events', text(String(events))],
         ['from position', text(String(from))],

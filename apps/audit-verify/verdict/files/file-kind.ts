@@ -37,8 +37,9 @@ export async function kindOf(file: Blob): Promise<FileKind> {
 
 function kindOfObject(value: object): FileKind {
   const has = (...members: string[]): boolean => members.every((member) => member in value);
-  if (has('signers')) return 'signers';
+  // It has the keys of its time among its members.
   if ((value as { type?: unknown }).type === UPGRADE_EVIDENCE_TYPE) return 'upgrade';
+  if (has('signers')) return 'signers';
   if (has('payloadType', 'signatures')) return 'envelope';
   if (has('prevHash', 'signerKid')) return 'event';
   if (has('approvers', 'threshold')) return 'pool';

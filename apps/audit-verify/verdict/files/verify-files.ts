@@ -116,7 +116,7 @@ export async function verifyFiles(
 async function verifyChain(
   file: Blob,
   verdict: ChainVerdict,
-  { parallel, inspect }: Inspectors,
+  inspectors: Inspectors,
   progress: (bytes: number, events: number) => void,
 ): Promise<ChainReport> {
   verdict.begin(
@@ -137,8 +137,8 @@ async function verifyChain(
     progress(bytes, verdict.count);
   };
   for await (const chunk of chunksOf(file)) {
-    begun.push({ result: inspect(chunk.lines, setup), read: chunk.read });
-    if (begun.length > parallel) await takeFirst();
+    begun.push({ result: inspectors.inspect(chunk.lines, setup), read: chunk.read });
+    if (begun.length > inspectors.parallel) await takeFirst();
   }
   while (begun.length > 0) await takeFirst();
   return verdict.conclude();
@@ -180,7 +180,7 @@ async function trustOf(given: GivenFiles, said: Said): Promise<TrustRoot> {
   }
   const { origin, shards, firstPool } = said;
   if (origin !== '' && !isOrigin(origin)) {
-    throw new UsageError(`${origin} is no origin: it looks like kernel.example.com/prod.`);
+    throw new UsageError(`${said.origin} is no origin: it looks like kernel.example.com/prod.`);
   }
   if (shards !== '' && !(/^\d{1,9}$/.test(shards) && Number(shards) >= 1 && Number(shards) <= MAX_SHARDS)) {
     throw new UsageError(`The number of shards is from 1 to ${MAX_SHARDS}, not ${shards}.`);

@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { IdentityCheckInMemory, type ChainFault, type EventFacts } from '#evidence';
 import { CompactTable } from './compact-table';
 import { idKey, idOfKey, nameKey } from './key-128';
+import { MemorySpill } from './memory-spill';
+import { type MakeSpill } from './spill';
 import { SpillingIdentityCheck } from './spilling-identity-check';
 import { SpillPartitions } from '../../check/spill-partitions';
 import { TemporaryFolder } from '../../check/temporary-folder';
@@ -28,7 +30,10 @@ const brief = (faults: readonly ChainFault[]): string[] =>
   faults.map(({ code, seq, id }) => `${seq} ${code} ${id}`).sort();
 
 describe('SpillingIdentityCheck', () => {
-  it('finds what the check in memory finds, however much of it goes to disk', () => {
+  it.each<[where: string, makeSpill: MakeSpill]>([
+    ['to disk', onDisk],
+    ['to memory', (size) => new MemorySpill(size)],
+  ])('finds what the check in memory finds, however much of it goes %s', (_where, makeSpill) => {
     const event = fc.record({
       id: fc.integer({ min: 1, max: 60 }),
       stream: fc.nat(5),
@@ -42,7 +47,7 @@ describe('SpillingIdentityCheck', () => {
         fc.nat(2),
         (events, limit, complete, skipped) => {
           const memory = new IdentityCheckInMemory(complete);
-          const spilling = new SpillingIdentityCheck(onDisk, complete, limit);
+          const spilling = new SpillingIdentityCheck(makeSpill, complete, limit);
           const all = events.map(({ id, stream, version }, i) => facts(i + 1, id, stream, version));
           const found = (check: IdentityCheckInMemory | SpillingIdentityCheck): string[] =>
             brief([...all.flatMap((given) => check.see(given, skipped)), ...check.finish()]);
