@@ -26,6 +26,7 @@ export default tseslint.config(
       '.kernel/',
       'node_modules/',
       'tools/audit-verify.js',
+      'tools/verify.html',
       'openapi/*.types.ts',
     ],
   },

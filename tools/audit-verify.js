@@ -1215,7 +1215,7 @@ var require_utils2 = __commonJS({
     var nodeCrypto = require("crypto");
     module2.exports = {
       postgresMd5PasswordHash,
-      randomBytes: randomBytes4,
+      randomBytes: randomBytes3,
       deriveKey,
       sha256: sha2563,
       hashByName,
@@ -1225,7 +1225,7 @@ var require_utils2 = __commonJS({
     var webCrypto = nodeCrypto.webcrypto || globalThis.crypto;
     var subtleCrypto = webCrypto.subtle;
     var textEncoder = new TextEncoder();
-    function randomBytes4(length) {
+    function randomBytes3(length) {
       return webCrypto.getRandomValues(Buffer.alloc(length));
     }
     async function md5(string) {
@@ -1377,7 +1377,7 @@ var require_cert_signatures = __commonJS({
 var require_sasl = __commonJS({
   "node_modules/pg/lib/crypto/sasl.js"(exports2, module2) {
     "use strict";
-    var crypto = require_utils2();
+    var crypto2 = require_utils2();
     var { signatureAlgorithmHashFromCertificate } = require_cert_signatures();
     function saslprep(password) {
       const nonAsciiSpace = /[\u00A0\u1680\u2000-\u200B\u202F\u205F\u3000]/g;
@@ -1395,7 +1395,7 @@ var require_sasl = __commonJS({
       if (mechanism === "SCRAM-SHA-256-PLUS" && typeof stream.getPeerCertificate !== "function") {
         throw new Error("SASL: Mechanism SCRAM-SHA-256-PLUS requires a certificate");
       }
-      const clientNonce = crypto.randomBytes(18).toString("base64");
+      const clientNonce = crypto2.randomBytes(18).toString("base64");
       const gs2Header = mechanism === "SCRAM-SHA-256-PLUS" ? "p=tls-server-end-point" : stream ? "y" : "n";
       return {
         mechanism,
@@ -1437,20 +1437,20 @@ var require_sasl = __commonJS({
         const peerCert = stream.getPeerCertificate().raw;
         let hashName = signatureAlgorithmHashFromCertificate(peerCert);
         if (hashName === "MD5" || hashName === "SHA-1") hashName = "SHA-256";
-        const certHash = await crypto.hashByName(hashName, peerCert);
+        const certHash = await crypto2.hashByName(hashName, peerCert);
         const bindingData = Buffer.concat([Buffer.from("p=tls-server-end-point,,"), Buffer.from(certHash)]);
         channelBinding = bindingData.toString("base64");
       }
       const clientFinalMessageWithoutProof = "c=" + channelBinding + ",r=" + sv.nonce;
       const authMessage = clientFirstMessageBare + "," + serverFirstMessage + "," + clientFinalMessageWithoutProof;
       const saltBytes = Buffer.from(sv.salt, "base64");
-      const saltedPassword = await crypto.deriveKey(saslprep(password), saltBytes, sv.iteration);
-      const clientKey = await crypto.hmacSha256(saltedPassword, "Client Key");
-      const storedKey = await crypto.sha256(clientKey);
-      const clientSignature = await crypto.hmacSha256(storedKey, authMessage);
+      const saltedPassword = await crypto2.deriveKey(saslprep(password), saltBytes, sv.iteration);
+      const clientKey = await crypto2.hmacSha256(saltedPassword, "Client Key");
+      const storedKey = await crypto2.sha256(clientKey);
+      const clientSignature = await crypto2.hmacSha256(storedKey, authMessage);
       const clientProof = xorBuffers(Buffer.from(clientKey), Buffer.from(clientSignature)).toString("base64");
-      const serverKey = await crypto.hmacSha256(saltedPassword, "Server Key");
-      const serverSignatureBytes = await crypto.hmacSha256(serverKey, authMessage);
+      const serverKey = await crypto2.hmacSha256(saltedPassword, "Server Key");
+      const serverSignatureBytes = await crypto2.hmacSha256(serverKey, authMessage);
       session.message = "SASLResponse";
       session.serverSignature = Buffer.from(serverSignatureBytes).toString("base64");
       session.response = clientFinalMessageWithoutProof + ",p=" + clientProof;
@@ -3680,7 +3680,7 @@ var require_client = __commonJS({
     var Query2 = require_query();
     var defaults2 = require_defaults();
     var Connection2 = require_connection();
-    var crypto = require_utils2();
+    var crypto2 = require_utils2();
     var activeQueryDeprecationNotice = nodeUtils.deprecate(
       () => {
       },
@@ -3935,7 +3935,7 @@ var require_client = __commonJS({
       _handleAuthMD5Password(msg) {
         this._getPassword(async () => {
           try {
-            const hashedPassword = await crypto.postgresMd5PasswordHash(this.user, this.password, msg.salt);
+            const hashedPassword = await crypto2.postgresMd5PasswordHash(this.user, this.password, msg.salt);
             this.connection.password(hashedPassword);
           } catch (e) {
             this.emit("error", e);
@@ -6082,6 +6082,27 @@ function code(n) {
   return CODES[n & 63] ?? 0;
 }
 
+// libs/evidence/json/hex.ts
+var DIGITS = "0123456789abcdef";
+function hexEncode(bytes) {
+  let text3 = "";
+  for (const byte of bytes) text3 += `${DIGITS[byte >> 4]}${DIGITS[byte & 15]}`;
+  return text3;
+}
+function hexDecode(text3) {
+  const bytes = new Uint8Array(text3.length / 2);
+  hexDecodeInto(text3, bytes);
+  return bytes;
+}
+function hexDecodeInto(text3, bytes) {
+  for (let n = 0; n < bytes.length; n++) {
+    bytes[n] = nibble(text3.charCodeAt(2 * n)) << 4 | nibble(text3.charCodeAt(2 * n + 1));
+  }
+}
+function nibble(code3) {
+  return code3 < 58 ? code3 - 48 : (code3 | 32) - 87;
+}
+
 // libs/evidence/json/printable-text.ts
 function printable(text3) {
   return text3.replace(
@@ -6121,27 +6142,6 @@ var LAST_INSTANT = Date.parse("9999-12-31T23:59:59.999Z");
 
 // libs/evidence/crypto/node-crypto.ts
 var import_node_crypto = require("node:crypto");
-
-// libs/evidence/json/hex.ts
-var DIGITS = "0123456789abcdef";
-function hexEncode(bytes) {
-  let text3 = "";
-  for (const byte of bytes) text3 += `${DIGITS[byte >> 4]}${DIGITS[byte & 15]}`;
-  return text3;
-}
-function hexDecode(text3) {
-  const bytes = new Uint8Array(text3.length / 2);
-  hexDecodeInto(text3, bytes);
-  return bytes;
-}
-function hexDecodeInto(text3, bytes) {
-  for (let n = 0; n < bytes.length; n++) {
-    bytes[n] = nibble(text3.charCodeAt(2 * n)) << 4 | nibble(text3.charCodeAt(2 * n + 1));
-  }
-}
-function nibble(code3) {
-  return code3 < 58 ? code3 - 48 : (code3 | 32) - 87;
-}
 
 // libs/evidence/crypto/ed25519-signature.ts
 var MIDDLE = { first: 1, last: 30 };
@@ -8170,18 +8170,18 @@ function validateTableBytes(numPoints, fpBytes) {
   if (bytes > TABLE_BYTES_MAX)
     throw new Error("invalid window size: table would need ~" + Math.ceil(bytes / 2 ** 20) + " MiB, max " + TABLE_BYTES_MAX / 2 ** 20 + " MiB");
 }
-function probeRandomBytes(randomBytes4, length) {
-  if (randomBytes4 === void 0)
+function probeRandomBytes(randomBytes3, length) {
+  if (randomBytes3 === void 0)
     return void 0;
-  afunction(randomBytes4, "randomBytes");
+  afunction(randomBytes3, "randomBytes");
   try {
-    const probe = randomBytes4(length);
+    const probe = randomBytes3(length);
     if (!isBytes2(probe) || probe.length !== length)
       return void 0;
   } catch {
     return void 0;
   }
-  return randomBytes4;
+  return randomBytes3;
 }
 function validateMSMPoints(points, c) {
   aarray(points, "points");
@@ -8274,9 +8274,9 @@ var ScalarMultiplier = class {
   baseCanBeBlinded;
   bits;
   // Parametrized with a given Point class (not individual point)
-  constructor(Point, randomBytes4) {
+  constructor(Point, randomBytes3) {
     validatePointCons(Point);
-    this.randomBytes = probeRandomBytes(randomBytes4, BLIND_BYTES);
+    this.randomBytes = probeRandomBytes(randomBytes3, BLIND_BYTES);
     this.Point = Point;
     this.BASE = Point.BASE;
     this.ZERO = Point.ZERO;
@@ -8548,7 +8548,7 @@ function edwards(params, extraOpts = {}) {
   if (FpLegendre(Fp2, CURVE.d) !== -1)
     throw new Error("edwards: CURVE.d must be a non-square in Fp for complete addition formulas");
   validateObject(opts, {}, { uvRatio: "function", randomBytes: "function" });
-  const randomBytes4 = opts.randomBytes === void 0 ? randomBytes2 : opts.randomBytes;
+  const randomBytes3 = opts.randomBytes === void 0 ? randomBytes2 : opts.randomBytes;
   const MASK = _2n2 << BigInt(Fp2.BYTES * 8) - _1n4;
   function isOdd(n) {
     if (!Fp2.isOdd)
@@ -8809,7 +8809,7 @@ function edwards(params, extraOpts = {}) {
     }
   }
   const normalize = (points) => normalizeZ(Point, points);
-  const wnaf = new ScalarMultiplier(Point, randomBytes4);
+  const wnaf = new ScalarMultiplier(Point, randomBytes3);
   if (wnaf.bits >= 6)
     Point.BASE.precompute(6);
   Object.freeze(Point.prototype);
@@ -8841,7 +8841,7 @@ function eddsa(Point, cHash, eddsaOpts = {}) {
     if (outputLen !== expectedLen)
       throw new Error(`hash.outputLen must be ${expectedLen}, got ${outputLen}`);
   }
-  const randomBytes4 = opts.randomBytes === void 0 ? randomBytes2 : opts.randomBytes;
+  const randomBytes3 = opts.randomBytes === void 0 ? randomBytes2 : opts.randomBytes;
   const toMontgomery2 = opts.toMontgomery;
   const toMontgomerySecret2 = opts.toMontgomerySecret;
   const adjustScalarBytes2 = opts.adjustScalarBytes === void 0 ? (bytes) => bytes : opts.adjustScalarBytes;
@@ -8931,7 +8931,7 @@ function eddsa(Point, cHash, eddsaOpts = {}) {
     seed: _size
   };
   function randomSecretKey(seed) {
-    seed = seed === void 0 ? randomBytes4(lengths.seed) : seed;
+    seed = seed === void 0 ? randomBytes3(lengths.seed) : seed;
     return abytes2(seed, lengths.seed, "seed");
   }
   function isValidSecretKey(key) {
@@ -9941,7 +9941,7 @@ function weierstrass(params, extraOpts = {}) {
     randomBytes: "function"
   });
   const { endo: endoOpts, allowInfinityPoint, clearCofactor, isTorsionFree, fromBytes, toBytes } = extraOpts;
-  const randomBytes4 = extraOpts.randomBytes === void 0 ? randomBytes2 : extraOpts.randomBytes;
+  const randomBytes3 = extraOpts.randomBytes === void 0 ? randomBytes2 : extraOpts.randomBytes;
   if (endoOpts) {
     if (!Fp2.is0(CURVE.a) || typeof endoOpts.beta !== "bigint" || !Array.isArray(endoOpts.basises)) {
       throw new Error('invalid endo: expected "beta": bigint and "basises": array');
@@ -10358,7 +10358,7 @@ function weierstrass(params, extraOpts = {}) {
     }
   }
   const normalize = (points) => normalizeZ(Point, points);
-  const wnaf = new ScalarMultiplier(Point, randomBytes4);
+  const wnaf = new ScalarMultiplier(Point, randomBytes3);
   if (wnaf.bits >= 6)
     Point.BASE.precompute(6);
   Object.freeze(Point.prototype);
@@ -10459,12 +10459,12 @@ function ecdsa(Point, hash2, ecdsaOpts = {}) {
     bits2int_modN: "function"
   });
   const opts = Object.assign({}, ecdsaOpts);
-  const randomBytes4 = opts.randomBytes === void 0 ? randomBytes2 : opts.randomBytes;
+  const randomBytes3 = opts.randomBytes === void 0 ? randomBytes2 : opts.randomBytes;
   const hmac2 = opts.hmac === void 0 ? (key, msg) => hmac(hash_, key, msg) : opts.hmac;
   const { Fp: Fp2, Fn } = Point;
   const { ORDER: CURVE_ORDER, BITS: fnBits } = Fn;
   const blindLength = getMinHashLength(CURVE_ORDER);
-  const csprng = probeRandomBytes(randomBytes4, blindLength);
+  const csprng = probeRandomBytes(randomBytes3, blindLength);
   const { keygen, getPublicKey, getSharedSecret, utils, lengths } = ecdh(Point, opts);
   const defaultSigOpts = {
     prehash: true,
@@ -10617,7 +10617,7 @@ function ecdsa(Point, hash2, ecdsaOpts = {}) {
       throw new Error("invalid private key");
     const seedArgs = [int2octets(d), int2octets(h1int)];
     if (extraEntropy != null && extraEntropy !== false) {
-      const e = extraEntropy === true ? randomBytes4(lengths.secretKey) : extraEntropy;
+      const e = extraEntropy === true ? randomBytes3(lengths.secretKey) : extraEntropy;
       seedArgs.push(abytes2(e, void 0, "extraEntropy"));
     }
     const seed = concatBytes2(...seedArgs);
@@ -14007,60 +14007,43 @@ function set(value2) {
 
 // apps/audit-verify/trust-root.ts
 var import_node_fs3 = require("node:fs");
-function readTrustRoot({ signers: path, origin, shards, firstPool }) {
-  const file = path === null ? { signers: [] } : readSignersFile(path);
-  const named = origin ?? file.origin;
+
+// apps/audit-verify/verdict/trust.ts
+function combineTrust(file, { origin, shards, firstPool }) {
+  const content = { ...file?.content ?? { signers: [] } };
+  const named = origin ?? content.origin;
   if (named === void 0) {
     throw new UsageError(
       'The origin of the chain is not known: give --origin (such as kernel.example.com/prod), or a signers.json that has the member "origin".'
     );
   }
-  const contradicts = (option, value2, own) => new UsageError(`${option} ${String(value2)} contradicts ${path}, which says ${String(own)}.`);
-  if (origin !== null && file.origin !== void 0 && file.origin !== origin) {
-    throw contradicts("--origin", origin, file.origin);
+  const contradicts = (option, value2, own) => new UsageError(`${option} ${String(value2)} contradicts ${file?.path}, which says ${String(own)}.`);
+  if (origin !== null && content.origin !== void 0 && content.origin !== origin) {
+    throw contradicts("--origin", origin, content.origin);
   }
   if (shards !== null) {
-    if (file.shards !== void 0 && file.shards !== shards)
-      throw contradicts("--shards", shards, file.shards);
-    file.shards = shards;
+    if (content.shards !== void 0 && content.shards !== shards)
+      throw contradicts("--shards", shards, content.shards);
+    content.shards = shards;
   }
   if (firstPool !== null) {
-    const [given, own] = [firstPool.pool?.sha256 ?? "none", file.approverPool?.sha256 ?? "none"];
-    if (file.approverPool !== void 0 && own !== given) throw contradicts("--first-pool", given, own);
-    file.approverPool = firstPool.pool;
+    const [given, own] = [firstPool.pool?.sha256 ?? "none", content.approverPool?.sha256 ?? "none"];
+    if (content.approverPool !== void 0 && own !== given) throw contradicts("--first-pool", given, own);
+    content.approverPool = firstPool.pool;
   }
-  return trustRootOf(file, named);
+  return trustRootOf(content, named);
 }
-function readFirstPoolOption(text3) {
-  if (text3 === "none") return { pool: null };
-  if (/^[0-9a-f]{64}$/.test(text3)) return { pool: { version: 1, sha256: text3 } };
-  let file;
+function firstPoolOf(path, file) {
   try {
-    file = (0, import_node_fs3.readFileSync)(text3);
-  } catch {
-    throw new UsageError(
-      `--first-pool ${text3} is neither 64 hexadecimal digits, "none" nor a file with the pool.`
-    );
-  }
-  try {
-    return { pool: { version: 1, sha256: sha256Hex(canonicalize(parseStrictJson(file))) } };
+    return { version: 1, sha256: sha256Hex(canonicalize(parseStrictJson(file))) };
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
-    throw new UsageError(`--first-pool ${text3}: ${error.message}`);
+    throw new UsageError(`--first-pool ${path}: ${error.message}`);
   }
 }
-function signersIn(path) {
-  return readSignersFile(path).signers;
-}
-function readSignersFile(path) {
-  let text3;
+function signersFileOf(path, bytes) {
   try {
-    text3 = (0, import_node_fs3.readFileSync)(path);
-  } catch (error) {
-    throw new UsageError(`--signers ${path}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  try {
-    const file = parseSignersFile(text3);
+    const file = parseSignersFile(bytes);
     if (file.signers.length === 0) {
       throw new UsageError(
         `--signers ${path} has no keys yet: fill it with ./kernel keys signers > FILE, or scripts/update-signers-from-kms.sh.`
@@ -14073,6 +14056,61 @@ function readSignersFile(path) {
       `--signers ${path}: ${error.message}${error.pointer ? ` (at ${error.pointer})` : ""}`
     );
   }
+}
+
+// apps/audit-verify/trust-root.ts
+function readTrustRoot({ signers: path, ...additions }) {
+  return combineTrust(path === null ? null : { path, content: readSignersFile(path) }, additions);
+}
+function readFirstPoolOption(text3) {
+  if (text3 === "none") return { pool: null };
+  if (/^[0-9a-f]{64}$/.test(text3)) return { pool: { version: 1, sha256: text3 } };
+  let file;
+  try {
+    file = (0, import_node_fs3.readFileSync)(text3);
+  } catch {
+    throw new UsageError(
+      `--first-pool ${text3} is neither 64 hexadecimal digits, "none" nor a file with the pool.`
+    );
+  }
+  return { pool: firstPoolOf(text3, file) };
+}
+function signersIn(path) {
+  return readSignersFile(path).signers;
+}
+function readSignersFile(path) {
+  let text3;
+  try {
+    text3 = (0, import_node_fs3.readFileSync)(path);
+  } catch (error) {
+    throw new UsageError(`--signers ${path}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  return signersFileOf(path, text3);
+}
+
+// apps/audit-verify/verdict/expected-heads.ts
+function expectedHeadOf(text3) {
+  const match = /^(?:(\d{1,15}):(\d{1,15})(?::([0-9a-f]{64}))?|([0-9a-f]{64}))$/.exec(text3);
+  if (match === null) return null;
+  const [, shard, seq, hashThere, hashAlone] = match;
+  if (shard === void 0) return { shard: null, seq: null, hash: hashAlone ?? null };
+  return { shard: Number(shard), seq: Number(seq), hash: hashThere ?? null };
+}
+function expectedHeadsOf(path, text3) {
+  let heads;
+  try {
+    heads = JSON.parse(text3);
+  } catch (error) {
+    throw new UsageError(`--expect-head ${path}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (!Array.isArray(heads)) throw new UsageError(`--expect-head ${path}: it must be a JSON array of heads.`);
+  return heads.map((head) => {
+    const { shard, seq, hash: hash2 } = head ?? {};
+    if (typeof shard !== "number" || typeof seq !== "number" || typeof hash2 !== "string") {
+      throw new UsageError(`--expect-head ${path}: every head needs shard, seq and hash.`);
+    }
+    return { shard, seq, hash: hash2 };
+  });
 }
 
 // apps/audit-verify/arguments.ts
@@ -14252,34 +14290,14 @@ function headsToExpect(texts, from, shard) {
   return heads;
 }
 function readExpectedHead(text3) {
-  const match = /^(?:(\d{1,15}):(\d{1,15})(?::([0-9a-f]{64}))?|([0-9a-f]{64}))$/.exec(text3);
-  if (match !== null) {
-    const [, shard, seq, hashThere, hashAlone] = match;
-    if (shard === void 0) return [{ shard: null, seq: null, hash: hashAlone ?? null }];
-    return [{ shard: Number(shard), seq: Number(seq), hash: hashThere ?? null }];
-  }
+  const head = expectedHeadOf(text3);
+  if (head !== null) return [head];
   if ((0, import_node_fs4.statSync)(text3, { throwIfNoEntry: false })?.isFile() !== true) {
     throw new UsageError(
       `--expect-head ${text3} is neither <hash>, <shard>:<seq>, <shard>:<seq>:<hash> nor a file that exists.`
     );
   }
-  return readHeadsFile(text3);
-}
-function readHeadsFile(path) {
-  let heads;
-  try {
-    heads = JSON.parse((0, import_node_fs4.readFileSync)(path, "utf8"));
-  } catch (error) {
-    throw new UsageError(`--expect-head ${path}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  if (!Array.isArray(heads)) throw new UsageError(`--expect-head ${path}: it must be a JSON array of heads.`);
-  return heads.map((head) => {
-    const { shard, seq, hash: hash2 } = head ?? {};
-    if (typeof shard !== "number" || typeof seq !== "number" || typeof hash2 !== "string") {
-      throw new UsageError(`--expect-head ${path}: every head needs shard, seq and hash.`);
-    }
-    return { shard, seq, hash: hash2 };
-  });
+  return expectedHeadsOf(text3, (0, import_node_fs4.readFileSync)(text3, "utf8"));
 }
 
 // apps/audit-verify/check-signers.ts
@@ -14678,21 +14696,43 @@ function readFully(file, into, from) {
   return filled;
 }
 
-// apps/audit-verify/check/tasks.ts
+// apps/audit-verify/verdict/inspected/chain-inspector.ts
+var ChainInspector = class {
+  constructor(setup) {
+    this.setup = setup;
+    const keys = new Map(setup.keys);
+    const publicKey = (kid) => keys.get(kid);
+    this.inspector = new EventInspector(setup.origin, publicKey, setup.checkSignatures);
+    this.reader = new EventInspector(setup.origin, publicKey, false);
+  }
+  setup;
+  inspector;
+  /** For events before the first position to check: their hashes are needed, their signatures are not. */
+  reader;
+  inspect(bytes) {
+    if (this.setup.from === 1) return this.inspector.inspect(bytes);
+    const inspection = this.reader.inspect(bytes);
+    if (inspection.facts !== null && inspection.facts.seq < this.setup.from) return inspection;
+    return this.setup.checkSignatures ? this.inspector.inspect(bytes) : inspection;
+  }
+};
+
+// apps/audit-verify/verdict/inspected/inspected-events.ts
 var ID_LENGTH2 = 36;
 var TS_LENGTH2 = 24;
 var HASH_LENGTH2 = 64;
 
-// apps/audit-verify/check/pack-facts.ts
+// apps/audit-verify/verdict/inspected/pack-facts.ts
 var FIRST_CAPACITY = 2048;
+var utf8 = new TextEncoder();
 var NO_LEAF = "0".repeat(HASH_LENGTH2);
 function hexLeaf(bytes) {
-  return Buffer.from(leafHash(typeof bytes === "string" ? Buffer.from(bytes) : bytes)).toString("hex");
+  return hexEncode(leafHash(typeof bytes === "string" ? utf8.encode(bytes) : bytes));
 }
 var FactsPacker = class {
   /**
    * @param onlyShard leaves out events of other shards, except for what they say about keys
-   * @param leaves see WorkerSetup
+   * @param leaves see InspectionSetup
    */
   constructor(onlyShard, leaves = []) {
     this.onlyShard = onlyShard;
@@ -14823,15 +14863,10 @@ var OBJECTS_AT_ONCE = 25;
 var TaskChecker = class {
   constructor(setup) {
     this.setup = setup;
-    const keys = new Map(setup.keys);
-    const publicKey = (kid) => keys.get(kid);
-    this.inspector = new EventInspector(setup.origin, publicKey, setup.checkSignatures);
-    this.reader = new EventInspector(setup.origin, publicKey, false);
+    this.inspector = new ChainInspector(setup);
   }
   setup;
   inspector;
-  /** For events before the first position to check: their hashes are needed, their signatures are not. */
-  reader;
   rows;
   async check(task) {
     const packer = new FactsPacker(this.setup.shard, this.setup.leaves);
@@ -14839,7 +14874,7 @@ var TaskChecker = class {
       case "lines": {
         let line = 0;
         readLines(task.path, task.start, task.end, (bytes) => {
-          packer.add(this.inspect(bytes), line++, bytes, bytes.length + 1);
+          packer.add(this.inspector.inspect(bytes), line++, bytes, bytes.length + 1);
         });
         break;
       }
@@ -14860,7 +14895,7 @@ var TaskChecker = class {
       case "rows":
         this.rows ??= new EventRows(task.url);
         for (const row of await this.rows.read(task.shard, task.first, task.last)) {
-          const inspection = this.inspect(row.canonical);
+          const inspection = this.inspector.inspect(row.canonical);
           const different = whyDifferent(row, inspection);
           if (different !== null) inspection.faults.push(different);
           packer.add(inspection, `row ${task.shard}:${row.seq}`, row.canonical, 1);
@@ -14873,16 +14908,10 @@ var TaskChecker = class {
     await this.rows?.close();
   }
   addObject(packer, path, bytes) {
-    const inspection = this.inspect(bytes);
+    const inspection = this.inspector.inspect(bytes);
     const misplaced = whyMisplaced(path, inspection);
     if (misplaced !== null) inspection.faults.push(misplaced);
     packer.add(inspection, path, bytes, 1);
-  }
-  inspect(bytes) {
-    if (this.setup.from === 1) return this.inspector.inspect(bytes);
-    const inspection = this.reader.inspect(bytes);
-    if (inspection.facts !== null && inspection.facts.seq < this.setup.from) return inspection;
-    return this.setup.checkSignatures ? this.inspector.inspect(bytes) : inspection;
   }
 };
 var DATED = /(?:^|\/)(\d{4}\/\d{2}\/\d{2}\/[^/]+)$/;
@@ -15036,7 +15065,7 @@ function count(n) {
 }
 
 // apps/audit-verify/report/html-report.ts
-var STYLE = `
+var REPORT_STYLE = `
 :root { color-scheme: light; }
 body { font: 15px/1.45 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h1 code { font-size: inherit; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
@@ -15044,7 +15073,7 @@ h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h1 code { font-size: inherit; } h2
 .good { border-color: #19703a; background: #eef7f0; } .bad { border-color: #b3261e; background: #fcefee; }
 table { border-collapse: collapse; width: 100%; } caption { text-align: left; color: #555; padding-bottom: .25rem; }
 th, td { text-align: left; vertical-align: top; border-bottom: 1px solid #d0d0d0; padding: .3rem .6rem .3rem 0; }
-th { font-weight: 600; } code { font: 13px/1.4 ui-monospace, monospace; overflow-wrap: anywhere; }
+th { font-weight: 600; } td { overflow-wrap: anywhere; } code { font: 13px/1.4 ui-monospace, monospace; overflow-wrap: anywhere; }
 ul { margin: .25rem 0; padding-left: 1.25rem; } .note { color: #555; }
 @media print {
   body { margin: 0; max-width: none; font-size: 10pt; } code { font-size: 8.5pt; }
@@ -15052,9 +15081,27 @@ ul { margin: .25rem 0; padding-left: 1.25rem; } .note { color: #555; }
   .verdict { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 @page { size: A4; margin: 18mm 15mm; }`;
-function htmlReport({ report: report2, madeAt, source }) {
-  const { verified, origin, events, faults, faultCount, heads, signatures, from } = report2;
+function htmlReport(facts) {
+  const { origin, verified } = facts.report;
   const title = `Audit chain of ${origin}: ${verified ? "verified" : "not verified"}`;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${text2(title)}</title>
+<style>${REPORT_STYLE}
+</style>
+</head>
+<body>
+${reportBody(facts)}
+</body>
+</html>
+`;
+}
+function reportBody({ report: report2, madeAt, source }) {
+  const { verified, origin, events, faults, faultCount, heads, signatures, from } = report2;
   const open = unanchoredSentence(report2.unanchored);
   const limits = [...report2.notChecked.map((one) => `not checked: ${one}`), ...open === null ? [] : [open]];
   const body = [
@@ -15062,7 +15109,7 @@ function htmlReport({ report: report2, madeAt, source }) {
     `<p class="note">Made at ${text2(madeAt)} by audit-verify, from ${text2(source)}.</p>`,
     `<p class="verdict ${verified ? "good" : "bad"}">${text2(verdictText(report2))}</p>`,
     table(
-      ["What was checked", ""],
+      ["What was checked", "how far"],
       [
         ["events", text2(String(events))],
         ["from position", text2(String(from))],
@@ -15144,21 +15191,7 @@ function htmlReport({ report: report2, madeAt, source }) {
       ])
     )
   ];
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${text2(title)}</title>
-<style>${STYLE}
-</style>
-</head>
-<body>
-${body.filter((part) => part !== "").join("\n")}
-</body>
-</html>
-`;
+  return body.filter((part) => part !== "").join("\n");
 }
 function verdictText({ verified, signatures, faultCount, unanchored: unanchored2 }) {
   if (!verified) return `Not verified: ${faultCount === 1 ? "1 fault" : `${faultCount} faults`}.`;
@@ -15307,132 +15340,6 @@ function cell(value2) {
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
-// apps/audit-verify/check/checkpoints.ts
-var CheckpointCheck = class {
-  /** @throws UsageError for a file that is no checkpoint, or of a shard that is not verified */
-  constructor(options) {
-    this.options = options;
-    this.policy = options.policy ?? rootPolicy(options.trust);
-    this.read = options.files.map(({ path, note }) => {
-      let checkpoint;
-      try {
-        checkpoint = parseSignedCheckpoint(note);
-      } catch (error) {
-        if (!(error instanceof EvidenceError)) throw error;
-        throw new UsageError(`--checkpoint ${path}: ${error.message}`);
-      }
-      if (options.shard !== null && checkpoint.shard !== options.shard) {
-        throw new UsageError(
-          `--checkpoint ${path} is of shard ${checkpoint.shard}, and --shard checks ${options.shard} alone.`
-        );
-      }
-      return { path, checkpoint };
-    });
-  }
-  options;
-  policy;
-  read;
-  sought = /* @__PURE__ */ new Map();
-  trees = /* @__PURE__ */ new Map();
-  /** By shard, the position up to which leaves are needed. */
-  needed() {
-    const needed = /* @__PURE__ */ new Map();
-    for (const { checkpoint } of this.read) {
-      const { shard, size } = checkpoint;
-      needed.set(shard, Math.max(size, needed.get(shard) ?? 0));
-    }
-    return [...needed];
-  }
-  /** Whether they had to be cosigned. */
-  get witnessed() {
-    return asksForWitnesses(this.policy);
-  }
-  /** Checks who signed them. @param signers as trust root and chain know them together */
-  judge(signers) {
-    const faults = [];
-    for (const { path, checkpoint } of this.read) {
-      const { origin, shard, size, root } = checkpoint;
-      const trust = { ...this.options.trust, signers };
-      const { kid, cosigned, reasons } = judgeCheckpoint(checkpoint, trust, this.policy);
-      if (kid === null || reasons.length > 0) {
-        faults.push(fault(shard, size, `${path} does not verify: ${reasons.join("; ")}`));
-        continue;
-      }
-      const sought = {
-        path,
-        log: logName(origin, shard),
-        shard,
-        size,
-        root: Buffer.from(root).toString("hex"),
-        kid,
-        cosigned: cosigned.map(({ name }) => name),
-        agreed: false
-      };
-      const others = this.sought.get(shard);
-      if (others === void 0) this.sought.set(shard, [sought]);
-      else others.push(sought);
-      if (size === 0) faults.push(...this.compare(sought, new GrowingTree()));
-    }
-    return faults;
-  }
-  /** Those whose signatures are right: that the chain agrees shows at the end, or is a fault. */
-  proven() {
-    return [...this.sought.values()].flat().map(({ shard, size, kid }) => ({ shard, size, kid }));
-  }
-  /** The next event of the evidence. @param leaf hex; null for one whose format is wrong */
-  event({ shard, seq }, leaf) {
-    const sought = this.sought.get(shard);
-    if (sought === void 0) return [];
-    let state = this.trees.get(shard);
-    if (state === void 0) this.trees.set(shard, state = { tree: new GrowingTree(), broken: false });
-    if (state.broken || !sought.some(({ size }) => size > (state?.tree.size ?? 0))) return [];
-    if (leaf === null || seq !== state.tree.size + 1) {
-      state.broken = true;
-      return [];
-    }
-    state.tree.append(Buffer.from(leaf, "hex"));
-    const { tree } = state;
-    return sought.filter(({ size }) => size === tree.size).flatMap((one) => this.compare(one, tree));
-  }
-  /** Finds those that could not be compared. */
-  finish() {
-    return [...this.sought.values()].flat().flatMap(({ path, shard, size, agreed }) => {
-      const state = this.trees.get(shard);
-      const reached = state?.tree.size ?? 0;
-      if (agreed || reached >= size) return [];
-      if (state?.broken === true) {
-        const what = `${path} cannot be compared: the events before ${shard}:${size} are not all there in order`;
-        return [fault(shard, size, what)];
-      }
-      const message = `${path} has the size ${size}, the evidence has ${reached} events of the shard`;
-      return [{ code: "truncation", shard, seq: size, id: null, message }];
-    });
-  }
-  /** Those with which the chain agrees. */
-  agreed() {
-    return [...this.sought.values()].flat().filter(({ agreed }) => agreed).sort((a, b) => a.shard - b.shard || a.size - b.size).map(({ agreed: _, ...checkpoint }) => checkpoint);
-  }
-  compare(sought, tree) {
-    const root = Buffer.from(tree.root()).toString("hex");
-    sought.agreed = root === sought.root;
-    if (sought.agreed) return [];
-    const { path, shard, size } = sought;
-    const what = `the tree of the first ${size} events has the root ${root}, ${path} says ${sought.root}`;
-    return [fault(shard, size, what)];
-  }
-};
-function rootPolicy(trust) {
-  try {
-    return policyOfRoot(trust);
-  } catch (error) {
-    if (!(error instanceof EvidenceError)) throw error;
-    throw new UsageError(`The member "log" of signers.json: ${error.message}`);
-  }
-}
-function fault(shard, seq, message) {
-  return { code: "checkpoint", shard, seq, id: null, message };
-}
-
 // apps/audit-verify/check/day-manifests.ts
 var DayManifestCheck = class {
   constructor(options) {
@@ -15448,19 +15355,19 @@ var DayManifestCheck = class {
   /** One object below `manifests/`. */
   add(key, bytes) {
     const place = parseArchiveDayKey(key);
-    if (place === null) return [fault2(null, null, `${key} is not the key of a day manifest`)];
+    if (place === null) return [fault(null, null, `${key} is not the key of a day manifest`)];
     const { shard } = this.options;
     if (shard !== null && place.shard !== shard) return [];
     this.count++;
     const { document, reasons } = this.read(bytes);
     if (document === null || reasons.length > 0) {
       return [
-        fault2(place.shard, document?.first.seq ?? null, `${key} does not verify: ${reasons.join("; ")}`)
+        fault(place.shard, document?.first.seq ?? null, `${key} does not verify: ${reasons.join("; ")}`)
       ];
     }
     if (archiveDayKey(document) !== key) {
       const what = `${document.day} of shard ${document.shard}`;
-      return [fault2(place.shard, document.first.seq, `${key} is the manifest of ${what}`)];
+      return [fault(place.shard, document.first.seq, `${key} is the manifest of ${what}`)];
     }
     const manifest = { document, key, sha256: sha256Hex(bytes), faulty: false, ended: false };
     const manifests = this.shards.get(place.shard);
@@ -15478,7 +15385,7 @@ var DayManifestCheck = class {
         const wrong = whyDayNotLinked(manifest.document, before);
         if (wrong !== null) {
           faults.push(
-            fault2(manifest.document.shard, manifest.document.first.seq, `${manifest.key}: ${wrong}`)
+            fault(manifest.document.shard, manifest.document.first.seq, `${manifest.key}: ${wrong}`)
           );
         }
         before = manifest;
@@ -15503,7 +15410,7 @@ var DayManifestCheck = class {
     const wrong = whyNotOf(document, facts);
     if (wrong === null || manifest.faulty) return [];
     manifest.faulty = true;
-    return [fault2(facts.shard, facts.seq, `${manifest.key}: ${wrong}`, facts.id)];
+    return [fault(facts.shard, facts.seq, `${manifest.key}: ${wrong}`, facts.id)];
   }
   /** Finds the manifests whose last event never came. */
   finish() {
@@ -15513,7 +15420,7 @@ var DayManifestCheck = class {
         if (ended2 || faulty || document.last.seq < this.options.from) continue;
         const { shard, last } = document;
         faults.push(
-          fault2(shard, last.seq, `${key} lists events up to ${shard}:${last.seq}, which is not there`)
+          fault(shard, last.seq, `${key} lists events up to ${shard}:${last.seq}, which is not there`)
         );
       }
     }
@@ -15549,7 +15456,7 @@ var DayManifestCheck = class {
     last.faulty = true;
     const { day } = last.document;
     return [
-      fault2(facts.shard, facts.seq, `${last.key}: an event of ${day} or before comes after it`, facts.id)
+      fault(facts.shard, facts.seq, `${last.key}: an event of ${day} or before comes after it`, facts.id)
     ];
   }
 };
@@ -15559,7 +15466,7 @@ function whyNotOf({ day, first, last }, { seq, hash: hash2, ts }) {
   if (seq === last.seq && hash2 !== last.hash) return "its last event has another hash";
   return null;
 }
-function fault2(shard, seq, message, id = null) {
+function fault(shard, seq, message, id = null) {
   return { code: "manifest", shard, seq, id, message };
 }
 
@@ -15673,118 +15580,16 @@ var Heap = class {
   }
 };
 
-// apps/audit-verify/check/key-128.ts
-var import_node_crypto3 = require("node:crypto");
-function idKey(id, into) {
-  let word = 0;
-  let digits = 0;
-  for (let i = 0; i < id.length; i++) {
-    const c = id.charCodeAt(i);
-    if (c === 45) continue;
-    word = word << 4 | (c & 64 ? (c & 7) + 9 : c & 15);
-    if ((++digits & 7) === 0) into[(digits >> 3) - 1] = word;
-  }
-  return into;
-}
-function idOfKey(key) {
-  const hex = [...key].map((word) => (word >>> 0).toString(16).padStart(8, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
-}
-var SEED = new Int32Array((0, import_node_crypto3.randomBytes)(16).buffer.slice(0, 16));
-function nameKey(name, into) {
-  let h1 = SEED[0] ?? 0;
-  let h2 = SEED[1] ?? 0;
-  let h3 = SEED[2] ?? 0;
-  let h4 = SEED[3] ?? 0;
-  for (let i = 0; i < name.length; i++) {
-    const c = name.charCodeAt(i);
-    h1 = h2 ^ Math.imul(h1 ^ c, 597399067);
-    h2 = h3 ^ Math.imul(h2 ^ c, 2869860233);
-    h3 = h4 ^ Math.imul(h3 ^ c, 951274213);
-    h4 = h1 ^ Math.imul(h4 ^ c, 2716044179);
-  }
-  h1 = Math.imul(h3 ^ h1 >>> 18, 597399067);
-  h2 = Math.imul(h4 ^ h2 >>> 22, 2869860233);
-  h3 = Math.imul(h1 ^ h3 >>> 17, 951274213);
-  h4 = Math.imul(h2 ^ h4 >>> 19, 2716044179);
-  into[0] = h1 ^ h2 ^ h3 ^ h4;
-  into[1] = h2 ^ h1;
-  into[2] = h3 ^ h1;
-  into[3] = h4 ^ h1;
-  return into;
-}
-function spread(a, b, c, d) {
-  let h = Math.imul(a ^ b >>> 15, 2246822519) ^ c;
-  h = Math.imul(h ^ h >>> 13, 3266489917) ^ d;
-  h = Math.imul(h ^ h >>> 16, 2246822519) ^ b;
-  h = Math.imul(h ^ h >>> 15, 3266489917);
-  return (h ^ h >>> 16) >>> 0;
-}
-
-// apps/audit-verify/check/compact-table.ts
-var LOAD = 0.6;
-var FIRST_SLOTS = 1 << 14;
-var CompactTable = class {
-  keys = new Int32Array(FIRST_SLOTS * 4);
-  /** 0 is an empty slot. */
-  values = new Float64Array(FIRST_SLOTS);
-  mask = FIRST_SLOTS - 1;
-  count = 0;
-  get size() {
-    return this.count;
-  }
-  /** Sets a value and returns the one before, 0 when there was none. */
-  swap(key, value2) {
-    if (this.count + 1 > (this.mask + 1) * LOAD) this.grow();
-    const { keys, values, mask } = this;
-    const a = key[0] ?? 0;
-    const b = key[1] ?? 0;
-    const c = key[2] ?? 0;
-    const d = key[3] ?? 0;
-    for (let slot = spread(a, b, c, d) & mask; ; slot = slot + 1 & mask) {
-      const before = values[slot] ?? 0;
-      const at3 = slot * 4;
-      if (before === 0) {
-        keys[at3] = a;
-        keys[at3 + 1] = b;
-        keys[at3 + 2] = c;
-        keys[at3 + 3] = d;
-        values[slot] = value2;
-        this.count++;
-        return 0;
-      }
-      if (keys[at3 + 3] === d && keys[at3] === a && keys[at3 + 1] === b && keys[at3 + 2] === c) {
-        values[slot] = value2;
-        return before;
-      }
-    }
-  }
-  *entries() {
-    for (let slot = 0; slot <= this.mask; slot++) {
-      const value2 = this.values[slot] ?? 0;
-      if (value2 !== 0) yield [this.keys.subarray(slot * 4, slot * 4 + 4), value2];
-    }
-  }
-  grow() {
-    const { keys, values, mask } = this;
-    const slots = (mask + 1) * 2;
-    this.keys = new Int32Array(slots * 4);
-    this.values = new Float64Array(slots);
-    this.mask = slots - 1;
-    this.count = 0;
-    const key = new Int32Array(4);
-    for (let slot = 0; slot <= mask; slot++) {
-      const value2 = values[slot] ?? 0;
-      if (value2 === 0) continue;
-      for (let i = 0; i < 4; i++) key[i] = keys[slot * 4 + i] ?? 0;
-      this.swap(key, value2);
-    }
-  }
-};
-
 // apps/audit-verify/check/spill-partitions.ts
 var import_node_fs8 = require("node:fs");
+
+// apps/audit-verify/verdict/identity/spill.ts
 var PARTITIONS = 64;
+function partitionOf(hash2) {
+  return (hash2 >>> 26) % PARTITIONS;
+}
+
+// apps/audit-verify/check/spill-partitions.ts
 var BUFFERED = 512;
 var SpillPartitions = class {
   /** @param size numbers in a record */
@@ -15803,9 +15608,8 @@ var SpillPartitions = class {
   }
   size;
   partitions;
-  /** Room for one record, to be written before the next call. @param hash 32 bits, the high ones choose the partition */
   next(hash2) {
-    const partition = this.partitions[(hash2 >>> 26) % PARTITIONS];
+    const partition = this.partitions[partitionOf(hash2)];
     partition.at += this.size;
     if (partition.at === partition.numbers.length) {
       this.flush(partition);
@@ -15813,7 +15617,6 @@ var SpillPartitions = class {
     }
     return partition;
   }
-  /** Gives one partition after the other, each as its records in order. */
   *read() {
     for (const partition of this.partitions) {
       partition.at += this.size;
@@ -15838,130 +15641,6 @@ var SpillPartitions = class {
     for (let done = 0; done < at3 * 8; ) done += (0, import_node_fs8.writeSync)(file, bytes, done, at3 * 8 - done);
   }
 };
-
-// apps/audit-verify/check/spilling-identity-check.ts
-var DEFAULT_LIMIT2 = 3e5;
-var ID_RECORD = 4;
-var STREAM_RECORD = 8;
-var VERSIONS = 2 ** 33;
-var SHARDS = 2 ** 20;
-var SpillingIdentityCheck = class {
-  /** @param complete the chain is read from position 1, so every stream must start with version 1 */
-  constructor(folder, complete, limit = DEFAULT_LIMIT2) {
-    this.folder = folder;
-    this.complete = complete;
-    this.limit = limit;
-  }
-  folder;
-  complete;
-  limit;
-  ids = new CompactTable();
-  streams = new CompactTable();
-  id = new Int32Array(4);
-  stream = new Int32Array(4);
-  spill;
-  see(facts, skipped) {
-    if (!hasIdentity(facts)) return [];
-    const { shard, seq, streamVersion } = facts;
-    idKey(facts.id, this.id);
-    nameKey(facts.stream, this.stream);
-    if (this.spill !== void 0) {
-      writeId(this.spill.ids, this.id, shard, seq);
-      writeStream(this.spill.streams, this.stream, this.id, shard, seq, streamVersion, skipped);
-      return [];
-    }
-    const faults = [];
-    if (this.ids.swap(this.id, 1) !== 0) faults.push(faultAt(facts, "duplicate", duplicateId(facts.id)));
-    const message = this.streamMessage(this.streams, this.stream, facts, skipped);
-    if (message !== null) faults.push(faultAt(facts, "stream", message));
-    if (this.ids.size >= this.limit) this.spillAll();
-    return faults;
-  }
-  finish() {
-    const { spill } = this;
-    if (spill === void 0) return [];
-    this.spill = void 0;
-    const faults = [];
-    for (const records of spill.ids.read()) {
-      const ids = new CompactTable();
-      for (const { numbers, words, at: at3 } of records) {
-        readKey3(words, at3 * 2, this.id);
-        if (ids.swap(this.id, 1) === 0) continue;
-        const id = idOfKey(this.id);
-        const [shard = 0, seq = 0] = numbers.subarray(at3 + 2, at3 + 4);
-        faults.push(faultAt({ shard, seq, id }, "duplicate", duplicateId(id)));
-      }
-    }
-    for (const records of spill.streams.read()) {
-      const streams = new CompactTable();
-      for (const { numbers, words, at: at3 } of records) {
-        readKey3(words, at3 * 2, this.stream);
-        const seq = numbers[at3 + 5] ?? 0;
-        const facts = {
-          shard: numbers[at3 + 4] ?? 0,
-          // Only its hash was kept.
-          stream: "of this event",
-          streamVersion: numbers[at3 + 6] ?? 0
-        };
-        if (seq === 0) {
-          streams.swap(this.stream, pack(facts));
-          continue;
-        }
-        const message = this.streamMessage(streams, this.stream, facts, numbers[at3 + 7] ?? 0);
-        if (message === null) continue;
-        const id = idOfKey(readKey3(words, at3 * 2 + 4, this.id));
-        faults.push(faultAt({ shard: facts.shard, seq, id }, "stream", message));
-      }
-    }
-    return faults;
-  }
-  streamMessage(streams, key, facts, skipped) {
-    const before = streams.swap(key, pack(facts));
-    const last = before === 0 ? null : { shard: Math.floor(before / VERSIONS), version: before % VERSIONS };
-    return streamFault(facts, last, skipped, this.complete);
-  }
-  /** Moves what is remembered to disk; from now on everything goes there. */
-  spillAll() {
-    const ids = new SpillPartitions(this.folder, ID_RECORD);
-    const streams = new SpillPartitions(this.folder, STREAM_RECORD);
-    for (const [key] of this.ids.entries()) writeId(ids, key, 0, 0);
-    for (const [key, value2] of this.streams.entries()) {
-      writeStream(streams, key, NO_ID, Math.floor(value2 / VERSIONS), 0, value2 % VERSIONS, 0);
-    }
-    this.ids = new CompactTable();
-    this.streams = new CompactTable();
-    this.spill = { ids, streams };
-  }
-};
-var NO_ID = new Int32Array(4);
-function pack({ shard, streamVersion }) {
-  return shard % SHARDS * VERSIONS + streamVersion % VERSIONS;
-}
-function spreadOf(key) {
-  return spread(key[0] ?? 0, key[1] ?? 0, key[2] ?? 0, key[3] ?? 0);
-}
-function writeId(into, id, shard, seq) {
-  const { numbers, words, at: at3 } = into.next(spreadOf(id));
-  writeKey(words, at3 * 2, id);
-  numbers[at3 + 2] = shard;
-  numbers[at3 + 3] = seq;
-}
-function writeStream(into, stream, id, shard, seq, version, skipped) {
-  const { numbers, words, at: at3 } = into.next(spreadOf(stream));
-  writeKey(words, at3 * 2, stream);
-  writeKey(words, at3 * 2 + 4, id);
-  numbers[at3 + 4] = shard;
-  numbers[at3 + 5] = seq;
-  numbers[at3 + 6] = version;
-  numbers[at3 + 7] = skipped;
-}
-function writeKey(words, at3, key) {
-  for (let i = 0; i < 4; i++) words[at3 + i] = key[i] ?? 0;
-}
-function readKey3(words, at3, into) {
-  for (let i = 0; i < 4; i++) into[i] = words[at3 + i] ?? 0;
-  return into;
-}
 
 // apps/audit-verify/check/temporary-folder.ts
 var import_node_fs9 = require("node:fs");
@@ -16145,6 +15824,15 @@ async function* eventTasks(rows, url, heads, from) {
 // apps/audit-verify/sources/export-file.ts
 var import_node_fs10 = require("node:fs");
 var import_promises3 = require("node:stream/promises");
+
+// apps/audit-verify/verdict/inspected/registry-line.ts
+var REGISTRY_END = /"type":"(?:signer\.[a-z]+|kernel\.founded)","v":1\}$/;
+var LONGEST_END = 48;
+function endsLikeRegistryEvent(end) {
+  return REGISTRY_END.test(end);
+}
+
+// apps/audit-verify/sources/export-file.ts
 var TASK_SIZE = 1 << 20;
 var SCAN_SIZE = 1 << 22;
 async function openExport(path, folder) {
@@ -16172,8 +15860,6 @@ function* exportTasks(path, size) {
   }
 }
 var LINE_FEED3 = 10;
-var REGISTRY_END = /"type":"(?:signer\.[a-z]+|kernel\.founded)","v":1\}$/;
-var LONGEST_END = 48;
 var LONGEST_EVENT = 1 << 16;
 function* registryLines(path) {
   const file = (0, import_node_fs10.openSync)(path, "r");
@@ -16189,7 +15875,7 @@ function* registryLines(path) {
         const feed = buffer.indexOf(LINE_FEED3, start);
         const end = feed >= 0 && feed < length ? feed : length;
         if (end === length && read2 > 0) break;
-        if (REGISTRY_END.test(buffer.toString("latin1", Math.max(start, end - LONGEST_END), end))) {
+        if (endsLikeRegistryEvent(buffer.toString("latin1", Math.max(start, end - LONGEST_END), end))) {
           yield Buffer.from(buffer.subarray(start, end));
         }
         start = end + 1;
@@ -16204,225 +15890,284 @@ function* registryLines(path) {
   }
 }
 
-// apps/audit-verify/verify-chain.ts
-async function verifyChain(args, program, progress) {
-  const trust = readTrustRoot(args);
-  const { checkpoints: files, policy, shard } = args;
-  const checkpoints = new CheckpointCheck({ files, trust, policy, shard });
-  const folder = new TemporaryFolder();
-  const setup = {
-    origin: trust.origin,
-    keys: trust.signers.map(({ signer_kid, public_key_pem }) => [
-      signer_kid,
-      checkedKeyOfPem(public_key_pem)
-    ]),
-    checkSignatures: !args.chainOnly,
-    shard,
-    leaves: checkpoints.needed(),
-    from: args.from
-  };
-  const pool = new WorkerPool(program, args.jobs, setup);
-  try {
-    const faults = new FaultList();
-    return await report({
-      arguments: args,
-      trust,
-      pool,
-      folder,
-      faults,
-      checkpoints,
-      progress,
-      registered: null
+// apps/audit-verify/verdict/checkpoints.ts
+var CheckpointCheck = class {
+  /** @throws UsageError for a file that is no checkpoint, or of a shard that is not verified */
+  constructor(options) {
+    this.options = options;
+    this.policy = options.policy ?? rootPolicy(options.trust);
+    this.read = options.files.map(({ path, note }) => {
+      let checkpoint;
+      try {
+        checkpoint = parseSignedCheckpoint(note);
+      } catch (error) {
+        if (!(error instanceof EvidenceError)) throw error;
+        throw new UsageError(`--checkpoint ${path}: ${error.message}`);
+      }
+      if (options.shard !== null && checkpoint.shard !== options.shard) {
+        throw new UsageError(
+          `--checkpoint ${path} is of shard ${checkpoint.shard}, and --shard checks ${options.shard} alone.`
+        );
+      }
+      return { path, checkpoint };
     });
-  } finally {
-    await pool.close();
-    folder.remove();
-    progress.clear();
   }
-}
-async function report(run) {
-  const { source } = run.arguments;
-  switch (source.kind) {
-    case "export":
-      return verifyExport(run, source.path);
-    case "dir": {
-      const folder = await ArchiveFolder.open(source.path);
-      return verifyArchive(run, folder.tasks(), folder.manifests());
+  options;
+  policy;
+  read;
+  sought = /* @__PURE__ */ new Map();
+  trees = /* @__PURE__ */ new Map();
+  /** By shard, the position up to which leaves are needed. */
+  needed() {
+    const needed = /* @__PURE__ */ new Map();
+    for (const { checkpoint } of this.read) {
+      const { shard, size } = checkpoint;
+      needed.set(shard, Math.max(size, needed.get(shard) ?? 0));
     }
-    case "s3":
-      return verifyArchive(run, bucketTasks(source.location), bucketManifests(source.location));
-    case "database":
-      return verifyDatabase(run, source.url);
+    return [...needed];
   }
-}
-async function verifyExport(run, path) {
-  const file = await openExport(path, run.folder);
-  const size = exportSize(file);
-  run.progress.total = size;
-  const verifier = createVerifier(run, foldBeforehand(run, registryLines(file)));
-  let lines = 0;
-  for await (const result of run.pool.run(exportTasks(file, size))) {
-    acceptAll(run, verifier, result, lines);
-    lines += result.items;
-    run.progress.advance(result.bytes, verifier.count);
+  /** Whether they had to be cosigned. */
+  get witnessed() {
+    return asksForWitnesses(this.policy);
   }
-  return conclude(run, verifier);
-}
-async function verifyDatabase(run, url) {
-  const rows = new EventRows(url);
-  try {
-    const { shard, from, chainOnly } = run.arguments;
-    const heads = (await rows.heads()).filter((head) => shard === null || head.shard === shard);
-    const registry = foldBeforehand(run, chainOnly ? [] : await rows.registry());
-    run.progress.total = heads.reduce((sum, { last }) => sum + Math.max(0, last - from + 1), 0);
-    const known = heads.flatMap(({ shard: of, head }) => head === null ? [] : { shard: of, ...head });
-    const stored = known.filter(({ seq }) => seq >= from);
-    const verifier = createVerifier(run, registry, stored);
-    for await (const result of run.pool.run(eventTasks(rows, url, heads, from))) {
-      acceptAll(run, verifier, result, 0);
-      run.progress.advance(result.items, verifier.count);
+  /** Checks who signed them. @param signers as trust root and chain know them together */
+  judge(signers) {
+    const faults = [];
+    for (const { path, checkpoint } of this.read) {
+      const { origin, shard, size, root } = checkpoint;
+      const trust = { ...this.options.trust, signers };
+      const { kid, cosigned, reasons } = judgeCheckpoint(checkpoint, trust, this.policy);
+      if (kid === null || reasons.length > 0) {
+        faults.push(fault2(shard, size, `${path} does not verify: ${reasons.join("; ")}`));
+        continue;
+      }
+      const sought = {
+        path,
+        log: logName(origin, shard),
+        shard,
+        size,
+        root: hexEncode(root),
+        kid,
+        cosigned: cosigned.map(({ name }) => name),
+        agreed: false
+      };
+      const others = this.sought.get(shard);
+      if (others === void 0) this.sought.set(shard, [sought]);
+      else others.push(sought);
+      if (size === 0) faults.push(...this.compare(sought, new GrowingTree()));
     }
-    return conclude(run, verifier);
-  } finally {
-    await rows.close();
+    return faults;
   }
-}
-async function verifyArchive(run, tasks, archived) {
-  const sorted = new SortedRecords(run.folder);
-  const registry = [];
-  let items = 0;
-  for await (const result of run.pool.run(tasks)) {
-    eachInspected(result, 0, (facts, faults, formatted, where, leaf) => {
-      if (facts === null) run.faults.add(faults);
-      else sorted.add({ facts, faults, formatted, where, ...leaf === null ? {} : { leaf } });
+  /** Those whose signatures are right: that the chain agrees shows at the end, or is a fault. */
+  proven() {
+    return [...this.sought.values()].flat().map(({ shard, size, kid }) => ({ shard, size, kid }));
+  }
+  /** The next event of the evidence. @param leaf hex; null for one whose format is wrong */
+  event({ shard, seq }, leaf) {
+    const sought = this.sought.get(shard);
+    if (sought === void 0) return [];
+    let state = this.trees.get(shard);
+    if (state === void 0) this.trees.set(shard, state = { tree: new GrowingTree(), broken: false });
+    if (state.broken || !sought.some(({ size }) => size > (state?.tree.size ?? 0))) return [];
+    if (leaf === null || seq !== state.tree.size + 1) {
+      state.broken = true;
+      return [];
+    }
+    state.tree.append(hexDecode(leaf));
+    const { tree } = state;
+    return sought.filter(({ size }) => size === tree.size).flatMap((one) => this.compare(one, tree));
+  }
+  /** Finds those that could not be compared. */
+  finish() {
+    return [...this.sought.values()].flat().flatMap(({ path, shard, size, agreed }) => {
+      const state = this.trees.get(shard);
+      const reached = state?.tree.size ?? 0;
+      if (agreed || reached >= size) return [];
+      if (state?.broken === true) {
+        const what = `${path} cannot be compared: the events before ${shard}:${size} are not all there in order`;
+        return [fault2(shard, size, what)];
+      }
+      const message = `${path} has the size ${size}, the evidence has ${reached} events of the shard`;
+      return [{ code: "truncation", shard, seq: size, id: null, message }];
     });
-    registry.push(...result.registry);
-    items += result.items;
-    run.progress.advance(result.items, items);
   }
-  const { shard, from, chainOnly } = run.arguments;
-  const ring = chainOnly ? null : foldRegistry(run, registry);
-  const signers = ring?.signers() ?? [];
-  const { origin } = run.trust;
-  const days = new DayManifestCheck({ origin, signers, signatures: !chainOnly, shard, from });
-  for await (const { key, bytes } of archived) run.faults.add(days.add(key, bytes));
-  run.faults.add(days.checkLinks());
-  const verifier = createVerifier(run, ring);
-  for (const { facts, faults, formatted, leaf = null } of sorted.read()) {
-    run.faults.add(verifier.acceptFacts(facts, faults, formatted));
-    run.faults.add(run.checkpoints.event(facts, leaf));
-    if (formatted) run.faults.add(days.event(facts));
+  /** Those with which the chain agrees. */
+  agreed() {
+    return [...this.sought.values()].flat().filter(({ agreed }) => agreed).sort((a, b) => a.shard - b.shard || a.size - b.size).map(({ agreed: _, ...checkpoint }) => checkpoint);
   }
-  run.faults.add(days.finish());
-  const manifests = { count: days.count, signatures: days.signed };
-  return { ...conclude(run, verifier, days.anchors()), manifests };
+  compare(sought, tree) {
+    const root = hexEncode(tree.root());
+    sought.agreed = root === sought.root;
+    if (sought.agreed) return [];
+    const { path, shard, size } = sought;
+    const what = `the tree of the first ${size} events has the root ${root}, ${path} says ${sought.root}`;
+    return [fault2(shard, size, what)];
+  }
+};
+function rootPolicy(trust) {
+  try {
+    return policyOfRoot(trust);
+  } catch (error) {
+    if (!(error instanceof EvidenceError)) throw error;
+    throw new UsageError(`The member "log" of signers.json: ${error.message}`);
+  }
 }
-function createVerifier({ arguments: args, trust, folder, checkpoints, faults }, ring, storedHeads = []) {
-  if (ring !== null) faults.add(checkpoints.judge(ring.signers()));
-  return new ChainVerifier({
-    ...trust,
-    // Rows and files are sorted: a position that is missing there will not come later.
-    lateArrivals: args.source.kind === "export",
-    from: args.from,
-    shard: args.shard,
-    signatures: !args.chainOnly,
-    registry: ring?.registry ?? NO_KEYS,
-    checkpoints: checkpoints.proven(),
-    partial: isPartial(args),
-    identity: new SpillingIdentityCheck(folder, args.from === 1),
-    expectedHeads: args.expectedHeads,
-    storedHeads
-  });
+function fault2(shard, seq, message) {
+  return { code: "checkpoint", shard, seq, id: null, message };
 }
-function acceptAll(run, verifier, result, linesBefore) {
-  eachInspected(result, linesBefore, (facts, faults, formatted, _where, leaf) => {
-    const found = facts === null ? faults : verifier.acceptFacts(facts, faults, formatted);
-    if (found.length > 0) run.faults.add(found);
-    if (facts !== null) run.faults.add(run.checkpoints.event(facts, leaf));
-  });
-  run.faults.add(hiddenFrom(run, result.registry));
-}
-function hiddenFrom({ registered: registered2, arguments: args }, events) {
-  if (registered2 === null) return [];
-  const hidden = events.filter(({ hash: hash2, seq }) => seq >= args.from && !registered2.has(hash2));
-  const message = "it speaks for the key registry, but the columns of its row do not say so";
-  return hidden.map(({ shard, seq, id }) => ({ code: "format", shard, seq, id, message }));
-}
-function eachInspected({ facts: packed, faults, odd }, linesBefore, take) {
-  const reader = new FactsReader(packed);
-  const faultsAt = new Map(faults);
-  let next = 0;
-  for (let i = 0; i <= packed.count; i++) {
-    for (let o = odd[next]; o !== void 0 && o.before === i; o = odd[++next]) {
-      const where = typeof o.where === "number" ? `line ${linesBefore + o.where + 1}` : o.where;
-      const located = o.faults.map((fault3) => ({ ...fault3, message: `${where}: ${fault3.message}` }));
-      take(o.facts, located, false, where, null);
+
+// apps/audit-verify/verdict/chain-verdict.ts
+var ChainVerdict = class {
+  /** @throws UsageError for a checkpoint that cannot be read */
+  constructor(trust, question, source) {
+    this.trust = trust;
+    this.question = question;
+    this.source = source;
+    const { checkpoints: files, policy, shard } = question;
+    this.checkpoints = new CheckpointCheck({ files, trust, policy, shard });
+  }
+  trust;
+  question;
+  source;
+  faults = new FaultList();
+  checkpoints;
+  verifier;
+  /** The registry events that were read beforehand, by hash; null: they were not, or with all others. */
+  registered = null;
+  /** Events that were read so far. */
+  get count() {
+    return this.verifier?.count ?? 0;
+  }
+  /** What those who inspect the events need to know. */
+  setup() {
+    const { origin, signers } = this.trust;
+    const { chainOnly, from, shard } = this.question;
+    return {
+      origin,
+      keys: signers.map(({ signer_kid, public_key_pem }) => [signer_kid, checkedKeyOfPem(public_key_pem)]),
+      checkSignatures: !chainOnly,
+      shard,
+      leaves: this.checkpoints.needed(),
+      from
+    };
+  }
+  /** The keys by events that are read before all others, so that each use of a key can be judged at once. */
+  foldBeforehand(candidates) {
+    if (this.question.chainOnly) return null;
+    const events = this.readRegistry(candidates);
+    this.registered = new Set(events.map(({ hash: hash2 }) => hash2));
+    return this.foldRegistry(events);
+  }
+  /** The keys by the trust root and the chain's own events, in the order of shard 0; null where keys are left out. */
+  foldRegistry(events) {
+    const { chainOnly, from, shard: only } = this.question;
+    if (chainOnly) return null;
+    const ring = new KeyRing(this.trust, { partial: this.isPartial() });
+    for (const event of events.sort((a, b) => a.seq - b.seq)) {
+      try {
+        ring.apply(event);
+      } catch (error) {
+        if (!(error instanceof EvidenceError)) throw error;
+        const { shard, seq, id } = event;
+        const code3 = error.code === "invalid_founding" ? "founding" : "format";
+        const asked = seq >= from && (only === null || only === shard);
+        if (!asked && code3 !== "founding") continue;
+        this.faults.add([
+          { code: code3, shard, seq, id, message: `${error.message} (at ${error.pointer ?? "/payload"})` }
+        ]);
+      }
     }
-    if (i === packed.count) return;
-    const facts = reader.at(i);
-    take(facts, faultsAt.get(i) ?? NO_FAULTS2, true, facts.id, reader.leafAt(i));
+    return ring;
   }
-}
-var NO_FAULTS2 = [];
-function foldBeforehand(run, candidates) {
-  if (run.arguments.chainOnly) return null;
-  const events = readRegistry(run, candidates);
-  run.registered = new Set(events.map(({ hash: hash2 }) => hash2));
-  return foldRegistry(run, events);
-}
-function readRegistry({ trust }, candidates) {
-  const inspector = EventInspector.of(trust);
-  const events = [];
-  for (const bytes of candidates) {
-    const { event, faults } = inspector.inspect(bytes);
-    if (event !== null && faults.length === 0) events.push(event);
+  /**
+   * Begins with the events.
+   * @param ring the keys by the whole registry; null: only the chain is checked
+   * @param storedHeads what the source itself counts
+   */
+  begin(ring, identity, storedHeads = []) {
+    const { from, shard, chainOnly, expectedHeads } = this.question;
+    if (ring !== null) this.faults.add(this.checkpoints.judge(ring.signers()));
+    this.verifier = new ChainVerifier({
+      ...this.trust,
+      lateArrivals: this.source.lateArrivals,
+      from,
+      shard,
+      signatures: !chainOnly,
+      registry: ring?.registry ?? NO_KEYS,
+      checkpoints: this.checkpoints.proven(),
+      partial: this.isPartial(),
+      identity,
+      expectedHeads,
+      storedHeads
+    });
   }
-  return events;
-}
-function foldRegistry({ trust, faults, arguments: args }, events) {
-  const ring = new KeyRing(trust, { partial: isPartial(args) });
-  for (const event of events.sort((a, b) => a.seq - b.seq)) {
-    try {
-      ring.apply(event);
-    } catch (error) {
-      if (!(error instanceof EvidenceError)) throw error;
-      const { shard, seq, id } = event;
-      const code3 = error.code === "invalid_founding" ? "founding" : "format";
-      const asked = seq >= args.from && (args.shard === null || args.shard === shard);
-      if (!asked && code3 !== "founding") continue;
-      faults.add([{ code: code3, shard, seq, id, message: `${error.message} (at ${error.pointer ?? "/payload"})` }]);
+  /**
+   * The next event.
+   * @param facts null: nothing of it could be read
+   * @param formatted its format is right
+   * @param leaf its leaf hash in the log in hex, where a checkpoint needs it and the format is right
+   */
+  accept(facts, faults, formatted, leaf) {
+    const found = facts === null ? faults : this.begun().acceptFacts(facts, faults, formatted);
+    if (found.length > 0) this.faults.add(found);
+    if (facts !== null) this.faults.add(this.checkpoints.event(facts, leaf));
+  }
+  /** Registry events that were not among those read beforehand: whoever hid them wants keys to be judged without. */
+  hidden(events) {
+    const { registered: registered2 } = this;
+    if (registered2 === null) return;
+    const hidden = events.filter(({ hash: hash2, seq }) => seq >= this.question.from && !registered2.has(hash2));
+    const message = "it speaks for the key registry, but the columns of its row do not say so";
+    this.faults.add(hidden.map(({ shard, seq, id }) => ({ code: "format", shard, seq, id, message })));
+  }
+  /** @param days by shard, the position up to which day manifests vouch */
+  conclude(days = /* @__PURE__ */ new Map()) {
+    const { question, trust, faults, checkpoints } = this;
+    const verifier = this.begun();
+    faults.add(verifier.finish());
+    faults.add(checkpoints.finish());
+    if (verifier.count === 0 && faults.count === 0) faults.add([nothingToVerify(question)]);
+    const heads = verifier.heads();
+    const agreed = checkpoints.agreed();
+    const anchors = [verifier.anchors(), days, new Map(agreed.map(({ shard, size }) => [shard, size]))];
+    const { founding } = verifier.registry;
+    return {
+      verified: faults.count === 0,
+      origin: trust.origin,
+      signatures: !question.chainOnly,
+      events: verifier.count,
+      faults: faults.sorted(),
+      faultCount: faults.count,
+      reattested: verifier.reattested(),
+      heads,
+      notChecked: notChecked2(question, trust, founding, checkpoints.witnessed),
+      unanchored: unanchored(question, heads, anchors, trust.shards ?? founding?.shards ?? 0),
+      from: question.from,
+      checkpoints: agreed,
+      logged: verifier.logged(),
+      keys: keysOf(trust, verifier.registry, question)
+    };
+  }
+  begun() {
+    if (this.verifier === void 0) throw new Error("begin() comes before the events");
+    return this.verifier;
+  }
+  /** The events among `candidates` that are sound and speak for the registry; what is wrong with others shows later. */
+  readRegistry(candidates) {
+    const inspector = EventInspector.of(this.trust);
+    const events = [];
+    for (const bytes of candidates) {
+      const { event, faults } = inspector.inspect(bytes);
+      if (event !== null && faults.length === 0) events.push(event);
     }
+    return events;
   }
-  return ring;
-}
-function isPartial({ source, from, shard }) {
-  return source.kind !== "database" && (from > 1 || shard !== null);
-}
-function conclude({ arguments: args, trust, faults, checkpoints }, verifier, days = /* @__PURE__ */ new Map()) {
-  faults.add(verifier.finish());
-  faults.add(checkpoints.finish());
-  if (verifier.count === 0 && faults.count === 0) faults.add([nothingToVerify(args)]);
-  const heads = verifier.heads();
-  const agreed = checkpoints.agreed();
-  const anchors = [verifier.anchors(), days, new Map(agreed.map(({ shard, size }) => [shard, size]))];
-  const { founding } = verifier.registry;
-  return {
-    verified: faults.count === 0,
-    origin: trust.origin,
-    signatures: !args.chainOnly,
-    events: verifier.count,
-    faults: faults.sorted(),
-    faultCount: faults.count,
-    reattested: verifier.reattested(),
-    heads,
-    notChecked: notChecked2(args, trust, founding, checkpoints.witnessed),
-    unanchored: unanchored(args, heads, anchors, trust.shards ?? founding?.shards ?? 0),
-    from: args.from,
-    checkpoints: agreed,
-    logged: verifier.logged(),
-    keys: keysOf(trust, verifier.registry, args)
-  };
-}
+  /** A source that is verified in part may hold that part alone, without the registry's events. */
+  isPartial() {
+    const { from, shard } = this.question;
+    return !this.source.whole && (from > 1 || shard !== null);
+  }
+};
 function notChecked2(args, trust, founding, witnessed) {
   const { from, shard, chainOnly } = args;
   const sentences = [];
@@ -16471,8 +16216,410 @@ function nothingToVerify({ shard, from }) {
   return { code: "truncation", shard, seq: null, id: null, message: `there is no event${where}${since}` };
 }
 
+// apps/audit-verify/verdict/identity/key-128.ts
+function idKey(id, into) {
+  let word = 0;
+  let digits = 0;
+  for (let i = 0; i < id.length; i++) {
+    const c = id.charCodeAt(i);
+    if (c === 45) continue;
+    word = word << 4 | (c & 64 ? (c & 7) + 9 : c & 15);
+    if ((++digits & 7) === 0) into[(digits >> 3) - 1] = word;
+  }
+  return into;
+}
+function idOfKey(key) {
+  const hex = [...key].map((word) => (word >>> 0).toString(16).padStart(8, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
+var SEED = crypto.getRandomValues(new Int32Array(4));
+function nameKey(name, into) {
+  let h1 = SEED[0] ?? 0;
+  let h2 = SEED[1] ?? 0;
+  let h3 = SEED[2] ?? 0;
+  let h4 = SEED[3] ?? 0;
+  for (let i = 0; i < name.length; i++) {
+    const c = name.charCodeAt(i);
+    h1 = h2 ^ Math.imul(h1 ^ c, 597399067);
+    h2 = h3 ^ Math.imul(h2 ^ c, 2869860233);
+    h3 = h4 ^ Math.imul(h3 ^ c, 951274213);
+    h4 = h1 ^ Math.imul(h4 ^ c, 2716044179);
+  }
+  h1 = Math.imul(h3 ^ h1 >>> 18, 597399067);
+  h2 = Math.imul(h4 ^ h2 >>> 22, 2869860233);
+  h3 = Math.imul(h1 ^ h3 >>> 17, 951274213);
+  h4 = Math.imul(h2 ^ h4 >>> 19, 2716044179);
+  into[0] = h1 ^ h2 ^ h3 ^ h4;
+  into[1] = h2 ^ h1;
+  into[2] = h3 ^ h1;
+  into[3] = h4 ^ h1;
+  return into;
+}
+function spread(a, b, c, d) {
+  let h = Math.imul(a ^ b >>> 15, 2246822519) ^ c;
+  h = Math.imul(h ^ h >>> 13, 3266489917) ^ d;
+  h = Math.imul(h ^ h >>> 16, 2246822519) ^ b;
+  h = Math.imul(h ^ h >>> 15, 3266489917);
+  return (h ^ h >>> 16) >>> 0;
+}
+
+// apps/audit-verify/verdict/identity/compact-table.ts
+var LOAD = 0.6;
+var FIRST_SLOTS = 1 << 14;
+var CompactTable = class {
+  keys = new Int32Array(FIRST_SLOTS * 4);
+  /** 0 is an empty slot. */
+  values = new Float64Array(FIRST_SLOTS);
+  mask = FIRST_SLOTS - 1;
+  count = 0;
+  get size() {
+    return this.count;
+  }
+  /** Sets a value and returns the one before, 0 when there was none. */
+  swap(key, value2) {
+    if (this.count + 1 > (this.mask + 1) * LOAD) this.grow();
+    const { keys, values, mask } = this;
+    const a = key[0] ?? 0;
+    const b = key[1] ?? 0;
+    const c = key[2] ?? 0;
+    const d = key[3] ?? 0;
+    for (let slot = spread(a, b, c, d) & mask; ; slot = slot + 1 & mask) {
+      const before = values[slot] ?? 0;
+      const at3 = slot * 4;
+      if (before === 0) {
+        keys[at3] = a;
+        keys[at3 + 1] = b;
+        keys[at3 + 2] = c;
+        keys[at3 + 3] = d;
+        values[slot] = value2;
+        this.count++;
+        return 0;
+      }
+      if (keys[at3 + 3] === d && keys[at3] === a && keys[at3 + 1] === b && keys[at3 + 2] === c) {
+        values[slot] = value2;
+        return before;
+      }
+    }
+  }
+  *entries() {
+    for (let slot = 0; slot <= this.mask; slot++) {
+      const value2 = this.values[slot] ?? 0;
+      if (value2 !== 0) yield [this.keys.subarray(slot * 4, slot * 4 + 4), value2];
+    }
+  }
+  grow() {
+    const { keys, values, mask } = this;
+    const slots = (mask + 1) * 2;
+    this.keys = new Int32Array(slots * 4);
+    this.values = new Float64Array(slots);
+    this.mask = slots - 1;
+    this.count = 0;
+    const key = new Int32Array(4);
+    for (let slot = 0; slot <= mask; slot++) {
+      const value2 = values[slot] ?? 0;
+      if (value2 === 0) continue;
+      for (let i = 0; i < 4; i++) key[i] = keys[slot * 4 + i] ?? 0;
+      this.swap(key, value2);
+    }
+  }
+};
+
+// apps/audit-verify/verdict/identity/spilling-identity-check.ts
+var DEFAULT_LIMIT2 = 3e5;
+var ID_RECORD = 4;
+var STREAM_RECORD = 8;
+var VERSIONS = 2 ** 33;
+var SHARDS = 2 ** 20;
+var SpillingIdentityCheck = class {
+  /** @param complete the chain is read from position 1, so every stream must start with version 1 */
+  constructor(makeSpill, complete, limit = DEFAULT_LIMIT2) {
+    this.makeSpill = makeSpill;
+    this.complete = complete;
+    this.limit = limit;
+  }
+  makeSpill;
+  complete;
+  limit;
+  ids = new CompactTable();
+  streams = new CompactTable();
+  id = new Int32Array(4);
+  stream = new Int32Array(4);
+  spill;
+  see(facts, skipped) {
+    if (!hasIdentity(facts)) return [];
+    const { shard, seq, streamVersion } = facts;
+    idKey(facts.id, this.id);
+    nameKey(facts.stream, this.stream);
+    if (this.spill !== void 0) {
+      writeId(this.spill.ids, this.id, shard, seq);
+      writeStream(this.spill.streams, this.stream, this.id, shard, seq, streamVersion, skipped);
+      return [];
+    }
+    const faults = [];
+    if (this.ids.swap(this.id, 1) !== 0) faults.push(faultAt(facts, "duplicate", duplicateId(facts.id)));
+    const message = this.streamMessage(this.streams, this.stream, facts, skipped);
+    if (message !== null) faults.push(faultAt(facts, "stream", message));
+    if (this.ids.size >= this.limit) this.spillAll();
+    return faults;
+  }
+  finish() {
+    const { spill } = this;
+    if (spill === void 0) return [];
+    this.spill = void 0;
+    const faults = [];
+    for (const records of spill.ids.read()) {
+      const ids = new CompactTable();
+      for (const { numbers, words, at: at3 } of records) {
+        readKey3(words, at3 * 2, this.id);
+        if (ids.swap(this.id, 1) === 0) continue;
+        const id = idOfKey(this.id);
+        const [shard = 0, seq = 0] = numbers.subarray(at3 + 2, at3 + 4);
+        faults.push(faultAt({ shard, seq, id }, "duplicate", duplicateId(id)));
+      }
+    }
+    for (const records of spill.streams.read()) {
+      const streams = new CompactTable();
+      for (const { numbers, words, at: at3 } of records) {
+        readKey3(words, at3 * 2, this.stream);
+        const seq = numbers[at3 + 5] ?? 0;
+        const facts = {
+          shard: numbers[at3 + 4] ?? 0,
+          // Only its hash was kept.
+          stream: "of this event",
+          streamVersion: numbers[at3 + 6] ?? 0
+        };
+        if (seq === 0) {
+          streams.swap(this.stream, pack(facts));
+          continue;
+        }
+        const message = this.streamMessage(streams, this.stream, facts, numbers[at3 + 7] ?? 0);
+        if (message === null) continue;
+        const id = idOfKey(readKey3(words, at3 * 2 + 4, this.id));
+        faults.push(faultAt({ shard: facts.shard, seq, id }, "stream", message));
+      }
+    }
+    return faults;
+  }
+  streamMessage(streams, key, facts, skipped) {
+    const before = streams.swap(key, pack(facts));
+    const last = before === 0 ? null : { shard: Math.floor(before / VERSIONS), version: before % VERSIONS };
+    return streamFault(facts, last, skipped, this.complete);
+  }
+  /** Spills what is remembered; from now on everything goes there. */
+  spillAll() {
+    const ids = this.makeSpill(ID_RECORD);
+    const streams = this.makeSpill(STREAM_RECORD);
+    for (const [key] of this.ids.entries()) writeId(ids, key, 0, 0);
+    for (const [key, value2] of this.streams.entries()) {
+      writeStream(streams, key, NO_ID, Math.floor(value2 / VERSIONS), 0, value2 % VERSIONS, 0);
+    }
+    this.ids = new CompactTable();
+    this.streams = new CompactTable();
+    this.spill = { ids, streams };
+  }
+};
+var NO_ID = new Int32Array(4);
+function pack({ shard, streamVersion }) {
+  return shard % SHARDS * VERSIONS + streamVersion % VERSIONS;
+}
+function spreadOf(key) {
+  return spread(key[0] ?? 0, key[1] ?? 0, key[2] ?? 0, key[3] ?? 0);
+}
+function writeId(into, id, shard, seq) {
+  const { numbers, words, at: at3 } = into.next(spreadOf(id));
+  writeKey(words, at3 * 2, id);
+  numbers[at3 + 2] = shard;
+  numbers[at3 + 3] = seq;
+}
+function writeStream(into, stream, id, shard, seq, version, skipped) {
+  const { numbers, words, at: at3 } = into.next(spreadOf(stream));
+  writeKey(words, at3 * 2, stream);
+  writeKey(words, at3 * 2 + 4, id);
+  numbers[at3 + 4] = shard;
+  numbers[at3 + 5] = seq;
+  numbers[at3 + 6] = version;
+  numbers[at3 + 7] = skipped;
+}
+function writeKey(words, at3, key) {
+  for (let i = 0; i < 4; i++) words[at3 + i] = key[i] ?? 0;
+}
+function readKey3(words, at3, into) {
+  for (let i = 0; i < 4; i++) into[i] = words[at3 + i] ?? 0;
+  return into;
+}
+
+// apps/audit-verify/verdict/inspected/accept-all.ts
+function acceptAll(verdict, result, linesBefore) {
+  eachInspected(
+    result,
+    linesBefore,
+    (facts, faults, formatted, leaf) => verdict.accept(facts, faults, formatted, leaf)
+  );
+  verdict.hidden(result.registry);
+}
+function eachInspected({ facts: packed, faults, odd }, linesBefore, take) {
+  const reader = new FactsReader(packed);
+  const faultsAt = new Map(faults);
+  let next = 0;
+  for (let i = 0; i <= packed.count; i++) {
+    for (let o = odd[next]; o !== void 0 && o.before === i; o = odd[++next]) {
+      const where = typeof o.where === "number" ? `line ${linesBefore + o.where + 1}` : o.where;
+      const located = o.faults.map((fault3) => ({ ...fault3, message: `${where}: ${fault3.message}` }));
+      take(o.facts, located, false, null, where);
+    }
+    if (i === packed.count) return;
+    const facts = reader.at(i);
+    take(facts, faultsAt.get(i) ?? NO_FAULTS2, true, reader.leafAt(i), facts.id);
+  }
+}
+var NO_FAULTS2 = [];
+
+// apps/audit-verify/verify-chain.ts
+async function verifyChain(args, program, progress) {
+  const { source, jobs } = args;
+  const trust = readTrustRoot(args);
+  const verdict = new ChainVerdict(trust, args, {
+    // The store knows all signer events; a file or folder that is verified in part may hold that part alone.
+    whole: source.kind === "database",
+    // Rows and files are sorted: a position that is missing there will not come later.
+    lateArrivals: source.kind === "export"
+  });
+  const folder = new TemporaryFolder();
+  const pool = new WorkerPool(program, jobs, verdict.setup());
+  try {
+    return await report({ arguments: args, trust, pool, folder, verdict, progress });
+  } finally {
+    await pool.close();
+    folder.remove();
+    progress.clear();
+  }
+}
+async function report(run) {
+  const { source } = run.arguments;
+  switch (source.kind) {
+    case "export":
+      return verifyExport(run, source.path);
+    case "dir": {
+      const folder = await ArchiveFolder.open(source.path);
+      return verifyArchive(run, folder.tasks(), folder.manifests());
+    }
+    case "s3":
+      return verifyArchive(run, bucketTasks(source.location), bucketManifests(source.location));
+    case "database":
+      return verifyDatabase(run, source.url);
+  }
+}
+async function verifyExport(run, path) {
+  const { verdict, progress } = run;
+  const file = await openExport(path, run.folder);
+  const size = exportSize(file);
+  progress.total = size;
+  verdict.begin(verdict.foldBeforehand(registryLines(file)), identityCheck(run));
+  let lines = 0;
+  for await (const result of run.pool.run(exportTasks(file, size))) {
+    acceptAll(verdict, result, lines);
+    lines += result.items;
+    progress.advance(result.bytes, verdict.count);
+  }
+  return verdict.conclude();
+}
+async function verifyDatabase(run, url) {
+  const { verdict, progress } = run;
+  const rows = new EventRows(url);
+  try {
+    const { shard, from, chainOnly } = run.arguments;
+    const heads = (await rows.heads()).filter((head) => shard === null || head.shard === shard);
+    const keys = verdict.foldBeforehand(chainOnly ? [] : await rows.registry());
+    progress.total = heads.reduce((sum, { last }) => sum + Math.max(0, last - from + 1), 0);
+    const known = heads.flatMap(({ shard: of, head }) => head === null ? [] : { shard: of, ...head });
+    verdict.begin(
+      keys,
+      identityCheck(run),
+      known.filter(({ seq }) => seq >= from)
+    );
+    for await (const result of run.pool.run(eventTasks(rows, url, heads, from))) {
+      acceptAll(verdict, result, 0);
+      progress.advance(result.items, verdict.count);
+    }
+    return verdict.conclude();
+  } finally {
+    await rows.close();
+  }
+}
+async function verifyArchive(run, tasks, archived) {
+  const { verdict } = run;
+  const sorted = new SortedRecords(run.folder);
+  const registry = [];
+  let items = 0;
+  for await (const result of run.pool.run(tasks)) {
+    eachInspected(result, 0, (facts, faults, formatted, leaf, where) => {
+      if (facts === null) verdict.faults.add(faults);
+      else sorted.add({ facts, faults, formatted, where, ...leaf === null ? {} : { leaf } });
+    });
+    registry.push(...result.registry);
+    items += result.items;
+    run.progress.advance(result.items, items);
+  }
+  const { shard, from, chainOnly } = run.arguments;
+  const ring = verdict.foldRegistry(registry);
+  const signers = ring?.signers() ?? [];
+  const { origin } = run.trust;
+  const days = new DayManifestCheck({ origin, signers, signatures: !chainOnly, shard, from });
+  for await (const { key, bytes } of archived) verdict.faults.add(days.add(key, bytes));
+  verdict.faults.add(days.checkLinks());
+  verdict.begin(ring, identityCheck(run));
+  for (const { facts, faults, formatted, leaf = null } of sorted.read()) {
+    verdict.accept(facts, faults, formatted, leaf);
+    if (formatted) verdict.faults.add(days.event(facts));
+  }
+  verdict.faults.add(days.finish());
+  const manifests = { count: days.count, signatures: days.signed };
+  return { ...verdict.conclude(days.anchors()), manifests };
+}
+function identityCheck({ folder, arguments: { from } }) {
+  return new SpillingIdentityCheck((size) => new SpillPartitions(folder, size), from === 1);
+}
+
 // apps/audit-verify/verify-single.ts
 var import_node_util3 = require("node:util");
+
+// apps/audit-verify/verdict/single-verdict.ts
+function judgeSingle({ record, signature, ...given }, trust) {
+  const { verdict, sentence } = judge(signature, record, { trust, ...given });
+  const verified = verdict.faults.length === 0;
+  const json = { verified, origin: trust.origin, ...verdict };
+  if (!verified) return { verified, lines: verdict.faults.map(printable), json };
+  const lines = [
+    ...verdict.checked.map((what) => `checked: ${what}`),
+    ...verdict.notChecked.map((what) => `not checked: ${what}`),
+    sentence
+  ];
+  return { verified, lines: lines.map(printable), json };
+}
+function judge(signature, record, given) {
+  if (signature !== null) return ofManifest(verifyRecordedManifest({ ...signature, record, ...given }));
+  if (record === null) throw new Error("there is nothing to judge");
+  return ofEvent(verifyReceipt({ ...record, ...given }));
+}
+function ofEvent(verdict) {
+  const { event, log } = verdict;
+  const sentence = event === null || log === null ? "" : `Event verified: ${event.id}, ${event.type}, position ${event.shard}:${event.seq}, hash ${event.hash}; ${placeText(log)}.`;
+  return { verdict, sentence };
+}
+function ofManifest(verdict) {
+  const { statement, recordedAt, log } = verdict;
+  if (statement === null) return { verdict, sentence: "" };
+  const { manifestId, version, sha256: sha2563 } = statement;
+  const where = recordedAt === null || log === null ? "not shown to be recorded" : `recorded at ${recordedAt.shard}:${recordedAt.seq} by event ${recordedAt.id}; ${placeText(log)}`;
+  const sentence = `Manifest signature verified: ${manifestId}, version ${version}, SHA-256 ${sha2563}; ${where}.`;
+  return { verdict, sentence };
+}
+function placeText({ name, size, cosigned }) {
+  const by = cosigned.map((witness) => witness.name).join(", ");
+  return `in the log ${name} at size ${size}, ${by === "" ? "without cosignatures" : `cosigned by ${by}`}`;
+}
+
+// apps/audit-verify/verify-single.ts
 var SINGLE = ["--receipt", "--event", "--manifest", "--envelope"];
 function asksForSingle(argv) {
   return argv.some((argument) => SINGLE.some((name) => argument === name || argument.startsWith(`${name}=`)));
@@ -16508,57 +16655,27 @@ function verifySingle(argv) {
     );
   }
   const trust = readTrustRoot(trustOptions(values));
-  const given = {
-    trust,
-    ...values.policy === void 0 ? {} : { policy: readPolicyOption(values.policy) }
-  };
-  const files = record && {
-    receipt: readTextInput("--receipt", record[0]),
-    event: readInput("--event", record[1])
-  };
-  const judged = judge(signature, files, given);
-  const { verdict, sentence } = judged;
-  const verified = verdict.faults.length === 0;
-  const json = JSON.stringify({ verified, origin: trust.origin, ...verdict });
-  if (reportPath !== null) writeReport(reportPath, `${json}
-`);
-  if (values.json === true) return { verified, lines: [json] };
-  if (!verified) return { verified, lines: verdict.faults.map(printable) };
-  const lines = [
-    ...verdict.checked.map((what) => `checked: ${what}`),
-    ...verdict.notChecked.map((what) => `not checked: ${what}`),
-    sentence
-  ];
-  return { verified, lines: lines.map(printable) };
-}
-function judge(signature, record, given) {
-  if (signature !== null) {
-    const [manifest, envelope] = signature;
-    const files = {
-      manifest: readInput("--manifest", manifest),
-      envelope: readInput("--envelope", envelope)
-    };
-    return ofManifest(verifyRecordedManifest({ ...files, record, ...given }));
+  if (record === null && signature === null) {
+    throw new UsageError("Nothing to verify: name --receipt FILE and --event FILE.");
   }
-  if (record === null) throw new UsageError("Nothing to verify: name --receipt FILE and --event FILE.");
-  return ofEvent(verifyReceipt({ ...record, ...given }));
-}
-function ofEvent(verdict) {
-  const { event, log } = verdict;
-  const sentence = event === null || log === null ? "" : `Event verified: ${event.id}, ${event.type}, position ${event.shard}:${event.seq}, hash ${event.hash}; ${placeText(log)}.`;
-  return { verdict, sentence };
-}
-function ofManifest(verdict) {
-  const { statement, recordedAt, log } = verdict;
-  if (statement === null) return { verdict, sentence: "" };
-  const { manifestId, version, sha256: sha2563 } = statement;
-  const where = recordedAt === null || log === null ? "not shown to be recorded" : `recorded at ${recordedAt.shard}:${recordedAt.seq} by event ${recordedAt.id}; ${placeText(log)}`;
-  const sentence = `Manifest signature verified: ${manifestId}, version ${version}, SHA-256 ${sha2563}; ${where}.`;
-  return { verdict, sentence };
-}
-function placeText({ name, size, cosigned }) {
-  const by = cosigned.map((witness) => witness.name).join(", ");
-  return `in the log ${name} at size ${size}, ${by === "" ? "without cosignatures" : `cosigned by ${by}`}`;
+  const { verified, lines, json } = judgeSingle(
+    {
+      record: record && {
+        receipt: readTextInput("--receipt", record[0]),
+        event: readInput("--event", record[1])
+      },
+      signature: signature && {
+        manifest: readInput("--manifest", signature[0]),
+        envelope: readInput("--envelope", signature[1])
+      },
+      ...values.policy === void 0 ? {} : { policy: readPolicyOption(values.policy) }
+    },
+    trust
+  );
+  const text3 = JSON.stringify(json);
+  if (reportPath !== null) writeReport(reportPath, `${text3}
+`);
+  return { verified, lines: values.json === true ? [text3] : lines };
 }
 function pair(one, first, other, second) {
   if (first !== void 0 && second !== void 0) return [first, second];
@@ -16570,44 +16687,16 @@ function pair(one, first, other, second) {
 // apps/audit-verify/verify-upgrade.ts
 var import_node_fs11 = require("node:fs");
 var import_node_util4 = require("node:util");
-function asksForUpgrade(argv) {
-  return argv.some((argument) => argument === "--upgrade" || argument.startsWith("--upgrade="));
-}
-function verifyUpgradeFile(argv) {
-  let values;
-  try {
-    ({ values } = (0, import_node_util4.parseArgs)({
-      args: [...argv],
-      options: {
-        upgrade: { type: "string" },
-        signers: { type: "string" },
-        origin: { type: "string" },
-        shards: { type: "string" },
-        "first-pool": { type: "string" },
-        policy: { type: "string" },
-        "without-proofs": { type: "boolean" },
-        report: { type: "string" },
-        json: { type: "boolean" }
-      }
-    }));
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
-  const { upgrade, signers, "without-proofs": withoutProofs = false } = values;
-  if (upgrade === void 0 || upgrade === "") throw new UsageError("--upgrade needs a file.");
-  if (signers === void 0) throw new UsageError("--signers is missing: name the signers.json to trust.");
-  const reportPath = values.report === void 0 ? null : jsonReportPath(values.report);
-  const trust = readTrustRoot(trustOptions(values));
-  const policy = values.policy === void 0 ? null : readPolicy(values.policy);
-  const file = fileOf("--upgrade", upgrade);
-  const verdict = verifyUpgradeEvidence(file, trust, { withoutProofs, policy });
+
+// apps/audit-verify/verdict/upgrade-verdict.ts
+function judgeUpgrade(file, trust, options) {
+  const verdict = verifyUpgradeEvidence(file, trust, options);
   const verified = verdict.faults.length === 0;
-  const json = JSON.stringify({ verified, anchored: verdict.log !== null, ...verdict });
-  if (reportPath !== null) writeReport(reportPath, `${json}
-`);
-  if (values.json === true) return { verified, lines: [json] };
-  if (!verified) return { verified, lines: verdict.faults.map(printable) };
-  return { verified, lines: verdictLines(verdict).map(printable) };
+  return {
+    verified,
+    lines: (verified ? verdictLines(verdict) : verdict.faults).map(printable),
+    json: { verified, anchored: verdict.log !== null, ...verdict }
+  };
 }
 function verdictLines(verdict) {
   const { upgradeId, events, log, notChecked: notChecked3 } = verdict;
@@ -16649,6 +16738,44 @@ function outcomeOf({ status, emergency, approvers, required }) {
     default:
       return "proposed (not decided)";
   }
+}
+
+// apps/audit-verify/verify-upgrade.ts
+function asksForUpgrade(argv) {
+  return argv.some((argument) => argument === "--upgrade" || argument.startsWith("--upgrade="));
+}
+function verifyUpgradeFile(argv) {
+  let values;
+  try {
+    ({ values } = (0, import_node_util4.parseArgs)({
+      args: [...argv],
+      options: {
+        upgrade: { type: "string" },
+        signers: { type: "string" },
+        origin: { type: "string" },
+        shards: { type: "string" },
+        "first-pool": { type: "string" },
+        policy: { type: "string" },
+        "without-proofs": { type: "boolean" },
+        report: { type: "string" },
+        json: { type: "boolean" }
+      }
+    }));
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+  const { upgrade, signers, "without-proofs": withoutProofs = false } = values;
+  if (upgrade === void 0 || upgrade === "") throw new UsageError("--upgrade needs a file.");
+  if (signers === void 0) throw new UsageError("--signers is missing: name the signers.json to trust.");
+  const reportPath = values.report === void 0 ? null : jsonReportPath(values.report);
+  const trust = readTrustRoot(trustOptions(values));
+  const policy = values.policy === void 0 ? null : readPolicy(values.policy);
+  const file = fileOf("--upgrade", upgrade);
+  const { verified, lines, json } = judgeUpgrade(file, trust, { withoutProofs, policy });
+  const text3 = JSON.stringify(json);
+  if (reportPath !== null) writeReport(reportPath, `${text3}
+`);
+  return { verified, lines: values.json === true ? [text3] : lines };
 }
 function readPolicy(path) {
   try {

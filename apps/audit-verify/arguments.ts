@@ -7,6 +7,7 @@ import { reportKind, type ReportKind } from './report/report-file';
 import { readS3Location, type S3Location } from './sources/s3-location';
 import { readFirstPoolOption, type TrustOptions } from './trust-root';
 import { UsageError } from './usage.error';
+import { expectedHeadOf, expectedHeadsOf } from './verdict/expected-heads';
 
 export type Source =
   | { kind: 'export'; path: string }
@@ -232,33 +233,12 @@ function headsToExpect(texts: string[], from: number, shard: number | null): Exp
 }
 
 function readExpectedHead(text: string): ExpectedHead[] {
-  const match = /^(?:(\d{1,15}):(\d{1,15})(?::([0-9a-f]{64}))?|([0-9a-f]{64}))$/.exec(text);
-  if (match !== null) {
-    const [, shard, seq, hashThere, hashAlone] = match;
-    if (shard === undefined) return [{ shard: null, seq: null, hash: hashAlone ?? null }];
-    return [{ shard: Number(shard), seq: Number(seq), hash: hashThere ?? null }];
-  }
+  const head = expectedHeadOf(text);
+  if (head !== null) return [head];
   if (statSync(text, { throwIfNoEntry: false })?.isFile() !== true) {
     throw new UsageError(
       `--expect-head ${text} is neither <hash>, <shard>:<seq>, <shard>:<seq>:<hash> nor a file that exists.`,
     );
   }
-  return readHeadsFile(text);
-}
-
-function readHeadsFile(path: string): ExpectedHead[] {
-  let heads: unknown;
-  try {
-    heads = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    throw new UsageError(`--expect-head ${path}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  if (!Array.isArray(heads)) throw new UsageError(`--expect-head ${path}: it must be a JSON array of heads.`);
-  return heads.map((head: unknown) => {
-    const { shard, seq, hash } = (head ?? {}) as { shard?: unknown; seq?: unknown; hash?: unknown };
-    if (typeof shard !== 'number' || typeof seq !== 'number' || typeof hash !== 'string') {
-      throw new UsageError(`--expect-head ${path}: every head needs shard, seq and hash.`);
-    }
-    return { shard, seq, hash };
-  });
+  return expectedHeadsOf(text, readFileSync(text, 'utf8'));
 }

@@ -1,9 +1,9 @@
-/** Verifies evidence offline, with public keys alone; built into tools/audit-verify.js. */
+/** Verifies evidence offline, with public keys alone; built into tools/audit-verify.js and tools/verify.html. */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { type Arguments, readArguments, USAGE } from './arguments';
 import { asksForSigners, describeSigners } from './check-signers';
 import { serveTasks } from './check/check.worker';
-import { type WorkerSetup } from './check/tasks';
+import { type InspectionSetup } from './verdict/inspected/inspected-events';
 import { type ChainReport, reportLines } from './report/chain-report';
 import { count, ProgressBar } from './report/progress-bar';
 import { csvReport } from './report/csv-report';
@@ -98,5 +98,5 @@ if (isMainThread) {
     },
   );
 } else if (parentPort !== null) {
-  serveTasks(parentPort, workerData as WorkerSetup);
+  serveTasks(parentPort, workerData as InspectionSetup);
 }

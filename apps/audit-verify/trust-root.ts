@@ -1,55 +1,20 @@
 import { readFileSync } from 'node:fs';
-import {
-  canonicalize,
-  EvidenceError,
-  parseSignersFile,
-  parseStrictJson,
-  sha256Hex,
-  trustRootOf,
-  type FirstPool,
-  type SignersFile,
-  type TrustRoot,
-} from '#evidence';
+import { type FirstPool, type SignersFile, type TrustRoot } from '#evidence';
 import { UsageError } from './usage.error';
+import { combineTrust, firstPoolOf, signersFileOf, type TrustAdditions } from './verdict/trust';
 
 /** What a signers.json says, or an option in its place. */
-export interface TrustOptions {
+export interface TrustOptions extends TrustAdditions {
   /** Path of the signers.json; null: no keys are needed. */
   signers: string | null;
-  origin: string | null;
-  shards: number | null;
-  /** Null: not given. */
-  firstPool: { pool: FirstPool | null } | null;
 }
 
 /**
- * What the verification trusts: the keys of signers.json, the name of the kernel, its number of shards and first pool.
+ * What the verification trusts.
  * @throws UsageError also when an option contradicts the file
  */
-export function readTrustRoot({ signers: path, origin, shards, firstPool }: TrustOptions): TrustRoot {
-  const file: SignersFile = path === null ? { signers: [] } : readSignersFile(path);
-  const named = origin ?? file.origin;
-  if (named === undefined) {
-    throw new UsageError(
-      'The origin of the chain is not known: give --origin (such as kernel.example.com/prod), or a signers.json that has the member "origin".',
-    );
-  }
-  const contradicts = (option: string, value: unknown, own: unknown): UsageError =>
-    new UsageError(`${option} ${String(value)} contradicts ${path}, which says ${String(own)}.`);
-  if (origin !== null && file.origin !== undefined && file.origin !== origin) {
-    throw contradicts('--origin', origin, file.origin);
-  }
-  if (shards !== null) {
-    if (file.shards !== undefined && file.shards !== shards)
-      throw contradicts('--shards', shards, file.shards);
-    file.shards = shards;
-  }
-  if (firstPool !== null) {
-    const [given, own] = [firstPool.pool?.sha256 ?? 'none', file.approverPool?.sha256 ?? 'none'];
-    if (file.approverPool !== undefined && own !== given) throw contradicts('--first-pool', given, own);
-    file.approverPool = firstPool.pool;
-  }
-  return trustRootOf(file, named);
+export function readTrustRoot({ signers: path, ...additions }: TrustOptions): TrustRoot {
+  return combineTrust(path === null ? null : { path, content: readSignersFile(path) }, additions);
 }
 
 /** `--first-pool`: the digest of the first pool in hex, `none`, or a file with the pool itself. */
@@ -64,12 +29,7 @@ export function readFirstPoolOption(text: string): { pool: FirstPool | null } {
       `--first-pool ${text} is neither 64 hexadecimal digits, "none" nor a file with the pool.`,
     );
   }
-  try {
-    return { pool: { version: 1, sha256: sha256Hex(canonicalize(parseStrictJson(file))) } };
-  } catch (error) {
-    if (!(error instanceof EvidenceError)) throw error;
-    throw new UsageError(`--first-pool ${text}: ${error.message}`);
-  }
+  return { pool: firstPoolOf(text, file) };
 }
 
 /** The keys of a signers.json. @throws UsageError */
@@ -84,19 +44,5 @@ function readSignersFile(path: string): SignersFile {
   } catch (error) {
     throw new UsageError(`--signers ${path}: ${error instanceof Error ? error.message : String(error)}`);
   }
-  try {
-    const file = parseSignersFile(text);
-    // As it is committed in tools/: keys are no part of the sources.
-    if (file.signers.length === 0) {
-      throw new UsageError(
-        `--signers ${path} has no keys yet: fill it with ./kernel keys signers > FILE, or scripts/update-signers-from-kms.sh.`,
-      );
-    }
-    return file;
-  } catch (error) {
-    if (!(error instanceof EvidenceError)) throw error;
-    throw new UsageError(
-      `--signers ${path}: ${error.message}${error.pointer ? ` (at ${error.pointer})` : ''}`,
-    );
-  }
+  return signersFileOf(path, text);
 }

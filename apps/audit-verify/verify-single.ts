@@ -1,19 +1,10 @@
 import { parseArgs } from 'node:util';
-import {
-  type LogPlace,
-  type LogPolicy,
-  printable,
-  type RecordedManifestVerdict,
-  type ReceiptVerdict,
-  type TrustRoot,
-  verifyReceipt,
-  verifyRecordedManifest,
-} from '#evidence';
 import { TRUST_OPTIONS, trustOptions } from './arguments';
 import { readInput, readPolicyOption, readTextInput } from './read-input';
 import { jsonReportPath, writeReport } from './report/report-file';
 import { readTrustRoot } from './trust-root';
 import { UsageError } from './usage.error';
+import { judgeSingle } from './verdict/single-verdict';
 
 /** What is printed, and whether the files prove what they say. */
 export interface SingleReport {
@@ -65,73 +56,26 @@ export function verifySingle(argv: readonly string[]): SingleReport {
     );
   }
   const trust = readTrustRoot(trustOptions(values));
-  const given = {
-    trust,
-    ...(values.policy === undefined ? {} : { policy: readPolicyOption(values.policy) }),
-  };
-  const files = record && {
-    receipt: readTextInput('--receipt', record[0]),
-    event: readInput('--event', record[1]),
-  };
-  const judged = judge(signature, files, given);
-  const { verdict, sentence } = judged;
-  const verified = verdict.faults.length === 0;
-  const json = JSON.stringify({ verified, origin: trust.origin, ...verdict });
-  if (reportPath !== null) writeReport(reportPath, `${json}\n`);
-  if (values.json === true) return { verified, lines: [json] };
-  if (!verified) return { verified, lines: verdict.faults.map(printable) };
-  const lines = [
-    ...verdict.checked.map((what) => `checked: ${what}`),
-    ...verdict.notChecked.map((what) => `not checked: ${what}`),
-    sentence,
-  ];
-  return { verified, lines: lines.map(printable) };
-}
-
-function judge(
-  signature: [string, string] | null,
-  record: { receipt: string; event: Uint8Array } | null,
-  given: { trust: TrustRoot; policy?: LogPolicy },
-): { verdict: ReceiptVerdict | RecordedManifestVerdict; sentence: string } {
-  if (signature !== null) {
-    const [manifest, envelope] = signature;
-    const files = {
-      manifest: readInput('--manifest', manifest),
-      envelope: readInput('--envelope', envelope),
-    };
-    return ofManifest(verifyRecordedManifest({ ...files, record, ...given }));
+  if (record === null && signature === null) {
+    throw new UsageError('Nothing to verify: name --receipt FILE and --event FILE.');
   }
-  if (record === null) throw new UsageError('Nothing to verify: name --receipt FILE and --event FILE.');
-  return ofEvent(verifyReceipt({ ...record, ...given }));
-}
-
-function ofEvent(verdict: ReceiptVerdict): { verdict: ReceiptVerdict; sentence: string } {
-  const { event, log } = verdict;
-  const sentence =
-    event === null || log === null
-      ? ''
-      : `Event verified: ${event.id}, ${event.type}, position ${event.shard}:${event.seq}, hash ${event.hash}; ${placeText(log)}.`;
-  return { verdict, sentence };
-}
-
-function ofManifest(verdict: RecordedManifestVerdict): {
-  verdict: RecordedManifestVerdict;
-  sentence: string;
-} {
-  const { statement, recordedAt, log } = verdict;
-  if (statement === null) return { verdict, sentence: '' };
-  const { manifestId, version, sha256 } = statement;
-  const where =
-    recordedAt === null || log === null
-      ? 'not shown to be recorded'
-      : `recorded at ${recordedAt.shard}:${recordedAt.seq} by event ${recordedAt.id}; ${placeText(log)}`;
-  const sentence = `Manifest signature verified: ${manifestId}, version ${version}, SHA-256 ${sha256}; ${where}.`;
-  return { verdict, sentence };
-}
-
-function placeText({ name, size, cosigned }: LogPlace): string {
-  const by = cosigned.map((witness) => witness.name).join(', ');
-  return `in the log ${name} at size ${size}, ${by === '' ? 'without cosignatures' : `cosigned by ${by}`}`;
+  const { verified, lines, json } = judgeSingle(
+    {
+      record: record && {
+        receipt: readTextInput('--receipt', record[0]),
+        event: readInput('--event', record[1]),
+      },
+      signature: signature && {
+        manifest: readInput('--manifest', signature[0]),
+        envelope: readInput('--envelope', signature[1]),
+      },
+      ...(values.policy === undefined ? {} : { policy: readPolicyOption(values.policy) }),
+    },
+    trust,
+  );
+  const text = JSON.stringify(json);
+  if (reportPath !== null) writeReport(reportPath, `${text}\n`);
+  return { verified, lines: values.json === true ? [text] : lines };
 }
 
 /** Two options that come together, or not at all. */

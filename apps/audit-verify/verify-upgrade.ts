@@ -1,17 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import {
-  EvidenceError,
-  parseLogPolicy,
-  printable,
-  verifyUpgradeEvidence,
-  type LogPolicy,
-  type UpgradeEvidenceVerdict,
-} from '#evidence';
+import { EvidenceError, parseLogPolicy, type LogPolicy } from '#evidence';
 import { trustOptions } from './arguments';
 import { jsonReportPath, writeReport } from './report/report-file';
 import { readTrustRoot } from './trust-root';
 import { UsageError } from './usage.error';
+import { judgeUpgrade } from './verdict/upgrade-verdict';
 
 /** What is printed, and whether the file proves what it says. */
 export interface UpgradeReport {
@@ -55,61 +49,10 @@ export function verifyUpgradeFile(argv: readonly string[]): UpgradeReport {
   const trust = readTrustRoot(trustOptions(values));
   const policy = values.policy === undefined ? null : readPolicy(values.policy);
   const file = fileOf('--upgrade', upgrade);
-  const verdict = verifyUpgradeEvidence(file, trust, { withoutProofs, policy });
-  const verified = verdict.faults.length === 0;
-  const json = JSON.stringify({ verified, anchored: verdict.log !== null, ...verdict });
-  if (reportPath !== null) writeReport(reportPath, `${json}\n`);
-  if (values.json === true) return { verified, lines: [json] };
-  if (!verified) return { verified, lines: verdict.faults.map(printable) };
-  return { verified, lines: verdictLines(verdict).map(printable) };
-}
-
-function verdictLines(verdict: UpgradeEvidenceVerdict): string[] {
-  const { upgradeId, events, log, notChecked } = verdict;
-  const last = events.at(-1);
-  const cosigners = log?.cosigned.map(({ name }) => name) ?? [];
-  return [
-    ...notChecked.map((what) => `not checked: ${what}`),
-    `Upgrade ${upgradeId} verified${log === null ? ', not anchored' : ''}: ${outcomeOf(verdict)}.`,
-    ...(log === null
-      ? []
-      : [
-          `All its events are in the log ${log.name} at size ${log.size}, root ${log.root}, signed by ${log.signedBy}${
-            cosigners.length === 0 ? '' : `, cosigned by ${cosigners.join(', ')}`
-          }.`,
-        ]),
-    ...(verdict.authorized ? ['A manifest key of the kernel has authorised its deployment.'] : []),
-    `Last event ${last?.shard}:${last?.seq}:${last?.hash}, a head to expect of the chain (--expect-head); what came later is not in the file.`,
-  ];
-}
-
-/** The status, and who is shown to have decided it. What nobody signed but the kernel is called its record. */
-function outcomeOf({ status, emergency, approvers, required }: UpgradeEvidenceVerdict): string {
-  const people = approvers.join(', ');
-  const decided = required === null ? 'not decided' : `${approvers.length} of ${required}: ${people}`;
-  const ratified = `ratified (${decided}) after an emergency application`;
-  const agreed = required === null ? 'emergency applied, unratified' : ratified;
-  const applied = emergency ? agreed : `applied (${decided})`;
-  switch (status) {
-    case 'applied':
-    case 'emergency_applied':
-    case 'ratified':
-      return applied;
-    case 'completed':
-    case 'failed':
-    case 'rolled_back':
-    case 'rollback_required':
-      return `${status} by the kernel's record; ${applied}`;
-    case 'approved':
-      return `approved (${decided})`;
-    case 'rejected':
-      return `rejected (by ${people})`;
-    case 'expired':
-    case 'withdrawn':
-      return `${status} by the kernel's record`;
-    default:
-      return 'proposed (not decided)';
-  }
+  const { verified, lines, json } = judgeUpgrade(file, trust, { withoutProofs, policy });
+  const text = JSON.stringify(json);
+  if (reportPath !== null) writeReport(reportPath, `${text}\n`);
+  return { verified, lines: values.json === true ? [text] : lines };
 }
 
 function readPolicy(path: string): LogPolicy {

@@ -72,7 +72,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
     return EXIT_WRONG_USAGE;
   }
   if (!verb.startsWith('-') && verb !== 'help' && !program.commands.some((c) => c.name() === verb)) {
-    say(`There is no command "${printable(verb)}"; ./kernel help lists what there is.`);
+    say(`There is no command "${printable(verb)}"; ./kernel help lists what there is.`, 'bad');
     return EXIT_WRONG_USAGE;
   }
   try {
@@ -87,17 +87,17 @@ function complain(error: unknown): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0;
     // A group of commands without one of them (`./kernel audit`) has printed its help.
-    if (error.code !== 'commander.help') say(sentence(error.message.replace(/^error: /, '')));
+    if (error.code !== 'commander.help') say(sentence(error.message.replace(/^error: /, '')), 'bad');
     return EXIT_WRONG_USAGE;
   }
   if (error instanceof CliError && error.code === 'wrong_usage') {
-    say(error.message);
+    say(error.message, 'bad');
     return EXIT_WRONG_USAGE;
   }
   // A code that is a word is one of ours: the message is for a person. Anything else is a fault and keeps its stack.
   const { code, message, stack } = error as Error & { code?: unknown };
-  if (typeof code === 'string' && NO_ROOM.includes(code)) say(sentence(message));
-  else say(typeof code === 'string' && /^[a-z_]+$/.test(code) ? message : (stack ?? String(error)));
+  if (typeof code === 'string' && NO_ROOM.includes(code)) say(sentence(message), 'bad');
+  else say(typeof code === 'string' && /^[a-z_]+$/.test(code) ? message : (stack ?? String(error)), 'bad');
   return EXIT_FAILED;
 }
 

@@ -9,6 +9,7 @@ export { parseStrictJson } from './json/strict-json.parser';
 export { assertStrictJson } from './json/strict-json.assertion';
 export { canonicalize } from './json/canonical-json';
 export { base64Decode, base64Url } from './json/base64';
+export { hexDecode, hexEncode } from './json/hex';
 export { printable } from './json/printable-text';
 export { sameBytes } from './json/same-bytes';
 export { isInstant } from './json/instant';

@@ -1,27 +1,24 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { archiveKey, EventInspector, type ChainFault, type Inspection } from '#evidence';
+import { archiveKey, type ChainFault, type Inspection } from '#evidence';
 import { EventRows } from '../sources/event-rows';
 import { S3Reader } from '../sources/s3-reader';
 import { readLines } from './check-lines';
-import { FactsPacker } from './pack-facts';
-import { type Task, type TaskResult, type WorkerSetup } from './tasks';
+import { type Task } from './tasks';
+import { ChainInspector } from '../verdict/inspected/chain-inspector';
+import { type TaskResult, type InspectionSetup } from '../verdict/inspected/inspected-events';
+import { FactsPacker } from '../verdict/inspected/pack-facts';
 
 /** Objects that each worker reads at once: enough to hide a cloud store's latency. */
 const OBJECTS_AT_ONCE = 25;
 
 /** Runs the tasks of one worker thread: reads events and checks each by itself. */
 export class TaskChecker {
-  private readonly inspector: EventInspector;
-  /** For events before the first position to check: their hashes are needed, their signatures are not. */
-  private readonly reader: EventInspector;
+  private readonly inspector: ChainInspector;
   private rows: EventRows | undefined;
 
-  constructor(private readonly setup: WorkerSetup) {
-    const keys = new Map(setup.keys);
-    const publicKey = (kid: string): Uint8Array | undefined => keys.get(kid);
-    this.inspector = new EventInspector(setup.origin, publicKey, setup.checkSignatures);
-    this.reader = new EventInspector(setup.origin, publicKey, false);
+  constructor(private readonly setup: InspectionSetup) {
+    this.inspector = new ChainInspector(setup);
   }
 
   async check(task: Task): Promise<TaskResult> {
@@ -30,7 +27,7 @@ export class TaskChecker {
       case 'lines': {
         let line = 0;
         readLines(task.path, task.start, task.end, (bytes) => {
-          packer.add(this.inspect(bytes), line++, bytes, bytes.length + 1);
+          packer.add(this.inspector.inspect(bytes), line++, bytes, bytes.length + 1);
         });
         break;
       }
@@ -52,7 +49,7 @@ export class TaskChecker {
       case 'rows':
         this.rows ??= new EventRows(task.url);
         for (const row of await this.rows.read(task.shard, task.first, task.last)) {
-          const inspection = this.inspect(row.canonical);
+          const inspection = this.inspector.inspect(row.canonical);
           const different = whyDifferent(row, inspection);
           if (different !== null) inspection.faults.push(different);
           packer.add(inspection, `row ${task.shard}:${row.seq}`, row.canonical, 1);
@@ -67,17 +64,10 @@ export class TaskChecker {
   }
 
   private addObject(packer: FactsPacker, path: string, bytes: Uint8Array): void {
-    const inspection = this.inspect(bytes);
+    const inspection = this.inspector.inspect(bytes);
     const misplaced = whyMisplaced(path, inspection);
     if (misplaced !== null) inspection.faults.push(misplaced);
     packer.add(inspection, path, bytes, 1);
-  }
-
-  private inspect(bytes: Uint8Array | string): Inspection {
-    if (this.setup.from === 1) return this.inspector.inspect(bytes);
-    const inspection = this.reader.inspect(bytes);
-    if (inspection.facts !== null && inspection.facts.seq < this.setup.from) return inspection;
-    return this.setup.checkSignatures ? this.inspector.inspect(bytes) : inspection;
   }
 }
 

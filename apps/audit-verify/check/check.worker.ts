@@ -1,11 +1,12 @@
 import { type MessagePort } from 'node:worker_threads';
 import { UsageError } from '../usage.error';
 import { TaskChecker } from './check-task';
-import { type Task, type WorkerSetup } from './tasks';
+import { type Task } from './tasks';
+import { type InspectionSetup } from '../verdict/inspected/inspected-events';
 import { type WorkerAnswer } from './worker-pool';
 
 /** Body of a worker thread: tasks in, results out, one after the other. */
-export function serveTasks(port: MessagePort, setup: WorkerSetup): void {
+export function serveTasks(port: MessagePort, setup: InspectionSetup): void {
   const checker = new TaskChecker(setup);
   let turn = Promise.resolve();
   port.on('message', (task: Task) => {

@@ -1,24 +1,17 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { type Spill, type SpillRecord, PARTITIONS, partitionOf } from '../verdict/identity/spill';
 import { type TemporaryFolder } from './temporary-folder';
 
-/** Each partition is later read into memory alone. */
-const PARTITIONS = 64;
+/** Records in a partition's buffer. */
 const BUFFERED = 512;
-
-/** A record of 8-byte numbers, seen as numbers or as pairs of 32-bit words: index with `at`, or twice that for words. */
-export interface SpillRecord {
-  numbers: Float64Array;
-  words: Int32Array;
-  at: number;
-}
 
 interface Partition extends SpillRecord {
   file: number;
   bytes: Uint8Array;
 }
 
-/** Records of one size, spread over files by a hash; a file gives them back in the order they came. */
-export class SpillPartitions {
+/** Partitions in files: each is later read into memory alone. */
+export class SpillPartitions implements Spill {
   private readonly partitions: Partition[];
 
   /** @param size numbers in a record */
@@ -38,9 +31,8 @@ export class SpillPartitions {
     });
   }
 
-  /** Room for one record, to be written before the next call. @param hash 32 bits, the high ones choose the partition */
   next(hash: number): SpillRecord {
-    const partition = this.partitions[(hash >>> 26) % PARTITIONS] as Partition;
+    const partition = this.partitions[partitionOf(hash)] as Partition;
     partition.at += this.size;
     if (partition.at === partition.numbers.length) {
       this.flush(partition);
@@ -49,7 +41,6 @@ export class SpillPartitions {
     return partition;
   }
 
-  /** Gives one partition after the other, each as its records in order. */
   *read(): Generator<Iterable<SpillRecord>> {
     for (const partition of this.partitions) {
       partition.at += this.size;

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { UsageError } from '../usage.error';
-import { type Task, type TaskResult, type WorkerSetup } from './tasks';
+import { type Task } from './tasks';
+import { type TaskResult, type InspectionSetup } from '../verdict/inspected/inspected-events';
 
 export type WorkerAnswer =
   { ok: true; result: TaskResult } | { ok: false; usage: boolean; message: string; stack: string };
@@ -28,7 +29,7 @@ export class WorkerPool {
   private failure: Error | undefined;
 
   /** @param file this very program: a worker runs the same file */
-  constructor(file: string, jobs: number, setup: WorkerSetup) {
+  constructor(file: string, jobs: number, setup: InspectionSetup) {
     this.entries = Array.from({ length: jobs }, () => this.start(file, setup));
   }
 
@@ -47,7 +48,7 @@ export class WorkerPool {
     await Promise.all(this.entries.map(({ worker }) => worker.terminate()));
   }
 
-  private start(file: string, setup: WorkerSetup): WorkerEntry {
+  private start(file: string, setup: InspectionSetup): WorkerEntry {
     const entry: WorkerEntry = {
       worker: new Worker(file, { workerData: setup, resourceLimits: LIMITS }),
       waiting: [],

@@ -6,7 +6,7 @@ import {
   type ReattestedEvents,
   type ShardHead,
 } from '#evidence';
-import { type AgreedCheckpoint } from '../check/checkpoints';
+import { type AgreedCheckpoint } from '../verdict/checkpoints';
 
 export interface ChainReport {
   verified: boolean;

@@ -10,7 +10,8 @@ export interface ReportFacts {
   source: string;
 }
 
-const STYLE = `
+/** The look of a report, on a screen and on paper. */
+export const REPORT_STYLE = `
 :root { color-scheme: light; }
 body { font: 15px/1.45 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h1 code { font-size: inherit; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
@@ -18,7 +19,7 @@ h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h1 code { font-size: inherit; } h2
 .good { border-color: #19703a; background: #eef7f0; } .bad { border-color: #b3261e; background: #fcefee; }
 table { border-collapse: collapse; width: 100%; } caption { text-align: left; color: #555; padding-bottom: .25rem; }
 th, td { text-align: left; vertical-align: top; border-bottom: 1px solid #d0d0d0; padding: .3rem .6rem .3rem 0; }
-th { font-weight: 600; } code { font: 13px/1.4 ui-monospace, monospace; overflow-wrap: anywhere; }
+th { font-weight: 600; } td { overflow-wrap: anywhere; } code { font: 13px/1.4 ui-monospace, monospace; overflow-wrap: anywhere; }
 ul { margin: .25rem 0; padding-left: 1.25rem; } .note { color: #555; }
 @media print {
   body { margin: 0; max-width: none; font-size: 10pt; } code { font-size: 8.5pt; }
@@ -28,9 +29,29 @@ ul { margin: .25rem 0; padding-left: 1.25rem; } .note { color: #555; }
 @page { size: A4; margin: 18mm 15mm; }`;
 
 /** A page that stands for itself: no script, nothing that is loaded, every text of the evidence escaped. */
-export function htmlReport({ report, madeAt, source }: ReportFacts): string {
-  const { verified, origin, events, faults, faultCount, heads, signatures, from } = report;
+export function htmlReport(facts: ReportFacts): string {
+  const { origin, verified } = facts.report;
   const title = `Audit chain of ${origin}: ${verified ? 'verified' : 'not verified'}`;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${text(title)}</title>
+<style>${REPORT_STYLE}
+</style>
+</head>
+<body>
+${reportBody(facts)}
+</body>
+</html>
+`;
+}
+
+/** The content of that page, as HTML. */
+export function reportBody({ report, madeAt, source }: ReportFacts): string {
+  const { verified, origin, events, faults, faultCount, heads, signatures, from } = report;
   const open = unanchoredSentence(report.unanchored);
   const limits = [...report.notChecked.map((one) => `not checked: ${one}`), ...(open === null ? [] : [open])];
   const body = [
@@ -38,7 +59,7 @@ export function htmlReport({ report, madeAt, source }: ReportFacts): string {
     `<p class="note">Made at ${text(madeAt)} by audit-verify, from ${text(source)}.</p>`,
     `<p class="verdict ${verified ? 'good' : 'bad'}">${text(verdictText(report))}</p>`,
     table(
-      ['What was checked', ''],
+      ['What was checked', 'how far'],
       [
         ['events', text(String(events))],
         ['from position', text(String(from))],
@@ -120,21 +141,7 @@ export function htmlReport({ report, madeAt, source }: ReportFacts): string {
       ]),
     ),
   ];
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${text(title)}</title>
-<style>${STYLE}
-</style>
-</head>
-<body>
-${body.filter((part) => part !== '').join('\n')}
-</body>
-</html>
-`;
+  return body.filter((part) => part !== '').join('\n');
 }
 
 /** The verdict in one sentence, which claims no more than the lines on standard output do. */

@@ -11,6 +11,7 @@ import { pipeline } from 'node:stream/promises';
 import { type Task } from '../check/tasks';
 import { type TemporaryFolder } from '../check/temporary-folder';
 import { UsageError } from '../usage.error';
+import { endsLikeRegistryEvent, LONGEST_END } from '../verdict/inspected/registry-line';
 
 /** Bytes per task: some thousand events. */
 const TASK_SIZE = 1 << 20;
@@ -48,9 +49,6 @@ export function* exportTasks(path: string, size: number): Generator<Task> {
 }
 
 const LINE_FEED = 0x0a;
-/** How a canonical registry event ends: its type is the last member but one. */
-const REGISTRY_END = /"type":"(?:signer\.[a-z]+|kernel\.founded)","v":1\}$/;
-const LONGEST_END = 48;
 /** No event is longer; of a longer line only the end is looked at. */
 const LONGEST_EVENT = 1 << 16;
 
@@ -73,7 +71,7 @@ export function* registryLines(path: string): Generator<Uint8Array> {
         const end = feed >= 0 && feed < length ? feed : length;
         // A line that is not complete yet is looked at with the next read.
         if (end === length && read > 0) break;
-        if (REGISTRY_END.test(buffer.toString('latin1', Math.max(start, end - LONGEST_END), end))) {
+        if (endsLikeRegistryEvent(buffer.toString('latin1', Math.max(start, end - LONGEST_END), end))) {
           yield Buffer.from(buffer.subarray(start, end));
         }
         start = end + 1;

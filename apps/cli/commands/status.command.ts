@@ -43,7 +43,12 @@ export function addStatus(program: Command): void {
     .option('--json', 'print it as JSON')
     .action(async (options: { state?: string; json?: true }) => {
       const status = await statusOf(resolve(options.state ?? defaultState()));
-      print(options.json === true ? JSON.stringify(status, null, 2) : describe(status));
+      if (options.json === true) {
+        print(JSON.stringify(status, null, 2));
+      } else {
+        for (const line of describe(status)) print(line);
+        print(verdict(status), status.ready ? 'good' : 'bad');
+      }
       process.exitCode = status.ready ? 0 : 1;
     });
 }
@@ -108,21 +113,25 @@ async function statusOf(dir: string): Promise<Status> {
   };
 }
 
-function describe(status: Status): string {
-  if (status.origin === undefined) return `Not running: there is no kernel in ${status.state}.`;
-  const left = (status.services ?? []).filter(({ pid }) => pid !== null);
+/** Whether it is ready, in a sentence. */
+function verdict(status: Status): string {
+  const { origin, state, running, ready, reason, disk, services = [] } = status;
+  if (origin === undefined) return `Not running: there is no kernel in ${state}.`;
+  if (running) return ready ? 'Ready.' : `Not ready: ${reason}.`;
+  const left = services.filter(({ pid }) => pid !== null);
+  if (left.length === 0) return `Not running.${disk === undefined ? '' : ` ${disk}`}`;
+  const names = left.map(({ name, pid }) => `${name} (process ${pid})`).join(', ');
+  return `The supervisor is gone but ${names} still runs; ./kernel down ends it.`;
+}
+
+/** What there is, before the verdict. */
+function describe(status: Status): string[] {
+  if (status.origin === undefined) return [];
   const lines = [
     `state   ${status.state}`,
     `origin  ${status.origin} (${status.signer} signer, ${status.shards} ${status.shards === 1 ? 'shard' : 'shards'}, ${status.stream} stream, ${status.archive} archive)`,
   ];
-  if (!status.running) {
-    lines.push(
-      left.length === 0
-        ? `Not running.${status.disk === undefined ? '' : ` ${status.disk}`}`
-        : `The supervisor is gone but ${left.map(({ name, pid }) => `${name} (process ${pid})`).join(', ')} still runs; ./kernel down ends it.`,
-    );
-    return lines.join('\n');
-  }
+  if (!status.running) return lines;
   const rows = (status.services ?? []).map(({ name, state, pid, restarts, url }) => ({
     process: name,
     state,
@@ -143,6 +152,5 @@ function describe(status: Status): string {
     table(rows),
     '',
   );
-  lines.push(status.ready ? 'Ready.' : `Not ready: ${status.reason}.`);
-  return lines.join('\n');
+  return lines;
 }

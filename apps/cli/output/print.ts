@@ -1,14 +1,26 @@
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { styleText } from 'node:util';
 import { terminalSafe } from './terminal-safe';
 
+/** How a line is meant, which a terminal shows by its colour; the words alone say it too. */
+export type Tone = 'good' | 'bad';
+
+const COLOURS = { good: 'green', bad: 'red' } as const;
+
 /** Results go to stdout, so that they can be piped; what is said about them goes to stderr. */
-export function print(text: string): void {
-  process.stdout.write(`${terminalSafe(text)}\n`);
+export function print(text: string, tone?: Tone): void {
+  process.stdout.write(`${toned(text, tone, process.stdout)}\n`);
 }
 
-export function say(line: string): void {
-  process.stderr.write(`kernel: ${terminalSafe(line)}\n`);
+export function say(line: string, tone?: Tone): void {
+  process.stderr.write(`${toned(`kernel: ${line}`, tone, process.stderr)}\n`);
+}
+
+/** In colour on a terminal, without where NO_COLOR is set; nothing that is quoted can bring a colour of its own. */
+function toned(text: string, tone: Tone | undefined, stream: NodeJS.WriteStream): string {
+  const safe = terminalSafe(text);
+  return tone === undefined ? safe : styleText(COLOURS[tone], safe, { stream });
 }
 
 /** Several lines beside the result, without a name before them: help, or what a person reads before a question. */

@@ -1,7 +1,13 @@
 import { Readable } from 'node:stream';
+import { styleText } from 'node:util';
 import { print, printStream, say } from './print';
 import { shown } from './shown';
 import { terminalSafe } from './terminal-safe';
+
+jest.mock('node:util', () => ({
+  ...jest.requireActual<typeof import('node:util')>('node:util'),
+  styleText: jest.fn((colour: string, text: string) => `<${colour}>${text}</${colour}>`),
+}));
 
 const ESC = '\u001b';
 /** Everything in Unicode that a terminal or the direction of a text obeys, in one text. */
@@ -39,6 +45,23 @@ describe('text for a terminal', () => {
     say(`b${ESC}[2J\u202e`);
     for (const stream of streams) stream.mockRestore();
     expect(written).toEqual(['a\\u001b[2J\n', 'kernel: b\\u001b[2J\\u202e\n']);
+  });
+
+  it('has the colour of its tone, as the stream allows, and none of its own', () => {
+    const written: string[] = [];
+    const write = jest.spyOn(process.stderr, 'write').mockImplementation((chunk) => {
+      written.push(String(chunk));
+      return true;
+    });
+    try {
+      say(`it failed${ESC}[32m`, 'bad');
+      say('it goes on');
+    } finally {
+      write.mockRestore();
+    }
+    expect(written).toEqual(['<red>kernel: it failed\\u001b[32m</red>\n', 'kernel: it goes on\n']);
+    // Whether it is a terminal, and whether NO_COLOR is set, is for Node.js to look at.
+    expect(styleText).toHaveBeenCalledWith('red', expect.anything(), { stream: process.stderr });
   });
 
   it('is what a person sees of a stream, while a pipe gets its bytes', async () => {

@@ -2,11 +2,15 @@ import fc from 'fast-check';
 import { IdentityCheckInMemory, type ChainFault, type EventFacts } from '#evidence';
 import { CompactTable } from './compact-table';
 import { idKey, idOfKey, nameKey } from './key-128';
+import { MemorySpill } from './memory-spill';
+import { type MakeSpill } from './spill';
 import { SpillingIdentityCheck } from './spilling-identity-check';
-import { TemporaryFolder } from './temporary-folder';
+import { SpillPartitions } from '../../check/spill-partitions';
+import { TemporaryFolder } from '../../check/temporary-folder';
 
 const folder = new TemporaryFolder();
 afterAll(() => folder.remove());
+const onDisk = (size: number) => new SpillPartitions(folder, size);
 
 function facts(seq: number, id: number, stream: number, streamVersion: number): EventFacts {
   return {
@@ -26,7 +30,10 @@ const brief = (faults: readonly ChainFault[]): string[] =>
   faults.map(({ code, seq, id }) => `${seq} ${code} ${id}`).sort();
 
 describe('SpillingIdentityCheck', () => {
-  it('finds what the check in memory finds, however much of it goes to disk', () => {
+  it.each<[where: string, makeSpill: MakeSpill]>([
+    ['to disk', onDisk],
+    ['to memory', (size) => new MemorySpill(size)],
+  ])('finds what the check in memory finds, however much of it goes %s', (_where, makeSpill) => {
     const event = fc.record({
       id: fc.integer({ min: 1, max: 60 }),
       stream: fc.nat(5),
@@ -40,7 +47,7 @@ describe('SpillingIdentityCheck', () => {
         fc.nat(2),
         (events, limit, complete, skipped) => {
           const memory = new IdentityCheckInMemory(complete);
-          const spilling = new SpillingIdentityCheck(folder, complete, limit);
+          const spilling = new SpillingIdentityCheck(makeSpill, complete, limit);
           const all = events.map(({ id, stream, version }, i) => facts(i + 1, id, stream, version));
           const found = (check: IdentityCheckInMemory | SpillingIdentityCheck): string[] =>
             brief([...all.flatMap((given) => check.see(given, skipped)), ...check.finish()]);
@@ -52,7 +59,7 @@ describe('SpillingIdentityCheck', () => {
   });
 
   it('handles more events than a write buffer holds', () => {
-    const spilling = new SpillingIdentityCheck(folder, true, 10);
+    const spilling = new SpillingIdentityCheck(onDisk, true, 10);
     let faults = 0;
     for (let seq = 1; seq <= 60_000; seq++) faults += spilling.see(facts(seq, seq, seq, 1), 0).length;
     faults += spilling.see(facts(60_001, 77, 60_001, 1), 0).length;

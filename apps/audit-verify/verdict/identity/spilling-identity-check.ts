@@ -9,10 +9,9 @@ import {
 } from '#evidence';
 import { CompactTable } from './compact-table';
 import { idKey, idOfKey, nameKey, spread, type Key128 } from './key-128';
-import { SpillPartitions } from './spill-partitions';
-import { type TemporaryFolder } from './temporary-folder';
+import { type MakeSpill, type Spill } from './spill';
 
-/** Events remembered in memory, in some 50 MB, before the rest goes to disk. */
+/** Events remembered in memory, in some 50 MB, before the rest is spilled. */
 const DEFAULT_LIMIT = 300_000;
 
 /** Numbers in a record: id (two of them), shard, seq. */
@@ -33,11 +32,11 @@ export class SpillingIdentityCheck implements IdentityCheck {
   private streams = new CompactTable();
   private readonly id: Key128 = new Int32Array(4);
   private readonly stream: Key128 = new Int32Array(4);
-  private spill: { ids: SpillPartitions; streams: SpillPartitions } | undefined;
+  private spill: { ids: Spill; streams: Spill } | undefined;
 
   /** @param complete the chain is read from position 1, so every stream must start with version 1 */
   constructor(
-    private readonly folder: TemporaryFolder,
+    private readonly makeSpill: MakeSpill,
     private readonly complete: boolean,
     private readonly limit = DEFAULT_LIMIT,
   ) {}
@@ -110,10 +109,10 @@ export class SpillingIdentityCheck implements IdentityCheck {
     return streamFault(facts, last, skipped, this.complete);
   }
 
-  /** Moves what is remembered to disk; from now on everything goes there. */
+  /** Spills what is remembered; from now on everything goes there. */
   private spillAll(): void {
-    const ids = new SpillPartitions(this.folder, ID_RECORD);
-    const streams = new SpillPartitions(this.folder, STREAM_RECORD);
+    const ids = this.makeSpill(ID_RECORD);
+    const streams = this.makeSpill(STREAM_RECORD);
     // Position 0 stands for "seen before, checked already".
     for (const [key] of this.ids.entries()) writeId(ids, key, 0, 0);
     for (const [key, value] of this.streams.entries()) {
@@ -135,7 +134,7 @@ function spreadOf(key: Key128): number {
   return spread(key[0] ?? 0, key[1] ?? 0, key[2] ?? 0, key[3] ?? 0);
 }
 
-function writeId(into: SpillPartitions, id: Key128, shard: number, seq: number): void {
+function writeId(into: Spill, id: Key128, shard: number, seq: number): void {
   const { numbers, words, at } = into.next(spreadOf(id));
   writeKey(words, at * 2, id);
   numbers[at + 2] = shard;
@@ -143,7 +142,7 @@ function writeId(into: SpillPartitions, id: Key128, shard: number, seq: number):
 }
 
 function writeStream(
-  into: SpillPartitions,
+  into: Spill,
   stream: Key128,
   id: Key128,
   shard: number,

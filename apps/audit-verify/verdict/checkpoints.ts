@@ -2,6 +2,8 @@ import {
   asksForWitnesses,
   EvidenceError,
   GrowingTree,
+  hexDecode,
+  hexEncode,
   judgeCheckpoint,
   type LogPolicy,
   logName,
@@ -102,7 +104,7 @@ export class CheckpointCheck {
         log: logName(origin, shard),
         shard,
         size,
-        root: Buffer.from(root).toString('hex'),
+        root: hexEncode(root),
         kid,
         cosigned: cosigned.map(({ name }) => name),
         agreed: false,
@@ -132,7 +134,7 @@ export class CheckpointCheck {
       state.broken = true;
       return [];
     }
-    state.tree.append(Buffer.from(leaf, 'hex'));
+    state.tree.append(hexDecode(leaf));
     const { tree } = state;
     return sought.filter(({ size }) => size === tree.size).flatMap((one) => this.compare(one, tree));
   }
@@ -162,7 +164,7 @@ export class CheckpointCheck {
   }
 
   private compare(sought: Sought, tree: GrowingTree): ChainFault[] {
-    const root = Buffer.from(tree.root()).toString('hex');
+    const root = hexEncode(tree.root());
     sought.agreed = root === sought.root;
     if (sought.agreed) return [];
     const { path, shard, size } = sought;

@@ -1,4 +1,5 @@
 import {
+  hexEncode,
   isRegistryEvent,
   leafHash,
   type AuditEvent,
@@ -13,15 +14,16 @@ import {
   type PackedFacts,
   type TaskResult,
   TS_LENGTH,
-  type WorkerSetup,
-} from './tasks';
+  type InspectionSetup,
+} from './inspected-events';
 
 const FIRST_CAPACITY = 2_048;
+const utf8 = new TextEncoder();
 /** In the place of a leaf that nobody wants. */
 const NO_LEAF = '0'.repeat(HASH_LENGTH);
 
 function hexLeaf(bytes: Uint8Array | string): string {
-  return Buffer.from(leafHash(typeof bytes === 'string' ? Buffer.from(bytes) : bytes)).toString('hex');
+  return hexEncode(leafHash(typeof bytes === 'string' ? utf8.encode(bytes) : bytes));
 }
 
 /** Collects inspected events into a TaskResult. */
@@ -47,11 +49,11 @@ export class FactsPacker {
 
   /**
    * @param onlyShard leaves out events of other shards, except for what they say about keys
-   * @param leaves see WorkerSetup
+   * @param leaves see InspectionSetup
    */
   constructor(
     private readonly onlyShard: number | null,
-    leaves: WorkerSetup['leaves'] = [],
+    leaves: InspectionSetup['leaves'] = [],
   ) {
     this.leaves = new Map(leaves);
   }

@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto';
-
 /** A 128-bit key as four 32-bit integers. */
 export type Key128 = Int32Array;
 
@@ -22,7 +20,7 @@ export function idOfKey(key: Key128): string {
 }
 
 /** Different in every run, so that no one can prepare names that collide. */
-const SEED = new Int32Array(randomBytes(16).buffer.slice(0, 16));
+const SEED = crypto.getRandomValues(new Int32Array(4));
 
 /** A hash of a name: four lanes of multiply and xor that feed each other (after cyrb128), seeded. */
 export function nameKey(name: string, into: Key128): Key128 {
