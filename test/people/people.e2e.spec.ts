@@ -289,7 +289,9 @@ describe('people', () => {
     const [kernel] = stack().kernels;
     await kernel?.process.stop();
     await kernel?.process.start();
-    expect((await services.post('/kernel/sign', { manifest: { id: 'm' } })).status).toBe(200);
+    await until('the kernel is ready', async () => (await stack().management('/ready')).status === 200);
+    const signed = await services.post('/kernel/sign', { manifest: { id: 'm' } });
+    expect([signed.status, signed.json]).toMatchObject([200, { audit_id: expect.any(String) as string }]);
     const login = await new TestBrowser(origin()).get('/auth/login');
     expect([login.status, await login.text()]).toEqual([
       503,
