@@ -68,6 +68,7 @@ async function statusOf(dir: string): Promise<Status> {
   const [kernel] = ports.kernels;
   const urls: Record<string, string> = {
     postgres: `postgres://127.0.0.1:${ports.postgres}`,
+    'identity-provider': `http://127.0.0.1:${ports.identityProvider}`,
     'signing-proxy': `https://127.0.0.1:${ports.signingProxy}`,
     kernel: `https://127.0.0.1:${kernel?.api}`,
     kafka: `127.0.0.1:${ports.kafka}`,
