@@ -3,8 +3,9 @@
 // (docs/adr/0183). scripts/build.mjs calls it. What it made of the same sources before is taken from a cache.
 import { createHash } from 'node:crypto';
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { digestOfFiles } from './builds.mjs';
 
 const root = join(import.meta.dirname, '..');
 const SOURCES = join(root, 'apps', 'admin-ui');
@@ -45,24 +46,7 @@ export async function buildAdminUi(out) {
 }
 
 function inputDigest() {
-  const hash = createHash('sha256').update(`${process.version}\n`);
-  for (const input of INPUTS) {
-    for (const file of filesOf(join(root, input))) {
-      hash
-        .update(`${relative(root, file)}\0`)
-        .update(readFileSync(file))
-        .update('\0');
-    }
-  }
-  return hash.digest('hex').slice(0, 32);
-}
-
-function filesOf(path) {
-  if (statSync(path).isFile()) return [path];
-  return readdirSync(path, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && !/\.(spec|fixture)\.tsx?$/.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort();
+  return digestOfFiles(root, INPUTS, /\.(spec|fixture)\.tsx?$/, `${process.version}\n`).slice(0, 32);
 }
 
 async function removeOld(newest) {
@@ -73,7 +57,7 @@ async function removeOld(newest) {
 
 /** The bundle of the sources as they are, past the cache. The same sources make the same files, wherever and by whomever. */
 export async function bundle(out) {
-  // Packages are bundled for this environment, and tests build too.
+  // Written, not read: Vite and React's packages take it from here whatever the mode says, and a test that builds has its own.
   process.env.NODE_ENV = 'production';
   const { build } = await import('vite');
   await mkdir(out, { recursive: true });

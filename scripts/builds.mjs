@@ -39,23 +39,33 @@ const COMPILE_CACHE_LIMIT = 256 * 2 ** 20;
 
 /** A name for the content of the sources. 64 bits suffice to tell builds apart, and keep a stack trace readable. */
 export function sourceDigest(root) {
-  const hash = createHash('sha256');
-  for (const input of INPUTS) {
-    for (const file of filesOf(join(root, input))) {
+  return digestOfFiles(root, INPUTS, /\.(spec|fixture|d)\.ts$/).slice(0, 16);
+}
+
+/**
+ * SHA-256 in hex of the names and contents of files.
+ * @param inputs files, and folders with everything below them, relative to the root
+ * @param skipped names of files that do not count
+ * @param first what else they depend on
+ */
+export function digestOfFiles(root, inputs, skipped, first = '') {
+  const hash = createHash('sha256').update(first);
+  for (const input of inputs) {
+    for (const file of filesOf(join(root, input), skipped)) {
       hash
         .update(`${relative(root, file)}\0`)
         .update(contentOf(file))
         .update('\0');
     }
   }
-  return hash.digest('hex').slice(0, 16);
+  return hash.digest('hex');
 }
 
-function filesOf(path) {
+function filesOf(path, skipped) {
   if (!existsSync(path)) return [];
   if (statSync(path).isFile()) return [path];
   return readdirSync(path, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && !/\.(spec|fixture|d)\.ts$/.test(entry.name))
+    .filter((entry) => entry.isFile() && !skipped.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();
 }

@@ -22,7 +22,7 @@ const VECTORS = join(workTree(), 'docs', 'spec', 'vectors');
 const PATIENCE_MS = 120_000;
 jest.setTimeout(600_000);
 
-/** Of files that were forged, and may look like something else. */
+/** What forged files are given as: they may look like something else. */
 const KINDS = {
   receipt: 'receipt',
   policy: 'policy',

@@ -163,7 +163,7 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
   }),
   problemsOf(PeopleError, {
     session_not_found: { status: 404 },
-    // Of the pages of sign-in, which answer by themselves (libs/modules/people/http/site.filter.ts).
+    // The pages of sign-in answer these by themselves (libs/modules/people/http/site.filter.ts).
     session_changed: OUR_FAULT,
     provider_unavailable: OUR_FAULT,
     keys_rotated: OUR_FAULT,

@@ -3,7 +3,7 @@
 import { bundle } from './vector-kernel.mjs';
 
 export async function receiptVectors() {
-  // Of one bundle with the evidence: the kernel of the tests is made of the same classes.
+  // One bundle has them and the evidence: the kernel of the tests is made of the same classes.
   const { evidence, LoggedKernel, fakesOfReceipt, fakesOfManifest } = await bundle(`
     export * as evidence from './libs/evidence/index.ts';
     export { LoggedKernel } from './libs/dev/testing/logged-kernel.ts';

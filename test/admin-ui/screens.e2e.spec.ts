@@ -249,7 +249,7 @@ describeWithChromium('the screens of the admin UI', () => {
       if (READS_EVERYTHING.includes(role)) {
         await open.page.getByRole('link', { name: 'door.opened' }).waitFor();
       } else if (role === 'lead') {
-        // Of what was recorded, their own sign-ins alone belong to the division.
+        // Only their own sign-ins belong to the division.
         await open.page.getByRole('link', { name: 'session.opened' }).first().waitFor();
         expect(await open.page.getByRole('link', { name: 'door.opened' }).count()).toBe(0);
       } else {

@@ -116,7 +116,7 @@ const LOG: Record<string, Row> = {
 
 /** One's own sessions; the one that is to be ended does not exist. */
 const SESSIONS: Record<string, Row> = { listSessions: ANY_ROLE, endSession: ANY_ROLE };
-/** Of a webhook that is not there, so that only the permission shows. */
+/** Operations on a webhook that is not there, so that only the permission shows. */
 const WEBHOOKS: Record<string, Row> = {
   listWebhooks: NO_LEAD,
   getWebhook: NO_LEAD,

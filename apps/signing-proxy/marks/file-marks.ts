@@ -323,7 +323,7 @@ function make(dir: string, path: string): void {
     slotOf({ owner: null }).copy(file);
     for (let at = 0; at < file.length;) at += writeSync(fd, file, at);
     fsyncSync(fd);
-    // Of two proxies that start at once one makes it.
+    // Only one of two proxies that start at once makes it.
     linkSync(draft, path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;

@@ -46,7 +46,7 @@ export interface Inspectors {
 export interface FileVerdict extends Judged {
   /** What was verified, in words. */
   what: string;
-  /** Of a chain. */
+  /** What is known of a chain; null for everything else. */
   report: ChainReport | null;
 }
 

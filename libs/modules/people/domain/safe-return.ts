@@ -1,7 +1,7 @@
 const HOME = '/';
 const MAX_LENGTH = 2_048;
 /** Letters with which a browser could read a path as the beginning of another origin, or a header as two. */
-// eslint-disable-next-line no-control-regex -- control characters are what it is about
+// eslint-disable-next-line no-control-regex -- control characters are what a return address must not hold
 const UNSAFE = /[\\\u0000-\u0020\u007f-\uffff]/;
 
 /**

@@ -1,10 +1,9 @@
 import { type JWTVerifyGetKey } from 'jose';
 import { type JsonObject } from '#evidence';
-import { PeopleError } from '../domain/people.error';
 import { type Person } from '../domain/person-session';
 import { roleClaimsOf } from '../domain/role-claims';
 import { type IdTokenRules } from './id-token';
-import { verifyToken } from './verify-token';
+import { refusedToken, verifyToken } from './verify-token';
 
 /** However long its issuer lets one live. */
 const MAX_AGE_S = 24 * 60 * 60;
@@ -20,8 +19,7 @@ export async function personOfAccessToken(
   audience: string,
 ): Promise<Person> {
   const failure = { code: 'invalid_access_token', what: 'access token' } as const;
-  const refuse = (why: string) =>
-    new PeopleError(failure.code, `The access token is not acceptable: ${why}.`);
+  const refuse = (why: string) => refusedToken(failure, why);
   const claims = await verifyToken(
     token,
     keys,

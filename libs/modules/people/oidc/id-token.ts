@@ -4,11 +4,12 @@ import { type JsonObject } from '#evidence';
 import { PeopleError } from '../domain/people.error';
 import { type PendingSignIn, type Person } from '../domain/person-session';
 import { roleClaimsOf, type RoleRule } from '../domain/role-claims';
-import { type TokenRules, verifyToken } from './verify-token';
+import { refusedToken, type TokenRules, verifyToken } from './verify-token';
 
 /** An ID token is fresh from the provider when it is looked at. */
 const MAX_AGE_S = 10 * 60;
 const MAX_NAME_LENGTH = 200;
+const FAILURE = { code: 'invalid_id_token', what: 'ID token' } as const;
 
 export type IdTokenRules = Pick<TokenRules, 'issuer' | 'algorithms' | 'clockToleranceS'> & {
   readonly clientId: string;
@@ -30,18 +31,15 @@ export async function personOfIdToken(
     token,
     keys,
     { ...rules, audience: clientId, maxAgeS: MAX_AGE_S, required: ['sub'], types: ['jwt', undefined] },
-    { code: 'invalid_id_token', what: 'ID token' },
+    FAILURE,
   );
   assertPartyIs(claims, clientId);
   if (pending !== null && !isSame(claims['nonce'], pending.nonce)) {
-    throw new PeopleError(
-      'invalid_id_token',
-      'The ID token is not acceptable: its nonce is of another sign-in.',
-    );
+    throw refusedToken(FAILURE, 'its nonce is of another sign-in');
   }
   const authTime = claims['auth_time'];
   if (authTime !== undefined && !(Number.isSafeInteger(authTime) && (authTime as number) >= 0)) {
-    throw new PeopleError('invalid_id_token', 'The ID token is not acceptable: its auth_time is no time.');
+    throw refusedToken(FAILURE, 'its auth_time is no time');
   }
   const authenticatedAt = authTime === undefined ? null : (authTime as number) * 1_000;
   if (pending?.fresh === true) assertAskedAgain(authenticatedAt, pending, rules.clockToleranceS);
@@ -60,9 +58,9 @@ export async function personOfIdToken(
 /** OpenID Connect Core section 3.1.3.7, 3 to 5: with several audiences, who it was issued to has to be us. */
 function assertPartyIs({ aud, azp }: JWTPayload, clientId: string): void {
   if (azp === undefined ? !Array.isArray(aud) || aud.length === 1 : azp === clientId) return;
-  throw new PeopleError(
-    'invalid_id_token',
-    'The ID token is not acceptable: it was issued to someone else, or does not say to whom of its several audiences.',
+  throw refusedToken(
+    FAILURE,
+    'it was issued to someone else, or does not say to whom of its several audiences',
   );
 }
 

@@ -1,7 +1,6 @@
 import { type JWTVerifyGetKey } from 'jose';
-import { PeopleError } from '../domain/people.error';
 import { type IdTokenRules } from './id-token';
-import { verifyToken } from './verify-token';
+import { refusedToken, verifyToken } from './verify-token';
 
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout';
 /** OpenID Connect Back-Channel Logout 1.0 section 2.4 recommends two minutes; a provider may repeat a POST. */
@@ -26,8 +25,7 @@ export async function readLogoutToken(
   { clientId, issuer, algorithms, clockToleranceS }: Omit<IdTokenRules, 'roleRules'>,
 ): Promise<LogoutToken> {
   const failure = { code: 'invalid_logout_token', what: 'logout token' } as const;
-  const refuse = (why: string) =>
-    new PeopleError(failure.code, `The logout token is not acceptable: ${why}.`);
+  const refuse = (why: string) => refusedToken(failure, why);
   const claims = await verifyToken(
     token,
     keys,

@@ -14,7 +14,7 @@ import { rememberSignIn, takeSignIn } from './sign-in-state';
 export const OIDC = 'oidc';
 export const CALLBACK_PATH = '/auth/callback';
 
-/** Of a request that begins a sign-in. */
+/** What a request that begins a sign-in asks for. */
 export interface SignInOptions extends Omit<AuthenticateOptions, 'state'> {
   returnTo?: string;
   fresh?: boolean;

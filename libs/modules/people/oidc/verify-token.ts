@@ -20,10 +20,15 @@ export interface TokenRules {
 }
 
 export interface TokenFailure {
-  /** Of a token that is not acceptable. */
+  /** The code of the error when a token is not acceptable. */
   readonly code: PeopleErrorCode;
   /** The token in a sentence, such as "ID token". */
   readonly what: string;
+}
+
+/** The error for a token that is not acceptable. @param why the rest of a sentence that begins with "it" or "its" */
+export function refusedToken({ code, what }: TokenFailure, why: string, cause?: unknown): PeopleError {
+  return new PeopleError(code, `The ${what} is not acceptable: ${why}.`, {}, { cause });
 }
 
 /**
@@ -36,8 +41,7 @@ export async function verifyToken(
   rules: TokenRules,
   failure: TokenFailure,
 ): Promise<JWTPayload> {
-  const refuse = (why: string, cause?: unknown) =>
-    new PeopleError(failure.code, `The ${failure.what} is not acceptable: ${why}.`, {}, { cause });
+  const refuse = (why: string, cause?: unknown) => refusedToken(failure, why, cause);
   if (token.length > MAX_TOKEN_LENGTH) throw refuse('it is too long');
   const options: JWTVerifyOptions = {
     issuer: rules.issuer,

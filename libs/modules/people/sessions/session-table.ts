@@ -14,7 +14,7 @@ export interface SessionRow extends SessionTimes {
   readonly tokenHash: Buffer;
   /** Null before anyone has signed in. */
   readonly person: Pick<Person, 'iss' | 'sub' | 'sid'> | null;
-  /** Of this row, from 1; a write names the one it replaces. */
+  /** Counts the writes of this row, from 1; a write names the version it replaces. */
   readonly version: number;
   /** JSON. */
   readonly content: string;

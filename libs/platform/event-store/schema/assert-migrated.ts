@@ -75,7 +75,7 @@ export async function assertMigrated(
       { off },
     );
   }
-  // Of each partition, whenever it was made: it has its own, and clones of those for each row.
+  // Each partition has its own guards, whenever it was made, and clones of those for each row.
   const [open] = await query<{ names: string[] | null }>(
     `SELECT array_agg(i.inhrelid::regclass::text ORDER BY i.inhrelid::regclass::text) AS names FROM pg_inherits i
      JOIN pg_class e ON e.oid = i.inhparent AND e.relname = 'events' JOIN pg_namespace n ON n.oid = e.relnamespace AND n.nspname = 'kernel'

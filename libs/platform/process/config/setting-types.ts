@@ -20,7 +20,7 @@ export function settingType<T>(format: string, parse: (text: string) => T | unde
 
 /** Any text without control characters. */
 export function text(): SettingType<string> {
-  // eslint-disable-next-line no-control-regex -- control characters are what it is about
+  // eslint-disable-next-line no-control-regex -- control characters are what a setting must not hold
   return settingType('text', (value) => (/[\u0000-\u001f\u007f]/.test(value) ? undefined : value));
 }
 
