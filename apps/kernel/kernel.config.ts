@@ -65,7 +65,7 @@ export const kernelConfig = defineConfig({
   KERNEL_DATABASE_CONNECTIONS: {
     schema: wholeNumber({ min: 3, max: 200 }),
     description:
-      'Most connections this process opens. Appends need one per shard, reads take what is left; more is not faster.',
+      'Most connections in the pool of this process. Appends need one per shard, reads take what is left; more is not faster. Four more are outside the pool: one hears of changes of the mode, and three stand for election (coordinator of upgrades, notifications, webhooks).',
     default: 10,
   },
   KERNEL_ROW_KEY_FILE: {

@@ -39,9 +39,9 @@ describe('more at a time than there is room for', () => {
     );
     expect(ledger.attempts.filter(({ outcome }) => outcome !== 'answered')).toEqual([]);
     expect(ledger.attempts).toHaveLength(2 * WRITERS);
-    // Each kernel has three more: one to hear of changes of the mode, the others to run for coordinator of upgrades
-    // and for sender of notifications.
-    expect(await connections()).toBeLessThanOrEqual(2 * (POOL + 3));
+    // Each kernel has four more: one to hear of changes of the mode, the others to run for coordinator of upgrades,
+    // for sender of notifications and for courier of webhooks.
+    expect(await connections()).toBeLessThanOrEqual(2 * (POOL + 4));
     ledger.expectRecordedIn(await expectSoundChain(stack()), stack());
     await callers.close();
   });
