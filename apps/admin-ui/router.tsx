@@ -1,7 +1,9 @@
 import { createRouter } from '@tanstack/react-router';
 import { Loading } from './parts/states';
+import { approversRoutes } from './screens/approvers/approvers.routes';
 import { auditRoutes } from './screens/audit/audit.routes';
 import { overviewRoutes } from './screens/overview/overview.routes';
+import { upgradesRoutes } from './screens/upgrades/upgrades.routes';
 import { FailedScreen, rootRoute } from './shell/root.route';
 
 /** Texts as they are: an address is to be read, and to be written by others. */
@@ -18,7 +20,12 @@ function stringifySearch(search: Record<string, unknown>): string {
 
 export const router = createRouter({
   // A screen adds its routes here, and its entry in shell/navigation.ts.
-  routeTree: rootRoute.addChildren([...overviewRoutes, ...auditRoutes]),
+  routeTree: rootRoute.addChildren([
+    ...overviewRoutes,
+    ...auditRoutes,
+    ...upgradesRoutes,
+    ...approversRoutes,
+  ]),
   parseSearch,
   stringifySearch,
   defaultPendingComponent: Loading,

@@ -22,6 +22,11 @@ function write(key: string, value: unknown): void {
   }
 }
 
+/** Fills a form before it is opened: with what another page has for it. */
+export function putDraft(principal: string, name: string, value: object): void {
+  write(`draft:${principal}:${name}`, value);
+}
+
 /**
  * What somebody has typed into a form and not sent yet. It is kept in this tab through a sign-in in between, for the same
  * person only, and never leaves the browser. Not for secrets.

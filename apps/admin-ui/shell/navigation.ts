@@ -10,6 +10,8 @@ export interface NavigationEntry {
 
 export const NAVIGATION: readonly NavigationEntry[] = [
   { label: 'Overview', to: '/', needs: null },
+  { label: 'Upgrades', to: '/upgrades', needs: 'upgrade.read' },
+  { label: 'Approvers', to: '/approvers', needs: 'upgrade.read' },
   { label: 'Audit', to: '/audit', needs: 'audit.read' },
 ];
 

@@ -3,6 +3,7 @@ import {
   type ApprovalAction,
   type ApprovalRecord,
   approvalRecordBytes,
+  jsonDiff,
   type JsonObject,
   manifestDigest,
   parseStrictJson,
@@ -13,7 +14,6 @@ import {
 import { type KernelApiClient } from '../../api/kernel-api.client';
 import { CliError } from '../../cli.error';
 import { withQuery } from '../api-calls';
-import { jsonDiff } from './json-diff';
 
 /** What an approver is about to sign, with every digest recomputed here. */
 export interface CheckedRequest {
@@ -36,12 +36,14 @@ export async function fetchRequest(
     approverId: string;
     keyId: string | undefined;
     notes: string | undefined;
+    approvedAt: string | undefined;
     origin: string | undefined;
   },
 ): Promise<CheckedRequest> {
   const query = new URLSearchParams({ approverId: wanted.approverId, action: wanted.action });
   if (wanted.keyId !== undefined) query.set('keyId', wanted.keyId);
   if (wanted.notes !== undefined) query.set('notes', wanted.notes);
+  if (wanted.approvedAt !== undefined) query.set('approvedAt', wanted.approvedAt);
   const path = `/kernel/upgrade/${encodeURIComponent(wanted.upgradeId)}/approval-request?${query.toString()}`;
   const answer = parseStrictJson(await client.get(path)) as JsonObject;
   const record = readApprovalRecord(answer['record']);
@@ -52,6 +54,7 @@ export async function fetchRequest(
     approverId: wanted.approverId,
     notes: wanted.notes ?? null,
     manifestSha256: manifestDigest(manifest),
+    ...(wanted.approvedAt === undefined ? {} : { approvedAt: wanted.approvedAt }),
     ...(wanted.origin === undefined ? {} : { origin: wanted.origin }),
     ...(wanted.keyId === undefined ? {} : { keyId: wanted.keyId }),
   };

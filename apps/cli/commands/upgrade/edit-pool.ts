@@ -6,6 +6,7 @@ import { type Command } from 'commander';
 import {
   type ApproverPool,
   EvidenceError,
+  jsonDiff,
   type JsonObject,
   type JsonValue,
   parseStrictJson,
@@ -16,7 +17,6 @@ import { type Approvers } from '#openapi/kernel';
 import { CliError } from '../../cli.error';
 import { print, say } from '../../output/print';
 import { bytesOf, type CallOptions, get, reading } from '../api-calls';
-import { jsonDiff } from './json-diff';
 
 const editors = defineConfig({
   VISUAL: { schema: text().optional(), description: 'The editor for `upgrade pool edit`.' },

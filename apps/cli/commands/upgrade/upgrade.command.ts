@@ -38,7 +38,13 @@ import { addNotifications } from './notifications';
 type Common = CallOptions;
 type ListOptions = Common & { status?: string; type?: string; limit: string; cursor?: string };
 type SigningOptions = Common &
-  ApproverKeyOptions & { approver?: string; keyId?: string; notes?: string; origin?: string } & DangerOptions;
+  ApproverKeyOptions & {
+    approver?: string;
+    keyId?: string;
+    notes?: string;
+    approvedAt?: string;
+    origin?: string;
+  } & DangerOptions;
 
 /** Upgrades: propose, decide by signature, apply, prove. */
 export function addUpgrade(program: Command): void {
@@ -283,6 +289,10 @@ function addSigning(upgrade: Command, action: ApprovalAction): void {
     .option('--pkcs11-env <name=value...>', 'for the library, such as SOFTHSM2_CONF=...')
     .option('--key-id <id>', 'which registered key that is (default: your first one that counts)')
     .option('--notes <text>', 'what you have to say; signed and recorded')
+    .option(
+      '--approved-at <time>',
+      'the time in the record; with --dry-run: to recompute what another device shows (default: now)',
+    )
     .option('--origin <name>', 'the kernel that must be meant (with a state folder: its own)')
     .action(async (id: string, options: SigningOptions) => {
       await signDecision(id, action, options);
@@ -299,6 +309,7 @@ async function signDecision(id: string, action: ApprovalAction, options: Signing
       approverId: who.id,
       keyId: options.keyId,
       notes: options.notes,
+      approvedAt: options.approvedAt,
       origin: who.origin,
     });
     note(describeRequest(request, await differenceFromForce(client, request.manifest)));

@@ -1,4 +1,5 @@
-import { type JsonValue, jsonPointer, printable } from '#evidence';
+import { jsonPointer, type JsonValue } from './json-value';
+import { printable } from './printable-text';
 
 /**
  * What is different between two documents, one line for each value: `- pointer: old`, `+ pointer: new`. Entries of a
