@@ -6,7 +6,6 @@ import {
   base64Url,
   hexDecode,
   type JsonObject,
-  type JsonValue,
   manifestDigest,
   readApprovalRecord,
   sha256Hex,
@@ -16,8 +15,6 @@ import { type ApprovalRequest } from './upgrade-queries';
 /** What somebody is about to sign, with every digest made here. */
 export interface CheckedRequest {
   readonly record: ApprovalRecord;
-  /** Canonical text of the record. */
-  readonly text: string;
   /** Hex SHA-256 of the record's canonical bytes. */
   readonly sha256: string;
   /** What a passkey signs: base64url of the SHA-256 of the signing input. */
@@ -41,7 +38,7 @@ export interface Wanted {
  * @throws Error that begins with "Do not sign"
  */
 export function checkedRequest(answer: ApprovalRequest, wanted: Wanted): CheckedRequest {
-  const record = readApprovalRecord(answer.record as unknown as JsonValue);
+  const record = readApprovalRecord(answer.record);
   const expected = {
     upgradeId: wanted.upgradeId,
     action: wanted.action,
@@ -65,5 +62,5 @@ export function checkedRequest(answer: ApprovalRequest, wanted: Wanted): Checked
   const { credentialRequest } = answer;
   if (credentialRequest !== null && credentialRequest.challenge !== challenge)
     throw new Error('Do not sign: the kernel wants the passkey to sign something else than this record.');
-  return { record, text: new TextDecoder().decode(bytes), sha256, challenge, credentialRequest };
+  return { record, sha256, challenge, credentialRequest };
 }

@@ -1,7 +1,7 @@
 import { Alert, Group, NativeSelect, SegmentedControl, Stack, Text, Textarea } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
-import { type ApprovalAction, type JsonObject } from '#evidence';
+import { APPROVAL_TYPE, type ApprovalAction, type JsonObject } from '#evidence';
 import { answered, api } from '../../api/client';
 import { useConnection } from '../../api/connection';
 import { type Assertion, hasPasskeys, signWithPasskey } from '../../api/passkey';
@@ -130,7 +130,7 @@ function DecisionForm({
           aria-labelledby="decision"
           // Without a choice none is marked.
           value={action ?? ''}
-          onChange={(value) => change({ action: value as ApprovalAction })}
+          onChange={(value) => change({ action: value })}
           data={actions.map((one) => ({ value: one, label: WORDS[one].label }))}
         />
       </div>
@@ -270,7 +270,7 @@ function WhatIsSigned({
       <RawText text={comparingLine(record)} what="the command for the second device" />
       <details>
         <summary>The record that is signed</summary>
-        <JsonView value={JSON.parse(request.text)} what="Record" />
+        <JsonView value={{ type: APPROVAL_TYPE, ...record }} what="Record" />
       </details>
       {byPasskey ? (
         <Group align="flex-start">

@@ -48,7 +48,7 @@ export function Difference({
     manifest,
     {
       pool: pool.data,
-      signers: signers.data?.signers as JsonObject[] | undefined,
+      signers: signers.data?.signers,
       upgrades: upgrades.data?.upgrades,
     },
     isClosed,

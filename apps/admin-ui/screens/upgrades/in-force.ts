@@ -25,7 +25,7 @@ export function poolDocument({
   approvers,
 }: Pick<Approvers, 'threshold' | 'approvers'>): JsonObject {
   const people = approvers.map(({ revokedKeys: _, ...person }) => person);
-  return { threshold, approvers: people as unknown as JsonValue };
+  return { threshold, approvers: people };
 }
 
 /**
@@ -55,10 +55,11 @@ export function comparison(manifest: JsonObject, known: InForce, isClosed = fals
       };
     }
     case 'signer_rotation': {
-      const old = signers?.find(({ signer_kid: kid }) => kid === manifest['from']);
-      if (old === undefined) return null;
+      const { from } = manifest;
+      const old = signers?.find(({ signer_kid: kid }) => kid === from);
+      if (old === undefined || typeof from !== 'string') return null;
       return {
-        against: `the key ${String(manifest['from'])}`,
+        against: `the key ${from}`,
         before: old,
         after: manifest['signer'] ?? null,
       };

@@ -238,7 +238,8 @@ function NeedsMe({ session }: { session: Session }): ReactNode {
     const need = data === undefined ? null : needOf(data.upgrade, me);
     return data === undefined || need === null ? [] : [{ upgrade: data.upgrade, need }];
   });
-  const isCut = found.length > MOST_LOOKED_AT || lists.some(({ data }) => data?.nextCursor != null);
+  const isCut =
+    found.length > MOST_LOOKED_AT || lists.some(({ data }) => typeof data?.nextCursor === 'string');
   if (isLoading) return <Loading what="Looking for what needs you" />;
   if (failed !== undefined) return <Failure error={failed.error} retry={() => void failed.refetch()} />;
   return (
