@@ -153,6 +153,85 @@ describeWithChromium('the screens of the admin UI', () => {
       shown: (open) => text(open, 'There is no event with this id'),
     },
     {
+      name: 'upgrades-need-me',
+      path: () => '/upgrades',
+      role: 'approver-1',
+      shown: (open) => text(open, 'Approve or reject'),
+    },
+    {
+      name: 'upgrades-all',
+      path: () => '/upgrades?view=all',
+      role: 'auditor',
+      shown: async (open) => {
+        await open.page.getByRole('link', { name: 'billing-1.5.0' }).waitFor();
+        await text(open, '2 upgrades on this page');
+      },
+    },
+    {
+      name: 'upgrades-none',
+      path: () => '/upgrades?view=history',
+      role: 'auditor',
+      shown: (open) => text(open, 'Nothing of that kind is over'),
+    },
+    {
+      name: 'upgrades-forbidden',
+      path: () => '/upgrades',
+      role: 'norole',
+      shown: (open) => text(open, 'You may not see this'),
+    },
+    {
+      name: 'upgrade',
+      path: () => '/upgrades/billing-1.5.0?do=apply',
+      role: 'operator',
+      shown: async (open) => {
+        await text(open, /the quorum is reached/);
+        await text(open, 'Has not signed.');
+        await open.page.getByRole('button', { name: 'Apply it now' }).waitFor();
+      },
+    },
+    {
+      name: 'upgrade-approver',
+      path: () => '/upgrades/billing-1.4.0',
+      role: 'approver-1',
+      shown: async (open) => {
+        await text(open, 'Your decision');
+        await text(open, 'Has not signed.');
+      },
+    },
+    {
+      name: 'upgrade-not-there',
+      path: () => '/upgrades/no-such',
+      role: 'auditor',
+      shown: (open) => text(open, 'There is no upgrade with this id'),
+    },
+    {
+      name: 'propose',
+      path: () => '/propose',
+      role: 'operator',
+      shown: (open) => open.page.getByLabel('Rationale').waitFor(),
+    },
+    {
+      name: 'propose-forbidden',
+      path: () => '/propose',
+      role: 'auditor',
+      shown: (open) => text(open, 'You may not see this'),
+    },
+    {
+      name: 'approvers',
+      path: () => '/approvers',
+      role: 'superadmin',
+      shown: async (open) => {
+        await text(open, /have to agree/);
+        await text(open, 'No passkey was registered yet');
+      },
+    },
+    {
+      name: 'approvers-own',
+      path: () => '/approvers',
+      role: 'approver-1',
+      shown: (open) => text(open, /\(you\)/),
+    },
+    {
       name: 'no-such-page',
       path: () => '/there/is/no/such',
       role: 'auditor',
@@ -210,7 +289,11 @@ describeWithChromium('the screens of the admin UI', () => {
         .getByRole('link')
         .allTextContents();
       const reads = [...READS_EVERYTHING, 'lead'].includes(role);
-      expect(links).toEqual(reads ? ['Overview', 'Audit'] : ['Overview']);
+      expect(links).toEqual([
+        'Overview',
+        ...(role === 'norole' ? [] : ['Upgrades', 'Approvers']),
+        ...(reads ? ['Audit'] : []),
+      ]);
     });
 
     it('the account says who they are', async () => {
