@@ -100,6 +100,8 @@ function Pool({ pool }: { pool: Approvers }): ReactNode {
     void navigate({ to: '/approvers', search: search ?? {}, replace: true });
   };
   const isKnown = rows.some(({ member, key }) => member.id === of && key.keyId === revoke);
+  const isOf = (id: string) => whyNotRevoke(id, session, null) === null;
+  const revokesAny = pool.approvers.some(({ id }) => isOf(id));
   return (
     <Stack>
       <Text>
@@ -157,26 +159,33 @@ function Pool({ pool }: { pool: Approvers }): ReactNode {
               );
             },
           },
-          {
-            title: 'Revoke',
-            cell: ({ member, key, isRevoked }) => {
-              if (isRevoked) return <Text size="sm">Counts nowhere</Text>;
-              const why = whyNotRevoke(member.id, session, mode);
-              return (
-                <WhyButton
-                  why={why}
-                  size="compact-sm"
-                  variant="default"
-                  aria-label={`Revoke ${key.keyId}`}
-                  onClick={() => show({ revoke: key.keyId, of: member.id })}
-                >
-                  Revoke
-                </WhyButton>
-              );
-            },
-          },
+          ...(revokesAny
+            ? [
+                {
+                  title: 'Revoke',
+                  cell: ({ member, key, isRevoked }: KeyRow) => {
+                    if (isRevoked) return <Text size="sm">Counts nowhere</Text>;
+                    if (!isOf(member.id)) return null;
+                    return (
+                      <WhyButton
+                        why={whyNotRevoke(member.id, session, mode)}
+                        size="compact-sm"
+                        variant="default"
+                        aria-label={`Revoke ${key.keyId}`}
+                        onClick={() => show({ revoke: key.keyId, of: member.id })}
+                      >
+                        Revoke
+                      </WhyButton>
+                    );
+                  },
+                },
+              ]
+            : []),
         ]}
       />
+      <Text size="sm" c="dimmed">
+        Only its owner, or a SuperAdmin, revokes a key.
+      </Text>
       {says !== null && (
         <Alert color="teal" role="status" title="Recorded">
           <Text size="sm">{says}</Text>

@@ -87,7 +87,7 @@ function UpgradePage(): ReactNode {
               <Commands upgrade={upgrade} open={open} />
             </Part>
             <Part title="Manifest">
-              <JsonView value={upgrade.manifest} what="Manifest" />
+              <JsonView value={upgrade.manifest} what="Manifest, as JSON" />
             </Part>
             <Part title="What happened">
               <Happened timeline={timeline} />
