@@ -31,7 +31,11 @@ export function useCommand<Body, Result>(
         throw error;
       }
     },
-    onSuccess: (result) => done?.(result),
-    onSettled: () => void queries.invalidateQueries({ queryKey: ['upgrades'] }),
+    // What stands on the page is read again first: nobody is told of a result beside a state from before it.
+    onSuccess: async (result) => {
+      await queries.invalidateQueries({ queryKey: ['upgrades'] });
+      done?.(result);
+    },
+    onError: () => void queries.invalidateQueries({ queryKey: ['upgrades'] }),
   });
 }

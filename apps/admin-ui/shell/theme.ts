@@ -14,6 +14,14 @@ export const theme = createTheme({
 
 export const variables: CSSVariablesResolver = () => ({
   variables: {},
-  light: { '--mantine-color-dimmed': '#495057', '--mantine-color-placeholder': '#5c636a' },
-  dark: { '--mantine-color-dimmed': '#b8b8b8', '--mantine-color-placeholder': '#a0a0a0' },
+  light: {
+    '--mantine-color-dimmed': '#495057',
+    '--mantine-color-placeholder': '#5c636a',
+    '--mantine-color-error': '#c92a2a',
+  },
+  dark: {
+    '--mantine-color-dimmed': '#b8b8b8',
+    '--mantine-color-placeholder': '#a0a0a0',
+    '--mantine-color-error': '#ff8787',
+  },
 });
