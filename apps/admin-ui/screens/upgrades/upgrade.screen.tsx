@@ -222,6 +222,7 @@ function Quorum({ upgrade }: { upgrade: Upgrade }): ReactNode {
                   <Badge
                     variant="outline"
                     color={STANDINGS[standing].color}
+                    miw="max-content"
                     styles={{ label: { color: 'var(--mantine-color-text)' } }}
                   >
                     {STANDINGS[standing].label}
