@@ -1,5 +1,6 @@
 import { queryOptions } from '@tanstack/react-query';
-import { parseLogProof } from '#evidence';
+// Past the index of #evidence: with it, the first page would load whatever of it any screen uses.
+import { parseLogProof } from '../../../../libs/evidence/log/log-proof';
 import { answered, answeredText, api } from '../../api/client';
 import { ApiProblem } from '../../api/problem';
 import { whileAttended } from '../../api/attention';
