@@ -2,6 +2,7 @@ import { createRouter } from '@tanstack/react-router';
 import { Loading } from './parts/states';
 import { approversRoutes } from './screens/approvers/approvers.routes';
 import { auditRoutes } from './screens/audit/audit.routes';
+import { keysRoutes } from './screens/keys/keys.routes';
 import { overviewRoutes } from './screens/overview/overview.routes';
 import { upgradesRoutes } from './screens/upgrades/upgrades.routes';
 import { FailedScreen, rootRoute } from './shell/root.route';
@@ -25,6 +26,7 @@ export const router = createRouter({
     ...auditRoutes,
     ...upgradesRoutes,
     ...approversRoutes,
+    ...keysRoutes,
   ]),
   parseSearch,
   stringifySearch,

@@ -1,4 +1,4 @@
-import { Alert, Badge, SimpleGrid, Stack, Text } from '@mantine/core';
+import { Alert, SimpleGrid, Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { type ReactNode } from 'react';
 import { type SecurityStatus, statusQuery } from '../../api/queries';
@@ -6,6 +6,7 @@ import { DataTable } from '../../parts/cursor-table';
 import { Digest } from '../../parts/digest';
 import { PageTitle } from '../../parts/page-title';
 import { Loaded } from '../../parts/states';
+import { StateWord } from '../../parts/state-word';
 import { Age, Time } from '../../parts/times';
 import { permitted, useSession } from '../../session/session';
 import { Charts } from './charts';
@@ -75,7 +76,7 @@ function KernelPanel({ status }: { status: SecurityStatus }): ReactNode {
         <dd>{status.origin}</dd>
         <dt>Mode</dt>
         <dd>
-          <State colour={MODE_COLOURS[status.mode]}>{status.mode}</State> since <Time at={status.modeSince} />
+          <StateWord colour={MODE_COLOURS[status.mode]}>{status.mode}</StateWord> since <Time at={status.modeSince} />
         </dd>
         {status.adminUi !== null && (
           <>
@@ -97,7 +98,7 @@ function SigningPanel({ status: { signing, signers } }: { status: SecurityStatus
     <Panel title="Signing">
       <Stack gap="sm">
         <Text>
-          <State colour={signing.ok ? 'teal' : 'red'}>{signing.ok ? 'signs' : 'does not sign'}</State>
+          <StateWord colour={signing.ok ? 'teal' : 'red'}>{signing.ok ? 'signs' : 'does not sign'}</StateWord>
           {detail !== null && ` ${detail}`}
         </Text>
         <dl className="facts">
@@ -121,19 +122,5 @@ function FactRow({ term, children }: { term: string; children: ReactNode }): Rea
       <dt>{term}</dt>
       <dd>{children}</dd>
     </>
-  );
-}
-
-/** A state in a word; the colour says nothing that the word does not. */
-export function State({ colour, children }: { colour: string; children: string }): ReactNode {
-  return (
-    <Badge
-      variant="outline"
-      color={colour}
-      tt="none"
-      styles={{ label: { color: 'var(--mantine-color-text)' } }}
-    >
-      {children}
-    </Badge>
   );
 }
