@@ -2,9 +2,14 @@ import { createRouter } from '@tanstack/react-router';
 import { Loading } from './parts/states';
 import { approversRoutes } from './screens/approvers/approvers.routes';
 import { auditRoutes } from './screens/audit/audit.routes';
+import { divisionsRoutes } from './screens/divisions/divisions.routes';
 import { keysRoutes } from './screens/keys/keys.routes';
+import { notificationsRoutes } from './screens/notifications/notifications.routes';
 import { overviewRoutes } from './screens/overview/overview.routes';
+import { sessionsRoutes } from './screens/sessions/sessions.routes';
+import { systemRoutes } from './screens/system/system.routes';
 import { upgradesRoutes } from './screens/upgrades/upgrades.routes';
+import { webhooksRoutes } from './screens/webhooks/webhooks.routes';
 import { FailedScreen, rootRoute } from './shell/root.route';
 
 /** Texts as they are: an address is to be read, and to be written by others. */
@@ -27,6 +32,11 @@ export const router = createRouter({
     ...upgradesRoutes,
     ...approversRoutes,
     ...keysRoutes,
+    ...divisionsRoutes,
+    ...notificationsRoutes,
+    ...webhooksRoutes,
+    ...sessionsRoutes,
+    ...systemRoutes,
   ]),
   parseSearch,
   stringifySearch,

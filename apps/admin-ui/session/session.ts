@@ -23,6 +23,8 @@ export type Action =
   | 'approver.register-credential'
   | 'notification.read'
   | 'notification.manage'
+  | 'webhook.read'
+  | 'webhook.manage'
   | 'session.manage'
   | 'mode.manage'
   | 'retention.read'

@@ -13,6 +13,14 @@ export const NAVIGATION: readonly NavigationEntry[] = [
   { label: 'Upgrades', to: '/upgrades', needs: 'upgrade.read' },
   { label: 'Approvers', to: '/approvers', needs: 'upgrade.read' },
   { label: 'Audit', to: '/audit', needs: 'audit.read' },
+  { label: 'Why', to: '/why', needs: 'audit.read' },
+  { label: 'Divisions', to: '/divisions', needs: 'division.read' },
+  { label: 'Agents', to: '/agents', needs: 'agent.read' },
+  { label: 'Keys', to: '/keys', needs: 'keys.read' },
+  { label: 'Notifications', to: '/notifications', needs: 'notification.read' },
+  { label: 'Webhooks', to: '/webhooks', needs: 'webhook.read' },
+  { label: 'Sessions', to: '/sessions', needs: 'session.manage' },
+  { label: 'System', to: '/system', needs: null },
 ];
 
 /** What is of use to this person. The others are reached by their address, and say why they are closed. */

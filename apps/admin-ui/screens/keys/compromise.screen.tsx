@@ -90,8 +90,8 @@ function Steps({
   return (
     <>
       <Alert color="red" title="For a key that is, or may be, in someone else's hands" role="note" mb="lg">
-        If in doubt, do it: a key that turns out to be safe costs one new key. The same step is for a key that is lost
-        and that no one else has.
+        If in doubt, do it: a key that turns out to be safe costs one new key. The same step is for a key that
+        is lost and that no one else has.
       </Alert>
       <ol className="steps">
         <li>
@@ -181,7 +181,9 @@ function InDoubt({ kid, since }: { kid: string; since: Since }): ReactNode {
         ) : (
           <Stack gap="xs">
             <Text size="sm">
-              {isMore ? `More than ${events.length} events` : `${events.length} event${events.length === 1 ? '' : 's'}`}{' '}
+              {isMore
+                ? `More than ${events.length} events`
+                : `${events.length} event${events.length === 1 ? '' : 's'}`}{' '}
               would be in doubt, and valid by the new key&rsquo;s statement only:{' '}
               <PageLink to="/audit" search={{ signerKid: kid, ...(from !== null && { from }) }}>
                 all of them
@@ -214,7 +216,11 @@ function Replacement({
           <Stack gap="sm">
             {fitting.length === 0 ? (
               <>
-                <Alert color="orange" role="note" title="The signing backend holds no key that could take its place">
+                <Alert
+                  color="orange"
+                  role="note"
+                  title="The signing backend holds no key that could take its place"
+                >
                   Without one, the step leaves the kernel read-only until there is one.
                 </Alert>
                 <MakeKey purpose={purposes[0] ?? 'audit'} />
@@ -262,7 +268,9 @@ function Done({ answer }: { answer: components['schemas']['CompromisedKey'] }): 
             Hand out the new signers.json (<PageLink to="/keys">Keys</PageLink>) to everyone who verifies.
           </li>
           <li>Take the key out of the signing proxy, and disable or destroy it where it is kept.</li>
-          <li>Go through the events in doubt: is each of them something that your people and services did?</li>
+          <li>
+            Go through the events in doubt: is each of them something that your people and services did?
+          </li>
           <li>Make the next key for such a day. Everything else is in runbooks/key-compromise.md.</li>
         </ul>
       </Section>

@@ -30,10 +30,7 @@ export function fingerprintOf(pem: string): string | null {
 }
 
 /** The key that signs for a purpose now: of the active ones, the one that was registered last. */
-export function signsNow(
-  signers: readonly RegisteredKey[],
-  purpose: KeyPurpose,
-): RegisteredKey | undefined {
+export function signsNow(signers: readonly RegisteredKey[], purpose: KeyPurpose): RegisteredKey | undefined {
   return signers.findLast(({ status, purposes }) => status === 'active' && purposes.includes(purpose));
 }
 

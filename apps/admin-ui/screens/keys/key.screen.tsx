@@ -82,7 +82,8 @@ function KeyPage({
               <Digest value={fingerprint} what="the fingerprint" whole />
             )}
             <Text size="xs" c="dimmed">
-              SHA-256 of the public key (DER): <span className="mono">openssl pkey -pubin -outform DER | sha256sum</span>
+              SHA-256 of the public key (DER):{' '}
+              <span className="mono">openssl pkey -pubin -outform DER | sha256sum</span>
             </Text>
           </dd>
           <dt>In the chain</dt>

@@ -155,8 +155,8 @@ function Candidates(): ReactNode {
   return (
     <Section title="In reserve">
       <Text size="sm" c="dimmed" mb="xs">
-        Keys that the signing backend holds and that sign nothing yet. Keep one for each purpose: the day on which a
-        key is lost is a bad day to make one.
+        Keys that the signing backend holds and that sign nothing yet. Keep one for each purpose: the day on
+        which a key is lost is a bad day to make one.
       </Text>
       <Loaded query={query} what="Asking the signing backend">
         {({ candidates }) => (
@@ -169,7 +169,10 @@ function Candidates(): ReactNode {
                 rows={candidates}
                 keyOf={({ signer_kid }) => signer_kid}
                 columns={[
-                  { title: 'Key', cell: ({ signer_kid }) => <span className="mono breaks">{signer_kid}</span> },
+                  {
+                    title: 'Key',
+                    cell: ({ signer_kid }) => <span className="mono breaks">{signer_kid}</span>,
+                  },
                   { title: 'For', cell: ({ purposes }) => purposes.join(', ') },
                   {
                     title: 'Fingerprint',
@@ -200,7 +203,8 @@ function TrustRoot({ registry }: { registry: components['schemas']['Signers'] })
       <Stack gap="md">
         <SimpleGrid cols={{ base: 1, md: 2 }}>
           <KeyFile name="signers.json" type="application/json">
-            The trust root: which keys may sign, and from where to where. Get it through a channel that you trust.
+            The trust root: which keys may sign, and from where to where. Get it through a channel that you
+            trust.
           </KeyFile>
           <KeyFile name="jwks.json" type="application/jwk-set+json">
             The same keys as a JSON Web Key Set.
@@ -226,7 +230,11 @@ function TrustRoot({ registry }: { registry: components['schemas']['Signers'] })
                 <div key={shard} style={{ display: 'contents' }}>
                   <dt>Log key{shards > 1 && `, shard ${shard}`}</dt>
                   <dd>
-                    {text === null ? 'no key signs checkpoints' : <Digest value={text} what="the log key" whole />}
+                    {text === null ? (
+                      'no key signs checkpoints'
+                    ) : (
+                      <Digest value={text} what="the log key" whole />
+                    )}
                   </dd>
                 </div>
               );

@@ -107,7 +107,9 @@ describe('what would happen', () => {
   };
 
   it('says whether approvers are needed', () => {
-    expect(rotationEffects(candidates, 'audit', 'a2').join(' ')).toMatch(/a1 is replaced by a2.*upgrade is proposed/);
+    expect(rotationEffects(candidates, 'audit', 'a2').join(' ')).toMatch(
+      /a1 is replaced by a2.*upgrade is proposed/,
+    );
     expect(rotationEffects(candidates, 'checkpoint', 'c2').join(' ')).toMatch(/done at once/);
   });
 

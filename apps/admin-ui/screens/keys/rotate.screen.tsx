@@ -42,7 +42,8 @@ function Rotation({ kid, purposes }: { kid: string; purposes: readonly KeyPurpos
     return (
       <Empty title="It signs nothing now">
         <Text span inherit>
-          Another key has taken its place, or it has ended: <PageLink to="/keys">which keys sign now</PageLink>.
+          Another key has taken its place, or it has ended:{' '}
+          <PageLink to="/keys">which keys sign now</PageLink>.
         </Text>
       </Empty>
     );
@@ -135,8 +136,8 @@ function Steps({
         <Section title="Afterwards">
           <ul className="effects">
             <li>
-              Hand out the new signers.json (<PageLink to="/keys">Keys</PageLink>): verifiers without it report an
-              unknown key.
+              Hand out the new signers.json (<PageLink to="/keys">Keys</PageLink>): verifiers without it
+              report an unknown key.
             </li>
             <li>
               Retire {kid} once every process has had time to change over (
@@ -172,7 +173,11 @@ function Direct({
   if (command.data !== undefined) {
     const { from, position, auditId, retireAfter } = command.data;
     return (
-      <Recorded title={`${command.data.to} signs in the place of ${from}`} position={position} auditId={auditId}>
+      <Recorded
+        title={`${command.data.to} signs in the place of ${from}`}
+        position={position}
+        auditId={auditId}
+      >
         The old key may be retired after <Time at={retireAfter} />.
       </Recorded>
     );
@@ -217,8 +222,7 @@ function Proposal({
     return (
       <Stack gap="xs">
         <Text className="breaks">
-          The upgrade <UpgradeLink id={upgradeId} /> is{' '}
-          <StateWord colour="gray">{upgrade.status}</StateWord>
+          The upgrade <UpgradeLink id={upgradeId} /> is <StateWord colour="gray">{upgrade.status}</StateWord>
         </Text>
         <Text size="sm">
           {upgrade.quorum.missing > 0

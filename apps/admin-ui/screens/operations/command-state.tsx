@@ -46,7 +46,8 @@ export function Recorded({
   return (
     <Alert color="teal" role="status" title={title}>
       <Text size="sm" className="breaks">
-        {position === null && 'It is not in the chain yet: it is recorded as soon as something can be signed. '}
+        {position === null &&
+          'It is not in the chain yet: it is recorded as soon as something can be signed. '}
         {typeof position === 'string' && (
           <>
             Recorded in the chain

@@ -24,6 +24,8 @@ export function useCommand<Body, Answer>(
   const queries = useQueryClient();
   const attempt = useRef(new AttemptKey());
   return useMutation<Answer, Error, Body>({
+    // An answer can hold a secret that is shown once: it goes with the page.
+    gcTime: 0,
     mutationFn: async (body) => {
       try {
         const answer = await send(body, attempt.current.keyFor(body));

@@ -76,7 +76,8 @@ function KernelPanel({ status }: { status: SecurityStatus }): ReactNode {
         <dd>{status.origin}</dd>
         <dt>Mode</dt>
         <dd>
-          <StateWord colour={MODE_COLOURS[status.mode]}>{status.mode}</StateWord> since <Time at={status.modeSince} />
+          <StateWord colour={MODE_COLOURS[status.mode]}>{status.mode}</StateWord> since{' '}
+          <Time at={status.modeSince} />
         </dd>
         {status.adminUi !== null && (
           <>
