@@ -210,21 +210,26 @@ function Now({ division }: { division: Division }): ReactNode {
   );
 }
 
+interface Change {
+  readonly status: 'active' | 'paused';
+}
+
 function Status({ division: { id, status, manifest, version } }: { division: Division }): ReactNode {
   const session = useSession();
   const may = whyNot(session, 'division.write');
   const command = useCommand(
-    (next: 'active' | 'paused', key) =>
+    (next: Change, key) =>
       answered(
         api.POST('/kernel/division', {
           params: { header: { 'Idempotency-Key': key } },
           // The version is the one that this change is based on; the kernel refuses any but the one in force.
-          body: { ...manifest, id, version, status: next },
+          body: { ...manifest, id, version, ...next },
         }),
       ),
     { touches: [['divisions']] },
   );
-  const to: 'active' | 'paused' = status === 'active' ? 'paused' : 'active';
+  const to = status === 'active' ? 'paused' : 'active';
+  const change: Change = { status: to };
   return (
     <Section title={status === 'active' ? 'Pause' : 'Resume'}>
       <Stack gap="sm">
@@ -241,7 +246,7 @@ function Status({ division: { id, status, manifest, version } }: { division: Div
             why={may ?? (status === 'retired' ? 'It is retired, which is permanent.' : null)}
             size="sm"
             command={command}
-            body={to as 'active' | 'paused'}
+            body={change}
           />
         </Group>
         {command.data !== undefined && (

@@ -180,7 +180,7 @@ function Lift({
         />
         <Confirmation
           effects={[
-            `The hold on ${rangeText(hold)} ends: what no other hold covers is deleted from the archive when its retention is over.`,
+            `The hold on ${rangeText(hold)} ends: what is past its retention, and no other hold covers, may be deleted from then on.`,
           ]}
           words={`lift the hold on ${rangeText(hold)}`}
           label="Lift the hold"
@@ -230,8 +230,7 @@ function Place({ command }: { command: Command<LegalHoldRequest, LegalHoldAnswer
             <Confirmation
               key={what}
               effects={[
-                `${what} stays in the archive until the hold is lifted, whatever its retention says.`,
-                'The archive refuses to delete it, also to whoever has its keys.',
+                `${what} is held in the archive until someone lifts the hold, whatever its retention says.`,
               ]}
               words={`hold ${what}`}
               label="Place the hold"

@@ -372,7 +372,8 @@ function Removal({ webhook: { id, url } }: { webhook: Webhook }): ReactNode {
       ) : (
         <Confirmation
           effects={[
-            `Nothing more is sent to ${url}, and its dead letters are forgotten.`,
+            `Nothing more is sent to ${url}, and its secret cannot be had again.`,
+            'Events that it did not take yet, and its dead letters, are not delivered; they stay in the chain.',
             'It cannot be taken back: another subscription begins with the events after it.',
           ]}
           words={`remove ${URL.canParse(url) ? new URL(url).host : id}`}
