@@ -179,6 +179,14 @@ describeWithChromium('the screens of keys, divisions, deliveries, sessions and t
     await page.getByLabel(`To confirm, type ${words}`).fill(words);
     await page.getByRole('button', { name: button, exact: true }).click();
   };
+  const reserve = ({ page }: OpenPage) => page.getByRole('group', { name: /^Held by the signing backend/ });
+  /** Chooses the first key in reserve. @returns its name */
+  const chooseFirst = async (open: OpenPage): Promise<string> => {
+    const label = reserve(open).locator('label').first();
+    await label.getByRole('radio').click();
+    const [kid = ''] = (await label.innerText()).trim().split('\n');
+    return kid.trim();
+  };
   const eventsOf = async (type: string): Promise<{ payload: Record<string, unknown> }[]> => {
     const answer = await admin().get(`/kernel/audit/export?shard=0`);
     return answer.text
@@ -220,7 +228,7 @@ describeWithChromium('the screens of keys, divisions, deliveries, sessions and t
       path: () => `/keys/${auditKid}/rotate`,
       role: 'superadmin',
       shown: async (open) => {
-        await open.page.getByRole('radio').first().click();
+        await reserve(open).getByRole('radio').first().click();
         await text(open, /An upgrade is proposed/);
       },
     },
@@ -237,7 +245,7 @@ describeWithChromium('the screens of keys, divisions, deliveries, sessions and t
       shown: async (open) => {
         await open.page.getByLabel(/The earliest moment/).fill('0:2');
         await text(open, /would be in doubt/);
-        await open.page.getByRole('radio').first().waitFor();
+        await reserve(open).getByRole('radio').first().waitFor();
       },
     },
     {
@@ -620,19 +628,14 @@ describeWithChromium('the screens of keys, divisions, deliveries, sessions and t
   it('rotate a key, by an upgrade and at once, and refuse to retire the old one too soon', async () => {
     const open = await signIn('superadmin', `/keys/${auditKid}/rotate`);
     const { page } = open;
-    const choice = page.getByRole('radio').first();
-    await choice.click();
-    const to = await page.locator('.choices label').first().locator('span').first().innerText();
-    const kid = to.split('\n')[0]?.trim() ?? '';
+    const kid = await chooseFirst(open);
     await confirm(open, `propose rotate-${kid}`, 'Propose the rotation');
     await text(open, /It waits for \d+ more of its approvers/);
     await page.screenshot({ path: join(SCREENS, 'key-rotate-proposed-wide-light.png'), fullPage: true });
     expect(await faults(open)).toEqual([]);
 
     await page.goto(`/keys/${manifestKid}/rotate`);
-    await page.getByRole('radio').first().click();
-    const label = await page.locator('.choices label').first().locator('span').first().innerText();
-    const next = label.split('\n')[0]?.trim() ?? '';
+    const next = await chooseFirst(open);
     await confirm(open, `replace ${manifestKid} by ${next}`, 'Replace the key');
     await text(open, `${next} signs in the place of ${manifestKid}`);
     expect(await eventsOf('signer.rotated')).toHaveLength(1);

@@ -293,7 +293,7 @@ function Template({ now: { agent } }: { now: AgentNow }): ReactNode {
           </PageLink>
         </dd>
       </dl>
-      {template.manifest !== null && <JsonView value={template.manifest} what="Template" />}
+      {template.manifest !== null && <JsonView value={template.manifest} what="Manifest of the template" />}
     </Stack>
   );
 }

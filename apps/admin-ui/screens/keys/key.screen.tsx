@@ -118,7 +118,7 @@ function KeyPage({
         )}
       </Section>
       <Section title="Public key">
-        <RawText text={pem} what="Public key">
+        <RawText text={pem} what="Public key in PEM">
           <Download text={pem} name={`${kid}.pem`} type="application/x-pem-file">
             Download the key
           </Download>

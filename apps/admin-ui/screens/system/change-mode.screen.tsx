@@ -56,7 +56,7 @@ function Steps({ state }: { state: components['schemas']['ModeState'] }): ReactN
   );
   if (command.data !== undefined) {
     const { mode, since, position, auditId } = command.data;
-    const isNew = auditId !== null || position !== null || command.data.reason === command.variables?.reason;
+    const isNew = auditId !== null;
     return (
       <Recorded
         title={isNew ? `The kernel is ${mode}` : `The kernel was ${mode} already`}
