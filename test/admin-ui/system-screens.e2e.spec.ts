@@ -211,6 +211,7 @@ describeWithChromium('the screens of keys, divisions, deliveries, sessions and t
       shown: async (open) => {
         await heading(open, 'Signs now');
         await text(open, 'SHA-256 of the file as it is now');
+        await text(open, /^kernel\.test\/stack\/log\/0\+[0-9a-f]{8}\+/);
         await open.page.getByRole('region', { name: 'Keys in reserve' }).waitFor();
       },
     },

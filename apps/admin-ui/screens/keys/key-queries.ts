@@ -5,10 +5,10 @@ import { whileAttended } from '../../api/attention';
 
 const EVERY_MS = 15_000;
 
-/** Every key of the registry, in the order of registration. */
+/** Every key of the registry, in the order of registration; the file has the name, shards and first pool of the kernel besides. */
 export const keysQuery = queryOptions({
   queryKey: ['keys', 'all'],
-  queryFn: async ({ signal }) => await answered(api.GET('/kernel/keys', { signal })),
+  queryFn: ({ signal }) => answered(api.GET('/kernel/keys/signers.json', { signal })),
   refetchInterval: whileAttended(EVERY_MS),
 });
 

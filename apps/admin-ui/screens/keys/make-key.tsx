@@ -44,8 +44,8 @@ export function MakeKey({ purpose }: { purpose?: KeyPurpose }): ReactNode {
           />
         )}
         <TextInput
-          label="Its name (the next of the series unless given)"
-          placeholder="kernel-audit-ed25519-v3"
+          label={`${purpose === undefined ? 'Its name' : `Name of a new ${purpose} key`} (the next of the series unless given)`}
+          placeholder={`kernel-${typed.purpose}-ed25519-v3`}
           value={typed.kid}
           onChange={({ currentTarget: { value } }) => setTyped({ ...typed, kid: value })}
           maxLength={255}

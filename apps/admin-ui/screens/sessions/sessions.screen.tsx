@@ -85,7 +85,7 @@ function columns(session: Session, command: EndCommand, withPerson: boolean): Co
     },
     { title: 'Last seen', isExtra: true, cell: ({ seenAt }) => <Age at={seenAt} /> },
     { title: 'Ends unused', isExtra: true, cell: ({ idleEndsAt }) => <Age at={idleEndsAt} /> },
-    { title: 'Ends in any case', isExtra: true, cell: ({ endsAt }) => <Time at={endsAt} /> },
+    { title: 'Ends in any case', isExtra: true, isWhole: true, cell: ({ endsAt }) => <Time at={endsAt} /> },
     {
       title: 'End',
       cell: ({ id, name, principal, createdAt }) =>

@@ -59,7 +59,7 @@ function ModePanel({ status }: { status: SecurityStatus }): ReactNode {
   const by = typeof known?.actor.id === 'string' ? known.actor.id : null;
   return (
     <Panel title="Mode">
-      <Stack gap="md">
+      <Stack gap="md" align="flex-start">
         <dl className="facts">
           <dt>In force</dt>
           <dd>
