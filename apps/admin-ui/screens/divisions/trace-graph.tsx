@@ -101,6 +101,7 @@ function Row({
       <text x={textX} y={y - 2}>
         {cut(title, 42)}
       </text>
+      {/* The link is named by its words: between the two there has to be a space. */}{' '}
       <text x={textX} y={y + 14} className="less">
         {cut(`${step.position}  ${detail}`, 58)}
       </text>
@@ -110,12 +111,11 @@ function Row({
     'data-id': step.id,
     tabIndex: isCurrent ? 0 : -1,
     onFocus: choose,
-    'aria-label': said,
   };
   const asked = step.distance === 0 ? ' asked' : '';
   if (step.withheld) {
     return (
-      <g className={`node withheld${asked}`} role="img" {...shared}>
+      <g className={`node withheld${asked}`} role="img" aria-label={said} {...shared}>
         {content}
       </g>
     );

@@ -196,7 +196,7 @@ function Found({ trace: { trace, truncated, direction, stream } }: { trace: Reas
                 isWithheld ? (
                   '—'
                 ) : (
-                  <PageLink to="/why" search={{ node: id, direction }} aria-label={`Trace from ${position}`}>
+                  <PageLink to="/why" search={{ node: id, direction }} aria-label={`from here: ${position}`}>
                     from here
                   </PageLink>
                 ),

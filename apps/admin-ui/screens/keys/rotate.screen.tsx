@@ -18,7 +18,7 @@ import { Choices } from '../operations/choices';
 import { Recorded } from '../operations/command-state';
 import { Confirmation } from '../operations/confirmation';
 import { Section } from '../operations/section';
-import { useCommand } from '../operations/use-command';
+import { type Command, useCommand } from '../operations/use-command';
 import { rotationEffects, type RotationManifest, rotationManifest, rotationUpgradeId } from './effects';
 import { type KeyPurpose, PURPOSE_TEXTS, signsFor } from './key-facts';
 import { candidatesQuery, type KeyCandidates } from './key-queries';
@@ -38,6 +38,13 @@ export function RotateScreen(): ReactNode {
 
 function Rotation({ kid, purposes }: { kid: string; purposes: readonly KeyPurpose[] }): ReactNode {
   const query = useQuery(candidatesQuery);
+  // Here, since the key signs nothing any more as soon as it is done.
+  const direct = useCommand(
+    (body: components['schemas']['RotateKeyRequest'], key) =>
+      answered(api.POST('/kernel/keys/rotate', { params: { header: { 'Idempotency-Key': key } }, body })),
+    { touches: [['keys'], ['status']] },
+  );
+  if (direct.data !== undefined) return <Rotated answer={direct.data} />;
   if (purposes.length === 0) {
     return (
       <Empty title="It signs nothing now">
@@ -50,7 +57,7 @@ function Rotation({ kid, purposes }: { kid: string; purposes: readonly KeyPurpos
   }
   return (
     <Loaded query={query} what="Asking the signing backend">
-      {(found) => <Steps kid={kid} purposes={purposes} found={found} />}
+      {(found) => <Steps kid={kid} purposes={purposes} found={found} direct={direct} />}
     </Loaded>
   );
 }
@@ -61,14 +68,19 @@ interface Typed {
   readonly rationale: string;
 }
 
+type RotatedKey = components['schemas']['RotatedKey'];
+type DirectRotation = Command<components['schemas']['RotateKeyRequest'], RotatedKey>;
+
 function Steps({
   kid,
   purposes,
   found,
+  direct,
 }: {
   kid: string;
   purposes: readonly KeyPurpose[];
   found: KeyCandidates;
+  direct: DirectRotation;
 }): ReactNode {
   const [typed, setTyped] = useDraft<Typed>(`rotate:${kid}`, { purpose: null, to: null, rationale: '' });
   const purpose = purposes.find((one) => one === typed.purpose) ?? purposes[0] ?? 'audit';
@@ -119,7 +131,14 @@ function Steps({
           {to === null ? (
             <Text c="dimmed">Choose the new key first.</Text>
           ) : isDirect ? (
-            <Direct key={`${purpose} ${to}`} kid={kid} purpose={purpose} to={to} found={found} />
+            <Direct
+              key={`${purpose} ${to}`}
+              kid={kid}
+              purpose={purpose}
+              to={to}
+              found={found}
+              direct={direct}
+            />
           ) : (
             <Proposal
               key={`${purpose} ${to}`}
@@ -134,22 +153,42 @@ function Steps({
       </li>
       <li>
         <Section title="Afterwards">
-          <ul className="effects">
-            <li>
-              Hand out the new signers.json (<PageLink to="/keys">Keys</PageLink>): verifiers without it
-              report an unknown key.
-            </li>
-            <li>
-              Retire {kid} once every process has had time to change over (
-              <PageLink to="/keys/$kid/retire" params={{ kid }}>
-                the step
-              </PageLink>
-              ). There is no hurry.
-            </li>
-          </ul>
+          <Afterwards kid={kid} />
         </Section>
       </li>
     </ol>
+  );
+}
+
+function Afterwards({ kid }: { kid: string }): ReactNode {
+  return (
+    <ul className="effects">
+      <li>
+        Hand out the new signers.json (<PageLink to="/keys">Keys</PageLink>): verifiers without it report an
+        unknown key.
+      </li>
+      <li>
+        Retire {kid} once every process has had time to change over (
+        <PageLink to="/keys/$kid/retire" params={{ kid }}>
+          the step
+        </PageLink>
+        ). There is no hurry.
+      </li>
+    </ul>
+  );
+}
+
+function Rotated({ answer }: { answer: RotatedKey }): ReactNode {
+  const { from, to, position, auditId, retireAfter } = answer;
+  return (
+    <Stack gap="md">
+      <Recorded title={`${to} signs in the place of ${from}`} position={position} auditId={auditId}>
+        The old key may be retired after <Time at={retireAfter} />.
+      </Recorded>
+      <Section title="Now">
+        <Afterwards kid={from} />
+      </Section>
+    </Stack>
   );
 }
 
@@ -158,39 +197,24 @@ function Direct({
   purpose,
   to,
   found,
+  direct,
 }: {
   kid: string;
   purpose: KeyPurpose;
   to: string;
   found: KeyCandidates;
+  direct: DirectRotation;
 }): ReactNode {
   const session = useSession();
-  const command = useCommand(
-    (body: components['schemas']['RotateKeyRequest'], key) =>
-      answered(api.POST('/kernel/keys/rotate', { params: { header: { 'Idempotency-Key': key } }, body })),
-    { touches: [['keys'], ['status']] },
-  );
-  if (command.data !== undefined) {
-    const { from, position, auditId, retireAfter } = command.data;
-    return (
-      <Recorded
-        title={`${command.data.to} signs in the place of ${from}`}
-        position={position}
-        auditId={auditId}
-      >
-        The old key may be retired after <Time at={retireAfter} />.
-      </Recorded>
-    );
-  }
   return (
     <Confirmation
       effects={rotationEffects(found, purpose, to)}
       words={`replace ${kid} by ${to}`}
       label="Replace the key"
       why={whyNot(session, 'keys.manage')}
-      pending={command.isPending}
-      error={command.error}
-      run={() => command.mutate({ purpose, to })}
+      pending={direct.isPending}
+      error={direct.error}
+      run={() => direct.mutate({ purpose, to })}
     />
   );
 }
