@@ -111,7 +111,22 @@ function Steps({
                 spellCheck={false}
                 autoComplete="off"
               />
-              {since !== null && <InDoubt kid={kid} since={since} />}
+              {since !== null &&
+                (purposes.includes('audit') ? (
+                  <InDoubt kid={kid} since={since} />
+                ) : (
+                  <Text size="sm">
+                    It signs no events. What it signed from then on is not valid any more, whoever made it;
+                    the manifests that were signed here are in the chain as{' '}
+                    <PageLink
+                      to="/audit"
+                      search={{ type: 'manifest.signed', ...('ts' in since && { from: since.ts }) }}
+                    >
+                      manifest.signed
+                    </PageLink>
+                    .
+                  </Text>
+                ))}
             </Stack>
           </Section>
         </li>

@@ -16,7 +16,10 @@ export function CommandFailure({ error }: { error: Error | null }): ReactNode {
       </Text>
     );
   }
-  const { title, detail, reference } = told(error);
+  const { title: general, detail, reference } = told(error);
+  // A conflict is mostly a rule that forbids it now (too soon, over budget), which the sentence says.
+  const isRule = error instanceof ApiProblem && error.status === 409 && error.word !== 'version_conflict';
+  const title = isRule ? 'The kernel refuses' : general;
   const isUnknown = error instanceof Unreachable;
   return (
     <Alert color={isUnknown ? 'yellow' : 'red'} role="alert" title={title}>

@@ -1,7 +1,6 @@
-import { Alert, Anchor, Stack, Text, TextInput } from '@mantine/core';
+import { Alert, Anchor, Group, Stack, Text, TextInput } from '@mantine/core';
 import { type FormEvent, type ReactNode, useState } from 'react';
-import { useNow } from '../../parts/times';
-import { Age } from '../../parts/times';
+import { Age, useNow } from '../../parts/times';
 import { WhyButton } from '../../parts/why-button';
 import { signInAddress, useSession } from '../../session/session';
 import { CommandFailure } from './command-state';
@@ -73,9 +72,11 @@ export function Confirmation({
           maxLength={400}
         />
         <CommandFailure error={error} />
-        <WhyButton why={off} color="red" loading={pending} onClick={run}>
-          {label}
-        </WhyButton>
+        <Group>
+          <WhyButton why={off} color="red" loading={pending} onClick={run}>
+            {label}
+          </WhyButton>
+        </Group>
       </Stack>
     </form>
   );
