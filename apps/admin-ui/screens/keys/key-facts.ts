@@ -1,5 +1,4 @@
-import { checkpointKey, noteKeyText, rawKeyOfPem } from '#evidence';
-import { sha256Hex } from '#evidence-crypto';
+import { checkpointKey, noteKeyText, rawKeyOfPem, sha256Hex } from '#evidence';
 import { type components } from '#openapi/kernel';
 
 export type RegisteredKey = components['schemas']['SpannedSigner'];

@@ -2,7 +2,7 @@ import '../operations/operations.css';
 import { Group, SimpleGrid, Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { type ReactNode } from 'react';
-import { sha256Hex } from '#evidence-crypto';
+import { sha256Hex } from '#evidence';
 import { type components } from '#openapi/kernel';
 import { DataTable } from '../../parts/cursor-table';
 import { Digest } from '../../parts/digest';
