@@ -158,7 +158,7 @@ export {
 export { GrowingTree } from './log/growing-tree';
 export { asksForWitnesses, judgeCheckpoint, policyOfRoot } from './log/judge-checkpoint';
 export { verifyReceipt, type LogPlace, type ReceiptVerdict } from './log/verify-receipt';
-export { includes, logProofText, parseLogProof } from './log/log-proof';
+export { includes, logProofText, parseLogProof, type LogProof } from './log/log-proof';
 export {
   isQuorum,
   judgeByPolicy,

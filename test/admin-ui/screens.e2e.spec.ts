@@ -144,6 +144,7 @@ describeWithChromium('the screens of the admin UI', () => {
       shown: async (open) => {
         await heading(open, 'door.opened');
         await text(open, 'c2sp.org/tlog-proof@v1');
+        await text(open, 'Consistent with what this kernel says of itself');
       },
     },
     {

@@ -1,5 +1,7 @@
 import { queryOptions } from '@tanstack/react-query';
+import { isAttended } from '../../api/attention';
 import { answered, answeredText, api } from '../../api/client';
+import { ApiProblem } from '../../api/problem';
 import { type AuditEvent } from '../../api/queries';
 import { readBefore } from './before';
 import { type Filters } from './filters';
@@ -62,8 +64,14 @@ function eventsOf(lines: string): AuditEvent[] {
 
 /** The event at a position; null where there is none. */
 export async function eventAt(shard: number, seq: number): Promise<AuditEvent | null> {
+  return eventsOf((await eventTextAt(shard, seq)) ?? '')[0] ?? null;
+}
+
+/** The canonical text of the event at a position; null where there is none. */
+export async function eventTextAt(shard: number, seq: number, signal?: AbortSignal): Promise<string | null> {
   const path = `/kernel/audit/export?shard=${shard}&fromSeq=${seq}&toSeq=${seq}`;
-  return eventsOf(await answeredText(path))[0] ?? null;
+  const [line = ''] = (await answeredText(path, signal)).split('\n', 1);
+  return line === '' ? null : line;
 }
 
 /** One event as the kernel has it: its canonical bytes, and what they say. */
@@ -78,10 +86,17 @@ export function eventQuery(id: string) {
   });
 }
 
-/** The proof that an event is in the published log. */
+const UNPUBLISHED_EVERY_MS = 5_000;
+
+/** The proof that an event is in the published log; while it is not there yet, it is asked for again. */
 export function receiptQuery(id: string) {
   return queryOptions({
     queryKey: ['events', 'receipt', id],
     queryFn: ({ signal }) => answeredText(`/kernel/audit/${encodeURIComponent(id)}/receipt`, signal),
+    refetchInterval: ({ state }) => isUnpublished(state.error) && isAttended() && UNPUBLISHED_EVERY_MS,
   });
+}
+
+export function isUnpublished(error: unknown): boolean {
+  return error instanceof ApiProblem && error.word === 'not_in_log_yet';
 }

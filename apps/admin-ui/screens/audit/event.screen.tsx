@@ -14,8 +14,9 @@ import { Age, Time } from '../../parts/times';
 import { visibleText } from '../../parts/visible-text';
 import { Permitted } from '../../shell/permitted';
 import { ActorText } from './event-table';
-import { eventAt, eventQuery, receiptQuery } from './event-queries';
+import { eventAt, eventQuery, isUnpublished, receiptQuery } from './event-queries';
 import { PageLink } from '../../parts/page-link';
+import { Verification } from './verification/verification';
 
 const route = getRouteApi('/audit/$id');
 
@@ -49,6 +50,9 @@ function EventPage(): ReactNode {
             <Card withBorder>
               <Facts event={event} />
             </Card>
+            <Part title="Verification in this browser">
+              <Verification event={event} text={text} />
+            </Part>
             <Part title="Payload">
               <JsonView value={event.payload} what="Payload" />
             </Part>
@@ -196,7 +200,7 @@ function Neighbours({ event: { shard, seq } }: { event: AuditEvent }): ReactNode
 
 function Receipt({ id }: { id: string }): ReactNode {
   const query = useQuery(receiptQuery(id));
-  if (query.error instanceof ApiProblem && query.error.status === 404) {
+  if (isUnpublished(query.error)) {
     return (
       <Empty title="Not in the published log yet">
         The log is published every second or two, where a log publisher runs.

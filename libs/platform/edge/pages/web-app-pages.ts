@@ -22,6 +22,7 @@ function policy(nonce: string): string {
   return [
     "default-src 'none'",
     "script-src 'self'",
+    "worker-src 'self'",
     `style-src 'self' 'nonce-${nonce}'`,
     "img-src 'self' data:",
     "font-src 'self'",
@@ -32,8 +33,8 @@ function policy(nonce: string): string {
   ].join('; ');
 }
 
-/** A worker is held to the policy of its own script. */
-const SCRIPT_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'";
+/** A worker is held to the policy of its own script: what judges evidence loads, asks and sends nothing. */
+const SCRIPT_POLICY = "default-src 'none'; frame-ancestors 'none'";
 
 /**
  * A web app of one page beside an API: every path that is neither the API's nor a file's is answered with index.html, and

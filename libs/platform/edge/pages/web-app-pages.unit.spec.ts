@@ -172,6 +172,7 @@ describe('a built web app', () => {
         expect.arrayContaining([
           "default-src 'none'",
           "script-src 'self'",
+          "worker-src 'self'",
           "connect-src 'self'",
           "base-uri 'none'",
           "form-action 'self'",
@@ -179,6 +180,14 @@ describe('a built web app', () => {
         ]),
       );
       expect(policy).not.toMatch(/unsafe|\*|https?:/);
+    });
+
+    it('lets a worker do nothing but compute', async () => {
+      const answer = await get('/assets/a-1.js');
+      expect(answer.headers.get('content-security-policy')).toBe(
+        "default-src 'none'; frame-ancestors 'none'",
+      );
+      expect((await get('/licenses.md')).headers.get('content-security-policy')).toBeNull();
     });
 
     it('has its files for ever, small, and by their tags', async () => {
