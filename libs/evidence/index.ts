@@ -12,6 +12,7 @@ export { base64Decode, base64Url } from './json/base64';
 export { hexDecode, hexEncode } from './json/hex';
 export { printable } from './json/printable-text';
 export { jsonDiff } from './json/json-diff';
+export { csvLine } from './json/csv-line';
 export { sameBytes } from './json/same-bytes';
 export { isInstant } from './json/instant';
 export { isRfc3339 } from './json/time';

@@ -1,4 +1,4 @@
-import { printable } from '#evidence';
+import { csvLine } from '#evidence';
 import { type ReportFacts, verdictText } from './html-report';
 
 const COLUMNS = ['record', 'shard', 'from', 'to', 'subject', 'detail', 'text'] as const;
@@ -80,18 +80,10 @@ export function csvReport({ report, madeAt, source }: ReportFacts): string {
       text: 'no expected head, day manifest or checkpoint vouches for these positions',
     })),
   ];
-  const lines = rows.map((row) => COLUMNS.map((column) => cell(row[column] ?? '')).join(','));
+  const lines = rows.map((row) => csvLine(COLUMNS.map((column) => row[column] ?? '')));
   return `${[COLUMNS.join(','), ...lines].join('\r\n')}\r\n`;
 }
 
 function at(column: 'shard' | 'from' | 'to', value: number | null | undefined): Row {
   return value === null || value === undefined ? {} : { [column]: value };
-}
-
-/** A spreadsheet takes a text that begins like a formula for one: what others wrote must not be run. */
-function cell(value: string | number): string {
-  if (typeof value === 'number') return String(value);
-  const clean = printable(value);
-  const safe = /^[=+\-@\t\r]/.test(clean) ? `'${clean}` : clean;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

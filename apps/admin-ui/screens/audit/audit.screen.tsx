@@ -10,6 +10,7 @@ import { permitted, useSession } from '../../session/session';
 import { Permitted } from '../../shell/permitted';
 import { EventTable } from './event-table';
 import { eventsQuery, newestQuery } from './event-queries';
+import { ExportPanel } from './export/export-panel';
 import { FilterForm } from './filter-form';
 import { filterQuery, type Filters } from './filters';
 import { type Live, useLiveEvents } from './live-events';
@@ -123,6 +124,8 @@ function Found({ filters }: { filters: Filters }): ReactNode {
                 what="event"
                 go={go}
               />
+              {/* What was saved is of these filters. */}
+              <ExportPanel key={filterQuery(filters)} filters={filters} />
             </>
           )
         }

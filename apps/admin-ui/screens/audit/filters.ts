@@ -61,12 +61,14 @@ const TYPE = /^[a-z][a-z0-9_-]*\.[a-z][a-z0-9_-]*(\.v[1-9][0-9]{0,3})?$/;
 const POSITION = /^(\d{1,5}):(\d{1,16})$/;
 
 /**
- * Reads one line of search: an id, a position (`0:17`), a digest, a stream (`invoice/17`), a type (`invoice.paid`), or an
- * actor.
+ * Reads one line of search: an id, a position (`0:17`), a digest, a stream (`invoice/17`), a type (`invoice.paid`), a signing
+ * key, or an actor.
+ * @param kids names of the kernel's keys, which look like anything
  */
-export function sought(text: string): Sought | null {
+export function sought(text: string, kids: ReadonlySet<string> = new Set()): Sought | null {
   const asked = text.trim();
   if (asked === '') return null;
+  if (kids.has(asked)) return { kind: 'filter', filters: { signerKid: asked } };
   const lower = asked.toLowerCase();
   if (UUID.test(lower)) return { kind: 'id', id: lower };
   if (DIGEST.test(lower)) return { kind: 'filter', filters: { sha256: lower } };

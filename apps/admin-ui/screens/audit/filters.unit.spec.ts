@@ -32,6 +32,13 @@ describe('what somebody looks for', () => {
   });
 });
 
+it('knows the keys of the kernel, whatever they are called', () => {
+  const kids = new Set(['audit-2026-1', 'kernel.audit']);
+  for (const kid of kids)
+    expect(sought(` ${kid} `, kids)).toEqual({ kind: 'filter', filters: { signerKid: kid } });
+  expect(sought('audit-2026-2', kids)).toEqual({ kind: 'filter', filters: { actor: 'audit-2026-2' } });
+});
+
 it('reads the place before which events are shown', () => {
   expect(readBefore('0:1204,1:88')).toEqual(
     new Map([

@@ -1,20 +1,23 @@
 import { Button, Group, Text, TextInput } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { type FormEvent, type ReactNode, useState } from 'react';
 import { answered, api } from '../../api/client';
 import { ApiProblem, told } from '../../api/problem';
+import { statusQuery } from '../../api/queries';
 import { eventAt } from './event-queries';
 import { sought } from './filters';
 
 /** One line for whatever somebody has in hand: an id, a position, a digest, a stream, a type, an actor. */
 export function SearchLine(): ReactNode {
   const navigate = useNavigate();
+  const { data: status } = useQuery(statusQuery);
   const [text, setText] = useState('');
   const [says, setSays] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
 
   const find = async (): Promise<string | null> => {
-    const what = sought(text);
+    const what = sought(text, new Set(status?.signers.map(({ signer_kid: kid }) => kid)));
     if (what === null) return 'Type what you look for.';
     if (what.kind === 'filter') {
       await navigate({ to: '/audit', search: what.filters });
@@ -54,7 +57,7 @@ export function SearchLine(): ReactNode {
       <Group align="flex-end" gap="sm">
         <TextInput
           label="Find"
-          description="An event's or a request's id, a position such as 0:17, a digest, a stream, a type or an actor"
+          description="An event's or a request's id, a position such as 0:17, a digest, a stream, a type, a signing key or an actor"
           value={text}
           onChange={({ currentTarget }) => setText(currentTarget.value)}
           maxLength={2048}
