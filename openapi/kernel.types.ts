@@ -53,8 +53,9 @@ export interface paths {
         };
         /**
          * Find events
-         * @description Oldest first, page by page, from the index, which is a moment behind what was committed (see Kernel-Min-Position).
-         *     A DivisionLead sees the events of their own division.
+         * @description Oldest first, or newest first with `order`, page by page, from the index, which is a moment behind what was committed
+         *     (see Kernel-Min-Position). Newest first, what is recorded after the first page is in none of the pages behind it. A
+         *     DivisionLead sees the events of their own division.
          */
         get: operations["listEvents"];
         put?: never;
@@ -3208,7 +3209,9 @@ export interface operations {
                 from?: components["parameters"]["FilterFrom"];
                 /** @description Events before this time. */
                 to?: components["parameters"]["FilterTo"];
-                /** @description The `nextCursor` of the page before. */
+                /** @description Which events come first, by shard and position, with shards side by side by time. */
+                order?: "oldest" | "newest";
+                /** @description The `nextCursor` of the page before, with the same filters and order. */
                 cursor?: string;
                 limit?: number;
             };

@@ -121,6 +121,7 @@ describeWithChromium('the screens of the admin UI', () => {
       path: () => '/audit?type=invoice.paid',
       role: 'auditor',
       shown: async (open) => {
+        await text(open, 'Matching events, newest first');
         await text(open, '50 events on this page');
         await open.page.getByLabel('Type', { exact: true }).waitFor();
       },

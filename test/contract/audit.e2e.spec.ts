@@ -127,6 +127,8 @@ describe('the audit log', () => {
     };
     const all = mine.map(({ id }) => id);
     expect(await ids('type=lamp.lit')).toEqual(all);
+    expect(await ids('type=lamp.lit&order=oldest')).toEqual(all);
+    expect(await ids('type=lamp.lit&order=newest')).toEqual(all.toReversed());
     expect(await ids('type=lamp.lit&stream=lamp/1')).toEqual(all.filter((_, n) => n % 2 === 1));
     expect(await ids('stream=lamp/0&type=lamp.broken')).toHaveLength(1);
     const operator = encodeURIComponent('spiffe://kernel.localhost/dev-operator');
@@ -137,7 +139,37 @@ describe('the audit log', () => {
     const wrong = await client().get('/kernel/audit?limit=1001');
     expect([wrong.status, wrong.json.parameter]).toEqual([400, 'limit']);
     expect((await client().get('/kernel/audit?cursor=abc')).status).toBe(400);
+    const disorder = await client().get('/kernel/audit?order=desc');
+    expect([disorder.status, disorder.json.parameter]).toEqual([400, 'order']);
+    const { nextCursor } = (await client().get('/kernel/audit?type=lamp.lit&limit=10', written)).json;
+    const turned = await client().get(`/kernel/audit?type=lamp.lit&order=newest&cursor=${nextCursor}`);
+    expect([turned.status, turned.json.parameter]).toEqual([400, 'cursor']);
     expect((await client().get('/kernel/audit?surprise=1')).status).toBe(400);
+  });
+
+  it('goes on newest first where it was, whatever comes meanwhile', async () => {
+    const rang = (from: number) =>
+      append({
+        events: Array.from({ length: 5 }, (_, n) => ({
+          type: 'bell.rung',
+          payload: { n: from + n },
+          stream: `bell/${n}`,
+        })),
+      });
+    const first = await rang(0);
+    const page = async (query: string, after: { seq: number } | undefined) =>
+      (
+        await client().get(`/kernel/audit?type=bell.rung&order=newest&limit=2${query}`, {
+          headers: { 'kernel-min-position': `0:${after!.seq}` },
+        })
+      ).json;
+    const one = await page('', first.at(-1));
+    const more = await rang(5);
+    const two = await page(`&cursor=${one.nextCursor}`, more.at(-1));
+    const three = await page(`&cursor=${two.nextCursor}`, more.at(-1));
+    const shown = [one, two, three].flatMap(({ events }) => events.map(({ id }: AuditEvent) => id));
+    expect(shown).toEqual(first.map(({ id }) => id).toReversed());
+    expect(three.nextCursor).toBeNull();
   });
 
   it('holds a read back until the position is there, and says so when it never is', async () => {

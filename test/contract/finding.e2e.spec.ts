@@ -63,6 +63,13 @@ describe('finding events', () => {
         .split('\n')
         .map((line) => (JSON.parse(line) as AuditEvent).id),
     ).toEqual(events.slice(0, 2).map(({ id }) => id));
+    const newest = await cli(['audit', 'find', '--sha256', sha256, '--newest', '--json', ...connection]);
+    expect(
+      newest
+        .trim()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as AuditEvent).id),
+    ).toEqual(events.map(({ id }) => id).toReversed());
     expect(await cli(['audit', 'find', '--sha256', sha256, '--limit', '2', ...connection])).toContain(
       'there are more',
     );

@@ -91,15 +91,20 @@ export class KernelClient {
   }
 
   /**
-   * Every event that matches, the oldest first, page by page.
+   * Every event that matches, page by page.
    * @param after position of a write that has to be in the list
+   * @param order which come first; default: the oldest
    */
   async *events(
     filters: EventFilters = {},
-    { after }: { after?: string } = {},
+    { after, order }: { after?: string; order?: 'oldest' | 'newest' } = {},
   ): AsyncGenerator<Schemas['AuditEvent']> {
     for (let cursor: string | undefined; ;) {
-      const query = { ...filters, ...(cursor !== undefined && { cursor }) };
+      const query = {
+        ...filters,
+        ...(order !== undefined && { order }),
+        ...(cursor !== undefined && { cursor }),
+      };
       const header = after === undefined ? {} : { 'Kernel-Min-Position': after };
       const page = answered<Schemas['EventPage']>(
         await this.api.GET('/kernel/audit', { params: { query }, headers: header }),

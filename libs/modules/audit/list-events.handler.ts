@@ -12,11 +12,13 @@ export interface EventFilter extends IndexFilters {
   from?: string;
   /** RFC 3339, exclusive. */
   to?: string;
+  /** Default `oldest`. */
+  order?: 'oldest' | 'newest';
   cursor?: string;
   limit: number;
 }
 
-/** One page of events, oldest first. */
+/** One page of events, in the order that was asked for. */
 export class ListEvents extends Query<EventPage> {
   constructor(
     readonly filter: EventFilter,

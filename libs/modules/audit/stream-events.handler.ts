@@ -29,7 +29,7 @@ export type Frames = (signal: AbortSignal) => AsyncIterable<string>;
 /** Events from now on, or after those that a reader has. */
 export class StreamEvents extends Query<Frames> {
   constructor(
-    readonly filter: Omit<EventFilter, 'cursor' | 'limit'>,
+    readonly filter: Omit<EventFilter, 'order' | 'cursor' | 'limit'>,
     /** Id of the last event that the reader has; null: none. */
     readonly lastEventId: string | null,
     readonly principal: Principal,

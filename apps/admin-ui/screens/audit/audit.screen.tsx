@@ -12,7 +12,7 @@ import { EventTable } from './event-table';
 import { eventsQuery, newestQuery } from './event-queries';
 import { ExportPanel } from './export/export-panel';
 import { FilterForm } from './filter-form';
-import { filterQuery, type Filters } from './filters';
+import { conditionsOf, filterQuery, type Filters } from './filters';
 import { type Live, useLiveEvents } from './live-events';
 import { SearchLine } from './search-line';
 
@@ -29,8 +29,7 @@ export function AuditScreen(): ReactNode {
 function Explorer(): ReactNode {
   const filters = route.useSearch();
   const session = useSession();
-  const { cursor, ...conditions } = filters;
-  const isFiltered = Object.keys(conditions).length > 0;
+  const isFiltered = Object.keys(conditionsOf(filters)).length > 0;
   // Without a filter the newest come first; a lead sees a part of the chain, which only the index knows.
   const showsNewest = !isFiltered && permitted(session, 'audit.export') === 'all';
   return (
@@ -39,7 +38,7 @@ function Explorer(): ReactNode {
       <SearchLine />
       {/* A form of its own for each address: what is typed belongs to what is seen. */}
       <FilterForm key={filterQuery(filters)} filters={filters} />
-      {showsNewest ? <Newest cursor={cursor} /> : <Found filters={filters} />}
+      {showsNewest ? <Newest cursor={filters.cursor} /> : <Found filters={filters} />}
     </>
   );
 }
@@ -88,47 +87,62 @@ function Found({ filters }: { filters: Filters }): ReactNode {
   const navigate = useNavigate();
   const [wantsLive, setWantsLive] = useState(false);
   const query = useQuery(eventsQuery(filters));
-  const read = useCallback(() => undefined, []);
+  const { refetch } = query;
+  const isNewestFirst = filters.order === undefined;
+  const isFirst = filters.cursor === undefined;
+  const read = useCallback(() => void (isNewestFirst && refetch()), [isNewestFirst, refetch]);
   const live = useLiveEvents(wantsLive ? filterQuery(filters) : null, read);
+  // Newest first, what comes belongs on top of the first page; otherwise it has a list of its own.
+  const isOneList = isNewestFirst && isFirst;
+  const order = isNewestFirst ? 'newest first' : 'oldest first';
   const go = (cursor: string | undefined) => {
     const { cursor: _, ...rest } = filters;
     void navigate({ to: '/audit', search: cursor === undefined ? rest : { ...rest, cursor } });
   };
+  const turn = (oldest: boolean) =>
+    void navigate({ to: '/audit', search: { ...conditionsOf(filters), ...(oldest && { order: 'oldest' }) } });
   return (
     <>
       <ListHead
-        title="Matching events, oldest first"
+        title={`Matching events, ${order}`}
         live={live}
         wantsLive={wantsLive}
         setWantsLive={setWantsLive}
-      />
-      {wantsLive && live.events.length > 0 && (
+      >
+        <Switch
+          label="Oldest first"
+          checked={!isNewestFirst}
+          onChange={({ currentTarget }) => turn(currentTarget.checked)}
+        />
+      </ListHead>
+      {wantsLive && !isOneList && live.events.length > 0 && (
         <EventTable events={live.events} caption="Events as they come, newest first" />
       )}
-      {wantsLive && live.events.length === 0 && (
+      {wantsLive && !isOneList && live.events.length === 0 && (
         <Empty title="Waiting for matching events">They appear here as they are recorded.</Empty>
       )}
       <Loaded query={query} what="Looking in the index">
-        {({ events, nextCursor }) =>
-          events.length === 0 ? (
+        {({ events, nextCursor }) => {
+          const all = isOneList ? withLive(live, events) : events;
+          return all.length === 0 ? (
             <Empty title="No event matches">
               Take a filter away, or widen the time. The index is a moment behind what was just recorded.
             </Empty>
           ) : (
             <>
-              <EventTable events={events} caption="Matching events, oldest first" />
+              <EventTable events={all} caption={`Matching events, ${order}`} />
               <CursorPaging
                 cursor={filters.cursor}
                 nextCursor={nextCursor}
-                count={events.length}
+                count={all.length}
                 what="event"
                 go={go}
               />
               {/* What was saved is of these filters. */}
               <ExportPanel key={filterQuery(filters)} filters={filters} />
             </>
-          )
-        }
+          );
+        }}
       </Loaded>
     </>
   );
@@ -146,11 +160,14 @@ function ListHead({
   live,
   wantsLive,
   setWantsLive,
+  children,
 }: {
   title: string;
   live: Live | null;
   wantsLive: boolean;
   setWantsLive: (wants: boolean) => void;
+  /** Beside the switch that it has. */
+  children?: ReactNode;
 }): ReactNode {
   return (
     <Group justify="space-between" mt="lg" mb="xs">
@@ -159,6 +176,7 @@ function ListHead({
       </Text>
       {live !== null && (
         <Group gap="sm">
+          {children}
           {wantsLive && (
             <Badge
               variant="outline"

@@ -8,12 +8,17 @@ import { type Filters } from './filters';
 
 export const PAGE = 50;
 
-/** Events that match, oldest first, one page; from the index. */
-export function eventsQuery({ cursor, ...filters }: Filters) {
+/** Events that match, newest first unless the oldest are asked for, one page; from the index. */
+export function eventsQuery({ cursor, order, ...filters }: Filters) {
   return queryOptions({
-    queryKey: ['events', 'found', filters, cursor],
+    queryKey: ['events', 'found', filters, order, cursor],
     queryFn: ({ signal }) => {
-      const query = { ...filters, ...(cursor !== undefined && { cursor }), limit: PAGE };
+      const query = {
+        ...filters,
+        order: order ?? ('newest' as const),
+        ...(cursor !== undefined && { cursor }),
+        limit: PAGE,
+      };
       return answered(api.GET('/kernel/audit', { params: { query }, signal }));
     },
   });

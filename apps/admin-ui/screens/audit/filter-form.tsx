@@ -2,13 +2,13 @@ import { Button, Collapse, Group, SimpleGrid, TextInput } from '@mantine/core';
 import { useNavigate } from '@tanstack/react-router';
 import { type FormEvent, type ReactNode, useId, useState } from 'react';
 import { useDraft } from '../../session/draft';
-import { FILTERS, filterQuery, type Filters, readFilters } from './filters';
+import { conditionsOf, FILTERS, filterQuery, type Filters, readFilters } from './filters';
 
 /** Filters go into the address when they are applied, so that a list can be sent to somebody else. */
 export function FilterForm({ filters }: { filters: Filters }): ReactNode {
   const navigate = useNavigate();
   const id = useId();
-  const { cursor: _, ...applied } = filters;
+  const applied = conditionsOf(filters);
   const [typed, setTyped, forget] = useDraft<Record<string, string>>(
     `audit-filters:${filterQuery(filters)}`,
     {
@@ -22,7 +22,7 @@ export function FilterForm({ filters }: { filters: Filters }): ReactNode {
   const submit = (event: FormEvent) => {
     event.preventDefault();
     forget();
-    void navigate({ to: '/audit', search: readFilters(typed) });
+    void navigate({ to: '/audit', search: readFilters({ ...typed, order: filters.order }) });
   };
   return (
     <>

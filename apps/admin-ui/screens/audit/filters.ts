@@ -10,12 +10,16 @@ export interface Filters {
   division?: string;
   from?: string;
   to?: string;
+  /** Absent: newest first. */
+  order?: 'oldest';
   cursor?: string;
 }
 
+export type FilterName = Exclude<keyof Filters, 'cursor' | 'order'>;
+
 /** What a person may filter by, in the order of the form. */
 export const FILTERS: readonly {
-  readonly name: Exclude<keyof Filters, 'cursor'>;
+  readonly name: FilterName;
   readonly label: string;
   readonly example: string;
 }[] = [
@@ -40,12 +44,22 @@ export function readFilters(search: Record<string, unknown>): Filters {
     const value = search[name];
     if (typeof value === 'string' && value.trim() !== '') filters[name] = value.trim();
   }
+  if (search['order'] === 'oldest') filters.order = 'oldest';
   return filters;
 }
 
-/** Filters as parameters of the API, without the page. */
-export function filterQuery({ cursor: _, ...filters }: Filters): string {
-  return new URLSearchParams(Object.entries(filters)).toString();
+/** The filters alone, without order and page. */
+export function conditionsOf({
+  cursor: _,
+  order: __,
+  ...conditions
+}: Filters): Partial<Record<FilterName, string>> {
+  return conditions;
+}
+
+/** Filters as parameters of the API, without order and page. */
+export function filterQuery(filters: Filters): string {
+  return new URLSearchParams(Object.entries(conditionsOf(filters))).toString();
 }
 
 /** What somebody looks for, by the looks of it. */

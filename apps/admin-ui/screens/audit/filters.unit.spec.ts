@@ -9,8 +9,16 @@ describe('the filters of an address', () => {
     });
   });
 
+  it('have an order, newest first where nothing is said', () => {
+    expect(readFilters({ type: 'a.b', order: 'oldest' })).toEqual({ type: 'a.b', order: 'oldest' });
+    for (const order of ['newest', 'desc', '', 7])
+      expect(readFilters({ type: 'a.b', order })).toEqual({ type: 'a.b' });
+  });
+
   it('are parameters of the API', () => {
-    expect(filterQuery({ actor: 'spiffe://a/b&c', cursor: 'c' })).toBe('actor=spiffe%3A%2F%2Fa%2Fb%26c');
+    expect(filterQuery({ actor: 'spiffe://a/b&c', order: 'oldest', cursor: 'c' })).toBe(
+      'actor=spiffe%3A%2F%2Fa%2Fb%26c',
+    );
   });
 });
 

@@ -23,7 +23,7 @@ interface Filters {
 }
 
 type FindOptions = ConnectionOptions &
-  Filters & { manifest?: string; after?: string; limit: string; json?: true };
+  Filters & { manifest?: string; after?: string; newest?: true; limit: string; json?: true };
 
 /** The longest page of the list (openapi/kernel.yaml). */
 const PAGE = 1_000;
@@ -33,8 +33,8 @@ export function addAuditFind(audit: Command): void {
     .summary('find events: of a digest, a key, a request, a division, a stream')
     .description(
       [
-        'Finds events, the oldest first; several filters narrow each other. With --sha256 or --manifest: every signature',
-        'of that manifest which the kernel ever made, whoever asked for it.',
+        'Finds events, the oldest first, or the newest with --newest; several filters narrow each other. With --sha256 or',
+        '--manifest: every signature of that manifest which the kernel ever made, whoever asked for it.',
       ].join(' '),
     )
     .option('--sha256 <digest>', 'signatures of the manifest with this digest')
@@ -49,6 +49,7 @@ export function addAuditFind(audit: Command): void {
     .option('--from <time>', 'events at or after this time (RFC 3339)')
     .option('--to <time>', 'events before this time')
     .option('--after <position>', 'wait until the index has this position ("<shard>:<seq>")')
+    .option('--newest', 'the newest first')
     .option('--limit <n>', 'at most so many', '100')
     .action(async (options: FindOptions) => {
       await find(options);
@@ -89,13 +90,14 @@ async function list(
   client: KernelApiClient,
   filters: Record<string, string | undefined>,
   most: number,
-  { after, json }: FindOptions,
+  { after, newest, json }: FindOptions,
 ): Promise<{ count: number; more: boolean }> {
   const headers = after === undefined ? {} : { 'kernel-min-position': after };
+  const order = newest === true ? 'newest' : undefined;
   let count = 0;
   for (let cursor: string | undefined; ;) {
     const limit = String(Math.min(PAGE, most - count));
-    const path = withQuery('/kernel/audit', { ...filters, limit, cursor });
+    const path = withQuery('/kernel/audit', { ...filters, order, limit, cursor });
     const page = await client.get(path, headers);
     const { events, nextCursor } = json === true ? (JSON.parse(page) as EventPage) : shown<EventPage>(page);
     for (const event of events) print(json === true ? JSON.stringify(event) : describe(event));

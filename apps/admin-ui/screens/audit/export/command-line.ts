@@ -1,11 +1,11 @@
-import { type Filters } from '../filters';
+import { conditionsOf, type Filters } from '../filters';
 
 /** More than anybody waits for; the command has no other end. */
 const MOST = 1_000_000;
 
 /** The line for a shell that finds all events of these filters. */
-export function commandLine({ cursor: _, ...filters }: Filters): string {
-  const options = Object.entries(filters).map(([name, value]: [string, string]) => {
+export function commandLine(filters: Filters): string {
+  const options = Object.entries(conditionsOf(filters)).map(([name, value]) => {
     const option = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     return `--${option} '${value.replaceAll("'", `'\\''`)}' `;
   });

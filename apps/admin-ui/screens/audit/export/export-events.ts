@@ -1,6 +1,6 @@
 import { answered, api } from '../../../api/client';
 import { isPassing } from '../../../api/problem';
-import { type Filters } from '../filters';
+import { conditionsOf, type Filters } from '../filters';
 import { eventLines, firstLines, type Format } from './event-lines';
 
 /** Beyond these a browser is the wrong tool: the rest is for `./kernel audit find`. */
@@ -25,7 +25,7 @@ export interface Exported {
  */
 export async function exportEvents(
   format: Format,
-  { cursor: _, ...filters }: Filters,
+  filters: Filters,
   onProgress: (count: number) => void,
   signal: AbortSignal,
 ): Promise<Exported> {
@@ -34,7 +34,7 @@ export async function exportEvents(
   let count = 0;
   for (let cursor: string | undefined; ;) {
     const limit = Math.min(PAGE, MOST_EVENTS - count);
-    const query = { ...filters, limit, ...(cursor !== undefined && { cursor }) };
+    const query = { ...conditionsOf(filters), limit, ...(cursor !== undefined && { cursor }) };
     const page = await persistently(
       () => answered(api.GET('/kernel/audit', { params: { query }, signal })),
       signal,
