@@ -121,6 +121,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/kernel/audit/pipeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How far the copies of the chain are behind
+         * @description What stream, index, archive and published log of each shard have of what was committed, as the database knows it, whether
+         *     their processes run or not. A stage that never ran here has `movedAt` null.
+         */
+        get: operations["getPipeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/kernel/audit/legal-hold": {
         parameters: {
             query?: never;
@@ -1545,6 +1566,33 @@ export interface components {
             /** @description Null before the first event. */
             ts: string | null;
         };
+        Pipeline: {
+            shards: components["schemas"]["PipelineShard"][];
+        };
+        PipelineShard: {
+            shard: number;
+            /** @description The last committed event; 0 before the first. */
+            seq: number;
+            /** @description Its time; null before the first event. */
+            ts: string | null;
+            /** @description In the order of the pipeline. */
+            stages: components["schemas"]["PipelineStage"][];
+        };
+        PipelineStage: {
+            /**
+             * @description The stream (by the relay), the index, the archive, the published log.
+             * @enum {string}
+             */
+            stage: "published" | "indexed" | "archived" | "logged";
+            /** @description The last event that it has; 0 when it has none. */
+            seq: number;
+            /** @description Committed events that it does not have. */
+            events: number;
+            /** @description Age of the oldest of them, in seconds; 0 when there are none. */
+            seconds: number;
+            /** @description When it last moved; null when it never ran. */
+            movedAt: string | null;
+        };
         Signers: {
             /** @description The kernel whose keys these are. */
             origin?: string;
@@ -2882,6 +2930,9 @@ export type HoldRange = components['schemas']['HoldRange'];
 export type LegalHoldAnswer = components['schemas']['LegalHoldAnswer'];
 export type LegalHold = components['schemas']['LegalHold'];
 export type Head = components['schemas']['Head'];
+export type Pipeline = components['schemas']['Pipeline'];
+export type PipelineShard = components['schemas']['PipelineShard'];
+export type PipelineStage = components['schemas']['PipelineStage'];
 export type Signers = components['schemas']['Signers'];
 export type FirstPool = components['schemas']['FirstPool'];
 export type LogTrust = components['schemas']['LogTrust'];
@@ -3473,6 +3524,59 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["Head"][];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
+            403: components["responses"]["Forbidden"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ReadUnavailable"];
+        };
+    };
+    getPipeline: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Found in the answer and in the logs. Anything but 1 to 128 letters, digits and `._:-` is replaced by an id of
+                 *     the kernel's own.
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One entry per shard. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "shards": [
+                     *         {
+                     *           "shard": 0,
+                     *           "seq": 17,
+                     *           "ts": "2026-01-31T10:00:00.000Z",
+                     *           "stages": [
+                     *             {
+                     *               "stage": "published",
+                     *               "seq": 17,
+                     *               "events": 0,
+                     *               "seconds": 0,
+                     *               "movedAt": "2026-01-31T10:00:00.000Z"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Pipeline"];
                 };
             };
             400: components["responses"]["InvalidRequest"];

@@ -88,7 +88,9 @@ describeWithChromium('the screens of the admin UI', () => {
       path: () => '/',
       role: 'superadmin',
       shown: async (open) => {
+        await text(open, /The stream has every event/);
         await text(open, /The index has every event/);
+        await text(open, /The archive has nothing yet/);
         await text(open, /events published/);
         await text(open, 'Apply: its quorum is reached');
         // Three samples, one every five seconds.
@@ -324,6 +326,7 @@ describeWithChromium('the screens of the admin UI', () => {
       await heading(open, 'Signing');
       const seen = async (name: string) =>
         (await open.page.getByRole('heading', { name, exact: true }).count()) > 0;
+      expect(await seen('Copies of the chain')).toBe(READS_EVERYTHING.includes(role));
       expect(await seen('Published log')).toBe(READS_EVERYTHING.includes(role));
       expect(await seen('Waits for you')).toBe(role !== 'norole');
       expect(await open.problems()).toEqual([]);

@@ -8,7 +8,7 @@ import {
   type SignerEntry,
 } from '#evidence';
 import { withStack } from '#dev/testing';
-import { type AppendAnswer } from '#openapi/kernel';
+import { type AppendAnswer, type Pipeline } from '#openapi/kernel';
 import { ContractClient } from './contract.client';
 
 describe('the audit log', () => {
@@ -145,6 +145,27 @@ describe('the audit log', () => {
     const turned = await client().get(`/kernel/audit?type=lamp.lit&order=newest&cursor=${nextCursor}`);
     expect([turned.status, turned.json.parameter]).toEqual([400, 'cursor']);
     expect((await client().get('/kernel/audit?surprise=1')).status).toBe(400);
+  });
+
+  it('says how far the copies of the chain are, also those that never ran', async () => {
+    const [last] = await append({ type: 'door.opened', payload: {} });
+    const { seq } = last!;
+    await client().get('/kernel/audit?limit=1', { headers: { 'kernel-min-position': `0:${seq}` } });
+    const { status, json } = await client().get('/kernel/audit/pipeline');
+    expect(status).toBe(200);
+    const [shard] = (json as Pipeline).shards;
+    expect(shard).toMatchObject({ shard: 0, seq });
+    const [published, indexed, archived, logged] = shard?.stages ?? [];
+    const moved = { seq, events: 0, seconds: 0, movedAt: expect.stringMatching(/Z$/) as unknown };
+    expect(published).toMatchObject({ stage: 'published', events: 0 });
+    expect(indexed).toEqual({ stage: 'indexed', ...moved });
+    for (const [stage, name] of [
+      [archived, 'archived'],
+      [logged, 'logged'],
+    ] as const) {
+      expect(stage).toMatchObject({ stage: name, seq: 0, events: seq, movedAt: null });
+      expect(stage?.seconds).toBeGreaterThan(0);
+    }
   });
 
   it('goes on newest first where it was, whatever comes meanwhile', async () => {

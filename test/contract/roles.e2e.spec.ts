@@ -141,6 +141,7 @@ const TABLE: Record<string, Row> = {
   streamEvents: READ,
   getEvent: READ,
   getHeads: READ,
+  getPipeline: NO_LEAD,
   setLegalHold: { SUPERADMIN: 'yes', DIVISION_LEAD: 'no', OPERATOR: 'no', AUDITOR: 'no', NOROLE: 'no' },
   listLegalHolds: { SUPERADMIN: 'yes', DIVISION_LEAD: 'no', OPERATOR: 'yes', AUDITOR: 'yes', NOROLE: 'no' },
   exportEvents: READ,

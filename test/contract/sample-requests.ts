@@ -57,6 +57,8 @@ export function sampleRequest(operation: string, { division, event, agent }: Sam
       return { method: 'GET', path: `/kernel/audit/${event}` };
     case 'getHeads':
       return { method: 'GET', path: '/kernel/audit/head' };
+    case 'getPipeline':
+      return { method: 'GET', path: '/kernel/audit/pipeline' };
     case 'setLegalHold':
       return {
         method: 'POST',

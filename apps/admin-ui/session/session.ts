@@ -6,6 +6,7 @@ import { noteSessionEnded } from '../api/connection';
 export type Action =
   | 'audit.read'
   | 'audit.export'
+  | 'pipeline.read'
   | 'keys.read'
   | 'keys.manage'
   | 'division.read'

@@ -1,5 +1,7 @@
 import { Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
+import { PipelineLag } from '#platform/audit-stream';
+import { Database } from '#platform/postgres';
 import { LegalHoldList } from './legal-hold-list';
 import { AppendEventsHandler } from './append-events.handler';
 import { SetLegalHoldHandler } from './set-legal-hold.handler';
@@ -16,6 +18,7 @@ import { GetEntryBundleHandler } from './get-entry-bundle.handler';
 import { GetReceiptHandler } from './get-receipt.handler';
 import { LogController } from './http/log.controller';
 import { GetHeadsHandler } from './get-heads.handler';
+import { GetPipelineHandler } from './get-pipeline.handler';
 import { ListLegalHoldsHandler } from './list-legal-holds.handler';
 
 /** Records callers' events and answers questions about the chain. Needs Registry, EventStore, Database, AuditIndex, PositionReached, PublishedLog and PipelineDurability from global modules. */
@@ -24,6 +27,11 @@ import { ListLegalHoldsHandler } from './list-legal-holds.handler';
   // Before the events, whose route takes any name.
   controllers: [LegalHoldController, AuditController, ReasonController, LogController],
   providers: [
+    {
+      provide: PipelineLag,
+      useFactory: (database: Database) => new PipelineLag(database),
+      inject: [Database],
+    },
     LegalHoldList,
     AppendEventsHandler,
     SetLegalHoldHandler,
@@ -35,6 +43,7 @@ import { ListLegalHoldsHandler } from './list-legal-holds.handler';
     StreamEventsHandler,
     StreamReaders,
     GetHeadsHandler,
+    GetPipelineHandler,
     ListLegalHoldsHandler,
     ExportEventsHandler,
   ],

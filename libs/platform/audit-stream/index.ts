@@ -21,6 +21,7 @@ export { registryOfChain } from './chain/registry-of-chain';
 export { readTrustRoot, trustRootIn, trustSettings } from './chain/trust-root';
 export { TrustedKeys } from './chain/trusted-keys';
 export { PipelineDurability } from './positions/pipeline-durability';
+export { PipelineLag, type StageLag } from './positions/pipeline-lag';
 export { type ChainPlace, type SqlSource, StreamPositions } from './positions/stream-positions';
 export { openStreamConsumer, openStreamPublisher } from './open-stream';
 export { streamSettings, streamTopicSettings } from './stream-settings';

@@ -9,44 +9,10 @@ const LAG_EVERY_MS = 15_000;
 /** How far back an event is looked for whose receipt shows the newest checkpoint. */
 const LOOK_BACK_MS = 60_000;
 
-export interface IndexLag {
-  readonly shard: number;
-  /** Events that lists do not show yet. */
-  readonly events: number;
-}
-
 interface Head {
   readonly shard: number;
   readonly seq: number;
   readonly ts: string | null;
-}
-
-/** How far lists are behind what was recorded: asked by `Kernel-Min-Position`, whose refusal says where the index is. */
-export function indexLagQuery(heads: readonly Head[]) {
-  return queryOptions({
-    queryKey: ['index-lag', heads.length],
-    queryFn: ({ signal }) => Promise.all(heads.map((head) => lagOf(head, signal))),
-    refetchInterval: whileAttended(LAG_EVERY_MS),
-    enabled: heads.length > 0,
-  });
-}
-
-async function lagOf({ shard, seq }: Head, signal: AbortSignal): Promise<IndexLag> {
-  if (seq === 0) return { shard, events: 0 };
-  try {
-    await answered(
-      api.GET('/kernel/audit', {
-        params: { query: { limit: 1 }, header: { 'Kernel-Min-Position': `${shard}:${seq}` } },
-        signal,
-      }),
-    );
-    return { shard, events: 0 };
-  } catch (error) {
-    if (!(error instanceof ApiProblem) || error.word !== 'position_unavailable') throw error;
-    const [, reached = Number.NaN] = (error.body.reached ?? '').split(':').map(Number);
-    if (Number.isNaN(reached)) throw error;
-    return { shard, events: Math.max(0, seq - reached) };
-  }
 }
 
 export interface PublishedHead {

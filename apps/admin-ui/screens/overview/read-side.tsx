@@ -1,11 +1,13 @@
 import { SimpleGrid, Stack, Text } from '@mantine/core';
-import { useQueries, useQuery, type UseQueryResult } from '@tanstack/react-query';
+import { useQueries, type UseQueryResult } from '@tanstack/react-query';
 import { type ReactNode } from 'react';
 import { type SecurityStatus } from '../../api/queries';
-import { Failure, Loaded, Loading } from '../../parts/states';
+import { Failure, Loading } from '../../parts/states';
 import { Age } from '../../parts/times';
-import { indexLagQuery, type PublishedHead, publishedQuery } from './overview-queries';
+import { type PublishedHead, publishedQuery } from './overview-queries';
+import { permitted, useSession } from '../../session/session';
 import { Panel } from './panel';
+import { PipelinePanel } from './pipeline';
 
 type Heads = SecurityStatus['heads'];
 /** Shards whose log is asked for, one after the other at each round. */
@@ -15,33 +17,9 @@ const MOST_LOGS = 8;
 export function ReadSide({ heads }: { heads: Heads }): ReactNode {
   return (
     <SimpleGrid cols={{ base: 1, md: 2 }} spacing="md">
-      <IndexPanel heads={heads} />
+      {permitted(useSession(), 'pipeline.read') !== false && <PipelinePanel />}
       <LogPanel heads={heads} />
     </SimpleGrid>
-  );
-}
-
-function IndexPanel({ heads }: { heads: Heads }): ReactNode {
-  const query = useQuery(indexLagQuery(heads));
-  return (
-    <Panel title="Lists and filters">
-      <Loaded query={query} what="Asking the index">
-        {(lags) => {
-          const behind = lags.filter(({ events }) => events > 0);
-          if (behind.length === 0) return <Text>The index has every event that was recorded.</Text>;
-          return (
-            <Stack gap={4}>
-              {behind.map(({ shard, events }) => (
-                <Text key={shard}>
-                  Shard {shard}: {events.toLocaleString('en')} {events === 1 ? 'event is' : 'events are'} not
-                  in the index yet.
-                </Text>
-              ))}
-            </Stack>
-          );
-        }}
-      </Loaded>
-    </Panel>
   );
 }
 

@@ -15,6 +15,7 @@ import {
 } from '#platform/edge';
 import { ReadsIndex, ReadsStore } from '#platform/audit-stream';
 import { type ShardHead } from '#platform/event-store';
+import { type PipelineShard } from '#openapi/kernel';
 import { AppendEvents, type CallerEvent } from '../append-events.handler';
 import { GetEvent } from '../get-event.handler';
 import { type EventFilter, ListEvents } from '../list-events.handler';
@@ -22,6 +23,7 @@ import { ExportEvents } from '../export-events.handler';
 import { StreamEvents } from '../stream-events.handler';
 import { GetReceipt } from '../get-receipt.handler';
 import { GetHeads } from '../get-heads.handler';
+import { GetPipeline } from '../get-pipeline.handler';
 
 /** openapi/kernel.yaml: the page length when a caller names none. */
 const DEFAULT_LIMIT = 100;
@@ -84,6 +86,12 @@ export class AuditController {
   @ReadsStore()
   async heads(): Promise<ShardHead[]> {
     return this.queries.execute(new GetHeads());
+  }
+
+  @Get('pipeline')
+  @Policy('pipeline.read')
+  async pipeline(): Promise<{ shards: PipelineShard[] }> {
+    return { shards: await this.queries.execute(new GetPipeline()) };
   }
 
   @Get('export')

@@ -27,6 +27,8 @@ export const MATRIX = Object.freeze({
   'audit.export': row('allow', 'own-division', 'allow', 'allow'),
   /** Bundles hold the events of every division. */
   'log.entries': row('allow', 'deny', 'allow', 'allow'),
+  /** How far the copies are behind, over all divisions. */
+  'pipeline.read': row('allow', 'deny', 'allow', 'allow'),
   /** Keys belong to no division: a DivisionLead's scope leaves the list whole. */
   'keys.read': row('allow', 'own-division', 'allow', 'allow'),
   'audit.append': row('allow', 'deny', 'allow', 'deny'),
