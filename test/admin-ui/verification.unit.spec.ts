@@ -118,6 +118,12 @@ describe('an event that a page judges', () => {
     expect(reason(unknown, 'link')).toBe('Not yours to see.');
   });
 
+  it('is shown by no cosignature of the log of another kernel', () => {
+    const origin = 'kernel.example.com/other';
+    const verdict = judgeEvent({ ...genuine(20), signers: fileOf({ ...kernel.trust(), origin }) });
+    expect(said(verdict)).toMatchObject({ signature: 'wrong', receipt: 'wrong', cosignatures: 'unknown' });
+  });
+
   it('is judged by the policy of the person', () => {
     const [, , third] = kernel.witnesses;
     const policy = `witness third ${third?.vkey}\nquorum third\n`;

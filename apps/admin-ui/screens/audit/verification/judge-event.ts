@@ -280,6 +280,9 @@ function cosignatureStep(
   ownReasons: number,
   policy: LogPolicy | null,
 ): Step {
+  // A policy may also name the logs that count, and ask for nobody's cosignature.
+  const refusal = reasons[ownReasons];
+  if (refusal !== undefined) return step('cosignatures', 'wrong', sentence(refusal));
   if (policy === null || 'none' in policy.quorum) {
     return step(
       'cosignatures',
@@ -287,10 +290,10 @@ function cosignatureStep(
       'Nobody is asked for any: neither signers.json (log) nor a policy names witnesses.',
     );
   }
+  if (cosigned.length === 0) {
+    return step('cosignatures', 'unknown', 'The checkpoint is of another log, so they say nothing here.');
+  }
   const by = cosigned.map(({ name, time }) => `${name} at ${new Date(time * 1_000).toISOString()}`);
-  const refusal = reasons[ownReasons];
-  if (refusal !== undefined) return step('cosignatures', 'wrong', sentence(refusal));
-  if (by.length === 0) return step('cosignatures', 'unknown', 'The checkpoint is of no use to witnesses.');
   return step('cosignatures', 'right', `Cosigned as asked, by ${by.join(', ')}.`);
 }
 
