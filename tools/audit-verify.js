@@ -6111,6 +6111,17 @@ function printable(text3) {
   );
 }
 
+// libs/evidence/json/csv-line.ts
+function csvLine(cells) {
+  return cells.map(cell).join(",");
+}
+function cell(value2) {
+  if (typeof value2 === "number") return String(value2);
+  const clean2 = printable(value2);
+  const safe = /^[=+\-@\t\r]/.test(clean2) ? `'${clean2}` : clean2;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
 // libs/evidence/json/same-bytes.ts
 function sameBytes(one, other) {
   return one.length === other.length && one.every((byte, i) => byte === other[i]);
@@ -15326,18 +15337,12 @@ function csvReport({ report: report2, madeAt, source }) {
       text: "no expected head, day manifest or checkpoint vouches for these positions"
     }))
   ];
-  const lines = rows.map((row) => COLUMNS2.map((column) => cell(row[column] ?? "")).join(","));
+  const lines = rows.map((row) => csvLine(COLUMNS2.map((column) => row[column] ?? "")));
   return `${[COLUMNS2.join(","), ...lines].join("\r\n")}\r
 `;
 }
 function at2(column, value2) {
   return value2 === null || value2 === void 0 ? {} : { [column]: value2 };
-}
-function cell(value2) {
-  if (typeof value2 === "number") return String(value2);
-  const clean2 = printable(value2);
-  const safe = /^[=+\-@\t\r]/.test(clean2) ? `'${clean2}` : clean2;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
 // apps/audit-verify/check/day-manifests.ts
