@@ -68,7 +68,7 @@ describeWithChromium('verification in the browser', () => {
         .getByRole('list', { name: 'Steps of the verification' })
         .getByRole('listitem')
         .allInnerTexts()
-    ).map((text) => text.split('\n').slice(0, 2).reverse().join(': '));
+    ).map((text) => text.split(/\n+/).slice(0, 2).reverse().join(': '));
   const choose = async ({ page }: OpenPage, label: string, name: string, text: string) => {
     await page
       .locator(`input[type=file][aria-label="${label}"]`)
