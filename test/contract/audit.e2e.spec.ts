@@ -143,7 +143,8 @@ describe('the audit log', () => {
     expect([disorder.status, disorder.json.parameter]).toEqual([400, 'order']);
     const { nextCursor } = (await client().get('/kernel/audit?type=lamp.lit&limit=10', written)).json;
     const turned = await client().get(`/kernel/audit?type=lamp.lit&order=newest&cursor=${nextCursor}`);
-    expect([turned.status, turned.json.parameter]).toEqual([400, 'cursor']);
+    expect(turned.status).toBe(400);
+    expect(turned.json.detail).toContain('it belongs to a query with other filters or order');
     expect((await client().get('/kernel/audit?surprise=1')).status).toBe(400);
   });
 
