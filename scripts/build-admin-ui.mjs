@@ -91,6 +91,8 @@ export async function bundle(out) {
       chunkSizeWarningLimit: CHUNK_WARNING_KB,
       reportCompressedSize: false,
       rolldownOptions: {
+        // Nothing of it acts by being imported: a screen gets what it uses of the library, not what any screen uses.
+        treeshake: { moduleSideEffects: [{ test: /[\\/]libs[\\/]evidence[\\/]/, sideEffects: false }] },
         onLog: (level, log, handle) => {
           // A mark for frameworks that render on a server, in every file of some packages.
           if (log.code !== 'MODULE_LEVEL_DIRECTIVE') handle(level, log);

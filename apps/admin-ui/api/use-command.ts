@@ -1,6 +1,10 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation, type UseMutationResult, useQueryClient } from '@tanstack/react-query';
 import { useRef } from 'react';
+import { AttemptKey } from './attempt-key';
 import { ApiProblem } from './problem';
+import { noteWritten } from './written-position';
+
+export type Command<Body, Answer> = UseMutationResult<Answer, Error, Body>;
 
 /** Whether nobody knows whether it was done: then the same has to be sent again under the same key. */
 function isOpen(error: unknown): boolean {
@@ -8,34 +12,45 @@ function isOpen(error: unknown): boolean {
 }
 
 /**
- * A command to the kernel, which is sent when somebody says so, and never again by itself. What is sent again because no
- * answer came has the same Idempotency-Key, so it is done once; after an answer, or with another body, it is another
- * attempt. What was read about upgrades is read again afterwards.
+ * A command to the kernel: sent once for each press and never again by itself, with the key of its attempt, and done
+ * when the kernel has answered.
+ * @param send sends the body with the `Idempotency-Key`
+ * @param touches keys of queries that are read again afterwards, also after a refusal: what stood on the page was old
  */
-export function useCommand<Body, Result>(
-  send: (body: Body, idempotencyKey: string) => Promise<Result>,
-  done?: (result: Result) => void,
-) {
+export function useCommand<Body, Answer>(
+  send: (body: Body, key: string) => Promise<Answer>,
+  {
+    touches = [],
+    done,
+  }: {
+    touches?: readonly (readonly unknown[])[];
+    done?: (answer: Answer, body: Body) => void;
+  } = {},
+): Command<Body, Answer> {
   const queries = useQueryClient();
-  const attempt = useRef<{ readonly body: string; readonly key: string } | null>(null);
-  return useMutation({
-    mutationFn: async (body: Body) => {
-      const text = JSON.stringify(body) ?? '';
-      if (attempt.current?.body !== text) attempt.current = { body: text, key: crypto.randomUUID() };
+  const attempt = useRef(new AttemptKey());
+  const readAgain = () =>
+    Promise.all(touches.map((queryKey) => queries.invalidateQueries({ queryKey: [...queryKey] })));
+  return useMutation<Answer, Error, Body>({
+    // An answer can hold a secret that is shown once: it goes with the page.
+    gcTime: 0,
+    mutationFn: async (body) => {
       try {
-        const result = await send(body, attempt.current.key);
-        attempt.current = null;
-        return result;
+        const answer = await send(body, attempt.current.keyFor(body));
+        attempt.current.settle();
+        return answer;
       } catch (error) {
-        if (!isOpen(error)) attempt.current = null;
+        if (!isOpen(error)) attempt.current.settle();
         throw error;
       }
     },
     // What stands on the page is read again first: nobody is told of a result beside a state from before it.
-    onSuccess: async (result) => {
-      await queries.invalidateQueries({ queryKey: ['upgrades'] });
-      done?.(result);
+    onSuccess: async (answer, body) => {
+      const { position } = (answer ?? {}) as { position?: unknown };
+      if (typeof position === 'string') noteWritten(position);
+      await readAgain();
+      done?.(answer, body);
     },
-    onError: () => void queries.invalidateQueries({ queryKey: ['upgrades'] }),
+    onError: () => void readAgain(),
   });
 }

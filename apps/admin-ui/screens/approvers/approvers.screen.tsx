@@ -234,11 +234,14 @@ function Revoke({
           body,
         }),
       ),
-    ({ position }) => {
-      forget();
-      done(
-        `The key ${visibleText(keyId)} of ${visibleText(approverId)} no longer counts anywhere${position === undefined ? '' : `, since ${position} of the chain`}.`,
-      );
+    {
+      touches: [['upgrades']],
+      done: ({ position }) => {
+        forget();
+        done(
+          `The key ${visibleText(keyId)} of ${visibleText(approverId)} no longer counts anywhere${position === undefined ? '' : `, since ${position} of the chain`}.`,
+        );
+      },
     },
   );
   const missing = draft.reason.trim() === '' ? 'Give a reason first.' : null;

@@ -47,23 +47,26 @@ export function Registration({ pool }: { pool: Approvers }): ReactNode {
       );
       return { answer, made };
     },
-    ({ answer, made }) => {
-      const { keyId } = answer.key as { keyId?: unknown };
-      setDraft({
-        ...draft,
-        keyId: '',
-        registered: {
-          approverId: answer.approverId,
-          key: answer.key as JsonObject,
-          keyId: typeof keyId === 'string' ? keyId : '',
-          sha256: answer.sha256,
-          position: answer.position,
-          backupEligible: made.flags.backupEligible,
-          backedUp: made.flags.backedUp,
-          registeredAt: null,
-          eventId: null,
-        },
-      });
+    {
+      touches: [['upgrades']],
+      done: ({ answer, made }) => {
+        const { keyId } = answer.key as { keyId?: unknown };
+        setDraft({
+          ...draft,
+          keyId: '',
+          registered: {
+            approverId: answer.approverId,
+            key: answer.key as JsonObject,
+            keyId: typeof keyId === 'string' ? keyId : '',
+            sha256: answer.sha256,
+            position: answer.position,
+            backupEligible: made.flags.backupEligible,
+            backedUp: made.flags.backedUp,
+            registeredAt: null,
+            eventId: null,
+          },
+        });
+      },
     },
   );
   const make = useMutation({

@@ -19,7 +19,7 @@ import { Permitted } from '../../shell/permitted';
 import { AskedButton } from '../operations/asked';
 import { Recorded } from '../operations/command-state';
 import { Section } from '../operations/section';
-import { useCommand } from '../operations/use-command';
+import { useCommand } from '../../api/use-command';
 import { AllocateForm } from './allocate-form';
 import { amountText } from './amounts';
 import { type AgentNow, agentQuery } from './division-queries';

@@ -7,7 +7,7 @@ import { useDraft } from '../../session/draft';
 import { useSession, whyNot } from '../../session/session';
 import { Choices } from '../operations/choices';
 import { CommandFailure, Recorded } from '../operations/command-state';
-import { useCommand } from '../operations/use-command';
+import { useCommand } from '../../api/use-command';
 import { amountOf, amountText } from './amounts';
 
 interface Typed {

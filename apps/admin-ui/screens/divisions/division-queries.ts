@@ -2,7 +2,7 @@ import { queryOptions } from '@tanstack/react-query';
 import { type components } from '#openapi/kernel';
 import { whileAttended } from '../../api/attention';
 import { answered, api } from '../../api/client';
-import { includingWritten } from '../operations/written-position';
+import { includingWritten } from '../../api/written-position';
 
 type Schemas = components['schemas'];
 export type Division = Schemas['Division'];

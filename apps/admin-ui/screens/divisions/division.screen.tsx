@@ -17,7 +17,7 @@ import { Permitted } from '../../shell/permitted';
 import { AskedButton } from '../operations/asked';
 import { Recorded } from '../operations/command-state';
 import { Section } from '../operations/section';
-import { useCommand } from '../operations/use-command';
+import { useCommand } from '../../api/use-command';
 import { AgentTable } from './agent-table';
 import { AllocateForm } from './allocate-form';
 import { AllocationTable } from './allocation-table';

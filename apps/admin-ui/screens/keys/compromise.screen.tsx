@@ -14,7 +14,7 @@ import { Choices } from '../operations/choices';
 import { Recorded } from '../operations/command-state';
 import { Confirmation, Effects } from '../operations/confirmation';
 import { Section } from '../operations/section';
-import { useCommand } from '../operations/use-command';
+import { useCommand } from '../../api/use-command';
 import { EventTable } from '../audit/event-table';
 import { doubtQuery } from './doubt-query';
 import { compromiseEffects } from './effects';

@@ -5,7 +5,7 @@ import { WhyButton } from '../../parts/why-button';
 import { useDraft } from '../../session/draft';
 import { useSession, whyNot } from '../../session/session';
 import { CommandFailure, Recorded } from '../operations/command-state';
-import { useCommand } from '../operations/use-command';
+import { useCommand } from '../../api/use-command';
 import { type KeyPurpose, PURPOSES } from './key-facts';
 
 interface Typed {

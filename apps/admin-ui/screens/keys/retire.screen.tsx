@@ -8,7 +8,7 @@ import { useDraft } from '../../session/draft';
 import { useSession, whyNot } from '../../session/session';
 import { Recorded } from '../operations/command-state';
 import { Confirmation } from '../operations/confirmation';
-import { useCommand } from '../operations/use-command';
+import { useCommand } from '../../api/use-command';
 import { retirementEffects } from './effects';
 import { type RegisteredKey } from './key-facts';
 import { OneKey } from './one-key';

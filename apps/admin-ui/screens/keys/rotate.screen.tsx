@@ -18,7 +18,7 @@ import { Choices } from '../operations/choices';
 import { Recorded } from '../operations/command-state';
 import { Confirmation } from '../operations/confirmation';
 import { Section } from '../operations/section';
-import { type Command, useCommand } from '../operations/use-command';
+import { type Command, useCommand } from '../../api/use-command';
 import { rotationEffects, type RotationManifest, rotationManifest, rotationUpgradeId } from './effects';
 import { type KeyPurpose, PURPOSE_TEXTS, signsFor } from './key-facts';
 import { candidatesQuery, type KeyCandidates } from './key-queries';

@@ -18,7 +18,7 @@ import { AskedButton } from '../operations/asked';
 import { Recorded } from '../operations/command-state';
 import { DeliveryState } from '../operations/delivery-cells';
 import { oneOf } from '../operations/read-search';
-import { useCommand } from '../operations/use-command';
+import { useCommand } from '../../api/use-command';
 
 const route = getRouteApi('/notifications');
 const EVERY_MS = 10_000;

@@ -4,7 +4,7 @@ import { Question } from '../../parts/question';
 import { WhyButton } from '../../parts/why-button';
 import { CommandFailure } from './command-state';
 import { Effects } from './confirmation';
-import { type Command } from './use-command';
+import { type Command } from '../../api/use-command';
 
 /** A button that asks before it does something: what would happen, and yes or no. */
 export function AskedButton<Body, Answer>({

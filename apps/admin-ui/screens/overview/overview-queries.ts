@@ -1,9 +1,8 @@
 import { queryOptions } from '@tanstack/react-query';
-// Past the index of #evidence: with it, the first page would load whatever of it any screen uses.
-import { parseLogProof } from '../../../../libs/evidence/log/log-proof';
 import { answered, answeredText, api } from '../../api/client';
 import { ApiProblem } from '../../api/problem';
 import { whileAttended } from '../../api/attention';
+import { type PublishedHead } from './published-head';
 
 const LAG_EVERY_MS = 15_000;
 /** How far back an event is looked for whose receipt shows the newest checkpoint. */
@@ -13,16 +12,6 @@ interface Head {
   readonly shard: number;
   readonly seq: number;
   readonly ts: string | null;
-}
-
-export interface PublishedHead {
-  readonly shard: number;
-  /** Leaves of the newest checkpoint: the position up to which events are published. */
-  readonly size: number;
-  /** Names of those who signed it besides the kernel. */
-  readonly witnesses: readonly string[];
-  /** When the youngest cosignature was made. */
-  readonly cosignedAt: string | null;
 }
 
 /** The newest checkpoint of a shard's log, as a receipt shows it; null: no recent event has one. */
@@ -45,28 +34,13 @@ async function publishedHead({ shard, ts }: Head, signal: AbortSignal): Promise<
   for (const event of [own.at(-1), own.at(0)]) {
     if (event === undefined) continue;
     try {
-      return readReceipt(await answeredText(`/kernel/audit/${event.id}/receipt`, signal));
+      const text = await answeredText(`/kernel/audit/${event.id}/receipt`, signal);
+      // Later than the first page: it comes with a good part of the evidence library.
+      const { publishedHeadOf } = await import('./published-head');
+      return publishedHeadOf(text);
     } catch (error) {
       if (!(error instanceof ApiProblem) || error.status !== 404) throw error;
     }
   }
   return null;
-}
-
-function readReceipt(text: string): PublishedHead {
-  const { checkpoint } = parseLogProof(text);
-  const own = `${checkpoint.origin}/log/${checkpoint.shard}`;
-  const others = checkpoint.signatures.filter(({ name }) => name !== own);
-  const times = others.flatMap(({ signature }) => {
-    // Cosignature v1: 8 bytes of POSIX seconds, then the signature (c2sp.org/tlog-cosignature).
-    if (signature.length !== 72) return [];
-    return [Number(new DataView(signature.buffer, signature.byteOffset).getBigUint64(0))];
-  });
-  const youngest = Math.max(...times);
-  return {
-    shard: checkpoint.shard,
-    size: checkpoint.size,
-    witnesses: others.map(({ name }) => name),
-    cosignedAt: times.length === 0 ? null : new Date(youngest * 1_000).toISOString(),
-  };
 }

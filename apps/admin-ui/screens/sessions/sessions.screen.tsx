@@ -12,7 +12,7 @@ import { type Session, useSession } from '../../session/session';
 import { Permitted } from '../../shell/permitted';
 import { AskedButton } from '../operations/asked';
 import { Section } from '../operations/section';
-import { type Command, useCommand } from '../operations/use-command';
+import { type Command, useCommand } from '../../api/use-command';
 import { endSessions, type OpenSession, ownSessionsQuery, sessionsQuery } from './session-queries';
 
 const route = getRouteApi('/sessions');

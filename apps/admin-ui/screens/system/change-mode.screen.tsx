@@ -18,7 +18,7 @@ import { Choices } from '../operations/choices';
 import { Recorded } from '../operations/command-state';
 import { Confirmation } from '../operations/confirmation';
 import { Section } from '../operations/section';
-import { useCommand } from '../operations/use-command';
+import { useCommand } from '../../api/use-command';
 import { MODE_USES, modeEffects, MODES, modeWords } from './mode-words';
 
 export function ChangeModeScreen(): ReactNode {

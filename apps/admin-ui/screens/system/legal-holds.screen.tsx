@@ -19,7 +19,7 @@ import { Permitted } from '../../shell/permitted';
 import { Recorded } from '../operations/command-state';
 import { Confirmation } from '../operations/confirmation';
 import { Section } from '../operations/section';
-import { type Command, useCommand } from '../operations/use-command';
+import { type Command, useCommand } from '../../api/use-command';
 import { holdOf, rangeText } from './holds';
 
 type LegalHold = components['schemas']['LegalHold'];

@@ -146,13 +146,13 @@ function CommandForm({
     outcome: 'completed',
     newId: '',
   });
-  const command = useCommand(
-    (body: Draft, key: string) => send(verb, upgradeId, body, key),
-    (result) => {
+  const command = useCommand((body: Draft, key: string) => send(verb, upgradeId, body, key), {
+    touches: [['upgrades']],
+    done: (result) => {
       forget();
       done(result);
     },
-  );
+  });
   const missing =
     isRequired && draft.text.trim() === '' ? `Give a ${(label ?? '').toLowerCase()} first.` : null;
   const submit = (event: FormEvent) => {

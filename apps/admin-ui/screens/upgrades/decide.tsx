@@ -212,15 +212,18 @@ function WhatIsSigned({
           return answered(api.POST('/kernel/upgrade/{id}/ratify', sent));
       }
     },
-    ({ position, quorum }) => {
-      const counted = `${quorum.approvers.length} of ${quorum.required}`;
-      const stand =
-        action === 'reject'
-          ? `${quorum.rejection.approvers.length} reject it; ${quorum.rejection.required} have to, to end it.`
-          : quorum.reached
-            ? `The quorum is reached (${counted}).`
-            : `${counted} have signed; ${quorum.missing} more ${quorum.missing === 1 ? 'is' : 'are'} needed.`;
-      done(`${WORDS[action].done} is in the chain, at ${position}. ${stand}`);
+    {
+      touches: [['upgrades']],
+      done: ({ position, quorum }) => {
+        const counted = `${quorum.approvers.length} of ${quorum.required}`;
+        const stand =
+          action === 'reject'
+            ? `${quorum.rejection.approvers.length} reject it; ${quorum.rejection.required} have to, to end it.`
+            : quorum.reached
+              ? `The quorum is reached (${counted}).`
+              : `${counted} have signed; ${quorum.missing} more ${quorum.missing === 1 ? 'is' : 'are'} needed.`;
+        done(`${WORDS[action].done} is in the chain, at ${position}. ${stand}`);
+      },
     },
   );
   const touch = useMutation({

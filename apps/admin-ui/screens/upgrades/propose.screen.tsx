@@ -51,9 +51,12 @@ function Propose(): ReactNode {
           body: { manifest: document as unknown as Manifest },
         }),
       ),
-    ({ upgrade }) => {
-      forget();
-      void navigate({ to: '/upgrades/$id', params: { id: upgrade.upgradeId } });
+    {
+      touches: [['upgrades']],
+      done: ({ upgrade }) => {
+        forget();
+        void navigate({ to: '/upgrades/$id', params: { id: upgrade.upgradeId } });
+      },
     },
   );
   const change = (part: Partial<Typed>) => setTyped({ ...typed, ...part });

@@ -10,7 +10,7 @@ import { useDraft } from '../../session/draft';
 import { Permitted } from '../../shell/permitted';
 import { Recorded } from '../operations/command-state';
 import { Confirmation } from '../operations/confirmation';
-import { useCommand } from '../operations/use-command';
+import { useCommand } from '../../api/use-command';
 import { filterOf, filterText, type TypedFilter } from './filter-text';
 import { SecretOnce } from './secret-once';
 

@@ -21,7 +21,7 @@ import { Confirmation } from '../operations/confirmation';
 import { DeliveryState } from '../operations/delivery-cells';
 import { oneOf } from '../operations/read-search';
 import { Section } from '../operations/section';
-import { useCommand } from '../operations/use-command';
+import { useCommand } from '../../api/use-command';
 import { filterText } from './filter-text';
 import { SecretOnce } from './secret-once';
 import { deliveriesQuery, type FailedDelivery, type Webhook, webhookQuery } from './webhook-queries';
