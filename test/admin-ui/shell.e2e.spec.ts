@@ -160,7 +160,7 @@ describeWithChromium('the shell of the admin UI', () => {
 
   it('says when the device is offline, and when the kernel is away, until it is back', async () => {
     const open = await signIn('auditor');
-    await open.page.getByRole('heading', { name: 'The chain' }).waitFor();
+    await open.page.getByRole('heading', { name: 'The chain', exact: true }).waitFor();
     await open.context.setOffline(true);
     await open.page.getByText('You are offline').waitFor();
     await open.page.screenshot({ path: join(SCREENS, 'offline-wide-light.png') });
@@ -171,7 +171,7 @@ describeWithChromium('the shell of the admin UI', () => {
     await kernel?.process.kill();
     await open.page.getByText('The kernel does not answer').first().waitFor();
     // What was read stays.
-    await open.page.getByRole('heading', { name: 'The chain' }).waitFor();
+    await open.page.getByRole('heading', { name: 'The chain', exact: true }).waitFor();
     await kernel?.process.start();
     await open.page
       .getByText('The kernel does not answer')
