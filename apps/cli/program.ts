@@ -9,6 +9,7 @@ import { addCompletion } from './commands/completion.command';
 import { addDivision } from './commands/division.command';
 import { addDown } from './commands/down.command';
 import { addKeys } from './commands/keys.command';
+import { addMigrate } from './commands/migrate.command';
 import { addMode } from './commands/mode.command';
 import { addPartitions } from './commands/partitions/partitions.command';
 import { addReason } from './commands/reason.command';
@@ -50,6 +51,7 @@ export function createProgram(): Command {
   addReason(program);
   addMode(program);
   addReplay(program);
+  addMigrate(program);
   addPartitions(program);
   addWitness(program);
   addTest(program);

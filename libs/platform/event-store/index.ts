@@ -56,6 +56,8 @@ export { eventsOfTypes } from './read/events-of-types';
 export { type Named } from './read/named-events.sql';
 export { signedDigest } from './read/signed-digest';
 export { assertMigrated } from './schema/assert-migrated';
+export { checkMigration } from './schema/check-migration';
+export { createRoles } from './schema/create-roles';
 export { migrate } from './schema/migrate';
 export { assertRuntimeRole } from './schema/role-rights';
 export { openAsWorker } from './worker/open-as-worker';

@@ -25,6 +25,8 @@ export interface AppDefinition<M extends MemberDefinitions> {
    * 1.
    */
   readonly failureCode?: number;
+  /** Setting with which it finds PostgreSQL; default `DATABASE_URL`. */
+  readonly databaseSetting?: string;
   /** Instead of KERNEL_LOG_LEVEL. */
   readonly logLevel?: LogLevel;
   /** Resolves when the app is up. An app that does not stay up returns its exit code. */
@@ -45,7 +47,7 @@ export interface AppProcess {
  */
 export function runApp<M extends MemberDefinitions>(app: AppDefinition<M>, host: AppProcess = process): void {
   const fail = (error: unknown): void => {
-    host.stderr.write(`${app.name}: ${explain(error, app.explained)}\n`);
+    host.stderr.write(`${app.name}: ${explain(error, app)}\n`);
     host.exit(app.failureCode ?? 1);
   };
   let config: Config<M>;
@@ -103,7 +105,10 @@ export function runApp<M extends MemberDefinitions>(app: AppDefinition<M>, host:
 }
 
 /** Faults of the deployment get one sentence. */
-function explain(error: unknown, explained: AppDefinition<MemberDefinitions>['explained']): string {
+function explain(
+  error: unknown,
+  { explained, databaseSetting }: Pick<AppDefinition<MemberDefinitions>, 'explained' | 'databaseSetting'>,
+): string {
   if (error instanceof ConfigError || explained.some((known) => error instanceof known)) {
     return (error as Error).message;
   }
@@ -117,7 +122,7 @@ function explain(error: unknown, explained: AppDefinition<MemberDefinitions>['ex
     return `it cannot listen on ${address}, port ${port} (${code}); stop what listens there or choose another port.`;
   }
   if (syscall === 'connect' || severity !== undefined || error instanceof AggregateError) {
-    return `PostgreSQL (DATABASE_URL) cannot be used: ${message || code}.`;
+    return `PostgreSQL (${databaseSetting ?? 'DATABASE_URL'}) cannot be used: ${message || code}.`;
   }
   return withoutCredentials(error instanceof Error ? (error.stack ?? error.message) : String(error));
 }

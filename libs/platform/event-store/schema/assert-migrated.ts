@@ -58,8 +58,8 @@ export async function assertMigrated(
     throw new EventStoreError(
       'not_migrated',
       present && !present.usable
-        ? 'This role may not read kernel.migrations; run the migrations again with runtimeRole (of a worker: workerRole) set to it.'
-        : `The database lacks the migration(s) ${missing.join(', ')}; run the migrations with the owner role, then start again.`,
+        ? 'This role may not read kernel.migrations; migrate again with KERNEL_RUNTIME_ROLE (of a worker: KERNEL_WORKER_ROLE) set to it.'
+        : `The database lacks the migration(s) ${missing.join(', ')}; migrate as the owner (./kernel migrate), then start again.`,
       { missing },
     );
   }
@@ -109,7 +109,7 @@ export function refuseOtherChain(
   throw new EventStoreError(
     'chain_mismatch',
     chain === undefined
-      ? 'The database does not say whose chain it holds; run the migrations with the owner role.'
+      ? 'The database does not say whose chain it holds; migrate as the owner (./kernel migrate).'
       : `The database holds the chain of ${chain.origin} in ${chain.shards} shard(s), not of ${expected.origin} in ${expected.shards}; ` +
           'both are fixed when the chain begins. Correct the configuration or use another database.',
     { found: chain ?? null, expected },

@@ -9,7 +9,7 @@ import { type ChainRow, refuseOtherChain } from './assert-migrated';
 import { grant } from './role-rights';
 
 /** One migration at a time per database: `hashtext('illuvrse-kernel/migrate')`, computed by the server. */
-const LOCK = `hashtextextended('illuvrse-kernel/migrate', 0)`;
+export const MIGRATION_LOCK = `hashtextextended('illuvrse-kernel/migrate', 0)`;
 
 export interface MigrateOptions {
   /** Names this kernel, `kernel.example.com/prod`; under every hash, so fixed for the life of the database. */
@@ -48,7 +48,7 @@ export async function migrate(ownerUrl: string, options: MigrateOptions): Promis
   try {
     const runner = dataSource.createQueryRunner();
     try {
-      await runner.query(`SELECT pg_advisory_lock(${LOCK})`);
+      await runner.query(`SELECT pg_advisory_lock(${MIGRATION_LOCK})`);
       // Not IF NOT EXISTS: that requires the right to create schemas even where a DBA has created this one.
       const [schema] = (await runner.query(`SELECT to_regnamespace('${SCHEMA}') IS NOT NULL AS there`)) as {
         there: boolean;
@@ -66,7 +66,7 @@ export async function migrate(ownerUrl: string, options: MigrateOptions): Promis
         if (options.runtimeRole !== undefined) await grant(runner, 'runtime', options.runtimeRole);
         if (options.workerRole !== undefined) await grant(runner, 'worker', options.workerRole);
       });
-      await runner.query(`SELECT pg_advisory_unlock(${LOCK})`);
+      await runner.query(`SELECT pg_advisory_unlock(${MIGRATION_LOCK})`);
     } finally {
       await runner.release();
     }

@@ -165,7 +165,7 @@ async function assertPowerless(
   throw new EventStoreError(
     'not_migrated',
     `The database role ${role?.name} could change what is in the event log (${role?.powers.join(', ')}); ` +
-      `connect as a role that migrate() granted its rights to as ${grantedAs}.`,
+      `connect as the role that a migration gives its rights to (${grantedAs === 'workerRole' ? 'KERNEL_WORKER_ROLE' : 'KERNEL_RUNTIME_ROLE'}).`,
     { ...role },
   );
 }
