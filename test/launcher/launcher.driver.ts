@@ -39,6 +39,11 @@ export class Launcher {
     return new Launcher(scratch, await freePortBase(), script);
   }
 
+  /** Another version's ./kernel on the same state and ports. */
+  withScript(script: string): Launcher {
+    return new Launcher(this.scratch, this.portBase, script);
+  }
+
   get state(): string {
     return join(this.scratch, 'state');
   }
