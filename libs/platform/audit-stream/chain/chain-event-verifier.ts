@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
-import { type DataSource, EventVerifier, type StoredEvent } from '#platform/event-store';
+import { type DataSource, DEFAULT_LIMITS, EventVerifier, type StoredEvent } from '#platform/event-store';
+import { Database } from '#platform/postgres';
 import { Limiter } from '#platform/resilience';
 import {
   type AuditEvent,
@@ -46,10 +47,12 @@ export class ChainEventVerifier extends EventVerifier {
   constructor(private readonly options: ChainEventVerifierOptions) {
     super();
     const { dataSource, origin, roots } = options;
+    // Bounded, and its failures say what they are: a reader whose database was killed is told to come back.
+    const database = new Database(dataSource, DEFAULT_LIMITS.storeTimeoutMs);
     this.keys = new TrustedKeys({
       origin,
       roots,
-      registryEvents: () => registryEventsOf(dataSource),
+      registryEvents: () => registryEventsOf({ query: (sql, values = []) => database.query(sql, values) }),
       pause: (ms) => delay(Math.min(ms, RECONSIDER_MS)),
     });
     this.inspector = new EventInspector(origin, () => undefined, false);
