@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { migrate, openEventStoreDataSource, StoreRestore } from '#platform/event-store';
 import { type DataSource } from '#platform/postgres';
-import { archivedEvent, FolderArchive } from '#platform/archive';
+import { archivedEvent, ArchiveError, FolderArchive } from '#platform/archive';
 import { IndexWriter } from '#platform/audit-stream';
 import {
   ARCHIVE_DAY,
@@ -64,9 +64,9 @@ describe('the auditor', () => {
   /** A chain of three days in the store, the index and the archive, with manifests of the first two. */
   beforeEach(async () => {
     away = false;
-    const { workerRole } = postgres();
+    const { runtimeRole, workerRole } = postgres();
     database = await postgres().createDatabase(
-      migratedBy(migrate, { origin: ORIGIN, shards: 1, workerRole }),
+      migratedBy(migrate, { origin: ORIGIN, shards: 1, runtimeRole, workerRole }),
     );
     owner = await openEventStoreDataSource({ url: database.ownerUrl, poolSize: 1 });
     dataSource = await openEventStoreDataSource({
@@ -266,7 +266,113 @@ describe('the auditor', () => {
   it('does not audit while the store is restored', async () => {
     await owner.query(`UPDATE kernel.mode SET mode = 'safe-mode', restoring = true`);
     await expect(auditorWith().audit()).rejects.toThrow(/being restored/);
+    expect(await recorded()).toEqual([
+      {
+        ...NOTHING,
+        outcome: 'refused',
+        message: 'The event store is being restored from the archive; audit it when that is done.',
+      },
+    ]);
   });
+
+  describe('records in the database', () => {
+    it('what the archive has of each audit, byte for byte', async () => {
+      const { audit: done, written } = await auditorWith().audit();
+      await changeFile(archiveKey(chain.events[4]!), null);
+      const second = await auditorWith().audit();
+      const of = async (result: typeof second, outcome: string, findings: string) => ({
+        id: result.audit.id,
+        outcome,
+        events: '62',
+        findings,
+        message: null,
+        report: Buffer.from((await archive.get(result.written?.report ?? '')) ?? []),
+        seal: Buffer.from((await archive.get(result.written?.seal ?? '')) ?? []),
+      });
+      const [newest, older] = await recorded();
+      expect(older).toEqual(await of({ audit: done, written }, 'clean', '0'));
+      expect(newest).toEqual(await of(second, 'findings', '1'));
+      expect(older?.report?.length).toBeGreaterThan(100);
+      const [row] = await owner.query<{ at: Date; sha256: string; size: number }[]>(
+        `SELECT started_at AS at, encode(report_sha256, 'hex') AS sha256, report_size AS size FROM kernel.audit_runs WHERE id = $1`,
+        [done.id],
+      );
+      expect(row).toEqual({
+        at: new Date(done.startedAt),
+        sha256: sha256Hex(older?.report ?? Buffer.alloc(0)),
+        size: older?.report?.length,
+      });
+    });
+
+    it('that nothing could be sealed, and why', async () => {
+      away = true;
+      const { audit: done } = await auditorWith().audit();
+      expect(await recorded()).toEqual([
+        {
+          id: done.id,
+          outcome: 'clean',
+          events: '62',
+          findings: '0',
+          message: 'Not sealed: the proxy is away',
+          report: expect.any(Buffer) as unknown,
+          seal: null,
+        },
+      ]);
+    });
+
+    it('that an audit could not be carried out, and why', async () => {
+      const gone = new ArchiveError('unavailable', 'the archive does not answer');
+      jest.spyOn(archive, 'get').mockRejectedValue(gone);
+      const auditor = auditorWith();
+      await auditor.auditOnTime();
+      expect(await recorded()).toEqual([{ ...NOTHING, outcome: 'failed', message: gone.message }]);
+      expect(() => auditor.check()).toThrow(/could not be carried out/);
+    });
+
+    it('nothing of an audit that another one is in the way of: that one is recorded', async () => {
+      await owner.query(`SELECT pg_advisory_lock(hashtextextended('illuvrse-kernel/audit', 0))`);
+      await expect(auditorWith().audit()).rejects.toThrow('Another audit is under way.');
+      await owner.query(`SELECT pg_advisory_unlock(hashtextextended('illuvrse-kernel/audit', 0))`);
+      expect(await recorded()).toEqual([]);
+    });
+
+    it('or not, where the database does not let it: the archive has the report all the same', async () => {
+      await owner.query('DROP TABLE kernel.audit_runs');
+      const { written } = await auditorWith().audit();
+      expect(await archive.get(written?.report ?? '')).not.toBeNull();
+      expect(await archive.get(written?.seal ?? '')).not.toBeNull();
+      expect(await registry.metrics()).toContain('auditor_record_failures_total 1');
+    });
+  });
+
+  interface Recorded {
+    id: string;
+    outcome: string;
+    events: string | null;
+    findings: string | null;
+    message: string | null;
+    report: Buffer | null;
+    seal: Buffer | null;
+  }
+  const NOTHING = {
+    id: expect.stringMatching(/^[0-9a-f-]{36}$/) as unknown,
+    events: null,
+    findings: null,
+    report: null,
+    seal: null,
+  };
+
+  /** What the kernel's role reads, the newest first. */
+  async function recorded(): Promise<Recorded[]> {
+    const kernel = await openEventStoreDataSource({ url: database.runtimeUrl, poolSize: 1 });
+    try {
+      return await kernel.query<Recorded[]>(
+        'SELECT id, outcome, events, findings, message, report, seal FROM kernel.audit_runs ORDER BY n DESC',
+      );
+    } finally {
+      await kernel.destroy();
+    }
+  }
 
   async function keysBelow(prefix: string): Promise<string[]> {
     const keys: string[] = [];

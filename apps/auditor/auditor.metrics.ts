@@ -16,6 +16,7 @@ export class AuditorMetrics implements ArchiveObserver {
   private readonly events: Gauge;
   private readonly findings: Gauge<'kind'>;
   private readonly reportFailures: Counter<'kind'>;
+  private readonly recordFailures: Counter;
   private readonly spotChecks: Counter<'result'>;
   private readonly spotFindings: Counter<'kind'>;
 
@@ -52,6 +53,11 @@ export class AuditorMetrics implements ArchiveObserver {
       name: 'auditor_report_failures_total',
       help: 'Reports or seals that could not be written, by the reason.',
       labelNames: ['kind'],
+      registers,
+    });
+    this.recordFailures = new Counter({
+      name: 'auditor_record_failures_total',
+      help: 'Audits that could not be recorded in the database, where the API reads them.',
       registers,
     });
     this.spotChecks = new Counter({
@@ -94,6 +100,10 @@ export class AuditorMetrics implements ArchiveObserver {
   onReportFailed(error: unknown): void {
     const known = error instanceof ArchiveError || error instanceof SignerError;
     this.reportFailures.inc({ kind: known ? error.code : 'other' });
+  }
+
+  onRecordFailed(): void {
+    this.recordFailures.inc();
   }
 
   onSpotCheck(findings: Findings | null): void {

@@ -6,8 +6,9 @@ import { type SignerEntry, spannedSigners } from '#evidence';
 import { type Logger } from '#platform/process';
 import { DocumentSigner, SignerError, type SigningProxyClient } from '#platform/signer';
 import { type Audit, AuditRefused, runAudit } from './audit/run-audit';
+import { type Documents, recordOf, recordOfNone, recordRun, type RunRecord } from './audit/record-run';
 import { spotCheck } from './audit/spot-check';
-import { writeReport, type WrittenReport } from './audit/write-report';
+import { reportBytes, writeReport, type WrittenReport } from './audit/write-report';
 import { type AuditorMetrics } from './auditor.metrics';
 
 export interface AuditorOptions {
@@ -28,6 +29,11 @@ export interface AuditorOptions {
 export interface AuditResult {
   readonly audit: Audit;
   /** Null when the report could not be written, or not be sealed. */
+  readonly written: WrittenReport | null;
+}
+
+/** What became of a report. */
+interface Reported extends Documents {
   readonly written: WrittenReport | null;
 }
 
@@ -54,7 +60,7 @@ export class Auditor {
    * @throws AuditRefused when another one is under way, or the store is being restored
    */
   audit(): Promise<AuditResult> {
-    return this.tracked(this.alone(() => this.auditNow()));
+    return this.tracked(this.alone(() => this.auditAndRecord()));
   }
 
   /** Runs an audit on schedule: reports what went wrong, and does not throw. */
@@ -104,6 +110,20 @@ export class Auditor {
     return job;
   }
 
+  /** An audit that is refused because another one is under way is not recorded: that one is. */
+  private async auditAndRecord(): Promise<AuditResult> {
+    const startedAt = (this.options.now?.() ?? new Date()).toISOString();
+    try {
+      return await this.auditNow();
+    } catch (error) {
+      if (!this.stopping.signal.aborted) {
+        const outcome = error instanceof AuditRefused ? 'refused' : 'failed';
+        await this.record(recordOfNone(outcome, startedAt, messageOf(error)));
+      }
+      throw error;
+    }
+  }
+
   private async auditNow(): Promise<AuditResult> {
     const { metrics, logger } = this.options;
     const audit = await runAudit({ ...this.options, signal: this.stopping.signal });
@@ -120,17 +140,32 @@ export class Auditor {
         'audited: there are findings',
       );
     }
-    return { audit, written: await this.report(audit) };
+    const { written, ...documents } = await this.report(audit);
+    await this.record(recordOf(audit, documents));
+    return { audit, written };
   }
 
-  private async report(audit: Audit): Promise<WrittenReport | null> {
+  /** The archive has what counts: a copy that cannot be written costs the audit nothing. */
+  private async record(run: RunRecord): Promise<void> {
+    const { dataSource, metrics, logger } = this.options;
+    try {
+      await recordRun(dataSource, run);
+    } catch (error) {
+      metrics.onRecordFailed();
+      logger.warn({ id: run.id, err: error }, 'could not record an audit in the database');
+    }
+  }
+
+  private async report(audit: Audit): Promise<Reported> {
     const { origin, archive, proxy, dataSource, roots, metrics, logger, now } = this.options;
     const registered = async () => spannedSigners(await registryOfChain({ origin, roots }, dataSource));
     const signer = new DocumentSigner(proxy, registered);
     const pauses = [...(this.options.sealPausesMs ?? SEAL_PAUSES_MS)];
+    let report: Uint8Array | null = null;
     for (;;) {
       try {
-        return await writeReport(audit, archive, signer, now);
+        report = reportBytes(audit);
+        return { report, ...(await writeReport(audit, report, archive, signer, now)), problem: null };
       } catch (error) {
         const pause = pauses.shift();
         metrics.onReportFailed(error);
@@ -138,7 +173,9 @@ export class Auditor {
           { id: audit.id, err: error, retryMs: pause ?? null },
           'could not write the report of an audit',
         );
-        if (pause === undefined || this.stopping.signal.aborted || !isPassing(error)) return null;
+        if (pause === undefined || this.stopping.signal.aborted || !isPassing(error)) {
+          return { written: null, report, seal: null, problem: `Not sealed: ${messageOf(error)}` };
+        }
         await delay(pause, undefined, { signal: this.stopping.signal }).catch(() => undefined);
       }
     }

@@ -3,6 +3,7 @@ import { AUDIT_REPORT, auditReportKeys, canonicalize, type JsonValue, sha256Hex 
 import { type DocumentSigner } from '#platform/signer';
 import { type Audit } from './run-audit';
 
+/** Keys of the archive. */
 export interface WrittenReport {
   readonly report: string;
   readonly seal: string;
@@ -25,15 +26,17 @@ export function reportBytes({ findings, ...audit }: Audit): Buffer {
 
 /**
  * Writes the report, then its signed seal. The report is kept even when nothing can be signed.
+ * @param bytes the report, as `reportBytes` makes it
+ * @returns where both are, and the seal's own bytes
  * @throws ArchiveError, or SignerError when the seal could not be signed
  */
 export async function writeReport(
   audit: Audit,
+  bytes: Uint8Array,
   archive: Archive,
   signer: DocumentSigner,
   now: () => Date = () => new Date(),
-): Promise<WrittenReport> {
-  const bytes = reportBytes(audit);
+): Promise<{ written: WrittenReport; seal: Uint8Array }> {
   const keys = auditReportKeys(audit);
   await archive.putDocument(keys.report, bytes);
   const seal = await signer.sign('audit-report', AUDIT_REPORT, {
@@ -47,5 +50,5 @@ export async function writeReport(
     signedAt: now().toISOString(),
   });
   await archive.putDocument(keys.seal, seal);
-  return keys;
+  return { written: keys, seal };
 }

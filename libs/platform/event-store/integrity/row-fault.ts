@@ -5,11 +5,20 @@ import { EventStoreError } from '../event-store.error';
  * - `event`: of the event log; `index`: of the audit index; `head`: the one that the next event would build on
  * - `answer`: a stored answer of an idempotency key; `mode`: a change of the mode; `hold`: a legal hold as the archiver noted it;
  *   `notification`: one that waits to be sent; `webhook`: how far the events of a subscription are sent; `session`: of a person
- *   who signed in
+ *   who signed in; `audit_run`: an audit as the auditor recorded it
  */
 export interface RowFault {
   readonly where:
-    'event' | 'index' | 'head' | 'answer' | 'mode' | 'hold' | 'notification' | 'webhook' | 'session';
+    | 'event'
+    | 'index'
+    | 'head'
+    | 'answer'
+    | 'mode'
+    | 'hold'
+    | 'notification'
+    | 'webhook'
+    | 'session'
+    | 'audit_run';
   /** A sentence that names the row and what is wrong with it. */
   readonly message: string;
 }

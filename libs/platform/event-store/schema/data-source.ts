@@ -15,6 +15,7 @@ import { IndexFilters1764910000000 } from './migrations/1764910000000-index-filt
 import { WebhookSubscriptions1764920000000 } from './migrations/1764920000000-webhook-subscriptions.migration';
 import { KeyFence1764900100000 } from './migrations/1764900100000-key-fence.migration';
 import { Sessions1764950000000 } from './migrations/1764950000000-sessions.migration';
+import { AuditRuns1764960000000 } from './migrations/1764960000000-audit-runs.migration';
 
 export const SCHEMA = 'kernel';
 
@@ -35,6 +36,7 @@ export const MIGRATIONS = [
   IndexFilters1764910000000,
   WebhookSubscriptions1764920000000,
   Sessions1764950000000,
+  AuditRuns1764960000000,
 ];
 
 export type EventStoreConnection = PostgresConnection;

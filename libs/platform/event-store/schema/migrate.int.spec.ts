@@ -203,9 +203,54 @@ describe('the schema', () => {
       `SELECT * FROM kernel.idempotency`,
       `DELETE FROM kernel.relay_cursors`,
       `DELETE FROM kernel.leadership`,
+      `SELECT * FROM kernel.audit_runs`,
+      `UPDATE kernel.audit_runs SET outcome = 'clean'`,
+      `DELETE FROM kernel.audit_runs`,
+      `TRUNCATE kernel.audit_runs`,
+      // Neither the order nor the time of recording is the writer's to choose.
+      `INSERT INTO kernel.audit_runs (n, id, started_at, outcome) OVERRIDING SYSTEM VALUE
+       VALUES (9000000000000000000, gen_random_uuid(), now(), 'failed')`,
+      `INSERT INTO kernel.audit_runs (recorded_at, id, started_at, outcome) VALUES (now(), gen_random_uuid(), now(), 'failed')`,
+      `SELECT kernel.keep_newest_audit_runs()`,
       `CREATE TABLE kernel.mine (a int)`,
     ])('has no right to %s', async (statement) => {
       await expect(run(database.workerUrl, statement)).rejects.toMatchObject({ code: '42501' });
+    });
+
+    it('adds audits, of which the newest thousand stay, and none that could not be read', async () => {
+      const add = (count: number) =>
+        run(
+          database.workerUrl,
+          `INSERT INTO kernel.audit_runs (id, started_at, outcome, message)
+           SELECT gen_random_uuid(), now(), 'failed', 'no. ' || n FROM generate_series(1, ${count}) n ORDER BY n`,
+        );
+      await add(1_001);
+      await add(1);
+      const [kept] = await run(
+        database.runtimeUrl,
+        `SELECT count(*)::int AS count, min(n)::int AS first, bool_and(recorded_at BETWEEN now() - interval '1 hour' AND now()) AS timed
+         FROM kernel.audit_runs`,
+      );
+      expect(kept).toEqual({ count: 1_000, first: 3, timed: true });
+      for (const [columns, values] of [
+        ['started_at, outcome', `'infinity', 'failed'`],
+        ['started_at, outcome', `now(), 'perfect'`],
+        ['started_at, outcome', `now(), 'clean'`],
+        ['started_at, outcome, seal', `now(), 'failed', 'x'`],
+        ['started_at, outcome, events, findings', `now(), 'clean', 9223372036854775807, 0`],
+        ['started_at, outcome, message', `now(), 'failed', repeat('x', 2001)`],
+        [
+          'started_at, outcome, events, findings, report',
+          `now(), 'clean', 1, 0, convert_to(repeat('x', 4194305), 'UTF8')`,
+        ],
+      ] as const) {
+        await expect(
+          run(
+            database.workerUrl,
+            `INSERT INTO kernel.audit_runs (id, ${columns}) VALUES (gen_random_uuid(), ${values})`,
+          ),
+        ).rejects.toMatchObject({ code: '23514' });
+      }
     });
 
     it('moves a cursor and an epoch forward, never back', async () => {
@@ -267,6 +312,8 @@ describe('the schema', () => {
       `INSERT INTO kernel.shard_head VALUES (1, 0, decode(repeat('00', 32), 'hex'), NULL)`,
       `INSERT INTO kernel.migrations (timestamp, name) VALUES (1, 'x')`,
       `INSERT INTO kernel.stream_positions VALUES ('indexer', 0, 1, decode(repeat('00', 32), 'hex'))`,
+      `INSERT INTO kernel.audit_runs (id, started_at, outcome) VALUES (gen_random_uuid(), now(), 'failed')`,
+      `DELETE FROM kernel.audit_runs`,
       `CREATE TABLE kernel.mine (a int)`,
       `CREATE FUNCTION kernel.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'`,
     ])('for the runtime role, which has no right to try: %s', async (statement) => {
