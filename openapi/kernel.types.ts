@@ -142,6 +142,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/kernel/audit-runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Audits of the kernel by its auditor
+         * @description Whole audits as the auditor recorded them, the newest first, also those that could not be carried out; the newest 1,000 are
+         *     kept. The archive has the reports of all. What a row says proves nothing by itself, since whoever has the auditor's role of
+         *     the database could write one: `verdict` is what a valid seal says, and null without. The kernel verifies each seal by the
+         *     signers that the chain has now.
+         */
+        get: operations["listAuditRuns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/kernel/audit-runs/{runId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One audit with its report and seal
+         * @description The report and the seal as text: its UTF-8 is what the archive has under `archiveKeys`, byte for byte, and what
+         *     `tools/audit-verify.js --audit-report FILE --seal FILE` verifies.
+         */
+        get: operations["getAuditRun"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/kernel/audit/legal-hold": {
         parameters: {
             query?: never;
@@ -1593,6 +1637,66 @@ export interface components {
             /** @description When it last moved; null when it never ran. */
             movedAt: string | null;
         };
+        AuditRunPage: {
+            runs: components["schemas"]["AuditRun"][];
+            /** @description Null on the last page. */
+            nextCursor: string | null;
+        };
+        AuditRun: {
+            /**
+             * Format: uuid
+             * @description A UUID.
+             */
+            id: string;
+            /** @description When the row was written, by the database's clock. */
+            recordedAt: components["schemas"]["Time"];
+            /** @description When the audit began; proven where the seal is valid. */
+            startedAt: components["schemas"]["Time"];
+            /**
+             * @description What the row says. `failed`: it could not be carried out; `refused`: the event store was being restored. It proves
+             *     nothing by itself, see `verdict`.
+             * @enum {string}
+             */
+            outcome: "clean" | "findings" | "failed" | "refused";
+            /**
+             * @description What the seal says where it is valid; null where nothing is proven.
+             * @enum {string|null}
+             */
+            verdict: "clean" | "findings" | null;
+            /**
+             * @description `valid`: signed by a checkpoint key of this kernel, over this report and these numbers. `none`: there is no seal.
+             *     `key_ended`: the signature is right, but its key was retired or compromised since, and nothing shows that it signed this
+             *     before. `invalid`: somebody else wrote this row.
+             * @enum {string}
+             */
+            seal: "valid" | "none" | "key_ended" | "invalid";
+            /** @description When the seal was signed; null unless it is valid. */
+            signedAt: string | null;
+            /** @description Events that were verified; null where no audit was carried out. Proven where the seal is valid, as the next. */
+            events: number | null;
+            /** @description How many there are. */
+            findings: number | null;
+            /** @description The report that the row has; null when there is none, or one of more than 4 MiB, which the archive alone has. */
+            report: {
+                sha256: components["schemas"]["Sha256"];
+                /** @description In bytes. */
+                size: number;
+            } | null;
+            /** @description Why it was not carried out or not sealed, or why the seal does not count. */
+            detail: string | null;
+        };
+        AuditRunDocuments: {
+            run: components["schemas"]["AuditRun"];
+            /** @description The report, canonical JSON (docs/spec/archive.md, section 3). */
+            report: string | null;
+            /** @description The seal, a DSSE envelope in canonical JSON (docs/spec/archive.md, sections 3 and 4). */
+            seal: string | null;
+            /** @description Where the archive has both; null where no audit was carried out. */
+            archiveKeys: {
+                report: string;
+                seal: string;
+            } | null;
+        };
         Signers: {
             /** @description The kernel whose keys these are. */
             origin?: string;
@@ -2933,6 +3037,9 @@ export type Head = components['schemas']['Head'];
 export type Pipeline = components['schemas']['Pipeline'];
 export type PipelineShard = components['schemas']['PipelineShard'];
 export type PipelineStage = components['schemas']['PipelineStage'];
+export type AuditRunPage = components['schemas']['AuditRunPage'];
+export type AuditRun = components['schemas']['AuditRun'];
+export type AuditRunDocuments = components['schemas']['AuditRunDocuments'];
 export type Signers = components['schemas']['Signers'];
 export type FirstPool = components['schemas']['FirstPool'];
 export type LogTrust = components['schemas']['LogTrust'];
@@ -3582,6 +3689,122 @@ export interface operations {
             400: components["responses"]["InvalidRequest"];
             401: components["responses"]["SignInRequired"];
             403: components["responses"]["Forbidden"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ReadUnavailable"];
+        };
+    };
+    listAuditRuns: {
+        parameters: {
+            query?: {
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+                limit?: components["parameters"]["PageLimit"];
+            };
+            header?: {
+                /**
+                 * @description Found in the answer and in the logs. Anything but 1 to 128 letters, digits and `._:-` is replaced by an id of
+                 *     the kernel's own.
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of them. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "runs": [
+                     *         {
+                     *           "id": "0b1f5b1e-6f0a-4c3e-9a55-3c7d5f3f8a10",
+                     *           "recordedAt": "2026-01-31T02:00:07.412Z",
+                     *           "startedAt": "2026-01-31T02:00:00.000Z",
+                     *           "outcome": "clean",
+                     *           "verdict": "clean",
+                     *           "seal": "valid",
+                     *           "signedAt": "2026-01-31T02:00:07.102Z",
+                     *           "events": 1700,
+                     *           "findings": 0,
+                     *           "report": {
+                     *             "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *             "size": 612
+                     *           },
+                     *           "detail": null
+                     *         }
+                     *       ],
+                     *       "nextCursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AuditRunPage"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
+            403: components["responses"]["Forbidden"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ReadUnavailable"];
+        };
+    };
+    getAuditRun: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Found in the answer and in the logs. Anything but 1 to 128 letters, digits and `._:-` is replaced by an id of
+                 *     the kernel's own.
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                runId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The audit. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "run": {
+                     *         "id": "0b1f5b1e-6f0a-4c3e-9a55-3c7d5f3f8a10",
+                     *         "recordedAt": "2026-01-31T02:00:07.412Z",
+                     *         "startedAt": "2026-01-31T02:00:00.000Z",
+                     *         "outcome": "failed",
+                     *         "verdict": null,
+                     *         "seal": "none",
+                     *         "signedAt": null,
+                     *         "events": null,
+                     *         "findings": null,
+                     *         "report": null,
+                     *         "detail": "The archive does not answer."
+                     *       },
+                     *       "report": null,
+                     *       "seal": null,
+                     *       "archiveKeys": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AuditRunDocuments"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ReadUnavailable"];

@@ -193,7 +193,7 @@ export class KernelModule {
         PeopleModule.register({ options: people, logger }),
         keys,
         modes,
-        AuditModule,
+        AuditModule.register(self),
         SigningModule.register(self),
         GovernanceModule.register({
           ...self,

@@ -86,6 +86,7 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
   problemsOf(AuditError, {
     reserved_name: MALFORMED,
     event_not_found: { status: 404 },
+    audit_run_not_found: { status: 404 },
     unknown_shard: { status: 404 },
     too_many_streams: { status: 503, word: 'overloaded', title: 'Too many streams', retryAfter: 10 },
     invalid_event_id: { status: 400, word: 'invalid_position' },

@@ -142,6 +142,8 @@ const TABLE: Record<string, Row> = {
   getEvent: READ,
   getHeads: READ,
   getPipeline: NO_LEAD,
+  listAuditRuns: NO_LEAD,
+  getAuditRun: NO_LEAD,
   setLegalHold: { SUPERADMIN: 'yes', DIVISION_LEAD: 'no', OPERATOR: 'no', AUDITOR: 'no', NOROLE: 'no' },
   listLegalHolds: { SUPERADMIN: 'yes', DIVISION_LEAD: 'no', OPERATOR: 'yes', AUDITOR: 'yes', NOROLE: 'no' },
   exportEvents: READ,
@@ -256,6 +258,8 @@ describe('roles', () => {
       } else if (
         operation in GOVERNANCE ||
         operation in LOG ||
+        // There is none in a stack without an auditor.
+        operation === 'getAuditRun' ||
         operation === 'endSession' ||
         operation in WEBHOOKS ||
         (operation in DIVISIONS && method === 'POST') ||

@@ -59,6 +59,10 @@ export function sampleRequest(operation: string, { division, event, agent }: Sam
       return { method: 'GET', path: '/kernel/audit/head' };
     case 'getPipeline':
       return { method: 'GET', path: '/kernel/audit/pipeline' };
+    case 'listAuditRuns':
+      return { method: 'GET', path: '/kernel/audit-runs' };
+    case 'getAuditRun':
+      return { method: 'GET', path: `/kernel/audit-runs/${randomUUID()}` };
     case 'setLegalHold':
       return {
         method: 'POST',

@@ -1,7 +1,9 @@
-import { Module } from '@nestjs/common';
+import { type DynamicModule, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { PipelineLag } from '#platform/audit-stream';
+import { IntegrityAlarm } from '#platform/kernel-store';
 import { Database } from '#platform/postgres';
+import { SignerSource } from '#platform/signer';
 import { LegalHoldList } from './legal-hold-list';
 import { AppendEventsHandler } from './append-events.handler';
 import { SetLegalHoldHandler } from './set-legal-hold.handler';
@@ -20,32 +22,61 @@ import { LogController } from './http/log.controller';
 import { GetHeadsHandler } from './get-heads.handler';
 import { GetPipelineHandler } from './get-pipeline.handler';
 import { ListLegalHoldsHandler } from './list-legal-holds.handler';
+import { AuditRunRows } from './audit-run-rows';
+import { AuditRunsController } from './http/audit-runs.controller';
+import { GetAuditRunHandler } from './get-audit-run.handler';
+import { ListAuditRunsHandler } from './list-audit-runs.handler';
+import { RunJudge } from './run-judge';
 
-/** Records callers' events and answers questions about the chain. Needs Registry, EventStore, Database, AuditIndex, PositionReached, PublishedLog and PipelineDurability from global modules. */
-@Module({
-  imports: [CqrsModule],
-  // Before the events, whose route takes any name.
-  controllers: [LegalHoldController, AuditController, ReasonController, LogController],
-  providers: [
-    {
-      provide: PipelineLag,
-      useFactory: (database: Database) => new PipelineLag(database),
-      inject: [Database],
-    },
-    LegalHoldList,
-    AppendEventsHandler,
-    SetLegalHoldHandler,
-    GetEventHandler,
-    GetReasonHandler,
-    GetReceiptHandler,
-    GetEntryBundleHandler,
-    ListEventsHandler,
-    StreamEventsHandler,
-    StreamReaders,
-    GetHeadsHandler,
-    GetPipelineHandler,
-    ListLegalHoldsHandler,
-    ExportEventsHandler,
-  ],
-})
-export class AuditModule {}
+export interface AuditModuleOptions {
+  /** The kernel whose statements count. */
+  readonly origin: string;
+}
+
+/** Records callers' events and answers questions about the chain. Needs Registry, EventStore, Database, AuditIndex, PositionReached, PublishedLog, SignerSource and PipelineDurability from global modules. */
+@Module({})
+export class AuditModule {
+  static register({ origin }: AuditModuleOptions): DynamicModule {
+    return {
+      module: AuditModule,
+      imports: [CqrsModule],
+      // Before the events, whose route takes any name.
+      controllers: [
+        LegalHoldController,
+        AuditRunsController,
+        AuditController,
+        ReasonController,
+        LogController,
+      ],
+      providers: [
+        {
+          provide: PipelineLag,
+          useFactory: (database: Database) => new PipelineLag(database),
+          inject: [Database],
+        },
+        {
+          provide: RunJudge,
+          useFactory: (signers: SignerSource, alarm: IntegrityAlarm) => new RunJudge(origin, signers, alarm),
+          inject: [SignerSource, IntegrityAlarm],
+        },
+        LegalHoldList,
+        AuditRunRows,
+        AppendEventsHandler,
+        SetLegalHoldHandler,
+        GetEventHandler,
+        GetReasonHandler,
+        GetReceiptHandler,
+        GetEntryBundleHandler,
+        ListEventsHandler,
+        StreamEventsHandler,
+        StreamReaders,
+        GetHeadsHandler,
+        GetPipelineHandler,
+        ListAuditRunsHandler,
+        GetAuditRunHandler,
+        ListLegalHoldsHandler,
+        ExportEventsHandler,
+      ],
+    };
+  }
+}

@@ -33,6 +33,7 @@ export class IntegrityAlarm {
       'hold',
       'notification',
       'webhook',
+      'audit_run',
     ] as const) {
       this.faults.inc({ where }, 0);
     }

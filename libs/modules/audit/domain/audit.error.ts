@@ -3,6 +3,7 @@ import { CodedError } from '#evidence';
 export type AuditErrorCode =
   | 'reserved_name'
   | 'event_not_found'
+  | 'audit_run_not_found'
   | 'unknown_shard'
   | 'too_many_streams'
   | 'invalid_event_id'

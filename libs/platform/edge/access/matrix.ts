@@ -29,6 +29,8 @@ export const MATRIX = Object.freeze({
   'log.entries': row('allow', 'deny', 'allow', 'allow'),
   /** How far the copies are behind, over all divisions. */
   'pipeline.read': row('allow', 'deny', 'allow', 'allow'),
+  /** What the auditor found, over all divisions. */
+  'audit-run.read': row('allow', 'deny', 'allow', 'allow'),
   /** Keys belong to no division: a DivisionLead's scope leaves the list whole. */
   'keys.read': row('allow', 'own-division', 'allow', 'allow'),
   'audit.append': row('allow', 'deny', 'allow', 'deny'),

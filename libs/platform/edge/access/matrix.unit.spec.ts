@@ -19,6 +19,7 @@ audit.read                yes         own           yes       yes      no
 audit.export              yes         own           yes       yes      no
 log.entries               yes         no            yes       yes      no
 pipeline.read             yes         no            yes       yes      no
+audit-run.read            yes         no            yes       yes      no
 keys.read                 yes         own           yes       yes      no
 audit.append              yes         no            yes       no       no
 manifest.sign             yes         own           yes       no       no
