@@ -9624,6 +9624,36 @@ function isSha2562(value2) {
   return typeof value2 === "string" && HEX_SHA256.test(value2);
 }
 
+// libs/evidence/chain/audit-report.ts
+var AUDIT_REPORT = {
+  payloadType: "application/vnd.illuvrse.kernel.audit-report+json",
+  type: "illuvrse-kernel/audit-report/v1",
+  name: "the seal of an audit report",
+  members: {
+    origin: isOrigin,
+    id: (value2) => typeof value2 === "string" && UUID2.test(value2),
+    startedAt: isTimestamp,
+    verdict: (value2) => value2 === "clean" || value2 === "findings",
+    events: isNumber,
+    findings: isNumber,
+    report: (value2) => {
+      const report2 = exactObject(value2, ["sha256", "size"]);
+      return report2 !== null && typeof report2["sha256"] === "string" && HEX_SHA256.test(report2["sha256"]) && isNumber(report2["size"]);
+    },
+    signedAt: isTimestamp
+  },
+  contradiction({ verdict, findings, startedAt, signedAt }) {
+    if (verdict === "clean" !== (findings === 0))
+      return "the verdict is not that of the number of findings";
+    return signedAt < startedAt ? "it was signed before it began" : null;
+  },
+  position: () => null
+};
+var UUID2 = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+function isNumber(value2) {
+  return typeof value2 === "number" && value2 >= 0 && Number.isSafeInteger(value2);
+}
+
 // libs/evidence/approvals/approval-record.ts
 var APPROVAL_TYPE = "illuvrse-kernel/approval/v1";
 var APPROVAL_ACTIONS = ["approve", "reject", "ratify"];
@@ -14163,6 +14193,11 @@ Checks one event (GET /kernel/audit/{id}) by its receipt (GET /kernel/audit/{id}
 Checks one manifest signature, with its manifest.signed event and receipt also one by a key that has ended since.
 Both take --policy, --origin, --shards, --json and --report FILE.json.
 
+       node tools/audit-verify.js --signers FILE --audit-report FILE --seal FILE [--origin ORIGIN] [--json]
+
+Checks that the auditor of this kernel wrote a report (reports/YYYY/MM/DD/<id>.json of the archive and <id>.seal.json, or
+GET /kernel/audit-runs/{id}). It does not check what the report says: that takes the chain.
+
        node tools/audit-verify.js --upgrade FILE --signers FILE [--origin ORIGIN] [--shards N] [--first-pool POOL]
                                   [--policy FILE] [--without-proofs] [--json] [--report FILE.json]
 
@@ -15343,6 +15378,58 @@ function csvReport({ report: report2, madeAt, source }) {
 }
 function at2(column, value2) {
   return value2 === null || value2 === void 0 ? {} : { [column]: value2 };
+}
+
+// apps/audit-verify/verify-audit-report.ts
+var import_node_util3 = require("node:util");
+function asksForAuditReport(argv) {
+  return ["--audit-report", "--seal"].some(
+    (name) => argv.some((argument) => argument === name || argument.startsWith(`${name}=`))
+  );
+}
+function verifyAuditReport(argv) {
+  let values;
+  try {
+    ({ values } = (0, import_node_util3.parseArgs)({
+      args: [...argv],
+      options: {
+        ...TRUST_OPTIONS,
+        "audit-report": { type: "string" },
+        seal: { type: "string" },
+        json: { type: "boolean" }
+      }
+    }));
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+  const { "audit-report": path, seal: sealPath } = values;
+  if (path === void 0) throw new UsageError("--seal goes with --audit-report, which is missing.");
+  if (sealPath === void 0) throw new UsageError("--audit-report goes with --seal, which is missing.");
+  if (values.signers === void 0) {
+    throw new UsageError("--signers is missing: name the signers.json to trust.");
+  }
+  const { origin } = readTrustRoot(trustOptions(values));
+  const report2 = readInput("--audit-report", path);
+  const { document, reasons } = verifyDocument(AUDIT_REPORT, {
+    envelope: readInput("--seal", sealPath),
+    keys: signersIn(values.signers),
+    origin
+  });
+  const sha2563 = sha256Hex(report2);
+  const faults = reasons.map((reason) => `seal: ${reason}`);
+  if (document !== null && (document.report.sha256 !== sha2563 || document.report.size !== report2.length)) {
+    faults.push(
+      `report: it has ${report2.length} bytes with the SHA-256 ${sha2563}, the seal is over ${document.report.size} with ${document.report.sha256}`
+    );
+  }
+  const verified = faults.length === 0;
+  if (values.json === true) {
+    return { verified, lines: [JSON.stringify({ verified, origin, seal: document, faults })] };
+  }
+  if (!verified || document === null) return { verified, lines: faults.map(printable) };
+  const { id, startedAt, verdict, events, findings, signedAt } = document;
+  const line = `Audit report verified: ${id}, begun ${startedAt}, sealed ${signedAt}: ${verdict}, ${events} events, ${findings} findings, SHA-256 ${sha2563}.`;
+  return { verified, lines: [line] };
 }
 
 // apps/audit-verify/check/day-manifests.ts
@@ -16586,7 +16673,7 @@ function identityCheck({ folder, arguments: { from } }) {
 }
 
 // apps/audit-verify/verify-single.ts
-var import_node_util3 = require("node:util");
+var import_node_util4 = require("node:util");
 
 // apps/audit-verify/verdict/single-verdict.ts
 function judgeSingle({ record, signature, ...given }, trust) {
@@ -16632,7 +16719,7 @@ function asksForSingle(argv) {
 function verifySingle(argv) {
   let values;
   try {
-    ({ values } = (0, import_node_util3.parseArgs)({
+    ({ values } = (0, import_node_util4.parseArgs)({
       args: [...argv],
       options: {
         ...TRUST_OPTIONS,
@@ -16691,7 +16778,7 @@ function pair(one, first, other, second) {
 
 // apps/audit-verify/verify-upgrade.ts
 var import_node_fs11 = require("node:fs");
-var import_node_util4 = require("node:util");
+var import_node_util5 = require("node:util");
 
 // apps/audit-verify/verdict/upgrade-verdict.ts
 function judgeUpgrade(file, trust, options) {
@@ -16752,7 +16839,7 @@ function asksForUpgrade(argv) {
 function verifyUpgradeFile(argv) {
   let values;
   try {
-    ({ values } = (0, import_node_util4.parseArgs)({
+    ({ values } = (0, import_node_util5.parseArgs)({
       args: [...argv],
       options: {
         upgrade: { type: "string" },
@@ -16808,6 +16895,12 @@ async function main() {
   }
   if (asksForUpgrade(argv)) {
     const { verified, lines: lines2 } = verifyUpgradeFile(argv);
+    process.stdout.write(`${lines2.join("\n")}
+`);
+    return verified ? EXIT.verified : EXIT.faults;
+  }
+  if (asksForAuditReport(argv)) {
+    const { verified, lines: lines2 } = verifyAuditReport(argv);
     process.stdout.write(`${lines2.join("\n")}
 `);
     return verified ? EXIT.verified : EXIT.faults;

@@ -69,6 +69,11 @@ Checks one event (GET /kernel/audit/{id}) by its receipt (GET /kernel/audit/{id}
 Checks one manifest signature, with its manifest.signed event and receipt also one by a key that has ended since.
 Both take --policy, --origin, --shards, --json and --report FILE.json.
 
+       node tools/audit-verify.js --signers FILE --audit-report FILE --seal FILE [--origin ORIGIN] [--json]
+
+Checks that the auditor of this kernel wrote a report (reports/YYYY/MM/DD/<id>.json of the archive and <id>.seal.json, or
+GET /kernel/audit-runs/{id}). It does not check what the report says: that takes the chain.
+
        node tools/audit-verify.js --upgrade FILE --signers FILE [--origin ORIGIN] [--shards N] [--first-pool POOL]
                                   [--policy FILE] [--without-proofs] [--json] [--report FILE.json]
 

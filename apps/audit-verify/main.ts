@@ -10,6 +10,7 @@ import { csvReport } from './report/csv-report';
 import { htmlReport } from './report/html-report';
 import { writeReport } from './report/report-file';
 import { UsageError } from './usage.error';
+import { asksForAuditReport, verifyAuditReport } from './verify-audit-report';
 import { verifyChain } from './verify-chain';
 import { asksForSingle, verifySingle } from './verify-single';
 import { asksForUpgrade, verifyUpgradeFile } from './verify-upgrade';
@@ -24,6 +25,11 @@ async function main(): Promise<number> {
   }
   if (asksForUpgrade(argv)) {
     const { verified, lines } = verifyUpgradeFile(argv);
+    process.stdout.write(`${lines.join('\n')}\n`);
+    return verified ? EXIT.verified : EXIT.faults;
+  }
+  if (asksForAuditReport(argv)) {
+    const { verified, lines } = verifyAuditReport(argv);
     process.stdout.write(`${lines.join('\n')}\n`);
     return verified ? EXIT.verified : EXIT.faults;
   }

@@ -5,6 +5,7 @@ import { addAuditHold } from './audit-hold';
 import { addAuditReceipt } from './audit-receipt';
 import { addAuditRepair } from './audit-repair';
 import { addAuditRun } from './audit-run';
+import { addAuditRuns } from './audit-runs';
 import { addAuditVerify } from './audit-verify';
 
 export function addAudit(program: Command): void {
@@ -19,5 +20,6 @@ export function addAudit(program: Command): void {
   addAuditReceipt(audit);
   addAuditHold(audit);
   addAuditRun(audit);
+  addAuditRuns(audit);
   addAuditRepair(audit);
 }
