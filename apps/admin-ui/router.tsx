@@ -2,6 +2,7 @@ import { createRouter } from '@tanstack/react-router';
 import { Loading } from './parts/states';
 import { approversRoutes } from './screens/approvers/approvers.routes';
 import { auditRoutes } from './screens/audit/audit.routes';
+import { auditRunsRoutes } from './screens/audit-runs/audit-runs.routes';
 import { divisionsRoutes } from './screens/divisions/divisions.routes';
 import { keysRoutes } from './screens/keys/keys.routes';
 import { notificationsRoutes } from './screens/notifications/notifications.routes';
@@ -29,6 +30,7 @@ export const router = createRouter({
   routeTree: rootRoute.addChildren([
     ...overviewRoutes,
     ...auditRoutes,
+    ...auditRunsRoutes,
     ...upgradesRoutes,
     ...approversRoutes,
     ...keysRoutes,

@@ -91,6 +91,7 @@ describeWithChromium('the screens of the admin UI', () => {
         await text(open, /The stream has every event/);
         await text(open, /The index has every event/);
         await text(open, /The archive has nothing yet/);
+        await text(open, /No audit has been recorded/);
         await text(open, /events published/);
         await text(open, 'Apply: its quorum is reached');
         // Three samples, one every five seconds.
@@ -117,6 +118,12 @@ describeWithChromium('the screens of the admin UI', () => {
         await text(open, 'Live');
         await open.page.getByRole('link', { name: 'door.opened' }).waitFor();
       },
+    },
+    {
+      name: 'audit-runs-empty',
+      path: () => '/audit/runs',
+      role: 'auditor',
+      shown: (open) => text(open, 'No audit has been recorded'),
     },
     {
       name: 'audit-filtered',
@@ -327,6 +334,7 @@ describeWithChromium('the screens of the admin UI', () => {
       const seen = async (name: string) =>
         (await open.page.getByRole('heading', { name, exact: true }).count()) > 0;
       expect(await seen('Copies of the chain')).toBe(READS_EVERYTHING.includes(role));
+      expect(await seen('Last audit')).toBe(READS_EVERYTHING.includes(role));
       expect(await seen('Published log')).toBe(READS_EVERYTHING.includes(role));
       expect(await seen('Waits for you')).toBe(role !== 'norole');
       expect(await open.problems()).toEqual([]);

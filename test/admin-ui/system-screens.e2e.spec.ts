@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sha256Hex } from '#evidence';
 import {
   describeWithChromium,
   type OpenPage,
@@ -10,6 +12,8 @@ import {
   withStack,
   workTree,
 } from '#dev/testing';
+import { runAudit } from '../pipeline/run-audit';
+import { recordAudits, reportWith } from './recorded-audits';
 
 /** Screenshots, kept with the builds: to be looked at. */
 const SCREENS = join(workTree(), '.build', 'admin-ui-screens');
@@ -32,7 +36,7 @@ describeWithChromium('the screens of keys, divisions, deliveries, sessions and t
     notified.mood = { status: 500 };
   });
   const stack = withStack({
-    workers: ['outbox-relay', 'indexer', 'log-publisher', 'archiver'],
+    workers: ['outbox-relay', 'indexer', 'log-publisher', 'archiver', 'auditor'],
     people: true,
     restart: false,
     kernelVariables: () => {
@@ -55,6 +59,9 @@ describeWithChromium('the screens of keys, divisions, deliveries, sessions and t
   let manifestKid: string;
   let webhookId: string;
   let templateId: string;
+  let auditId: string;
+  const UNSEALED = randomUUID();
+  const FORGED = randomUUID();
 
   const operator = () => stack().client('OPERATOR');
   const admin = () => stack().client('SUPERADMIN');
@@ -143,6 +150,26 @@ describeWithChromium('the screens of keys, divisions, deliveries, sessions and t
       reason: 'case 17',
     });
     expect(held.status).toBe(201);
+    await recordAudits(stack(), [
+      { id: randomUUID(), outcome: 'failed', message: 'The archive does not answer.' },
+      {
+        id: UNSEALED,
+        outcome: 'findings',
+        findings: 120,
+        message: 'Not sealed: the signing proxy does not answer',
+        report: reportWith(120, { id: templateId, seq: 4 }),
+      },
+      {
+        id: FORGED,
+        outcome: 'clean',
+        findings: 0,
+        report: reportWith(0, { id: templateId, seq: 4 }),
+        seal: '{}',
+      },
+    ]);
+    const { code, stdout } = await runAudit(stack());
+    expect(code).toBe(0);
+    auditId = /^Audit (\S+): clean/m.exec(stdout)?.[1] ?? '';
     people = await PeopleAtBrowsers.start(stack().web?.origin ?? '');
   }, 180_000);
   afterEach(async () => {
@@ -349,6 +376,68 @@ describeWithChromium('the screens of keys, divisions, deliveries, sessions and t
       },
     },
     {
+      name: 'overview-last-audit',
+      path: () => '/',
+      role: 'auditor',
+      shown: async (open) => {
+        await heading(open, 'Last audit');
+        await text(open, /A row among the newest 4 was not written by the auditor/);
+        await text(open, /The index has every event/);
+      },
+    },
+    {
+      name: 'audit-runs',
+      path: () => '/audit/runs',
+      role: 'auditor',
+      shown: async (open) => {
+        await text(open, '4 audit runs on this page');
+        for (const word of ['clean', 'not genuine', 'unsealed findings', 'failed'])
+          await open.page.getByText(word, { exact: true }).waitFor();
+      },
+    },
+    {
+      name: 'audit-run',
+      path: () => `/audit/runs/${auditId}`,
+      role: 'auditor',
+      shown: async (open) => {
+        await heading(open, 'What was verified');
+        await text(open, 'Chain, index, archive and the manifests of days agree.');
+        await open.page.getByRole('button', { name: 'Download the seal' }).waitFor();
+      },
+    },
+    {
+      name: 'audit-run-findings',
+      path: () => `/audit/runs/${UNSEALED}`,
+      role: 'auditor',
+      shown: async (open) => {
+        await text(open, 'It has no seal');
+        await heading(open, 'Findings by kind');
+        await text(open, '100 of 120 listed');
+      },
+    },
+    {
+      name: 'audit-run-forged',
+      path: () => `/audit/runs/${FORGED}`,
+      role: 'auditor',
+      shown: async (open) => {
+        await text(open, 'The auditor did not write this');
+        await text(open, 'Nothing proves that there are none.');
+        for (const word of [/^clean$/, /agree\./]) expect(await open.page.getByText(word).count()).toBe(0);
+      },
+    },
+    {
+      name: 'audit-run-missing',
+      path: () => `/audit/runs/${templateId}`,
+      role: 'auditor',
+      shown: (open) => text(open, 'No audit with this id is recorded here'),
+    },
+    {
+      name: 'audit-runs-forbidden',
+      path: () => '/audit/runs',
+      role: 'lead',
+      shown: (open) => text(open, 'You may not see this'),
+    },
+    {
       name: 'system',
       path: () => '/system',
       role: 'superadmin',
@@ -396,12 +485,13 @@ describeWithChromium('the screens of keys, divisions, deliveries, sessions and t
     });
   });
 
-  const READS = ['Overview', 'Audit', 'Why', 'Divisions', 'Agents', 'Keys'];
+  const READS = ['Why', 'Divisions', 'Agents', 'Keys'];
+  const READS_ALL = ['Overview', 'Audit', 'Audit runs', ...READS];
   const LINKS: Readonly<Record<Role, readonly string[]>> = {
-    superadmin: [...READS, 'Notifications', 'Webhooks', 'Sessions', 'System'],
-    operator: [...READS, 'Notifications', 'Webhooks', 'Sessions', 'System'],
-    auditor: [...READS, 'Notifications', 'Webhooks', 'Sessions', 'System'],
-    lead: [...READS, 'Sessions', 'System'],
+    superadmin: [...READS_ALL, 'Notifications', 'Webhooks', 'Sessions', 'System'],
+    operator: [...READS_ALL, 'Notifications', 'Webhooks', 'Sessions', 'System'],
+    auditor: [...READS_ALL, 'Notifications', 'Webhooks', 'Sessions', 'System'],
+    lead: ['Overview', 'Audit', ...READS, 'Sessions', 'System'],
     norole: ['Overview', 'System'],
     'approver-1': ['Overview', 'Sessions', 'System'],
   };
@@ -409,7 +499,7 @@ describeWithChromium('the screens of keys, divisions, deliveries, sessions and t
     superadmin: [],
     operator: ['/system/mode', '/webhooks/new'],
     auditor: ['/system/mode', '/webhooks/new'],
-    lead: ['/notifications', '/webhooks', '/system/mode', '/system/legal-holds'],
+    lead: ['/audit/runs', '/notifications', '/webhooks', '/system/mode', '/system/legal-holds'],
     norole: ['/keys', '/divisions', '/agents', '/why', '/notifications', '/webhooks', '/sessions'],
     'approver-1': ['/keys', '/divisions', '/agents', '/why', '/notifications', '/webhooks', '/system/mode'],
   };
@@ -429,6 +519,50 @@ describeWithChromium('the screens of keys, divisions, deliveries, sessions and t
       await text(open, 'You may not see this');
     }
     expect(await open.problems()).toEqual([]);
+  });
+
+  it('lead from a finding to its event, and save a report byte for byte', async () => {
+    const open = await pageOf('auditor');
+    const { page } = open;
+    await page.goto('/');
+    await page.getByRole('link', { name: 'All audit runs' }).click();
+    await heading(open, 'Audit runs');
+    const current = page.getByRole('navigation', { name: 'Screens' }).locator('[aria-current=page]');
+    expect(await current.allTextContents()).toEqual(['Audit runs']);
+    await page.goto(`/audit/runs/${auditId}`);
+    const saved = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Download the report' }).click();
+    const file = await saved;
+    expect(file.suggestedFilename()).toBe(`${auditId}.json`);
+    const bytes = readFileSync(await file.path());
+    await page.getByText(sha256Hex(bytes), { exact: true }).waitFor();
+
+    await page.goto(`/audit/runs/${UNSEALED}`);
+    await page.getByRole('button', { name: 'Show 20 more' }).click();
+    await text(open, '120 of 120 listed');
+    await page.getByRole('link', { name: 'hash', exact: true }).click();
+    await text(open, '80 of 80 listed');
+    await page.getByText('the hash is \\u202eanother').waitFor();
+    expect(new URL(page.url()).searchParams.get('kind')).toBe('hash');
+    await page.getByRole('link', { name: '0:4', exact: true }).first().click();
+    await page.getByText(templateId, { exact: true }).first().waitFor();
+    expect(await open.problems()).toEqual([]);
+  });
+
+  it('print a report without what surrounds it', async () => {
+    const open = await pageOf('auditor');
+    await open.page.goto(`/audit/runs/${auditId}`);
+    await heading(open, 'What was verified');
+    await open.page.emulateMedia({ media: 'print' });
+    await open.page.screenshot({ path: join(SCREENS, 'audit-run-print.png'), fullPage: true });
+    const seen = {
+      navigation: await open.page.getByRole('navigation', { name: 'Screens' }).isVisible(),
+      banner: await open.page.getByRole('banner').isVisible(),
+      buttons: await open.page.getByRole('button').filter({ visible: true }).count(),
+      shards: await open.page.getByRole('heading', { name: 'What was verified' }).isVisible(),
+    };
+    await open.page.emulateMedia({ media: 'screen' });
+    expect(seen).toEqual({ navigation: false, banner: false, buttons: 0, shards: true });
   });
 
   it('shows a lead the division that is theirs alone', async () => {

@@ -7,6 +7,7 @@ export type Action =
   | 'audit.read'
   | 'audit.export'
   | 'pipeline.read'
+  | 'audit-run.read'
   | 'keys.read'
   | 'keys.manage'
   | 'division.read'

@@ -13,6 +13,7 @@ export const NAVIGATION: readonly NavigationEntry[] = [
   { label: 'Upgrades', to: '/upgrades', needs: 'upgrade.read' },
   { label: 'Approvers', to: '/approvers', needs: 'upgrade.read' },
   { label: 'Audit', to: '/audit', needs: 'audit.read' },
+  { label: 'Audit runs', to: '/audit/runs', needs: 'audit-run.read' },
   { label: 'Why', to: '/why', needs: 'audit.read' },
   { label: 'Divisions', to: '/divisions', needs: 'division.read' },
   { label: 'Agents', to: '/agents', needs: 'agent.read' },
@@ -22,6 +23,16 @@ export const NAVIGATION: readonly NavigationEntry[] = [
   { label: 'Sessions', to: '/sessions', needs: 'session.manage' },
   { label: 'System', to: '/system', needs: null },
 ];
+
+/** The entry whose screens a path is of: the nearest one, since one may be below another. */
+export function entryOf(entries: readonly NavigationEntry[], path: string): NavigationEntry | undefined {
+  return entries
+    .filter(({ to }) => path === to || (to !== '/' && path.startsWith(`${to}/`)))
+    .reduce<NavigationEntry | undefined>(
+      (nearest, entry) => (nearest === undefined || entry.to.length > nearest.to.length ? entry : nearest),
+      undefined,
+    );
+}
 
 /** What is of use to this person. The others are reached by their address, and say why they are closed. */
 export function navigationFor(session: Session): NavigationEntry[] {

@@ -22,7 +22,7 @@ import { Time, useTimes } from '../parts/times';
 import { shownName, signOut, useSession } from '../session/session';
 import { Banners } from './banners';
 import { MoonIcon, PersonIcon, SunIcon } from './icons';
-import { navigationFor } from './navigation';
+import { entryOf, navigationFor } from './navigation';
 import { useLiveUpgrades } from './live-upgrades';
 
 /** Frame of every screen: who is signed in, where one can go, and what everyone has to know. */
@@ -31,6 +31,8 @@ export function Shell(): ReactNode {
   const [isOpen, { toggle, close }] = useDisclosure(false);
   const path = useRouterState({ select: ({ location }) => location.pathname });
   useLiveUpgrades();
+  const entries = navigationFor(session);
+  const here = entryOf(entries, path);
   // On a phone the navigation lies over the page.
   useEffect(close, [path, close]);
 
@@ -69,13 +71,15 @@ export function Shell(): ReactNode {
       </AppShell.Header>
       <AppShell.Navbar p="sm" id="navigation" aria-label="Screens">
         <Stack gap={4} component="ul" m={0} p={0} className="plain-list">
-          {navigationFor(session).map(({ label, to }) => {
-            const isHere = to === '/' ? path === '/' : path === to || path.startsWith(`${to}/`);
+          {entries.map(({ label, to }) => {
+            const isHere = to === here?.to;
             return (
               <li key={to}>
                 <NavLink
                   component={Link}
                   to={to}
+                  // By itself it would take every path below its own for its own.
+                  activeOptions={{ exact: true }}
                   label={label}
                   active={isHere}
                   variant="filled"

@@ -7,6 +7,7 @@ import { Age } from '../../parts/times';
 import { publishedQuery } from './overview-queries';
 import { type PublishedHead } from './published-head';
 import { permitted, useSession } from '../../session/session';
+import { LastAuditPanel } from './last-audit-panel';
 import { Panel } from './panel';
 import { PipelinePanel } from './pipeline';
 
@@ -16,9 +17,11 @@ const MOST_LOGS = 8;
 
 /** How far what people read is behind what was recorded. */
 export function ReadSide({ heads }: { heads: Heads }): ReactNode {
+  const session = useSession();
   return (
     <SimpleGrid cols={{ base: 1, md: 2 }} spacing="md">
-      {permitted(useSession(), 'pipeline.read') !== false && <PipelinePanel />}
+      {permitted(session, 'pipeline.read') !== false && <PipelinePanel />}
+      {permitted(session, 'audit-run.read') !== false && <LastAuditPanel />}
       <LogPanel heads={heads} />
     </SimpleGrid>
   );
