@@ -1,5 +1,9 @@
-import { chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Client } from 'pg';
 import {
   AUDIT_REPORT,
@@ -11,8 +15,10 @@ import {
   verifyDocument,
   type AuditEvent,
 } from '#evidence';
-import { withStack } from '#dev/testing';
+import { withStack, workTree } from '#dev/testing';
+import { type AuditRunDocuments, type AuditRunPage } from '#openapi/kernel';
 import { until } from '../faults/until';
+import { cli, connectionTo } from '../governance/cli';
 import { type AuditRun, runAudit } from './run-audit';
 
 /** `kind place` of each finding. */
@@ -91,6 +97,112 @@ describe('the auditor', () => {
       findings: 0,
       report: { sha256: sha256Hex(report), size: report.length },
     });
+  });
+
+  it('is asked by the API and the command line what it found, with a report that verifies elsewhere', async () => {
+    const run = await runAudit(stack());
+    const id = /^Audit (\S+): clean/m.exec(run.stdout)?.[1] ?? '';
+    const client = stack().client('AUDITOR');
+    const { runs } = (await client.get('/kernel/audit-runs?limit=1')).json as AuditRunPage;
+    expect(runs).toEqual([
+      expect.objectContaining({
+        id,
+        outcome: 'clean',
+        verdict: 'clean',
+        seal: 'valid',
+        findings: 0,
+        detail: null,
+      }),
+    ]);
+    const documents = (await client.get(`/kernel/audit-runs/${id}`)).json as AuditRunDocuments;
+    expect(documents.run).toEqual(runs[0]);
+    const keys = documents.archiveKeys;
+    expect(Buffer.from(documents.report ?? '')).toEqual(await readFile(archive(keys?.report ?? '')));
+    expect(Buffer.from(documents.seal ?? '')).toEqual(await readFile(archive(keys?.seal ?? '')));
+    expect(documents.run.report?.sha256).toBe(sha256Hex(Buffer.from(documents.report ?? '')));
+
+    const out = await mkdtemp(join(tmpdir(), 'kernel-audit-runs-'));
+    try {
+      const connection = connectionTo(stack(), stack().identities.callers.AUDITOR);
+      const printed = await cli(['audit', 'runs', id, '--out', out, ...connection]);
+      expect(printed).toContain(`${id}  clean  ${runs[0]?.events} events, 0 findings  sealed`);
+      expect(await cli(['audit', 'runs', '--limit', '1', ...connection])).toContain(id);
+      await writeFile(join(out, 'signers.json'), (await client.get('/kernel/keys/signers.json')).text);
+      const { stdout } = await promisify(execFile)(process.execPath, [
+        join(workTree(), 'tools', 'audit-verify.js'),
+        ...['--signers', join(out, 'signers.json')],
+        ...['--audit-report', join(out, `${id}.json`), '--seal', join(out, `${id}.seal.json`)],
+      ]);
+      expect(stdout).toContain(`Audit report verified: ${id}, `);
+    } finally {
+      await rm(out, { recursive: true, force: true });
+    }
+  });
+
+  it('has nobody believe a row that a thief of its database role wrote', async () => {
+    const thief = new Client({ connectionString: stack().postgres.workerUrl });
+    await thief.connect();
+    try {
+      await runAudit(stack());
+      const client = stack().client('AUDITOR');
+      const { runs } = (await client.get('/kernel/audit-runs?limit=1')).json as AuditRunPage;
+      const genuine = (await client.get(`/kernel/audit-runs/${runs[0]?.id}`)).json as AuditRunDocuments;
+      const forge = async (change: { id?: string; startedAt?: string; seal?: Buffer | null }) => {
+        const {
+          id = randomUUID(),
+          startedAt = runs[0]?.startedAt,
+          seal = Buffer.from(genuine.seal ?? ''),
+        } = change;
+        await thief.query(
+          `INSERT INTO kernel.audit_runs (id, started_at, outcome, events, findings, report, seal)
+           VALUES ($1, $2, 'clean', $3, 0, $4, $5)`,
+          [id, startedAt, runs[0]?.events, Buffer.from(genuine.report ?? ''), seal],
+        );
+      };
+      // Its own row cannot be replaced, nor stand there twice.
+      await expect(forge({ id: runs[0]?.id ?? '' })).rejects.toMatchObject({ code: '23505' });
+      await forge({ startedAt: new Date().toISOString() });
+      await forge({ seal: Buffer.from('{"payload":"","payloadType":"","signatures":[]}') });
+      await forge({ seal: null });
+      const listed = (await client.get('/kernel/audit-runs?limit=4')).json as AuditRunPage;
+      expect(listed.runs.map(({ outcome, verdict, seal }) => [outcome, verdict, seal])).toEqual([
+        ['clean', null, 'none'],
+        ['clean', null, 'invalid'],
+        ['clean', null, 'invalid'],
+        ['clean', 'clean', 'valid'],
+      ]);
+      expect(listed.runs[2]?.detail).toContain(`that of the audit ${runs[0]?.id}`);
+      const one = (await client.get(`/kernel/audit-runs/${listed.runs[1]?.id}`)).json as AuditRunDocuments;
+      expect(one.run).toMatchObject({ verdict: null, seal: 'invalid' });
+      const { text } = await stack().management('/metrics');
+      expect(text).toMatch(/^kernel_integrity_faults_total\{where="audit_run"\} [1-9]/m);
+      await expect(thief.query('DELETE FROM kernel.audit_runs')).rejects.toMatchObject({ code: '42501' });
+    } finally {
+      await thief.end();
+    }
+  });
+
+  it('lists audits page by page, and knows none of another name', async () => {
+    await runAudit(stack());
+    const client = stack().client('AUDITOR');
+    const seen: string[] = [];
+    let cursor = '';
+    do {
+      const { json } = await client.get(`/kernel/audit-runs?limit=1${cursor}`);
+      const { runs, nextCursor } = json as AuditRunPage;
+      seen.push(...runs.map(({ id }) => id));
+      cursor = nextCursor === null ? '' : `&cursor=${nextCursor}`;
+    } while (cursor !== '');
+    const all = (await client.get('/kernel/audit-runs')).json as AuditRunPage;
+    expect(seen.length).toBeGreaterThan(1);
+    expect(all.runs.map(({ id }) => id)).toEqual(seen);
+    for (const id of [randomUUID(), 'no-uuid']) {
+      const answer = await client.get(`/kernel/audit-runs/${id}`);
+      expect([answer.status, answer.json]).toEqual([
+        404,
+        expect.objectContaining({ error: 'audit_run_not_found' }),
+      ]);
+    }
   });
 
   describe('finds', () => {

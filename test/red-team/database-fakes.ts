@@ -1,10 +1,18 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { sealEvent } from '#evidence';
-import { type TestSigner } from '#dev/testing';
+import {
+  AUDIT_REPORT,
+  documentEnvelope,
+  documentPayload,
+  documentSigningInput,
+  sealEvent,
+  sha256Hex,
+} from '#evidence';
+import { TestSigner } from '#dev/testing';
+import { type AuditRunDocuments } from '#openapi/kernel';
 import { newEventId } from '#platform/event-store';
 import { until } from '../faults/until';
 import { type Fake, fakesOf, type Table } from './fake';
-import { type LiveKernel, refusalOf } from './live-kernel';
+import { KEYS, type LiveKernel, refusalOf } from './live-kernel';
 
 /** PostgreSQL: insufficient_privilege, and restrict_violation of the guards. */
 const [NO_RIGHT, GUARD, NO_PARTITION] = ['42501', '23001', '23514'];
@@ -213,6 +221,13 @@ const RUNTIME_ROLE: Table<LiveKernel> = [
     runtime(`INSERT INTO kernel.repairs VALUES (DEFAULT, gen_random_uuid(), 0, 1, 1, '[]', '', '', now())`),
   ],
   [
+    'an audit that the auditor did not make',
+    NO_RIGHT,
+    runtime(
+      `INSERT INTO kernel.audit_runs (id, started_at, outcome) VALUES (gen_random_uuid(), now(), 'failed')`,
+    ),
+  ],
+  [
     'a row of the index',
     NO_RIGHT,
     runtime('INSERT INTO kernel_index.events SELECT * FROM kernel_index.events'),
@@ -267,6 +282,38 @@ async function forgedIndex(k: LiveKernel, columns: string, filter: string): Prom
   return words;
 }
 
+const AUDIT = { id: '0b1f5b1e-6f0a-4c3e-9a55-3c7d5f3f8a10', startedAt: '2026-01-31T02:00:00.000Z' };
+const AUDIT_BODY = Buffer.from('{"verdict":"clean"}');
+
+/** The seal that the auditor would have had made for it, by a key of the thief under the name of the kernel's. */
+function ownSeal({ origin }: LiveKernel): Uint8Array {
+  const payload = documentPayload(AUDIT_REPORT, {
+    ...AUDIT,
+    origin,
+    verdict: 'clean',
+    events: 17,
+    findings: 0,
+    report: { sha256: sha256Hex(AUDIT_BODY), size: AUDIT_BODY.length },
+    signedAt: '2026-01-31T02:00:07.000Z',
+  });
+  const thief = new TestSigner(KEYS.checkpoint, { purposes: ['checkpoint'] });
+  const signature = thief.sign(documentSigningInput(AUDIT_REPORT, payload));
+  return documentEnvelope(AUDIT_REPORT, payload, thief.kid, signature);
+}
+
+/** A row that says that an audit was clean. @returns what the kernel says of its seal, unless it has a verdict by it */
+async function forgedAudit(k: LiveKernel, seal: Uint8Array | null): Promise<string[]> {
+  await k.query(
+    'workerUrl',
+    `INSERT INTO kernel.audit_runs (id, started_at, outcome, events, findings, report, seal) VALUES ($1, $2, 'clean', 17, 0, $3, $4)`,
+    [AUDIT.id, AUDIT.startedAt, AUDIT_BODY, seal === null ? null : Buffer.from(seal)],
+  );
+  const { json } = await k.as('AUDITOR').get(`/kernel/audit-runs/${AUDIT.id}`);
+  await k.query('ownerUrl', 'DELETE FROM kernel.audit_runs');
+  const { verdict, seal: state } = (json as AuditRunDocuments).run;
+  return verdict === null ? [state] : [];
+}
+
 const WORKER_ROLE: Table<LiveKernel> = [
   ['an event', NO_RIGHT, worker(likeTheLast(`'seq', seq + 1`))],
   ['another content of an event', NO_RIGHT, worker(`UPDATE kernel.events SET type = 'x'`)],
@@ -296,6 +343,18 @@ const WORKER_ROLE: Table<LiveKernel> = [
   ['another row of the index', NO_RIGHT, worker(`UPDATE kernel_index.events SET type = 'x'`)],
   ['an index without an event', NO_RIGHT, worker('DELETE FROM kernel_index.events')],
   ['an index without events', NO_RIGHT, worker('TRUNCATE kernel_index.events')],
+  ['another result of an audit', NO_RIGHT, worker(`UPDATE kernel.audit_runs SET outcome = 'clean'`)],
+  ['an audit that never was', NO_RIGHT, worker('DELETE FROM kernel.audit_runs')],
+  [
+    'an audit before all others',
+    NO_RIGHT,
+    worker(
+      `INSERT INTO kernel.audit_runs (n, id, started_at, outcome) OVERRIDING SYSTEM VALUE
+       VALUES (9000000000000000000, gen_random_uuid(), now(), 'failed')`,
+    ),
+  ],
+  ['a clean audit with a seal of their own', 'invalid', (k) => forgedAudit(k, ownSeal(k))],
+  ['a clean audit without a seal', 'none', (k) => forgedAudit(k, null)],
   ['an older position of the relay', GUARD, worker('UPDATE kernel.relay_cursors SET seq = seq - 1')],
   ['an older leadership', GUARD, worker('UPDATE kernel.leadership SET epoch = epoch - 1')],
   [
