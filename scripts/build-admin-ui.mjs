@@ -22,7 +22,7 @@ const INPUTS = [
 /** Bundles kept in the cache. */
 const KEPT = 4;
 /** Browsers with import of modules, `:focus-visible`, `structuredClone` and Ed25519 to come: two years and younger. */
-const TARGET = ['chrome120', 'firefox121', 'safari17.2'];
+const TARGET = ['chrome120', 'firefox124', 'safari17.4'];
 /** Beyond it the first page is too slow on a phone; test/admin-ui holds the sum. */
 const CHUNK_WARNING_KB = 900;
 

@@ -27,7 +27,7 @@ const SILENT = [
   /^(LICENSE|\.editorconfig|\.gitattributes|\.gitignore|\.prettierignore|\.prettierrc\.json|eslint\.config\.mjs|\.dependency-cruiser\.cjs|tsconfig\.json)$/,
 ];
 const ADMIN_UI = /^apps\/admin-ui\/(?!.*\.spec\.ts$)/;
-const LOOKS_AT_PAGES = /\b(PeopleAtBrowsers\.start|BrowserPage\.open)\(/;
+const LOOKS_AT_PAGES = /\b(PeopleAtBrowsers\.start|BrowserPage\.open|FirefoxPage\.open)\(/;
 const SPEC = /\.(unit|int|e2e)\.spec\.ts$/;
 const TEST = /\.(spec|fixture)\.ts$|^test\//;
 const STARTS_STACK = /\b(withStack|startStack)\(/;

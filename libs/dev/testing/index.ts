@@ -49,7 +49,9 @@ export {
 export { describeWithOpenBao, startTestOpenBao, type TestOpenBao } from './test-openbao';
 export { type ReceivedWebhook, WebhookReceiver } from './webhook-receiver';
 export { type Ceremony, SoftwareAuthenticator } from './software-authenticator';
-export { BrowserPage, describeWithChromium } from './chromium';
+export { BrowserPage, chromiumMissing, describeWithChromium } from './chromium';
+export { type DrivenPage } from './driven-page';
+export { describeWithFirefox, FirefoxPage } from './firefox';
 export { type OpenPage, PeopleAtBrowsers, type ViewOptions } from './people-at-browsers';
 export {
   describeWithKeycloak,
