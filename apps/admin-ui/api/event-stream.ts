@@ -33,8 +33,14 @@ export async function followEvents(
       if (error instanceof ApiProblem && !isPassing(error)) throw error;
     }
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, pause);
-      signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+      const goOn = () => {
+        clearTimeout(timer);
+        // The signal lives as long as the tab, through every interruption.
+        signal.removeEventListener('abort', goOn);
+        resolve();
+      };
+      const timer = setTimeout(goOn, pause);
+      signal.addEventListener('abort', goOn);
     });
     pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
   }
