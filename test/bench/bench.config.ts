@@ -29,7 +29,7 @@ const benchConfig = defineConfig({
   },
   BENCH_EVENTS: {
     schema: wholeNumber({ min: 10_000, max: 100_000_000 }),
-    description: 'Events in the store for the benchmark fetch.',
+    description: 'Events in the store for the benchmarks fetch, log and explorer.',
     default: 1_000_000,
   },
   BENCH_PIPELINE_SECONDS: {
@@ -47,6 +47,27 @@ const benchConfig = defineConfig({
     schema: list(oneOf(...PIPELINES), `a list of ${PIPELINES.join(', ')}`),
     description: 'Stream and archive of the benchmark pipeline, one run for each pair.',
     default: PIPELINES.join(','),
+  },
+  BENCH_EXPLORER_LOADS: {
+    schema: wholeNumber({ min: 5, max: 1_000 }),
+    description: 'How often the benchmark explorer opens each page.',
+    default: 20,
+  },
+  BENCH_EXPLORER_PAGES: {
+    schema: wholeNumber({ min: 20, max: 10_000 }),
+    description: 'How many times the benchmark explorer goes to the next page of a list.',
+    default: 120,
+  },
+  BENCH_EXPLORER_RATE: {
+    schema: wholeNumber({ min: 1, max: 200 }),
+    description: 'Events a second that are written while the benchmark explorer looks at them live.',
+    default: 20,
+  },
+  BENCH_EXPLORER_SECONDS: {
+    schema: wholeNumber({ min: 30, max: 86_400 }),
+    description: 'How long the benchmark explorer looks at events live.',
+    default: 600,
+    unit: 's',
   },
   BENCH_MEMORY_SECONDS: {
     schema: wholeNumber({ min: 20, max: 86_400 }),

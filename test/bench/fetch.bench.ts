@@ -1,12 +1,10 @@
-import { Client } from 'pg';
-import { type TestStack } from '#dev/testing';
 import { loadBenchConfig } from './bench.config';
 import { type BenchResult } from './bench-result';
 import { assertNoErrors, operatorOf, percent, round, startBenchStack, warmUp } from './bench-stack';
 import { loadOn, type LoadReport, type LoadTarget } from './load/load';
 import { EmptyHandler } from './machine/limits';
 import { sampleIds, seedEvents, settle } from './seed/seed-events';
-import { caughtUp } from './stack/stack-usage';
+import { caughtUpBehind } from './stack/stack-usage';
 
 const SMALL = 10_000;
 const FETCHERS = 16;
@@ -37,7 +35,7 @@ export async function run(): Promise<BenchResult> {
       let smallSign: LoadReport | undefined;
       for (const events of [SMALL, config.benchEvents]) {
         await seedEvents(stack, events);
-        await behindTheLoad(stack);
+        await caughtUpBehind(stack, ['indexer', 'log-publisher'], CATCH_UP_MS);
         await settle(stack);
         const bare = await empty.measure(FETCHERS, LIMIT_MS);
         const ids = await sampleIds(stack, SAMPLED_IDS);
@@ -76,17 +74,6 @@ export async function run(): Promise<BenchResult> {
     }
   } finally {
     await stack.stop();
-  }
-}
-
-/** Index and log have everything too. */
-async function behindTheLoad(stack: TestStack): Promise<void> {
-  const database = new Client({ connectionString: stack.postgres.superuserUrl });
-  await database.connect();
-  try {
-    await caughtUp(database, ['indexer', 'log-publisher'], CATCH_UP_MS);
-  } finally {
-    await database.end();
   }
 }
 

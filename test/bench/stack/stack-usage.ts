@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Client } from 'pg';
+import { Client } from 'pg';
 import { type TestStack } from '#dev/testing';
 import { metricsOf } from '../machine/metrics';
 import { cpuOfStack } from './stack-cpu';
@@ -124,6 +124,21 @@ export async function caughtUp(
     if (Number(rows[0]?.behind) === 0) return waited;
     if (waited > atMostMs) throw new Error(`${consumers.join(', ')}: behind after ${atMostMs} ms`);
     await delay(POLL_MS);
+  }
+}
+
+/** The same over a connection of its own. */
+export async function caughtUpBehind(
+  stack: TestStack,
+  consumers: readonly string[],
+  atMostMs: number,
+): Promise<void> {
+  const database = new Client({ connectionString: stack.postgres.superuserUrl });
+  await database.connect();
+  try {
+    await caughtUp(database, consumers, atMostMs);
+  } finally {
+    await database.end();
   }
 }
 
