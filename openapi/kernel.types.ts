@@ -2319,6 +2319,11 @@ export interface components {
             divisionId: components["schemas"]["DivisionId"];
             /** @description The version of the division's manifest when the agent was spawned. */
             divisionVersion: number;
+            /**
+             * @description Whether passkeys that may be copied to other devices are taken (KERNEL_WEBAUTHN_SYNCED).
+             * @enum {string}
+             */
+            syncedPasskeys: "allow" | "refuse";
             state: components["schemas"]["AgentState"];
             since: components["schemas"]["Time"];
             /** @description Why it is in this state, where a reason was given. */
@@ -7566,6 +7571,7 @@ export interface operations {
                 cursor?: string;
                 limit?: number;
             };
+                     *       "syncedPasskeys": "allow",
             header?: {
                 /**
                  * @description Found in the answer and in the logs. Anything but 1 to 128 letters, digits and `._:-` is replaced by an id of

@@ -10,6 +10,7 @@ import {
   json,
   list,
   matching,
+  oneOf,
   path,
   pattern,
   port,
@@ -257,6 +258,12 @@ export const kernelConfig = defineConfig({
     schema: list(url('https', 'http'), 'web origins such as https://kernel.example.com').optional(),
     description:
       'The web origins of those pages, within the relying party. Only https, except on localhost in development.',
+  },
+  KERNEL_WEBAUTHN_SYNCED: {
+    schema: oneOf('allow', 'refuse'),
+    description:
+      'Passkeys that their provider may copy to other devices of their owner (the flag BE of WebAuthn). With refuse none is registered, no pool with a new one can be proposed, and no signature of one is taken, also when it is in the pool already (docs/governance.md). Set it when enough approvers have another key. The same for all kernel processes.',
+    default: 'allow',
   },
   KERNEL_WEBHOOKS: {
     schema: json(

@@ -204,6 +204,7 @@ export class KernelModule {
           },
           firstPool: config.approverPool ?? null,
           ownTypes: config.upgradeTypes ?? null,
+          syncedPasskeys: config.webauthnSynced,
           candidate,
           webauthn: { rpId: config.webauthnRpId ?? null, origins: config.webauthnOrigins ?? [] },
           notifications: {

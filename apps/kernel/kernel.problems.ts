@@ -159,6 +159,7 @@ export const KERNEL_PROBLEMS: readonly ErrorProblems[] = [
     notification_not_found: { status: 404 },
     invalid_registration: { status: 400, members: ['reasons'] },
     credential_registered: { status: 409 },
+    synced_passkey: { status: 409, members: ['pointer', 'keyId'] },
     webauthn_not_configured: { status: 409 },
     no_pool: { status: 409 },
   }),

@@ -23,6 +23,9 @@ export interface Ceremony {
   verified?: boolean;
   present?: boolean;
   crossOrigin?: boolean;
+  /** The flags BE and BS: a passkey that may be copied to other devices, and is. */
+  backupEligible?: boolean;
+  backedUp?: boolean;
   type?: string;
   challenge?: string;
   /** Skips the browser's own refusals. */
@@ -37,6 +40,7 @@ interface Credential {
 }
 
 const [PRESENT, VERIFIED, ATTESTED] = [0x01, 0x04, 0x40];
+const [BACKUP_ELIGIBLE, BACKED_UP] = [0x08, 0x10];
 const ES256 = -7;
 const EDDSA = -8;
 
@@ -140,10 +144,12 @@ export class SoftwareAuthenticator {
     return { id, rpId, privateKey, cose };
   }
 
-  private authData(rpId: string, { verified = true, present = true }: Ceremony, more: number): Buffer {
+  private authData(rpId: string, ceremony: Ceremony, more: number): Buffer {
+    const { verified = true, present = true, backupEligible = false, backedUp = false } = ceremony;
     const counter = Buffer.alloc(4);
     counter.writeUInt32BE(++this.counter);
-    const flags = (present ? PRESENT : 0) | (verified ? VERIFIED : 0) | more;
+    const synced = (backupEligible ? BACKUP_ELIGIBLE : 0) | (backedUp ? BACKED_UP : 0);
+    const flags = (present ? PRESENT : 0) | (verified ? VERIFIED : 0) | synced | more;
     return Buffer.concat([sha256(rpId), Buffer.from([flags]), counter]);
   }
 

@@ -71,6 +71,7 @@ describe('the first approver pool', () => {
       policy: DEFAULT_POLICY,
       firstPool,
       ownTypes: null,
+      syncedPasskeys: 'allow',
       now: () => new Date(),
     });
     pool.onApplicationBootstrap();

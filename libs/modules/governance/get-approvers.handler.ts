@@ -3,6 +3,7 @@ import { type Approvers } from '#openapi/kernel';
 import { type ApproverPool, keyMaterial } from '#evidence';
 import { EventStore } from '#platform/event-store';
 import { statusOf } from './domain/upgrade.quorum';
+import { GovernanceOptions } from './governance.ports';
 import { GovernanceReader } from './governance.reader';
 import { upgradeSummary } from './upgrade.view';
 
@@ -17,6 +18,7 @@ export class GetApproversHandler implements IQueryHandler<GetApprovers, Approver
   constructor(
     private readonly store: EventStore,
     private readonly reader: GovernanceReader,
+    private readonly options: GovernanceOptions,
   ) {}
 
   async execute(): Promise<Approvers> {
@@ -47,6 +49,7 @@ export class GetApproversHandler implements IQueryHandler<GetApprovers, Approver
       threshold: inForce.pool.threshold,
       approvers: peopleOf(inForce.pool),
       policy: governance.policy.settled,
+      syncedPasskeys: this.options.syncedPasskeys,
       provisional,
       settled:
         provisional === null

@@ -1,5 +1,6 @@
 import { type ApproverPool, type KeyRegistryState, type SignerEntry } from '#evidence';
 import { type GovernancePolicy } from './domain/governance.policy';
+import { type SyncedPasskeys } from './domain/synced-passkeys';
 
 /** Makes a signing key prove that it is held here; bound to the signing proxy by the app. */
 export abstract class KeyPossession {
@@ -28,5 +29,6 @@ export abstract class GovernanceOptions {
   abstract readonly firstPool: ApproverPool | null;
   /** Types of upgrades that the organisation has beside the kernel's own; null: none. */
   abstract readonly ownTypes: RegExp | null;
+  abstract readonly syncedPasskeys: SyncedPasskeys;
   abstract now(): Date;
 }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type JsonObject } from '#evidence';
+import { type ApproverKey, EvidenceError, type JsonObject, keyMaterial, readApproverPool } from '#evidence';
 import { ManifestSigner } from '#platform/signer';
 import {
   type AnswerBytes,
@@ -9,6 +9,7 @@ import {
   appendAndAnswer,
   type CommandAnswer,
   EventStore,
+  mapFew,
   newEventId,
   type StoredEvent,
   type StreamVersion,
@@ -17,6 +18,7 @@ import {
 import { authorizeDeployment } from './deployment-authorization';
 import { GovernanceError } from './domain/governance.error';
 import { type Governance } from './domain/plan-effect';
+import { type KnownPasskeys } from './domain/synced-passkeys';
 import { decideUpgrade, type Decision, type UpgradeCommand } from './domain/upgrade.decider';
 import { evolveUpgrade, REFUSED_TYPE, type UpgradeEvent, type UpgradeState } from './domain/upgrade.state';
 import { GovernanceOptions, KeyPossession } from './governance.ports';
@@ -38,6 +40,7 @@ const RECORDED_REFUSALS: ReadonlySet<GovernanceError['code']> = new Set([
   'invalid_signature',
   'key_not_valid',
   'invalid_approved_at',
+  'synced_passkey',
 ]);
 
 /** Makes decisions about upgrades: loads, decides, and commits all consequences together or nothing. */
@@ -79,11 +82,12 @@ export class UpgradeDecisions {
     ]);
     const state = loaded?.state ?? null;
     const undone = await this.undone(state, command);
+    const passkeys = await this.passkeys(command);
     const now = await this.reader.now(loaded?.events);
     const { origin, ownTypes } = this.options;
     let decision: Decision;
     try {
-      decision = decideUpgrade(state, command, { now, origin, ownTypes, governance, undone });
+      decision = decideUpgrade(state, command, { now, origin, ownTypes, passkeys, governance, undone });
     } catch (error) {
       if (error instanceof GovernanceError && state !== null)
         await this.recordRefusal(state, command, error, asking);
@@ -124,6 +128,23 @@ export class UpgradeDecisions {
     const undoes = change?.kind === 'rollback' ? change.undoes : named;
     if (typeof undoes !== 'string' || undoes === '') return null;
     return (await this.reader.upgrade(undoes))?.state ?? null;
+  }
+
+  /** What the chain has of the passkeys that a command is about; null where those that may be copied are allowed. */
+  private async passkeys(command: UpgradeCommand): Promise<KnownPasskeys | null> {
+    if (this.options.syncedPasskeys === 'allow') return null;
+    const [bound, synced] = [new Set<string>(), new Set<string>()];
+    const registrations = await mapFew(approversWithPasskeys(command), (id) =>
+      this.store.loadStream(`approver/${id}`),
+    );
+    for (const { event } of registrations.flat()) {
+      if (event.type !== 'approver.credential_registered') continue;
+      const { key, multiDevice, backedUp } = event.payload;
+      // Only the kernel writes these streams.
+      const material = keyMaterial(key as unknown as ApproverKey);
+      (multiDevice === false && backedUp === false ? bound : synced).add(material);
+    }
+    return { bound, synced };
   }
 
   /** Authorises an upgrade applied outside the kernel: signed last, when only the commit can still fail. */
@@ -195,6 +216,20 @@ export class UpgradeDecisions {
         },
       ],
     });
+  }
+}
+
+/** Who has a passkey in a pool that is proposed, or signs with one; no one where it is no pool, which the decider refuses. */
+function approversWithPasskeys(command: UpgradeCommand): string[] {
+  if (command.kind === 'sign') return typeof command.signature === 'string' ? [] : [command.approverId];
+  if (command.kind !== 'propose' || command.manifest['type'] !== 'approver_pool') return [];
+  try {
+    return readApproverPool(command.manifest['pool'])
+      .approvers.filter(({ keys }) => keys.some(({ algorithm }) => algorithm === 'webauthn'))
+      .map(({ id }) => id);
+  } catch (error) {
+    if (error instanceof EvidenceError) return [];
+    throw error;
   }
 }
 

@@ -93,6 +93,15 @@ export function Registration({ pool }: { pool: Approvers }): ReactNode {
         A passkey is made by your device, which verifies you each time by a PIN, a finger or a face. Have two,
         on two devices: when one is lost, you revoke it here and go on with the other.
       </Text>
+      {pool.syncedPasskeys === 'refuse' && (
+        <Alert color="yellow" role="note" title="Synced passkeys are refused here">
+          <Text size="sm">
+            This kernel takes a passkey only if it stays in one device. Use a security key, or a device that
+            keeps its passkeys to itself. One that a provider copies to your other devices (a password
+            manager, a phone&rsquo;s account) is refused, here and when you sign.
+          </Text>
+        </Alert>
+      )}
       {session.roles.includes('SuperAdmin') && (
         <TextInput
           label="For"

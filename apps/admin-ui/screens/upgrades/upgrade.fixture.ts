@@ -57,6 +57,7 @@ export function poolWith(part: Partial<Approvers> = {}): Approvers {
     threshold: 2,
     approvers: ['ada', 'bob', 'eve'].map((id) => member(id)),
     policy: { approvalTtlHours: 336, proposalTtlHours: 720, ratificationHours: 48 },
+    syncedPasskeys: 'allow',
     provisional: null,
     settled: null,
     pending: [],

@@ -23,6 +23,7 @@ import { CodedError } from '#evidence';
  * - `below_threshold`: fewer approvers than the threshold could sign anything afterwards
  * - `last_key`: it would end the key that a purpose is signed with; rotate to another one first
  * - `invalid_registration`: the authenticator's response is not valid, or its challenge is used up
+ * - `synced_passkey`: the passkey may be copied to other devices, and this kernel refuses such ones
  * - `credential_registered`: the pool already has this key, or it was revoked
  * - `webauthn_not_configured`: no credentials are registered here
  * - `notification_not_found`: no such notification is waiting or was given up
@@ -55,6 +56,7 @@ export type GovernanceErrorCode =
   | 'last_key'
   | 'invalid_registration'
   | 'credential_registered'
+  | 'synced_passkey'
   | 'webauthn_not_configured'
   | 'notification_not_found'
   | 'no_pool';

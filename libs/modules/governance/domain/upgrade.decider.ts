@@ -22,6 +22,7 @@ import {
   rotatable,
   usablePool,
 } from './plan-effect';
+import { type KnownPasskeys, refuseSyncedPool, refuseSyncedSignature } from './synced-passkeys';
 import { assertKnownType, invalid, readUpgradeManifest, type UpgradeManifest } from './upgrade.manifest';
 import {
   HOUR_MS,
@@ -45,6 +46,8 @@ export interface DecisionContext {
   origin: string;
   /** Types of upgrades that the organisation has beside the kernel's own; null: none. */
   ownTypes: RegExp | null;
+  /** What is known of passkeys, where those that may be copied are refused; null: they are allowed. */
+  passkeys: KnownPasskeys | null;
   governance: Governance;
   /** For a rollback: the upgrade that it undoes, if it exists. */
   undone: UpgradeState | null;
@@ -148,7 +151,7 @@ function only(...events: UpgradeEvent[]): Decision {
 function propose(
   state: UpgradeState | null,
   { manifest: document, artifactSha256, submittedBy, by }: Extract<UpgradeCommand, { kind: 'propose' }>,
-  { now, governance, undone, ownTypes }: DecisionContext,
+  { now, governance, undone, ownTypes, passkeys }: DecisionContext,
 ): Decision {
   const manifest = readUpgradeManifest(document);
   assertKnownType(manifest, ownTypes);
@@ -166,6 +169,8 @@ function propose(
   const { pool, policy } = governance;
   honest('/submittedBy', submittedBy, by, pool);
   checkChange(manifest, governance, undone);
+  const { change } = manifest;
+  if (passkeys !== null && change.kind === 'approver_pool') refuseSyncedPool(change.pool, pool, passkeys);
   return only({
     type: 'upgrade.proposed',
     payload: {
@@ -243,6 +248,10 @@ function sign(state: UpgradeState, command: SigningCommand, context: DecisionCon
     );
   }
   const record = verifiedRecord(state, command, context);
+  // Only now is what the signature says of its credential the authenticator's word.
+  const key = approver.keys.find(({ keyId }) => keyId === record.keyId);
+  if (context.passkeys !== null && key !== undefined)
+    refuseSyncedSignature(key, command.signature, context.passkeys);
   timely(state, record, now);
   const { approvers, notCounted, open } = quorumFor(state, action, governance, now);
   const before = [...state.approvals].reverse().find((one) => one.record.approverId === approverId);

@@ -15,6 +15,8 @@ import {
   findStoredAnswer,
 } from '#platform/event-store';
 import { GovernanceError } from '../domain/governance.error';
+import { refuseSyncedRegistration } from '../domain/synced-passkeys';
+import { GovernanceOptions } from '../governance.ports';
 import { GovernanceReader } from '../governance.reader';
 import { CHALLENGE_TTL_S, ChallengeStore } from './challenge-store';
 import { ALGORITHMS, verifyRegistration } from './verify-registration';
@@ -39,6 +41,7 @@ export class CredentialRegistration {
     private readonly reader: GovernanceReader,
     private readonly challenges: ChallengeStore,
     private readonly options: WebAuthnOptions,
+    private readonly governance: GovernanceOptions,
   ) {}
 
   /** @throws GovernanceError `webauthn_not_configured`, `not_the_approver` */
@@ -60,13 +63,17 @@ export class CredentialRegistration {
       timeout: CHALLENGE_TTL_S * 1_000,
       attestationType: 'none',
       excludeCredentials: credentialsOf(approver).map((id) => ({ id })),
-      authenticatorSelection: { residentKey: 'preferred', userVerification: 'required' },
+      authenticatorSelection: {
+        // Where a device copies what it can list, it may keep to itself what it cannot.
+        residentKey: this.governance.syncedPasskeys === 'refuse' ? 'discouraged' : 'preferred',
+        userVerification: 'required',
+      },
       supportedAlgorithmIDs: ALGORITHMS,
     });
     return { options, expiresAt };
   }
 
-  /** @throws GovernanceError `invalid_registration`, `credential_registered`, `not_the_approver`, `webauthn_not_configured` */
+  /** @throws GovernanceError `invalid_registration`, `synced_passkey`, `credential_registered`, `not_the_approver`, `webauthn_not_configured` */
   async complete(
     registrant: Registrant,
     { response, keyId }: { response: RegistrationResponseJSON; keyId: string | null },
@@ -93,6 +100,7 @@ export class CredentialRegistration {
       keyId,
       approverId,
     });
+    if (this.governance.syncedPasskeys === 'refuse') refuseSyncedRegistration(evidence);
     refuseKnown(key.keyId, material, pool);
     const sha256 = createHash('sha256').update(Buffer.from(key.publicKey, 'base64')).digest('hex');
     return appendAndAnswer(
