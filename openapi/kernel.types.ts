@@ -895,6 +895,31 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/kernel/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A report for reviewers of who proposed, decided and applied what in a period
+         * @description Every upgrade to which something happened in the period, as the chain had it at the end of the report, in the order in
+         *     which something first happened to it. Reports of checks alone count as something and are not listed. The report goes up to
+         *     the position `through`: the last event before `to`, or, where the period goes on, the last that was committed when it was
+         *     asked for. With that position as `through`, and for a `closed` period without it, the same question has the same answer
+         *     for ever. Counts are those of the page; the counts of all pages add up. A page looks at 400 events, so it may be short, or
+         *     empty, and still have a `nextCursor`. Where the index is behind the chain by what the report needs, the answer is 503.
+         */
+        get: operations["reviewUpgrades"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/kernel/approvers": {
         parameters: {
             query?: never;
@@ -2080,6 +2105,115 @@ export interface components {
             upgrades: components["schemas"]["UpgradeSummary"][];
             nextCursor: string | null;
         };
+        UpgradeReview: {
+            /** @description The kernel that says this. */
+            origin: string;
+            period: {
+                from: components["schemas"]["Time"];
+                to: components["schemas"]["Time"];
+            };
+            /** @description The last event that the report takes into account; `0:0` and nulls before the founding. */
+            through: {
+                position: components["schemas"]["Position"];
+                hash: string | null;
+                at: string | null;
+            };
+            /** @description Whether the chain goes on behind the period, so that nothing can be added to it. */
+            closed: boolean;
+            /** @description What happened in the period to the upgrades on this page. */
+            counts: {
+                /** @description Upgrades to which something happened. */
+                upgrades: number;
+                proposed: number;
+                /** @description Applied with a quorum. */
+                applied: number;
+                /** @description Applied without a quorum. */
+                emergencies: number;
+                ratified: number;
+                /** @description Emergencies whose ratification approvers rejected. */
+                ratificationsRejected: number;
+                /** @description Emergencies that nobody ratified in time, ended or not. */
+                unratified: number;
+                rejected: number;
+                withdrawn: number;
+                expired: number;
+                completed: number;
+                failed: number;
+                rolledBack: number;
+                /** @description Signatures that were refused and recorded. */
+                refusedSignatures: number;
+                /** @description Upgrades with a signature of somebody who had proposed it, or applied it in an emergency. */
+                decidedOwn: number;
+                /** @description Upgrades that the person applied who had proposed them. */
+                appliedByProposer: number;
+                /** @description Upgrades that somebody applied who counted for them. */
+                appliedByApprovers: number;
+            };
+            upgrades: components["schemas"]["ReviewedUpgrade"][];
+            nextCursor: string | null;
+        };
+        ReviewedUpgrade: {
+            upgradeId: components["schemas"]["UpgradeId"];
+            type: string;
+            rationale: string;
+            /** @description What it changes, in a line. */
+            change: string;
+            manifestSha256: components["schemas"]["Sha256"];
+            patchSha256: string | null;
+            status: components["schemas"]["UpgradeStatus"];
+            reason: string | null;
+            /** @description The principal that called. */
+            proposedBy: string;
+            /** @description In whose name, as the proposer said. */
+            submittedBy: string;
+            proposedAt: components["schemas"]["Time"];
+            /** @description Null when it was not applied up to the end of the report. */
+            application: {
+                at: components["schemas"]["Time"];
+                by: string;
+                claimedBy: string | null;
+                emergency: boolean;
+                /** @description Those who counted for it: for an emergency, for its ratification. */
+                approvers: string[];
+                required: number;
+                secondsFromProposal: number;
+            } | null;
+            /** @description Null when it was not applied in an emergency. */
+            emergency: {
+                reason: string;
+                ratifyBy: components["schemas"]["Time"];
+                /**
+                 * @description `overdue`: its time is over, and no end of it is recorded; `unratified`: nobody ratified it in time.
+                 * @enum {string}
+                 */
+                outcome: "waiting" | "overdue" | "ratified" | "rejected" | "unratified";
+                endedAt: string | null;
+            } | null;
+            /** @description Who had more than one part, by the pool as it was at the time. */
+            separation: {
+                /** @description Approvers who signed about what they had proposed, or applied in an emergency. The kernel refuses that. */
+                decidedOwn: string[];
+                appliedByProposer: boolean;
+                /** @description Approvers who counted for it and applied it themselves. */
+                appliedByApprovers: string[];
+            };
+            /** @description All that happened to it up to the end of the report, in order, except reports of checks. */
+            acts: {
+                eventId: components["schemas"]["EventId"];
+                position: components["schemas"]["Position"];
+                at: components["schemas"]["Time"];
+                type: components["schemas"]["EventType"];
+                by: string;
+                /** @description In whose name, as the caller said. */
+                claimedBy: string | null;
+                approverId: string | null;
+                keyId: string | null;
+                /** @description Notes of a signature, a reason or a detail. */
+                text: string | null;
+                /** @description Whether it happened in the period, and not before. */
+                inPeriod: boolean;
+            }[];
+        };
         UpgradeWithTimeline: {
             upgrade: components["schemas"]["Upgrade"];
             /** @description Every event of its stream, in order. */
@@ -2185,6 +2319,11 @@ export interface components {
                 proposalTtlHours: number;
                 ratificationHours: number;
             };
+            /**
+             * @description Whether passkeys that may be copied to other devices are taken (KERNEL_WEBAUTHN_SYNCED).
+             * @enum {string}
+             */
+            syncedPasskeys: "allow" | "refuse";
             /** @description The upgrade that has to be ratified for this pool to stay. */
             provisional: string | null;
             /** @description While a pool is in force provisionally, the one before it, which decides whether it stays. Null otherwise. */
@@ -2319,11 +2458,6 @@ export interface components {
             divisionId: components["schemas"]["DivisionId"];
             /** @description The version of the division's manifest when the agent was spawned. */
             divisionVersion: number;
-            /**
-             * @description Whether passkeys that may be copied to other devices are taken (KERNEL_WEBAUTHN_SYNCED).
-             * @enum {string}
-             */
-            syncedPasskeys: "allow" | "refuse";
             state: components["schemas"]["AgentState"];
             since: components["schemas"]["Time"];
             /** @description Why it is in this state, where a reason was given. */
@@ -3088,6 +3222,8 @@ export type UpgradeAnswer = components['schemas']['UpgradeAnswer'];
 export type ApprovalAnswer = components['schemas']['ApprovalAnswer'];
 export type ApplyAnswer = components['schemas']['ApplyAnswer'];
 export type UpgradePage = components['schemas']['UpgradePage'];
+export type UpgradeReview = components['schemas']['UpgradeReview'];
+export type ReviewedUpgrade = components['schemas']['ReviewedUpgrade'];
 export type UpgradeWithTimeline = components['schemas']['UpgradeWithTimeline'];
 export type ApprovalRequest = components['schemas']['ApprovalRequest'];
 export type UpgradeEvidence = components['schemas']['UpgradeEvidence'];
@@ -7242,6 +7378,144 @@ export interface operations {
             503: components["responses"]["UpgradeUnavailable"];
         };
     };
+    reviewUpgrades: {
+        parameters: {
+            query: {
+                /** @description The period begins here. */
+                from: components["schemas"]["QueryTime"];
+                /** @description The period ends before this. */
+                to: components["schemas"]["QueryTime"];
+                /**
+                 * @description The position `through` of an earlier answer: for its further pages, and to have the same report again. Of shard 0, where
+                 *     upgrades are.
+                 */
+                through?: components["schemas"]["Position"];
+                /** @description Only upgrades in which this principal, this approver (by id), or a person in whose name something was done has a part. */
+                person?: components["schemas"]["ActorId"];
+                type?: components["schemas"]["UpgradeType"];
+                /** @description Only upgrades of which this was recorded last, up to the end of the report. */
+                status?: components["schemas"]["UpgradeStatus"];
+                /** @description The `nextCursor` of the page before, with the same period and filters, and its position as `through`. */
+                cursor?: string;
+                limit?: components["parameters"]["PageLimit"];
+            };
+            header?: {
+                /**
+                 * @description Waits up to 2 s until what is read from has this position, then answers 503. Lists are read from the index, which
+                 *     is some 100 ms behind a write and further when the indexer is away; a single event, the heads and the export
+                 *     are read from the event store, which has a position as soon as the write is answered.
+                 */
+                "Kernel-Min-Position"?: components["parameters"]["MinPosition"];
+                /**
+                 * @description Found in the answer and in the logs. Anything but 1 to 128 letters, digits and `._:-` is replaced by an id of
+                 *     the kernel's own.
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of the report; `nextCursor` is null on the last. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "origin": "kernel.example.com/prod",
+                     *       "period": {
+                     *         "from": "2026-01-01T00:00:00.000Z",
+                     *         "to": "2026-04-01T00:00:00.000Z"
+                     *       },
+                     *       "through": {
+                     *         "position": "0:17",
+                     *         "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "at": "2026-03-31T10:00:00.000Z"
+                     *       },
+                     *       "closed": true,
+                     *       "counts": {
+                     *         "upgrades": 1,
+                     *         "proposed": 1,
+                     *         "applied": 1,
+                     *         "emergencies": 0,
+                     *         "ratified": 0,
+                     *         "ratificationsRejected": 0,
+                     *         "unratified": 0,
+                     *         "rejected": 0,
+                     *         "withdrawn": 0,
+                     *         "expired": 0,
+                     *         "completed": 0,
+                     *         "failed": 0,
+                     *         "rolledBack": 0,
+                     *         "refusedSignatures": 0,
+                     *         "decidedOwn": 0,
+                     *         "appliedByProposer": 1,
+                     *         "appliedByApprovers": 0
+                     *       },
+                     *       "upgrades": [
+                     *         {
+                     *           "upgradeId": "billing-1.4.0",
+                     *           "type": "code",
+                     *           "rationale": "Fixes the rounding of invoices.",
+                     *           "change": "billing-service",
+                     *           "manifestSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "patchSha256": null,
+                     *           "status": "applied",
+                     *           "reason": null,
+                     *           "proposedBy": "spiffe://kernel.example.com/deploy",
+                     *           "submittedBy": "spiffe://kernel.example.com/deploy",
+                     *           "proposedAt": "2026-01-31T10:00:00.000Z",
+                     *           "application": {
+                     *             "at": "2026-01-31T12:00:00.000Z",
+                     *             "by": "spiffe://kernel.example.com/deploy",
+                     *             "claimedBy": null,
+                     *             "emergency": false,
+                     *             "approvers": [
+                     *               "anna"
+                     *             ],
+                     *             "required": 1,
+                     *             "secondsFromProposal": 7200
+                     *           },
+                     *           "emergency": null,
+                     *           "separation": {
+                     *             "decidedOwn": [],
+                     *             "appliedByProposer": true,
+                     *             "appliedByApprovers": []
+                     *           },
+                     *           "acts": [
+                     *             {
+                     *               "eventId": "0198c0de-7a3b-7c4d-8e5f-0123456789ab",
+                     *               "position": "0:15",
+                     *               "at": "2026-01-31T11:00:00.000Z",
+                     *               "type": "upgrade.approval_given",
+                     *               "by": "spiffe://kernel.example.com/anna",
+                     *               "claimedBy": null,
+                     *               "approverId": "anna",
+                     *               "keyId": "anna-1",
+                     *               "text": "Reviewed with the team.",
+                     *               "inPeriod": true
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "nextCursor": "MDoxNw"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UpgradeReview"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["SignInRequired"];
+            403: components["responses"]["Forbidden"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ReadUnavailable"];
+        };
+    };
     getApprovers: {
         parameters: {
             query?: never;
@@ -7297,6 +7571,7 @@ export interface operations {
                      *         "proposalTtlHours": 1,
                      *         "ratificationHours": 1
                      *       },
+                     *       "syncedPasskeys": "allow",
                      *       "provisional": null,
                      *       "settled": null,
                      *       "pending": [
@@ -7571,7 +7846,6 @@ export interface operations {
                 cursor?: string;
                 limit?: number;
             };
-                     *       "syncedPasskeys": "allow",
             header?: {
                 /**
                  * @description Found in the answer and in the logs. Anything but 1 to 128 letters, digits and `._:-` is replaced by an id of

@@ -7,6 +7,7 @@ import { divisionsRoutes } from './screens/divisions/divisions.routes';
 import { keysRoutes } from './screens/keys/keys.routes';
 import { notificationsRoutes } from './screens/notifications/notifications.routes';
 import { overviewRoutes } from './screens/overview/overview.routes';
+import { reviewRoutes } from './screens/review/review.routes';
 import { sessionsRoutes } from './screens/sessions/sessions.routes';
 import { systemRoutes } from './screens/system/system.routes';
 import { upgradesRoutes } from './screens/upgrades/upgrades.routes';
@@ -33,6 +34,7 @@ export const router = createRouter({
     ...auditRunsRoutes,
     ...upgradesRoutes,
     ...approversRoutes,
+    ...reviewRoutes,
     ...keysRoutes,
     ...divisionsRoutes,
     ...notificationsRoutes,

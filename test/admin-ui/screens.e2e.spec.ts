@@ -32,6 +32,7 @@ describeWithChromium('the screens of the admin UI', () => {
   });
   let people: PeopleAtBrowsers;
   let eventId: string;
+  const today = new Date().toISOString().slice(0, 10);
 
   beforeAll(async () => {
     mkdirSync(SCREENS, { recursive: true });
@@ -243,6 +244,34 @@ describeWithChromium('the screens of the admin UI', () => {
       shown: (open) => text(open, /\(you\)/),
     },
     {
+      name: 'review',
+      path: () => `/review?from=${today}&to=${today}`,
+      role: 'auditor',
+      shown: async (open) => {
+        await open.page.getByRole('heading', { name: 'billing-1.5.0' }).waitFor();
+        await text(open, 'Nobody signed about what they had proposed, or applied in an emergency.');
+        await text(open, 'Not final: later events may belong to it.');
+      },
+    },
+    {
+      name: 'review-no-period',
+      path: () => '/review',
+      role: 'approver-1',
+      shown: (open) => text(open, 'Choose a period'),
+    },
+    {
+      name: 'review-nothing',
+      path: () => '/review?from=2020-01-01&to=2020-12-31&person=nobody',
+      role: 'auditor',
+      shown: (open) => text(open, 'Nothing happened to any upgrade'),
+    },
+    {
+      name: 'review-forbidden',
+      path: () => '/review',
+      role: 'norole',
+      shown: (open) => text(open, 'You may not see this'),
+    },
+    {
       name: 'no-such-page',
       path: () => '/there/is/no/such',
       role: 'auditor',
@@ -301,10 +330,12 @@ describeWithChromium('the screens of the admin UI', () => {
         .allTextContents();
       const reads = [...READS_EVERYTHING, 'lead'].includes(role);
       // Each screen's own test says the rest.
-      const ours = links.filter((link) => ['Overview', 'Upgrades', 'Approvers', 'Audit'].includes(link));
+      const ours = links.filter((link) =>
+        ['Overview', 'Upgrades', 'Approvers', 'Review', 'Audit'].includes(link),
+      );
       expect(ours).toEqual([
         'Overview',
-        ...(role === 'norole' ? [] : ['Upgrades', 'Approvers']),
+        ...(role === 'norole' ? [] : ['Upgrades', 'Approvers', 'Review']),
         ...(reads ? ['Audit'] : []),
       ]);
     });

@@ -50,6 +50,7 @@ const SUPERADMIN_ONLY: Row = {
 
 /** Upgrade operations: called for an upgrade that does not exist, so that only the permission shows. */
 const GOVERNANCE: Record<string, Row> = {
+  reviewUpgrades: ANY_ROLE,
   listUpgrades: ANY_ROLE,
   proposeUpgrade: PROPOSE,
   getUpgrade: ANY_ROLE,

@@ -63,6 +63,8 @@ export function sampleRequest(operation: string, { division, event, agent }: Sam
       return { method: 'GET', path: '/kernel/audit-runs' };
     case 'getAuditRun':
       return { method: 'GET', path: `/kernel/audit-runs/${randomUUID()}` };
+    case 'reviewUpgrades':
+      return { method: 'GET', path: '/kernel/review?from=2026-01-01T00:00:00Z&to=2027-01-01T00:00:00Z' };
     case 'setLegalHold':
       return {
         method: 'POST',

@@ -12,6 +12,7 @@ export const NAVIGATION: readonly NavigationEntry[] = [
   { label: 'Overview', to: '/', needs: null },
   { label: 'Upgrades', to: '/upgrades', needs: 'upgrade.read' },
   { label: 'Approvers', to: '/approvers', needs: 'upgrade.read' },
+  { label: 'Review', to: '/review', needs: 'upgrade.read' },
   { label: 'Audit', to: '/audit', needs: 'audit.read' },
   { label: 'Audit runs', to: '/audit/runs', needs: 'audit-run.read' },
   { label: 'Why', to: '/why', needs: 'audit.read' },

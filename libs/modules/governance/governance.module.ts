@@ -17,6 +17,7 @@ import { GovernanceOptions } from './governance.ports';
 import { GovernanceReader } from './governance.reader';
 import { ApproversController } from './http/approvers.controller';
 import { CredentialsController } from './http/credentials.controller';
+import { ReviewController } from './http/review.controller';
 import { NotificationsController } from './http/notifications.controller';
 import { UpgradeController } from './http/upgrade.controller';
 import { NotificationTerm } from './notifications/notification-term';
@@ -30,6 +31,7 @@ import { ListNotificationsHandler } from './list-notifications.handler';
 import { GetUpgradeHandler } from './get-upgrade.handler';
 import { PublishedProofs } from './published-proofs';
 import { ListUpgradesHandler } from './list-upgrades.handler';
+import { ReviewUpgradesHandler } from './review-upgrades.handler';
 import { UpgradeDecisions } from './upgrade.decisions';
 import { ChallengeStore } from './webauthn/challenge-store';
 import { WebAuthnOptions } from './webauthn/webauthn.options';
@@ -52,7 +54,13 @@ export class GovernanceModule {
     return {
       module: GovernanceModule,
       imports: [CqrsModule],
-      controllers: [UpgradeController, ApproversController, NotificationsController, CredentialsController],
+      controllers: [
+        UpgradeController,
+        ReviewController,
+        ApproversController,
+        NotificationsController,
+        CredentialsController,
+      ],
       providers: [
         { provide: GovernanceOptions, useValue: options },
         { provide: Candidate, useValue: candidate },
@@ -90,6 +98,7 @@ export class GovernanceModule {
         DecideUpgradeHandler,
         RevokeApproverKeyHandler,
         ListUpgradesHandler,
+        ReviewUpgradesHandler,
         GetUpgradeHandler,
         GetApprovalRequestHandler,
         GetApproversHandler,

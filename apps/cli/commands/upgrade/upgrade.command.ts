@@ -34,6 +34,7 @@ import { type ApproverKeyOptions, openApproverKey } from './approver-key';
 import { consent } from './consent';
 import { addPool } from './edit-pool';
 import { addNotifications } from './notifications';
+import { addReview } from './review';
 
 type Common = CallOptions;
 type ListOptions = Common & { status?: string; type?: string; limit: string; cursor?: string };
@@ -232,6 +233,7 @@ export function addUpgrade(program: Command): void {
       print(options.json === true ? answer : `The key ${keyId} of ${approver} no longer counts anywhere.`);
     });
 
+  addReview(upgrade);
   addPool(upgrade);
   addNotifications(upgrade);
 }
