@@ -105,7 +105,9 @@ describeWith(
       await now.upReady();
       expect(await now.on('audit verify')).toMatchObject({ code: 0 });
       const client = await caller();
-      expect(await client.post('/kernel/audit', { type: 'schema.used' })).toMatchObject({ status: 201 });
+      expect(await client.post('/kernel/audit', { type: 'schema.used', payload: {} })).toMatchObject({
+        status: 201,
+      });
       await client.close();
       await now.on('down');
       await old.upReady();

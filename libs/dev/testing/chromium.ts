@@ -77,9 +77,7 @@ export class BrowserPage extends DrivenPage {
         automaticPresenceSimulation: true,
       },
     });
-    await page.run(
-      'new Promise((done) => document.readyState === "complete" ? done() : addEventListener("load", done))',
-    );
+    await page.until('a page', `document.readyState === 'complete' && location.href !== 'about:blank'`);
     return page;
   }
 

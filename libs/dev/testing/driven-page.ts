@@ -29,17 +29,23 @@ export abstract class DrivenPage {
 
   /** The page's address and text, once the text contains this. */
   async shows(text: string): Promise<{ url: string; text: string }> {
-    await this.until(
+    // Asked at once: the page may give way to another between two questions.
+    return this.until<{ url: string; text: string }>(
       `the text ${JSON.stringify(text)}`,
-      `document.readyState === 'complete' && document.body.innerText.includes(${JSON.stringify(text)})`,
+      `document.readyState === 'complete' && document.body.innerText.includes(${JSON.stringify(text)}) &&
+        { url: location.href, text: document.body.innerText }`,
     );
-    return this.run('({ url: location.href, text: document.body.innerText })');
   }
 
-  /** Waits until an expression is true. While one page gives way to the next, there is none to ask. */
-  protected async until(what: string, expression: string): Promise<void> {
+  /**
+   * Waits until an expression is neither false nor null, and returns it. While one page gives way to the next, there is none
+   * to ask.
+   */
+  protected async until<T = true>(what: string, expression: string): Promise<T> {
     const deadline = Date.now() + PAGE_MS;
-    while (!(await this.run<boolean>(expression).catch(() => false))) {
+    for (;;) {
+      const found = await this.run<T | false | null>(expression).catch(() => null);
+      if (found !== false && found !== null) return found;
       if (Date.now() > deadline) {
         const text = await this.run<string>('location.href + "\\n" + document.body.innerText');
         throw new Error(`the page does not show ${what}: ${text.slice(0, 500)}`);
