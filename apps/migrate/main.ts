@@ -13,22 +13,29 @@ runApp({
   failureCode: 2,
   logLevel: 'error',
   async start(config) {
-    const { lines, code } = await runMigration(config, options());
-    process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+    const { json, ...options } = readOptions();
+    const { lines, code } = await runMigration(config, options);
+    const text = json
+      ? JSON.stringify({ origin: config.origin, asNeeded: code === 0, lines })
+      : lines.join('\n');
+    process.stdout.write(`${text}\n`);
     return code;
   },
 });
 
-function options(): { check: boolean; createRoles: boolean } {
+function readOptions(): { check: boolean; createRoles: boolean; json: boolean } {
   try {
     const { values } = parseArgs({
       options: {
         check: { type: 'boolean', default: false },
         'create-roles': { type: 'boolean', default: false },
+        json: { type: 'boolean', default: false },
       },
     });
-    return { check: values.check, createRoles: values['create-roles'] };
+    return { check: values.check, createRoles: values['create-roles'], json: values.json };
   } catch (error) {
-    throw new MigrateUsageError(`${(error as Error).message}. It takes --check or --create-roles.`);
+    throw new MigrateUsageError(
+      `${(error as Error).message}. It takes --check or --create-roles, and --json.`,
+    );
   }
 }

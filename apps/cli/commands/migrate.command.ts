@@ -11,6 +11,7 @@ import { replayConfig } from './replay/replay.config';
 interface MigrateCommandOptions {
   check?: true;
   createRoles?: true;
+  json?: true;
   state?: string;
 }
 
@@ -35,6 +36,7 @@ export function addMigrate(program: Command): void {
       'make roles and database first, as a superuser (DATABASE_ADMIN_URL; passwords in DATABASE_RUNTIME_PASSWORD, DATABASE_WORKER_PASSWORD)',
     )
     .option('--state <dir>', 'state folder of a kernel that `up` runs (default: DATABASE_OWNER_URL counts)')
+    .option('--json', 'print `{ origin, asNeeded, lines }` as JSON')
     .action(async (options: MigrateCommandOptions) => {
       process.exitCode = await run(options);
     });
@@ -44,6 +46,7 @@ async function run(options: MigrateCommandOptions): Promise<number> {
   const args = [
     ...(options.check === true ? ['--check'] : []),
     ...(options.createRoles === true ? ['--create-roles'] : []),
+    ...(options.json === true ? ['--json'] : []),
   ];
   const env = await environmentOf(options);
   // The program of the image itself: there is no other way to migrate.

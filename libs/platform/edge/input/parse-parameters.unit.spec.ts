@@ -70,6 +70,7 @@ describe('parameters', () => {
       from: '2026-01-31T10:00:00Z',
       to: '2026-01-31T10:00:00.123+01:00',
       limit: 100,
+      order: 'oldest',
     });
     for (const wrong of ['2026-01-31', '2026-01-31T10:00:00', '2026-02-30T10:00:00Z', 'yesterday']) {
       expect(refusalOf(() => parseQuery(list, `from=${wrong}`))?.message).toContain('RFC 3339');
