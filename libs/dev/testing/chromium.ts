@@ -60,14 +60,25 @@ export class BrowserPage extends DrivenPage {
       announcement: /^DevTools listening on (ws:\S+)$/,
     });
     const page = new BrowserPage(browser, await NumberedCalls.open(browser.endpoint), '');
-    const { targetId } = await page.call<{ targetId: string }>('Target.createTarget', { url });
-    const { sessionId } = await page.call<{ sessionId: string }>('Target.attachToTarget', {
+    try {
+      await page.begin(url);
+    } catch (error) {
+      await page.close();
+      throw error;
+    }
+    return page;
+  }
+
+  /** Opens the page, with its authenticator, and waits until it is there. */
+  private async begin(url: string): Promise<void> {
+    const { targetId } = await this.call<{ targetId: string }>('Target.createTarget', { url });
+    const { sessionId } = await this.call<{ sessionId: string }>('Target.attachToTarget', {
       targetId,
       flatten: true,
     });
-    page.session = sessionId;
-    await page.call('WebAuthn.enable');
-    await page.call('WebAuthn.addVirtualAuthenticator', {
+    this.session = sessionId;
+    await this.call('WebAuthn.enable');
+    await this.call('WebAuthn.addVirtualAuthenticator', {
       options: {
         protocol: 'ctap2',
         transport: 'internal',
@@ -77,8 +88,7 @@ export class BrowserPage extends DrivenPage {
         automaticPresenceSimulation: true,
       },
     });
-    await page.until('a page', `document.readyState === 'complete' && location.href !== 'about:blank'`);
-    return page;
+    await this.until('a page', `document.readyState === 'complete' && location.href !== 'about:blank'`);
   }
 
   async run<T>(expression: string): Promise<T> {
