@@ -35,7 +35,7 @@ export class BrowserProcess {
   ) {}
 
   /** @throws Error with the last lines that the browser wrote, when it ends instead of starting */
-  static async start(browser: BrowserStart): Promise<BrowserProcess> {
+  private static async start(browser: BrowserStart): Promise<BrowserProcess> {
     const profile = await mkdtemp(join(tmpdir(), 'kernel-test-browser-'));
     for (const [name, content] of Object.entries(browser.profile ?? {})) {
       await writeFile(join(profile, name), content);
@@ -59,6 +59,20 @@ export class BrowserProcess {
       return new BrowserProcess(started, profile, endpoint);
     } catch (error) {
       await rm(profile, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** Starts a browser for what `begin` makes of it; when that fails, the browser goes too. */
+  static async startFor<T>(
+    browser: BrowserStart,
+    begin: (started: BrowserProcess) => Promise<T>,
+  ): Promise<T> {
+    const started = await BrowserProcess.start(browser);
+    try {
+      return await begin(started);
+    } catch (error) {
+      await started.close();
       throw error;
     }
   }

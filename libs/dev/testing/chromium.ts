@@ -48,25 +48,22 @@ export class BrowserPage extends DrivenPage {
     super();
   }
 
-  static async open(url: string): Promise<BrowserPage> {
-    const browser = await BrowserProcess.start({
+  static open(url: string): Promise<BrowserPage> {
+    const start = {
       program: chromiumProgram ?? '',
-      arguments: (profile) => [
+      arguments: (profile: string) => [
         ...FLAGS,
         '--remote-debugging-port=0',
         `--user-data-dir=${profile}`,
         'about:blank',
       ],
       announcement: /^DevTools listening on (ws:\S+)$/,
-    });
-    const page = new BrowserPage(browser, await NumberedCalls.open(browser.endpoint), '');
-    try {
+    };
+    return BrowserProcess.startFor(start, async (browser) => {
+      const page = new BrowserPage(browser, await NumberedCalls.open(browser.endpoint), '');
       await page.begin(url);
-    } catch (error) {
-      await page.close();
-      throw error;
-    }
-    return page;
+      return page;
+    });
   }
 
   /** Opens the page, with its authenticator, and waits until it is there. */

@@ -65,10 +65,10 @@ export class FirefoxPage extends DrivenPage {
     );
   }
 
-  static async open(url: string): Promise<FirefoxPage> {
-    const browser = await BrowserProcess.start({
+  static open(url: string): Promise<FirefoxPage> {
+    const start = {
       program: program ?? '',
-      arguments: (profile) => [
+      arguments: (profile: string) => [
         '--headless',
         '--no-remote',
         '--remote-debugging-port=0',
@@ -82,14 +82,16 @@ export class FirefoxPage extends DrivenPage {
           .join(''),
       },
       announcement: /^WebDriver BiDi listening on (ws:\S+)$/,
+    };
+    return BrowserProcess.startFor(start, async (browser) => {
+      const calls = await NumberedCalls.open(`${browser.endpoint}/session`);
+      await calls.call('session.new', { capabilities: {} });
+      const { contexts } = await calls.call<{ contexts: { context: string }[] }>('browsingContext.getTree');
+      await calls.call('script.addPreloadScript', { functionDeclaration: NOTE_REPORTS });
+      const page = new FirefoxPage(browser, calls, contexts[0]?.context ?? '');
+      await page.goTo(url);
+      return page;
     });
-    const calls = await NumberedCalls.open(`${browser.endpoint}/session`);
-    await calls.call('session.new', { capabilities: {} });
-    const { contexts } = await calls.call<{ contexts: { context: string }[] }>('browsingContext.getTree');
-    await calls.call('script.addPreloadScript', { functionDeclaration: NOTE_REPORTS });
-    const page = new FirefoxPage(browser, calls, contexts[0]?.context ?? '');
-    await page.goTo(url);
-    return page;
   }
 
   async run<T>(expression: string): Promise<T> {

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database, PostgresError } from '#platform/postgres';
-import { EventStoreError } from '#platform/event-store';
+import { unavailable } from '#platform/event-store';
 import { type AuditRunRow } from './domain/audit-run';
 
 interface Row {
@@ -51,13 +51,7 @@ export class AuditRunRows {
     try {
       return await this.database.query<R>(text, values);
     } catch (cause) {
-      if (!(cause instanceof PostgresError)) throw cause;
-      throw new EventStoreError(
-        'store_unavailable',
-        `PostgreSQL is not available: ${cause.message}.`,
-        {},
-        { cause },
-      );
+      throw cause instanceof PostgresError ? unavailable(cause) : cause;
     }
   }
 }

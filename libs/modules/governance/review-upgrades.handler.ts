@@ -35,7 +35,7 @@ export interface UpgradeReview {
   through: { position: string; hash: string | null; at: string | null };
   /** Whether the chain goes on behind the period, so that nothing more can happen in it. */
   closed: boolean;
-  /** Of the upgrades on this page; those of all pages add up. */
+  /** Counts of the upgrades on this page; those of all pages add up. */
   counts: ReviewCounts;
   /** In the order in which something first happened to them in the period. */
   upgrades: ReviewedUpgrade[];

@@ -24,6 +24,7 @@ export { DataSource } from 'typeorm';
 export { newEventId } from './append/event-id';
 export { shardOf } from './append/shard-of';
 export { EventStoreError, type EventStoreErrorCode } from './event-store.error';
+export { unavailable } from './tail/event-tail';
 export { EventLog } from './event-log';
 export { EventStore } from './event-store';
 export { type Behind, BehindListener, ModeSource } from './event-store.ports';

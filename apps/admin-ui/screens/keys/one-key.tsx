@@ -10,16 +10,14 @@ import { Permitted } from '../../shell/permitted';
 import { type RegisteredKey } from './key-facts';
 import { keysQuery } from './key-queries';
 
-/** A page about one key of the registry; it says so when there is none of that name. */
-export function OneKey({
-  kid,
-  title,
-  children,
-}: {
+interface OneKeyProps {
   kid: string;
   title: string;
   children: (key: RegisteredKey, registry: components['schemas']['Signers']) => ReactNode;
-}): ReactNode {
+}
+
+/** A page about one key of the registry; it says so when there is none of that name. */
+export function OneKey({ kid, title, children }: OneKeyProps): ReactNode {
   return (
     <Permitted action="keys.read" title={title}>
       <Page kid={kid} title={title}>
@@ -29,15 +27,7 @@ export function OneKey({
   );
 }
 
-function Page({
-  kid,
-  title,
-  children,
-}: {
-  kid: string;
-  title: string;
-  children: (key: RegisteredKey, registry: components['schemas']['Signers']) => ReactNode;
-}): ReactNode {
+function Page({ kid, title, children }: OneKeyProps): ReactNode {
   const query = useQuery(keysQuery);
   return (
     <>

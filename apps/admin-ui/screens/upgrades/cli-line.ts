@@ -1,20 +1,5 @@
 import { type ApprovalRecord } from '#evidence';
-
-/** A text as one argument of a POSIX shell, on one line. */
-export function shellQuoted(text: string): string {
-  if (/^[A-Za-z0-9_./:@%+=-]+$/.test(text)) return text;
-  // Line feeds and other controls by their codes: a line that is copied must stay one line.
-  // eslint-disable-next-line no-control-regex -- controls are what must not be pasted into a terminal
-  if (/[\u0000-\u001f\u007f]/.test(text)) {
-    const escaped = text
-      .replaceAll('\\', '\\\\')
-      .replaceAll("'", "\\'")
-      // eslint-disable-next-line no-control-regex -- as above
-      .replaceAll(/[\u0000-\u001f\u007f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
-    return `$'${escaped}'`;
-  }
-  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
-}
+import { shellQuoted } from '../../parts/shell-quoted';
 
 type Named = Pick<ApprovalRecord, 'action' | 'upgradeId' | 'approverId' | 'keyId' | 'notes'>;
 

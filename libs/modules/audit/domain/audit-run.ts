@@ -13,7 +13,7 @@ export interface AuditRunRow {
   readonly events: number | null;
   readonly findings: number | null;
   readonly message: string | null;
-  /** Of the report in this row, computed by the database; hex. */
+  /** Digest of the report in this row, computed by the database; hex. */
   readonly reportSha256: string | null;
   readonly reportSize: number | null;
   /** The canonical envelope (docs/spec/archive.md, section 4). */

@@ -3,7 +3,6 @@ import {
   DEFAULT_LIMITS,
   type EventPage,
   type EventSearch,
-  EventStoreError,
   type EventVerifier,
   type FollowedFilter,
   IndexQueries,
@@ -11,6 +10,7 @@ import {
   type RowFault,
   type Named,
   type StoredEvent,
+  unavailable,
 } from '#platform/event-store';
 import { Database, type DataSource, PostgresError, type Statement } from '#platform/postgres';
 import { INDEX_CONSUMER } from './index-writer';
@@ -148,13 +148,7 @@ export class AuditIndex {
       const rows = await this.database.query<{ shard: number; seq: string }>(POSITIONS, [INDEX_CONSUMER]);
       return new Map(rows.map(({ shard, seq }) => [shard, Number(seq)]));
     } catch (error) {
-      if (!(error instanceof PostgresError)) throw error;
-      throw new EventStoreError(
-        'store_unavailable',
-        `PostgreSQL is not available: ${error.message}.`,
-        {},
-        { cause: error },
-      );
+      throw error instanceof PostgresError ? unavailable(error) : error;
     }
   }
 }

@@ -1,5 +1,5 @@
 import { type Database, PostgresError } from '#platform/postgres';
-import { EventStoreError } from '#platform/event-store';
+import { unavailable } from '#platform/event-store';
 import { type PipelineStage } from './pipeline-progress';
 
 /** How far a stage is behind the store in a shard. */
@@ -71,13 +71,7 @@ export class PipelineLag {
         movedAt: moved_at?.toISOString() ?? null,
       }));
     } catch (cause) {
-      if (!(cause instanceof PostgresError)) throw cause;
-      throw new EventStoreError(
-        'store_unavailable',
-        `PostgreSQL is not available: ${cause.message}.`,
-        {},
-        { cause },
-      );
+      throw cause instanceof PostgresError ? unavailable(cause) : cause;
     }
   }
 }

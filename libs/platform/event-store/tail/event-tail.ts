@@ -79,6 +79,10 @@ function isFull(page: readonly StoredEvent[]): boolean {
   );
 }
 
+/**
+ * What a failure of PostgreSQL is to who reads: `store_unavailable`, after which to come back, but `invalid_value` where a value is
+ * none that it takes.
+ */
 export function unavailable(cause: unknown): EventStoreError {
   if (cause instanceof PostgresError && cause.code === 'invalid_value') return invalidValue(cause);
   return new EventStoreError(

@@ -25,7 +25,7 @@ describe('an export', () => {
 
   it('names the command that gets all of it, safe to paste', () => {
     expect(commandLine({ type: 'invoice.paid', signerKid: "it's", cursor: 'c' })).toBe(
-      `./kernel audit find --type 'invoice.paid' --signer-kid 'it'\\''s' --limit 1000000 --json > events.ndjson`,
+      `./kernel audit find --type invoice.paid --signer-kid 'it'\\''s' --limit 1000000 --json > events.ndjson`,
     );
   });
 });

@@ -50,7 +50,7 @@ export interface GivenEvent {
 
 export interface EventVerdict {
   readonly steps: readonly Step[];
-  /** Of the event with its receipt, as tools/audit-verify.js says it; null without a receipt. */
+  /** Verdict on the event with its receipt, as tools/audit-verify.js says it; null without a receipt. */
   readonly faults: readonly string[] | null;
   /** What no step says, in sentences. */
   readonly notChecked: readonly string[];
