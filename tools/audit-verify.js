@@ -5387,7 +5387,6 @@ var import_node_worker_threads2 = require("node:worker_threads");
 // apps/audit-verify/arguments.ts
 var import_node_fs4 = require("node:fs");
 var import_node_os = require("node:os");
-var import_node_util = require("node:util");
 
 // libs/evidence/coded-error.ts
 var CodedError = class extends Error {
@@ -13965,6 +13964,19 @@ function readPolicyOption(path) {
   }
 }
 
+// apps/audit-verify/read-options.ts
+var import_node_util = require("node:util");
+function readOptions(argv, options) {
+  try {
+    return (0, import_node_util.parseArgs)({ args: [...argv], options }).values;
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+function hasOption(argv, names) {
+  return argv.some((argument) => names.some((name) => argument === name || argument.startsWith(`${name}=`)));
+}
+
 // apps/audit-verify/report/report-file.ts
 var import_node_fs2 = require("node:fs");
 var import_node_path = require("node:path");
@@ -14210,32 +14222,24 @@ one on, every approval, the quorum, and that all of it is in the published log.
 Exit code 0: verified. 1: faults, one line each. 2: wrong use, or the source cannot be read.
 `;
 function readArguments(argv, environment) {
-  let values;
-  try {
-    ({ values } = (0, import_node_util.parseArgs)({
-      args: argv,
-      options: {
-        ...TRUST_OPTIONS,
-        export: { type: "string" },
-        dir: { type: "string" },
-        "database-url": { type: "string" },
-        s3: { type: "string" },
-        "s3-endpoint": { type: "string" },
-        checkpoint: { type: "string", multiple: true },
-        policy: { type: "string" },
-        report: { type: "string" },
-        from: { type: "string" },
-        shard: { type: "string" },
-        "expect-head": { type: "string", multiple: true },
-        "chain-only": { type: "boolean" },
-        jobs: { type: "string" },
-        json: { type: "boolean" },
-        help: { type: "boolean" }
-      }
-    }));
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
+  const values = readOptions(argv, {
+    ...TRUST_OPTIONS,
+    export: { type: "string" },
+    dir: { type: "string" },
+    "database-url": { type: "string" },
+    s3: { type: "string" },
+    "s3-endpoint": { type: "string" },
+    checkpoint: { type: "string", multiple: true },
+    policy: { type: "string" },
+    report: { type: "string" },
+    from: { type: "string" },
+    shard: { type: "string" },
+    "expect-head": { type: "string", multiple: true },
+    "chain-only": { type: "boolean" },
+    jobs: { type: "string" },
+    json: { type: "boolean" },
+    help: { type: "boolean" }
+  });
   if (values.help === true) return null;
   if (values["s3-endpoint"] !== void 0 && values.s3 === void 0) {
     throw new UsageError("--s3-endpoint says where --s3 is, which is missing.");
@@ -14347,7 +14351,6 @@ function readExpectedHead(text3) {
 }
 
 // apps/audit-verify/check-signers.ts
-var import_node_util2 = require("node:util");
 function asksForSigners(argv, environment) {
   if (environment["DATABASE_URL"]) return false;
   const names = argv.filter((argument) => argument.startsWith("--")).map((argument) => argument.split("=", 1)[0]);
@@ -14355,12 +14358,7 @@ function asksForSigners(argv, environment) {
   return names.includes("--signers") && names.every((name) => known.includes(name ?? ""));
 }
 function describeSigners(argv) {
-  let values;
-  try {
-    ({ values } = (0, import_node_util2.parseArgs)({ args: [...argv], options: TRUST_OPTIONS }));
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
+  const values = readOptions(argv, TRUST_OPTIONS);
   const options = trustOptions(values);
   const { origin } = readTrustRoot(options);
   const signers = signersIn(options.signers ?? "");
@@ -15381,27 +15379,16 @@ function at2(column, value2) {
 }
 
 // apps/audit-verify/verify-audit-report.ts
-var import_node_util3 = require("node:util");
 function asksForAuditReport(argv) {
-  return ["--audit-report", "--seal"].some(
-    (name) => argv.some((argument) => argument === name || argument.startsWith(`${name}=`))
-  );
+  return hasOption(argv, ["--audit-report", "--seal"]);
 }
 function verifyAuditReport(argv) {
-  let values;
-  try {
-    ({ values } = (0, import_node_util3.parseArgs)({
-      args: [...argv],
-      options: {
-        ...TRUST_OPTIONS,
-        "audit-report": { type: "string" },
-        seal: { type: "string" },
-        json: { type: "boolean" }
-      }
-    }));
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
+  const values = readOptions(argv, {
+    ...TRUST_OPTIONS,
+    "audit-report": { type: "string" },
+    seal: { type: "string" },
+    json: { type: "boolean" }
+  });
   const { "audit-report": path, seal: sealPath } = values;
   if (path === void 0) throw new UsageError("--seal goes with --audit-report, which is missing.");
   if (sealPath === void 0) throw new UsageError("--audit-report goes with --seal, which is missing.");
@@ -16672,9 +16659,6 @@ function identityCheck({ folder, arguments: { from } }) {
   return new SpillingIdentityCheck((size) => new SpillPartitions(folder, size), from === 1);
 }
 
-// apps/audit-verify/verify-single.ts
-var import_node_util4 = require("node:util");
-
 // apps/audit-verify/verdict/single-verdict.ts
 function judgeSingle({ record, signature, ...given }, trust) {
   const { verdict, sentence } = judge(signature, record, { trust, ...given });
@@ -16714,27 +16698,19 @@ function placeText({ name, size, cosigned }) {
 // apps/audit-verify/verify-single.ts
 var SINGLE = ["--receipt", "--event", "--manifest", "--envelope"];
 function asksForSingle(argv) {
-  return argv.some((argument) => SINGLE.some((name) => argument === name || argument.startsWith(`${name}=`)));
+  return hasOption(argv, SINGLE);
 }
 function verifySingle(argv) {
-  let values;
-  try {
-    ({ values } = (0, import_node_util4.parseArgs)({
-      args: [...argv],
-      options: {
-        ...TRUST_OPTIONS,
-        receipt: { type: "string" },
-        event: { type: "string" },
-        manifest: { type: "string" },
-        envelope: { type: "string" },
-        policy: { type: "string" },
-        report: { type: "string" },
-        json: { type: "boolean" }
-      }
-    }));
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
+  const values = readOptions(argv, {
+    ...TRUST_OPTIONS,
+    receipt: { type: "string" },
+    event: { type: "string" },
+    manifest: { type: "string" },
+    envelope: { type: "string" },
+    policy: { type: "string" },
+    report: { type: "string" },
+    json: { type: "boolean" }
+  });
   if (values.signers === void 0) {
     throw new UsageError("--signers is missing: name the signers.json to trust.");
   }
@@ -16778,7 +16754,6 @@ function pair(one, first, other, second) {
 
 // apps/audit-verify/verify-upgrade.ts
 var import_node_fs11 = require("node:fs");
-var import_node_util5 = require("node:util");
 
 // apps/audit-verify/verdict/upgrade-verdict.ts
 function judgeUpgrade(file, trust, options) {
@@ -16834,28 +16809,20 @@ function outcomeOf({ status, emergency, approvers, required }) {
 
 // apps/audit-verify/verify-upgrade.ts
 function asksForUpgrade(argv) {
-  return argv.some((argument) => argument === "--upgrade" || argument.startsWith("--upgrade="));
+  return hasOption(argv, ["--upgrade"]);
 }
 function verifyUpgradeFile(argv) {
-  let values;
-  try {
-    ({ values } = (0, import_node_util5.parseArgs)({
-      args: [...argv],
-      options: {
-        upgrade: { type: "string" },
-        signers: { type: "string" },
-        origin: { type: "string" },
-        shards: { type: "string" },
-        "first-pool": { type: "string" },
-        policy: { type: "string" },
-        "without-proofs": { type: "boolean" },
-        report: { type: "string" },
-        json: { type: "boolean" }
-      }
-    }));
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
+  const values = readOptions(argv, {
+    upgrade: { type: "string" },
+    signers: { type: "string" },
+    origin: { type: "string" },
+    shards: { type: "string" },
+    "first-pool": { type: "string" },
+    policy: { type: "string" },
+    "without-proofs": { type: "boolean" },
+    report: { type: "string" },
+    json: { type: "boolean" }
+  });
   const { upgrade, signers, "without-proofs": withoutProofs = false } = values;
   if (upgrade === void 0 || upgrade === "") throw new UsageError("--upgrade needs a file.");
   if (signers === void 0) throw new UsageError("--signers is missing: name the signers.json to trust.");

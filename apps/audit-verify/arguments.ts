@@ -1,8 +1,8 @@
 import { readFileSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
 import { isOrigin, MAX_SHARDS, type ExpectedHead, type LogPolicy } from '#evidence';
 import { readPolicyOption, readTextInput } from './read-input';
+import { readOptions } from './read-options';
 import { reportKind, type ReportKind } from './report/report-file';
 import { readS3Location, type S3Location } from './sources/s3-location';
 import { readFirstPoolOption, type TrustOptions } from './trust-root';
@@ -92,32 +92,24 @@ Exit code 0: verified. 1: faults, one line each. 2: wrong use, or the source can
  * @returns null when only help is asked for
  */
 export function readArguments(argv: string[], environment: NodeJS.ProcessEnv): Arguments | null {
-  let values;
-  try {
-    ({ values } = parseArgs({
-      args: argv,
-      options: {
-        ...TRUST_OPTIONS,
-        export: { type: 'string' },
-        dir: { type: 'string' },
-        'database-url': { type: 'string' },
-        s3: { type: 'string' },
-        's3-endpoint': { type: 'string' },
-        checkpoint: { type: 'string', multiple: true },
-        policy: { type: 'string' },
-        report: { type: 'string' },
-        from: { type: 'string' },
-        shard: { type: 'string' },
-        'expect-head': { type: 'string', multiple: true },
-        'chain-only': { type: 'boolean' },
-        jobs: { type: 'string' },
-        json: { type: 'boolean' },
-        help: { type: 'boolean' },
-      },
-    }));
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
+  const values = readOptions(argv, {
+    ...TRUST_OPTIONS,
+    export: { type: 'string' },
+    dir: { type: 'string' },
+    'database-url': { type: 'string' },
+    s3: { type: 'string' },
+    's3-endpoint': { type: 'string' },
+    checkpoint: { type: 'string', multiple: true },
+    policy: { type: 'string' },
+    report: { type: 'string' },
+    from: { type: 'string' },
+    shard: { type: 'string' },
+    'expect-head': { type: 'string', multiple: true },
+    'chain-only': { type: 'boolean' },
+    jobs: { type: 'string' },
+    json: { type: 'boolean' },
+    help: { type: 'boolean' },
+  });
   if (values.help === true) return null;
   if (values['s3-endpoint'] !== undefined && values.s3 === undefined) {
     throw new UsageError('--s3-endpoint says where --s3 is, which is missing.');

@@ -1,7 +1,6 @@
-import { parseArgs } from 'node:util';
 import { TRUST_OPTIONS, trustOptions } from './arguments';
+import { readOptions } from './read-options';
 import { readTrustRoot, signersIn } from './trust-root';
-import { UsageError } from './usage.error';
 
 /** `--signers FILE` without anything to verify with it: the file itself is looked at, as after a rotation. */
 export function asksForSigners(argv: readonly string[], environment: NodeJS.ProcessEnv): boolean {
@@ -15,12 +14,7 @@ export function asksForSigners(argv: readonly string[], environment: NodeJS.Proc
 
 /** @returns what the file says, one line a key; the last one says that no chain was checked @throws UsageError */
 export function describeSigners(argv: readonly string[]): string[] {
-  let values;
-  try {
-    ({ values } = parseArgs({ args: [...argv], options: TRUST_OPTIONS }));
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
+  const values = readOptions(argv, TRUST_OPTIONS);
   const options = trustOptions(values);
   const { origin } = readTrustRoot(options);
   const signers = signersIn(options.signers ?? '');

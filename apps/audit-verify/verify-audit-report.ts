@@ -1,7 +1,7 @@
-import { parseArgs } from 'node:util';
 import { AUDIT_REPORT, printable, sha256Hex, verifyDocument } from '#evidence';
 import { TRUST_OPTIONS, trustOptions } from './arguments';
 import { readInput } from './read-input';
+import { hasOption, readOptions } from './read-options';
 import { readTrustRoot, signersIn } from './trust-root';
 import { UsageError } from './usage.error';
 
@@ -13,9 +13,7 @@ export interface AuditReportVerdict {
 
 /** Whether the command line asks for the report of an audit instead of a chain. */
 export function asksForAuditReport(argv: readonly string[]): boolean {
-  return ['--audit-report', '--seal'].some((name) =>
-    argv.some((argument) => argument === name || argument.startsWith(`${name}=`)),
-  );
+  return hasOption(argv, ['--audit-report', '--seal']);
 }
 
 /**
@@ -24,20 +22,12 @@ export function asksForAuditReport(argv: readonly string[]): boolean {
  * @throws UsageError
  */
 export function verifyAuditReport(argv: readonly string[]): AuditReportVerdict {
-  let values;
-  try {
-    ({ values } = parseArgs({
-      args: [...argv],
-      options: {
-        ...TRUST_OPTIONS,
-        'audit-report': { type: 'string' },
-        seal: { type: 'string' },
-        json: { type: 'boolean' },
-      },
-    }));
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
+  const values = readOptions(argv, {
+    ...TRUST_OPTIONS,
+    'audit-report': { type: 'string' },
+    seal: { type: 'string' },
+    json: { type: 'boolean' },
+  });
   const { 'audit-report': path, seal: sealPath } = values;
   if (path === undefined) throw new UsageError('--seal goes with --audit-report, which is missing.');
   if (sealPath === undefined) throw new UsageError('--audit-report goes with --seal, which is missing.');

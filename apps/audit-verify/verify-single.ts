@@ -1,6 +1,6 @@
-import { parseArgs } from 'node:util';
 import { TRUST_OPTIONS, trustOptions } from './arguments';
 import { readInput, readPolicyOption, readTextInput } from './read-input';
+import { hasOption, readOptions } from './read-options';
 import { jsonReportPath, writeReport } from './report/report-file';
 import { readTrustRoot } from './trust-root';
 import { UsageError } from './usage.error';
@@ -17,7 +17,7 @@ const SINGLE = ['--receipt', '--event', '--manifest', '--envelope'];
 
 /** Whether the command line asks for one event or one signature. */
 export function asksForSingle(argv: readonly string[]): boolean {
-  return argv.some((argument) => SINGLE.some((name) => argument === name || argument.startsWith(`${name}=`)));
+  return hasOption(argv, SINGLE);
 }
 
 /**
@@ -26,24 +26,16 @@ export function asksForSingle(argv: readonly string[]): boolean {
  * @throws UsageError
  */
 export function verifySingle(argv: readonly string[]): SingleReport {
-  let values;
-  try {
-    ({ values } = parseArgs({
-      args: [...argv],
-      options: {
-        ...TRUST_OPTIONS,
-        receipt: { type: 'string' },
-        event: { type: 'string' },
-        manifest: { type: 'string' },
-        envelope: { type: 'string' },
-        policy: { type: 'string' },
-        report: { type: 'string' },
-        json: { type: 'boolean' },
-      },
-    }));
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
+  const values = readOptions(argv, {
+    ...TRUST_OPTIONS,
+    receipt: { type: 'string' },
+    event: { type: 'string' },
+    manifest: { type: 'string' },
+    envelope: { type: 'string' },
+    policy: { type: 'string' },
+    report: { type: 'string' },
+    json: { type: 'boolean' },
+  });
   if (values.signers === undefined) {
     throw new UsageError('--signers is missing: name the signers.json to trust.');
   }

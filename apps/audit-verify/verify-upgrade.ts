@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { EvidenceError, parseLogPolicy, type LogPolicy } from '#evidence';
 import { trustOptions } from './arguments';
+import { hasOption, readOptions } from './read-options';
 import { jsonReportPath, writeReport } from './report/report-file';
 import { readTrustRoot } from './trust-root';
 import { UsageError } from './usage.error';
@@ -15,7 +15,7 @@ export interface UpgradeReport {
 
 /** Whether the command line asks for the evidence of an upgrade instead of a chain. */
 export function asksForUpgrade(argv: readonly string[]): boolean {
-  return argv.some((argument) => argument === '--upgrade' || argument.startsWith('--upgrade='));
+  return hasOption(argv, ['--upgrade']);
 }
 
 /**
@@ -23,25 +23,17 @@ export function asksForUpgrade(argv: readonly string[]): boolean {
  * [--report FILE] [--json]`: one file, checked with nothing but the trust root.
  */
 export function verifyUpgradeFile(argv: readonly string[]): UpgradeReport {
-  let values;
-  try {
-    ({ values } = parseArgs({
-      args: [...argv],
-      options: {
-        upgrade: { type: 'string' },
-        signers: { type: 'string' },
-        origin: { type: 'string' },
-        shards: { type: 'string' },
-        'first-pool': { type: 'string' },
-        policy: { type: 'string' },
-        'without-proofs': { type: 'boolean' },
-        report: { type: 'string' },
-        json: { type: 'boolean' },
-      },
-    }));
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
+  const values = readOptions(argv, {
+    upgrade: { type: 'string' },
+    signers: { type: 'string' },
+    origin: { type: 'string' },
+    shards: { type: 'string' },
+    'first-pool': { type: 'string' },
+    policy: { type: 'string' },
+    'without-proofs': { type: 'boolean' },
+    report: { type: 'string' },
+    json: { type: 'boolean' },
+  });
   const { upgrade, signers, 'without-proofs': withoutProofs = false } = values;
   if (upgrade === undefined || upgrade === '') throw new UsageError('--upgrade needs a file.');
   if (signers === undefined) throw new UsageError('--signers is missing: name the signers.json to trust.');
