@@ -1,11 +1,10 @@
-import { mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { describeWithChromium, type OpenPage, PeopleAtBrowsers, withStack, workTree } from '#dev/testing';
+import { describeWithChromium, type OpenPage, PeopleAtBrowsers, withStack } from '#dev/testing';
 import { until } from '../faults/until';
 import { ContractClient } from '../contract/contract.client';
 import { PersonAtDesk } from '../governance/approvers';
 import { cli, connectionTo } from '../governance/cli';
+import { pictureOf } from './screens';
 
 /** The report for reviewers: in the page, as a file, on paper and in a terminal. In the order of a story. */
 describeWithChromium('the review of upgrades', () => {
@@ -107,11 +106,9 @@ describeWithChromium('the review of upgrades', () => {
   });
 
   it('prints as a report, dark screens too, with its source', async () => {
-    const folder = join(workTree(), '.build', 'admin-ui-screens');
-    mkdirSync(folder, { recursive: true });
     await open.page.emulateMedia({ media: 'print', colorScheme: 'dark' });
     await open.page.setViewportSize({ width: 794, height: 1_123 });
-    await open.page.screenshot({ path: join(folder, 'review-print.png'), fullPage: true });
+    await open.page.screenshot({ path: pictureOf('review-print'), fullPage: true });
     const shown = (name: string) => open.page.getByRole('button', { name, exact: true }).isVisible();
     expect(await Promise.all(['Print', 'Save as CSV', 'Report'].map(shown))).toEqual([false, false, false]);
     expect(await open.page.getByRole('navigation', { name: 'Screens' }).isVisible()).toBe(false);

@@ -1,27 +1,34 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import {
-  describeWithChromium,
-  type OpenPage,
-  PeopleAtBrowsers,
-  type ViewOptions,
-  withStack,
-  workTree,
-} from '#dev/testing';
+import { describeWithChromium, PeopleAtBrowsers, withStack } from '#dev/testing';
 import { PersonAtDesk } from '../governance/approvers';
+import {
+  expectSound,
+  faultsOf,
+  heading,
+  navigationOf,
+  pictureOf,
+  type Role,
+  RolePages,
+  ROLES,
+  type Screen,
+  text,
+  VIEWS,
+} from './screens';
 
-/** Screenshots, kept with the builds: to be looked at. */
-const SCREENS = join(workTree(), '.build', 'admin-ui-screens');
-
-const VIEWS: readonly (ViewOptions & { name: string })[] = [
-  { name: 'wide-light', width: 1280, height: 900, colorScheme: 'light' },
-  { name: 'wide-dark', width: 1280, height: 900, colorScheme: 'dark' },
-  { name: 'phone-light', width: 390, height: 844, colorScheme: 'light' },
-  { name: 'phone-dark', width: 390, height: 844, colorScheme: 'dark' },
+/** The navigation of each, from top to bottom. */
+const DECIDES = ['Upgrades', 'Approvers', 'Review'];
+const READS = ['Why', 'Divisions', 'Agents', 'Keys'];
+const EVERYTHING = [
+  ...['Overview', ...DECIDES, 'Audit', 'Audit runs', ...READS],
+  ...['Notifications', 'Webhooks', 'Sessions', 'System'],
 ];
-
-type Role = 'superadmin' | 'lead' | 'operator' | 'auditor' | 'norole' | 'approver-1';
-const ROLES: readonly Role[] = ['superadmin', 'lead', 'operator', 'auditor', 'norole', 'approver-1'];
+const LINKS: Readonly<Record<Role, readonly string[]>> = {
+  superadmin: EVERYTHING,
+  operator: EVERYTHING,
+  auditor: EVERYTHING,
+  lead: ['Overview', ...DECIDES, 'Audit', ...READS, 'Sessions', 'System'],
+  norole: ['Overview', 'System'],
+  'approver-1': ['Overview', ...DECIDES, 'Sessions', 'System'],
+};
 const READS_EVERYTHING: readonly Role[] = ['superadmin', 'operator', 'auditor'];
 
 describeWithChromium('the screens of the admin UI', () => {
@@ -35,7 +42,6 @@ describeWithChromium('the screens of the admin UI', () => {
   const today = new Date().toISOString().slice(0, 10);
 
   beforeAll(async () => {
-    mkdirSync(SCREENS, { recursive: true });
     const operator = stack().client('OPERATOR');
     for (let n = 1; n <= 60; n += 1) {
       await operator.post('/kernel/audit', {
@@ -55,33 +61,7 @@ describeWithChromium('the screens of the admin UI', () => {
   }, 180_000);
   afterAll(() => people.close());
 
-  /** A person's page, one for each role and view. */
-  const opened = new Map<string, Promise<OpenPage>>();
-  const pageOf = (role: Role, view = VIEWS[0]): Promise<OpenPage> => {
-    const key = `${role} ${view?.name}`;
-    const found = opened.get(key) ?? people.signIn(role, '/', view);
-    opened.set(key, found);
-    return found;
-  };
-
-  /** What is wrong with what is seen: for people with a screen reader, and for the page's policy. */
-  const faults = async (open: OpenPage): Promise<string[]> => [
-    ...(await open.problems()),
-    ...(await open.violations()),
-  ];
-
-  interface Screen {
-    readonly name: string;
-    readonly path: () => string;
-    /** The person whose screen it is in the pictures. */
-    readonly role: Role;
-    /** Waits until everything is there. */
-    readonly shown: (open: OpenPage) => Promise<void>;
-  }
-
-  const heading = ({ page }: OpenPage, name: string) =>
-    page.getByRole('heading', { name, exact: true }).waitFor();
-  const text = ({ page }: OpenPage, value: string | RegExp) => page.getByText(value).first().waitFor();
+  const pages = new RolePages(() => people);
 
   const SCREEN_LIST: readonly Screen[] = [
     {
@@ -284,64 +264,42 @@ describeWithChromium('the screens of the admin UI', () => {
       const open = await people.open(view);
       await open.page.goto('/audit');
       await open.page.getByRole('link', { name: 'Sign in' }).waitFor();
-      await open.page.screenshot({ path: join(SCREENS, `sign-in-${view.name}.png`), fullPage: true });
-      expect(await faults(open)).toEqual([]);
+      await open.page.screenshot({ path: pictureOf(`sign-in-${view.name}`), fullPage: true });
+      expect(await faultsOf(open)).toEqual([]);
     });
 
-    it.each(SCREEN_LIST)('$name', async ({ name, path, role, shown }) => {
-      const open = await pageOf(role, view);
-      await open.page.goto(path());
-      await shown(open);
-      await open.page.screenshot({ path: join(SCREENS, `${name}-${view.name}.png`), fullPage: true });
-      expect(await faults(open)).toEqual([]);
-      // A phone scrolls down a page, and never to the side.
-      const wider = await open.page.evaluate<number>(
-        'document.documentElement.scrollWidth - document.documentElement.clientWidth',
-      );
-      expect(wider).toBe(0);
+    it.each(SCREEN_LIST)('$name', async (screen) => {
+      await expectSound(await pages.of(screen.role, view), screen, view);
     });
 
     it('navigation and account', async () => {
-      const open = await pageOf('superadmin', view);
+      const open = await pages.of('superadmin', view);
       await open.page.goto('/');
       await heading(open, 'Overview');
       if (view.width === 390) {
         await open.page.getByRole('button', { name: 'Open the navigation' }).click();
         await open.page.getByRole('link', { name: 'Audit', exact: true }).waitFor();
-        await open.page.screenshot({ path: join(SCREENS, `navigation-${view.name}.png`) });
-        expect(await faults(open)).toEqual([]);
+        await open.page.screenshot({ path: pictureOf(`navigation-${view.name}`) });
+        expect(await faultsOf(open)).toEqual([]);
         await open.page.getByRole('button', { name: 'Close the navigation' }).click();
       }
       await open.page.getByRole('button', { name: /account and sign-out/ }).click();
       await open.page.getByRole('button', { name: 'Sign out' }).waitFor();
-      await open.page.screenshot({ path: join(SCREENS, `account-${view.name}.png`) });
-      expect(await faults(open)).toEqual([]);
+      await open.page.screenshot({ path: pictureOf(`account-${view.name}`) });
+      expect(await faultsOf(open)).toEqual([]);
     });
   });
 
   describe.each(ROLES)('for %s', (role) => {
     it('the navigation has what is of use', async () => {
-      const open = await pageOf(role);
+      const open = await pages.of(role);
       await open.page.goto('/');
       await heading(open, 'Overview');
-      const links = await open.page
-        .getByRole('navigation', { name: 'Screens' })
-        .getByRole('link')
-        .allTextContents();
-      const reads = [...READS_EVERYTHING, 'lead'].includes(role);
-      // Each screen's own test says the rest.
-      const ours = links.filter((link) =>
-        ['Overview', 'Upgrades', 'Approvers', 'Review', 'Audit'].includes(link),
-      );
-      expect(ours).toEqual([
-        'Overview',
-        ...(role === 'norole' ? [] : ['Upgrades', 'Approvers', 'Review']),
-        ...(reads ? ['Audit'] : []),
-      ]);
+      expect(await navigationOf(open)).toEqual(LINKS[role]);
     });
 
     it('the account says who they are', async () => {
-      const { page } = await pageOf(role);
+      const { page } = await pages.of(role);
       const account = page.getByRole('button', { name: /account and sign-out/ });
       await account.click();
       const said = await page.getByRole('dialog', { name: 'Account' }).innerText();
@@ -358,7 +316,7 @@ describeWithChromium('the screens of the admin UI', () => {
     });
 
     it('the overview shows what they may see', async () => {
-      const open = await pageOf(role);
+      const open = await pages.of(role);
       await open.page.goto('/');
       await heading(open, 'The chain');
       await heading(open, 'Signing');
@@ -372,7 +330,7 @@ describeWithChromium('the screens of the admin UI', () => {
     });
 
     it('the audit explorer shows what they may see', async () => {
-      const open = await pageOf(role);
+      const open = await pages.of(role);
       await open.page.goto('/audit');
       await heading(open, 'Audit');
       if (READS_EVERYTHING.includes(role)) {
@@ -390,7 +348,7 @@ describeWithChromium('the screens of the admin UI', () => {
   });
 
   it('show characters that hide', async () => {
-    const { page } = await pageOf('auditor');
+    const { page } = await pages.of('auditor');
     await page.goto('/audit?stream=invoice%2F2026-60');
     await page.getByRole('link', { name: 'invoice.paid' }).click();
     const payload = page.getByRole('region', { name: 'Payload' });

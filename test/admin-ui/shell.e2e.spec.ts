@@ -1,8 +1,5 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { describeWithChromium, type OpenPage, PeopleAtBrowsers, withStack, workTree } from '#dev/testing';
-
-const SCREENS = join(workTree(), '.build', 'admin-ui-screens');
+import { describeWithChromium, type OpenPage, PeopleAtBrowsers, withStack } from '#dev/testing';
+import { pictureOf } from './screens';
 
 /** What every page of the admin UI does, whatever its screen. */
 describeWithChromium('the shell of the admin UI', () => {
@@ -11,7 +8,6 @@ describeWithChromium('the shell of the admin UI', () => {
   const contexts: OpenPage[] = [];
 
   beforeAll(async () => {
-    mkdirSync(SCREENS, { recursive: true });
     people = await PeopleAtBrowsers.start(stack().web?.origin ?? '');
   }, 60_000);
   afterAll(() => people.close());
@@ -53,7 +49,7 @@ describeWithChromium('the shell of the admin UI', () => {
     await dialog.waitFor();
     expect(await actor().inputValue()).toBe('spiffe://kernel.localhost/half-a-na');
     expect(await open.violations()).toEqual([]);
-    await open.page.screenshot({ path: join(SCREENS, 'session-ended-wide-light.png') });
+    await open.page.screenshot({ path: pictureOf('session-ended-wide-light') });
     // The provider still knows them.
     await dialog.getByRole('link', { name: 'Sign in again' }).click();
     await open.page.waitForURL((url) => url.pathname === '/audit');
@@ -101,7 +97,7 @@ describeWithChromium('the shell of the admin UI', () => {
       page.evaluate<string>('(document.activeElement.id || document.activeElement.textContent)');
     await page.keyboard.press('Tab');
     expect(await focused()).toBe('Skip to the content');
-    await page.screenshot({ path: join(SCREENS, 'skip-link-wide-light.png') });
+    await page.screenshot({ path: pictureOf('skip-link-wide-light') });
     await page.keyboard.press('Enter');
     expect(await focused()).toBe('content');
     await page.getByRole('link', { name: 'Audit', exact: true }).focus();
@@ -163,7 +159,7 @@ describeWithChromium('the shell of the admin UI', () => {
     await open.page.getByRole('heading', { name: 'The chain', exact: true }).waitFor();
     await open.context.setOffline(true);
     await open.page.getByText('You are offline').waitFor();
-    await open.page.screenshot({ path: join(SCREENS, 'offline-wide-light.png') });
+    await open.page.screenshot({ path: pictureOf('offline-wide-light') });
     expect(await open.violations()).toEqual([]);
     await open.context.setOffline(false);
     await open.page.getByText('You are offline').waitFor({ state: 'detached' });
@@ -202,7 +198,7 @@ describeWithChromium('the shell of the admin UI', () => {
     }
     await open.page.goto('/');
     await open.page.getByText(/Reason: we move the database/).waitFor();
-    await open.page.screenshot({ path: join(SCREENS, 'banners-wide-light.png') });
+    await open.page.screenshot({ path: pictureOf('banners-wide-light') });
     expect(await open.violations()).toEqual([]);
     await admin().post('/kernel/admin/mode', { mode: 'normal', reason: 'done' });
     await open.page.getByText('The kernel is read-only').waitFor({ state: 'detached' });

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sha256Hex } from '#evidence';
@@ -7,25 +7,23 @@ import {
   describeWithChromium,
   type OpenPage,
   PeopleAtBrowsers,
-  type ViewOptions,
   WebhookReceiver,
   withStack,
-  workTree,
 } from '#dev/testing';
 import { runAudit } from '../pipeline/run-audit';
 import { recordAudits, reportWith } from './recorded-audits';
-
-/** Screenshots, kept with the builds: to be looked at. */
-const SCREENS = join(workTree(), '.build', 'admin-ui-screens');
-
-const VIEWS: readonly (ViewOptions & { name: string })[] = [
-  { name: 'wide-light', width: 1280, height: 900, colorScheme: 'light' },
-  { name: 'wide-dark', width: 1280, height: 900, colorScheme: 'dark' },
-  { name: 'phone-light', width: 390, height: 844, colorScheme: 'light' },
-  { name: 'phone-dark', width: 390, height: 844, colorScheme: 'dark' },
-];
-
-type Role = 'superadmin' | 'lead' | 'operator' | 'auditor' | 'norole' | 'approver-1';
+import {
+  expectSound,
+  faultsOf,
+  heading,
+  pictureOf,
+  type Role,
+  RolePages,
+  ROLES,
+  type Screen,
+  text,
+  VIEWS,
+} from './screens';
 
 const folder = mkdtempSync(join(tmpdir(), 'kernel-ui-'));
 let notified: WebhookReceiver;
@@ -83,7 +81,6 @@ describeWithChromium('the screens of keys, divisions, deliveries, sessions and t
   }
 
   beforeAll(async () => {
-    mkdirSync(SCREENS, { recursive: true });
     await written('/kernel/division', {
       id: 'product',
       name: 'Product',
@@ -181,27 +178,13 @@ describeWithChromium('the screens of keys, divisions, deliveries, sessions and t
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** A person's page, one for each role and view. */
-  const opened = new Map<string, Promise<OpenPage>>();
-  const pageOf = (role: Role, view = VIEWS[0]): Promise<OpenPage> => {
-    const key = `${role} ${view?.name}`;
-    const found = opened.get(key) ?? people.signIn(role, '/', view);
-    opened.set(key, found);
-    return found;
-  };
+  const pages = new RolePages(() => people);
   /** A sign-in of its own, seconds old; closed with the test. */
   const signIn: PeopleAtBrowsers['signIn'] = async (...given) => {
     const open = await people.signIn(...given);
     contexts.push(open);
     return open;
   };
-  const faults = async (open: OpenPage): Promise<string[]> => [
-    ...(await open.problems()),
-    ...(await open.violations()),
-  ];
-  const heading = ({ page }: OpenPage, name: string | RegExp) =>
-    page.getByRole('heading', { name, exact: true }).waitFor();
-  const text = ({ page }: OpenPage, value: string | RegExp) => page.getByText(value).first().waitFor();
   const confirm = async ({ page }: OpenPage, words: string, button: string) => {
     await page.getByLabel(`To confirm, type ${words}`).fill(words);
     await page.getByRole('button', { name: button, exact: true }).click();
@@ -222,13 +205,6 @@ describeWithChromium('the screens of keys, divisions, deliveries, sessions and t
       .map((line) => JSON.parse(line) as { type: string; payload: Record<string, unknown> })
       .filter((event) => event.type === type);
   };
-
-  interface Screen {
-    readonly name: string;
-    readonly path: () => string;
-    readonly role: Role;
-    readonly shown: (open: OpenPage) => Promise<void>;
-  }
 
   const SCREEN_LIST: readonly Screen[] = [
     {
@@ -471,30 +447,11 @@ describeWithChromium('the screens of keys, divisions, deliveries, sessions and t
   ];
 
   describe.each(VIEWS)('$name', (view) => {
-    it.each(SCREEN_LIST)('$name', async ({ name, path, role, shown }) => {
-      const open = await pageOf(role, view);
-      await open.page.goto(path());
-      await shown(open);
-      await open.page.screenshot({ path: join(SCREENS, `${name}-${view.name}.png`), fullPage: true });
-      expect(await faults(open)).toEqual([]);
-      // A phone scrolls down a page, and never to the side.
-      const wider = await open.page.evaluate<number>(
-        'document.documentElement.scrollWidth - document.documentElement.clientWidth',
-      );
-      expect(wider).toBe(0);
+    it.each(SCREEN_LIST)('$name', async (screen) => {
+      await expectSound(await pages.of(screen.role, view), screen, view);
     });
   });
 
-  const READS = ['Why', 'Divisions', 'Agents', 'Keys'];
-  const READS_ALL = ['Overview', 'Audit', 'Audit runs', ...READS];
-  const LINKS: Readonly<Record<Role, readonly string[]>> = {
-    superadmin: [...READS_ALL, 'Notifications', 'Webhooks', 'Sessions', 'System'],
-    operator: [...READS_ALL, 'Notifications', 'Webhooks', 'Sessions', 'System'],
-    auditor: [...READS_ALL, 'Notifications', 'Webhooks', 'Sessions', 'System'],
-    lead: ['Overview', 'Audit', ...READS, 'Sessions', 'System'],
-    norole: ['Overview', 'System'],
-    'approver-1': ['Overview', 'Sessions', 'System'],
-  };
   const CLOSED: Readonly<Record<Role, readonly string[]>> = {
     superadmin: [],
     operator: ['/system/mode', '/webhooks/new'],
@@ -504,16 +461,8 @@ describeWithChromium('the screens of keys, divisions, deliveries, sessions and t
     'approver-1': ['/keys', '/divisions', '/agents', '/why', '/notifications', '/webhooks', '/system/mode'],
   };
 
-  it.each(Object.keys(LINKS) as Role[])('are open to %s as far as they may see', async (role) => {
-    const open = await pageOf(role);
-    await open.page.goto('/');
-    await heading(open, 'Overview');
-    const all = LINKS.superadmin;
-    const links = await open.page
-      .getByRole('navigation', { name: 'Screens' })
-      .getByRole('link')
-      .allTextContents();
-    expect(links.filter((link) => all.includes(link))).toEqual(LINKS[role]);
+  it.each(ROLES)('are open to %s as far as they may see', async (role) => {
+    const open = await pages.of(role);
     for (const path of CLOSED[role]) {
       await open.page.goto(path);
       await text(open, 'You may not see this');
@@ -522,7 +471,7 @@ describeWithChromium('the screens of keys, divisions, deliveries, sessions and t
   });
 
   it('lead from a finding to its event, and save a report byte for byte', async () => {
-    const open = await pageOf('auditor');
+    const open = await pages.of('auditor');
     const { page } = open;
     await page.goto('/');
     await page.getByRole('link', { name: 'All audit runs' }).click();
@@ -550,11 +499,11 @@ describeWithChromium('the screens of keys, divisions, deliveries, sessions and t
   });
 
   it('print a report without what surrounds it', async () => {
-    const open = await pageOf('auditor');
+    const open = await pages.of('auditor');
     await open.page.goto(`/audit/runs/${auditId}`);
     await heading(open, 'What was verified');
     await open.page.emulateMedia({ media: 'print' });
-    await open.page.screenshot({ path: join(SCREENS, 'audit-run-print.png'), fullPage: true });
+    await open.page.screenshot({ path: pictureOf('audit-run-print'), fullPage: true });
     const seen = {
       navigation: await open.page.getByRole('navigation', { name: 'Screens' }).isVisible(),
       banner: await open.page.getByRole('banner').isVisible(),
@@ -566,7 +515,7 @@ describeWithChromium('the screens of keys, divisions, deliveries, sessions and t
   });
 
   it('shows a lead the division that is theirs alone', async () => {
-    const open = await pageOf('lead');
+    const open = await pages.of('lead');
     await open.page.goto('/divisions');
     await open.page.getByRole('link', { name: 'Product' }).waitFor();
     expect(await open.page.getByRole('link', { name: 'research' }).count()).toBe(0);
@@ -611,13 +560,13 @@ describeWithChromium('the screens of keys, divisions, deliveries, sessions and t
     expect(changed?.payload).toMatchObject({ to: 'read-only', reason: 'we move the database' });
     await open.page.goto('/system');
     await text(open, 'we move the database');
-    await open.page.screenshot({ path: join(SCREENS, 'system-read-only-wide-light.png'), fullPage: true });
+    await open.page.screenshot({ path: pictureOf('system-read-only-wide-light'), fullPage: true });
     await open.page.goto('/system/mode');
     await open.page.getByRole('radio', { name: /normal/ }).click();
     await open.page.getByLabel('Goes into the chain with the change').fill('done');
     await confirm(open, 'answer writes again', 'Put normal into force');
     await text(open, 'The kernel is normal');
-    expect(await faults(open)).toEqual([]);
+    expect(await faultsOf(open)).toEqual([]);
     expect(await eventsOf('mode.changed')).toHaveLength(2);
   });
 
@@ -632,8 +581,8 @@ describeWithChromium('the screens of keys, divisions, deliveries, sessions and t
     await text(open, 'The secret: shown once, now');
     const secret = await page.getByText(/^whsec_/).innerText();
     expect(secret).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
-    await page.screenshot({ path: join(SCREENS, 'webhook-secret-wide-light.png'), fullPage: true });
-    expect(await faults(open)).toEqual([]);
+    await page.screenshot({ path: pictureOf('webhook-secret-wide-light'), fullPage: true });
+    expect(await faultsOf(open)).toEqual([]);
     await page.getByRole('link', { name: 'The webhook', exact: true }).click();
     await heading(open, 'What it has not taken');
     await page.goBack();
@@ -688,7 +637,7 @@ describeWithChromium('the screens of keys, divisions, deliveries, sessions and t
     expect((await eventsOf('session.closed')).length).toBeGreaterThan(1);
     expect(await mine.problems()).toEqual([]);
     // The other pages of the operator ended with them.
-    for (const key of [...opened.keys()].filter((name) => name.startsWith('operator'))) opened.delete(key);
+    pages.forget('operator');
   });
 
   it('allocate within the budget, and say what is left where it is too much', async () => {
@@ -704,8 +653,8 @@ describeWithChromium('the screens of keys, divisions, deliveries, sessions and t
     await page.getByLabel(/^Why; goes into/).fill('too much');
     await page.getByRole('button', { name: 'Grant', exact: true }).click();
     await page.getByRole('alert').filter({ hasText: '5.5' }).waitFor();
-    await page.screenshot({ path: join(SCREENS, 'division-over-budget-wide-light.png'), fullPage: true });
-    expect(await faults(open)).toEqual([]);
+    await page.screenshot({ path: pictureOf('division-over-budget-wide-light'), fullPage: true });
+    expect(await faultsOf(open)).toEqual([]);
   });
 
   it('lead an agent from state to state', async () => {
@@ -737,7 +686,7 @@ describeWithChromium('the screens of keys, divisions, deliveries, sessions and t
     await page.keyboard.press('Home');
     expect(await focused()).not.toBe(last);
     await page.keyboard.press('ArrowDown');
-    await page.screenshot({ path: join(SCREENS, 'why-focus-wide-light.png'), fullPage: true });
+    await page.screenshot({ path: pictureOf('why-focus-wide-light'), fullPage: true });
     const type = await page.evaluate<string>('document.activeElement.querySelector("text").textContent');
     await page.keyboard.press('Enter');
     await heading(open, type);
@@ -766,8 +715,8 @@ describeWithChromium('the screens of keys, divisions, deliveries, sessions and t
     const kid = await chooseFirst(open);
     await confirm(open, `propose rotate-${kid}`, 'Propose the rotation');
     await text(open, /It waits for \d+ more of its approvers/);
-    await page.screenshot({ path: join(SCREENS, 'key-rotate-proposed-wide-light.png'), fullPage: true });
-    expect(await faults(open)).toEqual([]);
+    await page.screenshot({ path: pictureOf('key-rotate-proposed-wide-light'), fullPage: true });
+    expect(await faultsOf(open)).toEqual([]);
 
     await page.goto(`/keys/${manifestKid}/rotate`);
     const next = await chooseFirst(open);
@@ -778,8 +727,8 @@ describeWithChromium('the screens of keys, divisions, deliveries, sessions and t
     await confirm(open, `retire ${manifestKid}`, 'Retire the key');
     await page.getByRole('form', { name: 'Retire the key' }).getByRole('alert').waitFor();
     expect(await eventsOf('signer.retired')).toEqual([]);
-    await page.screenshot({ path: join(SCREENS, 'key-retire-refused-wide-light.png'), fullPage: true });
-    expect(await faults(open)).toEqual([]);
+    await page.screenshot({ path: pictureOf('key-retire-refused-wide-light'), fullPage: true });
+    expect(await faultsOf(open)).toEqual([]);
   }, 90_000);
 
   it('cut off a key that others may have', async () => {
@@ -793,8 +742,8 @@ describeWithChromium('the screens of keys, divisions, deliveries, sessions and t
     await reserve(open).getByRole('radio').first().waitFor();
     await confirm(open, `cut off ${manifestKid}`, 'Cut off the key');
     await text(open, /is cut off;/);
-    await page.screenshot({ path: join(SCREENS, 'key-cut-off-wide-light.png'), fullPage: true });
-    expect(await faults(open)).toEqual([]);
+    await page.screenshot({ path: pictureOf('key-cut-off-wide-light'), fullPage: true });
+    expect(await faultsOf(open)).toEqual([]);
     expect(await eventsOf('signer.compromised')).toHaveLength(1);
     await page.goto(`/keys/${manifestKid}`);
     await text(open, 'compromised');

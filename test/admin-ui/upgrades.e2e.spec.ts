@@ -1,35 +1,19 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describeWithChromium, type OpenPage, PeopleAtBrowsers, withStack } from '#dev/testing';
+import {
+  addVirtualPasskey,
+  describeWithChromium,
+  type OpenPage,
+  PeopleAtBrowsers,
+  type VirtualPasskey,
+  withStack,
+} from '#dev/testing';
 import { until } from '../faults/until';
 import { PersonAtDesk } from '../governance/approvers';
 import { cli, connectionTo } from '../governance/cli';
 import { verifyFile } from '../governance/verify-offline';
-
-/** A virtual authenticator in somebody's browser, and whether it verifies its user. */
-interface Passkey {
-  verifies(isUserVerified: boolean): Promise<unknown>;
-}
-
-async function passkeyIn({ context, page }: OpenPage): Promise<Passkey> {
-  const debug = await context.newCDPSession(page);
-  await debug.send('WebAuthn.enable');
-  const { authenticatorId } = await debug.send('WebAuthn.addVirtualAuthenticator', {
-    options: {
-      protocol: 'ctap2',
-      ctap2Version: 'ctap2_1',
-      transport: 'internal',
-      hasResidentKey: true,
-      hasUserVerification: true,
-      isUserVerified: true,
-      automaticPresenceSimulation: true,
-    },
-  });
-  return {
-    verifies: (isUserVerified) => debug.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified }),
-  };
-}
+import { faultsOf } from './screens';
 
 /** People decide about upgrades in their browsers, each with a profile of their own. In the order of a story. */
 describeWithChromium('upgrades and approvers in the admin UI', () => {
@@ -40,7 +24,7 @@ describeWithChromium('upgrades and approvers in the admin UI', () => {
   });
   let people: PeopleAtBrowsers;
   let folder: string;
-  const approvers: { open: OpenPage; passkey: Passkey }[] = [];
+  const approvers: { open: OpenPage; passkey: VirtualPasskey }[] = [];
   let operator: OpenPage;
 
   beforeAll(async () => {
@@ -49,7 +33,7 @@ describeWithChromium('upgrades and approvers in the admin UI', () => {
     operator = await people.signIn('operator');
     for (const n of [1, 2, 3]) {
       const open = await people.signIn(`approver-${n}`, '/approvers');
-      approvers.push({ open, passkey: await passkeyIn(open) });
+      approvers.push({ open, passkey: await addVirtualPasskey(open) });
     }
   }, 120_000);
   afterAll(async () => {
@@ -74,7 +58,6 @@ describeWithChromium('upgrades and approvers in the admin UI', () => {
     const id = await off.getAttribute('aria-describedby');
     return id === null ? null : open.page.locator(`[id="${id}"]`).innerText();
   };
-  const faults = async (open: OpenPage) => [...(await open.problems()), ...(await open.violations())];
   const show = async (open: OpenPage, id: string) => {
     await open.page.goto(`/upgrades/${id}`);
     await heading(open, id);
@@ -108,7 +91,7 @@ describeWithChromium('upgrades and approvers in the admin UI', () => {
       await text(open, 'It counts nowhere yet');
       await text(open, /It stays in one device/);
       expect(await reasonOf(open, 'Propose to put it into the pool')).toContain('Ask an operator');
-      expect(await faults(open)).toEqual([]);
+      expect(await faultsOf(open)).toEqual([]);
     }
     // Kept for its owner, who sees it again after a sign-in or another page.
     await approver(1).open.page.reload();
@@ -143,7 +126,7 @@ describeWithChromium('upgrades and approvers in the admin UI', () => {
     }
     await approver(3).open.page.reload();
     await text(approver(3).open, 'It is in the pool in force');
-    expect(await faults(operator)).toEqual([]);
+    expect(await faultsOf(operator)).toEqual([]);
   }, 180_000);
 
   it('propose by a form that says what is wrong, and keeps what is typed', async () => {
@@ -153,7 +136,7 @@ describeWithChromium('upgrades and approvers in the admin UI', () => {
     await button(operator, 'Propose it').click();
     await text(operator, /An id is 1 to 128 letters/);
     await text(operator, 'Say what it changes.');
-    expect(await faults(operator)).toEqual([]);
+    expect(await faultsOf(operator)).toEqual([]);
     await page.getByLabel('Id', { exact: true }).fill('billing-2.0.0');
     await page.getByLabel('Target').fill('billing');
     await page.getByLabel('Rationale').fill('Rounds invoices \u202eas agreed.');
@@ -167,7 +150,7 @@ describeWithChromium('upgrades and approvers in the admin UI', () => {
     await text(operator, /Rounds invoices \\u202eas agreed\./);
     expect(await reasonOf(operator, 'Apply')).toBe('0 of 3 approvals count; 3 more are needed.');
     expect(await reasonOf(operator, 'Sign')).toBe('You are not a member of the approver pool.');
-    expect(await faults(operator)).toEqual([]);
+    expect(await faultsOf(operator)).toEqual([]);
   }, 60_000);
 
   it('approve with their passkeys what they are shown', async () => {
@@ -184,7 +167,7 @@ describeWithChromium('upgrades and approvers in the admin UI', () => {
       await showWhatISign(open, 'Approve');
       const shown = open.page.getByRole('group', { name: 'What you sign' });
       expect(await shown.innerText()).toContain(manifestSha256);
-      expect(await faults(open)).toEqual([]);
+      expect(await faultsOf(open)).toEqual([]);
       if (n === 1) {
         await passkey.verifies(false);
         await button(open, 'Approve with my passkey').click();
@@ -196,7 +179,7 @@ describeWithChromium('upgrades and approvers in the admin UI', () => {
       expect(await reasonOf(open, 'Sign')).toContain('You have signed to approve it');
       await text(open, `“read by ${n}”`);
     }
-    expect(await faults(approver(3).open)).toEqual([]);
+    expect(await faultsOf(approver(3).open)).toEqual([]);
   }, 120_000);
 
   it('apply it when its checks have passed, and take the evidence away', async () => {
@@ -229,7 +212,7 @@ describeWithChromium('upgrades and approvers in the admin UI', () => {
     await writeFile(signers, (await stack().client('OPERATOR').get('/kernel/keys/signers.json')).text);
     const verdict = await verifyFile(evidence, signers);
     expect(verdict).toMatchObject({ code: 0 });
-    expect(await faults(operator)).toEqual([]);
+    expect(await faultsOf(operator)).toEqual([]);
   }, 120_000);
 
   it('are shown the command that signs with a key file, and the same digests on a second device', async () => {
@@ -254,7 +237,7 @@ describeWithChromium('upgrades and approvers in the admin UI', () => {
     const digests = [...printed.matchAll(/sha256 ([0-9a-f]{64})/g)].map(([, digest]) => digest);
     expect(digests).toHaveLength(2);
     for (const digest of digests) expect(shown).toContain(digest);
-    expect(await faults(open)).toEqual([]);
+    expect(await faultsOf(open)).toEqual([]);
     await open.context.close();
   }, 60_000);
 
@@ -291,7 +274,7 @@ describeWithChromium('upgrades and approvers in the admin UI', () => {
     await button(open, 'Apply it without a quorum').click();
     await text(open, /It is in force without its quorum, at \d+:\d+/);
     expect(await reasonOf(open, 'Apply')).toContain('It is in force already, without its quorum');
-    expect(await faults(open)).toEqual([]);
+    expect(await faultsOf(open)).toEqual([]);
     await open.context.close();
   }, 60_000);
 
@@ -340,7 +323,7 @@ describeWithChromium('upgrades and approvers in the admin UI', () => {
     await page.goto('/upgrades?view=history&status=withdrawn');
     await page.getByRole('link', { name: 'mistake-1' }).waitFor();
     expect(await page.getByRole('link', { name: 'billing-2.0.0' }).count()).toBe(0);
-    expect(await faults(operator)).toEqual([]);
+    expect(await faultsOf(operator)).toEqual([]);
   }, 90_000);
 
   it('revoke their own keys, and no others', async () => {
@@ -355,6 +338,6 @@ describeWithChromium('upgrades and approvers in the admin UI', () => {
     await button(open, 'Revoke it for ever').click();
     await text(open, /no longer counts anywhere/);
     await text(open, 'Counts nowhere');
-    expect(await faults(open)).toEqual([]);
+    expect(await faultsOf(open)).toEqual([]);
   }, 60_000);
 });

@@ -1,16 +1,7 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseSignersFile, signersJson } from '#evidence';
-import {
-  describeWithChromium,
-  type OpenPage,
-  PeopleAtBrowsers,
-  TestSigner,
-  withStack,
-  workTree,
-} from '#dev/testing';
+import { describeWithChromium, type OpenPage, PeopleAtBrowsers, TestSigner, withStack } from '#dev/testing';
+import { pictureOf } from './screens';
 
-const SCREENS = join(workTree(), '.build', 'admin-ui-screens');
 const STEPS = [
   'Content and hash',
   'Link to the event before',
@@ -35,7 +26,6 @@ describeWithChromium('verification in the browser', () => {
   const contexts: OpenPage[] = [];
 
   beforeAll(async () => {
-    mkdirSync(SCREENS, { recursive: true });
     const answer = await stack()
       .client('OPERATOR')
       .post('/kernel/audit', {
@@ -94,7 +84,7 @@ describeWithChromium('verification in the browser', () => {
     await says(open, 'Verified by your keys');
     await says(open, /Your file from-the-vault\.json/);
     await open.page.screenshot({
-      path: join(SCREENS, 'event-own-keys-wide-light.png'),
+      path: pictureOf('event-own-keys-wide-light'),
       fullPage: true,
     });
     await open.page.getByRole('button', { name: 'After it' }).click();
@@ -112,7 +102,7 @@ describeWithChromium('verification in the browser', () => {
     await choose(open, OWN, 'other.json', signersJson([other], file.origin, { shards: 1 }));
     await says(open, 'Not verified');
     await says(open, /This signers\.json has no key .*, so nothing shows who signed/);
-    await open.page.screenshot({ path: join(SCREENS, 'event-not-verified-wide-light.png'), fullPage: true });
+    await open.page.screenshot({ path: pictureOf('event-not-verified-wide-light'), fullPage: true });
     expect(await open.violations()).toEqual([]);
   });
 

@@ -1,5 +1,6 @@
 import { type JsonObject } from '#evidence';
 import {
+  addVirtualPasskey,
   type Ceremony,
   describeWithChromium,
   type OpenPage,
@@ -152,37 +153,16 @@ describe('a kernel that refuses synced passkeys', () => {
     }, 120_000);
     afterAll(() => people.close());
 
-    async function authenticator(isSynced: boolean): Promise<() => Promise<void>> {
-      const debug = await open.context.newCDPSession(open.page);
-      await debug.send('WebAuthn.enable');
-      const { authenticatorId } = await debug.send('WebAuthn.addVirtualAuthenticator', {
-        options: {
-          protocol: 'ctap2',
-          ctap2Version: 'ctap2_1',
-          transport: 'internal',
-          hasResidentKey: true,
-          hasUserVerification: true,
-          isUserVerified: true,
-          automaticPresenceSimulation: true,
-          defaultBackupEligibility: isSynced,
-          defaultBackupState: isSynced,
-        },
-      });
-      return async () => {
-        await debug.send('WebAuthn.removeVirtualAuthenticator', { authenticatorId });
-      };
-    }
-
     it('is said before, and shown when it is refused; another device is taken', async () => {
       await open.page.getByText('Synced passkeys are refused here').waitFor();
-      const remove = await authenticator(true);
+      const synced = await addVirtualPasskey(open, { isSynced: true });
       await open.page.getByRole('button', { name: 'Register a passkey' }).click();
       await open.page.getByText(/This passkey may be copied to other devices by its provider/).waitFor();
       expect(await open.page.getByText(/^Registered for/).count()).toBe(0);
       // The page's console has the 409 that was asked for.
       expect(await open.violations()).toEqual([]);
-      await remove();
-      await authenticator(false);
+      await synced.remove();
+      await addVirtualPasskey(open);
       await open.page.getByRole('button', { name: 'Register a passkey' }).click();
       await open.page.getByText(/^Registered for approver-3/).waitFor();
       await open.page.getByText('It stays in one device (no BE, no BS).').first().waitFor();

@@ -2,6 +2,7 @@ import { BrowserProcess, findProgram } from './browser-process';
 import { describeWith } from './describe-with';
 import { DrivenPage } from './driven-page';
 import { NumberedCalls } from './numbered-calls';
+import { VIRTUAL_AUTHENTICATOR } from './virtual-passkey';
 
 export interface BrowserCookie {
   readonly name: string;
@@ -75,16 +76,7 @@ export class BrowserPage extends DrivenPage {
     });
     this.session = sessionId;
     await this.call('WebAuthn.enable');
-    await this.call('WebAuthn.addVirtualAuthenticator', {
-      options: {
-        protocol: 'ctap2',
-        transport: 'internal',
-        hasResidentKey: true,
-        hasUserVerification: true,
-        isUserVerified: true,
-        automaticPresenceSimulation: true,
-      },
-    });
+    await this.call('WebAuthn.addVirtualAuthenticator', { options: VIRTUAL_AUTHENTICATOR });
     await this.until('a page', `document.readyState === 'complete' && location.href !== 'about:blank'`);
   }
 

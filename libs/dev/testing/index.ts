@@ -53,6 +53,7 @@ export { BrowserPage, chromiumMissing, describeWithChromium } from './chromium';
 export { type DrivenPage } from './driven-page';
 export { describeWithFirefox, FirefoxPage } from './firefox';
 export { type OpenPage, PeopleAtBrowsers, type ViewOptions } from './people-at-browsers';
+export { addVirtualPasskey, type VirtualPasskey } from './virtual-passkey';
 export {
   describeWithKeycloak,
   KEYCLOAK_START_MS,

@@ -1,49 +1,31 @@
-import { AuditIndex, IndexRebuild, IndexWriter } from '#platform/audit-stream';
-import { openEventStoreDataSource } from '#platform/event-store';
+import { IndexRebuild } from '#platform/audit-stream';
 import { type TestDatabase, withPostgres } from '#dev/testing';
-import { governedDatabase, type GovernedKernel, ORIGIN } from './fixtures/governed-store.fixture';
+import { governedDatabase, type GovernedKernel } from './fixtures/governed-store.fixture';
+import { indexOf, SHARDS } from './fixtures/indexed-upgrades.fixture';
 import { ListUpgrades, ListUpgradesHandler, type UpgradeFilter } from './list-upgrades.handler';
 
 const DAY = 24 * 3_600_000;
-const SHARDS = 3;
 
 describe('the list of upgrades', () => {
   const postgres = withPostgres();
   let database: TestDatabase;
   let governed: Awaited<ReturnType<typeof governedDatabase>>;
-  let indexer: Awaited<ReturnType<typeof openEventStoreDataSource>>;
+  let indexed: Awaited<ReturnType<typeof indexOf>>;
   let kernel: GovernedKernel;
   let list: ListUpgradesHandler;
   beforeEach(async () => {
     governed = await governedDatabase(postgres());
     ({ database } = governed);
-    indexer = await openEventStoreDataSource({
-      url: database.superuserUrl,
-      poolSize: 2,
-      statementTimeoutMs: 0,
-    });
     kernel = await governed.kernel();
-    const index = new AuditIndex({ dataSource: indexer, shards: SHARDS });
-    list = new ListUpgradesHandler(index, kernel.reader);
+    indexed = await indexOf(database, kernel);
+    list = new ListUpgradesHandler(indexed.index, kernel.reader);
   });
   afterEach(async () => {
     await governed.close();
-    await indexer.destroy();
+    await indexed.close();
     await database.drop();
   });
 
-  const options = { origin: ORIGIN, divisionOf: () => null };
-  async function everything(shard: number, afterSeq: number) {
-    const found = await kernel.store.read(shard, { afterSeq, limit: 1_000 });
-    return found.map(({ event, bytes }) => ({ event, bytes, nextCursor: String(event.seq) }));
-  }
-  /** Does the work of the indexer. */
-  async function catchUp(): Promise<void> {
-    const writer = new IndexWriter({ ...options, dataSource: indexer });
-    for (let shard = 0; shard < SHARDS; shard++) {
-      await writer.apply(shard, await everything(shard, (await writer.position(shard)).seq));
-    }
-  }
   async function ids(filter: Partial<UpgradeFilter> = {}, limit = 100): Promise<string[]> {
     const found: string[] = [];
     let cursor: string | null = null;
@@ -65,13 +47,13 @@ describe('the list of upgrades', () => {
     expect(await ids()).toEqual([]);
     for (const id of ['a', 'b', 'c']) await kernel.propose(id);
     expect(await ids()).toEqual([]);
-    await catchUp();
+    await indexed.catchUp();
     await kernel.propose('d');
     expect(await ids()).toEqual(['c', 'b', 'a']);
     // The current status is read where it was decided, indexed or not.
     for (const n of [1, 2, 3]) await kernel.sign('b', n);
     expect(await ids({ status: 'approved' })).toEqual(['b']);
-    await catchUp();
+    await indexed.catchUp();
     expect(await ids()).toEqual(['d', 'c', 'b', 'a']);
   });
 
@@ -80,7 +62,7 @@ describe('the list of upgrades', () => {
     for (const n of [1, 2, 3]) await kernel.sign('decided', n);
     await kernel.decide('gone', { kind: 'withdraw', reason: 'no', by: 'operator' });
     await kernel.decide('fire', { kind: 'emergency-apply', reason: 'it burns', by: 'superadmin' });
-    await catchUp();
+    await indexed.catchUp();
     expect(await ids({ status: 'proposed' })).toEqual(['open']);
     expect(await ids({ status: 'approved' })).toEqual(['decided']);
     expect(await ids({ status: 'emergency_applied' })).toEqual(['fire']);
@@ -103,7 +85,7 @@ describe('the list of upgrades', () => {
       await kernel.propose(`u${n}`, n % 3 === 0 ? { type: 'manifest' } : {});
       if (n % 2 === 0) await kernel.decide(`u${n}`, { kind: 'withdraw', reason: 'no', by: 'operator' });
     }
-    await catchUp();
+    await indexed.catchUp();
     for (const limit of [1, 2, 3, 100]) {
       expect(await ids({ type: 'manifest' }, limit)).toEqual(['u9', 'u6', 'u3', 'u0']);
       expect(await ids({ type: 'manifest', status: 'withdrawn' }, limit)).toEqual(['u6', 'u0']);
@@ -117,13 +99,13 @@ describe('the list of upgrades', () => {
 
   it('is the same after the index was rebuilt', async () => {
     for (let n = 0; n < 5; n++) await kernel.propose(`u${n}`);
-    await catchUp();
+    await indexed.catchUp();
     const before = await ids();
-    await indexer.query('TRUNCATE kernel_index.events');
+    await indexed.options.dataSource.query('TRUNCATE kernel_index.events');
     expect(await ids()).toEqual([]);
-    const rebuild = await IndexRebuild.begin({ ...options, dataSource: indexer, shards: SHARDS });
+    const rebuild = await IndexRebuild.begin({ ...indexed.options, shards: SHARDS });
     try {
-      for (let shard = 0; shard < SHARDS; shard++) await rebuild.add(shard, await everything(shard, 0));
+      for (let shard = 0; shard < SHARDS; shard++) await rebuild.add(shard, await indexed.behind(shard, 0));
       await rebuild.complete();
       await rebuild.swap();
     } finally {

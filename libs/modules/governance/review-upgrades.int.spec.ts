@@ -1,7 +1,7 @@
-import { AuditIndex, IndexWriter, PositionReached } from '#platform/audit-stream';
-import { openEventStoreDataSource } from '#platform/event-store';
+import { PositionReached } from '#platform/audit-stream';
 import { type TestDatabase, withPostgres } from '#dev/testing';
 import { governedDatabase, type GovernedKernel, ORIGIN } from './fixtures/governed-store.fixture';
+import { indexOf } from './fixtures/indexed-upgrades.fixture';
 import {
   type ReviewFilter,
   type UpgradeReview,
@@ -10,51 +10,33 @@ import {
 } from './review-upgrades.handler';
 
 const DAY = 24 * 3_600_000;
-const SHARDS = 3;
 
 describe('the report on upgrades', () => {
   const postgres = withPostgres();
   let database: TestDatabase;
   let governed: Awaited<ReturnType<typeof governedDatabase>>;
-  let indexer: Awaited<ReturnType<typeof openEventStoreDataSource>>;
+  let indexed: Awaited<ReturnType<typeof indexOf>>;
   let kernel: GovernedKernel;
   let handler: ReviewUpgradesHandler;
   beforeEach(async () => {
     governed = await governedDatabase(postgres());
     ({ database } = governed);
-    indexer = await openEventStoreDataSource({
-      url: database.superuserUrl,
-      poolSize: 2,
-      statementTimeoutMs: 0,
-    });
     kernel = await governed.kernel();
-    const index = new AuditIndex({ dataSource: indexer, shards: SHARDS });
+    indexed = await indexOf(database, kernel);
     handler = new ReviewUpgradesHandler(
-      index,
+      indexed.index,
       kernel.store,
       kernel.reader,
-      new PositionReached(kernel.store, index),
+      new PositionReached(kernel.store, indexed.index),
       kernel.options,
     );
   });
   afterEach(async () => {
     await governed.close();
-    await indexer.destroy();
+    await indexed.close();
     await database.drop();
   });
 
-  /** Does the work of the indexer. */
-  async function catchUp(): Promise<void> {
-    const writer = new IndexWriter({ origin: ORIGIN, divisionOf: () => null, dataSource: indexer });
-    for (let shard = 0; shard < SHARDS; shard++) {
-      const afterSeq = (await writer.position(shard)).seq;
-      const found = await kernel.store.read(shard, { afterSeq, limit: 1_000 });
-      await writer.apply(
-        shard,
-        found.map(({ event, bytes }) => ({ event, bytes, nextCursor: String(event.seq) })),
-      );
-    }
-  }
   const now = () => new Date(governed.clock.now).toISOString();
   /** Lets time go on, so that what happens next has another time. */
   const later = (ms = 1_000): string => {
@@ -94,7 +76,7 @@ describe('the report on upgrades', () => {
     await kernel.propose('no');
     for (const n of [1, 2, 3]) await kernel.sign('no', n, 'reject', now(), 'too risky');
     const to = later();
-    await catchUp();
+    await indexed.catchUp();
     const report = await ask({ from, to });
     expect(report).toMatchObject({ origin: ORIGIN, period: { from, to }, closed: false, nextCursor: null });
     expect(report.counts).toMatchObject({
@@ -162,7 +144,7 @@ describe('the report on upgrades', () => {
     for (const n of [1, 2, 3]) await kernel.sign('thrown', n, 'reject');
     await emergency('waits');
     later();
-    await catchUp();
+    await indexed.catchUp();
     const early = await ask({ from, to: later() });
     const outcomes = ({ upgrades }: UpgradeReview) =>
       Object.fromEntries(upgrades.map(({ upgradeId, emergency: found }) => [upgradeId, found?.outcome]));
@@ -180,7 +162,7 @@ describe('the report on upgrades', () => {
       unratified: 1,
     });
     await kernel.coordinator.pass();
-    await catchUp();
+    await indexed.catchUp();
     const late = await ask({ from, to: later() });
     expect(outcomes(late)).toMatchObject({ waits: 'waiting', forgotten: 'unratified' });
     expect(late.counts).toMatchObject({ unratified: 1 });
@@ -200,7 +182,7 @@ describe('the report on upgrades', () => {
     later();
     await apply('long');
     await kernel.propose('next');
-    await catchUp();
+    await indexed.catchUp();
     const report = await ask({ from, to });
     expect(report.closed).toBe(true);
     expect(ids(report)).toEqual(['long']);
@@ -213,7 +195,7 @@ describe('the report on upgrades', () => {
     // The same for ever.
     await kernel.propose('much-later');
     later(400 * DAY);
-    await catchUp();
+    await indexed.catchUp();
     expect(await ask({ from, to })).toEqual(report);
     // Before there was anything.
     const nothing = await ask({ from: '1999-01-01T00:00:00Z', to: '2000-01-01T00:00:00Z' });
@@ -230,20 +212,20 @@ describe('the report on upgrades', () => {
     const to = new Date(governed.clock.now + DAY).toISOString();
     // The index has nothing of it.
     await expect(ask({ from, to })).rejects.toMatchObject({ code: 'position_unavailable' });
-    await catchUp();
+    await indexed.catchUp();
     const report = await ask({ from, to });
     expect([report.closed, ids(report)]).toEqual([false, ['first']]);
     later();
     await approve('first');
     await kernel.propose('second');
-    await catchUp();
+    await indexed.catchUp();
     expect(ids(await ask({ from, to }))).toEqual(['first', 'second']);
     const again = await ask({ from, to, through: report.through.position });
     expect(again).toEqual(report);
     // Also when the period is over.
     later(2 * DAY);
     await kernel.propose('third');
-    await catchUp();
+    await indexed.catchUp();
     expect(await ask({ from, to, through: report.through.position })).toEqual(report);
     expect(await ask({ from, to })).toMatchObject({ closed: true, counts: { proposed: 2 } });
     for (const through of ['1:1', '2:7']) {
@@ -264,7 +246,7 @@ describe('the report on upgrades', () => {
     }
     const to = later();
     await kernel.propose('after');
-    await catchUp();
+    await indexed.catchUp();
     const whole = await ask({ from, to });
     expect(ids(whole)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8].map((n) => `u${n}`));
     expect(whole.counts).toMatchObject({ upgrades: 9, proposed: 9, applied: 5 });
@@ -308,7 +290,7 @@ describe('the report on upgrades', () => {
       ],
     });
     await kernel.propose('late');
-    await catchUp();
+    await indexed.catchUp();
     const to = later();
     const first = await ask({ from, to });
     expect(ids(first)).toEqual(['busy']);
