@@ -47,12 +47,16 @@ export class ChainEventVerifier extends EventVerifier {
   constructor(private readonly options: ChainEventVerifierOptions) {
     super();
     const { dataSource, origin, roots } = options;
-    // Bounded, and its failures say what they are: a reader whose database was killed is told to come back.
+    // Bounded, and its failures say what they are: a reader whose database was killed is told to come back. Not within the
+    // readers' limit: the writer looks keys up before it commits, and would wait behind them.
     const database = new Database(dataSource, DEFAULT_LIMITS.storeTimeoutMs);
     this.keys = new TrustedKeys({
       origin,
       roots,
-      registryEvents: () => registryEventsOf({ query: (sql, values = []) => database.query(sql, values) }),
+      registryEvents: () =>
+        database.session((session) =>
+          registryEventsOf({ query: (sql, values = []) => session.query(sql, values) }),
+        ),
       pause: (ms) => delay(Math.min(ms, RECONSIDER_MS)),
     });
     this.inspector = new EventInspector(origin, () => undefined, false);
