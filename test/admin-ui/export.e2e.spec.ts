@@ -70,7 +70,7 @@ describeWithChromium('export of events', () => {
     expect(name).toMatch(/-first-20000\.ndjson$/);
     expect(text.trimEnd().split('\n')).toHaveLength(20_000);
     await open.page.getByText(/Cut: the file has the first 20,000 events, and there are more/).waitFor();
-    const line = "./kernel audit find --type 'cell.filled' --limit 1000000 --json > events.ndjson";
+    const line = './kernel audit find --type cell.filled --limit 1000000 --json > events.ndjson';
     await open.page.getByText(line).waitFor();
     expect(await open.violations()).toEqual([]);
     expect(await open.problems()).toEqual([]);
