@@ -33,6 +33,7 @@ const OWNERS = [
     packages: 'prom-client|@willsoto/nestjs-prometheus|@nestjs/terminus|pino',
     room: '^libs/platform/process/',
   },
+  { packages: '@opentelemetry/[^/]+', room: '^libs/platform/tracing/' },
   { packages: '@simplewebauthn/server', room: '^libs/modules/governance/' },
   { packages: 'commander', room: '^apps/cli/' },
   // Bundled at the build, so nothing of them is in node_modules of an image.

@@ -2844,6 +2844,8 @@ export interface components {
             /** @description What is wrong; for programs. */
             error: string;
             request_id?: string;
+            /** @description Trace of the request (W3C Trace Context), 32 hex digits. */
+            trace_id?: string;
             /**
              * Format: uuid
              * @description On every 5xx; found in the logs.

@@ -11,6 +11,7 @@ import {
 import { type CheckpointPublisher, GrowingLog, LogError, type LogStorage, TILE_WIDTH } from '#platform/log';
 import { type Logger } from '#platform/process';
 import { GrowingPause, pause } from '#platform/resilience';
+import { CheckpointSpans } from './checkpoint-spans';
 import { type LogPublisherMetrics } from '../log-publisher.metrics';
 
 export interface ShardPublishingOptions {
@@ -36,6 +37,8 @@ const MAX_PENDING_BYTES = 8 * 1024 * 1024;
 const RETRY_MS = { first: 250, most: 10_000 };
 /** Times of events that wait for their checkpoint; while the log catches up, a sample of them. */
 const MOST_TIMES = 10_000;
+/** Traces that a checkpoint is shown in; those of more events end where the events were applied. */
+const MOST_TRACES = 1_000;
 
 /** Why there is no new checkpoint. */
 type Trouble =
@@ -64,6 +67,8 @@ export class ShardPublishing {
   private moved: ChainPlace;
   private last: VerifiedEvent | null = null;
   private times: number[] = [];
+  /** Traces of events that wait for their checkpoint: `traceparent` of each. */
+  private traces: string[] = [];
   private round: Promise<unknown> = Promise.resolve();
   private wake = Promise.withResolvers<void>();
   private trouble: Trouble | null = null;
@@ -101,6 +106,7 @@ export class ShardPublishing {
 
   async apply(events: readonly VerifiedEvent[]): Promise<void> {
     for (const event of events) {
+      const { traceparent } = event;
       const { seq, hash, ts } = event.event;
       if (seq === this.stored.seq && hash !== this.stored.hash) {
         throw this.forked(`event ${seq} of the stream is not the one that was published there`);
@@ -108,6 +114,7 @@ export class ShardPublishing {
       this.log.append(event.bytes);
       this.last = event;
       if (this.times.length < MOST_TIMES) this.times.push(Date.parse(ts));
+      if (traceparent !== undefined && this.traces.length < MOST_TRACES) this.traces.push(traceparent);
     }
     this.wake.resolve();
     try {
@@ -150,6 +157,7 @@ export class ShardPublishing {
     this.log = GrowingLog.empty(this.options.storage);
     this.last = null;
     this.times = [];
+    this.traces = [];
   }
 
   /** The one place that decides what is wrong now, and whether that is news. */
@@ -227,32 +235,36 @@ export class ShardPublishing {
     const { log } = this;
     if (this.last === null && whenMissing && (await publisher.isPublished())) return 'unchanged';
     // With what came while it was looked at.
-    const { last, times } = this;
+    const { last, times, traces } = this;
     this.last = null;
     this.times = [];
+    this.traces = [];
+    const spans = new CheckpointSpans(shard, traces);
     try {
-      const published = await publisher.publish(log, holds);
+      const published = await spans.run(() => publisher.publish(log, holds));
       if (published.outcome === 'behind') {
-        this.putBack(last, times);
+        this.putBack(last, times, traces);
         const { size, signedSize } = published;
         this.is({ kind: 'behind', size, signedSize });
         return 'behind';
       }
+      spans.end(published.size);
       metrics.onPublished(shard, published.size, times);
       if (last === null || last.event.seq <= this.moved.seq) return 'published';
       await positions.moveFrom(this.moved, last);
       this.moved = { seq: last.event.seq, hash: last.event.hash };
       return 'published';
     } catch (error) {
-      this.putBack(last, times);
+      this.putBack(last, times, traces);
       throw error;
     }
   }
 
   /** What was not published is published with what came meanwhile. */
-  private putBack(last: VerifiedEvent | null, times: readonly number[]): void {
+  private putBack(last: VerifiedEvent | null, times: readonly number[], traces: readonly string[]): void {
     this.last ??= last;
     this.times = [...times, ...this.times].slice(0, MOST_TIMES);
+    this.traces = [...traces, ...this.traces].slice(0, MOST_TRACES);
   }
 
   /** The stored log ends with the event of the position. */

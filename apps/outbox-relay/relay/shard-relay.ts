@@ -1,10 +1,11 @@
 import { type AuditStreamPublisher } from '#platform/audit-stream';
-import { type EventLog, type EventVerifier, type StoredEvent } from '#platform/event-store';
+import { type EventLog, type EventVerifier, type StoredEvent, tracesOf } from '#platform/event-store';
 import { type Database, type Term } from '#platform/postgres';
 import { GrowingPause, Pace } from '#platform/resilience';
 import { genesisHash } from '#evidence';
 import { BATCH_EVENTS, batches, continued } from './continuity';
 import { type Cursor, RelayCursor } from './relay-cursor';
+import { PublishingSpans } from './publishing-spans';
 import { RelayFault } from './relay-fault';
 
 /** Pauses between attempts while stream or database is unavailable; the backlog waits in the store meanwhile. */
@@ -57,8 +58,15 @@ export async function relayShard(shard: number, term: Term, options: ShardRelayO
           const next = continued(shard, cursor, batch);
           // Asked last: a freeze can still delay a batch between here and the stream, and consumers skip it then.
           if (!term.holds()) return;
-          const records = batch.map(({ event, bytes }) => ({ seq: event.seq, bytes }));
+          const traces = await tracesOf(database, shard, cursor.seq + 1, next.seq);
+          const spans = new PublishingSpans(batch, traces);
+          const records = batch.map(({ event, bytes }) => ({
+            seq: event.seq,
+            bytes,
+            traceparent: spans.headerOf(event.seq),
+          }));
           await attempt('publish', () => publisher.publish(shard, records));
+          spans.end();
           const from = cursor;
           const ts = (batch.at(-1) as StoredEvent).event.ts;
           if (!(await attempt('cursor', () => stored.move(from, next, ts)))) return;

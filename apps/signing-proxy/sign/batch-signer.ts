@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { rawKeyOfPem } from '#evidence';
 import { type Logger } from '#platform/process';
+import { traced } from '#platform/tracing';
 import {
   KEY_PURPOSE_OF,
   type KeyInfo,
@@ -193,7 +194,7 @@ export class BatchSigner {
     if (marks === undefined || starts.length === 0) return;
     let verdicts: MarkVerdict[];
     try {
-      verdicts = await marks.judge(starts);
+      verdicts = await traced('judge and keep the marks', () => marks.judge(starts));
     } catch (error) {
       if (!(error instanceof SignerError)) throw error;
       throw new SigningRefusal(
@@ -267,11 +268,16 @@ export class BatchSigner {
       await Promise.all(
         [...byKey].map(async ([kid, { held, items: group }]) => {
           const started = performance.now();
-          const raw = await held.backend.sign(
-            kid,
-            group.map(({ input }) => input),
-            undefined,
-            { committed: group.map(({ committed }) => committed) },
+          const raw = await traced(
+            'sign with the backend',
+            () =>
+              held.backend.sign(
+                kid,
+                group.map(({ input }) => input),
+                undefined,
+                { committed: group.map(({ committed }) => committed) },
+              ),
+            { 'kernel.backend': held.backend.name, 'kernel.kid': kid, 'kernel.signatures': group.length },
           );
           this.metrics.keyAnswered(kid, (performance.now() - started) / 1000);
           group.forEach(({ index }, n) => {

@@ -46,6 +46,7 @@ export {
   type TestKafka,
   withKafka,
 } from './test-kafka';
+export { type CollectedSpan, describeWithCollector, TestCollector } from './test-collector';
 export { describeWithOpenBao, startTestOpenBao, type TestOpenBao } from './test-openbao';
 export { type ReceivedWebhook, WebhookReceiver } from './webhook-receiver';
 export { type Ceremony, SoftwareAuthenticator } from './software-authenticator';

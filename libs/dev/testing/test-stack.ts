@@ -45,6 +45,8 @@ export interface TestStackOptions {
    * what is started before them, to put something in between.
    */
   kernelVariables?: KernelVariables;
+  /** Variables of every process on top of the usual ones. */
+  variables?: Readonly<Record<string, string>>;
   /**
    * Processes that the test starts itself (`stack.signingProxy.start()`, `stack.kernels[0].process.start()`). Without
    * all of them the stack is handed over as it is, ready or not.
@@ -170,6 +172,7 @@ export async function startStack(options: TestStackOptions = {}): Promise<TestSt
       },
       people: options.people ?? false,
       postgresSettings: { shared_buffers: '128MB', ...options.postgresSettings },
+      variables: options.variables ?? {},
       kernelVariables: (started, kernel) => ({
         KERNEL_LOG_LEVEL: options.logLevel ?? 'warn',
         ...(typeof options.kernelVariables === 'function'

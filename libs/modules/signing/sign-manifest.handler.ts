@@ -11,6 +11,7 @@ import {
   newEventId,
 } from '#platform/event-store';
 import { ManifestSigner, signatureRecord, signManifest } from '#platform/signer';
+import { traced } from '#platform/tracing';
 import {
   type ManifestReference,
   type ManifestSubject,
@@ -45,23 +46,28 @@ export class SignManifestHandler implements ICommandHandler<SignManifest, Comman
   ) {}
 
   async execute({ request, scope, asking }: SignManifest): Promise<CommandAnswer> {
-    const subject = subjectOf(request, scope);
+    const subject = traced('canonicalize and hash the manifest', () => subjectOf(request, scope));
     const { actor, correlationId, idempotency } = asking;
     assertOwn(scope, subject.division, 'This manifest');
     // A repeated request is answered before anything is signed: no signature may exist without a record.
-    const stored = await findStoredAnswer(this.store, idempotency);
+    const stored = await traced('look for an earlier answer', () =>
+      findStoredAnswer(this.store, idempotency),
+    );
     if (stored) return stored;
 
     const stream = `manifest/${subject.manifestId}`;
     const signedAt = this.options.now().toISOString();
     const { division, ...named } = subject;
-    const { keyVersion, envelope } = await signManifest(this.signer, {
-      ...subject,
-      origin: this.options.origin,
-      signedAt,
-      requestedBy: actor.id,
-      head: await this.store.recentHead(this.store.shardOf(stream)),
-    });
+    const head = await this.store.recentHead(this.store.shardOf(stream));
+    const { keyVersion, envelope } = await traced('sign the manifest', () =>
+      signManifest(this.signer, {
+        ...subject,
+        origin: this.options.origin,
+        signedAt,
+        requestedBy: actor.id,
+        head,
+      }),
+    );
     const id = newEventId();
 
     return appendAndAnswer(

@@ -10,6 +10,8 @@ export interface StreamRecord {
   readonly bytes: Uint8Array;
   /** Where reading continues after this record, in the transport's own terms (Kafka: the next offset). */
   readonly nextCursor: string;
+  /** Header of its trace, unchecked; undefined mostly. */
+  readonly traceparent?: string | undefined;
 }
 
 /** Position of a consumer in one shard. */
@@ -46,6 +48,8 @@ export interface AuditStreamPublisher {
 export interface PublishedEvent {
   readonly seq: number;
   readonly bytes: Uint8Array;
+  /** Trace that goes on with it (W3C Trace Context); Kafka carries it as the header `traceparent`. */
+  readonly traceparent?: string | undefined;
 }
 
 /** The workers' side. */

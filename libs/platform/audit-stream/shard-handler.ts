@@ -8,6 +8,8 @@ export interface VerifiedEvent {
   readonly bytes: Uint8Array;
   /** Stored in the position with the event. */
   readonly nextCursor: string;
+  /** Header of its trace, unchecked; undefined mostly. */
+  readonly traceparent?: string | undefined;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { type RequestObserver, runInLogContext } from '#platform/process';
+import { endServing } from './request-span';
 import { type Contract, type PlacedRoute } from './contract/contract';
 import { type Operation } from './contract/operation';
 import { HttpEdgeError } from './http-edge.error';
@@ -98,7 +99,8 @@ export class Admission {
     response.on('close', this.onClose);
     this.options.observer.setInFlight(++this.running);
 
-    runInLogContext(context, () => {
+    const { span } = context;
+    const serve = (): void => {
       const { pages, writer } = this.options;
       let operation: Operation;
       try {
@@ -122,7 +124,8 @@ export class Admission {
         return;
       }
       this.options.dispatch(operation, request, response);
-    });
+    };
+    runInLogContext(context, span === undefined ? serve : () => span.run(serve));
   }
 
   private place(request: IncomingMessage, response: ServerResponse, door: Door): PlacedRoute | undefined {
@@ -183,8 +186,9 @@ export class Admission {
     const context = contextOf(request);
     if (context === undefined) return;
     const method = request.method ?? '';
-    this.options.observer.answered({
+    const record = {
       requestId: context.requestId,
+      traceId: context.traceId,
       method: KNOWN_METHODS.has(method) ? method : 'other',
       route: context.operation?.path ?? (request.edge.site === true ? SITE_ROUTE : UNKNOWN_ROUTE),
       status: response.headersSent ? response.statusCode : 499,
@@ -193,7 +197,9 @@ export class Admission {
       eventIds: context.eventIds,
       errorId: context.errorId,
       ...(!response.writableFinished && { aborted: true }),
-    });
+    };
+    this.options.observer.answered(record);
+    endServing(context, request, record);
   }
 }
 

@@ -3,6 +3,7 @@ import { type IncomingMessage } from 'node:http';
 import { type Principal } from './access/principal';
 import { canonicalize, MAX_DEPTH, type JsonValue } from '#evidence';
 import { type LogContext } from '#platform/process';
+import { beginServing, type TracedSpan } from '#platform/tracing';
 import { type Operation } from './contract/operation';
 
 const CONTEXT = Symbol('request context');
@@ -30,6 +31,8 @@ export class RequestContext implements LogContext {
   errorId?: string;
   /** performance.now() when the head of the request had been read. */
   readonly startedAt: number = performance.now();
+  /** The request's span: the caller's trace, or one begun here; undefined where nobody would see it. */
+  readonly span: TracedSpan | undefined;
   private events: readonly string[] = [];
   private hash?: string;
 
@@ -37,7 +40,13 @@ export class RequestContext implements LogContext {
     /** The caller's X-Request-Id where it is a plain token, else one made here. */
     readonly requestId: string,
     private readonly request: IncomingMessage,
-  ) {}
+  ) {
+    this.span = beginServing(request.method ?? '', request.headers.traceparent);
+  }
+
+  get traceId(): string | undefined {
+    return this.span?.traceId;
+  }
 
   get principalId(): string | undefined {
     return this.principal?.id;

@@ -30,12 +30,14 @@ import { RowKey } from './integrity/row-key';
 import { assertMigrated } from './schema/assert-migrated';
 import { makePartitions, partitionRooms } from './partitions/make-partitions.sql';
 import { Database, postgresError, PostgresError } from '#platform/postgres';
+import { currentPlace } from '#platform/tracing';
 import { EventQueries } from './read/event-queries';
 import { EventReader } from './read/event-reader';
 import { RecentHeads } from './read/recent-heads';
 import { type RegistryRow, registryRowsOf } from './read/registry-rows';
 import { AppendNotifications } from './tail/append-notifications';
 import { unavailable } from './tail/event-tail';
+import { purgeTraces } from './traces/event-traces';
 
 export interface EventStoreOptions {
   /** Initialised; owned by the caller, who closes it after `close()`. */
@@ -173,6 +175,7 @@ export class EventStore {
         const pending: PendingAppend = {
           ...prepared,
           enqueuedAt,
+          trace: currentPlace(),
           ticket: 0,
           uncertain: false,
           checkIds: false,
@@ -345,6 +348,7 @@ export class EventStore {
   private async purge(): Promise<void> {
     // Another time will do.
     await this.purgeAnswers().catch(() => undefined);
+    await purgeTraces(this.database, this.stopping.signal).catch(() => undefined);
   }
 
   /**

@@ -25,6 +25,7 @@ export { newEventId } from './append/event-id';
 export { shardOf } from './append/shard-of';
 export { EventStoreError, type EventStoreErrorCode } from './event-store.error';
 export { unavailable } from './tail/event-tail';
+export { tracesOf } from './traces/event-traces';
 export { EventLog } from './event-log';
 export { EventStore } from './event-store';
 export { type Behind, BehindListener, ModeSource } from './event-store.ports';

@@ -6,7 +6,7 @@ export { NestLogger } from './logs/nest-logger';
 export { type ManagementPlace, managementOf, processSettings } from './process-settings';
 export { type AppDefinition, type AppLife, runApp } from './run-app';
 export { sizeThreadPool } from './runtime-settings';
-export { RequestObserver } from './metrics/request-observer';
+export { RequestObserver, type RequestRecord } from './metrics/request-observer';
 export {
   InjectMetric,
   makeCounterProvider,

@@ -1,5 +1,6 @@
 import { type Config, type MemberDefinition } from './config/define-config';
 import { oneOf, path, port, text } from './config/setting-types';
+import { tracingSettings } from './tracing/tracing-settings';
 
 /** Settings of every process; apps spread them into their own `defineConfig`, last. */
 export const processSettings = (managementPort: number) =>
@@ -24,6 +25,7 @@ export const processSettings = (managementPort: number) =>
       description: 'Least severe log line that is written.',
       default: 'info',
     },
+    ...tracingSettings,
   }) as const satisfies Record<string, MemberDefinition>;
 
 /** Where a process says how it is, and the disk that it watches. */

@@ -2,6 +2,8 @@ import { type Config, type ConfigDefinition, type MemberDefinitions } from './co
 import { ConfigError } from './config/config-error';
 import { loadConfig } from './config/load-config';
 import { createLogger, type Logger, type LogLevel, withoutCredentials } from './logs/logger';
+import { traceProcess } from './tracing/trace-process';
+import { type TracingSettings } from './tracing/tracing-settings';
 
 /** Hooks of the process that an app uses. */
 export interface AppLife {
@@ -60,7 +62,10 @@ export function runApp<M extends MemberDefinitions>(app: AppDefinition<M>, host:
   const { logLevel = 'info' } = config as { logLevel?: LogLevel };
   const logger = createLogger({ app: app.name, level: app.logLevel ?? logLevel });
   const stopping = new AbortController();
-  const closers: (() => Promise<unknown>)[] = [];
+  // Closed last: what ends may still be worth a span.
+  const closers: (() => Promise<unknown>)[] = [
+    traceProcess(app.name, config as Partial<TracingSettings>, logger),
+  ];
   let ending = false;
   let isUp = false;
   const end = async (code: number): Promise<void> => {

@@ -3,6 +3,7 @@ import { type z } from 'zod';
 import { type SignerPurpose, verifyEd25519 } from '#evidence';
 import { type HttpAnswer, HttpClient } from '#platform/http-client';
 import { type TlsRenewals } from '#platform/process';
+import { currentPlace, ended, type TracedSpan, type TracePlace } from '#platform/tracing';
 import { type CheckpointSignatureRequest, type KeyInfo } from './signing-backend';
 import { SignerError, reasonOf } from './signer.error';
 import {
@@ -101,6 +102,8 @@ interface Call {
   dispatched: number;
   batches: Set<Batch>;
   settled: boolean;
+  /** Where in a trace it was asked for; undefined mostly. */
+  trace: TracePlace | undefined;
   timer: NodeJS.Timeout;
   resolve: (signatures: ProxySignature[]) => void;
   reject: (error: SignerError) => void;
@@ -213,6 +216,7 @@ export class SigningProxyClient {
         dispatched: 0,
         batches: new Set(),
         settled: false,
+        trace: currentPlace(),
         timer: setTimeout(() => this.expire(call), this.timeoutMs),
         resolve,
         reject,
@@ -295,7 +299,7 @@ export class SigningProxyClient {
         {
           path: '/v1/checkpoints',
           method: 'POST',
-          headers: JSON_BODY,
+          headers: headersAt(currentPlace()),
           body: JSON.stringify({ ...(kid !== undefined && { kid }), shard, size, root, consistency }),
         },
         { signal: AbortSignal.timeout(this.timeoutMs), maxBytes: MAX_ANSWER_BYTES },
@@ -510,8 +514,19 @@ export class SigningProxyClient {
 
   private post(batch: Batch): Promise<HttpAnswer> {
     const items = batch.segments.flatMap(({ call, from, to }) => call.items.slice(from, to));
+    const span = spanOf(batch);
+    const exchange = (): Promise<HttpAnswer> => this.exchange(batch, items, span);
+    return span === undefined ? exchange() : ended(span, exchange);
+  }
+
+  private exchange(
+    batch: Batch,
+    items: readonly string[],
+    trace: TracePlace | undefined,
+  ): Promise<HttpAnswer> {
+    const headers = headersAt(trace);
     return this.http.exchange(
-      { path: '/v1/sign', method: 'POST', headers: JSON_BODY, body: `{"requests":[${items.join(',')}]}` },
+      { path: '/v1/sign', method: 'POST', headers, body: `{"requests":[${items.join(',')}]}` },
       {
         maxBytes: MAX_ANSWER_BYTES,
         onStart: (abort) => {
@@ -561,6 +576,21 @@ function batchOf(segments: Segment[], mayRetry: boolean): Batch {
 function abandon(batch: Batch): void {
   batch.abandoned = true;
   batch.abort?.(new Error('nobody waits for the answer any more'));
+}
+
+function headersAt(trace: TracePlace | undefined): Record<string, string> {
+  return trace === undefined ? JSON_BODY : { ...JSON_BODY, traceparent: trace.traceparent };
+}
+
+/** Span of a request to the proxy: of the first call in it that is part of a trace; the others are named in links. */
+function spanOf(batch: Batch): TracedSpan | undefined {
+  const places = batch.segments.flatMap(({ call }) => (call.trace === undefined ? [] : [call.trace]));
+  const first = places.find(({ isRecorded }) => isRecorded) ?? places[0];
+  return first?.child('POST /v1/sign', {
+    kind: 'client',
+    links: places.filter((place) => place !== first && place.isRecorded),
+    attributes: { 'kernel.signatures': inputsIn(batch) },
+  });
 }
 
 function inputsIn(batch: Batch): number {

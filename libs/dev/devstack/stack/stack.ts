@@ -55,6 +55,8 @@ export interface StackOptions {
   postgresSettings?: Readonly<Record<string, string>>;
   /** The database is thrown away afterwards: skip the flush of a new cluster's files. */
   throwaway?: boolean;
+  /** Variables of every process on top of the built-in ones. */
+  variables?: Readonly<Record<string, string>>;
   /** Variables of the kernel processes on top of the built-in ones; as a function, of what was started before them. */
   kernelVariables?: KernelVariables;
   /** Have a listener for people, and an identity provider for them; default true. */
@@ -382,7 +384,7 @@ function appService(options: StackOptions, app: AppProcess): SupervisedService {
       const child = await startChild({
         command: process.execPath,
         args: [...(NODE_FLAGS[app.app] ?? []), '--require', sourceMaps, entry],
-        env: { ...app.env, ...compileCache() },
+        env: { ...app.env, ...options.variables, ...compileCache() },
         cwd: options.programs,
         log,
       });

@@ -67,7 +67,7 @@ export class ChainFollower {
     };
 
     let { seq, hash } = this;
-    for (const [at, { bytes, nextCursor }] of records.entries()) {
+    for (const [at, { bytes, nextCursor, traceparent }] of records.entries()) {
       const read = this.read(bytes, seq);
       if (read instanceof IntegrityFault) {
         found(at, read);
@@ -88,7 +88,7 @@ export class ChainFollower {
         break;
       }
       if (isRegistryEvent(event)) this.options.keys.learn(bytes);
-      candidates.push({ event, bytes, nextCursor, at });
+      candidates.push({ event, bytes, nextCursor, traceparent, at });
       ({ seq, hash } = event);
     }
 

@@ -1,8 +1,9 @@
 import { type Logger } from '#platform/process';
 import { GrowingPause, Pace, pause } from '#platform/resilience';
+import { recordPart } from '#platform/tracing';
 import { type AuditStreamConsumer, type StreamRecord } from '../audit-stream';
 import { AuditStreamError } from '../audit-stream.error';
-import { IntegrityFault, PositionMoved, type ShardHandler } from '../shard-handler';
+import { IntegrityFault, PositionMoved, type ShardHandler, type VerifiedEvent } from '../shard-handler';
 import { ChainFollower, type FollowedRecords, type StoredHashes } from './chain-follower';
 import { type PipelineMetrics } from './pipeline-metrics';
 import { type TrustedKeys } from './trusted-keys';
@@ -170,7 +171,16 @@ export class ShardRunner {
       next?.catch(() => undefined);
       if (repeated > 0 && fault === null) this.repeats(shard, repeated);
       if (events.length > 0) {
+        const startedAt = Date.now();
         await handler.apply(shard, events);
+        for (const { event, traceparent } of events) {
+          if (traceparent === undefined) continue;
+          recordPart('apply event', traceparent, {
+            kind: 'consumer',
+            startedAt,
+            attributes: { ...placeIn(event), 'kernel.batch.events': events.length },
+          });
+        }
         this.options.metrics.onApplied(events.map(({ event }) => event.ts));
         seq = events.at(-1)?.event.seq ?? seq;
       }
@@ -218,6 +228,11 @@ export class ShardRunner {
       'could not apply; tries again',
     );
   }
+}
+
+/** Attributes of what is done with an event. */
+function placeIn({ id, shard, seq, type }: VerifiedEvent['event']): Record<string, string | number> {
+  return { 'kernel.event_id': id, 'kernel.shard': shard, 'kernel.seq': seq, 'kernel.event_type': type };
 }
 
 const ADVICE =

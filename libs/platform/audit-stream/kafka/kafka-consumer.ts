@@ -197,9 +197,10 @@ class Subscription {
   }
 
   private async handOver(records: readonly KafkaRecord[]): Promise<void> {
-    const batch = records.map(({ offset, value }) => ({
+    const batch = records.map(({ offset, value, traceparent }) => ({
       bytes: value,
       nextCursor: (offset + 1n).toString(),
+      traceparent,
     }));
     try {
       await this.handle(batch);

@@ -164,13 +164,18 @@ function* requestsOf(
 ): Generator<Message[]> {
   let messages: Message[] = [];
   let size = 0;
-  for (const { bytes } of events) {
+  for (const { bytes, traceparent } of events) {
     if (size + bytes.byteLength > REQUEST_BYTES && messages.length > 0) {
       yield messages;
       messages = [];
       size = 0;
     }
-    messages.push({ key, partition, value: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) });
+    messages.push({
+      key,
+      partition,
+      value: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+      ...(traceparent !== undefined && { headers: { traceparent } }),
+    });
     size += bytes.byteLength;
   }
   if (messages.length > 0) yield messages;

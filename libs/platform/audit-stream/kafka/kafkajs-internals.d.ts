@@ -27,6 +27,7 @@ declare module 'kafkajs/src/cluster' {
     offset: string;
     key: Buffer | null;
     value: Buffer | null;
+    headers?: Readonly<Record<string, Buffer | undefined>>;
     isControlRecord?: boolean;
   }
 

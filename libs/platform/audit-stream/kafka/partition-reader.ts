@@ -18,6 +18,8 @@ export interface KafkaRecord {
   readonly offset: bigint;
   /** Empty for a record without a value. */
   readonly value: Uint8Array;
+  /** The header of this name. */
+  readonly traceparent?: string;
 }
 
 /**
@@ -112,7 +114,12 @@ export class PartitionReader {
         const at = BigInt(message.offset);
         // A broker hands out whole batches: the first may begin before the offset.
         if (at < offset || message.isControlRecord === true) continue;
-        records.push({ offset: at, value: message.value ?? new Uint8Array() });
+        const traceparent = message.headers?.['traceparent'];
+        records.push({
+          offset: at,
+          value: message.value ?? new Uint8Array(),
+          ...(traceparent !== undefined && { traceparent: String(traceparent) }),
+        });
       }
       return records;
     });

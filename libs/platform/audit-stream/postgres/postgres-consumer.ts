@@ -1,6 +1,7 @@
-import { DEFAULT_LIMITS } from '#platform/event-store';
+import { DEFAULT_LIMITS, tracesOf } from '#platform/event-store';
 import { ChannelListener, Database, type DataSource, WakeUp } from '#platform/postgres';
 import { GrowingPause } from '#platform/resilience';
+import { isTracing } from '#platform/tracing';
 import {
   type AuditStreamConsumer,
   type AuditStreamObserver,
@@ -108,7 +109,16 @@ export class PostgresConsumer implements AuditStreamConsumer {
         await wakeUp.wait(mark, pollMs, signal);
         continue;
       }
-      await handle(rows.map((row) => ({ bytes: row.canonical, nextCursor: row.seq })));
+      const traces = isTracing()
+        ? await tracesOf(this.database, shard, seq + 1, Number(last.seq))
+        : new Map<number, string>();
+      await handle(
+        rows.map((row) => ({
+          bytes: row.canonical,
+          nextCursor: row.seq,
+          traceparent: traces.get(Number(row.seq)),
+        })),
+      );
       seq = Number(last.seq);
     }
   }

@@ -1,4 +1,5 @@
 import { type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { traced } from '#platform/tracing';
 import { AccessError } from './access-error';
 import { type AccessRules, type CallingRequest } from './access-rules';
 import { policyOf } from './policy.decorator';
@@ -30,6 +31,10 @@ export class PolicyGuard implements CanActivate {
 
   /** Admits a request to a route whose policy is known. */
   admit(request: CallingRequest, policy: string): true | Promise<true> {
+    return traced('authorise', () => this.judge(request, policy));
+  }
+
+  private judge(request: CallingRequest, policy: string): true | Promise<true> {
     const rules = rulesFor(request) ?? this.rules;
     if (policy === 'public') return admitAnyone(rules, request);
     const principal = rules.identify(request);

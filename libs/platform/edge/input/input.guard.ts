@@ -3,6 +3,7 @@ import { type TLSSocket } from 'node:tls';
 import { type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { accessOf } from '../access/request-access';
 import { parseStrictJson, type JsonValue } from '#evidence';
+import { traced } from '#platform/tracing';
 import { type RequestBody } from '../contract/operation';
 import { describeErrors } from '../contract/describe-errors';
 import { HttpEdgeError } from '../http-edge.error';
@@ -47,6 +48,10 @@ export class InputGuard implements CanActivate {
 
   /** @param read replaces strict JSON and the document's schema */
   accept(request: EdgeRequest, read?: BodyReader): true | Promise<true> {
+    return traced('validate', () => this.check(request, read));
+  }
+
+  private check(request: EdgeRequest, read: BodyReader | undefined): true | Promise<true> {
     const context = contextOf(request);
     const operation = context?.operation;
     if (context === undefined || operation === undefined) {

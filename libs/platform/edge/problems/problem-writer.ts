@@ -84,7 +84,7 @@ export class ProblemWriter {
       detail: shape.detail,
       ...(this.wording.tellsRequest && { instance: request.url?.split('?', 1)[0] }),
       error: shape.word,
-      ...(this.wording.tellsRequest && { request_id: context?.requestId }),
+      ...(this.wording.tellsRequest && { request_id: context?.requestId, trace_id: context?.traceId }),
       error_id: errorId,
       ...shape.members,
     });

@@ -22,7 +22,7 @@ import {
 /** Part of a request that does not depend on the time of its commit. */
 export type PreparedAppend = Omit<
   PendingAppend,
-  'enqueuedAt' | 'ticket' | 'uncertain' | 'checkIds' | 'alone' | 'resolve' | 'reject'
+  'enqueuedAt' | 'trace' | 'ticket' | 'uncertain' | 'checkIds' | 'alone' | 'resolve' | 'reject'
 >;
 
 /**

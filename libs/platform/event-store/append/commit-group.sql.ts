@@ -24,6 +24,8 @@ export interface GroupCommit {
   }[];
   /** Start of the answers' age; milliseconds since 1970. */
   now: number;
+  /** Traces that go on with the events (`traceparent`); none mostly. */
+  traces: readonly { seq: number; traceparent: string }[];
 }
 
 /**
@@ -34,9 +36,20 @@ export interface GroupCommit {
  * Long values travel as one binary parameter, cut up on the server by offset and length: an array of bytea would have
  * to be sent as text, at twice the size.
  */
-export const COMMIT_GROUP: Statement = {
-  name: 'kernel_commit_group',
-  text: `
+const COMMIT_GROUP: Statement = { name: 'kernel_commit_group', text: commitText('') };
+
+/** The same for a group with traces: the others are spared their two parameters. */
+const COMMIT_TRACED_GROUP: Statement = {
+  name: 'kernel_commit_traced_group',
+  text: commitText(`, traced AS (
+      INSERT INTO kernel.event_traces (shard, seq, traceparent)
+      SELECT moved.shard, t.seq, t.traceparent FROM moved, unnest($28::bigint[], $29::text[]) AS t(seq, traceparent)
+      ON CONFLICT DO NOTHING
+    )`),
+};
+
+function commitText(traced: string): string {
+  return `
     WITH moved AS (
       UPDATE kernel.shard_head SET seq = $4, hash = $5, ts = $6
       WHERE shard = $1 AND seq = $2 AND hash = $3 AND fence = $27
@@ -54,15 +67,27 @@ export const COMMIT_GROUP: Statement = {
              substring($26::bytea FROM (a.n::integer - 1) * 32 + 1 FOR 32)
       FROM moved, unnest($18::text[], $19::text[], $20::text[], $21::integer[], $23::integer[], $24::integer[])
         WITH ORDINALITY AS a(caller, key, request_hash, status, start, length, n)
-    )
-    SELECT (SELECT shard FROM moved) IS NOT NULL AS moved`,
-};
+    )${traced}
+    SELECT (SELECT shard FROM moved) IS NOT NULL AS moved`;
+}
 
 export interface CommitGroupRow {
   moved: boolean;
 }
 
-export function commitGroupValues(group: GroupCommit): unknown[] {
+/** The statement that commits a group, with its values. */
+export function commitGroup(group: GroupCommit): [Statement, unknown[]] {
+  const values = commitGroupValues(group);
+  const { traces } = group;
+  if (traces.length === 0) return [COMMIT_GROUP, values];
+  values.push(
+    arrayOfPlain(traces.map(({ seq }) => seq)),
+    arrayOfPlain(traces.map(({ traceparent }) => traceparent)),
+  );
+  return [COMMIT_TRACED_GROUP, values];
+}
+
+function commitGroupValues(group: GroupCommit): unknown[] {
   const events = group.events.map(({ stored }) => stored.event);
   const canonical = pack(group.events.map(({ stored }) => stored.bytes));
   const bodies = pack(group.answers.map(({ body }) => body));

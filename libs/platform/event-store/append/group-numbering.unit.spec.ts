@@ -52,6 +52,7 @@ function request(options: RequestOptions = {}): PendingAppend {
         ? undefined
         : { caller: 'c', key, requestHash, answer: () => ({ status: 200, body: Buffer.of() }) },
     bytes: 10,
+    trace: undefined,
     enqueuedAt: 0,
     ticket: 0,
     uncertain,

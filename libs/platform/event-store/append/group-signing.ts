@@ -71,6 +71,7 @@ export class GroupSigning {
     const seals = await this.sealsOf(group);
     const events: GroupCommit['events'][number][] = [];
     const answers: GroupCommit['answers'][number][] = [];
+    const traces: GroupCommit['traces'][number][] = [];
     const now = this.options.now();
     const signed: SignedGroup = {
       commit: {
@@ -82,6 +83,7 @@ export class GroupSigning {
         events,
         answers,
         now,
+        traces,
       },
       events: new Map(),
       answers: new Map(),
@@ -95,6 +97,11 @@ export class GroupSigning {
         return event;
       });
       signed.events.set(pending, stored);
+      const { trace } = pending;
+      if (trace?.isSampled === true) {
+        const { traceparent } = trace;
+        for (const { event } of stored) traces.push({ seq: event.seq, traceparent });
+      }
       if (!pending.idempotency) continue;
       const { caller, key, requestHash } = pending.idempotency;
       try {

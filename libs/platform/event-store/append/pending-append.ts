@@ -1,4 +1,5 @@
 import { type Actor, type JsonObject } from '#evidence';
+import { type TracePlace } from '#platform/tracing';
 import { type AppendRequest, type AppendResult, type StreamVersion } from '../event-store.types';
 
 /** One event of a request, checked, with its id; its place in the chain is not known yet. */
@@ -35,6 +36,8 @@ export interface PendingAppend {
   readonly bytes: number;
   /** `performance.now()` */
   readonly enqueuedAt: number;
+  /** Where in a trace it was asked for; undefined mostly. */
+  readonly trace: TracePlace | undefined;
   /** Place in the queue, kept when it has to go back. */
   ticket: number;
   /** An earlier attempt may have been committed: look for its ids before anything else. */

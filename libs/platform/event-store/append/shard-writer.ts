@@ -9,9 +9,10 @@ import {
   type HeadPosition,
   readAppendState,
 } from './append-state.sql';
-import { COMMIT_GROUP, type CommitGroupRow, commitGroupValues } from './commit-group.sql';
+import { commitGroup, type CommitGroupRow } from './commit-group.sql';
 import { numberGroup, type NumberedGroup, type ShardPosition } from './group-numbering';
 import { GroupSigning, type SignedGroup } from './group-signing';
+import { GroupTrace, stepOf } from './group-trace';
 import { HEAD_EVENT, type HeadRow, lockAllHeads, lockHead, raiseFences } from './lock-head.sql';
 import { type PendingAppend } from './pending-append';
 import { EventStoreError } from '../event-store.error';
@@ -87,6 +88,7 @@ interface Flight {
   startedAt: number;
   readMs: number;
   hashMs: number;
+  trace: GroupTrace | undefined;
 }
 
 /** What a locked group may not go on without: a look at the keys, at the head, or at the key that comes after one. */
@@ -239,19 +241,20 @@ export class ShardWriter {
     // Earlier groups that this snapshot does not show yet, committed meanwhile or not.
     const unseen = ahead.filter(({ group }) => group.head.seq > state.head.seq);
     const group = this.number(requests, state, await this.kidAfter(state, unseen, kid), unseen);
+    const times = { startedAt, readMs: readAt - startedAt, hashMs: performance.now() - readAt };
     const flight: Flight = {
       group,
       signed: false,
       failed: false,
       settled: Promise.resolve(true),
-      startedAt,
-      readMs: readAt - startedAt,
-      hashMs: performance.now() - readAt,
+      ...times,
+      trace: GroupTrace.of(group, this.options.shard, times),
     };
     this.refuse(group.refused);
     this.answerStored(group);
     flight.settled = this.finishOptimistic(flight, this.flights.at(-1)).then((committed) => {
       flight.failed = !committed;
+      flight.trace?.end(committed ? null : new NotCommitted());
       this.flights.splice(this.flights.indexOf(flight), 1);
       this.queue.putBack(group.deferred);
       this.schedule();
@@ -262,7 +265,7 @@ export class ShardWriter {
 
   /** Signs while the predecessor commits, then commits on top of it. Never rejects. */
   private async finishOptimistic(flight: Flight, predecessor: Flight | undefined): Promise<boolean> {
-    const { group } = flight;
+    const { group, trace } = flight;
     const undecided = undecidedOf(group);
     if (undecided.length === 0) {
       this.storeWorks();
@@ -273,7 +276,7 @@ export class ShardWriter {
     let failure: unknown;
     const signStart = performance.now();
     try {
-      signed = await this.signing.sign(group);
+      signed = await stepOf(trace, 'sign', () => this.signing.sign(group));
     } catch (error) {
       failure = error;
     }
@@ -297,7 +300,8 @@ export class ShardWriter {
     try {
       if (signed.commit.events.length > 0) {
         const { database } = this.options;
-        const [row] = await database.step<CommitGroupRow>(COMMIT_GROUP, commitGroupValues(signed.commit));
+        const statement = commitGroup(signed.commit);
+        const [row] = await stepOf(trace, 'commit', () => database.step<CommitGroupRow>(...statement));
         if (row?.moved !== true) {
           this.mode = 'locked';
           this.quietGroups = 0;
@@ -334,6 +338,7 @@ export class ShardWriter {
     let undecided: readonly PendingAppend[] = requests;
     let committing = false;
     let group: NumberedGroup | undefined;
+    let trace: GroupTrace | undefined;
     try {
       const after = this.headKid;
       const kid = await this.signing.activeKid(after);
@@ -356,10 +361,13 @@ export class ShardWriter {
           this.noticeOthers(state.head);
           group = this.number(requests, state, kid, [], statesHeads ? locked.map(positionOf) : null);
           const hashedAt = performance.now();
+          const times = { startedAt, readMs: readAt - startedAt, hashMs: hashedAt - readAt };
+          trace = GroupTrace.of(group, shard, times);
           undecided = undecidedOf(group);
           this.refuse(group.refused);
           this.answerStored(group);
-          const signed = await this.signing.sign(group);
+          const numbered = group;
+          const signed = await stepOf(trace, 'sign', () => this.signing.sign(numbered));
           const signedAt = performance.now();
           if (signed.spoilt.length > 0) {
             await session.script('ROLLBACK');
@@ -368,14 +376,16 @@ export class ShardWriter {
           }
           let end = 'COMMIT';
           if (signed.commit.events.length > 0) {
-            const values = commitGroupValues(signed.commit);
-            const [row] = await session.query<CommitGroupRow>(COMMIT_GROUP, values);
+            const statement = commitGroup(signed.commit);
+            const [row] = await stepOf(trace, 'insert', () => session.query<CommitGroupRow>(...statement));
             if (row?.moved !== true) throw lockIgnored(shard);
             if (statesHeads) end = `${raiseFences(group.head.seq)}; COMMIT`;
           }
           committing = true;
-          await session.script(end);
-          const times = { startedAt, readMs: readAt - startedAt, hashMs: hashedAt - readAt };
+          const script = end;
+          await stepOf(trace, 'commit', () => session.script(script));
+          trace?.end(null);
+          trace = undefined;
           this.succeeded({ group, ...times }, signed, 'locked', {
             signMs: signedAt - hashedAt,
             commitMs: performance.now() - signedAt,
@@ -390,6 +400,7 @@ export class ShardWriter {
     } catch (error) {
       this.failed(undecided, error, { sent: committing, since: startedAt });
     } finally {
+      trace?.end(new NotCommitted());
       this.queue.putBack(group?.deferred ?? []);
     }
   }
@@ -498,7 +509,7 @@ export class ShardWriter {
   }
 
   private succeeded(
-    flight: Omit<Flight, 'settled' | 'signed' | 'failed'>,
+    flight: Omit<Flight, 'settled' | 'signed' | 'failed' | 'trace'>,
     signed: SignedGroup,
     mode: BatchReport['mode'],
     times: { signMs: number; commitMs: number },
@@ -715,6 +726,15 @@ export class ShardWriter {
       this.answering--;
       this.schedule();
     }
+  }
+}
+
+/** What a group's span says of a group that is numbered again, or refused; its requests say why. */
+class NotCommitted extends Error {
+  readonly code = 'not_committed';
+
+  constructor() {
+    super('nothing of the group was committed');
   }
 }
 

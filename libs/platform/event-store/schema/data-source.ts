@@ -16,6 +16,7 @@ import { WebhookSubscriptions1764920000000 } from './migrations/1764920000000-we
 import { KeyFence1764900100000 } from './migrations/1764900100000-key-fence.migration';
 import { Sessions1764950000000 } from './migrations/1764950000000-sessions.migration';
 import { AuditRuns1764960000000 } from './migrations/1764960000000-audit-runs.migration';
+import { EventTraces1764970000000 } from './migrations/1764970000000-event-traces.migration';
 
 export const SCHEMA = 'kernel';
 
@@ -37,6 +38,7 @@ export const MIGRATIONS = [
   WebhookSubscriptions1764920000000,
   Sessions1764950000000,
   AuditRuns1764960000000,
+  EventTraces1764970000000,
 ];
 
 export type EventStoreConnection = PostgresConnection;

@@ -37,6 +37,7 @@ const RUNTIME_RIGHTS = [
   'SELECT ON kernel.stream_positions',
   'SELECT ON kernel.legal_holds',
   'SELECT ON kernel.audit_runs',
+  'SELECT, INSERT, DELETE ON kernel.event_traces',
   'SELECT, INSERT, UPDATE, DELETE ON kernel.webhook_deliveries',
   'SELECT, INSERT, DELETE ON kernel.webhook_reminders',
   'SELECT, INSERT, UPDATE ON kernel.webhook_positions',
@@ -78,6 +79,7 @@ const WORKER_RIGHTS = [
   'EXECUTE ON FUNCTION kernel_index.rebuild_complete()',
   'EXECUTE ON FUNCTION kernel_index.rebuild_swap(text, jsonb)',
   'SELECT, INSERT, UPDATE ON kernel.legal_holds',
+  'SELECT ON kernel.event_traces',
   // What is not named is the table's own to say.
   'INSERT (id, started_at, outcome, events, findings, message, report, seal) ON kernel.audit_runs',
 ];

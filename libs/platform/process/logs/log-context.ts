@@ -4,6 +4,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 export interface LogContext {
   readonly requestId: string;
   readonly principalId?: string | undefined;
+  readonly traceId?: string | undefined;
 }
 
 const storage = new AsyncLocalStorage<LogContext>();

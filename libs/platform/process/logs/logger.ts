@@ -1,4 +1,5 @@
 import { pino, stdSerializers, type DestinationStream, type Level, type Logger as PinoLogger } from 'pino';
+import { currentTraceId } from '#platform/tracing';
 import { logContext } from './log-context';
 import { LogOutput } from './log-output';
 
@@ -47,10 +48,12 @@ export function createLogger(options: LoggerOptions): Logger {
       serializers: { err: errorForLog, cause: errorForLog },
       mixin: () => {
         const context = logContext();
-        if (context === undefined) return {};
-        return context.principalId === undefined
-          ? { request_id: context.requestId }
-          : { request_id: context.requestId, principal_id: context.principalId };
+        const traceId = context === undefined ? currentTraceId() : context.traceId;
+        return {
+          ...(context !== undefined && { request_id: context.requestId }),
+          ...(context?.principalId !== undefined && { principal_id: context.principalId }),
+          ...(traceId !== undefined && { trace_id: traceId }),
+        };
       },
     },
     destination,

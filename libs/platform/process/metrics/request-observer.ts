@@ -4,6 +4,7 @@ import { type Logger } from '../logs/logger';
 /** One answered request. The route is a template (`/kernel/audit/{id}`), never the path itself. */
 export interface RequestRecord {
   readonly requestId: string;
+  readonly traceId?: string | undefined;
   readonly method: string;
   readonly route: string;
   readonly status: number;
@@ -85,6 +86,7 @@ export class RequestObserver {
     this.logger[level](
       {
         request_id: record.requestId,
+        trace_id: record.traceId,
         principal_id: record.principalId,
         method: record.method,
         route: record.route,
