@@ -1,4 +1,4 @@
-import { type ConfigOf, defineConfig, list, readableFile, text, url } from '#platform/process';
+import { type ConfigOf, decimal, defineConfig, list, readableFile, text, url } from '#platform/process';
 
 /**
  * What the operator's CLI takes from the environment: the variables of kernel.env, so that it works after
@@ -45,6 +45,14 @@ export const cliConfig = defineConfig({
     schema: text().optional(),
     description: 'The secret that belongs to S3_ACCESS_KEY_ID.',
     secret: true,
+  },
+  OTEL_EXPORTER_OTLP_ENDPOINT: {
+    schema: url('http', 'https').optional(),
+    description: 'The OpenTelemetry collector that the processes of `up` send spans to.',
+  },
+  OTEL_TRACES_SAMPLER_ARG: {
+    schema: decimal({ min: 0, max: 1 }).optional(),
+    description: 'Part of the traces that begin in those processes which is recorded.',
   },
 });
 

@@ -18,7 +18,7 @@ import {
   type SupervisedService,
   writeEnvironmentFile,
 } from '#dev/devstack';
-import { foreignServers, type Servers } from './servers';
+import { collectorVariables, foreignServers, type Servers } from './servers';
 
 export interface UpOptions extends StateChoices, Servers {
   /** Absolute. */
@@ -68,7 +68,7 @@ export async function runStack(options: UpOptions, reporter: UpReporter): Promis
       say(`ended what an earlier supervisor left behind: ${endedLeftovers.join(', ')}`);
     }
     const ports = portsFrom(folder.record.portBase);
-    const servers = foreignServers(options, ports);
+    const { collector, ...servers } = foreignServers(options, ports);
     await assertPortsFree(ports, folder.record, servers);
     if (folder.isDatabaseLost) say('the database is gone, the archive is there: starting in safe-mode');
     let told = false;
@@ -81,6 +81,7 @@ export async function runStack(options: UpOptions, reporter: UpReporter): Promis
       stream: folder.record.stream,
       archive: folder.record.archive,
       ...servers,
+      variables: collectorVariables(collector),
       ports,
       // Also where only the files of the database exist and nothing is in it.
       ...(folder.record.establishedAt === null

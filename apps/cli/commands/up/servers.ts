@@ -17,13 +17,19 @@ import { CliError } from '../../cli.error';
 export interface Servers {
   brokers?: readonly string[] | undefined;
   bucket?: ForeignBucket | undefined;
+  /** Where spans go, and the part of the traces that is recorded. */
+  collector?: { readonly endpoint: string; readonly ratio?: number | undefined } | undefined;
 }
 
-/** Reads them from the environment: KAFKA_BROKERS; S3_ENDPOINT with a bucket and its credentials. */
+/** Reads them from the environment: KAFKA_BROKERS; S3_ENDPOINT with a bucket and its credentials; OTEL_EXPORTER_OTLP_ENDPOINT. */
 export function serversFrom(config: CliConfig): Servers {
   const { kafkaBrokers, s3Endpoint, s3Bucket, s3Region, s3AccessKeyId, s3SecretAccessKey } = config;
-  const brokers = kafkaBrokers === undefined ? {} : { brokers: kafkaBrokers };
-  if (s3Endpoint === undefined) return brokers;
+  const { otelExporterOtlpEndpoint: endpoint, otelTracesSamplerArg: ratio } = config;
+  const others = {
+    ...(kafkaBrokers === undefined ? {} : { brokers: kafkaBrokers }),
+    ...(endpoint === undefined ? {} : { collector: { endpoint, ratio } }),
+  };
+  if (s3Endpoint === undefined) return others;
   if (s3Bucket === undefined || s3AccessKeyId === undefined || s3SecretAccessKey === undefined) {
     throw new CliError(
       'wrong_usage',
@@ -31,7 +37,7 @@ export function serversFrom(config: CliConfig): Servers {
     );
   }
   return {
-    ...brokers,
+    ...others,
     bucket: {
       endpoint: s3Endpoint,
       region: s3Region,
@@ -57,16 +63,18 @@ export function assertServersThere(
 }
 
 /** Leaves out the stack's own servers, which a shell that has read kernel.env names. */
-export function foreignServers({ brokers, bucket }: Servers, ports: StackPorts): Servers {
+export function foreignServers({ brokers, bucket, collector }: Servers, ports: StackPorts): Servers {
   return {
+    ...(collector === undefined ? {} : { collector }),
     ...(brokers === undefined || brokers.join() === `127.0.0.1:${ports.kafka}` ? {} : { brokers }),
     ...(bucket === undefined || bucket.endpoint === `http://127.0.0.1:${ports.s3}` ? {} : { bucket }),
   };
 }
 
 /** The same variables again, for a process that reads them. */
-export function serversToUse({ brokers, bucket }: Servers): Record<string, string> {
+export function serversToUse({ brokers, bucket, collector }: Servers): Record<string, string> {
   return {
+    ...collectorVariables(collector),
     ...(brokers === undefined ? {} : { KAFKA_BROKERS: brokers.join(',') }),
     ...(bucket === undefined
       ? {}
@@ -77,5 +85,15 @@ export function serversToUse({ brokers, bucket }: Servers): Record<string, strin
           S3_ACCESS_KEY_ID: bucket.accessKeyId,
           S3_SECRET_ACCESS_KEY: bucket.secretAccessKey,
         }),
+  };
+}
+
+/** Variables of every process of the stack, and of the process that starts it. */
+export function collectorVariables(collector: Servers['collector']): Record<string, string> {
+  if (collector === undefined) return {};
+  const { endpoint, ratio } = collector;
+  return {
+    OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
+    ...(ratio === undefined ? {} : { OTEL_TRACES_SAMPLER_ARG: String(ratio) }),
   };
 }
