@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import {
   type CollectedSpan,
   describeWithCollector,
@@ -8,6 +9,7 @@ import {
   startStack,
   TestCollector,
   type TestStack,
+  WebhookReceiver,
 } from '#dev/testing';
 import { until } from '../faults/until';
 
@@ -100,7 +102,9 @@ describeWith({ missing: kafkaTestsMissing() ?? s3Missing() }, 'traces', () => {
       await until('the proxy logs the trace', async () =>
         (await stack.log('signing-proxy')).includes(traceId),
       );
-      expect(await stack.log('kernel')).toContain(`"trace_id":"${traceId}"`);
+      await until('the kernel logs it', async () =>
+        (await stack.log('kernel')).includes(`"trace_id":"${traceId}"`),
+      );
       // A recorded one after them is there, and they are not.
       const last = trace('01');
       await sign(last.headers);
@@ -108,6 +112,30 @@ describeWith({ missing: kafkaTestsMissing() ?? s3Missing() }, 'traces', () => {
       expect(new Set(collector.spans.slice(before).map((span) => span.traceId))).toEqual(
         new Set([last.traceId]),
       );
+    }, 60_000);
+
+    it('go on in webhooks', async () => {
+      const { cert, key } = stack.identities.kernelServer;
+      const receiver = await WebhookReceiver.start({
+        cert: await readFile(cert, 'utf8'),
+        key: await readFile(key, 'utf8'),
+      });
+      try {
+        const made = await stack
+          .client('SUPERADMIN')
+          .post('/kernel/webhooks', { url: receiver.url, filter: { subject: 'manifest/' } });
+        expect(made.status).toBe(201);
+        const { traceId, headers } = trace('01');
+        expect((await sign(headers)).status).toBe(200);
+        const sent = () =>
+          receiver.received.find(({ raw }) => raw.headers['traceparent']?.includes(`-${traceId}-`));
+        await until('it is delivered', () => sent() !== undefined);
+        const span = () => collector.of(traceId).find(({ name }) => name === 'deliver webhook');
+        await until('its delivery is recorded', () => span() !== undefined);
+        expect(sent()?.raw.headers['traceparent']).toBe(`00-${traceId}-${span()?.spanId}-01`);
+      } finally {
+        await receiver.stop();
+      }
     }, 60_000);
 
     it('record a failure always, under the id that the answer and the log have', async () => {
@@ -120,7 +148,9 @@ describeWith({ missing: kafkaTestsMissing() ?? s3Missing() }, 'traces', () => {
         expect(collector.of(traceId)).toMatchObject([
           { name: 'POST /kernel/sign', parentSpanId: '', failed: true },
         ]);
-        expect(await stack.log('kernel')).toContain(`"trace_id":"${traceId}"`);
+        await until('the kernel logs it', async () =>
+          (await stack.log('kernel')).includes(`"trace_id":"${traceId}"`),
+        );
         // Of a caller who records nothing: as their child.
         const called = trace('00');
         expect((await sign(called.headers)).status).toBe(503);

@@ -37,7 +37,7 @@ import { RecentHeads } from './read/recent-heads';
 import { type RegistryRow, registryRowsOf } from './read/registry-rows';
 import { AppendNotifications } from './tail/append-notifications';
 import { unavailable } from './tail/event-tail';
-import { purgeTraces } from './traces/event-traces';
+import { purgeTraces, tracesOf } from './traces/event-traces';
 
 export interface EventStoreOptions {
   /** Initialised; owned by the caller, who closes it after `close()`. */
@@ -338,6 +338,17 @@ export class EventStore {
     const { stored, recorded } = await this.reading(() => this.idempotency.record(record));
     if (stored.requestHash !== record.requestHash) throw mismatch();
     return { recorded, status: stored.status, body: stored.body };
+  }
+
+  /** Trace (`traceparent`) that goes on with an event; undefined mostly. */
+  async traceOf({
+    shard,
+    seq,
+  }: {
+    readonly shard: number;
+    readonly seq: number;
+  }): Promise<string | undefined> {
+    return (await tracesOf(this.database, shard, seq, seq)).get(seq);
   }
 
   /** Forgets keys older than their retention, a small batch at a time; runs by itself every minute. Returns how many. */

@@ -42,13 +42,21 @@ export function trusting(ca: string | Buffer | null): ClientTls {
   return ca === null ? {} : { ca };
 }
 
+export interface WebhookNotification {
+  readonly id: string;
+  readonly body: string;
+  readonly contentType?: string;
+  /** Header for the trace that it belongs to; not signed. */
+  readonly traceparent?: string | undefined;
+}
+
 /**
  * Sends one notification (Standard Webhooks: webhook-id, webhook-timestamp, webhook-signature). Redirects are not
  * followed: a signed body goes where the configuration says, and nowhere else. Never throws.
  */
 export async function postWebhook(
   { url, secrets }: Pick<WebhookEndpoint, 'url' | 'secrets'>,
-  { id, body, contentType = 'application/json' }: { id: string; body: string; contentType?: string },
+  { id, body, contentType = 'application/json', traceparent }: WebhookNotification,
   { http, timeoutMs, signal }: { http: HttpClient; timeoutMs: number; signal: AbortSignal },
 ): Promise<Outcome> {
   const timestampS = Math.floor(Date.now() / 1_000);
@@ -65,6 +73,7 @@ export async function postWebhook(
           'webhook-id': id,
           'webhook-timestamp': String(timestampS),
           'webhook-signature': secrets.sign(id, timestampS, body),
+          ...(traceparent !== undefined && { traceparent }),
         },
         body,
       },

@@ -4,6 +4,7 @@ import { EventStore, type StoredEvent } from '#platform/event-store';
 import { type HttpClient } from '#platform/http-client';
 import { WakeUp } from '#platform/postgres';
 import { halfJitter, Limiter, pause } from '#platform/resilience';
+import { placeOf } from '#platform/tracing';
 import {
   clientFor,
   DEFAULT_SCHEDULE,
@@ -45,7 +46,7 @@ export interface LaneObserver {
 
 export interface LaneParts {
   readonly index: AuditIndex;
-  readonly store: Pick<EventStore, 'getById'>;
+  readonly store: Pick<EventStore, 'getById' | 'traceOf'>;
   readonly retries: RetryList;
   readonly secrets: SubscriptionSecrets;
   readonly options: WebhooksOptions;
@@ -210,8 +211,16 @@ export class DeliveryLane {
     signal: AbortSignal,
   ): Promise<'delivered' | FailedAttempt | null> {
     if (signal.aborted) return null;
-    const { options, secrets, observer } = this.parts;
+    const { options, secrets, observer, store } = this.parts;
     const { id, url } = this.subscription;
+    const span = placeOf(await store.traceOf(stored.event))?.child('deliver webhook', {
+      kind: 'client',
+      attributes: {
+        'kernel.webhook': id,
+        'kernel.event_id': stored.event.id,
+        'kernel.attempt': attempts + 1,
+      },
+    });
     const signing = secrets.signing(this.subscription, options.now());
     const startedAt = performance.now();
     const outcome: Outcome =
@@ -223,10 +232,12 @@ export class DeliveryLane {
               id: stored.event.id,
               body: cloudEventOf(stored, options.origin),
               contentType: CLOUD_EVENT_TYPE,
+              traceparent: span?.traceparent,
             },
             { http, timeoutMs: options.timeoutMs, signal },
           );
     const ms = performance.now() - startedAt;
+    span?.end(outcome.delivered ? null : new Error(outcome.error));
     if (outcome.delivered) {
       observer.onAttempt(id, 'delivered', ms);
       return 'delivered';
