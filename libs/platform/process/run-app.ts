@@ -3,7 +3,6 @@ import { ConfigError } from './config/config-error';
 import { loadConfig } from './config/load-config';
 import { createLogger, type Logger, type LogLevel, withoutCredentials } from './logs/logger';
 import { traceProcess } from './tracing/trace-process';
-import { type TracingSettings } from './tracing/tracing-settings';
 
 /** Hooks of the process that an app uses. */
 export interface AppLife {
@@ -63,9 +62,7 @@ export function runApp<M extends MemberDefinitions>(app: AppDefinition<M>, host:
   const logger = createLogger({ app: app.name, level: app.logLevel ?? logLevel });
   const stopping = new AbortController();
   // Closed last: what ends may still be worth a span.
-  const closers: (() => Promise<unknown>)[] = [
-    traceProcess(app.name, config as Partial<TracingSettings>, logger),
-  ];
+  const closers: (() => Promise<unknown>)[] = [traceProcess(app.name, config, logger)];
   let ending = false;
   let isUp = false;
   const end = async (code: number): Promise<void> => {

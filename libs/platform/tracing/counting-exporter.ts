@@ -1,7 +1,7 @@
 import { type ReadableSpan, type SpanExporter } from '@opentelemetry/sdk-trace';
 
 type Result = Parameters<Parameters<SpanExporter['export']>[1]>[0];
-/** As ExportResultCode of @opentelemetry/core says it. */
+/** As ExportResultCode of @opentelemetry/core, of which only the type comes with the SDK. */
 const SUCCESS = 0;
 
 /** Tells how many spans the collector took, and how many it did not. */
@@ -15,7 +15,7 @@ export class CountingExporter implements SpanExporter {
     this.exporter.export(spans, (result) => {
       this.exported(
         spans.length,
-        result.code === SUCCESS ? null : (result.error ?? new Error('the collector took no spans')),
+        Number(result.code) === SUCCESS ? null : (result.error ?? new Error('the collector took no spans')),
       );
       done(result);
     });
