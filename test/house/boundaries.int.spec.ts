@@ -29,6 +29,7 @@ const PACKAGES = [
   '@aws-sdk/client-s3',
   '@aws-sdk/client-kms',
   '@simplewebauthn/server',
+  '@opentelemetry/api',
   'p-limit',
   'swagger-ui-dist',
   'passport',
@@ -124,6 +125,11 @@ const FORBIDDEN: readonly (readonly [file: string, content: string, rule: string
     'libs/modules/audit/own-webauthn.ts',
     `import '@simplewebauthn/server';`,
     'one-owner-of-simplewebauthnserver',
+  ],
+  [
+    'libs/modules/audit/own-traces.ts',
+    `import '@opentelemetry/api';`,
+    'one-owner-of-opentelemetry',
   ],
 ];
 
