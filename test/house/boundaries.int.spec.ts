@@ -126,11 +126,7 @@ const FORBIDDEN: readonly (readonly [file: string, content: string, rule: string
     `import '@simplewebauthn/server';`,
     'one-owner-of-simplewebauthnserver',
   ],
-  [
-    'libs/modules/audit/own-traces.ts',
-    `import '@opentelemetry/api';`,
-    'one-owner-of-opentelemetry',
-  ],
+  ['libs/modules/audit/own-traces.ts', `import '@opentelemetry/api';`, 'one-owner-of-opentelemetry'],
 ];
 
 /** The other half of a cycle: the rule reports one place of it. */
