@@ -10,10 +10,12 @@ const FIRST_WARM_UP_MS = 15_000;
 export async function startBenchStack(
   signer: SignerChoice,
   workers: NonNullable<Parameters<typeof startStack>[0]>['workers'] = [],
+  variables: Readonly<Record<string, string>> = {},
 ): Promise<TestStack> {
   return startStack({
     signer,
     workers,
+    variables,
     logLevel: 'info',
     // The same as libs/dev/devstack sets for `./kernel up`.
     postgresSettings: { shared_buffers: '256MB' },
