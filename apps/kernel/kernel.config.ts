@@ -62,6 +62,7 @@ export const kernelConfig = defineConfig({
     schema: url('postgres', 'postgresql'),
     description: 'PostgreSQL, as the runtime role: it can append to the event store and nothing else.',
     secret: true,
+    rotates: true,
   },
   KERNEL_DATABASE_CONNECTIONS: {
     schema: wholeNumber({ min: 3, max: 200 }),

@@ -26,7 +26,14 @@ import { assertFoundedAs, KmsRequirement, SigningKeys } from '#modules/key-regis
 import { ModeWatch } from '#modules/modes';
 import { People, peopleOptions, PeopleSite } from '#modules/people';
 import { IntegrityAlarm, PartitionWatch } from '#platform/kernel-store';
-import { managementOf, processRegistry, runApp, startManagementServer, TlsFiles } from '#platform/process';
+import {
+  managementOf,
+  processRegistry,
+  runApp,
+  startManagementServer,
+  TlsFiles,
+  watchSecrets,
+} from '#platform/process';
 import { openSigningProxyClient, SignerError } from '#platform/signer';
 import { assertGovernanceSettings, webhookEndpoints } from './governance-settings';
 import { readAdminUi } from './admin-ui';
@@ -42,6 +49,11 @@ runApp({
   async start(config, { logger, onStop }) {
     assertGovernanceSettings(config);
     const webhooks = webhookEndpoints(config);
+    const unwatch = watchSecrets(
+      webhooks.flatMap(({ secretFile }) => secretFile ?? []),
+      { logger },
+    );
+    onStop(async () => unwatch());
     const people = peopleOptions(config);
     const { webTlsCertFile: cert, webTlsKeyFile: key } = config;
     const webTls =

@@ -15,6 +15,7 @@ import {
   type WitnessPolicy,
 } from '#platform/log';
 import { standForElection } from '#platform/postgres';
+import { type Secret } from '#platform/process';
 import { startLogServer } from './http/log-server';
 import { type LogPublisherMetrics } from './log-publisher.metrics';
 import { ShardPublishing } from './publishing/shard-publishing';
@@ -22,7 +23,7 @@ import { toldWitnesses } from './publishing/told-witnesses';
 
 export interface LogPublisherOptions extends FollowedStream {
   /** URL of PostgreSQL itself, as the workers' role: for the sessions of the elections. */
-  readonly databaseUrl: string;
+  readonly databaseUrl: Secret;
   readonly leaseMs: number;
   readonly archive: Archive;
   /** The same for the public, so that those who read do not take the turns of what is published. */

@@ -8,6 +8,7 @@ import {
   type ManagementPlace,
   processRegistry,
   type Registry,
+  type Secret,
   startManagementServer,
 } from '#platform/process';
 import { RelayFault } from './relay/relay-fault';
@@ -21,7 +22,7 @@ export interface OutboxRelayOptions {
   origin: string;
   shards: number;
   /** URL of PostgreSQL itself, as the workers' role: for the sessions of the elections. */
-  databaseUrl: string;
+  databaseUrl: Secret;
   /** Initialised; the caller owns it. */
   dataSource: DataSource;
   /** The caller owns it. */

@@ -87,6 +87,7 @@ export const signingProxyConfig = defineConfig({
     description:
       'PostgreSQL for the high-water marks of all replicas of the proxy. Not the event store, and not restored together with it. One of the two is needed in production.',
     secret: true,
+    rotates: true,
   },
   KERNEL_SIGNING_KEYS: {
     schema: json(signingKeys, 'a list such as [{"kid":"kernel-audit-ed25519-v1","purposes":["audit"]}]'),

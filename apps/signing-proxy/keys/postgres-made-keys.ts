@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Pool, type PoolClient } from '#platform/postgres';
+import { type Secret } from '#platform/process';
 import { reasonOf, SignerError } from '#platform/signer';
 import { openSharedDatabase } from '../marks/shared-database';
 import { MadeKey, MadeKeys } from './made-keys';
@@ -49,7 +50,7 @@ export class PostgresMadeKeys extends MadeKeys {
    * @returns undefined where no one may, and no key was ever made
    * @throws SignerError `misconfigured` when the database cannot be used
    */
-  static async open(url: string, origin: string, needed: boolean): Promise<PostgresMadeKeys | undefined> {
+  static async open(url: Secret, origin: string, needed: boolean): Promise<PostgresMadeKeys | undefined> {
     const pool = openSharedDatabase(url, 'signing-proxy-keys', CONNECTIONS);
     try {
       const { rows } = await pool.query<{ made: string | null }>(

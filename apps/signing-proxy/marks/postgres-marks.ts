@@ -1,4 +1,5 @@
 import { type Pool, type Statement } from '#platform/postgres';
+import { type Secret } from '#platform/process';
 import {
   type HighWaterMark,
   type LastCheckpoint,
@@ -127,7 +128,7 @@ export class PostgresMarks extends MarkStore {
   }
 
   /** @throws SignerError `misconfigured` when the database cannot be used */
-  static async open(url: string, origin: string, now: () => number = Date.now): Promise<PostgresMarks> {
+  static async open(url: Secret, origin: string, now: () => number = Date.now): Promise<PostgresMarks> {
     const pool = openSharedDatabase(url, 'signing-proxy', CONNECTIONS);
     try {
       const { rows } = await pool.query<{ chain: string | null; complete: boolean }>(

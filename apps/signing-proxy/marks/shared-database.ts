@@ -1,9 +1,10 @@
 import { openPool, type Pool } from '#platform/postgres';
+import { type Secret } from '#platform/process';
 
 /** Less than what callers wait for a signature. */
 const TIMEOUT_MS = 1_000;
 
 /** Connections to the database that all replicas of the proxy share. */
-export function openSharedDatabase(url: string, applicationName: string, connections: number): Pool {
+export function openSharedDatabase(url: Secret, applicationName: string, connections: number): Pool {
   return openPool({ url, applicationName, connections, timeoutMs: TIMEOUT_MS });
 }

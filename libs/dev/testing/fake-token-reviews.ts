@@ -12,16 +12,30 @@ export interface ServiceAccount {
   name: string;
 }
 
+export interface TokenRequest {
+  /** For whom the token is; default the API server itself. */
+  readonly audiences?: readonly string[];
+  /** Default an hour; Kubernetes issues none for less than ten minutes, tests do. */
+  readonly seconds?: number;
+}
+
+interface Issued {
+  readonly account: ServiceAccount;
+  readonly audiences: readonly string[];
+  readonly expiresAt: number;
+}
+
 /**
  * The part of a Kubernetes API server that a Vault calls when a pod logs in: TokenReview (authentication.k8s.io/v1). It
- * knows the tokens that it has issued, which look like those of a projected service account.
+ * knows the tokens that it has issued, which look like those of a projected service account, and judges them by the rules
+ * of the real one: a token has to be known, in time, and for one of the audiences that are asked for.
  */
 export class FakeTokenReviews {
   /** Token of the reviewer, who may ask. */
   readonly reviewer = randomUUID();
   /** Tokens it was asked about, in order. */
   readonly asked: string[] = [];
-  private readonly accounts = new Map<string, ServiceAccount>();
+  private readonly issued = new Map<string, Issued>();
   private readonly keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 
   private constructor(private readonly server: Server) {
@@ -42,13 +56,16 @@ export class FakeTokenReviews {
   }
 
   /** @returns the JWT that Kubernetes would put into the pod */
-  issue(account: ServiceAccount): string {
+  issue(
+    account: ServiceAccount,
+    { audiences = [AUDIENCE], seconds = HOUR_SECONDS }: TokenRequest = {},
+  ): string {
     const now = Math.floor(Date.now() / 1_000);
     const signed = [
       { alg: 'ES256', kid: 'fake' },
       {
-        aud: [AUDIENCE],
-        exp: now + HOUR_SECONDS,
+        aud: audiences,
+        exp: now + seconds,
         iat: now,
         iss: AUDIENCE,
         jti: randomUUID(),
@@ -67,13 +84,13 @@ export class FakeTokenReviews {
       dsaEncoding: 'ieee-p1363',
     });
     const token = `${signed}.${signature.toString('base64url')}`;
-    this.accounts.set(token, account);
+    this.issued.set(token, { account, audiences, expiresAt: (now + seconds) * 1_000 });
     return token;
   }
 
   /** Revokes a token: its pod is gone, or the account. */
   revoke(token: string): void {
-    this.accounts.delete(token);
+    this.issued.delete(token);
   }
 
   async stop(): Promise<void> {
@@ -92,23 +109,42 @@ export class FakeTokenReviews {
     if (request.headers.authorization !== `Bearer ${this.reviewer}`) {
       return send(401, { kind: 'Status', code: 401 });
     }
-    const { spec } = JSON.parse(Buffer.concat(chunks).toString('utf8')) as { spec: { token: string } };
+    const { spec } = JSON.parse(Buffer.concat(chunks).toString('utf8')) as { spec: ReviewSpec };
     this.asked.push(spec.token);
-    const account = this.accounts.get(spec.token);
-    const status =
-      account === undefined
-        ? { authenticated: false }
-        : {
-            authenticated: true,
-            user: {
-              username: nameOf(account),
-              uid: uidOf(account),
-              groups: ['system:serviceaccounts', `system:serviceaccounts:${account.namespace}`],
-            },
-            audiences: [AUDIENCE],
-          };
-    send(201, { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec, status });
+    send(201, {
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenReview',
+      spec,
+      status: this.judge(spec),
+    });
   }
+
+  private judge({ token, audiences: asked = [] }: ReviewSpec): object {
+    const found = this.issued.get(token);
+    if (found === undefined) return { authenticated: false, error: 'invalid bearer token' };
+    if (found.expiresAt <= Date.now()) {
+      return { authenticated: false, error: '[invalid bearer token, service account token has expired]' };
+    }
+    // Without any the API server's own are meant.
+    const wanted = asked.length > 0 ? asked : [AUDIENCE];
+    const audiences = found.audiences.filter((audience) => wanted.includes(audience));
+    if (audiences.length === 0) {
+      const error = `[invalid bearer token, token audiences [${found.audiences.join(' ')}] is invalid for the target audiences [${wanted.join(' ')}]]`;
+      return { authenticated: false, error };
+    }
+    const { account } = found;
+    const groups = ['system:serviceaccounts', `system:serviceaccounts:${account.namespace}`];
+    return {
+      authenticated: true,
+      user: { username: nameOf(account), uid: uidOf(account), groups },
+      audiences,
+    };
+  }
+}
+
+interface ReviewSpec {
+  readonly token: string;
+  readonly audiences?: readonly string[];
 }
 
 function nameOf({ namespace, name }: ServiceAccount): string {

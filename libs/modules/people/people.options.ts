@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { ConfigError, type ConfigProblem } from '#platform/process';
+import { ConfigError, type ConfigProblem, type Secret } from '#platform/process';
 import { type SessionLimits } from './domain/person-session';
 import { type RoleMapping } from './domain/role-claims';
 import { type PeopleConfig } from './people.settings';
@@ -12,7 +12,7 @@ export class PeopleOptions {
   readonly origin!: string;
   readonly issuer!: string;
   readonly clientId!: string;
-  readonly clientSecret!: string;
+  readonly clientSecret!: Secret;
   readonly clientAuth!: PeopleConfig['oidcClientAuth'];
   readonly ca!: string | undefined;
   readonly scopes!: readonly string[];

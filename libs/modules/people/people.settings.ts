@@ -99,6 +99,7 @@ export const peopleSettings = {
     schema: matching(/^[\x20-\x7e]{16,1024}$/, 'a secret of 16 characters or more').optional(),
     description: "The client's secret, of the same provider.",
     secret: true,
+    rotates: true,
   },
   KERNEL_OIDC_CLIENT_AUTH: {
     schema: oneOf('client_secret_basic', 'client_secret_post'),

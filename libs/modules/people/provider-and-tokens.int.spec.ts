@@ -1,9 +1,13 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Client } from 'pg';
 import { importJWK, type JWK, SignJWT } from 'jose';
 import { newSigningKey, startDevelopmentProvider } from '#dev/devstack';
 import { type TestBrowser, type TestDatabase, withPostgres } from '#dev/testing';
 import { type AccessError } from '#platform/edge';
 import { migrate } from '#platform/event-store';
+import { SecretFile } from '#platform/process';
 import { TestPeople, until } from './fixtures/people.fixture';
 import { type PeopleOptions } from './people.options';
 
@@ -42,10 +46,13 @@ describe('the identity provider', () => {
   });
 
   /** Another provider at the same place, which remembers nothing. */
-  const replaceProvider = async (keys = people.secrets.keys) => {
+  const replaceProvider = async (
+    keys = people.secrets.keys,
+    clientSecret: string = people.secrets.clientSecret,
+  ) => {
     const port = people.idp?.port ?? 0;
     await people.idp?.close();
-    const secrets = { ...people.secrets, keys };
+    const secrets = { ...people.secrets, keys, clientSecret };
     const { issuer, origin: webOrigin } = people.options;
     people.idp = await startDevelopmentProvider({ port, webOrigin, secrets, issuer });
   };
@@ -82,6 +89,46 @@ describe('the identity provider', () => {
     people.front?.answerWith('/jwks', { json: { keys: [] } });
     const answer = await browser.signIn('operator');
     expect([answer.status, await answer.text()]).toEqual([401, expect.stringContaining('Try again')]);
+  });
+
+  describe('knows another secret of this kernel', () => {
+    const SECOND = 'another-secret-of-the-client';
+    let dir: string;
+    let file: string;
+    beforeEach(async () => {
+      dir = await mkdtemp(join(tmpdir(), 'client-secret-'));
+      file = join(dir, 'secret');
+    });
+    afterEach(() => rm(dir, { recursive: true, force: true }));
+    const startWithFile = async () => {
+      const value = 'a-secret-of-the-client';
+      await writeFile(file, value);
+      const clientSecret = new SecretFile({
+        setting: 'KERNEL_OIDC_CLIENT_SECRET',
+        path: file,
+        value,
+        parse: (text) => text,
+      });
+      await start({ clientSecret, refreshMs: 1 });
+    };
+
+    it('signs people in as soon as the file has it, without a restart', async () => {
+      await startWithFile();
+      expect((await browser.signIn('operator')).status).toBe(303);
+      await replaceProvider(people.secrets.keys, SECOND);
+      await writeFile(file, SECOND);
+      expect((await people.browser().signIn('auditor')).status).toBe(303);
+    });
+
+    it('refuses a sign-in until then, and ends no session for it', async () => {
+      await startWithFile();
+      await browser.signIn('operator');
+      await replaceProvider(people.secrets.keys, SECOND);
+      const answer = await people.browser().signIn('auditor');
+      expect([answer.status, await answer.text()]).toEqual([503, expect.stringContaining('Try again')]);
+      expect(await statusOf()).toBe(200);
+      expect(ends()).toEqual([]);
+    });
   });
 
   describe('asked again for a session', () => {

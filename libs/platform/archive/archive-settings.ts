@@ -42,11 +42,14 @@ export const archiveSettings = {
     schema: text().optional(),
     description:
       'Credentials for the bucket. Left out: what the platform provides (workload identity, instance role, the AWS variables).',
+    fromFile: true,
+    rotates: true,
   },
   S3_SECRET_ACCESS_KEY: {
     schema: text().optional(),
     description: 'The secret that belongs to S3_ACCESS_KEY_ID.',
     secret: true,
+    rotates: true,
   },
   KERNEL_ARCHIVE_RETENTION_MODE: {
     schema: oneOf('GOVERNANCE', 'COMPLIANCE', 'NONE'),

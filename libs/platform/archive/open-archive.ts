@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { ConfigError, type ConfigProblem } from '#platform/process';
+import { ConfigError, type ConfigProblem, type Secret, SecretFile, secretText } from '#platform/process';
 import { type Archive, type ArchiveObserver } from './archive';
 import { type ArchiveReaderSettings, type ArchiveSettings } from './archive-settings';
 import { FolderArchive } from './folder/folder-archive';
@@ -103,6 +103,18 @@ function s3Access(settings: Omit<ArchivePlace, 'archive'>): Omit<S3ArchiveOption
     ...(s3CaFile === undefined ? {} : { ca: readFileSync(s3CaFile) }),
     ...(s3AccessKeyId === undefined || s3SecretAccessKey === undefined
       ? {}
-      : { credentials: { accessKeyId: s3AccessKeyId, secretAccessKey: s3SecretAccessKey } }),
+      : { credentials: s3Credentials(s3AccessKeyId, s3SecretAccessKey) }),
+  };
+}
+
+/** Credentials as they are, or as their files have them when they are asked for. */
+function s3Credentials(id: Secret, secret: Secret): NonNullable<S3ArchiveOptions['credentials']> {
+  if (typeof id === 'string' && typeof secret === 'string')
+    return { accessKeyId: id, secretAccessKey: secret };
+  return {
+    now: () => ({ accessKeyId: secretText(id), secretAccessKey: secretText(secret) }),
+    look: () => {
+      for (const one of [id, secret]) if (one instanceof SecretFile) one.look();
+    },
   };
 }

@@ -1,6 +1,13 @@
 import { type SASLOptions } from 'kafkajs';
 import { type DataSource } from '#platform/postgres';
-import { ConfigError, type ConfigProblem, createLogger, type Logger, TlsFiles } from '#platform/process';
+import {
+  ConfigError,
+  type ConfigProblem,
+  createLogger,
+  type Logger,
+  type Secret,
+  TlsFiles,
+} from '#platform/process';
 import {
   type AuditStreamConsumer,
   type AuditStreamObserver,
@@ -156,10 +163,17 @@ function kafkaTls(
 }
 
 function saslOptions(settings: StreamSettings): SASLOptions | undefined {
-  const {
-    kafkaSaslMechanism: mechanism,
-    kafkaUsername: username = '',
-    kafkaPassword: password = '',
-  } = settings;
-  return mechanism === 'none' ? undefined : { mechanism, username, password };
+  const { kafkaSaslMechanism: mechanism, kafkaUsername = '', kafkaPassword = '' } = settings;
+  if (mechanism === 'none') return undefined;
+  const now = (secret: Secret): string => (typeof secret === 'string' ? secret : secret.look());
+  // Asked by the library whenever it logs in.
+  return {
+    mechanism,
+    get username() {
+      return now(kafkaUsername);
+    },
+    get password() {
+      return now(kafkaPassword);
+    },
+  };
 }

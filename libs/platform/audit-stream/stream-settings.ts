@@ -57,11 +57,14 @@ export const streamSettings = {
   KAFKA_USERNAME: {
     schema: text().optional(),
     description: 'User name for KAFKA_SASL_MECHANISM.',
+    fromFile: true,
+    rotates: true,
   },
   KAFKA_PASSWORD: {
     schema: text().optional(),
     description: 'Password for KAFKA_SASL_MECHANISM.',
     secret: true,
+    rotates: true,
   },
 } as const satisfies Record<string, MemberDefinition>;
 

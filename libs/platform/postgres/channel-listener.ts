@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Client } from 'pg';
+import { type Client } from 'pg';
 import { cutConnection, type Database } from './database';
 
 const RECONNECT_MS = 250;
@@ -28,14 +28,9 @@ export class ChannelListener {
   }
 
   private async connect(): Promise<void> {
-    const options = this.database.connectionOptions;
     while (!this.stopping.signal.aborted) {
-      // The pool hides its password from enumeration.
-      const client = new Client({
-        ...options,
-        password: options.password,
-        application_name: 'kernel-listen',
-      });
+      const client = this.database.newClient('kernel-listen');
+      const unwatch = this.database.onLoginRenewal(() => cutConnection(client));
       const ended = new Promise<void>((resolve) => {
         client.once('end', resolve);
         client.on('error', () => resolve());
@@ -50,6 +45,7 @@ export class ChannelListener {
       } catch {
         // Tried again below; waiting callers poll meanwhile.
       }
+      unwatch();
       cutConnection(client);
       if (!this.stopping.signal.aborted) {
         await delay(RECONNECT_MS, undefined, { signal: this.stopping.signal }).catch(() => undefined);

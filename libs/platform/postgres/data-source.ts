@@ -1,7 +1,11 @@
+import * as pg from 'pg';
 import { type DataSource, type DataSourceOptions } from 'typeorm';
+import { type Secret, secretText } from '#platform/process';
+import { DatabaseLogin } from './login';
+import { LoginPool } from './login-pool';
 
 export interface PostgresConnection {
-  url: string;
+  url: Secret;
   /** Most connections; default 10. */
   poolSize?: number;
   /** Name in pg_stat_activity. */
@@ -30,7 +34,8 @@ export function dataSourceOptions(
 ): DataSourceOptions {
   return {
     type: 'postgres',
-    url: connection.url,
+    url: secretText(connection.url),
+    ...driverFor(connection.url),
     schema,
     poolSize: connection.poolSize ?? 10,
     applicationName: connection.applicationName ?? 'kernel',
@@ -59,4 +64,16 @@ export function dataSourceOptions(
 export async function openDataSource(options: DataSourceOptions): Promise<DataSource> {
   const { DataSource } = await import('typeorm');
   return new DataSource(options).initialize();
+}
+
+/** TypeORM makes its pool itself, of the class that the driver has. */
+function driverFor(url: Secret): { driver?: object } {
+  const login = DatabaseLogin.of(url);
+  if (login === undefined) return {};
+  const Pool = class extends LoginPool {
+    constructor(config: pg.PoolConfig) {
+      super(config, login as DatabaseLogin);
+    }
+  };
+  return { driver: { ...pg, Pool } };
 }

@@ -1,6 +1,8 @@
-import { type ClientBase, type Pool, type PoolClient, type QueryResultRow } from 'pg';
+import { Client, type ClientBase, type Pool, type PoolClient, type QueryResultRow } from 'pg';
 import { type DataSource } from 'typeorm';
 import { answerWithin, Limiter, type Patience } from '#platform/resilience';
+import { type DatabaseLogin } from './login';
+import { LoginPool } from './login-pool';
 import { connectionLost, postgresError } from './postgres-error';
 
 /** A statement that the server prepares once per connection. */
@@ -136,9 +138,25 @@ export class Database {
     }
   }
 
-  /** Options for a separate connection (for LISTEN). */
-  get connectionOptions(): Pool['options'] {
-    return this.pool.options;
+  /** A separate connection (for LISTEN), not opened yet. */
+  newClient(applicationName: string): Client {
+    const { options } = this.pool;
+    const config = {
+      ...options,
+      // The pool hides its password from enumeration.
+      password: options.password,
+      application_name: applicationName,
+    };
+    return this.login === undefined ? new Client(config) : new this.login.Client(config);
+  }
+
+  /** Calls `listener` when the server has accepted other credentials. @returns what ends that */
+  onLoginRenewal(listener: () => void): () => void {
+    return this.login?.onRenewal(listener) ?? ignore;
+  }
+
+  private get login(): DatabaseLogin | undefined {
+    return this.pool instanceof LoginPool ? this.pool.login : undefined;
   }
 }
 

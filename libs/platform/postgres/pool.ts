@@ -1,7 +1,10 @@
-import { Pool } from 'pg';
+import { Pool, type PoolConfig } from 'pg';
+import { type Secret, secretText } from '#platform/process';
+import { DatabaseLogin } from './login';
+import { LoginPool } from './login-pool';
 
 export interface PoolOptions {
-  readonly url: string;
+  readonly url: Secret;
   /** Name in pg_stat_activity. */
   readonly applicationName: string;
   readonly connections: number;
@@ -11,15 +14,19 @@ export interface PoolOptions {
 
 /** Opens connections to a database that is not the event store's. */
 export function openPool({ url, applicationName, connections, timeoutMs }: PoolOptions): Pool {
-  const pool = new Pool({
-    connectionString: url,
+  const config: PoolConfig = {
     max: connections,
     connectionTimeoutMillis: timeoutMs,
     statement_timeout: timeoutMs,
     query_timeout: timeoutMs,
     application_name: applicationName,
     keepAlive: true,
-  });
+  };
+  const login = DatabaseLogin.of(url);
+  const pool =
+    login === undefined
+      ? new Pool({ ...config, connectionString: secretText(url) })
+      : new LoginPool(config, login);
   // The next query replaces a connection that was lost while idle, and fails if it cannot.
   pool.on('error', () => undefined);
   return pool;

@@ -43,5 +43,7 @@ export {
 } from './config/setting-types';
 export { certificatesIn, revocationListsIn, type Validity, whyNotInForce } from './tls/certificates';
 export { TlsFiles, type TlsMaterial, type TlsRenewals } from './tls/tls-files';
+export { type Secret, SecretFile, secretText } from './secrets/secret-file';
+export { watchSecrets } from './secrets/watch-secrets';
 export { replaceFile, syncFolder } from './files/durable-file';
 export { diskProblem } from './files/disk-room';

@@ -2,6 +2,7 @@ import { type Config, type ConfigDefinition, type MemberDefinitions } from './co
 import { ConfigError } from './config/config-error';
 import { loadConfig } from './config/load-config';
 import { createLogger, type Logger, type LogLevel, withoutCredentials } from './logs/logger';
+import { secretFilesOf, watchSecrets } from './secrets/watch-secrets';
 import { traceProcess } from './tracing/trace-process';
 
 /** Hooks of the process that an app uses. */
@@ -61,8 +62,9 @@ export function runApp<M extends MemberDefinitions>(app: AppDefinition<M>, host:
   const { logLevel = 'info' } = config as { logLevel?: LogLevel };
   const logger = createLogger({ app: app.name, level: app.logLevel ?? logLevel });
   const stopping = new AbortController();
+  const unwatch = watchSecrets(secretFilesOf(config), { logger });
   // Closed last: what ends may still be worth a span.
-  const closers: (() => Promise<unknown>)[] = [traceProcess(app.name, config, logger)];
+  const closers: (() => Promise<unknown>)[] = [traceProcess(app.name, config, logger), async () => unwatch()];
   let ending = false;
   let isUp = false;
   const end = async (code: number): Promise<void> => {

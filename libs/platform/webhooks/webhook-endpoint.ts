@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { SecretFile } from '#platform/process';
 import { WebhookError } from './webhook.error';
 
 const MAX_ENDPOINTS = 16;
@@ -31,7 +32,10 @@ export interface WebhookEndpoint {
   /** Name in the list of deliveries and in metrics. */
   readonly name: string;
   readonly url: string;
+  /** Those in force: ask for them whenever something is signed. */
   readonly secrets: WebhookSecrets;
+  /** Where they are read again from, when it changes. */
+  readonly secretFile?: SecretFile;
   readonly ca: string | null;
   readonly types: ReadonlySet<string> | null;
 }
@@ -76,6 +80,14 @@ export class WebhookSecrets {
   }
 }
 
+function secretsIn(text: string): WebhookSecrets | undefined {
+  try {
+    return WebhookSecrets.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Endpoints ready for use.
  * @param known the existing notifications
@@ -105,19 +117,30 @@ export function openEndpoints(
         throw refuse(`${file} cannot be read (${(cause as NodeJS.ErrnoException).code})`, cause);
       }
     };
+    const text = read(secretFile);
     let secrets: WebhookSecrets;
     try {
-      secrets = WebhookSecrets.parse(read(secretFile));
+      secrets = WebhookSecrets.parse(text);
     } catch (cause) {
       if (cause instanceof WebhookError && cause.code === 'bad_secret') {
         throw refuse(`${secretFile} holds no secret: ${cause.message}`, cause);
       }
       throw cause;
     }
+    const file = new SecretFile({
+      setting: `KERNEL_WEBHOOKS ${name}`,
+      path: secretFile,
+      value: text.replace(/\r?\n$/, ''),
+      parse: (changed) => (secretsIn(changed) === undefined ? undefined : changed),
+    });
+    file.onChange(() => (secrets = secretsIn(file.current) ?? secrets));
     return {
       name,
       url,
-      secrets,
+      get secrets() {
+        return secrets;
+      },
+      secretFile: file,
       ca: caFile === undefined ? null : read(caFile),
       types: types === undefined ? null : new Set(types),
     };

@@ -75,6 +75,26 @@ describe('endpoints', () => {
     expect(open({ types: ['upgrade.proposed'] })[0]?.types).toEqual(new Set(['upgrade.proposed']));
   });
 
+  it('sign with what their file has since, and on with what it had when that is no secret', () => {
+    const file = join(folder, 'changed');
+    writeFileSync(file, `${SECRET}\n`);
+    const [endpoint] = open({ secretFile: file });
+    const signed = () => endpoint?.secrets.sign(ID, AT, BODY);
+    const signedBy = (secret: string) => WebhookSecrets.parse(secret).sign(ID, AT, BODY);
+    for (const [content, expected] of [
+      [`${OTHER}\n${SECRET}\n`, signedBy(`${OTHER}\n${SECRET}`)],
+      [`${OTHER}\n`, signedBy(OTHER)],
+      ['whsec_hunter2', signedBy(OTHER)],
+      ['', signedBy(OTHER)],
+    ] as const) {
+      writeFileSync(file, content);
+      endpoint?.secretFile?.look();
+      expect(signed()).toBe(expected);
+    }
+    expect(endpoint?.secretFile?.problem).toContain('is empty');
+    expect(inspect(endpoint, { depth: 9, showHidden: true })).not.toContain(OTHER);
+  });
+
   it.each<[string, object, boolean, string]>([
     ['plain http', { url: 'http://127.0.0.1/x' }, false, 'must be https'],
     ['plain http elsewhere', { url: 'http://hooks.example.com/x' }, true, 'must be https'],

@@ -50,6 +50,8 @@ export interface S3Server {
   readonly restarts: number;
   /** A new account that has no rights but on the buckets it is given, and there cannot lift a retention. */
   addUser(): Promise<S3Credentials>;
+  /** The same account with another secret; the one before is good no longer. */
+  changeSecret(user: S3Credentials): Promise<S3Credentials>;
   /** A bucket of that account. With object lock it also keeps versions, permanently. */
   createBucket(name: string, options: { owner: S3Credentials; objectLock: boolean }): Promise<void>;
   /** Kills it outright and waits until it is gone. It comes back by itself unless `restart` is off. */
@@ -146,6 +148,11 @@ function serverOf({ service, program, root, endpoint, port, dataDir }: Running):
         ...['--access', user.accessKeyId, '--secret', user.secretAccessKey, '--role', 'user'],
       );
       return user;
+    },
+    async changeSecret({ accessKeyId }) {
+      const { secretAccessKey } = newCredentials();
+      await admin('update-user', ...['--access', accessKeyId, '--secret', secretAccessKey]);
+      return { accessKeyId, secretAccessKey };
     },
     async createBucket(name, { owner, objectLock }) {
       const lock = objectLock ? ['--object-lock-enabled-for-bucket'] : [];

@@ -4,6 +4,7 @@ import {
   allowInsecureRequests,
   authorizationCodeGrant,
   buildEndSessionUrl,
+  type ClientAuth,
   ClientSecretBasic,
   ClientSecretPost,
   type Configuration,
@@ -14,9 +15,10 @@ import {
   AuthorizationResponseError,
   clockTolerance,
   ClientError,
+  WWWAuthenticateChallengeError,
 } from 'openid-client';
 import { boundedFetch } from '#platform/http-client';
-import { type Logger } from '#platform/process';
+import { type Logger, SecretFile, secretText } from '#platform/process';
 import { answerWithin, GrowingPause, pause } from '#platform/resilience';
 import { PeopleError } from '../domain/people.error';
 import { type PendingSignIn, type Person } from '../domain/person-session';
@@ -141,12 +143,14 @@ export class IdentityProvider implements OnModuleInit, OnModuleDestroy {
     assertAnswerFrom(answer, config);
     let tokens;
     try {
-      tokens = await authorizationCodeGrant(config, answer, {
-        pkceCodeVerifier: pending.codeVerifier,
-        expectedState: state,
-        expectedNonce: pending.nonce,
-        idTokenExpected: true,
-      });
+      tokens = await this.withSecret(() =>
+        authorizationCodeGrant(config, answer, {
+          pkceCodeVerifier: pending.codeVerifier,
+          expectedState: state,
+          expectedNonce: pending.nonce,
+          idTokenExpected: true,
+        }),
+      );
     } catch (error) {
       throw this.explained(error);
     }
@@ -169,7 +173,7 @@ export class IdentityProvider implements OnModuleInit, OnModuleDestroy {
     const { config, keys } = await this.discovered();
     let tokens;
     try {
-      tokens = await refreshTokenGrant(config, refreshToken);
+      tokens = await this.withSecret(() => refreshTokenGrant(config, refreshToken));
     } catch (error) {
       throw this.explained(error);
     }
@@ -256,6 +260,29 @@ export class IdentityProvider implements OnModuleInit, OnModuleDestroy {
     }
   }
 
+  /** How this kernel authenticates at the token endpoint: with the secret that is in force then. */
+  private readonly authenticate: ClientAuth = (server, client, body, headers) => {
+    const { clientAuth, clientSecret } = this.options;
+    const method = clientAuth === 'client_secret_post' ? ClientSecretPost : ClientSecretBasic;
+    return method(secretText(clientSecret))(server, client, body, headers);
+  };
+
+  /**
+   * Asks again when the provider did not accept the client's secret, and its file has another by now. A provider checks
+   * the client first (RFC 6749 section 4.1.3), so that neither code nor refresh token is used up.
+   */
+  private async withSecret<T>(ask: () => Promise<T>): Promise<T> {
+    const { clientSecret } = this.options;
+    const used = secretText(clientSecret);
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isClientRefused(error) || !(clientSecret instanceof SecretFile)) throw error;
+      if (clientSecret.look() === used) throw error;
+      return ask();
+    }
+  }
+
   private async keepDiscovering(): Promise<void> {
     const { signal } = this.stopped;
     const growing = new GrowingPause(500, 30_000);
@@ -294,13 +321,12 @@ export class IdentityProvider implements OnModuleInit, OnModuleDestroy {
 
   private async ask(): Promise<Discovered> {
     this.askedAt = performance.now();
-    const { issuer, clientId, clientSecret, clientAuth, clockToleranceS, isDevelopment } = this.options;
-    const authentication = clientAuth === 'client_secret_post' ? ClientSecretPost : ClientSecretBasic;
+    const { issuer, clientId, clockToleranceS, isDevelopment } = this.options;
     const config = await discovery(
       new URL(issuer),
       clientId,
       { [clockTolerance]: clockToleranceS },
-      authentication(clientSecret),
+      this.authenticate,
       {
         timeout: ANSWER_MS / 1_000,
         [customFetch]: this.fetch as never,
@@ -334,6 +360,8 @@ export class IdentityProvider implements OnModuleInit, OnModuleDestroy {
 
   /** A sentence for the person; the cause is for the log. */
   private explained(error: unknown): PeopleError {
+    // A secret that is being replaced, or is wrong, says nothing of the person.
+    if (isClientRefused(error)) return this.away(error);
     if (error instanceof AuthorizationResponseError) {
       return new PeopleError(
         'provider_refused',
@@ -388,6 +416,12 @@ function assertAnswerFrom({ searchParams }: URL, config: Configuration): void {
     'issuer_mismatch',
     'The answer did not come from the identity provider that was asked. Sign in again; if this happens again, tell whoever operates this kernel.',
   );
+}
+
+/** Whether the provider did not accept this client's secret: RFC 6749 section 5.2, with a challenge or without one. */
+function isClientRefused(error: unknown): boolean {
+  if (error instanceof WWWAuthenticateChallengeError) return error.status === 401;
+  return error instanceof ResponseBodyError && error.error === 'invalid_client';
 }
 
 function assertRefreshTokenFits(token: string | null): void {

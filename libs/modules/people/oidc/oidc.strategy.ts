@@ -73,7 +73,8 @@ export class OidcStrategy extends PassportStrategy(Strategy, OIDC, true) {
       userInfoURL: UNKNOWN,
       callbackURL: options.origin + CALLBACK_PATH,
       clientID: options.clientId,
-      clientSecret: options.clientSecret,
+      // The code is exchanged by openid-client, with the secret of the moment.
+      clientSecret: UNKNOWN,
       // `openid` is added by the library.
       scope: options.scopes.filter((scope) => scope !== 'openid').join(' '),
       skipUserProfile: true,

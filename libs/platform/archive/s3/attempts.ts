@@ -45,6 +45,8 @@ export interface AttemptContext {
   closing: AbortSignal;
   /** Texts that no error may hold. */
   secrets: () => readonly string[];
+  /** Whether a failure that would be final may pass nevertheless. */
+  mayPass?: (failure: S3Failure) => boolean;
   random?: () => number;
 }
 
@@ -56,7 +58,7 @@ export async function withAttempts<T>(
   context: AttemptContext,
   attempt: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const { limits, closing, secrets, random } = context;
+  const { limits, closing, secrets, mayPass, random } = context;
   let made = 0;
   let last: Error | undefined;
   const once = async (): Promise<T> => {
@@ -69,7 +71,9 @@ export async function withAttempts<T>(
     }
   };
   const passing = (error: unknown): boolean | number =>
-    error instanceof FinalFailure && error.failure.passing && (error.failure.retryAfterMs ?? true);
+    error instanceof FinalFailure &&
+    (error.failure.passing || mayPass?.(error.failure) === true) &&
+    (error.failure.retryAfterMs ?? true);
   try {
     return await withRetries(
       { ...limits, longestPauseMs: limits.maxPauseMs },

@@ -12,7 +12,7 @@ import {
 import { type BucketAddress, bucketAddress } from './bucket-address';
 import { digestBody, type ObjectBody, readBody } from './object-body';
 import { ObjectWriter, type PutAnswer, type PutRequest } from './object-writer';
-import { archiveErrorOf, s3Failure, S3Refusal, type S3Failure } from './s3-failure';
+import { archiveErrorOf, isNotAccepted, s3Failure, S3Refusal, type S3Failure } from './s3-failure';
 import {
   type Archive,
   type ArchiveObject,
@@ -49,7 +49,7 @@ export interface S3ArchiveOptions {
   endpoint?: string;
   forcePathStyle?: boolean;
   /** Default: what the platform provides (workload identity, instance role, the AWS variables). */
-  credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
+  credentials?: S3Credentials | RotatingCredentials;
   /** PEM of the CA that signed the endpoint's certificate, when the system does not know it. */
   ca?: string | Buffer;
   /**
@@ -61,6 +61,20 @@ export interface S3ArchiveOptions {
   parallel?: number;
   attempts?: Partial<AttemptLimits>;
   observer?: ArchiveObserver;
+}
+
+export interface S3Credentials {
+  accessKeyId: string;
+  secretAccessKey: string;
+  sessionToken?: string;
+}
+
+/** Credentials that change while they are used. */
+export interface RotatingCredentials {
+  /** Those in force. */
+  now(): S3Credentials;
+  /** Has their source looked at, after they were refused. */
+  look(): void;
 }
 
 type Sdk = typeof import('@aws-sdk/client-s3');
@@ -538,7 +552,12 @@ export class S3Archive implements Archive {
   ): Promise<T | E> {
     try {
       return await withAttempts(
-        { limits: this.limits, closing: this.closing.signal, secrets: () => [...this.secrets] },
+        {
+          limits: this.limits,
+          closing: this.closing.signal,
+          secrets: () => [...this.secrets],
+          mayPass: (failure) => this.mayBeRotated(failure),
+        },
         async (signal) => attempt(signal, await this.credentials()),
       );
     } catch (error) {
@@ -564,6 +583,14 @@ export class S3Archive implements Archive {
     // A request may still be running with the previous credentials; older ones are worthless.
     for (const old of [...this.secrets].slice(0, -SECRETS_KEPT)) this.secrets.delete(old);
     return credentials;
+  }
+
+  /** Credentials that change may be refused between the change at the server and that of their files. */
+  private mayBeRotated(failure: S3Failure): boolean {
+    const { credentials } = this.options;
+    if (credentials === undefined || !('look' in credentials) || !isNotAccepted(failure)) return false;
+    credentials.look();
+    return true;
   }
 
   private run<T>(operation: FinishedOperation['operation'], job: () => Promise<T>): Promise<T> {
@@ -616,13 +643,20 @@ function clientConfig(options: S3ArchiveOptions): S3ClientConfig {
     ...(options.endpoint === undefined
       ? {}
       : { endpoint: options.endpoint, forcePathStyle: options.forcePathStyle ?? true }),
-    ...(options.credentials === undefined ? {} : { credentials: { ...options.credentials } }),
+    ...credentialsFor(options.credentials),
     requestHandler: {
       connectionTimeout: CONNECT_TIMEOUT_MS,
       httpAgent: agent,
       httpsAgent: options.ca === undefined ? agent : { ...agent, ca: options.ca },
     },
   };
+}
+
+function credentialsFor(given: S3ArchiveOptions['credentials']): Pick<S3ClientConfig, 'credentials'> {
+  if (given === undefined) return {};
+  if (!('look' in given)) return { credentials: { ...given } };
+  // The SDK asks again for each request once they are about to expire, and keeps those that do not expire.
+  return { credentials: () => Promise.resolve({ ...given.now(), expiration: new Date() }) };
 }
 
 function servedAs(served: ServedAs | undefined): Record<string, string> {

@@ -111,6 +111,11 @@ export function s3Failure(error: unknown, secrets: readonly string[]): S3Failure
   );
 }
 
+/** Whether the server does not know the access key, or another secret of it. */
+export function isNotAccepted({ name }: S3Failure): boolean {
+  return NOT_ACCEPTED.has(name);
+}
+
 function isPassing(error: unknown, label: string, status: number | undefined): boolean {
   if (PASSING.has(label)) return true;
   if (isChecksumMismatch(error)) return true;

@@ -38,7 +38,10 @@ describeWithKafka(
       writeFileSync(file('other-ca.pem'), (await TestCa.create('another CA')).cert);
       kafka = await startTestKafka({
         own: true,
-        secured: { keystoreFile: file('broker.pem'), users: { relay: 'of-this-test' } },
+        secured: {
+          keystoreFile: file('broker.pem'),
+          users: { relay: 'of-this-test', 'relay-2': 'of-another-user' },
+        },
       });
       ours = {
         KERNEL_STREAM: 'kafka',
@@ -106,6 +109,25 @@ describeWithKafka(
         put('other-ca.pem');
         await expect(publisher.prepare()).rejects.toMatchObject({ code: 'stream_unavailable' });
         put('ca.pem');
+        await publisher.prepare();
+      });
+    });
+
+    it('logs in on new connections with what its files have by then', async () => {
+      const put = (username: string, password: string): void => {
+        writeFileSync(file('username'), `${username}\n`);
+        writeFileSync(file('password'), `${password}\n`);
+      };
+      put('relay', 'of-this-test');
+      const change = {
+        ...{ KAFKA_USERNAME: '', KAFKA_USERNAME_FILE: file('username') },
+        ...{ KAFKA_PASSWORD: '', KAFKA_PASSWORD_FILE: file('password') },
+      };
+      await withStream(change, async (publisher) => {
+        await publisher.prepare();
+        put('relay', 'of-another-test');
+        await expect(publisher.prepare()).rejects.toMatchObject({ code: 'stream_unavailable' });
+        put('relay-2', 'of-another-user');
         await publisher.prepare();
       });
     });

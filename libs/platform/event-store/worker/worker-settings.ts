@@ -20,5 +20,6 @@ export const workerSettings = (done: 'published' | 'indexed' | 'archived' | 'log
       schema: url('postgres', 'postgresql'),
       description: "PostgreSQL, as the workers' role.",
       secret: true,
+      rotates: true,
     },
   }) as const satisfies Record<string, MemberDefinition>;

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Secret } from '#platform/process';
 import { standForElection, type Term } from './stand-for-election';
 
 /** Pause after a failed look: mostly because the database is unreachable. */
@@ -7,7 +8,7 @@ const RETRY_MS = 2_000;
 /** A process that may become the leader. */
 export abstract class Candidate {
   /** URL of PostgreSQL itself, not of a pooler. */
-  abstract readonly databaseUrl: string;
+  abstract readonly databaseUrl: Secret;
   /** Names this process to people. */
   abstract readonly holder: string;
 }

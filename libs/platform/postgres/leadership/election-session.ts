@@ -1,5 +1,7 @@
-import { Client } from 'pg';
+import { type Client } from 'pg';
+import { type Secret } from '#platform/process';
 import { answerWithin } from '#platform/resilience';
+import { clientFor, DatabaseLogin } from '../login';
 
 /**
  * `pg_locks` shows a 64-bit advisory lock as two halves. The key follows from the name; two names that share one would
@@ -42,30 +44,37 @@ const RENEW = `
  * another session would give the lock to another client.
  */
 export class ElectionSession {
-  /** Settles with the reason when the connection is lost. */
+  /** Settles with the reason when the connection is lost, or is one with former credentials. */
   readonly lost: Promise<string>;
+  /** Whether another session should take its place: the server has accepted other credentials. */
+  isFormer = false;
+  private unwatch: (() => void) | undefined;
 
   private constructor(
     private readonly client: Client,
     private readonly name: string,
     private readonly leaseMs: number,
+    login: DatabaseLogin | undefined,
   ) {
     this.lost = new Promise((resolve) => {
+      this.unwatch = login?.onRenewal(() => {
+        this.isFormer = true;
+        resolve('the database credentials were replaced');
+      });
       client.on('error', (error) => resolve(error.message));
       client.on('end', () => resolve('the connection ended'));
     });
   }
 
-  static async open(url: string, name: string, leaseMs: number): Promise<ElectionSession> {
-    const client = new Client({
-      connectionString: url,
+  static async open(url: Secret, name: string, leaseMs: number): Promise<ElectionSession> {
+    const client = clientFor(url, {
       application_name: `leadership ${name}`.slice(0, 63),
       connectionTimeoutMillis: leaseMs,
       keepAlive: true,
       // The server cancels statements that this side no longer waits for.
       statement_timeout: leaseMs,
     });
-    const session = new ElectionSession(client, name, leaseMs);
+    const session = new ElectionSession(client, name, leaseMs, DatabaseLogin.of(url));
     try {
       await client.connect();
     } catch (error) {
@@ -111,6 +120,7 @@ export class ElectionSession {
   }
 
   private cut(): void {
+    this.unwatch?.();
     (this.client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
   }
 }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Secret } from '#platform/process';
 import { ElectionSession } from './election-session';
 
 /**
@@ -16,7 +17,7 @@ const RECONNECT_MS = 250;
 
 export interface ElectionOptions {
   /** URL of PostgreSQL itself, not of a pooler; the role may write kernel.leadership. One connection stays open. */
-  url: string;
+  url: Secret;
   /** Name of the job, `outbox-relay/0`: it has at most one leader. */
   name: string;
   /** Names this candidate to people. */
@@ -73,7 +74,7 @@ export async function standForElection(
     try {
       session = await ElectionSession.open(url, name, leaseMs);
       const won = await waitForVictory(session, options, signal);
-      if (won === null) return;
+      if (won === null) continue;
       await serve(session, options, won, lead, signal);
     } catch (error) {
       if (error instanceof LeaderFailed) throw error.cause;
@@ -99,7 +100,7 @@ async function waitForVictory(
   { holder, pollMs = DEFAULT_POLL_MS, observer }: ElectionOptions,
   signal: AbortSignal,
 ): Promise<Victory | null> {
-  while (!signal.aborted) {
+  while (!signal.aborted && !session.isFormer) {
     const askedAt = performance.now();
     const epoch = await session.win(holder);
     if (epoch !== null) return { epoch, askedAt };

@@ -13,7 +13,8 @@ export function configurationPage(apps: ReadonlyMap<string, ConfigDefinition>): 
     '',
     'Every process reads its environment once, at its start. A missing, bad or unknown `KERNEL_` variable stops the',
     'start with one message that names every offending variable. An empty variable counts as not set. Secrets are',
-    'never printed, and each may come from a file instead: set `<NAME>_FILE` to its path.',
+    'never printed, and each may come from a file instead: set `<NAME>_FILE` to its path. Those that rotate are read again',
+    'when their file changes ([secrets](secrets.md)).',
     '',
     '`NODE_ENV` is `production`, `development`, `test` or empty. Development conveniences are refused in production.',
     '',
@@ -35,6 +36,10 @@ function memberLines(variable: string, member: MemberDefinition): string[] {
   if (member.secret === true)
     lines.push(`- Secret: never printed; \`${variable}_FILE\` names a file instead`);
   else if (acceptsFile(member)) lines.push(`- From a file: \`${variable}_FILE\` names it`);
+  if (acceptsFile(member)) {
+    const when = member.rotates === true ? 'when the file changes, without a restart' : 'at the start only';
+    lines.push(`- The file is read: ${when}`);
+  }
   if (member.inProduction === 'refused') lines.push('- Refused in production');
   lines.push(`- Member: \`${memberName(variable)}\``, '');
   return lines;

@@ -1,4 +1,5 @@
 import { type z } from 'zod';
+import { type Secret } from '../secrets/secret-file';
 import { ConfigError, type ConfigProblem } from './config-error';
 
 /** One setting: everything that the program, the operator and docs/configuration.md need to know of it. */
@@ -15,6 +16,8 @@ export interface MemberDefinition {
   readonly secret?: boolean;
   /** May come from a file, whose path is in `<NAME>_FILE`, without being a secret. */
   readonly fromFile?: boolean;
+  /** Its file is read again while the process runs; for texts only. The value is then a {@link Secret}. */
+  readonly rotates?: boolean;
   /** `required`: the default is a development convenience and does not count when NODE_ENV=production.
    *  `refused`: setting it at all is a mistake when NODE_ENV=production. */
   readonly inProduction?: 'required' | 'refused';
@@ -30,6 +33,11 @@ export type MemberName<K extends string> = K extends `KERNEL_${infer Rest}`
   ? Camel<Lowercase<Rest>>
   : Camel<Lowercase<K>>;
 
+type Rotating<V> = V extends string ? Secret : V;
+type Value<D extends MemberDefinition> = D extends { readonly rotates: true }
+  ? Rotating<z.output<D['schema']>>
+  : z.output<D['schema']>;
+
 export interface EnvironmentFacts {
   /** NODE_ENV=production. */
   readonly isProduction: boolean;
@@ -37,7 +45,7 @@ export interface EnvironmentFacts {
 
 /** The loaded configuration: frozen, camelCase, secrets not enumerable. */
 export type Config<M extends MemberDefinitions> = {
-  readonly [K in keyof M & string as MemberName<K>]: z.output<M[K]['schema']>;
+  readonly [K in keyof M & string as MemberName<K>]: Value<M[K]>;
 } & EnvironmentFacts;
 
 export interface ConfigDefinition<M extends MemberDefinitions = MemberDefinitions> {
@@ -89,6 +97,7 @@ function definitionProblem(
     return "has a default although it is a secret; mark the default as development's own with inProduction: 'required'";
   }
   if (acceptsFile(member) && `${variable}_FILE` in members) return `clashes with ${variable}_FILE`;
+  if (member.rotates === true && !acceptsFile(member)) return 'rotates, and cannot come from a file';
   const other = taken.get(memberName(variable));
   if (other !== undefined) return `has the same member name as ${other}`;
   return undefined;

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { ConfigError, type ConfigProblem } from './config-error';
 import {
   acceptsFile,
@@ -9,18 +8,18 @@ import {
   type MemberDefinitions,
 } from './define-config';
 import { isForeignVariable } from './foreign-variables';
+import { readValueFile, SecretFile } from '../secrets/secret-file';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const ENVIRONMENTS = ['production', 'development', 'test'];
-/** Largest secret or binding list; anything larger is the wrong file. */
-const MAX_FILE_BYTES = 1024 * 1024;
 
 /**
  * Reads and checks the whole environment of a process, once, at its start.
  *
  * An empty variable counts as not set. A member that is `secret` or `fromFile` may come from the file
- * named by `<NAME>_FILE`; one trailing line break is not part of the value.
+ * named by `<NAME>_FILE`; one trailing line break is not part of the value. One that `rotates` and comes from a file is a
+ * SecretFile, which has the file's value of the moment.
  *
  * @returns a frozen object; secrets are not enumerable, so that printing, spreading or serialising it
  *   does not carry them along.
@@ -67,8 +66,9 @@ function readMember(
   env: Environment,
   isProduction: boolean,
 ): Outcome {
-  const text = readText(variable, member, env);
-  if (typeof text === 'object') return text;
+  const found = readText(variable, member, env);
+  if (found !== undefined && 'problem' in found) return found;
+  const text = found?.text;
 
   if (text !== undefined && isProduction && member.inProduction === 'refused') {
     return { problem: `is for development only; remove it, or do not run with NODE_ENV=production` };
@@ -76,7 +76,15 @@ function readMember(
   const fallback = isProduction && member.inProduction === 'required' ? undefined : member.default;
   const source = text ?? (fallback === undefined ? undefined : String(fallback));
   const parsed = member.schema.safeParse(source);
-  if (parsed.success) return { value: parsed.data };
+  if (parsed.success) {
+    const path = member.rotates === true ? found?.path : undefined;
+    if (path === undefined) return { value: parsed.data };
+    const parse = (changed: string): string | undefined => {
+      const { data } = member.schema.safeParse(changed);
+      return typeof data === 'string' ? data : undefined;
+    };
+    return { value: new SecretFile({ setting: variable, path, value: String(parsed.data), parse }) };
+  }
 
   if (source === undefined) {
     const where = acceptsFile(member) ? `${variable}, or ${variable}_FILE to the path of a file` : 'it';
@@ -92,33 +100,19 @@ function readMember(
   return { problem: `${complaints.join('; ')}, got ${quoted(source)}. ${member.description}` };
 }
 
-/** The text of a member, from the environment or its file; undefined when it is not set. */
+/** The text of a member, from the environment or the file at `path`; undefined when it is not set. */
 function readText(
   variable: string,
   member: MemberDefinition,
   env: Environment,
-): string | undefined | { problem: string; member?: string } {
+): { text: string; path?: string } | undefined | { problem: string; member?: string } {
   const direct = env[variable] === '' ? undefined : env[variable];
-  if (!acceptsFile(member)) return direct;
   const fileVariable = `${variable}_FILE`;
-  const path = env[fileVariable] === '' ? undefined : env[fileVariable];
-  if (path === undefined) return direct;
+  const path = acceptsFile(member) && env[fileVariable] !== '' ? env[fileVariable] : undefined;
+  if (path === undefined) return direct === undefined ? undefined : { text: direct };
   if (direct !== undefined) return { problem: `is set twice, also by ${fileVariable}; keep one of the two` };
-  try {
-    const content = readFileSync(path);
-    if (content.byteLength > MAX_FILE_BYTES) {
-      return { member: fileVariable, problem: `${quoted(path)} is larger than 1 MiB; name another file` };
-    }
-    const text = content.toString('utf8').replace(/\r?\n$/, '');
-    if (text === '') return { member: fileVariable, problem: `${quoted(path)} is empty` };
-    return text;
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-    return {
-      member: fileVariable,
-      problem: `${quoted(path)} cannot be read (${code}); name a readable file`,
-    };
-  }
+  const found = readValueFile(path);
+  return 'problem' in found ? { ...found, member: fileVariable } : { ...found, path };
 }
 
 function unknownVariables(members: MemberDefinitions, env: Environment): ConfigProblem[] {

@@ -1,9 +1,9 @@
 import { createPrivateKey } from 'node:crypto';
-import { type FSWatcher, readFileSync, watch } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { type Gauge, register, type Registry } from 'prom-client';
 import { ConfigError } from '../config/config-error';
+import { FileWatch } from '../files/file-watch';
 import { type Logger } from '../logs/logger';
 import { certificatesIn, revocationListsIn, type Validity, validityOf, whyNotInForce } from './certificates';
 import { ExpiryWatch, gauge } from './expiry-watch';
@@ -40,33 +40,24 @@ export interface TlsFilesOptions<P extends TlsPaths> {
   readonly registry?: Registry;
   /** Reads the revocation lists; throws when they are not usable with the rest. */
   readonly readLists?: (material: TlsMaterial<P>) => readonly Validity[];
-  /** Default {@link LOOK_EVERY_MS}. */
+  /** Default: ten seconds. */
   readonly lookEveryMs?: number;
 }
 
-/** Interval of reads without a sign: inotify misses network file systems and exchanges above a folder. */
-const LOOK_EVERY_MS = 10_000;
-/** Wait after a sign of a change, for the other files of the set to follow. */
-const SETTLE_MS = 100;
-/** The link that Kubernetes exchanges when a mounted secret changes. */
-const MOUNTED = '..data';
 /** A set that does not fit together for so long is no longer being written. */
 const RETRY_MS = 1_000;
 
 /**
- * PEM files that are read again when they change: on a sign from the file system, on SIGHUP, and every ten seconds in
- * any case. The folders are watched and not the files, because secrets are mounted by exchanging a link beside them
- * (`..data`) and renewed by renaming. A set takes effect only as a whole: certificate and key belong together, and all
- * are valid. Until then the previous one stays active, and the log and `tls_files_refused` say so.
+ * PEM files that are read again when they change (see {@link FileWatch}). A set takes effect only as a whole: certificate
+ * and key belong together, and all are valid. Until then the previous one stays active, and the log and
+ * `tls_files_refused` say so.
  */
 export class TlsFiles<P extends TlsPaths = TlsPaths> implements TlsRenewals<TlsMaterial<P>> {
   private material: TlsMaterial<P>;
   private readonly listeners: ((material: TlsMaterial<P>) => void)[] = [];
   private readonly expiry: ExpiryWatch;
   private readonly refusedGauge: Gauge;
-  private readonly watchers: FSWatcher[] = [];
-  private readonly interval: NodeJS.Timeout;
-  private soon: NodeJS.Timeout | undefined;
+  private readonly watch: FileWatch;
   /** Why the files are refused, and since when (performance.now); undefined while they are active. */
   private refused: { reason: string; since: number; said: boolean } | undefined;
 
@@ -89,12 +80,12 @@ export class TlsFiles<P extends TlsPaths = TlsPaths> implements TlsRenewals<TlsM
     }
     this.expiry.look(Date.now());
     this.refusedGauge.set({ use }, 0);
-    const files = pathsOf(paths);
-    const names = new Set([MOUNTED, ...files.map((file) => basename(file))]);
-    for (const folder of new Set(files.map((file) => dirname(file)))) this.watchFolder(folder, names);
-    this.interval = setInterval(this.look, options.lookEveryMs ?? LOOK_EVERY_MS);
-    this.interval.unref();
-    process.on('SIGHUP', this.look);
+    this.watch = new FileWatch({
+      files: pathsOf(paths),
+      look: this.look,
+      logger,
+      everyMs: options.lookEveryMs,
+    });
   }
 
   /** Active material. */
@@ -108,8 +99,6 @@ export class TlsFiles<P extends TlsPaths = TlsPaths> implements TlsRenewals<TlsM
 
   /** Reads the files now. */
   readonly look = (): void => {
-    clearTimeout(this.soon);
-    this.soon = undefined;
     try {
       const found = this.read();
       if (!this.isInForce(found)) this.take(found);
@@ -122,10 +111,7 @@ export class TlsFiles<P extends TlsPaths = TlsPaths> implements TlsRenewals<TlsM
   };
 
   close(): void {
-    process.off('SIGHUP', this.look);
-    clearInterval(this.interval);
-    clearTimeout(this.soon);
-    for (const watcher of this.watchers) watcher.close();
+    this.watch.close();
     this.expiry.close();
     this.refusedGauge.remove({ use: this.options.use });
   }
@@ -190,7 +176,7 @@ export class TlsFiles<P extends TlsPaths = TlsPaths> implements TlsRenewals<TlsM
     if (this.refused.said) return;
     const left = this.refused.since + RETRY_MS - now;
     if (left > 0) {
-      this.lookSoon(left);
+      this.watch.lookSoon(left);
       return;
     }
     this.refused.said = true;
@@ -198,26 +184,6 @@ export class TlsFiles<P extends TlsPaths = TlsPaths> implements TlsRenewals<TlsM
       { use: this.options.use, reason },
       'the TLS files have changed and cannot be used; the ones before stay in force',
     );
-  }
-
-  private watchFolder(folder: string, names: ReadonlySet<string>): void {
-    try {
-      const watcher = watch(folder, { persistent: false }, (_, name) => {
-        if (name === null || names.has(name)) this.lookSoon(SETTLE_MS);
-      });
-      // The interval finds what inotify misses.
-      watcher.on('error', () => watcher.close());
-      this.watchers.push(watcher);
-    } catch (error) {
-      this.options.logger.debug(
-        { folder, err: error },
-        'a folder cannot be watched; it is read now and then',
-      );
-    }
-  }
-
-  private lookSoon(inMs: number): void {
-    this.soon ??= setTimeout(this.look, inMs).unref();
   }
 }
 

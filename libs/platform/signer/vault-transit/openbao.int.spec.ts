@@ -180,9 +180,10 @@ describeWithOpenBao('vault-transit backend at OpenBao', () => {
         token_reviewer_jwt: kubernetes.reviewer,
         disable_local_ca_jwt: true,
       });
-      await podRole();
     });
     afterAll(() => kubernetes?.stop());
+
+    beforeEach(() => podRole({ audience: '' }));
 
     it('which Kubernetes vouches for, and gives the token back at the end', async () => {
       const jwt = kubernetes.issue(account);
@@ -203,6 +204,26 @@ describeWithOpenBao('vault-transit backend at OpenBao', () => {
         [kubernetes.issue({ ...account, name: 'kernel' }), 'service account name not authorized'],
         [kubernetes.issue({ ...account, namespace: 'default' }), 'namespace not authorized'],
         [gone, 'Vault answered 403: permission denied'],
+      ] as const) {
+        await writeFile(jwtFile, jwt);
+        await expect(openAsPod(kid)).rejects.toMatchObject({
+          code: 'misconfigured',
+          message: expect.stringContaining(sentence),
+        });
+      }
+    });
+
+    it('with a token for OpenBao alone, where the role asks for that, and with no other or old one', async () => {
+      const audiences = ['openbao.example.com'];
+      await podRole({ audience: audiences[0] });
+      const kid = await makeKey('audience');
+      await writeFile(jwtFile, kubernetes.issue(account, { audiences }));
+      expect(await verifies(await openAsPod(kid))).toBe(true);
+      for (const [jwt, sentence] of [
+        // One for the API server, which every pod has.
+        [kubernetes.issue(account), 'invalid audience'],
+        [kubernetes.issue(account, { audiences: ['https://another.example.com'] }), 'invalid audience'],
+        [kubernetes.issue(account, { audiences, seconds: -60 }), 'expired'],
       ] as const) {
         await writeFile(jwtFile, jwt);
         await expect(openAsPod(kid)).rejects.toMatchObject({
