@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes the two images that the Dockerfile stands on where no registry gives them, from Debian's packages and Node.js as npm
 # has it, and prints "BASE=... BUILD_BASE=..." for `eval`. The base has no shell and no package manager: C library, OpenSSL
-# for PKCS#11 modules, certificate authorities, catatonit (the init) and node. The build base adds npm and a C++ compiler.
+# for PKCS#11 modules, certificate authorities, catatonit (the init), flock and node. The build base adds npm and a C++ compiler.
 # Needs mmdebstrap, buildah and npm. Made once for each version of this script, and kept with buildah's images.
 set -eu
 
@@ -78,9 +78,9 @@ commit() {
 }
 
 if ! buildah inspect --type image "$base" >/dev/null 2>&1; then
-  echo 'making the base (some 11 packages of Debian)' >&2
+  echo 'making the base' >&2
   mmdebstrap --quiet --variant=extract --format=directory \
-    --include=base-files,ca-certificates,catatonit,libc6,libgcc-s1,libssl3,libstdc++6 \
+    --include=base-files,ca-certificates,catatonit,libc6,libgcc-s1,libssl3,libstdc++6,util-linux \
     --extract-hook="$here/note-packages.sh" "$suite" "$made/base" >&2
   # What dpkg would have written had it run: one file of authorities, and who the processes run as.
   cat "$made"/base/usr/share/ca-certificates/mozilla/*.crt >"$made/base/etc/ssl/certs/ca-certificates.crt"

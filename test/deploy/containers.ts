@@ -10,6 +10,8 @@ const run = promisify(execFile);
 const BUILD_TIMEOUT_MS = 900_000;
 const RUN_TIMEOUT_MS = 60_000;
 const PATHS = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
+/** What the image's HEALTHCHECK runs. */
+export const HEALTH_CHECK = ['/app/entrypoint', 'health'];
 /** Who the image's processes are. */
 export const IMAGE_USER = 65_532;
 const TAG = 'localhost/illuvrse-kernel:test';
@@ -74,7 +76,7 @@ export interface ContainerOptions {
   args: readonly string[];
   /** Written to a file, so that no list of processes shows it. */
   env: Readonly<Record<string, string>>;
-  /** Folders by the path that they have in the container; with `:rw` at the end it may write there. */
+  /** Folders by the path that they have in the container, where they are there; with `:rw` at the end it may write there. */
   mounts?: Readonly<Record<string, string>>;
   /** Folder for its log and its environment. */
   dir: string;
@@ -91,13 +93,14 @@ async function commandOf({ image, name, args, env, mounts = {}, dir }: Container
     '--rm',
     `--name=${name}`,
     '--network=host',
-    // No timer: tests ask when they want to know.
-    '--health-interval=disable',
+    // A timer of systemd would ask; tests do.
+    '--no-healthcheck',
     ...RESTRICTED,
     `--env-file=${environment}`,
-    ...Object.entries(mounts).map(([path, folder]) => {
-      const writable = folder.endsWith(':rw');
-      return `--volume=${folder.replace(/:rw$/, '')}:${path}:${writable ? 'rw' : 'ro'}`;
+    ...Object.entries(mounts).flatMap(([path, mount]) => {
+      const folder = mount.replace(/:rw$/, '');
+      const mode = folder === mount ? 'ro' : 'rw';
+      return existsSync(folder) ? [`--volume=${folder}:${path}:${mode}`] : [];
     }),
     image,
     ...args,
@@ -152,9 +155,9 @@ export class Container {
     return this.child.exit !== undefined;
   }
 
-  /** What the image's HEALTHCHECK says: 0 when it is well. */
+  /** Asks as the image's HEALTHCHECK does. @returns 0 when it is well */
   async health(): Promise<number> {
-    return await podman('healthcheck', 'run', this.name).then(
+    return await podman('exec', this.name, ...HEALTH_CHECK).then(
       () => 0,
       ({ code }: { code: number }) => code,
     );

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, chown, copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import {
   type CertificateFiles,
   type DevelopmentIdentities,
@@ -148,7 +148,7 @@ export class ImageDeployment {
         '/var/lib/kernel': `${this.folder('state')}:rw`,
         ...(name === 'signing-proxy' && {
           // The vendor's module comes from the node; its configuration names the folder of the token.
-          [dirname(this.token.modulePath)]: dirname(this.token.modulePath),
+          [dirname(this.token.modulePath)]: this.folder('module'),
           [this.folder('token')]: `${this.folder('token')}:rw`,
         }),
       },
@@ -187,15 +187,15 @@ export class ImageDeployment {
     for (const name of ['outbox-relay', 'indexer', 'archiver', 'log-publisher', 'auditor']) {
       await this.secrets(name, { DATABASE_URL: databaseUrl('image_worker', worker) });
     }
-    for (const name of Object.keys(this.ports).concat('migrate', 'witness')) {
-      for (const kind of ['tls', 'client', 'secrets'])
-        await mkdir(this.folder(`${kind}/${name}`), { recursive: true });
-    }
+    // Debian's is a link into another folder.
+    await mkdir(this.folder('module'));
+    await copyFile(this.token.modulePath, this.folder(`module/${basename(this.token.modulePath)}`));
     for (const name of ['archive', 'marks', 'witness']) {
       await mkdir(this.folder(`state/${name}`), { recursive: true, mode: 0o700 });
     }
     // Everything that is mounted is the image's user's, as fsGroup and a volume's own modes would have it.
-    for (const name of ['tls', 'client', 'secrets', 'state', 'token']) await giveAway(this.folder(name));
+    for (const name of ['tls', 'client', 'secrets', 'state', 'token', 'module'])
+      await giveAway(this.folder(name));
   }
 
   private async certificate(name: string, { cert, key }: CertificateFiles): Promise<void> {

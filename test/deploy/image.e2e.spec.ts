@@ -3,13 +3,14 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { softHsmMissing, workTree } from '#dev/testing';
 import { until } from '../faults/until';
-import { type Container, describeWithContainers, testImage } from './containers';
+import { type Container, describeWithContainers, HEALTH_CHECK, testImage } from './containers';
 import { ImageDeployment } from './image-deployment';
 import { ImageFiles } from './image-files';
 
 /** Builds where nothing was built before: bases from Debian's packages, and two installations by npm. */
 const BUILD_MS = 900_000;
 const WORKERS = ['outbox-relay', 'indexer', 'archiver', 'log-publisher', 'auditor'];
+const PRODUCTION = { NODE_ENV: 'production', KAFKA_TLS: 'true' };
 const MANIFEST = { id: 'billing-agent', version: '2.1.0', kind: 'agent', image: 'billing:2.1' };
 
 describeWithContainers('the image', () => {
@@ -26,7 +27,7 @@ describeWithContainers('the image', () => {
   const signed = async (): Promise<void> => {
     const manifest = { ...MANIFEST, id: randomUUID() };
     const answer = await deployment.client.post('/kernel/sign', { manifest });
-    expect({ status: answer.status, text: answer.text }).toMatchObject({ status: 201 });
+    expect({ status: answer.status, text: answer.text }).toMatchObject({ status: 200 });
     const { envelope } = answer.json.signature_record;
     const verdict = await deployment.client.post('/kernel/verify', { manifest, envelope });
     expect(verdict.json).toEqual({ valid: true, reasons: [] });
@@ -56,7 +57,7 @@ describeWithContainers('the image', () => {
           'org.opencontainers.image.revision': expect.stringMatching(/^[0-9a-f]{40}(-modified)?$/),
           'org.opencontainers.image.created': expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
         },
-        Healthcheck: { Test: ['CMD', '/app/entrypoint', 'health'] },
+        Healthcheck: { Test: ['CMD', ...HEALTH_CHECK] },
       });
       expect(config.Env).toEqual(
         expect.arrayContaining(['NODE_ENV=production', 'OPENAPI_PATH=/app/openapi.yaml']),
@@ -104,6 +105,73 @@ describeWithContainers('the image', () => {
     });
   });
 
+  describe('runs every process', () => {
+    const containers: Record<string, Container> = {};
+
+    it('migrate, on a server without the database', async () => {
+      expect(await deployment.once('migrate')).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(/^migrate: PostgreSQL \(DATABASE_OWNER_URL\) cannot be used: .*\n$/),
+      });
+      const admin = Object.fromEntries(
+        ['DATABASE_ADMIN_URL', 'DATABASE_RUNTIME_PASSWORD', 'DATABASE_WORKER_PASSWORD'].map((name) => [
+          `${name}_FILE`,
+          `/etc/kernel/secrets/${name}`,
+        ]),
+      );
+      const made = await deployment.once('migrate', ['--create-roles'], admin);
+      expect(made).toMatchObject({ code: 0, stdout: expect.stringContaining('made the database') });
+      for (const password of Object.values(deployment.passwords)) {
+        expect(made.stdout + made.stderr).not.toContain(password);
+      }
+      expect(await deployment.once('migrate', ['--check', '--json'])).toMatchObject({ code: 0 });
+    });
+
+    it('signing-proxy with a PKCS#11 module of the node, and kernel: they sign, and verify', async () => {
+      containers['signing-proxy'] = await deployment.start('signing-proxy');
+      containers['kernel'] = await deployment.start('kernel');
+      await signed();
+      expect(await containers['kernel'].health()).toBe(0);
+    }, 120_000);
+
+    it('and the workers: what was signed is archived', async () => {
+      const answer = await deployment.client.post('/kernel/audit', { type: 'image.told', payload: {} });
+      expect(answer.status).toBe(201);
+      const { id } = answer.json.events[0] as { id: string };
+      for (const name of WORKERS) containers[name] = await deployment.start(name);
+      await until('the event is archived', async () =>
+        (await deployment.archived()).some((path) => path.endsWith(`${id}.json`)),
+      );
+    }, 180_000);
+
+    it('witness, which keeps its key where it is told to', async () => {
+      const made = await deployment.once('witness', ['init', 'witness.example.com', '--json']);
+      expect(made).toMatchObject({
+        code: 0,
+        stdout: expect.stringMatching(/^\{"vkey":"witness\.example\.com\+/),
+        stderr: '',
+      });
+    });
+
+    it('again after they were killed, and goes on where it was', async () => {
+      await containers['signing-proxy']?.kill();
+      await until('the kernel sees it', async () => (await deployment.ready('kernel')) === 503);
+      // Alive without its signer: nothing would be gained by a restart.
+      expect(await containers['kernel']?.health()).toBe(0);
+      containers['signing-proxy'] = await deployment.start('signing-proxy');
+      await containers['kernel']?.kill();
+      containers['kernel'] = await deployment.start('kernel');
+      await signed();
+    }, 120_000);
+
+    it('until it is told to stop: each ends in good order', async () => {
+      const order = ['kernel', ...WORKERS, 'signing-proxy'];
+      const codes = await Promise.all(order.map(async (name) => [name, await containers[name]?.stop()]));
+      expect(codes).toEqual(order.map((name) => [name, 0]));
+    }, 60_000);
+  });
+
+  // After the others, so that what needs the database finds it.
   describe('is refused, with a sentence and no stack,', () => {
     it.each<[string, string, Record<string, string>, number, RegExp]>([
       [
@@ -166,83 +234,22 @@ describeWithContainers('the image', () => {
       ],
       [
         'with PostgreSQL for a stream',
-        'indexer',
-        { NODE_ENV: 'production', KERNEL_TRUST_ROOT_FILE: '/app/LICENSE' },
+        'outbox-relay',
+        { ...PRODUCTION, KAFKA_REPLICATION_FACTOR: '3', KAFKA_MIN_INSYNC_REPLICAS: '2' },
         1,
-        /KERNEL_STREAM: postgres is for development only|KERNEL_TRUST_ROOT_FILE/,
+        /KERNEL_STREAM: postgres is for development only/,
       ],
       [
         'without a trust root',
-        'outbox-relay',
-        { NODE_ENV: 'production' },
+        'indexer',
+        { ...PRODUCTION, KERNEL_STREAM: 'kafka', KAFKA_BROKERS: '127.0.0.1:1' },
         1,
-        /KERNEL_TRUST_ROOT_FILE: is missing/,
+        /KERNEL_TRUST_ROOT_FILE: is missing; whoever writes first must not be trusted/,
       ],
-      ['without a database', 'migrate', {}, 2, /^migrate: PostgreSQL \(DATABASE_OWNER_URL\) cannot be used/],
     ])('%s', async (_what, name, changes, code, sentence) => {
       const run = await deployment.once(name, [], changes);
       expect(run).toMatchObject({ code, stderr: expect.stringMatching(sentence) });
       expect(run.stderr).not.toMatch(/^\s+at /m);
     });
-  });
-
-  describe('runs every process', () => {
-    const containers: Record<string, Container> = {};
-
-    it('migrate, on a server without the database', async () => {
-      const admin = Object.fromEntries(
-        ['DATABASE_ADMIN_URL', 'DATABASE_RUNTIME_PASSWORD', 'DATABASE_WORKER_PASSWORD'].map((name) => [
-          `${name}_FILE`,
-          `/etc/kernel/secrets/${name}`,
-        ]),
-      );
-      const made = await deployment.once('migrate', ['--create-roles'], admin);
-      expect(made).toMatchObject({ code: 0, stdout: expect.stringContaining('made the database') });
-      for (const password of Object.values(deployment.passwords)) {
-        expect(made.stdout + made.stderr).not.toContain(password);
-      }
-      expect(await deployment.once('migrate', ['--check', '--json'])).toMatchObject({ code: 0 });
-    });
-
-    it('signing-proxy with a PKCS#11 module of the node, and kernel: they sign, and verify', async () => {
-      containers['signing-proxy'] = await deployment.start('signing-proxy');
-      containers['kernel'] = await deployment.start('kernel');
-      await signed();
-      expect(await containers['kernel'].health()).toBe(0);
-    }, 120_000);
-
-    it('and the workers: what was signed is archived', async () => {
-      const { json } = await deployment.client.post('/kernel/audit', { type: 'image.told', payload: {} });
-      for (const name of WORKERS) containers[name] = await deployment.start(name);
-      const { audit_id: id = json.id } = json as { audit_id?: string; id: string };
-      await until('the event is archived', async () =>
-        (await deployment.archived()).some((path) => path.includes(id)),
-      );
-    }, 180_000);
-
-    it('witness, which keeps its key where it is told to', async () => {
-      const { code, stdout } = await deployment.once('witness', ['init', 'witness.example.com', '--json']);
-      expect({ code, vkey: JSON.parse(stdout).vkey }).toEqual({
-        code: 0,
-        vkey: expect.stringMatching(/^witness\.example\.com\+/),
-      });
-    });
-
-    it('again after they were killed, and goes on where it was', async () => {
-      await containers['signing-proxy']?.kill();
-      await until('the kernel sees it', async () => (await deployment.ready('kernel')) === 503);
-      // Alive without its signer: nothing would be gained by a restart.
-      expect(await containers['kernel']?.health()).toBe(0);
-      containers['signing-proxy'] = await deployment.start('signing-proxy');
-      await containers['kernel']?.kill();
-      containers['kernel'] = await deployment.start('kernel');
-      await signed();
-    }, 120_000);
-
-    it('until it is told to stop: each ends in good order', async () => {
-      const order = ['kernel', ...WORKERS, 'signing-proxy'];
-      const codes = await Promise.all(order.map(async (name) => [name, await containers[name]?.stop()]));
-      expect(codes).toEqual(order.map((name) => [name, 0]));
-    }, 60_000);
   });
 });
