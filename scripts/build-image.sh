@@ -5,7 +5,7 @@
 #
 # Without bases it makes them (scripts/image/make-bases.sh), which needs no registry of images. --cached takes an image of
 # this tag that was built from the same files before. SOURCE_DATE_EPOCH, VERSION, REVISION and SOURCE stand in for what git says.
-# Needs buildah, git and npm; runs as root, or below `buildah unshare`.
+# Needs buildah, git, npm and flock; runs as root, or below `buildah unshare`.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
@@ -37,6 +37,12 @@ while [ $# -gt 0 ]; do
   shift
 done
 command -v buildah >/dev/null 2>&1 || fail 'buildah is not installed (Debian: apt-get install buildah)'
+
+# One build at a time for a user: another may be making the same bases, or the image that this one looks for.
+. "$here/user-cache.sh"
+mkdir -p "$cache"
+exec 9>"$cache/build-image.lock"
+flock 9
 
 if [ -z "$base$build_base" ]; then
   eval "$("$here/image/make-bases.sh" | sed 's/^BASE=/base=/; s/ BUILD_BASE=/ build_base=/')"

@@ -24,7 +24,7 @@ const PROGRAMS = {
 };
 
 /** Why images cannot be built and run here, or null when they can. */
-function containersMissing(): string | null {
+export function containersMissing(): string | null {
   const missing = Object.entries(PROGRAMS).filter(([, program]) => !existsSync(program));
   if (missing.length > 0) {
     return `there is no ${missing.map(([name]) => name).join(', ')} (Debian: apt-get install buildah podman runc mmdebstrap)`;
