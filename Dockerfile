@@ -34,6 +34,7 @@ ARG REVISION
 ARG CREATED
 ARG SOURCE
 ARG BASE
+ARG BASE_DIGEST
 LABEL org.opencontainers.image.title="illuvrse-kernel" \
       org.opencontainers.image.description="Kernel, signing proxy and their workers: one process a container" \
       org.opencontainers.image.licenses="Apache-2.0" \
@@ -41,7 +42,8 @@ LABEL org.opencontainers.image.title="illuvrse-kernel" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}" \
       org.opencontainers.image.source="${SOURCE}" \
-      org.opencontainers.image.base.name="${BASE}"
+      org.opencontainers.image.base.name="${BASE}" \
+      org.opencontainers.image.base.digest="${BASE_DIGEST}"
 WORKDIR /app
 COPY --from=packages /src/node_modules node_modules
 COPY --from=build /app .

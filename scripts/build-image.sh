@@ -57,11 +57,16 @@ else
   done
 fi
 
+case $base in
+  *@*) base_digest=${base##*@} ;;
+  *) base_digest=$(buildah inspect --type image --format '{{.FromImageDigest}}' "$base") ;;
+esac
+
 # What the image is made of: the files that .dockerignore lets through, and the bases.
 cd "$root"
 sources=$(
   {
-    echo "$base $build_base"
+    echo "$base_digest $build_base"
     git ls-files -z --cached --others --exclude-standard -- Dockerfile .dockerignore .npmrc .swcrc LICENSE apps libs openapi \
       package.json package-lock.json scripts/*.mjs scripts/*.cjs scripts/image tools tsconfig.json |
       grep -zv -e '\.\(spec\|bench\|fixture\)\.ts$' | LC_ALL=C sort -z | xargs -0 sha256sum
@@ -96,7 +101,7 @@ trap 'rm -f "$id"' EXIT
 # build needs no privileges that a container on a build machine lacks.
 buildah build --quiet --format docker --isolation "${BUILDAH_ISOLATION:-chroot}" --network host --layers=false \
   --timestamp "$SOURCE_DATE_EPOCH" --volume "$packages:/root/.npm/_cacache" "$@" \
-  --build-arg "BASE=$base" --build-arg "BUILD_BASE=$build_base" \
+  --build-arg "BASE=$base" --build-arg "BASE_DIGEST=$base_digest" --build-arg "BUILD_BASE=$build_base" \
   --build-arg "VERSION=$version" --build-arg "REVISION=$REVISION" \
   --build-arg "CREATED=$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ)" \
   --build-arg "SOURCE=${SOURCE:-}" --label "illuvrse.kernel.sources=$sources" \

@@ -55,6 +55,7 @@ describeWithContainers('the image', () => {
         Labels: {
           'org.opencontainers.image.licenses': 'Apache-2.0',
           'org.opencontainers.image.revision': expect.stringMatching(/^[0-9a-f]{40}(-modified)?$/),
+          'org.opencontainers.image.base.digest': expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
           'org.opencontainers.image.created': expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
         },
         Healthcheck: { Test: ['CMD', ...HEALTH_CHECK] },
