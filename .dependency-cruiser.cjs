@@ -171,8 +171,10 @@ module.exports = {
     })),
     {
       name: 'not-to-dev-dep',
+      comment:
+        'The image has no devDependencies. The CLI and what it starts are not in it, the admin UI is bundled.',
       severity: 'error',
-      from: { path: '^(apps|libs)/', pathNot: [...TESTS, '^apps/admin-ui/'] },
+      from: { path: '^(apps|libs)/', pathNot: [...TESTS, '^apps/(admin-ui|cli)/', '^libs/dev/'] },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },

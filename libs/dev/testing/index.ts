@@ -20,7 +20,13 @@ export { FakeTransit } from './fake-transit';
 export { FaultyWire } from './faulty-wire';
 export { recorded } from './recorded-event';
 export { type HttpAnswer, MtlsClient, type RequestOptions } from './mtls-client';
-export { describeWithSoftHsm, generateTokenKey, runWithToken, withTokenSession } from './softhsm';
+export {
+  describeWithSoftHsm,
+  generateTokenKey,
+  runWithToken,
+  softHsmMissing,
+  withTokenSession,
+} from './softhsm';
 export {
   migratedBy,
   startTestPostgres,
