@@ -46,5 +46,5 @@ of one environment opens nothing in another, where one authority serves both.
 {{- end -}}
 
 {{- define "kernel.priorityClass" -}}
-{{- if .Values.priorityClass.create }}{{ include "kernel.fullname" . }}-{{ .Release.Namespace }}{{ else }}{{ .Values.priorityClass.name }}{{ end -}}
+{{- if .Values.priorityClass.create }}{{ .Release.Namespace }}{{ else }}{{ .Values.priorityClass.name }}{{ end -}}
 {{- end -}}
