@@ -181,6 +181,9 @@ describeWith({ missing: kubeClientMissing() }, "settings in the chart's pods", (
       archive: { accessKeyId: 'kernel' },
       stream: { clientCertificates: true, sasl: { mechanism: 'none' } },
       web: { tls: 'pod' },
+      traces: { endpoint: 'https://otel.example.com:4318', share: '0.5' },
+      authorities: { otlp: { configMap: 'platform-authorities' } },
+      connections: { otlp: { to: [{ ipBlock: { cidr: '10.2.0.0/16' } }] } },
       trustRoot: { configMap: '', signersJson: '{"signers":[]}' },
     });
     for (const [component, definition] of Object.entries(CONFIGS)) {

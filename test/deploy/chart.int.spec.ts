@@ -154,6 +154,11 @@ describeWith({ missing: kubeClientMissing() }, 'the chart', () => {
       { connections: { postgres: { to: [] } } },
       'connections.postgres.to is empty',
     ],
+    [
+      'traces to nowhere',
+      { traces: { endpoint: 'https://otel.example.com' } },
+      'connections.otlp.to is empty',
+    ],
     ['an empty peer', { connections: { callers: { from: [{}] } } }, 'from'],
     ['a ceiling below the floor', { autoscaling: { maxReplicas: 2 } }, 'autoscaling.maxReplicas'],
     ['Ingress and Gateway at once', { web: { exposure: 'both' } }, 'exposure'],
@@ -260,5 +265,25 @@ describeWith({ missing: kubeClientMissing() }, 'the chart', () => {
     const named = rules.flatMap(({ annotations }) => annotations.runbook_url?.split('/').at(-1) ?? []);
     expect(named.length).toBeGreaterThan(0);
     expect(runbooks).toEqual(expect.arrayContaining(named));
+  });
+});
+
+describeWith({ missing: kubeClientMissing() }, 'the examples for OpenBao', () => {
+  it('let each ServiceAccount read the secrets that the chart names for it, and no others', () => {
+    const chart = RenderedChart.of('production');
+    const folder = 'k8s/examples/openbao';
+    const policies = readdirSync(join(workTree(), folder)).filter((file) => file.endsWith('.hcl'));
+    expect(policies.sort()).toEqual([...PROCESSES, 'migrate'].map((one) => `${one}.hcl`).sort());
+    for (const file of policies) {
+      const component = file.replace('.hcl', '');
+      const paths = [...read(`${folder}/${file}`).matchAll(/^path "(kv\/[^"]+)" /gm)].map(([, path]) => path);
+      const { parameters } = chart.one('SecretProviderClass', component)['spec'] as {
+        parameters: { objects: string };
+      };
+      const named = (parse(parameters.objects) as { secretPath: string }[]).map(
+        ({ secretPath }) => secretPath,
+      );
+      expect(paths).toEqual([...new Set(named)]);
+    }
   });
 });

@@ -22,6 +22,9 @@
 {{- if and (eq $v.certificates.provider "cert-manager") (not $v.certificates.issuer.name) -}}
 {{- fail "certificates.issuer.name is missing: the issuer of the processes' certificates" -}}
 {{- end -}}
+{{- if and $v.traces.endpoint (not $v.connections.otlp.to) -}}
+{{- fail "connections.otlp.to is empty: say where the collector of traces.endpoint is, as peers of a NetworkPolicy" -}}
+{{- end -}}
 {{- if and (ne $v.web.exposure "none") (not $v.web.enabled) -}}
 {{- fail "web.exposure needs web.enabled" -}}
 {{- end -}}

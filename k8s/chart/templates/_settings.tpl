@@ -22,6 +22,13 @@ KERNEL_ORIGIN: {{ $v.origin | quote }}
 KERNEL_SHARDS: {{ $v.shards | quote }}
 KERNEL_LOG_LEVEL: {{ $v.logLevel }}
 KERNEL_MANAGEMENT_PORT: '8444'
+{{- with $v.traces.endpoint }}
+OTEL_EXPORTER_OTLP_ENDPOINT: {{ . | quote }}
+OTEL_TRACES_SAMPLER_ARG: {{ $v.traces.share | quote }}
+{{- if has "otlp" $trusts }}
+OTEL_EXPORTER_OTLP_CERTIFICATE: /etc/kernel/authorities/otlp.crt
+{{- end }}
+{{- end }}
 {{- if and (has "postgres" $uses) (include "kernel.hasTrustRoot" .root) }}
 KERNEL_TRUST_ROOT_FILE: /etc/kernel/config/signers.json
 {{- end }}
