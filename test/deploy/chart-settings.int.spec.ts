@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { parse } from 'yaml';
 import { describeWith, kubeClientMissing, TestCa, type TestCertificate } from '#dev/testing';
 import { peopleOptions } from '#modules/people';
-import { type ConfigDefinition, loadConfig } from '#platform/process';
+import { loadConfig, type MemberDefinitions } from '#platform/process';
 import { archiverConfig } from '../../apps/archiver/archiver.config';
 import { auditorConfig } from '../../apps/auditor/auditor.config';
 import { indexerConfig } from '../../apps/indexer/indexer.config';
@@ -16,7 +16,10 @@ import { outboxRelayConfig } from '../../apps/outbox-relay/outbox-relay.config';
 import { signingProxyConfig } from '../../apps/signing-proxy/signing-proxy.config';
 import { ENVIRONMENTS, type PodSpec, RenderedChart } from './rendered-chart';
 
-const CONFIGS: Readonly<Record<string, ConfigDefinition>> = {
+interface Definition {
+  readonly members: MemberDefinitions;
+}
+const CONFIGS: Readonly<Record<string, Definition>> = {
   kernel: kernelConfig,
   'signing-proxy': signingProxyConfig,
   'outbox-relay': outboxRelayConfig,
@@ -130,7 +133,7 @@ describeWith({ missing: kubeClientMissing() }, "settings in the chart's pods", (
     });
 
     it.each(Object.keys(CONFIGS))('are known to %s, and it takes them', async (component) => {
-      const { members } = CONFIGS[component] as ConfigDefinition;
+      const { members } = CONFIGS[component] as Definition;
       const given = chart.environmentOf(component);
       const known = new Set(['NODE_ENV', ...Object.keys(members)]);
       for (const [variable, { secret, fromFile }] of Object.entries(members)) {
@@ -140,7 +143,7 @@ describeWith({ missing: kubeClientMissing() }, "settings in the chart's pods", (
       expect(Object.keys(given).filter((variable) => SECRETS.has(variable))).toEqual([]);
 
       const root = await mount(chart, component);
-      const config = loadConfig(CONFIGS[component] as ConfigDefinition, environment(chart, component, root));
+      const config = loadConfig(CONFIGS[component] as Definition, environment(chart, component, root));
       expect(config).toMatchObject({ origin: `kernel.example.com/${name}`, isProduction: name !== 'dev' });
     });
 

@@ -82,10 +82,7 @@ describeWith({ missing: kubeClientMissing() }, 'the chart', () => {
     });
 
     it('probes and drains: live while the process is, ready when it can work', () => {
-      for (const { metadata, spec } of chart.of('Deployment') as readonly {
-        metadata: object;
-        spec: never;
-      }[]) {
+      for (const { metadata, spec } of chart.of('Deployment')) {
         const { template } = spec as { template: { spec: object } };
         const probe = (path: string): object => ({ httpGet: { path, port: 'management' } });
         expect({ metadata, ...template.spec }).toMatchObject({
