@@ -40,6 +40,11 @@ async function worker() {
     if (code !== 0) {
       failed.push(name);
       process.stdout.write(output);
+    } else {
+      // What a part could not look at, and why: it must not pass for looked at.
+      for (const line of output.toString('utf8').split('\n')) {
+        if (line.startsWith('left out: ')) process.stdout.write(`  ${line}\n`);
+      }
     }
   }
 }

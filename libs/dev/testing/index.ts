@@ -68,3 +68,13 @@ export {
   type TestKeycloak,
 } from './test-keycloak';
 export { SessionClient, TestBrowser } from './test-browser';
+export { FAILING_DIGEST, NEVER_READY_DIGEST } from './cluster/fake-kubelet';
+export { KubeClient, type ProgramResult } from './cluster/kube-client';
+export {
+  customResourceDefinitions,
+  describeWithKube,
+  kubeClientMissing,
+  kubeMissing,
+  kubeProgram,
+} from './cluster/kube-programs';
+export { startTestCluster, type TestCluster, withCluster } from './cluster/test-cluster';

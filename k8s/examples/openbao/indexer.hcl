@@ -1,0 +1,4 @@
+# The secrets of indexer, for its ServiceAccount alone.
+path "kv/data/illuvrse-kernel-production/indexer" {
+  capabilities = ["read"]
+}

@@ -1,0 +1,4 @@
+# The secrets of kernel, for its ServiceAccount alone.
+path "kv/data/illuvrse-kernel-production/kernel" {
+  capabilities = ["read"]
+}
