@@ -19,7 +19,7 @@ export const REPLICAS = {
 export type Component = keyof typeof REPLICAS;
 export const COMPONENTS = Object.keys(REPLICAS) as Component[];
 
-const RESTRICTED = {
+export const RESTRICTED = {
   'pod-security.kubernetes.io/enforce': 'restricted',
   'pod-security.kubernetes.io/warn': 'restricted',
 };
