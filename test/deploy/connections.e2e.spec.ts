@@ -1,13 +1,14 @@
 import { describeWith, kubeMissing, withCluster } from '#dev/testing';
 import { ChartRelease, prepareCluster, RELEASE } from './chart-release';
 import { ChartNetwork } from './network/chart-network';
-import { PodNetwork, podNetworkMissing } from './network/pod-network';
+import { isRoot, PodNetwork, podNetworkMissing } from './network/pod-network';
 
 /** A policy holds a moment after it was made. */
 const HOLDS_WITHIN_MS = 45_000;
 
 describeWith(
-  { missing: kubeMissing() ?? podNetworkMissing() },
+  // An ordinary user cannot run it, not even in CI.
+  { missing: kubeMissing() ?? podNetworkMissing(), isNamed: !isRoot() },
   "connections of the chart's pods, with its policies enforced",
   () => {
     const cluster = withCluster();
