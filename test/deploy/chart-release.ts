@@ -82,6 +82,11 @@ export class ChartRelease {
     return this.cluster.client.run('helm', [command, RELEASE, `--namespace=${this.namespace}`, ...args]);
   }
 
+  /** What Helm keeps of the release. */
+  async kept(what: 'hooks' | 'manifest'): Promise<string> {
+    return this.cluster.client.helm(['get', what, RELEASE, `--namespace=${this.namespace}`]);
+  }
+
   kubectl(...args: readonly string[]): Promise<ProgramResult> {
     return this.cluster.client.run('kubectl', [`--namespace=${this.namespace}`, ...args]);
   }

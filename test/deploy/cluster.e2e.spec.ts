@@ -56,7 +56,7 @@ describeWithKube('the chart on a control plane', () => {
   });
 
   it('is in the cluster exactly as it was rendered', async () => {
-    const { stdout: manifest } = await release.helm('get', 'manifest');
+    const manifest = await release.kept('manifest');
     expect(manifest).toContain('kind: Deployment');
     const diff = (input: string) =>
       cluster().client.run('kubectl', [`--namespace=${release.namespace}`, 'diff', '--filename=-'], {

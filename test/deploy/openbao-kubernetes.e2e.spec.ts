@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parse, parseAllDocuments } from 'yaml';
 import { DevelopmentCa, openBaoMissing, type OpenBaoServer, startOpenBao } from '#dev/devstack';
 import { describeWith, kubeMissing, MtlsClient, withCluster } from '#dev/testing';
+import { until } from '../faults/until';
 import { CHART, RELEASE, valuesOf } from './chart-release';
 
 const NAMESPACE = 'illuvrse-kernel-production';
@@ -221,7 +222,8 @@ describeWith(
         `/api/v1/namespaces/${NAMESPACE}/serviceaccounts/${account}`,
         (found) => found === undefined,
       );
-      expect((await login(mount, role, jwt)).status).toBe(403);
+      // The API server keeps what it has found out about a token for ten seconds.
+      await until('the token is refused', async () => (await login(mount, role, jwt)).status === 403);
       await client.apply(accountOf(account, NAMESPACE));
       expect((await login(mount, role, jwt)).status).toBe(403);
       expect((await login(mount, role, await tokenOf(account, audience))).status).toBe(200);

@@ -202,8 +202,7 @@ function podOf(name: string, namespace: string, labels: Record<string, string> =
 
 /** Pods with the labels of those that the chart runs as hooks. */
 async function endingPods(release: ChartRelease): Promise<object[]> {
-  const { stdout } = await release.helm('get', 'hooks');
-  const hooks = parseAllDocuments(stdout).map((document) => document.toJS());
+  const hooks = parseAllDocuments(await release.kept('hooks')).map((document) => document.toJS());
   return ENDING.map((role) => {
     const hook = hooks.find(
       (object) =>
