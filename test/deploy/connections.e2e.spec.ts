@@ -27,17 +27,18 @@ describeWith(
     }, 60_000);
 
     /** Tries until everything is as expected, or gives back what differs. */
-    async function expectOpen(expected: readonly string[]): Promise<void> {
+    async function expectOpen(expected: readonly string[], without = 'none'): Promise<void> {
       const deadline = performance.now() + HOLDS_WITHIN_MS;
       for (;;) {
         const { open, trouble } = await everybody.tried();
         const isSame = JSON.stringify(open) === JSON.stringify(expected) && trouble.length === 0;
         if (!isSame && performance.now() < deadline) continue;
         expect({
+          without,
           tooMuch: open.filter((line) => !expected.includes(line)),
           missing: expected.filter((line) => !open.includes(line)),
           trouble,
-        }).toEqual({ tooMuch: [], missing: [], trouble: [] });
+        }).toEqual({ without, tooMuch: [], missing: [], trouble: [] });
         return;
       }
     }
@@ -74,7 +75,7 @@ describeWith(
           isMissed: true,
         });
         await release.kubectl('delete', 'networkpolicy', name);
-        await expectOpen(expected);
+        await expectOpen(expected, name);
         const { namespace, labels } = policy.metadata;
         await cluster().client.apply({
           apiVersion: 'networking.k8s.io/v1',

@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { parseAllDocuments } from 'yaml';
 import { type TestCluster } from '#dev/testing';
 import { type ChartRelease, GOOD_IMAGE } from '../chart-release';
@@ -35,6 +36,8 @@ const BEYOND: Record<string, { address: string; ports: number[] }> = {
 const CALLER_NAMESPACE_LABELS = { 'illuvrse.dev/kernel-caller': 'production' };
 /** Of every process, but no policy opens it. */
 const CLOSED_PORT = 9999;
+/** Members that try their connections side by side. */
+const AT_ONCE = 7;
 const STRANGER_INSIDE: Role = 'stranger-inside';
 /** Pods of the chart that run to an end, which are not there while it runs. */
 const ENDING: readonly Component[] = ['migrate', 'smoke'];
@@ -103,23 +106,27 @@ export class ChartNetwork {
     return new ChartNetwork(network, members);
   }
 
-  /** Connections that open, as `from -> to:port/protocol`, all tried at once; `trouble` is what neither opened nor was dropped. */
+  /** Connections that open, as `from -> to:port/protocol`, all tried; `trouble` is what neither opened nor was dropped. */
   async tried(): Promise<{ open: string[]; trouble: string[] }> {
     const open: string[] = [];
     const trouble: string[] = [];
+    // Every packet waits for a verdict: all of them at once would wait longer than they are waited for.
+    const limit = pLimit(AT_ONCE);
     await Promise.all(
-      this.members.map(async (from) => {
-        const lines = this.linesFrom(from);
-        const verdicts = await this.network.connect(
-          from.role,
-          lines.map(({ target }) => target),
-        );
-        verdicts.forEach((verdict, at) => {
-          const name = nameOf(from.role, lines[at]?.to.role as Role, lines[at]?.target as Target);
-          if (verdict === 'open') open.push(name);
-          else if (verdict !== 'dropped') trouble.push(`${name}: ${verdict}`);
-        });
-      }),
+      this.members.map((from) =>
+        limit(async () => {
+          const lines = this.linesFrom(from);
+          const verdicts = await this.network.connect(
+            from.role,
+            lines.map(({ target }) => target),
+          );
+          verdicts.forEach((verdict, at) => {
+            const name = nameOf(from.role, lines[at]?.to.role as Role, lines[at]?.target as Target);
+            if (verdict === 'open') open.push(name);
+            else if (verdict !== 'dropped') trouble.push(`${name}: ${verdict}`);
+          });
+        }),
+      ),
     );
     return { open: open.sort(), trouble: trouble.sort() };
   }
