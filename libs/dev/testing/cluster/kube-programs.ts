@@ -7,7 +7,8 @@ import { describeWith } from '../describe-with';
 /** scripts/install-kube.sh installs the same versions. */
 const CLIENT_VERSION = '2.2.2';
 const KUBERNETES_VERSION = '1.37.2';
-const SOURCES = ['go.mod', 'go.sum', 'main.go', 'definitions.txt', 'secretproviderclasses.yaml'];
+const SOURCES = ['go.mod', 'go.sum', 'main.go'];
+const DEFINITIONS = ['definitions.txt', 'secretproviderclasses.yaml'];
 
 export type KubeProgram =
   | 'etcd'
@@ -28,7 +29,7 @@ export function kubeProgram(program: KubeProgram): string {
 
 /** Definitions of the custom resources that the chart uses, one file for each. */
 export function customResourceDefinitions(): string {
-  return join(folder(), 'definitions');
+  return join(userCache(), `kube-definitions-${digestOf(DEFINITIONS)}`);
 }
 
 /** Why there is no kubectl or helm here, or null when there are. */
@@ -41,7 +42,8 @@ export function kubeClientMissing(): string | null {
 /** Why no control plane can be started here, or null when one can. */
 export function kubeMissing(): string | null {
   if (kubeClientMissing() !== null) return kubeClientMissing();
-  return existsSync(kubeProgram('kube-apiserver'))
+  const isThere = existsSync(kubeProgram('kube-apiserver')) && existsSync(customResourceDefinitions());
+  return isThere
     ? null
     : `Kubernetes ${KUBERNETES_VERSION} is not installed (scripts/install-kube.sh builds it with Go, which takes about 17 minutes of one core)`;
 }
@@ -56,7 +58,10 @@ function clientFolder(): string {
 }
 
 function folder(): string {
-  const sources = SOURCES.map((file) => readFileSync(join(workTree(), 'test/deploy/kubeparts', file)));
-  const digest = createHash('sha256').update(Buffer.concat(sources)).digest('hex').slice(0, 12);
-  return join(userCache(), `kube-${KUBERNETES_VERSION}-${digest}`);
+  return join(userCache(), `kube-${KUBERNETES_VERSION}-${digestOf(SOURCES)}`);
+}
+
+function digestOf(files: readonly string[]): string {
+  const sources = files.map((file) => readFileSync(join(workTree(), 'test/deploy/kubeparts', file)));
+  return createHash('sha256').update(Buffer.concat(sources)).digest('hex').slice(0, 12);
 }
