@@ -38,7 +38,7 @@ Keys:
 People:
   --web URL               their listener (KERNEL_WEB_URL)   --web-ca FILE   (default: as --ca)
   --oidc-issuer URL       where sign-in has to lead (KERNEL_OIDC_ISSUER)
-  --person NAME           a test user, who signs in through the form of the provider (KERNEL_ACCEPTANCE_PERSON)
+  --person NAME           a test user, who signs in through the form of the provider (ACCEPTANCE_PERSON)
   --person-password-file FILE
 
   --strict                what was not checked counts as failed
@@ -123,7 +123,7 @@ export function readOptions(args, environment) {
     web: webOf(set('web', 'KERNEL_WEB_URL')),
     webCa: values['web-ca'] ?? set('ca', 'KERNEL_CA_CERT'),
     issuer: set('oidc-issuer', 'KERNEL_OIDC_ISSUER'),
-    person: set('person', 'KERNEL_ACCEPTANCE_PERSON'),
+    person: set('person', 'ACCEPTANCE_PERSON'),
     personPasswordFile: values['person-password-file'],
     strict: values.strict === true,
     json: values.json === true,

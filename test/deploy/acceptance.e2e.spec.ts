@@ -30,7 +30,7 @@ function environmentOf(stack: TestStack): Record<string, string> {
     KERNEL_OIDC_ISSUER: stack.web?.issuer ?? '',
     KERNEL_ARCHIVE_DIR: stack.archive.environment.KERNEL_ARCHIVE_DIR ?? '',
     KERNEL_ALLOW_SOFTHSM: 'true',
-    KERNEL_ACCEPTANCE_PERSON: 'auditor',
+    ACCEPTANCE_PERSON: 'auditor',
   };
   for (const [name, { cert, key }] of Object.entries(identities.callers)) {
     variables[`KERNEL_${name}_CERT`] = cert;
