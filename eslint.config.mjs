@@ -20,6 +20,8 @@ export default tseslint.config(
   {
     ignores: [
       'dist',
+      // Examples of what semgrep has to find.
+      'ci/semgrep/',
       'clients/typescript/dist/',
       '.build/',
       'coverage/',
