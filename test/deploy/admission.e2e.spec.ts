@@ -1,5 +1,7 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import { describeWithKube, withCluster } from '#dev/testing';
+import { describeWithKube, withCluster, workTree } from '#dev/testing';
 import {
   addDefinitions,
   CHART,
@@ -11,6 +13,10 @@ import {
   valuesOf,
 } from './chart-release';
 import { writeKubeconformSchemas } from './kubeconform-schemas';
+
+const EXAMPLES = ['argo-cd.yaml', 'argo-rollouts.yaml', 'kafka.yaml', 'namespace.yaml', 'postgres.yaml'];
+/** Of operators (Strimzi, CloudNativePG) whose definitions no Go module has that can be fetched; they are read as YAML alone. */
+const NOT_TO_BE_HAD = ['kafka.strimzi.io/v1', 'postgresql.cnpg.io/v1'];
 
 /** An object of Kubernetes, of which tests know the kind. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- objects of Kubernetes have no types here
@@ -35,9 +41,7 @@ describeWithKube('an API server that looks at the chart', () => {
       ...valuesOf(environment),
       ...args,
     ]);
-    return parseAllDocuments(rendered)
-      .map((document) => document.toJS())
-      .filter((object) => object !== null);
+    return objectsOf(rendered);
   };
   const applyStrictly = (objects: readonly KubeObject[]) =>
     cluster().client.run(
@@ -71,6 +75,22 @@ describeWithKube('an API server that looks at the chart', () => {
       'SecretProviderClass',
       'ServiceMonitor',
     ]);
+  });
+
+  it('takes the examples for the platform, of the operators whose definitions are to be had', async () => {
+    await cluster().addNamespace('argocd');
+    await cluster().addNamespace('postgres');
+    const objects = (await Promise.all(EXAMPLES.map(readObjects))).flat();
+    const known = objects.filter(({ apiVersion }) => !NOT_TO_BE_HAD.includes(apiVersion));
+    expect(known.map(({ kind }) => kind).sort()).toEqual([
+      'AnalysisTemplate',
+      'Application',
+      'Namespace',
+      'ObjectStore',
+      'Rollout',
+    ]);
+    const { code, stderr } = await applyStrictly(known);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   });
 
   it('refuses a member that a kind does not have', async () => {
@@ -189,3 +209,13 @@ describeWithKube('an API server that looks at the chart', () => {
       .sort();
   }
 });
+
+async function readObjects(file: string): Promise<KubeObject[]> {
+  return objectsOf(await readFile(join(workTree(), 'k8s/examples', file), 'utf8'));
+}
+
+function objectsOf(yaml: string): KubeObject[] {
+  return parseAllDocuments(yaml)
+    .map((document) => document.toJS())
+    .filter((object) => object !== null);
+}

@@ -46,6 +46,7 @@ describe('docs/deployment.md', () => {
 function wordsOf(program: string): string[] {
   if (program === 'kernel') return ['runMigrat', "'migrate'", 'migrate'];
   if (program === 'kubectl' || program === 'helm') return ['helm', 'release', 'install'];
+  if (program === 'build-image.sh') return ['testImage'];
   if (program === 'bao') return ['openbao'];
   return [program, program.replace(/\.sh$/, '')];
 }

@@ -1,12 +1,27 @@
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { parse, parseAllDocuments } from 'yaml';
-import { DevelopmentCa, openBaoMissing, type OpenBaoServer, startOpenBao } from '#dev/devstack';
-import { describeWith, kubeMissing, MtlsClient, withCluster } from '#dev/testing';
+import {
+  DevelopmentCa,
+  openBaoMissing,
+  openBaoProgram,
+  type OpenBaoServer,
+  startOpenBao,
+} from '#dev/devstack';
+import { describeWith, kubeMissing, MtlsClient, withCluster, workTree } from '#dev/testing';
 import { until } from '../faults/until';
 import { CHART, RELEASE, valuesOf } from './chart-release';
 
 const NAMESPACE = 'illuvrse-kernel-production';
+const MAKE_ROLES = join(workTree(), 'k8s/examples/openbao/make-roles.sh');
+/** `signingProxy.keys` of the chart's values for production. */
+const SIGNING_KEYS = [
+  'kernel-audit-ed25519-v1',
+  'kernel-manifest-ed25519-v1',
+  'kernel-checkpoint-ed25519-v1',
+];
 /** Reviews tokens for OpenBao, and may do nothing else. */
 const REVIEWER = 'openbao';
 
@@ -107,26 +122,32 @@ describeWith(
         disable_local_ca_jwt: true,
       });
       await bao.ask('POST', 'sys/mounts/kv', { type: 'kv', options: { version: '2' } });
-      for (const { account, role, audience, objects } of classes) {
-        const paths = [...new Set(objects.map(({ secretPath }) => secretPath))];
-        await bao.ask('POST', `sys/policies/acl/${role}`, {
-          policy: paths.map((path) => `path "${path}" { capabilities = ["read"] }`).join('\n'),
-        });
-        await bao.ask('POST', `auth/kubernetes/role/${role}`, {
-          bound_service_account_names: [account],
-          bound_service_account_namespaces: [NAMESPACE],
-          audience,
-          token_policies: [role],
-          token_no_default_policy: true,
-          token_ttl: 600,
-        });
-        for (const path of paths) {
+      await bao.ask('POST', 'sys/mounts/transit', { type: 'transit' });
+      for (const key of SIGNING_KEYS) await bao.ask('POST', `transit/keys/${key}`, { type: 'ed25519' });
+      await makeRoles();
+      for (const { role, objects } of classes) {
+        for (const path of new Set(objects.map(({ secretPath }) => secretPath))) {
           const keys = objects.filter(({ secretPath }) => secretPath === path);
           await bao.ask('POST', path, {
             data: Object.fromEntries(keys.map(({ secretKey }) => [secretKey, `${role}/${secretKey}`])),
           });
         }
       }
+    }
+
+    /** As the operator does: policies and roles by the script of the examples, with the program `bao`. */
+    async function makeRoles(): Promise<void> {
+      const { auth } = (await bao.ask('POST', 'auth/token/create', { ttl: '10m' })) as {
+        auth: { client_token: string };
+      };
+      await promisify(execFile)(MAKE_ROLES, [RELEASE, NAMESPACE], {
+        env: {
+          PATH: `${dirname(openBaoProgram())}:/usr/bin:/bin`,
+          BAO_ADDR: bao.address,
+          BAO_CACERT: bao.caFile,
+          BAO_TOKEN: auth.client_token,
+        },
+      });
     }
 
     const tokenOf = async (account: string, audience: string, namespace = NAMESPACE): Promise<string> =>
@@ -192,6 +213,34 @@ describeWith(
             role,
             status: 403,
             text: expect.stringContaining('service account name not authorized'),
+          });
+        }
+      }
+    }, 120_000);
+
+    it('and the keys of the transit engine sign for the signing proxy alone, who can do nothing else with them', async () => {
+      const signing = classes.filter(({ account }) => account === `${RELEASE}-signing-proxy`);
+      expect(signing).toHaveLength(1);
+      const input = { input: Buffer.from('manifest').toString('base64') };
+      for (const own of classes) {
+        const token = await loggedIn(own);
+        const asked = { headers: { 'x-vault-token': token } };
+        const expected = signing.includes(own) ? 200 : 403;
+        for (const key of SIGNING_KEYS) {
+          const signed = await anybody.post(`/v1/transit/sign/${key}`, input, asked);
+          const shown = await anybody.get(`/v1/transit/keys/${key}`, asked);
+          expect({ role: own.role, key, signed: signed.status, shown: shown.status }).toEqual({
+            role: own.role,
+            key,
+            signed: expected,
+            shown: expected,
+          });
+          const exported = await anybody.get(`/v1/transit/export/signing-key/${key}`, asked);
+          const rotated = await anybody.post(`/v1/transit/keys/${key}/rotate`, {}, asked);
+          expect({ role: own.role, exported: exported.status, rotated: rotated.status }).toEqual({
+            role: own.role,
+            exported: 403,
+            rotated: 403,
           });
         }
       }

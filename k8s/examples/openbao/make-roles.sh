@@ -10,5 +10,5 @@ for policy in *.hcl; do
   bao policy write "$release-$component" "$policy"
   bao write "auth/kubernetes/role/$release-$component" \
     bound_service_account_names="$release-$component" bound_service_account_namespaces="$namespace" \
-    audience=vault token_policies="$release-$component" token_ttl=15m
+    audience=vault token_policies="$release-$component" token_no_default_policy=true token_ttl=15m
 done

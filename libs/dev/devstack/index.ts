@@ -44,7 +44,7 @@ export {
 export { type StackIdentityProvider } from './identity-provider/identity-provider-service';
 export { kafkaMissing } from './kafka/kafka-program';
 export { type KafkaServer, type KafkaServerOptions, startKafkaServer } from './kafka/kafka-server';
-export { OPENBAO_VERSION, openBaoMissing } from './openbao/openbao-program';
+export { OPENBAO_VERSION, openBaoMissing, openBaoProgram } from './openbao/openbao-program';
 export { type OpenBaoServer, startOpenBao } from './openbao/openbao-server';
 export {
   type ProvisionedTransit,
