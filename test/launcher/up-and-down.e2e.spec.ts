@@ -21,12 +21,13 @@ const PROMISED = [
   ...[
     'API_URL',
     'WEB_URL',
-    'IDENTITY_PROVIDER_URL',
+    'OIDC_ISSUER',
     'MANAGEMENT_URL',
     'SIGNING_PROXY_URL',
     'ORIGIN',
     'CA_CERT',
     'ARCHIVE_DIR',
+    'LOG_URL',
   ],
   ...['OPERATOR', 'SUPERADMIN', 'DIVISION_LEAD', 'AUDITOR', 'NOROLE'].flatMap((n) => [
     `${n}_CERT`,

@@ -199,7 +199,7 @@ function environmentOf(folder: StateFolder, stack: Stack): EnvironmentLine[] {
     variable('KERNEL_ORIGIN', options.origin),
     { comment: 'The pages for people, and the identity provider at which they sign in.' },
     variable('KERNEL_WEB_URL', `http://localhost:${options.ports.web}`),
-    variable('KERNEL_IDENTITY_PROVIDER_URL', stack.identityProvider?.issuer ?? ''),
+    variable('KERNEL_OIDC_ISSUER', stack.identityProvider?.issuer ?? ''),
     { comment: 'The public part of the transparency log, without a certificate.' },
     variable('KERNEL_LOG_URL', stack.workers.find(({ app }) => app === 'log-publisher')?.listenUrl ?? ''),
     { comment: 'The archive, and the stream.' },

@@ -5,7 +5,8 @@
 
 /** Variables that `./kernel up` writes to `<state>/kernel.env` for shells and the operator's CLI. */
 const WRITTEN_FOR_SHELLS = [
-  /^KERNEL_(API|WEB|IDENTITY_PROVIDER|MANAGEMENT|SIGNING_PROXY|LOG)_URL$/,
+  /^KERNEL_(API|WEB|MANAGEMENT|SIGNING_PROXY|LOG)_URL$/,
+  /^KERNEL_OIDC_ISSUER$/,
   /^KERNEL_ORIGIN$/,
   /^KERNEL_CA_CERT$/,
   /^KERNEL_(ARCHIVE|ARCHIVE_DIR|STREAM)$/,

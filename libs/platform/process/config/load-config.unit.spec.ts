@@ -112,7 +112,7 @@ describe('loadConfig', () => {
       ...good,
       KERNEL_API_URL: 'https://localhost:8443',
       KERNEL_WEB_URL: 'x',
-      KERNEL_IDENTITY_PROVIDER_URL: 'x',
+      KERNEL_OIDC_ISSUER: 'x',
       KERNEL_MANAGEMENT_URL: 'x',
       KERNEL_SIGNING_PROXY_URL: 'x',
       KERNEL_ORIGIN: 'x',
