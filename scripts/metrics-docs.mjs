@@ -17,7 +17,9 @@ const KINDS = new Map(
     [kind, kind.toLowerCase()],
     [`make${kind}Provider`, kind.toLowerCase()],
   ]),
-);
+)
+  .set('tracedHistogram', 'histogram')
+  .set('makeTracedHistogramProvider', 'histogram');
 
 const sources = new Map();
 function sourceOf(file) {
@@ -93,6 +95,8 @@ function metricsOf(file) {
       if (found === undefined) return undefined;
       return ts.isShorthandPropertyAssignment(found) ? found.name : found.initializer;
     };
+    // What wraps a kind of metric names none itself.
+    if (member('name') === undefined) return;
     const names = valuesOf(member('name'));
     const helps = valuesOf(member('help'));
     const labels = valuesOf(member('labelNames'));

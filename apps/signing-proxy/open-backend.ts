@@ -12,6 +12,7 @@ import {
   whyNotInKms,
 } from '#platform/signer';
 import { type SigningProxyConfig } from './signing-proxy.config';
+import { vaultTokenGauge } from './vault-token.metric';
 
 /**
  * Opens the configured backend; its keys are self-tested when this resolves.
@@ -73,6 +74,7 @@ function open(config: SigningProxyConfig, logger: Logger): Promise<SigningBacken
         auth: vaultAuth(config),
         keys: config.signingKeys,
         onTrouble: (sentence) => logger.warn({ backend: 'vault-transit' }, sentence),
+        onTokenEnd: vaultTokenGauge(),
       });
     }
     case 'proxy': {
