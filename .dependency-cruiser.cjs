@@ -42,6 +42,7 @@ const OWNERS = [
     room: '^apps/admin-ui/',
   },
   { packages: 'playwright-core|axe-core', room: '^libs/dev/testing/' },
+  { packages: '@grafana/[^/]+', room: '^libs/dev/dashboards/' },
 ];
 
 module.exports = {

@@ -17,7 +17,49 @@ const KINDS = new Map(
     [kind, kind.toLowerCase()],
     [`make${kind}Provider`, kind.toLowerCase()],
   ]),
-);
+)
+  .set('tracedHistogram', 'histogram')
+  .set('makeTracedHistogramProvider', 'histogram');
+
+/**
+ * Every label that a metric may have, and where its values come from. None takes what a caller sends: each value of a label is a
+ * series that Prometheus keeps. Whoever adds one says here what bounds it; test/operations/cardinality.e2e.spec.ts sends what is hostile.
+ */
+const LABELS = {
+  backend: 'the configured signing backend',
+  client: 'common names that the signing proxy is configured with; `other` for everyone else',
+  code: 'codes of errors in the sources',
+  endpoint: 'configured endpoints of notifications',
+  event: 'types of events in the sources',
+  kid: 'keys that the kernel or the proxy holds; made keys are limited (KERNEL_SIGNING_MAX_MADE_KEYS)',
+  kind: 'words in the sources',
+  log: 'configured logs of a witness',
+  method: 'methods that HTTP knows here; `other` for the rest',
+  mode: 'the three modes',
+  operation: 'operations of the archive in the sources',
+  outcome: 'words in the sources',
+  pool: 'pools of connections in the sources',
+  purpose: 'purposes of signatures in the sources',
+  purposes: 'what a registered key is for',
+  reason: 'words in the sources',
+  replica: 'application_name of replicas, by the operator of PostgreSQL; at most 20, 63 characters each',
+  request: 'what is asked of the identity provider, in the sources',
+  result: 'words in the sources',
+  route: 'templates of the OpenAPI document; one word for all that is no route',
+  serial: 'certificates in configured files, at most 50 of a use',
+  setting: 'names of settings',
+  shard: 'numbers of shards (KERNEL_SHARDS)',
+  stage: 'stages of the pipeline in the sources',
+  state: 'words in the sources',
+  status: 'status codes that the sources answer with',
+  step: 'words in the sources',
+  subject: 'certificates in configured files, at most 50 of a use, 128 characters each',
+  use: 'uses of TLS files in the sources',
+  webhook: 'ids of subscriptions, which the kernel makes; their number is limited',
+  what: 'words in the sources',
+  where: 'tables in the sources',
+  witness: 'configured witnesses',
+};
 
 const sources = new Map();
 function sourceOf(file) {
@@ -93,6 +135,8 @@ function metricsOf(file) {
       if (found === undefined) return undefined;
       return ts.isShorthandPropertyAssignment(found) ? found.name : found.initializer;
     };
+    // What wraps a kind of metric names none itself.
+    if (member('name') === undefined) return;
     const names = valuesOf(member('name'));
     const helps = valuesOf(member('help'));
     const labels = valuesOf(member('labelNames'));
@@ -185,6 +229,17 @@ const table = (metrics) => [
     ),
   '',
 ];
+const used = new Set(processes.flatMap(({ metrics }) => metrics.flatMap(({ labels }) => labels)));
+for (const label of used) {
+  if (label in LABELS) continue;
+  throw new Error(
+    `The label ${label} is not among those of scripts/metrics-docs.mjs: say there what bounds its values.`,
+  );
+}
+for (const label of Object.keys(LABELS)) {
+  if (!used.has(label))
+    throw new Error(`No metric has the label ${label} any more: take it out of scripts/metrics-docs.mjs.`);
+}
 const shared = processes[0].metrics.filter(({ name }) => common(name));
 const text = await prettier.format(
   [
@@ -194,6 +249,7 @@ const text = await prettier.format(
     '',
     'Every process serves its metrics for Prometheus at `/metrics` of its management address. Besides those below each has the usual',
     'ones of Node.js and the process (`nodejs_...`, `process_...`). A histogram `x` is served as `x_bucket`, `x_sum` and `x_count`.',
+    'Whoever accepts OpenMetrics, as Prometheus does, gets that format, with exemplars that name traces ([dashboards](dashboards.md)).',
     '',
     ...(shared.length === 0
       ? []
@@ -208,6 +264,14 @@ const text = await prettier.format(
       const own = metrics.filter(({ name }) => !common(name));
       return own.length === 0 ? [] : [`## ${app}`, '', ...table(own)];
     }),
+    '## Labels',
+    '',
+    'No label takes what a caller sends, so that nobody from outside makes series.',
+    '',
+    '| label | values |',
+    '| --- | --- |',
+    ...Object.entries(LABELS).map(([label, values]) => `| \`${label}\` | ${cell(values)} |`),
+    '',
   ].join('\n'),
   { ...(await prettier.resolveConfig(page)), parser: 'markdown' },
 );

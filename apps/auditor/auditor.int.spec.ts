@@ -172,6 +172,35 @@ describe('the auditor', () => {
     expect(metrics).toMatch(/auditor_last_clean_run_timestamp_seconds 1770033600/);
   });
 
+  it('shows from its start what earlier processes found, until it has audited itself', async () => {
+    await auditorWith().recall();
+    const none = await registry.metrics();
+    expect(none).toContain('auditor_last_clean_run_timestamp_seconds 0');
+    const day = (date: string) => () => new Date(`${date}T12:00:00.000Z`);
+    await auditorWith({ now: day('2026-02-02') }).audit();
+    await changeFile('manifests/0/2026/02/01.json', null);
+    await auditorWith({ now: day('2026-02-05') }).audit();
+    await auditorWith({ now: day('2026-02-06') }).recall();
+    const recalled = await registry.metrics();
+    expect(recalled).toContain(
+      `auditor_last_clean_run_timestamp_seconds ${Date.parse('2026-02-02T12:00Z') / 1_000}`,
+    );
+    expect(recalled).toContain(
+      `auditor_last_run_timestamp_seconds ${Date.parse('2026-02-05T12:00Z') / 1_000}`,
+    );
+    expect(recalled).toContain('auditor_last_run_findings{kind="manifest_missing"} ');
+    expect(recalled).toContain('auditor_runs_total{result="clean"} 0');
+    const late = auditorWith({ now: day('2026-02-06') });
+    await late.audit();
+    await late.recall();
+    expect(await registry.metrics()).toContain(
+      `auditor_last_run_timestamp_seconds ${Date.parse('2026-02-06T12:00Z') / 1_000}`,
+    );
+    // Another kernel's reports beside them say nothing of this one.
+    await auditorWith({ origin: 'kernel.test/other', now: day('2026-02-06') }).recall();
+    expect(await registry.metrics()).toContain('auditor_last_clean_run_timestamp_seconds 0');
+  });
+
   it('finds a manifest that was changed, and the one that follows without it', async () => {
     await changeFile('manifests/0/2026/01/31.json', '{}');
     expect(await kinds()).toEqual(['manifest 23', 'manifest null']);

@@ -3,6 +3,7 @@ import { Counter, Gauge, Histogram, type Registry } from '#platform/process';
 import { SignerError } from '#platform/signer';
 import { type Findings } from './audit/finding';
 import { type Audit } from './audit/run-audit';
+import { type StoredAudit } from './stored-audits';
 
 const OPERATION_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
@@ -19,6 +20,8 @@ export class AuditorMetrics implements ArchiveObserver {
   private readonly recordFailures: Counter;
   private readonly spotChecks: Counter<'result'>;
   private readonly spotFindings: Counter<'kind'>;
+
+  private audited = false;
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -84,6 +87,7 @@ export class AuditorMetrics implements ArchiveObserver {
 
   onAudit({ verdict, events, findings, startedAt, finishedAt }: Audit): void {
     const end = Date.parse(finishedAt) / 1_000;
+    this.audited = true;
     this.runs.inc({ result: verdict });
     this.lastRun.set(end);
     if (verdict === 'clean') this.lastClean.set(end);
@@ -91,6 +95,18 @@ export class AuditorMetrics implements ArchiveObserver {
     this.events.set(events);
     this.findings.reset();
     for (const [kind, count] of findings.byKind) this.findings.set({ kind }, count);
+  }
+
+  /** Shows what earlier processes found, until this one has audited. */
+  onStored(last: StoredAudit | null, clean: StoredAudit | null): void {
+    if (this.audited) return;
+    if (clean !== null) this.lastClean.set(Date.parse(clean.finishedAt) / 1_000);
+    if (last === null) return;
+    const end = Date.parse(last.finishedAt) / 1_000;
+    this.lastRun.set(end);
+    this.duration.set(end - Date.parse(last.startedAt) / 1_000);
+    this.events.set(last.events);
+    for (const [kind, count] of Object.entries(last.findings.byKind)) this.findings.set({ kind }, count);
   }
 
   onAuditFailed(): void {

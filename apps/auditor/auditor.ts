@@ -10,6 +10,7 @@ import { type Documents, recordOf, recordOfNone, recordRun, type RunRecord } fro
 import { spotCheck } from './audit/spot-check';
 import { reportBytes, writeReport, type WrittenReport } from './audit/write-report';
 import { type AuditorMetrics } from './auditor.metrics';
+import { storedAudits } from './stored-audits';
 
 export interface AuditorOptions {
   readonly origin: string;
@@ -53,6 +54,19 @@ export class Auditor {
   /** @throws Error with the last audit's verdict when that was not clean: a readiness check, so that a person looks */
   check(): void {
     if (this.last !== null) throw new Error(this.last);
+  }
+
+  /** Shows the last audits that the archive has in the metrics; without an answer of it they show nothing yet. */
+  recall(): Promise<void> {
+    const { archive, origin, metrics, logger, now = () => new Date() } = this.options;
+    return this.tracked(
+      storedAudits(archive, origin, now().getTime()).then(
+        ({ last, clean }) => metrics.onStored(last, clean),
+        (error: unknown) => {
+          logger.warn({ reason: messageOf(error) }, 'could not read in the archive when the last audit was');
+        },
+      ),
+    );
   }
 
   /**

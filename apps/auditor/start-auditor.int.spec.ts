@@ -16,7 +16,7 @@ describe('the clock of the auditor', () => {
   let spotChecks: number;
   let finish: (() => void) | undefined;
 
-  const auditor: Pick<Auditor, 'auditOnTime' | 'spotCheck' | 'stop' | 'check'> = {
+  const auditor: Pick<Auditor, 'auditOnTime' | 'spotCheck' | 'stop' | 'check' | 'recall'> = {
     auditOnTime: () => {
       audits.push(new Date().toISOString());
       return Promise.resolve();
@@ -26,6 +26,7 @@ describe('the clock of the auditor', () => {
       return finish === undefined ? Promise.resolve() : new Promise((resolve) => (finish = resolve));
     },
     stop: () => Promise.resolve(),
+    recall: () => Promise.resolve(),
     check: () => undefined,
   };
 

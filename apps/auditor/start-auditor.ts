@@ -37,6 +37,7 @@ export async function startAuditor(options: AuditorServiceOptions): Promise<Runn
       last_audit: async () => auditor.check(),
     },
   });
+  void auditor.recall();
   const [hour, minute] = auditTime.split(':');
   // `protect`: an audit that takes longer than a day is not joined by the next.
   const nightly = new Cron(

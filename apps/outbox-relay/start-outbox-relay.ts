@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { assertMigrated, DEFAULT_LIMITS, EventLog, type EventVerifier } from '#platform/event-store';
-import { Database, type DataSource, standForElection } from '#platform/postgres';
+import { Database, type DataSource, standForElection, watchServer } from '#platform/postgres';
 import { AuditStreamError, type AuditStreamPublisher } from '#platform/audit-stream';
 import {
   type Logger,
@@ -48,6 +48,7 @@ export async function startOutboxRelay(options: OutboxRelayOptions): Promise<Run
   const database = new Database(dataSource, DEFAULT_LIMITS.storeTimeoutMs);
   const log = new EventLog({ dataSource, shards });
   const metrics = new RelayMetrics(registry, database, shards);
+  const unwatch = watchServer({ dataSource, registry, logger });
   const stopping = new AbortController();
   const leading = new Map<number, number>();
   const faults = new Map<number, RelayFault>();
@@ -131,6 +132,7 @@ export async function startOutboxRelay(options: OutboxRelayOptions): Promise<Run
       management.drain();
       stopping.abort();
       await running.catch(() => undefined);
+      await unwatch();
       await log.close();
       await management.close();
     },

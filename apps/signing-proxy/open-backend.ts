@@ -12,6 +12,7 @@ import {
   whyNotInKms,
 } from '#platform/signer';
 import { type SigningProxyConfig } from './signing-proxy.config';
+import { vaultTokenGauge } from './vault-token.metric';
 
 /**
  * Opens the configured backend; its keys are self-tested when this resolves.
@@ -20,7 +21,9 @@ import { type SigningProxyConfig } from './signing-proxy.config';
 export async function openBackend(config: SigningProxyConfig, logger: Logger): Promise<SigningBackend> {
   const requireKms = kmsRequired(config);
   checkKeyNames(config);
-  const backend = await open(config, logger);
+  // There for every backend, so that an alert on it is no typing error where it has no value.
+  const onTokenEnd = vaultTokenGauge();
+  const backend = await open(config, logger, onTokenEnd);
   if (!requireKms) return backend;
   for (const key of backend.keys()) {
     const why = whyNotInKms(key, { allowSoftHsm: config.allowSofthsm });
@@ -31,7 +34,11 @@ export async function openBackend(config: SigningProxyConfig, logger: Logger): P
   return backend;
 }
 
-function open(config: SigningProxyConfig, logger: Logger): Promise<SigningBackend> {
+function open(
+  config: SigningProxyConfig,
+  logger: Logger,
+  onTokenEnd: (at: number | null) => void,
+): Promise<SigningBackend> {
   switch (config.signer) {
     case 'software':
       return SoftwareBackend.open({
@@ -73,6 +80,7 @@ function open(config: SigningProxyConfig, logger: Logger): Promise<SigningBacken
         auth: vaultAuth(config),
         keys: config.signingKeys,
         onTrouble: (sentence) => logger.warn({ backend: 'vault-transit' }, sentence),
+        onTokenEnd,
       });
     }
     case 'proxy': {

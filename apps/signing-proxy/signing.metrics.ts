@@ -7,6 +7,8 @@ import {
   makeCounterProvider,
   makeGaugeProvider,
   makeHistogramProvider,
+  makeTracedHistogramProvider,
+  observeTraced,
 } from '#platform/process';
 import { type SigningPurpose, type SignOutcome } from '#platform/signer';
 
@@ -25,7 +27,7 @@ const IN_PROGRESS = 'signing_proxy_inputs_in_progress';
 
 /** From half a millisecond, since a batch in software takes one, to the caller's deadline and beyond. */
 const DURATION_BUCKETS_S = [
-  0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
+  0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5,
 ];
 const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 
@@ -74,8 +76,9 @@ export class SigningMetrics {
     this.checkpointSize.set({ shard: String(shard) }, size);
   }
 
-  keyAnswered(kid: string, seconds: number): void {
-    this.duration.observe({ kid }, seconds);
+  /** @param traceId of the trace that this process records of it */
+  keyAnswered(kid: string, seconds: number, traceId: string | undefined): void {
+    observeTraced(this.duration, { kid }, seconds, traceId);
   }
 
   backendAnswered({ backend, outcome, ms }: { backend: string; outcome: SignOutcome; ms: number }): void {
@@ -127,7 +130,7 @@ export const signingMetricsProviders: Provider[] = [
     help: 'Size of the last checkpoint that this process signed, by shard.',
     labelNames: ['shard'],
   }),
-  makeHistogramProvider({
+  makeTracedHistogramProvider({
     name: DURATION,
     help: "How long the backend took for one key's part of a batch.",
     labelNames: ['kid'],

@@ -39,6 +39,7 @@ const PACKAGES = [
   'json-canonicalize',
   'react',
   'playwright-core',
+  '@grafana/grafana-foundation-sdk',
 ];
 
 /** A small tree that keeps every rule. */
@@ -123,6 +124,7 @@ const FORBIDDEN: readonly (readonly [file: string, content: string, rule: string
   ['apps/kernel/own-ajv.ts', `import 'ajv';`, 'one-owner-of-ajv'],
   ['apps/kernel/own-react.ts', `import 'react';`, 'one-owner-of-react'],
   ['libs/platform/edge/own-playwright.ts', `import 'playwright-core';`, 'one-owner-of-playwright-core'],
+  ['libs/platform/edge/own-grafana.ts', `import '@grafana/grafana-foundation-sdk';`, 'one-owner-of-grafana'],
   ['apps/kernel/own-commander.ts', `import 'commander';`, 'one-owner-of-commander'],
   [
     'libs/modules/audit/own-webauthn.ts',

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { rawKeyOfPem } from '#evidence';
 import { type Logger } from '#platform/process';
-import { traced } from '#platform/tracing';
+import { recordedTraceId, traced } from '#platform/tracing';
 import {
   KEY_PURPOSE_OF,
   type KeyInfo,
@@ -279,7 +279,7 @@ export class BatchSigner {
               ),
             { 'kernel.backend': held.backend.name, 'kernel.kid': kid, 'kernel.signatures': group.length },
           );
-          this.metrics.keyAnswered(kid, (performance.now() - started) / 1000);
+          this.metrics.keyAnswered(kid, (performance.now() - started) / 1000, recordedTraceId());
           group.forEach(({ index }, n) => {
             const signature = raw[n];
             if (signature?.length !== 64) {

@@ -1,5 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { ConfigError, type ConfigProblem, type Secret, SecretFile, secretText } from '#platform/process';
+import {
+  ConfigError,
+  type ConfigProblem,
+  type Secret,
+  SecretFile,
+  secretText,
+  watchDisk,
+} from '#platform/process';
 import { type Archive, type ArchiveObserver } from './archive';
 import { type ArchiveReaderSettings, type ArchiveSettings } from './archive-settings';
 import { FolderArchive } from './folder/folder-archive';
@@ -22,9 +29,11 @@ export async function openArchive(
 ): Promise<Archive> {
   const problems = settingsProblems(settings);
   if (problems.length > 0) throw new ConfigError('invalid_configuration', problems);
-  return settings.archive === 'fs'
-    ? FolderArchive.open({ dir: settings.archiveDir ?? '', ...options })
-    : S3Archive.open({ ...s3Options(settings), ...options });
+  if (settings.archive === 's3') return S3Archive.open({ ...s3Options(settings), ...options });
+  const dir = settings.archiveDir ?? '';
+  const archive = await FolderArchive.open({ dir, ...options });
+  watchDisk('archive', dir);
+  return archive;
 }
 
 /**

@@ -198,8 +198,8 @@ export class Admission {
       errorId: context.errorId,
       ...(!response.writableFinished && { aborted: true }),
     };
-    this.options.observer.answered(record);
-    endServing(context, request, record);
+    const traceRecorded = endServing(context, request, record);
+    this.options.observer.answered({ ...record, traceRecorded });
   }
 }
 

@@ -3,13 +3,20 @@ import { type RequestRecord } from '#platform/process';
 import { recordFailure } from '#platform/tracing';
 import { type RequestContext } from './request-context';
 
-/** Ends the span of a request (OpenTelemetry semantic conventions, "HTTP server"). A failure of ours is recorded always. */
-export function endServing(context: RequestContext, request: IncomingMessage, record: RequestRecord): void {
+/**
+ * Ends the span of a request (OpenTelemetry semantic conventions, "HTTP server"). A failure of ours is recorded always.
+ * @returns whether this process records the trace
+ */
+export function endServing(
+  context: RequestContext,
+  request: IncomingMessage,
+  record: RequestRecord,
+): boolean {
   const { span } = context;
-  if (span === undefined) return;
+  if (span === undefined) return false;
   const { method, route, status, ms, requestId, errorId, eventIds } = record;
   const failure = status >= 500 ? new AnsweredWithError(status) : null;
-  if (failure === null && !span.isRecorded) return;
+  if (failure === null && !span.isRecorded) return false;
   const name = `${method} ${route}`;
   const attributes = {
     'http.request.method': method,
@@ -23,9 +30,9 @@ export function endServing(context: RequestContext, request: IncomingMessage, re
     span.rename(name);
     span.set(attributes);
     span.end(failure);
-    return;
+    return true;
   }
-  recordFailure(name, span, request.headers.traceparent, {
+  return recordFailure(name, span, request.headers.traceparent, {
     startedAt: Date.now() - ms,
     attributes,
     failure: failure ?? new AnsweredWithError(status),

@@ -187,6 +187,8 @@ export interface BatchReport {
   signMs: number;
   commitMs: number;
   totalMs: number;
+  /** One of the traces that this process records of its requests; undefined mostly. */
+  traceId: string | undefined;
 }
 
 /** Why a group was numbered again. */
@@ -204,8 +206,8 @@ export interface PartitionRoom {
 /** Observer for metrics. Must not throw. */
 export interface EventStoreObserver {
   onBatch?(report: BatchReport): void;
-  /** Time from `append` to its answer, committed requests only. */
-  onAppend?(ms: number): void;
+  /** Time from `append` to its answer, committed requests only; with the trace that this process records of it. */
+  onAppend?(ms: number, traceId: string | undefined): void;
   onRefusal?(code: EventStoreErrorCode): void;
   onRetry?(reason: RetryReason, requests: number): void;
   /** The store ends before a position on which events were already built: it was restored to an older state. */

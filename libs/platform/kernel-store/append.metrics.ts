@@ -9,7 +9,7 @@ import {
   type RetryReason,
   type RowFault,
 } from '#platform/event-store';
-import { Counter, Gauge, Histogram, Registry } from '#platform/process';
+import { Counter, Gauge, Histogram, observeTraced, Registry, tracedHistogram } from '#platform/process';
 import { IntegrityAlarm } from './integrity-alarm';
 import { PartitionWatch } from './partition-watch';
 
@@ -41,7 +41,7 @@ export class AppendMetrics implements EventStoreObserver {
   ) {
     const registers = [registry];
     const latency = (name: string, help: string) =>
-      new Histogram({ name, help, buckets: LATENCY_BUCKETS_S, registers });
+      tracedHistogram({ name, help, buckets: LATENCY_BUCKETS_S }, registry);
     this.append = latency('audit_append_duration_seconds', 'From a write entering the queue to its commit.');
     this.headHash = latency(
       'audit_head_hash_duration_seconds',
@@ -102,16 +102,16 @@ export class AppendMetrics implements EventStoreObserver {
 
   onBatch(report: BatchReport): void {
     const shard = String(report.shard);
-    this.headHash.observe(report.hashMs / 1_000);
-    this.sign.observe(report.signMs / 1_000);
-    this.commit.observe(report.commitMs / 1_000);
+    observeTraced(this.headHash, {}, report.hashMs / 1_000, report.traceId);
+    observeTraced(this.sign, {}, report.signMs / 1_000, report.traceId);
+    observeTraced(this.commit, {}, report.commitMs / 1_000, report.traceId);
     this.batchSize.observe(report.events);
     this.events.inc({ shard }, report.events);
     this.queueDepth.set({ shard }, report.queueDepth);
   }
 
-  onAppend(ms: number): void {
-    this.append.observe(ms / 1_000);
+  onAppend(ms: number, traceId: string | undefined): void {
+    observeTraced(this.append, {}, ms / 1_000, traceId);
   }
 
   onRefusal(code: EventStoreErrorCode): void {

@@ -23,7 +23,7 @@ import {
   ModeSource,
   RowKey,
 } from '#platform/event-store';
-import { Database } from '#platform/postgres';
+import { Database, watchPool } from '#platform/postgres';
 import { type SignerEntry } from '#evidence';
 import { type Logger, Registry } from '#platform/process';
 import { AppendMetrics } from './append.metrics';
@@ -51,6 +51,7 @@ export class KernelStoreModule implements OnModuleInit, BeforeApplicationShutdow
   constructor(
     @Inject(getDataSourceToken()) private readonly dataSource: DataSource,
     @Inject(EventStore) private readonly store: EventStore,
+    @Inject(Registry) private readonly registry: Registry,
   ) {}
 
   static register({ connection, roots, logger, ...options }: KernelStoreOptions): DynamicModule {
@@ -136,6 +137,7 @@ export class KernelStoreModule implements OnModuleInit, BeforeApplicationShutdow
   /** Refuses a database that lacks migrations or holds another chain, before anything is read from it. */
   async onModuleInit(): Promise<void> {
     await assertMigrated(this.dataSource, this.store);
+    watchPool('kernel', this.dataSource, this.registry);
   }
 
   /** Closes the store before TypeORM ends the connections. */

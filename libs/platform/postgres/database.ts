@@ -200,6 +200,11 @@ export function cutConnection(client: ClientBase): void {
 
 const readers = new WeakMap<Pool, Limiter>();
 
+/** Readers of a pool that wait for their turn. */
+export function readersWaiting(pool: Pool): number {
+  return readers.get(pool)?.waitingCount ?? 0;
+}
+
 /** Limiter for all readers of a pool: together they must leave connections to the writer. */
 function readersOf(pool: Pool): Limiter {
   let limiter = readers.get(pool);

@@ -20,5 +20,7 @@ export {
 export { Candidate, ElectedJob } from './leadership/elected-job';
 export { DEFAULT_LEASE_MS, standForElection, type Term } from './leadership/stand-for-election';
 export { openPool } from './pool';
+export { watchPool } from './pool-metrics';
 export { PostgresError, postgresError, type PostgresErrorCode } from './postgres-error';
+export { watchServer } from './server-watch';
 export { WakeUp } from './wake-up';

@@ -6,6 +6,7 @@ export { NestLogger } from './logs/nest-logger';
 export { type ManagementPlace, managementOf, processSettings } from './process-settings';
 export { type AppDefinition, type AppLife, runApp } from './run-app';
 export { sizeThreadPool } from './runtime-settings';
+export { makeTracedHistogramProvider, observeTraced, tracedHistogram } from './metrics/traced-histogram';
 export { RequestObserver, type RequestRecord } from './metrics/request-observer';
 export {
   InjectMetric,
@@ -46,4 +47,5 @@ export { TlsFiles, type TlsMaterial, type TlsRenewals } from './tls/tls-files';
 export { type Secret, SecretFile, secretText } from './secrets/secret-file';
 export { watchSecrets } from './secrets/watch-secrets';
 export { replaceFile, syncFolder } from './files/durable-file';
+export { watchDisk } from './files/disk-metric';
 export { diskProblem } from './files/disk-room';

@@ -30,6 +30,11 @@ export class Limiter {
     return this.turns.activeCount < this.limit ? this.turns(job) : this.queued(job, patience);
   }
 
+  /** Jobs that wait for their turn. */
+  get waitingCount(): number {
+    return this.waiting.size;
+  }
+
   /** Runs a job for each item, and returns the results in order. */
   map<T, R>(items: readonly T[], job: (item: T) => Promise<R>): Promise<R[]> {
     return Promise.all(items.map((item) => this.run(() => job(item))));

@@ -10,6 +10,7 @@ export {
   placeOf,
   recordFailure,
   recordPart,
+  recordedTraceId,
   type SpanOptions,
   startTracing,
   traced,

@@ -252,14 +252,16 @@ export function beginServing(name: string, header: unknown): TracedSpan | undefi
  * Records a request that failed although its trace was not to be recorded: one span, with the ids that the logs and the answer
  * have.
  * @param header the caller's
+ * @returns whether this process records at all
  */
 export function recordFailure(
   name: string,
   served: TracePlace,
   header: unknown,
   { startedAt, attributes, failure }: { startedAt: number; attributes: Attributes; failure: Error },
-): void {
-  if (tracer === undefined || served.isRecorded) return;
+): boolean {
+  if (tracer === undefined) return false;
+  if (served.isRecorded) return true;
   const caller = parseTraceParent(header);
   const root = caller === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, remote(caller));
   const [, traceId = '', spanId = ''] = served.traceparent.split('-');
@@ -267,6 +269,12 @@ export function recordFailure(
     startedSpan(name, root.setValue(FORCED, true), { kind: 'server', attributes, startedAt }),
   );
   span.end(failure);
+  return true;
+}
+
+/** The trace of a place, or of what runs now, where this process records it: what an exemplar may name. */
+export function recordedTraceId(place: TracePlace | undefined = currentPlace()): string | undefined {
+  return place?.isRecorded === true ? place.traceId : undefined;
 }
 
 /** Whether this process records traces. */

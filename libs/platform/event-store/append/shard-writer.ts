@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { recordedTraceId } from '#platform/tracing';
 import { AppendQueue } from './append-queue';
 import {
   APPEND_STATE,
@@ -524,6 +525,7 @@ export class ShardWriter {
     this.headKid = group.signerKid;
     committed(group.head);
     const now = performance.now();
+    let traceId: string | undefined;
     for (const { pending } of group.accepted) {
       const events = signed.events.get(pending) ?? [];
       const answer = signed.answers.get(pending);
@@ -534,7 +536,9 @@ export class ShardWriter {
         position: `${shard}:${last?.seq ?? 0}`,
         ...(answer && { answer }),
       });
-      observer.onAppend?.(now - pending.enqueuedAt);
+      const recorded = pending.trace && recordedTraceId(pending.trace);
+      traceId ??= recorded;
+      observer.onAppend?.(now - pending.enqueuedAt, recorded);
     }
     observer.onBatch?.({
       shard,
@@ -546,6 +550,7 @@ export class ShardWriter {
       hashMs: flight.hashMs,
       ...times,
       totalMs: now - flight.startedAt,
+      traceId,
     });
   }
 

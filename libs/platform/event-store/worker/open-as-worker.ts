@@ -1,4 +1,5 @@
 import { type DataSource } from 'typeorm';
+import { watchPool } from '#platform/postgres';
 import { type Config } from '#platform/process';
 import { assertMigrated } from '../schema/assert-migrated';
 import { openEventStoreDataSource } from '../schema/data-source';
@@ -35,6 +36,7 @@ export async function openAsWorker(
   try {
     await assertMigrated(dataSource, { origin, shards });
     await assertWorkerRole(dataSource);
+    watchPool(name, dataSource);
     return dataSource;
   } catch (error) {
     await dataSource.destroy();

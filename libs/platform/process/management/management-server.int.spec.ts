@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { Histogram, Registry } from 'prom-client';
+import { Counter, Histogram, Registry } from 'prom-client';
 import { createLogger } from '../logs/logger';
+import { observeTraced, tracedHistogram } from '../metrics/traced-histogram';
 import { startManagementServer, type ManagementServer, type ReadinessCheck } from './management-server';
 
 const lines: Record<string, unknown>[] = [];
@@ -105,6 +106,34 @@ describe('the management server', () => {
     expect(text).toContain('append_seconds_bucket{le="1"} 1');
     expect(text).toContain('nodejs_eventloop_lag_seconds');
     expect(text).toContain('process_resident_memory_bytes');
+  });
+
+  it('serves exemplars to those who accept OpenMetrics, and the plain text to all others', async () => {
+    await start({});
+    const registers = [registry];
+    new Counter({ name: 'events_total', help: 'x', registers }).inc(3);
+    const seconds = tracedHistogram({ name: 'append_seconds', help: 'x', buckets: [1] }, registry);
+    observeTraced(seconds, {}, 0.5, 'a'.repeat(32));
+    observeTraced(seconds, {}, 0.25, undefined);
+    const scraped = async (accept: string) => {
+      const response = await fetch(`http://127.0.0.1:${server.port}/metrics`, { headers: { accept } });
+      return { type: response.headers.get('content-type') ?? '', text: await response.text() };
+    };
+    const prometheus =
+      'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=0.0.4;q=0.2,*/*;q=0.1';
+    const open = await scraped(prometheus);
+    expect(open.type).toBe('application/openmetrics-text; version=1.0.0; charset=utf-8');
+    expect(open.text).toMatch(/^append_seconds_bucket\{le="1"\} 2 # \{trace_id="a{32}"\} 0\.5 \d+(\.\d+)?$/m);
+    expect(open.text).toMatch(/^# TYPE events counter\nevents_total 3$/m);
+    expect(open.text.endsWith('\n# EOF\n')).toBe(true);
+    for (const accept of ['*/*', 'text/plain', 'application/openmetrics-text;q=0.3,text/plain', 'x/y;q=z']) {
+      const plain = await scraped(accept);
+      expect(plain.type).toBe('text/plain; version=0.0.4; charset=utf-8');
+      // The same names as before the scrape in the other format.
+      expect(plain.text).toMatch(/^# TYPE events_total counter\nevents_total 3$/m);
+      expect(plain.text).toContain('append_seconds_bucket{le="1"} 2\n');
+      expect(plain.text).not.toContain('trace_id');
+    }
   });
 
   it('serves nothing else, and shows no stack', async () => {

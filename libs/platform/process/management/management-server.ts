@@ -1,6 +1,16 @@
 import { type AddressInfo } from 'node:net';
-import { type Server } from 'node:http';
-import { Controller, Get, Header, HttpException, Inject, Module, type Type } from '@nestjs/common';
+import { type Server, type ServerResponse } from 'node:http';
+import {
+  Controller,
+  Get,
+  Header,
+  Headers,
+  HttpException,
+  Inject,
+  Module,
+  Res,
+  type Type,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import {
@@ -11,9 +21,11 @@ import {
 } from '@nestjs/terminus';
 import { PrometheusModule } from '@willsoto/nestjs-prometheus';
 import { collectDefaultMetrics, register, type Registry } from 'prom-client';
+import { watchDisk } from '../files/disk-metric';
 import { diskProblem } from '../files/disk-room';
 import { withoutCredentials, type Logger } from '../logs/logger';
 import { NestLogger } from '../logs/nest-logger';
+import { OPEN_METRICS, openMetricsOf, wantsOpenMetrics } from '../metrics/open-metrics';
 import { type ManagementPlace } from '../process-settings';
 
 /** Resolves when all is well, to a value that is shown. Rejects, with one clear sentence, when not. */
@@ -134,10 +146,15 @@ function metricsController(registry: Registry): Type {
   @Controller()
   class MetricsController {
     @Get()
-    @Header('Content-Type', registry.contentType)
     @Header('Cache-Control', 'no-store')
-    metrics(): Promise<string> {
-      return registry.metrics();
+    async metrics(
+      @Headers('accept') accept: string | undefined,
+      @Res({ passthrough: true }) response: ServerResponse,
+    ): Promise<string> {
+      const open = wantsOpenMetrics(accept);
+      response.setHeader('Vary', 'Accept');
+      response.setHeader('Content-Type', open ? OPEN_METRICS : registry.contentType);
+      return await (open ? openMetricsOf(registry) : registry.metrics());
     }
   }
   return MetricsController;
@@ -149,6 +166,7 @@ export async function startManagementServer(options: ManagementOptions): Promise
   if (registry.getSingleMetric('process_cpu_user_seconds_total') === undefined) {
     collectDefaultMetrics({ register: registry });
   }
+  if (options.diskFolder !== undefined) watchDisk('state', options.diskFolder, registry);
   const state: ManagementState = {
     checks: { ...diskCheck(options.diskFolder), ...options.checks },
     checkTimeoutMs: options.checkTimeoutMs ?? CHECK_TIMEOUT_MS,

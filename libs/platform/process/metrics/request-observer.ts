@@ -1,10 +1,13 @@
-import { Counter, Gauge, Histogram, type Metric, register, type Registry } from 'prom-client';
+import { Counter, Gauge, type Histogram, type Metric, register, type Registry } from 'prom-client';
 import { type Logger } from '../logs/logger';
+import { observeTraced, tracedHistogram } from './traced-histogram';
 
 /** One answered request. The route is a template (`/kernel/audit/{id}`), never the path itself. */
 export interface RequestRecord {
   readonly requestId: string;
   readonly traceId?: string | undefined;
+  /** Whether this process records that trace. */
+  readonly traceRecorded?: boolean;
   readonly method: string;
   readonly route: string;
   readonly status: number;
@@ -18,10 +21,10 @@ export interface RequestRecord {
   readonly aborted?: boolean;
 }
 
-/** From 1 ms to 10 s, closest together near the promises (40 ms, 100 ms). */
+/** From 1 ms to 10 s, closest together near the promises (40 ms, 100 ms); 200 ms and 500 ms are the service levels. */
 const LATENCY_BUCKETS_S = [
-  0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5,
-  10,
+  0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.5, 1, 2.5,
+  5, 10,
 ];
 const LABELS = ['method', 'route', 'status'] as const;
 type Label = (typeof LABELS)[number];
@@ -48,13 +51,15 @@ export class RequestObserver {
       labelNames: LABELS,
       registers,
     });
-    this.duration = kept(Histogram<Label>, {
-      name: 'http_request_duration_seconds',
-      help: 'From the head of a request to the end of its answer.',
-      labelNames: LABELS,
-      buckets: LATENCY_BUCKETS_S,
-      registers,
-    });
+    this.duration = tracedHistogram(
+      {
+        name: 'http_request_duration_seconds',
+        help: 'From the head of a request to the end of its answer.',
+        labelNames: LABELS,
+        buckets: LATENCY_BUCKETS_S,
+      },
+      registry,
+    );
     this.inFlight = kept(Gauge, {
       name: 'http_requests_in_flight',
       help: 'Requests that have not been answered yet.',
@@ -80,7 +85,8 @@ export class RequestObserver {
   answered(record: RequestRecord): void {
     const labels = { method: record.method, route: record.route, status: record.status };
     this.total.inc(labels);
-    this.duration.observe(labels, record.ms / 1000);
+    const traceId = record.traceRecorded === true ? record.traceId : undefined;
+    observeTraced(this.duration, labels, record.ms / 1000, traceId);
     const level = record.status >= 500 ? 'warn' : 'info';
     if (!this.logger.isLevelEnabled(level)) return;
     this.logger[level](

@@ -58,6 +58,8 @@ export class VaultSession {
     private readonly auth: VaultAuth,
     /** Called with one sentence about a failure; never with a token in it. */
     private readonly onTrouble: (sentence: string) => void = () => undefined,
+    /** Called when the end of the token in use changes (milliseconds since 1970); null: none is in use, or it does not end. */
+    private readonly onTokenEnd: (at: number | null) => void = () => undefined,
   ) {}
 
   /** @throws VaultFailure, SignerError `misconfigured` */
@@ -92,12 +94,14 @@ export class VaultSession {
     this.current = null;
     if (this.timer) clearTimeout(this.timer);
     this.timer = null;
+    this.onTokenEnd(null);
   }
 
   private async login(): Promise<Login> {
     const login = await this.authenticate();
     if (this.closing.signal.aborted) throw new SignerError('closed', 'The vault-transit signer is closed');
     this.current = login;
+    this.tellEnd(login.ttl);
     this.schedule(login, login.ttl * RENEW_AFTER * 1_000);
     return login;
   }
@@ -148,6 +152,7 @@ export class VaultSession {
         });
         // At its maximum lifetime Vault answers with the rest, which is then too little to continue with.
         if (auth.lease_duration > login.ttl / 2 || auth.lease_duration === 0) {
+          this.tellEnd(auth.lease_duration);
           this.schedule(login, auth.lease_duration * RENEW_AFTER * 1_000);
           return;
         }
@@ -173,7 +178,13 @@ export class VaultSession {
       this.onTrouble('The Vault token in the file is about to expire, and nobody has put another there');
     }
     this.current = login;
+    this.tellEnd(login.ttl);
     this.schedule(login, Math.max(login.ttl * RENEW_AFTER * 1_000, RENEW_RETRY_MS));
+  }
+
+  /** @param ttl seconds from now; 0: it does not end */
+  private tellEnd(ttl: number): void {
+    this.onTokenEnd(ttl === 0 ? null : Date.now() + ttl * 1_000);
   }
 
   private async ask<T>(

@@ -129,10 +129,18 @@ describe('vault-transit backend', () => {
     it('renews it before it ends', async () => {
       // Long enough for a busy machine not to lose it while it opens.
       vault.login = { ttl: 9, renewable: true, maxTtl: 3_600 };
-      const backend = await open();
+      const ends: (number | null)[] = [];
+      const from = Date.now();
+      const backend = await open({ onTokenEnd: (at) => ends.push(at) });
+      expect(ends).toHaveLength(1);
+      expect((ends[0] ?? 0) - from).toBeGreaterThanOrEqual(9_000);
       while ((vault.calls['token/renew-self'] ?? 0) < 1) await sleep(20);
       expect(await verifies(backend)).toBe(true);
       expect(vault.calls['cert/login']).toBe(1);
+      while (ends.length < 2) await sleep(20);
+      expect(ends[1]).toBeGreaterThan(ends[0] ?? Infinity);
+      await backend.close();
+      expect(ends.at(-1)).toBeNull();
     });
 
     it('logs in again when it cannot be renewed, before it ends', async () => {

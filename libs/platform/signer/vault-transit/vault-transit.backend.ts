@@ -26,6 +26,8 @@ export interface VaultTransitBackendOptions extends VaultConnection {
   retries?: Partial<RetryLimits>;
   /** Called with one sentence about a failure. */
   onTrouble?: (sentence: string) => void;
+  /** Called when the end of the token in use changes (milliseconds since 1970); null: none is in use, or it does not end. */
+  onTokenEnd?: (at: number | null) => void;
 }
 
 /** No one waits for the start as for a signature. */
@@ -108,7 +110,7 @@ export class VaultTransitBackend implements SigningBackend {
     }
     this.retries = { ...DEFAULT_RETRY_LIMITS, ...options.retries };
     this.client = new VaultClient(options);
-    this.session = new VaultSession(this.client, options.auth, options.onTrouble);
+    this.session = new VaultSession(this.client, options.auth, options.onTrouble, options.onTokenEnd);
   }
 
   /**
