@@ -53,6 +53,7 @@ export {
   withKafka,
 } from './test-kafka';
 export { type CollectedSpan, describeWithCollector, TestCollector } from './test-collector';
+export { describeWithPrometheus, prometheusMissing, prometheusProgram } from './prometheus-programs';
 export { describeWithOpenBao, startTestOpenBao, type TestOpenBao } from './test-openbao';
 export { type ReceivedWebhook, WebhookReceiver } from './webhook-receiver';
 export { type Ceremony, SoftwareAuthenticator } from './software-authenticator';
