@@ -432,23 +432,31 @@ export const ALERT_CASES: readonly RuleCase[] = [
     [{ webhook: 'w' }],
     '20m',
   ),
-  ...gauge(
+  ...both(
     'KernelIdentityProviderUnknown',
     'ticket',
-    ['kernel_oidc_provider_known', {}],
-    [0, 1],
+    '30m',
     [{}],
-    '15m',
+    [
+      series('kernel_oidc_provider_known', {}, '0x90'),
+      series('kernel_oidc_failures_total', { request: 'discovery' }, '0+1x90'),
+    ],
+    // Nobody signs in here.
+    [series('kernel_oidc_provider_known', {}, '0x90')],
   ),
 
   // Timestamps before the tests' time 0.
-  ...gauge(
+  ...both(
     'KernelAuditOverdue',
     'ticket',
-    ['auditor_last_clean_run_timestamp_seconds', {}],
-    [-2 * DAY, -DAY],
+    '1500m',
     [{}],
-    '70m',
+    [series('auditor_last_clean_run_timestamp_seconds', component('auditor'), '-86400x1600')],
+    // Another process has taken over and knows of no audit yet.
+    [
+      series('auditor_last_clean_run_timestamp_seconds', component('auditor'), '60000x1200'),
+      series('auditor_last_clean_run_timestamp_seconds', { instance: 'auditor-1' }, '_x1200 0x400'),
+    ],
   ),
   ...gauge(
     'KernelBackupOverdue',

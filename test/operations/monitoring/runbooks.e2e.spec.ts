@@ -65,7 +65,9 @@ describe('runbooks', () => {
   });
 
   it('name tests that there are', () => {
-    const named = [...pages.values()].flatMap((text) => text.match(/\btest\/[\w/-]+\.spec\.ts/g) ?? []);
+    const named = [...pages.values()].flatMap(
+      (text) => text.match(/\btest\/[\w/-]+\.(?:unit|int|e2e)\.spec\.ts/g) ?? [],
+    );
     expect(named.length).toBeGreaterThan(5);
     expect(named.filter((file) => !existsSync(join(workTree(), file)))).toEqual([]);
   });

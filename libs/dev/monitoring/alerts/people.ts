@@ -59,7 +59,8 @@ export const PEOPLE_ALERTS: readonly Alert[] = [
     name: 'KernelIdentityProviderUnknown',
     area: 'people',
     severity: 'ticket',
-    expr: 'max(kernel_oidc_provider_known{$scope}) < 1',
+    // A kernel where nobody signs in has the gauge too, at 0, and asks nobody.
+    expr: 'max(kernel_oidc_provider_known{$scope}) < 1 and sum(increase(kernel_oidc_failures_total{$scope}[10m])) > 0',
     for: '10m',
     summary: 'The identity provider has not answered since the start; nobody can sign in.',
   },
