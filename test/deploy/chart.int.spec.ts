@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
+import { ruleGroups } from '#dev/monitoring';
 import { describeWith, kubeClientMissing, workTree } from '#dev/testing';
 import { PROCESSES } from './connections';
 import { ENVIRONMENTS, IMAGE, refusalOf, RELEASE, RenderedChart } from './rendered-chart';
@@ -248,20 +249,16 @@ describeWith({ missing: kubeClientMissing() }, 'the chart', () => {
     });
   });
 
-  it('alerts on metrics that exist, with runbooks that exist', () => {
-    const metrics = new Set(read('docs/metrics.md').match(/(?<=^\| `)[a-z_]+/gm));
-    const { groups } = RenderedChart.of('production').one('PrometheusRule', 'rules')['spec'] as {
-      groups: { rules: { expr: string; annotations: { runbook_url?: string } }[] }[];
-    };
-    const rules = groups.flatMap(({ rules }) => rules);
-    expect(rules.length).toBeGreaterThan(15);
-    const used = rules.flatMap(({ expr }) => expr.match(/\b[a-z]+(_[a-z]+)+(?=\{)|\bup(?=\{)/g) ?? []);
-    const unknown = used.map((name) => name.replace(/_bucket$/, '')).filter((name) => !metrics.has(name));
-    expect(new Set(unknown)).toEqual(new Set(['up']));
-    const runbooks = readdirSync(join(workTree(), 'runbooks'));
-    const named = rules.flatMap(({ annotations }) => annotations.runbook_url?.split('/').at(-1) ?? []);
-    expect(named.length).toBeGreaterThan(0);
-    expect(runbooks).toEqual(expect.arrayContaining(named));
+  it('has the rules of libs/dev/monitoring, for its namespace', () => {
+    const runbooks = 'https://runbooks.example.com/kernel';
+    const rendered = (base: string) =>
+      RenderedChart.of('production', { monitoring: { rules: { enabled: true, runbooks: base } } }).one(
+        'PrometheusRule',
+        'rules',
+      )['spec'] as object;
+    const namespace = 'illuvrse-kernel-production';
+    expect(rendered(`${runbooks}/`)).toEqual({ groups: ruleGroups({ namespace, runbooks }) });
+    expect(JSON.stringify(rendered(''))).not.toContain('runbook_url');
   });
 });
 

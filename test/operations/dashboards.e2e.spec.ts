@@ -1,7 +1,7 @@
 import { boards } from '#dev/dashboards';
 import {
   describeWith,
-  prometheusServerMissing,
+  prometheusMissing,
   startStack,
   TestPrometheus,
   type TestStack,
@@ -11,7 +11,7 @@ import { until } from '../faults/until';
 const WORKERS = ['outbox-relay', 'indexer', 'archiver', 'auditor', 'log-publisher'] as const;
 
 /** Every query of every panel against a real Prometheus that scrapes a whole stack under load. */
-describeWith({ missing: prometheusServerMissing() }, 'dashboards', () => {
+describeWith({ missing: prometheusMissing() }, 'dashboards', () => {
   let stack: TestStack;
   let prometheus: TestPrometheus;
   let load: Promise<void>;

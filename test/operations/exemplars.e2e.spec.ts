@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import {
   describeWith,
   describeWithCollector,
-  prometheusServerMissing,
+  prometheusMissing,
   type QueriedExemplar,
   startStack,
   TestCollector,
@@ -12,7 +12,7 @@ import {
 import { until } from '../faults/until';
 
 /** A slow request is found by its trace: kernel, proxy, collector and Prometheus are real. */
-describeWith({ missing: prometheusServerMissing() }, 'exemplars', () => {
+describeWith({ missing: prometheusMissing() }, 'exemplars', () => {
   describeWithCollector('with a collector', () => {
     let collector: TestCollector;
     let stack: TestStack;

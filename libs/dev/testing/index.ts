@@ -54,12 +54,12 @@ export {
 } from './test-kafka';
 export { type CollectedSpan, describeWithCollector, TestCollector } from './test-collector';
 export {
-  prometheusServerMissing,
   type QueriedExemplar,
   type QueriedSeries,
   type ScrapeTarget,
   TestPrometheus,
 } from './test-prometheus';
+export { describeWithPrometheus, prometheusMissing, prometheusProgram } from './prometheus-programs';
 export { describeWithOpenBao, startTestOpenBao, type TestOpenBao } from './test-openbao';
 export { type ReceivedWebhook, WebhookReceiver } from './webhook-receiver';
 export { type Ceremony, SoftwareAuthenticator } from './software-authenticator';

@@ -1,22 +1,13 @@
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BoundedLog, freePort, guardFolder, releaseFolder, startChild } from '#dev/devstack';
+import { prometheusProgram } from './prometheus-programs';
 import { type TestStack } from './test-stack';
 
-/** Where Debian's package `prometheus` puts it. */
-const PROGRAM = '/usr/bin/prometheus';
 const START_TIMEOUT_MS = 20_000;
 const STOP_GRACE_MS = 5_000;
-
-/** Why no Prometheus can be started here; null when it can. */
-export function prometheusServerMissing(): string | null {
-  return existsSync(PROGRAM)
-    ? null
-    : `${PROGRAM} is not installed (Debian: RUNLEVEL=1 apt-get install prometheus)`;
-}
 
 export interface ScrapeTarget {
   /** Base URL of a management address. */
@@ -53,7 +44,7 @@ export class TestPrometheus {
     // JSON is YAML.
     await writeFile(config, JSON.stringify(configOf(targets)));
     const child = await startChild({
-      command: PROGRAM,
+      command: prometheusProgram('prometheus'),
       args: [
         `--config.file=${config}`,
         `--storage.tsdb.path=${join(dir, 'data')}`,

@@ -21,7 +21,7 @@ export interface RequestRecord {
   readonly aborted?: boolean;
 }
 
-/** From 1 ms to 10 s, closest together near the promises (40 ms, 100 ms); 200 ms and 500 ms are the service levels. */
+/** From 1 ms to 10 s, closest together near the promises (40 ms, 100 ms); 200 ms is the bound of objectives (docs/slos.md). */
 const LATENCY_BUCKETS_S = [
   0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.5, 1, 2.5,
   5, 10,
