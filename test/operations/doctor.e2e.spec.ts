@@ -613,6 +613,14 @@ describeWithKafka('./kernel doctor', () => {
               );
               expect(report.all).toEqual([]);
               expect([report.exit, report.verdict]).toEqual([0, 'healthy']);
+              // The workers' role may not read the audits.
+              const less = { ...databaseUrl, DATABASE_URL: value('DATABASE_WORKER_URL') };
+              await start({});
+              const told = examined(
+                await launcher.run(['doctor', '--json', '--process', `auditor=${url}`], { env: less }),
+              );
+              await stop();
+              expect([told.exit, told.verdict, told.roots]).toEqual([2, 'cannot tell', ['database_unseen']]);
             },
             DAMAGE_MS,
           );

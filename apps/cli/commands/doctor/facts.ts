@@ -98,6 +98,8 @@ export interface DatabaseFacts {
   readonly role: string;
   /** The server's time minus the time here, ms. */
   readonly clockAheadMs: number;
+  /** What this role may not read. */
+  readonly refused: readonly string[];
   readonly chain: { readonly origin: string; readonly shards: number; readonly createdAt: number } | null;
   readonly mode: { readonly mode: string; readonly restoring: boolean; readonly reason: string } | null;
   readonly heads: readonly { readonly shard: number; readonly seq: number; readonly ts: number | null }[];

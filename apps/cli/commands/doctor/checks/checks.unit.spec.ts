@@ -123,6 +123,8 @@ const FIRES: readonly (readonly [string, Facts, string])[] = [
     'indexer',
   ],
   ['clock_ahead', withMetrics('kernel-2', 'audit_clock_ahead_seconds 3600'), 'kernel-2'],
+  ['database_unseen', database({ refused: ['kernel.mode'] }), 'DATABASE_URL'],
+  ['database_unseen', database({ refused: ['kernel.audit_runs'], lastAudit: null }), 'DATABASE_URL'],
   ['schema_older', healthyFacts({ schema: seeing({ missing: ['M1'], unknown: [] }) }), 'schema'],
   [
     'schema_newer',

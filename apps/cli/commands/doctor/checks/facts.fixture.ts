@@ -47,6 +47,7 @@ export const DATABASE: DatabaseFacts = {
   name: 'kernel',
   role: 'kernel_runtime',
   clockAheadMs: 20,
+  refused: [],
   chain: { origin: 'kernel.test/unit', shards: 1, createdAt: NOW - 30 * DAY },
   mode: { mode: 'normal', restoring: false, reason: '' },
   heads: [{ shard: 0, seq: 100, ts: NOW - 1000 }],

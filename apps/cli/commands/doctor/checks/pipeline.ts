@@ -109,6 +109,7 @@ const audits: Check = {
     const action = './kernel audit run audits everything now; ./kernel audit runs shows the newest audits.';
     const base = { severity: 'warning', where: facts.chain.origin, action } as const;
     const last = facts.lastAudit;
+    if (last === null && facts.refused.includes('kernel.audit_runs')) return [];
     if (last === null) {
       const hoursThere = (at - facts.chain.createdAt) / 3_600_000;
       if (hoursThere <= hours) return [];

@@ -13,6 +13,7 @@ const MOST_TRANSACTION_IDS = 0.5;
 const database: Check = {
   name: 'database',
   look({ database: looked, limits }) {
+    if (looked.kind === 'failed' && looked.why.includes('permission denied')) return [unreadable(looked.why)];
     if (looked.kind === 'failed') {
       return [
         {
@@ -29,7 +30,9 @@ const database: Check = {
     }
     if (looked.kind === 'not asked') return [];
     const { name, connections, oldestTransactionSeconds, transactionIdsUsed, clockAheadMs } = looked.value;
-    const findings: Finding[] = [];
+    const findings: Finding[] = looked.value.refused.map((what) =>
+      unreadable(`its role may not read ${what}`),
+    );
     if (connections.used > connections.max * MOST_CONNECTIONS) {
       findings.push({
         code: 'postgres_connections_nearly_out',
@@ -74,6 +77,16 @@ const database: Check = {
     return findings;
   },
 };
+
+function unreadable(why: string): Finding {
+  return {
+    code: 'database_unseen',
+    severity: 'unknown',
+    what: `A part of the database could not be looked at: ${why}.`,
+    where: 'DATABASE_URL',
+    action: 'Grant its role to read what docs/doctor.md lists, or give it another.',
+  };
+}
 
 const schema: Check = {
   name: 'schema',

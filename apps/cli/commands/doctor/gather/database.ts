@@ -3,6 +3,8 @@ import { schemaDifference } from '#platform/event-store';
 import { type DatabaseFacts, type SchemaFacts } from '../facts';
 
 const STATEMENT_TIMEOUT_MS = 3_000;
+/** SQLSTATE insufficient_privilege. */
+const NO_RIGHT = '42501';
 
 async function withPool<T>(url: string, work: (pool: Pool) => Promise<T>): Promise<T> {
   const pool = openPool({
@@ -46,7 +48,19 @@ export function databaseAt(url: string): Promise<DatabaseFacts> {
       pool,
       `SELECT to_regclass('kernel.chain') IS NOT NULL AS present`,
     );
+    const refused: string[] = [];
+    // A part that this role may not read is told, and the others are read.
+    const readable = async <T extends object>(what: string, sql: string): Promise<T[]> => {
+      try {
+        return await rows<T>(pool, sql);
+      } catch (error) {
+        if ((error as { code?: string }).code !== NO_RIGHT) throw error;
+        refused.push(what);
+        return [];
+      }
+    };
     const facts = {
+      refused,
       name: server?.name ?? '',
       role: server?.role ?? '',
       clockAheadMs: Number(server?.now ?? here) - here,
@@ -57,16 +71,16 @@ export function databaseAt(url: string): Promise<DatabaseFacts> {
     if (known?.present !== true) {
       return { ...facts, chain: null, mode: null, heads: [], behind: [], lastAudit: null };
     }
-    const [chain] = await rows<{ origin: string; shards: number; at: number }>(
-      pool,
+    const [chain] = await readable<{ origin: string; shards: number; at: number }>(
+      'kernel.chain',
       `SELECT origin, shards, (extract(epoch FROM created_at) * 1000)::float8 AS at FROM kernel.chain`,
     );
-    const [mode] = await rows<{ mode: string; restoring: boolean; reason: string }>(
-      pool,
+    const [mode] = await readable<{ mode: string; restoring: boolean; reason: string }>(
+      'kernel.mode',
       `SELECT mode, restoring, reason FROM kernel.mode`,
     );
-    const heads = await rows<{ shard: number; seq: number; ts: number | null }>(
-      pool,
+    const heads = await readable<{ shard: number; seq: number; ts: number | null }>(
+      'kernel.shard_head',
       `SELECT shard, seq::float8 AS seq, (extract(epoch FROM ts) * 1000)::float8 AS ts FROM kernel.shard_head ORDER BY shard`,
     );
     return {
@@ -74,8 +88,9 @@ export function databaseAt(url: string): Promise<DatabaseFacts> {
       chain: chain === undefined ? null : { origin: chain.origin, shards: chain.shards, createdAt: chain.at },
       mode: mode ?? null,
       heads,
-      behind: await rows(pool, BEHIND),
-      lastAudit: (await rows<NonNullable<DatabaseFacts['lastAudit']>>(pool, LAST_AUDIT))[0] ?? null,
+      behind: await readable('how far the readers of the log are', BEHIND),
+      lastAudit:
+        (await readable<NonNullable<DatabaseFacts['lastAudit']>>('kernel.audit_runs', LAST_AUDIT))[0] ?? null,
     };
   });
 }
