@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { createServer, type Server } from 'node:net';
-import { join } from 'node:path';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { Client } from 'pg';
 import { freePort, portsFrom, readEnvironmentFile, signalProcess } from '#dev/devstack';
 import {
@@ -579,7 +580,8 @@ describeWithKafka('./kernel doctor', () => {
               };
               const databaseUrl = {
                 DATABASE_URL: value('DATABASE_WORKER_URL'),
-                PATH: process.env['PATH'] ?? '',
+                PATH: `${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin`,
+                HOME: homedir(),
               };
               const look = async () =>
                 examined(

@@ -26,6 +26,7 @@ async function withPool<T>(url: string, work: (pool: Pool) => Promise<T>): Promi
 export function databaseAt(url: string): Promise<DatabaseFacts> {
   return withPool(url, async (pool) => {
     const sent = Date.now();
+    // Of other roles' sessions only their number can be seen by any role, and nothing of their transactions without pg_monitor.
     const [server] = await rows<{
       now: string;
       role: string;
@@ -37,7 +38,7 @@ export function databaseAt(url: string): Promise<DatabaseFacts> {
     }>(
       pool,
       `SELECT extract(epoch FROM clock_timestamp()) * 1000 AS now, current_user AS role, current_database() AS name,
-              (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')::int AS used,
+              (SELECT sum(numbackends) FROM pg_stat_database)::int AS used,
               current_setting('max_connections')::int AS max,
               coalesce((SELECT max(extract(epoch FROM clock_timestamp() - xact_start)) FROM pg_stat_activity
                 WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()), 0)::float8 AS oldest,
