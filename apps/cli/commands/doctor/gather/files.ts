@@ -173,6 +173,10 @@ export function errorsIn(text: string, now: number): LogGroup[] {
   return [...groups.values()].sort((a, b) => b.count - a.count).slice(0, MAX_GROUPS);
 }
 
+/** What PostgreSQL says to callers while it starts or stops, which it may. */
+const PASSING =
+  /^(the database system is (starting up|shutting down|not yet accepting connections)|terminating connection due to administrator command)/;
+
 function errorOf(line: string): { message: string; time: string } | undefined {
   if (line.startsWith('{')) {
     try {
@@ -186,6 +190,6 @@ function errorOf(line: string): { message: string; time: string } | undefined {
     }
   }
   const match = /^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? \w+).*?\b(PANIC|FATAL): +(.*)$/.exec(line);
-  if (match === null) return undefined;
+  if (match === null || PASSING.test(match[3] ?? '')) return undefined;
   return { message: `${match[2]}: ${match[3] ?? ''}`.slice(0, MAX_MESSAGE), time: match[1] ?? '' };
 }

@@ -65,13 +65,14 @@ describe('a log', () => {
       line('warn', 0, 'slow'),
       line('error', 20, 'long ago'),
       '{ torn',
+      '2026-12-01 11:59:30.123 UTC [17] FATAL:  could not open file',
       '2026-12-01 11:59:30.123 UTC [17] FATAL:  the database system is starting up',
       '2026-12-01 11:59:30.123 UTC [17] ERROR:  a caller made a mistake',
     ].join('\n');
     expect(errorsIn(text, now)).toEqual([
       { message: 'shard 3 failed', count: 2, last: '2026-12-01T12:00:00.000Z' },
       {
-        message: 'FATAL: the database system is starting up',
+        message: 'FATAL: could not open file',
         count: 1,
         last: '2026-12-01 11:59:30.123 UTC',
       },
