@@ -65,16 +65,19 @@ describeWithKafka('./kernel doctor', () => {
         });
       }, 300_000);
       afterAll(async () => {
-        const rows = results.map(({ damage, code, where, exit, seconds }) =>
-          [damage.padEnd(44), code.padEnd(26), String(exit), seconds.padStart(5), where].join('  '),
-        );
-        process.stdout.write(
-          `\n${results.length} damages found by doctor (damage, code, exit, s, where)\n${rows.join('\n')}\n`,
-        );
+        process.stdout.write(`${results.length} damages found by doctor\n`);
         await operator?.close();
         await owner?.end().catch(() => undefined);
         await launcher?.stop();
       }, 120_000);
+
+      /** A row of the table, as soon as it is known. */
+      function note(row: (typeof results)[number]): void {
+        results.push(row);
+        const { damage, code, exit, seconds, where } = row;
+        const cells = [damage.padEnd(46), code.padEnd(22), String(exit), seconds.padStart(5), where];
+        process.stdout.write(`${cells.join('  ')}\n`);
+      }
 
       const value = (name: string): string => {
         const found = variables[name];
@@ -124,7 +127,7 @@ describeWithKafka('./kernel doctor', () => {
         expect(report.roots).toContain(root);
         const seconds = ((performance.now() - started) / 1000).toFixed(1);
         const found = report.all.find(isIt);
-        results.push({ damage, code, where: found?.where ?? '', exit: report.exit, seconds });
+        note({ damage, code, where: found?.where ?? '', exit: report.exit, seconds });
         await until(async () => !(await see()).all.some(isIt));
         return report;
       }
@@ -729,7 +732,7 @@ describeWithKafka('./kernel doctor', () => {
           const report = await examine();
           expect([report.exit, report.roots]).toEqual([1, ['not_running']]);
           expect(report.findings[0]?.action).toBe(`./kernel up --detach --state ${launcher.state}`);
-          results.push({
+          note({
             damage: 'the kernel was stopped',
             code: 'not_running',
             where: launcher.state,

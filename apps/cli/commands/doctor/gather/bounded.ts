@@ -1,7 +1,7 @@
 import { type Looked } from '../facts';
 
 /** Longest that any part is looked at. */
-export const PART_TIMEOUT_MS = 10_000;
+export const PART_TIMEOUT_MS = 20_000;
 
 /** Looks at one part for a limited time. What goes wrong is an answer, too; it names no credentials. */
 export async function looked<T>(look: () => Promise<T>, timeoutMs = PART_TIMEOUT_MS): Promise<Looked<T>> {

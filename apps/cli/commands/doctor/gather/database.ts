@@ -2,7 +2,8 @@ import { openPool, type Pool } from '#platform/postgres';
 import { schemaDifference } from '#platform/event-store';
 import { type DatabaseFacts, type SchemaFacts } from '../facts';
 
-const STATEMENT_TIMEOUT_MS = 3_000;
+/** Long enough for a machine that has much to do; a server that hangs takes it, too. */
+const STATEMENT_TIMEOUT_MS = 6_000;
 /** SQLSTATE insufficient_privilege. */
 const NO_RIGHT = '42501';
 
@@ -39,7 +40,7 @@ export function databaseAt(url: string): Promise<DatabaseFacts> {
       pool,
       `SELECT extract(epoch FROM clock_timestamp()) * 1000 AS now, current_user AS role, current_database() AS name,
               (SELECT sum(numbackends) FROM pg_stat_database)::int AS used,
-              current_setting('max_connections')::int AS max,
+              current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS max,
               coalesce((SELECT max(extract(epoch FROM clock_timestamp() - xact_start)) FROM pg_stat_activity
                 WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()), 0)::float8 AS oldest,
               (SELECT max(age(datfrozenxid))::float8 / 2147483648 FROM pg_database) AS xids`,
