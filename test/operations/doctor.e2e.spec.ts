@@ -582,7 +582,7 @@ describeWithKafka('./kernel doctor', () => {
                 await ended;
               };
               const databaseUrl = {
-                DATABASE_URL: value('DATABASE_WORKER_URL'),
+                DATABASE_URL: value('DATABASE_URL'),
                 PATH: `${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin`,
                 HOME: homedir(),
               };

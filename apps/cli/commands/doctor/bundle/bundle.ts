@@ -1,7 +1,5 @@
-import { createWriteStream } from 'node:fs';
-import { readFile, rm, stat } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
-import { createGzip } from 'node:zlib';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { readEnvironmentFile, runningBuild } from '#dev/devstack';
 import { CliError } from '../../../cli.error';
@@ -62,7 +60,10 @@ export async function writeBundle(
   }
   tar.finalize();
   try {
-    await pipeline(tar, createGzip(), createWriteStream(file, { mode: 0o600, flags: 'wx' }));
+    // As a whole: it is bounded, and a stream of tar-stream throws past those who wait for it.
+    const chunks: Buffer[] = [];
+    for await (const chunk of tar) chunks.push(chunk as Buffer);
+    await writeFile(file, gzipSync(Buffer.concat(chunks)), { mode: 0o600, flag: 'wx' });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code !== 'EEXIST') await rm(file, { force: true });
