@@ -36,6 +36,7 @@ const OWNERS = [
   { packages: '@opentelemetry/[^/]+', room: '^libs/platform/tracing/' },
   { packages: '@simplewebauthn/server', room: '^libs/modules/governance/' },
   { packages: 'commander', room: '^apps/cli/' },
+  { packages: 'tar-stream', room: '^apps/cli/' },
   // Bundled at the build, so nothing of them is in node_modules of an image.
   {
     packages: 'react|react-dom|@mantine/[^/]+|@tanstack/[^/]+|uplot|get-nonce|openapi-fetch',

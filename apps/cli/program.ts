@@ -7,6 +7,7 @@ import { addAudit } from './commands/audit/audit.command';
 import { addBench } from './commands/bench.command';
 import { addCompletion } from './commands/completion.command';
 import { addDivision } from './commands/division.command';
+import { addDoctor } from './commands/doctor/doctor.command';
 import { addDown } from './commands/down.command';
 import { addKeys } from './commands/keys.command';
 import { addMigrate } from './commands/migrate.command';
@@ -40,6 +41,7 @@ export function createProgram(): Command {
   addUp(program);
   addDown(program);
   addStatus(program);
+  addDoctor(program);
   addSign(program);
   addAudit(program);
   addKeys(program);

