@@ -8,6 +8,7 @@ import { addBench } from './commands/bench.command';
 import { addCompletion } from './commands/completion.command';
 import { addDivision } from './commands/division.command';
 import { addDown } from './commands/down.command';
+import { addDrill } from './commands/drill/drill.command';
 import { addKeys } from './commands/keys.command';
 import { addMigrate } from './commands/migrate.command';
 import { addMode } from './commands/mode.command';
@@ -53,6 +54,7 @@ export function createProgram(): Command {
   addReplay(program);
   addMigrate(program);
   addPartitions(program);
+  addDrill(program);
   addWitness(program);
   addTest(program);
   addBench(program);
