@@ -9,6 +9,7 @@ import { addCompletion } from './commands/completion.command';
 import { addDivision } from './commands/division.command';
 import { addDoctor } from './commands/doctor/doctor.command';
 import { addDown } from './commands/down.command';
+import { addDrill } from './commands/drill/drill.command';
 import { addKeys } from './commands/keys.command';
 import { addMigrate } from './commands/migrate.command';
 import { addMode } from './commands/mode.command';
@@ -55,6 +56,7 @@ export function createProgram(): Command {
   addReplay(program);
   addMigrate(program);
   addPartitions(program);
+  addDrill(program);
   addWitness(program);
   addTest(program);
   addBench(program);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
-  assertPortFree,
+  freePortBase,
   guardFolder,
   guardProcess,
   isRunning,
@@ -123,17 +123,4 @@ export async function until(condition: () => boolean | Promise<boolean>): Promis
 
 export async function gone(...processes: ProcessIdentity[]): Promise<void> {
   await until(() => !processes.some(isRunning));
-}
-
-/** A base whose ports are free now; far from the default, where a person may have a kernel running, and from freePort's. */
-async function freePortBase(): Promise<number> {
-  for (;;) {
-    const base = 10_000 + Math.floor(Math.random() * 480) * 20;
-    try {
-      for (let offset = 0; offset <= 17; offset += 1) await assertPortFree(base + offset, 'test');
-      return base;
-    } catch {
-      // Another one, then.
-    }
-  }
 }

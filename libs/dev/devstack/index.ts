@@ -54,7 +54,7 @@ export {
 } from './openbao/provision-transit';
 export { BoundedLog } from './process/bounded-log';
 export { type RunningChild, startChild } from './process/child-process';
-export { assertPortFree, freePort } from './process/free-port';
+export { assertPortFree, freePort, freePortBase } from './process/free-port';
 export { guardFolder, guardProcess, releaseFolder } from './process/orphan-guard';
 export {
   identityOf,

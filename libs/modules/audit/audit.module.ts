@@ -4,6 +4,7 @@ import { PipelineLag } from '#platform/audit-stream';
 import { IntegrityAlarm } from '#platform/kernel-store';
 import { Database } from '#platform/postgres';
 import { SignerSource } from '#platform/signer';
+import { LastDrills } from './last-drills';
 import { LegalHoldList } from './legal-hold-list';
 import { AppendEventsHandler } from './append-events.handler';
 import { SetLegalHoldHandler } from './set-legal-hold.handler';
@@ -33,7 +34,7 @@ export interface AuditModuleOptions {
   readonly origin: string;
 }
 
-/** Records callers' events and answers questions about the chain. Needs Registry, EventStore, Database, AuditIndex, PositionReached, PublishedLog, SignerSource and PipelineDurability from global modules. */
+/** Records callers' events and answers questions about the chain. Needs Registry, EventStore, Database, AuditIndex, PositionReached, PublishedLog, SignerSource, PipelineDurability and the metrics' Registry from global modules. */
 @Module({})
 export class AuditModule {
   static register({ origin }: AuditModuleOptions): DynamicModule {
@@ -59,6 +60,7 @@ export class AuditModule {
           useFactory: (signers: SignerSource, alarm: IntegrityAlarm) => new RunJudge(origin, signers, alarm),
           inject: [SignerSource, IntegrityAlarm],
         },
+        LastDrills,
         LegalHoldList,
         AuditRunRows,
         AppendEventsHandler,

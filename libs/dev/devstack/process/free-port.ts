@@ -10,6 +10,9 @@ const PORT_ATTEMPTS = 3;
  * some connection by the time the server listens.
  */
 const PORTS = { first: 20_000, end: 32_768 };
+/** One stack has fewer; {@link freePortBase} chooses among so many bases. */
+const PORTS_OF_STACK = 20;
+const BASES = { first: 10_000, count: 480 };
 const CHOICES = 100;
 /** What this process has given out: the server of each may not listen yet. */
 const given = new Set<number>();
@@ -42,6 +45,23 @@ export async function startOnFreePort<T>(start: () => Promise<T>, { fixed = fals
     } catch (error) {
       const taken = error instanceof DevstackError && error.code === 'port_in_use';
       if (!taken || fixed || attempt === PORT_ATTEMPTS) throw error;
+    }
+  }
+}
+
+/**
+ * A base for `./kernel up --port-base` whose ports are free now; far from the default, where a person may have a kernel running,
+ * and from what {@link freePort} gives.
+ */
+export async function freePortBase(): Promise<number> {
+  for (let choice = 1; ; choice++) {
+    const base = BASES.first + randomInt(BASES.count) * PORTS_OF_STACK;
+    try {
+      for (let offset = 0; offset < PORTS_OF_STACK; offset += 1)
+        await assertPortFree(base + offset, 'kernel');
+      return base;
+    } catch (error) {
+      if (choice === CHOICES) throw error;
     }
   }
 }
