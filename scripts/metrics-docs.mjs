@@ -29,6 +29,7 @@ const LABELS = {
   backend: 'the configured signing backend',
   client: 'common names that the signing proxy is configured with; `other` for everyone else',
   code: 'codes of errors in the sources',
+  drill: 'the five drills',
   endpoint: 'configured endpoints of notifications',
   event: 'types of events in the sources',
   kid: 'keys that the kernel or the proxy holds; made keys are limited (KERNEL_SIGNING_MAX_MADE_KEYS)',
