@@ -85,4 +85,10 @@ export { BARMAN_VERSION, backupToolsFolder, backupToolsMissing } from './backup/
 export { type BarmanOutcome, type BarmanRun, runBarman } from './backup/run-barman';
 export { type BackupBucket, type WalCommands, writeWalCommands } from './backup/wal-commands';
 export { recoverCluster, type RecoveredCluster } from './postgres/recovered-cluster';
-export { checkPages, emptyFolder, folderToRestore, type RestoreFolder } from './postgres/restore-folder';
+export {
+  archiveNewTimeline,
+  checkPages,
+  emptyFolder,
+  folderToRestore,
+  type RestoreFolder,
+} from './postgres/restore-folder';

@@ -1,4 +1,4 @@
-import { walAfter } from '#platform/backup';
+import { isSegment, walAfter } from '#platform/backup';
 import { openEventStoreDataSource } from '#platform/event-store';
 import { type DataSource } from '#platform/postgres';
 
@@ -58,8 +58,9 @@ export async function archiverState(dataSource: DataSource): Promise<ArchiverSta
   );
   if (row === undefined) throw new Error('PostgreSQL does not say how it archives its log.');
   const { last_archived_wal: archived, last_archived_time: archivedAt, last_failed_time: failedAt } = row;
-  const isArchived =
-    archived !== null && row.current === walAfter(archived.slice(0, 24)) && row.offset <= SEGMENT_HEADER;
+  // The last one may also be the history of a timeline, which says nothing of the log.
+  const segment = archived?.slice(0, 24) ?? '';
+  const isArchived = isSegment(segment) && row.current === walAfter(segment) && row.offset <= SEGMENT_HEADER;
   const since = archivedAt ?? row.started;
   const stalledSince = row.waiting_since === null ? row.now : later(row.waiting_since, since);
   return {

@@ -3,6 +3,7 @@ import { readTrustRoot } from '#platform/audit-stream';
 import { markRestoring, openEventStoreDataSource } from '#platform/event-store';
 import { loadPart } from '#platform/process';
 import {
+  archiveNewTimeline,
   emptyFolder,
   folderToRestore,
   isRunning,
@@ -81,6 +82,7 @@ export async function restoreBackup(
   } finally {
     await cluster.stop();
   }
+  await archiveNewTimeline(folder.data);
   const recovery = since();
   const report = {
     backup: base.id,
@@ -103,7 +105,7 @@ export async function restoreBackup(
     ...(options.signers === undefined ? {} : { signers: options.signers }),
     ...(options.archiveDir === undefined ? {} : { archiveDir: options.archiveDir }),
     beforeFinish: async (ends) => {
-      heads = ends;
+      heads = ends.map(({ shard, seq, hash }) => ({ shard, seq, hash }));
       await assertRemembered(ends, state, options);
     },
   });

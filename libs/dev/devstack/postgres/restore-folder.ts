@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chown, mkdir, readdir, rm } from 'node:fs/promises';
+import { chown, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
@@ -49,6 +49,23 @@ export async function folderToRestore(dir: string): Promise<RestoreFolder> {
       }
     },
   };
+}
+
+/**
+ * Has the server archive the history of its new timeline when it starts: it was promoted while it archived nothing, and without
+ * that file a later restore from an older base backup would not find the way to this timeline.
+ */
+export async function archiveNewTimeline(data: string): Promise<void> {
+  const wal = join(data, 'pg_wal');
+  const newest = (await readdir(wal))
+    .filter((name) => name.endsWith('.history'))
+    .sort()
+    .at(-1);
+  if (newest === undefined) return;
+  const ready = join(wal, 'archive_status', `${newest}.ready`);
+  await writeFile(ready, '', { mode: 0o600 });
+  const account = serverAccount();
+  if (account !== undefined) await chown(ready, account.uid, account.gid);
 }
 
 /** Any folder; made when it is missing. @throws DevstackError `state_broken` when there is anything in it */
