@@ -1,5 +1,6 @@
 import { archiveSettings } from '#platform/archive';
 import { trustSettings } from '#platform/audit-stream';
+import { backupSettings } from '#platform/backup';
 import { defineConfig, matching, processSettings, wholeNumber } from '#platform/process';
 import { workerSettings } from '#platform/event-store';
 import { documentSigningSettings } from '#platform/signer';
@@ -30,6 +31,7 @@ export const auditorConfig = defineConfig({
     description: 'Events of each shard that one spot check looks at.',
     default: 100,
   },
+  ...backupSettings,
   ...documentSigningSettings('audit-report', 'the seals of reports.'),
   ...processSettings(8454),
 });

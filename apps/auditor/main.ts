@@ -1,6 +1,7 @@
 /** Audits chain, index and archive against each other, every night and on demand. */
 import { ArchiveError, openArchive } from '#platform/archive';
 import { readTrustRoot } from '#platform/audit-stream';
+import { backupPlaceOf } from '#platform/backup';
 import { EventStoreError, openAsWorker } from '#platform/event-store';
 import { managementOf, processRegistry, runApp } from '#platform/process';
 import { openDocumentProxy } from '#platform/signer';
@@ -9,6 +10,7 @@ import { AuditRefused } from './audit/run-audit';
 import { Auditor } from './auditor';
 import { auditorConfig } from './auditor.config';
 import { AuditorMetrics } from './auditor.metrics';
+import { BackupWatch } from './backup-watch';
 import { startAuditor } from './start-auditor';
 
 /** One connection for the lock, one for pages, one for registry events, one for /ready. */
@@ -57,6 +59,11 @@ runApp({
       const text = args.includes('--json') ? JSON.stringify(result) : auditSummary(result).join('\n');
       process.stdout.write(`${text}\n`);
       return EXIT[result.audit.verdict];
+    }
+    const place = backupPlaceOf(config);
+    if (place !== null) {
+      const backups = await BackupWatch.start({ place, registry: processRegistry, logger });
+      onStop(() => backups.stop());
     }
     const service = await startAuditor({
       origin,

@@ -1,4 +1,5 @@
 import { type ConfigOf, decimal, defineConfig, list, readableFile, text, url } from '#platform/process';
+import { backupCommandSettings } from './commands/backup/backup.config';
 
 /**
  * What the operator's CLI takes from the environment: the variables of kernel.env, so that it works after
@@ -46,6 +47,7 @@ export const cliConfig = defineConfig({
     description: 'The secret that belongs to S3_ACCESS_KEY_ID.',
     secret: true,
   },
+  ...backupCommandSettings,
   OTEL_EXPORTER_OTLP_ENDPOINT: {
     schema: url('http', 'https').optional(),
     description: 'The OpenTelemetry collector that the processes of `up` send spans to.',

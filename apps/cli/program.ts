@@ -4,6 +4,7 @@ import { CliError } from './cli.error';
 import { addAgent } from './commands/agent.command';
 import { addAllocation } from './commands/allocation.command';
 import { addAudit } from './commands/audit/audit.command';
+import { addBackup } from './commands/backup/backup.command';
 import { addBench } from './commands/bench.command';
 import { addCompletion } from './commands/completion.command';
 import { addDivision } from './commands/division.command';
@@ -57,6 +58,7 @@ export function createProgram(): Command {
   addMigrate(program);
   addPartitions(program);
   addDrill(program);
+  addBackup(program);
   addWitness(program);
   addTest(program);
   addBench(program);

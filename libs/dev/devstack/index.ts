@@ -81,3 +81,14 @@ export { type SignerChoice, SIGNERS, softHsmModule } from './stack/stack-signer'
 export { type StreamChoice, type StreamEnvironment, STREAMS } from './stack/stack-stream';
 export { type WorkerName } from './stack/worker-apps';
 export { type StateChoices, StateFolder, type StateRecord } from './stack/state-folder';
+export { BARMAN_VERSION, backupToolsFolder, backupToolsMissing } from './backup/backup-tools';
+export { type BarmanOutcome, type BarmanRun, runBarman } from './backup/run-barman';
+export { type BackupBucket, type WalCommands, writeWalCommands } from './backup/wal-commands';
+export { recoverCluster, type RecoveredCluster } from './postgres/recovered-cluster';
+export {
+  archiveNewTimeline,
+  checkPages,
+  emptyFolder,
+  folderToRestore,
+  type RestoreFolder,
+} from './postgres/restore-folder';

@@ -15,6 +15,7 @@ export { openArchive, openArchiveReader } from './open-archive';
 export { ArchiveError } from './archive.error';
 export { archivedEvent } from './archive-key';
 export { FolderArchive } from './folder/folder-archive';
+export { type BucketReader, openBucketReader } from './s3/bucket-reader';
 export { S3Archive } from './s3/s3-archive';
 export { ArchiveProtection } from './archive-protection';
 export { ArchiveWatch } from './archive-watch';

@@ -72,4 +72,4 @@ export {
 } from './partitions/detach-partitions';
 export { listPartitions, type ListedPartition } from './partitions/list-partitions';
 export { repairStore, type StoreRepairReport } from './repair/store-repair';
-export { StoreRestore } from './restore/store-restore';
+export { markRestoring, StoreRestore } from './restore/store-restore';

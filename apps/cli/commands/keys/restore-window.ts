@@ -90,6 +90,11 @@ export function addMarks(keys: Command): void {
     );
 }
 
+/** What the signing proxy remembers of each shard. */
+export async function marksOf(options: ConnectionOptions): Promise<MarksAnswer['marks']> {
+  return shown<MarksAnswer>(await withProxy(options, (proxy) => proxy.get('/v1/marks'))).marks;
+}
+
 function withProxyOptions(command: Command, as = 'operator'): Command {
   const options = withConnectionOptions(command, as);
   for (const option of options.options) {

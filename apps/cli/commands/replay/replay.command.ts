@@ -22,12 +22,12 @@ import { ArchiveSource } from './sources/archive-source';
 import { StoreSource } from './sources/store-source';
 import { StreamSource } from './sources/stream-source';
 import { IndexTarget } from './targets/index-target';
-import { StoreTarget } from './targets/store-target';
+import { StoreTarget, type StoreTargetOptions } from './targets/store-target';
 
 type SourceName = 'archive' | 'kafka' | 'store';
 type TargetName = 'index' | 'store';
 
-interface ReplayCommandOptions extends ConnectionOptions {
+export interface ReplayCommandOptions extends ConnectionOptions {
   from: SourceName;
   to: TargetName;
   safeMode?: true;
@@ -35,6 +35,10 @@ interface ReplayCommandOptions extends ConnectionOptions {
   archiveDir?: string;
   fresh?: true;
   json?: true;
+  /** Prints no result. */
+  quiet?: true;
+  /** Of a replay into the store (StoreTarget). */
+  beforeFinish?: StoreTargetOptions['beforeFinish'];
 }
 
 /** Undefined: those of this process. */
@@ -92,7 +96,8 @@ export function addReplay(program: Command): void {
     });
 }
 
-async function runReplay(options: ReplayCommandOptions): Promise<void> {
+/** Rebuilds index or store; prints the heads. @throws CliError naming the event that is wrong */
+export async function runReplay(options: ReplayCommandOptions): Promise<void> {
   if (options.to === 'store' && (options.from === 'store' || options.fresh === true)) {
     throw new CliError(
       'wrong_usage',
@@ -137,6 +142,7 @@ async function runReplay(options: ReplayCommandOptions): Promise<void> {
     const rebuild = (): Promise<ReplayReport> =>
       replay({ source, target, roots, onProgress: progress, signal: interrupted.signal });
     const report = await meanwhile(options, rebuild);
+    if (options.quiet === true) return;
     if (options.json === true) print(JSON.stringify(report, null, 2));
     else show(report, source, target);
   } catch (error) {
@@ -237,7 +243,13 @@ async function openTarget(
     case 'index':
       return IndexTarget.open({ dataSource, origin, shards, fresh: options.fresh === true });
     case 'store':
-      return StoreTarget.open({ ownerUrl: databaseUrl, origin, shards, sourceName: source.name });
+      return StoreTarget.open({
+        ownerUrl: databaseUrl,
+        origin,
+        shards,
+        sourceName: source.name,
+        beforeFinish: options.beforeFinish,
+      });
   }
 }
 

@@ -18,7 +18,7 @@ import {
   type SupervisedService,
   writeEnvironmentFile,
 } from '#dev/devstack';
-import { collectorVariables, foreignServers, type Servers } from './servers';
+import { backupVariables, collectorVariables, foreignServers, type Servers } from './servers';
 
 export interface UpOptions extends StateChoices, Servers {
   /** Absolute. */
@@ -68,7 +68,7 @@ export async function runStack(options: UpOptions, reporter: UpReporter): Promis
       say(`ended what an earlier supervisor left behind: ${endedLeftovers.join(', ')}`);
     }
     const ports = portsFrom(folder.record.portBase);
-    const { collector, ...servers } = foreignServers(options, ports);
+    const { collector, backup, ...servers } = foreignServers(options, ports);
     await assertPortsFree(ports, folder.record, servers);
     if (folder.isDatabaseLost) say('the database is gone, the archive is there: starting in safe-mode');
     let told = false;
@@ -81,7 +81,11 @@ export async function runStack(options: UpOptions, reporter: UpReporter): Promis
       stream: folder.record.stream,
       archive: folder.record.archive,
       ...servers,
+      backup,
       variables: collectorVariables(collector),
+      ...(backup === undefined
+        ? {}
+        : { workerVariables: (app) => (app === 'auditor' ? backupVariables(backup) : {}) }),
       ports,
       // Also where only the files of the database exist and nothing is in it.
       ...(folder.record.establishedAt === null
@@ -112,6 +116,15 @@ export async function runStack(options: UpOptions, reporter: UpReporter): Promis
         { comment: "Written by ./kernel up: the auditor's environment, for ./kernel audit run." },
         ...Object.entries(auditor).map(([name, value]) => ({ name, value })),
       ]);
+      if (backup !== undefined) {
+        const { superuserUrl } = stack.postgres;
+        await writeEnvironmentFile(folder.backupEnvironmentFile, [
+          { comment: 'Written by ./kernel up: for ./kernel backup --state, also while this kernel is down.' },
+          ...Object.entries({ ...backupVariables(backup), KERNEL_BACKUP_DATABASE_URL: superuserUrl }).map(
+            ([name, value]) => ({ name, value }),
+          ),
+        ]);
+      }
       const [kernel] = stack.kernels;
       reporter.ready({
         dir: folder.dir,

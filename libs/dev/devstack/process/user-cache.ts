@@ -1,10 +1,10 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { defineConfig, loadConfig, path } from '#platform/process';
+import { defineConfig, loadPart, path } from '#platform/process';
 
 /** Where scripts/install-*.sh put what is fetched or built once for all checkouts. */
 export function userCache(): string {
-  const { xdgCacheHome } = loadConfig(
+  const { xdgCacheHome } = loadPart(
     defineConfig({
       XDG_CACHE_HOME: { schema: path().optional(), description: "The user's cache; default ~/.cache." },
     }),

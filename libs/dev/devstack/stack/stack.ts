@@ -14,6 +14,7 @@ import {
   type DevelopmentIdentities,
   openDevelopmentIdentities,
 } from '../certificates/development-identities';
+import { type BackupBucket } from '../backup/wal-commands';
 import { compileCache } from '../build/running-build';
 import {
   type StackIdentityProvider,
@@ -49,6 +50,8 @@ export interface StackOptions {
   brokers?: readonly string[] | undefined;
   /** With archive `s3`: an existing bucket, instead of one on a server that is started here. */
   bucket?: ForeignBucket | undefined;
+  /** A bucket to which PostgreSQL archives its log. */
+  backup?: BackupBucket | undefined;
   /** Start processes again when they die; default true. */
   restart?: boolean;
   /** Settings of PostgreSQL on top of the built-in ones. */
@@ -135,6 +138,7 @@ export class Stack {
       restart: options.restart !== false,
       say,
       signal: options.signal,
+      backup: options.backup,
       ...(options.postgresSettings === undefined ? {} : { settings: options.postgresSettings }),
       ...(options.onChange === undefined ? {} : { onChange: options.onChange }),
     });

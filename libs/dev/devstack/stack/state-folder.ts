@@ -190,6 +190,10 @@ export class StateFolder {
   get auditorEnvironmentFile(): string {
     return join(this.dir, 'auditor.env');
   }
+  /** Where backups of the database go, with the credentials for them. */
+  get backupEnvironmentFile(): string {
+    return join(this.dir, 'backup.env');
+  }
   get environmentFile(): string {
     return join(this.dir, 'kernel.env');
   }

@@ -629,7 +629,8 @@ function assertOptions({ bucket, endpoint }: S3ArchiveOptions): void {
   }
 }
 
-function clientConfig(options: S3ArchiveOptions): S3ClientConfig {
+/** How the SDK is set up for a bucket. */
+export function clientConfig(options: S3ArchiveOptions): S3ClientConfig {
   const sockets = options.parallel ?? DEFAULT_PARALLEL;
   const agent = { keepAlive: true, maxSockets: sockets };
   return {

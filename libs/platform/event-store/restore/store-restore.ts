@@ -170,3 +170,22 @@ export class StoreRestore {
     this.ends.set(end.shard, { shard: end.shard, seq: last.seq, hash: last.hash, ts: last.ts });
   }
 }
+
+/**
+ * Marks a database that holds a chain as being restored, whatever is in it: a kernel that starts on it stays in safe-mode until
+ * a restore has ended. For a database from a backup, of which only the archive says whether it is whole.
+ * @param url as the schema's owner, or as a superuser
+ */
+export async function markRestoring(url: string, reason: string): Promise<void> {
+  const dataSource = await openEventStoreDataSource({
+    url,
+    poolSize: 1,
+    applicationName: 'kernel-restore',
+    connectTimeoutMs: 10_000,
+  });
+  try {
+    await dataSource.transaction((runner) => beginRestoring(runner, reason));
+  } finally {
+    await dataSource.destroy();
+  }
+}

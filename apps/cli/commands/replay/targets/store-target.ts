@@ -12,6 +12,9 @@ export interface StoreTargetOptions {
   readonly shards: number;
   /** Name for a person: `the archive in /srv/archive`. */
   readonly sourceName: string;
+  /** Asked when the store ends where the source ends, and before the kernel may leave safe-mode. @throws to keep it there */
+  readonly beforeFinish?:
+    ((heads: readonly { shard: number; seq: number; hash: string }[]) => Promise<void>) | undefined;
 }
 
 /**
@@ -91,6 +94,7 @@ export class StoreTarget implements ReplayTarget {
         `Shard ${shard}: the event store ends at position ${seq}, ${sourceName} at ${end?.seq ?? 0}; the store was not rebuilt from it, and the mode is left as it is.`,
       );
     }
+    await this.options.beforeFinish?.(heads);
     const ends = heads.map(({ shard, seq, hash }) => `${shard}:${seq} ${hash}`).join(', ');
     await this.restore.finish(`The event store was rebuilt from ${sourceName} and verified up to ${ends}.`);
     return heads.map((head) => ({ ...head, storeSeq: head.seq }));
