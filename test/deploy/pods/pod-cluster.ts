@@ -69,8 +69,13 @@ export class PodCluster {
     };
   }
 
-  /** The platform's servers, secrets, certificates and Services; no pod yet. @param image runs wherever the chart names one */
-  static async prepare(image: string): Promise<PodCluster> {
+  /**
+   * The platform's servers, secrets, certificates and Services; no pod yet.
+   * @param image runs wherever the chart names one
+   * @param options.commonNames servers' certificates have the first of their names as common name, as some issuers give it to them;
+   *   default: they have no subject
+   */
+  static async prepare(image: string, { commonNames = false } = {}): Promise<PodCluster> {
     const dir = await mkdtemp(join(tmpdir(), 'kernel-test-pods-'));
     guardFolder(dir);
     await chmod(dir, 0o755);
@@ -79,7 +84,7 @@ export class PodCluster {
     const cluster = new PodCluster(dir, platform, bridge, image);
     cluster.configMaps.set('platform-authorities', await platform.authorities());
     await platform.store(cluster.chart.of('SecretProviderClass'));
-    await cluster.issueCertificates();
+    await cluster.issueCertificates(commonNames);
     await cluster.openServices();
     return cluster;
   }
@@ -240,15 +245,16 @@ export class PodCluster {
   }
 
   /** As cert-manager does: each Certificate of the chart becomes a Secret. */
-  private async issueCertificates(): Promise<void> {
+  private async issueCertificates(commonNames: boolean): Promise<void> {
     const own = await TestCa.create('illuvrse-kernel-production', {
       notAfter: new Date(Date.now() + 72 * HOUR_MS),
     });
     for (const { spec } of this.chart.of('Certificate')) {
       const authority =
         spec.issuerRef.name === 'illuvrse-kernel-callers' ? this.platform.callersAuthority : own;
+      const commonName: string | undefined = spec.commonName ?? (commonNames ? spec.dnsNames[0] : undefined);
       const issued = await authority.issue({
-        subject: spec.commonName === undefined ? [] : [{ CN: [spec.commonName] }],
+        subject: commonName === undefined ? [] : [{ CN: [commonName] }],
         names: (spec.dnsNames ?? []).map((value: string) => ({ type: 'dns', value })),
         usage: spec.usages.includes('server auth') ? 'server' : 'client',
         notAfter: new Date(Date.now() + Number.parseInt(spec.duration, 10) * HOUR_MS),
