@@ -32,6 +32,8 @@ const FOUNDERS: readonly Component[] = ['signing-proxy', 'kernel'];
 export class PodCluster {
   private chart: RenderedChart;
   private readonly deployments = new Map<Component, RunningPod[]>();
+  /** What the pods of each Deployment were made from. */
+  private readonly templates = new Map<Component, string>();
   private readonly certificates = new Map<string, Files>();
   private readonly configMaps = new Map<string, Files>();
   private readonly clients: MtlsClient[] = [];
@@ -106,11 +108,12 @@ export class PodCluster {
     this.chart = RenderedChart.of('production', this.valuesOf(false));
   }
 
-  /** Every process of the release, with the trust root. */
+  /** Every process of the release, with the trust root. @returns exit codes of the pods that were replaced */
   async upgrade(image = this.image): Promise<Map<RunningPod, number | null>> {
     this.use(image);
     const ended = new Map<RunningPod, number | null>();
     for (const component of COMPONENTS) {
+      if (this.templates.get(component) === this.templateOf(component)) continue;
       if (this.pods(component).length === 0) await this.scaleUp(component);
       else for (const [pod, code] of await this.roll(component)) ended.set(pod, code);
     }
@@ -197,11 +200,15 @@ export class PodCluster {
 
   private async scaleUp(component: Component): Promise<void> {
     const { replicas } = this.object('Deployment', `${RELEASE}-${component}`)['spec'];
-    const started = await Promise.all(
-      Array.from({ length: replicas }, () => RunningPod.start(this.specOf(component), this.image, this.node)),
-    );
+    const started: RunningPod[] = [];
     this.deployments.set(component, started);
-    await Promise.all(started.map((pod) => pod.whenReady()));
+    this.templates.set(component, this.templateOf(component));
+    // One after the other, since many at once take longer on two cores than they wait for each other.
+    for (let n = 0; n < replicas; n += 1) {
+      const pod = await RunningPod.start(this.specOf(component), this.image, this.node);
+      started.push(pod);
+      await pod.whenReady();
+    }
   }
 
   /** Replaces each pod as the Deployment's strategy says. @returns the exit codes of those before */
@@ -210,6 +217,7 @@ export class PodCluster {
     const old = [...this.pods(component)];
     const pods = [...old];
     this.deployments.set(component, pods);
+    this.templates.set(component, this.templateOf(component));
     const leaving: Promise<[RunningPod, number | null]>[] = [];
     const leave = (pod: RunningPod): Promise<[RunningPod, number | null]> => {
       pods.splice(pods.indexOf(pod), 1);
@@ -228,6 +236,12 @@ export class PodCluster {
       if (!isReplaced) leaving.push(leave(pod));
     }
     return new Map(await Promise.all(leaving));
+  }
+
+  /** A Deployment whose template and image stay as they are keeps its pods. */
+  private templateOf(component: Component): string {
+    const { template } = this.object('Deployment', `${RELEASE}-${component}`)['spec'];
+    return JSON.stringify([this.image, template]);
   }
 
   private specOf(component: Component | 'migrate'): PodSpec {

@@ -11,7 +11,7 @@ import { type VolumeSources, writeVolumes } from './pod-volumes';
 /** Starting a process on a machine that does many other things. */
 const READY_MS = 180_000;
 /** A pod that ends again and again is broken; the kubelet would wait longer each time. */
-const MOST_RESTARTS = 3;
+const MOST_RESTARTS = 10;
 
 export interface PodNode {
   readonly bridge: PodBridge;
