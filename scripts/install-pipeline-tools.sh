@@ -6,12 +6,14 @@
 #   secrets  gitleaks (install-gitleaks.sh)
 #   chart    kube-score and checkov
 #   image    syft, hadolint (install-image-tools.sh) and cosign
+#   registry crane, which is a registry of images for tests
 # Python packages are pinned in ci/tools/*.txt, those of npm in ci/tools/package-lock.json. Needs Python 3.11 with venv, npm, or
 # Go 1.26, each for the programs in its language. test/deploy/pipeline-tools.ts knows the same folders.
 set -eu
 
 kube_score=1.20.0
 cosign=3.1.3
+crane=0.22.1
 
 . "$(dirname -- "$0")/user-cache.sh"
 scripts=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
@@ -99,13 +101,20 @@ install_image() {
   from_go "$target" "github.com/sigstore/cosign/v3/cmd/cosign@v$cosign"
   whole "$target"
 }
+install_registry() {
+  target=$cache/pipeline-crane-$crane
+  found=$target/bin
+  begin "$target" || return 0
+  from_go "$target" "github.com/google/go-containerregistry/cmd/crane@v$crane"
+  whole "$target"
+}
 
-[ $# -gt 0 ] || fail 'name what is needed: lint, sast, secrets, chart, image' 2
+[ $# -gt 0 ] || fail 'name what is needed: lint, sast, secrets, chart, image, registry' 2
 folders=
 for what in "$@"; do
   case $what in
-    lint | sast | secrets | chart | image) "install_$what" ;;
-    *) fail "there is no '$what'; say lint, sast, secrets, chart or image" 2 ;;
+    lint | sast | secrets | chart | image | registry) "install_$what" ;;
+    *) fail "there is no '$what'; say lint, sast, secrets, chart, image or registry" 2 ;;
   esac
   folders=$folders${folders:+:}$found
 done

@@ -43,8 +43,13 @@ export function describeWithContainers(name: string, suite: () => void): void {
  * @returns its id
  */
 export async function testImage(): Promise<string> {
-  const script = join(workTree(), 'scripts/build-image.sh');
-  const { stdout } = await run(script, ['--cached', '--tag', TAG], {
+  return buildImage(workTree(), TAG);
+}
+
+/** The same for the files of another folder. */
+export async function buildImage(tree: string, tag: string): Promise<string> {
+  const script = join(tree, 'scripts/build-image.sh');
+  const { stdout } = await run(script, ['--cached', '--tag', tag], {
     timeout: BUILD_TIMEOUT_MS,
     maxBuffer: 64 * 1024 * 1024,
   });
@@ -58,14 +63,14 @@ export async function podman(...args: readonly string[]): Promise<string> {
 
 /** Without systemd, and with the runtime that needs least of the machine. */
 const RUNTIME = ['--runtime', 'runc', '--cgroup-manager', 'cgroupfs', '--events-backend', 'file'];
+/** runc may not raise them everywhere. */
+const ULIMITS = ['--ulimit=nofile=1024:1024', '--ulimit=nproc=4096:4096'];
 /** As the chart has it for every pod (Pod Security "restricted"). */
 const RESTRICTED = [
   '--read-only',
   '--read-only-tmpfs=false',
   '--cap-drop=ALL',
   '--security-opt=no-new-privileges',
-  '--ulimit=nofile=1024:1024',
-  '--ulimit=nproc=4096:4096',
 ];
 
 export interface ContainerOptions {
@@ -82,26 +87,46 @@ export interface ContainerOptions {
   dir: string;
 }
 
-async function commandOf({ image, name, args, env, mounts = {}, dir }: ContainerOptions): Promise<string[]> {
+export interface PodContainerOptions extends Omit<ContainerOptions, 'mounts'> {
+  /** What makes it the container of its pod: user, rights, limits, volumes, network. */
+  podman: readonly string[];
+}
+
+async function commandOf({ mounts = {}, ...options }: ContainerOptions): Promise<string[]> {
+  return podCommand({
+    ...options,
+    podman: [
+      '--network=host',
+      ...RESTRICTED,
+      ...Object.entries(mounts).flatMap(([path, mount]) => {
+        const folder = mount.replace(/:rw$/, '');
+        const mode = folder === mount ? 'ro' : 'rw';
+        return existsSync(folder) ? [`--volume=${folder}:${path}:${mode}`] : [];
+      }),
+    ],
+  });
+}
+
+async function podCommand(options: PodContainerOptions): Promise<string[]> {
+  const { image, name, args, env, dir, podman: how } = options;
   await mkdir(dir, { recursive: true });
   const environment = join(dir, `${name}.env`);
-  const lines = Object.entries(env).map(([variable, value]) => `${variable}=${value}\n`);
+  const lines = Object.entries(env).map(([variable, value]) => {
+    if (value.includes('\n'))
+      throw new Error(`${variable} has several lines, which a list of variables has not`);
+    return `${variable}=${value}\n`;
+  });
   await writeFile(environment, lines.join(''), { mode: 0o600 });
   return [
     ...RUNTIME,
     'run',
     '--rm',
     `--name=${name}`,
-    '--network=host',
     // A timer of systemd would ask; tests do.
     '--no-healthcheck',
-    ...RESTRICTED,
+    ...ULIMITS,
+    ...how,
     `--env-file=${environment}`,
-    ...Object.entries(mounts).flatMap(([path, mount]) => {
-      const folder = mount.replace(/:rw$/, '');
-      const mode = folder === mount ? 'ro' : 'rw';
-      return existsSync(folder) ? [`--volume=${folder}:${path}:${mode}`] : [];
-    }),
     image,
     ...args,
   ];
@@ -133,10 +158,21 @@ export class Container {
 
   /** Starts it without waiting for what is in it. */
   static async start(options: ContainerOptions): Promise<Container> {
-    const args = await commandOf(options);
-    const log = new BoundedLog(join(options.dir, `${options.name}.log`));
-    const child = await startChild({ command: PROGRAMS.podman, args, env: PATHS, cwd: options.dir, log });
-    return new Container(options.name, child, log);
+    return Container.run(options, await commandOf(options));
+  }
+
+  /** The same for the container of a pod. */
+  static async ofPod(options: PodContainerOptions): Promise<Container> {
+    return Container.run(options, await podCommand(options));
+  }
+
+  private static async run(
+    { name, dir }: Pick<ContainerOptions, 'name' | 'dir'>,
+    args: readonly string[],
+  ): Promise<Container> {
+    const log = new BoundedLog(join(dir, `${name}.log`));
+    const child = await startChild({ command: PROGRAMS.podman, args, env: PATHS, cwd: dir, log });
+    return new Container(name, child, log);
   }
 
   /** What it has written so far. */

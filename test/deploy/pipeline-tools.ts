@@ -18,3 +18,22 @@ export function pipelineLintToolsMissing(): string | null {
     ? 'check-jsonschema and gitlab-ci-local are not installed (scripts/install-pipeline-tools.sh lint)'
     : null;
 }
+
+/** As scripts/install-pipeline-tools.sh builds them. */
+const COSIGN = '3.1.3';
+const CRANE = '0.22.1';
+
+/** Folders of cosign and of crane, which is a registry of images. */
+export function imageSigningTools(): { cosign: string; crane: string } {
+  return {
+    cosign: join(userCache(), `pipeline-cosign-${COSIGN}/bin`),
+    crane: join(userCache(), `pipeline-crane-${CRANE}/bin`),
+  };
+}
+
+export function imageSigningToolsMissing(): string | null {
+  const { cosign, crane } = imageSigningTools();
+  return [cosign, crane].every((folder) => existsSync(join(folder, '../whole')))
+    ? null
+    : `cosign ${COSIGN} and crane ${CRANE} are not installed (scripts/install-pipeline-tools.sh image registry)`;
+}

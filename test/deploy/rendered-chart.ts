@@ -67,7 +67,8 @@ export class RenderedChart {
       { input: JSON.stringify({ ...GIVEN, ...values }), encoding: 'utf8', maxBuffer: 2 ** 24, stdio: 'pipe' },
     );
     return new RenderedChart(
-      parseAllDocuments(text)
+      // As Kubernetes reads it: 0440 is octal.
+      parseAllDocuments(text, { version: '1.1' })
         .map((document) => document.toJS() as KubeObject | null)
         .filter((object) => object !== null),
     );

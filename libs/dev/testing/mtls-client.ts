@@ -37,12 +37,19 @@ export class MtlsClient {
       identity: CertificateFiles | undefined;
       /** Most connections at a time; default 64. */
       connections?: number;
+      /** Where the name in the URL is; default: what the system says. */
+      address?: string;
     },
   ) {
+    const { address } = options;
     this.agent = new Agent({
       connections: options.connections ?? 64,
       connect: {
         ca: readFileSync(options.ca),
+        ...(address !== undefined && {
+          lookup: (_host, { all }, done) =>
+            all === true ? done(null, [{ address, family: 4 }]) : done(null, address, 4),
+        }),
         ...(options.identity === undefined
           ? {}
           : { cert: readFileSync(options.identity.cert), key: readFileSync(options.identity.key) }),

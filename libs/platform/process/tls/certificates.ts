@@ -6,7 +6,7 @@ const PEM_LIST = /-----BEGIN X509 CRL-----[^-]+-----END X509 CRL-----/g;
 /** Validity of a certificate or a revocation list. Times in milliseconds since the epoch. */
 export interface Validity {
   readonly kind: 'certificate' | 'revocation list';
-  /** Distinguished name of the holder; for a list, of its issuer. */
+  /** Distinguished name of the holder, or its other names where it has none; for a list, of its issuer. */
   readonly subject: string;
   /** Serial number of a certificate (hexadecimal), number of a list; empty where it has none. */
   readonly serial: string;
@@ -25,7 +25,9 @@ export function revocationListsIn(pem: string | Buffer): string[] {
 }
 
 export function validityOf(certificate: X509Certificate): Validity {
-  const { subject, serialNumber: serial, validFromDate, validToDate } = certificate;
+  const { serialNumber: serial, validFromDate, validToDate, subjectAltName } = certificate;
+  // A server's may have no subject and be known by its names alone; Node's types do not say so.
+  const subject = (certificate.subject as string | undefined) ?? subjectAltName ?? '';
   return {
     kind: 'certificate',
     subject: subject.replaceAll('\n', ', '),
