@@ -1,5 +1,12 @@
 import { ruleGroups, shortened } from '#dev/monitoring';
-import { describeWith, kafkaTestsMissing, prometheusMissing, startStack, type TestStack } from '#dev/testing';
+import {
+  describeWith,
+  nightly,
+  kafkaTestsMissing,
+  prometheusMissing,
+  startStack,
+  type TestStack,
+} from '#dev/testing';
 import { until } from '../faults/until';
 import { LivePrometheus } from './monitoring/live-prometheus';
 
@@ -18,7 +25,7 @@ interface Row {
 }
 
 /** Real faults in a real stack, seen by a real Prometheus with the rules in short. */
-describeWith({ missing: prometheusMissing() ?? kafkaTestsMissing() }, 'alerts', () => {
+describeWith(nightly(prometheusMissing() ?? kafkaTestsMissing()), 'alerts', () => {
   let stack: TestStack;
   let prometheus: LivePrometheus;
   const rows: Row[] = [];

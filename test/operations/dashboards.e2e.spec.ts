@@ -1,11 +1,5 @@
 import { boards } from '#dev/dashboards';
-import {
-  describeWith,
-  prometheusMissing,
-  startStack,
-  TestPrometheus,
-  type TestStack,
-} from '#dev/testing';
+import { describeWith, prometheusMissing, startStack, TestPrometheus, type TestStack } from '#dev/testing';
 import { until } from '../faults/until';
 
 const WORKERS = ['outbox-relay', 'indexer', 'archiver', 'auditor', 'log-publisher'] as const;

@@ -9,10 +9,12 @@ import { Client } from 'pg';
 import { freePort, portsFrom, readEnvironmentFile, signalProcess } from '#dev/devstack';
 import {
   clockApart,
+  describeWith,
   describeWithFaketime,
-  describeWithKafka,
   describeWithOpenBao,
   describeWithS3,
+  kafkaTestsMissing,
+  nightly,
   ensureBuilt,
   MtlsClient,
   TestCa,
@@ -41,7 +43,7 @@ const DAY_MS = 86_400_000;
 /** Some damages need a minute to show, and some to be gone. */
 const DAMAGE_MS = 150_000;
 
-describeWithKafka('./kernel doctor', () => {
+describeWith(nightly(kafkaTestsMissing()), './kernel doctor', () => {
   describeWithS3('with S3', () => {
     describeWithOpenBao('and keys in OpenBao', () => {
       let launcher: Launcher;

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { defineConfig, flag, loadConfig, text } from '#platform/process';
+import { defineConfig, wholeNumber, loadConfig, text } from '#platform/process';
 import {
   backupToolsMissing,
   readEnvironmentFile,
@@ -10,25 +10,27 @@ import {
   s3ServerMissing,
   startS3Server,
 } from '#dev/devstack';
-import { describeWith, MtlsClient } from '#dev/testing';
+import { describeWith, MtlsClient, nightly } from '#dev/testing';
 import { type Head } from '#openapi/kernel';
 import { Launcher, type Result, until } from '../launcher/launcher.driver';
 
 const {
-  nightly,
+  restoreEvents: EVENTS,
   path: PATH,
   home: HOME,
   xdgCacheHome: XDG_CACHE_HOME,
 } = loadConfig(
   defineConfig({
-    NIGHTLY: { schema: flag(), description: 'A database of 200,000 events.', default: false },
+    RESTORE_EVENTS: {
+      schema: wholeNumber({ min: 400, max: 1_000_000 }),
+      description: 'Events of the database.',
+      default: 200_000,
+    },
     PATH: { schema: text(), description: 'Where programs are.', default: '/usr/bin:/bin' },
     HOME: { schema: text().optional(), description: 'Where the cache of the launcher is.' },
     XDG_CACHE_HOME: { schema: text().optional(), description: 'The same, where it is elsewhere.' },
   }),
 );
-/** As many as show each step. */
-const EVENTS = nightly ? 200_000 : 400;
 const BATCH = 200;
 const BUCKET = 'backups';
 
@@ -40,7 +42,7 @@ interface Restored {
   seconds: { recovery: number; whole: number };
 }
 
-describeWith({ missing: backupToolsMissing() ?? s3ServerMissing() }, './kernel backup', () => {
+describeWith(nightly(backupToolsMissing() ?? s3ServerMissing()), './kernel backup', () => {
   let launcher: Launcher;
   let s3: S3Server;
   let signers: string;

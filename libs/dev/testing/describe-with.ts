@@ -1,4 +1,4 @@
-import { defineConfig, loadConfig, text } from '#platform/process';
+import { defineConfig, flag, loadConfig, text } from '#platform/process';
 
 export interface RealPart {
   /** Why it is not available here; null when it is. */
@@ -13,11 +13,19 @@ interface Suites {
   it: (name: string, test: () => void) => void;
 }
 
-const settings = defineConfig({ CI: { schema: text().optional(), description: 'Set by CI systems.' } });
+const settings = defineConfig({
+  CI: { schema: text().optional(), description: 'Set by CI systems.' },
+  NIGHTLY: { schema: flag(), description: 'Suites that take many minutes, too.', default: false },
+});
 
 function isCi(): boolean {
   const { ci } = loadConfig(settings);
   return ci === 'true' || ci === '1';
+}
+
+/** What a suite needs that takes too long for every run: it runs with NIGHTLY=true, and is skipped with that reason otherwise. */
+export function nightly(missing: string | null): RealPart {
+  return loadConfig(settings).nightly ? { missing } : { missing: 'it runs with NIGHTLY=true', isNamed: true };
 }
 
 /**

@@ -12,7 +12,7 @@ export {
 export { LoggedKernel } from './logged-kernel';
 export { fakesOfManifest, fakesOfReceipt, type FakeManifest, type FakeReceipt } from './receipt-fakes';
 export { verifyEvidence, type EvidenceOptions } from './verify-evidence';
-export { describeWith } from './describe-with';
+export { describeWith, nightly } from './describe-with';
 export { EvidenceChain, TestSigner } from './evidence-chain';
 export { FakeAwsKms } from './fake-aws-kms';
 export { FakeTokenReviews } from './fake-token-reviews';

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BoundedLog, freePort, guardFolder, releaseFolder, startChild, userCache } from '#dev/devstack';
-import { defineConfig, flag, loadConfig, text } from '#platform/process';
-import { describeWith } from './describe-with';
+import { defineConfig, loadConfig, text } from '#platform/process';
+import { describeWith, nightly } from './describe-with';
 
 /** scripts/install-keycloak.sh fetches the same version. */
 const VERSION = '26.4.7';
@@ -19,7 +19,6 @@ const ADMIN = 'admin';
 
 const settings = defineConfig({
   PATH: { schema: text().optional(), description: 'Where programs are.' },
-  NIGHTLY: { schema: flag(), description: 'Sign-in at a real Keycloak too.', default: false },
 });
 
 function keycloakFolder(): string {
@@ -28,12 +27,10 @@ function keycloakFolder(): string {
 
 /** A suite that needs a real Keycloak: nightly, since the server takes minutes to start. */
 export function describeWithKeycloak(name: string, suite: () => void): void {
-  const { nightly } = loadConfig(settings);
   const absent = existsSync(keycloakFolder())
     ? null
     : `Keycloak ${VERSION} is not installed (scripts/install-keycloak.sh fetches it with Maven)`;
-  const missing = nightly ? absent : 'it runs with NIGHTLY=true';
-  describeWith({ missing, isNamed: !nightly }, name, suite);
+  describeWith(nightly(absent), name, suite);
 }
 
 export interface KeycloakPerson {

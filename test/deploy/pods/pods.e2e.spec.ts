@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { kafkaMissing, openBaoMissing, s3ServerMissing } from '#dev/devstack';
-import { describeWith, kubeClientMissing, type MtlsClient } from '#dev/testing';
+import { describeWith, kubeClientMissing, type MtlsClient, nightly } from '#dev/testing';
 import { until } from '../../faults/until';
 import { containersMissing, podman, testImage } from '../containers';
 import { podNetworkMissing } from '../network/pod-network';
@@ -47,7 +47,7 @@ const LOOK_AROUND = `
  * The chart's own pods: podman runs them with the spec that Helm renders from production's values, over TLS to real servers.
  * What stands in for a cluster is named in docs/kubernetes.md.
  */
-describeWith({ missing }, "the chart's pods, run by podman", () => {
+describeWith(nightly(missing), "the chart's pods, run by podman", () => {
   let cluster: PodCluster;
   let operator: MtlsClient;
   let auditor: MtlsClient;

@@ -1,5 +1,5 @@
 import { KernelApiClient } from '../../api/kernel-api.client';
-import { DrillFault } from './drill';
+import { DrillFault } from './drill-fault';
 import { type ScratchKernel } from './scratch-kernel';
 import { SteadyWriter } from './steady-writer';
 

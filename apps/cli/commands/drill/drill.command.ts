@@ -4,7 +4,8 @@ import { type ConnectionOptions, connectionFrom, withConnectionOptions } from '.
 import { KernelApiClient } from '../../api/kernel-api.client';
 import { CliError } from '../../cli.error';
 import { print, say } from '../../output/print';
-import { type Drill, DrillFault } from './drill';
+import { type Drill } from './drill';
+import { DrillFault } from './drill-fault';
 import { DrillRun, type DrillResult, type Step } from './drill-run';
 import { auditDrill } from './drills/audit';
 import { compromiseDrill } from './drills/compromise';

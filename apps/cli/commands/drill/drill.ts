@@ -10,6 +10,3 @@ export interface Drill {
   /** Makes the fault on the scratch kernel and follows the runbook. @throws DrillFault at the first step that fails */
   readonly practise: (run: DrillRun) => Promise<void>;
 }
-
-/** A step that did not do what the runbook says. */
-export class DrillFault extends Error {}

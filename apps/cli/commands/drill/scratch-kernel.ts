@@ -14,7 +14,7 @@ import {
   workTree,
 } from '#dev/devstack';
 import { connectionFrom, type Connection } from '../../api/connection';
-import { DrillFault } from './drill';
+import { DrillFault } from './drill-fault';
 
 /** What a command printed. */
 export interface Printed {

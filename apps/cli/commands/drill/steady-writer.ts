@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { KernelApiClient } from '../../api/kernel-api.client';
 import { type Connection } from '../../api/connection';
-import { DrillFault } from './drill';
+import { DrillFault } from './drill-fault';
 
 /** Between two writes. */
 const PAUSE_MS = 100;

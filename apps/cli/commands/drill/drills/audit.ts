@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Pipeline } from '#openapi/kernel';
 import { KernelApiClient } from '../../../api/kernel-api.client';
-import { type Drill, DrillFault } from '../drill';
+import { type Drill } from '../drill';
+import { DrillFault } from '../drill-fault';
 import { type DrillRun } from '../drill-run';
 
 const BACK_WITHIN_MS = 120_000;

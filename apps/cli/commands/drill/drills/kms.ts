@@ -1,5 +1,6 @@
 import { type Signers } from '#openapi/kernel';
-import { type Drill, DrillFault } from '../drill';
+import { type Drill } from '../drill';
+import { DrillFault } from '../drill-fault';
 import { type DrillRun } from '../drill-run';
 
 /** How long a write may wait for a signer that does not answer, before it is refused. */

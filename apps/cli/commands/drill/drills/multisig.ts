@@ -1,5 +1,6 @@
 import { type UpgradeWithTimeline } from '#openapi/kernel';
-import { type Drill, DrillFault } from '../drill';
+import { type Drill } from '../drill';
+import { DrillFault } from '../drill-fault';
 import { type DrillRun } from '../drill-run';
 
 const UPGRADE = 'drill-multisig';
