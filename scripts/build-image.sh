@@ -94,12 +94,16 @@ npmrc=${NPM_CONFIG_USERCONFIG:-${HOME:-/nonexistent}/.npmrc}
 packages=$(npm config get cache)/_cacache
 mkdir -p "$packages"
 
+# The compiler opens all sources at once; a container is given 1,024 files by default.
+files=$(ulimit -Hn)
+[ "$files" != unlimited ] || files=65536
+
 before=$(buildah inspect --type image --format '{{.FromImageID}}' "$tag" 2>/dev/null || true)
 id=$(mktemp)
 trap 'rm -f "$id"' EXIT
 # With the format of Docker, since OCI's has no HEALTHCHECK. Without layers in between there is one on the base. chroot: the
 # build needs no privileges that a container on a build machine lacks.
-buildah build --quiet --format docker --isolation "${BUILDAH_ISOLATION:-chroot}" --network host --layers=false \
+buildah build --quiet --format docker --isolation "${BUILDAH_ISOLATION:-chroot}" --network host --layers=false --ulimit "nofile=$files:$files" \
   --timestamp "$SOURCE_DATE_EPOCH" --volume "$packages:/root/.npm/_cacache" "$@" \
   --build-arg "BASE=$base" --build-arg "BASE_DIGEST=$base_digest" --build-arg "BUILD_BASE=$build_base" \
   --build-arg "VERSION=$version" --build-arg "REVISION=$REVISION" \
