@@ -15,7 +15,7 @@ import {
 import { writeKubeconformSchemas } from './kubeconform-schemas';
 
 const EXAMPLES = ['argo-cd.yaml', 'argo-rollouts.yaml', 'kafka.yaml', 'namespace.yaml', 'postgres.yaml'];
-/** Of operators (Strimzi, CloudNativePG) whose definitions no Go module has that can be fetched; they are read as YAML alone. */
+/** Kinds of Strimzi and CloudNativePG. No Go module that can be fetched has their definitions, so they are only read as YAML. */
 const NOT_TO_BE_HAD = ['kafka.strimzi.io/v1', 'postgresql.cnpg.io/v1'];
 
 /** An object of Kubernetes, of which tests know the kind. */

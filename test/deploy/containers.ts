@@ -15,7 +15,7 @@ export const HEALTH_CHECK = ['/app/entrypoint', 'health'];
 /** Who the image's processes are. */
 export const IMAGE_USER = 65_532;
 const TAG = 'localhost/illuvrse-kernel:test';
-/** Of Debian's packages that build and run images. */
+/** Programs that build and run images, where Debian's packages put them. */
 const PROGRAMS = {
   buildah: '/usr/bin/buildah',
   podman: '/usr/bin/podman',

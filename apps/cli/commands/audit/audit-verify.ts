@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Command } from 'commander';
@@ -11,7 +11,7 @@ import {
   kernelVariables,
   withConnectionOptions,
 } from '../../api/connection';
-import { KernelApiClient } from '../../api/kernel-api.client';
+import { fetchSigners } from '../../api/fetch-signers';
 import { CliError } from '../../cli.error';
 import { say } from '../../output/print';
 
@@ -94,7 +94,7 @@ export async function verifyChain(options: VerifyOptions): Promise<number> {
   try {
     const args: string[] = [];
     if (options.signers !== undefined) args.push('--signers', options.signers);
-    else if (options.chainOnly !== true) args.push('--signers', await fetchSigners(options, scratch));
+    else if (options.chainOnly !== true) args.push('--signers', await signersOfKernel(options, scratch));
     if (options.export !== undefined) args.push('--export', options.export);
     else if (options.dir !== undefined) args.push('--dir', options.dir);
     else if (options.s3 !== undefined) args.push('--s3', options.s3);
@@ -144,25 +144,9 @@ async function originOf(options: VerifyOptions): Promise<string | undefined> {
   }
 }
 
-async function fetchSigners(options: VerifyOptions, scratch: string): Promise<string> {
-  const file = join(scratch, 'signers.json');
+async function signersOfKernel(options: VerifyOptions, scratch: string): Promise<string> {
   const connection = await connectionFrom(options);
-  const client = new KernelApiClient(connection);
-  try {
-    await writeFile(file, await client.get('/kernel/keys/signers.json'));
-  } catch (error) {
-    if (error instanceof CliError && error.code === 'unreachable') {
-      throw new CliError(
-        'unreachable',
-        `${error.message} Or name a signers.json with --signers.`,
-        {},
-        { cause: error },
-      );
-    }
-    throw error;
-  } finally {
-    await client.close();
-  }
+  const file = await fetchSigners(connection, scratch);
   if (options.json !== true) say(`signers from ${connection.url}`);
   return file;
 }

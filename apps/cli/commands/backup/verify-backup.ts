@@ -1,13 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readTrustRoot } from '#platform/audit-stream';
 import { openEventStoreDataSource } from '#platform/event-store';
 import { loadPart } from '#platform/process';
 import { checkPages, emptyFolder, programFolder } from '#dev/devstack';
 import { connectionFrom, type ConnectionOptions } from '../../api/connection';
-import { KernelApiClient } from '../../api/kernel-api.client';
+import { fetchSigners } from '../../api/fetch-signers';
 import { CliError } from '../../cli.error';
 import { say } from '../../output/print';
 import { openNamedArchive } from '../replay/open-named-archive';
@@ -44,7 +43,7 @@ export async function verifyBackup(
 ): Promise<VerifiedBackup> {
   const started = performance.now();
   const { scratch, settings, variables } = backups;
-  const signers = options.signers ?? (await fetchedSigners(options, scratch));
+  const signers = options.signers ?? (await fetchSigners(await connectionFrom(options), scratch));
   const { archive } = await openNamedArchive(variables, options.archiveDir);
   const folder = await emptyFolder(join(scratch, 'data'));
   try {
@@ -102,27 +101,6 @@ export async function verifyBackup(
     };
   } finally {
     await archive.close();
-  }
-}
-
-async function fetchedSigners(options: ConnectionOptions, scratch: string): Promise<string> {
-  const client = new KernelApiClient(await connectionFrom(options));
-  try {
-    const file = join(scratch, 'signers.json');
-    await writeFile(file, await client.get('/kernel/keys/signers.json'), { mode: 0o600 });
-    return file;
-  } catch (error) {
-    if (error instanceof CliError && error.code === 'unreachable') {
-      throw new CliError(
-        'unreachable',
-        `${error.message} Or name a signers.json with --signers.`,
-        {},
-        { cause: error },
-      );
-    }
-    throw error;
-  } finally {
-    await client.close();
   }
 }
 

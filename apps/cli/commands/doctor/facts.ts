@@ -139,7 +139,7 @@ export interface OpenBaoFact {
 
 export interface ProgramFacts {
   readonly node: string;
-  /** Of package.json's `engines`. */
+  /** The range in `engines` of package.json. */
   readonly leastNode: string;
   readonly build: { readonly digest: string; readonly movedOn: boolean } | null;
 }

@@ -23,7 +23,7 @@ export interface Printed {
   readonly stderr: string;
 }
 
-/** Of what a command printed, in the words of a fault. */
+/** A fault quotes at most so much of what a command printed. */
 const SHOWN_CHARACTERS = 600;
 
 /** A kernel that no one needs, in a folder of its own, asked by the same commands that an operator types. */

@@ -37,7 +37,7 @@ export interface ReplayCommandOptions extends ConnectionOptions {
   json?: true;
   /** Prints no result. */
   quiet?: true;
-  /** Of a replay into the store (StoreTarget). */
+  /** Set for a replay into the store (StoreTarget). */
   beforeFinish?: StoreTargetOptions['beforeFinish'];
 }
 
