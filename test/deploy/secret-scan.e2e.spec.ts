@@ -107,7 +107,7 @@ describeWith({ missing: missing() }, 'a search for secrets', () => {
         .privateKey.export({ type: 'pkcs8', format: 'pem' })
         .toString();
     /**
-     * The same in every run: gitleaks passes over a token that has a word of its list in it (`test`, `edge`), and one
+     * The same in every run: gitleaks passes over a token that has a word of its list in it (`api`, `demo`), and one
      * drawn at random has one now and then. Not in the source, where the scan of this repository would find it.
      */
     const bytes = (name: string): Buffer => createHash('sha256').update(`a planted secret: ${name}`).digest();
